@@ -1,0 +1,85 @@
+using System.Runtime.InteropServices;
+
+namespace TrustixProxy.Native;
+
+/// <summary>Decodes bzip2, by libbz2 (<c>bzlib.h</c>).</summary>
+public sealed unsafe partial class Bzip2Decoder : Decoder
+{
+    private const int Ok = 0, StreamEnd = 4;
+
+    static Bzip2Decoder() => NativeLibraries.Register();
+
+    /// <summary>Makes a decoder.</summary>
+    public Bzip2Decoder()
+    {
+        SetHandle((nint)NativeMemory.AllocZeroed((nuint)sizeof(BzStream)));
+        Start();
+    }
+
+    /// <inheritdoc/>
+    public override DecodeStatus Decode(ReadOnlySpan<byte> source, Span<byte> destination, out int consumed, out int written)
+    {
+        var stream = (BzStream*)handle;
+        fixed (byte* input = source, output = destination)
+        {
+            stream->NextIn = input;
+            stream->AvailableIn = (uint)source.Length;
+            stream->NextOut = output;
+            stream->AvailableOut = (uint)destination.Length;
+            var result = Decompress(stream);
+            consumed = source.Length - (int)stream->AvailableIn;
+            written = destination.Length - (int)stream->AvailableOut;
+            return result switch { Ok => DecodeStatus.More, StreamEnd => DecodeStatus.End, _ => DecodeStatus.Malformed };
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Restart()
+    {
+        _ = End((BzStream*)handle);
+        Start();
+    }
+
+    /// <inheritdoc/>
+    protected override bool ReleaseHandle()
+    {
+        _ = End((BzStream*)handle);
+        NativeMemory.Free((void*)handle);
+        return true;
+    }
+
+    private void Start()
+    {
+        if (Init((BzStream*)handle, 0, 0) != Ok)
+        {
+            throw new InsufficientMemoryException("libbz2 could not start a decoder.");
+        }
+    }
+
+    [LibraryImport(NativeLibraries.Bzip2, EntryPoint = "BZ2_bzDecompressInit")]
+    private static partial int Init(BzStream* stream, int verbosity, int small);
+
+    [LibraryImport(NativeLibraries.Bzip2, EntryPoint = "BZ2_bzDecompress")]
+    private static partial int Decompress(BzStream* stream);
+
+    [LibraryImport(NativeLibraries.Bzip2, EntryPoint = "BZ2_bzDecompressEnd")]
+    private static partial int End(BzStream* stream);
+
+    /// <summary><c>bz_stream</c>.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    private struct BzStream
+    {
+        public byte* NextIn;
+        public uint AvailableIn;
+        public uint TotalInLow;
+        public uint TotalInHigh;
+        public byte* NextOut;
+        public uint AvailableOut;
+        public uint TotalOutLow;
+        public uint TotalOutHigh;
+        public void* State;
+        public void* Allocate;
+        public void* Free;
+        public void* Opaque;
+    }
+}

@@ -1,0 +1,44 @@
+using System.Runtime.InteropServices;
+
+namespace TrustixProxy.Native;
+
+/// <summary>The part of OpenSSL's <c>evp.h</c> that Ed25519 needs.</summary>
+internal static partial class LibCrypto
+{
+    public const int Ed25519 = 1087; // NID_ED25519, obj_mac.h
+
+    static LibCrypto() => NativeLibraries.Register();
+
+    [LibraryImport(NativeLibraries.Crypto, EntryPoint = "EVP_PKEY_new_raw_public_key")]
+    public static partial nint NewRawPublicKey(int type, nint engine, ReadOnlySpan<byte> key, nuint length);
+
+    [LibraryImport(NativeLibraries.Crypto, EntryPoint = "EVP_PKEY_new_raw_private_key")]
+    public static partial nint NewRawPrivateKey(int type, nint engine, ReadOnlySpan<byte> key, nuint length);
+
+    [LibraryImport(NativeLibraries.Crypto, EntryPoint = "EVP_PKEY_get_raw_public_key")]
+    public static partial int GetRawPublicKey(nint key, Span<byte> output, ref nuint length);
+
+    [LibraryImport(NativeLibraries.Crypto, EntryPoint = "EVP_PKEY_free")]
+    public static partial void FreeKey(nint key);
+
+    [LibraryImport(NativeLibraries.Crypto, EntryPoint = "EVP_MD_CTX_new")]
+    public static partial nint NewContext();
+
+    [LibraryImport(NativeLibraries.Crypto, EntryPoint = "EVP_MD_CTX_free")]
+    public static partial void FreeContext(nint context);
+
+    [LibraryImport(NativeLibraries.Crypto, EntryPoint = "EVP_DigestSignInit")]
+    public static partial int SignInit(nint context, nint keyContext, nint digest, nint engine, nint key);
+
+    [LibraryImport(NativeLibraries.Crypto, EntryPoint = "EVP_DigestSign")]
+    public static partial int Sign(nint context, Span<byte> signature, ref nuint length, ReadOnlySpan<byte> message, nuint messageLength);
+
+    [LibraryImport(NativeLibraries.Crypto, EntryPoint = "EVP_DigestVerifyInit")]
+    public static partial int VerifyInit(nint context, nint keyContext, nint digest, nint engine, nint key);
+
+    [LibraryImport(NativeLibraries.Crypto, EntryPoint = "EVP_DigestVerify")]
+    public static partial int Verify(nint context, ReadOnlySpan<byte> signature, nuint length, ReadOnlySpan<byte> message, nuint messageLength);
+
+    [LibraryImport(NativeLibraries.Crypto, EntryPoint = "ERR_clear_error")]
+    public static partial void ClearErrors();
+}

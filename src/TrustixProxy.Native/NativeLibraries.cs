@@ -1,0 +1,56 @@
+using System.Reflection;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+
+namespace TrustixProxy.Native;
+
+/// <summary>Where the four C libraries are found: by soname, the way the system's own programs find them.</summary>
+internal static class NativeLibraries
+{
+    public const string Crypto = "libcrypto";
+    public const string Lzma = "liblzma";
+    public const string Zstd = "libzstd";
+    public const string Bzip2 = "libbz2";
+
+    private static readonly Dictionary<string, string[]> Names = new()
+    {
+        [Crypto] = ["libcrypto.so.3", "libcrypto.so"],
+        [Lzma] = ["liblzma.so.5", "liblzma.so"],
+        [Zstd] = ["libzstd.so.1", "libzstd.so"],
+        [Bzip2] = ["libbz2.so.1.0", "libbz2.so.1", "libbz2.so"],
+    };
+
+    /// <summary>Called by each binding's type initialiser, before its first import.</summary>
+    public static void Register() => _ = Registered.Value;
+
+    private static readonly Lazy<bool> Registered = new(() =>
+    {
+        NativeLibrary.SetDllImportResolver(typeof(NativeLibraries).Assembly, Resolve);
+        return true;
+    });
+
+    private static nint Resolve(string library, Assembly assembly, DllImportSearchPath? path)
+    {
+        if (!Names.TryGetValue(library, out var names))
+        {
+            return 0;
+        }
+
+        if (library == Crypto)
+        {
+            // The runtime finds OpenSSL in its own way (NixOS: a patched path). Once it has, the soname alone resolves to the same copy.
+            RandomNumberGenerator.GetBytes(1);
+        }
+
+        foreach (var name in names)
+        {
+            if (NativeLibrary.TryLoad(name, assembly, path, out var handle))
+            {
+                return handle;
+            }
+        }
+
+        throw new DllNotFoundException(
+            $"None of {string.Join(", ", names)} was found. Install the package that holds it (Debian: libssl3, liblzma5, libzstd1, libbz2-1.0; Nix: runtimeDeps).");
+    }
+}

@@ -1,0 +1,73 @@
+using System.Runtime.InteropServices;
+
+namespace TrustixProxy.Native;
+
+/// <summary>Decodes zstd frames, by libzstd (<c>zstd.h</c>).</summary>
+public sealed unsafe partial class ZstdDecoder : Decoder
+{
+    private const int WindowLogMax = 100; // ZSTD_d_windowLogMax
+
+    static ZstdDecoder() => NativeLibraries.Register();
+
+    /// <summary>Makes a decoder.</summary>
+    public ZstdDecoder()
+    {
+        SetHandle(Create());
+        if (IsInvalid)
+        {
+            throw new InsufficientMemoryException("libzstd could not start a decoder.");
+        }
+
+        SetParameter(handle, WindowLogMax, int.Log2(MaxWindow));
+    }
+
+    /// <inheritdoc/>
+    public override DecodeStatus Decode(ReadOnlySpan<byte> source, Span<byte> destination, out int consumed, out int written)
+    {
+        fixed (byte* input = source, output = destination)
+        {
+            var from = new Buffer { Start = input, Size = (nuint)source.Length };
+            var to = new Buffer { Start = output, Size = (nuint)destination.Length };
+            var result = Decompress(handle, &to, &from);
+            (consumed, written) = ((int)from.Position, (int)to.Position);
+            return IsError(result) != 0 ? DecodeStatus.Malformed : result is 0 ? DecodeStatus.End : DecodeStatus.More;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Restart() => Reset(handle, 1); // ZSTD_reset_session_only
+
+    /// <inheritdoc/>
+    protected override bool ReleaseHandle()
+    {
+        Free(handle);
+        return true;
+    }
+
+    [LibraryImport(NativeLibraries.Zstd, EntryPoint = "ZSTD_createDCtx")]
+    private static partial nint Create();
+
+    [LibraryImport(NativeLibraries.Zstd, EntryPoint = "ZSTD_freeDCtx")]
+    private static partial nuint Free(nint context);
+
+    [LibraryImport(NativeLibraries.Zstd, EntryPoint = "ZSTD_DCtx_reset")]
+    private static partial nuint Reset(nint context, int directive);
+
+    [LibraryImport(NativeLibraries.Zstd, EntryPoint = "ZSTD_DCtx_setParameter")]
+    private static partial nuint SetParameter(nint context, int parameter, int value);
+
+    [LibraryImport(NativeLibraries.Zstd, EntryPoint = "ZSTD_decompressStream")]
+    private static partial nuint Decompress(nint context, Buffer* output, Buffer* input);
+
+    [LibraryImport(NativeLibraries.Zstd, EntryPoint = "ZSTD_isError")]
+    private static partial uint IsError(nuint result);
+
+    /// <summary><c>ZSTD_inBuffer</c> and <c>ZSTD_outBuffer</c>.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    private struct Buffer
+    {
+        public byte* Start;
+        public nuint Size;
+        public nuint Position;
+    }
+}

@@ -1,0 +1,34 @@
+using TrustixProxy.Native;
+
+namespace TrustixProxy.Nix;
+
+/// <summary>A <c>Sig:</c> line: the name of a key, and an Ed25519 signature of a fingerprint by it. Well formed; whether it is valid, <see cref="NixPublicKey.Verify(string, NixSignature)"/> says.</summary>
+/// <remarks>A line whose signature is not 64 bytes makes Nix up to 2.33 fail the whole query, so such a line is never passed on. Source: nix <c>local-keys.cc</c>.</remarks>
+public sealed record NixSignature
+{
+    private readonly byte[] _bytes;
+
+    internal NixSignature(string keyName, byte[] bytes) => (KeyName, _bytes) = (keyName, bytes);
+
+    /// <summary>The name of the key; not empty, no colon, no white space.</summary>
+    public string KeyName { get; }
+
+    /// <summary>The signature: 64 bytes.</summary>
+    public ReadOnlySpan<byte> Bytes => _bytes;
+
+    /// <summary>Reads <c>name:base64</c> whole.</summary>
+    public static bool TryParse(ReadOnlySpan<char> text, [NotNullWhen(true)] out NixSignature? signature)
+    {
+        signature = KeyText.TryParse(text, Ed25519.SignatureSize, out var name, out var bytes, out _) ? new NixSignature(name, bytes) : null;
+        return signature is not null;
+    }
+
+    /// <inheritdoc/>
+    public bool Equals(NixSignature? other) => other is not null && KeyName == other.KeyName && Bytes.SequenceEqual(other.Bytes);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => BitConverter.ToInt32(_bytes);
+
+    /// <summary><c>name:base64</c>.</summary>
+    public override string ToString() => $"{KeyName}:{Convert.ToBase64String(_bytes)}";
+}

@@ -1,0 +1,113 @@
+using System.Buffers;
+
+namespace TrustixProxy.Nix;
+
+/// <summary>Why a text is not a store path.</summary>
+public enum StorePathError
+{
+    /// <summary>It is one.</summary>
+    None,
+
+    /// <summary>It has no room for a digest, a dash and a name.</summary>
+    TooShort,
+
+    /// <summary>One of the first 32 characters is not nix32.</summary>
+    DigestCharacter,
+
+    /// <summary>Character 33 is not <c>-</c>.</summary>
+    MissingDash,
+
+    /// <summary>The name has no or more than 211 characters.</summary>
+    NameLength,
+
+    /// <summary>The name has a character outside <c>[0-9a-zA-Z+-._?=]</c>.</summary>
+    NameCharacter,
+
+    /// <summary>The name is <c>.</c> or <c>..</c>, or starts with <c>.-</c> or <c>..-</c>.</summary>
+    DotName,
+
+    /// <summary>An absolute path was wanted, and it is not right below <see cref="StorePath.StoreDirectory"/>.</summary>
+    NotInStore,
+}
+
+/// <summary>The base name of a store object, <c>digest-name</c>, without the store directory.</summary>
+/// <remarks>Digest: 160 bits as 32 nix32 characters. Name: 1 to 211 characters. Source: nix <c>src/libstore/path.cc</c>.</remarks>
+public sealed record StorePath : IComparable<StorePath>
+{
+    /// <summary>The directory that store paths lie in.</summary>
+    public const string StoreDirectory = "/nix/store";
+
+    private const int MaxNameLength = 211;
+
+    private static readonly SearchValues<char> NameCharacters =
+        SearchValues.Create("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz+-._?=");
+
+    private readonly string _text;
+
+    private StorePath(StorePathDigest digest, string name) => (Digest, Name, _text) = (digest, name, $"{digest}-{name}");
+
+    /// <summary>What clients ask a cache for.</summary>
+    public StorePathDigest Digest { get; }
+
+    /// <summary>The name, which the digest already covers: one digest has one true name.</summary>
+    public string Name { get; }
+
+    /// <summary>With the store directory: <c>/nix/store/digest-name</c>.</summary>
+    public string Absolute => $"{StoreDirectory}/{_text}";
+
+    /// <summary>Reads a base name whole; nothing is trimmed, folded or repaired.</summary>
+    public static bool TryParse(ReadOnlySpan<char> text, [NotNullWhen(true)] out StorePath? path, out StorePathError error)
+    {
+        path = null;
+        if (text.Length <= StorePathDigest.Length + 1)
+        {
+            error = StorePathError.TooShort;
+            return false;
+        }
+
+        if (!StorePathDigest.TryParse(text[..StorePathDigest.Length], out var digest))
+        {
+            error = StorePathError.DigestCharacter;
+            return false;
+        }
+
+        var name = text[(StorePathDigest.Length + 1)..];
+        error = text[StorePathDigest.Length] is '-' ? CheckName(name) : StorePathError.MissingDash;
+        path = error is StorePathError.None ? new StorePath(digest, name.ToString()) : null;
+        return path is not null;
+    }
+
+    /// <summary>Reads an absolute path, <c>/nix/store/digest-name</c>, whole.</summary>
+    public static bool TryParseAbsolute(ReadOnlySpan<char> text, [NotNullWhen(true)] out StorePath? path, out StorePathError error)
+    {
+        const string prefix = StoreDirectory + "/";
+        if (text.StartsWith(prefix, StringComparison.Ordinal))
+        {
+            return TryParse(text[prefix.Length..], out path, out error);
+        }
+
+        (path, error) = (null, StorePathError.NotInStore);
+        return false;
+    }
+
+    /// <inheritdoc/>
+    public int CompareTo(StorePath? other) => string.CompareOrdinal(_text, other?._text);
+
+    /// <inheritdoc/>
+    public bool Equals(StorePath? other) => _text == other?._text;
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => _text.GetHashCode(StringComparison.Ordinal);
+
+    /// <summary>The base name.</summary>
+    public override string ToString() => _text;
+
+    /// <summary>The path that this digest and a name that was checked already make.</summary>
+    internal static StorePath Create(StorePathDigest digest, string name) => new(digest, name);
+
+    private static StorePathError CheckName(ReadOnlySpan<char> name) =>
+        name.Length is 0 or > MaxNameLength ? StorePathError.NameLength
+        : name.ContainsAnyExcept(NameCharacters) ? StorePathError.NameCharacter
+        : name is "." or ".." || name.StartsWith(".-") || name.StartsWith("..-") ? StorePathError.DotName
+        : StorePathError.None;
+}

@@ -1,0 +1,64 @@
+using System.Numerics;
+
+namespace TrustixProxy.TransparencyLog;
+
+/// <summary>Shows that a log of a given size and root begins with all the leaves of a smaller one: nothing was changed or taken away.</summary>
+/// <remarks>Source: RFC 9162, section 2.1.4. When the older size is a power of two its root is not repeated in the proof.</remarks>
+public static class ConsistencyProof
+{
+    /// <summary>How many nodes the proof between these sizes has; 0 when they are equal or the older is 0.</summary>
+    public static int Length(long older, long newer)
+    {
+        if (older is 0 || older == newer)
+        {
+            return 0;
+        }
+
+        var shift = BitOperations.TrailingZeroCount((ulong)older);
+        return InclusionProof.Length(older - 1, newer) - shift + (BitOperations.IsPow2(older) ? 0 : 1);
+    }
+
+    /// <summary>Checks the proof. Foreign input of any kind is answered.</summary>
+    public static bool TryVerify(
+        long older, long newer, Digest olderRoot, Digest newerRoot, ReadOnlySpan<Digest> proof, out ProofError error)
+    {
+        error = older < 0 || older > newer ? ProofError.Sizes
+            : proof.Length != Length(older, newer) ? ProofError.Length
+            : older is 0 ? Equal(olderRoot, MerkleHash.EmptyLog, ProofError.OlderRoot)
+            : older == newer ? Equal(olderRoot, newerRoot, ProofError.Root)
+            : CheckRoots(older, newer, olderRoot, newerRoot, proof);
+        if (error is ProofError.None && newer is 0)
+        {
+            error = Equal(newerRoot, MerkleHash.EmptyLog, ProofError.Root);
+        }
+
+        return error is ProofError.None;
+    }
+
+    private static ProofError Equal(Digest claimed, Digest right, ProofError error) => claimed == right ? ProofError.None : error;
+
+    private static ProofError CheckRoots(long older, long newer, Digest olderRoot, Digest newerRoot, ReadOnlySpan<Digest> proof)
+    {
+        var shift = BitOperations.TrailingZeroCount((ulong)older);
+        var inner = InclusionProof.InnerLength(older - 1, newer) - shift;
+        var isPowerOfTwo = BitOperations.IsPow2(older);
+        var seed = isPowerOfTwo ? olderRoot : proof[0];
+        var nodes = isPowerOfTwo ? proof : proof[1..];
+        var mask = (older - 1) >> shift;
+        var (olderHash, newerHash) = (seed, seed);
+        for (var level = 0; level < nodes.Length; level++)
+        {
+            if (level >= inner || (mask >> level & 1) == 1)
+            {
+                olderHash = MerkleHash.Node(nodes[level], olderHash);
+                newerHash = MerkleHash.Node(nodes[level], newerHash);
+            }
+            else
+            {
+                newerHash = MerkleHash.Node(newerHash, nodes[level]);
+            }
+        }
+
+        return newerHash != newerRoot ? ProofError.Root : Equal(olderRoot, olderHash, ProofError.OlderRoot);
+    }
+}

@@ -1,0 +1,86 @@
+using System.Security.Cryptography;
+using TrustixProxy.Native;
+
+namespace TrustixProxy.TransparencyLog;
+
+/// <summary>A log's public key: all that a client has to know of a log beforehand.</summary>
+public sealed record LogKey
+{
+    /// <summary>The protocol id under which logs hold the outputs of Nix builds.</summary>
+    public const string NixProtocol = "5138a791-8d00-4182-96bc-f1f2688cdde2";
+
+    private readonly byte[] _bytes;
+
+    /// <summary>The key of these 32 bytes.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There are not 32 bytes.</exception>
+    public LogKey(ReadOnlySpan<byte> bytes)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(bytes.Length, Ed25519.PublicKeySize);
+        _bytes = bytes.ToArray();
+        LogId = MakeLogId(NixProtocol, bytes);
+    }
+
+    /// <summary>The key's 32 bytes.</summary>
+    public ReadOnlySpan<byte> Bytes => _bytes;
+
+    /// <summary>What the log's calls name it by: 64 hexadecimal digits that follow from the protocol and the key.</summary>
+    public string LogId { get; }
+
+    /// <summary>Reads base 64 of 32 bytes, whole.</summary>
+    public static bool TryParse(string text, [NotNullWhen(true)] out LogKey? key)
+    {
+        var bytes = new byte[Ed25519.PublicKeySize + 1];
+        key = Convert.TryFromBase64String(text, bytes, out var written) && written is Ed25519.PublicKeySize
+            && Convert.ToBase64String(bytes.AsSpan(0, written)) == text
+            ? new LogKey(bytes.AsSpan(0, written))
+            : null;
+        return key is not null;
+    }
+
+    /// <summary>SHA-256("protocol:" uuid ";mode:0;keyType:ed25519;pubKey:" key ";") in hexadecimal.</summary>
+    public static string MakeLogId(string protocol, ReadOnlySpan<byte> publicKey) =>
+        Convert.ToHexStringLower(SHA256.HashData([.. System.Text.Encoding.ASCII.GetBytes($"protocol:{protocol};mode:0;keyType:ed25519;pubKey:"), .. publicKey, (byte)';']));
+
+    /// <summary>Checks a head's signature: the door through which a log's answers come in.</summary>
+    public bool TryVerify(SignedTreeHead head, [NotNullWhen(true)] out VerifiedTreeHead? verified, out TreeHeadError error)
+    {
+        error = Ed25519.Verify(_bytes, head.Content.SigningDigest(), head.Signature) ? TreeHeadError.None : TreeHeadError.Signature;
+        verified = error is TreeHeadError.None ? new VerifiedTreeHead(this, head.Content, head.Signature) : null;
+        return verified is not null;
+    }
+
+    /// <inheritdoc/>
+    public bool Equals(LogKey? other) => other is not null && Bytes.SequenceEqual(other.Bytes);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => BitConverter.ToInt32(_bytes);
+
+    /// <summary>The key in base 64, as configurations spell it.</summary>
+    public override string ToString() => Convert.ToBase64String(_bytes);
+}
+
+/// <summary>A log's private key: what signs its heads.</summary>
+public sealed class LogSigner
+{
+    private readonly byte[] _seed;
+
+    /// <summary>The signer with this seed of 32 bytes.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There are not 32 bytes.</exception>
+    public LogSigner(ReadOnlySpan<byte> seed)
+    {
+        Span<byte> publicKey = stackalloc byte[Ed25519.PublicKeySize];
+        Ed25519.DerivePublicKey(seed, publicKey);
+        (_seed, Key) = (seed.ToArray(), new LogKey(publicKey));
+    }
+
+    /// <summary>The public half.</summary>
+    public LogKey Key { get; }
+
+    /// <summary>Signs a head. A log never signs two different heads of one size.</summary>
+    public VerifiedTreeHead Sign(TreeHead head)
+    {
+        Span<byte> signature = stackalloc byte[Ed25519.SignatureSize];
+        Ed25519.Sign(_seed, head.SigningDigest(), signature);
+        return new VerifiedTreeHead(Key, head, signature);
+    }
+}

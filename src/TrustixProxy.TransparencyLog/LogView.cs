@@ -1,0 +1,107 @@
+namespace TrustixProxy.TransparencyLog;
+
+/// <summary>Why a signed head does not become a log's new view. Only <see cref="LogFault"/> is held against the log: the rest may be the network's doing.</summary>
+public enum LogViewError
+{
+    /// <summary>It does, or it is the head that is known.</summary>
+    None,
+
+    /// <summary>It is another log's head.</summary>
+    OtherLog,
+
+    /// <summary>It is older than the view: a replay, or a log set back.</summary>
+    Older,
+
+    /// <summary>The log has grown, and its map-head log, which gets a leaf with each head, has not.</summary>
+    MapHeadSize,
+
+    /// <summary>The consistency proof of the log does not show that nothing was changed.</summary>
+    Consistency,
+
+    /// <summary>The consistency proof of the map-head log does not show that nothing was changed.</summary>
+    MapHeadConsistency,
+
+    /// <summary>The log has contradicted itself under its own signature; the fault holds the evidence.</summary>
+    Fault,
+}
+
+/// <summary>A log's contradiction of itself, shown by its own signatures alone: it freezes the log.</summary>
+public abstract record LogFault
+{
+    private LogFault()
+    {
+    }
+
+    /// <summary>Two signed heads of one size with different contents.</summary>
+    /// <param name="First">The head that was known.</param>
+    /// <param name="Second">The head that contradicts it.</param>
+    public sealed record SplitView(VerifiedTreeHead First, VerifiedTreeHead Second) : LogFault;
+
+    /// <summary>A signed older head whose root is not the one that a valid consistency proof to a signed newer head shows.</summary>
+    /// <param name="Older">The head that was known.</param>
+    /// <param name="Newer">The head that does not continue it.</param>
+    /// <param name="Proof">The proof that brings forth the newer root, and an older root that is not the older head's.</param>
+    /// <param name="IsMapHeadLog">Whether it is the map-head log that was rewritten, and not the log.</param>
+    public sealed record RewrittenPast(VerifiedTreeHead Older, VerifiedTreeHead Newer, IReadOnlyList<Digest> Proof, bool IsMapHeadLog) : LogFault;
+}
+
+/// <summary>What we hold a log to: the newest head that was seen and shown to continue all older ones. It only grows.</summary>
+public sealed class LogView
+{
+    /// <summary>A first view: the head is taken as it is, since there is nothing yet to hold it against.</summary>
+    public LogView(VerifiedTreeHead head) => Head = head;
+
+    /// <summary>The newest head.</summary>
+    public VerifiedTreeHead Head { get; }
+
+    /// <summary>Takes a signed head in.</summary>
+    /// <param name="next">The head.</param>
+    /// <param name="logProof">Consistency proof of the log, from the view's size to the head's; empty when the head is not newer.</param>
+    /// <param name="mapHeadProof">The same for the map-head log.</param>
+    /// <param name="view">The new view; this one when the head is the one that is known.</param>
+    /// <param name="error">Why there is none.</param>
+    /// <param name="fault">With <see cref="LogViewError.Fault"/>: the evidence.</param>
+    public bool TryAdvance(
+        VerifiedTreeHead next, ReadOnlySpan<Digest> logProof, ReadOnlySpan<Digest> mapHeadProof,
+        [NotNullWhen(true)] out LogView? view, out LogViewError error, out LogFault? fault)
+    {
+        var (known, said) = (Head.Content, next.Content);
+        fault = null;
+        error = next.Key != Head.Key ? LogViewError.OtherLog
+            : said.TreeSize < known.TreeSize ? LogViewError.Older
+            : said.TreeSize > known.TreeSize ? CheckGrowth(next, logProof, mapHeadProof, out fault)
+            : said == known ? LogViewError.None
+            : LogViewError.Fault;
+        if (error is LogViewError.Fault)
+        {
+            fault ??= new LogFault.SplitView(Head, next);
+        }
+
+        view = error is not LogViewError.None ? null : said == known ? this : new LogView(next);
+        return view is not null;
+    }
+
+    private LogViewError CheckGrowth(VerifiedTreeHead next, ReadOnlySpan<Digest> logProof, ReadOnlySpan<Digest> mapHeadProof, out LogFault? fault)
+    {
+        var (older, newer) = (Head.Content, next.Content);
+        fault = null;
+        if (newer.MapHeadSize <= older.MapHeadSize)
+        {
+            return LogViewError.MapHeadSize;
+        }
+
+        if (!ConsistencyProof.TryVerify(older.TreeSize, newer.TreeSize, older.LogRoot, newer.LogRoot, logProof, out var logError))
+        {
+            fault = logError is ProofError.OlderRoot ? new LogFault.RewrittenPast(Head, next, logProof.ToArray(), IsMapHeadLog: false) : null;
+            return fault is null ? LogViewError.Consistency : LogViewError.Fault;
+        }
+
+        if (!ConsistencyProof.TryVerify(older.MapHeadSize, newer.MapHeadSize, older.MapHeadRoot, newer.MapHeadRoot, mapHeadProof, out var mapHeadError))
+        {
+            fault = mapHeadError is ProofError.OlderRoot ? new LogFault.RewrittenPast(Head, next, mapHeadProof.ToArray(), IsMapHeadLog: true) : null;
+            return fault is null ? LogViewError.MapHeadConsistency : LogViewError.Fault;
+        }
+
+        return LogViewError.None;
+    }
+}

@@ -1,0 +1,55 @@
+using System.Security.Cryptography;
+
+namespace TrustixProxy.TransparencyLog;
+
+/// <summary>The hashes of all three trees: leaves begin with 00, inner nodes with 01 (RFC 6962, section 2.1).</summary>
+public static class MerkleHash
+{
+    /// <summary>The root of the empty log: SHA-256 of nothing.</summary>
+    public static Digest EmptyLog { get; } = Digest.Of([]);
+
+    /// <summary>An inner node: SHA-256(01 || left || right).</summary>
+    public static Digest Node(Digest left, Digest right)
+    {
+        Span<byte> input = stackalloc byte[1 + (2 * Digest.Size)];
+        input[0] = 1;
+        left.CopyTo(input[1..]);
+        right.CopyTo(input[(1 + Digest.Size)..]);
+        return Digest.Of(input);
+    }
+
+    /// <summary>A leaf of the log: SHA-256(00 || key || 3a || digest). Unambiguous, since the digest at the end has a fixed length.</summary>
+    public static Digest LogLeaf(ReadOnlySpan<byte> key, Digest valueDigest)
+    {
+        Span<byte> digest = stackalloc byte[Digest.Size];
+        valueDigest.CopyTo(digest);
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData([0]);
+        hash.AppendData(key);
+        hash.AppendData(":"u8);
+        hash.AppendData(digest);
+        hash.GetHashAndReset(digest);
+        return new Digest(digest);
+    }
+
+    /// <summary>A leaf of the map-head log: SHA-256(00 || map root).</summary>
+    public static Digest MapHeadLeaf(Digest mapRoot)
+    {
+        Span<byte> input = stackalloc byte[1 + Digest.Size];
+        input[0] = 0;
+        mapRoot.CopyTo(input[1..]);
+        return Digest.Of(input);
+    }
+
+    /// <summary>A leaf of the map: SHA-256(00 || path || value hash).</summary>
+    /// <param name="path">SHA-256 of the key.</param>
+    /// <param name="valueHash">SHA-256 of the map entry's bytes.</param>
+    public static Digest MapLeaf(Digest path, Digest valueHash)
+    {
+        Span<byte> input = stackalloc byte[1 + (2 * Digest.Size)];
+        input[0] = 0;
+        path.CopyTo(input[1..]);
+        valueHash.CopyTo(input[(1 + Digest.Size)..]);
+        return Digest.Of(input);
+    }
+}

@@ -1,0 +1,108 @@
+using System.Buffers.Binary;
+
+namespace TrustixProxy.TransparencyLog;
+
+/// <summary>What a log signs: the roots and sizes of its log, map and map-head log.</summary>
+/// <param name="LogRoot">Root of the log.</param>
+/// <param name="TreeSize">How many leaves the log has; not negative.</param>
+/// <param name="MapRoot">Root of the sparse Merkle map; the placeholder when it is empty.</param>
+/// <param name="MapHeadRoot">Root of the map-head log, whose leaves are the map roots of all heads ever signed, this one's included.</param>
+/// <param name="MapHeadSize">How many heads were ever signed; at least 1.</param>
+public sealed record TreeHead(Digest LogRoot, long TreeSize, Digest MapRoot, Digest MapHeadRoot, long MapHeadSize)
+{
+    /// <summary>The 32 bytes that the signature is made over: SHA-256(log root || LE64 tree size || map root || map-head root || LE64 map-head size).</summary>
+    public byte[] SigningDigest()
+    {
+        Span<byte> text = stackalloc byte[(3 * Digest.Size) + 16];
+        LogRoot.CopyTo(text);
+        BinaryPrimitives.WriteInt64LittleEndian(text[32..], TreeSize);
+        MapRoot.CopyTo(text[40..]);
+        MapHeadRoot.CopyTo(text[72..]);
+        BinaryPrimitives.WriteInt64LittleEndian(text[104..], MapHeadSize);
+        return Digest.Of(text).ToArray();
+    }
+}
+
+/// <summary>Why bytes are not a signed tree head of a log.</summary>
+public enum TreeHeadError
+{
+    /// <summary>They are one.</summary>
+    None,
+
+    /// <summary>A root is not 32 bytes.</summary>
+    RootSize,
+
+    /// <summary>A size is 2^63 or more, the map-head log is empty (it has a leaf for each head, this one included), or an empty log has a root.</summary>
+    Sizes,
+
+    /// <summary>The signature is not 64 bytes.</summary>
+    SignatureSize,
+
+    /// <summary>The signature is not this log's signature of this head.</summary>
+    Signature,
+}
+
+/// <summary>A signed tree head that was read but not verified: nothing may be believed of it. <see cref="LogKey.TryVerify"/> makes more of it.</summary>
+public sealed class SignedTreeHead
+{
+    private readonly byte[] _signature;
+
+    private SignedTreeHead(TreeHead content, byte[] signature) => (Content, _signature) = (content, signature);
+
+    /// <summary>What is said to be signed.</summary>
+    public TreeHead Content { get; }
+
+    /// <summary>The signature: 64 bytes.</summary>
+    public ReadOnlySpan<byte> Signature => _signature;
+
+    /// <summary>Reads the head's wire form.</summary>
+    public static bool TryRead(Wire.LogHead message, [NotNullWhen(true)] out SignedTreeHead? head, out TreeHeadError error)
+    {
+        head = null;
+        if (!Digest.TryRead(message.LogRoot.Span, out var logRoot)
+            || !Digest.TryRead(message.MapRoot.Span, out var mapRoot)
+            || !Digest.TryRead(message.MHRoot.Span, out var mapHeadRoot))
+        {
+            error = TreeHeadError.RootSize;
+            return false;
+        }
+
+        error = message.TreeSize > long.MaxValue || message.MHTreeSize is 0 or > long.MaxValue ? TreeHeadError.Sizes
+            : message.TreeSize is 0 && (logRoot != MerkleHash.EmptyLog || !mapRoot.IsPlaceholder) ? TreeHeadError.Sizes
+            : message.Signature.Length is not 64 ? TreeHeadError.SignatureSize
+            : TreeHeadError.None;
+        if (error is TreeHeadError.None)
+        {
+            var content = new TreeHead(logRoot, (long)message.TreeSize, mapRoot, mapHeadRoot, (long)message.MHTreeSize);
+            head = new SignedTreeHead(content, message.Signature.ToByteArray());
+        }
+
+        return head is not null;
+    }
+}
+
+/// <summary>A tree head whose signature by its log's key was verified. Made only by <see cref="LogKey.TryVerify"/>.</summary>
+public sealed class VerifiedTreeHead
+{
+    private readonly byte[] _signature;
+
+    internal VerifiedTreeHead(LogKey key, TreeHead content, ReadOnlySpan<byte> signature) =>
+        (Key, Content, _signature) = (key, content, signature.ToArray());
+
+    /// <summary>The key that signed it.</summary>
+    public LogKey Key { get; }
+
+    /// <summary>What it says.</summary>
+    public TreeHead Content { get; }
+
+    /// <summary>The head's wire form, signature included: what is kept and shown as evidence.</summary>
+    public Wire.LogHead ToMessage() => new()
+    {
+        LogRoot = WireMessage.ToBytes(Content.LogRoot),
+        TreeSize = (ulong)Content.TreeSize,
+        MapRoot = WireMessage.ToBytes(Content.MapRoot),
+        MHRoot = WireMessage.ToBytes(Content.MapHeadRoot),
+        MHTreeSize = (ulong)Content.MapHeadSize,
+        Signature = Google.Protobuf.ByteString.CopyFrom(_signature),
+    };
+}

@@ -1,0 +1,136 @@
+using FsCheck;
+using FsCheck.Fluent;
+
+namespace TrustixProxy.TransparencyLog.Tests;
+
+public sealed class SparseMerkleMapTests
+{
+    private static readonly LogSigner Signer = new(new byte[32]);
+
+    [Fact]
+    public void Roots_are_those_of_the_definition_however_the_inserts_are_batched() =>
+        Check.QuickThrowOnFailure(Prop.ForAll((int seed) =>
+        {
+            var random = new Random(seed);
+            var (store, leaves) = (new Store(), new List<(Digest, Digest)>());
+            for (var batch = 0; batch < 6; batch++)
+            {
+                var added = Enumerable.Range(0, random.Next(0, 40)).Select(_ => Leaf(random)).ToList();
+                leaves.AddRange(added.Select(leaf => (leaf.Path, leaf.ValueHash)));
+                if (store.Insert(added) != SlowReference.MapRoot(leaves))
+                {
+                    return false;
+                }
+            }
+
+            return true;
+        }));
+
+    [Fact]
+    public void Paths_that_share_long_beginnings_are_kept_apart() =>
+        Check.QuickThrowOnFailure(Prop.ForAll((byte sharedBits, int seed) =>
+        {
+            var random = new Random(seed);
+            var (first, path) = (Leaf(random), default(byte[]));
+            path = first.Path.ToArray();
+            path[sharedBits / 8] ^= (byte)(0x80 >> (sharedBits % 8)); // the same up to this bit
+            var second = new MapLeaf(new Digest(path), Digest.Of([2]), 1);
+            var third = Leaf(random);
+            var store = new Store();
+            store.Insert([first]);
+            var root = store.Insert([second, third]);
+
+            return root == SlowReference.MapRoot([(first.Path, first.ValueHash), (second.Path, second.ValueHash), (third.Path, third.ValueHash)])
+                && store.Map().TryFind(second.Path, out var found) && found == second
+                && store.Map().Prove(second.Path, out _).SideNodes.Length > sharedBits;
+        }));
+
+    [Fact]
+    public void Every_proof_that_is_made_is_verified_of_presence_and_of_absence()
+    {
+        var (store, keys) = (new Store(), Enumerable.Range(0, 200).Select(BitConverter.GetBytes).ToList());
+        for (var count = 0; count <= keys.Count; count++)
+        {
+            var root = count is 0 ? default : store.Insert([LeafOf(keys[count - 1], count - 1)]);
+            var head = Signer.Sign(new TreeHead(default, keys.Count, root, default, 1));
+            foreach (var i in new[] { 0, count / 2, count - 1, count, count + 7 }.Where(i => i >= 0 && i < keys.Count).Distinct())
+            {
+                var proof = store.Map().Prove(Digest.Of(keys[i]), out var leaf);
+                var value = leaf is null ? [] : Entry(i).ToBytes();
+
+                Assert.Equal(i < count, leaf is not null);
+                Assert.True(MapProof.TryRead(proof.ToMessage(), out var sent, out _));
+                Assert.True(sent.TryVerify(head, keys[i], value, out var proven, out var error), error.ToString());
+                Assert.Equal(i < count ? Entry(i) : null, proven.Entry);
+            }
+        }
+    }
+
+    [Fact]
+    public void The_first_leaf_of_a_path_stays()
+    {
+        var store = new Store();
+        var root = store.Insert([new MapLeaf(Digest.Of([1]), Digest.Of([2]), 0)]);
+
+        Assert.False(store.Map().TryInsert(new MapLeaf(Digest.Of([1]), Digest.Of([3]), 1)));
+        Assert.Equal(root, store.Insert([]));
+    }
+
+    [Fact]
+    public void Proofs_are_made_as_the_reference_makes_them()
+    {
+        foreach (var generation in Vectors.Load("smt").All("proofs").GroupBy(vector => vector.Number("generation")))
+        {
+            var size = (int)generation.First().Number("map_size");
+            var store = new Store();
+            var leaves = Vectors.Load("audit").All("leaves").Take(size).Select(leaf => (Key: leaf.Hex("key"), Entry: new MapEntry(leaf.Digest("value_digest"), leaf.Number("index")))).ToList();
+            Assert.Equal(size, leaves.Count);
+            var root = store.Insert([.. leaves.Select(leaf => new MapLeaf(Digest.Of(leaf.Key), Digest.Of(leaf.Entry.ToBytes()), leaf.Entry.Index))]);
+
+            foreach (var vector in generation)
+            {
+                Assert.Equal(vector.Digest("map_root"), root);
+                var proof = store.Map().Prove(Digest.Of(vector.Hex("key")), out _).ToMessage();
+                Assert.Equal(vector.GetProperty("proof").All("side_nodes").Select(node => node.GetString()), proof.SideNodes.Select(node => Convert.ToHexStringLower(node.Span)));
+                Assert.Equal(vector.GetProperty("proof").Text("bit_mask"), Convert.ToHexStringLower(proof.BitMask.Span));
+            }
+        }
+    }
+
+    private static MapLeaf Leaf(Random random)
+    {
+        var bytes = new byte[32];
+        random.NextBytes(bytes);
+        bytes[0] &= 3; // crowd the left
+        return new MapLeaf(new Digest(bytes), Digest.Of(bytes), random.NextInt64(long.MaxValue));
+    }
+
+    private static MapEntry Entry(int i) => new(Digest.Of(BitConverter.GetBytes(-i)), i);
+
+    private static MapLeaf LeafOf(byte[] key, int i) => new(Digest.Of(key), Digest.Of(Entry(i).ToBytes()), i);
+
+    /// <summary>Pages as bytes, so that what is not encoded is lost.</summary>
+    private sealed class Store
+    {
+        private readonly Dictionary<string, byte[]> _pages = [];
+
+        public SparseMerkleMap Map() => new(address => _pages.TryGetValue(Convert.ToHexString(address.ToBytes()), out var page) ? MapPage.Decode(page) : null);
+
+        public Digest Insert(IEnumerable<MapLeaf> leaves)
+        {
+            var map = Map();
+            foreach (var leaf in leaves)
+            {
+                Assert.True(map.TryInsert(leaf));
+            }
+
+            var root = map.Commit(out var changed);
+            foreach (var (address, page) in changed)
+            {
+                _pages[Convert.ToHexString(address.ToBytes())] = page.Encode();
+            }
+
+            return root;
+        }
+    }
+}
