@@ -1,0 +1,83 @@
+namespace TrustixProxy.Consensus;
+
+/// <summary>Why an elector has not said anything that counts.</summary>
+public enum SilenceReason
+{
+    /// <summary>No answer before the deadline.</summary>
+    NoAnswer,
+
+    /// <summary>It could not be reached, or broke off.</summary>
+    Unreachable,
+
+    /// <summary>It has failed so often of late that it is not asked for a moment.</summary>
+    BreakerOpen,
+
+    /// <summary>It has contradicted itself under its own signature, and stays unheard until an operator unfreezes it.</summary>
+    Frozen,
+
+    /// <summary>It answered something that is not the protocol: HTML, another content type, a malformed message, an unknown error.</summary>
+    BadAnswer,
+
+    /// <summary>It answered more than any true answer has.</summary>
+    TooLarge,
+
+    /// <summary>Its head is malformed.</summary>
+    HeadMalformed,
+
+    /// <summary>Its head does not bear its signature.</summary>
+    HeadSignature,
+
+    /// <summary>Its head is older than one that was seen before.</summary>
+    HeadOlder,
+
+    /// <summary>Its head was not shown to continue the one that was seen before.</summary>
+    HeadInconsistent,
+
+    /// <summary>It no longer knows the map root that was asked for, even after its newest head was fetched.</summary>
+    MapRootUnknown,
+
+    /// <summary>Its proof of the map does not prove its answer.</summary>
+    MapProof,
+
+    /// <summary>The entry that its map proves was not shown to be in its log.</summary>
+    InclusionProof,
+
+    /// <summary>It did not give the value whose digest it proves.</summary>
+    ValueMissing,
+
+    /// <summary>The value's bytes do not have the digest that it proves.</summary>
+    ValueDigest,
+
+    /// <summary>The value is no statement about a build's output.</summary>
+    ClaimMalformed,
+
+    /// <summary>The value is a statement about another path than the one whose key holds it.</summary>
+    ClaimOfOtherPath,
+}
+
+/// <summary>What came of asking one elector about one path.</summary>
+public abstract record Ballot
+{
+    private Ballot()
+    {
+    }
+
+    /// <summary>Whether the elector has spoken: a claim, an absence, or "not found". What is not firm may change at the next try.</summary>
+    public bool IsFirm => this is not Silent;
+
+    /// <summary>A proven claim: a vote.</summary>
+    /// <param name="Claim">What it says the build produced.</param>
+    /// <param name="IsTied">Whether the map entry was tied to the append-only log.</param>
+    /// <param name="LeafIndex">Which leaf of its log holds the claim.</param>
+    /// <param name="HeadSize">Size of the head that it was proven under, in leaves.</param>
+    public sealed record Claimed(OutputClaim Claim, bool IsTied, long LeafIndex, long HeadSize) : Ballot;
+
+    /// <summary>It does not know the path.</summary>
+    /// <param name="IsProven">Whether it proved that; a bare "not found" is silence, and no dissent either way.</param>
+    /// <param name="HeadSize">Size of the head that it was asked under, in leaves.</param>
+    public sealed record Absent(bool IsProven, long HeadSize) : Ballot;
+
+    /// <summary>It said nothing that counts.</summary>
+    /// <param name="Reason">Why not.</param>
+    public sealed record Silent(SilenceReason Reason) : Ballot;
+}

@@ -1,0 +1,165 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using TrustixProxy.Nix;
+using TrustixProxy.TransparencyLog;
+
+namespace TrustixProxy.Consensus;
+
+/// <summary>Why the bytes that a log gave are no claim about the path that was asked for.</summary>
+public enum OutputClaimError
+{
+    /// <summary>They are one.</summary>
+    None,
+
+    /// <summary>They are not the bytes whose digest was proven.</summary>
+    Digest,
+
+    /// <summary>They are not one JSON object (UTF-8, at most 16 levels deep).</summary>
+    Json,
+
+    /// <summary>A member is named twice.</summary>
+    DuplicateMember,
+
+    /// <summary><c>path</c> is missing or no absolute store path.</summary>
+    Path,
+
+    /// <summary><c>path</c> is not the path that was asked for.</summary>
+    OtherPath,
+
+    /// <summary><c>narHash</c> is missing or no SHA-256 hash in a spelling that Nix accepts.</summary>
+    NarHash,
+
+    /// <summary><c>narSize</c> is missing or no positive integer.</summary>
+    NarSize,
+
+    /// <summary><c>references</c> is missing, or neither null nor a list of absolute store paths.</summary>
+    References,
+}
+
+/// <summary>What an elector says that a build produced: the fields that Nix signs, and nothing else.</summary>
+/// <remarks>Equal claims have equal fingerprints: equality is the vote, and the voted text is the signed text, whatever JSON spelling it was read from.
+/// Source: nix <c>ValidPathInfo::fingerprint</c>, version 1; the JSON is what the reference's post-build hook writes:
+/// <code>{"path":"/nix/store/…","narHash":"sha256-…","narSize":123,"references":["/nix/store/…"]}</code></remarks>
+public sealed record OutputClaim
+{
+    internal OutputClaim(StorePath path, NarHash narHash, long narSize, IEnumerable<StorePath> references)
+    {
+        (Path, NarHash, NarSize) = (path, narHash.Value, narSize);
+        References = [.. references.Distinct().Order()];
+        Fingerprint = Nix.Fingerprint.Format(path, NarHash, narSize, References);
+    }
+
+    /// <summary>The path that was built.</summary>
+    public StorePath Path { get; }
+
+    /// <summary>SHA-256 of the uncompressed NAR.</summary>
+    public NixHash NarHash { get; }
+
+    /// <summary>Length of the uncompressed NAR, in bytes; positive.</summary>
+    public long NarSize { get; }
+
+    /// <summary>What it refers to, in ordinal order, without repeats; may be empty.</summary>
+    public ImmutableArray<StorePath> References { get; }
+
+    /// <summary>The text that is voted on, and signed.</summary>
+    public string Fingerprint { get; }
+
+    /// <summary>Reads a log's value: the door from proven bytes to a vote.</summary>
+    /// <param name="proven">What the log has proven for the key of <paramref name="asked"/>.</param>
+    /// <param name="value">The bytes that it gave for that; hashed before they are read.</param>
+    /// <param name="asked">The path that was asked for.</param>
+    /// <param name="claim">The claim.</param>
+    /// <param name="error">Why there is none.</param>
+    public static bool TryRead(
+        ProvenDigest proven, ReadOnlyMemory<byte> value, StorePath asked, [NotNullWhen(true)] out OutputClaim? claim, out OutputClaimError error)
+    {
+        claim = null;
+        if (!proven.IsValue(value.Span))
+        {
+            error = OutputClaimError.Digest;
+            return false;
+        }
+
+        try
+        {
+            using var document = JsonDocument.Parse(value, new JsonDocumentOptions { MaxDepth = 16 });
+            error = Read(document.RootElement, asked, out claim);
+        }
+        catch (JsonException)
+        {
+            error = OutputClaimError.Json;
+        }
+        catch (InvalidOperationException)
+        {
+            error = OutputClaimError.Json; // a string with half a surrogate pair
+        }
+
+        return claim is not null;
+    }
+
+    /// <inheritdoc/>
+    public bool Equals(OutputClaim? other) => Fingerprint == other?.Fingerprint;
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => Fingerprint.GetHashCode(StringComparison.Ordinal);
+
+    private static OutputClaimError Read(JsonElement root, StorePath asked, out OutputClaim? claim)
+    {
+        claim = null;
+        if (root.ValueKind is not JsonValueKind.Object)
+        {
+            return OutputClaimError.Json;
+        }
+
+        var members = new Dictionary<string, JsonElement>();
+        foreach (var member in root.EnumerateObject())
+        {
+            if (!members.TryAdd(member.Name, member.Value))
+            {
+                return OutputClaimError.DuplicateMember;
+            }
+        }
+
+        var narSize = 0L;
+        NarHash? narHash = null;
+        List<StorePath>? references = null;
+        var error = !TryReadPath(members.GetValueOrDefault("path"), out var path) ? OutputClaimError.Path
+            : path != asked ? OutputClaimError.OtherPath
+            : !Consensus.NarHash.TryParse(Text(members.GetValueOrDefault("narHash")), out narHash) ? OutputClaimError.NarHash
+            : !TryReadSize(members.GetValueOrDefault("narSize"), out narSize) ? OutputClaimError.NarSize
+            : !TryReadReferences(members.GetValueOrDefault("references"), out references) ? OutputClaimError.References
+            : OutputClaimError.None;
+        claim = error is OutputClaimError.None ? new OutputClaim(path!, narHash!, narSize, references!) : null;
+        return error;
+    }
+
+    private static string? Text(JsonElement element) => element.ValueKind is JsonValueKind.String ? element.GetString() : null;
+
+    private static bool TryReadPath(JsonElement element, [NotNullWhen(true)] out StorePath? path) =>
+        StorePath.TryParseAbsolute(Text(element), out path, out _);
+
+    private static bool TryReadSize(JsonElement element, out long size)
+    {
+        size = 0;
+        return element.ValueKind is JsonValueKind.Number && element.TryGetInt64(out size) && size > 0;
+    }
+
+    private static bool TryReadReferences(JsonElement element, [NotNullWhen(true)] out List<StorePath>? references)
+    {
+        references = [];
+        if (element.ValueKind is JsonValueKind.Array)
+        {
+            foreach (var item in element.EnumerateArray())
+            {
+                if (!TryReadPath(item, out var reference))
+                {
+                    return false;
+                }
+
+                references.Add(reference);
+            }
+        }
+
+        return element.ValueKind is JsonValueKind.Array or JsonValueKind.Null;
+    }
+}

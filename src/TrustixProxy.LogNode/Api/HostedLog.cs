@@ -1,0 +1,24 @@
+using TrustixProxy.LogNode.Operations;
+using TrustixProxy.LogNode.Sequencing;
+using TrustixProxy.LogNode.Storage;
+using TrustixProxy.TransparencyLog;
+using TrustixProxy.TransparencyLog.Wire;
+
+namespace TrustixProxy.LogNode.Api;
+
+/// <summary>A log that the node keeps: its file, and who writes to it.</summary>
+internal sealed record HostedLog(HostedLogOptions Options, LogDatabase Database, Sequencer Sequencer)
+{
+    /// <summary>What calls name it by.</summary>
+    public string LogId { get; } = Options.Signer.Key.LogId;
+
+    /// <summary>What calls of NodeAPI say of it.</summary>
+    public Log Describe() => new()
+    {
+        LogID = LogId,
+        Mode = Log.Types.LogModes.Log,
+        Protocol = LogKey.NixProtocol,
+        Signer = new TransparencyLog.Wire.LogSigner { KeyType = TransparencyLog.Wire.LogSigner.Types.KeyTypes.Ed25519, Public = Options.Signer.Key.ToString() },
+        Meta = { ["name"] = Options.Name },
+    };
+}

@@ -1,0 +1,59 @@
+using TrustixProxy.LogNode.Storage;
+using TrustixProxy.TransparencyLog;
+using TrustixProxy.TransparencyLog.Wire;
+
+namespace TrustixProxy.LogNode.Api;
+
+/// <summary>The calls that take a token: what publishers make, on private listeners only.</summary>
+internal sealed class WriteCalls(IReadOnlyDictionary<string, HostedLog> logs, WriteTokens tokens)
+{
+    /// <summary>The most items that one call submits.</summary>
+    public const int MaxItems = 10_000;
+
+    public void Map(ConnectEndpoint endpoint)
+    {
+        endpoint.Map("trustix_rpc.v1.LogRPC/Submit", SubmitRequest.Parser, SubmitAsync);
+        endpoint.Map("trustix_rpc.v1.LogRPC/Flush", FlushRequest.Parser, FlushAsync);
+    }
+
+    private async Task<ConnectAnswer> SubmitAsync(ConnectContext context, SubmitRequest request)
+    {
+        if (Find(context, request.LogID, out var log) is { } refusal)
+        {
+            return refusal;
+        }
+
+        var tooLong = request.Items.FirstOrDefault(item => item.Key.Length > WireMessage.MaxKey || item.Value.Length > WireMessage.MaxValue);
+        if (request.Items.Count > MaxItems || tooLong is not null)
+        {
+            return ConnectAnswer.Fail(ConnectCode.InvalidArgument, tooLong is null
+                ? $"Items are {request.Items.Count}; at most {MaxItems} are taken at once"
+                : $"an item has a key of {tooLong.Key.Length} bytes and a value of {tooLong.Value.Length}; at most {WireMessage.MaxKey} and {WireMessage.MaxValue} are taken");
+        }
+
+        if (request.Items.Count > 0)
+        {
+            await log!.Sequencer.SubmitAsync([.. request.Items.Select(item => new Entry(item.Key.ToByteArray(), item.Value.ToByteArray()))], context.Http.RequestAborted);
+        }
+
+        return ConnectAnswer.Of(new SubmitResponse { Status = SubmitResponse.Types.Status.Ok });
+    }
+
+    private async Task<ConnectAnswer> FlushAsync(ConnectContext context, FlushRequest request)
+    {
+        if (Find(context, request.LogID, out var log) is { } refusal)
+        {
+            return refusal;
+        }
+
+        await log!.Sequencer.FlushAsync(context.Http.RequestAborted);
+        return ConnectAnswer.Of(new FlushResponse());
+    }
+
+    /// <summary>The log that the caller may write to, or why there is none.</summary>
+    private ConnectAnswer? Find(ConnectContext context, string logId, out HostedLog? log)
+    {
+        logs.TryGetValue(logId, out log);
+        return tokens.Check(context, log) ?? (log is null ? ConnectAnswer.Fail(ConnectCode.NotFound, $"Publisher with log id '{logId}' doesn't exist") : null);
+    }
+}

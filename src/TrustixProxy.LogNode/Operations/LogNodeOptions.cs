@@ -1,0 +1,36 @@
+using System.Collections.Immutable;
+using TrustixProxy.Nix;
+using TrustixProxy.TransparencyLog;
+
+namespace TrustixProxy.LogNode.Operations;
+
+/// <summary>A log that the node keeps.</summary>
+/// <param name="Name">The name in messages, and of its file; unique.</param>
+/// <param name="Signer">What signs its heads; no two logs have the same.</param>
+/// <param name="WriteTokens">Whose tokens may write to it.</param>
+public sealed record HostedLogOptions(string Name, LogSigner Signer, ImmutableArray<NixPublicKey> WriteTokens);
+
+/// <summary>All that the log node is told. Values are checked where they are read: these are good.</summary>
+public sealed record LogNodeOptions
+{
+    /// <summary>Addresses that anyone may read from: <c>http://host:port</c> or <c>unix:/path</c>.</summary>
+    public required ImmutableArray<string> Listen { get; init; }
+
+    /// <summary>Addresses that publishers write to, and may read from.</summary>
+    public required ImmutableArray<string> PrivateListen { get; init; }
+
+    /// <summary>Where the logs' files are; exists and is writable.</summary>
+    public required string StateDirectory { get; init; }
+
+    /// <summary>The logs.</summary>
+    public required ImmutableArray<HostedLogOptions> Logs { get; init; }
+
+    /// <summary>Whether tokens of the reference's form, which can be replayed, are accepted; null for loopback and unix listeners only.</summary>
+    public bool? ReferenceTokens { get; init; }
+
+    /// <summary>How long a submitted item waits for its head at the most, unless 500 have come before.</summary>
+    public TimeSpan FlushInterval { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long the map root of a superseded head stays answerable; zero for ever.</summary>
+    public TimeSpan HistoryWindow { get; init; } = TimeSpan.FromHours(1);
+}

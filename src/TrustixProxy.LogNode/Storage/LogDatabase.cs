@@ -1,0 +1,77 @@
+using System.Collections.Concurrent;
+using Microsoft.Data.Sqlite;
+
+namespace TrustixProxy.LogNode.Storage;
+
+/// <summary>The file of one log: one connection that writes, and as many as needed that read beside it (WAL).</summary>
+internal sealed class LogDatabase : IDisposable
+{
+    /// <remarks>
+    /// entry: what was submitted, by index in the log; found by digest through the first 8 bytes of it.
+    /// tile: hashes of a tree, 256 a row: tree 0 is the log, 1 the map-head log; level l holds the roots of full subtrees of 256^l leaves.
+    /// map_page: pages of the map, each version that a head still needs; superseded: which versions a head's batch has replaced.
+    /// head: every head ever signed. queue: submitted, and not in the log yet.
+    /// </remarks>
+    private const string Schema =
+        """
+        CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS entry (idx INTEGER PRIMARY KEY, key BLOB NOT NULL, value BLOB NOT NULL, digest_prefix INTEGER NOT NULL);
+        CREATE INDEX IF NOT EXISTS entry_digest_prefix ON entry (digest_prefix);
+        CREATE TABLE IF NOT EXISTS tile (tree INTEGER, level INTEGER, idx INTEGER, hashes BLOB NOT NULL, PRIMARY KEY (tree, level, idx)) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS map_page (address BLOB, version INTEGER, page BLOB NOT NULL, PRIMARY KEY (address, version)) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS superseded (version INTEGER PRIMARY KEY, pages BLOB NOT NULL);
+        CREATE TABLE IF NOT EXISTS head (mh_size INTEGER PRIMARY KEY, tree_size INTEGER NOT NULL, head BLOB NOT NULL, root_prefix INTEGER NOT NULL, signed_at INTEGER NOT NULL);
+        CREATE INDEX IF NOT EXISTS head_root_prefix ON head (root_prefix);
+        CREATE TABLE IF NOT EXISTS queue (seq INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL, value BLOB NOT NULL);
+        """;
+
+    private readonly string _connectionString;
+    private readonly ConcurrentBag<LogReader> _readers = [];
+
+    public LogDatabase(string path)
+    {
+        _connectionString = new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ToString();
+        Writer = Open();
+        using var command = Writer.CreateCommand();
+        command.CommandText = $"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; {Schema}";
+        command.ExecuteNonQuery();
+    }
+
+    /// <summary>The connection that writes; for the sequencer alone.</summary>
+    public SqliteConnection Writer { get; }
+
+    /// <summary>Reads one consistent state of the log.</summary>
+    public T Read<T>(Func<LogReader, T> read)
+    {
+        if (!_readers.TryTake(out var reader))
+        {
+            reader = new LogReader(Open());
+        }
+
+        try
+        {
+            return reader.InOneState(read);
+        }
+        finally
+        {
+            _readers.Add(reader);
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (var reader in _readers)
+        {
+            reader.Dispose();
+        }
+
+        Writer.Dispose();
+    }
+
+    private SqliteConnection Open()
+    {
+        var connection = new SqliteConnection(_connectionString);
+        connection.Open();
+        return connection;
+    }
+}

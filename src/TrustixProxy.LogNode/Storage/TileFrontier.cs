@@ -1,0 +1,91 @@
+using TrustixProxy.TransparencyLog;
+
+namespace TrustixProxy.LogNode.Storage;
+
+/// <summary>The right edge of a tree: of each level of tiles the one that is not full yet. That is all it takes to append and to know the root.</summary>
+/// <remarks>A tile holds 256 hashes: leaves on level 0, and on each level above it the roots of full tiles below (the layout of C2SP tlog-tiles).</remarks>
+internal sealed class TileFrontier
+{
+    /// <summary>How many hashes a full tile holds.</summary>
+    public const int Width = 256;
+
+    /// <summary>How many levels of the tree one level of tiles spans.</summary>
+    public const int Height = 8;
+
+    private readonly List<List<Digest>> _partial = [];
+    private readonly Dictionary<(int Level, long Index), byte[]> _full = [];
+    private readonly HashSet<int> _touched = [];
+
+    /// <param name="size">How many leaves the tree has.</param>
+    /// <param name="load">Reads a tile that is stored.</param>
+    public TileFrontier(long size, Func<int, long, byte[]?> load)
+    {
+        Size = size;
+        for (var (level, count) = (0, size); count > 0; level++, count /= Width)
+        {
+            var inTile = (int)(count % Width);
+            var bytes = inTile is 0 ? [] : load(level, count / Width) ?? throw new InvalidDataException($"Tile {level}/{count / Width} is missing: the log's file is damaged.");
+            _partial.Add([.. bytes.Take(inTile * Digest.Size).Chunk(Digest.Size).Select(hash => new Digest(hash))]);
+        }
+    }
+
+    /// <summary>How many leaves the tree has.</summary>
+    public long Size { get; private set; }
+
+    /// <summary>The root of all its leaves.</summary>
+    public Digest Root() => MerkleTree.Root(Size, Read);
+
+    public void Append(Digest leaf)
+    {
+        var index = Size++;
+        for (var level = 0; ; level++)
+        {
+            if (level == _partial.Count)
+            {
+                _partial.Add([]);
+            }
+
+            var tile = _partial[level];
+            tile.Add(leaf);
+            _touched.Add(level);
+            if (tile.Count < Width)
+            {
+                return;
+            }
+
+            leaf = TileNodes.RootOf([.. tile]);
+            _full[(level, index / Width)] = Bytes(tile);
+            tile.Clear();
+            index /= Width;
+        }
+    }
+
+    /// <summary>The tiles that have changed since the last call, to be stored.</summary>
+    public IEnumerable<((int Level, long Index) Tile, byte[] Hashes)> TakeChanges()
+    {
+        var changes = _full.Select(entry => (entry.Key, entry.Value)).ToList();
+        changes.AddRange(_touched.Where(level => _partial[level].Count > 0).Select(level => ((level, Size >> (Height * (level + 1))), Bytes(_partial[level]))));
+        _full.Clear();
+        _touched.Clear();
+        return changes;
+    }
+
+    /// <summary>Roots of full subtrees at the right edge, which lie in partial tiles.</summary>
+    private Digest Read(int level, long index)
+    {
+        var (tileLevel, inner) = (level / Height, level % Height);
+        var first = (int)((index << inner) % Width);
+        return TileNodes.RootOf(_partial[tileLevel].GetRange(first, 1 << inner).ToArray());
+    }
+
+    private static byte[] Bytes(List<Digest> hashes)
+    {
+        var bytes = new byte[hashes.Count * Digest.Size];
+        for (var i = 0; i < hashes.Count; i++)
+        {
+            hashes[i].CopyTo(bytes.AsSpan(i * Digest.Size));
+        }
+
+        return bytes;
+    }
+}

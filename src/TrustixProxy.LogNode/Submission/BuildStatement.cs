@@ -1,0 +1,29 @@
+using System.Text;
+using TrustixProxy.Nix;
+using TrustixProxy.LogNode.Storage;
+
+namespace TrustixProxy.LogNode.Submission;
+
+/// <summary>What a builder says of one output: what a log is given to hold.</summary>
+/// <param name="Path">The store path.</param>
+/// <param name="NarHash">SHA-256 of its NAR.</param>
+/// <param name="NarSize">Length of its NAR, in bytes.</param>
+/// <param name="References">What it refers to, itself perhaps among them.</param>
+public sealed record BuildStatement(StorePath Path, NixHash NarHash, long NarSize, IReadOnlyList<StorePath> References)
+{
+    /// <summary>The entry's key: the absolute path.</summary>
+    public byte[] Key => Encoding.ASCII.GetBytes(Path.Absolute);
+
+    /// <summary>The entry's value, byte for byte what the reference's post-build hook writes for the same output.</summary>
+    /// <remarks><c>{"path":"/nix/store/…","narHash":"sha256-…","narSize":123,"references":["/nix/store/…"]}</c>; no character of it needs escaping.</remarks>
+    public byte[] Value
+    {
+        get
+        {
+            var references = References.Distinct().Order().Select(reference => $"\"{reference.Absolute}\"");
+            return Encoding.ASCII.GetBytes($$"""{"path":"{{Path.Absolute}}","narHash":"{{NarHash.ToSri()}}","narSize":{{NarSize}},"references":[{{string.Join(',', references)}}]}""");
+        }
+    }
+
+    internal Entry ToEntry() => new(Key, Value);
+}

@@ -1,0 +1,117 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Caching.Memory;
+using Microsoft.Extensions.Logging;
+using TrustixProxy.Consensus;
+using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Evidence;
+
+namespace TrustixProxy.Substituter.Decisions;
+
+/// <summary>Answers what is decided on a digest: out of the cache, or by asking everyone, once for all who want to know.</summary>
+/// <param name="cache">Decisions that were made before.</param>
+/// <param name="deliberate">Makes the asking of one digest.</param>
+/// <param name="time">The clock.</param>
+/// <param name="logger">Where refusals and late dissent are told.</param>
+internal sealed class Decider(DecisionCache cache, Func<StorePathDigest, Deliberation> deliberate, TimeProvider time, ILogger logger) : IDisposable
+{
+    private readonly ConcurrentDictionary<StorePathDigest, Lazy<Task<Decision>>> _underway = new();
+    private readonly ConcurrentDictionary<StorePathDigest, bool> _toRenew = new();
+    private readonly MemoryCache _names = new(new MemoryCacheOptions { SizeLimit = 50_000 });
+
+    /// <summary>The decision on a digest. Waits for the deadline at the most.</summary>
+    public async ValueTask<Decision> DecideAsync(StorePathDigest digest, CancellationToken cancellation)
+    {
+        if (!_toRenew.ContainsKey(digest) && cache.Find(digest) is { } known)
+        {
+            return known;
+        }
+
+        // The asking is not the client's: who comes later waits for the same, and who goes away ends nothing.
+        var task = _underway.GetOrAdd(digest, key => new Lazy<Task<Decision>>(() => AskAsync(key))).Value;
+        return await task.WaitAsync(cancellation);
+    }
+
+    /// <summary>Has the next request decide anew, because an upstream's NAR was refused: another one's may be named then. Until that is done, the decision stands.</summary>
+    public void Renew(StorePathDigest digest) => _toRenew.TryAdd(digest, true);
+
+    public void Dispose() => _names.Dispose();
+
+    private async Task<Decision> AskAsync(StorePathDigest digest)
+    {
+        try
+        {
+            var deliberation = deliberate(digest);
+            _ = FollowAsync(deliberation, digest);
+            _toRenew.TryRemove(digest, out _);
+            return Conclude(digest, await deliberation.Outcome);
+        }
+        finally
+        {
+            _underway.TryRemove(digest, out _);
+        }
+    }
+
+    private Decision Conclude(StorePathDigest digest, Outcome outcome)
+    {
+        switch (outcome)
+        {
+            case Outcome.Served served:
+                foreach (var reference in served.Verdict.Claim.References)
+                {
+                    _names.Set(reference.Digest, reference, new MemoryCacheEntryOptions { Size = 1 });
+                }
+
+                return cache.Keep(digest, DecisionRecord.Of(served.Verdict, served.Hints, time.GetUtcNow()));
+            case Outcome.Refused refused:
+                if (refused.WasCutShort && cache.Find(digest) is { Record.Claim: not null } standing)
+                {
+                    return standing; // renewing an agreement failed for want of answers: it stands
+                }
+
+                logger.Refused(digest.ToString(), refused.Word, refused.Sentence);
+                var record = DecisionRecord.Refusal(refused.Word, refused.Sentence, time.GetUtcNow());
+                if (refused.IsSettled)
+                {
+                    return cache.Keep(digest, record);
+                }
+
+                cache.Forget(digest);
+                return cache.Render(record, refused.WasCutShort);
+            default:
+                throw new System.Diagnostics.UnreachableException();
+        }
+    }
+
+    /// <summary>Runs the asking to its end, past the answer: who comes late is still heard.</summary>
+    private async Task FollowAsync(Deliberation deliberation, StorePathDigest digest)
+    {
+        try
+        {
+            await deliberation.RunAsync(_names.Get<StorePath>(digest), (served, all) => Settle(digest, served, all));
+        }
+        catch (Exception exception)
+        {
+            logger.DeliberationFailed(exception, digest.ToString());
+        }
+    }
+
+    private void Settle(StorePathDigest digest, Outcome.Served served, Verdict all)
+    {
+        foreach (var dissent in all.Answers.Where(answer => answer.Ballot is Ballot.Claimed vote && vote.Claim != served.Verdict.Claim && !served.Verdict.Answers.Contains(answer)))
+        {
+            logger.LateDissent(served.Verdict.Claim.Path.ToString(), dissent.Elector.Name, all.Sentence);
+        }
+
+        if (all is Verdict.Agreed agreed && agreed.Claim == served.Verdict.Claim)
+        {
+            if (all.Sentence != served.Verdict.Sentence)
+            {
+                cache.Keep(digest, DecisionRecord.Of(agreed, served.Hints, time.GetUtcNow()));
+            }
+        }
+        else
+        {
+            cache.Forget(digest);
+        }
+    }
+}

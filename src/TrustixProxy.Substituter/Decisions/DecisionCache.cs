@@ -1,0 +1,139 @@
+using System.Text;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Caching.Memory;
+using Microsoft.Extensions.Logging;
+using TrustixProxy.Consensus;
+using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Substitution;
+
+namespace TrustixProxy.Substituter.Decisions;
+
+/// <summary>A decision and the body that answers it: a signed narinfo, or the reason of a refusal.</summary>
+/// <param name="Record">The decision.</param>
+/// <param name="Body">The answer's bytes.</param>
+/// <param name="WasCutShort">Whether someone who failed to answer in time could have changed it.</param>
+internal sealed record Decision(DecisionRecord Record, ReadOnlyMemory<byte> Body, bool WasCutShort = false);
+
+/// <summary>Decisions that were made before: in memory, and on disk. What comes out was sealed by us under this policy, has not expired, and still stands on voters who are believed.</summary>
+internal sealed class DecisionCache : IDisposable
+{
+    private readonly MemoryCache _memory;
+    private readonly DecisionStore _store;
+    private readonly DecisionSeal _seal;
+    private readonly Policy _policy;
+    private readonly NarInfoSigner _signer;
+    private readonly Func<IReadOnlySet<string>> _frozen;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+
+    /// <param name="store">The disk.</param>
+    /// <param name="seal">What makes and opens its records.</param>
+    /// <param name="policy">Under which decisions are made.</param>
+    /// <param name="signer">What makes narinfos of agreements.</param>
+    /// <param name="frozen">Names of the electors that are no longer believed.</param>
+    /// <param name="memory">The most bytes that are kept in memory.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="logger">Where refused records are told.</param>
+    public DecisionCache(
+        DecisionStore store, DecisionSeal seal, Policy policy, NarInfoSigner signer, Func<IReadOnlySet<string>> frozen, long memory, TimeProvider time, ILogger logger)
+    {
+        (_store, _seal, _policy, _signer, _frozen, _time, _logger) = (store, seal, policy, signer, frozen, time, logger);
+        _memory = new MemoryCache(new MemoryCacheOptions { SizeLimit = memory, CompactionPercentage = 0.1 });
+    }
+
+    /// <summary>The decision on a digest, if one was made that still holds.</summary>
+    public Decision? Find(StorePathDigest digest)
+    {
+        if (_memory.TryGetValue(digest, out Decision? decision) && Holds(decision!.Record))
+        {
+            return decision;
+        }
+
+        if (FindStored(digest) is not { } record)
+        {
+            return null;
+        }
+
+        decision = Render(record);
+        Remember(digest, decision);
+        return decision;
+    }
+
+    /// <summary>Keeps a decision in memory and on disk.</summary>
+    public Decision Keep(StorePathDigest digest, DecisionRecord record)
+    {
+        var decision = Render(record);
+        Remember(digest, decision);
+        OnDisk(() => _store.Keep(digest, _seal.Seal(digest, record), record.ExpiresAt));
+        return decision;
+    }
+
+    /// <summary>Forgets the decision on a digest: the next request decides anew.</summary>
+    public void Forget(StorePathDigest digest)
+    {
+        _memory.Remove(digest);
+        OnDisk(() => _store.Forget(digest));
+    }
+
+    /// <summary>Drops from the disk what has expired.</summary>
+    public void Prune() => OnDisk(() => _store.Prune(_time.GetUtcNow()));
+
+    /// <summary>The answer's bytes of a decision.</summary>
+    public Decision Render(DecisionRecord record, bool wasCutShort = false)
+    {
+        var text = record.Claim is null ? record.Sentence + "\n" : _signer.Sign(record).Text;
+        return new Decision(record, Encoding.UTF8.GetBytes(text), wasCutShort);
+    }
+
+    public void Dispose()
+    {
+        _memory.Dispose();
+        _store.Dispose();
+    }
+
+    private void Remember(StorePathDigest digest, Decision decision) =>
+        _memory.Set(digest, decision, new MemoryCacheEntryOptions { Size = 1024 + decision.Body.Length + (decision.Record.Claim?.Fingerprint.Length * 4 ?? 0) });
+
+    private DecisionRecord? FindStored(StorePathDigest digest)
+    {
+        byte[]? bytes = null;
+        OnDisk(() => bytes = _store.Find(digest));
+        if (bytes is null)
+        {
+            return null;
+        }
+
+        if (!_seal.TryOpen(digest, bytes, out var record, out var error))
+        {
+            _logger.RecordRefused(digest.ToString(), error);
+            return null;
+        }
+
+        return Holds(record) ? record : null;
+    }
+
+    private bool Holds(DecisionRecord record)
+    {
+        if (record.ExpiresAt <= _time.GetUtcNow())
+        {
+            return false;
+        }
+
+        var frozen = _frozen();
+        return frozen.Count is 0 || record.Claim is null
+            || _policy.IsQuorum(record.Votes.Select(vote => vote.Elector).Where(elector => !frozen.Contains(elector)));
+    }
+
+    /// <summary>A disk that refuses costs memory of the past, and nothing else.</summary>
+    private void OnDisk(Action act)
+    {
+        try
+        {
+            act();
+        }
+        catch (SqliteException exception)
+        {
+            _logger.DiskRefused(exception.Message);
+        }
+    }
+}

@@ -1,0 +1,31 @@
+using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Operations;
+
+namespace TrustixProxy.Substituter.Decisions;
+
+/// <summary>Sealed decisions on disk: bytes that are believed only after the seal was opened. Several processes may share the file.</summary>
+internal sealed class DecisionStore(string stateDirectory) : IDisposable
+{
+    private readonly StateDatabase _database = new(
+        stateDirectory,
+        isDurable: false,
+        """
+        CREATE TABLE IF NOT EXISTS decision (digest TEXT PRIMARY KEY, record BLOB NOT NULL, expires_at INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE INDEX IF NOT EXISTS decision_expires_at ON decision (expires_at);
+        """);
+
+    /// <summary>The bytes that are kept for a digest; null when there are none.</summary>
+    public byte[]? Find(StorePathDigest digest) =>
+        _database.First("SELECT record FROM decision WHERE digest = $digest", row => row.GetFieldValue<byte[]>(0), ("$digest", digest.ToString()));
+
+    public void Keep(StorePathDigest digest, byte[] record, DateTimeOffset expiresAt) => _database.Execute(
+        "INSERT OR REPLACE INTO decision (digest, record, expires_at) VALUES ($digest, $record, $expires)",
+        ("$digest", digest.ToString()), ("$record", record), ("$expires", expiresAt.ToUnixTimeMilliseconds()));
+
+    public void Forget(StorePathDigest digest) => _database.Execute("DELETE FROM decision WHERE digest = $digest", ("$digest", digest.ToString()));
+
+    /// <summary>Drops what has expired; the expiry that decides is under the seal, this one only says what may go.</summary>
+    public void Prune(DateTimeOffset now) => _database.Execute("DELETE FROM decision WHERE expires_at < $now", ("$now", now.ToUnixTimeMilliseconds()));
+
+    public void Dispose() => _database.Dispose();
+}

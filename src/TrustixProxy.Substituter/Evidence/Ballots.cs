@@ -1,0 +1,42 @@
+using TrustixProxy.Consensus;
+
+namespace TrustixProxy.Substituter.Evidence;
+
+/// <summary>The ballots on one path: the last word of each elector.</summary>
+internal sealed class Ballots
+{
+    private readonly Dictionary<string, Ballot> _last = [];
+
+    /// <summary>Everyone's last word, failures included.</summary>
+    public IReadOnlyDictionary<string, Ballot> All => _last;
+
+    public void Hear(string elector, Ballot ballot) => _last[elector] = ballot;
+
+    /// <summary>Whether no elector's word can change any more.</summary>
+    public bool AreSettled(Policy policy) => policy.Electors.All(elector => _last.TryGetValue(elector.Name, out var ballot) && IsLastWord(ballot));
+
+    /// <summary>The verdict that nothing can change; at the deadline, the verdict on what there is.</summary>
+    public Verdict? Decide(Policy policy, bool isLate)
+    {
+        if (isLate)
+        {
+            return policy.Decide(_last);
+        }
+
+        // One behind an open breaker is silent at once, unless that alone puts the quorum out of reach: then there is something to wait for.
+        var firm = Where(IsLastWord);
+        var atOnce = Where(ballot => IsLastWord(ballot) || ballot is Ballot.Silent { Reason: SilenceReason.BreakerOpen });
+        if (!policy.TryDecide(atOnce, out var verdict))
+        {
+            return null;
+        }
+
+        var lacksQuorum = verdict is Verdict.Undecided or Verdict.Conflict { Reason: ConflictReason.NoQuorum };
+        return lacksQuorum && policy.CanReachQuorum(firm) ? null : verdict;
+    }
+
+    private static bool IsLastWord(Ballot ballot) => ballot.IsFirm || ballot is Ballot.Silent { Reason: SilenceReason.Frozen };
+
+    private Dictionary<string, Ballot> Where(Func<Ballot, bool> counts) =>
+        _last.Where(entry => counts(entry.Value)).ToDictionary(entry => entry.Key, entry => entry.Value);
+}

@@ -1,0 +1,52 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace TrustixProxy.Substituter.Evidence;
+
+/// <summary>Makes the HTTP client of one log: no redirects, no cookies, no decompression (proofs are random bytes).</summary>
+internal static class LogTransport
+{
+    /// <param name="url">http, https, or <c>unix:/path/of/socket</c>.</param>
+    public static HttpClient Create(Uri url)
+    {
+        var handler = new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false,
+            AutomaticDecompression = DecompressionMethods.None,
+            ConnectTimeout = TimeSpan.FromSeconds(5),
+            MaxResponseHeadersLength = 16,
+            PooledConnectionIdleTimeout = TimeSpan.FromMinutes(2),
+            PooledConnectionLifetime = TimeSpan.FromMinutes(10),
+            UseCookies = false,
+        };
+        var isUnix = url.Scheme is "unix";
+        if (isUnix)
+        {
+            handler.UseProxy = false;
+            handler.ConnectCallback = (_, cancellation) => ConnectAsync(url.AbsolutePath, cancellation);
+        }
+
+        return new HttpClient(handler)
+        {
+            BaseAddress = isUnix ? new Uri("http://localhost/") : new Uri(url.AbsoluteUri.TrimEnd('/') + "/"),
+            DefaultRequestVersion = HttpVersion.Version20,
+            DefaultVersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
+            Timeout = Timeout.InfiniteTimeSpan,
+        };
+    }
+
+    private static async ValueTask<Stream> ConnectAsync(string path, CancellationToken cancellation)
+    {
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellation);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+}

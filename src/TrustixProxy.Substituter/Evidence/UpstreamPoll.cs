@@ -1,0 +1,70 @@
+using System.Collections.Immutable;
+using TrustixProxy.Consensus;
+using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Upstreams;
+
+namespace TrustixProxy.Substituter.Evidence;
+
+/// <summary>What the upstreams have said of one digest.</summary>
+internal sealed class UpstreamPoll(IReadOnlyList<Upstream> upstreams, UpstreamMarks marks)
+{
+    private readonly Dictionary<Upstream, UpstreamAnswer> _last = [];
+
+    public IReadOnlyList<Upstream> All => upstreams;
+
+    /// <summary>Whether each has said what it has, or that it has nothing.</summary>
+    public bool IsSettled => upstreams.All(upstream => _last.TryGetValue(upstream, out var answer) && answer is not UpstreamAnswer.Failed);
+
+    /// <summary>Who failed, and how, to be put after a refusal's reason; empty when nobody did.</summary>
+    public string Complaint
+    {
+        get
+        {
+            var failed = upstreams.Select(upstream => _last.GetValueOrDefault(upstream) switch
+            {
+                null => $"{upstream.Options.Name}=no-answer",
+                UpstreamAnswer.Failed answer => $"{upstream.Options.Name}={answer.Reason}",
+                _ => null,
+            }).OfType<string>().ToList();
+            return failed.Count is 0 ? "" : $"; failing upstreams: {string.Join(", ", failed)}";
+        }
+    }
+
+    public void Hear(Upstream upstream, UpstreamAnswer answer) => _last[upstream] = answer;
+
+    /// <summary>Where the claim's NAR comes from, by the best upstream that says it has it; null when none has said so yet.</summary>
+    /// <param name="claim">What was agreed on.</param>
+    /// <param name="mustBeBest">Whether a better-placed upstream that has not said anything yet is to be waited for.</param>
+    public NarHints? HintsFor(OutputClaim claim, bool mustBeBest)
+    {
+        foreach (var upstream in upstreams.OrderBy(upstream => marks.IsBad(upstream, claim.Path.Digest)).ThenBy(upstream => upstream.Options.Priority))
+        {
+            if (!_last.TryGetValue(upstream, out var answer) && mustBeBest)
+            {
+                return null;
+            }
+
+            if (answer is UpstreamAnswer.Found { NarInfo: var narInfo } && narInfo.NarHash == claim.NarHash
+                && NarCompression.IsKnown(narInfo.Compression) && upstream.AddressOf(narInfo) is not null)
+            {
+                return Hints(claim, narInfo);
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>What of a narinfo may stand beside the claim: the address's parts, and what is well formed and fits.</summary>
+    private static NarHints Hints(OutputClaim claim, NarInfo narInfo)
+    {
+        var isBare = narInfo.Compression is NarCompression.None || narInfo.FileHash is not { Algorithm: NixHashAlgorithm.Sha256 };
+        var fits = narInfo.ContentAddress is { } address && address.Matches(claim.Path, claim.References, claim.NarHash);
+        return new NarHints(
+            isBare ? NarCompression.None : narInfo.Compression,
+            isBare ? claim.NarHash : narInfo.FileHash!,
+            isBare ? claim.NarSize : narInfo.FileSize,
+            narInfo.Deriver,
+            fits ? narInfo.ContentAddress : null,
+            narInfo.Fingerprint == claim.Fingerprint ? [.. narInfo.Signatures.Take(8)] : []);
+    }
+}

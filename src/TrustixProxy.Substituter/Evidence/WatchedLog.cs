@@ -1,0 +1,156 @@
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Logging;
+using TrustixProxy.Consensus;
+using TrustixProxy.TransparencyLog;
+
+namespace TrustixProxy.Substituter.Evidence;
+
+/// <summary>A view of a log, or why there is none.</summary>
+/// <param name="View">The view; null when none could be had.</param>
+/// <param name="Reason">Why not.</param>
+internal readonly record struct ViewResult(LogView? View, SilenceReason Reason);
+
+/// <summary>One log as it is held to what it signed: fetches its head, verifies that it continues the view, keeps it. Refreshes are shared by all who wait for one.</summary>
+internal sealed class WatchedLog(string name, LogKey key, LogClient client, ViewStore store, TimeProvider time, ILogger logger)
+{
+    private readonly Lock _turn = new();
+    private Task<SilenceReason?>? _refresh;
+    private volatile Seen? _seen = Start(store, key);
+    private volatile bool _isFrozen = store.Load(key).IsFrozen;
+
+    /// <summary>The log's own calls.</summary>
+    public LogClient Client => client;
+
+    /// <summary>Whether it has contradicted itself under its own signature.</summary>
+    public bool IsFrozen => _isFrozen;
+
+    /// <summary>A view that was seen at most <paramref name="maxAge"/> ago, fetched if need be; any age will do when that is infinite.</summary>
+    public async Task<ViewResult> ViewAsync(TimeSpan maxAge, CancellationToken cancellation)
+    {
+        if (_isFrozen)
+        {
+            return new ViewResult(null, SilenceReason.Frozen);
+        }
+
+        if (_seen is not { } seen || (maxAge != Timeout.InfiniteTimeSpan && time.GetElapsedTime(seen.At) > maxAge))
+        {
+            if (await RefreshAsync().WaitAsync(cancellation) is { } reason)
+            {
+                return new ViewResult(null, reason);
+            }
+        }
+
+        return new ViewResult(_seen!.View, default);
+    }
+
+    /// <summary>Fetches the head and takes it in; null when that went well.</summary>
+    public Task<SilenceReason?> RefreshAsync()
+    {
+        lock (_turn)
+        {
+            return _refresh is { IsCompleted: false } ? _refresh : _refresh = FetchAsync();
+        }
+    }
+
+    private static Seen? Start(ViewStore store, LogKey key) => store.Load(key).View is { } view ? new Seen(view, long.MinValue / 2) : null;
+
+    private async Task<SilenceReason?> FetchAsync()
+    {
+        var at = time.GetTimestamp();
+        var call = await client.GetHeadAsync(CancellationToken.None);
+        var reason = call.Message is null ? call.Failure
+            : !SignedTreeHead.TryRead(call.Message, out var head, out _) ? SilenceReason.HeadMalformed
+            : !key.TryVerify(head, out var verified, out _) ? SilenceReason.HeadSignature
+            : await TakeInAsync(verified, at);
+        if (reason is { } failure)
+        {
+            logger.HeadRefused(name, failure);
+        }
+
+        return reason;
+    }
+
+    private async Task<SilenceReason?> TakeInAsync(VerifiedTreeHead head, long at)
+    {
+        // Twice: when another process has swapped in a newer view meanwhile, the head is held against that one.
+        for (var attempt = 0; attempt < 2; attempt++)
+        {
+            var known = _seen?.View;
+            var (next, reason) = known is null ? (new LogView(head), (SilenceReason?)null) : await AdvanceAsync(known, head);
+            if (next is null)
+            {
+                return reason;
+            }
+
+            if (ReferenceEquals(next, known) || Keep(() => store.TrySwap(known, next)))
+            {
+                _seen = new Seen(next, at);
+                return null;
+            }
+
+            var (stored, isFrozen) = store.Load(key);
+            _isFrozen |= isFrozen;
+            _seen = stored is null ? _seen : new Seen(stored, long.MinValue / 2);
+        }
+
+        return SilenceReason.HeadInconsistent;
+    }
+
+    private async Task<(LogView? Next, SilenceReason? Reason)> AdvanceAsync(LogView known, VerifiedTreeHead head)
+    {
+        var (older, newer) = (known.Head.Content, head.Content);
+        Digest[] logProof = [], mapHeadProof = [];
+        if (newer.TreeSize > older.TreeSize)
+        {
+            var log = client.GetConsistencyProofAsync(older.TreeSize, newer.TreeSize, CancellationToken.None);
+            var mapHeads = client.GetMapHeadConsistencyProofAsync(older.MapHeadSize, newer.MapHeadSize, CancellationToken.None);
+            var (logCall, mapHeadCall) = (await log, await mapHeads);
+            if (logCall.Message is null || mapHeadCall.Message is null)
+            {
+                return (null, logCall.Message is null ? logCall.Failure : mapHeadCall.Failure);
+            }
+
+            if (!WireMessage.TryReadNodes(logCall.Message, out logProof) || !WireMessage.TryReadNodes(mapHeadCall.Message, out mapHeadProof))
+            {
+                return (null, SilenceReason.HeadInconsistent);
+            }
+        }
+
+        if (known.TryAdvance(head, logProof, mapHeadProof, out var next, out var error, out var fault))
+        {
+            return (next, null);
+        }
+
+        if (fault is not null)
+        {
+            _isFrozen = true;
+            Keep(() =>
+            {
+                store.Freeze(known, fault, time.GetUtcNow());
+                return true;
+            });
+            logger.LogFrozen(name, fault.GetType().Name, older.TreeSize, newer.TreeSize);
+            return (null, SilenceReason.Frozen);
+        }
+
+        return (null, error is LogViewError.Older ? SilenceReason.HeadOlder : SilenceReason.HeadInconsistent);
+    }
+
+    /// <summary>Writes to the store. When the disk refuses, the log is still held to what this process has seen.</summary>
+    private bool Keep(Func<bool> write)
+    {
+        try
+        {
+            return write();
+        }
+        catch (SqliteException exception)
+        {
+            logger.ViewNotKept(name, exception.Message);
+            return true;
+        }
+    }
+
+    /// <param name="View">The view.</param>
+    /// <param name="At">When its head was asked for, as a timestamp of the clock; long ago for one that was kept.</param>
+    private sealed record Seen(LogView View, long At);
+}

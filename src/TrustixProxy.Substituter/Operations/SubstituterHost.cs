@@ -1,0 +1,84 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using TrustixProxy.Consensus;
+using TrustixProxy.Substituter.Decisions;
+using TrustixProxy.Substituter.Evidence;
+using TrustixProxy.Substituter.Substitution;
+using TrustixProxy.Substituter.Upstreams;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace TrustixProxy.Substituter.Operations;
+
+/// <summary>Puts the proxy together: the one place where its parts meet.</summary>
+public static class SubstituterHost
+{
+    /// <summary>Makes the proxy; starting it is the caller's.</summary>
+    /// <param name="options">What it is told.</param>
+    /// <param name="configure">What the caller adds to the host: logging, say.</param>
+    /// <param name="time">The clock; the system's when null.</param>
+    public static WebApplication Create(SubstituterOptions options, Action<WebApplicationBuilder>? configure = null, TimeProvider? time = null)
+    {
+        var clock = time ?? TimeProvider.System;
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
+        builder.WebHost.UseUrls([.. options.Listen]);
+        builder.Services.AddHttpForwarder();
+        configure?.Invoke(builder);
+        builder.Services.AddSingleton(services => Parts.Make(options, services, clock));
+        builder.Services.AddHostedService(services => new HeadPoller([.. services.GetRequiredService<Parts>().Logs], options.HeadPollInterval, clock));
+        builder.Services.AddHostedService(services => new DecisionPruner(services.GetRequiredService<Parts>().Cache, clock));
+
+        var app = builder.Build();
+        var endpoints = app.Services.GetRequiredService<Parts>().Endpoints;
+        app.Run(endpoints.AnswerAsync);
+        return app;
+    }
+
+    /// <summary>Everything that lives as long as the host, disposed with it.</summary>
+    private sealed record Parts(
+        IReadOnlyList<WatchedLog> Logs, DecisionCache Cache, SubstituterEndpoints Endpoints, IReadOnlyList<IDisposable> Owned) : IDisposable
+    {
+        public static Parts Make(SubstituterOptions options, IServiceProvider services, TimeProvider time)
+        {
+            var logger = services.GetRequiredService<ILoggerFactory>().CreateLogger("TrustixProxy");
+            var timeout = options.Deadline / 2;
+            var views = new ViewStore(options.StateDirectory);
+            var connections = options.Logs.Select(log => new ConnectClient(LogTransport.Create(log.Url), timeout, time)).ToList();
+            var watched = options.Logs.Zip(connections, (log, connect) => new WatchedLog(log.Elector.Name, log.Elector.Key, new LogClient(connect, log.Elector.Key.LogId), views, time, logger)).ToList();
+            var electors = options.Logs.Zip(watched, (log, view) => new LogElector(log.Elector, view)).ToList();
+            var upstreams = options.Upstreams.Select(upstream => new Upstream(upstream, timeout, time)).ToList();
+            var marks = new UpstreamMarks();
+            var cache = new DecisionCache(
+                new DecisionStore(options.StateDirectory), new DecisionSeal(options.SigningKey, options.Policy), options.Policy,
+                new NarInfoSigner(options.SigningKey), () => Frozen(electors), options.DecisionMemory, time, logger);
+            var decider = new Decider(cache, digest => new Deliberation(digest, electors, upstreams, marks, options.Policy, options.Deadline, time), time, logger);
+            var forwarder = new NarForwarder(upstreams, marks, services.GetRequiredService<IHttpForwarder>(), decider.Renew, options.Deadline, time, logger);
+            return new Parts(watched, cache, new SubstituterEndpoints(decider, forwarder, options), [decider, cache, marks, views, .. connections, .. upstreams]);
+        }
+
+        public void Dispose()
+        {
+            foreach (var part in Owned)
+            {
+                part.Dispose();
+            }
+        }
+
+        private static HashSet<string> Frozen(List<LogElector> electors)
+        {
+            var frozen = new HashSet<string>();
+            foreach (var elector in electors)
+            {
+                if (elector.IsFrozen)
+                {
+                    frozen.Add(elector.Elector.Name);
+                }
+            }
+
+            return frozen;
+        }
+    }
+}

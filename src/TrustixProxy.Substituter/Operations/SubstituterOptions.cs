@@ -1,0 +1,63 @@
+using System.Collections.Immutable;
+using TrustixProxy.Consensus;
+using TrustixProxy.Nix;
+
+namespace TrustixProxy.Substituter.Operations;
+
+/// <summary>What the client is told when a failed elector or upstream could have changed the outcome.</summary>
+public enum OnUndecided
+{
+    /// <summary>404: the client goes on to its next substituter, or builds.</summary>
+    NotFound,
+
+    /// <summary>503: the client retries, and then fails.</summary>
+    Unavailable,
+}
+
+/// <summary>A log, and where it is.</summary>
+/// <param name="Elector">Who votes by it.</param>
+/// <param name="Url">http, https, or <c>unix:/path/of/socket</c>.</param>
+public sealed record LogOptions(Elector Elector, Uri Url);
+
+/// <summary>A binary cache whose NARs are forwarded once they are agreed on.</summary>
+/// <param name="Name">The name in logs and answers; unique.</param>
+/// <param name="Url">http or https; a path is kept.</param>
+/// <param name="Priority">Which is asked for NARs first: the lowest, as in Nix.</param>
+public sealed record UpstreamOptions(string Name, Uri Url, int Priority);
+
+/// <summary>All that the proxy is told. Values are checked where they are read: these are good.</summary>
+public sealed record SubstituterOptions
+{
+    /// <summary>Addresses to listen on, <c>http://host:port</c>.</summary>
+    public ImmutableArray<string> Listen { get; init; } = ["http://127.0.0.1:8080"];
+
+    /// <summary>Where the state database is; exists and is writable.</summary>
+    public required string StateDirectory { get; init; }
+
+    /// <summary>What agreed narinfos are signed with.</summary>
+    public required NixSecretKey SigningKey { get; init; }
+
+    /// <summary>Who must agree. Its electors are those of <see cref="Logs"/>.</summary>
+    public required Policy Policy { get; init; }
+
+    /// <summary>The logs.</summary>
+    public required ImmutableArray<LogOptions> Logs { get; init; }
+
+    /// <summary>The binary caches.</summary>
+    public required ImmutableArray<UpstreamOptions> Upstreams { get; init; }
+
+    /// <summary>Priority that clients are told; lower ones are asked first.</summary>
+    public int Priority { get; init; } = 30;
+
+    /// <summary>The longest that one request is held for electors and upstreams together.</summary>
+    public TimeSpan Deadline { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>What the client is told when the deadline passes.</summary>
+    public OnUndecided OnUndecided { get; init; }
+
+    /// <summary>How often each log's head is fetched.</summary>
+    public TimeSpan HeadPollInterval { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>The most bytes that remembered decisions take in memory.</summary>
+    public long DecisionMemory { get; init; } = 64 << 20;
+}

@@ -1,0 +1,116 @@
+using System.Text;
+using Microsoft.AspNetCore.Http;
+using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Decisions;
+using TrustixProxy.Substituter.Operations;
+using TrustixProxy.Substituter.Upstreams;
+
+namespace TrustixProxy.Substituter.Substitution;
+
+/// <summary>What clients may ask, all of it on this screen.</summary>
+/// <remarks>
+/// <code>
+/// /nix-cache-info      answered here, never passed through: keys of an upstream's could lead clients past the gate
+/// /digest.narinfo      decided ──▶ 200 with our signature, or 404 with the reason
+/// /nar/…               decided, and the URL names the agreed NAR ──▶ forwarded and verified, or 404
+/// anything else        404; methods other than GET and HEAD 405
+/// </code>
+/// A refusal is a 404, so Nix goes on to its next substituter; it remembers one for <c>narinfo-cache-negative-ttl</c> (3600 s unless set).</remarks>
+internal sealed class SubstituterEndpoints(Decider decider, NarForwarder forwarder, SubstituterOptions options)
+{
+    private const string DecisionHeader = "X-Trustix-Decision", NarInfoSuffix = ".narinfo";
+
+    private readonly byte[] _cacheInfo = Encoding.ASCII.GetBytes($"StoreDir: {StorePath.StoreDirectory}\nWantMassQuery: 1\nPriority: {options.Priority}\n");
+
+    public Task AnswerAsync(HttpContext context)
+    {
+        var path = context.Request.Path.Value ?? "";
+        if (!HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method))
+        {
+            context.Response.StatusCode = StatusCodes.Status405MethodNotAllowed;
+            context.Response.Headers.Allow = "GET, HEAD";
+            return Task.CompletedTask;
+        }
+
+        return path is "/nix-cache-info" ? WriteAsync(context, StatusCodes.Status200OK, "text/x-nix-cache-info", _cacheInfo)
+            : path.EndsWith(NarInfoSuffix, StringComparison.Ordinal) && StorePathDigest.TryParse(path.AsSpan(1..^NarInfoSuffix.Length), out var digest) ? AnswerNarInfoAsync(context, digest)
+            : NarUrl.TryParse(path.AsSpan(Math.Min(1, path.Length)), out var url) ? AnswerNarAsync(context, url)
+            : WriteTextAsync(context, StatusCodes.Status404NotFound, "not found");
+    }
+
+    private async Task AnswerNarInfoAsync(HttpContext context, StorePathDigest digest)
+    {
+        var decision = await decider.DecideAsync(digest, context.RequestAborted);
+        context.Response.Headers[DecisionHeader] = decision.Record.Outcome;
+        if (decision.Record.Claim is null)
+        {
+            await RefuseAsync(context, decision);
+        }
+        else
+        {
+            await WriteAsync(context, StatusCodes.Status200OK, "text/x-nix-narinfo", decision.Body);
+        }
+    }
+
+    private async Task AnswerNarAsync(HttpContext context, NarUrl url)
+    {
+        var decision = await decider.DecideAsync(url.Path, context.RequestAborted);
+        context.Response.Headers[DecisionHeader] = decision.Record.Outcome;
+        if (decision.Record.Claim is not { } claim)
+        {
+            await RefuseAsync(context, decision);
+        }
+        else if (claim.NarHash != url.NarHash)
+        {
+            await WriteTextAsync(context, StatusCodes.Status404NotFound, $"{claim.Path}: agreed on {claim.NarHash}, and not on {url.NarHash}");
+        }
+        else
+        {
+            await ServeNarAsync(context, new NarOrder(claim, url.Compression, url.FileHash));
+        }
+    }
+
+    private async Task ServeNarAsync(HttpContext context, NarOrder order)
+    {
+        var isHead = HttpMethods.IsHead(context.Request.Method);
+        var result = isHead ? await LookAsync(context, order) : await forwarder.ForwardAsync(context, order);
+        if (result is not ForwardResult.Answered)
+        {
+            context.Response.Headers[DecisionHeader] = "no-upstream";
+            var isUnavailable = result is ForwardResult.Unavailable && options.OnUndecided is OnUndecided.Unavailable;
+            await WriteTextAsync(context, isUnavailable ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status404NotFound, $"{order.Claim.Path}: no upstream has the agreed NAR in this form");
+        }
+    }
+
+    private async Task<ForwardResult> LookAsync(HttpContext context, NarOrder order)
+    {
+        var (isThere, length) = await forwarder.LookAsync(order, context.RequestAborted);
+        if (isThere)
+        {
+            context.Response.ContentType = "application/x-nix-nar";
+            context.Response.ContentLength = length;
+            context.Response.Headers.AcceptRanges = "bytes";
+        }
+
+        return isThere ? ForwardResult.Answered : ForwardResult.Absent;
+    }
+
+    private Task RefuseAsync(HttpContext context, Decision decision)
+    {
+        var isUnavailable = decision.WasCutShort && options.OnUndecided is OnUndecided.Unavailable;
+        return WriteAsync(context, isUnavailable ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status404NotFound, "text/plain; charset=utf-8", decision.Body);
+    }
+
+    private static Task WriteTextAsync(HttpContext context, int status, string text) =>
+        WriteAsync(context, status, "text/plain; charset=utf-8", Encoding.UTF8.GetBytes(text + "\n"));
+
+    private static async Task WriteAsync(HttpContext context, int status, string contentType, ReadOnlyMemory<byte> body)
+    {
+        var response = context.Response;
+        (response.StatusCode, response.ContentType, response.ContentLength) = (status, contentType, body.Length);
+        if (!HttpMethods.IsHead(context.Request.Method))
+        {
+            await response.Body.WriteAsync(body, context.RequestAborted);
+        }
+    }
+}

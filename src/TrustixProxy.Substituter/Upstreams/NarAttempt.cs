@@ -1,0 +1,165 @@
+using System.Net;
+using System.Net.Http.Headers;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Headers;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace TrustixProxy.Substituter.Upstreams;
+
+/// <summary>One try to serve a NAR from one upstream: what it is sent, and what of its answer reaches the client. To it go only our own headers; from it come only length and body.</summary>
+internal sealed class NarAttempt : HttpTransformer
+{
+    private readonly List<NarCandidate> _next;
+    private readonly TimeProvider _time;
+    private readonly Microsoft.Net.Http.Headers.RangeItemHeaderValue? _range;
+    private VerifyingNarStream? _stream;
+    private NarFault? _fault;
+
+    public NarAttempt(NarCandidate candidate, NarOrder order, List<NarCandidate> next, HttpRequest request, TimeProvider time)
+    {
+        (Candidate, Order, _next, _time) = (candidate, order, next, time);
+        var headers = new RequestHeaders(request.Headers);
+        var isRange = headers.Range is { Unit.Value: "bytes", Ranges.Count: 1 } && request.Headers.IfRange.Count is 0;
+        _range = isRange ? headers.Range!.Ranges.Single() : null;
+    }
+
+    public NarCandidate Candidate { get; }
+
+    public NarOrder Order { get; }
+
+    /// <summary>A range is only ever answered with the very bytes that the URL names.</summary>
+    public bool CanAnswer => _range is null || Candidate.IsSameFile;
+
+    /// <summary>Why this upstream's NAR was refused; null when it was not.</summary>
+    public NarFault? Fault => _fault ?? _stream?.Fault;
+
+    /// <summary>Whether the answer is complete without a body from the upstream.</summary>
+    public bool IsAnswered { get; private set; }
+
+    /// <summary>Whether the upstream holds the agreed NAR in other bytes than it said.</summary>
+    public bool HasOtherFile => Candidate.IsSameFile && !Candidate.Decompress && _stream?.FileHash is { } hash && hash != Order.FileHash;
+
+    public override ValueTask TransformRequestAsync(HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
+    {
+        proxyRequest.Method = HttpMethod.Get;
+        proxyRequest.RequestUri = Candidate.Address;
+        return ValueTask.CompletedTask;
+    }
+
+    public override async ValueTask<bool> TransformResponseAsync(HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
+    {
+        if (proxyResponse is not { StatusCode: HttpStatusCode.OK } || proxyResponse.Content.Headers.ContentEncoding.Count > 0)
+        {
+            _fault = NarFault.Unreachable;
+            return false;
+        }
+
+        var fileLength = proxyResponse.Content.Headers.ContentLength ?? Candidate.NarInfo.FileSize;
+        var length = Order.Compression is NarCompression.None ? Order.Claim.NarSize : fileLength;
+        if (!TryResolve(length, out var range))
+        {
+            httpContext.Response.StatusCode = StatusCodes.Status416RangeNotSatisfiable;
+            httpContext.Response.Headers.ContentRange = $"bytes */{length}";
+            IsAnswered = true;
+            return false;
+        }
+
+        var isPartial = range != ByteRange.All;
+        _stream = Open(await proxyResponse.Content.ReadAsStreamAsync(cancellationToken), fileLength, range, isPartial);
+        await _stream.PrimeAsync(cancellationToken);
+        if (_stream.Fault is not null)
+        {
+            await _stream.DisposeAsync();
+            return false;
+        }
+
+        WriteHeaders(httpContext.Response, length, range, isPartial);
+        proxyResponse.Content = new StreamContent(_stream);
+        return true;
+    }
+
+    /// <summary>The file, decompressed if need be, with every byte verified; its hash too where other upstreams may have the right file.</summary>
+    private VerifyingNarStream Open(Stream body, long? fileLength, ByteRange range, bool isPartial)
+    {
+        Stream source = new ResumingStream(body, fileLength, ResumeAsync, _time);
+        if (Candidate.Decompress)
+        {
+            source = NarCompression.Open(Candidate.NarInfo.Compression, source);
+        }
+
+        var mustBeSame = Candidate.IsSameFile && !Candidate.Decompress && (isPartial || _next.Count > 0);
+        return new VerifyingNarStream(source, Candidate.ServedCompression, Order.Claim, range) { RequiredFileHash = mustBeSame ? Order.FileHash : null };
+    }
+
+    private void WriteHeaders(HttpResponse response, long? length, ByteRange range, bool isPartial)
+    {
+        response.StatusCode = isPartial ? StatusCodes.Status206PartialContent : StatusCodes.Status200OK;
+        response.ContentType = "application/x-nix-nar";
+        response.ContentLength = isPartial ? range.End - range.Start : length;
+        if (Candidate.IsSameFile && !HasOtherFile)
+        {
+            response.Headers.AcceptRanges = "bytes";
+        }
+
+        if (isPartial)
+        {
+            response.Headers.ContentRange = $"bytes {range.Start}-{range.End - 1}/{length}";
+        }
+    }
+
+    /// <summary>Which bytes are wanted; false when there are no such bytes.</summary>
+    private bool TryResolve(long? length, out ByteRange range)
+    {
+        range = ByteRange.All;
+        if (_range is null || length is not { } total)
+        {
+            return true;
+        }
+
+        var start = _range.From ?? Math.Max(0, total - _range.To!.Value);
+        var end = _range.From is null ? total : Math.Min(_range.To ?? long.MaxValue - 1, total - 1) + 1;
+        range = new ByteRange(start, end);
+        return start < end;
+    }
+
+    /// <summary>Goes on at an offset of the file from the next upstream that says it has it.</summary>
+    private async Task<Stream?> ResumeAsync(long offset, CancellationToken cancellation)
+    {
+        while (_next.Count > 0)
+        {
+            var next = _next[0];
+            _next.RemoveAt(0);
+            try
+            {
+                using var request = new HttpRequestMessage(HttpMethod.Get, next.Address);
+                request.Headers.Range = new RangeHeaderValue(offset, null);
+                var response = await next.Upstream.Http.SendAsync(request, cancellation);
+                var isRest = response.StatusCode is HttpStatusCode.PartialContent && response.Content.Headers.ContentRange?.From == offset;
+                if (isRest || response.StatusCode is HttpStatusCode.OK)
+                {
+                    var file = await response.Content.ReadAsStreamAsync(cancellation);
+                    await SkipAsync(file, isRest ? 0 : offset, cancellation);
+                    return file;
+                }
+
+                response.Dispose();
+            }
+            catch (Exception exception) when (exception is HttpRequestException or IOException)
+            {
+                // This one is down too.
+            }
+        }
+
+        return null;
+    }
+
+    private static async Task SkipAsync(Stream file, long count, CancellationToken cancellation)
+    {
+        var buffer = new byte[32 << 10];
+        while (count > 0)
+        {
+            var read = await file.ReadAsync(buffer.AsMemory(0, (int)Math.Min(count, buffer.Length)), cancellation);
+            count -= read > 0 ? read : throw new EndOfStreamException();
+        }
+    }
+}

@@ -1,0 +1,32 @@
+namespace TrustixProxy.Substituter.Upstreams;
+
+/// <summary>Why bytes are not the NAR that was agreed on.</summary>
+internal enum NarFault
+{
+    /// <summary>The upstream gave no NAR: an error, a refused connection, a status other than 200.</summary>
+    Unreachable,
+
+    /// <summary>The upstream, and every one that could have gone on in its place, broke off or stalled.</summary>
+    BrokenOff,
+
+    /// <summary>The compressed data is damaged.</summary>
+    Compression,
+
+    /// <summary>There are more bytes than were agreed on.</summary>
+    TooLong,
+
+    /// <summary>There are fewer bytes than were agreed on.</summary>
+    TooShort,
+
+    /// <summary>The bytes are no NAR by the strict grammar.</summary>
+    Grammar,
+
+    /// <summary>The NAR's hash is another one.</summary>
+    NarHash,
+
+    /// <summary>It is the agreed NAR, compressed in other bytes than those of the URL.</summary>
+    FileHash,
+}
+
+/// <summary>Thrown by a read of a NAR that turns out not to be the agreed one: the body must not end as if it were whole.</summary>
+internal sealed class NarRefusedException(NarFault fault) : IOException($"The NAR is refused: {fault}.");

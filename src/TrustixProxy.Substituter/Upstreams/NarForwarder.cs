@@ -1,0 +1,154 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using TrustixProxy.Consensus;
+using TrustixProxy.Nix;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace TrustixProxy.Substituter.Upstreams;
+
+/// <summary>A NAR that may be served: the agreed claim, and the bytes that the client's URL names.</summary>
+/// <param name="Claim">What was agreed on.</param>
+/// <param name="Compression">How the bytes are compressed.</param>
+/// <param name="FileHash">Their SHA-256.</param>
+internal sealed record NarOrder(OutputClaim Claim, string Compression, NixHash FileHash);
+
+/// <summary>Serves an agreed NAR from the upstreams, one after the other until one has it.</summary>
+/// <param name="upstreams">The upstreams.</param>
+/// <param name="marks">What is remembered of them.</param>
+/// <param name="forwarder">YARP's.</param>
+/// <param name="onRefused">Told of each path whose NAR was refused.</param>
+/// <param name="deadline">How long a request is held for an upstream that fails.</param>
+/// <param name="time">The clock.</param>
+/// <param name="logger">Where refusals are told.</param>
+internal sealed class NarForwarder(
+    IReadOnlyList<Upstream> upstreams, UpstreamMarks marks, IHttpForwarder forwarder, Action<StorePathDigest> onRefused, TimeSpan deadline, TimeProvider time, ILogger logger)
+{
+    /// <summary>How long upstreams are waited for that have not said yet what they have, once one has said that it has the very file.</summary>
+    private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(200);
+
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>Long enough for the silence before a late range of a large file; stalls are noticed by <see cref="ResumingStream"/>.</summary>
+    private static readonly ForwarderRequestConfig Config = new() { ActivityTimeout = TimeSpan.FromMinutes(15), Version = new Version(2, 0), VersionPolicy = HttpVersionPolicy.RequestVersionOrLower };
+
+    /// <summary>Answers the request, or leaves it unanswered: then the result says whether an upstream failed that may have had the NAR.</summary>
+    public async Task<ForwardResult> ForwardAsync(HttpContext context, NarOrder order)
+    {
+        var start = time.GetTimestamp();
+        while (true)
+        {
+            var (candidates, hasFailed) = await FindAsync(order, context.RequestAborted);
+            foreach (var candidate in candidates)
+            {
+                var attempt = new NarAttempt(candidate, order, NextOf(candidates, candidate), context.Request, time);
+                if (await TryAsync(context, attempt))
+                {
+                    return ForwardResult.Answered;
+                }
+
+                hasFailed |= attempt.Fault is NarFault.Unreachable or NarFault.BrokenOff;
+            }
+
+            if (!hasFailed || time.GetElapsedTime(start) + Pause >= deadline)
+            {
+                return hasFailed ? ForwardResult.Unavailable : ForwardResult.Absent;
+            }
+
+            await Task.Delay(Pause, time, context.RequestAborted);
+        }
+    }
+
+    /// <summary>Length of the bytes, as far as an upstream says; for a HEAD request. Null when no upstream has them.</summary>
+    public async Task<(bool IsThere, long? Length)> LookAsync(NarOrder order, CancellationToken cancellation)
+    {
+        var (candidates, _) = await FindAsync(order, cancellation);
+        var first = candidates.FirstOrDefault();
+        return (first is not null, order.Compression is NarCompression.None ? order.Claim.NarSize : first?.NarInfo.FileSize);
+    }
+
+    /// <summary>Who may have the NAR, best first: not marked bad, the very file, no decompression, by priority.</summary>
+    private async Task<(List<NarCandidate> Candidates, bool HasFailed)> FindAsync(NarOrder order, CancellationToken cancellation)
+    {
+        var digest = order.Claim.Path.Digest;
+        var (candidates, hasFailed) = (new List<NarCandidate>(), false);
+        var asked = upstreams.Select(async upstream => (upstream, Answer: await upstream.AskAsync(digest, cancellation))).ToList();
+        var grace = Task.Delay(Timeout.InfiniteTimeSpan, cancellation);
+        while (asked.Count > 0 && await Task.WhenAny([.. asked, grace]) is Task<(Upstream, UpstreamAnswer)> done)
+        {
+            asked.Remove(done);
+            var (upstream, answer) = await done;
+            hasFailed |= answer is UpstreamAnswer.Failed;
+            if (answer is UpstreamAnswer.Found found
+                && NarCandidate.Of(upstream, found.NarInfo, order.Claim.NarHash, order.Compression, order.FileHash, marks) is { } candidate)
+            {
+                candidates.Add(candidate);
+                grace = candidate.IsSameFile && !marks.IsBad(upstream, digest) ? Task.Delay(Grace, time, cancellation) : grace;
+            }
+        }
+
+        cancellation.ThrowIfCancellationRequested();
+        var ranked = candidates
+            .OrderBy(candidate => marks.IsBad(candidate.Upstream, digest))
+            .ThenBy(candidate => !candidate.IsSameFile)
+            .ThenBy(candidate => candidate.Decompress)
+            .ThenBy(candidate => candidate.Upstream.Options.Priority);
+        return ([.. ranked], hasFailed || asked.Count > 0);
+    }
+
+    /// <summary>Those that say they have the same file, and can go on where this one breaks off.</summary>
+    private static List<NarCandidate> NextOf(List<NarCandidate> candidates, NarCandidate current) =>
+        current.NarInfo.FileHash is null ? [] : [.. candidates.Where(other => other != current && other.NarInfo.FileHash == current.NarInfo.FileHash && other.NarInfo.Compression == current.NarInfo.Compression)];
+
+    /// <summary>Forwards from one candidate; true when the client has been answered, be it by a broken connection.</summary>
+    private async Task<bool> TryAsync(HttpContext context, NarAttempt attempt)
+    {
+        if (!attempt.CanAnswer)
+        {
+            return false;
+        }
+
+        await forwarder.SendAsync(context, attempt.Candidate.Address.GetLeftPart(UriPartial.Authority), attempt.Candidate.Upstream.Http, Config, attempt, context.RequestAborted);
+        if (context.RequestAborted.IsCancellationRequested)
+        {
+            return true;
+        }
+
+        var (upstream, digest) = (attempt.Candidate.Upstream, attempt.Order.Claim.Path.Digest);
+        if (attempt.Fault is { } fault)
+        {
+            upstream.Forget(digest);
+            marks.Mark(upstream, digest, fault);
+            if (fault is not (NarFault.Unreachable or NarFault.BrokenOff))
+            {
+                onRefused(digest);
+            }
+
+            logger.NarRefused(attempt.Order.Claim.Path.ToString(), upstream.Options.Name, fault, context.Response.HasStarted);
+        }
+        else if (attempt.HasOtherFile)
+        {
+            marks.Mark(upstream, digest, NarFault.FileHash);
+        }
+
+        if (context.Response.HasStarted || attempt.IsAnswered)
+        {
+            return true;
+        }
+
+        context.Response.Clear();
+        return false;
+    }
+}
+
+/// <summary>How a forwarded request ended.</summary>
+internal enum ForwardResult
+{
+    /// <summary>The client has its answer.</summary>
+    Answered,
+
+    /// <summary>No upstream has the NAR.</summary>
+    Absent,
+
+    /// <summary>An upstream failed that may have it.</summary>
+    Unavailable,
+}

@@ -1,0 +1,24 @@
+using Microsoft.Extensions.Caching.Memory;
+using TrustixProxy.Nix;
+
+namespace TrustixProxy.Substituter.Upstreams;
+
+/// <summary>Which upstream gave bad bytes for which path, for a while: it is asked last, never left out, so a mark cannot make a path unavailable.</summary>
+internal sealed class UpstreamMarks : IDisposable
+{
+    private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(10);
+
+    private readonly MemoryCache _marks = new(new MemoryCacheOptions { SizeLimit = 10_000 });
+
+    /// <summary>Remembers that this upstream's NAR of a path was refused, or held the NAR in other bytes than it said.</summary>
+    public void Mark(Upstream upstream, StorePathDigest path, NarFault fault) =>
+        _marks.Set((upstream, path, fault is NarFault.FileHash), fault, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = Lifetime });
+
+    /// <summary>Whether its NAR of this path was refused of late.</summary>
+    public bool IsBad(Upstream upstream, StorePathDigest path) => _marks.TryGetValue((upstream, path, false), out _);
+
+    /// <summary>Whether the file it serves for this path was of late another one than its narinfo says.</summary>
+    public bool HasOtherFile(Upstream upstream, StorePathDigest path) => _marks.TryGetValue((upstream, path, true), out _);
+
+    public void Dispose() => _marks.Dispose();
+}

@@ -1,0 +1,116 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Sockets;
+
+namespace TrustixProxy.Substituter.Upstreams;
+
+/// <summary>Makes the HTTP handler of one upstream: follows redirects itself, and only where this upstream may lead.</summary>
+/// <remarks>At most 5 hops, never from https to http, and to private and loopback addresses only if the upstream itself is at one:
+/// an upstream, or whoever speaks for it, must not point us at services that only we can reach.</remarks>
+internal sealed class UpstreamTransport : DelegatingHandler
+{
+    private const int MaxHops = 5;
+
+    private readonly Uri _origin;
+    private volatile bool _originIsPrivate;
+
+    public UpstreamTransport(Uri origin)
+    {
+        _origin = origin;
+        InnerHandler = new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false,
+            AutomaticDecompression = DecompressionMethods.None,
+            ConnectCallback = ConnectAsync,
+            ConnectTimeout = TimeSpan.FromSeconds(5),
+            MaxResponseHeadersLength = 64,
+            PooledConnectionIdleTimeout = TimeSpan.FromMinutes(2),
+            PooledConnectionLifetime = TimeSpan.FromMinutes(10),
+            UseCookies = false,
+            UseProxy = false,
+        };
+    }
+
+    /// <summary>What this program calls itself; nothing of a client's request goes to an upstream.</summary>
+    public static ProductInfoHeaderValue UserAgent { get; } = new("trustix-proxy", "0.1");
+
+    protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        request.Headers.UserAgent.Add(UserAgent);
+        for (var hop = 0; ; hop++)
+        {
+            var from = request.RequestUri!;
+            var response = await base.SendAsync(request, cancellationToken);
+            if ((int)response.StatusCode is not (301 or 302 or 303 or 307 or 308) || response.Headers.Location is not { } location)
+            {
+                return response;
+            }
+
+            var to = new Uri(from, location);
+            response.Dispose();
+            if (hop == MaxHops || !MayLead(from, to))
+            {
+                throw new HttpRequestException($"{_origin.Host} redirects from {from} to {to}: {(hop == MaxHops ? $"more than {MaxHops} hops" : "not allowed")}.");
+            }
+
+            request.RequestUri = to;
+        }
+    }
+
+    /// <summary>Whether an address that came out of another may be followed: only http and https, and never from https to http.</summary>
+    public static bool MayLead(Uri from, Uri to) => to.Scheme == Uri.UriSchemeHttps || (to.Scheme == Uri.UriSchemeHttp && from.Scheme == Uri.UriSchemeHttp);
+
+    /// <summary>Whether an address is one that the public internet does not lead to.</summary>
+    internal static bool IsPrivate(IPAddress address)
+    {
+        if (address.IsIPv4MappedToIPv6)
+        {
+            address = address.MapToIPv4();
+        }
+
+        var bytes = address.GetAddressBytes();
+        return address.AddressFamily is AddressFamily.InterNetwork
+            ? bytes switch
+            {
+                [0 or 10 or 127, ..] or [192, 168, ..] or [169, 254, ..] or [ >= 224, ..] => true,
+                [172, var second, ..] => second is >= 16 and < 32,
+                [100, var second, ..] => second is >= 64 and < 128,
+                [192, 0, 0, _] or [198, 18 or 19, ..] => true,
+                _ => false,
+            }
+            : IPAddress.IsLoopback(address) || address.Equals(IPAddress.IPv6Any) || address.IsIPv6LinkLocal || address.IsIPv6SiteLocal
+                || address.IsIPv6UniqueLocal || address.IsIPv6Multicast
+                || (bytes is [0, 0x64, 0xff, 0x9b, ..] && IsPrivate(new IPAddress(bytes.AsSpan(12)))); // NAT64
+    }
+
+    private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellation)
+    {
+        var target = context.DnsEndPoint;
+        var addresses = await Dns.GetHostAddressesAsync(target.Host, cancellation);
+        if (target.Host == _origin.IdnHost && target.Port == _origin.Port)
+        {
+            _originIsPrivate = addresses.Any(IsPrivate);
+        }
+        else if (!_originIsPrivate)
+        {
+            addresses = [.. addresses.Where(address => !IsPrivate(address))];
+        }
+
+        if (addresses.Length is 0)
+        {
+            throw new HttpRequestException($"{_origin.Host} leads to {target.Host}, which is at a private address or none.");
+        }
+
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            await socket.ConnectAsync(addresses, target.Port, cancellation);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+}

@@ -1,0 +1,71 @@
+using TrustixProxy.Nix;
+
+namespace TrustixProxy.Configuration;
+
+/// <summary>Keys that more than one configuration has.</summary>
+internal static class CommonKeys
+{
+    /// <summary>The state directory, made if it is not there: as configured, or where this machine keeps such things.</summary>
+    public static string StateDirectory(Section section, string name, bool isCheck)
+    {
+        const string key = "stateDirectory";
+        var path = Path.GetFullPath(section.Text(key) ?? DefaultStateDirectory(name));
+        if (isCheck && !Directory.Exists(path))
+        {
+            return path;
+        }
+
+        try
+        {
+            Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            using var probe = new FileStream(Path.Combine(path, $".probe-{Environment.ProcessId}"), new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, Options = FileOptions.DeleteOnClose });
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            section.Fault(key, $"is '{path}', which cannot be written to ({exception.Message}). Name a directory that this user may write to.");
+        }
+
+        return path;
+    }
+
+    /// <summary>A listening address: <c>http://host:port</c>, and where the section allows it <c>unix:/path</c>.</summary>
+    public static void CheckListen(Section section, string key, IReadOnlyList<string> addresses, bool allowUnix)
+    {
+        foreach (var address in addresses)
+        {
+            var isUnix = allowUnix && address.StartsWith("unix:/", StringComparison.Ordinal);
+            if (!isUnix && !(Uri.TryCreate(address, UriKind.Absolute, out var url) && url.Scheme is "http" && url.AbsolutePath is "/"))
+            {
+                section.Fault(key, $"has '{address}'; an address is http://host:port{(allowUnix ? " or unix:/path" : "")}.");
+            }
+        }
+    }
+
+    /// <summary>The address of a service: http, https, and where the section allows it <c>unix:/path</c>.</summary>
+    public static Uri Url(Section section, string key, bool allowUnix)
+    {
+        var text = section.Required(key, allowUnix ? "https://log.example.org or unix:/run/log.sock" : "https://cache.example.org");
+        var isGood = Uri.TryCreate(text, UriKind.Absolute, out var url)
+            && (url.Scheme is "http" or "https" || (allowUnix && url.Scheme is "unix" && url.AbsolutePath.Length > 1));
+        if (!isGood && text.Length > 0)
+        {
+            section.Fault(key, $"is '{text}'; it must be an address with http:// or https://{(allowUnix ? ", or unix:/path" : "")}.");
+        }
+
+        return isGood ? url! : new Uri("http://invalid.invalid");
+    }
+
+    /// <summary>Why a text is no key, with what to do.</summary>
+    public static string Explain(NixKeyError error) => error switch
+    {
+        NixKeyError.NoColon => "has no colon; a key is name:base64",
+        NixKeyError.Name => "has a name that is empty or has white space; a key is name:base64",
+        NixKeyError.Halves => "has two halves that do not belong together; make a new one with trustix-proxy keygen",
+        _ => "has after the colon no base64 of the right length; make a new one with trustix-proxy keygen",
+    };
+
+    private static string DefaultStateDirectory(string name) =>
+        Environment.GetEnvironmentVariable("XDG_STATE_HOME") is { Length: > 0 } home ? Path.Combine(home, name)
+        : Environment.IsPrivilegedProcess ? $"/var/lib/{name}"
+        : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".local", "state", name);
+}

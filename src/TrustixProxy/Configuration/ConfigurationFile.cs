@@ -1,0 +1,54 @@
+using Microsoft.Extensions.Configuration;
+
+namespace TrustixProxy.Configuration;
+
+/// <summary>Where a configuration comes from: one JSON file, if one is named, and over it the environment's <c>TRUSTIXPROXY__…</c>.</summary>
+internal static class ConfigurationFile
+{
+    /// <summary>Reads it all, and has <paramref name="read"/> make options of it.</summary>
+    /// <returns>The options, or the faults, all at once.</returns>
+    public static (T? Options, IReadOnlyList<Fault> Faults) Read<T>(string? path, Func<Section, T?> read)
+        where T : class
+    {
+        var faults = new List<Fault>();
+        var values = Load(path, faults);
+        if (values is null)
+        {
+            return (null, faults);
+        }
+
+        var section = new Section(values, faults);
+        var options = read(section);
+        section.RefuseUnknown();
+        return faults.Count is 0 ? (options, faults) : (null, faults);
+    }
+
+    /// <summary>Whether a configuration is a log node's: it has what only a log node has.</summary>
+    public static bool IsOfLogNode(string? path) =>
+        Load(path, []) is { } values
+        && (values.GetSection("privateListen").Exists() || values.GetSection("logs").GetChildren().Any(log => log["privateKeyFile"] is not null));
+
+    private static IConfiguration? Load(string? path, List<Fault> faults)
+    {
+        try
+        {
+            var builder = new ConfigurationBuilder();
+            if (path is not null)
+            {
+                builder.AddJsonFile(Path.GetFullPath(path), optional: false);
+            }
+
+            return builder.AddEnvironmentVariables("TRUSTIXPROXY__").Build();
+        }
+        catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
+        {
+            faults.Add(new Fault("--config", $"is '{path}', where there is no file."));
+        }
+        catch (Exception exception) when (exception is InvalidDataException or FormatException or IOException or UnauthorizedAccessException)
+        {
+            faults.Add(new Fault("--config", $"is '{path}', which cannot be read: {exception.InnerException?.Message ?? exception.Message}"));
+        }
+
+        return null;
+    }
+}

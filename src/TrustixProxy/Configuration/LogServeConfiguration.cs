@@ -1,0 +1,109 @@
+using System.Collections.Immutable;
+using TrustixProxy.LogNode.Operations;
+using TrustixProxy.Nix;
+using TrustixProxy.TransparencyLog;
+
+namespace TrustixProxy.Configuration;
+
+/// <summary>The configuration of <c>log serve</c>.</summary>
+internal static class LogServeConfiguration
+{
+    /// <param name="section">The configuration.</param>
+    /// <param name="isCheck">Whether it is only looked at: then no directory is made.</param>
+    public static LogNodeOptions? Read(Section section, bool isCheck)
+    {
+        var listen = section.Texts("listen", "http://127.0.0.1:8090");
+        CommonKeys.CheckListen(section, "listen", listen, allowUnix: true);
+        var privateListen = section.Texts("privateListen", "http://127.0.0.1:8091");
+        CommonKeys.CheckListen(section, "privateListen", privateListen, allowUnix: true);
+        var stateDirectory = CommonKeys.StateDirectory(section, "trustix-log", isCheck);
+        var logs = section.List("logs").Select(ReadLog).ToList();
+        CheckLogs(section, logs);
+        var options = new LogNodeOptions
+        {
+            Listen = [.. listen],
+            PrivateListen = [.. privateListen],
+            StateDirectory = stateDirectory,
+            Logs = [.. logs.OfType<HostedLogOptions>()],
+            ReferenceTokens = section.Flag("referenceTokens"),
+            FlushInterval = section.Time("flushInterval", TimeSpan.FromSeconds(1), TimeSpan.FromMilliseconds(10), TimeSpan.FromHours(1)),
+            HistoryWindow = section.Time("historyWindow", TimeSpan.FromHours(1), TimeSpan.Zero, TimeSpan.FromDays(365)),
+        };
+        return logs.Contains(null) ? null : options;
+    }
+
+    private static void CheckLogs(Section section, List<HostedLogOptions?> logs)
+    {
+        if (logs.Count is 0)
+        {
+            section.Fault("logs", "is missing or empty. Name a log: [{\"name\": \"mine\", \"privateKeyFile\": \"/var/lib/trustix-log/mine.key\"}]; trustix-proxy keygen makes the key.");
+        }
+
+        var good = logs.OfType<HostedLogOptions>().ToList();
+        foreach (var twice in good.GroupBy(log => log.Name).Where(group => group.Count() > 1))
+        {
+            section.Fault("logs", $"has the name '{twice.Key}' {twice.Count()} times; each log needs its own.");
+        }
+
+        foreach (var twice in good.GroupBy(log => log.Signer.Key).Where(group => group.Count() > 1))
+        {
+            section.Fault("logs", $"has one key for {string.Join(" and ", twice.Select(log => $"'{log.Name}'"))}; two logs with one key would contradict each other under one signature.");
+        }
+    }
+
+    private static HostedLogOptions? ReadLog(Section section)
+    {
+        var name = section.Required("name", "\"mine\"");
+        if (name.AsSpan().ContainsAnyExcept(System.Buffers.SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")) || name.StartsWith('.'))
+        {
+            section.Fault("name", $"is '{name}'; it names the log's file, so it has letters, digits, '-', '_' and '.' only.");
+        }
+
+        if (section.Text("protocol", "nix") is { } protocol && protocol is not "nix")
+        {
+            section.Fault("protocol", $"is '{protocol}'; it must be \"nix\".");
+        }
+
+        var tokens = section.Texts("writeTokens").Select(text => ReadToken(section, text)).OfType<NixPublicKey>();
+        var signer = ReadKey(section);
+        return signer is null ? null : new HostedLogOptions(name, signer, [.. tokens]);
+    }
+
+    private static NixPublicKey? ReadToken(Section section, string text)
+    {
+        if (!NixPublicKey.TryParse(text, out var key, out var error))
+        {
+            section.Fault("writeTokens", $"has '{text}', which {CommonKeys.Explain(error)}.");
+        }
+
+        return key;
+    }
+
+    /// <summary>The private key, in Nix's form or the reference's: bare base64 of seed and public key.</summary>
+    private static LogSigner? ReadKey(Section section)
+    {
+        const string key = "privateKeyFile";
+        var path = section.Required(key, "/var/lib/trustix-log/mine.key, made by trustix-proxy keygen");
+        if (path.Length is 0)
+        {
+            return null;
+        }
+
+        try
+        {
+            var text = File.ReadAllText(path).Trim();
+            if (NixSecretKey.TryParse(text.Contains(':') ? text : $"log:{text}", out var secret, out var error))
+            {
+                return new LogSigner(secret.Seed);
+            }
+
+            section.Fault(key, $"is '{path}', whose content {CommonKeys.Explain(error)}.");
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            section.Fault(key, $"is '{path}', which cannot be read: {exception.Message}");
+        }
+
+        return null;
+    }
+}

@@ -1,0 +1,190 @@
+using System.Globalization;
+using Microsoft.Extensions.Configuration;
+
+namespace TrustixProxy.Configuration;
+
+/// <summary>What is wrong with a configuration.</summary>
+/// <param name="Key">Where: <c>logs[1].publicKey</c>.</param>
+/// <param name="Message">What is there, and what has to be.</param>
+public sealed record Fault(string Key, string Message)
+{
+    /// <inheritdoc/>
+    public override string ToString() => $"{Key}: {Message}";
+}
+
+/// <summary>Reads a part of the configuration key by key. Faults are collected, so that all are shown at once; what is never read is unknown.</summary>
+internal sealed class Section
+{
+    private readonly IConfiguration _values;
+    private readonly string _path;
+    private readonly List<Fault> _faults;
+    private readonly HashSet<string> _read = new(StringComparer.OrdinalIgnoreCase);
+    private readonly List<Section> _children = [];
+
+    public Section(IConfiguration values, List<Fault> faults, string path = "") => (_values, _faults, _path) = (values, faults, path);
+
+    /// <summary>The full name of a key in this section.</summary>
+    public string NameOf(string key) => _path.Length is 0 ? key : $"{_path}.{key}";
+
+    public bool Has(string key) => _values.GetSection(key).Exists();
+
+    public void Fault(string key, string message) => _faults.Add(new Fault(NameOf(key), message));
+
+    /// <summary>A text; <paramref name="fallback"/> when the key is not there.</summary>
+    public string? Text(string key, string? fallback = null)
+    {
+        _read.Add(key);
+        var section = _values.GetSection(key);
+        if (section.Value is null && section.GetChildren().Any())
+        {
+            Fault(key, "is a list or an object; it must be one value.");
+            return fallback;
+        }
+
+        return section.Value ?? fallback;
+    }
+
+    /// <summary>A text that has to be there.</summary>
+    public string Required(string key, string example)
+    {
+        var text = Text(key);
+        if (string.IsNullOrEmpty(text))
+        {
+            Fault(key, $"is missing. Set it, for example to {example}.");
+        }
+
+        return text ?? "";
+    }
+
+    public int Integer(string key, int fallback, int min, int max)
+    {
+        var text = Text(key);
+        if (text is null)
+        {
+            return fallback;
+        }
+
+        var isGood = int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) && value >= min && value <= max;
+        if (!isGood)
+        {
+            Fault(key, $"is '{text}'; it must be a whole number from {min} to {max}.");
+        }
+
+        return isGood ? value : fallback;
+    }
+
+    /// <summary>A length of time, written <c>hh:mm:ss[.fff]</c>.</summary>
+    public TimeSpan Time(string key, TimeSpan fallback, TimeSpan min, TimeSpan max)
+    {
+        var text = Text(key);
+        if (text is null)
+        {
+            return fallback;
+        }
+
+        string[] forms = [@"h\:mm\:ss", @"h\:mm\:ss\.FFF", @"hh\:mm\:ss", @"hh\:mm\:ss\.FFF", @"d\.hh\:mm\:ss"];
+        var isGood = TimeSpan.TryParseExact(text, forms, CultureInfo.InvariantCulture, out var value) && value >= min && value <= max;
+        if (!isGood)
+        {
+            Fault(key, $"is '{text}'; it must be a time hh:mm:ss[.fff] from {min} to {max}.");
+        }
+
+        return isGood ? value : fallback;
+    }
+
+    public bool? Flag(string key)
+    {
+        var text = Text(key);
+        if (text is null or "true" or "True" or "false" or "False")
+        {
+            return text is null ? null : bool.Parse(text);
+        }
+
+        Fault(key, $"is '{text}'; it must be true or false.");
+        return null;
+    }
+
+    /// <summary>One of the members of an enum, written in camelCase.</summary>
+    public T Choice<T>(string key, T fallback)
+        where T : struct, Enum
+    {
+        var text = Text(key);
+        var names = Enum.GetNames<T>().Select(name => char.ToLowerInvariant(name[0]) + name[1..]).ToList();
+        var index = text is null ? -1 : names.IndexOf(text);
+        if (text is not null && index < 0)
+        {
+            Fault(key, $"is '{text}'; it must be {string.Join(" or ", names.Select(name => $"\"{name}\""))}.");
+        }
+
+        return index < 0 ? fallback : Enum.GetValues<T>()[index];
+    }
+
+    /// <summary>A list of texts; <paramref name="fallback"/> when the key is not there.</summary>
+    public IReadOnlyList<string> Texts(string key, params string[] fallback)
+    {
+        _read.Add(key);
+        var section = _values.GetSection(key);
+        var items = section.GetChildren().ToList();
+        if (!string.IsNullOrEmpty(section.Value) || items.Exists(item => item.Value is null))
+        {
+            Fault(key, $"is {(section.Value is null ? "a list of other things" : $"'{section.Value}'")}; it must be a list of texts: [\"…\"].");
+            return fallback;
+        }
+
+        return section.Exists() ? [.. items.Select(item => item.Value!)] : fallback;
+    }
+
+    /// <summary>A list of objects; empty when the key is not there.</summary>
+    public IReadOnlyList<Section> List(string key)
+    {
+        _read.Add(key);
+        var section = _values.GetSection(key);
+        if (!string.IsNullOrEmpty(section.Value))
+        {
+            Fault(key, $"is '{section.Value}'; it must be a list of objects: [{{…}}].");
+        }
+
+        var items = section.GetChildren().Select((item, i) => new Section(item, _faults, $"{NameOf(key)}[{i}]")).ToList();
+        _children.AddRange(items);
+        return items;
+    }
+
+    /// <summary>An object; an empty one when the key is not there.</summary>
+    public Section Object(string key)
+    {
+        _read.Add(key);
+        var child = new Section(_values.GetSection(key), _faults, NameOf(key));
+        _children.Add(child);
+        return child;
+    }
+
+    /// <summary>Finds the keys that nothing has read, here and below.</summary>
+    public void RefuseUnknown()
+    {
+        foreach (var child in _values.GetChildren().Where(child => !_read.Contains(child.Key)))
+        {
+            var near = _read.MinBy(known => Distance(known, child.Key));
+            Fault(child.Key, $"is not a key of this configuration{(near is not null && Distance(near, child.Key) <= 3 ? $"; '{near}' is" : "")}. Known here: {string.Join(", ", _read.Order(StringComparer.Ordinal))}.");
+        }
+
+        _children.ForEach(child => child.RefuseUnknown());
+    }
+
+    /// <summary>How many letters have to be changed to make one word of the other.</summary>
+    private static int Distance(string a, string b)
+    {
+        var row = Enumerable.Range(0, b.Length + 1).ToArray();
+        for (var i = 1; i <= a.Length; i++)
+        {
+            var (diagonal, left) = (row[0], row[0] = i);
+            for (var j = 1; j <= b.Length; j++)
+            {
+                var cost = char.ToLowerInvariant(a[i - 1]) == char.ToLowerInvariant(b[j - 1]) ? 0 : 1;
+                left = Math.Min(Math.Min(left, row[j]) + 1, diagonal + cost);
+                (diagonal, row[j]) = (row[j], left);
+            }
+        }
+
+        return row[b.Length];
+    }
+}

@@ -1,0 +1,50 @@
+using System.Security.Cryptography;
+using TrustixProxy.LogNode.Submission;
+using TrustixProxy.Nix;
+
+namespace TrustixProxy.Demo;
+
+/// <summary>Something that was built: what is said of it, and where its NAR is.</summary>
+internal sealed record DemoOutput(BuildStatement Statement, string NarFile);
+
+/// <summary>Stands in for a build: packs files of this machine into NARs, under store paths that are made up.</summary>
+internal sealed class DemoBuilder(string directory)
+{
+    /// <summary>Packs this program's own libraries, or another content under the same store path when <paramref name="isForged"/>.</summary>
+    public DemoOutput Build(string name, bool isForged, params StorePath[] references)
+    {
+        var file = Path.Combine(directory, $"{name}{(isForged ? "-forged" : "")}.nar");
+        using (var stream = File.Create(file))
+        {
+            Pack(new NarWriter(stream), isForged, references);
+        }
+
+        using var nar = File.OpenRead(file);
+        return new DemoOutput(new BuildStatement(PathOf(name), NixHash.Sha256(SHA256.HashData(nar)), nar.Length, references), file);
+    }
+
+    private static void Pack(NarWriter nar, bool isForged, StorePath[] references)
+    {
+        nar.Directory();
+        Entry("about", () => nar.File(System.Text.Encoding.UTF8.GetBytes($"demo output{(isForged ? ", with something added" : "")}\n{string.Join('\n', references.Select(path => path.Absolute))}\n")));
+        foreach (var library in Directory.GetFiles(AppContext.BaseDirectory, "TrustixProxy.*.dll").Order(StringComparer.Ordinal))
+        {
+            Entry(Path.GetFileName(library).ToLowerInvariant(), () => nar.File(File.ReadAllBytes(library)));
+        }
+
+        nar.EndDirectory();
+
+        void Entry(string name, Action node)
+        {
+            nar.Entry(name);
+            node();
+            nar.EndEntry();
+        }
+    }
+
+    private static StorePath PathOf(string name)
+    {
+        var digest = Nix32.Encode(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes($"trustix-proxy demo {name}")).AsSpan(0, 20));
+        return StorePath.TryParse($"{digest}-{name}", out var path, out _) ? path : throw new ArgumentException($"'{name}' makes no store path.", nameof(name));
+    }
+}

@@ -1,0 +1,31 @@
+using System.Diagnostics;
+using TrustixProxy.LogNode.Submission;
+
+namespace TrustixProxy.Demo;
+
+/// <summary>Takes real paths out of this machine's Nix store.</summary>
+internal static class DemoStore
+{
+    /// <summary>The closure of a path, the path itself last, with its NARs packed into <paramref name="directory"/>.</summary>
+    /// <exception cref="NixException">Nix is missing, or does not know the path.</exception>
+    public static async Task<IReadOnlyList<DemoOutput>> PackAsync(string path, string directory, CancellationToken cancellation)
+    {
+        var closure = await NixStore.ClosureAsync(path, cancellation);
+        var statements = (await NixStore.DescribeAsync(closure.Select(item => item.Absolute), cancellation)).ToDictionary(statement => statement.Path);
+        var outputs = new List<DemoOutput>();
+        foreach (var item in closure)
+        {
+            var file = Path.Combine(directory, $"{item.Digest}.nar");
+            await using (var nar = File.Create(file))
+            {
+                using var dump = Process.Start(new ProcessStartInfo("nix-store", ["--dump", item.Absolute]) { RedirectStandardOutput = true })!;
+                await dump.StandardOutput.BaseStream.CopyToAsync(nar, cancellation);
+                await dump.WaitForExitAsync(cancellation);
+            }
+
+            outputs.Add(new DemoOutput(statements[item], file));
+        }
+
+        return outputs;
+    }
+}

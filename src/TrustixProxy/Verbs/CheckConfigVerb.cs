@@ -1,0 +1,47 @@
+using System.CommandLine;
+using TrustixProxy.Configuration;
+
+namespace TrustixProxy.Verbs;
+
+/// <summary><c>trustix-proxy check-config</c>: shows all faults of a configuration, and what it means.</summary>
+internal static class CheckConfigVerb
+{
+    public static Command Create()
+    {
+        var command = new Command("check-config", "Reads a configuration of serve or of log serve, shows all its faults and warnings, and starts nothing.") { ServeVerb.ConfigOption };
+        command.SetAction(parsed => Run(parsed.GetValue(ServeVerb.ConfigOption)));
+        return command;
+    }
+
+    private static int Run(string? config) => ConfigurationFile.IsOfLogNode(config) ? CheckLogNode(config) : CheckProxy(config);
+
+    private static int CheckProxy(string? config)
+    {
+        var (read, faults) = ConfigurationFile.Read(config, section => ServeConfiguration.Read(section, isCheck: true));
+        if (read is null)
+        {
+            return ExitCode.Refuse(faults);
+        }
+
+        foreach (var warning in read.Warnings())
+        {
+            Console.Error.WriteLine($"warning: {warning}");
+        }
+
+        var policy = read.Options.Policy;
+        Console.WriteLine($"good for serve: {policy.Quorum} of {policy.Operators} operators must agree, {read.Options.Upstreams.Length} upstreams.");
+        return ExitCode.Good;
+    }
+
+    private static int CheckLogNode(string? config)
+    {
+        var (options, faults) = ConfigurationFile.Read(config, section => LogServeConfiguration.Read(section, isCheck: true));
+        if (options is null)
+        {
+            return ExitCode.Refuse(faults);
+        }
+
+        Console.WriteLine($"good for log serve: {string.Join(", ", options.Logs.Select(log => log.Name))}.");
+        return ExitCode.Good;
+    }
+}

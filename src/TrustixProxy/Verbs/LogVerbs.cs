@@ -1,0 +1,80 @@
+using System.CommandLine;
+using TrustixProxy.Configuration;
+using TrustixProxy.LogNode.Operations;
+using TrustixProxy.LogNode.Submission;
+using TrustixProxy.Nix;
+
+namespace TrustixProxy.Verbs;
+
+/// <summary><c>trustix-proxy log …</c>: the log node, and giving it what was built.</summary>
+internal static class LogVerbs
+{
+    public static Command Create() => new("log", "Keeps a build-transparency log, or submits to one.") { Serve(), Submit() };
+
+    private static Command Serve()
+    {
+        var command = new Command("serve", "Runs the log node.") { ServeVerb.ConfigOption };
+        command.SetAction((parsed, cancellation) => ServeAsync(parsed.GetValue(ServeVerb.ConfigOption), cancellation));
+        return command;
+    }
+
+    private static async Task<int> ServeAsync(string? config, CancellationToken cancellation)
+    {
+        var (options, faults) = ConfigurationFile.Read(config, section => LogServeConfiguration.Read(section, isCheck: false));
+        if (options is null)
+        {
+            return ExitCode.Refuse(faults);
+        }
+
+        try
+        {
+            await using var app = LogNodeHost.Create(options, ServeVerb.LogToConsole);
+            foreach (var log in options.Logs)
+            {
+                Console.Error.WriteLine($"log {log.Name}: publicKey {log.Signer.Key}, id {log.Signer.Key.LogId}");
+            }
+
+            return await ServeVerb.RunAsync(app, "serving logs", cancellation);
+        }
+        catch (Exception exception) when (exception is IOException or InvalidDataException)
+        {
+            Console.Error.WriteLine(exception.Message);
+            return ExitCode.Usage;
+        }
+    }
+
+    private static Command Submit()
+    {
+        var paths = new Argument<string[]>("PATH") { Description = "Store paths that were built here.", Arity = ArgumentArity.OneOrMore };
+        var url = new Option<Uri>("--url") { Description = "The node's private listener: http://host:port or unix:/path.", DefaultValueFactory = _ => new Uri("http://127.0.0.1:8091") };
+        var token = new Option<string>("--token-file") { Description = "The write token, made by keygen.", Required = true, HelpName = "FILE" };
+        var name = new Option<string?>("--log") { Description = "The log's name, when the node has several.", HelpName = "NAME" };
+        var command = new Command("submit", "Submits the outputs at store paths: hash, size and references, as Nix has them.") { paths, url, token, name };
+        command.SetAction((parsed, cancellation) =>
+            SubmitAsync(parsed.GetValue(paths)!, parsed.GetValue(url)!, parsed.GetValue(token)!, parsed.GetValue(name), cancellation));
+        return command;
+    }
+
+    private static async Task<int> SubmitAsync(string[] paths, Uri url, string tokenFile, string? name, CancellationToken cancellation)
+    {
+        try
+        {
+            if (!NixSecretKey.TryParse((await File.ReadAllTextAsync(tokenFile, cancellation)).TrimEnd('\n'), out var token, out var error))
+            {
+                Console.Error.WriteLine($"--token-file: is '{tokenFile}', whose content {CommonKeys.Explain(error)}.");
+                return ExitCode.Usage;
+            }
+
+            using var submitter = new LogSubmitter(url, token);
+            var statements = await NixStore.DescribeAsync(paths, cancellation);
+            await submitter.SubmitAsync(await submitter.FindLogAsync(name, cancellation), statements, cancellation);
+            Console.WriteLine($"submitted {statements.Count} {(statements.Count is 1 ? "path" : "paths")}");
+            return ExitCode.Good;
+        }
+        catch (Exception exception) when (exception is NixException or SubmissionException or IOException or UnauthorizedAccessException)
+        {
+            Console.Error.WriteLine(exception.Message);
+            return ExitCode.Unknown;
+        }
+    }
+}

@@ -1,0 +1,74 @@
+using System.CommandLine;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
+using TrustixProxy.Configuration;
+using TrustixProxy.Substituter.Operations;
+
+namespace TrustixProxy.Verbs;
+
+/// <summary><c>trustix-proxy serve</c>: the proxy.</summary>
+internal static class ServeVerb
+{
+    public static Option<string?> ConfigOption { get; } = new("--config", "-c") { Description = "The JSON file with the configuration. Environment variables TRUSTIXPROXY__KEY override it.", HelpName = "FILE" };
+
+    public static Command Create()
+    {
+        var command = new Command("serve", "Runs the proxy: a binary cache that serves only what the electorate agrees on.") { ConfigOption };
+        command.SetAction((parsed, cancellation) => RunAsync(parsed.GetValue(ConfigOption), cancellation));
+        return command;
+    }
+
+    /// <summary>Messages on standard error: one line each, or systemd's form where its journal listens.</summary>
+    public static void LogToConsole(WebApplicationBuilder builder)
+    {
+        var isJournal = Environment.GetEnvironmentVariable("JOURNAL_STREAM") is not null;
+        builder.Logging.ClearProviders();
+        builder.Logging.AddConsole(console => (console.FormatterName, console.LogToStandardErrorThreshold) = (isJournal ? ConsoleFormatterNames.Systemd : ConsoleFormatterNames.Simple, LogLevel.Trace));
+        builder.Logging.AddSimpleConsole(console => (console.SingleLine, console.TimestampFormat) = (true, "HH:mm:ss "));
+        builder.Logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning).AddFilter("Yarp", LogLevel.Error);
+    }
+
+    /// <summary>Runs a host until it is told to stop; says when it listens, and clearly why it cannot.</summary>
+    public static async Task<int> RunAsync(WebApplication app, string what, CancellationToken cancellation)
+    {
+        try
+        {
+            await app.StartAsync(cancellation);
+        }
+        catch (Exception exception) when (exception is IOException or System.Net.Sockets.SocketException)
+        {
+            Console.Error.WriteLine($"listen: {exception.Message}");
+            return ExitCode.Usage;
+        }
+
+        Console.Error.WriteLine($"{what} at {string.Join(", ", app.Urls)}");
+        await app.WaitForShutdownAsync(cancellation);
+        return ExitCode.Good;
+    }
+
+    private static async Task<int> RunAsync(string? config, CancellationToken cancellation)
+    {
+        var (read, faults) = ConfigurationFile.Read(config, section => ServeConfiguration.Read(section, isCheck: false));
+        if (read is null)
+        {
+            return ExitCode.Refuse(faults);
+        }
+
+        foreach (var warning in read.Warnings())
+        {
+            Console.Error.WriteLine($"warning: {warning}");
+        }
+
+        if (read.MadeKey is not null)
+        {
+            Console.Error.WriteLine($"made a signing key: {read.MadeKey}");
+        }
+
+        Console.Error.WriteLine($"state: {read.Options.StateDirectory}");
+        Console.Error.WriteLine($"clients trust: trusted-public-keys = {read.Options.SigningKey.PublicKey}");
+        await using var app = SubstituterHost.Create(read.Options, LogToConsole);
+        return await RunAsync(app, "serving", cancellation);
+    }
+}
