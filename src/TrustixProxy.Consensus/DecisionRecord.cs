@@ -22,7 +22,7 @@ public sealed record NarHints(
     string Compression, NixHash FileHash, long? FileSize, StorePath? Deriver, ContentAddress? ContentAddress, ImmutableArray<NixSignature> Signatures);
 
 /// <summary>A decision as it is remembered. Made of a verdict, or by <see cref="DecisionSeal.TryOpen"/> of bytes that bear our MAC.</summary>
-public sealed record DecisionRecord
+public sealed class DecisionRecord
 {
     /// <summary>How long an agreement is remembered: 30 days, as long as clients remember a narinfo.</summary>
     public static readonly TimeSpan AgreementLifetime = TimeSpan.FromDays(30);

@@ -5,12 +5,19 @@ namespace TrustixProxy.Substituter.Evidence;
 /// <summary>The ballots on one path: the last word of each elector.</summary>
 internal sealed class Ballots
 {
-    private readonly Dictionary<string, Ballot> _last = [];
+    private readonly Dictionary<string, Ballot> _last = [], _telling = [];
 
-    /// <summary>Everyone's last word, failures included.</summary>
-    public IReadOnlyDictionary<string, Ballot> All => _last;
+    /// <summary>Everyone's last word, failures included: of one that is not asked for a moment, why it is not.</summary>
+    public IReadOnlyDictionary<string, Ballot> All => _telling;
 
-    public void Hear(string elector, Ballot ballot) => _last[elector] = ballot;
+    public void Hear(string elector, Ballot ballot)
+    {
+        _last[elector] = ballot;
+        if (!IsBreakerOpen(ballot) || !_telling.ContainsKey(elector))
+        {
+            _telling[elector] = ballot;
+        }
+    }
 
     /// <summary>Whether no elector's word can change any more.</summary>
     public bool AreSettled(Policy policy) => policy.Electors.All(elector => _last.TryGetValue(elector.Name, out var ballot) && IsLastWord(ballot));
@@ -20,12 +27,12 @@ internal sealed class Ballots
     {
         if (isLate)
         {
-            return policy.Decide(_last);
+            return policy.Decide(_telling);
         }
 
         // One behind an open breaker is silent at once, unless that alone puts the quorum out of reach: then there is something to wait for.
         var firm = Where(IsLastWord);
-        var atOnce = Where(ballot => IsLastWord(ballot) || ballot is Ballot.Silent { Reason: SilenceReason.BreakerOpen });
+        var atOnce = Where(ballot => IsLastWord(ballot) || IsBreakerOpen(ballot));
         if (!policy.TryDecide(atOnce, out var verdict))
         {
             return null;
@@ -34,6 +41,8 @@ internal sealed class Ballots
         var lacksQuorum = verdict is Verdict.Undecided or Verdict.Conflict { Reason: ConflictReason.NoQuorum };
         return lacksQuorum && policy.CanReachQuorum(firm) ? null : verdict;
     }
+
+    private static bool IsBreakerOpen(Ballot ballot) => ballot is Ballot.Silent { Reason: SilenceReason.BreakerOpen };
 
     private static bool IsLastWord(Ballot ballot) => ballot.IsFirm || ballot is Ballot.Silent { Reason: SilenceReason.Frozen };
 

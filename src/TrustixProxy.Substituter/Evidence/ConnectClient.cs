@@ -32,7 +32,7 @@ internal sealed class ConnectClient(HttpClient http, TimeSpan timeout, TimeProvi
             FailureRatio = 0.9,
             MinimumThroughput = 5,
             SamplingDuration = TimeSpan.FromSeconds(30),
-            BreakDuration = TimeSpan.FromSeconds(5),
+            BreakDuration = TimeSpan.FromSeconds(2),
         })
         .AddTimeout(timeout)
         .Build();

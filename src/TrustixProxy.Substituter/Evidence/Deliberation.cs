@@ -34,7 +34,7 @@ internal sealed class Deliberation
     {
         MaxRetryAttempts = int.MaxValue,
         Delay = TimeSpan.FromMilliseconds(100),
-        MaxDelay = TimeSpan.FromSeconds(1),
+        MaxDelay = TimeSpan.FromMilliseconds(250),
         BackoffType = DelayBackoffType.Exponential,
         UseJitter = true,
         ShouldHandle = args => ValueTask.FromResult(args.Outcome.Result is false),

@@ -41,7 +41,7 @@ internal sealed class SubstituterEndpoints(Decider decider, NarForwarder forward
     private async Task AnswerNarInfoAsync(HttpContext context, StorePathDigest digest)
     {
         var decision = await decider.DecideAsync(digest, context.RequestAborted);
-        context.Response.Headers[DecisionHeader] = decision.Record.Outcome;
+        Say(context, decision.Record.Outcome);
         if (decision.Record.Claim is null)
         {
             await RefuseAsync(context, decision);
@@ -55,7 +55,7 @@ internal sealed class SubstituterEndpoints(Decider decider, NarForwarder forward
     private async Task AnswerNarAsync(HttpContext context, NarUrl url)
     {
         var decision = await decider.DecideAsync(url.Path, context.RequestAborted);
-        context.Response.Headers[DecisionHeader] = decision.Record.Outcome;
+        Say(context, decision.Record.Outcome);
         if (decision.Record.Claim is not { } claim)
         {
             await RefuseAsync(context, decision);
@@ -76,10 +76,25 @@ internal sealed class SubstituterEndpoints(Decider decider, NarForwarder forward
         var result = isHead ? await LookAsync(context, order) : await forwarder.ForwardAsync(context, order);
         if (result is not ForwardResult.Answered)
         {
-            context.Response.Headers[DecisionHeader] = "no-upstream";
+            Say(context, "no-upstream");
             var isUnavailable = result is ForwardResult.Unavailable && options.OnUndecided is OnUndecided.Unavailable;
             await WriteTextAsync(context, isUnavailable ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status404NotFound, $"{order.Claim.Path}: no upstream has the agreed NAR in this form");
         }
+    }
+
+    /// <summary>Says the outcome in the answer's headers, whatever is tried and cleared before the answer begins.</summary>
+    private static void Say(HttpContext context, string outcome)
+    {
+        if (!context.Items.ContainsKey(DecisionHeader))
+        {
+            context.Response.OnStarting(() =>
+            {
+                context.Response.Headers[DecisionHeader] = (string)context.Items[DecisionHeader]!;
+                return Task.CompletedTask;
+            });
+        }
+
+        context.Items[DecisionHeader] = outcome;
     }
 
     private async Task<ForwardResult> LookAsync(HttpContext context, NarOrder order)

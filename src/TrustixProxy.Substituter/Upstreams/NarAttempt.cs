@@ -10,14 +10,20 @@ namespace TrustixProxy.Substituter.Upstreams;
 internal sealed class NarAttempt : HttpTransformer
 {
     private readonly List<NarCandidate> _next;
+    private readonly Action<NarAttempt, NarFault> _onFault;
     private readonly TimeProvider _time;
     private readonly Microsoft.Net.Http.Headers.RangeItemHeaderValue? _range;
     private VerifyingNarStream? _stream;
-    private NarFault? _fault;
 
-    public NarAttempt(NarCandidate candidate, NarOrder order, List<NarCandidate> next, HttpRequest request, TimeProvider time)
+    /// <param name="candidate">The upstream.</param>
+    /// <param name="order">What is wanted.</param>
+    /// <param name="next">Who can go on when it breaks off.</param>
+    /// <param name="request">The client's request.</param>
+    /// <param name="onFault">Told why its NAR is refused, before the client can notice it.</param>
+    /// <param name="time">The clock.</param>
+    public NarAttempt(NarCandidate candidate, NarOrder order, List<NarCandidate> next, HttpRequest request, Action<NarAttempt, NarFault> onFault, TimeProvider time)
     {
-        (Candidate, Order, _next, _time) = (candidate, order, next, time);
+        (Candidate, Order, _next, _onFault, _time) = (candidate, order, next, onFault, time);
         var headers = new RequestHeaders(request.Headers);
         var isRange = headers.Range is { Unit.Value: "bytes", Ranges.Count: 1 } && request.Headers.IfRange.Count is 0;
         _range = isRange ? headers.Range!.Ranges.Single() : null;
@@ -31,7 +37,7 @@ internal sealed class NarAttempt : HttpTransformer
     public bool CanAnswer => _range is null || Candidate.IsSameFile;
 
     /// <summary>Why this upstream's NAR was refused; null when it was not.</summary>
-    public NarFault? Fault => _fault ?? _stream?.Fault;
+    public NarFault? Fault { get; private set; }
 
     /// <summary>Whether the answer is complete without a body from the upstream.</summary>
     public bool IsAnswered { get; private set; }
@@ -50,7 +56,7 @@ internal sealed class NarAttempt : HttpTransformer
     {
         if (proxyResponse is not { StatusCode: HttpStatusCode.OK } || proxyResponse.Content.Headers.ContentEncoding.Count > 0)
         {
-            _fault = NarFault.Unreachable;
+            Fail(NarFault.Unreachable);
             return false;
         }
 
@@ -88,7 +94,13 @@ internal sealed class NarAttempt : HttpTransformer
         }
 
         var mustBeSame = Candidate.IsSameFile && !Candidate.Decompress && (isPartial || _next.Count > 0);
-        return new VerifyingNarStream(source, Candidate.ServedCompression, Order.Claim, range) { RequiredFileHash = mustBeSame ? Order.FileHash : null };
+        return new VerifyingNarStream(source, Candidate.ServedCompression, Order.Claim, range) { RequiredFileHash = mustBeSame ? Order.FileHash : null, OnFault = Fail };
+    }
+
+    private void Fail(NarFault fault)
+    {
+        Fault = fault;
+        _onFault(this, fault);
     }
 
     private void WriteHeaders(HttpResponse response, long? length, ByteRange range, bool isPartial)

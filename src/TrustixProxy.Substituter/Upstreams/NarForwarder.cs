@@ -40,7 +40,7 @@ internal sealed class NarForwarder(
             var (candidates, hasFailed) = await FindAsync(order, context.RequestAborted);
             foreach (var candidate in candidates)
             {
-                var attempt = new NarAttempt(candidate, order, NextOf(candidates, candidate), context.Request, time);
+                var attempt = new NarAttempt(candidate, order, NextOf(candidates, candidate), context.Request, Refuse, time);
                 if (await TryAsync(context, attempt))
                 {
                     return ForwardResult.Answered;
@@ -113,21 +113,9 @@ internal sealed class NarForwarder(
             return true;
         }
 
-        var (upstream, digest) = (attempt.Candidate.Upstream, attempt.Order.Claim.Path.Digest);
-        if (attempt.Fault is { } fault)
+        if (attempt.HasOtherFile)
         {
-            upstream.Forget(digest);
-            marks.Mark(upstream, digest, fault);
-            if (fault is not (NarFault.Unreachable or NarFault.BrokenOff))
-            {
-                onRefused(digest);
-            }
-
-            logger.NarRefused(attempt.Order.Claim.Path.ToString(), upstream.Options.Name, fault, context.Response.HasStarted);
-        }
-        else if (attempt.HasOtherFile)
-        {
-            marks.Mark(upstream, digest, NarFault.FileHash);
+            marks.Mark(attempt.Candidate.Upstream, attempt.Order.Claim.Path.Digest, NarFault.FileHash);
         }
 
         if (context.Response.HasStarted || attempt.IsAnswered)
@@ -137,6 +125,19 @@ internal sealed class NarForwarder(
 
         context.Response.Clear();
         return false;
+    }
+
+    /// <summary>Remembers that an upstream's NAR was refused: the next try goes elsewhere, and the next narinfo names another one if there is one.</summary>
+    private void Refuse(NarAttempt attempt, NarFault fault)
+    {
+        var (upstream, path) = (attempt.Candidate.Upstream, attempt.Order.Claim.Path);
+        upstream.Forget(path.Digest);
+        marks.Mark(upstream, path.Digest, fault);
+        logger.NarRefused(path.ToString(), upstream.Options.Name, fault);
+        if (fault is not (NarFault.Unreachable or NarFault.BrokenOff))
+        {
+            onRefused(path.Digest);
+        }
     }
 }
 

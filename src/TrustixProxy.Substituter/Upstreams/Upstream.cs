@@ -43,7 +43,7 @@ internal sealed class Upstream : IDisposable
                 FailureRatio = 0.9,
                 MinimumThroughput = 10,
                 SamplingDuration = TimeSpan.FromSeconds(30),
-                BreakDuration = TimeSpan.FromSeconds(5),
+                BreakDuration = TimeSpan.FromSeconds(2),
             })
             .AddTimeout(timeout)
             .Build();

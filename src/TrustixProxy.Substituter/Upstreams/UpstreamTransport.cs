@@ -19,6 +19,7 @@ internal sealed class UpstreamTransport : DelegatingHandler
         _origin = origin;
         InnerHandler = new SocketsHttpHandler
         {
+            ActivityHeadersPropagator = null,
             AllowAutoRedirect = false,
             AutomaticDecompression = DecompressionMethods.None,
             ConnectCallback = ConnectAsync,

@@ -54,7 +54,21 @@ internal sealed class VerifyingNarStream : ReadOnlyStream
     }
 
     /// <summary>Why the NAR is refused; null when it is not, or not yet.</summary>
-    public NarFault? Fault { get; private set; }
+    public NarFault? Fault
+    {
+        get;
+        private set
+        {
+            field = value;
+            if (value is { } fault)
+            {
+                OnFault(fault);
+            }
+        }
+    }
+
+    /// <summary>Told of a fault before the client can notice it.</summary>
+    public Action<NarFault> OnFault { get; init; } = _ => { };
 
     /// <summary>Hash of the source's bytes; null before the NAR was verified.</summary>
     public NixHash? FileHash { get; private set; }

@@ -1,0 +1,146 @@
+using FsCheck;
+using FsCheck.Fluent;
+using static TrustixProxy.Consensus.Tests.Make;
+
+namespace TrustixProxy.Consensus.Tests;
+
+/// <summary>What holds for every electorate and all ballots, tried on random ones.</summary>
+public sealed class PolicyProperties
+{
+    private static readonly Config Often = Config.QuickThrowOnFailure.WithMaxTest(2000);
+
+    [Fact]
+    public void The_order_of_arrival_never_matters() => Check.One(Often, Prop.ForAll((int seed) =>
+    {
+        var (random, policy, ballots) = Random(seed);
+        var (first, second) = (Shuffled(ballots, random), Shuffled(ballots, random));
+        return Early(policy, first).Outcome == Early(policy, second).Outcome
+            && Claimed(Early(policy, first)) == Claimed(Early(policy, second))
+            && policy.Decide(first).Sentence == policy.Decide(second).Sentence;
+    }));
+
+    [Fact]
+    public void An_early_verdict_is_the_one_that_all_answers_lead_to() => Check.One(Often, Prop.ForAll((int seed) =>
+    {
+        var (random, policy, ballots) = Random(seed);
+        var final = policy.Decide(ballots);
+        var early = Early(policy, Shuffled(ballots, random));
+        return early.Outcome == final.Outcome && Claimed(early) == Claimed(final);
+    }));
+
+    [Fact]
+    public void A_verdict_is_given_early_only_when_no_completion_changes_it() => Check.One(Often, Prop.ForAll((int seed) =>
+    {
+        var (random, policy, ballots) = Random(seed);
+        var some = ballots.Where(_ => random.Next(2) is 0).ToDictionary();
+        if (!policy.TryDecide(some, out var early))
+        {
+            return true;
+        }
+
+        for (var i = 0; i < 20; i++)
+        {
+            var completed = policy.Electors.ToDictionary(elector => elector.Name, elector => some.GetValueOrDefault(elector.Name) ?? AnyBallot(random));
+            var final = policy.Decide(completed);
+            if (final.Outcome != early.Outcome || Claimed(final) != Claimed(early))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }));
+
+    [Fact]
+    public void An_agreeing_vote_never_turns_an_agreement_into_a_refusal() => Check.One(Often, Prop.ForAll((int seed) =>
+    {
+        var (random, policy, ballots) = Random(seed);
+        if (policy.Decide(ballots) is not Verdict.Agreed agreed)
+        {
+            return true;
+        }
+
+        var silent = policy.Electors.Where(elector => ballots.GetValueOrDefault(elector.Name) is not Ballot.Claimed).ToList();
+        var more = new Dictionary<string, Ballot>(ballots);
+        foreach (var elector in silent.Where(_ => random.Next(2) is 0))
+        {
+            more[elector.Name] = new Ballot.Claimed(agreed.Claim, true, 0, 10);
+        }
+
+        return policy.Decide(more) is Verdict.Agreed still && still.Claim == agreed.Claim;
+    }));
+
+    [Fact]
+    public void Nothing_is_agreed_on_without_a_quorum_of_distinct_operators() => Check.One(Often, Prop.ForAll((int seed) =>
+    {
+        var (_, policy, ballots) = Random(seed);
+        return policy.Decide(ballots) is not Verdict.Agreed agreed
+            || policy.Electors.Where(elector => ballots.GetValueOrDefault(elector.Name) is Ballot.Claimed vote && vote.Claim == agreed.Claim)
+                .DistinctBy(elector => elector.Operator).Count() >= policy.Quorum;
+    }));
+
+    [Fact]
+    public void The_verdict_is_the_one_that_the_rules_read_aloud_give() => Check.One(Often, Prop.ForAll((int seed) =>
+    {
+        var (_, policy, ballots) = Random(seed);
+        return policy.Decide(ballots).Outcome == ReadAloud(policy, ballots);
+    }));
+
+    /// <summary>Decisions 2 and 3, word by word.</summary>
+    private static string ReadAloud(Policy policy, Dictionary<string, Ballot> ballots)
+    {
+        var claims = new List<OutputClaim>();
+        var votes = new List<OutputClaim>();
+        foreach (var group in policy.Electors.GroupBy(elector => elector.Operator))
+        {
+            var said = group.Select(elector => ballots.GetValueOrDefault(elector.Name)).OfType<Ballot.Claimed>().Select(vote => vote.Claim).ToList();
+            claims.AddRange(said);
+            if (said.Distinct().Count() is 1)
+            {
+                votes.Add(said[0]); // an operator has one vote; one whose electors differ casts none
+            }
+        }
+
+        var quorums = votes.GroupBy(claim => claim).Count(group => group.Count() >= policy.Quorum);
+        var proven = claims.Distinct().Count();
+        var isVetoed = policy.Dissent is Dissent.Veto && proven >= 2;
+        return quorums is 1 && !isVetoed ? "agreed" : proven >= 2 ? "conflict" : "undecided";
+    }
+
+    private static (Random Random, Policy Policy, Dictionary<string, Ballot> Ballots) Random(int seed)
+    {
+        var random = new Random(seed);
+        var electors = Enumerable.Range(0, random.Next(1, 7)).Select(i => Elector($"e{i}", $"o{random.Next(0, 5)}")).ToList();
+        var operators = electors.DistinctBy(elector => elector.Operator).Count();
+        var policy = new Policy(electors, random.Next(1, operators + 1), (Dissent)random.Next(2));
+        return (random, policy, electors.ToDictionary(elector => elector.Name, _ => AnyBallot(random)));
+    }
+
+    private static Ballot AnyBallot(Random random) => random.Next(5) switch { 0 => Silent, 1 => Absent, var number => Vote(number is 4 ? 2 : 1) };
+
+    private static Dictionary<string, Ballot> Shuffled(Dictionary<string, Ballot> ballots, Random random)
+    {
+        var items = ballots.ToArray();
+        random.Shuffle(items);
+        return items.ToDictionary();
+    }
+
+    /// <summary>The verdict as it is first given when the ballots come one by one in this order.</summary>
+    private static Verdict Early(Policy policy, Dictionary<string, Ballot> arrivals)
+    {
+        var soFar = new Dictionary<string, Ballot>();
+        foreach (var (elector, ballot) in arrivals)
+        {
+            if (policy.TryDecide(soFar, out var verdict))
+            {
+                return verdict;
+            }
+
+            soFar.Add(elector, ballot);
+        }
+
+        return policy.Decide(soFar);
+    }
+
+    private static OutputClaim? Claimed(Verdict verdict) => (verdict as Verdict.Agreed)?.Claim;
+}

@@ -1,0 +1,279 @@
+using System.Collections.Concurrent;
+using Google.Protobuf;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Logging;
+using TrustixProxy.LogNode.Submission;
+using TrustixProxy.TransparencyLog;
+using TrustixProxy.TransparencyLog.Wire;
+
+namespace TrustixProxy.Testing;
+
+/// <summary>A way in which a log, or whoever speaks for it, misbehaves.</summary>
+public enum LogLie
+{
+    None,
+
+    /// <summary>A signature that the log's key did not make.</summary>
+    ForgedSignature,
+
+    /// <summary>The first head again, long after others were seen.</summary>
+    Rollback,
+
+    /// <summary>The head before the newest one again, signed with another root: two different heads of one size.</summary>
+    SplitView,
+
+    /// <summary>A longer history that does not contain what was seen before.</summary>
+    Fork,
+
+    /// <summary>No map root is known, not even that of the newest head.</summary>
+    StaleRoot,
+
+    /// <summary>Other bytes than those whose digest is proven.</summary>
+    WrongValue,
+
+    /// <summary>No value at all.</summary>
+    NoValue,
+
+    /// <summary>A statement about another path under this path's key.</summary>
+    ValueOfOtherPath,
+
+    /// <summary>Bytes that are no statement.</summary>
+    ValueOfNothing,
+
+    /// <summary>A map entry that names a leaf which holds something else.</summary>
+    EntryOfOtherLeaf,
+
+    /// <summary>One node too many in an inclusion proof.</summary>
+    SurplusProofNode,
+
+    /// <summary>A bit of the map proof's mask past its end.</summary>
+    PaddingBits,
+
+    /// <summary>A consistency proof without nodes.</summary>
+    EmptyConsistencyProof,
+
+    /// <summary>A consistency proof of the map-head log without nodes.</summary>
+    EmptyMapHeadProof,
+
+    /// <summary>100 MB, each answer.</summary>
+    Huge,
+
+    /// <summary>One byte a second.</summary>
+    Drip,
+
+    /// <summary>No answer, ever.</summary>
+    Hang,
+
+    /// <summary>A broken connection.</summary>
+    Reset,
+
+    /// <summary>A web page.</summary>
+    Html,
+
+    /// <summary>A message cut in half.</summary>
+    Truncated,
+}
+
+/// <summary>A log behind HTTP that tells the truth, or lies on demand.</summary>
+public sealed class FakeLog : IAsyncDisposable
+{
+    private readonly ConcurrentQueue<string> _calls = new();
+    private WebApplication _app;
+
+    private FakeLog(WebApplication app) => _app = app;
+
+    public MemoryLog Log { get; private set; } = new();
+
+    /// <summary>How it misbehaves from now on.</summary>
+    public LogLie Lie { get; set; }
+
+    /// <summary>Whether the call for inclusion proofs breaks the connection, as the reference's does.</summary>
+    public bool HasNoInclusionProofs { get; set; }
+
+    /// <summary>Whether absence is said and not proven, as the reference does.</summary>
+    public bool SaysAbsenceLikeTheReference { get; set; }
+
+    /// <summary>How long each answer takes.</summary>
+    public TimeSpan Delay { get; set; }
+
+    public Uri Url => new(_app.Urls.Single());
+
+    /// <summary>The methods that were called, in order.</summary>
+    public IReadOnlyCollection<string> Calls => _calls;
+
+    public static async Task<FakeLog> StartAsync()
+    {
+        var log = new FakeLog(null!);
+        log._app = Host(log, "http://127.0.0.1:0");
+        await log._app.StartAsync();
+        return log;
+    }
+
+    /// <summary>Publishes a statement, as a builder does.</summary>
+    public void Publish(BuildStatement statement)
+    {
+        lock (_calls)
+        {
+            switch (Lie)
+            {
+                case LogLie.ValueOfOtherPath:
+                    Log.Add(statement.Key, (statement with { Path = TestOutput.PathOf("other-1.0") }).Value);
+                    break;
+                case LogLie.ValueOfNothing:
+                    Log.Add(statement.Key, "{\"path\":1}"u8.ToArray());
+                    break;
+                case LogLie.EntryOfOtherLeaf:
+                    Log.Add("decoy"u8.ToArray(), "decoy"u8.ToArray());
+                    Log.Add(statement.Key, statement.Value, index: 0);
+                    break;
+                default:
+                    Log.Add(statement.Key, statement.Value);
+                    break;
+            }
+        }
+    }
+
+    /// <summary>Starts to show another history than before, with the same key.</summary>
+    public void ForkNow(int keep)
+    {
+        lock (_calls)
+        {
+            Log = Log.Fork(keep);
+        }
+    }
+
+    /// <summary>Goes away; a later <see cref="RestartAsync"/> comes back at the same address.</summary>
+    public Task StopAsync() => _app.StopAsync(new CancellationToken(canceled: true));
+
+    public async Task RestartAsync()
+    {
+        var url = Url.ToString();
+        await _app.DisposeAsync();
+        _app = Host(this, url);
+        await _app.StartAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
+        await _app.DisposeAsync();
+    }
+
+    private static WebApplication Host(FakeLog log, string url)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseUrls(url);
+        var app = builder.Build();
+        app.Run(log.AnswerAsync);
+        return app;
+    }
+
+    private async Task AnswerAsync(HttpContext context)
+    {
+        var method = Path.GetFileName(context.Request.Path.Value)!;
+        _calls.Enqueue(method);
+        await Task.Delay(Delay, context.RequestAborted);
+        if (await Misbehaviour.TryAsync(context, Lie switch
+        {
+            LogLie.Huge => Misbehaviour.Kind.Huge,
+            LogLie.Drip => Misbehaviour.Kind.Drip,
+            LogLie.Hang => Misbehaviour.Kind.Hang,
+            LogLie.Reset => Misbehaviour.Kind.Reset,
+            LogLie.Html => Misbehaviour.Kind.Html,
+            _ when HasNoInclusionProofs && method is "GetLogAuditProof" => Misbehaviour.Kind.Reset,
+            _ => Misbehaviour.Kind.None,
+        }))
+        {
+            return;
+        }
+
+        using var body = new MemoryStream();
+        await context.Request.Body.CopyToAsync(body);
+        var answer = Answer(method, body.ToArray());
+        var bytes = answer?.ToByteArray() ?? Error(method);
+        context.Response.StatusCode = answer is null ? 500 : 200;
+        context.Response.ContentType = answer is null ? "application/json" : "application/proto";
+        await context.Response.Body.WriteAsync(Lie is LogLie.Truncated ? bytes.AsMemory(0, bytes.Length / 2) : bytes);
+    }
+
+    private byte[] Error(string method) => SaysAbsenceLikeTheReference && method is "GetMapValue" && Lie is not LogLie.StaleRoot
+        ? "{\"code\":\"unknown\",\"message\":\"Map value not found\"}"u8.ToArray()
+        : method is "GetMapValue" ? "{\"code\":\"unknown\",\"message\":\"error retreiving object with key '[1]': could not find object\"}"u8.ToArray()
+        : "{\"code\":\"unknown\",\"message\":\"no\"}"u8.ToArray();
+
+    private IMessage? Answer(string method, byte[] body)
+    {
+        lock (_calls)
+        {
+            return method switch
+            {
+                "GetHead" => Head(),
+                "GetLogConsistencyProof" => Proof(GetLogConsistencyProofRequest.Parser.ParseFrom(body) is var r && Lie is not LogLie.EmptyConsistencyProof ? Log.ConsistencyProof((long)r.FirstSize, (long)r.SecondSize) : []),
+                "GetMHLogConsistencyProof" => Proof(GetLogConsistencyProofRequest.Parser.ParseFrom(body) is var m && Lie is not LogLie.EmptyMapHeadProof ? Log.MapHeadConsistencyProof((long)m.FirstSize, (long)m.SecondSize) : []),
+                "GetLogAuditProof" => Proof(Inclusion(GetLogAuditProofRequest.Parser.ParseFrom(body))),
+                "GetMapValue" => MapValue(GetMapValueRequest.Parser.ParseFrom(body)),
+                "GetValue" => Value(ValueRequest.Parser.ParseFrom(body)),
+                _ => null,
+            };
+        }
+    }
+
+    private LogHead Head()
+    {
+        var head = (Lie switch
+        {
+            LogLie.Rollback => Log.Heads[0],
+            LogLie.SplitView => Log.Signer.Sign(Log.Heads[^2].Content with { LogRoot = Digest.Of(Guid.NewGuid().ToByteArray()) }),
+            _ => Log.Head,
+        }).ToMessage();
+        if (Lie is LogLie.ForgedSignature)
+        {
+            head.Signature = ByteString.CopyFrom([.. head.Signature.Span[..63], (byte)(head.Signature[63] ^ 1)]);
+        }
+
+        return head;
+    }
+
+    private Digest[] Inclusion(GetLogAuditProofRequest request)
+    {
+        var proof = Log.InclusionProof((long)request.Index, (long)request.TreeSize);
+        return Lie is LogLie.SurplusProofNode ? [.. proof, Digest.Of([1])] : proof;
+    }
+
+    private MapValueResponse? MapValue(GetMapValueRequest request)
+    {
+        var answer = Lie is LogLie.StaleRoot ? null : Log.MapValue(request.Key.ToByteArray(), new Digest(request.MapRoot.Span));
+        if (answer is { Value.Length: 0 } && SaysAbsenceLikeTheReference)
+        {
+            return null;
+        }
+
+        if (answer is not null && Lie is LogLie.PaddingBits)
+        {
+            answer.Proof.BitMask = ByteString.CopyFrom(answer.Proof.BitMask.Length is 0 ? [1] : [.. answer.Proof.BitMask.Span[..^1], (byte)(answer.Proof.BitMask[^1] | 1)]);
+        }
+
+        return answer;
+    }
+
+    private ValueResponse? Value(ValueRequest request)
+    {
+        if (Lie is LogLie.NoValue || !Log.Values.TryGetValue(new Digest(request.Digest.Span), out var value))
+        {
+            return null;
+        }
+
+        return new ValueResponse { Value = ByteString.CopyFrom(Lie is LogLie.WrongValue ? System.Text.Encoding.ASCII.GetBytes(System.Text.Encoding.ASCII.GetString(value).Replace("narSize\":", "narSize\":1", StringComparison.Ordinal)) : value) };
+    }
+
+    private static ProofResponse Proof(Digest[] nodes)
+    {
+        var response = new ProofResponse();
+        response.Proof.AddRange(nodes.Select(WireMessage.ToBytes));
+        return response;
+    }
+}

@@ -1,0 +1,98 @@
+using TrustixProxy.TransparencyLog;
+using TrustixProxy.TransparencyLog.Wire;
+using LogSigner = TrustixProxy.TransparencyLog.LogSigner;
+
+namespace TrustixProxy.Testing;
+
+/// <summary>A log in memory that keeps every version of itself, so that it can be asked for, or lie about, any of them.</summary>
+public sealed class MemoryLog
+{
+    private readonly Dictionary<(int, long), Digest> _log = [], _mapHeads = [];
+    private readonly Dictionary<Digest, Dictionary<MapPageAddress, MapPage>> _maps = [];
+    private readonly Dictionary<Digest, (byte[] Key, MapEntry Entry)> _entries = [];
+    private Dictionary<MapPageAddress, MapPage> _map = [];
+
+    public MemoryLog(LogSigner? signer = null)
+    {
+        Signer = signer ?? new LogSigner(System.Security.Cryptography.RandomNumberGenerator.GetBytes(32));
+        Sign(default);
+    }
+
+    public LogSigner Signer { get; }
+
+    public List<VerifiedTreeHead> Heads { get; } = [];
+
+    public Dictionary<Digest, byte[]> Values { get; } = [];
+
+    public VerifiedTreeHead Head => Heads[^1];
+
+    /// <summary>Adds an entry, and signs a head over it.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="value">The value.</param>
+    /// <param name="index">Which leaf the map says holds it; the true one when null.</param>
+    public void Add(byte[] key, byte[] value, long? index = null)
+    {
+        var (digest, size) = (Digest.Of(value), Head.Content.TreeSize);
+        var entry = new MapEntry(digest, index ?? size);
+        var changed = new Dictionary<MapPageAddress, MapPage>(_map);
+        var map = new SparseMerkleMap(address => _map.GetValueOrDefault(address));
+        if (!map.TryInsert(new MapLeaf(Digest.Of(key), Digest.Of(entry.ToBytes()), size)))
+        {
+            return;
+        }
+
+        var root = map.Commit(out var pages);
+        foreach (var (address, page) in pages)
+        {
+            changed[address] = page;
+        }
+
+        (_map, Values[digest], _entries[Digest.Of(key)]) = (changed, value, (key, entry));
+        Append(_log, size, MerkleHash.LogLeaf(key, digest));
+        Sign(root);
+    }
+
+    /// <summary>Another log with the same key and the same past.</summary>
+    public MemoryLog Fork(int heads)
+    {
+        var fork = new MemoryLog(Signer);
+        foreach (var (key, entry) in _entries.Values.OrderBy(item => item.Entry.Index).Take(heads))
+        {
+            fork.Add(key, Values[entry.ValueDigest]);
+        }
+
+        return fork;
+    }
+
+    public Digest[] ConsistencyProof(long older, long newer) => MerkleTree.ConsistencyProof(older, newer, Read(_log));
+
+    public Digest[] MapHeadConsistencyProof(long older, long newer) => MerkleTree.ConsistencyProof(older, newer, Read(_mapHeads));
+
+    public Digest[] InclusionProof(long index, long size) => MerkleTree.InclusionProof(index, size, Read(_log));
+
+    /// <summary>The answer for a key at a map root; null when no version has that root.</summary>
+    public MapValueResponse? MapValue(byte[] key, Digest root)
+    {
+        if (!_maps.TryGetValue(root, out var pages))
+        {
+            return null;
+        }
+
+        var proof = new SparseMerkleMap(address => pages.GetValueOrDefault(address)).Prove(Digest.Of(key), out var leaf);
+        return new MapValueResponse { Proof = proof.ToMessage(), Value = Google.Protobuf.ByteString.CopyFrom(leaf is null ? [] : _entries[Digest.Of(key)].Entry.ToBytes()) };
+    }
+
+    private void Sign(Digest mapRoot)
+    {
+        var heads = Heads.Count;
+        Append(_mapHeads, heads, MerkleHash.MapHeadLeaf(mapRoot));
+        var size = heads; // one head for each entry, and one before them
+        _maps[mapRoot] = _map;
+        Heads.Add(Signer.Sign(new TreeHead(MerkleTree.Root(size, Read(_log)), size, mapRoot, MerkleTree.Root(heads + 1, Read(_mapHeads)), heads + 1)));
+    }
+
+    private static void Append(Dictionary<(int, long), Digest> tree, long size, Digest leaf) =>
+        MerkleTree.Append(size, leaf, Read(tree), (level, index, hash) => tree.Add((level, index), hash));
+
+    private static FullSubtree Read(Dictionary<(int, long), Digest> tree) => (level, index) => tree[(level, index)];
+}

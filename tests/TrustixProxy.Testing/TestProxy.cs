@@ -1,0 +1,198 @@
+using System.Net;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Logging;
+using TrustixProxy.Consensus;
+using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Operations;
+
+namespace TrustixProxy.Testing;
+
+/// <summary>What the proxy answered.</summary>
+public sealed record ProxyAnswer(HttpStatusCode Status, string? Decision, string Text);
+
+/// <summary>The proxy as it is, over logs and upstreams of the test's, with a state directory of its own.</summary>
+public sealed class TestProxy : IAsyncDisposable
+{
+    private readonly List<IAsyncDisposable> _owned = [];
+    private readonly Dictionary<string, FakeLog> _logs = [];
+    private readonly Dictionary<string, FakeUpstream> _upstreams = [];
+    private readonly string _directory = Directory.CreateTempSubdirectory("trustix-test-").FullName;
+    private WebApplication? _app;
+
+    public TestProxy(NixSecretKey? key = null) => Key = key ?? NixSecretKey.Generate("proxy-test-1");
+
+    public NixSecretKey Key { get; }
+
+    public HttpClient Client { get; } = new(new SocketsHttpHandler { AllowAutoRedirect = false, AutomaticDecompression = DecompressionMethods.None });
+
+    public Uri Url => new(_app!.Urls.Single());
+
+    public string StateDirectory => _directory;
+
+    /// <summary>What is changed of the options before a start.</summary>
+    public Func<SubstituterOptions, SubstituterOptions> Change { get; set; } = options => options;
+
+    /// <summary>Which electors are declared; one for each log, run by an operator of its own, unless changed.</summary>
+    public Func<Elector, Elector> ChangeElector { get; set; } = elector => elector;
+
+    public int? Quorum { get; set; }
+
+    public Dissent Dissent { get; set; }
+
+    /// <summary>Lines that the proxy has logged.</summary>
+    public System.Collections.Concurrent.ConcurrentQueue<string> Lines { get; } = new();
+
+    /// <summary>A proxy with logs alice, bob and carol, one upstream "main", and quorum 2 of 3.</summary>
+    public static async Task<TestProxy> WithThreeLogsAsync()
+    {
+        var proxy = new TestProxy();
+        foreach (var name in new[] { "alice", "bob", "carol" })
+        {
+            await proxy.AddLogAsync(name);
+        }
+
+        await proxy.AddUpstreamAsync("main");
+        return proxy;
+    }
+
+    public FakeLog Log(string name) => _logs[name];
+
+    public FakeUpstream Upstream(string name = "main") => _upstreams[name];
+
+    public async Task<FakeLog> AddLogAsync(string name)
+    {
+        _logs.Add(name, await FakeLog.StartAsync());
+        _owned.Add(_logs[name]);
+        return _logs[name];
+    }
+
+    public async Task<FakeUpstream> AddUpstreamAsync(string name)
+    {
+        _upstreams.Add(name, await FakeUpstream.StartAsync());
+        _owned.Add(_upstreams[name]);
+        return _upstreams[name];
+    }
+
+    /// <summary>Has the named logs publish an output, and all upstreams serve it.</summary>
+    public TestProxy Publish(TestOutput output, params string[] logs)
+    {
+        foreach (var upstream in _upstreams.Values)
+        {
+            upstream.Add(output);
+        }
+
+        foreach (var log in logs)
+        {
+            _logs[log].Publish(output.Statement);
+        }
+
+        return this;
+    }
+
+    public async Task<TestProxy> StartAsync()
+    {
+        await WarmUp.Value;
+        return await StartColdAsync();
+    }
+
+    /// <summary>Runs all parts once, so that no test measures the time that the first use of the code takes.</summary>
+    private static readonly Lazy<Task> WarmUp = new(async () =>
+    {
+        var output = TestOutput.Make();
+        await using var proxy = await WithThreeLogsAsync();
+        proxy.Change = options => options with { Deadline = TimeSpan.FromSeconds(20) };
+        await proxy.Publish(output, "alice", "bob", "carol").StartColdAsync();
+        await proxy.NarAsync(await proxy.NarInfoAsync(output));
+    });
+
+    private async Task<TestProxy> StartColdAsync()
+    {
+        var logs = _logs.Select(log => new LogOptions(ChangeElector(new Elector(log.Key, log.Key, log.Value.Log.Signer.Key)), log.Value.Url)).ToList();
+        var options = Change(new SubstituterOptions
+        {
+            Listen = ["http://127.0.0.1:0"],
+            StateDirectory = _directory,
+            SigningKey = Key,
+            Policy = new Policy(logs.Select(log => log.Elector), Quorum, Dissent),
+            Logs = [.. logs],
+            Upstreams = [.. _upstreams.Select((upstream, i) => new UpstreamOptions(upstream.Key, upstream.Value.Url, 10 * (i + 1)))],
+            Deadline = TimeSpan.FromSeconds(2),
+        });
+        _app = SubstituterHost.Create(options, builder =>
+        {
+            builder.Logging.ClearProviders();
+            builder.Logging.AddProvider(new LineLogger(Lines));
+        });
+        await _app.StartAsync();
+        return this;
+    }
+
+    /// <summary>Ends the proxy and starts it again over the same state.</summary>
+    public async Task RestartAsync()
+    {
+        await _app!.DisposeAsync();
+        await StartAsync();
+    }
+
+    public async Task<ProxyAnswer> AskAsync(StorePath path, HttpMethod? method = null) => await AskAsync($"{path.Digest}.narinfo", method);
+
+    public async Task<ProxyAnswer> AskAsync(string path, HttpMethod? method = null)
+    {
+        using var request = new HttpRequestMessage(method ?? HttpMethod.Get, new Uri(Url, path));
+        using var response = await Client.SendAsync(request);
+        var decision = response.Headers.TryGetValues("X-Trustix-Decision", out var values) ? values.Single() : null;
+        return new ProxyAnswer(response.StatusCode, decision, await response.Content.ReadAsStringAsync());
+    }
+
+    /// <summary>The narinfo that the proxy gives for an output; its signature and claim are checked as a client checks them.</summary>
+    public async Task<NarInfo> NarInfoAsync(TestOutput output)
+    {
+        var answer = await AskAsync(output.Path);
+        if (answer.Status is not HttpStatusCode.OK
+            || !NarInfo.TryParse(System.Text.Encoding.ASCII.GetBytes(answer.Text), out var narInfo, out _)
+            || !narInfo.Signatures.Any(signature => Key.PublicKey.Verify(narInfo.Fingerprint, signature))
+            || narInfo.NarHash != output.Statement.NarHash)
+        {
+            throw new InvalidOperationException($"No right narinfo: {answer}");
+        }
+
+        return narInfo;
+    }
+
+    /// <summary>The whole NAR that a narinfo names.</summary>
+    /// <exception cref="HttpRequestException">It is refused, or the connection breaks.</exception>
+    public async Task<byte[]> NarAsync(NarInfo narInfo) => await Client.GetByteArrayAsync(new Uri(Url, narInfo.Url));
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_app is not null)
+        {
+            await _app.DisposeAsync();
+        }
+
+        foreach (var part in _owned)
+        {
+            await part.DisposeAsync();
+        }
+
+        Client.Dispose();
+        Directory.Delete(_directory, recursive: true);
+    }
+
+    private sealed class LineLogger(System.Collections.Concurrent.ConcurrentQueue<string> lines) : ILoggerProvider, ILogger
+    {
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            lines.Enqueue($"{logLevel} {eventId.Id} {formatter(state, exception)} {exception}");
+
+        public void Dispose()
+        {
+        }
+    }
+}
