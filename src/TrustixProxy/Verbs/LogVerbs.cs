@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using TrustixProxy.Configuration;
 using TrustixProxy.LogNode.Operations;
 using TrustixProxy.LogNode.Submission;
@@ -46,13 +47,31 @@ internal static class LogVerbs
     private static Command Submit()
     {
         var paths = new Argument<string[]>("PATH") { Description = "Store paths that were built here.", Arity = ArgumentArity.OneOrMore };
-        var url = new Option<Uri>("--url") { Description = "The node's private listener: http://host:port or unix:/path.", DefaultValueFactory = _ => new Uri("http://127.0.0.1:8091") };
+        var url = new Option<Uri>("--url")
+        {
+            Description = "The node's private listener: http://host:port or unix:/path.",
+            HelpName = "URL",
+            DefaultValueFactory = _ => new Uri("http://127.0.0.1:8091"),
+            CustomParser = ReadUrl,
+        };
         var token = new Option<string>("--token-file") { Description = "The write token, made by keygen.", Required = true, HelpName = "FILE" };
         var name = new Option<string?>("--log") { Description = "The log's name, when the node has several.", HelpName = "NAME" };
         var command = new Command("submit", "Submits the outputs at store paths: hash, size and references, as Nix has them.") { paths, url, token, name };
         command.SetAction((parsed, cancellation) =>
             SubmitAsync(parsed.GetValue(paths)!, parsed.GetValue(url)!, parsed.GetValue(token)!, parsed.GetValue(name), cancellation));
         return command;
+    }
+
+    private static Uri? ReadUrl(ArgumentResult argument)
+    {
+        var text = argument.Tokens.Count > 0 ? argument.Tokens[0].Value : "";
+        if (Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" or "unix")
+        {
+            return url;
+        }
+
+        argument.AddError($"--url is '{text}'; it must be http://host:port, https://host:port or unix:/path.");
+        return null;
     }
 
     private static async Task<int> SubmitAsync(string[] paths, Uri url, string tokenFile, string? name, CancellationToken cancellation)

@@ -1,0 +1,122 @@
+using System.Net;
+using Google.Protobuf;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Logging;
+using TrustixProxy.LogNode.Operations;
+using TrustixProxy.LogNode.Submission;
+using TrustixProxy.Nix;
+using TrustixProxy.TransparencyLog;
+
+namespace TrustixProxy.Testing;
+
+/// <summary>The log node as it is, with one log and a state directory of its own.</summary>
+public sealed class TestLogNode : IAsyncDisposable
+{
+    private readonly bool _ownsDirectory;
+    private WebApplication? _app;
+
+    public TestLogNode(string? directory = null, LogSigner? signer = null, NixSecretKey? token = null)
+    {
+        _ownsDirectory = directory is null;
+        StateDirectory = directory ?? Directory.CreateTempSubdirectory("trustix-log-").FullName;
+        Signer = signer ?? new LogSigner(NixSecretKey.Generate("x").Seed);
+        Token = token ?? NixSecretKey.Generate("peer");
+    }
+
+    public string StateDirectory { get; }
+
+    public LogSigner Signer { get; }
+
+    public NixSecretKey Token { get; }
+
+    public string LogId => Signer.Key.LogId;
+
+    /// <summary>What is changed of the options before a start.</summary>
+    public Func<LogNodeOptions, LogNodeOptions> Change { get; set; } = options => options;
+
+    public Uri PublicUrl => new(_app!.Urls.First());
+
+    public Uri PrivateUrl => new(_app!.Urls.Last());
+
+    public HttpClient Client { get; } = new(new SocketsHttpHandler { AutomaticDecompression = DecompressionMethods.None });
+
+    public async Task<TestLogNode> StartAsync(TimeProvider? time = null)
+    {
+        _app = LogNodeHost.Create(
+            Change(new LogNodeOptions
+            {
+                Listen = ["http://127.0.0.1:0"],
+                PrivateListen = ["http://127.0.0.1:0"],
+                StateDirectory = StateDirectory,
+                Logs = [new HostedLogOptions("test", Signer, [Token.PublicKey])],
+                FlushInterval = TimeSpan.FromHours(1),
+            }),
+            builder => builder.Logging.ClearProviders(),
+            time);
+        await _app.StartAsync();
+        return this;
+    }
+
+    public LogSubmitter Submitter(NixSecretKey? token = null) => new(PrivateUrl, token ?? Token);
+
+    /// <summary>Submits raw items and flushes them.</summary>
+    public async Task SubmitAsync(params (byte[] Key, byte[] Value)[] items)
+    {
+        var submit = new TransparencyLog.Wire.SubmitRequest { LogID = LogId };
+        submit.Items.AddRange(items.Select(item => new TransparencyLog.Wire.KeyValuePair { Key = ByteString.CopyFrom(item.Key), Value = ByteString.CopyFrom(item.Value) }));
+        await WriteAsync("/trustix_rpc.v1.LogRPC/Submit", submit);
+        await WriteAsync("/trustix_rpc.v1.LogRPC/Flush", new TransparencyLog.Wire.FlushRequest { LogID = LogId });
+    }
+
+    public async Task WriteAsync(string procedure, IMessage request)
+    {
+        using var message = Request(PrivateUrl, procedure, request);
+        message.Headers.Add("Trustix-Token", TokenFor(procedure));
+        using var response = await Client.SendAsync(message);
+        response.EnsureSuccessStatusCode();
+    }
+
+    /// <summary>A header that the reference's form of tokens makes for a call.</summary>
+    public string TokenFor(string procedure) =>
+        System.Text.Json.JsonSerializer.Serialize(new { name = Token.PublicKey.Name, sig = Token.Sign(System.Text.Encoding.ASCII.GetBytes($"{Token.PublicKey.Name}:{procedure}")) });
+
+    /// <summary>A read call that has to be answered well.</summary>
+    public async Task<T> CallAsync<T>(string procedure, IMessage request, MessageParser<T> parser)
+        where T : IMessage<T>
+    {
+        using var message = Request(PublicUrl, "/trustix_api.v1." + procedure, request);
+        using var response = await Client.SendAsync(message);
+        var body = await response.Content.ReadAsByteArrayAsync();
+        return response.IsSuccessStatusCode ? parser.ParseFrom(body) : throw new HttpRequestException($"{(int)response.StatusCode} {System.Text.Encoding.UTF8.GetString(body)}");
+    }
+
+    public Task<TransparencyLog.Wire.LogHead> HeadAsync() => CallAsync("LogAPI/GetHead", new TransparencyLog.Wire.LogHeadRequest { LogID = LogId }, TransparencyLog.Wire.LogHead.Parser);
+
+    public async Task StopAsync()
+    {
+        await _app!.StopAsync();
+        await _app.DisposeAsync();
+        _app = null;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_app is not null)
+        {
+            await StopAsync();
+        }
+
+        Client.Dispose();
+        if (_ownsDirectory)
+        {
+            Directory.Delete(StateDirectory, recursive: true);
+        }
+    }
+
+    private static HttpRequestMessage Request(Uri url, string procedure, IMessage request)
+    {
+        var message = new HttpRequestMessage(HttpMethod.Post, new Uri(url, procedure)) { Content = new ByteArrayContent(request.ToByteArray()) };
+        message.Content.Headers.ContentType = new("application/proto");
+        return message;
+    }
+}
