@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Microsoft.Extensions.Configuration;
 
 namespace TrustixProxy.Configuration;
@@ -5,6 +6,8 @@ namespace TrustixProxy.Configuration;
 /// <summary>Where a configuration comes from: one JSON file, if one is named, and over it the environment's <c>TRUSTIXPROXY__…</c>.</summary>
 internal static class ConfigurationFile
 {
+    private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false, AllowTrailingCommas = true, CommentHandling = JsonCommentHandling.Skip };
+
     /// <summary>Reads it all, and has <paramref name="read"/> make options of it.</summary>
     /// <returns>The options, or the faults, all at once.</returns>
     public static (T? Options, IReadOnlyList<Fault> Faults) Read<T>(string? path, Func<Section, T?> read)
@@ -35,7 +38,9 @@ internal static class ConfigurationFile
             var builder = new ConfigurationBuilder();
             if (path is not null)
             {
-                builder.AddJsonFile(Path.GetFullPath(path), optional: false);
+                var text = File.ReadAllBytes(path);
+                using var strict = JsonDocument.Parse(text, Strict); // the builder would pass over a key that is named twice
+                builder.AddJsonStream(new MemoryStream(text));
             }
 
             return builder.AddEnvironmentVariables("TRUSTIXPROXY__").Build();
@@ -44,7 +49,7 @@ internal static class ConfigurationFile
         {
             faults.Add(new Fault("--config", $"is '{path}', where there is no file."));
         }
-        catch (Exception exception) when (exception is InvalidDataException or FormatException or IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (exception is JsonException or InvalidDataException or FormatException or IOException or UnauthorizedAccessException)
         {
             faults.Add(new Fault("--config", $"is '{path}', which cannot be read: {exception.InnerException?.Message ?? exception.Message}"));
         }

@@ -64,7 +64,7 @@ internal static class LogServeConfiguration
             section.Fault("protocol", $"is '{protocol}'; it must be \"nix\".");
         }
 
-        var tokens = section.Texts("writeTokens").Select(text => ReadToken(section, text)).OfType<NixPublicKey>();
+        var tokens = section.Texts("writeTokens").Select(text => ReadToken(section, text)).OfType<NixPublicKey>().ToList();
         var signer = ReadKey(section);
         return signer is null ? null : new HostedLogOptions(name, signer, [.. tokens]);
     }

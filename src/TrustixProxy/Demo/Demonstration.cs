@@ -99,7 +99,7 @@ internal static class Demonstration
         var nar = await stage.FetchAsync(narInfo.Url, cancellation);
         var isSigned = narInfo.Signatures.Any(signature => stage.PublicKey.Verify(narInfo.Fingerprint, signature));
         return nar is not null && isSigned && NixHash.Sha256(SHA256.HashData(nar)) == narInfo.NarHash
-            ? $"{nar.Length:N0} bytes, hash and signature right"
+            ? $"{nar.Length:N0} bytes, verified"
             : "a WRONG NAR or signature";
     }
 

@@ -1,0 +1,119 @@
+using System.Reflection;
+using System.Text.RegularExpressions;
+using System.Xml.Linq;
+
+namespace TrustixProxy.Tests;
+
+/// <summary>Holds the rooms, their arrows and their sizes.</summary>
+public sealed partial class ArchitectureTests
+{
+    /// <summary>The only arrows.</summary>
+    private static readonly Dictionary<string, string[]> Arrows = new()
+    {
+        ["TrustixProxy"] = ["LogNode", "Substituter"],
+        ["Substituter"] = ["Consensus", "Native", "Nix", "TransparencyLog"],
+        ["LogNode"] = ["Nix", "TransparencyLog"],
+        ["Consensus"] = ["Nix", "TransparencyLog"],
+        ["Nix"] = ["Native"],
+        ["TransparencyLog"] = ["Native"],
+        ["Native"] = [],
+    };
+
+    private static readonly string[] PureRooms = ["Nix", "TransparencyLog", "Consensus"];
+
+    [Fact]
+    public void The_projects_refer_to_each_other_along_the_arrows_and_nowhere_else()
+    {
+        Assert.Equal(Arrows.Keys.Order(), Directory.GetDirectories(Path.Combine(Repository.Root, "src")).Select(folder => Room(Path.GetFileName(folder))).Order());
+        foreach (var (room, arrows) in Arrows)
+        {
+            var references = XDocument.Load(Path.Combine(Repository.Root, "src", Project(room), $"{Project(room)}.csproj"))
+                .Descendants("ProjectReference").Select(reference => Room(Path.GetFileNameWithoutExtension(reference.Attribute("Include")!.Value)));
+            Assert.Equal(arrows, references.Order());
+        }
+    }
+
+    [Fact]
+    public void The_compiled_rooms_use_only_what_their_arrows_reach()
+    {
+        foreach (var (room, arrows) in Arrows.Where(entry => entry.Key is not "TrustixProxy"))
+        {
+            var used = Assembly.Load(Project(room)).GetReferencedAssemblies().Select(name => name.Name!).Where(name => name.StartsWith("TrustixProxy", StringComparison.Ordinal)).Select(Room);
+            Assert.Subset(arrows.ToHashSet(), used.ToHashSet());
+        }
+    }
+
+    [Fact]
+    public void Pure_rooms_do_no_io_have_no_clock_and_no_async()
+    {
+        foreach (var room in PureRooms)
+        {
+            var used = Assembly.Load(Project(room)).GetReferencedAssemblies().Select(name => name.Name!).ToList();
+            Assert.DoesNotContain(used, name => name.StartsWith("Microsoft.", StringComparison.Ordinal) || name.StartsWith("System.Net", StringComparison.Ordinal) || name is "System.IO.FileSystem" or "System.Threading.Thread");
+            Assert.All(Repository.Sources($"src/{Project(room)}"), file => Assert.DoesNotMatch(Async, File.ReadAllText(file)));
+        }
+    }
+
+    [Fact]
+    public void Unsafe_code_is_in_one_room()
+    {
+        foreach (var room in Arrows.Keys.Where(room => room is not "Native"))
+        {
+            Assert.DoesNotContain("AllowUnsafeBlocks", Repository.Read($"src/{Project(room)}/{Project(room)}.csproj"), StringComparison.Ordinal);
+            Assert.All(Repository.Sources($"src/{Project(room)}"), file => Assert.DoesNotContain("DllImport", File.ReadAllText(file), StringComparison.Ordinal));
+        }
+    }
+
+    [Fact]
+    public void The_picture_in_the_readme_shows_the_arrows()
+    {
+        var drawn = Arrow.Matches(Repository.Read("README.md"))
+            .ToDictionary(match => match.Groups[1].Value, match => match.Groups[2].Value.Split(", ", StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Order().ToArray());
+
+        Assert.Equal(Arrows.Where(entry => entry.Value.Length > 0).OrderBy(entry => entry.Key), drawn.OrderBy(entry => entry.Key), (a, b) => a.Key == b.Key && a.Value.SequenceEqual(b.Value));
+    }
+
+    [Fact]
+    public void The_trust_core_and_the_pure_rooms_keep_their_budgets()
+    {
+        string[] core =
+        [
+            "TransparencyLog/Digest", "TransparencyLog/MerkleHash", "TransparencyLog/InclusionProof", "TransparencyLog/ConsistencyProof", "TransparencyLog/MapEntry",
+            "TransparencyLog/MapProof", "TransparencyLog/ProvenDigest", "TransparencyLog/SignedTreeHead", "TransparencyLog/LogKey", "TransparencyLog/LogView",
+            "Nix/Fingerprint", "Consensus/OutputClaim", "Consensus/Policy", "Consensus/DecisionSeal",
+        ];
+        var trustCore = core.Sum(file => Repository.CodeLines(Path.Combine(Repository.Root, $"src/TrustixProxy.{file}.cs")));
+        var pure = PureRooms.Sum(room => Repository.Sources($"src/{Project(room)}").Sum(Repository.CodeLines));
+
+        Assert.InRange(trustCore, 1, 1000);
+        Assert.InRange(pure, 1, 4000);
+    }
+
+    [Fact]
+    public void No_file_is_longer_than_400_lines() =>
+        Assert.DoesNotContain(Repository.Sources("src").Concat(Repository.Sources("tests")), file => File.ReadLines(file).Count() > 400);
+
+    [Fact]
+    public void Rooms_and_folders_are_named_for_what_is_in_them()
+    {
+        string[] banned = ["Common", "Shared", "Core", "Utils", "Utilities", "Helpers", "Abstractions", "Misc"];
+        var folders = Directory.EnumerateDirectories(Path.Combine(Repository.Root, "src"), "*", SearchOption.AllDirectories).Select(Path.GetFileName);
+
+        Assert.DoesNotContain(folders, folder => banned.Contains(folder));
+        Assert.All(Repository.Sources("src"), file => Assert.DoesNotMatch(Interface, File.ReadAllText(file)));
+    }
+
+    private static string Project(string room) => room is "TrustixProxy" ? room : $"TrustixProxy.{room}";
+
+    private static string Room(string project) => project is "TrustixProxy" ? project : project["TrustixProxy.".Length..];
+
+    [GeneratedRegex(@"\basync\b|\bawait\b")]
+    private static partial Regex Async { get; }
+
+    /// <summary>No interface of ours has one implementation, since there is none.</summary>
+    [GeneratedRegex(@"\binterface I[A-Z]")]
+    private static partial Regex Interface { get; }
+
+    [GeneratedRegex(@"^([A-Z]\w+) +──▶ +([\w, ]+)$", RegexOptions.Multiline)]
+    private static partial Regex Arrow { get; }
+}

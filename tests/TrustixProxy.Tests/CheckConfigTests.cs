@@ -1,0 +1,161 @@
+namespace TrustixProxy.Tests;
+
+public sealed class CheckConfigTests
+{
+    private const string KeyA = "kqh3P79OdHQj0qrkZGC9FiuC1tQi1asdKdTmUkCUvWw=", KeyB = "QUR9i6xPiigzO/JAfcX082KT2P+Ajipf2H65fEqq+6E=";
+
+    [Fact]
+    public async Task A_good_configuration_is_summed_up()
+    {
+        using var folder = new Folder();
+        var (code, output, error) = await CheckAsync(folder, $$"""
+            {
+              "stateDirectory": "{{folder.Path}}/state",
+              "upstreams": [{ "name": "nixos", "url": "https://cache.nixos.org" }],
+              "logs": [
+                { "name": "alice", "url": "https://alice.example.org", "publicKey": "{{KeyA}}" },
+                { "name": "bob", "url": "unix:/run/bob.sock", "publicKey": "{{KeyB}}", "inclusionProof": "required", "keyForm": "storePath", "protocol": "nix" }
+              ],
+              "policy": { "quorum": 2, "dissent": "outvoted" },
+              "deadline": "00:00:05.500", "priority": 20, "onUndecided": "unavailable", "listen": ["http://127.0.0.1:9999"]
+            }
+            """);
+
+        Assert.Equal((0, "good for serve: 2 of 2 operators must agree, 1 upstreams.\n", ""), (code, output, error));
+        Assert.False(Directory.Exists(Path.Combine(folder.Path, "state")), "nothing is made by looking");
+    }
+
+    [Fact]
+    public async Task All_faults_are_shown_at_once_each_with_key_value_and_remedy()
+    {
+        using var folder = new Folder();
+        var (code, _, error) = await CheckAsync(folder, $$"""
+            {
+              "stateDirectory": "/proc/nowhere", "listen": ["9999"], "priority": 0, "deadline": "5s", "onUndecided": "maybe", "upstream": [],
+              "upstreams": [{ "name": "a", "url": "ftp://x" }, { "name": "a", "url": "https://x", "prioritty": 1 }],
+              "logs": [{ "name": "alice", "url": "nowhere", "publicKey": "short", "keyForm": "x" }, { "url": "https://b", "publicKey": "{{KeyB}}", "protocol": "test" }],
+              "policy": { "quorum": 7, "dissent": "no", "percent": 50 },
+              "redis": { "configuration": "x" }, "signingKeyFile": "{{folder.File("key", "nonsense")}}"
+            }
+            """);
+
+        Assert.Equal(2, code);
+        foreach (var expected in new[]
+        {
+            "listen: has '9999'; an address is http://host:port.",
+            "priority: is '0'; it must be a whole number from 1 to 1000.",
+            "deadline: is '5s'; it must be a time hh:mm:ss[.fff] from 00:00:00.1000000 to 00:04:00.",
+            "onUndecided: is 'maybe'; it must be \"notFound\" or \"unavailable\".",
+            "upstreams: has the name 'a' 2 times; each needs its own.",
+            "upstreams[0].url: is 'ftp://x'; it must be an address with http:// or https://.",
+            "upstreams[1].prioritty: is not a key of this configuration; 'priority' is.",
+            "upstream: is not a key of this configuration; 'upstreams' is.",
+            "logs[0].url: is 'nowhere'; it must be an address with http:// or https://, or unix:/path.",
+            "logs[0].publicKey: is 'short'; it must be the base64 of the log's 32-byte Ed25519 public key.",
+            "logs[0].keyForm: is 'x'; it must be \"storePath\" or \"referenceProxy\".",
+            "logs[1].name: is missing. Set it, for example to \"alice\".",
+            "logs[1].protocol: is 'test'; it must be \"nix\".",
+            "policy.quorum: is 7; it must be from 1 to 2, the number of operators of the logs.",
+            "policy.dissent: is 'no'; it must be \"outvoted\" or \"veto\".",
+            "policy.percent: is not a key of this configuration",
+            "redis: is not a key of this configuration",
+            "signingKeyFile: is '" + Path.Combine(folder.Path, "key") + "', whose content has no colon",
+        })
+        {
+            Assert.Contains(expected, error, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task One_key_on_two_logs_is_refused()
+    {
+        using var folder = new Folder();
+        var (code, _, error) = await CheckAsync(folder, $$"""
+            { "stateDirectory": "{{folder.Path}}", "logs": [{ "name": "a", "url": "https://a", "publicKey": "{{KeyA}}" }, { "name": "b", "url": "https://b", "publicKey": "{{KeyA}}" }] }
+            """);
+
+        Assert.Equal(2, code);
+        Assert.Contains("logs: has one publicKey for 'a' and 'b'", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_is_weaker_than_it_looks_is_said()
+    {
+        using var folder = new Folder();
+        var (code, _, error) = await CheckAsync(folder, $$"""
+            {
+              "stateDirectory": "{{folder.Path}}",
+              "logs": [{ "name": "a", "url": "https://a", "publicKey": "{{KeyA}}", "inclusionProof": "optional" }, { "name": "b", "url": "https://b", "publicKey": "{{KeyB}}" }],
+              "policy": { "quorum": 1, "dissent": "veto" }
+            }
+            """);
+
+        Assert.Equal(0, code);
+        Assert.Contains("policy.quorum: 1 of 2 is at most half", error, StringComparison.Ordinal);
+        Assert.Contains("policy.dissent: under \"veto\"", error, StringComparison.Ordinal);
+        Assert.Contains("upstreams: none is named", error, StringComparison.Ordinal);
+        Assert.Contains("'a' need not tie its map", error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("{", "which cannot be read")]
+    [InlineData("[]", "which cannot be read")]
+    [InlineData("{\"listen\": [], \"listen\": []}", "which cannot be read")]
+    [InlineData("{\"logs\": \"alice\"}", "logs: is 'alice'; it must be a list of objects")]
+    [InlineData("{\"listen\": \"x\"}", "listen: is 'x'; it must be a list of texts")]
+    [InlineData("{\"policy\": {\"quorum\": {}, \"x\": {\"y\": 1}}}", "policy.x: is not a key")]
+    public async Task What_is_no_configuration_at_all_is_said_to_be_none(string json, string expected)
+    {
+        using var folder = new Folder();
+        var (code, _, error) = await CheckAsync(folder, json);
+
+        Assert.Equal(2, code);
+        Assert.Contains(expected, error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_file_that_is_not_there_is_named()
+    {
+        var (code, _, error) = await Cli.RunAsync(["check-config", "--config", "/nowhere/x.json"]);
+
+        Assert.Equal(2, code);
+        Assert.Contains("--config: is '/nowhere/x.json', where there is no file.", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_environment_overrides_the_file()
+    {
+        using var folder = new Folder();
+        var file = folder.File("c.json", $$"""{ "stateDirectory": "{{folder.Path}}", "priority": 20 }""");
+
+        var (code, _, error) = await Cli.RunAsync(["check-config", "--config", file], new() { ["TRUSTIXPROXY__PRIORITY"] = "high", ["TRUSTIXPROXY__LOGS__0__NAME"] = "alice" });
+
+        Assert.Equal(2, code);
+        Assert.Contains("priority: is 'high'", error, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains("logs[0].url: is missing", error, StringComparison.OrdinalIgnoreCase);
+    }
+
+    [Fact]
+    public async Task A_log_nodes_configuration_is_known_for_one()
+    {
+        using var folder = new Folder();
+        var key = folder.File("k");
+        await Cli.RunAsync(["keygen", key]);
+        var good = await CheckAsync(folder, $$"""{ "stateDirectory": "{{folder.Path}}", "logs": [{ "name": "mine", "privateKeyFile": "{{key}}" }] }""");
+        var bad = await CheckAsync(folder, $$"""
+            {
+              "stateDirectory": "{{folder.Path}}", "privateListen": ["tcp:1"], "flushInterval": "0:00:00", "historyWindow": "x", "referenceTokens": "perhaps",
+              "logs": [{ "name": "a/b", "privateKeyFile": "/nowhere", "writeTokens": ["x"] }, { "name": "mine", "privateKeyFile": "{{key}}" }, { "name": "mine", "privateKeyFile": "{{key}}" }]
+            }
+            """);
+
+        Assert.Equal((0, "good for log serve: mine.\n"), (good.Code, good.Output));
+        Assert.Equal(2, bad.Code);
+        foreach (var expected in new[] { "privateListen: has 'tcp:1'", "flushInterval: is", "historyWindow: is 'x'", "referenceTokens: is 'perhaps'", "logs[0].name: is 'a/b'", "logs[0].privateKeyFile: is '/nowhere'", "logs[0].writeTokens: has 'x'", "logs: has the name 'mine' 2 times", "logs: has one key for 'mine' and 'mine'" })
+        {
+            Assert.Contains(expected, bad.Error, StringComparison.Ordinal);
+        }
+    }
+
+    private static Task<(int Code, string Output, string Error)> CheckAsync(Folder folder, string json) => Cli.RunAsync(["check-config", "--config", folder.File("config.json", json)]);
+}

@@ -1,0 +1,103 @@
+using System.Diagnostics;
+using TrustixProxy.Nix;
+
+namespace TrustixProxy.Tests;
+
+public sealed class VerbTests
+{
+    [Fact]
+    public async Task Keygen_makes_a_key_for_its_owners_eyes_and_never_over_another_file()
+    {
+        using var folder = new Folder();
+        var file = folder.File("new/key");
+
+        var made = await Cli.RunAsync(["keygen", file, "--name", "cache.example.org-1"]);
+        var again = await Cli.RunAsync(["keygen", file]);
+        var badName = await Cli.RunAsync(["keygen", folder.File("other"), "--name", "a b"]);
+
+        Assert.Equal(0, made.Code);
+        Assert.True(NixSecretKey.TryParse(File.ReadAllText(file).Trim(), out var key, out _));
+        Assert.Equal(key.PublicKey.ToString(), made.Output.Trim());
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
+        Assert.Equal((2, 2), (again.Code, badName.Code));
+        Assert.Contains("--name: 'a b' is not the name of a key", badName.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_demo_serves_what_two_agree_on_and_refuses_the_rest()
+    {
+        var timer = Stopwatch.StartNew();
+        var (code, output, error) = await Cli.RunAsync(["demo"]);
+
+        Assert.True(code is 0, output + error);
+        Assert.True(timer.Elapsed < TimeSpan.FromSeconds(20), $"{timer.Elapsed}");
+        foreach (var expected in new[] { "hello-1.0", "agreed", "conflict", "undecided", "bytes, verified", "All as it should be.", "nix --extra-experimental-features nix-command copy --from http://127.0.0.1:", "trusted-public-keys = demo-trustix-1:" })
+        {
+            Assert.Contains(expected, output, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task Serve_without_a_configuration_makes_a_key_says_what_is_missing_and_serves()
+    {
+        using var folder = new Folder();
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "trustix-proxy.dll"), "serve"]) { RedirectStandardError = true };
+        start.Environment["XDG_STATE_HOME"] = folder.Path;
+        start.Environment["TRUSTIXPROXY__LISTEN__0"] = "http://127.0.0.1:0";
+        using var process = Process.Start(start)!;
+        var lines = new List<string>();
+        while (await process.StandardError.ReadLineAsync() is { } line)
+        {
+            lines.Add(line);
+            if (line.StartsWith("serving at ", StringComparison.Ordinal))
+            {
+                break;
+            }
+        }
+
+        using var client = new HttpClient();
+        var info = await client.GetStringAsync(new Uri(lines[^1]["serving at ".Length..] + "/nix-cache-info"));
+        using var stop = Process.Start("kill", ["-TERM", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
+        await process.WaitForExitAsync();
+
+        var key = Path.Combine(folder.Path, "trustix-proxy", "signing.key");
+        Assert.True(NixSecretKey.TryParse(File.ReadAllText(key).Trim(), out var made, out _));
+        Assert.EndsWith("-trustix-1", made.PublicKey.Name, StringComparison.Ordinal);
+        Assert.Contains($"made a signing key: {key}", lines);
+        Assert.Contains($"clients trust: trusted-public-keys = {made.PublicKey}", lines);
+        Assert.Contains(lines, line => line.StartsWith("warning: logs: none is named", StringComparison.Ordinal));
+        Assert.Contains(lines, line => line.StartsWith("warning: upstreams: none is named", StringComparison.Ordinal));
+        Assert.Contains("StoreDir: /nix/store", info, StringComparison.Ordinal);
+        Assert.Equal(0, process.ExitCode);
+    }
+
+    [Theory]
+    [InlineData]
+    [InlineData("nonsense")]
+    [InlineData("serve", "--nonsense")]
+    [InlineData("keygen")]
+    [InlineData("log", "submit")]
+    [InlineData("log", "submit", "/nix/store/x", "--token-file", "x", "--url", "nonsense")]
+    public async Task A_wrong_command_line_is_a_usage_error(params string[] arguments) => Assert.Equal(2, (await Cli.RunAsync(arguments)).Code);
+
+    [Fact]
+    public async Task Two_nodes_on_one_state_directory_are_refused()
+    {
+        using var folder = new Folder();
+        var key = folder.File("key");
+        await Cli.RunAsync(["keygen", key]);
+        var config = folder.File("c.json", $$"""{ "listen": ["http://127.0.0.1:0"], "privateListen": ["unix:{{folder.Path}}/s"], "stateDirectory": "{{folder.Path}}", "logs": [{ "name": "mine", "privateKeyFile": "{{key}}" }] }""");
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "trustix-proxy.dll"), "log", "serve", "--config", config]) { RedirectStandardError = true };
+        using var first = Process.Start(start)!;
+        while (await first.StandardError.ReadLineAsync() is { } line && !line.StartsWith("serving", StringComparison.Ordinal))
+        {
+        }
+
+        var second = await Cli.RunAsync(["log", "serve", "--config", config]);
+        first.Kill();
+        await first.WaitForExitAsync();
+
+        Assert.Equal(2, second.Code);
+        Assert.Contains($"stateDirectory is '{folder.Path}', which another trustix-proxy process is using", second.Error, StringComparison.Ordinal);
+    }
+}
