@@ -10,10 +10,13 @@ public sealed class NixLab : IAsyncLifetime
     /// <summary>The compressions that every Nix since 2.4 reads.</summary>
     public static readonly string[] Compressions = ["none", "xz", "zstd", "bzip2"];
 
+    /// <summary>Where builders find a shell and a few small commands: the system's own, or on NixOS a static busybox that the development shell names.</summary>
+    private static readonly string Sandbox = System.Environment.GetEnvironmentVariable("TRUSTIXPROXY_TEST_SANDBOX") ?? "/bin /usr /lib /lib64?";
+
     /// <summary>What every Nix here is told; what comes later overrides it.</summary>
     private static readonly (string Name, string Value)[] Settings =
     [
-        ("build-users-group", ""), ("experimental-features", "nix-command"), ("sandbox", "true"), ("sandbox-paths", "/bin /usr /lib /lib64"), ("substituters", ""),
+        ("build-users-group", ""), ("experimental-features", "nix-command"), ("sandbox", "true"), ("sandbox-paths", Sandbox), ("substituters", ""),
     ];
 
     private readonly Dictionary<string, Daemon> _logs = [];

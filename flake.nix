@@ -1,0 +1,26 @@
+{
+  description = "trustix-proxy: serves Nix binary caches only where several independent build-transparency logs agree";
+
+  inputs.nixpkgs.url = "github:NixOS/nixpkgs/nixos-unstable";
+
+  outputs =
+    { self, nixpkgs }:
+    let
+      each = nixpkgs.lib.genAttrs [ "x86_64-linux" "aarch64-linux" ];
+      pkgsOf = system: nixpkgs.legacyPackages.${system}.extend self.overlays.default;
+    in
+    {
+      overlays.default = final: _: { trustix-proxy = final.callPackage ./nix/package.nix { }; };
+
+      packages = each (system: rec {
+        inherit (pkgsOf system) trustix-proxy;
+        default = trustix-proxy;
+      });
+
+      devShells = each (system: {
+        default = (pkgsOf system).callPackage ./nix/shell.nix { };
+      });
+
+      formatter = each (system: (pkgsOf system).nixfmt-tree);
+    };
+}

@@ -1,0 +1,45 @@
+# The one executable, trustix-proxy. deps.json is written by nix/update-deps from the lock file of src/TrustixProxy.
+{
+  lib,
+  buildDotnetModule,
+  dotnetCorePackages,
+  openssl,
+  xz,
+  zstd,
+  bzip2,
+}:
+
+buildDotnetModule {
+  pname = "trustix-proxy";
+  version = "0.1.0";
+
+  src = lib.fileset.toSource {
+    root = ../.;
+    fileset = lib.fileset.unions [
+      ../src
+      ../Directory.Build.props
+      ../Directory.Packages.props
+      ../.editorconfig
+    ];
+  };
+
+  projectFile = "src/TrustixProxy/TrustixProxy.csproj";
+  nugetDeps = ./deps.json;
+  dotnet-sdk = dotnetCorePackages.sdk_10_0;
+  dotnet-runtime = dotnetCorePackages.aspnetcore_10_0;
+  executables = [ "trustix-proxy" ];
+
+  # Loaded by soname: Ed25519, and the compressions of NARs.
+  runtimeDeps = [
+    openssl
+    xz
+    zstd
+    bzip2
+  ];
+
+  meta = {
+    description = "Serves Nix binary caches only where several independent build-transparency logs agree";
+    mainProgram = "trustix-proxy";
+    platforms = lib.platforms.linux;
+  };
+}

@@ -1,0 +1,30 @@
+# All that ./tests/run needs. The busybox is for the builders of the end-to-end tests, whose sandbox holds nothing else.
+{
+  lib,
+  mkShell,
+  dotnetCorePackages,
+  openssl,
+  xz,
+  zstd,
+  bzip2,
+  nix,
+  jq,
+  pkgsStatic,
+}:
+
+mkShell {
+  packages = [
+    dotnetCorePackages.sdk_10_0
+    nix
+    jq
+  ];
+
+  LD_LIBRARY_PATH = lib.makeLibraryPath [
+    openssl
+    xz
+    zstd
+    bzip2
+  ];
+
+  TRUSTIXPROXY_TEST_SANDBOX = "/bin=${pkgsStatic.busybox}/bin";
+}
