@@ -1,4 +1,5 @@
 using Google.Protobuf;
+using TrustixProxy.Testing;
 using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.LogNode.Tests;

@@ -78,12 +78,13 @@ public enum LogLie
 }
 
 /// <summary>A log behind HTTP that tells the truth, or lies on demand.</summary>
-public sealed class FakeLog : IAsyncDisposable
+public sealed class FakeLog : FakeServer
 {
     private readonly ConcurrentQueue<string> _calls = new();
-    private WebApplication _app;
 
-    private FakeLog(WebApplication app) => _app = app;
+    private FakeLog()
+    {
+    }
 
     public MemoryLog Log { get; private set; } = new();
 
@@ -96,19 +97,13 @@ public sealed class FakeLog : IAsyncDisposable
     /// <summary>Whether absence is said and not proven, as the reference does.</summary>
     public bool SaysAbsenceLikeTheReference { get; set; }
 
-    /// <summary>How long each answer takes.</summary>
-    public TimeSpan Delay { get; set; }
-
-    public Uri Url => new(_app.Urls.Single());
-
     /// <summary>The methods that were called, in order.</summary>
     public IReadOnlyCollection<string> Calls => _calls;
 
     public static async Task<FakeLog> StartAsync()
     {
-        var log = new FakeLog(null!);
-        log._app = Host(log, "http://127.0.0.1:0");
-        await log._app.StartAsync();
+        var log = new FakeLog();
+        await log.ListenAsync();
         return log;
     }
 
@@ -145,38 +140,10 @@ public sealed class FakeLog : IAsyncDisposable
         }
     }
 
-    /// <summary>Goes away; a later <see cref="RestartAsync"/> comes back at the same address.</summary>
-    public Task StopAsync() => _app.StopAsync(new CancellationToken(canceled: true));
-
-    public async Task RestartAsync()
-    {
-        var url = Url.ToString();
-        await _app.DisposeAsync();
-        _app = Host(this, url);
-        await _app.StartAsync();
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        await StopAsync();
-        await _app.DisposeAsync();
-    }
-
-    private static WebApplication Host(FakeLog log, string url)
-    {
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
-        builder.WebHost.UseUrls(url);
-        var app = builder.Build();
-        app.Run(log.AnswerAsync);
-        return app;
-    }
-
-    private async Task AnswerAsync(HttpContext context)
+    protected override async Task AnswerAsync(HttpContext context)
     {
         var method = Path.GetFileName(context.Request.Path.Value)!;
         _calls.Enqueue(method);
-        await Task.Delay(Delay, context.RequestAborted);
         if (await Misbehaviour.TryAsync(context, Lie switch
         {
             LogLie.Huge => Misbehaviour.Kind.Huge,

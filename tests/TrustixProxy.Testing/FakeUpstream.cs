@@ -50,15 +50,16 @@ public enum UpstreamLie
 }
 
 /// <summary>A binary cache that serves what it is given, or misbehaves on demand. It knows ranges.</summary>
-public sealed class FakeUpstream : IAsyncDisposable
+public sealed class FakeUpstream : FakeServer
 {
     private readonly ConcurrentQueue<string> _requests = new();
     private readonly ConcurrentDictionary<string, string> _narInfos = new();
     private readonly ConcurrentDictionary<string, byte[]> _files = new();
     private readonly ConcurrentDictionary<string, bool> _cut = new();
-    private WebApplication _app;
 
-    private FakeUpstream(WebApplication app) => _app = app;
+    private FakeUpstream()
+    {
+    }
 
     /// <summary>How it misbehaves from now on.</summary>
     public UpstreamLie Lie { get; set; }
@@ -66,21 +67,16 @@ public sealed class FakeUpstream : IAsyncDisposable
     /// <summary>Whether ranges are served.</summary>
     public bool KnowsRanges { get; set; } = true;
 
-    public TimeSpan Delay { get; set; }
-
     /// <summary>Answers instead, when it gives true.</summary>
     public Func<HttpContext, Task<bool>>? Intercept { get; set; }
-
-    public Uri Url => new(_app.Urls.Single());
 
     /// <summary>What was asked for, in order: <c>GET /path range</c>.</summary>
     public IReadOnlyCollection<string> Requests => _requests;
 
     public static async Task<FakeUpstream> StartAsync()
     {
-        var upstream = new FakeUpstream(null!);
-        upstream._app = Host(upstream, "http://127.0.0.1:0");
-        await upstream._app.StartAsync();
+        var upstream = new FakeUpstream();
+        await upstream.ListenAsync();
         return upstream;
     }
 
@@ -98,37 +94,10 @@ public sealed class FakeUpstream : IAsyncDisposable
     /// <summary>Serves a file.</summary>
     public void AddFile(string path, byte[] bytes) => _files[path] = bytes;
 
-    public Task StopAsync() => _app.StopAsync(new CancellationToken(canceled: true));
-
-    public async Task RestartAsync()
-    {
-        var url = Url.ToString();
-        await _app.DisposeAsync();
-        _app = Host(this, url);
-        await _app.StartAsync();
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        await StopAsync();
-        await _app.DisposeAsync();
-    }
-
-    private static WebApplication Host(FakeUpstream upstream, string url)
-    {
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
-        builder.WebHost.UseUrls(url);
-        var app = builder.Build();
-        app.Run(upstream.AnswerAsync);
-        return app;
-    }
-
-    private async Task AnswerAsync(HttpContext context)
+    protected override async Task AnswerAsync(HttpContext context)
     {
         var path = context.Request.Path.Value!;
         _requests.Enqueue($"{context.Request.Method} {path} {context.Request.Headers.Range}".Trim());
-        await Task.Delay(Delay, context.RequestAborted);
         if (Intercept is { } intercept && await intercept(context))
         {
             return;

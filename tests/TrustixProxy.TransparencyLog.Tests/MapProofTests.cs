@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Google.Protobuf;
+using TrustixProxy.Testing;
 
 namespace TrustixProxy.TransparencyLog.Tests;
 

@@ -1,5 +1,6 @@
 using FsCheck;
 using FsCheck.Fluent;
+using TrustixProxy.Testing;
 
 namespace TrustixProxy.TransparencyLog.Tests;
 

@@ -1,4 +1,5 @@
 using Google.Protobuf;
+using TrustixProxy.Testing;
 
 namespace TrustixProxy.TransparencyLog.Tests;
 

@@ -1,9 +1,11 @@
 using System.Text.Json;
+using TrustixProxy.TransparencyLog;
+using Wire = TrustixProxy.TransparencyLog.Wire;
 
-namespace TrustixProxy.TransparencyLog.Tests;
+namespace TrustixProxy.Testing;
 
 /// <summary>Golden data of <c>tests/Vectors/trustix</c>: recorded from a running reference daemon; each file's <c>about</c> explains its fields.</summary>
-internal static class Vectors
+public static class Vectors
 {
     public static JsonElement Load(string file) => JsonDocument.Parse(File.ReadAllText($"Vectors/trustix/{file}.json")).RootElement;
 
