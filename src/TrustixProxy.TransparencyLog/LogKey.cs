@@ -49,6 +49,10 @@ public sealed record LogKey
         return verified is not null;
     }
 
+    /// <summary>Whether the log has signed this record.</summary>
+    public bool Verify(ConflictRecord conflict, ReadOnlySpan<byte> signature) =>
+        signature.Length is Ed25519.SignatureSize && Ed25519.Verify(_bytes, conflict.SigningText(LogId), signature);
+
     /// <inheritdoc/>
     public bool Equals(LogKey? other) => other is not null && Bytes.SequenceEqual(other.Bytes);
 
@@ -82,5 +86,13 @@ public sealed class LogSigner
         Span<byte> signature = stackalloc byte[Ed25519.SignatureSize];
         Ed25519.Sign(_seed, head.SigningDigest(), signature);
         return new VerifiedTreeHead(Key, head, signature);
+    }
+
+    /// <summary>Signs that a conflict was seen: 64 bytes.</summary>
+    public byte[] Sign(ConflictRecord conflict)
+    {
+        var signature = new byte[Ed25519.SignatureSize];
+        Ed25519.Sign(_seed, conflict.SigningText(Key.LogId), signature);
+        return signature;
     }
 }

@@ -28,14 +28,10 @@ public sealed class SparseMerkleMap(Func<MapPageAddress, MapPage?> load)
         return new MapProof(sideNodes.ToImmutableArray(), other);
     }
 
-    /// <summary>Adds a leaf; false when its path has one already, which stays (first value wins).</summary>
-    public bool TryInsert(MapLeaf leaf)
+    /// <summary>Adds a leaf whose path has none yet.</summary>
+    /// <exception cref="ArgumentException">The path has a leaf: the map is insert-only.</exception>
+    public void Insert(MapLeaf leaf)
     {
-        if (TryFind(leaf.Path, out _))
-        {
-            return false;
-        }
-
         for (var depth = 0; ; depth += MapPageAddress.Levels)
         {
             var page = Change(MapPageAddress.On(leaf.Path, depth));
@@ -44,11 +40,16 @@ public sealed class SparseMerkleMap(Func<MapPageAddress, MapPage?> load)
             if (slot.Kind is MapPage.Kind.Empty)
             {
                 page[index] = MapPage.Slot.Of(leaf);
-                return true;
+                return;
             }
 
             if (slot.Kind is MapPage.Kind.Leaf)
             {
+                if (slot.Leaf.Path == leaf.Path)
+                {
+                    throw new ArgumentException($"the path {leaf.Path} has a leaf already", nameof(leaf));
+                }
+
                 var below = depth + MapPageAddress.Levels;
                 Change(MapPageAddress.On(leaf.Path, below))[MapPage.SlotOf(slot.Leaf.Path, below)] = slot;
                 page[index] = MapPage.Slot.OfInner(default); // its hash follows in Commit

@@ -36,11 +36,12 @@ public sealed class MemoryLog
         var entry = new MapEntry(digest, index ?? size);
         var changed = new Dictionary<MapPageAddress, MapPage>(_map);
         var map = new SparseMerkleMap(address => _map.GetValueOrDefault(address));
-        if (!map.TryInsert(new MapLeaf(Digest.Of(key), Digest.Of(entry.ToBytes()), size)))
+        if (map.TryFind(Digest.Of(key), out _))
         {
             return;
         }
 
+        map.Insert(new MapLeaf(Digest.Of(key), Digest.Of(entry.ToBytes()), size));
         var root = map.Commit(out var pages);
         foreach (var (address, page) in pages)
         {

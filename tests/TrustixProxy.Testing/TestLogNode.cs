@@ -52,7 +52,7 @@ public sealed class TestLogNode : IAsyncDisposable
                 FlushInterval = TimeSpan.FromHours(1),
             }),
             builder => builder.Logging.ClearProviders(),
-            time);
+            time: time);
         await _app.StartAsync();
         return this;
     }

@@ -73,7 +73,7 @@ public sealed class SparseMerkleMapTests
         var store = new Store();
         var root = store.Insert([new MapLeaf(Digest.Of([1]), Digest.Of([2]), 0)]);
 
-        Assert.False(store.Map().TryInsert(new MapLeaf(Digest.Of([1]), Digest.Of([3]), 1)));
+        Assert.Throws<ArgumentException>(() => store.Map().Insert(new MapLeaf(Digest.Of([1]), Digest.Of([3]), 1)));
         Assert.Equal(root, store.Insert([]));
     }
 
@@ -122,7 +122,7 @@ public sealed class SparseMerkleMapTests
             var map = Map();
             foreach (var leaf in leaves)
             {
-                Assert.True(map.TryInsert(leaf));
+                map.Insert(leaf);
             }
 
             var root = map.Commit(out var changed);

@@ -1,38 +1,40 @@
-using System.IO.Compression;
-using System.Text.Encodings.Web;
-using System.Text.Json;
+using System.Diagnostics;
 using Google.Protobuf;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
+using TrustixProxy.LogNode.Operations;
+using TrustixProxy.Nix;
 
 namespace TrustixProxy.LogNode.Api;
 
-/// <summary>What a handler may know of a request beside its message.</summary>
-/// <param name="Http">The request.</param>
+/// <summary>What a handler may know of a call beside its message.</summary>
 /// <param name="Procedure">The path of the call, which tokens are made for.</param>
-internal readonly record struct ConnectContext(HttpContext Http, string Procedure);
+/// <param name="Listener">Where it came in.</param>
+/// <param name="Caller">Whose token it has; null when it has none.</param>
+/// <param name="Aborted">Ends when the client has gone.</param>
+internal sealed record ConnectContext(string Procedure, Listener Listener, NixPublicKey? Caller, CancellationToken Aborted);
 
 /// <summary>Serves unary calls of the Connect protocol: POST, <c>application/proto</c> or <c>application/json</c>, gzip both ways.</summary>
 /// <remarks>Source: connectrpc.com/docs/protocol; compatible with connect-go 1.12 as the reference daemon uses it. Streaming, gRPC and gRPC-Web are answered with 415.</remarks>
-internal sealed class ConnectEndpoint(ILogger logger)
+internal sealed class ConnectEndpoint(Callers callers, RequestRate rate, LogMetrics metrics, ILogger logger)
 {
-    /// <summary>The most bytes that a request may have, uncompressed.</summary>
-    public const int MaxRequest = 16 << 20;
+    /// <summary>The most bytes of a call that is not said to take more: 1 MiB.</summary>
+    private const int MaxRequest = 1 << 20;
 
     private static readonly JsonParser Json = new(JsonParser.Settings.Default.WithIgnoreUnknownFields(true));
-    private static readonly JsonFormatter JsonText = new(JsonFormatter.Settings.Default);
 
-    private readonly Dictionary<string, Func<ConnectContext, Payload, Task<ConnectAnswer>>> _calls = [];
+    private readonly Dictionary<string, Call> _calls = [];
 
     /// <summary>Adds a call.</summary>
     /// <param name="procedure"><c>package.Service/Method</c>.</param>
     /// <param name="parser">Reads its request.</param>
     /// <param name="handle">Answers it.</param>
-    public void Map<T>(string procedure, MessageParser<T> parser, Func<ConnectContext, T, Task<ConnectAnswer>> handle)
+    /// <param name="maxRequest">The most bytes of its request, uncompressed.</param>
+    public void Map<T>(string procedure, MessageParser<T> parser, Func<ConnectContext, T, Task<ConnectAnswer>> handle, int maxRequest = MaxRequest)
         where T : class, IMessage<T>, new() =>
-        _calls.Add("/" + procedure, (context, payload) => TryParse(parser, payload, out var request, out var error)
+        _calls.Add("/" + procedure, new Call(maxRequest, (context, bytes, isJson) => TryParse(parser, bytes, isJson, out var request, out var error)
             ? handle(context, request)
-            : Task.FromResult(ConnectAnswer.Fail(ConnectCode.InvalidArgument, $"unmarshal message: {error}")));
+            : Task.FromResult(ConnectAnswer.Fail(ConnectCode.InvalidArgument, $"unmarshal message: {error}"))));
 
     /// <summary>Adds a call that is answered at once.</summary>
     public void Map<T>(string procedure, MessageParser<T> parser, Func<T, ConnectAnswer> handle)
@@ -41,12 +43,15 @@ internal sealed class ConnectEndpoint(ILogger logger)
 
     public async Task AnswerAsync(HttpContext http)
     {
+        var start = Stopwatch.GetTimestamp();
         var procedure = http.Request.Path.Value ?? "";
         if (!_calls.TryGetValue(procedure, out var call))
         {
-            await WriteAsync(http, StatusCodes.Status404NotFound, "text/plain; charset=utf-8", "404 page not found\n"u8.ToArray());
+            await ConnectBody.WriteAsync(http, StatusCodes.Status404NotFound, "text/plain; charset=utf-8", "404 page not found\n"u8.ToArray());
+            return;
         }
-        else if (!HttpMethods.IsPost(http.Request.Method))
+
+        if (!HttpMethods.IsPost(http.Request.Method))
         {
             http.Response.StatusCode = StatusCodes.Status405MethodNotAllowed;
             http.Response.Headers.Allow = "POST";
@@ -58,31 +63,32 @@ internal sealed class ConnectEndpoint(ILogger logger)
         }
         else
         {
-            await AnswerAsync(http, new ConnectContext(http, procedure), isJson, call);
+            await ConnectBody.WriteAsync(http, await AnswerAsync(http, procedure, call, isJson), isJson);
         }
+
+        metrics.Answered(procedure, http.Response.StatusCode, Stopwatch.GetElapsedTime(start));
     }
 
-    private async Task AnswerAsync(HttpContext http, ConnectContext context, bool isJson, Func<ConnectContext, Payload, Task<ConnectAnswer>> call)
+    private async Task<ConnectAnswer> AnswerAsync(HttpContext http, string procedure, Call call, bool isJson)
     {
-        ConnectAnswer answer;
+        var listener = Listener.Of(http);
+        if (!listener.IsPrivate && !rate.TryTake(http))
+        {
+            return ConnectAnswer.Fail(ConnectCode.ResourceExhausted, $"more than {RequestRate.PerSecond} calls a second from one address: ask for more at once (LookupAPI/Lookup), or wait");
+        }
+
         try
         {
-            answer = await ReadAsync(http) is var (bytes, refusal) && refusal is { } refused ? refused : await call(context, new Payload(bytes, isJson));
+            var (bytes, refusal) = await ConnectBody.ReadAsync(http, call.MaxRequest);
+            return refusal
+                ?? (callers.TryIdentify(http.Request.Headers[WriteToken.Header].ToString(), listener, procedure, bytes, out var caller, out var unknown)
+                    ? await call.Handle(new ConnectContext(procedure, listener, caller, http.RequestAborted), bytes, isJson)
+                    : unknown);
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
-            logger.CallFailed(exception, context.Procedure);
-            answer = ConnectAnswer.Fail(ConnectCode.Internal, "the log could not answer; its own messages say why");
-        }
-
-        http.Response.Headers.AcceptEncoding = "gzip";
-        if (answer.Message is null)
-        {
-            await WriteAsync(http, (int)answer.Code, "application/json", ErrorText(answer));
-        }
-        else
-        {
-            await WriteAsync(http, StatusCodes.Status200OK, http.Request.ContentType!, isJson ? System.Text.Encoding.UTF8.GetBytes(JsonText.Format(answer.Message)) : answer.Message.ToByteArray());
+            logger.CallFailed(exception, procedure);
+            return ConnectAnswer.Fail(ConnectCode.Internal, "the log could not answer; its own messages say why");
         }
     }
 
@@ -93,41 +99,12 @@ internal sealed class ConnectEndpoint(ILogger logger)
         return isJson || type is "application/proto";
     }
 
-    /// <summary>The request's bytes, or why they are not read.</summary>
-    private static async Task<(byte[] Bytes, ConnectAnswer? Refusal)> ReadAsync(HttpContext http)
-    {
-        var headers = http.Request.Headers;
-        var encoding = headers.ContentEncoding.ToString();
-        var refusal = headers["Connect-Protocol-Version"].ToString() is var version and not ("" or "1") ? ConnectAnswer.Fail(ConnectCode.InvalidArgument, $"Connect-Protocol-Version must be \"1\": got \"{version}\"")
-            : headers["Connect-Timeout-Ms"].ToString() is var timeout && timeout.Length > 0 && !long.TryParse(timeout, out _) ? ConnectAnswer.Fail(ConnectCode.InvalidArgument, $"Connect-Timeout-Ms must be a number of milliseconds: got \"{timeout}\"")
-            : encoding is not ("" or "identity" or "gzip") ? ConnectAnswer.Fail(ConnectCode.Unimplemented, $"unknown compression \"{encoding}\": supported encodings are gzip")
-            : (ConnectAnswer?)null;
-        if (refusal is not null)
-        {
-            return ([], refusal);
-        }
-
-        using var bytes = new MemoryStream();
-        await using var body = encoding is "gzip" ? new GZipStream(http.Request.Body, CompressionMode.Decompress) : http.Request.Body;
-        var buffer = new byte[16 << 10];
-        while (await body.ReadAsync(buffer, http.RequestAborted) is var read and > 0)
-        {
-            bytes.Write(buffer, 0, read);
-            if (bytes.Length > MaxRequest)
-            {
-                return ([], ConnectAnswer.Fail(ConnectCode.ResourceExhausted, $"the request has more than {MaxRequest} bytes: send fewer items at once"));
-            }
-        }
-
-        return (bytes.ToArray(), null);
-    }
-
-    private static bool TryParse<T>(MessageParser<T> parser, Payload payload, out T request, out string error)
+    private static bool TryParse<T>(MessageParser<T> parser, byte[] bytes, bool isJson, out T request, out string error)
         where T : class, IMessage<T>, new()
     {
         try
         {
-            request = payload.IsJson ? Json.Parse<T>(System.Text.Encoding.UTF8.GetString(payload.Bytes)) : parser.ParseFrom(payload.Bytes);
+            request = isJson ? Json.Parse<T>(System.Text.Encoding.UTF8.GetString(bytes)) : parser.ParseFrom(bytes);
             error = request.IsInitialized() ? "" : $"required field missing in {request.Descriptor.FullName}";
         }
         catch (Exception exception) when (exception is InvalidProtocolBufferException or InvalidJsonException or FormatException or OverflowException or ArgumentException)
@@ -138,31 +115,5 @@ internal sealed class ConnectEndpoint(ILogger logger)
         return error.Length is 0;
     }
 
-    private static byte[] ErrorText(ConnectAnswer answer) => JsonSerializer.SerializeToUtf8Bytes(
-        new { code = JsonNamingPolicy.SnakeCaseLower.ConvertName(answer.Code.ToString()), message = answer.Error },
-        ErrorJson);
-
-    private static readonly JsonSerializerOptions ErrorJson = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
-    private static async Task WriteAsync(HttpContext http, int status, string contentType, byte[] body)
-    {
-        var response = http.Response;
-        (response.StatusCode, response.ContentType) = (status, contentType);
-        if (body.Length > 0 && http.Request.Headers.AcceptEncoding.ToString().Contains("gzip", StringComparison.Ordinal))
-        {
-            using var compressed = new MemoryStream();
-            await using (var gzip = new GZipStream(compressed, CompressionLevel.Fastest, leaveOpen: true))
-            {
-                gzip.Write(body);
-            }
-
-            response.Headers.ContentEncoding = "gzip";
-            body = compressed.ToArray();
-        }
-
-        response.ContentLength = body.Length;
-        await response.Body.WriteAsync(body, http.RequestAborted);
-    }
-
-    private readonly record struct Payload(byte[] Bytes, bool IsJson);
+    private sealed record Call(int MaxRequest, Func<ConnectContext, byte[], bool, Task<ConnectAnswer>> Handle);
 }

@@ -22,3 +22,11 @@ internal sealed record HostedLog(HostedLogOptions Options, LogDatabase Database,
         Meta = { ["name"] = Options.Name },
     };
 }
+
+/// <summary>The logs of a node, by id.</summary>
+internal static class HostedLogs
+{
+    /// <summary>Answers for the log that a call names.</summary>
+    public static ConnectAnswer On(this IReadOnlyDictionary<string, HostedLog> logs, string logId, Func<HostedLog, ConnectAnswer> answer) =>
+        logs.TryGetValue(logId, out var log) ? answer(log) : ConnectAnswer.Fail(ConnectCode.NotFound, $"Log with ID '{logId}' is not published");
+}

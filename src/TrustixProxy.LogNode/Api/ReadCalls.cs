@@ -14,28 +14,27 @@ internal sealed class ReadCalls(IReadOnlyDictionary<string, HostedLog> logs)
 
     public void Map(ConnectEndpoint endpoint)
     {
-        foreach (var (service, prefix) in new[] { ("trustix_api.v1.LogAPI/", ""), ("trustix_rpc.v1.LogRPC/", "") })
+        foreach (var service in new[] { "trustix_api.v1.LogAPI/", "trustix_rpc.v1.LogRPC/" })
         {
-            endpoint.Map(service + prefix + "GetHead", LogHeadRequest.Parser, request => On(request.LogID, log => ConnectAnswer.Of(log.Sequencer.Head.Message)));
-            endpoint.Map(service + prefix + "GetLogEntries", GetLogEntriesRequest.Parser, request => On(request.LogID, log => GetEntries(log, request)));
+            endpoint.Map(service + "GetHead", LogHeadRequest.Parser, request => logs.On(request.LogID, log => ConnectAnswer.Of(log.Sequencer.Head.Message)));
+            endpoint.Map(service + "GetLogEntries", GetLogEntriesRequest.Parser, request => logs.On(request.LogID, log => GetEntries(log, request)));
         }
 
         const string api = "trustix_api.v1.LogAPI/";
-        endpoint.Map(api + "GetLogConsistencyProof", GetLogConsistencyProofRequest.Parser, request => On(request.LogID, log => GetConsistencyProof(log, Tree.Log, request)));
-        endpoint.Map(api + "GetMHLogConsistencyProof", GetLogConsistencyProofRequest.Parser, request => On(request.LogID, log => GetConsistencyProof(log, Tree.MapHeads, request)));
-        endpoint.Map(api + "GetLogAuditProof", GetLogAuditProofRequest.Parser, request => On(request.LogID, log => GetInclusionProof(log, Tree.Log, request)));
-        endpoint.Map(api + "GetMHLogAuditProof", GetLogAuditProofRequest.Parser, request => On(request.LogID, log => GetInclusionProof(log, Tree.MapHeads, request)));
-        endpoint.Map(api + "GetMHLogEntries", GetLogEntriesRequest.Parser, request => On(request.LogID, log => GetMapHeads(log, request)));
-        endpoint.Map(api + "GetMapValue", GetMapValueRequest.Parser, request => On(request.LogID, log => GetMapValue(log, request)));
+        endpoint.Map(api + "GetLogConsistencyProof", GetLogConsistencyProofRequest.Parser, request => logs.On(request.LogID, log => GetConsistencyProof(log, Tree.Log, request)));
+        endpoint.Map(api + "GetMHLogConsistencyProof", GetLogConsistencyProofRequest.Parser, request => logs.On(request.LogID, log => GetConsistencyProof(log, Tree.MapHeads, request)));
+        endpoint.Map(api + "GetLogAuditProof", GetLogAuditProofRequest.Parser, request => logs.On(request.LogID, log => GetInclusionProof(log, Tree.Log, request)));
+        endpoint.Map(api + "GetMHLogAuditProof", GetLogAuditProofRequest.Parser, request => logs.On(request.LogID, log => GetInclusionProof(log, Tree.MapHeads, request)));
+        endpoint.Map(api + "GetMHLogEntries", GetLogEntriesRequest.Parser, request => logs.On(request.LogID, log => GetMapHeads(log, request)));
+        endpoint.Map(api + "GetMapValue", GetMapValueRequest.Parser, request => logs.On(request.LogID, log => GetMapValue(log, request)));
         foreach (var service in new[] { "trustix_api.v1.NodeAPI/", "trustix_rpc.v1.RPCApi/" })
         {
             endpoint.Map(service + "Logs", LogsRequest.Parser, GetLogs);
             endpoint.Map(service + "GetValue", ValueRequest.Parser, GetValue);
         }
-    }
 
-    private ConnectAnswer On(string logId, Func<HostedLog, ConnectAnswer> answer) =>
-        logs.TryGetValue(logId, out var log) ? answer(log) : ConnectAnswer.Fail(ConnectCode.NotFound, $"Log with ID '{logId}' is not published");
+        endpoint.Map("trustix_rpc.v1.RPCApi/Decide", DecideRequest.Parser, _ => ConnectAnswer.Fail(ConnectCode.Unimplemented, "a log cannot decide: ask trustix-proxy serve"));
+    }
 
     private ConnectAnswer GetLogs(LogsRequest request)
     {
@@ -131,9 +130,9 @@ internal sealed class ReadCalls(IReadOnlyDictionary<string, HostedLog> logs)
     /// <remarks>An absent key is answered with a proof of its absence and an empty value.</remarks>
     private static ConnectAnswer GetMapValue(HostedLog log, GetMapValueRequest request)
     {
-        if (!Digest.TryRead(request.MapRoot.Span, out var root))
+        if (!Digest.TryRead(request.MapRoot.Span, out var root) || request.Key.Length > WireMessage.MaxKey)
         {
-            return ConnectAnswer.Fail(ConnectCode.InvalidArgument, $"MapRoot has {request.MapRoot.Length} bytes; it must have 32");
+            return ConnectAnswer.Fail(ConnectCode.InvalidArgument, $"MapRoot has {request.MapRoot.Length} bytes and Key {request.Key.Length}; it must be 32, and at most {WireMessage.MaxKey}");
         }
 
         return log.Database.Read(reader =>
@@ -143,7 +142,7 @@ internal sealed class ReadCalls(IReadOnlyDictionary<string, HostedLog> logs)
                 return ConnectAnswer.Fail(ConnectCode.NotFound, $"no head with the map root {root} is kept: fetch the newest head");
             }
 
-            var map = new SparseMerkleMap(address => reader.FindPage(address, size).Bytes is { } page ? MapPage.Decode(page) : null);
+            var map = MapNodes.Of(reader, size);
             var proof = map.Prove(Digest.Of(request.Key.Span), out var leaf);
             var entry = leaf is { } found ? new MapEntry(reader.FindEntry(found.Index)!.ValueDigest, found.Index).ToBytes() : [];
             return ConnectAnswer.Of(new MapValueResponse { Value = UnsafeByteOperations.UnsafeWrap(entry), Proof = proof.ToMessage() });

@@ -5,14 +5,17 @@ using TrustixProxy.TransparencyLog.Wire;
 namespace TrustixProxy.LogNode.Api;
 
 /// <summary>The calls that take a token: what publishers make, on private listeners only.</summary>
-internal sealed class WriteCalls(IReadOnlyDictionary<string, HostedLog> logs, WriteTokens tokens)
+internal sealed class WriteCalls(IReadOnlyDictionary<string, HostedLog> logs)
 {
     /// <summary>The most items that one call submits.</summary>
     public const int MaxItems = 10_000;
 
+    /// <summary>The most bytes of one call: 16 MiB.</summary>
+    private const int MaxSubmission = 16 << 20;
+
     public void Map(ConnectEndpoint endpoint)
     {
-        endpoint.Map("trustix_rpc.v1.LogRPC/Submit", SubmitRequest.Parser, SubmitAsync);
+        endpoint.Map("trustix_rpc.v1.LogRPC/Submit", SubmitRequest.Parser, SubmitAsync, MaxSubmission);
         endpoint.Map("trustix_rpc.v1.LogRPC/Flush", FlushRequest.Parser, FlushAsync);
     }
 
@@ -33,7 +36,7 @@ internal sealed class WriteCalls(IReadOnlyDictionary<string, HostedLog> logs, Wr
 
         if (request.Items.Count > 0)
         {
-            await log!.Sequencer.SubmitAsync([.. request.Items.Select(item => new Entry(item.Key.ToByteArray(), item.Value.ToByteArray()))], context.Http.RequestAborted);
+            await log!.Sequencer.SubmitAsync([.. request.Items.Select(item => new Entry(item.Key.ToByteArray(), item.Value.ToByteArray()))], context.Aborted);
         }
 
         return ConnectAnswer.Of(new SubmitResponse { Status = SubmitResponse.Types.Status.Ok });
@@ -46,7 +49,7 @@ internal sealed class WriteCalls(IReadOnlyDictionary<string, HostedLog> logs, Wr
             return refusal;
         }
 
-        await log!.Sequencer.FlushAsync(context.Http.RequestAborted);
+        await log!.Sequencer.FlushAsync(context.Aborted);
         return ConnectAnswer.Of(new FlushResponse());
     }
 
@@ -54,6 +57,10 @@ internal sealed class WriteCalls(IReadOnlyDictionary<string, HostedLog> logs, Wr
     private ConnectAnswer? Find(ConnectContext context, string logId, out HostedLog? log)
     {
         logs.TryGetValue(logId, out log);
-        return tokens.Check(context, log) ?? (log is null ? ConnectAnswer.Fail(ConnectCode.NotFound, $"Publisher with log id '{logId}' doesn't exist") : null);
+        return !context.Listener.IsPrivate ? ConnectAnswer.Fail(ConnectCode.PermissionDenied, "this listener is for reading: writes go to the node's privateListen")
+            : context.Caller is null ? ConnectAnswer.Fail(ConnectCode.Unauthenticated, $"unauthenticated write call attempted: the {WriteToken.Header} header is missing")
+            : log is null ? ConnectAnswer.Fail(ConnectCode.NotFound, $"Publisher with log id '{logId}' doesn't exist")
+            : !log.Options.WriteTokens.Contains(context.Caller) ? ConnectAnswer.Fail(ConnectCode.PermissionDenied, $"the token '{context.Caller.Name}' may not write to this log: its writeTokens don't name it")
+            : null;
     }
 }

@@ -1,5 +1,7 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -15,34 +17,51 @@ public static class LogNodeHost
     /// <summary>Makes the node; starting it is the caller's.</summary>
     /// <param name="options">What it is told.</param>
     /// <param name="configure">What the caller adds to the host: logging, say.</param>
+    /// <param name="metrics">Answers <c>/metrics</c> on private listeners; nothing does when null.</param>
     /// <param name="time">The clock; the system's when null.</param>
     /// <exception cref="IOException">Another process keeps these logs.</exception>
-    public static WebApplication Create(LogNodeOptions options, Action<WebApplicationBuilder>? configure = null, TimeProvider? time = null)
-    {
-        var clock = time ?? TimeProvider.System;
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
-        {
-            kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = ConnectEndpoint.MaxRequest;
-            foreach (var address in options.Listen)
-            {
-                Listener.Add(kestrel, address, isPrivate: false);
-            }
+    /// <exception cref="InvalidDataException">A log's file is damaged, or another key's.</exception>
+    public static WebApplication Create(LogNodeOptions options, Action<WebApplicationBuilder>? configure = null, RequestDelegate? metrics = null, TimeProvider? time = null) =>
+        Create(options, configure, metrics, time, reached: null);
 
-            foreach (var address in options.PrivateListen)
-            {
-                Listener.Add(kestrel, address, isPrivate: true);
-            }
-        });
+    /// <param name="options">As above.</param>
+    /// <param name="configure">As above.</param>
+    /// <param name="metrics">As above.</param>
+    /// <param name="time">As above.</param>
+    /// <param name="reached">Told of each phase of each log's writer; for tests that kill the process there.</param>
+    internal static WebApplication Create(LogNodeOptions options, Action<WebApplicationBuilder>? configure, RequestDelegate? metrics, TimeProvider? time, Action<WritePhase>? reached)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Listen(kestrel, options));
         configure?.Invoke(builder);
-        builder.Services.AddSingleton(services => new Parts(options, services.GetRequiredService<ILoggerFactory>().CreateLogger("TrustixProxy.LogNode"), clock));
+        builder.Services.AddSingleton(services => new Parts(options, services.GetRequiredService<ILoggerFactory>().CreateLogger("TrustixProxy.LogNode"), time ?? TimeProvider.System, reached));
         builder.Services.AddHostedService(services => new SequencerService([.. services.GetRequiredService<Parts>().Logs.Values.Select(log => log.Sequencer)]));
-        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(5));
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(4));
 
         var app = builder.Build();
-        app.Run(app.Services.GetRequiredService<Parts>().Endpoint.AnswerAsync);
+        var parts = app.Services.GetRequiredService<Parts>();
+        app.Run(http => http.Request.Path.Value switch
+        {
+            "/healthz" when Listener.Of(http).IsPrivate => parts.AnswerHealthAsync(http),
+            "/metrics" when Listener.Of(http).IsPrivate && metrics is not null => metrics(http),
+            _ => parts.Endpoint.AnswerAsync(http),
+        });
         return app;
+    }
+
+    private static void Listen(KestrelServerOptions kestrel, LogNodeOptions options)
+    {
+        kestrel.AddServerHeader = false;
+        kestrel.Limits.MaxRequestBodySize = null; // each call has a bound of its own, and says so when it is passed
+        foreach (var address in options.Listen)
+        {
+            Listener.Add(kestrel, address, isPrivate: false);
+        }
+
+        foreach (var address in options.PrivateListen)
+        {
+            Listener.Add(kestrel, address, isPrivate: true);
+        }
     }
 
     /// <summary>Everything that lives as long as the host, disposed with it.</summary>
@@ -50,26 +69,39 @@ public static class LogNodeHost
     {
         private readonly List<IDisposable> _owned = [];
 
-        public Parts(LogNodeOptions options, ILogger logger, TimeProvider time)
+        public Parts(LogNodeOptions options, ILogger logger, TimeProvider time, Action<WritePhase>? reached)
         {
-            _owned.Add(DirectoryLock.Take(options.StateDirectory));
+            var (metrics, rate) = (new LogMetrics(), new RequestRate());
+            _owned.AddRange([metrics, rate, DirectoryLock.Take(options.StateDirectory)]);
             foreach (var log in options.Logs)
             {
-                var database = new LogDatabase(Path.Combine(options.StateDirectory, $"{log.Name}.sqlite"));
-                var writer = new LogWriter(database, log.Signer, time);
+                var database = new LogDatabase(LogDatabase.PathOf(options.StateDirectory, log.Name));
+                var writer = new LogWriter(database, log.Signer, time, reached);
                 _owned.InsertRange(0, [writer, database]);
-                var hosted = new HostedLog(log, database, new Sequencer(log.Name, writer, options.FlushInterval, options.HistoryWindow, time, logger));
+                writer.Begin();
+                var hosted = new HostedLog(log, database, new Sequencer(log.Name, writer, metrics, options.FlushInterval, options.HistoryWindow, time, logger));
                 Logs.Add(hosted.LogId, hosted);
             }
 
-            Endpoint = new ConnectEndpoint(logger);
+            metrics.Observe(Logs.Values);
+            Endpoint = new ConnectEndpoint(new Callers([.. options.Logs.SelectMany(log => log.WriteTokens).Distinct()], options.ReferenceTokens, time), rate, metrics, logger);
             new ReadCalls(Logs).Map(Endpoint);
-            new WriteCalls(Logs, new WriteTokens(options.ReferenceTokens)).Map(Endpoint);
+            new LookupCalls(Logs).Map(Endpoint);
+            new WriteCalls(Logs).Map(Endpoint);
         }
 
         public Dictionary<string, HostedLog> Logs { get; } = [];
 
         public ConnectEndpoint Endpoint { get; }
+
+        /// <summary>200 while every log can be written to, else 503 and which can't.</summary>
+        public Task AnswerHealthAsync(HttpContext http)
+        {
+            var failed = Logs.Values.Where(log => log.Sequencer.HasFailed).Select(log => log.Options.Name).ToList();
+            http.Response.StatusCode = failed.Count is 0 ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
+            http.Response.ContentType = "text/plain; charset=utf-8";
+            return http.Response.WriteAsync(failed.Count is 0 ? "ok\n" : $"the last write failed: {string.Join(", ", failed)}\n", http.RequestAborted);
+        }
 
         public void Dispose() => _owned.ForEach(part => part.Dispose());
     }

@@ -1,5 +1,4 @@
 using Google.Protobuf;
-using Microsoft.Data.Sqlite;
 using TrustixProxy.LogNode.Storage;
 using TrustixProxy.TransparencyLog;
 using LogHead = TrustixProxy.TransparencyLog.Wire.LogHead;
@@ -12,68 +11,101 @@ internal sealed class LogWriter : IDisposable
     /// <summary>The most entries under one new head.</summary>
     public const int BatchSize = 500;
 
-    private readonly SqliteConnection _connection;
     private readonly LogSigner _signer;
     private readonly TimeProvider _time;
+    private readonly Action<WritePhase> _reached;
+    private readonly Transactions _transactions;
+    private readonly EntryRows _entries;
     private readonly MapPages _pages;
-    private readonly Statement _begin, _commit, _rollback, _enqueue, _next, _dequeue, _entry, _find, _tile, _head, _supersede, _expired, _dropSuperseded;
+    private readonly Statement _enqueue, _next, _dequeue, _find, _tile, _head, _supersede, _expired, _dropSuperseded;
     private TileFrontier _log, _mapHeads;
 
-    public LogWriter(LogDatabase database, LogSigner signer, TimeProvider time)
+    /// <param name="database">The log's file.</param>
+    /// <param name="signer">Signs the heads.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="reached">Told of each phase; for tests that kill the process there.</param>
+    /// <exception cref="InvalidDataException">The file was begun with another key.</exception>
+    public LogWriter(LogDatabase database, LogSigner signer, TimeProvider time, Action<WritePhase>? reached = null)
     {
-        (_connection, _signer, _time) = (database.Writer, signer, time);
-        _pages = new MapPages(_connection);
-        _begin = new Statement(_connection, "BEGIN IMMEDIATE", 0);
-        _commit = new Statement(_connection, "COMMIT", 0);
-        _rollback = new Statement(_connection, "ROLLBACK", 0);
-        _enqueue = new Statement(_connection, "INSERT INTO queue (key, value) VALUES ($1, $2)", 2);
-        _next = new Statement(_connection, $"SELECT seq, key, value FROM queue ORDER BY seq LIMIT {BatchSize}", 0);
-        _dequeue = new Statement(_connection, "DELETE FROM queue WHERE seq <= $1", 1);
-        _entry = new Statement(_connection, "INSERT INTO entry (idx, key, value, digest_prefix) VALUES ($1, $2, $3, $4)", 4);
-        _find = new Statement(_connection, "SELECT hashes FROM tile WHERE tree = $1 AND level = $2 AND idx = $3", 3);
-        _tile = new Statement(_connection, "INSERT OR REPLACE INTO tile (tree, level, idx, hashes) VALUES ($1, $2, $3, $4)", 4);
-        _head = new Statement(_connection, "INSERT INTO head (mh_size, tree_size, head, root_prefix, signed_at) VALUES ($1, $2, $3, $4, $5)", 5);
-        _supersede = new Statement(_connection, "INSERT INTO superseded (version, pages) VALUES ($1, $2)", 2);
+        (_signer, _time, _reached) = (signer, time, reached ?? (_ => { }));
+        var connection = database.Writer;
+        _transactions = new Transactions(connection);
+        _entries = new EntryRows(connection);
+        _pages = new MapPages(connection);
+        _enqueue = new Statement(connection, "INSERT INTO queue (key, value) VALUES ($1, $2)", 2);
+        _next = new Statement(connection, $"SELECT seq, key, value FROM queue ORDER BY seq LIMIT {BatchSize}", 0);
+        _dequeue = new Statement(connection, "DELETE FROM queue WHERE seq <= $1", 1);
+        _find = new Statement(connection, "SELECT hashes FROM tile WHERE tree = $1 AND level = $2 AND idx = $3", 3);
+        _tile = new Statement(connection, "INSERT OR REPLACE INTO tile (tree, level, idx, hashes) VALUES ($1, $2, $3, $4)", 4);
+        _head = new Statement(connection, "INSERT INTO head (mh_size, tree_size, head, root_prefix, signed_at) VALUES ($1, $2, $3, $4, $5)", 5);
+        _supersede = new Statement(connection, "INSERT INTO superseded (version, pages) VALUES ($1, $2)", 2);
         _expired = new Statement(
-            _connection,
+            connection,
             "SELECT version, pages FROM superseded WHERE version <= (SELECT max(tree_size) FROM head WHERE signed_at <= $1) ORDER BY version LIMIT 100", 1);
-        _dropSuperseded = new Statement(_connection, "DELETE FROM superseded WHERE version = $1", 1);
-        Head = Start();
+        _dropSuperseded = new Statement(connection, "DELETE FROM superseded WHERE version = $1", 1);
+        Head = StoredHead(connection.DataSource);
         _log = Frontier(Tree.Log, Head.Size);
         _mapHeads = Frontier(Tree.MapHeads, Head.MapHeadSize);
     }
 
-    /// <summary>The newest head; durable.</summary>
+    /// <summary>The newest head; durable. Before the first one is signed its sizes are 0.</summary>
     public PublishedHead Head { get; private set; }
 
-    /// <summary>Puts items on the queue, durably, all or none.</summary>
-    public void Enqueue(IEnumerable<Entry> items) => InTransaction(() =>
+    /// <summary>Signs the head of the empty log, if there is no head yet.</summary>
+    public void Begin()
     {
-        foreach (var item in items)
+        if (Head.MapHeadSize is 0)
         {
-            _enqueue.Run(item.Key, item.Value);
+            _transactions.Run(() => Head = Sign(mapRoot: default));
         }
-    });
+    }
 
-    /// <summary>Takes the next batch off the queue and into the log, and signs a head over it; answers how many items were taken, 0 when the queue is empty.</summary>
+    /// <summary>Puts items on the queue, durably, all or none.</summary>
+    public void Enqueue(IEnumerable<Entry> items)
+    {
+        _transactions.Run(() =>
+        {
+            foreach (var item in items)
+            {
+                _enqueue.Run(item.Key, item.Value);
+            }
+
+            _reached(WritePhase.Enqueue);
+        });
+        _reached(WritePhase.Enqueued);
+    }
+
+    /// <summary>How many items are on the queue.</summary>
+    public int CountQueue()
+    {
+        using var count = new Statement(_transactions.Connection, "SELECT count(*) FROM queue", 0);
+        return count.First(row => row.GetInt32(0));
+    }
+
+    /// <summary>Takes the next batch off the queue and into the log, and signs a head over it.</summary>
+    /// <returns>How many items were taken (0 when the queue is empty), and how many of them contradict an entry that the log has.</returns>
     /// <remarks>A key that the log has already keeps its first value; when nothing is new, no head is signed.</remarks>
-    public int Sequence()
+    public (int Taken, int Conflicts) Sequence()
     {
         var items = _next.All(row => (Seq: row.GetInt64(0), Key: row.GetFieldValue<byte[]>(1), Value: row.GetFieldValue<byte[]>(2)));
         if (items.Count is 0)
         {
-            return 0;
+            return default;
         }
 
         try
         {
-            PublishedHead? head = null;
-            InTransaction(() =>
+            var (head, conflicts) = (Head, 0);
+            _transactions.Run(() =>
             {
-                head = Append(items.Select(item => new Entry(item.Key, item.Value)));
+                (var mapRoot, conflicts) = Append(items.Select(item => new Entry(item.Key, item.Value)));
+                head = mapRoot is { } root ? Sign(root) : Head;
                 _dequeue.Run(items[^1].Seq);
+                _reached(WritePhase.Sign);
             });
-            Head = head ?? Head;
+            _reached(WritePhase.Committed);
+            Head = head;
+            return (items.Count, conflicts);
         }
         catch
         {
@@ -82,9 +114,23 @@ internal sealed class LogWriter : IDisposable
             (_log, _mapHeads) = (Frontier(Tree.Log, Head.Size), Frontier(Tree.MapHeads, Head.MapHeadSize));
             throw;
         }
-
-        return items.Count;
     }
+
+    /// <summary>Writes part of a log that exists already, batch by batch, each with the head that was signed over it. All or none.</summary>
+    /// <exception cref="InvalidDataException">A head says other than its batches come to.</exception>
+    public void Replay(IEnumerable<(IReadOnlyList<Entry> Batch, LogHead Head, long SignedAt)> batches) => _transactions.Run(() =>
+    {
+        foreach (var (batch, head, signedAt) in batches)
+        {
+            var root = batch.Count is 0 ? default(Digest) : Append(batch).MapRoot;
+            Head = root is not null && SignedTreeHead.TryRead(head, out var read, out _) && read.Content == Close(root.Value)
+                ? Keep(head, signedAt)
+                : throw new InvalidDataException($"the head of size {head.TreeSize} is not the head of its {head.TreeSize} entries");
+        }
+    });
+
+    /// <summary>Keeps a conflict that was signed before.</summary>
+    public void ReplayConflict(long index, Entry other, long seenAt, byte[] signature) => _entries.AddConflict(index, other, seenAt, signature);
 
     /// <summary>Drops pages of the map that only heads older than <paramref name="window"/> need; answers whether there may be more.</summary>
     public bool Reclaim(TimeSpan window)
@@ -92,13 +138,15 @@ internal sealed class LogWriter : IDisposable
         var expired = _expired.All(row => (Version: row.GetInt64(0), Pages: row.GetFieldValue<byte[]>(1)), (_time.GetUtcNow() - window).ToUnixTimeMilliseconds());
         if (expired.Count > 0)
         {
-            InTransaction(() =>
+            _transactions.Run(() =>
             {
                 foreach (var (version, pages) in expired)
                 {
                     _pages.Drop(pages);
                     _dropSuperseded.Run(version);
                 }
+
+                _reached(WritePhase.Reclaim);
             });
         }
 
@@ -107,68 +155,72 @@ internal sealed class LogWriter : IDisposable
 
     public void Dispose()
     {
-        foreach (var statement in new[] { _begin, _commit, _rollback, _enqueue, _next, _dequeue, _entry, _find, _tile, _head, _supersede, _expired, _dropSuperseded })
+        foreach (var part in new IDisposable[] { _transactions, _entries, _pages, _enqueue, _next, _dequeue, _find, _tile, _head, _supersede, _expired, _dropSuperseded })
         {
-            statement.Dispose();
+            part.Dispose();
         }
-
-        _pages.Dispose();
     }
 
-    /// <summary>The newest stored head, or the first one of a new log: that of the empty log.</summary>
-    private PublishedHead Start()
+    /// <summary>The newest stored head, checked against the key; one of size 0 when there is none.</summary>
+    private PublishedHead StoredHead(string file)
     {
-        using var newest = new Statement(_connection, "SELECT head FROM head ORDER BY mh_size DESC LIMIT 1", 0);
-        if (newest.First(row => row.GetFieldValue<byte[]>(0)) is { } stored)
-        {
-            var head = LogHead.Parser.ParseFrom(stored);
-            return SignedTreeHead.TryRead(head, out var read, out _) && _signer.Key.TryVerify(read, out _, out _)
-                ? new PublishedHead(head)
-                : throw new InvalidDataException($"{_connection.DataSource} holds a log that was begun with another key than {_signer.Key}: a log keeps its key for life.");
-        }
-
-        (_log, _mapHeads) = (Frontier(Tree.Log, 0), Frontier(Tree.MapHeads, 0));
-        PublishedHead? first = null;
-        InTransaction(() => first = Sign(mapRoot: default));
-        return first!;
+        using var newest = new Statement(_transactions.Connection, "SELECT head FROM head ORDER BY mh_size DESC LIMIT 1", 0);
+        var head = newest.First(row => row.GetFieldValue<byte[]>(0)) is { } stored ? LogHead.Parser.ParseFrom(stored) : new LogHead();
+        return head.MHTreeSize is 0 || (SignedTreeHead.TryRead(head, out var read, out _) && _signer.Key.TryVerify(read, out _, out _))
+            ? new PublishedHead(head)
+            : throw new InvalidDataException($"{file} holds a log that was begun with another key than {_signer.Key}: a log keeps its key for life.");
     }
 
     private TileFrontier Frontier(Tree tree, long size) =>
         new(size, (level, index) => _find.First(row => row.GetFieldValue<byte[]>(0), (int)tree, level, index));
 
-    private PublishedHead? Append(IEnumerable<Entry> entries)
+    /// <summary>Appends what is new; gives the map's root after that, or null when nothing is.</summary>
+    private (Digest? MapRoot, int Conflicts) Append(IEnumerable<Entry> entries)
     {
-        var version = _log.Size;
+        var (before, conflicts) = (_log.Size, 0);
         var map = _pages.Open();
         foreach (var entry in entries)
         {
             var mapEntry = new MapEntry(entry.ValueDigest, _log.Size);
-            if (map.TryInsert(new MapLeaf(Digest.Of(entry.Key), Digest.Of(mapEntry.ToBytes()), mapEntry.Index)))
+            var leaf = new MapLeaf(Digest.Of(entry.Key), Digest.Of(mapEntry.ToBytes()), mapEntry.Index);
+            if (map.TryFind(leaf.Path, out var known))
             {
-                _entry.Run(mapEntry.Index, entry.Key, entry.Value, LogReader.Prefix(entry.ValueDigest));
-                _log.Append(MerkleHash.LogLeaf(entry.Key, entry.ValueDigest));
+                conflicts += _entries.AddConflict(known.Index, entry, _signer, Now) ? 1 : 0;
+                continue;
             }
+
+            map.Insert(leaf);
+            _entries.Add(leaf.Index, entry);
+            _log.Append(MerkleHash.LogLeaf(entry.Key, entry.ValueDigest));
         }
 
-        if (_log.Size == version)
+        if (_log.Size == before)
         {
-            return null;
+            return (null, conflicts);
         }
 
         var mapRoot = map.Commit(out var changed);
         _supersede.Run(_log.Size, _pages.Write(changed, _log.Size));
-        return Sign(mapRoot);
+        _reached(WritePhase.Append);
+        return (mapRoot, conflicts);
     }
 
-    /// <summary>Adds the map root to the map-head log, and signs all three roots.</summary>
-    private PublishedHead Sign(Digest mapRoot)
+    private long Now => _time.GetUtcNow().ToUnixTimeMilliseconds();
+
+    private PublishedHead Sign(Digest mapRoot) => Keep(_signer.Sign(Close(mapRoot)).ToMessage(), Now);
+
+    /// <summary>Adds the map root to the map-head log; gives all that the next head is to say.</summary>
+    private TreeHead Close(Digest mapRoot)
     {
         _mapHeads.Append(MerkleHash.MapHeadLeaf(mapRoot));
+        return new TreeHead(_log.Root(), _log.Size, mapRoot, _mapHeads.Root(), _mapHeads.Size);
+    }
+
+    private PublishedHead Keep(LogHead head, long signedAt)
+    {
         WriteTiles(Tree.Log, _log);
         WriteTiles(Tree.MapHeads, _mapHeads);
-        var content = new TreeHead(_log.Root(), _log.Size, mapRoot, _mapHeads.Root(), _mapHeads.Size);
-        var head = _signer.Sign(content).ToMessage();
-        _head.Run(content.MapHeadSize, content.TreeSize, head.ToByteArray(), LogReader.Prefix(mapRoot), _time.GetUtcNow().ToUnixTimeMilliseconds());
+        _head.Run((long)head.MHTreeSize, (long)head.TreeSize, head.ToByteArray(), LogReader.Prefix(new Digest(head.MapRoot.Span)), signedAt);
         return new PublishedHead(head);
     }
 
@@ -177,33 +229,6 @@ internal sealed class LogWriter : IDisposable
         foreach (var ((level, index), hashes) in frontier.TakeChanges())
         {
             _tile.Run((int)tree, level, index, hashes);
-        }
-    }
-
-    private void InTransaction(Action act)
-    {
-        _begin.Run();
-        try
-        {
-            act();
-            _commit.Run();
-        }
-        catch
-        {
-            Rollback();
-            throw;
-        }
-    }
-
-    private void Rollback()
-    {
-        try
-        {
-            _rollback.Run();
-        }
-        catch (SqliteException)
-        {
-            // On some faults, a full disk among them, SQLite has rolled back by itself.
         }
     }
 }

@@ -7,16 +7,18 @@ namespace TrustixProxy.LogNode.Storage;
 internal sealed class LogDatabase : IDisposable
 {
     /// <remarks>
-    /// entry: what was submitted, by index in the log; found by digest through the first 8 bytes of it.
-    /// tile: hashes of a tree, 256 a row: tree 0 is the log, 1 the map-head log; level l holds the roots of full subtrees of 256^l leaves.
+    /// entry: what was submitted, by index in the log; found by digest through the first 8 bytes of it. path: entries whose key is a store path, by the first 8 bytes of its digest.
+    /// conflict: a later, different value for the key of an entry.
+    /// tile: hashes of a tree, 16 a row: tree 0 is the log, 1 the map-head log; level l holds the roots of full subtrees of 16^l leaves.
     /// map_page: pages of the map, each version that a head still needs; superseded: which versions a head's batch has replaced.
     /// head: every head ever signed. queue: submitted, and not in the log yet.
     /// </remarks>
     private const string Schema =
         """
-        CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS entry (idx INTEGER PRIMARY KEY, key BLOB NOT NULL, value BLOB NOT NULL, digest_prefix INTEGER NOT NULL);
         CREATE INDEX IF NOT EXISTS entry_digest_prefix ON entry (digest_prefix);
+        CREATE TABLE IF NOT EXISTS path (prefix INTEGER, idx INTEGER, PRIMARY KEY (prefix, idx)) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS conflict (seq INTEGER PRIMARY KEY, idx INTEGER NOT NULL, digest BLOB NOT NULL, value BLOB NOT NULL, seen_at INTEGER NOT NULL, signature BLOB NOT NULL, UNIQUE (idx, digest));
         CREATE TABLE IF NOT EXISTS tile (tree INTEGER, level INTEGER, idx INTEGER, hashes BLOB NOT NULL, PRIMARY KEY (tree, level, idx)) WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS map_page (address BLOB, version INTEGER, page BLOB NOT NULL, PRIMARY KEY (address, version)) WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS superseded (version INTEGER PRIMARY KEY, pages BLOB NOT NULL);
@@ -24,6 +26,8 @@ internal sealed class LogDatabase : IDisposable
         CREATE INDEX IF NOT EXISTS head_root_prefix ON head (root_prefix);
         CREATE TABLE IF NOT EXISTS queue (seq INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL, value BLOB NOT NULL);
         """;
+
+    private const long Version = 1;
 
     private readonly string _connectionString;
     private readonly ConcurrentBag<LogReader> _readers = [];
@@ -33,9 +37,19 @@ internal sealed class LogDatabase : IDisposable
         _connectionString = new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ToString();
         Writer = Open();
         using var command = Writer.CreateCommand();
-        command.CommandText = $"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; {Schema}";
+        command.CommandText = "PRAGMA user_version";
+        var version = (long)command.ExecuteScalar()!;
+        if (version is not (0 or Version))
+        {
+            throw new InvalidDataException($"{path} has the layout {version}, and this program knows {Version}: use the program that wrote it, or log export there and log import here.");
+        }
+
+        command.CommandText = $"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; {Schema} PRAGMA user_version = {Version}";
         command.ExecuteNonQuery();
     }
+
+    /// <summary>The file of the log of this name.</summary>
+    public static string PathOf(string stateDirectory, string log) => Path.Combine(stateDirectory, $"{log}.sqlite");
 
     /// <summary>The connection that writes; for the sequencer alone.</summary>
     public SqliteConnection Writer { get; }

@@ -3,14 +3,14 @@ using TrustixProxy.TransparencyLog;
 namespace TrustixProxy.LogNode.Storage;
 
 /// <summary>The right edge of a tree: of each level of tiles the one that is not full yet. That is all it takes to append and to know the root.</summary>
-/// <remarks>A tile holds 256 hashes: leaves on level 0, and on each level above it the roots of full tiles below (the layout of C2SP tlog-tiles).</remarks>
+/// <remarks>A tile holds 16 hashes: leaves on level 0, and on each level above it the roots of full tiles below. (C2SP tlog-tiles has 256: right for files, too many to hash for one proof.)</remarks>
 internal sealed class TileFrontier
 {
-    /// <summary>How many hashes a full tile holds.</summary>
-    public const int Width = 256;
-
     /// <summary>How many levels of the tree one level of tiles spans.</summary>
-    public const int Height = 8;
+    public const int Height = 4;
+
+    /// <summary>How many hashes a full tile holds.</summary>
+    public const int Width = 1 << Height;
 
     private readonly List<List<Digest>> _partial = [];
     private readonly Dictionary<(int Level, long Index), byte[]> _full = [];

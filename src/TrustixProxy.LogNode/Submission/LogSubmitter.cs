@@ -50,10 +50,11 @@ public sealed class LogSubmitter(Uri url, NixSecretKey token) : IDisposable
     {
         try
         {
-            using var request = new HttpRequestMessage(HttpMethod.Post, procedure) { Content = new ByteArrayContent(message.ToByteArray()) };
+            var bytes = message.ToByteArray();
+            using var request = new HttpRequestMessage(HttpMethod.Post, procedure) { Content = new ByteArrayContent(bytes) };
             request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/proto");
             request.Headers.Add("Connect-Protocol-Version", "1");
-            request.Headers.Add(WriteTokens.Header, WriteTokens.Make(token, procedure));
+            request.Headers.Add(WriteToken.Header, WriteToken.Make(token, procedure, bytes, TimeProvider.System.GetUtcNow()).ToString());
             using var response = await _http.SendAsync(request, cancellation);
             var body = await response.Content.ReadAsByteArrayAsync(cancellation);
             return response.IsSuccessStatusCode ? body : throw new SubmissionException($"{url}: {ErrorOf(body, (int)response.StatusCode)}");

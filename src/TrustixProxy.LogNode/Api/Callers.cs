@@ -1,0 +1,53 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using TrustixProxy.Nix;
+
+namespace TrustixProxy.LogNode.Api;
+
+/// <summary>Tells who calls by the token of a call. Tokens of our form are good once, for a minute; the reference's can be replayed, and so are for loopback and unix sockets unless the configuration says otherwise.</summary>
+internal sealed class Callers(IReadOnlyCollection<NixPublicKey> known, bool? acceptReference, TimeProvider time)
+{
+    /// <summary>How far a token's time may be from ours.</summary>
+    private static readonly TimeSpan Window = TimeSpan.FromSeconds(60);
+
+    /// <summary>The most tokens that are remembered at once; with more than that a minute, calls are refused.</summary>
+    private const int MaxRemembered = 200_000;
+
+    private readonly ConcurrentDictionary<Guid, long> _used = new();
+    private long _nextCleaning;
+
+    /// <summary>Who calls; null without a token. False, with the answer, when there is a token and it is not good.</summary>
+    public bool TryIdentify(string header, Listener listener, string procedure, ReadOnlySpan<byte> body, out NixPublicKey? caller, out ConnectAnswer refusal)
+    {
+        (caller, refusal) = (null, default);
+        if (header.Length is 0)
+        {
+            return true;
+        }
+
+        caller = WriteToken.TryParse(header, out var token) ? known.FirstOrDefault(key => token.IsBy(key, procedure)) : null;
+        var error = caller is null ? "the token is not valid for this call"
+            : token!.IsReference ? (acceptReference ?? listener.IsLocal ? null : "tokens of this form can be replayed, and are accepted on loopback and unix listeners only: use trustix-proxy's, or set referenceTokens")
+            : !CryptographicOperations.FixedTimeEquals(token.Body, SHA256.HashData(body)) ? "the token was made for another message"
+            : (DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(token.Time!.Value, 0, uint.MaxValue)) - time.GetUtcNow()).Duration() > Window ? $"the token's time is more than {Window.TotalSeconds:0} s from the log's: set the clock"
+            : !TryUse(new Guid(token.Nonce!)) ? "the token was used before, or there were too many tokens within a minute"
+            : null;
+        refusal = error is null ? default : ConnectAnswer.Fail(ConnectCode.Unauthenticated, error);
+        return error is null;
+    }
+
+    private bool TryUse(Guid nonce)
+    {
+        var now = time.GetUtcNow().ToUnixTimeSeconds();
+        var next = Interlocked.Read(ref _nextCleaning);
+        if (now >= next && Interlocked.CompareExchange(ref _nextCleaning, now + 10, next) == next)
+        {
+            foreach (var (old, _) in _used.Where(entry => entry.Value < now))
+            {
+                _used.TryRemove(old, out _);
+            }
+        }
+
+        return _used.Count < MaxRemembered && _used.TryAdd(nonce, now + (2 * (long)Window.TotalSeconds) + 1);
+    }
+}

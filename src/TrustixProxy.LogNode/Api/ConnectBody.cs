@@ -1,0 +1,91 @@
+using System.IO.Compression;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Google.Protobuf;
+using Microsoft.AspNetCore.Http;
+
+namespace TrustixProxy.LogNode.Api;
+
+/// <summary>The bytes of Connect's requests and answers: headers, sizes, compression, error texts.</summary>
+internal static class ConnectBody
+{
+    private static readonly JsonFormatter JsonText = new(JsonFormatter.Settings.Default);
+    private static readonly JsonSerializerOptions ErrorJson = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>A request's bytes, uncompressed, or why they are not read.</summary>
+    public static async Task<(byte[] Bytes, ConnectAnswer? Refusal)> ReadAsync(HttpContext http, int most)
+    {
+        if (CheckHeaders(http.Request, most) is { } refusal)
+        {
+            return ([], refusal);
+        }
+
+        try
+        {
+            var bytes = new MemoryStream();
+            await using var body = http.Request.Headers.ContentEncoding.ToString() is "gzip" ? new GZipStream(http.Request.Body, CompressionMode.Decompress) : http.Request.Body;
+            var buffer = new byte[16 << 10];
+            while (await body.ReadAsync(buffer, http.RequestAborted) is var read and > 0)
+            {
+                bytes.Write(buffer, 0, read);
+                if (bytes.Length > most)
+                {
+                    return ([], TooLong(most));
+                }
+            }
+
+            return (bytes.ToArray(), null);
+        }
+        catch (Exception exception) when (exception is InvalidDataException or BadHttpRequestException)
+        {
+            return ([], ConnectAnswer.Fail(ConnectCode.InvalidArgument, $"the request's body cannot be read: {exception.Message}"));
+        }
+    }
+
+    /// <summary>Writes a call's answer.</summary>
+    public static Task WriteAsync(HttpContext http, ConnectAnswer answer, bool isJson)
+    {
+        http.Response.Headers.AcceptEncoding = "gzip";
+        return answer.Message is { } message
+            ? WriteAsync(http, StatusCodes.Status200OK, http.Request.ContentType!, isJson ? Encoding.UTF8.GetBytes(JsonText.Format(message)) : message.ToByteArray())
+            : WriteAsync(http, (int)answer.Code, "application/json", ErrorText(answer));
+    }
+
+    /// <summary>Writes a body, compressed where the client takes that.</summary>
+    public static async Task WriteAsync(HttpContext http, int status, string contentType, byte[] body)
+    {
+        var response = http.Response;
+        (response.StatusCode, response.ContentType) = (status, contentType);
+        if (body.Length > 0 && http.Request.Headers.AcceptEncoding.ToString().Contains("gzip", StringComparison.Ordinal))
+        {
+            using var compressed = new MemoryStream();
+            await using (var gzip = new GZipStream(compressed, CompressionLevel.Fastest, leaveOpen: true))
+            {
+                gzip.Write(body);
+            }
+
+            response.Headers.ContentEncoding = "gzip";
+            body = compressed.ToArray();
+        }
+
+        response.ContentLength = body.Length;
+        await response.Body.WriteAsync(body, http.RequestAborted);
+    }
+
+    private static ConnectAnswer? CheckHeaders(HttpRequest request, int most)
+    {
+        var (version, timeout, encoding) = (request.Headers["Connect-Protocol-Version"].ToString(), request.Headers["Connect-Timeout-Ms"].ToString(), request.Headers.ContentEncoding.ToString());
+        return version is not ("" or "1") ? ConnectAnswer.Fail(ConnectCode.InvalidArgument, $"Connect-Protocol-Version must be \"1\": got \"{version}\"")
+            : timeout.Length > 0 && !ulong.TryParse(timeout, out _) ? ConnectAnswer.Fail(ConnectCode.InvalidArgument, $"Connect-Timeout-Ms must be a number of milliseconds: got \"{timeout}\"")
+            : encoding is not ("" or "identity" or "gzip") ? ConnectAnswer.Fail(ConnectCode.Unimplemented, $"unknown compression \"{encoding}\": supported encodings are gzip")
+            : request.ContentLength > most ? TooLong(most)
+            : null;
+    }
+
+    private static ConnectAnswer TooLong(int most) => ConnectAnswer.Fail(ConnectCode.ResourceExhausted, $"the request has more than {most} bytes: send less at once");
+
+    private static byte[] ErrorText(ConnectAnswer answer) => JsonSerializer.SerializeToUtf8Bytes(
+        new { code = JsonNamingPolicy.SnakeCaseLower.ConvertName(answer.Code.ToString()), message = answer.Error },
+        ErrorJson);
+}

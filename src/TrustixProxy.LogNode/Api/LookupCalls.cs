@@ -1,0 +1,101 @@
+using Google.Protobuf;
+using TrustixProxy.LogNode.Sequencing;
+using TrustixProxy.LogNode.Storage;
+using TrustixProxy.Nix;
+using TrustixProxy.TransparencyLog;
+using TrustixProxy.TransparencyLog.Wire;
+
+namespace TrustixProxy.LogNode.Api;
+
+/// <summary>The calls of our own (<c>Wire/lookup.proto</c>): all that a verdict needs in one round trip, and conflicts.</summary>
+internal sealed class LookupCalls(IReadOnlyDictionary<string, HostedLog> logs)
+{
+    /// <summary>The most store paths and keys that one call asks for.</summary>
+    public const int MaxItems = 100;
+
+    /// <summary>How many entries with one store-path digest are given: names are free, so there could be any number.</summary>
+    private const int MaxEntriesOfDigest = 8;
+
+    /// <summary>Values of more bytes together are left out of an answer.</summary>
+    private const int MaxValues = 4 << 20;
+
+    private const int MaxConflicts = 100;
+
+    public void Map(ConnectEndpoint endpoint)
+    {
+        endpoint.Map("trustix_proxy.v1.LookupAPI/Lookup", LookupRequest.Parser, request => logs.On(request.LogID, log => Lookup(log, request)));
+        endpoint.Map("trustix_proxy.v1.LookupAPI/GetConflicts", GetConflictsRequest.Parser, request => logs.On(request.LogID, log => GetConflicts(log, request)));
+    }
+
+    private static ConnectAnswer Lookup(HostedLog log, LookupRequest request)
+    {
+        var head = log.Sequencer.Head;
+        return Check(request, head) ?? log.Database.Read(reader =>
+        {
+            var (tree, mapHeads) = (TileNodes.Of(reader, Tree.Log), TileNodes.Of(reader, Tree.MapHeads));
+            var items = new LookupItems(reader, head, tree, MaxValues);
+            var answer = new LookupResponse
+            {
+                Head = head.Message,
+                ConsistencyProof = { Nodes(MerkleTree.ConsistencyProof((long)request.TreeSize, head.Size, tree)) },
+                MHConsistencyProof = { Nodes(MerkleTree.ConsistencyProof((long)request.MHTreeSize, head.MapHeadSize, mapHeads)) },
+            };
+            answer.Items.AddRange(request.PathDigests.Select(text => new LookupItem { Entries = { KeysOf(reader, text, head.Size).Select(items.Find) } }));
+            answer.Items.AddRange(request.Keys.Select(key => new LookupItem { Entries = { items.Find(key.ToByteArray()) } }));
+            return ConnectAnswer.Of(answer);
+        });
+    }
+
+    private static ConnectAnswer? Check(LookupRequest request, PublishedHead head)
+    {
+        var count = request.PathDigests.Count + request.Keys.Count;
+        var wrong = request.PathDigests.FirstOrDefault(text => !StorePathDigest.TryParse(text, out _));
+        var error = count > MaxItems ? $"PathDigests and Keys are {count}; at most {MaxItems} are taken at once"
+            : wrong is not null ? $"PathDigests has '{wrong}'; a digest is 32 characters of nix32"
+            : request.Keys.Any(key => key.Length > WireMessage.MaxKey) ? $"Keys has one of more than {WireMessage.MaxKey} bytes; no key is longer"
+            : request.TreeSize > (ulong)head.Size ? $"TreeSize is {request.TreeSize}; the log has {head.Size}"
+            : request.MHTreeSize > (ulong)head.MapHeadSize ? $"MHTreeSize is {request.MHTreeSize}; the map-head log has {head.MapHeadSize}"
+            : null;
+        return error is null ? null : ConnectAnswer.Fail(ConnectCode.InvalidArgument, error);
+    }
+
+    private static IEnumerable<byte[]> KeysOf(LogReader reader, string text, long size) =>
+        StorePathDigest.TryParse(text, out var digest) ? reader.FindKeysOfPath(digest, size).Take(MaxEntriesOfDigest) : [];
+
+    private static IEnumerable<ByteString> Nodes(Digest[] nodes) => nodes.Select(WireMessage.ToBytes);
+
+    private static ConnectAnswer GetConflicts(HostedLog log, GetConflictsRequest request) => request.Start > long.MaxValue
+        ? ConnectAnswer.Fail(ConnectCode.InvalidArgument, $"Start is {request.Start}; it must be less than 2^63")
+        : log.Database.Read(reader =>
+        {
+            var answer = new GetConflictsResponse { Size = (ulong)reader.CountConflicts() };
+            answer.Conflicts.AddRange(reader.FindConflicts((long)request.Start, MaxConflicts));
+            return ConnectAnswer.Of(answer);
+        });
+
+    /// <summary>Makes the items of one answer, which share what they read.</summary>
+    private sealed class LookupItems(LogReader reader, PublishedHead head, FullSubtree tree, int valuesLeft)
+    {
+        private readonly SparseMerkleMap _map = MapNodes.Of(reader, head.Size);
+        private int _valuesLeft = valuesLeft;
+
+        public LookupEntry Find(byte[] key)
+        {
+            var proof = _map.Prove(Digest.Of(key), out var leaf);
+            var answer = new LookupEntry { Key = UnsafeByteOperations.UnsafeWrap(key), Map = new MapValueResponse { Value = ByteString.Empty, Proof = proof.ToMessage() } };
+            if (leaf is { Index: var index })
+            {
+                var entry = reader.FindEntry(index)!;
+                answer.Map.Value = UnsafeByteOperations.UnsafeWrap(new MapEntry(entry.ValueDigest, index).ToBytes());
+                answer.InclusionProof.AddRange(Nodes(MerkleTree.InclusionProof(index, head.Size, tree)));
+                _valuesLeft -= entry.Value.Length;
+                if (_valuesLeft >= 0)
+                {
+                    answer.Value = UnsafeByteOperations.UnsafeWrap(entry.Value);
+                }
+            }
+
+            return answer;
+        }
+    }
+}

@@ -1,0 +1,77 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using TrustixProxy.Nix;
+
+namespace TrustixProxy.LogNode.Api;
+
+/// <summary>What the header of a write call holds, in either of two forms. Private tokens are Nix secret keys in form.</summary>
+/// <param name="Name">The token's name.</param>
+/// <param name="Signature">By the token, over <see cref="SignedText"/>.</param>
+/// <param name="Time">When it was made, in seconds since 1970; null in the reference's form.</param>
+/// <param name="Nonce">16 random bytes; null in the reference's form.</param>
+/// <param name="Body">SHA-256 of the call's uncompressed message; null in the reference's form.</param>
+/// <remarks>
+/// The reference's form, <c>Trustix-Token: {"name":"peer","sig":"base64"}</c>, signs <c>name:/package.Service/Method</c> and nothing else: whoever sees it can use it again with any body, for ever.
+/// Ours, <c>{"name":"peer","sig":"base64","time":1700000000,"nonce":"base64","body":"base64"}</c>, signs the lines <c>trustix-proxy token v1</c>, name, call, time, nonce and body, each but the last ended by a line feed.
+/// </remarks>
+public sealed record WriteToken(
+    string Name,
+    [property: JsonPropertyName("sig")] byte[] Signature,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] long? Time = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] byte[]? Nonce = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] byte[]? Body = null)
+{
+    /// <summary>The header's name.</summary>
+    public const string Header = "Trustix-Token";
+
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web);
+
+    /// <summary>Whether it is of the form that can be replayed.</summary>
+    [JsonIgnore]
+    public bool IsReference => Nonce is null;
+
+    /// <summary>A token of our form.</summary>
+    /// <param name="key">The private token.</param>
+    /// <param name="procedure"><c>/package.Service/Method</c>.</param>
+    /// <param name="body">The call's message.</param>
+    /// <param name="now">The time.</param>
+    public static WriteToken Make(NixSecretKey key, string procedure, ReadOnlySpan<byte> body, DateTimeOffset now)
+    {
+        var token = new WriteToken(key.PublicKey.Name, [], now.ToUnixTimeSeconds(), RandomNumberGenerator.GetBytes(16), SHA256.HashData(body));
+        return token with { Signature = key.Sign(token.SignedText(procedure)) };
+    }
+
+    /// <summary>A token of the reference's form.</summary>
+    public static WriteToken MakeReference(NixSecretKey key, string procedure)
+    {
+        var token = new WriteToken(key.PublicKey.Name, []);
+        return token with { Signature = key.Sign(token.SignedText(procedure)) };
+    }
+
+    /// <summary>Reads a header's value.</summary>
+    public static bool TryParse(string header, [NotNullWhen(true)] out WriteToken? token)
+    {
+        try
+        {
+            token = JsonSerializer.Deserialize<WriteToken>(header, Json);
+            return token is { Name: not null, Signature: not null } && (token.IsReference || token is { Time: not null, Nonce.Length: 16, Body: not null });
+        }
+        catch (JsonException)
+        {
+            token = null;
+            return false;
+        }
+    }
+
+    /// <summary>Whether this is what <paramref name="key"/> signed for a call.</summary>
+    public bool IsBy(NixPublicKey key, string procedure) => key.Name == Name && key.Verify(SignedText(procedure), Signature);
+
+    /// <summary>The header's value.</summary>
+    public override string ToString() => JsonSerializer.Serialize(this, Json);
+
+    private byte[] SignedText(string procedure) => Encoding.UTF8.GetBytes(IsReference
+        ? $"{Name}:{procedure}"
+        : $"trustix-proxy token v1\n{Name}\n{procedure}\n{Time}\n{Convert.ToBase64String(Nonce!)}\n{Convert.ToBase64String(Body!)}");
+}

@@ -1,0 +1,53 @@
+using Microsoft.Data.Sqlite;
+using TrustixProxy.Nix;
+using TrustixProxy.TransparencyLog;
+
+namespace TrustixProxy.LogNode.Storage;
+
+/// <summary>Writes entries, and the conflicts with them.</summary>
+internal sealed class EntryRows(SqliteConnection connection) : IDisposable
+{
+    private readonly Statement _entry = new(connection, "INSERT INTO entry (idx, key, value, digest_prefix) VALUES ($1, $2, $3, $4)", 4);
+    private readonly Statement _path = new(connection, "INSERT INTO path (prefix, idx) VALUES ($1, $2)", 2);
+    private readonly Statement _value = new(connection, "SELECT value FROM entry WHERE idx = $1", 1);
+    private readonly Statement _known = new(connection, "SELECT 1 FROM conflict WHERE idx = $1 AND digest = $2", 2);
+    private readonly Statement _conflict = new(connection, "INSERT INTO conflict (idx, digest, value, seen_at, signature) VALUES ($1, $2, $3, $4, $5)", 5);
+
+    public void Add(long index, Entry entry)
+    {
+        _entry.Run(index, entry.Key, entry.Value, LogReader.Prefix(entry.ValueDigest));
+        if (PathDigestOf(entry.Key) is { } path)
+        {
+            _path.Run(LogReader.Prefix(path), index);
+        }
+    }
+
+    /// <summary>Keeps that <paramref name="other"/> was submitted for the key of entry <paramref name="index"/>, unless it says the same, or this was kept before.</summary>
+    public bool AddConflict(long index, Entry other, LogSigner signer, long seenAt)
+    {
+        var first = Digest.Of(_value.First(row => row.GetFieldValue<byte[]>(0), index));
+        var digest = other.ValueDigest;
+        if (first == digest || _known.First(row => true, index, digest.ToArray()))
+        {
+            return false;
+        }
+
+        AddConflict(index, other, seenAt, signer.Sign(new ConflictRecord(other.Key, index, first, digest, seenAt)));
+        return true;
+    }
+
+    /// <summary>Keeps a conflict that was signed before.</summary>
+    public void AddConflict(long index, Entry other, long seenAt, byte[] signature) => _conflict.Run(index, other.ValueDigest.ToArray(), other.Value, seenAt, signature);
+
+    /// <summary>The digest of the store path that a key is; null when it is none.</summary>
+    public static StorePathDigest? PathDigestOf(byte[] key) =>
+        StorePath.TryParseAbsolute(System.Text.Encoding.ASCII.GetString(key), out var path, out _) ? path.Digest : null;
+
+    public void Dispose()
+    {
+        foreach (var statement in new[] { _entry, _path, _value, _known, _conflict })
+        {
+            statement.Dispose();
+        }
+    }
+}

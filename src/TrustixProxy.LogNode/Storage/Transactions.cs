@@ -1,0 +1,45 @@
+using Microsoft.Data.Sqlite;
+
+namespace TrustixProxy.LogNode.Storage;
+
+/// <summary>Runs work on the writing connection, all of it or none, durable when it is done.</summary>
+internal sealed class Transactions(SqliteConnection connection) : IDisposable
+{
+    private readonly Statement _begin = new(connection, "BEGIN IMMEDIATE", 0), _commit = new(connection, "COMMIT", 0), _rollback = new(connection, "ROLLBACK", 0);
+
+    public SqliteConnection Connection => connection;
+
+    public void Run(Action act)
+    {
+        _begin.Run();
+        try
+        {
+            act();
+            _commit.Run();
+        }
+        catch
+        {
+            Rollback();
+            throw;
+        }
+    }
+
+    public void Dispose()
+    {
+        _begin.Dispose();
+        _commit.Dispose();
+        _rollback.Dispose();
+    }
+
+    private void Rollback()
+    {
+        try
+        {
+            _rollback.Run();
+        }
+        catch (SqliteException)
+        {
+            // On some faults, a full disk among them, SQLite has rolled back by itself.
+        }
+    }
+}
