@@ -1,34 +1,33 @@
+using System.Diagnostics;
 using Google.Protobuf;
+using Microsoft.AspNetCore.Http;
 
 namespace TrustixProxy.LogNode.Api;
 
-/// <summary>The Connect protocol's error codes that a log answers with, and their HTTP status.</summary>
+/// <summary>The Connect protocol's error codes that a log answers with.</summary>
 /// <remarks>Source: connectrpc.com/docs/protocol, "Error Codes".</remarks>
 internal enum ConnectCode
 {
-    /// <summary>400: the request is malformed.</summary>
-    InvalidArgument = 400,
+    /// <summary>The request is malformed.</summary>
+    InvalidArgument,
 
-    /// <summary>401: the token is missing or not valid.</summary>
-    Unauthenticated = 401,
+    /// <summary>The token is missing or not valid.</summary>
+    Unauthenticated,
 
-    /// <summary>403: the token is valid, and may not do this.</summary>
-    PermissionDenied = 403,
+    /// <summary>The token is valid, and may not do this.</summary>
+    PermissionDenied,
 
-    /// <summary>404: there is no such thing.</summary>
-    NotFound = 404,
+    /// <summary>There is no such thing.</summary>
+    NotFound,
 
-    /// <summary>429: more than is allowed at once.</summary>
-    ResourceExhausted = 429,
+    /// <summary>More than is allowed at once.</summary>
+    ResourceExhausted,
 
-    /// <summary>500: a fault of this program.</summary>
-    Internal = 500,
+    /// <summary>A fault of this program.</summary>
+    Internal,
 
-    /// <summary>501: a log does not do this.</summary>
-    Unimplemented = 501,
-
-    /// <summary>503: not now.</summary>
-    Unavailable = 503,
+    /// <summary>A log does not do this.</summary>
+    Unimplemented,
 }
 
 /// <summary>What a call is answered with: a message, or an error.</summary>
@@ -37,4 +36,16 @@ internal readonly record struct ConnectAnswer(IMessage? Message, ConnectCode Cod
     public static ConnectAnswer Of(IMessage message) => new(message, default, "");
 
     public static ConnectAnswer Fail(ConnectCode code, string error) => new(null, code, error);
+
+    /// <summary>The HTTP status of an error. <c>unimplemented</c> is 404, as connect-go has it up to 1.12; clients go by the code.</summary>
+    public int Status => Code switch
+    {
+        ConnectCode.InvalidArgument => StatusCodes.Status400BadRequest,
+        ConnectCode.Unauthenticated => StatusCodes.Status401Unauthorized,
+        ConnectCode.PermissionDenied => StatusCodes.Status403Forbidden,
+        ConnectCode.NotFound or ConnectCode.Unimplemented => StatusCodes.Status404NotFound,
+        ConnectCode.ResourceExhausted => StatusCodes.Status429TooManyRequests,
+        ConnectCode.Internal => StatusCodes.Status500InternalServerError,
+        _ => throw new UnreachableException(),
+    };
 }

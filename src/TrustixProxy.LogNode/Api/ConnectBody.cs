@@ -49,7 +49,7 @@ internal static class ConnectBody
         http.Response.Headers.AcceptEncoding = "gzip";
         return answer.Message is { } message
             ? WriteAsync(http, StatusCodes.Status200OK, http.Request.ContentType!, isJson ? Encoding.UTF8.GetBytes(JsonText.Format(message)) : message.ToByteArray())
-            : WriteAsync(http, (int)answer.Code, "application/json", ErrorText(answer));
+            : WriteAsync(http, answer.Status, "application/json", ErrorText(answer));
     }
 
     /// <summary>Writes a body, compressed where the client takes that.</summary>
@@ -57,7 +57,8 @@ internal static class ConnectBody
     {
         var response = http.Response;
         (response.StatusCode, response.ContentType) = (status, contentType);
-        if (body.Length > 0 && http.Request.Headers.AcceptEncoding.ToString().Contains("gzip", StringComparison.Ordinal))
+        var accepted = http.Request.Headers.AcceptEncoding is { Count: > 0 } said ? said : http.Request.Headers.ContentEncoding; // who sends gzip reads it
+        if (body.Length > 0 && accepted.ToString().Contains("gzip", StringComparison.Ordinal))
         {
             using var compressed = new MemoryStream();
             await using (var gzip = new GZipStream(compressed, CompressionLevel.Fastest, leaveOpen: true))
