@@ -84,7 +84,7 @@ public sealed class TestLogNode : IAsyncDisposable
     public async Task<T> CallAsync<T>(string procedure, IMessage request, MessageParser<T> parser)
         where T : IMessage<T>
     {
-        using var message = Request(PublicUrl, "/trustix_api.v1." + procedure, request);
+        using var message = Request(PublicUrl, procedure.StartsWith('/') ? procedure : "/trustix_api.v1." + procedure, request);
         using var response = await Client.SendAsync(message);
         var body = await response.Content.ReadAsByteArrayAsync();
         return response.IsSuccessStatusCode ? parser.ParseFrom(body) : throw new HttpRequestException($"{(int)response.StatusCode} {System.Text.Encoding.UTF8.GetString(body)}");

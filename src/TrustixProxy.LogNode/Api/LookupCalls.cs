@@ -29,21 +29,30 @@ internal sealed class LookupCalls(IReadOnlyDictionary<string, HostedLog> logs)
 
     private static ConnectAnswer Lookup(HostedLog log, LookupRequest request)
     {
-        var head = log.Sequencer.Head;
-        return Check(request, head) ?? log.Database.Read(reader =>
+        while (true)
         {
-            var (tree, mapHeads) = (TileNodes.Of(reader, Tree.Log), TileNodes.Of(reader, Tree.MapHeads));
-            var items = new LookupItems(reader, head, tree, MaxValues);
-            var answer = new LookupResponse
+            // With a short historyWindow the map of the newest head may be gone a moment later, when there is a newer one.
+            var head = log.Sequencer.Head;
+            if ((Check(request, head) ?? log.Database.Read(reader => reader.IsKept(head.MapHeadSize) ? Lookup(reader, head, request) : null)) is { } answer)
             {
-                Head = head.Message,
-                ConsistencyProof = { Nodes(MerkleTree.ConsistencyProof((long)request.TreeSize, head.Size, tree)) },
-                MHConsistencyProof = { Nodes(MerkleTree.ConsistencyProof((long)request.MHTreeSize, head.MapHeadSize, mapHeads)) },
-            };
-            answer.Items.AddRange(request.PathDigests.Select(text => new LookupItem { Entries = { KeysOf(reader, text, head.Size).Select(items.Find) } }));
-            answer.Items.AddRange(request.Keys.Select(key => new LookupItem { Entries = { items.Find(key.ToByteArray()) } }));
-            return ConnectAnswer.Of(answer);
-        });
+                return answer;
+            }
+        }
+    }
+
+    private static ConnectAnswer? Lookup(LogReader reader, PublishedHead head, LookupRequest request)
+    {
+        var (tree, mapHeads) = (TileNodes.Of(reader, Tree.Log), TileNodes.Of(reader, Tree.MapHeads));
+        var items = new LookupItems(reader, head, tree, MaxValues);
+        var answer = new LookupResponse
+        {
+            Head = head.Message,
+            ConsistencyProof = { Nodes(MerkleTree.ConsistencyProof((long)request.TreeSize, head.Size, tree)) },
+            MHConsistencyProof = { Nodes(MerkleTree.ConsistencyProof((long)request.MHTreeSize, head.MapHeadSize, mapHeads)) },
+        };
+        answer.Items.AddRange(request.PathDigests.Select(text => new LookupItem { Entries = { KeysOf(reader, text, head.Size).Select(items.Find) } }));
+        answer.Items.AddRange(request.Keys.Select(key => new LookupItem { Entries = { items.Find(key.ToByteArray()) } }));
+        return ConnectAnswer.Of(answer);
     }
 
     private static ConnectAnswer? Check(LookupRequest request, PublishedHead head)

@@ -72,15 +72,19 @@ public static class LogNodeHost
         public Parts(LogNodeOptions options, ILogger logger, TimeProvider time, Action<WritePhase>? reached)
         {
             var (metrics, rate) = (new LogMetrics(), new RequestRate());
-            _owned.AddRange([metrics, rate, DirectoryLock.Take(options.StateDirectory)]);
-            foreach (var log in options.Logs)
+            _owned.AddRange([metrics, rate]);
+            try
             {
-                var database = new LogDatabase(LogDatabase.PathOf(options.StateDirectory, log.Name));
-                var writer = new LogWriter(database, log.Signer, time, reached);
-                _owned.InsertRange(0, [writer, database]);
-                writer.Begin();
-                var hosted = new HostedLog(log, database, new Sequencer(log.Name, writer, metrics, options.FlushInterval, options.HistoryWindow, time, logger));
-                Logs.Add(hosted.LogId, hosted);
+                _owned.Add(DirectoryLock.Take(options.StateDirectory));
+                foreach (var log in options.Logs)
+                {
+                    Open(log, options, metrics, logger, time, reached);
+                }
+            }
+            catch
+            {
+                Dispose();
+                throw;
             }
 
             metrics.Observe(Logs.Values);
@@ -104,5 +108,16 @@ public static class LogNodeHost
         }
 
         public void Dispose() => _owned.ForEach(part => part.Dispose());
+
+        private void Open(HostedLogOptions log, LogNodeOptions options, LogMetrics metrics, ILogger logger, TimeProvider time, Action<WritePhase>? reached)
+        {
+            var database = LogDatabase.OpenToWrite(LogDatabase.PathOf(options.StateDirectory, log.Name));
+            _owned.Insert(0, database);
+            var writer = new LogWriter(database, log.Signer, time, reached);
+            _owned.Insert(0, writer);
+            writer.Begin();
+            var hosted = new HostedLog(log, database, new Sequencer(log.Name, writer, metrics, options.FlushInterval, options.HistoryWindow, time, logger));
+            Logs.Add(hosted.LogId, hosted);
+        }
     }
 }

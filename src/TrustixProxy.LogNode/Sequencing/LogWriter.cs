@@ -1,6 +1,7 @@
 using Google.Protobuf;
 using TrustixProxy.LogNode.Storage;
 using TrustixProxy.TransparencyLog;
+using Conflict = TrustixProxy.TransparencyLog.Wire.Conflict;
 using LogHead = TrustixProxy.TransparencyLog.Wire.LogHead;
 
 namespace TrustixProxy.LogNode.Sequencing;
@@ -11,6 +12,8 @@ internal sealed class LogWriter : IDisposable
     /// <summary>The most entries under one new head.</summary>
     public const int BatchSize = 500;
 
+    private const int ReclaimedAtOnce = 100;
+
     private readonly LogSigner _signer;
     private readonly TimeProvider _time;
     private readonly Action<WritePhase> _reached;
@@ -19,6 +22,7 @@ internal sealed class LogWriter : IDisposable
     private readonly MapPages _pages;
     private readonly Statement _enqueue, _next, _dequeue, _find, _tile, _head, _supersede, _expired, _dropSuperseded;
     private TileFrontier _log, _mapHeads;
+    private byte[] _replaced = []; // the map's pages that the batch at hand replaces
 
     /// <param name="database">The log's file.</param>
     /// <param name="signer">Signs the heads.</param>
@@ -38,10 +42,8 @@ internal sealed class LogWriter : IDisposable
         _find = new Statement(connection, "SELECT hashes FROM tile WHERE tree = $1 AND level = $2 AND idx = $3", 3);
         _tile = new Statement(connection, "INSERT OR REPLACE INTO tile (tree, level, idx, hashes) VALUES ($1, $2, $3, $4)", 4);
         _head = new Statement(connection, "INSERT INTO head (mh_size, tree_size, head, root_prefix, signed_at) VALUES ($1, $2, $3, $4, $5)", 5);
-        _supersede = new Statement(connection, "INSERT INTO superseded (version, pages) VALUES ($1, $2)", 2);
-        _expired = new Statement(
-            connection,
-            "SELECT version, pages FROM superseded WHERE version <= (SELECT max(tree_size) FROM head WHERE signed_at <= $1) ORDER BY version LIMIT 100", 1);
+        _supersede = new Statement(connection, "INSERT INTO superseded (version, signed_at, pages) VALUES ($1, $2, $3)", 3);
+        _expired = new Statement(connection, $"SELECT version, signed_at, pages FROM superseded ORDER BY version LIMIT {ReclaimedAtOnce}", 0);
         _dropSuperseded = new Statement(connection, "DELETE FROM superseded WHERE version = $1", 1);
         Head = StoredHead(connection.DataSource);
         _log = Frontier(Tree.Log, Head.Size);
@@ -129,18 +131,34 @@ internal sealed class LogWriter : IDisposable
         }
     });
 
-    /// <summary>Keeps a conflict that was signed before.</summary>
-    public void ReplayConflict(long index, Entry other, long seenAt, byte[] signature) => _entries.AddConflict(index, other, seenAt, signature);
+    /// <summary>Writes conflicts that were signed before.</summary>
+    /// <exception cref="InvalidDataException">One is not the log's.</exception>
+    public void ReplayConflicts(IEnumerable<Conflict> conflicts) => _transactions.Run(() =>
+    {
+        foreach (var conflict in conflicts)
+        {
+            var other = new Entry(conflict.Key.ToByteArray(), conflict.OtherValue.ToByteArray());
+            var isRight = Digest.TryRead(conflict.ValueDigest.Span, out var digest) && conflict.Index < (ulong)_log.Size
+                && _signer.Key.Verify(new ConflictRecord(other.Key, (long)conflict.Index, digest, other.ValueDigest, (long)conflict.SeenAt), conflict.Signature.Span);
+            if (!isRight)
+            {
+                throw new InvalidDataException($"a conflict with entry {conflict.Index} is not signed by the log");
+            }
+
+            _entries.AddConflict((long)conflict.Index, other, (long)conflict.SeenAt, conflict.Signature.ToByteArray());
+        }
+    });
 
     /// <summary>Drops pages of the map that only heads older than <paramref name="window"/> need; answers whether there may be more.</summary>
     public bool Reclaim(TimeSpan window)
     {
-        var expired = _expired.All(row => (Version: row.GetInt64(0), Pages: row.GetFieldValue<byte[]>(1)), (_time.GetUtcNow() - window).ToUnixTimeMilliseconds());
+        var limit = (_time.GetUtcNow() - window).ToUnixTimeMilliseconds();
+        var expired = _expired.All(row => (Version: row.GetInt64(0), SignedAt: row.GetInt64(1), Pages: row.GetFieldValue<byte[]>(2))).TakeWhile(row => row.SignedAt <= limit).ToList();
         if (expired.Count > 0)
         {
             _transactions.Run(() =>
             {
-                foreach (var (version, pages) in expired)
+                foreach (var (version, _, pages) in expired)
                 {
                     _pages.Drop(pages);
                     _dropSuperseded.Run(version);
@@ -150,7 +168,7 @@ internal sealed class LogWriter : IDisposable
             });
         }
 
-        return expired.Count is 100;
+        return expired.Count is ReclaimedAtOnce;
     }
 
     public void Dispose()
@@ -200,7 +218,7 @@ internal sealed class LogWriter : IDisposable
         }
 
         var mapRoot = map.Commit(out var changed);
-        _supersede.Run(_log.Size, _pages.Write(changed, _log.Size));
+        _replaced = _pages.Write(changed, _log.Size);
         _reached(WritePhase.Append);
         return (mapRoot, conflicts);
     }
@@ -220,6 +238,7 @@ internal sealed class LogWriter : IDisposable
     {
         WriteTiles(Tree.Log, _log);
         WriteTiles(Tree.MapHeads, _mapHeads);
+        _supersede.Run((long)head.TreeSize, signedAt, _replaced);
         _head.Run((long)head.MHTreeSize, (long)head.TreeSize, head.ToByteArray(), LogReader.Prefix(new Digest(head.MapRoot.Span)), signedAt);
         return new PublishedHead(head);
     }

@@ -10,7 +10,7 @@ internal sealed class LogDatabase : IDisposable
     /// entry: what was submitted, by index in the log; found by digest through the first 8 bytes of it. path: entries whose key is a store path, by the first 8 bytes of its digest.
     /// conflict: a later, different value for the key of an entry.
     /// tile: hashes of a tree, 16 a row: tree 0 is the log, 1 the map-head log; level l holds the roots of full subtrees of 16^l leaves.
-    /// map_page: pages of the map, each version that a head still needs; superseded: which versions a head's batch has replaced.
+    /// map_page: pages of the map, each version that a head still needs; superseded: which versions the batch of a head replaced, until they are deleted.
     /// head: every head ever signed. queue: submitted, and not in the log yet.
     /// </remarks>
     private const string Schema =
@@ -21,7 +21,7 @@ internal sealed class LogDatabase : IDisposable
         CREATE TABLE IF NOT EXISTS conflict (seq INTEGER PRIMARY KEY, idx INTEGER NOT NULL, digest BLOB NOT NULL, value BLOB NOT NULL, seen_at INTEGER NOT NULL, signature BLOB NOT NULL, UNIQUE (idx, digest));
         CREATE TABLE IF NOT EXISTS tile (tree INTEGER, level INTEGER, idx INTEGER, hashes BLOB NOT NULL, PRIMARY KEY (tree, level, idx)) WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS map_page (address BLOB, version INTEGER, page BLOB NOT NULL, PRIMARY KEY (address, version)) WITHOUT ROWID;
-        CREATE TABLE IF NOT EXISTS superseded (version INTEGER PRIMARY KEY, pages BLOB NOT NULL);
+        CREATE TABLE IF NOT EXISTS superseded (version INTEGER PRIMARY KEY, signed_at INTEGER NOT NULL, pages BLOB NOT NULL);
         CREATE TABLE IF NOT EXISTS head (mh_size INTEGER PRIMARY KEY, tree_size INTEGER NOT NULL, head BLOB NOT NULL, root_prefix INTEGER NOT NULL, signed_at INTEGER NOT NULL);
         CREATE INDEX IF NOT EXISTS head_root_prefix ON head (root_prefix);
         CREATE TABLE IF NOT EXISTS queue (seq INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL, value BLOB NOT NULL);
@@ -32,21 +32,28 @@ internal sealed class LogDatabase : IDisposable
     private readonly string _connectionString;
     private readonly ConcurrentBag<LogReader> _readers = [];
 
-    public LogDatabase(string path)
+    private LogDatabase(string path, bool isWritable)
     {
-        _connectionString = new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ToString();
+        _connectionString = new SqliteConnectionStringBuilder { DataSource = path, Pooling = false, Mode = isWritable ? SqliteOpenMode.ReadWriteCreate : SqliteOpenMode.ReadWrite }.ToString();
         Writer = Open();
-        using var command = Writer.CreateCommand();
-        command.CommandText = "PRAGMA user_version";
-        var version = (long)command.ExecuteScalar()!;
-        if (version is not (0 or Version))
-        {
-            throw new InvalidDataException($"{path} has the layout {version}, and this program knows {Version}: use the program that wrote it, or log export there and log import here.");
-        }
+        CheckVersion(path, isWritable);
+    }
 
+    /// <summary>Opens a log's file to write to it; makes it if it is not there.</summary>
+    /// <exception cref="InvalidDataException">It is of another layout.</exception>
+    public static LogDatabase OpenToWrite(string path)
+    {
+        var database = new LogDatabase(path, isWritable: true);
+        using var command = database.Writer.CreateCommand();
         command.CommandText = $"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; {Schema} PRAGMA user_version = {Version}";
         command.ExecuteNonQuery();
+        return database;
     }
+
+    /// <summary>Opens a log's file to read it; another process may write to it.</summary>
+    /// <exception cref="FileNotFoundException">There is none.</exception>
+    /// <exception cref="InvalidDataException">It is of another layout, or no log's file.</exception>
+    public static LogDatabase OpenToRead(string path) => File.Exists(path) ? new LogDatabase(path, isWritable: false) : throw new FileNotFoundException($"There is no {path}: no log of that name was ever kept there.");
 
     /// <summary>The file of the log of this name.</summary>
     public static string PathOf(string stateDirectory, string log) => Path.Combine(stateDirectory, $"{log}.sqlite");
@@ -72,6 +79,14 @@ internal sealed class LogDatabase : IDisposable
         }
     }
 
+    /// <summary>Moves all from the write-ahead log into the file, so that the file alone is the log.</summary>
+    public void Close()
+    {
+        using var command = Writer.CreateCommand();
+        command.CommandText = "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE;";
+        command.ExecuteNonQuery();
+    }
+
     public void Dispose()
     {
         foreach (var reader in _readers)
@@ -80,6 +95,24 @@ internal sealed class LogDatabase : IDisposable
         }
 
         Writer.Dispose();
+    }
+
+    private void CheckVersion(string path, bool mayBeNew)
+    {
+        try
+        {
+            using var command = Writer.CreateCommand();
+            command.CommandText = "PRAGMA user_version";
+            var version = (long)command.ExecuteScalar()!;
+            if (version != Version && !(mayBeNew && version is 0))
+            {
+                throw new InvalidDataException($"{path} has the layout {version}, and this program knows {Version}: use the program that wrote it, or log export there and log import here.");
+            }
+        }
+        catch (SqliteException exception)
+        {
+            throw new InvalidDataException($"{path} is no log's file: {exception.Message}", exception);
+        }
     }
 
     private SqliteConnection Open()

@@ -3,7 +3,7 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Configuration;
 
-/// <summary>Writes secret keys: for their owner's eyes only, and never over another file.</summary>
+/// <summary>Reads and writes secret keys: for their owner's eyes only, and never over another file.</summary>
 internal static class KeyFile
 {
     /// <exception cref="IOException">The file is there already, or cannot be written.</exception>
@@ -22,5 +22,43 @@ internal static class KeyFile
         });
         file.Write(Encoding.ASCII.GetBytes(key.Export() + "\n"));
         file.Flush(flushToDisk: true);
+    }
+
+    /// <summary>Reads a secret key, in Nix's form or, where that is allowed, the reference log's: bare base64 of seed and public key.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="allowBare">Whether the reference's form is read.</param>
+    /// <param name="key">The key.</param>
+    /// <param name="fault">What is wrong, to follow the name of the setting.</param>
+    public static bool TryRead(string path, bool allowBare, [NotNullWhen(true)] out NixSecretKey? key, out string fault)
+    {
+        (key, fault) = (null, "");
+        try
+        {
+            var text = File.ReadAllText(path).Trim();
+            if (!NixSecretKey.TryParse(allowBare && !text.Contains(':') ? $"log:{text}" : text, out key, out var error))
+            {
+                fault = $"is '{path}', whose content {CommonKeys.Explain(error)}.";
+            }
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            fault = $"is '{path}', which cannot be read: {exception.Message} trustix-proxy keygen makes keys.";
+        }
+
+        return key is not null;
+    }
+
+    /// <summary>As <see cref="TryRead"/>, for files that must be private: one that others may read is refused, except where systemd keeps credentials.</summary>
+    public static bool TryReadPrivate(string path, bool allowBare, [NotNullWhen(true)] out NixSecretKey? key, out string fault)
+    {
+        const UnixFileMode others = UnixFileMode.GroupRead | UnixFileMode.OtherRead;
+        var isCredential = Environment.GetEnvironmentVariable("CREDENTIALS_DIRECTORY") is { Length: > 0 } directory && Path.GetFullPath(path).StartsWith(directory + "/", StringComparison.Ordinal);
+        if (!isCredential && File.Exists(path) && (File.GetUnixFileMode(path) & others) is not 0)
+        {
+            (key, fault) = (null, $"is '{path}', which others than its owner may read: chmod 600 it, and if they are not trusted make a new key.");
+            return false;
+        }
+
+        return TryRead(path, allowBare, out key, out fault);
     }
 }

@@ -89,21 +89,12 @@ internal static class LogServeConfiguration
             return null;
         }
 
-        try
+        if (KeyFile.TryReadPrivate(path, allowBare: true, out var secret, out var fault))
         {
-            var text = File.ReadAllText(path).Trim();
-            if (NixSecretKey.TryParse(text.Contains(':') ? text : $"log:{text}", out var secret, out var error))
-            {
-                return new LogSigner(secret.Seed);
-            }
-
-            section.Fault(key, $"is '{path}', whose content {CommonKeys.Explain(error)}.");
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            section.Fault(key, $"is '{path}', which cannot be read: {exception.Message}");
+            return new LogSigner(secret.Seed);
         }
 
+        section.Fault(key, fault);
         return null;
     }
 }

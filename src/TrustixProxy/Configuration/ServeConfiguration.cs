@@ -136,13 +136,12 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string? Ma
         {
             if (File.Exists(path))
             {
-                if (NixSecretKey.TryParse(File.ReadAllText(path).TrimEnd('\n'), out var found, out var error))
+                if (!KeyFile.TryRead(path, allowBare: false, out var found, out var fault))
                 {
-                    return (found, null);
+                    section.Fault(key, fault);
                 }
 
-                section.Fault(key, $"is '{path}', whose content {CommonKeys.Explain(error)}.");
-                return (null, null);
+                return (found, null);
             }
 
             var made = NixSecretKey.Generate(name);

@@ -3,14 +3,23 @@ using System.CommandLine.Parsing;
 using TrustixProxy.Configuration;
 using TrustixProxy.LogNode.Operations;
 using TrustixProxy.LogNode.Submission;
-using TrustixProxy.Nix;
+using TrustixProxy.Operations;
 
 namespace TrustixProxy.Verbs;
 
 /// <summary><c>trustix-proxy log …</c>: the log node, and giving it what was built.</summary>
 internal static class LogVerbs
 {
-    public static Command Create() => new("log", "Keeps a build-transparency log, or submits to one.") { Serve(), Submit() };
+    public static Command Create()
+    {
+        var command = new Command("log", "Keeps a build-transparency log, or submits to one.") { Serve(), Submit(), LogTokenVerb.Create() };
+        foreach (var verb in LogFileVerbs.Create())
+        {
+            command.Add(verb);
+        }
+
+        return command;
+    }
 
     private static Command Serve()
     {
@@ -29,7 +38,8 @@ internal static class LogVerbs
 
         try
         {
-            await using var app = LogNodeHost.Create(options, ServeVerb.LogToConsole);
+            using var metrics = new PrometheusText("TrustixProxy.LogNode");
+            await using var app = LogNodeHost.Create(options, ServeVerb.LogToConsole, metrics.AnswerAsync);
             foreach (var log in options.Logs)
             {
                 Console.Error.WriteLine($"log {log.Name}: publicKey {log.Signer.Key}, id {log.Signer.Key.LogId}");
@@ -78,9 +88,9 @@ internal static class LogVerbs
     {
         try
         {
-            if (!NixSecretKey.TryParse((await File.ReadAllTextAsync(tokenFile, cancellation)).TrimEnd('\n'), out var token, out var error))
+            if (!KeyFile.TryReadPrivate(tokenFile, allowBare: false, out var token, out var fault))
             {
-                Console.Error.WriteLine($"--token-file: is '{tokenFile}', whose content {CommonKeys.Explain(error)}.");
+                Console.Error.WriteLine($"--token-file: {fault}");
                 return ExitCode.Usage;
             }
 

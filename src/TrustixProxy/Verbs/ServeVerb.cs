@@ -4,6 +4,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
 using TrustixProxy.Configuration;
+using TrustixProxy.Operations;
 using TrustixProxy.Substituter.Operations;
 
 namespace TrustixProxy.Verbs;
@@ -27,7 +28,8 @@ internal static class ServeVerb
         builder.Logging.ClearProviders();
         builder.Logging.AddConsole(console => (console.FormatterName, console.LogToStandardErrorThreshold) = (isJournal ? ConsoleFormatterNames.Systemd : ConsoleFormatterNames.Simple, LogLevel.Trace));
         builder.Logging.AddSimpleConsole(console => (console.SingleLine, console.TimestampFormat) = (true, "HH:mm:ss "));
-        builder.Logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning).AddFilter("Yarp", LogLevel.Error);
+        builder.Logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning).AddFilter("Yarp", LogLevel.Error)
+            .AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Error); // it warns that HTTP/2 needs TLS, which the log node's listeners do without
     }
 
     /// <summary>Runs a host until it is told to stop; says when it listens, and clearly why it cannot.</summary>
@@ -44,6 +46,8 @@ internal static class ServeVerb
         }
 
         Console.Error.WriteLine($"{what} at {string.Join(", ", app.Urls)}");
+        Readiness.Ready();
+        app.Lifetime.ApplicationStopping.Register(Readiness.Stopping);
         await app.WaitForShutdownAsync(cancellation);
         return ExitCode.Good;
     }

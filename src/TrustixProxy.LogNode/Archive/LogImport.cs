@@ -1,0 +1,161 @@
+using TrustixProxy.LogNode.Sequencing;
+using TrustixProxy.LogNode.Storage;
+using TrustixProxy.TransparencyLog;
+using TrustixProxy.TransparencyLog.Wire;
+using LogSigner = TrustixProxy.TransparencyLog.LogSigner;
+
+namespace TrustixProxy.LogNode.Archive;
+
+/// <summary>Rebuilds a log's file from its static files, and verifies all on the way: every head's signature, and all three roots that it signs.</summary>
+/// <remarks>The heads are kept as they are; nothing is signed. A log that goes on from an export which lacks what it has published since forks itself: import only where nothing newer was ever shown.</remarks>
+public sealed class LogImport
+{
+    private const int EntriesAtOnce = 20_000;
+
+    private readonly string _folder;
+    private readonly LogSigner _signer;
+    private readonly LogHead _newest;
+    private readonly IEnumerator<Entry> _entries;
+    private long _taken;
+
+    private LogImport(string folder, LogSigner signer)
+    {
+        (_folder, _signer) = (folder, signer);
+        _newest = ReadFile(ArchiveLayout.Head, bytes => ArchiveLayout.Parse(LogHead.Parser, bytes));
+        _entries = Records(ArchiveLayout.Entries, (long)_newest.TreeSize, ArchiveLayout.DecodeEntries).GetEnumerator();
+    }
+
+    /// <summary>Imports a log.</summary>
+    /// <param name="folder">The static files.</param>
+    /// <param name="signer">The log's key.</param>
+    /// <param name="stateDirectory">The node's; no node may be running there.</param>
+    /// <param name="name">The log's name there.</param>
+    /// <returns>How many entries and heads it has.</returns>
+    /// <exception cref="InvalidDataException">The files are not whole, or not what the log has signed; the text says where.</exception>
+    /// <exception cref="IOException">A node is running there, or there is such a log already, or a file cannot be read or written.</exception>
+    public static (long Entries, long Heads) Run(string folder, LogSigner signer, string stateDirectory, string name)
+    {
+        using var directory = DirectoryLock.Take(stateDirectory);
+        var path = LogDatabase.PathOf(stateDirectory, name);
+        if (File.Exists(path))
+        {
+            throw new IOException($"{path} is there already: a log is imported only where none is kept.");
+        }
+
+        var (unfinished, import) = (path + ".importing", new LogImport(folder, signer));
+        File.Delete(unfinished);
+        using (var database = LogDatabase.OpenToWrite(unfinished))
+        using (var writer = new LogWriter(database, signer, TimeProvider.System))
+        {
+            import.Replay(writer);
+            database.Close();
+        }
+
+        File.Move(unfinished, path);
+        return ((long)import._newest.TreeSize, (long)import._newest.MHTreeSize);
+    }
+
+    private void Replay(LogWriter writer)
+    {
+        using var heads = Records(ArchiveLayout.Heads, (long)_newest.MHTreeSize, ArchiveLayout.DecodeHeads).GetEnumerator();
+        var more = heads.MoveNext();
+        while (more)
+        {
+            writer.Replay(Batches());
+        }
+
+        if (!writer.Head.Message.Equals(_newest))
+        {
+            throw new InvalidDataException($"{Path.Combine(_folder, ArchiveLayout.Head)} is not the last of {ArchiveLayout.Heads}.");
+        }
+
+        writer.ReplayConflicts(Conflicts());
+
+        IEnumerable<(IReadOnlyList<Entry> Batch, LogHead Head, long SignedAt)> Batches()
+        {
+            var before = (long)writer.Head.Size;
+            do
+            {
+                var head = heads.Current;
+                Verify(head.Message);
+                yield return (TakeTo((long)head.Message.TreeSize), head.Message, head.SignedAt);
+                more = heads.MoveNext();
+            }
+            while (more && writer.Head.Size - before < EntriesAtOnce);
+        }
+    }
+
+    private void Verify(LogHead head)
+    {
+        if (!SignedTreeHead.TryRead(head, out var read, out var error) || !_signer.Key.TryVerify(read, out _, out error))
+        {
+            throw new InvalidDataException($"The head of size {head.TreeSize} in {ArchiveLayout.Heads} is not signed by the log {_signer.Key.LogId}: {error}.");
+        }
+    }
+
+    private List<Entry> TakeTo(long size)
+    {
+        var batch = new List<Entry>();
+        while (_taken < size && _entries.MoveNext())
+        {
+            batch.Add(_entries.Current);
+            _taken++;
+        }
+
+        return batch;
+    }
+
+    private IEnumerable<Conflict> Conflicts()
+    {
+        for (long index = 0; Find(ArchiveLayout.Conflicts, index) is { } file; index++)
+        {
+            foreach (var conflict in ReadFile(file, bytes => ArchiveLayout.DecodeConflicts(bytes).ToList()))
+            {
+                yield return conflict;
+            }
+        }
+    }
+
+    /// <summary>The records of a folder's files, in order.</summary>
+    private IEnumerable<T> Records<T>(string folder, long count, Func<byte[], IEnumerable<T>> decode)
+    {
+        for (long index = 0; index * ArchiveLayout.Width < count; index++)
+        {
+            var expected = (int)Math.Min(ArchiveLayout.Width, count - (index * ArchiveLayout.Width));
+            var file = ArchiveLayout.FileName(folder, index, expected);
+            var records = ReadFile(file, bytes => decode(bytes).ToList());
+            if (records.Count != expected)
+            {
+                throw new InvalidDataException($"{Path.Combine(_folder, file)} holds {records.Count} records; it must hold {expected}.");
+            }
+
+            foreach (var record in records)
+            {
+                yield return record;
+            }
+        }
+    }
+
+    /// <summary>The full file, or the one with the most records; null when there is none.</summary>
+    private string? Find(string folder, long index)
+    {
+        var full = ArchiveLayout.FileName(folder, index, ArchiveLayout.Width);
+        var partial = Path.Combine(_folder, full + ".p");
+        return File.Exists(Path.Combine(_folder, full)) ? full
+            : Directory.Exists(partial) && Directory.GetFiles(partial).Select(Path.GetFileName).Where(name => int.TryParse(name, out _)).MaxBy(int.Parse!) is { } width ? $"{full}.p/{width}"
+            : null;
+    }
+
+    private T ReadFile<T>(string name, Func<byte[], T> decode)
+    {
+        var path = Path.Combine(_folder, name);
+        try
+        {
+            return new FileInfo(path) is { Exists: true, Length: > ArchiveLayout.MaxFile } ? throw new InvalidDataException("is too long") : decode(File.ReadAllBytes(path));
+        }
+        catch (InvalidDataException exception)
+        {
+            throw new InvalidDataException($"{path} {exception.Message}.", exception);
+        }
+    }
+}

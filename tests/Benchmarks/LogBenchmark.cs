@@ -1,0 +1,164 @@
+using System.Diagnostics;
+using Google.Protobuf;
+using TrustixProxy.Nix;
+using TrustixProxy.TransparencyLog.Wire;
+using LogSigner = TrustixProxy.TransparencyLog.LogSigner;
+
+namespace TrustixProxy.Benchmarks;
+
+/// <summary>The log node at several sizes: writing, reading, storage, memory, start-up; and beside it what the disk can do at all.</summary>
+internal static class LogBenchmark
+{
+    private const int BatchSize = 500;
+
+    public static async Task<int> RunAsync(IReadOnlyList<int> sizes)
+    {
+        var figures = new Figures();
+        var readCpu = new List<(int Entries, double Milliseconds)>();
+        foreach (var entries in sizes)
+        {
+            Console.WriteLine($"{entries:N0} entries, values of 300 bytes");
+            var directory = Directory.CreateTempSubdirectory("trustix-bench-").FullName;
+            try
+            {
+                readCpu.Add((entries, await RunAsync(directory, entries, figures)));
+            }
+            finally
+            {
+                Directory.Delete(directory, recursive: true);
+            }
+        }
+
+        if (readCpu is [var first, .., var last])
+        {
+            figures.AtMost("GetMapValue: growth of CPU over growth of log n", last.Milliseconds / first.Milliseconds / (Math.Log(last.Entries) / Math.Log(first.Entries)), "", 1.2);
+        }
+
+        return figures.AllMet ? 0 : 1;
+    }
+
+    private static async Task<double> RunAsync(string directory, int entries, Figures figures)
+    {
+        var (key, token) = (NixSecretKey.Generate("bench"), NixSecretKey.Generate("builder"));
+        await File.WriteAllTextAsync(Path.Combine(directory, "log.key"), key.Export());
+        File.SetUnixFileMode(Path.Combine(directory, "log.key"), UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        var logId = new LogSigner(key.Seed).Key.LogId;
+        using (var node = await NodeProcess.StartAsync(directory, token, "00:00:01"))
+        using (var client = new LogClient(node, token, logId))
+        {
+            figures.AtLeast("submit + flush, batches of 500", await FillAsync(client, entries), "entries/s", 20_000);
+            await OneAtATimeAsync(client, node, directory, entries, figures);
+            figures.AtMost("memory while writing, at most", node.Memory.Most, "MB", 100);
+            await Task.Delay(1500); // the history window passes
+            await client.SubmitAsync(entries + 1_000_000, 1);
+            await client.FlushAsync();
+            await Task.Delay(2500);
+        }
+
+        figures.AtMost("stored per entry, over key and value", StoredPerEntry(directory, entries), "B", 600);
+        using (var node = await NodeProcess.StartAsync(directory, token, "01:00:00"))
+        using (var client = new LogClient(node, token, logId))
+        {
+            figures.AtMost("start-up", node.Startup.TotalSeconds, "s", 2);
+            var milliseconds = await ReadAsync(client, node, logId, entries, figures);
+            figures.AtMost("memory while reading, at most", node.Memory.Most, "MB", 100);
+            return milliseconds;
+        }
+    }
+
+    private static async Task<double> FillAsync(LogClient client, int entries)
+    {
+        var watch = Stopwatch.StartNew();
+        for (var first = 0; first < entries; first += BatchSize)
+        {
+            await client.SubmitAsync(first, Math.Min(BatchSize, entries - first));
+            await client.FlushAsync();
+        }
+
+        return entries / watch.Elapsed.TotalSeconds;
+    }
+
+    /// <summary>Each entry durably under a head of its own before the next: one client, then eight at once; beside it the rate at which the disk makes 4 kB durable.</summary>
+    private static async Task OneAtATimeAsync(LogClient client, NodeProcess node, string directory, int entries, Figures figures)
+    {
+        var (one, sync) = (new List<double>(), new List<double>());
+        var next = entries;
+        for (var round = 0; round < 5; round++)
+        {
+            sync.Add(SyncRate(directory));
+            one.Add(await RateAsync(200, 1));
+        }
+
+        figures.AtLeast("one at a time, durable heads: over the disk's fdatasync rate", Median(one) / Median(sync), $"x {Median(sync):N0}/s", 0.3);
+        figures.AtLeast("one at a time, durable heads, 8 clients", await RateAsync(2000, 8), "entries/s", 1000);
+
+        async Task<double> RateAsync(int count, int clients)
+        {
+            var watch = Stopwatch.StartNew();
+            await Parallel.ForEachAsync(Enumerable.Range(0, count), new ParallelOptions { MaxDegreeOfParallelism = clients }, async (_, _) =>
+            {
+                await client.SubmitAsync(Interlocked.Increment(ref next), 1);
+                await client.FlushAsync();
+            });
+            return count / watch.Elapsed.TotalSeconds;
+        }
+    }
+
+    private static double SyncRate(string directory)
+    {
+        using var file = File.OpenHandle(Path.Combine(directory, "sync"), FileMode.Create, FileAccess.Write);
+        var (block, watch, count) = (new byte[4096], Stopwatch.StartNew(), 0);
+        for (; watch.ElapsedMilliseconds < 300; count++)
+        {
+            RandomAccess.Write(file, block, count * 4096L);
+            RandomAccess.FlushToDisk(file);
+        }
+
+        return count / watch.Elapsed.TotalSeconds;
+    }
+
+    private static double StoredPerEntry(string directory, int entries)
+    {
+        var stored = Directory.GetFiles(Path.Combine(directory, "state")).Sum(file => new FileInfo(file).Length);
+        var (_, key, value) = LogClient.Entry(entries / 2);
+        return ((double)stored / entries) - key.Length - value.Length;
+    }
+
+    /// <summary>CPU of the node for reads, each of random keys; gives that of GetMapValue in milliseconds.</summary>
+    private static async Task<double> ReadAsync(LogClient client, NodeProcess node, string logId, int entries, Figures figures)
+    {
+        var head = await client.ReadAsync("/trustix_api.v1.LogAPI/GetHead", new LogHeadRequest { LogID = logId }, LogHead.Parser);
+        var random = new Random(7);
+        var map = await CpuAsync(3000, () => client.ReadAsync(
+            "/trustix_api.v1.LogAPI/GetMapValue",
+            new GetMapValueRequest { LogID = logId, Key = ByteString.CopyFrom(LogClient.Entry(random.Next(entries)).Key), MapRoot = head.MapRoot },
+            MapValueResponse.Parser));
+        var lookup = await CpuAsync(100, () => client.ReadAsync(
+            "/trustix_proxy.v1.LookupAPI/Lookup",
+            new LookupRequest { LogID = logId, PathDigests = { Enumerable.Range(0, 100).Select(_ => LogClient.Entry(random.Next(entries)).Path.Digest.ToString()) } },
+            LookupResponse.Parser));
+        figures.AtMost("GetMapValue: server CPU, median", map, "ms", 0.2);
+        figures.AtMost("Lookup of 100 digests: server CPU, median", lookup, "ms", 10);
+        return map;
+
+        // The clock of CPU time ticks 100 times a second: the median is over rounds of many calls.
+        async Task<double> CpuAsync(int calls, Func<Task> call)
+        {
+            var rounds = new List<double>();
+            for (var round = 0; round < 6; round++)
+            {
+                var before = node.Cpu;
+                for (var i = 0; i < calls; i++)
+                {
+                    await call();
+                }
+
+                rounds.Add((node.Cpu - before).TotalMilliseconds / calls);
+            }
+
+            return Median(rounds.Skip(1)); // the first warms up
+        }
+    }
+
+    private static double Median(IEnumerable<double> numbers) => numbers.Order().ToList() is var sorted ? sorted[sorted.Count / 2] : 0;
+}

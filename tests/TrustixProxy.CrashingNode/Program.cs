@@ -1,0 +1,33 @@
+using System.Diagnostics;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using TrustixProxy.LogNode.Operations;
+using TrustixProxy.LogNode.Sequencing;
+using TrustixProxy.Nix;
+using TrustixProxy.TransparencyLog;
+
+// The log node as it is, which kills itself (SIGKILL) the n-th time that its writer reaches a phase.
+// usage: STATE-DIRECTORY SEED-HEX TOKEN PHASE N
+var (directory, seed, token, phase) = (args[0], Convert.FromHexString(args[1]), args[2], Enum.Parse<WritePhase>(args[3]));
+var left = int.Parse(args[4], System.Globalization.CultureInfo.InvariantCulture);
+NixPublicKey.TryParse(token, out var key, out _);
+var options = new LogNodeOptions
+{
+    Listen = ["http://127.0.0.1:0"],
+    PrivateListen = ["http://127.0.0.1:0"],
+    StateDirectory = directory,
+    Logs = [new HostedLogOptions("test", new LogSigner(seed), [key!])],
+    FlushInterval = TimeSpan.FromMilliseconds(20),
+    HistoryWindow = TimeSpan.FromMilliseconds(1),
+};
+await using var app = LogNodeHost.Create(options, builder => builder.Logging.ClearProviders(), null, null, reached =>
+{
+    if (reached == phase && Interlocked.Decrement(ref left) == 0)
+    {
+        Process.GetCurrentProcess().Kill();
+        Thread.Sleep(Timeout.Infinite);
+    }
+});
+await app.StartAsync();
+Console.WriteLine(string.Join(' ', app.Urls));
+await app.WaitForShutdownAsync();

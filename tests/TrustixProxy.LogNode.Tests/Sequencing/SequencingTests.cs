@@ -1,0 +1,176 @@
+using System.Net;
+using Google.Protobuf;
+using TrustixProxy.LogNode.Archive;
+using TrustixProxy.Nix;
+using TrustixProxy.Testing;
+using TrustixProxy.TransparencyLog.Wire;
+using LogSigner = TrustixProxy.TransparencyLog.LogSigner;
+
+namespace TrustixProxy.LogNode.Tests.Sequencing;
+
+public sealed class SequencingTests
+{
+    [Fact]
+    public async Task Items_get_their_head_by_themselves_after_the_interval()
+    {
+        await using var node = new TestLogNode { Change = options => options with { FlushInterval = TimeSpan.FromMilliseconds(50) } };
+        await node.StartAsync();
+        await node.WriteAsync("/trustix_rpc.v1.LogRPC/Submit", Items(node, 3));
+
+        await SizeReachesAsync(node, 3);
+    }
+
+    [Fact]
+    public async Task Five_hundred_items_get_their_head_at_once()
+    {
+        await using var node = await new TestLogNode().StartAsync(); // its interval is an hour
+        await node.WriteAsync("/trustix_rpc.v1.LogRPC/Submit", Items(node, 499));
+        Assert.Equal(0UL, (await node.HeadAsync()).TreeSize);
+
+        await node.WriteAsync("/trustix_rpc.v1.LogRPC/Submit", Items(node, 1));
+        await SizeReachesAsync(node, 500);
+    }
+
+    [Fact]
+    public async Task A_head_is_signed_for_each_batch_of_five_hundred()
+    {
+        await using var node = await new TestLogNode().StartAsync();
+        await node.WriteAsync("/trustix_rpc.v1.LogRPC/Submit", Items(node, 10_000));
+
+        await SizeReachesAsync(node, 10_000);
+        Assert.Equal(21UL, (await node.HeadAsync()).MHTreeSize);
+    }
+
+    [Fact]
+    public async Task A_queue_survives_a_restart_and_nothing_is_signed_anew()
+    {
+        var directory = Directory.CreateTempSubdirectory("trustix-log-").FullName;
+        var (signer, token) = (new LogSigner(NixSecretKey.Generate("x").Seed), NixSecretKey.Generate("peer"));
+        await using (var node = await new TestLogNode(directory, signer, token).StartAsync())
+        {
+            await node.SubmitAsync(([1], [1]));
+            await node.WriteAsync("/trustix_rpc.v1.LogRPC/Submit", Items(node, 3));
+        }
+
+        await using (var node = await new TestLogNode(directory, signer, token).StartAsync())
+        {
+            var head = await node.HeadAsync();
+            Assert.Equal((1UL, 2UL), (head.TreeSize, head.MHTreeSize));
+            await node.WriteAsync("/trustix_rpc.v1.LogRPC/Flush", new FlushRequest { LogID = node.LogId });
+            Assert.Equal(4UL, (await node.HeadAsync()).TreeSize);
+        }
+
+        Directory.Delete(directory, recursive: true);
+    }
+
+    [Fact]
+    public async Task Superseded_roots_are_answered_within_the_window_and_gone_after_it()
+    {
+        await using var node = new TestLogNode { Change = options => options with { HistoryWindow = TimeSpan.FromSeconds(1) } };
+        await node.StartAsync();
+        await node.SubmitAsync(([1], [1]));
+        var old = await node.HeadAsync();
+        await node.SubmitAsync(([2], [2]));
+        var request = new GetMapValueRequest { LogID = node.LogId, Key = ByteString.CopyFrom(1), MapRoot = old.MapRoot };
+        Assert.False((await node.CallAsync("LogAPI/GetMapValue", request, MapValueResponse.Parser)).Value.IsEmpty);
+
+        await Task.Delay(1100);
+        await node.SubmitAsync(([3], [3])); // the head before this one was signed more than a second ago, and has been superseded now
+        await node.WriteAsync("/trustix_rpc.v1.LogRPC/Flush", new FlushRequest { LogID = node.LogId });
+        await node.WriteAsync("/trustix_rpc.v1.LogRPC/Flush", new FlushRequest { LogID = node.LogId }); // what was superseded is deleted once the flush before is answered
+        Assert.Contains("not_found", (await Assert.ThrowsAsync<HttpRequestException>(() => node.CallAsync("LogAPI/GetMapValue", request, MapValueResponse.Parser))).Message, StringComparison.Ordinal);
+        Assert.Empty(LogCheck.Run(Path.Combine(node.StateDirectory, "test.sqlite"), node.Signer.Key).Faults);
+    }
+
+    [Fact]
+    public async Task A_second_process_and_another_key_are_refused()
+    {
+        await using var node = await new TestLogNode().StartAsync();
+        var error = await Assert.ThrowsAsync<IOException>(() => new TestLogNode(node.StateDirectory, node.Signer).StartAsync());
+        Assert.Contains("another trustix-proxy process", error.Message, StringComparison.Ordinal);
+
+        await node.StopAsync();
+        var other = await Assert.ThrowsAsync<InvalidDataException>(() => new TestLogNode(node.StateDirectory).StartAsync());
+        Assert.Contains("a log keeps its key for life", other.Message, StringComparison.Ordinal);
+        await node.StartAsync();
+    }
+
+    [Fact]
+    public async Task Many_clients_at_once_share_heads_and_all_is_there()
+    {
+        await using var node = await new TestLogNode().StartAsync();
+        await Task.WhenAll(Enumerable.Range(0, 16).Select(async _ =>
+        {
+            for (var i = 0; i < 20; i++)
+            {
+                await node.WriteAsync("/trustix_rpc.v1.LogRPC/Submit", Items(node, 3));
+                await node.WriteAsync("/trustix_rpc.v1.LogRPC/Flush", new FlushRequest { LogID = node.LogId });
+            }
+        }));
+
+        var head = await node.HeadAsync();
+        Assert.Equal(960UL, head.TreeSize);
+        Assert.InRange(head.MHTreeSize, 2UL, 320UL);
+        Assert.Empty(LogCheck.Run(Path.Combine(node.StateDirectory, "test.sqlite"), node.Signer.Key).Faults);
+    }
+
+    [Fact]
+    public async Task A_node_serves_at_a_unix_socket()
+    {
+        var socket = Path.Combine(Directory.CreateTempSubdirectory("trustix-log-").FullName, "log.sock");
+        await using var node = new TestLogNode { Change = options => options with { PrivateListen = [$"unix:{socket}"] } };
+        await node.StartAsync();
+        using var submitter = new Submission.LogSubmitter(new Uri($"unix:{socket}"), node.Token);
+
+        await submitter.SubmitAsync(await submitter.FindLogAsync("test", default), [TestOutput.Make().Statement], default);
+        Assert.Equal(1UL, (await node.HeadAsync()).TreeSize);
+    }
+
+    [Fact]
+    public async Task Health_is_told_on_private_listeners_only()
+    {
+        await using var node = await new TestLogNode().StartAsync();
+
+        Assert.Equal("ok\n", await node.Client.GetStringAsync(new Uri(node.PrivateUrl, "/healthz")));
+        Assert.Equal(HttpStatusCode.NotFound, (await node.Client.GetAsync(new Uri(node.PublicUrl, "/healthz"))).StatusCode);
+    }
+
+    [Fact]
+    public async Task One_address_that_asks_too_much_is_told_so_and_publishers_are_not_held()
+    {
+        await using var node = await new TestLogNode().StartAsync();
+        var request = new LogHeadRequest { LogID = node.LogId };
+        var refused = 0;
+        await Parallel.ForEachAsync(Enumerable.Range(0, 16_000), new ParallelOptions { MaxDegreeOfParallelism = 32 }, async (_, _) =>
+        {
+            try
+            {
+                await node.CallAsync("LogAPI/GetHead", request, LogHead.Parser);
+            }
+            catch (HttpRequestException exception) when (exception.Message.Contains("resource_exhausted", StringComparison.Ordinal))
+            {
+                Interlocked.Increment(ref refused);
+            }
+        });
+
+        Assert.NotEqual(0, refused);
+        await node.SubmitAsync(([1], [1]));
+    }
+
+    private static async Task SizeReachesAsync(TestLogNode node, ulong size)
+    {
+        for (var tries = 0; (await node.HeadAsync()).TreeSize < size; tries++)
+        {
+            Assert.True(tries < 200, "no head came by itself");
+            await Task.Delay(25);
+        }
+    }
+
+    private static int _made;
+
+    private static SubmitRequest Items(TestLogNode node, int count) => new()
+    {
+        LogID = node.LogId,
+        Items = { Enumerable.Range(0, count).Select(_ => new TransparencyLog.Wire.KeyValuePair { Key = ByteString.CopyFromUtf8($"key {Interlocked.Increment(ref _made)}"), Value = ByteString.CopyFromUtf8("v") }) },
+    };
+}
