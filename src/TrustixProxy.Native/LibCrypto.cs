@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace TrustixProxy.Native;
 
-/// <summary>The part of OpenSSL's <c>evp.h</c> that Ed25519 needs.</summary>
+/// <summary>The part of OpenSSL's <c>evp.h</c> that Ed25519 needs, and of <c>sha.h</c>.</summary>
 internal static partial class LibCrypto
 {
     public const int Ed25519 = 1087; // NID_ED25519, obj_mac.h
@@ -41,4 +41,19 @@ internal static partial class LibCrypto
 
     [LibraryImport(NativeLibraries.Crypto, EntryPoint = "ERR_clear_error")]
     public static partial void ClearErrors();
+
+    [LibraryImport(NativeLibraries.Crypto, EntryPoint = "SHA256_Init")]
+    [SuppressGCTransition]
+    public static partial int Sha256Init(Span<byte> context);
+
+    [LibraryImport(NativeLibraries.Crypto, EntryPoint = "SHA256_Update")]
+    [SuppressGCTransition]
+    public static partial int Sha256Update(Span<byte> context, ReadOnlySpan<byte> data, nuint length);
+
+    [LibraryImport(NativeLibraries.Crypto, EntryPoint = "SHA256_Final")]
+    [SuppressGCTransition]
+    public static partial int Sha256Final(Span<byte> hash, Span<byte> context);
+
+    /// <summary>Whether the library has this function.</summary>
+    public static bool Has(string function) => NativeLibrary.TryGetExport(NativeLibraries.Open(NativeLibraries.Crypto), function, out _);
 }

@@ -29,6 +29,9 @@ internal static class NativeLibraries
         return true;
     });
 
+    /// <summary>The library's handle, loaded if it was not yet.</summary>
+    public static nint Open(string library) => Resolve(library, typeof(NativeLibraries).Assembly, null);
+
     private static nint Resolve(string library, Assembly assembly, DllImportSearchPath? path)
     {
         if (!Names.TryGetValue(library, out var names))

@@ -1,5 +1,5 @@
 using System.Runtime.Intrinsics;
-using System.Security.Cryptography;
+using TrustixProxy.Native;
 
 namespace TrustixProxy.TransparencyLog;
 
@@ -24,7 +24,7 @@ public readonly struct Digest : IEquatable<Digest>
     public static Digest Of(ReadOnlySpan<byte> data)
     {
         Span<byte> hash = stackalloc byte[Size];
-        SHA256.HashData(data, hash);
+        Sha256.Hash(data, hash);
         return new Digest(hash);
     }
 

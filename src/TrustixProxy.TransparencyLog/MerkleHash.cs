@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-
 namespace TrustixProxy.TransparencyLog;
 
 /// <summary>The hashes of all three trees: leaves begin with 00, inner nodes with 01 (RFC 6962, section 2.1).</summary>
@@ -21,15 +19,13 @@ public static class MerkleHash
     /// <summary>A leaf of the log: SHA-256(00 || key || 3a || digest). Unambiguous, since the digest at the end has a fixed length.</summary>
     public static Digest LogLeaf(ReadOnlySpan<byte> key, Digest valueDigest)
     {
-        Span<byte> digest = stackalloc byte[Digest.Size];
-        valueDigest.CopyTo(digest);
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData([0]);
-        hash.AppendData(key);
-        hash.AppendData(":"u8);
-        hash.AppendData(digest);
-        hash.GetHashAndReset(digest);
-        return new Digest(digest);
+        var length = 1 + key.Length + 1 + Digest.Size;
+        var input = length <= 512 ? stackalloc byte[length] : new byte[length];
+        input[0] = 0;
+        key.CopyTo(input[1..]);
+        input[1 + key.Length] = (byte)':';
+        valueDigest.CopyTo(input[(length - Digest.Size)..]);
+        return Digest.Of(input);
     }
 
     /// <summary>A leaf of the map-head log: SHA-256(00 || map root).</summary>

@@ -47,7 +47,9 @@ internal static class LogBenchmark
         using (var client = new LogClient(node, token, logId))
         {
             figures.AtLeast("submit + flush, batches of 500", await FillAsync(client, entries), "entries/s", 20_000);
+            Console.WriteLine($"    cpu/entry fill {node.Cpu.TotalMilliseconds * 1000 / entries:N1} us"); var c0 = node.Cpu;
             await OneAtATimeAsync(client, node, directory, entries, figures);
+            Console.WriteLine($"    cpu/entry single {(node.Cpu-c0).TotalMilliseconds * 1000 / 3000:N1} us");
             figures.AtMost("memory while writing, at most", node.Memory.Most, "MB", 100);
             await Task.Delay(1500); // the history window passes
             await client.SubmitAsync(entries + 1_000_000, 1);

@@ -85,7 +85,7 @@ internal sealed class LookupCalls(IReadOnlyDictionary<string, HostedLog> logs)
     /// <summary>Makes the items of one answer, which share what they read.</summary>
     private sealed class LookupItems(LogReader reader, PublishedHead head, FullSubtree tree, int valuesLeft)
     {
-        private readonly SparseMerkleMap _map = MapNodes.Of(reader, head.Size);
+        private readonly SparseMerkleMap _map = MapNodes.Of(reader, new KeptHead(head.MapHeadSize, head.Size));
         private int _valuesLeft = valuesLeft;
 
         public LookupEntry Find(byte[] key)

@@ -7,7 +7,7 @@ namespace TrustixProxy.LogNode.Archive;
 /// <summary>Recomputes all that a log's file holds from its leaves, and says what does not follow from them: <c>log fsck</c>.</summary>
 /// <remarks>
 /// Checked: every entry's place, digest and row by which it is found; every stored hash of both trees; every head's signature, sizes and three roots, in the order
-/// in which they were signed; every page of the map, current and superseded; every conflict's signature. The file is read as it was at one moment, so a node may go on writing.
+/// in which they were signed; every page of the map, current and in history; every conflict's signature. The file is read as it was at one moment, so a node may go on writing.
 /// </remarks>
 public sealed class LogCheck
 {
@@ -17,7 +17,7 @@ public sealed class LogCheck
     private readonly LogReader _reader;
     private readonly LogKey _key;
     private readonly List<string> _faults = [];
-    private readonly Dictionary<MapPageAddress, MapPage> _map = [];
+    private readonly Dictionary<MapPageAddress, (MapPage Page, long Version)> _map = [];
     private readonly TileFrontier _log = new(0, (_, _) => null), _mapHeads = new(0, (_, _) => null);
 
     private LogCheck(LogReader reader, LogKey key) => (_reader, _key) = (reader, key);
@@ -36,6 +36,7 @@ public sealed class LogCheck
         {
             var check = new LogCheck(reader, key);
             check.Replay(progress ?? (_ => { }));
+            check.CheckPages();
             check.CheckTiles(Tree.Log, check._log);
             check.CheckTiles(Tree.MapHeads, check._mapHeads);
             check.CheckCounts();
@@ -74,7 +75,7 @@ public sealed class LogCheck
 
     private void CheckHead(string where, TreeHead head)
     {
-        var map = new SparseMerkleMap(_map.GetValueOrDefault);
+        var map = new SparseMerkleMap(address => _map.GetValueOrDefault(address).Page);
         foreach (var (index, entry, prefix) in _reader.AllEntries(_log.Size, head.TreeSize))
         {
             CheckEntry(index, entry, prefix);
@@ -93,7 +94,7 @@ public sealed class LogCheck
         }
 
         var mapRoot = map.Commit(out var changed);
-        CheckPages(changed, head.TreeSize);
+        CheckHistory(changed, head.TreeSize);
         _mapHeads.Append(MerkleHash.MapHeadLeaf(mapRoot));
         var computed = new TreeHead(_log.Root(), _log.Size, mapRoot, _mapHeads.Root(), _mapHeads.Size);
         foreach (var (what, said, is_) in new (string, object, object)[]
@@ -127,17 +128,39 @@ public sealed class LogCheck
         }
     }
 
-    /// <summary>Compares pages that a head's batch wrote with what is stored of that version; a superseded one may be gone.</summary>
-    private void CheckPages(IReadOnlyDictionary<MapPageAddress, MapPage> changed, long version)
+    /// <summary>Compares what a head's batch overwrote with what is kept of that; it may be gone.</summary>
+    private void CheckHistory(IReadOnlyDictionary<MapPageAddress, MapPage> changed, long version)
     {
+        var isKept = _reader.Count($"superseded WHERE version = {version}") is 1;
         foreach (var (address, page) in changed)
         {
-            _map[address] = page;
-            var (stored, storedVersion, isNewest) = _reader.FindPageVersion(address, version);
-            if (storedVersion == version ? !stored.AsSpan().SequenceEqual(page.Encode()) : isNewest)
+            var key = address.ToBytes();
+            var hasOld = _map.TryGetValue(address, out var old);
+            var kept = _reader.FindHistory(version, key);
+            if (kept is { } history ? !hasOld || !history.Page.AsSpan().SequenceEqual(old.Page.Encode()) || history.Version != old.Version : hasOld && isKept)
             {
-                Fault($"map page {Convert.ToHexStringLower(address.ToBytes())} of size {version} {(storedVersion == version ? "holds other leaves than the entries come to" : "is missing")}");
+                Fault($"map page {Convert.ToHexStringLower(key)}, as it was before size {version}, {(kept is null ? "is missing" : "holds other leaves than the entries come to")}");
             }
+
+            _map[address] = (page, version);
+        }
+    }
+
+    private void CheckPages()
+    {
+        var expected = _map.ToDictionary(entry => Convert.ToHexStringLower(entry.Key.ToBytes()), entry => entry.Value);
+        foreach (var (address, page, version) in _reader.AllPages())
+        {
+            var name = Convert.ToHexStringLower(address);
+            if (!expected.Remove(name, out var computed) || !page.AsSpan().SequenceEqual(computed.Page.Encode()) || version != computed.Version)
+            {
+                Fault($"map page {name} holds other leaves than the entries come to");
+            }
+        }
+
+        foreach (var name in expected.Keys)
+        {
+            Fault($"map page {name} is missing");
         }
     }
 
@@ -155,15 +178,9 @@ public sealed class LogCheck
 
     private void CheckCounts()
     {
-        foreach (var (what, stored, computed) in new[]
-                 {
-                     ("entries", _reader.Count("entry"), _log.Size), ("map pages of the newest size", _reader.Count("(SELECT DISTINCT address FROM map_page)"), _map.Count),
-                 })
+        if (_reader.Count("entry") is var stored && stored != _log.Size && _faults.Count < MaxFaults)
         {
-            if (stored != computed && _faults.Count < MaxFaults)
-            {
-                Fault($"the file holds {stored} {what}, and the heads cover {computed}");
-            }
+            Fault($"the file holds {stored} entries, and the heads cover {_log.Size}");
         }
     }
 

@@ -12,7 +12,7 @@ internal sealed class LogWriter : IDisposable
     /// <summary>The most entries under one new head.</summary>
     public const int BatchSize = 500;
 
-    private const int ReclaimedAtOnce = 100;
+    private const int ReclaimedAtOnce = 20;
 
     private readonly LogSigner _signer;
     private readonly TimeProvider _time;
@@ -20,9 +20,9 @@ internal sealed class LogWriter : IDisposable
     private readonly Transactions _transactions;
     private readonly EntryRows _entries;
     private readonly MapPages _pages;
-    private readonly Statement _enqueue, _next, _dequeue, _find, _tile, _head, _supersede, _expired, _dropSuperseded;
+    private readonly FreeSpace _space;
+    private readonly Statement _enqueue, _next, _dequeue, _find, _tile, _head, _supersede, _expired, _dropSuperseded, _dropHistory;
     private TileFrontier _log, _mapHeads;
-    private byte[] _replaced = []; // the map's pages that the batch at hand replaces
 
     /// <param name="database">The log's file.</param>
     /// <param name="signer">Signs the heads.</param>
@@ -36,15 +36,17 @@ internal sealed class LogWriter : IDisposable
         _transactions = new Transactions(connection);
         _entries = new EntryRows(connection);
         _pages = new MapPages(connection);
-        _enqueue = new Statement(connection, "INSERT INTO queue (key, value) VALUES ($1, $2)", 2);
-        _next = new Statement(connection, $"SELECT seq, key, value FROM queue ORDER BY seq LIMIT {BatchSize}", 0);
-        _dequeue = new Statement(connection, "DELETE FROM queue WHERE seq <= $1", 1);
-        _find = new Statement(connection, "SELECT hashes FROM tile WHERE tree = $1 AND level = $2 AND idx = $3", 3);
-        _tile = new Statement(connection, "INSERT OR REPLACE INTO tile (tree, level, idx, hashes) VALUES ($1, $2, $3, $4)", 4);
-        _head = new Statement(connection, "INSERT INTO head (mh_size, tree_size, head, root_prefix, signed_at) VALUES ($1, $2, $3, $4, $5)", 5);
-        _supersede = new Statement(connection, "INSERT INTO superseded (version, signed_at, pages) VALUES ($1, $2, $3)", 3);
-        _expired = new Statement(connection, $"SELECT version, signed_at, pages FROM superseded ORDER BY version LIMIT {ReclaimedAtOnce}", 0);
-        _dropSuperseded = new Statement(connection, "DELETE FROM superseded WHERE version = $1", 1);
+        _enqueue = new Statement(connection, "INSERT INTO queue (key, value) VALUES ($1, $2)");
+        _next = new Statement(connection, $"SELECT seq, key, value FROM queue ORDER BY seq LIMIT {BatchSize}");
+        _dequeue = new Statement(connection, "DELETE FROM queue WHERE seq <= $1");
+        _find = new Statement(connection, "SELECT hashes FROM tile WHERE tree = $1 AND level = $2 AND idx = $3");
+        _tile = new Statement(connection, "INSERT OR REPLACE INTO tile (tree, level, idx, hashes) VALUES ($1, $2, $3, $4)");
+        _head = new Statement(connection, "INSERT INTO head (mh_size, tree_size, head, root_prefix, signed_at) VALUES ($1, $2, $3, $4, $5)");
+        _supersede = new Statement(connection, "INSERT INTO superseded (version, signed_at) VALUES ($1, $2)");
+        _expired = new Statement(connection, $"SELECT version, signed_at FROM superseded ORDER BY version LIMIT {ReclaimedAtOnce}");
+        _dropSuperseded = new Statement(connection, "DELETE FROM superseded WHERE version <= $1");
+        _dropHistory = new Statement(connection, "DELETE FROM map_history WHERE version <= $1");
+        _space = new FreeSpace(connection);
         Head = StoredHead(connection.DataSource);
         _log = Frontier(Tree.Log, Head.Size);
         _mapHeads = Frontier(Tree.MapHeads, Head.MapHeadSize);
@@ -80,8 +82,8 @@ internal sealed class LogWriter : IDisposable
     /// <summary>How many items are on the queue.</summary>
     public int CountQueue()
     {
-        using var count = new Statement(_transactions.Connection, "SELECT count(*) FROM queue", 0);
-        return count.First(row => row.GetInt32(0));
+        using var count = new Statement(_transactions.Connection, "SELECT count(*) FROM queue");
+        return count.First(row => (int)row.Number(0));
     }
 
     /// <summary>Takes the next batch off the queue and into the log, and signs a head over it.</summary>
@@ -89,25 +91,29 @@ internal sealed class LogWriter : IDisposable
     /// <remarks>A key that the log has already keeps its first value; when nothing is new, no head is signed.</remarks>
     public (int Taken, int Conflicts) Sequence()
     {
-        var items = _next.All(row => (Seq: row.GetInt64(0), Key: row.GetFieldValue<byte[]>(1), Value: row.GetFieldValue<byte[]>(2)));
-        if (items.Count is 0)
-        {
-            return default;
-        }
+        var items = _next.All(row => (Seq: row.Number(0), Entry: new Entry(row.Bytes(1), row.Bytes(2))));
+        return items.Count is 0 ? default : (items.Count, Sequence(items.Select(item => item.Entry), dequeueTo: items[^1].Seq));
+    }
 
+    /// <summary>Puts a batch into the log without queueing it: for an empty queue, so that order is kept. Durable when it is done.</summary>
+    /// <returns>How many of the items contradict an entry that the log has.</returns>
+    public int Sequence(IEnumerable<Entry> batch) => Sequence(batch, dequeueTo: 0);
+
+    private int Sequence(IEnumerable<Entry> batch, long dequeueTo)
+    {
         try
         {
             var (head, conflicts) = (Head, 0);
             _transactions.Run(() =>
             {
-                (var mapRoot, conflicts) = Append(items.Select(item => new Entry(item.Key, item.Value)));
+                (var mapRoot, conflicts) = Append(batch);
                 head = mapRoot is { } root ? Sign(root) : Head;
-                _dequeue.Run(items[^1].Seq);
+                _dequeue.Run(dequeueTo);
                 _reached(WritePhase.Sign);
             });
             _reached(WritePhase.Committed);
             Head = head;
-            return (items.Count, conflicts);
+            return conflicts;
         }
         catch
         {
@@ -149,31 +155,28 @@ internal sealed class LogWriter : IDisposable
         }
     });
 
-    /// <summary>Drops pages of the map that only heads older than <paramref name="window"/> need; answers whether there may be more.</summary>
+    /// <summary>Drops history of the map that only heads which were superseded longer than <paramref name="window"/> ago need (none when it is zero), and gives disk space back; answers whether there may be more.</summary>
     public bool Reclaim(TimeSpan window)
     {
         var limit = (_time.GetUtcNow() - window).ToUnixTimeMilliseconds();
-        var expired = _expired.All(row => (Version: row.GetInt64(0), SignedAt: row.GetInt64(1), Pages: row.GetFieldValue<byte[]>(2))).TakeWhile(row => row.SignedAt <= limit).ToList();
-        if (expired.Count > 0)
+        var expired = _expired.All(row => (Version: row.Number(0), SignedAt: row.Number(1))).TakeWhile(row => window > TimeSpan.Zero && row.SignedAt <= limit).ToList();
+        if (expired is not [.., var (last, _)])
         {
-            _transactions.Run(() =>
-            {
-                foreach (var (version, _, pages) in expired)
-                {
-                    _pages.Drop(pages);
-                    _dropSuperseded.Run(version);
-                }
-
-                _reached(WritePhase.Reclaim);
-            });
+            return _space.GiveBack();
         }
 
-        return expired.Count is ReclaimedAtOnce;
+        _transactions.Run(() =>
+        {
+            _dropHistory.Run(last);
+            _dropSuperseded.Run(last);
+            _reached(WritePhase.Reclaim);
+        });
+        return true;
     }
 
     public void Dispose()
     {
-        foreach (var part in new IDisposable[] { _transactions, _entries, _pages, _enqueue, _next, _dequeue, _find, _tile, _head, _supersede, _expired, _dropSuperseded })
+        foreach (var part in new IDisposable[] { _transactions, _entries, _pages, _enqueue, _next, _dequeue, _find, _tile, _head, _supersede, _expired, _dropSuperseded, _dropHistory, _space })
         {
             part.Dispose();
         }
@@ -182,15 +185,15 @@ internal sealed class LogWriter : IDisposable
     /// <summary>The newest stored head, checked against the key; one of size 0 when there is none.</summary>
     private PublishedHead StoredHead(string file)
     {
-        using var newest = new Statement(_transactions.Connection, "SELECT head FROM head ORDER BY mh_size DESC LIMIT 1", 0);
-        var head = newest.First(row => row.GetFieldValue<byte[]>(0)) is { } stored ? LogHead.Parser.ParseFrom(stored) : new LogHead();
+        using var newest = new Statement(_transactions.Connection, "SELECT head FROM head ORDER BY mh_size DESC LIMIT 1");
+        var head = newest.First(row => row.Bytes(0)) is { } stored ? LogHead.Parser.ParseFrom(stored) : new LogHead();
         return head.MHTreeSize is 0 || (SignedTreeHead.TryRead(head, out var read, out _) && _signer.Key.TryVerify(read, out _, out _))
             ? new PublishedHead(head)
             : throw new InvalidDataException($"{file} holds a log that was begun with another key than {_signer.Key}: a log keeps its key for life.");
     }
 
     private TileFrontier Frontier(Tree tree, long size) =>
-        new(size, (level, index) => _find.First(row => row.GetFieldValue<byte[]>(0), (int)tree, level, index));
+        new(size, (level, index) => _find.First(row => row.Bytes(0), (int)tree, level, index));
 
     /// <summary>Appends what is new; gives the map's root after that, or null when nothing is.</summary>
     private (Digest? MapRoot, int Conflicts) Append(IEnumerable<Entry> entries)
@@ -218,7 +221,7 @@ internal sealed class LogWriter : IDisposable
         }
 
         var mapRoot = map.Commit(out var changed);
-        _replaced = _pages.Write(changed, _log.Size);
+        _pages.Write(changed, _log.Size);
         _reached(WritePhase.Append);
         return (mapRoot, conflicts);
     }
@@ -238,7 +241,7 @@ internal sealed class LogWriter : IDisposable
     {
         WriteTiles(Tree.Log, _log);
         WriteTiles(Tree.MapHeads, _mapHeads);
-        _supersede.Run((long)head.TreeSize, signedAt, _replaced);
+        _supersede.Run((long)head.TreeSize, signedAt);
         _head.Run((long)head.MHTreeSize, (long)head.TreeSize, head.ToByteArray(), LogReader.Prefix(new Digest(head.MapRoot.Span)), signedAt);
         return new PublishedHead(head);
     }

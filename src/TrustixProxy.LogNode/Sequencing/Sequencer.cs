@@ -9,6 +9,7 @@ namespace TrustixProxy.LogNode.Sequencing;
 internal sealed class Sequencer(string name, LogWriter writer, LogMetrics metrics, TimeSpan flushInterval, TimeSpan historyWindow, TimeProvider time, ILogger logger)
 {
     private const int MaxWaiting = 1024;
+    private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(50);
 
     private readonly Channel<Request> _requests = Channel.CreateBounded<Request>(new BoundedChannelOptions(MaxWaiting) { SingleReader = true });
     private volatile PublishedHead _head = writer.Head;
@@ -64,7 +65,7 @@ internal sealed class Sequencer(string name, LogWriter writer, LogMetrics metric
         await using var stop = stopping.Register(timer.Dispose);
         while (await timer.WaitForNextTickAsync(CancellationToken.None))
         {
-            _requests.Writer.TryWrite(new Request([], IsFlush: true));
+            _requests.Writer.TryWrite(new Request([], IsFlush: true, IsTick: true));
         }
     }
 
@@ -74,25 +75,29 @@ internal sealed class Sequencer(string name, LogWriter writer, LogMetrics metric
         try
         {
             var items = waiting.SelectMany(request => request.Items).ToList();
-            if (items.Count > 0)
+            var isFlush = waiting.Exists(request => request.IsFlush);
+            metrics.Submitted(name, items.Count);
+            if (_queued is 0 && (isFlush || items.Count >= LogWriter.BatchSize))
+            {
+                SequenceDirectly(items);
+            }
+            else if (items.Count > 0)
             {
                 writer.Enqueue(items);
                 _queued += items.Count;
-                metrics.Submitted(name, items.Count);
                 Answer(waiting.Where(request => !request.IsFlush));
             }
 
-            var isFlush = waiting.Exists(request => request.IsFlush);
             if (isFlush || _queued >= LogWriter.BatchSize)
             {
-                SequenceAll();
+                SequenceQueue();
             }
 
             HasFailed = false;
             Answer(waiting);
-            while (isFlush && historyWindow > TimeSpan.Zero && writer.Reclaim(historyWindow) && !_requests.Reader.TryPeek(out _))
+            if (waiting.Exists(request => request.IsTick))
             {
-                // What is left is reclaimed now, unless somebody waits: then after the next flush.
+                Reclaim();
             }
         }
         catch (Exception exception)
@@ -106,30 +111,50 @@ internal sealed class Sequencer(string name, LogWriter writer, LogMetrics metric
         }
     }
 
-    private void SequenceAll()
+    /// <summary>Items that would leave the queue at once need not go there: one write to the disk instead of two.</summary>
+    private void SequenceDirectly(List<Entry> items)
+    {
+        foreach (var batch in items.Chunk(LogWriter.BatchSize))
+        {
+            var start = time.GetTimestamp();
+            Publish(writer.Sequence(batch), time.GetElapsedTime(start));
+        }
+    }
+
+    private void SequenceQueue()
     {
         while (_queued > 0)
         {
             var start = time.GetTimestamp();
             var (taken, conflicts) = writer.Sequence();
-            if (taken is 0)
-            {
-                _queued = 0;
-                return;
-            }
+            _queued = taken is 0 ? 0 : Math.Max(0, _queued - taken);
+            Publish(conflicts, time.GetElapsedTime(start));
+        }
+    }
 
-            _queued = Math.Max(0, _queued - taken);
-            metrics.Sequenced(name, conflicts, time.GetElapsedTime(start));
-            if (conflicts > 0)
-            {
-                logger.ConflictsSeen(name, conflicts);
-            }
+    /// <summary>Shows the new head, if there is one.</summary>
+    private void Publish(int conflicts, TimeSpan took)
+    {
+        metrics.Sequenced(name, conflicts, took);
+        if (conflicts > 0)
+        {
+            logger.ConflictsSeen(name, conflicts);
+        }
 
-            if (_head != writer.Head)
-            {
-                _head = writer.Head;
-                Interlocked.Exchange(ref _headSeenAt, time.GetTimestamp());
-            }
+        if (_head != writer.Head)
+        {
+            _head = writer.Head;
+            Interlocked.Exchange(ref _headSeenAt, time.GetTimestamp());
+        }
+    }
+
+    /// <summary>Reclaims what can be; when somebody waits, for a moment only.</summary>
+    private void Reclaim()
+    {
+        var start = time.GetTimestamp();
+        while (writer.Reclaim(historyWindow) && !(_requests.Reader.TryPeek(out _) && time.GetElapsedTime(start) > Moment))
+        {
+            // What is left then is reclaimed after the next tick.
         }
     }
 
@@ -141,7 +166,7 @@ internal sealed class Sequencer(string name, LogWriter writer, LogMetrics metric
         }
     }
 
-    private sealed record Request(IReadOnlyList<Entry> Items, bool IsFlush)
+    private sealed record Request(IReadOnlyList<Entry> Items, bool IsFlush, bool IsTick = false)
     {
         public TaskCompletionSource Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }

@@ -7,11 +7,11 @@ namespace TrustixProxy.LogNode.Storage;
 /// <summary>Writes entries, and the conflicts with them.</summary>
 internal sealed class EntryRows(SqliteConnection connection) : IDisposable
 {
-    private readonly Statement _entry = new(connection, "INSERT INTO entry (idx, key, value, digest_prefix) VALUES ($1, $2, $3, $4)", 4);
-    private readonly Statement _path = new(connection, "INSERT INTO path (prefix, idx) VALUES ($1, $2)", 2);
-    private readonly Statement _value = new(connection, "SELECT value FROM entry WHERE idx = $1", 1);
-    private readonly Statement _known = new(connection, "SELECT 1 FROM conflict WHERE idx = $1 AND digest = $2", 2);
-    private readonly Statement _conflict = new(connection, "INSERT INTO conflict (idx, digest, value, seen_at, signature) VALUES ($1, $2, $3, $4, $5)", 5);
+    private readonly Statement _entry = new(connection, "INSERT INTO entry (idx, key, value, digest_prefix) VALUES ($1, $2, $3, $4)");
+    private readonly Statement _path = new(connection, "INSERT INTO path (prefix, idx) VALUES ($1, $2)");
+    private readonly Statement _value = new(connection, "SELECT value FROM entry WHERE idx = $1");
+    private readonly Statement _known = new(connection, "SELECT 1 FROM conflict WHERE idx = $1 AND digest = $2");
+    private readonly Statement _conflict = new(connection, "INSERT INTO conflict (idx, digest, value, seen_at, signature) VALUES ($1, $2, $3, $4, $5)");
 
     public void Add(long index, Entry entry)
     {
@@ -25,7 +25,7 @@ internal sealed class EntryRows(SqliteConnection connection) : IDisposable
     /// <summary>Keeps that <paramref name="other"/> was submitted for the key of entry <paramref name="index"/>, unless it says the same, or this was kept before.</summary>
     public bool AddConflict(long index, Entry other, LogSigner signer, long seenAt)
     {
-        var first = Digest.Of(_value.First(row => row.GetFieldValue<byte[]>(0), index));
+        var first = Digest.Of(_value.First(row => row.Bytes(0), index));
         var digest = other.ValueDigest;
         if (first == digest || _known.First(row => true, index, digest.ToArray()))
         {

@@ -10,7 +10,7 @@ internal sealed class LogDatabase : IDisposable
     /// entry: what was submitted, by index in the log; found by digest through the first 8 bytes of it. path: entries whose key is a store path, by the first 8 bytes of its digest.
     /// conflict: a later, different value for the key of an entry.
     /// tile: hashes of a tree, 16 a row: tree 0 is the log, 1 the map-head log; level l holds the roots of full subtrees of 16^l leaves.
-    /// map_page: pages of the map, each version that a head still needs; superseded: which versions the batch of a head replaced, until they are deleted.
+    /// map_page: the map's pages, and at which size each was written. map_history: what the batch up to a size overwrote; superseded: the sizes of which that is kept.
     /// head: every head ever signed. queue: submitted, and not in the log yet.
     /// </remarks>
     private const string Schema =
@@ -20,8 +20,9 @@ internal sealed class LogDatabase : IDisposable
         CREATE TABLE IF NOT EXISTS path (prefix INTEGER, idx INTEGER, PRIMARY KEY (prefix, idx)) WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS conflict (seq INTEGER PRIMARY KEY, idx INTEGER NOT NULL, digest BLOB NOT NULL, value BLOB NOT NULL, seen_at INTEGER NOT NULL, signature BLOB NOT NULL, UNIQUE (idx, digest));
         CREATE TABLE IF NOT EXISTS tile (tree INTEGER, level INTEGER, idx INTEGER, hashes BLOB NOT NULL, PRIMARY KEY (tree, level, idx)) WITHOUT ROWID;
-        CREATE TABLE IF NOT EXISTS map_page (address BLOB, version INTEGER, page BLOB NOT NULL, PRIMARY KEY (address, version)) WITHOUT ROWID;
-        CREATE TABLE IF NOT EXISTS superseded (version INTEGER PRIMARY KEY, signed_at INTEGER NOT NULL, pages BLOB NOT NULL);
+        CREATE TABLE IF NOT EXISTS map_page (address BLOB PRIMARY KEY, version INTEGER NOT NULL, page BLOB NOT NULL) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS map_history (version INTEGER, address BLOB, page BLOB NOT NULL, page_version INTEGER NOT NULL, PRIMARY KEY (version, address)) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS superseded (version INTEGER PRIMARY KEY, signed_at INTEGER NOT NULL);
         CREATE TABLE IF NOT EXISTS head (mh_size INTEGER PRIMARY KEY, tree_size INTEGER NOT NULL, head BLOB NOT NULL, root_prefix INTEGER NOT NULL, signed_at INTEGER NOT NULL);
         CREATE INDEX IF NOT EXISTS head_root_prefix ON head (root_prefix);
         CREATE TABLE IF NOT EXISTS queue (seq INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL, value BLOB NOT NULL);
@@ -35,7 +36,7 @@ internal sealed class LogDatabase : IDisposable
     private LogDatabase(string path, bool isWritable)
     {
         _connectionString = new SqliteConnectionStringBuilder { DataSource = path, Pooling = false, Mode = isWritable ? SqliteOpenMode.ReadWriteCreate : SqliteOpenMode.ReadWrite }.ToString();
-        Writer = Open();
+        Writer = Open(100); // it is the only one that writes: the wait is a checkpoint's, for readers
         CheckVersion(path, isWritable);
     }
 
@@ -45,7 +46,7 @@ internal sealed class LogDatabase : IDisposable
     {
         var database = new LogDatabase(path, isWritable: true);
         using var command = database.Writer.CreateCommand();
-        command.CommandText = $"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; {Schema} PRAGMA user_version = {Version}";
+        command.CommandText = $"PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 4000; {Schema} PRAGMA user_version = {Version}";
         command.ExecuteNonQuery();
         return database;
     }
@@ -66,7 +67,7 @@ internal sealed class LogDatabase : IDisposable
     {
         if (!_readers.TryTake(out var reader))
         {
-            reader = new LogReader(Open());
+            reader = new LogReader(Open(5000));
         }
 
         try
@@ -115,10 +116,12 @@ internal sealed class LogDatabase : IDisposable
         }
     }
 
-    private SqliteConnection Open()
+    /// <param name="milliseconds">How long to wait for what another connection holds.</param>
+    private SqliteConnection Open(int milliseconds)
     {
         var connection = new SqliteConnection(_connectionString);
         connection.Open();
+        SQLitePCL.raw.sqlite3_busy_timeout(connection.Handle!, milliseconds);
         return connection;
     }
 }

@@ -1,61 +1,47 @@
-using System.Buffers.Binary;
 using Microsoft.Data.Sqlite;
 using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.LogNode.Storage;
 
-/// <summary>The newest version of the map's pages, for the writer: read from the file, the upper ones kept in memory.</summary>
+/// <summary>The map's pages, for the writer. Current ones lie in place; what a batch overwrites goes to the end of <c>map_history</c>, from which readers rebuild earlier versions.</summary>
+/// <remarks>So a batch writes each page once where it is, and its history in one run; and history is deleted from its beginning, in one run too.</remarks>
 internal sealed class MapPages(SqliteConnection connection) : IDisposable
 {
     /// <summary>Pages of this depth and less are kept in memory: at most 4,369.</summary>
     private const int KeptDepth = 12;
 
     private readonly Dictionary<MapPageAddress, (MapPage Page, long Version)> _kept = [];
-    private readonly Dictionary<MapPageAddress, long> _versions = [];
-    private readonly Statement _find = new(connection, "SELECT page, version FROM map_page WHERE address = $1 ORDER BY version DESC LIMIT 1", 1);
-    private readonly Statement _insert = new(connection, "INSERT INTO map_page (address, version, page) VALUES ($1, $2, $3)", 3);
-    private readonly Statement _delete = new(connection, "DELETE FROM map_page WHERE address = $1 AND version = $2", 2);
+    private readonly Dictionary<MapPageAddress, (MapPage Page, long Version)> _loaded = [];
+    private readonly Statement _find = new(connection, "SELECT page, version FROM map_page WHERE address = $1");
+    private readonly Statement _write = new(connection, "INSERT OR REPLACE INTO map_page (address, version, page) VALUES ($1, $2, $3)");
+    private readonly Statement _keep = new(connection, "INSERT INTO map_history (version, address, page, page_version) VALUES ($1, $2, $3, $4)");
 
     /// <summary>The map of the newest head, to be changed.</summary>
     public SparseMerkleMap Open()
     {
-        _versions.Clear();
+        _loaded.Clear();
         return new SparseMerkleMap(Load);
     }
 
-    /// <summary>Writes changed pages; gives the list of the versions that they replace, for <see cref="Drop"/>.</summary>
-    public byte[] Write(IReadOnlyDictionary<MapPageAddress, MapPage> changed, long version)
+    /// <summary>Writes the pages that a batch has changed.</summary>
+    /// <param name="changed">The pages.</param>
+    /// <param name="version">Size of the log with that batch.</param>
+    public void Write(IReadOnlyDictionary<MapPageAddress, MapPage> changed, long version)
     {
-        using var replaced = new MemoryStream();
-        Span<byte> number = stackalloc byte[8];
-        foreach (var (address, page) in changed)
+        var rows = changed.Select(entry => (Address: entry.Key.ToBytes(), Where: entry.Key, entry.Value)).ToArray();
+        Array.Sort(rows, (one, other) => one.Address.AsSpan().SequenceCompareTo(other.Address)); // in the order of the tables
+        foreach (var (key, address, page) in rows)
         {
-            var bytes = address.ToBytes();
-            _insert.Run(bytes, version, page.Encode());
-            if (_versions.TryGetValue(address, out var old))
+            _write.Run(key, version, page.Encode());
+            if (_loaded.TryGetValue(address, out var old))
             {
-                replaced.Write(bytes);
-                BinaryPrimitives.WriteInt64LittleEndian(number, old);
-                replaced.Write(number);
+                _keep.Run(version, key, old.Page.Encode(), old.Version);
             }
 
             if (address.Depth <= KeptDepth)
             {
                 _kept[address] = (page, version);
             }
-        }
-
-        return replaced.ToArray();
-    }
-
-    /// <summary>Deletes the page versions of a list.</summary>
-    public void Drop(ReadOnlySpan<byte> replaced)
-    {
-        while (replaced.Length > 0)
-        {
-            var length = 1 + ((replaced[0] + 7) / 8);
-            _delete.Run(replaced[..length].ToArray(), BinaryPrimitives.ReadInt64LittleEndian(replaced[length..]));
-            replaced = replaced[(length + 8)..];
         }
     }
 
@@ -65,15 +51,15 @@ internal sealed class MapPages(SqliteConnection connection) : IDisposable
     public void Dispose()
     {
         _find.Dispose();
-        _insert.Dispose();
-        _delete.Dispose();
+        _write.Dispose();
+        _keep.Dispose();
     }
 
     private MapPage? Load(MapPageAddress address)
     {
         if (!_kept.TryGetValue(address, out var known))
         {
-            known = _find.First(row => (MapPage.Decode(row.GetFieldValue<byte[]>(0)), row.GetInt64(1)), address.ToBytes());
+            known = _find.First(row => (MapPage.Decode(row.Bytes(0)), row.Number(1)), address.ToBytes());
             if (known.Page is not null && address.Depth <= KeptDepth)
             {
                 _kept[address] = known;
@@ -82,7 +68,7 @@ internal sealed class MapPages(SqliteConnection connection) : IDisposable
 
         if (known.Page is not null)
         {
-            _versions[address] = known.Version;
+            _loaded[address] = known;
         }
 
         return known.Page;
