@@ -77,7 +77,7 @@ internal sealed class LookupCalls(IReadOnlyDictionary<string, HostedLog> logs)
         ? ConnectAnswer.Fail(ConnectCode.InvalidArgument, $"Start is {request.Start}; it must be less than 2^63")
         : log.Database.Read(reader =>
         {
-            var answer = new GetConflictsResponse { Size = (ulong)reader.CountConflicts() };
+            var answer = new GetConflictsResponse { Size = (ulong)reader.Count("conflict") };
             answer.Conflicts.AddRange(reader.FindConflicts((long)request.Start, MaxConflicts));
             return ConnectAnswer.Of(answer);
         });

@@ -19,6 +19,7 @@ internal sealed class LogWriter : IDisposable
     private readonly Action<WritePhase> _reached;
     private readonly Transactions _transactions;
     private readonly EntryRows _entries;
+    private readonly EntryIndex _index;
     private readonly MapPages _pages;
     private readonly FreeSpace _space;
     private readonly Statement _enqueue, _next, _dequeue, _find, _tile, _head, _supersede, _expired, _dropSuperseded, _dropHistory;
@@ -35,6 +36,7 @@ internal sealed class LogWriter : IDisposable
         var connection = database.Writer;
         _transactions = new Transactions(connection);
         _entries = new EntryRows(connection);
+        _index = new EntryIndex(database);
         _pages = new MapPages(connection);
         _enqueue = new Statement(connection, "INSERT INTO queue (key, value) VALUES ($1, $2)");
         _next = new Statement(connection, $"SELECT seq, key, value FROM queue ORDER BY seq LIMIT {BatchSize}");
@@ -48,6 +50,7 @@ internal sealed class LogWriter : IDisposable
         _dropHistory = new Statement(connection, "DELETE FROM map_history WHERE version <= $1");
         _space = new FreeSpace(connection);
         Head = StoredHead(connection.DataSource);
+        _index.Begin();
         _log = Frontier(Tree.Log, Head.Size);
         _mapHeads = Frontier(Tree.MapHeads, Head.MapHeadSize);
     }
@@ -113,12 +116,14 @@ internal sealed class LogWriter : IDisposable
             });
             _reached(WritePhase.Committed);
             Head = head;
+            Show();
             return conflicts;
         }
         catch
         {
             // The transaction is gone: what was hashed in memory goes with it.
             _pages.Forget();
+            _index.Discard();
             (_log, _mapHeads) = (Frontier(Tree.Log, Head.Size), Frontier(Tree.MapHeads, Head.MapHeadSize));
             throw;
         }
@@ -126,16 +131,20 @@ internal sealed class LogWriter : IDisposable
 
     /// <summary>Writes part of a log that exists already, batch by batch, each with the head that was signed over it. All or none.</summary>
     /// <exception cref="InvalidDataException">A head says other than its batches come to.</exception>
-    public void Replay(IEnumerable<(IReadOnlyList<Entry> Batch, LogHead Head, long SignedAt)> batches) => _transactions.Run(() =>
+    public void Replay(IEnumerable<(IReadOnlyList<Entry> Batch, LogHead Head, long SignedAt)> batches)
     {
-        foreach (var (batch, head, signedAt) in batches)
+        _transactions.Run(() =>
         {
-            var root = batch.Count is 0 ? default(Digest) : Append(batch).MapRoot;
-            Head = root is not null && SignedTreeHead.TryRead(head, out var read, out _) && read.Content == Close(root.Value)
-                ? Keep(head, signedAt)
-                : throw new InvalidDataException($"the head of size {head.TreeSize} is not the head of its {head.TreeSize} entries");
-        }
-    });
+            foreach (var (batch, head, signedAt) in batches)
+            {
+                var root = batch.Count is 0 ? default(Digest) : Append(batch).MapRoot;
+                Head = root is not null && SignedTreeHead.TryRead(head, out var read, out _) && read.Content == Close(root.Value)
+                    ? Keep(head, signedAt)
+                    : throw new InvalidDataException($"the head of size {head.TreeSize} is not the head of its {head.TreeSize} entries");
+            }
+        });
+        Show();
+    }
 
     /// <summary>Writes conflicts that were signed before.</summary>
     /// <exception cref="InvalidDataException">One is not the log's.</exception>
@@ -176,7 +185,7 @@ internal sealed class LogWriter : IDisposable
 
     public void Dispose()
     {
-        foreach (var part in new IDisposable[] { _transactions, _entries, _pages, _enqueue, _next, _dequeue, _find, _tile, _head, _supersede, _expired, _dropSuperseded, _dropHistory, _space })
+        foreach (var part in new IDisposable[] { _transactions, _entries, _index, _pages, _enqueue, _next, _dequeue, _find, _tile, _head, _supersede, _expired, _dropSuperseded, _dropHistory, _space })
         {
             part.Dispose();
         }
@@ -212,6 +221,7 @@ internal sealed class LogWriter : IDisposable
 
             map.Insert(leaf);
             _entries.Add(leaf.Index, entry);
+            _index.Add(leaf.Index, entry);
             _log.Append(MerkleHash.LogLeaf(entry.Key, entry.ValueDigest));
         }
 
@@ -242,8 +252,19 @@ internal sealed class LogWriter : IDisposable
         WriteTiles(Tree.Log, _log);
         WriteTiles(Tree.MapHeads, _mapHeads);
         _supersede.Run((long)head.TreeSize, signedAt);
-        _head.Run((long)head.MHTreeSize, (long)head.TreeSize, head.ToByteArray(), LogReader.Prefix(new Digest(head.MapRoot.Span)), signedAt);
+        _head.Run((long)head.MHTreeSize, (long)head.TreeSize, head.ToByteArray(), EntryIndex.Prefix(new Digest(head.MapRoot.Span)), signedAt);
         return new PublishedHead(head);
+    }
+
+    /// <summary>Has readers find the new entries.</summary>
+    private void Show()
+    {
+        _index.Publish();
+        if (_index.IsDue(Head.Size))
+        {
+            _transactions.Run(() => _index.Merge(Head.Size));
+            _index.Merged(Head.Size);
+        }
     }
 
     private void WriteTiles(Tree tree, TileFrontier frontier)

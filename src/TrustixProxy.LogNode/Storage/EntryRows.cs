@@ -7,20 +7,12 @@ namespace TrustixProxy.LogNode.Storage;
 /// <summary>Writes entries, and the conflicts with them.</summary>
 internal sealed class EntryRows(SqliteConnection connection) : IDisposable
 {
-    private readonly Statement _entry = new(connection, "INSERT INTO entry (idx, key, value, digest_prefix) VALUES ($1, $2, $3, $4)");
-    private readonly Statement _path = new(connection, "INSERT INTO path (prefix, idx) VALUES ($1, $2)");
+    private readonly Statement _entry = new(connection, "INSERT INTO entry (idx, key, value) VALUES ($1, $2, $3)");
     private readonly Statement _value = new(connection, "SELECT value FROM entry WHERE idx = $1");
     private readonly Statement _known = new(connection, "SELECT 1 FROM conflict WHERE idx = $1 AND digest = $2");
     private readonly Statement _conflict = new(connection, "INSERT INTO conflict (idx, digest, value, seen_at, signature) VALUES ($1, $2, $3, $4, $5)");
 
-    public void Add(long index, Entry entry)
-    {
-        _entry.Run(index, entry.Key, entry.Value, LogReader.Prefix(entry.ValueDigest));
-        if (PathDigestOf(entry.Key) is { } path)
-        {
-            _path.Run(LogReader.Prefix(path), index);
-        }
-    }
+    public void Add(long index, Entry entry) => _entry.Run(index, entry.Key, entry.Value);
 
     /// <summary>Keeps that <paramref name="other"/> was submitted for the key of entry <paramref name="index"/>, unless it says the same, or this was kept before.</summary>
     public bool AddConflict(long index, Entry other, LogSigner signer, long seenAt)
@@ -45,7 +37,7 @@ internal sealed class EntryRows(SqliteConnection connection) : IDisposable
 
     public void Dispose()
     {
-        foreach (var statement in new[] { _entry, _path, _value, _known, _conflict })
+        foreach (var statement in new[] { _entry, _value, _known, _conflict })
         {
             statement.Dispose();
         }

@@ -7,7 +7,7 @@ namespace TrustixProxy.LogNode.Storage;
 internal sealed class LogDatabase : IDisposable
 {
     /// <remarks>
-    /// entry: what was submitted, by index in the log; found by digest through the first 8 bytes of it. path: entries whose key is a store path, by the first 8 bytes of its digest.
+    /// entry: what was submitted, by index in the log. find: entries by the first 8 bytes of their value's digest, and of that of the store path which their key is; those from size indexed on are not in it yet.
     /// conflict: a later, different value for the key of an entry.
     /// tile: hashes of a tree, 16 a row: tree 0 is the log, 1 the map-head log; level l holds the roots of full subtrees of 16^l leaves.
     /// map_page: the map's pages, and at which size each was written. map_history: what the batch up to a size overwrote; superseded: the sizes of which that is kept.
@@ -15,9 +15,10 @@ internal sealed class LogDatabase : IDisposable
     /// </remarks>
     private const string Schema =
         """
-        CREATE TABLE IF NOT EXISTS entry (idx INTEGER PRIMARY KEY, key BLOB NOT NULL, value BLOB NOT NULL, digest_prefix INTEGER NOT NULL);
-        CREATE INDEX IF NOT EXISTS entry_digest_prefix ON entry (digest_prefix);
-        CREATE TABLE IF NOT EXISTS path (prefix INTEGER, idx INTEGER, PRIMARY KEY (prefix, idx)) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS entry (idx INTEGER PRIMARY KEY, key BLOB NOT NULL, value BLOB NOT NULL);
+        CREATE TABLE IF NOT EXISTS find (prefix INTEGER, idx INTEGER, PRIMARY KEY (prefix, idx)) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS indexed (size INTEGER NOT NULL);
+        INSERT INTO indexed SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM indexed);
         CREATE TABLE IF NOT EXISTS conflict (seq INTEGER PRIMARY KEY, idx INTEGER NOT NULL, digest BLOB NOT NULL, value BLOB NOT NULL, seen_at INTEGER NOT NULL, signature BLOB NOT NULL, UNIQUE (idx, digest));
         CREATE TABLE IF NOT EXISTS tile (tree INTEGER, level INTEGER, idx INTEGER, hashes BLOB NOT NULL, PRIMARY KEY (tree, level, idx)) WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS map_page (address BLOB PRIMARY KEY, version INTEGER NOT NULL, page BLOB NOT NULL) WITHOUT ROWID;
@@ -32,6 +33,7 @@ internal sealed class LogDatabase : IDisposable
 
     private readonly string _connectionString;
     private readonly ConcurrentBag<LogReader> _readers = [];
+    private ConcurrentDictionary<long, long[]> _recent = new();
 
     private LogDatabase(string path, bool isWritable)
     {
@@ -62,6 +64,9 @@ internal sealed class LogDatabase : IDisposable
     /// <summary>The connection that writes; for the sequencer alone.</summary>
     public SqliteConnection Writer { get; }
 
+    /// <summary>The entries that <c>find</c> lacks, by the same numbers.</summary>
+    public ConcurrentDictionary<long, long[]> Recent { get => Volatile.Read(ref _recent); set => Volatile.Write(ref _recent, value); }
+
     /// <summary>Reads one consistent state of the log.</summary>
     public T Read<T>(Func<LogReader, T> read)
     {
@@ -72,7 +77,7 @@ internal sealed class LogDatabase : IDisposable
 
         try
         {
-            return reader.InOneState(read);
+            return reader.InOneState(Recent, read); // taken before the state is: what is merged later, the state has not
         }
         finally
         {

@@ -1,4 +1,4 @@
-using System.Buffers.Binary;
+using System.Collections.Concurrent;
 using Google.Protobuf;
 using Microsoft.Data.Sqlite;
 using TrustixProxy.Nix;
@@ -35,7 +35,9 @@ internal enum Tree
 internal sealed class LogReader : IDisposable
 {
     private readonly SqliteConnection _connection;
-    private readonly Statement _begin, _end, _entry, _byDigest, _range, _path, _tile, _page, _history, _size, _root, _isKept, _conflicts;
+    private readonly Statement _begin, _end, _entry, _find, _range, _tile, _page, _history, _size, _root, _isKept, _conflicts;
+
+    private ConcurrentDictionary<long, long[]> _recent = new();
 
     public LogReader(SqliteConnection connection)
     {
@@ -43,9 +45,8 @@ internal sealed class LogReader : IDisposable
         _begin = new Statement(connection, "BEGIN");
         _end = new Statement(connection, "COMMIT");
         _entry = new Statement(connection, "SELECT key, value FROM entry WHERE idx = $1");
-        _byDigest = new Statement(connection, "SELECT key, value FROM entry WHERE digest_prefix = $1");
+        _find = new Statement(connection, "SELECT idx FROM find WHERE prefix = $1");
         _range = new Statement(connection, "SELECT key, value FROM entry WHERE idx BETWEEN $1 AND $2 ORDER BY idx");
-        _path = new Statement(connection, "SELECT key FROM path JOIN entry USING (idx) WHERE prefix = $1 AND idx < $2 ORDER BY idx");
         _conflicts = new Statement(
             connection,
             "SELECT e.key, e.idx, e.value, c.value, c.seen_at, c.signature FROM conflict AS c JOIN entry AS e ON e.idx = c.idx WHERE c.seq > $1 ORDER BY c.seq LIMIT $2");
@@ -57,14 +58,11 @@ internal sealed class LogReader : IDisposable
         _isKept = new Statement(connection, "SELECT NOT EXISTS (SELECT 1 FROM head WHERE mh_size = $1) OR EXISTS (SELECT 1 FROM superseded WHERE version = (SELECT tree_size FROM head WHERE mh_size = $1))");
     }
 
-    /// <summary>The first 8 bytes of a digest as a number, by which rows are found; the rest is compared after that.</summary>
-    public static long Prefix(Digest digest) => BinaryPrimitives.ReadInt64BigEndian(digest.ToArray());
-
-    /// <summary>The same of a store path's digest.</summary>
-    public static long Prefix(StorePathDigest digest) => BinaryPrimitives.ReadInt64BigEndian(digest.ToBytes());
-
-    public T InOneState<T>(Func<LogReader, T> read)
+    /// <param name="recent">The entries that the table lacks.</param>
+    /// <param name="read">What is read.</param>
+    public T InOneState<T>(ConcurrentDictionary<long, long[]> recent, Func<LogReader, T> read)
     {
+        _recent = recent;
         _begin.Run();
         try
         {
@@ -82,13 +80,11 @@ internal sealed class LogReader : IDisposable
     public List<Entry> FindEntries(long first, long last) => _range.All(ReadEntry, first, last);
 
     /// <summary>The value with this digest; null when there is none.</summary>
-    public byte[]? FindValue(Digest digest) => _byDigest.All(ReadEntry, Prefix(digest)).Find(entry => entry.ValueDigest == digest)?.Value;
+    public byte[]? FindValue(Digest digest) => Find(EntryIndex.Prefix(digest)).FirstOrDefault(entry => entry.ValueDigest == digest)?.Value;
 
     /// <summary>Keys of the log's first <paramref name="size"/> entries that are store paths with this digest.</summary>
     public IEnumerable<byte[]> FindKeysOfPath(StorePathDigest digest, long size) =>
-        _path.All(row => row.Bytes(0), Prefix(digest), size).Where(key => EntryRows.PathDigestOf(key) == digest);
-
-    public long CountConflicts() => Count("conflict");
+        Find(EntryIndex.Prefix(digest), size).Select(entry => entry.Key).Where(key => EntryRows.PathDigestOf(key) == digest);
 
     /// <summary>Conflicts from number <paramref name="start"/> on, counted from 0.</summary>
     public List<Conflict> FindConflicts(long start, int most) => _conflicts.All(
@@ -131,7 +127,7 @@ internal sealed class LogReader : IDisposable
     /// <summary>The head with this map root; null when none has it, or the map's pages of that time are gone.</summary>
     public KeptHead? FindHeadOfMapRoot(Digest mapRoot)
     {
-        foreach (var (bytes, number) in _root.All(row => (row.Bytes(0), row.Number(1)), Prefix(mapRoot)))
+        foreach (var (bytes, number) in _root.All(row => (row.Bytes(0), row.Number(1)), EntryIndex.Prefix(mapRoot)))
         {
             var head = LogHead.Parser.ParseFrom(bytes);
             if (Digest.TryRead(head.MapRoot.Span, out var root) && root == mapRoot && IsKept(number))
@@ -158,10 +154,16 @@ internal sealed class LogReader : IDisposable
     public LogHead NewestHead() => Stream("SELECT head FROM head ORDER BY mh_size DESC LIMIT 1", row => LogHead.Parser.ParseFrom(row.Bytes(0))).FirstOrDefault()
         ?? throw new InvalidDataException($"{_connection.DataSource} holds no head: the log was never served.");
 
-    /// <summary>Entries from one size to another, with the number by which their digest is found.</summary>
-    public IEnumerable<(long Index, Entry Entry, long Prefix)> AllEntries(long from, long to) => from == to ? [] : Stream(
-        $"SELECT idx, key, value, digest_prefix FROM entry WHERE idx >= {from} AND idx < {to} ORDER BY idx",
-        row => (row.Number(0), new Entry(row.Bytes(1), row.Bytes(2)), row.Number(3)));
+    /// <summary>Entries from one size to another.</summary>
+    public IEnumerable<(long Index, Entry Entry)> AllEntries(long from, long to) => from == to ? [] : Stream(
+        $"SELECT idx, key, value FROM entry WHERE idx >= {from} AND idx < {to} ORDER BY idx",
+        row => (row.Number(0), new Entry(row.Bytes(1), row.Bytes(2))));
+
+    /// <summary>Up to which size entries are in <c>find</c>.</summary>
+    public long IndexedSize() => Stream("SELECT size FROM indexed", row => row.Number(0)).Single();
+
+    /// <summary>Whether <c>find</c> has an entry under a number.</summary>
+    public bool IsFiled(long prefix, long index) => _find.All(row => row.Number(0), prefix).Contains(index);
 
     /// <summary>All pages of the newest map, and when each was written.</summary>
     public IEnumerable<(byte[] Address, byte[] Page, long Version)> AllPages() => Stream("SELECT address, page, version FROM map_page", row => (row.Bytes(0), row.Bytes(1), row.Number(2)));
@@ -174,13 +176,17 @@ internal sealed class LogReader : IDisposable
 
     public void Dispose()
     {
-        foreach (var statement in new[] { _begin, _end, _entry, _byDigest, _range, _path, _tile, _page, _history, _size, _root, _isKept, _conflicts })
+        foreach (var statement in new[] { _begin, _end, _entry, _find, _range, _tile, _page, _history, _size, _root, _isKept, _conflicts })
         {
             statement.Dispose();
         }
 
         _connection.Dispose();
     }
+
+    private IEnumerable<Entry> Find(long prefix, long size = long.MaxValue) => _find.All(row => row.Number(0), prefix)
+        .Concat(_recent.GetValueOrDefault(prefix) ?? [])
+        .Distinct().Where(index => index < size).Order().Select(FindEntry).OfType<Entry>();
 
     /// <summary>Rows of a query of its own, one at a time.</summary>
     private IEnumerable<T> Stream<T>(string sql, Func<Row, T> read)

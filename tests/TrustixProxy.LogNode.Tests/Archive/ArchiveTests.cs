@@ -44,11 +44,11 @@ public sealed class ArchiveTests : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData("UPDATE entry SET value = 'x' WHERE idx = 17", "entry 17 is filed under another digest", "log root")]
+    [InlineData("UPDATE entry SET value = 'x' WHERE idx = 17", "log root", "map root")]
     [InlineData("UPDATE entry SET key = 'x' WHERE idx = 599", "log root")]
     [InlineData("DELETE FROM entry WHERE idx = 0", "entry 0 is missing")]
-    [InlineData("DELETE FROM path WHERE idx = 5", "entry 5 is not filed under its store path")]
-    [InlineData("INSERT INTO entry VALUES (600, 'k', 'v', 0)", "601 entries")]
+    [InlineData("UPDATE indexed SET size = 600", "entry 5 is not filed under the digests by which it is looked for")]
+    [InlineData("INSERT INTO entry VALUES (600, 'k', 'v')", "601 entries")]
     [InlineData("UPDATE tile SET hashes = zeroblob(512) WHERE tree = 0 AND level = 0 AND idx = 3", "tile 0/3 of the Log tree")]
     [InlineData("DELETE FROM tile WHERE tree = 1", "tile 0/0 of the MapHeads tree")]
     [InlineData("UPDATE head SET head = (SELECT head FROM head WHERE mh_size = 2) WHERE mh_size = 3", "head 3 says the map-head size is 2")]
