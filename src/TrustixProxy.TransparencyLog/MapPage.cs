@@ -46,9 +46,11 @@ public sealed class MapPage
 
     private const int LeafSize = 1 + (2 * Digest.Size) + 8, InnerSize = 1 + Digest.Size;
 
-    private readonly Slot[] _slots;
+    private readonly Kind[] _kinds;
+    private readonly Digest[] _hashes;
+    private MapLeaf[]? _leaves; // none in most pages that are not at the bottom
 
-    private MapPage(Slot[] slots) => _slots = slots;
+    private MapPage(Kind[] kinds, Digest[] hashes, MapLeaf[]? leaves) => (_kinds, _hashes, _leaves) = (kinds, hashes, leaves);
 
     internal enum Kind : byte
     {
@@ -57,52 +59,78 @@ public sealed class MapPage
         Inner,
     }
 
-    internal static MapPage Empty => new(new Slot[Slots]);
+    internal static MapPage Empty => new(new Kind[Slots], new Digest[Slots], null);
 
-    internal Slot this[int index] { get => _slots[index]; set => _slots[index] = value; }
+    internal Kind KindOf(int slot) => _kinds[slot];
 
-    internal MapPage Clone() => new((Slot[])_slots.Clone());
+    internal MapLeaf LeafOf(int slot) => _leaves![slot];
+
+    internal void Set(int slot, MapLeaf leaf)
+    {
+        _leaves ??= new MapLeaf[Slots];
+        (_kinds[slot], _hashes[slot], _leaves[slot]) = (Kind.Leaf, MerkleHash.MapLeaf(leaf.Path, leaf.ValueHash), leaf);
+    }
+
+    internal void Set(int slot, Digest inner) => (_kinds[slot], _hashes[slot]) = (Kind.Inner, inner);
+
+    internal MapPage Clone() => new([.. _kinds], [.. _hashes], _leaves is null ? null : [.. _leaves]);
 
     /// <summary>Which slot of a page of this depth is on the way to <paramref name="path"/>.</summary>
     internal static int SlotOf(Digest path, int depth) => depth % 8 is 0 ? path[depth / 8] >> 4 : path[depth / 8] & 15;
 
     /// <summary>All 31 nodes of the page, as a heap: node 1 is the page's root, nodes 16 to 31 its slots.</summary>
-    internal Slot[] Nodes()
+    /// <param name="nodes">Room for 32.</param>
+    internal void WriteNodes(Span<Node> nodes)
     {
-        var nodes = new Slot[2 * Slots];
-        _slots.CopyTo(nodes, Slots);
+        for (var i = 0; i < Slots; i++)
+        {
+            nodes[Slots + i] = new Node(_kinds[i], i, _hashes[i]);
+        }
+
         for (var i = Slots - 1; i > 0; i--)
         {
             nodes[i] = Join(nodes[2 * i], nodes[(2 * i) + 1]);
         }
+    }
 
-        return nodes;
+    /// <summary>The hash of the page's root.</summary>
+    internal Digest RootHash()
+    {
+        Span<Node> nodes = stackalloc Node[2 * Slots];
+        WriteNodes(nodes);
+        return nodes[1].Hash;
     }
 
     /// <summary>The page as bytes; <see cref="Decode"/> reads them.</summary>
     public byte[] Encode()
     {
-        var bytes = new byte[_slots.Sum(slot => slot.Kind switch { Kind.Leaf => LeafSize, Kind.Inner => InnerSize, _ => 0 })];
+        var length = 0;
+        foreach (var kind in _kinds)
+        {
+            length += kind switch { Kind.Leaf => LeafSize, Kind.Inner => InnerSize, _ => 0 };
+        }
+
+        var bytes = new byte[length];
         var rest = bytes.AsSpan();
         for (var i = 0; i < Slots; i++)
         {
-            var slot = _slots[i];
-            if (slot.Kind is Kind.Empty)
+            if (_kinds[i] is Kind.Empty)
             {
                 continue;
             }
 
-            rest[0] = (byte)(((int)slot.Kind << 4) | i);
-            if (slot.Kind is Kind.Inner)
+            rest[0] = (byte)(((int)_kinds[i] << 4) | i);
+            if (_kinds[i] is Kind.Inner)
             {
-                slot.Hash.CopyTo(rest[1..]);
+                _hashes[i].CopyTo(rest[1..]);
                 rest = rest[InnerSize..];
                 continue;
             }
 
-            slot.Leaf.Path.CopyTo(rest[1..]);
-            slot.Leaf.ValueHash.CopyTo(rest[33..]);
-            BinaryPrimitives.WriteInt64LittleEndian(rest[65..], slot.Leaf.Index);
+            var leaf = _leaves![i];
+            leaf.Path.CopyTo(rest[1..]);
+            leaf.ValueHash.CopyTo(rest[33..]);
+            BinaryPrimitives.WriteInt64LittleEndian(rest[65..], leaf.Index);
             rest = rest[LeafSize..];
         }
 
@@ -117,9 +145,15 @@ public sealed class MapPage
         while (bytes.Length > 0)
         {
             var (kind, index) = ((Kind)(bytes[0] >> 4), bytes[0] & 15);
-            page[index] = kind is Kind.Inner
-                ? Slot.OfInner(new Digest(bytes[1..33]))
-                : Slot.Of(new MapLeaf(new Digest(bytes[1..33]), new Digest(bytes[33..65]), BinaryPrimitives.ReadInt64LittleEndian(bytes[65..])));
+            if (kind is Kind.Inner)
+            {
+                page.Set(index, new Digest(bytes[1..33]));
+            }
+            else
+            {
+                page.Set(index, new MapLeaf(new Digest(bytes[1..33]), new Digest(bytes[33..65]), BinaryPrimitives.ReadInt64LittleEndian(bytes[65..])));
+            }
+
             bytes = bytes[(kind is Kind.Inner ? InnerSize : LeafSize)..];
         }
 
@@ -127,18 +161,13 @@ public sealed class MapPage
     }
 
     /// <summary>A subtree with one leaf is that leaf; anything larger is a node of its halves, the empty one as the placeholder.</summary>
-    private static Slot Join(Slot left, Slot right) => (left.Kind, right.Kind) switch
+    private static Node Join(in Node left, in Node right) => (left.Kind, right.Kind) switch
     {
         (Kind.Empty, Kind.Empty or Kind.Leaf) => right,
         (Kind.Leaf, Kind.Empty) => left,
-        _ => Slot.OfInner(MerkleHash.Node(left.Hash, right.Hash)),
+        _ => new Node(Kind.Inner, -1, MerkleHash.Node(left.Hash, right.Hash)),
     };
 
-    /// <summary>A node of the page: its kind, its hash (the placeholder when empty), and for a leaf the leaf.</summary>
-    internal readonly record struct Slot(Kind Kind, Digest Hash, MapLeaf Leaf)
-    {
-        public static Slot Of(MapLeaf leaf) => new(Kind.Leaf, MerkleHash.MapLeaf(leaf.Path, leaf.ValueHash), leaf);
-
-        public static Slot OfInner(Digest hash) => new(Kind.Inner, hash, default);
-    }
+    /// <summary>A node of the page: its kind, for a leaf the slot that it is in, and its hash (the placeholder when empty).</summary>
+    internal readonly record struct Node(Kind Kind, int Slot, Digest Hash);
 }

@@ -1,5 +1,3 @@
-using System.Collections.Immutable;
-
 namespace TrustixProxy.TransparencyLog;
 
 /// <summary>The map of a log: finds, proves and inserts leaves. It keeps nothing itself: pages are read through a function, and changed ones are handed out by <see cref="Commit"/>.</summary>
@@ -11,8 +9,18 @@ public sealed class SparseMerkleMap(Func<MapPageAddress, MapPage?> load)
     /// <summary>The leaf of <paramref name="path"/>; false when there is none.</summary>
     public bool TryFind(Digest path, out MapLeaf leaf)
     {
-        leaf = Walk(path, sideNodes: null).Leaf;
-        return leaf.Path == path;
+        for (var depth = 0; Load(MapPageAddress.On(path, depth)) is { } page; depth += MapPageAddress.Levels)
+        {
+            var slot = MapPage.SlotOf(path, depth);
+            if (page.KindOf(slot) is not MapPage.Kind.Inner)
+            {
+                leaf = page.KindOf(slot) is MapPage.Kind.Leaf ? page.LeafOf(slot) : default;
+                return leaf.Path == path && page.KindOf(slot) is MapPage.Kind.Leaf;
+            }
+        }
+
+        leaf = default;
+        return false;
     }
 
     /// <summary>The proof that <paramref name="path"/> has the leaf that it has, or that it has none.</summary>
@@ -23,9 +31,8 @@ public sealed class SparseMerkleMap(Func<MapPageAddress, MapPage?> load)
         var sideNodes = new List<Digest>();
         var end = Walk(path, sideNodes);
         sideNodes.Reverse();
-        leaf = end.Kind is MapPage.Kind.Leaf && end.Leaf.Path == path ? end.Leaf : null;
-        var other = end.Kind is MapPage.Kind.Leaf && leaf is null ? (end.Leaf.Path, end.Leaf.ValueHash) : ((Digest, Digest)?)null;
-        return new MapProof(sideNodes.ToImmutableArray(), other);
+        leaf = end is { } found && found.Path == path ? found : null;
+        return new MapProof([.. sideNodes], leaf is null && end is { } other ? (other.Path, other.ValueHash) : null);
     }
 
     /// <summary>Adds a leaf whose path has none yet.</summary>
@@ -36,23 +43,23 @@ public sealed class SparseMerkleMap(Func<MapPageAddress, MapPage?> load)
         {
             var page = Change(MapPageAddress.On(leaf.Path, depth));
             var index = MapPage.SlotOf(leaf.Path, depth);
-            var slot = page[index];
-            if (slot.Kind is MapPage.Kind.Empty)
+            if (page.KindOf(index) is MapPage.Kind.Empty)
             {
-                page[index] = MapPage.Slot.Of(leaf);
+                page.Set(index, leaf);
                 return;
             }
 
-            if (slot.Kind is MapPage.Kind.Leaf)
+            if (page.KindOf(index) is MapPage.Kind.Leaf)
             {
-                if (slot.Leaf.Path == leaf.Path)
+                var other = page.LeafOf(index);
+                if (other.Path == leaf.Path)
                 {
                     throw new ArgumentException($"the path {leaf.Path} has a leaf already", nameof(leaf));
                 }
 
                 var below = depth + MapPageAddress.Levels;
-                Change(MapPageAddress.On(leaf.Path, below))[MapPage.SlotOf(slot.Leaf.Path, below)] = slot;
-                page[index] = MapPage.Slot.OfInner(default); // its hash follows in Commit
+                Change(MapPageAddress.On(leaf.Path, below)).Set(MapPage.SlotOf(other.Path, below), other);
+                page.Set(index, default(Digest)); // its hash follows in Commit
             }
         }
     }
@@ -66,47 +73,34 @@ public sealed class SparseMerkleMap(Func<MapPageAddress, MapPage?> load)
         {
             if (address.Depth > 0)
             {
-                var parent = _changed[address.Parent];
-                parent[MapPage.SlotOf(address.Prefix, address.Parent.Depth)] = MapPage.Slot.OfInner(page.Nodes()[1].Hash);
+                _changed[address.Parent].Set(MapPage.SlotOf(address.Prefix, address.Parent.Depth), page.RootHash());
             }
         }
 
-        return Load(default) is { } root ? root.Nodes()[1].Hash : default;
+        return Load(default)?.RootHash() ?? default;
     }
 
-    /// <summary>Goes down to where the path ends: an empty subtree, or a leaf, the path's or another's. Side nodes are collected from the root down.</summary>
-    private MapPage.Slot Walk(Digest path, List<Digest>? sideNodes)
+    /// <summary>Goes down to where the path ends: a leaf, the path's or another's, or an empty subtree (null). Side nodes are collected from the root down.</summary>
+    private MapLeaf? Walk(Digest path, List<Digest> sideNodes)
     {
-        for (var depth = 0; ; depth += MapPageAddress.Levels)
+        Span<MapPage.Node> nodes = stackalloc MapPage.Node[2 * MapPage.Slots];
+        for (var depth = 0; Load(MapPageAddress.On(path, depth)) is { } page; depth += MapPageAddress.Levels)
         {
-            if (Load(MapPageAddress.On(path, depth)) is not { } page)
+            page.WriteNodes(nodes);
+            var (at, level) = (1, depth);
+            while (at < MapPage.Slots && nodes[at].Kind is MapPage.Kind.Inner)
             {
-                return default;
+                at = (2 * at) + (path.Bit(level++) ? 1 : 0);
+                sideNodes.Add(nodes[at ^ 1].Hash);
             }
 
-            if (sideNodes is null && page[MapPage.SlotOf(path, depth)] is { Kind: not MapPage.Kind.Inner } slot)
+            if (nodes[at].Kind is not MapPage.Kind.Inner)
             {
-                return slot;
-            }
-
-            var end = sideNodes is null ? MapPage.Slot.OfInner(default) : WalkPage(page.Nodes(), path, depth, sideNodes);
-            if (end.Kind is not MapPage.Kind.Inner)
-            {
-                return end;
+                return nodes[at].Kind is MapPage.Kind.Leaf ? page.LeafOf(nodes[at].Slot) : null;
             }
         }
-    }
 
-    private static MapPage.Slot WalkPage(MapPage.Slot[] nodes, Digest path, int depth, List<Digest> sideNodes)
-    {
-        var at = 1;
-        while (at < MapPage.Slots && nodes[at].Kind is MapPage.Kind.Inner)
-        {
-            at = (2 * at) + (path.Bit(depth++) ? 1 : 0);
-            sideNodes.Add(nodes[at ^ 1].Hash);
-        }
-
-        return nodes[at];
+        return null;
     }
 
     private MapPage? Load(MapPageAddress address) => _changed.TryGetValue(address, out var page) ? page : load(address);

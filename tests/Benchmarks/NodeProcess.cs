@@ -54,7 +54,7 @@ internal sealed class NodeProcess : IDisposable
             logs = new[] { new { name = "bench", privateKeyFile = Path.Combine(directory, "log.key"), writeTokens = new[] { token.PublicKey.ToString() } } },
         }));
         var watch = Stopwatch.StartNew();
-        var process = Process.Start(new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "trustix-proxy"), ["log", "serve", "--config", config]) { RedirectStandardError = true })!;
+        var process = Process.Start(new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "program", "trustix-proxy"), ["log", "serve", "--config", config]) { RedirectStandardError = true })!;
         while (await process.StandardError.ReadLineAsync() is { } line)
         {
             if (line.Split(" at ") is ["serving logs", var urls])

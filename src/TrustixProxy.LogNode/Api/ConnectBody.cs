@@ -23,7 +23,7 @@ internal static class ConnectBody
 
         try
         {
-            var bytes = new MemoryStream();
+            var bytes = new MemoryStream((int)Math.Min(http.Request.ContentLength ?? 0, most));
             await using var body = http.Request.Headers.ContentEncoding.ToString() is "gzip" ? new GZipStream(http.Request.Body, CompressionMode.Decompress) : http.Request.Body;
             var buffer = new byte[16 << 10];
             while (await body.ReadAsync(buffer, http.RequestAborted) is var read and > 0)
@@ -35,7 +35,7 @@ internal static class ConnectBody
                 }
             }
 
-            return (bytes.ToArray(), null);
+            return (bytes.Length == bytes.Capacity ? bytes.GetBuffer() : bytes.ToArray(), null);
         }
         catch (Exception exception) when (exception is InvalidDataException or BadHttpRequestException)
         {

@@ -26,7 +26,7 @@ internal sealed class LogDatabase : IDisposable
         CREATE TABLE IF NOT EXISTS superseded (version INTEGER PRIMARY KEY, signed_at INTEGER NOT NULL);
         CREATE TABLE IF NOT EXISTS head (mh_size INTEGER PRIMARY KEY, tree_size INTEGER NOT NULL, head BLOB NOT NULL, root_prefix INTEGER NOT NULL, signed_at INTEGER NOT NULL);
         CREATE INDEX IF NOT EXISTS head_root_prefix ON head (root_prefix);
-        CREATE TABLE IF NOT EXISTS queue (seq INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL, value BLOB NOT NULL);
+        CREATE TABLE IF NOT EXISTS queue (seq INTEGER PRIMARY KEY, key BLOB NOT NULL, value BLOB NOT NULL);
         """;
 
     private const long Version = 1;
@@ -48,7 +48,7 @@ internal sealed class LogDatabase : IDisposable
     {
         var database = new LogDatabase(path, isWritable: true);
         using var command = database.Writer.CreateCommand();
-        command.CommandText = $"PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 4000; {Schema} PRAGMA user_version = {Version}";
+        command.CommandText = $"PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -8192; PRAGMA wal_autocheckpoint = 4000; {Schema} PRAGMA user_version = {Version}";
         command.ExecuteNonQuery();
         return database;
     }
