@@ -18,8 +18,9 @@ public sealed record Vote(string Elector, long LeafIndex, long HeadSize, bool Is
 /// <param name="Deriver">The derivation that made it; null when unknown.</param>
 /// <param name="ContentAddress">A content address that was seen to fit the claim; null when there is none.</param>
 /// <param name="Signatures">Well-formed signatures of the claim by others.</param>
+/// <param name="Upstream">Name of the upstream that says it has the NAR in this form.</param>
 public sealed record NarHints(
-    string Compression, NixHash FileHash, long? FileSize, StorePath? Deriver, ContentAddress? ContentAddress, ImmutableArray<NixSignature> Signatures);
+    string Compression, NixHash FileHash, long? FileSize, StorePath? Deriver, ContentAddress? ContentAddress, ImmutableArray<NixSignature> Signatures, string Upstream);
 
 /// <summary>A decision as it is remembered. Made of a verdict, or by <see cref="DecisionSeal.TryOpen"/> of bytes that bear our MAC.</summary>
 public sealed class DecisionRecord

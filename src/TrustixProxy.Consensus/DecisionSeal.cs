@@ -92,11 +92,11 @@ public sealed class DecisionSeal
         public OutputClaim ToClaim() => new(PathOf(Path), new NarHash(HashOf(NarHash)), NarSize, References.Select(PathOf));
     }
 
-    private sealed record StoredHints(string Compression, string FileHash, long? FileSize, string? Deriver, string? Ca, string[] Signatures)
+    private sealed record StoredHints(string Compression, string FileHash, long? FileSize, string? Deriver, string? Ca, string[] Signatures, string Upstream)
     {
         public static StoredHints? Of(NarHints? hints) => hints is null
             ? null
-            : new(hints.Compression, hints.FileHash.ToString(), hints.FileSize, hints.Deriver?.ToString(), hints.ContentAddress?.ToString(), [.. hints.Signatures.Select(signature => signature.ToString())]);
+            : new(hints.Compression, hints.FileHash.ToString(), hints.FileSize, hints.Deriver?.ToString(), hints.ContentAddress?.ToString(), [.. hints.Signatures.Select(signature => signature.ToString())], hints.Upstream);
 
         public NarHints ToHints() => new(
             Compression,
@@ -104,7 +104,8 @@ public sealed class DecisionSeal
             FileSize,
             Deriver is null ? null : PathOf(Deriver),
             Ca is not null && ContentAddress.TryParse(Ca, out var address) ? address : null,
-            [.. Signatures.Select(text => NixSignature.TryParse(text, out var signature) ? signature : throw Damaged(text))]);
+            [.. Signatures.Select(text => NixSignature.TryParse(text, out var signature) ? signature : throw Damaged(text))],
+            Upstream);
     }
 
     private static StorePath PathOf(string text) => StorePath.TryParse(text, out var path, out _) ? path : throw Damaged(text);

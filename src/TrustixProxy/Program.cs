@@ -10,5 +10,5 @@ var root = new RootCommand("Serves Nix binary caches only where several independ
     DemoVerb.Create(),
 };
 var parsed = root.Parse(args);
-var code = await parsed.InvokeAsync();
+var code = await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(40) }); // longer than any host takes to end by itself
 return parsed.Errors.Count > 0 ? ExitCode.Usage : code;

@@ -26,5 +26,5 @@ internal static class Make
 
     public static Dictionary<string, Ballot> Ballots(params (string Elector, Ballot Ballot)[] ballots) => ballots.ToDictionary(item => item.Elector, item => item.Ballot);
 
-    public static NarHints Hints(OutputClaim claim) => new("xz", claim.NarHash, 55, PathOf("g3mvg9q2slaizvvc5jsr2azpgmjph5r7-src.drv"), null, ImmutableArray<NixSignature>.Empty);
+    public static NarHints Hints(OutputClaim claim) => new("xz", claim.NarHash, 55, PathOf("g3mvg9q2slaizvvc5jsr2azpgmjph5r7-src.drv"), null, ImmutableArray<NixSignature>.Empty, "cache");
 }

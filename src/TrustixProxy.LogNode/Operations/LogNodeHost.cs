@@ -31,7 +31,7 @@ public static class LogNodeHost
     /// <param name="reached">Told of each phase of each log's writer; for tests that kill the process there.</param>
     internal static WebApplication Create(LogNodeOptions options, Action<WebApplicationBuilder>? configure, RequestDelegate? metrics, TimeProvider? time, Action<WritePhase>? reached)
     {
-        var builder = WebApplication.CreateSlimBuilder();
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions()) /* no file and no variable but the program's own says anything */;
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Listen(kestrel, options));
         configure?.Invoke(builder);
         builder.Services.AddSingleton(services => new Parts(options, services.GetRequiredService<ILoggerFactory>().CreateLogger("TrustixProxy.LogNode"), time ?? TimeProvider.System, reached));

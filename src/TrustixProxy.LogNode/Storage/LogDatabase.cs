@@ -38,8 +38,16 @@ internal sealed class LogDatabase : IDisposable
     private LogDatabase(string path, bool isWritable)
     {
         _connectionString = new SqliteConnectionStringBuilder { DataSource = path, Pooling = false, Mode = isWritable ? SqliteOpenMode.ReadWriteCreate : SqliteOpenMode.ReadWrite }.ToString();
-        Writer = Open(100); // it is the only one that writes: the wait is a checkpoint's, for readers
-        CheckVersion(path, isWritable);
+        try
+        {
+            Writer = Open(100); // it is the only one that writes: the wait is a checkpoint's, for readers
+            CheckVersion(path, isWritable);
+        }
+        catch (SqliteException exception)
+        {
+            Writer?.Dispose();
+            throw new InvalidDataException($"{path} cannot be used as a log's file: {exception.Message}. If it is damaged, log import rebuilds it from an export.", exception);
+        }
     }
 
     /// <summary>Opens a log's file to write to it; makes it if it is not there.</summary>
@@ -105,19 +113,12 @@ internal sealed class LogDatabase : IDisposable
 
     private void CheckVersion(string path, bool mayBeNew)
     {
-        try
+        using var command = Writer.CreateCommand();
+        command.CommandText = "PRAGMA user_version";
+        var version = (long)command.ExecuteScalar()!;
+        if (version != Version && !(mayBeNew && version is 0))
         {
-            using var command = Writer.CreateCommand();
-            command.CommandText = "PRAGMA user_version";
-            var version = (long)command.ExecuteScalar()!;
-            if (version != Version && !(mayBeNew && version is 0))
-            {
-                throw new InvalidDataException($"{path} has the layout {version}, and this program knows {Version}: use the program that wrote it, or log export there and log import here.");
-            }
-        }
-        catch (SqliteException exception)
-        {
-            throw new InvalidDataException($"{path} is no log's file: {exception.Message}", exception);
+            throw new InvalidDataException($"{path} has the layout {version}, and this program knows {Version}: use the program that wrote it, or log export there and log import here.");
         }
     }
 

@@ -4,15 +4,17 @@ using Microsoft.Extensions.Logging;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Evidence;
+using TrustixProxy.Substituter.Upstreams;
 
 namespace TrustixProxy.Substituter.Decisions;
 
 /// <summary>Answers what is decided on a digest: out of the cache, or by asking everyone, once for all who want to know.</summary>
 /// <param name="cache">Decisions that were made before.</param>
 /// <param name="deliberate">Makes the asking of one digest.</param>
+/// <param name="upstreams">Where NARs come from: a narinfo that leads to one that is down, or gone, is made anew while another is there.</param>
 /// <param name="time">The clock.</param>
 /// <param name="logger">Where refusals and late dissent are told.</param>
-internal sealed class Decider(DecisionCache cache, Func<StorePathDigest, Deliberation> deliberate, TimeProvider time, ILogger logger) : IDisposable
+internal sealed class Decider(DecisionCache cache, Func<StorePathDigest, Deliberation> deliberate, IReadOnlyList<Upstream> upstreams, TimeProvider time, ILogger logger) : IDisposable
 {
     private readonly ConcurrentDictionary<StorePathDigest, Lazy<Task<Decision>>> _underway = new();
     private readonly ConcurrentDictionary<StorePathDigest, bool> _toRenew = new();
@@ -21,7 +23,7 @@ internal sealed class Decider(DecisionCache cache, Func<StorePathDigest, Deliber
     /// <summary>The decision on a digest. Waits for the deadline at the most.</summary>
     public async ValueTask<Decision> DecideAsync(StorePathDigest digest, CancellationToken cancellation)
     {
-        if (!_toRenew.ContainsKey(digest) && cache.Find(digest) is { } known)
+        if (!_toRenew.ContainsKey(digest) && cache.Find(digest) is { } known && LeadsSomewhere(known.Record))
         {
             return known;
         }
@@ -35,6 +37,10 @@ internal sealed class Decider(DecisionCache cache, Func<StorePathDigest, Deliber
     public void Renew(StorePathDigest digest) => _toRenew.TryAdd(digest, true);
 
     public void Dispose() => _names.Dispose();
+
+    private bool LeadsSomewhere(DecisionRecord record) => record.Hints is not { Upstream: var name }
+        || upstreams.Any(upstream => upstream.Options.Name == name && !upstream.IsDown)
+        || upstreams.All(upstream => upstream.IsDown);
 
     private async Task<Decision> AskAsync(StorePathDigest digest)
     {

@@ -1,4 +1,6 @@
+using System.Collections.Concurrent;
 using System.Text;
+using System.Threading.Channels;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Caching.Memory;
 using Microsoft.Extensions.Logging;
@@ -17,6 +19,9 @@ internal sealed record Decision(DecisionRecord Record, ReadOnlyMemory<byte> Body
 /// <summary>Decisions that were made before: in memory, and on disk. What comes out was sealed by us under this policy, has not expired, and still stands on voters who are believed.</summary>
 internal sealed class DecisionCache : IDisposable
 {
+    /// <summary>Decisions beyond this are not written: the disk does not follow.</summary>
+    private const int MaxUnwritten = 10_000;
+
     private readonly MemoryCache _memory;
     private readonly DecisionStore _store;
     private readonly DecisionSeal _seal;
@@ -25,6 +30,9 @@ internal sealed class DecisionCache : IDisposable
     private readonly Func<IReadOnlySet<string>> _frozen;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
+    private readonly ConcurrentDictionary<StorePathDigest, Unwritten> _unwritten = new();
+    private readonly Channel<StorePathDigest> _toWrite = Channel.CreateUnbounded<StorePathDigest>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly Task _writing;
 
     /// <param name="store">The disk.</param>
     /// <param name="seal">What makes and opens its records.</param>
@@ -39,6 +47,7 @@ internal sealed class DecisionCache : IDisposable
     {
         (_store, _seal, _policy, _signer, _frozen, _time, _logger) = (store, seal, policy, signer, frozen, time, logger);
         _memory = new MemoryCache(new MemoryCacheOptions { SizeLimit = memory, CompactionPercentage = 0.1 });
+        _writing = Task.Run(WriteAsync);
     }
 
     /// <summary>The decision on a digest, if one was made that still holds.</summary>
@@ -64,7 +73,7 @@ internal sealed class DecisionCache : IDisposable
     {
         var decision = Render(record);
         Remember(digest, decision);
-        OnDisk(() => _store.Keep(digest, _seal.Seal(digest, record), record.ExpiresAt));
+        Write(digest, new Unwritten(_seal.Seal(digest, record), record.ExpiresAt));
         return decision;
     }
 
@@ -72,7 +81,7 @@ internal sealed class DecisionCache : IDisposable
     public void Forget(StorePathDigest digest)
     {
         _memory.Remove(digest);
-        OnDisk(() => _store.Forget(digest));
+        Write(digest, new Unwritten(null, default));
     }
 
     /// <summary>Drops from the disk what has expired.</summary>
@@ -87,8 +96,32 @@ internal sealed class DecisionCache : IDisposable
 
     public void Dispose()
     {
+        _toWrite.Writer.Complete();
+        _writing.Wait(TimeSpan.FromSeconds(2));
         _memory.Dispose();
         _store.Dispose();
+    }
+
+    /// <summary>Has the disk take a change soon; no request waits for it. Until then it is read from here.</summary>
+    private void Write(StorePathDigest digest, Unwritten change)
+    {
+        if (_unwritten.Count < MaxUnwritten || change.Record is null)
+        {
+            _unwritten[digest] = change;
+            _toWrite.Writer.TryWrite(digest);
+        }
+    }
+
+    private async Task WriteAsync()
+    {
+        await foreach (var digest in _toWrite.Reader.ReadAllAsync())
+        {
+            if (_unwritten.TryGetValue(digest, out var change))
+            {
+                OnDisk(() => change.Write(_store, digest));
+                _unwritten.TryRemove(new KeyValuePair<StorePathDigest, Unwritten>(digest, change));
+            }
+        }
     }
 
     private void Remember(StorePathDigest digest, Decision decision) =>
@@ -97,7 +130,15 @@ internal sealed class DecisionCache : IDisposable
     private DecisionRecord? FindStored(StorePathDigest digest)
     {
         byte[]? bytes = null;
-        OnDisk(() => bytes = _store.Find(digest));
+        if (_unwritten.TryGetValue(digest, out var change))
+        {
+            bytes = change.Record;
+        }
+        else
+        {
+            OnDisk(() => bytes = _store.Find(digest));
+        }
+
         if (bytes is null)
         {
             return null;
@@ -134,6 +175,25 @@ internal sealed class DecisionCache : IDisposable
         catch (SqliteException exception)
         {
             _logger.DiskRefused(exception.Message);
+        }
+    }
+
+    /// <summary>A change that the disk has not taken yet; compared by reference.</summary>
+    private sealed class Unwritten(byte[]? record, DateTimeOffset expiresAt)
+    {
+        /// <summary>The sealed record; null when it is to be forgotten.</summary>
+        public byte[]? Record => record;
+
+        public void Write(DecisionStore store, StorePathDigest digest)
+        {
+            if (record is null)
+            {
+                store.Forget(digest);
+            }
+            else
+            {
+                store.Keep(digest, record, expiresAt);
+            }
         }
     }
 }

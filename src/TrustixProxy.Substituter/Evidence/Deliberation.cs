@@ -190,7 +190,7 @@ internal sealed class Deliberation
 
         _grace ??= Schedule(PriorityGrace, () => _graceIsOver = true);
         return _upstreams.IsSettled || _isLate
-            ? new Outcome.Refused("no-upstream", $"{agreed.Sentence}; agreed, but no upstream has that NAR{_upstreams.Complaint}", _upstreams.IsSettled, !_upstreams.IsSettled)
+            ? new Outcome.Refused("no-upstream", $"{agreed.Sentence}; agreed, but no upstream has that NAR{_upstreams.Complaint}", IsSettled && agreed.Answers.All(answer => answer.Ballot.IsFirm), !_upstreams.IsSettled)
             : null;
     }
 

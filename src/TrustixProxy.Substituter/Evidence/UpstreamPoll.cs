@@ -47,7 +47,7 @@ internal sealed class UpstreamPoll(IReadOnlyList<Upstream> upstreams, UpstreamMa
             if (answer is UpstreamAnswer.Found { NarInfo: var narInfo } && narInfo.NarHash == claim.NarHash
                 && NarCompression.IsKnown(narInfo.Compression) && upstream.AddressOf(narInfo) is not null)
             {
-                return Hints(claim, narInfo);
+                return Hints(claim, narInfo, upstream);
             }
         }
 
@@ -55,7 +55,7 @@ internal sealed class UpstreamPoll(IReadOnlyList<Upstream> upstreams, UpstreamMa
     }
 
     /// <summary>What of a narinfo may stand beside the claim: the address's parts, and what is well formed and fits.</summary>
-    private static NarHints Hints(OutputClaim claim, NarInfo narInfo)
+    private static NarHints Hints(OutputClaim claim, NarInfo narInfo, Upstream upstream)
     {
         var isBare = narInfo.Compression is NarCompression.None || narInfo.FileHash is not { Algorithm: NixHashAlgorithm.Sha256 };
         var fits = narInfo.ContentAddress is { } address && address.Matches(claim.Path, claim.References, claim.NarHash);
@@ -65,6 +65,7 @@ internal sealed class UpstreamPoll(IReadOnlyList<Upstream> upstreams, UpstreamMa
             isBare ? claim.NarSize : narInfo.FileSize,
             narInfo.Deriver,
             fits ? narInfo.ContentAddress : null,
-            narInfo.Fingerprint == claim.Fingerprint ? [.. narInfo.Signatures.Take(8)] : []);
+            narInfo.Fingerprint == claim.Fingerprint ? [.. narInfo.Signatures.Take(8)] : [],
+            upstream.Options.Name);
     }
 }

@@ -6,6 +6,12 @@ using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.Substituter.Evidence;
 
+/// <summary>What is kept of a log.</summary>
+/// <param name="View">The view; null when there is none, or what is kept does not bear the log's signature.</param>
+/// <param name="Head">The head's bytes, whatever they are; null when there are none.</param>
+/// <param name="IsFrozen">Whether a fault is kept.</param>
+internal readonly record struct StoredView(LogView? View, byte[]? Head, bool IsFrozen);
+
 /// <summary>Keeps what each log is held to, across restarts and processes. Views change by compare-and-swap only, so there is one history; heads are verified again when they are read.</summary>
 internal sealed class ViewStore(string stateDirectory) : IDisposable
 {
@@ -14,8 +20,8 @@ internal sealed class ViewStore(string stateDirectory) : IDisposable
         isDurable: true,
         "CREATE TABLE IF NOT EXISTS log_view (log_id TEXT PRIMARY KEY, head BLOB NOT NULL, fault TEXT) WITHOUT ROWID;");
 
-    /// <summary>The view that is kept, and whether the log is frozen; no view when there is none, or what is kept does not bear the log's signature.</summary>
-    public (LogView? View, bool IsFrozen) Load(LogKey key)
+    /// <summary>What is kept of a log.</summary>
+    public StoredView Load(LogKey key)
     {
         var (bytes, fault) = _database.First(
             "SELECT head, fault FROM log_view WHERE log_id = $id",
@@ -23,18 +29,19 @@ internal sealed class ViewStore(string stateDirectory) : IDisposable
             ("$id", key.LogId));
         var isGood = WireMessage.TryParse(LogHead.Parser, bytes, out var message)
             & SignedTreeHead.TryRead(message ?? new LogHead(), out var head, out _);
-        return isGood && key.TryVerify(head!, out var verified, out _) ? (new LogView(verified), fault is not null) : (null, fault is not null);
+        return new StoredView(isGood && key.TryVerify(head!, out var verified, out _) ? new LogView(verified) : null, bytes, fault is not null);
     }
 
-    /// <summary>Puts <paramref name="next"/> in the place of <paramref name="known"/>; false when another process was faster.</summary>
-    public bool TrySwap(LogView? known, LogView next)
+    /// <summary>Whether a fault of the log is kept, be it another process that found it.</summary>
+    public bool IsFrozen(LogKey key) => _database.First("SELECT fault IS NOT NULL FROM log_view WHERE log_id = $id", row => row.GetBoolean(0), ("$id", key.LogId));
+
+    /// <summary>Puts <paramref name="next"/> in the place of what is <paramref name="known"/> to be kept; false when another process was faster, or has frozen the log.</summary>
+    public bool TrySwap(byte[]? known, LogView next)
     {
         var (id, head) = (next.Head.Key.LogId, next.Head.ToMessage().ToByteArray());
         return known is null
             ? _database.Execute("INSERT OR IGNORE INTO log_view (log_id, head) VALUES ($id, $head)", ("$id", id), ("$head", head)) is 1
-            : _database.Execute(
-                "UPDATE log_view SET head = $head WHERE log_id = $id AND head = $known",
-                ("$id", id), ("$head", head), ("$known", known.Head.ToMessage().ToByteArray())) is 1;
+            : _database.Execute("UPDATE log_view SET head = $head WHERE log_id = $id AND head = $known AND fault IS NULL", ("$id", id), ("$head", head), ("$known", known)) is 1;
     }
 
     /// <summary>Keeps the evidence of a fault: from now on the log is frozen.</summary>

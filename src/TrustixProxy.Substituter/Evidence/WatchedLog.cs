@@ -1,3 +1,4 @@
+using Google.Protobuf;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
 using TrustixProxy.Consensus;
@@ -13,26 +14,38 @@ internal readonly record struct ViewResult(LogView? View, SilenceReason Reason);
 /// <summary>One log as it is held to what it signed: fetches its head, verifies that it continues the view, keeps it. Refreshes are shared by all who wait for one.</summary>
 internal sealed class WatchedLog(string name, LogKey key, LogClient client, ViewStore store, TimeProvider time, ILogger logger)
 {
+    /// <summary>How long another process's finding that the log is frozen may be overlooked.</summary>
+    private static readonly TimeSpan FrozenAge = TimeSpan.FromSeconds(1);
+
     private readonly Lock _turn = new();
     private Task<SilenceReason?>? _refresh;
     private volatile Seen? _seen = Start(store, key);
     private volatile bool _isFrozen = store.Load(key).IsFrozen;
+    private long _frozenCheckedAt = time.GetTimestamp();
 
     /// <summary>The log's own calls.</summary>
     public LogClient Client => client;
 
     /// <summary>Whether it has contradicted itself under its own signature.</summary>
-    public bool IsFrozen => _isFrozen;
+    public bool IsFrozen
+    {
+        get
+        {
+            var checkedAt = Interlocked.Read(ref _frozenCheckedAt);
+            if (!_isFrozen && time.GetElapsedTime(checkedAt) > FrozenAge && Interlocked.CompareExchange(ref _frozenCheckedAt, time.GetTimestamp(), checkedAt) == checkedAt)
+            {
+                Keep(() => _isFrozen |= store.IsFrozen(key));
+            }
+
+            return _isFrozen;
+        }
+    }
 
     /// <summary>A view that was seen at most <paramref name="maxAge"/> ago, fetched if need be; any age will do when that is infinite.</summary>
     public async Task<ViewResult> ViewAsync(TimeSpan maxAge, CancellationToken cancellation)
     {
-        if (_isFrozen)
-        {
-            return new ViewResult(null, SilenceReason.Frozen);
-        }
-
-        if (_seen is not { } seen || (maxAge != Timeout.InfiniteTimeSpan && time.GetElapsedTime(seen.At) > maxAge))
+        // Twice: a refresh that was under way already may have asked too long ago.
+        for (var attempt = 0; attempt < 2 && !IsFrozen && !IsFresh(maxAge); attempt++)
         {
             if (await RefreshAsync().WaitAsync(cancellation) is { } reason)
             {
@@ -40,8 +53,10 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
             }
         }
 
-        return new ViewResult(_seen!.View, default);
+        return IsFrozen ? new ViewResult(null, SilenceReason.Frozen) : new ViewResult(_seen!.View, default);
     }
+
+    private bool IsFresh(TimeSpan maxAge) => _seen is { } seen && (maxAge == Timeout.InfiniteTimeSpan || time.GetElapsedTime(seen.At) <= maxAge);
 
     /// <summary>Fetches the head and takes it in; null when that went well.</summary>
     public Task<SilenceReason?> RefreshAsync()
@@ -72,8 +87,10 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
 
     private async Task<SilenceReason?> TakeInAsync(VerifiedTreeHead head, long at)
     {
-        // Twice: when another process has swapped in a newer view meanwhile, the head is held against that one.
-        for (var attempt = 0; attempt < 2; attempt++)
+        var stored = _seen?.View.Head.ToMessage().ToByteArray();
+
+        // Three times: another process may have swapped in a newer view, or what was stored is gone or damaged.
+        for (var attempt = 0; attempt < 3; attempt++)
         {
             var known = _seen?.View;
             var (next, reason) = known is null ? (new LogView(head), (SilenceReason?)null) : await AdvanceAsync(known, head);
@@ -82,15 +99,26 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
                 return reason;
             }
 
-            if (ReferenceEquals(next, known) || Keep(() => store.TrySwap(known, next)))
+            if ((ReferenceEquals(next, known) && attempt is 0) || Keep(() => store.TrySwap(stored, next)))
             {
                 _seen = new Seen(next, at);
                 return null;
             }
 
-            var (stored, isFrozen) = store.Load(key);
-            _isFrozen |= isFrozen;
-            _seen = stored is null ? _seen : new Seen(stored, long.MinValue / 2);
+            var found = store.Load(key);
+            _isFrozen |= found.IsFrozen;
+            if (_isFrozen)
+            {
+                return SilenceReason.Frozen;
+            }
+
+            if (found.View is null && found.Head is not null)
+            {
+                logger.ViewDamaged(name);
+            }
+
+            stored = found.Head;
+            _seen = found.View is null ? _seen : new Seen(found.View, long.MinValue / 2);
         }
 
         return SilenceReason.HeadInconsistent;

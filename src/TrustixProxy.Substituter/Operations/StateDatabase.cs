@@ -2,29 +2,32 @@ using Microsoft.Data.Sqlite;
 
 namespace TrustixProxy.Substituter.Operations;
 
-/// <summary>One connection to the state database, <c>state.sqlite</c> in the state directory. Calls take turns.</summary>
-/// <remarks>Several processes may share the file: WAL, and each statement is atomic by itself.</remarks>
+/// <summary>The state database, <c>state.sqlite</c> in the state directory: one connection that writes, one that reads beside it. Calls of either kind take turns.</summary>
+/// <remarks>Several processes may share the file: WAL, and each statement is atomic by itself. What another process holds is waited for a second at the most.</remarks>
 internal sealed class StateDatabase : IDisposable
 {
-    private readonly SqliteConnection _connection;
-    private readonly Lock _turn = new();
+    private readonly SqliteConnection _writer, _reader;
+    private readonly Lock _writing = new(), _reading = new();
 
     /// <param name="directory">The state directory.</param>
     /// <param name="isDurable">Whether a change is on the disk when it returns (for what must never be forgotten), or soon after.</param>
     /// <param name="schema">Statements that make the tables if they are not there.</param>
+    /// <exception cref="SqliteException">The file cannot be read or written, or is no database.</exception>
     public StateDatabase(string directory, bool isDurable, string schema)
     {
-        _connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = Path.Combine(directory, "state.sqlite"), Pooling = false }.ToString());
-        _connection.Open();
+        var file = new SqliteConnectionStringBuilder { DataSource = Path.Combine(directory, "state.sqlite"), Pooling = false, DefaultTimeout = 1 }.ToString();
+        (_writer, _reader) = (new SqliteConnection(file), new SqliteConnection(file));
+        _writer.Open();
         Execute($"PRAGMA journal_mode = WAL; PRAGMA synchronous = {(isDurable ? "FULL" : "NORMAL")}; {schema}");
+        _reader.Open();
     }
 
     /// <summary>Runs a statement; answers how many rows it changed.</summary>
     public int Execute(string sql, params ReadOnlySpan<(string Name, object? Value)> parameters)
     {
-        lock (_turn)
+        lock (_writing)
         {
-            using var command = Command(sql, parameters);
+            using var command = Command(_writer, sql, parameters);
             return command.ExecuteNonQuery();
         }
     }
@@ -32,19 +35,23 @@ internal sealed class StateDatabase : IDisposable
     /// <summary>Reads the first row, or gives default when there is none.</summary>
     public T? First<T>(string sql, Func<SqliteDataReader, T> read, params ReadOnlySpan<(string Name, object? Value)> parameters)
     {
-        lock (_turn)
+        lock (_reading)
         {
-            using var command = Command(sql, parameters);
+            using var command = Command(_reader, sql, parameters);
             using var reader = command.ExecuteReader();
             return reader.Read() ? read(reader) : default;
         }
     }
 
-    public void Dispose() => _connection.Dispose();
-
-    private SqliteCommand Command(string sql, ReadOnlySpan<(string Name, object? Value)> parameters)
+    public void Dispose()
     {
-        var command = _connection.CreateCommand();
+        _reader.Dispose();
+        _writer.Dispose();
+    }
+
+    private static SqliteCommand Command(SqliteConnection connection, string sql, ReadOnlySpan<(string Name, object? Value)> parameters)
+    {
+        var command = connection.CreateCommand();
         command.CommandText = sql;
         foreach (var (name, value) in parameters)
         {

@@ -22,10 +22,11 @@ public static class SubstituterHost
     public static WebApplication Create(SubstituterOptions options, Action<WebApplicationBuilder>? configure = null, TimeProvider? time = null)
     {
         var clock = time ?? TimeProvider.System;
-        var builder = WebApplication.CreateSlimBuilder();
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions()) /* no file and no variable but the program's own says anything */;
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
         builder.WebHost.UseUrls([.. options.Listen]);
         builder.Services.AddHttpForwarder();
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(30));
         configure?.Invoke(builder);
         builder.Services.AddSingleton(services => Parts.Make(options, services, clock));
         builder.Services.AddHostedService(services => new HeadPoller([.. services.GetRequiredService<Parts>().Logs], options.HeadPollInterval, clock));
@@ -54,9 +55,9 @@ public static class SubstituterHost
             var cache = new DecisionCache(
                 new DecisionStore(options.StateDirectory), new DecisionSeal(options.SigningKey, options.Policy), options.Policy,
                 new NarInfoSigner(options.SigningKey), () => Frozen(electors), options.DecisionMemory, time, logger);
-            var decider = new Decider(cache, digest => new Deliberation(digest, electors, upstreams, marks, options.Policy, options.Deadline, time), time, logger);
+            var decider = new Decider(cache, digest => new Deliberation(digest, electors, upstreams, marks, options.Policy, options.Deadline, time), upstreams, time, logger);
             var forwarder = new NarForwarder(upstreams, marks, services.GetRequiredService<IHttpForwarder>(), decider.Renew, options.Deadline, time, logger);
-            return new Parts(watched, cache, new SubstituterEndpoints(decider, forwarder, options), [decider, cache, marks, views, .. connections, .. upstreams]);
+            return new Parts(watched, cache, new SubstituterEndpoints(decider, forwarder, options, time), [decider, cache, marks, views, .. connections, .. upstreams]);
         }
 
         public void Dispose()

@@ -35,7 +35,7 @@ internal sealed record NarUrl(StorePathDigest Path, NixHash NarHash, NixHash Fil
             url = new NarUrl(path, narHash, fileHash, compression);
         }
 
-        return url is not null && text.SequenceEqual(url.ToString());
+        return url is not null && text.SequenceEqual(url.ToString()) && (url.Compression is not NarCompression.None || url.FileHash == url.NarHash);
     }
 
     public override string ToString() => $"{Prefix}{Path}/{NarHash.Digits}/{FileHash.Digits}{Extension}{NarCompression.SuffixOf(Compression)}";

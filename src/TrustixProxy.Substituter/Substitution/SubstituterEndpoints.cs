@@ -16,7 +16,7 @@ namespace TrustixProxy.Substituter.Substitution;
 /// anything else        404; methods other than GET and HEAD 405
 /// </code>
 /// A refusal is a 404, so Nix goes on to its next substituter; it remembers one for <c>narinfo-cache-negative-ttl</c> (3600 s unless set).</remarks>
-internal sealed class SubstituterEndpoints(Decider decider, NarForwarder forwarder, SubstituterOptions options)
+internal sealed class SubstituterEndpoints(Decider decider, NarForwarder forwarder, SubstituterOptions options, TimeProvider time)
 {
     private const string DecisionHeader = "X-Trustix-Decision", NarInfoSuffix = ".narinfo";
 
@@ -54,6 +54,7 @@ internal sealed class SubstituterEndpoints(Decider decider, NarForwarder forward
 
     private async Task AnswerNarAsync(HttpContext context, NarUrl url)
     {
+        var start = time.GetTimestamp();
         var decision = await decider.DecideAsync(url.Path, context.RequestAborted);
         Say(context, decision.Record.Outcome);
         if (decision.Record.Claim is not { } claim)
@@ -66,14 +67,14 @@ internal sealed class SubstituterEndpoints(Decider decider, NarForwarder forward
         }
         else
         {
-            await ServeNarAsync(context, new NarOrder(claim, url.Compression, url.FileHash));
+            await ServeNarAsync(context, new NarOrder(claim, url.Compression, url.FileHash), start);
         }
     }
 
-    private async Task ServeNarAsync(HttpContext context, NarOrder order)
+    private async Task ServeNarAsync(HttpContext context, NarOrder order, long start)
     {
         var isHead = HttpMethods.IsHead(context.Request.Method);
-        var result = isHead ? await LookAsync(context, order) : await forwarder.ForwardAsync(context, order);
+        var result = isHead ? await forwarder.LookAsync(context, order, start) : await forwarder.ForwardAsync(context, order, start);
         if (result is not ForwardResult.Answered)
         {
             Say(context, "no-upstream");
@@ -95,19 +96,6 @@ internal sealed class SubstituterEndpoints(Decider decider, NarForwarder forward
         }
 
         context.Items[DecisionHeader] = outcome;
-    }
-
-    private async Task<ForwardResult> LookAsync(HttpContext context, NarOrder order)
-    {
-        var (isThere, length) = await forwarder.LookAsync(order, context.RequestAborted);
-        if (isThere)
-        {
-            context.Response.ContentType = "application/x-nix-nar";
-            context.Response.ContentLength = length;
-            context.Response.Headers.AcceptRanges = "bytes";
-        }
-
-        return isThere ? ForwardResult.Answered : ForwardResult.Absent;
     }
 
     private Task RefuseAsync(HttpContext context, Decision decision)

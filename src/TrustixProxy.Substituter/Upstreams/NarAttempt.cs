@@ -7,27 +7,38 @@ using Yarp.ReverseProxy.Forwarder;
 namespace TrustixProxy.Substituter.Upstreams;
 
 /// <summary>One try to serve a NAR from one upstream: what it is sent, and what of its answer reaches the client. To it go only our own headers; from it come only length and body.</summary>
-internal sealed class NarAttempt : HttpTransformer
+internal sealed class NarAttempt : HttpTransformer, IDisposable
 {
     private readonly List<NarCandidate> _next;
     private readonly Action<NarAttempt, NarFault> _onFault;
     private readonly TimeProvider _time;
     private readonly Microsoft.Net.Http.Headers.RangeItemHeaderValue? _range;
+    private readonly CancellationTokenSource _limit;
     private VerifyingNarStream? _stream;
+
+    /// <summary>How long another upstream is waited for that is to go on.</summary>
+    private static readonly TimeSpan ResumeLimit = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long one that knows no ranges may take to come to the place.</summary>
+    private static readonly TimeSpan SkipLimit = TimeSpan.FromMinutes(2);
 
     /// <param name="candidate">The upstream.</param>
     /// <param name="order">What is wanted.</param>
     /// <param name="next">Who can go on when it breaks off.</param>
     /// <param name="request">The client's request.</param>
     /// <param name="onFault">Told why its NAR is refused, before the client can notice it.</param>
+    /// <param name="limit">How long it may take until the answer begins.</param>
     /// <param name="time">The clock.</param>
-    public NarAttempt(NarCandidate candidate, NarOrder order, List<NarCandidate> next, HttpRequest request, Action<NarAttempt, NarFault> onFault, TimeProvider time)
+    public NarAttempt(NarCandidate candidate, NarOrder order, List<NarCandidate> next, HttpRequest request, Action<NarAttempt, NarFault> onFault, TimeSpan limit, TimeProvider time)
     {
+        _limit = new CancellationTokenSource(limit, time);
         (Candidate, Order, _next, _onFault, _time) = (candidate, order, next, onFault, time);
         var headers = new RequestHeaders(request.Headers);
         var isRange = headers.Range is { Unit.Value: "bytes", Ranges.Count: 1 } && request.Headers.IfRange.Count is 0;
         _range = isRange ? headers.Range!.Ranges.Single() : null;
     }
+
+    public void Dispose() => _limit.Dispose();
 
     public NarCandidate Candidate { get; }
 
@@ -39,8 +50,11 @@ internal sealed class NarAttempt : HttpTransformer
     /// <summary>Why this upstream's NAR was refused; null when it was not.</summary>
     public NarFault? Fault { get; private set; }
 
-    /// <summary>Whether the answer is complete without a body from the upstream.</summary>
-    public bool IsAnswered { get; private set; }
+    /// <summary>How long the file is by this upstream's word, when that has no such range; null otherwise.</summary>
+    public long? TooShortForRange { get; private set; }
+
+    /// <summary>Ends when the answer has to have begun; never, once it has.</summary>
+    public CancellationToken Limit => _limit.Token;
 
     /// <summary>Whether the upstream holds the agreed NAR in other bytes than it said.</summary>
     public bool HasOtherFile => Candidate.IsSameFile && !Candidate.Decompress && _stream?.FileHash is { } hash && hash != Order.FileHash;
@@ -49,6 +63,8 @@ internal sealed class NarAttempt : HttpTransformer
     {
         proxyRequest.Method = HttpMethod.Get;
         proxyRequest.RequestUri = Candidate.Address;
+        proxyRequest.Content = null;
+        proxyRequest.Headers.Clear();
         return ValueTask.CompletedTask;
     }
 
@@ -60,32 +76,32 @@ internal sealed class NarAttempt : HttpTransformer
             return false;
         }
 
-        var fileLength = proxyResponse.Content.Headers.ContentLength ?? Candidate.NarInfo.FileSize;
+        // What a narinfo says of the file's length is a hint, and no promise is made on a hint.
+        var fileLength = proxyResponse.Content.Headers.ContentLength;
         var length = Order.Compression is NarCompression.None ? Order.Claim.NarSize : fileLength;
         if (!TryResolve(length, out var range))
         {
-            httpContext.Response.StatusCode = StatusCodes.Status416RangeNotSatisfiable;
-            httpContext.Response.Headers.ContentRange = $"bytes */{length}";
-            IsAnswered = true;
+            TooShortForRange = length;
             return false;
         }
 
         var isPartial = range != ByteRange.All;
-        _stream = Open(await proxyResponse.Content.ReadAsStreamAsync(cancellationToken), fileLength, range, isPartial);
-        await _stream.PrimeAsync(cancellationToken);
+        _stream = Open(await proxyResponse.Content.ReadAsStreamAsync(cancellationToken), fileLength, length, range, isPartial);
+        await _stream.PrimeAsync(_limit.Token, httpContext.RequestAborted);
         if (_stream.Fault is not null)
         {
             await _stream.DisposeAsync();
             return false;
         }
 
+        _limit.CancelAfter(Timeout.InfiniteTimeSpan);
         WriteHeaders(httpContext.Response, length, range, isPartial);
         proxyResponse.Content = new StreamContent(_stream);
         return true;
     }
 
     /// <summary>The file, decompressed if need be, with every byte verified; its hash too where other upstreams may have the right file.</summary>
-    private VerifyingNarStream Open(Stream body, long? fileLength, ByteRange range, bool isPartial)
+    private VerifyingNarStream Open(Stream body, long? fileLength, long? length, ByteRange range, bool isPartial)
     {
         Stream source = new ResumingStream(body, fileLength, ResumeAsync, _time);
         if (Candidate.Decompress)
@@ -94,7 +110,16 @@ internal sealed class NarAttempt : HttpTransformer
         }
 
         var mustBeSame = Candidate.IsSameFile && !Candidate.Decompress && (isPartial || _next.Count > 0);
-        return new VerifyingNarStream(source, Candidate.ServedCompression, Order.Claim, range) { RequiredFileHash = mustBeSame ? Order.FileHash : null, OnFault = Fail };
+        return new VerifyingNarStream(source, Candidate.ServedCompression, Order.Claim, range) { Promised = length, RequiredFileHash = mustBeSame ? Order.FileHash : null, OnFault = Fail };
+    }
+
+    /// <summary>The answer did not begin: if nothing else is known to be wrong, the upstream could not be reached in time.</summary>
+    public void GiveUp()
+    {
+        if (Fault is null && TooShortForRange is null)
+        {
+            Fail(NarFault.Unreachable);
+        }
     }
 
     private void Fail(NarFault fault)
@@ -106,7 +131,7 @@ internal sealed class NarAttempt : HttpTransformer
     private void WriteHeaders(HttpResponse response, long? length, ByteRange range, bool isPartial)
     {
         response.StatusCode = isPartial ? StatusCodes.Status206PartialContent : StatusCodes.Status200OK;
-        response.ContentType = "application/x-nix-nar";
+        response.ContentType = NarForwarder.ContentType;
         response.ContentLength = isPartial ? range.End - range.Start : length;
         if (Candidate.IsSameFile && !HasOtherFile)
         {
@@ -141,22 +166,25 @@ internal sealed class NarAttempt : HttpTransformer
         {
             var next = _next[0];
             _next.RemoveAt(0);
+            using var limit = new CancellationTokenSource(ResumeLimit, _time);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);
             try
             {
                 using var request = new HttpRequestMessage(HttpMethod.Get, next.Address);
                 request.Headers.Range = new RangeHeaderValue(offset, null);
-                var response = await next.Upstream.Http.SendAsync(request, cancellation);
+                var response = await next.Upstream.Http.SendAsync(request, either.Token);
                 var isRest = response.StatusCode is HttpStatusCode.PartialContent && response.Content.Headers.ContentRange?.From == offset;
                 if (isRest || response.StatusCode is HttpStatusCode.OK)
                 {
-                    var file = await response.Content.ReadAsStreamAsync(cancellation);
-                    await SkipAsync(file, isRest ? 0 : offset, cancellation);
+                    var file = await response.Content.ReadAsStreamAsync(either.Token);
+                    limit.CancelAfter(isRest ? Timeout.InfiniteTimeSpan : SkipLimit);
+                    await SkipAsync(file, isRest ? 0 : offset, either.Token);
                     return file;
                 }
 
                 response.Dispose();
             }
-            catch (Exception exception) when (exception is HttpRequestException or IOException)
+            catch (Exception exception) when (exception is HttpRequestException or IOException || (exception is OperationCanceledException && !cancellation.IsCancellationRequested))
             {
                 // This one is down too.
             }

@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Logging;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
@@ -26,30 +27,75 @@ internal sealed class NarForwarder(
     /// <summary>How long upstreams are waited for that have not said yet what they have, once one has said that it has the very file.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(200);
 
+    internal const string ContentType = "application/x-nix-nar";
+
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>Long enough for the silence before a late range of a large file; stalls are noticed by <see cref="ResumingStream"/>.</summary>
+    /// <summary>No answer begins after the deadline, but by less than this.</summary>
+    private static readonly TimeSpan LeastLimit = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Long enough for the silence before a late range of a large file; stalls are noticed by <see cref="ResumingStream"/>, and <see cref="NarAttempt.Limit"/> bounds the wait for the answer's beginning.</summary>
     private static readonly ForwarderRequestConfig Config = new() { ActivityTimeout = TimeSpan.FromMinutes(15), Version = new Version(2, 0), VersionPolicy = HttpVersionPolicy.RequestVersionOrLower };
 
     /// <summary>Answers the request, or leaves it unanswered: then the result says whether an upstream failed that may have had the NAR.</summary>
-    public async Task<ForwardResult> ForwardAsync(HttpContext context, NarOrder order)
+    /// <param name="context">The request.</param>
+    /// <param name="order">What is wanted.</param>
+    /// <param name="start">When the request came, as a timestamp of the clock: the deadline is counted from there.</param>
+    public async Task<ForwardResult> ForwardAsync(HttpContext context, NarOrder order, long start)
     {
-        var start = time.GetTimestamp();
         while (true)
         {
-            var (candidates, hasFailed) = await FindAsync(order, context.RequestAborted);
-            foreach (var candidate in candidates)
+            var (candidates, hasFailed) = await FindAsync(order, Left(start), context.RequestAborted);
+            var tooShort = new List<long>();
+            foreach (var (i, candidate) in candidates.Index())
             {
-                var attempt = new NarAttempt(candidate, order, NextOf(candidates, candidate), context.Request, Refuse, time);
+                var limit = Left(start) / (candidates.Count - i);
+                using var attempt = new NarAttempt(candidate, order, NextOf(candidates, candidate), context.Request, Refuse, limit > LeastLimit ? limit : LeastLimit, time);
                 if (await TryAsync(context, attempt))
                 {
                     return ForwardResult.Answered;
                 }
 
                 hasFailed |= attempt.Fault is NarFault.Unreachable or NarFault.BrokenOff;
+                tooShort.AddRange(attempt.TooShortForRange is { } length ? [length] : []);
             }
 
-            if (!hasFailed || time.GetElapsedTime(start) + Pause >= deadline)
+            if (tooShort.Count > 0 && tooShort.Count == candidates.Count)
+            {
+                context.Response.StatusCode = StatusCodes.Status416RangeNotSatisfiable;
+                context.Response.Headers.ContentRange = $"bytes */{tooShort.Max()}";
+                return ForwardResult.Answered;
+            }
+
+            if (!hasFailed || Left(start) <= Pause)
+            {
+                onRefused(order.Claim.Path.Digest); // the next narinfo may name bytes that can be had
+                return hasFailed ? ForwardResult.Unavailable : ForwardResult.Absent;
+            }
+
+            await Task.Delay(Pause, time, context.RequestAborted);
+        }
+    }
+
+    /// <summary>Answers a HEAD request as GET would begin, as far as can be said without the bytes.</summary>
+    public async Task<ForwardResult> LookAsync(HttpContext context, NarOrder order, long start)
+    {
+        while (true)
+        {
+            var (candidates, hasFailed) = await FindAsync(order, Left(start), context.RequestAborted);
+            if (candidates is [var first, ..])
+            {
+                context.Response.ContentType = ContentType;
+                context.Response.ContentLength = order.Compression is NarCompression.None ? order.Claim.NarSize : null;
+                if (first.IsSameFile)
+                {
+                    context.Response.Headers.AcceptRanges = "bytes";
+                }
+
+                return ForwardResult.Answered;
+            }
+
+            if (!hasFailed || Left(start) <= Pause)
             {
                 return hasFailed ? ForwardResult.Unavailable : ForwardResult.Absent;
             }
@@ -58,21 +104,15 @@ internal sealed class NarForwarder(
         }
     }
 
-    /// <summary>Length of the bytes, as far as an upstream says; for a HEAD request. Null when no upstream has them.</summary>
-    public async Task<(bool IsThere, long? Length)> LookAsync(NarOrder order, CancellationToken cancellation)
-    {
-        var (candidates, _) = await FindAsync(order, cancellation);
-        var first = candidates.FirstOrDefault();
-        return (first is not null, order.Compression is NarCompression.None ? order.Claim.NarSize : first?.NarInfo.FileSize);
-    }
+    private TimeSpan Left(long start) => deadline - time.GetElapsedTime(start);
 
     /// <summary>Who may have the NAR, best first: not marked bad, the very file, no decompression, by priority.</summary>
-    private async Task<(List<NarCandidate> Candidates, bool HasFailed)> FindAsync(NarOrder order, CancellationToken cancellation)
+    private async Task<(List<NarCandidate> Candidates, bool HasFailed)> FindAsync(NarOrder order, TimeSpan limit, CancellationToken cancellation)
     {
         var digest = order.Claim.Path.Digest;
         var (candidates, hasFailed) = (new List<NarCandidate>(), false);
         var asked = upstreams.Select(async upstream => (upstream, Answer: await upstream.AskAsync(digest, cancellation))).ToList();
-        var grace = Task.Delay(Timeout.InfiniteTimeSpan, cancellation);
+        var grace = Task.Delay(limit > LeastLimit ? limit : LeastLimit, time, cancellation);
         while (asked.Count > 0 && await Task.WhenAny([.. asked, grace]) is Task<(Upstream, UpstreamAnswer)> done)
         {
             asked.Remove(done);
@@ -107,10 +147,17 @@ internal sealed class NarForwarder(
             return false;
         }
 
-        await forwarder.SendAsync(context, attempt.Candidate.Address.GetLeftPart(UriPartial.Authority), attempt.Candidate.Upstream.Http, Config, attempt, context.RequestAborted);
+        context.Features.Set<IHttpUpgradeFeature>(null); // else YARP would ask the upstream to change to a protocol that the client names
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(attempt.Limit, context.RequestAborted);
+        await forwarder.SendAsync(context, attempt.Candidate.Address.GetLeftPart(UriPartial.Authority), attempt.Candidate.Upstream.Http, Config, attempt, end.Token);
         if (context.RequestAborted.IsCancellationRequested)
         {
             return true;
+        }
+
+        if (!context.Response.HasStarted)
+        {
+            attempt.GiveUp();
         }
 
         if (attempt.HasOtherFile)
@@ -118,7 +165,7 @@ internal sealed class NarForwarder(
             marks.Mark(attempt.Candidate.Upstream, attempt.Order.Claim.Path.Digest, NarFault.FileHash);
         }
 
-        if (context.Response.HasStarted || attempt.IsAnswered)
+        if (context.Response.HasStarted)
         {
             return true;
         }

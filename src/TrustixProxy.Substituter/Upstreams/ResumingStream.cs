@@ -7,11 +7,15 @@ namespace TrustixProxy.Substituter.Upstreams;
 /// <param name="time">The clock.</param>
 internal sealed class ResumingStream(Stream first, long? length, Func<long, CancellationToken, Task<Stream?>> resume, TimeProvider time) : ReadOnlyStream
 {
-    /// <summary>How long a read may bring nothing before it counts as broken off.</summary>
-    private static readonly TimeSpan Stall = TimeSpan.FromSeconds(30);
+    /// <summary>Reads that together took this long have to have brought <see cref="Enough"/> bytes, or the source counts as broken off.</summary>
+    private static readonly TimeSpan Stall = TimeSpan.FromSeconds(15);
+
+    private const int Enough = 4 << 10;
 
     private Stream _current = first;
     private long _offset;
+    private TimeSpan _waited;
+    private long _got;
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
@@ -29,6 +33,7 @@ internal sealed class ResumingStream(Stream first, long? length, Func<long, Canc
                 return read.Value;
             }
 
+            (_waited, _got) = (TimeSpan.Zero, 0);
             await _current.DisposeAsync();
             _current = await resume(_offset, cancellationToken) ?? throw new NarRefusedException(NarFault.BrokenOff);
         }
@@ -47,11 +52,20 @@ internal sealed class ResumingStream(Stream first, long? length, Func<long, Canc
     /// <summary>Reads; null when the source broke off.</summary>
     private async ValueTask<int?> TryReadAsync(Memory<byte> buffer, CancellationToken cancellation)
     {
-        using var stall = new CancellationTokenSource(Stall, time);
+        var start = time.GetTimestamp();
+        using var stall = new CancellationTokenSource(Stall - _waited, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(stall.Token, cancellation);
         try
         {
-            return await _current.ReadAsync(buffer, either.Token);
+            var read = await _current.ReadAsync(buffer, either.Token);
+            (_waited, _got) = (_waited + time.GetElapsedTime(start), _got + read);
+            if (_got < Enough)
+            {
+                return _waited < Stall ? read : null;
+            }
+
+            (_waited, _got) = (TimeSpan.Zero, 0);
+            return read;
         }
         catch (Exception exception) when (exception is IOException or HttpRequestException or OperationCanceledException && !cancellation.IsCancellationRequested)
         {

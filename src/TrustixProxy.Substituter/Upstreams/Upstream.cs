@@ -29,6 +29,7 @@ internal sealed class Upstream : IDisposable
     private readonly Uri _base;
     private readonly TimeProvider _time;
     private readonly ResiliencePipeline _pipeline;
+    private readonly CircuitBreakerStateProvider _state = new();
     private readonly MemoryCache _found = new(new MemoryCacheOptions { SizeLimit = 8 << 20 });
 
     public Upstream(UpstreamOptions options, TimeSpan timeout, TimeProvider time)
@@ -39,6 +40,7 @@ internal sealed class Upstream : IDisposable
         _pipeline = new ResiliencePipelineBuilder { TimeProvider = time }
             .AddCircuitBreaker(new CircuitBreakerStrategyOptions
             {
+                StateProvider = _state,
                 ShouldHandle = new PredicateBuilder().Handle<HttpRequestException>().Handle<IOException>().Handle<TimeoutRejectedException>(),
                 FailureRatio = 0.9,
                 MinimumThroughput = 10,
@@ -50,6 +52,9 @@ internal sealed class Upstream : IDisposable
     }
 
     public UpstreamOptions Options { get; }
+
+    /// <summary>Whether it has failed so often of late that it is not asked.</summary>
+    public bool IsDown => _state.CircuitState is not CircuitState.Closed;
 
     /// <summary>Sends requests to it, redirects followed.</summary>
     public HttpMessageInvoker Http { get; }
@@ -96,7 +101,8 @@ internal sealed class Upstream : IDisposable
         BrokenCircuitException => "breaker-open",
         TimeoutRejectedException => "no-answer",
         HttpRequestException or IOException => "unreachable",
-        _ => null,
+        OperationCanceledException => null,
+        _ => "failed", // whatever it sent that we could not make sense of: others are asked
     };
 
     private async ValueTask<UpstreamAnswer> FetchAsync(StorePathDigest digest, CancellationToken cancellation)

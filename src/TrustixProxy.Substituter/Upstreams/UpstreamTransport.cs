@@ -12,7 +12,7 @@ internal sealed class UpstreamTransport : DelegatingHandler
     private const int MaxHops = 5;
 
     private readonly Uri _origin;
-    private volatile bool _originIsPrivate;
+    private int _originIsPrivate; // 0 until its addresses are known, then 1 or -1 for good
 
     public UpstreamTransport(Uri origin)
     {
@@ -47,11 +47,10 @@ internal sealed class UpstreamTransport : DelegatingHandler
                 return response;
             }
 
-            var to = new Uri(from, location);
             response.Dispose();
-            if (hop == MaxHops || !MayLead(from, to))
+            if (!Uri.TryCreate(from, location, out var to) || hop == MaxHops || !MayLead(from, to))
             {
-                throw new HttpRequestException($"{_origin.Host} redirects from {from} to {to}: {(hop == MaxHops ? $"more than {MaxHops} hops" : "not allowed")}.");
+                throw new HttpRequestException($"{_origin.Host} redirects from {from} to {location}: {(hop == MaxHops ? $"more than {MaxHops} hops" : "not allowed")}.");
             }
 
             request.RequestUri = to;
@@ -88,11 +87,13 @@ internal sealed class UpstreamTransport : DelegatingHandler
     {
         var target = context.DnsEndPoint;
         var addresses = await Dns.GetHostAddressesAsync(target.Host, cancellation);
-        if (target.Host == _origin.IdnHost && target.Port == _origin.Port)
+        if (target.Host.Trim('[', ']') == _origin.IdnHost.Trim('[', ']') && target.Port == _origin.Port)
         {
-            _originIsPrivate = addresses.Any(IsPrivate);
+            // Its own DNS must not be able to open private addresses later: what it is at first, it stays.
+            Interlocked.CompareExchange(ref _originIsPrivate, addresses.Length > 0 && addresses.All(IsPrivate) ? 1 : -1, 0);
         }
-        else if (!_originIsPrivate)
+
+        if (Volatile.Read(ref _originIsPrivate) is not 1)
         {
             addresses = [.. addresses.Where(address => !IsPrivate(address))];
         }

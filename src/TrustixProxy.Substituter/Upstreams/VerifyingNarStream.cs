@@ -23,7 +23,7 @@ internal readonly record struct ByteRange(long Start, long End)
 /// A NAR that fits into what is held is wholly verified before a byte leaves. Bytes outside the range are verified and dropped.</remarks>
 internal sealed class VerifyingNarStream : ReadOnlyStream
 {
-    private const int ChunkSize = 64 << 10, Window = 256 << 10;
+    private const int ChunkSize = 64 << 10, Window = 256 << 10, Enough = 8 << 10;
 
     private readonly Stream _source;
     private readonly NarCheck _check;
@@ -37,6 +37,7 @@ internal sealed class VerifyingNarStream : ReadOnlyStream
     private Chunk? _tail;
     private long _position;
     private bool _isComplete;
+    private Task? _filling; // one that was begun, and not waited for to its end
 
     /// <param name="source">The bytes to pass on, from the first; disposed with this stream.</param>
     /// <param name="compression">How they are compressed.</param>
@@ -73,15 +74,30 @@ internal sealed class VerifyingNarStream : ReadOnlyStream
     /// <summary>Hash of the source's bytes; null before the NAR was verified.</summary>
     public NixHash? FileHash { get; private set; }
 
+    /// <summary>How many bytes the source must have, when the client has been promised that: what is held back lies within the promise, never past its end.</summary>
+    public long? Promised { get; init; }
+
     /// <summary>When set, the source's bytes must have this hash too.</summary>
     public NixHash? RequiredFileHash { get; init; }
 
-    /// <summary>Reads ahead until the NAR is verified or refused, or as much is held as fits.</summary>
-    public async Task PrimeAsync(CancellationToken cancellation)
+    /// <summary>Reads ahead until the NAR is verified or refused, or as much is held as fits. When time is up, what is held has to be enough to show that bytes come; else the source counts as broken off.</summary>
+    /// <param name="limit">Ends when time is up.</param>
+    /// <param name="cancellation">Ends when the client has gone.</param>
+    public async Task PrimeAsync(CancellationToken limit, CancellationToken cancellation)
     {
-        while (!_isComplete && Fault is null && _position < Window)
+        var end = Task.Delay(Timeout.Infinite, limit);
+        while (!_isComplete && Fault is null && _position < Window && !end.IsCompleted)
         {
-            await FillAsync(cancellation);
+            _filling ??= FillAsync(cancellation);
+            if (await Task.WhenAny(_filling, end) == _filling)
+            {
+                await FinishFillingAsync();
+            }
+        }
+
+        if (!_isComplete && _position < Enough)
+        {
+            Fault ??= NarFault.BrokenOff;
         }
     }
 
@@ -104,7 +120,8 @@ internal sealed class VerifyingNarStream : ReadOnlyStream
                 return 0;
             }
 
-            await FillAsync(cancellationToken);
+            _filling ??= FillAsync(cancellationToken);
+            await FinishFillingAsync();
         }
     }
 
@@ -120,7 +137,11 @@ internal sealed class VerifyingNarStream : ReadOnlyStream
                 _check.Dispose();
             }
 
-            ArrayPool<byte>.Shared.Return(_buffer);
+            if (_filling is null)
+            {
+                ArrayPool<byte>.Shared.Return(_buffer);
+            }
+
             foreach (var chunk in _held)
             {
                 ArrayPool<byte>.Shared.Return(chunk.Bytes);
@@ -130,6 +151,12 @@ internal sealed class VerifyingNarStream : ReadOnlyStream
         }
 
         base.Dispose(disposing);
+    }
+
+    private async Task FinishFillingAsync()
+    {
+        await _filling!;
+        _filling = null;
     }
 
     private int Release(Span<byte> buffer)
@@ -147,7 +174,7 @@ internal sealed class VerifyingNarStream : ReadOnlyStream
     }
 
     /// <summary>Reads once, hashes what came, and keeps what is in the range. At the end: the verdict.</summary>
-    private async ValueTask FillAsync(CancellationToken cancellation)
+    private async Task FillAsync(CancellationToken cancellation)
     {
         try
         {
@@ -161,7 +188,7 @@ internal sealed class VerifyingNarStream : ReadOnlyStream
 
             var bytes = _buffer.AsMemory(0, read);
             _fileHash.AppendData(bytes.Span);
-            Fault = _position + read > _maxSize ? NarFault.TooLong : await CheckAsync(bytes, cancellation);
+            Fault = _position + read > (Promised ?? _maxSize) ? NarFault.TooLong : await CheckAsync(bytes, cancellation);
             var start = (int)Math.Clamp(_range.Start - _position, 0, read);
             var end = (int)Math.Clamp(_range.End - _position, start, read);
             Hold(bytes.Span[start..end]);
@@ -197,6 +224,7 @@ internal sealed class VerifyingNarStream : ReadOnlyStream
 
         var fault = _decoded is null ? _check.Complete() : await _decoded;
         FileHash = fault is null ? NixHash.Sha256(_fileHash.GetHashAndReset()) : null;
+        fault ??= _position < Promised ? NarFault.TooShort : null;
         return fault ?? (RequiredFileHash is null || RequiredFileHash == FileHash ? null : NarFault.FileHash);
     }
 

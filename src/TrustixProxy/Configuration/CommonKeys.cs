@@ -10,7 +10,7 @@ internal static class CommonKeys
     {
         const string key = "stateDirectory";
         var path = Path.GetFullPath(section.Text(key) ?? DefaultStateDirectory(name));
-        if (isCheck && !Directory.Exists(path))
+        if (isCheck && !Path.Exists(path))
         {
             return path;
         }
@@ -31,15 +31,24 @@ internal static class CommonKeys
     /// <summary>A listening address: <c>http://host:port</c>, and where the section allows it <c>unix:/path</c>.</summary>
     public static void CheckListen(Section section, string key, IReadOnlyList<string> addresses, bool allowUnix)
     {
+        if (addresses.Count is 0)
+        {
+            section.Fault(key, "is empty; leave it out, or name an address.");
+        }
+
         foreach (var address in addresses)
         {
             var isUnix = allowUnix && address.StartsWith("unix:/", StringComparison.Ordinal);
-            if (!isUnix && !(Uri.TryCreate(address, UriKind.Absolute, out var url) && url.Scheme is "http" && url.AbsolutePath is "/"))
+            if (!isUnix && !IsListenUrl(address))
             {
-                section.Fault(key, $"has '{address}'; an address is http://host:port{(allowUnix ? " or unix:/path" : "")}.");
+                section.Fault(key, $"has '{address}'; an address is http://ip:port or http://localhost:port{(allowUnix ? ", or unix:/path" : "")}. For all of this machine's addresses: http://0.0.0.0:port or http://[::]:port.");
             }
         }
     }
+
+    private static bool IsListenUrl(string address) =>
+        Uri.TryCreate(address, UriKind.Absolute, out var url) && url.Scheme is "http" && url.PathAndQuery is "/" && url.Fragment.Length is 0 && url.UserInfo.Length is 0
+        && (url.Host is "localhost" || url.HostNameType is UriHostNameType.IPv4 or UriHostNameType.IPv6);
 
     /// <summary>The address of a service: http, https, and where the section allows it <c>unix:/path</c>.</summary>
     public static Uri Url(Section section, string key, bool allowUnix)

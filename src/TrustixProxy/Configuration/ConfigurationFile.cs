@@ -40,6 +40,7 @@ internal static class ConfigurationFile
             {
                 var text = File.ReadAllBytes(path);
                 using var strict = JsonDocument.Parse(text, Strict); // the builder would pass over a key that is named twice
+                faults.AddRange(Keys(strict.RootElement).Where(key => key.Contains(':', StringComparison.Ordinal)).Select(key => new Fault(key, "is a key with a colon; write an object within an object.")));
                 builder.AddJsonStream(new MemoryStream(text));
             }
 
@@ -56,4 +57,11 @@ internal static class ConfigurationFile
 
         return null;
     }
+
+    private static IEnumerable<string> Keys(JsonElement element) => element.ValueKind switch
+    {
+        JsonValueKind.Object => element.EnumerateObject().SelectMany(member => Keys(member.Value).Prepend(member.Name)),
+        JsonValueKind.Array => element.EnumerateArray().SelectMany(Keys),
+        _ => [],
+    };
 }

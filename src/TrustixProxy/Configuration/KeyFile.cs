@@ -34,7 +34,7 @@ internal static class KeyFile
         (key, fault) = (null, "");
         try
         {
-            var text = File.ReadAllText(path).Trim();
+            var text = ReadText(path).Trim();
             if (!NixSecretKey.TryParse(allowBare && !text.Contains(':') ? $"log:{text}" : text, out key, out var error))
             {
                 fault = $"is '{path}', whose content {CommonKeys.Explain(error)}.";
@@ -60,5 +60,13 @@ internal static class KeyFile
         }
 
         return TryRead(path, allowBare, out key, out fault);
+    }
+
+    /// <summary>As much of a file as a key can have: a device has no end.</summary>
+    private static string ReadText(string path)
+    {
+        using var file = File.OpenRead(path);
+        var buffer = new byte[4096];
+        return Encoding.UTF8.GetString(buffer, 0, file.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false));
     }
 }

@@ -41,6 +41,12 @@ internal sealed class Section
             return fallback;
         }
 
+        if (section.Value is "")
+        {
+            Fault(key, "is empty; leave the key out, or give it a value.");
+            return fallback;
+        }
+
         return section.Value ?? fallback;
     }
 
@@ -48,7 +54,7 @@ internal sealed class Section
     public string Required(string key, string example)
     {
         var text = Text(key);
-        if (string.IsNullOrEmpty(text))
+        if (text is null && !_values.GetSection(key).Exists())
         {
             Fault(key, $"is missing. Set it, for example to {example}.");
         }
@@ -119,6 +125,18 @@ internal sealed class Section
         return index < 0 ? fallback : Enum.GetValues<T>()[index];
     }
 
+    /// <summary>A name that stands in answers, messages and records: letters, digits, and <c>- _ .</c> within.</summary>
+    public string Name(string key, string? fallback, string example)
+    {
+        var name = fallback is null ? Required(key, example) : Text(key, fallback)!;
+        if (name.Length > 64 || (name.Length > 0 && !name.All(character => char.IsAsciiLetterOrDigit(character) || character is '-' or '_' or '.')) || name.StartsWith('.'))
+        {
+            Fault(key, $"is '{name}'; a name has letters, digits, '-', '_' and '.' (not at its beginning), and at most 64 of them.");
+        }
+
+        return name;
+    }
+
     /// <summary>A list of texts; <paramref name="fallback"/> when the key is not there.</summary>
     public IReadOnlyList<string> Texts(string key, params string[] fallback)
     {
@@ -139,9 +157,10 @@ internal sealed class Section
     {
         _read.Add(key);
         var section = _values.GetSection(key);
-        if (!string.IsNullOrEmpty(section.Value))
+        if (!string.IsNullOrEmpty(section.Value) || section.GetChildren().Any(item => !int.TryParse(item.Key, NumberStyles.None, CultureInfo.InvariantCulture, out _)))
         {
-            Fault(key, $"is '{section.Value}'; it must be a list of objects: [{{…}}].");
+            Fault(key, $"is {(section.Value is null ? "an object" : $"'{section.Value}'")}; it must be a list of objects: [{{…}}].");
+            return [];
         }
 
         var items = section.GetChildren().Select((item, i) => new Section(item, _faults, $"{NameOf(key)}[{i}]")).ToList();
@@ -153,6 +172,11 @@ internal sealed class Section
     public Section Object(string key)
     {
         _read.Add(key);
+        if (_values.GetSection(key).Value is { } value)
+        {
+            Fault(key, $"is '{value}'; it must be an object: {{…}}.");
+        }
+
         var child = new Section(_values.GetSection(key), _faults, NameOf(key));
         _children.Add(child);
         return child;

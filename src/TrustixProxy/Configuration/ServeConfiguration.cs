@@ -8,12 +8,12 @@ namespace TrustixProxy.Configuration;
 
 /// <summary>The configuration of <c>serve</c>.</summary>
 /// <param name="Options">What the proxy is told.</param>
-/// <param name="MadeKey">Where a signing key was made just now; null when it was there.</param>
-internal sealed record ServeConfiguration(SubstituterOptions Options, string? MadeKey)
+/// <param name="KeyToMake">Where the signing key is to be written, which is not there yet; null when it is.</param>
+internal sealed record ServeConfiguration(SubstituterOptions Options, string? KeyToMake)
 {
     /// <summary>Reads all keys.</summary>
     /// <param name="section">The configuration.</param>
-    /// <param name="isCheck">Whether it is only looked at: then no directory and no key is made.</param>
+    /// <param name="isCheck">Whether it is only looked at: then no directory is made.</param>
     public static ServeConfiguration? Read(Section section, bool isCheck)
     {
         var listen = section.Texts("listen", "http://127.0.0.1:8080");
@@ -25,7 +25,7 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string? Ma
         var deadline = section.Time("deadline", TimeSpan.FromSeconds(10), TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(4));
         var onUndecided = section.Choice("onUndecided", OnUndecided.NotFound);
         var policy = ReadPolicy(section, logs);
-        var (key, madeKey) = ReadKey(section, stateDirectory, makeKey: !isCheck);
+        var (key, keyToMake) = ReadKey(section, stateDirectory);
         return policy is null || key is null ? null : new ServeConfiguration(
             new SubstituterOptions
             {
@@ -39,7 +39,7 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string? Ma
                 Deadline = deadline,
                 OnUndecided = onUndecided,
             },
-            madeKey);
+            keyToMake);
     }
 
     /// <summary>What is allowed but weaker than it may look.</summary>
@@ -74,7 +74,7 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string? Ma
 
     private static LogOptions ReadLog(Section section)
     {
-        var name = section.Required("name", "\"alice\"");
+        var name = section.Name("name", null, "\"alice\"");
         var isRequired = section.Choice("inclusionProof", InclusionProofs.Required) is InclusionProofs.Required;
         var url = CommonKeys.Url(section, "url", allowUnix: true);
         if (section.Text("protocol", "nix") is { } protocol && protocol is not "nix")
@@ -88,12 +88,12 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string? Ma
             section.Fault("publicKey", $"is '{keyText}'; it must be the base64 of the log's 32-byte Ed25519 public key.");
         }
 
-        var elector = new Elector(name, section.Text("operator", name)!, key ?? new LogKey(new byte[32]), section.Choice("keyForm", LogKeyForm.StorePath), isRequired);
+        var elector = new Elector(name, section.Name("operator", name, ""), key ?? new LogKey(new byte[32]), section.Choice("keyForm", LogKeyForm.StorePath), isRequired);
         return new LogOptions(elector, url);
     }
 
     private static UpstreamOptions ReadUpstream(Section section) =>
-        new(section.Required("name", "\"nixos\""), CommonKeys.Url(section, "url", allowUnix: false), section.Integer("priority", 40, 1, 1000));
+        new(section.Name("name", null, "\"nixos\""), CommonKeys.Url(section, "url", allowUnix: false), section.Integer("priority", 40, 1, 1000));
 
     private static ImmutableArray<T> Unique<T>(Section section, string key, ImmutableArray<T> items, Func<T, string> name)
     {
@@ -127,36 +127,21 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string? Ma
         return isSound ? new Policy(electors, quorum, dissent) : null;
     }
 
-    private static (NixSecretKey? Key, string? MadeAt) ReadKey(Section section, string stateDirectory, bool makeKey)
+    private static (NixSecretKey? Key, string? ToMake) ReadKey(Section section, string stateDirectory)
     {
         const string key = "signingKeyFile";
         var path = Path.GetFullPath(section.Text(key) ?? Path.Combine(stateDirectory, "signing.key"));
-        var name = $"{Environment.MachineName.ToLowerInvariant()}-trustix-1";
-        try
+        if (!Path.Exists(path))
         {
-            if (File.Exists(path))
-            {
-                if (!KeyFile.TryRead(path, allowBare: false, out var found, out var fault))
-                {
-                    section.Fault(key, fault);
-                }
-
-                return (found, null);
-            }
-
-            var made = NixSecretKey.Generate(name);
-            if (makeKey)
-            {
-                KeyFile.Write(path, made);
-            }
-
-            return (made, makeKey ? path : null);
+            return (NixSecretKey.Generate($"{Environment.MachineName.ToLowerInvariant()}-trustix-1"), path);
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+
+        if (!KeyFile.TryRead(path, allowBare: false, out var found, out var fault))
         {
-            section.Fault(key, $"is '{path}', which cannot be used: {exception.Message}");
-            return (null, null);
+            section.Fault(key, fault);
         }
+
+        return (found, null);
     }
 
     private enum InclusionProofs

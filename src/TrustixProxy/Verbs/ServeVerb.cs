@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
@@ -65,14 +66,37 @@ internal static class ServeVerb
             Console.Error.WriteLine($"warning: {warning}");
         }
 
-        if (read.MadeKey is not null)
+        if (read.KeyToMake is { } path)
         {
-            Console.Error.WriteLine($"made a signing key: {read.MadeKey}");
+            try
+            {
+                KeyFile.Write(path, read.Options.SigningKey);
+                Console.Error.WriteLine($"made a signing key: {path}");
+            }
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+            {
+                return ExitCode.Refuse([new Fault("signingKeyFile", $"is '{path}', which cannot be made: {exception.Message}")]);
+            }
         }
 
         Console.Error.WriteLine($"state: {read.Options.StateDirectory}");
         Console.Error.WriteLine($"clients trust: trusted-public-keys = {read.Options.SigningKey.PublicKey}");
-        await using var app = SubstituterHost.Create(read.Options, LogToConsole);
+        return await ServeAsync(read.Options, cancellation);
+    }
+
+    private static async Task<int> ServeAsync(SubstituterOptions options, CancellationToken cancellation)
+    {
+        WebApplication app;
+        try
+        {
+            app = SubstituterHost.Create(options, LogToConsole);
+        }
+        catch (SqliteException exception)
+        {
+            return ExitCode.Refuse([new Fault("stateDirectory", $"is '{options.StateDirectory}', whose state.sqlite cannot be used: {exception.Message}. If the file is damaged, move it away: decisions are made anew, but what logs are held to begins anew too.")]);
+        }
+
+        await using var owned = app;
         return await RunAsync(app, "serving", cancellation);
     }
 }
