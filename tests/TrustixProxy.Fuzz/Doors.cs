@@ -1,5 +1,6 @@
 using System.Text;
 using TrustixProxy.Consensus;
+using TrustixProxy.LogNode.Api;
 using TrustixProxy.LogNode.Submission;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Substitution;
@@ -47,6 +48,7 @@ internal static class Doors
         yield return Door.OfText("ContentAddress", text => ContentAddress.TryParse(text, out _), $"fixed:r:sha256:{Hash}", $"text:sha256:{Hash}");
         yield return Door.OfText("NarUrl", text => NarUrl.TryParse(text, out _), $"nar/{Path[..32]}/{Hash}/{Hash}.nar", $"nar/{Path[..32]}/{Hash}/{Hash}.nar.xz");
         yield return Door.OfText("LogKey", text => LogKey.TryParse(text, out _), Convert.ToBase64String(new byte[32]));
+        yield return Door.OfText("WriteToken", text => WriteToken.TryParse(text, out _), WriteToken.MakeReference(secret, "/a.B/C").ToString(), WriteToken.Make(secret, "/a.B/C", "x"u8, DateTimeOffset.UnixEpoch).ToString());
         yield return Door.OfText("PathInfo", text => PathInfo.TryParse(text, out _, out _),
             $$"""{"/nix/store/{{Path}}": {"narHash": "sha256:{{Hash}}", "narSize": 120, "references": ["/nix/store/{{Path}}"] } }""",
             $$"""[{"path":"/nix/store/{{Path}}","narHash":"sha256:{{Hash}}","narSize":120,"references":[]}]""");

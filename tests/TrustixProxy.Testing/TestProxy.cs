@@ -127,10 +127,17 @@ public sealed class TestProxy : IAsyncDisposable
         return this;
     }
 
+    /// <summary>Ends the proxy; it can be started again over the same state.</summary>
+    public async Task StopAsync()
+    {
+        await _app!.DisposeAsync();
+        _app = null;
+    }
+
     /// <summary>Ends the proxy and starts it again over the same state.</summary>
     public async Task RestartAsync()
     {
-        await _app!.DisposeAsync();
+        await StopAsync();
         await StartAsync();
     }
 

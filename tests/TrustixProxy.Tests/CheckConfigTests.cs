@@ -42,7 +42,7 @@ public sealed class CheckConfigTests
         Assert.Equal(2, code);
         foreach (var expected in new[]
         {
-            "listen: has '9999'; an address is http://host:port.",
+            "listen: has '9999'; an address is http://ip:port or http://localhost:port.",
             "priority: is '0'; it must be a whole number from 1 to 1000.",
             "deadline: is '5s'; it must be a time hh:mm:ss[.fff] from 00:00:00.1000000 to 00:04:00.",
             "onUndecided: is 'maybe'; it must be \"notFound\" or \"unavailable\".",
