@@ -90,11 +90,11 @@ public static class NixStore
         [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => StorePath.TryParseAbsolute(line, out var path, out _) ? path : throw new NixException($"'{line}' is not a store path"))];
 
     /// <summary>Runs a command of Nix; gives what it printed. It is killed when that is no longer wanted.</summary>
-    /// <remarks>The <c>nix</c> command is an experimental feature, which Nix 2.3 knows no option for: hence the environment, which 2.3 does not read.</remarks>
+    /// <remarks>The <c>nix</c> command is an experimental feature, which Nix 2.3 knows no option for: hence the environment, which 2.3 does not read. Without <c>substitute = false</c> it asks binary caches about paths that are not valid here.</remarks>
     private static async Task<string> RunAsync(string command, IEnumerable<string> arguments, CancellationToken cancellation)
     {
         var start = new ProcessStartInfo(command, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
-        start.Environment["NIX_CONFIG"] = $"{Environment.GetEnvironmentVariable("NIX_CONFIG")}\nextra-experimental-features = nix-command\n";
+        start.Environment["NIX_CONFIG"] = $"{Environment.GetEnvironmentVariable("NIX_CONFIG")}\nextra-experimental-features = nix-command\nsubstitute = false\n";
         try
         {
             using var process = Process.Start(start)!;
