@@ -20,6 +20,7 @@ buildDotnetModule {
       ../Directory.Build.props
       ../Directory.Packages.props
       ../.editorconfig
+      ./post-build-hook
     ];
   };
 
@@ -36,6 +37,10 @@ buildDotnetModule {
     zstd
     bzip2
   ];
+
+  postInstall = ''
+    install -D -m 755 nix/post-build-hook $out/libexec/trustix-proxy/post-build-hook
+  '';
 
   meta = {
     description = "Serves Nix binary caches only where several independent build-transparency logs agree";

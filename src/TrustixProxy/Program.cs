@@ -5,10 +5,12 @@ var root = new RootCommand("Serves Nix binary caches only where several independ
 {
     ServeVerb.Create(),
     LogVerbs.Create(),
+    HookVerb.Create(),
+    PublishVerb.Create(),
     KeygenVerb.Create(),
     CheckConfigVerb.Create(),
     DemoVerb.Create(),
 };
 var parsed = root.Parse(args);
 var code = await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(40) }); // longer than any host takes to end by itself
-return parsed.Errors.Count > 0 ? ExitCode.Usage : code;
+return parsed.CommandResult.Command.Name is HookVerb.Name ? ExitCode.Good : parsed.Errors.Count > 0 ? ExitCode.Usage : code;

@@ -25,7 +25,8 @@ internal sealed partial class Daemon : IAsyncDisposable
 
     public string Lines => string.Join('\n', _lines);
 
-    private static string Assembly => Path.Combine(AppContext.BaseDirectory, "trustix-proxy.dll");
+    /// <summary>The executable's file, which <c>dotnet</c> runs.</summary>
+    public static string Assembly => Path.Combine(AppContext.BaseDirectory, "trustix-proxy.dll");
 
     /// <summary>Runs a verb to its end.</summary>
     public static Task<Result> RunAsync(IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null) =>

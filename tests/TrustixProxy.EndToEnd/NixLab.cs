@@ -67,6 +67,9 @@ public sealed class NixLab : IAsyncLifetime
 
     internal Daemon Log(string name) => _logs[name];
 
+    /// <summary>The file with the write token of a log.</summary>
+    internal string TokenOf(string log) => _logKeys[log].Token;
+
     /// <summary>Has the builder's Nix describe paths, and submits that to a log.</summary>
     internal async Task SubmitAsync(string log, IEnumerable<StorePath> paths) => (await Daemon.RunAsync(
         ["log", "submit", "--url", _logs[log].Urls[1], "--token-file", _logKeys[log].Token, .. paths.Select(path => path.Absolute)],
@@ -115,7 +118,8 @@ public sealed class NixLab : IAsyncLifetime
     /// <summary>Whether a client has a path; what a broken download leaves behind is none.</summary>
     internal async Task<bool> IsValidAsync(string store, StorePath path) => (await ClientAsync(store, "", "", "nix-store", "--check-validity", path.Absolute)).Code is 0;
 
-    private Dictionary<string, string> Environment(string store, IEnumerable<(string Name, string Value)> settings) => new()
+    /// <summary>What a Nix with a store of its own runs under.</summary>
+    internal Dictionary<string, string> Environment(string store, IEnumerable<(string Name, string Value)> settings) => new()
     {
         ["HOME"] = Path.Combine(Directory, "home", store),
         ["XDG_CACHE_HOME"] = Path.Combine(Directory, "home", store, ".cache"),

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Text.Json;
@@ -23,10 +24,15 @@ public sealed class LogSubmitter(Uri url, NixSecretKey token) : IDisposable
     /// <exception cref="SubmissionException">The node cannot be reached, or there is no such log.</exception>
     public async Task<string> FindLogAsync(string? name, CancellationToken cancellation)
     {
-        var logs = LogsResponse.Parser.ParseFrom(await CallAsync("/trustix_api.v1.NodeAPI/Logs", new LogsRequest(), cancellation)).Logs;
-        var found = name is null ? [.. logs] : logs.Where(log => log.Meta.TryGetValue("name", out var its) && its == name).ToList();
+        var answer = await CallAsync("/trustix_api.v1.NodeAPI/Logs", new LogsRequest(), cancellation);
+        if (!WireMessage.TryParse(LogsResponse.Parser, answer, out var node))
+        {
+            throw new SubmissionException($"{url}: what answers there is no log node", isRefusal: true);
+        }
+
+        var found = node.Logs.Where(log => name is null || (log.Meta.TryGetValue("name", out var its) && its == name)).ToList();
         return found.Count is 1 ? found[0].LogID : throw new SubmissionException(
-            name is null ? $"the node has {logs.Count} logs: say which by its name" : $"the node has no log named '{name}'");
+            name is null ? $"{url}: the node has {node.Logs.Count} logs: say which by its name" : $"{url}: the node has no log named '{name}'", isRefusal: true);
     }
 
     /// <summary>Submits statements, and has them put into the log. Done when the log's signed head covers them, durably.</summary>
@@ -57,13 +63,21 @@ public sealed class LogSubmitter(Uri url, NixSecretKey token) : IDisposable
             request.Headers.Add(WriteToken.Header, WriteToken.Make(token, procedure, bytes, TimeProvider.System.GetUtcNow()).ToString());
             using var response = await _http.SendAsync(request, cancellation);
             var body = await response.Content.ReadAsByteArrayAsync(cancellation);
-            return response.IsSuccessStatusCode ? body : throw new SubmissionException($"{url}: {ErrorOf(body, (int)response.StatusCode)}");
+            return response.IsSuccessStatusCode ? body : throw new SubmissionException($"{url}: {ErrorOf(body, (int)response.StatusCode)}", IsRefusal(response.StatusCode));
         }
         catch (HttpRequestException exception)
         {
             throw new SubmissionException($"{url}: {exception.Message}");
         }
+        catch (OperationCanceledException exception) when (!cancellation.IsCancellationRequested)
+        {
+            throw new SubmissionException($"{url}: {exception.Message}");
+        }
     }
+
+    /// <summary>Whether the same call would be answered so again: 4xx, but for "not in time" and "too much at once".</summary>
+    private static bool IsRefusal(HttpStatusCode status) =>
+        (int)status is >= 400 and < 500 && status is not (HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests);
 
     private static string ErrorOf(byte[] body, int status)
     {
@@ -97,4 +111,9 @@ public sealed class LogSubmitter(Uri url, NixSecretKey token) : IDisposable
 
 /// <summary>A log did not take what it was given.</summary>
 /// <param name="message">Why.</param>
-public sealed class SubmissionException(string message) : Exception(message);
+/// <param name="isRefusal">See <see cref="IsRefusal"/>.</param>
+public sealed class SubmissionException(string message, bool isRefusal = false) : Exception(message)
+{
+    /// <summary>Whether the log said no, and would again (a token that it does not take, a log that it does not have); otherwise it could not be asked.</summary>
+    public bool IsRefusal { get; } = isRefusal;
+}

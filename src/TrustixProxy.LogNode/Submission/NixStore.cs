@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using System.Globalization;
 using TrustixProxy.Nix;
 
 namespace TrustixProxy.LogNode.Submission;
@@ -7,29 +8,97 @@ namespace TrustixProxy.LogNode.Submission;
 /// <summary>Asks the machine's Nix about its store.</summary>
 public static class NixStore
 {
-    /// <summary>The statements about these paths. Fails with Nix's own words when a path is not valid, or there is no Nix.</summary>
+    /// <summary>The most paths of one command line, which the system bounds.</summary>
+    private const int MaxPaths = 2000;
+
+    /// <summary>What Nix says of these paths, all of which have to be valid; by <c>nix path-info</c>, or where that cannot be used by <c>nix-store -q</c>.</summary>
     /// <exception cref="NixException">Nix is missing, or says no.</exception>
-    public static async Task<IReadOnlyList<BuildStatement>> DescribeAsync(IEnumerable<string> paths, CancellationToken cancellation)
+    public static async Task<IReadOnlyList<DescribedOutput>> DescribeAsync(IEnumerable<StorePath> paths, CancellationToken cancellation)
     {
-        var json = await RunAsync("nix", ["--extra-experimental-features", "nix-command", "path-info", "--json", .. paths], cancellation);
-        return PathInfo.TryParse(json, out var statements, out var error) ? statements : throw new NixException(error);
+        var described = new List<DescribedOutput>();
+        foreach (var part in paths.Distinct().Chunk(MaxPaths))
+        {
+            described.AddRange(await DescribePartAsync(part, cancellation));
+        }
+
+        return described;
     }
 
     /// <summary>The path and all that it refers to, references before what refers to them.</summary>
     /// <exception cref="NixException">Nix is missing, or says no.</exception>
-    public static async Task<IReadOnlyList<StorePath>> ClosureAsync(string path, CancellationToken cancellation)
+    public static Task<IReadOnlyList<StorePath>> ClosureAsync(StorePath path, CancellationToken cancellation) => QueryAsync("--requisites", path, cancellation);
+
+    /// <summary>The outputs of a derivation.</summary>
+    /// <exception cref="NixException">Nix is missing, or says no.</exception>
+    public static Task<IReadOnlyList<StorePath>> OutputsAsync(StorePath derivation, CancellationToken cancellation) => QueryAsync("--outputs", derivation, cancellation);
+
+    /// <summary>Those of the paths that are valid: in the store, and registered there.</summary>
+    /// <exception cref="NixException">Nix is missing, or says no.</exception>
+    public static async Task<IReadOnlyList<StorePath>> ValidAsync(IReadOnlyCollection<StorePath> paths, CancellationToken cancellation)
     {
-        var text = await RunAsync("nix-store", ["-q", "--requisites", path], cancellation);
-        return [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => StorePath.TryParseAbsolute(line, out var item, out _) ? item : throw new NixException($"'{line}' is not a store path"))];
+        var invalid = ReadPaths(await RunAsync("nix-store", ["--check-validity", "--print-invalid", .. paths.Select(path => path.Absolute)], cancellation));
+        return [.. paths.Except(invalid)];
     }
 
-    /// <summary>Runs a command of Nix; gives what it printed.</summary>
+    private static async Task<IReadOnlyList<DescribedOutput>> DescribePartAsync(IReadOnlyList<StorePath> paths, CancellationToken cancellation)
+    {
+        string fault;
+        try
+        {
+            var json = await RunAsync("nix", ["path-info", "--json", .. paths.Select(path => path.Absolute)], cancellation);
+            if (PathInfo.TryParse(json, out var outputs, out fault))
+            {
+                var missing = paths.Except(outputs.Select(output => output.Statement.Path)).FirstOrDefault();
+                return missing is null ? outputs : throw new NixException($"'{missing.Absolute}' is not a valid path of this machine's store");
+            }
+        }
+        catch (NixException exception)
+        {
+            fault = exception.Message;
+        }
+
+        return await DescribeByQueryAsync(paths, fault, cancellation);
+    }
+
+    /// <summary>As <c>nix-store -q</c> says it, which does not tell what was built here, nor when.</summary>
+    private static async Task<IReadOnlyList<DescribedOutput>> DescribeByQueryAsync(IReadOnlyList<StorePath> paths, string fault, CancellationToken cancellation)
+    {
+        try
+        {
+            var described = new List<DescribedOutput>();
+            foreach (var path in paths)
+            {
+                var hash = (await RunAsync("nix-store", ["-q", "--hash", path.Absolute], cancellation)).Trim();
+                var size = (await RunAsync("nix-store", ["-q", "--size", path.Absolute], cancellation)).Trim();
+                described.Add(NixHash.TryParse(hash, out var narHash, out _) && long.TryParse(size, CultureInfo.InvariantCulture, out var narSize)
+                    ? new DescribedOutput(new BuildStatement(path, narHash, narSize, await QueryAsync("--references", path, cancellation)), null, null)
+                    : throw new NixException($"nix-store -q printed '{hash}' and '{size}', which are no hash and size"));
+            }
+
+            return described;
+        }
+        catch (NixException)
+        {
+            throw new NixException(fault);
+        }
+    }
+
+    private static async Task<IReadOnlyList<StorePath>> QueryAsync(string query, StorePath path, CancellationToken cancellation) =>
+        ReadPaths(await RunAsync("nix-store", ["-q", query, path.Absolute], cancellation));
+
+    private static IReadOnlyList<StorePath> ReadPaths(string text) =>
+        [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => StorePath.TryParseAbsolute(line, out var path, out _) ? path : throw new NixException($"'{line}' is not a store path"))];
+
+    /// <summary>Runs a command of Nix; gives what it printed. It is killed when that is no longer wanted.</summary>
+    /// <remarks>The <c>nix</c> command is an experimental feature, which Nix 2.3 knows no option for: hence the environment, which 2.3 does not read. Without <c>substitute = false</c> it asks binary caches about paths that are not valid here.</remarks>
     private static async Task<string> RunAsync(string command, IEnumerable<string> arguments, CancellationToken cancellation)
     {
         var start = new ProcessStartInfo(command, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment["NIX_CONFIG"] = $"{Environment.GetEnvironmentVariable("NIX_CONFIG")}\nextra-experimental-features = nix-command\nsubstitute = false\n";
         try
         {
             using var process = Process.Start(start)!;
+            using var killing = cancellation.Register(() => process.Kill());
             var (output, error) = (process.StandardOutput.ReadToEndAsync(cancellation), process.StandardError.ReadToEndAsync(cancellation));
             await process.WaitForExitAsync(cancellation);
             return process.ExitCode is 0 ? await output : throw new NixException($"{command} failed: {(await error).Trim()}");

@@ -6,10 +6,12 @@ namespace TrustixProxy.Configuration;
 internal static class CommonKeys
 {
     /// <summary>The state directory, made if it is not there: as configured, or where this machine keeps such things.</summary>
-    public static string StateDirectory(Section section, string name, bool isCheck)
+    public static string StateDirectory(Section section, string name, bool isCheck) => WritableDirectory(section, "stateDirectory", DefaultStateDirectory(name), isCheck);
+
+    /// <summary>A directory of ours that is written to, made (0700) if it is not there.</summary>
+    public static string WritableDirectory(Section section, string key, string fallback, bool isCheck)
     {
-        const string key = "stateDirectory";
-        var path = Path.GetFullPath(section.Text(key) ?? DefaultStateDirectory(name));
+        var path = Path.GetFullPath(section.Text(key) ?? fallback);
         if (isCheck && !Path.Exists(path))
         {
             return path;

@@ -31,6 +31,9 @@ internal static class ConfigurationFile
         Load(path, []) is { } values
         && (values.GetSection("privateListen").Exists() || values.GetSection("logs").GetChildren().Any(log => log["privateKeyFile"] is not null));
 
+    /// <summary>Whether a configuration is a publisher's: it has what only a publisher has.</summary>
+    public static bool IsOfPublisher(string? path) => Load(path, []) is { } values && (values.GetSection("log").Exists() || values.GetSection("spoolDirectory").Exists());
+
     private static IConfiguration? Load(string? path, List<Fault> faults)
     {
         try

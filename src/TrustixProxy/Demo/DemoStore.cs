@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using TrustixProxy.LogNode.Submission;
+using TrustixProxy.Nix;
 
 namespace TrustixProxy.Demo;
 
@@ -10,8 +11,9 @@ internal static class DemoStore
     /// <exception cref="NixException">Nix is missing, or does not know the path.</exception>
     public static async Task<IReadOnlyList<DemoOutput>> PackAsync(string path, string directory, CancellationToken cancellation)
     {
-        var closure = await NixStore.ClosureAsync(path, cancellation);
-        var statements = (await NixStore.DescribeAsync(closure.Select(item => item.Absolute), cancellation)).ToDictionary(statement => statement.Path);
+        var top = StorePath.TryParseAbsolute(path, out var parsed, out _) ? parsed : throw new NixException($"'{path}' is not a store path");
+        var closure = await NixStore.ClosureAsync(top, cancellation);
+        var statements = (await NixStore.DescribeAsync(closure, cancellation)).Select(output => output.Statement).ToDictionary(statement => statement.Path);
         var outputs = new List<DemoOutput>();
         foreach (var item in closure)
         {

@@ -8,12 +8,25 @@ internal static class CheckConfigVerb
 {
     public static Command Create()
     {
-        var command = new Command("check-config", "Reads a configuration of serve or of log serve, shows all its faults and warnings, and starts nothing.") { ServeVerb.ConfigOption };
+        var command = new Command("check-config", "Reads a configuration of serve, log serve or publish, shows all its faults and warnings, and starts nothing.") { ServeVerb.ConfigOption };
         command.SetAction(parsed => Run(parsed.GetValue(ServeVerb.ConfigOption)));
         return command;
     }
 
-    private static int Run(string? config) => ConfigurationFile.IsOfLogNode(config) ? CheckLogNode(config) : CheckProxy(config);
+    private static int Run(string? config) =>
+        ConfigurationFile.IsOfLogNode(config) ? CheckLogNode(config) : ConfigurationFile.IsOfPublisher(config) ? CheckPublisher(config) : CheckProxy(config);
+
+    private static int CheckPublisher(string? config)
+    {
+        var (options, faults) = ConfigurationFile.Read(config, section => PublishConfiguration.Read(section, isCheck: true));
+        if (options is null)
+        {
+            return ExitCode.Refuse(faults);
+        }
+
+        Console.WriteLine($"good for publish: from {options.SpoolDirectory} to {options.Url}.");
+        return ExitCode.Good;
+    }
 
     private static int CheckProxy(string? config)
     {

@@ -1,8 +1,6 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
 using TrustixProxy.Configuration;
 using TrustixProxy.LogNode.Operations;
-using TrustixProxy.LogNode.Submission;
 using TrustixProxy.Operations;
 
 namespace TrustixProxy.Verbs;
@@ -12,7 +10,7 @@ internal static class LogVerbs
 {
     public static Command Create()
     {
-        var command = new Command("log", "Keeps a build-transparency log, or submits to one.") { Serve(), Submit(), LogTokenVerb.Create() };
+        var command = new Command("log", "Keeps a build-transparency log, or submits to one.") { Serve(), LogSubmitVerbs.Submit(), LogSubmitVerbs.SubmitClosure(), LogTokenVerb.Create() };
         foreach (var verb in LogFileVerbs.Create())
         {
             command.Add(verb);
@@ -51,59 +49,6 @@ internal static class LogVerbs
         {
             Console.Error.WriteLine(exception.Message);
             return ExitCode.Usage;
-        }
-    }
-
-    private static Command Submit()
-    {
-        var paths = new Argument<string[]>("PATH") { Description = "Store paths that were built here.", Arity = ArgumentArity.OneOrMore };
-        var url = new Option<Uri>("--url")
-        {
-            Description = "The node's private listener: http://host:port or unix:/path.",
-            HelpName = "URL",
-            DefaultValueFactory = _ => new Uri("http://127.0.0.1:8091"),
-            CustomParser = ReadUrl,
-        };
-        var token = new Option<string>("--token-file") { Description = "The write token, made by keygen.", Required = true, HelpName = "FILE" };
-        var name = new Option<string?>("--log") { Description = "The log's name, when the node has several.", HelpName = "NAME" };
-        var command = new Command("submit", "Submits the outputs at store paths: hash, size and references, as Nix has them.") { paths, url, token, name };
-        command.SetAction((parsed, cancellation) =>
-            SubmitAsync(parsed.GetValue(paths)!, parsed.GetValue(url)!, parsed.GetValue(token)!, parsed.GetValue(name), cancellation));
-        return command;
-    }
-
-    private static Uri? ReadUrl(ArgumentResult argument)
-    {
-        var text = argument.Tokens.Count > 0 ? argument.Tokens[0].Value : "";
-        if (Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" or "unix")
-        {
-            return url;
-        }
-
-        argument.AddError($"--url is '{text}'; it must be http://host:port, https://host:port or unix:/path.");
-        return null;
-    }
-
-    private static async Task<int> SubmitAsync(string[] paths, Uri url, string tokenFile, string? name, CancellationToken cancellation)
-    {
-        try
-        {
-            if (!KeyFile.TryReadPrivate(tokenFile, allowBare: false, out var token, out var fault))
-            {
-                Console.Error.WriteLine($"--token-file: {fault}");
-                return ExitCode.Usage;
-            }
-
-            using var submitter = new LogSubmitter(url, token);
-            var statements = await NixStore.DescribeAsync(paths, cancellation);
-            await submitter.SubmitAsync(await submitter.FindLogAsync(name, cancellation), statements, cancellation);
-            Console.WriteLine($"submitted {statements.Count} {(statements.Count is 1 ? "path" : "paths")}");
-            return ExitCode.Good;
-        }
-        catch (Exception exception) when (exception is NixException or SubmissionException or IOException or UnauthorizedAccessException)
-        {
-            Console.Error.WriteLine(exception.Message);
-            return ExitCode.Unknown;
         }
     }
 }

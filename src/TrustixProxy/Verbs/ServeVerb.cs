@@ -23,13 +23,16 @@ internal static class ServeVerb
     }
 
     /// <summary>Messages on standard error: one line each, or systemd's form where its journal listens.</summary>
-    public static void LogToConsole(WebApplicationBuilder builder)
+    public static void LogToConsole(WebApplicationBuilder builder) => LogToConsole(builder.Logging);
+
+    /// <inheritdoc cref="LogToConsole(WebApplicationBuilder)"/>
+    public static void LogToConsole(ILoggingBuilder logging)
     {
         var isJournal = Environment.GetEnvironmentVariable("JOURNAL_STREAM") is not null;
-        builder.Logging.ClearProviders();
-        builder.Logging.AddConsole(console => (console.FormatterName, console.LogToStandardErrorThreshold) = (isJournal ? ConsoleFormatterNames.Systemd : ConsoleFormatterNames.Simple, LogLevel.Trace));
-        builder.Logging.AddSimpleConsole(console => (console.SingleLine, console.TimestampFormat) = (true, "HH:mm:ss "));
-        builder.Logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning).AddFilter("Yarp", LogLevel.Error)
+        logging.ClearProviders();
+        logging.AddConsole(console => (console.FormatterName, console.LogToStandardErrorThreshold) = (isJournal ? ConsoleFormatterNames.Systemd : ConsoleFormatterNames.Simple, LogLevel.Trace));
+        logging.AddSimpleConsole(console => (console.SingleLine, console.TimestampFormat) = (true, "HH:mm:ss "));
+        logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning).AddFilter("Yarp", LogLevel.Error)
             .AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Error); // it warns that HTTP/2 needs TLS, which the log node's listeners do without
     }
 

@@ -124,7 +124,7 @@ public sealed class SequencingTests
         var socket = Path.Combine(Directory.CreateTempSubdirectory("trustix-log-").FullName, "log.sock");
         await using var node = new TestLogNode { Change = options => options with { PrivateListen = [$"unix:{socket}"] } };
         await node.StartAsync();
-        using var submitter = new Submission.LogSubmitter(new Uri($"unix:{socket}"), node.Token);
+        using var submitter = new LogNode.Submission.LogSubmitter(new Uri($"unix:{socket}"), node.Token);
 
         await submitter.SubmitAsync(await submitter.FindLogAsync("test", default), [TestOutput.Make().Statement], default);
         Assert.Equal(1UL, (await node.HeadAsync()).TreeSize);

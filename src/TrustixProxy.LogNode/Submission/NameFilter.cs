@@ -1,0 +1,24 @@
+using System.Collections.Immutable;
+using System.IO.Enumeration;
+using TrustixProxy.Nix;
+
+namespace TrustixProxy.LogNode.Submission;
+
+/// <summary>Which paths are published, by the name after the digest: <c>*</c> stands for any characters, <c>?</c> for one. Upper and lower case differ.</summary>
+/// <param name="Include">A name has to match one of these; every name does when there are none.</param>
+/// <param name="Exclude">A name that matches one of these is not published.</param>
+public sealed record NameFilter(ImmutableArray<string> Include, ImmutableArray<string> Exclude)
+{
+    /// <summary>Lets every path through.</summary>
+    public static NameFilter All { get; } = new([], []);
+
+    /// <summary>Whether a glob could match a name at all: it has characters of names only, and at least one.</summary>
+    public static bool IsGlob(string glob) =>
+        glob.Length > 0 && glob.All(character => char.IsAsciiLetterOrDigit(character) || character is '+' or '-' or '.' or '_' or '?' or '=' or '*');
+
+    /// <summary>Whether a path may be published.</summary>
+    public bool Admits(StorePath path) => (Include.IsEmpty || Matches(Include, path)) && !Matches(Exclude, path);
+
+    private static bool Matches(ImmutableArray<string> globs, StorePath path) =>
+        globs.Any(glob => FileSystemName.MatchesSimpleExpression(glob, path.Name, ignoreCase: false));
+}

@@ -1,0 +1,25 @@
+using TrustixProxy.Nix;
+
+namespace TrustixProxy.LogNode.Submission;
+
+/// <summary>What <c>trustix-proxy publish</c> is told.</summary>
+public sealed record PublisherOptions
+{
+    /// <summary>The private listener of the log's node: http, https or <c>unix:/path</c>.</summary>
+    public required Uri Url { get; init; }
+
+    /// <summary>The write token.</summary>
+    public required NixSecretKey Token { get; init; }
+
+    /// <summary>The log's name; null when the node has only one.</summary>
+    public string? LogName { get; init; }
+
+    /// <summary>Where the hooks leave their jobs.</summary>
+    public required string SpoolDirectory { get; init; }
+
+    /// <summary>Which paths are published.</summary>
+    public NameFilter Filter { get; init; } = NameFilter.All;
+
+    /// <summary>How old a job has to be for Nix to be asked, when the hook's own description has not come. Default 10 s.</summary>
+    public TimeSpan DescriptionWait { get; init; } = TimeSpan.FromSeconds(10);
+}

@@ -1,0 +1,152 @@
+using Microsoft.Extensions.Logging;
+using TrustixProxy.TransparencyLog;
+
+namespace TrustixProxy.LogNode.Submission;
+
+/// <summary>Goes once through the spool, and publishes what is there. For one use.</summary>
+/// <remarks>
+/// A job leaves the spool only when the log's signed head covers it, durably. A crash in between has it submitted again: the log keeps the first value of a key and takes an
+/// identical second one for the same, so that what is delivered at least once is in the log exactly once.
+/// </remarks>
+internal sealed class SpoolDrain(PublisherOptions options, Spool spool, LogSubmitter submitter, ILogger logger, TimeProvider time)
+{
+    /// <summary>The most jobs, and about the most statements, of one submission.</summary>
+    private const int BatchSize = 500;
+
+    private readonly List<Item> _batch = [];
+    private PublishPass _pass = new(0, 0, 0, 0, 0, PublishFault.None);
+    private string? _logId;
+    private string? _nixFault;
+
+    public async Task<PublishPass> RunAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            await DrainAsync(cancellation);
+            _pass = _pass with { Waiting = spool.Jobs().Count };
+            if (_nixFault is not null)
+            {
+                logger.NoNix(_pass.Waiting, _nixFault);
+                _pass = _pass with { Fault = PublishFault.NoNix };
+            }
+        }
+        catch (SubmissionException exception) when (exception.IsRefusal)
+        {
+            _pass = _pass with { Waiting = spool.Jobs().Count, Fault = PublishFault.Refused };
+            logger.Refused(exception.Message);
+        }
+        catch (SubmissionException exception)
+        {
+            _pass = _pass with { Waiting = spool.Jobs().Count, Fault = PublishFault.Unreachable };
+            logger.Unreachable(_pass.Waiting, exception.Message);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            _pass = _pass with { Fault = PublishFault.Spool };
+            logger.SpoolFailed(exception.Message);
+        }
+
+        return _pass;
+    }
+
+    private async Task DrainAsync(CancellationToken cancellation)
+    {
+        spool.Sweep(time.GetUtcNow());
+        foreach (var id in spool.Jobs())
+        {
+            await AddAsync(id, cancellation);
+            if (_batch.Count >= BatchSize || _batch.Sum(item => item.Statements.Count) >= BatchSize)
+            {
+                await SubmitAsync(cancellation);
+            }
+        }
+
+        await SubmitAsync(cancellation);
+    }
+
+    private async Task AddAsync(string id, CancellationToken cancellation)
+    {
+        if (!spool.TryRead(id, out var job, out var error))
+        {
+            Reject(id, error);
+        }
+        else if (await DescribeAsync(job, cancellation) is { } outputs)
+        {
+            var admitted = outputs.Outputs.Where(output => options.Filter.Admits(output.Path)).ToList();
+            if (admitted.Find(output => output.Value.Length > WireMessage.MaxValue) is { } tooLong)
+            {
+                Reject(id, $"has {tooLong.Path}, of which more is to be said than the {WireMessage.MaxValue} bytes that a log takes");
+                return;
+            }
+
+            _batch.Add(new Item(id, admitted, outputs.Outputs.Count - admitted.Count, outputs.Lost));
+        }
+    }
+
+    /// <summary>What can be said of a job; null while that has to wait.</summary>
+    private async Task<JobOutputs?> DescribeAsync(SpoolJob job, CancellationToken cancellation)
+    {
+        if (spool.TryReadDescription(job, out var described))
+        {
+            return JobOutputs.Of(job, described);
+        }
+
+        if (_nixFault is not null || time.GetUtcNow() - job.WrittenAt < options.DescriptionWait)
+        {
+            return null;
+        }
+
+        try
+        {
+            var outputs = await JobOutputs.AskAsync(job, cancellation);
+            if (outputs.Lost.Length is 0)
+            {
+                spool.Describe(job, outputs.Outputs);
+            }
+
+            return outputs;
+        }
+        catch (NixException exception)
+        {
+            _nixFault = exception.Message;
+            return null;
+        }
+    }
+
+    private async Task SubmitAsync(CancellationToken cancellation)
+    {
+        var statements = _batch.SelectMany(item => item.Statements).ToList();
+        if (statements.Count > 0)
+        {
+            _logId ??= await submitter.FindLogAsync(options.LogName, cancellation);
+            await submitter.SubmitAsync(_logId, statements, cancellation);
+        }
+
+        spool.Remove([.. _batch.Select(item => item.Id)]);
+        Count(statements.Count);
+        _batch.Clear();
+    }
+
+    private void Count(int paths)
+    {
+        var lost = _batch.Where(item => item.Lost.Length > 0).ToList();
+        lost.ForEach(item => logger.GivenUp(item.Id, item.Lost));
+        var excluded = _batch.Sum(item => item.Excluded);
+        if (paths + excluded > 0)
+        {
+            logger.Published(paths, _batch.Count, excluded);
+        }
+
+        _pass = _pass with { Paths = _pass.Paths + paths, Excluded = _pass.Excluded + excluded, Lost = _pass.Lost + lost.Count };
+    }
+
+    private void Reject(string id, string reason)
+    {
+        spool.Reject(id, reason);
+        logger.Rejected(id, reason);
+        _pass = _pass with { Rejected = _pass.Rejected + 1 };
+    }
+
+    /// <summary>A job on its way to the log.</summary>
+    private sealed record Item(string Id, IReadOnlyList<BuildStatement> Statements, int Excluded, string Lost);
+}

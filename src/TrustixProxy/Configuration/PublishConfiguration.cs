@@ -1,0 +1,36 @@
+using TrustixProxy.LogNode.Submission;
+
+namespace TrustixProxy.Configuration;
+
+/// <summary>The configuration of <c>publish</c>.</summary>
+internal static class PublishConfiguration
+{
+    /// <param name="section">The configuration.</param>
+    /// <param name="isCheck">Whether it is only looked at: then no directory is made.</param>
+    public static PublisherOptions? Read(Section section, bool isCheck)
+    {
+        var log = section.Object("log");
+        var url = CommonKeys.Url(log, "url", allowUnix: true);
+        var tokenFile = log.Required("tokenFile", "/etc/trustix/token.key, made by trustix-proxy keygen");
+        var name = log.Text("name");
+        if (!KeyFile.TryReadPrivate(tokenFile, allowBare: false, out var token, out var fault) && tokenFile.Length > 0)
+        {
+            log.Fault("tokenFile", fault);
+        }
+
+        var spool = CommonKeys.WritableDirectory(section, "spoolDirectory", Spool.DefaultDirectory, isCheck);
+        var filter = new NameFilter([.. Globs(section, "include")], [.. Globs(section, "exclude")]);
+        return token is null ? null : new PublisherOptions { Url = url, Token = token, LogName = name, SpoolDirectory = spool, Filter = filter };
+    }
+
+    private static IReadOnlyList<string> Globs(Section section, string key)
+    {
+        var globs = section.Texts(key);
+        foreach (var glob in globs.Where(glob => !NameFilter.IsGlob(glob)))
+        {
+            section.Fault(key, $"has '{glob}', which matches no name: a glob is of the name after the digest, \"secret-*\" for example, with * and ?.");
+        }
+
+        return globs;
+    }
+}
