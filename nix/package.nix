@@ -7,6 +7,7 @@
   xz,
   zstd,
   bzip2,
+  zlib,
 }:
 
 buildDotnetModule {
@@ -36,6 +37,7 @@ buildDotnetModule {
     xz
     zstd
     bzip2
+    zlib
   ];
 
   postInstall = ''

@@ -7,6 +7,7 @@
   xz,
   zstd,
   bzip2,
+  zlib,
   nix,
   jq,
   pkgsStatic,
@@ -24,6 +25,7 @@ mkShell {
     xz
     zstd
     bzip2
+    zlib
   ];
 
   TRUSTIXPROXY_TEST_SANDBOX = "/bin=${pkgsStatic.busybox}/bin";

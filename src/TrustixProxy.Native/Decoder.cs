@@ -36,6 +36,6 @@ public abstract class Decoder : SafeHandle
     /// <param name="written">How many bytes of the destination were filled.</param>
     public abstract DecodeStatus Decode(ReadOnlySpan<byte> source, Span<byte> destination, out int consumed, out int written);
 
-    /// <summary>Makes ready for another stream that follows the one that ended (all three formats may be concatenated).</summary>
+    /// <summary>Makes ready for the first stream, or for another that follows the one that ended (all formats but brotli may be concatenated).</summary>
     public abstract void Restart();
 }

@@ -4,13 +4,14 @@ using System.Security.Cryptography;
 
 namespace TrustixProxy.Native;
 
-/// <summary>Where the four C libraries are found: by soname, the way the system's own programs find them.</summary>
+/// <summary>Where the C libraries are found: by soname, the way the system's own programs find them.</summary>
 internal static class NativeLibraries
 {
     public const string Crypto = "libcrypto";
     public const string Lzma = "liblzma";
     public const string Zstd = "libzstd";
     public const string Bzip2 = "libbz2";
+    public const string Zlib = "libz";
 
     private static readonly Dictionary<string, string[]> Names = new()
     {
@@ -18,6 +19,7 @@ internal static class NativeLibraries
         [Lzma] = ["liblzma.so.5", "liblzma.so"],
         [Zstd] = ["libzstd.so.1", "libzstd.so"],
         [Bzip2] = ["libbz2.so.1.0", "libbz2.so.1", "libbz2.so"],
+        [Zlib] = ["libz.so.1", "libz.so"],
     };
 
     /// <summary>Called by each binding's type initialiser, before its first import.</summary>
@@ -54,6 +56,6 @@ internal static class NativeLibraries
         }
 
         throw new DllNotFoundException(
-            $"None of {string.Join(", ", names)} was found. Install the package that holds it (Debian: libssl3, liblzma5, libzstd1, libbz2-1.0; Nix: runtimeDeps).");
+            $"None of {string.Join(", ", names)} was found. Install the package that holds it (Debian: libssl3, liblzma5, libzstd1, libbz2-1.0, zlib1g; Nix: runtimeDeps).");
     }
 }

@@ -106,7 +106,7 @@ internal static class Doors
                 total += read;
             }
         }
-        catch (Exception error) when (error is InvalidDataException or InvalidOperationException) // the second: BCL brotli's word for damaged input
+        catch (InvalidDataException)
         {
             return false;
         }

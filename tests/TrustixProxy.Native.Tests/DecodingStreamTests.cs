@@ -7,7 +7,7 @@ public sealed class DecodingStreamTests
 {
     private static readonly byte[] Plain = [.. RandomNumberGenerator.GetBytes(100_000), .. new byte[200_000]];
 
-    public static TheoryData<string> Tools() => new() { "xz", "zstd", "bzip2" };
+    public static TheoryData<string> Tools() => new() { "xz", "zstd", "bzip2", "gzip" };
 
     [Theory]
     [MemberData(nameof(Tools))]
@@ -51,6 +51,21 @@ public sealed class DecodingStreamTests
     }
 
     [Fact]
+    public async Task Brotli_is_read_to_its_end_and_no_further()
+    {
+        using var stream = new MemoryStream();
+        using (var brotli = new System.IO.Compression.BrotliStream(stream, System.IO.Compression.CompressionLevel.Fastest, leaveOpen: true))
+        {
+            brotli.Write(Plain);
+        }
+
+        var packed = stream.ToArray();
+        Assert.Equal(Plain, await UnpackAsync("br", packed, 997));
+        await Assert.ThrowsAsync<InvalidDataException>(() => UnpackAsync("br", packed[..^1]));
+        await Assert.ThrowsAsync<InvalidDataException>(() => UnpackAsync("br", [.. packed, 0]));
+    }
+
+    [Fact]
     public async Task A_window_of_more_than_128_mebibytes_is_refused()
     {
         Assert.Empty(await UnpackAsync("zstd", ZstdWithWindow(27)));
@@ -59,7 +74,7 @@ public sealed class DecodingStreamTests
 
     private static async Task<byte[]> UnpackAsync(string tool, byte[] packed, int cut = int.MaxValue)
     {
-        Decoder decoder = tool switch { "xz" => new XzDecoder(), "zstd" => new ZstdDecoder(), _ => new Bzip2Decoder() };
+        Decoder decoder = tool switch { "xz" => new XzDecoder(), "zstd" => new ZstdDecoder(), "gzip" => new GzipDecoder(), "br" => new BrotliNarDecoder(), _ => new Bzip2Decoder() };
         await using var stream = new DecodingStream(new CutStream(packed, cut), decoder);
         using var plain = new MemoryStream();
         await stream.CopyToAsync(plain);

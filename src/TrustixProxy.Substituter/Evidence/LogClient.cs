@@ -1,13 +1,22 @@
 using Google.Protobuf;
+using TrustixProxy.Consensus;
 using TrustixProxy.TransparencyLog;
 using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.Substituter.Evidence;
 
 /// <summary>The calls that a client of a log makes, each with the bound of its answer. What comes back is not verified yet.</summary>
-internal sealed class LogClient(ConnectClient connect, string logId)
+internal sealed class LogClient(ConnectClient connect, string logId, TimeProvider time)
 {
-    private const string LogApi = "trustix_api.v1.LogAPI/", NodeApi = "trustix_api.v1.NodeAPI/";
+    private const string LogApi = "trustix_api.v1.LogAPI/", NodeApi = "trustix_api.v1.NodeAPI/", LookupApi = "trustix_proxy.v1.LookupAPI/";
+
+    /// <summary>The most bytes of a lookup of one key: all that the separate calls answer together.</summary>
+    private const int MaxLookup = WireMessage.MaxHead + (3 * WireMessage.MaxProof) + WireMessage.MaxMapValue + WireMessage.MaxKey + WireMessage.MaxValue + 1024;
+
+    /// <summary>How long a log that has no such call is not asked for it again.</summary>
+    private static readonly TimeSpan WithoutLookup = TimeSpan.FromMinutes(10);
+
+    private long _lacksLookupSince = long.MinValue;
 
     public Task<CallResult<LogHead>> GetHeadAsync(CancellationToken cancellation) =>
         connect.CallAsync(LogApi + "GetHead", new LogHeadRequest { LogID = logId }, LogHead.Parser, WireMessage.MaxHead, counts: true, cancellation);
@@ -36,6 +45,25 @@ internal sealed class LogClient(ConnectClient connect, string logId)
 
     public Task<CallResult<ValueResponse>> GetValueAsync(Digest digest, CancellationToken cancellation) =>
         connect.CallAsync(NodeApi + "GetValue", new ValueRequest { Digest = WireMessage.ToBytes(digest) }, ValueResponse.Parser, WireMessage.MaxValue + 16, counts: true, cancellation);
+
+    /// <summary>All that the calls above give for one key, in one; null when the log has no such call, or it failed: the separate calls say why.</summary>
+    public async Task<LookupResponse?> LookupAsync(TreeHead known, byte[] key, CancellationToken cancellation)
+    {
+        var since = Interlocked.Read(ref _lacksLookupSince);
+        if (since is not long.MinValue && time.GetElapsedTime(since) < WithoutLookup)
+        {
+            return null;
+        }
+
+        var request = new LookupRequest { LogID = logId, TreeSize = (ulong)known.TreeSize, MHTreeSize = (ulong)known.MapHeadSize, Keys = { UnsafeByteOperations.UnsafeWrap(key) } };
+        var call = await connect.CallAsync(LookupApi + "Lookup", request, LookupResponse.Parser, MaxLookup, counts: true, cancellation);
+        if (call is { Message: null, Failure: SilenceReason.BadAnswer })
+        {
+            Interlocked.Exchange(ref _lacksLookupSince, time.GetTimestamp());
+        }
+
+        return call.Message;
+    }
 
     private Task<CallResult<ProofResponse>> ConsistencyAsync(string method, long older, long newer, CancellationToken cancellation)
     {

@@ -6,7 +6,7 @@ using TrustixProxy.TransparencyLog.Wire;
 namespace TrustixProxy.Substituter.Evidence;
 
 /// <summary>Asks one log what it knows of a path, and believes only what it proves: head, then map, then inclusion and value.</summary>
-internal sealed class LogElector(Elector elector, WatchedLog log)
+internal sealed class LogElector(Elector elector, WatchedLog log, TimeProvider time)
 {
     /// <summary>A head younger than this is fresh enough to believe an absence under it.</summary>
     private static readonly TimeSpan FreshEnough = TimeSpan.FromSeconds(1);
@@ -26,6 +26,11 @@ internal sealed class LogElector(Elector elector, WatchedLog log)
             return new Ballot.Silent(first.Reason);
         }
 
+        if (await LookUpAsync(first.View, path, cancellation) is { } answer)
+        {
+            return answer;
+        }
+
         var ballot = await AskUnderAsync(first.View.Head, path, cancellation);
         if (ballot is not (Ballot.Absent or Ballot.Silent { Reason: SilenceReason.MapRootUnknown }))
         {
@@ -36,6 +41,29 @@ internal sealed class LogElector(Elector elector, WatchedLog log)
         return fresh.View is null ? new Ballot.Silent(fresh.Reason)
             : fresh.View.Head.Content == first.View.Head.Content ? ballot
             : await AskUnderAsync(fresh.View.Head, path, cancellation);
+    }
+
+    /// <summary>Asks by the one call that some logs have: its head is new, so that an absence under it is final. Null when it proves nothing; then the separate calls show why.</summary>
+    private async Task<Ballot?> LookUpAsync(LogView view, StorePath path, CancellationToken cancellation)
+    {
+        var (key, at) = (elector.KeyOf(path), time.GetTimestamp());
+        if (await log.Client.LookupAsync(view.Head.Content, key, cancellation) is not { Items: [{ Entries: [{ Map: { } map } entry] }] } answer
+            || log.TakeIn(view, answer, at) is not { } head
+            || !MapProof.TryRead(map.Proof, out var proof, out _) || !proof.TryVerify(head, key, map.Value.Span, out var proven, out _))
+        {
+            return null;
+        }
+
+        if (proven.Entry is not { } mapEntry)
+        {
+            return new Ballot.Absent(IsProven: true, head.Content.TreeSize);
+        }
+
+        var inclusion = new ProofResponse { Proof = { entry.InclusionProof } };
+        var isTied = WireMessage.TryReadNodes(inclusion, out var nodes) && proven.IsTied(nodes, out _);
+        return isTied && entry.HasValue && OutputClaim.TryRead(proven, entry.Value.Memory, path, out var claim, out _)
+            ? new Ballot.Claimed(claim, isTied, mapEntry.Index, head.Content.TreeSize)
+            : null;
     }
 
     private async Task<Ballot> AskUnderAsync(VerifiedTreeHead head, StorePath path, CancellationToken cancellation)

@@ -3,6 +3,7 @@ using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
 using TrustixProxy.Consensus;
 using TrustixProxy.TransparencyLog;
+using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.Substituter.Evidence;
 
@@ -64,6 +65,32 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
         lock (_turn)
         {
             return _refresh is { IsCompleted: false } ? _refresh : _refresh = FetchAsync();
+        }
+    }
+
+    /// <summary>Takes in a head that came with its proofs from the view; null when it does not continue it, or the view has moved meanwhile.</summary>
+    /// <param name="known">The view that the proofs begin at.</param>
+    /// <param name="answer">The head and the proofs.</param>
+    /// <param name="at">When it was asked for, as a timestamp of the clock.</param>
+    public VerifiedTreeHead? TakeIn(LogView known, LookupResponse answer, long at)
+    {
+        if (answer.Head is null
+            || !SignedTreeHead.TryRead(answer.Head, out var read, out _) || !key.TryVerify(read, out var head, out _)
+            || !TryReadNodes(answer.ConsistencyProof, out var logProof) || !TryReadNodes(answer.MHConsistencyProof, out var mapHeadProof)
+            || Advance(known, head, logProof, mapHeadProof).Next is not { } next)
+        {
+            return null;
+        }
+
+        lock (_turn)
+        {
+            if (_isFrozen || _seen is not { } seen || seen.View != known || !(ReferenceEquals(next, known) || Keep(() => store.TrySwap(known.Head.ToMessage().ToByteArray(), next))))
+            {
+                return null;
+            }
+
+            _seen = new Seen(next, Math.Max(at, seen.At));
+            return next.Head;
         }
     }
 
@@ -144,6 +171,12 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
             }
         }
 
+        return Advance(known, head, logProof, mapHeadProof);
+    }
+
+    /// <summary>Holds a head against the view; when the two show that the log contradicts itself, it is frozen.</summary>
+    private (LogView? Next, SilenceReason? Reason) Advance(LogView known, VerifiedTreeHead head, Digest[] logProof, Digest[] mapHeadProof)
+    {
         if (known.TryAdvance(head, logProof, mapHeadProof, out var next, out var error, out var fault))
         {
             return (next, null);
@@ -157,11 +190,18 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
                 store.Freeze(known, fault, time.GetUtcNow());
                 return true;
             });
-            logger.LogFrozen(name, fault.GetType().Name, older.TreeSize, newer.TreeSize);
+            logger.LogFrozen(name, fault.GetType().Name, known.Head.Content.TreeSize, head.Content.TreeSize);
             return (null, SilenceReason.Frozen);
         }
 
         return (null, error is LogViewError.Older ? SilenceReason.HeadOlder : SilenceReason.HeadInconsistent);
+    }
+
+    private static bool TryReadNodes(IEnumerable<ByteString> nodes, out Digest[] digests)
+    {
+        var message = new ProofResponse();
+        message.Proof.AddRange(nodes);
+        return WireMessage.TryReadNodes(message, out digests);
     }
 
     /// <summary>Writes to the store. When the disk refuses, the log is still held to what this process has seen.</summary>

@@ -48,8 +48,8 @@ public static class SubstituterHost
             var timeout = options.Deadline / 2;
             var views = new ViewStore(options.StateDirectory);
             var connections = options.Logs.Select(log => new ConnectClient(LogTransport.Create(log.Url), timeout, time)).ToList();
-            var watched = options.Logs.Zip(connections, (log, connect) => new WatchedLog(log.Elector.Name, log.Elector.Key, new LogClient(connect, log.Elector.Key.LogId), views, time, logger)).ToList();
-            var electors = options.Logs.Zip(watched, (log, view) => new LogElector(log.Elector, view)).ToList();
+            var watched = options.Logs.Zip(connections, (log, connect) => new WatchedLog(log.Elector.Name, log.Elector.Key, new LogClient(connect, log.Elector.Key.LogId, time), views, time, logger)).ToList();
+            var electors = options.Logs.Zip(watched, (log, view) => new LogElector(log.Elector, view, time)).ToList();
             var upstreams = options.Upstreams.Select(upstream => new Upstream(upstream, timeout, time)).ToList();
             var marks = new UpstreamMarks();
             var cache = new DecisionCache(

@@ -1,4 +1,3 @@
-using System.IO.Compression;
 using TrustixProxy.Native;
 
 namespace TrustixProxy.Substituter.Upstreams;
@@ -15,8 +14,8 @@ internal static class NarCompression
         ["xz"] = (".xz", source => new DecodingStream(source, new XzDecoder())),
         ["zstd"] = (".zst", source => new DecodingStream(source, new ZstdDecoder())),
         ["bzip2"] = (".bz2", source => new DecodingStream(source, new Bzip2Decoder())),
-        ["br"] = (".br", source => new BrotliStream(source, CompressionMode.Decompress)),
-        ["gzip"] = (".gz", source => new GZipStream(source, CompressionMode.Decompress)),
+        ["br"] = (".br", source => new DecodingStream(source, new BrotliNarDecoder())),
+        ["gzip"] = (".gz", source => new DecodingStream(source, new GzipDecoder())),
     };
 
     public static bool IsKnown(string name) => All.ContainsKey(name);

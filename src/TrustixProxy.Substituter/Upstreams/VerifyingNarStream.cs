@@ -245,7 +245,7 @@ internal sealed class VerifyingNarStream : ReadOnlyStream
 
             return check.Complete();
         }
-        catch (Exception exception) when (exception is InvalidDataException or InvalidOperationException or NarRefusedException)
+        catch (Exception exception) when (exception is InvalidDataException or NarRefusedException)
         {
             return NarFault.Compression; // damaged, or this stream was given up
         }

@@ -1,0 +1,32 @@
+using System.Buffers;
+using System.IO.Compression;
+
+namespace TrustixProxy.Native;
+
+/// <summary>Decodes brotli, by the framework's decoder; bytes after the end, which the framework's stream passes over, are damage.</summary>
+public sealed class BrotliNarDecoder : Decoder
+{
+    private BrotliDecoder _decoder;
+    private int _streams;
+
+    /// <summary>Makes a decoder.</summary>
+    public BrotliNarDecoder() => SetHandle(1); // there is nothing to release but what the framework owns
+
+    /// <inheritdoc/>
+    public override DecodeStatus Decode(ReadOnlySpan<byte> source, Span<byte> destination, out int consumed, out int written)
+    {
+        (consumed, written) = (0, 0);
+        var status = _streams > 1 ? OperationStatus.InvalidData : _decoder.Decompress(source, destination, out consumed, out written);
+        return status switch { OperationStatus.Done => DecodeStatus.End, OperationStatus.InvalidData => DecodeStatus.Malformed, _ => DecodeStatus.More };
+    }
+
+    /// <inheritdoc/>
+    public override void Restart() => _streams++; // the first; brotli streams are not concatenated, so any other is damage
+
+    /// <inheritdoc/>
+    protected override bool ReleaseHandle()
+    {
+        _decoder.Dispose();
+        return true;
+    }
+}

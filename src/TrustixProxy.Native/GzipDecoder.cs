@@ -1,0 +1,81 @@
+using System.Runtime.InteropServices;
+
+namespace TrustixProxy.Native;
+
+/// <summary>Decodes gzip, by libz (<c>zlib.h</c>). Unlike the framework's, it takes no file whose end is missing or wrong.</summary>
+public sealed unsafe partial class GzipDecoder : Decoder
+{
+    private const int Ok = 0, StreamEnd = 1, NoProgress = -5, GzipOnly = 16 + 15;
+
+    static GzipDecoder() => NativeLibraries.Register();
+
+    /// <summary>Makes a decoder.</summary>
+    public GzipDecoder()
+    {
+        SetHandle((nint)NativeMemory.AllocZeroed((nuint)sizeof(ZStream)));
+        if (Init((ZStream*)handle, GzipOnly, "1", sizeof(ZStream)) != Ok)
+        {
+            throw new InsufficientMemoryException("libz could not start a decoder.");
+        }
+    }
+
+    /// <inheritdoc/>
+    public override DecodeStatus Decode(ReadOnlySpan<byte> source, Span<byte> destination, out int consumed, out int written)
+    {
+        var stream = (ZStream*)handle;
+        fixed (byte* input = source, output = destination)
+        {
+            stream->NextIn = input;
+            stream->AvailableIn = (uint)source.Length;
+            stream->NextOut = output;
+            stream->AvailableOut = (uint)destination.Length;
+            var result = Inflate(stream, 0);
+            consumed = source.Length - (int)stream->AvailableIn;
+            written = destination.Length - (int)stream->AvailableOut;
+            return result switch { Ok or NoProgress => DecodeStatus.More, StreamEnd => DecodeStatus.End, _ => DecodeStatus.Malformed };
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Restart() => _ = Reset((ZStream*)handle);
+
+    /// <inheritdoc/>
+    protected override bool ReleaseHandle()
+    {
+        _ = End((ZStream*)handle);
+        NativeMemory.Free((void*)handle);
+        return true;
+    }
+
+    [LibraryImport(NativeLibraries.Zlib, EntryPoint = "inflateInit2_", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Init(ZStream* stream, int windowBits, string version, int size);
+
+    [LibraryImport(NativeLibraries.Zlib, EntryPoint = "inflate")]
+    private static partial int Inflate(ZStream* stream, int flush);
+
+    [LibraryImport(NativeLibraries.Zlib, EntryPoint = "inflateReset")]
+    private static partial int Reset(ZStream* stream);
+
+    [LibraryImport(NativeLibraries.Zlib, EntryPoint = "inflateEnd")]
+    private static partial int End(ZStream* stream);
+
+    /// <summary><c>z_stream</c>.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    private struct ZStream
+    {
+        public byte* NextIn;
+        public uint AvailableIn;
+        public CULong TotalIn;
+        public byte* NextOut;
+        public uint AvailableOut;
+        public CULong TotalOut;
+        public byte* Message;
+        public void* State;
+        public void* Allocate;
+        public void* Free;
+        public void* Opaque;
+        public int DataType;
+        public CULong Checksum;
+        public CULong Reserved;
+    }
+}
