@@ -13,7 +13,10 @@ internal sealed class Callers(IReadOnlyCollection<NixPublicKey> known, bool? acc
     /// <summary>The most tokens that are remembered at once; with more than that a minute, calls are refused.</summary>
     private const int MaxRemembered = 200_000;
 
+    private const int MaxVerified = 1000;
+
     private readonly ConcurrentDictionary<Guid, long> _used = new();
+    private readonly ConcurrentDictionary<(string Header, string Procedure), NixPublicKey> _verified = new();
     private long _nextCleaning;
 
     /// <summary>Who calls; null without a token. False, with the answer, when there is a token and it is not good.</summary>
@@ -25,7 +28,7 @@ internal sealed class Callers(IReadOnlyCollection<NixPublicKey> known, bool? acc
             return true;
         }
 
-        caller = WriteToken.TryParse(header, out var token) ? known.FirstOrDefault(key => token.IsBy(key, procedure)) : null;
+        caller = WriteToken.TryParse(header, out var token) ? FindSigner(token, header, procedure) : null;
         var error = caller is null ? "the token is not valid for this call"
             : token!.IsReference ? (acceptReference ?? listener.IsLocal ? null : "tokens of this form can be replayed, and are accepted on loopback and unix listeners only: use trustix-proxy's, or set referenceTokens")
             : !CryptographicOperations.FixedTimeEquals(token.Body, SHA256.HashData(body)) ? "the token was made for another message"
@@ -34,6 +37,23 @@ internal sealed class Callers(IReadOnlyCollection<NixPublicKey> known, bool? acc
             : null;
         refusal = error is null ? default : ConnectAnswer.Fail(ConnectCode.Unauthenticated, error);
         return error is null;
+    }
+
+    /// <summary>Whose token it is. The reference's form is the same for every call, so that it need not be verified each time.</summary>
+    private NixPublicKey? FindSigner(WriteToken token, string header, string procedure)
+    {
+        if (token.IsReference && _verified.TryGetValue((header, procedure), out var signer))
+        {
+            return signer;
+        }
+
+        signer = known.FirstOrDefault(key => token.IsBy(key, procedure));
+        if (signer is not null && token.IsReference && _verified.Count < MaxVerified)
+        {
+            _verified.TryAdd((header, procedure), signer);
+        }
+
+        return signer;
     }
 
     private bool TryUse(Guid nonce)
