@@ -47,7 +47,7 @@ public sealed class PublishingTests(NixLab lab)
 
         Assert.DoesNotContain("will not be published", said, StringComparison.Ordinal);
         Assert.Equal((3, 1), (unreachable.Code, jobs));
-        Assert.Contains("The log cannot be reached, 1 jobs wait", unreachable.Error, StringComparison.Ordinal);
+        Assert.Contains("The log cannot be reached, jobs wait (1)", unreachable.Error, StringComparison.Ordinal);
         Assert.Equal((0, 0), (published.Code, builder.Jobs));
         Assert.True(await IsInLogAsync("carol", built[0]));
     }

@@ -99,9 +99,9 @@ public static class NixStore
         {
             using var process = Process.Start(start)!;
             using var killing = cancellation.Register(() => process.Kill());
-            var (output, error) = (process.StandardOutput.ReadToEndAsync(cancellation), process.StandardError.ReadToEndAsync(cancellation));
+            var (output, error) = (Task.Run(process.StandardOutput.ReadToEnd, cancellation), Task.Run(process.StandardError.ReadToEnd, cancellation)); // asynchronous pipes would load the socket library, for which the hook has no time
             await process.WaitForExitAsync(cancellation);
-            return process.ExitCode is 0 ? await output : throw new NixException($"{command} failed: {(await error).Trim()}");
+            return process.ExitCode is 0 ? await output.WaitAsync(cancellation) : throw new NixException($"{command} failed: {(await error.WaitAsync(cancellation)).Trim()}");
         }
         catch (Win32Exception)
         {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using TrustixProxy.TransparencyLog;
 
@@ -22,31 +23,53 @@ internal sealed class SpoolDrain(PublisherOptions options, Spool spool, LogSubmi
     {
         try
         {
-            await DrainAsync(cancellation);
-            _pass = _pass with { Waiting = spool.Jobs().Count };
-            if (_nixFault is not null)
-            {
-                logger.NoNix(_pass.Waiting, _nixFault);
-                _pass = _pass with { Fault = PublishFault.NoNix };
-            }
-        }
-        catch (SubmissionException exception) when (exception.IsRefusal)
-        {
-            _pass = _pass with { Waiting = spool.Jobs().Count, Fault = PublishFault.Refused };
-            logger.Refused(exception.Message);
-        }
-        catch (SubmissionException exception)
-        {
-            _pass = _pass with { Waiting = spool.Jobs().Count, Fault = PublishFault.Unreachable };
-            logger.Unreachable(_pass.Waiting, exception.Message);
+            var (fault, reason) = await TryDrainAsync(cancellation);
+            _pass = _pass with { Waiting = spool.Jobs().Count, Fault = fault };
+            Tell(reason);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             _pass = _pass with { Fault = PublishFault.Spool };
-            logger.SpoolFailed(exception.Message);
+            Tell(exception.Message);
         }
 
         return _pass;
+    }
+
+    private async Task<(PublishFault Fault, string Reason)> TryDrainAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            await DrainAsync(cancellation);
+            return _nixFault is null ? (PublishFault.None, "") : (PublishFault.NoNix, _nixFault);
+        }
+        catch (SubmissionException exception)
+        {
+            return (exception.IsRefusal ? PublishFault.Refused : PublishFault.Unreachable, exception.Message);
+        }
+    }
+
+    private void Tell(string reason)
+    {
+        switch (_pass.Fault)
+        {
+            case PublishFault.Refused:
+                logger.Refused(reason);
+                break;
+            case PublishFault.Unreachable:
+                logger.Unreachable(_pass.Waiting, reason);
+                break;
+            case PublishFault.NoNix:
+                logger.NoNix(_pass.Waiting, reason);
+                break;
+            case PublishFault.Spool:
+                logger.SpoolFailed(reason);
+                break;
+            case PublishFault.None:
+                break;
+            default:
+                throw new UnreachableException();
+        }
     }
 
     private async Task DrainAsync(CancellationToken cancellation)

@@ -17,10 +17,10 @@ internal static partial class SubmissionLog
     [LoggerMessage(7004, LogLevel.Error, "The log refuses what is submitted; nothing is published until that is put right: {Reason}")]
     public static partial void Refused(this ILogger logger, string reason);
 
-    [LoggerMessage(7005, LogLevel.Warning, "The log cannot be reached, {Jobs} jobs wait: {Reason}")]
+    [LoggerMessage(7005, LogLevel.Warning, "The log cannot be reached, jobs wait ({Jobs}): {Reason}")]
     public static partial void Unreachable(this ILogger logger, int jobs, string reason);
 
-    [LoggerMessage(7006, LogLevel.Warning, "Nix cannot be asked about what was built, {Jobs} jobs wait: {Reason}")]
+    [LoggerMessage(7006, LogLevel.Warning, "Nix cannot be asked about what was built, jobs wait ({Jobs}): {Reason}")]
     public static partial void NoNix(this ILogger logger, int jobs, string reason);
 
     [LoggerMessage(7007, LogLevel.Error, "The spool cannot be used, nothing is published until that is put right: {Reason}")]

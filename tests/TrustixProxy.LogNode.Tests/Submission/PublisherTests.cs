@@ -181,6 +181,28 @@ public sealed class PublisherTests : IDisposable
     }
 
     [Fact]
+    public async Task Jobs_are_published_as_they_come_until_it_is_told_to_end()
+    {
+        await using var node = await new TestLogNode().StartAsync();
+        using var publisher = new Publisher(Options(node), NullLogger.Instance);
+        using var stop = new CancellationTokenSource();
+        var publishing = publisher.RunAsync(stop.Token);
+        foreach (var id in new[] { "1", "2" })
+        {
+            Spooled(id, [Make(id)]);
+            for (var i = 0; i < 100 && File.Exists(Path.Combine(_directory, $"{id}.job")); i++)
+            {
+                await Task.Delay(100);
+            }
+        }
+
+        await stop.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => publishing);
+        Assert.Equal(2UL, (await node.HeadAsync()).TreeSize);
+    }
+
+    [Fact]
     public void Pauses_double_up_to_a_bound_and_are_not_all_alike()
     {
         Assert.Equal(TimeSpan.FromSeconds(1), Publisher.Pause(PublishFault.None, 0));
