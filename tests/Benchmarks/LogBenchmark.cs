@@ -46,16 +46,17 @@ internal static class LogBenchmark
         await File.WriteAllTextAsync(Path.Combine(directory, "log.key"), key.Export());
         File.SetUnixFileMode(Path.Combine(directory, "log.key"), UnixFileMode.UserRead | UnixFileMode.UserWrite);
         var logId = new LogSigner(key.Seed).Key.LogId;
-        using (var node = await NodeProcess.StartAsync(directory, token, "00:00:01"))
+        using (var node = await NodeProcess.StartAsync(directory, token, "01:00:00"))
         using (var client = new LogClient(node, token, logId))
         {
             figures.AtLeast("submit + flush, batches of 500", await FillAsync(client, entries), "entries/s", 20_000);
-            await OneAtATimeAsync(client, node, directory, entries, figures);
+            await OneAtATimeAsync(client, directory, entries, figures);
             figures.AtMost("memory while writing, at most", node.Memory.Most, "MB", 100);
-            await Task.Delay(1500); // the history window passes
-            await client.SubmitAsync(entries + 1_000_000, 1);
-            await client.FlushAsync();
-            await Task.Delay(2500);
+        }
+
+        using (await NodeProcess.StartAsync(directory, token, "00:00:01"))
+        {
+            await UntilReclaimedAsync(directory); // the history window has passed
         }
 
         using (var node = await NodeProcess.StartAsync(directory, token, "01:00:00"))
@@ -89,7 +90,7 @@ internal static class LogBenchmark
     }
 
     /// <summary>Each entry durably under a head of its own before the next: one client, then eight at once; beside it the rate at which the disk makes 4 kB durable.</summary>
-    private static async Task OneAtATimeAsync(LogClient client, NodeProcess node, string directory, int entries, Figures figures)
+    private static async Task OneAtATimeAsync(LogClient client, string directory, int entries, Figures figures)
     {
         var (one, sync) = (new List<double>(), new List<double>());
         var next = entries;
@@ -127,9 +128,26 @@ internal static class LogBenchmark
         return count / watch.Elapsed.TotalSeconds;
     }
 
+    /// <summary>Waits until the files have not become smaller for three seconds.</summary>
+    private static async Task UntilReclaimedAsync(string directory)
+    {
+        var (least, since) = (long.MaxValue, Stopwatch.StartNew());
+        while (since.Elapsed < TimeSpan.FromSeconds(3))
+        {
+            await Task.Delay(250);
+            var stored = Stored(directory);
+            if (stored < least)
+            {
+                (least, since) = (stored, Stopwatch.StartNew());
+            }
+        }
+    }
+
+    private static long Stored(string directory) => Directory.GetFiles(Path.Combine(directory, "state")).Sum(file => new FileInfo(file).Length);
+
     private static double StoredPerEntry(string directory, long entries)
     {
-        var stored = Directory.GetFiles(Path.Combine(directory, "state")).Sum(file => new FileInfo(file).Length);
+        var stored = Stored(directory);
         var (_, key, value) = LogClient.Entry((int)(entries / 2));
         return ((double)stored / entries) - key.Length - value.Length;
     }
