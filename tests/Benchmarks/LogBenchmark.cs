@@ -128,11 +128,11 @@ internal static class LogBenchmark
         return count / watch.Elapsed.TotalSeconds;
     }
 
-    /// <summary>Waits until the files have not become smaller for three seconds.</summary>
+    /// <summary>Waits until the files have not become smaller for twenty seconds.</summary>
     private static async Task UntilReclaimedAsync(string directory)
     {
         var (least, since) = (long.MaxValue, Stopwatch.StartNew());
-        while (since.Elapsed < TimeSpan.FromSeconds(3))
+        while (since.Elapsed < TimeSpan.FromSeconds(20))
         {
             await Task.Delay(250);
             var stored = Stored(directory);
