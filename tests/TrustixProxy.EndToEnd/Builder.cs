@@ -55,12 +55,12 @@ internal sealed class Builder
     /// <summary>Waits until the hook's background process has had Nix describe all jobs.</summary>
     public async Task DescribedAsync()
     {
-        for (var i = 0; i < 100 && Directory.GetFiles(Spool, "*.info").Length < Jobs; i++)
+        for (var i = 0; i < 600 && Directory.GetFiles(Spool, "*.info").Length < Jobs; i++)
         {
             await Task.Delay(100);
         }
 
-        Assert.Equal(Jobs, Directory.GetFiles(Spool, "*.info").Length);
+        Assert.True(Jobs == Directory.GetFiles(Spool, "*.info").Length, $"not described within a minute: {string.Join(' ', Directory.GetFiles(Spool).Select(Path.GetFileName))}");
     }
 
     public async Task<bool> CollectAsync(StorePath path)

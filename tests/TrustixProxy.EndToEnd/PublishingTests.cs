@@ -102,7 +102,7 @@ public sealed class PublishingTests(NixLab lab)
     public async Task What_was_not_described_is_kept_from_collection_until_the_publisher_has_asked_nix_itself()
     {
         var builder = new Builder(lab, "a-undescribed");
-        builder.Environment["PATH"] = $"{Path.GetDirectoryName(Executable("no-nix/nix", "exit 1"))}:{System.Environment.GetEnvironmentVariable("PATH")}";
+        builder.Environment["PATH"] = PathWithFailingNix();
         var (built, _) = await builder.BuildAsync("undescribed-1.0", "out", "dev");
         await Task.Delay(1000);
 
@@ -121,9 +121,10 @@ public sealed class PublishingTests(NixLab lab)
     public async Task What_was_collected_or_replaced_before_it_was_described_is_given_up_clearly(bool isReplaced)
     {
         var builder = new Builder(lab, $"a-lost-{isReplaced}");
+        builder.Environment["PATH"] = PathWithFailingNix();
         var (built, _) = await builder.BuildAsync($"lost-{isReplaced}");
-        await builder.DescribedAsync();
-        Directory.GetFiles(builder.Spool, "*.info").ToList().ForEach(File.Delete);
+        builder.Environment.Remove("PATH");
+        Directory.GetFiles(builder.Spool, "*.root-*").ToList().ForEach(File.Delete);
         Assert.True(await builder.CollectAsync(built[0]));
         if (isReplaced)
         {
@@ -181,7 +182,7 @@ public sealed class PublishingTests(NixLab lab)
     {
         var spare = lab.Outputs["top"];
         var environment = lab.Environment("builder", []);
-        environment["PATH"] = $"{Path.GetDirectoryName(Executable("no-nix/nix", "exit 1"))}:{System.Environment.GetEnvironmentVariable("PATH")}";
+        environment["PATH"] = PathWithFailingNix();
         var size = await SizeAsync("carol");
         string[] verb = ["log", "submit", "--url", lab.Log("carol").Urls[1], "--token-file", lab.TokenOf("carol"), spare.Absolute];
 
@@ -210,6 +211,9 @@ public sealed class PublishingTests(NixLab lab)
         var entries = await AskAsync(lab.Log(log).Urls[0], "LogAPI/GetLogEntries", request);
         return entries["Leaves"] is JsonArray leaves && leaves.Any(leaf => leaf!["Key"]!.ToString() == Convert.ToBase64String(Encoding.ASCII.GetBytes(path.Absolute)));
     }
+
+    /// <summary>A PATH on which the hook, in the background, finds a Nix that describes nothing.</summary>
+    private string PathWithFailingNix() => $"{Path.GetDirectoryName(Executable("no-nix/nix", "exit 1"))}:{System.Environment.GetEnvironmentVariable("PATH")}";
 
     /// <summary>A script of one line.</summary>
     private string Executable(string name, string line)

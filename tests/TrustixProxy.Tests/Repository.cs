@@ -1,11 +1,9 @@
-using System.Runtime.CompilerServices;
-
 namespace TrustixProxy.Tests;
 
-/// <summary>The checkout that these tests were built from.</summary>
+/// <summary>The checkout that these tests were built in: found from where they run, as a deterministic build names no real path.</summary>
 internal static class Repository
 {
-    public static string Root { get; } = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(ThisFile())!, "../.."));
+    public static string Root { get; } = Above(AppContext.BaseDirectory);
 
     public static string Read(string path) => File.ReadAllText(Path.Combine(Root, path));
 
@@ -17,5 +15,7 @@ internal static class Repository
     /// <summary>Lines of code: not blank, and no comment.</summary>
     public static int CodeLines(string file) => File.ReadLines(file).Select(line => line.Trim()).Count(line => line.Length > 0 && !line.StartsWith("//", StringComparison.Ordinal));
 
-    private static string ThisFile([CallerFilePath] string path = "") => path;
+    private static string Above(string folder) =>
+        File.Exists(Path.Combine(folder, "TrustixProxy.sln")) ? folder
+        : Above(Path.GetDirectoryName(folder) ?? throw new DirectoryNotFoundException($"{AppContext.BaseDirectory} is below no TrustixProxy.sln"));
 }

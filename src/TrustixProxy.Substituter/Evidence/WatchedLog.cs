@@ -100,10 +100,20 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
     {
         var at = time.GetTimestamp();
         var call = await client.GetHeadAsync(CancellationToken.None);
-        var reason = call.Message is null ? call.Failure
-            : !SignedTreeHead.TryRead(call.Message, out var head, out _) ? SilenceReason.HeadMalformed
-            : !key.TryVerify(head, out var verified, out _) ? SilenceReason.HeadSignature
-            : await TakeInAsync(verified, at);
+        SilenceReason? reason;
+        try
+        {
+            reason = call.Message is null ? call.Failure
+                : !SignedTreeHead.TryRead(call.Message, out var head, out _) ? SilenceReason.HeadMalformed
+                : !key.TryVerify(head, out var verified, out _) ? SilenceReason.HeadSignature
+                : await TakeInAsync(verified, at);
+        }
+        catch (SqliteException exception)
+        {
+            logger.ViewNotKept(name, exception.Message);
+            reason = SilenceReason.HeadInconsistent; // what others have seen of it could not be read
+        }
+
         if (reason is { } failure)
         {
             logger.HeadRefused(name, failure);

@@ -21,7 +21,8 @@ public sealed class LookupTests
         await using var upstream = await FakeUpstream.StartAsync();
         upstream.Add(present);
         upstream.Add(absent);
-        await using var proxy = await StartAsync(new LogOptions(new Elector("alice", "alice", node.Signer.Key), relay.Url), upstream);
+        var state = Directory.CreateTempSubdirectory("trustix-test-").FullName;
+        await using var proxy = await StartAsync(new LogOptions(new Elector("alice", "alice", node.Signer.Key), relay.Url), upstream, state);
         using var client = new HttpClient { BaseAddress = new Uri(proxy.Urls.Single()) };
 
         Assert.Contains($"NarHash: {present.Statement.NarHash}", await client.GetStringAsync($"/{present.Path.Digest}.narinfo"), StringComparison.Ordinal);
@@ -36,6 +37,8 @@ public sealed class LookupTests
         await node.SubmitAsync((late.Statement.Key, late.Statement.Value));
         Assert.Contains($"NarHash: {late.Statement.NarHash}", await client.GetStringAsync($"/{late.Path.Digest}.narinfo"), StringComparison.Ordinal);
         Assert.Equal(["GetHead", "Lookup", "Lookup", "Lookup"], relay.Calls);
+        await proxy.StopAsync();
+        Directory.Delete(state, recursive: true);
     }
 
     [Fact]
@@ -51,9 +54,8 @@ public sealed class LookupTests
         Assert.Single(proxy.Log("alice").Calls, call => call is "Lookup");
     }
 
-    private static async Task<WebApplication> StartAsync(LogOptions log, FakeUpstream upstream)
+    private static async Task<WebApplication> StartAsync(LogOptions log, FakeUpstream upstream, string state)
     {
-        var state = Directory.CreateTempSubdirectory("trustix-test-").FullName;
         var app = SubstituterHost.Create(
             new SubstituterOptions
             {
