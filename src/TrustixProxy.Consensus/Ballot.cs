@@ -1,3 +1,5 @@
+using TrustixProxy.Nix;
+
 namespace TrustixProxy.Consensus;
 
 /// <summary>Why an elector has not said anything that counts.</summary>
@@ -53,6 +55,31 @@ public enum SilenceReason
 
     /// <summary>The value is a statement about another path than the one whose key holds it.</summary>
     ClaimOfOtherPath,
+
+    /// <summary>The cache's narinfo bears no valid signature by one of its keys.</summary>
+    NoSignature,
+}
+
+/// <summary>What shows that an elector has said so.</summary>
+public abstract record VoteProof
+{
+    private VoteProof()
+    {
+    }
+
+    /// <summary>Its log holds the claim.</summary>
+    /// <param name="LeafIndex">Which leaf of its log holds the claim.</param>
+    /// <param name="HeadSize">Size of the head that it was proven under, in leaves.</param>
+    /// <param name="IsTied">Whether the map entry was tied to the append-only log.</param>
+    public sealed record ByLog(long LeafIndex, long HeadSize, bool IsTied) : VoteProof
+    {
+        /// <summary>The proofs themselves, for whoever wants to judge again; null when they were not kept.</summary>
+        public LogEvidence? Evidence { get; init; }
+    }
+
+    /// <summary>It has signed the claim.</summary>
+    /// <param name="Signature">The signature of the claim's fingerprint, by one of the elector's keys.</param>
+    public sealed record BySignature(NixSignature Signature) : VoteProof;
 }
 
 /// <summary>What came of asking one elector about one path.</summary>
@@ -67,15 +94,21 @@ public abstract record Ballot
 
     /// <summary>A proven claim: a vote.</summary>
     /// <param name="Claim">What it says the build produced.</param>
-    /// <param name="IsTied">Whether the map entry was tied to the append-only log.</param>
-    /// <param name="LeafIndex">Which leaf of its log holds the claim.</param>
-    /// <param name="HeadSize">Size of the head that it was proven under, in leaves.</param>
-    public sealed record Claimed(OutputClaim Claim, bool IsTied, long LeafIndex, long HeadSize) : Ballot;
+    /// <param name="Proof">What shows that.</param>
+    public sealed record Claimed(OutputClaim Claim, VoteProof Proof) : Ballot
+    {
+        /// <summary>Whether nothing ties the vote to what others see of the log.</summary>
+        public bool IsUntied => Proof is VoteProof.ByLog { IsTied: false };
+    }
 
     /// <summary>It does not know the path.</summary>
     /// <param name="IsProven">Whether it proved that; a bare "not found" is silence, and no dissent either way.</param>
-    /// <param name="HeadSize">Size of the head that it was asked under, in leaves.</param>
-    public sealed record Absent(bool IsProven, long HeadSize) : Ballot;
+    /// <param name="HeadSize">Size of the head that it was asked under, in leaves; 0 for a cache.</param>
+    public sealed record Absent(bool IsProven, long HeadSize) : Ballot
+    {
+        /// <summary>The proof, for whoever wants to judge again; null when there is none, or it was not kept.</summary>
+        public LogEvidence? Evidence { get; init; }
+    }
 
     /// <summary>It said nothing that counts.</summary>
     /// <param name="Reason">Why not.</param>

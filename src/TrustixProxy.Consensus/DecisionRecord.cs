@@ -6,10 +6,19 @@ namespace TrustixProxy.Consensus;
 
 /// <summary>A vote that a decision rests on.</summary>
 /// <param name="Elector">Name of the elector.</param>
-/// <param name="LeafIndex">Which leaf of its log holds the claim.</param>
-/// <param name="HeadSize">Size of the head that it was proven under, in leaves.</param>
-/// <param name="IsTied">Whether the map entry was tied to the append-only log.</param>
-public sealed record Vote(string Elector, long LeafIndex, long HeadSize, bool IsTied);
+/// <param name="LeafIndex">Which leaf of its log holds the claim; null for a signed cache.</param>
+/// <param name="HeadSize">Size of the head that it was proven under, in leaves; null for a signed cache.</param>
+/// <param name="IsTied">Whether the map entry was tied to the append-only log; true for a signed cache.</param>
+/// <param name="Signature">The signed cache's signature; null for a log.</param>
+public sealed record Vote(string Elector, long? LeafIndex, long? HeadSize, bool IsTied, string? Signature)
+{
+    internal static Vote Of(string elector, VoteProof proof) => proof switch
+    {
+        VoteProof.ByLog log => new Vote(elector, log.LeafIndex, log.HeadSize, log.IsTied, null),
+        VoteProof.BySignature cache => new Vote(elector, null, null, true, cache.Signature.ToString()),
+        _ => throw new System.Diagnostics.UnreachableException(),
+    };
+}
 
 /// <summary>Where the NAR of an agreed claim comes from, and what goes into its narinfo beside the claim. Unsigned hints: none of it decides anything.</summary>
 /// <param name="Compression">How it is compressed on the way to the client.</param>
@@ -25,14 +34,16 @@ public sealed record NarHints(
 /// <summary>A decision as it is remembered. Made of a verdict, or by <see cref="DecisionSeal.TryOpen"/> of bytes that bear our MAC.</summary>
 public sealed class DecisionRecord
 {
+    private const string AgreedWord = "agreed", ExceptedWord = "excepted", ContentAddressedWord = "content-addressed", ReportWord = "report";
+
     /// <summary>How long an agreement is remembered: 30 days, as long as clients remember a narinfo.</summary>
     public static readonly TimeSpan AgreementLifetime = TimeSpan.FromDays(30);
 
     /// <summary>How long a refusal is remembered, when every elector has spoken.</summary>
     public static readonly TimeSpan RefusalLifetime = TimeSpan.FromSeconds(60);
 
-    internal DecisionRecord(string outcome, string sentence, DateTimeOffset decidedAt, OutputClaim? claim, ImmutableArray<Vote> votes, NarHints? hints) =>
-        (Outcome, Sentence, DecidedAt, Claim, Votes, Hints) = (outcome, sentence, decidedAt, claim, votes, hints);
+    internal DecisionRecord(string outcome, string sentence, DateTimeOffset decidedAt, DateTimeOffset expiresAt, OutputClaim? claim, ImmutableArray<Vote> votes, NarHints? hints) =>
+        (Outcome, Sentence, DecidedAt, ExpiresAt, Claim, Votes, Hints) = (outcome, sentence, decidedAt, expiresAt, claim, votes, hints);
 
     /// <summary>The word that stands in <c>X-Trustix-Decision</c>.</summary>
     public string Outcome { get; }
@@ -43,30 +54,60 @@ public sealed class DecisionRecord
     /// <summary>When it was decided.</summary>
     public DateTimeOffset DecidedAt { get; }
 
-    /// <summary>What was agreed on; null for a refusal.</summary>
+    /// <summary>When it is no longer believed.</summary>
+    public DateTimeOffset ExpiresAt { get; }
+
+    /// <summary>What is served; null for a refusal.</summary>
     public OutputClaim? Claim { get; }
 
-    /// <summary>The votes that an agreement rests on.</summary>
+    /// <summary>The votes that it rests on: none for a refusal, and for what is served without a vote.</summary>
     public ImmutableArray<Vote> Votes { get; }
 
     /// <summary>Where the NAR comes from; null for a refusal.</summary>
     public NarHints? Hints { get; }
 
-    /// <summary>When it is no longer believed.</summary>
-    public DateTimeOffset ExpiresAt => DecidedAt + (Claim is null ? RefusalLifetime : AgreementLifetime);
+    /// <summary>Whether our key vouches for it: for what electors vouch for, and for nothing else.</summary>
+    public bool IsSigned => Outcome is AgreedWord or ExceptedWord;
 
-    /// <summary>The record of an agreement.</summary>
-    public static DecisionRecord Of(Verdict.Agreed verdict, NarHints hints, DateTimeOffset decidedAt)
+    /// <summary>Whether it rests on an exception, and on no quorum.</summary>
+    public bool IsExcepted => Outcome is ExceptedWord;
+
+    /// <summary>The address that the NAR's content must be seen to have, as nobody vouches for it; null when somebody does.</summary>
+    public ContentAddress? MustMatch => Outcome is ContentAddressedWord ? Hints!.ContentAddress : null;
+
+    /// <summary>The record of what an electorate, or an exception, grants.</summary>
+    /// <exception cref="ArgumentException">The verdict is a refusal.</exception>
+    public static DecisionRecord Of(Verdict verdict, NarHints hints, DateTimeOffset decidedAt)
     {
-        var votes = verdict.Answers.Where(answer => answer.Ballot is Ballot.Claimed vote && vote.Claim == verdict.Claim)
-            .Select(answer => (answer.Elector.Name, Cast: (Ballot.Claimed)answer.Ballot))
-            .Select(vote => new Vote(vote.Name, vote.Cast.LeafIndex, vote.Cast.HeadSize, vote.Cast.IsTied));
-        return new DecisionRecord(verdict.Outcome, verdict.Sentence, decidedAt, verdict.Claim, [.. votes], hints);
+        var claim = verdict.Granted ?? throw new ArgumentException("A refusal grants nothing.", nameof(verdict));
+        var until = verdict is Verdict.Excepted { Exception.Expires: var expires } && expires < decidedAt + AgreementLifetime ? expires : decidedAt + AgreementLifetime;
+        var votes = verdict.Answers.Where(answer => Supports(answer, claim, (verdict as Verdict.Excepted)?.Exception.Cache))
+            .Select(answer => Vote.Of(answer.Elector.Name, ((Ballot.Claimed)answer.Ballot).Proof));
+        return new DecisionRecord(verdict.Outcome, verdict.Sentence, decidedAt, until, claim, [.. votes], hints);
     }
+
+    /// <summary>The record of what is served for its content's sake.</summary>
+    /// <param name="claim">What an upstream says; its content address makes the path.</param>
+    /// <param name="hints">Where it comes from, with that address.</param>
+    /// <param name="sentence">The reason in one line.</param>
+    /// <param name="decidedAt">When.</param>
+    /// <param name="isSettled">Whether every elector has spoken; if not it is decided anew soon.</param>
+    /// <exception cref="ArgumentException">The address does not make the path.</exception>
+    public static DecisionRecord OfContentAddress(OutputClaim claim, NarHints hints, string sentence, DateTimeOffset decidedAt, bool isSettled) =>
+        hints.ContentAddress?.Matches(claim.Path, claim.References, claim.NarHash) is true
+            ? new(ContentAddressedWord, sentence, decidedAt, decidedAt + (isSettled ? AgreementLifetime : RefusalLifetime), claim, [], hints)
+            : throw new ArgumentException("That address does not make the path.", nameof(hints));
+
+    /// <summary>The record of what is served in report mode because the fallback says so; its own signature must be among the hints' signatures.</summary>
+    public static DecisionRecord OfFallback(OutputClaim claim, NarHints hints, string sentence, DateTimeOffset decidedAt) =>
+        new(ReportWord, sentence, decidedAt, decidedAt + RefusalLifetime, claim, [], hints);
 
     /// <summary>The record of a refusal.</summary>
     /// <param name="outcome">The word that stands in <c>X-Trustix-Decision</c>.</param>
     /// <param name="sentence">The reason in one line.</param>
     /// <param name="decidedAt">When.</param>
-    public static DecisionRecord Refusal(string outcome, string sentence, DateTimeOffset decidedAt) => new(outcome, sentence, decidedAt, null, [], null);
+    public static DecisionRecord Refusal(string outcome, string sentence, DateTimeOffset decidedAt) => new(outcome, sentence, decidedAt, decidedAt + RefusalLifetime, null, [], null);
+
+    private static bool Supports(Answer answer, OutputClaim claim, string? onlyCache) =>
+        answer.Ballot is Ballot.Claimed vote && vote.Claim == claim && (onlyCache is null || answer.Elector.Name == onlyCache);
 }

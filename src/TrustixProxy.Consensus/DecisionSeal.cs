@@ -28,7 +28,7 @@ public enum DecisionSealError
 public sealed class DecisionSeal
 {
     private const int MacSize = 32;
-    private const byte FormatVersion = 1;
+    private const byte FormatVersion = 2;
 
     private readonly byte[] _key;
     private readonly string _policy;
@@ -74,13 +74,13 @@ public sealed class DecisionSeal
 
     /// <summary>The JSON. It is read only under a valid MAC, so it is what this class once wrote.</summary>
     private sealed record Stored(
-        string Policy, string Outcome, string Sentence, long DecidedAt, StoredClaim? Claim, Vote[] Votes, StoredHints? Hints)
+        string Policy, string Outcome, string Sentence, long DecidedAt, long ExpiresAt, StoredClaim? Claim, Vote[] Votes, StoredHints? Hints)
     {
         public static Stored Of(DecisionRecord record, string policy) => new(
-            policy, record.Outcome, record.Sentence, record.DecidedAt.ToUnixTimeMilliseconds(), StoredClaim.Of(record.Claim), [.. record.Votes], StoredHints.Of(record.Hints));
+            policy, record.Outcome, record.Sentence, record.DecidedAt.ToUnixTimeMilliseconds(), record.ExpiresAt.ToUnixTimeMilliseconds(), StoredClaim.Of(record.Claim), [.. record.Votes], StoredHints.Of(record.Hints));
 
         public DecisionRecord ToRecord() => new(
-            Outcome, Sentence, DateTimeOffset.FromUnixTimeMilliseconds(DecidedAt), Claim?.ToClaim(), [.. Votes], Hints?.ToHints());
+            Outcome, Sentence, DateTimeOffset.FromUnixTimeMilliseconds(DecidedAt), DateTimeOffset.FromUnixTimeMilliseconds(ExpiresAt), Claim?.ToClaim(), [.. Votes], Hints?.ToHints());
     }
 
     private sealed record StoredClaim(string Path, string NarHash, long NarSize, string[] References)

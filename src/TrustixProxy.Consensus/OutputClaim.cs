@@ -97,6 +97,34 @@ public sealed record OutputClaim
         return claim is not null;
     }
 
+    /// <summary>Reads a signed cache's narinfo: the door from a signature to a vote.</summary>
+    /// <param name="narInfo">The narinfo.</param>
+    /// <param name="keys">Keys of which one must have signed it.</param>
+    /// <param name="claim">The claim.</param>
+    /// <param name="signature">The signature that is valid.</param>
+    public static bool TryReadSigned(
+        NarInfo narInfo, IEnumerable<NixPublicKey> keys, [NotNullWhen(true)] out OutputClaim? claim, [NotNullWhen(true)] out NixSignature? signature)
+    {
+        (claim, signature) = (Of(narInfo), null);
+        foreach (var key in keys)
+        {
+            signature ??= narInfo.Signatures.FirstOrDefault(candidate => key.Verify(narInfo.Fingerprint, candidate));
+        }
+
+        claim = signature is null ? null : claim;
+        return claim is not null && signature is not null;
+    }
+
+    /// <summary>What a narinfo says of a path that its content address makes: no vote, and true of whatever content has that address.</summary>
+    public static bool TryReadContentAddressed(NarInfo narInfo, [NotNullWhen(true)] out OutputClaim? claim)
+    {
+        var fits = narInfo.ContentAddress?.Matches(narInfo.StorePath, narInfo.References, narInfo.NarHash) ?? false;
+        claim = fits ? Of(narInfo) : null;
+        return claim is not null;
+    }
+
+    private static OutputClaim Of(NarInfo narInfo) => new(narInfo.StorePath, new NarHash(narInfo.NarHash), narInfo.NarSize, narInfo.References);
+
     /// <inheritdoc/>
     public bool Equals(OutputClaim? other) => Fingerprint == other?.Fingerprint;
 

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text;
+using TrustixProxy.Nix;
 using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Consensus;
@@ -14,97 +15,154 @@ public enum Dissent
     Veto,
 }
 
-/// <summary>Who is asked, and how many must agree. Counts over all who were declared, never over those who happened to answer.</summary>
+/// <summary>Who is asked, and who of them must agree on what. Counts over all who were declared, never over those who happened to answer.</summary>
 public sealed class Policy
 {
     private readonly ImmutableArray<IGrouping<string, Elector>> _operators;
+    private readonly Lazy<Digest> _identity;
 
-    /// <summary>Declares an electorate.</summary>
-    /// <param name="electors">No name and no key twice. None at all agree on nothing.</param>
+    /// <summary>Declares an electorate with one rule for all paths: so many of the operators.</summary>
+    /// <param name="electors">No name twice, and no key for two operators. None at all agree on nothing.</param>
     /// <param name="quorum">How many operators must agree, from 1 to all; null for a majority.</param>
     /// <param name="dissent">What one that proves something else does.</param>
     /// <exception cref="ArgumentException">A name or key occurs twice.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The quorum cannot be reached, or is nothing.</exception>
     public Policy(IEnumerable<Elector> electors, int? quorum = null, Dissent dissent = Dissent.Outvoted)
+        : this([.. electors], operators => new Rule(quorum ?? Rule.Majority(operators.Length), operators), dissent)
     {
-        Electors = [.. electors];
+    }
+
+    /// <summary>Declares an electorate and the rule for paths that no scope matches.</summary>
+    /// <inheritdoc cref="Policy(IEnumerable{Elector}, int?, Dissent)"/>
+    public Policy(IEnumerable<Elector> electors, Rule rule, Dissent dissent = Dissent.Outvoted)
+        : this([.. electors], _ => rule, dissent)
+    {
+    }
+
+    private Policy(ImmutableArray<Elector> electors, Func<ImmutableArray<string>, Rule> rule, Dissent dissent)
+    {
+        Electors = electors;
         _operators = [.. Electors.GroupBy(elector => elector.Operator)];
-        if (Electors.DistinctBy(elector => elector.Name).Count() != Electors.Length
-            || Electors.DistinctBy(elector => elector.Key).Count() != Electors.Length)
+        Rest = new Scope(null, rule([.. _operators.Select(group => group.Key)]), dissent);
+        _identity = new Lazy<Digest>(() => Digest.Of(Encoding.UTF8.GetBytes(Text)));
+        var keys = Electors.SelectMany(elector => elector.KeyBytes.Select(key => (Key: Convert.ToHexString(key), Voter: elector is Elector.Log ? elector.Name : elector.Operator)));
+        if (Electors.DistinctBy(elector => elector.Name).Count() != Electors.Length || keys.Distinct().GroupBy(key => key.Key).Any(group => group.Count() > 1))
         {
-            throw new ArgumentException("An electorate has each name and each key once.", nameof(electors));
+            throw new ArgumentException("An electorate has each name once, and each key for one log or operator.", nameof(electors));
         }
 
-        Quorum = quorum ?? Majority(Operators);
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(Quorum, nameof(quorum));
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(Quorum, Math.Max(1, Operators), nameof(quorum));
-        Dissent = dissent;
-        Identity = Digest.Of(Encoding.UTF8.GetBytes(
-            $"policy 1\nquorum {Quorum}\ndissent {dissent}\n{string.Join('\n', Electors.Select(elector => elector.Identity).Order(StringComparer.Ordinal))}"));
+        ArgumentOutOfRangeException.ThrowIfEqual(Rest.Rule.IsSound, false, nameof(rule));
     }
 
     /// <summary>Who is asked.</summary>
     public ImmutableArray<Elector> Electors { get; }
 
-    /// <summary>How many operators must agree.</summary>
-    public int Quorum { get; }
+    /// <summary>The rule for paths that no scope matches.</summary>
+    public Scope Rest { get; }
 
-    /// <summary>What a proven claim other than the quorum's does.</summary>
-    public Dissent Dissent { get; }
+    /// <summary>Rules of some paths, of which the first that matches is the path's.</summary>
+    public ImmutableArray<Scope> Scopes { get; init; } = [];
 
-    /// <summary>How many operators there are.</summary>
-    public int Operators => _operators.Length;
+    /// <summary>Paths that are served without the rule being met; the first that has not expired and matches is the path's.</summary>
+    public ImmutableArray<PolicyException> Exceptions { get; init; } = [];
+
+    /// <summary>Whether paths that their content address makes are served without a vote, once the content is seen to have that address.</summary>
+    public bool ServesContentAddressed { get; init; } = true;
+
+    /// <summary>Whether a path is served only when all that it refers to may be served too.</summary>
+    public bool RequiresClosure { get; init; }
+
+    /// <summary>The signed cache whose word is served whatever is decided (report mode); null where decisions are enforced.</summary>
+    public string? Fallback { get; init; }
 
     /// <summary>The policy's digest: another electorate or rule has another one. Addresses and timeouts are no part of it.</summary>
-    public Digest Identity { get; }
+    public Digest Identity => _identity.Value;
 
-    /// <summary>The smallest number that is more than half.</summary>
-    public static int Majority(int operators) => (operators / 2) + 1;
+    /// <summary>All of the policy, as text: what <see cref="Identity"/> is the digest of.</summary>
+    public string Text
+    {
+        get
+        {
+            string[] flags = [ServesContentAddressed ? "content-addressed" : "", RequiresClosure ? "closure" : "", Fallback is null ? "" : $"report {Fallback}"];
+            var scopes = Scopes.Append(Rest).Select(scope => $"scope {scope.Match ?? "*"}: {scope.Rule.Text}, dissent {scope.Dissent}");
+            var exceptions = Exceptions.Select(exception => $"exception {exception.Identity}");
+            var electors = Electors.Select(elector => $"elector {elector.Identity}").Order(StringComparer.Ordinal);
+            return string.Join('\n', ["policy 2", .. flags.Where(flag => flag.Length > 0), .. scopes, .. exceptions, .. electors]);
+        }
+    }
+
+    /// <summary>The rule of a path.</summary>
+    public Scope ScopeOf(StorePath path) => Scopes.FirstOrDefault(scope => NameGlob.Matches(scope.Match!, path)) ?? Rest;
 
     /// <summary>The verdict when no more answers will be waited for: who has no ballot is silent.</summary>
+    /// <param name="path">The path that was asked about.</param>
     /// <param name="ballots">Ballots by elector name; the order in which they came is of no account.</param>
-    public Verdict Decide(IReadOnlyDictionary<string, Ballot> ballots)
+    public Verdict Decide(StorePath path, IReadOnlyDictionary<string, Ballot> ballots)
     {
         var all = Electors.ToDictionary(elector => elector.Name, elector => ballots.GetValueOrDefault(elector.Name) ?? new Ballot.Silent(SilenceReason.NoAnswer));
-        return TryDecide(all, out var verdict) ? verdict : throw new System.Diagnostics.UnreachableException("With every ballot in, nothing is open.");
+        return TryDecide(path, all, out var verdict) ? verdict : throw new System.Diagnostics.UnreachableException("With every ballot in, nothing is open.");
     }
 
     /// <summary>The verdict that no answer of those who have no ballot yet could change; false while one could.</summary>
+    /// <param name="path">The path that was asked about.</param>
     /// <param name="ballots">Ballots by elector name; who is not in it has not answered yet.</param>
     /// <param name="verdict">The verdict, the same that all answers would lead to.</param>
-    public bool TryDecide(IReadOnlyDictionary<string, Ballot> ballots, [NotNullWhen(true)] out Verdict? verdict)
+    public bool TryDecide(StorePath path, IReadOnlyDictionary<string, Ballot> ballots, [NotNullWhen(true)] out Verdict? verdict)
     {
-        var tally = Count(ballots);
-        var winners = tally.Votes.Where(entry => entry.Value >= Quorum).Select(entry => entry.Key).ToList();
-        var rivals = tally.Votes.Keys.Count(claim => !winners.Contains(claim) && tally.Reach(claim) >= Quorum) + (tally.Open >= Quorum ? 1 : 0);
-        var hasDissent = tally.Votes.Count >= 2;
-        var mayDissent = Dissent is Dissent.Veto && tally.IsWaiting;
-        verdict = (winners.Count, Dissent) switch
+        var (scope, tally) = (ScopeOf(path), Count(ballots));
+        var rule = scope.Rule;
+        var winners = tally.Claims.Where(claim => rule.IsMetBy(tally.VotesFor(claim))).ToList();
+        var rivals = tally.Claims.Count(claim => !winners.Contains(claim) && rule.IsMetBy(tally.ReachOf(claim))) + (rule.IsMetBy(tally.Open) ? 1 : 0);
+        var hasDissent = tally.Claims.Count >= 2;
+        var mayDissent = scope.Dissent is Dissent.Veto && tally.IsWaiting;
+        verdict = (winners.Count, scope.Dissent) switch
         {
-            (_, Dissent.Veto) when hasDissent => new Verdict.Conflict(ConflictReason.Veto, Quorum, Operators, Answers(ballots)),
-            ( >= 2, _) => new Verdict.Conflict(ConflictReason.TwoQuorums, Quorum, Operators, Answers(ballots)),
+            (_, Dissent.Veto) when hasDissent => new Verdict.Conflict(ConflictReason.Veto, rule, Answers(ballots)),
+            ( >= 2, _) => new Verdict.Conflict(ConflictReason.TwoQuorums, rule, Answers(ballots)),
             (_, _) when rivals > 0 => null,
             (1, _) when mayDissent => null,
-            (1, _) => new Verdict.Agreed(winners[0], Quorum, Operators, Answers(ballots)),
-            (0, _) when hasDissent => new Verdict.Conflict(ConflictReason.NoQuorum, Quorum, Operators, Answers(ballots)),
+            (1, _) => new Verdict.Agreed(winners[0], rule, Answers(ballots)),
+            (0, _) when hasDissent => new Verdict.Conflict(ConflictReason.NoQuorum, rule, Answers(ballots)),
             (0, _) when tally.IsWaiting => null,
-            _ => new Verdict.Undecided(Quorum, Operators, Answers(ballots)),
+            _ => new Verdict.Undecided(rule, Answers(ballots)),
         };
         return verdict is not null;
     }
 
     /// <summary>Whether a quorum could still come about if all who have no ballot yet said what it takes.</summary>
-    public bool CanReachQuorum(IReadOnlyDictionary<string, Ballot> ballots)
+    public bool CanReachQuorum(StorePath path, IReadOnlyDictionary<string, Ballot> ballots)
     {
-        var tally = Count(ballots);
-        return tally.Open >= Quorum || tally.Votes.Keys.Any(claim => tally.Reach(claim) >= Quorum);
+        var (rule, tally) = (ScopeOf(path).Rule, Count(ballots));
+        return rule.IsMetBy(tally.Open) || tally.Claims.Any(claim => rule.IsMetBy(tally.ReachOf(claim)));
     }
 
     /// <summary>Whether these electors, who voted alike, are a quorum: what is left of a decision when some of its voters are no longer believed.</summary>
-    public bool IsQuorum(IEnumerable<string> electorNames)
+    public bool IsQuorum(StorePath path, IEnumerable<string> electorNames)
     {
         var names = electorNames.ToHashSet();
-        return _operators.Count(group => group.Any(elector => names.Contains(elector.Name))) >= Quorum;
+        return ScopeOf(path).Rule.IsMetBy(_operators.Where(group => group.Any(elector => names.Contains(elector.Name))).Select(group => group.Key).ToHashSet());
+    }
+
+    /// <summary>The exception that a path has at a time, if the rule is not met; null when it has none.</summary>
+    public PolicyException? ExceptionFor(StorePath path, DateTimeOffset now) => Exceptions.FirstOrDefault(exception => exception.Expires > now && NameGlob.Matches(exception.Match, path));
+
+    /// <summary>A verdict as exceptions leave it: what the rule grants stays, and a refusal may become what an exception accepts.</summary>
+    public Verdict Except(StorePath path, Verdict verdict, DateTimeOffset now)
+    {
+        if (verdict.Granted is not null)
+        {
+            return verdict;
+        }
+
+        if (ExceptionFor(path, now) is { } exception)
+        {
+            return exception.Accept(verdict.Answers) is { } claim
+                ? new Verdict.Excepted(claim, exception, verdict)
+                : verdict with { Note = $"; the exception {exception} finds no such claim, or two" };
+        }
+
+        var expired = Exceptions.FirstOrDefault(candidate => NameGlob.Matches(candidate.Match, path));
+        return expired is null ? verdict : verdict with { Note = $"; expired: the exception {expired}" };
     }
 
     private ImmutableArray<Answer> Answers(IReadOnlyDictionary<string, Ballot> ballots) =>
@@ -116,7 +174,7 @@ public sealed class Policy
         foreach (var group in _operators)
         {
             var cast = group.Select(elector => ballots.GetValueOrDefault(elector.Name)).ToList();
-            tally.Add([.. cast.OfType<Ballot.Claimed>().Select(vote => vote.Claim).Distinct()], isWaiting: cast.Contains(null));
+            tally.Add(group.Key, [.. cast.OfType<Ballot.Claimed>().Select(vote => vote.Claim).Distinct()], isWaiting: cast.Contains(null));
         }
 
         return tally;
@@ -125,30 +183,40 @@ public sealed class Policy
     /// <summary>Votes by operator: cast ones, and those that may still be cast.</summary>
     private sealed class Tally
     {
-        private readonly Dictionary<OutputClaim, int> _possible = [];
+        private readonly Dictionary<OutputClaim, HashSet<string>> _votes = [], _possible = [];
 
-        /// <summary>Each claim that anyone has proven, with the votes of operators whose electors have all answered and do not differ.</summary>
-        public Dictionary<OutputClaim, int> Votes { get; } = [];
+        /// <summary>Each claim that anyone has proven.</summary>
+        public Dictionary<OutputClaim, HashSet<string>>.KeyCollection Claims => _votes.Keys;
 
         /// <summary>Operators that may still vote for anything.</summary>
-        public int Open { get; private set; }
+        public HashSet<string> Open { get; } = [];
 
         /// <summary>Whether any elector has not answered yet.</summary>
         public bool IsWaiting { get; private set; }
 
-        /// <summary>The most votes that this claim can come to.</summary>
-        public int Reach(OutputClaim claim) => Votes[claim] + _possible.GetValueOrDefault(claim) + Open;
+        /// <summary>Operators whose electors have all answered, and say this claim and no other.</summary>
+        public HashSet<string> VotesFor(OutputClaim claim) => _votes[claim];
 
-        public void Add(IReadOnlyList<OutputClaim> claims, bool isWaiting)
+        /// <summary>The most operators that this claim can come to.</summary>
+        public HashSet<string> ReachOf(OutputClaim claim) => [.. _votes[claim], .. _possible[claim], .. Open];
+
+        public void Add(string name, IReadOnlyList<OutputClaim> claims, bool isWaiting)
         {
             IsWaiting |= isWaiting;
             foreach (var claim in claims)
             {
-                Votes[claim] = Votes.GetValueOrDefault(claim) + (claims.Count is 1 && !isWaiting ? 1 : 0);
-                _possible[claim] = _possible.GetValueOrDefault(claim) + (claims.Count is 1 && isWaiting ? 1 : 0);
+                _votes.TryAdd(claim, []);
+                _possible.TryAdd(claim, []);
             }
 
-            Open += claims.Count is 0 && isWaiting ? 1 : 0;
+            if (claims is [var only])
+            {
+                (isWaiting ? _possible : _votes)[only].Add(name);
+            }
+            else if (claims.Count is 0 && isWaiting)
+            {
+                Open.Add(name);
+            }
         }
     }
 }

@@ -40,6 +40,9 @@ public sealed record ContentAddress
     /// <summary>The hash; "modulo" the path's own digest when it refers to itself.</summary>
     public NixHash Hash { get; }
 
+    /// <summary>Whether a NAR that streams by can be held against it.</summary>
+    public bool IsCheckable => Method is not ContentAddressMethod.Git && Hash.Algorithm is NixHashAlgorithm.Sha256 or NixHashAlgorithm.Sha512;
+
     /// <summary>Reads <c>fixed:[r:|git:]algo:digits</c> or <c>text:sha256:digits</c>, whole.</summary>
     public static bool TryParse(ReadOnlySpan<char> text, [NotNullWhen(true)] out ContentAddress? address)
     {

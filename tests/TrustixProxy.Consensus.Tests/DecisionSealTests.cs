@@ -18,7 +18,7 @@ public sealed class DecisionSealTests
         Assert.True(Seal.TryOpen(TestPath.Digest, Seal.Seal(TestPath.Digest, record), out var opened, out _));
 
         Assert.Equal(("agreed", record.Sentence, Now, record.Claim), (opened.Outcome, opened.Sentence, opened.DecidedAt, opened.Claim));
-        Assert.Equal([new Vote("alice", 1, 10, true), new Vote("bob", 1, 10, true)], opened.Votes.ToArray());
+        Assert.Equal([new Vote("alice", 1, 10, true, null), new Vote("bob", 1, 10, true, null)], opened.Votes.ToArray());
         Assert.Equal(record.Hints! with { Signatures = default }, opened.Hints! with { Signatures = default });
         Assert.Equal(Now + TimeSpan.FromDays(30), opened.ExpiresAt);
     }
@@ -64,7 +64,7 @@ public sealed class DecisionSealTests
 
     private static DecisionRecord Agreement()
     {
-        var verdict = (Verdict.Agreed)Policy.Decide(Ballots(("alice", Vote(1)), ("bob", Vote(1)), ("carol", Vote(2))));
-        return DecisionRecord.Of(verdict, Hints(verdict.Claim), Now);
+        var verdict = Policy.Decide(TestPath, Ballots(("alice", Vote(1)), ("bob", Vote(1)), ("carol", Vote(2))));
+        return DecisionRecord.Of(verdict, Hints(verdict.Granted!), Now);
     }
 }

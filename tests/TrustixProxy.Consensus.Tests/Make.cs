@@ -13,12 +13,12 @@ internal static class Make
 
     public static StorePath PathOf(string text) => StorePath.TryParse(text, out var path, out _) ? path : throw new ArgumentException(text);
 
-    public static Elector Elector(string name, string? by = null) => new(name, by ?? name, new LogKey(SHA256.HashData(Encoding.ASCII.GetBytes(name))));
+    public static Elector.Log Elector(string name, string? by = null) => new(name, by ?? name, new LogKey(SHA256.HashData(Encoding.ASCII.GetBytes(name))));
 
     /// <summary>A claim told apart from others by a number.</summary>
     public static OutputClaim Claim(int number) => new(TestPath, new NarHash(NixHash.Sha256(SHA256.HashData(BitConverter.GetBytes(number)))), 100, []);
 
-    public static Ballot Vote(int number, bool isTied = true) => new Ballot.Claimed(Claim(number), isTied, number, 10);
+    public static Ballot Vote(int number, bool isTied = true) => new Ballot.Claimed(Claim(number), new VoteProof.ByLog(number, 10, isTied));
 
     public static Ballot Silent { get; } = new Ballot.Silent(SilenceReason.NoAnswer);
 

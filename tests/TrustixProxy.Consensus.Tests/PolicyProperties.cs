@@ -16,14 +16,14 @@ public sealed class PolicyProperties
         var (first, second) = (Shuffled(ballots, random), Shuffled(ballots, random));
         return Early(policy, first).Outcome == Early(policy, second).Outcome
             && Claimed(Early(policy, first)) == Claimed(Early(policy, second))
-            && policy.Decide(first).Sentence == policy.Decide(second).Sentence;
+            && policy.Decide(TestPath, first).Sentence == policy.Decide(TestPath, second).Sentence;
     }));
 
     [Fact]
     public void An_early_verdict_is_the_one_that_all_answers_lead_to() => Check.One(Often, Prop.ForAll((int seed) =>
     {
         var (random, policy, ballots) = Random(seed);
-        var final = policy.Decide(ballots);
+        var final = policy.Decide(TestPath, ballots);
         var early = Early(policy, Shuffled(ballots, random));
         return early.Outcome == final.Outcome && Claimed(early) == Claimed(final);
     }));
@@ -33,7 +33,7 @@ public sealed class PolicyProperties
     {
         var (random, policy, ballots) = Random(seed);
         var some = ballots.Where(_ => random.Next(2) is 0).ToDictionary();
-        if (!policy.TryDecide(some, out var early))
+        if (!policy.TryDecide(TestPath, some, out var early))
         {
             return true;
         }
@@ -41,7 +41,7 @@ public sealed class PolicyProperties
         for (var i = 0; i < 20; i++)
         {
             var completed = policy.Electors.ToDictionary(elector => elector.Name, elector => some.GetValueOrDefault(elector.Name) ?? AnyBallot(random));
-            var final = policy.Decide(completed);
+            var final = policy.Decide(TestPath, completed);
             if (final.Outcome != early.Outcome || Claimed(final) != Claimed(early))
             {
                 return false;
@@ -55,7 +55,7 @@ public sealed class PolicyProperties
     public void An_agreeing_vote_never_turns_an_agreement_into_a_refusal() => Check.One(Often, Prop.ForAll((int seed) =>
     {
         var (random, policy, ballots) = Random(seed);
-        if (policy.Decide(ballots) is not Verdict.Agreed agreed)
+        if (policy.Decide(TestPath, ballots) is not Verdict.Agreed agreed)
         {
             return true;
         }
@@ -64,26 +64,26 @@ public sealed class PolicyProperties
         var more = new Dictionary<string, Ballot>(ballots);
         foreach (var elector in silent.Where(_ => random.Next(2) is 0))
         {
-            more[elector.Name] = new Ballot.Claimed(agreed.Claim, true, 0, 10);
+            more[elector.Name] = new Ballot.Claimed(agreed.Claim, new VoteProof.ByLog(0, 10, true));
         }
 
-        return policy.Decide(more) is Verdict.Agreed still && still.Claim == agreed.Claim;
+        return policy.Decide(TestPath, more) is Verdict.Agreed still && still.Claim == agreed.Claim;
     }));
 
     [Fact]
     public void Nothing_is_agreed_on_without_a_quorum_of_distinct_operators() => Check.One(Often, Prop.ForAll((int seed) =>
     {
         var (_, policy, ballots) = Random(seed);
-        return policy.Decide(ballots) is not Verdict.Agreed agreed
+        return policy.Decide(TestPath, ballots) is not Verdict.Agreed agreed
             || policy.Electors.Where(elector => ballots.GetValueOrDefault(elector.Name) is Ballot.Claimed vote && vote.Claim == agreed.Claim)
-                .DistinctBy(elector => elector.Operator).Count() >= policy.Quorum;
+                .DistinctBy(elector => elector.Operator).Count() >= policy.Rest.Rule.Quorum;
     }));
 
     [Fact]
     public void The_verdict_is_the_one_that_the_rules_read_aloud_give() => Check.One(Often, Prop.ForAll((int seed) =>
     {
         var (_, policy, ballots) = Random(seed);
-        return policy.Decide(ballots).Outcome == ReadAloud(policy, ballots);
+        return policy.Decide(TestPath, ballots).Outcome == ReadAloud(policy, ballots);
     }));
 
     /// <summary>Decisions 2 and 3, word by word.</summary>
@@ -101,9 +101,9 @@ public sealed class PolicyProperties
             }
         }
 
-        var quorums = votes.GroupBy(claim => claim).Count(group => group.Count() >= policy.Quorum);
+        var quorums = votes.GroupBy(claim => claim).Count(group => group.Count() >= policy.Rest.Rule.Quorum);
         var proven = claims.Distinct().Count();
-        var isVetoed = policy.Dissent is Dissent.Veto && proven >= 2;
+        var isVetoed = policy.Rest.Dissent is Dissent.Veto && proven >= 2;
         return quorums is 1 && !isVetoed ? "agreed" : proven >= 2 ? "conflict" : "undecided";
     }
 
@@ -131,7 +131,7 @@ public sealed class PolicyProperties
         var soFar = new Dictionary<string, Ballot>();
         foreach (var (elector, ballot) in arrivals)
         {
-            if (policy.TryDecide(soFar, out var verdict))
+            if (policy.TryDecide(TestPath, soFar, out var verdict))
             {
                 return verdict;
             }
@@ -139,7 +139,7 @@ public sealed class PolicyProperties
             soFar.Add(elector, ballot);
         }
 
-        return policy.Decide(soFar);
+        return policy.Decide(TestPath, soFar);
     }
 
     private static OutputClaim? Claimed(Verdict verdict) => (verdict as Verdict.Agreed)?.Claim;

@@ -9,13 +9,13 @@ public sealed class PolicyTests
     [Fact]
     public void The_quorum_is_a_majority_unless_said_otherwise()
     {
-        Assert.Equal([1, 2, 2, 3, 3], Enumerable.Range(1, 5).Select(count => new Policy(Enumerable.Range(0, count).Select(i => Elector($"e{i}"))).Quorum));
+        Assert.Equal([1, 2, 2, 3, 3], Enumerable.Range(1, 5).Select(count => new Policy(Enumerable.Range(0, count).Select(i => Elector($"e{i}"))).Rest.Rule.Quorum));
     }
 
     [Fact]
     public void A_quorum_agrees_and_the_dissenter_is_kept_as_part_of_the_reason()
     {
-        var verdict = Assert.IsType<Verdict.Agreed>(TwoOfThree.Decide(Ballots(("alice", Vote(1)), ("bob", Vote(1)), ("carol", Vote(2)))));
+        var verdict = Assert.IsType<Verdict.Agreed>(TwoOfThree.Decide(TestPath, Ballots(("alice", Vote(1)), ("bob", Vote(1)), ("carol", Vote(2)))));
 
         Assert.Equal(Claim(1), verdict.Claim);
         Assert.Equal($"2 of 3 needed: alice={Claim(1).NarHash}, bob={Claim(1).NarHash}, carol={Claim(2).NarHash}", verdict.Sentence);
@@ -24,7 +24,7 @@ public sealed class PolicyTests
     [Fact]
     public void An_even_split_is_a_conflict()
     {
-        var verdict = TwoOfThree.Decide(Ballots(("alice", Vote(1)), ("carol", Vote(2))));
+        var verdict = TwoOfThree.Decide(TestPath, Ballots(("alice", Vote(1)), ("carol", Vote(2))));
 
         Assert.Equal(ConflictReason.NoQuorum, Assert.IsType<Verdict.Conflict>(verdict).Reason);
     }
@@ -32,21 +32,21 @@ public sealed class PolicyTests
     [Fact]
     public void Silent_electors_still_count_towards_the_majority()
     {
-        var verdict = TwoOfThree.Decide(Ballots(("alice", Vote(1)), ("bob", Absent), ("carol", Silent)));
+        var verdict = TwoOfThree.Decide(TestPath, Ballots(("alice", Vote(1)), ("bob", Absent), ("carol", Silent)));
 
         Assert.Equal("undecided", Assert.IsType<Verdict.Undecided>(verdict).Outcome);
         Assert.Equal($"2 of 3 needed: alice={Claim(1).NarHash}, bob=absent, carol=silent(no-answer)", verdict.Sentence);
     }
 
     [Fact]
-    public void Nobody_agrees_on_nothing() => Assert.IsType<Verdict.Undecided>(TwoOfThree.Decide(Ballots()));
+    public void Nobody_agrees_on_nothing() => Assert.IsType<Verdict.Undecided>(TwoOfThree.Decide(TestPath, Ballots()));
 
     [Fact]
     public void Two_quorums_are_a_conflict()
     {
         var policy = new Policy([Elector("a"), Elector("b"), Elector("c"), Elector("d")], quorum: 2);
 
-        var verdict = policy.Decide(Ballots(("a", Vote(1)), ("b", Vote(1)), ("c", Vote(2)), ("d", Vote(2))));
+        var verdict = policy.Decide(TestPath, Ballots(("a", Vote(1)), ("b", Vote(1)), ("c", Vote(2)), ("d", Vote(2))));
 
         Assert.Equal(ConflictReason.TwoQuorums, Assert.IsType<Verdict.Conflict>(verdict).Reason);
     }
@@ -56,21 +56,21 @@ public sealed class PolicyTests
     {
         var policy = new Policy([Elector("alice"), Elector("bob"), Elector("carol")], dissent: Dissent.Veto);
 
-        Assert.Equal(ConflictReason.Veto, Assert.IsType<Verdict.Conflict>(policy.Decide(Ballots(("alice", Vote(1)), ("bob", Vote(1)), ("carol", Vote(2))))).Reason);
-        Assert.IsType<Verdict.Agreed>(policy.Decide(Ballots(("alice", Vote(1)), ("bob", Vote(1)), ("carol", Absent))));
-        Assert.IsType<Verdict.Agreed>(policy.Decide(Ballots(("alice", Vote(1)), ("bob", Vote(1)), ("carol", Silent))));
+        Assert.Equal(ConflictReason.Veto, Assert.IsType<Verdict.Conflict>(policy.Decide(TestPath, Ballots(("alice", Vote(1)), ("bob", Vote(1)), ("carol", Vote(2))))).Reason);
+        Assert.IsType<Verdict.Agreed>(policy.Decide(TestPath, Ballots(("alice", Vote(1)), ("bob", Vote(1)), ("carol", Absent))));
+        Assert.IsType<Verdict.Agreed>(policy.Decide(TestPath, Ballots(("alice", Vote(1)), ("bob", Vote(1)), ("carol", Silent))));
     }
 
     [Fact]
     public void An_operator_has_one_vote_and_none_when_its_electors_differ()
     {
         var policy = new Policy([Elector("a1", "a"), Elector("a2", "a"), Elector("b"), Elector("c")]);
-        Assert.Equal((2, 3), (policy.Quorum, policy.Operators));
+        Assert.Equal((2, 3), (policy.Rest.Rule.Quorum, policy.Rest.Rule.Members));
 
-        Assert.IsType<Verdict.Undecided>(policy.Decide(Ballots(("a1", Vote(1)), ("a2", Vote(1)))));
-        Assert.IsType<Verdict.Agreed>(policy.Decide(Ballots(("a1", Vote(1)), ("a2", Silent), ("b", Vote(1)))));
-        Assert.IsType<Verdict.Conflict>(policy.Decide(Ballots(("a1", Vote(1)), ("a2", Vote(2)), ("b", Vote(1)))));
-        Assert.IsType<Verdict.Agreed>(policy.Decide(Ballots(("a1", Vote(1)), ("a2", Vote(2)), ("b", Vote(1)), ("c", Vote(1)))));
+        Assert.IsType<Verdict.Undecided>(policy.Decide(TestPath, Ballots(("a1", Vote(1)), ("a2", Vote(1)))));
+        Assert.IsType<Verdict.Agreed>(policy.Decide(TestPath, Ballots(("a1", Vote(1)), ("a2", Silent), ("b", Vote(1)))));
+        Assert.IsType<Verdict.Conflict>(policy.Decide(TestPath, Ballots(("a1", Vote(1)), ("a2", Vote(2)), ("b", Vote(1)))));
+        Assert.IsType<Verdict.Agreed>(policy.Decide(TestPath, Ballots(("a1", Vote(1)), ("a2", Vote(2)), ("b", Vote(1)), ("c", Vote(1)))));
     }
 
     [Fact]
@@ -78,7 +78,7 @@ public sealed class PolicyTests
     {
         var other = new OutputClaim(TestPath, new NarHash(Claim(1).NarHash), 100, [TestPath]);
 
-        var verdict = TwoOfThree.Decide(Ballots(("alice", Vote(1)), ("bob", new Ballot.Claimed(other, true, 0, 10))));
+        var verdict = TwoOfThree.Decide(TestPath, Ballots(("alice", Vote(1)), ("bob", new Ballot.Claimed(other, new VoteProof.ByLog(0, 10, true)))));
 
         Assert.IsType<Verdict.Conflict>(verdict);
         Assert.Contains("(size 100, 0 references), bob=", verdict.Sentence, StringComparison.Ordinal);
@@ -88,7 +88,7 @@ public sealed class PolicyTests
     [Fact]
     public void An_untied_vote_is_shown_as_one()
     {
-        var verdict = TwoOfThree.Decide(Ballots(("alice", Vote(1, isTied: false)), ("bob", new Ballot.Absent(IsProven: false, 3))));
+        var verdict = TwoOfThree.Decide(TestPath, Ballots(("alice", Vote(1, isTied: false)), ("bob", new Ballot.Absent(IsProven: false, 3))));
 
         Assert.Equal($"2 of 3 needed: alice={Claim(1).NarHash}(untied), bob=silent(not-found), carol=silent(no-answer)", verdict.Sentence);
     }
@@ -98,10 +98,10 @@ public sealed class PolicyTests
     {
         var oneOfThree = new Policy([Elector("alice"), Elector("bob"), Elector("carol")], quorum: 1);
 
-        Assert.True(TwoOfThree.TryDecide(Ballots(("alice", Vote(1)), ("bob", Vote(1))), out var verdict));
+        Assert.True(TwoOfThree.TryDecide(TestPath, Ballots(("alice", Vote(1)), ("bob", Vote(1))), out var verdict));
         Assert.IsType<Verdict.Agreed>(verdict);
-        Assert.False(oneOfThree.TryDecide(Ballots(("alice", Vote(1)), ("bob", Vote(1))), out _));
-        Assert.True(oneOfThree.TryDecide(Ballots(("alice", Vote(1)), ("bob", Vote(1)), ("carol", Absent)), out _));
+        Assert.False(oneOfThree.TryDecide(TestPath, Ballots(("alice", Vote(1)), ("bob", Vote(1))), out _));
+        Assert.True(oneOfThree.TryDecide(TestPath, Ballots(("alice", Vote(1)), ("bob", Vote(1)), ("carol", Absent)), out _));
     }
 
     [Fact]
@@ -109,8 +109,8 @@ public sealed class PolicyTests
     {
         var policy = new Policy([Elector("alice"), Elector("bob"), Elector("carol")], dissent: Dissent.Veto);
 
-        Assert.False(policy.TryDecide(Ballots(("alice", Vote(1)), ("bob", Vote(1))), out _));
-        Assert.True(policy.TryDecide(Ballots(("alice", Vote(1)), ("bob", Vote(2))), out var verdict));
+        Assert.False(policy.TryDecide(TestPath, Ballots(("alice", Vote(1)), ("bob", Vote(1))), out _));
+        Assert.True(policy.TryDecide(TestPath, Ballots(("alice", Vote(1)), ("bob", Vote(2))), out var verdict));
         Assert.IsType<Verdict.Conflict>(verdict);
     }
 
@@ -119,8 +119,8 @@ public sealed class PolicyTests
     {
         var policy = new Policy([Elector("a1", "a"), Elector("a2", "a"), Elector("b"), Elector("c")]);
 
-        Assert.False(policy.TryDecide(Ballots(("a1", Vote(1)), ("b", Vote(1))), out _));
-        Assert.True(policy.TryDecide(Ballots(("a1", Vote(1)), ("a2", Silent), ("b", Vote(1))), out _));
+        Assert.False(policy.TryDecide(TestPath, Ballots(("a1", Vote(1)), ("b", Vote(1))), out _));
+        Assert.True(policy.TryDecide(TestPath, Ballots(("a1", Vote(1)), ("a2", Silent), ("b", Vote(1))), out _));
     }
 
     [Theory]
@@ -138,22 +138,22 @@ public sealed class PolicyTests
     }
 
     [Fact]
-    public void An_empty_electorate_agrees_on_nothing() => Assert.IsType<Verdict.Undecided>(new Policy([]).Decide(Ballots()));
+    public void An_empty_electorate_agrees_on_nothing() => Assert.IsType<Verdict.Undecided>(new Policy([]).Decide(TestPath, Ballots()));
 
     [Fact]
     public void The_policy_has_another_identity_when_anything_that_decides_is_changed()
     {
-        var electors = TwoOfThree.Electors;
+        var (electors, one) = (TwoOfThree.Electors, (Elector.Log)TwoOfThree.Electors[0]);
         Policy[] others =
         [
             new(electors, quorum: 3),
             new(electors, dissent: Dissent.Veto),
             new([electors[0], electors[1]]),
-            new([electors[0] with { Name = "eve" }, electors[1], electors[2]]),
-            new([electors[0] with { Operator = "bob" }, electors[1], electors[2]], quorum: 2),
-            new([electors[0] with { KeyForm = LogKeyForm.ReferenceProxy }, electors[1], electors[2]]),
-            new([electors[0] with { RequiresInclusionProof = false }, electors[1], electors[2]]),
-            new([electors[0] with { Key = Elector("eve").Key }, electors[1], electors[2]]),
+            new([one with { Name = "eve" }, electors[1], electors[2]]),
+            new([one with { Operator = "bob" }, electors[1], electors[2]], quorum: 2),
+            new([one with { KeyForm = LogKeyForm.ReferenceProxy }, electors[1], electors[2]]),
+            new([one with { RequiresInclusionProof = false }, electors[1], electors[2]]),
+            new([one with { Key = Elector("eve").Key }, electors[1], electors[2]]),
         ];
 
         Assert.Equal(others.Length + 1, others.Append(TwoOfThree).DistinctBy(policy => policy.Identity).Count());

@@ -33,7 +33,7 @@ internal static class Doors
     private static IEnumerable<Door> Texts()
     {
         var secret = NixSecretKey.Generate("fuzz-1");
-        var policy = new Policy([new Elector("alice", "alice", new LogKey(new byte[32]))]);
+        var policy = new Policy([new Elector.Log("alice", "alice", new LogKey(new byte[32]))]);
         var seal = new DecisionSeal(secret, policy);
         var digest = Output.Path.Digest;
 

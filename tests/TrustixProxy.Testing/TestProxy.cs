@@ -33,9 +33,15 @@ public sealed class TestProxy : IAsyncDisposable
     public Func<SubstituterOptions, SubstituterOptions> Change { get; set; } = options => options;
 
     /// <summary>Which electors are declared; one for each log, run by an operator of its own, unless changed.</summary>
-    public Func<Elector, Elector> ChangeElector { get; set; } = elector => elector;
+    public Func<Elector.Log, Elector.Log> ChangeElector { get; set; } = elector => elector;
 
     public int? Quorum { get; set; }
+
+    /// <summary>Signed caches that vote.</summary>
+    public List<CacheOptions> Caches { get; } = [];
+
+    /// <summary>What is made of the policy.</summary>
+    public Func<Policy, Policy> ChangePolicy { get; set; } = policy => policy;
 
     public Dissent Dissent { get; set; }
 
@@ -107,13 +113,14 @@ public sealed class TestProxy : IAsyncDisposable
 
     private async Task<TestProxy> StartColdAsync()
     {
-        var logs = _logs.Select(log => new LogOptions(ChangeElector(new Elector(log.Key, log.Key, log.Value.Log.Signer.Key)), log.Value.Url)).ToList();
+        var logs = _logs.Select(log => new LogOptions(ChangeElector(new Elector.Log(log.Key, log.Key, log.Value.Log.Signer.Key)), log.Value.Url)).ToList();
         var options = Change(new SubstituterOptions
         {
             Listen = ["http://127.0.0.1:0"],
             StateDirectory = _directory,
             SigningKey = Key,
-            Policy = new Policy(logs.Select(log => log.Elector), Quorum, Dissent),
+            Policy = ChangePolicy(new Policy([.. logs.Select(log => log.Elector), .. Caches.Select(cache => cache.Elector)], Quorum, Dissent)),
+            Caches = [.. Caches],
             Logs = [.. logs],
             Upstreams = [.. _upstreams.Select((upstream, i) => new UpstreamOptions(upstream.Key, upstream.Value.Url, 10 * (i + 1)))],
             Deadline = TimeSpan.FromSeconds(2),

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.IO.Enumeration;
 using TrustixProxy.Nix;
 
 namespace TrustixProxy.LogNode.Submission;
@@ -12,13 +11,9 @@ public sealed record NameFilter(ImmutableArray<string> Include, ImmutableArray<s
     /// <summary>Lets every path through.</summary>
     public static NameFilter All { get; } = new([], []);
 
-    /// <summary>Whether a glob could match a name at all: it has characters of names only, and at least one.</summary>
-    public static bool IsGlob(string glob) =>
-        glob.Length > 0 && glob.All(character => char.IsAsciiLetterOrDigit(character) || character is '+' or '-' or '.' or '_' or '?' or '=' or '*');
-
     /// <summary>Whether a path may be published.</summary>
     public bool Admits(StorePath path) => (Include.IsEmpty || Matches(Include, path)) && !Matches(Exclude, path);
 
     private static bool Matches(ImmutableArray<string> globs, StorePath path) =>
-        globs.Any(glob => FileSystemName.MatchesSimpleExpression(glob, path.Name, ignoreCase: false));
+        globs.Any(glob => NameGlob.Matches(glob, path));
 }

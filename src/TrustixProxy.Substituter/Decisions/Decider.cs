@@ -62,12 +62,12 @@ internal sealed class Decider(DecisionCache cache, Func<StorePathDigest, Deliber
         switch (outcome)
         {
             case Outcome.Served served:
-                foreach (var reference in served.Verdict.Claim.References)
+                foreach (var reference in served.Record.Claim!.References)
                 {
                     _names.Set(reference.Digest, reference, new MemoryCacheEntryOptions { Size = 1 });
                 }
 
-                return cache.Keep(digest, DecisionRecord.Of(served.Verdict, served.Hints, time.GetUtcNow()));
+                return cache.Keep(digest, served.Record);
             case Outcome.Refused refused:
                 if (refused.WasCutShort && cache.Find(digest) is { Record.Claim: not null } standing)
                 {
@@ -103,19 +103,20 @@ internal sealed class Decider(DecisionCache cache, Func<StorePathDigest, Deliber
 
     private void Settle(StorePathDigest digest, Outcome.Served served, Verdict all)
     {
-        foreach (var dissent in all.Answers.Where(answer => answer.Ballot is Ballot.Claimed vote && vote.Claim != served.Verdict.Claim && !served.Verdict.Answers.Contains(answer)))
+        var (record, claim) = (served.Record, served.Record.Claim!);
+        foreach (var dissent in all.Answers.Where(answer => answer.Ballot is Ballot.Claimed vote && vote.Claim != claim && !served.Verdict.Answers.Contains(answer)))
         {
-            logger.LateDissent(served.Verdict.Claim.Path.ToString(), dissent.Elector.Name, all.Sentence);
+            logger.LateDissent(claim.Path.ToString(), dissent.Elector.Name, all.Sentence);
         }
 
-        if (all is Verdict.Agreed agreed && agreed.Claim == served.Verdict.Claim)
+        if (all.Granted == claim)
         {
-            if (all.Sentence != served.Verdict.Sentence)
+            if (!record.IsSigned || all.Sentence != record.Sentence)
             {
-                cache.Keep(digest, DecisionRecord.Of(agreed, served.Hints, time.GetUtcNow()));
+                cache.Keep(digest, DecisionRecord.Of(all, record.Hints!, time.GetUtcNow()));
             }
         }
-        else
+        else if (record.IsSigned)
         {
             cache.Forget(digest);
         }

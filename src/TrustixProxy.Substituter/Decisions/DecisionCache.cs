@@ -90,7 +90,7 @@ internal sealed class DecisionCache : IDisposable
     /// <summary>The answer's bytes of a decision.</summary>
     public Decision Render(DecisionRecord record, bool wasCutShort = false)
     {
-        var text = record.Claim is null ? record.Sentence + "\n" : _signer.Sign(record).Text;
+        var text = record.Claim is null ? record.Sentence + "\n" : _signer.Render(record).Text;
         return new Decision(record, Encoding.UTF8.GetBytes(text), wasCutShort);
     }
 
@@ -161,8 +161,13 @@ internal sealed class DecisionCache : IDisposable
         }
 
         var frozen = _frozen();
-        return frozen.Count is 0 || record.Claim is null
-            || _policy.IsQuorum(record.Votes.Select(vote => vote.Elector).Where(elector => !frozen.Contains(elector)));
+        if (frozen.Count is 0 || record.Claim is null || record.Votes.IsEmpty)
+        {
+            return true;
+        }
+
+        var believed = record.Votes.Select(vote => vote.Elector).Where(elector => !frozen.Contains(elector)).ToList();
+        return record.IsExcepted ? believed.Count > 0 : _policy.IsQuorum(record.Claim.Path, believed);
     }
 
     /// <summary>A disk that refuses costs memory of the past, and nothing else.</summary>

@@ -1,4 +1,5 @@
 using TrustixProxy.Consensus;
+using TrustixProxy.Nix;
 
 namespace TrustixProxy.Substituter.Evidence;
 
@@ -23,23 +24,25 @@ internal sealed class Ballots
     public bool AreSettled(Policy policy) => policy.Electors.All(elector => _last.TryGetValue(elector.Name, out var ballot) && IsLastWord(ballot));
 
     /// <summary>The verdict that nothing can change; at the deadline, the verdict on what there is.</summary>
-    public Verdict? Decide(Policy policy, bool isLate)
+    public Verdict? Decide(Policy policy, StorePath path, bool isLate, DateTimeOffset now)
     {
         if (isLate)
         {
-            return policy.Decide(_telling);
+            return policy.Except(path, policy.Decide(path, _telling), now);
         }
 
         // One behind an open breaker is silent at once, unless that alone puts the quorum out of reach: then there is something to wait for.
         var firm = Where(IsLastWord);
         var atOnce = Where(ballot => IsLastWord(ballot) || IsBreakerOpen(ballot));
-        if (!policy.TryDecide(atOnce, out var verdict))
+        if (!policy.TryDecide(path, atOnce, out var verdict))
         {
             return null;
         }
 
         var lacksQuorum = verdict is Verdict.Undecided or Verdict.Conflict { Reason: ConflictReason.NoQuorum };
-        return lacksQuorum && policy.CanReachQuorum(firm) ? null : verdict;
+        var isOpen = (lacksQuorum && policy.CanReachQuorum(path, firm))
+            || (verdict.Granted is null && policy.ExceptionFor(path, now) is { } exception && !exception.IsSettledBy(firm, policy.Electors.Length));
+        return isOpen ? null : policy.Except(path, verdict, now);
     }
 
     private static bool IsBreakerOpen(Ballot ballot) => ballot is Ballot.Silent { Reason: SilenceReason.BreakerOpen };

@@ -10,15 +10,18 @@ namespace TrustixProxy.Substituter.Evidence;
 /// <summary>What came of asking everyone about a digest.</summary>
 internal abstract record Outcome
 {
-    /// <summary>A claim is agreed on, and an upstream has its NAR.</summary>
-    public sealed record Served(Verdict.Agreed Verdict, NarHints Hints) : Outcome;
+    /// <summary>A claim is served, and an upstream has its NAR.</summary>
+    /// <param name="Record">The decision.</param>
+    /// <param name="Verdict">What the electors' answers come to.</param>
+    public sealed record Served(DecisionRecord Record, Verdict Verdict) : Outcome;
 
     /// <summary>Nothing is served.</summary>
     /// <param name="Word">The word that stands in <c>X-Trustix-Decision</c>.</param>
     /// <param name="Sentence">The reason in one line.</param>
+    /// <param name="Verdict">What the electors' answers come to; null when nobody could be asked, as no name is known.</param>
     /// <param name="IsSettled">Whether everyone has spoken: it may be remembered for a while.</param>
     /// <param name="WasCutShort">Whether someone who failed to answer before the deadline could have changed it.</param>
-    public sealed record Refused(string Word, string Sentence, bool IsSettled, bool WasCutShort) : Outcome;
+    public sealed record Refused(string Word, string Sentence, Verdict? Verdict, bool IsSettled, bool WasCutShort) : Outcome;
 }
 
 /// <summary>All asking about one digest: every upstream for its name, every elector about every name, all at once and until the verdict cannot change.</summary>
@@ -42,8 +45,11 @@ internal sealed class Deliberation
 
     private static readonly TimeSpan PriorityGrace = TimeSpan.FromMilliseconds(200);
 
+    /// <summary>How long what can be served without a verdict waits for one.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+
     private readonly StorePathDigest _digest;
-    private readonly IReadOnlyList<LogElector> _electors;
+    private readonly IReadOnlyList<ElectorClient> _electors;
     private readonly UpstreamPoll _upstreams;
     private readonly Dictionary<StorePath, Ballots> _candidates = [];
     private readonly Policy _policy;
@@ -53,11 +59,11 @@ internal sealed class Deliberation
     private readonly Channel<Action> _events = Channel.CreateUnbounded<Action>(new UnboundedChannelOptions { SingleReader = true });
     private readonly TaskCompletionSource<Outcome> _outcome = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private CancellationToken _asking;
-    private bool _isLate, _isOver, _graceIsOver;
-    private ITimer? _grace;
+    private bool _isLate, _isOver, _graceIsOver, _patienceIsOver;
+    private ITimer? _grace, _patience;
 
     public Deliberation(
-        StorePathDigest digest, IReadOnlyList<LogElector> electors, IReadOnlyList<Upstream> upstreams, UpstreamMarks marks,
+        StorePathDigest digest, IReadOnlyList<ElectorClient> electors, IReadOnlyList<Upstream> upstreams, UpstreamMarks marks,
         Policy policy, TimeSpan deadline, TimeProvider time)
     {
         (_digest, _electors, _policy, _deadline, _time) = (digest, electors, policy, deadline, time);
@@ -92,9 +98,9 @@ internal sealed class Deliberation
         }
 
         await asking.CancelAsync();
-        if (_grace is not null)
+        foreach (var timer in new[] { _grace, _patience }.OfType<ITimer>())
         {
-            await _grace.DisposeAsync();
+            await timer.DisposeAsync();
         }
 
         if (await _outcome.Task is Outcome.Served served)
@@ -104,9 +110,13 @@ internal sealed class Deliberation
     }
 
     /// <summary>Whether an answer that came after an agreement had left stands against it.</summary>
-    private bool IsOverturned => _outcome.Task is { IsCompletedSuccessfully: true, Result: Outcome.Served served } && All(served) is not Verdict.Agreed;
+    private bool IsOverturned => _outcome.Task is { IsCompletedSuccessfully: true, Result: Outcome.Served { Record.IsSigned: true } served } && All(served).Granted != served.Record.Claim;
 
-    private Verdict All(Outcome.Served served) => _policy.Decide(_candidates[served.Verdict.Claim.Path].All);
+    private Verdict All(Outcome.Served served)
+    {
+        var path = served.Record.Claim!.Path;
+        return _policy.Except(path, _policy.Decide(path, _candidates[path].All), _time.GetUtcNow());
+    }
 
     private bool IsSettled => _upstreams.IsSettled && _candidates.Values.All(ballots => ballots.AreSettled(_policy));
 
@@ -163,49 +173,94 @@ internal sealed class Deliberation
 
     private void TryConclude()
     {
-        if (_outcome.Task.IsCompleted)
-        {
-            return;
-        }
-
-        var verdicts = _candidates.Values.Select(ballots => ballots.Decide(_policy, _isLate)).ToList();
-        if ((Conclude(verdicts.OfType<Verdict.Agreed>().FirstOrDefault()) ?? Refuse(verdicts)) is { } outcome)
+        if (!_outcome.Task.IsCompleted && Conclude() is { } outcome)
         {
             _outcome.TrySetResult(outcome);
         }
     }
 
-    /// <summary>An agreement is served once the best upstream that can be had in time has its NAR.</summary>
-    private Outcome? Conclude(Verdict.Agreed? agreed)
+    private Outcome? Conclude()
     {
-        if (agreed is null)
+        var now = _time.GetUtcNow();
+        var verdicts = _candidates.ToDictionary(candidate => candidate.Key, candidate => candidate.Value.Decide(_policy, candidate.Key, _isLate, now));
+        var granted = verdicts.Values.FirstOrDefault(verdict => verdict?.Granted is not null);
+        return _policy.Fallback is { } name && IsFallbackOpen(name) ? null
+            : Fallback(granted, verdicts, now) ?? Grant(granted, now) ?? ContentAddressed(granted, verdicts, now) ?? (Outcome?)Refuse([.. verdicts.Values], granted);
+    }
+
+    /// <summary>What is granted is served once the best upstream that can be had in time has its NAR.</summary>
+    private Outcome.Served? Grant(Verdict? granted, DateTimeOffset now) =>
+        granted?.Granted is { } claim && HintsFor(claim) is { } hints ? new Outcome.Served(DecisionRecord.Of(granted, hints, now), granted) : null;
+
+    private NarHints? HintsFor(OutputClaim claim)
+    {
+        var hints = _upstreams.HintsFor(claim, mustBeBest: !_graceIsOver && !_isLate);
+        _grace ??= hints is null ? Schedule(PriorityGrace, () => _graceIsOver = true) : null;
+        return hints;
+    }
+
+    /// <summary>In report mode, what the fallback has signed is served whatever is decided, with its own signature.</summary>
+    private Outcome.Served? Fallback(Verdict? granted, Dictionary<StorePath, Verdict?> verdicts, DateTimeOffset now)
+    {
+        foreach (var (path, ballots) in _candidates)
+        {
+            if (_policy.Fallback is { } name && ballots.All.GetValueOrDefault(name) is Ballot.Claimed { Proof: VoteProof.BySignature { Signature: var signature } } vote
+                && granted?.Granted != vote.Claim
+                && Unvouched(path, verdicts) is { } verdict && HintsFor(vote.Claim) is { } hints)
+            {
+                return new Outcome.Served(DecisionRecord.OfFallback(vote.Claim, hints with { Signatures = [signature] }, $"{verdict.Outcome}: {verdict.Sentence}", now), verdict);
+            }
+        }
+
+        return null;
+    }
+
+    private bool IsFallbackOpen(string name) => !_isLate && _candidates.Values.Any(ballots => ballots.All.GetValueOrDefault(name) is null or { IsFirm: false });
+
+    /// <summary>What nobody grants is served for its content's sake, if an upstream's content address makes the path.</summary>
+    private Outcome.Served? ContentAddressed(Verdict? granted, Dictionary<StorePath, Verdict?> verdicts, DateTimeOffset now)
+    {
+        if (granted is not null || !_policy.ServesContentAddressed || _upstreams.FindContentAddressed(_digest) is not var (claim, hints)
+            || Unvouched(claim.Path, verdicts) is not { } verdict)
         {
             return null;
         }
 
-        if (_upstreams.HintsFor(agreed.Claim, mustBeBest: !_graceIsOver && !_isLate) is { } hints)
-        {
-            return new Outcome.Served(agreed, hints);
-        }
-
-        _grace ??= Schedule(PriorityGrace, () => _graceIsOver = true);
-        return _upstreams.IsSettled || _isLate
-            ? new Outcome.Refused("no-upstream", $"{agreed.Sentence}; agreed, but no upstream has that NAR{_upstreams.Complaint}", IsSettled && agreed.Answers.All(answer => answer.Ballot.IsFirm), !_upstreams.IsSettled)
-            : null;
+        var isSettled = _candidates[claim.Path].AreSettled(_policy);
+        return new Outcome.Served(DecisionRecord.OfContentAddress(claim, hints, $"content-addressed; {verdict.Sentence}", now, isSettled), verdict);
     }
 
-    private Outcome.Refused? Refuse(List<Verdict?> verdicts)
+    /// <summary>The verdict on a path that can be served without one: while it is open, others are waited for, but not as long as the deadline.</summary>
+    private Verdict? Unvouched(StorePath path, Dictionary<StorePath, Verdict?> verdicts)
     {
+        if (verdicts[path] is { } verdict)
+        {
+            return verdict;
+        }
+
+        _patience ??= Schedule(Patience, () => _patienceIsOver = true);
+        return _patienceIsOver ? _policy.Decide(path, _candidates[path].All) : null;
+    }
+
+    private Outcome.Refused? Refuse(List<Verdict?> verdicts, Verdict? granted)
+    {
+        if (granted is not null)
+        {
+            return _upstreams.IsSettled || _isLate
+                ? new Outcome.Refused("no-upstream", $"{granted.Sentence}; {granted.Outcome}, but no upstream has that NAR{_upstreams.Complaint}", granted, IsSettled && granted.Answers.All(answer => answer.Ballot.IsFirm), !_upstreams.IsSettled)
+                : null;
+        }
+
         var isNameCertain = verdicts.Any(verdict => verdict is not null && verdict.Answers.Any(answer => answer.Ballot is Ballot.Claimed));
         var isOpen = verdicts.Contains(null) || !(_upstreams.IsSettled || isNameCertain);
-        if ((isOpen && !_isLate) || verdicts.Any(verdict => verdict is Verdict.Agreed))
+        if (isOpen && !_isLate)
         {
             return null;
         }
 
         var fullest = verdicts.OfType<Verdict>().MaxBy(verdict => verdict.Answers.Count(answer => answer.Ballot is Ballot.Claimed));
         return fullest is null
-            ? new Outcome.Refused("no-upstream", $"no upstream has {_digest}{_upstreams.Complaint}", _upstreams.IsSettled, _isLate)
-            : new Outcome.Refused(fullest.Outcome, fullest.Sentence + _upstreams.Complaint, IsSettled && fullest.Answers.All(answer => answer.Ballot.IsFirm), _isLate);
+            ? new Outcome.Refused("no-upstream", $"no upstream has {_digest}{_upstreams.Complaint}", null, _upstreams.IsSettled, _isLate)
+            : new Outcome.Refused(fullest.Outcome, fullest.Sentence + _upstreams.Complaint, fullest, IsSettled && fullest.Answers.All(answer => answer.Ballot.IsFirm), _isLate);
     }
 }

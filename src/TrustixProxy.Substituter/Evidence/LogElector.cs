@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
 using TrustixProxy.TransparencyLog;
@@ -6,19 +7,17 @@ using TrustixProxy.TransparencyLog.Wire;
 namespace TrustixProxy.Substituter.Evidence;
 
 /// <summary>Asks one log what it knows of a path, and believes only what it proves: head, then map, then inclusion and value.</summary>
-internal sealed class LogElector(Elector elector, WatchedLog log, TimeProvider time)
+internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvider time) : ElectorClient
 {
     /// <summary>A head younger than this is fresh enough to believe an absence under it.</summary>
     private static readonly TimeSpan FreshEnough = TimeSpan.FromSeconds(1);
 
-    /// <summary>Who votes by it.</summary>
-    public Elector Elector => elector;
+    public override Elector Elector => elector;
 
-    /// <summary>Whether it is unheard until an operator unfreezes it.</summary>
-    public bool IsFrozen => log.IsFrozen;
+    public override bool IsFrozen => log.IsFrozen;
 
     /// <summary>Asks once. An absence is believed only under a head that was fetched a moment ago, and a lost map root is looked for once under a new head.</summary>
-    public async Task<Ballot> AskAsync(StorePath path, CancellationToken cancellation)
+    public override async Task<Ballot> AskAsync(StorePath path, CancellationToken cancellation)
     {
         var first = await log.ViewAsync(Timeout.InfiniteTimeSpan, cancellation);
         if (first.View is null)
@@ -48,22 +47,14 @@ internal sealed class LogElector(Elector elector, WatchedLog log, TimeProvider t
     {
         var (key, at) = (elector.KeyOf(path), time.GetTimestamp());
         if (await log.Client.LookupAsync(view.Head.Content, key, cancellation) is not { Items: [{ Entries: [{ Map: { } map } entry] }] } answer
-            || log.TakeIn(view, answer, at) is not { } head
-            || !MapProof.TryRead(map.Proof, out var proof, out _) || !proof.TryVerify(head, key, map.Value.Span, out var proven, out _))
+            || log.TakeIn(view, answer, at) is not { } head)
         {
             return null;
         }
 
-        if (proven.Entry is not { } mapEntry)
-        {
-            return new Ballot.Absent(IsProven: true, head.Content.TreeSize);
-        }
-
         var inclusion = new ProofResponse { Proof = { entry.InclusionProof } };
-        var isTied = WireMessage.TryReadNodes(inclusion, out var nodes) && proven.IsTied(nodes, out _);
-        return isTied && entry.HasValue && OutputClaim.TryRead(proven, entry.Value.Memory, path, out var claim, out _)
-            ? new Ballot.Claimed(claim, isTied, mapEntry.Index, head.Content.TreeSize)
-            : null;
+        var evidence = new LogEvidence(head, map, NodesOf(inclusion), entry.HasValue ? entry.Value.Memory : null);
+        return evidence.Judge(elector, path) is { IsFirm: true } ballot and not Ballot.Claimed { IsUntied: true } ? ballot : null;
     }
 
     private async Task<Ballot> AskUnderAsync(VerifiedTreeHead head, StorePath path, CancellationToken cancellation)
@@ -80,43 +71,28 @@ internal sealed class LogElector(Elector elector, WatchedLog log, TimeProvider t
             return OfError(call, head);
         }
 
-        if (!MapProof.TryRead(answer.Proof, out var proof, out _) || !proof.TryVerify(head, key, answer.Value.Span, out var proven, out _))
-        {
-            return new Ballot.Silent(SilenceReason.MapProof);
-        }
-
-        return proven.Entry is null ? new Ballot.Absent(IsProven: true, head.Content.TreeSize) : await CastAsync(proven, path, cancellation);
+        var evidence = new LogEvidence(head, answer, null, null);
+        return MapEntry.TryParse(answer.Value.Span, out var entry) && entry.Index < head.Content.TreeSize
+            ? await CompleteAsync(evidence, entry, path, cancellation)
+            : evidence.Judge(elector, path);
     }
 
-    /// <summary>Fetches what turns a proven digest into a vote: that it is in the log, and the value that has it.</summary>
-    private async Task<Ballot> CastAsync(ProvenDigest proven, StorePath path, CancellationToken cancellation)
+    /// <summary>Fetches what turns a map entry into a vote: the proof that it is in the log, and the value.</summary>
+    private async Task<Ballot> CompleteAsync(LogEvidence evidence, MapEntry entry, StorePath path, CancellationToken cancellation)
     {
-        var (head, entry) = (proven.Head.Content, proven.Entry!);
-        var inclusion = log.Client.GetInclusionProofAsync(entry.Index, head.TreeSize, elector.RequiresInclusionProof, cancellation);
+        var inclusion = log.Client.GetInclusionProofAsync(entry.Index, evidence.Head.Content.TreeSize, elector.RequiresInclusionProof, cancellation);
         var value = log.Client.GetValueAsync(entry.ValueDigest, cancellation);
         var (inclusionCall, valueCall) = (await inclusion, await value);
-        var isTied = inclusionCall.Message is not null
-            && WireMessage.TryReadNodes(inclusionCall.Message, out var nodes)
-            && proven.IsTied(nodes, out _);
-        if (!isTied && elector.RequiresInclusionProof)
+        var ballot = (evidence with { Inclusion = NodesOf(inclusionCall.Message), Value = valueCall.Message?.Value.Memory }).Judge(elector, path);
+        return ballot switch
         {
-            return new Ballot.Silent(inclusionCall is { Message: null, Error: null } ? inclusionCall.Failure : SilenceReason.InclusionProof);
-        }
-
-        if (valueCall.Message is null)
-        {
-            return new Ballot.Silent(valueCall.Error is null ? valueCall.Failure : SilenceReason.ValueMissing);
-        }
-
-        return OutputClaim.TryRead(proven, valueCall.Message.Value.Memory, path, out var claim, out var error)
-            ? new Ballot.Claimed(claim, isTied, entry.Index, head.TreeSize)
-            : new Ballot.Silent(error switch
-            {
-                OutputClaimError.Digest => SilenceReason.ValueDigest,
-                OutputClaimError.OtherPath => SilenceReason.ClaimOfOtherPath,
-                _ => SilenceReason.ClaimMalformed,
-            });
+            Ballot.Silent { Reason: SilenceReason.InclusionProof } when inclusionCall is { Message: null, Error: null } => new Ballot.Silent(inclusionCall.Failure),
+            Ballot.Silent { Reason: SilenceReason.ValueMissing } when valueCall.Error is null => new Ballot.Silent(valueCall.Failure),
+            _ => ballot,
+        };
     }
+
+    private static ImmutableArray<Digest>? NodesOf(ProofResponse? proof) => proof is not null && WireMessage.TryReadNodes(proof, out var nodes) ? [.. nodes] : null;
 
     /// <remarks>The reference answers an absent key and a lost root with the same code; only their texts differ.</remarks>
     private static Ballot OfError(CallResult<MapValueResponse> call, VerifiedTreeHead head) => call.Error switch

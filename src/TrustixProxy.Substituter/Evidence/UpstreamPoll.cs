@@ -37,7 +37,7 @@ internal sealed class UpstreamPoll(IReadOnlyList<Upstream> upstreams, UpstreamMa
     /// <param name="mustBeBest">Whether a better-placed upstream that has not said anything yet is to be waited for.</param>
     public NarHints? HintsFor(OutputClaim claim, bool mustBeBest)
     {
-        foreach (var upstream in upstreams.OrderBy(upstream => marks.IsBad(upstream, claim.Path.Digest)).ThenBy(upstream => upstream.Options.Priority))
+        foreach (var upstream in Ranked(claim.Path.Digest))
         {
             if (!_last.TryGetValue(upstream, out var answer) && mustBeBest)
             {
@@ -53,6 +53,24 @@ internal sealed class UpstreamPoll(IReadOnlyList<Upstream> upstreams, UpstreamMa
 
         return null;
     }
+
+    /// <summary>What the best upstream says of a path that its content address makes, which can be checked while it streams; null when none says such a thing.</summary>
+    public (OutputClaim Claim, NarHints Hints)? FindContentAddressed(StorePathDigest digest)
+    {
+        foreach (var upstream in Ranked(digest))
+        {
+            if (_last.GetValueOrDefault(upstream) is UpstreamAnswer.Found { NarInfo: var narInfo }
+                && narInfo.ContentAddress is { IsCheckable: true } && NarCompression.IsKnown(narInfo.Compression) && upstream.AddressOf(narInfo) is not null
+                && OutputClaim.TryReadContentAddressed(narInfo, out var claim))
+            {
+                return (claim, Hints(claim, narInfo, upstream));
+            }
+        }
+
+        return null;
+    }
+
+    private IEnumerable<Upstream> Ranked(StorePathDigest digest) => upstreams.OrderBy(upstream => marks.IsBad(upstream, digest)).ThenBy(upstream => upstream.Options.Priority);
 
     /// <summary>What of a narinfo may stand beside the claim: the address's parts, and what is well formed and fits.</summary>
     private static NarHints Hints(OutputClaim claim, NarInfo narInfo, Upstream upstream)

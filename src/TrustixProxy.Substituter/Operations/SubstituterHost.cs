@@ -49,15 +49,16 @@ public static class SubstituterHost
             var views = new ViewStore(options.StateDirectory);
             var connections = options.Logs.Select(log => new ConnectClient(LogTransport.Create(log.Url), timeout, time)).ToList();
             var watched = options.Logs.Zip(connections, (log, connect) => new WatchedLog(log.Elector.Name, log.Elector.Key, new LogClient(connect, log.Elector.Key.LogId, time), views, time, logger)).ToList();
-            var electors = options.Logs.Zip(watched, (log, view) => new LogElector(log.Elector, view, time)).ToList();
             var upstreams = options.Upstreams.Select(upstream => new Upstream(upstream, timeout, time)).ToList();
+            var caches = options.Caches.Select(cache => upstreams.Find(upstream => upstream.Options.Url == cache.Url) ?? new Upstream(new UpstreamOptions(cache.Elector.Name, cache.Url, 0), timeout, time)).ToList();
+            List<ElectorClient> electors = [.. options.Logs.Zip(watched, (log, view) => new LogElector(log.Elector, view, time)), .. options.Caches.Zip(caches, (cache, source) => new CacheElector(cache.Elector, source))];
             var marks = new UpstreamMarks();
             var cache = new DecisionCache(
                 new DecisionStore(options.StateDirectory), new DecisionSeal(options.SigningKey, options.Policy), options.Policy,
                 new NarInfoSigner(options.SigningKey), () => Frozen(electors), options.DecisionMemory, time, logger);
             var decider = new Decider(cache, digest => new Deliberation(digest, electors, upstreams, marks, options.Policy, options.Deadline, time), upstreams, time, logger);
             var forwarder = new NarForwarder(upstreams, marks, services.GetRequiredService<IHttpForwarder>(), decider.Renew, options.Deadline, time, logger);
-            return new Parts(watched, cache, new SubstituterEndpoints(decider, forwarder, options, time), [decider, cache, marks, views, .. connections, .. upstreams]);
+            return new Parts(watched, cache, new SubstituterEndpoints(decider, forwarder, options, time), [decider, cache, marks, views, .. connections, .. upstreams.Union(caches)]);
         }
 
         public void Dispose()
@@ -68,7 +69,7 @@ public static class SubstituterHost
             }
         }
 
-        private static HashSet<string> Frozen(List<LogElector> electors)
+        private static HashSet<string> Frozen(List<ElectorClient> electors)
         {
             var frozen = new HashSet<string>();
             foreach (var elector in electors)

@@ -17,7 +17,12 @@ public enum OnUndecided
 /// <summary>A log, and where it is.</summary>
 /// <param name="Elector">Who votes by it.</param>
 /// <param name="Url">http, https, or <c>unix:/path/of/socket</c>.</param>
-public sealed record LogOptions(Elector Elector, Uri Url);
+public sealed record LogOptions(Elector.Log Elector, Uri Url);
+
+/// <summary>A signed cache that is an elector, and where it is.</summary>
+/// <param name="Elector">Who votes by it.</param>
+/// <param name="Url">http or https; a path is kept.</param>
+public sealed record CacheOptions(Elector.Cache Elector, Uri Url);
 
 /// <summary>A binary cache whose NARs are forwarded once they are agreed on.</summary>
 /// <param name="Name">The name in logs and answers; unique.</param>
@@ -37,13 +42,16 @@ public sealed record SubstituterOptions
     /// <summary>What agreed narinfos are signed with.</summary>
     public required NixSecretKey SigningKey { get; init; }
 
-    /// <summary>Who must agree. Its electors are those of <see cref="Logs"/>.</summary>
+    /// <summary>Who must agree. Its electors are those of <see cref="Logs"/> and <see cref="Caches"/>.</summary>
     public required Policy Policy { get; init; }
 
     /// <summary>The logs.</summary>
     public required ImmutableArray<LogOptions> Logs { get; init; }
 
-    /// <summary>The binary caches.</summary>
+    /// <summary>The signed caches that are electors.</summary>
+    public ImmutableArray<CacheOptions> Caches { get; init; } = [];
+
+    /// <summary>The binary caches that NARs come from.</summary>
     public required ImmutableArray<UpstreamOptions> Upstreams { get; init; }
 
     /// <summary>Priority that clients are told; lower ones are asked first.</summary>

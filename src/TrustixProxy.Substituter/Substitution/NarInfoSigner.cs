@@ -3,18 +3,17 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Substituter.Substitution;
 
-/// <summary>A narinfo that may be shown to a client: made of an agreement, and signed by us. Made only by <see cref="NarInfoSigner"/>.</summary>
-internal sealed record SignedNarInfo
+/// <summary>A narinfo that may be shown to a client: made of a decision, and signed by us where electors vouch for it. Made only by <see cref="NarInfoSigner"/>.</summary>
+internal sealed record DecidedNarInfo
 {
-    private SignedNarInfo(string text) => Text = text;
+    private DecidedNarInfo(string text) => Text = text;
 
     /// <summary>The narinfo.</summary>
     public string Text { get; }
 
     /// <summary>Made of the claim, never copied: from upstreams come only hints that were checked for their form.</summary>
-    internal static SignedNarInfo Make(OutputClaim claim, NarHints hints, NixSecretKey key)
+    internal static DecidedNarInfo Make(OutputClaim claim, NarHints hints, string ourName, NixSignature? ours)
     {
-        var ours = key.Sign(claim.Fingerprint);
         var narInfo = new NarInfo
         {
             StorePath = claim.Path,
@@ -26,18 +25,18 @@ internal sealed record SignedNarInfo
             NarSize = claim.NarSize,
             References = claim.References,
             Deriver = hints.Deriver,
-            Signatures = [ours, .. hints.Signatures.Where(other => other.KeyName != ours.KeyName)],
+            Signatures = [.. ours is null ? [] : new[] { ours }, .. hints.Signatures.Where(other => other.KeyName != ourName)],
             ContentAddress = hints.ContentAddress,
         };
-        return new SignedNarInfo(narInfo.ToString());
+        return new DecidedNarInfo(narInfo.ToString());
     }
 }
 
-/// <summary>Signs agreements, and nothing else: the only place where our key makes a signature.</summary>
+/// <summary>Renders decisions; signs those that electors vouch for, and nothing else: the only place where our key makes a signature.</summary>
 internal sealed class NarInfoSigner(NixSecretKey key)
 {
     /// <exception cref="ArgumentException">The record is a refusal.</exception>
-    public SignedNarInfo Sign(DecisionRecord record) => record is { Claim: { } claim, Hints: { } hints }
-        ? SignedNarInfo.Make(claim, hints, key)
-        : throw new ArgumentException("Only an agreement is signed.", nameof(record));
+    public DecidedNarInfo Render(DecisionRecord record) => record is { Claim: { } claim, Hints: { } hints }
+        ? DecidedNarInfo.Make(claim, hints, key.PublicKey.Name, record.IsSigned ? key.Sign(claim.Fingerprint) : null)
+        : throw new ArgumentException("A refusal has no narinfo.", nameof(record));
 }

@@ -1,4 +1,5 @@
 using TrustixProxy.LogNode.Submission;
+using TrustixProxy.Nix;
 
 namespace TrustixProxy.Configuration;
 
@@ -26,7 +27,7 @@ internal static class PublishConfiguration
     private static IReadOnlyList<string> Globs(Section section, string key)
     {
         var globs = section.Texts(key);
-        foreach (var glob in globs.Where(glob => !NameFilter.IsGlob(glob)))
+        foreach (var glob in globs.Where(glob => !NameGlob.IsGlob(glob)))
         {
             section.Fault(key, $"has '{glob}', which matches no name: a glob is of the name after the digest, \"secret-*\" for example, with * and ?.");
         }

@@ -168,6 +168,22 @@ internal sealed class Section
         return items;
     }
 
+    /// <summary>A list of texts and objects, one or the other each; empty when the key is not there.</summary>
+    public IReadOnlyList<(string? Text, Section? Object)> Members(string key)
+    {
+        _read.Add(key);
+        var section = _values.GetSection(key);
+        if (!string.IsNullOrEmpty(section.Value) || section.GetChildren().Any(item => !int.TryParse(item.Key, NumberStyles.None, CultureInfo.InvariantCulture, out _)))
+        {
+            Fault(key, $"is {(section.Value is null ? "an object" : $"'{section.Value}'")}; it must be a list of names and objects.");
+            return [];
+        }
+
+        var members = section.GetChildren().Select((item, i) => item.Value is null ? (default(string), new Section(item, _faults, $"{NameOf(key)}[{i}]")) : (item.Value, null)).ToList();
+        _children.AddRange(members.Select(member => member.Item2).OfType<Section>());
+        return members;
+    }
+
     /// <summary>An object; an empty one when the key is not there.</summary>
     public Section Object(string key)
     {

@@ -24,8 +24,9 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string? Ke
         var priority = section.Integer("priority", 30, 1, 1000);
         var deadline = section.Time("deadline", TimeSpan.FromSeconds(10), TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(4));
         var onUndecided = section.Choice("onUndecided", OnUndecided.NotFound);
-        var policy = ReadPolicy(section, logs);
         var (key, keyToMake) = ReadKey(section, stateDirectory);
+        var caches = Unique(section, "caches", [.. section.List("caches").Select(ReadCache)], cache => cache.Elector.Name);
+        var policy = PolicyConfiguration.Read(section, [.. logs.Select(log => log.Elector), .. caches.Select(cache => cache.Elector)], key?.PublicKey);
         return policy is null || key is null ? null : new ServeConfiguration(
             new SubstituterOptions
             {
@@ -34,6 +35,7 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string? Ke
                 SigningKey = key,
                 Policy = policy,
                 Logs = logs,
+                Caches = caches,
                 Upstreams = upstreams,
                 Priority = priority,
                 Deadline = deadline,
@@ -46,9 +48,9 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string? Ke
     public IEnumerable<string> Warnings()
     {
         var (policy, upstreams) = (Options.Policy, Options.Upstreams);
-        if (policy.Electors.Length is 0)
+        if (policy.Electors.IsEmpty)
         {
-            yield return "logs: none is named, so nothing is ever agreed on and every path is refused. Name at least three, run by different operators.";
+            yield return "logs: none is named, and no caches, so nothing is ever agreed on and every path is refused. Name at least three, run by different operators.";
         }
 
         if (upstreams.Length is 0)
@@ -56,14 +58,17 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string? Ke
             yield return "upstreams: none is named, so there is no NAR to serve. Name a binary cache, for example {\"name\": \"nixos\", \"url\": \"https://cache.nixos.org\"}.";
         }
 
-        if (policy.Operators > 1 && policy.Quorum * 2 <= policy.Operators)
+        foreach (var scope in policy.Scopes.Append(policy.Rest))
         {
-            yield return $"policy.quorum: {policy.Quorum} of {policy.Operators} is at most half: whoever can silence the others decides alone. A majority is {Policy.Majority(policy.Operators)}.";
+            foreach (var warning in PolicyConfiguration.Warnings(scope))
+            {
+                yield return warning;
+            }
         }
 
-        if (policy.Dissent is Dissent.Veto)
+        if (policy.Fallback is not null)
         {
-            yield return "policy.dissent: under \"veto\" one dissent refuses, but only if it is heard: whoever can silence that log lifts the veto.";
+            yield return $"mode: \"report\" enforces nothing: whatever '{policy.Fallback}' has signed is served, and only recorded when others disagree.";
         }
 
         foreach (var log in Options.Logs.Where(log => !log.Elector.RequiresInclusionProof))
@@ -88,8 +93,33 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string? Ke
             section.Fault("publicKey", $"is '{keyText}'; it must be the base64 of the log's 32-byte Ed25519 public key.");
         }
 
-        var elector = new Elector(name, section.Name("operator", name, ""), key ?? new LogKey(new byte[32]), section.Choice("keyForm", LogKeyForm.StorePath), isRequired);
+        var elector = new Elector.Log(name, section.Name("operator", name, ""), key ?? new LogKey(new byte[32]), section.Choice("keyForm", LogKeyForm.StorePath), isRequired);
         return new LogOptions(elector, url);
+    }
+
+    private static CacheOptions ReadCache(Section section)
+    {
+        var name = section.Name("name", null, "\"cache.nixos.org\"");
+        var url = CommonKeys.Url(section, "url", allowUnix: false);
+        var keys = new List<NixPublicKey>();
+        foreach (var text in section.Texts("publicKeys"))
+        {
+            if (NixPublicKey.TryParse(text, out var key, out var error))
+            {
+                keys.Add(key);
+            }
+            else
+            {
+                section.Fault("publicKeys", $"has '{text}', which {CommonKeys.Explain(error)}.");
+            }
+        }
+
+        if (!section.Has("publicKeys"))
+        {
+            section.Fault("publicKeys", "is missing. Name the keys that the cache signs with, as in nix.conf's trusted-public-keys: [\"cache.nixos.org-1:…\"].");
+        }
+
+        return new CacheOptions(new Elector.Cache(name, section.Name("operator", name, ""), [.. keys]), url);
     }
 
     private static UpstreamOptions ReadUpstream(Section section) =>
@@ -103,28 +133,6 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string? Ke
         }
 
         return items;
-    }
-
-    private static Policy? ReadPolicy(Section section, ImmutableArray<LogOptions> logs)
-    {
-        var policy = section.Object("policy");
-        var electors = logs.Select(log => log.Elector).ToList();
-        var operators = electors.Select(elector => elector.Operator).Distinct().Count();
-        var quorum = policy.Integer("quorum", Policy.Majority(operators), 1, int.MaxValue);
-        var dissent = policy.Choice("dissent", Dissent.Outvoted);
-        if (quorum > Math.Max(1, operators))
-        {
-            policy.Fault("quorum", $"is {quorum}; it must be from 1 to {operators}, the number of operators of the logs.");
-            quorum = Policy.Majority(operators);
-        }
-
-        foreach (var twice in electors.GroupBy(elector => elector.Key).Where(group => group.Count() > 1 && group.Key.Bytes.ContainsAnyExcept((byte)0)))
-        {
-            section.Fault("logs", $"has one publicKey for {string.Join(" and ", twice.Select(elector => $"'{elector.Name}'"))}; one key on two logs would vote twice, and its heads could not be told apart.");
-        }
-
-        var isSound = electors.DistinctBy(elector => elector.Key).Count() == electors.Count && electors.DistinctBy(elector => elector.Name).Count() == electors.Count;
-        return isSound ? new Policy(electors, quorum, dissent) : null;
     }
 
     private static (NixSecretKey? Key, string? ToMake) ReadKey(Section section, string stateDirectory)

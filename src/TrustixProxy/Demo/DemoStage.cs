@@ -119,7 +119,7 @@ internal sealed class DemoStage : IAsyncDisposable
         _parts.Add(node);
         await node.StartAsync(cancellation);
         _submitters.Add(name, new LogSubmitter(new Uri(socket), token));
-        _logs.Add(new LogOptions(new Elector(name, name, signer.Key), new Uri(node.Urls.First(url => url.StartsWith("http://127", StringComparison.Ordinal)))));
+        _logs.Add(new LogOptions(new Elector.Log(name, name, signer.Key), new Uri(node.Urls.First(url => url.StartsWith("http://127", StringComparison.Ordinal)))));
     }
 
     private string Make(string name) => Directory.CreateDirectory(Path.Combine(_directory, name)).FullName;

@@ -42,7 +42,7 @@ internal static class CheckConfigVerb
         }
 
         var policy = read.Options.Policy;
-        Console.WriteLine($"good for serve: {policy.Quorum} of {policy.Operators} operators must agree, {read.Options.Upstreams.Length} upstreams.");
+        Console.WriteLine($"good for serve: {policy.Rest.Rule} operators must agree, {read.Options.Upstreams.Length} upstreams.");
         return ExitCode.Good;
     }
 

@@ -91,7 +91,7 @@ internal static class LogSubmitVerbs
         var option = new Option<string[]>(name) { Description = description, HelpName = "GLOB", DefaultValueFactory = _ => [] };
         option.Validators.Add(result =>
         {
-            foreach (var token in result.Tokens.Where(token => !NameFilter.IsGlob(token.Value)))
+            foreach (var token in result.Tokens.Where(token => !NameGlob.IsGlob(token.Value)))
             {
                 result.AddError($"{name} is '{token.Value}', which matches no name of a store path.");
             }

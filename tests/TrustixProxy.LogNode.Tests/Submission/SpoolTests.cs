@@ -1,4 +1,5 @@
 using TrustixProxy.LogNode.Submission;
+using TrustixProxy.Nix;
 using TrustixProxy.Testing;
 
 namespace TrustixProxy.LogNode.Tests.Submission;
@@ -157,7 +158,7 @@ public sealed class SpoolTests : IDisposable
     [InlineData("[ab]", false)]
     [InlineData("*", true)]
     [InlineData("a?+-._=*9", true)]
-    public void A_glob_that_matches_no_name_is_none(string glob, bool isGlob) => Assert.Equal(isGlob, NameFilter.IsGlob(glob));
+    public void A_glob_that_matches_no_name_is_none(string glob, bool isGlob) => Assert.Equal(isGlob, NameGlob.IsGlob(glob));
 
     private static SpoolJob Job(string id) => new(id, default, TestOutput.PathOf("x.drv"), [TestOutput.PathOf("x")]);
 }

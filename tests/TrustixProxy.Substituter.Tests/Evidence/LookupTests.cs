@@ -22,7 +22,7 @@ public sealed class LookupTests
         upstream.Add(present);
         upstream.Add(absent);
         var state = Directory.CreateTempSubdirectory("trustix-test-").FullName;
-        await using var proxy = await StartAsync(new LogOptions(new Elector("alice", "alice", node.Signer.Key), relay.Url), upstream, state);
+        await using var proxy = await StartAsync(new LogOptions(new Elector.Log("alice", "alice", node.Signer.Key), relay.Url), upstream, state);
         using var client = new HttpClient { BaseAddress = new Uri(proxy.Urls.Single()) };
 
         Assert.Contains($"NarHash: {present.Statement.NarHash}", await client.GetStringAsync($"/{present.Path.Digest}.narinfo"), StringComparison.Ordinal);
