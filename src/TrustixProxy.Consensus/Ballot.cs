@@ -79,7 +79,11 @@ public abstract record VoteProof
 
     /// <summary>It has signed the claim.</summary>
     /// <param name="Signature">The signature of the claim's fingerprint, by one of the elector's keys.</param>
-    public sealed record BySignature(NixSignature Signature) : VoteProof;
+    public sealed record BySignature(NixSignature Signature) : VoteProof
+    {
+        /// <summary>The narinfo that bears it, for whoever wants to judge again; null when it was not kept.</summary>
+        public NarInfo? NarInfo { get; init; }
+    }
 }
 
 /// <summary>What came of asking one elector about one path.</summary>

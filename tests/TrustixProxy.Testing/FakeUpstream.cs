@@ -15,6 +15,9 @@ public enum UpstreamLie
 
     /// <summary>503 to everything.</summary>
     Unavailable,
+
+    /// <summary>404 to everything.</summary>
+    Absent,
     Huge,
     Drip,
     Hang,
@@ -103,9 +106,9 @@ public sealed class FakeUpstream : FakeServer
             return;
         }
 
-        if (Lie is UpstreamLie.Unavailable)
+        if (Lie is UpstreamLie.Unavailable or UpstreamLie.Absent)
         {
-            context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
+            context.Response.StatusCode = Lie is UpstreamLie.Absent ? StatusCodes.Status404NotFound : StatusCodes.Status503ServiceUnavailable;
         }
         else if (await Misbehaviour.TryAsync(context, Enum.TryParse<Misbehaviour.Kind>(Lie.ToString(), out var kind) ? kind : Misbehaviour.Kind.None))
         {

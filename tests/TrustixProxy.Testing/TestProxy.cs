@@ -40,6 +40,9 @@ public sealed class TestProxy : IAsyncDisposable
     /// <summary>Signed caches that vote.</summary>
     public List<CacheOptions> Caches { get; } = [];
 
+    /// <summary>The policy of the last start.</summary>
+    public Policy? Policy { get; private set; }
+
     /// <summary>What is made of the policy.</summary>
     public Func<Policy, Policy> ChangePolicy { get; set; } = policy => policy;
 
@@ -125,6 +128,7 @@ public sealed class TestProxy : IAsyncDisposable
             Upstreams = [.. _upstreams.Select((upstream, i) => new UpstreamOptions(upstream.Key, upstream.Value.Url, 10 * (i + 1)))],
             Deadline = TimeSpan.FromSeconds(2),
         });
+        Policy = options.Policy;
         _app = SubstituterHost.Create(options, builder =>
         {
             builder.Logging.ClearProviders();

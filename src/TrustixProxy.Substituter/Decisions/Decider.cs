@@ -67,7 +67,7 @@ internal sealed class Decider(DecisionCache cache, Func<StorePathDigest, Deliber
                     _names.Set(reference.Digest, reference, new MemoryCacheEntryOptions { Size = 1 });
                 }
 
-                return cache.Keep(digest, served.Record);
+                return cache.Keep(digest, served.Record, served.Record.Claim!.Path, served.Verdict);
             case Outcome.Refused refused:
                 if (refused.WasCutShort && cache.Find(digest) is { Record.Claim: not null } standing)
                 {
@@ -78,7 +78,7 @@ internal sealed class Decider(DecisionCache cache, Func<StorePathDigest, Deliber
                 var record = DecisionRecord.Refusal(refused.Word, refused.Sentence, time.GetUtcNow());
                 if (refused.IsSettled)
                 {
-                    return cache.Keep(digest, record);
+                    return cache.Keep(digest, record, refused.Path, refused.Verdict);
                 }
 
                 cache.Forget(digest);
@@ -93,7 +93,7 @@ internal sealed class Decider(DecisionCache cache, Func<StorePathDigest, Deliber
     {
         try
         {
-            await deliberation.RunAsync(_names.Get<StorePath>(digest), (served, all) => Settle(digest, served, all));
+            await deliberation.RunAsync(_names.Get<StorePath>(digest), (outcome, all, isSettled) => Settle(digest, outcome, all, isSettled));
         }
         catch (Exception exception)
         {
@@ -101,7 +101,19 @@ internal sealed class Decider(DecisionCache cache, Func<StorePathDigest, Deliber
         }
     }
 
-    private void Settle(StorePathDigest digest, Outcome.Served served, Verdict all)
+    private void Settle(StorePathDigest digest, Outcome outcome, Verdict all, bool isSettled)
+    {
+        if (outcome is Outcome.Served served)
+        {
+            SettleServed(digest, served, all);
+        }
+        else if (outcome is Outcome.Refused { IsSettled: false, Path: { } path } refused && isSettled && all.Granted is null && all.Outcome == refused.Word)
+        {
+            cache.Keep(digest, DecisionRecord.Refusal(all.Outcome, all.Sentence, time.GetUtcNow()), path, all); // it had left before everyone had spoken
+        }
+    }
+
+    private void SettleServed(StorePathDigest digest, Outcome.Served served, Verdict all)
     {
         var (record, claim) = (served.Record, served.Record.Claim!);
         foreach (var dissent in all.Answers.Where(answer => answer.Ballot is Ballot.Claimed vote && vote.Claim != claim && !served.Verdict.Answers.Contains(answer)))
@@ -113,7 +125,7 @@ internal sealed class Decider(DecisionCache cache, Func<StorePathDigest, Deliber
         {
             if (!record.IsSigned || all.Sentence != record.Sentence)
             {
-                cache.Keep(digest, DecisionRecord.Of(all, record.Hints!, time.GetUtcNow()));
+                cache.Keep(digest, DecisionRecord.Of(all, record.Hints!, time.GetUtcNow()), claim.Path, all);
             }
         }
         else if (record.IsSigned)

@@ -24,6 +24,7 @@ internal sealed class DecisionCache : IDisposable
 
     private readonly MemoryCache _memory;
     private readonly DecisionStore _store;
+    private readonly SignatureAudit _audit;
     private readonly DecisionSeal _seal;
     private readonly Policy _policy;
     private readonly NarInfoSigner _signer;
@@ -35,6 +36,7 @@ internal sealed class DecisionCache : IDisposable
     private readonly Task _writing;
 
     /// <param name="store">The disk.</param>
+    /// <param name="audit">Where each signature is recorded.</param>
     /// <param name="seal">What makes and opens its records.</param>
     /// <param name="policy">Under which decisions are made.</param>
     /// <param name="signer">What makes narinfos of agreements.</param>
@@ -43,9 +45,9 @@ internal sealed class DecisionCache : IDisposable
     /// <param name="time">The clock.</param>
     /// <param name="logger">Where refused records are told.</param>
     public DecisionCache(
-        DecisionStore store, DecisionSeal seal, Policy policy, NarInfoSigner signer, Func<IReadOnlySet<string>> frozen, long memory, TimeProvider time, ILogger logger)
+        DecisionStore store, SignatureAudit audit, DecisionSeal seal, Policy policy, NarInfoSigner signer, Func<IReadOnlySet<string>> frozen, long memory, TimeProvider time, ILogger logger)
     {
-        (_store, _seal, _policy, _signer, _frozen, _time, _logger) = (store, seal, policy, signer, frozen, time, logger);
+        (_store, _audit, _seal, _policy, _signer, _frozen, _time, _logger) = (store, audit, seal, policy, signer, frozen, time, logger);
         _memory = new MemoryCache(new MemoryCacheOptions { SizeLimit = memory, CompactionPercentage = 0.1 });
         _writing = Task.Run(WriteAsync);
     }
@@ -68,20 +70,42 @@ internal sealed class DecisionCache : IDisposable
         return decision;
     }
 
-    /// <summary>Keeps a decision in memory and on disk.</summary>
-    public Decision Keep(StorePathDigest digest, DecisionRecord record)
+    /// <summary>Keeps a decision in memory and on disk, with what it rests on; a signature is recorded before anyone sees it.</summary>
+    public Decision Keep(StorePathDigest digest, DecisionRecord record, StorePath? path, Verdict? verdict)
     {
+        var bundle = path is null || verdict is null ? null : DecisionBundle.Of(path, record, verdict, _policy);
+        if (record.IsSigned && bundle is not null)
+        {
+            OnDisk(() => _audit.Append(record, _policy.Identity, bundle.Hash));
+        }
+
         var decision = Render(record);
         Remember(digest, decision);
-        Write(digest, new Unwritten(_seal.Seal(digest, record), record.ExpiresAt));
+        Write(digest, new Unwritten(_seal.Seal(digest, record), bundle is null ? null : PackedBundle.Pack(bundle), record.ExpiresAt));
         return decision;
+    }
+
+    /// <summary>What the last decision on a digest rests on, as JSON; null when none is kept.</summary>
+    public byte[]? FindBundle(StorePathDigest digest)
+    {
+        byte[]? packed = null;
+        if (_unwritten.TryGetValue(digest, out var change))
+        {
+            packed = change.Bundle;
+        }
+        else
+        {
+            OnDisk(() => packed = _store.FindBundle(digest));
+        }
+
+        return packed is null ? null : PackedBundle.Unpack(packed);
     }
 
     /// <summary>Forgets the decision on a digest: the next request decides anew.</summary>
     public void Forget(StorePathDigest digest)
     {
         _memory.Remove(digest);
-        Write(digest, new Unwritten(null, default));
+        Write(digest, new Unwritten(null, null, default));
     }
 
     /// <summary>Drops from the disk what has expired.</summary>
@@ -100,6 +124,7 @@ internal sealed class DecisionCache : IDisposable
         _writing.Wait(TimeSpan.FromSeconds(2));
         _memory.Dispose();
         _store.Dispose();
+        _audit.Dispose();
     }
 
     /// <summary>Has the disk take a change soon; no request waits for it. Until then it is read from here.</summary>
@@ -184,10 +209,13 @@ internal sealed class DecisionCache : IDisposable
     }
 
     /// <summary>A change that the disk has not taken yet; compared by reference.</summary>
-    private sealed class Unwritten(byte[]? record, DateTimeOffset expiresAt)
+    private sealed class Unwritten(byte[]? record, byte[]? bundle, DateTimeOffset expiresAt)
     {
         /// <summary>The sealed record; null when it is to be forgotten.</summary>
         public byte[]? Record => record;
+
+        /// <summary>What it rests on, packed.</summary>
+        public byte[]? Bundle => bundle;
 
         public void Write(DecisionStore store, StorePathDigest digest)
         {
@@ -197,7 +225,7 @@ internal sealed class DecisionCache : IDisposable
             }
             else
             {
-                store.Keep(digest, record, expiresAt);
+                store.Keep(digest, record, bundle, expiresAt);
             }
         }
     }

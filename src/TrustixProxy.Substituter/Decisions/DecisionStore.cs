@@ -12,20 +12,40 @@ internal sealed class DecisionStore(string stateDirectory) : IDisposable
         """
         CREATE TABLE IF NOT EXISTS decision (digest TEXT PRIMARY KEY, record BLOB NOT NULL, expires_at INTEGER NOT NULL) WITHOUT ROWID;
         CREATE INDEX IF NOT EXISTS decision_expires_at ON decision (expires_at);
+        CREATE TABLE IF NOT EXISTS bundle (digest TEXT PRIMARY KEY, bundle BLOB NOT NULL, expires_at INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE INDEX IF NOT EXISTS bundle_expires_at ON bundle (expires_at);
         """);
 
     /// <summary>The bytes that are kept for a digest; null when there are none.</summary>
     public byte[]? Find(StorePathDigest digest) =>
         _database.First("SELECT record FROM decision WHERE digest = $digest", row => row.GetFieldValue<byte[]>(0), ("$digest", digest.ToString()));
 
-    public void Keep(StorePathDigest digest, byte[] record, DateTimeOffset expiresAt) => _database.Execute(
-        "INSERT OR REPLACE INTO decision (digest, record, expires_at) VALUES ($digest, $record, $expires)",
-        ("$digest", digest.ToString()), ("$record", record), ("$expires", expiresAt.ToUnixTimeMilliseconds()));
+    /// <summary>Keeps a decision, and what it rests on in its packed form.</summary>
+    public void Keep(StorePathDigest digest, byte[] record, byte[]? bundle, DateTimeOffset expiresAt)
+    {
+        _database.Execute(
+            "INSERT OR REPLACE INTO decision (digest, record, expires_at) VALUES ($digest, $record, $expires)",
+            ("$digest", digest.ToString()), ("$record", record), ("$expires", expiresAt.ToUnixTimeMilliseconds()));
+        if (bundle is not null)
+        {
+            _database.Execute(
+                "INSERT OR REPLACE INTO bundle (digest, bundle, expires_at) VALUES ($digest, $bundle, $expires)",
+                ("$digest", digest.ToString()), ("$bundle", bundle), ("$expires", expiresAt.ToUnixTimeMilliseconds()));
+        }
+    }
+
+    /// <summary>What the last decision on a digest rests on, packed; null when it is not kept.</summary>
+    public byte[]? FindBundle(StorePathDigest digest) =>
+        _database.First("SELECT bundle FROM bundle WHERE digest = $digest", row => row.GetFieldValue<byte[]>(0), ("$digest", digest.ToString()));
 
     public void Forget(StorePathDigest digest) => _database.Execute("DELETE FROM decision WHERE digest = $digest", ("$digest", digest.ToString()));
 
     /// <summary>Drops what has expired; the expiry that decides is under the seal, this one only says what may go.</summary>
-    public void Prune(DateTimeOffset now) => _database.Execute("DELETE FROM decision WHERE expires_at < $now", ("$now", now.ToUnixTimeMilliseconds()));
+    public void Prune(DateTimeOffset now)
+    {
+        _database.Execute("DELETE FROM decision WHERE expires_at < $now", ("$now", now.ToUnixTimeMilliseconds()));
+        _database.Execute("DELETE FROM bundle WHERE expires_at < $now", ("$now", now.ToUnixTimeMilliseconds()));
+    }
 
     public void Dispose() => _database.Dispose();
 }

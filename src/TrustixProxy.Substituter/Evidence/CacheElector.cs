@@ -27,7 +27,7 @@ internal sealed class CacheElector(Elector.Cache elector, Upstream cache) : Elec
     {
         if (OutputClaim.TryReadSigned(narInfo, elector.Keys, out var claim, out var signature))
         {
-            return new Ballot.Claimed(claim, new VoteProof.BySignature(signature));
+            return new Ballot.Claimed(claim, new VoteProof.BySignature(signature) { NarInfo = narInfo });
         }
 
         cache.Forget(narInfo.StorePath.Digest); // it may have been signed since

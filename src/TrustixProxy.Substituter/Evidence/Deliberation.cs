@@ -10,6 +10,9 @@ namespace TrustixProxy.Substituter.Evidence;
 /// <summary>What came of asking everyone about a digest.</summary>
 internal abstract record Outcome
 {
+    /// <summary>The path whose electors were heard; null when no name is known.</summary>
+    public StorePath? Decided => this switch { Served served => served.Record.Claim!.Path, Refused refused => refused.Path, _ => null };
+
     /// <summary>A claim is served, and an upstream has its NAR.</summary>
     /// <param name="Record">The decision.</param>
     /// <param name="Verdict">What the electors' answers come to.</param>
@@ -18,10 +21,11 @@ internal abstract record Outcome
     /// <summary>Nothing is served.</summary>
     /// <param name="Word">The word that stands in <c>X-Trustix-Decision</c>.</param>
     /// <param name="Sentence">The reason in one line.</param>
+    /// <param name="Path">The path whose electors were heard; null when no name is known.</param>
     /// <param name="Verdict">What the electors' answers come to; null when nobody could be asked, as no name is known.</param>
     /// <param name="IsSettled">Whether everyone has spoken: it may be remembered for a while.</param>
     /// <param name="WasCutShort">Whether someone who failed to answer before the deadline could have changed it.</param>
-    public sealed record Refused(string Word, string Sentence, Verdict? Verdict, bool IsSettled, bool WasCutShort) : Outcome;
+    public sealed record Refused(string Word, string Sentence, StorePath? Path, Verdict? Verdict, bool IsSettled, bool WasCutShort) : Outcome;
 }
 
 /// <summary>All asking about one digest: every upstream for its name, every elector about every name, all at once and until the verdict cannot change.</summary>
@@ -77,8 +81,8 @@ internal sealed class Deliberation
 
     /// <summary>Asks everyone. Ends when all have spoken, or one deadline after the deadline.</summary>
     /// <param name="knownName">A name that another path's references give for the digest; null when none does.</param>
-    /// <param name="onSettled">Told at the end of what all answers together come to, when an agreement had left before.</param>
-    public async Task RunAsync(StorePath? knownName, Action<Outcome.Served, Verdict> onSettled)
+    /// <param name="onSettled">Told at the end of what all answers together come to, and whether everyone has spoken, when an answer had left before.</param>
+    public async Task RunAsync(StorePath? knownName, Action<Outcome, Verdict, bool> onSettled)
     {
         var asking = new CancellationTokenSource();
         _asking = asking.Token;
@@ -103,20 +107,16 @@ internal sealed class Deliberation
             await timer.DisposeAsync();
         }
 
-        if (await _outcome.Task is Outcome.Served served)
+        if (await _outcome.Task is var outcome && outcome.Decided is { } path)
         {
-            onSettled(served, All(served));
+            onSettled(outcome, All(path), IsSettled);
         }
     }
 
     /// <summary>Whether an answer that came after an agreement had left stands against it.</summary>
-    private bool IsOverturned => _outcome.Task is { IsCompletedSuccessfully: true, Result: Outcome.Served { Record.IsSigned: true } served } && All(served).Granted != served.Record.Claim;
+    private bool IsOverturned => _outcome.Task is { IsCompletedSuccessfully: true, Result: Outcome.Served { Record: { IsSigned: true, Claim: { } claim } } } && All(claim.Path).Granted != claim;
 
-    private Verdict All(Outcome.Served served)
-    {
-        var path = served.Record.Claim!.Path;
-        return _policy.Except(path, _policy.Decide(path, _candidates[path].All), _time.GetUtcNow());
-    }
+    private Verdict All(StorePath path) => _policy.Except(path, _policy.Decide(path, _candidates[path].All), _time.GetUtcNow());
 
     private bool IsSettled => _upstreams.IsSettled && _candidates.Values.All(ballots => ballots.AreSettled(_policy));
 
@@ -185,7 +185,7 @@ internal sealed class Deliberation
         var verdicts = _candidates.ToDictionary(candidate => candidate.Key, candidate => candidate.Value.Decide(_policy, candidate.Key, _isLate, now));
         var granted = verdicts.Values.FirstOrDefault(verdict => verdict?.Granted is not null);
         return _policy.Fallback is { } name && IsFallbackOpen(name) ? null
-            : Fallback(granted, verdicts, now) ?? Grant(granted, now) ?? ContentAddressed(granted, verdicts, now) ?? (Outcome?)Refuse([.. verdicts.Values], granted);
+            : Fallback(granted, verdicts, now) ?? Grant(granted, now) ?? ContentAddressed(granted, verdicts, now) ?? (Outcome?)Refuse(verdicts, granted);
     }
 
     /// <summary>What is granted is served once the best upstream that can be had in time has its NAR.</summary>
@@ -242,25 +242,25 @@ internal sealed class Deliberation
         return _patienceIsOver ? _policy.Decide(path, _candidates[path].All) : null;
     }
 
-    private Outcome.Refused? Refuse(List<Verdict?> verdicts, Verdict? granted)
+    private Outcome.Refused? Refuse(Dictionary<StorePath, Verdict?> verdicts, Verdict? granted)
     {
         if (granted is not null)
         {
             return _upstreams.IsSettled || _isLate
-                ? new Outcome.Refused("no-upstream", $"{granted.Sentence}; {granted.Outcome}, but no upstream has that NAR{_upstreams.Complaint}", granted, IsSettled && granted.Answers.All(answer => answer.Ballot.IsFirm), !_upstreams.IsSettled)
+                ? new Outcome.Refused("no-upstream", $"{granted.Sentence}; {granted.Outcome}, but no upstream has that NAR{_upstreams.Complaint}", granted.Granted!.Path, granted, IsSettled && granted.Answers.All(answer => answer.Ballot.IsFirm), !_upstreams.IsSettled)
                 : null;
         }
 
-        var isNameCertain = verdicts.Any(verdict => verdict is not null && verdict.Answers.Any(answer => answer.Ballot is Ballot.Claimed));
-        var isOpen = verdicts.Contains(null) || !(_upstreams.IsSettled || isNameCertain);
+        var isNameCertain = verdicts.Values.Any(verdict => verdict is not null && verdict.Answers.Any(answer => answer.Ballot is Ballot.Claimed));
+        var isOpen = verdicts.ContainsValue(null) || !(_upstreams.IsSettled || isNameCertain);
         if (isOpen && !_isLate)
         {
             return null;
         }
 
-        var fullest = verdicts.OfType<Verdict>().MaxBy(verdict => verdict.Answers.Count(answer => answer.Ballot is Ballot.Claimed));
+        var (path, fullest) = verdicts.DefaultIfEmpty().MaxBy(verdict => verdict.Value?.Answers.Count(answer => answer.Ballot is Ballot.Claimed) ?? -1);
         return fullest is null
-            ? new Outcome.Refused("no-upstream", $"no upstream has {_digest}{_upstreams.Complaint}", null, _upstreams.IsSettled, _isLate)
-            : new Outcome.Refused(fullest.Outcome, fullest.Sentence + _upstreams.Complaint, fullest, IsSettled && fullest.Answers.All(answer => answer.Ballot.IsFirm), _isLate);
+            ? new Outcome.Refused("no-upstream", $"no upstream has {_digest}{_upstreams.Complaint}", null, null, _upstreams.IsSettled, _isLate)
+            : new Outcome.Refused(fullest.Outcome, fullest.Sentence + _upstreams.Complaint, path, fullest, IsSettled && fullest.Answers.All(answer => answer.Ballot.IsFirm), _isLate);
     }
 }

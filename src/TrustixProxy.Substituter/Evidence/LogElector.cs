@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Google.Protobuf;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
 using TrustixProxy.TransparencyLog;
@@ -62,7 +63,7 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
         var key = elector.KeyOf(path);
         if (head.Content.TreeSize is 0)
         {
-            return new Ballot.Absent(IsProven: true, 0);
+            return new LogEvidence(head, new MapValueResponse { Value = ByteString.Empty, Proof = new MapProof([], null).ToMessage() }, null, null).Judge(elector, path); // logs refuse to be asked for it
         }
 
         var call = await log.Client.GetMapValueAsync(key, head.Content.MapRoot, cancellation);

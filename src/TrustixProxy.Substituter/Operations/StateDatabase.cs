@@ -43,6 +43,23 @@ internal sealed class StateDatabase : IDisposable
         }
     }
 
+    /// <summary>Reads all rows.</summary>
+    public List<T> All<T>(string sql, Func<SqliteDataReader, T> read, params ReadOnlySpan<(string Name, object? Value)> parameters)
+    {
+        lock (_reading)
+        {
+            using var command = Command(_reader, sql, parameters);
+            using var reader = command.ExecuteReader();
+            var rows = new List<T>();
+            while (reader.Read())
+            {
+                rows.Add(read(reader));
+            }
+
+            return rows;
+        }
+    }
+
     public void Dispose()
     {
         _reader.Dispose();

@@ -54,11 +54,13 @@ public static class SubstituterHost
             List<ElectorClient> electors = [.. options.Logs.Zip(watched, (log, view) => new LogElector(log.Elector, view, time)), .. options.Caches.Zip(caches, (cache, source) => new CacheElector(cache.Elector, source))];
             var marks = new UpstreamMarks();
             var cache = new DecisionCache(
-                new DecisionStore(options.StateDirectory), new DecisionSeal(options.SigningKey, options.Policy), options.Policy,
+                new DecisionStore(options.StateDirectory), new SignatureAudit(options.StateDirectory), new DecisionSeal(options.SigningKey, options.Policy), options.Policy,
                 new NarInfoSigner(options.SigningKey), () => Frozen(electors), options.DecisionMemory, time, logger);
             var decider = new Decider(cache, digest => new Deliberation(digest, electors, upstreams, marks, options.Policy, options.Deadline, time), upstreams, time, logger);
             var forwarder = new NarForwarder(upstreams, marks, services.GetRequiredService<IHttpForwarder>(), decider.Renew, options.Deadline, time, logger);
-            return new Parts(watched, cache, new SubstituterEndpoints(decider, forwarder, options, time), [decider, cache, marks, views, .. connections, .. upstreams.Union(caches)]);
+            var closure = new ClosureGate(decider.DecideAsync, options.Deadline, time);
+            var endpoints = new SubstituterEndpoints(options.Policy.RequiresClosure ? closure.DecideAsync : decider.DecideAsync, forwarder, options, time);
+            return new Parts(watched, cache, endpoints, [closure, decider, cache, marks, views, .. connections, .. upstreams.Union(caches)]);
         }
 
         public void Dispose()

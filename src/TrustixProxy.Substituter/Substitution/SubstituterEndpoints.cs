@@ -16,7 +16,7 @@ namespace TrustixProxy.Substituter.Substitution;
 /// anything else        404; methods other than GET and HEAD 405
 /// </code>
 /// A refusal is a 404, so Nix goes on to its next substituter; it remembers one for <c>narinfo-cache-negative-ttl</c> (3600 s unless set).</remarks>
-internal sealed class SubstituterEndpoints(Decider decider, NarForwarder forwarder, SubstituterOptions options, TimeProvider time)
+internal sealed class SubstituterEndpoints(Func<StorePathDigest, CancellationToken, ValueTask<Decision>> decide, NarForwarder forwarder, SubstituterOptions options, TimeProvider time)
 {
     private const string DecisionHeader = "X-Trustix-Decision", NarInfoSuffix = ".narinfo";
 
@@ -40,7 +40,7 @@ internal sealed class SubstituterEndpoints(Decider decider, NarForwarder forward
 
     private async Task AnswerNarInfoAsync(HttpContext context, StorePathDigest digest)
     {
-        var decision = await decider.DecideAsync(digest, context.RequestAborted);
+        var decision = await decide(digest, context.RequestAborted);
         Say(context, decision.Record.Outcome);
         if (decision.Record.Claim is null)
         {
@@ -55,7 +55,7 @@ internal sealed class SubstituterEndpoints(Decider decider, NarForwarder forward
     private async Task AnswerNarAsync(HttpContext context, NarUrl url)
     {
         var start = time.GetTimestamp();
-        var decision = await decider.DecideAsync(url.Path, context.RequestAborted);
+        var decision = await decide(url.Path, context.RequestAborted);
         Say(context, decision.Record.Outcome);
         if (decision.Record.Claim is not { } claim)
         {

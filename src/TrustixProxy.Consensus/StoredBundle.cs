@@ -1,0 +1,134 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Text;
+using System.Text.Json.Serialization;
+using Google.Protobuf;
+using TrustixProxy.Nix;
+using TrustixProxy.TransparencyLog;
+using TrustixProxy.TransparencyLog.Wire;
+
+namespace TrustixProxy.Consensus;
+
+/// <summary>The JSON of <see cref="DecisionBundle"/>.</summary>
+internal sealed record StoredBundle(
+    int Version, string Path, string Outcome, string DecidedAt, BundledClaim? Claim, string? NarInfo, BundledPolicy Policy, BundledAnswer[] Answers, string? Sha256)
+{
+    private const string TimeForm = "yyyy-MM-dd'T'HH:mm:ss.fff'Z'";
+
+    public static string TimeOf(DateTimeOffset time) => time.UtcDateTime.ToString(TimeForm, CultureInfo.InvariantCulture);
+
+    public static bool TryReadTime(string text, out DateTimeOffset time) =>
+        DateTimeOffset.TryParseExact(text, TimeForm, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out time);
+}
+
+/// <summary>The policy that was decided under.</summary>
+internal sealed record BundledPolicy(string Identity, string Text);
+
+/// <summary>What is served of the path. Equal when all of it is.</summary>
+internal sealed record BundledClaim(string NarHash, long NarSize, string[] References)
+{
+    public static BundledClaim? Of(OutputClaim? claim) =>
+        claim is null ? null : new BundledClaim(claim.NarHash.ToString(), claim.NarSize, [.. claim.References.Select(reference => reference.ToString())]);
+
+    public bool Equals(BundledClaim? other) => other is not null && NarHash == other.NarHash && NarSize == other.NarSize && References.SequenceEqual(other.References);
+
+    public override int GetHashCode() => NarHash.GetHashCode(StringComparison.Ordinal);
+}
+
+/// <summary>One elector's answer: exactly one of the members beside the name is there.</summary>
+internal sealed record BundledAnswer(
+    string Elector,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] BundledLog? Log = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? NarInfo = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] long? NotFound = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Silent = null)
+{
+    public static BundledAnswer Of(Answer answer) => answer.Ballot switch
+    {
+        Ballot.Claimed { Proof: VoteProof.ByLog { Evidence: { } evidence } } => new(answer.Elector.Name, Log: BundledLog.Of(evidence)),
+        Ballot.Claimed { Proof: VoteProof.BySignature { NarInfo: { } narInfo } } => new(answer.Elector.Name, NarInfo: narInfo.ToString()),
+        Ballot.Absent { Evidence: { } evidence } => new(answer.Elector.Name, Log: BundledLog.Of(evidence)),
+        Ballot.Absent absent => new(answer.Elector.Name, NotFound: absent.HeadSize),
+        Ballot.Silent silent => new(answer.Elector.Name, Silent: silent.Reason.ToString()),
+        _ => throw new ArgumentException($"The proof of {answer.Elector.Name}'s vote was not kept.", nameof(answer)),
+    };
+
+    /// <summary>The ballot that the answer is.</summary>
+    public DecisionBundleError Judge(Elector elector, StorePath path, out Ballot? ballot)
+    {
+        var members = new object?[] { Log, NarInfo, NotFound, Silent }.Count(member => member is not null);
+        if (members is not 1)
+        {
+            ballot = null;
+            return DecisionBundleError.Json;
+        }
+
+        (var error, ballot) = (this, elector) switch
+        {
+            ({ Log: { } log }, Elector.Log by) => log.Judge(by, path),
+            ({ NarInfo: { } text }, Elector.Cache by) => (DecisionBundleError.None, JudgeNarInfo(text, by, path)),
+            ({ NotFound: { } size }, _) => (DecisionBundleError.None, new Ballot.Absent(IsProven: false, size)),
+            ({ Silent: { } reason }, _) => (DecisionBundleError.None, Enum.TryParse<SilenceReason>(reason, out var known) && known.ToString() == reason ? new Ballot.Silent(known) : null),
+            _ => (DecisionBundleError.Electors, null),
+        };
+        return error is DecisionBundleError.None && ballot is null ? DecisionBundleError.Answer : error;
+    }
+
+    private static Ballot.Claimed? JudgeNarInfo(string text, Elector.Cache elector, StorePath path) =>
+        Nix.NarInfo.TryParse(Encoding.UTF8.GetBytes(text), out var narInfo, out _) && narInfo.StorePath == path
+        && OutputClaim.TryReadSigned(narInfo, elector.Keys, out var claim, out var signature)
+            ? new Ballot.Claimed(claim, new VoteProof.BySignature(signature) { NarInfo = narInfo })
+            : null;
+}
+
+/// <summary>What a log gave: messages of the wire in base64.</summary>
+internal sealed record BundledLog(
+    byte[] Head,
+    byte[] Map,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] byte[][]? Inclusion = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] byte[]? Value = null)
+{
+    public static BundledLog Of(LogEvidence evidence) => new(
+        evidence.Head.ToMessage().ToByteArray(), evidence.Map.ToByteArray(),
+        evidence.Inclusion is { } nodes ? [.. nodes.Select(node => node.ToArray())] : null, evidence.Value?.ToArray());
+
+    /// <summary>The ballot that it proves; null when it proves none.</summary>
+    public (DecisionBundleError Error, Ballot? Ballot) Judge(Elector.Log elector, StorePath path)
+    {
+        if (!WireMessage.TryParse(LogHead.Parser, Head, out var message) || !SignedTreeHead.TryRead(message, out var read, out _) || !elector.Key.TryVerify(read, out var head, out _))
+        {
+            return (DecisionBundleError.Head, null);
+        }
+
+        if (!WireMessage.TryParse(MapValueResponse.Parser, Map, out var map) || !TryReadNodes(out var nodes))
+        {
+            return (DecisionBundleError.Answer, null);
+        }
+
+        var ballot = new LogEvidence(head, map, nodes, Value is null ? null : (ReadOnlyMemory<byte>?)Value).Judge(elector, path);
+        return (DecisionBundleError.None, ballot.IsFirm ? ballot : null);
+    }
+
+    private bool TryReadNodes(out ImmutableArray<Digest>? nodes)
+    {
+        nodes = null;
+        if (Inclusion is null)
+        {
+            return true;
+        }
+
+        var all = ImmutableArray.CreateBuilder<Digest>(Inclusion.Length);
+        foreach (var bytes in Inclusion)
+        {
+            if (!Digest.TryRead(bytes, out var node))
+            {
+                return false;
+            }
+
+            all.Add(node);
+        }
+
+        nodes = all.MoveToImmutable();
+        return true;
+    }
+}
