@@ -71,6 +71,9 @@ public sealed record ContentAddress
         return TryMakePath(path.Name, others, self, out var made) && made == path && (!plainNar || Hash == narHash);
     }
 
+    /// <summary>The store path of content without references; null when this method makes none.</summary>
+    public StorePath? MakePath(string name) => TryMakePath(name, [], self: false, out var path) ? path : null;
+
     /// <summary>Makes the store path of this address.</summary>
     /// <param name="name">The name of the path.</param>
     /// <param name="references">Its references to other paths, sorted, without repeats.</param>

@@ -9,6 +9,7 @@ var root = new RootCommand("Serves Nix binary caches only where several independ
     PublishVerb.Create(),
     KeygenVerb.Create(),
     CheckConfigVerb.Create(),
+    AuditVerb.Create(),
     DemoVerb.Create(),
 };
 var parsed = root.Parse(args);

@@ -67,7 +67,7 @@ internal sealed class SubstituterEndpoints(Func<StorePathDigest, CancellationTok
         }
         else
         {
-            await ServeNarAsync(context, new NarOrder(claim, url.Compression, url.FileHash), start);
+            await ServeNarAsync(context, new NarOrder(claim, url.Compression, url.FileHash, decision.Record.MustMatch), start);
         }
     }
 

@@ -110,7 +110,7 @@ internal sealed class NarAttempt : HttpTransformer, IDisposable
         }
 
         var mustBeSame = Candidate.IsSameFile && !Candidate.Decompress && (isPartial || _next.Count > 0);
-        return new VerifyingNarStream(source, Candidate.ServedCompression, Order.Claim, range) { Promised = length, RequiredFileHash = mustBeSame ? Order.FileHash : null, OnFault = Fail };
+        return new VerifyingNarStream(source, Candidate.ServedCompression, Order.Claim, range, Order.MustMatch) { Promised = length, RequiredFileHash = mustBeSame ? Order.FileHash : null, OnFault = Fail };
     }
 
     /// <summary>The answer did not begin: if nothing else is known to be wrong, the upstream could not be reached in time.</summary>

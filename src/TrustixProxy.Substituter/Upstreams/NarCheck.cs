@@ -4,9 +4,10 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Substituter.Upstreams;
 
-/// <summary>Holds the uncompressed bytes of a NAR against the agreed claim: size, hash and grammar.</summary>
-internal sealed class NarCheck(OutputClaim claim) : IDisposable
+/// <summary>Holds the uncompressed bytes of a NAR against the claim: size, hash and grammar; and against the content address where nobody vouches for the claim.</summary>
+internal sealed class NarCheck(OutputClaim claim, ContentAddress? mustMatch) : IDisposable
 {
+    private readonly ContentAddressCheck? _content = mustMatch is null ? null : new ContentAddressCheck(mustMatch, claim.Path);
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
     private readonly NarReader _reader = new();
     private long _size;
@@ -21,6 +22,7 @@ internal sealed class NarCheck(OutputClaim claim) : IDisposable
         }
 
         _hash.AppendData(bytes);
+        _content?.Append(bytes);
         return _reader.Append(bytes) is NarError.None ? null : NarFault.Grammar;
     }
 
@@ -29,7 +31,12 @@ internal sealed class NarCheck(OutputClaim claim) : IDisposable
         _size < claim.NarSize ? NarFault.TooShort
         : NixHash.Sha256(_hash.GetHashAndReset()) != claim.NarHash ? NarFault.NarHash
         : _reader.Complete() is not NarError.None ? NarFault.Grammar
+        : _content?.Complete() is false ? NarFault.ContentAddress
         : null;
 
-    public void Dispose() => _hash.Dispose();
+    public void Dispose()
+    {
+        _hash.Dispose();
+        _content?.Dispose();
+    }
 }

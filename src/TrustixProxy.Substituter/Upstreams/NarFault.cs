@@ -24,6 +24,9 @@ internal enum NarFault
     /// <summary>The NAR's hash is another one.</summary>
     NarHash,
 
+    /// <summary>The NAR does not have the content address for whose sake it is served.</summary>
+    ContentAddress,
+
     /// <summary>It is the agreed NAR, compressed in other bytes than those of the URL.</summary>
     FileHash,
 }

@@ -11,7 +11,8 @@ namespace TrustixProxy.Substituter.Upstreams;
 /// <param name="Claim">What was agreed on.</param>
 /// <param name="Compression">How the bytes are compressed.</param>
 /// <param name="FileHash">Their SHA-256.</param>
-internal sealed record NarOrder(OutputClaim Claim, string Compression, NixHash FileHash);
+/// <param name="MustMatch">The address that the content must have, where nobody vouches for the claim; null where somebody does.</param>
+internal sealed record NarOrder(OutputClaim Claim, string Compression, NixHash FileHash, ContentAddress? MustMatch);
 
 /// <summary>Serves an agreed NAR from the upstreams, one after the other until one has it.</summary>
 /// <param name="upstreams">The upstreams.</param>

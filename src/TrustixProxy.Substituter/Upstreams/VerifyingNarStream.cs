@@ -43,9 +43,10 @@ internal sealed class VerifyingNarStream : ReadOnlyStream
     /// <param name="compression">How they are compressed.</param>
     /// <param name="claim">What was agreed on.</param>
     /// <param name="range">Which of them go to the client.</param>
-    public VerifyingNarStream(Stream source, string compression, OutputClaim claim, ByteRange range)
+    /// <param name="mustMatch">The content address that the NAR must have; null when the claim is vouched for.</param>
+    public VerifyingNarStream(Stream source, string compression, OutputClaim claim, ByteRange range, ContentAddress? mustMatch = null)
     {
-        (_source, _check, _range) = (source, new NarCheck(claim), range);
+        (_source, _check, _range) = (source, new NarCheck(claim, mustMatch), range);
         _maxSize = claim.NarSize + (claim.NarSize / 16) + (1 << 20);
         if (compression is not NarCompression.None)
         {
