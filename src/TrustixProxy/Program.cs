@@ -9,6 +9,9 @@ var root = new RootCommand("Serves Nix binary caches only where several independ
     PublishVerb.Create(),
     KeygenVerb.Create(),
     CheckConfigVerb.Create(),
+    ExplainVerb.Create(),
+    VerifyVerb.Create(),
+    PolicyVerb.Create(),
     AuditVerb.Create(),
     DemoVerb.Create(),
 };

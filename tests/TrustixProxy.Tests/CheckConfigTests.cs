@@ -55,9 +55,9 @@ public sealed class CheckConfigTests
             "logs[0].keyForm: is 'x'; it must be \"storePath\" or \"referenceProxy\".",
             "logs[1].name: is missing. Set it, for example to \"alice\".",
             "logs[1].protocol: is 'test'; it must be \"nix\".",
-            "policy.quorum: is 7; it must be from 1 to 2, the number of operators of the logs.",
+            "policy.quorum: is 7; it must be from 1 to 2, the number of operators of the electors.",
             "policy.dissent: is 'no'; it must be \"outvoted\" or \"veto\".",
-            "policy.percent: is not a key of this configuration",
+            "policy.percent: stands beside 'quorum'; a policy has one of rule, quorum and percent.",
             "redis: is not a key of this configuration",
             "signingKeyFile: is '" + Path.Combine(folder.Path, "key") + "', whose content has no colon",
         })

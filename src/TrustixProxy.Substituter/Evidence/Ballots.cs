@@ -11,8 +11,15 @@ internal sealed class Ballots
     /// <summary>Everyone's last word, failures included: of one that is not asked for a moment, why it is not.</summary>
     public IReadOnlyDictionary<string, Ballot> All => _telling;
 
-    public void Hear(string elector, Ballot ballot)
+    /// <summary>How long each took to its last word.</summary>
+    public Dictionary<string, TimeSpan> Latencies { get; } = [];
+
+    /// <summary>Takes the word of an elector that is frozen out of account.</summary>
+    public void Hush(string elector) => _last[elector] = _telling[elector] = new Ballot.Silent(SilenceReason.Frozen);
+
+    public void Hear(string elector, Ballot ballot, TimeSpan latency)
     {
+        Latencies[elector] = latency;
         _last[elector] = ballot;
         if (!IsBreakerOpen(ballot) || !_telling.ContainsKey(elector))
         {

@@ -63,6 +63,7 @@ internal sealed class Deliberation
     private readonly Channel<Action> _events = Channel.CreateUnbounded<Action>(new UnboundedChannelOptions { SingleReader = true });
     private readonly TaskCompletionSource<Outcome> _outcome = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private CancellationToken _asking;
+    private long _start;
     private bool _isLate, _isOver, _graceIsOver, _patienceIsOver;
     private ITimer? _grace, _patience;
 
@@ -79,12 +80,16 @@ internal sealed class Deliberation
     /// <summary>What came of it, as soon as nothing can change it, and at the deadline at the latest.</summary>
     public Task<Outcome> Outcome => _outcome.Task;
 
+    /// <summary>How long each elector took to its last word on a path, by name; when the asking is over.</summary>
+    public IReadOnlyDictionary<string, TimeSpan> LatenciesOf(StorePath? path) => path is null ? new Dictionary<string, TimeSpan>() : _candidates[path].Latencies;
+
     /// <summary>Asks everyone. Ends when all have spoken, or one deadline after the deadline.</summary>
     /// <param name="knownName">A name that another path's references give for the digest; null when none does.</param>
     /// <param name="onSettled">Told at the end of what all answers together come to, and whether everyone has spoken, when an answer had left before.</param>
     public async Task RunAsync(StorePath? knownName, Action<Outcome, Verdict, bool> onSettled)
     {
         var asking = new CancellationTokenSource();
+        _start = _time.GetTimestamp();
         _asking = asking.Token;
         using var deadline = Schedule(_deadline, () => _isLate = true);
         using var end = Schedule(_deadline * 2, () => _isOver = true);
@@ -166,7 +171,7 @@ internal sealed class Deliberation
         {
             _ = KeepAskingAsync(
                 cancellation => elector.AskAsync(path, cancellation),
-                ballot => ballots.Hear(elector.Elector.Name, ballot),
+                ballot => ballots.Hear(elector.Elector.Name, ballot, _time.GetElapsedTime(_start)),
                 ballot => ballot.IsFirm || ballot is Ballot.Silent { Reason: SilenceReason.Frozen });
         }
     }
@@ -182,10 +187,23 @@ internal sealed class Deliberation
     private Outcome? Conclude()
     {
         var now = _time.GetUtcNow();
+        HushFrozen();
         var verdicts = _candidates.ToDictionary(candidate => candidate.Key, candidate => candidate.Value.Decide(_policy, candidate.Key, _isLate, now));
         var granted = verdicts.Values.FirstOrDefault(verdict => verdict?.Granted is not null);
         return _policy.Fallback is { } name && IsFallbackOpen(name) ? null
             : Fallback(granted, verdicts, now) ?? Grant(granted, now) ?? ContentAddressed(granted, verdicts, now) ?? (Outcome?)Refuse(verdicts, granted);
+    }
+
+    /// <summary>Who was frozen since it spoke has not spoken.</summary>
+    private void HushFrozen()
+    {
+        foreach (var elector in _electors.Where(elector => elector.IsFrozen))
+        {
+            foreach (var ballots in _candidates.Values)
+            {
+                ballots.Hush(elector.Elector.Name);
+            }
+        }
     }
 
     /// <summary>What is granted is served once the best upstream that can be had in time has its NAR.</summary>

@@ -3,7 +3,6 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using TrustixProxy.Consensus;
 using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.Evidence;
 using TrustixProxy.Substituter.Substitution;
@@ -28,61 +27,14 @@ public static class SubstituterHost
         builder.Services.AddHttpForwarder();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(30));
         configure?.Invoke(builder);
-        builder.Services.AddSingleton(services => Parts.Make(options, services, clock));
-        builder.Services.AddHostedService(services => new HeadPoller([.. services.GetRequiredService<Parts>().Logs], options.HeadPollInterval, clock));
-        builder.Services.AddHostedService(services => new DecisionPruner(services.GetRequiredService<Parts>().Cache, clock));
+        builder.Services.AddSingleton(services => new DecidingParts(options, services.GetRequiredService<ILoggerFactory>().CreateLogger("TrustixProxy"), clock));
+        builder.Services.AddHostedService(services => new HeadPoller(services.GetRequiredService<DecidingParts>().Logs, options.HeadPollInterval, clock));
+        builder.Services.AddHostedService(services => new DecisionPruner(services.GetRequiredService<DecidingParts>().Cache, clock));
 
         var app = builder.Build();
-        var endpoints = app.Services.GetRequiredService<Parts>().Endpoints;
-        app.Run(endpoints.AnswerAsync);
+        var parts = app.Services.GetRequiredService<DecidingParts>();
+        var forwarder = new NarForwarder(parts.Upstreams, parts.Marks, app.Services.GetRequiredService<IHttpForwarder>(), parts.Decider.Renew, options.Deadline, clock, parts.Logger);
+        app.Run(new SubstituterEndpoints(parts.DecideAsync, forwarder, options, clock).AnswerAsync);
         return app;
-    }
-
-    /// <summary>Everything that lives as long as the host, disposed with it.</summary>
-    private sealed record Parts(
-        IReadOnlyList<WatchedLog> Logs, DecisionCache Cache, SubstituterEndpoints Endpoints, IReadOnlyList<IDisposable> Owned) : IDisposable
-    {
-        public static Parts Make(SubstituterOptions options, IServiceProvider services, TimeProvider time)
-        {
-            var logger = services.GetRequiredService<ILoggerFactory>().CreateLogger("TrustixProxy");
-            var timeout = options.Deadline / 2;
-            var views = new ViewStore(options.StateDirectory);
-            var connections = options.Logs.Select(log => new ConnectClient(LogTransport.Create(log.Url), timeout, time)).ToList();
-            var watched = options.Logs.Zip(connections, (log, connect) => new WatchedLog(log.Elector.Name, log.Elector.Key, new LogClient(connect, log.Elector.Key.LogId, time), views, time, logger)).ToList();
-            var upstreams = options.Upstreams.Select(upstream => new Upstream(upstream, timeout, time)).ToList();
-            var caches = options.Caches.Select(cache => upstreams.Find(upstream => upstream.Options.Url == cache.Url) ?? new Upstream(new UpstreamOptions(cache.Elector.Name, cache.Url, 0), timeout, time)).ToList();
-            List<ElectorClient> electors = [.. options.Logs.Zip(watched, (log, view) => new LogElector(log.Elector, view, time)), .. options.Caches.Zip(caches, (cache, source) => new CacheElector(cache.Elector, source))];
-            var marks = new UpstreamMarks();
-            var cache = new DecisionCache(
-                new DecisionStore(options.StateDirectory), new SignatureAudit(options.StateDirectory), new DecisionSeal(options.SigningKey, options.Policy), options.Policy,
-                new NarInfoSigner(options.SigningKey), () => Frozen(electors), options.DecisionMemory, time, logger);
-            var decider = new Decider(cache, digest => new Deliberation(digest, electors, upstreams, marks, options.Policy, options.Deadline, time), upstreams, time, logger);
-            var forwarder = new NarForwarder(upstreams, marks, services.GetRequiredService<IHttpForwarder>(), decider.Renew, options.Deadline, time, logger);
-            var closure = new ClosureGate(decider.DecideAsync, options.Deadline, time);
-            var endpoints = new SubstituterEndpoints(options.Policy.RequiresClosure ? closure.DecideAsync : decider.DecideAsync, forwarder, options, time);
-            return new Parts(watched, cache, endpoints, [closure, decider, cache, marks, views, .. connections, .. upstreams.Union(caches)]);
-        }
-
-        public void Dispose()
-        {
-            foreach (var part in Owned)
-            {
-                part.Dispose();
-            }
-        }
-
-        private static HashSet<string> Frozen(List<ElectorClient> electors)
-        {
-            var frozen = new HashSet<string>();
-            foreach (var elector in electors)
-            {
-                if (elector.IsFrozen)
-                {
-                    frozen.Add(elector.Elector.Name);
-                }
-            }
-
-            return frozen;
-        }
     }
 }

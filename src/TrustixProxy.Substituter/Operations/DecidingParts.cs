@@ -1,0 +1,73 @@
+using Microsoft.Extensions.Logging;
+using TrustixProxy.Consensus;
+using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Decisions;
+using TrustixProxy.Substituter.Evidence;
+using TrustixProxy.Substituter.Substitution;
+using TrustixProxy.Substituter.Upstreams;
+
+namespace TrustixProxy.Substituter.Operations;
+
+/// <summary>All that decides, put together, with or without a host around it.</summary>
+internal sealed class DecidingParts : IDisposable
+{
+    private readonly List<IDisposable> _owned;
+    private readonly List<ElectorClient> _electors;
+    private readonly SubstituterOptions _options;
+    private readonly TimeProvider _time;
+
+    public DecidingParts(SubstituterOptions options, ILogger logger, TimeProvider time)
+    {
+        (_options, _time, Logger) = (options, time, logger);
+        var timeout = options.Deadline / 2;
+        var views = new ViewStore(options.StateDirectory);
+        var connections = options.Logs.Select(log => new ConnectClient(LogTransport.Create(log.Url), timeout, time)).ToList();
+        Logs = [.. options.Logs.Zip(connections, (log, connect) => new WatchedLog(log.Elector.Name, log.Elector.Key, new LogClient(connect, log.Elector.Key.LogId, time), views, time, logger))];
+        Upstreams = [.. options.Upstreams.Select(upstream => new Upstream(upstream, timeout, time))];
+        var caches = options.Caches.Select(cache => Upstreams.FirstOrDefault(upstream => upstream.Options.Url == cache.Url) ?? new Upstream(new UpstreamOptions(cache.Elector.Name, cache.Url, 0), timeout, time)).ToList();
+        _electors = [.. options.Logs.Zip(Logs, (log, view) => new LogElector(log.Elector, view, time)), .. options.Caches.Zip(caches, (cache, source) => new CacheElector(cache.Elector, source))];
+        Cache = new DecisionCache(
+            new DecisionStore(options.StateDirectory), new SignatureAudit(options.StateDirectory), new DecisionSeal(options.SigningKey, options.Policy), options.Policy,
+            new NarInfoSigner(options.SigningKey), Frozen, options.DecisionMemory, time, logger);
+        Decider = new Decider(Cache, Deliberate, Upstreams, time, logger);
+        Closure = new ClosureGate(Decider.DecideAsync, options.Deadline, time);
+        _owned = [Closure, Decider, Cache, Marks, views, .. connections, .. Upstreams.Union(caches)];
+    }
+
+    public ILogger Logger { get; }
+
+    public IReadOnlyList<WatchedLog> Logs { get; }
+
+    public IReadOnlyList<Upstream> Upstreams { get; }
+
+    public UpstreamMarks Marks { get; } = new();
+
+    public DecisionCache Cache { get; }
+
+    public Decider Decider { get; }
+
+    private ClosureGate Closure { get; }
+
+    /// <summary>The decision on a path, and where the policy says so on its closure.</summary>
+    public ValueTask<Decision> DecideAsync(StorePathDigest digest, CancellationToken cancellation) =>
+        _options.Policy.RequiresClosure ? Closure.DecideAsync(digest, cancellation) : Decider.DecideAsync(digest, cancellation);
+
+    /// <summary>Makes the asking of one digest.</summary>
+    public Deliberation Deliberate(StorePathDigest digest) => new(digest, _electors, Upstreams, Marks, _options.Policy, _options.Deadline, _time);
+
+    public void Dispose() => _owned.ForEach(part => part.Dispose());
+
+    private HashSet<string> Frozen()
+    {
+        var frozen = new HashSet<string>();
+        foreach (var elector in _electors)
+        {
+            if (elector.IsFrozen)
+            {
+                frozen.Add(elector.Elector.Name);
+            }
+        }
+
+        return frozen;
+    }
+}

@@ -1,0 +1,67 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using TrustixProxy.Consensus;
+using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Evidence;
+
+namespace TrustixProxy.Substituter.Operations;
+
+/// <summary>What came of asking everyone about a path, to the end.</summary>
+/// <param name="Outcome">The word that would stand in <c>X-Trustix-Decision</c>.</param>
+/// <param name="Sentence">The reason in one line.</param>
+/// <param name="Claim">What would be served; null for a refusal.</param>
+/// <param name="Path">The path that electors were asked about; null when no name is known for the digest.</param>
+/// <param name="Verdict">What their answers come to; null when nobody could be asked.</param>
+/// <param name="Latencies">How long each elector took to its last word, by name.</param>
+/// <param name="Bundle">All of it for others to check; null when nobody could be asked.</param>
+/// <param name="WasCutShort">Whether someone who failed to answer in time could have changed it.</param>
+public sealed record Examination(
+    string Outcome, string Sentence, OutputClaim? Claim, StorePath? Path, Verdict? Verdict, IReadOnlyDictionary<string, TimeSpan> Latencies, DecisionBundle? Bundle, bool WasCutShort);
+
+/// <summary>Decides as the proxy does, over the same state, for whoever wants to know why.</summary>
+/// <param name="options">What the proxy is told.</param>
+/// <param name="time">The clock; the system's when null.</param>
+public sealed class Examiner(SubstituterOptions options, TimeProvider? time = null) : IDisposable
+{
+    private readonly TimeProvider _time = time ?? TimeProvider.System;
+    private readonly DecidingParts _parts = new(options, NullLogger.Instance, time ?? TimeProvider.System);
+
+    /// <summary>Asks everyone anew and waits for all of them, for twice the deadline at the most. Nothing of it is remembered.</summary>
+    /// <param name="digest">The path's digest.</param>
+    /// <param name="name">The whole path; null when it is not known.</param>
+    public async Task<Examination> ExamineAsync(StorePathDigest digest, StorePath? name)
+    {
+        var deliberation = _parts.Deliberate(digest);
+        Verdict? all = null;
+        await deliberation.RunAsync(name, (_, verdict, _) => all = verdict);
+        var outcome = await deliberation.Outcome;
+        var (record, path, verdict) = Conclude(outcome, all);
+        var bundle = path is null || verdict is null ? null : DecisionBundle.Of(path, record, verdict, options.Policy);
+        return new Examination(
+            record.Outcome, record.Sentence, record.Claim, path, verdict, deliberation.LatenciesOf(path), bundle, outcome is Outcome.Refused { WasCutShort: true });
+    }
+
+    /// <summary>The decision that the proxy would answer with now, out of its memory where it has one.</summary>
+    /// <returns>The word that stands in <c>X-Trustix-Decision</c>, the reason, and what is served if anything is.</returns>
+    public async Task<(string Outcome, string Sentence, OutputClaim? Claim)> DecideAsync(StorePathDigest digest, CancellationToken cancellation)
+    {
+        var decision = await _parts.DecideAsync(digest, cancellation);
+        return (decision.Record.Outcome, decision.Record.Sentence, decision.Record.Claim);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _parts.Dispose();
+
+    /// <summary>The outcome, with all answers that came to the same after it.</summary>
+    private (DecisionRecord Record, StorePath? Path, Verdict? Verdict) Conclude(Outcome outcome, Verdict? all)
+    {
+        var now = _time.GetUtcNow();
+        return outcome switch
+        {
+            Outcome.Served served when all?.Granted == served.Record.Claim => (DecisionRecord.Of(all!, served.Record.Hints!, now), served.Record.Claim!.Path, all),
+            Outcome.Served served => (served.Record, served.Record.Claim!.Path, served.Verdict),
+            Outcome.Refused refused when all is not null && all.Outcome == refused.Word => (DecisionRecord.Refusal(refused.Word, all.Sentence, now), refused.Path, all),
+            Outcome.Refused refused => (DecisionRecord.Refusal(refused.Word, refused.Sentence, now), refused.Path, all ?? refused.Verdict),
+            _ => throw new System.Diagnostics.UnreachableException(),
+        };
+    }
+}

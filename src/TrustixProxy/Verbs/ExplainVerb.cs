@@ -1,0 +1,117 @@
+using System.CommandLine;
+using System.Text.Json;
+using Spectre.Console;
+using TrustixProxy.Consensus;
+using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Operations;
+
+namespace TrustixProxy.Verbs;
+
+/// <summary><c>trustix-proxy explain</c>: who says what of a path, how it is proven, and what that comes to.</summary>
+internal static class ExplainVerb
+{
+    private static readonly Argument<string> Path = new("path") { Description = "A store path, with or without /nix/store/, or its digest.", HelpName = "PATH" };
+    private static readonly Option<string?> Bundle = new("--bundle") { Description = "Also writes the decision with all its proofs, for trustix-proxy verify.", HelpName = "FILE" };
+
+    public static Command Create()
+    {
+        var command = new Command("explain", "Asks every elector about a path, and shows each vote, its proof, and the verdict.") { Path, ServeVerb.ConfigOption, ProxyConfiguration.Json, Bundle };
+        command.SetAction((parsed, _) => RunAsync(parsed));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(ParseResult parsed)
+    {
+        var text = parsed.GetValue(Path)!;
+        var name = StorePath.TryParseAbsolute(text, out var absolute, out _) ? absolute : StorePath.TryParse(text, out var bare, out _) ? bare : null;
+        if (name is null && !StorePathDigest.TryParse(text, out _))
+        {
+            Console.Error.WriteLine($"PATH is '{text}'; it must be a store path (/nix/store/digest-name or digest-name), or the digest alone: 32 characters of nix32.");
+            return ExitCode.Usage;
+        }
+
+        return await ProxyConfiguration.WithAsync(parsed, async options =>
+        {
+            using var examiner = new Examiner(options);
+            var digest = name?.Digest ?? (StorePathDigest.TryParse(text, out var alone) ? alone : throw new System.Diagnostics.UnreachableException());
+            var examination = await examiner.ExamineAsync(digest, name);
+            if (parsed.GetValue(Bundle) is { } file)
+            {
+                if (examination.Bundle is null)
+                {
+                    Console.Error.WriteLine($"--bundle: there is nothing to write, as nobody could be asked: {examination.Sentence}");
+                    return ExitCode.Unknown;
+                }
+
+                await File.WriteAllBytesAsync(file, examination.Bundle.ToBytes());
+            }
+
+            if (parsed.GetValue(ProxyConfiguration.Json))
+            {
+                Console.WriteLine(JsonSerializer.Serialize(ToJson(examination, options.Policy), ProxyConfiguration.JsonForm));
+            }
+            else
+            {
+                Show(examination, options.Policy);
+            }
+
+            return examination.Claim is not null ? ExitCode.Good : examination.Verdict is null || examination.WasCutShort ? ExitCode.Unknown : ExitCode.No;
+        });
+    }
+
+    private static void Show(Examination examination, Policy policy)
+    {
+        if (examination is { Path: { } path, Verdict: { } verdict })
+        {
+            Console.WriteLine(path.Absolute);
+            Console.WriteLine(PolicyText.Of(policy.ScopeOf(path)));
+            var table = new Table().Border(TableBorder.Simple).AddColumns("elector", "operator", "says", "proof", "head", "ms");
+            foreach (var answer in verdict.Answers)
+            {
+                var (says, proof, head) = Describe(answer);
+                table.AddRow(new[] { answer.Elector.Name, answer.Elector.Operator, says, proof, head?.ToString("N0", null) ?? "-", Latency(examination, answer)?.ToString("N0", null) ?? "-" }.Select(cell => new Text(cell)));
+            }
+
+            var console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors });
+            console.Profile.Width = 200;
+            console.Write(table);
+        }
+
+        Console.WriteLine($"{examination.Outcome}: {examination.Sentence}");
+    }
+
+    private static double? Latency(Examination examination, Answer answer) =>
+        examination.Latencies.TryGetValue(answer.Elector.Name, out var latency) ? latency.TotalMilliseconds : null;
+
+    /// <summary>What an elector says, how that is proven, and under a head of which size.</summary>
+    private static (string Says, string Proof, long? Head) Describe(Answer answer) => answer.Ballot switch
+    {
+        Ballot.Claimed { Proof: VoteProof.ByLog log } vote => (vote.Claim.NarHash.ToString(), log.IsTied ? $"tied to leaf {log.LeafIndex}" : $"untied, entry names leaf {log.LeafIndex}", log.HeadSize),
+        Ballot.Claimed { Proof: VoteProof.BySignature cache } vote => (vote.Claim.NarHash.ToString(), $"signed by {cache.Signature.KeyName}", null),
+        Ballot.Absent { IsProven: true } absent => ("absent", "absence proven", absent.HeadSize),
+        Ballot.Absent => ("not found", "not proven", null),
+        Ballot.Silent silent => ("silent", Kebab.Of(silent.Reason), null),
+        _ => throw new System.Diagnostics.UnreachableException(),
+    };
+
+    private static object ToJson(Examination examination, Policy policy) => new
+    {
+        path = examination.Path?.Absolute,
+        examination.Outcome,
+        examination.Sentence,
+        narHash = examination.Claim?.NarHash.ToString(),
+        narSize = examination.Claim?.NarSize,
+        references = examination.Claim?.References.Select(reference => reference.Absolute),
+        rule = examination.Path is null ? null : PolicyText.Of(policy.ScopeOf(examination.Path)),
+        policy = policy.Identity.ToString(),
+        answers = examination.Verdict?.Answers.Select(answer => (answer, Told: Describe(answer))).Select(item => new
+        {
+            elector = item.answer.Elector.Name,
+            @operator = item.answer.Elector.Operator,
+            says = item.Told.Says,
+            proof = item.Told.Proof,
+            headSize = item.Told.Head,
+            milliseconds = Latency(examination, item.answer),
+        }),
+    };
+}

@@ -1,0 +1,38 @@
+using System.CommandLine;
+using System.Text.Json;
+using Microsoft.Data.Sqlite;
+using TrustixProxy.Configuration;
+using TrustixProxy.Substituter.Operations;
+
+namespace TrustixProxy.Verbs;
+
+/// <summary>For verbs that look at a proxy through its configuration and its state.</summary>
+internal static class ProxyConfiguration
+{
+    /// <summary>JSON as it is written for other programs.</summary>
+    public static JsonSerializerOptions JsonForm { get; } = new(JsonSerializerDefaults.Web) { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    public static Option<bool> Json { get; } = new("--json") { Description = "JSON, for other programs." };
+
+    /// <summary>Reads the configuration, and runs a verb with it; faults, and an unusable state are told.</summary>
+    public static Task<int> WithAsync(ParseResult parsed, Func<SubstituterOptions, Task<int>> run) => ReadAsync(parsed.GetValue(ServeVerb.ConfigOption), async options =>
+    {
+        try
+        {
+            Directory.CreateDirectory(options.StateDirectory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            return await run(options);
+        }
+        catch (Exception exception) when (exception is SqliteException or IOException or UnauthorizedAccessException)
+        {
+            Console.Error.WriteLine($"stateDirectory: '{options.StateDirectory}' cannot be used: {exception.Message} Run this as the user that the proxy runs as.");
+            return ExitCode.Unknown;
+        }
+    });
+
+    /// <summary>Reads the configuration, and runs a verb with it that needs no state.</summary>
+    public static async Task<int> ReadAsync(string? config, Func<SubstituterOptions, Task<int>> run)
+    {
+        var (read, faults) = ConfigurationFile.Read(config, section => ServeConfiguration.Read(section, isCheck: true));
+        return read is null ? ExitCode.Refuse(faults) : await run(read.Options);
+    }
+}
