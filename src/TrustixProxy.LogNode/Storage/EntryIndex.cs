@@ -10,7 +10,7 @@ namespace TrustixProxy.LogNode.Storage;
 internal sealed class EntryIndex(LogDatabase database) : IDisposable
 {
     /// <summary>So many entries are kept in memory before they are merged: about 3 MB.</summary>
-    private const int MergeAt = 16_384;
+    private const int MergeAt = 4_096;
 
     private readonly Statement _insert = new(database.Writer, "INSERT OR IGNORE INTO find (prefix, idx) VALUES ($1, $2)");
     private readonly Statement _indexed = new(database.Writer, "UPDATE indexed SET size = $1");

@@ -8,7 +8,7 @@ namespace TrustixProxy.LogNode.Storage;
 internal sealed class MapPages(SqliteConnection connection) : IDisposable
 {
     /// <summary>Pages of this depth and less are kept in memory: at most 4,369.</summary>
-    private const int KeptDepth = 12;
+    private const int KeptDepth = 8;
 
     private readonly Dictionary<MapPageAddress, (MapPage Page, long Version)> _kept = [];
     private readonly Dictionary<MapPageAddress, (MapPage Page, long Version)> _loaded = [];
