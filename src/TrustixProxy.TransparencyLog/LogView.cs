@@ -25,26 +25,6 @@ public enum LogViewError
     Fault,
 }
 
-/// <summary>A log's contradiction of itself, shown by its own signatures alone: it freezes the log.</summary>
-public abstract record LogFault
-{
-    private LogFault()
-    {
-    }
-
-    /// <summary>Two signed heads of one size with different contents.</summary>
-    /// <param name="First">The head that was known.</param>
-    /// <param name="Second">The head that contradicts it.</param>
-    public sealed record SplitView(VerifiedTreeHead First, VerifiedTreeHead Second) : LogFault;
-
-    /// <summary>A signed older head whose root is not the one that a valid consistency proof to a signed newer head shows.</summary>
-    /// <param name="Older">The head that was known.</param>
-    /// <param name="Newer">The head that does not continue it.</param>
-    /// <param name="Proof">The proof that brings forth the newer root, and an older root that is not the older head's.</param>
-    /// <param name="IsMapHeadLog">Whether it is the map-head log that was rewritten, and not the log.</param>
-    public sealed record RewrittenPast(VerifiedTreeHead Older, VerifiedTreeHead Newer, IReadOnlyList<Digest> Proof, bool IsMapHeadLog) : LogFault;
-}
-
 /// <summary>What we hold a log to: the newest head that was seen and shown to continue all older ones. It only grows.</summary>
 public sealed class LogView
 {

@@ -12,6 +12,7 @@ var root = new RootCommand("Serves Nix binary caches only where several independ
     ExplainVerb.Create(),
     VerifyVerb.Create(),
     PolicyVerb.Create(),
+    LogsVerb.Create(),
     AuditVerb.Create(),
     DemoVerb.Create(),
 };

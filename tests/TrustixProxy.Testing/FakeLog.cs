@@ -182,6 +182,7 @@ public sealed class FakeLog : FakeServer
                 "GetLogConsistencyProof" => Proof(GetLogConsistencyProofRequest.Parser.ParseFrom(body) is var r && Lie is not LogLie.EmptyConsistencyProof ? Log.ConsistencyProof((long)r.FirstSize, (long)r.SecondSize) : []),
                 "GetMHLogConsistencyProof" => Proof(GetLogConsistencyProofRequest.Parser.ParseFrom(body) is var m && Lie is not LogLie.EmptyMapHeadProof ? Log.MapHeadConsistencyProof((long)m.FirstSize, (long)m.SecondSize) : []),
                 "GetLogAuditProof" => Proof(Inclusion(GetLogAuditProofRequest.Parser.ParseFrom(body))),
+                "GetLogEntries" => Entries(GetLogEntriesRequest.Parser.ParseFrom(body)),
                 "GetMapValue" => MapValue(GetMapValueRequest.Parser.ParseFrom(body)),
                 "GetValue" => Value(ValueRequest.Parser.ParseFrom(body)),
                 _ => null,
@@ -236,6 +237,8 @@ public sealed class FakeLog : FakeServer
 
         return new ValueResponse { Value = ByteString.CopyFrom(Lie is LogLie.WrongValue ? System.Text.Encoding.ASCII.GetBytes(System.Text.Encoding.ASCII.GetString(value).Replace("narSize\":", "narSize\":1", StringComparison.Ordinal)) : value) };
     }
+
+    private LogEntriesResponse Entries(GetLogEntriesRequest request) => new() { Leaves = { new LogLeaf { LeafDigest = WireMessage.ToBytes(Log.Leaf((long)request.Start)) } } };
 
     private static ProofResponse Proof(Digest[] nodes)
     {

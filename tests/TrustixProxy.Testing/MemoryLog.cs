@@ -65,6 +65,9 @@ public sealed class MemoryLog
         return fork;
     }
 
+    /// <summary>The hash of a leaf.</summary>
+    public Digest Leaf(long index) => _log[(0, index)];
+
     public Digest[] ConsistencyProof(long older, long newer) => MerkleTree.ConsistencyProof(older, newer, Read(_log));
 
     public Digest[] MapHeadConsistencyProof(long older, long newer) => MerkleTree.ConsistencyProof(older, newer, Read(_mapHeads));

@@ -40,8 +40,11 @@ public sealed class TestProxy : IAsyncDisposable
     /// <summary>Signed caches that vote.</summary>
     public List<CacheOptions> Caches { get; } = [];
 
+    /// <summary>What the proxy was told at the last start.</summary>
+    public SubstituterOptions? Options { get; private set; }
+
     /// <summary>The policy of the last start.</summary>
-    public Policy? Policy { get; private set; }
+    public Policy? Policy => Options?.Policy;
 
     /// <summary>What is made of the policy.</summary>
     public Func<Policy, Policy> ChangePolicy { get; set; } = policy => policy;
@@ -128,7 +131,7 @@ public sealed class TestProxy : IAsyncDisposable
             Upstreams = [.. _upstreams.Select((upstream, i) => new UpstreamOptions(upstream.Key, upstream.Value.Url, 10 * (i + 1)))],
             Deadline = TimeSpan.FromSeconds(2),
         });
-        Policy = options.Policy;
+        Options = options;
         _app = SubstituterHost.Create(options, builder =>
         {
             builder.Logging.ClearProviders();

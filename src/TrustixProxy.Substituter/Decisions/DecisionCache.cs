@@ -1,11 +1,11 @@
 using System.Collections.Concurrent;
 using System.Text;
-using System.Threading.Channels;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Caching.Memory;
 using Microsoft.Extensions.Logging;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Operations;
 using TrustixProxy.Substituter.Substitution;
 
 namespace TrustixProxy.Substituter.Decisions;
@@ -19,8 +19,8 @@ internal sealed record Decision(DecisionRecord Record, ReadOnlyMemory<byte> Body
 /// <summary>Decisions that were made before: in memory, and on disk. What comes out was sealed by us under this policy, has not expired, and still stands on voters who are believed.</summary>
 internal sealed class DecisionCache : IDisposable
 {
-    /// <summary>Decisions beyond this are not written: the disk does not follow.</summary>
-    private const int MaxUnwritten = 10_000;
+    /// <summary>How long an answer waits at the most for its signature to be on record.</summary>
+    private static readonly TimeSpan AuditWait = TimeSpan.FromMilliseconds(50);
 
     private readonly MemoryCache _memory;
     private readonly DecisionStore _store;
@@ -32,8 +32,7 @@ internal sealed class DecisionCache : IDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly ConcurrentDictionary<StorePathDigest, Unwritten> _unwritten = new();
-    private readonly Channel<StorePathDigest> _toWrite = Channel.CreateUnbounded<StorePathDigest>(new UnboundedChannelOptions { SingleReader = true });
-    private readonly Task _writing;
+    private readonly StateWriter _writer;
 
     /// <param name="store">The disk.</param>
     /// <param name="audit">Where each signature is recorded.</param>
@@ -49,7 +48,7 @@ internal sealed class DecisionCache : IDisposable
     {
         (_store, _audit, _seal, _policy, _signer, _frozen, _time, _logger) = (store, audit, seal, policy, signer, frozen, time, logger);
         _memory = new MemoryCache(new MemoryCacheOptions { SizeLimit = memory, CompactionPercentage = 0.1 });
-        _writing = Task.Run(WriteAsync);
+        _writer = new StateWriter(exception => logger.DiskRefused(exception.Message));
     }
 
     /// <summary>The decision on a digest, if one was made that still holds.</summary>
@@ -70,13 +69,13 @@ internal sealed class DecisionCache : IDisposable
         return decision;
     }
 
-    /// <summary>Keeps a decision in memory and on disk, with what it rests on; a signature is recorded before anyone sees it.</summary>
+    /// <summary>Keeps a decision in memory and on disk, with what it rests on; a signature is recorded before anyone sees it, if the disk is not stuck.</summary>
     public Decision Keep(StorePathDigest digest, DecisionRecord record, StorePath? path, Verdict? verdict)
     {
         var bundle = path is null || verdict is null ? null : DecisionBundle.Of(path, record, verdict, _policy);
         if (record.IsSigned && bundle is not null)
         {
-            OnDisk(() => _audit.Append(record, _policy.Identity, bundle.Hash));
+            _writer.Write(() => _audit.Append(record, _policy.Identity, bundle.Hash), isDue: true).Wait(AuditWait);
         }
 
         var decision = Render(record);
@@ -120,8 +119,7 @@ internal sealed class DecisionCache : IDisposable
 
     public void Dispose()
     {
-        _toWrite.Writer.Complete();
-        _writing.Wait(TimeSpan.FromSeconds(2));
+        _writer.Dispose();
         _memory.Dispose();
         _store.Dispose();
         _audit.Dispose();
@@ -130,23 +128,9 @@ internal sealed class DecisionCache : IDisposable
     /// <summary>Has the disk take a change soon; no request waits for it. Until then it is read from here.</summary>
     private void Write(StorePathDigest digest, Unwritten change)
     {
-        if (_unwritten.Count < MaxUnwritten || change.Record is null)
-        {
-            _unwritten[digest] = change;
-            _toWrite.Writer.TryWrite(digest);
-        }
-    }
-
-    private async Task WriteAsync()
-    {
-        await foreach (var digest in _toWrite.Reader.ReadAllAsync())
-        {
-            if (_unwritten.TryGetValue(digest, out var change))
-            {
-                OnDisk(() => change.Write(_store, digest));
-                _unwritten.TryRemove(new KeyValuePair<StorePathDigest, Unwritten>(digest, change));
-            }
-        }
+        _unwritten[digest] = change;
+        _ = _writer.Write(() => change.Write(_store, digest)).ContinueWith(
+            _ => _unwritten.TryRemove(new KeyValuePair<StorePathDigest, Unwritten>(digest, change)), TaskScheduler.Default);
     }
 
     private void Remember(StorePathDigest digest, Decision decision) =>

@@ -9,8 +9,14 @@ internal static partial class EvidenceLog
     [LoggerMessage(3001, LogLevel.Warning, "Log {Log}: its head was not taken in ({Reason}); the view stays as it was")]
     public static partial void HeadRefused(this ILogger logger, string log, SilenceReason reason);
 
-    [LoggerMessage(3002, LogLevel.Critical, "Log {Log} is frozen: {Fault} between sizes {OlderSize} and {NewerSize}, shown by its own signatures; the evidence is kept")]
-    public static partial void LogFrozen(this ILogger logger, string log, string fault, long olderSize, long newerSize);
+    [LoggerMessage(3002, LogLevel.Critical, "Log {Log} is frozen: {Fault}, shown by {Source} under the log's own signatures; the evidence is {File}")]
+    public static partial void LogFrozen(this ILogger logger, string log, string fault, string source, string file);
+
+    [LoggerMessage(3006, LogLevel.Error, "The evidence file {File} could not be written ({Error}); the state database has it")]
+    public static partial void EvidenceFileNotWritten(this ILogger logger, string file, string error);
+
+    [LoggerMessage(3007, LogLevel.Warning, "Log {Log} was unfrozen by an operator: it is heard again, from the head that it shows now")]
+    public static partial void LogUnfrozen(this ILogger logger, string log);
 
     [LoggerMessage(3004, LogLevel.Error, "Log {Log}: its view could not be written to the state database ({Error}); until it can, a restart forgets it")]
     public static partial void ViewNotKept(this ILogger logger, string log, string error);

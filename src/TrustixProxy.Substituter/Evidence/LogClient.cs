@@ -37,6 +37,13 @@ internal sealed class LogClient(ConnectClient connect, string logId, TimeProvide
         return connect.CallAsync(LogApi + "GetLogAuditProof", request, ProofResponse.Parser, WireMessage.MaxProof, counts, cancellation);
     }
 
+    /// <summary>One entry of the log.</summary>
+    public Task<CallResult<LogEntriesResponse>> GetEntryAsync(long index, CancellationToken cancellation)
+    {
+        var request = new GetLogEntriesRequest { LogID = logId, Start = (ulong)index, Finish = (ulong)index };
+        return connect.CallAsync(LogApi + "GetLogEntries", request, LogEntriesResponse.Parser, WireMessage.MaxKey + 256, counts: false, cancellation);
+    }
+
     public Task<CallResult<MapValueResponse>> GetMapValueAsync(ReadOnlySpan<byte> key, Digest mapRoot, CancellationToken cancellation)
     {
         var request = new GetMapValueRequest { LogID = logId, Key = ByteString.CopyFrom(key), MapRoot = WireMessage.ToBytes(mapRoot) };

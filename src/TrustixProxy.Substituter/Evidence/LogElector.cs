@@ -55,7 +55,7 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
 
         var inclusion = new ProofResponse { Proof = { entry.InclusionProof } };
         var evidence = new LogEvidence(head, map, NodesOf(inclusion), entry.HasValue ? entry.Value.Memory : null);
-        return evidence.Judge(elector, path) is { IsFirm: true } ballot and not Ballot.Claimed { IsUntied: true } ? ballot : null;
+        return evidence.Judge(elector, path) is { IsFirm: true } ballot and not Ballot.Claimed { IsUntied: true } ? Held(ballot, evidence, path) : null;
     }
 
     private async Task<Ballot> AskUnderAsync(VerifiedTreeHead head, StorePath path, CancellationToken cancellation)
@@ -85,12 +85,38 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
         var value = log.Client.GetValueAsync(entry.ValueDigest, cancellation);
         var (inclusionCall, valueCall) = (await inclusion, await value);
         var ballot = (evidence with { Inclusion = NodesOf(inclusionCall.Message), Value = valueCall.Message?.Value.Memory }).Judge(elector, path);
-        return ballot switch
+        if (ballot is Ballot.Claimed { IsUntied: true } or Ballot.Silent { Reason: SilenceReason.InclusionProof } && inclusionCall.Message is not null
+            && await ContradictionAsync(evidence, entry, path, inclusionCall.Message, cancellation) is { } fault)
+        {
+            log.Freeze(fault, log.Source);
+            return new Ballot.Silent(SilenceReason.Frozen);
+        }
+
+        return Held(ballot, evidence, path) switch
         {
             Ballot.Silent { Reason: SilenceReason.InclusionProof } when inclusionCall is { Message: null, Error: null } => new Ballot.Silent(inclusionCall.Failure),
             Ballot.Silent { Reason: SilenceReason.ValueMissing } when valueCall.Error is null => new Ballot.Silent(valueCall.Failure),
-            _ => ballot,
+            var held => held,
         };
+    }
+
+    /// <summary>The ballot, if the log's map has not held another entry for the path before.</summary>
+    private Ballot Held(Ballot ballot, LogEvidence evidence, StorePath path) =>
+        ballot is Ballot.Absent or Ballot.Silent { Reason: SilenceReason.MapProof } || log.IsHeldTo(new ProvenEntry(evidence.Head, elector.KeyOf(path), evidence.Map))
+            ? ballot
+            : new Ballot.Silent(SilenceReason.Frozen);
+
+    /// <summary>An inclusion proof did not fit the map's entry: if it fits what the log says is at that place, map and log contradict each other.</summary>
+    private async Task<LogFault?> ContradictionAsync(LogEvidence evidence, MapEntry entry, StorePath path, ProofResponse proof, CancellationToken cancellation)
+    {
+        if (!WireMessage.TryReadNodes(proof, out var nodes)
+            || await log.Client.GetEntryAsync(entry.Index, cancellation) is not { Message.Leaves: [var leaf] } || !Digest.TryRead(leaf.LeafDigest.Span, out var digest))
+        {
+            return null;
+        }
+
+        var fault = new LogFault.MapContradiction(new ProvenEntry(evidence.Head, elector.KeyOf(path), evidence.Map), digest, nodes);
+        return fault.IsShown ? fault : null;
     }
 
     private static ImmutableArray<Digest>? NodesOf(ProofResponse? proof) => proof is not null && WireMessage.TryReadNodes(proof, out var nodes) ? [.. nodes] : null;

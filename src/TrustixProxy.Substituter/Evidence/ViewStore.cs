@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Google.Protobuf;
 using TrustixProxy.Substituter.Operations;
 using TrustixProxy.TransparencyLog;
@@ -9,8 +8,11 @@ namespace TrustixProxy.Substituter.Evidence;
 /// <summary>What is kept of a log.</summary>
 /// <param name="View">The view; null when there is none, or what is kept does not bear the log's signature.</param>
 /// <param name="Head">The head's bytes, whatever they are; null when there are none.</param>
-/// <param name="IsFrozen">Whether a fault is kept.</param>
-internal readonly record struct StoredView(LogView? View, byte[]? Head, bool IsFrozen);
+/// <param name="Fault">The evidence for which it is frozen; null when it is not.</param>
+internal readonly record struct StoredView(LogView? View, byte[]? Head, byte[]? Fault)
+{
+    public bool IsFrozen => Fault is not null;
+}
 
 /// <summary>Keeps what each log is held to, across restarts and processes. Views change by compare-and-swap only, so there is one history; heads are verified again when they are read.</summary>
 internal sealed class ViewStore(string stateDirectory) : IDisposable
@@ -18,18 +20,21 @@ internal sealed class ViewStore(string stateDirectory) : IDisposable
     private readonly StateDatabase _database = new(
         stateDirectory,
         isDurable: true,
-        "CREATE TABLE IF NOT EXISTS log_view (log_id TEXT PRIMARY KEY, head BLOB NOT NULL, fault TEXT) WITHOUT ROWID;");
+        """
+        CREATE TABLE IF NOT EXISTS log_view (log_id TEXT PRIMARY KEY, head BLOB NOT NULL, fault BLOB) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS unfrozen (number INTEGER PRIMARY KEY, log_id TEXT NOT NULL, at INTEGER NOT NULL, reason TEXT NOT NULL, fault BLOB NOT NULL);
+        """);
 
     /// <summary>What is kept of a log.</summary>
     public StoredView Load(LogKey key)
     {
         var (bytes, fault) = _database.First(
             "SELECT head, fault FROM log_view WHERE log_id = $id",
-            row => (row.GetFieldValue<byte[]>(0), row.IsDBNull(1) ? null : row.GetString(1)),
+            row => (row.GetFieldValue<byte[]>(0), row.IsDBNull(1) ? null : row.GetFieldValue<byte[]>(1)),
             ("$id", key.LogId));
         var isGood = WireMessage.TryParse(LogHead.Parser, bytes, out var message)
             & SignedTreeHead.TryRead(message ?? new LogHead(), out var head, out _);
-        return new StoredView(isGood && key.TryVerify(head!, out var verified, out _) ? new LogView(verified) : null, bytes, fault is not null);
+        return new StoredView(isGood && key.TryVerify(head!, out var verified, out _) ? new LogView(verified) : null, bytes, fault);
     }
 
     /// <summary>Whether a fault of the log is kept, be it another process that found it.</summary>
@@ -45,31 +50,30 @@ internal sealed class ViewStore(string stateDirectory) : IDisposable
     }
 
     /// <summary>Keeps the evidence of a fault: from now on the log is frozen.</summary>
-    public void Freeze(LogView known, LogFault fault, DateTimeOffset seenAt) =>
+    public void Freeze(VerifiedTreeHead known, byte[] evidence) =>
         _database.Execute(
             "INSERT INTO log_view (log_id, head, fault) VALUES ($id, $head, $fault) ON CONFLICT (log_id) DO UPDATE SET fault = coalesce(fault, $fault)",
-            ("$id", known.Head.Key.LogId), ("$head", known.Head.ToMessage().ToByteArray()), ("$fault", Describe(known.Head.Key, fault, seenAt)));
+            ("$id", known.Key.LogId), ("$head", known.ToMessage().ToByteArray()), ("$fault", evidence));
+
+    /// <summary>Lets a frozen log be heard again, from the head that it shows next; records who wanted that and the evidence. False when it is not frozen.</summary>
+    public bool Unfreeze(LogKey key, string reason, DateTimeOffset at)
+    {
+        if (Load(key).Fault is not { } fault)
+        {
+            return false;
+        }
+
+        _database.Execute(
+            "INSERT INTO unfrozen (log_id, at, reason, fault) VALUES ($id, $at, $reason, $fault); DELETE FROM log_view WHERE log_id = $id AND fault = $fault",
+            ("$id", key.LogId), ("$at", at.ToUnixTimeMilliseconds()), ("$reason", reason), ("$fault", fault));
+        return true;
+    }
+
+    /// <summary>When and why a log was unfrozen, oldest first.</summary>
+    public IReadOnlyList<(DateTimeOffset At, string Reason)> Unfreezings(LogKey key) => _database.All(
+        "SELECT at, reason FROM unfrozen WHERE log_id = $id ORDER BY number",
+        row => (DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(0)), row.GetString(1)),
+        ("$id", key.LogId));
 
     public void Dispose() => _database.Dispose();
-
-    /// <summary>The evidence as JSON: both signed heads as their log sent them, and the proof.</summary>
-    private static string Describe(LogKey key, LogFault fault, DateTimeOffset seenAt)
-    {
-        var (kind, first, second, proof) = fault switch
-        {
-            LogFault.SplitView split => ("split-view", split.First, split.Second, []),
-            LogFault.RewrittenPast past => (past.IsMapHeadLog ? "rewritten-map-heads" : "rewritten-log", past.Older, past.Newer, past.Proof),
-            _ => throw new System.Diagnostics.UnreachableException(),
-        };
-        return JsonSerializer.Serialize(new
-        {
-            version = 1,
-            kind,
-            logKey = key.ToString(),
-            seenAt,
-            first = first.ToMessage().ToByteArray(),
-            second = second.ToMessage().ToByteArray(),
-            proof = proof.Select(node => node.ToString()),
-        });
-    }
 }

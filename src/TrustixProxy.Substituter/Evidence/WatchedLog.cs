@@ -13,9 +13,9 @@ namespace TrustixProxy.Substituter.Evidence;
 internal readonly record struct ViewResult(LogView? View, SilenceReason Reason);
 
 /// <summary>One log as it is held to what it signed: fetches its head, verifies that it continues the view, keeps it. Refreshes are shared by all who wait for one.</summary>
-internal sealed class WatchedLog(string name, LogKey key, LogClient client, ViewStore store, TimeProvider time, ILogger logger)
+internal sealed class WatchedLog(string name, LogKey key, LogClient client, ViewStore store, LogDocket docket, TimeProvider time, ILogger logger)
 {
-    /// <summary>How long another process's finding that the log is frozen may be overlooked.</summary>
+    /// <summary>How long it may be overlooked that another process has frozen the log, or a person has unfrozen it.</summary>
     private static readonly TimeSpan FrozenAge = TimeSpan.FromSeconds(1);
 
     private readonly Lock _turn = new();
@@ -33,13 +33,48 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
         get
         {
             var checkedAt = Interlocked.Read(ref _frozenCheckedAt);
-            if (!_isFrozen && time.GetElapsedTime(checkedAt) > FrozenAge && Interlocked.CompareExchange(ref _frozenCheckedAt, time.GetTimestamp(), checkedAt) == checkedAt)
+            if (time.GetElapsedTime(checkedAt) > FrozenAge && Interlocked.CompareExchange(ref _frozenCheckedAt, time.GetTimestamp(), checkedAt) == checkedAt)
             {
-                Keep(() => _isFrozen |= store.IsFrozen(key));
+                var wasFrozen = _isFrozen;
+                _isFrozen = docket.IsFrozen;
+                if (wasFrozen && !_isFrozen)
+                {
+                    _seen = Start(store, key);
+                    logger.LogUnfrozen(name);
+                }
             }
 
             return _isFrozen;
         }
+    }
+
+    /// <summary>Who is asked: what evidence names as its source when nobody else is.</summary>
+    public string Source => docket.Source;
+
+    /// <summary>The log's key.</summary>
+    public LogKey Key => key;
+
+    /// <summary>The newest head that is believed; null when there is none, or the log is frozen.</summary>
+    public VerifiedTreeHead? Head => IsFrozen ? null : _seen?.View.Head;
+
+    /// <summary>Takes in what the map was proven to hold; false when that contradicts what it has held: then the log is frozen.</summary>
+    public bool IsHeldTo(ProvenEntry entry)
+    {
+        var fault = docket.Hold(entry);
+        if (fault is not null)
+        {
+            Freeze(fault, docket.Source);
+        }
+
+        return fault is null;
+    }
+
+    /// <summary>Freezes the log: it is unheard from now on, until a person unfreezes it.</summary>
+    public void Freeze(LogFault fault, string from)
+    {
+        _isFrozen = true;
+        Interlocked.Exchange(ref _frozenCheckedAt, time.GetTimestamp());
+        docket.Freeze(fault, from);
     }
 
     /// <summary>A view that was seen at most <paramref name="maxAge"/> ago, fetched if need be; any age will do when that is infinite.</summary>
@@ -77,7 +112,7 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
         if (answer.Head is null
             || !SignedTreeHead.TryRead(answer.Head, out var read, out _) || !key.TryVerify(read, out var head, out _)
             || !TryReadNodes(answer.ConsistencyProof, out var logProof) || !TryReadNodes(answer.MHConsistencyProof, out var mapHeadProof)
-            || Advance(known, head, logProof, mapHeadProof).Next is not { } next)
+            || Advance(known, head, logProof, mapHeadProof, docket.Source).Next is not { } next)
         {
             return null;
         }
@@ -98,7 +133,7 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
 
     private async Task<SilenceReason?> FetchAsync()
     {
-        var at = time.GetTimestamp();
+        var (at, before) = (time.GetTimestamp(), _seen?.View.Head.Content.TreeSize ?? -1);
         var call = await client.GetHeadAsync(CancellationToken.None);
         SilenceReason? reason;
         try
@@ -119,6 +154,7 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
             logger.HeadRefused(name, failure);
         }
 
+        docket.Note(reason?.ToString(), hasGrown: (_seen?.View.Head.Content.TreeSize ?? -1) > before);
         return reason;
     }
 
@@ -130,7 +166,7 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
         for (var attempt = 0; attempt < 3; attempt++)
         {
             var known = _seen?.View;
-            var (next, reason) = known is null ? (new LogView(head), (SilenceReason?)null) : await AdvanceAsync(known, head);
+            var (next, reason) = known is null ? (new LogView(head), (SilenceReason?)null) : await AdvanceAsync(known, head, docket.Source);
             if (next is null)
             {
                 return reason;
@@ -161,7 +197,7 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
         return SilenceReason.HeadInconsistent;
     }
 
-    private async Task<(LogView? Next, SilenceReason? Reason)> AdvanceAsync(LogView known, VerifiedTreeHead head)
+    private async Task<(LogView? Next, SilenceReason? Reason)> AdvanceAsync(LogView known, VerifiedTreeHead head, string from)
     {
         var (older, newer) = (known.Head.Content, head.Content);
         Digest[] logProof = [], mapHeadProof = [];
@@ -181,11 +217,11 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
             }
         }
 
-        return Advance(known, head, logProof, mapHeadProof);
+        return Advance(known, head, logProof, mapHeadProof, from);
     }
 
     /// <summary>Holds a head against the view; when the two show that the log contradicts itself, it is frozen.</summary>
-    private (LogView? Next, SilenceReason? Reason) Advance(LogView known, VerifiedTreeHead head, Digest[] logProof, Digest[] mapHeadProof)
+    private (LogView? Next, SilenceReason? Reason) Advance(LogView known, VerifiedTreeHead head, Digest[] logProof, Digest[] mapHeadProof, string from)
     {
         if (known.TryAdvance(head, logProof, mapHeadProof, out var next, out var error, out var fault))
         {
@@ -194,13 +230,7 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
 
         if (fault is not null)
         {
-            _isFrozen = true;
-            Keep(() =>
-            {
-                store.Freeze(known, fault, time.GetUtcNow());
-                return true;
-            });
-            logger.LogFrozen(name, fault.GetType().Name, known.Head.Content.TreeSize, head.Content.TreeSize);
+            Freeze(fault, from);
             return (null, SilenceReason.Frozen);
         }
 

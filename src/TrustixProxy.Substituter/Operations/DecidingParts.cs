@@ -20,9 +20,11 @@ internal sealed class DecidingParts : IDisposable
     {
         (_options, _time, Logger) = (options, time, logger);
         var timeout = options.Deadline / 2;
-        var views = new ViewStore(options.StateDirectory);
+        var (views, records) = (new ViewStore(options.StateDirectory), new LogRecords(options.StateDirectory));
         var connections = options.Logs.Select(log => new ConnectClient(LogTransport.Create(log.Url), timeout, time)).ToList();
-        Logs = [.. options.Logs.Zip(connections, (log, connect) => new WatchedLog(log.Elector.Name, log.Elector.Key, new LogClient(connect, log.Elector.Key.LogId, time), views, time, logger))];
+        Logs = [.. options.Logs.Zip(connections, (log, connect) => new WatchedLog(
+            log.Elector.Name, log.Elector.Key, new LogClient(connect, log.Elector.Key.LogId, time), views,
+            new LogDocket(log.Elector.Name, log.Elector.Key, log.Url, views, records, options.StateDirectory, time, logger), time, logger))];
         Upstreams = [.. options.Upstreams.Select(upstream => new Upstream(upstream, timeout, time))];
         var caches = options.Caches.Select(cache => Upstreams.FirstOrDefault(upstream => upstream.Options.Url == cache.Url) ?? new Upstream(new UpstreamOptions(cache.Elector.Name, cache.Url, 0), timeout, time)).ToList();
         _electors = [.. options.Logs.Zip(Logs, (log, view) => new LogElector(log.Elector, view, time)), .. options.Caches.Zip(caches, (cache, source) => new CacheElector(cache.Elector, source))];
@@ -31,7 +33,7 @@ internal sealed class DecidingParts : IDisposable
             new NarInfoSigner(options.SigningKey), Frozen, options.DecisionMemory, time, logger);
         Decider = new Decider(Cache, Deliberate, Upstreams, time, logger);
         Closure = new ClosureGate(Decider.DecideAsync, options.Deadline, time);
-        _owned = [Closure, Decider, Cache, Marks, views, .. connections, .. Upstreams.Union(caches)];
+        _owned = [Closure, Decider, Cache, Marks, views, records, .. connections, .. Upstreams.Union(caches)];
     }
 
     public ILogger Logger { get; }

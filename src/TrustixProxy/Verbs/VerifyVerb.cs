@@ -1,22 +1,24 @@
 using System.CommandLine;
+using System.Text.Json;
 using TrustixProxy.Consensus;
+using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Verbs;
 
-/// <summary><c>trustix-proxy verify</c>: checks a decision again, offline, trusting nobody who made it.</summary>
+/// <summary><c>trustix-proxy verify</c>: checks a decision, or the evidence against a log, again: offline, trusting nobody who made it.</summary>
 internal static class VerifyVerb
 {
-    private static readonly Argument<string> File = new("file") { Description = "A bundle, from explain --bundle or /decisions/DIGEST.", HelpName = "FILE" };
-    private static readonly Option<string?> Policy = new("--policy") { Description = "The configuration whose electors and policy it is held against; names and keys come from there only.", HelpName = "FILE" };
+    private static readonly Argument<string> File = new("file") { Description = "A decision bundle (explain --bundle, or /decisions/DIGEST), or evidence against a log (evidence/ in the state directory).", HelpName = "FILE" };
+    private static readonly Option<string?> PolicyFile = new("--policy") { Description = "The configuration whose electors and policy it is held against; names and keys come from there only.", HelpName = "FILE" };
 
     public static Command Create()
     {
-        var command = new Command("verify", "Re-checks a decision bundle: every signature, every proof, and the verdict. Needs no network.") { File, Policy, ServeVerb.ConfigOption };
+        var command = new Command("verify", "Re-checks a decision bundle or the evidence against a log: every signature, every proof, and what they come to. Needs no network.") { File, PolicyFile, ServeVerb.ConfigOption };
         command.SetAction((parsed, _) => RunAsync(parsed));
         return command;
     }
 
-    private static Task<int> RunAsync(ParseResult parsed) => ProxyConfiguration.ReadAsync(parsed.GetValue(Policy) ?? parsed.GetValue(ServeVerb.ConfigOption), async options =>
+    private static Task<int> RunAsync(ParseResult parsed) => ProxyConfiguration.ReadAsync(parsed.GetValue(PolicyFile) ?? parsed.GetValue(ServeVerb.ConfigOption), async options =>
     {
         byte[] bytes;
         try
@@ -29,7 +31,39 @@ internal static class VerifyVerb
             return ExitCode.Usage;
         }
 
-        if (!DecisionBundle.TryVerify(bytes, options.Policy, out var bundle, out var verdict, out var error))
+        return IsEvidence(bytes) ? VerifyEvidence(bytes, options.Policy) : VerifyBundle(bytes, options.Policy);
+    });
+
+    private static bool IsEvidence(byte[] bytes)
+    {
+        try
+        {
+            using var json = JsonDocument.Parse(bytes);
+            return json.RootElement.ValueKind is JsonValueKind.Object && json.RootElement.TryGetProperty("kind", out _);
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
+    }
+
+    private static int VerifyEvidence(byte[] bytes, Policy policy)
+    {
+        var logs = policy.Electors.OfType<Elector.Log>().ToList();
+        if (!FaultEvidence.TryVerify(bytes, logs.Select(log => log.Key), out var evidence, out var error))
+        {
+            Console.WriteLine($"not verified: {Explain(error)}");
+            return ExitCode.No;
+        }
+
+        var heads = evidence.Fault.Heads;
+        Console.WriteLine($"verified: the log '{logs.Single(log => log.Key == heads[0].Key).Name}' has contradicted itself ({evidence.Fault.Kind}) under its own signature, between heads of size {string.Join(" and ", heads.Select(head => head.Content.TreeSize))}");
+        return ExitCode.Good;
+    }
+
+    private static int VerifyBundle(byte[] bytes, Policy policy)
+    {
+        if (!DecisionBundle.TryVerify(bytes, policy, out var bundle, out var verdict, out var error))
         {
             Console.WriteLine($"not verified: {Explain(error)}");
             return ExitCode.No;
@@ -37,7 +71,17 @@ internal static class VerifyVerb
 
         Console.WriteLine($"verified: {bundle.Path} {bundle.Outcome} at {bundle.DecidedAt}: {verdict!.Sentence}");
         return ExitCode.Good;
-    });
+    }
+
+    private static string Explain(FaultEvidenceError error) => error switch
+    {
+        FaultEvidenceError.Json => "it is no evidence, or was cut or changed: not this JSON.",
+        FaultEvidenceError.Version => "it is of a version that this program does not read; use the program that wrote it, or a newer one.",
+        FaultEvidenceError.Digest => "it was changed: its content does not have the digest that it names.",
+        FaultEvidenceError.Heads => "its heads are signed by none of the logs in the configuration given.",
+        FaultEvidenceError.NotShown => "what is in it does not contradict itself.",
+        _ => throw new System.Diagnostics.UnreachableException(),
+    };
 
     private static string Explain(DecisionBundleError error) => error switch
     {

@@ -1,0 +1,74 @@
+using Google.Protobuf;
+using TrustixProxy.Substituter.Operations;
+using TrustixProxy.TransparencyLog;
+using TrustixProxy.TransparencyLog.Wire;
+
+namespace TrustixProxy.Substituter.Evidence;
+
+/// <summary>How a log has fared of late.</summary>
+/// <param name="SeenAt">When it last answered with a head that was taken in; to the minute while nothing changes.</param>
+/// <param name="GrownAt">When its head last was a larger one.</param>
+/// <param name="Failure">Why it fails; null when it does not.</param>
+/// <param name="FailingSince">Since when; null when it does not.</param>
+internal sealed record LogCondition(DateTimeOffset? SeenAt, DateTimeOffset? GrownAt, string? Failure, DateTimeOffset? FailingSince);
+
+/// <summary>What is remembered of logs beside their views: what their maps were proven to hold, which must not change, and how they fare. No request waits for its writes.</summary>
+internal sealed class LogRecords(string stateDirectory) : IDisposable
+{
+    /// <summary>The most entries that are remembered of a log: the newest.</summary>
+    private const int MaxProven = 100_000;
+
+    private readonly StateWriter _writer = new();
+    private readonly StateDatabase _database = new(
+        stateDirectory,
+        isDurable: false,
+        """
+        CREATE TABLE IF NOT EXISTS proven (number INTEGER PRIMARY KEY, log_id TEXT NOT NULL, key BLOB NOT NULL, head BLOB NOT NULL, map BLOB NOT NULL, UNIQUE (log_id, key));
+        CREATE TABLE IF NOT EXISTS log_condition (log_id TEXT PRIMARY KEY, seen_at INTEGER, grown_at INTEGER, failure TEXT, failing_since INTEGER) WITHOUT ROWID;
+        """);
+
+    /// <summary>The entry that a log was first proven to hold for a key; null when none is remembered.</summary>
+    public ProvenEntry? FindProven(LogKey key, ReadOnlyMemory<byte> mapKey)
+    {
+        var (head, map) = _database.First(
+            "SELECT head, map FROM proven WHERE log_id = $id AND key = $key",
+            row => (row.GetFieldValue<byte[]>(0), row.GetFieldValue<byte[]>(1)),
+            ("$id", key.LogId), ("$key", mapKey.ToArray()));
+        return WireMessage.TryParse(LogHead.Parser, head, out var message) && SignedTreeHead.TryRead(message, out var read, out _) && key.TryVerify(read, out var verified, out _)
+            && WireMessage.TryParse(MapValueResponse.Parser, map, out var answer)
+                ? new ProvenEntry(verified, mapKey, answer)
+                : null;
+    }
+
+    /// <summary>Remembers what a log was proven to hold.</summary>
+    /// <param name="entry">The entry.</param>
+    /// <param name="isFirst">Whether what is remembered already stays.</param>
+    public void KeepProven(ProvenEntry entry, bool isFirst) => _writer.Write(() => _database.Execute(
+        $"INSERT OR {(isFirst ? "IGNORE" : "REPLACE")} INTO proven (log_id, key, head, map) VALUES ($id, $key, $head, $map)",
+        ("$id", entry.Head.Key.LogId), ("$key", entry.Key.ToArray()), ("$head", entry.Head.ToMessage().ToByteArray()), ("$map", entry.Map.ToByteArray())));
+
+    /// <summary>Forgets all that a log was proven to hold.</summary>
+    public void ForgetProven(LogKey key) => _database.Execute("DELETE FROM proven WHERE log_id = $id", ("$id", key.LogId));
+
+    /// <summary>Drops the oldest beyond the bound.</summary>
+    public void Prune(LogKey key) => _database.Execute(
+        $"DELETE FROM proven WHERE log_id = $id AND number <= (SELECT number FROM proven WHERE log_id = $id ORDER BY number DESC LIMIT 1 OFFSET {MaxProven})", ("$id", key.LogId));
+
+    public LogCondition Condition(LogKey key) =>
+        _database.First(
+            "SELECT seen_at, grown_at, failure, failing_since FROM log_condition WHERE log_id = $id",
+            row => new LogCondition(Time(row, 0), Time(row, 1), row.IsDBNull(2) ? null : row.GetString(2), Time(row, 3)),
+            ("$id", key.LogId)) ?? new LogCondition(null, null, null, null);
+
+    public void KeepCondition(LogKey key, LogCondition condition) => _writer.Write(() => _database.Execute(
+        "INSERT OR REPLACE INTO log_condition (log_id, seen_at, grown_at, failure, failing_since) VALUES ($id, $seen, $grown, $failure, $since)",
+        ("$id", key.LogId), ("$seen", condition.SeenAt?.ToUnixTimeMilliseconds()), ("$grown", condition.GrownAt?.ToUnixTimeMilliseconds()), ("$failure", condition.Failure), ("$since", condition.FailingSince?.ToUnixTimeMilliseconds())));
+
+    public void Dispose()
+    {
+        _writer.Dispose();
+        _database.Dispose();
+    }
+
+    private static DateTimeOffset? Time(Microsoft.Data.Sqlite.SqliteDataReader row, int column) => row.IsDBNull(column) ? null : DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(column));
+}

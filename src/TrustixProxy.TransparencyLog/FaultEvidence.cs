@@ -1,0 +1,154 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Google.Protobuf;
+
+namespace TrustixProxy.TransparencyLog;
+
+/// <summary>Why a file is no evidence.</summary>
+public enum FaultEvidenceError
+{
+    /// <summary>It is.</summary>
+    None,
+
+    /// <summary>It is not this JSON: a member is missing, unknown, named twice, or of another kind.</summary>
+    Json,
+
+    /// <summary>It is of a version that this program does not read.</summary>
+    Version,
+
+    /// <summary>A field was changed: what is in it does not have the digest that it names.</summary>
+    Digest,
+
+    /// <summary>Its heads are signed by none of the logs that are known to whoever checks.</summary>
+    Heads,
+
+    /// <summary>What is in it does not contradict itself.</summary>
+    NotShown,
+}
+
+/// <summary>The evidence of a log's fault as a file: whoever has the log's public key can see by himself that the log has contradicted itself.</summary>
+/// <remarks>
+/// <code>
+/// { "version": 1, "kind": "split-view", "seenAt": "2026-11-24T12:00:00Z", "from": "https://log.example", "first": "base64 protobuf head", "second": "…",
+///   "key": null, "firstMap": null, "secondMap": null, "leaf": null, "proof": ["base64 node", "…"], "sha256": "of all of the above as JSON without white space" }
+/// </code>
+/// The log's key is not in it: it comes from whoever checks.</remarks>
+public sealed class FaultEvidence
+{
+    private const int FormatVersion = 1;
+
+    private static readonly JsonSerializerOptions Strict = new(JsonSerializerDefaults.Web)
+    {
+        AllowDuplicateProperties = false,
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        MaxDepth = 8,
+        NumberHandling = JsonNumberHandling.Strict,
+        PropertyNameCaseInsensitive = false,
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true,
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+    };
+
+    private FaultEvidence(LogFault fault, string seenAt, string from) => (Fault, SeenAt, From) = (fault, seenAt, from);
+
+    /// <summary>The fault.</summary>
+    public LogFault Fault { get; }
+
+    /// <summary>When it was seen, as the one who saw it says.</summary>
+    public string SeenAt { get; }
+
+    /// <summary>Who showed it: the log's address, or a peer's.</summary>
+    public string From { get; }
+
+    /// <summary>Writes evidence.</summary>
+    public static byte[] Write(LogFault fault, DateTimeOffset seenAt, string from)
+    {
+        var (first, second) = fault switch
+        {
+            LogFault.MapContradiction contradiction => (contradiction.Entry, null),
+            LogFault.TwoEntries two => (two.First, two.Second),
+            _ => (default(ProvenEntry), default(ProvenEntry)),
+        };
+        var proof = fault switch
+        {
+            LogFault.RewrittenPast past => past.Proof,
+            LogFault.MapContradiction contradiction => contradiction.Inclusion,
+            _ => [],
+        };
+        var file = new EvidenceFile(
+            FormatVersion, fault.Kind, seenAt.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", System.Globalization.CultureInfo.InvariantCulture), from,
+            fault.Heads[0].ToMessage().ToByteArray(), fault.Heads.Count > 1 ? fault.Heads[1].ToMessage().ToByteArray() : null,
+            first?.Key.ToArray(), first?.Map.ToByteArray(), second?.Map.ToByteArray(), (fault as LogFault.MapContradiction)?.Leaf.ToArray(), [.. proof.Select(node => node.ToArray())], null);
+        return JsonSerializer.SerializeToUtf8Bytes(file with { Sha256 = HashOf(file) }, Strict);
+    }
+
+    /// <summary>Checks evidence against the keys of known logs.</summary>
+    /// <param name="json">The file.</param>
+    /// <param name="keys">The logs' keys.</param>
+    /// <param name="evidence">The evidence.</param>
+    /// <param name="error">Why it is none.</param>
+    public static bool TryVerify(ReadOnlySpan<byte> json, IEnumerable<LogKey> keys, [NotNullWhen(true)] out FaultEvidence? evidence, out FaultEvidenceError error)
+    {
+        evidence = null;
+        var file = Read(json);
+        if (file is null)
+        {
+            error = FaultEvidenceError.Json;
+            return false;
+        }
+
+        error = file.Version is not FormatVersion ? FaultEvidenceError.Version : file.Sha256 != HashOf(file) ? FaultEvidenceError.Digest : FaultEvidenceError.Heads;
+        foreach (var key in error is FaultEvidenceError.Heads ? keys : [])
+        {
+            if (HeadOf(key, file.First) is { } first && (file.Second is null || HeadOf(key, file.Second) is not null))
+            {
+                var fault = FaultOf(file, first, file.Second is null ? null : HeadOf(key, file.Second));
+                error = fault is { IsShown: true } ? FaultEvidenceError.None : FaultEvidenceError.NotShown;
+                evidence = error is FaultEvidenceError.None ? new FaultEvidence(fault!, file.SeenAt, file.From) : null;
+                break;
+            }
+        }
+
+        return evidence is not null;
+    }
+
+    private static EvidenceFile? Read(ReadOnlySpan<byte> json)
+    {
+        try
+        {
+            var text = JsonSerializer.Deserialize<JsonElement>(json, Strict);
+            var file = text.Deserialize<EvidenceFile>(Strict);
+            return JsonSerializer.SerializeToUtf8Bytes(text, Strict).AsSpan().SequenceEqual(JsonSerializer.SerializeToUtf8Bytes(file, Strict)) ? file : null; // one spelling, apart from white space
+        }
+        catch (JsonException)
+        {
+            return null; // foreign bytes
+        }
+    }
+
+    private static VerifiedTreeHead? HeadOf(LogKey key, byte[] bytes) =>
+        WireMessage.TryParse(Wire.LogHead.Parser, bytes, out var message) && SignedTreeHead.TryRead(message, out var read, out _) && key.TryVerify(read, out var head, out _) ? head : null;
+
+    private static LogFault? FaultOf(EvidenceFile file, VerifiedTreeHead first, VerifiedTreeHead? second)
+    {
+        var proof = file.Proof.Select(node => Digest.TryRead(node, out var digest) ? digest : (Digest?)null).ToList();
+        var (firstMap, secondMap) = (MapOf(file.FirstMap), MapOf(file.SecondMap));
+        var nodes = proof.OfType<Digest>().ToArray();
+        return (file.Kind, second, proof.Contains(null)) switch
+        {
+            ("split-view", not null, false) => new LogFault.SplitView(first, second),
+            ("rewritten-log", not null, false) => new LogFault.RewrittenPast(first, second, nodes, IsMapHeadLog: false),
+            ("rewritten-map-heads", not null, false) => new LogFault.RewrittenPast(first, second, nodes, IsMapHeadLog: true),
+            ("map-contradiction", null, false) when file.Key is not null && firstMap is not null && Digest.TryRead(file.Leaf, out var leaf) => new LogFault.MapContradiction(new ProvenEntry(first, file.Key, firstMap), leaf, nodes),
+            ("two-entries", not null, false) when file.Key is not null && firstMap is not null && secondMap is not null => new LogFault.TwoEntries(new ProvenEntry(first, file.Key, firstMap), new ProvenEntry(second, file.Key, secondMap)),
+            _ => null,
+        };
+    }
+
+    private static Wire.MapValueResponse? MapOf(byte[]? bytes) => bytes is not null && WireMessage.TryParse(Wire.MapValueResponse.Parser, bytes, out var map) ? map : null;
+
+    private static string HashOf(EvidenceFile file) => Digest.Of(JsonSerializer.SerializeToUtf8Bytes(file with { Sha256 = null }, Strict)).ToString();
+
+    private sealed record EvidenceFile(
+        int Version, string Kind, string SeenAt, string From, byte[] First, byte[]? Second, byte[]? Key, byte[]? FirstMap, byte[]? SecondMap, byte[]? Leaf, byte[][] Proof, string? Sha256);
+}

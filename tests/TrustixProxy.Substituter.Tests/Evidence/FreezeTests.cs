@@ -1,0 +1,173 @@
+using System.Net;
+using TrustixProxy.Substituter.Evidence;
+using TrustixProxy.Substituter.Operations;
+using TrustixProxy.Testing;
+using TrustixProxy.TransparencyLog;
+
+namespace TrustixProxy.Substituter.Tests.Evidence;
+
+/// <summary>A log is frozen by its own signatures, with evidence that anyone can check; and only a person unfreezes it.</summary>
+public sealed class FreezeTests
+{
+    [Theory]
+    [InlineData(LogLie.SplitView, "split-view")]
+    [InlineData(LogLie.EntryOfOtherLeaf, "map-contradiction")]
+    public async Task The_evidence_is_kept_as_a_file_that_verifies_with_the_logs_key_and_no_other(LogLie lie, string kind)
+    {
+        await using var proxy = await FrozenAsync(lie);
+
+        var bytes = await File.ReadAllBytesAsync(EvidenceFile(proxy));
+        Assert.True(FaultEvidence.TryVerify(bytes, [proxy.Log("bob").Log.Signer.Key, proxy.Log("alice").Log.Signer.Key], out var evidence, out var error), error.ToString());
+
+        Assert.Equal((kind, proxy.Log("alice").Url.ToString()), (evidence.Fault.Kind, evidence.From));
+        Assert.False(FaultEvidence.TryVerify(bytes, [proxy.Log("bob").Log.Signer.Key], out _, out error));
+        Assert.Equal(FaultEvidenceError.Heads, error);
+        for (var i = 0; i < bytes.Length; i++)
+        {
+            bytes[i] ^= 1;
+            Assert.False(FaultEvidence.TryVerify(bytes, [proxy.Log("alice").Log.Signer.Key], out _, out _), $"byte {i}");
+            bytes[i] ^= 1;
+        }
+    }
+
+    [Fact]
+    public async Task A_frozen_log_stays_so_over_restarts_until_it_is_unfrozen_with_a_reason_and_then_a_running_proxy_hears_it_within_two_seconds()
+    {
+        await using var proxy = await FrozenAsync(LogLie.SplitView);
+        proxy.Log("alice").Lie = LogLie.None;
+        await proxy.RestartAsync();
+        var output = TestOutput.Make("after");
+        proxy.Publish(output, "alice", "bob");
+        var frozen = await proxy.AskAsync(output.Path);
+        using var register = new LogRegister(Options(proxy));
+        var before = register.List()[0];
+
+        Assert.True(register.Unfreeze("alice", "operator restored a backup by mistake, and has said so"));
+        await Task.Delay(2200);
+        var other = TestOutput.Make("later");
+        proxy.Publish(other, "alice", "bob");
+
+        Assert.Contains("alice=silent(frozen)", frozen.Text, StringComparison.Ordinal);
+        Assert.True(before.IsFrozen);
+        Assert.StartsWith("frozen: split-view, seen ", before.State, StringComparison.Ordinal);
+        await proxy.NarInfoAsync(other);
+        Assert.False(register.List()[0].IsFrozen);
+        Assert.Contains("operator restored a backup", Assert.Single(register.List()[0].Unfreezings), StringComparison.Ordinal);
+        Assert.False(register.Unfreeze("alice", "again"));
+    }
+
+    [Fact]
+    public async Task How_each_log_fares_is_known_to_whoever_looks_at_the_state()
+    {
+        await using var proxy = await TestProxy.WithThreeLogsAsync();
+        var output = TestOutput.Make();
+        proxy.Publish(output, "alice", "bob");
+        proxy.Log("carol").Lie = LogLie.Html;
+        await proxy.StartAsync();
+        await proxy.AskAsync(output.Path);
+        using var register = new LogRegister(Options(proxy));
+
+        var logs = register.List();
+        for (var i = 0; i < 50 && logs[2].State is "never seen"; i++)
+        {
+            await Task.Delay(100);
+            logs = register.List();
+        }
+
+        Assert.Equal(("live", 1L), (logs[0].State, logs[0].Size));
+        Assert.StartsWith("failing since ", logs[2].State, StringComparison.Ordinal);
+        Assert.EndsWith(": BadAnswer", logs[2].State, StringComparison.Ordinal);
+        Assert.Null(logs[2].Size);
+    }
+
+    [Fact]
+    public void One_key_with_two_entries_freezes_whenever_the_second_comes()
+    {
+        var directory = Directory.CreateTempSubdirectory("trustix-test-").FullName;
+        var (log, key) = (new MemoryLog(), "key"u8.ToArray());
+        log.Add("first"u8.ToArray(), [1]);
+        var fork = log.Fork(1);
+        log.Add(key, [2]);
+        fork.Add(key, [3]);
+        using (var store = new ViewStore(directory))
+        using (var records = new LogRecords(directory))
+        {
+            var docket = new LogDocket("alice", log.Signer.Key, new Uri("http://alice"), store, records, directory, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
+            var (one, two) = (Entry(log, key), Entry(fork, key));
+
+            Assert.Null(docket.Hold(one));
+            Until(() => records.FindProven(log.Signer.Key, key) is not null);
+            Assert.Null(docket.Hold(one));
+            var fault = Assert.IsType<LogFault.TwoEntries>(docket.Hold(two));
+            docket.Freeze(fault, "http://alice");
+
+            Assert.True(docket.IsFrozen);
+            Assert.True(FaultEvidence.TryVerify(store.Load(log.Signer.Key).Fault, [log.Signer.Key], out var evidence, out _));
+            Assert.Equal("two-entries", evidence.Fault.Kind);
+        }
+
+        Directory.Delete(directory, recursive: true);
+    }
+
+    [Fact]
+    public void A_damaged_memory_of_an_entry_freezes_nobody()
+    {
+        var directory = Directory.CreateTempSubdirectory("trustix-test-").FullName;
+        var (log, key) = (new MemoryLog(), "key"u8.ToArray());
+        log.Add(key, [2]);
+        var entry = Entry(log, key);
+        var damaged = entry.Map.Clone();
+        damaged.Value = Google.Protobuf.ByteString.CopyFrom(new MapEntry(Digest.Of([9]), 0).ToBytes());
+        using (var store = new ViewStore(directory))
+        using (var records = new LogRecords(directory))
+        {
+            records.KeepProven(entry with { Map = damaged }, isFirst: true);
+            var docket = new LogDocket("alice", log.Signer.Key, new Uri("http://alice"), store, records, directory, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
+
+            Until(() => records.FindProven(log.Signer.Key, key) is not null);
+            Assert.Null(docket.Hold(entry));
+            Until(() => entry.Map.Equals(records.FindProven(log.Signer.Key, key)!.Map));
+        }
+
+        Directory.Delete(directory, recursive: true);
+    }
+
+    private static void Until(Func<bool> isSo) => Assert.True(SpinWait.SpinUntil(isSo, TimeSpan.FromSeconds(10)));
+
+    private static ProvenEntry Entry(MemoryLog log, byte[] key) => new(log.Head, key, log.MapValue(key, log.Head.Content.MapRoot)!);
+
+    private static SubstituterOptions Options(TestProxy proxy) => proxy.Options!;
+
+    private static string EvidenceFile(TestProxy proxy) => Assert.Single(Directory.GetFiles(Path.Combine(proxy.StateDirectory, "evidence"), "alice-*.json"));
+
+    /// <summary>A proxy that has seen its log alice contradict itself.</summary>
+    private static async Task<TestProxy> FrozenAsync(LogLie lie)
+    {
+        var (known, output) = (TestOutput.Make("known"), TestOutput.Make("lied-about"));
+        var proxy = await TestProxy.WithThreeLogsAsync();
+        proxy.Publish(known, "alice", "bob", "carol");
+        await proxy.StartAsync();
+        await proxy.NarInfoAsync(known);
+        await Task.Delay(1100); // till then an absence is believed under the head that is known
+        proxy.Log("alice").Lie = lie;
+        proxy.Publish(output, "alice");
+        if (lie is LogLie.SplitView)
+        {
+            // The head before the newest one is known to the proxy; it is shown again with another root.
+            proxy.Log("alice").Lie = LogLie.None;
+            await proxy.RestartAsync();
+            await proxy.AskAsync(TestOutput.PathOf("x"));
+            proxy.Log("alice").Publish(TestOutput.Make("more").Statement);
+            proxy.Log("alice").Lie = LogLie.SplitView;
+            await proxy.RestartAsync();
+        }
+
+        for (var i = 0; i < 50 && !Directory.Exists(Path.Combine(proxy.StateDirectory, "evidence")); i++)
+        {
+            await proxy.AskAsync(output.Path);
+            await Task.Delay(100);
+        }
+
+        return proxy;
+    }
+}
