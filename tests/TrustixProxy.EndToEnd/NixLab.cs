@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using TrustixProxy.Nix;
 
 namespace TrustixProxy.EndToEnd;
@@ -85,20 +86,35 @@ public sealed class NixLab : IAsyncLifetime
     }
 
     /// <summary>A proxy before these upstreams, with the three logs, quorum 2 and its own state.</summary>
-    internal async Task<Proxy> StartProxyAsync(TimeSpan deadline, params string[] upstreams)
+    internal Task<Proxy> StartProxyAsync(TimeSpan deadline, params string[] upstreams) => StartProxyAsync(deadline, _ => { }, upstreams);
+
+    /// <summary>A proxy whose configuration is changed before it starts.</summary>
+    internal async Task<Proxy> StartProxyAsync(TimeSpan deadline, Action<JsonObject> change, params string[] upstreams)
     {
         var state = System.IO.Directory.CreateDirectory(Path.Combine(Directory, $"proxy-{Guid.NewGuid():n}")).FullName;
         var publicKey = (await Daemon.RunAsync(["keygen", Path.Combine(state, "key"), "--name", "proxy-e2e-1"])).OrThrow().Output.Trim();
-        return await Proxy.StartAsync(Directory, publicKey, new
+        var configuration = JsonSerializer.SerializeToNode(new
         {
             listen = new[] { "http://127.0.0.1:0" },
+            operations = new { listen = Array.Empty<string>() },
             stateDirectory = state,
             signingKeyFile = Path.Combine(state, "key"),
             deadline = deadline.ToString("hh\\:mm\\:ss", null),
             upstreams = upstreams.Select((url, i) => new { name = $"cache{i}", url, priority = 10 + i }),
             logs = _logKeys.Select(log => new { name = log.Key, url = _logs[log.Key].Urls[0], publicKey = log.Value.PublicKey }),
             policy = new { quorum = 2 },
-        });
+        })!.AsObject();
+        change(configuration);
+        return await Proxy.StartAsync(Directory, publicKey, configuration);
+    }
+
+    /// <summary>A cache's folder with these paths, signed with a key of its own; gives that key's public half too.</summary>
+    internal async Task<(string Folder, string PublicKey)> SignedCacheAsync(string name, string store, params StorePath[] paths)
+    {
+        var (folder, key) = (Path.Combine(Directory, "cache", name), Path.Combine(Directory, $"{name}.key"));
+        var publicKey = (await Daemon.RunAsync(["keygen", key, "--name", name])).OrThrow().Output.Trim();
+        (await Shell.RunAsync("nix", ["copy", "--to", $"file://{folder}?compression=zstd&secret-key={key}", .. paths.Select(path => path.Absolute)], Environment(store, []))).OrThrow();
+        return (folder, publicKey);
     }
 
     /// <summary>Runs a client of Nix with a store of its own, which has to substitute everything.</summary>

@@ -131,6 +131,9 @@ public sealed class FakeLog : FakeServer
         }
     }
 
+    /// <summary>Shows this log from now on.</summary>
+    public void Show(MemoryLog log) => Log = log;
+
     /// <summary>Starts to show another history than before, with the same key.</summary>
     public void ForkNow(int keep)
     {

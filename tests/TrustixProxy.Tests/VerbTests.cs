@@ -44,6 +44,7 @@ public sealed class VerbTests
         var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "trustix-proxy.dll"), "serve"]) { RedirectStandardError = true };
         start.Environment["XDG_STATE_HOME"] = folder.Path;
         start.Environment["TRUSTIXPROXY__LISTEN__0"] = "http://127.0.0.1:0";
+        start.Environment["TRUSTIXPROXY__OPERATIONS__LISTEN__0"] = "http://127.0.0.1:0";
         using var process = Process.Start(start)!;
         var lines = new List<string>();
         while (await process.StandardError.ReadLineAsync() is { } line)

@@ -18,6 +18,9 @@ internal static partial class EvidenceLog
     [LoggerMessage(3007, LogLevel.Warning, "Log {Log} was unfrozen by an operator: it is heard again, from the head that it shows now")]
     public static partial void LogUnfrozen(this ILogger logger, string log);
 
+    [LoggerMessage(3008, LogLevel.Warning, "Gossip with {Peer} failed: {Reason}")]
+    public static partial void GossipFailed(this ILogger logger, Uri peer, string reason);
+
     [LoggerMessage(3004, LogLevel.Error, "Log {Log}: its view could not be written to the state database ({Error}); until it can, a restart forgets it")]
     public static partial void ViewNotKept(this ILogger logger, string log, string error);
 

@@ -54,8 +54,8 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
     /// <summary>The log's key.</summary>
     public LogKey Key => key;
 
-    /// <summary>The newest head that is believed; null when there is none, or the log is frozen.</summary>
-    public VerifiedTreeHead? Head => IsFrozen ? null : _seen?.View.Head;
+    /// <summary>The newest head that was taken in, be the log frozen since: others are to see it all the more. Null when there is none.</summary>
+    public VerifiedTreeHead? Head => _seen?.View.Head;
 
     /// <summary>Takes in what the map was proven to hold; false when that contradicts what it has held: then the log is frozen.</summary>
     public bool IsHeldTo(ProvenEntry entry)
@@ -126,6 +126,33 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
 
             _seen = new Seen(next, Math.Max(at, seen.At));
             return next.Head;
+        }
+    }
+
+    /// <summary>Holds a head that others have seen against the view. Nothing but the log's own signatures and proofs moves the view, or freezes the log.</summary>
+    /// <param name="head">The head; its signature was verified.</param>
+    /// <param name="from">Who has shown it.</param>
+    public async Task HearAsync(VerifiedTreeHead head, string from)
+    {
+        if (IsFrozen || _seen is not { View: var known } || head.Content == known.Head.Content)
+        {
+            return;
+        }
+
+        if (head.Content.TreeSize >= known.Head.Content.TreeSize)
+        {
+            var at = time.GetTimestamp();
+            if (await AdvanceAsync(known, head, from) is { Next: { } next } && Keep(() => store.TrySwap(known.Head.ToMessage().ToByteArray(), next)))
+            {
+                lock (_turn)
+                {
+                    _seen = _seen?.View == known ? new Seen(next, at) : _seen;
+                }
+            }
+        }
+        else
+        {
+            await AdvanceAsync(new LogView(head), known.Head, from); // the view stays; but if the older head is of another history, the log's own proof shows it
         }
     }
 

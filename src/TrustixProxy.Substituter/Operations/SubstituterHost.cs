@@ -30,6 +30,11 @@ public static class SubstituterHost
         builder.Services.AddSingleton(services => new DecidingParts(options, services.GetRequiredService<ILoggerFactory>().CreateLogger("TrustixProxy"), clock));
         builder.Services.AddHostedService(services => new HeadPoller(services.GetRequiredService<DecidingParts>().Logs, options.HeadPollInterval, clock));
         builder.Services.AddHostedService(services => new DecisionPruner(services.GetRequiredService<DecidingParts>().Cache, clock));
+        builder.Services.AddSingleton(services => new Gossip(services.GetRequiredService<DecidingParts>().Logs));
+        builder.Services.AddSingleton(services => new OperationsServer(options, services.GetRequiredService<DecidingParts>().Cache, services.GetRequiredService<Gossip>(), services.GetRequiredService<ILoggerFactory>()));
+        builder.Services.AddHostedService(services => services.GetRequiredService<OperationsServer>());
+        builder.Services.AddHostedService(services => new GossipExchange(
+            services.GetRequiredService<Gossip>(), options.GossipPeers, options.GossipInterval, clock, services.GetRequiredService<DecidingParts>().Logger));
 
         var app = builder.Build();
         var parts = app.Services.GetRequiredService<DecidingParts>();

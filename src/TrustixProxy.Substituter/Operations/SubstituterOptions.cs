@@ -36,6 +36,18 @@ public sealed record SubstituterOptions
     /// <summary>Addresses to listen on, <c>http://host:port</c>.</summary>
     public ImmutableArray<string> Listen { get; init; } = ["http://127.0.0.1:8080"];
 
+    /// <summary>Addresses for those who run the proxy, <c>http://host:port</c>; none when empty.</summary>
+    public ImmutableArray<string> OperationsListen { get; init; } = [];
+
+    /// <summary>Names by which the operations listener may be asked, beside those of loopback.</summary>
+    public ImmutableArray<string> OperationsHosts { get; init; } = [];
+
+    /// <summary>Operations listeners of other proxies, with which signed heads are exchanged.</summary>
+    public ImmutableArray<Uri> GossipPeers { get; init; } = [];
+
+    /// <summary>How often heads are exchanged.</summary>
+    public TimeSpan GossipInterval { get; init; } = TimeSpan.FromSeconds(30);
+
     /// <summary>Where the state database is; exists and is writable.</summary>
     public required string StateDirectory { get; init; }
 

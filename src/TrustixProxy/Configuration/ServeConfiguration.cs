@@ -18,6 +18,15 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string? Ke
     {
         var listen = section.Texts("listen", "http://127.0.0.1:8080");
         CommonKeys.CheckListen(section, "listen", listen, allowUnix: false);
+        var operations = section.Object("operations");
+        var operationsListen = operations.Texts("listen", "http://127.0.0.1:8081");
+        if (operationsListen.Count > 0)
+        {
+            CommonKeys.CheckListen(operations, "listen", operationsListen, allowUnix: false); // none at all is allowed
+        }
+
+        var operationsHosts = operations.Texts("hosts");
+        var peers = ReadPeers(section.Object("gossip"));
         var stateDirectory = CommonKeys.StateDirectory(section, "trustix-proxy", isCheck);
         var logs = Unique(section, "logs", [.. section.List("logs").Select(ReadLog)], log => log.Elector.Name);
         var upstreams = Unique(section, "upstreams", [.. section.List("upstreams").Select(ReadUpstream)], upstream => upstream.Name);
@@ -31,6 +40,9 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string? Ke
             new SubstituterOptions
             {
                 Listen = [.. listen],
+                OperationsListen = [.. operationsListen],
+                OperationsHosts = [.. operationsHosts],
+                GossipPeers = peers,
                 StateDirectory = stateDirectory,
                 SigningKey = key,
                 Policy = policy,
@@ -95,6 +107,24 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string? Ke
 
         var elector = new Elector.Log(name, section.Name("operator", name, ""), key ?? new LogKey(new byte[32]), section.Choice("keyForm", LogKeyForm.StorePath), isRequired);
         return new LogOptions(elector, url);
+    }
+
+    private static ImmutableArray<Uri> ReadPeers(Section section)
+    {
+        var peers = new List<Uri>();
+        foreach (var text in section.Texts("peers"))
+        {
+            if (Uri.TryCreate(text, UriKind.Absolute, out var peer) && peer.Scheme is "http" or "https")
+            {
+                peers.Add(peer);
+            }
+            else
+            {
+                section.Fault("peers", $"has '{text}'; a peer is the address of another proxy's operations listener: http://host:8081 or https://….");
+            }
+        }
+
+        return [.. peers];
     }
 
     private static CacheOptions ReadCache(Section section)

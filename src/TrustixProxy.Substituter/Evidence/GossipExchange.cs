@@ -1,0 +1,54 @@
+using System.Net.Http.Headers;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace TrustixProxy.Substituter.Evidence;
+
+/// <summary>Tells each peer our heads at an interval, and hears theirs; each peer for itself.</summary>
+/// <param name="gossip">What is told and heard.</param>
+/// <param name="peers">Addresses of the peers' operations listeners.</param>
+/// <param name="interval">How often.</param>
+/// <param name="time">The clock.</param>
+/// <param name="logger">Where failures are told.</param>
+internal sealed class GossipExchange(Gossip gossip, IReadOnlyList<Uri> peers, TimeSpan interval, TimeProvider time, ILogger logger) : BackgroundService
+{
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
+
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(peers.Select(peer => ExchangeAsync(peer, stoppingToken)));
+
+    private async Task ExchangeAsync(Uri peer, CancellationToken stopping)
+    {
+        using var http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false }) { Timeout = Timeout, MaxResponseContentBufferSize = Gossip.MaxSize };
+        using var timer = new PeriodicTimer(interval, time);
+        var address = new Uri(new Uri(peer.AbsoluteUri.TrimEnd('/') + "/"), "gossip/heads");
+        try
+        {
+            do
+            {
+                await TellAsync(http, address, stopping);
+            }
+            while (await timer.WaitForNextTickAsync(stopping));
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            // The host stops.
+        }
+    }
+
+    private async Task TellAsync(HttpClient http, Uri address, CancellationToken stopping)
+    {
+        try
+        {
+            using var content = new ByteArrayContent(gossip.Tell()) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };
+            using var response = await http.PostAsync(address, content, stopping);
+            if (!response.IsSuccessStatusCode || !await gossip.HearAsync(await response.Content.ReadAsByteArrayAsync(stopping), address.ToString()))
+            {
+                logger.GossipFailed(address, $"it answers {(int)response.StatusCode}, or no heads");
+            }
+        }
+        catch (Exception exception) when (exception is HttpRequestException or IOException || (exception is OperationCanceledException && !stopping.IsCancellationRequested))
+        {
+            logger.GossipFailed(address, exception.Message);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+using System.Net;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Decisions;
+using TrustixProxy.Substituter.Evidence;
+
+namespace TrustixProxy.Substituter.Operations;
+
+/// <summary>The listener for those who run the proxy, apart from its clients'. Reads only, but for gossip.</summary>
+/// <remarks>
+/// <code>
+/// GET  /healthz            200 while the process answers
+/// GET  /decisions/DIGEST   the bundle of the last decision, for trustix-proxy verify; 404 when none is kept
+/// GET  /gossip/heads       the newest signed heads that we have seen
+/// POST /gossip/heads       takes a peer's, and answers with ours
+/// </code>
+/// A request must name this machine or one of <c>operations.hosts</c>, so that no web page makes a browser ask.</remarks>
+internal sealed class OperationsServer : IHostedService, IAsyncDisposable
+{
+    private readonly WebApplication _app;
+    private readonly SubstituterOptions _options;
+    private readonly DecisionCache _cache;
+    private readonly Gossip _gossip;
+    private int _hearing;
+
+    public OperationsServer(SubstituterOptions options, DecisionCache cache, Gossip gossip, ILoggerFactory loggers)
+    {
+        (_options, _cache, _gossip) = (options, cache, gossip);
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => (kestrel.AddServerHeader, kestrel.Limits.MaxRequestBodySize) = (false, Gossip.MaxSize));
+        builder.WebHost.UseUrls([.. options.OperationsListen]);
+        builder.Services.Add(new(typeof(ILoggerFactory), loggers));
+        _app = builder.Build();
+        _app.Run(AnswerAsync);
+    }
+
+    /// <summary>Where it listens, once it does.</summary>
+    public IReadOnlyCollection<string> Urls => [.. _app.Urls];
+
+    public Task StartAsync(CancellationToken cancellationToken) => _options.OperationsListen.IsEmpty ? Task.CompletedTask : _app.StartAsync(cancellationToken);
+
+    public Task StopAsync(CancellationToken cancellationToken) => _options.OperationsListen.IsEmpty ? Task.CompletedTask : _app.StopAsync(cancellationToken);
+
+    public ValueTask DisposeAsync() => _app.DisposeAsync();
+
+    private Task AnswerAsync(HttpContext context)
+    {
+        const string decisions = "/decisions/";
+        var (method, path) = (context.Request.Method, context.Request.Path.Value ?? "");
+        if (!IsOurs(context.Request.Host.Host))
+        {
+            return WriteAsync(context, StatusCodes.Status421MisdirectedRequest, $"'{context.Request.Host}' is no name of this listener; add it to operations.hosts if it should be\n");
+        }
+
+        if (path is "/gossip/heads" && HttpMethods.IsPost(method))
+        {
+            return HearAsync(context);
+        }
+
+        if (!HttpMethods.IsGet(method) && !HttpMethods.IsHead(method))
+        {
+            context.Response.Headers.Allow = path is "/gossip/heads" ? "GET, HEAD, POST" : "GET, HEAD";
+            return WriteAsync(context, StatusCodes.Status405MethodNotAllowed, "read only\n");
+        }
+
+        return path is "/healthz" ? WriteAsync(context, StatusCodes.Status200OK, "ok\n")
+            : path is "/gossip/heads" ? WriteAsync(context, StatusCodes.Status200OK, _gossip.Tell(), "application/json")
+            : path.StartsWith(decisions, StringComparison.Ordinal) && StorePathDigest.TryParse(path.AsSpan(decisions.Length), out var digest) ? AnswerDecisionAsync(context, digest)
+            : WriteAsync(context, StatusCodes.Status404NotFound, "not found\n");
+    }
+
+    private Task AnswerDecisionAsync(HttpContext context, StorePathDigest digest) => _cache.FindBundle(digest) is { } bundle
+        ? WriteAsync(context, StatusCodes.Status200OK, bundle, "application/json")
+        : WriteAsync(context, StatusCodes.Status404NotFound, $"no decision on {digest} is kept; trustix-proxy explain makes one\n");
+
+    /// <summary>One peer at a time is heard; others are told to come back.</summary>
+    private async Task HearAsync(HttpContext context)
+    {
+        if (Interlocked.Exchange(ref _hearing, 1) is 1)
+        {
+            context.Response.Headers.RetryAfter = "1";
+            await WriteAsync(context, StatusCodes.Status429TooManyRequests, "another peer is being heard\n");
+            return;
+        }
+
+        try
+        {
+            using var body = new MemoryStream();
+            await context.Request.Body.CopyToAsync(body, context.RequestAborted);
+            var isHeard = await _gossip.HearAsync(body.ToArray(), $"peer {context.Connection.RemoteIpAddress}");
+            await (isHeard ? WriteAsync(context, StatusCodes.Status200OK, _gossip.Tell(), "application/json") : WriteAsync(context, StatusCodes.Status400BadRequest, "that is no message of heads\n"));
+        }
+        catch (BadHttpRequestException exception)
+        {
+            await WriteAsync(context, exception.StatusCode, $"{exception.Message}\n");
+        }
+        finally
+        {
+            Volatile.Write(ref _hearing, 0);
+        }
+    }
+
+    private bool IsOurs(string host) =>
+        host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
+        || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address))
+        || _options.OperationsHosts.Contains(host, StringComparer.OrdinalIgnoreCase);
+
+    private static Task WriteAsync(HttpContext context, int status, string text) => WriteAsync(context, status, System.Text.Encoding.UTF8.GetBytes(text), "text/plain; charset=utf-8");
+
+    private static async Task WriteAsync(HttpContext context, int status, byte[] body, string type)
+    {
+        (context.Response.StatusCode, context.Response.ContentType, context.Response.ContentLength) = (status, type, body.Length);
+        context.Response.Headers.XContentTypeOptions = "nosniff";
+        if (!HttpMethods.IsHead(context.Request.Method))
+        {
+            await context.Response.Body.WriteAsync(body, context.RequestAborted);
+        }
+    }
+}
