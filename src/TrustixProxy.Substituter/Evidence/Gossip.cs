@@ -73,10 +73,19 @@ internal sealed class Gossip(IReadOnlyList<WatchedLog> logs)
         {
             foreach (var bytes in heads)
             {
-                if (heard.IsNew(bytes) && WireMessage.TryParse(LogHead.Parser, bytes, out var message) && SignedTreeHead.TryRead(message, out var read, out _) && log.Key.TryVerify(read, out var head, out _))
+                var digest = Digest.Of(bytes);
+                if (heard.Knows(digest))
                 {
-                    await log.HearAsync(head, from);
+                    continue;
                 }
+
+                if (WireMessage.TryParse(LogHead.Parser, bytes, out var message) && SignedTreeHead.TryRead(message, out var read, out _) && log.Key.TryVerify(read, out var head, out _)
+                    && !await log.HearAsync(head, from))
+                {
+                    return; // there is no view yet, or the log does not answer: it is looked at when it is told again
+                }
+
+                heard.Add(digest);
             }
         }
         finally
@@ -96,21 +105,16 @@ internal sealed class Gossip(IReadOnlyList<WatchedLog> logs)
 
         public SemaphoreSlim Turn { get; } = new(1);
 
-        public bool IsNew(byte[] head)
-        {
-            var digest = Digest.Of(head);
-            if (!_seen.Add(digest))
-            {
-                return false;
-            }
+        public bool Knows(Digest head) => _seen.Contains(head);
 
-            _order.Enqueue(digest);
+        public void Add(Digest head)
+        {
+            _seen.Add(head);
+            _order.Enqueue(head);
             if (_order.Count > MaxRemembered)
             {
                 _seen.Remove(_order.Dequeue());
             }
-
-            return true;
         }
     }
 }

@@ -132,28 +132,37 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
     /// <summary>Holds a head that others have seen against the view. Nothing but the log's own signatures and proofs moves the view, or freezes the log.</summary>
     /// <param name="head">The head; its signature was verified.</param>
     /// <param name="from">Who has shown it.</param>
-    public async Task HearAsync(VerifiedTreeHead head, string from)
+    /// <returns>Whether it was judged; it is not while there is no view yet, or the log gives no proof.</returns>
+    public async Task<bool> HearAsync(VerifiedTreeHead head, string from)
     {
-        if (IsFrozen || _seen is not { View: var known } || head.Content == known.Head.Content)
+        if (IsFrozen || _seen is not { View: var known })
         {
-            return;
+            return IsFrozen;
         }
 
-        if (head.Content.TreeSize >= known.Head.Content.TreeSize)
+        if (head.Content == known.Head.Content)
         {
-            var at = time.GetTimestamp();
-            if (await AdvanceAsync(known, head, from) is { Next: { } next } && Keep(() => store.TrySwap(known.Head.ToMessage().ToByteArray(), next)))
-            {
-                lock (_turn)
-                {
-                    _seen = _seen?.View == known ? new Seen(next, at) : _seen;
-                }
-            }
+            return true;
         }
-        else
+
+        if (head.Content.TreeSize < known.Head.Content.TreeSize)
         {
-            await AdvanceAsync(new LogView(head), known.Head, from); // the view stays; but if the older head is of another history, the log's own proof shows it
+            var (past, _) = await AdvanceAsync(new LogView(head), known.Head, from); // the view stays; but if the older head is of another history, the log's own proof shows it
+            return past is not null || IsFrozen;
         }
+
+        var at = time.GetTimestamp();
+        if (await AdvanceAsync(known, head, from) is not { Next: { } next } || !Keep(() => store.TrySwap(known.Head.ToMessage().ToByteArray(), next)))
+        {
+            return IsFrozen;
+        }
+
+        lock (_turn)
+        {
+            _seen = _seen?.View == known ? new Seen(next, at) : _seen;
+        }
+
+        return true;
     }
 
     private static Seen? Start(ViewStore store, LogKey key) => store.Load(key).View is { } view ? new Seen(view, long.MinValue / 2) : null;

@@ -34,6 +34,27 @@ public sealed class GossipTests
     }
 
     [Fact]
+    public async Task A_head_that_is_told_before_there_is_a_view_is_looked_at_when_it_is_told_again()
+    {
+        var output = TestOutput.Make();
+        await using var proxy = await StartAsync(3, "honest");
+        var log = proxy.Log("alice").Log;
+        var fork = log.Fork(1);
+        fork.Add("another"u8.ToArray(), [1]);
+        fork.Add("history"u8.ToArray(), [2]);
+        proxy.Log("alice").Lie = LogLie.Html;
+        await RunBlindAsync(proxy, log.Signer.Key);
+
+        await TellAsync(proxy, log.Signer.Key.LogId, fork.Head.ToMessage().ToByteArray());
+        proxy.Log("alice").Lie = LogLie.None;
+        await proxy.Publish(output, "alice").NarInfoAsync(output);
+        await TellAsync(proxy, log.Signer.Key.LogId, fork.Head.ToMessage().ToByteArray());
+
+        Assert.True(FaultEvidence.TryVerify(await File.ReadAllBytesAsync(await EvidenceAsync(proxy)), [log.Signer.Key], out var evidence, out _));
+        Assert.Equal("rewritten-log", evidence.Fault.Kind);
+    }
+
+    [Fact]
     public async Task An_older_head_of_another_history_freezes_by_the_logs_own_consistency_proof()
     {
         await using var proxy = await StartAsync(6, "honest");
@@ -156,6 +177,16 @@ public sealed class GossipTests
     /// <summary>Starts a proxy, and waits until it has a view of its log.</summary>
     private static async Task RunAsync(TestProxy proxy, LogKey key, params Uri[] peers)
     {
+        await RunBlindAsync(proxy, key, peers);
+        using var http = new HttpClient();
+        for (var i = 0; i < 50 && !(await http.GetStringAsync(new Uri(OperationsUrl(proxy), "gossip/heads"))).Contains(key.LogId, StringComparison.Ordinal); i++)
+        {
+            await Task.Delay(100);
+        }
+    }
+
+    private static async Task RunBlindAsync(TestProxy proxy, LogKey key, params Uri[] peers)
+    {
         using var free = new TcpListener(IPAddress.Loopback, 0);
         free.Start();
         var port = ((IPEndPoint)free.LocalEndpoint).Port;
@@ -166,11 +197,5 @@ public sealed class GossipTests
             OperationsListen = [$"http://127.0.0.1:{port}"], OperationsHosts = ["proxy.example"], GossipPeers = [.. peers], GossipInterval = TimeSpan.FromMilliseconds(300),
         };
         await proxy.StartAsync();
-        await proxy.AskAsync(TestOutput.PathOf("x"));
-        using var http = new HttpClient();
-        for (var i = 0; i < 50 && !(await http.GetStringAsync(new Uri(OperationsUrl(proxy), "gossip/heads"))).Contains(key.LogId, StringComparison.Ordinal); i++)
-        {
-            await Task.Delay(100);
-        }
     }
 }
