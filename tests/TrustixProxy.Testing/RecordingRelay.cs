@@ -8,9 +8,11 @@ public sealed class RecordingRelay : FakeServer
 {
     private readonly ConcurrentQueue<string> _calls = new();
     private readonly HttpClient _http = new();
-    private readonly Uri _target;
 
-    private RecordingRelay(Uri target) => _target = target;
+    private RecordingRelay(Uri target) => Route = _ => target;
+
+    /// <summary>Where a method's calls go.</summary>
+    public Func<string, Uri> Route { get; set; }
 
     /// <summary>The methods that were called, in order.</summary>
     public IReadOnlyCollection<string> Calls => _calls;
@@ -27,7 +29,7 @@ public sealed class RecordingRelay : FakeServer
         _calls.Enqueue(Path.GetFileName(context.Request.Path.Value)!);
         using var body = new MemoryStream();
         await context.Request.Body.CopyToAsync(body);
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(_target, context.Request.Path)) { Content = new ByteArrayContent(body.ToArray()) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(Route(Path.GetFileName(context.Request.Path.Value)!), context.Request.Path)) { Content = new ByteArrayContent(body.ToArray()) };
         request.Content.Headers.TryAddWithoutValidation("Content-Type", context.Request.ContentType);
         using var response = await _http.SendAsync(request);
         context.Response.StatusCode = (int)response.StatusCode;

@@ -15,15 +15,7 @@ public sealed record BuildStatement(StorePath Path, NixHash NarHash, long NarSiz
     public byte[] Key => Encoding.ASCII.GetBytes(Path.Absolute);
 
     /// <summary>The entry's value, byte for byte what the reference's post-build hook writes for the same output.</summary>
-    /// <remarks><c>{"path":"/nix/store/…","narHash":"sha256-…","narSize":123,"references":["/nix/store/…"]}</c>; no character of it needs escaping.</remarks>
-    public byte[] Value
-    {
-        get
-        {
-            var references = References.Distinct().Order().Select(reference => $"\"{reference.Absolute}\"");
-            return Encoding.ASCII.GetBytes($$"""{"path":"{{Path.Absolute}}","narHash":"{{NarHash.ToSri()}}","narSize":{{NarSize}},"references":[{{string.Join(',', references)}}]}""");
-        }
-    }
+    public byte[] Value => StatementText.Format(Path, NarHash, NarSize, References);
 
     internal Entry ToEntry() => new(Key, Value);
 }

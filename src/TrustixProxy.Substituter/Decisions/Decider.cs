@@ -11,10 +11,12 @@ namespace TrustixProxy.Substituter.Decisions;
 /// <summary>Answers what is decided on a digest: out of the cache, or by asking everyone, once for all who want to know.</summary>
 /// <param name="cache">Decisions that were made before.</param>
 /// <param name="deliberate">Makes the asking of one digest.</param>
+/// <param name="onServed">Told of every claim that is newly served, and how many references away from a request it is.</param>
 /// <param name="upstreams">Where NARs come from: a narinfo that leads to one that is down, or gone, is made anew while another is there.</param>
 /// <param name="time">The clock.</param>
 /// <param name="logger">Where refusals and late dissent are told.</param>
-internal sealed class Decider(DecisionCache cache, Func<StorePathDigest, Deliberation> deliberate, IReadOnlyList<Upstream> upstreams, TimeProvider time, ILogger logger) : IDisposable
+internal sealed class Decider(DecisionCache cache, Func<StorePathDigest, Deliberation> deliberate, Action<OutputClaim, int> onServed, IReadOnlyList<Upstream> upstreams, TimeProvider time, ILogger logger)
+    : IDisposable
 {
     private readonly ConcurrentDictionary<StorePathDigest, Lazy<Task<Decision>>> _underway = new();
     private readonly ConcurrentDictionary<StorePathDigest, bool> _toRenew = new();
@@ -29,9 +31,15 @@ internal sealed class Decider(DecisionCache cache, Func<StorePathDigest, Deliber
         }
 
         // The asking is not the client's: who comes later waits for the same, and who goes away ends nothing.
-        var task = _underway.GetOrAdd(digest, key => new Lazy<Task<Decision>>(() => AskAsync(key))).Value;
-        return await task.WaitAsync(cancellation);
+        return await UnderwayAsync(digest, 0).WaitAsync(cancellation);
     }
+
+    /// <summary>Decides before anyone asks; a request that comes meanwhile waits for the same.</summary>
+    /// <param name="digest">The digest.</param>
+    /// <param name="depth">How many references away from a request it is.</param>
+    /// <param name="cancellation">Ends the waiting.</param>
+    public Task DecideAheadAsync(StorePathDigest digest, int depth, CancellationToken cancellation) =>
+        cache.Find(digest) is null ? UnderwayAsync(digest, depth).WaitAsync(cancellation) : Task.CompletedTask;
 
     /// <summary>Has the next request decide anew, because an upstream's NAR was refused: another one's may be named then. Until that is done, the decision stands.</summary>
     public void Renew(StorePathDigest digest) => _toRenew.TryAdd(digest, true);
@@ -42,14 +50,17 @@ internal sealed class Decider(DecisionCache cache, Func<StorePathDigest, Deliber
         || upstreams.Any(upstream => upstream.Options.Name == name && !upstream.IsDown)
         || upstreams.All(upstream => upstream.IsDown);
 
-    private async Task<Decision> AskAsync(StorePathDigest digest)
+    private Task<Decision> UnderwayAsync(StorePathDigest digest, int depth) => _underway.GetOrAdd(digest, key => new Lazy<Task<Decision>>(() => AskAsync(key, depth))).Value;
+
+    private async Task<Decision> AskAsync(StorePathDigest digest, int depth)
     {
         try
         {
             var deliberation = deliberate(digest);
-            _ = FollowAsync(deliberation, digest);
+            var concluding = ConcludeAsync(digest, depth, deliberation.Outcome);
+            _ = FollowAsync(deliberation, digest, concluding);
             _toRenew.TryRemove(digest, out _);
-            return Conclude(digest, await deliberation.Outcome);
+            return await concluding;
         }
         finally
         {
@@ -57,9 +68,9 @@ internal sealed class Decider(DecisionCache cache, Func<StorePathDigest, Deliber
         }
     }
 
-    private Decision Conclude(StorePathDigest digest, Outcome outcome)
+    private async Task<Decision> ConcludeAsync(StorePathDigest digest, int depth, Task<Outcome> outcome)
     {
-        switch (outcome)
+        switch (await outcome)
         {
             case Outcome.Served served:
                 foreach (var reference in served.Record.Claim!.References)
@@ -67,7 +78,8 @@ internal sealed class Decider(DecisionCache cache, Func<StorePathDigest, Deliber
                     _names.Set(reference.Digest, reference, new MemoryCacheEntryOptions { Size = 1 });
                 }
 
-                return cache.Keep(digest, served.Record, served.Record.Claim!.Path, served.Verdict);
+                onServed(served.Record.Claim, depth);
+                return await cache.KeepAsync(digest, served.Record, served.Record.Claim.Path, served.Verdict);
             case Outcome.Refused refused:
                 if (refused.WasCutShort && cache.Find(digest) is { Record.Claim: not null } standing)
                 {
@@ -78,7 +90,7 @@ internal sealed class Decider(DecisionCache cache, Func<StorePathDigest, Deliber
                 var record = DecisionRecord.Refusal(refused.Word, refused.Sentence, time.GetUtcNow());
                 if (refused.IsSettled)
                 {
-                    return cache.Keep(digest, record, refused.Path, refused.Verdict);
+                    return await cache.KeepAsync(digest, record, refused.Path, refused.Verdict);
                 }
 
                 cache.Forget(digest);
@@ -88,12 +100,15 @@ internal sealed class Decider(DecisionCache cache, Func<StorePathDigest, Deliber
         }
     }
 
-    /// <summary>Runs the asking to its end, past the answer: who comes late is still heard.</summary>
-    private async Task FollowAsync(Deliberation deliberation, StorePathDigest digest)
+    /// <summary>Runs the asking to its end, past the answer: who comes late is still heard, once the answer is kept.</summary>
+    private async Task FollowAsync(Deliberation deliberation, StorePathDigest digest, Task<Decision> concluding)
     {
         try
         {
-            await deliberation.RunAsync(_names.Get<StorePath>(digest), (outcome, all, isSettled) => Settle(digest, outcome, all, isSettled));
+            var settling = () => Task.CompletedTask;
+            await deliberation.RunAsync(_names.Get<StorePath>(digest), (outcome, all, isSettled) => settling = () => SettleAsync(digest, outcome, all, isSettled));
+            await concluding;
+            await settling();
         }
         catch (Exception exception)
         {
@@ -101,19 +116,19 @@ internal sealed class Decider(DecisionCache cache, Func<StorePathDigest, Deliber
         }
     }
 
-    private void Settle(StorePathDigest digest, Outcome outcome, Verdict all, bool isSettled)
+    private async Task SettleAsync(StorePathDigest digest, Outcome outcome, Verdict all, bool isSettled)
     {
         if (outcome is Outcome.Served served)
         {
-            SettleServed(digest, served, all);
+            await SettleServedAsync(digest, served, all);
         }
         else if (outcome is Outcome.Refused { IsSettled: false, Path: { } path } refused && isSettled && all.Granted is null && all.Outcome == refused.Word)
         {
-            cache.Keep(digest, DecisionRecord.Refusal(all.Outcome, all.Sentence, time.GetUtcNow()), path, all); // it had left before everyone had spoken
+            await cache.KeepAsync(digest, DecisionRecord.Refusal(all.Outcome, all.Sentence, time.GetUtcNow()), path, all); // it had left before everyone had spoken
         }
     }
 
-    private void SettleServed(StorePathDigest digest, Outcome.Served served, Verdict all)
+    private async Task SettleServedAsync(StorePathDigest digest, Outcome.Served served, Verdict all)
     {
         var (record, claim) = (served.Record, served.Record.Claim!);
         foreach (var dissent in all.Answers.Where(answer => answer.Ballot is Ballot.Claimed vote && vote.Claim != claim && !served.Verdict.Answers.Contains(answer)))
@@ -125,7 +140,7 @@ internal sealed class Decider(DecisionCache cache, Func<StorePathDigest, Deliber
         {
             if (!record.IsSigned || all.Sentence != record.Sentence)
             {
-                cache.Keep(digest, DecisionRecord.Of(all, record.Hints!, time.GetUtcNow()), claim.Path, all);
+                await cache.KeepAsync(digest, DecisionRecord.Of(all, record.Hints!, time.GetUtcNow()), claim.Path, all);
             }
         }
         else if (record.IsSigned)

@@ -70,12 +70,12 @@ internal sealed class DecisionCache : IDisposable
     }
 
     /// <summary>Keeps a decision in memory and on disk, with what it rests on; a signature is recorded before anyone sees it, if the disk is not stuck.</summary>
-    public Decision Keep(StorePathDigest digest, DecisionRecord record, StorePath? path, Verdict? verdict)
+    public async Task<Decision> KeepAsync(StorePathDigest digest, DecisionRecord record, StorePath? path, Verdict? verdict)
     {
         var bundle = path is null || verdict is null ? null : DecisionBundle.Of(path, record, verdict, _policy);
         if (record.IsSigned && bundle is not null)
         {
-            _writer.Write(() => _audit.Append(record, _policy.Identity, bundle.Hash), isDue: true).Wait(AuditWait);
+            await Task.WhenAny(_writer.Write(() => _audit.Append(record, _policy.Identity, bundle.Hash), isDue: true), Task.Delay(AuditWait, _time));
         }
 
         var decision = Render(record);

@@ -12,7 +12,14 @@ internal sealed class CacheElector(Elector.Cache elector, Upstream cache) : Elec
     /// <summary>A cache has no history that it could contradict.</summary>
     public override bool IsFrozen => false;
 
-    public override async Task<Ballot> AskAsync(StorePath path, CancellationToken cancellation) => await cache.AskAsync(path.Digest, cancellation) switch
+    /// <summary>A cache is asked by digest: it knows the name.</summary>
+    public override AskElector Begin(StorePathDigest digest, StorePath? name, Statements statements, CancellationToken cancellation)
+    {
+        var first = cache.AskAsync(digest, cancellation);
+        return async (path, token) => Judge(path, await (Interlocked.Exchange(ref first, null) ?? cache.AskAsync(digest, token)));
+    }
+
+    private Ballot Judge(StorePath path, UpstreamAnswer answer) => answer switch
     {
         UpstreamAnswer.Found { NarInfo: var narInfo } when narInfo.StorePath != path => new Ballot.Silent(SilenceReason.ClaimOfOtherPath),
         UpstreamAnswer.Found { NarInfo: var narInfo } => Judge(narInfo),

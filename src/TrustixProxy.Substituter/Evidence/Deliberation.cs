@@ -33,6 +33,7 @@ internal abstract record Outcome
 /// <code>
 /// upstreams ──names──▶ electors ──ballots──▶ one loop that owns all state ──▶ outcome, as soon as nothing can change it
 ///           ──narinfos────────────────────▶                               ──▶ stragglers, for one deadline more
+/// electors are begun with at once, name or not: a log that knows paths by their digests answers while upstreams are asked for the name
 /// </code>
 /// Whoever fails is asked again until the deadline; what is not conclusive then counts as silence.</remarks>
 internal sealed class Deliberation
@@ -56,6 +57,8 @@ internal sealed class Deliberation
     private readonly IReadOnlyList<ElectorClient> _electors;
     private readonly UpstreamPoll _upstreams;
     private readonly Dictionary<StorePath, Ballots> _candidates = [];
+    private readonly List<(string Name, AskElector Ask)> _asks = [];
+    private readonly Statements _statements = new();
     private readonly Policy _policy;
     private readonly TimeSpan _deadline;
     private readonly TimeProvider _time;
@@ -98,6 +101,8 @@ internal sealed class Deliberation
             _ = KeepAskingAsync(cancellation => upstream.AskAsync(_digest, cancellation), answer => Hear(upstream, answer), answer => answer is not UpstreamAnswer.Failed);
         }
 
+        _asks.AddRange(_electors.Select(elector => (elector.Elector.Name, elector.Begin(_digest, knownName, _statements, asking.Token))));
+        CloseStatements();
         AddName(knownName);
         TryConclude();
         while (!(_outcome.Task.IsCompleted && (_isOver || IsSettled || IsOverturned)))
@@ -155,7 +160,21 @@ internal sealed class Deliberation
     private void Hear(Upstream upstream, UpstreamAnswer answer)
     {
         _upstreams.Hear(upstream, answer);
-        AddName((answer as UpstreamAnswer.Found)?.NarInfo.StorePath);
+        if (answer is UpstreamAnswer.Found { NarInfo: var narInfo })
+        {
+            _statements.Offer(narInfo);
+            AddName(narInfo.StorePath);
+        }
+
+        CloseStatements();
+    }
+
+    private void CloseStatements()
+    {
+        if (_upstreams.HaveAllSpoken)
+        {
+            _statements.Close();
+        }
     }
 
     /// <summary>Every well-formed name that anyone gives for the digest is asked about: one upstream's wrong name blocks nothing.</summary>
@@ -167,11 +186,11 @@ internal sealed class Deliberation
         }
 
         var ballots = _candidates[path];
-        foreach (var elector in _electors)
+        foreach (var (name, ask) in _asks)
         {
             _ = KeepAskingAsync(
-                cancellation => elector.AskAsync(path, cancellation),
-                ballot => ballots.Hear(elector.Elector.Name, ballot, _time.GetElapsedTime(_start)),
+                cancellation => ask(path, cancellation),
+                ballot => ballots.Hear(name, ballot, _time.GetElapsedTime(_start)),
                 ballot => ballot.IsFirm || ballot is Ballot.Silent { Reason: SilenceReason.Frozen });
         }
     }

@@ -10,8 +10,8 @@ internal sealed class LogClient(ConnectClient connect, string logId, TimeProvide
 {
     private const string LogApi = "trustix_api.v1.LogAPI/", NodeApi = "trustix_api.v1.NodeAPI/", LookupApi = "trustix_proxy.v1.LookupAPI/";
 
-    /// <summary>The most bytes of a lookup of one key: all that the separate calls answer together.</summary>
-    private const int MaxLookup = WireMessage.MaxHead + (3 * WireMessage.MaxProof) + WireMessage.MaxMapValue + WireMessage.MaxKey + WireMessage.MaxValue + 1024;
+    /// <summary>The most bytes of a lookup of one key: all that the separate calls answer together. Of several: as much as logs put into one answer, values included.</summary>
+    private const int MaxLookup = WireMessage.MaxHead + (3 * WireMessage.MaxProof) + WireMessage.MaxMapValue + WireMessage.MaxKey + WireMessage.MaxValue + 1024, MaxLookups = 8 << 20;
 
     /// <summary>How long a log that has no such call is not asked for it again.</summary>
     private static readonly TimeSpan WithoutLookup = TimeSpan.FromMinutes(10);
@@ -53,17 +53,21 @@ internal sealed class LogClient(ConnectClient connect, string logId, TimeProvide
     public Task<CallResult<ValueResponse>> GetValueAsync(Digest digest, CancellationToken cancellation) =>
         connect.CallAsync(NodeApi + "GetValue", new ValueRequest { Digest = WireMessage.ToBytes(digest) }, ValueResponse.Parser, WireMessage.MaxValue + 16, counts: true, cancellation);
 
-    /// <summary>All that the calls above give for one key, in one; null when the log has no such call, or it failed: the separate calls say why.</summary>
-    public async Task<LookupResponse?> LookupAsync(TreeHead known, byte[] key, CancellationToken cancellation)
-    {
-        var since = Interlocked.Read(ref _lacksLookupSince);
-        if (since is not long.MinValue && time.GetElapsedTime(since) < WithoutLookup)
-        {
-            return null;
-        }
+    /// <summary>Whether the log was found not to have the one call, a while ago at the most.</summary>
+    public bool LacksLookup => Interlocked.Read(ref _lacksLookupSince) is var since && since is not long.MinValue && time.GetElapsedTime(since) < WithoutLookup;
 
-        var request = new LookupRequest { LogID = logId, TreeSize = (ulong)known.TreeSize, MHTreeSize = (ulong)known.MapHeadSize, Keys = { UnsafeByteOperations.UnsafeWrap(key) } };
-        var call = await connect.CallAsync(LookupApi + "Lookup", request, LookupResponse.Parser, MaxLookup, counts: true, cancellation);
+    /// <summary>All that the calls above give for some keys, in one; null when the log has no such call, or it failed: the separate calls say why.</summary>
+    /// <param name="known">The head that consistency proofs begin at.</param>
+    /// <param name="pathDigests">Digests of store paths.</param>
+    /// <param name="keys">Full keys.</param>
+    /// <param name="cancellation">Ends the call.</param>
+    public async Task<LookupResponse?> LookupAsync(TreeHead known, IReadOnlyList<string> pathDigests, IReadOnlyList<byte[]> keys, CancellationToken cancellation)
+    {
+        var request = new LookupRequest { LogID = logId, TreeSize = (ulong)known.TreeSize, MHTreeSize = (ulong)known.MapHeadSize };
+        request.PathDigests.AddRange(pathDigests);
+        request.Keys.AddRange(keys.Select(key => UnsafeByteOperations.UnsafeWrap(key)));
+        var maxSize = keys.Count is 1 && pathDigests.Count is 0 ? MaxLookup : MaxLookups;
+        var call = await connect.CallAsync(LookupApi + "Lookup", request, LookupResponse.Parser, maxSize, counts: true, cancellation);
         if (call is { Message: null, Failure: SilenceReason.BadAnswer })
         {
             Interlocked.Exchange(ref _lacksLookupSince, time.GetTimestamp());

@@ -13,12 +13,30 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
     /// <summary>A head younger than this is fresh enough to believe an absence under it.</summary>
     private static readonly TimeSpan FreshEnough = TimeSpan.FromSeconds(1);
 
+    private readonly LogLookups _lookups = new(log, time);
+
     public override Elector Elector => elector;
 
     public override bool IsFrozen => log.IsFrozen;
 
+    /// <summary>Has the log look the digest up while the name is not known; one that cannot do that is asked for its newest head meanwhile.</summary>
+    public override AskElector Begin(StorePathDigest digest, StorePath? name, Statements statements, CancellationToken cancellation)
+    {
+        Task<LookupAnswer?>? ahead = null;
+        if (_lookups.AreLacking)
+        {
+            _ = log.ViewAsync(FreshEnough, CancellationToken.None);
+        }
+        else if (name is null && elector.KeyForm is LogKeyForm.StorePath)
+        {
+            ahead = _lookups.AskAsync(new LookupQuestion(digest.ToString(), null), cancellation);
+        }
+
+        return (path, token) => AskAsync(path, Interlocked.Exchange(ref ahead, null), statements, token);
+    }
+
     /// <summary>Asks once. An absence is believed only under a head that was fetched a moment ago, and a lost map root is looked for once under a new head.</summary>
-    public override async Task<Ballot> AskAsync(StorePath path, CancellationToken cancellation)
+    private async Task<Ballot> AskAsync(StorePath path, Task<LookupAnswer?>? ahead, Statements statements, CancellationToken cancellation)
     {
         var first = await log.ViewAsync(Timeout.InfiniteTimeSpan, cancellation);
         if (first.View is null)
@@ -26,12 +44,12 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
             return new Ballot.Silent(first.Reason);
         }
 
-        if (await LookUpAsync(first.View, path, cancellation) is { } answer)
+        if (await LookUpAsync(path, ahead, cancellation) is { } answer)
         {
             return answer;
         }
 
-        var ballot = await AskUnderAsync(first.View.Head, path, cancellation);
+        var ballot = await AskUnderAsync(first.View.Head, path, statements, cancellation);
         if (ballot is not (Ballot.Absent or Ballot.Silent { Reason: SilenceReason.MapRootUnknown }))
         {
             return ballot;
@@ -40,25 +58,43 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
         var fresh = await log.ViewAsync(FreshEnough, cancellation);
         return fresh.View is null ? new Ballot.Silent(fresh.Reason)
             : fresh.View.Head.Content == first.View.Head.Content ? ballot
-            : await AskUnderAsync(fresh.View.Head, path, cancellation);
+            : await AskUnderAsync(fresh.View.Head, path, statements, cancellation);
     }
 
     /// <summary>Asks by the one call that some logs have: its head is new, so that an absence under it is final. Null when it proves nothing; then the separate calls show why.</summary>
-    private async Task<Ballot?> LookUpAsync(LogView view, StorePath path, CancellationToken cancellation)
+    private async Task<Ballot?> LookUpAsync(StorePath path, Task<LookupAnswer?>? ahead, CancellationToken cancellation)
     {
-        var (key, at) = (elector.KeyOf(path), time.GetTimestamp());
-        if (await log.Client.LookupAsync(view.Head.Content, key, cancellation) is not { Items: [{ Entries: [{ Map: { } map } entry] }] } answer
-            || log.TakeIn(view, answer, at) is not { } head)
+        var key = elector.KeyOf(path);
+        if (ahead is not null)
+        {
+            var early = await ahead;
+            if (early?.Item.Entries.FirstOrDefault(entry => entry.Key.Span.SequenceEqual(key)) is { } found)
+            {
+                return Judge(early.Head, found, path);
+            }
+
+            if (early is null)
+            {
+                return null;
+            }
+        }
+
+        // That a log names no key with a digest proves nothing; it can prove that it has no such key.
+        return await _lookups.AskAsync(new LookupQuestion(null, key), cancellation) is { Item.Entries: [var entry] } answer ? Judge(answer.Head, entry, path) : null;
+    }
+
+    private Ballot? Judge(VerifiedTreeHead head, LookupEntry entry, StorePath path)
+    {
+        if (entry.Map is null)
         {
             return null;
         }
 
-        var inclusion = new ProofResponse { Proof = { entry.InclusionProof } };
-        var evidence = new LogEvidence(head, map, NodesOf(inclusion), entry.HasValue ? entry.Value.Memory : null);
+        var evidence = new LogEvidence(head, entry.Map, NodesOf(new ProofResponse { Proof = { entry.InclusionProof } }), entry.HasValue ? entry.Value.Memory : null);
         return evidence.Judge(elector, path) is { IsFirm: true } ballot and not Ballot.Claimed { IsUntied: true } ? Held(ballot, evidence, path) : null;
     }
 
-    private async Task<Ballot> AskUnderAsync(VerifiedTreeHead head, StorePath path, CancellationToken cancellation)
+    private async Task<Ballot> AskUnderAsync(VerifiedTreeHead head, StorePath path, Statements statements, CancellationToken cancellation)
     {
         var key = elector.KeyOf(path);
         if (head.Content.TreeSize is 0)
@@ -74,17 +110,18 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
 
         var evidence = new LogEvidence(head, answer, null, null);
         return MapEntry.TryParse(answer.Value.Span, out var entry) && entry.Index < head.Content.TreeSize
-            ? await CompleteAsync(evidence, entry, path, cancellation)
+            ? await CompleteAsync(evidence, entry, path, statements, cancellation)
             : evidence.Judge(elector, path);
     }
 
-    /// <summary>Fetches what turns a map entry into a vote: the proof that it is in the log, and the value.</summary>
-    private async Task<Ballot> CompleteAsync(LogEvidence evidence, MapEntry entry, StorePath path, CancellationToken cancellation)
+    /// <summary>Fetches what turns a map entry into a vote: the proof that it is in the log, and the value if it does not follow from what an upstream says.</summary>
+    private async Task<Ballot> CompleteAsync(LogEvidence evidence, MapEntry entry, StorePath path, Statements statements, CancellationToken cancellation)
     {
         var inclusion = log.Client.GetInclusionProofAsync(entry.Index, evidence.Head.Content.TreeSize, elector.RequiresInclusionProof, cancellation);
-        var value = log.Client.GetValueAsync(entry.ValueDigest, cancellation);
+        var rebuilt = statements.Find(entry.ValueDigest);
+        var value = rebuilt is null ? log.Client.GetValueAsync(entry.ValueDigest, cancellation) : Task.FromResult(default(CallResult<ValueResponse>));
         var (inclusionCall, valueCall) = (await inclusion, await value);
-        var ballot = (evidence with { Inclusion = NodesOf(inclusionCall.Message), Value = valueCall.Message?.Value.Memory }).Judge(elector, path);
+        var ballot = (evidence with { Inclusion = NodesOf(inclusionCall.Message), Value = rebuilt ?? valueCall.Message?.Value.Memory }).Judge(elector, path);
         if (ballot is Ballot.Claimed { IsUntied: true } or Ballot.Silent { Reason: SilenceReason.InclusionProof } && inclusionCall.Message is not null
             && await ContradictionAsync(evidence, entry, path, inclusionCall.Message, cancellation) is { } fault)
         {

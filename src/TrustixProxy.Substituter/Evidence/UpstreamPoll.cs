@@ -15,6 +15,9 @@ internal sealed class UpstreamPoll(IReadOnlyList<Upstream> upstreams, UpstreamMa
     /// <summary>Whether each has said what it has, or that it has nothing.</summary>
     public bool IsSettled => upstreams.All(upstream => _last.TryGetValue(upstream, out var answer) && answer is not UpstreamAnswer.Failed);
 
+    /// <summary>Whether each has been heard at all, failures included.</summary>
+    public bool HaveAllSpoken => _last.Count == upstreams.Count;
+
     /// <summary>Who failed, and how, to be put after a refusal's reason; empty when nobody did.</summary>
     public string Complaint
     {

@@ -119,6 +119,11 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
 
         lock (_turn)
         {
+            if (!_isFrozen && _seen is { } moved && moved.View != known && moved.View.Head.Content == next.Head.Content)
+            {
+                return next.Head; // another answer with the same head was faster
+            }
+
             if (_isFrozen || _seen is not { } seen || seen.View != known || !(ReferenceEquals(next, known) || Keep(() => store.TrySwap(known.Head.ToMessage().ToByteArray(), next))))
             {
                 return null;

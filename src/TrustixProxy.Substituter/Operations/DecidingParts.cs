@@ -31,9 +31,10 @@ internal sealed class DecidingParts : IDisposable
         Cache = new DecisionCache(
             new DecisionStore(options.StateDirectory), new SignatureAudit(options.StateDirectory), new DecisionSeal(options.SigningKey, options.Policy), options.Policy,
             new NarInfoSigner(options.SigningKey), Frozen, options.DecisionMemory, time, logger);
-        Decider = new Decider(Cache, Deliberate, Upstreams, time, logger);
+        Prefetch = new ClosurePrefetch((digest, depth, cancellation) => Decider!.DecideAheadAsync(digest, depth, cancellation));
+        Decider = new Decider(Cache, Deliberate, Prefetch.Offer, Upstreams, time, logger);
         Closure = new ClosureGate(Decider.DecideAsync, options.Deadline, time);
-        _owned = [Closure, Decider, Cache, Marks, views, records, .. connections, .. Upstreams.Union(caches)];
+        _owned = [Closure, Prefetch, Decider, Cache, Marks, views, records, .. connections, .. Upstreams.Union(caches)];
     }
 
     public ILogger Logger { get; }
@@ -47,6 +48,9 @@ internal sealed class DecidingParts : IDisposable
     public DecisionCache Cache { get; }
 
     public Decider Decider { get; }
+
+    /// <summary>Runs in the background where there is a host.</summary>
+    public ClosurePrefetch Prefetch { get; }
 
     private ClosureGate Closure { get; }
 

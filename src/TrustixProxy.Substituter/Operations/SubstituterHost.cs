@@ -29,6 +29,7 @@ public static class SubstituterHost
         configure?.Invoke(builder);
         builder.Services.AddSingleton(services => new DecidingParts(options, services.GetRequiredService<ILoggerFactory>().CreateLogger("TrustixProxy"), clock));
         builder.Services.AddHostedService(services => new HeadPoller(services.GetRequiredService<DecidingParts>().Logs, options.HeadPollInterval, clock));
+        builder.Services.AddHostedService(services => services.GetRequiredService<DecidingParts>().Prefetch);
         builder.Services.AddHostedService(services => new DecisionPruner(services.GetRequiredService<DecidingParts>().Cache, clock));
         builder.Services.AddSingleton(services => new Gossip(services.GetRequiredService<DecidingParts>().Logs));
         builder.Services.AddSingleton(services => new OperationsServer(options, services.GetRequiredService<DecidingParts>().Cache, services.GetRequiredService<Gossip>(), services.GetRequiredService<ILoggerFactory>()));

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using Microsoft.Extensions.Caching.Memory;
 using Polly;
@@ -30,6 +31,7 @@ internal sealed class Upstream : IDisposable
     private readonly TimeProvider _time;
     private readonly ResiliencePipeline _pipeline;
     private readonly CircuitBreakerStateProvider _state = new();
+    private readonly ConcurrentDictionary<StorePathDigest, Lazy<Task<UpstreamAnswer>>> _underway = new();
     private readonly MemoryCache _found = new(new MemoryCacheOptions { SizeLimit = 8 << 20 });
 
     public Upstream(UpstreamOptions options, TimeSpan timeout, TimeProvider time)
@@ -59,7 +61,7 @@ internal sealed class Upstream : IDisposable
     /// <summary>Sends requests to it, redirects followed.</summary>
     public HttpMessageInvoker Http { get; }
 
-    /// <summary>Asks once; a narinfo that was found a few minutes ago is not asked for again.</summary>
+    /// <summary>Asks once, for all who want to know at the moment; a narinfo that was found a few minutes ago is not asked for again.</summary>
     public async Task<UpstreamAnswer> AskAsync(StorePathDigest digest, CancellationToken cancellation)
     {
         if (_found.TryGetValue(digest, out (UpstreamAnswer.Found Answer, long At) known) && _time.GetElapsedTime(known.At) < FoundLifetime)
@@ -67,21 +69,7 @@ internal sealed class Upstream : IDisposable
             return known.Answer;
         }
 
-        try
-        {
-            var answer = await _pipeline.ExecuteAsync(token => FetchAsync(digest, token), cancellation);
-            if (answer is UpstreamAnswer.Found found)
-            {
-                var size = 1024 + (found.NarInfo.References.Length * 128);
-                _found.Set(digest, (found, _time.GetTimestamp()), new MemoryCacheEntryOptions { Size = size, AbsoluteExpirationRelativeToNow = FoundLifetime });
-            }
-
-            return answer;
-        }
-        catch (Exception exception) when (ReasonOf(exception) is { } reason && !cancellation.IsCancellationRequested)
-        {
-            return new UpstreamAnswer.Failed(reason);
-        }
+        return await _underway.GetOrAdd(digest, key => new Lazy<Task<UpstreamAnswer>>(() => AskAsync(key))).Value.WaitAsync(cancellation);
     }
 
     /// <summary>Forgets the narinfo of a digest, so that it is asked for again.</summary>
@@ -94,6 +82,29 @@ internal sealed class Upstream : IDisposable
     {
         Http.Dispose();
         _found.Dispose();
+    }
+
+    private async Task<UpstreamAnswer> AskAsync(StorePathDigest digest)
+    {
+        try
+        {
+            var answer = await _pipeline.ExecuteAsync(token => FetchAsync(digest, token), CancellationToken.None);
+            if (answer is UpstreamAnswer.Found found)
+            {
+                var size = 1024 + (found.NarInfo.References.Length * 128);
+                _found.Set(digest, (found, _time.GetTimestamp()), new MemoryCacheEntryOptions { Size = size, AbsoluteExpirationRelativeToNow = FoundLifetime });
+            }
+
+            return answer;
+        }
+        catch (Exception exception) when (ReasonOf(exception) is { } reason)
+        {
+            return new UpstreamAnswer.Failed(reason);
+        }
+        finally
+        {
+            _underway.TryRemove(digest, out _);
+        }
     }
 
     private static string? ReasonOf(Exception exception) => exception switch

@@ -21,24 +21,22 @@ public sealed class LookupTests
         await using var upstream = await FakeUpstream.StartAsync();
         upstream.Add(present);
         upstream.Add(absent);
-        var state = Directory.CreateTempSubdirectory("trustix-test-").FullName;
-        await using var proxy = await StartAsync(new LogOptions(new Elector.Log("alice", "alice", node.Signer.Key), relay.Url), upstream, state);
+        using var state = new TestFolder();
+        await using var proxy = await StartAsync(new LogOptions(new Elector.Log("alice", "alice", node.Signer.Key), relay.Url), upstream, state.Path);
         using var client = new HttpClient { BaseAddress = new Uri(proxy.Urls.Single()) };
 
         Assert.Contains($"NarHash: {present.Statement.NarHash}", await client.GetStringAsync($"/{present.Path.Digest}.narinfo"), StringComparison.Ordinal);
         using var refused = await client.GetAsync($"/{absent.Path.Digest}.narinfo");
         Assert.Equal(HttpStatusCode.NotFound, refused.StatusCode);
         Assert.Contains("alice=absent", await refused.Content.ReadAsStringAsync(), StringComparison.Ordinal);
-        Assert.Equal(["GetHead", "Lookup", "Lookup"], relay.Calls);
+        Assert.Equal(["GetHead", "Lookup", "Lookup", "Lookup"], relay.Calls); // a log that names no key with a digest is asked to prove that it has not the one key
 
         // What was published since comes with the head that covers it, and the proof that it continues the one before.
         var late = TestOutput.Make("late-1.0");
         upstream.Add(late);
         await node.SubmitAsync((late.Statement.Key, late.Statement.Value));
         Assert.Contains($"NarHash: {late.Statement.NarHash}", await client.GetStringAsync($"/{late.Path.Digest}.narinfo"), StringComparison.Ordinal);
-        Assert.Equal(["GetHead", "Lookup", "Lookup", "Lookup"], relay.Calls);
-        await proxy.StopAsync();
-        Directory.Delete(state, recursive: true);
+        Assert.Equal(["GetHead", "Lookup", "Lookup", "Lookup", "Lookup"], relay.Calls);
     }
 
     [Fact]
@@ -52,6 +50,78 @@ public sealed class LookupTests
         await proxy.NarInfoAsync(two);
 
         Assert.Single(proxy.Log("alice").Calls, call => call is "Lookup");
+    }
+
+    [Fact]
+    public async Task A_log_is_asked_before_any_upstream_has_named_the_path()
+    {
+        var output = TestOutput.Make();
+        await using var node = await new TestLogNode().StartAsync();
+        await node.SubmitAsync((output.Statement.Key, output.Statement.Value));
+        await using var relay = await RecordingRelay.StartAsync(node.PublicUrl);
+        await using var upstream = await FakeUpstream.StartAsync();
+        upstream.Add(output);
+        upstream.Intercept = async _ =>
+        {
+            await UntilAsync(() => relay.Calls.Contains("Lookup"));
+            return false;
+        };
+        using var state = new TestFolder();
+        await using var proxy = await StartAsync(new LogOptions(new Elector.Log("alice", "alice", node.Signer.Key), relay.Url), upstream, state.Path);
+        using var client = new HttpClient { BaseAddress = new Uri(proxy.Urls.Single()) };
+
+        Assert.Contains($"NarHash: {output.Statement.NarHash}", await client.GetStringAsync($"/{output.Path.Digest}.narinfo"), StringComparison.Ordinal);
+        Assert.Equal(["GetHead", "Lookup"], relay.Calls);
+    }
+
+    [Fact]
+    public async Task Questions_of_one_moment_travel_together()
+    {
+        var outputs = Enumerable.Range(0, 60).Select(i => TestOutput.Make($"path-{i}")).ToList();
+        await using var node = await new TestLogNode().StartAsync();
+        await node.SubmitAsync([.. outputs.Select(output => (output.Statement.Key, output.Statement.Value))]);
+        await using var relay = await RecordingRelay.StartAsync(node.PublicUrl);
+        await using var upstream = await FakeUpstream.StartAsync();
+        outputs.ForEach(output => upstream.Add(output));
+        using var state = new TestFolder();
+        await using var proxy = await StartAsync(new LogOptions(new Elector.Log("alice", "alice", node.Signer.Key), relay.Url), upstream, state.Path);
+        using var client = new HttpClient { BaseAddress = new Uri(proxy.Urls.Single()) };
+        relay.Delay = TimeSpan.FromMilliseconds(200);
+
+        var answers = await Task.WhenAll(outputs.Select(output => client.GetStringAsync($"/{output.Path.Digest}.narinfo")));
+
+        Assert.All(outputs.Zip(answers), pair => Assert.Contains($"NarHash: {pair.First.Statement.NarHash}", pair.Second, StringComparison.Ordinal));
+        Assert.InRange(relay.Calls.Count(call => call is "Lookup"), 1, 30);
+    }
+
+    [Fact]
+    public async Task A_log_that_says_one_thing_by_the_one_call_and_another_by_the_others_is_frozen()
+    {
+        var output = TestOutput.Make();
+        await using var one = await new TestLogNode().StartAsync();
+        await using var other = await new TestLogNode(signer: one.Signer).StartAsync();
+        await one.SubmitAsync((output.Statement.Key, output.Statement.Value));
+        await other.SubmitAsync((output.Statement.Key, output.Forge().Statement.Value));
+        await using var relay = await RecordingRelay.StartAsync(one.PublicUrl);
+        relay.Route = method => method is "Lookup" ? other.PublicUrl : one.PublicUrl;
+        await using var upstream = await FakeUpstream.StartAsync();
+        upstream.Add(output);
+        using var state = new TestFolder();
+        await using var proxy = await StartAsync(new LogOptions(new Elector.Log("alice", "alice", one.Signer.Key), relay.Url), upstream, state.Path);
+        using var client = new HttpClient { BaseAddress = new Uri(proxy.Urls.Single()) };
+
+        using var answer = await client.GetAsync($"/{output.Path.Digest}.narinfo");
+
+        Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
+        Assert.Contains("alice=silent(frozen)", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
+    private static async Task UntilAsync(Func<bool> isSo)
+    {
+        while (!isSo())
+        {
+            await Task.Delay(5);
+        }
     }
 
     private static async Task<WebApplication> StartAsync(LogOptions log, FakeUpstream upstream, string state)

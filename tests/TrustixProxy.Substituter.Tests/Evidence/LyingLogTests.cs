@@ -46,6 +46,7 @@ public sealed class LyingLogTests
         // Alice tells the truth, bob has nothing, and carol's lie would make the quorum.
         proxy.Log("carol").Lie = lie;
         proxy.Publish(second, "alice", "carol");
+        proxy.Upstream().Add(second, change: text => text.Replace("NarSize: ", "NarSize: 1", StringComparison.Ordinal)); // so that no value follows from it
         var timer = Stopwatch.StartNew();
         var answer = await proxy.AskAsync(second.Path);
 
@@ -70,6 +71,35 @@ public sealed class LyingLogTests
         await proxy.NarInfoAsync(output);
 
         Assert.True(timer.Elapsed < TimeSpan.FromSeconds(1), $"{reason}: {timer.Elapsed}");
+    }
+
+    [Fact]
+    public async Task A_value_that_an_upstreams_narinfo_spells_out_need_not_be_asked_for()
+    {
+        var output = TestOutput.Make(references: TestOutput.PathOf("other-1.0"));
+        await using var proxy = await TestProxy.WithThreeLogsAsync();
+        proxy.Log("alice").Lie = LogLie.NoValue;
+        await proxy.Publish(output, "alice", "bob").StartAsync();
+
+        await proxy.NarInfoAsync(output);
+
+        Assert.DoesNotContain("GetValue", proxy.Log("alice").Calls.Concat(proxy.Log("bob").Calls));
+    }
+
+    [Fact]
+    public async Task An_upstreams_narinfo_that_is_made_to_fit_another_digest_makes_no_vote_of_it()
+    {
+        var honest = TestOutput.Make();
+        var evil = TestOutput.At(honest.Path, "evil"u8.ToArray());
+        await using var proxy = await TestProxy.WithThreeLogsAsync();
+        await proxy.Publish(honest, "alice", "bob").Publish(evil, "carol").StartAsync();
+
+        // The upstream says what carol holds: her digest is proven, and hers is one vote; alice and bob are asked for their values.
+        var answer = await proxy.AskAsync(honest.Path);
+
+        Assert.Equal((HttpStatusCode.NotFound, "no-upstream"), (answer.Status, answer.Decision));
+        Assert.Contains("GetValue", proxy.Log("alice").Calls);
+        Assert.DoesNotContain("GetValue", proxy.Log("carol").Calls);
     }
 
     [Fact]
