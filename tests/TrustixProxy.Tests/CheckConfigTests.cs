@@ -103,6 +103,10 @@ public sealed class CheckConfigTests
     [InlineData("{\"listen\": [], \"listen\": []}", "which cannot be read")]
     [InlineData("{\"logs\": \"alice\"}", "logs: is 'alice'; it must be a list of objects")]
     [InlineData("{\"listen\": \"x\"}", "listen: is 'x'; it must be a list of texts")]
+    [InlineData("{\"logs\": [{\"url\": \"unix:run/log\"}]}", "logs[0].url: is 'unix:run/log'; it must be an address")]
+    [InlineData("{\"logs\": [{\"url\": \"unix://run/log\"}]}", "logs[0].url: is 'unix://run/log'; it must be an address")]
+    [InlineData("{\"prioritty\": 3}", "prioritty: is not a key of this configuration; 'priority' is.")]
+    [InlineData("{\"foo\": 3}", "foo: is not a key of this configuration. Known here:")]
     [InlineData("{\"policy\": {\"quorum\": {}, \"x\": {\"y\": 1}}}", "policy.x: is not a key")]
     public async Task What_is_no_configuration_at_all_is_said_to_be_none(string json, string expected)
     {
@@ -111,6 +115,28 @@ public sealed class CheckConfigTests
 
         Assert.Equal(2, code);
         Assert.Contains(expected, error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_byte_order_mark_before_the_text_is_passed_over()
+    {
+        using var folder = new Folder();
+        var (code, output, _) = await CheckAsync(folder, $$"""{{'\ufeff'}}{ "stateDirectory": "{{folder.Path}}" }""");
+
+        Assert.Equal((0, "good for serve"), (code, output[..14]));
+    }
+
+    [Fact]
+    public async Task A_signing_key_that_others_may_read_is_warned_of()
+    {
+        using var folder = new Folder();
+        var key = folder.File("k");
+        await Cli.RunAsync(["keygen", key]);
+        File.SetUnixFileMode(key, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.OtherRead);
+        var (code, _, error) = await CheckAsync(folder, $$"""{ "stateDirectory": "{{folder.Path}}", "signingKeyFile": "{{key}}" }""");
+
+        Assert.Equal(0, code);
+        Assert.Contains($"warning: signingKeyFile: '{key}' may be read by others", error, StringComparison.Ordinal);
     }
 
     [Fact]

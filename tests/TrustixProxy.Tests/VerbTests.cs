@@ -79,7 +79,39 @@ public sealed class VerbTests
     [InlineData("keygen")]
     [InlineData("log", "submit")]
     [InlineData("log", "submit", "/nix/store/x", "--token-file", "x", "--url", "nonsense")]
+    [InlineData("log", "submit", "/nix/store/x", "--token-file", "x", "--url", "unix://run/log")]
     public async Task A_wrong_command_line_is_a_usage_error(params string[] arguments) => Assert.Equal(2, (await Cli.RunAsync(arguments)).Code);
+
+    [Fact]
+    public async Task What_is_no_store_path_cannot_be_submitted()
+    {
+        using var folder = new Folder();
+        var key = folder.File("key");
+        await Cli.RunAsync(["keygen", key]);
+        var (code, _, error) = await Cli.RunAsync(["log", "submit", "--token-file", key, "/etc/passwd"]);
+
+        Assert.Equal((2, "PATH is '/etc/passwd', which is no path of /nix/store, in one or a link to one\n"), (code, error));
+    }
+
+    [Theory]
+    [InlineData("serve", """ "operations": { "listen": [] } """)]
+    [InlineData("log", """ "privateListen": ["http://127.0.0.1:0"], "logs": [{ "name": "mine", "privateKeyFile": "KEY" }] """)]
+    public async Task An_address_that_is_taken_is_refused_in_one_line(string verb, string more)
+    {
+        using var folder = new Folder();
+        using var taken = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
+        taken.Start();
+        var key = folder.File("key");
+        await Cli.RunAsync(["keygen", key]);
+        var config = folder.File("c.json", $$"""{ "listen": ["http://{{taken.LocalEndpoint}}"], "stateDirectory": "{{folder.Path}}", {{more.Replace("KEY", key, StringComparison.Ordinal)}} }""");
+
+        var (code, _, error) = await Cli.RunAsync([.. verb is "log" ? ["log"] : Array.Empty<string>(), "serve", "--config", config]);
+
+        Assert.Equal(2, code);
+        Assert.Contains($"http://{taken.LocalEndpoint}", error, StringComparison.Ordinal);
+        Assert.EndsWith("address already in use. Name an address of this machine that nothing else uses.\n1 fault; nothing was started.\n", error, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", error, StringComparison.Ordinal);
+    }
 
     [Fact]
     public async Task Two_nodes_on_one_state_directory_are_refused()

@@ -2,9 +2,9 @@ using Microsoft.Extensions.Logging;
 
 namespace TrustixProxy.LogNode.Api;
 
-/// <summary>Messages of this folder: 7xxx.</summary>
+/// <summary>Messages of this folder: 8xxx.</summary>
 internal static partial class ApiLog
 {
-    [LoggerMessage(7001, LogLevel.Error, "The call {Procedure} failed by a fault of this program or its disk")]
+    [LoggerMessage(8001, LogLevel.Error, "The call {Procedure} failed by a fault of this program or its disk")]
     public static partial void CallFailed(this ILogger logger, Exception exception, string procedure);
 }

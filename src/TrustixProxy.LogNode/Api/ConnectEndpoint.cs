@@ -95,8 +95,8 @@ internal sealed class ConnectEndpoint(Callers callers, RequestRate rate, LogMetr
     private static bool TryReadType(string? contentType, out bool isJson)
     {
         var type = contentType?.Split(';')[0].Trim();
-        isJson = type is "application/json";
-        return isJson || type is "application/proto";
+        isJson = string.Equals(type, "application/json", StringComparison.OrdinalIgnoreCase);
+        return isJson || string.Equals(type, "application/proto", StringComparison.OrdinalIgnoreCase);
     }
 
     private static bool TryParse<T>(MessageParser<T> parser, byte[] bytes, bool isJson, out T request, out string error)

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Net;
+using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
@@ -28,7 +29,9 @@ internal sealed record Listener(bool IsPrivate, bool IsLocal)
         kestrel.AllowAlternateSchemes = true; // HTTP/2 without TLS says "http", whatever the connection below looks like
         if (address.StartsWith("unix:", StringComparison.Ordinal))
         {
-            kestrel.ListenUnixSocket(address["unix:".Length..], options => Configure(options, new Listener(isPrivate, IsLocal: true)));
+            var path = address["unix:".Length..];
+            RemoveDeadSocket(path);
+            kestrel.ListenUnixSocket(path, options => Configure(options, new Listener(isPrivate, IsLocal: true)));
             return;
         }
 
@@ -44,6 +47,24 @@ internal sealed record Listener(bool IsPrivate, bool IsLocal)
         else
         {
             kestrel.ListenAnyIP(url.Port, options => Configure(options, new Listener(isPrivate, IsLocal: false)));
+        }
+    }
+
+    /// <summary>Removes the socket that a process left behind when it was killed: the system would not let anyone listen there again. One that somebody listens at stays.</summary>
+    private static void RemoveDeadSocket(string path)
+    {
+        using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            probe.Connect(new UnixDomainSocketEndPoint(path));
+        }
+        catch (SocketException exception) when (exception.SocketErrorCode is SocketError.ConnectionRefused)
+        {
+            File.Delete(path);
+        }
+        catch (Exception exception) when (exception is SocketException or ArgumentOutOfRangeException)
+        {
+            // There is none, or one that is not ours: listening says why it cannot be.
         }
     }
 

@@ -119,7 +119,7 @@ internal sealed class ReadCalls(IReadOnlyDictionary<string, HostedLog> logs)
     /// <summary>Why a range is not given: it is not within the log, or too long. An empty one, from just past its end, is.</summary>
     private static ConnectAnswer? CheckRange(GetLogEntriesRequest request, long size)
     {
-        var isEmpty = request.Start == request.Finish + 1;
+        var isEmpty = request.Start > 0 && request.Start - 1 == request.Finish;
         return !isEmpty && request.Start > request.Finish ? ConnectAnswer.Fail(ConnectCode.InvalidArgument, $"Start is {request.Start}; it must not be past Finish, {request.Finish}")
             : !isEmpty && request.Finish >= (ulong)size ? ConnectAnswer.Fail(ConnectCode.InvalidArgument, $"Finish is {request.Finish}; it is included, and the log has {size}")
             : !isEmpty && request.Finish - request.Start >= MaxEntries ? ConnectAnswer.Fail(ConnectCode.InvalidArgument, $"Start to Finish are more than {MaxEntries} entries: ask for fewer at once")

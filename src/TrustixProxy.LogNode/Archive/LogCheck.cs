@@ -7,7 +7,7 @@ namespace TrustixProxy.LogNode.Archive;
 /// <summary>Recomputes all that a log's file holds from its leaves, and says what does not follow from them: <c>log fsck</c>.</summary>
 /// <remarks>
 /// Checked: every entry's place, digest and row by which it is found; every stored hash of both trees; every head's signature, sizes and three roots, in the order
-/// in which they were signed; every page of the map, current and in history; every conflict's signature. The file is read as it was at one moment, so a node may go on writing.
+/// in which they were signed, and what they are found and their history is dropped by; every page of the map, current and in history; every conflict's digest and signature. The file is read as it was at one moment, so a node may go on writing.
 /// </remarks>
 public sealed class LogCheck
 {
@@ -40,6 +40,7 @@ public sealed class LogCheck
             check.CheckTiles(Tree.Log, check._log);
             check.CheckTiles(Tree.MapHeads, check._mapHeads);
             check.CheckCounts();
+            check.CheckHeadRows();
             check.CheckConflicts();
             return (check._log.Size, check._mapHeads.Size, check._faults);
         });
@@ -179,8 +180,37 @@ public sealed class LogCheck
         }
     }
 
+    private void CheckHeadRows()
+    {
+        foreach (var (head, row) in _reader.AllHeads().Zip(_reader.AllHeadRows()))
+        {
+            var said = LogHead.Parser.ParseFrom(head.Head);
+            if ((ulong)row.Size != said.TreeSize || !Digest.TryRead(said.MapRoot.Span, out var root) || row.RootPrefix != EntryIndex.Prefix(root))
+            {
+                Fault($"head {row.Number} is filed under another size or map root than its own");
+            }
+        }
+
+        // Of the heads, the newest ones have a row each by which their history is dropped when its time has come.
+        const string marked = "superseded AS s WHERE s.version = h.tree_size AND s.signed_at = h.signed_at";
+        var unmarked = _reader.Count($"head AS h WHERE NOT EXISTS (SELECT 1 FROM {marked}) AND h.tree_size >= (SELECT ifnull(min(version), 9223372036854775807) FROM superseded)");
+        var stray = _reader.Count("superseded AS s WHERE NOT EXISTS (SELECT 1 FROM head AS h WHERE s.version = h.tree_size AND s.signed_at = h.signed_at)");
+        if (unmarked + stray > 0)
+        {
+            Fault($"{Math.Max(unmarked, stray)} heads are not marked, or wrongly, for when they were superseded");
+        }
+    }
+
     private void CheckConflicts()
     {
+        foreach (var (i, (digest, value)) in _reader.AllConflictRows().Index())
+        {
+            if (!digest.AsSpan().SequenceEqual(Digest.Of(value).ToArray()))
+            {
+                Fault($"conflict {i} is filed under another digest than its value's");
+            }
+        }
+
         const int page = 100;
         long seen = 0;
         for (; _reader.FindConflicts(seen, page) is { Count: > 0 } conflicts; seen += conflicts.Count)

@@ -46,7 +46,7 @@ internal sealed class LogDatabase : IDisposable
         catch (SqliteException exception)
         {
             Writer?.Dispose();
-            throw new InvalidDataException($"{path} cannot be used as a log's file: {exception.Message}. If it is damaged, log import rebuilds it from an export.", exception);
+            throw new InvalidDataException($"{path} cannot be used as a log's file: {exception.Message.TrimEnd('.')}. If it is damaged, log import rebuilds it from an export.", exception);
         }
     }
 

@@ -145,6 +145,12 @@ internal sealed class LogReader : IDisposable
     /// <summary>Every head with its number, from the first on.</summary>
     public IEnumerable<(long Number, byte[] Head)> AllHeads() => Stream("SELECT mh_size, head FROM head ORDER BY mh_size", row => (row.Number(0), row.Bytes(1)));
 
+    /// <summary>What the table of heads has beside the heads, by which they are found.</summary>
+    public IEnumerable<(long Number, long Size, long RootPrefix)> AllHeadRows() => Stream("SELECT mh_size, tree_size, root_prefix FROM head ORDER BY mh_size", row => (row.Number(0), row.Number(1), row.Number(2)));
+
+    /// <summary>The digest by which each conflict is known for one that was seen, and its value.</summary>
+    public IEnumerable<(byte[] Digest, byte[] Value)> AllConflictRows() => Stream("SELECT digest, value FROM conflict ORDER BY seq", row => (row.Bytes(0), row.Bytes(1)));
+
     /// <summary>Heads from number <paramref name="from"/>, counted from 0, to before <paramref name="to"/>.</summary>
     public IEnumerable<TimedHead> HeadsBetween(long from, long to) => Stream(
         $"SELECT head, signed_at FROM head WHERE mh_size > {from} AND mh_size <= {to} ORDER BY mh_size",
@@ -160,7 +166,7 @@ internal sealed class LogReader : IDisposable
         row => (row.Number(0), new Entry(row.Bytes(1), row.Bytes(2))));
 
     /// <summary>Up to which size entries are in <c>find</c>.</summary>
-    public long IndexedSize() => Stream("SELECT size FROM indexed", row => row.Number(0)).Single();
+    public long IndexedSize() => Stream("SELECT size FROM indexed", row => row.Number(0)).FirstOrDefault();
 
     /// <summary>Whether <c>find</c> has an entry under a number.</summary>
     public bool IsFiled(long prefix, long index) => _find.All(row => row.Number(0), prefix).Contains(index);

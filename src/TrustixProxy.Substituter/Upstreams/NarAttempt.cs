@@ -70,14 +70,15 @@ internal sealed class NarAttempt : HttpTransformer, IDisposable
 
     public override async ValueTask<bool> TransformResponseAsync(HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
     {
-        if (proxyResponse is not { StatusCode: HttpStatusCode.OK } || proxyResponse.Content.Headers.ContentEncoding.Count > 0)
+        if (proxyResponse is not { StatusCode: HttpStatusCode.OK } || NarCompression.OfContentEncoding(proxyResponse.Content.Headers.ContentEncoding) is not { } encoding)
         {
             Fail(NarFault.Unreachable);
             return false;
         }
 
         // What a narinfo says of the file's length is a hint, and no promise is made on a hint.
-        var fileLength = proxyResponse.Content.Headers.ContentLength;
+        var body = await ReadAsync(proxyResponse.Content, encoding, cancellationToken);
+        var fileLength = encoding is NarCompression.None ? proxyResponse.Content.Headers.ContentLength : null;
         var length = Order.Compression is NarCompression.None ? Order.Claim.NarSize : fileLength;
         if (!TryResolve(length, out var range))
         {
@@ -86,7 +87,7 @@ internal sealed class NarAttempt : HttpTransformer, IDisposable
         }
 
         var isPartial = range != ByteRange.All;
-        _stream = Open(await proxyResponse.Content.ReadAsStreamAsync(cancellationToken), fileLength, length, range, isPartial);
+        _stream = Open(body, length, range, isPartial);
         await _stream.PrimeAsync(_limit.Token, httpContext.RequestAborted);
         if (_stream.Fault is not null)
         {
@@ -101,16 +102,19 @@ internal sealed class NarAttempt : HttpTransformer, IDisposable
     }
 
     /// <summary>The file, decompressed if need be, with every byte verified; its hash too where other upstreams may have the right file.</summary>
-    private VerifyingNarStream Open(Stream body, long? fileLength, long? length, ByteRange range, bool isPartial)
+    private VerifyingNarStream Open(Stream file, long? length, ByteRange range, bool isPartial)
     {
-        Stream source = new ResumingStream(body, fileLength, ResumeAsync, _time);
-        if (Candidate.Decompress)
-        {
-            source = NarCompression.Open(Candidate.NarInfo.Compression, source);
-        }
-
+        var source = Candidate.Decompress ? NarCompression.Open(Candidate.NarInfo.Compression, file) : file;
         var mustBeSame = Candidate.IsSameFile && !Candidate.Decompress && (isPartial || _next.Count > 0);
         return new VerifyingNarStream(source, Candidate.ServedCompression, Order.Claim, range, Order.MustMatch) { Promised = length, RequiredFileHash = mustBeSame ? Order.FileHash : null, OnFault = Fail };
+    }
+
+    /// <summary>The upstream's file; another upstream goes on with it where this one breaks off, unless the body is not the file as it is.</summary>
+    private async Task<Stream> ReadAsync(HttpContent content, string encoding, CancellationToken cancellation)
+    {
+        var isBare = encoding is NarCompression.None;
+        var body = new ResumingStream(await content.ReadAsStreamAsync(cancellation), content.Headers.ContentLength, isBare ? ResumeAsync : (_, _) => Task.FromResult<Stream?>(null), _time);
+        return NarCompression.Open(encoding, body);
     }
 
     /// <summary>The answer did not begin: if nothing else is known to be wrong, the upstream could not be reached in time.</summary>
@@ -174,7 +178,7 @@ internal sealed class NarAttempt : HttpTransformer, IDisposable
                 request.Headers.Range = new RangeHeaderValue(offset, null);
                 var response = await next.Upstream.Http.SendAsync(request, either.Token);
                 var isRest = response.StatusCode is HttpStatusCode.PartialContent && response.Content.Headers.ContentRange?.From == offset;
-                if (isRest || response.StatusCode is HttpStatusCode.OK)
+                if ((isRest || response.StatusCode is HttpStatusCode.OK) && response.Content.Headers.ContentEncoding.Count is 0)
                 {
                     var file = await response.Content.ReadAsStreamAsync(either.Token);
                     limit.CancelAfter(isRest ? Timeout.InfiniteTimeSpan : SkipLimit);

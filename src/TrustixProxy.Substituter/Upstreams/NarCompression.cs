@@ -26,6 +26,15 @@ internal static class NarCompression
     /// <summary>The compression whose NARs have this suffix; null when there is none.</summary>
     public static string? OfSuffix(string suffix) => All.FirstOrDefault(entry => entry.Value.Suffix == suffix).Key;
 
+    /// <summary>How the body of an answer is compressed beside that, by its <c>Content-Encoding</c>: some caches keep their narinfos so, whoever asks. Null when it cannot be read.</summary>
+    public static string? OfContentEncoding(ICollection<string> encodings) => encodings switch
+    {
+        { Count: 0 } => None,
+        { Count: 1 } when encodings.First() is "identity" => None,
+        { Count: 1 } when IsKnown(encodings.First()) => encodings.First(),
+        _ => null,
+    };
+
     /// <summary>Reads the NAR out of a compressed stream, which is disposed with the result.</summary>
     public static Stream Open(string name, Stream source) => All[name].Open(source);
 }

@@ -134,12 +134,12 @@ internal sealed class Upstream : IDisposable
             throw new HttpRequestException($"HTTP {(int)response.StatusCode}");
         }
 
-        if (response.StatusCode is not HttpStatusCode.OK || response.Content.Headers.ContentEncoding.Count > 0)
+        if (response.StatusCode is not HttpStatusCode.OK || NarCompression.OfContentEncoding(response.Content.Headers.ContentEncoding) is not { } encoding)
         {
             return new UpstreamAnswer.Failed($"http-{(int)response.StatusCode}");
         }
 
-        var body = await ReadAsync(response.Content, cancellation);
+        var body = await ReadAsync(response.Content, encoding, cancellation);
         return body is null ? new UpstreamAnswer.Failed("narinfo-too-large")
             : !NarInfo.TryParse(body, out var narInfo, out var error) ? new UpstreamAnswer.Failed($"narinfo-{error}")
             : narInfo.StorePath.Digest != digest ? new UpstreamAnswer.Failed("narinfo-of-another-path")
@@ -147,10 +147,10 @@ internal sealed class Upstream : IDisposable
     }
 
     /// <summary>The whole body; null when it is too large for a narinfo.</summary>
-    private static async Task<byte[]?> ReadAsync(HttpContent content, CancellationToken cancellation)
+    private static async Task<byte[]?> ReadAsync(HttpContent content, string encoding, CancellationToken cancellation)
     {
         using var body = new MemoryStream();
-        await using var stream = await content.ReadAsStreamAsync(cancellation);
+        await using var stream = NarCompression.Open(encoding, await content.ReadAsStreamAsync(cancellation));
         var buffer = new byte[8 << 10];
         while (await stream.ReadAsync(buffer, cancellation) is var read and > 0)
         {

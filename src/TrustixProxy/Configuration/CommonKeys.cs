@@ -56,14 +56,21 @@ internal static class CommonKeys
     public static Uri Url(Section section, string key, bool allowUnix)
     {
         var text = section.Required(key, allowUnix ? "https://log.example.org or unix:/run/log.sock" : "https://cache.example.org");
-        var isGood = Uri.TryCreate(text, UriKind.Absolute, out var url)
-            && (url.Scheme is "http" or "https" || (allowUnix && url.Scheme is "unix" && url.AbsolutePath.Length > 1));
-        if (!isGood && text.Length > 0)
+        if (!TryReadUrl(text, allowUnix, out var url) && text.Length > 0)
         {
             section.Fault(key, $"is '{text}'; it must be an address with http:// or https://{(allowUnix ? ", or unix:/path" : "")}.");
         }
 
-        return isGood ? url! : new Uri("http://invalid.invalid");
+        return url ?? new Uri("http://invalid.invalid");
+    }
+
+    /// <summary>Reads the address of a service.</summary>
+    public static bool TryReadUrl(string text, bool allowUnix, [NotNullWhen(true)] out Uri? url)
+    {
+        var isGood = Uri.TryCreate(text, UriKind.Absolute, out url)
+            && (url.Scheme is "http" or "https" || (allowUnix && url.Scheme is "unix" && url.Host.Length is 0 && url.AbsolutePath is ['/', _, ..]));
+        url = isGood ? url : null;
+        return isGood;
     }
 
     /// <summary>Why a text is no key, with what to do.</summary>

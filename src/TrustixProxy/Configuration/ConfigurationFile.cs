@@ -41,10 +41,10 @@ internal static class ConfigurationFile
             var builder = new ConfigurationBuilder();
             if (path is not null)
             {
-                var text = File.ReadAllBytes(path);
+                var text = Text(File.ReadAllBytes(path));
                 using var strict = JsonDocument.Parse(text, Strict); // the builder would pass over a key that is named twice
                 faults.AddRange(Keys(strict.RootElement).Where(key => key.Contains(':', StringComparison.Ordinal)).Select(key => new Fault(key, "is a key with a colon; write an object within an object.")));
-                builder.AddJsonStream(new MemoryStream(text));
+                builder.AddJsonStream(new MemoryStream(text.ToArray()));
             }
 
             return builder.AddEnvironmentVariables("TRUSTIXPROXY__").Build();
@@ -60,6 +60,9 @@ internal static class ConfigurationFile
 
         return null;
     }
+
+    /// <summary>The text without the mark that some editors put before it.</summary>
+    private static ReadOnlyMemory<byte> Text(byte[] file) => file.AsMemory(file is [0xef, 0xbb, 0xbf, ..] ? 3 : 0);
 
     private static IEnumerable<string> Keys(JsonElement element) => element.ValueKind switch
     {

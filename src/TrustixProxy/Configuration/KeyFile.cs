@@ -51,15 +51,21 @@ internal static class KeyFile
     /// <summary>As <see cref="TryRead"/>, for files that must be private: one that others may read is refused, except where systemd keeps credentials.</summary>
     public static bool TryReadPrivate(string path, bool allowBare, [NotNullWhen(true)] out NixSecretKey? key, out string fault)
     {
-        const UnixFileMode others = UnixFileMode.GroupRead | UnixFileMode.OtherRead;
-        var isCredential = Environment.GetEnvironmentVariable("CREDENTIALS_DIRECTORY") is { Length: > 0 } directory && Path.GetFullPath(path).StartsWith(directory + "/", StringComparison.Ordinal);
-        if (!isCredential && File.Exists(path) && (File.GetUnixFileMode(path) & others) is not 0)
+        if (IsReadByOthers(path))
         {
             (key, fault) = (null, $"is '{path}', which others than its owner may read: chmod 600 it, and if they are not trusted make a new key.");
             return false;
         }
 
         return TryRead(path, allowBare, out key, out fault);
+    }
+
+    /// <summary>Whether others than its owner may read a file; what systemd keeps as a credential counts as private.</summary>
+    public static bool IsReadByOthers(string path)
+    {
+        const UnixFileMode others = UnixFileMode.GroupRead | UnixFileMode.OtherRead;
+        var isCredential = Environment.GetEnvironmentVariable("CREDENTIALS_DIRECTORY") is { Length: > 0 } directory && Path.GetFullPath(path).StartsWith(directory + "/", StringComparison.Ordinal);
+        return !isCredential && File.Exists(path) && (File.GetUnixFileMode(path) & others) is not 0;
     }
 
     /// <summary>As much of a file as a key can have: a device has no end.</summary>

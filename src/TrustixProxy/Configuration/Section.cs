@@ -203,8 +203,8 @@ internal sealed class Section
     {
         foreach (var child in _values.GetChildren().Where(child => !_read.Contains(child.Key)))
         {
-            var near = _read.MinBy(known => Distance(known, child.Key));
-            Fault(child.Key, $"is not a key of this configuration{(near is not null && Distance(near, child.Key) <= 3 ? $"; '{near}' is" : "")}. Known here: {string.Join(", ", _read.Order(StringComparer.Ordinal))}.");
+            var near = _read.Where(known => Distance(known, child.Key) <= 2).MinBy(known => Distance(known, child.Key));
+            Fault(child.Key, $"is not a key of this configuration{(near is null ? "" : $"; '{near}' is")}. Known here: {string.Join(", ", _read.Order(StringComparer.Ordinal))}.");
         }
 
         _children.ForEach(child => child.RefuseUnknown());

@@ -8,8 +8,9 @@ namespace TrustixProxy.Configuration;
 
 /// <summary>The configuration of <c>serve</c>.</summary>
 /// <param name="Options">What the proxy is told.</param>
-/// <param name="KeyToMake">Where the signing key is to be written, which is not there yet; null when it is.</param>
-internal sealed record ServeConfiguration(SubstituterOptions Options, string? KeyToMake)
+/// <param name="KeyFile">Where the signing key is.</param>
+/// <param name="IsKeyMissing">Whether it is not there yet: it was made just now, and is to be written.</param>
+internal sealed record ServeConfiguration(SubstituterOptions Options, string KeyFile, bool IsKeyMissing)
 {
     /// <summary>Reads all keys.</summary>
     /// <param name="section">The configuration.</param>
@@ -33,7 +34,7 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string? Ke
         var priority = section.Integer("priority", 30, 1, 1000);
         var deadline = section.Time("deadline", TimeSpan.FromSeconds(10), TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(4));
         var onUndecided = section.Choice("onUndecided", OnUndecided.NotFound);
-        var (key, keyToMake) = ReadKey(section, stateDirectory);
+        var (key, keyFile, isKeyMissing) = ReadKey(section, stateDirectory);
         var caches = Unique(section, "caches", [.. section.List("caches").Select(ReadCache)], cache => cache.Elector.Name);
         var policy = PolicyConfiguration.Read(section, [.. logs.Select(log => log.Elector), .. caches.Select(cache => cache.Elector)], key?.PublicKey);
         return policy is null || key is null ? null : new ServeConfiguration(
@@ -53,13 +54,19 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string? Ke
                 Deadline = deadline,
                 OnUndecided = onUndecided,
             },
-            keyToMake);
+            keyFile,
+            isKeyMissing);
     }
 
     /// <summary>What is allowed but weaker than it may look.</summary>
     public IEnumerable<string> Warnings()
     {
         var (policy, upstreams) = (Options.Policy, Options.Upstreams);
+        if (Configuration.KeyFile.IsReadByOthers(KeyFile))
+        {
+            yield return $"signingKeyFile: '{KeyFile}' may be read by others than its owner, and whoever has read it can sign anything for your clients: chmod 600 it, and if they are not trusted make a new key.";
+        }
+
         if (policy.Electors.IsEmpty)
         {
             yield return "logs: none is named, and no caches, so nothing is ever agreed on and every path is refused. Name at least three, run by different operators.";
@@ -165,21 +172,21 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string? Ke
         return items;
     }
 
-    private static (NixSecretKey? Key, string? ToMake) ReadKey(Section section, string stateDirectory)
+    private static (NixSecretKey? Key, string File, bool IsMissing) ReadKey(Section section, string stateDirectory)
     {
         const string key = "signingKeyFile";
         var path = Path.GetFullPath(section.Text(key) ?? Path.Combine(stateDirectory, "signing.key"));
         if (!Path.Exists(path))
         {
-            return (NixSecretKey.Generate($"{Environment.MachineName.ToLowerInvariant()}-trustix-1"), path);
+            return (NixSecretKey.Generate($"{Environment.MachineName.ToLowerInvariant()}-trustix-1"), path, true);
         }
 
-        if (!KeyFile.TryRead(path, allowBare: false, out var found, out var fault))
+        if (!Configuration.KeyFile.TryRead(path, allowBare: false, out var found, out var fault))
         {
             section.Fault(key, fault);
         }
 
-        return (found, null);
+        return (found, path, false);
     }
 
     private enum InclusionProofs

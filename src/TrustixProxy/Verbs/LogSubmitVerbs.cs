@@ -74,6 +74,11 @@ internal static class LogSubmitVerbs
             Console.WriteLine(message);
             return ExitCode.Good;
         }
+        catch (ArgumentException exception)
+        {
+            Console.Error.WriteLine(exception.Message);
+            return ExitCode.Usage;
+        }
         catch (SubmissionException exception) when (exception.IsRefusal)
         {
             Console.Error.WriteLine(exception.Message);
@@ -102,7 +107,7 @@ internal static class LogSubmitVerbs
     private static Uri? ReadUrl(ArgumentResult argument)
     {
         var text = argument.Tokens.Count > 0 ? argument.Tokens[0].Value : "";
-        if (Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" or "unix")
+        if (CommonKeys.TryReadUrl(text, allowUnix: true, out var url))
         {
             return url;
         }
@@ -121,7 +126,7 @@ internal static class LogSubmitVerbs
         }
 
         var absolute = string.Join('/', path.Split('/').Take(4)); // "", "nix", "store", the base name
-        return StorePath.TryParseAbsolute(absolute, out var found, out _) ? found : throw new NixException($"PATH is '{text}', which is not in {StorePath.StoreDirectory}");
+        return StorePath.TryParseAbsolute(absolute, out var found, out _) ? found : throw new ArgumentException($"PATH is '{text}', which is no path of {StorePath.StoreDirectory}, in one or a link to one");
     }
 
     private static string Count(int number) => $"{number} {(number is 1 ? "path" : "paths")}";

@@ -43,7 +43,7 @@ internal static class LogVerbs
                 Console.Error.WriteLine($"log {log.Name}: publicKey {log.Signer.Key}, id {log.Signer.Key.LogId}");
             }
 
-            return await ServeVerb.RunAsync(app, "serving logs", cancellation);
+            return await ServeVerb.RunAsync(app, "serving logs", [.. options.Listen, .. options.PrivateListen], cancellation);
         }
         catch (Exception exception) when (exception is IOException or InvalidDataException)
         {

@@ -33,11 +33,12 @@ internal static class ServeVerb
         logging.AddConsole(console => (console.FormatterName, console.LogToStandardErrorThreshold) = (isJournal ? ConsoleFormatterNames.Systemd : ConsoleFormatterNames.Simple, LogLevel.Trace));
         logging.AddSimpleConsole(console => (console.SingleLine, console.TimestampFormat) = (true, "HH:mm:ss "));
         logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning).AddFilter("Yarp", LogLevel.Error)
+            .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None) // a host that does not start is told of by RunAsync, in one line
             .AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Error); // it warns that HTTP/2 needs TLS, which the log node's listeners do without
     }
 
     /// <summary>Runs a host until it is told to stop; says when it listens, and clearly why it cannot.</summary>
-    public static async Task<int> RunAsync(WebApplication app, string what, CancellationToken cancellation)
+    public static async Task<int> RunAsync(WebApplication app, string what, IEnumerable<string> listen, CancellationToken cancellation)
     {
         try
         {
@@ -45,8 +46,7 @@ internal static class ServeVerb
         }
         catch (Exception exception) when (exception is IOException or System.Net.Sockets.SocketException)
         {
-            Console.Error.WriteLine($"listen: {exception.Message}");
-            return ExitCode.Usage;
+            return ExitCode.Refuse([new Fault(string.Join(", ", listen), $"cannot be listened at: {exception.Message.TrimEnd('.')}. Name an address of this machine that nothing else uses.")]);
         }
 
         Console.Error.WriteLine($"{what} at {string.Join(", ", app.Urls)}");
@@ -69,16 +69,16 @@ internal static class ServeVerb
             Console.Error.WriteLine($"warning: {warning}");
         }
 
-        if (read.KeyToMake is { } path)
+        if (read.IsKeyMissing)
         {
             try
             {
-                KeyFile.Write(path, read.Options.SigningKey);
-                Console.Error.WriteLine($"made a signing key: {path}");
+                KeyFile.Write(read.KeyFile, read.Options.SigningKey);
+                Console.Error.WriteLine($"made a signing key: {read.KeyFile}");
             }
             catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
             {
-                return ExitCode.Refuse([new Fault("signingKeyFile", $"is '{path}', which cannot be made: {exception.Message}")]);
+                return ExitCode.Refuse([new Fault("signingKeyFile", $"is '{read.KeyFile}', which cannot be made: {exception.Message}")]);
             }
         }
 
@@ -96,10 +96,10 @@ internal static class ServeVerb
         }
         catch (SqliteException exception)
         {
-            return ExitCode.Refuse([new Fault("stateDirectory", $"is '{options.StateDirectory}', whose state.sqlite cannot be used: {exception.Message}. If the file is damaged, move it away: decisions are made anew, but what logs are held to begins anew too.")]);
+            return ExitCode.Refuse([new Fault("stateDirectory", $"is '{options.StateDirectory}', whose state.sqlite cannot be used: {exception.Message.TrimEnd('.')}. If the file is damaged, move it away: decisions are made anew, but what logs are held to begins anew too.")]);
         }
 
         await using var owned = app;
-        return await RunAsync(app, "serving", cancellation);
+        return await RunAsync(app, "serving", [.. options.Listen, .. options.OperationsListen], cancellation);
     }
 }

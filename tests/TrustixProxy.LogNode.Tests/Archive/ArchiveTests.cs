@@ -59,6 +59,11 @@ public sealed class ArchiveTests : IAsyncLifetime
     [InlineData("DELETE FROM map_history WHERE version = 450 AND address = x'00'", "map page 00, as it was before size 450, is missing")]
     [InlineData("UPDATE map_history SET page_version = 7 WHERE version = 450 AND address = x'00'", "map page 00, as it was before size 450, holds other leaves")]
     [InlineData("UPDATE conflict SET value = 'x'", "conflict 0, with entry 3: its signature")]
+    [InlineData("UPDATE conflict SET digest = x'00'", "conflict 0 is filed under another digest than its value's")]
+    [InlineData("UPDATE head SET tree_size = tree_size + 1 WHERE mh_size = 2", "head 2 is filed under another size or map root")]
+    [InlineData("UPDATE head SET root_prefix = 5 WHERE mh_size = 3", "head 3 is filed under another size or map root")]
+    [InlineData("UPDATE superseded SET signed_at = 5 WHERE version = (SELECT max(version) FROM superseded)", "1 heads are not marked, or wrongly")]
+    [InlineData("DELETE FROM superseded WHERE version = (SELECT max(version) FROM superseded)", "1 heads are not marked, or wrongly")]
     [InlineData("UPDATE conflict SET idx = 9999", "0 of which are with an entry that is there")]
     public async Task Damage_is_found_and_its_place_is_named(string damage, params string[] words)
     {

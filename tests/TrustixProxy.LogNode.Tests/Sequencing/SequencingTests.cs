@@ -119,6 +119,24 @@ public sealed class SequencingTests
     }
 
     [Fact]
+    public async Task The_socket_of_a_node_that_was_killed_is_taken_over()
+    {
+        var socket = Path.Combine(Path.GetTempPath(), $"trustix-{Guid.NewGuid():n}.sock");
+        using (var dead = new System.Net.Sockets.Socket(System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, default))
+        {
+            dead.Bind(new System.Net.Sockets.UnixDomainSocketEndPoint(socket));
+            File.Move(socket, $"{socket}.kept"); // closing it would remove it
+        }
+
+        File.Move($"{socket}.kept", socket);
+        await using var node = new TestLogNode { Change = options => options with { PrivateListen = [$"unix:{socket}"] } };
+        await node.StartAsync();
+        using var submitter = new LogNode.Submission.LogSubmitter(new Uri($"unix:{socket}"), node.Token);
+
+        Assert.Equal(node.LogId, await submitter.FindLogAsync(null, default));
+    }
+
+    [Fact]
     public async Task A_node_serves_at_a_unix_socket()
     {
         var socket = Path.Combine(Directory.CreateTempSubdirectory("trustix-log-").FullName, "log.sock");

@@ -201,9 +201,10 @@ public sealed class HostileUpstreamTests
     [Fact]
     public async Task A_state_database_that_another_process_holds_delays_no_answer()
     {
-        var output = TestOutput.Make();
+        var (output, earlier) = (TestOutput.Make(), TestOutput.Make("earlier-1.0"));
         await using var proxy = await TestProxy.WithThreeLogsAsync();
-        await proxy.Publish(output, "alice", "bob").StartAsync();
+        await proxy.Publish(output, "alice", "bob").Publish(earlier, "alice", "bob").StartAsync();
+        await proxy.NarInfoAsync(earlier); // so that it has views of the logs, which are kept before they are believed
         using var other = new SqliteConnection($"Data Source={Path.Combine(proxy.StateDirectory, "state.sqlite")};Pooling=False");
         other.Open();
         using var hold = other.BeginTransaction(deferred: false);

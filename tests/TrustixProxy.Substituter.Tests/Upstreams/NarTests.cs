@@ -222,6 +222,43 @@ public sealed class NarTests
         Assert.Equal(output.File("zstd"), await proxy.NarAsync(await proxy.NarInfoAsync(output)));
     }
 
+    [Theory]
+    [InlineData("gzip", "none")]
+    [InlineData("br", "xz")]
+    [InlineData("identity", "none")]
+    public async Task What_an_upstream_compresses_on_its_way_unasked_is_read_all_the_same(string encoding, string compression)
+    {
+        var output = TestOutput.Make(size: Large);
+        await using var proxy = await AgreedAsync(output, compression);
+        proxy.Upstream().Intercept = async context =>
+        {
+            var body = context.Request.Path.Value!.EndsWith(".narinfo", StringComparison.Ordinal) ? System.Text.Encoding.UTF8.GetBytes(output.NarInfo(compression).ToString()) : output.File(compression);
+            context.Response.Headers.ContentEncoding = encoding;
+            await context.Response.Body.WriteAsync(encoding is "identity" ? body : TestOutput.Compress(encoding, body));
+            return true;
+        };
+
+        Assert.Equal(output.File(compression), await proxy.NarAsync(await proxy.NarInfoAsync(output)));
+    }
+
+    [Theory]
+    [InlineData("gzip")]
+    [InlineData("deflate")]
+    [InlineData("gzip, gzip")]
+    public async Task A_narinfo_that_does_not_unpack_or_unpacks_to_too_much_is_none(string encoding)
+    {
+        var output = TestOutput.Make();
+        await using var proxy = await AgreedAsync(output, "none");
+        proxy.Upstream().Intercept = async context =>
+        {
+            context.Response.Headers.ContentEncoding = encoding;
+            await context.Response.Body.WriteAsync(encoding is "gzip" ? TestOutput.Compress("gzip", new byte[50 << 20]) : System.Text.Encoding.UTF8.GetBytes(output.NarInfo().ToString()));
+            return true;
+        };
+
+        Assert.Equal((HttpStatusCode.NotFound, "no-upstream"), await proxy.AskAsync(output.Path) is var answer ? (answer.Status, answer.Decision) : default);
+    }
+
     [Fact]
     public async Task The_nar_route_is_a_gate_of_its_own()
     {
