@@ -11,6 +11,12 @@ internal sealed class Figures
 
     public void AtMost(string what, double figure, string unit, double bar) => Print(what, figure, unit, $"at most {Text(bar)}", figure <= bar);
 
+    /// <summary>The one in the middle.</summary>
+    public static double Median(IEnumerable<double> numbers) => numbers.Order().ToList() is var sorted ? sorted[sorted.Count / 2] : 0;
+
+    /// <summary>Prints a figure that has no bar.</summary>
+    public static void Show(string what, double figure, string unit) => Console.WriteLine($"  {what,-58} {Text(figure),12} {unit}");
+
     private void Print(string what, double figure, string unit, string bar, bool isMet)
     {
         AllMet &= isMet;

@@ -100,7 +100,7 @@ internal static class LogBenchmark
             one.Add(await RateAsync(200, 1));
         }
 
-        figures.AtLeast("one at a time, durable heads: over the disk's fdatasync rate", Median(one) / Median(sync), $"x {Median(sync):N0}/s", 0.3);
+        figures.AtLeast("one at a time, durable heads: over the disk's fdatasync rate", Figures.Median(one) / Figures.Median(sync), $"x {Figures.Median(sync):N0}/s", 0.3);
         figures.AtLeast("one at a time, durable heads, 8 clients", await RateAsync(2000, 8), "entries/s", 1000);
 
         async Task<double> RateAsync(int count, int clients)
@@ -184,9 +184,7 @@ internal static class LogBenchmark
                 rounds.Add((node.Cpu - before).TotalMilliseconds / calls);
             }
 
-            return Median(rounds.Skip(1)); // the first warms up
+            return Figures.Median(rounds.Skip(1)); // the first warms up
         }
     }
-
-    private static double Median(IEnumerable<double> numbers) => numbers.Order().ToList() is var sorted ? sorted[sorted.Count / 2] : 0;
 }

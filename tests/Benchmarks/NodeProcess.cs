@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Text.Json;
 using TrustixProxy.Nix;
 
@@ -8,11 +7,9 @@ namespace TrustixProxy.Benchmarks;
 /// <summary>The log node as users run it: a process of its own, with one log.</summary>
 internal sealed class NodeProcess : IDisposable
 {
-    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(10); // _SC_CLK_TCK is 100 on every Linux that .NET runs on
+    private readonly MeasuredProcess _process;
 
-    private readonly Process _process;
-
-    private NodeProcess(Process process, Uri publicUrl, Uri privateUrl, TimeSpan startup) => (_process, PublicUrl, PrivateUrl, Startup) = (process, publicUrl, privateUrl, startup);
+    private NodeProcess(Process process, Uri publicUrl, Uri privateUrl, TimeSpan startup) => (_process, PublicUrl, PrivateUrl, Startup) = (new MeasuredProcess(process), publicUrl, privateUrl, startup);
 
     public Uri PublicUrl { get; }
 
@@ -21,25 +18,11 @@ internal sealed class NodeProcess : IDisposable
     /// <summary>From the start of the process until it listens.</summary>
     public TimeSpan Startup { get; }
 
-    /// <summary>CPU time of all its threads until now, in user and system mode.</summary>
-    public TimeSpan Cpu
-    {
-        get
-        {
-            var fields = File.ReadAllText($"/proc/{_process.Id}/stat").Split(") ")[1].Split(' ');
-            return Tick * (long.Parse(fields[11], CultureInfo.InvariantCulture) + long.Parse(fields[12], CultureInfo.InvariantCulture));
-        }
-    }
+    /// <summary>CPU time until now.</summary>
+    public TimeSpan Cpu => _process.Cpu;
 
     /// <summary>Memory in use, and the most there ever was, in MB.</summary>
-    public (double Now, double Most) Memory
-    {
-        get
-        {
-            double Read(string name) => double.Parse(File.ReadLines($"/proc/{_process.Id}/status").Single(line => line.StartsWith(name, StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024;
-            return (Read("VmRSS:"), Read("VmHWM:"));
-        }
-    }
+    public (double Now, double Most) Memory => _process.Memory;
 
     public static async Task<NodeProcess> StartAsync(string directory, NixSecretKey token, string historyWindow)
     {
@@ -54,7 +37,7 @@ internal sealed class NodeProcess : IDisposable
             logs = new[] { new { name = "bench", privateKeyFile = Path.Combine(directory, "log.key"), writeTokens = new[] { token.PublicKey.ToString() } } },
         }));
         var watch = Stopwatch.StartNew();
-        var process = Process.Start(new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "program", "trustix-proxy"), ["log", "serve", "--config", config]) { RedirectStandardError = true })!;
+        var process = MeasuredProcess.Program("log", "serve", "--config", config);
         while (await process.StandardError.ReadLineAsync() is { } line)
         {
             if (line.Split(" at ") is ["serving logs", var urls])
@@ -68,10 +51,5 @@ internal sealed class NodeProcess : IDisposable
         throw new InvalidOperationException("the log node did not start");
     }
 
-    public void Dispose()
-    {
-        _process.Kill();
-        _process.WaitForExit();
-        _process.Dispose();
-    }
+    public void Dispose() => _process.Dispose();
 }

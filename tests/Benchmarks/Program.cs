@@ -1,10 +1,32 @@
+using System.Globalization;
 using TrustixProxy.Benchmarks;
 
-// usage: dotnet run -c Release --project tests/Benchmarks -- log [ENTRIES...]
-if (args is not ["log", .. var sizes] || !sizes.All(size => int.TryParse(size, out var entries) && entries >= 1000))
+try
 {
-    Console.Error.WriteLine("usage: dotnet run -c Release --project tests/Benchmarks -- log [ENTRIES...]   (1000 or more; 10000 100000 1000000 unless given)");
-    return 2;
+    return await RunAsync(args);
+}
+catch (Exception exception) when (exception is InvalidOperationException or HttpRequestException or IOException)
+{
+    Console.Error.WriteLine(exception.Message); // caught, so that what was started is ended
+    return 3;
 }
 
-return await LogBenchmark.RunAsync(sizes.Length > 0 ? [.. sizes.Select(size => int.Parse(size, System.Globalization.CultureInfo.InvariantCulture))] : [10_000, 100_000, 1_000_000]);
+static async Task<int> RunAsync(string[] args) => args switch
+{
+    ["log", .. var sizes] when sizes.All(size => int.TryParse(size, out var entries) && entries >= 1000) =>
+        await LogBenchmark.RunAsync(sizes.Length > 0 ? [.. sizes.Select(size => int.Parse(size, CultureInfo.InvariantCulture))] : [10_000, 100_000, 1_000_000]),
+    ["warm"] => await WarmBenchmark.RunAsync(),
+    ["start"] => await StartBenchmark.RunAsync(),
+    _ => Usage(),
+};
+
+static int Usage()
+{
+    Console.Error.WriteLine("""
+        usage: dotnet run -c Release --project tests/Benchmarks -- BENCHMARK
+          log [ENTRIES...]  the log node, at so many entries each (1000 or more; 10000 100000 1000000 unless given)
+          warm              narinfos in memory, beside nginx
+          start             start-up and idle memory with 100,000 decisions
+        """);
+    return 2;
+}

@@ -25,7 +25,7 @@ internal sealed class ClosureGate(Func<StorePathDigest, CancellationToken, Value
     public async ValueTask<Decision> DecideAsync(StorePathDigest digest, CancellationToken cancellation)
     {
         var decision = await decide(digest, cancellation);
-        if (decision.Record.Claim is not { } claim || _whole.TryGetValue(digest, out _) || await RefuseAsync(claim, cancellation) is not { } refusal)
+        if (decision.Record.Claim is not { } claim || IsWhole(digest) || await RefuseAsync(claim, cancellation) is not { } refusal)
         {
             return decision;
         }
@@ -33,6 +33,9 @@ internal sealed class ClosureGate(Func<StorePathDigest, CancellationToken, Value
         var record = DecisionRecord.Refusal(refusal.Outcome, $"{claim.Path}: {refusal.Sentence}", time.GetUtcNow());
         return new Decision(record, Encoding.UTF8.GetBytes(record.Sentence + "\n"), refusal.WasCutShort);
     }
+
+    /// <summary>Whether a path's closure was found whole a moment ago.</summary>
+    public bool IsWhole(StorePathDigest digest) => _whole.TryGetValue(digest, out _);
 
     public void Dispose() => _whole.Dispose();
 
@@ -86,7 +89,7 @@ internal sealed class ClosureGate(Func<StorePathDigest, CancellationToken, Value
     }
 
     private List<StorePath> Next(IEnumerable<OutputClaim> claims, HashSet<StorePathDigest> seen) =>
-        [.. claims.SelectMany(claim => claim.References).Where(path => !_whole.TryGetValue(path.Digest, out _) && seen.Add(path.Digest))];
+        [.. claims.SelectMany(claim => claim.References).Where(path => !IsWhole(path.Digest) && seen.Add(path.Digest))];
 
     /// <summary>Why a closure is not whole.</summary>
     /// <param name="Outcome">The word that stands in <c>X-Trustix-Decision</c>.</param>

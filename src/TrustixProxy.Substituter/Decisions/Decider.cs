@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Collections.Immutable;
 using Microsoft.Extensions.Caching.Memory;
 using Microsoft.Extensions.Logging;
 using TrustixProxy.Consensus;
@@ -15,7 +16,7 @@ namespace TrustixProxy.Substituter.Decisions;
 /// <param name="upstreams">Where NARs come from: a narinfo that leads to one that is down, or gone, is made anew while another is there.</param>
 /// <param name="time">The clock.</param>
 /// <param name="logger">Where refusals and late dissent are told.</param>
-internal sealed class Decider(DecisionCache cache, Func<StorePathDigest, Deliberation> deliberate, Action<OutputClaim, int> onServed, IReadOnlyList<Upstream> upstreams, TimeProvider time, ILogger logger)
+internal sealed class Decider(DecisionCache cache, Func<StorePathDigest, Deliberation> deliberate, Action<OutputClaim, int> onServed, ImmutableArray<Upstream> upstreams, TimeProvider time, ILogger logger)
     : IDisposable
 {
     private readonly ConcurrentDictionary<StorePathDigest, Lazy<Task<Decision>>> _underway = new();
@@ -25,7 +26,7 @@ internal sealed class Decider(DecisionCache cache, Func<StorePathDigest, Deliber
     /// <summary>The decision on a digest. Waits for the deadline at the most.</summary>
     public async ValueTask<Decision> DecideAsync(StorePathDigest digest, CancellationToken cancellation)
     {
-        if (!_toRenew.ContainsKey(digest) && cache.Find(digest) is { } known && LeadsSomewhere(known.Record))
+        if (cache.Find(digest) is { } known && Stands(digest, known))
         {
             return known;
         }
@@ -41,14 +42,37 @@ internal sealed class Decider(DecisionCache cache, Func<StorePathDigest, Deliber
     public Task DecideAheadAsync(StorePathDigest digest, int depth, CancellationToken cancellation) =>
         cache.Find(digest) is null ? UnderwayAsync(digest, depth).WaitAsync(cancellation) : Task.CompletedTask;
 
+    /// <summary>The decision on a digest if it is in memory, and nothing has to be asked; else null. Makes no garbage.</summary>
+    public Decision? FindWarm(ReadOnlySpan<char> digest) => cache.FindInMemory(digest) is { } known && Stands(known.Record.Claim?.Path.Digest, known) ? known : null;
+
     /// <summary>Has the next request decide anew, because an upstream's NAR was refused: another one's may be named then. Until that is done, the decision stands.</summary>
     public void Renew(StorePathDigest digest) => _toRenew.TryAdd(digest, true);
 
     public void Dispose() => _names.Dispose();
 
-    private bool LeadsSomewhere(DecisionRecord record) => record.Hints is not { Upstream: var name }
-        || upstreams.Any(upstream => upstream.Options.Name == name && !upstream.IsDown)
-        || upstreams.All(upstream => upstream.IsDown);
+    private bool Stands(StorePathDigest? digest, Decision decision) => (digest is null || !_toRenew.ContainsKey(digest)) && LeadsSomewhere(decision.Record);
+
+    private bool LeadsSomewhere(DecisionRecord record)
+    {
+        if (record.Hints is not { Upstream: var name })
+        {
+            return true;
+        }
+
+        var areAllDown = true;
+        foreach (var upstream in upstreams)
+        {
+            var isDown = upstream.IsDown;
+            if (!isDown && upstream.Options.Name == name)
+            {
+                return true;
+            }
+
+            areAllDown &= isDown;
+        }
+
+        return areAllDown;
+    }
 
     private Task<Decision> UnderwayAsync(StorePathDigest digest, int depth) => _underway.GetOrAdd(digest, key => new Lazy<Task<Decision>>(() => AskAsync(key, depth))).Value;
 

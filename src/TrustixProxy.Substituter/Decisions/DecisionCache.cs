@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
+using System.Collections.Frozen;
 using System.Text;
 using Microsoft.Data.Sqlite;
-using Microsoft.Extensions.Caching.Memory;
 using Microsoft.Extensions.Logging;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
@@ -10,25 +10,19 @@ using TrustixProxy.Substituter.Substitution;
 
 namespace TrustixProxy.Substituter.Decisions;
 
-/// <summary>A decision and the body that answers it: a signed narinfo, or the reason of a refusal.</summary>
-/// <param name="Record">The decision.</param>
-/// <param name="Body">The answer's bytes.</param>
-/// <param name="WasCutShort">Whether someone who failed to answer in time could have changed it.</param>
-internal sealed record Decision(DecisionRecord Record, ReadOnlyMemory<byte> Body, bool WasCutShort = false);
-
 /// <summary>Decisions that were made before: in memory, and on disk. What comes out was sealed by us under this policy, has not expired, and still stands on voters who are believed.</summary>
 internal sealed class DecisionCache : IDisposable
 {
     /// <summary>How long an answer waits at the most for its signature to be on record.</summary>
     private static readonly TimeSpan AuditWait = TimeSpan.FromMilliseconds(50);
 
-    private readonly MemoryCache _memory;
+    private readonly DecisionMemory _memory;
     private readonly DecisionStore _store;
     private readonly SignatureAudit _audit;
     private readonly DecisionSeal _seal;
     private readonly Policy _policy;
     private readonly NarInfoSigner _signer;
-    private readonly Func<IReadOnlySet<string>> _frozen;
+    private readonly Func<FrozenSet<string>> _frozen;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly ConcurrentDictionary<StorePathDigest, Unwritten> _unwritten = new();
@@ -39,35 +33,38 @@ internal sealed class DecisionCache : IDisposable
     /// <param name="seal">What makes and opens its records.</param>
     /// <param name="policy">Under which decisions are made.</param>
     /// <param name="signer">What makes narinfos of agreements.</param>
-    /// <param name="frozen">Names of the electors that are no longer believed.</param>
+    /// <param name="frozen">Names of the electors that are no longer believed; the same set while they are the same. Asked at every read.</param>
     /// <param name="memory">The most bytes that are kept in memory.</param>
     /// <param name="time">The clock.</param>
     /// <param name="logger">Where refused records are told.</param>
     public DecisionCache(
-        DecisionStore store, SignatureAudit audit, DecisionSeal seal, Policy policy, NarInfoSigner signer, Func<IReadOnlySet<string>> frozen, long memory, TimeProvider time, ILogger logger)
+        DecisionStore store, SignatureAudit audit, DecisionSeal seal, Policy policy, NarInfoSigner signer, Func<FrozenSet<string>> frozen, long memory, TimeProvider time, ILogger logger)
     {
         (_store, _audit, _seal, _policy, _signer, _frozen, _time, _logger) = (store, audit, seal, policy, signer, frozen, time, logger);
-        _memory = new MemoryCache(new MemoryCacheOptions { SizeLimit = memory, CompactionPercentage = 0.1 });
+        _memory = new DecisionMemory(memory);
         _writer = new StateWriter(exception => logger.DiskRefused(exception.Message));
     }
 
     /// <summary>The decision on a digest, if one was made that still holds.</summary>
     public Decision? Find(StorePathDigest digest)
     {
-        if (_memory.TryGetValue(digest, out Decision? decision) && Holds(decision!.Record))
+        if (FindInMemory(digest.ToString()) is { } known)
         {
-            return decision;
+            return known;
         }
 
-        if (FindStored(digest) is not { } record)
+        var version = _memory.Version;
+        if (FindStored(digest) is not { } stored)
         {
             return null;
         }
 
-        decision = Render(record);
-        Remember(digest, decision);
-        return decision;
+        _memory.Refill(digest, stored, version);
+        return stored;
     }
+
+    /// <summary>The same without a look at the disk, and without garbage.</summary>
+    public Decision? FindInMemory(ReadOnlySpan<char> digest) => _memory.Find(digest) is { } decision && Holds(decision) ? decision : null;
 
     /// <summary>Keeps a decision in memory and on disk, with what it rests on; a signature is recorded before anyone sees it, if the disk is not stuck.</summary>
     public async Task<Decision> KeepAsync(StorePathDigest digest, DecisionRecord record, StorePath? path, Verdict? verdict)
@@ -79,7 +76,7 @@ internal sealed class DecisionCache : IDisposable
         }
 
         var decision = Render(record);
-        Remember(digest, decision);
+        _memory.Set(digest, decision);
         Write(digest, new Unwritten(_seal.Seal(digest, record), bundle is null ? null : PackedBundle.Pack(bundle), record.ExpiresAt));
         return decision;
     }
@@ -120,7 +117,6 @@ internal sealed class DecisionCache : IDisposable
     public void Dispose()
     {
         _writer.Dispose();
-        _memory.Dispose();
         _store.Dispose();
         _audit.Dispose();
     }
@@ -133,10 +129,7 @@ internal sealed class DecisionCache : IDisposable
             _ => _unwritten.TryRemove(new KeyValuePair<StorePathDigest, Unwritten>(digest, change)), TaskScheduler.Default);
     }
 
-    private void Remember(StorePathDigest digest, Decision decision) =>
-        _memory.Set(digest, decision, new MemoryCacheEntryOptions { Size = 1024 + decision.Body.Length + (decision.Record.Claim?.Fingerprint.Length * 4 ?? 0) });
-
-    private DecisionRecord? FindStored(StorePathDigest digest)
+    private Decision? FindStored(StorePathDigest digest)
     {
         byte[]? bytes = null;
         if (_unwritten.TryGetValue(digest, out var change))
@@ -159,25 +152,10 @@ internal sealed class DecisionCache : IDisposable
             return null;
         }
 
-        return Holds(record) ? record : null;
+        return Render(record) is var decision && Holds(decision) ? decision : null;
     }
 
-    private bool Holds(DecisionRecord record)
-    {
-        if (record.ExpiresAt <= _time.GetUtcNow())
-        {
-            return false;
-        }
-
-        var frozen = _frozen();
-        if (frozen.Count is 0 || record.Claim is null || record.Votes.IsEmpty)
-        {
-            return true;
-        }
-
-        var believed = record.Votes.Select(vote => vote.Elector).Where(elector => !frozen.Contains(elector)).ToList();
-        return record.IsExcepted ? believed.Count > 0 : _policy.IsQuorum(record.Claim.Path, believed);
-    }
+    private bool Holds(Decision decision) => decision.Record.ExpiresAt > _time.GetUtcNow() && decision.StandsWithout(_frozen(), _policy);
 
     /// <summary>A disk that refuses costs memory of the past, and nothing else.</summary>
     private void OnDisk(Action act)

@@ -1,3 +1,5 @@
+using System.Collections.Frozen;
+using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
@@ -5,6 +7,7 @@ using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.Evidence;
 using TrustixProxy.Substituter.Substitution;
 using TrustixProxy.Substituter.Upstreams;
+using Yarp.ReverseProxy.Forwarder;
 
 namespace TrustixProxy.Substituter.Operations;
 
@@ -15,6 +18,7 @@ internal sealed class DecidingParts : IDisposable
     private readonly List<ElectorClient> _electors;
     private readonly SubstituterOptions _options;
     private readonly TimeProvider _time;
+    private volatile FrozenSet<string> _frozen = [];
 
     public DecidingParts(SubstituterOptions options, ILogger logger, TimeProvider time)
     {
@@ -34,16 +38,19 @@ internal sealed class DecidingParts : IDisposable
         Prefetch = new ClosurePrefetch((digest, depth, cancellation) => Decider!.DecideAheadAsync(digest, depth, cancellation));
         Decider = new Decider(Cache, Deliberate, Prefetch.Offer, Upstreams, time, logger);
         Closure = new ClosureGate(Decider.DecideAsync, options.Deadline, time);
-        _owned = [Closure, Prefetch, Decider, Cache, Marks, views, records, .. connections, .. Upstreams.Union(caches)];
+        KnownFiles = new KnownFiles(options.StateDirectory, options.SigningKey, time);
+        _owned = [Closure, Prefetch, Decider, Cache, Marks, KnownFiles, views, records, .. connections, .. Upstreams.Union(caches)];
     }
 
     public ILogger Logger { get; }
 
     public IReadOnlyList<WatchedLog> Logs { get; }
 
-    public IReadOnlyList<Upstream> Upstreams { get; }
+    public ImmutableArray<Upstream> Upstreams { get; }
 
     public UpstreamMarks Marks { get; } = new();
+
+    public KnownFiles KnownFiles { get; }
 
     public DecisionCache Cache { get; }
 
@@ -58,22 +65,38 @@ internal sealed class DecidingParts : IDisposable
     public ValueTask<Decision> DecideAsync(StorePathDigest digest, CancellationToken cancellation) =>
         _options.Policy.RequiresClosure ? Closure.DecideAsync(digest, cancellation) : Decider.DecideAsync(digest, cancellation);
 
+    /// <summary>The same, where it is in memory and takes no asking; null where it is not. Makes no garbage.</summary>
+    public Decision? FindWarm(ReadOnlySpan<char> digest) =>
+        Decider.FindWarm(digest) is { } known && (!_options.Policy.RequiresClosure || known.Record.Claim is not { } claim || Closure.IsWhole(claim.Path.Digest)) ? known : null;
+
     /// <summary>Makes the asking of one digest.</summary>
     public Deliberation Deliberate(StorePathDigest digest) => new(digest, _electors, Upstreams, Marks, _options.Policy, _options.Deadline, _time);
 
+    /// <summary>Makes what serves the NARs of decisions.</summary>
+    public NarForwarder Forward(IHttpForwarder forwarder) => new(Upstreams, Marks, KnownFiles, forwarder, Decider.Renew, _options.Decompressions, _options.Deadline, _time, Logger);
+
+    /// <summary>Drops from the disk what is too old to be of use.</summary>
+    public void Prune()
+    {
+        Cache.Prune();
+        KnownFiles.Prune();
+    }
+
     public void Dispose() => _owned.ForEach(part => part.Dispose());
 
-    private HashSet<string> Frozen()
+    /// <summary>Names of the electors that are frozen; the same set while they are the same.</summary>
+    private FrozenSet<string> Frozen()
     {
-        var frozen = new HashSet<string>();
+        var (known, count, isSame) = (_frozen, 0, true);
         foreach (var elector in _electors)
         {
             if (elector.IsFrozen)
             {
-                frozen.Add(elector.Elector.Name);
+                count++;
+                isSame &= known.Contains(elector.Elector.Name);
             }
         }
 
-        return frozen;
+        return isSame && count == known.Count ? known : _frozen = _electors.Where(elector => elector.IsFrozen).Select(elector => elector.Elector.Name).ToFrozenSet();
     }
 }

@@ -23,14 +23,17 @@ public static class SubstituterHost
         var clock = time ?? TimeProvider.System;
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions()) /* no file and no variable but the program's own says anything */;
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
+        builder.WebHost.UseSockets(sockets => sockets.UnsafePreferInlineScheduling = true) /* an answer from memory is written where its request was read; what waits does so asynchronously */;
         builder.WebHost.UseUrls([.. options.Listen]);
         builder.Services.AddHttpForwarder();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(30));
         configure?.Invoke(builder);
+        builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None) /* else each request makes an activity that nobody looks at */;
         builder.Services.AddSingleton(services => new DecidingParts(options, services.GetRequiredService<ILoggerFactory>().CreateLogger("TrustixProxy"), clock));
+        builder.Services.AddSingleton(services => services.GetRequiredService<DecidingParts>().Forward(services.GetRequiredService<IHttpForwarder>()));
         builder.Services.AddHostedService(services => new HeadPoller(services.GetRequiredService<DecidingParts>().Logs, options.HeadPollInterval, clock));
         builder.Services.AddHostedService(services => services.GetRequiredService<DecidingParts>().Prefetch);
-        builder.Services.AddHostedService(services => new DecisionPruner(services.GetRequiredService<DecidingParts>().Cache, clock));
+        builder.Services.AddHostedService(services => new DecisionPruner(services.GetRequiredService<DecidingParts>().Prune, clock));
         builder.Services.AddSingleton(services => new Gossip(services.GetRequiredService<DecidingParts>().Logs));
         builder.Services.AddSingleton(services => new OperationsServer(options, services.GetRequiredService<DecidingParts>().Cache, services.GetRequiredService<Gossip>(), services.GetRequiredService<ILoggerFactory>()));
         builder.Services.AddHostedService(services => services.GetRequiredService<OperationsServer>());
@@ -39,8 +42,7 @@ public static class SubstituterHost
 
         var app = builder.Build();
         var parts = app.Services.GetRequiredService<DecidingParts>();
-        var forwarder = new NarForwarder(parts.Upstreams, parts.Marks, app.Services.GetRequiredService<IHttpForwarder>(), parts.Decider.Renew, options.Deadline, clock, parts.Logger);
-        app.Run(new SubstituterEndpoints(parts.DecideAsync, forwarder, options, clock).AnswerAsync);
+        app.Run(new SubstituterEndpoints(parts.FindWarm, parts.DecideAsync, app.Services.GetRequiredService<NarForwarder>(), options, clock).AnswerAsync);
         return app;
     }
 }

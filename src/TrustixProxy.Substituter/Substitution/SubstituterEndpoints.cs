@@ -11,14 +11,15 @@ namespace TrustixProxy.Substituter.Substitution;
 /// <remarks>
 /// <code>
 /// /nix-cache-info      answered here, never passed through: keys of an upstream's could lead clients past the gate
-/// /digest.narinfo      decided ──▶ 200 with our signature, or 404 with the reason
+/// /digest.narinfo      decided ──▶ 200 with our signature, or 404 with the reason; from memory where it is there, with nothing in between
 /// /nar/…               decided, and the URL names the agreed NAR ──▶ forwarded and verified, or 404
 /// anything else        404; methods other than GET and HEAD 405
 /// </code>
 /// A refusal is a 404, so Nix goes on to its next substituter; it remembers one for <c>narinfo-cache-negative-ttl</c> (3600 s unless set).</remarks>
-internal sealed class SubstituterEndpoints(Func<StorePathDigest, CancellationToken, ValueTask<Decision>> decide, NarForwarder forwarder, SubstituterOptions options, TimeProvider time)
+internal sealed class SubstituterEndpoints(
+    Func<ReadOnlySpan<char>, Decision?> findWarm, Func<StorePathDigest, CancellationToken, ValueTask<Decision>> decide, NarForwarder forwarder, SubstituterOptions options, TimeProvider time)
 {
-    private const string DecisionHeader = "X-Trustix-Decision", NarInfoSuffix = ".narinfo";
+    private const string DecisionHeader = "X-Trustix-Decision", NarInfoSuffix = ".narinfo", NarInfoType = "text/x-nix-narinfo", TextType = "text/plain; charset=utf-8";
 
     private readonly byte[] _cacheInfo = Encoding.ASCII.GetBytes($"StoreDir: {StorePath.StoreDirectory}\nWantMassQuery: 1\nPriority: {options.Priority}\n");
 
@@ -33,24 +34,31 @@ internal sealed class SubstituterEndpoints(Func<StorePathDigest, CancellationTok
         }
 
         return path is "/nix-cache-info" ? WriteAsync(context, StatusCodes.Status200OK, "text/x-nix-cache-info", _cacheInfo)
-            : path.EndsWith(NarInfoSuffix, StringComparison.Ordinal) && StorePathDigest.TryParse(path.AsSpan(1..^NarInfoSuffix.Length), out var digest) ? AnswerNarInfoAsync(context, digest)
+            : path.EndsWith(NarInfoSuffix, StringComparison.Ordinal) ? AnswerNarInfoAsync(context, path.AsSpan(1..^NarInfoSuffix.Length))
             : NarUrl.TryParse(path.AsSpan(Math.Min(1, path.Length)), out var url) ? AnswerNarAsync(context, url)
             : WriteTextAsync(context, StatusCodes.Status404NotFound, "not found");
     }
 
-    private async Task AnswerNarInfoAsync(HttpContext context, StorePathDigest digest)
+    private Task AnswerNarInfoAsync(HttpContext context, ReadOnlySpan<char> text)
+    {
+        if (findWarm(text) is not { } decision)
+        {
+            return StorePathDigest.TryParse(text, out var digest) ? DecideNarInfoAsync(context, digest) : WriteTextAsync(context, StatusCodes.Status404NotFound, "not found");
+        }
+
+        context.Response.Headers[DecisionHeader] = decision.Record.Outcome;
+        return WriteNarInfoAsync(context, decision);
+    }
+
+    private async Task DecideNarInfoAsync(HttpContext context, StorePathDigest digest)
     {
         var decision = await decide(digest, context.RequestAborted);
         Say(context, decision.Record.Outcome);
-        if (decision.Record.Claim is null)
-        {
-            await RefuseAsync(context, decision);
-        }
-        else
-        {
-            await WriteAsync(context, StatusCodes.Status200OK, "text/x-nix-narinfo", decision.Body);
-        }
+        await WriteNarInfoAsync(context, decision);
     }
+
+    private Task WriteNarInfoAsync(HttpContext context, Decision decision) =>
+        decision.Record.Claim is null ? RefuseAsync(context, decision) : WriteAsync(context, StatusCodes.Status200OK, NarInfoType, decision.Body);
 
     private async Task AnswerNarAsync(HttpContext context, NarUrl url)
     {
@@ -101,19 +109,16 @@ internal sealed class SubstituterEndpoints(Func<StorePathDigest, CancellationTok
     private Task RefuseAsync(HttpContext context, Decision decision)
     {
         var isUnavailable = decision.WasCutShort && options.OnUndecided is OnUndecided.Unavailable;
-        return WriteAsync(context, isUnavailable ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status404NotFound, "text/plain; charset=utf-8", decision.Body);
+        return WriteAsync(context, isUnavailable ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status404NotFound, TextType, decision.Body);
     }
 
     private static Task WriteTextAsync(HttpContext context, int status, string text) =>
-        WriteAsync(context, status, "text/plain; charset=utf-8", Encoding.UTF8.GetBytes(text + "\n"));
+        WriteAsync(context, status, TextType, Encoding.UTF8.GetBytes(text + "\n"));
 
-    private static async Task WriteAsync(HttpContext context, int status, string contentType, ReadOnlyMemory<byte> body)
+    private static Task WriteAsync(HttpContext context, int status, string contentType, byte[] body)
     {
         var response = context.Response;
         (response.StatusCode, response.ContentType, response.ContentLength) = (status, contentType, body.Length);
-        if (!HttpMethods.IsHead(context.Request.Method))
-        {
-            await response.Body.WriteAsync(body, context.RequestAborted);
-        }
+        return HttpMethods.IsHead(context.Request.Method) ? Task.CompletedTask : response.Body.WriteAsync(body, 0, body.Length, context.RequestAborted);
     }
 }

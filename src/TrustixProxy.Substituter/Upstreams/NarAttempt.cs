@@ -14,6 +14,7 @@ internal sealed class NarAttempt : HttpTransformer, IDisposable
     private readonly TimeProvider _time;
     private readonly Microsoft.Net.Http.Headers.RangeItemHeaderValue? _range;
     private readonly CancellationTokenSource _limit;
+    private readonly KnownFile? _known;
     private VerifyingNarStream? _stream;
 
     /// <summary>How long another upstream is waited for that is to go on.</summary>
@@ -25,14 +26,15 @@ internal sealed class NarAttempt : HttpTransformer, IDisposable
     /// <param name="candidate">The upstream.</param>
     /// <param name="order">What is wanted.</param>
     /// <param name="next">Who can go on when it breaks off.</param>
+    /// <param name="known">The file that it must be, when the URL's file is known to hold the NAR; it is not decompressed then.</param>
     /// <param name="request">The client's request.</param>
     /// <param name="onFault">Told why its NAR is refused, before the client can notice it.</param>
     /// <param name="limit">How long it may take until the answer begins.</param>
     /// <param name="time">The clock.</param>
-    public NarAttempt(NarCandidate candidate, NarOrder order, List<NarCandidate> next, HttpRequest request, Action<NarAttempt, NarFault> onFault, TimeSpan limit, TimeProvider time)
+    public NarAttempt(NarCandidate candidate, NarOrder order, List<NarCandidate> next, KnownFile? known, HttpRequest request, Action<NarAttempt, NarFault> onFault, TimeSpan limit, TimeProvider time)
     {
         _limit = new CancellationTokenSource(limit, time);
-        (Candidate, Order, _next, _onFault, _time) = (candidate, order, next, onFault, time);
+        (Candidate, Order, _next, _known, _onFault, _time) = (candidate, order, next, known, onFault, time);
         var headers = new RequestHeaders(request.Headers);
         var isRange = headers.Range is { Unit.Value: "bytes", Ranges.Count: 1 } && request.Headers.IfRange.Count is 0;
         _range = isRange ? headers.Range!.Ranges.Single() : null;
@@ -52,6 +54,12 @@ internal sealed class NarAttempt : HttpTransformer, IDisposable
 
     /// <summary>How long the file is by this upstream's word, when that has no such range; null otherwise.</summary>
     public long? TooShortForRange { get; private set; }
+
+    /// <summary>Whether it was tried as a known file, and is another one: what it holds was not looked at.</summary>
+    public bool IsOtherThanKnown => _known is not null && Fault is NarFault.FileHash;
+
+    /// <summary>Told of a compressed file that was decompressed and found to hold the NAR.</summary>
+    public Action<KnownFile> OnVerified { get; init; } = _ => { };
 
     /// <summary>Ends when the answer has to have begun; never, once it has.</summary>
     public CancellationToken Limit => _limit.Token;
@@ -86,6 +94,12 @@ internal sealed class NarAttempt : HttpTransformer, IDisposable
             return false;
         }
 
+        if (_known is not null && length is not null && length != _known.Size)
+        {
+            Fail(NarFault.FileHash);
+            return false;
+        }
+
         var isPartial = range != ByteRange.All;
         _stream = Open(body, length, range, isPartial);
         await _stream.PrimeAsync(_limit.Token, httpContext.RequestAborted);
@@ -106,7 +120,13 @@ internal sealed class NarAttempt : HttpTransformer, IDisposable
     {
         var source = Candidate.Decompress ? NarCompression.Open(Candidate.NarInfo.Compression, file) : file;
         var mustBeSame = Candidate.IsSameFile && !Candidate.Decompress && (isPartial || _next.Count > 0);
-        return new VerifyingNarStream(source, Candidate.ServedCompression, Order.Claim, range, Order.MustMatch) { Promised = length, RequiredFileHash = mustBeSame ? Order.FileHash : null, OnFault = Fail };
+        return new VerifyingNarStream(source, Candidate.ServedCompression, Order.Claim, range, Order.MustMatch, _known)
+        {
+            Promised = length,
+            RequiredFileHash = mustBeSame ? Order.FileHash : null,
+            OnFault = Fail,
+            OnVerified = OnVerified,
+        };
     }
 
     /// <summary>The upstream's file; another upstream goes on with it where this one breaks off, unless the body is not the file as it is.</summary>

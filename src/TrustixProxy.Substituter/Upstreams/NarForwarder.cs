@@ -17,13 +17,16 @@ internal sealed record NarOrder(OutputClaim Claim, string Compression, NixHash F
 /// <summary>Serves an agreed NAR from the upstreams, one after the other until one has it.</summary>
 /// <param name="upstreams">The upstreams.</param>
 /// <param name="marks">What is remembered of them.</param>
+/// <param name="known">Files that need not be decompressed any more.</param>
 /// <param name="forwarder">YARP's.</param>
 /// <param name="onRefused">Told of each path whose NAR was refused.</param>
+/// <param name="atOnce">How many NARs are decompressed at once; others wait in turn.</param>
 /// <param name="deadline">How long a request is held for an upstream that fails.</param>
 /// <param name="time">The clock.</param>
 /// <param name="logger">Where refusals are told.</param>
 internal sealed class NarForwarder(
-    IReadOnlyList<Upstream> upstreams, UpstreamMarks marks, IHttpForwarder forwarder, Action<StorePathDigest> onRefused, TimeSpan deadline, TimeProvider time, ILogger logger)
+    IReadOnlyList<Upstream> upstreams, UpstreamMarks marks, KnownFiles known, IHttpForwarder forwarder, Action<StorePathDigest> onRefused, int atOnce, TimeSpan deadline, TimeProvider time, ILogger logger)
+    : IDisposable
 {
     /// <summary>How long upstreams are waited for that have not said yet what they have, once one has said that it has the very file.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(200);
@@ -38,21 +41,33 @@ internal sealed class NarForwarder(
     /// <summary>Long enough for the silence before a late range of a large file; stalls are noticed by <see cref="ResumingStream"/>, and <see cref="NarAttempt.Limit"/> bounds the wait for the answer's beginning.</summary>
     private static readonly ForwarderRequestConfig Config = new() { ActivityTimeout = TimeSpan.FromMinutes(15), Version = new Version(2, 0), VersionPolicy = HttpVersionPolicy.RequestVersionOrLower };
 
+    private readonly SemaphoreSlim _turns = new(atOnce);
+
+    public void Dispose() => _turns.Dispose();
+
     /// <summary>Answers the request, or leaves it unanswered: then the result says whether an upstream failed that may have had the NAR.</summary>
     /// <param name="context">The request.</param>
     /// <param name="order">What is wanted.</param>
     /// <param name="start">When the request came, as a timestamp of the clock: the deadline is counted from there.</param>
     public async Task<ForwardResult> ForwardAsync(HttpContext context, NarOrder order, long start)
     {
+        using var turn = new Turn(_turns, time);
         while (true)
         {
             var (candidates, hasFailed) = await FindAsync(order, Left(start), context.RequestAborted);
             var tooShort = new List<long>();
             foreach (var (i, candidate) in candidates.Index())
             {
-                var limit = Left(start) / (candidates.Count - i);
-                using var attempt = new NarAttempt(candidate, order, NextOf(candidates, candidate), context.Request, Refuse, limit > LeastLimit ? limit : LeastLimit, time);
-                if (await TryAsync(context, attempt))
+                var file = KnownFileOf(candidate, order);
+                start += file is null && Decodes(candidate) ? await turn.TakeAsync(context.RequestAborted) : 0;
+                var (isAnswered, attempt) = await TryAsync(context, order, candidate, NextOf(candidates, candidate), file, Left(start) / (candidates.Count - i));
+                if (attempt.IsOtherThanKnown && !isAnswered)
+                {
+                    start += await turn.TakeAsync(context.RequestAborted);
+                    (isAnswered, attempt) = await TryAsync(context, order, candidate with { IsSameFile = false }, [], null, Left(start) / (candidates.Count - i));
+                }
+
+                if (isAnswered)
                 {
                     return ForwardResult.Answered;
                 }
@@ -140,7 +155,22 @@ internal sealed class NarForwarder(
     private static List<NarCandidate> NextOf(List<NarCandidate> candidates, NarCandidate current) =>
         current.NarInfo.FileHash is null ? [] : [.. candidates.Where(other => other != current && other.NarInfo.FileHash == current.NarInfo.FileHash && other.NarInfo.Compression == current.NarInfo.Compression)];
 
+    /// <summary>The URL's file, if the candidate says it has it and it is known to hold the NAR. Nothing is taken as known where the content has to be looked at.</summary>
+    private KnownFile? KnownFileOf(NarCandidate candidate, NarOrder order) =>
+        Decodes(candidate) && candidate is { IsSameFile: true, Decompress: false } && order.MustMatch is null ? known.Find(order.Claim.NarHash, order.Compression, order.FileHash) : null;
+
+    private static bool Decodes(NarCandidate candidate) => candidate.NarInfo.Compression is not NarCompression.None;
+
     /// <summary>Forwards from one candidate; true when the client has been answered, be it by a broken connection.</summary>
+    private async Task<(bool IsAnswered, NarAttempt Attempt)> TryAsync(HttpContext context, NarOrder order, NarCandidate candidate, List<NarCandidate> next, KnownFile? file, TimeSpan limit)
+    {
+        using var attempt = new NarAttempt(candidate, order, next, file, context.Request, Refuse, limit > LeastLimit ? limit : LeastLimit, time)
+        {
+            OnVerified = verified => known.Add(order.Claim.NarHash, order.Compression, verified),
+        };
+        return (await TryAsync(context, attempt), attempt);
+    }
+
     private async Task<bool> TryAsync(HttpContext context, NarAttempt attempt)
     {
         if (!attempt.CanAnswer)
@@ -185,6 +215,34 @@ internal sealed class NarForwarder(
         if (fault is not (NarFault.Unreachable or NarFault.BrokenOff))
         {
             onRefused(path.Digest);
+        }
+    }
+}
+
+/// <summary>A request's turn to decompress: taken once, and kept until its end.</summary>
+internal sealed class Turn(SemaphoreSlim turns, TimeProvider time) : IDisposable
+{
+    private bool _isTaken;
+
+    /// <summary>Waits for it; gives how long that took, in the clock's ticks.</summary>
+    public async ValueTask<long> TakeAsync(CancellationToken cancellation)
+    {
+        if (_isTaken)
+        {
+            return 0;
+        }
+
+        var start = time.GetTimestamp();
+        await turns.WaitAsync(cancellation);
+        _isTaken = true;
+        return time.GetTimestamp() - start;
+    }
+
+    public void Dispose()
+    {
+        if (_isTaken)
+        {
+            turns.Release();
         }
     }
 }

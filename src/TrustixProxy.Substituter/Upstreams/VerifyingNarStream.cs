@@ -1,5 +1,3 @@
-using System.Buffers;
-using System.IO.Pipelines;
 using System.Security.Cryptography;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
@@ -14,29 +12,34 @@ internal readonly record struct ByteRange(long Start, long End)
     public static ByteRange All { get; } = new(0, long.MaxValue);
 }
 
-/// <summary>A NAR on its way to the client, hashed as it passes. What is last in the hand is let go only when everything before it, and it, is the agreed NAR.</summary>
+/// <summary>A file that was once seen to hold the agreed NAR.</summary>
+/// <param name="Hash">Its SHA-256.</param>
+/// <param name="Size">Its length in bytes.</param>
+internal sealed record KnownFile(NixHash Hash, long Size);
+
+/// <summary>A NAR on its way to the client, verified beside it. What is last in the hand is let go only when everything before it, and it, is the agreed NAR.</summary>
 /// <remarks>
 /// <code>
 /// source ──chunks──▶ held (up to 256 KiB before the first byte leaves, one chunk after that) ──▶ client
-///            └─────▶ hash of the file;  pipe ──▶ decompressed beside ──▶ size, hash and grammar of the NAR
+///            ├─────▶ <see cref="NarVerifier"/>, on another thread
+///            └─────▶ hash of the file, where that is not what is verified
 /// </code>
-/// A NAR that fits into what is held is wholly verified before a byte leaves. Bytes outside the range are verified and dropped.</remarks>
+/// A NAR that fits into what is held is wholly verified before a byte leaves. Bytes outside the range are verified and dropped. Nothing here grows with the NAR: 2 MiB, and the window of the compression.</remarks>
 internal sealed class VerifyingNarStream : ReadOnlyStream
 {
-    private const int ChunkSize = 64 << 10, Window = 256 << 10, Enough = 8 << 10;
+    private const int Window = 256 << 10, Enough = 8 << 10;
 
     private readonly Stream _source;
-    private readonly NarCheck _check;
     private readonly ByteRange _range;
     private readonly long _maxSize;
-    private readonly IncrementalHash _fileHash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-    private readonly Pipe? _beside;
-    private readonly Task<NarFault?>? _decoded;
-    private readonly byte[] _buffer = ArrayPool<byte>.Shared.Rent(ChunkSize);
-    private readonly Queue<Chunk> _held = new();
-    private Chunk? _tail;
-    private long _position;
-    private bool _isComplete;
+    private readonly NarVerifier _verifier;
+    private readonly NixHash? _servedHash; // known beforehand, if the verdict is good
+    private readonly IncrementalHash? _fileHash;
+    private readonly Queue<NarChunk> _held = new();
+    private readonly Lock _holding = new();
+    private NarChunk? _tail, _lastHeld;
+    private long _position, _sent;
+    private bool _isComplete, _isDisposed;
     private Task? _filling; // one that was begun, and not waited for to its end
 
     /// <param name="source">The bytes to pass on, from the first; disposed with this stream.</param>
@@ -44,15 +47,14 @@ internal sealed class VerifyingNarStream : ReadOnlyStream
     /// <param name="claim">What was agreed on.</param>
     /// <param name="range">Which of them go to the client.</param>
     /// <param name="mustMatch">The content address that the NAR must have; null when the claim is vouched for.</param>
-    public VerifyingNarStream(Stream source, string compression, OutputClaim claim, ByteRange range, ContentAddress? mustMatch = null)
+    /// <param name="known">The file that they must be, when one is known to hold the NAR; then only its hash is looked at.</param>
+    public VerifyingNarStream(Stream source, string compression, OutputClaim claim, ByteRange range, ContentAddress? mustMatch = null, KnownFile? known = null)
     {
-        (_source, _check, _range) = (source, new NarCheck(claim, mustMatch), range);
-        _maxSize = claim.NarSize + (claim.NarSize / 16) + (1 << 20);
-        if (compression is not NarCompression.None)
-        {
-            _beside = new Pipe(new PipeOptions(pauseWriterThreshold: 1 << 20, resumeWriterThreshold: 512 << 10, useSynchronizationContext: false));
-            _decoded = Task.Run(() => DecodeAsync(compression, _beside.Reader));
-        }
+        (_source, _range, Known, _sent) = (source, range, known, range.Start);
+        _maxSize = known?.Size ?? claim.NarSize + (claim.NarSize / 16) + (1 << 20);
+        _servedHash = known?.Hash ?? (compression is NarCompression.None ? claim.NarHash : null);
+        _fileHash = _servedHash is null ? IncrementalHash.CreateHash(HashAlgorithmName.SHA256) : null;
+        _verifier = known is null ? NarVerifier.OfNar(new NarCheck(claim, mustMatch), compression) : NarVerifier.OfFile(known.Hash);
     }
 
     /// <summary>Why the NAR is refused; null when it is not, or not yet.</summary>
@@ -72,7 +74,10 @@ internal sealed class VerifyingNarStream : ReadOnlyStream
     /// <summary>Told of a fault before the client can notice it.</summary>
     public Action<NarFault> OnFault { get; init; } = _ => { };
 
-    /// <summary>Hash of the source's bytes; null before the NAR was verified.</summary>
+    /// <summary>Told of a compressed file that was decompressed and found to hold the NAR.</summary>
+    public Action<KnownFile> OnVerified { get; init; } = _ => { };
+
+    /// <summary>Hash of the source's bytes; null before they were verified.</summary>
     public NixHash? FileHash { get; private set; }
 
     /// <summary>How many bytes the source must have, when the client has been promised that: what is held back lies within the promise, never past its end.</summary>
@@ -80,6 +85,8 @@ internal sealed class VerifyingNarStream : ReadOnlyStream
 
     /// <summary>When set, the source's bytes must have this hash too.</summary>
     public NixHash? RequiredFileHash { get; init; }
+
+    private KnownFile? Known { get; }
 
     /// <summary>Reads ahead until the NAR is verified or refused, or as much is held as fits. When time is up, what is held has to be enough to show that bytes come; else the source counts as broken off.</summary>
     /// <param name="limit">Ends when time is up.</param>
@@ -130,25 +137,23 @@ internal sealed class VerifyingNarStream : ReadOnlyStream
     {
         if (disposing)
         {
-            _beside?.Writer.Complete(new NarRefusedException(NarFault.BrokenOff));
+            _verifier.Dispose();
             _source.Dispose();
-            _fileHash.Dispose();
-            if (_decoded is null)
+            lock (_holding)
             {
-                _check.Dispose();
+                _isDisposed = true;
+                _tail?.Drop();
+                _tail = null;
+                while (_held.TryDequeue(out var chunk))
+                {
+                    chunk.Drop();
+                }
             }
 
             if (_filling is null)
             {
-                ArrayPool<byte>.Shared.Return(_buffer);
+                _fileHash?.Dispose();
             }
-
-            foreach (var chunk in _held)
-            {
-                ArrayPool<byte>.Shared.Return(chunk.Bytes);
-            }
-
-            _held.Clear();
         }
 
         base.Dispose(disposing);
@@ -162,24 +167,27 @@ internal sealed class VerifyingNarStream : ReadOnlyStream
 
     private int Release(Span<byte> buffer)
     {
-        var chunk = _held.Peek();
-        var count = Math.Min(buffer.Length, chunk.End - chunk.Start);
-        chunk.Bytes.AsSpan(chunk.Start, count).CopyTo(buffer);
-        chunk.Start += count;
-        if (chunk.Start == chunk.End)
+        lock (_holding)
         {
-            ArrayPool<byte>.Shared.Return(_held.Dequeue().Bytes);
-        }
+            var chunk = _held.Peek();
+            var count = chunk.CopyTo(buffer, _sent, _range.End);
+            _sent += count;
+            if (_sent == Math.Min(chunk.End, _range.End))
+            {
+                _held.Dequeue().Drop();
+            }
 
-        return count;
+            return count;
+        }
     }
 
-    /// <summary>Reads once, hashes what came, and keeps what is in the range. At the end: the verdict.</summary>
+    /// <summary>Reads once, has it verified, and keeps what is in the range. At the end: the verdict.</summary>
     private async Task FillAsync(CancellationToken cancellation)
     {
+        var chunk = Open();
         try
         {
-            var read = await _source.ReadAsync(_buffer.AsMemory(0, ChunkSize), cancellation);
+            var read = await _source.ReadAsync(chunk.Room, cancellation);
             if (read is 0)
             {
                 Fault = await CompleteAsync();
@@ -187,13 +195,15 @@ internal sealed class VerifyingNarStream : ReadOnlyStream
                 return;
             }
 
-            var bytes = _buffer.AsMemory(0, read);
-            _fileHash.AppendData(bytes.Span);
-            Fault = _position + read > (Promised ?? _maxSize) ? NarFault.TooLong : await CheckAsync(bytes, cancellation);
-            var start = (int)Math.Clamp(_range.Start - _position, 0, read);
-            var end = (int)Math.Clamp(_range.End - _position, start, read);
-            Hold(bytes.Span[start..end]);
-            _position += read;
+            if (_position + read > (Promised ?? _maxSize))
+            {
+                Fault = Known is null ? NarFault.TooLong : NarFault.FileHash;
+                return;
+            }
+
+            var piece = Take(chunk, read);
+            _fileHash?.AppendData(piece.Bytes.Span);
+            Fault = await _verifier.AppendAsync(piece, cancellation);
         }
         catch (NarRefusedException)
         {
@@ -203,83 +213,66 @@ internal sealed class VerifyingNarStream : ReadOnlyStream
         {
             Fault = NarFault.Compression;
         }
+        finally
+        {
+            chunk.Drop();
+        }
     }
 
-    private async ValueTask<NarFault?> CheckAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellation)
+    /// <summary>The chunk that is read into, held for the reader.</summary>
+    private NarChunk Open()
     {
-        if (_beside is null)
+        lock (_holding)
         {
-            return _check.Append(bytes.Span);
-        }
+            ObjectDisposedException.ThrowIf(_isDisposed, this);
+            if (_tail is not { HasRoom: true })
+            {
+                _tail?.Drop();
+                _tail = new NarChunk(_position);
+            }
 
-        var flushed = await _beside.Writer.WriteAsync(bytes, cancellation);
-        return flushed.IsCompleted ? await _decoded! : null;
+            _tail.Hold();
+            return _tail;
+        }
+    }
+
+    /// <summary>Takes in what was read. No chunk in the queue is without bytes for the client, so the last one always holds something back.</summary>
+    private NarChunk.Piece Take(NarChunk chunk, int read)
+    {
+        lock (_holding)
+        {
+            ObjectDisposedException.ThrowIf(_isDisposed, this);
+            var piece = chunk.Fill(read);
+            var isWanted = _position < _range.End && _position + read > _range.Start;
+            _position += read;
+            if (isWanted && !ReferenceEquals(_lastHeld, chunk))
+            {
+                chunk.Hold();
+                _held.Enqueue(_lastHeld = chunk);
+            }
+
+            return piece;
+        }
     }
 
     private async ValueTask<NarFault?> CompleteAsync()
     {
-        if (_beside is not null)
+        if (await _verifier.CompleteAsync() is { } fault)
         {
-            await _beside.Writer.CompleteAsync();
+            return fault;
         }
 
-        var fault = _decoded is null ? _check.Complete() : await _decoded;
-        FileHash = fault is null ? NixHash.Sha256(_fileHash.GetHashAndReset()) : null;
-        fault ??= _position < Promised ? NarFault.TooShort : null;
-        return fault ?? (RequiredFileHash is null || RequiredFileHash == FileHash ? null : NarFault.FileHash);
-    }
-
-    private async Task<NarFault?> DecodeAsync(string compression, PipeReader reader)
-    {
-        using var check = _check;
-        var buffer = ArrayPool<byte>.Shared.Rent(ChunkSize);
-        try
+        FileHash = _servedHash ?? NixHash.Sha256(_fileHash!.GetHashAndReset());
+        if (_position < Promised)
         {
-            await using var decoded = NarCompression.Open(compression, reader.AsStream());
-            while (await decoded.ReadAsync(buffer) is var read and > 0)
-            {
-                if (check.Append(buffer.AsSpan(0, read)) is { } fault)
-                {
-                    return fault;
-                }
-            }
-
-            return check.Complete();
+            return NarFault.TooShort;
         }
-        catch (Exception exception) when (exception is InvalidDataException or NarRefusedException)
+
+        if (_fileHash is not null)
         {
-            return NarFault.Compression; // damaged, or this stream was given up
+            OnVerified(new KnownFile(FileHash, _position));
         }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
-    }
 
-    /// <summary>Keeps bytes for the client. No chunk in the queue is empty, so the last one always holds something back.</summary>
-    private void Hold(ReadOnlySpan<byte> bytes)
-    {
-        while (bytes.Length > 0)
-        {
-            if (_tail is null || _tail.End == ChunkSize || _held.Count is 0)
-            {
-                _tail = new Chunk(ArrayPool<byte>.Shared.Rent(ChunkSize));
-                _held.Enqueue(_tail);
-            }
-
-            var count = Math.Min(bytes.Length, ChunkSize - _tail.End);
-            bytes[..count].CopyTo(_tail.Bytes.AsSpan(_tail.End));
-            _tail.End += count;
-            bytes = bytes[count..];
-        }
-    }
-
-    private sealed class Chunk(byte[] bytes)
-    {
-        public byte[] Bytes { get; } = bytes;
-
-        public int Start { get; set; }
-
-        public int End { get; set; }
+        return RequiredFileHash is null || RequiredFileHash == FileHash ? null : NarFault.FileHash;
     }
 }

@@ -33,6 +33,8 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         var upstreams = Unique(section, "upstreams", [.. section.List("upstreams").Select(ReadUpstream)], upstream => upstream.Name);
         var priority = section.Integer("priority", 30, 1, 1000);
         var deadline = section.Time("deadline", TimeSpan.FromSeconds(10), TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(4));
+        var decompressions = section.Integer("decompressions", 16, 1, 1000);
+        var decisionMemory = section.Integer("decisionMemory", 64, 1, 65_536);
         var onUndecided = section.Choice("onUndecided", OnUndecided.NotFound);
         var (key, keyFile, isKeyMissing) = ReadKey(section, stateDirectory);
         var caches = Unique(section, "caches", [.. section.List("caches").Select(ReadCache)], cache => cache.Elector.Name);
@@ -53,6 +55,8 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
                 Priority = priority,
                 Deadline = deadline,
                 OnUndecided = onUndecided,
+                Decompressions = decompressions,
+                DecisionMemory = (long)decisionMemory << 20,
             },
             keyFile,
             isKeyMissing);

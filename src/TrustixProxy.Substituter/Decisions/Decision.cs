@@ -1,0 +1,52 @@
+using System.Collections.Frozen;
+using TrustixProxy.Consensus;
+
+namespace TrustixProxy.Substituter.Decisions;
+
+/// <summary>A decision and the body that answers it: a signed narinfo, or the reason of a refusal.</summary>
+/// <param name="record">The decision.</param>
+/// <param name="body">The answer's bytes.</param>
+/// <param name="wasCutShort">Whether someone who failed to answer in time could have changed it.</param>
+internal sealed class Decision(DecisionRecord record, byte[] body, bool wasCutShort = false)
+{
+    /// <summary>What a record with its hashes, names and votes takes in memory, beside its references and texts.</summary>
+    private const int RecordSize = 3072, ReferenceSize = 320;
+
+    private Judgement? _judged;
+
+    /// <summary>The decision.</summary>
+    public DecisionRecord Record => record;
+
+    /// <summary>The answer's bytes.</summary>
+    public byte[] Body => body;
+
+    /// <summary>Whether someone who failed to answer in time could have changed it.</summary>
+    public bool WasCutShort => wasCutShort;
+
+    /// <summary>How many bytes it takes in memory, as far as can be told.</summary>
+    public int Size { get; } = RecordSize + body.Length + (record.Claim is { } claim ? (claim.Fingerprint.Length * 2) + (claim.References.Length * ReferenceSize) : 0);
+
+    /// <summary>Whether what is left of its voters carries it when some are no longer believed.</summary>
+    /// <param name="frozen">Those who are not, the same set while they are the same.</param>
+    /// <param name="policy">Who must agree.</param>
+    public bool StandsWithout(FrozenSet<string> frozen, Policy policy)
+    {
+        if (frozen.Count is 0 || record.Claim is null || record.Votes.IsEmpty)
+        {
+            return true;
+        }
+
+        var judged = Volatile.Read(ref _judged);
+        if (!ReferenceEquals(judged?.Frozen, frozen))
+        {
+            var believed = record.Votes.Select(vote => vote.Elector).Where(elector => !frozen.Contains(elector)).ToList();
+            judged = new Judgement(frozen, record.IsExcepted ? believed.Count > 0 : policy.IsQuorum(record.Claim.Path, believed));
+            Volatile.Write(ref _judged, judged);
+        }
+
+        return judged!.Stands;
+    }
+
+    /// <summary>What <see cref="StandsWithout"/> came to the last time.</summary>
+    private sealed record Judgement(FrozenSet<string> Frozen, bool Stands);
+}

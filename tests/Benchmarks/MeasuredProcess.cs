@@ -1,0 +1,42 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace TrustixProxy.Benchmarks;
+
+/// <summary>A process that is measured, with its children.</summary>
+internal sealed class MeasuredProcess(Process process) : IDisposable
+{
+    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(10); // _SC_CLK_TCK is 100 on every Linux that .NET runs on
+
+    /// <summary>The program as it is installed, with a configuration.</summary>
+    public static Process Program(params string[] arguments) =>
+        Process.Start(new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "program", "trustix-proxy"), arguments) { RedirectStandardError = true })!;
+
+    /// <summary>CPU time of all its threads until now, in user and system mode, and of its children.</summary>
+    public TimeSpan Cpu => Family().Aggregate(TimeSpan.Zero, (sum, id) =>
+    {
+        var fields = File.ReadAllText($"/proc/{id}/stat").Split(") ")[1].Split(' ');
+        return sum + (Tick * (long.Parse(fields[11], CultureInfo.InvariantCulture) + long.Parse(fields[12], CultureInfo.InvariantCulture)));
+    });
+
+    /// <summary>Memory in use, and the most there ever was, in MB; its own.</summary>
+    public (double Now, double Most) Memory
+    {
+        get
+        {
+            double Read(string name) => double.Parse(File.ReadLines($"/proc/{process.Id}/status").Single(line => line.StartsWith(name, StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024;
+            return (Read("VmRSS:"), Read("VmHWM:"));
+        }
+    }
+
+    public void Dispose()
+    {
+        process.Kill(entireProcessTree: true);
+        process.WaitForExit();
+        process.Dispose();
+    }
+
+    private IEnumerable<int> Family() => Directory.GetDirectories($"/proc/{process.Id}/task")
+        .SelectMany(task => File.ReadAllText(Path.Combine(task, "children")).Split(' ', StringSplitOptions.RemoveEmptyEntries))
+        .Select(id => int.Parse(id, CultureInfo.InvariantCulture)).Prepend(process.Id);
+}

@@ -1,0 +1,200 @@
+using System.Collections.Frozen;
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.Extensions.Logging.Abstractions;
+using TrustixProxy.Consensus;
+using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Decisions;
+using TrustixProxy.Substituter.Substitution;
+using TrustixProxy.Testing;
+using TrustixProxy.TransparencyLog;
+
+namespace TrustixProxy.Substituter.Tests.Decisions;
+
+/// <summary>Answers that are kept ready in memory: what makes them void, and how much room they take.</summary>
+public sealed class WarmDecisionTests : IDisposable
+{
+    private readonly string _directory = Directory.CreateTempSubdirectory("trustix-test-").FullName;
+    private readonly NixSecretKey _key = NixSecretKey.Generate("proxy-test-1");
+    private readonly Elector.Log[] _logs = [.. new[] { "alice", "bob", "carol" }.Select(name => new Elector.Log(name, name, new LogSigner(NixSecretKey.Generate(name).Seed).Key))];
+    private readonly Clock _clock = new();
+    private FrozenSet<string> _frozen = [];
+
+    public void Dispose() => Directory.Delete(_directory, recursive: true);
+
+    [Fact]
+    public async Task An_answer_is_the_same_object_while_it_holds_and_is_read_from_disk_after_a_restart()
+    {
+        var output = TestOutput.Make();
+        using (var cache = Open())
+        {
+            var kept = await KeepAsync(cache, output);
+            Assert.Same(kept, cache.FindInMemory(output.Path.Digest.ToString()));
+            Assert.Same(kept, cache.Find(output.Path.Digest));
+        }
+
+        using var again = Open();
+        Assert.Null(again.FindInMemory(output.Path.Digest.ToString())); // nothing is read at the start
+        Assert.Equal("agreed", again.Find(output.Path.Digest)?.Record.Outcome);
+        Assert.NotNull(again.FindInMemory(output.Path.Digest.ToString()));
+    }
+
+    [Fact]
+    public async Task An_answer_ends_when_its_decision_expires()
+    {
+        var output = TestOutput.Make();
+        using var cache = Open();
+        await KeepAsync(cache, output);
+
+        _clock.Now += DecisionRecord.AgreementLifetime - TimeSpan.FromSeconds(1);
+        Assert.NotNull(cache.FindInMemory(output.Path.Digest.ToString()));
+
+        _clock.Now += TimeSpan.FromSeconds(1);
+        Assert.Null(cache.FindInMemory(output.Path.Digest.ToString()));
+        Assert.Null(cache.Find(output.Path.Digest));
+    }
+
+    [Fact]
+    public async Task An_answer_ends_when_too_many_of_its_voters_freeze_and_comes_back_with_them()
+    {
+        var output = TestOutput.Make();
+        using var cache = Open();
+        var kept = await KeepAsync(cache, output); // by alice and bob
+
+        foreach (var (names, stands) in new[] { ("carol", true), ("bob", false), ("", true), ("alice carol", false) })
+        {
+            _frozen = names.Split(' ', StringSplitOptions.RemoveEmptyEntries).ToFrozenSet();
+            for (var i = 0; i < 2; i++)
+            {
+                Assert.Equal(stands ? kept : null, cache.FindInMemory(output.Path.Digest.ToString()));
+            }
+        }
+    }
+
+    [Fact]
+    public async Task An_answer_ends_when_its_decision_is_forgotten_and_what_was_read_before_does_not_bring_it_back()
+    {
+        var output = TestOutput.Make();
+        using var cache = Open();
+        var kept = await KeepAsync(cache, output);
+        cache.Forget(output.Path.Digest);
+        Assert.Null(cache.FindInMemory(output.Path.Digest.ToString()));
+        Assert.Null(cache.Find(output.Path.Digest));
+
+        var memory = new DecisionMemory(1 << 20);
+        var version = memory.Version; // here the disk is read, and meanwhile:
+        memory.Remove(output.Path.Digest);
+        memory.Refill(output.Path.Digest, kept, version);
+        Assert.Null(memory.Find(output.Path.Digest.ToString()));
+    }
+
+    [Fact]
+    public async Task An_answer_of_another_policy_is_never_found()
+    {
+        var output = TestOutput.Make();
+        using (var cache = Open())
+        {
+            await KeepAsync(cache, output);
+        }
+
+        using var other = Open(quorum: 3);
+        Assert.Null(other.Find(output.Path.Digest));
+        Assert.Null(other.FindInMemory(output.Path.Digest.ToString()));
+    }
+
+    [Fact]
+    public void However_many_there_are_they_stay_within_their_room_and_those_that_are_read_stay()
+    {
+        var (first, memory) = (DecisionOf(TestOutput.Make()), new DecisionMemory(200_000));
+        memory.Set(first.Record.Claim!.Path.Digest, first);
+
+        for (var i = 0; i < 500; i++)
+        {
+            var next = DecisionOf(TestOutput.Make());
+            memory.Set(next.Record.Claim!.Path.Digest, next);
+            memory.Set(next.Record.Claim!.Path.Digest, next); // in its own place
+            Assert.InRange(memory.Size, 1, 200_000);
+            Assert.Same(first, memory.Find(first.Record.Claim!.Path.Digest.ToString()));
+        }
+
+        var huge = new Decision(first.Record, new byte[300_000]);
+        memory.Set(first.Record.Claim!.Path.Digest, huge);
+        Assert.Null(memory.Find(first.Record.Claim!.Path.Digest.ToString()));
+        Assert.InRange(memory.Size, 1, 200_000);
+    }
+
+    [Fact]
+    public void What_a_decision_is_reckoned_to_take_covers_what_it_does_take()
+    {
+        const int count = 2000;
+        StorePath[] references = [.. Enumerable.Range(0, 10).Select(i => TestOutput.PathOf($"reference-{i}"))];
+        var seal = new DecisionSeal(_key, PolicyOf(null));
+        var records = Enumerable.Range(0, count).Select(_ => DecisionOf(TestOutput.Make("package-1.2.3", 1000, references)).Record)
+            .Select(record => (record.Claim!.Path.Digest, Bytes: seal.Seal(record.Claim.Path.Digest, record))).ToList();
+        var memory = new DecisionMemory(long.MaxValue);
+
+        var before = GC.GetTotalMemory(forceFullCollection: true);
+        foreach (var (digest, bytes) in records)
+        {
+            Assert.True(seal.TryOpen(digest, bytes, out var record, out _)); // each has strings of its own, as when it is read from disk
+            memory.Set(digest, new Decision(record, Encoding.UTF8.GetBytes(new NarInfoSigner(_key).Render(record).Text)));
+        }
+
+        var taken = GC.GetTotalMemory(forceFullCollection: true) - before;
+        Assert.InRange(taken, 0, memory.Size + (memory.Size / 4)); // other tests of this process allocate meanwhile
+        Assert.NotNull(memory.Find(records[0].Digest.ToString()));
+    }
+
+    [Fact]
+    public async Task Answers_out_of_memory_are_those_that_were_given_first_with_their_headers()
+    {
+        var (output, absent) = (TestOutput.Make(), TestOutput.PathOf("absent"));
+        await using var proxy = await TestProxy.WithThreeLogsAsync();
+        await proxy.Publish(output, "alice", "bob", "carol").StartAsync();
+
+        foreach (var (path, status, type) in new[] { (output.Path, HttpStatusCode.OK, "text/x-nix-narinfo"), (absent, HttpStatusCode.NotFound, "text/plain; charset=utf-8") })
+        {
+            var first = await proxy.AskAsync(path);
+            using var warm = await proxy.Client.GetAsync(new Uri(proxy.Url, $"{path.Digest}.narinfo"));
+            using var head = await proxy.Client.SendAsync(new HttpRequestMessage(HttpMethod.Head, new Uri(proxy.Url, $"{path.Digest}.narinfo")));
+
+            Assert.Equal((status, status), (first.Status, warm.StatusCode));
+            Assert.Equal((first.Text, first.Decision), (await warm.Content.ReadAsStringAsync(), warm.Headers.GetValues("X-Trustix-Decision").Single()));
+            Assert.Equal((type, (long?)Encoding.UTF8.GetByteCount(first.Text)), (warm.Content.Headers.ContentType?.ToString(), warm.Content.Headers.ContentLength));
+            Assert.Equal((status, warm.Content.Headers.ContentLength), (head.StatusCode, head.Content.Headers.ContentLength));
+        }
+    }
+
+    private DecisionCache Open(int? quorum = null)
+    {
+        var policy = PolicyOf(quorum);
+        return new DecisionCache(
+            new DecisionStore(_directory), new SignatureAudit(_directory), new DecisionSeal(_key, policy), policy, new NarInfoSigner(_key), () => _frozen, 1 << 20, _clock, NullLogger.Instance);
+    }
+
+    private Task<Decision> KeepAsync(DecisionCache cache, TestOutput output) => cache.KeepAsync(output.Path.Digest, DecisionOf(output).Record, output.Path, null);
+
+    private Policy PolicyOf(int? quorum) => new(_logs, quorum);
+
+    private Decision DecisionOf(TestOutput output)
+    {
+        var statement = output.Statement;
+        var narInfo = new NarInfo
+        {
+            StorePath = output.Path, Url = "nar", Compression = "none", FileHash = statement.NarHash, NarHash = statement.NarHash, NarSize = statement.NarSize, References = [.. statement.References],
+        };
+        Assert.True(OutputClaim.TryReadSigned(narInfo with { Signatures = [_key.Sign(narInfo.Fingerprint)] }, [_key.PublicKey], out var claim, out var signature));
+        var ballots = _logs.Take(2).ToDictionary(log => log.Name, Ballot (log) => new Ballot.Claimed(claim, new VoteProof.ByLog(12, 34, IsTied: true)));
+        ballots.Add("carol", new Ballot.Silent(SilenceReason.Unreachable));
+        var record = DecisionRecord.Of(PolicyOf(null).Decide(claim.Path, ballots), new NarHints("none", statement.NarHash, statement.NarSize, null, null, [signature], "main"), _clock.Now);
+        return new Decision(record, Encoding.UTF8.GetBytes(new NarInfoSigner(_key).Render(record).Text));
+    }
+
+    private sealed class Clock : TimeProvider
+    {
+        public DateTimeOffset Now { get; set; } = new(2030, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+        public override DateTimeOffset GetUtcNow() => Now;
+    }
+}
