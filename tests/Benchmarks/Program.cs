@@ -16,6 +16,7 @@ static async Task<int> RunAsync(string[] args) => args switch
     ["log", .. var sizes] when sizes.All(size => int.TryParse(size, out var entries) && entries >= 1000) =>
         await LogBenchmark.RunAsync(sizes.Length > 0 ? [.. sizes.Select(size => int.Parse(size, CultureInfo.InvariantCulture))] : [10_000, 100_000, 1_000_000]),
     ["warm"] => await WarmBenchmark.RunAsync(),
+    ["nar"] => await NarBenchmark.RunAsync(),
     ["start"] => await StartBenchmark.RunAsync(),
     _ => Usage(),
 };
@@ -26,6 +27,7 @@ static int Usage()
         usage: dotnet run -c Release --project tests/Benchmarks -- BENCHMARK
           log [ENTRIES...]  the log node, at so many entries each (1000 or more; 10000 100000 1000000 unless given)
           warm              narinfos in memory, beside nginx
+          nar               a NAR of 1 GB, beside nginx
           start             start-up and idle memory with 100,000 decisions
         """);
     return 2;

@@ -60,6 +60,16 @@ internal sealed class SeededState : IDisposable
         transaction.Commit();
     }
 
+    /// <summary>Has files forgotten that were found to hold a NAR.</summary>
+    public void ForgetFiles()
+    {
+        using var database = new SqliteConnection($"Data Source={Path.Combine(Directory, "state.sqlite")};Pooling=False");
+        database.Open();
+        using var forget = database.CreateCommand();
+        forget.CommandText = "DROP TABLE IF EXISTS nar_file";
+        forget.ExecuteNonQuery();
+    }
+
     public void Dispose() => System.IO.Directory.Delete(Directory, recursive: true);
 
     private DecisionRecord RecordOf(OutputClaim claim, NarHints hints)
