@@ -8,6 +8,10 @@
     let
       each = nixpkgs.lib.genAttrs [ "x86_64-linux" "aarch64-linux" ];
       pkgsOf = system: nixpkgs.legacyPackages.${system}.extend self.overlays.default;
+      withOverlay = module: {
+        imports = [ module ];
+        nixpkgs.overlays = [ self.overlays.default ];
+      };
     in
     {
       overlays.default = final: _: { trustix-proxy = final.callPackage ./nix/package.nix { }; };
@@ -16,6 +20,28 @@
         inherit (pkgsOf system) trustix-proxy;
         default = trustix-proxy;
       });
+
+      nixosModules = {
+        trustix-proxy = withOverlay ./nix/modules/proxy.nix;
+        trustix-log = withOverlay ./nix/modules/log.nix;
+        trustix-publisher = withOverlay ./nix/modules/publisher.nix;
+        default.imports = with self.nixosModules; [
+          trustix-proxy
+          trustix-log
+          trustix-publisher
+        ];
+      };
+
+      checks = each (
+        system:
+        import ./nix/checks {
+          pkgs = pkgsOf system;
+          module = self.nixosModules.default;
+        }
+        // {
+          package = self.packages.${system}.default;
+        }
+      );
 
       devShells = each (system: {
         default = (pkgsOf system).callPackage ./nix/shell.nix { };

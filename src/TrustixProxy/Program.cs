@@ -7,6 +7,7 @@ var root = new RootCommand("Serves Nix binary caches only where several independ
     LogVerbs.Create(),
     HookVerb.Create(),
     PublishVerb.Create(),
+    InitVerb.Create(),
     KeygenVerb.Create(),
     CheckConfigVerb.Create(),
     ExplainVerb.Create(),

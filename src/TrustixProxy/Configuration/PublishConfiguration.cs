@@ -14,7 +14,8 @@ internal static class PublishConfiguration
         var url = CommonKeys.Url(log, "url", allowUnix: true);
         var tokenFile = log.Required("tokenFile", "/etc/trustix/token.key, made by trustix-proxy keygen");
         var name = log.Text("name");
-        if (!KeyFile.TryReadPrivate(tokenFile, allowBare: false, out var token, out var fault) && tokenFile.Length > 0)
+        NixSecretKey? token = null;
+        if (tokenFile.Length > 0 && !KeyFile.TryReadPrivate(tokenFile, allowBare: false, out token, out var fault))
         {
             log.Fault("tokenFile", fault);
         }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Microsoft.Extensions.Configuration;
+using static System.FormattableString;
 
 namespace TrustixProxy.Configuration;
 
@@ -20,40 +21,33 @@ internal sealed class Section
     private readonly List<Fault> _faults;
     private readonly HashSet<string> _read = new(StringComparer.OrdinalIgnoreCase);
     private readonly List<Section> _children = [];
+    private readonly List<ConfigurationKey>? _described;
 
-    public Section(IConfiguration values, List<Fault> faults, string path = "") => (_values, _faults, _path) = (values, faults, path);
+    /// <param name="values">What is in this part.</param>
+    /// <param name="faults">Where faults go.</param>
+    /// <param name="path">The part's full name; empty for the whole.</param>
+    /// <param name="described">Not null when the configuration is read only to learn its keys, which go here: then every object and list is there, with one empty member.</param>
+    public Section(IConfiguration values, List<Fault> faults, string path = "", List<ConfigurationKey>? described = null) => (_values, _faults, _path, _described) = (values, faults, path, described);
 
     /// <summary>The full name of a key in this section.</summary>
     public string NameOf(string key) => _path.Length is 0 ? key : $"{_path}.{key}";
 
-    public bool Has(string key) => _values.GetSection(key).Exists();
+    public bool Has(string key) => _described is not null || _values.GetSection(key).Exists();
 
     public void Fault(string key, string message) => _faults.Add(new Fault(NameOf(key), message));
 
     /// <summary>A text; <paramref name="fallback"/> when the key is not there.</summary>
     public string? Text(string key, string? fallback = null)
     {
-        _read.Add(key);
-        var section = _values.GetSection(key);
-        if (section.Value is null && section.GetChildren().Any())
-        {
-            Fault(key, "is a list or an object; it must be one value.");
-            return fallback;
-        }
-
-        if (section.Value is "")
-        {
-            Fault(key, "is empty; leave the key out, or give it a value.");
-            return fallback;
-        }
-
-        return section.Value ?? fallback;
+        Describe(key, "text", fallback ?? "");
+        return Value(key, fallback);
     }
 
     /// <summary>A text that has to be there.</summary>
     public string Required(string key, string example)
     {
-        var text = Text(key);
+        Describe(key, "text", null);
+        var text = Value(key);
         if (text is null && !_values.GetSection(key).Exists())
         {
             Fault(key, $"is missing. Set it, for example to {example}.");
@@ -64,7 +58,8 @@ internal sealed class Section
 
     public int Integer(string key, int fallback, int min, int max)
     {
-        var text = Text(key);
+        Describe(key, "whole number", Invariant($"{fallback}"), Invariant($"{min} to {max}"));
+        var text = Value(key);
         if (text is null)
         {
             return fallback;
@@ -82,7 +77,8 @@ internal sealed class Section
     /// <summary>A length of time, written <c>hh:mm:ss[.fff]</c>.</summary>
     public TimeSpan Time(string key, TimeSpan fallback, TimeSpan min, TimeSpan max)
     {
-        var text = Text(key);
+        Describe(key, "time", Short(fallback), $"{Short(min)} to {Short(max)}");
+        var text = Value(key);
         if (text is null)
         {
             return fallback;
@@ -100,7 +96,8 @@ internal sealed class Section
 
     public bool? Flag(string key)
     {
-        var text = Text(key);
+        Describe(key, "true or false", "");
+        var text = Value(key);
         if (text is null or "true" or "True" or "false" or "False")
         {
             return text is null ? null : bool.Parse(text);
@@ -114,8 +111,9 @@ internal sealed class Section
     public T Choice<T>(string key, T fallback)
         where T : struct, Enum
     {
-        var text = Text(key);
-        var names = Enum.GetNames<T>().Select(name => char.ToLowerInvariant(name[0]) + name[1..]).ToList();
+        var names = Enum.GetNames<T>().Select(InCamelCase).ToList();
+        Describe(key, "text", InCamelCase($"{fallback}"), string.Join(", ", names));
+        var text = Value(key);
         var index = text is null ? -1 : names.IndexOf(text);
         if (text is not null && index < 0)
         {
@@ -128,6 +126,7 @@ internal sealed class Section
     /// <summary>A name that stands in answers, messages and records: letters, digits, and <c>- _ .</c> within.</summary>
     public string Name(string key, string? fallback, string example)
     {
+        Describe(key, "name", fallback, "letters, digits, `-_.`; at most 64");
         var name = fallback is null ? Required(key, example) : Text(key, fallback)!;
         if (name.Length > 64 || (name.Length > 0 && !name.All(character => char.IsAsciiLetterOrDigit(character) || character is '-' or '_' or '.')) || name.StartsWith('.'))
         {
@@ -141,6 +140,7 @@ internal sealed class Section
     public IReadOnlyList<string> Texts(string key, params string[] fallback)
     {
         _read.Add(key);
+        Describe(key, "list of texts", $"[{string.Join(", ", fallback.Select(item => $"\"{item}\""))}]");
         var section = _values.GetSection(key);
         var items = section.GetChildren().ToList();
         if (!string.IsNullOrEmpty(section.Value) || items.Exists(item => item.Value is null))
@@ -163,6 +163,12 @@ internal sealed class Section
             return [];
         }
 
+        if (_described is not null)
+        {
+            Describe(key, "list of objects", "[]");
+            return [new Section(section, _faults, $"{NameOf(key)}[]", _described)];
+        }
+
         var items = section.GetChildren().Select((item, i) => new Section(item, _faults, $"{NameOf(key)}[{i}]")).ToList();
         _children.AddRange(items);
         return items;
@@ -172,6 +178,7 @@ internal sealed class Section
     public IReadOnlyList<(string? Text, Section? Object)> Members(string key)
     {
         _read.Add(key);
+        Describe(key, "list of names and objects", null);
         var section = _values.GetSection(key);
         if (!string.IsNullOrEmpty(section.Value) || section.GetChildren().Any(item => !int.TryParse(item.Key, NumberStyles.None, CultureInfo.InvariantCulture, out _)))
         {
@@ -193,7 +200,7 @@ internal sealed class Section
             Fault(key, $"is '{value}'; it must be an object: {{…}}.");
         }
 
-        var child = new Section(_values.GetSection(key), _faults, NameOf(key));
+        var child = new Section(_values.GetSection(key), _faults, NameOf(key), _described);
         _children.Add(child);
         return child;
     }
@@ -209,6 +216,38 @@ internal sealed class Section
 
         _children.ForEach(child => child.RefuseUnknown());
     }
+
+    /// <summary>The value of a key as it stands there.</summary>
+    private string? Value(string key, string? fallback = null)
+    {
+        _read.Add(key);
+        var section = _values.GetSection(key);
+        if (section.Value is null && section.GetChildren().Any())
+        {
+            Fault(key, "is a list or an object; it must be one value.");
+            return fallback;
+        }
+
+        if (section.Value is "")
+        {
+            Fault(key, "is empty; leave the key out, or give it a value.");
+            return fallback;
+        }
+
+        return section.Value ?? fallback;
+    }
+
+    private void Describe(string key, string type, string? fallback, string range = "")
+    {
+        if (_described?.Exists(known => known.Path == NameOf(key)) is false)
+        {
+            _described.Add(new ConfigurationKey(NameOf(key), type, fallback, range));
+        }
+    }
+
+    private static string Short(TimeSpan time) => time.ToString("c")[..^(time.Milliseconds is 0 ? 0 : 4)];
+
+    private static string InCamelCase(string name) => char.ToLowerInvariant(name[0]) + name[1..];
 
     /// <summary>How many letters have to be changed to make one word of the other.</summary>
     private static int Distance(string a, string b)

@@ -8,9 +8,16 @@ internal static class CheckConfigVerb
 {
     public static Command Create()
     {
-        var command = new Command("check-config", "Reads a configuration of serve, log serve or publish, shows all its faults and warnings, and starts nothing.") { ServeVerb.ConfigOption };
-        command.SetAction(parsed => Run(parsed.GetValue(ServeVerb.ConfigOption)));
+        var keys = new Option<bool>("--keys") { Description = "Prints all keys of the three configurations, with type, default, range and meaning." };
+        var command = new Command("check-config", "Reads a configuration of serve, log serve or publish, shows all its faults and warnings, and starts nothing.") { ServeVerb.ConfigOption, keys };
+        command.SetAction(parsed => parsed.GetValue(keys) ? PrintKeys() : Run(parsed.GetValue(ServeVerb.ConfigOption)));
         return command;
+    }
+
+    private static int PrintKeys()
+    {
+        Console.Write(ConfigurationKeys.ToMarkdown());
+        return ExitCode.Good;
     }
 
     private static int Run(string? config) =>

@@ -1,0 +1,123 @@
+using System.Text;
+using Microsoft.Extensions.Configuration;
+
+namespace TrustixProxy.Configuration;
+
+/// <summary>All keys of the three configurations: found by having their readers read nothing, so that none is forgotten.</summary>
+internal static class ConfigurationKeys
+{
+    private const string Url = "http(s)://host[:port][/path]", LogUrl = $"{Url} or unix:/path", ListenUrl = "http://ip:port or http://localhost:port", Glob = "a glob with `*` and `?`";
+
+    private static readonly Dictionary<string, KeyMeaning> Rules = new()
+    {
+        ["quorum"] = new("How many operators must agree. One of `quorum`, `percent` and `rule`.") { Default = "a majority", Range = "1 to the number of operators" },
+        ["percent"] = new("The same as a part of the declared electorate, rounded up.") { Type = "number", Range = "above 0, at most 100" },
+        ["rule.quorum"] = new("How many members of the group must agree.") { Default = "required", Range = "1 to the number of members" },
+        ["rule.of"] = "The group: names of operators, and groups `{\"quorum\": …, \"of\": […]}`; no operator twice.",
+        ["dissent"] = "`outvoted`: the quorum decides. `veto`: one proven dissent refuses.",
+    };
+
+    private static readonly Dictionary<string, KeyMeaning> Serve = new(Prefixed("policy.", Rules).Concat(Prefixed("policy.scopes[].", Rules)))
+    {
+        ["listen"] = new("Where Nix clients ask.") { Range = ListenUrl },
+        ["operations.listen"] = new("Where those ask who run the proxy; `[]`: nowhere.") { Range = ListenUrl },
+        ["operations.hosts"] = "Names by which the operations listener may be asked, beside loopback's.",
+        ["gossip.peers"] = new("Operations listeners of other proxies, with which the logs' signed heads are exchanged.") { Range = Url },
+        ["stateDirectory"] = new("Keeps decisions, and what logs are held to.") { Type = "path", Default = "`$XDG_STATE_HOME/trustix-proxy`, `/var/lib/trustix-proxy` for root, else `~/.local/state/trustix-proxy`" },
+        ["signingKeyFile"] = new("The key that clients trust, in Nix's form `name:base64`. Made if it is not there.") { Type = "path", Default = "`signing.key` in `stateDirectory`" },
+        ["logs"] = "Trustix logs that vote.",
+        ["logs[].name"] = "Its name in answers and messages.",
+        ["logs[].operator"] = new("Who runs it. An operator has one vote.") { Default = "the name" },
+        ["logs[].url"] = new("Where it is.") { Range = LogUrl },
+        ["logs[].publicKey"] = new("Its Ed25519 key.") { Range = "base64 of 32 bytes" },
+        ["logs[].protocol"] = new("What it keeps.") { Range = "nix" },
+        ["logs[].keyForm"] = "How it names a path: by the store path's name (`storePath`), or as the reference's binary cache proxy does.",
+        ["logs[].inclusionProof"] = "Whether its map must be tied to its append-only log; `optional` for reference daemons, which fail that call.",
+        ["caches"] = "Signed binary caches that vote.",
+        ["caches[].name"] = "Its name in answers and messages.",
+        ["caches[].operator"] = new("Who runs it. An operator has one vote.") { Default = "the name" },
+        ["caches[].url"] = new("Where it is.") { Range = Url },
+        ["caches[].publicKeys"] = new("What it signs with, as in `trusted-public-keys`.") { Default = "required", Range = "name:base64" },
+        ["upstreams"] = "Binary caches that NARs come from. They need not be trusted.",
+        ["upstreams[].name"] = "Its name in messages.",
+        ["upstreams[].url"] = new("Where it is.") { Range = Url },
+        ["upstreams[].priority"] = "Lower ones are asked first.",
+        ["priority"] = "Which priority Nix is told that this cache has; lower ones are asked first.",
+        ["deadline"] = "The longest that a request is held for electors and upstreams together.",
+        ["onUndecided"] = "What the client is told when the deadline passes: 404, or 503.",
+        ["mode"] = "`report`: what `fallback` has signed is served, and only recorded when others disagree.",
+        ["fallback"] = new("The cache whose word is served in report mode.") { Range = "a name in `caches`" },
+        ["policy.scopes"] = "Other rules for some store paths; the first that matches holds.",
+        ["policy.scopes[].quorum"] = new("How many operators must agree on these.") { Default = "the policy's rule", Range = "1 to the number of operators" },
+        ["policy.scopes[].dissent"] = new("As in `policy`.") { Default = "the policy's" },
+        ["policy.scopes[].match"] = new("Names of store paths, after the digest.") { Range = Glob },
+        ["policy.exceptions"] = "Paths that are served without a quorum, for a while.",
+        ["policy.exceptions[].match"] = new("Names of store paths, after the digest.") { Range = Glob },
+        ["policy.exceptions[].accept"] = new("Whose word, or which NAR.") { Range = "`cache:NAME`, or a NAR hash `sha256:…`" },
+        ["policy.exceptions[].reason"] = "Why; it stands in the answer.",
+        ["policy.exceptions[].expires"] = new("When it ends, in UTC.") { Range = "2027-01-31 or 2027-01-31T12:00:00Z" },
+        ["policy.contentAddressed"] = new("Whether a path that its own address proves is served without a quorum.") { Default = "true" },
+        ["policy.closure"] = new("Whether a path is served only when all that it refers to is.") { Default = "false" },
+    };
+
+    private static readonly Dictionary<string, KeyMeaning> LogServe = new()
+    {
+        ["listen"] = new("Where anyone may read.") { Range = $"{ListenUrl}, or unix:/path" },
+        ["privateListen"] = new("Where builders write, with `/healthz` and `/metrics`.") { Range = $"{ListenUrl}, or unix:/path" },
+        ["stateDirectory"] = new("Keeps the logs.") { Type = "path", Default = "`$XDG_STATE_HOME/trustix-log`, `/var/lib/trustix-log` for root, else `~/.local/state/trustix-log`" },
+        ["logs"] = new("The logs that are kept.") { Default = "required" },
+        ["logs[].name"] = new("Names the log's file.") { Type = "name", Range = "letters, digits, `-_.`" },
+        ["logs[].protocol"] = new("What it keeps.") { Range = "nix" },
+        ["logs[].privateKeyFile"] = new("What it signs heads with: `name:base64`, or the reference's bare base64 of 64 bytes. For its owner's eyes only.") { Type = "path" },
+        ["logs[].writeTokens"] = new("Public halves of the tokens that may write.") { Range = "name:base64" },
+        ["referenceTokens"] = new("Whether the reference's tokens, which can be replayed, are taken.") { Default = "on loopback and unix sockets only" },
+        ["flushInterval"] = "How long a submission waits for others to come under one head with it.",
+        ["historyWindow"] = "How long map roots of older heads stay answerable.",
+    };
+
+    private static readonly Dictionary<string, KeyMeaning> Publish = new()
+    {
+        ["log.url"] = new("The log node's private listener.") { Range = LogUrl },
+        ["log.tokenFile"] = new("The write token. For its owner's eyes only.") { Type = "path" },
+        ["log.name"] = new("Which log, where the node keeps several.") { Type = "name", Default = "the only one" },
+        ["spoolDirectory"] = new("Where the hook leaves its jobs.") { Type = "path", Default = "`/var/spool/trustix`" },
+        ["include"] = new("Names after the digest that are published.") { Default = "all", Range = Glob },
+        ["exclude"] = new("Names after the digest that are not.") { Range = Glob },
+    };
+
+    /// <summary>All keys as tables of Markdown, each with type, default, range and meaning.</summary>
+    public static string ToMarkdown()
+    {
+        var text = new StringBuilder();
+        Write(text, "serve", section => ServeConfiguration.Read(section, isCheck: true), Serve);
+        Write(text, "log serve", section => LogServeConfiguration.Read(section, isCheck: true), LogServe);
+        Write(text, "publish", section => PublishConfiguration.Read(section, isCheck: true), Publish);
+        return text.ToString();
+    }
+
+    private static void Write(StringBuilder text, string verb, Action<Section> read, Dictionary<string, KeyMeaning> meanings)
+    {
+        var keys = new List<ConfigurationKey>();
+        read(new Section(new ConfigurationBuilder().Build(), [], described: keys));
+        var unread = meanings.Keys.Except(keys.Select(key => key.Path)).ToList();
+        if (unread.Count > 0)
+        {
+            throw new InvalidOperationException($"Nothing reads {string.Join(", ", unread)} of {verb}, which {nameof(ConfigurationKeys)} explains.");
+        }
+
+        text.Append("| `").Append(verb).Append("` | type | default | range | |\n| --- | --- | --- | --- | --- |\n");
+        foreach (var key in keys)
+        {
+            var meaning = meanings.GetValueOrDefault(key.Path) ?? throw new InvalidOperationException($"The key {key.Path} of {verb} is read, but {nameof(ConfigurationKeys)} does not say what it means.");
+            var (type, held, range) = (meaning.Type ?? key.Type, meaning.Default ?? Quoted(key.Default), meaning.Range ?? key.Range);
+            text.Append("| `").Append(key.Path).Append("` | ").Append(type).Append(" | ").Append(held).Append(" | ").Append(range).Append(" | ").Append(meaning.Meaning).Append(" |\n");
+        }
+
+        text.Append('\n');
+    }
+
+    private static string Quoted(string? value) => value is null ? "required" : value is "" ? "" : $"`{value}`";
+
+    private static IEnumerable<KeyValuePair<string, KeyMeaning>> Prefixed(string prefix, Dictionary<string, KeyMeaning> meanings) =>
+        meanings.Select(entry => KeyValuePair.Create(prefix + entry.Key, entry.Value));
+}

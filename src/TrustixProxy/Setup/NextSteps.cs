@@ -1,0 +1,51 @@
+namespace TrustixProxy.Setup;
+
+/// <summary>What is left to do after <c>init</c>, as text.</summary>
+internal static class NextSteps
+{
+    public static string OfProxy(SetupAnswers answers, PresetFiles files)
+    {
+        var isForOthers = answers.Preset is Preset.Organisation;
+        return $$"""
+
+            Run it:
+              trustix-proxy serve --config {{files.Proxy}}
+
+            {{(isForOthers ? "nix.conf of the machines that ask it" : "nix.conf")}}, with no other substituter or key beside these, or the vote is bypassed:
+              substituters = {{(isForOthers ? answers.Url ?? $"http://{Environment.MachineName.ToLowerInvariant()}:8080" : "http://127.0.0.1:8080")}}
+              trusted-public-keys = {{files.SigningKey}}
+
+            NixOS, instead of both, with trustix-proxy.json copied beside your configuration:
+              services.trustix-proxy = {
+                enable = true;
+                configureNix = true;{{(isForOthers ? "\n    address = \"0.0.0.0\";\n    openFirewall = true;" : "")}}
+                signingKeyFile = "{{Path.Combine(answers.Directory, "signing.key")}}";
+                publicKey = "{{files.SigningKey}}";
+                settings = removeAttrs (lib.importJSON ./trustix-proxy.json) [ "listen" "signingKeyFile" ];
+              };
+            """;
+    }
+
+    public static string OfBuilder(PresetFiles files, Voter log) => $$"""
+        others add: {{log}}
+
+        Run it, and tell Nix's hook where it is (nix.conf: post-build-hook = /etc/nix/post-build-hook):
+          trustix-proxy log serve --config {{files.Log}}
+          trustix-proxy publish --config {{files.Publish}}
+
+        NixOS, instead of all that:
+          services.trustix-log = {
+            enable = true;
+            address = "0.0.0.0";
+            openFirewall = true;
+            logs.{{log.Name}} = {
+              privateKeyFile = "{{Path.Combine(Path.GetDirectoryName(files.Log)!, "log.key")}}";
+              writeTokens = [ "{{files.WriteToken}}" ];
+            };
+          };
+          services.trustix-publisher = {
+            enable = true;
+            tokenFile = "{{Path.Combine(Path.GetDirectoryName(files.Log)!, "token.key")}}";
+          };
+        """;
+}

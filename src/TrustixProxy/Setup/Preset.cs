@@ -1,0 +1,70 @@
+namespace TrustixProxy.Setup;
+
+/// <summary>What a configuration is for.</summary>
+internal enum Preset
+{
+    /// <summary>A signed cache's own word is needed, and any log that proves another output refuses. Works without a log.</summary>
+    Watch,
+
+    /// <summary>A majority of logs that others run.</summary>
+    Home,
+
+    /// <summary>A majority of one's own builders and the public cache, for many clients.</summary>
+    Organisation,
+
+    /// <summary>A log of what this machine builds, and the publisher that feeds it.</summary>
+    Builder,
+}
+
+/// <summary>The presets' names on command lines.</summary>
+internal static class PresetNames
+{
+    public static bool TryParse(string text, out Preset preset)
+    {
+        var index = Array.FindIndex(Enum.GetNames<Preset>(), name => name.Equals(text, StringComparison.OrdinalIgnoreCase));
+        preset = (Preset)index;
+        return index >= 0;
+    }
+}
+
+/// <summary>Who votes, as it is named on a command line.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Url">Where it is.</param>
+/// <param name="Key">A log's key, or a cache's as <c>name:base64</c>.</param>
+internal sealed record Voter(string Name, string Url, string Key)
+{
+    public static Voter CacheNixosOrg { get; } = new("cache.nixos.org", "https://cache.nixos.org", "cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY=");
+
+    /// <summary>Reads <c>NAME,URL,KEY</c>. What the three are is for the configuration's reader to judge.</summary>
+    public static bool TryParse(string text, [NotNullWhen(true)] out Voter? voter)
+    {
+        voter = text.Split(',') is [{ Length: > 0 } name, { Length: > 0 } url, { Length: > 0 } key] ? new Voter(name, url, key) : null;
+        return voter is not null;
+    }
+
+    public override string ToString() => $"{Name},{Url},{Key}";
+}
+
+/// <summary>What <c>init</c> has been told.</summary>
+internal sealed record SetupAnswers
+{
+    public required Preset Preset { get; init; }
+
+    /// <summary>Where files go; absolute.</summary>
+    public required string Directory { get; init; }
+
+    /// <summary>The logs that vote.</summary>
+    public required IReadOnlyList<Voter> Logs { get; init; }
+
+    /// <summary>The cache that NARs come from, and that votes in some presets.</summary>
+    public Voter Cache { get; init; } = Voter.CacheNixosOrg;
+
+    /// <summary>How many operators must agree; a majority when null.</summary>
+    public int? Quorum { get; init; }
+
+    /// <summary>A builder's name for its log.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Where others reach what is set up here; found from the host's name when null.</summary>
+    public string? Url { get; init; }
+}

@@ -1,0 +1,143 @@
+using System.Text.Json.Nodes;
+using TrustixProxy.Configuration;
+using TrustixProxy.Nix;
+
+namespace TrustixProxy.Setup;
+
+/// <summary>The files of a preset, in their directory: configurations that the readers accept, and keys.</summary>
+internal sealed class PresetFiles(SetupAnswers answers)
+{
+    private readonly List<string> _madeKeys = [];
+
+    /// <summary>The configuration of <c>serve</c>.</summary>
+    public string Proxy => PathOf("trustix-proxy.json");
+
+    /// <summary>The configuration of <c>log serve</c>.</summary>
+    public string Log => PathOf("trustix-log.json");
+
+    /// <summary>The configuration of <c>publish</c>.</summary>
+    public string Publish => PathOf("trustix-publish.json");
+
+    /// <summary>What clients trust, or null for a builder.</summary>
+    public NixPublicKey? SigningKey { get; private set; }
+
+    /// <summary>A builder's log, as others name it; null for a proxy.</summary>
+    public Voter? OwnLog { get; private set; }
+
+    /// <summary>Who may write to it; null for a proxy.</summary>
+    public NixPublicKey? WriteToken { get; private set; }
+
+    /// <summary>The configurations of the preset.</summary>
+    public IReadOnlyList<string> Configurations => answers.Preset is Preset.Builder ? [Log, Publish] : [Proxy];
+
+    /// <summary>Writes them all, or none when one would be faulty. A key that is there is used, and never written over.</summary>
+    /// <param name="overwrite">Whether configurations may be written over.</param>
+    /// <returns>What is wrong; empty when they have been written.</returns>
+    /// <exception cref="IOException">A configuration is there already, or cannot be written.</exception>
+    /// <exception cref="UnauthorizedAccessException">The directory may not be written to.</exception>
+    public IReadOnlyList<Fault> Write(bool overwrite)
+    {
+        Directory.CreateDirectory(answers.Directory);
+        if (!overwrite && Configurations.FirstOrDefault(File.Exists) is { } there)
+        {
+            throw new IOException($"{there} is there already; --force writes over it (keys are kept), --directory names another place.");
+        }
+
+        var faults = answers.Preset is Preset.Builder ? WriteBuilder(overwrite) : WriteProxy(overwrite);
+        if (faults.Count > 0)
+        {
+            _madeKeys.ForEach(File.Delete);
+        }
+
+        return faults;
+    }
+
+    private List<Fault> WriteProxy(bool overwrite)
+    {
+        SigningKey = Key("signing.key", $"{Environment.MachineName.ToLowerInvariant()}-trustix-1").PublicKey;
+        var configuration = new JsonObject
+        {
+            ["listen"] = Texts(answers.Preset is Preset.Organisation ? "http://0.0.0.0:8080" : "http://127.0.0.1:8080"),
+            ["signingKeyFile"] = PathOf("signing.key"),
+            ["upstreams"] = new JsonArray(new JsonObject { ["name"] = answers.Cache.Name, ["url"] = answers.Cache.Url }),
+            ["logs"] = new JsonArray([.. answers.Logs.Select(log => new JsonObject { ["name"] = log.Name, ["url"] = log.Url, ["publicKey"] = log.Key })]),
+        };
+        if (answers.Preset is Preset.Watch or Preset.Organisation)
+        {
+            configuration["caches"] = new JsonArray(new JsonObject { ["name"] = answers.Cache.Name, ["url"] = answers.Cache.Url, ["publicKeys"] = Texts(answers.Cache.Key) });
+        }
+
+        configuration["policy"] = Policy();
+        return Write([(Proxy, configuration, path => ConfigurationFile.Read(path, section => ServeConfiguration.Read(section, isCheck: true)).Faults)], overwrite);
+    }
+
+    private JsonObject Policy()
+    {
+        var voters = answers.Logs.Count + (answers.Preset is Preset.Organisation ? 1 : 0);
+        return answers.Preset is Preset.Watch
+            ? new JsonObject { ["rule"] = new JsonObject { ["quorum"] = 1, ["of"] = Texts(answers.Cache.Name) }, ["dissent"] = "veto" }
+            : new JsonObject { ["quorum"] = answers.Quorum ?? Consensus.Rule.Majority(voters) };
+    }
+
+    private List<Fault> WriteBuilder(bool overwrite)
+    {
+        var (log, token) = (Key("log.key", answers.Name), Key("token.key", $"{answers.Name}-builder"));
+        WriteToken = token.PublicKey;
+        OwnLog = new Voter(answers.Name, answers.Url ?? $"http://{Environment.MachineName.ToLowerInvariant()}:8090", Convert.ToBase64String(log.PublicKey.Bytes));
+        var node = new JsonObject
+        {
+            ["listen"] = Texts("http://0.0.0.0:8090"),
+            ["logs"] = new JsonArray(new JsonObject { ["name"] = answers.Name, ["privateKeyFile"] = PathOf("log.key"), ["writeTokens"] = Texts($"{WriteToken}") }),
+        };
+        var publisher = new JsonObject { ["log"] = new JsonObject { ["url"] = "http://127.0.0.1:8091", ["tokenFile"] = PathOf("token.key"), ["name"] = answers.Name } };
+        return Write(
+            [
+                (Log, node, path => ConfigurationFile.Read(path, section => LogServeConfiguration.Read(section, isCheck: true)).Faults),
+                (Publish, publisher, path => ConfigurationFile.Read(path, section => PublishConfiguration.Read(section, isCheck: true)).Faults),
+            ],
+            overwrite);
+    }
+
+    /// <summary>Writes configurations beside their places, has their readers judge them, and puts them there when all are good.</summary>
+    private static List<Fault> Write(IReadOnlyList<(string Path, JsonObject Content, Func<string, IReadOnlyList<Fault>> Judge)> files, bool overwrite)
+    {
+        var faults = new List<Fault>();
+        foreach (var (path, content, judge) in files)
+        {
+            File.WriteAllText($"{path}.new", content.ToJsonString(Verbs.ProxyConfiguration.JsonForm) + "\n");
+            faults.AddRange(judge($"{path}.new"));
+        }
+
+        foreach (var (path, _, _) in files)
+        {
+            if (faults.Count > 0)
+            {
+                File.Delete($"{path}.new");
+            }
+            else
+            {
+                File.Move($"{path}.new", path, overwrite);
+            }
+        }
+
+        return faults;
+    }
+
+    private NixSecretKey Key(string file, string name)
+    {
+        var path = PathOf(file);
+        if (!File.Exists(path))
+        {
+            var made = NixSecretKey.Generate(name);
+            KeyFile.Write(path, made);
+            _madeKeys.Add(path);
+            return made;
+        }
+
+        return KeyFile.TryReadPrivate(path, allowBare: false, out var key, out var fault) ? key : throw new IOException($"{file} {fault}");
+    }
+
+    private static JsonArray Texts(params string[] texts) => [.. texts.Select(text => JsonValue.Create(text))];
+
+    private string PathOf(string file) => Path.Combine(answers.Directory, file);
+}

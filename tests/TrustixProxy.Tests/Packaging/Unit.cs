@@ -1,0 +1,96 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using TrustixProxy.Nix;
+
+namespace TrustixProxy.Tests.Packaging;
+
+/// <summary>A systemd unit that one of the modules makes, and what systemd would do with it.</summary>
+internal sealed partial class Unit
+{
+    private readonly JsonElement _unit;
+    private readonly JsonElement _build;
+    private readonly string[] _words;
+
+    public Unit(JsonElement machine, string name)
+    {
+        _unit = machine.GetProperty("systemd").GetProperty("services").GetProperty(name);
+        var command = Command.Match(_unit.GetProperty("serviceConfig").GetProperty("ExecStart").GetString()!);
+        Assert.True(command.Success);
+        (_words, _build) = (command.Groups[1].Value.Split(' '), JsonDocument.Parse(command.Groups[2].Value).RootElement);
+    }
+
+    /// <summary>The configuration as NixOS writes it.</summary>
+    public JsonElement Configuration => JsonDocument.Parse(_build.GetProperty("value").GetString()!).RootElement;
+
+    public JsonElement Service => _unit.GetProperty("serviceConfig");
+
+    /// <summary>Makes the configuration's file as the build of the system would, with its check.</summary>
+    public async Task<string> BuildAsync(Folder folder)
+    {
+        var (value, result) = (folder.File("value", _build.GetProperty("value").GetString()), folder.File("configuration.json"));
+        await Packaging.Command.RunAsync("sh", ["-euc", $"cd {folder.Path}\n{_build.GetProperty("script").GetString()}"], new() { ["valuePath"] = value, ["out"] = result });
+        return result;
+    }
+
+    /// <summary>Starts what the unit starts, with its environment and its credentials, until it says that it is ready; then ends it.</summary>
+    /// <param name="folder">Where files go.</param>
+    /// <param name="others">What has to differ on a machine that is not the unit's alone.</param>
+    public async Task StartAndStopAsync(Folder folder, Dictionary<string, string> others)
+    {
+        var credentials = Directory.CreateDirectory(folder.File("credentials")).FullName;
+        foreach (var credential in Service.GetProperty("LoadCredential").EnumerateArray())
+        {
+            await File.WriteAllTextAsync(Path.Combine(credentials, credential.GetString()!.Split(':')[0]), NixSecretKey.Generate("credential-1").Export());
+        }
+
+        using var manager = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
+        manager.Bind(new UnixDomainSocketEndPoint(folder.File("notify")));
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "trustix-proxy.dll"), .. _words, "--config", await BuildAsync(folder)]) { RedirectStandardError = true };
+        (start.Environment["CREDENTIALS_DIRECTORY"], start.Environment["NOTIFY_SOCKET"]) = (credentials, folder.File("notify"));
+        foreach (var variable in _unit.GetProperty("environment").EnumerateObject())
+        {
+            start.Environment[variable.Name] = variable.Value.GetString()!.Replace("%d", credentials, StringComparison.Ordinal);
+        }
+
+        foreach (var (name, value) in others)
+        {
+            start.Environment[name] = value;
+        }
+
+        using var process = Process.Start(start)!;
+        var error = process.StandardError.ReadToEndAsync();
+        try
+        {
+            Assert.Equal("READY=1", await Task.WhenAny(ReceiveAsync(manager), EndedAsync(process, error)).Unwrap());
+            using var stop = Process.Start("kill", ["-TERM", process.Id.ToString(CultureInfo.InvariantCulture)]);
+            Assert.Equal("STOPPING=1", await ReceiveAsync(manager));
+            using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+            await process.WaitForExitAsync(timeout.Token);
+            Assert.Equal(0, process.ExitCode);
+        }
+        finally
+        {
+            process.Kill();
+        }
+    }
+
+    private static async Task<string> ReceiveAsync(Socket socket)
+    {
+        using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        var buffer = new byte[256];
+        return Encoding.ASCII.GetString(buffer, 0, await socket.ReceiveAsync(buffer, timeout.Token));
+    }
+
+    private static async Task<string> EndedAsync(Process process, Task<string> error)
+    {
+        await process.WaitForExitAsync();
+        return $"it ended with {process.ExitCode}: {await error}";
+    }
+
+    [GeneratedRegex("^/package/bin/trustix-proxy (.+) --config «(.+)»$", RegexOptions.Singleline)]
+    private static partial Regex Command { get; }
+}
