@@ -46,6 +46,7 @@ internal static class PublishVerb
 
     private static async Task<int> RunAsync(Publisher publisher, PublisherOptions options, CancellationToken cancellation)
     {
+        await Task.Yield(); // as in serve
         Console.Error.WriteLine($"publishing from {options.SpoolDirectory} to {options.Url}");
         Readiness.Ready();
         try

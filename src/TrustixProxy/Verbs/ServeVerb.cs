@@ -40,6 +40,7 @@ internal static class ServeVerb
     /// <summary>Runs a host until it is told to stop; says when it listens, and clearly why it cannot.</summary>
     public static async Task<int> RunAsync(WebApplication app, string what, IEnumerable<string> listen, CancellationToken cancellation)
     {
+        await Task.Yield(); // only then does the command line's library know of us, and lets us end well when the process is told to stop
         try
         {
             await app.StartAsync(cancellation);
