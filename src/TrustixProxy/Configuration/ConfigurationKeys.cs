@@ -43,6 +43,8 @@ internal static class ConfigurationKeys
         ["upstreams[].url"] = new("Where it is.") { Range = Url },
         ["upstreams[].priority"] = "Lower ones are asked first.",
         ["priority"] = "Which priority Nix is told that this cache has; lower ones are asked first.",
+        ["decisionMemory"] = "The most megabytes that remembered decisions take in memory.",
+        ["decompressions"] = "How many NARs are decompressed at once, each with a window of up to 128 MiB; others wait in turn.",
         ["deadline"] = "The longest that a request is held for electors and upstreams together.",
         ["onUndecided"] = "What the client is told when the deadline passes: 404, or 503.",
         ["mode"] = "`report`: what `fallback` has signed is served, and only recorded when others disagree.",
@@ -95,20 +97,20 @@ internal static class ConfigurationKeys
         return text.ToString();
     }
 
-    private static void Write(StringBuilder text, string verb, Action<Section> read, Dictionary<string, KeyMeaning> meanings)
+    private static void Write(StringBuilder text, string verb, Action<Section> readAll, Dictionary<string, KeyMeaning> meanings)
     {
         var keys = new List<ConfigurationKey>();
-        read(new Section(new ConfigurationBuilder().Build(), [], described: keys));
-        var unread = meanings.Keys.Except(keys.Select(key => key.Path)).ToList();
-        if (unread.Count > 0)
+        readAll(new Section(new ConfigurationBuilder().Build(), [], described: keys));
+        var (read, explained) = (keys.Select(key => key.Path).ToHashSet(), meanings.Keys.ToHashSet());
+        if (!read.SetEquals(explained))
         {
-            throw new InvalidOperationException($"Nothing reads {string.Join(", ", unread)} of {verb}, which {nameof(ConfigurationKeys)} explains.");
+            throw new InvalidOperationException($"{nameof(ConfigurationKeys)} does not say what these keys of {verb} mean: {string.Join(", ", read.Except(explained))}; and nothing reads: {string.Join(", ", explained.Except(read))}.");
         }
 
         text.Append("| `").Append(verb).Append("` | type | default | range | |\n| --- | --- | --- | --- | --- |\n");
         foreach (var key in keys)
         {
-            var meaning = meanings.GetValueOrDefault(key.Path) ?? throw new InvalidOperationException($"The key {key.Path} of {verb} is read, but {nameof(ConfigurationKeys)} does not say what it means.");
+            var meaning = meanings[key.Path];
             var (type, held, range) = (meaning.Type ?? key.Type, meaning.Default ?? Quoted(key.Default), meaning.Range ?? key.Range);
             text.Append("| `").Append(key.Path).Append("` | ").Append(type).Append(" | ").Append(held).Append(" | ").Append(range).Append(" | ").Append(meaning.Meaning).Append(" |\n");
         }
