@@ -2,8 +2,7 @@
 # calls of @resources (affinity, memory policy), and has to be told no rather than be killed. It sizes its heap by /proc/meminfo: ProcSubset stays "all".
 {
   Restart = "on-failure";
-  RestartSec = "1s";
-  RestartPreventExitStatus = 2; # the configuration is at fault, and stays so
+  RestartSec = "5s"; # seldom enough that systemd never gives up
   Type = "notify";
 
   CapabilityBoundingSet = "";
