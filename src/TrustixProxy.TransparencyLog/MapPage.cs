@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Numerics;
 
 namespace TrustixProxy.TransparencyLog;
 
@@ -8,49 +9,25 @@ namespace TrustixProxy.TransparencyLog;
 /// <param name="Index">Which leaf of the log holds key and value digest; kept beside the leaf, not hashed.</param>
 public readonly record struct MapLeaf(Digest Path, Digest ValueHash, long Index);
 
-/// <summary>Which page of the map: the subtree below the first <paramref name="Depth"/> bits of a path.</summary>
-/// <param name="Prefix">Those bits; the rest is zero.</param>
-/// <param name="Depth">A multiple of 4, from 0 to 252.</param>
-public readonly record struct MapPageAddress(Digest Prefix, int Depth)
-{
-    /// <summary>How many levels of the map one page holds.</summary>
-    public const int Levels = 4;
-
-    /// <summary>The page of depth <paramref name="depth"/> on the way to <paramref name="path"/>.</summary>
-    public static MapPageAddress On(Digest path, int depth)
-    {
-        Span<byte> prefix = stackalloc byte[Digest.Size];
-        path.CopyTo(prefix);
-        var whole = depth / 8;
-        if (depth % 8 != 0)
-        {
-            prefix[whole++] &= 0xf0;
-        }
-
-        prefix[whole..].Clear();
-        return new MapPageAddress(new Digest(prefix), depth);
-    }
-
-    /// <summary>The page that this one hangs below.</summary>
-    public MapPageAddress Parent => On(Prefix, Depth - Levels);
-
-    /// <summary>The address as bytes: the depth, then as many bytes of the prefix as it has bits.</summary>
-    public byte[] ToBytes() => [(byte)Depth, .. Prefix.ToArray().AsSpan(0, (Depth + 7) / 8)];
-}
-
-/// <summary>Four levels of the map: 16 slots, each empty, a leaf that stands alone below it, or the root of a page further down.</summary>
+/// <summary>Four levels of the map: 16 slots, each empty, a leaf that stands alone below it, or a page further down. A stored page is never changed: what changes is stored again, under another number.</summary>
+/// <remarks>
+/// As bytes: two masks of 16 bits, little-endian, of the slots that hold leaves and of those that hold pages; then what they hold, in the order of the slots.
+/// A leaf: path, value hash, index (8 bytes, little-endian). A page: the hash of its root, and the number under which it is stored (8 bytes, little-endian).
+/// </remarks>
 public sealed class MapPage
 {
+    /// <summary>How many levels of the map one page holds.</summary>
+    internal const int Levels = 4;
+
     /// <summary>How many slots a page has.</summary>
-    internal const int Slots = 1 << MapPageAddress.Levels;
+    internal const int Slots = 1 << Levels;
 
-    private const int LeafSize = 1 + (2 * Digest.Size) + 8, InnerSize = 1 + Digest.Size;
+    private const int MasksSize = 4, LeafSize = (2 * Digest.Size) + 8, InnerSize = Digest.Size + 8;
 
-    private readonly Kind[] _kinds;
-    private readonly Digest[] _hashes;
-    private MapLeaf[]? _leaves; // none in most pages that are not at the bottom
+    private byte[] _bytes;
+    private MapPage?[]? _drafts;
 
-    private MapPage(Kind[] kinds, Digest[] hashes, MapLeaf[]? leaves) => (_kinds, _hashes, _leaves) = (kinds, hashes, leaves);
+    private MapPage(byte[] bytes) => _bytes = bytes;
 
     internal enum Kind : byte
     {
@@ -59,21 +36,87 @@ public sealed class MapPage
         Inner,
     }
 
-    internal static MapPage Empty => new(new Kind[Slots], new Digest[Slots], null);
+    /// <summary>Whether every slot holds a page, as those near the root do, through which most ways go.</summary>
+    public bool IsFullOfPages => Inner is ushort.MaxValue;
 
-    internal Kind KindOf(int slot) => _kinds[slot];
+    private ushort Leaves => BinaryPrimitives.ReadUInt16LittleEndian(_bytes);
 
-    internal MapLeaf LeafOf(int slot) => _leaves![slot];
+    private ushort Inner => BinaryPrimitives.ReadUInt16LittleEndian(_bytes.AsSpan(2));
 
-    internal void Set(int slot, MapLeaf leaf)
+    /// <summary>The page that these bytes are; they belong to it from now on.</summary>
+    /// <exception cref="ArgumentException">The bytes are no page's: the store is damaged.</exception>
+    public static MapPage Of(byte[] bytes)
     {
-        _leaves ??= new MapLeaf[Slots];
-        (_kinds[slot], _hashes[slot], _leaves[slot]) = (Kind.Leaf, MerkleHash.MapLeaf(leaf.Path, leaf.ValueHash), leaf);
+        var page = new MapPage(bytes);
+        return bytes.Length >= MasksSize && (page.Leaves & page.Inner) is 0 && bytes.Length == page.Offset(Slots)
+            ? page
+            : throw new ArgumentException("the bytes are no page of the map", nameof(bytes));
     }
 
-    internal void Set(int slot, Digest inner) => (_kinds[slot], _hashes[slot]) = (Kind.Inner, inner);
+    /// <summary>The page as bytes; not to be changed.</summary>
+    public byte[] ToBytes() => _bytes;
 
-    internal MapPage Clone() => new([.. _kinds], [.. _hashes], _leaves is null ? null : [.. _leaves]);
+    /// <summary>A page to change: this one's copy.</summary>
+    internal MapPage Draft() => new([.. _bytes]);
+
+    internal static MapPage NewDraft() => new(new byte[MasksSize]);
+
+    internal Kind KindOf(int slot) => (Leaves >> slot & 1) is not 0 ? Kind.Leaf : (Inner >> slot & 1) is not 0 ? Kind.Inner : Kind.Empty;
+
+    internal MapLeaf LeafOf(int slot)
+    {
+        var bytes = _bytes.AsSpan(Offset(slot), LeafSize);
+        return new MapLeaf(new Digest(bytes[..32]), new Digest(bytes[32..64]), BinaryPrimitives.ReadInt64LittleEndian(bytes[64..]));
+    }
+
+    /// <summary>The number of the page in a slot.</summary>
+    internal long NumberOf(int slot) => BinaryPrimitives.ReadInt64LittleEndian(_bytes.AsSpan(Offset(slot) + Digest.Size));
+
+    /// <summary>The page in a slot when it is being changed, and has no number yet.</summary>
+    internal MapPage? DraftOf(int slot) => _drafts?[slot];
+
+    /// <summary>Puts a leaf into an empty slot.</summary>
+    internal void Set(int slot, MapLeaf leaf)
+    {
+        var bytes = Resize(slot, 0, LeafSize);
+        leaf.Path.CopyTo(bytes);
+        leaf.ValueHash.CopyTo(bytes[32..]);
+        BinaryPrimitives.WriteInt64LittleEndian(bytes[64..], leaf.Index);
+        BinaryPrimitives.WriteUInt16LittleEndian(_bytes, (ushort)(Leaves | 1 << slot));
+    }
+
+    /// <summary>Puts a page that is being changed into a slot, in place of what was there: the leaf that it holds now, or the page that it was.</summary>
+    internal void Set(int slot, MapPage draft)
+    {
+        if (KindOf(slot) is Kind.Leaf)
+        {
+            Resize(slot, LeafSize, InnerSize);
+            BinaryPrimitives.WriteUInt16LittleEndian(_bytes, (ushort)(Leaves & ~(1 << slot)));
+            BinaryPrimitives.WriteUInt16LittleEndian(_bytes.AsSpan(2), (ushort)(Inner | 1 << slot));
+        }
+
+        (_drafts ??= new MapPage?[Slots])[slot] = draft;
+    }
+
+    /// <summary>Gives the pages that are being changed their numbers, each after those below it, and this one the last.</summary>
+    /// <returns>The hash of the page's root.</returns>
+    internal Digest Number(long first, List<KeyValuePair<long, MapPage>> numbered)
+    {
+        for (var slot = 0; slot < Slots; slot++)
+        {
+            if (_drafts?[slot] is { } draft)
+            {
+                var hash = draft.Number(first, numbered);
+                var bytes = _bytes.AsSpan(Offset(slot), InnerSize);
+                hash.CopyTo(bytes);
+                BinaryPrimitives.WriteInt64LittleEndian(bytes[Digest.Size..], numbered[^1].Key);
+            }
+        }
+
+        _drafts = null;
+        numbered.Add(new(first + numbered.Count, this));
+        return RootHash();
+    }
 
     /// <summary>Which slot of a page of this depth is on the way to <paramref name="path"/>.</summary>
     internal static int SlotOf(Digest path, int depth) => depth % 8 is 0 ? path[depth / 8] >> 4 : path[depth / 8] & 15;
@@ -82,9 +125,17 @@ public sealed class MapPage
     /// <param name="nodes">Room for 32.</param>
     internal void WriteNodes(Span<Node> nodes)
     {
+        var rest = _bytes.AsSpan(MasksSize);
         for (var i = 0; i < Slots; i++)
         {
-            nodes[Slots + i] = new Node(_kinds[i], i, _hashes[i]);
+            var kind = KindOf(i);
+            nodes[Slots + i] = new Node(kind, i, kind switch
+            {
+                Kind.Leaf => MerkleHash.MapLeaf(new Digest(rest[..32]), new Digest(rest[32..64])),
+                Kind.Inner => new Digest(rest[..32]),
+                _ => default,
+            });
+            rest = rest[SizeOf(kind)..];
         }
 
         for (var i = Slots - 1; i > 0; i--)
@@ -101,64 +152,24 @@ public sealed class MapPage
         return nodes[1].Hash;
     }
 
-    /// <summary>The page as bytes; <see cref="Decode"/> reads them.</summary>
-    public byte[] Encode()
+    /// <summary>Where in the bytes a slot's are, or would be.</summary>
+    private int Offset(int slot)
     {
-        var length = 0;
-        foreach (var kind in _kinds)
-        {
-            length += kind switch { Kind.Leaf => LeafSize, Kind.Inner => InnerSize, _ => 0 };
-        }
-
-        var bytes = new byte[length];
-        var rest = bytes.AsSpan();
-        for (var i = 0; i < Slots; i++)
-        {
-            if (_kinds[i] is Kind.Empty)
-            {
-                continue;
-            }
-
-            rest[0] = (byte)(((int)_kinds[i] << 4) | i);
-            if (_kinds[i] is Kind.Inner)
-            {
-                _hashes[i].CopyTo(rest[1..]);
-                rest = rest[InnerSize..];
-                continue;
-            }
-
-            var leaf = _leaves![i];
-            leaf.Path.CopyTo(rest[1..]);
-            leaf.ValueHash.CopyTo(rest[33..]);
-            BinaryPrimitives.WriteInt64LittleEndian(rest[65..], leaf.Index);
-            rest = rest[LeafSize..];
-        }
-
-        return bytes;
+        var before = (1u << slot) - 1;
+        return MasksSize + (LeafSize * BitOperations.PopCount(Leaves & before)) + (InnerSize * BitOperations.PopCount(Inner & before));
     }
 
-    /// <summary>The page that <see cref="Encode"/> wrote.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">The bytes are no page's: the store is damaged.</exception>
-    public static MapPage Decode(ReadOnlySpan<byte> bytes)
+    /// <summary>Makes room for what a slot is to hold.</summary>
+    private Span<byte> Resize(int slot, int from, int to)
     {
-        var page = Empty;
-        while (bytes.Length > 0)
-        {
-            var (kind, index) = ((Kind)(bytes[0] >> 4), bytes[0] & 15);
-            if (kind is Kind.Inner)
-            {
-                page.Set(index, new Digest(bytes[1..33]));
-            }
-            else
-            {
-                page.Set(index, new MapLeaf(new Digest(bytes[1..33]), new Digest(bytes[33..65]), BinaryPrimitives.ReadInt64LittleEndian(bytes[65..])));
-            }
-
-            bytes = bytes[(kind is Kind.Inner ? InnerSize : LeafSize)..];
-        }
-
-        return page;
+        var (old, offset) = (_bytes, Offset(slot));
+        _bytes = new byte[old.Length - from + to];
+        old.AsSpan(0, offset).CopyTo(_bytes);
+        old.AsSpan(offset + from).CopyTo(_bytes.AsSpan(offset + to));
+        return _bytes.AsSpan(offset, to);
     }
+
+    private static int SizeOf(Kind kind) => kind switch { Kind.Leaf => LeafSize, Kind.Inner => InnerSize, _ => 0 };
 
     /// <summary>A subtree with one leaf is that leaf; anything larger is a node of its halves, the empty one as the placeholder.</summary>
     private static Node Join(in Node left, in Node right) => (left.Kind, right.Kind) switch

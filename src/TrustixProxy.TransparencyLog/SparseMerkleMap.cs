@@ -1,15 +1,17 @@
 namespace TrustixProxy.TransparencyLog;
 
-/// <summary>The map of a log: finds, proves and inserts leaves. It keeps nothing itself: pages are read through a function, and changed ones are handed out by <see cref="Commit"/>.</summary>
-/// <param name="load">Gives a page of the version that is read, or null when that version has no such page. What it gives is never changed.</param>
-public sealed class SparseMerkleMap(Func<MapPageAddress, MapPage?> load)
+/// <summary>The map of a log, in one version of it: finds, proves and inserts leaves. It keeps nothing itself: pages are read through a function, and what an insert changes is handed out by <see cref="Commit"/>, as pages beside the old ones.</summary>
+/// <param name="load">Gives the page of a number. What it gives is never changed.</param>
+/// <param name="root">Number of the page at the root, by which this version is told from others; 0 for the empty map.</param>
+public sealed class SparseMerkleMap(Func<long, MapPage> load, long root)
 {
-    private readonly Dictionary<MapPageAddress, MapPage> _changed = [];
+    private readonly List<long> _replaced = [];
+    private MapPage? _draft;
 
     /// <summary>The leaf of <paramref name="path"/>; false when there is none.</summary>
     public bool TryFind(Digest path, out MapLeaf leaf)
     {
-        for (var depth = 0; Load(MapPageAddress.On(path, depth)) is { } page; depth += MapPageAddress.Levels)
+        for (var (depth, page) = (0, Root()); page is not null; depth += MapPage.Levels)
         {
             var slot = MapPage.SlotOf(path, depth);
             if (page.KindOf(slot) is not MapPage.Kind.Inner)
@@ -17,6 +19,8 @@ public sealed class SparseMerkleMap(Func<MapPageAddress, MapPage?> load)
                 leaf = page.KindOf(slot) is MapPage.Kind.Leaf ? page.LeafOf(slot) : default;
                 return leaf.Path == path && page.KindOf(slot) is MapPage.Kind.Leaf;
             }
+
+            page = Below(page, slot);
         }
 
         leaf = default;
@@ -39,52 +43,54 @@ public sealed class SparseMerkleMap(Func<MapPageAddress, MapPage?> load)
     /// <exception cref="ArgumentException">The path has a leaf: the map is insert-only.</exception>
     public void Insert(MapLeaf leaf)
     {
-        for (var depth = 0; ; depth += MapPageAddress.Levels)
+        var page = _draft ??= root is 0 ? MapPage.NewDraft() : Replace(root);
+        for (var depth = 0; ; depth += MapPage.Levels)
         {
-            var page = Change(MapPageAddress.On(leaf.Path, depth));
-            var index = MapPage.SlotOf(leaf.Path, depth);
-            if (page.KindOf(index) is MapPage.Kind.Empty)
+            var slot = MapPage.SlotOf(leaf.Path, depth);
+            switch (page.KindOf(slot))
             {
-                page.Set(index, leaf);
-                return;
+                case MapPage.Kind.Empty:
+                    page.Set(slot, leaf);
+                    return;
+                case MapPage.Kind.Inner:
+                    if (page.DraftOf(slot) is null)
+                    {
+                        page.Set(slot, Replace(page.NumberOf(slot)));
+                    }
+
+                    break;
+                default:
+                    var (other, below) = (page.LeafOf(slot), MapPage.NewDraft());
+                    if (other.Path == leaf.Path)
+                    {
+                        throw new ArgumentException($"the path {leaf.Path} has a leaf already", nameof(leaf));
+                    }
+
+                    below.Set(MapPage.SlotOf(other.Path, depth + MapPage.Levels), other);
+                    page.Set(slot, below);
+                    break;
             }
 
-            if (page.KindOf(index) is MapPage.Kind.Leaf)
-            {
-                var other = page.LeafOf(index);
-                if (other.Path == leaf.Path)
-                {
-                    throw new ArgumentException($"the path {leaf.Path} has a leaf already", nameof(leaf));
-                }
-
-                var below = depth + MapPageAddress.Levels;
-                Change(MapPageAddress.On(leaf.Path, below)).Set(MapPage.SlotOf(other.Path, below), other);
-                page.Set(index, default(Digest)); // its hash follows in Commit
-            }
+            page = page.DraftOf(slot)!;
         }
     }
 
-    /// <summary>Hashes what has changed, each page once, and gives the new root.</summary>
-    /// <param name="changed">The pages to store.</param>
-    public Digest Commit(out IReadOnlyDictionary<MapPageAddress, MapPage> changed)
+    /// <summary>Hashes what has changed, each page once, and gives the new root's hash. The map is not to be used any more.</summary>
+    /// <param name="first">The first number that no page has.</param>
+    /// <param name="changed">The pages to store, with their numbers, from <paramref name="first"/> on; the last is the new root. None when nothing was inserted.</param>
+    /// <param name="replaced">Numbers of the pages that the new version has no more.</param>
+    public Digest Commit(long first, out IReadOnlyList<KeyValuePair<long, MapPage>> changed, out IReadOnlyList<long> replaced)
     {
-        changed = _changed;
-        foreach (var (address, page) in _changed.OrderByDescending(entry => entry.Key.Depth))
-        {
-            if (address.Depth > 0)
-            {
-                _changed[address.Parent].Set(MapPage.SlotOf(address.Prefix, address.Parent.Depth), page.RootHash());
-            }
-        }
-
-        return Load(default)?.RootHash() ?? default;
+        var numbered = new List<KeyValuePair<long, MapPage>>();
+        (changed, replaced) = (numbered, _replaced);
+        return _draft?.Number(first, numbered) ?? Root()?.RootHash() ?? default;
     }
 
     /// <summary>Goes down to where the path ends: a leaf, the path's or another's, or an empty subtree (null). Side nodes are collected from the root down.</summary>
     private MapLeaf? Walk(Digest path, List<Digest> sideNodes)
     {
         Span<MapPage.Node> nodes = stackalloc MapPage.Node[2 * MapPage.Slots];
-        for (var depth = 0; Load(MapPageAddress.On(path, depth)) is { } page; depth += MapPageAddress.Levels)
+        for (var (depth, page) = (0, Root()); page is not null; depth += MapPage.Levels)
         {
             page.WriteNodes(nodes);
             var (at, level) = (1, depth);
@@ -98,21 +104,20 @@ public sealed class SparseMerkleMap(Func<MapPageAddress, MapPage?> load)
             {
                 return nodes[at].Kind is MapPage.Kind.Leaf ? page.LeafOf(nodes[at].Slot) : null;
             }
+
+            page = Below(page, at - MapPage.Slots);
         }
 
         return null;
     }
 
-    private MapPage? Load(MapPageAddress address) => _changed.TryGetValue(address, out var page) ? page : load(address);
+    private MapPage? Root() => _draft ?? (root is 0 ? null : load(root));
 
-    private MapPage Change(MapPageAddress address)
+    private MapPage Below(MapPage page, int slot) => page.DraftOf(slot) ?? load(page.NumberOf(slot));
+
+    private MapPage Replace(long number)
     {
-        if (!_changed.TryGetValue(address, out var page))
-        {
-            page = load(address)?.Clone() ?? MapPage.Empty;
-            _changed.Add(address, page);
-        }
-
-        return page;
+        _replaced.Add(number);
+        return load(number).Draft();
     }
 }

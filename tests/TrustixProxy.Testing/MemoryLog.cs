@@ -8,9 +8,10 @@ namespace TrustixProxy.Testing;
 public sealed class MemoryLog
 {
     private readonly Dictionary<(int, long), Digest> _log = [], _mapHeads = [];
-    private readonly Dictionary<Digest, Dictionary<MapPageAddress, MapPage>> _maps = [];
+    private readonly Dictionary<long, MapPage> _pages = [];
+    private readonly Dictionary<Digest, long> _maps = [];
     private readonly Dictionary<Digest, (byte[] Key, MapEntry Entry)> _entries = [];
-    private Dictionary<MapPageAddress, MapPage> _map = [];
+    private long _map;
 
     public MemoryLog(LogSigner? signer = null)
     {
@@ -34,21 +35,20 @@ public sealed class MemoryLog
     {
         var (digest, size) = (Digest.Of(value), Head.Content.TreeSize);
         var entry = new MapEntry(digest, index ?? size);
-        var changed = new Dictionary<MapPageAddress, MapPage>(_map);
-        var map = new SparseMerkleMap(address => _map.GetValueOrDefault(address));
+        var map = new SparseMerkleMap(number => _pages[number], _map);
         if (map.TryFind(Digest.Of(key), out _))
         {
             return;
         }
 
         map.Insert(new MapLeaf(Digest.Of(key), Digest.Of(entry.ToBytes()), size));
-        var root = map.Commit(out var pages);
-        foreach (var (address, page) in pages)
+        var root = map.Commit(_map + 1, out var changed, out _);
+        foreach (var (number, page) in changed)
         {
-            changed[address] = page;
+            _pages.Add(number, page);
         }
 
-        (_map, Values[digest], _entries[Digest.Of(key)]) = (changed, value, (key, entry));
+        (_map, Values[digest], _entries[Digest.Of(key)]) = (changed[^1].Key, value, (key, entry));
         Append(_log, size, MerkleHash.LogLeaf(key, digest));
         Sign(root);
     }
@@ -77,12 +77,12 @@ public sealed class MemoryLog
     /// <summary>The answer for a key at a map root; null when no version has that root.</summary>
     public MapValueResponse? MapValue(byte[] key, Digest root)
     {
-        if (!_maps.TryGetValue(root, out var pages))
+        if (!_maps.TryGetValue(root, out var map))
         {
             return null;
         }
 
-        var proof = new SparseMerkleMap(address => pages.GetValueOrDefault(address)).Prove(Digest.Of(key), out var leaf);
+        var proof = new SparseMerkleMap(number => _pages[number], map).Prove(Digest.Of(key), out var leaf);
         return new MapValueResponse { Proof = proof.ToMessage(), Value = Google.Protobuf.ByteString.CopyFrom(leaf is null ? [] : _entries[Digest.Of(key)].Entry.ToBytes()) };
     }
 

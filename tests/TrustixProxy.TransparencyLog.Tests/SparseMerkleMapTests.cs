@@ -78,6 +78,52 @@ public sealed class SparseMerkleMapTests
     }
 
     [Fact]
+    public void Earlier_versions_stay_as_they_were_beside_the_newest()
+    {
+        var (store, random, leaves) = (new Store(), new Random(3), new List<MapLeaf>());
+        var versions = new List<(long Root, Digest Hash, int Leaves)>();
+        for (var batch = 0; batch < 20; batch++)
+        {
+            var added = Enumerable.Range(0, 1 + random.Next(30)).Select(_ => Leaf(random)).ToList();
+            leaves.AddRange(added);
+            var hash = store.Insert(added);
+            versions.Add((store.Root, hash, leaves.Count));
+        }
+
+        foreach (var (root, hash, count) in versions)
+        {
+            Assert.Equal(hash, store.Map(root).Commit(0, out _, out _));
+            Assert.All(leaves.Index(), leaf => Assert.Equal(leaf.Index < count, store.Map(root).TryFind(leaf.Item.Path, out _)));
+        }
+    }
+
+    [Fact]
+    public void The_newest_version_needs_no_page_that_was_replaced_and_all_others()
+    {
+        var (thin, full, random) = (new Store(), new Store(), new Random(4));
+        var leaves = new List<MapLeaf>();
+        for (var batch = 0; batch < 20; batch++)
+        {
+            var added = Enumerable.Range(0, 1 + random.Next(30)).Select(_ => Leaf(random)).ToList();
+            leaves.AddRange(added);
+            Assert.Equal(full.Insert(added), thin.Insert(added, dropReplaced: true));
+        }
+
+        Assert.All(leaves, leaf => Assert.True(thin.Map().TryFind(leaf.Path, out var found) && found == leaf));
+        var fresh = new Store();
+        fresh.Insert(leaves);
+        Assert.Equal(fresh.Count, thin.Count);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("000000")]
+    [InlineData("00000000ff")]
+    [InlineData("01000100")]
+    [InlineData("01000000")]
+    public void Bytes_of_another_form_are_no_page(string hex) => Assert.Throws<ArgumentException>(() => MapPage.Of(Convert.FromHexString(hex)));
+
+    [Fact]
     public void Proofs_are_made_as_the_reference_makes_them()
     {
         foreach (var generation in Vectors.Load("smt").All("proofs").GroupBy(vector => vector.Number("generation")))
@@ -110,14 +156,20 @@ public sealed class SparseMerkleMapTests
 
     private static MapLeaf LeafOf(byte[] key, int i) => new(Digest.Of(key), Digest.Of(Entry(i).ToBytes()), i);
 
-    /// <summary>Pages as bytes, so that what is not encoded is lost.</summary>
+    /// <summary>Pages as bytes, so that what is not among them is lost.</summary>
     private sealed class Store
     {
-        private readonly Dictionary<string, byte[]> _pages = [];
+        private readonly Dictionary<long, byte[]> _pages = [];
+        private long _root;
 
-        public SparseMerkleMap Map() => new(address => _pages.TryGetValue(Convert.ToHexString(address.ToBytes()), out var page) ? MapPage.Decode(page) : null);
+        /// <summary>How many pages there are, with those of earlier versions unless they were dropped.</summary>
+        public int Count => _pages.Count;
 
-        public Digest Insert(IEnumerable<MapLeaf> leaves)
+        public long Root => _root;
+
+        public SparseMerkleMap Map(long? root = null) => new(number => MapPage.Of(_pages[number]), root ?? _root);
+
+        public Digest Insert(IEnumerable<MapLeaf> leaves, bool dropReplaced = false)
         {
             var map = Map();
             foreach (var leaf in leaves)
@@ -125,12 +177,14 @@ public sealed class SparseMerkleMapTests
                 map.Insert(leaf);
             }
 
-            var root = map.Commit(out var changed);
-            foreach (var (address, page) in changed)
+            var root = map.Commit(_root + 1, out var changed, out var replaced);
+            foreach (var (number, page) in changed)
             {
-                _pages[Convert.ToHexString(address.ToBytes())] = page.Encode();
+                _pages.Add(number, [.. page.ToBytes()]);
             }
 
+            Assert.All(dropReplaced ? replaced : [], number => Assert.True(_pages.Remove(number)));
+            _root = changed is [.., var (last, _)] ? last : _root;
             return root;
         }
     }

@@ -33,17 +33,17 @@ internal sealed class LookupCalls(IReadOnlyDictionary<string, HostedLog> logs)
         {
             // With a short historyWindow the map of the newest head may be gone a moment later, when there is a newer one.
             var head = log.Sequencer.Head;
-            if ((Check(request, head) ?? log.Database.Read(reader => reader.IsKept(head.MapHeadSize) ? Lookup(reader, head, request) : null)) is { } answer)
+            if ((Check(request, head) ?? log.Database.Read(reader => reader.FindMap(head.MapHeadSize) is { } map ? Lookup(reader, map, head, request) : null)) is { } answer)
             {
                 return answer;
             }
         }
     }
 
-    private static ConnectAnswer? Lookup(LogReader reader, PublishedHead head, LookupRequest request)
+    private static ConnectAnswer? Lookup(LogReader reader, SparseMerkleMap map, PublishedHead head, LookupRequest request)
     {
         var (tree, mapHeads) = (TileNodes.Of(reader, Tree.Log), TileNodes.Of(reader, Tree.MapHeads));
-        var items = new LookupItems(reader, head, tree, MaxValues);
+        var items = new LookupItems(reader, map, head, tree, MaxValues);
         var answer = new LookupResponse
         {
             Head = head.Message,
@@ -83,14 +83,13 @@ internal sealed class LookupCalls(IReadOnlyDictionary<string, HostedLog> logs)
         });
 
     /// <summary>Makes the items of one answer, which share what they read.</summary>
-    private sealed class LookupItems(LogReader reader, PublishedHead head, FullSubtree tree, int valuesLeft)
+    private sealed class LookupItems(LogReader reader, SparseMerkleMap map, PublishedHead head, FullSubtree tree, int valuesLeft)
     {
-        private readonly SparseMerkleMap _map = MapNodes.Of(reader, new KeptHead(head.MapHeadSize, head.Size));
         private int _valuesLeft = valuesLeft;
 
         public LookupEntry Find(byte[] key)
         {
-            var proof = _map.Prove(Digest.Of(key), out var leaf);
+            var proof = map.Prove(Digest.Of(key), out var leaf);
             var answer = new LookupEntry { Key = UnsafeByteOperations.UnsafeWrap(key), Map = new MapValueResponse { Value = ByteString.Empty, Proof = proof.ToMessage() } };
             if (leaf is { Index: var index })
             {

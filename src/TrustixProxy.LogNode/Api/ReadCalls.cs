@@ -137,12 +137,11 @@ internal sealed class ReadCalls(IReadOnlyDictionary<string, HostedLog> logs)
 
         return log.Database.Read(reader =>
         {
-            if (reader.FindHeadOfMapRoot(root) is not { } head)
+            if (reader.FindMap(root) is not { } map)
             {
                 return ConnectAnswer.Fail(ConnectCode.NotFound, $"no head with the map root {root} is kept: fetch the newest head");
             }
 
-            var map = MapNodes.Of(reader, head);
             var proof = map.Prove(Digest.Of(request.Key.Span), out var leaf);
             var entry = leaf is { } found ? new MapEntry(reader.FindEntry(found.Index)!.ValueDigest, found.Index).ToBytes() : [];
             return ConnectAnswer.Of(new MapValueResponse { Value = UnsafeByteOperations.UnsafeWrap(entry), Proof = proof.ToMessage() });

@@ -7,7 +7,7 @@ namespace TrustixProxy.LogNode.Archive;
 /// <summary>Recomputes all that a log's file holds from its leaves, and says what does not follow from them: <c>log fsck</c>.</summary>
 /// <remarks>
 /// Checked: every entry's place, digest and row by which it is found; every stored hash of both trees; every head's signature, sizes and three roots, in the order
-/// in which they were signed, and what they are found and their history is dropped by; every page of the map, current and in history; every conflict's digest and signature. The file is read as it was at one moment, so a node may go on writing.
+/// in which they were signed; every page of every version of the map that is kept, and what versions are found and dropped by; every conflict's digest and signature. The file is read as it was at one moment, so a node may go on writing.
 /// </remarks>
 public sealed class LogCheck
 {
@@ -17,10 +17,20 @@ public sealed class LogCheck
     private readonly LogReader _reader;
     private readonly LogKey _key;
     private readonly List<string> _faults = [];
-    private readonly Dictionary<MapPageAddress, (MapPage Page, long Version)> _map = [];
+    private readonly Dictionary<long, MapPage> _pages = [];
+    private readonly Dictionary<long, KeptMap> _kept;
+    private readonly long _oldest;
+    private readonly Dictionary<long, Digest> _history = [];
     private readonly TileFrontier _log = new(0, (_, _) => null), _mapHeads = new(0, (_, _) => null);
 
-    private LogCheck(LogReader reader, LogKey key) => (_reader, _key) = (reader, key);
+    private long _map;
+
+    private LogCheck(LogReader reader, LogKey key)
+    {
+        (_reader, _key) = (reader, key);
+        _kept = reader.KeptMaps().ToDictionary(map => map.Head);
+        _oldest = _kept.Keys.DefaultIfEmpty().Min();
+    }
 
     /// <summary>Checks a log's file.</summary>
     /// <param name="path">The file.</param>
@@ -40,7 +50,6 @@ public sealed class LogCheck
             check.CheckTiles(Tree.Log, check._log);
             check.CheckTiles(Tree.MapHeads, check._mapHeads);
             check.CheckCounts();
-            check.CheckHeadRows();
             check.CheckConflicts();
             return (check._log.Size, check._mapHeads.Size, check._faults);
         });
@@ -76,7 +85,7 @@ public sealed class LogCheck
 
     private void CheckHead(string where, TreeHead head)
     {
-        var map = new SparseMerkleMap(address => _map.GetValueOrDefault(address).Page);
+        var map = new SparseMerkleMap(number => _pages[number], _map);
         foreach (var (index, entry) in _reader.AllEntries(_log.Size, head.TreeSize))
         {
             CheckEntry(index, entry);
@@ -94,8 +103,8 @@ public sealed class LogCheck
             _log.Append(MerkleHash.LogLeaf(entry.Key, entry.ValueDigest));
         }
 
-        var mapRoot = map.Commit(out var changed);
-        CheckHistory(changed, head.TreeSize);
+        var mapRoot = map.Commit(_map + 1, out var changed, out var replaced);
+        CheckMap(mapRoot, changed, replaced);
         _mapHeads.Append(MerkleHash.MapHeadLeaf(mapRoot));
         var computed = new TreeHead(_log.Root(), _log.Size, mapRoot, _mapHeads.Root(), _mapHeads.Size);
         foreach (var (what, said, is_) in new (string, object, object)[]
@@ -124,39 +133,58 @@ public sealed class LogCheck
         }
     }
 
-    /// <summary>Compares what a head's batch overwrote with what is kept of that; it may be gone.</summary>
-    private void CheckHistory(IReadOnlyDictionary<MapPageAddress, MapPage> changed, long version)
+    /// <summary>Goes on to the next version of the map, and compares what is kept of the one before with it; that may be gone.</summary>
+    private void CheckMap(Digest mapRoot, IReadOnlyList<KeyValuePair<long, MapPage>> changed, IReadOnlyList<long> replaced)
     {
-        var isKept = _reader.Count($"superseded WHERE version = {version}") is 1;
-        foreach (var (address, page) in changed)
+        var head = _mapHeads.Size + 1;
+        _map = changed is [.., var (root, _)] ? root : _map;
+        var fault = !_kept.Remove(head, out var kept) ? head > _oldest ? "is missing" : null
+            : kept.Root != _map || !kept.Replaced.SequenceEqual(replaced.Order()) ? "has other pages than the entries come to"
+            : kept.Prefix != EntryIndex.Prefix(mapRoot) || !kept.IsTimedAsHead ? "is filed under another map root or time than the head's"
+            : null;
+        if (fault is not null)
         {
-            var key = address.ToBytes();
-            var hasOld = _map.TryGetValue(address, out var old);
-            var kept = _reader.FindHistory(version, key);
-            if (kept is { } history ? !hasOld || !history.Page.AsSpan().SequenceEqual(old.Page.Encode()) || history.Version != old.Version : hasOld && isKept)
-            {
-                Fault($"map page {Convert.ToHexStringLower(key)}, as it was before size {version}, {(kept is null ? "is missing" : "holds other leaves than the entries come to")}");
-            }
+            Fault($"the map of head {head} {fault}");
+        }
 
-            _map[address] = (page, version);
+        foreach (var number in replaced)
+        {
+            _pages.Remove(number, out var old);
+            if (head > _oldest)
+            {
+                _history.Add(number, Digest.Of(old!.ToBytes()));
+            }
+        }
+
+        foreach (var (number, page) in changed)
+        {
+            _pages.Add(number, page);
         }
     }
 
     private void CheckPages()
     {
-        var expected = _map.ToDictionary(entry => Convert.ToHexStringLower(entry.Key.ToBytes()), entry => entry.Value);
-        foreach (var (address, page, version) in _reader.AllPages())
+        var expected = _pages.ToDictionary(entry => entry.Key, entry => Digest.Of(entry.Value.ToBytes()));
+        foreach (var (number, hash) in _history)
         {
-            var name = Convert.ToHexStringLower(address);
-            if (!expected.Remove(name, out var computed) || !page.AsSpan().SequenceEqual(computed.Page.Encode()) || version != computed.Version)
+            expected.Add(number, hash);
+        }
+
+        foreach (var (number, page) in _reader.AllPages())
+        {
+            if (!expected.Remove(number, out var computed))
             {
-                Fault($"map page {name} holds other leaves than the entries come to");
+                Fault($"map page {number} is of no map that is kept");
+            }
+            else if (computed != Digest.Of(page))
+            {
+                Fault($"map page {number} holds other leaves than the entries come to");
             }
         }
 
-        foreach (var name in expected.Keys)
+        foreach (var number in expected.Keys.Order())
         {
-            Fault($"map page {name} is missing");
+            Fault($"map page {number} is missing");
         }
     }
 
@@ -174,30 +202,14 @@ public sealed class LogCheck
 
     private void CheckCounts()
     {
+        foreach (var head in _kept.Keys)
+        {
+            Fault($"the map of head {head} is of no head that is there");
+        }
+
         if (_reader.Count("entry") is var stored && stored != _log.Size && _faults.Count < MaxFaults)
         {
             Fault($"the file holds {stored} entries, and the heads cover {_log.Size}");
-        }
-    }
-
-    private void CheckHeadRows()
-    {
-        foreach (var (head, row) in _reader.AllHeads().Zip(_reader.AllHeadRows()))
-        {
-            var said = LogHead.Parser.ParseFrom(head.Head);
-            if ((ulong)row.Size != said.TreeSize || !Digest.TryRead(said.MapRoot.Span, out var root) || row.RootPrefix != EntryIndex.Prefix(root))
-            {
-                Fault($"head {row.Number} is filed under another size or map root than its own");
-            }
-        }
-
-        // Of the heads, the newest ones have a row each by which their history is dropped when its time has come.
-        const string marked = "superseded AS s WHERE s.version = h.tree_size AND s.signed_at = h.signed_at";
-        var unmarked = _reader.Count($"head AS h WHERE NOT EXISTS (SELECT 1 FROM {marked}) AND h.tree_size >= (SELECT ifnull(min(version), 9223372036854775807) FROM superseded)");
-        var stray = _reader.Count("superseded AS s WHERE NOT EXISTS (SELECT 1 FROM head AS h WHERE s.version = h.tree_size AND s.signed_at = h.signed_at)");
-        if (unmarked + stray > 0)
-        {
-            Fault($"{Math.Max(unmarked, stray)} heads are not marked, or wrongly, for when they were superseded");
         }
     }
 

@@ -12,17 +12,15 @@ internal sealed class LogWriter : IDisposable
     /// <summary>The most entries under one new head.</summary>
     public const int BatchSize = 500;
 
-    private const int ReclaimedAtOnce = 20;
-
     private readonly LogSigner _signer;
     private readonly TimeProvider _time;
     private readonly Action<WritePhase> _reached;
     private readonly Transactions _transactions;
     private readonly EntryRows _entries;
     private readonly EntryIndex _index;
-    private readonly MapPages _pages;
+    private readonly MapVersions _maps;
     private readonly FreeSpace _space;
-    private readonly Statement _enqueue, _next, _dequeue, _find, _tile, _head, _supersede, _expired, _dropSuperseded, _dropHistory;
+    private readonly Statement _enqueue, _next, _dequeue, _find, _tile, _head;
     private TileFrontier _log, _mapHeads;
 
     /// <param name="database">The log's file.</param>
@@ -37,23 +35,21 @@ internal sealed class LogWriter : IDisposable
         _transactions = new Transactions(connection);
         _entries = new EntryRows(connection);
         _index = new EntryIndex(database);
-        _pages = new MapPages(connection);
+        _maps = new MapVersions(database);
         _enqueue = new Statement(connection, "INSERT INTO queue (key, value) VALUES ($1, $2)");
         _next = new Statement(connection, $"SELECT seq, key, value FROM queue ORDER BY seq LIMIT {BatchSize}");
         _dequeue = new Statement(connection, "DELETE FROM queue WHERE seq <= $1");
         _find = new Statement(connection, "SELECT hashes FROM tile WHERE tree = $1 AND level = $2 AND idx = $3");
         _tile = new Statement(connection, "INSERT OR REPLACE INTO tile (tree, level, idx, hashes) VALUES ($1, $2, $3, $4)");
-        _head = new Statement(connection, "INSERT INTO head (mh_size, tree_size, head, root_prefix, signed_at) VALUES ($1, $2, $3, $4, $5)");
-        _supersede = new Statement(connection, "INSERT INTO superseded (version, signed_at) VALUES ($1, $2)");
-        _expired = new Statement(connection, $"SELECT version, signed_at FROM superseded ORDER BY version LIMIT {ReclaimedAtOnce}");
-        _dropSuperseded = new Statement(connection, "DELETE FROM superseded WHERE version <= $1");
-        _dropHistory = new Statement(connection, "DELETE FROM map_history WHERE version <= $1");
+        _head = new Statement(connection, "INSERT INTO head (mh_size, head, signed_at) VALUES ($1, $2, $3)");
         _space = new FreeSpace(connection);
         Head = StoredHead(connection.DataSource);
-        _index.Begin();
+        _index.Begin(Head.Size);
         _log = Frontier(Tree.Log, Head.Size);
         _mapHeads = Frontier(Tree.MapHeads, Head.MapHeadSize);
     }
+
+    private static MapVersion Empty => new(default, 0, []);
 
     /// <summary>The newest head; durable. Before the first one is signed its sizes are 0.</summary>
     public PublishedHead Head { get; private set; }
@@ -63,7 +59,7 @@ internal sealed class LogWriter : IDisposable
     {
         if (Head.MapHeadSize is 0)
         {
-            _transactions.Run(() => Head = Sign(mapRoot: default));
+            _transactions.Run(() => Head = Sign(Empty));
         }
     }
 
@@ -109,20 +105,21 @@ internal sealed class LogWriter : IDisposable
             var (head, conflicts) = (Head, 0);
             _transactions.Run(() =>
             {
-                (var mapRoot, conflicts) = Append(batch);
-                head = mapRoot is { } root ? Sign(root) : Head;
+                (var map, conflicts) = Append(batch);
+                head = map is { } version ? Sign(version) : Head;
+                _index.Move();
                 _dequeue.Run(dequeueTo);
                 _reached(WritePhase.Sign);
             });
             _reached(WritePhase.Committed);
             Head = head;
-            Show();
+            _index.Publish(Head.Size);
             return conflicts;
         }
         catch
         {
             // The transaction is gone: what was hashed in memory goes with it.
-            _pages.Forget();
+            _maps.Forget();
             _index.Discard();
             (_log, _mapHeads) = (Frontier(Tree.Log, Head.Size), Frontier(Tree.MapHeads, Head.MapHeadSize));
             throw;
@@ -137,13 +134,15 @@ internal sealed class LogWriter : IDisposable
         {
             foreach (var (batch, head, signedAt) in batches)
             {
-                var root = batch.Count is 0 ? default(Digest) : Append(batch).MapRoot;
-                Head = root is not null && SignedTreeHead.TryRead(head, out var read, out _) && read.Content == Close(root.Value)
-                    ? Keep(head, signedAt)
+                var map = batch.Count is 0 ? Empty : Append(batch).Map;
+                Head = map is { } version && SignedTreeHead.TryRead(head, out var read, out _) && read.Content == Close(version.Hash)
+                    ? Keep(head, version, signedAt)
                     : throw new InvalidDataException($"the head of size {head.TreeSize} is not the head of its {head.TreeSize} entries");
             }
+
+            _index.Move();
         });
-        Show();
+        _index.Publish(Head.Size);
     }
 
     /// <summary>Writes conflicts that were signed before.</summary>
@@ -164,20 +163,18 @@ internal sealed class LogWriter : IDisposable
         }
     });
 
-    /// <summary>Drops history of the map that only heads which were superseded longer than <paramref name="window"/> ago need (none when it is zero), and gives disk space back; answers whether there may be more.</summary>
+    /// <summary>Drops pages of the map that only heads which were superseded longer than <paramref name="window"/> ago need (none when it is zero), and gives disk space back; answers whether there may be more.</summary>
     public bool Reclaim(TimeSpan window)
     {
         var limit = (_time.GetUtcNow() - window).ToUnixTimeMilliseconds();
-        var expired = _expired.All(row => (Version: row.Number(0), SignedAt: row.Number(1))).TakeWhile(row => window > TimeSpan.Zero && row.SignedAt <= limit).ToList();
-        if (expired is not [.., var (last, _)])
+        if (window == TimeSpan.Zero || !_maps.HasExpired(limit))
         {
             return _space.GiveBack();
         }
 
         _transactions.Run(() =>
         {
-            _dropHistory.Run(last);
-            _dropSuperseded.Run(last);
+            _maps.Reclaim(limit);
             _reached(WritePhase.Reclaim);
         });
         return true;
@@ -185,7 +182,7 @@ internal sealed class LogWriter : IDisposable
 
     public void Dispose()
     {
-        foreach (var part in new IDisposable[] { _transactions, _entries, _index, _pages, _enqueue, _next, _dequeue, _find, _tile, _head, _supersede, _expired, _dropSuperseded, _dropHistory, _space })
+        foreach (var part in new IDisposable[] { _transactions, _entries, _index, _maps, _enqueue, _next, _dequeue, _find, _tile, _head, _space })
         {
             part.Dispose();
         }
@@ -197,18 +194,18 @@ internal sealed class LogWriter : IDisposable
         using var newest = new Statement(_transactions.Connection, "SELECT head FROM head ORDER BY mh_size DESC LIMIT 1");
         var head = newest.First(row => row.Bytes(0)) is { } stored ? LogHead.Parser.ParseFrom(stored) : new LogHead();
         return head.MHTreeSize is 0 || (SignedTreeHead.TryRead(head, out var read, out _) && _signer.Key.TryVerify(read, out _, out _))
-            ? new PublishedHead(head)
+            ? new PublishedHead(head, _maps.Newest())
             : throw new InvalidDataException($"{file} holds a log that was begun with another key than {_signer.Key}: a log keeps its key for life.");
     }
 
     private TileFrontier Frontier(Tree tree, long size) =>
         new(size, (level, index) => _find.First(row => row.Bytes(0), (int)tree, level, index));
 
-    /// <summary>Appends what is new; gives the map's root after that, or null when nothing is.</summary>
-    private (Digest? MapRoot, int Conflicts) Append(IEnumerable<Entry> entries)
+    /// <summary>Appends what is new; gives the map after that, or null when nothing is.</summary>
+    private (MapVersion? Map, int Conflicts) Append(IEnumerable<Entry> entries)
     {
         var (before, conflicts) = (_log.Size, 0);
-        var map = _pages.Open();
+        var map = _maps.Open(Head.MapRoot);
         foreach (var entry in entries)
         {
             var mapEntry = new MapEntry(entry.ValueDigest, _log.Size);
@@ -230,15 +227,14 @@ internal sealed class LogWriter : IDisposable
             return (null, conflicts);
         }
 
-        var mapRoot = map.Commit(out var changed);
-        _pages.Write(changed, _log.Size);
+        var version = _maps.Write(map, Head.MapRoot);
         _reached(WritePhase.Append);
-        return (mapRoot, conflicts);
+        return (version, conflicts);
     }
 
     private long Now => _time.GetUtcNow().ToUnixTimeMilliseconds();
 
-    private PublishedHead Sign(Digest mapRoot) => Keep(_signer.Sign(Close(mapRoot)).ToMessage(), Now);
+    private PublishedHead Sign(MapVersion map) => Keep(_signer.Sign(Close(map.Hash)).ToMessage(), map, Now);
 
     /// <summary>Adds the map root to the map-head log; gives all that the next head is to say.</summary>
     private TreeHead Close(Digest mapRoot)
@@ -247,24 +243,13 @@ internal sealed class LogWriter : IDisposable
         return new TreeHead(_log.Root(), _log.Size, mapRoot, _mapHeads.Root(), _mapHeads.Size);
     }
 
-    private PublishedHead Keep(LogHead head, long signedAt)
+    private PublishedHead Keep(LogHead head, MapVersion map, long signedAt)
     {
         WriteTiles(Tree.Log, _log);
         WriteTiles(Tree.MapHeads, _mapHeads);
-        _supersede.Run((long)head.TreeSize, signedAt);
-        _head.Run((long)head.MHTreeSize, (long)head.TreeSize, head.ToByteArray(), EntryIndex.Prefix(new Digest(head.MapRoot.Span)), signedAt);
-        return new PublishedHead(head);
-    }
-
-    /// <summary>Has readers find the new entries.</summary>
-    private void Show()
-    {
-        _index.Publish();
-        if (_index.IsDue(Head.Size))
-        {
-            _transactions.Run(() => _index.Merge(Head.Size));
-            _index.Merged(Head.Size);
-        }
+        _head.Run((long)head.MHTreeSize, head.ToByteArray(), signedAt);
+        _maps.Keep((long)head.MHTreeSize, map, signedAt);
+        return new PublishedHead(head, map.Root);
     }
 
     private void WriteTiles(Tree tree, TileFrontier frontier)

@@ -1,4 +1,4 @@
-using System.Threading.Channels;
+using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using TrustixProxy.LogNode.Operations;
 using TrustixProxy.LogNode.Storage;
@@ -6,15 +6,18 @@ using TrustixProxy.LogNode.Storage;
 namespace TrustixProxy.LogNode.Sequencing;
 
 /// <summary>Takes submissions and flushes of one log in their order, and hands them to its writer: all that wait at one moment share one write to the disk.</summary>
+/// <remarks>Whoever comes when nobody writes does the writing, for all that wait, on the thread that it came on: for one client at a time there is no other thread to wake and to wait for.</remarks>
 internal sealed class Sequencer(string name, LogWriter writer, LogMetrics metrics, TimeSpan flushInterval, TimeSpan historyWindow, TimeProvider time, ILogger logger)
 {
     private const int MaxWaiting = 1024;
     private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(50);
 
-    private readonly Channel<Request> _requests = Channel.CreateBounded<Request>(new BoundedChannelOptions(MaxWaiting) { SingleReader = true });
+    private readonly ConcurrentQueue<Request> _waiting = new();
     private volatile PublishedHead _head = writer.Head;
     private int _queued = writer.CountQueue(); // the process before may have left one
     private long _headSeenAt = time.GetTimestamp();
+    private int _isWriting;
+    private bool _flushFollows; // the last that was asked for was a flush: who flushes does so after each submission
 
     /// <summary>The newest head.</summary>
     public PublishedHead Head => _head;
@@ -34,38 +37,45 @@ internal sealed class Sequencer(string name, LogWriter writer, LogMetrics metric
     /// <summary>Puts all that was queued before into the log; done when the head over it is on the disk.</summary>
     public Task FlushAsync(CancellationToken cancellation) => AskAsync(new Request([], IsFlush: true), cancellation);
 
-    /// <summary>Works until it is stopped, and then on what waits.</summary>
+    /// <summary>Flushes by itself at an interval, and reclaims what can be, until it is stopped.</summary>
     public async Task RunAsync(CancellationToken stopping)
-    {
-        await using var stop = stopping.Register(() => _requests.Writer.TryComplete());
-        _ = TickAsync(stopping);
-        var waiting = new List<Request>();
-        while (await _requests.Reader.WaitToReadAsync(CancellationToken.None))
-        {
-            while (waiting.Count < MaxWaiting && _requests.Reader.TryRead(out var request))
-            {
-                waiting.Add(request);
-            }
-
-            Work(waiting);
-            waiting.Clear();
-        }
-    }
-
-    private async Task AskAsync(Request request, CancellationToken cancellation)
-    {
-        await _requests.Writer.WriteAsync(request, cancellation);
-        await request.Done.Task.WaitAsync(cancellation);
-    }
-
-    /// <summary>Asks for a flush by itself, at an interval.</summary>
-    private async Task TickAsync(CancellationToken stopping)
     {
         using var timer = new PeriodicTimer(flushInterval, time);
         await using var stop = stopping.Register(timer.Dispose);
         while (await timer.WaitForNextTickAsync(CancellationToken.None))
         {
-            _requests.Writer.TryWrite(new Request([], IsFlush: true, IsTick: true));
+            var tick = new Request([], IsFlush: true, IsTick: true);
+            _waiting.Enqueue(tick);
+            WorkIfNobodyDoes();
+            await ((Task)tick.Done.Task).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // a fault is logged where it happens
+        }
+    }
+
+    private Task AskAsync(Request request, CancellationToken cancellation)
+    {
+        _waiting.Enqueue(request);
+        WorkIfNobodyDoes();
+        return request.Done.Task.WaitAsync(cancellation);
+    }
+
+    private void WorkIfNobodyDoes()
+    {
+        if (_waiting.IsEmpty || Interlocked.Exchange(ref _isWriting, 1) is not 0)
+        {
+            return; // whoever writes looks again when that is done
+        }
+
+        var taken = new List<Request>();
+        while (taken.Count < MaxWaiting && _waiting.TryDequeue(out var request))
+        {
+            taken.Add(request);
+        }
+
+        Work(taken);
+        Interlocked.Exchange(ref _isWriting, 0);
+        if (!_waiting.IsEmpty)
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(_ => WorkIfNobodyDoes(), null); // not here: somebody waits for this thread's answer
         }
     }
 
@@ -76,8 +86,10 @@ internal sealed class Sequencer(string name, LogWriter writer, LogMetrics metric
         {
             var items = waiting.SelectMany(request => request.Items).ToList();
             var isFlush = waiting.Exists(request => request.IsFlush);
+            var isDirect = isFlush || _flushFollows || items.Count >= LogWriter.BatchSize;
+            _flushFollows = waiting.FindLast(request => !request.IsTick)?.IsFlush ?? _flushFollows;
             metrics.Submitted(name, items.Count);
-            if (_queued is 0 && (isFlush || items.Count >= LogWriter.BatchSize))
+            if (_queued is 0 && isDirect)
             {
                 SequenceDirectly(items);
             }
@@ -85,7 +97,7 @@ internal sealed class Sequencer(string name, LogWriter writer, LogMetrics metric
             {
                 writer.Enqueue(items);
                 _queued += items.Count;
-                Answer(waiting.Where(request => !request.IsFlush));
+                Answer(waiting.Where(request => !request.IsFlush)); // before the head, which takes longer
             }
 
             if (isFlush || _queued >= LogWriter.BatchSize)
@@ -152,7 +164,7 @@ internal sealed class Sequencer(string name, LogWriter writer, LogMetrics metric
     private void Reclaim()
     {
         var start = time.GetTimestamp();
-        while (writer.Reclaim(historyWindow) && !(_requests.Reader.TryPeek(out _) && time.GetElapsedTime(start) > Moment))
+        while (writer.Reclaim(historyWindow) && !(!_waiting.IsEmpty && time.GetElapsedTime(start) > Moment))
         {
             // What is left then is reclaimed after the next tick.
         }

@@ -1,84 +1,93 @@
-using System.Collections.Concurrent;
-using Microsoft.Data.Sqlite;
+using System.Buffers.Binary;
 using TrustixProxy.Nix;
 using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.LogNode.Storage;
 
 /// <summary>By what entries are found: the digest of their value, and that of the store path which their key is. The first 8 bytes of either; the rest is compared with the entry.</summary>
-/// <remarks>Digests come in no order, so that each row would change another page of the file. The newest entries are kept in memory instead, and merged into the table thousands at a time, sorted; after a crash they are read again from the log.</remarks>
+/// <remarks>Digests come in no order, so that each row would change another page of the file. The newest rows are kept in memory instead, and when they are many they move into the table in its order,
+/// a share of them with each batch, so that many change the same page. After a crash what had not moved is read again from the log.</remarks>
 internal sealed class EntryIndex(LogDatabase database) : IDisposable
 {
-    /// <summary>So many entries are kept in memory before they are merged: about 3 MB.</summary>
-    private const int MergeAt = 4_096;
+    /// <summary>So many rows begin to move: 1 MB.</summary>
+    private const int MoveAt = 65_536;
 
     private readonly Statement _insert = new(database.Writer, "INSERT OR IGNORE INTO find (prefix, idx) VALUES ($1, $2)");
     private readonly Statement _indexed = new(database.Writer, "UPDATE indexed SET size = $1");
-    private readonly List<(long Prefix, long Index)> _pending = [];
-    private long _merged;
+    private readonly List<IndexRow> _pending = [];
+    private int _moved, _moving;
+    private long _movingTo;
 
     /// <summary>The first 8 bytes of a digest as a number.</summary>
-    public static long Prefix(Digest digest) => System.Buffers.Binary.BinaryPrimitives.ReadInt64BigEndian(digest.ToArray());
+    public static long Prefix(Digest digest)
+    {
+        Span<byte> bytes = stackalloc byte[Digest.Size];
+        digest.CopyTo(bytes);
+        return BinaryPrimitives.ReadInt64BigEndian(bytes);
+    }
 
     /// <summary>The same of a store path's digest.</summary>
-    public static long Prefix(StorePathDigest digest) => System.Buffers.Binary.BinaryPrimitives.ReadInt64BigEndian(digest.ToBytes());
+    public static long Prefix(StorePathDigest digest) => BinaryPrimitives.ReadInt64BigEndian(digest.ToBytes());
 
     /// <summary>The numbers under which an entry is found.</summary>
     public static IEnumerable<long> PrefixesOf(Entry entry) => EntryRows.PathDigestOf(entry.Key) is { } path ? [Prefix(entry.ValueDigest), Prefix(path)] : [Prefix(entry.ValueDigest)];
 
-    /// <summary>Reads what was not merged yet.</summary>
-    public void Begin()
+    /// <summary>Reads what the table lacks.</summary>
+    /// <param name="size">Size of the log.</param>
+    public void Begin(long size)
     {
         database.Read(reader =>
         {
-            _merged = reader.IndexedSize();
-            foreach (var (index, entry) in reader.AllEntries(_merged, long.MaxValue))
+            foreach (var (index, entry) in reader.AllEntries(reader.IndexedSize(), long.MaxValue))
             {
                 Add(index, entry);
             }
 
             return true;
         });
-        Publish();
+        Publish(size);
     }
 
     /// <summary>Remembers an entry of the batch at hand.</summary>
-    public void Add(long index, Entry entry) => _pending.AddRange(PrefixesOf(entry).Select(prefix => (prefix, index)));
+    public void Add(long index, Entry entry) => _pending.AddRange(PrefixesOf(entry).Select(prefix => new IndexRow(prefix, index)));
 
-    /// <summary>Shows readers the entries of a batch that is durable.</summary>
-    public void Publish()
+    /// <summary>Moves rows into the table, twice as many as the batch has; within its transaction.</summary>
+    public void Move()
     {
-        foreach (var (prefix, index) in _pending)
+        var rows = database.Recent.Moving.Span;
+        _moving = Math.Min(rows.Length, _moved + (2 * _pending.Count));
+        foreach (var row in rows[_moved.._moving])
         {
-            database.Recent.AddOrUpdate(prefix, [index], (_, known) => [.. known, index]);
+            _insert.Run(row.Prefix, row.Index);
         }
 
+        if (_moving == rows.Length && _moving > _moved)
+        {
+            _indexed.Run(_movingTo);
+        }
+    }
+
+    /// <summary>The batch is durable: shows readers its entries.</summary>
+    /// <param name="size">Size of the log with it.</param>
+    public void Publish(long size)
+    {
+        var recent = database.Recent.With(_pending);
         _pending.Clear();
+        _moved = _moving;
+        if (_moved == recent.Moving.Length)
+        {
+            recent = recent.Moved(moveOthers: recent.Count >= MoveAt);
+            (_moved, _moving, _movingTo) = (0, 0, size);
+        }
+
+        database.Recent = recent;
     }
 
     /// <summary>Forgets the entries of a batch that failed.</summary>
-    public void Discard() => _pending.Clear();
-
-    /// <summary>Whether it is time to <see cref="Merge"/>.</summary>
-    public bool IsDue(long size) => size - _merged >= MergeAt;
-
-    /// <summary>Moves what is in memory into the table; within a transaction.</summary>
-    /// <param name="size">Size of the log.</param>
-    public void Merge(long size)
+    public void Discard()
     {
-        foreach (var (prefix, index) in database.Recent.SelectMany(entry => entry.Value.Select(index => (entry.Key, index))).Order())
-        {
-            _insert.Run(prefix, index);
-        }
-
-        _indexed.Run(size);
-    }
-
-    /// <summary>The merge is durable: what it moved is dropped from memory.</summary>
-    public void Merged(long size)
-    {
-        _merged = size;
-        database.Recent = new ConcurrentDictionary<long, long[]>();
+        _pending.Clear();
+        _moving = _moved;
     }
 
     public void Dispose()

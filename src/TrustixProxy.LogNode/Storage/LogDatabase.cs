@@ -7,10 +7,11 @@ namespace TrustixProxy.LogNode.Storage;
 internal sealed class LogDatabase : IDisposable
 {
     /// <remarks>
-    /// entry: what was submitted, by index in the log. find: entries by the first 8 bytes of their value's digest, and of that of the store path which their key is; those from size indexed on are not in it yet.
+    /// entry: what was submitted, by index in the log. find: entries by the first 8 bytes of their value's digest, and of that of the store path which their key is; of those from size indexed on it may lack some.
     /// conflict: a later, different value for the key of an entry.
     /// tile: hashes of a tree, 16 a row: tree 0 is the log, 1 the map-head log; level l holds the roots of full subtrees of 16^l leaves.
-    /// map_page: the map's pages, and at which size each was written. map_history: what the batch up to a size overwrote; superseded: the sizes of which that is kept.
+    /// map_page: pages of the map; one that a head needs lies before those above it, and what no kept head needs is deleted. map: the heads whose map is kept, each with the number of its root's page,
+    /// the first 8 bytes of its map root, and the numbers of the pages (8 bytes each, little-endian, ascending) that the head before needs and it does not.
     /// head: every head ever signed. queue: submitted, and not in the log yet.
     /// </remarks>
     private const string Schema =
@@ -21,19 +22,18 @@ internal sealed class LogDatabase : IDisposable
         INSERT INTO indexed SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM indexed);
         CREATE TABLE IF NOT EXISTS conflict (seq INTEGER PRIMARY KEY, idx INTEGER NOT NULL, digest BLOB NOT NULL, value BLOB NOT NULL, seen_at INTEGER NOT NULL, signature BLOB NOT NULL, UNIQUE (idx, digest));
         CREATE TABLE IF NOT EXISTS tile (tree INTEGER, level INTEGER, idx INTEGER, hashes BLOB NOT NULL, PRIMARY KEY (tree, level, idx)) WITHOUT ROWID;
-        CREATE TABLE IF NOT EXISTS map_page (address BLOB PRIMARY KEY, version INTEGER NOT NULL, page BLOB NOT NULL) WITHOUT ROWID;
-        CREATE TABLE IF NOT EXISTS map_history (version INTEGER, address BLOB, page BLOB NOT NULL, page_version INTEGER NOT NULL, PRIMARY KEY (version, address)) WITHOUT ROWID;
-        CREATE TABLE IF NOT EXISTS superseded (version INTEGER PRIMARY KEY, signed_at INTEGER NOT NULL);
-        CREATE TABLE IF NOT EXISTS head (mh_size INTEGER PRIMARY KEY, tree_size INTEGER NOT NULL, head BLOB NOT NULL, root_prefix INTEGER NOT NULL, signed_at INTEGER NOT NULL);
-        CREATE INDEX IF NOT EXISTS head_root_prefix ON head (root_prefix);
+        CREATE TABLE IF NOT EXISTS map_page (number INTEGER PRIMARY KEY, page BLOB NOT NULL);
+        CREATE TABLE IF NOT EXISTS map (head INTEGER PRIMARY KEY, root INTEGER NOT NULL, prefix INTEGER NOT NULL, signed_at INTEGER NOT NULL, replaced BLOB NOT NULL);
+        CREATE INDEX IF NOT EXISTS map_prefix ON map (prefix);
+        CREATE TABLE IF NOT EXISTS head (mh_size INTEGER PRIMARY KEY, head BLOB NOT NULL, signed_at INTEGER NOT NULL);
         CREATE TABLE IF NOT EXISTS queue (seq INTEGER PRIMARY KEY, key BLOB NOT NULL, value BLOB NOT NULL);
         """;
 
-    private const long Version = 1;
+    private const long Version = 2;
 
     private readonly string _connectionString;
     private readonly ConcurrentBag<LogReader> _readers = [];
-    private ConcurrentDictionary<long, long[]> _recent = new();
+    private RecentEntries _recent = RecentEntries.None;
 
     private LogDatabase(string path, bool isWritable)
     {
@@ -72,20 +72,23 @@ internal sealed class LogDatabase : IDisposable
     /// <summary>The connection that writes; for the sequencer alone.</summary>
     public SqliteConnection Writer { get; }
 
-    /// <summary>The entries that <c>find</c> lacks, by the same numbers.</summary>
-    public ConcurrentDictionary<long, long[]> Recent { get => Volatile.Read(ref _recent); set => Volatile.Write(ref _recent, value); }
+    /// <summary>The rows that <c>find</c> lacks.</summary>
+    public RecentEntries Recent { get => Volatile.Read(ref _recent); set => Volatile.Write(ref _recent, value); }
+
+    /// <summary>Pages of the map that are in memory.</summary>
+    public MapPages.Cache Pages { get; } = new();
 
     /// <summary>Reads one consistent state of the log.</summary>
     public T Read<T>(Func<LogReader, T> read)
     {
         if (!_readers.TryTake(out var reader))
         {
-            reader = new LogReader(Open(5000));
+            reader = new LogReader(Open(5000), Pages);
         }
 
         try
         {
-            return reader.InOneState(Recent, read); // taken before the state is: what is merged later, the state has not
+            return reader.InOneState(Recent, read); // taken before the state is: what has moved later, the state lacks
         }
         finally
         {

@@ -3,74 +3,54 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.LogNode.Storage;
 
-/// <summary>The map's pages, for the writer. Current ones lie in place; what a batch overwrites goes to the end of <c>map_history</c>, from which readers rebuild earlier versions.</summary>
-/// <remarks>So a batch writes each page once where it is, and its history in one run; and history is deleted from its beginning, in one run too.</remarks>
-internal sealed class MapPages(SqliteConnection connection) : IDisposable
+/// <summary>Reads pages of the map by number. Pages never change, so those that most ways go through are kept in memory, for all connections together.</summary>
+internal sealed class MapPages(SqliteConnection connection, MapPages.Cache cache) : IDisposable
 {
-    /// <summary>Pages of this depth and less are kept in memory: at most 4,369.</summary>
-    private const int KeptDepth = 8;
+    private readonly Statement _find = new(connection, "SELECT page FROM map_page WHERE number = $1");
 
-    private readonly Dictionary<MapPageAddress, (MapPage Page, long Version)> _kept = [];
-    private readonly Dictionary<MapPageAddress, (MapPage Page, long Version)> _loaded = [];
-    private readonly Statement _find = new(connection, "SELECT page, version FROM map_page WHERE address = $1");
-    private readonly Statement _write = new(connection, "INSERT OR REPLACE INTO map_page (address, version, page) VALUES ($1, $2, $3)");
-    private readonly Statement _keep = new(connection, "INSERT INTO map_history (version, address, page, page_version) VALUES ($1, $2, $3, $4)");
+    /// <summary>The version of the map that has this root; 0 for the empty one.</summary>
+    public SparseMerkleMap Map(long root) => new(Load, root);
 
-    /// <summary>The map of the newest head, to be changed.</summary>
-    public SparseMerkleMap Open()
+    /// <exception cref="InvalidDataException">There is no such page, or it is damaged.</exception>
+    public MapPage Load(long number)
     {
-        _loaded.Clear();
-        return new SparseMerkleMap(Load);
-    }
-
-    /// <summary>Writes the pages that a batch has changed.</summary>
-    /// <param name="changed">The pages.</param>
-    /// <param name="version">Size of the log with that batch.</param>
-    public void Write(IReadOnlyDictionary<MapPageAddress, MapPage> changed, long version)
-    {
-        var rows = changed.Select(entry => (Address: entry.Key.ToBytes(), Where: entry.Key, entry.Value)).ToArray();
-        Array.Sort(rows, (one, other) => one.Address.AsSpan().SequenceCompareTo(other.Address)); // in the order of the tables
-        foreach (var (key, address, page) in rows)
+        if (cache.Find(number) is { } kept)
         {
-            _write.Run(key, version, page.Encode());
-            if (_loaded.TryGetValue(address, out var old))
-            {
-                _keep.Run(version, key, old.Page.Encode(), old.Version);
-            }
+            return kept;
+        }
 
-            if (address.Depth <= KeptDepth)
-            {
-                _kept[address] = (page, version);
-            }
+        try
+        {
+            var page = MapPage.Of(_find.First(row => row.Bytes(0), number) ?? []);
+            cache.Keep(number, page);
+            return page;
+        }
+        catch (ArgumentException exception)
+        {
+            throw new InvalidDataException($"Map page {number} is missing or damaged: log fsck says what else is.", exception);
         }
     }
 
-    /// <summary>Forgets what is kept in memory.</summary>
-    public void Forget() => _kept.Clear();
+    public void Dispose() => _find.Dispose();
 
-    public void Dispose()
+    /// <summary>Some of the pages that hold nothing but pages: those near the root. At most 3 MB.</summary>
+    internal sealed class Cache
     {
-        _find.Dispose();
-        _write.Dispose();
-        _keep.Dispose();
-    }
+        private readonly Kept?[] _kept = new Kept?[4096];
 
-    private MapPage? Load(MapPageAddress address)
-    {
-        if (!_kept.TryGetValue(address, out var known))
+        public MapPage? Find(long number) => Volatile.Read(ref _kept[number % _kept.Length]) is { } kept && kept.Number == number ? kept.Page : null;
+
+        public void Keep(long number, MapPage page)
         {
-            known = _find.First(row => (MapPage.Decode(row.Bytes(0)), row.Number(1)), address.ToBytes());
-            if (known.Page is not null && address.Depth <= KeptDepth)
+            if (page.IsFullOfPages)
             {
-                _kept[address] = known;
+                Volatile.Write(ref _kept[number % _kept.Length], new Kept(number, page));
             }
         }
 
-        if (known.Page is not null)
-        {
-            _loaded[address] = known;
-        }
+        /// <summary>For when pages were kept of a batch that failed: their numbers are given again.</summary>
+        public void Clear() => Array.Clear(_kept);
 
-        return known.Page;
+        private sealed record Kept(long Number, MapPage Page);
     }
 }

@@ -1,0 +1,107 @@
+using System.Runtime.InteropServices;
+using TrustixProxy.TransparencyLog;
+
+namespace TrustixProxy.LogNode.Storage;
+
+/// <summary>A version of the map that a batch has made.</summary>
+/// <param name="Hash">The map root.</param>
+/// <param name="Root">Number of the page at the root; 0 for the empty map.</param>
+/// <param name="Replaced">Numbers of the pages that the version before has and this one has not.</param>
+internal readonly record struct MapVersion(Digest Hash, long Root, IReadOnlyList<long> Replaced);
+
+/// <summary>Writes the map. A batch adds the pages that it changes at the end of the table, and the version before keeps its own: so writes are in sequence, and history is what has not been deleted yet.</summary>
+internal sealed class MapVersions(LogDatabase database) : IDisposable
+{
+    /// <summary>About how many pages are deleted in one transaction.</summary>
+    private const int PagesAtOnce = 10_000;
+
+    private readonly MapPages _pages = new(database.Writer, database.Pages);
+    private readonly Dictionary<long, MapPage> _loaded = [];
+    private readonly Statement _write = new(database.Writer, "INSERT INTO map_page (number, page) VALUES ($1, $2)");
+    private readonly Statement _delete = new(database.Writer, "DELETE FROM map_page WHERE number = $1");
+    private readonly Statement _keep = new(database.Writer, "INSERT INTO map (head, root, prefix, signed_at, replaced) VALUES ($1, $2, $3, $4, $5)");
+    private readonly Statement _newest = new(database.Writer, "SELECT root FROM map ORDER BY head DESC LIMIT 1");
+    private readonly Statement _second = new(database.Writer, "SELECT signed_at FROM map ORDER BY head LIMIT 1 OFFSET 1");
+    private readonly Statement _later = new(database.Writer, "SELECT head, signed_at, replaced FROM map ORDER BY head LIMIT 500 OFFSET 1");
+    private readonly Statement _drop = new(database.Writer, "DELETE FROM map WHERE head < $1");
+
+    /// <summary>Root of the newest version; 0 when there is none, or it is empty.</summary>
+    public long Newest() => _newest.First(row => row.Number(0));
+
+    /// <summary>A version, to be added to.</summary>
+    public SparseMerkleMap Open(long root)
+    {
+        _loaded.Clear();
+        return new SparseMerkleMap(Load, root);
+    }
+
+    /// <summary>Writes what was added to the newest version.</summary>
+    /// <param name="map">What <see cref="Open"/> gave.</param>
+    /// <param name="root">The root that it was opened at: no page has a higher number.</param>
+    public MapVersion Write(SparseMerkleMap map, long root)
+    {
+        var hash = map.Commit(root + 1, out var changed, out var replaced);
+        foreach (var (number, page) in changed)
+        {
+            _write.Run(number, page.ToBytes());
+            database.Pages.Keep(number, page);
+        }
+
+        return new MapVersion(hash, changed is [.., var (last, _)] ? last : root, replaced);
+    }
+
+    /// <summary>Says which version a head has.</summary>
+    public void Keep(long head, MapVersion version, long signedAt) =>
+        _keep.Run(head, version.Root, EntryIndex.Prefix(version.Hash), signedAt, Bytes(version.Replaced));
+
+    /// <summary>The numbers that a row keeps as replaced.</summary>
+    public static long[] Numbers(byte[] replaced) => MemoryMarshal.Cast<byte, long>(replaced).ToArray();
+
+    /// <summary>The row's form of replaced numbers.</summary>
+    public static byte[] Bytes(IEnumerable<long> replaced) => MemoryMarshal.AsBytes(replaced.Order().ToArray().AsSpan()).ToArray();
+
+    /// <summary>Whether there is a version that was superseded by a head signed at <paramref name="limit"/> or before.</summary>
+    public bool HasExpired(long limit) => _second.First(row => row.Number(0) <= limit);
+
+    /// <summary>Deletes some of those versions.</summary>
+    public void Reclaim(long limit)
+    {
+        var (numbers, oldest) = (new List<long>(), 0L);
+        foreach (var (head, signedAt, replaced) in _later.All(row => (row.Number(0), row.Number(1), row.Bytes(2))))
+        {
+            if (signedAt > limit || numbers.Count > PagesAtOnce)
+            {
+                break;
+            }
+
+            numbers.AddRange(Numbers(replaced));
+            oldest = head;
+        }
+
+        numbers.Sort();
+        numbers.ForEach(number => _delete.Run(number));
+        _drop.Run(oldest);
+    }
+
+    /// <summary>Forgets what is kept in memory: the batch has failed.</summary>
+    public void Forget() => database.Pages.Clear();
+
+    public void Dispose()
+    {
+        foreach (var part in new IDisposable[] { _pages, _write, _delete, _keep, _newest, _second, _later, _drop })
+        {
+            part.Dispose();
+        }
+    }
+
+    /// <summary>A batch comes to a page twice: to see whether a key is there, and to change it.</summary>
+    private MapPage Load(long number)
+    {
+        if (!_loaded.TryGetValue(number, out var page))
+        {
+            _loaded.Add(number, page = _pages.Load(number));
+        }
+
+        return page;
+    }
+}

@@ -1,0 +1,70 @@
+namespace TrustixProxy.LogNode.Storage;
+
+/// <summary>A row of the index: a number by which an entry is looked for, and the entry.</summary>
+internal readonly record struct IndexRow(long Prefix, long Index) : IComparable<IndexRow>
+{
+    public int CompareTo(IndexRow other) => Prefix != other.Prefix ? Prefix.CompareTo(other.Prefix) : Index.CompareTo(other.Index);
+}
+
+/// <summary>Rows of the index that the table lacks, sorted, in a few arrays of which each is at least twice as long as the next. It is never changed: what is added makes another.</summary>
+internal sealed class RecentEntries
+{
+    private readonly IndexRow[] _moving;
+    private readonly IndexRow[][] _runs;
+
+    private RecentEntries(IndexRow[] moving, IndexRow[][] runs) => (_moving, _runs) = (moving, runs);
+
+    public static RecentEntries None { get; } = new([], []);
+
+    /// <summary>The rows that are on their way into the table: no longer added to.</summary>
+    public ReadOnlyMemory<IndexRow> Moving => _moving;
+
+    /// <summary>How many rows there are beside those.</summary>
+    public int Count => _runs.Sum(run => run.Length);
+
+    /// <summary>The entries under a number.</summary>
+    public IEnumerable<long> Find(long prefix) => _runs.Prepend(_moving).SelectMany(run => Find(run, prefix));
+
+    /// <summary>These rows and more.</summary>
+    public RecentEntries With(IEnumerable<IndexRow> added)
+    {
+        var (last, runs) = (added.ToArray(), _runs.ToList());
+        if (last.Length is 0)
+        {
+            return this;
+        }
+
+        Array.Sort(last);
+        while (runs is [.., var before] && before.Length < 2 * last.Length)
+        {
+            last = Merge(before, last);
+            runs.RemoveAt(runs.Count - 1);
+        }
+
+        return new RecentEntries(_moving, [.. runs, last]);
+    }
+
+    /// <summary>The same rows without those that are moving, which the table has by now; the others move from now on, if they are to.</summary>
+    public RecentEntries Moved(bool moveOthers) => moveOthers ? new RecentEntries(_runs.Aggregate(Array.Empty<IndexRow>(), Merge), []) : new RecentEntries([], _runs);
+
+    private static IEnumerable<long> Find(IndexRow[] run, long prefix)
+    {
+        var at = Array.BinarySearch(run, new IndexRow(prefix, -1));
+        for (at = at < 0 ? ~at : at; at < run.Length && run[at].Prefix == prefix; at++)
+        {
+            yield return run[at].Index;
+        }
+    }
+
+    private static IndexRow[] Merge(IndexRow[] one, IndexRow[] other)
+    {
+        var merged = new IndexRow[one.Length + other.Length];
+        var (i, j) = (0, 0);
+        for (var k = 0; k < merged.Length; k++)
+        {
+            merged[k] = j == other.Length || (i < one.Length && one[i].CompareTo(other[j]) <= 0) ? one[i++] : other[j++];
+        }
+
+        return merged;
+    }
+}
