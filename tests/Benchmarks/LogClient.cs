@@ -8,10 +8,10 @@ using Pair = TrustixProxy.TransparencyLog.Wire.KeyValuePair;
 
 namespace TrustixProxy.Benchmarks;
 
-/// <summary>Makes calls as publishers and proxies do.</summary>
+/// <summary>Makes calls as publishers and proxies do, one after the other.</summary>
 internal sealed class LogClient(NodeProcess node, NixSecretKey token, string logId) : IDisposable
 {
-    private readonly HttpClient _http = new();
+    private readonly PlainConnection _connection = new(node.PrivateUrl);
 
     /// <summary>Entry <paramref name="i"/>: its key is a store path, its value 300 bytes.</summary>
     public static (StorePath Path, byte[] Key, byte[] Value) Entry(int i)
@@ -23,34 +23,28 @@ internal sealed class LogClient(NodeProcess node, NixSecretKey token, string log
         return (path!, statement.Key, [.. value, .. Encoding.ASCII.GetBytes(new string(' ', Math.Max(0, 300 - value.Length)))]);
     }
 
-    public Task SubmitAsync(int first, int count) =>
-        WriteAsync("Submit", new SubmitRequest { LogID = logId, Items = { Enumerable.Range(first, count).Select(Entry).Select(entry => new Pair { Key = UnsafeByteOperations.UnsafeWrap(entry.Key), Value = UnsafeByteOperations.UnsafeWrap(entry.Value) }) } });
+    public void Submit(int first, int count) => Submit(Submission(first, count));
 
-    public Task FlushAsync() => WriteAsync("Flush", new FlushRequest { LogID = logId });
+    /// <summary>What submits entries, made beforehand: making them up is not the log's work.</summary>
+    public byte[] Submission(int first, int count) => new SubmitRequest
+    {
+        LogID = logId,
+        Items = { Enumerable.Range(first, count).Select(Entry).Select(entry => new Pair { Key = UnsafeByteOperations.UnsafeWrap(entry.Key), Value = UnsafeByteOperations.UnsafeWrap(entry.Value) }) },
+    }.ToByteArray();
 
-    public async Task<T> ReadAsync<T>(string procedure, IMessage request, MessageParser<T> parser)
+    public void Submit(byte[] submission) => Write("Submit", submission);
+
+    public void Flush() => Write("Flush", new FlushRequest { LogID = logId }.ToByteArray());
+
+    public T Read<T>(string procedure, IMessage request, MessageParser<T> parser)
         where T : IMessage<T> =>
-        parser.ParseFrom(await SendAsync(new Uri(node.PrivateUrl, procedure), request.ToByteArray(), null)); // the public listener's rate is limited
+        parser.ParseFrom(_connection.Post(procedure, request.ToByteArray(), "")); // the public listener's rate is limited
 
-    public void Dispose() => _http.Dispose();
+    public void Dispose() => _connection.Dispose();
 
-    private async Task WriteAsync(string method, IMessage request)
+    private void Write(string method, byte[] request)
     {
-        var (procedure, bytes) = ($"/trustix_rpc.v1.LogRPC/{method}", request.ToByteArray());
-        await SendAsync(new Uri(node.PrivateUrl, procedure), bytes, WriteToken.Make(token, procedure, bytes, TimeProvider.System.GetUtcNow()).ToString());
-    }
-
-    private async Task<byte[]> SendAsync(Uri url, byte[] bytes, string? header)
-    {
-        using var message = new HttpRequestMessage(HttpMethod.Post, url) { Content = new ByteArrayContent(bytes) };
-        message.Content.Headers.ContentType = new("application/proto");
-        if (header is not null)
-        {
-            message.Headers.Add(WriteToken.Header, header);
-        }
-
-        using var response = await _http.SendAsync(message);
-        var body = await response.Content.ReadAsByteArrayAsync();
-        return response.IsSuccessStatusCode ? body : throw new HttpRequestException(Encoding.UTF8.GetString(body));
+        var procedure = $"/trustix_rpc.v1.LogRPC/{method}";
+        _connection.Post(procedure, request, $"{WriteToken.Header}: {WriteToken.Make(token, procedure, request, TimeProvider.System.GetUtcNow())}\r\n");
     }
 }

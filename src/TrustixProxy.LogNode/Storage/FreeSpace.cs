@@ -8,29 +8,33 @@ internal sealed class FreeSpace(SqliteConnection connection) : IDisposable
     /// <summary>One in so many pages may be free: the next batches use them.</summary>
     private const int Share = 8;
 
+    /// <summary>So many may be free in any case: 1 MB.</summary>
+    private const int AlwaysFree = 256;
+
     private const int PagesAtOnce = 2000;
 
     private readonly Statement _free = new(connection, "PRAGMA freelist_count"), _all = new(connection, "PRAGMA page_count");
     private readonly Statement _vacuum = new(connection, $"PRAGMA incremental_vacuum({PagesAtOnce})"), _checkpoint = new(connection, "PRAGMA wal_checkpoint(TRUNCATE)");
-    private long _checkpointedAt;
+    private long _changes, _checkpointedAt;
 
-    /// <summary>Shrinks the file by a step, if much of it is free, or else moves what is in the write-ahead log into the file; answers whether there may be more to do.</summary>
+    /// <summary>Shrinks the file by a step, if much of it is free, or else, when nothing was written since the last call, moves what is in the write-ahead log into the file (until then it is better overwritten than begun anew: a file that grows costs the disk a third more for each head); answers whether there may be more to do.</summary>
     public bool GiveBack()
     {
         var all = _all.First(row => row.Number(0));
-        if (_free.First(row => row.Number(0)) > Math.Max(PagesAtOnce, all / Share))
+        if (_free.First(row => row.Number(0)) > Math.Max(AlwaysFree, all / Share))
         {
             _vacuum.Run();
             return true;
         }
 
         var changes = SQLitePCL.raw.sqlite3_total_changes(connection.Handle!);
-        if (changes != _checkpointedAt)
+        if (changes == _changes && changes != _checkpointedAt)
         {
             _checkpoint.Run();
             _checkpointedAt = changes;
         }
 
+        _changes = changes;
         return false;
     }
 
