@@ -20,7 +20,7 @@ internal sealed record NarOrder(OutputClaim Claim, string Compression, NixHash F
 /// <param name="known">Files that need not be decompressed any more.</param>
 /// <param name="forwarder">YARP's.</param>
 /// <param name="onRefused">Told of each path whose NAR was refused.</param>
-/// <param name="atOnce">How many NARs are decompressed at once; others wait in turn.</param>
+/// <param name="atOnce">How many NARs are decompressed at once; others wait in turn, for one deadline at the most.</param>
 /// <param name="deadline">How long a request is held for an upstream that fails.</param>
 /// <param name="time">The clock.</param>
 /// <param name="logger">Where refusals are told.</param>
@@ -51,7 +51,7 @@ internal sealed class NarForwarder(
     /// <param name="start">When the request came, as a timestamp of the clock: the deadline is counted from there.</param>
     public async Task<ForwardResult> ForwardAsync(HttpContext context, NarOrder order, long start)
     {
-        using var turn = new Turn(_turns, time);
+        using var turn = new Turn(_turns, deadline, time);
         while (true)
         {
             var (candidates, hasFailed) = await FindAsync(order, Left(start), context.RequestAborted);
@@ -220,21 +220,24 @@ internal sealed class NarForwarder(
 }
 
 /// <summary>A request's turn to decompress: taken once, and kept until its end.</summary>
-internal sealed class Turn(SemaphoreSlim turns, TimeProvider time) : IDisposable
+/// <param name="turns">How many there are.</param>
+/// <param name="patience">How long it is waited for; who has waited so long goes on without. Clients that read slowly, or not at all, keep theirs: they must not keep all others from getting anything.</param>
+/// <param name="time">The clock.</param>
+internal sealed class Turn(SemaphoreSlim turns, TimeSpan patience, TimeProvider time) : IDisposable
 {
-    private bool _isTaken;
+    private bool _isTaken, _hasWaited;
 
     /// <summary>Waits for it; gives how long that took, in the clock's ticks.</summary>
     public async ValueTask<long> TakeAsync(CancellationToken cancellation)
     {
-        if (_isTaken)
+        if (_hasWaited)
         {
             return 0;
         }
 
         var start = time.GetTimestamp();
-        await turns.WaitAsync(cancellation);
-        _isTaken = true;
+        _isTaken = await turns.WaitAsync(patience, cancellation);
+        _hasWaited = true;
         return time.GetTimestamp() - start;
     }
 

@@ -44,7 +44,7 @@ internal static class ConfigurationKeys
         ["upstreams[].priority"] = "Lower ones are asked first.",
         ["priority"] = "Which priority Nix is told that this cache has; lower ones are asked first.",
         ["decisionMemory"] = "The most megabytes that remembered decisions take in memory.",
-        ["decompressions"] = "How many NARs are decompressed at once, each with a window of up to 128 MiB; others wait in turn.",
+        ["decompressions"] = "How many NARs are decompressed at once, each with a window of up to 128 MiB; others wait in turn, for one `deadline` at the most.",
         ["deadline"] = "The longest that a request is held for electors and upstreams together.",
         ["onUndecided"] = "What the client is told when the deadline passes: 404, or 503.",
         ["mode"] = "`report`: what `fallback` has signed is served, and only recorded when others disagree.",
