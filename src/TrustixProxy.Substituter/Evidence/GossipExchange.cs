@@ -1,6 +1,7 @@
 using System.Net.Http.Headers;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using TrustixProxy.Substituter.Upstreams;
 
 namespace TrustixProxy.Substituter.Evidence;
 
@@ -18,7 +19,8 @@ internal sealed class GossipExchange(Gossip gossip, IReadOnlyList<Uri> peers, Ti
 
     private async Task ExchangeAsync(Uri peer, CancellationToken stopping)
     {
-        using var http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false }) { Timeout = Timeout, MaxResponseContentBufferSize = Gossip.MaxSize };
+        var handler = new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, ConnectCallback = (context, cancellation) => PooledConnection.ConnectAsync(context.DnsEndPoint, cancellation) };
+        using var http = new HttpClient(handler) { Timeout = Timeout, MaxResponseContentBufferSize = Gossip.MaxSize };
         using var timer = new PeriodicTimer(interval, time);
         var address = new Uri(new Uri(peer.AbsoluteUri.TrimEnd('/') + "/"), "gossip/heads");
         try

@@ -1,5 +1,5 @@
 using System.Net;
-using System.Net.Sockets;
+using TrustixProxy.Substituter.Upstreams;
 
 namespace TrustixProxy.Substituter.Evidence;
 
@@ -21,11 +21,8 @@ internal static class LogTransport
             UseCookies = false,
         };
         var isUnix = url.Scheme is "unix";
-        if (isUnix)
-        {
-            handler.UseProxy = false;
-            handler.ConnectCallback = (_, cancellation) => ConnectAsync(url.AbsolutePath, cancellation);
-        }
+        handler.UseProxy = !isUnix;
+        handler.ConnectCallback = (context, cancellation) => isUnix ? PooledConnection.ConnectAsync(url.AbsolutePath, cancellation) : PooledConnection.ConnectAsync(context.DnsEndPoint, cancellation);
 
         return new HttpClient(handler)
         {
@@ -34,20 +31,5 @@ internal static class LogTransport
             DefaultVersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
             Timeout = Timeout.InfiniteTimeSpan,
         };
-    }
-
-    private static async ValueTask<Stream> ConnectAsync(string path, CancellationToken cancellation)
-    {
-        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        try
-        {
-            await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellation);
-            return new NetworkStream(socket, ownsSocket: true);
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
-        }
     }
 }

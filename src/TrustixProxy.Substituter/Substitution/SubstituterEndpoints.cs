@@ -52,6 +52,7 @@ internal sealed class SubstituterEndpoints(
 
     private async Task DecideNarInfoAsync(HttpContext context, StorePathDigest digest)
     {
+        await Task.Yield(); // the thread that the request was read on must not be held
         var decision = await decide(digest, context.RequestAborted);
         Say(context, decision.Record.Outcome);
         await WriteNarInfoAsync(context, decision);
@@ -63,6 +64,7 @@ internal sealed class SubstituterEndpoints(
     private async Task AnswerNarAsync(HttpContext context, NarUrl url)
     {
         var start = time.GetTimestamp();
+        await Task.Yield(); // the thread that the request was read on must not be held
         var decision = await decide(url.Path, context.RequestAborted);
         Say(context, decision.Record.Outcome);
         if (decision.Record.Claim is not { } claim)
@@ -119,6 +121,6 @@ internal sealed class SubstituterEndpoints(
     {
         var response = context.Response;
         (response.StatusCode, response.ContentType, response.ContentLength) = (status, contentType, body.Length);
-        return HttpMethods.IsHead(context.Request.Method) ? Task.CompletedTask : response.Body.WriteAsync(body, 0, body.Length, context.RequestAborted);
+        return HttpMethods.IsHead(context.Request.Method) ? Task.CompletedTask : response.Body.WriteAsync(body, 0, body.Length, CancellationToken.None); // a connection that ends ends it; a token would be made for each request
     }
 }

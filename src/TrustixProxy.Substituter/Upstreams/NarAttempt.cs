@@ -122,6 +122,7 @@ internal sealed class NarAttempt : HttpTransformer, IDisposable
         var mustBeSame = Candidate.IsSameFile && !Candidate.Decompress && (isPartial || _next.Count > 0);
         return new VerifyingNarStream(source, Candidate.ServedCompression, Order.Claim, range, Order.MustMatch, _known)
         {
+            IsDecoding = Candidate.Decompress,
             Promised = length,
             RequiredFileHash = mustBeSame ? Order.FileHash : null,
             OnFault = Fail,

@@ -103,16 +103,6 @@ internal sealed class UpstreamTransport : DelegatingHandler
             throw new HttpRequestException($"{_origin.Host} leads to {target.Host}, which is at a private address or none.");
         }
 
-        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        try
-        {
-            await socket.ConnectAsync(addresses, target.Port, cancellation);
-            return new NetworkStream(socket, ownsSocket: true);
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
-        }
+        return await PooledConnection.ConnectAsync(addresses, target.Port, cancellation);
     }
 }

@@ -86,6 +86,9 @@ internal sealed class VerifyingNarStream : ReadOnlyStream
     /// <summary>When set, the source's bytes must have this hash too.</summary>
     public NixHash? RequiredFileHash { get; init; }
 
+    /// <summary>Whether reading the source is work: then it is done on the thread pool, whichever thread asks for it.</summary>
+    public bool IsDecoding { get; init; }
+
     private KnownFile? Known { get; }
 
     /// <summary>Reads ahead until the NAR is verified or refused, or as much is held as fits. When time is up, what is held has to be enough to show that bytes come; else the source counts as broken off.</summary>
@@ -187,6 +190,11 @@ internal sealed class VerifyingNarStream : ReadOnlyStream
         var chunk = Open();
         try
         {
+            if (IsDecoding)
+            {
+                await Task.Yield();
+            }
+
             var read = await _source.ReadAsync(chunk.Room, cancellation);
             if (read is 0)
             {

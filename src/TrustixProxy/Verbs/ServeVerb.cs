@@ -90,6 +90,8 @@ internal static class ServeVerb
 
     private static async Task<int> ServeAsync(SubstituterOptions options, CancellationToken cancellation)
     {
+        // Read by the runtime when the first socket is used; see PooledConnection for what follows from it.
+        Environment.SetEnvironmentVariable("DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS", "1");
         WebApplication app;
         try
         {
