@@ -55,6 +55,14 @@ public sealed partial class ArchitectureTests
     }
 
     [Fact]
+    public void Every_http_client_of_the_proxy_goes_on_on_the_thread_pool()
+    {
+        var clients = Repository.Sources("src/TrustixProxy.Substituter").Select(File.ReadAllText).Where(text => text.Contains("new SocketsHttpHandler", StringComparison.Ordinal)).ToList();
+        Assert.NotEmpty(clients);
+        Assert.All(clients, text => Assert.Contains("PooledConnection.ConnectAsync", text, StringComparison.Ordinal)); // serve's sockets end on threads that must not be held
+    }
+
+    [Fact]
     public void Unsafe_code_is_in_one_room()
     {
         foreach (var room in Arrows.Keys.Where(room => room is not "Native"))
