@@ -33,10 +33,10 @@ internal sealed class MapPages(SqliteConnection connection, MapPages.Cache cache
 
     public void Dispose() => _find.Dispose();
 
-    /// <summary>Some of the pages that hold nothing but pages: those near the root. At most 3 MB.</summary>
+    /// <summary>Some of the pages that hold nothing but pages: those near the root. At most 1.5 MB.</summary>
     internal sealed class Cache
     {
-        private readonly Kept?[] _kept = new Kept?[4096];
+        private readonly Kept?[] _kept = new Kept?[2048];
 
         public MapPage? Find(long number) => Volatile.Read(ref _kept[number % _kept.Length]) is { } kept && kept.Number == number ? kept.Page : null;
 

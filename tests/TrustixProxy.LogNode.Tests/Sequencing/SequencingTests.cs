@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text;
 using Google.Protobuf;
 using TrustixProxy.LogNode.Archive;
 using TrustixProxy.Nix;
@@ -85,6 +86,45 @@ public sealed class SequencingTests
         }
 
         Assert.Empty(LogCheck.Run(Path.Combine(node.StateDirectory, "test.sqlite"), node.Signer.Key).Faults);
+    }
+
+    [Fact]
+    public async Task Values_are_found_before_while_and_after_their_rows_move_from_memory_into_the_table()
+    {
+        await using var node = await new TestLogNode().StartAsync();
+        long indexed = 0;
+        for (var size = 0UL; indexed < 30_000; size += 10_000)
+        {
+            await node.WriteAsync("/trustix_rpc.v1.LogRPC/Submit", new SubmitRequest
+            {
+                LogID = node.LogId,
+                Items = { Enumerable.Range((int)size, 10_000).Select(i => new TransparencyLog.Wire.KeyValuePair { Key = ByteString.CopyFromUtf8($"k{i}"), Value = ByteString.CopyFromUtf8($"v{i}") }) },
+            });
+            await SizeReachesAsync(node, size + 10_000);
+            await AssertFoundAsync(0, 4_999, (int)size, (int)size + 9_999);
+            indexed = Indexed();
+            Assert.InRange(size, 0UL, 90_000UL);
+        }
+
+        await node.StopAsync();
+        await node.StartAsync();
+        await AssertFoundAsync(0, (int)indexed - 1, (int)indexed, (int)indexed + 1);
+        Assert.Empty(LogCheck.Run(Path.Combine(node.StateDirectory, "test.sqlite"), node.Signer.Key).Faults);
+
+        async Task AssertFoundAsync(params int[] numbers)
+        {
+            foreach (var i in numbers)
+            {
+                var request = new ValueRequest { Digest = ByteString.CopyFrom(System.Security.Cryptography.SHA256.HashData(Encoding.UTF8.GetBytes($"v{i}"))) };
+                Assert.Equal($"v{i}", (await node.CallAsync("NodeAPI/GetValue", request, ValueResponse.Parser)).Value.ToStringUtf8());
+            }
+        }
+
+        long Indexed()
+        {
+            using var database = LogNode.Storage.LogDatabase.OpenToRead(Path.Combine(node.StateDirectory, "test.sqlite"));
+            return database.Read(reader => reader.IndexedSize());
+        }
     }
 
     [Fact]
