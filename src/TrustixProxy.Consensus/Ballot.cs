@@ -58,6 +58,9 @@ public enum SilenceReason
 
     /// <summary>The cache's narinfo bears no valid signature by one of its keys.</summary>
     NoSignature,
+
+    /// <summary>Its mirror has not followed it to the end yet, or its entries do not make what it signed.</summary>
+    MirrorIncomplete,
 }
 
 /// <summary>What shows that an elector has said so.</summary>

@@ -97,6 +97,9 @@ public sealed class FakeLog : FakeServer
     /// <summary>Whether absence is said and not proven, as the reference does.</summary>
     public bool SaysAbsenceLikeTheReference { get; set; }
 
+    /// <summary>What is made of an entry, by its index, before it is given.</summary>
+    public Func<int, LogLeaf, LogLeaf>? TwistEntry { get; set; }
+
     /// <summary>The methods that were called, in order.</summary>
     public IReadOnlyCollection<string> Calls => _calls;
 
@@ -241,7 +244,18 @@ public sealed class FakeLog : FakeServer
         return new ValueResponse { Value = ByteString.CopyFrom(Lie is LogLie.WrongValue ? System.Text.Encoding.ASCII.GetBytes(System.Text.Encoding.ASCII.GetString(value).Replace("narSize\":", "narSize\":1", StringComparison.Ordinal)) : value) };
     }
 
-    private LogEntriesResponse Entries(GetLogEntriesRequest request) => new() { Leaves = { new LogLeaf { LeafDigest = WireMessage.ToBytes(Log.Leaf((long)request.Start)) } } };
+    private LogEntriesResponse Entries(GetLogEntriesRequest request)
+    {
+        var answer = new LogEntriesResponse();
+        for (var i = (int)request.Start; i <= (int)request.Finish; i++)
+        {
+            var (key, digest) = Log.Leaves[i];
+            var leaf = new LogLeaf { Key = ByteString.CopyFrom(key), ValueDigest = WireMessage.ToBytes(digest), LeafDigest = WireMessage.ToBytes(Log.Leaf(i)) };
+            answer.Leaves.Add(TwistEntry?.Invoke(i, leaf) ?? leaf);
+        }
+
+        return answer;
+    }
 
     private static ProofResponse Proof(Digest[] nodes)
     {

@@ -23,6 +23,9 @@ public sealed class MemoryLog
 
     public List<VerifiedTreeHead> Heads { get; } = [];
 
+    /// <summary>Key and value digest of each leaf.</summary>
+    public List<(byte[] Key, Digest ValueDigest)> Leaves { get; } = [];
+
     public Dictionary<Digest, byte[]> Values { get; } = [];
 
     public VerifiedTreeHead Head => Heads[^1];
@@ -49,6 +52,7 @@ public sealed class MemoryLog
         }
 
         (_map, Values[digest], _entries[Digest.Of(key)]) = (changed[^1].Key, value, (key, entry));
+        Leaves.Add((key, digest));
         Append(_log, size, MerkleHash.LogLeaf(key, digest));
         Sign(root);
     }

@@ -14,7 +14,7 @@ public sealed class CheckConfigTests
               "upstreams": [{ "name": "nixos", "url": "https://cache.nixos.org" }],
               "logs": [
                 { "name": "alice", "url": "https://alice.example.org", "publicKey": "{{KeyA}}" },
-                { "name": "bob", "url": "unix:/run/bob.sock", "publicKey": "{{KeyB}}", "inclusionProof": "required", "keyForm": "storePath", "protocol": "nix" }
+                { "name": "bob", "url": "unix:/run/bob.sock", "publicKey": "{{KeyB}}", "inclusionProof": "required", "keyForm": "storePath", "protocol": "nix", "mode": "mirror" }
               ],
               "policy": { "quorum": 2, "dissent": "outvoted" },
               "deadline": "00:00:05.500", "priority": 20, "onUndecided": "unavailable", "listen": ["http://127.0.0.1:9999"]
@@ -33,7 +33,7 @@ public sealed class CheckConfigTests
             {
               "stateDirectory": "/proc/nowhere", "listen": ["9999"], "priority": 0, "deadline": "5s", "onUndecided": "maybe", "upstream": [],
               "upstreams": [{ "name": "a", "url": "ftp://x" }, { "name": "a", "url": "https://x", "prioritty": 1 }],
-              "logs": [{ "name": "alice", "url": "nowhere", "publicKey": "short", "keyForm": "x" }, { "url": "https://b", "publicKey": "{{KeyB}}", "protocol": "test" }],
+              "logs": [{ "name": "alice", "url": "nowhere", "publicKey": "short", "keyForm": "x", "mode": "copy" }, { "url": "https://b", "publicKey": "{{KeyB}}", "protocol": "test" }],
               "policy": { "quorum": 7, "dissent": "no", "percent": 50 },
               "redis": { "configuration": "x" }, "signingKeyFile": "{{folder.File("key", "nonsense")}}"
             }
@@ -53,6 +53,7 @@ public sealed class CheckConfigTests
             "logs[0].url: is 'nowhere'; it must be an address with http:// or https://, or unix:/path.",
             "logs[0].publicKey: is 'short'; it must be the base64 of the log's 32-byte Ed25519 public key.",
             "logs[0].keyForm: is 'x'; it must be \"storePath\" or \"referenceProxy\".",
+            "logs[0].mode: is 'copy'; it must be \"light\" or \"mirror\".",
             "logs[1].name: is missing. Set it, for example to \"alice\".",
             "logs[1].protocol: is 'test'; it must be \"nix\".",
             "policy.quorum: is 7; it must be from 1 to 2, the number of operators of the electors.",

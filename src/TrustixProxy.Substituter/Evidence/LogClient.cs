@@ -11,7 +11,7 @@ internal sealed class LogClient(ConnectClient connect, string logId, TimeProvide
     private const string LogApi = "trustix_api.v1.LogAPI/", NodeApi = "trustix_api.v1.NodeAPI/", LookupApi = "trustix_proxy.v1.LookupAPI/";
 
     /// <summary>The most bytes of a lookup of one key: all that the separate calls answer together. Of several: as much as logs put into one answer, values included.</summary>
-    private const int MaxLookup = WireMessage.MaxHead + (3 * WireMessage.MaxProof) + WireMessage.MaxMapValue + WireMessage.MaxKey + WireMessage.MaxValue + 1024, MaxLookups = 8 << 20;
+    private const int MaxLookup = WireMessage.MaxHead + (3 * WireMessage.MaxProof) + WireMessage.MaxMapValue + WireMessage.MaxKey + WireMessage.MaxValue + 1024, MaxTogether = 8 << 20;
 
     /// <summary>How long a log that has no such call is not asked for it again.</summary>
     private static readonly TimeSpan WithoutLookup = TimeSpan.FromMinutes(10);
@@ -37,11 +37,11 @@ internal sealed class LogClient(ConnectClient connect, string logId, TimeProvide
         return connect.CallAsync(LogApi + "GetLogAuditProof", request, ProofResponse.Parser, WireMessage.MaxProof, counts, cancellation);
     }
 
-    /// <summary>One entry of the log.</summary>
-    public Task<CallResult<LogEntriesResponse>> GetEntryAsync(long index, CancellationToken cancellation)
+    /// <summary>Entries of the log: as many as asked for, if the log takes so many at once.</summary>
+    public Task<CallResult<LogEntriesResponse>> GetEntriesAsync(long start, int count, CancellationToken cancellation)
     {
-        var request = new GetLogEntriesRequest { LogID = logId, Start = (ulong)index, Finish = (ulong)index };
-        return connect.CallAsync(LogApi + "GetLogEntries", request, LogEntriesResponse.Parser, WireMessage.MaxKey + 256, counts: false, cancellation);
+        var request = new GetLogEntriesRequest { LogID = logId, Start = (ulong)start, Finish = (ulong)(start + count - 1) };
+        return connect.CallAsync(LogApi + "GetLogEntries", request, LogEntriesResponse.Parser, Math.Min(count * (WireMessage.MaxKey + 256), MaxTogether), counts: false, cancellation);
     }
 
     public Task<CallResult<MapValueResponse>> GetMapValueAsync(ReadOnlySpan<byte> key, Digest mapRoot, CancellationToken cancellation)
@@ -66,7 +66,7 @@ internal sealed class LogClient(ConnectClient connect, string logId, TimeProvide
         var request = new LookupRequest { LogID = logId, TreeSize = (ulong)known.TreeSize, MHTreeSize = (ulong)known.MapHeadSize };
         request.PathDigests.AddRange(pathDigests);
         request.Keys.AddRange(keys.Select(key => UnsafeByteOperations.UnsafeWrap(key)));
-        var maxSize = keys.Count is 1 && pathDigests.Count is 0 ? MaxLookup : MaxLookups;
+        var maxSize = keys.Count is 1 && pathDigests.Count is 0 ? MaxLookup : MaxTogether;
         var call = await connect.CallAsync(LookupApi + "Lookup", request, LookupResponse.Parser, maxSize, counts: true, cancellation);
         if (call is { Message: null, Failure: SilenceReason.BadAnswer })
         {

@@ -147,7 +147,7 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
     private async Task<LogFault?> ContradictionAsync(LogEvidence evidence, MapEntry entry, StorePath path, ProofResponse proof, CancellationToken cancellation)
     {
         if (!WireMessage.TryReadNodes(proof, out var nodes)
-            || await log.Client.GetEntryAsync(entry.Index, cancellation) is not { Message.Leaves: [var leaf] } || !Digest.TryRead(leaf.LeafDigest.Span, out var digest))
+            || await log.Client.GetEntriesAsync(entry.Index, 1, cancellation) is not { Message.Leaves: [var leaf] } || !Digest.TryRead(leaf.LeafDigest.Span, out var digest))
         {
             return null;
         }

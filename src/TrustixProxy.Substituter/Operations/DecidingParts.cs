@@ -5,6 +5,7 @@ using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.Evidence;
+using TrustixProxy.Substituter.Mirrors;
 using TrustixProxy.Substituter.Substitution;
 using TrustixProxy.Substituter.Upstreams;
 using Yarp.ReverseProxy.Forwarder;
@@ -31,7 +32,9 @@ internal sealed class DecidingParts : IDisposable
             new LogDocket(log.Elector.Name, log.Elector.Key, log.Url, views, records, options.StateDirectory, time, logger), time, logger))];
         Upstreams = [.. options.Upstreams.Select(upstream => new Upstream(upstream, timeout, time))];
         var caches = options.Caches.Select(cache => Upstreams.FirstOrDefault(upstream => upstream.Options.Url == cache.Url) ?? new Upstream(new UpstreamOptions(cache.Elector.Name, cache.Url, 0), timeout, time)).ToList();
-        _electors = [.. options.Logs.Zip(Logs, (log, view) => new LogElector(log.Elector, view, time)), .. options.Caches.Zip(caches, (cache, source) => new CacheElector(cache.Elector, source))];
+        var mirrors = options.Logs.Zip(Logs).Where(pair => pair.First.IsMirrored).ToDictionary(pair => pair.Second, pair => Mirror(pair.First, pair.Second));
+        Mirrors = [.. mirrors.Select(entry => (entry.Key, entry.Value))];
+        _electors = [.. options.Logs.Zip(Logs, ElectorClient (log, view) => mirrors.TryGetValue(view, out var mirror) ? new MirrorElector(log.Elector, view, mirror, options.MirrorPollInterval) : new LogElector(log.Elector, view, time)), .. options.Caches.Zip(caches, (cache, source) => new CacheElector(cache.Elector, source))];
         Cache = new DecisionCache(
             new DecisionStore(options.StateDirectory), new SignatureAudit(options.StateDirectory), new DecisionSeal(options.SigningKey, options.Policy), options.Policy,
             new NarInfoSigner(options.SigningKey), Frozen, options.DecisionMemory, time, logger);
@@ -39,12 +42,18 @@ internal sealed class DecidingParts : IDisposable
         Decider = new Decider(Cache, Deliberate, Prefetch.Offer, Upstreams, time, logger);
         Closure = new ClosureGate(Decider.DecideAsync, options.Deadline, time);
         KnownFiles = new KnownFiles(options.StateDirectory, options.SigningKey, time);
-        _owned = [Closure, Prefetch, Decider, Cache, Marks, KnownFiles, views, records, .. connections, .. Upstreams.Union(caches)];
+        _owned = [Closure, Prefetch, Decider, Cache, Marks, KnownFiles, views, records, .. mirrors.Values, .. connections, .. Upstreams.Union(caches)];
     }
 
     public ILogger Logger { get; }
 
     public IReadOnlyList<WatchedLog> Logs { get; }
+
+    /// <summary>The logs that are asked about each path.</summary>
+    public IReadOnlyList<WatchedLog> Polled => [.. Logs.Except(Mirrors.Select(entry => entry.Log))];
+
+    /// <summary>The logs that are mirrored.</summary>
+    public IReadOnlyList<(WatchedLog Log, LogMirror Mirror)> Mirrors { get; }
 
     public ImmutableArray<Upstream> Upstreams { get; }
 
@@ -83,6 +92,9 @@ internal sealed class DecidingParts : IDisposable
     }
 
     public void Dispose() => _owned.ForEach(part => part.Dispose());
+
+    private LogMirror Mirror(LogOptions log, WatchedLog view) =>
+        new(log.Elector.Name, view, new MirrorStore(Path.Combine(_options.StateDirectory, "mirrors", $"{log.Elector.Key.LogId}.sqlite")), _time, Logger);
 
     /// <summary>Names of the electors that are frozen; the same set while they are the same.</summary>
     private FrozenSet<string> Frozen()

@@ -5,6 +5,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.Evidence;
+using TrustixProxy.Substituter.Mirrors;
 using TrustixProxy.Substituter.Substitution;
 using TrustixProxy.Substituter.Upstreams;
 using Yarp.ReverseProxy.Forwarder;
@@ -31,7 +32,8 @@ public static class SubstituterHost
         builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None) /* else each request makes an activity that nobody looks at */;
         builder.Services.AddSingleton(services => new DecidingParts(options, services.GetRequiredService<ILoggerFactory>().CreateLogger("TrustixProxy"), clock));
         builder.Services.AddSingleton(services => services.GetRequiredService<DecidingParts>().Forward(services.GetRequiredService<IHttpForwarder>()));
-        builder.Services.AddHostedService(services => new HeadPoller(services.GetRequiredService<DecidingParts>().Logs, options.HeadPollInterval, clock));
+        builder.Services.AddHostedService(services => new HeadPoller(services.GetRequiredService<DecidingParts>().Polled, options.HeadPollInterval, clock));
+        builder.Services.AddHostedService(services => new MirrorFollower(services.GetRequiredService<DecidingParts>().Mirrors, options.MirrorPollInterval, clock));
         builder.Services.AddHostedService(services => services.GetRequiredService<DecidingParts>().Prefetch);
         builder.Services.AddHostedService(services => new DecisionPruner(services.GetRequiredService<DecidingParts>().Prune, clock));
         builder.Services.AddSingleton(services => new Gossip(services.GetRequiredService<DecidingParts>().Logs));

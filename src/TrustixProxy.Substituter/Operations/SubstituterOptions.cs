@@ -17,7 +17,8 @@ public enum OnUndecided
 /// <summary>A log, and where it is.</summary>
 /// <param name="Elector">Who votes by it.</param>
 /// <param name="Url">http, https, or <c>unix:/path/of/socket</c>.</param>
-public sealed record LogOptions(Elector.Log Elector, Uri Url);
+/// <param name="IsMirrored">Whether it is followed entry by entry and answers from here, instead of being asked about each path.</param>
+public sealed record LogOptions(Elector.Log Elector, Uri Url, bool IsMirrored = false);
 
 /// <summary>A signed cache that is an elector, and where it is.</summary>
 /// <param name="Elector">Who votes by it.</param>
@@ -80,6 +81,9 @@ public sealed record SubstituterOptions
 
     /// <summary>How many NARs are decompressed at once, each with a window of up to 128 MiB; others wait in turn, for one deadline at the most.</summary>
     public int Decompressions { get; init; } = 16;
+
+    /// <summary>How often a mirrored log's head is fetched, and its new entries; no request has a part in it.</summary>
+    public TimeSpan MirrorPollInterval { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>The most bytes that remembered decisions take in memory.</summary>
     public long DecisionMemory { get; init; } = 64 << 20;

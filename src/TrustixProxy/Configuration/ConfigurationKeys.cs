@@ -32,6 +32,7 @@ internal static class ConfigurationKeys
         ["logs[].publicKey"] = new("Its Ed25519 key.") { Range = "base64 of 32 bytes" },
         ["logs[].protocol"] = new("What it keeps.") { Range = "nix" },
         ["logs[].keyForm"] = "How it names a path: by the store path's name (`storePath`), or as the reference's binary cache proxy does.",
+        ["logs[].mode"] = "How it is asked: about each path (`light`), or followed entry by entry and verified whole, so that it learns no path (`mirror`).",
         ["logs[].inclusionProof"] = "Whether its map must be tied to its append-only log; `optional` for reference daemons, which fail that call.",
         ["caches"] = "Signed binary caches that vote.",
         ["caches[].name"] = "Its name in answers and messages.",

@@ -117,7 +117,7 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         }
 
         var elector = new Elector.Log(name, section.Name("operator", name, ""), key ?? new LogKey(new byte[32]), section.Choice("keyForm", LogKeyForm.StorePath), isRequired);
-        return new LogOptions(elector, url);
+        return new LogOptions(elector, url, section.Choice("mode", LogMode.Light) is LogMode.Mirror);
     }
 
     private static ImmutableArray<Uri> ReadPeers(Section section)
@@ -191,6 +191,12 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         }
 
         return (found, path, false);
+    }
+
+    private enum LogMode
+    {
+        Light,
+        Mirror,
     }
 
     private enum InclusionProofs

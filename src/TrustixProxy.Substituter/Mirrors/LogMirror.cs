@@ -1,0 +1,140 @@
+using Google.Protobuf;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Logging;
+using TrustixProxy.Consensus;
+using TrustixProxy.Substituter.Evidence;
+using TrustixProxy.TransparencyLog;
+using TrustixProxy.TransparencyLog.Wire;
+
+namespace TrustixProxy.Substituter.Mirrors;
+
+/// <summary>One log, followed entry by entry: every leaf, the log's root and the map's root are computed here and held against what it signed. It then proves by itself what the log would prove.</summary>
+/// <remarks>
+/// <code>
+/// signed head ──▶ entries, some at a time ──▶ leaves hashed; their root is that of a prefix of the head's log ──▶ kept
+///                                         last entry kept ──▶ map made of them; its root is the head's        ──▶ the head that is proven under
+/// </code>
+/// What is kept was shown to be under the log's signature; what is refused is fetched again. An interrupted mirror goes on where it was.</remarks>
+internal sealed class LogMirror(string name, WatchedLog log, MirrorStore store, TimeProvider time, ILogger logger) : IDisposable
+{
+    private static readonly TimeSpan Telling = TimeSpan.FromSeconds(10);
+
+    private readonly MirroredEntries _entries = new(log.Client, store);
+    private VerifiedTreeHead? _head;
+    private TreeHead? _refused;
+    private string? _failure;
+
+    /// <summary>The newest head that the mirror has followed to; null when there is none yet.</summary>
+    public VerifiedTreeHead? Head => store.Read(HeadOf);
+
+    /// <summary>Brings the mirror to the log's newest head; gives the failure, or null when it is there.</summary>
+    public async Task<string?> FollowAsync(CancellationToken cancellation)
+    {
+        string? failure;
+        try
+        {
+            failure = log.IsFrozen || log.Head is not { } head ? null : await FollowAsync(head, cancellation);
+        }
+        catch (Exception exception) when (exception is SqliteException or InvalidDataException)
+        {
+            failure = exception.Message;
+        }
+
+        if (failure is not null && failure != _failure)
+        {
+            logger.MirrorFails(name, failure);
+        }
+
+        return _failure = failure;
+    }
+
+    /// <summary>What the log's map holds for a key, proven under the newest head that the mirror has followed to; null when it has followed to none yet. Without the value.</summary>
+    public LogEvidence? Prove(byte[] key) => store.Read(reader =>
+    {
+        if (HeadOf(reader) is not { } head)
+        {
+            return null;
+        }
+
+        var proof = MirrorMap.Prove(reader, head.Content.TreeSize, Digest.Of(key), out var leaf);
+        var map = new MapValueResponse { Value = ByteString.Empty, Proof = proof.ToMessage() };
+        if (leaf is not { Index: var index })
+        {
+            return new LogEvidence(head, map, null, null);
+        }
+
+        map.Value = UnsafeByteOperations.UnsafeWrap(new MapEntry(reader.ValueDigest(index), index).ToBytes());
+        return new LogEvidence(head, map, [.. MerkleTree.InclusionProof(index, head.Content.TreeSize, reader.Subtree)], null);
+    });
+
+    public void Dispose() => store.Dispose();
+
+    private async Task<string?> FollowAsync(VerifiedTreeHead head, CancellationToken cancellation)
+    {
+        var known = Head;
+        if (known?.Content == head.Content || _refused == head.Content)
+        {
+            return _refused == head.Content ? _failure : null;
+        }
+
+        var (size, told) = (_entries.Begin(), time.GetTimestamp());
+        while (size < head.Content.TreeSize)
+        {
+            if (await _entries.FetchAsync(head, cancellation) is { } failure)
+            {
+                return failure;
+            }
+
+            size = _entries.Size;
+            if (time.GetElapsedTime(told) > Telling)
+            {
+                told = time.GetTimestamp();
+                logger.MirrorFollows(name, size, head.Content.TreeSize);
+            }
+        }
+
+        return Finish(known, head);
+    }
+
+    /// <summary>Makes the map of all entries under the head; only if its root is the head's, the mirror proves under it from now on.</summary>
+    private string? Finish(VerifiedTreeHead? known, VerifiedTreeHead head)
+    {
+        store.Index();
+        var isRight = store.Write(() =>
+        {
+            var root = MirrorMap.Extend(store, known?.Content.TreeSize ?? 0, head.Content.TreeSize, (again, first) => logger.MirrorSeesKeyAgain(name, again, first));
+            store.PutHead(head);
+            return root == head.Content.MapRoot;
+        });
+        if (!isRight)
+        {
+            _refused = head.Content;
+            return $"the {head.Content.TreeSize} entries under its signed head do not make the map that the head names: the log contradicts itself, and does not vote";
+        }
+
+        if (known is null || head.Content.TreeSize - known.Content.TreeSize > 1000)
+        {
+            store.Settle();
+            logger.MirrorIsThere(name, head.Content.TreeSize);
+        }
+
+        return null;
+    }
+
+    /// <summary>The head that is kept, its signature verified again.</summary>
+    private VerifiedTreeHead? HeadOf(MirrorReader reader)
+    {
+        var message = reader.Head;
+        if (message is null)
+        {
+            return null;
+        }
+
+        if (_head is not { } last || !last.ToMessage().Equals(message))
+        {
+            _head = SignedTreeHead.TryRead(message, out var read, out _) && log.Key.TryVerify(read, out var verified, out _) ? verified : null;
+        }
+
+        return _head;
+    }
+}

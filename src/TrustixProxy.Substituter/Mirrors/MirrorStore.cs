@@ -1,0 +1,115 @@
+using Google.Protobuf;
+using Microsoft.Data.Sqlite;
+using TrustixProxy.TransparencyLog;
+
+namespace TrustixProxy.Substituter.Mirrors;
+
+/// <summary>An entry of a mirrored log, without its key.</summary>
+/// <param name="Path">SHA-256 of the key.</param>
+/// <param name="ValueDigest">SHA-256 of the value.</param>
+/// <param name="Hash">The leaf's hash in the log.</param>
+internal readonly record struct MirrorLeaf(Digest Path, Digest ValueDigest, Digest Hash);
+
+/// <summary>What is kept of a mirrored log, in a file of its own: of each entry three hashes, of the log every fourth level of nodes, of the map the subtrees with many leaves.</summary>
+/// <remarks>Neither keys nor values. What is not kept is hashed again when it is needed; a proof takes some dozen hashes.</remarks>
+internal sealed class MirrorStore : IDisposable
+{
+    /// <summary>How many levels of the log lie between two that are stored.</summary>
+    public const int NodeLevels = 4;
+
+    private readonly SqliteConnection _writing, _reading;
+    private readonly Prepared _addLeaf, _addNode, _putSubtree, _putHead, _unindex;
+    private readonly Lock _turn = new();
+    private readonly MirrorReader _reader;
+
+    /// <exception cref="SqliteException">The file cannot be read or written, or is no database.</exception>
+    public MirrorStore(string file)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+        var source = new SqliteConnectionStringBuilder { DataSource = file, Pooling = false, DefaultTimeout = 1 }.ToString();
+        (_writing, _reading) = (new SqliteConnection(source), new SqliteConnection(source));
+        _writing.Open();
+        Run(_writing, """
+            PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16000;
+            CREATE TABLE IF NOT EXISTS leaf (number INTEGER PRIMARY KEY, path BLOB NOT NULL, value_digest BLOB NOT NULL, hash BLOB NOT NULL);
+            CREATE TABLE IF NOT EXISTS node (id INTEGER PRIMARY KEY, hash BLOB NOT NULL);
+            CREATE TABLE IF NOT EXISTS subtree (prefix BLOB PRIMARY KEY, hash BLOB NOT NULL) WITHOUT ROWID;
+            CREATE TABLE IF NOT EXISTS head (one INTEGER PRIMARY KEY CHECK (one = 1), message BLOB NOT NULL);
+            """);
+        _reading.Open();
+        _addLeaf = new Prepared(_writing, "INSERT INTO leaf (number, path, value_digest, hash) VALUES ($1, $2, $3, $4)", 4);
+        _addNode = new Prepared(_writing, "INSERT INTO node (id, hash) VALUES ($1, $2)", 2);
+        _putSubtree = new Prepared(_writing, "INSERT OR REPLACE INTO subtree (prefix, hash) VALUES ($1, $2)", 2);
+        _putHead = new Prepared(_writing, "INSERT OR REPLACE INTO head (one, message) VALUES (1, $1)", 1);
+        _unindex = new Prepared(_writing, "UPDATE leaf SET path = x'' WHERE number = $1", 1);
+        (Writer, _reader) = (new MirrorReader(_writing), new MirrorReader(_reading));
+    }
+
+    /// <summary>Reads what is written, and what is about to be; for the one who writes.</summary>
+    public MirrorReader Writer { get; }
+
+    /// <summary>Reads one state of the mirror, whatever is written meanwhile.</summary>
+    public T Read<T>(Func<MirrorReader, T> read)
+    {
+        lock (_turn)
+        {
+            Run(_reading, "BEGIN");
+            try
+            {
+                return read(_reader);
+            }
+            finally
+            {
+                Run(_reading, "COMMIT");
+            }
+        }
+    }
+
+    /// <summary>Writes all of it or nothing; false when <paramref name="write"/> wants nothing of it kept.</summary>
+    public bool Write(Func<bool> write)
+    {
+        Run(_writing, "BEGIN IMMEDIATE");
+        var isKept = false;
+        try
+        {
+            isKept = write();
+            return isKept;
+        }
+        finally
+        {
+            Run(_writing, isKept ? "COMMIT" : "ROLLBACK");
+        }
+    }
+
+    /// <summary>Puts what the map is searched by in order; done once, when a log has been followed to its end for the first time.</summary>
+    public void Index() => Run(_writing, "CREATE INDEX IF NOT EXISTS leaf_by_path ON leaf (substr(path, 1, 8))");
+
+    /// <summary>Moves what was written into the file itself, so that much of it does not stay there twice.</summary>
+    public void Settle() => Run(_writing, "PRAGMA wal_checkpoint(TRUNCATE)");
+
+    public void AddLeaf(long number, MirrorLeaf leaf) => _addLeaf.Run(number, leaf.Path.ToArray(), leaf.ValueDigest.ToArray(), leaf.Hash.ToArray());
+
+    public void AddNode(int level, long index, Digest hash) => _addNode.Run(MirrorReader.NodeId(level, index), hash.ToArray());
+
+    public void PutSubtree(MapPrefix prefix, Digest hash) => _putSubtree.Run(prefix.ToBytes(), hash.ToArray());
+
+    public void PutHead(VerifiedTreeHead head) => _putHead.Run(head.ToMessage().ToByteArray());
+
+    /// <summary>Takes an entry out of the map's order: its key stands in an earlier one.</summary>
+    public void Unindex(long number) => _unindex.Run(number);
+
+    public void Dispose()
+    {
+        foreach (var part in new IDisposable[] { _addLeaf, _addNode, _putSubtree, _putHead, _unindex, Writer, _reader, _reading, _writing })
+        {
+            part.Dispose();
+        }
+    }
+
+    private static void Run(SqliteConnection connection, string sql)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        command.ExecuteNonQuery();
+    }
+}
