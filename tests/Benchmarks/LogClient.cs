@@ -23,13 +23,18 @@ internal sealed class LogClient(NodeProcess node, NixSecretKey token, string log
         return (path!, statement.Key, [.. value, .. Encoding.ASCII.GetBytes(new string(' ', Math.Max(0, 300 - value.Length)))]);
     }
 
+    public string LogId => logId;
+
     public void Submit(int first, int count) => Submit(Submission(first, count));
 
     /// <summary>What submits entries, made beforehand: making them up is not the log's work.</summary>
-    public byte[] Submission(int first, int count) => new SubmitRequest
+    public byte[] Submission(int first, int count) => Submission(Enumerable.Range(first, count).Select(Entry).Select(entry => (entry.Key, entry.Value)));
+
+    /// <inheritdoc cref="Submission(int, int)"/>
+    public byte[] Submission(IEnumerable<(byte[] Key, byte[] Value)> items) => new SubmitRequest
     {
         LogID = logId,
-        Items = { Enumerable.Range(first, count).Select(Entry).Select(entry => new Pair { Key = UnsafeByteOperations.UnsafeWrap(entry.Key), Value = UnsafeByteOperations.UnsafeWrap(entry.Value) }) },
+        Items = { items.Select(item => new Pair { Key = UnsafeByteOperations.UnsafeWrap(item.Key), Value = UnsafeByteOperations.UnsafeWrap(item.Value) }) },
     }.ToByteArray();
 
     public void Submit(byte[] submission) => Write("Submit", submission);

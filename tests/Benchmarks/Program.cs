@@ -17,6 +17,8 @@ static async Task<int> RunAsync(string[] args) => args switch
         await LogBenchmark.RunAsync(sizes.Length > 0 ? [.. sizes.Select(size => int.Parse(size, CultureInfo.InvariantCulture))] : [10_000, 100_000, 1_000_000]),
     ["warm"] => await WarmBenchmark.RunAsync(),
     ["nar"] => await NarBenchmark.RunAsync(),
+    ["cold"] => await ColdBenchmark.RunAsync(20_000),
+    ["cold", var size] when int.TryParse(size, out var entries) && entries >= 2000 => await ColdBenchmark.RunAsync(entries),
     ["start"] => await StartBenchmark.RunAsync(),
     _ => Usage(),
 };
@@ -28,6 +30,7 @@ static int Usage()
           log [ENTRIES...]  the log node, at so many entries each (1000 or more; 10000 100000 1000000 unless given)
           warm              narinfos in memory, beside nginx
           nar               a NAR of 1 GB, beside nginx
+          cold [ENTRIES]    decisions that nobody has made before, at 50 ms to logs of so many entries and upstream, beside nginx (20000 unless given)
           start             start-up and idle memory with 100,000 decisions
         """);
     return 2;

@@ -80,7 +80,6 @@ internal sealed class ConnectClient(HttpClient http, TimeSpan timeout, TimeProvi
             VersionPolicy = http.DefaultVersionPolicy,
             Content = new ByteArrayContent(request.ToByteArray()) { Headers = { ContentType = Proto } },
         };
-        message.Headers.Add("Connect-Protocol-Version", "1");
         using var response = await http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, cancellation);
         var type = response.Content.Headers.ContentType?.MediaType;
         if (response.StatusCode is HttpStatusCode.OK && type is "application/proto" && response.Content.Headers.ContentEncoding.Count is 0)

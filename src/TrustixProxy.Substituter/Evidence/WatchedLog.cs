@@ -109,8 +109,7 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
     /// <param name="at">When it was asked for, as a timestamp of the clock.</param>
     public VerifiedTreeHead? TakeIn(LogView known, LookupResponse answer, long at)
     {
-        if (answer.Head is null
-            || !SignedTreeHead.TryRead(answer.Head, out var read, out _) || !key.TryVerify(read, out var head, out _)
+        if (!TryVerify(known, answer.Head, out var head)
             || !TryReadNodes(answer.ConsistencyProof, out var logProof) || !TryReadNodes(answer.MHConsistencyProof, out var mapHeadProof)
             || Advance(known, head, logProof, mapHeadProof, docket.Source).Next is not { } next)
         {
@@ -276,6 +275,13 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
         }
 
         return (null, error is LogViewError.Older ? SilenceReason.HeadOlder : SilenceReason.HeadInconsistent);
+    }
+
+    /// <summary>Whether a head bears the log's signature; the one that is known was verified before.</summary>
+    private bool TryVerify(LogView known, LogHead? message, [NotNullWhen(true)] out VerifiedTreeHead? head)
+    {
+        head = known.Head.ToMessage().Equals(message) ? known.Head : null;
+        return head is not null || (message is not null && SignedTreeHead.TryRead(message, out var read, out _) && key.TryVerify(read, out head, out _));
     }
 
     private static bool TryReadNodes(IEnumerable<ByteString> nodes, out Digest[] digests)
