@@ -61,6 +61,9 @@ public enum SilenceReason
 
     /// <summary>Its mirror has not followed it to the end yet, or its entries do not make what it signed.</summary>
     MirrorIncomplete,
+
+    /// <summary>Its log took the claim in after the time from which on an operator has revoked what it holds.</summary>
+    Revoked,
 }
 
 /// <summary>What shows that an elector has said so.</summary>
@@ -119,5 +122,9 @@ public abstract record Ballot
 
     /// <summary>It said nothing that counts.</summary>
     /// <param name="Reason">Why not.</param>
-    public sealed record Silent(SilenceReason Reason) : Ballot;
+    public sealed record Silent(SilenceReason Reason) : Ballot
+    {
+        /// <summary>Whether nothing but an operator changes it: asking again is of no use.</summary>
+        public bool IsForGood => Reason is SilenceReason.Frozen or SilenceReason.Revoked;
+    }
 }

@@ -34,7 +34,7 @@ public sealed record NarHints(
 /// <summary>A decision as it is remembered. Made of a verdict, or by <see cref="DecisionSeal.TryOpen"/> of bytes that bear our MAC.</summary>
 public sealed class DecisionRecord
 {
-    private const string AgreedWord = "agreed", ExceptedWord = "excepted", ContentAddressedWord = "content-addressed", ReportWord = "report";
+    private const string AgreedWord = "agreed", ExceptedWord = "excepted", ContentAddressedWord = "content-addressed", ReportWord = "report", VoidWord = "void";
 
     /// <summary>How long an agreement is remembered: 30 days, as long as clients remember a narinfo.</summary>
     public static readonly TimeSpan AgreementLifetime = TimeSpan.FromDays(30);
@@ -68,6 +68,9 @@ public sealed class DecisionRecord
 
     /// <summary>Whether our key vouches for it: for what electors vouch for, and for nothing else.</summary>
     public bool IsSigned => Outcome is AgreedWord or ExceptedWord;
+
+    /// <summary>Whether it is no decision, but says that those which were made before it hold no longer.</summary>
+    public bool IsVoid => Outcome is VoidWord;
 
     /// <summary>Whether it rests on an exception, and on no quorum.</summary>
     public bool IsExcepted => Outcome is ExceptedWord;
@@ -107,6 +110,9 @@ public sealed class DecisionRecord
     /// <param name="sentence">The reason in one line.</param>
     /// <param name="decidedAt">When.</param>
     public static DecisionRecord Refusal(string outcome, string sentence, DateTimeOffset decidedAt) => new(outcome, sentence, decidedAt, decidedAt + RefusalLifetime, null, [], null);
+
+    /// <summary>The record that takes the place of a decision which holds no longer: none that was made before it does.</summary>
+    public static DecisionRecord Void(DateTimeOffset decidedAt) => new(VoidWord, "", decidedAt, decidedAt + AgreementLifetime, null, [], null);
 
     private static bool Supports(Answer answer, OutputClaim claim, string? onlyCache) =>
         answer.Ballot is Ballot.Claimed vote && vote.Claim == claim && (onlyCache is null || answer.Elector.Name == onlyCache);

@@ -1,9 +1,6 @@
 using System.Collections.Immutable;
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using TrustixProxy.Nix;
-using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Consensus;
 
@@ -24,52 +21,38 @@ public enum DecisionSealError
 }
 
 /// <summary>Turns decisions into bytes that any store may keep, and back: no store is trusted with a verdict.</summary>
-/// <remarks>32 bytes HMAC-SHA256, a version byte, then JSON. The MAC covers the record's kind, the path digest, version and JSON; its key is derived from the signing key.</remarks>
+/// <remarks>A version byte, then JSON, sealed by <see cref="RecordSeal"/> under the path digest.</remarks>
 public sealed class DecisionSeal
 {
-    private const int MacSize = 32;
+    private const string Kind = "decision";
     private const byte FormatVersion = 2;
 
-    private readonly byte[] _key;
+    private readonly RecordSeal _seal;
     private readonly string _policy;
 
     /// <summary>The seal of one signing key and one policy.</summary>
-    public DecisionSeal(NixSecretKey signingKey, Policy policy)
-    {
-        _key = HKDF.DeriveKey(HashAlgorithmName.SHA256, signingKey.Seed.ToArray(), MacSize, info: "trustix-proxy decision record"u8.ToArray());
-        _policy = policy.Identity.ToString();
-    }
+    /// <param name="seal">What seals records.</param>
+    /// <param name="policy">The policy.</param>
+    public DecisionSeal(RecordSeal seal, Policy policy) => (_seal, _policy) = (seal, policy.Identity.ToString());
 
     /// <summary>The record as bytes.</summary>
-    public byte[] Seal(StorePathDigest path, DecisionRecord record)
-    {
-        byte[] body = [FormatVersion, .. JsonSerializer.SerializeToUtf8Bytes(Stored.Of(record, _policy))];
-        return [.. Mac(path, body), .. body];
-    }
+    public byte[] Seal(StorePathDigest path, DecisionRecord record) =>
+        _seal.Seal(Kind, path.ToString(), [FormatVersion, .. JsonSerializer.SerializeToUtf8Bytes(Stored.Of(record, _policy))]);
 
     /// <summary>The record that these bytes are, if we sealed them for this path under this policy. Its age is the caller's to judge.</summary>
     public bool TryOpen(StorePathDigest path, ReadOnlySpan<byte> bytes, [NotNullWhen(true)] out DecisionRecord? record, out DecisionSealError error)
     {
         record = null;
-        if (bytes.Length <= MacSize || !CryptographicOperations.FixedTimeEquals(bytes[..MacSize], Mac(path, bytes[MacSize..])))
+        if (!_seal.TryOpen(Kind, path.ToString(), bytes, out var body))
         {
             error = DecisionSealError.Mac;
             return false;
         }
 
-        var stored = bytes[MacSize] is FormatVersion ? JsonSerializer.Deserialize<Stored>(bytes[(MacSize + 1)..]) : null;
+        var stored = body is [FormatVersion, ..] ? JsonSerializer.Deserialize<Stored>(body[1..]) : null;
         error = stored is null ? DecisionSealError.Version : stored.Policy != _policy ? DecisionSealError.Policy : DecisionSealError.None;
         record = error is DecisionSealError.None ? stored!.ToRecord() : null;
         return record is not null;
-    }
-
-    private byte[] Mac(StorePathDigest path, ReadOnlySpan<byte> body)
-    {
-        using var mac = IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, _key);
-        mac.AppendData("decision\0"u8);
-        mac.AppendData(Encoding.ASCII.GetBytes(path.ToString()));
-        mac.AppendData(body);
-        return mac.GetHashAndReset();
     }
 
     /// <summary>The JSON. It is read only under a valid MAC, so it is what this class once wrote.</summary>

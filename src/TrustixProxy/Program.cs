@@ -14,6 +14,7 @@ var root = new RootCommand("Serves Nix binary caches only where several independ
     VerifyVerb.Create(),
     PolicyVerb.Create(),
     LogsVerb.Create(),
+    RevokeVerb.Create(),
     AuditVerb.Create(),
     DemoVerb.Create(),
 };

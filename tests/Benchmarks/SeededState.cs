@@ -49,7 +49,7 @@ internal sealed class SeededState : IDisposable
         using var insert = database.CreateCommand();
         insert.CommandText = "INSERT INTO decision (digest, record, expires_at) VALUES ($digest, $record, $expires)";
         var (digest, record, expires) = (insert.Parameters.Add("$digest", SqliteType.Text), insert.Parameters.Add("$record", SqliteType.Blob), insert.Parameters.Add("$expires", SqliteType.Integer));
-        var seal = new DecisionSeal(_key, _policy);
+        var seal = new DecisionSeal(new RecordSeal(_key, []), _policy);
         var sealedRecords = claims.AsParallel().AsOrdered().Select(item => (item.Claim.Path.Digest, Record: RecordOf(item.Claim, item.Hints))).Select(item => (item.Digest, item.Record.ExpiresAt, Bytes: seal.Seal(item.Digest, item.Record)));
         foreach (var (of, until, bytes) in sealedRecords)
         {

@@ -7,7 +7,7 @@ public sealed class DecisionSealTests
 {
     private static readonly NixSecretKey Key = NixSecretKey.Generate("seal-1");
     private static readonly Policy Policy = new([Elector("alice"), Elector("bob"), Elector("carol")]);
-    private static readonly DecisionSeal Seal = new(Key, Policy);
+    private static readonly DecisionSeal Seal = new(new RecordSeal(Key, []), Policy);
     private static readonly DateTimeOffset Now = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
 
     [Fact]
@@ -56,10 +56,36 @@ public sealed class DecisionSealTests
 
         Assert.False(Seal.TryOpen(PathOf("0jqd0rlxzra1rs38rdxl43yh6rxchgc6-a").Digest, bytes, out _, out var error));
         Assert.Equal(DecisionSealError.Mac, error);
-        Assert.False(new DecisionSeal(NixSecretKey.Generate("seal-1"), Policy).TryOpen(TestPath.Digest, bytes, out _, out error));
+        Assert.False(new DecisionSeal(new RecordSeal(NixSecretKey.Generate("seal-1"), []), Policy).TryOpen(TestPath.Digest, bytes, out _, out error));
         Assert.Equal(DecisionSealError.Mac, error);
-        Assert.False(new DecisionSeal(Key, new Policy(Policy.Electors, quorum: 3)).TryOpen(TestPath.Digest, bytes, out _, out error));
+        Assert.False(new DecisionSeal(new RecordSeal(Key, []), new Policy(Policy.Electors, quorum: 3)).TryOpen(TestPath.Digest, bytes, out _, out error));
         Assert.Equal(DecisionSealError.Policy, error);
+    }
+
+    [Fact]
+    public void A_previous_key_is_believed_and_seals_nothing()
+    {
+        var (old, rotated) = (NixSecretKey.Generate("seal-1"), new RecordSeal(NixSecretKey.Generate("seal-2"), [NixSecretKey.Generate("seal-0")]));
+        var both = new RecordSeal(NixSecretKey.Generate("seal-2"), [NixSecretKey.Generate("seal-0"), old]);
+        var bytes = new RecordSeal(old, []).Seal("kind", "name", "body"u8);
+
+        Assert.True(both.TryOpen("kind", "name", bytes, out var body));
+        Assert.Equal("body"u8.ToArray(), body.ToArray());
+        Assert.False(rotated.TryOpen("kind", "name", bytes, out _));
+        Assert.False(new RecordSeal(old, []).TryOpen("kind", "name", both.Seal("kind", "name", "body"u8), out _));
+    }
+
+    [Fact]
+    public void A_record_of_another_kind_or_name_is_none()
+    {
+        var seal = new RecordSeal(Key, []);
+        var bytes = seal.Seal("kind", "name", []);
+
+        Assert.True(seal.TryOpen("kind", "name", bytes, out _));
+        Assert.False(seal.TryOpen("kin", "name", bytes, out _));
+        Assert.False(seal.TryOpen("kind", "names", bytes, out _));
+        Assert.False(seal.TryOpen("kind", "name", bytes.AsSpan(1), out _));
+        Assert.False(seal.TryOpen("kind", "name", [], out _));
     }
 
     private static DecisionRecord Agreement()

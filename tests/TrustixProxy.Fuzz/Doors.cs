@@ -3,6 +3,7 @@ using TrustixProxy.Consensus;
 using TrustixProxy.LogNode.Api;
 using TrustixProxy.LogNode.Submission;
 using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Revocations;
 using TrustixProxy.Substituter.Substitution;
 using TrustixProxy.Substituter.Upstreams;
 using TrustixProxy.Testing;
@@ -34,7 +35,8 @@ internal static class Doors
     {
         var secret = NixSecretKey.Generate("fuzz-1");
         var policy = new Policy([new Elector.Log("alice", "alice", new LogKey(new byte[32]))]);
-        var seal = new DecisionSeal(secret, policy);
+        var records = new RecordSeal(secret, [NixSecretKey.Generate("fuzz-0")]);
+        var seal = new DecisionSeal(records, policy);
         var digest = Output.Path.Digest;
 
         yield return Door.OfText("StorePathDigest", text => StorePathDigest.TryParse(text, out _), Path[..32]);
@@ -46,6 +48,7 @@ internal static class Doors
         yield return Door.OfText("NixSecretKey", text => NixSecretKey.TryParse(text, out _, out _), secret.Export());
         yield return Door.OfText("NixSignature", text => NixSignature.TryParse(text, out _), secret.Sign("x").ToString());
         yield return Door.OfText("ContentAddress", text => ContentAddress.TryParse(text, out _), $"fixed:r:sha256:{Hash}", $"text:sha256:{Hash}");
+        yield return Door.OfText("RevokedSubject", text => RevokedSubject.TryParse(text, out _), $"path {Path[..32]}", $"nar sha256:{Hash}", $"log {new string('a', 64)} 12");
         yield return Door.OfText("NarUrl", text => NarUrl.TryParse(text, out _), $"nar/{Path[..32]}/{Hash}/{Hash}.nar", $"nar/{Path[..32]}/{Hash}/{Hash}.nar.xz");
         yield return Door.OfText("LogKey", text => LogKey.TryParse(text, out _), Convert.ToBase64String(new byte[32]));
         yield return Door.OfText("WriteToken", text => WriteToken.TryParse(text, out _), WriteToken.MakeReference(secret, "/a.B/C").ToString(), WriteToken.Make(secret, "/a.B/C", "x"u8, DateTimeOffset.UnixEpoch).ToString());
@@ -55,6 +58,7 @@ internal static class Doors
         yield return new Door("NarInfo", [Encoding.UTF8.GetBytes(
             $"StorePath: /nix/store/{Path}\nURL: nar/x.nar.xz\nCompression: xz\nFileHash: sha256:{Hash}\nFileSize: 5\nNarHash: sha256:{Hash}\nNarSize: 120\nReferences: {Path}\nDeriver: {Path}.drv\nSig: {secret.Sign("x")}\nCA: fixed:r:sha256:{Hash}\n")],
             bytes => NarInfo.TryParse(bytes, out _, out _));
+        yield return new Door("RecordSeal", [records.Seal("kind", "name", "body"u8)], bytes => records.TryOpen("kind", "name", bytes, out _));
         yield return new Door("DecisionSeal", [seal.Seal(digest, DecisionRecord.Refusal("conflict", "reason", DateTimeOffset.UnixEpoch))], bytes => seal.TryOpen(digest, bytes, out _, out _));
     }
 

@@ -35,7 +35,8 @@ public sealed class CheckConfigTests
               "upstreams": [{ "name": "a", "url": "ftp://x" }, { "name": "a", "url": "https://x", "prioritty": 1 }],
               "logs": [{ "name": "alice", "url": "nowhere", "publicKey": "short", "keyForm": "x", "mode": "copy" }, { "url": "https://b", "publicKey": "{{KeyB}}", "protocol": "test" }],
               "policy": { "quorum": 7, "dissent": "no", "percent": 50 },
-              "redis": { "configuration": "x" }, "signingKeyFile": "{{folder.File("key", "nonsense")}}"
+              "redis": { "configuration": "x:6379,password=hunter2", "keyPrefix": "a b", "passwordFile": "/nowhere", "pasword": "x" },
+              "previousSigningKeyFiles": ["/nowhere"], "signingKeyFile": "{{folder.File("key", "nonsense")}}"
             }
             """);
 
@@ -59,7 +60,11 @@ public sealed class CheckConfigTests
             "policy.quorum: is 7; it must be from 1 to 2, the number of operators of the electors.",
             "policy.dissent: is 'no'; it must be \"outvoted\" or \"veto\".",
             "policy.percent: stands beside 'quorum'; a policy has one of rule, quorum and percent.",
-            "redis: is not a key of this configuration",
+            "redis.configuration: has a password; put it into a file of its own and name that as redis.passwordFile.",
+            "redis.keyPrefix: is 'a b'; it must be printable ASCII without spaces",
+            "redis.passwordFile: is '/nowhere', which cannot be read",
+            "redis.pasword: is not a key of this configuration. Known here: configuration, keyPrefix, passwordFile.",
+            "previousSigningKeyFiles: has '/nowhere', which cannot be read",
             "signingKeyFile: is '" + Path.Combine(folder.Path, "key") + "', whose content has no colon",
         })
         {
@@ -103,6 +108,10 @@ public sealed class CheckConfigTests
     [InlineData("[]", "which cannot be read")]
     [InlineData("{\"listen\": [], \"listen\": []}", "which cannot be read")]
     [InlineData("{\"logs\": \"alice\"}", "logs: is 'alice'; it must be a list of objects")]
+    [InlineData("{\"redis\": \"localhost\"}", "redis: is 'localhost'; it must be an object")]
+    [InlineData("{\"redis\": {\"keyPrefix\": \"x\"}}", "redis.configuration: is missing. Set it, for example to localhost:6379.")]
+    [InlineData("{\"redis\": {\"configuration\": \"ssl=true\"}}", "redis.configuration: is 'ssl=true', which names no server")]
+    [InlineData("{\"redis\": {\"configuration\": \"a:1,tls=1\"}}", "redis.configuration: is 'a:1,tls=1', which is not host:port with settings")]
     [InlineData("{\"listen\": \"x\"}", "listen: is 'x'; it must be a list of texts")]
     [InlineData("{\"logs\": [{\"url\": \"unix:run/log\"}]}", "logs[0].url: is 'unix:run/log'; it must be an address")]
     [InlineData("{\"logs\": [{\"url\": \"unix://run/log\"}]}", "logs[0].url: is 'unix://run/log'; it must be an address")]

@@ -5,19 +5,25 @@ using Microsoft.Extensions.Logging;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Evidence;
+using TrustixProxy.Substituter.Replicas;
+using TrustixProxy.Substituter.Revocations;
 using TrustixProxy.Substituter.Upstreams;
 
 namespace TrustixProxy.Substituter.Decisions;
 
 /// <summary>Answers what is decided on a digest: out of the cache, or by asking everyone, once for all who want to know.</summary>
 /// <param name="cache">Decisions that were made before.</param>
-/// <param name="deliberate">Makes the asking of one digest.</param>
+/// <param name="revocations">What is refused, whatever is decided.</param>
+/// <param name="shared">Decisions of other replicas; null when there are none.</param>
+/// <param name="deadline">How long one request is held.</param>
+/// <param name="deliberate">Makes the asking of one digest, within a time.</param>
 /// <param name="onServed">Told of every claim that is newly served, and how many references away from a request it is.</param>
 /// <param name="upstreams">Where NARs come from: a narinfo that leads to one that is down, or gone, is made anew while another is there.</param>
 /// <param name="time">The clock.</param>
 /// <param name="logger">Where refusals and late dissent are told.</param>
-internal sealed class Decider(DecisionCache cache, Func<StorePathDigest, Deliberation> deliberate, Action<OutputClaim, int> onServed, ImmutableArray<Upstream> upstreams, TimeProvider time, ILogger logger)
-    : IDisposable
+internal sealed class Decider(
+    DecisionCache cache, RevocationRegister revocations, SharedDecisions? shared, TimeSpan deadline, Func<StorePathDigest, TimeSpan, Deliberation> deliberate, Action<OutputClaim, int> onServed,
+    ImmutableArray<Upstream> upstreams, TimeProvider time, ILogger logger) : IDisposable
 {
     private readonly ConcurrentDictionary<StorePathDigest, Lazy<Task<Decision>>> _underway = new();
     private readonly ConcurrentDictionary<StorePathDigest, bool> _toRenew = new();
@@ -26,13 +32,14 @@ internal sealed class Decider(DecisionCache cache, Func<StorePathDigest, Deliber
     /// <summary>The decision on a digest. Waits for the deadline at the most.</summary>
     public async ValueTask<Decision> DecideAsync(StorePathDigest digest, CancellationToken cancellation)
     {
-        if (cache.Find(digest) is { } known && Stands(digest, known))
+        if (revocations.Standing.Find(digest) is { } revocation)
         {
-            return known;
+            return Refuse($"{digest}", revocation);
         }
 
         // The asking is not the client's: who comes later waits for the same, and who goes away ends nothing.
-        return await UnderwayAsync(digest, 0).WaitAsync(cancellation);
+        var decision = cache.Find(digest) is { } known && Stands(digest, known) ? known : await UnderwayAsync(digest, 0).WaitAsync(cancellation);
+        return decision.Record.Claim is { } claim && revocations.Standing.Find(claim) is { } revoked ? Refuse($"{claim.Path}", revoked) : decision;
     }
 
     /// <summary>Decides before anyone asks; a request that comes meanwhile waits for the same.</summary>
@@ -43,7 +50,16 @@ internal sealed class Decider(DecisionCache cache, Func<StorePathDigest, Deliber
         cache.Find(digest) is null ? UnderwayAsync(digest, depth).WaitAsync(cancellation) : Task.CompletedTask;
 
     /// <summary>The decision on a digest if it is in memory, and nothing has to be asked; else null. Makes no garbage.</summary>
-    public Decision? FindWarm(ReadOnlySpan<char> digest) => cache.FindInMemory(digest) is { } known && Stands(known.Record.Claim?.Path.Digest, known) ? known : null;
+    public Decision? FindWarm(ReadOnlySpan<char> digest)
+    {
+        if (cache.FindInMemory(digest) is not { } known || !Stands(known.Record.Claim?.Path.Digest, known))
+        {
+            return null;
+        }
+
+        var standing = revocations.Standing;
+        return standing.IsEmpty || (known.Record.Claim is { } claim && standing.Find(claim) is null) ? known : null;
+    }
 
     /// <summary>Has the next request decide anew, because an upstream's NAR was refused: another one's may be named then. Until that is done, the decision stands.</summary>
     public void Renew(StorePathDigest digest) => _toRenew.TryAdd(digest, true);
@@ -74,16 +90,27 @@ internal sealed class Decider(DecisionCache cache, Func<StorePathDigest, Deliber
         return areAllDown;
     }
 
+    private Decision Refuse(string what, Revocation revocation) => cache.Render(DecisionRecord.Refusal("revoked", $"{what}: {revocation.Sentence}", revocation.At));
+
     private Task<Decision> UnderwayAsync(StorePathDigest digest, int depth) => _underway.GetOrAdd(digest, key => new Lazy<Task<Decision>>(() => AskAsync(key, depth))).Value;
 
     private async Task<Decision> AskAsync(StorePathDigest digest, int depth)
     {
         try
         {
-            var deliberation = deliberate(digest);
+            var start = time.GetTimestamp();
+            var (known, turn) = shared is null ? default : await shared.WaitAsync(digest, found => AdoptAsync(digest, depth, found), deadline / 2);
+            using var owned = turn;
+            _toRenew.TryRemove(digest, out _);
+            if (known is not null)
+            {
+                return known;
+            }
+
+            var left = deadline - time.GetElapsedTime(start);
+            var deliberation = deliberate(digest, turn is null ? deadline : left > deadline / 2 ? left : deadline / 2);
             var concluding = ConcludeAsync(digest, depth, deliberation.Outcome);
             _ = FollowAsync(deliberation, digest, concluding);
-            _toRenew.TryRemove(digest, out _);
             return await concluding;
         }
         finally
@@ -92,18 +119,35 @@ internal sealed class Decider(DecisionCache cache, Func<StorePathDigest, Deliber
         }
     }
 
+    /// <summary>What another replica has decided, if it holds here.</summary>
+    private async Task<Decision?> AdoptAsync(StorePathDigest digest, int depth, SharedDecision found)
+    {
+        var adopted = await cache.AdoptAsync(digest, found);
+        if (adopted?.Record.Claim is { } claim)
+        {
+            NoteReferences(claim, depth);
+        }
+
+        return adopted is not null && LeadsSomewhere(adopted.Record) ? adopted : null;
+    }
+
+    private void NoteReferences(OutputClaim claim, int depth)
+    {
+        foreach (var reference in claim.References)
+        {
+            _names.Set(reference.Digest, reference, new MemoryCacheEntryOptions { Size = 1 });
+        }
+
+        onServed(claim, depth);
+    }
+
     private async Task<Decision> ConcludeAsync(StorePathDigest digest, int depth, Task<Outcome> outcome)
     {
         switch (await outcome)
         {
             case Outcome.Served served:
-                foreach (var reference in served.Record.Claim!.References)
-                {
-                    _names.Set(reference.Digest, reference, new MemoryCacheEntryOptions { Size = 1 });
-                }
-
-                onServed(served.Record.Claim, depth);
-                return await cache.KeepAsync(digest, served.Record, served.Record.Claim.Path, served.Verdict);
+                NoteReferences(served.Record.Claim!, depth);
+                return await cache.KeepAsync(digest, served.Record, served.Record.Claim!.Path, served.Verdict);
             case Outcome.Refused refused:
                 if (refused.WasCutShort && cache.Find(digest) is { Record.Claim: not null } standing)
                 {

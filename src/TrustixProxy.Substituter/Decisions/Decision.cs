@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using TrustixProxy.Consensus;
+using TrustixProxy.Substituter.Revocations;
 
 namespace TrustixProxy.Substituter.Decisions;
 
@@ -28,19 +29,20 @@ internal sealed class Decision(DecisionRecord record, byte[] body, bool wasCutSh
 
     /// <summary>Whether what is left of its voters carries it when some are no longer believed.</summary>
     /// <param name="frozen">Those who are not, the same set while they are the same.</param>
+    /// <param name="revoked">Which of their votes are not.</param>
     /// <param name="policy">Who must agree.</param>
-    public bool StandsWithout(FrozenSet<string> frozen, Policy policy)
+    public bool StandsWithout(FrozenSet<string> frozen, StandingRevocations revoked, Policy policy)
     {
-        if (frozen.Count is 0 || record.Claim is null || record.Votes.IsEmpty)
+        if ((frozen.Count is 0 && revoked.IsEmpty) || record.Claim is null || record.Votes.IsEmpty)
         {
             return true;
         }
 
         var judged = Volatile.Read(ref _judged);
-        if (!ReferenceEquals(judged?.Frozen, frozen))
+        if (!ReferenceEquals(judged?.Frozen, frozen) || !ReferenceEquals(judged.Revoked, revoked))
         {
-            var believed = record.Votes.Select(vote => vote.Elector).Where(elector => !frozen.Contains(elector)).ToList();
-            judged = new Judgement(frozen, record.IsExcepted ? believed.Count > 0 : policy.IsQuorum(record.Claim.Path, believed));
+            var believed = record.Votes.Where(vote => !frozen.Contains(vote.Elector) && !revoked.Covers(vote.Elector, vote.LeafIndex)).Select(vote => vote.Elector).ToList();
+            judged = new Judgement(frozen, revoked, record.IsExcepted ? believed.Count > 0 : policy.IsQuorum(record.Claim.Path, believed));
             Volatile.Write(ref _judged, judged);
         }
 
@@ -48,5 +50,5 @@ internal sealed class Decision(DecisionRecord record, byte[] body, bool wasCutSh
     }
 
     /// <summary>What <see cref="StandsWithout"/> came to the last time.</summary>
-    private sealed record Judgement(FrozenSet<string> Frozen, bool Stands);
+    private sealed record Judgement(FrozenSet<string> Frozen, StandingRevocations Revoked, bool Stands);
 }

@@ -6,6 +6,8 @@ using Microsoft.Extensions.Logging;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Operations;
+using TrustixProxy.Substituter.Replicas;
+using TrustixProxy.Substituter.Revocations;
 using TrustixProxy.Substituter.Substitution;
 
 namespace TrustixProxy.Substituter.Decisions;
@@ -20,9 +22,11 @@ internal sealed class DecisionCache : IDisposable
     private readonly DecisionStore _store;
     private readonly SignatureAudit _audit;
     private readonly DecisionSeal _seal;
+    private readonly SharedDecisions? _shared;
     private readonly Policy _policy;
     private readonly NarInfoSigner _signer;
     private readonly Func<FrozenSet<string>> _frozen;
+    private readonly Func<StandingRevocations> _revoked;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly ConcurrentDictionary<StorePathDigest, Unwritten> _unwritten = new();
@@ -31,16 +35,19 @@ internal sealed class DecisionCache : IDisposable
     /// <param name="store">The disk.</param>
     /// <param name="audit">Where each signature is recorded.</param>
     /// <param name="seal">What makes and opens its records.</param>
+    /// <param name="shared">Where other replicas see them; null when there are none.</param>
     /// <param name="policy">Under which decisions are made.</param>
     /// <param name="signer">What makes narinfos of agreements.</param>
     /// <param name="frozen">Names of the electors that are no longer believed; the same set while they are the same. Asked at every read.</param>
+    /// <param name="revoked">What else is no longer believed. Asked at every read.</param>
     /// <param name="memory">The most bytes that are kept in memory.</param>
     /// <param name="time">The clock.</param>
     /// <param name="logger">Where refused records are told.</param>
     public DecisionCache(
-        DecisionStore store, SignatureAudit audit, DecisionSeal seal, Policy policy, NarInfoSigner signer, Func<FrozenSet<string>> frozen, long memory, TimeProvider time, ILogger logger)
+        DecisionStore store, SignatureAudit audit, DecisionSeal seal, SharedDecisions? shared, Policy policy, NarInfoSigner signer, Func<FrozenSet<string>> frozen, Func<StandingRevocations> revoked,
+        long memory, TimeProvider time, ILogger logger)
     {
-        (_store, _audit, _seal, _policy, _signer, _frozen, _time, _logger) = (store, audit, seal, policy, signer, frozen, time, logger);
+        (_store, _audit, _seal, _shared, _policy, _signer, _frozen, _revoked, _time, _logger) = (store, audit, seal, shared, policy, signer, frozen, revoked, time, logger);
         _memory = new DecisionMemory(memory);
         _writer = new StateWriter(exception => logger.DiskRefused(exception.Message));
     }
@@ -66,19 +73,25 @@ internal sealed class DecisionCache : IDisposable
     /// <summary>The same without a look at the disk, and without garbage.</summary>
     public Decision? FindInMemory(ReadOnlySpan<char> digest) => _memory.Find(digest) is { } decision && Holds(decision) ? decision : null;
 
-    /// <summary>Keeps a decision in memory and on disk, with what it rests on; a signature is recorded before anyone sees it, if the disk is not stuck.</summary>
-    public async Task<Decision> KeepAsync(StorePathDigest digest, DecisionRecord record, StorePath? path, Verdict? verdict)
+    /// <summary>Keeps a decision in memory, on disk and for other replicas, with what it rests on; a signature is recorded before anyone sees it, if the disk is not stuck.</summary>
+    public Task<Decision> KeepAsync(StorePathDigest digest, DecisionRecord record, StorePath? path, Verdict? verdict)
     {
         var bundle = path is null || verdict is null ? null : DecisionBundle.Of(path, record, verdict, _policy);
-        if (record.IsSigned && bundle is not null)
+        var kept = new SharedDecision(_seal.Seal(digest, record), bundle is null ? null : PackedBundle.Pack(bundle), bundle?.Hash ?? default);
+        _shared?.Keep(digest, kept, record.ExpiresAt - _time.GetUtcNow());
+        return KeepAsync(digest, Render(record), kept);
+    }
+
+    /// <summary>Takes in what another replica has decided: foreign bytes. Null when it is no decision of ours, holds no longer, or is not newer than what was decided here.</summary>
+    public async Task<Decision?> AdoptAsync(StorePathDigest digest, SharedDecision shared)
+    {
+        if (Open(digest, shared.Record) is not { IsVoid: false } record || (record.IsSigned && shared.Bundle is null)
+            || (ReadStored(digest) is { } bytes && Open(digest, bytes)?.DecidedAt >= record.DecidedAt))
         {
-            await Task.WhenAny(_writer.Write(() => _audit.Append(record, _policy.Identity, bundle.Hash), isDue: true), Task.Delay(AuditWait, _time));
+            return null;
         }
 
-        var decision = Render(record);
-        _memory.Set(digest, decision);
-        Write(digest, new Unwritten(_seal.Seal(digest, record), bundle is null ? null : PackedBundle.Pack(bundle), record.ExpiresAt));
-        return decision;
+        return Render(record) is var decision && Holds(decision) ? await KeepAsync(digest, decision, shared) : null;
     }
 
     /// <summary>What the last decision on a digest rests on, as JSON; null when none is kept.</summary>
@@ -97,11 +110,18 @@ internal sealed class DecisionCache : IDisposable
         return packed is null ? null : PackedBundle.Unpack(packed);
     }
 
-    /// <summary>Forgets the decision on a digest: the next request decides anew.</summary>
+    /// <summary>Voids the decision on a digest, on all replicas: the next request decides anew, and none that was made before is believed.</summary>
     public void Forget(StorePathDigest digest)
     {
         _memory.Remove(digest);
-        Write(digest, new Unwritten(null, null, default));
+        if (ReadStored(digest) is { } bytes && Open(digest, bytes) is { Claim: not null } record)
+        {
+            var now = _time.GetUtcNow();
+            var over = DecisionRecord.Void(record.DecidedAt > now ? record.DecidedAt : now); // another replica's clock may be ahead
+            var kept = new SharedDecision(_seal.Seal(digest, over), null, default);
+            _shared?.Keep(digest, kept, over.ExpiresAt - now);
+            Write(digest, new Unwritten(kept.Record, null, over.ExpiresAt));
+        }
     }
 
     /// <summary>Drops from the disk what has expired.</summary>
@@ -129,33 +149,45 @@ internal sealed class DecisionCache : IDisposable
             _ => _unwritten.TryRemove(new KeyValuePair<StorePathDigest, Unwritten>(digest, change)), TaskScheduler.Default);
     }
 
-    private Decision? FindStored(StorePathDigest digest)
+    private async Task<Decision> KeepAsync(StorePathDigest digest, Decision decision, SharedDecision kept)
     {
-        byte[]? bytes = null;
-        if (_unwritten.TryGetValue(digest, out var change))
+        if (decision.Record.IsSigned && kept.Bundle is not null)
         {
-            bytes = change.Record;
-        }
-        else
-        {
-            OnDisk(() => bytes = _store.Find(digest));
+            await Task.WhenAny(_writer.Write(() => _audit.Append(decision.Record, _policy.Identity, kept.BundleHash), isDue: true), Task.Delay(AuditWait, _time));
         }
 
-        if (bytes is null)
-        {
-            return null;
-        }
-
-        if (!_seal.TryOpen(digest, bytes, out var record, out var error))
-        {
-            _logger.RecordRefused(digest.ToString(), error);
-            return null;
-        }
-
-        return Render(record) is var decision && Holds(decision) ? decision : null;
+        _memory.Set(digest, decision);
+        Write(digest, new Unwritten(kept.Record, kept.Bundle, decision.Record.ExpiresAt));
+        return decision;
     }
 
-    private bool Holds(Decision decision) => decision.Record.ExpiresAt > _time.GetUtcNow() && decision.StandsWithout(_frozen(), _policy);
+    private Decision? FindStored(StorePathDigest digest) =>
+        ReadStored(digest) is { } bytes && Open(digest, bytes) is { IsVoid: false } record && Render(record) is var decision && Holds(decision) ? decision : null;
+
+    private byte[]? ReadStored(StorePathDigest digest)
+    {
+        if (_unwritten.TryGetValue(digest, out var change))
+        {
+            return change.Record;
+        }
+
+        byte[]? bytes = null;
+        OnDisk(() => bytes = _store.Find(digest));
+        return bytes;
+    }
+
+    private DecisionRecord? Open(StorePathDigest digest, byte[] bytes)
+    {
+        if (_seal.TryOpen(digest, bytes, out var record, out var error))
+        {
+            return record;
+        }
+
+        _logger.RecordRefused(digest.ToString(), error);
+        return null;
+    }
+
+    private bool Holds(Decision decision) => decision.Record.ExpiresAt > _time.GetUtcNow() && decision.StandsWithout(_frozen(), _revoked(), _policy);
 
     /// <summary>A disk that refuses costs memory of the past, and nothing else.</summary>
     private void OnDisk(Action act)
@@ -171,24 +203,14 @@ internal sealed class DecisionCache : IDisposable
     }
 
     /// <summary>A change that the disk has not taken yet; compared by reference.</summary>
-    private sealed class Unwritten(byte[]? record, byte[]? bundle, DateTimeOffset expiresAt)
+    private sealed class Unwritten(byte[] record, byte[]? bundle, DateTimeOffset expiresAt)
     {
-        /// <summary>The sealed record; null when it is to be forgotten.</summary>
-        public byte[]? Record => record;
+        /// <summary>The sealed record.</summary>
+        public byte[] Record => record;
 
         /// <summary>What it rests on, packed.</summary>
         public byte[]? Bundle => bundle;
 
-        public void Write(DecisionStore store, StorePathDigest digest)
-        {
-            if (record is null)
-            {
-                store.Forget(digest);
-            }
-            else
-            {
-                store.Keep(digest, record, bundle, expiresAt);
-            }
-        }
+        public void Write(DecisionStore store, StorePathDigest digest) => store.Keep(digest, record, bundle, expiresAt);
     }
 }

@@ -20,11 +20,11 @@ internal sealed class DecisionStore(string stateDirectory) : IDisposable
     public byte[]? Find(StorePathDigest digest) =>
         _database.First("SELECT record FROM decision WHERE digest = $digest", row => row.GetFieldValue<byte[]>(0), ("$digest", digest.ToString()));
 
-    /// <summary>Keeps a decision, and what it rests on in its packed form.</summary>
+    /// <summary>Keeps a decision, and what it rests on in its packed form. It stays as long as what it replaces would have: older ones of other replicas are known as older.</summary>
     public void Keep(StorePathDigest digest, byte[] record, byte[]? bundle, DateTimeOffset expiresAt)
     {
         _database.Execute(
-            "INSERT OR REPLACE INTO decision (digest, record, expires_at) VALUES ($digest, $record, $expires)",
+            "INSERT INTO decision (digest, record, expires_at) VALUES ($digest, $record, $expires) ON CONFLICT (digest) DO UPDATE SET record = $record, expires_at = max(expires_at, $expires)",
             ("$digest", digest.ToString()), ("$record", record), ("$expires", expiresAt.ToUnixTimeMilliseconds()));
         if (bundle is not null)
         {
@@ -37,8 +37,6 @@ internal sealed class DecisionStore(string stateDirectory) : IDisposable
     /// <summary>What the last decision on a digest rests on, packed; null when it is not kept.</summary>
     public byte[]? FindBundle(StorePathDigest digest) =>
         _database.First("SELECT bundle FROM bundle WHERE digest = $digest", row => row.GetFieldValue<byte[]>(0), ("$digest", digest.ToString()));
-
-    public void Forget(StorePathDigest digest) => _database.Execute("DELETE FROM decision WHERE digest = $digest", ("$digest", digest.ToString()));
 
     /// <summary>Drops what has expired; the expiry that decides is under the seal, this one only says what may go.</summary>
     public void Prune(DateTimeOffset now)

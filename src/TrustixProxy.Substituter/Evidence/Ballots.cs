@@ -54,7 +54,7 @@ internal sealed class Ballots
 
     private static bool IsBreakerOpen(Ballot ballot) => ballot is Ballot.Silent { Reason: SilenceReason.BreakerOpen };
 
-    private static bool IsLastWord(Ballot ballot) => ballot.IsFirm || ballot is Ballot.Silent { Reason: SilenceReason.Frozen };
+    private static bool IsLastWord(Ballot ballot) => ballot.IsFirm || ballot is Ballot.Silent { IsForGood: true };
 
     private Dictionary<string, Ballot> Where(Func<Ballot, bool> counts) =>
         _last.Where(entry => counts(entry.Value)).ToDictionary(entry => entry.Key, entry => entry.Value);

@@ -191,7 +191,7 @@ internal sealed class Deliberation
             _ = KeepAskingAsync(
                 cancellation => ask(path, cancellation),
                 ballot => ballots.Hear(name, ballot, _time.GetElapsedTime(_start)),
-                ballot => ballot.IsFirm || ballot is Ballot.Silent { Reason: SilenceReason.Frozen });
+                ballot => ballot.IsFirm || ballot is Ballot.Silent { IsForGood: true });
         }
     }
 

@@ -75,5 +75,8 @@ internal sealed class ViewStore(string stateDirectory) : IDisposable
         row => (DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(0)), row.GetString(1)),
         ("$id", key.LogId));
 
+    /// <summary>The evidence for which a log was frozen, and in spite of which it was unfrozen.</summary>
+    public IReadOnlyList<byte[]> UnfrozenFaults(LogKey key) => _database.All("SELECT fault FROM unfrozen WHERE log_id = $id", row => row.GetFieldValue<byte[]>(0), ("$id", key.LogId));
+
     public void Dispose() => _database.Dispose();
 }

@@ -6,6 +6,8 @@ using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.Evidence;
 using TrustixProxy.Substituter.Mirrors;
+using TrustixProxy.Substituter.Replicas;
+using TrustixProxy.Substituter.Revocations;
 using TrustixProxy.Substituter.Substitution;
 using TrustixProxy.Substituter.Upstreams;
 using Yarp.ReverseProxy.Forwarder;
@@ -32,17 +34,28 @@ internal sealed class DecidingParts : IDisposable
             new LogDocket(log.Elector.Name, log.Elector.Key, log.Url, views, records, options.StateDirectory, time, logger), time, logger))];
         Upstreams = [.. options.Upstreams.Select(upstream => new Upstream(upstream, timeout, time))];
         var caches = options.Caches.Select(cache => Upstreams.FirstOrDefault(upstream => upstream.Options.Url == cache.Url) ?? new Upstream(new UpstreamOptions(cache.Elector.Name, cache.Url, 0), timeout, time)).ToList();
+        var seal = new RecordSeal(options.SigningKey, options.PreviousSigningKeys);
+        var revocations = new RevocationStore(options.StateDirectory, seal);
+        Revocations = new RevocationRegister(revocations, seal, options.Logs.Select(log => KeyValuePair.Create(log.Elector.Key.LogId, log.Elector.Name)), time, logger);
         var mirrors = options.Logs.Zip(Logs).Where(pair => pair.First.IsMirrored).ToDictionary(pair => pair.Second, pair => Mirror(pair.First, pair.Second));
         Mirrors = [.. mirrors.Select(entry => (entry.Key, entry.Value))];
-        _electors = [.. options.Logs.Zip(Logs, ElectorClient (log, view) => mirrors.TryGetValue(view, out var mirror) ? new MirrorElector(log.Elector, view, mirror, options.MirrorPollInterval) : new LogElector(log.Elector, view, time)), .. options.Caches.Zip(caches, (cache, source) => new CacheElector(cache.Elector, source))];
+        _electors = [.. options.Logs.Zip(Logs, ElectorClient (log, view) => new RevocableElector(mirrors.TryGetValue(view, out var mirror) ? new MirrorElector(log.Elector, view, mirror, options.MirrorPollInterval) : new LogElector(log.Elector, view, time), Revocations)), .. options.Caches.Zip(caches, (cache, source) => new CacheElector(cache.Elector, source))];
+        Redis = options.Redis is null ? null : new RedisConnection(options.Redis, time, logger);
+        ViewExchange = Redis is null ? null : new ViewExchange(Logs, views, Redis, time, logger);
+        RevocationExchange = new RevocationExchange(Revocations, seal, Redis, time, logger);
+        var shared = Redis is null ? null : new SharedDecisions(Redis, seal, options.Policy, time);
         Cache = new DecisionCache(
-            new DecisionStore(options.StateDirectory), new SignatureAudit(options.StateDirectory), new DecisionSeal(options.SigningKey, options.Policy), options.Policy,
-            new NarInfoSigner(options.SigningKey), Frozen, options.DecisionMemory, time, logger);
+            new DecisionStore(options.StateDirectory), new SignatureAudit(options.StateDirectory), new DecisionSeal(seal, options.Policy), shared, options.Policy,
+            new NarInfoSigner(options.SigningKey), Frozen, () => Revocations.Standing, options.DecisionMemory, time, logger);
         Prefetch = new ClosurePrefetch((digest, depth, cancellation) => Decider!.DecideAheadAsync(digest, depth, cancellation));
-        Decider = new Decider(Cache, Deliberate, Prefetch.Offer, Upstreams, time, logger);
+        Decider = new Decider(Cache, Revocations, shared, options.Deadline, Deliberate, Prefetch.Offer, Upstreams, time, logger);
         Closure = new ClosureGate(Decider.DecideAsync, options.Deadline, time);
         KnownFiles = new KnownFiles(options.StateDirectory, options.SigningKey, time);
-        _owned = [Closure, Prefetch, Decider, Cache, Marks, KnownFiles, views, records, .. mirrors.Values, .. connections, .. Upstreams.Union(caches)];
+        _owned =
+        [
+            Closure, Prefetch, RevocationExchange, Decider, Cache, Marks, KnownFiles, views, records, revocations, .. mirrors.Values, .. connections, .. Upstreams.Union(caches),
+            .. new IDisposable?[] { ViewExchange, Redis }.OfType<IDisposable>(),
+        ];
     }
 
     public ILogger Logger { get; }
@@ -61,6 +74,18 @@ internal sealed class DecidingParts : IDisposable
 
     public KnownFiles KnownFiles { get; }
 
+    /// <summary>What is refused, whatever is decided.</summary>
+    public RevocationRegister Revocations { get; }
+
+    /// <summary>Has other replicas know of revocations, and us of theirs; runs where there is a host.</summary>
+    public RevocationExchange RevocationExchange { get; }
+
+    /// <summary>Has replicas hold each log to one history; null when there are none.</summary>
+    public ViewExchange? ViewExchange { get; }
+
+    /// <summary>Where replicas meet; null when there are none.</summary>
+    public RedisConnection? Redis { get; }
+
     public DecisionCache Cache { get; }
 
     public Decider Decider { get; }
@@ -78,8 +103,8 @@ internal sealed class DecidingParts : IDisposable
     public Decision? FindWarm(ReadOnlySpan<char> digest) =>
         Decider.FindWarm(digest) is { } known && (!_options.Policy.RequiresClosure || known.Record.Claim is not { } claim || Closure.IsWhole(claim.Path.Digest)) ? known : null;
 
-    /// <summary>Makes the asking of one digest.</summary>
-    public Deliberation Deliberate(StorePathDigest digest) => new(digest, _electors, Upstreams, Marks, _options.Policy, _options.Deadline, _time);
+    /// <summary>Makes the asking of one digest, within a time.</summary>
+    public Deliberation Deliberate(StorePathDigest digest, TimeSpan deadline) => new(digest, _electors, Upstreams, Marks, _options.Policy, deadline, _time);
 
     /// <summary>Makes what serves the NARs of decisions.</summary>
     public NarForwarder Forward(IHttpForwarder forwarder) => new(Upstreams, Marks, KnownFiles, forwarder, Decider.Renew, _options.Decompressions, _options.Deadline, _time, Logger);

@@ -23,19 +23,25 @@ public sealed record Examination(
 public sealed class Examiner(SubstituterOptions options, TimeProvider? time = null) : IDisposable
 {
     private readonly TimeProvider _time = time ?? TimeProvider.System;
-    private readonly DecidingParts _parts = new(options, NullLogger.Instance, time ?? TimeProvider.System);
+    private readonly DecidingParts _parts = new(options with { Redis = null }, NullLogger.Instance, time ?? TimeProvider.System);
 
     /// <summary>Asks everyone anew and waits for all of them, for twice the deadline at the most. Nothing of it is remembered.</summary>
     /// <param name="digest">The path's digest.</param>
     /// <param name="name">The whole path; null when it is not known.</param>
     public async Task<Examination> ExamineAsync(StorePathDigest digest, StorePath? name)
     {
-        var deliberation = _parts.Deliberate(digest);
+        var deliberation = _parts.Deliberate(digest, options.Deadline);
         Verdict? all = null;
         await deliberation.RunAsync(name, (_, verdict, _) => all = verdict);
         var outcome = await deliberation.Outcome;
         var (record, path, verdict) = Conclude(outcome, all);
         var bundle = path is null || verdict is null ? null : DecisionBundle.Of(path, record, verdict, options.Policy);
+        var revocation = record.Claim is null ? _parts.Revocations.Standing.Find(digest) : _parts.Revocations.Standing.Find(record.Claim);
+        if (revocation is not null)
+        {
+            record = DecisionRecord.Refusal("revoked", $"{revocation.Sentence}; else: {record.Sentence}", revocation.At);
+        }
+
         return new Examination(
             record.Outcome, record.Sentence, record.Claim, path, verdict, deliberation.LatenciesOf(path), bundle, outcome is Outcome.Refused { WasCutShort: true });
     }

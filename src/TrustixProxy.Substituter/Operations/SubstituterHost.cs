@@ -32,6 +32,15 @@ public static class SubstituterHost
         builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None) /* else each request makes an activity that nobody looks at */;
         builder.Services.AddSingleton(services => new DecidingParts(options, services.GetRequiredService<ILoggerFactory>().CreateLogger("TrustixProxy"), clock));
         builder.Services.AddSingleton(services => services.GetRequiredService<DecidingParts>().Forward(services.GetRequiredService<IHttpForwarder>()));
+        if (options.Redis is not null)
+        {
+            builder.Services.AddHostedService(services => services.GetRequiredService<DecidingParts>().Redis!);
+            builder.Services.AddHostedService(services => services.GetRequiredService<DecidingParts>().ViewExchange!);
+        }
+
+        builder.Services.AddHostedService(services => services.GetRequiredService<DecidingParts>().RevocationExchange);
+        builder.Services.AddHostedService(services => new ControlSocket(
+            Path.Combine(options.StateDirectory, ControlSocket.FileName), services.GetRequiredService<DecidingParts>().Revocations, services.GetRequiredService<DecidingParts>().Logger));
         builder.Services.AddHostedService(services => new HeadPoller(services.GetRequiredService<DecidingParts>().Polled, options.HeadPollInterval, clock));
         builder.Services.AddHostedService(services => new MirrorFollower(services.GetRequiredService<DecidingParts>().Mirrors, options.MirrorPollInterval, clock));
         builder.Services.AddHostedService(services => services.GetRequiredService<DecidingParts>().Prefetch);
@@ -44,7 +53,8 @@ public static class SubstituterHost
 
         var app = builder.Build();
         var parts = app.Services.GetRequiredService<DecidingParts>();
-        app.Run(new SubstituterEndpoints(parts.FindWarm, parts.DecideAsync, app.Services.GetRequiredService<NarForwarder>(), options, clock).AnswerAsync);
+        app.Run(new SubstituterEndpoints(
+            parts.FindWarm, parts.DecideAsync, claim => parts.Revocations.Standing.Find(claim) is not null, app.Services.GetRequiredService<NarForwarder>(), options, clock).AnswerAsync);
         return app;
     }
 }

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Replicas;
 
 namespace TrustixProxy.Substituter.Operations;
 
@@ -54,6 +55,12 @@ public sealed record SubstituterOptions
 
     /// <summary>What agreed narinfos are signed with.</summary>
     public required NixSecretKey SigningKey { get; init; }
+
+    /// <summary>What was signed with before: what it sealed is still believed, and nothing is signed with it.</summary>
+    public ImmutableArray<NixSecretKey> PreviousSigningKeys { get; init; } = [];
+
+    /// <summary>Where replicas meet; null when this proxy is alone.</summary>
+    public RedisOptions? Redis { get; init; }
 
     /// <summary>Who must agree. Its electors are those of <see cref="Logs"/> and <see cref="Caches"/>.</summary>
     public required Policy Policy { get; init; }

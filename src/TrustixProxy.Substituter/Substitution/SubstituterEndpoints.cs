@@ -1,5 +1,6 @@
 using System.Text;
 using Microsoft.AspNetCore.Http;
+using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.Operations;
@@ -17,7 +18,7 @@ namespace TrustixProxy.Substituter.Substitution;
 /// </code>
 /// A refusal is a 404, so Nix goes on to its next substituter; it remembers one for <c>narinfo-cache-negative-ttl</c> (3600 s unless set).</remarks>
 internal sealed class SubstituterEndpoints(
-    Func<ReadOnlySpan<char>, Decision?> findWarm, Func<StorePathDigest, CancellationToken, ValueTask<Decision>> decide, NarForwarder forwarder, SubstituterOptions options, TimeProvider time)
+    Func<ReadOnlySpan<char>, Decision?> findWarm, Func<StorePathDigest, CancellationToken, ValueTask<Decision>> decide, Func<OutputClaim, bool> isRevoked, NarForwarder forwarder, SubstituterOptions options, TimeProvider time)
 {
     private const string DecisionHeader = "X-Trustix-Decision", NarInfoSuffix = ".narinfo", NarInfoType = "text/x-nix-narinfo", TextType = "text/plain; charset=utf-8";
 
@@ -77,7 +78,7 @@ internal sealed class SubstituterEndpoints(
         }
         else
         {
-            await ServeNarAsync(context, new NarOrder(claim, url.Compression, url.FileHash, decision.Record.MustMatch), start);
+            await ServeNarAsync(context, new NarOrder(claim, url.Compression, url.FileHash, decision.Record.MustMatch, () => isRevoked(claim)), start);
         }
     }
 
@@ -85,7 +86,13 @@ internal sealed class SubstituterEndpoints(
     {
         var isHead = HttpMethods.IsHead(context.Request.Method);
         var result = isHead ? await forwarder.LookAsync(context, order, start) : await forwarder.ForwardAsync(context, order, start);
-        if (result is not ForwardResult.Answered)
+        if (result is ForwardResult.Revoked)
+        {
+            var decision = await decide(order.Claim.Path.Digest, context.RequestAborted);
+            Say(context, decision.Record.Outcome);
+            await (decision.Record.Claim is null ? RefuseAsync(context, decision) : ServeNarAsync(context, order, start)); // it may have been undone meanwhile
+        }
+        else if (result is not ForwardResult.Answered)
         {
             Say(context, "no-upstream");
             var isUnavailable = result is ForwardResult.Unavailable && options.OnUndecided is OnUndecided.Unavailable;

@@ -103,7 +103,7 @@ internal sealed class NarAttempt : HttpTransformer, IDisposable
         var isPartial = range != ByteRange.All;
         _stream = Open(body, length, range, isPartial);
         await _stream.PrimeAsync(_limit.Token, httpContext.RequestAborted);
-        if (_stream.Fault is not null)
+        if (_stream.Fault is not null || Order.IsRevoked())
         {
             await _stream.DisposeAsync();
             return false;

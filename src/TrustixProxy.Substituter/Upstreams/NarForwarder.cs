@@ -12,7 +12,8 @@ namespace TrustixProxy.Substituter.Upstreams;
 /// <param name="Compression">How the bytes are compressed.</param>
 /// <param name="FileHash">Their SHA-256.</param>
 /// <param name="MustMatch">The address that the content must have, where nobody vouches for the claim; null where somebody does.</param>
-internal sealed record NarOrder(OutputClaim Claim, string Compression, NixHash FileHash, ContentAddress? MustMatch);
+/// <param name="IsRevoked">Whether it is no longer served, whatever was decided: asked last, before the answer begins.</param>
+internal sealed record NarOrder(OutputClaim Claim, string Compression, NixHash FileHash, ContentAddress? MustMatch, Func<bool> IsRevoked);
 
 /// <summary>Serves an agreed NAR from the upstreams, one after the other until one has it.</summary>
 /// <param name="upstreams">The upstreams.</param>
@@ -70,6 +71,11 @@ internal sealed class NarForwarder(
                 if (isAnswered)
                 {
                     return ForwardResult.Answered;
+                }
+
+                if (order.IsRevoked())
+                {
+                    return ForwardResult.Revoked;
                 }
 
                 hasFailed |= attempt.Fault is NarFault.Unreachable or NarFault.BrokenOff;
@@ -186,7 +192,7 @@ internal sealed class NarForwarder(
             return true;
         }
 
-        if (!context.Response.HasStarted)
+        if (!context.Response.HasStarted && !attempt.Order.IsRevoked())
         {
             attempt.GiveUp();
         }
@@ -261,4 +267,7 @@ internal enum ForwardResult
 
     /// <summary>An upstream failed that may have it.</summary>
     Unavailable,
+
+    /// <summary>It was revoked before the answer began.</summary>
+    Revoked,
 }

@@ -60,6 +60,30 @@ internal static class KeyFile
         return TryRead(path, allowBare, out key, out fault);
     }
 
+    /// <summary>The one line of a file with a password; null, with the fault told, when there is none.</summary>
+    public static string? ReadSecret(Section section, string key, string path)
+    {
+        try
+        {
+            var text = ReadText(Path.GetFullPath(path)).TrimEnd('\r', '\n');
+            var fault = IsReadByOthers(path) ? "which others than its owner may read: chmod 600 it, and if they are not trusted change the password."
+                : text.Length is 0 || text.AsSpan().ContainsAny('\r', '\n') ? "which does not hold one line with the password."
+                : null;
+            if (fault is null)
+            {
+                return text;
+            }
+
+            section.Fault(key, $"is '{path}', {fault}");
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            section.Fault(key, $"is '{path}', which cannot be read: {exception.Message}");
+        }
+
+        return null;
+    }
+
     /// <summary>Whether others than its owner may read a file; what systemd keeps as a credential counts as private.</summary>
     public static bool IsReadByOthers(string path)
     {

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Operations;
+using TrustixProxy.Substituter.Replicas;
 using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Configuration;
@@ -37,6 +38,8 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         var decisionMemory = section.Integer("decisionMemory", 64, 1, 65_536);
         var onUndecided = section.Choice("onUndecided", OnUndecided.NotFound);
         var (key, keyFile, isKeyMissing) = ReadKey(section, stateDirectory);
+        var previous = ReadPreviousKeys(section);
+        var redis = ReadRedis(section);
         var caches = Unique(section, "caches", [.. section.List("caches").Select(ReadCache)], cache => cache.Elector.Name);
         var policy = PolicyConfiguration.Read(section, [.. logs.Select(log => log.Elector), .. caches.Select(cache => cache.Elector)], key?.PublicKey);
         return policy is null || key is null ? null : new ServeConfiguration(
@@ -48,6 +51,8 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
                 GossipPeers = peers,
                 StateDirectory = stateDirectory,
                 SigningKey = key,
+                PreviousSigningKeys = previous,
+                Redis = redis,
                 Policy = policy,
                 Logs = logs,
                 Caches = caches,
@@ -92,6 +97,16 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         if (policy.Fallback is not null)
         {
             yield return $"mode: \"report\" enforces nothing: whatever '{policy.Fallback}' has signed is served, and only recorded when others disagree.";
+        }
+
+        if (Options.Redis is not null && IsKeyMissing)
+        {
+            yield return "redis: the signing key is made here and now, and replicas believe only what bears one key. Give them all the same signingKeyFile.";
+        }
+
+        if (Options.PreviousSigningKeys.Any(previous => previous.PublicKey == Options.SigningKey.PublicKey))
+        {
+            yield return "previousSigningKeyFiles: names the signing key itself, which does nothing.";
         }
 
         foreach (var log in Options.Logs.Where(log => !log.Elector.RequiresInclusionProof))
@@ -191,6 +206,50 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         }
 
         return (found, path, false);
+    }
+
+    private static ImmutableArray<NixSecretKey> ReadPreviousKeys(Section section)
+    {
+        const string name = "previousSigningKeyFiles";
+        var keys = new List<NixSecretKey>();
+        foreach (var path in section.Texts(name))
+        {
+            if (Configuration.KeyFile.TryRead(Path.GetFullPath(path), allowBare: false, out var key, out var fault))
+            {
+                keys.Add(key);
+            }
+            else
+            {
+                section.Fault(name, fault.Replace("is '", "has '", StringComparison.Ordinal));
+            }
+        }
+
+        return [.. keys];
+    }
+
+    private static RedisOptions? ReadRedis(Section section)
+    {
+        var redis = section.Object("redis");
+        if (!section.Has("redis"))
+        {
+            return null;
+        }
+
+        var configuration = redis.Required("configuration", "localhost:6379");
+        if (configuration.Length > 0 && RedisOptions.FaultOf(configuration) is { } fault)
+        {
+            redis.Fault("configuration", fault);
+        }
+
+        var options = new RedisOptions(configuration);
+        var prefix = redis.Text("keyPrefix", options.KeyPrefix)!;
+        if (prefix.Any(letter => letter is <= ' ' or > '~'))
+        {
+            redis.Fault("keyPrefix", $"is '{prefix}'; it must be printable ASCII without spaces, for example \"{options.KeyPrefix}\".");
+        }
+
+        var password = redis.Text("passwordFile") is { } path ? Configuration.KeyFile.ReadSecret(redis, "passwordFile", path) : null;
+        return options with { Password = password, KeyPrefix = prefix };
     }
 
     private enum LogMode

@@ -2,10 +2,12 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using TrustixProxy.Substituter.Decisions;
+using TrustixProxy.Substituter.Operations;
+using TrustixProxy.Substituter.Revocations;
 
 namespace TrustixProxy.Verbs;
 
-/// <summary><c>trustix-proxy audit</c>: every signature that the proxy has made, and why.</summary>
+/// <summary><c>trustix-proxy audit</c>: every signature that the proxy has made, and why; and every revocation.</summary>
 internal static class AuditVerb
 {
     private static readonly Option<DateTimeOffset> Since = Time("--since", "Only what was signed from then on.");
@@ -17,8 +19,8 @@ internal static class AuditVerb
         Before.Required = true;
         var prune = new Command("prune", "Drops old entries of the record: the only way by which any is dropped.") { ServeVerb.ConfigOption, Before };
         prune.SetAction((parsed, _) => RunAsync(parsed, audit => Prune(audit, parsed.GetValue(Before))));
-        var command = new Command("audit", "Shows the append-only record of every signature that the proxy has made.") { ServeVerb.ConfigOption, Since, Count, ProxyConfiguration.Json, prune };
-        command.SetAction((parsed, _) => RunAsync(parsed, audit => Show(audit, parsed)));
+        var command = new Command("audit", "Shows the append-only record of every signature that the proxy has made, and every revocation.") { ServeVerb.ConfigOption, Since, Count, ProxyConfiguration.Json, prune };
+        command.SetAction((parsed, _) => ProxyConfiguration.WithAsync(parsed, options => Task.FromResult(Show(options, parsed))));
         return command;
     }
 
@@ -28,17 +30,29 @@ internal static class AuditVerb
         return Task.FromResult(act(audit));
     });
 
-    private static int Show(SignatureAudit audit, ParseResult parsed)
+    private static int Show(SubstituterOptions options, ParseResult parsed)
     {
-        var isJson = parsed.GetValue(ProxyConfiguration.Json);
-        foreach (var entry in audit.Read(parsed.GetValue(Since), parsed.GetValue(Count)))
+        using var audit = new SignatureAudit(options.StateDirectory);
+        using var revoker = new Revoker(options);
+        var (isJson, since, count) = (parsed.GetValue(ProxyConfiguration.Json), parsed.GetValue(Since), parsed.GetValue(Count));
+        var signatures = audit.Read(since, count).Select(entry => (entry.At, Text: isJson
+            ? JsonSerializer.Serialize(entry, JsonSerializerOptions.Web)
+            : $"{entry.At:yyyy-MM-dd HH:mm:ss}Z {entry.Outcome} {entry.Fingerprint} policy {entry.Policy[..16]} bundle {entry.Bundle[..16]}"));
+        var revocations = revoker.All().Where(entry => entry.At >= since).Select(entry => (entry.At, Text: Describe(entry, isJson)));
+        foreach (var (_, text) in signatures.Concat(revocations).OrderBy(entry => entry.At).TakeLast(count))
         {
-            Console.WriteLine(isJson
-                ? JsonSerializer.Serialize(entry, JsonSerializerOptions.Web)
-                : $"{entry.At:yyyy-MM-dd HH:mm:ss}Z {entry.Outcome} {entry.Fingerprint} policy {entry.Policy[..16]} bundle {entry.Bundle[..16]}");
+            Console.WriteLine(text);
         }
 
         return ExitCode.Good;
+    }
+
+    private static string Describe(Revocation entry, bool isJson)
+    {
+        var outcome = entry.IsUndone ? "revocation-undone" : "revoked";
+        return isJson
+            ? JsonSerializer.Serialize(new { entry.At, outcome, entry.Number, Subject = entry.Subject.ToString(), entry.Reason }, JsonSerializerOptions.Web)
+            : $"{entry.At:yyyy-MM-dd HH:mm:ss}Z {outcome} no. {entry.Number} {entry.Subject}: {entry.Reason}";
     }
 
     private static int Prune(SignatureAudit audit, DateTimeOffset before)

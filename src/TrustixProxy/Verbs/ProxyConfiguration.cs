@@ -15,7 +15,10 @@ internal static class ProxyConfiguration
     public static Option<bool> Json { get; } = new("--json") { Description = "JSON, for other programs." };
 
     /// <summary>Reads the configuration, and runs a verb with it; faults, and an unusable state are told.</summary>
-    public static Task<int> WithAsync(ParseResult parsed, Func<SubstituterOptions, Task<int>> run) => ReadAsync(parsed.GetValue(ServeVerb.ConfigOption), async options =>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="run">The verb.</param>
+    /// <param name="needsKey">Whether it is of no use without the signing key that the proxy has.</param>
+    public static Task<int> WithAsync(ParseResult parsed, Func<SubstituterOptions, Task<int>> run, bool needsKey = false) => ReadAsync(parsed.GetValue(ServeVerb.ConfigOption), needsKey, async options =>
     {
         try
         {
@@ -30,9 +33,16 @@ internal static class ProxyConfiguration
     });
 
     /// <summary>Reads the configuration, and runs a verb with it that needs no state.</summary>
-    public static async Task<int> ReadAsync(string? config, Func<SubstituterOptions, Task<int>> run)
+    public static Task<int> ReadAsync(string? config, Func<SubstituterOptions, Task<int>> run) => ReadAsync(config, needsKey: false, run);
+
+    private static async Task<int> ReadAsync(string? config, bool needsKey, Func<SubstituterOptions, Task<int>> run)
     {
         var (read, faults) = ConfigurationFile.Read(config, section => ServeConfiguration.Read(section, isCheck: true));
+        if (needsKey && read is { IsKeyMissing: true, KeyFile: var path })
+        {
+            return ExitCode.Refuse([new Fault("signingKeyFile", $"is '{path}', where there is no key: no proxy has run with this configuration yet.")]);
+        }
+
         return read is null ? ExitCode.Refuse(faults) : await run(read.Options);
     }
 }

@@ -6,6 +6,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Decisions;
+using TrustixProxy.Substituter.Revocations;
 using TrustixProxy.Substituter.Substitution;
 using TrustixProxy.Testing;
 using TrustixProxy.TransparencyLog;
@@ -134,7 +135,7 @@ public sealed class WarmDecisionTests : IDisposable
     {
         const int count = 2000;
         StorePath[] references = [.. Enumerable.Range(0, 10).Select(i => TestOutput.PathOf($"reference-{i}"))];
-        var seal = new DecisionSeal(_key, PolicyOf(null));
+        var seal = new DecisionSeal(new RecordSeal(_key, []), PolicyOf(null));
         var records = Enumerable.Range(0, count).Select(_ => DecisionOf(TestOutput.Make("package-1.2.3", 1000, references)).Record)
             .Select(record => (record.Claim!.Path.Digest, Bytes: seal.Seal(record.Claim.Path.Digest, record))).ToList();
         var memory = new DecisionMemory(long.MaxValue);
@@ -175,7 +176,8 @@ public sealed class WarmDecisionTests : IDisposable
     {
         var policy = PolicyOf(quorum);
         return new DecisionCache(
-            new DecisionStore(_directory), new SignatureAudit(_directory), new DecisionSeal(_key, policy), policy, new NarInfoSigner(_key), () => _frozen, 1 << 20, _clock, NullLogger.Instance);
+            new DecisionStore(_directory), new SignatureAudit(_directory), new DecisionSeal(new RecordSeal(_key, []), policy), null, policy, new NarInfoSigner(_key), () => _frozen,
+            () => StandingRevocations.None, 1 << 20, _clock, NullLogger.Instance);
     }
 
     private Task<Decision> KeepAsync(DecisionCache cache, TestOutput output) => cache.KeepAsync(output.Path.Digest, DecisionOf(output).Record, output.Path, null);

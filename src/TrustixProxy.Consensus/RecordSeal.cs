@@ -1,0 +1,56 @@
+using System.Collections.Immutable;
+using System.Security.Cryptography;
+using System.Text;
+using TrustixProxy.Nix;
+
+namespace TrustixProxy.Consensus;
+
+/// <summary>Puts a MAC over what we keep in stores that are not trusted, and believes only what bears it.</summary>
+/// <remarks>32 bytes HMAC-SHA256, then the body. The MAC covers kind, name and body; its key is derived from the signing key. Records of a previous key can be read, never made.</remarks>
+public sealed class RecordSeal
+{
+    private const int MacSize = 32;
+
+    private readonly ImmutableArray<byte[]> _keys;
+
+    /// <summary>The seal of a signing key.</summary>
+    /// <param name="signingKey">What records are sealed with.</param>
+    /// <param name="previous">Keys whose records are still believed.</param>
+    public RecordSeal(NixSecretKey signingKey, IEnumerable<NixSecretKey> previous) =>
+        _keys = [.. previous.Prepend(signingKey).Select(key => HKDF.DeriveKey(HashAlgorithmName.SHA256, key.Seed.ToArray(), MacSize, info: "trustix-proxy record"u8.ToArray()))];
+
+    /// <summary>The body under our MAC.</summary>
+    /// <param name="kind">What sort of record it is; no NUL in it.</param>
+    /// <param name="name">What it is a record of; no NUL in it.</param>
+    /// <param name="body">The record.</param>
+    public byte[] Seal(string kind, string name, ReadOnlySpan<byte> body) => [.. Mac(_keys[0], kind, name, body), .. body];
+
+    /// <summary>The body, if it is a record of that kind and name under our MAC, or that of a previous key.</summary>
+    public bool TryOpen(string kind, string name, ReadOnlySpan<byte> bytes, out ReadOnlySpan<byte> body)
+    {
+        body = default;
+        if (bytes.Length < MacSize)
+        {
+            return false;
+        }
+
+        foreach (var key in _keys)
+        {
+            if (CryptographicOperations.FixedTimeEquals(bytes[..MacSize], Mac(key, kind, name, bytes[MacSize..])))
+            {
+                body = bytes[MacSize..];
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static byte[] Mac(byte[] key, string kind, string name, ReadOnlySpan<byte> body)
+    {
+        using var mac = IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, key);
+        mac.AppendData(Encoding.UTF8.GetBytes($"{kind}\0{name}\0"));
+        mac.AppendData(body);
+        return mac.GetHashAndReset();
+    }
+}

@@ -1,0 +1,150 @@
+using System.Net.Sockets;
+using System.Text.Json;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using TrustixProxy.Substituter.Revocations;
+
+namespace TrustixProxy.Substituter.Operations;
+
+/// <summary>What a verb wants of a running proxy.</summary>
+/// <param name="Verb"><c>revoke</c>.</param>
+/// <param name="Subject">A <see cref="RevokedSubject"/>.</param>
+/// <param name="Reason">Why; one line.</param>
+/// <param name="IsUndone">Whether an earlier one is taken back.</param>
+internal sealed record ControlRequest(string Verb, string Subject, string Reason, bool IsUndone);
+
+/// <summary>What came of it.</summary>
+/// <param name="Number">The revocation's number; null when there was nothing to undo.</param>
+/// <param name="Fault">Why it could not be done; null when it could.</param>
+internal sealed record ControlReply(long? Number, string? Fault);
+
+/// <summary>Where verbs change a running proxy: a socket in its state directory that only its own user may open. One line of JSON there, one back.</summary>
+/// <param name="path">The socket.</param>
+/// <param name="revocations">What is revoked.</param>
+/// <param name="logger">Where it is told that there is no socket.</param>
+internal sealed class ControlSocket(string path, RevocationRegister revocations, ILogger logger) : BackgroundService
+{
+    public const string FileName = "control.sock";
+
+    /// <summary>The most bytes of a request.</summary>
+    private const int MaxRequest = 16 << 10;
+
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
+
+    private static readonly JsonSerializerOptions Form = new(JsonSerializerDefaults.Web) { RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true };
+
+    /// <summary>Sends a request to the proxy that runs over this state; null when none does.</summary>
+    public static async Task<ControlReply?> AskAsync(string path, ControlRequest request, CancellationToken cancellation)
+    {
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellation);
+        }
+        catch (Exception exception) when (exception is SocketException or ArgumentOutOfRangeException)
+        {
+            return null;
+        }
+
+        await using var stream = new NetworkStream(socket);
+        await WriteLineAsync(stream, request, cancellation);
+        return JsonSerializer.Deserialize<ControlReply>(await ReadLineAsync(stream, cancellation), Form);
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        if (!await TryListenAsync(listener, stoppingToken))
+        {
+            return;
+        }
+
+        try
+        {
+            while (true)
+            {
+                _ = AnswerAsync(await listener.AcceptAsync(stoppingToken), stoppingToken);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            File.Delete(path); // the host stops
+        }
+    }
+
+    /// <summary>Takes the place of a socket that a process which has died left behind; never of one that is answered.</summary>
+    private async Task<bool> TryListenAsync(Socket listener, CancellationToken stopping)
+    {
+        try
+        {
+            using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            if (File.Exists(path) && await probe.ConnectAsync(new UnixDomainSocketEndPoint(path), stopping).AsTask().ContinueWith(task => task.IsCompletedSuccessfully, TaskScheduler.Default))
+            {
+                logger.NoControlSocket(path, "another proxy over the same state listens there");
+                return false;
+            }
+
+            File.Delete(path);
+            listener.Bind(new UnixDomainSocketEndPoint(path));
+            File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite); // nobody can connect before it listens
+            listener.Listen();
+            return true;
+        }
+        catch (Exception exception) when (exception is SocketException or IOException or UnauthorizedAccessException or ArgumentOutOfRangeException)
+        {
+            logger.NoControlSocket(path, exception.Message);
+            return false;
+        }
+    }
+
+    private async Task AnswerAsync(Socket socket, CancellationToken stopping)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        limit.CancelAfter(Limit);
+        try
+        {
+            await using var stream = new NetworkStream(socket, ownsSocket: true);
+            var request = await ReadLineAsync(stream, limit.Token);
+            await WriteLineAsync(stream, Answer(request), limit.Token);
+        }
+        catch (Exception exception) when (exception is IOException or OperationCanceledException)
+        {
+            // Whoever asked is gone.
+        }
+    }
+
+    private ControlReply Answer(byte[] line)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<ControlRequest>(line, Form) is { Verb: "revoke" } request && RevokedSubject.TryParse(request.Subject, out var subject) && Revocation.IsReason(request.Reason)
+                ? new ControlReply(revocations.Give(subject, request.IsUndone, request.Reason)?.Number, null)
+                : new ControlReply(null, "this proxy does not know that request: is it of another version?");
+        }
+        catch (JsonException exception)
+        {
+            return new ControlReply(null, exception.Message);
+        }
+    }
+
+    private static ValueTask WriteLineAsync<T>(Stream stream, T message, CancellationToken cancellation)
+    {
+        byte[] line = [.. JsonSerializer.SerializeToUtf8Bytes(message, Form), (byte)'\n'];
+        return stream.WriteAsync(line, cancellation);
+    }
+
+    private static async Task<byte[]> ReadLineAsync(Stream stream, CancellationToken cancellation)
+    {
+        var (buffer, length) = (new byte[MaxRequest], 0);
+        while (length < buffer.Length && await stream.ReadAsync(buffer.AsMemory(length), cancellation) is var read and > 0)
+        {
+            length += read;
+            if (buffer[length - 1] is (byte)'\n')
+            {
+                break;
+            }
+        }
+
+        return buffer[..length];
+    }
+}

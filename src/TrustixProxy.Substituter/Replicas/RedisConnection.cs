@@ -1,0 +1,180 @@
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Polly;
+using Polly.CircuitBreaker;
+using StackExchange.Redis;
+
+namespace TrustixProxy.Substituter.Replicas;
+
+/// <summary>What came of a call: nothing, when Redis did not answer in time.</summary>
+internal readonly record struct RedisReply<T>(bool IsAnswered, T? Value);
+
+/// <summary>The one way to Redis. No call throws, or is waited for while Redis is silent; nothing that comes back is to be believed.</summary>
+/// <remarks>The library's calls never time out against a server that hangs, and throw while there is none: hence limits and breaker. It connects again by itself.</remarks>
+internal sealed class RedisConnection : BackgroundService
+{
+    /// <summary>How long a call is waited for while Redis answers nothing at all: then it hangs.</summary>
+    private static readonly TimeSpan Silence = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>How often it is looked whether it does.</summary>
+    private static readonly TimeSpan Slice = TimeSpan.FromMilliseconds(25);
+
+    /// <summary>How long a call is waited for while Redis answers others, or this process is held up itself: then it, or the machine, is busy.</summary>
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(1);
+
+    /// <summary>How often it is looked whether Redis is there; what fails in between opens the breaker for as long.</summary>
+    private static readonly TimeSpan Beat = TimeSpan.FromSeconds(1);
+
+    private readonly RedisOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly ResiliencePipeline _breaker;
+    private volatile ConnectionMultiplexer? _connection;
+    private volatile bool _isThere;
+    private long _answeredAt;
+
+    public RedisConnection(RedisOptions options, TimeProvider time, ILogger logger)
+    {
+        (_options, _time, _logger) = (options, time, logger);
+        _breaker = new ResiliencePipelineBuilder { TimeProvider = time }
+            .AddCircuitBreaker(new CircuitBreakerStrategyOptions
+            {
+                ShouldHandle = arguments => ValueTask.FromResult(arguments.Outcome.Exception is { } exception && IsAbsence(exception)),
+                FailureRatio = 0.5,
+                MinimumThroughput = 4,
+                SamplingDuration = Beat,
+                BreakDuration = Beat,
+            })
+            .Build();
+    }
+
+    /// <summary>Redis is there: for the first time, or again; it may have forgotten everything.</summary>
+    public event Action? Connected;
+
+    /// <summary>Another replica, or whoever can write to Redis, says something.</summary>
+    public event Action<string>? Told;
+
+    /// <summary>Whether Redis has answered of late.</summary>
+    public bool IsThere => _isThere;
+
+    /// <summary>The key of this name.</summary>
+    public RedisKey Key(string name) => _options.KeyPrefix + name;
+
+    /// <summary>Makes a call.</summary>
+    public async Task<RedisReply<T>> AskAsync<T>(Func<IDatabase, Task<T>> call)
+    {
+        if (_connection is not { } connection)
+        {
+            return default;
+        }
+
+        try
+        {
+            return new RedisReply<T>(true, await _breaker.ExecuteAsync(async _ => await BoundAsync(call(connection.GetDatabase())), CancellationToken.None));
+        }
+        catch (RedisServerException exception)
+        {
+            _logger.RedisRefused(exception.Message); // it is full, say, or holds something else under that key
+            return default;
+        }
+        catch (Exception exception) when (IsAbsence(exception) || exception is BrokenCircuitException)
+        {
+            return default;
+        }
+    }
+
+    /// <summary>Tells all replicas something, us included.</summary>
+    public void Tell(string message) => _ = AskAsync(database => database.PublishAsync(_options.KeyPrefix + "told", message));
+
+    public override void Dispose()
+    {
+        base.Dispose();
+        _connection?.Dispose();
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await Task.Yield();
+        using var timer = new PeriodicTimer(Beat, _time);
+        try
+        {
+            do
+            {
+                await BeatAsync();
+            }
+            while (await timer.WaitForNextTickAsync(stoppingToken));
+        }
+        catch (OperationCanceledException)
+        {
+            // The host stops.
+        }
+    }
+
+    private static bool IsAbsence(Exception exception) => exception is TimeoutException or RedisException and not RedisServerException or ObjectDisposedException or OperationCanceledException;
+
+    /// <exception cref="TimeoutException">Redis hangs, or is too busy.</exception>
+    private async Task<T> BoundAsync<T>(Task<T> call)
+    {
+        _ = call.ContinueWith(done => Interlocked.Exchange(ref _answeredAt, _time.GetTimestamp()), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously | TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
+        var (start, silent, answeredAt) = (_time.GetTimestamp(), TimeSpan.Zero, 0L);
+        for (var at = start; await Task.WhenAny(call, Task.Delay(Slice, _time)) != call; at = _time.GetTimestamp())
+        {
+            // A slice that ends late shows that it is us who are held up: it says nothing of Redis.
+            var isOther = answeredAt != (answeredAt = Interlocked.Read(ref _answeredAt));
+            silent = isOther ? TimeSpan.Zero : _time.GetElapsedTime(at) > 2 * Slice ? silent : silent + Slice;
+            if (silent >= Silence || _time.GetElapsedTime(start) >= Limit)
+            {
+                throw new TimeoutException();
+            }
+        }
+
+        return await call;
+    }
+
+    private async Task BeatAsync()
+    {
+        if (_connection is null)
+        {
+            await ConnectAsync();
+        }
+
+        var (wasThere, reply) = (_isThere, await AskAsync(database => database.PingAsync()));
+        _isThere = reply.IsAnswered;
+        if (_isThere == wasThere)
+        {
+            return;
+        }
+
+        if (_isThere)
+        {
+            _logger.RedisIsThere();
+            Connected?.Invoke();
+        }
+        else
+        {
+            _logger.RedisIsGone();
+        }
+    }
+
+    private async Task ConnectAsync()
+    {
+        try
+        {
+            var connection = await ConnectionMultiplexer.ConnectAsync(_options.ToConfiguration());
+            connection.PreserveAsyncOrder = false;
+            connection.ConnectionRestored += (_, restored) =>
+            {
+                if (restored.ConnectionType is ConnectionType.Interactive && _isThere)
+                {
+                    Connected?.Invoke(); // it was away for less than a beat
+                }
+            };
+            await connection.GetSubscriber().SubscribeAsync(_options.KeyPrefix + "told", (_, message) => Told?.Invoke(message.ToString())).WaitAsync(Beat, _time);
+            _connection = connection;
+        }
+        catch (Exception exception) when (IsAbsence(exception) || exception is System.Net.Sockets.SocketException)
+        {
+            _logger.RedisNotReached(exception.Message);
+        }
+    }
+}

@@ -1,0 +1,19 @@
+using Microsoft.Extensions.Logging;
+
+namespace TrustixProxy.Substituter.Revocations;
+
+/// <summary>Messages of this folder: 7xxx.</summary>
+internal static partial class RevocationLog
+{
+    [LoggerMessage(7001, LogLevel.Warning, "Revocation no. {Number}: {Subject} is {State}: {Reason}")]
+    public static partial void RevocationTaken(this ILogger logger, long number, string subject, string state, string reason);
+
+    [LoggerMessage(7002, LogLevel.Error, "Revocation no. {Number} could not be written to the state database ({Error}): it holds, but a restart forgets it")]
+    public static partial void RevocationNotKept(this ILogger logger, long number, string error);
+
+    [LoggerMessage(7004, LogLevel.Error, "The state database could not be asked for revocations: {Error}")]
+    public static partial void RevocationsNotRead(this ILogger logger, string error);
+
+    [LoggerMessage(7003, LogLevel.Warning, "Redis holds {Count} revocations that we did not seal: they are put right")]
+    public static partial void RevocationsForged(this ILogger logger, int count);
+}

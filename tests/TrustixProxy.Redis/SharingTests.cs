@@ -1,0 +1,60 @@
+using TrustixProxy.Testing;
+
+[assembly: CollectionBehavior(DisableTestParallelization = true)] // each has several processes, and some measure time
+
+namespace TrustixProxy.Redis;
+
+/// <summary>What replicas have of each other through Redis.</summary>
+public sealed class SharingTests
+{
+    [Fact]
+    public async Task What_one_replica_has_decided_another_serves_without_asking_a_log()
+    {
+        await using var lab = await ReplicaLab.StartAsync();
+        var output = lab.Outputs[0];
+        Assert.NotNull(await lab.Replicas[0].NarInfoAsync(output));
+        await UntilAsync(() => Task.FromResult(lab.Redis.Keys("*:d:*").Count > 0));
+        var asked = lab.Questions("alice");
+
+        Assert.NotNull(await lab.Replicas[1].NarInfoAsync(output));
+
+        Assert.Equal(asked, lab.Questions("alice"));
+        Assert.Contains(output.Path.ToString(), (await lab.Replicas[1].RunAsync("audit")).OrThrow().Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_thousand_cold_paths_through_three_replicas_at_once_ask_each_log_once_per_path()
+    {
+        await using var lab = await ReplicaLab.StartAsync(replicas: 3, outputs: 1001);
+        await Task.WhenAll(lab.Replicas.Select(replica => replica.NarInfoAsync(lab.Outputs[0])));
+        var before = lab.Logs.Keys.ToDictionary(log => log, lab.Questions);
+
+        await Task.WhenAll(lab.Replicas.Select(replica => Parallel.ForEachAsync(lab.Outputs.Skip(1), new ParallelOptions { MaxDegreeOfParallelism = 32 }, async (output, _) => Assert.NotNull(await replica.NarInfoAsync(output)))));
+
+        Assert.All(before, log => Assert.InRange(lab.Questions(log.Key) - log.Value, 0, 1100));
+    }
+
+    [Fact]
+    public async Task A_redis_with_a_password_is_shared_by_who_has_it()
+    {
+        await using var lab = await ReplicaLab.StartAsync(replicas: 0);
+        await lab.Redis.Server.ConfigSetAsync("requirepass", "secret");
+        var file = Path.GetTempFileName(); // 0600
+        await File.WriteAllTextAsync(file, "secret\n");
+
+        var replica = await lab.AddReplicaAsync(configuration => configuration["redis"]!["passwordFile"] = file);
+
+        Assert.NotNull(await replica.NarInfoAsync(lab.Outputs[0]));
+        File.Delete(file);
+    }
+
+    internal static async Task UntilAsync(Func<Task<bool>> isSo, int seconds = 10)
+    {
+        var start = System.Diagnostics.Stopwatch.GetTimestamp();
+        while (!await isSo())
+        {
+            Assert.True(System.Diagnostics.Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(seconds), $"not so within {seconds} s");
+            await Task.Delay(25);
+        }
+    }
+}
