@@ -183,6 +183,7 @@ internal sealed class DecisionCache : IDisposable
             return record;
         }
 
+        DecisionMetrics.RecordRefused(error);
         _logger.RecordRefused(digest.ToString(), error);
         return null;
     }

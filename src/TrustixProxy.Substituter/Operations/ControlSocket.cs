@@ -63,12 +63,29 @@ internal sealed class ControlSocket(string path, RevocationRegister revocations,
         {
             while (true)
             {
-                _ = AnswerAsync(await listener.AcceptAsync(stoppingToken), stoppingToken);
+                if (await AcceptAsync(listener, stoppingToken) is { } socket)
+                {
+                    _ = AnswerAsync(socket, stoppingToken);
+                }
             }
         }
         catch (OperationCanceledException)
         {
             File.Delete(path); // the host stops
+        }
+    }
+
+    /// <summary>The next connection; null when the machine has no more of something: then it is tried again a moment later.</summary>
+    private static async Task<Socket?> AcceptAsync(Socket listener, CancellationToken stopping)
+    {
+        try
+        {
+            return await listener.AcceptAsync(stopping);
+        }
+        catch (SocketException)
+        {
+            await Task.Delay(TimeSpan.FromSeconds(1), stopping);
+            return null;
         }
     }
 

@@ -158,9 +158,10 @@ internal sealed class RedisConnection : BackgroundService
 
     private async Task ConnectAsync()
     {
+        ConnectionMultiplexer? connection = null;
         try
         {
-            var connection = await ConnectionMultiplexer.ConnectAsync(_options.ToConfiguration());
+            connection = await ConnectionMultiplexer.ConnectAsync(_options.ToConfiguration());
             connection.PreserveAsyncOrder = false;
             connection.ConnectionRestored += (_, restored) =>
             {
@@ -172,9 +173,10 @@ internal sealed class RedisConnection : BackgroundService
             await connection.GetSubscriber().SubscribeAsync(_options.KeyPrefix + "told", (_, message) => Told?.Invoke(message.ToString())).WaitAsync(Beat, _time);
             _connection = connection;
         }
-        catch (Exception exception) when (IsAbsence(exception) || exception is System.Net.Sockets.SocketException)
+        catch (Exception exception)
         {
             _logger.RedisNotReached(exception.Message);
+            connection?.Dispose();
         }
     }
 }

@@ -6,6 +6,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Decisions;
+using TrustixProxy.Substituter.Replicas;
 using TrustixProxy.Substituter.Revocations;
 using TrustixProxy.Substituter.Substitution;
 using TrustixProxy.Testing;
@@ -26,6 +27,7 @@ public sealed class WarmDecisionTests : IDisposable
     private readonly Elector.Log[] _logs = [.. new[] { "alice", "bob", "carol" }.Select(name => new Elector.Log(name, name, new LogSigner(NixSecretKey.Generate(name).Seed).Key))];
     private readonly Clock _clock = new();
     private FrozenSet<string> _frozen = [];
+    private StandingRevocations _revoked = StandingRevocations.None;
 
     public void Dispose() => Directory.Delete(_directory, recursive: true);
 
@@ -172,12 +174,63 @@ public sealed class WarmDecisionTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(12, false)]
+    [InlineData(13, true)]
+    public async Task An_answer_stands_on_no_vote_that_was_taken_in_since_its_log_was_revoked(long since, bool stands)
+    {
+        var output = TestOutput.Make();
+        using var cache = Open();
+        await KeepAsync(cache, output); // on leaf 12 of alice and bob
+        var revoked = new Revocation(1, new RevokedSubject.Log(_logs[0].Key.LogId, since), IsUndone: false, "broken into", _clock.Now);
+
+        _revoked = new StandingRevocations([revoked], new Dictionary<string, string> { [_logs[0].Key.LogId] = "alice" }.ToFrozenDictionary());
+        Assert.Equal(stands, cache.FindInMemory(output.Path.Digest.ToString()) is not null);
+        Assert.Equal(stands, cache.Find(output.Path.Digest) is not null);
+
+        _revoked = StandingRevocations.None;
+        Assert.NotNull(cache.Find(output.Path.Digest));
+    }
+
+    [Fact]
+    public async Task What_another_replica_decided_is_taken_in_unless_a_later_word_is_known_here()
+    {
+        var output = TestOutput.Make();
+        var seal = new DecisionSeal(new RecordSeal(_key, []), PolicyOf(null));
+        SharedDecision Shared() => new(seal.Seal(output.Path.Digest, DecisionOf(output).Record), [1], Digest.Of([1]));
+        using var cache = Open();
+        var first = Shared();
+
+        Assert.Null(await cache.AdoptAsync(output.Path.Digest, first with { Bundle = null })); // what it rests on has to be there
+        using var counting = new System.Diagnostics.Metrics.MeterListener { InstrumentPublished = (instrument, listener) => listener.EnableMeasurementEvents(instrument) };
+        var counted = new System.Collections.Concurrent.ConcurrentQueue<string>();
+        counting.SetMeasurementEventCallback<long>((instrument, _, tags, _) => counted.Enqueue($"{instrument.Name} {(tags.Length > 0 ? tags[0].Value : "")}"));
+        counting.Start();
+        Assert.Null(await cache.AdoptAsync(TestOutput.PathOf("other").Digest, first));
+        Assert.Contains("trustix_proxy_records_refused mac", counted);
+        Assert.NotNull(await cache.AdoptAsync(output.Path.Digest, first));
+        Assert.Null(await cache.AdoptAsync(output.Path.Digest, first));
+
+        _clock.Now += TimeSpan.FromMinutes(1);
+        var second = Shared();
+        cache.Forget(output.Path.Digest);
+        Assert.Null(cache.Find(output.Path.Digest));
+        Assert.Null(await cache.AdoptAsync(output.Path.Digest, first)); // an old agreement does not come back
+
+        _clock.Now += TimeSpan.FromMinutes(1);
+        Assert.NotNull(await cache.AdoptAsync(output.Path.Digest, Shared()));
+        Assert.Null(await cache.AdoptAsync(output.Path.Digest, second));
+
+        _clock.Now += DecisionRecord.AgreementLifetime;
+        Assert.Null(await cache.AdoptAsync(output.Path.Digest, second)); // age is what the seal says
+    }
+
     private DecisionCache Open(int? quorum = null)
     {
         var policy = PolicyOf(quorum);
         return new DecisionCache(
             new DecisionStore(_directory), new SignatureAudit(_directory), new DecisionSeal(new RecordSeal(_key, []), policy), null, policy, new NarInfoSigner(_key), () => _frozen,
-            () => StandingRevocations.None, 1 << 20, _clock, NullLogger.Instance);
+            () => _revoked, 1 << 20, _clock, NullLogger.Instance);
     }
 
     private Task<Decision> KeepAsync(DecisionCache cache, TestOutput output) => cache.KeepAsync(output.Path.Digest, DecisionOf(output).Record, output.Path, null);
