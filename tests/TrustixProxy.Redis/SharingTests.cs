@@ -48,6 +48,25 @@ public sealed class SharingTests
         File.Delete(file);
     }
 
+    [Fact]
+    public async Task A_file_that_one_replica_has_decompressed_is_known_to_all_and_a_forged_record_to_none()
+    {
+        await using var lab = await ReplicaLab.StartAsync(outputs: 1);
+        var output = lab.Outputs[0];
+        lab.Upstream.Add(output, "xz");
+        using var client = new HttpClient();
+        async Task FetchedAsync(Replica replica) => Assert.Equal(output.File("xz"), await client.GetByteArrayAsync(new Uri(replica.Url, (await replica.NarInfoAsync(output))!.Url)));
+
+        await FetchedAsync(lab.Replicas[0]);
+        await UntilAsync(() => Task.FromResult(lab.Redis.Keys("*:f:*").Count is 1));
+        await FetchedAsync(lab.Replicas[1]);
+
+        byte[] record = await lab.Redis.Database.StringGetAsync(lab.Redis.Keys("*:f:*").Single());
+        record[^1] ^= 1; // another length
+        await lab.Redis.Database.StringSetAsync(lab.Redis.Keys("*:f:*").Single(), record);
+        await FetchedAsync(await lab.AddReplicaAsync());
+    }
+
     internal static async Task UntilAsync(Func<Task<bool>> isSo, int seconds = 10)
     {
         var start = System.Diagnostics.Stopwatch.GetTimestamp();

@@ -31,6 +31,9 @@ internal sealed class ControlSocket(string path, RevocationRegister revocations,
 
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
 
+    private readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+    private bool _isListening;
+
     private static readonly JsonSerializerOptions Form = new(JsonSerializerDefaults.Web) { RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true };
 
     /// <summary>Sends a request to the proxy that runs over this state; null when none does.</summary>
@@ -51,10 +54,22 @@ internal sealed class ControlSocket(string path, RevocationRegister revocations,
         return JsonSerializer.Deserialize<ControlReply>(await ReadLineAsync(stream, cancellation), Form);
     }
 
+    /// <summary>It listens before the proxy says that it serves.</summary>
+    public override async Task StartAsync(CancellationToken cancellationToken)
+    {
+        _isListening = await TryListenAsync(cancellationToken);
+        await base.StartAsync(cancellationToken);
+    }
+
+    public override void Dispose()
+    {
+        base.Dispose();
+        _listener.Dispose();
+    }
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        if (!await TryListenAsync(listener, stoppingToken))
+        if (!_isListening)
         {
             return;
         }
@@ -63,7 +78,7 @@ internal sealed class ControlSocket(string path, RevocationRegister revocations,
         {
             while (true)
             {
-                if (await AcceptAsync(listener, stoppingToken) is { } socket)
+                if (await AcceptAsync(_listener, stoppingToken) is { } socket)
                 {
                     _ = AnswerAsync(socket, stoppingToken);
                 }
@@ -90,7 +105,7 @@ internal sealed class ControlSocket(string path, RevocationRegister revocations,
     }
 
     /// <summary>Takes the place of a socket that a process which has died left behind; never of one that is answered.</summary>
-    private async Task<bool> TryListenAsync(Socket listener, CancellationToken stopping)
+    private async Task<bool> TryListenAsync(CancellationToken stopping)
     {
         try
         {
@@ -102,9 +117,9 @@ internal sealed class ControlSocket(string path, RevocationRegister revocations,
             }
 
             File.Delete(path);
-            listener.Bind(new UnixDomainSocketEndPoint(path));
+            _listener.Bind(new UnixDomainSocketEndPoint(path));
             File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite); // nobody can connect before it listens
-            listener.Listen();
+            _listener.Listen();
             return true;
         }
         catch (Exception exception) when (exception is SocketException or IOException or UnauthorizedAccessException or ArgumentOutOfRangeException)
@@ -122,6 +137,7 @@ internal sealed class ControlSocket(string path, RevocationRegister revocations,
         {
             await using var stream = new NetworkStream(socket, ownsSocket: true);
             var request = await ReadLineAsync(stream, limit.Token);
+            await Task.Yield(); // the thread that sockets end on must not be held by the disk
             await WriteLineAsync(stream, Answer(request), limit.Token);
         }
         catch (Exception exception) when (exception is IOException or OperationCanceledException)

@@ -50,7 +50,7 @@ internal sealed class DecidingParts : IDisposable
         Prefetch = new ClosurePrefetch((digest, depth, cancellation) => Decider!.DecideAheadAsync(digest, depth, cancellation));
         Decider = new Decider(Cache, Revocations, shared, options.Deadline, Deliberate, Prefetch.Offer, Upstreams, time, logger);
         Closure = new ClosureGate(Decider.DecideAsync, options.Deadline, time);
-        KnownFiles = new KnownFiles(options.StateDirectory, options.SigningKey, time);
+        KnownFiles = new KnownFiles(options.StateDirectory, seal, Redis, time);
         _owned =
         [
             Closure, Prefetch, RevocationExchange, Decider, Cache, Marks, KnownFiles, views, records, revocations, .. mirrors.Values, .. connections, .. Upstreams.Union(caches),

@@ -70,7 +70,9 @@ internal sealed class RedisConnection : BackgroundService
 
         try
         {
-            return new RedisReply<T>(true, await _breaker.ExecuteAsync(async _ => await BoundAsync(call(connection.GetDatabase())), CancellationToken.None));
+            var value = await _breaker.ExecuteAsync(async _ => await BoundAsync(call(connection.GetDatabase())), CancellationToken.None);
+            await Task.Yield(); // the thread that sockets end on must not be held
+            return new RedisReply<T>(true, value);
         }
         catch (RedisServerException exception)
         {

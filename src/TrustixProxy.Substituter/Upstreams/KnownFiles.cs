@@ -1,37 +1,39 @@
 using System.Buffers.Binary;
-using System.Security.Cryptography;
-using System.Text;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Caching.Memory;
+using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Operations;
+using TrustixProxy.Substituter.Replicas;
 
 namespace TrustixProxy.Substituter.Upstreams;
 
 /// <summary>Compressed files that were once decompressed and seen to hold a NAR, to the last byte: whatever has their hash holds it too, and need not be decompressed again.</summary>
-/// <remarks>A fact about bytes, true under any policy and at any time; whether the NAR is agreed on is asked elsewhere, each time. No store is trusted: 32 bytes HMAC-SHA256 over kind, name and body,
-/// under a key derived from the signing key; the body is a version byte and the file's length, little-endian. Anything else is a file that is not known.</remarks>
+/// <remarks>A fact about bytes, true under any policy and at any time; whether the NAR is agreed on is asked elsewhere, each time. No store is trusted: records are sealed;
+/// the body is a version byte and the file's length, little-endian. Anything else is a file that is not known. Replicas know each other's: <c>f:NARHASH:COMPRESSION:FILEHASH</c> in Redis.</remarks>
 internal sealed class KnownFiles : IDisposable
 {
-    private const int MacSize = 32, BodySize = 9;
+    private const string Kind = "file";
+    private const int BodySize = 9, MaxRecord = 256;
     private const byte FormatVersion = 1;
 
     /// <summary>How long a file stays on disk after it was last found good; one that is gone is decompressed again.</summary>
     private static readonly TimeSpan Lifetime = TimeSpan.FromDays(90);
 
-    private readonly byte[] _key;
+    private readonly RecordSeal _seal;
+    private readonly RedisConnection? _redis;
     private readonly TimeProvider _time;
     private readonly StateDatabase _database;
     private readonly StateWriter _writer = new();
     private readonly MemoryCache _memory = new(new MemoryCacheOptions { SizeLimit = 20_000 });
 
     /// <param name="stateDirectory">Where the database is.</param>
-    /// <param name="signingKey">What the MAC's key is derived from.</param>
+    /// <param name="seal">What seals records.</param>
+    /// <param name="redis">Where replicas meet; null when there are none.</param>
     /// <param name="time">The clock.</param>
-    public KnownFiles(string stateDirectory, NixSecretKey signingKey, TimeProvider time)
+    public KnownFiles(string stateDirectory, RecordSeal seal, RedisConnection? redis, TimeProvider time)
     {
-        _time = time;
-        _key = HKDF.DeriveKey(HashAlgorithmName.SHA256, signingKey.Seed.ToArray(), MacSize, info: "trustix-proxy file record"u8.ToArray());
+        (_seal, _redis, _time) = (seal, redis, time);
         _database = new StateDatabase(
             stateDirectory,
             isDurable: false,
@@ -41,13 +43,20 @@ internal sealed class KnownFiles : IDisposable
             """);
     }
 
-    /// <summary>The file with this hash, if it is known to hold the NAR under this compression; else null.</summary>
-    public KnownFile? Find(NixHash narHash, string compression, NixHash fileHash)
+    /// <summary>The file with this hash, if it is known here or to another replica to hold the NAR under this compression; else null.</summary>
+    public async ValueTask<KnownFile?> FindAsync(NixHash narHash, string compression, NixHash fileHash)
     {
         var name = NameOf(narHash, compression, fileHash);
-        if (!_memory.TryGetValue(name, out long size) && !TryRead(name, out size))
+        if (!_memory.TryGetValue(name, out long size) && !TryRead(name, ReadStored(name), out size))
         {
-            return null;
+            var shared = _redis is null ? default : await _redis.AskAsync(database => database.StringGetRangeAsync(KeyOf(name), 0, MaxRecord));
+            byte[]? record = shared.Value;
+            if (!TryRead(name, record, out size))
+            {
+                return null;
+            }
+
+            Store(name, record!);
         }
 
         Remember(name, size);
@@ -58,13 +67,13 @@ internal sealed class KnownFiles : IDisposable
     public void Add(NixHash narHash, string compression, KnownFile file)
     {
         var name = NameOf(narHash, compression, file.Hash);
-        var record = new byte[MacSize + BodySize];
-        record[MacSize] = FormatVersion;
-        BinaryPrimitives.WriteInt64LittleEndian(record.AsSpan(MacSize + 1), file.Size);
-        Mac(name, record.AsSpan(MacSize)).CopyTo(record, 0);
+        var body = new byte[BodySize];
+        body[0] = FormatVersion;
+        BinaryPrimitives.WriteInt64LittleEndian(body.AsSpan(1), file.Size);
+        var record = _seal.Seal(Kind, name, body);
         Remember(name, file.Size);
-        _writer.Write(() => _database.Execute(
-            "INSERT OR REPLACE INTO nar_file (name, record, seen_at) VALUES ($name, $record, $now)", ("$name", name), ("$record", record), ("$now", _time.GetUtcNow().ToUnixTimeMilliseconds())));
+        Store(name, record);
+        _ = _redis?.AskAsync(database => database.StringSetAsync(KeyOf(name), record, Lifetime));
     }
 
     /// <summary>Drops from the disk what was found good long ago.</summary>
@@ -81,29 +90,27 @@ internal sealed class KnownFiles : IDisposable
 
     private void Remember(string name, long size) => _memory.Set(name, size, new MemoryCacheEntryOptions { Size = 1 });
 
-    private bool TryRead(string name, out long size)
+    private StackExchange.Redis.RedisKey KeyOf(string name) => _redis!.Key($"f:{name.Replace(' ', ':')}");
+
+    private void Store(string name, byte[] record) => _writer.Write(() => _database.Execute(
+        "INSERT OR REPLACE INTO nar_file (name, record, seen_at) VALUES ($name, $record, $now)", ("$name", name), ("$record", record), ("$now", _time.GetUtcNow().ToUnixTimeMilliseconds())));
+
+    private byte[]? ReadStored(string name)
     {
-        byte[]? record = null;
         try
         {
-            record = _database.First("SELECT record FROM nar_file WHERE name = $name", row => row.GetFieldValue<byte[]>(0), ("$name", name));
+            return _database.First("SELECT record FROM nar_file WHERE name = $name", row => row.GetFieldValue<byte[]>(0), ("$name", name));
         }
         catch (SqliteException)
         {
-            // A disk that refuses costs a decompression.
+            return null; // a disk that refuses costs a decompression
         }
-
-        var isOurs = record is { Length: MacSize + BodySize } && record[MacSize] is FormatVersion
-            && CryptographicOperations.FixedTimeEquals(record.AsSpan(0, MacSize), Mac(name, record.AsSpan(MacSize)));
-        size = isOurs ? BinaryPrimitives.ReadInt64LittleEndian(record.AsSpan(MacSize + 1)) : 0;
-        return isOurs;
     }
 
-    private byte[] Mac(string name, ReadOnlySpan<byte> body)
+    private bool TryRead(string name, byte[]? record, out long size)
     {
-        using var mac = IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, _key);
-        mac.AppendData(Encoding.ASCII.GetBytes($"file\0{name}\0"));
-        mac.AppendData(body);
-        return mac.GetHashAndReset();
+        var isOurs = _seal.TryOpen(Kind, name, record, out var body) && body is [FormatVersion, ..] && body.Length is BodySize;
+        size = isOurs ? BinaryPrimitives.ReadInt64LittleEndian(body[1..]) : 0;
+        return isOurs;
     }
 }

@@ -59,7 +59,7 @@ internal sealed class NarForwarder(
             var tooShort = new List<long>();
             foreach (var (i, candidate) in candidates.Index())
             {
-                var file = KnownFileOf(candidate, order);
+                var file = await KnownFileOfAsync(candidate, order);
                 start += file is null && Decodes(candidate) ? await turn.TakeAsync(context.RequestAborted) : 0;
                 var (isAnswered, attempt) = await TryAsync(context, order, candidate, NextOf(candidates, candidate), file, Left(start) / (candidates.Count - i));
                 if (attempt.IsOtherThanKnown && !isAnswered)
@@ -162,8 +162,8 @@ internal sealed class NarForwarder(
         current.NarInfo.FileHash is null ? [] : [.. candidates.Where(other => other != current && other.NarInfo.FileHash == current.NarInfo.FileHash && other.NarInfo.Compression == current.NarInfo.Compression)];
 
     /// <summary>The URL's file, if the candidate says it has it and it is known to hold the NAR. Nothing is taken as known where the content has to be looked at.</summary>
-    private KnownFile? KnownFileOf(NarCandidate candidate, NarOrder order) =>
-        Decodes(candidate) && candidate is { IsSameFile: true, Decompress: false } && order.MustMatch is null ? known.Find(order.Claim.NarHash, order.Compression, order.FileHash) : null;
+    private ValueTask<KnownFile?> KnownFileOfAsync(NarCandidate candidate, NarOrder order) =>
+        Decodes(candidate) && candidate is { IsSameFile: true, Decompress: false } && order.MustMatch is null ? known.FindAsync(order.Claim.NarHash, order.Compression, order.FileHash) : default;
 
     private static bool Decodes(NarCandidate candidate) => candidate.NarInfo.Compression is not NarCompression.None;
 

@@ -37,7 +37,7 @@ public sealed class KnownFileTests
         {
             await proxy.StopAsync();
             Execute(proxy, "DELETE FROM nar_file");
-            using (var known = new KnownFiles(proxy.StateDirectory, key, TimeProvider.System))
+            using (var known = new KnownFiles(proxy.StateDirectory, new RecordSeal(key, []), null, TimeProvider.System))
             {
                 known.Add(output.Statement.NarHash, "xz", new KnownFile(narInfo.FileHash!, size));
             }
@@ -60,9 +60,9 @@ public sealed class KnownFileTests
         Assert.Equal(output.File(compression), await proxy.NarAsync(narInfo));
         await proxy.RestartAsync();
 
-        using var known = new KnownFiles(proxy.StateDirectory, proxy.Key, TimeProvider.System);
-        Assert.Equal(output.File(compression).Length, known.Find(narInfo.NarHash, compression, narInfo.FileHash!)?.Size);
-        Assert.Null(known.Find(narInfo.NarHash, compression, narInfo.NarHash));
+        using var known = new KnownFiles(proxy.StateDirectory, new RecordSeal(proxy.Key, []), null, TimeProvider.System);
+        Assert.Equal(output.File(compression).Length, (await known.FindAsync(narInfo.NarHash, compression, narInfo.FileHash!))?.Size);
+        Assert.Null(await known.FindAsync(narInfo.NarHash, compression, narInfo.NarHash));
         using var range = new HttpRequestMessage(HttpMethod.Get, new Uri(proxy.Url, narInfo.Url)) { Headers = { Range = new(100, 299) } };
         using var part = await proxy.Client.SendAsync(range);
 
