@@ -75,6 +75,9 @@ public sealed class DecisionRecord
     /// <summary>Whether it rests on an exception, and on no quorum.</summary>
     public bool IsExcepted => Outcome is ExceptedWord;
 
+    /// <summary>Whether it is served in report mode because the fallback says so, and for no other reason.</summary>
+    public bool IsOfFallback => Outcome is ReportWord;
+
     /// <summary>The address that the NAR's content must be seen to have, as nobody vouches for it; null when somebody does.</summary>
     public ContentAddress? MustMatch => Outcome is ContentAddressedWord ? Hints!.ContentAddress : null;
 

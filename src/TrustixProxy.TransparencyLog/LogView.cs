@@ -65,15 +65,15 @@ public sealed class LogView
     {
         var (older, newer) = (Head.Content, next.Content);
         fault = null;
-        if (newer.MapHeadSize <= older.MapHeadSize)
-        {
-            return LogViewError.MapHeadSize;
-        }
-
         if (!ConsistencyProof.TryVerify(older.TreeSize, newer.TreeSize, older.LogRoot, newer.LogRoot, logProof, out var logError))
         {
             fault = logError is ProofError.OlderRoot ? new LogFault.RewrittenPast(Head, next, logProof.ToArray(), IsMapHeadLog: false) : null;
             return fault is null ? LogViewError.Consistency : LogViewError.Fault;
+        }
+
+        if (newer.MapHeadSize <= older.MapHeadSize)
+        {
+            return LogViewError.MapHeadSize; // after the log's own proof: a rewritten past shows whatever the other sizes say
         }
 
         if (!ConsistencyProof.TryVerify(older.MapHeadSize, newer.MapHeadSize, older.MapHeadRoot, newer.MapHeadRoot, mapHeadProof, out var mapHeadError))

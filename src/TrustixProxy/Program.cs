@@ -11,6 +11,7 @@ var root = new RootCommand("Serves Nix binary caches only where several independ
     KeygenVerb.Create(),
     CheckConfigVerb.Create(),
     ExplainVerb.Create(),
+    DoctorVerb.Create(),
     VerifyVerb.Create(),
     PolicyVerb.Create(),
     LogsVerb.Create(),

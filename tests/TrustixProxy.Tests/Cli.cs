@@ -5,15 +5,41 @@ namespace TrustixProxy.Tests;
 /// <summary>Runs the executable.</summary>
 internal static class Cli
 {
-    public static async Task<(int Code, string Output, string Error)> RunAsync(IEnumerable<string> arguments, Dictionary<string, string>? environment = null)
+    private static readonly string Program = Path.Combine(AppContext.BaseDirectory, "trustix-proxy.dll");
+
+    /// <summary>A network namespace of its own, with no interface but a loopback that is down; nothing where this machine lets nobody have one.</summary>
+    private static readonly Lazy<string[]> NoNetwork = new(() =>
     {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "trustix-proxy.dll"), .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        string[] unshare = ["unshare", "--map-root-user", "--net"];
+        try
+        {
+            using var probe = Process.Start(new ProcessStartInfo(unshare[0], [.. unshare[1..], "true"]) { RedirectStandardError = true })!;
+            probe.WaitForExit();
+            return probe.ExitCode is 0 ? unshare : [];
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            return [];
+        }
+    });
+
+    public static Task<(int Code, string Output, string Error)> RunAsync(IEnumerable<string> arguments, Dictionary<string, string>? environment = null, string? input = null) =>
+        RunAsync(["dotnet", Program, .. arguments], environment, input);
+
+    /// <summary>Runs it where nobody can be reached, as far as this machine allows that.</summary>
+    public static Task<(int Code, string Output, string Error)> RunOfflineAsync(params string[] arguments) => RunAsync([.. NoNetwork.Value, "dotnet", Program, .. arguments], null, null);
+
+    private static async Task<(int Code, string Output, string Error)> RunAsync(string[] command, Dictionary<string, string>? environment, string? input)
+    {
+        var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (var (name, value) in environment ?? [])
         {
             start.Environment[name] = value;
         }
 
         using var process = Process.Start(start)!;
+        await process.StandardInput.WriteAsync(input);
+        process.StandardInput.Close();
         var (output, error) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
         using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         await process.WaitForExitAsync(timeout.Token);

@@ -57,7 +57,7 @@ public sealed class ExplainTests
         Assert.Equal(0, (await Cli.RunAsync(["explain", output.Path.Absolute, "--bundle", file, "--config", stage.Config])).Code);
         await stage.Proxy.DisposeAsync(); // no log answers any more
 
-        var good = await Cli.RunAsync(["verify", file, "--policy", stage.Config]);
+        var good = await Cli.RunOfflineAsync("verify", file, "--policy", stage.Config);
         var changed = stage.Folder.File("changed.json", (await File.ReadAllTextAsync(file)).Replace("\"agreed\"", "\"Agreed\"", StringComparison.Ordinal));
         var bad = await Cli.RunAsync(["verify", changed, "--policy", stage.Config]);
         var missing = await Cli.RunAsync(["verify", "/nowhere", "--policy", stage.Config]);
@@ -99,37 +99,5 @@ public sealed class ExplainTests
         Assert.StartsWith("0 entries", early.Output, StringComparison.Ordinal);
         Assert.Equal("", (await Cli.RunAsync(["audit", "--json", "--config", config])).Output);
         Assert.NotEqual(early.Output[..2], all.Output[..2]);
-    }
-
-    /// <summary>Three logs and an upstream, and the configuration of a proxy over them.</summary>
-    private sealed class Stage : IAsyncDisposable
-    {
-        private Stage(TestProxy proxy, string policy)
-        {
-            Proxy = proxy;
-            var logs = new[] { "alice", "bob", "carol" }.Select(name => $$"""{ "name": "{{name}}", "url": "{{proxy.Log(name).Url}}", "publicKey": "{{proxy.Log(name).Log.Signer.Key}}" }""");
-            Config = Folder.File("config.json", $$"""
-                { "stateDirectory": "{{Folder.Path}}/state", "deadline": "00:00:02", "upstreams": [{ "name": "main", "url": "{{proxy.Upstream().Url}}" }], "logs": [{{string.Join(", ", logs)}}], "policy": {{policy}} }
-                """);
-        }
-
-        public TestProxy Proxy { get; }
-
-        public Folder Folder { get; } = new();
-
-        public string Config { get; }
-
-        public static async Task<Stage> StartAsync(string policy = """{ "quorum": 2 }""") => new(await TestProxy.WithThreeLogsAsync(), policy);
-
-        public void Publish(TestOutput output, params string[] logs) => Proxy.Publish(output, logs);
-
-        public async ValueTask DisposeAsync()
-        {
-            Folder.Dispose();
-            if (Directory.Exists(Proxy.StateDirectory))
-            {
-                await Proxy.DisposeAsync();
-            }
-        }
     }
 }

@@ -74,6 +74,17 @@ public sealed class LogViewTests
     }
 
     [Fact]
+    public void No_other_size_that_a_head_names_hides_a_rewritten_past()
+    {
+        var view = new LogView(new History(Signer).Add("a").Add("b").Add("c").Head);
+        var fork = new History(Signer).Add("a", "b", "X").Add("d", "e"); // fewer heads than the view has seen
+
+        Assert.False(view.TryAdvance(fork.Head, fork.LogProof(3), [], out _, out var error, out var fault));
+        Assert.Equal(LogViewError.Fault, error);
+        Assert.True(fault!.IsShown);
+    }
+
+    [Fact]
     public void A_rewritten_map_head_log_is_a_fault()
     {
         var view = new LogView(new History(Signer).Add("a").Add("b").Head); // heads at sizes 0, 1, 2

@@ -36,8 +36,13 @@ public static class NixStore
     /// <exception cref="NixException">Nix is missing, or says no.</exception>
     public static async Task<IReadOnlyList<StorePath>> ValidAsync(IReadOnlyCollection<StorePath> paths, CancellationToken cancellation)
     {
-        var invalid = ReadPaths(await RunAsync("nix-store", ["--check-validity", "--print-invalid", .. paths.Select(path => path.Absolute)], cancellation));
-        return [.. paths.Except(invalid)];
+        var invalid = new HashSet<StorePath>();
+        foreach (var part in paths.Chunk(MaxPaths))
+        {
+            invalid.UnionWith(ReadPaths(await RunAsync("nix-store", ["--check-validity", "--print-invalid", .. part.Select(path => path.Absolute)], cancellation)));
+        }
+
+        return [.. paths.Where(path => !invalid.Contains(path))];
     }
 
     private static async Task<IReadOnlyList<DescribedOutput>> DescribePartAsync(IReadOnlyList<StorePath> paths, CancellationToken cancellation)

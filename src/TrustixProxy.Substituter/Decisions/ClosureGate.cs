@@ -1,5 +1,5 @@
-using System.Text;
 using Microsoft.Extensions.Caching.Memory;
+using Microsoft.Extensions.Logging;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
 
@@ -7,16 +7,20 @@ namespace TrustixProxy.Substituter.Decisions;
 
 /// <summary>Lets a path through only when all that it refers to, near and far, may be served too.</summary>
 /// <param name="decide">Decides on one path by itself.</param>
+/// <param name="fallback">The signed cache whose word is served whatever is decided (report mode); null where decisions are enforced.</param>
+/// <param name="render">Makes an answer of a decision, and of whether someone who failed to answer in time could have changed it.</param>
 /// <param name="deadline">How long one request is held for its closure.</param>
 /// <param name="time">The clock.</param>
-internal sealed class ClosureGate(Func<StorePathDigest, CancellationToken, ValueTask<Decision>> decide, TimeSpan deadline, TimeProvider time) : IDisposable
+/// <param name="logger">Where refusals are told.</param>
+internal sealed class ClosureGate(
+    Func<StorePathDigest, CancellationToken, ValueTask<Decision>> decide, string? fallback, Func<DecisionRecord, bool, Decision> render, TimeSpan deadline, TimeProvider time, ILogger logger) : IDisposable
 {
     /// <summary>The most paths of a closure that are looked at; a NixOS system has some thousands.</summary>
     private const int MaxPaths = 100_000;
 
     private const int AtOnce = 16;
 
-    /// <summary>How long a closure that was found whole is not gone through again: what becomes of a reference meanwhile is noticed when it is itself asked for.</summary>
+    /// <summary>How long a closure that was found whole is not gone through again, unless a decision in it ends sooner: what becomes of a reference meanwhile is noticed when it is itself asked for.</summary>
     private static readonly TimeSpan WholeLifetime = TimeSpan.FromSeconds(10);
 
     private readonly MemoryCache _whole = new(new MemoryCacheOptions { SizeLimit = MaxPaths });
@@ -30,12 +34,21 @@ internal sealed class ClosureGate(Func<StorePathDigest, CancellationToken, Value
             return decision;
         }
 
-        var record = DecisionRecord.Refusal(refusal.Outcome, $"{claim.Path}: {refusal.Sentence}", time.GetUtcNow());
-        return new Decision(record, Encoding.UTF8.GetBytes(record.Sentence + "\n"), refusal.WasCutShort);
+        var sentence = $"{claim.Path}: {refusal.Sentence}";
+        logger.Refused(digest.ToString(), refusal.Outcome, sentence);
+        return SignatureOfFallback(decision.Record) is { } signature
+            ? render(DecisionRecord.OfFallback(claim, decision.Record.Hints! with { Signatures = [signature] }, $"{refusal.Outcome}: {sentence}", time.GetUtcNow()), refusal.WasCutShort)
+            : render(DecisionRecord.Refusal(refusal.Outcome, sentence, time.GetUtcNow()), refusal.WasCutShort);
     }
 
     /// <summary>Whether a path's closure was found whole a moment ago.</summary>
-    public bool IsWhole(StorePathDigest digest) => _whole.TryGetValue(digest, out _);
+    public bool IsWhole(StorePathDigest digest) => WholeUntil(digest) is not null;
+
+    /// <summary>In report mode, the fallback's own signature of what would be served; null where it has signed no such thing.</summary>
+    private NixSignature? SignatureOfFallback(DecisionRecord record) =>
+        fallback is null ? null
+        : record.IsOfFallback ? record.Hints!.Signatures[0]
+        : record.Votes.FirstOrDefault(vote => vote.Elector == fallback) is { Signature: { } text } && NixSignature.TryParse(text, out var signature) ? signature : null;
 
     public void Dispose() => _whole.Dispose();
 
@@ -58,7 +71,8 @@ internal sealed class ClosureGate(Func<StorePathDigest, CancellationToken, Value
     private async Task<Refusal?> WalkAsync(OutputClaim start, CancellationToken cancellation)
     {
         var seen = new HashSet<StorePathDigest> { start.Path.Digest };
-        for (var level = Next([start], seen); level.Count > 0;)
+        var until = time.GetUtcNow() + WholeLifetime;
+        for (var level = Next([start], seen, ref until); level.Count > 0;)
         {
             if (seen.Count > MaxPaths)
             {
@@ -75,21 +89,41 @@ internal sealed class ClosureGate(Func<StorePathDigest, CancellationToken, Value
                 }
 
                 decided.AddRange(decisions.Select(item => item.Decision.Record.Claim!));
+                until = decisions.Select(item => item.Decision.Record.ExpiresAt).Append(until).Min();
             }
 
-            level = Next(decided, seen);
+            level = Next(decided, seen, ref until);
         }
 
         foreach (var digest in seen)
         {
-            _whole.Set(digest, true, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = WholeLifetime });
+            _whole.Set(digest, until, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = WholeLifetime });
         }
 
         return null;
     }
 
-    private List<StorePath> Next(IEnumerable<OutputClaim> claims, HashSet<StorePathDigest> seen) =>
-        [.. claims.SelectMany(claim => claim.References).Where(path => !IsWhole(path.Digest) && seen.Add(path.Digest))];
+    /// <summary>What the claims refer to and was not looked at yet. What was found whole a moment ago is passed over, and then this closure is known no longer than that one.</summary>
+    private List<StorePath> Next(IEnumerable<OutputClaim> claims, HashSet<StorePathDigest> seen, ref DateTimeOffset until)
+    {
+        var next = new List<StorePath>();
+        foreach (var path in claims.SelectMany(claim => claim.References).Where(path => seen.Add(path.Digest)))
+        {
+            if (WholeUntil(path.Digest) is { } known)
+            {
+                until = known < until ? known : until;
+            }
+            else
+            {
+                next.Add(path);
+            }
+        }
+
+        return next;
+    }
+
+    /// <summary>Until when a closure counts as whole that was found so; null when it has to be gone through.</summary>
+    private DateTimeOffset? WholeUntil(StorePathDigest digest) => _whole.TryGetValue(digest, out DateTimeOffset until) && time.GetUtcNow() < until ? until : null;
 
     /// <summary>Why a closure is not whole.</summary>
     /// <param name="Outcome">The word that stands in <c>X-Trustix-Decision</c>.</param>

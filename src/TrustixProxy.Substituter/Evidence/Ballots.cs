@@ -30,6 +30,9 @@ internal sealed class Ballots
     /// <summary>Whether no elector's word can change any more.</summary>
     public bool AreSettled(Policy policy) => policy.Electors.All(elector => _last.TryGetValue(elector.Name, out var ballot) && IsLastWord(ballot));
 
+    /// <summary>Whether each elector has been heard once, be it of a failure.</summary>
+    public bool HaveAllAnswered(Policy policy) => policy.Electors.All(elector => _last.ContainsKey(elector.Name));
+
     /// <summary>The verdict that nothing can change; at the deadline, the verdict on what there is.</summary>
     public Verdict? Decide(Policy policy, StorePath path, bool isLate, DateTimeOffset now)
     {

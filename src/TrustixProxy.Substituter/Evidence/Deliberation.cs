@@ -35,7 +35,7 @@ internal abstract record Outcome
 ///           ──narinfos────────────────────▶                               ──▶ stragglers, for one deadline more
 /// electors are begun with at once, name or not: a log that knows paths by their digests answers while upstreams are asked for the name
 /// </code>
-/// Whoever fails is asked again until the deadline; what is not conclusive then counts as silence.</remarks>
+/// Whoever fails is asked again until the deadline; what is not conclusive then counts as silence. In haste, each is asked once.</remarks>
 internal sealed class Deliberation
 {
     private static readonly RetryStrategyOptions UntilConclusive = new()
@@ -61,6 +61,7 @@ internal sealed class Deliberation
     private readonly Statements _statements = new();
     private readonly Policy _policy;
     private readonly TimeSpan _deadline;
+    private readonly bool _isHasty;
     private readonly TimeProvider _time;
     private readonly ResiliencePipeline _retry;
     private readonly Channel<Action> _events = Channel.CreateUnbounded<Action>(new UnboundedChannelOptions { SingleReader = true });
@@ -72,9 +73,9 @@ internal sealed class Deliberation
 
     public Deliberation(
         StorePathDigest digest, IReadOnlyList<ElectorClient> electors, IReadOnlyList<Upstream> upstreams, UpstreamMarks marks,
-        Policy policy, TimeSpan deadline, TimeProvider time)
+        Policy policy, TimeSpan deadline, TimeProvider time, bool isHasty = false)
     {
-        (_digest, _electors, _policy, _deadline, _time) = (digest, electors, policy, deadline, time);
+        (_digest, _electors, _policy, _deadline, _time, _isHasty) = (digest, electors, policy, deadline, time, isHasty);
         _upstreams = new UpstreamPoll(upstreams, marks);
         var builder = new ResiliencePipelineBuilder { TimeProvider = time };
         _retry = builder.AddRetry(UntilConclusive).Build();
@@ -108,6 +109,11 @@ internal sealed class Deliberation
         while (!(_outcome.Task.IsCompleted && (_isOver || IsSettled || IsOverturned)))
         {
             (await _events.Reader.ReadAsync())();
+            if (_isHasty && HaveAllAnswered)
+            {
+                _isLate = _isOver = true;
+            }
+
             TryConclude();
         }
 
@@ -129,6 +135,9 @@ internal sealed class Deliberation
     private Verdict All(StorePath path) => _policy.Except(path, _policy.Decide(path, _candidates[path].All), _time.GetUtcNow());
 
     private bool IsSettled => _upstreams.IsSettled && _candidates.Values.All(ballots => ballots.AreSettled(_policy));
+
+    /// <summary>Whether everyone has been heard once, be it of a failure.</summary>
+    private bool HaveAllAnswered => _upstreams.HaveAllSpoken && _candidates.Values.All(ballots => ballots.HaveAllAnswered(_policy));
 
     private ITimer Schedule(TimeSpan due, Action effect) =>
         _time.CreateTimer(_ => _events.Writer.TryWrite(effect), null, due, Timeout.InfiniteTimeSpan);

@@ -9,7 +9,8 @@ namespace TrustixProxy.Substituter.Evidence;
 /// <summary>What proxies tell each other: the newest signed heads that they have seen, so that a log which shows two of them two histories is caught.</summary>
 /// <remarks>
 /// <code>{ "version": 1, "heads": [ { "logId": "64 hex digits", "head": "base64 of the protobuf LogHead" } ] }</code>
-/// Heads of logs that are not configured here are dropped unread; then the signature is checked; then the log itself is asked for what is missing.</remarks>
+/// Of each log the first head counts, since a peer tells its newest. Heads of logs that are not configured here are dropped unread; then the signature is checked; then the log itself
+/// is asked for what is missing. So one message makes us ask each log once, and whoever calls bounds how many are heard at once.</remarks>
 internal sealed class Gossip(IReadOnlyList<WatchedLog> logs)
 {
     /// <summary>The most bytes of one message.</summary>
@@ -18,12 +19,12 @@ internal sealed class Gossip(IReadOnlyList<WatchedLog> logs)
     /// <summary>The most heads of one message that are looked at.</summary>
     private const int MaxHeads = 1000;
 
-    /// <summary>How many heads of each log are remembered as looked at, so that telling them again costs nobody anything.</summary>
+    /// <summary>How many heads of each log are remembered as judged, so that telling them again costs nobody anything.</summary>
     private const int MaxRemembered = 256;
 
     private static readonly JsonSerializerOptions Form = new(JsonSerializerDefaults.Web) { AllowDuplicateProperties = false, MaxDepth = 8, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true };
 
-    private readonly ConcurrentDictionary<string, Heard> _heard = new();
+    private readonly ConcurrentDictionary<string, Judged> _judged = new();
 
     /// <summary>What we tell.</summary>
     public byte[] Tell()
@@ -52,45 +53,25 @@ internal sealed class Gossip(IReadOnlyList<WatchedLog> logs)
             return false;
         }
 
-        await Task.WhenAll(told.Heads.Take(MaxHeads)
-            .Select(head => (Head: head, Log: logs.FirstOrDefault(log => log.Key.LogId == head.LogId)))
-            .Where(item => item.Log is not null)
-            .GroupBy(item => item.Log!)
-            .Select(group => HearAsync(group.Key, group.Select(item => item.Head.Head), from)));
+        await Task.WhenAll(logs
+            .Select(log => (Log: log, Told: told.Heads.Take(MaxHeads).FirstOrDefault(head => head.LogId == log.Key.LogId)))
+            .Where(item => item.Told is not null)
+            .Select(item => HearAsync(item.Log, item.Told!.Head, from)));
         return true;
     }
 
-    /// <summary>One head of a log after the other, and none while another peer's is being looked at: no peer makes us ask a log more than that.</summary>
-    private async Task HearAsync(WatchedLog log, IEnumerable<byte[]> heads, string from)
+    private async Task HearAsync(WatchedLog log, byte[] bytes, string from)
     {
-        var heard = _heard.GetOrAdd(log.Key.LogId, _ => new Heard());
-        if (!await heard.Turn.WaitAsync(0))
+        var (judged, digest) = (_judged.GetOrAdd(log.Key.LogId, _ => new Judged()), Digest.Of(bytes));
+        if (judged.Has(digest))
         {
             return;
         }
 
-        try
+        var isOurs = WireMessage.TryParse(LogHead.Parser, bytes, out var message) & SignedTreeHead.TryRead(message ?? new LogHead(), out var read, out _);
+        if (!isOurs || !log.Key.TryVerify(read!, out var head, out _) || await log.HearAsync(head, from))
         {
-            foreach (var bytes in heads)
-            {
-                var digest = Digest.Of(bytes);
-                if (heard.Knows(digest))
-                {
-                    continue;
-                }
-
-                if (WireMessage.TryParse(LogHead.Parser, bytes, out var message) && SignedTreeHead.TryRead(message, out var read, out _) && log.Key.TryVerify(read, out var head, out _)
-                    && !await log.HearAsync(head, from))
-                {
-                    return; // there is no view yet, or the log does not answer: it is looked at when it is told again
-                }
-
-                heard.Add(digest);
-            }
-        }
-        finally
-        {
-            heard.Turn.Release();
+            judged.Add(digest);
         }
     }
 
@@ -98,22 +79,32 @@ internal sealed class Gossip(IReadOnlyList<WatchedLog> logs)
 
     private sealed record ToldHead(string LogId, byte[] Head);
 
-    private sealed class Heard
+    /// <summary>The last heads of one log that were judged. What could not be, for want of the log's proofs, is judged when it comes again.</summary>
+    private sealed class Judged
     {
         private readonly Queue<Digest> _order = new();
-        private readonly HashSet<Digest> _seen = [];
+        private readonly HashSet<Digest> _heads = [];
 
-        public SemaphoreSlim Turn { get; } = new(1);
-
-        public bool Knows(Digest head) => _seen.Contains(head);
+        public bool Has(Digest head)
+        {
+            lock (_order)
+            {
+                return _heads.Contains(head);
+            }
+        }
 
         public void Add(Digest head)
         {
-            _seen.Add(head);
-            _order.Enqueue(head);
-            if (_order.Count > MaxRemembered)
+            lock (_order)
             {
-                _seen.Remove(_order.Dequeue());
+                if (_heads.Add(head))
+                {
+                    _order.Enqueue(head);
+                    if (_order.Count > MaxRemembered)
+                    {
+                        _heads.Remove(_order.Dequeue());
+                    }
+                }
             }
         }
     }

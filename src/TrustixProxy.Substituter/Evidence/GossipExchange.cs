@@ -48,8 +48,9 @@ internal sealed class GossipExchange(Gossip gossip, IReadOnlyList<Uri> peers, Ti
                 logger.GossipFailed(address, $"it answers {(int)response.StatusCode}, or no heads");
             }
         }
-        catch (Exception exception) when (exception is HttpRequestException or IOException || (exception is OperationCanceledException && !stopping.IsCancellationRequested))
+        catch (Exception exception) when (!stopping.IsCancellationRequested)
         {
+            // Whatever it is: a peer stops neither the others nor the proxy.
             logger.GossipFailed(address, exception.Message);
         }
     }

@@ -15,15 +15,25 @@ namespace TrustixProxy.Substituter.Evidence;
 /// <param name="logger">Where it is told.</param>
 internal sealed class LogDocket(string name, LogKey key, Uri address, ViewStore store, LogRecords records, string stateDirectory, TimeProvider time, ILogger logger)
 {
-    /// <summary>What a failing disk has not taken in; the log is held to it all the same.</summary>
-    private volatile bool _isFrozenHere;
+    /// <summary>The fault that a failing disk has not taken in; the log is held to it all the same.</summary>
+    private volatile Unkept? _unkept;
     private LogCondition? _condition;
 
     /// <summary>Who is asked: what evidence names as its source when nobody else is.</summary>
     public string Source => address.ToString();
 
     /// <summary>Whether the log is frozen, by the store or, where that fails, by what this process has seen.</summary>
-    public bool IsFrozen => OnDisk(() => store.IsFrozen(key), _isFrozenHere) || _isFrozenHere;
+    /// <param name="isKnown">Whether it was when last looked at: a disk that cannot be read unfreezes nobody.</param>
+    public bool IsFrozen(bool isKnown)
+    {
+        if (_unkept is { } unkept)
+        {
+            Keep(unkept);
+            return true;
+        }
+
+        return OnDisk(() => store.IsFrozen(key), isKnown);
+    }
 
     /// <summary>Takes in what the map was proven to hold for a key; the fault when it has held something else before.</summary>
     public LogFault? Hold(ProvenEntry entry)
@@ -48,21 +58,37 @@ internal sealed class LogDocket(string name, LogKey key, Uri address, ViewStore 
     /// <param name="from">Who has shown it.</param>
     public void Freeze(LogFault fault, string from)
     {
-        var now = time.GetUtcNow();
-        var evidence = FaultEvidence.Write(fault, now, from);
-        _isFrozenHere = !OnDisk(() => Do(() => store.Freeze(fault.Heads[0], evidence)), false);
-        var file = Path.Combine(stateDirectory, "evidence", $"{name}-{fault.Kind}-{now:yyyyMMdd'T'HHmmss'Z'}.json");
+        var evidence = FaultEvidence.Write(fault, time.GetUtcNow(), from);
+        Keep(new Unkept(fault.Heads[0], evidence));
+        logger.LogFrozen(name, fault.Kind, from, KeepFile(evidence));
+    }
+
+    /// <summary>Writes the evidence file of a frozen log, if it is not there: the process may have ended between the database and the file.</summary>
+    /// <returns>Where it is; empty when what is kept is no evidence.</returns>
+    public string KeepFile(byte[] evidence)
+    {
+        if (!FaultEvidence.TryVerify(evidence, [key], out var read, out _))
+        {
+            return "";
+        }
+
+        var file = Path.Combine(stateDirectory, "evidence", $"{name}-{read.Fault.Kind}-{read.SeenAt.Replace("-", "", StringComparison.Ordinal).Replace(":", "", StringComparison.Ordinal)}.json");
         try
         {
             Directory.CreateDirectory(Path.GetDirectoryName(file)!);
-            File.WriteAllBytes(file, evidence);
+            if (!File.Exists(file))
+            {
+                var part = $"{file}.{Guid.NewGuid():N}.part";
+                File.WriteAllBytes(part, evidence);
+                File.Move(part, file, overwrite: true); // whole or not at all
+            }
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             logger.EvidenceFileNotWritten(file, exception.Message);
         }
 
-        logger.LogFrozen(name, fault.Kind, from, file);
+        return file;
     }
 
     /// <summary>Notes how the log fares; written when that has changed, and once a minute.</summary>
@@ -82,11 +108,14 @@ internal sealed class LogDocket(string name, LogKey key, Uri address, ViewStore 
         }
     }
 
-    private static bool Do(Action act)
-    {
-        act();
-        return true;
-    }
+    /// <summary>Has the store freeze the log; what it does not take is tried again whenever it is looked at.</summary>
+    private void Keep(Unkept fault) => _unkept = OnDisk(
+        () =>
+        {
+            store.Freeze(fault.Head, fault.Evidence);
+            return true;
+        },
+        false) ? null : fault;
 
     private T OnDisk<T>(Func<T> act, T otherwise)
     {
@@ -100,4 +129,6 @@ internal sealed class LogDocket(string name, LogKey key, Uri address, ViewStore 
             return otherwise;
         }
     }
+
+    private sealed record Unkept(VerifiedTreeHead Head, byte[] Evidence);
 }

@@ -15,10 +15,14 @@ internal sealed record LogCondition(DateTimeOffset? SeenAt, DateTimeOffset? Grow
 /// <summary>What is remembered of logs beside their views: what their maps were proven to hold, which must not change, and how they fare. No request waits for its writes.</summary>
 internal sealed class LogRecords(string stateDirectory) : IDisposable
 {
-    /// <summary>The most entries that are remembered of a log: the newest.</summary>
-    private const int MaxProven = 100_000;
+    /// <summary>The most entries that are remembered, of all logs together: the newest.</summary>
+    private const int MaxProven = 200_000;
+
+    /// <summary>After how many new ones the oldest are dropped.</summary>
+    private const int PruneEvery = 1_000;
 
     private readonly StateWriter _writer = new();
+    private int _kept;
     private readonly StateDatabase _database = new(
         stateDirectory,
         isDurable: false,
@@ -43,16 +47,19 @@ internal sealed class LogRecords(string stateDirectory) : IDisposable
     /// <summary>Remembers what a log was proven to hold.</summary>
     /// <param name="entry">The entry.</param>
     /// <param name="isFirst">Whether what is remembered already stays.</param>
-    public void KeepProven(ProvenEntry entry, bool isFirst) => _writer.Write(() => _database.Execute(
-        $"INSERT OR {(isFirst ? "IGNORE" : "REPLACE")} INTO proven (log_id, key, head, map) VALUES ($id, $key, $head, $map)",
-        ("$id", entry.Head.Key.LogId), ("$key", entry.Key.ToArray()), ("$head", entry.Head.ToMessage().ToByteArray()), ("$map", entry.Map.ToByteArray())));
+    public void KeepProven(ProvenEntry entry, bool isFirst) => _writer.Write(() =>
+    {
+        _database.Execute(
+            $"INSERT OR {(isFirst ? "IGNORE" : "REPLACE")} INTO proven (log_id, key, head, map) VALUES ($id, $key, $head, $map)",
+            ("$id", entry.Head.Key.LogId), ("$key", entry.Key.ToArray()), ("$head", entry.Head.ToMessage().ToByteArray()), ("$map", entry.Map.ToByteArray()));
+        if (++_kept % PruneEvery is 0)
+        {
+            _database.Execute($"DELETE FROM proven WHERE number <= (SELECT max(number) FROM proven) - {MaxProven}");
+        }
+    });
 
     /// <summary>Forgets all that a log was proven to hold.</summary>
     public void ForgetProven(LogKey key) => _database.Execute("DELETE FROM proven WHERE log_id = $id", ("$id", key.LogId));
-
-    /// <summary>Drops the oldest beyond the bound.</summary>
-    public void Prune(LogKey key) => _database.Execute(
-        $"DELETE FROM proven WHERE log_id = $id AND number <= (SELECT number FROM proven WHERE log_id = $id ORDER BY number DESC LIMIT 1 OFFSET {MaxProven})", ("$id", key.LogId));
 
     public LogCondition Condition(LogKey key) =>
         _database.First(

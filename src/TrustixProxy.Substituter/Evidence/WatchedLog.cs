@@ -21,7 +21,7 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
     private readonly Lock _turn = new();
     private Task<SilenceReason?>? _refresh;
     private volatile Seen? _seen = Start(store, key);
-    private volatile bool _isFrozen = store.Load(key).IsFrozen;
+    private volatile bool _isFrozen = WasFrozen(store, key, docket);
     private long _frozenCheckedAt = time.GetTimestamp();
 
     /// <summary>The log's own calls.</summary>
@@ -35,13 +35,7 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
             var checkedAt = Interlocked.Read(ref _frozenCheckedAt);
             if (time.GetElapsedTime(checkedAt) > FrozenAge && Interlocked.CompareExchange(ref _frozenCheckedAt, time.GetTimestamp(), checkedAt) == checkedAt)
             {
-                var wasFrozen = _isFrozen;
-                _isFrozen = docket.IsFrozen;
-                if (wasFrozen && !_isFrozen)
-                {
-                    _seen = Start(store, key);
-                    logger.LogUnfrozen(name);
-                }
+                LookAtDocket();
             }
 
             return _isFrozen;
@@ -116,32 +110,18 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
             return null;
         }
 
-        lock (_turn)
-        {
-            if (!_isFrozen && _seen is { } moved && moved.View != known && moved.View.Head.Content == next.Head.Content)
-            {
-                return next.Head; // another answer with the same head was faster
-            }
-
-            if (_isFrozen || _seen is not { } seen || seen.View != known || !(ReferenceEquals(next, known) || Keep(() => store.TrySwap(known.Head.ToMessage().ToByteArray(), next))))
-            {
-                return null;
-            }
-
-            _seen = new Seen(next, Math.Max(at, seen.At));
-            return next.Head;
-        }
+        return TrySeat(known, next, BytesOf(known), at) ? next.Head : null;
     }
 
     /// <summary>Holds a head that others have seen against the view. Nothing but the log's own signatures and proofs moves the view, or freezes the log.</summary>
     /// <param name="head">The head; its signature was verified.</param>
     /// <param name="from">Who has shown it.</param>
-    /// <returns>Whether it was judged; it is not while there is no view yet, or the log gives no proof.</returns>
+    /// <returns>Whether it could be judged: false when the log did not give the proofs for that, or there is no view yet.</returns>
     public async Task<bool> HearAsync(VerifiedTreeHead head, string from)
     {
         if (IsFrozen || _seen is not { View: var known })
         {
-            return IsFrozen;
+            return false;
         }
 
         if (head.Content == known.Head.Content)
@@ -151,21 +131,81 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
 
         if (head.Content.TreeSize < known.Head.Content.TreeSize)
         {
-            var (past, _) = await AdvanceAsync(new LogView(head), known.Head, from); // the view stays; but if the older head is of another history, the log's own proof shows it
-            return past is not null || IsFrozen;
+            return IsJudged(await AdvanceAsync(new LogView(head), known.Head, from)); // the view stays; but if the older head is of another history, the log's own proof shows it
         }
 
         var at = time.GetTimestamp();
-        if (await AdvanceAsync(known, head, from) is not { Next: { } next } || !Keep(() => store.TrySwap(known.Head.ToMessage().ToByteArray(), next)))
+        var advance = await AdvanceAsync(known, head, from);
+        if (advance.Next is { } next)
         {
-            return IsFrozen;
+            TrySeat(known, next, BytesOf(known), at);
         }
 
+        return IsJudged(advance);
+    }
+
+    private static bool IsJudged((LogView? Next, SilenceReason? Reason) advance) => advance.Next is not null || advance.Reason is SilenceReason.Frozen;
+
+    /// <summary>Looks whether the log was frozen by another process, or unfrozen by a person.</summary>
+    private void LookAtDocket()
+    {
         lock (_turn)
         {
-            _seen = _seen?.View == known ? new Seen(next, at) : _seen;
+            var wasFrozen = _isFrozen;
+            _isFrozen = docket.IsFrozen(isKnown: wasFrozen);
+            if (!wasFrozen || _isFrozen)
+            {
+                return;
+            }
+
+            try
+            {
+                _seen = Start(store, key);
+                logger.LogUnfrozen(name);
+            }
+            catch (SqliteException exception)
+            {
+                _isFrozen = true; // until it can be read where to begin
+                logger.ViewNotKept(name, exception.Message);
+            }
+        }
+    }
+
+    /// <summary>Puts a view in the place of the one that it was shown to continue, on the disk and here: the only way by which a view moves. False when it has moved meanwhile.</summary>
+    /// <param name="known">The view that it continues; null for a first one.</param>
+    /// <param name="next">The view.</param>
+    /// <param name="stored">The bytes that the disk is known to have.</param>
+    /// <param name="at">When it was asked for, as a timestamp of the clock.</param>
+    private bool TrySeat(LogView? known, LogView next, byte[]? stored, long at)
+    {
+        lock (_turn)
+        {
+            if (!_isFrozen && _seen?.View is { } moved && moved != known && moved.Head.Content == next.Head.Content)
+            {
+                return true; // another answer with the same head was faster
+            }
+
+            var isStored = stored is not null && stored.AsSpan().SequenceEqual(BytesOf(next));
+            if (_isFrozen || _seen?.View != known || !(isStored || Keep(() => store.TrySwap(stored, next))))
+            {
+                return false;
+            }
+
+            _seen = new Seen(next, Math.Max(at, _seen?.At ?? at));
+            return true;
+        }
+    }
+
+    private static byte[] BytesOf(LogView view) => view.Head.ToMessage().ToByteArray();
+
+    private static bool WasFrozen(ViewStore store, LogKey key, LogDocket docket)
+    {
+        if (store.Load(key).Fault is not { } fault)
+        {
+            return false;
         }
 
+        docket.KeepFile(fault);
         return true;
     }
 
@@ -200,28 +240,27 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
 
     private async Task<SilenceReason?> TakeInAsync(VerifiedTreeHead head, long at)
     {
-        var stored = _seen?.View.Head.ToMessage().ToByteArray();
+        var stored = _seen is { View: var start } ? BytesOf(start) : null;
 
-        // Three times: another process may have swapped in a newer view, or what was stored is gone or damaged.
+        // Three times: the view may have moved meanwhile, here or in another process, or what was stored is gone or damaged.
         for (var attempt = 0; attempt < 3; attempt++)
         {
             var known = _seen?.View;
             var (next, reason) = known is null ? (new LogView(head), (SilenceReason?)null) : await AdvanceAsync(known, head, docket.Source);
             if (next is null)
             {
-                return reason;
+                return reason is SilenceReason.HeadOlder && await HearAsync(head, docket.Source) && IsFrozen ? SilenceReason.Frozen : reason;
             }
 
-            if ((ReferenceEquals(next, known) && attempt is 0) || Keep(() => store.TrySwap(stored, next)))
+            if (TrySeat(known, next, stored, at))
             {
-                _seen = new Seen(next, at);
                 return null;
             }
 
             var found = store.Load(key);
-            _isFrozen |= found.IsFrozen;
-            if (_isFrozen)
+            if (found.IsFrozen)
             {
+                _isFrozen = true;
                 return SilenceReason.Frozen;
             }
 
@@ -231,10 +270,26 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
             }
 
             stored = found.Head;
-            _seen = found.View is null ? _seen : new Seen(found.View, long.MinValue / 2);
+            if (found.View is { } other && await MeetAsync(other) is { } failure)
+            {
+                return failure;
+            }
         }
 
         return SilenceReason.HeadInconsistent;
+    }
+
+    /// <summary>Takes over a view that another process has come to, once it was shown to continue ours: what this process has seen is forgotten no more than what the disk has.</summary>
+    private async Task<SilenceReason?> MeetAsync(LogView other)
+    {
+        var known = _seen?.View;
+        var (next, reason) = known is null ? (other, (SilenceReason?)null) : await AdvanceAsync(known, other.Head, docket.Source);
+        if (next is not null)
+        {
+            TrySeat(known, next, BytesOf(other), long.MinValue / 2);
+        }
+
+        return reason is SilenceReason.HeadOlder ? null : reason; // the disk is behind: it is written over
     }
 
     private async Task<(LogView? Next, SilenceReason? Reason)> AdvanceAsync(LogView known, VerifiedTreeHead head, string from)
@@ -244,7 +299,9 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
         if (newer.TreeSize > older.TreeSize)
         {
             var log = client.GetConsistencyProofAsync(older.TreeSize, newer.TreeSize, CancellationToken.None);
-            var mapHeads = client.GetMapHeadConsistencyProofAsync(older.MapHeadSize, newer.MapHeadSize, CancellationToken.None);
+            var mapHeads = older.MapHeadSize < newer.MapHeadSize
+                ? client.GetMapHeadConsistencyProofAsync(older.MapHeadSize, newer.MapHeadSize, CancellationToken.None)
+                : Task.FromResult(new CallResult<ProofResponse>(new ProofResponse(), default, null)); // such sizes are refused, but not before the log's own proof was looked at
             var (logCall, mapHeadCall) = (await log, await mapHeads);
             if (logCall.Message is null || mapHeadCall.Message is null)
             {

@@ -48,8 +48,8 @@ internal sealed class DecidingParts : IDisposable
             new DecisionStore(options.StateDirectory), new SignatureAudit(options.StateDirectory), new DecisionSeal(seal, options.Policy), shared, options.Policy,
             new NarInfoSigner(options.SigningKey), Frozen, () => Revocations.Standing, options.DecisionMemory, time, logger);
         Prefetch = new ClosurePrefetch((digest, depth, cancellation) => Decider!.DecideAheadAsync(digest, depth, cancellation));
-        Decider = new Decider(Cache, Revocations, shared, options.Deadline, Deliberate, Prefetch.Offer, Upstreams, time, logger);
-        Closure = new ClosureGate(Decider.DecideAsync, options.Deadline, time);
+        Decider = new Decider(Cache, Revocations, shared, options.Deadline, (digest, deadline) => Deliberate(digest, deadline, isHasty: false), Prefetch.Offer, Upstreams, time, logger);
+        Closure = new ClosureGate(Decider.DecideAsync, options.Policy.Fallback, Cache.Render, options.Deadline, time, logger);
         KnownFiles = new KnownFiles(options.StateDirectory, seal, Redis, time);
         _owned =
         [
@@ -103,8 +103,8 @@ internal sealed class DecidingParts : IDisposable
     public Decision? FindWarm(ReadOnlySpan<char> digest) =>
         Decider.FindWarm(digest) is { } known && (!_options.Policy.RequiresClosure || known.Record.Claim is not { } claim || Closure.IsWhole(claim.Path.Digest)) ? known : null;
 
-    /// <summary>Makes the asking of one digest, within a time.</summary>
-    public Deliberation Deliberate(StorePathDigest digest, TimeSpan deadline) => new(digest, _electors, Upstreams, Marks, _options.Policy, deadline, _time);
+    /// <summary>Makes the asking of one digest, within a time; in haste, everyone is asked once.</summary>
+    public Deliberation Deliberate(StorePathDigest digest, TimeSpan deadline, bool isHasty) => new(digest, _electors, Upstreams, Marks, _options.Policy, deadline, _time, isHasty);
 
     /// <summary>Makes what serves the NARs of decisions.</summary>
     public NarForwarder Forward(IHttpForwarder forwarder) => new(Upstreams, Marks, KnownFiles, forwarder, Decider.Renew, _options.Decompressions, _options.Deadline, _time, Logger);

@@ -28,9 +28,10 @@ public sealed class Examiner(SubstituterOptions options, TimeProvider? time = nu
     /// <summary>Asks everyone anew and waits for all of them, for twice the deadline at the most. Nothing of it is remembered.</summary>
     /// <param name="digest">The path's digest.</param>
     /// <param name="name">The whole path; null when it is not known.</param>
-    public async Task<Examination> ExamineAsync(StorePathDigest digest, StorePath? name)
+    /// <param name="isHasty">Whether each is asked once, and one that fails is not asked again: for many paths at once.</param>
+    public async Task<Examination> ExamineAsync(StorePathDigest digest, StorePath? name, bool isHasty = false)
     {
-        var deliberation = _parts.Deliberate(digest, options.Deadline);
+        var deliberation = _parts.Deliberate(digest, options.Deadline, isHasty);
         Verdict? all = null;
         await deliberation.RunAsync(name, (_, verdict, _) => all = verdict);
         var outcome = await deliberation.Outcome;

@@ -22,6 +22,9 @@ public sealed class LogRegister(SubstituterOptions options, TimeProvider? time =
     /// <summary>A log that has not answered for so long is stale, whatever the reason.</summary>
     private static readonly TimeSpan StaleAfter = TimeSpan.FromMinutes(5);
 
+    /// <summary>So is one that answers, and has not grown for so long: it has stopped, or somebody on the way holds its new heads back.</summary>
+    private static readonly TimeSpan StaleUngrown = TimeSpan.FromDays(7);
+
     private readonly TimeProvider _time = time ?? TimeProvider.System;
     private readonly ViewStore _views = new(options.StateDirectory);
     private readonly LogRecords _records = new(options.StateDirectory);
@@ -69,6 +72,7 @@ public sealed class LogRegister(SubstituterOptions options, TimeProvider? time =
         return condition.Failure is { } failure ? $"failing since {condition.FailingSince:yyyy-MM-dd HH:mm:ss}Z: {failure}"
             : condition.SeenAt is not { } seen ? "never seen"
             : _time.GetUtcNow() - seen > StaleAfter ? $"stale since {seen:yyyy-MM-dd HH:mm:ss}Z"
+            : _time.GetUtcNow() - condition.GrownAt > StaleUngrown ? $"stale since {condition.GrownAt:yyyy-MM-dd HH:mm:ss}Z: it answers, and does not grow"
             : "live";
     }
 }

@@ -1,4 +1,6 @@
 using System.Net;
+using System.Net.Http.Headers;
+using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -18,14 +20,23 @@ namespace TrustixProxy.Substituter.Operations;
 /// GET  /gossip/heads       the newest signed heads that we have seen
 /// POST /gossip/heads       takes a peer's, and answers with ours
 /// </code>
-/// A request must name this machine or one of <c>operations.hosts</c>, so that no web page makes a browser ask.</remarks>
+/// A request must name this machine or one of <c>operations.hosts</c>, and a POST be of JSON: so no web page makes a browser ask, by a name that it has pointed here or by a form.</remarks>
 internal sealed class OperationsServer : IHostedService, IAsyncDisposable
 {
+    /// <summary>How long a peer may take to tell.</summary>
+    private static readonly TimeSpan BodyLimit = TimeSpan.FromSeconds(10);
+
     private readonly WebApplication _app;
     private readonly SubstituterOptions _options;
     private readonly DecisionCache _cache;
     private readonly Gossip _gossip;
-    private int _hearing;
+
+    /// <summary>How many peers are heard at once, and how often each: what they tell makes us ask logs.</summary>
+    private readonly PartitionedRateLimiter<HttpContext> _peers = PartitionedRateLimiter.CreateChained(
+        PartitionedRateLimiter.Create<HttpContext, string>(_ => RateLimitPartition.GetConcurrencyLimiter("", _ => new ConcurrencyLimiterOptions { PermitLimit = 8 })),
+        PartitionedRateLimiter.Create<HttpContext, IPAddress>(context => RateLimitPartition.GetConcurrencyLimiter(Peer(context), _ => new ConcurrencyLimiterOptions { PermitLimit = 2 })),
+        PartitionedRateLimiter.Create<HttpContext, IPAddress>(context => RateLimitPartition.GetTokenBucketLimiter(
+            Peer(context), _ => new TokenBucketRateLimiterOptions { TokenLimit = 20, TokensPerPeriod = 1, ReplenishmentPeriod = TimeSpan.FromSeconds(1) })));
 
     public OperationsServer(SubstituterOptions options, DecisionCache cache, Gossip gossip, ILoggerFactory loggers)
     {
@@ -45,7 +56,11 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
 
     public Task StopAsync(CancellationToken cancellationToken) => _options.OperationsListen.IsEmpty ? Task.CompletedTask : _app.StopAsync(cancellationToken);
 
-    public ValueTask DisposeAsync() => _app.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await _app.DisposeAsync();
+        await _peers.DisposeAsync();
+    }
 
     private Task AnswerAsync(HttpContext context)
     {
@@ -77,32 +92,42 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
         ? WriteAsync(context, StatusCodes.Status200OK, bundle, "application/json")
         : WriteAsync(context, StatusCodes.Status404NotFound, $"no decision on {digest} is kept; trustix-proxy explain makes one\n");
 
-    /// <summary>One peer at a time is heard; others are told to come back.</summary>
     private async Task HearAsync(HttpContext context)
     {
-        if (Interlocked.Exchange(ref _hearing, 1) is 1)
+        if (!MediaTypeHeaderValue.TryParse(context.Request.ContentType, out var type) || type.MediaType is not "application/json")
         {
-            context.Response.Headers.RetryAfter = "1";
-            await WriteAsync(context, StatusCodes.Status429TooManyRequests, "another peer is being heard\n");
+            await WriteAsync(context, StatusCodes.Status415UnsupportedMediaType, "heads come as application/json\n");
             return;
         }
 
+        using var lease = _peers.AttemptAcquire(context);
+        if (!lease.IsAcquired)
+        {
+            context.Response.Headers.RetryAfter = "1";
+            await WriteAsync(context, StatusCodes.Status429TooManyRequests, "too many messages of heads at once\n");
+            return;
+        }
+
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+        limit.CancelAfter(BodyLimit);
         try
         {
             using var body = new MemoryStream();
-            await context.Request.Body.CopyToAsync(body, context.RequestAborted);
-            var isHeard = await _gossip.HearAsync(body.ToArray(), $"peer {context.Connection.RemoteIpAddress}");
+            await context.Request.Body.CopyToAsync(body, limit.Token);
+            var isHeard = await _gossip.HearAsync(body.ToArray(), $"peer {Peer(context)}");
             await (isHeard ? WriteAsync(context, StatusCodes.Status200OK, _gossip.Tell(), "application/json") : WriteAsync(context, StatusCodes.Status400BadRequest, "that is no message of heads\n"));
         }
         catch (BadHttpRequestException exception)
         {
             await WriteAsync(context, exception.StatusCode, $"{exception.Message}\n");
         }
-        finally
+        catch (OperationCanceledException) when (limit.IsCancellationRequested)
         {
-            Volatile.Write(ref _hearing, 0);
+            context.Abort(); // too slow, or gone
         }
     }
+
+    private static IPAddress Peer(HttpContext context) => context.Connection.RemoteIpAddress ?? IPAddress.None;
 
     private bool IsOurs(string host) =>
         host.Equals("localhost", StringComparison.OrdinalIgnoreCase)

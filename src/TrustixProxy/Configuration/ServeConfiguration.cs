@@ -94,6 +94,11 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
             }
         }
 
+        foreach (var expired in policy.Exceptions.Where(exception => exception.Expires <= TimeProvider.System.GetUtcNow()))
+        {
+            yield return $"policy.exceptions: {expired} has expired: what it matches is refused again. Take it out, or say anew until when.";
+        }
+
         if (policy.Fallback is not null)
         {
             yield return $"mode: \"report\" enforces nothing: whatever '{policy.Fallback}' has signed is served, and only recorded when others disagree.";

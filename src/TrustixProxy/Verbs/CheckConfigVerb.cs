@@ -50,6 +50,11 @@ internal static class CheckConfigVerb
 
         var policy = read.Options.Policy;
         Console.WriteLine($"good for serve: {policy.Rest.Rule} operators must agree, {read.Options.Upstreams.Length} upstreams.");
+        foreach (var exception in policy.Exceptions)
+        {
+            Console.WriteLine($"exception: {exception}");
+        }
+
         return ExitCode.Good;
     }
 

@@ -116,18 +116,8 @@ internal static class LogSubmitVerbs
         return null;
     }
 
-    /// <summary>The store path that an argument names: itself, something in it, or a link to it such as <c>./result</c>.</summary>
-    private static StorePath PathOf(string text)
-    {
-        var path = Path.GetFullPath(text);
-        for (var links = 0; links < 40 && !path.StartsWith(StorePath.StoreDirectory + "/", StringComparison.Ordinal) && new FileInfo(path).LinkTarget is { } target; links++)
-        {
-            path = Path.GetFullPath(target, Path.GetDirectoryName(path)!);
-        }
-
-        var absolute = string.Join('/', path.Split('/').Take(4)); // "", "nix", "store", the base name
-        return StorePath.TryParseAbsolute(absolute, out var found, out _) ? found : throw new ArgumentException($"PATH is '{text}', which is no path of {StorePath.StoreDirectory}, in one or a link to one");
-    }
+    private static StorePath PathOf(string text) =>
+        StorePathArgument.TryRead(text, out var path) ? path : throw new ArgumentException($"PATH is '{text}', which is no path of {StorePath.StoreDirectory}, in one or a link to one");
 
     private static string Count(int number) => $"{number} {(number is 1 ? "path" : "paths")}";
 }

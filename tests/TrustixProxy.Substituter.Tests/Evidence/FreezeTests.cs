@@ -57,6 +57,18 @@ public sealed class FreezeTests
     }
 
     [Fact]
+    public async Task An_evidence_file_that_was_not_written_before_the_process_ended_is_written_at_the_next_start()
+    {
+        await using var proxy = await FrozenAsync(LogLie.SplitView);
+        var before = await File.ReadAllBytesAsync(EvidenceFile(proxy));
+        Directory.Delete(Path.Combine(proxy.StateDirectory, "evidence"), recursive: true);
+
+        await proxy.RestartAsync();
+
+        Assert.Equal(before, await File.ReadAllBytesAsync(EvidenceFile(proxy)));
+    }
+
+    [Fact]
     public async Task How_each_log_fares_is_known_to_whoever_looks_at_the_state()
     {
         await using var proxy = await TestProxy.WithThreeLogsAsync();
@@ -80,6 +92,33 @@ public sealed class FreezeTests
         Assert.Null(logs[2].Size);
     }
 
+    [Theory]
+    [InlineData(0, 0, null, "live")]
+    [InlineData(10, 10, null, "stale since 2026-01-01 00:00:00Z")]
+    [InlineData(0, 60 * 24 * 8, null, "stale since 2025-12-24 00:00:00Z: it answers, and does not grow")]
+    [InlineData(0, 0, "NoAnswer", "failing since 2026-01-01 00:00:00Z: NoAnswer")]
+    public void A_log_that_no_longer_answers_or_grows_is_said_to_be_stale(int minutesUnseen, int minutesUngrown, string? failure, string expected)
+    {
+        var now = new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+        var directory = Directory.CreateTempSubdirectory("trustix-test-").FullName;
+        var log = new MemoryLog();
+        var elector = new Consensus.Elector.Log("alice", "alice", log.Signer.Key);
+        var options = new SubstituterOptions
+        {
+            StateDirectory = directory, SigningKey = Nix.NixSecretKey.Generate("x"), Policy = new Consensus.Policy([elector]), Logs = [new LogOptions(elector, new Uri("http://alice"))], Upstreams = [],
+        };
+        using (var records = new LogRecords(directory))
+        using (var register = new LogRegister(options, new FixedTime(now.AddMinutes(minutesUnseen))))
+        {
+            records.KeepCondition(log.Signer.Key, new LogCondition(now, now.AddMinutes(-minutesUngrown), failure, failure is null ? null : now));
+            Until(() => register.List()[0].State != "never seen");
+
+            Assert.Equal(expected, register.List()[0].State);
+        }
+
+        Directory.Delete(directory, recursive: true);
+    }
+
     [Fact]
     public void One_key_with_two_entries_freezes_whenever_the_second_comes()
     {
@@ -101,7 +140,7 @@ public sealed class FreezeTests
             var fault = Assert.IsType<LogFault.TwoEntries>(docket.Hold(two));
             docket.Freeze(fault, "http://alice");
 
-            Assert.True(docket.IsFrozen);
+            Assert.True(docket.IsFrozen(isKnown: false));
             Assert.True(FaultEvidence.TryVerify(store.Load(log.Signer.Key).Fault, [log.Signer.Key], out var evidence, out _));
             Assert.Equal("two-entries", evidence.Fault.Kind);
         }
@@ -156,7 +195,11 @@ public sealed class FreezeTests
             // The head before the newest one is known to the proxy; it is shown again with another root.
             proxy.Log("alice").Lie = LogLie.None;
             await proxy.RestartAsync();
-            await proxy.AskAsync(TestOutput.PathOf("x"));
+            using (var register = new LogRegister(Options(proxy)))
+            {
+                Until(() => register.List()[0].Size == proxy.Log("alice").Log.Head.Content.TreeSize);
+            }
+
             proxy.Log("alice").Publish(TestOutput.Make("more").Statement);
             proxy.Log("alice").Lie = LogLie.SplitView;
             await proxy.RestartAsync();
@@ -169,5 +212,10 @@ public sealed class FreezeTests
         }
 
         return proxy;
+    }
+
+    private sealed class FixedTime(DateTimeOffset now) : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow() => now;
     }
 }

@@ -81,8 +81,11 @@ public sealed class GossipTests
         var forged = log.Heads[3].ToMessage();
         forged.LogRoot = ByteString.CopyFrom(new byte[32]);
 
-        Assert.Equal(HttpStatusCode.OK, await TellAsync(proxy, id, [.. log.Heads.Select(head => head.ToMessage().ToByteArray())]));
-        Assert.Equal(HttpStatusCode.OK, await TellAsync(proxy, id, forged.ToByteArray(), [], [1, 2, 3], new MemoryLog().Head.ToMessage().ToByteArray()));
+        foreach (var head in log.Heads.Select(head => head.ToMessage().ToByteArray()).Append(forged.ToByteArray()).Append([]).Append([1, 2, 3]).Append(new MemoryLog().Head.ToMessage().ToByteArray()))
+        {
+            Assert.Equal(HttpStatusCode.OK, await TellAsync(proxy, id, head));
+        }
+
         Assert.Equal(HttpStatusCode.OK, await TellAsync(proxy, new string('0', 64), log.Head.ToMessage().ToByteArray()));
         Assert.Equal(HttpStatusCode.BadRequest, await PostAsync(proxy, "<html>"));
         Assert.Equal(HttpStatusCode.BadRequest, await PostAsync(proxy, """{"version":2,"heads":[]}"""));
@@ -133,10 +136,43 @@ public sealed class GossipTests
         Assert.Equal("ok\n", await http.GetStringAsync("healthz"));
     }
 
+    [Fact]
+    public async Task No_form_of_a_web_page_and_no_flood_makes_the_proxy_ask_a_log()
+    {
+        await using var proxy = await StartAsync(6, "honest");
+        var log = proxy.Log("alice");
+        await RunAsync(proxy, log.Log.Signer.Key);
+        using var http = new HttpClient { BaseAddress = OperationsUrl(proxy) };
+        var message = Message(log.Log.Signer.Key.LogId, [.. log.Log.Heads.Select(head => head.ToMessage().ToByteArray())]);
+        int Proofs() => log.Calls.Count(call => call is "GetLogConsistencyProof");
+        var before = Proofs();
+
+        foreach (var type in new[] { "text/plain", "application/x-www-form-urlencoded", "multipart/form-data" })
+        {
+            using var form = await http.PostAsync("gossip/heads", new StringContent(message, Encoding.UTF8, type));
+            Assert.Equal(HttpStatusCode.UnsupportedMediaType, form.StatusCode);
+        }
+
+        using var preflight = await http.SendAsync(new HttpRequestMessage(HttpMethod.Options, "gossip/heads"));
+        Assert.Equal(HttpStatusCode.MethodNotAllowed, preflight.StatusCode);
+        Assert.Equal(before, Proofs());
+        var answers = new List<HttpStatusCode>();
+        for (var i = 0; i < 40; i++)
+        {
+            answers.Add(await PostAsync(proxy, message));
+        }
+
+        Assert.Contains(HttpStatusCode.TooManyRequests, answers);
+        Assert.InRange(Proofs(), before, before + 1); // one head of a log in a message, and each but once
+    }
+
     private static Uri OperationsUrl(TestProxy proxy) => new(proxy.Options!.OperationsListen.Single() + "/");
 
     private static Task<HttpStatusCode> TellAsync(TestProxy proxy, string logId, params byte[][] heads) =>
-        PostAsync(proxy, new JsonObject { ["version"] = 1, ["heads"] = new JsonArray([.. heads.Select(head => new JsonObject { ["logId"] = logId, ["head"] = Convert.ToBase64String(head) })]) }.ToJsonString());
+        PostAsync(proxy, Message(logId, heads));
+
+    private static string Message(string logId, params byte[][] heads) =>
+        new JsonObject { ["version"] = 1, ["heads"] = new JsonArray([.. heads.Select(head => new JsonObject { ["logId"] = logId, ["head"] = Convert.ToBase64String(head) })]) }.ToJsonString();
 
     private static async Task<HttpStatusCode> PostAsync(TestProxy proxy, string body)
     {

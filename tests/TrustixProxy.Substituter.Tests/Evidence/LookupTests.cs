@@ -29,14 +29,14 @@ public sealed class LookupTests
         using var refused = await client.GetAsync($"/{absent.Path.Digest}.narinfo");
         Assert.Equal(HttpStatusCode.NotFound, refused.StatusCode);
         Assert.Contains("alice=absent", await refused.Content.ReadAsStringAsync(), StringComparison.Ordinal);
-        Assert.Equal(["GetHead", "Lookup", "Lookup", "Lookup"], relay.Calls); // a log that names no key with a digest is asked to prove that it has not the one key
+        Assert.Equal(["Lookup", "Lookup", "Lookup"], relay.Calls.Where(call => call is not "GetHead")); // a log that names no key with a digest is asked to prove that it has not the one key
 
         // What was published since comes with the head that covers it, and the proof that it continues the one before.
         var late = TestOutput.Make("late-1.0");
         upstream.Add(late);
         await node.SubmitAsync((late.Statement.Key, late.Statement.Value));
         Assert.Contains($"NarHash: {late.Statement.NarHash}", await client.GetStringAsync($"/{late.Path.Digest}.narinfo"), StringComparison.Ordinal);
-        Assert.Equal(["GetHead", "Lookup", "Lookup", "Lookup", "Lookup"], relay.Calls);
+        Assert.Equal(["Lookup", "Lookup", "Lookup", "Lookup"], relay.Calls.Where(call => call is not "GetHead"));
     }
 
     [Fact]
@@ -71,7 +71,7 @@ public sealed class LookupTests
         using var client = new HttpClient { BaseAddress = new Uri(proxy.Urls.Single()) };
 
         Assert.Contains($"NarHash: {output.Statement.NarHash}", await client.GetStringAsync($"/{output.Path.Digest}.narinfo"), StringComparison.Ordinal);
-        Assert.Equal(["GetHead", "Lookup"], relay.Calls);
+        Assert.Equal(["Lookup"], relay.Calls.Where(call => call is not "GetHead"));
     }
 
     [Fact]

@@ -83,6 +83,7 @@ public sealed partial class ReadmeTests
     private static IEnumerable<string> Paths(JsonElement element, string path) => element.ValueKind switch
     {
         JsonValueKind.Object => element.EnumerateObject().SelectMany(member => Paths(member.Value, path.Length is 0 ? member.Name : $"{path}.{member.Name}")),
+        JsonValueKind.Array when path.EndsWith(".of", StringComparison.Ordinal) => element.EnumerateArray().SelectMany(item => Paths(item, item.ValueKind is JsonValueKind.Object ? path[..^3] : path)), // groups in groups
         JsonValueKind.Array when element.EnumerateArray().Any(item => item.ValueKind is JsonValueKind.Object) => element.EnumerateArray().SelectMany(item => Paths(item, $"{path}[]")),
         _ => [path],
     };

@@ -1,0 +1,104 @@
+using System.Collections.Concurrent;
+using TrustixProxy.Consensus;
+using TrustixProxy.Nix;
+
+namespace TrustixProxy.Substituter.Operations;
+
+/// <summary>A path that is to be looked at.</summary>
+/// <param name="Path">The path.</param>
+/// <param name="Installed">SHA-256 of its NAR as this machine's Nix has it; null when it is not installed.</param>
+/// <param name="References">What it refers to as installed; empty when it is not.</param>
+public sealed record Patient(StorePath Path, NixHash? Installed, IReadOnlyList<StorePath> References);
+
+/// <summary>What was found of one path.</summary>
+/// <param name="Path">The path.</param>
+/// <param name="Outcome">The word that would stand in <c>X-Trustix-Decision</c>.</param>
+/// <param name="Sentence">The reason in one line.</param>
+/// <param name="IsServed">Whether it would be served.</param>
+/// <param name="IsUncertain">Whether someone who failed to answer could have changed the outcome.</param>
+/// <param name="Installed">The NAR hash that is installed; null when it is not.</param>
+/// <param name="Against">What electors prove that is not what is installed, by elector.</param>
+/// <param name="NeededBy">How many of the other paths need it, near and far.</param>
+/// <param name="Completing">Electors whose vote for the one claim that is proven would complete the rule, and why each is silent now; null for one that says it has no such path.</param>
+public sealed record Finding(
+    StorePath Path, string Outcome, string Sentence, bool IsServed, bool IsUncertain, NixHash? Installed,
+    IReadOnlyDictionary<string, NixHash> Against, int NeededBy, IReadOnlyDictionary<string, SilenceReason?> Completing);
+
+/// <summary>Examines many paths, and says what ails them.</summary>
+/// <param name="examiner">Examines one.</param>
+/// <param name="policy">The policy.</param>
+public sealed class Doctor(Examiner examiner, Policy policy)
+{
+    private const int AtOnce = 16;
+
+    /// <summary>Examines each path, and those once more that somebody's failure has left open; the findings come in the order of the paths.</summary>
+    /// <param name="patients">The paths, each once.</param>
+    /// <param name="onExamined">Told after each.</param>
+    /// <param name="cancellation">Ends it.</param>
+    public async Task<IReadOnlyList<Finding>> ExamineAsync(IReadOnlyList<Patient> patients, Action onExamined, CancellationToken cancellation)
+    {
+        var (findings, needed) = (new ConcurrentDictionary<StorePath, Finding>(), CountNeeds(patients));
+        var limits = new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellation };
+        async ValueTask ExamineAsync(Patient patient, CancellationToken token)
+        {
+            var examination = await examiner.ExamineAsync(patient.Path.Digest, patient.Path, isHasty: true).WaitAsync(token);
+            findings[patient.Path] = Find(patient, examination, needed[patient.Path]);
+        }
+
+        await Parallel.ForEachAsync(patients, limits, async (patient, token) =>
+        {
+            await ExamineAsync(patient, token);
+            onExamined();
+        });
+        await Parallel.ForEachAsync(patients.Where(patient => findings[patient.Path] is { IsServed: false, IsUncertain: true }).ToList(), limits, ExamineAsync);
+        return [.. patients.Select(patient => findings[patient.Path])];
+    }
+
+    private Finding Find(Patient patient, Examination examination, int neededBy)
+    {
+        var votes = (examination.Verdict?.Answers ?? []).Where(answer => answer.Ballot is Ballot.Claimed).ToList();
+        var against = votes.Select(answer => (answer.Elector.Name, Hash: ((Ballot.Claimed)answer.Ballot).Claim.NarHash)).Where(vote => patient.Installed is not null && vote.Hash != patient.Installed);
+        var completing = examination.Outcome is "undecided" ? Completing(patient.Path, examination.Verdict!) : [];
+        return new Finding(
+            patient.Path, examination.Outcome, examination.Sentence, examination.Claim is not null, examination.WasCutShort || examination.Verdict is null, patient.Installed,
+            against.ToDictionary(vote => vote.Name, vote => vote.Hash), neededBy, completing);
+    }
+
+    /// <summary>Who could complete the rule alone, by the word of the one elector that it lacks.</summary>
+    private Dictionary<string, SilenceReason?> Completing(StorePath path, Verdict verdict)
+    {
+        var supporters = verdict.Answers.Where(answer => answer.Ballot is Ballot.Claimed).Select(answer => answer.Elector.Name).ToHashSet();
+        return verdict.Answers
+            .Where(answer => !supporters.Contains(answer.Elector.Name) && policy.IsQuorum(path, supporters.Append(answer.Elector.Name)))
+            .ToDictionary(answer => answer.Elector.Name, answer => (answer.Ballot as Ballot.Silent)?.Reason);
+    }
+
+    /// <summary>How many paths need each, near and far.</summary>
+    private static Dictionary<StorePath, int> CountNeeds(IReadOnlyList<Patient> patients)
+    {
+        var referrers = patients.ToDictionary(patient => patient.Path, _ => new List<StorePath>());
+        foreach (var patient in patients)
+        {
+            foreach (var reference in patient.References.Where(reference => reference != patient.Path && referrers.ContainsKey(reference)))
+            {
+                referrers[reference].Add(patient.Path);
+            }
+        }
+
+        return patients.ToDictionary(patient => patient.Path, patient => Reach(patient.Path, referrers));
+    }
+
+    private static int Reach(StorePath start, Dictionary<StorePath, List<StorePath>> referrers)
+    {
+        var (seen, next) = (new HashSet<StorePath> { start }, new Stack<StorePath>([start]));
+        while (next.TryPop(out var path))
+        {
+            foreach (var referrer in referrers[path].Where(seen.Add))
+            {
+                next.Push(referrer);
+            }
+        }
+
+        return seen.Count - 1;
+    }
+}

@@ -1,0 +1,168 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using Microsoft.Extensions.Logging.Abstractions;
+using TrustixProxy.Consensus;
+using TrustixProxy.Substituter.Evidence;
+using TrustixProxy.Testing;
+using TrustixProxy.TransparencyLog;
+
+namespace TrustixProxy.Substituter.Tests.Evidence;
+
+/// <summary>A proxy that is killed wherever the writing of a head can be, and one whose disk fails: no view is lost, none goes back, and no frozen log is heard.</summary>
+public sealed class ViewCrashTests : IDisposable
+{
+    private readonly string _directory = Directory.CreateTempSubdirectory("trustix-crash-").FullName;
+
+    public void Dispose() => Directory.Delete(_directory, recursive: true);
+
+    [Fact]
+    public async Task No_kill_loses_a_view_and_no_restart_takes_an_older_head()
+    {
+        await using var log = await FakeLog.StartAsync();
+        Grow(log, 3);
+        var kills = Enumerable.Range(0, 12).Select(i => ("instruction", 1 + (i * 9)))
+            .Concat(new[] { 1, 2, 3 }.SelectMany(n => new[] { ("before-commit", n), ("after-commit", n), ("told", n) }));
+
+        foreach (var (point, n) in kills)
+        {
+            log.Lie = LogLie.None;
+            var told = await WatchUntilKilledAsync(log, point, n);
+            using var views = new ViewStore(_directory);
+            var kept = views.Load(log.Log.Signer.Key).View;
+
+            Assert.True(told is 0 || kept?.Head.Content.TreeSize >= told, $"killed at {point} {n}: told {told}, kept {kept?.Head.Content.TreeSize}");
+            Assert.True(kept is null || kept.Head.Content == log.Log.Heads[(int)kept.Head.Content.TreeSize].Content);
+            if (kept is { Head.Content.TreeSize: > 0 })
+            {
+                log.Lie = LogLie.Rollback;
+                Assert.Equal(SilenceReason.HeadOlder, await Watch(log, views).RefreshAsync());
+                Assert.Equal(kept.Head.Content, views.Load(log.Log.Signer.Key).View!.Head.Content);
+            }
+        }
+    }
+
+    [Fact]
+    public async Task A_disk_that_is_behind_sets_no_view_back_and_is_written_over_once_it_can_be()
+    {
+        await using var log = await FakeLog.StartAsync();
+        Grow(log, 3);
+        using var views = new ViewStore(_directory);
+        var watch = Watch(log, views);
+        Assert.Null(await watch.RefreshAsync());
+        using (var stuck = Open())
+        {
+            Run(stuck, "BEGIN IMMEDIATE");
+            log.Publish(TestOutput.Make("one", 10).Statement);
+            Assert.Null(await watch.RefreshAsync());
+        }
+
+        var (seen, kept) = (watch.Head!.Content.TreeSize, views.Load(log.Log.Signer.Key).View!.Head.Content.TreeSize);
+        log.Show(log.Log.Fork(3));
+        var older = await watch.RefreshAsync();
+        log.Show(log.Log.Fork(0)); // another history from its beginning on
+        Grow(log, 6);
+        var forked = await watch.RefreshAsync();
+
+        Assert.Equal((4, 3), (seen, kept));
+        Assert.Equal((SilenceReason.HeadOlder, 4), (older, watch.Head!.Content.TreeSize));
+        Assert.NotNull(forked);
+    }
+
+    [Fact]
+    public async Task A_view_that_was_not_kept_is_kept_with_the_next()
+    {
+        await using var log = await FakeLog.StartAsync();
+        Grow(log, 3);
+        using var views = new ViewStore(_directory);
+        var watch = Watch(log, views);
+        Assert.Null(await watch.RefreshAsync());
+        using (var stuck = Open())
+        {
+            Run(stuck, "BEGIN IMMEDIATE");
+            log.Publish(TestOutput.Make("one", 10).Statement);
+            Assert.Null(await watch.RefreshAsync());
+        }
+
+        log.Publish(TestOutput.Make("two", 10).Statement);
+
+        Assert.Null(await watch.RefreshAsync());
+        Assert.Equal(5, views.Load(log.Log.Signer.Key).View!.Head.Content.TreeSize);
+    }
+
+    [Fact]
+    public async Task A_disk_that_cannot_be_read_unfreezes_nobody()
+    {
+        await using var log = await FakeLog.StartAsync();
+        Grow(log, 3);
+        using var views = new ViewStore(_directory);
+        var watch = Watch(log, views);
+        Assert.Null(await watch.RefreshAsync());
+        var fork = log.Log.Fork(1);
+        fork.Add([1], [1]);
+        fork.Add([2], [2]);
+        Assert.True(await watch.HearAsync(fork.Head, "peer"));
+        using (var other = Open())
+        {
+            Run(other, "ALTER TABLE log_view RENAME TO gone");
+        }
+
+        await Task.Delay(1200); // it is looked at again after a second
+
+        Assert.True(watch.IsFrozen);
+        Assert.Equal(SilenceReason.Frozen, (await watch.ViewAsync(TimeSpan.Zero, default)).Reason);
+    }
+
+    private Microsoft.Data.Sqlite.SqliteConnection Open()
+    {
+        var connection = new Microsoft.Data.Sqlite.SqliteConnection($"Data Source={_directory}/state.sqlite;Pooling=false");
+        connection.Open();
+        return connection;
+    }
+
+    private static void Run(Microsoft.Data.Sqlite.SqliteConnection connection, string sql)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        command.ExecuteNonQuery();
+    }
+
+    /// <summary>The last size that was told before the process was killed; 0 when none was.</summary>
+    private async Task<long> WatchUntilKilledAsync(FakeLog log, string point, int n)
+    {
+        using var process = Process.Start(new ProcessStartInfo(
+            "dotnet", [Path.Combine(AppContext.BaseDirectory, "TrustixProxy.CrashingProxy.dll"), _directory, log.Url.ToString(), log.Log.Signer.Key.ToString(), point, n.ToString(CultureInfo.InvariantCulture)])
+        { RedirectStandardOutput = true })!;
+        var told = new ConcurrentStack<string>();
+        var reading = Task.Run(async () =>
+        {
+            while (await process.StandardOutput.ReadLineAsync() is { } line)
+            {
+                told.Push(line);
+                log.Publish(TestOutput.Make($"more-{told.Count}", 10).Statement); // each head that is asked for is a new one
+            }
+        });
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        await process.WaitForExitAsync(patience.Token);
+        await reading;
+
+        Assert.Equal(137, process.ExitCode);
+        return told.TryPeek(out var last) ? long.Parse(last, CultureInfo.InvariantCulture) : 0;
+    }
+
+    private WatchedLog Watch(FakeLog log, ViewStore views)
+    {
+        var (key, time) = (log.Log.Signer.Key, TimeProvider.System);
+        var docket = new LogDocket("log", key, log.Url, views, new LogRecords(_directory), _directory, time, NullLogger.Instance);
+        return new WatchedLog("log", key, new LogClient(new ConnectClient(LogTransport.Create(log.Url), TimeSpan.FromSeconds(10), time), key.LogId, time), views, docket, time, NullLogger.Instance);
+    }
+
+    private static void Grow(FakeLog log, int entries)
+    {
+        for (var i = 0; i < entries; i++)
+        {
+            log.Log.Add(Encoding.ASCII.GetBytes($"key {i}"), Encoding.ASCII.GetBytes($"value {i}"));
+        }
+    }
+}
