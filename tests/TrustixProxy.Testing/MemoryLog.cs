@@ -11,6 +11,7 @@ public sealed class MemoryLog
     private readonly Dictionary<long, MapPage> _pages = [];
     private readonly Dictionary<Digest, long> _maps = [];
     private readonly Dictionary<Digest, (byte[] Key, MapEntry Entry)> _entries = [];
+    private readonly Dictionary<Digest, byte[]> _mapValues = [];
     private long _map;
 
     public MemoryLog(LogSigner? signer = null)
@@ -36,25 +37,26 @@ public sealed class MemoryLog
     /// <param name="index">Which leaf the map says holds it; the true one when null.</param>
     public void Add(byte[] key, byte[] value, long? index = null)
     {
-        var (digest, size) = (Digest.Of(value), Head.Content.TreeSize);
-        var entry = new MapEntry(digest, index ?? size);
+        var entry = new MapEntry(Digest.Of(value), index ?? Head.Content.TreeSize);
         var map = new SparseMerkleMap(number => _pages[number], _map);
-        if (map.TryFind(Digest.Of(key), out _))
+        if (!map.TryFind(Digest.Of(key), out _))
         {
-            return;
+            map.Insert(LeafOf(key, entry));
+            Keep(key, value, entry, map);
+        }
+    }
+
+    /// <summary>Appends another value of a key, and has the map forget the one that it held, which no honest log does.</summary>
+    public void Replace(byte[] key, byte[] value)
+    {
+        var entry = new MapEntry(Digest.Of(value), Head.Content.TreeSize);
+        var map = new SparseMerkleMap(number => _pages[number], 0);
+        foreach (var (other, held) in _entries.Values)
+        {
+            map.Insert(LeafOf(other, other.AsSpan().SequenceEqual(key) ? entry : held));
         }
 
-        map.Insert(new MapLeaf(Digest.Of(key), Digest.Of(entry.ToBytes()), size));
-        var root = map.Commit(_map + 1, out var changed, out _);
-        foreach (var (number, page) in changed)
-        {
-            _pages.Add(number, page);
-        }
-
-        (_map, Values[digest], _entries[Digest.Of(key)]) = (changed[^1].Key, value, (key, entry));
-        Leaves.Add((key, digest));
-        Append(_log, size, MerkleHash.LogLeaf(key, digest));
-        Sign(root);
+        Keep(key, value, entry, map);
     }
 
     /// <summary>Another log with the same key and the same past.</summary>
@@ -87,7 +89,28 @@ public sealed class MemoryLog
         }
 
         var proof = new SparseMerkleMap(number => _pages[number], map).Prove(Digest.Of(key), out var leaf);
-        return new MapValueResponse { Proof = proof.ToMessage(), Value = Google.Protobuf.ByteString.CopyFrom(leaf is null ? [] : _entries[Digest.Of(key)].Entry.ToBytes()) };
+        return new MapValueResponse { Proof = proof.ToMessage(), Value = Google.Protobuf.ByteString.CopyFrom(leaf is { } found ? _mapValues[found.ValueHash] : []) };
+    }
+
+    private MapLeaf LeafOf(byte[] key, MapEntry entry)
+    {
+        var bytes = entry.ToBytes();
+        _mapValues[Digest.Of(bytes)] = bytes;
+        return new MapLeaf(Digest.Of(key), Digest.Of(bytes), entry.Index);
+    }
+
+    private void Keep(byte[] key, byte[] value, MapEntry entry, SparseMerkleMap map)
+    {
+        var root = map.Commit(_map + 1, out var changed, out _);
+        foreach (var (number, page) in changed)
+        {
+            _pages.Add(number, page);
+        }
+
+        (_map, Values[entry.ValueDigest], _entries[Digest.Of(key)]) = (changed[^1].Key, value, (key, entry));
+        Leaves.Add((key, entry.ValueDigest));
+        Append(_log, Head.Content.TreeSize, MerkleHash.LogLeaf(key, entry.ValueDigest));
+        Sign(root);
     }
 
     private void Sign(Digest mapRoot)

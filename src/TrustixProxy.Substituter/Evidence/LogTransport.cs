@@ -7,7 +7,8 @@ namespace TrustixProxy.Substituter.Evidence;
 internal static class LogTransport
 {
     /// <param name="url">http, https, or <c>unix:/path/of/socket</c>.</param>
-    public static HttpClient Create(Uri url)
+    /// <param name="network">What carries its requests; sockets when null.</param>
+    public static HttpClient Create(Uri url, HttpMessageHandler? network)
     {
         var handler = new SocketsHttpHandler
         {
@@ -24,7 +25,7 @@ internal static class LogTransport
         handler.UseProxy = !isUnix;
         handler.ConnectCallback = (context, cancellation) => isUnix ? PooledConnection.ConnectAsync(url.AbsolutePath, cancellation) : PooledConnection.ConnectAsync(context.DnsEndPoint, cancellation);
 
-        return new HttpClient(handler)
+        return new HttpClient(network ?? handler, disposeHandler: network is null)
         {
             BaseAddress = isUnix ? new Uri("http://localhost/") : new Uri(url.AbsoluteUri.TrimEnd('/') + "/"),
             DefaultRequestVersion = HttpVersion.Version20,

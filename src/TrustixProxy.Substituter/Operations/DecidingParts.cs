@@ -23,17 +23,21 @@ internal sealed class DecidingParts : IDisposable
     private readonly TimeProvider _time;
     private volatile FrozenSet<string> _frozen = [];
 
-    public DecidingParts(SubstituterOptions options, ILogger logger, TimeProvider time)
+    /// <param name="options">What the proxy is told.</param>
+    /// <param name="logger">Where it tells what happens.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="network">What carries all requests; sockets when null.</param>
+    public DecidingParts(SubstituterOptions options, ILogger logger, TimeProvider time, HttpMessageHandler? network = null)
     {
         (_options, _time, Logger) = (options, time, logger);
         var timeout = options.Deadline / 2;
         var (views, records) = (new ViewStore(options.StateDirectory), new LogRecords(options.StateDirectory));
-        var connections = options.Logs.Select(log => new ConnectClient(LogTransport.Create(log.Url), timeout, time)).ToList();
+        var connections = options.Logs.Select(log => new ConnectClient(LogTransport.Create(log.Url, network), timeout, time)).ToList();
         Logs = [.. options.Logs.Zip(connections, (log, connect) => new WatchedLog(
             log.Elector.Name, log.Elector.Key, new LogClient(connect, log.Elector.Key.LogId, time), views,
             new LogDocket(log.Elector.Name, log.Elector.Key, log.Url, views, records, options.StateDirectory, time, logger), time, logger))];
-        Upstreams = [.. options.Upstreams.Select(upstream => new Upstream(upstream, timeout, time))];
-        var caches = options.Caches.Select(cache => Upstreams.FirstOrDefault(upstream => upstream.Options.Url == cache.Url) ?? new Upstream(new UpstreamOptions(cache.Elector.Name, cache.Url, 0), timeout, time)).ToList();
+        Upstreams = [.. options.Upstreams.Select(upstream => new Upstream(upstream, timeout, time, network))];
+        var caches = options.Caches.Select(cache => Upstreams.FirstOrDefault(upstream => upstream.Options.Url == cache.Url) ?? new Upstream(new UpstreamOptions(cache.Elector.Name, cache.Url, 0), timeout, time, network)).ToList();
         var seal = new RecordSeal(options.SigningKey, options.PreviousSigningKeys);
         var revocations = new RevocationStore(options.StateDirectory, seal);
         Revocations = new RevocationRegister(revocations, seal, options.Logs.Select(log => KeyValuePair.Create(log.Elector.Key.LogId, log.Elector.Name)), time, logger);

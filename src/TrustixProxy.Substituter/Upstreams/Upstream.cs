@@ -34,11 +34,11 @@ internal sealed class Upstream : IDisposable
     private readonly ConcurrentDictionary<StorePathDigest, Lazy<Task<UpstreamAnswer>>> _underway = new();
     private readonly MemoryCache _found = new(new MemoryCacheOptions { SizeLimit = 8 << 20 });
 
-    public Upstream(UpstreamOptions options, TimeSpan timeout, TimeProvider time)
+    public Upstream(UpstreamOptions options, TimeSpan timeout, TimeProvider time, HttpMessageHandler? network = null)
     {
         (Options, _time) = (options, time);
         _base = new Uri(options.Url.AbsoluteUri.TrimEnd('/') + "/");
-        Http = new HttpMessageInvoker(new UpstreamTransport(_base));
+        Http = new HttpMessageInvoker(new UpstreamTransport(_base, network), disposeHandler: network is null);
         _pipeline = new ResiliencePipelineBuilder { TimeProvider = time }
             .AddCircuitBreaker(new CircuitBreakerStrategyOptions
             {

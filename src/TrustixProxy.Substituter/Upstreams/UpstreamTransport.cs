@@ -14,10 +14,12 @@ internal sealed class UpstreamTransport : DelegatingHandler
     private readonly Uri _origin;
     private int _originIsPrivate; // 0 until its addresses are known, then 1 or -1 for good
 
-    public UpstreamTransport(Uri origin)
+    /// <param name="origin">The upstream's address.</param>
+    /// <param name="network">What carries requests; sockets when null.</param>
+    public UpstreamTransport(Uri origin, HttpMessageHandler? network)
     {
         _origin = origin;
-        InnerHandler = new SocketsHttpHandler
+        InnerHandler = network ?? new SocketsHttpHandler
         {
             ActivityHeadersPropagator = null,
             AllowAutoRedirect = false,

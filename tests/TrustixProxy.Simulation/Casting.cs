@@ -1,0 +1,54 @@
+using TrustixProxy.Consensus;
+using TrustixProxy.TransparencyLog;
+
+namespace TrustixProxy.Simulation;
+
+/// <summary>Chooses who lies, and how: among the lies that he can tell.</summary>
+internal static class Casting
+{
+    private static readonly Lie[] ByLogs = Of(Liar.Log), ByNetwork = Of(Liar.Network), ByPeers = Of(Liar.Peer), ByCaches = Of(Liar.Cache), ByUpstreams = Of(Liar.Upstream);
+
+    public static Lie UpstreamLie(Random random) => ByUpstreams[random.Next(ByUpstreams.Length)];
+
+    /// <summary>A rogue operator lies more often than not; between us and an honest one the network lies now and then.</summary>
+    public static Lie LieOf(Member member, World world)
+    {
+        var chance = world.Random.Next(100);
+        var lies = (member.Log, member.IsRogue) switch
+        {
+            (null, true) => chance < 85 ? ByCaches : [],
+            (null, false) => chance < 15 ? ByCaches : [],
+            (_, true) => chance < 85 ? ByLogs : [],
+            _ => chance < 15 ? ByNetwork : chance < 19 ? ByPeers : [],
+        };
+        if (lies.Length is 0)
+        {
+            return Lie.None;
+        }
+
+        var lie = lies[world.Random.Next(lies.Length)];
+        return (member.IsRogue || lie is not Lie.CacheFalseClaim) && (member.Log is not { } log || CanBeTold(lie, log, (Elector.Log)member.Elector, world.Watched(member).Head!)) ? lie : Lie.None;
+    }
+
+    /// <summary>Size of an older head of which the log's own proof shows that it is of another history.</summary>
+    public static int OlderSize(SimulatedLog log) => (int)Enumerable.Range(3, (int)log.Known.Content.TreeSize).Select(size => (long)size).First(Fork.CanBeShown);
+
+    private static bool CanBeTold(Lie lie, SimulatedLog log, Elector.Log elector, VerifiedTreeHead known) => lie switch
+    {
+        Lie.SurplusProofNode or Lie.MissingProofNode or Lie.TamperedInclusion or Lie.SwappedInclusion => elector.RequiresInclusionProof,
+        Lie.OneCallForged or Lie.OneCallForked or Lie.OneCallEmpty or Lie.ReplayedLookup => log.HasOneCall,
+        Lie.RewrittenLog => Fork.CanBeShown(known.Content.TreeSize),
+        Lie.RewrittenMapHeads => Fork.CanBeShown(known.Content.MapHeadSize),
+        Lie.OlderForkShownToPeers => known.Content.TreeSize > 3,
+        Lie.OtherLogsAnswers or Lie.GossipOfOtherLog => log.Other is not null,
+        _ => true,
+    };
+
+    /// <summary>Lies to choose from; those that can be told in some situations only stand in it more often, so that all are told about as often.</summary>
+    private static Lie[] Of(Liar liar) => [.. LieKind.All.Values.Where(kind => kind.By == liar).SelectMany(kind => Enumerable.Repeat(kind.Lie, kind.Lie switch
+    {
+        Lie.CacheFalseClaim => 4,
+        Lie.SurplusProofNode or Lie.MissingProofNode or Lie.TamperedInclusion or Lie.SwappedInclusion or Lie.OneCallForged or Lie.OneCallForked or Lie.OneCallEmpty or Lie.ReplayedLookup => 3,
+        _ => 2,
+    }))];
+}

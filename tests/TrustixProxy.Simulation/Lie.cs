@@ -1,0 +1,122 @@
+namespace TrustixProxy.Simulation;
+
+/// <summary>Who tells a lie.</summary>
+internal enum Liar
+{
+    /// <summary>A log's own operator: it has the log's key.</summary>
+    Log,
+
+    /// <summary>Whoever sits between us and an honest log.</summary>
+    Network,
+
+    /// <summary>A peer in gossip, about an honest log.</summary>
+    Peer,
+
+    /// <summary>A signed cache's operator, or whoever sits between.</summary>
+    Cache,
+
+    /// <summary>A binary cache that NARs come from.</summary>
+    Upstream,
+
+    /// <summary>Whoever can write to the store of decisions.</summary>
+    Store,
+}
+
+/// <summary>Every way to lie that the simulation knows.</summary>
+internal enum Lie
+{
+    None,
+
+    // Heads.
+    ForgedSignature, MalformedHead, Rollback, SplitView, RewrittenLog, RewrittenMapHeads, EmptyConsistencyProof, EmptyMapHeadProof,
+
+    // The map, and what ties it to the log.
+    StaleRoot, StaleProof, SurplusSideNode, PaddingBits, SurplusProofNode, MissingProofNode, EntryOfOtherLeaf,
+
+    // Values.
+    WrongValue, NoValue, KnownValueWithheld, ValueOfOtherPath, ValueOfNothing, FalseClaim,
+
+    // The wire.
+    Huge, Drip, Hang, Reset, Html, Truncated,
+
+    // One thing to the one call, another to the plain calls.
+    OneCallForged, OneCallForked, OneCallEmpty,
+
+    // One thing to us, another to our peers.
+    ForkShownToPeers, OlderForkShownToPeers,
+
+    // The truth at first.
+    LaterFork, TwoEntries,
+
+    // Honest logs behind a hostile network.
+    ReplayedHead, WithheldHead, TamperedHead, OtherLogsAnswers, TamperedConsistency, TamperedMapProof, TamperedInclusion, SwappedInclusion, TamperedValue, ReplayedLookup, Noise,
+    CutOff, SilentNetwork,
+
+    // Honest logs slandered by a peer.
+    GossipForged, GossipReplayed, GossipOfOtherLog,
+
+    // Signed caches.
+    CacheForgedSignature, CacheRelayedSignature, CacheOtherName, CacheOtherPath, CacheHtml, CacheError, CacheHang, CacheReset, CacheFalseClaim,
+
+    // Upstreams.
+    UpstreamWrongName, UpstreamFalseHash, UpstreamFalseSize, UpstreamInjectedAddress, UpstreamForgedSignature, UpstreamHtml, UpstreamHang, UpstreamReset,
+
+    // Stores.
+    StoreTampered, StoreMoved, StoreOfOtherPolicy,
+}
+
+/// <summary>What is to become of a lie.</summary>
+/// <param name="Lie">The lie.</param>
+/// <param name="By">Who tells it.</param>
+/// <param name="Fate">The reason for which it is refused; or what is believed in spite of it.</param>
+internal sealed record LieKind(Lie Lie, Liar By, string Fate)
+{
+    /// <summary>The vote is the true one: the lie was passed over.</summary>
+    public const string Truth = "the truth is heard";
+
+    /// <summary>It is a proven vote for something else: it counts as one, and is outvoted or refuses.</summary>
+    public const string Dissent = "a vote, and no more";
+
+    /// <summary>Absence, proven under a head that is no newer than what was seen.</summary>
+    public const string Absent = "absent";
+
+    /// <summary>Whatever it is, no claim but the true one comes of it, and no fault.</summary>
+    public const string Harmless = "refused, or the truth";
+
+    /// <summary>What an upstream says decides nothing.</summary>
+    public const string Unheeded = "decides nothing";
+
+    public static IReadOnlyDictionary<Lie, LieKind> All { get; } = new LieKind[]
+    {
+        new(Lie.ForgedSignature, Liar.Log, "HeadSignature"), new(Lie.MalformedHead, Liar.Log, "HeadMalformed"), new(Lie.Rollback, Liar.Log, "HeadOlder"),
+        new(Lie.SplitView, Liar.Log, "Frozen: split-view"), new(Lie.RewrittenLog, Liar.Log, "Frozen: rewritten-log"), new(Lie.RewrittenMapHeads, Liar.Log, "Frozen: rewritten-map-heads"),
+        new(Lie.EmptyConsistencyProof, Liar.Log, "HeadInconsistent"), new(Lie.EmptyMapHeadProof, Liar.Log, "HeadInconsistent"),
+        new(Lie.StaleRoot, Liar.Log, "MapRootUnknown"), new(Lie.StaleProof, Liar.Log, "MapProof"), new(Lie.SurplusSideNode, Liar.Log, "MapProof"), new(Lie.PaddingBits, Liar.Log, "MapProof"),
+        new(Lie.SurplusProofNode, Liar.Log, "InclusionProof"), new(Lie.MissingProofNode, Liar.Log, "InclusionProof"), new(Lie.EntryOfOtherLeaf, Liar.Log, "Frozen: map-contradiction"),
+        new(Lie.WrongValue, Liar.Log, "ValueDigest"), new(Lie.NoValue, Liar.Log, "ValueMissing"), new(Lie.KnownValueWithheld, Liar.Log, Harmless), new(Lie.ValueOfOtherPath, Liar.Log, "ClaimOfOtherPath"),
+        new(Lie.ValueOfNothing, Liar.Log, "ClaimMalformed"), new(Lie.FalseClaim, Liar.Log, Dissent),
+        new(Lie.Huge, Liar.Log, "TooLarge"), new(Lie.Drip, Liar.Log, "NoAnswer"), new(Lie.Hang, Liar.Log, "NoAnswer"), new(Lie.Reset, Liar.Log, "Unreachable"),
+        new(Lie.Html, Liar.Log, "BadAnswer"), new(Lie.Truncated, Liar.Log, "BadAnswer"),
+        new(Lie.OneCallForged, Liar.Log, Truth), new(Lie.OneCallForked, Liar.Log, "Frozen: split-view"), new(Lie.OneCallEmpty, Liar.Log, Truth),
+        new(Lie.ForkShownToPeers, Liar.Log, "Frozen: split-view"), new(Lie.OlderForkShownToPeers, Liar.Log, "Frozen: rewritten-log"),
+        new(Lie.LaterFork, Liar.Log, "Frozen: split-view"), new(Lie.TwoEntries, Liar.Log, "Frozen: two-entries"),
+        new(Lie.ReplayedHead, Liar.Network, "HeadOlder"), new(Lie.WithheldHead, Liar.Network, Absent), new(Lie.TamperedHead, Liar.Network, "HeadSignature"),
+        new(Lie.OtherLogsAnswers, Liar.Network, "HeadSignature"), new(Lie.TamperedConsistency, Liar.Network, "HeadInconsistent"), new(Lie.TamperedMapProof, Liar.Network, "MapProof"),
+        new(Lie.TamperedInclusion, Liar.Network, "InclusionProof"), new(Lie.SwappedInclusion, Liar.Network, "InclusionProof"), new(Lie.TamperedValue, Liar.Network, "ValueDigest"),
+        new(Lie.ReplayedLookup, Liar.Network, Harmless), new(Lie.Noise, Liar.Network, Harmless), new(Lie.CutOff, Liar.Network, "Unreachable"), new(Lie.SilentNetwork, Liar.Network, "NoAnswer"),
+        new(Lie.GossipForged, Liar.Peer, Truth), new(Lie.GossipReplayed, Liar.Peer, Truth), new(Lie.GossipOfOtherLog, Liar.Peer, Truth),
+        new(Lie.CacheForgedSignature, Liar.Cache, "NoSignature"), new(Lie.CacheRelayedSignature, Liar.Cache, "NoSignature"), new(Lie.CacheOtherName, Liar.Cache, "ClaimOfOtherPath"),
+        new(Lie.CacheOtherPath, Liar.Cache, "BadAnswer"), new(Lie.CacheHtml, Liar.Cache, "BadAnswer"), new(Lie.CacheError, Liar.Cache, "Unreachable"),
+        new(Lie.CacheHang, Liar.Cache, "NoAnswer"), new(Lie.CacheReset, Liar.Cache, "Unreachable"), new(Lie.CacheFalseClaim, Liar.Cache, Dissent),
+        new(Lie.UpstreamWrongName, Liar.Upstream, Unheeded), new(Lie.UpstreamFalseHash, Liar.Upstream, Unheeded), new(Lie.UpstreamFalseSize, Liar.Upstream, Unheeded),
+        new(Lie.UpstreamInjectedAddress, Liar.Upstream, Unheeded), new(Lie.UpstreamForgedSignature, Liar.Upstream, Unheeded), new(Lie.UpstreamHtml, Liar.Upstream, Unheeded),
+        new(Lie.UpstreamHang, Liar.Upstream, Unheeded), new(Lie.UpstreamReset, Liar.Upstream, Unheeded),
+        new(Lie.StoreTampered, Liar.Store, "Mac"), new(Lie.StoreMoved, Liar.Store, "Mac"), new(Lie.StoreOfOtherPolicy, Liar.Store, "Policy"),
+    }.ToDictionary(kind => kind.Lie);
+
+    /// <summary>Whether the log is frozen for it.</summary>
+    public bool Freezes => Fate.StartsWith("Frozen", StringComparison.Ordinal);
+
+    /// <summary>Whether the truth is told at first, and the lie only when the answer has left.</summary>
+    public bool IsDelayed => Lie is Lie.LaterFork or Lie.TwoEntries;
+}

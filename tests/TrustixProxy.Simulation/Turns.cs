@@ -1,0 +1,66 @@
+using System.Collections.Concurrent;
+
+namespace TrustixProxy.Simulation;
+
+/// <summary>A world on its way.</summary>
+/// <param name="World">The world.</param>
+/// <param name="Run">Its way.</param>
+internal sealed record RunningWorld(World World, Task Run);
+
+/// <summary>Runs all that some worlds do on one thread, and lets their clocks go on whenever nothing is left to do at the present instant.</summary>
+/// <remarks>What does not keep to the thread (writers to the disk, continuations of libraries) is waited for: the thread pool must be the worlds' alone.</remarks>
+internal sealed class Turns : SynchronizationContext
+{
+    private readonly ConcurrentQueue<(SendOrPostCallback Turn, object? State)> _waiting = new();
+
+    public override void Post(SendOrPostCallback d, object? state) => _waiting.Enqueue((d, state));
+
+    /// <summary>Runs them to their ends, good or bad.</summary>
+    public IReadOnlyList<RunningWorld> Run(IReadOnlyList<World> worlds, Func<World, Task> run)
+    {
+        SetSynchronizationContext(this);
+        var running = worlds.Select(world => new RunningWorld(world, run(world))).ToList();
+        while (running.Any(world => !world.Run.IsCompleted))
+        {
+            TakeTurn(running);
+        }
+
+        SetSynchronizationContext(null);
+        return running;
+    }
+
+    private void TakeTurn(List<RunningWorld> running)
+    {
+        if (_waiting.TryDequeue(out var next))
+        {
+            next.Turn(next.State);
+        }
+        else if (IsPoolBusy)
+        {
+            Thread.Yield();
+        }
+        else if (_waiting.IsEmpty)
+        {
+            SetSynchronizationContext(null); // what waits for a clock may go on at once
+            foreach (var (world, run) in running)
+            {
+                if (!run.IsCompleted && !world.Time.GoOn())
+                {
+                    throw new InvalidOperationException($"All wait in world {world.Number}, and nothing is due.");
+                }
+            }
+
+            SetSynchronizationContext(this);
+        }
+    }
+
+    private static bool IsPoolBusy
+    {
+        get
+        {
+            ThreadPool.GetMaxThreads(out var all, out _);
+            ThreadPool.GetAvailableThreads(out var idle, out _);
+            return idle < all || ThreadPool.PendingWorkItemCount > 0;
+        }
+    }
+}
