@@ -1,0 +1,118 @@
+using TrustixProxy.Nix;
+using static TrustixProxy.Consensus.Tests.Make;
+
+namespace TrustixProxy.Consensus.Tests;
+
+/// <summary>What is granted beside a plain quorum: groups, exceptions, signed caches, content addresses; and the bundles that show it.</summary>
+public sealed class GrantTests
+{
+    private static readonly DateTimeOffset Now = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
+    private static readonly NixSecretKey CacheKey = NixSecretKey.Generate("cache-1");
+    private static readonly Elector.Cache Cache = new("cache", "cache", [CacheKey.PublicKey]);
+
+    [Fact]
+    public void A_group_counts_as_one_member_however_many_of_it_agree()
+    {
+        var policy = new Policy([Elector("a"), Elector("b"), Elector("c")], new Rule(2, ["a"], [new Rule(1, ["b", "c"])]));
+
+        Assert.IsType<Verdict.Undecided>(policy.Decide(TestPath, Ballots(("b", Vote(1)), ("c", Vote(1)))));
+        Assert.IsType<Verdict.Agreed>(policy.Decide(TestPath, Ballots(("a", Vote(1)), ("c", Vote(1)))));
+        Assert.Equal("2 of (1 of (b, c), a)".Length, policy.Rest.Rule.ToString().Length);
+        Assert.False(policy.Rest.Rule.CanSplit);
+        Assert.True(new Rule(1, ["a", "b"]).CanSplit);
+        Assert.Equal((3, 2), (Rule.Percent(66.7m, 3), Rule.Percent(66.6m, 3)));
+        Assert.True(policy.IsQuorum(TestPath, ["a", "b"]));
+        Assert.False(policy.IsQuorum(TestPath, ["b", "c"]));
+        Assert.True(policy.CanReachQuorum(TestPath, Ballots(("a", Vote(1)))));
+        Assert.False(policy.CanReachQuorum(TestPath, Ballots(("a", Absent))));
+    }
+
+    [Fact]
+    public void An_exception_grants_the_one_claim_that_it_names_until_it_expires()
+    {
+        var exception = new PolicyException("src", null, Claim(1).NarHash, "known", Now.AddDays(1));
+        var policy = new Policy([Elector("a"), Elector("b"), Elector("c")]) { Exceptions = [exception] };
+        var refusal = policy.Decide(TestPath, Ballots(("a", Vote(1)), ("b", Vote(2)), ("c", Absent)));
+
+        var excepted = Assert.IsType<Verdict.Excepted>(policy.Except(TestPath, refusal, Now));
+        Assert.Equal((Claim(1), "excepted"), (excepted.Granted, excepted.Outcome));
+        Assert.Contains("(known)", excepted.Sentence, StringComparison.Ordinal);
+        Assert.Equal(Now.AddDays(1), DecisionRecord.Of(excepted, Hints(Claim(1)), Now).ExpiresAt);
+        Assert.Contains("; expired: the exception", policy.Except(TestPath, refusal, Now.AddDays(2)).Sentence, StringComparison.Ordinal);
+        Assert.Contains("finds no such claim, or two", policy.Except(TestPath, policy.Decide(TestPath, Ballots(("b", Vote(2)))), Now).Sentence, StringComparison.Ordinal);
+        var agreed = policy.Decide(TestPath, Ballots(("a", Vote(2)), ("b", Vote(2))));
+        Assert.Same(agreed, policy.Except(TestPath, agreed, Now));
+        Assert.Null(policy.ExceptionFor(PathOf("g3mvg9q2slaizvvc5jsr2azpgmjph5r7-other"), Now));
+        Assert.False(exception.IsSettledBy(Ballots(("a", Vote(1))), 3));
+        Assert.True((exception with { Cache = "a", NarHash = null }).IsSettledBy(Ballots(("a", Vote(1))), 3));
+    }
+
+    [Fact]
+    public void A_caches_word_is_granted_by_an_exception_that_names_it_and_outlives_bundle_and_seal()
+    {
+        var policy = new Policy([Elector("a"), Cache]) { Exceptions = [new PolicyException("src", "cache", null, "trusted", Now.AddDays(1))] };
+        var vote = CacheVote();
+        var verdict = policy.Except(TestPath, policy.Decide(TestPath, Ballots(("cache", vote), ("a", new Ballot.Absent(IsProven: false, 7)))), Now);
+        var record = DecisionRecord.Of(verdict, Hints(vote.Claim), Now);
+        var bundle = DecisionBundle.Of(TestPath, record, verdict, policy);
+
+        Assert.True(DecisionBundle.TryVerify(bundle.ToBytes(), policy, out var verified, out var again, out var error), error.ToString());
+        Assert.Equal((bundle.Hash, "excepted", TestPath.Absolute, "2026-01-02T03:04:05.000Z"), (verified.Hash, verified.Outcome, verified.Path, verified.DecidedAt));
+        Assert.Equal(vote.Claim, again!.Granted);
+        var seal = new DecisionSeal(CacheKey, policy);
+        Assert.True(seal.TryOpen(TestPath.Digest, seal.Seal(TestPath.Digest, record), out var opened, out _));
+        Assert.Equal(vote.Proof is VoteProof.BySignature { Signature: var signature } ? signature.ToString() : null, Assert.Single(opened.Votes).Signature);
+        Assert.True(opened.IsExcepted);
+    }
+
+    [Theory]
+    [InlineData("\"version\":1", "\"version\":2", DecisionBundleError.Version)]
+    [InlineData("\"version\":1", "\"version\":1,\"extra\":1", DecisionBundleError.Json)]
+    [InlineData("\"outcome\":\"undecided\"", "\"outcome\":\"agreed\"", DecisionBundleError.Digest)]
+    [InlineData("{", "[", DecisionBundleError.Json)]
+    public void What_was_changed_in_a_bundle_is_told(string text, string instead, DecisionBundleError expected)
+    {
+        var policy = new Policy([Elector("a"), Cache]);
+        var verdict = policy.Decide(TestPath, Ballots(("cache", CacheVote()), ("a", Silent)));
+        var json = System.Text.Encoding.UTF8.GetString(DecisionBundle.Of(TestPath, DecisionRecord.Refusal(verdict.Outcome, verdict.Sentence, Now), verdict, policy).ToBytes());
+        var at = json.IndexOf(text, StringComparison.Ordinal);
+
+        Assert.False(DecisionBundle.TryVerify(System.Text.Encoding.UTF8.GetBytes(json[..at] + instead + json[(at + text.Length)..]), policy, out _, out _, out var error));
+        Assert.Equal(expected, error);
+        Assert.False(DecisionBundle.TryVerify(System.Text.Encoding.UTF8.GetBytes(json), new Policy([Elector("a"), Cache], quorum: 1), out _, out _, out error));
+        Assert.Equal(DecisionBundleError.Policy, error);
+    }
+
+    [Fact]
+    public void What_its_address_makes_and_what_the_fallback_says_are_shown_by_bundles_too()
+    {
+        var vote = CacheVote();
+        var policy = new Policy([Elector("a"), Cache]) { Fallback = "cache" };
+        var verdict = policy.Decide(TestPath, Ballots(("cache", vote)));
+        var report = DecisionBundle.Of(TestPath, DecisionRecord.OfFallback(vote.Claim, Hints(vote.Claim), "report", Now), verdict, policy);
+        Assert.True(DecisionBundle.TryVerify(report.ToBytes(), policy, out _, out _, out var error), error.ToString());
+
+        Assert.True(ContentAddress.TryParse($"fixed:r:{Claim(1).NarHash}", out var address));
+        var path = address.MakePath("src")!;
+        Assert.True(OutputClaim.TryReadContentAddressed(NarInfoOf(path) with { ContentAddress = address }, out var claim));
+        Assert.False(OutputClaim.TryReadContentAddressed(NarInfoOf(TestPath) with { ContentAddress = address }, out _));
+        Assert.Throws<ArgumentException>(() => DecisionRecord.OfContentAddress(claim, Hints(claim), "x", Now, isSettled: true));
+        var record = DecisionRecord.OfContentAddress(claim, Hints(claim) with { ContentAddress = address }, "content-addressed", Now, isSettled: true);
+        var refusal = policy.Decide(path, Ballots(("a", new Ballot.Absent(IsProven: false, 3))));
+        var bundle = DecisionBundle.Of(path, record, refusal, policy);
+
+        Assert.Equal(address, record.MustMatch);
+        Assert.True(DecisionBundle.TryVerify(bundle.ToBytes(), policy, out _, out _, out error), error.ToString());
+    }
+
+    private static Ballot.Claimed CacheVote()
+    {
+        var narInfo = NarInfoOf(TestPath);
+        narInfo = narInfo with { Signatures = [CacheKey.Sign(narInfo.Fingerprint)] };
+        return OutputClaim.TryReadSigned(narInfo, Cache.Keys, out var claim, out var signature)
+            ? new Ballot.Claimed(claim, new VoteProof.BySignature(signature) { NarInfo = narInfo })
+            : throw new InvalidOperationException();
+    }
+
+    private static NarInfo NarInfoOf(StorePath path) => new() { StorePath = path, Url = "nar/x", Compression = "none", NarHash = Claim(1).NarHash, NarSize = 100, References = [] };
+}
