@@ -59,7 +59,7 @@ public sealed class GrantTests
         Assert.True(DecisionBundle.TryVerify(bundle.ToBytes(), policy, out var verified, out var again, out var error), error.ToString());
         Assert.Equal((bundle.Hash, "excepted", TestPath.Absolute, "2026-01-02T03:04:05.000Z"), (verified.Hash, verified.Outcome, verified.Path, verified.DecidedAt));
         Assert.Equal(vote.Claim, again!.Granted);
-        var seal = new DecisionSeal(CacheKey, policy);
+        var seal = new DecisionSeal(new RecordSeal(CacheKey, []), policy);
         Assert.True(seal.TryOpen(TestPath.Digest, seal.Seal(TestPath.Digest, record), out var opened, out _));
         Assert.Equal(vote.Proof is VoteProof.BySignature { Signature: var signature } ? signature.ToString() : null, Assert.Single(opened.Votes).Signature);
         Assert.True(opened.IsExcepted);

@@ -155,7 +155,7 @@ public sealed class ViewCrashTests : IDisposable
     {
         var (key, time) = (log.Log.Signer.Key, TimeProvider.System);
         var docket = new LogDocket("log", key, log.Url, views, new LogRecords(_directory), _directory, time, NullLogger.Instance);
-        return new WatchedLog("log", key, new LogClient(new ConnectClient(LogTransport.Create(log.Url), TimeSpan.FromSeconds(10), time), key.LogId, time), views, docket, time, NullLogger.Instance);
+        return new WatchedLog("log", key, new LogClient(new ConnectClient(LogTransport.Create(log.Url, network: null), TimeSpan.FromSeconds(10), time), key.LogId, time), views, docket, time, NullLogger.Instance);
     }
 
     private static void Grow(FakeLog log, int entries)
