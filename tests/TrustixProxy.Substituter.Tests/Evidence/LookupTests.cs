@@ -47,6 +47,7 @@ public sealed class LookupTests
         await proxy.Publish(one, "alice", "bob", "carol").Publish(two, "alice", "bob", "carol").StartAsync();
 
         await proxy.NarInfoAsync(one);
+        await UntilAsync(() => proxy.Log("alice").Calls.Contains("GetMapValue")); // the verdict does not wait for all three
         await proxy.NarInfoAsync(two);
 
         Assert.Single(proxy.Log("alice").Calls, call => call is "Lookup");
