@@ -18,6 +18,9 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
     /// <summary>How long it may be overlooked that another process has frozen the log, or a person has unfrozen it.</summary>
     private static readonly TimeSpan FrozenAge = TimeSpan.FromSeconds(1);
 
+    /// <summary>When a view was seen that was not fetched by us, as a timestamp of the clock: it is fresh for nothing.</summary>
+    private const long LongAgo = long.MinValue / 2;
+
     private readonly Lock _turn = new();
     private Task<SilenceReason?>? _refresh;
     private volatile Seen? _seen = Start(store, key);
@@ -134,11 +137,10 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
             return IsJudged(await AdvanceAsync(new LogView(head), known.Head, from)); // the view stays; but if the older head is of another history, the log's own proof shows it
         }
 
-        var at = time.GetTimestamp();
         var advance = await AdvanceAsync(known, head, from);
         if (advance.Next is { } next)
         {
-            TrySeat(known, next, BytesOf(known), at);
+            TrySeat(known, next, BytesOf(known), LongAgo); // others may show what the log has outgrown: the view is no fresher for it
         }
 
         return IsJudged(advance);
@@ -209,7 +211,7 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
         return true;
     }
 
-    private static Seen? Start(ViewStore store, LogKey key) => store.Load(key).View is { } view ? new Seen(view, long.MinValue / 2) : null;
+    private static Seen? Start(ViewStore store, LogKey key) => store.Load(key).View is { } view ? new Seen(view, LongAgo) : null;
 
     private async Task<SilenceReason?> FetchAsync()
     {
@@ -286,7 +288,7 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
         var (next, reason) = known is null ? (other, (SilenceReason?)null) : await AdvanceAsync(known, other.Head, docket.Source);
         if (next is not null)
         {
-            TrySeat(known, next, BytesOf(other), long.MinValue / 2);
+            TrySeat(known, next, BytesOf(other), LongAgo);
         }
 
         return reason is SilenceReason.HeadOlder ? null : reason; // the disk is behind: it is written over

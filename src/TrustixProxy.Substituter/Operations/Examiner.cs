@@ -47,14 +47,6 @@ public sealed class Examiner(SubstituterOptions options, TimeProvider? time = nu
             record.Outcome, record.Sentence, record.Claim, path, verdict, deliberation.LatenciesOf(path), bundle, outcome is Outcome.Refused { WasCutShort: true });
     }
 
-    /// <summary>The decision that the proxy would answer with now, out of its memory where it has one.</summary>
-    /// <returns>The word that stands in <c>X-Trustix-Decision</c>, the reason, and what is served if anything is.</returns>
-    public async Task<(string Outcome, string Sentence, OutputClaim? Claim)> DecideAsync(StorePathDigest digest, CancellationToken cancellation)
-    {
-        var decision = await _parts.DecideAsync(digest, cancellation);
-        return (decision.Record.Outcome, decision.Record.Sentence, decision.Record.Claim);
-    }
-
     /// <inheritdoc/>
     public void Dispose() => _parts.Dispose();
 
