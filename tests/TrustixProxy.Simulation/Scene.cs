@@ -176,7 +176,7 @@ internal sealed class Scene
     public async Task ClearAsync()
     {
         var toRefresh = _world.Members.Where(member => member.Log is not null && (_frozen.Contains(member.Name) || IsOfTheWire(member.Lie))).ToList();
-        var states = _frozen.Count is 0 ? [] : _world.Register.List().ToDictionary(log => log.Name, log => log.State);
+        var states = _frozen.Count is 0 ? [] : await StatesAsync();
         foreach (var member in _world.Members)
         {
             if (_frozen.Contains(member.Name))
@@ -205,6 +205,21 @@ internal sealed class Scene
                 Fault.Unless(!watched.IsFrozen, $"{watched.Source} is frozen still");
                 Fault.Unless(await watched.RefreshAsync() is null && watched.Head is not null, $"{watched.Source} is not heard again");
             }
+        }
+    }
+
+    /// <summary>How each log fares. A log is frozen in memory a moment before the disk has it.</summary>
+    private async Task<Dictionary<string, string>> StatesAsync()
+    {
+        for (var left = 500; ; left--)
+        {
+            var states = _world.Register.List().ToDictionary(log => log.Name, log => log.State);
+            if (left is 0 || _frozen.All(name => states[name].StartsWith("frozen", StringComparison.Ordinal)))
+            {
+                return states;
+            }
+
+            await Task.Delay(10);
         }
     }
 
