@@ -1,5 +1,9 @@
+using Google.Protobuf;
 using TrustixProxy.Nix;
+using TrustixProxy.TransparencyLog;
+using TrustixProxy.TransparencyLog.Wire;
 using static TrustixProxy.Consensus.Tests.Make;
+using LogSigner = TrustixProxy.TransparencyLog.LogSigner;
 
 namespace TrustixProxy.Consensus.Tests;
 
@@ -8,6 +12,7 @@ public sealed class GrantTests
 {
     private static readonly DateTimeOffset Now = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
     private static readonly NixSecretKey CacheKey = NixSecretKey.Generate("cache-1");
+    private static readonly LogSigner Signer = new(new byte[32]);
     private static readonly Elector.Cache Cache = new("cache", "cache", [CacheKey.PublicKey]);
 
     [Fact]
@@ -103,6 +108,46 @@ public sealed class GrantTests
 
         Assert.Equal(address, record.MustMatch);
         Assert.True(DecisionBundle.TryVerify(bundle.ToBytes(), policy, out _, out _, out error), error.ToString());
+    }
+
+    [Fact]
+    public void What_a_log_gives_is_judged_for_its_own_reason_and_a_bundle_holds_it()
+    {
+        var log = new Elector.Log("a", "a", Signer.Key);
+        var good = EvidenceOf(ValueOf(TestPath), log);
+
+        var vote = Assert.IsType<Ballot.Claimed>(good.Judge(log, TestPath));
+        Assert.Equal(SilenceReason.ValueMissing, ReasonOf(good with { Value = null }, log));
+        Assert.Equal(SilenceReason.ValueDigest, ReasonOf(good with { Value = "{}"u8.ToArray() }, log));
+        Assert.Equal(SilenceReason.InclusionProof, ReasonOf(good with { Inclusion = null }, log));
+        Assert.Equal(SilenceReason.ClaimMalformed, ReasonOf(EvidenceOf("{}"u8.ToArray(), log), log));
+        Assert.Equal(SilenceReason.ClaimOfOtherPath, ReasonOf(EvidenceOf(ValueOf(PathOf("g3mvg9q2slaizvvc5jsr2azpgmjph5r7-other")), log), log));
+        var absence = good with { Map = new MapValueResponse { Value = ByteString.Empty, Proof = good.Map.Proof } };
+        Assert.Equal(SilenceReason.MapProof, ReasonOf(absence, log));
+        var empty = new LogEvidence(Signer.Sign(new TreeHead(MerkleHash.EmptyLog, 0, default, MerkleHash.MapHeadLeaf(default), 1)), absence.Map, null, null);
+        Assert.True(Assert.IsType<Ballot.Absent>(empty.Judge(log, TestPath)).IsProven);
+
+        var policy = new Policy([log]);
+        foreach (var ballot in new[] { vote, empty.Judge(log, TestPath) })
+        {
+            var verdict = policy.Decide(TestPath, Ballots(("a", ballot)));
+            var record = verdict.Granted is null ? DecisionRecord.Refusal(verdict.Outcome, verdict.Sentence, Now) : DecisionRecord.Of(verdict, Hints(verdict.Granted), Now);
+            Assert.True(DecisionBundle.TryVerify(DecisionBundle.Of(TestPath, record, verdict, policy).ToBytes(), policy, out _, out _, out var error), error.ToString());
+        }
+    }
+
+    private static SilenceReason ReasonOf(LogEvidence evidence, Elector.Log log) => Assert.IsType<Ballot.Silent>(evidence.Judge(log, TestPath)).Reason;
+
+    private static byte[] ValueOf(StorePath path) => StatementText.Format(path, Claim(1).NarHash, 100, []);
+
+    /// <summary>What a log of one entry gives for it.</summary>
+    private static LogEvidence EvidenceOf(byte[] value, Elector.Log log)
+    {
+        var entry = new MapEntry(Digest.Of(value), 0);
+        var key = log.KeyOf(TestPath);
+        var root = MerkleHash.MapLeaf(Digest.Of(key), Digest.Of(entry.ToBytes()));
+        var head = Signer.Sign(new TreeHead(MerkleHash.LogLeaf(key, entry.ValueDigest), 1, root, MerkleHash.MapHeadLeaf(root), 1));
+        return new LogEvidence(head, new MapValueResponse { Value = ByteString.CopyFrom(entry.ToBytes()), Proof = new MapProof([], null).ToMessage() }, [], value);
     }
 
     private static Ballot.Claimed CacheVote()
