@@ -38,6 +38,26 @@ public sealed class DoctorTests
     }
 
     [Fact]
+    public async Task What_is_installed_and_was_revoked_since_comes_first()
+    {
+        var (good, revoked, rare) = (TestOutput.Make("good"), TestOutput.Make("revoked"), TestOutput.Make("rare"));
+        await using var stage = await Stage.StartAsync();
+        stage.Publish(good, "alice", "bob");
+        stage.Publish(revoked, "alice", "bob");
+        stage.Publish(rare, "alice");
+        var state = Directory.CreateDirectory(stage.Folder.File("state")).FullName;
+        Assert.Equal(0, (await Cli.RunAsync(["keygen", Path.Combine(state, "signing.key"), "--name", "doctor-1"])).Code);
+        Assert.Equal(0, (await Cli.RunAsync(["revoke", revoked.Path.Absolute, "--reason", "phones home", "--config", stage.Config])).Code);
+
+        var (code, text, error) = await Cli.RunAsync(["doctor", good.Path.Absolute, "--config", stage.Config], stage.WithNix((good, good), (revoked, revoked), (rare, rare)));
+
+        Assert.True(code is 1, error);
+        var first = text.Split('\n').First(line => line.StartsWith("  needed by", StringComparison.Ordinal));
+        Assert.Contains($"{revoked.Path.Absolute}: installed, and revoked: ", first, StringComparison.Ordinal);
+        Assert.Contains("phones home", first, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_list_on_standard_input_needs_no_nix_and_a_good_one_is_exit_code_0()
     {
         var output = TestOutput.Make();

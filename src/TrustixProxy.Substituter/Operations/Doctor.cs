@@ -60,7 +60,7 @@ public sealed class Doctor(Examiner examiner, Policy policy)
         var against = votes.Select(answer => (answer.Elector.Name, Hash: ((Ballot.Claimed)answer.Ballot).Claim.NarHash)).Where(vote => patient.Installed is not null && vote.Hash != patient.Installed);
         var completing = examination.Outcome is "undecided" ? Completing(patient.Path, examination.Verdict!) : [];
         return new Finding(
-            patient.Path, examination.Outcome, examination.Sentence, examination.Claim is not null, examination.WasCutShort || examination.Verdict is null, patient.Installed,
+            patient.Path, examination.Outcome, examination.Sentence, examination.Claim is not null, examination.Outcome is not "revoked" && (examination.WasCutShort || examination.Verdict is null), patient.Installed,
             against.ToDictionary(vote => vote.Name, vote => vote.Hash), neededBy, completing);
     }
 

@@ -18,8 +18,8 @@ internal sealed class DoctorReport(IReadOnlyList<Finding> findings)
     /// <summary>Installed otherwise than an elector proves, the most contradicted first.</summary>
     private List<Finding> Contradicted => [.. findings.Where(finding => finding.Against.Count > 0).OrderByDescending(finding => finding.Against.Count).ThenByDescending(finding => finding.NeededBy)];
 
-    /// <summary>What would be refused, conflicts and what others need first.</summary>
-    private List<Finding> Refused => [.. findings.Where(finding => !finding.IsServed).OrderBy(finding => finding.Outcome is not "conflict").ThenByDescending(finding => finding.NeededBy)];
+    /// <summary>What would be refused: what is revoked first, then conflicts, and of each what others need most.</summary>
+    private List<Finding> Refused => [.. findings.Where(finding => !finding.IsServed).OrderBy(finding => finding.Outcome switch { "revoked" => 0, "conflict" => 1, _ => 2 }).ThenByDescending(finding => finding.NeededBy)];
 
     /// <summary>How many undecided paths each elector could complete, and what it says of them now.</summary>
     private List<(string Elector, int Count, Dictionary<string, int> Now)> Helpers =>
@@ -67,7 +67,7 @@ internal sealed class DoctorReport(IReadOnlyList<Finding> findings)
         output.WriteLine($"worst of {Count(refused.Count)} that would be refused:");
         foreach (var finding in refused.Take(Most))
         {
-            output.WriteLine($"  needed by {finding.NeededBy:N0}  {finding.Path.Absolute}: {finding.Outcome}{(finding.IsUncertain ? " (for want of answers)" : "")}: {finding.Sentence}");
+            output.WriteLine($"  needed by {finding.NeededBy:N0}  {finding.Path.Absolute}: {(finding.Installed is null ? "" : "installed, and ")}{finding.Outcome}{(finding.IsUncertain ? " (for want of answers)" : "")}: {finding.Sentence}");
         }
     }
 
@@ -100,7 +100,7 @@ internal sealed class DoctorReport(IReadOnlyList<Finding> findings)
         {
             path = finding.Path.Absolute, finding.Outcome, installed = finding.Installed!.ToString(), against = finding.Against.ToDictionary(vote => vote.Key, vote => vote.Value.ToString()),
         }),
-        refused = Refused.Select(finding => new { path = finding.Path.Absolute, finding.Outcome, finding.Sentence, finding.IsUncertain, finding.NeededBy, completedBy = finding.Completing.ToDictionary(vote => vote.Key, vote => Now(vote.Value)) }),
+        refused = Refused.Select(finding => new { path = finding.Path.Absolute, finding.Outcome, finding.Sentence, finding.IsUncertain, installed = finding.Installed?.ToString(), finding.NeededBy, completedBy = finding.Completing.ToDictionary(vote => vote.Key, vote => Now(vote.Value)) }),
         helpers = Helpers.Select(helper => new { elector = helper.Elector, decides = helper.Count, now = helper.Now }),
     };
 }
