@@ -80,21 +80,28 @@ public sealed class PolicyConfigurationTests
     public async Task A_key_under_two_operators_and_our_own_key_are_refused_by_their_bytes_whatever_they_are_called()
     {
         using var folder = new Folder();
-        await Cli.RunAsync(["keygen", folder.File("signing.key"), "--name", "us"]);
-        var ours = Convert.ToBase64String(Convert.FromBase64String((await File.ReadAllTextAsync(folder.File("signing.key"))).Trim().Split(':')[1])[32..]);
+        var (ours, before) = (await KeyAsync("signing.key"), await KeyAsync("old.key"));
         var (code, _, error) = await CheckAsync(folder, $$"""
             {
               "stateDirectory": "{{folder.Path}}",
               "logs": [{ "name": "alice", "url": "https://alice", "publicKey": "{{KeyA}}" }],
-              "caches": [{ "name": "one", "url": "https://one", "publicKeys": ["x:{{KeyA}}", "short"] }, { "name": "two", "url": "https://two", "publicKeys": ["y:{{ours}}"] }, { "name": "three", "url": "https://three" }]
+              "caches": [{ "name": "one", "url": "https://one", "publicKeys": ["x:{{KeyA}}", "short"] }, { "name": "two", "url": "https://two", "publicKeys": ["y:{{ours}}"] }, { "name": "three", "url": "https://three" }, { "name": "four", "url": "https://four", "publicKeys": ["z:{{before}}"] }],
+              "previousSigningKeyFiles": ["{{folder.File("old.key")}}"]
             }
             """);
 
         Assert.Equal(2, code);
+        Assert.Contains("caches: has our own signing key for 'four'", error, StringComparison.Ordinal);
         Assert.Contains("caches: has one publicKey for 'alice' and 'one'; one key under two operators would vote twice.", error, StringComparison.Ordinal);
         Assert.Contains("caches: has our own signing key for 'two'", error, StringComparison.Ordinal);
         Assert.Contains("caches[0].publicKeys: has 'short', which has no colon", error, StringComparison.Ordinal);
         Assert.Contains("caches[2].publicKeys: is missing.", error, StringComparison.Ordinal);
+
+        async Task<string> KeyAsync(string file)
+        {
+            await Cli.RunAsync(["keygen", folder.File(file), "--name", "us"]);
+            return Convert.ToBase64String(Convert.FromBase64String((await File.ReadAllTextAsync(folder.File(file))).Trim().Split(':')[1])[32..]);
+        }
     }
 
     private static async Task<(int Code, string Output, string Error)> CheckAsync(string policy, string mode = "\"mode\": \"enforce\"")

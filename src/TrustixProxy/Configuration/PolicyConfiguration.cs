@@ -19,8 +19,8 @@ internal static class PolicyConfiguration
     /// <summary>Reads it; null when the electorate itself is at fault.</summary>
     /// <param name="section">The whole configuration.</param>
     /// <param name="electors">Logs and signed caches.</param>
-    /// <param name="ours">Our own key, which must not vote.</param>
-    public static Policy? Read(Section section, ImmutableArray<Elector> electors, NixPublicKey? ours)
+    /// <param name="ours">Our own keys, now and before, which must not vote.</param>
+    public static Policy? Read(Section section, ImmutableArray<Elector> electors, IEnumerable<NixPublicKey> ours)
     {
         var policy = section.Object("policy");
         string[] operators = [.. electors.Select(elector => elector.Operator).Distinct()];
@@ -213,9 +213,10 @@ internal static class PolicyConfiguration
     }
 
     /// <summary>Whether no key votes twice, and none of them is ours.</summary>
-    private static bool CheckKeys(Section section, ImmutableArray<Elector> electors, NixPublicKey? ours)
+    private static bool CheckKeys(Section section, ImmutableArray<Elector> electors, IEnumerable<NixPublicKey> ours)
     {
         var isGood = true;
+        var own = ours.Select(key => Convert.ToBase64String(key.Bytes)).ToHashSet();
         var keys = electors.SelectMany(elector => elector.KeyBytes.Select(key => (Key: Convert.ToBase64String(key), Elector: elector))).ToList();
         foreach (var group in keys.Where(key => key.Key.Trim('A', '=').Length > 0).GroupBy(key => key.Key))
         {
@@ -228,7 +229,7 @@ internal static class PolicyConfiguration
                 isGood = false;
             }
 
-            if (ours is not null && group.Key == Convert.ToBase64String(ours.Bytes))
+            if (own.Contains(group.Key))
             {
                 section.Fault(voters[0] is Elector.Log ? "logs" : "caches", $"has our own signing key for '{voters[0].Name}': what we have signed would vote for itself. Name the key of the one who builds.");
             }

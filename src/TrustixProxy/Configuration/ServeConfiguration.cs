@@ -41,7 +41,7 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         var previous = ReadPreviousKeys(section);
         var redis = ReadRedis(section);
         var caches = Unique(section, "caches", [.. section.List("caches").Select(ReadCache)], cache => cache.Elector.Name);
-        var policy = PolicyConfiguration.Read(section, [.. logs.Select(log => log.Elector), .. caches.Select(cache => cache.Elector)], key?.PublicKey);
+        var policy = PolicyConfiguration.Read(section, [.. logs.Select(log => log.Elector), .. caches.Select(cache => cache.Elector)], new[] { key }.Concat(previous).OfType<NixSecretKey>().Select(own => own.PublicKey));
         return policy is null || key is null ? null : new ServeConfiguration(
             new SubstituterOptions
             {
