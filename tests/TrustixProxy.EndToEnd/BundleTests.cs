@@ -26,6 +26,7 @@ public sealed class BundleTests(NixLab lab)
         Assert.Equal("agreed", (await proxy.AskAsync($"{lab.Top.Digest}.narinfo")).Decision);
         using var client = new HttpClient();
         var json = await client.GetStringAsync(new Uri($"{operations}/decisions/{lab.Top.Digest}"));
+        var metrics = await client.GetStringAsync(new Uri($"{operations}/metrics"));
 
         await File.WriteAllTextAsync(bundle, json);
         var honest = await VerifyOfflineAsync(bundle, policy);
@@ -33,6 +34,7 @@ public sealed class BundleTests(NixLab lab)
         var changed = await VerifyOfflineAsync(bundle, policy);
 
         Assert.True(honest.Code is 0, honest.ToString());
+        Assert.Contains("trustix_proxy_decisions_total{outcome=\"agreed\",verdict=\"agreed\"} ", metrics, StringComparison.Ordinal);
         Assert.Equal(1, changed.Code);
     }
 

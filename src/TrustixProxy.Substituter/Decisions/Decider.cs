@@ -147,6 +147,7 @@ internal sealed class Decider(
         {
             case Outcome.Served served:
                 NoteReferences(served.Record.Claim!, depth);
+                DecisionMetrics.Decided(served.Record.Outcome, served.Verdict);
                 return await cache.KeepAsync(digest, served.Record, served.Record.Claim!.Path, served.Verdict);
             case Outcome.Refused refused:
                 if (refused.WasCutShort && cache.Find(digest) is { Record.Claim: not null } standing)
@@ -155,6 +156,7 @@ internal sealed class Decider(
                 }
 
                 logger.Refused(digest.ToString(), refused.Word, refused.Sentence);
+                DecisionMetrics.Decided(refused.Word, refused.Verdict);
                 var record = DecisionRecord.Refusal(refused.Word, refused.Sentence, time.GetUtcNow());
                 if (refused.IsSettled)
                 {
@@ -202,6 +204,7 @@ internal sealed class Decider(
         foreach (var dissent in all.Answers.Where(answer => answer.Ballot is Ballot.Claimed vote && vote.Claim != claim && !served.Verdict.Answers.Contains(answer)))
         {
             logger.LateDissent(claim.Path.ToString(), dissent.Elector.Name, all.Sentence);
+            DecisionMetrics.LateDissent(dissent.Elector.Name);
         }
 
         if (all.Granted == claim)

@@ -16,6 +16,7 @@ namespace TrustixProxy.Substituter.Operations;
 /// <remarks>
 /// <code>
 /// GET  /healthz            200 while the process answers
+/// GET  /metrics            what is counted, where the host gives it
 /// GET  /decisions/DIGEST   the bundle of the last decision, for trustix-proxy verify; 404 when none is kept
 /// GET  /gossip/heads       the newest signed heads that we have seen
 /// POST /gossip/heads       takes a peer's, and answers with ours
@@ -30,6 +31,7 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
     private readonly SubstituterOptions _options;
     private readonly DecisionCache _cache;
     private readonly Gossip _gossip;
+    private readonly Func<HttpContext, Task>? _metrics;
 
     /// <summary>How many peers are heard at once, and how often each: what they tell makes us ask logs.</summary>
     private readonly PartitionedRateLimiter<HttpContext> _peers = PartitionedRateLimiter.CreateChained(
@@ -38,9 +40,9 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
         PartitionedRateLimiter.Create<HttpContext, IPAddress>(context => RateLimitPartition.GetTokenBucketLimiter(
             Peer(context), _ => new TokenBucketRateLimiterOptions { TokenLimit = 20, TokensPerPeriod = 1, ReplenishmentPeriod = TimeSpan.FromSeconds(1) })));
 
-    public OperationsServer(SubstituterOptions options, DecisionCache cache, Gossip gossip, ILoggerFactory loggers)
+    public OperationsServer(SubstituterOptions options, DecisionCache cache, Gossip gossip, Func<HttpContext, Task>? metrics, ILoggerFactory loggers)
     {
-        (_options, _cache, _gossip) = (options, cache, gossip);
+        (_options, _cache, _gossip, _metrics) = (options, cache, gossip, metrics);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => (kestrel.AddServerHeader, kestrel.Limits.MaxRequestBodySize) = (false, Gossip.MaxSize));
         builder.WebHost.UseUrls([.. options.OperationsListen]);
@@ -83,6 +85,7 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
         }
 
         return path is "/healthz" ? WriteAsync(context, StatusCodes.Status200OK, "ok\n")
+            : path is "/metrics" && _metrics is not null ? _metrics(context)
             : path is "/gossip/heads" ? WriteAsync(context, StatusCodes.Status200OK, _gossip.Tell(), "application/json")
             : path.StartsWith(decisions, StringComparison.Ordinal) && StorePathDigest.TryParse(path.AsSpan(decisions.Length), out var digest) ? AnswerDecisionAsync(context, digest)
             : WriteAsync(context, StatusCodes.Status404NotFound, "not found\n");

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -19,7 +20,8 @@ public static class SubstituterHost
     /// <param name="options">What it is told.</param>
     /// <param name="configure">What the caller adds to the host: logging, say.</param>
     /// <param name="time">The clock; the system's when null.</param>
-    public static WebApplication Create(SubstituterOptions options, Action<WebApplicationBuilder>? configure = null, TimeProvider? time = null)
+    /// <param name="metrics">Answers <c>/metrics</c> on the operations listener; nothing does when null.</param>
+    public static WebApplication Create(SubstituterOptions options, Action<WebApplicationBuilder>? configure = null, TimeProvider? time = null, Func<HttpContext, Task>? metrics = null)
     {
         var clock = time ?? TimeProvider.System;
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions()) /* no file and no variable but the program's own says anything */;
@@ -46,7 +48,7 @@ public static class SubstituterHost
         builder.Services.AddHostedService(services => services.GetRequiredService<DecidingParts>().Prefetch);
         builder.Services.AddHostedService(services => new DecisionPruner(services.GetRequiredService<DecidingParts>().Prune, clock));
         builder.Services.AddSingleton(services => new Gossip(services.GetRequiredService<DecidingParts>().Logs));
-        builder.Services.AddSingleton(services => new OperationsServer(options, services.GetRequiredService<DecidingParts>().Cache, services.GetRequiredService<Gossip>(), services.GetRequiredService<ILoggerFactory>()));
+        builder.Services.AddSingleton(services => new OperationsServer(options, services.GetRequiredService<DecidingParts>().Cache, services.GetRequiredService<Gossip>(), metrics, services.GetRequiredService<ILoggerFactory>()));
         builder.Services.AddHostedService(services => services.GetRequiredService<OperationsServer>());
         builder.Services.AddHostedService(services => new GossipExchange(
             services.GetRequiredService<Gossip>(), options.GossipPeers, options.GossipInterval, clock, services.GetRequiredService<DecidingParts>().Logger));

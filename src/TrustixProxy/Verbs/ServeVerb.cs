@@ -92,10 +92,11 @@ internal static class ServeVerb
     {
         // Read by the runtime when the first socket is used; see PooledConnection for what follows from it.
         Environment.SetEnvironmentVariable("DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS", "1");
+        using var metrics = new PrometheusText("TrustixProxy.Substituter");
         WebApplication app;
         try
         {
-            app = SubstituterHost.Create(options, LogToConsole);
+            app = SubstituterHost.Create(options, LogToConsole, metrics: metrics.AnswerAsync);
         }
         catch (SqliteException exception)
         {
