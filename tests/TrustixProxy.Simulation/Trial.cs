@@ -57,7 +57,7 @@ internal sealed class Trial
         Verdict? all = null;
         await deliberation.RunAsync(_scene.KnownName, (_, verdict, _) => all = verdict);
         var answered = new Answered(await deliberation.Outcome, all ?? throw new Fault($"{_name}: nobody was heard"));
-        Check(answered, isLater);
+        Check(answered, deliberation.LatenciesOf((await deliberation.Outcome).Decided), isLater);
         return answered;
     }
 
@@ -77,12 +77,22 @@ internal sealed class Trial
             $"{_name}: asked again {(late.Count > 0 ? "with more honest votes" : "in another order")}, {first.Word} became {second.Word}: {first.All.Sentence}; then: {second.All.Sentence}");
     }
 
-    private void Check(Answered answered, bool isLater)
+    private static bool IsLate(TimeSpan latency) => latency >= World.Deadline;
+
+    private void Check(Answered answered, IReadOnlyDictionary<string, TimeSpan> latencies, bool isLater)
     {
         _census.CountOutcome(answered.Word);
         _scene.CheckBallots(answered.All, isLater, _census, _name);
         var ballots = answered.All.Answers.Select(answer => (answer.Elector.Operator, answer.Ballot)).ToList();
         var (word, claim) = Oracle.Decide(_world.Rule, _world.Policy.Rest.Dissent, ballots);
+        var inTheEnd = word;
+        if (answered.Word != word && latencies.Values.Any(IsLate))
+        {
+            // Who failed at first was heard only after the answer had left: the answer is right by those who were in time, and what came late voids it.
+            ballots = [.. answered.All.Answers.Select(answer => (answer.Elector.Operator, IsLate(latencies.GetValueOrDefault(answer.Elector.Name)) ? new Ballot.Silent(SilenceReason.NoAnswer) : answer.Ballot))];
+            (word, claim) = Oracle.Decide(_world.Rule, _world.Policy.Rest.Dissent, ballots);
+        }
+
         word = claim is not null && !_scene.IsOffered(claim) ? "no-upstream" : word;
         Fault.Unless((answered.Word == word && (answered.Served == claim || word is "no-upstream")) || (answered.Served is null && _scene.HasHarmlessLie),
             $"{_name}: {answered.Word} where the rules say {word}: {answered.All.Sentence}");
@@ -92,7 +102,7 @@ internal sealed class Trial
         }
 
         CheckHonestQuorum(answered, isLater);
-        CheckOrder(answered.All, word is "no-upstream" ? "agreed" : word);
+        CheckOrder(answered.All, inTheEnd);
         CheckMoreVotes(answered.All);
     }
 
