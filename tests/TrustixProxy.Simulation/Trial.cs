@@ -29,7 +29,8 @@ internal sealed class Trial
         await _scene.SetAsync();
         var first = await AskAsync(isLater: false);
         var record = (first.Outcome as Outcome.Served)?.Record;
-        var isKept = record is not null && (Random.Next(4) is 0 || _scene.HasUpstreamLie || _scene.HasDelayedLie);
+        var isKept = record is not null && (Random.Next(4) is 0 || _scene.HasUpstreamLie || _scene.HasDelayedLie)
+            && first.All.Granted == record.Claim; // else who was heard only after the answer had left has voided it
         if (isKept)
         {
             await CheckAnswerAsync(record!, first.All);
