@@ -8,6 +8,9 @@ public enum MapProofError
     /// <summary>It proves its claim.</summary>
     None,
 
+    /// <summary>There is none.</summary>
+    Missing,
+
     /// <summary>It names more than 256 side nodes.</summary>
     TooDeep,
 
@@ -64,14 +67,15 @@ public sealed class MapProof
     /// <summary>For absence: the leaf that stands where the key's would; null for an empty subtree, and for presence.</summary>
     public (Digest Path, Digest ValueHash)? OtherLeaf { get; }
 
-    /// <summary>Reads the proof's wire form.</summary>
-    public static bool TryRead(Wire.SparseCompactMerkleProof message, [NotNullWhen(true)] out MapProof? proof, out MapProofError error)
+    /// <summary>Reads the proof's wire form; null when the answer had none.</summary>
+    public static bool TryRead([NotNullWhen(true)] Wire.SparseCompactMerkleProof? message, [NotNullWhen(true)] out MapProof? proof, out MapProofError error)
     {
         proof = null;
-        error = message.NumSideNodes > MaxDepth ? MapProofError.TooDeep
+        error = message is null ? MapProofError.Missing
+            : message.NumSideNodes > MaxDepth ? MapProofError.TooDeep
             : message.BitMask.Length != ((int)message.NumSideNodes + 7) / 8 ? MapProofError.BitMaskLength
             : MapProofError.None;
-        if (error is not MapProofError.None)
+        if (message is null || error is not MapProofError.None)
         {
             return false;
         }

@@ -90,6 +90,13 @@ public sealed class MapProofTests
     }
 
     [Fact]
+    public void An_answer_without_a_proof_is_refused()
+    {
+        Assert.False(MapProof.TryRead(new Wire.MapValueResponse().Proof, out _, out var error));
+        Assert.Equal(MapProofError.Missing, error);
+    }
+
+    [Fact]
     public void The_leaf_of_the_key_itself_and_a_leaf_off_its_way_show_no_absence()
     {
         var (key, value) = ("key"u8.ToArray(), new MapEntry(Digest.Of([1]), 0).ToBytes());
