@@ -31,7 +31,7 @@ public sealed class CheckConfigTests
         using var folder = new Folder();
         var (code, _, error) = await CheckAsync(folder, $$"""
             {
-              "stateDirectory": "/proc/nowhere", "listen": ["9999"], "priority": 0, "deadline": "5s", "onUndecided": "maybe", "upstream": [],
+              "stateDirectory": "/proc/nowhere", "listen": ["9999"], "tls": { "certificateFile": "/nowhere/a", "keyFile": "/nowhere/b", "pass": "x" }, "priority": 0, "deadline": "5s", "onUndecided": "maybe", "upstream": [],
               "upstreams": [{ "name": "a", "url": "ftp://x" }, { "name": "a", "url": "https://x", "prioritty": 1 }],
               "logs": [{ "name": "alice", "url": "nowhere", "publicKey": "short", "keyForm": "x", "mode": "copy" }, { "url": "https://b", "publicKey": "{{KeyB}}", "protocol": "test" }],
               "policy": { "quorum": 7, "dissent": "no", "percent": 50 },
@@ -43,7 +43,9 @@ public sealed class CheckConfigTests
         Assert.Equal(2, code);
         foreach (var expected in new[]
         {
-            "listen: has '9999'; an address is http://ip:port or http://localhost:port.",
+            "listen: has '9999'; an address is http://ip:port or http://localhost:port, the same with https, or unix:/path.",
+            "tls.certificateFile: is '/nowhere/a', which with the key '/nowhere/b' makes no certificate: ",
+            "tls.pass: is not a key of this configuration. Known here: certificateFile, keyFile.",
             "priority: is '0'; it must be a whole number from 1 to 1000.",
             "deadline: is '5s'; it must be a time hh:mm:ss[.fff] from 00:00:00.1000000 to 00:04:00.",
             "onUndecided: is 'maybe'; it must be \"notFound\" or \"unavailable\".",
@@ -115,6 +117,8 @@ public sealed class CheckConfigTests
     [InlineData("{\"listen\": \"x\"}", "listen: is 'x'; it must be a list of texts")]
     [InlineData("{\"logs\": [{\"url\": \"unix:run/log\"}]}", "logs[0].url: is 'unix:run/log'; it must be an address")]
     [InlineData("{\"logs\": [{\"url\": \"unix://run/log\"}]}", "logs[0].url: is 'unix://run/log'; it must be an address")]
+    [InlineData("{\"listen\": [\"https://127.0.0.1:8443\"]}", "tls: is missing, and listen has 'https://127.0.0.1:8443'.")]
+    [InlineData("{\"listen\": [\"unix:s\"]}", "listen: has 'unix:s'; an address is")]
     [InlineData("{\"prioritty\": 3}", "prioritty: is not a key of this configuration; 'priority' is.")]
     [InlineData("{\"foo\": 3}", "foo: is not a key of this configuration. Known here:")]
     [InlineData("{\"policy\": {\"quorum\": {}, \"x\": {\"y\": 1}}}", "policy.x: is not a key")]

@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using System.Text.Json;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using TrustixProxy.Substituter.Listening;
 using TrustixProxy.Substituter.Revocations;
 
 namespace TrustixProxy.Substituter.Operations;
@@ -55,10 +56,10 @@ internal sealed class ControlSocket(string path, RevocationRegister revocations,
     }
 
     /// <summary>It listens before the proxy says that it serves.</summary>
-    public override async Task StartAsync(CancellationToken cancellationToken)
+    public override Task StartAsync(CancellationToken cancellationToken)
     {
-        _isListening = await TryListenAsync(cancellationToken);
-        await base.StartAsync(cancellationToken);
+        _isListening = TryListen();
+        return base.StartAsync(cancellationToken);
     }
 
     public override void Dispose()
@@ -105,18 +106,16 @@ internal sealed class ControlSocket(string path, RevocationRegister revocations,
     }
 
     /// <summary>Takes the place of a socket that a process which has died left behind; never of one that is answered.</summary>
-    private async Task<bool> TryListenAsync(CancellationToken stopping)
+    private bool TryListen()
     {
         try
         {
-            using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-            if (File.Exists(path) && await probe.ConnectAsync(new UnixDomainSocketEndPoint(path), stopping).AsTask().ContinueWith(task => task.IsCompletedSuccessfully, TaskScheduler.Default))
+            if (SocketFile.IsTaken(path))
             {
                 logger.NoControlSocket(path, "another proxy over the same state listens there");
                 return false;
             }
 
-            File.Delete(path);
             _listener.Bind(new UnixDomainSocketEndPoint(path));
             File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite); // nobody can connect before it listens
             _listener.Listen();

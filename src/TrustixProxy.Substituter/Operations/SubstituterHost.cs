@@ -6,6 +6,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.Evidence;
+using TrustixProxy.Substituter.Listening;
 using TrustixProxy.Substituter.Mirrors;
 using TrustixProxy.Substituter.Substitution;
 using TrustixProxy.Substituter.Upstreams;
@@ -25,9 +26,8 @@ public static class SubstituterHost
     {
         var clock = time ?? TimeProvider.System;
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions()) /* no file and no variable but the program's own says anything */;
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => Listeners.Configure(kestrel, options, () => options.Certificate));
         builder.WebHost.UseSockets(sockets => sockets.UnsafePreferInlineScheduling = true) /* an answer from memory is written where its request was read; what waits does so asynchronously */;
-        builder.WebHost.UseUrls([.. options.Listen]);
         builder.Services.AddHttpForwarder();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(30));
         configure?.Invoke(builder);

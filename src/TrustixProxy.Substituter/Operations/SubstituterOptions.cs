@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Listening;
 using TrustixProxy.Substituter.Replicas;
 
 namespace TrustixProxy.Substituter.Operations;
@@ -35,8 +36,14 @@ public sealed record UpstreamOptions(string Name, Uri Url, int Priority);
 /// <summary>All that the proxy is told. Values are checked where they are read: these are good.</summary>
 public sealed record SubstituterOptions
 {
-    /// <summary>Addresses to listen on, <c>http://host:port</c>.</summary>
+    /// <summary>Addresses to listen on, <c>http://host:port</c>, <c>https://host:port</c> or <c>unix:/path</c>; unused when systemd passes sockets.</summary>
     public ImmutableArray<string> Listen { get; init; } = ["http://127.0.0.1:8080"];
+
+    /// <summary>What is shown at https addresses, and at sockets that systemd passes; there where any of <see cref="Listen"/> is https.</summary>
+    public TlsCertificate? Certificate { get; init; }
+
+    /// <summary>How long a request's headers may take to come.</summary>
+    public TimeSpan HeaderTimeout { get; init; } = TimeSpan.FromSeconds(15);
 
     /// <summary>Addresses for those who run the proxy, <c>http://host:port</c>; none when empty.</summary>
     public ImmutableArray<string> OperationsListen { get; init; } = [];

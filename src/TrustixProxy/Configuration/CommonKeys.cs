@@ -30,8 +30,8 @@ internal static class CommonKeys
         return path;
     }
 
-    /// <summary>A listening address: <c>http://host:port</c>, and where the section allows it <c>unix:/path</c>.</summary>
-    public static void CheckListen(Section section, string key, IReadOnlyList<string> addresses, bool allowUnix)
+    /// <summary>A listening address: <c>http://host:port</c>, and where the section allows them <c>unix:/path</c> and <c>https://host:port</c>.</summary>
+    public static void CheckListen(Section section, string key, IReadOnlyList<string> addresses, bool allowUnix, bool allowTls = false)
     {
         if (addresses.Count is 0)
         {
@@ -41,15 +41,15 @@ internal static class CommonKeys
         foreach (var address in addresses)
         {
             var isUnix = allowUnix && address.StartsWith("unix:/", StringComparison.Ordinal);
-            if (!isUnix && !IsListenUrl(address))
+            if (!isUnix && !IsListenUrl(address, allowTls))
             {
-                section.Fault(key, $"has '{address}'; an address is http://ip:port or http://localhost:port{(allowUnix ? ", or unix:/path" : "")}. For all of this machine's addresses: http://0.0.0.0:port or http://[::]:port.");
+                section.Fault(key, $"has '{address}'; an address is http://ip:port or http://localhost:port{(allowTls ? ", the same with https" : "")}{(allowUnix ? ", or unix:/path" : "")}. For all of this machine's addresses: http://0.0.0.0:port or http://[::]:port.");
             }
         }
     }
 
-    private static bool IsListenUrl(string address) =>
-        Uri.TryCreate(address, UriKind.Absolute, out var url) && url.Scheme is "http" && url.PathAndQuery is "/" && url.Fragment.Length is 0 && url.UserInfo.Length is 0
+    private static bool IsListenUrl(string address, bool allowTls) =>
+        Uri.TryCreate(address, UriKind.Absolute, out var url) && (url.Scheme is "http" || (allowTls && url.Scheme is "https")) && url.PathAndQuery is "/" && url.Fragment.Length is 0 && url.UserInfo.Length is 0
         && (url.Host is "localhost" || url.HostNameType is UriHostNameType.IPv4 or UriHostNameType.IPv6);
 
     /// <summary>The address of a service: http, https, and where the section allows it <c>unix:/path</c>.</summary>

@@ -19,7 +19,9 @@ internal static class ConfigurationKeys
 
     private static readonly Dictionary<string, KeyMeaning> Serve = new(Prefixed("policy.", Rules).Concat(Prefixed("policy.scopes[].", Rules)))
     {
-        ["listen"] = new("Where Nix clients ask.") { Range = ListenUrl },
+        ["listen"] = new("Where Nix clients ask. Sockets that systemd passes take the place of these.") { Range = $"{ListenUrl}, the same with https, or unix:/path" },
+        ["tls.certificateFile"] = new("What is shown at https addresses: PEM, the certificate and then those above it. Sockets that systemd passes speak TLS when it is there.") { Type = "path", Default = "no TLS" },
+        ["tls.keyFile"] = new("The certificate's private key: PEM, not encrypted.") { Type = "path" },
         ["operations.listen"] = new("Where those ask who run the proxy; `[]`: nowhere.") { Range = ListenUrl },
         ["operations.hosts"] = "Names by which the operations listener may be asked, beside loopback's.",
         ["gossip.peers"] = new("Operations listeners of other proxies, with which the logs' signed heads are exchanged.") { Range = Url },

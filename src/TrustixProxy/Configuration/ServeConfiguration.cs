@@ -19,7 +19,8 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
     public static ServeConfiguration? Read(Section section, bool isCheck)
     {
         var listen = section.Texts("listen", "http://127.0.0.1:8080");
-        CommonKeys.CheckListen(section, "listen", listen, allowUnix: false);
+        CommonKeys.CheckListen(section, "listen", listen, allowUnix: true, allowTls: true);
+        var certificate = ClientConfiguration.ReadCertificate(section, listen);
         var operations = section.Object("operations");
         var operationsListen = operations.Texts("listen", "http://127.0.0.1:8081");
         if (operationsListen.Count > 0)
@@ -46,6 +47,7 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
             new SubstituterOptions
             {
                 Listen = [.. listen],
+                Certificate = certificate,
                 OperationsListen = [.. operationsListen],
                 OperationsHosts = [.. operationsHosts],
                 GossipPeers = peers,
@@ -74,6 +76,11 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         if (Configuration.KeyFile.IsReadByOthers(KeyFile))
         {
             yield return $"signingKeyFile: '{KeyFile}' may be read by others than its owner, and whoever has read it can sign anything for your clients: chmod 600 it, and if they are not trusted make a new key.";
+        }
+
+        foreach (var warning in ClientConfiguration.Warnings(Options))
+        {
+            yield return warning;
         }
 
         if (policy.Electors.IsEmpty)

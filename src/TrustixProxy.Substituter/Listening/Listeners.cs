@@ -1,0 +1,96 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Security;
+using System.Security.Authentication;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
+using TrustixProxy.Substituter.Operations;
+
+namespace TrustixProxy.Substituter.Listening;
+
+/// <summary>Where clients come in, and how much of one connection is borne with before anything else looks at it.</summary>
+internal static class Listeners
+{
+    /// <summary>The most bytes of a request's first line, and of all its headers; ours are a few hundred.</summary>
+    private const int MaxRequestLine = 4 << 10, MaxHeaders = 16 << 10;
+
+    private const int MaxHeaderCount = 64;
+
+    /// <summary>Fewer bytes a second, over <see cref="RateGrace"/>, and the client is given up: it takes an answer so slowly, or its request comes so slowly.</summary>
+    private const double LeastRate = 240;
+
+    private static readonly TimeSpan RateGrace = TimeSpan.FromSeconds(5);
+
+    private const string UnixPrefix = "unix:";
+
+    /// <summary>Whether systemd has opened the listening sockets, and hands them over. Source: sd_listen_fds(3).</summary>
+    public static bool ArePassed =>
+        Environment.GetEnvironmentVariable("LISTEN_PID") == Environment.ProcessId.ToString(CultureInfo.InvariantCulture)
+        && int.TryParse(Environment.GetEnvironmentVariable("LISTEN_FDS"), NumberStyles.None, CultureInfo.InvariantCulture, out var count) && count > 0;
+
+    /// <summary>Listens where the options say, or at the sockets that systemd has passed instead.</summary>
+    /// <param name="kestrel">The server.</param>
+    /// <param name="options">What the proxy is told.</param>
+    /// <param name="certificate">The certificate that a new connection is shown; asked for each.</param>
+    public static void Configure(KestrelServerOptions kestrel, SubstituterOptions options, Func<TlsCertificate?> certificate)
+    {
+        kestrel.AddServerHeader = false;
+        Limit(kestrel.Limits, options);
+        if (ArePassed)
+        {
+            kestrel.UseSystemd(listen => Secure(listen, options.Certificate is not null, certificate));
+            return;
+        }
+
+        foreach (var address in options.Listen)
+        {
+            Listen(kestrel, address, certificate);
+        }
+    }
+
+    private static void Limit(KestrelServerLimits limits, SubstituterOptions options)
+    {
+        (limits.MaxRequestLineSize, limits.MaxRequestHeadersTotalSize, limits.MaxRequestHeaderCount, limits.MaxRequestBodySize) = (MaxRequestLine, MaxHeaders, MaxHeaderCount, 0);
+        (limits.Http2.MaxRequestHeaderFieldSize, limits.RequestHeadersTimeout) = (MaxHeaders, options.HeaderTimeout);
+        limits.MinRequestBodyDataRate = limits.MinResponseDataRate = new MinDataRate(LeastRate, RateGrace);
+    }
+
+    private static void Listen(KestrelServerOptions kestrel, string address, Func<TlsCertificate?> certificate)
+    {
+        if (address.StartsWith(UnixPrefix, StringComparison.Ordinal))
+        {
+            var path = address[UnixPrefix.Length..];
+            SocketFile.IsTaken(path); // if it is, listening says so
+            kestrel.ListenUnixSocket(path);
+            return;
+        }
+
+        var url = new Uri(address);
+        void Configure(ListenOptions listen) => Secure(listen, url.Scheme is "https", certificate);
+        if (IPAddress.TryParse(url.IdnHost, out var ip))
+        {
+            kestrel.Listen(ip, url.Port, Configure);
+        }
+        else
+        {
+            kestrel.ListenLocalhost(url.Port, Configure);
+        }
+    }
+
+    private static void Secure(ListenOptions listen, bool isTls, Func<TlsCertificate?> certificate)
+    {
+        if (isTls)
+        {
+            listen.UseHttps(new TlsHandshakeCallbackOptions
+            {
+                OnConnection = _ => ValueTask.FromResult(new SslServerAuthenticationOptions
+                {
+                    ServerCertificateContext = certificate()!.Context,
+                    ApplicationProtocols = [SslApplicationProtocol.Http2, SslApplicationProtocol.Http11],
+                    EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
+                }),
+            });
+        }
+    }
+}
