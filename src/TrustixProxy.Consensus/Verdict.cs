@@ -90,7 +90,7 @@ public abstract record Verdict
         Ballot.Claimed vote => vote.Claim.NarHash + Distinction(vote.Claim) + (vote.IsUntied ? "(untied)" : ""),
         Ballot.Absent { IsProven: true } => "absent",
         Ballot.Absent => "silent(not-found)",
-        Ballot.Silent silent => $"silent({Kebab(silent.Reason.ToString())})",
+        Ballot.Silent silent => $"silent({Kebab.Of(silent.Reason)})",
         _ => throw new System.Diagnostics.UnreachableException(),
     }}{(Rule.AllOperators.Contains(answer.Elector.Operator) ? "" : "(not counted)")}";
 
@@ -100,7 +100,4 @@ public abstract record Verdict
         var hasTwin = Answers.Any(other => other.Ballot is Ballot.Claimed vote && vote.Claim != claim && vote.Claim.NarHash == claim.NarHash);
         return hasTwin ? $"(size {claim.NarSize}, {claim.References.Length} references)" : "";
     }
-
-    private static string Kebab(string name) =>
-        string.Concat(name.Select((c, i) => char.IsUpper(c) && i > 0 ? $"-{char.ToLowerInvariant(c)}" : char.ToLowerInvariant(c).ToString()));
 }

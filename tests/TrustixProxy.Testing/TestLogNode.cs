@@ -34,6 +34,9 @@ public sealed class TestLogNode : IAsyncDisposable
     /// <summary>What is changed of the options before a start.</summary>
     public Func<LogNodeOptions, LogNodeOptions> Change { get; set; } = options => options;
 
+    /// <summary>Answers <c>/metrics</c>; nothing does when null.</summary>
+    public Microsoft.AspNetCore.Http.RequestDelegate? Metrics { get; set; }
+
     public Uri PublicUrl => new(_app!.Urls.First());
 
     public Uri PrivateUrl => new(_app!.Urls.Last());
@@ -52,7 +55,8 @@ public sealed class TestLogNode : IAsyncDisposable
                 FlushInterval = TimeSpan.FromHours(1),
             }),
             builder => builder.Logging.ClearProviders(),
-            time: time);
+            Metrics,
+            time);
         await _app.StartAsync();
         return this;
     }

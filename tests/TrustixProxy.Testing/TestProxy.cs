@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
@@ -27,7 +28,13 @@ public sealed class TestProxy : IAsyncDisposable
 
     public Uri Url => new(_app!.Urls.Single());
 
+    /// <summary>Its operations listener.</summary>
+    public Uri OperationsUrl => new(_app!.Services.GetRequiredService<OperationsServer>().Urls.Single());
+
     public string StateDirectory => _directory;
+
+    /// <summary>Answers <c>/metrics</c>; nothing does when null.</summary>
+    public Func<Microsoft.AspNetCore.Http.HttpContext, Task>? Metrics { get; set; }
 
     /// <summary>What is changed of the options before a start.</summary>
     public Func<SubstituterOptions, SubstituterOptions> Change { get; set; } = options => options;
@@ -123,6 +130,7 @@ public sealed class TestProxy : IAsyncDisposable
         var options = Change(new SubstituterOptions
         {
             Listen = ["http://127.0.0.1:0"],
+            OperationsListen = ["http://127.0.0.1:0"],
             StateDirectory = _directory,
             SigningKey = Key,
             Policy = ChangePolicy(new Policy([.. logs.Select(log => log.Elector), .. Caches.Select(cache => cache.Elector)], Quorum, Dissent)),
@@ -132,11 +140,14 @@ public sealed class TestProxy : IAsyncDisposable
             Deadline = TimeSpan.FromSeconds(2),
         });
         Options = options;
-        _app = SubstituterHost.Create(options, builder =>
-        {
-            builder.Logging.ClearProviders();
-            builder.Logging.AddProvider(new LineLogger(Lines));
-        });
+        _app = SubstituterHost.Create(
+            options,
+            builder =>
+            {
+                builder.Logging.ClearProviders();
+                builder.Logging.AddProvider(new LineLogger(Lines));
+            },
+            metrics: Metrics);
         await _app.StartAsync();
         return this;
     }

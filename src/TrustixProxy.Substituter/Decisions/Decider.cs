@@ -58,11 +58,20 @@ internal sealed class Decider(
         }
 
         var standing = revocations.Standing;
-        return standing.IsEmpty || (known.Record.Claim is { } claim && standing.Find(claim) is null) ? known : null;
+        if (!standing.IsEmpty && (known.Record.Claim is not { } claim || standing.Find(claim) is not null))
+        {
+            return null;
+        }
+
+        DecisionMetrics.LookedUp(CacheTier.Memory, LookupResult.Hit);
+        return known;
     }
 
     /// <summary>Has the next request decide anew, because an upstream's NAR was refused: another one's may be named then. Until that is done, the decision stands.</summary>
     public void Renew(StorePathDigest digest) => _toRenew.TryAdd(digest, true);
+
+    /// <summary>How many digests are being decided on just now.</summary>
+    public int Underway => _underway.Count;
 
     public void Dispose() => _names.Dispose();
 
@@ -109,7 +118,7 @@ internal sealed class Decider(
 
             var left = deadline - time.GetElapsedTime(start);
             var deliberation = deliberate(digest, turn is null ? deadline : left > deadline / 2 ? left : deadline / 2);
-            var concluding = ConcludeAsync(digest, depth, deliberation.Outcome);
+            var concluding = ConcludeAsync(digest, depth, deliberation.Outcome, time.GetTimestamp());
             _ = FollowAsync(deliberation, digest, concluding);
             return await concluding;
         }
@@ -141,13 +150,13 @@ internal sealed class Decider(
         onServed(claim, depth);
     }
 
-    private async Task<Decision> ConcludeAsync(StorePathDigest digest, int depth, Task<Outcome> outcome)
+    private async Task<Decision> ConcludeAsync(StorePathDigest digest, int depth, Task<Outcome> outcome, long start)
     {
         switch (await outcome)
         {
             case Outcome.Served served:
                 NoteReferences(served.Record.Claim!, depth);
-                DecisionMetrics.Decided(served.Record.Outcome, served.Verdict);
+                DecisionMetrics.Decided(served.Record.Outcome, served.Verdict, time.GetElapsedTime(start));
                 return await cache.KeepAsync(digest, served.Record, served.Record.Claim!.Path, served.Verdict);
             case Outcome.Refused refused:
                 if (refused.WasCutShort && cache.Find(digest) is { Record.Claim: not null } standing)
@@ -156,7 +165,7 @@ internal sealed class Decider(
                 }
 
                 logger.Refused(digest.ToString(), refused.Word, refused.Sentence);
-                DecisionMetrics.Decided(refused.Word, refused.Verdict);
+                DecisionMetrics.Decided(refused.Word, refused.Verdict, time.GetElapsedTime(start));
                 var record = DecisionRecord.Refusal(refused.Word, refused.Sentence, time.GetUtcNow());
                 if (refused.IsSettled)
                 {

@@ -57,9 +57,11 @@ internal sealed class DecisionCache : IDisposable
     {
         if (FindInMemory(digest.ToString()) is { } known)
         {
+            DecisionMetrics.LookedUp(CacheTier.Memory, LookupResult.Hit);
             return known;
         }
 
+        DecisionMetrics.LookedUp(CacheTier.Memory, LookupResult.Miss);
         var version = _memory.Version;
         if (FindStored(digest) is not { } stored)
         {
@@ -88,11 +90,18 @@ internal sealed class DecisionCache : IDisposable
         if (Open(digest, shared.Record) is not { IsVoid: false } record || (record.IsSigned && shared.Bundle is null)
             || (ReadStored(digest) is { } bytes && Open(digest, bytes)?.DecidedAt >= record.DecidedAt))
         {
+            DecisionMetrics.LookedUp(CacheTier.Redis, LookupResult.Rejected);
             return null;
         }
 
-        return Render(record) is var decision && Holds(decision) ? await KeepAsync(digest, decision, shared) : null;
+        var decision = Render(record);
+        var isBelieved = Holds(decision);
+        DecisionMetrics.LookedUp(CacheTier.Redis, isBelieved ? LookupResult.Hit : LookupResult.Rejected);
+        return isBelieved ? await KeepAsync(digest, decision, shared) : null;
     }
+
+    /// <summary>How many bytes the decisions in memory take.</summary>
+    public long MemorySize => _memory.Size;
 
     /// <summary>What the last decision on a digest rests on, as JSON; null when none is kept.</summary>
     public byte[]? FindBundle(StorePathDigest digest)
@@ -161,8 +170,14 @@ internal sealed class DecisionCache : IDisposable
         return decision;
     }
 
-    private Decision? FindStored(StorePathDigest digest) =>
-        ReadStored(digest) is { } bytes && Open(digest, bytes) is { IsVoid: false } record && Render(record) is var decision && Holds(decision) ? decision : null;
+    private Decision? FindStored(StorePathDigest digest)
+    {
+        var bytes = ReadStored(digest);
+        var decision = bytes is not null && Open(digest, bytes) is { IsVoid: false } record ? Render(record) : null;
+        var isBelieved = decision is not null && Holds(decision);
+        DecisionMetrics.LookedUp(CacheTier.Disk, isBelieved ? LookupResult.Hit : bytes is null ? LookupResult.Miss : LookupResult.Rejected);
+        return isBelieved ? decision : null;
+    }
 
     private byte[]? ReadStored(StorePathDigest digest)
     {

@@ -1,29 +1,87 @@
 using System.Diagnostics.Metrics;
 using TrustixProxy.Consensus;
+using TrustixProxy.Substituter.Operations;
 
 namespace TrustixProxy.Substituter.Decisions;
+
+/// <summary>Where a decision that was made before may be.</summary>
+internal enum CacheTier
+{
+    /// <summary>In this process.</summary>
+    Memory,
+
+    /// <summary>In the state database.</summary>
+    Disk,
+
+    /// <summary>In Redis, from another replica.</summary>
+    Redis,
+}
+
+/// <summary>What came of looking there.</summary>
+internal enum LookupResult
+{
+    /// <summary>It was there, and holds.</summary>
+    Hit,
+
+    /// <summary>There was nothing.</summary>
+    Miss,
+
+    /// <summary>What was there is not believed: it is none of ours, has expired, or rests on voters who are no longer believed.</summary>
+    Rejected,
+}
 
 /// <summary>What is counted of decisions.</summary>
 internal static class DecisionMetrics
 {
-    public const string MeterName = "TrustixProxy.Substituter";
+    private static readonly Counter<long> Refused = ProxyMeter.Meter.CreateCounter<long>("trustix_proxy_records_refused", description: "Stored decisions that were misses, as they were altered, or of another path, key, policy or version.");
 
-    private static readonly Meter Meter = new(MeterName);
+    private static readonly Counter<long> Decisions = ProxyMeter.Meter.CreateCounter<long>("trustix_proxy_decisions", description: "Decisions that were made here, by what clients are told (outcome) and what the policy makes of the electors' answers (verdict).");
 
-    private static readonly Counter<long> Refused = Meter.CreateCounter<long>("trustix_proxy_records_refused", description: "Stored decisions that were misses, as they were altered, or of another path, key, policy or version.");
+    private static readonly Counter<long> Answers = ProxyMeter.Meter.CreateCounter<long>("trustix_proxy_elector_answers", description: "What each elector had said when a decision was made: claimed and how that fared (with, against or open), absent, or why it was silent.");
 
-    private static readonly Counter<long> Decisions = Meter.CreateCounter<long>("trustix_proxy_decisions", description: "Decisions that were made here, by what clients are told (outcome) and what the policy makes of the electors' answers (verdict).");
+    private static readonly Counter<long> LateDissents = ProxyMeter.Meter.CreateCounter<long>("trustix_proxy_late_dissents", description: "Claims against a decision that were proven after it had left, by elector.");
 
-    private static readonly Counter<long> LateDissents = Meter.CreateCounter<long>("trustix_proxy_late_dissents", description: "Claims against a decision that were proven after it had left, by elector.");
+    private static readonly Histogram<double> Seconds = ProxyMeter.Meter.CreateHistogram<double>("trustix_proxy_decision_seconds", "s", "Time to make a decision, from the first asking to the answer, by outcome.");
+
+    /// <summary>Looks at each tier, by result: plain numbers, as the memory's are every warm request's.</summary>
+    private static readonly long[,] Lookups = new long[Enum.GetValues<CacheTier>().Length, Enum.GetValues<LookupResult>().Length];
+
+    static DecisionMetrics() => ProxyMeter.Meter.CreateObservableCounter(
+        "trustix_proxy_cache_lookups", CountLookups, description: "Looks for a decision that was made before, by tier: hit, miss, or rejected because what was there is not believed. What hits goes no further.");
 
     /// <summary>A decision was made.</summary>
     /// <param name="outcome">The word that stands in <c>X-Trustix-Decision</c>.</param>
     /// <param name="verdict">What the electors' answers come to; null when nobody could be asked.</param>
-    public static void Decided(string outcome, Verdict? verdict) => Decisions.Add(1, new("outcome", outcome), new("verdict", verdict?.Outcome ?? "none"));
+    /// <param name="took">From the first asking on.</param>
+    public static void Decided(string outcome, Verdict? verdict, TimeSpan took)
+    {
+        Decisions.Add(1, new("outcome", outcome), new("verdict", verdict?.Outcome ?? "none"));
+        Seconds.Record(took.TotalSeconds, new KeyValuePair<string, object?>("outcome", outcome));
+        foreach (var answer in verdict?.Answers ?? [])
+        {
+            Answers.Add(1, new("elector", answer.Elector.Name), new("answer", WordOf(answer.Ballot, verdict!.Granted)));
+        }
+    }
 
     /// <summary>Someone has proven something else after the decision had left.</summary>
     public static void LateDissent(string elector) => LateDissents.Add(1, new KeyValuePair<string, object?>("elector", elector));
 
     /// <summary>A record from the disk or from Redis was none of ours.</summary>
     public static void RecordRefused(DecisionSealError error) => Refused.Add(1, new KeyValuePair<string, object?>("reason", error.ToString().ToLowerInvariant()));
+
+    /// <summary>It was looked whether a decision was made before. Costs an addition.</summary>
+    public static void LookedUp(CacheTier tier, LookupResult result) => Interlocked.Increment(ref Lookups[(int)tier, (int)result]);
+
+    private static IEnumerable<Measurement<long>> CountLookups() =>
+        from tier in Enum.GetValues<CacheTier>()
+        from result in Enum.GetValues<LookupResult>()
+        select new Measurement<long>(Interlocked.Read(ref Lookups[(int)tier, (int)result]), new("tier", Kebab.Of(tier)), new("result", Kebab.Of(result)));
+
+    private static string WordOf(Ballot ballot, OutputClaim? granted) => ballot switch
+    {
+        Ballot.Claimed vote => granted is null ? "open" : vote.Claim == granted ? "with" : "against",
+        Ballot.Absent => "absent",
+        Ballot.Silent silent => Kebab.Of(silent.Reason),
+        _ => throw new System.Diagnostics.UnreachableException(),
+    };
 }

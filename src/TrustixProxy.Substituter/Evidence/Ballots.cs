@@ -19,6 +19,7 @@ internal sealed class Ballots
 
     public void Hear(string elector, Ballot ballot, TimeSpan latency)
     {
+        EvidenceMetrics.Heard(elector, ballot, latency);
         Latencies[elector] = latency;
         _last[elector] = ballot;
         if (!IsBreakerOpen(ballot) || !_telling.ContainsKey(elector))

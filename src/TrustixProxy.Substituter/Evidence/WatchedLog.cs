@@ -27,6 +27,9 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
     private volatile bool _isFrozen = WasFrozen(store, key, docket);
     private long _frozenCheckedAt = time.GetTimestamp();
 
+    /// <summary>Its name.</summary>
+    public string Name => name;
+
     /// <summary>The log's own calls.</summary>
     public LogClient Client => client;
 
@@ -234,6 +237,7 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
         if (reason is { } failure)
         {
             logger.HeadRefused(name, failure);
+            EvidenceMetrics.Failed(name, failure);
         }
 
         docket.Note(reason?.ToString(), hasGrown: (_seen?.View.Head.Content.TreeSize ?? -1) > before);

@@ -24,6 +24,9 @@ internal sealed class LogMirror(string name, WatchedLog log, MirrorStore store, 
     private TreeHead? _refused;
     private string? _failure;
 
+    /// <summary>The log's name.</summary>
+    public string Name => name;
+
     /// <summary>The newest head that the mirror has followed to; null when there is none yet.</summary>
     public VerifiedTreeHead? Head => store.Read(HeadOf);
 

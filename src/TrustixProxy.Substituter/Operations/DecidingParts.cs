@@ -38,6 +38,8 @@ internal sealed class DecidingParts : IDisposable
             new LogDocket(log.Elector.Name, log.Elector.Key, log.Url, views, records, options.StateDirectory, time, logger), time, logger))];
         Upstreams = [.. options.Upstreams.Select(upstream => new Upstream(upstream, timeout, time, network))];
         var caches = options.Caches.Select(cache => Upstreams.FirstOrDefault(upstream => upstream.Options.Url == cache.Url) ?? new Upstream(new UpstreamOptions(cache.Elector.Name, cache.Url, 0), timeout, time, network)).ToList();
+        CacheSources = [.. options.Caches.Zip(caches, (cache, source) => (cache.Elector, source))];
+        Register = new LogRegister(options.Logs, views, records, time);
         var seal = new RecordSeal(options.SigningKey, options.PreviousSigningKeys);
         var revocations = new RevocationStore(options.StateDirectory, seal);
         Revocations = new RevocationRegister(revocations, seal, options.Logs.Select(log => KeyValuePair.Create(log.Elector.Key.LogId, log.Elector.Name)), time, logger);
@@ -65,6 +67,15 @@ internal sealed class DecidingParts : IDisposable
     public ILogger Logger { get; }
 
     public IReadOnlyList<WatchedLog> Logs { get; }
+
+    /// <summary>How they fare. Shares what it reads with the rest: not to be disposed.</summary>
+    public LogRegister Register { get; }
+
+    /// <summary>The signed caches that vote, and where they are asked.</summary>
+    public ImmutableArray<(Elector.Cache Elector, Upstream Source)> CacheSources { get; }
+
+    /// <summary>Who must agree.</summary>
+    public Policy Policy => _options.Policy;
 
     /// <summary>The logs that are asked about each path.</summary>
     public IReadOnlyList<WatchedLog> Polled => [.. Logs.Except(Mirrors.Select(entry => entry.Log))];

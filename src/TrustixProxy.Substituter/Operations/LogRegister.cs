@@ -1,7 +1,31 @@
+using System.Collections.Immutable;
+using System.Text.Json.Serialization;
 using TrustixProxy.Substituter.Evidence;
 using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Substituter.Operations;
+
+/// <summary>How a log fares, in one word.</summary>
+public enum LogHealth
+{
+    /// <summary>It answers, and grows.</summary>
+    Live,
+
+    /// <summary>It answers, and has not grown for long: it has stopped, or somebody on the way holds its new heads back.</summary>
+    Idle,
+
+    /// <summary>Nobody has asked it, or heard of it, for a while.</summary>
+    Stale,
+
+    /// <summary>Its last head was not taken in.</summary>
+    Failing,
+
+    /// <summary>It has contradicted itself, and is unheard.</summary>
+    Frozen,
+
+    /// <summary>It has never answered.</summary>
+    Unseen,
+}
 
 /// <summary>How one log fares.</summary>
 /// <param name="Name">Its name.</param>
@@ -10,14 +34,21 @@ namespace TrustixProxy.Substituter.Operations;
 /// <param name="SeenAt">When it last answered; null when it never has.</param>
 /// <param name="GrownAt">When its head last was a larger one; null when none was seen.</param>
 /// <param name="State">live, stale since when, failing since when and why, or frozen and why.</param>
-/// <param name="IsFrozen">Whether it is unheard.</param>
+/// <param name="Health">The same in one word.</param>
 /// <param name="Unfreezings">When and why it was unfrozen before.</param>
-public sealed record LogStatus(string Name, string Url, long? Size, DateTimeOffset? SeenAt, DateTimeOffset? GrownAt, string State, bool IsFrozen, IReadOnlyList<string> Unfreezings);
+public sealed record LogStatus(
+    string Name, string Url, long? Size, DateTimeOffset? SeenAt, DateTimeOffset? GrownAt, string State, [property: JsonIgnore] LogHealth Health, IReadOnlyList<string> Unfreezings)
+{
+    /// <summary>Whether it is unheard.</summary>
+    public bool IsFrozen => Health is LogHealth.Frozen;
+
+    /// <summary>Whether it can vote.</summary>
+    [JsonIgnore]
+    public bool IsHeard => Health is LogHealth.Live or LogHealth.Idle;
+}
 
 /// <summary>Looks at what a proxy, running or not, keeps of its logs; and unfreezes them.</summary>
-/// <param name="options">What the proxy is told.</param>
-/// <param name="time">The clock; the system's when null.</param>
-public sealed class LogRegister(SubstituterOptions options, TimeProvider? time = null) : IDisposable
+public sealed class LogRegister : IDisposable
 {
     /// <summary>A log that has not answered for so long is stale, whatever the reason.</summary>
     private static readonly TimeSpan StaleAfter = TimeSpan.FromMinutes(5);
@@ -25,19 +56,29 @@ public sealed class LogRegister(SubstituterOptions options, TimeProvider? time =
     /// <summary>So is one that answers, and has not grown for so long: it has stopped, or somebody on the way holds its new heads back.</summary>
     private static readonly TimeSpan StaleUngrown = TimeSpan.FromDays(7);
 
-    private readonly TimeProvider _time = time ?? TimeProvider.System;
-    private readonly ViewStore _views = new(options.StateDirectory);
-    private readonly LogRecords _records = new(options.StateDirectory);
+    private readonly ImmutableArray<LogOptions> _logs;
+    private readonly TimeProvider _time;
+    private readonly ViewStore _views;
+    private readonly LogRecords _records;
+
+    /// <param name="options">What the proxy is told.</param>
+    /// <param name="time">The clock; the system's when null.</param>
+    public LogRegister(SubstituterOptions options, TimeProvider? time = null)
+        : this(options.Logs, new ViewStore(options.StateDirectory), new LogRecords(options.StateDirectory), time ?? TimeProvider.System)
+    {
+    }
+
+    internal LogRegister(ImmutableArray<LogOptions> logs, ViewStore views, LogRecords records, TimeProvider time) => (_logs, _views, _records, _time) = (logs, views, records, time);
 
     /// <summary>All logs, in the order of the configuration.</summary>
-    public IReadOnlyList<LogStatus> List() => [.. options.Logs.Select(log => StatusOf(log.Elector.Name, log.Url, log.Elector.Key))];
+    public IReadOnlyList<LogStatus> List() => [.. _logs.Select(log => StatusOf(log.Elector.Name, log.Url, log.Elector.Key))];
 
     /// <summary>Lets a frozen log be heard again; false when it is not frozen.</summary>
     /// <param name="name">The log's name.</param>
     /// <param name="reason">Why; kept.</param>
     public bool Unfreeze(string name, string reason)
     {
-        var key = options.Logs.Single(log => log.Elector.Name == name).Elector.Key;
+        var key = _logs.Single(log => log.Elector.Name == name).Elector.Key;
         if (!_views.IsFrozen(key))
         {
             return false;
@@ -59,20 +100,21 @@ public sealed class LogRegister(SubstituterOptions options, TimeProvider? time =
         var (stored, condition) = (_views.Load(key), _records.Condition(key));
         var unfreezings = _views.Unfreezings(key).Select(entry => $"{entry.At:yyyy-MM-dd HH:mm:ss}Z ({entry.Reason})").ToList();
         var size = stored.View?.Head.Content.TreeSize;
-        return new LogStatus(name, url.ToString(), size, condition.SeenAt, condition.GrownAt, StateOf(stored, condition, key), stored.IsFrozen, unfreezings);
+        var (health, state) = StateOf(stored, condition, key);
+        return new LogStatus(name, url.ToString(), size, condition.SeenAt, condition.GrownAt, state, health, unfreezings);
     }
 
-    private string StateOf(StoredView stored, LogCondition condition, LogKey key)
+    private (LogHealth Health, string State) StateOf(StoredView stored, LogCondition condition, LogKey key)
     {
         if (stored.Fault is { } fault)
         {
-            return FaultEvidence.TryVerify(fault, [key], out var evidence, out _) ? $"frozen: {evidence.Fault.Kind}, seen {evidence.SeenAt} from {evidence.From}" : "frozen: the evidence that is kept is damaged";
+            return (LogHealth.Frozen, FaultEvidence.TryVerify(fault, [key], out var evidence, out _) ? $"frozen: {evidence.Fault.Kind}, seen {evidence.SeenAt} from {evidence.From}" : "frozen: the evidence that is kept is damaged");
         }
 
-        return condition.Failure is { } failure ? $"failing since {condition.FailingSince:yyyy-MM-dd HH:mm:ss}Z: {failure}"
-            : condition.SeenAt is not { } seen ? "never seen"
-            : _time.GetUtcNow() - seen > StaleAfter ? $"stale since {seen:yyyy-MM-dd HH:mm:ss}Z"
-            : _time.GetUtcNow() - condition.GrownAt > StaleUngrown ? $"stale since {condition.GrownAt:yyyy-MM-dd HH:mm:ss}Z: it answers, and does not grow"
-            : "live";
+        return condition.Failure is { } failure ? (LogHealth.Failing, $"failing since {condition.FailingSince:yyyy-MM-dd HH:mm:ss}Z: {failure}")
+            : condition.SeenAt is not { } seen ? (LogHealth.Unseen, "never seen")
+            : _time.GetUtcNow() - seen > StaleAfter ? (LogHealth.Stale, $"stale since {seen:yyyy-MM-dd HH:mm:ss}Z")
+            : _time.GetUtcNow() - condition.GrownAt > StaleUngrown ? (LogHealth.Idle, $"stale since {condition.GrownAt:yyyy-MM-dd HH:mm:ss}Z: it answers, and does not grow")
+            : (LogHealth.Live, "live");
     }
 }

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Text.Json;
 using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -7,7 +8,6 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using TrustixProxy.Nix;
-using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.Evidence;
 
 namespace TrustixProxy.Substituter.Operations;
@@ -16,6 +16,7 @@ namespace TrustixProxy.Substituter.Operations;
 /// <remarks>
 /// <code>
 /// GET  /healthz            200 while the process answers
+/// GET  /readyz             200 while a decision can be made, else 503; which logs, caches and upstreams there are, and how they fare
 /// GET  /metrics            what is counted, where the host gives it
 /// GET  /decisions/DIGEST   the bundle of the last decision, for trustix-proxy verify; 404 when none is kept
 /// GET  /gossip/heads       the newest signed heads that we have seen
@@ -29,7 +30,8 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
 
     private readonly WebApplication _app;
     private readonly SubstituterOptions _options;
-    private readonly DecisionCache _cache;
+    private readonly Func<DecidingParts> _parts;
+    private readonly HealthCheck _check;
     private readonly Gossip _gossip;
     private readonly Func<HttpContext, Task>? _metrics;
 
@@ -40,9 +42,9 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
         PartitionedRateLimiter.Create<HttpContext, IPAddress>(context => RateLimitPartition.GetTokenBucketLimiter(
             Peer(context), _ => new TokenBucketRateLimiterOptions { TokenLimit = 20, TokensPerPeriod = 1, ReplenishmentPeriod = TimeSpan.FromSeconds(1) })));
 
-    public OperationsServer(SubstituterOptions options, DecisionCache cache, Gossip gossip, Func<HttpContext, Task>? metrics, ILoggerFactory loggers)
+    public OperationsServer(SubstituterOptions options, Func<DecidingParts> parts, HealthCheck check, Gossip gossip, Func<HttpContext, Task>? metrics, ILoggerFactory loggers)
     {
-        (_options, _cache, _gossip, _metrics) = (options, cache, gossip, metrics);
+        (_options, _parts, _check, _gossip, _metrics) = (options, parts, check, gossip, metrics);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => (kestrel.AddServerHeader, kestrel.Limits.MaxRequestBodySize) = (false, Gossip.MaxSize));
         builder.WebHost.UseUrls([.. options.OperationsListen]);
@@ -85,13 +87,20 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
         }
 
         return path is "/healthz" ? WriteAsync(context, StatusCodes.Status200OK, "ok\n")
+            : path is "/readyz" ? AnswerReadyAsync(context)
             : path is "/metrics" && _metrics is not null ? _metrics(context)
             : path is "/gossip/heads" ? WriteAsync(context, StatusCodes.Status200OK, _gossip.Tell(), "application/json")
             : path.StartsWith(decisions, StringComparison.Ordinal) && StorePathDigest.TryParse(path.AsSpan(decisions.Length), out var digest) ? AnswerDecisionAsync(context, digest)
             : WriteAsync(context, StatusCodes.Status404NotFound, "not found\n");
     }
 
-    private Task AnswerDecisionAsync(HttpContext context, StorePathDigest digest) => _cache.FindBundle(digest) is { } bundle
+    private Task AnswerReadyAsync(HttpContext context)
+    {
+        var health = _check.Look();
+        return WriteAsync(context, health.CanDecide ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable, JsonSerializer.SerializeToUtf8Bytes(health.ToJson(), JsonSerializerOptions.Web), "application/json");
+    }
+
+    private Task AnswerDecisionAsync(HttpContext context, StorePathDigest digest) => _parts().Cache.FindBundle(digest) is { } bundle
         ? WriteAsync(context, StatusCodes.Status200OK, bundle, "application/json")
         : WriteAsync(context, StatusCodes.Status404NotFound, $"no decision on {digest} is kept; trustix-proxy explain makes one\n");
 

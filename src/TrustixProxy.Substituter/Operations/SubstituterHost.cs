@@ -47,14 +47,17 @@ public static class SubstituterHost
         builder.Services.AddHostedService(services => new MirrorFollower(services.GetRequiredService<DecidingParts>().Mirrors, options.MirrorPollInterval, clock));
         builder.Services.AddHostedService(services => services.GetRequiredService<DecidingParts>().Prefetch);
         builder.Services.AddHostedService(services => new DecisionPruner(services.GetRequiredService<DecidingParts>().Prune, clock));
+        builder.Services.AddSingleton(services => new HealthCheck(services.GetRequiredService<DecidingParts>, clock));
+        builder.Services.AddSingleton(services => new StateMetrics(services.GetRequiredService<DecidingParts>, services.GetRequiredService<HealthCheck>()));
         builder.Services.AddSingleton(services => new Gossip(services.GetRequiredService<DecidingParts>().Logs));
-        builder.Services.AddSingleton(services => new OperationsServer(options, services.GetRequiredService<DecidingParts>().Cache, services.GetRequiredService<Gossip>(), metrics, services.GetRequiredService<ILoggerFactory>()));
+        builder.Services.AddSingleton(services => new OperationsServer(options, services.GetRequiredService<DecidingParts>, services.GetRequiredService<HealthCheck>(), services.GetRequiredService<Gossip>(), metrics, services.GetRequiredService<ILoggerFactory>()));
         builder.Services.AddHostedService(services => services.GetRequiredService<OperationsServer>());
         builder.Services.AddHostedService(services => new GossipExchange(
             services.GetRequiredService<Gossip>(), options.GossipPeers, options.GossipInterval, clock, services.GetRequiredService<DecidingParts>().Logger));
 
         var app = builder.Build();
         var parts = app.Services.GetRequiredService<DecidingParts>();
+        _ = app.Services.GetRequiredService<StateMetrics>(); // shows gauges from now on, to whoever listens
         app.Run(new SubstituterEndpoints(
             parts.FindWarm, parts.DecideAsync, claim => parts.Revocations.Standing.Find(claim) is not null, app.Services.GetRequiredService<NarForwarder>(), options, clock).AnswerAsync);
         return app;

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using StackExchange.Redis;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Substituter.Replicas;
@@ -75,6 +76,11 @@ internal sealed class SharedDecisions
 
                 if (!reply.IsAnswered || turn.IsOurs || _time.GetElapsedTime(start) > patience)
                 {
+                    if (reply is { IsAnswered: true, Value: null })
+                    {
+                        DecisionMetrics.LookedUp(CacheTier.Redis, LookupResult.Miss);
+                    }
+
                     return (null, turn);
                 }
 

@@ -217,6 +217,7 @@ internal sealed class NarForwarder(
         var (upstream, path) = (attempt.Candidate.Upstream, attempt.Order.Claim.Path);
         upstream.Forget(path.Digest);
         marks.Mark(upstream, path.Digest, fault);
+        UpstreamMetrics.NarRefused(upstream.Options.Name, fault);
         logger.NarRefused(path.ToString(), upstream.Options.Name, fault);
         if (fault is not (NarFault.Unreachable or NarFault.BrokenOff))
         {

@@ -86,6 +86,14 @@ internal sealed class Upstream : IDisposable
 
     private async Task<UpstreamAnswer> AskAsync(StorePathDigest digest)
     {
+        var start = _time.GetTimestamp();
+        var answer = await TryAskAsync(digest);
+        UpstreamMetrics.Answered(Options.Name, answer, _time.GetElapsedTime(start));
+        return answer;
+    }
+
+    private async Task<UpstreamAnswer> TryAskAsync(StorePathDigest digest)
+    {
         try
         {
             var answer = await _pipeline.ExecuteAsync(token => FetchAsync(digest, token), CancellationToken.None);

@@ -140,6 +140,11 @@ internal sealed class VerifyingNarStream : ReadOnlyStream
     {
         if (disposing)
         {
+            if (!_isDisposed)
+            {
+                UpstreamMetrics.NarEnded(_sent - _range.Start, isVerified: _isComplete);
+            }
+
             _verifier.Dispose();
             _source.Dispose();
             lock (_holding)

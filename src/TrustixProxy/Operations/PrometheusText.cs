@@ -17,6 +17,7 @@ internal sealed class PrometheusText : IDisposable
     private const int MaxSeries = 1000;
 
     private readonly MeterListener _listener = new();
+    private readonly Lock _writing = new();
     private readonly ConcurrentDictionary<Instrument, ConcurrentDictionary<string, Series>> _instruments = new();
 
     /// <param name="meter">The meter's name.</param>
@@ -63,13 +64,14 @@ internal sealed class PrometheusText : IDisposable
 
     private string Write()
     {
-        _listener.RecordObservableInstruments();
+        using var scope = _writing.EnterScope();
+        Observe();
         var text = new StringBuilder();
         foreach (var (instrument, all) in _instruments.OrderBy(entry => entry.Key.Name, StringComparer.Ordinal))
         {
             var (type, name) = instrument switch
             {
-                Counter<long> => ("counter", $"{instrument.Name}_total"),
+                Counter<long> or ObservableCounter<long> => ("counter", $"{instrument.Name}_total"),
                 Histogram<double> => ("histogram", instrument.Name),
                 _ => ("gauge", instrument.Name),
             };
@@ -81,6 +83,17 @@ internal sealed class PrometheusText : IDisposable
         }
 
         return text.ToString();
+    }
+
+    /// <summary>What is looked at now: a series that is not there any more is shown no more.</summary>
+    private void Observe()
+    {
+        foreach (var (_, all) in _instruments.Where(entry => entry.Key.IsObservable))
+        {
+            all.Clear();
+        }
+
+        _listener.RecordObservableInstruments();
     }
 
     private static string Labels(ReadOnlySpan<KeyValuePair<string, object?>> tags)

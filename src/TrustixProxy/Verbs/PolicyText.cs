@@ -22,12 +22,3 @@ internal static class PolicyText
         ? [[]]
         : Enumerable.Range(from, Math.Max(0, all.Count - from)).SelectMany(i => Choose(all, size - 1, i + 1).Select(rest => (IReadOnlyList<string>)[all[i], .. rest]));
 }
-
-/// <summary>Names of enum members as users read them.</summary>
-internal static class Kebab
-{
-    /// <summary><c>NoAnswer</c> as <c>no-answer</c>.</summary>
-    public static string Of<T>(T value)
-        where T : struct, Enum =>
-        string.Concat(value.ToString().Select((c, i) => char.IsUpper(c) && i > 0 ? $"-{char.ToLowerInvariant(c)}" : char.ToLowerInvariant(c).ToString()));
-}

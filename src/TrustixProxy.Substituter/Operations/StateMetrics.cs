@@ -1,0 +1,48 @@
+using System.Diagnostics.Metrics;
+using System.Runtime.CompilerServices;
+using TrustixProxy.Consensus;
+using TrustixProxy.Substituter.Decisions;
+using TrustixProxy.Substituter.Evidence;
+using TrustixProxy.Substituter.Upstreams;
+
+namespace TrustixProxy.Substituter.Operations;
+
+/// <summary>Shows how the proxy fares as gauges: looked at when they are asked for, and never else.</summary>
+internal sealed class StateMetrics : IDisposable
+{
+    private readonly Meter _meter = new(ProxyMeter.Name);
+    private readonly HealthCheck _check;
+
+    /// <param name="parts">What decides at the moment.</param>
+    /// <param name="check">How it fares.</param>
+    public StateMetrics(Func<DecidingParts> parts, HealthCheck check)
+    {
+        _check = check;
+        foreach (var counters in new[] { typeof(DecisionMetrics), typeof(EvidenceMetrics), typeof(UpstreamMetrics) })
+        {
+            RuntimeHelpers.RunClassConstructor(counters.TypeHandle); // what has not been counted yet is shown, too: alerts can be written against it
+        }
+
+        Gauge("trustix_proxy_ready", "Whether a decision can be made at all: 1 or 0, as /readyz.", health => [new(health.CanDecide ? 1 : 0)]);
+        Gauge("trustix_proxy_rule_reachable", "Whether the electors that can be heard are enough for a rule of the policy: 1 or 0.", health => health.Rules.Select(rule => Of(rule.IsReachable ? 1 : 0, "match", rule.Match)));
+        Gauge("trustix_proxy_upstream_up", "Whether an upstream is asked: 1, or 0 when it has failed again and again of late.", health => health.Upstreams.Select(upstream => Of(upstream.IsUp ? 1 : 0, "upstream", upstream.Name)));
+        Gauge("trustix_proxy_cache_up", "The same of signed caches that vote.", health => health.Caches.Select(cache => Of(cache.IsUp ? 1 : 0, "elector", cache.Name)));
+        Gauge("trustix_proxy_log_entries", "Entries under the newest head of a log that was taken in.", health => health.Logs.Where(log => log.Size is not null).Select(log => Of(log.Size!.Value, "log", log.Name)));
+        Gauge("trustix_proxy_log_seen_timestamp_seconds", "When a log last answered with a head that was taken in; to the minute while nothing changes.", health => health.Logs.Where(log => log.SeenAt is not null).Select(log => Of(Seconds(log.SeenAt), "log", log.Name)));
+        Gauge("trustix_proxy_log_grown_timestamp_seconds", "When a log's head last was a larger one.", health => health.Logs.Where(log => log.GrownAt is not null).Select(log => Of(Seconds(log.GrownAt), "log", log.Name)));
+        Gauge("trustix_proxy_log_state", "How a log fares: 1 for its state, 0 for all others.", health => health.Logs.SelectMany(log => Enum.GetValues<LogHealth>().Select(state => new Measurement<double>(log.Health == state ? 1 : 0, new("log", log.Name), new("state", Kebab.Of(state))))));
+        Gauge("trustix_proxy_log_evidence", "Evidence against a log that is kept: what it is frozen for, and what it was unfrozen in spite of.", health => health.Logs.Select(log => Of(log.Unfreezings.Count + (log.IsFrozen ? 1 : 0), "log", log.Name)));
+        _meter.CreateObservableGauge("trustix_proxy_decisions_underway", () => (double)parts().Decider.Underway, description: "Decisions that are being made just now.");
+        _meter.CreateObservableGauge("trustix_proxy_cache_memory_bytes", () => (double)parts().Cache.MemorySize, description: "Bytes that remembered decisions take in memory.");
+        _meter.CreateObservableGauge("trustix_proxy_redis_up", () => parts().Redis is { } redis ? [new(redis.IsThere ? 1 : 0)] : Array.Empty<Measurement<double>>(), description: "Whether Redis has answered of late: 1 or 0; nothing where there is none.");
+        _meter.CreateObservableGauge("trustix_proxy_mirror_entries", () => parts().Mirrors.Where(mirror => mirror.Mirror.Head is not null).Select(mirror => Of(mirror.Mirror.Head!.Content.TreeSize, "log", mirror.Mirror.Name)), description: "Entries of a log that its mirror has followed to.");
+    }
+
+    public void Dispose() => _meter.Dispose();
+
+    private void Gauge(string name, string description, Func<ProxyHealth, IEnumerable<Measurement<double>>> read) => _meter.CreateObservableGauge(name, () => read(_check.Look()), description: description);
+
+    private static Measurement<double> Of(double value, string label, string name) => new(value, new KeyValuePair<string, object?>(label, name));
+
+    private static double Seconds(DateTimeOffset? time) => time!.Value.ToUnixTimeMilliseconds() / 1000.0;
+}

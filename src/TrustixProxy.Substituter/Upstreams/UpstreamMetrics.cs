@@ -1,0 +1,37 @@
+using System.Diagnostics.Metrics;
+using TrustixProxy.Consensus;
+using TrustixProxy.Substituter.Operations;
+
+namespace TrustixProxy.Substituter.Upstreams;
+
+/// <summary>What is counted of upstreams and NARs.</summary>
+internal static class UpstreamMetrics
+{
+    private static readonly Counter<long> Answers = ProxyMeter.Meter.CreateCounter<long>("trustix_proxy_upstream_answers", description: "Answers of upstreams and signed caches that were asked for a narinfo: found, absent, or why there was none.");
+
+    private static readonly Histogram<double> Seconds = ProxyMeter.Meter.CreateHistogram<double>("trustix_proxy_upstream_seconds", "s", "Time of an upstream or signed cache to answer for a narinfo, failures included.");
+
+    private static readonly Counter<long> NarBytes = ProxyMeter.Meter.CreateCounter<long>("trustix_proxy_nar_bytes", description: "Bytes of NARs that left for clients: of a NAR that was verified to its end, or of one that was aborted because it was refused or the client went away.");
+
+    private static readonly Counter<long> NarsRefused = ProxyMeter.Meter.CreateCounter<long>("trustix_proxy_nars_refused", description: "NARs of upstreams that were not what was agreed on, by why.");
+
+    /// <summary>An upstream was asked for a narinfo.</summary>
+    public static void Answered(string upstream, UpstreamAnswer answer, TimeSpan took)
+    {
+        var word = answer switch { UpstreamAnswer.Found => "found", UpstreamAnswer.Absent => "absent", UpstreamAnswer.Failed failed => failed.Reason, _ => throw new System.Diagnostics.UnreachableException() };
+        Answers.Add(1, new("upstream", upstream), new("answer", word));
+        Seconds.Record(took.TotalSeconds, new KeyValuePair<string, object?>("upstream", upstream));
+    }
+
+    /// <summary>A NAR's way to a client has ended.</summary>
+    public static void NarEnded(long bytes, bool isVerified)
+    {
+        if (bytes > 0)
+        {
+            NarBytes.Add(bytes, new KeyValuePair<string, object?>("result", isVerified ? "verified" : "aborted"));
+        }
+    }
+
+    /// <summary>A NAR was not the agreed one, or did not come whole.</summary>
+    public static void NarRefused(string upstream, NarFault fault) => NarsRefused.Add(1, new("upstream", upstream), new("fault", Kebab.Of(fault)));
+}

@@ -1,0 +1,158 @@
+using System.Diagnostics.Metrics;
+using System.Text.RegularExpressions;
+using Microsoft.AspNetCore.Http;
+using TrustixProxy.Operations;
+using TrustixProxy.Testing;
+
+namespace TrustixProxy.Tests.Operations;
+
+/// <summary>What <c>/metrics</c> shows, read as strictly as any scraper does; and that the alerts are about what is there.</summary>
+public sealed partial class MetricsTests
+{
+    [Fact]
+    public async Task A_proxys_page_is_in_the_format_and_counts_what_has_happened()
+    {
+        var (agreed, split) = (TestOutput.Make("agreed", 100_000), TestOutput.Make("split"));
+        using var text = new PrometheusText("TrustixProxy.Substituter");
+        await using var proxy = await TestProxy.WithThreeLogsAsync();
+        proxy.Metrics = text.AnswerAsync;
+        proxy.Publish(agreed, "alice", "bob").Publish(split, "alice");
+        proxy.Log("bob").Publish(split.Forge().Statement);
+        proxy.Log("carol").Lie = LogLie.ForgedSignature;
+        await proxy.StartAsync();
+        await proxy.NarAsync(await proxy.NarInfoAsync(agreed));
+        await proxy.NarInfoAsync(agreed);
+        Assert.Equal("conflict", (await proxy.AskAsync(split.Path)).Decision);
+
+        var page = await ScrapeAsync(proxy);
+
+        Assert.True(Value(page, "trustix_proxy_decisions_total", ("outcome", "agreed"), ("verdict", "agreed")) >= 1);
+        Assert.True(Value(page, "trustix_proxy_decisions_total", ("outcome", "conflict"), ("verdict", "conflict")) >= 1);
+        Assert.True(Value(page, "trustix_proxy_elector_answers_total", ("elector", "alice"), ("answer", "with")) >= 1);
+        Assert.True(Value(page, "trustix_proxy_proof_failures_total", ("elector", "carol"), ("kind", "head-signature")) >= 1);
+        Assert.True(Value(page, "trustix_proxy_cache_lookups_total", ("tier", "memory"), ("result", "hit")) >= 2);
+        Assert.True(Value(page, "trustix_proxy_cache_lookups_total", ("tier", "disk"), ("result", "miss")) >= 1);
+        Assert.True(Value(page, "trustix_proxy_nar_bytes_total", ("result", "verified")) >= agreed.Nar.Length);
+        Assert.True(Value(page, "trustix_proxy_upstream_answers_total", ("upstream", "main"), ("answer", "found")) >= 2);
+        Assert.Equal(1, Value(page, "trustix_proxy_upstream_up", ("upstream", "main")));
+        Assert.Equal(1, Value(page, "trustix_proxy_rule_reachable", ("match", "*")));
+        Assert.Equal(2, Value(page, "trustix_proxy_log_entries", ("log", "alice")));
+        Assert.True(Value(page, "trustix_proxy_cache_memory_bytes") > 0);
+        Assert.All(page["trustix_proxy_log_state"].Samples.GroupBy(sample => sample.Labels["log"]), log => Assert.Equal(1, log.Sum(sample => sample.Value)));
+        Assert.Contains(page["trustix_proxy_decision_seconds"].Samples, sample => sample.Name.EndsWith("_count", StringComparison.Ordinal) && sample.Value >= 1);
+    }
+
+    [Fact]
+    public async Task A_log_nodes_page_is_in_the_format()
+    {
+        using var text = new PrometheusText("TrustixProxy.LogNode");
+        await using var node = await new TestLogNode { Metrics = text.AnswerAsync }.StartAsync();
+        await node.SubmitAsync(("key"u8.ToArray(), "value"u8.ToArray()));
+
+        var page = Exposition.Parse(await node.Client.GetStringAsync(new Uri(node.PrivateUrl, "/metrics")));
+
+        Assert.True(Value(page, "trustix_log_submitted_items_total", ("log", "test")) >= 1);
+        Assert.Contains("trustix_log_tree_size", page.Keys);
+    }
+
+    [Fact]
+    public async Task Labels_of_any_text_are_escaped_bounded_in_number_and_gone_with_what_they_name()
+    {
+        using var meter = new Meter("test-of-text");
+        using var text = new PrometheusText("test-of-text");
+        string[] names = ["a\"b\\c\nd{}=,é", "other"];
+        meter.CreateObservableGauge("test_state", () => names.Select(name => new Measurement<double>(1, new KeyValuePair<string, object?>("name", name))), description: "Any text.");
+        var counter = meter.CreateCounter<long>("test_things", description: "Things.");
+        for (var i = 0; i < 5000; i++)
+        {
+            counter.Add(1, new KeyValuePair<string, object?>("thing", i));
+        }
+
+        var first = Exposition.Parse(await WriteAsync(text));
+        names = ["other"];
+        var second = Exposition.Parse(await WriteAsync(text));
+
+        Assert.Contains(first["test_state"].Samples, sample => sample.Labels["name"] is """a\"b\\c\nd{}=,é""");
+        Assert.Equal("other", Assert.Single(second["test_state"].Samples).Labels["name"]);
+        Assert.Equal(1000, first["test_things_total"].Samples.Count);
+    }
+
+    [Fact]
+    public async Task Alerts_are_about_metrics_and_labels_that_exist()
+    {
+        using var text = new PrometheusText("TrustixProxy.Substituter");
+        using var nodeText = new PrometheusText("TrustixProxy.LogNode");
+        await using var node = await new TestLogNode { Metrics = nodeText.AnswerAsync }.StartAsync();
+        await node.SubmitAsync(("key"u8.ToArray(), "value"u8.ToArray()));
+        await using var proxy = await TestProxy.WithThreeLogsAsync();
+        proxy.Metrics = text.AnswerAsync;
+        await proxy.StartAsync();
+        var page = (await ScrapeAsync(proxy)).Concat(Exposition.Parse(await node.Client.GetStringAsync(new Uri(node.PrivateUrl, "/metrics")))).ToDictionary();
+        var rules = Repository.Read("nix/alerts.yaml");
+        var used = Use.Matches(rules);
+
+        foreach (Match use in used)
+        {
+            Assert.True(page.TryGetValue(use.Groups[1].Value, out var family), $"there is no {use.Groups[1].Value}");
+            foreach (Match label in UsedLabel.Matches(use.Groups[2].Value))
+            {
+                Assert.True(family.Samples.Count is 0 || family.Samples.Any(sample => sample.Labels.ContainsKey(label.Groups[1].Value)), $"{use.Value}: it has no such label");
+                Assert.True(
+                    family.Type is not "gauge" || label.Groups[2].Value.Split('|').All(value => family.Samples.Any(sample => sample.Labels[label.Groups[1].Value] == value)), $"{use.Value}: no such value is ever shown");
+            }
+        }
+
+        string[] names = ["TrustixLogFrozen", "TrustixEvidenceKept", "TrustixQuorumUnreachable", "TrustixConflictsRising"];
+        Assert.Subset(Alert.Matches(rules).Select(match => match.Groups[1].Value).ToHashSet(), names.ToHashSet());
+        Assert.Equal(Alert.Count(rules), Expression.Count(rules));
+        Assert.All(Expression.Matches(rules), expression => Assert.Contains(used, use => use.Index > expression.Index && use.Index < expression.Index + expression.Length));
+    }
+
+    [Fact]
+    public async Task The_readme_names_every_metric_and_no_other()
+    {
+        using var text = new PrometheusText("TrustixProxy.Substituter");
+        await using var proxy = await TestProxy.WithThreeLogsAsync();
+        proxy.Metrics = text.AnswerAsync;
+        await proxy.StartAsync();
+        var shown = (await ScrapeAsync(proxy)).Keys.Where(name => name.StartsWith("trustix_proxy_", StringComparison.Ordinal)).Order(StringComparer.Ordinal).ToList();
+
+        Assert.Equal(shown, Named.Matches(Repository.Read("README.md")).Select(match => match.Groups[1].Value).Distinct().Order(StringComparer.Ordinal));
+    }
+
+    private static double Value(IReadOnlyDictionary<string, MetricFamily> page, string name, params (string Label, string Value)[] labels)
+    {
+        var found = page[name].Samples.Where(sample => sample.Labels.Count == labels.Length && labels.All(label => sample.Labels.GetValueOrDefault(label.Label) == label.Value)).ToList();
+        return found.Count is 1 ? found[0].Value : throw new InvalidOperationException($"{name} has {string.Join("; ", page[name].Samples)}");
+    }
+
+    private static async Task<IReadOnlyDictionary<string, MetricFamily>> ScrapeAsync(TestProxy proxy)
+    {
+        using var response = await proxy.Client.GetAsync(new Uri(proxy.OperationsUrl, "/metrics"));
+        Assert.Equal("text/plain; version=0.0.4; charset=utf-8", response.Content.Headers.ContentType!.ToString());
+        return Exposition.Parse(await response.Content.ReadAsStringAsync());
+    }
+
+    private static async Task<string> WriteAsync(PrometheusText text)
+    {
+        using var body = new MemoryStream();
+        var context = new DefaultHttpContext { Response = { Body = body } };
+        await text.AnswerAsync(context);
+        return System.Text.Encoding.UTF8.GetString(body.ToArray());
+    }
+
+    [GeneratedRegex(@"\b(trustix_(?:proxy|log)_[a-z_]+)(?:\{([^}]*)\})?")]
+    private static partial Regex Use { get; }
+
+    [GeneratedRegex("([a-z_]+)(?:=~?|!~?|!=)\"([^\"]*)\"")]
+    private static partial Regex UsedLabel { get; }
+
+    [GeneratedRegex(@"^ +- alert: (Trustix[A-Za-z]+)$", RegexOptions.Multiline)]
+    private static partial Regex Alert { get; }
+
+    [GeneratedRegex(@"^ +expr: .+$", RegexOptions.Multiline)]
+    private static partial Regex Expression { get; }
+
+    [GeneratedRegex(@"`(trustix_proxy_[a-z_]+)[`{]")]
+    private static partial Regex Named { get; }
+}
