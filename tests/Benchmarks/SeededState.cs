@@ -3,6 +3,7 @@ using Microsoft.Data.Sqlite;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Decisions;
+using TrustixProxy.Substituter.Operations;
 using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Benchmarks;
@@ -42,7 +43,11 @@ internal sealed class SeededState : IDisposable
     /// <summary>Has the claims decided on.</summary>
     public void Keep(IEnumerable<(OutputClaim Claim, NarHints Hints)> claims)
     {
-        new DecisionStore(Directory).Dispose(); // makes the tables
+        using (var state = new StateDatabase(Directory, isDurable: false))
+        {
+            _ = new DecisionStore(state); // makes the tables
+        }
+
         using var database = new SqliteConnection($"Data Source={Path.Combine(Directory, "state.sqlite")};Pooling=False");
         database.Open();
         using var transaction = database.BeginTransaction();

@@ -14,7 +14,8 @@ var (directory, url, point) = (args[0], new Uri(args[1]), args[3]);
 var (left, key) = (int.Parse(args[4], CultureInfo.InvariantCulture), LogKey.TryParse(args[2], out var read) ? read : throw new ArgumentException(args[2]));
 var (time, views) = (TimeProvider.System, new ViewStore(directory));
 using var connect = new ConnectClient(LogTransport.Create(url, network: null), TimeSpan.FromSeconds(10), time);
-var docket = new LogDocket("log", key, url, views, new LogRecords(directory), directory, time, NullLogger.Instance);
+using var state = new StateWriter(directory);
+var docket = new LogDocket("log", key, url, views, new LogRecords(state), directory, time, NullLogger.Instance);
 var log = new WatchedLog("log", key, new LogClient(connect, key.LogId, time), views, docket, time, NullLogger.Instance);
 
 var database = Private.WriterOf(Private.DatabaseOf(views)).Handle!;

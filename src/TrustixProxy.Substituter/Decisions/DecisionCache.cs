@@ -13,7 +13,7 @@ using TrustixProxy.Substituter.Substitution;
 namespace TrustixProxy.Substituter.Decisions;
 
 /// <summary>Decisions that were made before: in memory, and on disk. What comes out was sealed by us under this policy, has not expired, and still stands on voters who are believed.</summary>
-internal sealed class DecisionCache : IDisposable
+internal sealed class DecisionCache
 {
     /// <summary>How long an answer waits at the most for its signature to be on record.</summary>
     private static readonly TimeSpan AuditWait = TimeSpan.FromMilliseconds(50);
@@ -32,6 +32,7 @@ internal sealed class DecisionCache : IDisposable
     private readonly ConcurrentDictionary<StorePathDigest, Unwritten> _unwritten = new();
     private readonly StateWriter _writer;
 
+    /// <param name="writer">Writes to the disk.</param>
     /// <param name="store">The disk.</param>
     /// <param name="audit">Where each signature is recorded.</param>
     /// <param name="seal">What makes and opens its records.</param>
@@ -44,12 +45,11 @@ internal sealed class DecisionCache : IDisposable
     /// <param name="time">The clock.</param>
     /// <param name="logger">Where refused records are told.</param>
     public DecisionCache(
-        DecisionStore store, SignatureAudit audit, DecisionSeal seal, SharedDecisions? shared, Policy policy, NarInfoSigner signer, Func<FrozenSet<string>> frozen, Func<StandingRevocations> revoked,
+        StateWriter writer, DecisionStore store, SignatureAudit audit, DecisionSeal seal, SharedDecisions? shared, Policy policy, NarInfoSigner signer, Func<FrozenSet<string>> frozen, Func<StandingRevocations> revoked,
         long memory, TimeProvider time, ILogger logger)
     {
-        (_store, _audit, _seal, _shared, _policy, _signer, _frozen, _revoked, _time, _logger) = (store, audit, seal, shared, policy, signer, frozen, revoked, time, logger);
+        (_writer, _store, _audit, _seal, _shared, _policy, _signer, _frozen, _revoked, _time, _logger) = (writer, store, audit, seal, shared, policy, signer, frozen, revoked, time, logger);
         _memory = new DecisionMemory(memory);
-        _writer = new StateWriter(exception => logger.DiskRefused(exception.Message));
     }
 
     /// <summary>The decision on a digest, if one was made that still holds.</summary>
@@ -141,13 +141,6 @@ internal sealed class DecisionCache : IDisposable
     {
         var text = record.Claim is null ? record.Sentence + "\n" : _signer.Render(record).Text;
         return new Decision(record, Encoding.UTF8.GetBytes(text), wasCutShort);
-    }
-
-    public void Dispose()
-    {
-        _writer.Dispose();
-        _store.Dispose();
-        _audit.Dispose();
     }
 
     /// <summary>Has the disk take a change soon; no request waits for it. Until then it is read from here.</summary>

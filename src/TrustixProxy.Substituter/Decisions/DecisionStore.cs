@@ -4,17 +4,20 @@ using TrustixProxy.Substituter.Operations;
 namespace TrustixProxy.Substituter.Decisions;
 
 /// <summary>Sealed decisions on disk: bytes that are believed only after the seal was opened. Several processes may share the file.</summary>
-internal sealed class DecisionStore(string stateDirectory) : IDisposable
+internal sealed class DecisionStore
 {
-    private readonly StateDatabase _database = new(
-        stateDirectory,
-        isDurable: false,
-        """
-        CREATE TABLE IF NOT EXISTS decision (digest TEXT PRIMARY KEY, record BLOB NOT NULL, expires_at INTEGER NOT NULL) WITHOUT ROWID;
-        CREATE INDEX IF NOT EXISTS decision_expires_at ON decision (expires_at);
-        CREATE TABLE IF NOT EXISTS bundle (digest TEXT PRIMARY KEY, bundle BLOB NOT NULL, expires_at INTEGER NOT NULL) WITHOUT ROWID;
-        CREATE INDEX IF NOT EXISTS bundle_expires_at ON bundle (expires_at);
-        """);
+    private readonly StateDatabase _database;
+
+    public DecisionStore(StateDatabase database)
+    {
+        _database = database;
+        database.Ensure("""
+            CREATE TABLE IF NOT EXISTS decision (digest TEXT PRIMARY KEY, record BLOB NOT NULL, expires_at INTEGER NOT NULL) WITHOUT ROWID;
+            CREATE INDEX IF NOT EXISTS decision_expires_at ON decision (expires_at);
+            CREATE TABLE IF NOT EXISTS bundle (digest TEXT PRIMARY KEY, bundle BLOB NOT NULL, expires_at INTEGER NOT NULL) WITHOUT ROWID;
+            CREATE INDEX IF NOT EXISTS bundle_expires_at ON bundle (expires_at);
+            """);
+    }
 
     /// <summary>The bytes that are kept for a digest; null when there are none.</summary>
     public byte[]? Find(StorePathDigest digest) =>
@@ -44,6 +47,4 @@ internal sealed class DecisionStore(string stateDirectory) : IDisposable
         _database.Execute("DELETE FROM decision WHERE expires_at < $now", ("$now", now.ToUnixTimeMilliseconds()));
         _database.Execute("DELETE FROM bundle WHERE expires_at < $now", ("$now", now.ToUnixTimeMilliseconds()));
     }
-
-    public void Dispose() => _database.Dispose();
 }

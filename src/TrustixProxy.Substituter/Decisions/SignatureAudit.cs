@@ -14,17 +14,25 @@ namespace TrustixProxy.Substituter.Decisions;
 public sealed record AuditEntry(DateTimeOffset At, string Path, string Outcome, string Fingerprint, string Policy, string Bundle);
 
 /// <summary>The append-only record of every signature that the proxy has made, in the state database. Nothing drops an entry but <see cref="Prune"/>, which only a person calls.</summary>
-/// <param name="stateDirectory">Where the database is.</param>
-public sealed class SignatureAudit(string stateDirectory) : IDisposable
+public sealed class SignatureAudit : IDisposable
 {
-    private readonly StateDatabase _database = new(
-        stateDirectory,
-        isDurable: false,
-        """
-        CREATE TABLE IF NOT EXISTS signature (
-          number INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, path TEXT NOT NULL, outcome TEXT NOT NULL, fingerprint TEXT NOT NULL, policy BLOB NOT NULL, bundle BLOB NOT NULL);
-        CREATE TRIGGER IF NOT EXISTS signature_stays BEFORE UPDATE ON signature BEGIN SELECT RAISE(ABORT, 'the record of signatures is append-only'); END;
-        """);
+    private readonly StateDatabase _database;
+
+    /// <param name="stateDirectory">Where the database is.</param>
+    public SignatureAudit(string stateDirectory)
+        : this(new StateDatabase(stateDirectory, isDurable: false))
+    {
+    }
+
+    internal SignatureAudit(StateDatabase database)
+    {
+        _database = database;
+        database.Ensure("""
+            CREATE TABLE IF NOT EXISTS signature (
+              number INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, path TEXT NOT NULL, outcome TEXT NOT NULL, fingerprint TEXT NOT NULL, policy BLOB NOT NULL, bundle BLOB NOT NULL);
+            CREATE TRIGGER IF NOT EXISTS signature_stays BEFORE UPDATE ON signature BEGIN SELECT RAISE(ABORT, 'the record of signatures is append-only'); END;
+            """);
+    }
 
     /// <summary>All entries from a time on, oldest first; at most <paramref name="count"/>, the newest of them.</summary>
     public IReadOnlyList<AuditEntry> Read(DateTimeOffset since, int count) => [.. _database.All(

@@ -13,7 +13,7 @@ namespace TrustixProxy.Substituter.Evidence;
 internal sealed record LogCondition(DateTimeOffset? SeenAt, DateTimeOffset? GrownAt, string? Failure, DateTimeOffset? FailingSince);
 
 /// <summary>What is remembered of logs beside their views: what their maps were proven to hold, which must not change, and how they fare. No request waits for its writes.</summary>
-internal sealed class LogRecords(string stateDirectory) : IDisposable
+internal sealed class LogRecords
 {
     /// <summary>The most entries that are remembered, of all logs together: the newest.</summary>
     private const int MaxProven = 200_000;
@@ -21,15 +21,18 @@ internal sealed class LogRecords(string stateDirectory) : IDisposable
     /// <summary>After how many new ones the oldest are dropped.</summary>
     private const int PruneEvery = 1_000;
 
-    private readonly StateWriter _writer = new();
+    private readonly StateWriter _writer;
+    private readonly StateDatabase _database;
     private int _kept;
-    private readonly StateDatabase _database = new(
-        stateDirectory,
-        isDurable: false,
-        """
-        CREATE TABLE IF NOT EXISTS proven (number INTEGER PRIMARY KEY, log_id TEXT NOT NULL, key BLOB NOT NULL, head BLOB NOT NULL, map BLOB NOT NULL, UNIQUE (log_id, key));
-        CREATE TABLE IF NOT EXISTS log_condition (log_id TEXT PRIMARY KEY, seen_at INTEGER, grown_at INTEGER, failure TEXT, failing_since INTEGER) WITHOUT ROWID;
-        """);
+
+    public LogRecords(StateWriter state)
+    {
+        (_writer, _database) = (state, state.Database);
+        _database.Ensure("""
+            CREATE TABLE IF NOT EXISTS proven (number INTEGER PRIMARY KEY, log_id TEXT NOT NULL, key BLOB NOT NULL, head BLOB NOT NULL, map BLOB NOT NULL, UNIQUE (log_id, key));
+            CREATE TABLE IF NOT EXISTS log_condition (log_id TEXT PRIMARY KEY, seen_at INTEGER, grown_at INTEGER, failure TEXT, failing_since INTEGER) WITHOUT ROWID;
+            """);
+    }
 
     /// <summary>The entry that a log was first proven to hold for a key; null when none is remembered.</summary>
     public ProvenEntry? FindProven(LogKey key, ReadOnlyMemory<byte> mapKey)
@@ -70,12 +73,6 @@ internal sealed class LogRecords(string stateDirectory) : IDisposable
     public void KeepCondition(LogKey key, LogCondition condition) => _writer.Write(() => _database.Execute(
         "INSERT OR REPLACE INTO log_condition (log_id, seen_at, grown_at, failure, failing_since) VALUES ($id, $seen, $grown, $failure, $since)",
         ("$id", key.LogId), ("$seen", condition.SeenAt?.ToUnixTimeMilliseconds()), ("$grown", condition.GrownAt?.ToUnixTimeMilliseconds()), ("$failure", condition.Failure), ("$since", condition.FailingSince?.ToUnixTimeMilliseconds())));
-
-    public void Dispose()
-    {
-        _writer.Dispose();
-        _database.Dispose();
-    }
 
     private static DateTimeOffset? Time(Microsoft.Data.Sqlite.SqliteDataReader row, int column) => row.IsDBNull(column) ? null : DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(column));
 }

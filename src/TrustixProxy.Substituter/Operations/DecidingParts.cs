@@ -31,7 +31,8 @@ internal sealed class DecidingParts : IDisposable
     {
         (_options, _time, Logger) = (options, time, logger);
         var timeout = options.Deadline / 2;
-        var (views, records) = (new ViewStore(options.StateDirectory), new LogRecords(options.StateDirectory));
+        var state = new StateWriter(options.StateDirectory, exception => logger.DiskRefused(exception.Message));
+        var (views, records) = (new ViewStore(options.StateDirectory), new LogRecords(state));
         var connections = options.Logs.Select(log => new ConnectClient(LogTransport.Create(log.Url, network), timeout, time)).ToList();
         Logs = [.. options.Logs.Zip(connections, (log, connect) => new WatchedLog(
             log.Elector.Name, log.Elector.Key, new LogClient(connect, log.Elector.Key.LogId, time), views,
@@ -39,7 +40,7 @@ internal sealed class DecidingParts : IDisposable
         Upstreams = [.. options.Upstreams.Select(upstream => new Upstream(upstream, timeout, time, network))];
         var caches = options.Caches.Select(cache => Upstreams.FirstOrDefault(upstream => upstream.Options.Url == cache.Url) ?? new Upstream(new UpstreamOptions(cache.Elector.Name, cache.Url, 0), timeout, time, network)).ToList();
         CacheSources = [.. options.Caches.Zip(caches, (cache, source) => (cache.Elector, source))];
-        Register = new LogRegister(options.Logs, views, records, time);
+        Register = new LogRegister(options.Logs, views, state, time);
         var seal = new RecordSeal(options.SigningKey, options.PreviousSigningKeys);
         var revocations = new RevocationStore(options.StateDirectory, seal);
         Revocations = new RevocationRegister(revocations, seal, options.Logs.Select(log => KeyValuePair.Create(log.Elector.Key.LogId, log.Elector.Name)), time, logger);
@@ -51,16 +52,16 @@ internal sealed class DecidingParts : IDisposable
         RevocationExchange = new RevocationExchange(Revocations, seal, Redis, time, logger);
         var shared = Redis is null ? null : new SharedDecisions(Redis, seal, options.Policy, time);
         Cache = new DecisionCache(
-            new DecisionStore(options.StateDirectory), new SignatureAudit(options.StateDirectory), new DecisionSeal(seal, options.Policy), shared, options.Policy,
+            state, new DecisionStore(state.Database), new SignatureAudit(state.Database), new DecisionSeal(seal, options.Policy), shared, options.Policy,
             new NarInfoSigner(options.SigningKey), Frozen, () => Revocations.Standing, options.DecisionMemory, time, logger);
         Prefetch = new ClosurePrefetch((digest, depth, cancellation) => Decider!.DecideAheadAsync(digest, depth, cancellation));
         Decider = new Decider(Cache, Revocations, shared, options.Deadline, (digest, deadline) => Deliberate(digest, deadline, isHasty: false), Prefetch.Offer, Upstreams, time, logger);
         Closure = new ClosureGate(Decider.DecideAsync, options.Policy.Fallback, Cache.Render, options.Deadline, time, logger);
-        KnownFiles = new KnownFiles(options.StateDirectory, seal, Redis, time);
+        KnownFiles = new KnownFiles(state, seal, Redis, time);
         _owned =
         [
-            Closure, Prefetch, RevocationExchange, Decider, Cache, Marks, KnownFiles, views, records, revocations, .. mirrors.Values, .. connections, .. Upstreams.Union(caches),
-            .. new IDisposable?[] { ViewExchange, Redis }.OfType<IDisposable>(),
+            Closure, Prefetch, RevocationExchange, Decider, Marks, KnownFiles, views, revocations, .. mirrors.Values, .. connections, .. Upstreams.Union(caches),
+            .. new IDisposable?[] { ViewExchange, Redis }.OfType<IDisposable>(), state,
         ];
     }
 

@@ -59,16 +59,18 @@ public sealed class LogRegister : IDisposable
     private readonly ImmutableArray<LogOptions> _logs;
     private readonly TimeProvider _time;
     private readonly ViewStore _views;
+    private readonly StateWriter _state;
     private readonly LogRecords _records;
 
     /// <param name="options">What the proxy is told.</param>
     /// <param name="time">The clock; the system's when null.</param>
     public LogRegister(SubstituterOptions options, TimeProvider? time = null)
-        : this(options.Logs, new ViewStore(options.StateDirectory), new LogRecords(options.StateDirectory), time ?? TimeProvider.System)
+        : this(options.Logs, new ViewStore(options.StateDirectory), new StateWriter(options.StateDirectory), time ?? TimeProvider.System)
     {
     }
 
-    internal LogRegister(ImmutableArray<LogOptions> logs, ViewStore views, LogRecords records, TimeProvider time) => (_logs, _views, _records, _time) = (logs, views, records, time);
+    internal LogRegister(ImmutableArray<LogOptions> logs, ViewStore views, StateWriter state, TimeProvider time) =>
+        (_logs, _views, _state, _records, _time) = (logs, views, state, new LogRecords(state), time);
 
     /// <summary>All logs, in the order of the configuration.</summary>
     public IReadOnlyList<LogStatus> List() => [.. _logs.Select(log => StatusOf(log.Elector.Name, log.Url, log.Elector.Key))];
@@ -92,7 +94,7 @@ public sealed class LogRegister : IDisposable
     public void Dispose()
     {
         _views.Dispose();
-        _records.Dispose();
+        _state.Dispose();
     }
 
     private LogStatus StatusOf(string name, Uri url, LogKey key)

@@ -3,23 +3,56 @@ using Microsoft.Data.Sqlite;
 namespace TrustixProxy.Substituter.Operations;
 
 /// <summary>The state database, <c>state.sqlite</c> in the state directory: one connection that writes, one that reads beside it. Calls of either kind take turns.</summary>
-/// <remarks>Several processes may share the file: WAL, and each statement is atomic by itself. What another process holds is waited for a second at the most.</remarks>
+/// <remarks>Several processes may share the file: WAL, and each statement is atomic by itself. What another process holds is waited for a second at the most. Statements stay prepared: there are few.</remarks>
 internal sealed class StateDatabase : IDisposable
 {
     private readonly SqliteConnection _writer, _reader;
     private readonly Lock _writing = new(), _reading = new();
+    private readonly Dictionary<string, SqliteCommand> _writes = [], _reads = [];
 
     /// <param name="directory">The state directory.</param>
     /// <param name="isDurable">Whether a change is on the disk when it returns (for what must never be forgotten), or soon after.</param>
-    /// <param name="schema">Statements that make the tables if they are not there.</param>
+    /// <param name="schema">Statements that make tables if they are not there.</param>
     /// <exception cref="SqliteException">The file cannot be read or written, or is no database.</exception>
-    public StateDatabase(string directory, bool isDurable, string schema)
+    public StateDatabase(string directory, bool isDurable, string schema = "")
     {
         var file = new SqliteConnectionStringBuilder { DataSource = Path.Combine(directory, "state.sqlite"), Pooling = false, DefaultTimeout = 1 }.ToString();
         (_writer, _reader) = (new SqliteConnection(file), new SqliteConnection(file));
         _writer.Open();
-        Execute($"PRAGMA journal_mode = WAL; PRAGMA synchronous = {(isDurable ? "FULL" : "NORMAL")}; {schema}");
+        Ensure($"PRAGMA journal_mode = WAL; PRAGMA synchronous = {(isDurable ? "FULL" : "NORMAL")}; {schema}");
         _reader.Open();
+    }
+
+    /// <summary>Makes tables if they are not there.</summary>
+    public void Ensure(string schema)
+    {
+        lock (_writing)
+        {
+            using var command = _writer.CreateCommand();
+            command.CommandText = schema;
+            command.ExecuteNonQuery();
+        }
+    }
+
+    /// <summary>Has all that <paramref name="write"/> writes become true at once, or nothing of it.</summary>
+    public void Together(Action write)
+    {
+        lock (_writing)
+        {
+            Execute("BEGIN IMMEDIATE");
+            try
+            {
+                write();
+                Execute("COMMIT");
+            }
+            finally
+            {
+                if (SQLitePCL.raw.sqlite3_get_autocommit(_writer.Handle) is 0)
+                {
+                    Execute("ROLLBACK"); // what failed may have been undone by the database itself
+                }
+            }
+        }
     }
 
     /// <summary>Runs a statement; answers how many rows it changed.</summary>
@@ -27,8 +60,7 @@ internal sealed class StateDatabase : IDisposable
     {
         lock (_writing)
         {
-            using var command = Command(_writer, sql, parameters);
-            return command.ExecuteNonQuery();
+            return Command(_writer, _writes, sql, parameters).ExecuteNonQuery();
         }
     }
 
@@ -37,8 +69,7 @@ internal sealed class StateDatabase : IDisposable
     {
         lock (_reading)
         {
-            using var command = Command(_reader, sql, parameters);
-            using var reader = command.ExecuteReader();
+            using var reader = Command(_reader, _reads, sql, parameters).ExecuteReader();
             return reader.Read() ? read(reader) : default;
         }
     }
@@ -48,8 +79,7 @@ internal sealed class StateDatabase : IDisposable
     {
         lock (_reading)
         {
-            using var command = Command(_reader, sql, parameters);
-            using var reader = command.ExecuteReader();
+            using var reader = Command(_reader, _reads, sql, parameters).ExecuteReader();
             var rows = new List<T>();
             while (reader.Read())
             {
@@ -62,17 +92,32 @@ internal sealed class StateDatabase : IDisposable
 
     public void Dispose()
     {
+        foreach (var command in _writes.Values.Concat(_reads.Values))
+        {
+            command.Dispose();
+        }
+
         _reader.Dispose();
         _writer.Dispose();
     }
 
-    private static SqliteCommand Command(SqliteConnection connection, string sql, ReadOnlySpan<(string Name, object? Value)> parameters)
+    private static SqliteCommand Command(SqliteConnection connection, Dictionary<string, SqliteCommand> prepared, string sql, ReadOnlySpan<(string Name, object? Value)> parameters)
     {
-        var command = connection.CreateCommand();
-        command.CommandText = sql;
-        foreach (var (name, value) in parameters)
+        if (!prepared.TryGetValue(sql, out var command))
         {
-            command.Parameters.AddWithValue(name, value ?? DBNull.Value);
+            command = connection.CreateCommand();
+            command.CommandText = sql;
+            foreach (var (name, _) in parameters)
+            {
+                command.Parameters.Add(new SqliteParameter(name, null));
+            }
+
+            prepared.Add(sql, command);
+        }
+
+        for (var i = 0; i < parameters.Length; i++)
+        {
+            command.Parameters[i].Value = parameters[i].Value ?? DBNull.Value;
         }
 
         return command;

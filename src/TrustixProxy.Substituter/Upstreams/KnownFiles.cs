@@ -24,20 +24,17 @@ internal sealed class KnownFiles : IDisposable
     private readonly RedisConnection? _redis;
     private readonly TimeProvider _time;
     private readonly StateDatabase _database;
-    private readonly StateWriter _writer = new();
+    private readonly StateWriter _writer;
     private readonly MemoryCache _memory = new(new MemoryCacheOptions { SizeLimit = 20_000 });
 
-    /// <param name="stateDirectory">Where the database is.</param>
+    /// <param name="state">The database.</param>
     /// <param name="seal">What seals records.</param>
     /// <param name="redis">Where replicas meet; null when there are none.</param>
     /// <param name="time">The clock.</param>
-    public KnownFiles(string stateDirectory, RecordSeal seal, RedisConnection? redis, TimeProvider time)
+    public KnownFiles(StateWriter state, RecordSeal seal, RedisConnection? redis, TimeProvider time)
     {
-        (_seal, _redis, _time) = (seal, redis, time);
-        _database = new StateDatabase(
-            stateDirectory,
-            isDurable: false,
-            """
+        (_writer, _database, _seal, _redis, _time) = (state, state.Database, seal, redis, time);
+        _database.Ensure("""
             CREATE TABLE IF NOT EXISTS nar_file (name TEXT PRIMARY KEY, record BLOB NOT NULL, seen_at INTEGER NOT NULL) WITHOUT ROWID;
             CREATE INDEX IF NOT EXISTS nar_file_seen_at ON nar_file (seen_at);
             """);
@@ -79,12 +76,7 @@ internal sealed class KnownFiles : IDisposable
     /// <summary>Drops from the disk what was found good long ago.</summary>
     public void Prune() => _writer.Write(() => _database.Execute("DELETE FROM nar_file WHERE seen_at < $before", ("$before", (_time.GetUtcNow() - Lifetime).ToUnixTimeMilliseconds())));
 
-    public void Dispose()
-    {
-        _writer.Dispose();
-        _database.Dispose();
-        _memory.Dispose();
-    }
+    public void Dispose() => _memory.Dispose();
 
     private static string NameOf(NixHash narHash, string compression, NixHash fileHash) => $"{narHash.Digits} {compression} {fileHash.Digits}";
 

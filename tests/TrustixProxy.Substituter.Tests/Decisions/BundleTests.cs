@@ -109,6 +109,8 @@ public sealed class BundleTests
         var output = TestOutput.Make();
         await using var proxy = await StartAsync(output, "alice", "bob");
         await proxy.NarInfoAsync(output);
+        using var audit = new SignatureAudit(proxy.StateDirectory);
+        Assert.True(SpinWait.SpinUntil(() => audit.Read(DateTimeOffset.UnixEpoch, 1).Count > 0, TimeSpan.FromSeconds(10))); // on a busy machine, later than the answer
 
         await using var connection = new SqliteConnection($"Data Source={proxy.StateDirectory}/state.sqlite;Pooling=false");
         await connection.OpenAsync();
@@ -135,7 +137,8 @@ public sealed class BundleTests
         await proxy.AskAsync(output.Path);
         for (var i = 0; i < 100; i++)
         {
-            using var store = new DecisionStore(proxy.StateDirectory);
+            using var database = new StateDatabase(proxy.StateDirectory, isDurable: false);
+            var store = new DecisionStore(database);
             if (store.FindBundle(output.Path.Digest) is { } packed)
             {
                 await Task.Delay(200); // stragglers may add to it

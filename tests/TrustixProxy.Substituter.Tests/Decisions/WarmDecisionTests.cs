@@ -6,6 +6,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Decisions;
+using TrustixProxy.Substituter.Operations;
 using TrustixProxy.Substituter.Replicas;
 using TrustixProxy.Substituter.Revocations;
 using TrustixProxy.Substituter.Substitution;
@@ -35,14 +36,16 @@ public sealed class WarmDecisionTests : IDisposable
     public async Task An_answer_is_the_same_object_while_it_holds_and_is_read_from_disk_after_a_restart()
     {
         var output = TestOutput.Make();
-        using (var cache = Open())
+        using (var state = new StateWriter(_directory))
         {
+            var cache = Open(state);
             var kept = await KeepAsync(cache, output);
             Assert.Same(kept, cache.FindInMemory(output.Path.Digest.ToString()));
             Assert.Same(kept, cache.Find(output.Path.Digest));
         }
 
-        using var again = Open();
+        using var againState = new StateWriter(_directory);
+        var again = Open(againState);
         Assert.Null(again.FindInMemory(output.Path.Digest.ToString())); // nothing is read at the start
         Assert.Equal("agreed", again.Find(output.Path.Digest)?.Record.Outcome);
         Assert.NotNull(again.FindInMemory(output.Path.Digest.ToString()));
@@ -52,7 +55,8 @@ public sealed class WarmDecisionTests : IDisposable
     public async Task An_answer_ends_when_its_decision_expires()
     {
         var output = TestOutput.Make();
-        using var cache = Open();
+        using var state = new StateWriter(_directory);
+        var cache = Open(state);
         await KeepAsync(cache, output);
 
         _clock.Now += DecisionRecord.AgreementLifetime - TimeSpan.FromSeconds(1);
@@ -67,7 +71,8 @@ public sealed class WarmDecisionTests : IDisposable
     public async Task An_answer_ends_when_too_many_of_its_voters_freeze_and_comes_back_with_them()
     {
         var output = TestOutput.Make();
-        using var cache = Open();
+        using var state = new StateWriter(_directory);
+        var cache = Open(state);
         var kept = await KeepAsync(cache, output); // by alice and bob
 
         foreach (var (names, stands) in new[] { ("carol", true), ("bob", false), ("", true), ("alice carol", false) })
@@ -84,7 +89,8 @@ public sealed class WarmDecisionTests : IDisposable
     public async Task An_answer_ends_when_its_decision_is_forgotten_and_what_was_read_before_does_not_bring_it_back()
     {
         var output = TestOutput.Make();
-        using var cache = Open();
+        using var state = new StateWriter(_directory);
+        var cache = Open(state);
         var kept = await KeepAsync(cache, output);
         cache.Forget(output.Path.Digest);
         Assert.Null(cache.FindInMemory(output.Path.Digest.ToString()));
@@ -101,12 +107,14 @@ public sealed class WarmDecisionTests : IDisposable
     public async Task An_answer_of_another_policy_is_never_found()
     {
         var output = TestOutput.Make();
-        using (var cache = Open())
+        using (var state = new StateWriter(_directory))
         {
+            var cache = Open(state);
             await KeepAsync(cache, output);
         }
 
-        using var other = Open(quorum: 3);
+        using var otherState = new StateWriter(_directory);
+        var other = Open(otherState, quorum: 3);
         Assert.Null(other.Find(output.Path.Digest));
         Assert.Null(other.FindInMemory(output.Path.Digest.ToString()));
     }
@@ -180,7 +188,8 @@ public sealed class WarmDecisionTests : IDisposable
     public async Task An_answer_stands_on_no_vote_that_was_taken_in_since_its_log_was_revoked(long since, bool stands)
     {
         var output = TestOutput.Make();
-        using var cache = Open();
+        using var state = new StateWriter(_directory);
+        var cache = Open(state);
         await KeepAsync(cache, output); // on leaf 12 of alice and bob
         var revoked = new Revocation(1, new RevokedSubject.Log(_logs[0].Key.LogId, since), IsUndone: false, "broken into", _clock.Now);
 
@@ -198,7 +207,8 @@ public sealed class WarmDecisionTests : IDisposable
         var output = TestOutput.Make();
         var seal = new DecisionSeal(new RecordSeal(_key, []), PolicyOf(null));
         SharedDecision Shared() => new(seal.Seal(output.Path.Digest, DecisionOf(output).Record), [1], Digest.Of([1]));
-        using var cache = Open();
+        using var state = new StateWriter(_directory);
+        var cache = Open(state);
         var first = Shared();
 
         Assert.Null(await cache.AdoptAsync(output.Path.Digest, first with { Bundle = null })); // what it rests on has to be there
@@ -225,11 +235,11 @@ public sealed class WarmDecisionTests : IDisposable
         Assert.Null(await cache.AdoptAsync(output.Path.Digest, second)); // age is what the seal says
     }
 
-    private DecisionCache Open(int? quorum = null)
+    private DecisionCache Open(StateWriter state, int? quorum = null)
     {
         var policy = PolicyOf(quorum);
         return new DecisionCache(
-            new DecisionStore(_directory), new SignatureAudit(_directory), new DecisionSeal(new RecordSeal(_key, []), policy), null, policy, new NarInfoSigner(_key), () => _frozen,
+            state, new DecisionStore(state.Database), new SignatureAudit(state.Database), new DecisionSeal(new RecordSeal(_key, []), policy), null, policy, new NarInfoSigner(_key), () => _frozen,
             () => _revoked, 1 << 20, _clock, NullLogger.Instance);
     }
 

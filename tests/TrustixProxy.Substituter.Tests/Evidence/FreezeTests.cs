@@ -107,9 +107,10 @@ public sealed class FreezeTests
         {
             StateDirectory = directory, SigningKey = Nix.NixSecretKey.Generate("x"), Policy = new Consensus.Policy([elector]), Logs = [new LogOptions(elector, new Uri("http://alice"))], Upstreams = [],
         };
-        using (var records = new LogRecords(directory))
+        using (var state = new StateWriter(directory))
         using (var register = new LogRegister(options, new FixedTime(now.AddMinutes(minutesUnseen))))
         {
+            var records = new LogRecords(state);
             records.KeepCondition(log.Signer.Key, new LogCondition(now, now.AddMinutes(-minutesUngrown), failure, failure is null ? null : now));
             Until(() => register.List()[0].State != "never seen");
 
@@ -129,8 +130,9 @@ public sealed class FreezeTests
         log.Add(key, [2]);
         fork.Add(key, [3]);
         using (var store = new ViewStore(directory))
-        using (var records = new LogRecords(directory))
+        using (var state = new StateWriter(directory))
         {
+            var records = new LogRecords(state);
             var docket = new LogDocket("alice", log.Signer.Key, new Uri("http://alice"), store, records, directory, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
             var (one, two) = (Entry(log, key), Entry(fork, key));
 
@@ -158,8 +160,9 @@ public sealed class FreezeTests
         var damaged = entry.Map.Clone();
         damaged.Value = Google.Protobuf.ByteString.CopyFrom(new MapEntry(Digest.Of([9]), 0).ToBytes());
         using (var store = new ViewStore(directory))
-        using (var records = new LogRecords(directory))
+        using (var state = new StateWriter(directory))
         {
+            var records = new LogRecords(state);
             records.KeepProven(entry with { Map = damaged }, isFirst: true);
             var docket = new LogDocket("alice", log.Signer.Key, new Uri("http://alice"), store, records, directory, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
 

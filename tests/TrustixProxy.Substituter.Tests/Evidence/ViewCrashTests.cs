@@ -5,6 +5,7 @@ using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using TrustixProxy.Consensus;
 using TrustixProxy.Substituter.Evidence;
+using TrustixProxy.Substituter.Operations;
 using TrustixProxy.Testing;
 using TrustixProxy.TransparencyLog;
 
@@ -15,7 +16,13 @@ public sealed class ViewCrashTests : IDisposable
 {
     private readonly string _directory = Directory.CreateTempSubdirectory("trustix-crash-").FullName;
 
-    public void Dispose() => Directory.Delete(_directory, recursive: true);
+    private readonly List<StateWriter> _states = [];
+
+    public void Dispose()
+    {
+        _states.ForEach(state => state.Dispose());
+        Directory.Delete(_directory, recursive: true);
+    }
 
     [Fact]
     public async Task No_kill_loses_a_view_and_no_restart_takes_an_older_head()
@@ -154,7 +161,9 @@ public sealed class ViewCrashTests : IDisposable
     private WatchedLog Watch(FakeLog log, ViewStore views)
     {
         var (key, time) = (log.Log.Signer.Key, TimeProvider.System);
-        var docket = new LogDocket("log", key, log.Url, views, new LogRecords(_directory), _directory, time, NullLogger.Instance);
+        var state = new StateWriter(_directory);
+        _states.Add(state);
+        var docket = new LogDocket("log", key, log.Url, views, new LogRecords(state), _directory, time, NullLogger.Instance);
         return new WatchedLog("log", key, new LogClient(new ConnectClient(LogTransport.Create(log.Url, network: null), TimeSpan.FromSeconds(10), time), key.LogId, time), views, docket, time, NullLogger.Instance);
     }
 

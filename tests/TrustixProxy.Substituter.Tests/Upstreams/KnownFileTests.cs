@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using Microsoft.Data.Sqlite;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Operations;
 using TrustixProxy.Substituter.Upstreams;
 using TrustixProxy.Testing;
 
@@ -37,7 +38,8 @@ public sealed class KnownFileTests
         {
             await proxy.StopAsync();
             Execute(proxy, "DELETE FROM nar_file");
-            using (var known = new KnownFiles(proxy.StateDirectory, new RecordSeal(key, []), null, TimeProvider.System))
+            using (var state = new StateWriter(proxy.StateDirectory))
+            using (var known = new KnownFiles(state, new RecordSeal(key, []), null, TimeProvider.System))
             {
                 known.Add(output.Statement.NarHash, "xz", new KnownFile(narInfo.FileHash!, size));
             }
@@ -60,7 +62,8 @@ public sealed class KnownFileTests
         Assert.Equal(output.File(compression), await proxy.NarAsync(narInfo));
         await proxy.RestartAsync();
 
-        using var known = new KnownFiles(proxy.StateDirectory, new RecordSeal(proxy.Key, []), null, TimeProvider.System);
+        using var state = new StateWriter(proxy.StateDirectory);
+        using var known = new KnownFiles(state, new RecordSeal(proxy.Key, []), null, TimeProvider.System);
         Assert.Equal(output.File(compression).Length, (await known.FindAsync(narInfo.NarHash, compression, narInfo.FileHash!))?.Size);
         Assert.Null(await known.FindAsync(narInfo.NarHash, compression, narInfo.NarHash));
         using var range = new HttpRequestMessage(HttpMethod.Get, new Uri(proxy.Url, narInfo.Url)) { Headers = { Range = new(100, 299) } };
