@@ -128,6 +128,7 @@ public sealed class DecisionTests
             await proxy.Log(log).StopAsync();
         }
 
+        await proxy.RestartAsync(); // what it had to write is written
         await using (var state = new SqliteConnection($"Data Source={proxy.StateDirectory}/state.sqlite;Pooling=False"))
         {
             state.Open();
