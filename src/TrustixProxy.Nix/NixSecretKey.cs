@@ -8,13 +8,12 @@ namespace TrustixProxy.Nix;
 public sealed class NixSecretKey
 {
     private readonly byte[] _seed;
+    private readonly Ed25519SigningKey _key;
 
     private NixSecretKey(string name, byte[] seed)
     {
-        _seed = seed;
-        var publicKey = new byte[Ed25519.PublicKeySize];
-        Ed25519.DerivePublicKey(seed, publicKey);
-        PublicKey = new NixPublicKey(name, publicKey);
+        (_seed, _key) = (seed, new Ed25519SigningKey(seed));
+        PublicKey = new NixPublicKey(name, _key.PublicKey);
     }
 
     /// <summary>The half that others may know.</summary>
@@ -57,12 +56,7 @@ public sealed class NixSecretKey
     public NixSignature Sign(string text) => new(PublicKey.Name, Sign(Encoding.UTF8.GetBytes(text)));
 
     /// <summary>Signs bytes; 64 bytes of signature.</summary>
-    public byte[] Sign(ReadOnlySpan<byte> message)
-    {
-        var signature = new byte[Ed25519.SignatureSize];
-        Ed25519.Sign(_seed, message, signature);
-        return signature;
-    }
+    public byte[] Sign(ReadOnlySpan<byte> message) => _key.Sign(message);
 
     /// <summary>The key file's text, <c>name:base64(seed || public key)</c>. A secret: for the key file only.</summary>
     public string Export() => $"{PublicKey.Name}:{Convert.ToBase64String([.. _seed, .. PublicKey.Bytes])}";

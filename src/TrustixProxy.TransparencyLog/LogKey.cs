@@ -66,33 +66,22 @@ public sealed record LogKey
 /// <summary>A log's private key: what signs its heads.</summary>
 public sealed class LogSigner
 {
-    private readonly byte[] _seed;
+    private readonly Ed25519SigningKey _key;
 
     /// <summary>The signer with this seed of 32 bytes.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There are not 32 bytes.</exception>
     public LogSigner(ReadOnlySpan<byte> seed)
     {
-        Span<byte> publicKey = stackalloc byte[Ed25519.PublicKeySize];
-        Ed25519.DerivePublicKey(seed, publicKey);
-        (_seed, Key) = (seed.ToArray(), new LogKey(publicKey));
+        _key = new Ed25519SigningKey(seed);
+        Key = new LogKey(_key.PublicKey);
     }
 
     /// <summary>The public half.</summary>
     public LogKey Key { get; }
 
     /// <summary>Signs a head. A log never signs two different heads of one size.</summary>
-    public VerifiedTreeHead Sign(TreeHead head)
-    {
-        Span<byte> signature = stackalloc byte[Ed25519.SignatureSize];
-        Ed25519.Sign(_seed, head.SigningDigest(), signature);
-        return new VerifiedTreeHead(Key, head, signature);
-    }
+    public VerifiedTreeHead Sign(TreeHead head) => new(Key, head, _key.Sign(head.SigningDigest()));
 
     /// <summary>Signs that a conflict was seen: 64 bytes.</summary>
-    public byte[] Sign(ConflictRecord conflict)
-    {
-        var signature = new byte[Ed25519.SignatureSize];
-        Ed25519.Sign(_seed, conflict.SigningText(Key.LogId), signature);
-        return signature;
-    }
+    public byte[] Sign(ConflictRecord conflict) => _key.Sign(conflict.SigningText(Key.LogId));
 }

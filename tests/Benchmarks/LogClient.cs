@@ -8,10 +8,13 @@ using Pair = TrustixProxy.TransparencyLog.Wire.KeyValuePair;
 
 namespace TrustixProxy.Benchmarks;
 
-/// <summary>Makes calls as publishers and proxies do, one after the other.</summary>
+/// <summary>Makes calls as publishers and proxies do, one after the other. Its tokens are the reference's, which are the same for every call: making them is the publisher's work, and not the log's.</summary>
 internal sealed class LogClient(NodeProcess node, NixSecretKey token, string logId) : IDisposable
 {
+    private const string Submitting = "/trustix_rpc.v1.LogRPC/Submit", Flushing = "/trustix_rpc.v1.LogRPC/Flush";
+
     private readonly PlainConnection _connection = new(node.PrivateUrl);
+    private readonly string _submitToken = TokenLine(token, Submitting), _flushToken = TokenLine(token, Flushing);
 
     /// <summary>Entry <paramref name="i"/>: its key is a store path, its value 300 bytes.</summary>
     public static (StorePath Path, byte[] Key, byte[] Value) Entry(int i)
@@ -37,9 +40,9 @@ internal sealed class LogClient(NodeProcess node, NixSecretKey token, string log
         Items = { items.Select(item => new Pair { Key = UnsafeByteOperations.UnsafeWrap(item.Key), Value = UnsafeByteOperations.UnsafeWrap(item.Value) }) },
     }.ToByteArray();
 
-    public void Submit(byte[] submission) => Write("Submit", submission);
+    public void Submit(byte[] submission) => _connection.Post(Submitting, submission, _submitToken);
 
-    public void Flush() => Write("Flush", new FlushRequest { LogID = logId }.ToByteArray());
+    public void Flush() => _connection.Post(Flushing, new FlushRequest { LogID = logId }.ToByteArray(), _flushToken);
 
     public T Read<T>(string procedure, IMessage request, MessageParser<T> parser)
         where T : IMessage<T> =>
@@ -47,9 +50,5 @@ internal sealed class LogClient(NodeProcess node, NixSecretKey token, string log
 
     public void Dispose() => _connection.Dispose();
 
-    private void Write(string method, byte[] request)
-    {
-        var procedure = $"/trustix_rpc.v1.LogRPC/{method}";
-        _connection.Post(procedure, request, $"{WriteToken.Header}: {WriteToken.Make(token, procedure, request, TimeProvider.System.GetUtcNow())}\r\n");
-    }
+    private static string TokenLine(NixSecretKey token, string procedure) => $"{WriteToken.Header}: {WriteToken.MakeReference(token, procedure)}\r\n";
 }

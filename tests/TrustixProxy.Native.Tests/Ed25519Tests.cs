@@ -14,21 +14,19 @@ public sealed class Ed25519Tests
         "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a")]
     public void The_vectors_of_the_rfc_hold(string seed, string publicKey, string message, string signature)
     {
-        var (made, derived) = (new byte[64], new byte[32]);
-        Ed25519.Sign(Hex(seed), Hex(message), made);
-        Ed25519.DerivePublicKey(Hex(seed), derived);
+        var key = new Ed25519SigningKey(Hex(seed));
 
-        Assert.Equal(signature, Convert.ToHexStringLower(made));
-        Assert.Equal(publicKey, Convert.ToHexStringLower(derived));
+        Assert.Equal(signature, Convert.ToHexStringLower(key.Sign(Hex(message))));
+        Assert.Equal(publicKey, Convert.ToHexStringLower(key.PublicKey));
         Assert.True(Ed25519.Verify(Hex(publicKey), Hex(message), Hex(signature)));
     }
 
     [Fact]
     public void No_bit_of_key_message_or_signature_can_be_flipped()
     {
-        var (seed, message, key, signature) = (new byte[32], Encoding.ASCII.GetBytes("message"), new byte[32], new byte[64]);
-        Ed25519.DerivePublicKey(seed, key);
-        Ed25519.Sign(seed, message, signature);
+        var signing = new Ed25519SigningKey(new byte[32]);
+        var message = Encoding.ASCII.GetBytes("message");
+        var (key, signature) = (signing.PublicKey, signing.Sign(message));
         foreach (var part in new[] { key, message, signature })
         {
             for (var bit = 0; bit < part.Length * 8; bit++)

@@ -28,9 +28,15 @@ internal sealed class Callers(IReadOnlyCollection<NixPublicKey> known, bool? acc
             return true;
         }
 
-        caller = WriteToken.TryParse(header, out var token) ? FindSigner(token, header, procedure) : null;
+        var isKnown = _verified.TryGetValue((header, procedure), out caller);
+        WriteToken? token = null;
+        if (!isKnown && WriteToken.TryParse(header, out token))
+        {
+            caller = FindSigner(token, header, procedure);
+        }
+
         var error = caller is null ? "the token is not valid for this call"
-            : token!.IsReference ? (acceptReference ?? listener.IsLocal ? null : "tokens of this form can be replayed, and are accepted on loopback and unix listeners only: use trustix-proxy's, or set referenceTokens")
+            : isKnown || token!.IsReference ? (acceptReference ?? listener.IsLocal ? null : "tokens of this form can be replayed, and are accepted on loopback and unix listeners only: use trustix-proxy's, or set referenceTokens")
             : !CryptographicOperations.FixedTimeEquals(token.Body, SHA256.HashData(body)) ? "the token was made for another message"
             : (DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(token.Time!.Value, 0, uint.MaxValue)) - time.GetUtcNow()).Duration() > Window ? $"the token's time is more than {Window.TotalSeconds:0} s from the log's: set the clock"
             : !TryUse(new Guid(token.Nonce!)) ? "the token was used before, or there were too many tokens within a minute"
@@ -39,15 +45,10 @@ internal sealed class Callers(IReadOnlyCollection<NixPublicKey> known, bool? acc
         return error is null;
     }
 
-    /// <summary>Whose token it is. The reference's form is the same for every call, so that it need not be verified each time.</summary>
+    /// <summary>Whose token it is. The reference's form is the same for every call, so that it need not be read and verified each time.</summary>
     private NixPublicKey? FindSigner(WriteToken token, string header, string procedure)
     {
-        if (token.IsReference && _verified.TryGetValue((header, procedure), out var signer))
-        {
-            return signer;
-        }
-
-        signer = known.FirstOrDefault(key => token.IsBy(key, procedure));
+        var signer = known.FirstOrDefault(key => token.IsBy(key, procedure));
         if (signer is not null && token.IsReference && _verified.Count < MaxVerified)
         {
             _verified.TryAdd((header, procedure), signer);
