@@ -8,9 +8,12 @@ internal sealed class MeasuredProcess(Process process) : IDisposable
 {
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(10); // _SC_CLK_TCK is 100 on every Linux that .NET runs on
 
+    /// <summary>Where the program is as it is installed.</summary>
+    public static string ProgramPath { get; } = Path.Combine(AppContext.BaseDirectory, "program", "trustix-proxy");
+
     /// <summary>The program as it is installed, with a configuration.</summary>
     public static Process Program(params string[] arguments) =>
-        Process.Start(new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "program", "trustix-proxy"), arguments) { RedirectStandardError = true })!;
+        Process.Start(new ProcessStartInfo(ProgramPath, arguments) { RedirectStandardError = true })!;
 
     /// <summary>CPU time of all its threads until now, in user and system mode, and of its children.</summary>
     public TimeSpan Cpu => Family().Aggregate(TimeSpan.Zero, (sum, id) =>

@@ -23,6 +23,9 @@ internal enum ConnectCode
     /// <summary>More than is allowed at once.</summary>
     ResourceExhausted,
 
+    /// <summary>It takes longer than the client said it waits; it may be done all the same.</summary>
+    DeadlineExceeded,
+
     /// <summary>A fault of this program.</summary>
     Internal,
 
@@ -37,7 +40,7 @@ internal readonly record struct ConnectAnswer(IMessage? Message, ConnectCode Cod
 
     public static ConnectAnswer Fail(ConnectCode code, string error) => new(null, code, error);
 
-    /// <summary>The HTTP status of an error. <c>unimplemented</c> is 404, as connect-go has it up to 1.12; clients go by the code.</summary>
+    /// <summary>The HTTP status of an error. <c>unimplemented</c> is 404 and <c>deadline_exceeded</c> 408, as connect-go has them up to 1.12; clients go by the code.</summary>
     public int Status => Code switch
     {
         ConnectCode.InvalidArgument => StatusCodes.Status400BadRequest,
@@ -45,6 +48,7 @@ internal readonly record struct ConnectAnswer(IMessage? Message, ConnectCode Cod
         ConnectCode.PermissionDenied => StatusCodes.Status403Forbidden,
         ConnectCode.NotFound or ConnectCode.Unimplemented => StatusCodes.Status404NotFound,
         ConnectCode.ResourceExhausted => StatusCodes.Status429TooManyRequests,
+        ConnectCode.DeadlineExceeded => StatusCodes.Status408RequestTimeout,
         ConnectCode.Internal => StatusCodes.Status500InternalServerError,
         _ => throw new UnreachableException(),
     };

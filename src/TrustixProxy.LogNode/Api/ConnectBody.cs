@@ -10,6 +10,8 @@ namespace TrustixProxy.LogNode.Api;
 /// <summary>The bytes of Connect's requests and answers: headers, sizes, compression, error texts.</summary>
 internal static class ConnectBody
 {
+    private const string TimeoutHeader = "Connect-Timeout-Ms";
+
     private static readonly JsonFormatter JsonText = new(JsonFormatter.Settings.Default);
     private static readonly JsonSerializerOptions ErrorJson = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -42,6 +44,10 @@ internal static class ConnectBody
             return ([], ConnectAnswer.Fail(ConnectCode.InvalidArgument, $"the request's body cannot be read: {exception.Message}"));
         }
     }
+
+    /// <summary>How long the client waits; for ever if it does not say.</summary>
+    public static TimeSpan TimeoutOf(HttpRequest request) =>
+        ulong.TryParse(request.Headers[TimeoutHeader].ToString(), out var milliseconds) ? TimeSpan.FromMilliseconds((long)Math.Min(milliseconds, int.MaxValue)) : Timeout.InfiniteTimeSpan;
 
     /// <summary>Writes a call's answer.</summary>
     public static Task WriteAsync(HttpContext http, ConnectAnswer answer, bool isJson)
@@ -76,9 +82,9 @@ internal static class ConnectBody
 
     private static ConnectAnswer? CheckHeaders(HttpRequest request, int most)
     {
-        var (version, timeout, encoding) = (request.Headers["Connect-Protocol-Version"].ToString(), request.Headers["Connect-Timeout-Ms"].ToString(), request.Headers.ContentEncoding.ToString());
+        var (version, timeout, encoding) = (request.Headers["Connect-Protocol-Version"].ToString(), request.Headers[TimeoutHeader].ToString(), request.Headers.ContentEncoding.ToString());
         return version is not ("" or "1") ? ConnectAnswer.Fail(ConnectCode.InvalidArgument, $"Connect-Protocol-Version must be \"1\": got \"{version}\"")
-            : timeout.Length > 0 && !ulong.TryParse(timeout, out _) ? ConnectAnswer.Fail(ConnectCode.InvalidArgument, $"Connect-Timeout-Ms must be a number of milliseconds: got \"{timeout}\"")
+            : timeout.Length > 0 && !ulong.TryParse(timeout, out _) ? ConnectAnswer.Fail(ConnectCode.InvalidArgument, $"{TimeoutHeader} must be a number of milliseconds: got \"{timeout}\"")
             : encoding is not ("" or "identity" or "gzip") ? ConnectAnswer.Fail(ConnectCode.Unimplemented, $"unknown compression \"{encoding}\": supported encodings are gzip")
             : request.ContentLength > most ? TooLong(most)
             : null;

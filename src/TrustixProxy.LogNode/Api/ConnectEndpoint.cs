@@ -82,8 +82,12 @@ internal sealed class ConnectEndpoint(Callers callers, RequestRate rate, LogMetr
             var (bytes, refusal) = await ConnectBody.ReadAsync(http, call.MaxRequest);
             return refusal
                 ?? (callers.TryIdentify(http.Request.Headers[WriteToken.Header].ToString(), listener, procedure, bytes, out var caller, out var unknown)
-                    ? await call.Handle(new ConnectContext(procedure, listener, caller, http.RequestAborted), bytes, isJson)
+                    ? await call.Handle(new ConnectContext(procedure, listener, caller, http.RequestAborted), bytes, isJson).WaitAsync(ConnectBody.TimeoutOf(http.Request))
                     : unknown);
+        }
+        catch (TimeoutException)
+        {
+            return ConnectAnswer.Fail(ConnectCode.DeadlineExceeded, "the log did not come to it within Connect-Timeout-Ms; what was submitted may be in the log all the same");
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {

@@ -3,6 +3,10 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using Google.Protobuf;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging.Abstractions;
+using TrustixProxy.LogNode.Api;
+using TrustixProxy.LogNode.Operations;
 using TrustixProxy.Testing;
 using TrustixProxy.TransparencyLog.Wire;
 
@@ -76,6 +80,30 @@ public sealed class RequestLimitTests
         await using var node = await new TestLogNode().StartAsync();
 
         Assert.Equal(HttpStatusCode.BadRequest, (await PostAsync(node, "GetHead", Encoding.UTF8.GetBytes(json), "application/json")).Status);
+    }
+
+    /// <remarks>A call that comes while another writes waits for it.</remarks>
+    [Fact]
+    public async Task A_client_that_says_how_long_it_waits_is_answered_then()
+    {
+        using var metrics = new LogMetrics();
+        using var rate = new RequestRate();
+        var endpoint = new ConnectEndpoint(new Callers([], null, TimeProvider.System), rate, metrics, NullLogger.Instance);
+        var never = new TaskCompletionSource<ConnectAnswer>();
+        endpoint.Map("test/Never", FlushRequest.Parser, (_, _) => never.Task);
+        using var body = new MemoryStream();
+        var http = new DefaultHttpContext();
+        http.Request.Path = "/test/Never";
+        http.Request.Method = "POST";
+        http.Request.ContentType = "application/json";
+        http.Request.Body = new MemoryStream("""{"LogID":"x"}"""u8.ToArray());
+        http.Request.Headers["Connect-Timeout-Ms"] = "50";
+        http.Response.Body = body;
+
+        await endpoint.AnswerAsync(http);
+
+        Assert.Equal(StatusCodes.Status408RequestTimeout, http.Response.StatusCode);
+        Assert.Contains("\"deadline_exceeded\"", Encoding.UTF8.GetString(body.ToArray()), StringComparison.Ordinal);
     }
 
     private static byte[] Zip(byte[] bytes)
