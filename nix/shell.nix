@@ -10,6 +10,9 @@
   zlib,
   nix,
   jq,
+  redis,
+  chromium,
+  nodejs,
   pkgsStatic,
 }:
 
@@ -18,6 +21,8 @@ mkShell {
     dotnetCorePackages.sdk_10_0
     nix
     jq
+    redis
+    chromium
   ];
 
   LD_LIBRARY_PATH = lib.makeLibraryPath [
@@ -27,6 +32,9 @@ mkShell {
     bzip2
     zlib
   ];
+
+  # Playwright's own has another loader.
+  PLAYWRIGHT_NODEJS_PATH = lib.getExe nodejs;
 
   TRUSTIXPROXY_TEST_SANDBOX = "/bin=${pkgsStatic.busybox}/bin";
 }

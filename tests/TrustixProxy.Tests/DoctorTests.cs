@@ -1,5 +1,6 @@
 using System.Text.Json;
 using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Operations;
 using TrustixProxy.Testing;
 
 namespace TrustixProxy.Tests;
@@ -32,6 +33,7 @@ public sealed class DoctorTests
         Assert.Equal([(odd.Path.Absolute, 1), (libc.Path.Absolute, 1)], root.GetProperty("refused").EnumerateArray().Select(item => (item.GetProperty("path").GetString()!, item.GetProperty("neededBy").GetInt32())));
         Assert.Equal(["bob", "carol"], root.GetProperty("helpers").EnumerateArray().Select(item => item.GetProperty("elector").GetString()));
         Assert.Equal("", error);
+        Assert.True(DoctorSummary.Read(stage.Folder.File("state")) is { Report: { Paths: 4, Refused.Count: 2, InstalledOtherwise: [{ Against.Count: 2 }, _] } }); // for the dashboard
         Assert.StartsWith("4 paths, 4 of them installed\n  agreed                   2\n", shown.Output, StringComparison.Ordinal);
         Assert.Contains($"INSTALLED OTHERWISE {tool.Path.Absolute} (agreed): ", shown.Output, StringComparison.Ordinal);
         Assert.Contains("a vote of bob would decide 1 of 1 path that is undecided (now absent 1)", shown.Output, StringComparison.Ordinal);

@@ -19,11 +19,12 @@ namespace TrustixProxy.Substituter.Decisions;
 /// <param name="deliberate">Makes the asking of one digest, within a time.</param>
 /// <param name="onServed">Told of every claim that is newly served, and how many references away from a request it is.</param>
 /// <param name="upstreams">Where NARs come from: a narinfo that leads to one that is down, or gone, is made anew while another is there.</param>
+/// <param name="journal">Remembers decisions for people.</param>
 /// <param name="time">The clock.</param>
 /// <param name="logger">Where refusals and late dissent are told.</param>
 internal sealed class Decider(
     DecisionCache cache, RevocationRegister revocations, SharedDecisions? shared, TimeSpan deadline, Func<StorePathDigest, TimeSpan, Deliberation> deliberate, Action<OutputClaim, int> onServed,
-    ImmutableArray<Upstream> upstreams, TimeProvider time, ILogger logger) : IDisposable
+    ImmutableArray<Upstream> upstreams, DecisionJournal journal, TimeProvider time, ILogger logger) : IDisposable
 {
     private readonly ConcurrentDictionary<StorePathDigest, Lazy<Task<Decision>>> _underway = new();
     private readonly ConcurrentDictionary<StorePathDigest, bool> _toRenew = new();
@@ -156,6 +157,7 @@ internal sealed class Decider(
         {
             case Outcome.Served served:
                 NoteReferences(served.Record.Claim!, depth);
+                journal.Decided(digest, served.Record.Claim!.Path, served.Record.Outcome, served.Record.Sentence, served.Verdict);
                 DecisionMetrics.Decided(served.Record.Outcome, served.Verdict, time.GetElapsedTime(start));
                 return await cache.KeepAsync(digest, served.Record, served.Record.Claim!.Path, served.Verdict);
             case Outcome.Refused refused:
@@ -165,6 +167,7 @@ internal sealed class Decider(
                 }
 
                 logger.Refused(digest.ToString(), refused.Word, refused.Sentence);
+                journal.Decided(digest, refused.Path, refused.Word, refused.Sentence, refused.Verdict);
                 DecisionMetrics.Decided(refused.Word, refused.Verdict, time.GetElapsedTime(start));
                 var record = DecisionRecord.Refusal(refused.Word, refused.Sentence, time.GetUtcNow());
                 if (refused.IsSettled)
@@ -197,6 +200,7 @@ internal sealed class Decider(
 
     private async Task SettleAsync(StorePathDigest digest, Outcome outcome, Verdict all, bool isSettled)
     {
+        journal.Settled(digest, all);
         if (outcome is Outcome.Served served)
         {
             await SettleServedAsync(digest, served, all);

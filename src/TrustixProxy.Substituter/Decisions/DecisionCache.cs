@@ -116,7 +116,14 @@ internal sealed class DecisionCache
             OnDisk(() => packed = _store.FindBundle(digest));
         }
 
-        return packed is null ? null : PackedBundle.Unpack(packed);
+        try
+        {
+            return packed is null ? null : PackedBundle.Unpack(packed);
+        }
+        catch (InvalidDataException)
+        {
+            return null; // the disk has something else
+        }
     }
 
     /// <summary>Voids the decision on a digest, on all replicas: the next request decides anew, and none that was made before is believed.</summary>

@@ -44,7 +44,7 @@ internal static class DecisionMetrics
     private static readonly Histogram<double> Seconds = ProxyMeter.Meter.CreateHistogram<double>("trustix_proxy_decision_seconds", "s", "Time to make a decision, from the first asking to the answer, by outcome.");
 
     /// <summary>Looks at each tier, by result: plain numbers, as the memory's are every warm request's.</summary>
-    private static readonly long[,] Lookups = new long[Enum.GetValues<CacheTier>().Length, Enum.GetValues<LookupResult>().Length];
+    private static readonly long[,] Looks = new long[Enum.GetValues<CacheTier>().Length, Enum.GetValues<LookupResult>().Length];
 
     static DecisionMetrics() => ProxyMeter.Meter.CreateObservableCounter(
         "trustix_proxy_cache_lookups", CountLookups, description: "Looks for a decision that was made before, by tier: hit, miss, or rejected because what was there is not believed. What hits goes no further.");
@@ -70,12 +70,15 @@ internal static class DecisionMetrics
     public static void RecordRefused(DecisionSealError error) => Refused.Add(1, new KeyValuePair<string, object?>("reason", error.ToString().ToLowerInvariant()));
 
     /// <summary>It was looked whether a decision was made before. Costs an addition.</summary>
-    public static void LookedUp(CacheTier tier, LookupResult result) => Interlocked.Increment(ref Lookups[(int)tier, (int)result]);
+    public static void LookedUp(CacheTier tier, LookupResult result) => Interlocked.Increment(ref Looks[(int)tier, (int)result]);
+
+    /// <summary>How often that came of looking there.</summary>
+    public static long Lookups(CacheTier tier, LookupResult result) => Interlocked.Read(ref Looks[(int)tier, (int)result]);
 
     private static IEnumerable<Measurement<long>> CountLookups() =>
         from tier in Enum.GetValues<CacheTier>()
         from result in Enum.GetValues<LookupResult>()
-        select new Measurement<long>(Interlocked.Read(ref Lookups[(int)tier, (int)result]), new("tier", Kebab.Of(tier)), new("result", Kebab.Of(result)));
+        select new Measurement<long>(Lookups(tier, result), new("tier", Kebab.Of(tier)), new("result", Kebab.Of(result)));
 
     private static string WordOf(Ballot ballot, OutputClaim? granted) => ballot switch
     {

@@ -27,7 +27,8 @@ internal sealed class DecidingParts : IDisposable
     /// <param name="logger">Where it tells what happens.</param>
     /// <param name="time">The clock.</param>
     /// <param name="network">What carries all requests; sockets when null.</param>
-    public DecidingParts(SubstituterOptions options, ILogger logger, TimeProvider time, HttpMessageHandler? network = null)
+    /// <param name="journal">Remembers decisions for people; one that nobody looks at when null.</param>
+    public DecidingParts(SubstituterOptions options, ILogger logger, TimeProvider time, HttpMessageHandler? network = null, DecisionJournal? journal = null)
     {
         (_options, _time, Logger) = (options, time, logger);
         var timeout = options.Deadline / 2;
@@ -55,7 +56,7 @@ internal sealed class DecidingParts : IDisposable
             state, new DecisionStore(state.Database), new SignatureAudit(state.Database), new DecisionSeal(seal, options.Policy), shared, options.Policy,
             new NarInfoSigner(options.SigningKey), Frozen, () => Revocations.Standing, options.DecisionMemory, time, logger);
         Prefetch = new ClosurePrefetch((digest, depth, cancellation) => Decider!.DecideAheadAsync(digest, depth, cancellation));
-        Decider = new Decider(Cache, Revocations, shared, options.Deadline, (digest, deadline) => Deliberate(digest, deadline, isHasty: false), Prefetch.Offer, Upstreams, time, logger);
+        Decider = new Decider(Cache, Revocations, shared, options.Deadline, (digest, deadline) => Deliberate(digest, deadline, isHasty: false), Prefetch.Offer, Upstreams, journal ?? new DecisionJournal(time), time, logger);
         Closure = new ClosureGate(Decider.DecideAsync, options.Policy.Fallback, Cache.Render, options.Deadline, time, logger);
         KnownFiles = new KnownFiles(state, seal, Redis, time);
         _owned =

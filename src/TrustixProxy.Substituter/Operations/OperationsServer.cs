@@ -8,6 +8,8 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Dashboard;
+using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.Evidence;
 
 namespace TrustixProxy.Substituter.Operations;
@@ -21,6 +23,7 @@ namespace TrustixProxy.Substituter.Operations;
 /// GET  /decisions/DIGEST   the bundle of the last decision, for trustix-proxy verify; 404 when none is kept
 /// GET  /gossip/heads       the newest signed heads that we have seen
 /// POST /gossip/heads       takes a peer's, and answers with ours
+/// GET  /                   the dashboard, and its other pages
 /// </code>
 /// A request must name this machine or one of <c>operations.hosts</c>, and a POST be of JSON: so no web page makes a browser ask, by a name that it has pointed here or by a form.</remarks>
 internal sealed class OperationsServer : IHostedService, IAsyncDisposable
@@ -34,6 +37,7 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
     private readonly HealthCheck _check;
     private readonly Gossip _gossip;
     private readonly Func<HttpContext, Task>? _metrics;
+    private readonly DashboardEndpoints _dashboard;
 
     /// <summary>How many peers are heard at once, and how often each: what they tell makes us ask logs.</summary>
     private readonly PartitionedRateLimiter<HttpContext> _peers = PartitionedRateLimiter.CreateChained(
@@ -42,7 +46,7 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
         PartitionedRateLimiter.Create<HttpContext, IPAddress>(context => RateLimitPartition.GetTokenBucketLimiter(
             Peer(context), _ => new TokenBucketRateLimiterOptions { TokenLimit = 20, TokensPerPeriod = 1, ReplenishmentPeriod = TimeSpan.FromSeconds(1) })));
 
-    public OperationsServer(SubstituterOptions options, Func<DecidingParts> parts, HealthCheck check, Gossip gossip, Func<HttpContext, Task>? metrics, ILoggerFactory loggers)
+    public OperationsServer(SubstituterOptions options, Func<DecidingParts> parts, HealthCheck check, DecisionJournal journal, Gossip gossip, Func<HttpContext, Task>? metrics, ILoggerFactory loggers, TimeProvider time)
     {
         (_options, _parts, _check, _gossip, _metrics) = (options, parts, check, gossip, metrics);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -50,6 +54,7 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
         builder.WebHost.UseUrls([.. options.OperationsListen]);
         builder.Services.Add(new(typeof(ILoggerFactory), loggers));
         _app = builder.Build();
+        _dashboard = new DashboardEndpoints(parts, check, journal, options.StateDirectory, new LiveEvents(journal, check, time, _app.Lifetime.ApplicationStopping));
         _app.Run(AnswerAsync);
     }
 
@@ -91,7 +96,7 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
             : path is "/metrics" && _metrics is not null ? _metrics(context)
             : path is "/gossip/heads" ? WriteAsync(context, StatusCodes.Status200OK, _gossip.Tell(), "application/json")
             : path.StartsWith(decisions, StringComparison.Ordinal) && StorePathDigest.TryParse(path.AsSpan(decisions.Length), out var digest) ? AnswerDecisionAsync(context, digest)
-            : WriteAsync(context, StatusCodes.Status404NotFound, "not found\n");
+            : _dashboard.TryAnswer(context) ?? WriteAsync(context, StatusCodes.Status404NotFound, "not found\n");
     }
 
     private Task AnswerReadyAsync(HttpContext context)

@@ -32,7 +32,8 @@ public static class SubstituterHost
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(30));
         configure?.Invoke(builder);
         builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None) /* else each request makes an activity that nobody looks at */;
-        builder.Services.AddSingleton(services => new DecidingParts(options, services.GetRequiredService<ILoggerFactory>().CreateLogger("TrustixProxy"), clock));
+        builder.Services.AddSingleton(new DecisionJournal(clock));
+        builder.Services.AddSingleton(services => new DecidingParts(options, services.GetRequiredService<ILoggerFactory>().CreateLogger("TrustixProxy"), clock, journal: services.GetRequiredService<DecisionJournal>()));
         builder.Services.AddSingleton(services => services.GetRequiredService<DecidingParts>().Forward(services.GetRequiredService<IHttpForwarder>()));
         if (options.Redis is not null)
         {
@@ -50,7 +51,7 @@ public static class SubstituterHost
         builder.Services.AddSingleton(services => new HealthCheck(services.GetRequiredService<DecidingParts>, clock));
         builder.Services.AddSingleton(services => new StateMetrics(services.GetRequiredService<DecidingParts>, services.GetRequiredService<HealthCheck>()));
         builder.Services.AddSingleton(services => new Gossip(services.GetRequiredService<DecidingParts>().Logs));
-        builder.Services.AddSingleton(services => new OperationsServer(options, services.GetRequiredService<DecidingParts>, services.GetRequiredService<HealthCheck>(), services.GetRequiredService<Gossip>(), metrics, services.GetRequiredService<ILoggerFactory>()));
+        builder.Services.AddSingleton(services => new OperationsServer(options, services.GetRequiredService<DecidingParts>, services.GetRequiredService<HealthCheck>(), services.GetRequiredService<DecisionJournal>(), services.GetRequiredService<Gossip>(), metrics, services.GetRequiredService<ILoggerFactory>(), clock));
         builder.Services.AddHostedService(services => services.GetRequiredService<OperationsServer>());
         builder.Services.AddHostedService(services => new GossipExchange(
             services.GetRequiredService<Gossip>(), options.GossipPeers, options.GossipInterval, clock, services.GetRequiredService<DecidingParts>().Logger));

@@ -33,7 +33,7 @@ internal sealed class DoctorReport(IReadOnlyList<Finding> findings)
     {
         if (isJson)
         {
-            output.WriteLine(JsonSerializer.Serialize(ToJson(), ProxyConfiguration.JsonForm));
+            output.WriteLine(JsonSerializer.Serialize(Summary, ProxyConfiguration.JsonForm));
             return;
         }
 
@@ -91,16 +91,12 @@ internal sealed class DoctorReport(IReadOnlyList<Finding> findings)
 
     private static string Count(int number) => $"{number:N0} {(number is 1 ? "path" : "paths")}";
 
-    private object ToJson() => new
-    {
-        paths = findings.Count,
-        installed = findings.Count(finding => finding.Installed is not null),
-        outcomes = Outcomes().ToDictionary(outcome => outcome.Outcome, outcome => outcome.Count),
-        installedOtherwise = Contradicted.Select(finding => new
-        {
-            path = finding.Path.Absolute, finding.Outcome, installed = finding.Installed!.ToString(), against = finding.Against.ToDictionary(vote => vote.Key, vote => vote.Value.ToString()),
-        }),
-        refused = Refused.Select(finding => new { path = finding.Path.Absolute, finding.Outcome, finding.Sentence, finding.IsUncertain, installed = finding.Installed?.ToString(), finding.NeededBy, completedBy = finding.Completing.ToDictionary(vote => vote.Key, vote => Now(vote.Value)) }),
-        helpers = Helpers.Select(helper => new { elector = helper.Elector, decides = helper.Count, now = helper.Now }),
-    };
+    /// <summary>The same for programs, and to be kept.</summary>
+    public DoctorSummary Summary => new(
+        findings.Count,
+        findings.Count(finding => finding.Installed is not null),
+        Outcomes().ToDictionary(outcome => outcome.Outcome, outcome => outcome.Count),
+        [.. Contradicted.Select(finding => new ContradictedPath(finding.Path.Absolute, finding.Outcome, finding.Installed!.ToString(), finding.Against.ToDictionary(vote => vote.Key, vote => vote.Value.ToString())))],
+        [.. Refused.Select(finding => new RefusedPath(finding.Path.Absolute, finding.Outcome, finding.Sentence, finding.IsUncertain, finding.Installed?.ToString(), finding.NeededBy, finding.Completing.ToDictionary(vote => vote.Key, vote => Now(vote.Value))))],
+        [.. Helpers.Select(helper => new HelpfulElector(helper.Elector, helper.Count, helper.Now))]);
 }

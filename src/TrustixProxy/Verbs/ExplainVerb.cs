@@ -68,8 +68,8 @@ internal static class ExplainVerb
             var table = new Table().Border(TableBorder.Simple).AddColumns("elector", "operator", "says", "proof", "head", "ms");
             foreach (var answer in verdict.Answers)
             {
-                var (says, proof, head) = Describe(answer);
-                table.AddRow(new[] { answer.Elector.Name, answer.Elector.Operator, says, proof, head?.ToString("N0", null) ?? "-", Latency(examination, answer)?.ToString("N0", null) ?? "-" }.Select(cell => new Text(cell)));
+                var vote = Testimony.Of(answer);
+                table.AddRow(new[] { vote.Elector, vote.Operator, vote.Says, vote.Proof, vote.Head?.ToString("N0", null) ?? "-", Latency(examination, answer)?.ToString("N0", null) ?? "-" }.Select(cell => new Text(cell)));
             }
 
             var console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors });
@@ -83,17 +83,6 @@ internal static class ExplainVerb
     private static double? Latency(Examination examination, Answer answer) =>
         examination.Latencies.TryGetValue(answer.Elector.Name, out var latency) ? latency.TotalMilliseconds : null;
 
-    /// <summary>What an elector says, how that is proven, and under a head of which size.</summary>
-    private static (string Says, string Proof, long? Head) Describe(Answer answer) => answer.Ballot switch
-    {
-        Ballot.Claimed { Proof: VoteProof.ByLog log } vote => (vote.Claim.NarHash.ToString(), log.IsTied ? $"tied to leaf {log.LeafIndex}" : $"untied, entry names leaf {log.LeafIndex}", log.HeadSize),
-        Ballot.Claimed { Proof: VoteProof.BySignature cache } vote => (vote.Claim.NarHash.ToString(), $"signed by {cache.Signature.KeyName}", null),
-        Ballot.Absent { IsProven: true } absent => ("absent", "absence proven", absent.HeadSize),
-        Ballot.Absent => ("not found", "not proven", null),
-        Ballot.Silent silent => ("silent", Kebab.Of(silent.Reason), null),
-        _ => throw new System.Diagnostics.UnreachableException(),
-    };
-
     private static object ToJson(Examination examination, Policy policy) => new
     {
         path = examination.Path?.Absolute,
@@ -104,10 +93,10 @@ internal static class ExplainVerb
         references = examination.Claim?.References.Select(reference => reference.Absolute),
         rule = examination.Path is null ? null : PolicyText.Of(policy.ScopeOf(examination.Path)),
         policy = policy.Identity.ToString(),
-        answers = examination.Verdict?.Answers.Select(answer => (answer, Told: Describe(answer))).Select(item => new
+        answers = examination.Verdict?.Answers.Select(answer => (answer, Told: Testimony.Of(answer))).Select(item => new
         {
-            elector = item.answer.Elector.Name,
-            @operator = item.answer.Elector.Operator,
+            elector = item.Told.Elector,
+            @operator = item.Told.Operator,
             says = item.Told.Says,
             proof = item.Told.Proof,
             headSize = item.Told.Head,

@@ -1,0 +1,46 @@
+using TrustixProxy.Consensus;
+using TrustixProxy.Substituter.Decisions;
+using TrustixProxy.Substituter.Operations;
+
+namespace TrustixProxy.Substituter.Dashboard;
+
+/// <summary>Who disagrees with whom, and about what.</summary>
+internal static class ConflictsPage
+{
+    private const int Most = 100;
+
+    public static Html Of(DecisionJournal journal, Policy policy)
+    {
+        var (entries, names) = (journal.List(), policy.Electors.Select(elector => elector.Name).ToList());
+        var disputed = entries.Where(entry => entry.IsDisputed).ToList();
+        return Page.Of("Conflicts", "/conflicts", Html.Of($"""
+            <p>Of the last {entries.Count:N0} paths that were decided on here since {Page.Time(journal.Since)}, electors disagree about {disputed.Count:N0}.
+            A build that is not reproducible, a builder with a fault, or somebody lies.</p>
+            <section><h2>Agreement between electors</h2>
+            <p>Of the paths that both have proven a claim for: how many they agree about.</p>
+            {Page.Table("Agreement between electors", ["", .. names], Html.Each(names, name => Html.Of($"""<tr><th scope="row">{name}</th>{Html.Each(names, other => Cell(entries, name, other))}</tr>""")))}</section>
+            <section><h2>Disputed paths</h2>
+            {Page.Table("Disputed paths", ["path", "outcome", "when", "who says what"], Html.Each(disputed.Take(Most), Row))}</section>
+            """));
+    }
+
+    private static Html Cell(IReadOnlyList<JournalEntry> entries, string one, string other)
+    {
+        var pairs = entries.Select(entry => (One: ClaimOf(entry, one), Other: ClaimOf(entry, other))).Where(pair => pair is { One: not null, Other: not null }).ToList();
+        var same = pairs.Count(pair => pair.One == pair.Other);
+        return one == other || pairs.Count is 0
+            ? Html.Of($"""<td class="none">-</td>""")
+            : Html.Of($"""<td class="{(same == pairs.Count ? "good" : same * 2 >= pairs.Count ? "warn" : "bad")}">{same} of {pairs.Count} ({100 * same / pairs.Count} %)</td>""");
+    }
+
+    private static OutputClaim? ClaimOf(JournalEntry entry, string elector) => entry.Votes.FirstOrDefault(vote => vote.Elector == elector)?.Claim;
+
+    private static Html Row(JournalEntry entry)
+    {
+        var sides = entry.Votes.Where(vote => vote.Claim is not null).GroupBy(vote => vote.Claim!);
+        return Html.Of($"""
+            <tr><td><a href="/path/{entry.Digest}">{entry.Path.Name}</a></td><td>{Page.Badge(entry.Outcome)}</td><td>{Page.Time(entry.At)}</td><td><ul class="sides">{Html.Each(sides, side => Html.Of(
+                $"<li>{string.Join(", ", side.Select(vote => vote.Elector))}: <code>{side.Key.NarHash}</code></li>"))}</ul></td></tr>
+            """);
+    }
+}

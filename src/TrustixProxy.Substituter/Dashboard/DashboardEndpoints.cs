@@ -1,0 +1,98 @@
+using System.Text;
+using Microsoft.AspNetCore.Http;
+using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Decisions;
+using TrustixProxy.Substituter.Operations;
+
+namespace TrustixProxy.Substituter.Dashboard;
+
+/// <summary>What a browser may ask: pages that the server makes, one style sheet, one script, and the news of changes.</summary>
+/// <remarks>
+/// <code>
+/// /                overview (?span=day)       /conflicts   who disagrees with whom
+/// /path/DIGEST     the last decision on it    /doctor      the last report of trustix-proxy doctor
+/// /path?q=TEXT     goes there                 /events      server-sent events
+/// </code>
+/// Nothing on a page comes from elsewhere, and nothing in it is run but the script: the policy that goes with it says so.</remarks>
+internal sealed class DashboardEndpoints(Func<DecidingParts> parts, HealthCheck check, DecisionJournal journal, string stateDirectory, LiveEvents events)
+{
+    private const string ContentSecurityPolicy =
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+
+    private static readonly byte[] Style = Read("dashboard.css"), Script = Read("dashboard.js");
+
+    /// <summary>Answers a GET or HEAD; null when the path is none of the dashboard's.</summary>
+    public Task? TryAnswer(HttpContext context)
+    {
+        const string paths = "/path/";
+        var path = context.Request.Path.Value ?? "";
+        return path switch
+        {
+            "/" => WriteAsync(context, OverviewPage.Of(parts(), check.Look(), journal, isDay: context.Request.Query["span"] == "day")),
+            "/conflicts" => WriteAsync(context, ConflictsPage.Of(journal, parts().Policy)),
+            "/doctor" => WriteAsync(context, DoctorPage.Of(DoctorSummary.Read(stateDirectory))),
+            "/path" => Find(context, context.Request.Query["q"].ToString().Trim()),
+            "/events" when HttpMethods.IsGet(context.Request.Method) => LiveAsync(context),
+            "/dashboard.css" => WriteAsync(context, StatusCodes.Status200OK, "text/css; charset=utf-8", Style),
+            "/dashboard.js" => WriteAsync(context, StatusCodes.Status200OK, "text/javascript; charset=utf-8", Script),
+            _ when path.StartsWith(paths, StringComparison.Ordinal) && StorePathDigest.TryParse(path.AsSpan(paths.Length), out var digest) => ShowAsync(context, digest),
+            _ => null,
+        };
+    }
+
+    private Task ShowAsync(HttpContext context, StorePathDigest digest)
+    {
+        var (page, isKnown) = DecisionPage.Of(digest, parts(), journal);
+        return WriteAsync(context, page, isKnown ? StatusCodes.Status200OK : StatusCodes.Status404NotFound);
+    }
+
+    private static Task Find(HttpContext context, string text)
+    {
+        var name = StorePath.TryParseAbsolute(text, out var absolute, out _) ? absolute : StorePath.TryParse(text, out var bare, out _) ? bare : null;
+        if ((name?.Digest ?? (StorePathDigest.TryParse(text, out var alone) ? alone : null)) is not { } digest)
+        {
+            return WriteAsync(context, DecisionPage.NoPath(text), StatusCodes.Status400BadRequest);
+        }
+
+        SetHeaders(context.Response);
+        (context.Response.StatusCode, context.Response.Headers.Location) = (StatusCodes.Status303SeeOther, $"/path/{digest}");
+        return Task.CompletedTask;
+    }
+
+    private Task LiveAsync(HttpContext context)
+    {
+        SetHeaders(context.Response);
+        return events.AnswerAsync(context);
+    }
+
+    private static Task WriteAsync(HttpContext context, Html page, int status = StatusCodes.Status200OK) => WriteAsync(context, status, "text/html; charset=utf-8", Encoding.UTF8.GetBytes(page.ToString()));
+
+    private static async Task WriteAsync(HttpContext context, int status, string type, byte[] body)
+    {
+        SetHeaders(context.Response);
+        (context.Response.StatusCode, context.Response.ContentType, context.Response.ContentLength) = (status, type, body.Length);
+        if (!HttpMethods.IsHead(context.Request.Method))
+        {
+            await context.Response.Body.WriteAsync(body, context.RequestAborted);
+        }
+    }
+
+    private static void SetHeaders(HttpResponse response)
+    {
+        response.Headers.ContentSecurityPolicy = ContentSecurityPolicy;
+        response.Headers.XContentTypeOptions = "nosniff";
+        response.Headers.XFrameOptions = "DENY";
+        response.Headers["Referrer-Policy"] = "no-referrer";
+        response.Headers["Cross-Origin-Resource-Policy"] = "same-origin";
+        response.Headers["Cross-Origin-Opener-Policy"] = "same-origin";
+        response.Headers.CacheControl = "no-store";
+    }
+
+    private static byte[] Read(string name)
+    {
+        using var resource = typeof(DashboardEndpoints).Assembly.GetManifestResourceStream(typeof(DashboardEndpoints), name)!;
+        using var bytes = new MemoryStream();
+        resource.CopyTo(bytes);
+        return bytes.ToArray();
+    }
+}

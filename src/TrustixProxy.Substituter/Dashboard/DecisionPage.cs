@@ -1,0 +1,62 @@
+using System.Collections.Immutable;
+using TrustixProxy.Consensus;
+using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Decisions;
+using TrustixProxy.Substituter.Operations;
+
+namespace TrustixProxy.Substituter.Dashboard;
+
+/// <summary>The last decision on one path: who said what, how it is proven, and what came of it.</summary>
+internal static class DecisionPage
+{
+    /// <summary>The page, and whether anything is known of the path.</summary>
+    public static (Html Page, bool IsKnown) Of(StorePathDigest digest, DecidingParts parts, DecisionJournal journal)
+    {
+        var (bundle, entry) = (parts.Cache.FindBundle(digest), journal.Find(digest));
+        var decision = bundle is null ? null : Read(bundle, parts.Policy);
+        var revocation = parts.Revocations.Standing.Find(digest);
+        var notice = revocation is null ? Html.Empty : Html.Of($"<p>{Page.Badge("revoked", "bad")} {revocation.Sentence}</p>");
+        var main = decision is not null ? Show(digest, decision, bundle!.Length, entry)
+            : entry is not null ? Html.Of($"""{Outcome(entry.Path.Absolute, entry.Outcome, entry.Sentence, entry.At)}{Votes(entry.Votes)}<p>What it rested on is not kept{(bundle is null ? ": somebody had not answered, or it is too long ago" : ", or cannot be read under this policy")}. <code>trustix-proxy explain {entry.Path.Absolute}</code> asks everyone anew.</p>""")
+            : Html.Of($"<p>No decision on {digest} is kept. <code>trustix-proxy explain {digest}</code> asks everyone, and decides nothing.</p>");
+        return (Page.Of(decision?.Path.Name ?? entry?.Path.Name ?? digest.ToString(), $"/path/{digest}", Html.Of($"{notice}{main}")), decision is not null || entry is not null || revocation is not null);
+    }
+
+    /// <summary>What stands in for a path that cannot be read.</summary>
+    public static Html NoPath(string text) => Page.Of("No store path", "/path", Html.Of($"<p><code>{text}</code> is no store path: /nix/store/DIGEST-NAME, DIGEST-NAME, or the digest alone, which is 32 characters of nix32.</p>"));
+
+    /// <summary>Decides again from the bundle's proofs; null when they do not show it under this policy.</summary>
+    private static Shown? Read(byte[] json, Policy policy) =>
+        DecisionBundle.TryVerify(json, policy, out var bundle, out var verdict, out _) && verdict is not null && StorePath.TryParseAbsolute(bundle.Path, out var path, out _)
+            ? new Shown(path, bundle.Outcome, bundle.DecidedAt, verdict)
+            : null;
+
+    private static Html Show(StorePathDigest digest, Shown decision, int size, JournalEntry? entry)
+    {
+        var votes = decision.Verdict.Answers.Select(Testimony.Of).ToImmutableArray();
+        var later = entry is not null && !entry.Votes.SequenceEqual(votes) && entry.Votes.Length > 0 ? Html.Of($"<h2>Said after it had left, too</h2>{Votes(entry.Votes)}") : Html.Empty;
+        return Html.Of($"""
+            {Outcome(decision.Path.Absolute, decision.Outcome, decision.Verdict.Sentence, DateTimeOffset.TryParse(decision.DecidedAt, System.Globalization.CultureInfo.InvariantCulture, out var at) ? at : null)}
+            <p>{Page.Badge("proofs hold", "good")} They were checked again for this page, from the bundle alone. <a href="/decisions/{digest}" download="{decision.Path.Name}.json">Download the bundle</a> ({size:N0} bytes; <code>trustix-proxy verify</code> checks it anywhere).</p>
+            {Votes(votes)}{later}
+            """);
+    }
+
+    private static Html Outcome(string path, string outcome, string sentence, DateTimeOffset? at) =>
+        Html.Of($"""<p class="path"><code>{path}</code></p><p class="verdict">{Page.Badge(outcome)} {Page.Time(at)}</p><p class="sentence">{sentence}</p>""");
+
+    /// <summary>Votes side by side: the claims, and who stands behind which.</summary>
+    private static Html Votes(ImmutableArray<Testimony> votes)
+    {
+        var claims = votes.Select(vote => vote.Claim).OfType<OutputClaim>().Distinct().ToList();
+        var letters = claims.Index().ToDictionary(claim => claim.Item, claim => ((char)('A' + (claim.Index % 26))).ToString());
+        return Html.Of($"""
+            {Page.Table("Claims that are proven", ["claim", "NAR hash", "bytes", "references", "proven by"], Html.Each(claims, claim => Html.Of(
+                $"""<tr><th scope="row">{letters[claim]}</th><td><code>{claim.NarHash}</code></td><td class="number">{claim.NarSize:N0}</td><td class="number">{claim.References.Length}</td><td>{string.Join(", ", votes.Where(vote => vote.Claim == claim).Select(vote => vote.Elector))}</td></tr>""")))}
+            {Page.Table("Votes", ["elector", "operator", "claim", "says", "proof", "head"], Html.Each(votes, vote => Html.Of(
+                $"""<tr><td>{vote.Elector}</td><td>{vote.Operator}</td><td>{(vote.Claim is null ? "-" : letters[vote.Claim])}</td><td><code>{vote.Says}</code></td><td>{vote.Proof}</td><td class="number">{vote.Head?.ToString("N0", null) ?? "-"}</td></tr>""")))}
+            """);
+    }
+
+    private sealed record Shown(StorePath Path, string Outcome, string DecidedAt, Verdict Verdict);
+}

@@ -1,0 +1,65 @@
+using TrustixProxy.Substituter.Operations;
+
+namespace TrustixProxy.Substituter.Dashboard;
+
+/// <summary>What all pages have around them.</summary>
+internal static class Page
+{
+    private static readonly (string Path, string Title)[] Sections = [("/", "Overview"), ("/conflicts", "Conflicts"), ("/doctor", "Doctor")];
+
+    /// <summary>A whole page.</summary>
+    /// <param name="title">What it is.</param>
+    /// <param name="path">Where it is; the section that it is in is marked.</param>
+    /// <param name="main">What is on it: replaced while it is looked at, when something has changed.</param>
+    public static Html Of(string title, string path, Html main) => Html.Of($"""
+        <!doctype html>
+        <html lang="en">
+        <head>
+        <meta charset="utf-8">
+        <meta name="viewport" content="width=device-width, initial-scale=1">
+        <meta name="color-scheme" content="light dark">
+        <title>{title} · trustix-proxy</title>
+        <link rel="stylesheet" href="/dashboard.css">
+        <link rel="icon" href="data:,">
+        <script src="/dashboard.js" defer></script>
+        </head>
+        <body>
+        <a class="skip" href="#main">Skip to the content</a>
+        <header>
+        <strong>trustix-proxy</strong>
+        <nav aria-label="Pages">{Html.Each(Sections, section => section.Path == path ? Html.Of($"""<a href="{section.Path}" aria-current="page">{section.Title}</a>""") : Html.Of($"""<a href="{section.Path}">{section.Title}</a>"""))}</nav>
+        <form action="/path" method="get" role="search"><label for="q">Store path</label><input id="q" name="q" required maxlength="300" placeholder="/nix/store/… or digest" autocomplete="off" spellcheck="false"><button>Show</button></form>
+        <span id="live" role="status"></span>
+        </header>
+        <main id="main" tabindex="-1">
+        <h1>{title}</h1>
+        {main}
+        </main>
+        </body>
+        </html>
+
+        """);
+
+    /// <summary>A table that scrolls by itself where the page is narrow.</summary>
+    /// <param name="caption">What it shows.</param>
+    /// <param name="columns">Its columns' heads.</param>
+    /// <param name="rows">Its rows; none is told as such.</param>
+    public static Html Table(string caption, string[] columns, Html rows) => Html.Of($"""
+        <div class="wide" role="region" tabindex="0" aria-label="{caption}"><table><caption>{caption}</caption>
+        <thead><tr>{Html.Each(columns, column => Html.Of($"""<th scope="col">{column}</th>"""))}</tr></thead>
+        <tbody>{(rows.ToString().Length > 0 ? rows : Html.Of($"""<tr><td colspan="{columns.Length}">none</td></tr>"""))}</tbody></table></div>
+
+        """);
+
+    /// <summary>A point in time, to the second.</summary>
+    public static Html Time(DateTimeOffset? time) => time is { } at ? Html.Of($"""<time datetime="{at:yyyy-MM-ddTHH:mm:ssZ}">{at:yyyy-MM-dd HH:mm:ss}Z</time>""") : Html.Of($"never");
+
+    /// <summary>A word with the colour that its kind has; the word says all, the colour nothing more.</summary>
+    public static Html Badge(string word, string kind) => Html.Of($"""<span class="badge {kind}">{word}</span>""");
+
+    /// <summary>An outcome.</summary>
+    public static Html Badge(string outcome) => Badge(outcome, VerdictChart.KindOf(outcome));
+
+    /// <summary>A log's state.</summary>
+    public static Html Badge(LogHealth health) => Badge(Consensus.Kebab.Of(health), health switch { LogHealth.Live => "good", LogHealth.Frozen => "bad", _ => "warn" });
+}

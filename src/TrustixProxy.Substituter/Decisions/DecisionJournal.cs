@@ -1,0 +1,138 @@
+using System.Collections.Immutable;
+using TrustixProxy.Consensus;
+using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Operations;
+
+namespace TrustixProxy.Substituter.Decisions;
+
+/// <summary>The last decision on a path, as it is remembered for people.</summary>
+/// <param name="Digest">Whose.</param>
+/// <param name="Path">The path.</param>
+/// <param name="Outcome">The word that stood in <c>X-Trustix-Decision</c>.</param>
+/// <param name="Sentence">The reason in one line.</param>
+/// <param name="At">When.</param>
+/// <param name="Votes">What each elector had said, in the end: who answered after the decision had left, too.</param>
+internal sealed record JournalEntry(StorePathDigest Digest, StorePath Path, string Outcome, string Sentence, DateTimeOffset At, ImmutableArray<Testimony> Votes)
+{
+    /// <summary>Whether different claims are proven.</summary>
+    public bool IsDisputed => Votes.Select(vote => vote.Claim).OfType<OutputClaim>().Distinct().Skip(1).Any();
+}
+
+/// <summary>Decisions of this process that a person may ask about: how many by the minute for a day, and the latest, each path once. In memory, bounded, and of no account for anything that is decided.</summary>
+internal sealed class DecisionJournal(TimeProvider time)
+{
+    /// <summary>How many paths are remembered, and how many more that are disputed.</summary>
+    private const int MaxPaths = 500, MaxDisputed = 200;
+
+    private const int Minutes = 24 * 60;
+
+    private readonly Lock _writing = new();
+    private readonly Dictionary<StorePathDigest, LinkedListNode<JournalEntry>> _entries = [];
+    private readonly LinkedList<JournalEntry> _plain = new(), _disputed = new(); // the newest first
+    private readonly (long Minute, Dictionary<string, int> Counts)[] _minutes = [.. Enumerable.Repeat((-1L, new Dictionary<string, int>()), Minutes)];
+    private long _version;
+
+    /// <summary>Since when it is kept.</summary>
+    public DateTimeOffset Since { get; } = time.GetUtcNow();
+
+    /// <summary>Goes up with every change.</summary>
+    public long Version => Interlocked.Read(ref _version);
+
+    /// <summary>A decision was made.</summary>
+    /// <param name="digest">On what.</param>
+    /// <param name="path">The path; null when nobody knows its name: then it is only counted.</param>
+    /// <param name="outcome">The word that stands in <c>X-Trustix-Decision</c>.</param>
+    /// <param name="sentence">The reason in one line.</param>
+    /// <param name="verdict">What the electors' answers come to; null when nobody could be asked.</param>
+    public void Decided(StorePathDigest digest, StorePath? path, string outcome, string sentence, Verdict? verdict)
+    {
+        var (now, votes) = (time.GetUtcNow(), VotesOf(verdict));
+        lock (_writing)
+        {
+            var minute = now.ToUnixTimeSeconds() / 60;
+            ref var slot = ref _minutes[minute % Minutes];
+            if (slot.Minute != minute)
+            {
+                slot = (minute, []);
+            }
+
+            slot.Counts[outcome] = slot.Counts.GetValueOrDefault(outcome) + 1;
+            if (path is not null)
+            {
+                Put(new JournalEntry(digest, path, outcome, sentence, now, votes));
+            }
+
+            _version++;
+        }
+    }
+
+    /// <summary>Everyone has spoken, or time is up.</summary>
+    /// <param name="digest">On what.</param>
+    /// <param name="all">What all answers come to.</param>
+    public void Settled(StorePathDigest digest, Verdict all)
+    {
+        var votes = VotesOf(all);
+        lock (_writing)
+        {
+            if (_entries.TryGetValue(digest, out var node) && !node.Value.Votes.SequenceEqual(votes))
+            {
+                Put(node.Value with { Votes = votes });
+                _version++;
+            }
+        }
+    }
+
+    /// <summary>The last decision on a digest that is remembered; null when there is none.</summary>
+    public JournalEntry? Find(StorePathDigest digest)
+    {
+        lock (_writing)
+        {
+            return _entries.GetValueOrDefault(digest)?.Value;
+        }
+    }
+
+    /// <summary>What is remembered, the newest first.</summary>
+    public IReadOnlyList<JournalEntry> List()
+    {
+        lock (_writing)
+        {
+            return [.. _plain.Concat(_disputed).OrderByDescending(entry => entry.At)];
+        }
+    }
+
+    /// <summary>Decisions by outcome, in spans of time that end now, the oldest first.</summary>
+    /// <param name="spans">How many spans.</param>
+    /// <param name="minutes">How long each is; together no longer than a day.</param>
+    public IReadOnlyList<(DateTimeOffset From, IReadOnlyDictionary<string, int> Counts)> Count(int spans, int minutes)
+    {
+        var first = (time.GetUtcNow().ToUnixTimeSeconds() / 60) + 1 - (spans * minutes);
+        lock (_writing)
+        {
+            return
+            [
+                .. Enumerable.Range(0, spans).Select(span => first + (span * minutes)).Select(start => (
+                    DateTimeOffset.FromUnixTimeSeconds(start * 60),
+                    (IReadOnlyDictionary<string, int>)Enumerable.Range(0, minutes).Select(i => start + i).Where(minute => _minutes[minute % Minutes].Minute == minute)
+                        .SelectMany(minute => _minutes[minute % Minutes].Counts).GroupBy(count => count.Key).ToDictionary(group => group.Key, group => group.Sum(count => count.Value)))),
+            ];
+        }
+    }
+
+    private static ImmutableArray<Testimony> VotesOf(Verdict? verdict) => verdict is null ? [] : [.. verdict.Answers.Select(Testimony.Of)];
+
+    private void Put(JournalEntry entry)
+    {
+        if (_entries.Remove(entry.Digest, out var known))
+        {
+            known.List!.Remove(known);
+        }
+
+        var (list, most) = entry.IsDisputed ? (_disputed, MaxDisputed) : (_plain, MaxPaths);
+        _entries[entry.Digest] = list.AddFirst(entry);
+        if (list.Count > most)
+        {
+            _entries.Remove(list.Last!.Value.Digest);
+            list.RemoveLast();
+        }
+    }
+}
