@@ -17,6 +17,7 @@ var root = new RootCommand("Serves Nix binary caches only where several independ
     LogsVerb.Create(),
     RevokeVerb.Create(),
     AuditVerb.Create(),
+    NarStoreVerb.Create(),
     DemoVerb.Create(),
 };
 var parsed = root.Parse(args);

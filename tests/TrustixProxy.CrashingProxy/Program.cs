@@ -10,6 +10,11 @@ using TrustixProxy.TransparencyLog;
 
 // A proxy's watch over one log as it is, which kills itself (SIGKILL) the n-th time that the writing of a head reaches a point. Prints the size of each head that it has taken in.
 // usage: STATE-DIRECTORY LOG-URL LOG-KEY POINT N
+if (args is ["nar-store", var nars, var decisions, var maxSize, var seed])
+{
+    StoringNars.Run(nars, decisions, long.Parse(maxSize, CultureInfo.InvariantCulture), int.Parse(seed, CultureInfo.InvariantCulture));
+}
+
 var (directory, url, point) = (args[0], new Uri(args[1]), args[3]);
 var (left, key) = (int.Parse(args[4], CultureInfo.InvariantCulture), LogKey.TryParse(args[2], out var read) ? read : throw new ArgumentException(args[2]));
 var (time, views) = (TimeProvider.System, new ViewStore(directory));

@@ -7,6 +7,7 @@ using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Evidence;
 using TrustixProxy.Substituter.Replicas;
 using TrustixProxy.Substituter.Revocations;
+using TrustixProxy.Substituter.Storage;
 using TrustixProxy.Substituter.Upstreams;
 
 namespace TrustixProxy.Substituter.Decisions;
@@ -19,12 +20,13 @@ namespace TrustixProxy.Substituter.Decisions;
 /// <param name="deliberate">Makes the asking of one digest, within a time.</param>
 /// <param name="onServed">Told of every claim that is newly served, and how many references away from a request it is.</param>
 /// <param name="upstreams">Where NARs come from: a narinfo that leads to one that is down, or gone, is made anew while another is there.</param>
+/// <param name="store">NARs that are at hand, for which no upstream is needed; null when none are kept.</param>
 /// <param name="journal">Remembers decisions for people.</param>
 /// <param name="time">The clock.</param>
 /// <param name="logger">Where refusals and late dissent are told.</param>
 internal sealed class Decider(
     DecisionCache cache, RevocationRegister revocations, SharedDecisions? shared, TimeSpan deadline, Func<StorePathDigest, TimeSpan, Deliberation> deliberate, Action<OutputClaim, int> onServed,
-    ImmutableArray<Upstream> upstreams, DecisionJournal journal, TimeProvider time, ILogger logger) : IDisposable
+    ImmutableArray<Upstream> upstreams, NarStore? store, DecisionJournal journal, TimeProvider time, ILogger logger) : IDisposable
 {
     private readonly ConcurrentDictionary<StorePathDigest, Lazy<Task<Decision>>> _underway = new();
     private readonly ConcurrentDictionary<StorePathDigest, bool> _toRenew = new();
@@ -97,7 +99,7 @@ internal sealed class Decider(
             areAllDown &= isDown;
         }
 
-        return areAllDown;
+        return areAllDown || store?.Holds(record) is true;
     }
 
     private Decision Refuse(string what, Revocation revocation) => cache.Render(DecisionRecord.Refusal("revoked", $"{what}: {revocation.Sentence}", revocation.At));
@@ -188,7 +190,7 @@ internal sealed class Decider(
         try
         {
             var settling = () => Task.CompletedTask;
-            await deliberation.RunAsync(_names.Get<StorePath>(digest), (outcome, all, isSettled) => settling = () => SettleAsync(digest, outcome, all, isSettled));
+            await deliberation.RunAsync(_names.Get<StorePath>(digest) ?? store?.NameOf(digest), (outcome, all, isSettled) => settling = () => SettleAsync(digest, outcome, all, isSettled));
             await concluding;
             await settling();
         }

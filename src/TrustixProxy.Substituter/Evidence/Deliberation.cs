@@ -3,6 +3,7 @@ using Polly;
 using Polly.Retry;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Storage;
 using TrustixProxy.Substituter.Upstreams;
 
 namespace TrustixProxy.Substituter.Evidence;
@@ -73,10 +74,10 @@ internal sealed class Deliberation
 
     public Deliberation(
         StorePathDigest digest, IReadOnlyList<ElectorClient> electors, IReadOnlyList<Upstream> upstreams, UpstreamMarks marks,
-        Policy policy, TimeSpan deadline, TimeProvider time, bool isHasty = false)
+        NarStore? store, Policy policy, TimeSpan deadline, TimeProvider time, bool isHasty = false)
     {
         (_digest, _electors, _policy, _deadline, _time, _isHasty) = (digest, electors, policy, deadline, time, isHasty);
-        _upstreams = new UpstreamPoll(upstreams, marks);
+        _upstreams = new UpstreamPoll(upstreams, marks, store);
         var builder = new ResiliencePipelineBuilder { TimeProvider = time };
         _retry = builder.AddRetry(UntilConclusive).Build();
     }

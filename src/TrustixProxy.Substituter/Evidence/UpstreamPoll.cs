@@ -1,12 +1,13 @@
 using System.Collections.Immutable;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Storage;
 using TrustixProxy.Substituter.Upstreams;
 
 namespace TrustixProxy.Substituter.Evidence;
 
 /// <summary>What the upstreams have said of one digest.</summary>
-internal sealed class UpstreamPoll(IReadOnlyList<Upstream> upstreams, UpstreamMarks marks)
+internal sealed class UpstreamPoll(IReadOnlyList<Upstream> upstreams, UpstreamMarks marks, NarStore? store)
 {
     private readonly Dictionary<Upstream, UpstreamAnswer> _last = [];
 
@@ -35,7 +36,7 @@ internal sealed class UpstreamPoll(IReadOnlyList<Upstream> upstreams, UpstreamMa
 
     public void Hear(Upstream upstream, UpstreamAnswer answer) => _last[upstream] = answer;
 
-    /// <summary>Where the claim's NAR comes from, by the best upstream that says it has it; null when none has said so yet.</summary>
+    /// <summary>Where the claim's NAR comes from, by the best upstream that says it has it, else from the store; null when none has said so yet.</summary>
     /// <param name="claim">What was agreed on.</param>
     /// <param name="mustBeBest">Whether a better-placed upstream that has not said anything yet is to be waited for.</param>
     public NarHints? HintsFor(OutputClaim claim, bool mustBeBest)
@@ -54,7 +55,7 @@ internal sealed class UpstreamPoll(IReadOnlyList<Upstream> upstreams, UpstreamMa
             }
         }
 
-        return null;
+        return HaveAllSpoken || !mustBeBest ? store?.HintsFor(claim) : null;
     }
 
     /// <summary>What the best upstream says of a path that its content address makes, which can be checked while it streams; null when none says such a thing.</summary>

@@ -8,6 +8,7 @@ using TrustixProxy.Substituter.Evidence;
 using TrustixProxy.Substituter.Mirrors;
 using TrustixProxy.Substituter.Replicas;
 using TrustixProxy.Substituter.Revocations;
+using TrustixProxy.Substituter.Storage;
 using TrustixProxy.Substituter.Substitution;
 using TrustixProxy.Substituter.Upstreams;
 using Yarp.ReverseProxy.Forwarder;
@@ -55,14 +56,15 @@ internal sealed class DecidingParts : IDisposable
         Cache = new DecisionCache(
             state, new DecisionStore(state.Database), new SignatureAudit(state.Database), new DecisionSeal(seal, options.Policy), shared, options.Policy,
             new NarInfoSigner(options.SigningKey), Frozen, () => Revocations.Standing, options.DecisionMemory, time, logger);
-        Prefetch = new ClosurePrefetch((digest, depth, cancellation) => Decider!.DecideAheadAsync(digest, depth, cancellation));
-        Decider = new Decider(Cache, Revocations, shared, options.Deadline, (digest, deadline) => Deliberate(digest, deadline, isHasty: false), Prefetch.Offer, Upstreams, journal ?? new DecisionJournal(time), time, logger);
-        Closure = new ClosureGate(Decider.DecideAsync, options.Policy.Fallback, Cache.Render, options.Deadline, time, logger);
         KnownFiles = new KnownFiles(state, seal, Redis, time);
+        NarStore = options.NarStore is null ? null : new NarStore(options.NarStore, KnownFiles, time, logger);
+        Prefetch = new ClosurePrefetch((digest, depth, cancellation) => Decider!.DecideAheadAsync(digest, depth, cancellation));
+        Decider = new Decider(Cache, Revocations, shared, options.Deadline, (digest, deadline) => Deliberate(digest, deadline, isHasty: false), Prefetch.Offer, Upstreams, NarStore, journal ?? new DecisionJournal(time), time, logger);
+        Closure = new ClosureGate(Decider.DecideAsync, options.Policy.Fallback, Cache.Render, options.Deadline, time, logger);
         _owned =
         [
             Closure, Prefetch, RevocationExchange, Decider, Marks, KnownFiles, views, revocations, .. mirrors.Values, .. connections, .. Upstreams.Union(caches),
-            .. new IDisposable?[] { ViewExchange, Redis }.OfType<IDisposable>(), state,
+            .. new IDisposable?[] { NarStore, ViewExchange, Redis }.OfType<IDisposable>(), state,
         ];
     }
 
@@ -90,6 +92,9 @@ internal sealed class DecidingParts : IDisposable
     public UpstreamMarks Marks { get; } = new();
 
     public KnownFiles KnownFiles { get; }
+
+    /// <summary>NARs that are at hand; null when none are kept. It is started where there is a host.</summary>
+    public NarStore? NarStore { get; }
 
     /// <summary>What is refused, whatever is decided.</summary>
     public RevocationRegister Revocations { get; }
@@ -121,10 +126,10 @@ internal sealed class DecidingParts : IDisposable
         Decider.FindWarm(digest) is { } known && (!_options.Policy.RequiresClosure || known.Record.Claim is not { } claim || Closure.IsWhole(claim.Path.Digest)) ? known : null;
 
     /// <summary>Makes the asking of one digest, within a time; in haste, everyone is asked once.</summary>
-    public Deliberation Deliberate(StorePathDigest digest, TimeSpan deadline, bool isHasty) => new(digest, _electors, Upstreams, Marks, _options.Policy, deadline, _time, isHasty);
+    public Deliberation Deliberate(StorePathDigest digest, TimeSpan deadline, bool isHasty) => new(digest, _electors, Upstreams, Marks, NarStore, _options.Policy, deadline, _time, isHasty);
 
     /// <summary>Makes what serves the NARs of decisions.</summary>
-    public NarForwarder Forward(IHttpForwarder forwarder) => new(Upstreams, Marks, KnownFiles, forwarder, Decider.Renew, _options.Decompressions, _options.Deadline, _time, Logger);
+    public NarForwarder Forward(IHttpForwarder forwarder) => new(Upstreams, Marks, KnownFiles, NarStore, forwarder, Decider.Renew, _options.Decompressions, _options.Deadline, _time, Logger);
 
     /// <summary>Drops from the disk what is too old to be of use.</summary>
     public void Prune()

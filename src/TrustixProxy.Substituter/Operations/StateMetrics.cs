@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using TrustixProxy.Consensus;
 using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.Evidence;
+using TrustixProxy.Substituter.Storage;
 using TrustixProxy.Substituter.Upstreams;
 
 namespace TrustixProxy.Substituter.Operations;
@@ -18,7 +19,7 @@ internal sealed class StateMetrics : IDisposable
     public StateMetrics(Func<DecidingParts> parts, HealthCheck check)
     {
         _check = check;
-        foreach (var counters in new[] { typeof(DecisionMetrics), typeof(EvidenceMetrics), typeof(UpstreamMetrics) })
+        foreach (var counters in new[] { typeof(DecisionMetrics), typeof(EvidenceMetrics), typeof(UpstreamMetrics), typeof(NarStoreMetrics) })
         {
             RuntimeHelpers.RunClassConstructor(counters.TypeHandle); // what has not been counted yet is shown, too: alerts can be written against it
         }
@@ -34,6 +35,7 @@ internal sealed class StateMetrics : IDisposable
         Gauge("trustix_proxy_log_evidence", "Evidence against a log that is kept: what it is frozen for, and what it was unfrozen in spite of.", health => health.Logs.Select(log => Of(log.Unfreezings.Count + (log.IsFrozen ? 1 : 0), "log", log.Name)));
         _meter.CreateObservableGauge("trustix_proxy_decisions_underway", () => (double)parts().Decider.Underway, description: "Decisions that are being made just now.");
         _meter.CreateObservableGauge("trustix_proxy_cache_memory_bytes", () => (double)parts().Cache.MemorySize, description: "Bytes that remembered decisions take in memory.");
+        _meter.CreateObservableGauge("trustix_proxy_nar_store_bytes", () => parts().NarStore is { } store ? [new(store.Size)] : Array.Empty<Measurement<double>>(), description: "Bytes of the NARs that are kept on disk; nothing where none are.");
         _meter.CreateObservableGauge("trustix_proxy_redis_up", () => parts().Redis is { } redis ? [new(redis.IsThere ? 1 : 0)] : Array.Empty<Measurement<double>>(), description: "Whether Redis has answered of late: 1 or 0; nothing where there is none.");
         _meter.CreateObservableGauge("trustix_proxy_mirror_entries", () => parts().Mirrors.Where(mirror => mirror.Mirror.Head is not null).Select(mirror => Of(mirror.Mirror.Head!.Content.TreeSize, "log", mirror.Mirror.Name)), description: "Entries of a log that its mirror has followed to.");
     }

@@ -59,6 +59,7 @@ public static class SubstituterHost
         var app = builder.Build();
         var parts = app.Services.GetRequiredService<DecidingParts>();
         _ = app.Services.GetRequiredService<StateMetrics>(); // shows gauges from now on, to whoever listens
+        parts.NarStore?.Start();
         app.Run(new SubstituterEndpoints(
             parts.FindWarm, parts.DecideAsync, claim => parts.Revocations.Standing.Find(claim) is not null, app.Services.GetRequiredService<NarForwarder>(), options, clock).AnswerAsync);
         return app;

@@ -3,6 +3,7 @@ using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Listening;
 using TrustixProxy.Substituter.Replicas;
+using TrustixProxy.Substituter.Storage;
 
 namespace TrustixProxy.Substituter.Operations;
 
@@ -68,6 +69,9 @@ public sealed record SubstituterOptions
 
     /// <summary>Where replicas meet; null when this proxy is alone.</summary>
     public RedisOptions? Redis { get; init; }
+
+    /// <summary>Where verified NARs are kept; null when none are.</summary>
+    public NarStoreOptions? NarStore { get; init; }
 
     /// <summary>Who must agree. Its electors are those of <see cref="Logs"/> and <see cref="Caches"/>.</summary>
     public required Policy Policy { get; init; }

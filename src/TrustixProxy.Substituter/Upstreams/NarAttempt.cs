@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Http.Headers;
+using TrustixProxy.Substituter.Storage;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace TrustixProxy.Substituter.Upstreams;
@@ -12,7 +12,7 @@ internal sealed class NarAttempt : HttpTransformer, IDisposable
     private readonly List<NarCandidate> _next;
     private readonly Action<NarAttempt, NarFault> _onFault;
     private readonly TimeProvider _time;
-    private readonly Microsoft.Net.Http.Headers.RangeItemHeaderValue? _range;
+    private readonly RequestedRange _range;
     private readonly CancellationTokenSource _limit;
     private readonly KnownFile? _known;
     private VerifyingNarStream? _stream;
@@ -35,19 +35,21 @@ internal sealed class NarAttempt : HttpTransformer, IDisposable
     {
         _limit = new CancellationTokenSource(limit, time);
         (Candidate, Order, _next, _known, _onFault, _time) = (candidate, order, next, known, onFault, time);
-        var headers = new RequestHeaders(request.Headers);
-        var isRange = headers.Range is { Unit.Value: "bytes", Ranges.Count: 1 } && request.Headers.IfRange.Count is 0;
-        _range = isRange ? headers.Range!.Ranges.Single() : null;
+        _range = new RequestedRange(request);
     }
 
-    public void Dispose() => _limit.Dispose();
+    public void Dispose()
+    {
+        _stream?.Copy?.Abandon(); // unless it was completed
+        _limit.Dispose();
+    }
 
     public NarCandidate Candidate { get; }
 
     public NarOrder Order { get; }
 
     /// <summary>A range is only ever answered with the very bytes that the URL names.</summary>
-    public bool CanAnswer => _range is null || Candidate.IsSameFile;
+    public bool CanAnswer => _range.IsWhole || Candidate.IsSameFile;
 
     /// <summary>Why this upstream's NAR was refused; null when it was not.</summary>
     public NarFault? Fault { get; private set; }
@@ -60,6 +62,9 @@ internal sealed class NarAttempt : HttpTransformer, IDisposable
 
     /// <summary>Told of a compressed file that was decompressed and found to hold the NAR.</summary>
     public Action<KnownFile> OnVerified { get; init; } = _ => { };
+
+    /// <summary>Where a copy is kept of what is verified; null when nothing is kept.</summary>
+    public NarStore? Store { get; init; }
 
     /// <summary>Ends when the answer has to have begun; never, once it has.</summary>
     public CancellationToken Limit => _limit.Token;
@@ -88,7 +93,7 @@ internal sealed class NarAttempt : HttpTransformer, IDisposable
         var body = await ReadAsync(proxyResponse.Content, encoding, cancellationToken);
         var fileLength = encoding is NarCompression.None ? proxyResponse.Content.Headers.ContentLength : null;
         var length = Order.Compression is NarCompression.None ? Order.Claim.NarSize : fileLength;
-        if (!TryResolve(length, out var range))
+        if (!_range.TryResolve(length, out var range))
         {
             TooShortForRange = length;
             return false;
@@ -100,8 +105,7 @@ internal sealed class NarAttempt : HttpTransformer, IDisposable
             return false;
         }
 
-        var isPartial = range != ByteRange.All;
-        _stream = Open(body, length, range, isPartial);
+        _stream = Open(body, length, range);
         await _stream.PrimeAsync(_limit.Token, httpContext.RequestAborted);
         if (_stream.Fault is not null || Order.IsRevoked())
         {
@@ -110,16 +114,16 @@ internal sealed class NarAttempt : HttpTransformer, IDisposable
         }
 
         _limit.CancelAfter(Timeout.InfiniteTimeSpan);
-        WriteHeaders(httpContext.Response, length, range, isPartial);
+        RequestedRange.WriteHead(httpContext.Response, length, range, Candidate.IsSameFile && !HasOtherFile);
         proxyResponse.Content = new StreamContent(_stream);
         return true;
     }
 
     /// <summary>The file, decompressed if need be, with every byte verified; its hash too where other upstreams may have the right file.</summary>
-    private VerifyingNarStream Open(Stream file, long? length, ByteRange range, bool isPartial)
+    private VerifyingNarStream Open(Stream file, long? length, ByteRange range)
     {
         var source = Candidate.Decompress ? NarCompression.Open(Candidate.NarInfo.Compression, file) : file;
-        var mustBeSame = Candidate.IsSameFile && !Candidate.Decompress && (isPartial || _next.Count > 0);
+        var mustBeSame = Candidate.IsSameFile && !Candidate.Decompress && (range != ByteRange.All || _next.Count > 0);
         return new VerifyingNarStream(source, Candidate.ServedCompression, Order.Claim, range, Order.MustMatch, _known)
         {
             IsDecoding = Candidate.Decompress,
@@ -127,6 +131,7 @@ internal sealed class NarAttempt : HttpTransformer, IDisposable
             RequiredFileHash = mustBeSame ? Order.FileHash : null,
             OnFault = Fail,
             OnVerified = OnVerified,
+            Copy = Candidate.IsSameFile && Order.MustMatch is null ? Store?.Begin(StoredNar.Of(Order), length) : null,
         };
     }
 
@@ -151,37 +156,6 @@ internal sealed class NarAttempt : HttpTransformer, IDisposable
     {
         Fault = fault;
         _onFault(this, fault);
-    }
-
-    private void WriteHeaders(HttpResponse response, long? length, ByteRange range, bool isPartial)
-    {
-        response.StatusCode = isPartial ? StatusCodes.Status206PartialContent : StatusCodes.Status200OK;
-        response.ContentType = NarForwarder.ContentType;
-        response.ContentLength = isPartial ? range.End - range.Start : length;
-        if (Candidate.IsSameFile && !HasOtherFile)
-        {
-            response.Headers.AcceptRanges = "bytes";
-        }
-
-        if (isPartial)
-        {
-            response.Headers.ContentRange = $"bytes {range.Start}-{range.End - 1}/{length}";
-        }
-    }
-
-    /// <summary>Which bytes are wanted; false when there are no such bytes.</summary>
-    private bool TryResolve(long? length, out ByteRange range)
-    {
-        range = ByteRange.All;
-        if (_range is null || length is not { } total)
-        {
-            return true;
-        }
-
-        var start = _range.From ?? Math.Max(0, total - _range.To!.Value);
-        var end = _range.From is null ? total : Math.Min(_range.To ?? long.MaxValue - 1, total - 1) + 1;
-        range = new ByteRange(start, end);
-        return start < end;
     }
 
     /// <summary>Goes on at an offset of the file from the next upstream that says it has it.</summary>

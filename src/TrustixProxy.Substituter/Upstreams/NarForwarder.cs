@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Logging;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Storage;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace TrustixProxy.Substituter.Upstreams;
@@ -15,10 +16,11 @@ namespace TrustixProxy.Substituter.Upstreams;
 /// <param name="IsRevoked">Whether it is no longer served, whatever was decided: asked last, before the answer begins.</param>
 internal sealed record NarOrder(OutputClaim Claim, string Compression, NixHash FileHash, ContentAddress? MustMatch, Func<bool> IsRevoked);
 
-/// <summary>Serves an agreed NAR from the upstreams, one after the other until one has it.</summary>
+/// <summary>Serves an agreed NAR from the store, else from the upstreams, one after the other until one has it.</summary>
 /// <param name="upstreams">The upstreams.</param>
 /// <param name="marks">What is remembered of them.</param>
 /// <param name="known">Files that need not be decompressed any more.</param>
+/// <param name="store">NARs that are at hand; null when none are kept.</param>
 /// <param name="forwarder">YARP's.</param>
 /// <param name="onRefused">Told of each path whose NAR was refused.</param>
 /// <param name="atOnce">How many NARs are decompressed at once; others wait in turn, for one deadline at the most.</param>
@@ -26,7 +28,7 @@ internal sealed record NarOrder(OutputClaim Claim, string Compression, NixHash F
 /// <param name="time">The clock.</param>
 /// <param name="logger">Where refusals are told.</param>
 internal sealed class NarForwarder(
-    IReadOnlyList<Upstream> upstreams, UpstreamMarks marks, KnownFiles known, IHttpForwarder forwarder, Action<StorePathDigest> onRefused, int atOnce, TimeSpan deadline, TimeProvider time, ILogger logger)
+    IReadOnlyList<Upstream> upstreams, UpstreamMarks marks, KnownFiles known, NarStore? store, IHttpForwarder forwarder, Action<StorePathDigest> onRefused, int atOnce, TimeSpan deadline, TimeProvider time, ILogger logger)
     : IDisposable
 {
     /// <summary>How long upstreams are waited for that have not said yet what they have, once one has said that it has the very file.</summary>
@@ -55,6 +57,16 @@ internal sealed class NarForwarder(
         using var turn = new Turn(_turns, deadline, time);
         while (true)
         {
+            if (await ServeStoredAsync(context, order, Left(start) / 2))
+            {
+                return ForwardResult.Answered;
+            }
+
+            if (order.IsRevoked())
+            {
+                return ForwardResult.Revoked;
+            }
+
             var (candidates, hasFailed) = await FindAsync(order, Left(start), context.RequestAborted);
             var tooShort = new List<long>();
             foreach (var (i, candidate) in candidates.Index())
@@ -84,8 +96,7 @@ internal sealed class NarForwarder(
 
             if (tooShort.Count > 0 && tooShort.Count == candidates.Count)
             {
-                context.Response.StatusCode = StatusCodes.Status416RangeNotSatisfiable;
-                context.Response.Headers.ContentRange = $"bytes */{tooShort.Max()}";
+                RequestedRange.Refuse(context.Response, tooShort.Max());
                 return ForwardResult.Answered;
             }
 
@@ -102,18 +113,18 @@ internal sealed class NarForwarder(
     /// <summary>Answers a HEAD request as GET would begin, as far as can be said without the bytes.</summary>
     public async Task<ForwardResult> LookAsync(HttpContext context, NarOrder order, long start)
     {
+        if (order.MustMatch is null && store?.SizeOf(StoredNar.Of(order)) is { } size)
+        {
+            RequestedRange.WriteHead(context.Response, size, ByteRange.All, isSameFile: true);
+            return ForwardResult.Answered;
+        }
+
         while (true)
         {
             var (candidates, hasFailed) = await FindAsync(order, Left(start), context.RequestAborted);
             if (candidates is [var first, ..])
             {
-                context.Response.ContentType = ContentType;
-                context.Response.ContentLength = order.Compression is NarCompression.None ? order.Claim.NarSize : null;
-                if (first.IsSameFile)
-                {
-                    context.Response.Headers.AcceptRanges = "bytes";
-                }
-
+                RequestedRange.WriteHead(context.Response, order.Compression is NarCompression.None ? order.Claim.NarSize : null, ByteRange.All, first.IsSameFile);
                 return ForwardResult.Answered;
             }
 
@@ -123,6 +134,46 @@ internal sealed class NarForwarder(
             }
 
             await Task.Delay(Pause, time, context.RequestAborted);
+        }
+    }
+
+    /// <summary>Answers from the store, if it has the file and knows in time that it is the right one. What nobody vouches for is looked at anew each time.</summary>
+    private async Task<bool> ServeStoredAsync(HttpContext context, NarOrder order, TimeSpan patience)
+    {
+        if (store is null || order.MustMatch is not null || await store.FindAsync(StoredNar.Of(order), patience, context.RequestAborted) is not { } file || order.IsRevoked())
+        {
+            return false;
+        }
+
+        if (!new RequestedRange(context.Request).TryResolve(file.Size, out var range))
+        {
+            RequestedRange.Refuse(context.Response, file.Size);
+            return true;
+        }
+
+        RequestedRange.WriteHead(context.Response, file.Size, range, isSameFile: true);
+        try
+        {
+            await context.Response.SendFileAsync(file.Path, range.Start, Math.Min(range.End, file.Size) - range.Start, context.RequestAborted);
+            UpstreamMetrics.NarEnded(context.Response.ContentLength!.Value, isVerified: true);
+            return true;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException)
+        {
+            if (context.RequestAborted.IsCancellationRequested)
+            {
+                return true;
+            }
+
+            store.Lose(StoredNar.Of(order), exception); // it made room just now, or the disk is damaged
+            if (context.Response.HasStarted)
+            {
+                context.Abort();
+                return true;
+            }
+
+            context.Response.Clear();
+            return false;
         }
     }
 
@@ -173,6 +224,7 @@ internal sealed class NarForwarder(
         using var attempt = new NarAttempt(candidate, order, next, file, context.Request, Refuse, limit > LeastLimit ? limit : LeastLimit, time)
         {
             OnVerified = verified => known.Add(order.Claim.NarHash, order.Compression, verified),
+            Store = store,
         };
         return (await TryAsync(context, attempt), attempt);
     }

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Storage;
 
 namespace TrustixProxy.Substituter.Upstreams;
 
@@ -86,6 +87,9 @@ internal sealed class VerifyingNarStream : ReadOnlyStream
     /// <summary>When set, the source's bytes must have this hash too.</summary>
     public NixHash? RequiredFileHash { get; init; }
 
+    /// <summary>Takes a copy of all bytes, and is told when they are verified; null when none is taken.</summary>
+    public NarStoreWriter.Write? Copy { get; init; }
+
     /// <summary>Whether reading the source is work: then it is done on the thread pool, whichever thread asks for it.</summary>
     public bool IsDecoding { get; init; }
 
@@ -145,6 +149,7 @@ internal sealed class VerifyingNarStream : ReadOnlyStream
                 UpstreamMetrics.NarEnded(_sent - _range.Start, isVerified: _isComplete);
             }
 
+            Copy?.Abandon();
             _verifier.Dispose();
             _source.Dispose();
             lock (_holding)
@@ -215,6 +220,7 @@ internal sealed class VerifyingNarStream : ReadOnlyStream
             }
 
             var piece = Take(chunk, read);
+            Copy?.Append(piece);
             _fileHash?.AppendData(piece.Bytes.Span);
             Fault = await _verifier.AppendAsync(piece, cancellation);
         }
@@ -286,6 +292,7 @@ internal sealed class VerifyingNarStream : ReadOnlyStream
             OnVerified(new KnownFile(FileHash, _position));
         }
 
+        Copy?.Complete(FileHash);
         return RequiredFileHash is null || RequiredFileHash == FileHash ? null : NarFault.FileHash;
     }
 }

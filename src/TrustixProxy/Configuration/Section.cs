@@ -16,6 +16,8 @@ public sealed record Fault(string Key, string Message)
 /// <summary>Reads a part of the configuration key by key. Faults are collected, so that all are shown at once; what is never read is unknown.</summary>
 internal sealed class Section
 {
+    private static readonly string[] Units = ["KiB", "MiB", "GiB", "TiB"];
+
     private readonly IConfiguration _values;
     private readonly string _path;
     private readonly List<Fault> _faults;
@@ -72,6 +74,21 @@ internal sealed class Section
         }
 
         return isGood ? value : fallback;
+    }
+
+    /// <summary>A number of bytes, at least one: digits, with <c>KiB</c>, <c>MiB</c>, <c>GiB</c> or <c>TiB</c> after them or nothing.</summary>
+    public long Size(string key, string fallback)
+    {
+        Describe(key, "size", fallback, "1 to 1024TiB");
+        var text = Value(key, fallback)!;
+        var unit = text.Length > 3 ? Array.IndexOf(Units, text[^3..]) : -1;
+        if (long.TryParse(unit < 0 ? text : text[..^3], NumberStyles.None, CultureInfo.InvariantCulture, out var count) && count > 0 && count <= (1L << 50) >> (10 * (unit + 1)))
+        {
+            return count << (10 * (unit + 1));
+        }
+
+        Fault(key, $"is '{text}'; it must be a number of bytes from 1 to 1024TiB: digits, and then KiB, MiB, GiB, TiB or nothing.");
+        return 1;
     }
 
     /// <summary>A length of time, written <c>hh:mm:ss[.fff]</c>.</summary>

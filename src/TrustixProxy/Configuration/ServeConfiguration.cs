@@ -3,6 +3,7 @@ using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Operations;
 using TrustixProxy.Substituter.Replicas;
+using TrustixProxy.Substituter.Storage;
 using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Configuration;
@@ -41,6 +42,7 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         var (key, keyFile, isKeyMissing) = ReadKey(section, stateDirectory);
         var previous = ReadPreviousKeys(section);
         var redis = ReadRedis(section);
+        var narStore = ReadNarStore(section, stateDirectory, isCheck);
         var caches = Unique(section, "caches", [.. section.List("caches").Select(ReadCache)], cache => cache.Elector.Name);
         var policy = PolicyConfiguration.Read(section, [.. logs.Select(log => log.Elector), .. caches.Select(cache => cache.Elector)], new[] { key }.Concat(previous).OfType<NixSecretKey>().Select(own => own.PublicKey));
         return policy is null || key is null ? null : new ServeConfiguration(
@@ -55,6 +57,7 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
                 SigningKey = key,
                 PreviousSigningKeys = previous,
                 Redis = redis,
+                NarStore = narStore,
                 Policy = policy,
                 Logs = logs,
                 Caches = caches,
@@ -262,6 +265,14 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
 
         var password = redis.Text("passwordFile") is { } path ? Configuration.KeyFile.ReadSecret(redis, "passwordFile", path) : null;
         return options with { Password = password, KeyPrefix = prefix };
+    }
+
+    private static NarStoreOptions? ReadNarStore(Section section, string stateDirectory, bool isCheck)
+    {
+        var store = section.Object("narStore");
+        return section.Has("narStore")
+            ? new NarStoreOptions(CommonKeys.WritableDirectory(store, "directory", Path.Combine(stateDirectory, "nars"), isCheck), store.Size("maxSize", "10GiB"), [.. store.Texts("pinned")])
+            : null;
     }
 
     private enum LogMode

@@ -1,0 +1,127 @@
+using Microsoft.Win32.SafeHandles;
+using TrustixProxy.Nix;
+
+namespace TrustixProxy.Substituter.Storage;
+
+/// <summary>A file as it lies on the disk: who has looked at it once notices when it is another one.</summary>
+/// <param name="Size">Its length in bytes.</param>
+/// <param name="ModifiedAt">When it was written, or last used: the store sets its modification time at each use, which no reader changes.</param>
+internal sealed record FileState(long Size, DateTime ModifiedAt);
+
+/// <summary>The folder of the NAR store. A file comes into it by one rename, when all of it is on the disk; what else lies there is not ours, and is left alone.</summary>
+/// <param name="directory">Where it is; exists.</param>
+internal sealed class NarStoreFolder(string directory)
+{
+    private const string Temporary = ".writing-";
+
+    public string PathOf(StoredNar nar) => Path.Combine(directory, nar.Path.ToString(), nar.FileName);
+
+    /// <summary>All its files, and when each was last used.</summary>
+    /// <exception cref="IOException">It cannot be read.</exception>
+    public IEnumerable<(StoredNar Nar, long Size, DateTime UsedAt)> List()
+    {
+        foreach (var folder in new DirectoryInfo(directory).EnumerateDirectories())
+        {
+            if (folder.LinkTarget is not null || !StorePath.TryParse(folder.Name, out var path, out _))
+            {
+                continue;
+            }
+
+            foreach (var file in folder.EnumerateFiles())
+            {
+                if (file.LinkTarget is null && StoredNar.TryParse(path, file.Name, out var nar))
+                {
+                    yield return (nar, file.Length, file.LastWriteTimeUtc);
+                }
+            }
+        }
+    }
+
+    /// <summary>How a file lies there; null when it does not.</summary>
+    public FileState? Look(StoredNar nar)
+    {
+        var file = new FileInfo(PathOf(nar));
+        return file.Exists && file.LinkTarget is null ? new FileState(file.Length, file.LastWriteTimeUtc) : null;
+    }
+
+    /// <summary>Remembers with the file that it was used just now.</summary>
+    public void Touch(StoredNar nar, DateTimeOffset now)
+    {
+        try
+        {
+            File.SetLastWriteTimeUtc(PathOf(nar), now.UtcDateTime);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // It is gone, or the disk is read-only: after a restart it counts as used longer ago.
+        }
+    }
+
+    /// <summary>Begins a file under a name of its own, locked until it is closed: who cleans up leaves it alone.</summary>
+    public (SafeFileHandle Handle, string Path) Begin()
+    {
+        var path = Path.Combine(directory, $"{Temporary}{Guid.NewGuid():N}");
+        return (File.OpenHandle(path, FileMode.CreateNew, FileAccess.Write, FileShare.None), path);
+    }
+
+    /// <summary>Deletes what was begun, if the disk lets it be done: else it is left for later.</summary>
+    public static void Discard(string temporary)
+    {
+        try
+        {
+            File.Delete(temporary);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // Whoever cleans up finds it.
+        }
+    }
+
+    /// <summary>Makes a file that was written one of the store's.</summary>
+    public void Publish(string temporary, StoredNar nar)
+    {
+        var path = PathOf(nar);
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        File.Move(temporary, path, overwrite: true);
+    }
+
+    /// <summary>Deletes a file, and the folder of its path when that is empty then.</summary>
+    public void Delete(StoredNar nar)
+    {
+        var path = PathOf(nar);
+        if (File.Exists(path))
+        {
+            File.Delete(path);
+        }
+
+        try
+        {
+            Directory.Delete(Path.GetDirectoryName(path)!);
+        }
+        catch (IOException)
+        {
+            // It is gone already, or has other files.
+        }
+    }
+
+    /// <summary>Deletes what was begun by processes that have died; gives how much that was.</summary>
+    public (int Files, long Bytes) DeleteAbandoned()
+    {
+        var (files, bytes) = (0, 0L);
+        foreach (var file in new DirectoryInfo(directory).EnumerateFiles($"{Temporary}*"))
+        {
+            try
+            {
+                using var abandoned = new FileStream(file.FullName, new FileStreamOptions { Access = FileAccess.ReadWrite, Share = FileShare.None });
+                (files, bytes) = (files + 1, bytes + abandoned.Length);
+                file.Delete();
+            }
+            catch (IOException)
+            {
+                // Somebody is writing it.
+            }
+        }
+
+        return (files, bytes);
+    }
+}

@@ -1,0 +1,87 @@
+using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Storage;
+using TrustixProxy.Substituter.Upstreams;
+using TrustixProxy.Testing;
+
+namespace TrustixProxy.Substituter.Tests.Storage;
+
+/// <summary>Whoever sends a NAR never waits for the disk.</summary>
+public sealed class NarStoreWriterTests : IDisposable
+{
+    private static readonly NixHash Hash = TestOutput.Make().Statement.NarHash;
+
+    private readonly string _directory = Directory.CreateTempSubdirectory("trustix-writer-").FullName;
+
+    public void Dispose() => Directory.Delete(_directory, recursive: true);
+
+    [Fact]
+    public async Task What_a_stuck_disk_does_not_follow_with_is_given_up_and_the_rest_is_published_when_it_moves_again()
+    {
+        using var stuck = new ManualResetEventSlim();
+        var (published, givenUp) = (new List<StoredNar>(), new List<StoredNar>());
+        using var writer = new NarStoreWriter(new NarStoreFolder(_directory), 1 << 30, stuck.Wait, (nar, _, _) => published.Add(nar), (nar, _) => givenUp.Add(nar));
+        writer.Start();
+        var (small, large) = (Begin(writer), Begin(writer));
+
+        Append(small, 10);
+        for (var i = 0; i < 1000; i++)
+        {
+            Append(large, 64 << 10);
+        }
+
+        small.Complete(Hash);
+        large.Complete(Hash);
+        Assert.Equal([large.Nar], givenUp);
+        stuck.Set();
+
+        await Eventually.TrueAsync(() => published.Count > 0 && Directory.GetFiles(_directory).Length is 1); // what was published lies where this test leaves it
+        Assert.Equal([small.Nar], published);
+    }
+
+    [Fact]
+    public async Task No_more_than_64_files_are_written_at_once_and_none_twice()
+    {
+        using var writer = new NarStoreWriter(new NarStoreFolder(_directory), 1 << 30, () => { }, (_, path, _) => File.Delete(path), (_, _) => { });
+        writer.Start();
+        var writes = Enumerable.Range(0, 64).Select(_ => Begin(writer)).ToList();
+
+        Assert.Null(writer.Begin(writes[0].Nar));
+        Assert.Null(writer.Begin(Nar()));
+        writes[0].Complete(Hash);
+        writes[1].Abandon();
+        await Eventually.TrueAsync(() => writer.Begin(Nar()) is not null);
+        await Eventually.TrueAsync(() => writer.Begin(writes[0].Nar) is not null);
+    }
+
+    [Fact]
+    public async Task A_file_with_another_hash_than_its_name_or_more_bytes_than_there_may_be_is_not_published()
+    {
+        var published = new List<StoredNar>();
+        using var writer = new NarStoreWriter(new NarStoreFolder(_directory), 100, () => { }, (nar, _, _) => published.Add(nar), (_, _) => { });
+        writer.Start();
+        var (other, large, right) = (Begin(writer), Begin(writer), Begin(writer));
+        Append(other, 10);
+        other.Complete(TestOutput.Make().Statement.NarHash);
+        Append(large, 60);
+        Append(large, 60);
+        large.Complete(Hash);
+        Append(right, 100);
+        right.Complete(Hash);
+
+        await Eventually.TrueAsync(() => published.Count > 0 && Directory.GetFiles(_directory).Length is 1);
+        Assert.Equal([right.Nar], published);
+    }
+
+    private static NarStoreWriter.Write Begin(NarStoreWriter writer) => writer.Begin(Nar()) ?? throw new InvalidOperationException("It was not begun.");
+
+    private static StoredNar Nar() => new(TestOutput.PathOf("some-1"), Hash, 1, Hash, "none");
+
+    private static void Append(NarStoreWriter.Write write, int count)
+    {
+        var chunk = new NarChunk(0);
+        var piece = chunk.Fill(Math.Min(count, chunk.Room.Length));
+        write.Append(piece);
+        piece.Chunk.Drop();
+        chunk.Drop();
+    }
+}
