@@ -31,7 +31,8 @@ public sealed class CheckConfigTests
         using var folder = new Folder();
         var (code, _, error) = await CheckAsync(folder, $$"""
             {
-              "stateDirectory": "/proc/nowhere", "listen": ["9999"], "tls": { "certificateFile": "/nowhere/a", "keyFile": "/nowhere/b", "pass": "x" }, "priority": 0, "deadline": "5s", "onUndecided": "maybe", "upstream": [],
+              "stateDirectory": "/proc/nowhere", "listen": ["9999"], "clients": { "basicFile": "/nowhere/c", "bearerFile": "{{folder.File("tokens", "a\n:\nb:x\nc:x\n")}}", "bytesPerSecond": 5 }, "limits": { "concurency": 1, "waiting": -1 },
+              "forwardedFrom": ["10.0.0.1/33", "unix:", "::1"], "tls": { "certificateFile": "/nowhere/a", "keyFile": "/nowhere/b", "pass": "x" }, "priority": 0, "deadline": "5s", "onUndecided": "maybe", "upstream": [],
               "upstreams": [{ "name": "a", "url": "ftp://x" }, { "name": "a", "url": "https://x", "prioritty": 1 }],
               "logs": [{ "name": "alice", "url": "nowhere", "publicKey": "short", "keyForm": "x", "mode": "copy" }, { "url": "https://b", "publicKey": "{{KeyB}}", "protocol": "test" }],
               "policy": { "quorum": 7, "dissent": "no", "percent": 50 },
@@ -45,6 +46,13 @@ public sealed class CheckConfigTests
         {
             "listen: has '9999'; an address is http://ip:port or http://localhost:port, the same with https, or unix:/path.",
             "tls.certificateFile: is '/nowhere/a', which with the key '/nowhere/b' makes no certificate: ",
+            "clients.basicFile: is '/nowhere/c', which cannot be read",
+            "clients.bearerFile: is '" + Path.Combine(folder.Path, "tokens") + "', which others than its owner may read",
+            "whose line 1 is not name:token.", "whose line 2 is not name:token.", "whose line 4 has what another line has",
+            "clients.bytesPerSecond: is '5'; it must be at least 1000, or 0 for no limit.",
+            "limits.concurency: is not a key of this configuration; 'concurrency' is.",
+            "limits.waiting: is '-1'; it must be a whole number from 0 to 1000000.",
+            "forwardedFrom: has '10.0.0.1/33'; it must be an address, a network",
             "tls.pass: is not a key of this configuration. Known here: certificateFile, keyFile.",
             "priority: is '0'; it must be a whole number from 1 to 1000.",
             "deadline: is '5s'; it must be a time hh:mm:ss[.fff] from 00:00:00.1000000 to 00:04:00.",
@@ -151,6 +159,19 @@ public sealed class CheckConfigTests
 
         Assert.Equal(0, code);
         Assert.Contains($"warning: signingKeyFile: '{key}' may be read by others", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Passwords_that_would_travel_readable_are_warned_of()
+    {
+        using var folder = new Folder();
+        var file = folder.File("passwords", "# the build farm\nfarm:secret\n\n");
+        File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        var (code, _, error) = await CheckAsync(folder, $$"""{ "stateDirectory": "{{folder.Path}}", "listen": ["http://127.0.0.1:1", "http://0.0.0.0:2"], "clients": { "basicFile": "{{file}}" } }""");
+
+        Assert.Equal(0, code);
+        Assert.Contains("warning: clients: passwords and tokens travel readable to 'http://0.0.0.0:2'", error, StringComparison.Ordinal);
+        Assert.DoesNotContain("'http://127.0.0.1:1'", error, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -52,7 +52,7 @@ internal static class Listeners
     private static void Limit(KestrelServerLimits limits, SubstituterOptions options)
     {
         (limits.MaxRequestLineSize, limits.MaxRequestHeadersTotalSize, limits.MaxRequestHeaderCount, limits.MaxRequestBodySize) = (MaxRequestLine, MaxHeaders, MaxHeaderCount, 0);
-        (limits.Http2.MaxRequestHeaderFieldSize, limits.RequestHeadersTimeout) = (MaxHeaders, options.HeaderTimeout);
+        (limits.Http2.MaxRequestHeaderFieldSize, limits.RequestHeadersTimeout, limits.MaxConcurrentConnections) = (MaxHeaders, options.HeaderTimeout, options.Connections);
         limits.MinRequestBodyDataRate = limits.MinResponseDataRate = new MinDataRate(LeastRate, RateGrace);
     }
 

@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using System.Runtime.CompilerServices;
 using TrustixProxy.Consensus;
+using TrustixProxy.Substituter.Clients;
 using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.Evidence;
 using TrustixProxy.Substituter.Storage;
@@ -19,7 +20,7 @@ internal sealed class StateMetrics : IDisposable
     public StateMetrics(Func<DecidingParts> parts, HealthCheck check)
     {
         _check = check;
-        foreach (var counters in new[] { typeof(DecisionMetrics), typeof(EvidenceMetrics), typeof(UpstreamMetrics), typeof(NarStoreMetrics) })
+        foreach (var counters in new[] { typeof(ClientMetrics), typeof(DecisionMetrics), typeof(EvidenceMetrics), typeof(UpstreamMetrics), typeof(NarStoreMetrics) })
         {
             RuntimeHelpers.RunClassConstructor(counters.TypeHandle); // what has not been counted yet is shown, too: alerts can be written against it
         }

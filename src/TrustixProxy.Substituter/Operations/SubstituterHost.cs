@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using TrustixProxy.Substituter.Clients;
 using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.Evidence;
 using TrustixProxy.Substituter.Listening;
@@ -60,8 +61,10 @@ public static class SubstituterHost
         var parts = app.Services.GetRequiredService<DecidingParts>();
         _ = app.Services.GetRequiredService<StateMetrics>(); // shows gauges from now on, to whoever listens
         parts.NarStore?.Start();
-        app.Run(new SubstituterEndpoints(
-            parts.FindWarm, parts.DecideAsync, claim => parts.Revocations.Standing.Find(claim) is not null, app.Services.GetRequiredService<NarForwarder>(), options, clock).AnswerAsync);
+        RequestDelegate answer = new SubstituterEndpoints(
+            parts.FindWarm, parts.DecideAsync, claim => parts.Revocations.Standing.Find(claim) is not null, app.Services.GetRequiredService<NarForwarder>(), options, clock).AnswerAsync;
+        answer = ClientGate.IsNeeded(options) ? new ClientGate(options, answer).AnswerAsync : answer;
+        app.Run(options.ForwardedFrom?.Before(answer, app.Services.GetRequiredService<ILoggerFactory>()) ?? answer);
         return app;
     }
 }

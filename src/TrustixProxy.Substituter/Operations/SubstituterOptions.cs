@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Clients;
 using TrustixProxy.Substituter.Listening;
 using TrustixProxy.Substituter.Replicas;
 using TrustixProxy.Substituter.Storage;
@@ -42,6 +43,21 @@ public sealed record SubstituterOptions
 
     /// <summary>What is shown at https addresses, and at sockets that systemd passes; there where any of <see cref="Listen"/> is https.</summary>
     public TlsCertificate? Certificate { get; init; }
+
+    /// <summary>Who may ask; everyone when null.</summary>
+    public ClientCredentials? Credentials { get; init; }
+
+    /// <summary>How much one client is served.</summary>
+    public LoadLimits EachClient { get; init; } = new();
+
+    /// <summary>How much all clients together are served.</summary>
+    public LoadLimits AllClients { get; init; } = new();
+
+    /// <summary>How many connections clients may have at once; those beyond are closed. No limit when null.</summary>
+    public int? Connections { get; init; }
+
+    /// <summary>Whose word is taken for who a client is; nobody's when null.</summary>
+    public ForwardedClients? ForwardedFrom { get; init; }
 
     /// <summary>How long a request's headers may take to come.</summary>
     public TimeSpan HeaderTimeout { get; init; } = TimeSpan.FromSeconds(15);

@@ -1,3 +1,6 @@
+using System.Net;
+using System.Text;
+using TrustixProxy.Substituter.Clients;
 using TrustixProxy.Substituter.Listening;
 using TrustixProxy.Substituter.Operations;
 
@@ -36,9 +39,117 @@ internal static class ClientConfiguration
         return certificate;
     }
 
+    /// <summary>Section <c>clients</c>: who may ask, and how much of it one client may.</summary>
+    public static (ClientCredentials? Credentials, LoadLimits Limits) ReadClients(Section section)
+    {
+        var clients = section.Object("clients");
+        var (basic, bearer) = (clients.Text("basicFile"), clients.Text("bearerFile"));
+        var credentials = basic is null && bearer is null ? null : new ClientCredentials();
+        ReadSecrets(clients, "basicFile", basic, ClientScheme.Basic, credentials);
+        ReadSecrets(clients, "bearerFile", bearer, ClientScheme.Bearer, credentials);
+        return (credentials, ReadLimits(clients, 1000));
+    }
+
+    /// <summary>Section <c>limits</c>: how much all clients may ask together.</summary>
+    public static (LoadLimits Limits, int? Connections) ReadAll(Section section)
+    {
+        var limits = section.Object("limits");
+        var connections = Limit(limits, "connections", 1, 10_000_000);
+        return (ReadLimits(limits, 10_000), connections);
+    }
+
+    /// <summary><c>forwardedFrom</c>: whose word is taken for who a client is.</summary>
+    public static ForwardedClients? ReadForwarded(Section section)
+    {
+        const string key = "forwardedFrom";
+        var (networks, isUnixTrusted) = (new List<IPNetwork>(), false);
+        foreach (var text in section.Texts(key))
+        {
+            if (text is "unix:")
+            {
+                isUnixTrusted = true;
+            }
+            else if (IPNetwork.TryParse(text, out var network) || (IPAddress.TryParse(text, out var address) && IPNetwork.TryParse($"{address}/{(address.GetAddressBytes().Length * 8)}", out network)))
+            {
+                networks.Add(network);
+            }
+            else
+            {
+                section.Fault(key, $"has '{text}'; it must be an address, a network (10.0.0.0/8), or \"unix:\" for whoever comes by a unix socket.");
+            }
+        }
+
+        return networks.Count > 0 || isUnixTrusted ? new ForwardedClients([.. networks], isUnixTrusted) : null;
+    }
+
+    private static LoadLimits ReadLimits(Section section, int waiting) => new(
+        Limit(section, "concurrency", 1, 1_000_000), Limit(section, "requestsPerSecond", 1, 10_000_000), Limit(section, "bytesPerSecond", 1000, int.MaxValue), section.Integer("waiting", waiting, 0, 1_000_000));
+
+    private static int? Limit(Section section, string key, int min, int max) => section.Integer(key, 0, 0, max) switch
+    {
+        0 => null,
+        var small when small < min => Refuse(section, key, small, min),
+        var limit => limit,
+    };
+
+    private static int? Refuse(Section section, string key, int value, int min)
+    {
+        section.Fault(key, $"is '{value}'; it must be at least {min}, or 0 for no limit.");
+        return null;
+    }
+
+    /// <summary>Lines <c>name:secret</c>; empty ones, and those that begin with <c>#</c>, say nothing.</summary>
+    private static void ReadSecrets(Section section, string key, string? path, ClientScheme scheme, ClientCredentials? credentials)
+    {
+        const int maxSize = 1 << 20;
+        if (path is null)
+        {
+            return;
+        }
+
+        try
+        {
+            if (KeyFile.IsReadByOthers(path))
+            {
+                section.Fault(key, $"is '{path}', which others than its owner may read: chmod 600 it, and if they are not trusted change what is in it.");
+            }
+
+            using var file = File.OpenRead(path);
+            var buffer = new byte[maxSize];
+            var text = Encoding.UTF8.GetString(buffer, 0, file.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false));
+            var lines = text.Split('\n').Select(line => line.TrimEnd('\r')).Index().Where(line => line.Item.Length > 0 && line.Item[0] is not '#').ToList();
+            foreach (var (number, line) in lines)
+            {
+                var colon = line.IndexOf(':', StringComparison.Ordinal);
+                if (colon < 1 || colon == line.Length - 1)
+                {
+                    section.Fault(key, $"is '{path}', whose line {number + 1} is not name:{(scheme is ClientScheme.Basic ? "password" : "token")}.");
+                }
+                else if (!credentials!.TryAdd(scheme, line[..colon], line[(colon + 1)..]))
+                {
+                    section.Fault(key, $"is '{path}', whose line {number + 1} has what another line has; each client needs its own.");
+                }
+            }
+
+            if (lines.Count is 0 || text.Length >= maxSize)
+            {
+                section.Fault(key, $"is '{path}', which {(lines.Count is 0 ? "names no client: nobody could ask" : "has more than 1 MiB")}.");
+            }
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            section.Fault(key, $"is '{path}', which cannot be read: {exception.Message}");
+        }
+    }
+
     /// <summary>What is allowed but weaker than it may look.</summary>
     public static IEnumerable<string> Warnings(SubstituterOptions options)
     {
+        foreach (var open in options.Credentials is null ? [] : options.Listen.Where(address => Uri.TryCreate(address, UriKind.Absolute, out var url) && url is { Scheme: "http", IsLoopback: false }))
+        {
+            yield return $"clients: passwords and tokens travel readable to '{open}'. Listen at https, and name a certificate in tls; or let a proxy that does stand before this one.";
+        }
+
         if (options.Certificate is not { } certificate)
         {
             yield break;

@@ -22,6 +22,9 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         var listen = section.Texts("listen", "http://127.0.0.1:8080");
         CommonKeys.CheckListen(section, "listen", listen, allowUnix: true, allowTls: true);
         var certificate = ClientConfiguration.ReadCertificate(section, listen);
+        var (credentials, eachClient) = ClientConfiguration.ReadClients(section);
+        var (allClients, connections) = ClientConfiguration.ReadAll(section);
+        var forwarded = ClientConfiguration.ReadForwarded(section);
         var operations = section.Object("operations");
         var operationsListen = operations.Texts("listen", "http://127.0.0.1:8081");
         if (operationsListen.Count > 0)
@@ -50,6 +53,11 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
             {
                 Listen = [.. listen],
                 Certificate = certificate,
+                Credentials = credentials,
+                EachClient = eachClient,
+                AllClients = allClients,
+                Connections = connections,
+                ForwardedFrom = forwarded,
                 OperationsListen = [.. operationsListen],
                 OperationsHosts = [.. operationsHosts],
                 GossipPeers = peers,

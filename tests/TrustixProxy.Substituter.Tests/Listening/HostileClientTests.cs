@@ -1,0 +1,141 @@
+using System.Net.Sockets;
+using System.Text;
+using TrustixProxy.Testing;
+
+namespace TrustixProxy.Substituter.Tests.Listening;
+
+public sealed class HostileClientTests
+{
+    [Theory]
+    [InlineData("GET /nix-cache-info HTTP/1.1\r\nHost: x\r\nX: ", "431")]
+    [InlineData("GET /", "414")]
+    public async Task Headers_and_request_lines_without_end_are_cut_off(string begin, string status)
+    {
+        await using var proxy = await new TestProxy().StartAsync();
+        using var socket = await ConnectAsync(proxy);
+        await socket.SendAsync(Encoding.ASCII.GetBytes(begin));
+        var (sent, isCutOff) = (0L, false);
+        var answer = ReadToEndAsync(socket);
+        var garbage = Enumerable.Repeat((byte)'a', 64 << 10).ToArray();
+        while (!isCutOff && sent < 1 << 30)
+        {
+            try
+            {
+                sent += await socket.SendAsync(garbage);
+                isCutOff = answer.IsCompleted;
+            }
+            catch (SocketException)
+            {
+                isCutOff = true;
+            }
+        }
+
+        Assert.True(isCutOff);
+        Assert.True(sent < 32 << 20, $"{sent} bytes were taken"); // the system's buffers, at the most
+        Assert.True((await answer) is "" || (await answer).StartsWith($"HTTP/1.1 {status} ", StringComparison.Ordinal), await answer);
+    }
+
+    [Fact]
+    public async Task Too_many_headers_are_refused()
+    {
+        await using var proxy = await new TestProxy().StartAsync();
+
+        var answer = await AskAsync(proxy, $"GET /nix-cache-info HTTP/1.1\r\nHost: x\r\n{string.Concat(Enumerable.Range(0, 100).Select(i => $"X{i}: 1\r\n"))}\r\n");
+
+        Assert.StartsWith("HTTP/1.1 431 ", answer, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Headers_that_come_byte_by_byte_are_cut_off_in_time_and_others_are_answered_meanwhile()
+    {
+        await using var proxy = await new TestProxy { Change = options => options with { HeaderTimeout = TimeSpan.FromSeconds(1) } }.StartAsync();
+        var slow = await Task.WhenAll(Enumerable.Range(0, 100).Select(_ => ConnectAsync(proxy)));
+        var ends = slow.Select(ReadToEndAsync).ToList();
+        await Task.WhenAll(slow.Select(socket => socket.SendAsync(Encoding.ASCII.GetBytes("GET /nix-cache-info HTTP/1.1\r\nHost: x\r\nX: "))));
+        var dripping = Task.WhenAll(slow.Select(DripAsync));
+
+        while (!ends.TrueForAll(end => end.IsCompleted))
+        {
+            Assert.Equal(System.Net.HttpStatusCode.OK, (await proxy.AskAsync("nix-cache-info")).Status);
+        }
+
+        await dripping;
+        Assert.All(await Task.WhenAll(ends), answer => Assert.True(answer is "" || answer.StartsWith("HTTP/1.1 408 ", StringComparison.Ordinal), answer));
+        Array.ForEach(slow, socket => socket.Dispose());
+    }
+
+    [Fact]
+    public async Task A_request_with_a_body_is_not_read()
+    {
+        await using var proxy = await new TestProxy().StartAsync();
+
+        var answer = await AskAsync(proxy, "POST /nix-cache-info HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n");
+
+        Assert.StartsWith("HTTP/1.1 405 ", answer, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Connections_beyond_the_limit_are_closed()
+    {
+        await using var proxy = await new TestProxy { Change = options => options with { Connections = 2 } }.StartAsync();
+        using var first = await ConnectAsync(proxy);
+        using var second = await ConnectAsync(proxy);
+        const string request = "GET /nix-cache-info HTTP/1.1\r\nHost: x\r\n\r\n";
+        foreach (var socket in new[] { first, second })
+        {
+            await socket.SendAsync(Encoding.ASCII.GetBytes(request));
+            Assert.True(await socket.ReceiveAsync(new byte[1000]) > 0);
+        }
+
+        Assert.Equal("", await AskAsync(proxy, request));
+    }
+
+    private static async Task DripAsync(Socket socket)
+    {
+        try
+        {
+            while (true)
+            {
+                await socket.SendAsync("a"u8.ToArray());
+                await Task.Delay(TimeSpan.FromMilliseconds(100));
+            }
+        }
+        catch (SocketException)
+        {
+            // It was cut off.
+        }
+    }
+
+    private static async Task<Socket> ConnectAsync(TestProxy proxy)
+    {
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        await socket.ConnectAsync(proxy.Url.Host, proxy.Url.Port);
+        return socket;
+    }
+
+    private static async Task<string> AskAsync(TestProxy proxy, string request)
+    {
+        using var socket = await ConnectAsync(proxy);
+        await socket.SendAsync(Encoding.ASCII.GetBytes(request));
+        return await ReadToEndAsync(socket);
+    }
+
+    /// <summary>All that comes until the connection ends, however that is.</summary>
+    private static async Task<string> ReadToEndAsync(Socket socket)
+    {
+        var (text, buffer) = (new StringBuilder(), new byte[4096]);
+        try
+        {
+            while (await socket.ReceiveAsync(buffer) is var read and > 0)
+            {
+                text.Append(Encoding.ASCII.GetString(buffer, 0, read));
+            }
+        }
+        catch (SocketException)
+        {
+            // It was reset.
+        }
+
+        return text.ToString();
+    }
+}
