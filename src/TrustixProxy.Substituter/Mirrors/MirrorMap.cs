@@ -7,7 +7,7 @@ namespace TrustixProxy.Substituter.Mirrors;
 internal static class MirrorMap
 {
     /// <summary>A subtree with more leaves than this has its hash stored.</summary>
-    private const int MaxLeaves = 64;
+    private const int MaxLeaves = 16;
 
     /// <summary>From so many new entries on, the whole map is hashed again: it takes no longer.</summary>
     private const int MaxNew = 100_000;
@@ -19,23 +19,23 @@ internal static class MirrorMap
     {
         var sideNodes = new List<Digest>();
         var at = default(MapPrefix);
-        while (at.Depth < MaxDepth && reader.FindSubtree(at) is not null)
+        for (var isStored = reader.FindSubtree(at) is not null; isStored && at.Depth < MaxDepth;)
         {
-            var isRight = path.Bit(at.Depth);
-            sideNodes.Add(HashOf(reader, size, at.Half(!isRight)));
-            at = at.Half(isRight);
+            var (isRight, (left, right)) = (path.Bit(at.Depth), reader.FindHalves(at));
+            sideNodes.Add((isRight ? left : right) ?? HashOfLeaves(reader, size, at.Half(!isRight)));
+            (at, isStored) = (at.Half(isRight), (isRight ? right : left) is not null);
         }
 
-        var leaves = reader.LeavesIn(at, size).ToList();
-        for (var depth = at.Depth; leaves.Count > 1; depth++)
+        Span<MapLeaf> leaves = reader.LeavesIn(at, size);
+        for (var depth = at.Depth; leaves.Length > 1; depth++)
         {
-            var isRight = path.Bit(depth);
-            sideNodes.Add(HashOf(leaves.FindAll(leaf => leaf.Path.Bit(depth) != isRight), depth + 1));
-            leaves = leaves.FindAll(leaf => leaf.Path.Bit(depth) == isRight);
+            var (isRight, middle) = (path.Bit(depth), Part(leaves, depth));
+            sideNodes.Add(HashOf(isRight ? leaves[..middle] : leaves[middle..], depth + 1));
+            leaves = isRight ? leaves[middle..] : leaves[..middle];
         }
 
         sideNodes.Reverse();
-        MapLeaf? end = leaves.Count is 1 ? leaves[0] : null;
+        MapLeaf? end = leaves.Length is 1 ? leaves[0] : null;
         found = end?.Path == path ? end : null;
         return new MapProof([.. sideNodes], found is null && end is { } other ? (other.Path, other.ValueHash) : null);
     }
@@ -67,14 +67,14 @@ internal static class MirrorMap
         if (at.Depth == MaxDepth || !store.Writer.HasMoreIn(at, size, MaxLeaves))
         {
             var (first, later) = (new Dictionary<Digest, MapLeaf>(), new List<MapLeaf>());
-            later.AddRange(store.Writer.LeavesIn(at, size).Where(leaf => !first.TryAdd(leaf.Path, leaf)));
+            later.AddRange(store.Writer.LeavesIn(at, size).OrderBy(leaf => leaf.Index).Where(leaf => !first.TryAdd(leaf.Path, leaf)));
             foreach (var leaf in later)
             {
                 again(leaf.Index, first[leaf.Path].Index);
                 store.Unindex(leaf.Index);
             }
 
-            return HashOf([.. first.Values], at.Depth);
+            return HashOf(first.Values.ToArray(), at.Depth);
         }
 
         var left = Hash(store, size, at.Half(false), changed?.FindAll(path => !path.Bit(at.Depth)), again);
@@ -83,12 +83,35 @@ internal static class MirrorMap
         return hash;
     }
 
-    private static Digest HashOf(MirrorReader reader, long size, MapPrefix at) => (at.Depth < MaxDepth ? reader.FindSubtree(at) : null) ?? HashOf(reader.LeavesIn(at, size).ToList(), at.Depth);
+    private static Digest HashOf(MirrorReader reader, long size, MapPrefix at) => (at.Depth < MaxDepth ? reader.FindSubtree(at) : null) ?? HashOfLeaves(reader, size, at);
 
-    private static Digest HashOf(List<MapLeaf> leaves, int depth) => leaves.Count switch
+    private static Digest HashOfLeaves(MirrorReader reader, long size, MapPrefix at) => HashOf(reader.LeavesIn(at, size), at.Depth);
+
+    /// <remarks>Puts the leaves in the order of the map.</remarks>
+    private static Digest HashOf(Span<MapLeaf> leaves, int depth)
     {
-        0 => default,
-        1 => MerkleHash.MapLeaf(leaves[0].Path, leaves[0].ValueHash),
-        _ => MerkleHash.Node(HashOf(leaves.FindAll(leaf => !leaf.Path.Bit(depth)), depth + 1), HashOf(leaves.FindAll(leaf => leaf.Path.Bit(depth)), depth + 1)),
-    };
+        if (leaves.Length < 2)
+        {
+            return leaves.IsEmpty ? default : MerkleHash.MapLeaf(leaves[0].Path, leaves[0].ValueHash);
+        }
+
+        var middle = Part(leaves, depth);
+        return MerkleHash.Node(HashOf(leaves[..middle], depth + 1), HashOf(leaves[middle..], depth + 1));
+    }
+
+    /// <summary>Puts those of the left half before those of the right; gives how many there are of the left.</summary>
+    private static int Part(Span<MapLeaf> leaves, int depth)
+    {
+        var middle = 0;
+        for (var i = 0; i < leaves.Length; i++)
+        {
+            if (!leaves[i].Path.Bit(depth))
+            {
+                (leaves[i], leaves[middle]) = (leaves[middle], leaves[i]);
+                middle++;
+            }
+        }
+
+        return middle;
+    }
 }

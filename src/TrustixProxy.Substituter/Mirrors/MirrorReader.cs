@@ -5,21 +5,36 @@ using TrustixProxy.TransparencyLog.Wire;
 namespace TrustixProxy.Substituter.Mirrors;
 
 /// <summary>Reads a mirror's tables through one connection. Not for several threads at once.</summary>
+/// <remarks>What many proofs have in common, the nodes near the roots, can be kept in memory while the file is as it was.</remarks>
 internal sealed class MirrorReader : IDisposable
 {
-    private readonly Prepared _size, _head, _leaf, _hashes, _nodes, _subtree, _below, _count, _paths;
+    private const int NodesTogether = 1 << MirrorStore.NodeLevels;
 
-    public MirrorReader(SqliteConnection connection)
+    /// <summary>The most of each kind that is kept; then it is begun anew.</summary>
+    private const int MaxKept = 1000;
+
+    private readonly Prepared _version, _size, _head, _leaf, _hashes, _nodes, _subtree, _halves, _below, _count, _paths;
+    private readonly Dictionary<MapPrefix, (Digest? Left, Digest? Right)> _keptHalves = [];
+    private readonly Dictionary<long, Digest[]> _keptNodes = [];
+    private readonly int _mostKept;
+    private long _keptVersion = -1;
+
+    /// <param name="connection">The connection.</param>
+    /// <param name="isKeeping">Whether nodes are kept in memory: not if the connection also writes.</param>
+    public MirrorReader(SqliteConnection connection, bool isKeeping)
     {
+        _mostKept = isKeeping ? MaxKept : 0;
+        _version = new Prepared(connection, "PRAGMA data_version", 0);
         const string below = "FROM leaf WHERE substr(path, 1, 8) BETWEEN $1 AND $2 AND number < $3";
         _size = new Prepared(connection, "SELECT coalesce(max(number) + 1, 0) FROM leaf", 0);
         _head = new Prepared(connection, "SELECT message FROM head", 0);
         _leaf = new Prepared(connection, "SELECT value_digest FROM leaf WHERE number = $1", 1);
-        _hashes = new Prepared(connection, "SELECT hash FROM leaf WHERE number BETWEEN $1 AND $2 ORDER BY number", 2);
-        _nodes = new Prepared(connection, "SELECT hash FROM node WHERE id BETWEEN $1 AND $2 ORDER BY id", 2);
+        _hashes = new Prepared(connection, "SELECT number, hash FROM leaf WHERE number BETWEEN $1 AND $2 ORDER BY number", 2);
+        _nodes = new Prepared(connection, "SELECT id, hash FROM node WHERE id BETWEEN $1 AND $2 ORDER BY id", 2);
         _subtree = new Prepared(connection, "SELECT hash FROM subtree WHERE prefix = $1", 1);
+        _halves = new Prepared(connection, "SELECT prefix, hash FROM subtree WHERE prefix BETWEEN $1 AND $2", 2);
         _paths = new Prepared(connection, "SELECT path FROM leaf WHERE number >= $1 AND number < $2", 2);
-        _below = new Prepared(connection, $"SELECT path, value_digest, number {below} ORDER BY number", 3);
+        _below = new Prepared(connection, $"SELECT path, value_digest, number {below}", 3);
         _count = new Prepared(connection, $"SELECT count(*) FROM (SELECT 1 {below} LIMIT $4)", 4);
     }
 
@@ -37,11 +52,28 @@ internal sealed class MirrorReader : IDisposable
     /// <summary>The hash of a subtree of the map, if it is one of those that are stored.</summary>
     public Digest? FindSubtree(MapPrefix prefix) => _subtree.First(row => (Digest?)new Digest(row.GetFieldValue<byte[]>(0)), prefix.ToBytes());
 
-    /// <summary>The map's leaves in a subtree, of the first <paramref name="size"/> entries, in the log's order.</summary>
-    public IEnumerable<MapLeaf> LeavesIn(MapPrefix prefix, long size)
+    /// <summary>The hashes of a subtree's halves, each if it is one of those that are stored.</summary>
+    public (Digest? Left, Digest? Right) FindHalves(MapPrefix prefix)
+    {
+        if (_keptHalves.TryGetValue(prefix, out var known))
+        {
+            return known;
+        }
+
+        var (left, right, halves) = (prefix.Half(false).ToBytes(), prefix.Half(true).ToBytes(), default((Digest? Left, Digest? Right)));
+        foreach (var (at, hash) in _halves.Stream(row => (row.GetFieldValue<byte[]>(0), new Digest(row.GetFieldValue<byte[]>(1))), left, right))
+        {
+            halves = at.AsSpan().SequenceEqual(left) ? halves with { Left = hash } : halves with { Right = hash };
+        }
+
+        return Keep(_keptHalves, prefix, halves);
+    }
+
+    /// <summary>The map's leaves in a subtree, of the first <paramref name="size"/> entries, in no order.</summary>
+    public MapLeaf[] LeavesIn(MapPrefix prefix, long size)
     {
         var (first, last) = prefix.Range();
-        return _below.Stream(LeafOf, first, last, size).Where(leaf => prefix.Holds(leaf.Path));
+        return [.. _below.Stream(LeafOf, first, last, size).Where(leaf => prefix.Holds(leaf.Path))];
     }
 
     /// <summary>Whether a subtree has more than so many leaves, as far as eight bytes of their paths tell.</summary>
@@ -58,16 +90,14 @@ internal sealed class MirrorReader : IDisposable
     public Digest Subtree(int level, long index)
     {
         var (stored, inner) = (level - (level % MirrorStore.NodeLevels), level % MirrorStore.NodeLevels);
-        var (first, last) = (index << inner, ((index + 1) << inner) - 1);
-        var hashes = (stored is 0
-            ? _hashes.Stream(row => new Digest(row.GetFieldValue<byte[]>(0)), first, last)
-            : _nodes.Stream(row => new Digest(row.GetFieldValue<byte[]>(0)), NodeId(stored, first), NodeId(stored, last))).ToArray();
-        if (hashes.Length != 1 << inner)
+        var (nodes, first, count) = (NodesOf(stored, index >> (MirrorStore.NodeLevels - inner)), (int)((index << inner) % NodesTogether), 1 << inner);
+        if (nodes.Length < first + count)
         {
-            throw new InvalidDataException($"The mirror lacks nodes {first} to {last} of level {stored}: its file is damaged. Delete it, and the log is followed from its beginning.");
+            throw Damaged(stored, index << inner);
         }
 
-        for (var count = hashes.Length / 2; count > 0; count /= 2)
+        var hashes = nodes[first..(first + count)];
+        for (count /= 2; count > 0; count /= 2)
         {
             for (var i = 0; i < count; i++)
             {
@@ -78,13 +108,56 @@ internal sealed class MirrorReader : IDisposable
         return hashes[0];
     }
 
+    /// <summary>Forgets what it has in memory if another connection has changed the file; to be called at the beginning of a transaction that reads.</summary>
+    public void Refresh()
+    {
+        var version = _version.First(row => row.GetInt64(0));
+        if (version != _keptVersion)
+        {
+            _keptHalves.Clear();
+            _keptNodes.Clear();
+            _keptVersion = version;
+        }
+    }
+
     public void Dispose()
     {
-        foreach (var statement in new[] { _size, _head, _leaf, _hashes, _nodes, _subtree, _below, _count, _paths })
+        foreach (var statement in new[] { _version, _size, _head, _leaf, _hashes, _nodes, _subtree, _halves, _below, _count, _paths })
         {
             statement.Dispose();
         }
     }
+
+    /// <summary>The nodes of a stored level that have one ancestor at the next: fewer at the log's right edge.</summary>
+    private Digest[] NodesOf(int stored, long parent)
+    {
+        var (id, first) = (NodeId(stored, parent), stored is 0 ? parent * NodesTogether : NodeId(stored, parent * NodesTogether));
+        if (_keptNodes.TryGetValue(id, out var known))
+        {
+            return known;
+        }
+
+        var nodes = new List<Digest>(NodesTogether);
+        foreach (var (number, hash) in (stored is 0 ? _hashes : _nodes).Stream(row => (row.GetInt64(0), new Digest(row.GetFieldValue<byte[]>(1))), first, first + NodesTogether - 1))
+        {
+            nodes.Add(number == first + nodes.Count ? hash : throw Damaged(stored, (parent * NodesTogether) + nodes.Count));
+        }
+
+        return Keep(_keptNodes, id, [.. nodes]);
+    }
+
+    private TValue Keep<TKey, TValue>(Dictionary<TKey, TValue> kept, TKey key, TValue value)
+        where TKey : notnull
+    {
+        if (kept.Count >= _mostKept)
+        {
+            kept.Clear();
+        }
+
+        return _mostKept is 0 ? value : kept[key] = value;
+    }
+
+    private static InvalidDataException Damaged(int level, long index) => new($"The mirror lacks node {index} of level {level}: its file is damaged. Delete it, and the log is followed from its beginning.");
 
     private static MapLeaf LeafOf(SqliteDataReader row)
     {

@@ -18,7 +18,7 @@ internal sealed class MirrorStore : IDisposable
     public const int NodeLevels = 4;
 
     private readonly SqliteConnection _writing, _reading;
-    private readonly Prepared _addLeaf, _addNode, _putSubtree, _putHead, _unindex;
+    private readonly Prepared _begin, _end, _addLeaf, _addNode, _putSubtree, _putHead, _unindex;
     private readonly Lock _turn = new();
     private readonly MirrorReader _reader;
 
@@ -37,12 +37,13 @@ internal sealed class MirrorStore : IDisposable
             CREATE TABLE IF NOT EXISTS head (one INTEGER PRIMARY KEY CHECK (one = 1), message BLOB NOT NULL);
             """);
         _reading.Open();
+        (_begin, _end) = (new Prepared(_reading, "BEGIN", 0), new Prepared(_reading, "COMMIT", 0));
         _addLeaf = new Prepared(_writing, "INSERT INTO leaf (number, path, value_digest, hash) VALUES ($1, $2, $3, $4)", 4);
         _addNode = new Prepared(_writing, "INSERT INTO node (id, hash) VALUES ($1, $2)", 2);
         _putSubtree = new Prepared(_writing, "INSERT OR REPLACE INTO subtree (prefix, hash) VALUES ($1, $2)", 2);
         _putHead = new Prepared(_writing, "INSERT OR REPLACE INTO head (one, message) VALUES (1, $1)", 1);
         _unindex = new Prepared(_writing, "UPDATE leaf SET path = x'' WHERE number = $1", 1);
-        (Writer, _reader) = (new MirrorReader(_writing), new MirrorReader(_reading));
+        (Writer, _reader) = (new MirrorReader(_writing, isKeeping: false), new MirrorReader(_reading, isKeeping: true));
     }
 
     /// <summary>Reads what is written, and what is about to be; for the one who writes.</summary>
@@ -53,14 +54,15 @@ internal sealed class MirrorStore : IDisposable
     {
         lock (_turn)
         {
-            Run(_reading, "BEGIN");
+            _begin.Run();
             try
             {
+                _reader.Refresh();
                 return read(_reader);
             }
             finally
             {
-                Run(_reading, "COMMIT");
+                _end.Run();
             }
         }
     }
@@ -100,7 +102,7 @@ internal sealed class MirrorStore : IDisposable
 
     public void Dispose()
     {
-        foreach (var part in new IDisposable[] { _addLeaf, _addNode, _putSubtree, _putHead, _unindex, Writer, _reader, _reading, _writing })
+        foreach (var part in new IDisposable[] { _begin, _end, _addLeaf, _addNode, _putSubtree, _putHead, _unindex, Writer, _reader, _reading, _writing })
         {
             part.Dispose();
         }
