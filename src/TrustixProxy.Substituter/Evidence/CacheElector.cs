@@ -24,7 +24,7 @@ internal sealed class CacheElector(Elector.Cache elector, Upstream cache) : Elec
         UpstreamAnswer.Found { NarInfo: var narInfo } when narInfo.StorePath != path => new Ballot.Silent(SilenceReason.ClaimOfOtherPath),
         UpstreamAnswer.Found { NarInfo: var narInfo } => Judge(narInfo),
         UpstreamAnswer.Absent => new Ballot.Absent(IsProven: false, 0),
-        UpstreamAnswer.Failed { Reason: "breaker-open" } => new Ballot.Silent(SilenceReason.BreakerOpen),
+        UpstreamAnswer.Failed { Reason: "breaker-open" or "busy" } => new Ballot.Silent(SilenceReason.BreakerOpen),
         UpstreamAnswer.Failed { Reason: "no-answer" } => new Ballot.Silent(SilenceReason.NoAnswer),
         UpstreamAnswer.Failed { Reason: "unreachable" } => new Ballot.Silent(SilenceReason.Unreachable),
         _ => new Ballot.Silent(SilenceReason.BadAnswer),

@@ -5,6 +5,7 @@ using TrustixProxy.Substituter.Clients;
 using TrustixProxy.Substituter.Listening;
 using TrustixProxy.Substituter.Replicas;
 using TrustixProxy.Substituter.Storage;
+using TrustixProxy.Substituter.Upstreams;
 
 namespace TrustixProxy.Substituter.Operations;
 
@@ -31,9 +32,10 @@ public sealed record CacheOptions(Elector.Cache Elector, Uri Url);
 
 /// <summary>A binary cache whose NARs are forwarded once they are agreed on.</summary>
 /// <param name="Name">The name in logs and answers; unique.</param>
-/// <param name="Url">http or https; a path is kept.</param>
+/// <param name="Url">http or https, a path is kept; or file: a folder.</param>
 /// <param name="Priority">Which is asked for NARs first: the lowest, as in Nix.</param>
-public sealed record UpstreamOptions(string Name, Uri Url, int Priority);
+/// <param name="Credentials">Who we are to it; null when it does not ask.</param>
+public sealed record UpstreamOptions(string Name, Uri Url, int Priority, UpstreamCredentials? Credentials = null);
 
 /// <summary>All that the proxy is told. Values are checked where they are read: these are good.</summary>
 public sealed record SubstituterOptions

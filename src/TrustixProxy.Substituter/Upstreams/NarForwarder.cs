@@ -179,12 +179,12 @@ internal sealed class NarForwarder(
 
     private TimeSpan Left(long start) => deadline - time.GetElapsedTime(start);
 
-    /// <summary>Who may have the NAR, best first: not marked bad, the very file, no decompression, by priority.</summary>
+    /// <summary>Who may have the NAR, best first: not marked bad, not down, the very file, no decompression, by priority.</summary>
     private async Task<(List<NarCandidate> Candidates, bool HasFailed)> FindAsync(NarOrder order, TimeSpan limit, CancellationToken cancellation)
     {
         var digest = order.Claim.Path.Digest;
         var (candidates, hasFailed) = (new List<NarCandidate>(), false);
-        var asked = upstreams.Select(async upstream => (upstream, Answer: await upstream.AskAsync(digest, cancellation))).ToList();
+        var asked = upstreams.Select(async upstream => (upstream, Answer: await upstream.LookAsync(digest, cancellation))).ToList();
         var grace = Task.Delay(limit > LeastLimit ? limit : LeastLimit, time, cancellation);
         while (asked.Count > 0 && await Task.WhenAny([.. asked, grace]) is Task<(Upstream, UpstreamAnswer)> done)
         {
@@ -202,6 +202,7 @@ internal sealed class NarForwarder(
         cancellation.ThrowIfCancellationRequested();
         var ranked = candidates
             .OrderBy(candidate => marks.IsBad(candidate.Upstream, digest))
+            .ThenBy(candidate => candidate.Upstream.IsDown)
             .ThenBy(candidate => !candidate.IsSameFile)
             .ThenBy(candidate => candidate.Decompress)
             .ThenBy(candidate => candidate.Upstream.Options.Priority);

@@ -27,18 +27,23 @@ internal sealed class Upstream : IDisposable
 {
     private static readonly TimeSpan FoundLifetime = TimeSpan.FromMinutes(10);
 
+    /// <summary>How long it is not asked again for what it does not have: what others push to it is found soon.</summary>
+    private static readonly TimeSpan AbsentLifetime = TimeSpan.FromSeconds(2);
+
     private readonly Uri _base;
+    private readonly UpstreamTransport? _transport;
     private readonly TimeProvider _time;
     private readonly ResiliencePipeline _pipeline;
     private readonly CircuitBreakerStateProvider _state = new();
     private readonly ConcurrentDictionary<StorePathDigest, Lazy<Task<UpstreamAnswer>>> _underway = new();
-    private readonly MemoryCache _found = new(new MemoryCacheOptions { SizeLimit = 8 << 20 });
+    private readonly MemoryCache _known = new(new MemoryCacheOptions { SizeLimit = 8 << 20 });
 
     public Upstream(UpstreamOptions options, TimeSpan timeout, TimeProvider time, HttpMessageHandler? network = null)
     {
         (Options, _time) = (options, time);
-        _base = new Uri(options.Url.AbsoluteUri.TrimEnd('/') + "/");
-        Http = new HttpMessageInvoker(new UpstreamTransport(_base, network), disposeHandler: network is null);
+        _base = options.Url.IsFile ? FolderTransport.Base : new Uri(options.Url.AbsoluteUri.TrimEnd('/') + "/");
+        _transport = options.Url.IsFile ? null : new UpstreamTransport(_base, options.Credentials, time, network);
+        Http = new HttpMessageInvoker(_transport ?? (HttpMessageHandler)new FolderTransport(options.Url.LocalPath), disposeHandler: network is null);
         _pipeline = new ResiliencePipelineBuilder { TimeProvider = time }
             .AddCircuitBreaker(new CircuitBreakerStrategyOptions
             {
@@ -55,8 +60,8 @@ internal sealed class Upstream : IDisposable
 
     public UpstreamOptions Options { get; }
 
-    /// <summary>Whether it has failed so often of late that it is not asked.</summary>
-    public bool IsDown => _state.CircuitState is not CircuitState.Closed;
+    /// <summary>Whether it has failed so often of late that it is not asked, or has said that it is not to be.</summary>
+    public bool IsDown => _state.CircuitState is not CircuitState.Closed || _transport?.IsBusy is true;
 
     /// <summary>Sends requests to it, redirects followed.</summary>
     public HttpMessageInvoker Http { get; }
@@ -64,16 +69,14 @@ internal sealed class Upstream : IDisposable
     /// <summary>Asks once, for all who want to know at the moment; a narinfo that was found a few minutes ago is not asked for again.</summary>
     public async Task<UpstreamAnswer> AskAsync(StorePathDigest digest, CancellationToken cancellation)
     {
-        if (_found.TryGetValue(digest, out (UpstreamAnswer.Found Answer, long At) known) && _time.GetElapsedTime(known.At) < FoundLifetime)
-        {
-            return known.Answer;
-        }
-
-        return await _underway.GetOrAdd(digest, key => new Lazy<Task<UpstreamAnswer>>(() => AskAsync(key))).Value.WaitAsync(cancellation);
+        return Recall(digest) is UpstreamAnswer.Found known ? known : await _underway.GetOrAdd(digest, key => new Lazy<Task<UpstreamAnswer>>(() => AskAsync(key))).Value.WaitAsync(cancellation);
     }
 
+    /// <summary>The same where nothing is decided: that it had nothing a moment ago is an answer, too.</summary>
+    public async Task<UpstreamAnswer> LookAsync(StorePathDigest digest, CancellationToken cancellation) => Recall(digest) ?? await AskAsync(digest, cancellation);
+
     /// <summary>Forgets the narinfo of a digest, so that it is asked for again.</summary>
-    public void Forget(StorePathDigest digest) => _found.Remove(digest);
+    public void Forget(StorePathDigest digest) => _known.Remove(digest);
 
     /// <summary>The address of a NAR; null when the narinfo's URL leads where this upstream may not lead.</summary>
     public Uri? AddressOf(NarInfo narInfo) => Uri.TryCreate(_base, narInfo.Url, out var address) && UpstreamTransport.MayLead(_base, address) ? address : null;
@@ -81,7 +84,7 @@ internal sealed class Upstream : IDisposable
     public void Dispose()
     {
         Http.Dispose();
-        _found.Dispose();
+        _known.Dispose();
     }
 
     private async Task<UpstreamAnswer> AskAsync(StorePathDigest digest)
@@ -97,10 +100,10 @@ internal sealed class Upstream : IDisposable
         try
         {
             var answer = await _pipeline.ExecuteAsync(token => FetchAsync(digest, token), CancellationToken.None);
-            if (answer is UpstreamAnswer.Found found)
+            if (LifetimeOf(answer) is var lifetime && lifetime > TimeSpan.Zero)
             {
-                var size = 1024 + (found.NarInfo.References.Length * 128);
-                _found.Set(digest, (found, _time.GetTimestamp()), new MemoryCacheEntryOptions { Size = size, AbsoluteExpirationRelativeToNow = FoundLifetime });
+                var size = 1024 + ((answer as UpstreamAnswer.Found)?.NarInfo.References.Length * 128 ?? 0);
+                _known.Set(digest, (answer, _time.GetTimestamp()), new MemoryCacheEntryOptions { Size = size, AbsoluteExpirationRelativeToNow = lifetime });
             }
 
             return answer;
@@ -115,9 +118,15 @@ internal sealed class Upstream : IDisposable
         }
     }
 
+    private UpstreamAnswer? Recall(StorePathDigest digest) =>
+        _known.TryGetValue(digest, out (UpstreamAnswer Answer, long At) known) && _time.GetElapsedTime(known.At) < LifetimeOf(known.Answer) ? known.Answer : null;
+
+    private static TimeSpan LifetimeOf(UpstreamAnswer answer) => answer switch { UpstreamAnswer.Found => FoundLifetime, UpstreamAnswer.Absent => AbsentLifetime, _ => TimeSpan.Zero };
+
     private static string? ReasonOf(Exception exception) => exception switch
     {
         BrokenCircuitException => "breaker-open",
+        UpstreamBusyException => "busy",
         TimeoutRejectedException => "no-answer",
         HttpRequestException or IOException => "unreachable",
         OperationCanceledException => null,

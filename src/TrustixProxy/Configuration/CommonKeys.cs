@@ -52,6 +52,23 @@ internal static class CommonKeys
         Uri.TryCreate(address, UriKind.Absolute, out var url) && (url.Scheme is "http" || (allowTls && url.Scheme is "https")) && url.PathAndQuery is "/" && url.Fragment.Length is 0 && url.UserInfo.Length is 0
         && (url.Host is "localhost" || url.HostNameType is UriHostNameType.IPv4 or UriHostNameType.IPv6);
 
+    /// <summary>The address of a binary cache: http, https, or <c>file:///path</c>.</summary>
+    public static Uri CacheUrl(Section section, string key)
+    {
+        var text = section.Required(key, "https://cache.example.org");
+        var isFolder = Uri.TryCreate(text, UriKind.Absolute, out var url) && url.IsFile && text.StartsWith("file:///", StringComparison.Ordinal) && url is { Query.Length: 0, Fragment.Length: 0 };
+        if (!isFolder && !TryReadUrl(text, allowUnix: false, out url) && text.Length > 0)
+        {
+            section.Fault(key, $"is '{text}'; it must be an address with http:// or https://, or file:///path.");
+        }
+        else if (url?.UserInfo.Length > 0)
+        {
+            section.Fault(key, "has a user name or password in it, which would stand in messages: put them into a netrcFile.");
+        }
+
+        return url ?? new Uri("http://invalid.invalid");
+    }
+
     /// <summary>The address of a service: http, https, and where the section allows it <c>unix:/path</c>.</summary>
     public static Uri Url(Section section, string key, bool allowUnix)
     {

@@ -6,6 +6,9 @@ namespace TrustixProxy.Configuration;
 /// <summary>Reads and writes secret keys: for their owner's eyes only, and never over another file.</summary>
 internal static class KeyFile
 {
+    /// <summary>The most bytes of a file with one key or password.</summary>
+    private const int MaxKeySize = 4096;
+
     /// <exception cref="IOException">The file is there already, or cannot be written.</exception>
     public static void Write(string path, NixSecretKey key)
     {
@@ -63,18 +66,28 @@ internal static class KeyFile
     /// <summary>The one line of a file with a password; null, with the fault told, when there is none.</summary>
     public static string? ReadSecret(Section section, string key, string path)
     {
+        var text = ReadPrivate(section, key, path)?.TrimEnd('\r', '\n');
+        if (text is null || (text.Length > 0 && !text.AsSpan().ContainsAny('\r', '\n')))
+        {
+            return text;
+        }
+
+        section.Fault(key, $"is '{path}', which does not hold one line with the password.");
+        return null;
+    }
+
+    /// <summary>What is in a file with secrets; null, with the fault told, when it cannot be read, or others than its owner may.</summary>
+    public static string? ReadPrivate(Section section, string key, string path, int maxSize = MaxKeySize)
+    {
         try
         {
-            var text = ReadText(Path.GetFullPath(path)).TrimEnd('\r', '\n');
-            var fault = IsReadByOthers(path) ? "which others than its owner may read: chmod 600 it, and if they are not trusted change the password."
-                : text.Length is 0 || text.AsSpan().ContainsAny('\r', '\n') ? "which does not hold one line with the password."
-                : null;
-            if (fault is null)
+            var text = ReadText(Path.GetFullPath(path), maxSize);
+            if (!IsReadByOthers(path))
             {
                 return text;
             }
 
-            section.Fault(key, $"is '{path}', {fault}");
+            section.Fault(key, $"is '{path}', which others than its owner may read: chmod 600 it, and if they are not trusted change what is in it.");
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -93,10 +106,10 @@ internal static class KeyFile
     }
 
     /// <summary>As much of a file as a key can have: a device has no end.</summary>
-    private static string ReadText(string path)
+    private static string ReadText(string path, int maxSize = MaxKeySize)
     {
         using var file = File.OpenRead(path);
-        var buffer = new byte[4096];
+        var buffer = new byte[maxSize];
         return Encoding.UTF8.GetString(buffer, 0, file.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false));
     }
 }

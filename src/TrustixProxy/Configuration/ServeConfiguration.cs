@@ -36,7 +36,7 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         var peers = ReadPeers(section.Object("gossip"));
         var stateDirectory = CommonKeys.StateDirectory(section, "trustix-proxy", isCheck);
         var logs = Unique(section, "logs", [.. section.List("logs").Select(ReadLog)], log => log.Elector.Name);
-        var upstreams = Unique(section, "upstreams", [.. section.List("upstreams").Select(ReadUpstream)], upstream => upstream.Name);
+        var upstreams = Unique(section, "upstreams", [.. section.List("upstreams").Select(UpstreamConfiguration.Read)], upstream => upstream.Name);
         var priority = section.Integer("priority", 30, 1, 1000);
         var deadline = section.Time("deadline", TimeSpan.FromSeconds(10), TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(4));
         var decompressions = section.Integer("decompressions", 16, 1, 1000);
@@ -102,6 +102,11 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         if (upstreams.Length is 0)
         {
             yield return "upstreams: none is named, so there is no NAR to serve. Name a binary cache, for example {\"name\": \"nixos\", \"url\": \"https://cache.nixos.org\"}.";
+        }
+
+        foreach (var warning in upstreams.SelectMany(UpstreamConfiguration.Warnings))
+        {
+            yield return warning;
         }
 
         foreach (var scope in policy.Scopes.Append(policy.Rest))
@@ -200,9 +205,6 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
 
         return new CacheOptions(new Elector.Cache(name, section.Name("operator", name, ""), [.. keys]), url);
     }
-
-    private static UpstreamOptions ReadUpstream(Section section) =>
-        new(section.Name("name", null, "\"nixos\""), CommonKeys.Url(section, "url", allowUnix: false), section.Integer("priority", 40, 1, 1000));
 
     private static ImmutableArray<T> Unique<T>(Section section, string key, ImmutableArray<T> items, Func<T, string> name)
     {

@@ -1,0 +1,59 @@
+using TrustixProxy.Substituter.Operations;
+using TrustixProxy.Substituter.Upstreams;
+
+namespace TrustixProxy.Configuration;
+
+/// <summary>Section <c>upstreams</c> of <c>serve</c>: where NARs come from.</summary>
+internal static class UpstreamConfiguration
+{
+    /// <summary>Reads one, with who we are to it.</summary>
+    public static UpstreamOptions Read(Section section)
+    {
+        var (name, url) = (section.Name("name", null, "\"nixos\""), CommonKeys.CacheUrl(section, "url"));
+        return new UpstreamOptions(name, url, section.Integer("priority", 40, 1, 1000), ReadCredentials(section, url));
+    }
+
+    private static UpstreamCredentials? ReadCredentials(Section section, Uri url)
+    {
+        const string netrcKey = "netrcFile", bearerKey = "bearerFile";
+        var (netrc, bearer) = (section.Text(netrcKey), section.Text(bearerKey));
+        if (netrc is not null && bearer is not null)
+        {
+            section.Fault(bearerKey, $"stands beside {netrcKey}; an upstream is shown one or the other.");
+        }
+
+        if ((netrc ?? bearer) is not null && url.IsFile)
+        {
+            section.Fault(netrc is null ? bearerKey : netrcKey, "stands at a folder, which asks nobody who he is; leave it out.");
+        }
+        else if (netrc is not null && KeyFile.ReadPrivate(section, netrcKey, netrc, NetrcFile.MaxSize) is { } text)
+        {
+            if (NetrcFile.TryFind(text, url.IdnHost, out var credentials, out var fault))
+            {
+                return credentials;
+            }
+
+            section.Fault(netrcKey, $"is '{netrc}', {fault}");
+        }
+        else if (bearer is not null && KeyFile.ReadSecret(section, bearerKey, bearer) is { } token)
+        {
+            if (!token.Any(letter => letter is <= ' ' or > '~'))
+            {
+                return UpstreamCredentials.Bearer(token);
+            }
+
+            section.Fault(bearerKey, $"is '{bearer}', whose token has other letters than printable ASCII without spaces.");
+        }
+
+        return null;
+    }
+
+    /// <summary>What is allowed but weaker than it may look.</summary>
+    public static IEnumerable<string> Warnings(UpstreamOptions upstream)
+    {
+        if (upstream is { Credentials: { } credentials, Url: { Scheme: "http", IsLoopback: false } })
+        {
+            yield return $"upstreams: '{upstream.Name}' is shown its {credentials} credentials over http, where everyone on the way can read them. Use https.";
+        }
+    }
+}

@@ -1,0 +1,73 @@
+namespace TrustixProxy.Tests;
+
+/// <summary>Who we are to upstreams, and what they are.</summary>
+public sealed class UpstreamConfigurationTests
+{
+    [Theory]
+    [InlineData("machine cache.corp login nix password s3cret")]
+    [InlineData("# caches\nmachine other login a password b\n\nmachine CACHE.corp\n\tlogin nix\n\taccount x\n\tpassword \"s3 \\\"cret\"\n")]
+    [InlineData("machine other login a password b macdef init\nmachine cache.corp\n\ndefault login nix password s3cret")]
+    public async Task A_netrc_file_names_the_host(string netrc)
+    {
+        var (code, _, error) = await CheckAsync("https://cache.corp/nix", "netrcFile", netrc);
+
+        Assert.True(code is 0, error);
+        Assert.DoesNotContain("upstreams", error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("machine other login a password b", "which has no entry for 'cache.corp'.")]
+    [InlineData("machine cache.corp login a:b password c", "whose entry for 'cache.corp' has not both a login (without a colon) and a password.")]
+    [InlineData("machine cache.corp login nix", "whose entry for 'cache.corp' has not both")]
+    [InlineData("default password x", "whose entry for 'default' has not both")]
+    [InlineData("nix:s3cret", "which is no netrc file")]
+    [InlineData("machine cache.corp login \"nix", "which is no netrc file")]
+    public async Task A_netrc_file_that_does_not_is_refused_and_no_secret_is_told(string netrc, string expected)
+    {
+        var (code, _, error) = await CheckAsync("https://cache.corp/nix", "netrcFile", netrc);
+
+        Assert.Equal(2, code);
+        Assert.Contains(expected, error, StringComparison.Ordinal);
+        Assert.DoesNotContain("s3cret", error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("https://cache.corp", "bearerFile", "t0ken\n", 0, "")]
+    [InlineData("http://cache.corp", "bearerFile", "t0ken", 0, "upstreams: 'private' is shown its Bearer credentials over http")]
+    [InlineData("https://cache.corp", "bearerFile", "t0 ken", 2, "whose token has other letters than printable ASCII without spaces.")]
+    [InlineData("file:///srv/cache", "bearerFile", "t0ken", 2, "stands at a folder")]
+    [InlineData("file:///srv/cache", "priority", null, 0, "")]
+    [InlineData("file://host/cache", "priority", null, 2, "it must be an address with http:// or https://, or file:///path.")]
+    [InlineData("https://nix:s3cret@cache.corp", "priority", null, 2, "has a user name or password in it")]
+    public async Task Tokens_and_folders(string url, string key, string? content, int expectedCode, string expected)
+    {
+        var (code, _, error) = await CheckAsync(url, key, content);
+
+        Assert.Equal((expectedCode, error), (code, error));
+        Assert.Contains(expected, error, StringComparison.Ordinal);
+        Assert.DoesNotContain("s3cret", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_file_that_others_may_read_is_refused()
+    {
+        var (code, _, error) = await CheckAsync("https://cache.corp", "netrcFile", "machine cache.corp login nix password s3cret", UnixFileMode.GroupRead);
+
+        Assert.Equal(2, code);
+        Assert.Contains("which others than its owner may read", error, StringComparison.Ordinal);
+    }
+
+    private static async Task<(int Code, string Output, string Error)> CheckAsync(string url, string key, string? content, UnixFileMode others = UnixFileMode.None)
+    {
+        using var folder = new Folder();
+        var value = "7";
+        if (content is not null)
+        {
+            value = folder.File("secret", content);
+            File.SetUnixFileMode(value, UnixFileMode.UserRead | UnixFileMode.UserWrite | others);
+        }
+
+        var config = folder.File("config.json", $$"""{ "stateDirectory": "{{folder.Path}}/state", "upstreams": [{ "name": "private", "url": "{{url}}", "{{key}}": "{{value}}" }] }""");
+        return await Cli.RunAsync(["check-config", "--config", config]);
+    }
+}
