@@ -51,6 +51,61 @@ internal static class NarBenchmark
         return figures.AllMet ? 0 : 1;
     }
 
+    /// <summary>The same file on its way while it is copied into the NAR store, and out of the store.</summary>
+    public static async Task<int> RunKeptAsync()
+    {
+        if (!Tools.AreThere(("nginx", "nginx-light"), ("zstd", "zstd")))
+        {
+            return 2;
+        }
+
+        var figures = new Figures();
+        using var state = new SeededState();
+        var files = Directory.CreateDirectory(Path.Combine(state.Directory, "files", "nar")).Parent!.FullName;
+        var (nar, small) = (await MakeAsync(files, "bench", Size), await MakeAsync(files, "small", 1_000_000));
+        var (file, warmUp) = (Publish(state, files, 1, "none", nar, nar), Publish(state, files, 2, "none", small, small));
+        var store = Path.Combine(state.Directory, "nars");
+        using var nginx = await Nginx.StartAsync(Path.Combine(state.Directory, "nginx"), files, null);
+        var (kept, plain, theirs) = (new List<Download>(), new List<Download>(), new List<Download>());
+        for (var round = 0; round < Rounds; round++)
+        {
+            plain.Add(await FirstAsync(null));
+            kept.Add(await FirstAsync(store));
+            theirs.Add(await Download.RunAsync(new Uri(nginx.Forward, file.Path), file.Size));
+        }
+
+        Console.WriteLine("not compressed, 1 GB, first download");
+        figures.AtLeast("bytes per second while it is copied, over not copied", Ratio(kept, plain), Mega(kept, plain), 0.8);
+        using var proxy = await ServeProcess.StartAsync(state, nginx.Static, store);
+        var first = await Download.RunAsync(new Uri(proxy.Url, file.Served), file.Size);
+        Console.WriteLine($"first out of the store, after a start (hashed before): {first.FirstByte:N0} ms to the first byte");
+        var (ours, forwarded) = await CompareAsync(new Uri(proxy.Url, file.Served), new Uri(nginx.Forward, file.Path), file.Size);
+        figures.AtLeast("bytes per second out of the store over nginx proxy_pass's", Ratio(ours, forwarded), Mega(ours, forwarded), 0.8);
+        return figures.AllMet ? 0 : 1;
+
+        async Task<Download> FirstAsync(string? directory)
+        {
+            if (Directory.Exists(store))
+            {
+                Directory.Delete(store, recursive: true);
+            }
+
+            using var cold = await ServeProcess.StartAsync(state, nginx.Static, directory);
+            for (var i = 0; i < 5; i++)
+            {
+                await Download.RunAsync(new Uri(cold.Url, warmUp.Served), warmUp.Size);
+            }
+
+            var download = await Download.RunAsync(new Uri(cold.Url, file.Served), file.Size);
+            for (var patience = 0; directory is not null && patience < 100 && Directory.EnumerateFiles(directory, ".writing-*").Any(); patience++)
+            {
+                await Task.Delay(100);
+            }
+
+            return download;
+        }
+    }
+
     /// <summary>Each time by a proxy that does not know the file.</summary>
     private static async Task FirstPassAsync(SeededState state, Nginx nginx, Published file, Published warmUp, double inProcess, Figures figures)
     {

@@ -18,6 +18,7 @@ static async Task<int> RunAsync(string[] args) => args switch
     ["hook"] => HookBenchmark.Run(),
     ["warm"] => await WarmBenchmark.RunAsync(),
     ["nar"] => await NarBenchmark.RunAsync(),
+    ["nar-store"] => await NarBenchmark.RunKeptAsync(),
     ["cold"] => await ColdBenchmark.RunAsync(20_000),
     ["cold", var size] when int.TryParse(size, out var entries) && entries >= 2000 => await ColdBenchmark.RunAsync(entries),
     ["start"] => await StartBenchmark.RunAsync(),
@@ -32,6 +33,7 @@ static int Usage()
           hook              what the post-build hook adds to a build
           warm              narinfos in memory, beside nginx
           nar               a NAR of 1 GB, beside nginx
+          nar-store         the same, while it is copied into the NAR store, and out of that
           cold [ENTRIES]    decisions that nobody has made before, at 50 ms to logs of so many entries and upstream, beside nginx (20000 unless given)
           start             start-up and idle memory with 100,000 decisions
         """);

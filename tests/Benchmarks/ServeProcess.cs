@@ -8,11 +8,13 @@ internal sealed class ServeProcess : IDisposable
 {
     private ServeProcess(Process process, Uri url) => (Measured, Url) = (new MeasuredProcess(process), url);
 
+    private static readonly JsonSerializerOptions WithoutNulls = new() { DefaultIgnoreCondition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull };
+
     public Uri Url { get; }
 
     public MeasuredProcess Measured { get; }
 
-    public static async Task<ServeProcess> StartAsync(SeededState state, Uri upstream)
+    public static async Task<ServeProcess> StartAsync(SeededState state, Uri upstream, string? narStore = null)
     {
         var config = Path.Combine(state.Directory, "proxy.json");
         await File.WriteAllTextAsync(config, JsonSerializer.Serialize(new
@@ -22,7 +24,8 @@ internal sealed class ServeProcess : IDisposable
             stateDirectory = state.Directory,
             logs = state.Logs.Select(log => new { name = log.Name, url = "http://127.0.0.1:1", publicKey = Convert.ToBase64String(log.Key.Bytes.ToArray()) }),
             upstreams = new[] { new { name = SeededState.Upstream, url = upstream } },
-        }));
+            narStore = narStore is null ? null : new { directory = narStore },
+        }, WithoutNulls));
         var process = MeasuredProcess.Program("serve", "--config", config);
         while (await process.StandardError.ReadLineAsync() is { } line)
         {

@@ -15,6 +15,11 @@ if (args is ["nar-store", var nars, var decisions, var maxSize, var seed])
     StoringNars.Run(nars, decisions, long.Parse(maxSize, CultureInfo.InvariantCulture), int.Parse(seed, CultureInfo.InvariantCulture));
 }
 
+if (args is ["nar-store-full", var small, var beside])
+{
+    return FillingDisk.Run(small, beside);
+}
+
 var (directory, url, point) = (args[0], new Uri(args[1]), args[3]);
 var (left, key) = (int.Parse(args[4], CultureInfo.InvariantCulture), LogKey.TryParse(args[2], out var read) ? read : throw new ArgumentException(args[2]));
 var (time, views) = (TimeProvider.System, new ViewStore(directory));

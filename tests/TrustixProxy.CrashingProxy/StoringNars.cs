@@ -22,7 +22,7 @@ internal static class StoringNars
         var store = new NarStore(new NarStoreOptions(directory, maxSize, ["pinned-*"]), known, time, NullLogger.Instance);
         store.Start();
         store.Loaded.Wait();
-        Write(store, new Random(seed));
+        Write(store, new Random(seed), 200_000);
         var life = TimeSpan.FromMilliseconds(random.NextDouble() * 100);
         var start = Stopwatch.GetTimestamp();
         for (var i = 0; i < Writers; i++)
@@ -32,7 +32,7 @@ internal static class StoringNars
             {
                 while (true)
                 {
-                    Write(store, own);
+                    Write(store, own, 200_000);
                 }
             })
             { IsBackground = true }.Start();
@@ -47,10 +47,11 @@ internal static class StoringNars
         Thread.Sleep(Timeout.Infinite);
     }
 
-    private static void Write(NarStore store, Random random)
+    /// <summary>Stores a NAR of random contents; false when it is not begun.</summary>
+    public static bool Write(NarStore store, Random random, int maxSize)
     {
         using var packed = new MemoryStream();
-        var contents = new byte[random.Next(1, 200_000)];
+        var contents = new byte[random.Next(1, maxSize)];
         random.NextBytes(contents);
         new NarWriter(packed).File(contents, executable: false);
         var (nar, isPinned, isCompressed) = (packed.ToArray(), random.Next(20) is 0, random.Next(2) is 0);
@@ -61,7 +62,7 @@ internal static class StoringNars
         var write = store.Begin(new StoredNar(path!, narHash, nar.Length, fileHash, isCompressed ? "gzip" : "none"), file.Length);
         if (write is null)
         {
-            return;
+            return false;
         }
 
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{file.Length}"));
@@ -78,6 +79,7 @@ internal static class StoringNars
         }
 
         write.Complete(fileHash);
+        return true;
     }
 
     private static byte[] Compress(byte[] nar)

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.Json.Nodes;
 using TrustixProxy.Nix;
 
 namespace TrustixProxy.EndToEnd;
@@ -25,6 +26,22 @@ public sealed class SubstitutionTests(NixLab lab)
         Assert.True(lab.Closure.Count >= 20);
         await lab.AssertVerifiedAsync(store, lab.Closure);
         Assert.Contains(cache.Requests, request => request.EndsWith(compression is "none" ? ".nar" : compression is "bzip2" ? ".bz2" : compression is "zstd" ? ".zst" : ".xz", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_closure_that_was_served_once_is_substituted_while_every_upstream_is_down_also_after_the_proxy_was_killed()
+    {
+        var cache = await FaultyCache.StartAsync(lab.CacheOf("xz"));
+        await using var proxy = await lab.StartProxyAsync(Deadline, configuration => configuration["narStore"] = new JsonObject { ["maxSize"] = "1GiB" }, cache.Url);
+        (await lab.RealiseAsync("kept-1", proxy.Url, proxy.PublicKey, lab.Top)).OrThrow();
+        await cache.DisposeAsync();
+
+        (await lab.RealiseAsync("kept-2", proxy.Url, proxy.PublicKey, lab.Top)).OrThrow();
+        await proxy.RestartAsync();
+        (await lab.RealiseAsync("kept-3", proxy.Url, proxy.PublicKey, lab.Top)).OrThrow();
+
+        await lab.AssertVerifiedAsync("kept-2", lab.Closure);
+        await lab.AssertVerifiedAsync("kept-3", lab.Closure);
     }
 
     [Fact]

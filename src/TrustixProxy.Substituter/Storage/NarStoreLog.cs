@@ -9,7 +9,7 @@ internal static partial class NarStoreLog
     [LoggerMessage(5101, LogLevel.Information, "The NAR store {Directory} has {Files} NARs of {Bytes} bytes")]
     public static partial void Opened(this ILogger logger, string directory, int files, long bytes);
 
-    [LoggerMessage(5102, LogLevel.Warning, "The NAR store {Directory} stores no more for {Seconds} s: {Reason} What it has, and what upstreams have, is served on")]
+    [LoggerMessage(5102, LogLevel.Warning, "The NAR store {Directory} stores no more for {Seconds} s ({Reason}); what it has, and what upstreams have, is served on")]
     public static partial void DiskRefused(this ILogger logger, string directory, int seconds, string reason);
 
     [LoggerMessage(5103, LogLevel.Information, "The NAR store {Directory} stores again")]

@@ -34,6 +34,22 @@ public sealed class NarStoreCrashTests : IDisposable
         Assert.True(served > kills, $"seed {seed}: {served} files in all were served after {kills} kills");
     }
 
+    [Fact]
+    public async Task A_full_disk_costs_what_does_not_fit_and_nothing_else_until_there_is_room()
+    {
+        string[] fill = ["dotnet", Path.Combine(AppContext.BaseDirectory, "TrustixProxy.CrashingProxy.dll"), "nar-store-full", Nars, _directory];
+        string[] mounted = ["unshare", "--map-root-user", "--mount", "sh", "-c", $"mount -t tmpfs -o size=1m none '{Nars}' && exec \"$@\"", "sh"];
+        using var probe = Process.Start(new ProcessStartInfo(mounted[0], [.. mounted[1..], "true"]) { RedirectStandardError = true })!;
+        await probe.WaitForExitAsync();
+        string[] command = probe.ExitCode is 0 ? [.. mounted, .. fill] : fill;
+        using var process = Process.Start(new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        var error = process.StandardError.ReadToEndAsync();
+        var output = await process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync();
+
+        Assert.True(process.ExitCode is 0, output + await error);
+    }
+
     private async Task<int> WriteUntilKilledAsync(int seed)
     {
         using var process = Process.Start(new ProcessStartInfo(
