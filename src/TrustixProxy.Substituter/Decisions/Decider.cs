@@ -5,6 +5,7 @@ using Microsoft.Extensions.Logging;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Evidence;
+using TrustixProxy.Substituter.Operations;
 using TrustixProxy.Substituter.Replicas;
 using TrustixProxy.Substituter.Revocations;
 using TrustixProxy.Substituter.Storage;
@@ -110,6 +111,7 @@ internal sealed class Decider(
     {
         try
         {
+            using var step = ProxyMeter.Step("decide", "digest", digest.ToString());
             var start = time.GetTimestamp();
             var (known, turn) = shared is null ? default : await shared.WaitAsync(digest, found => AdoptAsync(digest, depth, found), deadline / 2);
             using var owned = turn;
@@ -123,7 +125,9 @@ internal sealed class Decider(
             var deliberation = deliberate(digest, turn is null ? deadline : left > deadline / 2 ? left : deadline / 2);
             var concluding = ConcludeAsync(digest, depth, deliberation.Outcome, time.GetTimestamp());
             _ = FollowAsync(deliberation, digest, concluding);
-            return await concluding;
+            var decision = await concluding;
+            step?.SetTag("outcome", decision.Record.Outcome).SetTag("sentence", decision.Record.Sentence);
+            return decision;
         }
         finally
         {

@@ -41,7 +41,7 @@ internal static class DecisionMetrics
 
     private static readonly Counter<long> LateDissents = ProxyMeter.Meter.CreateCounter<long>("trustix_proxy_late_dissents", description: "Claims against a decision that were proven after it had left, by elector.");
 
-    private static readonly Histogram<double> Seconds = ProxyMeter.Meter.CreateHistogram<double>("trustix_proxy_decision_seconds", "s", "Time to make a decision, from the first asking to the answer, by outcome.");
+    private static readonly Histogram<double> Seconds = ProxyMeter.Seconds("trustix_proxy_decision_seconds", "Time to make a decision, from the first asking to the answer, by outcome.");
 
     /// <summary>Looks at each tier, by result: plain numbers, as the memory's are every warm request's.</summary>
     private static readonly long[,] Looks = new long[Enum.GetValues<CacheTier>().Length, Enum.GetValues<LookupResult>().Length];

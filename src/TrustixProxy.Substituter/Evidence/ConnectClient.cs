@@ -6,6 +6,7 @@ using Polly;
 using Polly.CircuitBreaker;
 using Polly.Timeout;
 using TrustixProxy.Consensus;
+using TrustixProxy.Substituter.Operations;
 using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Substituter.Evidence;
@@ -48,6 +49,7 @@ internal sealed class ConnectClient(HttpClient http, TimeSpan timeout, TimeProvi
         string method, IMessage request, MessageParser<T> parser, int maxSize, bool counts, CancellationToken cancellation)
         where T : class, IMessage<T>
     {
+        using var step = ProxyMeter.Step(method[(method.LastIndexOf('/') + 1)..], "url", http.BaseAddress!.ToString());
         try
         {
             var pipeline = counts ? _breaker : _timeout;

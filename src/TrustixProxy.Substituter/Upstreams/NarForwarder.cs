@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Logging;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Operations;
 using TrustixProxy.Substituter.Storage;
 using Yarp.ReverseProxy.Forwarder;
 
@@ -54,6 +55,7 @@ internal sealed class NarForwarder(
     /// <param name="start">When the request came, as a timestamp of the clock: the deadline is counted from there.</param>
     public async Task<ForwardResult> ForwardAsync(HttpContext context, NarOrder order, long start)
     {
+        using var step = ProxyMeter.Step("nar", "path", order.Claim.Path.ToString());
         using var turn = new Turn(_turns, deadline, time);
         while (true)
         {

@@ -9,7 +9,7 @@ internal static class UpstreamMetrics
 {
     private static readonly Counter<long> Answers = ProxyMeter.Meter.CreateCounter<long>("trustix_proxy_upstream_answers", description: "Answers of upstreams and signed caches that were asked for a narinfo: found, absent, or why there was none.");
 
-    private static readonly Histogram<double> Seconds = ProxyMeter.Meter.CreateHistogram<double>("trustix_proxy_upstream_seconds", "s", "Time of an upstream or signed cache to answer for a narinfo, failures included.");
+    private static readonly Histogram<double> Seconds = ProxyMeter.Seconds("trustix_proxy_upstream_seconds", "Time of an upstream or signed cache to answer for a narinfo, failures included.");
 
     private static readonly Counter<long> NarBytes = ProxyMeter.Meter.CreateCounter<long>("trustix_proxy_nar_bytes", description: "Bytes of NARs that left for clients: of a NAR that was verified to its end, or of one that was aborted because it was refused or the client went away.");
 
@@ -19,6 +19,7 @@ internal static class UpstreamMetrics
     public static void Answered(string upstream, UpstreamAnswer answer, TimeSpan took)
     {
         var word = answer switch { UpstreamAnswer.Found => "found", UpstreamAnswer.Absent => "absent", UpstreamAnswer.Failed failed => failed.Reason, _ => throw new System.Diagnostics.UnreachableException() };
+        ProxyMeter.Stepped("upstream", "upstream", upstream, took, word);
         Answers.Add(1, new("upstream", upstream), new("answer", word));
         Seconds.Record(took.TotalSeconds, new KeyValuePair<string, object?>("upstream", upstream));
     }

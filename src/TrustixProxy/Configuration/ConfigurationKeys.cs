@@ -36,6 +36,7 @@ internal static class ConfigurationKeys
         ["forwardedFrom"] = new("Proxies before this one, whose `X-Forwarded-For` is believed.") { Range = "addresses, networks, and `unix:` for whoever comes by a unix socket" },
         ["operations.listen"] = new("Where those ask who run the proxy; `[]`: nowhere.") { Range = ListenUrl },
         ["operations.hosts"] = "Names by which the operations listener may be asked, beside loopback's.",
+        ["operations.otlp"] = new("Where traces of decisions and metrics are sent, by OTLP over HTTP; `v1/traces` and `v1/metrics` are below it.") { Default = "nowhere", Range = Url },
         ["gossip.peers"] = new("Operations listeners of other proxies, with which the logs' signed heads are exchanged.") { Range = Url },
         ["stateDirectory"] = new("Keeps decisions, and what logs are held to.") { Type = "path", Default = "`$XDG_STATE_HOME/trustix-proxy`, `/var/lib/trustix-proxy` for root, else `~/.local/state/trustix-proxy`" },
         ["signingKeyFile"] = new("The key that clients trust, in Nix's form `name:base64`. Made if it is not there.") { Type = "path", Default = "`signing.key` in `stateDirectory`" },

@@ -12,7 +12,8 @@ namespace TrustixProxy.Configuration;
 /// <param name="Options">What the proxy is told.</param>
 /// <param name="KeyFile">Where the signing key is.</param>
 /// <param name="IsKeyMissing">Whether it is not there yet: it was made just now, and is to be written.</param>
-internal sealed record ServeConfiguration(SubstituterOptions Options, string KeyFile, bool IsKeyMissing)
+/// <param name="Otlp">Where traces and metrics are sent; null for nowhere.</param>
+internal sealed record ServeConfiguration(SubstituterOptions Options, string KeyFile, bool IsKeyMissing, Uri? Otlp)
 {
     /// <summary>Reads all keys.</summary>
     /// <param name="section">The configuration.</param>
@@ -33,6 +34,7 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         }
 
         var operationsHosts = operations.Texts("hosts");
+        var otlp = ReadOtlp(operations);
         var peers = ReadPeers(section.Object("gossip"));
         var stateDirectory = CommonKeys.StateDirectory(section, "trustix-proxy", isCheck);
         var logs = Unique(section, "logs", [.. section.List("logs").Select(ReadLog)], log => log.Elector.Name);
@@ -77,7 +79,8 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
                 DecisionMemory = (long)decisionMemory << 20,
             },
             keyFile,
-            isKeyMissing);
+            isKeyMissing,
+            otlp);
     }
 
     /// <summary>What is allowed but weaker than it may look.</summary>
@@ -275,6 +278,21 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
 
         var password = redis.Text("passwordFile") is { } path ? Configuration.KeyFile.ReadSecret(redis, "passwordFile", path) : null;
         return options with { Password = password, KeyPrefix = prefix };
+    }
+
+    private static Uri? ReadOtlp(Section operations)
+    {
+        if (operations.Text("otlp") is not { } text)
+        {
+            return null;
+        }
+
+        if (!CommonKeys.TryReadUrl(text, allowUnix: false, out var url))
+        {
+            operations.Fault("otlp", $"is '{text}'; it must be the address of an OpenTelemetry collector, for example http://127.0.0.1:4318.");
+        }
+
+        return url;
     }
 
     private static NarStoreOptions? ReadNarStore(Section section, string stateDirectory, bool isCheck)

@@ -85,6 +85,7 @@ internal static class ServeVerb
 
         Console.Error.WriteLine($"state: {read.Options.StateDirectory}");
         Console.Error.WriteLine($"clients trust: trusted-public-keys = {read.Options.SigningKey.PublicKey}");
+        using var otlp = read.Otlp is { } collector ? new OtlpExport(collector, "TrustixProxy.Substituter") : null;
         return await ServeAsync(read.Options, cancellation);
     }
 

@@ -6,7 +6,12 @@ using TrustixProxy.Testing;
 
 namespace TrustixProxy.Tests.Operations;
 
+/// <summary>Meters are the process's: no other test may run a proxy meanwhile.</summary>
+[CollectionDefinition(nameof(ProcessMetrics), DisableParallelization = true)]
+public sealed class ProcessMetrics;
+
 /// <summary>What <c>/metrics</c> shows, read as strictly as any scraper does; and that the alerts are about what is there.</summary>
+[Collection(nameof(ProcessMetrics))]
 public sealed partial class MetricsTests
 {
     [Fact]
