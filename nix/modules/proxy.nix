@@ -184,6 +184,8 @@ in
             PrivateUsers = true;
             StateDirectory = "trustix-proxy";
             StateDirectoryMode = "0700";
+            CacheDirectory = "trustix-proxy"; # for narStore.directory
+            CacheDirectoryMode = "0700";
             LoadCredential = [ "signing.key:${keyFile}" ];
             EnvironmentFile = optional (cfg.environmentFile != null) cfg.environmentFile;
           };

@@ -197,6 +197,26 @@ public sealed class NarStoreTests
     }
 
     [Fact]
+    public async Task Whoever_reads_while_everything_makes_room_for_something_else_notices_nothing()
+    {
+        var outputs = Enumerable.Range(0, 6).Select(i => TestOutput.Make($"some-{i}", i < 3 ? Small : Large / 4)).ToList();
+        await using var proxy = await AgreedAsync(outputs, "none", outputs[^1].Nar.Length + outputs[0].Nar.Length);
+        var narInfos = new List<NarInfo>();
+        foreach (var output in outputs)
+        {
+            narInfos.Add(await proxy.NarInfoAsync(output));
+        }
+
+        await Parallel.ForEachAsync(Enumerable.Range(0, 400), new ParallelOptions { MaxDegreeOfParallelism = 8 }, async (i, _) =>
+        {
+            var one = (i * 7) % outputs.Count;
+            using var response = await proxy.Client.GetAsync(new Uri(proxy.Url, narInfos[one].Url), CancellationToken.None);
+            Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+            Assert.Equal(outputs[one].Nar, await response.Content.ReadAsByteArrayAsync(CancellationToken.None));
+        });
+    }
+
+    [Fact]
     public async Task A_disk_that_refuses_costs_the_copy_and_is_said()
     {
         var output = TestOutput.Make(size: Large);
