@@ -16,7 +16,7 @@ internal sealed class ClosurePrefetch(Func<StorePathDigest, int, CancellationTok
     /// <summary>The longest way from a request.</summary>
     private const int MaxDepth = 100;
 
-    private const int AtOnce = 32;
+    private const int AtOnce = 64;
 
     /// <summary>How long a path is not decided ahead again, whatever came of it: nobody's absent paths are asked for more often by our doing.</summary>
     private static readonly TimeSpan Once = TimeSpan.FromMinutes(1);

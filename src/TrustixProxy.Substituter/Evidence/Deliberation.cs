@@ -110,6 +110,11 @@ internal sealed class Deliberation
         while (!(_outcome.Task.IsCompleted && (_isOver || IsSettled || IsOverturned)))
         {
             (await _events.Reader.ReadAsync())();
+            while (_events.Reader.TryRead(out var next))
+            {
+                next(); // what has come meanwhile is heard before it is concluded: fewer answers come late
+            }
+
             if (_isHasty && HaveAllAnswered)
             {
                 _isLate = _isOver = true;

@@ -9,7 +9,7 @@ namespace TrustixProxy.Substituter.Evidence;
 internal sealed class Statements
 {
     private readonly ConcurrentQueue<NarInfo> _offered = new();
-    private readonly TaskCompletionSource _complete = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _complete = new(); // who waits goes on at once, so that all ballots are cast before the verdict
 
     /// <summary>Takes in what an upstream says.</summary>
     public void Offer(NarInfo narInfo) => _offered.Enqueue(narInfo);

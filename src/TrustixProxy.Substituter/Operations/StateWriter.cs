@@ -14,7 +14,11 @@ internal sealed class StateWriter : IDisposable
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
 
+    /// <summary>How long that which nobody waits for is held back, to be written with what comes next.</summary>
+    private static readonly TimeSpan Linger = TimeSpan.FromMilliseconds(20);
+
     private readonly Channel<Item> _waiting = Channel.CreateUnbounded<Item>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly SemaphoreSlim _hasDue = new(0);
     private readonly CancellationTokenSource _end = new();
     private readonly Action<SqliteException> _onRefused;
     private readonly Task _writing;
@@ -46,13 +50,24 @@ internal sealed class StateWriter : IDisposable
 
         var item = new Item(write, isDue);
         Interlocked.Increment(ref _count);
-        return _waiting.Writer.TryWrite(item) ? item.Done.Task : Task.CompletedTask;
+        if (!_waiting.Writer.TryWrite(item))
+        {
+            return Task.CompletedTask;
+        }
+
+        if (isDue)
+        {
+            _hasDue.Release();
+        }
+
+        return item.Done.Task;
     }
 
     /// <summary>Waits a moment for what is still to be written.</summary>
     public void Dispose()
     {
         _waiting.Writer.TryComplete();
+        _hasDue.Release();
         _writing.Wait(TimeSpan.FromSeconds(2));
         _end.Cancel();
         Database.Dispose();
@@ -63,6 +78,12 @@ internal sealed class StateWriter : IDisposable
         var together = new List<Item>();
         while (await _waiting.Reader.WaitToReadAsync())
         {
+            await _hasDue.WaitAsync(Linger);
+            while (_hasDue.Wait(0))
+            {
+                // All that is due now is read below.
+            }
+
             while (together.Count < MaxTogether && _waiting.Reader.TryRead(out var item))
             {
                 together.Add(item);
