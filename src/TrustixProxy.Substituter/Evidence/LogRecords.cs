@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Google.Protobuf;
 using TrustixProxy.Substituter.Operations;
 using TrustixProxy.TransparencyLog;
@@ -23,6 +24,7 @@ internal sealed class LogRecords
 
     private readonly StateWriter _writer;
     private readonly StateDatabase _database;
+    private readonly ConcurrentDictionary<(string LogId, Digest Key), ProvenEntry> _unwritten = new();
     private int _kept;
 
     public LogRecords(StateWriter state)
@@ -37,6 +39,11 @@ internal sealed class LogRecords
     /// <summary>The entry that a log was first proven to hold for a key; null when none is remembered.</summary>
     public ProvenEntry? FindProven(LogKey key, ReadOnlyMemory<byte> mapKey)
     {
+        if (_unwritten.TryGetValue((key.LogId, Digest.Of(mapKey.Span)), out var unwritten))
+        {
+            return unwritten;
+        }
+
         var (head, map) = _database.First(
             "SELECT head, map FROM proven WHERE log_id = $id AND key = $key",
             row => (row.GetFieldValue<byte[]>(0), row.GetFieldValue<byte[]>(1)),
@@ -50,16 +57,15 @@ internal sealed class LogRecords
     /// <summary>Remembers what a log was proven to hold.</summary>
     /// <param name="entry">The entry.</param>
     /// <param name="isFirst">Whether what is remembered already stays.</param>
-    public void KeepProven(ProvenEntry entry, bool isFirst) => _writer.Write(() =>
+    public void KeepProven(ProvenEntry entry, bool isFirst)
     {
-        _database.Execute(
-            $"INSERT OR {(isFirst ? "IGNORE" : "REPLACE")} INTO proven (log_id, key, head, map) VALUES ($id, $key, $head, $map)",
-            ("$id", entry.Head.Key.LogId), ("$key", entry.Key.ToArray()), ("$head", entry.Head.ToMessage().ToByteArray()), ("$map", entry.Map.ToByteArray()));
-        if (++_kept % PruneEvery is 0)
+        var name = (entry.Head.Key.LogId, Digest.Of(entry.Key.Span));
+        var kept = _unwritten.AddOrUpdate(name, entry, (_, known) => isFirst ? known : entry);
+        if (ReferenceEquals(kept, entry))
         {
-            _database.Execute($"DELETE FROM proven WHERE number <= (SELECT max(number) FROM proven) - {MaxProven}");
+            _ = _writer.Write(() => Write(entry, isFirst)).ContinueWith(_ => _unwritten.TryRemove(new KeyValuePair<(string, Digest), ProvenEntry>(name, entry)), TaskScheduler.Default);
         }
-    });
+    }
 
     /// <summary>Forgets all that a log was proven to hold.</summary>
     public void ForgetProven(LogKey key) => _database.Execute("DELETE FROM proven WHERE log_id = $id", ("$id", key.LogId));
@@ -73,6 +79,17 @@ internal sealed class LogRecords
     public void KeepCondition(LogKey key, LogCondition condition) => _writer.Write(() => _database.Execute(
         "INSERT OR REPLACE INTO log_condition (log_id, seen_at, grown_at, failure, failing_since) VALUES ($id, $seen, $grown, $failure, $since)",
         ("$id", key.LogId), ("$seen", condition.SeenAt?.ToUnixTimeMilliseconds()), ("$grown", condition.GrownAt?.ToUnixTimeMilliseconds()), ("$failure", condition.Failure), ("$since", condition.FailingSince?.ToUnixTimeMilliseconds())));
+
+    private void Write(ProvenEntry entry, bool isFirst)
+    {
+        _database.Execute(
+            $"INSERT OR {(isFirst ? "IGNORE" : "REPLACE")} INTO proven (log_id, key, head, map) VALUES ($id, $key, $head, $map)",
+            ("$id", entry.Head.Key.LogId), ("$key", entry.Key.ToArray()), ("$head", entry.Head.ToMessage().ToByteArray()), ("$map", entry.Map.ToByteArray()));
+        if (++_kept % PruneEvery is 0)
+        {
+            _database.Execute($"DELETE FROM proven WHERE number <= (SELECT max(number) FROM proven) - {MaxProven}");
+        }
+    }
 
     private static DateTimeOffset? Time(Microsoft.Data.Sqlite.SqliteDataReader row, int column) => row.IsDBNull(column) ? null : DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(column));
 }
