@@ -56,7 +56,7 @@ internal sealed class LogDatabase : IDisposable
     {
         var database = new LogDatabase(path, isWritable: true);
         using var command = database.Writer.CreateCommand();
-        command.CommandText = $"PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -4096; PRAGMA wal_autocheckpoint = 4000; {Schema} PRAGMA user_version = {Version}";
+        command.CommandText = $"PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -2048; PRAGMA wal_autocheckpoint = 4000; {Schema} PRAGMA user_version = {Version}";
         command.ExecuteNonQuery();
         return database;
     }

@@ -28,8 +28,8 @@ internal static class LogVerbs
 
     private static async Task<int> ServeAsync(string? config, CancellationToken cancellation)
     {
-        // Before the pool's first thread: one that has answered looks for the next call a little longer (70 otherwise) before it sleeps. To wake it takes as long as a small call.
-        AppContext.SetData("System.Threading.ThreadPool.UnfairSemaphoreSpinLimit", 500);
+        // Before the pool's first thread: one that has answered looks for the next call a little longer before it sleeps. To wake it takes as long as a small call.
+        AppContext.SetData("System.Threading.ThreadPool.UnfairSemaphoreSpinLimit", 200);
         var (options, faults) = ConfigurationFile.Read(config, section => LogServeConfiguration.Read(section, isCheck: false));
         if (options is null)
         {
