@@ -18,6 +18,9 @@ internal sealed class Census
 
     public long CountOf(Lie lie) => _lies.Where(entry => entry.Key.Lie == lie).Sum(entry => entry.Value);
 
+    /// <summary>How often the lie was told that was told least.</summary>
+    public long Rarest => LieKind.All.Keys.Min(CountOf);
+
     /// <summary>Takes in what another one has counted.</summary>
     public void Read(IEnumerable<string> lines)
     {

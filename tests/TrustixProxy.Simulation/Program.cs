@@ -4,11 +4,14 @@ using System.Globalization;
 namespace TrustixProxy.Simulation;
 
 /// <summary>Runs worlds: as a program, shared out over processes of which each has a core of its own.</summary>
-/// <remarks><c>--decisions N</c> how many at least (100,000), <c>--seconds S</c> for how long at least (0), <c>--seed S</c>, <c>--world W</c> only this one, <c>--workers K</c> (one for each core).</remarks>
+/// <remarks><c>--decisions N</c> how many at least (100,000; more until every lie was told a thousand times), <c>--seconds S</c> for how long at least (0), <c>--seed S</c>, <c>--world W</c> only this one, <c>--workers K</c> (one for each core).</remarks>
 internal static class Program
 {
     /// <summary>How many worlds go on at once in a process: while one waits for the disk, others do not.</summary>
     private const int AtOnce = 8;
+
+    /// <summary>How often every lie has to be told.</summary>
+    private const int Least = 1000;
 
     public static async Task<int> Main(string[] arguments)
     {
@@ -48,12 +51,12 @@ internal static class Program
             census.Read(run.Lines);
         }
 
-        var rare = LieKind.All.Keys.Where(lie => census.CountOf(lie) < 1000).ToList();
+        var rare = LieKind.All.Keys.Where(lie => census.CountOf(lie) < Least).ToList();
         List<string> report =
         [
             .. census.Table(),
             string.Create(CultureInfo.InvariantCulture, $"{census.Decisions} decisions in {watch.Elapsed.TotalSeconds:F0} s, {census.Decisions / watch.Elapsed.TotalSeconds:F0} a second; seed {seed}"),
-            .. rare.Select(lie => $"told less than 1000 times: {lie}"),
+            .. rare.Select(lie => $"told less than {Least} times: {lie}"),
             .. runs.SelectMany(run => run.Lines).Where(line => line.StartsWith("fault", StringComparison.Ordinal)),
         ];
         return (rare.Count is 0 && runs.All(run => run.Code is 0) && census.Decisions >= decisions, report);
@@ -80,7 +83,7 @@ internal static class Program
         var watch = Stopwatch.StartNew();
         try
         {
-            for (var number = first; number == first || census.Decisions < decisions || watch.Elapsed < least; number += AtOnce * step)
+            for (var number = first; number == first || census.Decisions < decisions || watch.Elapsed < least || (decisions is not null && census.Rarest * step < Least); number += AtOnce * step)
             {
                 var worlds = Enumerable.Range(0, decisions is null ? 1 : AtOnce).Select(i => new World(seed, number + (i * step), Path.Combine(root.FullName, $"{i}"))).ToList();
                 var runs = new Turns().Run(worlds, world => world.RunAsync(census));
