@@ -10,5 +10,6 @@ in
   split = check ./split.nix;
   log-down = check ./log-down.nix;
   forged-nar = check ./forged-nar.nix;
+  replica = check ./replica.nix;
   post-build-hook = check ./post-build-hook.nix;
 }

@@ -39,6 +39,9 @@ rec {
   clock = derivation "clock-1.0" "read id < /proc/sys/kernel/random/uuid; echo $id > $out";
   secret = derivation "secret-1.0" "echo secret > $out";
 
+  # Of the proxies that are replicas of one another.
+  proxyKey = "trustix-1:nKhzuHNYcCYxhWds2YMoShpztkim0A9clng8MnKtCcoDP+Rm6Hn/dyQTWbgvH/djS1lNeimjTpeUqbvvkKZmcQ==";
+
   builder =
     name:
     { ... }:

@@ -27,7 +27,7 @@ public sealed class NixFilesTests
         Assert.Equal(["default"], Texts(outputs, "devShells"));
         Assert.Equal(["default", "trustix-log", "trustix-proxy", "trustix-publisher"], Texts(outputs, "nixosModules"));
         Assert.Equal(["aarch64-linux", "x86_64-linux"], Texts(outputs, "formatter"));
-        Assert.Equal(["agreement", "forged-nar", "log-down", "package", "post-build-hook", "split"], Texts(outputs, "checks"));
+        Assert.Equal(["agreement", "forged-nar", "log-down", "package", "post-build-hook", "replica", "split"], Texts(outputs, "checks"));
     }
 
     [Fact]

@@ -152,6 +152,7 @@ rec {
         nix.settings = mkOption { type = types.json; default = { }; };
         nix.extraOptions = mkOption { type = types.lines; default = ""; };
         services.nginx = mkOption { type = types.anything; default = { }; };
+        services.redis = mkOption { type = types.anything; default = { }; };
         systemd.tmpfiles.rules = list types.str;
         systemd.services = mkOption {
           default = { };
