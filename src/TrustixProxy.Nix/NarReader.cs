@@ -24,6 +24,7 @@ public sealed class NarReader
     private long _fileRemaining; // bytes of a file's contents and padding that are still to come
     private int _filePadding;    // how many of those are padding
     private NarError _error;
+    private NarEvent _event;
 
     private enum State
     {
@@ -31,19 +32,46 @@ public sealed class NarReader
         NodeClose, EntryTag, EntryOpen, NameTag, Name, NodeTag, EntryClose, End,
     }
 
+    /// <summary>The name of the entry, or the target of the symbolic link, that <see cref="NarEvent"/> told of last; valid until more bytes are read.</summary>
+    public ReadOnlySpan<byte> Word => _word.AsSpan(8, WordLength);
+
+    /// <summary>Whether the file that was told of last is executable.</summary>
+    public bool IsExecutable { get; private set; }
+
+    /// <summary>The length of the file that was told of last, in bytes.</summary>
+    public long FileSize { get; private set; }
+
     /// <summary>Takes the next bytes, however they are cut. Once an error is found it stays.</summary>
     public NarError Append(ReadOnlySpan<byte> bytes)
     {
         while (bytes.Length > 0 && _error is NarError.None)
         {
-            bytes = bytes[(_state is State.FileBytes ? SkipFile(bytes) : FillWord(bytes))..];
+            bytes = bytes[Step(bytes)..];
         }
 
         return _error;
     }
 
+    /// <summary>Takes bytes up to the next thing in the archive, or all of them. The contents of a file just pass.</summary>
+    /// <param name="bytes">The next bytes.</param>
+    /// <param name="taken">How many of them were taken.</param>
+    /// <param name="happened">What there is; <see cref="NarEvent.None"/> when all bytes were taken before it, and after an error.</param>
+    public NarError Read(ReadOnlySpan<byte> bytes, out int taken, out NarEvent happened)
+    {
+        (taken, _event) = (0, NarEvent.None);
+        while (taken < bytes.Length && _error is NarError.None && _event is NarEvent.None)
+        {
+            taken += Step(bytes[taken..]);
+        }
+
+        happened = _error is NarError.None ? _event : NarEvent.None;
+        return _error;
+    }
+
     /// <summary>Says that no bytes follow.</summary>
     public NarError Complete() => _error is NarError.None && _state is not State.End ? NarError.Truncated : _error;
+
+    private int Step(ReadOnlySpan<byte> bytes) => _state is State.FileBytes ? SkipFile(bytes) : FillWord(bytes);
 
     /// <summary>Takes bytes of a word; handles the word once it is whole.</summary>
     private int FillWord(ReadOnlySpan<byte> bytes)
@@ -90,10 +118,10 @@ public sealed class NarReader
     {
         if (_state is State.FileSize)
         {
-            _filePadding = (int)(-(long)Length & 7);
-            _fileRemaining = (long)Length + _filePadding;
-            _state = _fileRemaining is 0 ? State.NodeClose : State.FileBytes;
-            return NarError.None;
+            FileSize = (long)Length;
+            _filePadding = (int)(-FileSize & 7);
+            _fileRemaining = FileSize + _filePadding;
+            return Go(_fileRemaining is 0 ? State.NodeClose : State.FileBytes, NarEvent.File);
         }
 
         ReadOnlySpan<byte> word = _word.AsSpan(8, WordLength);
@@ -102,7 +130,7 @@ public sealed class NarReader
             : _state switch
             {
                 State.Name => HandleName(word),
-                State.Target => word.Contains((byte)0) ? NarError.Target : Go(State.NodeClose),
+                State.Target => word.Contains((byte)0) ? NarError.Target : Go(State.NodeClose, NarEvent.Symlink),
                 State.Magic => word.SequenceEqual("nix-archive-1"u8) ? Go(State.NodeOpen) : NarError.Magic,
                 _ => HandleTag(word),
             };
@@ -112,10 +140,10 @@ public sealed class NarReader
     {
         State.NodeOpen when word.SequenceEqual("("u8) => _lastNames.Count < MaxDepth ? Go(State.TypeTag) : NarError.Depth,
         State.TypeTag when word.SequenceEqual("type"u8) => Go(State.Type),
-        State.Type when word.SequenceEqual("regular"u8) => Go(State.RegularTag),
+        State.Type when word.SequenceEqual("regular"u8) => OpenFile(),
         State.Type when word.SequenceEqual("symlink"u8) => Go(State.TargetTag),
         State.Type when word.SequenceEqual("directory"u8) => OpenDirectory(),
-        State.RegularTag when word.SequenceEqual("executable"u8) => Go(State.ExecutableValue),
+        State.RegularTag when word.SequenceEqual("executable"u8) => OpenFile(isExecutable: true),
         State.RegularTag or State.ContentsTag when word.SequenceEqual("contents"u8) => Go(State.FileSize),
         State.ExecutableValue when word.IsEmpty => Go(State.ContentsTag),
         State.TargetTag when word.SequenceEqual("target"u8) => Go(State.Target),
@@ -142,13 +170,19 @@ public sealed class NarReader
         }
 
         _lastNames.Push(name.ToArray());
-        return Go(State.NodeTag);
+        return Go(State.NodeTag, NarEvent.Entry);
     }
 
     private NarError OpenDirectory()
     {
         _lastNames.Push([]);
-        return Go(State.EntryTag);
+        return Go(State.EntryTag, NarEvent.Directory);
+    }
+
+    private NarError OpenFile(bool isExecutable = false)
+    {
+        IsExecutable = isExecutable;
+        return Go(isExecutable ? State.ExecutableValue : State.RegularTag);
     }
 
     private NarError CloseDirectory()
@@ -157,11 +191,11 @@ public sealed class NarReader
         return CloseNode();
     }
 
-    private NarError CloseNode() => Go(_lastNames.Count is 0 ? State.End : State.EntryClose);
+    private NarError CloseNode() => Go(_lastNames.Count is 0 ? State.End : State.EntryClose, NarEvent.Close);
 
-    private NarError Go(State next)
+    private NarError Go(State next, NarEvent happened = NarEvent.None)
     {
-        _state = next;
+        (_state, _event) = (next, happened);
         return NarError.None;
     }
 

@@ -12,6 +12,7 @@ var root = new RootCommand("Serves Nix binary caches only where several independ
     CheckConfigVerb.Create(),
     ExplainVerb.Create(),
     DoctorVerb.Create(),
+    DiffVerb.Create(),
     VerifyVerb.Create(),
     PolicyVerb.Create(),
     LogsVerb.Create(),

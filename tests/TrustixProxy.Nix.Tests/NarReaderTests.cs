@@ -27,6 +27,29 @@ public sealed class NarReaderTests
     }
 
     [Fact]
+    public void Nodes_are_told_of_in_order_however_the_bytes_are_cut()
+    {
+        using var stream = new MemoryStream();
+        var nar = new NarWriter(stream);
+        nar.Directory();
+        nar.Entry("a");
+        nar.File("12345"u8, executable: true);
+        nar.EndEntry();
+        nar.Entry("b");
+        nar.Symlink("to/a");
+        nar.EndEntry();
+        nar.Entry("c");
+        nar.File([]);
+        nar.EndEntry();
+        nar.EndDirectory();
+
+        for (var size = 1; size <= stream.Length; size = size < 20 ? size + 1 : size * 2)
+        {
+            Assert.Equal("Directory Entry:a File:5:True Close Entry:b Symlink:to/a Close Entry:c File:0:False Close Close", string.Join(' ', Events(stream.ToArray(), size)));
+        }
+    }
+
+    [Fact]
     public void Every_beginning_of_an_archive_is_truncated_and_no_more()
     {
         var nar = Tree();
@@ -191,5 +214,26 @@ public sealed class NarReaderTests
         }
 
         return stream.ToArray();
+    }
+
+    private static IEnumerable<string> Events(byte[] nar, int size)
+    {
+        var reader = new NarReader();
+        for (var start = 0; start < nar.Length;)
+        {
+            Assert.Equal(NarError.None, reader.Read(nar.AsSpan(start, Math.Min(size, nar.Length - start)), out var taken, out var happened));
+            start += taken;
+            if (happened is not NarEvent.None)
+            {
+                yield return happened switch
+                {
+                    NarEvent.Entry or NarEvent.Symlink => $"{happened}:{Encoding.UTF8.GetString(reader.Word)}",
+                    NarEvent.File => $"File:{reader.FileSize}:{reader.IsExecutable}",
+                    _ => $"{happened}",
+                };
+            }
+        }
+
+        Assert.Equal(NarError.None, reader.Complete());
     }
 }

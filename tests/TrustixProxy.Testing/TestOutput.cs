@@ -35,6 +35,9 @@ public sealed class TestOutput
     /// <summary>An output at a path of the caller's choosing.</summary>
     public static TestOutput At(StorePath path, byte[] contents, params StorePath[] references) => new(path, Pack(nar => nar.File(contents)), references);
 
+    /// <summary>An output that holds what is written.</summary>
+    public static TestOutput Of(StorePath path, Action<NarWriter> write) => new(path, Pack(write), []);
+
     /// <summary>The NAR as a file of this compression.</summary>
     public byte[] File(string compression) => _files.GetOrAdd(compression, kind => Compress(kind, Nar));
 

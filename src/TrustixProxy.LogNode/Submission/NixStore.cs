@@ -45,6 +45,9 @@ public static class NixStore
         return [.. paths.Where(path => !invalid.Contains(path))];
     }
 
+    /// <summary>A valid path as a NAR, as it lies in the store now. What goes wrong shows in a NAR that is cut off.</summary>
+    public static Stream Dump(StorePath path) => Process.Start(new ProcessStartInfo("nix-store", ["--dump", path.Absolute]) { RedirectStandardOutput = true })!.StandardOutput.BaseStream;
+
     private static async Task<IReadOnlyList<DescribedOutput>> DescribePartAsync(IReadOnlyList<StorePath> paths, CancellationToken cancellation)
     {
         string fault;

@@ -1,8 +1,8 @@
 using System.CommandLine;
-using System.Text;
 using TrustixProxy.Configuration;
 using TrustixProxy.LogNode.Archive;
 using TrustixProxy.LogNode.Operations;
+using TrustixProxy.Substituter.Comparison;
 
 namespace TrustixProxy.Verbs;
 
@@ -101,7 +101,7 @@ internal static class LogFileVerbs
             count++;
             Console.WriteLine(isJson
                 ? Google.Protobuf.JsonFormatter.Default.Format(conflict)
-                : $"{DateTimeOffset.FromUnixTimeMilliseconds((long)conflict.SeenAt):yyyy-MM-dd HH:mm:ss}Z {Printable(conflict.Key.Span)}: entry {conflict.Index} holds the value {Convert.ToHexStringLower(conflict.ValueDigest.Span)}, and later came {Printable(conflict.OtherValue.Span)}");
+                : $"{DateTimeOffset.FromUnixTimeMilliseconds((long)conflict.SeenAt):yyyy-MM-dd HH:mm:ss}Z {Printable.Of(conflict.Key.Span)}: entry {conflict.Index} holds the value {Convert.ToHexStringLower(conflict.ValueDigest.Span)}, and later came {Printable.Of(conflict.OtherValue.Span)}");
         }
 
         if (!isJson)
@@ -111,8 +111,4 @@ internal static class LogFileVerbs
 
         return ExitCode.Good;
     }
-
-    /// <summary>Foreign bytes as text that does nothing to a terminal.</summary>
-    private static string Printable(ReadOnlySpan<byte> bytes) =>
-        string.Concat(Encoding.UTF8.GetString(bytes).Select(character => char.IsControl(character) || char.IsSurrogate(character) || character is '\u2028' or '\u2029' or (>= '\u202a' and <= '\u202e') ? $"\\u{(int)character:x4}" : $"{character}"));
 }
