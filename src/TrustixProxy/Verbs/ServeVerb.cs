@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
@@ -22,16 +23,19 @@ internal static class ServeVerb
         return command;
     }
 
-    /// <summary>Messages on standard error: one line each, or systemd's form where its journal listens.</summary>
+    /// <summary>Messages on standard error: one line each, systemd's form where its journal listens, or JSON where <c>TRUSTIXPROXY_LOG_FORMAT</c> says so.</summary>
     public static void LogToConsole(WebApplicationBuilder builder) => LogToConsole(builder.Logging);
 
     /// <inheritdoc cref="LogToConsole(WebApplicationBuilder)"/>
     public static void LogToConsole(ILoggingBuilder logging)
     {
-        var isJournal = Environment.GetEnvironmentVariable("JOURNAL_STREAM") is not null;
+        var format = Environment.GetEnvironmentVariable("TRUSTIXPROXY_LOG_FORMAT") is "json" ? ConsoleFormatterNames.Json
+            : Environment.GetEnvironmentVariable("JOURNAL_STREAM") is not null ? ConsoleFormatterNames.Systemd
+            : ConsoleFormatterNames.Simple;
         logging.ClearProviders();
-        logging.AddConsole(console => (console.FormatterName, console.LogToStandardErrorThreshold) = (isJournal ? ConsoleFormatterNames.Systemd : ConsoleFormatterNames.Simple, LogLevel.Trace));
-        logging.AddSimpleConsole(console => (console.SingleLine, console.TimestampFormat) = (true, "HH:mm:ss "));
+        logging.AddConsole(console => (console.FormatterName, console.LogToStandardErrorThreshold) = (format, LogLevel.Trace));
+        logging.Services.Configure<SimpleConsoleFormatterOptions>(console => (console.SingleLine, console.TimestampFormat) = (true, "HH:mm:ss ")); // AddSimpleConsole would choose that form, whatever was chosen before
+        logging.Services.Configure<JsonConsoleFormatterOptions>(console => (console.UseUtcTimestamp, console.TimestampFormat) = (true, "yyyy-MM-ddTHH:mm:ss.fffZ"));
         logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning).AddFilter("Yarp", LogLevel.Error)
             .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None) // a host that does not start is told of by RunAsync, in one line
             .AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Error); // it warns that HTTP/2 needs TLS, which the log node's listeners do without

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Text;
 using Microsoft.AspNetCore.Http;
 using TrustixProxy.Operations;
@@ -37,11 +38,15 @@ public sealed class OtlpTests
 
         using (new OtlpExport(new Uri(collector.Url, "otlp"), "TrustixProxy.Substituter"))
         {
+            var isServed = new TaskCompletionSource();
+            using var steps = new ActivityListener { ShouldListenTo = source => source.Name is "TrustixProxy.Substituter", ActivityStopped = step => _ = step.OperationName is "nar" && isServed.TrySetResult() };
+            ActivitySource.AddActivityListener(steps);
             await proxy.NarAsync(await proxy.NarInfoAsync(output));
+            await isServed.Task.WaitAsync(TimeSpan.FromSeconds(30)); // the client has it a moment before that
         }
 
-        string[] steps = ["decide", "elector", "upstream", "nar", "alice", "bob", "main", output.Path.Digest.ToString(), "2 of 3 needed: alice=sha256:"];
-        Assert.All(steps, step => Assert.Contains(step, told["/otlp/v1/traces"], StringComparison.Ordinal));
+        string[] expected = ["decide", "elector", "upstream", "nar", "alice", "bob", "main", output.Path.Digest.ToString(), "2 of 3 needed: alice=sha256:"];
+        Assert.All(expected, step => Assert.Contains(step, told["/otlp/v1/traces"], StringComparison.Ordinal));
         Assert.Contains("trustix_proxy_decisions", told["/otlp/v1/metrics"], StringComparison.Ordinal);
         Assert.Contains("trustix_proxy_log_state", told["/otlp/v1/metrics"], StringComparison.Ordinal);
         Assert.Empty(traced);
