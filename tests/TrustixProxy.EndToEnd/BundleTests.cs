@@ -1,5 +1,3 @@
-using System.Net;
-using System.Net.Sockets;
 using System.Text.Json.Nodes;
 
 namespace TrustixProxy.EndToEnd;
@@ -12,7 +10,7 @@ public sealed class BundleTests(NixLab lab)
     public async Task A_bundle_of_the_running_proxy_is_verified_without_a_network_and_no_longer_when_a_vote_is_changed()
     {
         await using var cache = await FaultyCache.StartAsync(lab.CacheOf("xz"));
-        var (operations, configuration) = ($"http://127.0.0.1:{FreePort()}", new JsonObject());
+        var (operations, configuration) = ($"http://127.0.0.1:{Balancer.FreePort()}", new JsonObject());
         await using var proxy = await lab.StartProxyAsync(
             TimeSpan.FromSeconds(3),
             config =>
@@ -44,12 +42,5 @@ public sealed class BundleTests(NixLab lab)
         var canBeAlone = (await Shell.RunAsync(alone[0], [.. alone[1..], "true"])).Code is 0;
         string[] command = canBeAlone ? [.. alone, .. verify] : verify;
         return await Shell.RunAsync(command[0], command[1..]);
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

@@ -19,6 +19,9 @@ internal sealed class Proxy : IAsyncDisposable
     public static async Task<Proxy> StartAsync(string directory, string publicKey, object configuration) =>
         new(directory, publicKey, configuration, await Daemon.StartAsync(["serve"], directory, configuration));
 
+    /// <summary>Ends it without a word.</summary>
+    public Task KillAsync() => _daemon.KillAsync();
+
     /// <summary>Kills it, and starts it again over the same state, at the same address.</summary>
     public async Task RestartAsync()
     {
