@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Security.Cryptography;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Upstreams;
@@ -34,33 +33,6 @@ internal static class StoredNarCheck
             file.Position = 0;
         }
 
-        return await CheckAsync(NarCompression.Open(nar.Compression, file), new NarCheck(nar.NarHash, nar.NarSize), cancellation);
-    }
-
-    private static async Task<NarFault?> CheckAsync(Stream decoded, NarCheck check, CancellationToken cancellation)
-    {
-        var buffer = ArrayPool<byte>.Shared.Rent(BufferSize);
-        try
-        {
-            while (await decoded.ReadAsync(buffer, cancellation) is var read and > 0)
-            {
-                if (check.Append(buffer.AsSpan(0, read)) is { } fault)
-                {
-                    return fault;
-                }
-            }
-
-            return check.Complete();
-        }
-        catch (InvalidDataException)
-        {
-            return NarFault.Compression;
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-            check.Dispose();
-            await decoded.DisposeAsync();
-        }
+        return await new NarCheck(nar.NarHash, nar.NarSize).TakeAsync(file, nar.Compression, cancellation);
     }
 }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Security.Cryptography;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
@@ -10,6 +11,8 @@ namespace TrustixProxy.Substituter.Upstreams;
 /// <param name="content">What looks at its content; null when somebody vouches for it.</param>
 internal sealed class NarCheck(NixHash narHash, long narSize, ContentAddressCheck? content = null) : IDisposable
 {
+    private const int BufferSize = 128 << 10;
+
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
     private readonly NarReader _reader = new();
     private long _size;
@@ -43,6 +46,37 @@ internal sealed class NarCheck(NixHash narHash, long narSize, ContentAddressChec
         : _reader.Complete() is not NarError.None ? NarFault.Grammar
         : content?.Complete() is false ? NarFault.ContentAddress
         : null;
+
+    /// <summary>Takes all of a stream, and closes it and this check.</summary>
+    /// <param name="compressed">The NAR as it is stored or sent.</param>
+    /// <param name="compression">How it is compressed.</param>
+    /// <param name="cancellation">Ends it.</param>
+    public async Task<NarFault?> TakeAsync(Stream compressed, string compression, CancellationToken cancellation)
+    {
+        using var owned = this;
+        var buffer = ArrayPool<byte>.Shared.Rent(BufferSize);
+        try
+        {
+            await using var decoded = NarCompression.Open(compression, compressed);
+            while (await decoded.ReadAsync(buffer, cancellation) is var read and > 0)
+            {
+                if (Append(buffer.AsSpan(0, read)) is { } fault)
+                {
+                    return fault;
+                }
+            }
+
+            return Complete();
+        }
+        catch (InvalidDataException)
+        {
+            return NarFault.Compression;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
 
     public void Dispose()
     {

@@ -14,7 +14,7 @@ namespace TrustixProxy.Substituter.Upstreams;
 /// </code></remarks>
 internal sealed class NarVerifier : IDisposable
 {
-    private const int MaxPieces = 16, DecodedSize = 128 << 10;
+    private const int MaxPieces = 16;
 
     private readonly Channel<NarChunk.Piece> _pieces = Channel.CreateBounded<NarChunk.Piece>(new BoundedChannelOptions(MaxPieces) { SingleReader = true, SingleWriter = true });
     private readonly Task<NarFault?> _verdict;
@@ -37,7 +37,7 @@ internal sealed class NarVerifier : IDisposable
 
     /// <summary>Verifies that the bytes are a NAR, compressed or not.</summary>
     public static NarVerifier OfNar(NarCheck check, string compression) =>
-        new(pieces => compression is NarCompression.None ? CheckAsync(pieces, check) : DecodeAsync(pieces, check, compression));
+        new(pieces => compression is NarCompression.None ? CheckAsync(pieces, check) : check.TakeAsync(new PieceStream(pieces), compression, CancellationToken.None));
 
     /// <summary>Verifies that the bytes are a file that is known to hold the NAR.</summary>
     public static NarVerifier OfFile(NixHash fileHash) => new(pieces => HashAsync(pieces, fileHash));
@@ -104,33 +104,6 @@ internal sealed class NarVerifier : IDisposable
         }
 
         return NixHash.Sha256(hash.GetHashAndReset()) == fileHash ? null : NarFault.FileHash;
-    }
-
-    private static async Task<NarFault?> DecodeAsync(ChannelReader<NarChunk.Piece> pieces, NarCheck check, string compression)
-    {
-        using var owned = check;
-        var buffer = ArrayPool<byte>.Shared.Rent(DecodedSize);
-        try
-        {
-            await using var decoded = NarCompression.Open(compression, new PieceStream(pieces));
-            while (await decoded.ReadAsync(buffer) is var read and > 0)
-            {
-                if (check.Append(buffer.AsSpan(0, read)) is { } fault)
-                {
-                    return fault;
-                }
-            }
-
-            return check.Complete();
-        }
-        catch (InvalidDataException)
-        {
-            return NarFault.Compression;
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
     }
 
     /// <summary>The pieces as a stream.</summary>
