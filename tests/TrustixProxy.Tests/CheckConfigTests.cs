@@ -197,6 +197,19 @@ public sealed class CheckConfigTests
     }
 
     [Fact]
+    public async Task Each_key_that_is_none_is_told_of_however_many_there_are()
+    {
+        using var folder = new Folder();
+        var logs = new[] { "base64 of 32 bytes", "base64 of 32 bytes", new string('A', 43) + "=", new string('A', 43) + "=" }.Select((key, i) => $$"""{ "name": "l{{i}}", "url": "http://l", "publicKey": "{{key}}" }""");
+
+        var (code, _, error) = await CheckAsync(folder, $$"""{ "stateDirectory": "{{folder.Path}}", "logs": [{{string.Join(',', logs)}}] }""");
+
+        Assert.Equal(2, code);
+        Assert.All(Enumerable.Range(0, 4), i => Assert.Contains($"logs[{i}].publicKey: is '", error, StringComparison.Ordinal));
+        Assert.EndsWith("4 faults; nothing was started.\n", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_log_nodes_configuration_is_known_for_one()
     {
         using var folder = new Folder();

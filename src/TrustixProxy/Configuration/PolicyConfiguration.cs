@@ -215,10 +215,11 @@ internal static class PolicyConfiguration
     /// <summary>Whether no key votes twice, and none of them is ours.</summary>
     private static bool CheckKeys(Section section, ImmutableArray<Elector> electors, IEnumerable<NixPublicKey> ours)
     {
-        var isGood = true;
+        var faulty = electors.OfType<Elector.Log>().Where(log => !log.KeyBytes.Single().AsSpan().ContainsAnyExcept((byte)0)).ToList(); // told of where they were read
+        var isGood = faulty.Count is 0;
         var own = ours.Select(key => Convert.ToBase64String(key.Bytes)).ToHashSet();
-        var keys = electors.SelectMany(elector => elector.KeyBytes.Select(key => (Key: Convert.ToBase64String(key), Elector: elector))).ToList();
-        foreach (var group in keys.Where(key => key.Key.Trim('A', '=').Length > 0).GroupBy(key => key.Key))
+        var keys = electors.Except(faulty).SelectMany(elector => elector.KeyBytes.Select(key => (Key: Convert.ToBase64String(key), Elector: elector))).ToList();
+        foreach (var group in keys.GroupBy(key => key.Key))
         {
             var voters = group.Select(item => item.Elector).Distinct().ToList();
             var hasTwoLogs = voters.OfType<Elector.Log>().Count() > 1;

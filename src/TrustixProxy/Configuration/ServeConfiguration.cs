@@ -157,7 +157,7 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         }
 
         var keyText = section.Required("publicKey", "the base64 that the log's operator publishes");
-        if (!LogKey.TryParse(keyText, out var key) && keyText.Length > 0)
+        if ((!LogKey.TryParse(keyText, out var key) || !key.Bytes.ContainsAnyExcept((byte)0)) && keyText.Length > 0)
         {
             section.Fault("publicKey", $"is '{keyText}'; it must be the base64 of the log's 32-byte Ed25519 public key.");
         }

@@ -1,0 +1,94 @@
+using System.Text.RegularExpressions;
+
+namespace TrustixProxy.Tests.Packaging;
+
+/// <summary>What the README tells people to type works, as far as it can work here.</summary>
+public sealed partial class ReadmeCommandTests
+{
+    private static readonly string Readme = Repository.Read("README.md");
+
+    [Fact]
+    public async Task Each_option_in_it_is_one_of_its_verb()
+    {
+        var helps = new Dictionary<string, Task<(int Code, string Output, string Error)>>();
+        var lines = Commands.Matches(Readme).Select(match => match.Groups[1].Value).Where(line => line.Contains(" --", StringComparison.Ordinal)).ToList();
+
+        Assert.True(lines.Count > 10);
+        foreach (var line in lines)
+        {
+            var words = line.Split(' ').TakeWhile(word => Word.IsMatch(word)).ToList();
+            var verb = string.Join(' ', words.Take(words[0] is "log" or "logs" or "policy" or "nar-store" or "audit" ? 2 : 1));
+            if (!helps.TryGetValue(verb, out var help))
+            {
+                helps[verb] = help = Cli.RunAsync([.. verb.Split(' '), "--help"]);
+            }
+
+            var known = Option.Matches((await help).Output).Select(match => match.Value).ToHashSet();
+            Assert.All(Option.Matches(line), option => Assert.True(known.Contains(option.Value), $"trustix-proxy {verb} has no {option.Value}, which the README names: {line}"));
+        }
+    }
+
+    [Fact]
+    public async Task Each_configuration_in_it_is_good_once_its_files_and_keys_are_there()
+    {
+        using var folder = new Folder();
+        var environment = new Dictionary<string, string> { ["TRUSTIXPROXY__STATEDIRECTORY"] = folder.Path };
+        var blocks = Json.Matches(Readme).Select(match => match.Groups[1].Value).ToList();
+
+        Assert.True(blocks.Count > 5);
+        foreach (var block in blocks)
+        {
+            var (code, _, error) = await Cli.RunAsync(["check-config", "--config", folder.File("config.json", block)], environment);
+            var faults = error.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(line => !line.StartsWith("warning: ", StringComparison.Ordinal) && !Placeholder.IsMatch(line)).ToList();
+
+            Assert.True(code is 0 ? faults.Count is 0 : code is 2 && faults is [var last] && last.EndsWith("; nothing was started.", StringComparison.Ordinal), $"{block}\n{error}");
+        }
+    }
+
+    [Fact]
+    public async Task A_builder_can_type_what_it_says()
+    {
+        using var folder = new Folder();
+        var block = Consoles.Matches(Readme).Single(match => match.Value.Contains("keygen log.key", StringComparison.Ordinal)).Value;
+        foreach (var line in Keygen.Matches(block).Select(match => match.Groups[1].Value))
+        {
+            await Command.RunAsync("sh", ["-c", $"cd '{folder.Path}' && {line}"]);
+        }
+
+        var token = (await File.ReadAllTextAsync(folder.File("token.key"))).Trim();
+        Assert.True(Nix.NixSecretKey.TryParse(token, out var key, out _));
+        folder.File("log.json", Braces.Match(block).Value.Replace("builder:…", key.PublicKey.ToString(), StringComparison.Ordinal));
+        var good = await Command.RunAsync("sh", ["-c", $"cd '{folder.Path}' && TRUSTIXPROXY__STATEDIRECTORY='{folder.Path}' trustix-proxy check-config --config log.json"]);
+
+        Assert.Equal("good for log serve: alice.\n", good);
+        var publish = Consoles.Matches(Readme).Single(match => match.Value.Contains("cat /etc/trustix-publish.json", StringComparison.Ordinal)).Value;
+        var config = folder.File("publish.json", Braces.Match(publish).Value.Replace("/etc/trustix/token.key", folder.File("token.key"), StringComparison.Ordinal));
+        Assert.Equal(0, (await Cli.RunAsync(["check-config", "--config", config])).Code);
+    }
+
+    /// <summary>What follows the program's name at a prompt or between backticks, up to a remark.</summary>
+    [GeneratedRegex(@"(?:^[$#] |`)trustix-proxy ([a-z][^`\n#]*)", RegexOptions.Multiline)]
+    private static partial Regex Commands { get; }
+
+    [GeneratedRegex("^[a-z][a-z-]*$")]
+    private static partial Regex Word { get; }
+
+    [GeneratedRegex(@"(?<![\w-])--[a-z][a-z-]*")]
+    private static partial Regex Option { get; }
+
+    [GeneratedRegex("^```json\n(.+?)^```", RegexOptions.Multiline | RegexOptions.Singleline)]
+    private static partial Regex Json { get; }
+
+    [GeneratedRegex("^```console\n(.+?)^```", RegexOptions.Multiline | RegexOptions.Singleline)]
+    private static partial Regex Consoles { get; }
+
+    [GeneratedRegex(@"^\$ (trustix-proxy keygen [^#\n]+)", RegexOptions.Multiline)]
+    private static partial Regex Keygen { get; }
+
+    [GeneratedRegex(@"^\{.+\}$", RegexOptions.Multiline)]
+    private static partial Regex Braces { get; }
+
+    /// <summary>A fault for want of a file that is the reader's own, or of a key that stands for one.</summary>
+    [GeneratedRegex(@": (?:is '/etc/trustix/[^']+', which |is 'base64 of 32 bytes')")]
+    private static partial Regex Placeholder { get; }
+}
