@@ -72,9 +72,17 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
     /// <summary>Freezes the log: it is unheard from now on, until a person unfreezes it.</summary>
     public void Freeze(LogFault fault, string from)
     {
-        _isFrozen = true;
-        Interlocked.Exchange(ref _frozenCheckedAt, time.GetTimestamp());
-        docket.Freeze(fault, from);
+        lock (_turn)
+        {
+            if (_isFrozen)
+            {
+                return; // several answers show the same fault at once: the first one's evidence is kept
+            }
+
+            _isFrozen = true;
+            Interlocked.Exchange(ref _frozenCheckedAt, time.GetTimestamp());
+            docket.Freeze(fault, from);
+        }
     }
 
     /// <summary>A view that was seen at most <paramref name="maxAge"/> ago, fetched if need be; any age will do when that is infinite.</summary>
