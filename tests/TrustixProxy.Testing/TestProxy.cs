@@ -159,6 +159,15 @@ public sealed class TestProxy : IAsyncDisposable
         _app = null;
     }
 
+    /// <summary>Has the running proxy take other options; answers the keys that it refused.</summary>
+    public async Task<IReadOnlyList<string>> ReloadAsync(Func<SubstituterOptions, SubstituterOptions> change)
+    {
+        var options = change(Options!);
+        var refused = await SubstituterHost.ReloadAsync(_app!, options);
+        Options = refused.Count is 0 ? options : Options;
+        return [.. refused.Select(setting => setting.Key)];
+    }
+
     /// <summary>Ends the proxy and starts it again over the same state.</summary>
     public async Task RestartAsync()
     {

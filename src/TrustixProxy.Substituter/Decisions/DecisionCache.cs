@@ -9,6 +9,7 @@ using TrustixProxy.Substituter.Operations;
 using TrustixProxy.Substituter.Replicas;
 using TrustixProxy.Substituter.Revocations;
 using TrustixProxy.Substituter.Substitution;
+using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Substituter.Decisions;
 
@@ -29,8 +30,10 @@ internal sealed class DecisionCache
     private readonly Func<StandingRevocations> _revoked;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
-    private readonly ConcurrentDictionary<StorePathDigest, Unwritten> _unwritten = new();
+    private readonly ConcurrentDictionary<StorePathDigest, Unwritten> _unwritten;
     private readonly StateWriter _writer;
+    private readonly (Digest Policy, string Key, long Memory) _kind;
+    private volatile DecisionCache? _heir;
 
     /// <param name="writer">Writes to the disk.</param>
     /// <param name="store">The disk.</param>
@@ -44,12 +47,15 @@ internal sealed class DecisionCache
     /// <param name="memory">The most bytes that are kept in memory.</param>
     /// <param name="time">The clock.</param>
     /// <param name="logger">Where refused records are told.</param>
+    /// <param name="before">The one whose place this one takes: what it has in memory is taken over where the policy and the key are the same.</param>
     public DecisionCache(
         StateWriter writer, DecisionStore store, SignatureAudit audit, DecisionSeal seal, SharedDecisions? shared, Policy policy, NarInfoSigner signer, Func<FrozenSet<string>> frozen, Func<StandingRevocations> revoked,
-        long memory, TimeProvider time, ILogger logger)
+        long memory, TimeProvider time, ILogger logger, DecisionCache? before = null)
     {
         (_writer, _store, _audit, _seal, _shared, _policy, _signer, _frozen, _revoked, _time, _logger) = (writer, store, audit, seal, shared, policy, signer, frozen, revoked, time, logger);
-        _memory = new DecisionMemory(memory);
+        _kind = (policy.Identity, signer.PublicKey.ToString(), memory);
+        _memory = before is not null && before._kind == _kind ? before._memory : new DecisionMemory(memory);
+        _unwritten = before?._unwritten ?? new ConcurrentDictionary<StorePathDigest, Unwritten>();
     }
 
     /// <summary>The decision on a digest, if one was made that still holds.</summary>
@@ -100,6 +106,9 @@ internal sealed class DecisionCache
         return isBelieved ? await KeepAsync(digest, decision, shared) : null;
     }
 
+    /// <summary>Another one has taken the place of this one, whose last requests are still under way.</summary>
+    public void HandOver(DecisionCache heir) => _heir = heir;
+
     /// <summary>How many bytes the decisions in memory take.</summary>
     public long MemorySize => _memory.Size;
 
@@ -130,6 +139,7 @@ internal sealed class DecisionCache
     public void Forget(StorePathDigest digest)
     {
         _memory.Remove(digest);
+        _heir?.Forget(digest); // a dissent that comes late to the one voids what the other believes
         if (ReadStored(digest) is { } bytes && Open(digest, bytes) is { Claim: not null } record)
         {
             var now = _time.GetUtcNow();

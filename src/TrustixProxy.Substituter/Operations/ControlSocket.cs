@@ -21,9 +21,9 @@ internal sealed record ControlReply(long? Number, string? Fault);
 
 /// <summary>Where verbs change a running proxy: a socket in its state directory that only its own user may open. One line of JSON there, one back.</summary>
 /// <param name="path">The socket.</param>
-/// <param name="revocations">What is revoked.</param>
+/// <param name="revocations">What is revoked, at the moment.</param>
 /// <param name="logger">Where it is told that there is no socket.</param>
-internal sealed class ControlSocket(string path, RevocationRegister revocations, ILogger logger) : BackgroundService
+internal sealed class ControlSocket(string path, Func<RevocationRegister> revocations, ILogger logger) : BackgroundService
 {
     public const string FileName = "control.sock";
 
@@ -150,7 +150,7 @@ internal sealed class ControlSocket(string path, RevocationRegister revocations,
         try
         {
             return JsonSerializer.Deserialize<ControlRequest>(line, Form) is { Verb: "revoke" } request && RevokedSubject.TryParse(request.Subject, out var subject) && Revocation.IsReason(request.Reason)
-                ? new ControlReply(revocations.Give(subject, request.IsUndone, request.Reason)?.Number, null)
+                ? new ControlReply(revocations().Give(subject, request.IsUndone, request.Reason)?.Number, null)
                 : new ControlReply(null, "this proxy does not know that request: is it of another version?");
         }
         catch (JsonException exception)

@@ -19,54 +19,59 @@ namespace TrustixProxy.Substituter.Operations;
 internal sealed class DecidingParts : IDisposable
 {
     private readonly List<IDisposable> _owned;
+    private readonly StateWriter _state;
+    private readonly ViewStore _views;
+    private readonly LogRecords _records;
+    private readonly RecordSeal _seal;
+    private readonly List<LogParts> _logs = [];
     private readonly List<ElectorClient> _electors;
-    private readonly SubstituterOptions _options;
     private readonly TimeProvider _time;
     private volatile FrozenSet<string> _frozen = [];
+    private DecidingParts? _heir;
 
     /// <param name="options">What the proxy is told.</param>
     /// <param name="logger">Where it tells what happens.</param>
     /// <param name="time">The clock.</param>
     /// <param name="network">What carries all requests; sockets when null.</param>
     /// <param name="journal">Remembers decisions for people; one that nobody looks at when null.</param>
-    public DecidingParts(SubstituterOptions options, ILogger logger, TimeProvider time, HttpMessageHandler? network = null, DecisionJournal? journal = null)
+    /// <param name="before">Those whose place these are to take over the same state: what exists once is shared with them, and so are logs of which nothing else is said. See <see cref="HandOver"/>.</param>
+    public DecidingParts(SubstituterOptions options, ILogger logger, TimeProvider time, HttpMessageHandler? network = null, DecisionJournal? journal = null, DecidingParts? before = null)
     {
-        (_options, _time, Logger) = (options, time, logger);
+        (Options, _time, Logger) = (options, time, logger);
         var timeout = options.Deadline / 2;
-        var state = new StateWriter(options.StateDirectory, exception => logger.DiskRefused(exception.Message));
-        var (views, records) = (new ViewStore(options.StateDirectory), new LogRecords(state));
-        var connections = options.Logs.Select(log => new ConnectClient(LogTransport.Create(log.Url, network), timeout, time)).ToList();
-        Logs = [.. options.Logs.Zip(connections, (log, connect) => new WatchedLog(
-            log.Elector.Name, log.Elector.Key, new LogClient(connect, log.Elector.Key.LogId, time), views,
-            new LogDocket(log.Elector.Name, log.Elector.Key, log.Url, views, records, options.StateDirectory, time, logger), time, logger))];
+        _state = before?._state ?? new StateWriter(options.StateDirectory, exception => logger.DiskRefused(exception.Message));
+        (_views, _records) = (before?._views ?? new ViewStore(options.StateDirectory), before?._records ?? new LogRecords(_state));
+        _logs.AddRange(options.Logs.Select(log => before?._logs.Find(known => known.Options == log && known.Timeout == timeout) ?? Open(log, timeout, network)));
+        Logs = [.. _logs.Select(log => log.Log)];
         Upstreams = [.. options.Upstreams.Select(upstream => new Upstream(upstream, timeout, time, network))];
         var caches = options.Caches.Select(cache => Upstreams.FirstOrDefault(upstream => upstream.Options.Url == cache.Url) ?? new Upstream(new UpstreamOptions(cache.Elector.Name, cache.Url, 0), timeout, time, network)).ToList();
         CacheSources = [.. options.Caches.Zip(caches, (cache, source) => (cache.Elector, source))];
-        Register = new LogRegister(options.Logs, views, state, time);
-        var seal = new RecordSeal(options.SigningKey, options.PreviousSigningKeys);
-        var revocations = new RevocationStore(options.StateDirectory, seal);
-        Revocations = new RevocationRegister(revocations, seal, options.Logs.Select(log => KeyValuePair.Create(log.Elector.Key.LogId, log.Elector.Name)), time, logger);
-        var mirrors = options.Logs.Zip(Logs).Where(pair => pair.First.IsMirrored).ToDictionary(pair => pair.Second, pair => Mirror(pair.First, pair.Second));
-        Mirrors = [.. mirrors.Select(entry => (entry.Key, entry.Value))];
-        _electors = [.. options.Logs.Zip(Logs, ElectorClient (log, view) => new RevocableElector(mirrors.TryGetValue(view, out var mirror) ? new MirrorElector(log.Elector, view, mirror, options.MirrorPollInterval) : new LogElector(log.Elector, view, time), Revocations)), .. options.Caches.Zip(caches, (cache, source) => new CacheElector(cache.Elector, source))];
+        Register = new LogRegister(options.Logs, _views, _state, time);
+        _seal = new RecordSeal(options.SigningKey, options.PreviousSigningKeys);
+        var revocations = new RevocationStore(options.StateDirectory, _seal);
+        Revocations = new RevocationRegister(revocations, _seal, options.Logs.Select(log => KeyValuePair.Create(log.Elector.Key.LogId, log.Elector.Name)), time, logger);
+        Mirrors = [.. _logs.Where(log => log.Mirror is not null).Select(log => (log.Log, log.Mirror!))];
+        _electors = [.. _logs.Select(ElectorClient (log) => new RevocableElector(log.Mirror is not null ? new MirrorElector(log.Options.Elector, log.Log, log.Mirror, options.MirrorPollInterval) : new LogElector(log.Options.Elector, log.Log, time), Revocations)), .. options.Caches.Zip(caches, (cache, source) => new CacheElector(cache.Elector, source))];
         Redis = options.Redis is null ? null : new RedisConnection(options.Redis, time, logger);
-        ViewExchange = Redis is null ? null : new ViewExchange(Logs, views, Redis, time, logger);
-        RevocationExchange = new RevocationExchange(Revocations, seal, Redis, time, logger);
-        var shared = Redis is null ? null : new SharedDecisions(Redis, seal, options.Policy, time);
+        ViewExchange = Redis is null ? null : new ViewExchange(Logs, _views, Redis, time, logger);
+        RevocationExchange = new RevocationExchange(Revocations, _seal, Redis, time, logger);
+        var shared = Redis is null ? null : new SharedDecisions(Redis, _seal, options.Policy, time);
         Cache = new DecisionCache(
-            state, new DecisionStore(state.Database), new SignatureAudit(state.Database), new DecisionSeal(seal, options.Policy), shared, options.Policy,
-            new NarInfoSigner(options.SigningKey), Frozen, () => Revocations.Standing, options.DecisionMemory, time, logger);
-        KnownFiles = new KnownFiles(state, seal, Redis, time);
-        NarStore = options.NarStore is null ? null : new NarStore(options.NarStore, KnownFiles, time, logger);
+            _state, new DecisionStore(_state.Database), new SignatureAudit(_state.Database), new DecisionSeal(_seal, options.Policy), shared, options.Policy,
+            new NarInfoSigner(options.SigningKey), Frozen, () => Revocations.Standing, options.DecisionMemory, time, logger, before?.Cache);
+        KnownFiles = before?.KnownFiles ?? new KnownFiles(_state, _seal, Redis, time);
+        NarStore = before is not null ? before.NarStore : options.NarStore is null ? null : new NarStore(options.NarStore, KnownFiles, time, logger);
         Prefetch = new ClosurePrefetch((digest, depth, cancellation) => Decider!.DecideAheadAsync(digest, depth, cancellation));
         Decider = new Decider(Cache, Revocations, shared, options.Deadline, (digest, deadline) => Deliberate(digest, deadline, isHasty: false), Prefetch.Offer, Upstreams, NarStore, journal ?? new DecisionJournal(time), time, logger);
         Closure = new ClosureGate(Decider.DecideAsync, options.Policy.Fallback, Cache.Render, options.Deadline, time, logger);
         _owned =
         [
-            Closure, Prefetch, RevocationExchange, Decider, Marks, KnownFiles, views, revocations, .. mirrors.Values, .. connections, .. Upstreams.Union(caches),
-            .. new IDisposable?[] { NarStore, ViewExchange, Redis }.OfType<IDisposable>(), state,
+            Closure, Prefetch, RevocationExchange, Decider, Marks, revocations, .. Upstreams.Union(caches), .. new IDisposable?[] { ViewExchange, Redis }.OfType<IDisposable>(),
         ];
     }
+
+    /// <summary>What they were told.</summary>
+    public SubstituterOptions Options { get; }
 
     public ILogger Logger { get; }
 
@@ -79,7 +84,7 @@ internal sealed class DecidingParts : IDisposable
     public ImmutableArray<(Elector.Cache Elector, Upstream Source)> CacheSources { get; }
 
     /// <summary>Who must agree.</summary>
-    public Policy Policy => _options.Policy;
+    public Policy Policy => Options.Policy;
 
     /// <summary>The logs that are asked about each path.</summary>
     public IReadOnlyList<WatchedLog> Polled => [.. Logs.Except(Mirrors.Select(entry => entry.Log))];
@@ -119,17 +124,17 @@ internal sealed class DecidingParts : IDisposable
 
     /// <summary>The decision on a path, and where the policy says so on its closure.</summary>
     public ValueTask<Decision> DecideAsync(StorePathDigest digest, CancellationToken cancellation) =>
-        _options.Policy.RequiresClosure ? Closure.DecideAsync(digest, cancellation) : Decider.DecideAsync(digest, cancellation);
+        Options.Policy.RequiresClosure ? Closure.DecideAsync(digest, cancellation) : Decider.DecideAsync(digest, cancellation);
 
     /// <summary>The same, where it is in memory and takes no asking; null where it is not. Makes no garbage.</summary>
     public Decision? FindWarm(ReadOnlySpan<char> digest) =>
-        Decider.FindWarm(digest) is { } known && (!_options.Policy.RequiresClosure || known.Record.Claim is not { } claim || Closure.IsWhole(claim.Path.Digest)) ? known : null;
+        Decider.FindWarm(digest) is { } known && (!Options.Policy.RequiresClosure || known.Record.Claim is not { } claim || Closure.IsWhole(claim.Path.Digest)) ? known : null;
 
     /// <summary>Makes the asking of one digest, within a time; in haste, everyone is asked once.</summary>
-    public Deliberation Deliberate(StorePathDigest digest, TimeSpan deadline, bool isHasty) => new(digest, _electors, Upstreams, Marks, NarStore, _options.Policy, deadline, _time, isHasty);
+    public Deliberation Deliberate(StorePathDigest digest, TimeSpan deadline, bool isHasty) => new(digest, _electors, Upstreams, Marks, NarStore, Options.Policy, deadline, _time, isHasty);
 
     /// <summary>Makes what serves the NARs of decisions.</summary>
-    public NarForwarder Forward(IHttpForwarder forwarder) => new(Upstreams, Marks, KnownFiles, NarStore, forwarder, Decider.Renew, _options.Decompressions, _options.Deadline, _time, Logger);
+    public NarForwarder Forward(IHttpForwarder forwarder) => new(Upstreams, Marks, KnownFiles, NarStore, forwarder, Decider.Renew, Options.Decompressions, Options.Deadline, _time, Logger);
 
     /// <summary>Drops from the disk what is too old to be of use.</summary>
     public void Prune()
@@ -138,10 +143,37 @@ internal sealed class DecidingParts : IDisposable
         KnownFiles.Prune();
     }
 
-    public void Dispose() => _owned.ForEach(part => part.Dispose());
+    /// <summary>Others have taken the place of these, which serve what is under way: what is shared is theirs now, and they learn what these still find out.</summary>
+    public void HandOver(DecidingParts heir)
+    {
+        _heir = heir;
+        Cache.HandOver(heir.Cache);
+        heir.Revocations.TakeOver(Revocations);
+        KnownFiles.Use(heir._seal, heir.Redis);
+    }
 
-    private LogMirror Mirror(LogOptions log, WatchedLog view) =>
-        new(log.Elector.Name, view, new MirrorStore(Path.Combine(_options.StateDirectory, "mirrors", $"{log.Elector.Key.LogId}.sqlite")), _time, Logger);
+    /// <summary>Ends what is not handed over.</summary>
+    public void Dispose()
+    {
+        _owned.ForEach(part => part.Dispose());
+        _logs.Except(_heir?._logs ?? []).ToList().ForEach(log => log.Dispose());
+        if (_heir is null)
+        {
+            NarStore?.Dispose();
+            KnownFiles.Dispose();
+            _views.Dispose();
+            _state.Dispose();
+        }
+    }
+
+    private LogParts Open(LogOptions options, TimeSpan timeout, HttpMessageHandler? network)
+    {
+        var (elector, connection) = (options.Elector, new ConnectClient(LogTransport.Create(options.Url, network), timeout, _time));
+        var docket = new LogDocket(elector.Name, elector.Key, options.Url, _views, _records, Options.StateDirectory, _time, Logger);
+        var log = new WatchedLog(elector.Name, elector.Key, new LogClient(connection, elector.Key.LogId, _time), _views, docket, _time, Logger);
+        var mirror = options.IsMirrored ? new LogMirror(elector.Name, log, new MirrorStore(Path.Combine(Options.StateDirectory, "mirrors", $"{elector.Key.LogId}.sqlite")), _time, Logger) : null;
+        return new LogParts(options, timeout, connection, log, mirror);
+    }
 
     /// <summary>Names of the electors that are frozen; the same set while they are the same.</summary>
     private FrozenSet<string> Frozen()
@@ -157,5 +189,15 @@ internal sealed class DecidingParts : IDisposable
         }
 
         return isSame && count == known.Count ? known : _frozen = _electors.Where(elector => elector.IsFrozen).Select(elector => elector.Elector.Name).ToFrozenSet();
+    }
+
+    /// <summary>A log, and how it is asked.</summary>
+    private sealed record LogParts(LogOptions Options, TimeSpan Timeout, ConnectClient Connection, WatchedLog Log, LogMirror? Mirror) : IDisposable
+    {
+        public void Dispose()
+        {
+            Mirror?.Dispose();
+            Connection.Dispose();
+        }
     }
 }

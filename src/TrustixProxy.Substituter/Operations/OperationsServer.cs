@@ -35,7 +35,7 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
     private readonly SubstituterOptions _options;
     private readonly Func<DecidingParts> _parts;
     private readonly HealthCheck _check;
-    private readonly Gossip _gossip;
+    private readonly Func<Gossip> _gossip;
     private readonly Func<HttpContext, Task>? _metrics;
     private readonly DashboardEndpoints _dashboard;
 
@@ -46,7 +46,7 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
         PartitionedRateLimiter.Create<HttpContext, IPAddress>(context => RateLimitPartition.GetTokenBucketLimiter(
             Peer(context), _ => new TokenBucketRateLimiterOptions { TokenLimit = 20, TokensPerPeriod = 1, ReplenishmentPeriod = TimeSpan.FromSeconds(1) })));
 
-    public OperationsServer(SubstituterOptions options, Func<DecidingParts> parts, HealthCheck check, DecisionJournal journal, Gossip gossip, Func<HttpContext, Task>? metrics, ILoggerFactory loggers, TimeProvider time)
+    public OperationsServer(SubstituterOptions options, Func<DecidingParts> parts, HealthCheck check, DecisionJournal journal, Func<Gossip> gossip, Func<HttpContext, Task>? metrics, ILoggerFactory loggers, TimeProvider time)
     {
         (_options, _parts, _check, _gossip, _metrics) = (options, parts, check, gossip, metrics);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -94,7 +94,7 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
         return path is "/healthz" ? WriteAsync(context, StatusCodes.Status200OK, "ok\n")
             : path is "/readyz" ? AnswerReadyAsync(context)
             : path is "/metrics" && _metrics is not null ? _metrics(context)
-            : path is "/gossip/heads" ? WriteAsync(context, StatusCodes.Status200OK, _gossip.Tell(), "application/json")
+            : path is "/gossip/heads" ? WriteAsync(context, StatusCodes.Status200OK, _gossip().Tell(), "application/json")
             : path.StartsWith(decisions, StringComparison.Ordinal) && StorePathDigest.TryParse(path.AsSpan(decisions.Length), out var digest) ? AnswerDecisionAsync(context, digest)
             : _dashboard.TryAnswer(context) ?? WriteAsync(context, StatusCodes.Status404NotFound, "not found\n");
     }
@@ -131,8 +131,8 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
         {
             using var body = new MemoryStream();
             await context.Request.Body.CopyToAsync(body, limit.Token);
-            var isHeard = await _gossip.HearAsync(body.ToArray(), $"peer {Peer(context)}");
-            await (isHeard ? WriteAsync(context, StatusCodes.Status200OK, _gossip.Tell(), "application/json") : WriteAsync(context, StatusCodes.Status400BadRequest, "that is no message of heads\n"));
+            var isHeard = await _gossip().HearAsync(body.ToArray(), $"peer {Peer(context)}");
+            await (isHeard ? WriteAsync(context, StatusCodes.Status200OK, _gossip().Tell(), "application/json") : WriteAsync(context, StatusCodes.Status400BadRequest, "that is no message of heads\n"));
         }
         catch (BadHttpRequestException exception)
         {
@@ -149,7 +149,7 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
     private bool IsOurs(string host) =>
         host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
         || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address))
-        || _options.OperationsHosts.Contains(host, StringComparer.OrdinalIgnoreCase);
+        || _parts().Options.OperationsHosts.Contains(host, StringComparer.OrdinalIgnoreCase);
 
     private static Task WriteAsync(HttpContext context, int status, string text) => WriteAsync(context, status, System.Text.Encoding.UTF8.GetBytes(text), "text/plain; charset=utf-8");
 

@@ -91,6 +91,15 @@ internal sealed class RevocationRegister
         }
     }
 
+    /// <summary>Takes in all that another register of this process knows, be it that the disk has not taken it or that the key is another one now: nothing that was revoked is served because of a new configuration.</summary>
+    public void TakeOver(RevocationRegister before)
+    {
+        foreach (var revocation in before.Latest)
+        {
+            Take(revocation);
+        }
+    }
+
     private void Take(Revocation revocation)
     {
         lock (_turn)

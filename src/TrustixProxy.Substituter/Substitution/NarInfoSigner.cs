@@ -35,6 +35,9 @@ internal sealed record DecidedNarInfo
 /// <summary>Renders decisions; signs those that electors vouch for, and nothing else: the only place where our key makes a signature.</summary>
 internal sealed class NarInfoSigner(NixSecretKey key)
 {
+    /// <summary>What clients check signatures with.</summary>
+    public NixPublicKey PublicKey => key.PublicKey;
+
     /// <exception cref="ArgumentException">The record is a refusal.</exception>
     public DecidedNarInfo Render(DecisionRecord record) => record is { Claim: { } claim, Hints: { } hints }
         ? DecidedNarInfo.Make(claim, hints, key.PublicKey.Name, record.IsSigned ? key.Sign(claim.Fingerprint) : null)

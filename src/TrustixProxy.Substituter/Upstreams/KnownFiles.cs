@@ -20,8 +20,8 @@ internal sealed class KnownFiles : IDisposable
     /// <summary>How long a file stays on disk after it was last found good; one that is gone is decompressed again.</summary>
     private static readonly TimeSpan Lifetime = TimeSpan.FromDays(90);
 
-    private readonly RecordSeal _seal;
-    private readonly RedisConnection? _redis;
+    private volatile RecordSeal _seal;
+    private volatile RedisConnection? _redis;
     private readonly TimeProvider _time;
     private readonly StateDatabase _database;
     private readonly StateWriter _writer;
@@ -40,13 +40,16 @@ internal sealed class KnownFiles : IDisposable
             """);
     }
 
+    /// <summary>Has records sealed, and shared with replicas, in another way from now on. What is in memory was seen to be true, and stays.</summary>
+    public void Use(RecordSeal seal, RedisConnection? redis) => (_seal, _redis) = (seal, redis);
+
     /// <summary>The file with this hash, if it is known here or to another replica to hold the NAR under this compression; else null.</summary>
     public async ValueTask<KnownFile?> FindAsync(NixHash narHash, string compression, NixHash fileHash)
     {
-        var name = NameOf(narHash, compression, fileHash);
+        var (name, redis) = (NameOf(narHash, compression, fileHash), _redis);
         if (!_memory.TryGetValue(name, out long size) && !TryRead(name, ReadStored(name), out size))
         {
-            var shared = _redis is null ? default : await _redis.AskAsync(database => database.StringGetRangeAsync(KeyOf(name), 0, MaxRecord));
+            var shared = redis is null ? default : await redis.AskAsync(database => database.StringGetRangeAsync(KeyOf(redis, name), 0, MaxRecord));
             byte[]? record = shared.Value;
             if (!TryRead(name, record, out size))
             {
@@ -70,7 +73,8 @@ internal sealed class KnownFiles : IDisposable
         var record = _seal.Seal(Kind, name, body);
         Remember(name, file.Size);
         Store(name, record);
-        _ = _redis?.AskAsync(database => database.StringSetAsync(KeyOf(name), record, Lifetime));
+        var redis = _redis;
+        _ = redis?.AskAsync(database => database.StringSetAsync(KeyOf(redis, name), record, Lifetime));
     }
 
     /// <summary>Drops from the disk what was found good long ago.</summary>
@@ -82,7 +86,7 @@ internal sealed class KnownFiles : IDisposable
 
     private void Remember(string name, long size) => _memory.Set(name, size, new MemoryCacheEntryOptions { Size = 1 });
 
-    private StackExchange.Redis.RedisKey KeyOf(string name) => _redis!.Key($"f:{name.Replace(' ', ':')}");
+    private static StackExchange.Redis.RedisKey KeyOf(RedisConnection redis, string name) => redis.Key($"f:{name.Replace(' ', ':')}");
 
     private void Store(string name, byte[] record) => _writer.Write(() => _database.Execute(
         "INSERT OR REPLACE INTO nar_file (name, record, seen_at) VALUES ($name, $record, $now)", ("$name", name), ("$record", record), ("$now", _time.GetUtcNow().ToUnixTimeMilliseconds())));

@@ -34,6 +34,15 @@ internal static class ConfigurationFile
     /// <summary>Whether a configuration is a publisher's: it has what only a publisher has.</summary>
     public static bool IsOfPublisher(string? path) => Load(path, []) is { } values && (values.GetSection("log").Exists() || values.GetSection("spoolDirectory").Exists());
 
+    /// <summary>The file itself, and all that it names: what stands under a key that ends in <c>File</c> or <c>Files</c>.</summary>
+    public static IReadOnlyList<string> FilesOf(string? path)
+    {
+        string[] own = path is null ? [] : [path];
+        return Load(path, []) is not { } values ? own : [.. own, .. values.AsEnumerable()
+            .Where(entry => entry.Value is { Length: > 0 } && entry.Key.Split(':').LastOrDefault(part => !part.All(char.IsAsciiDigit)) is { } key && (key.EndsWith("File", StringComparison.OrdinalIgnoreCase) || key.EndsWith("Files", StringComparison.OrdinalIgnoreCase)))
+            .Select(entry => Path.GetFullPath(entry.Value!)).Distinct().Order(StringComparer.Ordinal)];
+    }
+
     private static IConfiguration? Load(string? path, List<Fault> faults)
     {
         try

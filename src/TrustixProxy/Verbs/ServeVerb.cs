@@ -90,10 +90,10 @@ internal static class ServeVerb
         Console.Error.WriteLine($"state: {read.Options.StateDirectory}");
         Console.Error.WriteLine($"clients trust: trusted-public-keys = {read.Options.SigningKey.PublicKey}");
         using var otlp = read.Otlp is { } collector ? new OtlpExport(collector, "TrustixProxy.Substituter") : null;
-        return await ServeAsync(read.Options, cancellation);
+        return await ServeAsync(read.Options, config, cancellation);
     }
 
-    private static async Task<int> ServeAsync(SubstituterOptions options, CancellationToken cancellation)
+    private static async Task<int> ServeAsync(SubstituterOptions options, string? config, CancellationToken cancellation)
     {
         // Read by the runtime when the first socket is used; see PooledConnection for what follows from it.
         Environment.SetEnvironmentVariable("DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS", "1");
@@ -109,6 +109,9 @@ internal static class ServeVerb
         }
 
         await using var owned = app;
+        using var reloading = new Reloading(app, config);
+        app.Lifetime.ApplicationStarted.Register(() => _ = reloading.StartAsync(CancellationToken.None));
+        app.Lifetime.ApplicationStopping.Register(() => _ = reloading.StopAsync(CancellationToken.None));
         return await RunAsync(app, "serving", [.. options.Listen, .. options.OperationsListen], cancellation);
     }
 }

@@ -235,12 +235,43 @@ public sealed class WarmDecisionTests : IDisposable
         Assert.Null(await cache.AdoptAsync(output.Path.Digest, second)); // age is what the seal says
     }
 
-    private DecisionCache Open(StateWriter state, int? quorum = null)
+    [Theory]
+    [InlineData(null)]
+    [InlineData(3)]
+    public async Task What_is_voided_under_the_configuration_before_is_voided_under_the_one_that_took_its_place(int? quorum)
+    {
+        var output = TestOutput.Make();
+        using var state = new StateWriter(_directory);
+        var before = Open(state, quorum);
+        await KeepAsync(before, output);
+        var after = Open(state, before: before);
+        before.HandOver(after);
+        await KeepAsync(after, output);
+
+        before.Forget(output.Path.Digest);
+
+        Assert.Null(after.FindInMemory(output.Path.Digest.ToString()));
+        Assert.Null(after.Find(output.Path.Digest));
+    }
+
+    [Fact]
+    public async Task What_is_in_memory_stays_there_under_the_same_policy_and_no_other()
+    {
+        var output = TestOutput.Make();
+        using var state = new StateWriter(_directory);
+        var before = Open(state);
+        await KeepAsync(before, output);
+
+        Assert.NotNull(Open(state, before: before).FindInMemory(output.Path.Digest.ToString()));
+        Assert.Null(Open(state, quorum: 3, before: before).FindInMemory(output.Path.Digest.ToString()));
+    }
+
+    private DecisionCache Open(StateWriter state, int? quorum = null, DecisionCache? before = null)
     {
         var policy = PolicyOf(quorum);
         return new DecisionCache(
             state, new DecisionStore(state.Database), new SignatureAudit(state.Database), new DecisionSeal(new RecordSeal(_key, []), policy), null, policy, new NarInfoSigner(_key), () => _frozen,
-            () => _revoked, 1 << 20, _clock, NullLogger.Instance);
+            () => _revoked, 1 << 20, _clock, NullLogger.Instance, before);
     }
 
     private Task<Decision> KeepAsync(DecisionCache cache, TestOutput output) => cache.KeepAsync(output.Path.Digest, DecisionOf(output).Record, output.Path, null);

@@ -1,0 +1,126 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using TrustixProxy.Substituter.Clients;
+using TrustixProxy.Substituter.Dashboard;
+using TrustixProxy.Substituter.Decisions;
+using TrustixProxy.Substituter.Evidence;
+using TrustixProxy.Substituter.Mirrors;
+using TrustixProxy.Substituter.Substitution;
+using TrustixProxy.Substituter.Upstreams;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace TrustixProxy.Substituter.Operations;
+
+/// <summary>All that answers clients under one configuration, from when that is read until the last request that came under it has been answered.</summary>
+internal sealed class Generation : IAsyncDisposable
+{
+    private static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
+
+    private readonly TimeProvider _time;
+    private readonly NarForwarder _forwarder;
+    private readonly ClientGate? _gate;
+    private readonly RequestDelegate _answer;
+    private readonly List<BackgroundService> _polling, _listening;
+    private int _underway;
+
+    /// <param name="options">The configuration.</param>
+    /// <param name="forwarder">YARP's.</param>
+    /// <param name="journal">Remembers decisions for people.</param>
+    /// <param name="loggers">Where it is told what happens.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="before">The one whose place it is to take; null for the first.</param>
+    public Generation(SubstituterOptions options, IHttpForwarder forwarder, DecisionJournal journal, ILoggerFactory loggers, TimeProvider time, Generation? before = null)
+    {
+        (Options, _time) = (options, time);
+        Parts = new DecidingParts(options, loggers.CreateLogger("TrustixProxy"), time, journal: journal, before: before?.Parts);
+        Gossip = new Gossip(Parts.Logs);
+        _forwarder = Parts.Forward(forwarder);
+        RequestDelegate answer = new SubstituterEndpoints(Parts.FindWarm, Parts.DecideAsync, claim => Parts.Revocations.Standing.Find(claim) is not null, _forwarder, options, time).AnswerAsync;
+        _gate = ClientGate.IsNeeded(options) ? new ClientGate(options, answer) : null;
+        answer = _gate is null ? answer : _gate.AnswerAsync;
+        _answer = options.ForwardedFrom?.Before(answer, loggers) ?? answer;
+        _listening = [.. new BackgroundService?[] { Parts.Redis, Parts.ViewExchange, Parts.RevocationExchange }.OfType<BackgroundService>()];
+        _polling =
+        [
+            new HeadPoller(Parts.Polled, options.HeadPollInterval, time), new MirrorFollower(Parts.Mirrors, options.MirrorPollInterval, time), Parts.Prefetch,
+            new DecisionPruner(Parts.Prune, time), new GossipExchange(Gossip, options.GossipPeers, options.GossipInterval, time, Parts.Logger),
+        ];
+    }
+
+    public SubstituterOptions Options { get; }
+
+    public DecidingParts Parts { get; }
+
+    public Gossip Gossip { get; }
+
+    public Task AnswerAsync(HttpContext context)
+    {
+        Interlocked.Increment(ref _underway);
+        try
+        {
+            var answering = _answer(context);
+            if (!answering.IsCompleted)
+            {
+                return EndAsync(answering);
+            }
+
+            Interlocked.Decrement(ref _underway);
+            return answering;
+        }
+        catch
+        {
+            Interlocked.Decrement(ref _underway);
+            throw;
+        }
+    }
+
+    public async Task StartAsync(CancellationToken cancellation)
+    {
+        foreach (var service in _listening.Concat(_polling))
+        {
+            await service.StartAsync(cancellation);
+        }
+    }
+
+    /// <summary>Ends what another one does from now on; requests that are under way are answered still, and what is revoked meanwhile is heard of.</summary>
+    public Task RetireAsync(CancellationToken cancellation) => Task.WhenAll(_polling.Select(service => service.StopAsync(cancellation)));
+
+    /// <summary>Waits for the last answer, and for those who may still say something to a decision that was made.</summary>
+    public async Task DrainAsync(CancellationToken cancellation)
+    {
+        do
+        {
+            await Task.Delay(Look, _time, cancellation);
+        }
+        while (Volatile.Read(ref _underway) > 0 || Parts.Decider.Underway > 0);
+        await Task.Delay(2 * Options.Deadline, _time, cancellation);
+    }
+
+    public Task StopAsync(CancellationToken cancellation) => Task.WhenAll(_polling.Concat(_listening).Select(service => service.StopAsync(cancellation)));
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync(new CancellationToken(canceled: true));
+        _polling.ForEach(service => service.Dispose());
+        _forwarder.Dispose();
+        if (_gate is not null)
+        {
+            await _gate.DisposeAsync();
+        }
+
+        Parts.Dispose();
+    }
+
+    private async Task EndAsync(Task answering)
+    {
+        try
+        {
+            await answering;
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _underway);
+        }
+    }
+}
