@@ -9,8 +9,8 @@ namespace TrustixProxy.LogNode.Storage;
 /// a share of them with each batch, so that many change the same page. After a crash what had not moved is read again from the log.</remarks>
 internal sealed class EntryIndex(LogDatabase database) : IDisposable
 {
-    /// <summary>So many rows begin to move: a quarter of a megabyte.</summary>
-    private const int MoveAt = 16_384;
+    /// <summary>So many rows begin to move: half a megabyte.</summary>
+    private const int MoveAt = 32_768;
 
     private readonly Statement _insert = new(database.Writer, "INSERT OR IGNORE INTO find (prefix, idx) VALUES ($1, $2)");
     private readonly Statement _indexed = new(database.Writer, "UPDATE indexed SET size = $1");
