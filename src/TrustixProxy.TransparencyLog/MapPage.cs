@@ -25,8 +25,6 @@ public sealed class MapPage
     private const int MasksSize = 4, LeafSize = (2 * Digest.Size) + 8, InnerSize = Digest.Size + 8;
 
     private byte[] _bytes;
-    private bool _isStored;
-    private Digest[]? _joined; // hashes of nodes 1 to 15, of a stored page through which most ways go
     private MapPage?[]? _drafts;
 
     private MapPage(byte[] bytes) => _bytes = bytes;
@@ -49,7 +47,7 @@ public sealed class MapPage
     /// <exception cref="ArgumentException">The bytes are no page's: the store is damaged.</exception>
     public static MapPage Of(byte[] bytes)
     {
-        var page = new MapPage(bytes) { _isStored = true };
+        var page = new MapPage(bytes);
         return bytes.Length >= MasksSize && (page.Leaves & page.Inner) is 0 && bytes.Length == page.Offset(Slots)
             ? page
             : throw new ArgumentException("the bytes are no page of the map", nameof(bytes));
@@ -117,9 +115,7 @@ public sealed class MapPage
 
         _drafts = null;
         numbered.Add(new(first + numbered.Count, this));
-        var root = RootHash();
-        _isStored = true;
-        return root;
+        return RootHash();
     }
 
     /// <summary>Which slot of a page of this depth is on the way to <paramref name="path"/>.</summary>
@@ -142,15 +138,9 @@ public sealed class MapPage
             rest = rest[SizeOf(kind)..];
         }
 
-        var known = _joined;
         for (var i = Slots - 1; i > 0; i--)
         {
-            nodes[i] = known is null ? Join(nodes[2 * i], nodes[(2 * i) + 1]) : new Node(Kind.Inner, -1, known[i]);
-        }
-
-        if (known is null && _isStored && IsFullOfPages)
-        {
-            _joined = [.. nodes[..Slots].ToArray().Select(node => node.Hash)];
+            nodes[i] = Join(nodes[2 * i], nodes[(2 * i) + 1]);
         }
     }
 
