@@ -51,7 +51,7 @@ internal sealed class Reloading(WebApplication app, string? config) : Background
                 if (isTold || (now != _read && now == _seen))
                 {
                     _read = now;
-                    await ReloadAsync();
+                    await TryReloadAsync();
                 }
 
                 _seen = now;
@@ -60,6 +60,19 @@ internal sealed class Reloading(WebApplication app, string? config) : Background
         catch (OperationCanceledException)
         {
             // The host stops.
+        }
+    }
+
+    /// <summary>A fault of ours costs this reload, and neither the proxy nor the next one.</summary>
+    private async Task TryReloadAsync()
+    {
+        try
+        {
+            await ReloadAsync();
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException)
+        {
+            Console.Error.WriteLine($"the configuration was not reloaded; if it is good, restart the proxy, and report this: {exception}");
         }
     }
 
