@@ -26,13 +26,10 @@ buildDotnetModule {
   };
 
   projectFile = "src/TrustixProxy/TrustixProxy.csproj";
-  nugetDeps = ./deps.json;
+  nugetDeps = ./deps.json; # without the compiler that compiles ahead: it is the SDK's, and nixpkgs gives it with the SDK
   dotnet-sdk = dotnetCorePackages.sdk_10_0;
   dotnet-runtime = dotnetCorePackages.aspnetcore_10_0;
   executables = [ "trustix-proxy" ];
-  # Compiled as it runs: to compile ahead takes a package of the SDK that is in no lock file.
-  dotnetFlags = [ "-p:PublishReadyToRun=false" ];
-
   # Loaded by soname: Ed25519, and the compressions of NARs.
   runtimeDeps = [
     openssl

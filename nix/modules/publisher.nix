@@ -56,7 +56,7 @@ in
     settings = mkOption {
       type = (pkgs.formats.json { }).type;
       default = { };
-      description = "More of the configuration of `publish`: `include`, `exclude`. Checked while the system is built.";
+      description = "More of the configuration of `publish`: `include`, `exclude`, `listen`. Checked while the system is built.";
     };
 
     spoolDirectory = mkOption {

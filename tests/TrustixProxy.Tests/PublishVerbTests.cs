@@ -16,12 +16,12 @@ public sealed class PublishVerbTests
         var token = folder.File("token");
         await Cli.RunAsync(["keygen", token]);
         var good = await CheckAsync(folder, $$"""{ "log": { "url": "http://127.0.0.1:1", "tokenFile": "{{token}}" }, "spoolDirectory": "{{folder.Path}}/spool", "exclude": ["secret-*"] }""");
-        var bad = await CheckAsync(folder, """{ "log": { "url": "nowhere", "tokenFile": "/nowhere/token", "nmae": "x" }, "spoolDirectory": "/proc/self", "include": ["a/b"], "exclude": [""] }""");
+        var bad = await CheckAsync(folder, """{ "log": { "url": "nowhere", "tokenFile": "/nowhere/token", "nmae": "x" }, "spoolDirectory": "/proc/self", "include": ["a/b"], "exclude": [""], "listen": ["8092"] }""");
 
         Assert.Equal((0, $"good for publish: from {folder.Path}/spool to http://127.0.0.1:1/.\n"), (good.Code, good.Output));
         Assert.False(Directory.Exists(folder.File("spool")));
         Assert.Equal(2, bad.Code);
-        foreach (var expected in new[] { "log.url: is 'nowhere'", "log.tokenFile: is '/nowhere/token'", "log.nmae: is not a key of this configuration; 'name' is", "spoolDirectory: is '/proc/self', which cannot be written to", "include: has 'a/b', which matches no name", "exclude: has ''" })
+        foreach (var expected in new[] { "log.url: is 'nowhere'", "log.tokenFile: is '/nowhere/token'", "log.nmae: is not a key of this configuration; 'name' is", "spoolDirectory: is '/proc/self', which cannot be written to", "include: has 'a/b', which matches no name", "exclude: has ''", "listen: has '8092'; an address is" })
         {
             Assert.Contains(expected, bad.Error, StringComparison.Ordinal);
         }
@@ -35,7 +35,7 @@ public sealed class PublishVerbTests
         mute.Start();
         var config = await ConfigureAsync(folder, mute.LocalEndpoint!.ToString()!);
         using var process = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "trustix-proxy.dll"), "publish", "--config", config]) { RedirectStandardError = true })!;
-        Assert.StartsWith("publishing from ", await process.StandardError.ReadLineAsync(), StringComparison.Ordinal);
+        Assert.Matches(@"^publishing from \S+ to \S+; metrics at http://127\.0\.0\.1:\d+$", await process.StandardError.ReadLineAsync());
         var second = await Cli.RunAsync(["publish", "--once", "--config", config]);
         using var connection = await mute.AcceptTcpClientAsync();
 
@@ -116,7 +116,7 @@ public sealed class PublishVerbTests
         Directory.CreateDirectory(folder.File("spool"));
         folder.File("spool/1.info", $$"""[{"path":"{{Output}}","narHash":"sha256-KxyTmX8eVbV2TilY5WwpvYb+mmXW1tkrFKJVPVNlV5U=","narSize":120,"references":[]}]""");
         folder.File("spool/1.job", $"{Derivation}\n{Output}\n");
-        return folder.File("c.json", $$"""{ "log": { "url": "http://{{address}}", "tokenFile": "{{token}}" }, "spoolDirectory": "{{folder.Path}}/spool" }""");
+        return folder.File("c.json", $$"""{ "log": { "url": "http://{{address}}", "tokenFile": "{{token}}" }, "spoolDirectory": "{{folder.Path}}/spool", "listen": ["http://127.0.0.1:0"] }""");
     }
 
     private static async Task<(int Code, string Output, string Error)> RunAsync(string shell, string script, string spool, string derivation, string outputs)

@@ -17,6 +17,8 @@ public sealed class Publisher : IDisposable
     private readonly LogSubmitter _submitter;
     private readonly ILogger _logger;
     private readonly TimeProvider _time;
+    private readonly SpoolMetrics _metrics;
+    private PublishPass? _last;
 
     /// <summary>Takes the spool.</summary>
     /// <param name="options">What it is told.</param>
@@ -29,7 +31,11 @@ public sealed class Publisher : IDisposable
         (_options, _logger, _time) = (options, logger, time ?? TimeProvider.System);
         _spool = Spool.Open(options.SpoolDirectory);
         _submitter = new LogSubmitter(options.Url, options.Token);
+        _metrics = new SpoolMetrics(_spool, _time);
     }
+
+    /// <summary>How the spool was gone through the last time; null before the first has ended.</summary>
+    public PublishPass? Last => Volatile.Read(ref _last);
 
     /// <summary>Publishes all jobs that are there now; waits for descriptions that have yet to come, and tries a log that cannot be reached three times.</summary>
     public async Task<PublishPass> OnceAsync(CancellationToken cancellation)
@@ -66,6 +72,7 @@ public sealed class Publisher : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        _metrics.Dispose();
         _submitter.Dispose();
         _spool.Dispose();
     }
@@ -85,5 +92,11 @@ public sealed class Publisher : IDisposable
         return TimeSpan.FromMilliseconds((pause / 2) + (pause / 2 * RandomNumberGenerator.GetInt32(1000) / 1000));
     }
 
-    private Task<PublishPass> PassAsync(CancellationToken cancellation) => new SpoolDrain(_options, _spool, _submitter, _logger, _time).RunAsync(cancellation);
+    private async Task<PublishPass> PassAsync(CancellationToken cancellation)
+    {
+        var pass = await new SpoolDrain(_options, _spool, _submitter, _logger, _time).RunAsync(cancellation);
+        Volatile.Write(ref _last, pass);
+        _metrics.Count(pass);
+        return pass;
+    }
 }

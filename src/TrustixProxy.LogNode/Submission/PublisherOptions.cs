@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using TrustixProxy.Nix;
 
 namespace TrustixProxy.LogNode.Submission;
@@ -19,6 +20,9 @@ public sealed record PublisherOptions
 
     /// <summary>Which paths are published.</summary>
     public NameFilter Filter { get; init; } = NameFilter.All;
+
+    /// <summary>Where it shows how it fares: <c>http://host:port</c> or <c>unix:/path</c>; nowhere when empty.</summary>
+    public ImmutableArray<string> Listen { get; init; } = [];
 
     /// <summary>How old a job has to be for Nix to be asked, when the hook's own description has not come. Default 10 s.</summary>
     public TimeSpan DescriptionWait { get; init; } = TimeSpan.FromSeconds(10);

@@ -59,7 +59,10 @@ public sealed class Spool : IDisposable
 
     /// <summary>The ids of the jobs that are there, oldest first.</summary>
     internal IReadOnlyList<string> Jobs() =>
-        [.. new DirectoryInfo(_directory).EnumerateFiles($"*{JobSuffix}").Select(file => (Id: file.Name[..^JobSuffix.Length], At: file.LastWriteTimeUtc)).OrderBy(file => file.At).ThenBy(file => file.Id, StringComparer.Ordinal).Select(file => file.Id)];
+        [.. JobFiles().Select(file => (Id: file.Name[..^JobSuffix.Length], At: file.LastWriteTimeUtc)).OrderBy(file => file.At).ThenBy(file => file.Id, StringComparer.Ordinal).Select(file => file.Id)];
+
+    /// <summary>When the job was written that has waited longest; null when none waits.</summary>
+    internal DateTimeOffset? OldestJob() => JobFiles().Min(file => (DateTimeOffset?)file.LastWriteTimeUtc);
 
     /// <summary>Reads a job. False, with what is wrong, when it is none or cannot be read.</summary>
     internal bool TryRead(string id, [NotNullWhen(true)] out SpoolJob? job, out string error)
@@ -161,6 +164,8 @@ public sealed class Spool : IDisposable
 
     private static string ReadText(FileInfo file, int limit) =>
         file.Length <= limit ? File.ReadAllText(file.FullName) : throw new IOException($"it has {file.Length} bytes; at most {limit} are read");
+
+    private IEnumerable<FileInfo> JobFiles() => new DirectoryInfo(_directory).EnumerateFiles($"*{JobSuffix}");
 
     /// <summary>All files of jobs. A link to a store path that is a directory counts as one.</summary>
     private IEnumerable<string> Files() => Directory.EnumerateFileSystemEntries(_directory).Where(path => Path.GetFileName(path).Contains('.'));

@@ -110,6 +110,7 @@ internal static class ConfigurationKeys
         ["spoolDirectory"] = new("Where the hook leaves its jobs.") { Type = "path", Default = "`/var/spool/trustix`" },
         ["include"] = new("Names after the digest that are published.") { Default = "all", Range = Glob },
         ["exclude"] = new("Names after the digest that are not.") { Range = Glob },
+        ["listen"] = new("Where `/healthz` and `/metrics` are; nowhere unless told.") { Range = $"{ListenUrl}, or unix:/path" },
     };
 
     /// <summary>All keys as tables of Markdown, each with type, default, range and meaning.</summary>

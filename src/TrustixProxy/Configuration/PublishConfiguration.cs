@@ -22,7 +22,13 @@ internal static class PublishConfiguration
 
         var spool = CommonKeys.WritableDirectory(section, "spoolDirectory", Spool.DefaultDirectory, isCheck);
         var filter = new NameFilter([.. Globs(section, "include")], [.. Globs(section, "exclude")]);
-        return token is null ? null : new PublisherOptions { Url = url, Token = token, LogName = name, SpoolDirectory = spool, Filter = filter };
+        var listen = section.Texts("listen");
+        if (listen.Count > 0)
+        {
+            CommonKeys.CheckListen(section, "listen", listen, allowUnix: true);
+        }
+
+        return token is null ? null : new PublisherOptions { Url = url, Token = token, LogName = name, SpoolDirectory = spool, Filter = filter, Listen = [.. listen] };
     }
 
     private static IReadOnlyList<string> Globs(Section section, string key)

@@ -47,7 +47,14 @@ internal static class PublishVerb
     private static async Task<int> RunAsync(Publisher publisher, PublisherOptions options, CancellationToken cancellation)
     {
         await Task.Yield(); // as in serve
-        Console.Error.WriteLine($"publishing from {options.SpoolDirectory} to {options.Url}");
+        using var metrics = new PrometheusText(SpoolMetrics.MeterName);
+        await using var page = options.Listen.IsEmpty ? null : PublisherHost.Create(publisher, options.Listen, ServeVerb.LogToConsole, metrics.AnswerAsync);
+        if (page is not null && await ServeVerb.StartAsync(page, options.Listen, cancellation) is { } fault)
+        {
+            return ExitCode.Refuse([fault]);
+        }
+
+        Console.Error.WriteLine($"publishing from {options.SpoolDirectory} to {options.Url}{(page is null ? "" : $"; metrics at {string.Join(", ", page.Urls)}")}");
         Readiness.Ready();
         try
         {

@@ -45,13 +45,9 @@ internal static class ServeVerb
     public static async Task<int> RunAsync(WebApplication app, string what, IEnumerable<string> listen, CancellationToken cancellation)
     {
         await Task.Yield(); // only then does the command line's library know of us, and lets us end well when the process is told to stop
-        try
+        if (await StartAsync(app, listen, cancellation) is { } fault)
         {
-            await app.StartAsync(cancellation);
-        }
-        catch (Exception exception) when (exception is IOException or System.Net.Sockets.SocketException)
-        {
-            return ExitCode.Refuse([new Fault(string.Join(", ", listen), $"cannot be listened at: {exception.Message.TrimEnd('.')}. Name an address of this machine that nothing else uses.")]);
+            return ExitCode.Refuse([fault]);
         }
 
         Console.Error.WriteLine($"{what} at {string.Join(", ", app.Urls)}");
@@ -59,6 +55,20 @@ internal static class ServeVerb
         app.Lifetime.ApplicationStopping.Register(Readiness.Stopping);
         await app.WaitForShutdownAsync(cancellation);
         return ExitCode.Good;
+    }
+
+    /// <summary>Starts a host; says why it cannot listen, or null.</summary>
+    public static async Task<Fault?> StartAsync(WebApplication app, IEnumerable<string> listen, CancellationToken cancellation)
+    {
+        try
+        {
+            await app.StartAsync(cancellation);
+            return null;
+        }
+        catch (Exception exception) when (exception is IOException or System.Net.Sockets.SocketException)
+        {
+            return new Fault(string.Join(", ", listen), $"cannot be listened at: {exception.Message.TrimEnd('.')}. Name an address of this machine that nothing else uses.");
+        }
     }
 
     private static async Task<int> RunAsync(string? config, CancellationToken cancellation)

@@ -1,6 +1,10 @@
 using System.Diagnostics.Metrics;
 using System.Text.RegularExpressions;
+using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging.Abstractions;
+using TrustixProxy.LogNode.Submission;
+using TrustixProxy.Nix;
 using TrustixProxy.Operations;
 using TrustixProxy.Testing;
 
@@ -61,6 +65,43 @@ public sealed partial class MetricsTests
     }
 
     [Fact]
+    public async Task A_publishers_page_is_in_the_format_and_its_health_says_what_keeps_jobs()
+    {
+        using var folder = new Folder();
+        using var text = new PrometheusText(SpoolMetrics.MeterName);
+        using var publisher = new Publisher(new PublisherOptions { Url = new Uri("http://127.0.0.1:1"), Token = NixSecretKey.Generate("builder"), SpoolDirectory = folder.File("spool") }, NullLogger.Instance);
+        folder.File("spool/0.job", "nonsense");
+        var built = TestOutput.Make("x").Statement;
+        folder.File("spool/1.info", $"[{System.Text.Encoding.ASCII.GetString(built.Value)}]");
+        folder.File("spool/1.job", $"{TestOutput.PathOf("x.drv").Absolute}\n{built.Path.Absolute}\n");
+        await using var app = PublisherHost.Create(publisher, ["http://127.0.0.1:0"], _ => { }, text.AnswerAsync);
+        await app.StartAsync();
+        using var client = new HttpClient { BaseAddress = new Uri(app.Urls.Single()) };
+
+        var before = await client.GetStringAsync("/healthz");
+        using var stop = new CancellationTokenSource();
+        var publishing = publisher.RunAsync(stop.Token);
+        HttpResponseMessage health;
+        for (health = await client.GetAsync("/healthz"); health.IsSuccessStatusCode; health = await client.GetAsync("/healthz"))
+        {
+            await Task.Delay(20);
+        }
+
+        var page = Exposition.Parse(await client.GetStringAsync("/metrics"));
+        using var other = await client.PostAsync("/healthz", null);
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => publishing);
+        Assert.Equal("ok\n", before);
+        Assert.Equal((503, "the log cannot be reached; jobs that wait: 1\n"), ((int)health.StatusCode, await health.Content.ReadAsStringAsync()));
+        Assert.Equal(404, (int)other.StatusCode);
+        Assert.Equal(1, Value(page, "trustix_spool_jobs"));
+        Assert.True(Value(page, "trustix_spool_oldest_job_seconds") > 0);
+        Assert.True(Value(page, "trustix_publish_passes_total", ("fault", "unreachable")) >= 1);
+        Assert.Equal(1, Value(page, "trustix_publish_jobs_lost_total", ("reason", "rejected")));
+        Assert.Equal(0, Value(page, "trustix_publish_paths_total", ("result", "published")));
+    }
+
+    [Fact]
     public async Task Labels_of_any_text_are_escaped_bounded_in_number_and_gone_with_what_they_name()
     {
         using var meter = new Meter("test-of-text");
@@ -92,7 +133,12 @@ public sealed partial class MetricsTests
         await using var proxy = await TestProxy.WithThreeLogsAsync();
         proxy.Metrics = text.AnswerAsync;
         await proxy.StartAsync();
-        var page = (await ScrapeAsync(proxy)).Concat(Exposition.Parse(await node.Client.GetStringAsync(new Uri(node.PrivateUrl, "/metrics")))).ToDictionary();
+        using var folder = new Folder();
+        using var spoolText = new PrometheusText(SpoolMetrics.MeterName);
+        using var publisher = new Publisher(new PublisherOptions { Url = node.PrivateUrl, Token = node.Token, SpoolDirectory = folder.File("spool") }, NullLogger.Instance);
+        await publisher.OnceAsync(default);
+        var page = (await ScrapeAsync(proxy))
+            .Concat(Exposition.Parse(await node.Client.GetStringAsync(new Uri(node.PrivateUrl, "/metrics")))).Concat(Exposition.Parse(await WriteAsync(spoolText))).ToDictionary();
         var rules = Repository.Read("nix/alerts.yaml");
         var used = Use.Matches(rules);
 
@@ -146,7 +192,7 @@ public sealed partial class MetricsTests
         return System.Text.Encoding.UTF8.GetString(body.ToArray());
     }
 
-    [GeneratedRegex(@"\b(trustix_(?:proxy|log)_[a-z_]+)(?:\{([^}]*)\})?")]
+    [GeneratedRegex(@"\b(trustix_(?:proxy|log|spool|publish)_[a-z_]+)(?:\{([^}]*)\})?")]
     private static partial Regex Use { get; }
 
     [GeneratedRegex("([a-z_]+)(?:=~?|!~?|!=)\"([^\"]*)\"")]
