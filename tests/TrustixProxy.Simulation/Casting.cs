@@ -6,6 +6,7 @@ namespace TrustixProxy.Simulation;
 /// <summary>Chooses who lies, and how: among the lies that he can tell.</summary>
 internal static class Casting
 {
+    private static readonly Lie[] Mirrored = [Lie.WrongEntry];
     private static readonly Lie[] ByLogs = Of(Liar.Log), ByNetwork = Of(Liar.Network), ByPeers = Of(Liar.Peer), ByCaches = Of(Liar.Cache), ByUpstreams = Of(Liar.Upstream);
 
     public static Lie UpstreamLie(Random random) => ByUpstreams[random.Next(ByUpstreams.Length)];
@@ -18,7 +19,7 @@ internal static class Casting
         {
             (null, true) => chance < 85 ? ByCaches : [],
             (null, false) => chance < 15 ? ByCaches : [],
-            (_, true) => chance < 85 ? ByLogs : [],
+            (_, true) => chance >= 85 ? [] : member.IsMirrored && world.Random.Next(4) is 0 ? Mirrored : ByLogs,
             _ => chance < 15 ? ByNetwork : chance < 19 ? ByPeers : [],
         };
         if (lies.Length is 0)
@@ -27,15 +28,17 @@ internal static class Casting
         }
 
         var lie = lies[world.Random.Next(lies.Length)];
-        return (member.IsRogue || lie is not Lie.CacheFalseClaim) && (member.Log is not { } log || CanBeTold(lie, log, (Elector.Log)member.Elector, world.Watched(member).Head!)) ? lie : Lie.None;
+        return (member.IsRogue || lie is not Lie.CacheFalseClaim) && (member.Log is not { } log || CanBeTold(lie, member, log, world.Watched(member).Head!)) ? lie : Lie.None;
     }
 
     /// <summary>Size of an older head of which the log's own proof shows that it is of another history.</summary>
     public static int OlderSize(SimulatedLog log) => (int)Enumerable.Range(3, (int)log.Known.Content.TreeSize).Select(size => (long)size).First(Fork.CanBeShown);
 
-    private static bool CanBeTold(Lie lie, SimulatedLog log, Elector.Log elector, VerifiedTreeHead known) => lie switch
+    private static bool CanBeTold(Lie lie, Member member, SimulatedLog log, VerifiedTreeHead known) => lie switch
     {
-        Lie.SurplusProofNode or Lie.MissingProofNode or Lie.TamperedInclusion or Lie.SwappedInclusion => elector.RequiresInclusionProof,
+        Lie.WrongEntry => member.IsMirrored,
+        Lie.EntryOfOtherLeaf or Lie.TwoEntries => !member.IsMirrored, // no mirror ever gets past them
+        Lie.SurplusProofNode or Lie.MissingProofNode or Lie.TamperedInclusion or Lie.SwappedInclusion => member is { IsMirrored: false, Elector: Elector.Log { RequiresInclusionProof: true } },
         Lie.OneCallForged or Lie.OneCallForked or Lie.OneCallEmpty or Lie.ReplayedLookup => log.HasOneCall,
         Lie.RewrittenLog => Fork.CanBeShown(known.Content.TreeSize),
         Lie.RewrittenMapHeads => Fork.CanBeShown(known.Content.MapHeadSize),

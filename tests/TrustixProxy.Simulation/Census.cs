@@ -12,6 +12,9 @@ internal sealed class Census
     /// <summary>How many honest quorums were there to be served, and were.</summary>
     public long HonestQuorums { get; set; }
 
+    /// <summary>How many were decided on ahead of the request as well.</summary>
+    public long AskedAhead { get; set; }
+
     public void Count(Lie lie, string fate) => Add(_lies, (lie, fate), 1);
 
     public void CountOutcome(string word) => Add(_outcomes, word, 1);
@@ -34,6 +37,9 @@ internal sealed class Census
                 case ["outcome", var word, var count]:
                     Add(_outcomes, word, long.Parse(count, null));
                     break;
+                case ["ahead", var count]:
+                    AskedAhead += long.Parse(count, null);
+                    break;
                 case ["honest", var count]:
                     HonestQuorums += long.Parse(count, null);
                     break;
@@ -46,6 +52,7 @@ internal sealed class Census
     [
         .. _lies.Select(entry => $"lie\t{entry.Key.Lie}\t{entry.Key.Fate}\t{entry.Value}"),
         .. _outcomes.Select(entry => $"outcome\t{entry.Key}\t{entry.Value}"),
+        $"ahead\t{AskedAhead}",
         $"honest\t{HonestQuorums}",
     ];
 
@@ -59,7 +66,7 @@ internal sealed class Census
             yield return $"{kind.By.ToString().ToLowerInvariant(),-9} {kind.Lie,-24} {CountOf(kind.Lie),8}  {string.Join(", ", fates)}";
         }
 
-        yield return $"outcomes: {string.Join(", ", _outcomes.OrderByDescending(entry => entry.Value).Select(entry => $"{entry.Key} {entry.Value}"))}; honest quorums, all served: {HonestQuorums}";
+        yield return $"outcomes: {string.Join(", ", _outcomes.OrderByDescending(entry => entry.Value).Select(entry => $"{entry.Key} {entry.Value}"))}; honest quorums, all served: {HonestQuorums}; decided ahead as well: {AskedAhead}";
     }
 
     private static void Add<T>(Dictionary<T, long> counts, T key, long count)

@@ -39,6 +39,9 @@ internal enum Lie
     // The wire.
     Huge, Drip, Hang, Reset, Html, Truncated,
 
+    // Entries to those who follow them all.
+    WrongEntry,
+
     // One thing to the one call, another to the plain calls.
     OneCallForged, OneCallForked, OneCallEmpty,
 
@@ -97,7 +100,7 @@ internal sealed record LieKind(Lie Lie, Liar By, string Fate)
         new(Lie.ValueOfNothing, Liar.Log, "ClaimMalformed"), new(Lie.FalseClaim, Liar.Log, Dissent),
         new(Lie.Huge, Liar.Log, "TooLarge"), new(Lie.Drip, Liar.Log, "NoAnswer"), new(Lie.Hang, Liar.Log, "NoAnswer"), new(Lie.Reset, Liar.Log, "Unreachable"),
         new(Lie.Html, Liar.Log, "BadAnswer"), new(Lie.Truncated, Liar.Log, "BadAnswer"),
-        new(Lie.OneCallForged, Liar.Log, Truth), new(Lie.OneCallForked, Liar.Log, "Frozen: split-view"), new(Lie.OneCallEmpty, Liar.Log, Truth),
+        new(Lie.WrongEntry, Liar.Log, "MirrorIncomplete"), new(Lie.OneCallForged, Liar.Log, Truth), new(Lie.OneCallForked, Liar.Log, "Frozen: split-view"), new(Lie.OneCallEmpty, Liar.Log, Truth),
         new(Lie.ForkShownToPeers, Liar.Log, "Frozen: split-view"), new(Lie.OlderForkShownToPeers, Liar.Log, "Frozen: rewritten-log"),
         new(Lie.LaterFork, Liar.Log, "Frozen: split-view"), new(Lie.TwoEntries, Liar.Log, "Frozen: two-entries"),
         new(Lie.ReplayedHead, Liar.Network, "HeadOlder"), new(Lie.WithheldHead, Liar.Network, Absent), new(Lie.TamperedHead, Liar.Network, "HeadSignature"),
@@ -116,6 +119,9 @@ internal sealed record LieKind(Lie Lie, Liar By, string Fate)
 
     /// <summary>Whether the log is frozen for it.</summary>
     public bool Freezes => Fate.StartsWith("Frozen", StringComparison.Ordinal);
+
+    /// <summary>Whether it is told in the proofs that a log is asked for about one key: a mirror makes them itself.</summary>
+    public bool IsOfProofs => Fate is "MapRootUnknown" or "MapProof" or "InclusionProof";
 
     /// <summary>Whether the truth is told at first, and the lie only when the answer has left.</summary>
     public bool IsDelayed => Lie is Lie.LaterFork or Lie.TwoEntries;

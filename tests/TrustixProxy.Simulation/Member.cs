@@ -19,6 +19,9 @@ internal sealed class Member(Elector elector, SimulatedLog? log, SimulatedCache?
     /// <summary>Whether its operator lies.</summary>
     public bool IsRogue { get; init; }
 
+    /// <summary>Whether the proxy follows its log entry by entry, and proves by itself what the log holds.</summary>
+    public bool IsMirrored { get; init; }
+
     /// <summary>Whether it has built the path of this trial.</summary>
     public bool Knows { get; set; }
 
@@ -27,9 +30,11 @@ internal sealed class Member(Elector elector, SimulatedLog? log, SimulatedCache?
 
     /// <summary>What is expected of its ballot.</summary>
     /// <param name="isLater">Whether delayed lies have been told.</param>
-    public string Expected(bool isLater) => Lie is Lie.None || (LieKind.All[Lie].IsDelayed && !isLater) ? Knows ? LieKind.Truth : LieKind.Absent
-        : LieKind.All[Lie].Fate is LieKind.Truth ? Knows ? LieKind.Truth : LieKind.Absent
-        : LieKind.All[Lie].Fate;
+    public string Expected(bool isLater)
+    {
+        var fate = Lie is Lie.None || (LieKind.All[Lie].IsDelayed && !isLater) || (IsMirrored && LieKind.All[Lie].IsOfProofs) ? LieKind.Truth : LieKind.All[Lie].Fate;
+        return fate is LieKind.Truth && !Knows ? LieKind.Absent : fate;
+    }
 
     /// <summary>What its ballot is, in the same words.</summary>
     public static string Told(Ballot ballot, string truth) => ballot switch

@@ -37,6 +37,8 @@ internal sealed class Scene
 
     public bool HasDelayedLie => _world.Members.Any(member => member.Lie is Lie.LaterFork or Lie.TwoEntries);
 
+    public bool HasLieOfTheWire => _world.Members.Any(member => IsOfTheWire(member.Lie));
+
     public bool HasHarmlessLie => _world.Members.Any(member => LieKind.All.TryGetValue(member.Lie, out var kind) && kind.Fate is LieKind.Harmless);
 
     /// <summary>The name that the proxy knows beforehand; null when it has to find it. Where an upstream gives a false one, both are decided on, and this one is to be told of.</summary>
@@ -72,7 +74,14 @@ internal sealed class Scene
         }
     }
 
-    public void SetLatencies()
+    /// <summary>Before each asking: everyone takes another time to answer, and mirrors are brought to what their logs show.</summary>
+    public async Task PrepareAsync()
+    {
+        SetLatencies();
+        await _world.FollowAsync();
+    }
+
+    private void SetLatencies()
     {
         var areAllQuick = Random.Next(3) > 0;
         foreach (var host in _world.Network.Logs.Keys.Concat(_world.Network.Caches.Keys))

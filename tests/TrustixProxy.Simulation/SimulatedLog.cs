@@ -98,12 +98,28 @@ internal sealed class SimulatedLog(MemoryLog log, bool hasOneCall, Random random
         "GetLogConsistencyProof" when GetLogConsistencyProofRequest.Parser.ParseFrom(body) is var asked => Proof(Consistency((long)asked.FirstSize, (long)asked.SecondSize)),
         "GetMHLogConsistencyProof" when GetLogConsistencyProofRequest.Parser.ParseFrom(body) is var asked => Proof(MapHeadConsistency((long)asked.FirstSize, (long)asked.SecondSize)),
         "GetLogAuditProof" when GetLogAuditProofRequest.Parser.ParseFrom(body) is var asked => Proof(Inclusion((long)asked.Index, (long)asked.TreeSize)),
-        "GetLogEntries" when GetLogEntriesRequest.Parser.ParseFrom(body) is var asked => new LogEntriesResponse { Leaves = { new LogLeaf { LeafDigest = WireMessage.ToBytes(log.Leaf((long)asked.Start)) } } },
+        "GetLogEntries" when GetLogEntriesRequest.Parser.ParseFrom(body) is var asked => Entries((int)asked.Start, (int)asked.Finish),
         "GetMapValue" when GetMapValueRequest.Parser.ParseFrom(body) is var asked => MapValue(asked.Key.ToByteArray(), new Digest(asked.MapRoot.Span)),
         "GetValue" when ValueRequest.Parser.ParseFrom(body) is var asked => Value(new Digest(asked.Digest.Span)) is { } value ? new ValueResponse { Value = value } : null,
         "Lookup" when hasOneCall => Lookup(LookupRequest.Parser.ParseFrom(body)),
         _ => null,
     };
+
+    private LogEntriesResponse? Entries(int start, int finish)
+    {
+        if (start >= log.Leaves.Count)
+        {
+            return null;
+        }
+
+        var leaves = Enumerable.Range(start, Math.Min(finish, log.Leaves.Count - 1) - start + 1).Select(i => new LogLeaf { Key = ByteString.CopyFrom(log.Leaves[i].Key), ValueDigest = WireMessage.ToBytes(log.Leaves[i].ValueDigest), LeafDigest = WireMessage.ToBytes(log.Leaf(i)) }).ToList();
+        if (Lie is Lie.WrongEntry && leaves[random.Next(leaves.Count)] is var wrong)
+        {
+            (wrong.Key, wrong.ValueDigest) = random.Next(2) is 0 ? (Flip(wrong.Key), wrong.ValueDigest) : (wrong.Key, Flip(wrong.ValueDigest));
+        }
+
+        return new LogEntriesResponse { Leaves = { leaves } };
+    }
 
     private LookupResponse Lookup(LookupRequest asked)
     {

@@ -27,7 +27,9 @@ internal sealed class Trial
     public async Task RunAsync()
     {
         await _scene.SetAsync();
+        var ahead = Random.Next(8) is 0 && !_scene.HasLieOfTheWire ? await AskAheadAsync() : null;
         var first = await AskAsync(isLater: false);
+        Fault.Unless(ahead is null || ahead == first.All.Granted || _scene.HasHarmlessLie, $"{_name}: asked ahead, {ahead?.NarHash} is kept, and asked for it is {first.Word}: {first.All.Sentence}");
         var record = (first.Outcome as Outcome.Served)?.Record;
         var isKept = record is not null && (Random.Next(4) is 0 || _scene.HasUpstreamLie || _scene.HasDelayedLie)
             && first.All.Granted == record.Claim; // else who was heard only after the answer had left has voided it
@@ -51,9 +53,21 @@ internal sealed class Trial
         Kept = isKept ? record!.Claim : null;
     }
 
+    /// <summary>What is kept when the path is decided on ahead of any request for it; null when nothing is.</summary>
+    private async Task<OutputClaim?> AskAheadAsync()
+    {
+        await _scene.PrepareAsync();
+        await _world.Parts.Decider.DecideAheadAsync(_scene.Path.Digest, 0, default);
+        await Task.Delay(World.Deadline, _world.Time); // who comes late is heard too
+        _census.AskedAhead++;
+        var claim = _world.Parts.Cache.Find(_scene.Path.Digest)?.Record.Claim;
+        _world.Parts.Cache.Forget(_scene.Path.Digest);
+        return claim;
+    }
+
     private async Task<Answered> AskAsync(bool isLater)
     {
-        _scene.SetLatencies();
+        await _scene.PrepareAsync();
         var deliberation = _world.Parts.Deliberate(_scene.Path.Digest, World.Deadline, isHasty: false);
         Verdict? all = null;
         await deliberation.RunAsync(_scene.KnownName, (_, verdict, _) => all = verdict);

@@ -41,11 +41,12 @@ internal sealed class World : IDisposable
             StateDirectory = Directory.CreateDirectory(directory).FullName,
             SigningKey = Key,
             Policy = policy,
-            Logs = [.. Members.Where(member => member.Log is not null).Select(member => new LogOptions((Elector.Log)member.Elector, new Uri($"http://{member.Name}")))],
+            Logs = [.. Members.Where(member => member.Log is not null).Select(member => new LogOptions((Elector.Log)member.Elector, new Uri($"http://{member.Name}"), member.IsMirrored))],
             Caches = [.. Members.Where(member => member.Cache is not null).Select(member => new CacheOptions((Elector.Cache)member.Elector, new Uri($"http://{member.Name}")))],
             Upstreams = [.. Upstreams.Select((_, i) => new UpstreamOptions($"u{i}", new Uri($"http://u{i}"), i))],
             Deadline = Deadline,
             DecisionMemory = 1 << 20,
+            MirrorPollInterval = TimeSpan.FromSeconds(0.5),
         };
         _parts = Start();
         Gossip = new Gossip(_parts.Logs);
@@ -84,6 +85,16 @@ internal sealed class World : IDisposable
 
     public WatchedLog Watched(Member member) => _parts.Logs.Single(log => log.Key == ((Elector.Log)member.Elector).Key);
 
+    /// <summary>Brings the mirrors to what their logs show them now.</summary>
+    public async Task FollowAsync()
+    {
+        foreach (var (log, mirror) in _parts.Mirrors)
+        {
+            await log.RefreshAsync();
+            await mirror.FollowAsync(default);
+        }
+    }
+
     public byte[] Bytes(int count)
     {
         var bytes = new byte[count];
@@ -101,6 +112,7 @@ internal sealed class World : IDisposable
             await log.RefreshAsync();
         }
 
+        await FollowAsync();
         await Task.Delay(TimeSpan.FromSeconds(2), Time); // till then an absence is believed under that head
         var kept = new List<(StorePathDigest Digest, NixHash NarHash)>();
         for (var i = 0; i < Trials; i++)
@@ -182,10 +194,11 @@ internal sealed class World : IDisposable
             memory.Add(Bytes(20), Bytes(20));
         }
 
-        var log = new SimulatedLog(memory, hasOneCall: Random.Next(3) > 0, new Random(Random.Next())); // how often it is asked must not change what else is drawn
+        var (isMirrored, hasOneCall) = (Random.Next(5) is 0, Random.Next(3) > 0);
+        var log = new SimulatedLog(memory, hasOneCall && !isMirrored, new Random(Random.Next())); // how often it is asked must not change what else is drawn
         Network.Logs[name] = log;
         var form = Random.Next(5) is 0 ? LogKeyForm.ReferenceProxy : LogKeyForm.StorePath;
-        return new Member(new Elector.Log(name, owner, memory.Signer.Key, form, RequiresInclusionProof: Random.Next(4) > 0), log, null) { IsRogue = isRogue };
+        return new Member(new Elector.Log(name, owner, memory.Signer.Key, form, RequiresInclusionProof: Random.Next(4) > 0), log, null) { IsRogue = isRogue, IsMirrored = isMirrored };
     }
 
     /// <summary>A quorum that the sound operators can reach without the rogue ones: at most N − M lie. Sometimes with a group.</summary>

@@ -46,7 +46,9 @@ public sealed class AvailabilityTests
     public async Task A_log_that_comes_back_before_the_deadline_still_votes()
     {
         var output = TestOutput.Make();
-        await using var proxy = await StartAsync([output]);
+        await using var proxy = await TestProxy.WithThreeLogsAsync();
+        proxy.Change = options => options with { Deadline = TimeSpan.FromSeconds(20) };
+        await proxy.Publish(output, "alice", "bob", "carol").StartAsync();
         await proxy.Log("bob").StopAsync();
         await proxy.Log("carol").StopAsync();
         var asking = proxy.AskAsync(output.Path);

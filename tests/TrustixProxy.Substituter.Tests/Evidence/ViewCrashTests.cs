@@ -57,13 +57,7 @@ public sealed class ViewCrashTests : IDisposable
         Grow(log, 3);
         using var views = new ViewStore(_directory);
         var watch = Watch(log, views);
-        Assert.Null(await watch.RefreshAsync());
-        using (var stuck = Open())
-        {
-            Run(stuck, "BEGIN IMMEDIATE");
-            log.Publish(TestOutput.Make("one", 10).Statement);
-            Assert.Null(await watch.RefreshAsync());
-        }
+        await SeeOneMoreThanIsKeptAsync(log, watch);
 
         var (seen, kept) = (watch.Head!.Content.TreeSize, views.Load(log.Log.Signer.Key).View!.Head.Content.TreeSize);
         log.Show(log.Log.Fork(3));
@@ -84,13 +78,7 @@ public sealed class ViewCrashTests : IDisposable
         Grow(log, 3);
         using var views = new ViewStore(_directory);
         var watch = Watch(log, views);
-        Assert.Null(await watch.RefreshAsync());
-        using (var stuck = Open())
-        {
-            Run(stuck, "BEGIN IMMEDIATE");
-            log.Publish(TestOutput.Make("one", 10).Statement);
-            Assert.Null(await watch.RefreshAsync());
-        }
+        await SeeOneMoreThanIsKeptAsync(log, watch);
 
         log.Publish(TestOutput.Make("two", 10).Statement);
 
@@ -126,6 +114,16 @@ public sealed class ViewCrashTests : IDisposable
         var connection = new Microsoft.Data.Sqlite.SqliteConnection($"Data Source={_directory}/state.sqlite;Pooling=false");
         connection.Open();
         return connection;
+    }
+
+    /// <summary>Sees the log's head, and the one after it while nothing can be written to the disk.</summary>
+    private async Task SeeOneMoreThanIsKeptAsync(FakeLog log, WatchedLog watch)
+    {
+        Assert.Null(await watch.RefreshAsync());
+        using var stuck = Open();
+        Run(stuck, "BEGIN IMMEDIATE");
+        log.Publish(TestOutput.Make("one", 10).Statement);
+        Assert.Null(await watch.RefreshAsync());
     }
 
     private static void Run(Microsoft.Data.Sqlite.SqliteConnection connection, string sql)
