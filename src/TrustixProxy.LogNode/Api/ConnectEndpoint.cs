@@ -21,6 +21,9 @@ internal sealed class ConnectEndpoint(Callers callers, RequestRate rate, LogMetr
     /// <summary>The most bytes of a call that is not said to take more: 1 MiB.</summary>
     private const int MaxRequest = 1 << 20;
 
+    /// <summary>A request of more bytes is answered on another thread than the one that has read it.</summary>
+    private const int MaxShort = 1 << 10;
+
     private static readonly JsonParser Json = new(JsonParser.Settings.Default.WithIgnoreUnknownFields(true));
 
     private readonly Dictionary<string, Call> _calls = [];
@@ -30,16 +33,17 @@ internal sealed class ConnectEndpoint(Callers callers, RequestRate rate, LogMetr
     /// <param name="parser">Reads its request.</param>
     /// <param name="handle">Answers it.</param>
     /// <param name="maxRequest">The most bytes of its request, uncompressed.</param>
-    public void Map<T>(string procedure, MessageParser<T> parser, Func<ConnectContext, T, Task<ConnectAnswer>> handle, int maxRequest = MaxRequest)
+    /// <param name="isLong">Whether a short request can take long as well.</param>
+    public void Map<T>(string procedure, MessageParser<T> parser, Func<ConnectContext, T, Task<ConnectAnswer>> handle, int maxRequest = MaxRequest, bool isLong = false)
         where T : class, IMessage<T>, new() =>
-        _calls.Add("/" + procedure, new Call(maxRequest, (context, bytes, isJson) => TryParse(parser, bytes, isJson, out var request, out var error)
+        _calls.Add("/" + procedure, new Call(maxRequest, isLong, (context, bytes, isJson) => TryParse(parser, bytes, isJson, out var request, out var error)
             ? handle(context, request)
             : Task.FromResult(ConnectAnswer.Fail(ConnectCode.InvalidArgument, $"unmarshal message: {error}"))));
 
     /// <summary>Adds a call that is answered at once.</summary>
-    public void Map<T>(string procedure, MessageParser<T> parser, Func<T, ConnectAnswer> handle)
+    public void Map<T>(string procedure, MessageParser<T> parser, Func<T, ConnectAnswer> handle, bool isLong = false)
         where T : class, IMessage<T>, new() =>
-        Map(procedure, parser, (_, request) => Task.FromResult(handle(request)));
+        Map(procedure, parser, (_, request) => Task.FromResult(handle(request)), isLong: isLong);
 
     public async Task AnswerAsync(HttpContext http)
     {
@@ -80,6 +84,11 @@ internal sealed class ConnectEndpoint(Callers callers, RequestRate rate, LogMetr
         try
         {
             var (bytes, refusal) = await ConnectBody.ReadAsync(http, call.MaxRequest);
+            if (call.IsLong || bytes.Length > MaxShort)
+            {
+                await Task.Yield(); // the thread that has read it has other connections to look after
+            }
+
             return refusal
                 ?? (callers.TryIdentify(http.Request.Headers[WriteToken.Header].ToString(), listener, procedure, bytes, out var caller, out var unknown)
                     ? await call.Handle(new ConnectContext(procedure, listener, caller, http.RequestAborted), bytes, isJson).WaitAsync(ConnectBody.TimeoutOf(http.Request))
@@ -119,5 +128,5 @@ internal sealed class ConnectEndpoint(Callers callers, RequestRate rate, LogMetr
         return error.Length is 0;
     }
 
-    private sealed record Call(int MaxRequest, Func<ConnectContext, byte[], bool, Task<ConnectAnswer>> Handle);
+    private sealed record Call(int MaxRequest, bool IsLong, Func<ConnectContext, byte[], bool, Task<ConnectAnswer>> Handle);
 }

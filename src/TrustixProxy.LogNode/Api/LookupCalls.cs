@@ -24,7 +24,7 @@ internal sealed class LookupCalls(IReadOnlyDictionary<string, HostedLog> logs)
     public void Map(ConnectEndpoint endpoint)
     {
         endpoint.Map("trustix_proxy.v1.LookupAPI/Lookup", LookupRequest.Parser, request => logs.On(request.LogID, log => Lookup(log, request)));
-        endpoint.Map("trustix_proxy.v1.LookupAPI/GetConflicts", GetConflictsRequest.Parser, request => logs.On(request.LogID, log => GetConflicts(log, request)));
+        endpoint.Map("trustix_proxy.v1.LookupAPI/GetConflicts", GetConflictsRequest.Parser, request => logs.On(request.LogID, log => GetConflicts(log, request)), isLong: true);
     }
 
     private static ConnectAnswer Lookup(HostedLog log, LookupRequest request)

@@ -28,8 +28,9 @@ internal static class LogVerbs
 
     private static async Task<int> ServeAsync(string? config, CancellationToken cancellation)
     {
-        // Before the pool's first thread: one that has answered looks for the next call a little longer before it sleeps. To wake it takes as long as a small call.
-        AppContext.SetData("System.Threading.ThreadPool.UnfairSemaphoreSpinLimit", 200);
+        // Read by the runtime when the first socket is used: a short call is answered on the thread that has read it. To wake another takes as long as such a call.
+        Environment.SetEnvironmentVariable("DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS", "1");
+        Environment.SetEnvironmentVariable("DOTNET_SYSTEM_NET_SOCKETS_THREAD_COUNT", "4"); // so that one call that waits for the disk does not hold up all others
         var (options, faults) = ConfigurationFile.Read(config, section => LogServeConfiguration.Read(section, isCheck: false));
         if (options is null)
         {
