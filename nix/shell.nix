@@ -10,6 +10,7 @@
   zlib,
   nix,
   jq,
+  nginx,
   redis,
   chromium,
   nodejs,
@@ -21,6 +22,8 @@ mkShell {
     dotnetCorePackages.sdk_10_0
     nix
     jq
+    openssl
+    nginx
     redis
     chromium
   ];

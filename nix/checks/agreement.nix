@@ -9,7 +9,7 @@
     path = built_by_all([alice, bob, mallory], "${lab.hello}")
 
     assert "x-trustix-decision: agreed" in answer(client, path)
-    assert "trustix-1:" in client.succeed("nix --extra-experimental-features nix-command show-config | grep ^trusted-public-keys")
+    assert "trustix-1:" in client.succeed("nix --extra-experimental-features nix-command config show | grep ^trusted-public-keys")
     client.succeed(f"nix-store --realise {path}")
     assert client.succeed(f"cat {path}") == "hello\n"
   '';

@@ -34,8 +34,9 @@ let
   '';
 in
 rec {
-  # The same on every machine; another each time; and one whose name is nobody's business. The sandbox's shell has builtins only.
+  # Two that are the same on every machine; one that is another each time; and one whose name is nobody's business. The sandbox's shell has builtins only.
   hello = derivation "hello-1.0" "echo hello > $out";
+  greeting = derivation "greeting-1.0" "echo good day > $out";
   clock = derivation "clock-1.0" "read id < /proc/sys/kernel/random/uuid; echo $id > $out";
   secret = derivation "secret-1.0" "echo secret > $out";
 

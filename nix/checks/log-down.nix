@@ -7,13 +7,14 @@
   testScript = ''
     ${lab.prelude}
     path = built_by_all([alice, bob, mallory], "${lab.hello}")
-    other = built_by_all([alice, bob, mallory], "${lab.clock}")
+    other = built_by_all([alice, bob, mallory], "${lab.greeting}")
 
     mallory.shutdown()
     client.succeed(f"nix-store --realise {path}")
 
     bob.shutdown()
-    assert " 404 " in answer(client, other)
+    refusal = answer(client, other)
+    assert " 404 " in refusal and "x-trustix-decision: undecided" in refusal, refusal
     client.fail(f"nix-store --realise {other}")
   '';
 }

@@ -44,6 +44,7 @@ let
   # Whatever else Nix would take binaries from, or believe.
   beside =
     name: allowed: lib.filter (value: !lib.elem value allowed) (lib.toList (nixSettings.${name} or [ ]));
+  isBypass = line: builtins.match "[[:space:]]*(extra-)?(trusted-)?(substituters|public-keys|users|binary-caches|binary-cache-public-keys)[[:space:]]*=.*" line != null;
   bypass = name: allowed: what: optional (beside name allowed != [ ]) ''
     services.trustix-proxy.configureNix: nix.settings.${name} has ${lib.concatStringsSep ", " (beside name allowed)}, ${what}. Remove it, or give nix.settings.${name} a lib.mkForce of its own.
   '';
@@ -131,18 +132,44 @@ in
         message = "services.trustix-proxy.signingKeyFile is in the Nix store, where everyone may read it. Name a file outside, as text: \"/var/lib/secrets/trustix.key\".";
       }
       {
+        assertion = cfg.configureNix -> lib.elem "http://${cfg.address}:${toString cfg.port}" cfg.settings.listen;
+        message = "services.trustix-proxy.settings.listen lacks http://${cfg.address}:${toString cfg.port}, where configureNix would have Nix ask. Set services.trustix-proxy.address and port, and leave settings.listen out.";
+      }
+      {
         assertion = !cfg.settings ? signingKeyFile;
         message = "services.trustix-proxy.settings has signingKeyFile, which the service may not read. Set services.trustix-proxy.signingKeyFile.";
       }
     ];
 
     warnings = lib.optionals cfg.configureNix (
-      bypass "substituters" [ ownUrl ] "which bypasses the vote"
-      ++ bypass "extra-substituters" [ ] "which bypasses the vote"
-      ++ bypass "trusted-substituters" [ ] "which any user may choose to bypass the vote"
-      ++ bypass "trusted-public-keys" (optional (cfg.publicKey != null) cfg.publicKey) "whose signature Nix would believe without a vote"
-      ++ bypass "extra-trusted-public-keys" [ ] "whose signature Nix would believe without a vote"
-      ++ bypass "trusted-users" [ "root" ] "who may name other substituters and keys"
+      lib.concatMap (name: bypass name [ ownUrl ] "which bypasses the vote") [
+        "substituters"
+        "extra-substituters"
+        "binary-caches"
+        "extra-binary-caches"
+      ]
+      ++ lib.concatMap (name: bypass name [ ownUrl ] "which any user may choose to bypass the vote") [
+        "trusted-substituters"
+        "extra-trusted-substituters"
+        "trusted-binary-caches"
+        "extra-trusted-binary-caches"
+      ]
+      ++ lib.concatMap (name: bypass name (optional (cfg.publicKey != null) cfg.publicKey) "whose signature Nix would believe without a vote") [
+        "trusted-public-keys"
+        "extra-trusted-public-keys"
+        "binary-cache-public-keys"
+        "extra-binary-cache-public-keys"
+      ]
+      ++ lib.concatMap (name: bypass name [ "root" ] "who may name other substituters and keys") [
+        "trusted-users"
+        "extra-trusted-users"
+      ]
+      ++ map (line: ''
+        services.trustix-proxy.configureNix: nix.extraOptions has '${line}', which may bypass the vote. Remove it.
+      '') (lib.filter isBypass (lib.splitString "\n" config.nix.extraOptions))
+      ++ optional (nixSettings.accept-flake-config or false == true) ''
+        services.trustix-proxy.configureNix: nix.settings.accept-flake-config is true, so whatever flake root or a trusted user builds may name substituters and keys.
+      ''
       ++ optional (!(nixSettings.require-sigs or true)) ''
         services.trustix-proxy.configureNix: nix.settings.require-sigs is false, so Nix would believe any binary.
       ''
@@ -221,6 +248,16 @@ in
             StateDirectory = stateOfKey;
             StateDirectoryMode = "0700";
             LoadCredential = optional (!makesKey) "signing.key:${keyFile}";
+            CapabilityBoundingSet = "";
+            NoNewPrivileges = true;
+            PrivateDevices = true;
+            PrivateNetwork = true;
+            PrivateTmp = true;
+            ProtectHome = true;
+            ProtectKernelModules = true;
+            ProtectKernelTunables = true;
+            ProtectSystem = "strict";
+            RestrictSUIDSGID = true;
           };
         };
       })

@@ -24,6 +24,12 @@ let
     name = "trustix-publish.json";
     secrets = [ secret ];
   };
+
+  # Nix runs it without arguments, and with the environment of whoever builds: nix-daemon's, or that of root, who asks no daemon.
+  hook = pkgs.writeShellScript "trustix-post-build-hook" ''
+    export TRUSTIX_SPOOL=${lib.escapeShellArg cfg.spoolDirectory}
+    exec ${cfg.package}/libexec/trustix-proxy/post-build-hook
+  '';
 in
 {
   options.services.trustix-publisher = {
@@ -96,10 +102,7 @@ in
       };
     };
 
-    nix.settings.post-build-hook = "${cfg.package}/libexec/trustix-proxy/post-build-hook";
-
-    # The hook runs as nix-daemon's child: as root, with its environment.
-    systemd.services.nix-daemon.environment.TRUSTIX_SPOOL = cfg.spoolDirectory;
+    nix.settings.post-build-hook = "${hook}";
     systemd.tmpfiles.rules = [ "d ${cfg.spoolDirectory} 0700 root root -" ];
 
     systemd.services.trustix-publisher = {

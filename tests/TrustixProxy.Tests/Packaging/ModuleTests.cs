@@ -57,9 +57,9 @@ public sealed class ModuleTests
         var (unit, nix) = (new Unit(machine, "trustix-publisher"), machine.GetProperty("nix").GetProperty("settings"));
 
         Assert.Empty(Texts(machine, "failed"));
-        Assert.Equal("/package/libexec/trustix-proxy/post-build-hook", nix.GetProperty("post-build-hook").GetString());
+        Assert.Equal("export TRUSTIX_SPOOL='/var/spool/trustix'\nexec /package/libexec/trustix-proxy/post-build-hook\n", nix.GetProperty("post-build-hook").GetString());
         Assert.Equal("alice", unit.Configuration.GetProperty("log").GetProperty("name").GetString());
-        Assert.Equal(unit.Configuration.GetProperty("spoolDirectory").GetString(), machine.GetProperty("systemd").GetProperty("services").GetProperty("nix-daemon").GetProperty("environment").GetProperty("TRUSTIX_SPOOL").GetString());
+        Assert.Equal("/var/spool/trustix", unit.Configuration.GetProperty("spoolDirectory").GetString());
         await unit.StartAndStopAsync(folder, new() { ["TRUSTIXPROXY__SPOOLDIRECTORY"] = folder.File("spool") });
     }
 
@@ -110,6 +110,7 @@ public sealed class ModuleTests
     [InlineData("services.trustix-proxy = { publicKey = \"" + Key + "\"; signingKeyFile = \"/k\"; };", "publicKey is '" + Key + "'; it must be name:base64")]
     [InlineData("services.trustix-proxy.signingKeyFile = \"/nix/store/00000000000000000000000000000000-key\";", "signingKeyFile is in the Nix store, where everyone may read it")]
     [InlineData("services.trustix-proxy.settings.signingKeyFile = \"/k\";", "settings has signingKeyFile, which the service may not read")]
+    [InlineData("services.trustix-proxy.settings.listen = [ \"unix:/run/proxy\" ];", "settings.listen lacks http://127.0.0.1:8080, where configureNix would have Nix ask")]
     [InlineData("services.trustix-log.enable = true;", "services.trustix-log.logs is empty. Name a log")]
     [InlineData("services.trustix-log = { enable = true; logs.a.privateKeyFile = \"/nix/store/00000000000000000000000000000000-key\"; };", "services.trustix-log.logs.a.privateKeyFile is in the Nix store")]
     [InlineData("services.trustix-log = { enable = true; logs.a.privateKeyFile = \"/k\"; settings.logs = [ { name = \"b\"; } ]; };", "services.trustix-log.settings has logs")]
@@ -128,7 +129,7 @@ public sealed class ModuleTests
     public async Task What_would_bypass_the_vote_is_warned_of()
     {
         var warnings = string.Concat(Texts(
-            await MachineAsync(Proxy, """nix.settings = { substituters = stub.lib.mkForce [ "https://cache.nixos.org" ]; extra-trusted-public-keys = "x:y"; trusted-substituters = [ "https://z" ]; trusted-users = [ "@wheel" ]; require-sigs = false; };"""), "warnings"));
+            await MachineAsync(Proxy, """nix.settings = { substituters = stub.lib.mkForce [ "https://cache.nixos.org" ]; extra-trusted-public-keys = "x:y"; trusted-substituters = [ "https://z" ]; trusted-users = [ "@wheel" ]; extra-trusted-users = "bob"; binary-caches = [ "https://y" ]; accept-flake-config = true; require-sigs = false; }; nix.extraOptions = "  extra-substituters = https://x\nkeep-outputs = true\n";"""), "warnings"));
 
         foreach (var expected in new[]
         {
@@ -136,11 +137,17 @@ public sealed class ModuleTests
             "nix.settings.extra-trusted-public-keys has x:y, whose signature Nix would believe",
             "nix.settings.trusted-substituters has https://z, which any user may choose",
             "nix.settings.trusted-users has @wheel, who may name other substituters",
+            "nix.settings.extra-trusted-users has bob, who may name other substituters",
+            "nix.settings.binary-caches has https://y, which bypasses the vote",
+            "nix.extraOptions has '  extra-substituters = https://x', which may bypass the vote",
+            "nix.settings.accept-flake-config is true",
             "nix.settings.require-sigs is false",
         })
         {
             Assert.Contains(expected, warnings, StringComparison.Ordinal);
         }
+
+        Assert.DoesNotContain("keep-outputs", warnings, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,10 +1,11 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 
 namespace TrustixProxy.Tests.Packaging;
 
 /// <summary>The flake and what it wires.</summary>
-public sealed class NixFilesTests
+public sealed partial class NixFilesTests
 {
     [Fact]
     public async Task Every_nix_file_parses() =>
@@ -51,6 +52,19 @@ public sealed class NixFilesTests
     }
 
     [Fact]
+    public async Task The_development_shell_has_each_program_that_the_tests_need()
+    {
+        var packages = await Command.EvaluateAsync("""
+            let shell = import (root + "/nix/shell.nix"); names = builtins.mapAttrs (name: _: name) (builtins.functionArgs shell); in
+            (shell (names // { lib = stub.lib // { makeLibraryPath = names: ""; getExe = name: name; }; mkShell = shell: shell; dotnetCorePackages.sdk_10_0 = "dotnet"; pkgsStatic.busybox = "busybox"; })).packages
+            """);
+        var needed = Needed.Matches(Repository.Read("tests/run")).Select(match => match.Groups[1].Value).ToList();
+
+        Assert.NotEmpty(needed);
+        Assert.Subset(packages.EnumerateArray().Select(package => package.GetString()!).ToHashSet(), needed.Select(debian => debian switch { "nix-bin" => "nix", "redis-server" => "redis", _ => debian }).ToHashSet());
+    }
+
+    [Fact]
     public void Deps_json_names_each_package_of_the_lock_files_with_the_hash_of_its_file()
     {
         var locked = Directory.GetDirectories(Path.Combine(Repository.Root, "src"))
@@ -73,4 +87,8 @@ public sealed class NixFilesTests
     }
 
     private static IEnumerable<string> Texts(JsonElement element, string name) => element.GetProperty(name).EnumerateArray().Select(text => text.GetString()!);
+
+    /// <summary>A program that a suite needs, by its Debian package.</summary>
+    [GeneratedRegex(@"needs (\S+) command -v")]
+    private static partial Regex Needed { get; }
 }

@@ -15,6 +15,8 @@ rec {
     concatMapStringsSep = separator: f: list: concatStringsSep separator (map f list);
     genAttrs = names: f: listToAttrs (map (name: nameValuePair name (f name)) names);
     getExe = package: "${package}/bin/${package.meta.mainProgram}";
+    escapeShellArg = text: "'${text}'";
+    splitString = separator: text: filter builtins.isString (builtins.split separator text);
     hasPrefix = prefix: text: builtins.substring 0 (builtins.stringLength prefix) text == prefix;
     imap0 = f: list: builtins.genList (i: f i (builtins.elemAt list i)) (length list);
     importJSON = path: builtins.fromJSON (builtins.readFile path);
@@ -180,6 +182,7 @@ rec {
     curl = { outPath = "/curl"; };
     formats.json = { }: { type = lib.types.json; };
     writeText = name: text: { outPath = "/text/${name}"; };
+    writeShellScript = name: text: { outPath = text; };
     testers.nixosTest = test: test;
     # Nothing is built here: the place of the result says what would be done, for the tests to do.
     runCommand = name: environment: script: { outPath = "«${builtins.toJSON { inherit name script; inherit (environment) value; }}»"; };
