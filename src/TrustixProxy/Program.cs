@@ -21,6 +21,7 @@ var root = new RootCommand("Serves Nix binary caches only where several independ
     NarStoreVerb.Create(),
     DemoVerb.Create(),
 };
+Teaching.Add(root);
 var parsed = root.Parse(args);
 var code = await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(40) }); // longer than any host takes to end by itself
 return parsed.CommandResult.Command.Name is HookVerb.Name ? ExitCode.Good : parsed.Errors.Count > 0 ? ExitCode.Usage : code;

@@ -60,11 +60,14 @@ public sealed class ExplainTests
         var good = await Cli.RunOfflineAsync("verify", file, "--policy", stage.Config);
         var changed = stage.Folder.File("changed.json", (await File.ReadAllTextAsync(file)).Replace("\"agreed\"", "\"Agreed\"", StringComparison.Ordinal));
         var bad = await Cli.RunAsync(["verify", changed, "--policy", stage.Config]);
+        var (told, denied) = (await Cli.RunAsync(["verify", file, "--json", "--policy", stage.Config]), await Cli.RunAsync(["verify", changed, "--json", "--policy", stage.Config]));
         var missing = await Cli.RunAsync(["verify", "/nowhere", "--policy", stage.Config]);
 
         Assert.StartsWith($"verified: {output.Path.Absolute} agreed at ", good.Output, StringComparison.Ordinal);
         Assert.Equal((0, 1, 2), (good.Code, bad.Code, missing.Code));
         Assert.Equal("not verified: it was changed: its content does not have the digest that it names.\n", bad.Output);
+        Assert.Equal((0, true, "agreed"), (told.Code, Json(told.Output, "verified").GetBoolean(), Json(told.Output, "outcome").GetString()));
+        Assert.Equal((1, false, "it was changed: its content does not have the digest that it names."), (denied.Code, Json(denied.Output, "verified").GetBoolean(), Json(denied.Output, "why").GetString()));
     }
 
     [Fact]
@@ -100,4 +103,6 @@ public sealed class ExplainTests
         Assert.Equal("", (await Cli.RunAsync(["audit", "--json", "--config", config])).Output);
         Assert.NotEqual(early.Output[..2], all.Output[..2]);
     }
+
+    private static JsonElement Json(string text, string name) => JsonDocument.Parse(text).RootElement.GetProperty(name);
 }

@@ -34,6 +34,7 @@ public sealed class GoldenTests
 
         Assert.True(good.Code is 0, good.Output + good.Error);
         Assert.StartsWith($"verified: the log 'mallory' has contradicted itself ({kind}) under its own signature", good.Output, StringComparison.Ordinal);
+        Assert.Contains($"\"fault\": \"{kind}\"", (await Cli.RunAsync(["verify", Vector("evidence", kind), "--json", "--config", Vector("evidence", "config")])).Output, StringComparison.Ordinal);
         Assert.Equal((1, "not verified: its heads are signed by none of the logs in the configuration given.\n"), (other.Code, other.Output));
     }
 

@@ -1,9 +1,12 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Text.Json;
+using System.Text.RegularExpressions;
 using TrustixProxy.Nix;
 
 namespace TrustixProxy.Tests;
 
-public sealed class VerbTests
+public sealed partial class VerbTests
 {
     [Fact]
     public async Task Keygen_makes_a_key_for_its_owners_eyes_and_never_over_another_file()
@@ -21,6 +24,31 @@ public sealed class VerbTests
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
         Assert.Equal((2, 2), (again.Code, badName.Code));
         Assert.Contains("--name: 'a b' is not the name of a key", badName.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("Parameter", badName.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_help_of_each_verb_shows_how_it_is_typed_and_what_its_exit_codes_say()
+    {
+        var pages = new ConcurrentBag<(string Verb, string Page)>();
+        await ReadAsync([]);
+
+        Assert.True(pages.Count > 25);
+        Assert.All(pages, page =>
+        {
+            var (known, examples) = (page.Page.Split("\nExamples:\n")[0], page.Page.Split("\nExamples:\n")[1]);
+            Assert.Contains($"$ trustix-proxy {(page.Verb.Length is 0 ? "VERB" : page.Verb)}", examples, StringComparison.Ordinal);
+            Assert.All(Option.Matches(examples), option => Assert.True(option.Value is "--help" || known.Contains($"{option.Value} ", StringComparison.Ordinal), $"{page.Verb} has no {option.Value}"));
+            Assert.Contains("\nExit codes:\n  0 good, 1 the answer is no, 2 the command line", examples, StringComparison.Ordinal);
+        });
+
+        async Task ReadAsync(string[] verb)
+        {
+            var page = (await Cli.RunAsync([.. verb, "--help"])).Output;
+            pages.Add((string.Join(' ', verb), page));
+            var commands = page.IndexOf("\nCommands:\n", StringComparison.Ordinal);
+            await Task.WhenAll(commands < 0 ? [] : Listed.Matches(page[commands..]).Select(match => ReadAsync([.. verb, match.Groups[1].Value])));
+        }
     }
 
     [Fact]
@@ -132,5 +160,16 @@ public sealed class VerbTests
 
         Assert.Equal(2, second.Code);
         Assert.Contains($"stateDirectory is '{folder.Path}', which another trustix-proxy process is using", second.Error, StringComparison.Ordinal);
+        var check = await Cli.RunAsync(["log", "fsck", "--json", "--config", config]);
+        Assert.True(check.Code is 0, check.Error);
+        Assert.Equal(("mine", 0, 0), (Json(check.Output, "log").GetString(), Json(check.Output, "entries").GetInt32(), Json(check.Output, "faults").GetArrayLength()));
     }
+
+    private static JsonElement Json(string text, string name) => JsonDocument.Parse(text).RootElement.GetProperty(name);
+
+    [GeneratedRegex(@"(?<![\w-])--[a-z][a-z-]*")]
+    private static partial Regex Option { get; }
+
+    [GeneratedRegex("^  ([a-z-]+)", RegexOptions.Multiline)]
+    private static partial Regex Listed { get; }
 }

@@ -1,4 +1,5 @@
 using TrustixProxy.Configuration;
+using TrustixProxy.Operations;
 
 namespace TrustixProxy.Verbs;
 
@@ -22,10 +23,10 @@ internal static class ExitCode
     {
         foreach (var fault in faults)
         {
-            Console.Error.WriteLine(fault);
+            Notice.Fail(fault.ToString());
         }
 
-        Console.Error.WriteLine(faults.Count is 1 ? "1 fault; nothing was started." : $"{faults.Count} faults; nothing was started.");
+        Notice.Fail(faults.Count is 1 ? "1 fault; nothing was started." : $"{faults.Count} faults; nothing was started.");
         return Usage;
     }
 }

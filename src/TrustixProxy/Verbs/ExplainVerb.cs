@@ -10,7 +10,7 @@ namespace TrustixProxy.Verbs;
 /// <summary><c>trustix-proxy explain</c>: who says what of a path, how it is proven, and what that comes to.</summary>
 internal static class ExplainVerb
 {
-    private static readonly Argument<string> Path = new("path") { Description = "A store path, with or without /nix/store/, or its digest.", HelpName = "PATH" };
+    private static readonly Argument<string> Path = new("path") { Description = "A store path, with or without /nix/store/, a link to one, or its digest.", HelpName = "PATH" };
     private static readonly Option<string?> Bundle = new("--bundle") { Description = "Also writes the decision with all its proofs, for trustix-proxy verify.", HelpName = "FILE" };
 
     public static Command Create()
@@ -23,10 +23,10 @@ internal static class ExplainVerb
     private static async Task<int> RunAsync(ParseResult parsed)
     {
         var text = parsed.GetValue(Path)!;
-        var name = StorePath.TryParseAbsolute(text, out var absolute, out _) ? absolute : StorePath.TryParse(text, out var bare, out _) ? bare : null;
+        var name = StorePath.TryParseAbsolute(text, out var absolute, out _) ? absolute : StorePath.TryParse(text, out var bare, out _) || StorePathArgument.TryRead(text, out bare) ? bare : null;
         if (name is null && !StorePathDigest.TryParse(text, out _))
         {
-            Console.Error.WriteLine($"PATH is '{text}'; it must be a store path (/nix/store/digest-name or digest-name), or the digest alone: 32 characters of nix32.");
+            Console.Error.WriteLine($"PATH is '{text}'; it must be a store path (/nix/store/digest-name or digest-name), a link to one, or the digest alone: 32 characters of nix32.");
             return ExitCode.Usage;
         }
 

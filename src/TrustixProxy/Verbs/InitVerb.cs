@@ -68,7 +68,7 @@ internal static class InitVerb
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
         {
-            Console.Error.WriteLine(exception.Message);
+            Console.Error.WriteLine($"--directory: {exception.Message}");
             return ExitCode.Usage;
         }
 

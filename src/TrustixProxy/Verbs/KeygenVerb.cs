@@ -27,12 +27,12 @@ internal static class KeygenVerb
         }
         catch (ArgumentException exception)
         {
-            Console.Error.WriteLine($"--name: {exception.Message}");
+            Console.Error.WriteLine($"--name: {exception.Message.Replace($" (Parameter '{exception.ParamName}')", "", StringComparison.Ordinal)}");
             return ExitCode.Usage;
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            Console.Error.WriteLine($"FILE: {exception.Message}");
+            Console.Error.WriteLine($"FILE is '{file}', which cannot be made: {exception.Message}");
             return ExitCode.Usage;
         }
     }

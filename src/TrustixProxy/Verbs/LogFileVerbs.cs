@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json;
 using TrustixProxy.Configuration;
 using TrustixProxy.LogNode.Archive;
 using TrustixProxy.LogNode.Operations;
@@ -16,7 +17,7 @@ internal static class LogFileVerbs
         var to = new Option<string>("--to") { Description = "The folder to write to; a later export adds what is new.", Required = true, HelpName = "DIR" };
         var from = new Option<string>("--from") { Description = "The folder that log export wrote, or a copy of it.", Required = true, HelpName = "DIR" };
         var json = new Option<bool>("--json") { Description = "One JSON object a line." };
-        yield return Make("fsck", "Recomputes all hashes of a log from its entries, and checks all signatures; a node may be running.", (options, log, _) => Check(options, log));
+        yield return Make("fsck", "Recomputes all hashes of a log from its entries, and checks all signatures; a node may be running.", (options, log, parsed) => Check(options, log, parsed.GetValue(ProxyConfiguration.Json)), ProxyConfiguration.Json);
         yield return Make("export", "Writes a log as static files, which any web server can serve.", (options, log, parsed) => Export(options, log, parsed.GetValue(to)!), to);
         yield return Make("import", "Rebuilds a log from static files, verifying everything. Only for the newest copy there is: a log that goes on from an older one contradicts what it has signed.", (options, log, parsed) => Import(options, log, parsed.GetValue(from)!), from);
         yield return Make("conflicts", "Lists the values that were submitted for keys which the log holds with another value.", (options, log, parsed) => List(options, log, parsed.GetValue(json)), json);
@@ -66,9 +67,15 @@ internal static class LogFileVerbs
         }
     }
 
-    private static int Check(LogNodeOptions options, HostedLogOptions log)
+    private static int Check(LogNodeOptions options, HostedLogOptions log, bool isJson)
     {
         var (entries, heads, faults) = LogCheck.Run(LogStore.PathOf(options, log), log.Signer.Key);
+        if (isJson)
+        {
+            Console.WriteLine(JsonSerializer.Serialize(new { log = log.Name, entries, heads, faults, areAll = faults.Count < LogCheck.MaxFaults }, ProxyConfiguration.JsonForm));
+            return faults.Count is 0 ? ExitCode.Good : ExitCode.No;
+        }
+
         foreach (var fault in faults)
         {
             Console.WriteLine(fault);

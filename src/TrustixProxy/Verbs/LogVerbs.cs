@@ -43,14 +43,14 @@ internal static class LogVerbs
             await using var app = LogNodeHost.Create(options, ServeVerb.LogToConsole, metrics.AnswerAsync);
             foreach (var log in options.Logs)
             {
-                Console.Error.WriteLine($"log {log.Name}: publicKey {log.Signer.Key}, id {log.Signer.Key.LogId}");
+                Notice.Say($"log {log.Name}: publicKey {log.Signer.Key}, id {log.Signer.Key.LogId}");
             }
 
             return await ServeVerb.RunAsync(app, "serving logs", [.. options.Listen, .. options.PrivateListen], cancellation);
         }
         catch (Exception exception) when (exception is IOException or InvalidDataException)
         {
-            Console.Error.WriteLine(exception.Message);
+            Notice.Fail(exception.Message);
             return ExitCode.Usage;
         }
     }

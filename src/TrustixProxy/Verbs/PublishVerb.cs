@@ -34,7 +34,7 @@ internal static class PublishVerb
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            Console.Error.WriteLine(exception.Message);
+            Notice.Fail(exception.Message);
             return ExitCode.Usage;
         }
         catch (OperationCanceledException) when (isOnce)
@@ -54,7 +54,7 @@ internal static class PublishVerb
             return ExitCode.Refuse([fault]);
         }
 
-        Console.Error.WriteLine($"publishing from {options.SpoolDirectory} to {options.Url}{(page is null ? "" : $"; metrics at {string.Join(", ", page.Urls)}")}");
+        Notice.Say($"publishing from {options.SpoolDirectory} to {options.Url}{(page is null ? "" : $"; metrics at {string.Join(", ", page.Urls)}")}");
         Readiness.Ready();
         try
         {

@@ -29,9 +29,7 @@ internal static class ServeVerb
     /// <inheritdoc cref="LogToConsole(WebApplicationBuilder)"/>
     public static void LogToConsole(ILoggingBuilder logging)
     {
-        var format = Environment.GetEnvironmentVariable("TRUSTIXPROXY_LOG_FORMAT") is "json" ? ConsoleFormatterNames.Json
-            : Environment.GetEnvironmentVariable("JOURNAL_STREAM") is not null ? ConsoleFormatterNames.Systemd
-            : ConsoleFormatterNames.Simple;
+        var format = Notice.IsJson ? ConsoleFormatterNames.Json : Notice.IsJournal ? ConsoleFormatterNames.Systemd : ConsoleFormatterNames.Simple;
         logging.ClearProviders();
         logging.AddConsole(console => (console.FormatterName, console.LogToStandardErrorThreshold) = (format, LogLevel.Trace));
         logging.Services.Configure<SimpleConsoleFormatterOptions>(console => (console.SingleLine, console.TimestampFormat) = (true, "HH:mm:ss ")); // AddSimpleConsole would choose that form, whatever was chosen before
@@ -50,7 +48,7 @@ internal static class ServeVerb
             return ExitCode.Refuse([fault]);
         }
 
-        Console.Error.WriteLine($"{what} at {string.Join(", ", app.Urls)}");
+        Notice.Say($"{what} at {string.Join(", ", app.Urls)}");
         Readiness.Ready();
         app.Lifetime.ApplicationStopping.Register(Readiness.Stopping);
         await app.WaitForShutdownAsync(cancellation);
@@ -81,7 +79,7 @@ internal static class ServeVerb
 
         foreach (var warning in read.Warnings())
         {
-            Console.Error.WriteLine($"warning: {warning}");
+            Notice.Warn(warning);
         }
 
         if (read.IsKeyMissing)
@@ -89,7 +87,7 @@ internal static class ServeVerb
             try
             {
                 KeyFile.Write(read.KeyFile, read.Options.SigningKey);
-                Console.Error.WriteLine($"made a signing key: {read.KeyFile}");
+                Notice.Say($"made a signing key: {read.KeyFile}");
             }
             catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
             {
@@ -97,8 +95,8 @@ internal static class ServeVerb
             }
         }
 
-        Console.Error.WriteLine($"state: {read.Options.StateDirectory}");
-        Console.Error.WriteLine($"clients trust: trusted-public-keys = {read.Options.SigningKey.PublicKey}");
+        Notice.Say($"state: {read.Options.StateDirectory}");
+        Notice.Say($"clients trust: trusted-public-keys = {read.Options.SigningKey.PublicKey}");
         using var otlp = read.Otlp is { } collector ? new OtlpExport(collector, "TrustixProxy.Substituter") : null;
         return await ServeAsync(read.Options, config, cancellation);
     }

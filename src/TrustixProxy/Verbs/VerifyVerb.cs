@@ -13,7 +13,7 @@ internal static class VerifyVerb
 
     public static Command Create()
     {
-        var command = new Command("verify", "Re-checks a decision bundle or the evidence against a log: every signature, every proof, and what they come to. Needs no network.") { File, PolicyFile, ServeVerb.ConfigOption };
+        var command = new Command("verify", "Re-checks a decision bundle or the evidence against a log: every signature, every proof, and what they come to. Needs no network.") { File, PolicyFile, ServeVerb.ConfigOption, ProxyConfiguration.Json };
         command.SetAction((parsed, _) => RunAsync(parsed));
         return command;
     }
@@ -31,7 +31,8 @@ internal static class VerifyVerb
             return ExitCode.Usage;
         }
 
-        return IsEvidence(bytes) ? VerifyEvidence(bytes, options.Policy) : VerifyBundle(bytes, options.Policy);
+        var isJson = parsed.GetValue(ProxyConfiguration.Json);
+        return IsEvidence(bytes) ? VerifyEvidence(bytes, options.Policy, isJson) : VerifyBundle(bytes, options.Policy, isJson);
     });
 
     private static bool IsEvidence(byte[] bytes)
@@ -47,30 +48,39 @@ internal static class VerifyVerb
         }
     }
 
-    private static int VerifyEvidence(byte[] bytes, Policy policy)
+    private static int VerifyEvidence(byte[] bytes, Policy policy, bool isJson)
     {
         var logs = policy.Electors.OfType<Elector.Log>().ToList();
         if (!FaultEvidence.TryVerify(bytes, logs.Select(log => log.Key), out var evidence, out var error))
         {
-            Console.WriteLine($"not verified: {Explain(error)}");
-            return ExitCode.No;
+            return Refuse(Explain(error), isJson);
         }
 
         var heads = evidence.Fault.Heads;
-        Console.WriteLine($"verified: the log '{logs.Single(log => log.Key == heads[0].Key).Name}' has contradicted itself ({evidence.Fault.Kind}) under its own signature, between heads of size {string.Join(" and ", heads.Select(head => head.Content.TreeSize))}");
+        var (name, sizes) = (logs.Single(log => log.Key == heads[0].Key).Name, heads.Select(head => head.Content.TreeSize));
+        Console.WriteLine(isJson
+            ? JsonSerializer.Serialize(new { verified = true, log = name, fault = evidence.Fault.Kind, sizes }, ProxyConfiguration.JsonForm)
+            : $"verified: the log '{name}' has contradicted itself ({evidence.Fault.Kind}) under its own signature, between heads of size {string.Join(" and ", sizes)}");
         return ExitCode.Good;
     }
 
-    private static int VerifyBundle(byte[] bytes, Policy policy)
+    private static int VerifyBundle(byte[] bytes, Policy policy, bool isJson)
     {
         if (!DecisionBundle.TryVerify(bytes, policy, out var bundle, out var verdict, out var error))
         {
-            Console.WriteLine($"not verified: {Explain(error)}");
-            return ExitCode.No;
+            return Refuse(Explain(error), isJson);
         }
 
-        Console.WriteLine($"verified: {bundle.Path} {bundle.Outcome} at {bundle.DecidedAt}: {verdict!.Sentence}");
+        Console.WriteLine(isJson
+            ? JsonSerializer.Serialize(new { verified = true, path = bundle.Path.ToString(), bundle.Outcome, bundle.DecidedAt, verdict!.Sentence }, ProxyConfiguration.JsonForm)
+            : $"verified: {bundle.Path} {bundle.Outcome} at {bundle.DecidedAt}: {verdict!.Sentence}");
         return ExitCode.Good;
+    }
+
+    private static int Refuse(string why, bool isJson)
+    {
+        Console.WriteLine(isJson ? JsonSerializer.Serialize(new { verified = false, why }, ProxyConfiguration.JsonForm) : $"not verified: {why}");
+        return ExitCode.No;
     }
 
     private static string Explain(FaultEvidenceError error) => error switch

@@ -26,6 +26,16 @@ public sealed class LogFormatTests
         Assert.Matches(@"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$", line.GetProperty("Timestamp").GetString());
     }
 
+    [Fact]
+    public async Task What_is_wrong_with_a_configuration_is_told_in_the_same_forms()
+    {
+        var json = await Cli.RunAsync(["serve", "--config", "/nowhere"], new() { ["TRUSTIXPROXY_LOG_FORMAT"] = "json" });
+        var journal = await Cli.RunAsync(["serve", "--config", "/nowhere"], new() { ["JOURNAL_STREAM"] = "8:1" });
+
+        Assert.Equal(["--config: is '/nowhere', where there is no file.", "1 fault; nothing was started."], json.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement.GetProperty("Message").GetString()));
+        Assert.StartsWith("<3>--config: is '/nowhere'", journal.Error, StringComparison.Ordinal);
+    }
+
     /// <summary>The line with which a proxy tells of a path that one of three logs knows.</summary>
     private static async Task<string> RefusalAsync(params (string Name, string Value)[] environment)
     {
@@ -45,10 +55,12 @@ public sealed class LogFormatTests
             const string serving = "serving at ";
             while (await process.StandardError.ReadLineAsync(limit.Token) is { } line)
             {
-                if (line.StartsWith(serving, StringComparison.Ordinal))
+                var isJson = environment.Any(variable => variable.Value is "json");
+                var text = isJson ? JsonDocument.Parse(line).RootElement.GetProperty("Message").GetString()! : line;
+                if (text.StartsWith(serving, StringComparison.Ordinal))
                 {
                     using var client = new HttpClient();
-                    using var answer = await client.GetAsync(new Uri($"{line[serving.Length..]}/{output.Path.Digest}.narinfo"), limit.Token);
+                    using var answer = await client.GetAsync(new Uri($"{text[serving.Length..]}/{output.Path.Digest}.narinfo"), limit.Token);
                 }
                 else if (line.Contains("Refused", StringComparison.Ordinal))
                 {

@@ -61,7 +61,7 @@ public sealed partial class MetricsTests
         var page = Exposition.Parse(await node.Client.GetStringAsync(new Uri(node.PrivateUrl, "/metrics")));
 
         Assert.True(Value(page, "trustix_log_submitted_items_total", ("log", "test")) >= 1);
-        Assert.Contains("trustix_log_tree_size", page.Keys);
+        AllAreInTheReadme(page, "trustix_log_");
     }
 
     [Fact]
@@ -99,6 +99,7 @@ public sealed partial class MetricsTests
         Assert.True(Value(page, "trustix_publish_passes_total", ("fault", "unreachable")) >= 1);
         Assert.Equal(1, Value(page, "trustix_publish_jobs_lost_total", ("reason", "rejected")));
         Assert.Equal(0, Value(page, "trustix_publish_paths_total", ("result", "published")));
+        AllAreInTheReadme(page, "trustix_spool_", "trustix_publish_");
     }
 
     [Fact]
@@ -160,15 +161,22 @@ public sealed partial class MetricsTests
     }
 
     [Fact]
-    public async Task The_readme_names_every_metric_and_no_other()
+    public async Task The_readme_names_every_metric_of_the_proxy_and_no_other()
     {
         using var text = new PrometheusText("TrustixProxy.Substituter");
         await using var proxy = await TestProxy.WithThreeLogsAsync();
         proxy.Metrics = text.AnswerAsync;
         await proxy.StartAsync();
-        var shown = (await ScrapeAsync(proxy)).Keys.Where(name => name.StartsWith("trustix_proxy_", StringComparison.Ordinal)).Order(StringComparer.Ordinal).ToList();
 
-        Assert.Equal(shown, Named.Matches(Repository.Read("README.md")).Select(match => match.Groups[1].Value).Distinct().Order(StringComparer.Ordinal));
+        AllAreInTheReadme(await ScrapeAsync(proxy), "trustix_proxy_");
+    }
+
+    /// <summary>Of the names that begin so, the page and the README have the same.</summary>
+    private static void AllAreInTheReadme(IReadOnlyDictionary<string, MetricFamily> page, params string[] prefixes)
+    {
+        Assert.Equal(Ours(page.Keys), Ours(Named.Matches(Repository.Read("README.md")).Select(match => match.Groups[1].Value).Distinct()));
+
+        IEnumerable<string> Ours(IEnumerable<string> names) => names.Where(name => prefixes.Any(prefix => name.StartsWith(prefix, StringComparison.Ordinal))).Order(StringComparer.Ordinal);
     }
 
     private static double Value(IReadOnlyDictionary<string, MetricFamily> page, string name, params (string Label, string Value)[] labels)
@@ -204,6 +212,6 @@ public sealed partial class MetricsTests
     [GeneratedRegex(@"^ +expr: .+$", RegexOptions.Multiline)]
     private static partial Regex Expression { get; }
 
-    [GeneratedRegex(@"`(trustix_proxy_[a-z_]+)[`{]")]
+    [GeneratedRegex(@"`(trustix_(?:proxy|log|spool|publish)_[a-z_]+)[`{]")]
     private static partial Regex Named { get; }
 }
