@@ -20,6 +20,9 @@ internal sealed partial class Daemon : IAsyncDisposable
         process.BeginOutputReadLine();
     }
 
+    /// <summary>The process's number.</summary>
+    public int Id => _process.Id;
+
     /// <summary>Where it listens, in the order of its configuration.</summary>
     public string[] Urls => _urls.Task.Result;
 

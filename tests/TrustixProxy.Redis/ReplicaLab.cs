@@ -114,6 +114,7 @@ internal sealed class Replica(string state, System.Text.Json.Nodes.JsonObject co
 {
     private static readonly HttpClient Client = new(new SocketsHttpHandler { AllowAutoRedirect = false, AutomaticDecompression = DecompressionMethods.None });
     private Daemon? _daemon;
+    private long _startedAt;
 
     public string State => state;
 
@@ -126,10 +127,29 @@ internal sealed class Replica(string state, System.Text.Json.Nodes.JsonObject co
     public async Task StartAsync()
     {
         await File.WriteAllTextAsync(ConfigurationFile, configuration.ToJsonString());
-        _daemon = await Daemon.StartAsync(["serve"], state, configuration);
+        var daemon = await Daemon.StartAsync(["serve"], state, configuration);
+        await DisposeAsync(); // of the one before
+        configuration["listen"] = new System.Text.Json.Nodes.JsonArray(daemon.Urls[0]); // where it is found again
+        (_startedAt, _daemon) = (System.Diagnostics.Stopwatch.GetTimestamp(), daemon);
     }
 
     public Task KillAsync() => _daemon!.KillAsync();
+
+    public async Task SignalAsync(string signal) => (await Shell.RunAsync("kill", [signal, $"{_daemon!.Id}"])).OrThrow();
+
+    /// <summary>The memory that it has in use, in MB; null when it has not run for so long, or does not.</summary>
+    public double? Memory(TimeSpan age)
+    {
+        try
+        {
+            var line = File.ReadLines($"/proc/{_daemon!.Id}/status").FirstOrDefault(line => line.StartsWith("VmRSS:", StringComparison.Ordinal));
+            return line is null || System.Diagnostics.Stopwatch.GetElapsedTime(_startedAt) < age ? null : double.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], System.Globalization.CultureInfo.InvariantCulture) / 1024;
+        }
+        catch (IOException)
+        {
+            return null;
+        }
+    }
 
     public async Task<Reply> AskAsync(string path)
     {
