@@ -5,13 +5,8 @@ using Xunit.Abstractions;
 
 namespace TrustixProxy.Redis.Chaos;
 
-/// <summary>Runs when nothing else does.</summary>
-[CollectionDefinition(nameof(MachineAlone), DisableParallelization = true)]
-public sealed class MachineAlone;
-
 /// <summary>200 clients ask three replicas while logs, upstreams, Redis and the replicas themselves are killed, stopped, slowed, made to lie and mended.</summary>
 /// <remarks><c>TRUSTIXPROXY_CHAOS_SECONDS=600 TRUSTIXPROXY_CHAOS_SEED=7 dotnet test tests/TrustixProxy.Redis --filter Chaos -l "console;verbosity=detailed"</c> goes on for ten minutes, and shows what happened.</remarks>
-[Collection(nameof(MachineAlone))]
 public sealed class ChaosTests(ITestOutputHelper output)
 {
     private const int Clients = 200;

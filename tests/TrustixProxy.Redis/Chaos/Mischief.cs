@@ -16,12 +16,16 @@ internal sealed class Mischief(ChaosLab lab, Outages outages, int seed)
     private static readonly UpstreamLie[] UpstreamLies =
         [UpstreamLie.Unavailable, UpstreamLie.Hang, UpstreamLie.Reset, UpstreamLie.Html, UpstreamLie.Drip, UpstreamLie.Huge, UpstreamLie.FlippedByte, UpstreamLie.ShortFile, UpstreamLie.LongFile, UpstreamLie.CutFile, UpstreamLie.OtherFile, UpstreamLie.NoFile];
 
+    /// <summary>Once, Redis is stopped for as long, if there is time for more than that.</summary>
+    private static readonly TimeSpan LongStop = TimeSpan.FromSeconds(30);
+
     private readonly Random _random = new(seed);
 
     /// <summary>Goes on until it is time to stop, and until all is mended.</summary>
     public async Task RunAsync(TimeSpan duration)
     {
         var (start, running) = (Stopwatch.GetTimestamp(), new List<Task>());
+        var stopped = duration > LongStop ? WhileAsync("redis", $"stopped for {LongStop.TotalSeconds} s", LongStop, lab.Redis.StopAsync, lab.Redis.ContinueAsync) : Task.CompletedTask;
         while (Stopwatch.GetElapsedTime(start) < duration)
         {
             running.RemoveAll(fault => fault.IsCompletedSuccessfully);
@@ -33,7 +37,7 @@ internal sealed class Mischief(ChaosLab lab, Outages outages, int seed)
             await Task.Delay(_random.Next(200, 1000));
         }
 
-        await Task.WhenAll(running);
+        await Task.WhenAll(running.Append(stopped));
     }
 
     private Task BreakAsync(TimeSpan time) => _random.Next(4) switch
