@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using System.Text.RegularExpressions;
+using TrustixProxy.Testing;
 
 namespace TrustixProxy.Tests.Packaging;
 
@@ -6,6 +8,9 @@ namespace TrustixProxy.Tests.Packaging;
 public sealed partial class ReadmeCommandTests
 {
     private static readonly string Readme = Repository.Read("README.md");
+
+    /// <summary>What is run by other tests: it needs two builders' caches, a Nix with builds of its own, evidence, or does not end.</summary>
+    private static readonly string[] Elsewhere = [" diff ", " log serve", " log submit", " doctor", "mallory", " keygen "];
 
     [Fact]
     public async Task Each_option_in_it_is_one_of_its_verb()
@@ -66,9 +71,59 @@ public sealed partial class ReadmeCommandTests
         Assert.Equal(0, (await Cli.RunAsync(["check-config", "--config", config])).Code);
     }
 
+    /// <summary>One after the other, in a world where the paths, files and logs that they name are there: each does what it is there for, or answers no.</summary>
+    [Fact]
+    public async Task Each_command_at_a_prompt_that_can_run_here_runs()
+    {
+        var output = TestOutput.Make("hello-2.12.1");
+        await using var stage = await Stage.StartAsync();
+        stage.Publish(output, "alice", "bob");
+        var folder = stage.Folder;
+        folder.File("message.bin", "");
+        Directory.CreateDirectory(folder.File("state/nars")); // as a proxy that keeps NARs leaves it
+        await LogAsync(folder);
+        var lines = Typed.Matches(Readme).Select(match => match.Groups[1].Value.Trim()).Where(line => !Elsewhere.Any(line.Contains)).ToList();
+
+        Assert.True(lines.Count >= 19, string.Join('\n', lines));
+        foreach (var line in lines)
+        {
+            var isOfLog = line.StartsWith("trustix-proxy log ", StringComparison.Ordinal);
+            var command = line.Replace("/nix/store/…-hello-2.12.1", output.Path.Absolute, StringComparison.Ordinal).Replace("TEXT", "why", StringComparison.Ordinal).Replace("DIR", "export", StringComparison.Ordinal)
+                .Replace("FILE", stage.Config, StringComparison.Ordinal).Replace(" config.json", $" {stage.Config}", StringComparison.Ordinal);
+            var whole = isOfLog || command.Contains(stage.Config, StringComparison.Ordinal) ? command : $"{command} --config {stage.Config}";
+            var environment = isOfLog ? new Dictionary<string, string> { ["TRUSTIXPROXY__STATEDIRECTORY"] = folder.File(line.Contains(" import ", StringComparison.Ordinal) ? "restored" : "log") } : new() { ["TRUSTIXPROXY__NARSTORE__MAXSIZE"] = "1GiB" };
+
+            await Command.RunAsync("sh", ["-c", $"cd '{folder.Path}' && {{ {whole}; [ $? -le 1 ]; }}"], environment);
+        }
+    }
+
+    /// <summary>A log node as the README sets it up, which has run once.</summary>
+    private static async Task LogAsync(Folder folder)
+    {
+        var block = Consoles.Matches(Readme).Single(match => match.Value.Contains("keygen log.key", StringComparison.Ordinal)).Value;
+        foreach (var line in Keygen.Matches(block).Select(match => match.Groups[1].Value))
+        {
+            await Command.RunAsync("sh", ["-c", $"cd '{folder.Path}' && {line}"]);
+        }
+
+        folder.File("log.json", Braces.Match(block).Value.Replace("builder:…", Nix.NixSecretKey.Generate("builder").PublicKey.ToString(), StringComparison.Ordinal));
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "trustix-proxy.dll"), "log", "serve", "--config", "log.json"]) { RedirectStandardError = true, WorkingDirectory = folder.Path };
+        (start.Environment["TRUSTIXPROXY__LISTEN__0"], start.Environment["TRUSTIXPROXY__PRIVATELISTEN__0"], start.Environment["TRUSTIXPROXY__STATEDIRECTORY"]) = ("http://127.0.0.1:0", "http://127.0.0.1:0", folder.File("log"));
+        using var node = Process.Start(start)!;
+        while (await node.StandardError.ReadLineAsync() is { } line && !line.StartsWith("serving", StringComparison.Ordinal))
+        {
+        }
+
+        node.Kill();
+        await node.WaitForExitAsync();
+    }
+
     /// <summary>What follows the program's name at a prompt or between backticks, up to a remark.</summary>
     [GeneratedRegex(@"(?:^[$#] |`)trustix-proxy ([a-z][^`\n#]*)", RegexOptions.Multiline)]
     private static partial Regex Commands { get; }
+
+    [GeneratedRegex(@"^\$ (trustix-proxy [^#\n]+)", RegexOptions.Multiline)]
+    private static partial Regex Typed { get; }
 
     [GeneratedRegex("^[a-z][a-z-]*$")]
     private static partial Regex Word { get; }
