@@ -67,10 +67,10 @@ public sealed class DecisionBundle
 
     private readonly StoredBundle _content;
 
-    private DecisionBundle(StoredBundle content) => _content = content;
+    private DecisionBundle(StoredBundle content, Digest hash) => (_content, Hash) = (content, hash);
 
     /// <summary>SHA-256 of all that is in it.</summary>
-    public Digest Hash => HashOf(_content);
+    public Digest Hash { get; }
 
     /// <summary>The path that was decided on, absolute.</summary>
     public string Path => _content.Path;
@@ -92,7 +92,8 @@ public sealed class DecisionBundle
             FormatVersion, path.Absolute, record.Outcome, StoredBundle.TimeOf(record.DecidedAt), BundledClaim.Of(record.Claim),
             record.MustMatch is { } address ? NarInfoOf(record.Claim!, address).ToString() : null,
             new BundledPolicy(policy.Identity.ToString(), policy.Text), [.. verdict.Answers.Select(BundledAnswer.Of)], null);
-        return new DecisionBundle(content with { Sha256 = HashOf(content).ToString() });
+        var hash = HashOf(content);
+        return new DecisionBundle(content with { Sha256 = hash.ToString() }, hash);
     }
 
     /// <summary>Decides again from the bundle alone.</summary>
@@ -116,7 +117,7 @@ public sealed class DecisionBundle
             : content.Policy != new BundledPolicy(policy.Identity.ToString(), policy.Text) ? DecisionBundleError.Policy
             : Judge(content, path, policy, out var ballots) is var failure and not DecisionBundleError.None ? failure
             : Compare(content, path, verdict = policy.Except(path, policy.Decide(path, ballots), decidedAt), policy);
-        bundle = error is DecisionBundleError.None ? new DecisionBundle(content) : null;
+        bundle = error is DecisionBundleError.None ? new DecisionBundle(content, HashOf(content)) : null;
         return bundle is not null;
     }
 

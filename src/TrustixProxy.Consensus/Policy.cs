@@ -19,6 +19,7 @@ public enum Dissent
 public sealed class Policy
 {
     private readonly ImmutableArray<IGrouping<string, Elector>> _operators;
+    private readonly Lazy<string> _text;
     private readonly Lazy<Digest> _identity;
 
     /// <summary>Declares an electorate with one rule for all paths: so many of the operators.</summary>
@@ -44,6 +45,7 @@ public sealed class Policy
         Electors = electors;
         _operators = [.. Electors.GroupBy(elector => elector.Operator)];
         Rest = new Scope(null, rule([.. _operators.Select(group => group.Key)]), dissent);
+        _text = new Lazy<string>(Write);
         _identity = new Lazy<Digest>(() => Digest.Of(Encoding.UTF8.GetBytes(Text)));
         var keys = Electors.SelectMany(elector => elector.KeyBytes.Select(key => (Key: Convert.ToHexString(key), Voter: elector is Elector.Log ? elector.Name : elector.Operator)));
         if (Electors.DistinctBy(elector => elector.Name).Count() != Electors.Length || keys.Distinct().GroupBy(key => key.Key).Any(group => group.Count() > 1))
@@ -79,17 +81,7 @@ public sealed class Policy
     public Digest Identity => _identity.Value;
 
     /// <summary>All of the policy, as text: what <see cref="Identity"/> is the digest of.</summary>
-    public string Text
-    {
-        get
-        {
-            string[] flags = [ServesContentAddressed ? "content-addressed" : "", RequiresClosure ? "closure" : "", Fallback is null ? "" : $"report {Fallback}"];
-            var scopes = Scopes.Append(Rest).Select(scope => $"scope {scope.Match ?? "*"}: {scope.Rule.Text}, dissent {scope.Dissent}");
-            var exceptions = Exceptions.Select(exception => $"exception {exception.Identity}");
-            var electors = Electors.Select(elector => $"elector {elector.Identity}").Order(StringComparer.Ordinal);
-            return string.Join('\n', ["policy 2", .. flags.Where(flag => flag.Length > 0), .. scopes, .. exceptions, .. electors]);
-        }
-    }
+    public string Text => _text.Value;
 
     /// <summary>The rule of a path.</summary>
     public Scope ScopeOf(StorePath path) => Scopes.FirstOrDefault(scope => NameGlob.Matches(scope.Match!, path)) ?? Rest;
@@ -218,5 +210,14 @@ public sealed class Policy
                 Open.Add(name);
             }
         }
+    }
+
+    private string Write()
+    {
+        string[] flags = [ServesContentAddressed ? "content-addressed" : "", RequiresClosure ? "closure" : "", Fallback is null ? "" : $"report {Fallback}"];
+        var scopes = Scopes.Append(Rest).Select(scope => $"scope {scope.Match ?? "*"}: {scope.Rule.Text}, dissent {scope.Dissent}");
+        var exceptions = Exceptions.Select(exception => $"exception {exception.Identity}");
+        var electors = Electors.Select(elector => $"elector {elector.Identity}").Order(StringComparer.Ordinal);
+        return string.Join('\n', ["policy 2", .. flags.Where(flag => flag.Length > 0), .. scopes, .. exceptions, .. electors]);
     }
 }

@@ -95,7 +95,7 @@ internal sealed class ColdStage : IAsyncDisposable
         }
 
         Root = level.Single();
-        Singles.AddRange(Enumerable.Range(0, 400).Select(_ => Add(next++, [], items)));
+        Singles.AddRange(Enumerable.Range(0, 7000).Select(_ => Add(next++, [], items)));
         return items;
     }
 

@@ -19,8 +19,10 @@ static async Task<int> RunAsync(string[] args) => args switch
     ["warm"] => await WarmBenchmark.RunAsync(),
     ["nar"] => await NarBenchmark.RunAsync(),
     ["nar-store"] => await NarBenchmark.RunKeptAsync(),
-    ["cold"] => await ColdBenchmark.RunAsync(20_000),
-    ["cold", var size] when int.TryParse(size, out var entries) && entries >= 2000 => await ColdBenchmark.RunAsync(entries),
+    ["cold"] => await ColdBenchmark.RunAsync(20_000, isMirrorsOnly: false),
+    ["mirror"] => await ColdBenchmark.RunAsync(20_000, isMirrorsOnly: true),
+    ["mirror", var size] when int.TryParse(size, out var entries) && entries >= 2000 => await ColdBenchmark.RunAsync(entries, isMirrorsOnly: true),
+    ["cold", var size] when int.TryParse(size, out var entries) && entries >= 2000 => await ColdBenchmark.RunAsync(entries, isMirrorsOnly: false),
     ["start"] => await StartBenchmark.RunAsync(),
     _ => Usage(),
 };
@@ -35,6 +37,7 @@ static int Usage()
           nar               a NAR of 1 GB, beside nginx
           nar-store         the same, while it is copied into the NAR store, and out of that
           cold [ENTRIES]    decisions that nobody has made before, at 50 ms to logs of so many entries and upstream, beside nginx (20000 unless given)
+          mirror [ENTRIES]  of these, decisions from mirrors alone
           start             start-up and idle memory with 100,000 decisions
         """);
     return 2;

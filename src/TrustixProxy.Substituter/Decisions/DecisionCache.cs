@@ -85,7 +85,7 @@ internal sealed class DecisionCache
     public Task<Decision> KeepAsync(StorePathDigest digest, DecisionRecord record, StorePath? path, Verdict? verdict)
     {
         var bundle = path is null || verdict is null ? null : DecisionBundle.Of(path, record, verdict, _policy);
-        var kept = new SharedDecision(_seal.Seal(digest, record), bundle is null ? null : PackedBundle.Pack(bundle), bundle?.Hash ?? default);
+        var kept = new SharedDecision(_seal.Seal(digest, record), bundle is null ? null : new Lazy<byte[]>(() => PackedBundle.Pack(bundle)), bundle?.Hash ?? default); // packed by whoever writes it: no answer waits for that
         _shared?.Keep(digest, kept, record.ExpiresAt - _time.GetUtcNow());
         return KeepAsync(digest, Render(record), kept);
     }
@@ -118,7 +118,7 @@ internal sealed class DecisionCache
         byte[]? packed = null;
         if (_unwritten.TryGetValue(digest, out var change))
         {
-            packed = change.Bundle;
+            packed = change.Bundle?.Value;
         }
         else
         {
@@ -229,14 +229,14 @@ internal sealed class DecisionCache
     }
 
     /// <summary>A change that the disk has not taken yet; compared by reference.</summary>
-    private sealed class Unwritten(byte[] record, byte[]? bundle, DateTimeOffset expiresAt)
+    private sealed class Unwritten(byte[] record, Lazy<byte[]>? bundle, DateTimeOffset expiresAt)
     {
         /// <summary>The sealed record.</summary>
         public byte[] Record => record;
 
         /// <summary>What it rests on, packed.</summary>
-        public byte[]? Bundle => bundle;
+        public Lazy<byte[]>? Bundle => bundle;
 
-        public void Write(DecisionStore store, StorePathDigest digest) => store.Keep(digest, record, bundle, expiresAt);
+        public void Write(DecisionStore store, StorePathDigest digest) => store.Keep(digest, record, bundle?.Value, expiresAt);
     }
 }

@@ -65,8 +65,8 @@ internal sealed class Deliberation
     private readonly bool _isHasty;
     private readonly TimeProvider _time;
     private readonly ResiliencePipeline _retry;
-    private readonly Channel<Action> _events = Channel.CreateUnbounded<Action>(new UnboundedChannelOptions { SingleReader = true });
-    private readonly TaskCompletionSource<Outcome> _outcome = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Channel<Action> _events = Channel.CreateUnbounded<Action>(new UnboundedChannelOptions { SingleReader = true, AllowSynchronousContinuations = true }); // whoever brings news goes on with it
+    private readonly TaskCompletionSource<Outcome> _outcome = new(); // who waits for it goes on at once, and comes before the stragglers
     private CancellationToken _asking;
     private long _start;
     private bool _isLate, _isOver, _graceIsOver, _patienceIsOver;
@@ -74,13 +74,14 @@ internal sealed class Deliberation
 
     public Deliberation(
         StorePathDigest digest, IReadOnlyList<ElectorClient> electors, IReadOnlyList<Upstream> upstreams, UpstreamMarks marks,
-        NarStore? store, Policy policy, TimeSpan deadline, TimeProvider time, bool isHasty = false)
+        NarStore? store, Policy policy, TimeSpan deadline, TimeProvider time, ResiliencePipeline retry, bool isHasty = false)
     {
-        (_digest, _electors, _policy, _deadline, _time, _isHasty) = (digest, electors, policy, deadline, time, isHasty);
+        (_digest, _electors, _policy, _deadline, _time, _retry, _isHasty) = (digest, electors, policy, deadline, time, retry, isHasty);
         _upstreams = new UpstreamPoll(upstreams, marks, store);
-        var builder = new ResiliencePipelineBuilder { TimeProvider = time };
-        _retry = builder.AddRetry(UntilConclusive).Build();
     }
+
+    /// <summary>What asks again until an answer is conclusive; one for all deliberations.</summary>
+    public static ResiliencePipeline Retrying(TimeProvider time) => new ResiliencePipelineBuilder { TimeProvider = time }.AddRetry(UntilConclusive).Build();
 
     /// <summary>What came of it, as soon as nothing can change it, and at the deadline at the latest.</summary>
     public Task<Outcome> Outcome => _outcome.Task;

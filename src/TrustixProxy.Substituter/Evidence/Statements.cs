@@ -8,11 +8,11 @@ namespace TrustixProxy.Substituter.Evidence;
 /// <remarks>Nothing here is believed: a value is one only if the digest that a log has proven is its own, as for the bytes that the log would send.</remarks>
 internal sealed class Statements
 {
-    private readonly ConcurrentQueue<NarInfo> _offered = new();
+    private readonly ConcurrentQueue<Lazy<(Digest Digest, byte[] Value)[]>> _offered = new();
     private readonly TaskCompletionSource _complete = new(); // who waits goes on at once, so that all ballots are cast before the verdict
 
     /// <summary>Takes in what an upstream says.</summary>
-    public void Offer(NarInfo narInfo) => _offered.Enqueue(narInfo);
+    public void Offer(NarInfo narInfo) => _offered.Enqueue(new(() => [.. StatementText.AllSpellings(narInfo.StorePath, narInfo.NarHash, narInfo.NarSize, narInfo.References).Select(value => (Digest.Of(value), value))]));
 
     /// <summary>No more is to be expected soon: each upstream has said what it has, or failed.</summary>
     public void Close() => _complete.TrySetResult();
@@ -20,11 +20,11 @@ internal sealed class Statements
     /// <summary>The value that has this digest; null when none that was offered has.</summary>
     public ReadOnlyMemory<byte>? Find(Digest digest)
     {
-        foreach (var narInfo in _offered)
+        foreach (var spellings in _offered)
         {
-            foreach (var value in StatementText.AllSpellings(narInfo.StorePath, narInfo.NarHash, narInfo.NarSize, narInfo.References))
+            foreach (var (of, value) in spellings.Value)
             {
-                if (Digest.Of(value) == digest)
+                if (of == digest)
                 {
                     return value;
                 }

@@ -16,6 +16,7 @@ internal sealed class MirrorElector(Elector.Log elector, WatchedLog log, LogMirr
 
     private async Task<Ballot> AskAsync(StorePath path, Statements statements, CancellationToken cancellation)
     {
+        await Task.Yield(); // mirrors are looked into beside each other
         var key = elector.KeyOf(path);
         if (log.IsFrozen || mirror.Prove(key) is not { } evidence)
         {

@@ -7,7 +7,7 @@ namespace TrustixProxy.Substituter.Mirrors;
 internal static class MirrorMap
 {
     /// <summary>A subtree with more leaves than this has its hash stored.</summary>
-    private const int MaxLeaves = 16;
+    private const int MaxLeaves = 8;
 
     /// <summary>From so many new entries on, the whole map is hashed again: it takes no longer.</summary>
     private const int MaxNew = 100_000;

@@ -10,47 +10,59 @@ internal sealed class MirrorReader : IDisposable
 {
     private const int NodesTogether = 1 << MirrorStore.NodeLevels;
 
-    /// <summary>The most of each kind that is kept; then it is begun anew.</summary>
-    private const int MaxKept = 1000;
+    /// <summary>The most groups of the log's nodes that are kept in memory; then it is begun anew. Those of leaves are not: few proofs have one in common.</summary>
+    private const int MaxKeptNodes = 1000;
+
+    /// <summary>The map's subtrees are kept in memory down to this depth.</summary>
+    private const int MaxKeptDepth = 11;
 
     private readonly Prepared _version, _size, _head, _leaf, _hashes, _nodes, _subtree, _halves, _below, _count, _paths;
     private readonly Dictionary<MapPrefix, (Digest? Left, Digest? Right)> _keptHalves = [];
     private readonly Dictionary<long, Digest[]> _keptNodes = [];
-    private readonly int _mostKept;
+    private readonly bool _isKeeping;
+    private LogHead? _keptHead;
     private long _keptVersion = -1;
 
     /// <param name="connection">The connection.</param>
     /// <param name="isKeeping">Whether nodes are kept in memory: not if the connection also writes.</param>
     public MirrorReader(SqliteConnection connection, bool isKeeping)
     {
-        _mostKept = isKeeping ? MaxKept : 0;
-        _version = new Prepared(connection, "PRAGMA data_version", 0);
+        _isKeeping = isKeeping;
+        _version = new Prepared(connection, "PRAGMA data_version");
         const string below = "FROM leaf WHERE substr(path, 1, 8) BETWEEN $1 AND $2 AND number < $3";
-        _size = new Prepared(connection, "SELECT coalesce(max(number) + 1, 0) FROM leaf", 0);
-        _head = new Prepared(connection, "SELECT message FROM head", 0);
-        _leaf = new Prepared(connection, "SELECT value_digest FROM leaf WHERE number = $1", 1);
-        _hashes = new Prepared(connection, "SELECT number, hash FROM leaf WHERE number BETWEEN $1 AND $2 ORDER BY number", 2);
-        _nodes = new Prepared(connection, "SELECT id, hash FROM node WHERE id BETWEEN $1 AND $2 ORDER BY id", 2);
-        _subtree = new Prepared(connection, "SELECT hash FROM subtree WHERE prefix = $1", 1);
-        _halves = new Prepared(connection, "SELECT prefix, hash FROM subtree WHERE prefix BETWEEN $1 AND $2", 2);
-        _paths = new Prepared(connection, "SELECT path FROM leaf WHERE number >= $1 AND number < $2", 2);
-        _below = new Prepared(connection, $"SELECT path, value_digest, number {below}", 3);
-        _count = new Prepared(connection, $"SELECT count(*) FROM (SELECT 1 {below} LIMIT $4)", 4);
+        _size = new Prepared(connection, "SELECT coalesce(max(number) + 1, 0) FROM leaf");
+        _head = new Prepared(connection, "SELECT message FROM head");
+        _leaf = new Prepared(connection, "SELECT value_digest FROM leaf WHERE number = $1");
+        _hashes = new Prepared(connection, "SELECT number, hash FROM leaf WHERE number BETWEEN $1 AND $2 ORDER BY number");
+        _nodes = new Prepared(connection, "SELECT id, hash FROM node WHERE id BETWEEN $1 AND $2 ORDER BY id");
+        _subtree = new Prepared(connection, "SELECT hash FROM subtree WHERE prefix = $1");
+        _halves = new Prepared(connection, "SELECT prefix, hash FROM subtree WHERE prefix BETWEEN $1 AND $2");
+        _paths = new Prepared(connection, "SELECT path FROM leaf WHERE number >= $1 AND number < $2");
+        _below = new Prepared(connection, $"SELECT path, value_digest, number {below}");
+        _count = new Prepared(connection, $"SELECT count(*) FROM (SELECT 1 {below} LIMIT $4)");
     }
 
     /// <summary>How many entries of the log there are.</summary>
-    public long Size => _size.First(row => row.GetInt64(0));
+    public long Size => _size.First(row => row.Number(0));
 
     /// <summary>The head whose map it is; null when there is none yet.</summary>
-    public LogHead? Head => _head.First(row => row.GetFieldValue<byte[]>(0)) is { } bytes && WireMessage.TryParse(LogHead.Parser, bytes, out var head) ? head : null;
+    public LogHead? Head
+    {
+        get
+        {
+            var head = _keptHead ?? (_head.First(row => row.Bytes(0)) is { } bytes && WireMessage.TryParse(LogHead.Parser, bytes, out var read) ? read : null);
+            _keptHead = _isKeeping ? head : null;
+            return head;
+        }
+    }
 
     /// <summary>Which number a full subtree of a level that is stored has.</summary>
     public static long NodeId(int level, long index) => ((long)level << 48) | index;
 
-    public Digest ValueDigest(long number) => _leaf.First(row => new Digest(row.GetFieldValue<byte[]>(0)), number);
+    public Digest ValueDigest(long number) => _leaf.First(row => row.Digest(0), number);
 
     /// <summary>The hash of a subtree of the map, if it is one of those that are stored.</summary>
-    public Digest? FindSubtree(MapPrefix prefix) => _subtree.First(row => (Digest?)new Digest(row.GetFieldValue<byte[]>(0)), prefix.ToBytes());
+    public Digest? FindSubtree(MapPrefix prefix) => _subtree.First(row => (Digest?)row.Digest(0), prefix.ToBytes());
 
     /// <summary>The hashes of a subtree's halves, each if it is one of those that are stored.</summary>
     public (Digest? Left, Digest? Right) FindHalves(MapPrefix prefix)
@@ -61,12 +73,17 @@ internal sealed class MirrorReader : IDisposable
         }
 
         var (left, right, halves) = (prefix.Half(false).ToBytes(), prefix.Half(true).ToBytes(), default((Digest? Left, Digest? Right)));
-        foreach (var (at, hash) in _halves.Stream(row => (row.GetFieldValue<byte[]>(0), new Digest(row.GetFieldValue<byte[]>(1))), left, right))
+        foreach (var (at, hash) in _halves.Stream(row => (row.Bytes(0), row.Digest(1)), left, right))
         {
             halves = at.AsSpan().SequenceEqual(left) ? halves with { Left = hash } : halves with { Right = hash };
         }
 
-        return Keep(_keptHalves, prefix, halves);
+        if (_isKeeping && prefix.Depth <= MaxKeptDepth)
+        {
+            _keptHalves.Add(prefix, halves);
+        }
+
+        return halves;
     }
 
     /// <summary>The map's leaves in a subtree, of the first <paramref name="size"/> entries, in no order.</summary>
@@ -80,11 +97,11 @@ internal sealed class MirrorReader : IDisposable
     public bool HasMoreIn(MapPrefix prefix, long size, int limit)
     {
         var (first, last) = prefix.Range();
-        return _count.First(row => row.GetInt64(0), first, last, size, limit + 1L) > limit;
+        return _count.First(row => row.Number(0), first, last, size, limit + 1L) > limit;
     }
 
     /// <summary>The paths of these entries.</summary>
-    public List<Digest> Paths(long from, long to) => [.. _paths.Stream(row => new Digest(row.GetFieldValue<byte[]>(0)), from, to)];
+    public List<Digest> Paths(long from, long to) => [.. _paths.Stream(row => row.Digest(0), from, to)];
 
     /// <summary>Full subtrees of the log: every fourth level is stored, what is between is hashed.</summary>
     public Digest Subtree(int level, long index)
@@ -111,11 +128,12 @@ internal sealed class MirrorReader : IDisposable
     /// <summary>Forgets what it has in memory if another connection has changed the file; to be called at the beginning of a transaction that reads.</summary>
     public void Refresh()
     {
-        var version = _version.First(row => row.GetInt64(0));
+        var version = _version.First(row => row.Number(0));
         if (version != _keptVersion)
         {
             _keptHalves.Clear();
             _keptNodes.Clear();
+            _keptHead = null;
             _keptVersion = version;
         }
     }
@@ -138,30 +156,30 @@ internal sealed class MirrorReader : IDisposable
         }
 
         var nodes = new List<Digest>(NodesTogether);
-        foreach (var (number, hash) in (stored is 0 ? _hashes : _nodes).Stream(row => (row.GetInt64(0), new Digest(row.GetFieldValue<byte[]>(1))), first, first + NodesTogether - 1))
+        foreach (var (number, hash) in (stored is 0 ? _hashes : _nodes).Stream(row => (row.Number(0), row.Digest(1)), first, first + NodesTogether - 1))
         {
             nodes.Add(number == first + nodes.Count ? hash : throw Damaged(stored, (parent * NodesTogether) + nodes.Count));
         }
 
-        return Keep(_keptNodes, id, [.. nodes]);
-    }
-
-    private TValue Keep<TKey, TValue>(Dictionary<TKey, TValue> kept, TKey key, TValue value)
-        where TKey : notnull
-    {
-        if (kept.Count >= _mostKept)
+        Digest[] all = [.. nodes];
+        if (_isKeeping && stored > 0)
         {
-            kept.Clear();
+            if (_keptNodes.Count >= MaxKeptNodes)
+            {
+                _keptNodes.Clear();
+            }
+
+            _keptNodes.Add(id, all);
         }
 
-        return _mostKept is 0 ? value : kept[key] = value;
+        return all;
     }
 
     private static InvalidDataException Damaged(int level, long index) => new($"The mirror lacks node {index} of level {level}: its file is damaged. Delete it, and the log is followed from its beginning.");
 
-    private static MapLeaf LeafOf(SqliteDataReader row)
+    private static MapLeaf LeafOf(Prepared.Row row)
     {
-        var (path, valueDigest, number) = (new Digest(row.GetFieldValue<byte[]>(0)), new Digest(row.GetFieldValue<byte[]>(1)), row.GetInt64(2));
+        var (path, valueDigest, number) = (row.Digest(0), row.Digest(1), row.Number(2));
         return new MapLeaf(path, Digest.Of(new MapEntry(valueDigest, number).ToBytes()), number);
     }
 }

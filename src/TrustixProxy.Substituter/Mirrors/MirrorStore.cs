@@ -30,19 +30,20 @@ internal sealed class MirrorStore : IDisposable
         (_writing, _reading) = (new SqliteConnection(source), new SqliteConnection(source));
         _writing.Open();
         Run(_writing, """
-            PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16000;
+            PRAGMA busy_timeout = 1000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16000;
             CREATE TABLE IF NOT EXISTS leaf (number INTEGER PRIMARY KEY, path BLOB NOT NULL, value_digest BLOB NOT NULL, hash BLOB NOT NULL);
             CREATE TABLE IF NOT EXISTS node (id INTEGER PRIMARY KEY, hash BLOB NOT NULL);
             CREATE TABLE IF NOT EXISTS subtree (prefix BLOB PRIMARY KEY, hash BLOB NOT NULL) WITHOUT ROWID;
             CREATE TABLE IF NOT EXISTS head (one INTEGER PRIMARY KEY CHECK (one = 1), message BLOB NOT NULL);
             """);
         _reading.Open();
-        (_begin, _end) = (new Prepared(_reading, "BEGIN", 0), new Prepared(_reading, "COMMIT", 0));
-        _addLeaf = new Prepared(_writing, "INSERT INTO leaf (number, path, value_digest, hash) VALUES ($1, $2, $3, $4)", 4);
-        _addNode = new Prepared(_writing, "INSERT INTO node (id, hash) VALUES ($1, $2)", 2);
-        _putSubtree = new Prepared(_writing, "INSERT OR REPLACE INTO subtree (prefix, hash) VALUES ($1, $2)", 2);
-        _putHead = new Prepared(_writing, "INSERT OR REPLACE INTO head (one, message) VALUES (1, $1)", 1);
-        _unindex = new Prepared(_writing, "UPDATE leaf SET path = x'' WHERE number = $1", 1);
+        Run(_reading, "PRAGMA busy_timeout = 1000");
+        (_begin, _end) = (new Prepared(_reading, "BEGIN"), new Prepared(_reading, "COMMIT"));
+        _addLeaf = new Prepared(_writing, "INSERT INTO leaf (number, path, value_digest, hash) VALUES ($1, $2, $3, $4)");
+        _addNode = new Prepared(_writing, "INSERT INTO node (id, hash) VALUES ($1, $2)");
+        _putSubtree = new Prepared(_writing, "INSERT OR REPLACE INTO subtree (prefix, hash) VALUES ($1, $2)");
+        _putHead = new Prepared(_writing, "INSERT OR REPLACE INTO head (one, message) VALUES (1, $1)");
+        _unindex = new Prepared(_writing, "UPDATE leaf SET path = x'' WHERE number = $1");
         (Writer, _reader) = (new MirrorReader(_writing, isKeeping: false), new MirrorReader(_reading, isKeeping: true));
     }
 

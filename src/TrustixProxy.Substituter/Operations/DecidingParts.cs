@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
+using Polly;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Decisions;
@@ -26,6 +27,7 @@ internal sealed class DecidingParts : IDisposable
     private readonly List<LogParts> _logs = [];
     private readonly List<ElectorClient> _electors;
     private readonly TimeProvider _time;
+    private readonly ResiliencePipeline _retry;
     private volatile FrozenSet<string> _frozen = [];
     private DecidingParts? _heir;
 
@@ -37,7 +39,7 @@ internal sealed class DecidingParts : IDisposable
     /// <param name="before">Those whose place these are to take over the same state: what exists once is shared with them, and so are logs of which nothing else is said. See <see cref="HandOver"/>.</param>
     public DecidingParts(SubstituterOptions options, ILogger logger, TimeProvider time, HttpMessageHandler? network = null, DecisionJournal? journal = null, DecidingParts? before = null)
     {
-        (Options, _time, Logger) = (options, time, logger);
+        (Options, _time, _retry, Logger) = (options, time, Deliberation.Retrying(time), logger);
         var timeout = options.Deadline / 2;
         _state = before?._state ?? new StateWriter(options.StateDirectory, exception => logger.DiskRefused(exception.Message));
         (_views, _records) = (before?._views ?? new ViewStore(options.StateDirectory), before?._records ?? new LogRecords(_state));
@@ -131,7 +133,7 @@ internal sealed class DecidingParts : IDisposable
         Decider.FindWarm(digest) is { } known && (!Options.Policy.RequiresClosure || known.Record.Claim is not { } claim || Closure.IsWhole(claim.Path.Digest)) ? known : null;
 
     /// <summary>Makes the asking of one digest, within a time; in haste, everyone is asked once.</summary>
-    public Deliberation Deliberate(StorePathDigest digest, TimeSpan deadline, bool isHasty) => new(digest, _electors, Upstreams, Marks, NarStore, Options.Policy, deadline, _time, isHasty);
+    public Deliberation Deliberate(StorePathDigest digest, TimeSpan deadline, bool isHasty) => new(digest, _electors, Upstreams, Marks, NarStore, Options.Policy, deadline, _time, _retry, isHasty);
 
     /// <summary>Makes what serves the NARs of decisions.</summary>
     public NarForwarder Forward(IHttpForwarder forwarder) => new(Upstreams, Marks, KnownFiles, NarStore, forwarder, Decider.Renew, Options.Decompressions, Options.Deadline, _time, Logger);

@@ -1,28 +1,30 @@
-using System.Threading.Channels;
+using System.Collections.Concurrent;
 using Microsoft.Data.Sqlite;
 
 namespace TrustixProxy.Substituter.Operations;
 
-/// <summary>The state database of this process, with what writes to it in the background: all that waits at a moment becomes true at once, in the order that it came in. What a refusing disk does not take is lost, unless it must not be: then it is tried again.</summary>
+/// <summary>The state database of this process, with what writes to it in the background: what waits at a moment becomes true at once, in the order that it came in. What a refusing disk does not take is lost, unless it must not be: then it is tried again.</summary>
+/// <remarks>What is due is somebody's answer that waits: it goes before the rest, which is written when nothing has been due for a moment, or much of it waits.</remarks>
 internal sealed class StateWriter : IDisposable
 {
     /// <summary>What waits beyond this is dropped, unless it must not be: the disk does not follow.</summary>
     private const int MaxWaiting = 10_000;
 
     /// <summary>The most that is written together: what comes meanwhile waits for it.</summary>
-    private const int MaxTogether = 256;
+    private const int MaxTogether = 64;
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
 
     /// <summary>How long that which nobody waits for is held back, to be written with what comes next.</summary>
     private static readonly TimeSpan Linger = TimeSpan.FromMilliseconds(20);
 
-    private readonly Channel<Item> _waiting = Channel.CreateUnbounded<Item>(new UnboundedChannelOptions { SingleReader = true });
-    private readonly SemaphoreSlim _hasDue = new(0);
+    private readonly ConcurrentQueue<Item> _due = new(), _rest = new();
+    private readonly SemaphoreSlim _news = new(0);
     private readonly CancellationTokenSource _end = new();
     private readonly Action<SqliteException> _onRefused;
     private readonly Task _writing;
-    private int _count;
+    private volatile bool _isEnding;
+    private int _count; // of the rest
 
     /// <param name="stateDirectory">Where the database is.</param>
     /// <param name="onRefused">Told when the disk refuses.</param>
@@ -43,21 +45,16 @@ internal sealed class StateWriter : IDisposable
     /// <returns>Done when it is written, or was dropped.</returns>
     public Task Write(Action write, bool isDue = false)
     {
-        if (!isDue && Volatile.Read(ref _count) >= MaxWaiting)
+        if (_isEnding || (!isDue && Volatile.Read(ref _count) >= MaxWaiting))
         {
             return Task.CompletedTask;
         }
 
         var item = new Item(write, isDue);
-        Interlocked.Increment(ref _count);
-        if (!_waiting.Writer.TryWrite(item))
+        (isDue ? _due : _rest).Enqueue(item);
+        if (isDue || Interlocked.Increment(ref _count) is 1 or MaxTogether)
         {
-            return Task.CompletedTask;
-        }
-
-        if (isDue)
-        {
-            _hasDue.Release();
+            _news.Release();
         }
 
         return item.Done.Task;
@@ -66,8 +63,8 @@ internal sealed class StateWriter : IDisposable
     /// <summary>Waits a moment for what is still to be written.</summary>
     public void Dispose()
     {
-        _waiting.Writer.TryComplete();
-        _hasDue.Release();
+        _isEnding = true;
+        _news.Release();
         _writing.Wait(TimeSpan.FromSeconds(2));
         _end.Cancel();
         Database.Dispose();
@@ -75,29 +72,38 @@ internal sealed class StateWriter : IDisposable
 
     private async Task WriteAsync()
     {
-        var together = new List<Item>();
-        while (await _waiting.Reader.WaitToReadAsync())
+        while (!_isEnding || !_due.IsEmpty || !_rest.IsEmpty)
         {
-            await _hasDue.WaitAsync(Linger);
-            while (_hasDue.Wait(0))
+            var isQuiet = !await _news.WaitAsync(_isEnding ? TimeSpan.Zero : Volatile.Read(ref _count) > 0 ? Linger : Timeout.InfiniteTimeSpan);
+            while (await WriteSomeAsync(_due))
             {
-                // All that is due now is read below.
+                // All that is due.
             }
 
-            while (together.Count < MaxTogether && _waiting.Reader.TryRead(out var item))
+            if (isQuiet || Volatile.Read(ref _count) >= MaxTogether)
             {
-                together.Add(item);
+                await WriteSomeAsync(_rest);
             }
-
-            if (!TryWrite(() => together.ForEach(item => item.Write())))
-            {
-                await WriteOneByOneAsync(together);
-            }
-
-            Interlocked.Add(ref _count, -together.Count);
-            together.ForEach(item => item.Done.TrySetResult());
-            together.Clear();
         }
+    }
+
+    /// <summary>Writes what waits, up to a number; false when nothing does.</summary>
+    private async Task<bool> WriteSomeAsync(ConcurrentQueue<Item> waiting)
+    {
+        var together = new List<Item>();
+        while (together.Count < MaxTogether && waiting.TryDequeue(out var item))
+        {
+            together.Add(item);
+        }
+
+        if (together.Count > 0 && !TryWrite(() => together.ForEach(item => item.Write())))
+        {
+            await WriteOneByOneAsync(together);
+        }
+
+        Interlocked.Add(ref _count, -together.Count(item => !item.IsDue));
+        together.ForEach(item => item.Done.TrySetResult());
+        return together.Count > 0;
     }
 
     private async Task WriteOneByOneAsync(List<Item> items)

@@ -206,7 +206,7 @@ public sealed class WarmDecisionTests : IDisposable
     {
         var output = TestOutput.Make();
         var seal = new DecisionSeal(new RecordSeal(_key, []), PolicyOf(null));
-        SharedDecision Shared() => new(seal.Seal(output.Path.Digest, DecisionOf(output).Record), [1], Digest.Of([1]));
+        SharedDecision Shared() => new(seal.Seal(output.Path.Digest, DecisionOf(output).Record), new Lazy<byte[]>([1]), Digest.Of([1]));
         using var state = new StateWriter(_directory);
         var cache = Open(state);
         var first = Shared();
