@@ -46,7 +46,7 @@ internal sealed class ClientGate : IAsyncDisposable
         try
         {
             using var lease = await _requests.AcquireAsync(client, 1, context.RequestAborted);
-            await (!lease.IsAcquired ? PutOffAsync(context, lease) : _credentials is not null && name is null ? ChallengeAsync(context) : ServeAsync(context, client));
+            await (!lease.IsAcquired ? PutOffAsync(context, "too many requests wait already; come again later\n", lease.TryGetMetadata(MetadataName.RetryAfter, out var after) ? after : default) : _credentials is not null && name is null ? ChallengeAsync(context) : ServeAsync(context, client));
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
@@ -77,12 +77,12 @@ internal sealed class ClientGate : IAsyncDisposable
         await metered.CompleteAsync();
     }
 
-    private static Task PutOffAsync(HttpContext context, RateLimitLease lease)
+    /// <summary>Tells a client to come again later.</summary>
+    public static Task PutOffAsync(HttpContext context, string text, TimeSpan after = default)
     {
         ClientMetrics.TurnedAway("overflow");
-        var after = lease.TryGetMetadata(MetadataName.RetryAfter, out var time) ? time : TimeSpan.FromSeconds(1);
         context.Response.Headers.RetryAfter = Math.Max(1, Math.Ceiling(after.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
-        return WriteAsync(context, StatusCodes.Status503ServiceUnavailable, "too many requests wait already; come again later\n");
+        return WriteAsync(context, StatusCodes.Status503ServiceUnavailable, text);
     }
 
     private Task ChallengeAsync(HttpContext context)

@@ -5,6 +5,7 @@ using System.Security.Authentication;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
+using TrustixProxy.Substituter.Clients;
 using TrustixProxy.Substituter.Operations;
 
 namespace TrustixProxy.Substituter.Listening;
@@ -17,11 +18,6 @@ internal static class Listeners
 
     private const int MaxHeaderCount = 64;
 
-    /// <summary>Fewer bytes a second, over <see cref="RateGrace"/>, and the client is given up: it takes an answer so slowly, or its request comes so slowly.</summary>
-    private const double LeastRate = 240;
-
-    private static readonly TimeSpan RateGrace = TimeSpan.FromSeconds(5);
-
     private const string UnixPrefix = "unix:";
 
     /// <summary>Whether systemd has opened the listening sockets, and hands them over. Source: sd_listen_fds(3).</summary>
@@ -33,41 +29,42 @@ internal static class Listeners
     /// <param name="kestrel">The server.</param>
     /// <param name="options">What the proxy is told.</param>
     /// <param name="certificate">The certificate that a new connection is shown; asked for each.</param>
-    public static void Configure(KestrelServerOptions kestrel, SubstituterOptions options, Func<TlsCertificate?> certificate)
+    /// <param name="gate">Bounds connections.</param>
+    public static void Configure(KestrelServerOptions kestrel, SubstituterOptions options, Func<TlsCertificate?> certificate, ConnectionGate gate)
     {
         kestrel.AddServerHeader = false;
         Limit(kestrel.Limits, options);
         if (ArePassed)
         {
-            kestrel.UseSystemd(listen => Secure(listen, options.Certificate is not null, certificate));
+            kestrel.UseSystemd(listen => Guard(listen, gate, options.Certificate is not null, certificate));
             return;
         }
 
         foreach (var address in options.Listen)
         {
-            Listen(kestrel, address, certificate);
+            Listen(kestrel, address, certificate, gate);
         }
     }
 
     private static void Limit(KestrelServerLimits limits, SubstituterOptions options)
     {
         (limits.MaxRequestLineSize, limits.MaxRequestHeadersTotalSize, limits.MaxRequestHeaderCount, limits.MaxRequestBodySize) = (MaxRequestLine, MaxHeaders, MaxHeaderCount, 0);
-        (limits.Http2.MaxRequestHeaderFieldSize, limits.RequestHeadersTimeout, limits.MaxConcurrentConnections) = (MaxHeaders, options.HeaderTimeout, options.Connections);
-        limits.MinRequestBodyDataRate = limits.MinResponseDataRate = new MinDataRate(LeastRate, RateGrace);
+        (limits.Http2.MaxRequestHeaderFieldSize, limits.RequestHeadersTimeout) = (MaxHeaders, options.HeaderTimeout);
+        limits.MinRequestBodyDataRate = limits.MinResponseDataRate = new MinDataRate(options.LeastBytesPerSecond, options.SlownessGrace);
     }
 
-    private static void Listen(KestrelServerOptions kestrel, string address, Func<TlsCertificate?> certificate)
+    private static void Listen(KestrelServerOptions kestrel, string address, Func<TlsCertificate?> certificate, ConnectionGate gate)
     {
         if (address.StartsWith(UnixPrefix, StringComparison.Ordinal))
         {
             var path = address[UnixPrefix.Length..];
             SocketFile.IsTaken(path); // if it is, listening says so
-            kestrel.ListenUnixSocket(path);
+            kestrel.ListenUnixSocket(path, listen => Guard(listen, gate, isTls: false, certificate));
             return;
         }
 
         var url = new Uri(address);
-        void Configure(ListenOptions listen) => Secure(listen, url.Scheme is "https", certificate);
+        void Configure(ListenOptions listen) => Guard(listen, gate, url.Scheme is "https", certificate);
         if (IPAddress.TryParse(url.IdnHost, out var ip))
         {
             kestrel.Listen(ip, url.Port, Configure);
@@ -78,8 +75,9 @@ internal static class Listeners
         }
     }
 
-    private static void Secure(ListenOptions listen, bool isTls, Func<TlsCertificate?> certificate)
+    private static void Guard(ListenOptions listen, ConnectionGate gate, bool isTls, Func<TlsCertificate?> certificate)
     {
+        listen.Use(next => connection => gate.ServeAsync(connection, next));
         if (isTls)
         {
             listen.UseHttps(new TlsHandshakeCallbackOptions

@@ -75,7 +75,7 @@ internal sealed class Generations(Func<SubstituterOptions, Generation?, Generati
         [
             ("listen", now.Listen.SequenceEqual(next.Listen)),
             ("tls", now.Certificate is null == next.Certificate is null),
-            ("limits.connections", now.Connections == next.Connections),
+            ("limits.leastBytesPerSecond", now.LeastBytesPerSecond == next.LeastBytesPerSecond),
             ("operations.listen", now.OperationsListen.SequenceEqual(next.OperationsListen)),
             ("narStore", (now.NarStore?.Directory, now.NarStore?.MaxSize) == (next.NarStore?.Directory, next.NarStore?.MaxSize) && (now.NarStore?.Pinned ?? []).SequenceEqual(next.NarStore?.Pinned ?? [])),
             ("stateDirectory", now.StateDirectory == next.StateDirectory),

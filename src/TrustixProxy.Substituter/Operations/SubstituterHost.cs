@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using TrustixProxy.Substituter.Clients;
 using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.Listening;
 using Yarp.ReverseProxy.Forwarder;
@@ -23,8 +24,9 @@ public static class SubstituterHost
         var clock = time ?? TimeProvider.System;
         Generations? generations = null;
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions()) /* no file and no variable but the program's own says anything */;
-        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => Listeners.Configure(kestrel, options, () => generations!.Current.Options.Certificate));
-        builder.WebHost.UseSockets(sockets => sockets.UnsafePreferInlineScheduling = true) /* an answer from memory is written where its request was read; what waits does so asynchronously */;
+        var gate = new ConnectionGate(() => generations!.Current.Options, clock);
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => Listeners.Configure(kestrel, options, () => generations!.Current.Options.Certificate, gate));
+        builder.WebHost.UseSockets(sockets => (sockets.UnsafePreferInlineScheduling, sockets.MaxReadBufferSize) = (true, ConnectionGate.MaxUnread)) /* an answer from memory is written where its request was read; what waits does so asynchronously */;
         builder.Services.AddHttpForwarder();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(30));
         configure?.Invoke(builder);
@@ -48,7 +50,7 @@ public static class SubstituterHost
         generations = app.Services.GetRequiredService<Generations>();
         _ = app.Services.GetRequiredService<StateMetrics>(); // shows gauges from now on, to whoever listens
         Parts().NarStore?.Start();
-        app.Run(context => generations.Current.AnswerAsync(context));
+        app.Run(context => gate.IsRefused(context) ? ConnectionGate.AnswerAsync(context) : generations.Current.AnswerAsync(context));
         return app;
     }
 

@@ -55,8 +55,14 @@ public sealed record SubstituterOptions
     /// <summary>How much all clients together are served.</summary>
     public LoadLimits AllClients { get; init; } = new();
 
-    /// <summary>How many connections clients may have at once; those beyond are closed. No limit when null.</summary>
+    /// <summary>How many connections clients may have at once; those beyond wait. No limit when null.</summary>
     public int? Connections { get; init; }
+
+    /// <summary>A client that takes fewer bytes a second of what waits for it is given up, once it is <see cref="SlownessGrace"/> behind.</summary>
+    public int LeastBytesPerSecond { get; init; } = 1000;
+
+    /// <summary>How far behind it may be; more than a second.</summary>
+    public TimeSpan SlownessGrace { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>Whose word is taken for who a client is; nobody's when null.</summary>
     public ForwardedClients? ForwardedFrom { get; init; }

@@ -51,11 +51,11 @@ internal static class ClientConfiguration
     }
 
     /// <summary>Section <c>limits</c>: how much all clients may ask together.</summary>
-    public static (LoadLimits Limits, int? Connections) ReadAll(Section section)
+    public static (LoadLimits Limits, int? Connections, int LeastBytesPerSecond) ReadAll(Section section)
     {
         var limits = section.Object("limits");
         var connections = Limit(limits, "connections", 1, 10_000_000);
-        return (ReadLimits(limits, 10_000), connections);
+        return (ReadLimits(limits, 10_000), connections, limits.Integer("leastBytesPerSecond", 1000, 1, 1_000_000));
     }
 
     /// <summary><c>forwardedFrom</c>: whose word is taken for who a client is.</summary>

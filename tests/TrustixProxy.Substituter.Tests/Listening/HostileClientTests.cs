@@ -9,7 +9,10 @@ public sealed class HostileClientTests
     [Theory]
     [InlineData("GET /nix-cache-info HTTP/1.1\r\nHost: x\r\nX: ", "431")]
     [InlineData("GET /", "414")]
-    public async Task Headers_and_request_lines_without_end_are_cut_off(string begin, string status)
+    [InlineData("POST /nix-cache-info HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000000\r\n\r\n", "405")]
+    [InlineData("GET /nix-cache-info HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000000\r\n\r\n", "200")]
+    [InlineData("POST /nix-cache-info HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nfffffff\r\n", "405")]
+    public async Task Headers_request_lines_and_bodies_without_end_are_cut_off(string begin, string status)
     {
         await using var proxy = await new TestProxy().StartAsync();
         using var socket = await ConnectAsync(proxy);
@@ -75,19 +78,49 @@ public sealed class HostileClientTests
     }
 
     [Fact]
-    public async Task Connections_beyond_the_limit_are_closed()
+    public async Task Who_takes_a_NAR_too_slowly_is_given_up_and_others_are_served_meanwhile()
     {
-        await using var proxy = await new TestProxy { Change = options => options with { Connections = 2 } }.StartAsync();
-        using var first = await ConnectAsync(proxy);
-        using var second = await ConnectAsync(proxy);
-        const string request = "GET /nix-cache-info HTTP/1.1\r\nHost: x\r\n\r\n";
-        foreach (var socket in new[] { first, second })
+        await using var proxy = await TestProxy.WithThreeLogsAsync();
+        var output = TestOutput.Make(size: 12_000_000);
+        proxy.Change = options => options with { LeastBytesPerSecond = 1_000_000, SlownessGrace = TimeSpan.FromSeconds(1.1) };
+        await proxy.Publish(output, "alice", "bob", "carol").StartAsync();
+        var narInfo = await proxy.NarInfoAsync(output);
+        var slow = Enumerable.Range(0, 4).Select(_ => new Socket(SocketType.Stream, ProtocolType.Tcp) { ReceiveBufferSize = 8192 }).ToList();
+        foreach (var socket in slow)
         {
-            await socket.SendAsync(Encoding.ASCII.GetBytes(request));
-            Assert.True(await socket.ReceiveAsync(new byte[1000]) > 0);
+            await socket.ConnectAsync(proxy.Url.Host, proxy.Url.Port);
+            await socket.SendAsync(Encoding.ASCII.GetBytes($"GET /{narInfo.Url} HTTP/1.1\r\nHost: x\r\n\r\n"));
         }
 
-        Assert.Equal("", await AskAsync(proxy, request));
+        var ends = slow.Select(ReadSlowlyAsync).ToList();
+        while (!ends.TrueForAll(end => end.IsCompleted))
+        {
+            Assert.Equal(System.Net.HttpStatusCode.OK, (await proxy.AskAsync("nix-cache-info")).Status);
+        }
+
+        Assert.All(await Task.WhenAll(ends), got => Assert.InRange(got, 1, output.Nar.Length / 2));
+        Assert.Equal(output.Nar, await proxy.NarAsync(narInfo));
+        slow.ForEach(socket => socket.Dispose());
+    }
+
+    /// <summary>Reads ten bytes a second until the other end gives up, and then what is there still.</summary>
+    private static async Task<long> ReadSlowlyAsync(Socket socket)
+    {
+        var got = 0L;
+        try
+        {
+            while (!socket.Poll(0, SelectMode.SelectError) && await socket.ReceiveAsync(new byte[1]) is var read and > 0)
+            {
+                got += read;
+                await Task.Delay(TimeSpan.FromMilliseconds(100));
+            }
+        }
+        catch (SocketException)
+        {
+            // It was given up.
+        }
+
+        return got;
     }
 
     private static async Task DripAsync(Socket socket)

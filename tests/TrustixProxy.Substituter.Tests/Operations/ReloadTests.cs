@@ -175,9 +175,9 @@ public sealed class ReloadTests
         await using var proxy = await TestProxy.WithThreeLogsAsync();
         await proxy.StartAsync();
 
-        var refused = await proxy.ReloadAsync(options => options with { Listen = ["http://127.0.0.1:1"], OperationsListen = ["http://127.0.0.1:2"], StateDirectory = "/nowhere", Connections = 1, Priority = 99 });
+        var refused = await proxy.ReloadAsync(options => options with { Listen = ["http://127.0.0.1:1"], OperationsListen = ["http://127.0.0.1:2"], StateDirectory = "/nowhere", LeastBytesPerSecond = 1, Priority = 99 });
 
-        Assert.Equal(["listen", "limits.connections", "operations.listen", "stateDirectory"], refused);
+        Assert.Equal(["listen", "limits.leastBytesPerSecond", "operations.listen", "stateDirectory"], refused);
         Assert.Contains("Priority: 30\n", (await proxy.AskAsync("nix-cache-info")).Text, StringComparison.Ordinal);
         Assert.Empty(await proxy.ReloadAsync(options => options with { Priority = 99 }));
         Assert.Contains("Priority: 99\n", (await proxy.AskAsync("nix-cache-info")).Text, StringComparison.Ordinal);
