@@ -164,19 +164,36 @@ internal sealed class DecisionCache
     private void Write(StorePathDigest digest, Unwritten change)
     {
         _unwritten[digest] = change;
-        _ = _writer.Write(() => change.Write(_store, digest)).ContinueWith(
+        _ = _writer.Write(() => WriteNewest(digest, change)).ContinueWith(
             _ => _unwritten.TryRemove(new KeyValuePair<StorePathDigest, Unwritten>(digest, change)), TaskScheduler.Default);
+    }
+
+    /// <summary>What has been overtaken by a later change is not written any more: that one may be on the disk already.</summary>
+    private void WriteNewest(StorePathDigest digest, Unwritten change)
+    {
+        if (_unwritten.TryGetValue(digest, out var newest) && newest == change)
+        {
+            change.Write(_store, digest);
+        }
     }
 
     private async Task<Decision> KeepAsync(StorePathDigest digest, Decision decision, SharedDecision kept)
     {
+        var change = new Unwritten(kept.Record, kept.Bundle, decision.Record.ExpiresAt);
         if (decision.Record.IsSigned && kept.Bundle is not null)
         {
-            await Task.WhenAny(_writer.Write(() => _audit.Append(decision.Record, _policy.Identity, kept.BundleHash), isDue: true), Task.Delay(AuditWait, _time));
+            var signing = _writer.Write(
+                () =>
+                {
+                    _audit.Append(decision.Record, _policy.Identity, kept.BundleHash);
+                    change.WriteRecord(_store, digest); // with it: what has been served is not decided again after a crash
+                },
+                isDue: true);
+            await Task.WhenAny(signing, Task.Delay(AuditWait, _time));
         }
 
         _memory.Set(digest, decision);
-        Write(digest, new Unwritten(kept.Record, kept.Bundle, decision.Record.ExpiresAt));
+        Write(digest, change);
         return decision;
     }
 
@@ -231,12 +248,31 @@ internal sealed class DecisionCache
     /// <summary>A change that the disk has not taken yet; compared by reference.</summary>
     private sealed class Unwritten(byte[] record, Lazy<byte[]>? bundle, DateTimeOffset expiresAt)
     {
+        private bool _isRecordWritten;
+
         /// <summary>The sealed record.</summary>
         public byte[] Record => record;
 
         /// <summary>What it rests on, packed.</summary>
         public Lazy<byte[]>? Bundle => bundle;
 
-        public void Write(DecisionStore store, StorePathDigest digest) => store.Keep(digest, record, bundle?.Value, expiresAt);
+        public void WriteRecord(DecisionStore store, StorePathDigest digest)
+        {
+            store.Keep(digest, record, expiresAt);
+            _isRecordWritten = true;
+        }
+
+        public void Write(DecisionStore store, StorePathDigest digest)
+        {
+            if (!_isRecordWritten)
+            {
+                store.Keep(digest, record, expiresAt);
+            }
+
+            if (bundle is not null)
+            {
+                store.KeepBundle(digest, bundle.Value, expiresAt);
+            }
+        }
     }
 }

@@ -23,19 +23,17 @@ internal sealed class DecisionStore
     public byte[]? Find(StorePathDigest digest) =>
         _database.First("SELECT record FROM decision WHERE digest = $digest", row => row.GetFieldValue<byte[]>(0), ("$digest", digest.ToString()));
 
-    /// <summary>Keeps a decision, and what it rests on in its packed form. It stays as long as what it replaces would have: older ones of other replicas are known as older.</summary>
-    public void Keep(StorePathDigest digest, byte[] record, byte[]? bundle, DateTimeOffset expiresAt)
-    {
+    /// <summary>Keeps a decision. It stays as long as what it replaces would have: older ones of other replicas are known as older.</summary>
+    public void Keep(StorePathDigest digest, byte[] record, DateTimeOffset expiresAt) =>
         _database.Execute(
             "INSERT INTO decision (digest, record, expires_at) VALUES ($digest, $record, $expires) ON CONFLICT (digest) DO UPDATE SET record = $record, expires_at = max(expires_at, $expires)",
             ("$digest", digest.ToString()), ("$record", record), ("$expires", expiresAt.ToUnixTimeMilliseconds()));
-        if (bundle is not null)
-        {
-            _database.Execute(
-                "INSERT OR REPLACE INTO bundle (digest, bundle, expires_at) VALUES ($digest, $bundle, $expires)",
-                ("$digest", digest.ToString()), ("$bundle", bundle), ("$expires", expiresAt.ToUnixTimeMilliseconds()));
-        }
-    }
+
+    /// <summary>Keeps what a decision rests on, in its packed form.</summary>
+    public void KeepBundle(StorePathDigest digest, byte[] bundle, DateTimeOffset expiresAt) =>
+        _database.Execute(
+            "INSERT OR REPLACE INTO bundle (digest, bundle, expires_at) VALUES ($digest, $bundle, $expires)",
+            ("$digest", digest.ToString()), ("$bundle", bundle), ("$expires", expiresAt.ToUnixTimeMilliseconds()));
 
     /// <summary>What the last decision on a digest rests on, packed; null when it is not kept.</summary>
     public byte[]? FindBundle(StorePathDigest digest) =>

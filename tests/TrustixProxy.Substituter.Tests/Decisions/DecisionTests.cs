@@ -2,6 +2,8 @@ using System.Net;
 using Microsoft.Data.Sqlite;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Decisions;
+using TrustixProxy.Substituter.Operations;
 using TrustixProxy.Testing;
 
 namespace TrustixProxy.Substituter.Tests.Decisions;
@@ -9,6 +11,24 @@ namespace TrustixProxy.Substituter.Tests.Decisions;
 /// <summary>What is remembered, for how long, and what makes it forgotten.</summary>
 public sealed class DecisionTests
 {
+    [Fact]
+    public async Task What_has_been_served_is_on_the_disk_and_outlives_any_crash()
+    {
+        var outputs = Enumerable.Range(0, 20).Select(i => TestOutput.Make($"path-{i}")).ToList();
+        await using var proxy = await TestProxy.WithThreeLogsAsync();
+        outputs.ForEach(output => proxy.Publish(output, "alice", "bob"));
+        await proxy.StartAsync();
+        using var database = new StateDatabase(proxy.StateDirectory, isDurable: false);
+        var store = new DecisionStore(database);
+
+        foreach (var output in outputs)
+        {
+            await proxy.NarInfoAsync(output);
+
+            Assert.NotNull(store.Find(output.Path.Digest));
+        }
+    }
+
     [Fact]
     public async Task An_agreement_outlives_a_restart_with_every_log_dead()
     {
