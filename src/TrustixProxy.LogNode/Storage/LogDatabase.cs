@@ -99,6 +99,7 @@ internal sealed class LogDatabase : IDisposable
     /// <summary>Moves all from the write-ahead log into the file, so that the file alone is the log.</summary>
     public void Close()
     {
+        CloseReaders();
         using var command = Writer.CreateCommand();
         command.CommandText = "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE;";
         command.ExecuteNonQuery();
@@ -106,12 +107,16 @@ internal sealed class LogDatabase : IDisposable
 
     public void Dispose()
     {
-        foreach (var reader in _readers)
+        CloseReaders();
+        Writer.Dispose();
+    }
+
+    private void CloseReaders()
+    {
+        while (_readers.TryTake(out var reader))
         {
             reader.Dispose();
         }
-
-        Writer.Dispose();
     }
 
     private void CheckVersion(string path, bool mayBeNew)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text;
 using Microsoft.Data.Sqlite;
 using TrustixProxy.LogNode.Archive;
@@ -95,6 +96,17 @@ public sealed class ArchiveTests : IAsyncLifetime
         Assert.Equal(head, await copy.HeadAsync());
         await copy.SubmitAsync((Key(9999), "more"u8.ToArray()));
         Assert.Equal((601, 6, 0), Check(Imported));
+    }
+
+    [Fact]
+    public async Task A_log_without_entries_is_imported_too_and_waits_for_nothing()
+    {
+        await using var empty = await new TestLogNode().StartAsync();
+        LogExport.Run(Path.Combine(empty.StateDirectory, "test.sqlite"), empty.Signer.Key, Static);
+        var timer = Stopwatch.StartNew();
+
+        Assert.Equal((0, 1), LogImport.Run(Static, empty.Signer, Path.GetDirectoryName(Imported)!, "test"));
+        Assert.True(timer.Elapsed < TimeSpan.FromSeconds(25), $"{timer.Elapsed}: a connection that reads held up the last checkpoint for SQLite's 30 s");
     }
 
     [Fact]
