@@ -207,6 +207,7 @@ in
           };
           serviceConfig = import ./hardening.nix // {
             ExecStart = "${lib.getExe cfg.package} serve --config ${configFile}";
+            ExecReload = "${pkgs.coreutils}/bin/kill -HUP $MAINPID"; # files that the settings name are read again; systemd's credentials stay those of the start
             DynamicUser = true;
             PrivateUsers = true;
             StateDirectory = "trustix-proxy";

@@ -2,6 +2,7 @@ using System.Text;
 using Microsoft.AspNetCore.Http;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Clients;
 using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.Operations;
 using TrustixProxy.Substituter.Upstreams;
@@ -78,6 +79,7 @@ internal sealed class SubstituterEndpoints(
         }
         else
         {
+            await using var watched = SteadyStream.Watch(context, options, time);
             await ServeNarAsync(context, new NarOrder(claim, url.Compression, url.FileHash, decision.Record.MustMatch, () => isRevoked(claim)), start);
         }
     }

@@ -32,6 +32,7 @@ public sealed class ModuleTests
 
         Assert.Empty(Texts(machine, "failed"));
         Assert.Empty(Texts(machine, "warnings"));
+        Assert.Equal("/coreutils/bin/kill -HUP $MAINPID", unit.Service.GetProperty("ExecReload").GetString());
         await unit.StartAndStopAsync(folder, new() { ["TRUSTIXPROXY__LISTEN__0"] = "http://127.0.0.1:0", ["TRUSTIXPROXY__OPERATIONS__LISTEN__0"] = "http://127.0.0.1:0", ["TRUSTIXPROXY__STATEDIRECTORY"] = folder.File("state") });
         Assert.False(File.Exists(folder.File("state/signing.key")), "the key is the credential");
     }

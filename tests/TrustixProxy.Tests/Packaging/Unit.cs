@@ -36,7 +36,7 @@ internal sealed partial class Unit
         return result;
     }
 
-    /// <summary>Starts what the unit starts, with its environment and its credentials, until it says that it is ready; then ends it.</summary>
+    /// <summary>Starts what the unit starts, with its environment and its credentials, until it says that it is ready; reloads it where the unit says how, and ends it.</summary>
     /// <param name="folder">Where files go.</param>
     /// <param name="others">What has to differ on a machine that is not the unit's alone.</param>
     public async Task StartAndStopAsync(Folder folder, Dictionary<string, string> others)
@@ -62,10 +62,17 @@ internal sealed partial class Unit
         }
 
         using var process = Process.Start(start)!;
-        var error = process.StandardError.ReadToEndAsync();
+        var isReloaded = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var error = ReadAsync(process.StandardError, line => _ = line.StartsWith("reloaded: ", StringComparison.Ordinal) && isReloaded.TrySetResult());
         try
         {
             Assert.Equal("READY=1", await Task.WhenAny(ReceiveAsync(manager), EndedAsync(process, error)).Unwrap());
+            if (Service.TryGetProperty("ExecReload", out var reload))
+            {
+                await Packaging.Command.RunAsync("sh", ["-euc", reload.GetString()!.Replace("/coreutils/bin/", "", StringComparison.Ordinal)], new() { ["MAINPID"] = process.Id.ToString(CultureInfo.InvariantCulture) });
+                await isReloaded.Task.WaitAsync(TimeSpan.FromSeconds(60));
+            }
+
             using var stop = Process.Start("kill", ["-TERM", process.Id.ToString(CultureInfo.InvariantCulture)]);
             Assert.Equal("STOPPING=1", await ReceiveAsync(manager));
             using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(60));
@@ -76,6 +83,18 @@ internal sealed partial class Unit
         {
             process.Kill();
         }
+    }
+
+    private static async Task<string> ReadAsync(StreamReader reader, Action<string> onLine)
+    {
+        var text = new StringBuilder();
+        while (await reader.ReadLineAsync() is { } line)
+        {
+            text.AppendLine(line);
+            onLine(line);
+        }
+
+        return text.ToString();
     }
 
     private static async Task<string> ReceiveAsync(Socket socket)

@@ -179,6 +179,7 @@ rec {
   pkgs = {
     inherit lib;
     trustix-proxy = { outPath = "/package"; meta.mainProgram = "trustix-proxy"; };
+    coreutils = { outPath = "/coreutils"; };
     curl = { outPath = "/curl"; };
     formats.json = { }: { type = lib.types.json; };
     writeText = name: text: { outPath = "/text/${name}"; };
