@@ -33,6 +33,7 @@ internal sealed class LogDatabase : IDisposable
 
     private readonly string _connectionString;
     private readonly ConcurrentBag<LogReader> _readers = [];
+    private readonly TileNodes.Cache _tiles = new();
     private RecentEntries _recent = RecentEntries.None;
 
     private LogDatabase(string path, bool isWritable)
@@ -83,7 +84,7 @@ internal sealed class LogDatabase : IDisposable
     {
         if (!_readers.TryTake(out var reader))
         {
-            reader = new LogReader(Open(5000), Pages);
+            reader = new LogReader(Open(5000), Pages, _tiles);
         }
 
         try

@@ -42,9 +42,9 @@ internal sealed class LogReader : IDisposable
 
     private RecentEntries _recent = RecentEntries.None;
 
-    public LogReader(SqliteConnection connection, MapPages.Cache pages)
+    public LogReader(SqliteConnection connection, MapPages.Cache pages, TileNodes.Cache tiles)
     {
-        (_connection, _pages) = (connection, new MapPages(connection, pages));
+        (_connection, _pages, Tiles) = (connection, new MapPages(connection, pages), tiles);
         _begin = new Statement(connection, "BEGIN");
         _end = new Statement(connection, "COMMIT");
         _entry = new Statement(connection, "SELECT key, value FROM entry WHERE idx = $1");
@@ -58,6 +58,9 @@ internal sealed class LogReader : IDisposable
         _rootsOf = new Statement(connection, "SELECT head.head, map.root FROM map JOIN head ON head.mh_size = map.head WHERE map.prefix = $1");
         _root = new Statement(connection, "SELECT root FROM map WHERE head = $1");
     }
+
+    /// <summary>Tiles that are in memory.</summary>
+    public TileNodes.Cache Tiles { get; }
 
     /// <param name="recent">The rows that the table lacks.</param>
     /// <param name="read">What is read.</param>
