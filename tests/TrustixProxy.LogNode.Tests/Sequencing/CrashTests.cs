@@ -5,6 +5,7 @@ using Google.Protobuf;
 using TrustixProxy.LogNode.Api;
 using TrustixProxy.LogNode.Archive;
 using TrustixProxy.LogNode.Sequencing;
+using TrustixProxy.LogNode.Storage;
 using TrustixProxy.Nix;
 using TrustixProxy.TransparencyLog;
 using TrustixProxy.TransparencyLog.Wire;
@@ -138,7 +139,7 @@ public sealed class CrashTests : IDisposable
     {
         var (_, _, faults) = LogCheck.Run(Path.Combine(_directory, "test.sqlite"), _signer.Key);
         Assert.Empty(faults);
-        using var database = Storage.LogDatabase.OpenToRead(Path.Combine(_directory, "test.sqlite"));
+        using var database = LogDatabase.OpenToRead(Path.Combine(_directory, "test.sqlite"));
         var heads = database.Read(reader => reader.AllHeads().ToDictionary(head => head.Number, head => head.Head));
         Assert.All(_seen, seen => Assert.Equal(seen.Value.ToByteArray(), heads[seen.Key]));
         var sizes = heads.Values.Select(head => LogHead.Parser.ParseFrom(head).TreeSize).ToList();
@@ -157,7 +158,7 @@ public sealed class CrashTests : IDisposable
         }
 
         AssertWhole();
-        using var database = Storage.LogDatabase.OpenToRead(Path.Combine(_directory, "test.sqlite"));
+        using var database = LogDatabase.OpenToRead(Path.Combine(_directory, "test.sqlite"));
         var entries = database.Read(reader => reader.AllEntries(0, long.MaxValue).ToDictionary(row => Encoding.UTF8.GetString(row.Entry.Key), row => Encoding.UTF8.GetString(row.Entry.Value)));
         Assert.All(_acknowledged, item => Assert.Equal(item.Value, entries.GetValueOrDefault(item.Key)));
     }
