@@ -22,6 +22,10 @@ internal sealed class MeasuredProcess(Process process) : IDisposable
         return sum + (Tick * (long.Parse(fields[11], CultureInfo.InvariantCulture) + long.Parse(fields[12], CultureInfo.InvariantCulture)));
     });
 
+    /// <summary>Memory in use, with its children's, in MB; what they share counts once.</summary>
+    public double FamilyMemory => Family().Sum(id => double.Parse(
+        File.ReadLines($"/proc/{id}/smaps_rollup").Single(line => line.StartsWith("Pss:", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture)) / 1024;
+
     /// <summary>Memory in use, and the most there ever was, in MB; its own.</summary>
     public (double Now, double Most) Memory
     {

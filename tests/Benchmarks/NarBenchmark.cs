@@ -184,7 +184,7 @@ internal static class NarBenchmark
     }
 
     /// <summary>A file of random words of which some are frequent, and the same compressed; to about a third.</summary>
-    private static async Task<string> MakeAsync(string files, string name, int size)
+    internal static async Task<string> MakeAsync(string files, string name, int size)
     {
         var path = Path.Combine(files, "nar", $"{name}.nar");
         var random = new Random(7);
@@ -208,7 +208,7 @@ internal static class NarBenchmark
     }
 
     /// <summary>Has a path decided on whose NAR is this file, and the upstream say that it has it.</summary>
-    private static Published Publish(SeededState state, string files, int number, string compression, string nar, string file)
+    internal static Published Publish(SeededState state, string files, int number, string compression, string nar, string file)
     {
         var (path, narHash, fileHash) = (SeededState.PathOf(number), HashOf(nar), HashOf(file));
         var (narSize, size) = (new FileInfo(nar).Length, new FileInfo(file).Length);
@@ -231,5 +231,5 @@ internal static class NarBenchmark
     /// <param name="Served">Where our proxy has it.</param>
     /// <param name="Path">Where nginx has it.</param>
     /// <param name="Size">How long it is.</param>
-    private sealed record Published(string Served, string Path, long Size);
+    internal sealed record Published(string Served, string Path, long Size);
 }

@@ -14,7 +14,7 @@ internal sealed class ServeProcess : IDisposable
 
     public MeasuredProcess Measured { get; }
 
-    public static async Task<ServeProcess> StartAsync(SeededState state, Uri upstream, string? narStore = null)
+    public static async Task<ServeProcess> StartAsync(SeededState state, Uri upstream, string? narStore = null, object? limits = null)
     {
         var config = Path.Combine(state.Directory, "proxy.json");
         await File.WriteAllTextAsync(config, JsonSerializer.Serialize(new
@@ -25,6 +25,7 @@ internal sealed class ServeProcess : IDisposable
             logs = state.Logs.Select(log => new { name = log.Name, url = "http://127.0.0.1:1", publicKey = Convert.ToBase64String(log.Key.Bytes.ToArray()) }),
             upstreams = new[] { new { name = SeededState.Upstream, url = upstream } },
             narStore = narStore is null ? null : new { directory = narStore },
+            limits,
         }, WithoutNulls));
         var process = MeasuredProcess.Program("serve", "--config", config);
         while (await process.StandardError.ReadLineAsync() is { } line)
