@@ -2,6 +2,7 @@ using System.Net;
 using Google.Protobuf;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Logging;
+using TrustixProxy.LogNode.Archive;
 using TrustixProxy.LogNode.Operations;
 using TrustixProxy.LogNode.Submission;
 using TrustixProxy.Nix;
@@ -60,6 +61,9 @@ public sealed class TestLogNode : IAsyncDisposable
         await _app.StartAsync();
         return this;
     }
+
+    /// <summary>Writes the log as static files.</summary>
+    public void Export(string folder) => LogExport.Run(Path.Combine(StateDirectory, "test.sqlite"), Signer.Key, folder);
 
     public LogSubmitter Submitter(NixSecretKey? token = null) => new(PrivateUrl, token ?? Token);
 

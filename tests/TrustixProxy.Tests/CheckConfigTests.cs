@@ -25,6 +25,22 @@ public sealed class CheckConfigTests
         Assert.False(Directory.Exists(Path.Combine(folder.Path, "state")), "nothing is made by looking");
     }
 
+    [Theory]
+    [InlineData("""  "mode": "mirror"  """, null)]
+    [InlineData("""  "mode": "light"  """, "takes \"mode\": \"mirror\"")]
+    [InlineData("""  "mode": "mirror", "url": "http://x"  """, "takes the place of 'url'")]
+    public async Task Static_files_of_a_log_take_the_place_of_its_node_and_are_mirrored(string rest, string? fault)
+    {
+        using var folder = new Folder();
+        var (code, _, error) = await CheckAsync(folder, $$"""
+            { "stateDirectory": "{{folder.Path}}/state", "upstreams": [{ "name": "nixos", "url": "https://cache.nixos.org" }],
+              "logs": [{ "name": "alice", "publicKey": "{{KeyA}}", "exportUrl": "file:///srv/alice", {{rest}} }] }
+            """);
+
+        Assert.Equal(fault is null ? 0 : 2, code);
+        Assert.Contains(fault ?? "", error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task All_faults_are_shown_at_once_each_with_key_value_and_remedy()
     {

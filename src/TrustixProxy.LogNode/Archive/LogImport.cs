@@ -15,7 +15,7 @@ public sealed class LogImport
     private readonly string _folder;
     private readonly LogSigner _signer;
     private readonly LogHead _newest;
-    private readonly IEnumerator<Entry> _entries;
+    private readonly IEnumerator<(byte[] Key, byte[] Value)> _entries;
     private long _taken;
 
     private LogImport(string folder, LogSigner signer)
@@ -77,8 +77,8 @@ public sealed class LogImport
             do
             {
                 var head = heads.Current;
-                Verify(head.Message);
-                yield return (TakeTo((long)head.Message.TreeSize), head.Message, head.SignedAt);
+                Verify(head.Head);
+                yield return (TakeTo((long)head.Head.TreeSize), head.Head, head.SignedAt);
                 more = heads.MoveNext();
             }
             while (more && writer.Head.Size - before < EntriesAtOnce);
@@ -98,7 +98,7 @@ public sealed class LogImport
         var batch = new List<Entry>();
         while (_taken < size && _entries.MoveNext())
         {
-            batch.Add(_entries.Current);
+            batch.Add(new Entry(_entries.Current.Key, _entries.Current.Value));
             _taken++;
         }
 

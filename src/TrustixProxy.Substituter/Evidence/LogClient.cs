@@ -1,12 +1,17 @@
 using Google.Protobuf;
 using TrustixProxy.Consensus;
+using TrustixProxy.Substituter.Mirrors;
 using TrustixProxy.TransparencyLog;
 using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.Substituter.Evidence;
 
 /// <summary>The calls that a client of a log makes, each with the bound of its answer. What comes back is not verified yet.</summary>
-internal sealed class LogClient(ConnectClient connect, string logId, TimeProvider time)
+/// <param name="connect">Carries the calls.</param>
+/// <param name="logId">Which log.</param>
+/// <param name="time">The clock.</param>
+/// <param name="isExported">Whether static files answer: those find values by their entries' numbers.</param>
+internal sealed class LogClient(ConnectClient connect, string logId, TimeProvider time, bool isExported = false)
 {
     private const string LogApi = "trustix_api.v1.LogAPI/", NodeApi = "trustix_api.v1.NodeAPI/", LookupApi = "trustix_proxy.v1.LookupAPI/";
 
@@ -49,6 +54,11 @@ internal sealed class LogClient(ConnectClient connect, string logId, TimeProvide
         var request = new GetMapValueRequest { LogID = logId, Key = ByteString.CopyFrom(key), MapRoot = WireMessage.ToBytes(mapRoot) };
         return connect.CallAsync(LogApi + "GetMapValue", request, MapValueResponse.Parser, WireMessage.MaxMapValue, counts: true, cancellation);
     }
+
+    /// <summary>The value of an entry of a mirrored log.</summary>
+    public Task<CallResult<ValueResponse>> GetValueAsync(MapEntry entry, CancellationToken cancellation) => isExported
+        ? connect.CallAsync(ExportedLog.ValueCall, new GetLogEntriesRequest { LogID = logId, Start = (ulong)entry.Index, Finish = (ulong)entry.Index }, ValueResponse.Parser, WireMessage.MaxValue + 16, counts: true, cancellation)
+        : GetValueAsync(entry.ValueDigest, cancellation);
 
     public Task<CallResult<ValueResponse>> GetValueAsync(Digest digest, CancellationToken cancellation) =>
         connect.CallAsync(NodeApi + "GetValue", new ValueRequest { Digest = WireMessage.ToBytes(digest) }, ValueResponse.Parser, WireMessage.MaxValue + 16, counts: true, cancellation);

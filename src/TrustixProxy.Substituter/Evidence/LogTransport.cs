@@ -1,4 +1,5 @@
 using System.Net;
+using TrustixProxy.Substituter.Mirrors;
 using TrustixProxy.Substituter.Upstreams;
 
 namespace TrustixProxy.Substituter.Evidence;
@@ -6,6 +7,16 @@ namespace TrustixProxy.Substituter.Evidence;
 /// <summary>Makes the HTTP client of one log: no redirects, no cookies, no decompression (proofs are random bytes).</summary>
 internal static class LogTransport
 {
+    /// <summary>Of a log that is static files: whatever is called is answered out of them.</summary>
+    /// <param name="url">http, https, or file: a folder.</param>
+    /// <param name="network">What carries requests; sockets when null.</param>
+    public static HttpClient OfFiles(Uri url, HttpMessageHandler? network)
+    {
+        var files = url.IsFile ? new HttpClient(new FolderTransport(url.LocalPath)) { BaseAddress = FolderTransport.Base, Timeout = Timeout.InfiniteTimeSpan } : Create(url, network);
+        return new HttpClient(new ExportedLog(files)) { BaseAddress = FolderTransport.Base, Timeout = Timeout.InfiniteTimeSpan };
+    }
+
+    /// <summary>Of a log node.</summary>
     /// <param name="url">http, https, or <c>unix:/path/of/socket</c>.</param>
     /// <param name="network">What carries its requests; sockets when null.</param>
     public static HttpClient Create(Uri url, HttpMessageHandler? network)

@@ -33,7 +33,7 @@ internal sealed class MirrorElector(Elector.Log elector, WatchedLog log, LogMirr
             return new Ballot.Silent(SilenceReason.Frozen);
         }
 
-        var value = await statements.WaitForAsync(entry.ValueDigest, cancellation) ?? (await log.Client.GetValueAsync(entry.ValueDigest, cancellation)).Message?.Value.Memory;
+        var value = await statements.WaitForAsync(entry.ValueDigest, cancellation) ?? (await log.Client.GetValueAsync(entry, cancellation)).Message?.Value.Memory;
         return (evidence with { Value = value }).Judge(elector, path);
     }
 

@@ -113,8 +113,14 @@ internal sealed class MirrorReader : IDisposable
             throw Damaged(stored, index << inner);
         }
 
-        var hashes = nodes[first..(first + count)];
-        for (count /= 2; count > 0; count /= 2)
+        return RootOf(nodes[first..(first + count)]);
+    }
+
+    /// <summary>The root of a full subtree, of its nodes at some level; they are written over.</summary>
+    /// <param name="hashes">A power of two of them.</param>
+    public static Digest RootOf(Digest[] hashes)
+    {
+        for (var count = hashes.Length / 2; count > 0; count /= 2)
         {
             for (var i = 0; i < count; i++)
             {

@@ -170,9 +170,9 @@ internal sealed class DecidingParts : IDisposable
 
     private LogParts Open(LogOptions options, TimeSpan timeout, HttpMessageHandler? network)
     {
-        var (elector, connection) = (options.Elector, new ConnectClient(LogTransport.Create(options.Url, network), timeout, _time));
+        var (elector, connection) = (options.Elector, new ConnectClient(options.IsExport ? LogTransport.OfFiles(options.Url, network) : LogTransport.Create(options.Url, network), timeout, _time));
         var docket = new LogDocket(elector.Name, elector.Key, options.Url, _views, _records, Options.StateDirectory, _time, Logger);
-        var log = new WatchedLog(elector.Name, elector.Key, new LogClient(connection, elector.Key.LogId, _time), _views, docket, _time, Logger);
+        var log = new WatchedLog(elector.Name, elector.Key, new LogClient(connection, elector.Key.LogId, _time, options.IsExport), _views, docket, _time, Logger);
         var mirror = options.IsMirrored ? new LogMirror(elector.Name, log, new MirrorStore(Path.Combine(Options.StateDirectory, "mirrors", $"{elector.Key.LogId}.sqlite")), _time, Logger) : null;
         return new LogParts(options, timeout, connection, log, mirror);
     }

@@ -151,7 +151,9 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
     {
         var name = section.Name("name", null, "\"alice\"");
         var isRequired = section.Choice("inclusionProof", InclusionProofs.Required) is InclusionProofs.Required;
-        var url = CommonKeys.Url(section, "url", allowUnix: true);
+        var isExport = section.Has("exportUrl");
+        var node = isExport && !section.Has("url") ? null : CommonKeys.Url(section, "url", allowUnix: true);
+        var url = isExport ? CommonKeys.CacheUrl(section, "exportUrl") : node!;
         if (section.Text("protocol", "nix") is { } protocol && protocol is not "nix")
         {
             section.Fault("protocol", $"is '{protocol}'; it must be \"nix\".");
@@ -164,7 +166,13 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         }
 
         var elector = new Elector.Log(name, section.Name("operator", name, ""), key ?? new LogKey(new byte[32]), section.Choice("keyForm", LogKeyForm.StorePath), isRequired);
-        return new LogOptions(elector, url, section.Choice("mode", LogMode.Light) is LogMode.Mirror);
+        var isMirrored = section.Choice("mode", LogMode.Light) is LogMode.Mirror;
+        if (isExport && (!isMirrored || node is not null))
+        {
+            section.Fault("exportUrl", $"is '{url}', which {(isMirrored ? "takes the place of 'url': leave that out" : "takes \"mode\": \"mirror\": files can be followed, but not asked about one path")}.");
+        }
+
+        return new LogOptions(elector, url, isMirrored, isExport);
     }
 
     private static ImmutableArray<Uri> ReadPeers(Section section)

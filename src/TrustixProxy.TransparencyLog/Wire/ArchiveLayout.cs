@@ -1,12 +1,9 @@
 using System.Buffers.Binary;
 using Google.Protobuf;
-using TrustixProxy.LogNode.Storage;
-using TrustixProxy.TransparencyLog;
-using TrustixProxy.TransparencyLog.Wire;
 
-namespace TrustixProxy.LogNode.Archive;
+namespace TrustixProxy.TransparencyLog.Wire;
 
-/// <summary>A log as static files, which only ever grow: <c>log export</c> writes them, any web server serves them, <c>log import</c> reads them.</summary>
+/// <summary>A log as static files, which only ever grow: <c>log export</c> writes them, any web server serves them, <c>log import</c> and mirrors read them.</summary>
 /// <remarks>
 /// After C2SP tlog-tiles (c2sp.org/tlog-tiles), where Trustix's logs are like the logs that it is for. Numbers are big-endian. N counts from 0 and is written in groups of three digits,
 /// all but the last after an x: 1234067 is <c>x001/x234/067</c>. Files of fewer than 256 records are <c>N.p/W</c>, with W records; they go once the full one is there.
@@ -20,8 +17,9 @@ namespace TrustixProxy.LogNode.Archive;
 /// </code>
 /// To verify: the head's signature; the leaves' root against it; each head's map root, from the entries up to its size, and the tree over those map roots (the map-head log).
 /// </remarks>
-internal static class ArchiveLayout
+public static class ArchiveLayout
 {
+    /// <summary>What the files and folders are called.</summary>
     public const string Description = "log.json", Head = "head", Entries = "tile/entries", Heads = "tile/heads", Conflicts = "tile/conflicts";
 
     /// <summary>How many records a full file holds.</summary>
@@ -45,26 +43,31 @@ internal static class ArchiveLayout
         return width is Width ? $"{folder}/{name}" : $"{folder}/{name}.p/{width}";
     }
 
-    public static byte[] Encode(Entry entry)
+    /// <summary>An entry's record.</summary>
+    public static byte[] Encode(byte[] key, byte[] value)
     {
-        var bytes = new byte[2 + entry.Key.Length + 4 + entry.Value.Length];
-        BinaryPrimitives.WriteUInt16BigEndian(bytes, (ushort)entry.Key.Length);
-        entry.Key.CopyTo(bytes, 2);
-        BinaryPrimitives.WriteInt32BigEndian(bytes.AsSpan(2 + entry.Key.Length), entry.Value.Length);
-        entry.Value.CopyTo(bytes, 2 + entry.Key.Length + 4);
+        var bytes = new byte[2 + key.Length + 4 + value.Length];
+        BinaryPrimitives.WriteUInt16BigEndian(bytes, (ushort)key.Length);
+        key.CopyTo(bytes, 2);
+        BinaryPrimitives.WriteInt32BigEndian(bytes.AsSpan(2 + key.Length), value.Length);
+        value.CopyTo(bytes, 2 + key.Length + 4);
         return bytes;
     }
 
-    public static byte[] Encode(TimedHead head)
+    /// <summary>A head's record.</summary>
+    /// <param name="head">The head.</param>
+    /// <param name="signedAt">When it was signed, in milliseconds since 1970.</param>
+    public static byte[] Encode(LogHead head, long signedAt)
     {
-        var message = head.Message.ToByteArray();
+        var message = head.ToByteArray();
         var bytes = new byte[2 + message.Length + 8];
         BinaryPrimitives.WriteUInt16BigEndian(bytes, (ushort)message.Length);
         message.CopyTo(bytes, 2);
-        BinaryPrimitives.WriteInt64BigEndian(bytes.AsSpan(2 + message.Length), head.SignedAt);
+        BinaryPrimitives.WriteInt64BigEndian(bytes.AsSpan(2 + message.Length), signedAt);
         return bytes;
     }
 
+    /// <summary>A conflict's record.</summary>
     public static byte[] Encode(Conflict conflict)
     {
         var message = conflict.ToByteArray();
@@ -73,28 +76,31 @@ internal static class ArchiveLayout
         return [.. length, .. message];
     }
 
+    /// <summary>The entries of a file.</summary>
     /// <exception cref="InvalidDataException">The bytes are no entries.</exception>
-    public static IEnumerable<Entry> DecodeEntries(byte[] bytes)
+    public static IEnumerable<(byte[] Key, byte[] Value)> DecodeEntries(byte[] bytes)
     {
         var at = 0;
         while (at < bytes.Length)
         {
             var key = Take(bytes, ref at, (int)Number(bytes, ref at, 2));
-            yield return new Entry(key, Take(bytes, ref at, Number(bytes, ref at, 4)));
+            yield return (key, Take(bytes, ref at, Number(bytes, ref at, 4)));
         }
     }
 
+    /// <summary>The heads of a file, each with when it was signed.</summary>
     /// <exception cref="InvalidDataException">The bytes are no heads.</exception>
-    public static IEnumerable<TimedHead> DecodeHeads(byte[] bytes)
+    public static IEnumerable<(LogHead Head, long SignedAt)> DecodeHeads(byte[] bytes)
     {
         var at = 0;
         while (at < bytes.Length)
         {
             var message = Parse(LogHead.Parser, Take(bytes, ref at, Number(bytes, ref at, 2)));
-            yield return new TimedHead(message, Number(bytes, ref at, 8));
+            yield return (message, Number(bytes, ref at, 8));
         }
     }
 
+    /// <summary>The conflicts of a file.</summary>
     /// <exception cref="InvalidDataException">The bytes are no conflicts.</exception>
     public static IEnumerable<Conflict> DecodeConflicts(byte[] bytes)
     {
@@ -105,6 +111,7 @@ internal static class ArchiveLayout
         }
     }
 
+    /// <summary>Reads one message.</summary>
     /// <exception cref="InvalidDataException">The bytes are no such message.</exception>
     public static T Parse<T>(MessageParser<T> parser, byte[] bytes)
         where T : class, IMessage<T> =>

@@ -1,0 +1,161 @@
+using System.Text;
+using Microsoft.AspNetCore.Http;
+using TrustixProxy.Consensus;
+using TrustixProxy.Substituter.Operations;
+using TrustixProxy.Testing;
+
+namespace TrustixProxy.Substituter.Tests.Mirrors;
+
+/// <summary>A mirror follows a log out of the static files that its node exports, verified as if the node had answered, and never asks the node.</summary>
+public sealed class ExportTests : IAsyncDisposable
+{
+    private const int Fillers = 300, More = 1100;
+
+    private readonly TestFolder _export = new();
+    private readonly TestLogNode _node = new();
+    private FileServer? _server;
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Files_are_followed_as_they_grow_and_vote_without_their_node(bool isFolder)
+    {
+        var (first, late, unspelled, nowhere) = (TestOutput.Make(), TestOutput.Make("late-1.0"), TestOutput.Make("unspelled-1.0"), TestOutput.Make("nowhere-1.0"));
+        await FillAsync(first, unspelled);
+        await using var proxy = await StartAsync(isFolder, first, unspelled, nowhere);
+        proxy.Upstream().Add(unspelled, change: text => text.Replace("NarSize: ", "NarSize: 1", StringComparison.Ordinal));
+
+        await proxy.NarInfoAsync(first);
+        await proxy.NarInfoAsync(unspelled); // its value comes out of the files, too
+        var absent = await proxy.AskAsync(nowhere.Path);
+        await _node.SubmitAsync((late.Statement.Key, late.Statement.Value));
+        await _node.SubmitAsync([.. Enumerable.Range(Fillers, More).Select(Filler)]);
+        _node.Export(_export.Path);
+        Assert.Contains("files=absent", absent.Text, StringComparison.Ordinal);
+        await UntilAsync(() => Task.FromResult(proxy.Lines.Any(IsRead(Fillers + 3 + More))));
+        await proxy.Publish(late).NarInfoAsync(late);
+    }
+
+    [Theory]
+    [InlineData("tile/entries/000", 2)]
+    [InlineData("tile/entries/000", 20_000)]
+    [InlineData("tile/entries/001.p/45", 40)]
+    [InlineData("tile/entries/001.p/45", -1)]
+    [InlineData("head", 40)]
+    public async Task A_changed_byte_anywhere_is_refused_and_told_until_it_is_right(string file, int at)
+    {
+        var output = TestOutput.Make();
+        await FillAsync(output);
+        var path = Path.Combine(_export.Path, file);
+        var right = await File.ReadAllBytesAsync(path);
+        var wrong = (byte[])right.Clone();
+        wrong[at < 0 ? wrong.Length + at : Math.Min(at, wrong.Length - 1)] ^= 1;
+        await File.WriteAllBytesAsync(path, wrong);
+        await using var proxy = await StartAsync(isFolder: false, output);
+
+        var refused = await proxy.AskAsync(output.Path);
+        await UntilAsync(() => Task.FromResult(proxy.Lines.Any(line => line.Contains("Mirror of files stays where it was", StringComparison.Ordinal) || line.Contains("its head was not taken in", StringComparison.Ordinal))));
+        await File.WriteAllBytesAsync(path, right);
+
+        Assert.Contains("files=silent(", refused.Text, StringComparison.Ordinal);
+        await UntilAsync(() => Task.FromResult(proxy.Lines.Any(IsRead(Fillers + 1))));
+        await proxy.NarInfoAsync(output);
+    }
+
+    [Fact]
+    public async Task A_file_that_is_missing_is_named_and_an_absence_is_not_believed_once_files_are_gone()
+    {
+        var output = TestOutput.Make();
+        await FillAsync(output);
+        var (path, aside) = (Path.Combine(_export.Path, "tile", "entries", "000"), Path.Combine(_export.Path, "aside"));
+        File.Move(path, aside);
+        await using var proxy = await StartAsync(isFolder: true, output);
+
+        await UntilAsync(() => Task.FromResult(proxy.Lines.Any(line => line.Contains("data_loss: tile/entries/000 is not there", StringComparison.Ordinal))));
+        File.Move(aside, path);
+        await UntilAsync(() => Task.FromResult(proxy.Lines.Any(IsRead(Fillers + 1))));
+        File.Delete(Path.Combine(_export.Path, "head"));
+
+        var asked = 0;
+        await UntilAsync(async () =>
+        {
+            var nowhere = TestOutput.Make($"nowhere-{asked++}");
+            return (await proxy.Publish(nowhere).AskAsync(nowhere.Path)).Text.Contains("files=silent(", StringComparison.Ordinal);
+        });
+        await proxy.NarInfoAsync(output);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _node.DisposeAsync();
+        _export.Dispose();
+        if (_server is not null)
+        {
+            await _server.DisposeAsync();
+        }
+    }
+
+    /// <summary>Has a log under some heads, of more entries than one file holds, and its files.</summary>
+    private async Task FillAsync(params TestOutput[] outputs)
+    {
+        await _node.StartAsync();
+        await _node.SubmitAsync([.. Enumerable.Range(0, Fillers).Select(Filler)]);
+        foreach (var output in outputs)
+        {
+            await _node.SubmitAsync((output.Statement.Key, output.Statement.Value));
+        }
+
+        _node.Export(_export.Path);
+    }
+
+    private async Task<TestProxy> StartAsync(bool isFolder, params TestOutput[] outputs)
+    {
+        _server = isFolder ? null : await FileServer.StartAsync(_export.Path);
+        var url = _server is null ? new Uri($"file://{_export.Path}") : new Uri(_server.Url, "log/");
+        var proxy = await TestProxy.WithThreeLogsAsync();
+        var elector = new Elector.Log("files", "files", _node.Signer.Key);
+        proxy.Change = options => options with
+        {
+            Policy = new Policy([elector]),
+            Logs = [new LogOptions(elector, url, IsMirrored: true, IsExport: true)],
+            MirrorPollInterval = TimeSpan.FromMilliseconds(100),
+        };
+        foreach (var output in outputs)
+        {
+            proxy.Publish(output);
+        }
+
+        return await proxy.StartAsync();
+    }
+
+    private static Func<string, bool> IsRead(long size) => line => line.Contains($"Mirror of files: all {size} ", StringComparison.Ordinal);
+
+    private static (byte[] Key, byte[] Value) Filler(int number) => (Encoding.ASCII.GetBytes($"key {number}"), Encoding.ASCII.GetBytes($"value {number}"));
+
+    private static async Task UntilAsync(Func<Task<bool>> isSo)
+    {
+        for (var waited = 0; !await isSo(); waited++)
+        {
+            Assert.True(waited < 1000, "It does not come to pass.");
+            await Task.Delay(10);
+        }
+    }
+
+    /// <summary>Any web server: files of a folder, below <c>/log/</c>.</summary>
+    private sealed class FileServer(string folder) : FakeServer
+    {
+        public static async Task<FileServer> StartAsync(string folder)
+        {
+            var server = new FileServer(folder);
+            await server.ListenAsync();
+            return server;
+        }
+
+        protected override Task AnswerAsync(HttpContext context)
+        {
+            var path = Path.Combine(folder, context.Request.Path.Value!.Replace("/log/", "", StringComparison.Ordinal));
+            context.Response.StatusCode = File.Exists(path) ? 200 : 404;
+            return File.Exists(path) ? context.Response.Body.WriteAsync(File.ReadAllBytes(path)).AsTask() : Task.CompletedTask;
+        }
+    }
+}
