@@ -129,6 +129,11 @@ internal sealed class Decider(
             step?.SetTag("outcome", decision.Record.Outcome).SetTag("sentence", decision.Record.Sentence);
             return decision;
         }
+        catch (Exception exception)
+        {
+            logger.DecidingFailed(exception, digest.ToString());
+            return cache.Render(DecisionRecord.Refusal("undecided", "this proxy could not decide, by a fault of its own that its messages name", time.GetUtcNow()), wasCutShort: true);
+        }
         finally
         {
             _underway.TryRemove(digest, out _);
@@ -188,19 +193,26 @@ internal sealed class Decider(
         }
     }
 
-    /// <summary>Runs the asking to its end, past the answer: who comes late is still heard, once the answer is kept.</summary>
+    /// <summary>Runs the asking to its end, past the answer: who comes late is still heard, once the answer is kept. A fault of ours is told, and leaves nobody waiting.</summary>
     private async Task FollowAsync(Deliberation deliberation, StorePathDigest digest, Task<Decision> concluding)
     {
+        var settling = () => Task.CompletedTask;
+        Exception? fault = null;
         try
         {
-            var settling = () => Task.CompletedTask;
             await deliberation.RunAsync(_names.Get<StorePath>(digest) ?? store?.NameOf(digest), (outcome, all, isSettled) => settling = () => SettleAsync(digest, outcome, all, isSettled));
-            await concluding;
-            await settling();
+            fault = deliberation.Fault;
+            await ((Task)concluding).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // who waits for it tells of its fault
+            await (concluding.IsCompletedSuccessfully ? settling() : Task.CompletedTask);
         }
         catch (Exception exception)
         {
-            logger.DeliberationFailed(exception, digest.ToString());
+            fault = deliberation.Fail(exception) ? null : exception;
+        }
+
+        if (fault is not null)
+        {
+            logger.DecidingFailed(fault, digest.ToString());
         }
     }
 

@@ -16,5 +16,5 @@ internal static partial class DecisionLog
     public static partial void DiskRefused(this ILogger logger, string error);
 
     [LoggerMessage(4004, LogLevel.Error, "Deciding on {Digest} failed by a fault of this program")]
-    public static partial void DeliberationFailed(this ILogger logger, Exception exception, string digest);
+    public static partial void DecidingFailed(this ILogger logger, Exception exception, string digest);
 }

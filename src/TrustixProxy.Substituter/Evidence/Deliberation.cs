@@ -68,6 +68,7 @@ internal sealed class Deliberation
     private readonly Channel<Action> _events = Channel.CreateUnbounded<Action>(new UnboundedChannelOptions { SingleReader = true, AllowSynchronousContinuations = true }); // whoever brings news goes on with it
     private readonly TaskCompletionSource<Outcome> _outcome = new(); // who waits for it goes on at once, and comes before the stragglers
     private CancellationToken _asking;
+    private volatile Exception? _fault;
     private long _start;
     private bool _isLate, _isOver, _graceIsOver, _patienceIsOver;
     private ITimer? _grace, _patience;
@@ -82,6 +83,12 @@ internal sealed class Deliberation
 
     /// <summary>What asks again until an answer is conclusive; one for all deliberations.</summary>
     public static ResiliencePipeline Retrying(TimeProvider time) => new ResiliencePipelineBuilder { TimeProvider = time }.AddRetry(UntilConclusive).Build();
+
+    /// <summary>A fault of this program for which somebody was not heard; null when there was none.</summary>
+    public Exception? Fault => _fault;
+
+    /// <summary>Ends it by a fault of this program; false when its outcome was there before.</summary>
+    public bool Fail(Exception exception) => _outcome.TrySetException(exception);
 
     /// <summary>What came of it, as soon as nothing can change it, and at the deadline at the latest.</summary>
     public Task<Outcome> Outcome => _outcome.Task;
@@ -157,19 +164,23 @@ internal sealed class Deliberation
             await _retry.ExecuteAsync(
                 async cancellation =>
                 {
-                    var answer = await ask(cancellation);
-                    _events.Writer.TryWrite(() => hear(answer));
-                    return isConclusive(answer);
+                    try
+                    {
+                        var answer = await ask(cancellation);
+                        _events.Writer.TryWrite(() => hear(answer));
+                        return isConclusive(answer);
+                    }
+                    catch (Exception exception) when (!cancellation.IsCancellationRequested)
+                    {
+                        _fault ??= exception; // ours: it costs the answer of one, and not the decision
+                        return false;
+                    }
                 },
                 _asking);
         }
         catch (OperationCanceledException) when (_asking.IsCancellationRequested)
         {
             // It is over.
-        }
-        catch (Exception exception)
-        {
-            _events.Writer.TryWrite(() => _isOver = _outcome.TrySetException(exception) || _isOver); // a fault of ours: nobody waits for the deadline
         }
     }
 

@@ -83,6 +83,11 @@ internal sealed class RedisConnection : BackgroundService
         {
             return default;
         }
+        catch (Exception exception)
+        {
+            _logger.RedisFailed(exception); // the library's other exceptions, which are no common kind, and faults of ours: none costs a client more than Redis' silence does
+            return default;
+        }
     }
 
     /// <summary>Tells all replicas something, us included.</summary>

@@ -19,4 +19,7 @@ internal static partial class ReplicasLog
 
     [LoggerMessage(6004, LogLevel.Debug, "Redis refused a call: {Reason}")]
     public static partial void RedisRefused(this ILogger logger, string reason);
+
+    [LoggerMessage(6006, LogLevel.Error, "A call of Redis failed by a fault of this program")]
+    public static partial void RedisFailed(this ILogger logger, Exception exception);
 }

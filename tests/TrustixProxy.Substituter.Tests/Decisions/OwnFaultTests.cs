@@ -1,0 +1,39 @@
+using TrustixProxy.Consensus;
+using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Decisions;
+using TrustixProxy.Substituter.Evidence;
+using TrustixProxy.Substituter.Upstreams;
+using TrustixProxy.Testing;
+using TrustixProxy.TransparencyLog;
+
+namespace TrustixProxy.Substituter.Tests.Decisions;
+
+/// <summary>A fault of this program costs one voice, and makes no request fail.</summary>
+public sealed class OwnFaultTests
+{
+    [Fact]
+    public async Task Whoever_cannot_be_asked_by_a_fault_of_ours_is_silent_and_the_rest_decides()
+    {
+        var output = TestOutput.Make();
+        var electors = new[] { "alice", "bob" }.Select((name, i) => new Elector.Log(name, name, new LogSigner([.. Enumerable.Repeat((byte)i, 32)]).Key)).ToList();
+        var deliberation = new Deliberation(
+            output.Path.Digest, [.. electors.Select(elector => new FaultyElector(elector))], [], new UpstreamMarks(), null, new Policy(electors), TimeSpan.FromMilliseconds(300), TimeProvider.System, Deliberation.Retrying(TimeProvider.System));
+
+        await deliberation.RunAsync(output.Path, (_, _, _) => { });
+
+        var refused = Assert.IsType<Outcome.Refused>(await deliberation.Outcome);
+        Assert.Contains("bob=absent", refused.Sentence, StringComparison.Ordinal);
+        Assert.Equal("a fault that nobody has thought of", deliberation.Fault?.Message);
+    }
+
+    /// <summary>Bob does not know the path; of alice nobody can be asked.</summary>
+    private sealed class FaultyElector(Elector elector) : ElectorClient
+    {
+        public override Elector Elector => elector;
+
+        public override bool IsFrozen => false;
+
+        public override AskElector Begin(StorePathDigest digest, StorePath? name, Statements statements, CancellationToken cancellation) =>
+            (_, _) => elector.Name is "bob" ? Task.FromResult<Ballot>(new Ballot.Absent(true, 1)) : throw new NotSupportedException("a fault that nobody has thought of");
+    }
+}
