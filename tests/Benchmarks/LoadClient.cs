@@ -19,6 +19,9 @@ internal static class LoadClient
 {
     private const int Threads = 32;
 
+    /// <summary>How long a download that waits for its turn is waited for.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
     /// <summary>Opens connections, all of which stay open.</summary>
     public static List<Socket> Connect(Uri url, int count, int receiveBuffer = 0) => [.. Enumerable.Range(0, count).Select(_ =>
     {
@@ -81,7 +84,7 @@ internal static class LoadClient
             }
 
             var (buffer, latencies, quiet) = (new byte[64 << 10], new List<double>(own.Count), Stopwatch.StartNew());
-            while (downloads.Exists(download => !download.IsOver) && quiet.Elapsed < TimeSpan.FromSeconds(20))
+            while (downloads.Exists(download => !download.IsOver) && quiet.Elapsed < Patience)
             {
                 var hasRead = false;
                 foreach (var download in downloads.Where(download => !download.IsOver))
@@ -107,6 +110,7 @@ internal static class LoadClient
                 }
             }
 
+            downloads.Where(download => !download.IsGood).GroupBy(download => download.Fault).ToList().ForEach(faults => Console.Error.WriteLine($"{faults.Count()} downloads: {faults.Key}"));
             return (latencies, errors: downloads.Count(download => !download.IsGood));
         });
         return new Crowd(watch.Elapsed.TotalSeconds, [.. parts.SelectMany(part => part.latencies).Order()], parts.Sum(part => part.errors));
@@ -165,6 +169,9 @@ internal static class LoadClient
 
         public bool IsHalf => _got > size / 2;
 
+        /// <summary>What is wrong with it, unless it is good.</summary>
+        public string Fault { get; private set; } = $"nothing came for {Patience.TotalSeconds} s";
+
         public bool IsOver { get; private set; }
 
         /// <summary>Reads what is there, a buffer at the most; false when nothing is.</summary>
@@ -179,6 +186,7 @@ internal static class LoadClient
             if (_got < 0 && read > 0)
             {
                 IsOver = !buffer.AsSpan(0, read).StartsWith("HTTP/1.1 200 "u8); // heads are sent whole
+                Fault = IsOver ? Encoding.ASCII.GetString(buffer, 0, Math.Min(read, 300)).Split('\r')[0] : Fault;
                 _got = read - (buffer.AsSpan(0, read).IndexOf("\r\n\r\n"u8) + 4);
             }
             else
@@ -186,6 +194,7 @@ internal static class LoadClient
                 _got += read;
             }
 
+            Fault = read is 0 || error is not SocketError.Success ? $"{error} after {_got} bytes of {size}" : Fault;
             IsOver |= read is 0 || error is not SocketError.Success || _got >= size;
             return true;
         }
