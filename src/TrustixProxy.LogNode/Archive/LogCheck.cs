@@ -35,17 +35,17 @@ public sealed class LogCheck
     /// <summary>Checks a log's file.</summary>
     /// <param name="path">The file.</param>
     /// <param name="key">The log's public key.</param>
-    /// <param name="progress">Told of how many entries were checked, now and then.</param>
+    /// <param name="progress">Told, now and then, how much of the heads was checked: up to 1.</param>
     /// <returns>How many entries and heads there are, and what is wrong: nothing in a good log.</returns>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">It is no log's file.</exception>
-    public static (long Entries, long Heads, IReadOnlyList<string> Faults) Run(string path, LogKey key, Action<long>? progress = null)
+    public static (long Entries, long Heads, IReadOnlyList<string> Faults) Run(string path, LogKey key, Action<double>? progress = null)
     {
         using var database = LogDatabase.OpenToRead(path);
         return database.Read(reader =>
         {
             var check = new LogCheck(reader, key);
-            check.Replay(progress ?? (_ => { }));
+            check.Replay(progress ?? (_ => { }), (double)reader.NewestHead().MHTreeSize);
             check.CheckPages();
             check.CheckTiles(Tree.Log, check._log);
             check.CheckTiles(Tree.MapHeads, check._mapHeads);
@@ -56,7 +56,7 @@ public sealed class LogCheck
     }
 
     /// <summary>Builds the log again, head by head.</summary>
-    private void Replay(Action<long> progress)
+    private void Replay(Action<double> progress, double heads)
     {
         foreach (var (number, bytes) in _reader.AllHeads())
         {
@@ -78,7 +78,7 @@ public sealed class LogCheck
             else
             {
                 CheckHead(where, head.Content);
-                progress(_log.Size);
+                progress(_mapHeads.Size / heads);
             }
         }
     }

@@ -112,7 +112,7 @@ internal sealed class LogMirror(string name, WatchedLog log, MirrorStore store, 
         if (!isRight)
         {
             _refused = head.Content;
-            return $"the {head.Content.TreeSize} entries under its signed head do not make the map that the head names: the log contradicts itself, and does not vote";
+            return $"the {head.Content.TreeSize} entries under its signed head do not make the map that the head names: the log contradicts itself, and nothing is believed of it that its mirror had not verified before";
         }
 
         if (known is null || head.Content.TreeSize - known.Content.TreeSize > 1000)

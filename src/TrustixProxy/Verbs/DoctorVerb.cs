@@ -1,7 +1,7 @@
 using System.CommandLine;
-using Spectre.Console;
 using TrustixProxy.LogNode.Submission;
 using TrustixProxy.Nix;
+using TrustixProxy.Operations;
 using TrustixProxy.Substituter.Operations;
 
 namespace TrustixProxy.Verbs;
@@ -56,20 +56,10 @@ internal static class DoctorVerb
         }
     });
 
-    /// <summary>With a progress bar where somebody sees it.</summary>
     private static Task<IReadOnlyList<Finding>> ExamineAsync(Doctor doctor, IReadOnlyList<Patient> patients, CancellationToken cancellation)
     {
-        if (Console.IsErrorRedirected)
-        {
-            return doctor.ExamineAsync(patients, () => { }, cancellation);
-        }
-
-        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
-        return console.Progress().AutoClear(true).Columns(new ProgressBarColumn(), new TaskDescriptionColumn(), new RemainingTimeColumn()).StartAsync(progress =>
-        {
-            var task = progress.AddTask($"of {patients.Count:N0} paths", maxValue: patients.Count);
-            return doctor.ExamineAsync(patients, () => task.Increment(1), cancellation);
-        });
+        var done = 0;
+        return ProgressBar.ShowAsync($"of {patients.Count:N0} paths", patients.Count, tell => doctor.ExamineAsync(patients, () => tell(Interlocked.Increment(ref done)), cancellation));
     }
 
     private static async Task<IReadOnlyList<Patient>> ReadAsync(string[] texts, CancellationToken cancellation)

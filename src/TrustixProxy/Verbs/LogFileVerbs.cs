@@ -3,6 +3,7 @@ using System.Text.Json;
 using TrustixProxy.Configuration;
 using TrustixProxy.LogNode.Archive;
 using TrustixProxy.LogNode.Operations;
+using TrustixProxy.Operations;
 using TrustixProxy.Substituter.Comparison;
 
 namespace TrustixProxy.Verbs;
@@ -69,7 +70,7 @@ internal static class LogFileVerbs
 
     private static int Check(LogNodeOptions options, HostedLogOptions log, bool isJson)
     {
-        var (entries, heads, faults) = LogCheck.Run(LogStore.PathOf(options, log), log.Signer.Key);
+        var (entries, heads, faults) = ProgressBar.ShowAsync($"of {log.Name}", 1, tell => Task.Run(() => LogCheck.Run(LogStore.PathOf(options, log), log.Signer.Key, tell))).GetAwaiter().GetResult();
         if (isJson)
         {
             Console.WriteLine(JsonSerializer.Serialize(new { log = log.Name, entries, heads, faults, areAll = faults.Count < LogCheck.MaxFaults }, ProxyConfiguration.JsonForm));
