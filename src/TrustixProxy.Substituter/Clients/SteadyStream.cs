@@ -27,7 +27,7 @@ internal sealed class SteadyStream : WriteOnlyStream
     {
         var body = context.Features.GetRequiredFeature<IHttpResponseBodyFeature>();
         var steady = new SteadyStream(body.Stream, context, options, time);
-        context.Features.Set<IHttpResponseBodyFeature>(new StreamResponseBodyFeature(steady, body));
+        context.Features.Set<IHttpResponseBodyFeature>(new WatchedBody(steady, body));
         return steady;
     }
 
