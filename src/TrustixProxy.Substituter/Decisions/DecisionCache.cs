@@ -248,27 +248,17 @@ internal sealed class DecisionCache
     /// <summary>A change that the disk has not taken yet; compared by reference.</summary>
     private sealed class Unwritten(byte[] record, Lazy<byte[]>? bundle, DateTimeOffset expiresAt)
     {
-        private bool _isRecordWritten;
-
         /// <summary>The sealed record.</summary>
         public byte[] Record => record;
 
         /// <summary>What it rests on, packed.</summary>
         public Lazy<byte[]>? Bundle => bundle;
 
-        public void WriteRecord(DecisionStore store, StorePathDigest digest)
-        {
-            store.Keep(digest, record, expiresAt);
-            _isRecordWritten = true;
-        }
+        public void WriteRecord(DecisionStore store, StorePathDigest digest) => store.Keep(digest, record, expiresAt);
 
         public void Write(DecisionStore store, StorePathDigest digest)
         {
-            if (!_isRecordWritten)
-            {
-                store.Keep(digest, record, expiresAt);
-            }
-
+            WriteRecord(store, digest); // again, if it went ahead: what was to be written before it may have come after it
             if (bundle is not null)
             {
                 store.KeepBundle(digest, bundle.Value, expiresAt);

@@ -103,9 +103,6 @@ internal static class ServeVerb
 
     private static async Task<int> ServeAsync(SubstituterOptions options, string? config, CancellationToken cancellation)
     {
-        // Read by the runtime when the thread pool is first used: a decision passes through some threads, and each that has gone to sleep costs it some 50 µs. The log node's work is done on one.
-        AppContext.SetData("System.Threading.ThreadPool.UnfairSemaphoreSpinLimit", 70);
-
         // Read by the runtime when the first socket is used; see PooledConnection for what follows from it.
         Environment.SetEnvironmentVariable("DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS", "1");
         using var metrics = new PrometheusText("TrustixProxy.Substituter");
