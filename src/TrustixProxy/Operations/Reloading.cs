@@ -20,28 +20,30 @@ internal sealed class Reloading(WebApplication app, string? config) : Background
     private const int MaxSize = 4 << 20;
 
     private readonly SemaphoreSlim _hangUp = new(0);
+    private PosixSignalRegistration? _signal;
     private string _read = "", _seen = "";
 
-    /// <summary>What was read at the start is what changes are told by.</summary>
+    /// <summary>What was read at the start is what changes are told by. Hears the signal from here on: before anyone is told that the proxy is ready, as it would end a process that does not.</summary>
     public override Task StartAsync(CancellationToken cancellationToken)
     {
+        _signal = PosixSignalRegistration.Create(PosixSignal.SIGHUP, context =>
+        {
+            context.Cancel = true; // else the process would end
+            _hangUp.Release();
+        });
         _read = _seen = Look();
         return base.StartAsync(cancellationToken);
     }
 
     public override void Dispose()
     {
+        _signal?.Dispose();
         base.Dispose();
         _hangUp.Dispose();
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var signal = PosixSignalRegistration.Create(PosixSignal.SIGHUP, context =>
-        {
-            context.Cancel = true; // else the process would end
-            _hangUp.Release();
-        });
         try
         {
             while (true)
