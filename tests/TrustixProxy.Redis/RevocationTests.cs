@@ -68,7 +68,7 @@ public sealed class RevocationTests
 
         await lab.Replicas[1].StartAsync();
 
-        await RefusedEverywhereAsync(lab, output, narInfo, "no", seconds: 12);
+        await RefusedEverywhereAsync(lab, output, narInfo, "no", seconds: 10);
         await lab.Replicas[0].KillAsync();
         await lab.Redis.KillAsync();
         await lab.Replicas[0].StartAsync();

@@ -19,7 +19,7 @@ internal static class Casting
         {
             (null, true) => chance < 85 ? ByCaches : [],
             (null, false) => chance < 15 ? ByCaches : [],
-            (_, true) => chance >= 85 ? [] : member.IsMirrored && world.Random.Next(4) is 0 ? Mirrored : ByLogs,
+            (_, true) => chance >= 85 ? [] : member.IsMirrored && world.Random.Next(8) is 0 ? Mirrored : ByLogs,
             _ => chance < 15 ? ByNetwork : chance < 19 ? ByPeers : [],
         };
         if (lies.Length is 0)
@@ -50,8 +50,8 @@ internal static class Casting
     /// <summary>Lies to choose from; those that can be told in some situations only stand in it more often, so that all are told about as often.</summary>
     private static Lie[] Of(Liar liar) => [.. LieKind.All.Values.Where(kind => kind.By == liar).SelectMany(kind => Enumerable.Repeat(kind.Lie, kind.Lie switch
     {
-        Lie.CacheFalseClaim => 4,
-        Lie.SurplusProofNode or Lie.MissingProofNode or Lie.TamperedInclusion or Lie.SwappedInclusion or Lie.OneCallForged or Lie.OneCallForked or Lie.OneCallEmpty or Lie.ReplayedLookup => 3,
+        Lie.CacheFalseClaim or Lie.OneCallForged or Lie.OneCallForked or Lie.OneCallEmpty or Lie.ReplayedLookup => 4,
+        Lie.SurplusProofNode or Lie.MissingProofNode or Lie.TamperedInclusion or Lie.SwappedInclusion or Lie.EntryOfOtherLeaf or Lie.TwoEntries => 3,
         _ => 2,
     }))];
 }

@@ -7,7 +7,8 @@ namespace TrustixProxy.Redis.Chaos;
 /// <summary>A path that clients ask for.</summary>
 /// <param name="Output">What honest builders made.</param>
 /// <param name="IsAgreed">Whether a quorum says so; else one log alone, or one log and another output of another.</param>
-internal sealed record Wanted(TestOutput Output, bool IsAgreed);
+/// <param name="Upstreams">The numbers of the upstreams that have it.</param>
+internal sealed record Wanted(TestOutput Output, bool IsAgreed, IReadOnlyList<int> Upstreams);
 
 /// <summary>Three replicas, three logs, two upstreams and a Redis; something new is published all the time.</summary>
 internal sealed class ChaosLab : IAsyncDisposable
@@ -104,6 +105,6 @@ internal sealed class ChaosLab : IAsyncDisposable
             }
         }
 
-        return new Wanted(output, !isAlone);
+        return new Wanted(output, !isAlone, isDisputed ? [number % 2] : [0, 1]);
     }
 }

@@ -43,7 +43,10 @@ internal sealed class Outages
     /// <summary>How many of these parts were whole from five seconds before <paramref name="from"/> until <paramref name="to"/>.</summary>
     public int CountWhole(IEnumerable<string> parts, long from, long to)
     {
-        var broken = _all.Where(outage => outage.From <= to && outage.To >= from - Healing).Select(outage => outage.Part).ToHashSet();
+        var broken = Between(from, to).Select(outage => outage.Part).ToHashSet();
         return parts.Count(part => !broken.Contains(part));
     }
+
+    /// <summary>What was broken from five seconds before <paramref name="from"/> until <paramref name="to"/>.</summary>
+    public IEnumerable<Outage> Between(long from, long to) => _all.Where(outage => outage.From <= to && outage.To >= from - Healing);
 }
