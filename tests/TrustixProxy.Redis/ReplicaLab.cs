@@ -113,12 +113,17 @@ internal sealed record Reply(HttpStatusCode Status, string? Decision, string Tex
 internal sealed class Replica(string state, System.Text.Json.Nodes.JsonObject configuration, NixSecretKey key) : IAsyncDisposable
 {
     private static readonly HttpClient Client = new(new SocketsHttpHandler { AllowAutoRedirect = false, AutomaticDecompression = DecompressionMethods.None });
+    private readonly List<string> _said = [];
     private Daemon? _daemon;
     private long _startedAt;
 
     public string State => state;
 
+    /// <summary>What it has said since it was started last.</summary>
     public string Lines => _daemon!.Lines;
+
+    /// <summary>What it has ever said of something.</summary>
+    public IEnumerable<string> LinesOf(string what) => _said.Append(Lines).SelectMany(lines => lines.Split('\n')).Where(line => line.Contains(what, StringComparison.Ordinal));
 
     public string ConfigurationFile => Path.Combine(state, "configuration.json");
 
@@ -128,7 +133,12 @@ internal sealed class Replica(string state, System.Text.Json.Nodes.JsonObject co
     {
         await File.WriteAllTextAsync(ConfigurationFile, configuration.ToJsonString());
         var daemon = await Daemon.StartAsync(["serve"], state, configuration);
-        await DisposeAsync(); // of the one before
+        if (_daemon is not null)
+        {
+            _said.Add(Lines);
+            await DisposeAsync(); // of the one before
+        }
+
         configuration["listen"] = new System.Text.Json.Nodes.JsonArray(daemon.Urls[0]); // where it is found again
         (_startedAt, _daemon) = (System.Diagnostics.Stopwatch.GetTimestamp(), daemon);
     }

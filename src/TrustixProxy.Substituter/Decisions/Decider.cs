@@ -42,7 +42,8 @@ internal sealed class Decider(
         }
 
         // The asking is not the client's: who comes later waits for the same, and who goes away ends nothing.
-        var decision = cache.Find(digest) is { } known && Stands(digest, known) ? known : await UnderwayAsync(digest, 0).WaitAsync(cancellation);
+        var known = cache.Find(digest);
+        var decision = known is not null && Stands(digest, known) ? known : await UnderwayAsync(digest, known, 0).WaitAsync(cancellation);
         return decision.Record.Claim is { } claim && revocations.Standing.Find(claim) is { } revoked ? Refuse($"{claim.Path}", revoked) : decision;
     }
 
@@ -51,7 +52,7 @@ internal sealed class Decider(
     /// <param name="depth">How many references away from a request it is.</param>
     /// <param name="cancellation">Ends the waiting.</param>
     public Task DecideAheadAsync(StorePathDigest digest, int depth, CancellationToken cancellation) =>
-        cache.Find(digest) is null ? UnderwayAsync(digest, depth).WaitAsync(cancellation) : Task.CompletedTask;
+        cache.Find(digest) is null ? UnderwayAsync(digest, null, depth).WaitAsync(cancellation) : Task.CompletedTask;
 
     /// <summary>The decision on a digest if it is in memory, and nothing has to be asked; else null. Makes no garbage.</summary>
     public Decision? FindWarm(ReadOnlySpan<char> digest)
@@ -105,9 +106,12 @@ internal sealed class Decider(
 
     private Decision Refuse(string what, Revocation revocation) => cache.Render(DecisionRecord.Refusal("revoked", $"{what}: {revocation.Sentence}", revocation.At));
 
-    private Task<Decision> UnderwayAsync(StorePathDigest digest, int depth) => _underway.GetOrAdd(digest, key => new Lazy<Task<Decision>>(() => AskAsync(key, depth))).Value;
+    private Task<Decision> UnderwayAsync(StorePathDigest digest, Decision? before, int depth) => _underway.GetOrAdd(digest, key => new Lazy<Task<Decision>>(() => AskAsync(key, before, depth))).Value;
 
-    private async Task<Decision> AskAsync(StorePathDigest digest, int depth)
+    /// <param name="digest">What is asked about.</param>
+    /// <param name="before">What was decided before, and is asked about again.</param>
+    /// <param name="depth">How many references away from a request it is.</param>
+    private async Task<Decision> AskAsync(StorePathDigest digest, Decision? before, int depth)
     {
         try
         {
@@ -124,7 +128,7 @@ internal sealed class Decider(
             var left = deadline - time.GetElapsedTime(start);
             var deliberation = deliberate(digest, turn is null ? deadline : left > deadline / 2 ? left : deadline / 2);
             var concluding = ConcludeAsync(digest, depth, deliberation.Outcome, time.GetTimestamp());
-            _ = FollowAsync(deliberation, digest, concluding);
+            _ = FollowAsync(deliberation, digest, before?.Record.Claim?.Path ?? _names.Get<StorePath>(digest) ?? store?.NameOf(digest), concluding);
             var decision = await concluding;
             step?.SetTag("outcome", decision.Record.Outcome).SetTag("sentence", decision.Record.Sentence);
             return decision;
@@ -172,7 +176,8 @@ internal sealed class Decider(
                 DecisionMetrics.Decided(served.Record.Outcome, served.Verdict, time.GetElapsedTime(start));
                 return await cache.KeepAsync(digest, served.Record, served.Record.Claim!.Path, served.Verdict);
             case Outcome.Refused refused:
-                if (refused.WasCutShort && cache.Find(digest) is { Record.Claim: not null } standing)
+                var standing = cache.Find(digest) is { Record.Claim: not null } known ? known : null;
+                if (refused.WasCutShort && standing is not null)
                 {
                     return standing; // renewing an agreement failed for want of answers: it stands
                 }
@@ -181,6 +186,12 @@ internal sealed class Decider(
                 journal.Decided(digest, refused.Path, refused.Word, refused.Sentence, refused.Verdict);
                 DecisionMetrics.Decided(refused.Word, refused.Verdict, time.GetElapsedTime(start));
                 var record = DecisionRecord.Refusal(refused.Word, refused.Sentence, time.GetUtcNow());
+                if (standing is not null && (refused.Verdict is null || refused.Verdict.Granted == standing.Record.Claim))
+                {
+                    Renew(digest); // nobody contradicts the agreement: it is kept until an upstream has the NAR again
+                    return cache.Render(record);
+                }
+
                 if (refused.IsSettled)
                 {
                     return await cache.KeepAsync(digest, record, refused.Path, refused.Verdict);
@@ -194,13 +205,13 @@ internal sealed class Decider(
     }
 
     /// <summary>Runs the asking to its end, past the answer: who comes late is still heard, once the answer is kept. A fault of ours is told, and leaves nobody waiting.</summary>
-    private async Task FollowAsync(Deliberation deliberation, StorePathDigest digest, Task<Decision> concluding)
+    private async Task FollowAsync(Deliberation deliberation, StorePathDigest digest, StorePath? name, Task<Decision> concluding)
     {
         var settling = () => Task.CompletedTask;
         Exception? fault = null;
         try
         {
-            await deliberation.RunAsync(_names.Get<StorePath>(digest) ?? store?.NameOf(digest), (outcome, all, isSettled) => settling = () => SettleAsync(digest, outcome, all, isSettled));
+            await deliberation.RunAsync(name, (outcome, all, isSettled) => settling = () => SettleAsync(digest, outcome, all, isSettled));
             fault = deliberation.Fault;
             await ((Task)concluding).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // who waits for it tells of its fault
             await (concluding.IsCompletedSuccessfully ? settling() : Task.CompletedTask);

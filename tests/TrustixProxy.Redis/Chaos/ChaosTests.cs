@@ -59,7 +59,7 @@ public sealed class ChaosTests(ITestOutputHelper output)
             var reply = await clients.AskAsync(entry.Replica, $"{entry.Wanted.Output.Path.Digest}.narinfo");
             if (reply is not { Status: 200 } given || !lab.IsRight(entry.Wanted, given.Text))
             {
-                lost.Enqueue($"replica {entry.Replica}, {entry.Wanted.Output.Path}: {reply}");
+                lost.Enqueue($"replica {entry.Replica}, {entry.Wanted.Output.Path}: {reply}; it said of it: {string.Join('\n', lab.Replicas[entry.Replica].LinesOf(entry.Wanted.Output.Path.Digest.ToString()))}");
             }
         });
         output.WriteLine($"decisions that a replica had served: {served.Count}; lost: {lost.Count}");

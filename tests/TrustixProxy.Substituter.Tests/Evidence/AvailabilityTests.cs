@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net;
+using Microsoft.AspNetCore.Http;
 using TrustixProxy.Consensus;
 using TrustixProxy.Testing;
 
@@ -106,6 +107,26 @@ public sealed class AvailabilityTests
 
         await Task.WhenAll(proxy.Log("alice").RestartAsync(), proxy.Log("bob").RestartAsync(), proxy.Upstream().RestartAsync());
         await Task.Delay(2500); // the breakers' time
+
+        Assert.Equal("agreed", (await proxy.AskAsync(output.Path)).Decision);
+    }
+
+    [Fact]
+    public async Task An_agreement_outlives_that_no_upstream_has_the_nar_for_a_while()
+    {
+        var output = TestOutput.Make();
+        await using var proxy = await StartAsync([output]);
+        var narInfo = await proxy.NarInfoAsync(output);
+        proxy.Upstream().Intercept = context =>
+        {
+            context.Response.StatusCode = StatusCodes.Status404NotFound;
+            return Task.FromResult(true);
+        };
+        await proxy.AskAsync(narInfo.Url); // the upstream has lost it, so that the next request asks everyone again
+        Assert.Equal("no-upstream", (await proxy.AskAsync(output.Path)).Decision);
+
+        proxy.Upstream().Intercept = null;
+        await Task.WhenAll(proxy.Log("alice").StopAsync(), proxy.Log("bob").StopAsync(), proxy.Log("carol").StopAsync());
 
         Assert.Equal("agreed", (await proxy.AskAsync(output.Path)).Decision);
     }
