@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net;
+using System.Threading.RateLimiting;
 using TrustixProxy.Substituter.Clients;
 using TrustixProxy.Testing;
 
@@ -107,6 +108,23 @@ public sealed class LimitTests
         await running;
 
         Assert.Equal(areTwo ? HttpStatusCode.OK : HttpStatusCode.ServiceUnavailable, answer.StatusCode);
+    }
+
+    [Fact]
+    public async Task What_a_limiter_has_no_room_for_is_not_written_before_its_turn()
+    {
+        await using var bytes = PartitionedRateLimiter.Create<string, string>(client => RateLimitPartition.GetConcurrencyLimiter(client, _ => new ConcurrencyLimiterOptions { PermitLimit = 10, QueueLimit = 0 }));
+        using var body = new MemoryStream();
+        await using var metered = new MeteredStream(body, bytes, "a client", atOnce: 10);
+        var others = bytes.AttemptAcquire("a client", 10);
+
+        var writing = metered.WriteAsync(new byte[20]).AsTask();
+        await Task.Delay(300);
+        var before = body.Length;
+        others.Dispose();
+        await writing;
+
+        Assert.Equal((0, 20), (before, body.Length));
     }
 
     [Fact]
