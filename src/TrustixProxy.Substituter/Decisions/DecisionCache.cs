@@ -16,8 +16,8 @@ namespace TrustixProxy.Substituter.Decisions;
 /// <summary>Decisions that were made before: in memory, and on disk. What comes out was sealed by us under this policy, has not expired, and still stands on voters who are believed.</summary>
 internal sealed class DecisionCache
 {
-    /// <summary>How long an answer waits at the most for its signature to be on record.</summary>
-    private static readonly TimeSpan AuditWait = TimeSpan.FromMilliseconds(50);
+    /// <summary>How long an answer waits at the most for its signature to be on record, while the disk is not known to be stuck.</summary>
+    private static readonly TimeSpan AuditWait = TimeSpan.FromMilliseconds(500);
 
     private readonly DecisionMemory _memory;
     private readonly DecisionStore _store;
@@ -189,7 +189,7 @@ internal sealed class DecisionCache
                     change.WriteRecord(_store, digest); // with it: what has been served is not decided again after a crash
                 },
                 isDue: true);
-            await Task.WhenAny(signing, Task.Delay(AuditWait, _time));
+            await (_writer.IsStuck ? Task.CompletedTask : Task.WhenAny(signing, Task.Delay(AuditWait, _time)));
         }
 
         _memory.Set(digest, decision);

@@ -3,7 +3,7 @@ using Microsoft.Data.Sqlite;
 namespace TrustixProxy.Substituter.Operations;
 
 /// <summary>The state database, <c>state.sqlite</c> in the state directory: one connection that writes, one that reads beside it. Calls of either kind take turns.</summary>
-/// <remarks>Several processes may share the file: WAL, and each statement is atomic by itself. What another process holds is waited for a second at the most. Statements stay prepared: there are few.</remarks>
+/// <remarks>Several processes may share the file: WAL, and each statement is atomic by itself. What another connection holds is waited for, a second at the most and by SQLite itself: ADO.NET would sleep for 150 ms at once. Statements stay prepared: there are few.</remarks>
 internal sealed class StateDatabase : IDisposable
 {
     private readonly SqliteConnection _writer, _reader;
@@ -19,7 +19,7 @@ internal sealed class StateDatabase : IDisposable
         var file = new SqliteConnectionStringBuilder { DataSource = Path.Combine(directory, "state.sqlite"), Pooling = false, DefaultTimeout = 1 }.ToString();
         (_writer, _reader) = (new SqliteConnection(file), new SqliteConnection(file));
         _writer.Open();
-        Ensure($"PRAGMA journal_mode = WAL; PRAGMA synchronous = {(isDurable ? "FULL" : "NORMAL")}; {schema}");
+        Ensure($"PRAGMA busy_timeout = 1000; PRAGMA journal_mode = WAL; PRAGMA synchronous = {(isDurable ? "FULL" : "NORMAL")}; {schema}");
         _reader.Open();
     }
 

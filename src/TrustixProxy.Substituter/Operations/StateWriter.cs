@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using Microsoft.Data.Sqlite;
 
 namespace TrustixProxy.Substituter.Operations;
@@ -18,12 +19,16 @@ internal sealed class StateWriter : IDisposable
     /// <summary>How long that which nobody waits for is held back, to be written with what comes next.</summary>
     private static readonly TimeSpan Linger = TimeSpan.FromMilliseconds(20);
 
+    /// <summary>How long a disk may take over a write.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(500);
+
     private readonly ConcurrentQueue<Item> _due = new(), _rest = new();
     private readonly SemaphoreSlim _news = new(0);
     private readonly CancellationTokenSource _end = new();
     private readonly Action<SqliteException> _onRefused;
     private readonly Task _writing;
     private volatile bool _isEnding;
+    private long _writingSince; // a timestamp; 0 while nothing is written
     private int _count; // of the rest
 
     /// <param name="stateDirectory">Where the database is.</param>
@@ -38,6 +43,9 @@ internal sealed class StateWriter : IDisposable
 
     /// <summary>What is written to. A change is on the disk soon after it was made.</summary>
     public StateDatabase Database { get; }
+
+    /// <summary>Whether what is being written has taken so long that nobody should wait for the disk.</summary>
+    public bool IsStuck => Volatile.Read(ref _writingSince) is > 0 and var since && Stopwatch.GetElapsedTime(since) > Patience;
 
     /// <summary>Has something written soon.</summary>
     /// <param name="write">What writes it; may be called more than once, when the disk has refused.</param>
@@ -96,14 +104,21 @@ internal sealed class StateWriter : IDisposable
             together.Add(item);
         }
 
-        if (together.Count > 0 && !TryWrite(() => together.ForEach(item => item.Write())))
+        if (together.Count is 0)
+        {
+            return false;
+        }
+
+        Volatile.Write(ref _writingSince, Stopwatch.GetTimestamp());
+        if (!TryWrite(() => together.ForEach(item => item.Write())))
         {
             await WriteOneByOneAsync(together);
         }
 
+        Volatile.Write(ref _writingSince, 0);
         Interlocked.Add(ref _count, -together.Count(item => !item.IsDue));
         together.ForEach(item => item.Done.TrySetResult());
-        return together.Count > 0;
+        return true;
     }
 
     private async Task WriteOneByOneAsync(List<Item> items)

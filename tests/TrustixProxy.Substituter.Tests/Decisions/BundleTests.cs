@@ -104,6 +104,28 @@ public sealed class BundleTests
     }
 
     [Fact]
+    public async Task A_disk_that_is_stuck_withholds_no_answer_and_has_all_signatures_once_it_moves_again()
+    {
+        var outputs = Enumerable.Range(0, 3).Select(i => TestOutput.Make($"output-{i}")).ToList();
+        await using var proxy = await TestProxy.WithThreeLogsAsync();
+        outputs.ForEach(output => proxy.Publish(output, "alice", "bob"));
+        await proxy.StartAsync();
+        await using var connection = new SqliteConnection($"Data Source={proxy.StateDirectory}/state.sqlite;Pooling=false");
+        await connection.OpenAsync();
+
+        await using (await connection.BeginTransactionAsync()) // it has the right to write
+        {
+            foreach (var output in outputs)
+            {
+                await proxy.NarInfoAsync(output);
+            }
+        }
+
+        using var audit = new SignatureAudit(proxy.StateDirectory);
+        Assert.True(SpinWait.SpinUntil(() => audit.Read(DateTimeOffset.UnixEpoch, 10).Select(entry => entry.Path).ToHashSet().IsSupersetOf(outputs.Select(output => output.Path.Absolute)), TimeSpan.FromSeconds(10)));
+    }
+
+    [Fact]
     public async Task What_is_on_record_cannot_be_changed()
     {
         var output = TestOutput.Make();
