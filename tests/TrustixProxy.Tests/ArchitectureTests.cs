@@ -11,12 +11,13 @@ public sealed partial class ArchitectureTests
     private static readonly Dictionary<string, string[]> Arrows = new()
     {
         ["TrustixProxy"] = ["LogNode", "Substituter"],
-        ["Substituter"] = ["Consensus", "Native", "Nix", "TransparencyLog"],
-        ["LogNode"] = ["Nix", "TransparencyLog"],
+        ["Substituter"] = ["Consensus", "Native", "Nix", "Sqlite", "TransparencyLog"],
+        ["LogNode"] = ["Nix", "Sqlite", "TransparencyLog"],
         ["Consensus"] = ["Nix", "TransparencyLog"],
         ["Nix"] = ["Native"],
         ["TransparencyLog"] = ["Native"],
         ["Native"] = [],
+        ["Sqlite"] = [],
     };
 
     private static readonly string[] PureRooms = ["Nix", "TransparencyLog", "Consensus"];

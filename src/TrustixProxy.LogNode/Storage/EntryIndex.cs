@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using TrustixProxy.Nix;
+using TrustixProxy.Sqlite;
 using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.LogNode.Storage;

@@ -1,5 +1,6 @@
 using Microsoft.Data.Sqlite;
 using TrustixProxy.Nix;
+using TrustixProxy.Sqlite;
 using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.LogNode.Storage;

@@ -1,4 +1,5 @@
 using Microsoft.Data.Sqlite;
+using TrustixProxy.Sqlite;
 using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.LogNode.Storage;

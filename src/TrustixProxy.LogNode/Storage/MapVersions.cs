@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using TrustixProxy.Sqlite;
 using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.LogNode.Storage;

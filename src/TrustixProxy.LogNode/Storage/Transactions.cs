@@ -1,4 +1,5 @@
 using Microsoft.Data.Sqlite;
+using TrustixProxy.Sqlite;
 
 namespace TrustixProxy.LogNode.Storage;
 

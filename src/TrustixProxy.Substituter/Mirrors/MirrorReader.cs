@@ -1,4 +1,5 @@
 using Microsoft.Data.Sqlite;
+using TrustixProxy.Sqlite;
 using TrustixProxy.TransparencyLog;
 using TrustixProxy.TransparencyLog.Wire;
 
@@ -16,7 +17,7 @@ internal sealed class MirrorReader : IDisposable
     /// <summary>The map's subtrees are kept in memory down to this depth.</summary>
     private const int MaxKeptDepth = 11;
 
-    private readonly Prepared _version, _size, _head, _leaf, _hashes, _nodes, _subtree, _halves, _below, _count, _paths;
+    private readonly Statement _version, _size, _head, _leaf, _hashes, _nodes, _subtree, _halves, _below, _count, _paths;
     private readonly Dictionary<MapPrefix, (Digest? Left, Digest? Right)> _keptHalves = [];
     private readonly Dictionary<long, Digest[]> _keptNodes = [];
     private readonly bool _isKeeping;
@@ -28,18 +29,18 @@ internal sealed class MirrorReader : IDisposable
     public MirrorReader(SqliteConnection connection, bool isKeeping)
     {
         _isKeeping = isKeeping;
-        _version = new Prepared(connection, "PRAGMA data_version");
+        _version = new Statement(connection, "PRAGMA data_version");
         const string below = "FROM leaf WHERE substr(path, 1, 8) BETWEEN $1 AND $2 AND number < $3";
-        _size = new Prepared(connection, "SELECT coalesce(max(number) + 1, 0) FROM leaf");
-        _head = new Prepared(connection, "SELECT message FROM head");
-        _leaf = new Prepared(connection, "SELECT value_digest FROM leaf WHERE number = $1");
-        _hashes = new Prepared(connection, "SELECT number, hash FROM leaf WHERE number BETWEEN $1 AND $2 ORDER BY number");
-        _nodes = new Prepared(connection, "SELECT id, hash FROM node WHERE id BETWEEN $1 AND $2 ORDER BY id");
-        _subtree = new Prepared(connection, "SELECT hash FROM subtree WHERE prefix = $1");
-        _halves = new Prepared(connection, "SELECT prefix, hash FROM subtree WHERE prefix BETWEEN $1 AND $2");
-        _paths = new Prepared(connection, "SELECT path FROM leaf WHERE number >= $1 AND number < $2");
-        _below = new Prepared(connection, $"SELECT path, value_digest, number {below}");
-        _count = new Prepared(connection, $"SELECT count(*) FROM (SELECT 1 {below} LIMIT $4)");
+        _size = new Statement(connection, "SELECT coalesce(max(number) + 1, 0) FROM leaf");
+        _head = new Statement(connection, "SELECT message FROM head");
+        _leaf = new Statement(connection, "SELECT value_digest FROM leaf WHERE number = $1");
+        _hashes = new Statement(connection, "SELECT number, hash FROM leaf WHERE number BETWEEN $1 AND $2 ORDER BY number");
+        _nodes = new Statement(connection, "SELECT id, hash FROM node WHERE id BETWEEN $1 AND $2 ORDER BY id");
+        _subtree = new Statement(connection, "SELECT hash FROM subtree WHERE prefix = $1");
+        _halves = new Statement(connection, "SELECT prefix, hash FROM subtree WHERE prefix BETWEEN $1 AND $2");
+        _paths = new Statement(connection, "SELECT path FROM leaf WHERE number >= $1 AND number < $2");
+        _below = new Statement(connection, $"SELECT path, value_digest, number {below}");
+        _count = new Statement(connection, $"SELECT count(*) FROM (SELECT 1 {below} LIMIT $4)");
     }
 
     /// <summary>How many entries of the log there are.</summary>
@@ -59,10 +60,10 @@ internal sealed class MirrorReader : IDisposable
     /// <summary>Which number a full subtree of a level that is stored has.</summary>
     public static long NodeId(int level, long index) => ((long)level << 48) | index;
 
-    public Digest ValueDigest(long number) => _leaf.First(row => row.Digest(0), number);
+    public Digest ValueDigest(long number) => _leaf.First(row => new Digest(row.Span(0)), number);
 
     /// <summary>The hash of a subtree of the map, if it is one of those that are stored.</summary>
-    public Digest? FindSubtree(MapPrefix prefix) => _subtree.First(row => (Digest?)row.Digest(0), prefix.ToBytes());
+    public Digest? FindSubtree(MapPrefix prefix) => _subtree.First(row => (Digest?)new Digest(row.Span(0)), prefix.ToBytes());
 
     /// <summary>The hashes of a subtree's halves, each if it is one of those that are stored.</summary>
     public (Digest? Left, Digest? Right) FindHalves(MapPrefix prefix)
@@ -73,7 +74,7 @@ internal sealed class MirrorReader : IDisposable
         }
 
         var (left, right, halves) = (prefix.Half(false).ToBytes(), prefix.Half(true).ToBytes(), default((Digest? Left, Digest? Right)));
-        foreach (var (at, hash) in _halves.Stream(row => (row.Bytes(0), row.Digest(1)), left, right))
+        foreach (var (at, hash) in _halves.Stream(row => (row.Bytes(0), new Digest(row.Span(1))), left, right))
         {
             halves = at.AsSpan().SequenceEqual(left) ? halves with { Left = hash } : halves with { Right = hash };
         }
@@ -101,7 +102,7 @@ internal sealed class MirrorReader : IDisposable
     }
 
     /// <summary>The paths of these entries.</summary>
-    public List<Digest> Paths(long from, long to) => [.. _paths.Stream(row => row.Digest(0), from, to)];
+    public List<Digest> Paths(long from, long to) => [.. _paths.Stream(row => new Digest(row.Span(0)), from, to)];
 
     /// <summary>Full subtrees of the log: every fourth level is stored, what is between is hashed.</summary>
     public Digest Subtree(int level, long index)
@@ -162,7 +163,7 @@ internal sealed class MirrorReader : IDisposable
         }
 
         var nodes = new List<Digest>(NodesTogether);
-        foreach (var (number, hash) in (stored is 0 ? _hashes : _nodes).Stream(row => (row.Number(0), row.Digest(1)), first, first + NodesTogether - 1))
+        foreach (var (number, hash) in (stored is 0 ? _hashes : _nodes).Stream(row => (row.Number(0), new Digest(row.Span(1))), first, first + NodesTogether - 1))
         {
             nodes.Add(number == first + nodes.Count ? hash : throw Damaged(stored, (parent * NodesTogether) + nodes.Count));
         }
@@ -183,9 +184,9 @@ internal sealed class MirrorReader : IDisposable
 
     private static InvalidDataException Damaged(int level, long index) => new($"The mirror lacks node {index} of level {level}: its file is damaged. Delete it, and the log is followed from its beginning.");
 
-    private static MapLeaf LeafOf(Prepared.Row row)
+    private static MapLeaf LeafOf(Row row)
     {
-        var (path, valueDigest, number) = (row.Digest(0), row.Digest(1), row.Number(2));
+        var (path, valueDigest, number) = (new Digest(row.Span(0)), new Digest(row.Span(1)), row.Number(2));
         return new MapLeaf(path, Digest.Of(new MapEntry(valueDigest, number).ToBytes()), number);
     }
 }

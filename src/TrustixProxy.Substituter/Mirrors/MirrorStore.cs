@@ -1,5 +1,6 @@
 using Google.Protobuf;
 using Microsoft.Data.Sqlite;
+using TrustixProxy.Sqlite;
 using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Substituter.Mirrors;
@@ -18,7 +19,7 @@ internal sealed class MirrorStore : IDisposable
     public const int NodeLevels = 4;
 
     private readonly SqliteConnection _writing, _reading;
-    private readonly Prepared _begin, _end, _addLeaf, _addNode, _putSubtree, _putHead, _unindex;
+    private readonly Statement _begin, _end, _addLeaf, _addNode, _putSubtree, _putHead, _unindex;
     private readonly Lock _turn = new();
     private readonly MirrorReader _reader;
 
@@ -38,12 +39,12 @@ internal sealed class MirrorStore : IDisposable
             """);
         _reading.Open();
         Run(_reading, "PRAGMA busy_timeout = 1000");
-        (_begin, _end) = (new Prepared(_reading, "BEGIN"), new Prepared(_reading, "COMMIT"));
-        _addLeaf = new Prepared(_writing, "INSERT INTO leaf (number, path, value_digest, hash) VALUES ($1, $2, $3, $4)");
-        _addNode = new Prepared(_writing, "INSERT INTO node (id, hash) VALUES ($1, $2)");
-        _putSubtree = new Prepared(_writing, "INSERT OR REPLACE INTO subtree (prefix, hash) VALUES ($1, $2)");
-        _putHead = new Prepared(_writing, "INSERT OR REPLACE INTO head (one, message) VALUES (1, $1)");
-        _unindex = new Prepared(_writing, "UPDATE leaf SET path = x'' WHERE number = $1");
+        (_begin, _end) = (new Statement(_reading, "BEGIN"), new Statement(_reading, "COMMIT"));
+        _addLeaf = new Statement(_writing, "INSERT INTO leaf (number, path, value_digest, hash) VALUES ($1, $2, $3, $4)");
+        _addNode = new Statement(_writing, "INSERT INTO node (id, hash) VALUES ($1, $2)");
+        _putSubtree = new Statement(_writing, "INSERT OR REPLACE INTO subtree (prefix, hash) VALUES ($1, $2)");
+        _putHead = new Statement(_writing, "INSERT OR REPLACE INTO head (one, message) VALUES (1, $1)");
+        _unindex = new Statement(_writing, "UPDATE leaf SET path = x'' WHERE number = $1");
         (Writer, _reader) = (new MirrorReader(_writing, isKeeping: false), new MirrorReader(_reading, isKeeping: true));
     }
 

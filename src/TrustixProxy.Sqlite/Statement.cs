@@ -1,15 +1,18 @@
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
 
-namespace TrustixProxy.LogNode.Storage;
+namespace TrustixProxy.Sqlite;
 
 /// <summary>A prepared statement with parameters <c>$1</c>, <c>$2</c> and so on, run many times.</summary>
 /// <remarks>On SQLite's own interface: through commands and parameters of ADO.NET each of the thousands of small statements of a batch costs three times as much.</remarks>
-internal sealed class Statement : IDisposable
+public sealed class Statement : IDisposable
 {
     private readonly sqlite3 _connection;
     private readonly sqlite3_stmt _statement;
 
+    /// <param name="connection">An open connection, which outlives it.</param>
+    /// <param name="sql">One statement.</param>
+    /// <exception cref="SqliteException">The statement does not fit the database.</exception>
     public Statement(SqliteConnection connection, string sql)
     {
         _connection = connection.Handle!;
@@ -24,6 +27,7 @@ internal sealed class Statement : IDisposable
         {
             while (Step())
             {
+                // Rows that nobody reads.
             }
         }
         finally
@@ -47,27 +51,18 @@ internal sealed class Statement : IDisposable
     }
 
     /// <summary>Reads all rows.</summary>
-    public List<T> All<T>(Func<Row, T> read, params ReadOnlySpan<SqlValue> values)
-    {
-        Bind(values);
-        var rows = new List<T>();
-        try
-        {
-            while (Step())
-            {
-                rows.Add(read(new Row(_statement)));
-            }
-        }
-        finally
-        {
-            raw.sqlite3_reset(_statement);
-        }
-
-        return rows;
-    }
+    public List<T> All<T>(Func<Row, T> read, params ReadOnlySpan<SqlValue> values) => [.. Stream(read, values)];
 
     /// <summary>Reads rows one at a time; for a statement that nobody else runs meanwhile.</summary>
-    public IEnumerable<T> Stream<T>(Func<Row, T> read)
+    public IEnumerable<T> Stream<T>(Func<Row, T> read, params ReadOnlySpan<SqlValue> values)
+    {
+        Bind(values);
+        return Rows(read);
+    }
+
+    public void Dispose() => _statement.Dispose();
+
+    private IEnumerable<T> Rows<T>(Func<Row, T> read)
     {
         try
         {
@@ -81,8 +76,6 @@ internal sealed class Statement : IDisposable
             raw.sqlite3_reset(_statement);
         }
     }
-
-    public void Dispose() => _statement.Dispose();
 
     private void Bind(ReadOnlySpan<SqlValue> values)
     {
@@ -118,7 +111,7 @@ internal sealed class Statement : IDisposable
 }
 
 /// <summary>A number, or bytes when there are any.</summary>
-internal readonly record struct SqlValue(long Number, byte[]? Bytes)
+public readonly record struct SqlValue(long Number, byte[]? Bytes)
 {
     public static implicit operator SqlValue(long number) => new(number, null);
 
@@ -126,9 +119,14 @@ internal readonly record struct SqlValue(long Number, byte[]? Bytes)
 }
 
 /// <summary>The row that a statement has come to.</summary>
-internal readonly struct Row(sqlite3_stmt statement)
+public readonly struct Row(sqlite3_stmt statement)
 {
+    /// <summary>A number of 64 bits; 0 for what is none.</summary>
     public long Number(int column) => raw.sqlite3_column_int64(statement, column);
 
-    public byte[] Bytes(int column) => raw.sqlite3_column_blob(statement, column).ToArray();
+    /// <summary>A copy of a blob; empty for NULL.</summary>
+    public byte[] Bytes(int column) => Span(column).ToArray();
+
+    /// <summary>A blob, where SQLite has it: only until the row is left.</summary>
+    public ReadOnlySpan<byte> Span(int column) => raw.sqlite3_column_blob(statement, column);
 }
