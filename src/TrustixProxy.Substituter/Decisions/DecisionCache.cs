@@ -84,10 +84,15 @@ internal sealed class DecisionCache
     /// <summary>Keeps a decision in memory, on disk and for other replicas, with what it rests on; a signature is recorded before anyone sees it, if the disk is not stuck.</summary>
     public Task<Decision> KeepAsync(StorePathDigest digest, DecisionRecord record, StorePath? path, Verdict? verdict)
     {
-        var bundle = path is null || verdict is null ? null : DecisionBundle.Of(path, record, verdict, _policy);
-        var kept = new SharedDecision(_seal.Seal(digest, record), bundle is null ? null : new Lazy<byte[]>(() => PackedBundle.Pack(bundle)), bundle?.Hash ?? default); // packed by whoever writes it: no answer waits for that
-        _shared?.Keep(digest, kept, record.ExpiresAt - _time.GetUtcNow());
-        return KeepAsync(digest, Render(record), kept);
+        var bundle = path is null || verdict is null ? null : new Lazy<DecisionBundle>(() => DecisionBundle.Of(path, record, verdict, _policy)); // by whoever writes it: no answer waits for that
+        var kept = new SharedDecision(_seal.Seal(digest, record), bundle is null ? null : new SharedBundle(new Lazy<Digest>(() => bundle.Value.Hash), new Lazy<byte[]>(() => PackedBundle.Pack(bundle.Value))));
+        return KeepAsync(
+            digest, record, kept,
+            () =>
+            {
+                _shared?.Keep(digest, kept, record.ExpiresAt - _time.GetUtcNow());
+                return Render(record);
+            });
     }
 
     /// <summary>Takes in what another replica has decided: foreign bytes. Null when it is no decision of ours, holds no longer, or is not newer than what was decided here.</summary>
@@ -103,7 +108,7 @@ internal sealed class DecisionCache
         var decision = Render(record);
         var isBelieved = Holds(decision);
         DecisionMetrics.LookedUp(CacheTier.Redis, isBelieved ? LookupResult.Hit : LookupResult.Rejected);
-        return isBelieved ? await KeepAsync(digest, decision, shared) : null;
+        return isBelieved ? await KeepAsync(digest, record, shared, () => decision) : null;
     }
 
     /// <summary>Another one has taken the place of this one, whose last requests are still under way.</summary>
@@ -118,7 +123,7 @@ internal sealed class DecisionCache
         byte[]? packed = null;
         if (_unwritten.TryGetValue(digest, out var change))
         {
-            packed = change.Bundle?.Value;
+            packed = change.Bundle?.Packed.Value;
         }
         else
         {
@@ -144,7 +149,7 @@ internal sealed class DecisionCache
         {
             var now = _time.GetUtcNow();
             var over = DecisionRecord.Void(record.DecidedAt > now ? record.DecidedAt : now); // another replica's clock may be ahead
-            var kept = new SharedDecision(_seal.Seal(digest, over), null, default);
+            var kept = new SharedDecision(_seal.Seal(digest, over), null);
             _shared?.Keep(digest, kept, over.ExpiresAt - now);
             Write(digest, new Unwritten(kept.Record, null, over.ExpiresAt));
         }
@@ -177,21 +182,21 @@ internal sealed class DecisionCache
         }
     }
 
-    private async Task<Decision> KeepAsync(StorePathDigest digest, Decision decision, SharedDecision kept)
+    /// <summary>Keeps a decision; it is rendered while the disk takes its record.</summary>
+    private async Task<Decision> KeepAsync(StorePathDigest digest, DecisionRecord record, SharedDecision kept, Func<Decision> render)
     {
-        var change = new Unwritten(kept.Record, kept.Bundle, decision.Record.ExpiresAt);
-        if (decision.Record.IsSigned && kept.Bundle is not null)
-        {
-            var signing = _writer.Write(
+        var change = new Unwritten(kept.Record, kept.Bundle, record.ExpiresAt);
+        var signing = record.IsSigned && kept.Bundle is { } bundle
+            ? _writer.Write(
                 () =>
                 {
-                    _audit.Append(decision.Record, _policy.Identity, kept.BundleHash);
+                    _audit.Append(record, _policy.Identity, bundle.Hash.Value);
                     change.WriteRecord(_store, digest); // with it: what has been served is not decided again after a crash
                 },
-                isDue: true);
-            await (_writer.IsStuck ? Task.CompletedTask : Task.WhenAny(signing, Task.Delay(AuditWait, _time)));
-        }
-
+                isDue: true)
+            : Task.CompletedTask;
+        var decision = render();
+        await (signing.IsCompleted || _writer.IsStuck ? Task.CompletedTask : Task.WhenAny(signing, Task.Delay(AuditWait, _time)));
         _memory.Set(digest, decision);
         Write(digest, change);
         return decision;
@@ -246,13 +251,13 @@ internal sealed class DecisionCache
     }
 
     /// <summary>A change that the disk has not taken yet; compared by reference.</summary>
-    private sealed class Unwritten(byte[] record, Lazy<byte[]>? bundle, DateTimeOffset expiresAt)
+    private sealed class Unwritten(byte[] record, SharedBundle? bundle, DateTimeOffset expiresAt)
     {
         /// <summary>The sealed record.</summary>
         public byte[] Record => record;
 
-        /// <summary>What it rests on, packed.</summary>
-        public Lazy<byte[]>? Bundle => bundle;
+        /// <summary>What it rests on.</summary>
+        public SharedBundle? Bundle => bundle;
 
         public void WriteRecord(DecisionStore store, StorePathDigest digest) => store.Keep(digest, record, expiresAt);
 
@@ -261,7 +266,7 @@ internal sealed class DecisionCache
             WriteRecord(store, digest); // again, if it went ahead: what was to be written before it may have come after it
             if (bundle is not null)
             {
-                store.KeepBundle(digest, bundle.Value, expiresAt);
+                store.KeepBundle(digest, bundle.Packed.Value, expiresAt);
             }
         }
     }

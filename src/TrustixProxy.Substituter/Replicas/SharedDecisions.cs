@@ -10,8 +10,12 @@ namespace TrustixProxy.Substituter.Replicas;
 /// <summary>A decision as replicas show it to each other: foreign bytes until the seal was opened.</summary>
 /// <param name="Record">The sealed record.</param>
 /// <param name="Bundle">What it rests on, packed when that is first needed; null when there is none, or what there is was not sealed with this record.</param>
-/// <param name="BundleHash">The bundle's hash.</param>
-internal sealed record SharedDecision(byte[] Record, Lazy<byte[]>? Bundle, Digest BundleHash);
+internal sealed record SharedDecision(byte[] Record, SharedBundle? Bundle);
+
+/// <summary>What a decision rests on, made when it is first asked for.</summary>
+/// <param name="Hash">The bundle's hash.</param>
+/// <param name="Packed">The bundle, packed.</param>
+internal sealed record SharedBundle(Lazy<Digest> Hash, Lazy<byte[]> Packed);
 
 /// <summary>Decisions of all replicas, in Redis, and whose turn it is to decide.</summary>
 /// <remarks>
@@ -104,7 +108,7 @@ internal sealed class SharedDecisions
             return;
         }
 
-        byte[] bundle = decision.Bundle is { Value: var packed } ? _seal.Seal(BundleKind, NameOfBundle(digest, decision.Record), [.. decision.BundleHash.ToArray(), .. packed]) : [];
+        byte[] bundle = decision.Bundle is { } kept ? _seal.Seal(BundleKind, NameOfBundle(digest, decision.Record), [.. kept.Hash.Value.ToArray(), .. kept.Packed.Value]) : [];
         _ = _redis.AskAsync(database =>
         {
             _ = bundle.Length > 0 ? database.StringSetAsync(Key('b', digest), bundle, lifetime) : database.KeyDeleteAsync(Key('b', digest));
@@ -125,8 +129,8 @@ internal sealed class SharedDecisions
 
     private SharedDecision OpenBundle(StorePathDigest digest, byte[] record, byte[]? bundle) =>
         _seal.TryOpen(BundleKind, NameOfBundle(digest, record), bundle, out var body) && Digest.TryRead(body[..Math.Min(body.Length, Digest.Size)], out var hash)
-            ? new SharedDecision(record, new Lazy<byte[]>(body[Digest.Size..].ToArray()), hash)
-            : new SharedDecision(record, null, default);
+            ? new SharedDecision(record, new SharedBundle(new Lazy<Digest>(hash), new Lazy<byte[]>(body[Digest.Size..].ToArray())))
+            : new SharedDecision(record, null);
 
     private static string NameOfBundle(StorePathDigest digest, byte[] record) => $"{digest} {Digest.Of(record)}";
 

@@ -148,18 +148,23 @@ public sealed class WarmDecisionTests : IDisposable
         var seal = new DecisionSeal(new RecordSeal(_key, []), PolicyOf(null));
         var records = Enumerable.Range(0, count).Select(_ => DecisionOf(TestOutput.Make("package-1.2.3", 1000, references)).Record)
             .Select(record => (record.Claim!.Path.Digest, Bytes: seal.Seal(record.Claim.Path.Digest, record))).ToList();
-        var memory = new DecisionMemory(long.MaxValue);
 
-        var before = GC.GetTotalMemory(forceFullCollection: true);
-        foreach (var (digest, bytes) in records)
+        (long Taken, long Reckoned) Measure()
         {
-            Assert.True(seal.TryOpen(digest, bytes, out var record, out _)); // each has strings of its own, as when it is read from disk
-            memory.Set(digest, new Decision(record, Encoding.UTF8.GetBytes(new NarInfoSigner(_key).Render(record).Text)));
+            var (memory, before) = (new DecisionMemory(long.MaxValue), GC.GetTotalMemory(forceFullCollection: true));
+            foreach (var (digest, bytes) in records)
+            {
+                Assert.True(seal.TryOpen(digest, bytes, out var record, out _)); // each has strings of its own, as when it is read from disk
+                memory.Set(digest, new Decision(record, Encoding.UTF8.GetBytes(new NarInfoSigner(_key).Render(record).Text)));
+            }
+
+            var taken = GC.GetTotalMemory(forceFullCollection: true) - before;
+            Assert.NotNull(memory.Find(records[0].Digest.ToString()));
+            return (taken, memory.Size);
         }
 
-        var taken = GC.GetTotalMemory(forceFullCollection: true) - before;
-        Assert.InRange(taken, 0, memory.Size + (memory.Size / 10));
-        Assert.NotNull(memory.Find(records[0].Digest.ToString()));
+        var (taken, reckoned) = Enumerable.Range(0, 5).Select(_ => Measure()).Min(); // what tests before this one have begun may still take memory beside it
+        Assert.InRange(taken, reckoned / 2, reckoned + (reckoned / 10));
     }
 
     [Fact]
@@ -206,7 +211,7 @@ public sealed class WarmDecisionTests : IDisposable
     {
         var output = TestOutput.Make();
         var seal = new DecisionSeal(new RecordSeal(_key, []), PolicyOf(null));
-        SharedDecision Shared() => new(seal.Seal(output.Path.Digest, DecisionOf(output).Record), new Lazy<byte[]>([1]), Digest.Of([1]));
+        SharedDecision Shared() => new(seal.Seal(output.Path.Digest, DecisionOf(output).Record), new SharedBundle(new Lazy<Digest>(Digest.Of([1])), new Lazy<byte[]>([1])));
         using var state = new StateWriter(_directory);
         var cache = Open(state);
         var first = Shared();
