@@ -50,8 +50,16 @@ internal static class LogBenchmark
         using (var client = new LogClient(node, token, logId))
         {
             figures.AtLeast("submit + flush, batches of 500", Fill(client, entries), "entries/s", 20_000);
-            OneAtATime(() => new LogClient(node, token, logId), directory, entries, figures);
+            var (one, disk) = OneAtATime(() => new LogClient(node, token, logId), directory, entries + 500_000, isFlushing: true);
+            Figures.Show("one at a time, Submit and Flush: over the disk's rate", one / disk, $"x {disk:N0}/s");
+            figures.AtLeast("the same, 8 clients", Rate(() => new LogClient(node, token, logId), entries + 1_000_000, 2000, 8, isFlushing: true), "entries/s", 1000);
             figures.AtMost("memory while writing, at most", node.Memory.Most, "MB", 100);
+        }
+
+        using (var node = await NodeProcess.StartAsync(directory, token, "01:00:00", flushInterval: "00:00:00"))
+        {
+            var (one, disk) = OneAtATime(() => new LogClient(node, token, logId), directory, entries + 2_000_000, isFlushing: false);
+            figures.AtLeast("one at a time, flushInterval 0: over the disk's fdatasync rate", one / disk, $"x {disk:N0}/s", 0.3);
         }
 
         using (await NodeProcess.StartAsync(directory, token, "00:00:01"))
@@ -92,37 +100,39 @@ internal static class LogBenchmark
         return entries / watch.Elapsed.TotalSeconds;
     }
 
-    /// <summary>Each entry durably under a head of its own before the next: one client, then eight at once; beside it the rate at which the disk makes 4 kB durable.</summary>
-    private static void OneAtATime(Func<LogClient> connect, string directory, int entries, Figures figures)
+    /// <summary>Each entry durably under a head of its own before the next, by one client; beside it the rate at which the disk makes 4 kB durable. Medians of five alternating rounds.</summary>
+    private static (double Entries, double Disk) OneAtATime(Func<LogClient> connect, string directory, int from, bool isFlushing)
     {
-        var (one, sync) = (new List<double>(), new List<double>());
-        var next = entries;
-        for (var round = 0; round < 5; round++)
+        Rate(connect, from - WarmUp, WarmUp, 1, isFlushing);
+        var (one, disk) = (new List<double>(), new List<double>());
+        for (var round = 1; round <= 5; round++)
         {
-            sync.Add(SyncRate(directory));
-            one.Add(Rate(300, 1));
+            disk.Add(SyncRate(directory));
+            one.Add(Rate(connect, from + (round * 1000), 300, 1, isFlushing));
         }
 
-        figures.AtLeast("one at a time, durable heads: over the disk's fdatasync rate", Figures.Median(one) / Figures.Median(sync), $"x {Figures.Median(sync):N0}/s", 0.3);
-        figures.AtLeast("one at a time, durable heads, 8 clients", Rate(2000, 8), "entries/s", 1000);
+        return (Figures.Median(one), Figures.Median(disk));
+    }
 
-        double Rate(int count, int clients)
+    private static double Rate(Func<LogClient> connect, int from, int count, int clients, bool isFlushing)
+    {
+        var (next, connected) = (from, Enumerable.Range(0, clients).Select(_ => connect()).ToList());
+        var watch = Stopwatch.StartNew();
+        var threads = connected.Select(client => new Thread(() =>
         {
-            var connected = Enumerable.Range(0, clients).Select(_ => connect()).ToList();
-            var watch = Stopwatch.StartNew();
-            var threads = connected.Select(client => new Thread(() =>
+            for (var i = 0; i < count / clients; i++)
             {
-                for (var i = 0; i < count / clients; i++)
+                client.Submit(Interlocked.Increment(ref next), 1);
+                if (isFlushing)
                 {
-                    client.Submit(Interlocked.Increment(ref next), 1);
                     client.Flush();
                 }
-            })).ToList();
-            threads.ForEach(thread => thread.Start());
-            threads.ForEach(thread => thread.Join());
-            connected.ForEach(client => client.Dispose());
-            return count / watch.Elapsed.TotalSeconds;
-        }
+            }
+        })).ToList();
+        threads.ForEach(thread => thread.Start());
+        threads.ForEach(thread => thread.Join());
+        connected.ForEach(client => client.Dispose());
+        return count / watch.Elapsed.TotalSeconds;
     }
 
     private static double SyncRate(string directory)

@@ -24,7 +24,7 @@ internal sealed class NodeProcess : IDisposable
     /// <summary>Memory in use, and the most there ever was, in MB.</summary>
     public (double Now, double Most) Memory => _process.Memory;
 
-    public static async Task<NodeProcess> StartAsync(string directory, NixSecretKey token, string historyWindow)
+    public static async Task<NodeProcess> StartAsync(string directory, NixSecretKey token, string historyWindow, string flushInterval = "00:00:01")
     {
         var config = Path.Combine(directory, "log.json");
         await File.WriteAllTextAsync(config, JsonSerializer.Serialize(new
@@ -33,7 +33,7 @@ internal sealed class NodeProcess : IDisposable
             privateListen = new[] { "http://127.0.0.1:0" },
             stateDirectory = Path.Combine(directory, "state"),
             historyWindow,
-            flushInterval = "00:00:01",
+            flushInterval,
             logs = new[] { new { name = "bench", privateKeyFile = Path.Combine(directory, "log.key"), writeTokens = new[] { token.PublicKey.ToString() } } },
         }));
         var watch = Stopwatch.StartNew();

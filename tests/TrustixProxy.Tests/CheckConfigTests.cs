@@ -234,7 +234,7 @@ public sealed class CheckConfigTests
         var good = await CheckAsync(folder, $$"""{ "stateDirectory": "{{folder.Path}}", "logs": [{ "name": "mine", "privateKeyFile": "{{key}}" }] }""");
         var bad = await CheckAsync(folder, $$"""
             {
-              "stateDirectory": "{{folder.Path}}", "privateListen": ["tcp:1"], "flushInterval": "0:00:00", "historyWindow": "x", "referenceTokens": "perhaps",
+              "stateDirectory": "{{folder.Path}}", "privateListen": ["tcp:1"], "flushInterval": "2:00:00", "historyWindow": "x", "referenceTokens": "perhaps",
               "logs": [{ "name": "a/b", "privateKeyFile": "/nowhere", "writeTokens": ["x"] }, { "name": "mine", "privateKeyFile": "{{key}}" }, { "name": "mine", "privateKeyFile": "{{key}}" }]
             }
             """);

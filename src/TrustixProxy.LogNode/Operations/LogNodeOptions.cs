@@ -28,7 +28,7 @@ public sealed record LogNodeOptions
     /// <summary>Whether tokens of the reference's form, which can be replayed, are accepted; null for loopback and unix listeners only.</summary>
     public bool? ReferenceTokens { get; init; }
 
-    /// <summary>How long a submitted item waits for its head at the most, unless 500 have come before.</summary>
+    /// <summary>How long a submitted item waits for its head at the most, unless 500 have come before; zero: it is answered under its head.</summary>
     public TimeSpan FlushInterval { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <summary>How long the map root of a superseded head stays answerable; zero for ever.</summary>

@@ -10,9 +10,10 @@ namespace TrustixProxy.LogNode.Sequencing;
 internal sealed class Sequencer(string name, LogWriter writer, LogMetrics metrics, TimeSpan flushInterval, TimeSpan historyWindow, TimeProvider time, ILogger logger)
 {
     private const int MaxWaiting = 1024;
-    private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(50), Housekeeping = TimeSpan.FromSeconds(1);
 
     private readonly ConcurrentQueue<Request> _waiting = new();
+    private readonly bool _isAtOnce = flushInterval == TimeSpan.Zero;
     private volatile PublishedHead _head = writer.Head;
     private int _queued = writer.CountQueue(); // the process before may have left one
     private long _headSeenAt = time.GetTimestamp();
@@ -31,7 +32,7 @@ internal sealed class Sequencer(string name, LogWriter writer, LogMetrics metric
     /// <summary>How many items wait for their head.</summary>
     public int Queued => Volatile.Read(ref _queued);
 
-    /// <summary>Queues items; done when they are on the disk.</summary>
+    /// <summary>Queues items; done when they are on the disk, and under a head if each is to have it at once.</summary>
     public Task SubmitAsync(IReadOnlyList<Entry> items, CancellationToken cancellation) => AskAsync(new Request(items, IsFlush: false), cancellation);
 
     /// <summary>Puts all that was queued before into the log; done when the head over it is on the disk.</summary>
@@ -40,7 +41,7 @@ internal sealed class Sequencer(string name, LogWriter writer, LogMetrics metric
     /// <summary>Flushes by itself at an interval, and reclaims what can be, until it is stopped.</summary>
     public async Task RunAsync(CancellationToken stopping)
     {
-        using var timer = new PeriodicTimer(flushInterval, time);
+        using var timer = new PeriodicTimer(_isAtOnce ? Housekeeping : flushInterval, time);
         await using var stop = stopping.Register(timer.Dispose);
         while (await timer.WaitForNextTickAsync(CancellationToken.None))
         {
@@ -85,7 +86,7 @@ internal sealed class Sequencer(string name, LogWriter writer, LogMetrics metric
         try
         {
             var items = waiting.SelectMany(request => request.Items).ToList();
-            var isFlush = waiting.Exists(request => request.IsFlush);
+            var isFlush = _isAtOnce || waiting.Exists(request => request.IsFlush);
             var isDirect = isFlush || _flushFollows || items.Count >= LogWriter.BatchSize;
             _flushFollows = waiting.FindLast(request => !request.IsTick)?.IsFlush ?? _flushFollows;
             metrics.Submitted(name, items.Count);
@@ -97,7 +98,7 @@ internal sealed class Sequencer(string name, LogWriter writer, LogMetrics metric
             {
                 writer.Enqueue(items);
                 _queued += items.Count;
-                Answer(waiting.Where(request => !request.IsFlush)); // before the head, which takes longer
+                Answer(waiting.Where(request => !request.IsFlush && !_isAtOnce)); // before the head, which takes longer
             }
 
             if (isFlush || _queued >= LogWriter.BatchSize)

@@ -8,6 +8,8 @@ namespace TrustixProxy.Configuration;
 /// <summary>The configuration of <c>log serve</c>.</summary>
 internal static class LogServeConfiguration
 {
+    private static readonly TimeSpan LeastFlushInterval = TimeSpan.FromMilliseconds(10);
+
     /// <param name="section">The configuration.</param>
     /// <param name="isCheck">Whether it is only looked at: then no directory is made.</param>
     public static LogNodeOptions? Read(Section section, bool isCheck)
@@ -19,6 +21,12 @@ internal static class LogServeConfiguration
         var stateDirectory = CommonKeys.StateDirectory(section, "trustix-log", isCheck);
         var logs = section.List("logs").Select(ReadLog).ToList();
         CheckLogs(section, logs);
+        var flushInterval = section.Time("flushInterval", TimeSpan.FromSeconds(1), TimeSpan.Zero, TimeSpan.FromHours(1));
+        if (flushInterval > TimeSpan.Zero && flushInterval < LeastFlushInterval)
+        {
+            section.Fault("flushInterval", $"is {flushInterval}; it must be 00:00:00, for a head under each submission, or at least {LeastFlushInterval}.");
+        }
+
         var options = new LogNodeOptions
         {
             Listen = [.. listen],
@@ -26,7 +34,7 @@ internal static class LogServeConfiguration
             StateDirectory = stateDirectory,
             Logs = [.. logs.OfType<HostedLogOptions>()],
             ReferenceTokens = section.Flag("referenceTokens"),
-            FlushInterval = section.Time("flushInterval", TimeSpan.FromSeconds(1), TimeSpan.FromMilliseconds(10), TimeSpan.FromHours(1)),
+            FlushInterval = flushInterval,
             HistoryWindow = section.Time("historyWindow", TimeSpan.FromHours(1), TimeSpan.Zero, TimeSpan.FromDays(365)),
         };
         return logs.Contains(null) ? null : options;

@@ -22,6 +22,22 @@ public sealed class SequencingTests
     }
 
     [Fact]
+    public async Task With_an_interval_of_zero_a_submission_is_answered_under_its_head()
+    {
+        await using var node = new TestLogNode { Change = options => options with { FlushInterval = TimeSpan.Zero } };
+        await node.StartAsync();
+
+        for (var i = 1; i <= 20; i++)
+        {
+            await node.WriteAsync("/trustix_rpc.v1.LogRPC/Submit", Items(node, 3));
+            Assert.Equal(((ulong)i * 3, (ulong)i + 1), await node.HeadAsync() is var head ? (head.TreeSize, head.MHTreeSize) : default);
+        }
+
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => node.WriteAsync("/trustix_rpc.v1.LogRPC/Submit", Items(node, 700))));
+        Assert.Equal(60UL + (8 * 700), (await node.HeadAsync()).TreeSize);
+    }
+
+    [Fact]
     public async Task Five_hundred_items_get_their_head_at_once()
     {
         await using var node = await new TestLogNode().StartAsync(); // its interval is an hour
