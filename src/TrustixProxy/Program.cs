@@ -1,8 +1,6 @@
 using System.CommandLine;
-using TrustixProxy.Native;
 using TrustixProxy.Verbs;
 
-Allocator.ShareArena();
 var root = new RootCommand("Serves Nix binary caches only where several independent build-transparency logs agree on what a build produced.")
 {
     ServeVerb.Create(),
