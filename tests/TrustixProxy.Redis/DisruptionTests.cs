@@ -15,7 +15,7 @@ public sealed class DisruptionTests(ITestOutputHelper output)
     [Fact]
     public async Task No_client_notices_what_becomes_of_redis_and_it_is_shared_again_within_five_seconds()
     {
-        await using var lab = await ReplicaLab.StartAsync(replicas: 3, outputs: 500 + (int)(Stop.TotalSeconds * 20));
+        await using var lab = await ReplicaLab.StartAsync(replicas: 3, outputs: 500 + (int)(Stop.TotalSeconds * 50));
         var cold = new ConcurrentQueue<TestOutput>(lab.Outputs.Skip(50));
         await Task.WhenAll(lab.Outputs.Take(50).SelectMany(known => lab.Replicas.Select(replica => replica.NarInfoAsync(known))));
         var phase = TimeSpan.FromSeconds(2);
