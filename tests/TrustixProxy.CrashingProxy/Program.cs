@@ -20,6 +20,12 @@ if (args is ["nar-store-full", var small, var beside])
     return FillingDisk.Run(small, beside);
 }
 
+if (args is ["decision-memory", var decided])
+{
+    ReckonedMemory.Run(int.Parse(decided, CultureInfo.InvariantCulture));
+    return 0;
+}
+
 var (directory, url, point) = (args[0], new Uri(args[1]), args[3]);
 var (left, key) = (int.Parse(args[4], CultureInfo.InvariantCulture), LogKey.TryParse(args[2], out var read) ? read : throw new ArgumentException(args[2]));
 var (time, views) = (TimeProvider.System, new ViewStore(directory));

@@ -106,10 +106,11 @@ public sealed class BundleTests
     [Fact]
     public async Task A_disk_that_is_stuck_withholds_no_answer_and_has_all_signatures_once_it_moves_again()
     {
-        var outputs = Enumerable.Range(0, 3).Select(i => TestOutput.Make($"output-{i}")).ToList();
+        var (known, outputs) = (TestOutput.Make("known"), Enumerable.Range(0, 3).Select(i => TestOutput.Make($"output-{i}")).ToList());
         await using var proxy = await TestProxy.WithThreeLogsAsync();
         outputs.ForEach(output => proxy.Publish(output, "alice", "bob"));
-        await proxy.StartAsync();
+        await proxy.Publish(known, "alice", "bob", "carol").StartAsync();
+        await proxy.NarInfoAsync(known); // the logs' heads are on the disk: none is believed before it is
         await using var connection = new SqliteConnection($"Data Source={proxy.StateDirectory}/state.sqlite;Pooling=false");
         await connection.OpenAsync();
 
