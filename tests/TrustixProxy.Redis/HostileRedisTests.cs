@@ -33,7 +33,7 @@ public sealed class HostileRedisTests
         var fresh = await lab.AddReplicaAsync();
 
         Assert.All(await Task.WhenAll(lab.Outputs.Select(fresh.NarInfoAsync)), Assert.NotNull);
-        Assert.Equal(asked + 8, lab.Questions("alice"));
+        await SharingTests.UntilAsync(() => Task.FromResult(lab.Questions("alice") == asked + 8)); // an answer may leave before she is heard
     }
 
     [Fact]
@@ -58,7 +58,7 @@ public sealed class HostileRedisTests
 
         Assert.NotEqual(policy, ofStrict.ToString().Split(':')[2]);
         Assert.All(await Task.WhenAll(lab.Outputs.Select(replica.NarInfoAsync)), Assert.NotNull);
-        Assert.Equal(asked + 2, lab.Questions("alice"));
+        await SharingTests.UntilAsync(() => Task.FromResult(lab.Questions("alice") == asked + 2)); // an answer may leave before she is heard
     }
 
     [Fact]
