@@ -241,6 +241,8 @@ public sealed class CheckConfigTests
 
         Assert.Equal((0, "good for log serve: mine.\n"), (good.Code, good.Output));
         Assert.Equal(2, bad.Code);
+        var tooShort = await CheckAsync(folder, $$"""{ "stateDirectory": "{{folder.Path}}", "flushInterval": "0:00:00.005", "logs": [{ "name": "mine", "privateKeyFile": "{{key}}" }] }""");
+        Assert.Contains("flushInterval: is '00:00:00.0050000'; it must be 00:00:00,", tooShort.Error, StringComparison.Ordinal);
         foreach (var expected in new[] { "privateListen: has 'tcp:1'", "flushInterval: is", "historyWindow: is 'x'", "referenceTokens: is 'perhaps'", "logs[0].name: is 'a/b'", "logs[0].privateKeyFile: is '/nowhere'", "logs[0].writeTokens: has 'x'", "logs: has the name 'mine' 2 times", "logs: has one key for 'mine' and 'mine'" })
         {
             Assert.Contains(expected, bad.Error, StringComparison.Ordinal);

@@ -100,7 +100,7 @@ internal static class ConfigurationKeys
         ["logs[].privateKeyFile"] = new("What it signs heads with: `name:base64`, or the reference's bare base64 of 64 bytes. For its owner's eyes only.") { Type = "path" },
         ["logs[].writeTokens"] = new("Public halves of the tokens that may write.") { Range = "name:base64" },
         ["referenceTokens"] = new("Whether the reference's tokens, which can be replayed, are taken.") { Default = "on loopback and unix sockets only" },
-        ["flushInterval"] = "How long a submission waits for others to come under one head with it; with 0 its answer says that it is under one.",
+        ["flushInterval"] = new("How long a submission waits for others to come under one head with it; with 0 its answer says that it is under one.") { Range = "00:00:00, or 00:00:00.010 to 01:00:00" },
         ["historyWindow"] = "How long map roots of older heads stay answerable.",
     };
 

@@ -24,7 +24,7 @@ internal static class LogServeConfiguration
         var flushInterval = section.Time("flushInterval", TimeSpan.FromSeconds(1), TimeSpan.Zero, TimeSpan.FromHours(1));
         if (flushInterval > TimeSpan.Zero && flushInterval < LeastFlushInterval)
         {
-            section.Fault("flushInterval", $"is {flushInterval}; it must be 00:00:00, for a head under each submission, or at least {LeastFlushInterval}.");
+            section.Fault("flushInterval", $"is '{flushInterval}'; it must be 00:00:00, for a head under each submission, or at least {LeastFlushInterval}.");
         }
 
         var options = new LogNodeOptions
