@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using TrustixProxy.Testing;
 using Xunit.Abstractions;
+using static TrustixProxy.Testing.Eventually;
 
 namespace TrustixProxy.Redis;
 
@@ -64,7 +65,7 @@ public sealed class DisruptionTests(ITestOutputHelper output)
     private async Task HealedAsync(ReplicaLab lab, ConcurrentQueue<TestOutput> cold, string phase)
     {
         var start = Stopwatch.GetTimestamp();
-        await SharingTests.UntilAsync(
+        await UntilAsync(
             async () =>
             {
                 Assert.True(cold.TryDequeue(out var fresh));

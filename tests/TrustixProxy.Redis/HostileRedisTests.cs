@@ -3,6 +3,7 @@ using Google.Protobuf;
 using StackExchange.Redis;
 using TrustixProxy.Nix;
 using TrustixProxy.Testing;
+using static TrustixProxy.Testing.Eventually;
 
 namespace TrustixProxy.Redis;
 
@@ -33,7 +34,7 @@ public sealed class HostileRedisTests
         var fresh = await lab.AddReplicaAsync();
 
         Assert.All(await Task.WhenAll(lab.Outputs.Select(fresh.NarInfoAsync)), Assert.NotNull);
-        await SharingTests.UntilAsync(() => Task.FromResult(lab.Questions("alice") == asked + 8)); // an answer may leave before she is heard
+        await UntilAsync(() => lab.Questions("alice") == asked + 8); // an answer may leave before she is heard
     }
 
     [Fact]
@@ -44,7 +45,7 @@ public sealed class HostileRedisTests
         var strict = await lab.AddReplicaAsync(configuration => configuration["policy"]!["quorum"] = 3);
         Assert.NotNull(await stranger.NarInfoAsync(lab.Outputs[0]));
         Assert.NotNull(await strict.NarInfoAsync(lab.Outputs[1]));
-        await SharingTests.UntilAsync(() => Task.FromResult(lab.Redis.Keys("*:d:*").Count is 2));
+        await UntilAsync(() => lab.Redis.Keys("*:d:*").Count is 2);
         var (ofStranger, ofStrict) = (Key(lab, "d", lab.Outputs[0]), Key(lab, "d", lab.Outputs[1]));
         var policy = ofStranger.ToString().Split(':')[2];
         foreach (var kind in new[] { "d", "b" })
@@ -58,7 +59,7 @@ public sealed class HostileRedisTests
 
         Assert.NotEqual(policy, ofStrict.ToString().Split(':')[2]);
         Assert.All(await Task.WhenAll(lab.Outputs.Select(replica.NarInfoAsync)), Assert.NotNull);
-        await SharingTests.UntilAsync(() => Task.FromResult(lab.Questions("alice") == asked + 2)); // an answer may leave before she is heard
+        await UntilAsync(() => lab.Questions("alice") == asked + 2); // an answer may leave before she is heard
     }
 
     [Fact]
@@ -79,7 +80,7 @@ public sealed class HostileRedisTests
     {
         await using var lab = await ReplicaLab.StartAsync(replicas: 1, outputs: 3);
         Assert.NotNull(await lab.Replicas[0].NarInfoAsync(lab.Outputs[0]));
-        await SharingTests.UntilAsync(() => Task.FromResult(lab.Redis.Keys("*:d:*").Count is 1));
+        await UntilAsync(() => lab.Redis.Keys("*:d:*").Count is 1);
         var prefix = Key(lab, "d", lab.Outputs[0]).ToString().Replace(":d:", ":l:", StringComparison.Ordinal)[..^32];
         await lab.Redis.Database.StringSetAsync(prefix + lab.Outputs[1].Path.Digest, "dead", TimeSpan.FromSeconds(1));
         await lab.Redis.Database.StringSetAsync(prefix + lab.Outputs[2].Path.Digest, "for ever");
@@ -102,13 +103,13 @@ public sealed class HostileRedisTests
         var newest = log.Head.ToMessage().ToByteArray();
         var forged = log.Head.ToMessage();
         forged.TreeSize = 1_000_000;
-        await SharingTests.UntilAsync(async () => await lab.Redis.Database.StringGetAsync(key) == newest, 20);
+        await UntilAsync(async () => await lab.Redis.Database.StringGetAsync(key) == newest, 20);
 
         foreach (var bytes in new[] { log.Heads[0].ToMessage().ToByteArray(), forged.ToByteArray(), "garbage"u8.ToArray(), new byte[100_000] })
         {
             await lab.Redis.Database.StringSetAsync(key, bytes);
             await lab.Redis.Database.PublishAsync("trustix-proxy:told", $"view {log.Signer.Key.LogId}");
-            await SharingTests.UntilAsync(async () => await lab.Redis.Database.StringGetAsync(key) == newest, 20);
+            await UntilAsync(async () => await lab.Redis.Database.StringGetAsync(key) == newest, 20);
         }
 
         foreach (var replica in lab.Replicas)
@@ -128,14 +129,14 @@ public sealed class HostileRedisTests
         lab.Logs["bob"].Lie = LogLie.Reset; // so that alice is needed
         var first = await lab.AddReplicaAsync();
         Assert.NotNull(await first.NarInfoAsync(lab.Outputs[0]));
-        await SharingTests.UntilAsync(() => Task.FromResult(lab.Redis.Keys("*:view:*").Count > 0), 20);
+        await UntilAsync(() => lab.Redis.Keys("*:view:*").Count > 0, 20);
 
         var second = await lab.AddReplicaAsync(configuration => configuration["logs"]![0]!["url"] = other.Url.ToString());
 
         foreach (var replica in new[] { first, second })
         {
-            await SharingTests.UntilAsync(async () => (await replica.RunAsync("logs")).Output.Contains("frozen: split-view", StringComparison.Ordinal), 30);
-            await SharingTests.UntilAsync(async () => (await replica.AskAsync(lab.Outputs[0])).Decision is "undecided", 30);
+            await UntilAsync(async () => (await replica.RunAsync("logs")).Output.Contains("frozen: split-view", StringComparison.Ordinal), 30);
+            await UntilAsync(async () => (await replica.AskAsync(lab.Outputs[0])).Decision is "undecided", 30);
         }
     }
 
@@ -143,7 +144,7 @@ public sealed class HostileRedisTests
     private static async Task<List<RedisKey>> DecidedAsync(ReplicaLab lab)
     {
         Assert.All(await Task.WhenAll(lab.Outputs.Select(lab.Replicas[0].NarInfoAsync)), Assert.NotNull);
-        await SharingTests.UntilAsync(() => Task.FromResult(lab.Redis.Keys("*:d:*").Count == lab.Outputs.Count && lab.Redis.Keys("*:b:*").Count == lab.Outputs.Count));
+        await UntilAsync(() => lab.Redis.Keys("*:d:*").Count == lab.Outputs.Count && lab.Redis.Keys("*:b:*").Count == lab.Outputs.Count);
         return [.. lab.Outputs.Select(output => Key(lab, "d", output))];
     }
 

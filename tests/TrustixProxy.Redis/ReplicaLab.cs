@@ -3,6 +3,7 @@ using System.Net;
 using System.Text;
 using TrustixProxy.Nix;
 using TrustixProxy.Testing;
+using static TrustixProxy.Testing.Eventually;
 
 namespace TrustixProxy.Redis;
 
@@ -63,7 +64,7 @@ internal sealed class ReplicaLab : IAsyncDisposable
         change?.Invoke(configuration);
         var replica = new Replica(state, configuration, key ?? Key);
         await replica.StartAsync();
-        await SharingTests.UntilAsync(() => Task.FromResult(replica.Lines.Contains("Redis is there", StringComparison.Ordinal)), 30);
+        await UntilAsync(() => replica.Lines.Contains("Redis is there", StringComparison.Ordinal), 30);
         lock (_replicas)
         {
             _replicas.Add(replica);

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using TrustixProxy.Nix;
 using TrustixProxy.Testing;
+using static TrustixProxy.Testing.Eventually;
 
 namespace TrustixProxy.Redis;
 
@@ -28,7 +29,7 @@ public sealed class RevocationTests
 
         Assert.Equal(0, (await lab.Replicas[1].RunAsync("revoke", output.Path.Absolute, "--reason", "it does not", "--undo")).Code);
 
-        await SharingTests.UntilAsync(async () => (await lab.Replicas[0].AskAsync(output)).Status is HttpStatusCode.OK);
+        await UntilAsync(async () => (await lab.Replicas[0].AskAsync(output)).Status is HttpStatusCode.OK);
         Assert.Equal(1, (await lab.Replicas[0].RunAsync("revoke", output.Path.Absolute, "--reason", "again", "--undo")).Code);
     }
 
@@ -47,7 +48,7 @@ public sealed class RevocationTests
         await RefusedEverywhereAsync(lab, output, narInfo, "a bad NAR");
         foreach (var replica in lab.Replicas)
         {
-            await SharingTests.UntilAsync(async () => (await replica.AskAsync(young)).Decision is "undecided");
+            await UntilAsync(async () => (await replica.AskAsync(young)).Decision is "undecided");
             Assert.Contains("alice=silent(revoked), bob=silent(revoked)", (await replica.AskAsync(young)).Text, StringComparison.Ordinal);
         }
     }
@@ -58,7 +59,7 @@ public sealed class RevocationTests
         await using var lab = await ReplicaLab.StartAsync();
         var output = lab.Outputs[0];
         var narInfo = await EverywhereAsync(lab, output);
-        await SharingTests.UntilAsync(() => Task.FromResult(lab.Redis.Keys("*:d:*").Count is 1));
+        await UntilAsync(() => lab.Redis.Keys("*:d:*").Count is 1);
         var (key, record) = (lab.Redis.Keys("*:d:*").Single(), await lab.Redis.Database.StringGetAsync(lab.Redis.Keys("*:d:*").Single()));
         await lab.Replicas[1].KillAsync();
         await lab.Replicas[0].RunAsync("revoke", output.Path.Absolute, "--reason", "no");
@@ -90,13 +91,13 @@ public sealed class RevocationTests
         await database.HashSetAsync(key, $"path {other.Path.Digest}", sealedRecord);
         await database.HashSetAsync(key, $"path {output.Path.Digest}", (byte[])[.. sealedRecord[..^1], (byte)(sealedRecord[^1] ^ 1)]);
         await database.PublishAsync("trustix-proxy:told", $"revocation path {other.Path.Digest}|{Convert.ToBase64String(sealedRecord)}");
-        await SharingTests.UntilAsync(async () => (await database.HashGetAsync(key, $"path {output.Path.Digest}")) == sealedRecord, 15);
+        await UntilAsync(async () => (await database.HashGetAsync(key, $"path {output.Path.Digest}")) == sealedRecord, 15);
 
         await RefusedEverywhereAsync(lab, output, narInfo, "no");
         Assert.All(await Task.WhenAll(lab.Replicas.Select(replica => replica.NarInfoAsync(other))), Assert.NotNull);
         await database.KeyDeleteAsync(key);
         await database.StringSetAsync(key, "something else");
-        await SharingTests.UntilAsync(async () => await database.KeyTypeAsync(key) is StackExchange.Redis.RedisType.Hash, 15);
+        await UntilAsync(async () => await database.KeyTypeAsync(key) is StackExchange.Redis.RedisType.Hash, 15);
     }
 
     [Fact]
@@ -126,7 +127,7 @@ public sealed class RevocationTests
     {
         foreach (var replica in lab.Replicas)
         {
-            await SharingTests.UntilAsync(async () => await replica.AskAsync(output) is { Status: HttpStatusCode.NotFound, Decision: "revoked" }, seconds);
+            await UntilAsync(async () => await replica.AskAsync(output) is { Status: HttpStatusCode.NotFound, Decision: "revoked" }, seconds);
             var (text, nar) = (await replica.AskAsync(output), await replica.AskAsync(narInfo.Url));
             Assert.Equal((HttpStatusCode.NotFound, "revoked"), (nar.Status, nar.Decision));
             Assert.Matches($"revoked \\(no\\. 1, 20.*Z\\): {reason}\n$", text.Text);

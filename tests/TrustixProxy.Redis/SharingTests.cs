@@ -1,4 +1,5 @@
 using TrustixProxy.Testing;
+using static TrustixProxy.Testing.Eventually;
 
 [assembly: CollectionBehavior(DisableTestParallelization = true)] // each has several processes, and some measure time
 
@@ -13,7 +14,7 @@ public sealed class SharingTests
         await using var lab = await ReplicaLab.StartAsync();
         var output = lab.Outputs[0];
         Assert.NotNull(await lab.Replicas[0].NarInfoAsync(output));
-        await UntilAsync(() => Task.FromResult(lab.Redis.Keys("*:d:*").Count > 0));
+        await UntilAsync(() => lab.Redis.Keys("*:d:*").Count > 0);
         var asked = lab.Questions("alice");
 
         Assert.NotNull(await lab.Replicas[1].NarInfoAsync(output));
@@ -58,22 +59,12 @@ public sealed class SharingTests
         async Task FetchedAsync(Replica replica) => Assert.Equal(output.File("xz"), await client.GetByteArrayAsync(new Uri(replica.Url, (await replica.NarInfoAsync(output))!.Url)));
 
         await FetchedAsync(lab.Replicas[0]);
-        await UntilAsync(() => Task.FromResult(lab.Redis.Keys("*:f:*").Count is 1));
+        await UntilAsync(() => lab.Redis.Keys("*:f:*").Count is 1);
         await FetchedAsync(lab.Replicas[1]);
 
         byte[] record = await lab.Redis.Database.StringGetAsync(lab.Redis.Keys("*:f:*").Single());
         record[^1] ^= 1; // another length
         await lab.Redis.Database.StringSetAsync(lab.Redis.Keys("*:f:*").Single(), record);
         await FetchedAsync(await lab.AddReplicaAsync());
-    }
-
-    internal static async Task UntilAsync(Func<Task<bool>> isSo, int seconds = 10)
-    {
-        var start = System.Diagnostics.Stopwatch.GetTimestamp();
-        while (!await isSo())
-        {
-            Assert.True(System.Diagnostics.Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(seconds), $"not so within {seconds} s");
-            await Task.Delay(25);
-        }
     }
 }

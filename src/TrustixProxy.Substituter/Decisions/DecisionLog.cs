@@ -17,4 +17,7 @@ internal static partial class DecisionLog
 
     [LoggerMessage(4004, LogLevel.Error, "Deciding on {Digest} failed by a fault of this program")]
     public static partial void DecidingFailed(this ILogger logger, Exception exception, string digest);
+
+    [LoggerMessage(4005, LogLevel.Error, "Something to be kept was not written, by a fault of this program")]
+    public static partial void KeepingFailed(this ILogger logger, Exception exception);
 }

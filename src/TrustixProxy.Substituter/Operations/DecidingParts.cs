@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
+using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
 using Polly;
 using TrustixProxy.Consensus;
@@ -41,7 +42,7 @@ internal sealed class DecidingParts : IDisposable
     {
         (Options, _time, _retry, Logger) = (options, time, Deliberation.Retrying(time), logger);
         var timeout = options.Deadline / 2;
-        _state = before?._state ?? new StateWriter(options.StateDirectory, exception => logger.DiskRefused(exception.Message));
+        _state = before?._state ?? new StateWriter(options.StateDirectory, failure => Tell(logger, failure));
         (_views, _records) = (before?._views ?? new ViewStore(options.StateDirectory), before?._records ?? new LogRecords(_state));
         _logs.AddRange(options.Logs.Select(log => before?._logs.Find(known => known.Options == log && known.Timeout == timeout) ?? Open(log, timeout, network)));
         Logs = [.. _logs.Select(log => log.Log)];
@@ -165,6 +166,18 @@ internal sealed class DecidingParts : IDisposable
             KnownFiles.Dispose();
             _views.Dispose();
             _state.Dispose();
+        }
+    }
+
+    private static void Tell(ILogger logger, Exception failure)
+    {
+        if (failure is SqliteException refused)
+        {
+            logger.DiskRefused(refused.Message);
+        }
+        else
+        {
+            logger.KeepingFailed(failure);
         }
     }
 

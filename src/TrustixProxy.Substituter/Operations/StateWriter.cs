@@ -22,22 +22,26 @@ internal sealed class StateWriter : IDisposable
     /// <summary>How long a disk may take over a write.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(500);
 
+    /// <summary>How often a disk that goes on refusing is spoken of.</summary>
+    private static readonly TimeSpan Reminder = TimeSpan.FromMinutes(1);
+
     private readonly ConcurrentQueue<Item> _due = new(), _rest = new();
     private readonly SemaphoreSlim _news = new(0);
     private readonly CancellationTokenSource _end = new();
-    private readonly Action<SqliteException> _onRefused;
+    private readonly Action<Exception> _onFailed;
     private readonly Task _writing;
     private volatile bool _isEnding;
+    private long _toldAt; // a timestamp; 0 while the disk takes what it is given
     private long _writingSince; // a timestamp; 0 while nothing is written
     private int _count; // of the rest
 
     /// <param name="stateDirectory">Where the database is.</param>
-    /// <param name="onRefused">Told when the disk refuses.</param>
+    /// <param name="onFailed">Told when the disk refuses (<see cref="SqliteException"/>; once a minute while it does), and of what failed for another reason.</param>
     /// <exception cref="SqliteException">The file cannot be read or written, or is no database.</exception>
-    public StateWriter(string stateDirectory, Action<SqliteException>? onRefused = null)
+    public StateWriter(string stateDirectory, Action<Exception>? onFailed = null)
     {
         Database = new StateDatabase(stateDirectory, isDurable: false);
-        _onRefused = onRefused ?? (_ => { });
+        _onFailed = onFailed ?? (_ => { });
         _writing = Task.Run(WriteAsync);
     }
 
@@ -48,9 +52,9 @@ internal sealed class StateWriter : IDisposable
     public bool IsStuck => Volatile.Read(ref _writingSince) is > 0 and var since && Stopwatch.GetElapsedTime(since) > Patience;
 
     /// <summary>Has something written soon.</summary>
-    /// <param name="write">What writes it; may be called more than once, when the disk has refused.</param>
-    /// <param name="isDue">Whether it must not be lost, as long as this process lives.</param>
-    /// <returns>Done when it is written, or was dropped.</returns>
+    /// <param name="write">What writes it; may be called more than once, when it or what is written with it has failed.</param>
+    /// <param name="isDue">Whether it must not be lost, as long as this process lives, because the disk refuses.</param>
+    /// <returns>Done when it is written, or was dropped; what fails for another reason than the disk is dropped.</returns>
     public Task Write(Action write, bool isDue = false)
     {
         if (_isEnding || (!isDue && Volatile.Read(ref _count) >= MaxWaiting))
@@ -110,7 +114,7 @@ internal sealed class StateWriter : IDisposable
         }
 
         Volatile.Write(ref _writingSince, Stopwatch.GetTimestamp());
-        if (!TryWrite(() => together.ForEach(item => item.Write())))
+        if (TryWrite(() => together.ForEach(item => item.Write())) is not null)
         {
             await WriteOneByOneAsync(together);
         }
@@ -125,25 +129,47 @@ internal sealed class StateWriter : IDisposable
     {
         foreach (var item in items)
         {
-            while (!TryWrite(item.Write) && item.IsDue && !_end.IsCancellationRequested)
+            while (TryWrite(item.Write) is { } failure)
             {
+                Tell(failure);
+                if (failure is not SqliteException || !item.IsDue || _end.IsCancellationRequested)
+                {
+                    break;
+                }
+
                 await Task.Delay(Pause);
             }
         }
     }
 
-    private bool TryWrite(Action write)
+    /// <summary>Writes all of it or nothing; answers why nothing was.</summary>
+    private Exception? TryWrite(Action write)
     {
         try
         {
             Database.Together(write);
-            return true;
+            _toldAt = 0;
+            return null;
         }
-        catch (SqliteException exception)
+        catch (Exception exception)
         {
-            _onRefused(exception);
-            return false;
+            return exception;
         }
+    }
+
+    private void Tell(Exception failure)
+    {
+        if (failure is SqliteException)
+        {
+            if (_toldAt is not 0 && Stopwatch.GetElapsedTime(_toldAt) < Reminder)
+            {
+                return;
+            }
+
+            _toldAt = Stopwatch.GetTimestamp();
+        }
+
+        _onFailed(failure);
     }
 
     private sealed record Item(Action Write, bool IsDue)

@@ -53,7 +53,7 @@ public sealed class ArchiveTests : IAsyncLifetime
     [InlineData("UPDATE tile SET hashes = zeroblob(512) WHERE tree = 0 AND level = 0 AND idx = 3", "tile 0/3 of the Log tree")]
     [InlineData("DELETE FROM tile WHERE tree = 1", "tile 0/0 of the MapHeads tree")]
     [InlineData("UPDATE head SET head = (SELECT head FROM head WHERE mh_size = 2) WHERE mh_size = 3", "head 3 says the map-head size is 2")]
-    [InlineData("UPDATE head SET head = substr(head, 1, length(head) - 1) || x'00' WHERE mh_size = 4", "head 4: Signature is wrong")]
+    [InlineData("UPDATE head SET head = substr(head, 1, length(head) - 1) || x'FF' WHERE mh_size = 4", "head 4: Signature is wrong")]
     [InlineData("DELETE FROM head WHERE mh_size = 2", "head 2 is missing")]
     [InlineData("UPDATE map_page SET page = x'00000000' WHERE number = (SELECT root FROM map WHERE head = 5)", "holds other leaves than the entries come to")]
     [InlineData("DELETE FROM map_page WHERE number = 1", "map page 1 is missing")]

@@ -1,5 +1,6 @@
 using TrustixProxy.Nix;
 using TrustixProxy.Testing;
+using static TrustixProxy.Testing.Eventually;
 
 namespace TrustixProxy.Substituter.Tests.Decisions;
 
@@ -109,13 +110,4 @@ public sealed class PrefetchTests
     private static int Asked(TestProxy proxy, TestOutput output) => Asked(proxy, output.Path);
 
     private static int Asked(TestProxy proxy, StorePath path) => proxy.Upstream().Requests.Count(request => request == $"GET /{path.Digest}.narinfo");
-
-    private static async Task UntilAsync(Func<bool> isSo)
-    {
-        for (var waited = 0; !isSo(); waited++)
-        {
-            Assert.True(waited < 2000, "It does not come to pass.");
-            await Task.Delay(5);
-        }
-    }
 }

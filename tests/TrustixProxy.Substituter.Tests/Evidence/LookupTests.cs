@@ -5,6 +5,7 @@ using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Operations;
 using TrustixProxy.Testing;
+using static TrustixProxy.Testing.Eventually;
 
 namespace TrustixProxy.Substituter.Tests.Evidence;
 
@@ -115,14 +116,6 @@ public sealed class LookupTests
 
         Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
         Assert.Contains("alice=silent(frozen)", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
-    }
-
-    private static async Task UntilAsync(Func<bool> isSo)
-    {
-        while (!isSo())
-        {
-            await Task.Delay(5);
-        }
     }
 
     private static async Task<WebApplication> StartAsync(LogOptions log, FakeUpstream upstream, string state)

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http;
 using TrustixProxy.Consensus;
 using TrustixProxy.Substituter.Operations;
 using TrustixProxy.Testing;
+using static TrustixProxy.Testing.Eventually;
 
 namespace TrustixProxy.Substituter.Tests.Mirrors;
 
@@ -32,7 +33,7 @@ public sealed class ExportTests : IAsyncDisposable
         await _node.SubmitAsync([.. Enumerable.Range(Fillers, More).Select(Filler)]);
         _node.Export(_export.Path);
         Assert.Contains("files=absent", absent.Text, StringComparison.Ordinal);
-        await UntilAsync(() => Task.FromResult(proxy.Lines.Any(IsRead(Fillers + 3 + More))));
+        await UntilAsync(() => proxy.Lines.Any(IsRead(Fillers + 3 + More)));
         await proxy.Publish(late).NarInfoAsync(late);
     }
 
@@ -54,11 +55,11 @@ public sealed class ExportTests : IAsyncDisposable
         await using var proxy = await StartAsync(isFolder: false, output);
 
         var refused = await proxy.AskAsync(output.Path);
-        await UntilAsync(() => Task.FromResult(proxy.Lines.Any(line => line.Contains("Mirror of files stays where it was", StringComparison.Ordinal) || line.Contains("its head was not taken in", StringComparison.Ordinal))));
+        await UntilAsync(() => proxy.Lines.Any(line => line.Contains("Mirror of files stays where it was", StringComparison.Ordinal) || line.Contains("its head was not taken in", StringComparison.Ordinal)));
         await File.WriteAllBytesAsync(path, right);
 
         Assert.Contains("files=silent(", refused.Text, StringComparison.Ordinal);
-        await UntilAsync(() => Task.FromResult(proxy.Lines.Any(IsRead(Fillers + 1))));
+        await UntilAsync(() => proxy.Lines.Any(IsRead(Fillers + 1)));
         await proxy.NarInfoAsync(output);
     }
 
@@ -71,9 +72,9 @@ public sealed class ExportTests : IAsyncDisposable
         File.Move(path, aside);
         await using var proxy = await StartAsync(isFolder: true, output);
 
-        await UntilAsync(() => Task.FromResult(proxy.Lines.Any(line => line.Contains("data_loss: tile/entries/000 is not there", StringComparison.Ordinal))));
+        await UntilAsync(() => proxy.Lines.Any(line => line.Contains("data_loss: tile/entries/000 is not there", StringComparison.Ordinal)));
         File.Move(aside, path);
-        await UntilAsync(() => Task.FromResult(proxy.Lines.Any(IsRead(Fillers + 1))));
+        await UntilAsync(() => proxy.Lines.Any(IsRead(Fillers + 1)));
         File.Delete(Path.Combine(_export.Path, "head"));
 
         var asked = 0;
@@ -131,15 +132,6 @@ public sealed class ExportTests : IAsyncDisposable
     private static Func<string, bool> IsRead(long size) => line => line.Contains($"Mirror of files: all {size} ", StringComparison.Ordinal);
 
     private static (byte[] Key, byte[] Value) Filler(int number) => (Encoding.ASCII.GetBytes($"key {number}"), Encoding.ASCII.GetBytes($"value {number}"));
-
-    private static async Task UntilAsync(Func<Task<bool>> isSo)
-    {
-        for (var waited = 0; !await isSo(); waited++)
-        {
-            Assert.True(waited < 1000, "It does not come to pass.");
-            await Task.Delay(10);
-        }
-    }
 
     /// <summary>Any web server: files of a folder, below <c>/log/</c>.</summary>
     private sealed class FileServer(string folder) : FakeServer

@@ -5,6 +5,7 @@ using TrustixProxy.Substituter.Operations;
 using TrustixProxy.Substituter.Revocations;
 using TrustixProxy.Substituter.Storage;
 using TrustixProxy.Testing;
+using static TrustixProxy.Testing.Eventually;
 
 namespace TrustixProxy.Substituter.Tests.Storage;
 
@@ -83,7 +84,7 @@ public sealed class NarStoreTests
             Assert.Equal(file, await proxy.NarAsync(narInfo));
             Assert.Equal((what, before + 1), (what, proxy.Upstream().Requests.Count(IsNar)));
             Assert.Contains(proxy.Lines, line => line.Contains("is not what its name says", StringComparison.Ordinal));
-            await Eventually.TrueAsync(() => Files(proxy) is [var again] && File.ReadAllBytes(again).SequenceEqual(file));
+            await UntilAsync(() => Files(proxy) is [var again] && File.ReadAllBytes(again).SequenceEqual(file));
         }
     }
 
@@ -184,13 +185,13 @@ public sealed class NarStoreTests
         var change = proxy.Change;
         proxy.Change = options => change(options) with { NarStore = new NarStoreOptions(Nars(proxy), (2 * size) - 1, ["pinned-*"]) };
         await proxy.RestartAsync();
-        await Eventually.TrueAsync(() => Files(proxy).Count is 1);
+        await UntilAsync(() => Files(proxy).Count is 1);
         Assert.Equal("0", Held());
 
         async Task GetAsync(int i)
         {
             Assert.Equal(outputs[i].Nar, await proxy.NarAsync(await proxy.NarInfoAsync(outputs[i])));
-            await Eventually.TrueAsync(() => Files(proxy).Exists(file => file.Contains(outputs[i].Path.ToString(), StringComparison.Ordinal)));
+            await UntilAsync(() => Files(proxy).Exists(file => file.Contains(outputs[i].Path.ToString(), StringComparison.Ordinal)));
         }
 
         string Held() => string.Join(' ', outputs.Index().Where(item => Files(proxy).Exists(file => file.Contains(item.Item.Path.ToString(), StringComparison.Ordinal))).Select(item => item.Index));
@@ -221,11 +222,11 @@ public sealed class NarStoreTests
     {
         var output = TestOutput.Make(size: Large);
         await using var proxy = await AgreedAsync(output, "xz");
-        await Eventually.TrueAsync(() => proxy.Lines.Any(line => line.Contains("5101", StringComparison.Ordinal)));
+        await UntilAsync(() => proxy.Lines.Any(line => line.Contains("5101", StringComparison.Ordinal)));
         Directory.Delete(Nars(proxy));
 
         Assert.Equal(output.File("xz"), await proxy.NarAsync(await proxy.NarInfoAsync(output)));
-        await Eventually.TrueAsync(() => proxy.Lines.Any(line => line.Contains("stores no more for 10 s", StringComparison.Ordinal)));
+        await UntilAsync(() => proxy.Lines.Any(line => line.Contains("stores no more for 10 s", StringComparison.Ordinal)));
         Assert.Equal(output.File("xz"), await proxy.NarAsync(await proxy.NarInfoAsync(output)));
     }
 
@@ -243,7 +244,7 @@ public sealed class NarStoreTests
 
     private static async Task<List<string>> StoredAsync(TestProxy proxy, int count)
     {
-        await Eventually.TrueAsync(() => Files(proxy).Count == count);
+        await UntilAsync(() => Files(proxy).Count == count);
         return Files(proxy);
     }
 

@@ -2,6 +2,7 @@ using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Storage;
 using TrustixProxy.Substituter.Upstreams;
 using TrustixProxy.Testing;
+using static TrustixProxy.Testing.Eventually;
 
 namespace TrustixProxy.Substituter.Tests.Storage;
 
@@ -34,7 +35,7 @@ public sealed class NarStoreWriterTests : IDisposable
         Assert.Equal([large.Nar], givenUp);
         stuck.Set();
 
-        await Eventually.TrueAsync(() => published.Count > 0 && Directory.GetFiles(_directory).Length is 1); // what was published lies where this test leaves it
+        await UntilAsync(() => published.Count > 0 && Directory.GetFiles(_directory).Length is 1); // what was published lies where this test leaves it
         Assert.Equal([small.Nar], published);
     }
 
@@ -49,8 +50,8 @@ public sealed class NarStoreWriterTests : IDisposable
         Assert.Null(writer.Begin(Nar()));
         writes[0].Complete(Hash);
         writes[1].Abandon();
-        await Eventually.TrueAsync(() => writer.Begin(Nar()) is not null);
-        await Eventually.TrueAsync(() => writer.Begin(writes[0].Nar) is not null);
+        await UntilAsync(() => writer.Begin(Nar()) is not null);
+        await UntilAsync(() => writer.Begin(writes[0].Nar) is not null);
     }
 
     [Fact]
@@ -68,7 +69,7 @@ public sealed class NarStoreWriterTests : IDisposable
         Append(right, 100);
         right.Complete(Hash);
 
-        await Eventually.TrueAsync(() => published.Count > 0 && Directory.GetFiles(_directory).Length is 1);
+        await UntilAsync(() => published.Count > 0 && Directory.GetFiles(_directory).Length is 1);
         Assert.Equal([right.Nar], published);
     }
 

@@ -1,0 +1,44 @@
+using System.Collections.Concurrent;
+using Microsoft.Data.Sqlite;
+using TrustixProxy.Substituter.Operations;
+using TrustixProxy.Testing;
+
+namespace TrustixProxy.Substituter.Tests.Operations;
+
+/// <summary>What one write does wrong is no other's harm, and a disk that refuses is tried again, and spoken of once.</summary>
+public sealed class StateWriterTests : IDisposable
+{
+    private readonly TestFolder _directory = new();
+    private readonly ConcurrentQueue<Exception> _failures = new();
+
+    public void Dispose() => _directory.Dispose();
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_fault_in_one_write_is_told_and_harms_no_other(bool isDue)
+    {
+        using var writer = new StateWriter(_directory.Path, _failures.Enqueue);
+        var written = new ConcurrentBag<int>();
+
+        var all = Enumerable.Range(0, 10).Select(i => writer.Write(() => written.Add(i is 3 ? throw new InvalidOperationException("a fault") : i), isDue)).ToList();
+        await Task.WhenAll(all).WaitAsync(TimeSpan.FromSeconds(10));
+        await writer.Write(() => written.Add(10), isDue).WaitAsync(TimeSpan.FromSeconds(10));
+
+        Assert.Equal([0, 1, 2, 4, 5, 6, 7, 8, 9, 10], written.Distinct().Order());
+        Assert.IsType<InvalidOperationException>(Assert.Single(_failures));
+    }
+
+    [Fact]
+    public async Task What_is_due_is_written_when_the_disk_takes_it_again_and_the_refusal_is_told_once()
+    {
+        using var writer = new StateWriter(_directory.Path, _failures.Enqueue);
+        var refusals = 0;
+
+        await writer.Write(() => _ = ++refusals <= 4 ? throw new SqliteException("full", 13) : 0, isDue: true).WaitAsync(TimeSpan.FromSeconds(10));
+        await writer.Write(() => throw new SqliteException("full again", 13)).WaitAsync(TimeSpan.FromSeconds(10));
+
+        Assert.Equal(5, refusals);
+        Assert.Equal(["full", "full again"], _failures.Select(failure => failure.Message));
+    }
+}
