@@ -240,7 +240,8 @@ public sealed class NarStoreTests
 
     private static string Nars(TestProxy proxy) => Path.Combine(proxy.StateDirectory, "nars");
 
-    private static List<string> Files(TestProxy proxy) => [.. Directory.EnumerateDirectories(Nars(proxy)).SelectMany(Directory.EnumerateFiles)];
+    /// <summary>What is stored; a folder may be deleted while this looks.</summary>
+    private static List<string> Files(TestProxy proxy) => [.. Directory.EnumerateFiles(Nars(proxy), "*", SearchOption.AllDirectories).Where(file => Path.GetDirectoryName(file) != Nars(proxy))];
 
     private static async Task<List<string>> StoredAsync(TestProxy proxy, int count)
     {
