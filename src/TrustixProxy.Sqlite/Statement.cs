@@ -83,6 +83,7 @@ public sealed class Statement : IDisposable
         {
             Check(values[i].Bytes switch
             {
+                null when values[i].IsNull => raw.sqlite3_bind_null(_statement, i + 1),
                 null => raw.sqlite3_bind_int64(_statement, i + 1, values[i].Number),
                 { Length: 0 } => raw.sqlite3_bind_zeroblob(_statement, i + 1, 0), // an empty blob would be taken for NULL
                 var bytes => raw.sqlite3_bind_blob(_statement, i + 1, bytes),
@@ -110,9 +111,11 @@ public sealed class Statement : IDisposable
     }
 }
 
-/// <summary>A number, or bytes when there are any.</summary>
-public readonly record struct SqlValue(long Number, byte[]? Bytes)
+/// <summary>A number, or bytes when there are any, or NULL.</summary>
+public readonly record struct SqlValue(long Number, byte[]? Bytes, bool IsNull = false)
 {
+    public static SqlValue Null { get; } = new(0, null, true);
+
     public static implicit operator SqlValue(long number) => new(number, null);
 
     public static implicit operator SqlValue(byte[] bytes) => new(0, bytes);

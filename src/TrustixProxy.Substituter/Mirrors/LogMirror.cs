@@ -2,6 +2,7 @@ using Google.Protobuf;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
 using TrustixProxy.Consensus;
+using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Evidence;
 using TrustixProxy.TransparencyLog;
 using TrustixProxy.TransparencyLog.Wire;
@@ -52,14 +53,17 @@ internal sealed class LogMirror(string name, WatchedLog log, MirrorStore store, 
     }
 
     /// <summary>What the log's map holds for a key, proven under the newest head that the mirror has followed to; null when it has followed to none yet. Without the value.</summary>
-    public LogEvidence? Prove(byte[] key) => store.Read(reader =>
-    {
-        if (HeadOf(reader) is not { } head)
-        {
-            return null;
-        }
+    public LogEvidence? Prove(byte[] key) => store.Read(reader => HeadOf(reader) is { } head ? Prove(reader, head, Digest.Of(key)) : null);
 
-        var proof = MirrorMap.Prove(reader, head.Content.TreeSize, Digest.Of(key), out var leaf);
+    /// <summary>The same for what seems to be the key of a store path of which only the digest is known, with where in the map that key is; null when there is none.</summary>
+    public (Digest Path, LogEvidence Evidence)? Prove(StorePathDigest digest) => store.Read(reader =>
+        HeadOf(reader) is { } head && reader.FindPathOf(digest, head.Content.TreeSize) is { } path ? (path, Prove(reader, head, path)) : ((Digest, LogEvidence)?)null);
+
+    public void Dispose() => store.Dispose();
+
+    private static LogEvidence Prove(MirrorReader reader, VerifiedTreeHead head, Digest path)
+    {
+        var proof = MirrorMap.Prove(reader, head.Content.TreeSize, path, out var leaf);
         var map = new MapValueResponse { Value = ByteString.Empty, Proof = proof.ToMessage() };
         if (leaf is not { Index: var index })
         {
@@ -68,9 +72,7 @@ internal sealed class LogMirror(string name, WatchedLog log, MirrorStore store, 
 
         map.Value = UnsafeByteOperations.UnsafeWrap(new MapEntry(reader.ValueDigest(index), index).ToBytes());
         return new LogEvidence(head, map, [.. MerkleTree.InclusionProof(index, head.Content.TreeSize, reader.Subtree)], null);
-    });
-
-    public void Dispose() => store.Dispose();
+    }
 
     private async Task<string?> FollowAsync(VerifiedTreeHead head, CancellationToken cancellation)
     {

@@ -1,3 +1,4 @@
+using Microsoft.Data.Sqlite;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Evidence;
@@ -12,13 +13,29 @@ internal sealed class MirrorElector(Elector.Log elector, WatchedLog log, LogMirr
 
     public override bool IsFrozen => log.IsFrozen;
 
-    public override AskElector Begin(StorePathDigest digest, StorePath? name, Statements statements, CancellationToken cancellation) => (path, token) => AskAsync(path, statements, token);
-
-    private async Task<Ballot> AskAsync(StorePath path, Statements statements, CancellationToken cancellation)
+    public override AskElector Begin(StorePathDigest digest, StorePath? name, Statements statements, CancellationToken cancellation)
     {
-        await Task.Yield(); // mirrors are looked into beside each other
+        var ahead = Task.Run(() => ProveAhead(digest), cancellation); // mirrors are looked into beside each other, while upstreams are asked for the name
+        return (path, token) => AskAsync(path, ahead, statements, token);
+    }
+
+    private (Digest Path, LogEvidence Evidence)? ProveAhead(StorePathDigest digest)
+    {
+        try
+        {
+            return mirror.Prove(digest);
+        }
+        catch (Exception exception) when (exception is SqliteException or InvalidDataException)
+        {
+            return null; // whoever has the name tries again, and is told
+        }
+    }
+
+    private async Task<Ballot> AskAsync(StorePath path, Task<(Digest Path, LogEvidence Evidence)?> ahead, Statements statements, CancellationToken cancellation)
+    {
         var key = elector.KeyOf(path);
-        if (log.IsFrozen || mirror.Prove(key) is not { } evidence)
+        var evidence = await ahead is { } proven && proven.Path == Digest.Of(key) ? proven.Evidence : mirror.Prove(key);
+        if (log.IsFrozen || evidence is null)
         {
             return new Ballot.Silent(log.IsFrozen ? SilenceReason.Frozen : SilenceReason.MirrorIncomplete);
         }

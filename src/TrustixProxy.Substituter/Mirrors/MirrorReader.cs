@@ -1,4 +1,6 @@
+using System.Buffers.Binary;
 using Microsoft.Data.Sqlite;
+using TrustixProxy.Nix;
 using TrustixProxy.Sqlite;
 using TrustixProxy.TransparencyLog;
 using TrustixProxy.TransparencyLog.Wire;
@@ -17,7 +19,7 @@ internal sealed class MirrorReader : IDisposable
     /// <summary>The map's subtrees are kept in memory down to this depth.</summary>
     private const int MaxKeptDepth = 11;
 
-    private readonly Statement _version, _size, _head, _leaf, _hashes, _nodes, _subtree, _halves, _below, _count, _paths;
+    private readonly Statement _version, _size, _head, _leaf, _hashes, _nodes, _subtree, _halves, _below, _count, _paths, _path;
     private readonly Dictionary<MapPrefix, (Digest? Left, Digest? Right)> _keptHalves = [];
     private readonly Dictionary<long, Digest[]> _keptNodes = [];
     private readonly bool _isKeeping;
@@ -39,6 +41,7 @@ internal sealed class MirrorReader : IDisposable
         _subtree = new Statement(connection, "SELECT hash FROM subtree WHERE prefix = $1");
         _halves = new Statement(connection, "SELECT prefix, hash FROM subtree WHERE prefix BETWEEN $1 AND $2");
         _paths = new Statement(connection, "SELECT path FROM leaf WHERE number >= $1 AND number < $2");
+        _path = new Statement(connection, "SELECT path FROM leaf WHERE store_path = $1 AND number < $2 ORDER BY number LIMIT 1");
         _below = new Statement(connection, $"SELECT path, value_digest, number {below}");
         _count = new Statement(connection, $"SELECT count(*) FROM (SELECT 1 {below} LIMIT $4)");
     }
@@ -59,6 +62,12 @@ internal sealed class MirrorReader : IDisposable
 
     /// <summary>Which number a full subtree of a level that is stored has.</summary>
     public static long NodeId(int level, long index) => ((long)level << 48) | index;
+
+    /// <summary>What is kept of the digest of a store path.</summary>
+    public static int PrefixOf(StorePathDigest digest) => BinaryPrimitives.ReadInt32BigEndian(digest.ToBytes());
+
+    /// <summary>The path in the map of the first entry, of the first <paramref name="size"/>, whose key seems to be a store path with this digest: as far as four bytes tell; null when there is none.</summary>
+    public Digest? FindPathOf(StorePathDigest digest, long size) => _path.First(row => (Digest?)new Digest(row.Span(0)), (long)PrefixOf(digest), size);
 
     public Digest ValueDigest(long number) => _leaf.First(row => new Digest(row.Span(0)), number);
 
@@ -147,7 +156,7 @@ internal sealed class MirrorReader : IDisposable
 
     public void Dispose()
     {
-        foreach (var statement in new[] { _version, _size, _head, _leaf, _hashes, _nodes, _subtree, _halves, _below, _count, _paths })
+        foreach (var statement in new[] { _version, _size, _head, _leaf, _hashes, _nodes, _subtree, _halves, _below, _count, _paths, _path })
         {
             statement.Dispose();
         }

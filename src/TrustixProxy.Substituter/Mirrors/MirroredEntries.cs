@@ -1,4 +1,6 @@
+using System.Text;
 using TrustixProxy.Consensus;
+using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Evidence;
 using TrustixProxy.TransparencyLog;
 using TrustixProxy.TransparencyLog.Wire;
@@ -95,7 +97,7 @@ internal sealed class MirroredEntries(LogClient client, MirrorStore store)
                 return $"entry {next.Size} has no value digest: a log whose entries are not given whole cannot be mirrored";
             }
 
-            next.Add(new MirrorLeaf(Digest.Of(leaf.Key.Span), valueDigest, MerkleHash.LogLeaf(leaf.Key.Span, valueDigest)));
+            next.Add(new MirrorLeaf(Digest.Of(leaf.Key.Span), valueDigest, MerkleHash.LogLeaf(leaf.Key.Span, valueDigest), DigestOf(leaf.Key.Span)));
         }
 
         if (!ConsistencyProof.TryVerify(next.Size, head.Content.TreeSize, next.Root(), head.Content.LogRoot, proof, out var error))
@@ -107,6 +109,8 @@ internal sealed class MirroredEntries(LogClient client, MirrorStore store)
         _together = Math.Min(MostTogether, _together * 2);
         return null;
     }
+
+    private static StorePathDigest? DigestOf(ReadOnlySpan<byte> key) => StorePath.TryParseAbsolute(Encoding.ASCII.GetString(key), out var path, out _) ? path.Digest : null;
 
     private bool Keep(Batch batch, long from)
     {

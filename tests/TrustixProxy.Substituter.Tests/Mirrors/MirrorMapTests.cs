@@ -75,6 +75,20 @@ public sealed class MirrorMapTests
         }));
     }
 
+    [Fact]
+    public void A_store_path_is_found_by_its_digest_from_the_first_entry_on_that_has_it()
+    {
+        using var folder = new TestFolder();
+        using var store = new MirrorStore(Path.Combine(folder.Path, "mirror.sqlite"));
+        store.Index();
+        var (digest, none) = (TestOutput.PathOf("some").Digest, TestOutput.PathOf("none").Digest);
+        var leaves = Enumerable.Range(0, 10).Select(i => Leaf(i) with { StorePath = i is 4 or 6 ? digest : i % 2 is 0 ? null : TestOutput.PathOf($"{i}").Digest }).ToList();
+        Extend(store, leaves, 0, []);
+
+        Assert.Equal([null, leaves[4].Path, leaves[4].Path], new[] { 4, 5, 10 }.Select(size => store.Read(reader => reader.FindPathOf(digest, size))));
+        Assert.Null(store.Read(reader => reader.FindPathOf(none, 10)));
+    }
+
     private static Digest Extend(MirrorStore store, List<MirrorLeaf> leaves, int from, List<(long, long)> again)
     {
         var root = default(Digest);
@@ -95,7 +109,7 @@ public sealed class MirrorMapTests
         }
     }
 
-    private static MirrorLeaf Leaf(int i) => new(new Digest(RandomNumberGenerator.GetBytes(32)), Digest.Of(BitConverter.GetBytes(i)), Digest.Of(BitConverter.GetBytes(-i)));
+    private static MirrorLeaf Leaf(int i) => new(new Digest(RandomNumberGenerator.GetBytes(32)), Digest.Of(BitConverter.GetBytes(i)), Digest.Of(BitConverter.GetBytes(-i)), null);
 
     private static MapLeaf MapLeafOf(List<MirrorLeaf> leaves, int i) => new(leaves[i].Path, Digest.Of(new MapEntry(leaves[i].ValueDigest, i).ToBytes()), i);
 }

@@ -1,5 +1,7 @@
 using System.Net;
 using Google.Protobuf;
+using Microsoft.Data.Sqlite;
+using TrustixProxy.Nix;
 using TrustixProxy.Testing;
 using TrustixProxy.TransparencyLog.Wire;
 using static TrustixProxy.Testing.Eventually;
@@ -52,6 +54,39 @@ public sealed class MirrorTests
         await proxy.RestartAsync();
 
         await proxy.NarInfoAsync(outputs[1]);
+    }
+
+    [Fact]
+    public async Task A_mirror_that_was_followed_before_it_knew_store_paths_goes_on()
+    {
+        var (old, late) = (TestOutput.Make(), TestOutput.Make("late-1.0"));
+        await using var proxy = await MirroringAsync([old]);
+        await proxy.StopAsync();
+        foreach (var file in Directory.GetFiles(Path.Combine(proxy.StateDirectory, "mirrors"), "*.sqlite"))
+        {
+            using var connection = new SqliteConnection($"Data Source={file};Pooling=False");
+            connection.Open();
+            using var command = connection.CreateCommand();
+            command.CommandText = "DROP INDEX leaf_by_store_path; ALTER TABLE leaf DROP COLUMN store_path";
+            command.ExecuteNonQuery();
+        }
+
+        await proxy.StartAsync();
+
+        await proxy.NarInfoAsync(old);
+        proxy.Publish(late, "alice", "bob");
+        await UntilAsync(() => new[] { "alice", "bob" }.All(name => proxy.Log(name).Calls.Count(call => call is "GetLogEntries") > 1));
+        await proxy.NarInfoAsync(late);
+    }
+
+    [Fact]
+    public async Task An_earlier_key_of_another_name_with_the_same_digest_hides_nothing()
+    {
+        var output = TestOutput.Make();
+        Assert.True(StorePath.TryParse($"{output.Path.Digest}-other", out var other, out _));
+        await using var proxy = await MirroringAsync([TestOutput.At(other, "other"u8.ToArray()), output]);
+
+        await proxy.NarInfoAsync(output);
     }
 
     [Fact]
