@@ -195,7 +195,6 @@ internal sealed class DecisionCache
                 },
                 isDue: true)
             : Task.CompletedTask;
-        _ = signing.IsCompleted ? default : kept.Bundle!.Hash.Value; // made by the time that the writer is awake
         var decision = render();
         await (signing.IsCompleted || _writer.IsStuck ? Task.CompletedTask : Task.WhenAny(signing, Task.Delay(AuditWait, _time)));
         _memory.Set(digest, decision);

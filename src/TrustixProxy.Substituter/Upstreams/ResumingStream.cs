@@ -13,8 +13,6 @@ internal sealed class ResumingStream(Stream first, long? length, Func<long, Canc
     private const int Enough = 4 << 10;
 
     private Stream _current = first;
-    private CancellationTokenSource? _stall;
-    private CancellationTokenRegistration _link;
     private long _offset;
     private TimeSpan _waited;
     private long _got;
@@ -46,7 +44,6 @@ internal sealed class ResumingStream(Stream first, long? length, Func<long, Canc
         if (disposing)
         {
             _current.Dispose();
-            EndWatch();
         }
 
         base.Dispose(disposing);
@@ -56,10 +53,11 @@ internal sealed class ResumingStream(Stream first, long? length, Func<long, Canc
     private async ValueTask<int?> TryReadAsync(Memory<byte> buffer, CancellationToken cancellation)
     {
         var start = time.GetTimestamp();
+        using var stall = new CancellationTokenSource(Stall - _waited, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(stall.Token, cancellation);
         try
         {
-            var read = await _current.ReadAsync(buffer, Watch(cancellation));
-            _stall?.CancelAfter(Timeout.InfiniteTimeSpan);
+            var read = await _current.ReadAsync(buffer, either.Token);
             (_waited, _got) = (_waited + time.GetElapsedTime(start), _got + read);
             if (_got < Enough)
             {
@@ -73,26 +71,5 @@ internal sealed class ResumingStream(Stream first, long? length, Func<long, Canc
         {
             return null;
         }
-    }
-
-    /// <summary>A token that ends a read when it stalls, or with the other one. It is made once for many reads.</summary>
-    private CancellationToken Watch(CancellationToken cancellation)
-    {
-        if (_stall is not { IsCancellationRequested: false } || _link.Token != cancellation)
-        {
-            EndWatch();
-            var stall = _stall = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
-            _link = cancellation.UnsafeRegister(static ended => ((CancellationTokenSource)ended!).Cancel(), stall);
-        }
-
-        _stall.CancelAfter(Stall - _waited);
-        return _stall.Token;
-    }
-
-    private void EndWatch()
-    {
-        _link.Dispose();
-        _stall?.Dispose();
-        _stall = null;
     }
 }
