@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text;
 
 namespace TrustixProxy.Nix;
 
@@ -89,6 +90,9 @@ public sealed record StorePath : IComparable<StorePath>
         (path, error) = (null, StorePathError.NotInStore);
         return false;
     }
+
+    /// <summary>The digest in the absolute path that a log's key is; null when it is none.</summary>
+    public static StorePathDigest? DigestOfKey(ReadOnlySpan<byte> key) => TryParseAbsolute(Encoding.ASCII.GetString(key), out var path, out _) ? path.Digest : null;
 
     /// <inheritdoc/>
     public int CompareTo(StorePath? other) => string.CompareOrdinal(_text, other?._text);

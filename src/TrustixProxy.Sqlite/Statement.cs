@@ -114,6 +114,7 @@ public sealed class Statement : IDisposable
 /// <summary>A number, or bytes when there are any, or NULL.</summary>
 public readonly record struct SqlValue(long Number, byte[]? Bytes, bool IsNull = false)
 {
+    /// <summary>NULL.</summary>
     public static SqlValue Null { get; } = new(0, null, true);
 
     public static implicit operator SqlValue(long number) => new(number, null);

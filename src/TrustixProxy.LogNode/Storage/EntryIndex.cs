@@ -31,7 +31,7 @@ internal sealed class EntryIndex(LogDatabase database) : IDisposable
     public static long Prefix(StorePathDigest digest) => BinaryPrimitives.ReadInt64BigEndian(digest.ToBytes());
 
     /// <summary>The numbers under which an entry is found.</summary>
-    public static IEnumerable<long> PrefixesOf(Entry entry) => EntryRows.PathDigestOf(entry.Key) is { } path ? [Prefix(entry.ValueDigest), Prefix(path)] : [Prefix(entry.ValueDigest)];
+    public static IEnumerable<long> PrefixesOf(Entry entry) => StorePath.DigestOfKey(entry.Key) is { } path ? [Prefix(entry.ValueDigest), Prefix(path)] : [Prefix(entry.ValueDigest)];
 
     /// <summary>Reads what the table lacks.</summary>
     /// <param name="size">Size of the log.</param>

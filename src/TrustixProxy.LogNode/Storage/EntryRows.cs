@@ -1,5 +1,4 @@
 using Microsoft.Data.Sqlite;
-using TrustixProxy.Nix;
 using TrustixProxy.Sqlite;
 using TrustixProxy.TransparencyLog;
 
@@ -31,10 +30,6 @@ internal sealed class EntryRows(SqliteConnection connection) : IDisposable
 
     /// <summary>Keeps a conflict that was signed before.</summary>
     public void AddConflict(long index, Entry other, long seenAt, byte[] signature) => _conflict.Run(index, other.ValueDigest.ToArray(), other.Value, seenAt, signature);
-
-    /// <summary>The digest of the store path that a key is; null when it is none.</summary>
-    public static StorePathDigest? PathDigestOf(byte[] key) =>
-        StorePath.TryParseAbsolute(System.Text.Encoding.ASCII.GetString(key), out var path, out _) ? path.Digest : null;
 
     public void Dispose()
     {

@@ -89,7 +89,7 @@ internal sealed class LogReader : IDisposable
 
     /// <summary>Keys of the log's first <paramref name="size"/> entries that are store paths with this digest.</summary>
     public IEnumerable<byte[]> FindKeysOfPath(StorePathDigest digest, long size) =>
-        Find(EntryIndex.Prefix(digest)).Where(index => index < size).Select(index => _key.First(row => row.Bytes(0), index)).OfType<byte[]>().Where(key => EntryRows.PathDigestOf(key) == digest);
+        Find(EntryIndex.Prefix(digest)).Where(index => index < size).Select(index => _key.First(row => row.Bytes(0), index)).OfType<byte[]>().Where(key => StorePath.DigestOfKey(key) == digest);
 
     /// <summary>Conflicts from number <paramref name="start"/> on, counted from 0.</summary>
     public List<Conflict> FindConflicts(long start, int most) => _conflicts.All(

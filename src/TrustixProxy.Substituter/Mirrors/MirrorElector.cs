@@ -34,7 +34,7 @@ internal sealed class MirrorElector(Elector.Log elector, WatchedLog log, LogMirr
     private async Task<Ballot> AskAsync(StorePath path, Task<(Digest Path, LogEvidence Evidence)?> ahead, Statements statements, CancellationToken cancellation)
     {
         var key = elector.KeyOf(path);
-        var evidence = await ahead is { } proven && proven.Path == Digest.Of(key) ? proven.Evidence : mirror.Prove(key);
+        var evidence = await ahead is { } proven && proven.Path == Digest.Of(key) ? proven.Evidence : await Task.Run(() => mirror.Prove(key), cancellation);
         if (log.IsFrozen || evidence is null)
         {
             return new Ballot.Silent(log.IsFrozen ? SilenceReason.Frozen : SilenceReason.MirrorIncomplete);

@@ -118,12 +118,26 @@ internal sealed class MirrorStore : IDisposable
     /// <summary>A mirror that was begun before store paths were kept has none of its first entries: those are found by their keys alone.</summary>
     private void AddStorePaths()
     {
+        if (LacksStorePaths())
+        {
+            Write(() =>
+            {
+                var isStillOld = LacksStorePaths(); // another process may have been first
+                if (isStillOld)
+                {
+                    Run(_writing, $"ALTER TABLE leaf ADD COLUMN store_path INTEGER; {IndexOfStorePaths}");
+                }
+
+                return isStillOld;
+            });
+        }
+    }
+
+    private bool LacksStorePaths()
+    {
         using var command = _writing.CreateCommand();
         command.CommandText = "SELECT count(*) FROM pragma_table_info('leaf') WHERE name = 'store_path'";
-        if (command.ExecuteScalar() is 0L)
-        {
-            Run(_writing, $"ALTER TABLE leaf ADD COLUMN store_path INTEGER; {IndexOfStorePaths}");
-        }
+        return command.ExecuteScalar() is 0L;
     }
 
     private static void Run(SqliteConnection connection, string sql)

@@ -1,4 +1,3 @@
-using System.Text;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Evidence;
@@ -97,7 +96,7 @@ internal sealed class MirroredEntries(LogClient client, MirrorStore store)
                 return $"entry {next.Size} has no value digest: a log whose entries are not given whole cannot be mirrored";
             }
 
-            next.Add(new MirrorLeaf(Digest.Of(leaf.Key.Span), valueDigest, MerkleHash.LogLeaf(leaf.Key.Span, valueDigest), DigestOf(leaf.Key.Span)));
+            next.Add(new MirrorLeaf(Digest.Of(leaf.Key.Span), valueDigest, MerkleHash.LogLeaf(leaf.Key.Span, valueDigest), StorePath.DigestOfKey(leaf.Key.Span)));
         }
 
         if (!ConsistencyProof.TryVerify(next.Size, head.Content.TreeSize, next.Root(), head.Content.LogRoot, proof, out var error))
@@ -109,8 +108,6 @@ internal sealed class MirroredEntries(LogClient client, MirrorStore store)
         _together = Math.Min(MostTogether, _together * 2);
         return null;
     }
-
-    private static StorePathDigest? DigestOf(ReadOnlySpan<byte> key) => StorePath.TryParseAbsolute(Encoding.ASCII.GetString(key), out var path, out _) ? path.Digest : null;
 
     private bool Keep(Batch batch, long from)
     {
