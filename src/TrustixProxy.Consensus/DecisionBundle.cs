@@ -53,7 +53,7 @@ public sealed class DecisionBundle
 {
     private const int FormatVersion = 1;
 
-    private static readonly JsonSerializerOptions Strict = new(JsonSerializerDefaults.Web)
+    private static readonly StoredBundleJson Strict = new(new JsonSerializerOptions(JsonSerializerDefaults.Web)
     {
         AllowDuplicateProperties = false,
         Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
@@ -63,7 +63,7 @@ public sealed class DecisionBundle
         RespectNullableAnnotations = true,
         RespectRequiredConstructorParameters = true,
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
-    };
+    });
 
     private readonly StoredBundle _content;
 
@@ -122,16 +122,16 @@ public sealed class DecisionBundle
     }
 
     /// <summary>The JSON, without white space.</summary>
-    public byte[] ToBytes() => JsonSerializer.SerializeToUtf8Bytes(_content, Strict);
+    public byte[] ToBytes() => JsonSerializer.SerializeToUtf8Bytes(_content, Strict.StoredBundle);
 
     private static bool TryRead(ReadOnlySpan<byte> json, [NotNullWhen(true)] out StoredBundle? content, [NotNullWhen(true)] out StorePath? path, out DateTimeOffset decidedAt)
     {
         (content, path, decidedAt) = (null, null, default);
         try
         {
-            var text = JsonSerializer.Deserialize<JsonElement>(json, Strict);
-            content = text.Deserialize<StoredBundle>(Strict);
-            content = JsonSerializer.SerializeToUtf8Bytes(text, Strict).AsSpan().SequenceEqual(JsonSerializer.SerializeToUtf8Bytes(content, Strict)) ? content : null; // one spelling, apart from white space
+            var text = JsonSerializer.Deserialize(json, Strict.JsonElement);
+            content = text.Deserialize(Strict.StoredBundle);
+            content = JsonSerializer.SerializeToUtf8Bytes(text, Strict.JsonElement).AsSpan().SequenceEqual(JsonSerializer.SerializeToUtf8Bytes(content!, Strict.StoredBundle)) ? content : null; // one spelling, apart from white space
         }
         catch (JsonException)
         {
@@ -186,5 +186,5 @@ public sealed class DecisionBundle
         StorePath = claim.Path, Url = "nar", Compression = "none", NarHash = claim.NarHash, NarSize = claim.NarSize, References = claim.References, ContentAddress = address,
     };
 
-    private static Digest HashOf(StoredBundle content) => Digest.Of(JsonSerializer.SerializeToUtf8Bytes(content with { Sha256 = null }, Strict));
+    private static Digest HashOf(StoredBundle content) => Digest.Of(JsonSerializer.SerializeToUtf8Bytes(content with { Sha256 = null }, Strict.StoredBundle));
 }

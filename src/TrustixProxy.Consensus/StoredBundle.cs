@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Text;
+using System.Text.Json;
 using System.Text.Json.Serialization;
 using Google.Protobuf;
 using TrustixProxy.Nix;
@@ -20,6 +21,10 @@ internal sealed record StoredBundle(
     public static bool TryReadTime(string text, out DateTimeOffset time) =>
         DateTimeOffset.TryParseExact(text, TimeForm, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out time);
 }
+
+[JsonSerializable(typeof(StoredBundle))]
+[JsonSerializable(typeof(JsonElement))]
+internal sealed partial class StoredBundleJson : JsonSerializerContext;
 
 /// <summary>The policy that was decided under.</summary>
 internal sealed record BundledPolicy(string Identity, string Text);

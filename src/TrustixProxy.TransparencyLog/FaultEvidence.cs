@@ -37,7 +37,7 @@ public sealed class FaultEvidence
 {
     private const int FormatVersion = 1;
 
-    private static readonly JsonSerializerOptions Strict = new(JsonSerializerDefaults.Web)
+    private static readonly EvidenceJson Strict = new(new JsonSerializerOptions(JsonSerializerDefaults.Web)
     {
         AllowDuplicateProperties = false,
         Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
@@ -47,7 +47,7 @@ public sealed class FaultEvidence
         RespectNullableAnnotations = true,
         RespectRequiredConstructorParameters = true,
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
-    };
+    });
 
     private FaultEvidence(LogFault fault, string seenAt, string from) => (Fault, SeenAt, From) = (fault, seenAt, from);
 
@@ -79,7 +79,7 @@ public sealed class FaultEvidence
             FormatVersion, fault.Kind, seenAt.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", System.Globalization.CultureInfo.InvariantCulture), from,
             fault.Heads[0].ToMessage().ToByteArray(), fault.Heads.Count > 1 ? fault.Heads[1].ToMessage().ToByteArray() : null,
             first?.Key.ToArray(), first?.Map.ToByteArray(), second?.Map.ToByteArray(), (fault as LogFault.MapContradiction)?.Leaf.ToArray(), [.. proof.Select(node => node.ToArray())], null);
-        return JsonSerializer.SerializeToUtf8Bytes(file with { Sha256 = HashOf(file) }, Strict);
+        return JsonSerializer.SerializeToUtf8Bytes(file with { Sha256 = HashOf(file) }, Strict.EvidenceFile);
     }
 
     /// <summary>Checks evidence against the keys of known logs.</summary>
@@ -116,9 +116,9 @@ public sealed class FaultEvidence
     {
         try
         {
-            var text = JsonSerializer.Deserialize<JsonElement>(json, Strict);
-            var file = text.Deserialize<EvidenceFile>(Strict);
-            return JsonSerializer.SerializeToUtf8Bytes(text, Strict).AsSpan().SequenceEqual(JsonSerializer.SerializeToUtf8Bytes(file, Strict)) ? file : null; // one spelling, apart from white space
+            var text = JsonSerializer.Deserialize(json, Strict.JsonElement);
+            var file = text.Deserialize(Strict.EvidenceFile);
+            return JsonSerializer.SerializeToUtf8Bytes(text, Strict.JsonElement).AsSpan().SequenceEqual(JsonSerializer.SerializeToUtf8Bytes(file!, Strict.EvidenceFile)) ? file : null; // one spelling, apart from white space
         }
         catch (JsonException)
         {
@@ -147,8 +147,5 @@ public sealed class FaultEvidence
 
     private static Wire.MapValueResponse? MapOf(byte[]? bytes) => bytes is not null && WireMessage.TryParse(Wire.MapValueResponse.Parser, bytes, out var map) ? map : null;
 
-    private static string HashOf(EvidenceFile file) => Digest.Of(JsonSerializer.SerializeToUtf8Bytes(file with { Sha256 = null }, Strict)).ToString();
-
-    private sealed record EvidenceFile(
-        int Version, string Kind, string SeenAt, string From, byte[] First, byte[]? Second, byte[]? Key, byte[]? FirstMap, byte[]? SecondMap, byte[]? Leaf, byte[][] Proof, string? Sha256);
+    private static string HashOf(EvidenceFile file) => Digest.Of(JsonSerializer.SerializeToUtf8Bytes(file with { Sha256 = null }, Strict.EvidenceFile)).ToString();
 }

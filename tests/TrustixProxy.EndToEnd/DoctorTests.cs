@@ -29,5 +29,5 @@ public sealed class DoctorTests(NixLab lab)
     }
 
     private Task<Result> ExamineAsync(string configuration, params string[] arguments) =>
-        Shell.RunAsync("dotnet", [Daemon.Assembly, "doctor", "--config", configuration, .. arguments], lab.Environment("builder", []));
+        Daemon.RunAsync(["doctor", "--config", configuration, .. arguments], lab.Environment("builder", []));
 }

@@ -2,6 +2,7 @@ using System.IO.Compression;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Google.Protobuf;
 using Microsoft.AspNetCore.Http;
 
@@ -92,7 +93,6 @@ internal static class ConnectBody
 
     private static ConnectAnswer TooLong(int most) => ConnectAnswer.Fail(ConnectCode.ResourceExhausted, $"the request has more than {most} bytes: send less at once");
 
-    private static byte[] ErrorText(ConnectAnswer answer) => JsonSerializer.SerializeToUtf8Bytes(
-        new { code = JsonNamingPolicy.SnakeCaseLower.ConvertName(answer.Code.ToString()), message = answer.Error },
-        ErrorJson);
+    private static byte[] ErrorText(ConnectAnswer answer) => Encoding.UTF8.GetBytes(
+        new JsonObject { ["code"] = JsonNamingPolicy.SnakeCaseLower.ConvertName(answer.Code.ToString()), ["message"] = answer.Error }.ToJsonString(ErrorJson));
 }

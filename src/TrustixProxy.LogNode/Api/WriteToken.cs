@@ -26,8 +26,6 @@ public sealed record WriteToken(
     /// <summary>The header's name.</summary>
     public const string Header = "Trustix-Token";
 
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web);
-
     /// <summary>Whether it is of the form that can be replayed.</summary>
     [JsonIgnore]
     public bool IsReference => Nonce is null;
@@ -55,7 +53,7 @@ public sealed record WriteToken(
     {
         try
         {
-            token = JsonSerializer.Deserialize<WriteToken>(header, Json);
+            token = JsonSerializer.Deserialize(header, WriteTokenJson.Default.WriteToken);
             return token is { Name: not null, Signature: not null } && (token.IsReference || token is { Time: not null, Nonce.Length: 16, Body: not null });
         }
         catch (JsonException)
@@ -69,9 +67,13 @@ public sealed record WriteToken(
     public bool IsBy(NixPublicKey key, string procedure) => key.Name == Name && key.Verify(SignedText(procedure), Signature);
 
     /// <summary>The header's value.</summary>
-    public override string ToString() => JsonSerializer.Serialize(this, Json);
+    public override string ToString() => JsonSerializer.Serialize(this, WriteTokenJson.Default.WriteToken);
 
     private byte[] SignedText(string procedure) => Encoding.UTF8.GetBytes(IsReference
         ? $"{Name}:{procedure}"
         : $"trustix-proxy token v1\n{Name}\n{procedure}\n{Time}\n{Convert.ToBase64String(Nonce!)}\n{Convert.ToBase64String(Body!)}");
 }
+
+[JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
+[JsonSerializable(typeof(WriteToken))]
+internal sealed partial class WriteTokenJson : JsonSerializerContext;

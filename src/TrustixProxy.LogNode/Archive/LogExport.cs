@@ -1,4 +1,5 @@
-using System.Text.Json;
+using System.Text;
+using System.Text.Json.Nodes;
 using Google.Protobuf;
 using TrustixProxy.LogNode.Storage;
 using TrustixProxy.TransparencyLog;
@@ -49,7 +50,7 @@ public sealed class LogExport
 
     private void CheckFolder(LogKey key, LogHead head)
     {
-        var description = JsonSerializer.SerializeToUtf8Bytes(new { version = 1, logId = key.LogId, publicKey = key.ToString() });
+        var description = Encoding.UTF8.GetBytes(new JsonObject { ["version"] = 1, ["logId"] = key.LogId, ["publicKey"] = key.ToString() }.ToJsonString());
         var path = Path.Combine(_folder, ArchiveLayout.Description);
         if (!File.Exists(path))
         {

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Google.Protobuf;
 using TrustixProxy.TransparencyLog;
 using TrustixProxy.TransparencyLog.Wire;
@@ -22,7 +23,7 @@ internal sealed class Gossip(IReadOnlyList<WatchedLog> logs)
     /// <summary>How many heads of each log are remembered as judged, so that telling them again costs nobody anything.</summary>
     private const int MaxRemembered = 256;
 
-    private static readonly JsonSerializerOptions Form = new(JsonSerializerDefaults.Web) { AllowDuplicateProperties = false, MaxDepth = 8, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true };
+    private static readonly ToldHeadsJson Form = new(new JsonSerializerOptions(JsonSerializerDefaults.Web) { AllowDuplicateProperties = false, MaxDepth = 8, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true });
 
     private readonly ConcurrentDictionary<string, Judged> _judged = new();
 
@@ -30,7 +31,7 @@ internal sealed class Gossip(IReadOnlyList<WatchedLog> logs)
     public byte[] Tell()
     {
         var heads = logs.Select(log => (log.Key, log.Head)).Where(log => log.Head is not null).Select(log => new ToldHead(log.Key.LogId, log.Head!.ToMessage().ToByteArray()));
-        return JsonSerializer.SerializeToUtf8Bytes(new Told(1, [.. heads]), Form);
+        return JsonSerializer.SerializeToUtf8Bytes(new ToldHeads(1, [.. heads]), Form.ToldHeads);
     }
 
     /// <summary>Takes in what a peer tells; false when it is not this JSON.</summary>
@@ -38,10 +39,10 @@ internal sealed class Gossip(IReadOnlyList<WatchedLog> logs)
     /// <param name="from">The peer, for evidence.</param>
     public async Task<bool> HearAsync(ReadOnlyMemory<byte> json, string from)
     {
-        Told? told;
+        ToldHeads? told;
         try
         {
-            told = JsonSerializer.Deserialize<Told>(json.Span, Form);
+            told = JsonSerializer.Deserialize(json.Span, Form.ToldHeads);
         }
         catch (JsonException)
         {
@@ -75,10 +76,6 @@ internal sealed class Gossip(IReadOnlyList<WatchedLog> logs)
         }
     }
 
-    private sealed record Told(int Version, ToldHead[] Heads);
-
-    private sealed record ToldHead(string LogId, byte[] Head);
-
     /// <summary>The last heads of one log that were judged. What could not be, for want of the log's proofs, is judged when it comes again.</summary>
     private sealed class Judged
     {
@@ -109,3 +106,12 @@ internal sealed class Gossip(IReadOnlyList<WatchedLog> logs)
         }
     }
 }
+
+/// <summary>What one proxy tells another.</summary>
+internal sealed record ToldHeads(int Version, ToldHead[] Heads);
+
+/// <summary>The last head of a log, in the protocol's form.</summary>
+internal sealed record ToldHead(string LogId, byte[] Head);
+
+[JsonSerializable(typeof(ToldHeads))]
+internal sealed partial class ToldHeadsJson : JsonSerializerContext;

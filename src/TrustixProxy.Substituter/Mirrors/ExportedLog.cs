@@ -1,7 +1,8 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Http.Headers;
-using System.Text.Json;
+using System.Text;
+using System.Text.Json.Nodes;
 using Google.Protobuf;
 using TrustixProxy.Substituter.Evidence;
 using TrustixProxy.TransparencyLog;
@@ -45,7 +46,7 @@ internal sealed class ExportedLog(HttpClient files) : HttpMessageHandler
         }
         catch (InvalidDataException exception)
         {
-            return Answer(HttpStatusCode.InternalServerError, "application/json", JsonSerializer.SerializeToUtf8Bytes(new { code = "data_loss", message = exception.Message }));
+            return Answer(HttpStatusCode.InternalServerError, "application/json", Encoding.UTF8.GetBytes(new JsonObject { ["code"] = "data_loss", ["message"] = exception.Message }.ToJsonString()));
         }
     }
 

@@ -1,5 +1,7 @@
 using System.Net.Sockets;
 using System.Text.Json;
+using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using TrustixProxy.Substituter.Listening;
@@ -19,6 +21,11 @@ internal sealed record ControlRequest(string Verb, string Subject, string Reason
 /// <param name="Fault">Why it could not be done; null when it could.</param>
 internal sealed record ControlReply(long? Number, string? Fault);
 
+[JsonSourceGenerationOptions(JsonSerializerDefaults.Web, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
+[JsonSerializable(typeof(ControlRequest))]
+[JsonSerializable(typeof(ControlReply))]
+internal sealed partial class ControlJson : JsonSerializerContext;
+
 /// <summary>Where verbs change a running proxy: a socket in its state directory that only its own user may open. One line of JSON there, one back.</summary>
 /// <param name="path">The socket.</param>
 /// <param name="revocations">What is revoked, at the moment.</param>
@@ -35,9 +42,7 @@ internal sealed class ControlSocket(string path, Func<RevocationRegister> revoca
     private readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
     private bool _isListening;
 
-    private static readonly JsonSerializerOptions Form = new(JsonSerializerDefaults.Web) { RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true };
-
-    /// <summary>Sends a request to the proxy that runs over this state; null when none does.</summary>
+        /// <summary>Sends a request to the proxy that runs over this state; null when none does.</summary>
     public static async Task<ControlReply?> AskAsync(string path, ControlRequest request, CancellationToken cancellation)
     {
         using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
@@ -51,8 +56,8 @@ internal sealed class ControlSocket(string path, Func<RevocationRegister> revoca
         }
 
         await using var stream = new NetworkStream(socket);
-        await WriteLineAsync(stream, request, cancellation);
-        return JsonSerializer.Deserialize<ControlReply>(await ReadLineAsync(stream, cancellation), Form);
+        await WriteLineAsync(stream, request, ControlJson.Default.ControlRequest, cancellation);
+        return JsonSerializer.Deserialize(await ReadLineAsync(stream, cancellation), ControlJson.Default.ControlReply);
     }
 
     /// <summary>It listens before the proxy says that it serves.</summary>
@@ -137,7 +142,7 @@ internal sealed class ControlSocket(string path, Func<RevocationRegister> revoca
             await using var stream = new NetworkStream(socket, ownsSocket: true);
             var request = await ReadLineAsync(stream, limit.Token);
             await Task.Yield(); // the thread that sockets end on must not be held by the disk
-            await WriteLineAsync(stream, Answer(request), limit.Token);
+            await WriteLineAsync(stream, Answer(request), ControlJson.Default.ControlReply, limit.Token);
         }
         catch (Exception exception) when (exception is IOException or OperationCanceledException)
         {
@@ -149,7 +154,7 @@ internal sealed class ControlSocket(string path, Func<RevocationRegister> revoca
     {
         try
         {
-            return JsonSerializer.Deserialize<ControlRequest>(line, Form) is { Verb: "revoke" } request && RevokedSubject.TryParse(request.Subject, out var subject) && Revocation.IsReason(request.Reason)
+            return JsonSerializer.Deserialize(line, ControlJson.Default.ControlRequest) is { Verb: "revoke" } request && RevokedSubject.TryParse(request.Subject, out var subject) && Revocation.IsReason(request.Reason)
                 ? new ControlReply(revocations().Give(subject, request.IsUndone, request.Reason)?.Number, null)
                 : new ControlReply(null, "this proxy does not know that request: is it of another version?");
         }
@@ -159,9 +164,9 @@ internal sealed class ControlSocket(string path, Func<RevocationRegister> revoca
         }
     }
 
-    private static ValueTask WriteLineAsync<T>(Stream stream, T message, CancellationToken cancellation)
+    private static ValueTask WriteLineAsync<T>(Stream stream, T message, JsonTypeInfo<T> form, CancellationToken cancellation)
     {
-        byte[] line = [.. JsonSerializer.SerializeToUtf8Bytes(message, Form), (byte)'\n'];
+        byte[] line = [.. JsonSerializer.SerializeToUtf8Bytes(message, form), (byte)'\n'];
         return stream.WriteAsync(line, cancellation);
     }
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace TrustixProxy.Substituter.Operations;
 
@@ -40,15 +41,13 @@ public sealed record DoctorSummary(
     /// <summary>The most bytes of a report that is read; some hundred thousand paths.</summary>
     private const int MaxSize = 64 << 20;
 
-    private static readonly JsonSerializerOptions Form = new(JsonSerializerDefaults.Web) { RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true };
-
     /// <summary>The report that was kept last, and when; null when there is none that can be read.</summary>
     public static (DoctorSummary Report, DateTimeOffset At)? Read(string stateDirectory)
     {
         var file = new FileInfo(Path.Combine(stateDirectory, FileName));
         try
         {
-            return file is { Exists: true, Length: <= MaxSize } && JsonSerializer.Deserialize<DoctorSummary>(File.ReadAllBytes(file.FullName), Form) is { } report ? (report, file.LastWriteTimeUtc) : null;
+            return file is { Exists: true, Length: <= MaxSize } && JsonSerializer.Deserialize(File.ReadAllBytes(file.FullName), DoctorJson.Default.DoctorSummary) is { } report ? (report, file.LastWriteTimeUtc) : null;
         }
         catch (Exception exception) when (exception is JsonException or IOException or UnauthorizedAccessException)
         {
@@ -60,7 +59,11 @@ public sealed record DoctorSummary(
     public void Keep(string stateDirectory)
     {
         var (file, part) = (Path.Combine(stateDirectory, FileName), Path.Combine(stateDirectory, $"{FileName}.{Guid.NewGuid():N}.part"));
-        File.WriteAllBytes(part, JsonSerializer.SerializeToUtf8Bytes(this, Form));
+        File.WriteAllBytes(part, JsonSerializer.SerializeToUtf8Bytes(this, DoctorJson.Default.DoctorSummary));
         File.Move(part, file, overwrite: true);
     }
 }
+
+[JsonSourceGenerationOptions(JsonSerializerDefaults.Web, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
+[JsonSerializable(typeof(DoctorSummary))]
+internal sealed partial class DoctorJson : JsonSerializerContext;

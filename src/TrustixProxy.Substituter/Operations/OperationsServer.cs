@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Http.Headers;
-using System.Text.Json;
 using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -102,7 +101,7 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
     private Task AnswerReadyAsync(HttpContext context)
     {
         var health = _check.Look();
-        return WriteAsync(context, health.CanDecide ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable, JsonSerializer.SerializeToUtf8Bytes(health.ToJson(), JsonSerializerOptions.Web), "application/json");
+        return WriteAsync(context, health.CanDecide ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable, health.ToJson(), "application/json");
     }
 
     private Task AnswerDecisionAsync(HttpContext context, StorePathDigest digest) => _parts().Cache.FindBundle(digest) is { } bundle

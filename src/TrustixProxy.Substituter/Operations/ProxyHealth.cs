@@ -1,3 +1,5 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using Microsoft.Data.Sqlite;
 using TrustixProxy.Consensus;
 
@@ -36,14 +38,9 @@ internal sealed record ProxyHealth(IReadOnlyList<LogStatus> Logs, IReadOnlyList<
     }
 
     /// <summary>What <c>/readyz</c> says.</summary>
-    public object ToJson() => new
-    {
-        ready = CanDecide,
-        logs = Logs.Select(log => new { log.Name, health = Kebab.Of(log.Health), log.IsHeard, log.State, log.Size, log.SeenAt, log.GrownAt }),
-        Caches,
-        Upstreams,
-        Rules,
-    };
+    public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(
+        new ToldHealth(CanDecide, Logs.Select(log => new ToldLogHealth(log.Name, Kebab.Of(log.Health), log.IsHeard, log.State, log.Size, log.SeenAt, log.GrownAt)), Caches, Upstreams, Rules),
+        ToldHealthJson.Default.ToldHealth);
 
     private static IReadOnlyList<LogStatus> LogsOf(DecidingParts parts)
     {
@@ -60,6 +57,16 @@ internal sealed record ProxyHealth(IReadOnlyList<LogStatus> Logs, IReadOnlyList<
         }
     }
 }
+
+/// <summary>The JSON of <c>/readyz</c>.</summary>
+internal sealed record ToldHealth(bool Ready, IEnumerable<ToldLogHealth> Logs, IReadOnlyList<SourceHealth> Caches, IReadOnlyList<SourceHealth> Upstreams, IReadOnlyList<RuleHealth> Rules);
+
+/// <summary>A log in it.</summary>
+internal sealed record ToldLogHealth(string Name, string Health, bool IsHeard, string State, long? Size, DateTimeOffset? SeenAt, DateTimeOffset? GrownAt);
+
+[JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
+[JsonSerializable(typeof(ToldHealth))]
+internal sealed partial class ToldHealthJson : JsonSerializerContext;
 
 /// <summary>Looks how the proxy fares; who asks within a second of another is told the same.</summary>
 /// <param name="parts">What decides at the moment.</param>

@@ -20,10 +20,12 @@ internal sealed class StateMetrics : IDisposable
     public StateMetrics(Func<DecidingParts> parts, HealthCheck check)
     {
         _check = check;
-        foreach (var counters in new[] { typeof(ClientMetrics), typeof(DecisionMetrics), typeof(EvidenceMetrics), typeof(UpstreamMetrics), typeof(NarStoreMetrics) })
-        {
-            RuntimeHelpers.RunClassConstructor(counters.TypeHandle); // what has not been counted yet is shown, too: alerts can be written against it
-        }
+        // What has not been counted yet is shown, too: alerts can be written against it. Each by name, so that the compiler sees it.
+        RuntimeHelpers.RunClassConstructor(typeof(ClientMetrics).TypeHandle);
+        RuntimeHelpers.RunClassConstructor(typeof(DecisionMetrics).TypeHandle);
+        RuntimeHelpers.RunClassConstructor(typeof(EvidenceMetrics).TypeHandle);
+        RuntimeHelpers.RunClassConstructor(typeof(UpstreamMetrics).TypeHandle);
+        RuntimeHelpers.RunClassConstructor(typeof(NarStoreMetrics).TypeHandle);
 
         Gauge("trustix_proxy_ready", "Whether a decision can be made at all: 1 or 0, as /readyz.", health => [new(health.CanDecide ? 1 : 0)]);
         Gauge("trustix_proxy_rule_reachable", "Whether the electors that can be heard are enough for a rule of the policy: 1 or 0.", health => health.Rules.Select(rule => Of(rule.IsReachable ? 1 : 0, "match", rule.Match)));

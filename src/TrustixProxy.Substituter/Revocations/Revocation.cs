@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using TrustixProxy.Consensus;
 
 namespace TrustixProxy.Substituter.Revocations;
@@ -28,17 +29,20 @@ public sealed record Revocation(long Number, RevokedSubject Subject, bool IsUndo
 
     /// <summary>As bytes that any store may keep.</summary>
     internal byte[] Seal(RecordSeal seal) =>
-        seal.Seal(Kind, Subject.ToString(), [FormatVersion, .. JsonSerializer.SerializeToUtf8Bytes(new Stored(Number, IsUndone, Reason, At.ToUnixTimeMilliseconds()))]);
+        seal.Seal(Kind, Subject.ToString(), [FormatVersion, .. JsonSerializer.SerializeToUtf8Bytes(new StoredRevocation(Number, IsUndone, Reason, At.ToUnixTimeMilliseconds()), StoredRevocationJson.Default.StoredRevocation)]);
 
     /// <summary>The revocation that these bytes are, if we sealed them for this subject; null otherwise.</summary>
     internal static Revocation? Open(RecordSeal seal, string subject, ReadOnlySpan<byte> bytes) =>
         RevokedSubject.TryParse(subject, out var parsed) && seal.TryOpen(Kind, subject, bytes, out var body) && body is [FormatVersion, ..]
-            ? JsonSerializer.Deserialize<Stored>(body[1..])!.ToRevocation(parsed)
+            ? JsonSerializer.Deserialize(body[1..], StoredRevocationJson.Default.StoredRevocation)!.ToRevocation(parsed)
             : null;
-
-    /// <summary>The JSON. It is read only under a valid MAC, so it is what this class once wrote.</summary>
-    private sealed record Stored(long Number, bool IsUndone, string Reason, long At)
-    {
-        public Revocation ToRevocation(RevokedSubject subject) => new(Number, subject, IsUndone, Reason, DateTimeOffset.FromUnixTimeMilliseconds(At));
-    }
 }
+
+/// <summary>The JSON. It is read only under a valid MAC, so it is what <see cref="Revocation"/> once wrote.</summary>
+internal sealed record StoredRevocation(long Number, bool IsUndone, string Reason, long At)
+{
+    public Revocation ToRevocation(RevokedSubject subject) => new(Number, subject, IsUndone, Reason, DateTimeOffset.FromUnixTimeMilliseconds(At));
+}
+
+[JsonSerializable(typeof(StoredRevocation))]
+internal sealed partial class StoredRevocationJson : JsonSerializerContext;

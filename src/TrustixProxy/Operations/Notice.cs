@@ -1,5 +1,6 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Microsoft.Extensions.Logging;
 
 namespace TrustixProxy.Operations;
@@ -7,7 +8,7 @@ namespace TrustixProxy.Operations;
 /// <summary>What a process that runs on says for itself, before its host's messages and beside them: a line each on standard error, in the form that those have.</summary>
 internal static class Notice
 {
-    private static readonly JsonSerializerOptions OneLine = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly NoticeJson OneLine = new(new JsonSerializerOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
 
     /// <summary>Whether messages are for programs: <c>TRUSTIXPROXY_LOG_FORMAT=json</c>.</summary>
     public static bool IsJson => Environment.GetEnvironmentVariable("TRUSTIXPROXY_LOG_FORMAT") is "json";
@@ -23,6 +24,12 @@ internal static class Notice
     public static void Fail(string text) => Write(LogLevel.Error, text, $"{(IsJournal ? "<3>" : "")}{text}");
 
     private static void Write(LogLevel level, string text, string line) => Console.Error.WriteLine(IsJson
-        ? JsonSerializer.Serialize(new { Timestamp = TimeProvider.System.GetUtcNow().ToString("yyyy-MM-ddTHH:mm:ss.fffZ", null), EventId = 0, LogLevel = level.ToString(), Category = "TrustixProxy", Message = text }, OneLine)
+        ? JsonSerializer.Serialize(new Noticed(TimeProvider.System.GetUtcNow().ToString("yyyy-MM-ddTHH:mm:ss.fffZ", null), 0, level.ToString(), "TrustixProxy", text), OneLine.Noticed)
         : line);
 }
+
+/// <summary>A message, with the members that the host's own messages have.</summary>
+internal sealed record Noticed(string Timestamp, int EventId, string LogLevel, string Category, string Message);
+
+[JsonSerializable(typeof(Noticed))]
+internal sealed partial class NoticeJson : JsonSerializerContext;

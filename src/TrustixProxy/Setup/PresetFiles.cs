@@ -104,7 +104,7 @@ internal sealed class PresetFiles(SetupAnswers answers)
         var faults = new List<Fault>();
         foreach (var (path, content, judge) in files)
         {
-            File.WriteAllText($"{path}.new", content.ToJsonString(Verbs.ProxyConfiguration.JsonForm) + "\n");
+            File.WriteAllText($"{path}.new", content.ToJsonString(Verbs.ProxyConfiguration.JsonForm.Options) + "\n");
             faults.AddRange(judge($"{path}.new"));
         }
 
@@ -137,7 +137,7 @@ internal sealed class PresetFiles(SetupAnswers answers)
         return KeyFile.TryReadPrivate(path, allowBare: false, out var key, out var fault) ? key : throw new IOException($"{file} {fault}");
     }
 
-    private static JsonArray Texts(params string[] texts) => [.. texts.Select(text => JsonValue.Create(text))];
+    private static JsonArray Texts(params string[] texts) => new([.. texts.Select(text => JsonValue.Create(text))]);
 
     private string PathOf(string file) => Path.Combine(answers.Directory, file);
 }

@@ -36,7 +36,7 @@ internal static class AuditVerb
         using var revoker = new Revoker(options);
         var (isJson, since, count) = (parsed.GetValue(ProxyConfiguration.Json), parsed.GetValue(Since), parsed.GetValue(Count));
         var signatures = audit.Read(since, count).Select(entry => (entry.At, Text: isJson
-            ? JsonSerializer.Serialize(entry, JsonSerializerOptions.Web)
+            ? JsonSerializer.Serialize(entry, VerbJson.Default.AuditEntry)
             : $"{entry.At:yyyy-MM-dd HH:mm:ss}Z {entry.Outcome} {entry.Fingerprint} policy {entry.Policy[..16]} bundle {entry.Bundle[..16]}"));
         var revocations = revoker.All().Where(entry => entry.At >= since).Select(entry => (entry.At, Text: Describe(entry, isJson)));
         foreach (var (_, text) in signatures.Concat(revocations).OrderBy(entry => entry.At).TakeLast(count))
@@ -51,7 +51,7 @@ internal static class AuditVerb
     {
         var outcome = entry.IsUndone ? "revocation-undone" : "revoked";
         return isJson
-            ? JsonSerializer.Serialize(new { entry.At, outcome, entry.Number, Subject = entry.Subject.ToString(), entry.Reason }, JsonSerializerOptions.Web)
+            ? JsonSerializer.Serialize(new AuditedRevocation(entry.At, outcome, entry.Number, entry.Subject.ToString(), entry.Reason), VerbJson.Default.AuditedRevocation)
             : $"{entry.At:yyyy-MM-dd HH:mm:ss}Z {outcome} no. {entry.Number} {entry.Subject}: {entry.Reason}";
     }
 

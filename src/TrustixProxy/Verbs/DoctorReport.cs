@@ -33,7 +33,7 @@ internal sealed class DoctorReport(IReadOnlyList<Finding> findings)
     {
         if (isJson)
         {
-            output.WriteLine(JsonSerializer.Serialize(Summary, ProxyConfiguration.JsonForm));
+            output.WriteLine(JsonSerializer.Serialize(Summary, ProxyConfiguration.JsonForm.DoctorSummary));
             return;
         }
 

@@ -48,7 +48,7 @@ internal static class ExplainVerb
 
             if (parsed.GetValue(ProxyConfiguration.Json))
             {
-                Console.WriteLine(JsonSerializer.Serialize(ToJson(examination, options.Policy), ProxyConfiguration.JsonForm));
+                Console.WriteLine(JsonSerializer.Serialize(Explain(examination, options.Policy), ProxyConfiguration.JsonForm.Explanation));
             }
             else
             {
@@ -83,24 +83,15 @@ internal static class ExplainVerb
     private static double? Latency(Examination examination, Answer answer) =>
         examination.Latencies.TryGetValue(answer.Elector.Name, out var latency) ? latency.TotalMilliseconds : null;
 
-    private static object ToJson(Examination examination, Policy policy) => new
-    {
-        path = examination.Path?.Absolute,
+    private static Explanation Explain(Examination examination, Policy policy) => new(
+        examination.Path?.Absolute,
         examination.Outcome,
         examination.Sentence,
-        narHash = examination.Claim?.NarHash.ToString(),
-        narSize = examination.Claim?.NarSize,
-        references = examination.Claim?.References.Select(reference => reference.Absolute),
-        rule = examination.Path is null ? null : PolicyText.Of(policy.ScopeOf(examination.Path)),
-        policy = policy.Identity.ToString(),
-        answers = examination.Verdict?.Answers.Select(answer => (answer, Told: Testimony.Of(answer))).Select(item => new
-        {
-            elector = item.Told.Elector,
-            @operator = item.Told.Operator,
-            says = item.Told.Says,
-            proof = item.Told.Proof,
-            headSize = item.Told.Head,
-            milliseconds = Latency(examination, item.answer),
-        }),
-    };
+        examination.Claim?.NarHash.ToString(),
+        examination.Claim?.NarSize,
+        examination.Claim?.References.Select(reference => reference.Absolute),
+        examination.Path is null ? null : PolicyText.Of(policy.ScopeOf(examination.Path)),
+        policy.Identity.ToString(),
+        examination.Verdict?.Answers.Select(answer => (answer, Told: Testimony.Of(answer)))
+            .Select(item => new ExplainedAnswer(item.Told.Elector, item.Told.Operator, item.Told.Says, item.Told.Proof, item.Told.Head, Latency(examination, item.answer))));
 }

@@ -73,7 +73,7 @@ internal static class LogFileVerbs
         var (entries, heads, faults) = ProgressBar.ShowAsync($"of {log.Name}", 1, tell => Task.Run(() => LogCheck.Run(LogStore.PathOf(options, log), log.Signer.Key, tell))).GetAwaiter().GetResult();
         if (isJson)
         {
-            Console.WriteLine(JsonSerializer.Serialize(new { log = log.Name, entries, heads, faults, areAll = faults.Count < LogCheck.MaxFaults }, ProxyConfiguration.JsonForm));
+            Console.WriteLine(JsonSerializer.Serialize(new LogCheckReport(log.Name, entries, heads, faults, faults.Count < LogCheck.MaxFaults), ProxyConfiguration.JsonForm.LogCheckReport));
             return faults.Count is 0 ? ExitCode.Good : ExitCode.No;
         }
 

@@ -25,7 +25,7 @@ internal static class LogsVerb
         var logs = register.List();
         if (isJson)
         {
-            Console.WriteLine(JsonSerializer.Serialize(logs, ProxyConfiguration.JsonForm));
+            Console.WriteLine(JsonSerializer.Serialize(logs, ProxyConfiguration.JsonForm.IReadOnlyListLogStatus));
         }
         else
         {

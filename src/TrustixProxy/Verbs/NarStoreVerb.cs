@@ -42,7 +42,7 @@ internal static class NarStoreVerb
         var result = await store.CheckAsync(isToDelete, cancellation);
         if (isJson)
         {
-            Console.WriteLine(JsonSerializer.Serialize(result, ProxyConfiguration.JsonForm));
+            Console.WriteLine(JsonSerializer.Serialize(result, ProxyConfiguration.JsonForm.NarStoreCheckResult));
         }
         else
         {
@@ -61,7 +61,7 @@ internal static class NarStoreVerb
     {
         var result = store.Collect();
         Console.WriteLine(isJson
-            ? JsonSerializer.Serialize(result, ProxyConfiguration.JsonForm)
+            ? JsonSerializer.Serialize(result, ProxyConfiguration.JsonForm.NarStoreGcResult)
             : $"{result.Deleted:N0} NARs and {result.Abandoned:N0} unfinished files of {result.DeletedBytes:N0} bytes deleted; {result.Bytes:N0} bytes are left, {result.MaxSize:N0} may be");
         return result.Bytes <= result.MaxSize ? ExitCode.Good : ExitCode.No;
     }

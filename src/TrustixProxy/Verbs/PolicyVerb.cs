@@ -46,8 +46,8 @@ internal static class PolicyVerb
         if (isJson)
         {
             Console.WriteLine(JsonSerializer.Serialize(
-                new { path.Name, scope = scope.Match, rule = scope.Rule.ToString(), dissent = Kebab.Of(scope.Dissent), satisfiedBy = sets.Take(MostSets), notCounted = outside, exceptions = exceptions.Select(exception => new { text = exception.Text, exception.IsExpired }), fallback = policy.Fallback },
-                ProxyConfiguration.JsonForm));
+                new ShownPolicy(path.Name, scope.Match, scope.Rule.ToString(), Kebab.Of(scope.Dissent), sets.Take(MostSets), outside, exceptions.Select(exception => new ShownException(exception.Text, exception.IsExpired)), policy.Fallback),
+                ProxyConfiguration.JsonForm.ShownPolicy));
             return;
         }
 

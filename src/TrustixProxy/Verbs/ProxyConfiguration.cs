@@ -10,7 +10,7 @@ namespace TrustixProxy.Verbs;
 internal static class ProxyConfiguration
 {
     /// <summary>JSON as it is written for other programs.</summary>
-    public static JsonSerializerOptions JsonForm { get; } = new(JsonSerializerDefaults.Web) { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    public static VerbJson JsonForm { get; } = new(new JsonSerializerOptions(JsonSerializerDefaults.Web) { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
 
     public static Option<bool> Json { get; } = new("--json") { Description = "JSON, for other programs." };
 

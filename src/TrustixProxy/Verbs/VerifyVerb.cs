@@ -59,7 +59,7 @@ internal static class VerifyVerb
         var heads = evidence.Fault.Heads;
         var (name, sizes) = (logs.Single(log => log.Key == heads[0].Key).Name, heads.Select(head => head.Content.TreeSize));
         Console.WriteLine(isJson
-            ? JsonSerializer.Serialize(new { verified = true, log = name, fault = evidence.Fault.Kind, sizes }, ProxyConfiguration.JsonForm)
+            ? JsonSerializer.Serialize(new VerifiedEvidence(true, name, evidence.Fault.Kind, sizes), ProxyConfiguration.JsonForm.VerifiedEvidence)
             : $"verified: the log '{name}' has contradicted itself ({evidence.Fault.Kind}) under its own signature, between heads of size {string.Join(" and ", sizes)}");
         return ExitCode.Good;
     }
@@ -72,14 +72,14 @@ internal static class VerifyVerb
         }
 
         Console.WriteLine(isJson
-            ? JsonSerializer.Serialize(new { verified = true, path = bundle.Path.ToString(), bundle.Outcome, bundle.DecidedAt, verdict!.Sentence }, ProxyConfiguration.JsonForm)
+            ? JsonSerializer.Serialize(new VerifiedBundle(true, bundle.Path.ToString(), bundle.Outcome, bundle.DecidedAt, verdict!.Sentence), ProxyConfiguration.JsonForm.VerifiedBundle)
             : $"verified: {bundle.Path} {bundle.Outcome} at {bundle.DecidedAt}: {verdict!.Sentence}");
         return ExitCode.Good;
     }
 
     private static int Refuse(string why, bool isJson)
     {
-        Console.WriteLine(isJson ? JsonSerializer.Serialize(new { verified = false, why }, ProxyConfiguration.JsonForm) : $"not verified: {why}");
+        Console.WriteLine(isJson ? JsonSerializer.Serialize(new NotVerified(false, why), ProxyConfiguration.JsonForm.NotVerified) : $"not verified: {why}");
         return ExitCode.No;
     }
 

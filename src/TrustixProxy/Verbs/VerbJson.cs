@@ -1,0 +1,52 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using TrustixProxy.Substituter.Decisions;
+using TrustixProxy.Substituter.Operations;
+using TrustixProxy.Substituter.Storage;
+
+namespace TrustixProxy.Verbs;
+
+/// <summary>What <c>explain --json</c> prints.</summary>
+internal sealed record Explanation(
+    string? Path, string Outcome, string Sentence, string? NarHash, long? NarSize, IEnumerable<string>? References, string? Rule, string Policy, IEnumerable<ExplainedAnswer>? Answers);
+
+/// <summary>An elector's answer in it.</summary>
+internal sealed record ExplainedAnswer(string Elector, string Operator, string Says, string Proof, long? HeadSize, double? Milliseconds);
+
+/// <summary>What <c>policy show --json</c> prints.</summary>
+internal sealed record ShownPolicy(
+    string Name, string? Scope, string Rule, string Dissent, IEnumerable<IReadOnlyList<string>> SatisfiedBy, IReadOnlyList<string> NotCounted, IEnumerable<ShownException> Exceptions, string? Fallback);
+
+/// <summary>An exception in it.</summary>
+internal sealed record ShownException(string Text, bool IsExpired);
+
+/// <summary>What <c>verify --json</c> prints of evidence that holds.</summary>
+internal sealed record VerifiedEvidence(bool Verified, string Log, string Fault, IEnumerable<long> Sizes);
+
+/// <summary>The same of a bundle that holds.</summary>
+internal sealed record VerifiedBundle(bool Verified, string Path, string Outcome, string DecidedAt, string Sentence);
+
+/// <summary>The same of what does not hold.</summary>
+internal sealed record NotVerified(bool Verified, string Why);
+
+/// <summary>What <c>log fsck --json</c> prints.</summary>
+internal sealed record LogCheckReport(string Log, long Entries, long Heads, IReadOnlyList<string> Faults, bool AreAll);
+
+/// <summary>A revocation as <c>audit --json</c> prints it.</summary>
+internal sealed record AuditedRevocation(DateTimeOffset At, string Outcome, long Number, string Subject, string Reason);
+
+/// <summary>What verbs print for other programs.</summary>
+[JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
+[JsonSerializable(typeof(AuditEntry))]
+[JsonSerializable(typeof(AuditedRevocation))]
+[JsonSerializable(typeof(DoctorSummary))]
+[JsonSerializable(typeof(Explanation))]
+[JsonSerializable(typeof(IReadOnlyList<LogStatus>))]
+[JsonSerializable(typeof(LogCheckReport))]
+[JsonSerializable(typeof(NarStoreCheckResult))]
+[JsonSerializable(typeof(NarStoreGcResult))]
+[JsonSerializable(typeof(NotVerified))]
+[JsonSerializable(typeof(ShownPolicy))]
+[JsonSerializable(typeof(VerifiedBundle))]
+[JsonSerializable(typeof(VerifiedEvidence))]
+internal sealed partial class VerbJson : JsonSerializerContext;
