@@ -1,5 +1,6 @@
 using System.Text.Json;
 using TrustixProxy.Nix;
+using TrustixProxy.Testing;
 
 namespace TrustixProxy.EndToEnd;
 
@@ -51,6 +52,9 @@ internal sealed class Builder
         var all = (await Shell.RunAsync("nix-store", ["-q", "--outputs", derivation.Output.Trim()], Environment)).OrThrow();
         return ([.. all.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(PathOf)], built.Error);
     }
+
+    /// <summary>Waits until the hook, or its background process, keeps these paths from collection.</summary>
+    public Task RootedAsync(IEnumerable<StorePath> paths) => Eventually.UntilAsync(() => paths.All(path => Directory.GetFiles(Spool, $"*.root-{path.Digest}").Length > 0));
 
     /// <summary>Waits until the hook's background process has had Nix describe all jobs.</summary>
     public async Task DescribedAsync()

@@ -14,7 +14,7 @@ public sealed class PublishingTests(NixLab lab)
     public async Task What_two_machines_built_and_published_a_third_one_substitutes()
     {
         var script = new Builder(lab, "a-script");
-        var verb = new Builder(lab, "a-verb", Executable("hook-verb", $"exec dotnet '{Daemon.Assembly}' hook"));
+        var verb = new Builder(lab, "a-verb", Executable("hook-verb", $"exec {string.Join(' ', Daemon.Program)} hook"));
         var (built, said) = await script.BuildAsync("published-1.0", "out", "dev", "doc");
         await verb.BuildAsync("published-1.0", "out", "dev", "doc");
         Assert.DoesNotContain("trustix", said.Replace(script.Hook, ""), StringComparison.Ordinal);
@@ -60,7 +60,7 @@ public sealed class PublishingTests(NixLab lab)
     public async Task A_spool_that_takes_nothing_is_a_warning_and_the_build_is_good(string fault)
     {
         var script = new Builder(lab, $"a-{fault.Replace(' ', '-')}");
-        var verb = new Builder(lab, $"a-verb-{fault.Replace(' ', '-')}", Executable("hook-verb", $"exec dotnet '{Daemon.Assembly}' hook"));
+        var verb = new Builder(lab, $"a-verb-{fault.Replace(' ', '-')}", Executable("hook-verb", $"exec {string.Join(' ', Daemon.Program)} hook"));
         foreach (var builder in new[] { script, verb })
         {
             if (fault is "full")
@@ -104,7 +104,7 @@ public sealed class PublishingTests(NixLab lab)
         var builder = new Builder(lab, "a-undescribed");
         builder.Environment["PATH"] = PathWithFailingNix();
         var (built, _) = await builder.BuildAsync("undescribed-1.0", "out", "dev");
-        await Task.Delay(1000);
+        await builder.RootedAsync(built);
 
         Assert.False(await builder.CollectAsync(built[0]));
         builder.Environment.Remove("PATH");
@@ -124,6 +124,7 @@ public sealed class PublishingTests(NixLab lab)
         builder.Environment["PATH"] = PathWithFailingNix();
         var (built, _) = await builder.BuildAsync($"lost-{isReplaced}");
         builder.Environment.Remove("PATH");
+        await builder.RootedAsync(built);
         Directory.GetFiles(builder.Spool, "*.root-*").ToList().ForEach(File.Delete);
         Assert.True(await builder.CollectAsync(built[0]));
         if (isReplaced)
