@@ -29,6 +29,7 @@ buildDotnetModule {
   nugetDeps = ./deps.json; # without the compiler that compiles ahead: it is the SDK's, and nixpkgs gives it with the SDK
   dotnet-sdk = dotnetCorePackages.sdk_10_0;
   dotnet-runtime = dotnetCorePackages.aspnetcore_10_0;
+  dotnetFlags = [ "-p:SelfContained=false" ]; # on nixpkgs' .NET: the package that compiles to machine code is not among nugetDeps
   executables = [ "trustix-proxy" ];
   # Loaded by soname: Ed25519, and the compressions of NARs.
   runtimeDeps = [

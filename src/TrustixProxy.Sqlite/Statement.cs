@@ -3,7 +3,7 @@ using SQLitePCL;
 
 namespace TrustixProxy.Sqlite;
 
-/// <summary>A prepared statement with parameters <c>$1</c>, <c>$2</c> and so on, run many times.</summary>
+/// <summary>A prepared statement, run many times. Values are bound to its parameters in the order in which these first appear in it.</summary>
 /// <remarks>On SQLite's own interface: through commands and parameters of ADO.NET each of the thousands of small statements of a batch costs three times as much.</remarks>
 public sealed class Statement : IDisposable
 {
@@ -19,8 +19,8 @@ public sealed class Statement : IDisposable
         Check(raw.sqlite3_prepare_v3(_connection, sql, raw.SQLITE_PREPARE_PERSISTENT, out _statement));
     }
 
-    /// <summary>Runs it to its end.</summary>
-    public void Run(params ReadOnlySpan<SqlValue> values)
+    /// <summary>Runs it to its end; answers how many rows it has changed, if it changes rows.</summary>
+    public int Run(params ReadOnlySpan<SqlValue> values)
     {
         Bind(values);
         try
@@ -29,6 +29,8 @@ public sealed class Statement : IDisposable
             {
                 // Rows that nobody reads.
             }
+
+            return raw.sqlite3_changes(_connection);
         }
         finally
         {
@@ -81,12 +83,13 @@ public sealed class Statement : IDisposable
     {
         for (var i = 0; i < values.Length; i++)
         {
-            Check(values[i].Bytes switch
+            Check(values[i] switch
             {
-                null when values[i].IsNull => raw.sqlite3_bind_null(_statement, i + 1),
-                null => raw.sqlite3_bind_int64(_statement, i + 1, values[i].Number),
-                { Length: 0 } => raw.sqlite3_bind_zeroblob(_statement, i + 1, 0), // an empty blob would be taken for NULL
-                var bytes => raw.sqlite3_bind_blob(_statement, i + 1, bytes),
+                { Bytes: { Length: > 0 } bytes } => raw.sqlite3_bind_blob(_statement, i + 1, bytes),
+                { Bytes: not null } => raw.sqlite3_bind_zeroblob(_statement, i + 1, 0), // an empty blob would be taken for NULL
+                { Text: { } text } => raw.sqlite3_bind_text(_statement, i + 1, text),
+                { Number: { } number } => raw.sqlite3_bind_int64(_statement, i + 1, number),
+                _ => raw.sqlite3_bind_null(_statement, i + 1),
             });
         }
     }
@@ -111,15 +114,17 @@ public sealed class Statement : IDisposable
     }
 }
 
-/// <summary>A number, or bytes when there are any, or NULL.</summary>
-public readonly record struct SqlValue(long Number, byte[]? Bytes, bool IsNull = false)
+/// <summary>A number, bytes or a text; NULL when it is none of them.</summary>
+public readonly record struct SqlValue(long? Number, byte[]? Bytes, string? Text)
 {
     /// <summary>NULL.</summary>
-    public static SqlValue Null { get; } = new(0, null, true);
+    public static SqlValue Null => default;
 
-    public static implicit operator SqlValue(long number) => new(number, null);
+    public static implicit operator SqlValue(long? number) => new(number, null, null);
 
-    public static implicit operator SqlValue(byte[] bytes) => new(0, bytes);
+    public static implicit operator SqlValue(byte[]? bytes) => new(null, bytes, null);
+
+    public static implicit operator SqlValue(string? text) => new(null, null, text);
 }
 
 /// <summary>The row that a statement has come to.</summary>
@@ -127,6 +132,12 @@ public readonly struct Row(sqlite3_stmt statement)
 {
     /// <summary>A number of 64 bits; 0 for what is none.</summary>
     public long Number(int column) => raw.sqlite3_column_int64(statement, column);
+
+    /// <summary>Whether it is NULL.</summary>
+    public bool IsNull(int column) => raw.sqlite3_column_type(statement, column) is raw.SQLITE_NULL;
+
+    /// <summary>A text; empty for NULL.</summary>
+    public string Text(int column) => raw.sqlite3_column_text(statement, column).utf8_to_string() ?? "";
 
     /// <summary>A copy of a blob; empty for NULL.</summary>
     public byte[] Bytes(int column) => Span(column).ToArray();

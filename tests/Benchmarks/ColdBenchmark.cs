@@ -118,6 +118,7 @@ internal sealed class ColdBenchmark(ColdStage stage, string directory, Figures f
             await Task.Delay(TimeSpan.FromSeconds(1));
             var before = relays.Sum(relay => relay.Bytes);
             figures.AtMost("cold decision, mirrors, upstream on loopback, p50", await LatencyAsync(proxy, 400), "ms", 1);
+            Figures.Show("  the upstream's answer alone, asked directly, p50", await LatencyAsync(stage.Upstream, 400), "ms");
             Console.WriteLine($"  bytes to and from all logs meanwhile (the head polls of every 5 s, if one fell into it): {relays.Sum(relay => relay.Bytes) - before:N0}");
         }
     }
@@ -179,9 +180,11 @@ internal sealed class ColdBenchmark(ColdStage stage, string directory, Figures f
     }
 
     /// <summary>Median over paths that were never asked for, one at a time, in milliseconds.</summary>
-    private async Task<double> LatencyAsync(ProxyProcess proxy, int count)
+    private Task<double> LatencyAsync(ProxyProcess proxy, int count) => LatencyAsync(proxy.Url, count);
+
+    private async Task<double> LatencyAsync(Uri cache, int count)
     {
-        using var client = new HttpClient { BaseAddress = proxy.Url };
+        using var client = new HttpClient { BaseAddress = cache };
         var times = new List<double>();
         for (var i = 0; i < count; i++)
         {

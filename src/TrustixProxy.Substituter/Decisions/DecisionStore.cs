@@ -21,28 +21,28 @@ internal sealed class DecisionStore
 
     /// <summary>The bytes that are kept for a digest; null when there are none.</summary>
     public byte[]? Find(StorePathDigest digest) =>
-        _database.First("SELECT record FROM decision WHERE digest = $digest", row => row.GetFieldValue<byte[]>(0), ("$digest", digest.ToString()));
+        _database.First("SELECT record FROM decision WHERE digest = $digest", row => row.Bytes(0), digest.ToString());
 
     /// <summary>Keeps a decision. It stays as long as what it replaces would have: older ones of other replicas are known as older.</summary>
     public void Keep(StorePathDigest digest, byte[] record, DateTimeOffset expiresAt) =>
         _database.Execute(
             "INSERT INTO decision (digest, record, expires_at) VALUES ($digest, $record, $expires) ON CONFLICT (digest) DO UPDATE SET record = $record, expires_at = max(expires_at, $expires)",
-            ("$digest", digest.ToString()), ("$record", record), ("$expires", expiresAt.ToUnixTimeMilliseconds()));
+            digest.ToString(), record, expiresAt.ToUnixTimeMilliseconds());
 
     /// <summary>Keeps what a decision rests on, in its packed form.</summary>
     public void KeepBundle(StorePathDigest digest, byte[] bundle, DateTimeOffset expiresAt) =>
         _database.Execute(
             "INSERT OR REPLACE INTO bundle (digest, bundle, expires_at) VALUES ($digest, $bundle, $expires)",
-            ("$digest", digest.ToString()), ("$bundle", bundle), ("$expires", expiresAt.ToUnixTimeMilliseconds()));
+            digest.ToString(), bundle, expiresAt.ToUnixTimeMilliseconds());
 
     /// <summary>What the last decision on a digest rests on, packed; null when it is not kept.</summary>
     public byte[]? FindBundle(StorePathDigest digest) =>
-        _database.First("SELECT bundle FROM bundle WHERE digest = $digest", row => row.GetFieldValue<byte[]>(0), ("$digest", digest.ToString()));
+        _database.First("SELECT bundle FROM bundle WHERE digest = $digest", row => row.Bytes(0), digest.ToString());
 
     /// <summary>Drops what has expired; the expiry that decides is under the seal, this one only says what may go.</summary>
     public void Prune(DateTimeOffset now)
     {
-        _database.Execute("DELETE FROM decision WHERE expires_at < $now", ("$now", now.ToUnixTimeMilliseconds()));
-        _database.Execute("DELETE FROM bundle WHERE expires_at < $now", ("$now", now.ToUnixTimeMilliseconds()));
+        _database.Execute("DELETE FROM decision WHERE expires_at < $now", now.ToUnixTimeMilliseconds());
+        _database.Execute("DELETE FROM bundle WHERE expires_at < $now", now.ToUnixTimeMilliseconds());
     }
 }

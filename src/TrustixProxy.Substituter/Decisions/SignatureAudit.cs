@@ -38,12 +38,12 @@ public sealed class SignatureAudit : IDisposable
     public IReadOnlyList<AuditEntry> Read(DateTimeOffset since, int count) => [.. _database.All(
         "SELECT * FROM (SELECT number, at, path, outcome, fingerprint, policy, bundle FROM signature WHERE at >= $since ORDER BY number DESC LIMIT $count) ORDER BY number",
         row => new AuditEntry(
-            DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(1)), row.GetString(2), row.GetString(3), row.GetString(4),
-            Convert.ToHexStringLower(row.GetFieldValue<byte[]>(5)), Convert.ToHexStringLower(row.GetFieldValue<byte[]>(6))),
-        ("$since", since.ToUnixTimeMilliseconds()), ("$count", count))];
+            DateTimeOffset.FromUnixTimeMilliseconds(row.Number(1)), row.Text(2), row.Text(3), row.Text(4),
+            Convert.ToHexStringLower(row.Bytes(5)), Convert.ToHexStringLower(row.Bytes(6))),
+        since.ToUnixTimeMilliseconds(), count)];
 
     /// <summary>Drops the entries before a time; answers how many.</summary>
-    public int Prune(DateTimeOffset before) => _database.Execute("DELETE FROM signature WHERE at < $before", ("$before", before.ToUnixTimeMilliseconds()));
+    public int Prune(DateTimeOffset before) => _database.Execute("DELETE FROM signature WHERE at < $before", before.ToUnixTimeMilliseconds());
 
     /// <inheritdoc/>
     public void Dispose() => _database.Dispose();
@@ -51,6 +51,6 @@ public sealed class SignatureAudit : IDisposable
     /// <summary>Records a signature: written, if not yet flushed to the disk, when this returns.</summary>
     internal void Append(DecisionRecord record, Digest policy, Digest bundle) => _database.Execute(
         "INSERT INTO signature (at, path, outcome, fingerprint, policy, bundle) VALUES ($at, $path, $outcome, $fingerprint, $policy, $bundle)",
-        ("$at", record.DecidedAt.ToUnixTimeMilliseconds()), ("$path", record.Claim!.Path.Absolute), ("$outcome", record.Outcome), ("$fingerprint", record.Claim.Fingerprint),
-        ("$policy", policy.ToArray()), ("$bundle", bundle.ToArray()));
+        record.DecidedAt.ToUnixTimeMilliseconds(), record.Claim!.Path.Absolute, record.Outcome, record.Claim.Fingerprint,
+        policy.ToArray(), bundle.ToArray());
 }

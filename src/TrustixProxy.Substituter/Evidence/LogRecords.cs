@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Google.Protobuf;
+using TrustixProxy.Sqlite;
 using TrustixProxy.Substituter.Operations;
 using TrustixProxy.TransparencyLog;
 using TrustixProxy.TransparencyLog.Wire;
@@ -46,8 +47,8 @@ internal sealed class LogRecords
 
         var (head, map) = _database.First(
             "SELECT head, map FROM proven WHERE log_id = $id AND key = $key",
-            row => (row.GetFieldValue<byte[]>(0), row.GetFieldValue<byte[]>(1)),
-            ("$id", key.LogId), ("$key", mapKey.ToArray()));
+            row => (row.Bytes(0), row.Bytes(1)),
+            key.LogId, mapKey.ToArray());
         return WireMessage.TryParse(LogHead.Parser, head, out var message) && SignedTreeHead.TryRead(message, out var read, out _) && key.TryVerify(read, out var verified, out _)
             && WireMessage.TryParse(MapValueResponse.Parser, map, out var answer)
                 ? new ProvenEntry(verified, mapKey, answer)
@@ -68,28 +69,28 @@ internal sealed class LogRecords
     }
 
     /// <summary>Forgets all that a log was proven to hold.</summary>
-    public void ForgetProven(LogKey key) => _database.Execute("DELETE FROM proven WHERE log_id = $id", ("$id", key.LogId));
+    public void ForgetProven(LogKey key) => _database.Execute("DELETE FROM proven WHERE log_id = $id", key.LogId);
 
     public LogCondition Condition(LogKey key) =>
         _database.First(
             "SELECT seen_at, grown_at, failure, failing_since FROM log_condition WHERE log_id = $id",
-            row => new LogCondition(Time(row, 0), Time(row, 1), row.IsDBNull(2) ? null : row.GetString(2), Time(row, 3)),
-            ("$id", key.LogId)) ?? new LogCondition(null, null, null, null);
+            row => new LogCondition(Time(row, 0), Time(row, 1), row.IsNull(2) ? null : row.Text(2), Time(row, 3)),
+            key.LogId) ?? new LogCondition(null, null, null, null);
 
     public void KeepCondition(LogKey key, LogCondition condition) => _writer.Write(() => _database.Execute(
         "INSERT OR REPLACE INTO log_condition (log_id, seen_at, grown_at, failure, failing_since) VALUES ($id, $seen, $grown, $failure, $since)",
-        ("$id", key.LogId), ("$seen", condition.SeenAt?.ToUnixTimeMilliseconds()), ("$grown", condition.GrownAt?.ToUnixTimeMilliseconds()), ("$failure", condition.Failure), ("$since", condition.FailingSince?.ToUnixTimeMilliseconds())));
+        key.LogId, condition.SeenAt?.ToUnixTimeMilliseconds(), condition.GrownAt?.ToUnixTimeMilliseconds(), condition.Failure, condition.FailingSince?.ToUnixTimeMilliseconds()));
 
     private void Write(ProvenEntry entry, bool isFirst)
     {
         _database.Execute(
             $"INSERT OR {(isFirst ? "IGNORE" : "REPLACE")} INTO proven (log_id, key, head, map) VALUES ($id, $key, $head, $map)",
-            ("$id", entry.Head.Key.LogId), ("$key", entry.Key.ToArray()), ("$head", entry.Head.ToMessage().ToByteArray()), ("$map", entry.Map.ToByteArray()));
+            entry.Head.Key.LogId, entry.Key.ToArray(), entry.Head.ToMessage().ToByteArray(), entry.Map.ToByteArray());
         if (++_kept % PruneEvery is 0)
         {
             _database.Execute($"DELETE FROM proven WHERE number <= (SELECT max(number) FROM proven) - {MaxProven}");
         }
     }
 
-    private static DateTimeOffset? Time(Microsoft.Data.Sqlite.SqliteDataReader row, int column) => row.IsDBNull(column) ? null : DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(column));
+    private static DateTimeOffset? Time(Row row, int column) => row.IsNull(column) ? null : DateTimeOffset.FromUnixTimeMilliseconds(row.Number(column));
 }

@@ -30,30 +30,30 @@ internal sealed class ViewStore(string stateDirectory) : IDisposable
     {
         var (bytes, fault) = _database.First(
             "SELECT head, fault FROM log_view WHERE log_id = $id",
-            row => (row.GetFieldValue<byte[]>(0), row.IsDBNull(1) ? null : row.GetFieldValue<byte[]>(1)),
-            ("$id", key.LogId));
+            row => (row.Bytes(0), row.IsNull(1) ? null : row.Bytes(1)),
+            key.LogId);
         var isGood = WireMessage.TryParse(LogHead.Parser, bytes, out var message)
             & SignedTreeHead.TryRead(message ?? new LogHead(), out var head, out _);
         return new StoredView(isGood && key.TryVerify(head!, out var verified, out _) ? new LogView(verified) : null, bytes, fault);
     }
 
     /// <summary>Whether a fault of the log is kept, be it another process that found it.</summary>
-    public bool IsFrozen(LogKey key) => _database.First("SELECT fault IS NOT NULL FROM log_view WHERE log_id = $id", row => row.GetBoolean(0), ("$id", key.LogId));
+    public bool IsFrozen(LogKey key) => _database.First("SELECT fault IS NOT NULL FROM log_view WHERE log_id = $id", row => row.Number(0) is not 0, key.LogId);
 
     /// <summary>Puts <paramref name="next"/> in the place of what is <paramref name="known"/> to be kept; false when another process was faster, or has frozen the log.</summary>
     public bool TrySwap(byte[]? known, LogView next)
     {
         var (id, head) = (next.Head.Key.LogId, next.Head.ToMessage().ToByteArray());
         return known is null
-            ? _database.Execute("INSERT OR IGNORE INTO log_view (log_id, head) VALUES ($id, $head)", ("$id", id), ("$head", head)) is 1
-            : _database.Execute("UPDATE log_view SET head = $head WHERE log_id = $id AND head = $known AND fault IS NULL", ("$id", id), ("$head", head), ("$known", known)) is 1;
+            ? _database.Execute("INSERT OR IGNORE INTO log_view (log_id, head) VALUES ($id, $head)", id, head) is 1
+            : _database.Execute("UPDATE log_view SET head = $head WHERE log_id = $id AND head = $known AND fault IS NULL", head, id, known) is 1;
     }
 
     /// <summary>Keeps the evidence of a fault: from now on the log is frozen.</summary>
     public void Freeze(VerifiedTreeHead known, byte[] evidence) =>
         _database.Execute(
             "INSERT INTO log_view (log_id, head, fault) VALUES ($id, $head, $fault) ON CONFLICT (log_id) DO UPDATE SET fault = coalesce(fault, $fault)",
-            ("$id", known.Key.LogId), ("$head", known.ToMessage().ToByteArray()), ("$fault", evidence));
+            known.Key.LogId, known.ToMessage().ToByteArray(), evidence);
 
     /// <summary>Lets a frozen log be heard again, from the head that it shows next; records who wanted that and the evidence. False when it is not frozen.</summary>
     public bool Unfreeze(LogKey key, string reason, DateTimeOffset at)
@@ -63,20 +63,22 @@ internal sealed class ViewStore(string stateDirectory) : IDisposable
             return false;
         }
 
-        _database.Execute(
-            "INSERT INTO unfrozen (log_id, at, reason, fault) VALUES ($id, $at, $reason, $fault); DELETE FROM log_view WHERE log_id = $id AND fault = $fault",
-            ("$id", key.LogId), ("$at", at.ToUnixTimeMilliseconds()), ("$reason", reason), ("$fault", fault));
+        _database.Together(() =>
+        {
+            _database.Execute("INSERT INTO unfrozen (log_id, at, reason, fault) VALUES ($id, $at, $reason, $fault)", key.LogId, at.ToUnixTimeMilliseconds(), reason, fault);
+            _database.Execute("DELETE FROM log_view WHERE log_id = $id AND fault = $fault", key.LogId, fault);
+        });
         return true;
     }
 
     /// <summary>When and why a log was unfrozen, oldest first.</summary>
     public IReadOnlyList<(DateTimeOffset At, string Reason)> Unfreezings(LogKey key) => _database.All(
         "SELECT at, reason FROM unfrozen WHERE log_id = $id ORDER BY number",
-        row => (DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(0)), row.GetString(1)),
-        ("$id", key.LogId));
+        row => (DateTimeOffset.FromUnixTimeMilliseconds(row.Number(0)), row.Text(1)),
+        key.LogId);
 
     /// <summary>The evidence for which a log was frozen, and in spite of which it was unfrozen.</summary>
-    public IReadOnlyList<byte[]> UnfrozenFaults(LogKey key) => _database.All("SELECT fault FROM unfrozen WHERE log_id = $id", row => row.GetFieldValue<byte[]>(0), ("$id", key.LogId));
+    public IReadOnlyList<byte[]> UnfrozenFaults(LogKey key) => _database.All("SELECT fault FROM unfrozen WHERE log_id = $id", row => row.Bytes(0), key.LogId);
 
     public void Dispose() => _database.Dispose();
 }

@@ -1,4 +1,5 @@
 using Microsoft.Data.Sqlite;
+using TrustixProxy.Sqlite;
 
 namespace TrustixProxy.Substituter.Operations;
 
@@ -8,7 +9,7 @@ internal sealed class StateDatabase : IDisposable
 {
     private readonly SqliteConnection _writer, _reader;
     private readonly Lock _writing = new(), _reading = new();
-    private readonly Dictionary<string, SqliteCommand> _writes = [], _reads = [];
+    private readonly Dictionary<string, Statement> _writes = [], _reads = [];
 
     /// <param name="directory">The state directory.</param>
     /// <param name="isDurable">Whether a change is on the disk when it returns (for what must never be forgotten), or soon after.</param>
@@ -55,71 +56,51 @@ internal sealed class StateDatabase : IDisposable
         }
     }
 
-    /// <summary>Runs a statement; answers how many rows it changed.</summary>
-    public int Execute(string sql, params ReadOnlySpan<(string Name, object? Value)> parameters)
+    /// <summary>Runs one statement, with values for its parameters in the order in which these first appear; answers how many rows it changed.</summary>
+    public int Execute(string sql, params ReadOnlySpan<SqlValue> values)
     {
         lock (_writing)
         {
-            return Command(_writer, _writes, sql, parameters).ExecuteNonQuery();
+            return Prepared(_writer, _writes, sql).Run(values);
         }
     }
 
     /// <summary>Reads the first row, or gives default when there is none.</summary>
-    public T? First<T>(string sql, Func<SqliteDataReader, T> read, params ReadOnlySpan<(string Name, object? Value)> parameters)
+    public T? First<T>(string sql, Func<Row, T> read, params ReadOnlySpan<SqlValue> values)
     {
         lock (_reading)
         {
-            using var reader = Command(_reader, _reads, sql, parameters).ExecuteReader();
-            return reader.Read() ? read(reader) : default;
+            return Prepared(_reader, _reads, sql).First(read, values);
         }
     }
 
     /// <summary>Reads all rows.</summary>
-    public List<T> All<T>(string sql, Func<SqliteDataReader, T> read, params ReadOnlySpan<(string Name, object? Value)> parameters)
+    public List<T> All<T>(string sql, Func<Row, T> read, params ReadOnlySpan<SqlValue> values)
     {
         lock (_reading)
         {
-            using var reader = Command(_reader, _reads, sql, parameters).ExecuteReader();
-            var rows = new List<T>();
-            while (reader.Read())
-            {
-                rows.Add(read(reader));
-            }
-
-            return rows;
+            return Prepared(_reader, _reads, sql).All(read, values);
         }
     }
 
     public void Dispose()
     {
-        foreach (var command in _writes.Values.Concat(_reads.Values))
+        foreach (var statement in _writes.Values.Concat(_reads.Values))
         {
-            command.Dispose();
+            statement.Dispose();
         }
 
         _reader.Dispose();
         _writer.Dispose();
     }
 
-    private static SqliteCommand Command(SqliteConnection connection, Dictionary<string, SqliteCommand> prepared, string sql, ReadOnlySpan<(string Name, object? Value)> parameters)
+    private static Statement Prepared(SqliteConnection connection, Dictionary<string, Statement> prepared, string sql)
     {
-        if (!prepared.TryGetValue(sql, out var command))
+        if (!prepared.TryGetValue(sql, out var statement))
         {
-            command = connection.CreateCommand();
-            command.CommandText = sql;
-            foreach (var (name, _) in parameters)
-            {
-                command.Parameters.Add(new SqliteParameter(name, null));
-            }
-
-            prepared.Add(sql, command);
+            prepared.Add(sql, statement = new Statement(connection, sql));
         }
 
-        for (var i = 0; i < parameters.Length; i++)
-        {
-            command.Parameters[i].Value = parameters[i].Value ?? DBNull.Value;
-        }
-
-        return command;
+        return statement;
     }
 }

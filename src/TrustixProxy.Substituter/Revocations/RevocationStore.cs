@@ -16,7 +16,7 @@ public sealed class RevocationStore(string stateDirectory, RecordSeal seal) : ID
     /// <summary>All that were ever given, by number; what we did not seal is none.</summary>
     public IReadOnlyList<Revocation> Load() =>
     [
-        .. _database.All("SELECT subject, record FROM revocation", row => Revocation.Open(seal, row.GetString(0), row.GetFieldValue<byte[]>(1)))
+        .. _database.All("SELECT subject, record FROM revocation", row => Revocation.Open(seal, row.Text(0), row.Bytes(1)))
             .OfType<Revocation>().Distinct().OrderBy(revocation => revocation.Number),
     ];
 
@@ -24,10 +24,10 @@ public sealed class RevocationStore(string stateDirectory, RecordSeal seal) : ID
     public void Dispose() => _database.Dispose();
 
     /// <summary>How many there are: whether another process has added one.</summary>
-    internal long Count() => _database.First("SELECT count(*) FROM revocation", row => row.GetInt64(0));
+    internal long Count() => _database.First("SELECT count(*) FROM revocation", row => row.Number(0));
 
     /// <summary>Keeps one, on the disk when this returns; under the key that seals now, whatever key it came under.</summary>
     internal void Keep(Revocation revocation) => _database.Execute(
         "INSERT OR IGNORE INTO revocation (subject, number, record) VALUES ($subject, $number, $record)",
-        ("$subject", revocation.Subject.ToString()), ("$number", revocation.Number), ("$record", revocation.Seal(seal)));
+        revocation.Subject.ToString(), revocation.Number, revocation.Seal(seal));
 }

@@ -78,7 +78,7 @@ internal sealed class KnownFiles : IDisposable
     }
 
     /// <summary>Drops from the disk what was found good long ago.</summary>
-    public void Prune() => _writer.Write(() => _database.Execute("DELETE FROM nar_file WHERE seen_at < $before", ("$before", (_time.GetUtcNow() - Lifetime).ToUnixTimeMilliseconds())));
+    public void Prune() => _writer.Write(() => _database.Execute("DELETE FROM nar_file WHERE seen_at < $before", (_time.GetUtcNow() - Lifetime).ToUnixTimeMilliseconds()));
 
     public void Dispose() => _memory.Dispose();
 
@@ -89,13 +89,13 @@ internal sealed class KnownFiles : IDisposable
     private static StackExchange.Redis.RedisKey KeyOf(RedisConnection redis, string name) => redis.Key($"f:{name.Replace(' ', ':')}");
 
     private void Store(string name, byte[] record) => _writer.Write(() => _database.Execute(
-        "INSERT OR REPLACE INTO nar_file (name, record, seen_at) VALUES ($name, $record, $now)", ("$name", name), ("$record", record), ("$now", _time.GetUtcNow().ToUnixTimeMilliseconds())));
+        "INSERT OR REPLACE INTO nar_file (name, record, seen_at) VALUES ($name, $record, $now)", name, record, _time.GetUtcNow().ToUnixTimeMilliseconds()));
 
     private byte[]? ReadStored(string name)
     {
         try
         {
-            return _database.First("SELECT record FROM nar_file WHERE name = $name", row => row.GetFieldValue<byte[]>(0), ("$name", name));
+            return _database.First("SELECT record FROM nar_file WHERE name = $name", row => row.Bytes(0), name);
         }
         catch (SqliteException)
         {
