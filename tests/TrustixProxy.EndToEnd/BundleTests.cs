@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using TrustixProxy.Testing;
 
 namespace TrustixProxy.EndToEnd;
 
@@ -38,7 +39,7 @@ public sealed class BundleTests(NixLab lab)
 
     private static async Task<Result> VerifyOfflineAsync(string bundle, string policy)
     {
-        string[] verify = [.. Daemon.Program, "verify", bundle, "--policy", policy], alone = ["unshare", "--map-root-user", "--net"];
+        string[] verify = [.. Executable.Command, "verify", bundle, "--policy", policy], alone = ["unshare", "--map-root-user", "--net"];
         var canBeAlone = (await Shell.RunAsync(alone[0], [.. alone[1..], "true"])).Code is 0;
         string[] command = canBeAlone ? [.. alone, .. verify] : verify;
         return await Shell.RunAsync(command[0], command[1..]);

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using TrustixProxy.Testing;
 
 namespace TrustixProxy.EndToEnd;
 
@@ -28,20 +29,16 @@ internal sealed partial class Daemon : IAsyncDisposable
 
     public string Lines => string.Join('\n', _lines);
 
-    /// <summary>What runs it: the executable as it is installed, where <c>TRUSTIXPROXY_PROGRAM</c> names one (<c>tests/run</c> makes it), and otherwise <c>dotnet</c> with what was built beside the tests.</summary>
-    public static string[] Program { get; } =
-        Environment.GetEnvironmentVariable("TRUSTIXPROXY_PROGRAM") is { Length: > 0 } program ? [program] : ["dotnet", Path.Combine(AppContext.BaseDirectory, "trustix-proxy.dll")];
-
     /// <summary>Runs a verb to its end.</summary>
     public static Task<Result> RunAsync(IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null) =>
-        Shell.RunAsync(Program[0], [.. Program[1..], .. arguments], environment);
+        Shell.RunAsync(Executable.Command[0], [.. Executable.Command.Skip(1), .. arguments], environment);
 
     /// <summary>Starts a verb with a configuration, and waits until it listens.</summary>
     public static async Task<Daemon> StartAsync(IEnumerable<string> verb, string directory, object configuration)
     {
         var file = Path.Combine(directory, $"{Guid.NewGuid():n}.json");
         await File.WriteAllTextAsync(file, JsonSerializer.Serialize(configuration));
-        var daemon = new Daemon(Process.Start(Shell.Start(Program[0], [.. Program[1..], .. verb, "--config", file], null))!);
+        var daemon = new Daemon(Process.Start(Shell.Start(Executable.Command[0], [.. Executable.Command.Skip(1), .. verb, "--config", file], null))!);
         await daemon._urls.Task.WaitAsync(TimeSpan.FromSeconds(30));
         return daemon;
     }

@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using TrustixProxy.Nix;
+using TrustixProxy.Testing;
 
 namespace TrustixProxy.EndToEnd;
 
@@ -14,7 +15,7 @@ public sealed class PublishingTests(NixLab lab)
     public async Task What_two_machines_built_and_published_a_third_one_substitutes()
     {
         var script = new Builder(lab, "a-script");
-        var verb = new Builder(lab, "a-verb", Executable("hook-verb", $"exec {string.Join(' ', Daemon.Program)} hook"));
+        var verb = new Builder(lab, "a-verb", Script("hook-verb", $"exec {Executable.Words} hook"));
         var (built, said) = await script.BuildAsync("published-1.0", "out", "dev", "doc");
         await verb.BuildAsync("published-1.0", "out", "dev", "doc");
         Assert.DoesNotContain("trustix", said.Replace(script.Hook, ""), StringComparison.Ordinal);
@@ -60,7 +61,7 @@ public sealed class PublishingTests(NixLab lab)
     public async Task A_spool_that_takes_nothing_is_a_warning_and_the_build_is_good(string fault)
     {
         var script = new Builder(lab, $"a-{fault.Replace(' ', '-')}");
-        var verb = new Builder(lab, $"a-verb-{fault.Replace(' ', '-')}", Executable("hook-verb", $"exec {string.Join(' ', Daemon.Program)} hook"));
+        var verb = new Builder(lab, $"a-verb-{fault.Replace(' ', '-')}", Script("hook-verb", $"exec {Executable.Words} hook"));
         foreach (var builder in new[] { script, verb })
         {
             if (fault is "full")
@@ -214,10 +215,10 @@ public sealed class PublishingTests(NixLab lab)
     }
 
     /// <summary>A PATH on which the hook, in the background, finds a Nix that describes nothing.</summary>
-    private string PathWithFailingNix() => $"{Path.GetDirectoryName(Executable("no-nix/nix", "exit 1"))}:{System.Environment.GetEnvironmentVariable("PATH")}";
+    private string PathWithFailingNix() => $"{Path.GetDirectoryName(Script("no-nix/nix", "exit 1"))}:{System.Environment.GetEnvironmentVariable("PATH")}";
 
     /// <summary>A script of one line.</summary>
-    private string Executable(string name, string line)
+    private string Script(string name, string line)
     {
         var file = Path.Combine(lab.Directory, name);
         Directory.CreateDirectory(Path.GetDirectoryName(file)!);

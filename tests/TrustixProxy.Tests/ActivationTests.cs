@@ -23,7 +23,7 @@ public sealed class ActivationTests
         passed.Listen();
         Assert.Equal(0, fcntl((int)passed.Handle, SetDescriptorFlags, 0)); // it is to live on in the child
 
-        var script = $"exec 3<&{passed.Handle}; export LISTEN_PID=$$ LISTEN_FDS=1; exec dotnet '{Path.Combine(AppContext.BaseDirectory, "trustix-proxy.dll")}' serve --config '{config}'";
+        var script = $"exec 3<&{passed.Handle}; export LISTEN_PID=$$ LISTEN_FDS=1; exec {Executable.Words} serve --config '{config}'";
         using var process = Process.Start(new ProcessStartInfo("bash", ["-c", script]) { RedirectStandardError = true })!;
         using var client = new HttpClient(new SocketsHttpHandler { SslOptions = { RemoteCertificateValidationCallback = (_, shown, _, _) => shown!.Subject is "CN=proxy.example" } });
         var info = await client.GetStringAsync(new Uri($"https://{passed.LocalEndPoint}/nix-cache-info")); // the connection waits in the socket until the proxy takes it

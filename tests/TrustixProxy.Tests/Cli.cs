@@ -1,12 +1,11 @@
 using System.Diagnostics;
+using TrustixProxy.Testing;
 
 namespace TrustixProxy.Tests;
 
 /// <summary>Runs the executable.</summary>
 internal static class Cli
 {
-    private static readonly string Program = Path.Combine(AppContext.BaseDirectory, "trustix-proxy.dll");
-
     /// <summary>A network namespace of its own, with no interface but a loopback that is down; nothing where this machine lets nobody have one.</summary>
     private static readonly Lazy<string[]> NoNetwork = new(() =>
     {
@@ -24,10 +23,10 @@ internal static class Cli
     });
 
     public static Task<(int Code, string Output, string Error)> RunAsync(IEnumerable<string> arguments, Dictionary<string, string>? environment = null, string? input = null) =>
-        RunAsync(["dotnet", Program, .. arguments], environment, input);
+        RunAsync([.. Executable.Command, .. arguments], environment, input);
 
     /// <summary>Runs it where nobody can be reached, as far as this machine allows that.</summary>
-    public static Task<(int Code, string Output, string Error)> RunOfflineAsync(params string[] arguments) => RunAsync([.. NoNetwork.Value, "dotnet", Program, .. arguments], null, null);
+    public static Task<(int Code, string Output, string Error)> RunOfflineAsync(params string[] arguments) => RunAsync([.. NoNetwork.Value, .. Executable.Command, .. arguments], null, null);
 
     private static async Task<(int Code, string Output, string Error)> RunAsync(string[] command, Dictionary<string, string>? environment, string? input)
     {

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using TrustixProxy.Testing;
 
 namespace TrustixProxy.Tests;
 
@@ -34,7 +35,7 @@ public sealed class PublishVerbTests
         using var mute = new TcpListener(IPAddress.Loopback, 0);
         mute.Start();
         var config = await ConfigureAsync(folder, mute.LocalEndpoint!.ToString()!);
-        using var process = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "trustix-proxy.dll"), "publish", "--config", config]) { RedirectStandardError = true })!;
+        using var process = Process.Start(Executable.Start("publish", "--config", config))!;
         Assert.Matches(@"^publishing from \S+ to \S+; metrics at http://127\.0\.0\.1:\d+$", await process.StandardError.ReadLineAsync());
         var second = await Cli.RunAsync(["publish", "--once", "--config", config]);
         using var connection = await mute.AcceptTcpClientAsync();

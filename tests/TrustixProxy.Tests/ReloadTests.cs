@@ -13,7 +13,7 @@ public sealed class ReloadTests
         var (certificate, key) = TestCertificate.Write(folder.Path, "a");
         string Config(string more) => $$"""{ "stateDirectory": "{{folder.Path}}/state", "listen": ["http://127.0.0.1:0"], "operations": { "listen": [] }, "tls": { "certificateFile": "{{certificate}}", "keyFile": "{{key}}" }{{more}} }""";
         var config = folder.File("c.json", Config(""));
-        using var process = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "trustix-proxy.dll"), "serve", "--config", config]) { RedirectStandardError = true })!;
+        using var process = Process.Start(Executable.Start("serve", "--config", config))!;
         var url = (await LineAsync(process, "serving at "))["serving at ".Length..];
         using var client = new HttpClient { BaseAddress = new Uri(url) };
 

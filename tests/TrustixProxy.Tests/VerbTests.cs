@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using TrustixProxy.Nix;
+using TrustixProxy.Testing;
 
 namespace TrustixProxy.Tests;
 
@@ -69,7 +70,7 @@ public sealed partial class VerbTests
     public async Task Serve_without_a_configuration_makes_a_key_says_what_is_missing_and_serves()
     {
         using var folder = new Folder();
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "trustix-proxy.dll"), "serve"]) { RedirectStandardError = true };
+        var start = Executable.Start("serve");
         start.Environment["XDG_STATE_HOME"] = folder.Path;
         start.Environment["TRUSTIXPROXY__LISTEN__0"] = "http://127.0.0.1:0";
         start.Environment["TRUSTIXPROXY__OPERATIONS__LISTEN__0"] = "http://127.0.0.1:0";
@@ -148,7 +149,7 @@ public sealed partial class VerbTests
         var key = folder.File("key");
         await Cli.RunAsync(["keygen", key]);
         var config = folder.File("c.json", $$"""{ "listen": ["http://127.0.0.1:0"], "privateListen": ["unix:{{folder.Path}}/s"], "stateDirectory": "{{folder.Path}}", "logs": [{ "name": "mine", "privateKeyFile": "{{key}}" }] }""");
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "trustix-proxy.dll"), "log", "serve", "--config", config]) { RedirectStandardError = true };
+        var start = Executable.Start("log", "serve", "--config", config);
         using var first = Process.Start(start)!;
         while (await first.StandardError.ReadLineAsync() is { } line && !line.StartsWith("serving", StringComparison.Ordinal))
         {

@@ -42,7 +42,7 @@ public sealed class LogFormatTests
         var output = TestOutput.Make();
         await using var stage = await Stage.StartAsync();
         stage.Publish(output, "alice");
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "trustix-proxy.dll"), "serve", "--config", stage.Config]) { RedirectStandardError = true };
+        var start = Executable.Start("serve", "--config", stage.Config);
         foreach (var (name, value) in environment.Prepend(("TRUSTIXPROXY__LISTEN__0", "http://127.0.0.1:0")).Append(("TRUSTIXPROXY__OPERATIONS__LISTEN__0", "http://127.0.0.1:0")))
         {
             start.Environment[name] = value;

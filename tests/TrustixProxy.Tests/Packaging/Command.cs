@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
+using TrustixProxy.Testing;
 
 namespace TrustixProxy.Tests.Packaging;
 
@@ -40,7 +41,7 @@ internal static class Command
     private static async Task ShimAsync(Folder folder)
     {
         var shim = folder.File("trustix-proxy");
-        await File.WriteAllTextAsync(shim, $"#!/bin/sh\nexec dotnet '{Path.Combine(AppContext.BaseDirectory, "trustix-proxy.dll")}' \"$@\"\n");
+        await File.WriteAllTextAsync(shim, $"#!/bin/sh\nexec {Executable.Words} \"$@\"\n");
         File.SetUnixFileMode(shim, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
     }
 }

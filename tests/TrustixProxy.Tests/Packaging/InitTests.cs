@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using TrustixProxy.Nix;
+using TrustixProxy.Testing;
 
 namespace TrustixProxy.Tests.Packaging;
 
@@ -112,7 +113,8 @@ public sealed class InitTests
 
     private static async Task<(int Code, string Output)> AskAsync(Folder folder, string answers)
     {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "trustix-proxy.dll"), "init", "--directory", folder.Path]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = Executable.Start("init", "--directory", folder.Path);
+        (start.RedirectStandardInput, start.RedirectStandardOutput) = (true, true);
         using var process = Process.Start(start)!;
         var error = process.StandardError.ReadToEndAsync();
         await process.StandardInput.WriteAsync(answers);

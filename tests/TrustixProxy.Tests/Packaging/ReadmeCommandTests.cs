@@ -107,7 +107,8 @@ public sealed partial class ReadmeCommandTests
         }
 
         folder.File("log.json", Braces.Match(block).Value.Replace("builder:…", Nix.NixSecretKey.Generate("builder").PublicKey.ToString(), StringComparison.Ordinal));
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "trustix-proxy.dll"), "log", "serve", "--config", "log.json"]) { RedirectStandardError = true, WorkingDirectory = folder.Path };
+        var start = Executable.Start("log", "serve", "--config", "log.json");
+        start.WorkingDirectory = folder.Path;
         (start.Environment["TRUSTIXPROXY__LISTEN__0"], start.Environment["TRUSTIXPROXY__PRIVATELISTEN__0"], start.Environment["TRUSTIXPROXY__STATEDIRECTORY"]) = ("http://127.0.0.1:0", "http://127.0.0.1:0", folder.File("log"));
         using var node = Process.Start(start)!;
         while (await node.StandardError.ReadLineAsync() is { } line && !line.StartsWith("serving", StringComparison.Ordinal))

@@ -5,6 +5,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using TrustixProxy.Nix;
+using TrustixProxy.Testing;
 
 namespace TrustixProxy.Tests.Packaging;
 
@@ -49,7 +50,7 @@ internal sealed partial class Unit
 
         using var manager = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
         manager.Bind(new UnixDomainSocketEndPoint(folder.File("notify")));
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "trustix-proxy.dll"), .. _words, "--config", await BuildAsync(folder)]) { RedirectStandardError = true };
+        var start = Executable.Start([.. _words, "--config", await BuildAsync(folder)]);
         (start.Environment["CREDENTIALS_DIRECTORY"], start.Environment["NOTIFY_SOCKET"]) = (credentials, folder.File("notify"));
         foreach (var variable in _unit.GetProperty("environment").EnumerateObject())
         {
