@@ -10,8 +10,8 @@ namespace TrustixProxy.LogNode.Storage;
 /// a share of them with each batch, so that many change the same page. After a crash what had not moved is read again from the log.</remarks>
 internal sealed class EntryIndex(LogDatabase database) : IDisposable
 {
-    /// <summary>So many rows begin to move: half a megabyte.</summary>
-    private const int MoveAt = 32_768;
+    /// <summary>So many rows begin to move: two megabytes. The more there are, the more of them change one page of the file; and the more are read again at a start, up to as many entries.</summary>
+    private const int MoveAt = 131_072;
 
     private readonly Statement _insert = new(database.Writer, "INSERT OR IGNORE INTO find (prefix, idx) VALUES ($1, $2)");
     private readonly Statement _indexed = new(database.Writer, "UPDATE indexed SET size = $1");

@@ -34,10 +34,10 @@ internal sealed class MapPages(SqliteConnection connection, MapPages.Cache cache
 
     public void Dispose() => _find.Dispose();
 
-    /// <summary>Some of the pages that hold nothing but pages: those near the root. At most 1.5 MB.</summary>
+    /// <summary>Some of the pages that hold nothing but pages: those near the root. At most 6 MB: all of them up to a million entries, or nearly.</summary>
     internal sealed class Cache
     {
-        private readonly Kept?[] _kept = new Kept?[2048];
+        private readonly Kept?[] _kept = new Kept?[8192];
 
         public MapPage? Find(long number) => Volatile.Read(ref _kept[number % _kept.Length]) is { } kept && kept.Number == number ? kept.Page : null;
 
