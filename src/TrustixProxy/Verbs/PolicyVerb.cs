@@ -46,8 +46,8 @@ internal static class PolicyVerb
         if (isJson)
         {
             Console.WriteLine(JsonSerializer.Serialize(
-                new ShownPolicy(path.Name, scope.Match, scope.Rule.ToString(), Kebab.Of(scope.Dissent), sets.Take(MostSets), outside, exceptions.Select(exception => new ShownException(exception.Text, exception.IsExpired)), policy.Fallback),
-                ProxyConfiguration.JsonForm.ShownPolicy));
+                new TestedPolicy(path.Name, scope.Match, scope.Rule.ToString(), Kebab.Of(scope.Dissent), sets.Take(MostSets), outside, exceptions.Select(exception => new TestedException(exception.Text, exception.IsExpired)), policy.Fallback),
+                ProxyConfiguration.JsonForm.TestedPolicy));
             return;
         }
 

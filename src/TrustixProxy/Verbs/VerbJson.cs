@@ -13,12 +13,12 @@ internal sealed record Explanation(
 /// <summary>An elector's answer in it.</summary>
 internal sealed record ExplainedAnswer(string Elector, string Operator, string Says, string Proof, long? HeadSize, double? Milliseconds);
 
-/// <summary>What <c>policy show --json</c> prints.</summary>
-internal sealed record ShownPolicy(
-    string Name, string? Scope, string Rule, string Dissent, IEnumerable<IReadOnlyList<string>> SatisfiedBy, IReadOnlyList<string> NotCounted, IEnumerable<ShownException> Exceptions, string? Fallback);
+/// <summary>What <c>policy test --json</c> prints.</summary>
+internal sealed record TestedPolicy(
+    string Name, string? Scope, string Rule, string Dissent, IEnumerable<IReadOnlyList<string>> SatisfiedBy, IReadOnlyList<string> NotCounted, IEnumerable<TestedException> Exceptions, string? Fallback);
 
 /// <summary>An exception in it.</summary>
-internal sealed record ShownException(string Text, bool IsExpired);
+internal sealed record TestedException(string Text, bool IsExpired);
 
 /// <summary>What <c>verify --json</c> prints of evidence that holds.</summary>
 internal sealed record VerifiedEvidence(bool Verified, string Log, string Fault, IEnumerable<long> Sizes);
@@ -46,7 +46,7 @@ internal sealed record AuditedRevocation(DateTimeOffset At, string Outcome, long
 [JsonSerializable(typeof(NarStoreCheckResult))]
 [JsonSerializable(typeof(NarStoreGcResult))]
 [JsonSerializable(typeof(NotVerified))]
-[JsonSerializable(typeof(ShownPolicy))]
+[JsonSerializable(typeof(TestedPolicy))]
 [JsonSerializable(typeof(VerifiedBundle))]
 [JsonSerializable(typeof(VerifiedEvidence))]
 internal sealed partial class VerbJson : JsonSerializerContext;
