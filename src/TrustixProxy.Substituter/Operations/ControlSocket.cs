@@ -42,7 +42,7 @@ internal sealed class ControlSocket(string path, Func<RevocationRegister> revoca
     private readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
     private bool _isListening;
 
-        /// <summary>Sends a request to the proxy that runs over this state; null when none does.</summary>
+    /// <summary>Sends a request to the proxy that runs over this state; null when none does.</summary>
     public static async Task<ControlReply?> AskAsync(string path, ControlRequest request, CancellationToken cancellation)
     {
         using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);

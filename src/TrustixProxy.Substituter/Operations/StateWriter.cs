@@ -5,8 +5,7 @@ using Microsoft.Data.Sqlite;
 namespace TrustixProxy.Substituter.Operations;
 
 /// <summary>The state database of this process, with what writes to it in the background: what waits at a moment becomes true at once, in the order that it came in. What a refusing disk does not take is lost, unless it must not be: then it is tried again.</summary>
-/// <remarks>What is due is somebody's answer that waits: it goes before the rest, which is written when nothing has been due for a moment, or much of it waits.
-/// Where nothing else is being written, what is due is written by whoever brings it, and no other thread has to wake first: he waits as long as the disk takes, a second where another process holds the file. Whoever comes meanwhile need not (<see cref="IsStuck"/>).</remarks>
+/// <remarks>What is due is somebody's answer that waits: it goes before the rest, which is written when nothing has been due for a moment, or much of it waits.</remarks>
 internal sealed class StateWriter : IDisposable
 {
     /// <summary>What waits beyond this is dropped, unless it must not be: the disk does not follow.</summary>
@@ -28,7 +27,6 @@ internal sealed class StateWriter : IDisposable
 
     private readonly ConcurrentQueue<Item> _due = new(), _rest = new();
     private readonly SemaphoreSlim _news = new(0);
-    private readonly Lock _turn = new(); // of writing
     private readonly CancellationTokenSource _end = new();
     private readonly Action<Exception> _onFailed;
     private readonly Task _writing;
@@ -64,11 +62,6 @@ internal sealed class StateWriter : IDisposable
             return Task.CompletedTask;
         }
 
-        if (isDue && TryWriteHere(write))
-        {
-            return Task.CompletedTask;
-        }
-
         var item = new Item(write, isDue);
         (isDue ? _due : _rest).Enqueue(item);
         if (isDue || Interlocked.Increment(ref _count) is 1 or MaxTogether)
@@ -86,12 +79,7 @@ internal sealed class StateWriter : IDisposable
         _news.Release();
         _writing.Wait(TimeSpan.FromSeconds(2));
         _end.Cancel();
-        var isTurn = _turn.TryEnter(TimeSpan.FromSeconds(2));
         Database.Dispose();
-        if (isTurn)
-        {
-            _turn.Exit();
-        }
     }
 
     private async Task WriteAsync()
@@ -108,26 +96,6 @@ internal sealed class StateWriter : IDisposable
             {
                 await WriteSomeAsync(_rest);
             }
-        }
-    }
-
-    /// <summary>Writes on this thread what is due; false when others are before it, or the disk refuses.</summary>
-    private bool TryWriteHere(Action write)
-    {
-        if (_toldAt is not 0 || Volatile.Read(ref _writingSince) is not 0 || !_due.IsEmpty || !_turn.TryEnter())
-        {
-            return false;
-        }
-
-        try
-        {
-            Volatile.Write(ref _writingSince, Stopwatch.GetTimestamp());
-            return TryWrite(write) is null;
-        }
-        finally
-        {
-            Volatile.Write(ref _writingSince, 0);
-            _turn.Exit();
         }
     }
 
@@ -177,18 +145,15 @@ internal sealed class StateWriter : IDisposable
     /// <summary>Writes all of it or nothing; answers why nothing was.</summary>
     private Exception? TryWrite(Action write)
     {
-        lock (_turn)
+        try
         {
-            try
-            {
-                Database.Together(write);
-                _toldAt = 0;
-                return null;
-            }
-            catch (Exception exception)
-            {
-                return exception;
-            }
+            Database.Together(write);
+            _toldAt = 0;
+            return null;
+        }
+        catch (Exception exception)
+        {
+            return exception;
         }
     }
 

@@ -41,44 +41,4 @@ public sealed class StateWriterTests : IDisposable
         Assert.Equal(5, refusals);
         Assert.Equal(["full", "full again"], _failures.Select(failure => failure.Message));
     }
-
-    [Fact]
-    public async Task What_is_due_is_written_by_whoever_brings_it_and_what_comes_meanwhile_after_it()
-    {
-        using var writer = new StateWriter(_directory.Path, _failures.Enqueue);
-        using var mayEnd = new ManualResetEventSlim();
-        var (order, started) = (new ConcurrentQueue<string>(), new TaskCompletionSource());
-
-        var slow = Task.Factory.StartNew(
-            () => writer.Write(
-                () =>
-                {
-                    order.Enqueue($"first on {Environment.CurrentManagedThreadId}");
-                    started.SetResult();
-                    mayEnd.Wait();
-                },
-                isDue: true).IsCompletedSuccessfully ? Environment.CurrentManagedThreadId : 0,
-            CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-        await started.Task.WaitAsync(TimeSpan.FromSeconds(10));
-        var later = writer.Write(() => order.Enqueue("second"), isDue: true);
-
-        Assert.False(later.IsCompleted);
-        mayEnd.Set();
-        await later.WaitAsync(TimeSpan.FromSeconds(10));
-        Assert.Equal([$"first on {await slow}", "second"], order);
-    }
-
-    [Fact]
-    public async Task Nobody_waits_for_a_disk_on_which_another_is_stuck()
-    {
-        using var writer = new StateWriter(_directory.Path, _failures.Enqueue);
-        using var mayEnd = new ManualResetEventSlim();
-
-        var stuck = Task.Factory.StartNew(() => writer.Write(mayEnd.Wait, isDue: true).IsCompletedSuccessfully, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-
-        await Eventually.UntilAsync(() => writer.IsStuck);
-        mayEnd.Set();
-        Assert.True(await stuck);
-        Assert.False(writer.IsStuck);
-    }
 }
