@@ -38,12 +38,7 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
     {
         get
         {
-            var checkedAt = Interlocked.Read(ref _frozenCheckedAt);
-            if (time.GetElapsedTime(checkedAt) > FrozenAge && Interlocked.CompareExchange(ref _frozenCheckedAt, time.GetTimestamp(), checkedAt) == checkedAt)
-            {
-                LookAtDocket();
-            }
-
+            LookAtDocketWhenDue();
             return _isFrozen;
         }
     }
@@ -99,6 +94,8 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
 
         return IsFrozen ? new ViewResult(null, SilenceReason.Frozen) : new ViewResult(_seen!.View, default);
     }
+
+    private bool IsLookDue => time.GetElapsedTime(Interlocked.Read(ref _frozenCheckedAt)) > FrozenAge;
 
     private bool IsFresh(TimeSpan maxAge) => _seen is { } seen && (maxAge == Timeout.InfiniteTimeSpan || time.GetElapsedTime(seen.At) <= maxAge);
 
@@ -159,28 +156,48 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
 
     private static bool IsJudged((LogView? Next, SilenceReason? Reason) advance) => advance.Next is not null || advance.Reason is SilenceReason.Frozen;
 
-    /// <summary>Looks whether the log was frozen by another process, or unfrozen by a person.</summary>
-    private void LookAtDocket()
+    /// <summary>Looks whether the log was frozen by another process, or unfrozen by a person. Of several who look at once, those who hold it to be frozen wait for the one who was first: none of them calls it so longer than it may.</summary>
+    private void LookAtDocketWhenDue()
     {
-        lock (_turn)
+        if (!IsLookDue || !_turn.TryEnter(_isFrozen ? TimeSpan.FromMilliseconds(500) : TimeSpan.Zero))
         {
-            var wasFrozen = _isFrozen;
-            _isFrozen = docket.IsFrozen(isKnown: wasFrozen);
-            if (!wasFrozen || _isFrozen)
-            {
-                return;
-            }
+            return; // a view is being written, or the disk hangs: the next one who asks looks again
+        }
 
-            try
+        try
+        {
+            if (IsLookDue)
+            {
+                Look();
+                Interlocked.Exchange(ref _frozenCheckedAt, time.GetTimestamp());
+            }
+        }
+        finally
+        {
+            _turn.Exit();
+        }
+    }
+
+    private void Look()
+    {
+        if (docket.IsFrozen(isKnown: _isFrozen) is var isFrozen && isFrozen == _isFrozen)
+        {
+            return;
+        }
+
+        try
+        {
+            if (!isFrozen)
             {
                 _seen = Start(store, key);
                 logger.LogUnfrozen(name);
             }
-            catch (SqliteException exception)
-            {
-                _isFrozen = true; // until it can be read where to begin
-                logger.ViewNotKept(name, exception.Message);
-            }
+
+            _isFrozen = isFrozen;
+        }
+        catch (SqliteException exception)
+        {
+            logger.ViewNotKept(name, exception.Message); // frozen until it can be read where to begin
         }
     }
 

@@ -7,7 +7,7 @@ namespace TrustixProxy.Substituter.Tests.Dashboard;
 /// <summary>What the dashboard remembers of decisions.</summary>
 public sealed class DecisionJournalTests
 {
-    private readonly Clock _clock = new();
+    private readonly ManualTime _clock = new();
 
     [Fact]
     public void Decisions_are_counted_by_the_minute_for_a_day()
@@ -82,12 +82,5 @@ public sealed class DecisionJournalTests
 
         var ballots = new Dictionary<string, Ballot> { ["one"] = Signed(one), ["other"] = other is null ? new Ballot.Silent(SilenceReason.NoAnswer) : Signed(other) };
         return new Policy(electors).Decide(one.Path, ballots);
-    }
-
-    private sealed class Clock : TimeProvider
-    {
-        public DateTimeOffset Now { get; set; } = new(2030, 1, 1, 0, 0, 0, TimeSpan.Zero);
-
-        public override DateTimeOffset GetUtcNow() => Now;
     }
 }

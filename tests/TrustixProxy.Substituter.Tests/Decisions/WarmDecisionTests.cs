@@ -28,7 +28,7 @@ public sealed class WarmDecisionTests : IDisposable
     private readonly string _directory = Directory.CreateTempSubdirectory("trustix-test-").FullName;
     private readonly NixSecretKey _key = NixSecretKey.Generate("proxy-test-1");
     private readonly Elector.Log[] _logs = [.. new[] { "alice", "bob", "carol" }.Select(name => new Elector.Log(name, name, new LogSigner(NixSecretKey.Generate(name).Seed).Key))];
-    private readonly Clock _clock = new();
+    private readonly ManualTime _clock = new();
     private FrozenSet<string> _frozen = [];
     private StandingRevocations _revoked = StandingRevocations.None;
 
@@ -280,12 +280,5 @@ public sealed class WarmDecisionTests : IDisposable
         ballots.Add("carol", new Ballot.Silent(SilenceReason.Unreachable));
         var record = DecisionRecord.Of(PolicyOf(null).Decide(claim.Path, ballots), new NarHints("none", statement.NarHash, statement.NarSize, null, null, [signature], "main"), _clock.Now);
         return new Decision(record, Encoding.UTF8.GetBytes(new NarInfoSigner(_key).Render(record).Text));
-    }
-
-    private sealed class Clock : TimeProvider
-    {
-        public DateTimeOffset Now { get; set; } = new(2030, 1, 1, 0, 0, 0, TimeSpan.Zero);
-
-        public override DateTimeOffset GetUtcNow() => Now;
     }
 }

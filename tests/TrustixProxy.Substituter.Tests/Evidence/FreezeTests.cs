@@ -108,7 +108,7 @@ public sealed class FreezeTests
             StateDirectory = directory, SigningKey = Nix.NixSecretKey.Generate("x"), Policy = new Consensus.Policy([elector]), Logs = [new LogOptions(elector, new Uri("http://alice"))], Upstreams = [],
         };
         using (var state = new StateWriter(directory))
-        using (var register = new LogRegister(options, new FixedTime(now.AddMinutes(minutesUnseen))))
+        using (var register = new LogRegister(options, new ManualTime { Now = now.AddMinutes(minutesUnseen) }))
         {
             var records = new LogRecords(state);
             records.KeepCondition(log.Signer.Key, new LogCondition(now, now.AddMinutes(-minutesUngrown), failure, failure is null ? null : now));
@@ -215,10 +215,5 @@ public sealed class FreezeTests
         }
 
         return proxy;
-    }
-
-    private sealed class FixedTime(DateTimeOffset now) : TimeProvider
-    {
-        public override DateTimeOffset GetUtcNow() => now;
     }
 }

@@ -18,6 +18,11 @@ public sealed class ViewCrashTests : IDisposable
 
     private readonly List<StateWriter> _states = [];
 
+    private readonly ManualTime _time = new();
+
+    /// <summary>After a second it is looked again who is frozen.</summary>
+    private static TimeSpan LookedAtAgain => TimeSpan.FromSeconds(1.1);
+
     public void Dispose()
     {
         _states.ForEach(state => state.Dispose());
@@ -103,10 +108,41 @@ public sealed class ViewCrashTests : IDisposable
             Run(other, "ALTER TABLE log_view RENAME TO gone");
         }
 
-        await Task.Delay(1200); // it is looked at again after a second
+        _time.Now += LookedAtAgain;
 
         Assert.True(watch.IsFrozen);
         Assert.Equal(SilenceReason.Frozen, (await watch.ViewAsync(TimeSpan.Zero, default)).Reason);
+    }
+
+    [Fact]
+    public async Task Whoever_asks_once_a_log_is_unfrozen_hears_it_be_it_that_many_ask_at_one_moment()
+    {
+        await using var log = await FakeLog.StartAsync();
+        Grow(log, 1);
+        using var views = new ViewStore(_directory);
+        var watch = Watch(log, views);
+        using var start = new Barrier(8);
+        var late = 0;
+
+        for (var i = 0; i < 50; i++)
+        {
+            views.Freeze(log.Log.Head, [1]);
+            _time.Now += LookedAtAgain;
+            Assert.True(watch.IsFrozen);
+            Assert.True(views.Unfreeze(watch.Key, "to be heard", _time.Now));
+            _time.Now += LookedAtAgain;
+            await Task.WhenAll(Enumerable.Range(0, start.ParticipantCount).Select(_ => Task.Factory.StartNew(
+                () =>
+                {
+                    start.SignalAndWait();
+                    Interlocked.Add(ref late, watch.IsFrozen ? 1 : 0);
+                },
+                default,
+                TaskCreationOptions.LongRunning,
+                TaskScheduler.Default)));
+        }
+
+        Assert.Equal(0, late);
     }
 
     private Microsoft.Data.Sqlite.SqliteConnection Open()
@@ -158,11 +194,11 @@ public sealed class ViewCrashTests : IDisposable
 
     private WatchedLog Watch(FakeLog log, ViewStore views)
     {
-        var (key, time) = (log.Log.Signer.Key, TimeProvider.System);
+        var key = log.Log.Signer.Key;
         var state = new StateWriter(_directory);
         _states.Add(state);
-        var docket = new LogDocket("log", key, log.Url, views, new LogRecords(state), _directory, time, NullLogger.Instance);
-        return new WatchedLog("log", key, new LogClient(new ConnectClient(LogTransport.Create(log.Url, network: null), TimeSpan.FromSeconds(10), time), key.LogId, time), views, docket, time, NullLogger.Instance);
+        var docket = new LogDocket("log", key, log.Url, views, new LogRecords(state), _directory, _time, NullLogger.Instance);
+        return new WatchedLog("log", key, new LogClient(new ConnectClient(LogTransport.Create(log.Url, network: null), TimeSpan.FromSeconds(10), TimeProvider.System), key.LogId, TimeProvider.System), views, docket, _time, NullLogger.Instance);
     }
 
     private static void Grow(FakeLog log, int entries)

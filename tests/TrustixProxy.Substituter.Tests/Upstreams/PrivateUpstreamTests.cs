@@ -78,7 +78,7 @@ public sealed class PrivateUpstreamTests
     [InlineData(404, "30", 0)]
     public async Task An_upstream_that_says_when_it_wants_to_be_asked_again_is_not_asked_before_within_bounds(int status, string? retryAfter, int seconds)
     {
-        var (clock, asked) = (new Clock(), 0);
+        var (clock, asked) = (new ManualTime { Now = DateTimeOffset.UnixEpoch }, 0);
         using var network = new Answering(() =>
         {
             asked++;
@@ -204,12 +204,5 @@ public sealed class PrivateUpstreamTests
     private sealed class Answering(Func<HttpResponseMessage> answer) : HttpMessageHandler
     {
         protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) => Task.FromResult(answer());
-    }
-
-    private sealed class Clock : TimeProvider
-    {
-        public DateTimeOffset Now { get; set; } = DateTimeOffset.UnixEpoch;
-
-        public override DateTimeOffset GetUtcNow() => Now;
     }
 }
