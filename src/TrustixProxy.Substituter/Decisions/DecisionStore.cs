@@ -12,9 +12,9 @@ internal sealed class DecisionStore
     {
         _database = database;
         database.Ensure("""
-            CREATE TABLE IF NOT EXISTS decision (digest TEXT PRIMARY KEY, record BLOB NOT NULL, expires_at INTEGER NOT NULL) WITHOUT ROWID;
+            CREATE TABLE IF NOT EXISTS decision (digest TEXT PRIMARY KEY, record BLOB NOT NULL, expires_at INTEGER NOT NULL);
             CREATE INDEX IF NOT EXISTS decision_expires_at ON decision (expires_at);
-            CREATE TABLE IF NOT EXISTS bundle (digest TEXT PRIMARY KEY, bundle BLOB NOT NULL, expires_at INTEGER NOT NULL) WITHOUT ROWID;
+            CREATE TABLE IF NOT EXISTS bundle (digest TEXT PRIMARY KEY, bundle BLOB NOT NULL, expires_at INTEGER NOT NULL);
             CREATE INDEX IF NOT EXISTS bundle_expires_at ON bundle (expires_at);
             """);
     }
