@@ -18,6 +18,7 @@ internal sealed class LogDocket(string name, LogKey key, Uri address, ViewStore 
     /// <summary>The fault that a failing disk has not taken in; the log is held to it all the same.</summary>
     private volatile Unkept? _unkept;
     private LogCondition? _condition;
+    private bool? _hasProven;
 
     /// <summary>Who is asked: what evidence names as its source when nobody else is.</summary>
     public string Source => address.ToString();
@@ -36,8 +37,15 @@ internal sealed class LogDocket(string name, LogKey key, Uri address, ViewStore 
     }
 
     /// <summary>Takes in what the map was proven to hold for a key; the fault when it has held something else before.</summary>
-    public LogFault? Hold(ProvenEntry entry)
+    /// <param name="entry">What it was proven to hold.</param>
+    /// <param name="isOfMirror">Whether a mirror has proven it. It holds all entries itself, and they do not change: no more is remembered of them, and what the log had proven before it was mirrored is all that can stand against it.</param>
+    public LogFault? Hold(ProvenEntry entry, bool isOfMirror = false)
     {
+        if (isOfMirror && !(_hasProven ??= OnDisk(() => records.HasProven(key), true)))
+        {
+            return null;
+        }
+
         var first = OnDisk(() => records.FindProven(key, entry.Key), null);
         if (first is null || first.Map.Value != entry.Map.Value)
         {
@@ -47,7 +55,10 @@ internal sealed class LogDocket(string name, LogKey key, Uri address, ViewStore 
                 return fault;
             }
 
-            records.KeepProven(entry, isFirst: first is null); // nothing was kept, or what was proves nothing
+            if (!isOfMirror)
+            {
+                records.KeepProven(entry, isFirst: first is null); // nothing was kept, or what was proves nothing
+            }
         }
 
         return null;

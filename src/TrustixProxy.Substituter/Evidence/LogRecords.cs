@@ -55,6 +55,10 @@ internal sealed class LogRecords
                 : null;
     }
 
+    /// <summary>Whether anything is remembered that a log was proven to hold.</summary>
+    public bool HasProven(LogKey key) => _unwritten.Keys.Any(name => name.LogId == key.LogId)
+        || _database.First("SELECT EXISTS (SELECT 1 FROM proven WHERE log_id = $id)", row => row.Number(0) is 1, key.LogId);
+
     /// <summary>Remembers what a log was proven to hold.</summary>
     /// <param name="entry">The entry.</param>
     /// <param name="isFirst">Whether what is remembered already stays.</param>

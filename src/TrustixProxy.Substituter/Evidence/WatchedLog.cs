@@ -53,9 +53,9 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
     public VerifiedTreeHead? Head => _seen?.View.Head;
 
     /// <summary>Takes in what the map was proven to hold; false when that contradicts what it has held: then the log is frozen.</summary>
-    public bool IsHeldTo(ProvenEntry entry)
+    public bool IsHeldTo(ProvenEntry entry, bool isOfMirror = false)
     {
-        var fault = docket.Hold(entry);
+        var fault = docket.Hold(entry, isOfMirror);
         if (fault is not null)
         {
             Freeze(fault, docket.Source);

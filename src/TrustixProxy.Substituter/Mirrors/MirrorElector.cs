@@ -45,7 +45,7 @@ internal sealed class MirrorElector(Elector.Log elector, WatchedLog log, LogMirr
             return await AbsentAsync(evidence, path, cancellation);
         }
 
-        if (!log.IsHeldTo(new ProvenEntry(evidence.Head, key, evidence.Map)))
+        if (!log.IsHeldTo(new ProvenEntry(evidence.Head, key, evidence.Map), isOfMirror: true))
         {
             return new Ballot.Silent(SilenceReason.Frozen);
         }

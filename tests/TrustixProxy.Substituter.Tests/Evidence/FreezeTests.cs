@@ -139,12 +139,38 @@ public sealed class FreezeTests
             Assert.Null(docket.Hold(one));
             Until(() => records.FindProven(log.Signer.Key, key) is not null);
             Assert.Null(docket.Hold(one));
+            Assert.Null(docket.Hold(one, isOfMirror: true));
+            Assert.Equal(docket.Hold(two, isOfMirror: true), docket.Hold(two));
             var fault = Assert.IsType<LogFault.TwoEntries>(docket.Hold(two));
             docket.Freeze(fault, "http://alice");
 
             Assert.True(docket.IsFrozen(isKnown: false));
             Assert.True(FaultEvidence.TryVerify(store.Load(log.Signer.Key).Fault, [log.Signer.Key], out var evidence, out _));
             Assert.Equal("two-entries", evidence.Fault.Kind);
+        }
+
+        Directory.Delete(directory, recursive: true);
+    }
+
+    [Fact]
+    public void What_a_mirror_proves_is_not_remembered_beside_it()
+    {
+        var directory = Directory.CreateTempSubdirectory("trustix-test-").FullName;
+        var (log, key) = (new MemoryLog(), "key"u8.ToArray());
+        log.Add(key, [2]);
+        using (var store = new ViewStore(directory))
+        {
+            var state = new StateWriter(directory);
+            var records = new LogRecords(state);
+            var docket = new LogDocket("alice", log.Signer.Key, new Uri("http://alice"), store, records, directory, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
+
+            Assert.Null(docket.Hold(Entry(log, key), isOfMirror: true));
+            state.Dispose(); // what waits is written
+        }
+
+        using (var state = new StateWriter(directory))
+        {
+            Assert.False(new LogRecords(state).HasProven(log.Signer.Key));
         }
 
         Directory.Delete(directory, recursive: true);
