@@ -32,10 +32,10 @@ internal static class HookBenchmark
         var taken = new List<double>();
         for (var run = 0; run < runs; run++)
         {
-            var path = LogClient.Entry(run).Path;
+            var (path, derivation) = (LogClient.Entry(run).Path, LogClient.Entry(runs + run).Path);
             var start = new ProcessStartInfo(command[0], command[1..])
             {
-                Environment = { ["DRV_PATH"] = $"{path.Absolute}.drv", ["OUT_PATHS"] = path.Absolute, ["TRUSTIX_SPOOL"] = spool, ["NIX_STATE_DIR"] = directory },
+                Environment = { ["DRV_PATH"] = $"{derivation.Absolute}.drv", ["OUT_PATHS"] = path.Absolute, ["TRUSTIX_SPOOL"] = spool, ["NIX_STATE_DIR"] = directory },
             };
             var watch = Stopwatch.StartNew();
             using var process = Process.Start(start)!;

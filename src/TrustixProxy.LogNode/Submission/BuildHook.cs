@@ -80,7 +80,7 @@ public sealed class BuildHook(string spool, int maxJobs, string gcRoots, TimePro
             {
                 var link = Path.Combine(spool, $"{job.Id}.root-{path.Digest}");
                 File.CreateSymbolicLink(link, path.Absolute);
-                File.CreateSymbolicLink(Path.Combine(gcRoots, $"trustix-{job.Id}-{path.Digest}"), link);
+                File.CreateSymbolicLink(Path.Combine(gcRoots, Path.GetFileName(link)), link);
             }
             catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
             {
