@@ -54,13 +54,16 @@ internal sealed class Turns : SynchronizationContext
         }
     }
 
-    private static bool IsPoolBusy
+    /// <remarks>Working threads are counted before and after what is queued: a thread that has just run out of work counts as none for an instant, and may in the next have taken up what came meanwhile.</remarks>
+    private static bool IsPoolBusy => IsPoolWorking || ThreadPool.PendingWorkItemCount > 0 || IsPoolWorking;
+
+    private static bool IsPoolWorking
     {
         get
         {
             ThreadPool.GetMaxThreads(out var all, out _);
             ThreadPool.GetAvailableThreads(out var idle, out _);
-            return idle < all || ThreadPool.PendingWorkItemCount > 0;
+            return idle < all;
         }
     }
 }

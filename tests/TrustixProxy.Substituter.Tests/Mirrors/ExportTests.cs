@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text;
 using Microsoft.AspNetCore.Http;
 using TrustixProxy.Consensus;
@@ -35,6 +36,29 @@ public sealed class ExportTests : IAsyncDisposable
         Assert.Contains("files=absent", absent.Text, StringComparison.Ordinal);
         await UntilAsync(() => proxy.Lines.Any(IsRead(Fillers + 3 + More)));
         await proxy.Publish(late).NarInfoAsync(late);
+    }
+
+    [Fact]
+    public async Task A_mirror_that_was_stopped_goes_on_where_it_was_in_files_that_have_grown_meanwhile()
+    {
+        var (first, late) = (TestOutput.Make(), TestOutput.Make("late-1.0"));
+        await FillAsync(first);
+        await using var proxy = await StartAsync(isFolder: false, first, late);
+        await UntilAsync(() => proxy.Lines.Any(IsRead(Fillers + 1)));
+        await proxy.StopAsync();
+        await _node.SubmitAsync((late.Statement.Key, late.Statement.Value));
+        await _node.SubmitAsync([.. Enumerable.Range(Fillers, More).Select(Filler)]);
+        _node.Export(_export.Path);
+        var before = _server!.Asked.ToList();
+        _server.Asked.Clear();
+
+        await proxy.StartAsync();
+        await UntilAsync(() => proxy.Lines.Any(IsRead(Fillers + 2 + More)));
+
+        await proxy.NarInfoAsync(late);
+        Assert.Contains("tile/entries/000", before);
+        Assert.Contains("tile/entries/002", _server.Asked);
+        Assert.DoesNotContain("tile/entries/000", _server.Asked);
     }
 
     [Theory]
@@ -136,6 +160,9 @@ public sealed class ExportTests : IAsyncDisposable
     /// <summary>Any web server: files of a folder, below <c>/log/</c>.</summary>
     private sealed class FileServer(string folder) : FakeServer
     {
+        /// <summary>The files that were asked for.</summary>
+        public ConcurrentQueue<string> Asked { get; } = new();
+
         public static async Task<FileServer> StartAsync(string folder)
         {
             var server = new FileServer(folder);
@@ -145,7 +172,9 @@ public sealed class ExportTests : IAsyncDisposable
 
         protected override Task AnswerAsync(HttpContext context)
         {
-            var path = Path.Combine(folder, context.Request.Path.Value!.Replace("/log/", "", StringComparison.Ordinal));
+            var name = context.Request.Path.Value!.Replace("/log/", "", StringComparison.Ordinal);
+            Asked.Enqueue(name);
+            var path = Path.Combine(folder, name);
             context.Response.StatusCode = File.Exists(path) ? 200 : 404;
             return File.Exists(path) ? context.Response.Body.WriteAsync(File.ReadAllBytes(path)).AsTask() : Task.CompletedTask;
         }
