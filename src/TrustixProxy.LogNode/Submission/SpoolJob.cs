@@ -3,7 +3,7 @@ using TrustixProxy.Nix;
 namespace TrustixProxy.LogNode.Submission;
 
 /// <summary>One run of the post-build hook: what was built.</summary>
-/// <param name="Id">Its files' name in the spool, before the first <c>.</c>: <c>seconds-process-digest</c>, each run's own.</param>
+/// <param name="Id">Its files' name in the spool, before the first <c>.</c>: each run's own, with the digest of what was built at its end.</param>
 /// <param name="WrittenAt">When the hook wrote it: after its outputs had become valid.</param>
 /// <param name="Derivation">What was built (<c>DRV_PATH</c>).</param>
 /// <param name="Outputs">What came out (<c>OUT_PATHS</c>); none when Nix did not say, as Debian's 2.8 does not: then all outputs of the derivation.</param>
