@@ -4,6 +4,7 @@ using TrustixProxy.Substituter.Operations;
 namespace TrustixProxy.Substituter.Decisions;
 
 /// <summary>Sealed decisions on disk: bytes that are believed only after the seal was opened. Several processes may share the file.</summary>
+/// <remarks>Not in tables WITHOUT ROWID: SQLite compares whole rows of those, and a look for one would read what does not fit the pages of all that it passes.</remarks>
 internal sealed class DecisionStore
 {
     private readonly StateDatabase _database;
