@@ -40,9 +40,9 @@ internal sealed class Nginx : IDisposable
               proxy_cache_path {{directory}}/cache levels=1:2 keys_zone=bench:32m max_size=4g inactive=1d use_temp_path=off;
               proxy_http_version 1.1; proxy_set_header Connection ""; proxy_max_temp_file_size 0;
               upstream behind { server {{new Uri(target).Authority}}; keepalive 64; keepalive_requests 100000000; }
-              server { listen 127.0.0.1:{{ports[0]}}; root {{files}}; }
-              server { listen 127.0.0.1:{{ports[1]}}; location / { proxy_pass http://behind; proxy_cache bench; proxy_cache_valid 200 1d; } }
-              server { listen 127.0.0.1:{{ports[2]}}; location / { proxy_pass http://behind; } }
+              server { listen 127.0.0.1:{{ports[0]}} backlog=4096; root {{files}}; }
+              server { listen 127.0.0.1:{{ports[1]}} backlog=4096; location / { proxy_pass http://behind; proxy_cache bench; proxy_cache_valid 200 1d; } }
+              server { listen 127.0.0.1:{{ports[2]}} backlog=4096; location / { proxy_pass http://behind; } }
             }
             """);
         var nginx = new Nginx(Process.Start("nginx", ["-e", Path.Combine(directory, "error.log"), "-c", Path.Combine(directory, "nginx.conf")]), ports[0], ports[1], ports[2]);
