@@ -18,7 +18,7 @@ internal sealed class LogDocket(string name, LogKey key, Uri address, ViewStore 
     /// <summary>The fault that a failing disk has not taken in; the log is held to it all the same.</summary>
     private volatile Unkept? _unkept;
     private LogCondition? _condition;
-    private bool? _hasProven;
+    private volatile bool _hasNoneProven;
 
     /// <summary>Who is asked: what evidence names as its source when nobody else is.</summary>
     public string Source => address.ToString();
@@ -41,7 +41,7 @@ internal sealed class LogDocket(string name, LogKey key, Uri address, ViewStore 
     /// <param name="isOfMirror">Whether a mirror has proven it. It holds all entries itself, and they do not change: no more is remembered of them, and what the log had proven before it was mirrored is all that can stand against it.</param>
     public LogFault? Hold(ProvenEntry entry, bool isOfMirror = false)
     {
-        if (isOfMirror && !(_hasProven ??= OnDisk(() => records.HasProven(key), true)))
+        if (isOfMirror && (_hasNoneProven || (_hasNoneProven = !OnDisk(() => records.HasProven(key), true))))
         {
             return null;
         }
