@@ -13,9 +13,11 @@ internal sealed class NarAttempt : HttpTransformer, IDisposable
     private readonly Action<NarAttempt, NarFault> _onFault;
     private readonly TimeProvider _time;
     private readonly RequestedRange _range;
-    private readonly CancellationTokenSource _limit;
+    private readonly CancellationTokenSource _limit, _late = new();
+    private readonly CancellationTokenRegistration _onLimit;
     private readonly KnownFile? _known;
     private VerifyingNarStream? _stream;
+    private int _isSettled; // whether the upstream has answered in time: 1 once it has, or has not
 
     /// <summary>How long another upstream is waited for that is to go on.</summary>
     private static readonly TimeSpan ResumeLimit = TimeSpan.FromSeconds(10);
@@ -34,6 +36,13 @@ internal sealed class NarAttempt : HttpTransformer, IDisposable
     public NarAttempt(NarCandidate candidate, NarOrder order, List<NarCandidate> next, KnownFile? known, HttpRequest request, Action<NarAttempt, NarFault> onFault, TimeSpan limit, TimeProvider time)
     {
         _limit = new CancellationTokenSource(limit, time);
+        _onLimit = _limit.Token.Register(() =>
+        {
+            if (IsFirstToSettle())
+            {
+                _late.Cancel();
+            }
+        });
         (Candidate, Order, _next, _known, _onFault, _time) = (candidate, order, next, known, onFault, time);
         _range = new RequestedRange(request);
     }
@@ -41,7 +50,9 @@ internal sealed class NarAttempt : HttpTransformer, IDisposable
     public void Dispose()
     {
         _stream?.Copy?.Abandon(); // unless it was completed
+        _onLimit.Dispose();
         _limit.Dispose();
+        _late.Dispose();
     }
 
     public NarCandidate Candidate { get; }
@@ -66,8 +77,8 @@ internal sealed class NarAttempt : HttpTransformer, IDisposable
     /// <summary>Where a copy is kept of what is verified; null when nothing is kept.</summary>
     public NarStore? Store { get; init; }
 
-    /// <summary>Ends when the answer has to have begun; never, once it has.</summary>
-    public CancellationToken Limit => _limit.Token;
+    /// <summary>Ends when time is up and the upstream has not answered; never, once it has. What it sends by then, or does not send, is judged by <see cref="VerifyingNarStream.PrimeAsync"/>.</summary>
+    public CancellationToken Late => _late.Token;
 
     /// <summary>Whether the upstream holds the agreed NAR in other bytes than it said.</summary>
     public bool HasOtherFile => Candidate.IsSameFile && !Candidate.Decompress && _stream?.FileHash is { } hash && hash != Order.FileHash;
@@ -83,7 +94,7 @@ internal sealed class NarAttempt : HttpTransformer, IDisposable
 
     public override async ValueTask<bool> TransformResponseAsync(HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
     {
-        if (proxyResponse is not { StatusCode: HttpStatusCode.OK } || NarCompression.OfContentEncoding(proxyResponse.Content.Headers.ContentEncoding) is not { } encoding)
+        if (!IsFirstToSettle() || proxyResponse is not { StatusCode: HttpStatusCode.OK } || NarCompression.OfContentEncoding(proxyResponse.Content.Headers.ContentEncoding) is not { } encoding)
         {
             Fail(NarFault.Unreachable);
             return false;
@@ -113,7 +124,6 @@ internal sealed class NarAttempt : HttpTransformer, IDisposable
             return false;
         }
 
-        _limit.CancelAfter(Timeout.InfiniteTimeSpan);
         RequestedRange.WriteHead(httpContext.Response, length, range, Candidate.IsSameFile && !HasOtherFile);
         proxyResponse.Content = new StreamContent(_stream);
         return true;
@@ -151,6 +161,8 @@ internal sealed class NarAttempt : HttpTransformer, IDisposable
             Fail(NarFault.Unreachable);
         }
     }
+
+    private bool IsFirstToSettle() => Interlocked.Exchange(ref _isSettled, 1) is 0;
 
     private void Fail(NarFault fault)
     {

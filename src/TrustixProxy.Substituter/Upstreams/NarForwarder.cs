@@ -42,7 +42,7 @@ internal sealed class NarForwarder(
     /// <summary>No answer begins after the deadline, but by less than this.</summary>
     private static readonly TimeSpan LeastLimit = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>Long enough for the silence before a late range of a large file; stalls are noticed by <see cref="ResumingStream"/>, and <see cref="NarAttempt.Limit"/> bounds the wait for the answer's beginning.</summary>
+    /// <summary>Long enough for the silence before a late range of a large file; stalls are noticed by <see cref="ResumingStream"/>, and <see cref="NarAttempt.Late"/> bounds the wait for the answer's beginning.</summary>
     private static readonly ForwarderRequestConfig Config = new() { ActivityTimeout = TimeSpan.FromMinutes(15), Version = new Version(2, 0), VersionPolicy = HttpVersionPolicy.RequestVersionOrLower };
 
     private readonly SemaphoreSlim _turns = new(atOnce);
@@ -240,7 +240,7 @@ internal sealed class NarForwarder(
         }
 
         context.Features.Set<IHttpUpgradeFeature>(null); // else YARP would ask the upstream to change to a protocol that the client names
-        using var end = CancellationTokenSource.CreateLinkedTokenSource(attempt.Limit, context.RequestAborted);
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(attempt.Late, context.RequestAborted);
         await forwarder.SendAsync(context, attempt.Candidate.Address.GetLeftPart(UriPartial.Authority), attempt.Candidate.Upstream.Http, Config, attempt, end.Token);
         if (context.RequestAborted.IsCancellationRequested)
         {

@@ -115,6 +115,24 @@ public sealed class NarTests
     }
 
     [Fact]
+    public async Task A_nar_that_has_begun_to_come_when_time_is_up_comes_whole()
+    {
+        var output = TestOutput.Make(size: Large);
+        await using var proxy = await AgreedAsync(output, "none");
+        var narInfo = await proxy.NarInfoAsync(output);
+        proxy.Upstream().Intercept = async context =>
+        {
+            context.Response.ContentLength = output.Nar.Length;
+            await context.Response.Body.WriteAsync(output.Nar.AsMemory(0, 100_000));
+            await Task.Delay(TimeSpan.FromSeconds(3)); // the proxy's deadline is 2 s
+            await context.Response.Body.WriteAsync(output.Nar.AsMemory(100_000));
+            return true;
+        };
+
+        Assert.Equal(output.Nar, await proxy.NarAsync(narInfo));
+    }
+
+    [Fact]
     public async Task A_splice_of_an_honest_beginning_and_a_lying_end_is_refused()
     {
         var output = TestOutput.Make(size: Large);
