@@ -66,7 +66,7 @@ internal static class LoadClient
         return new Crowd(watch.Elapsed.TotalSeconds, [.. parts.SelectMany(part => part.latencies).Order()], parts.Sum(part => part.errors));
     }
 
-    /// <summary>Each connection downloads something; all go on at the same pace, a buffer after the other.</summary>
+    /// <summary>Each connection downloads something; all go on at the same pace, a buffer after the other of those that have one.</summary>
     /// <param name="sockets">The connections.</param>
     /// <param name="paths">What they ask for.</param>
     /// <param name="size">How long each of these is.</param>
@@ -76,42 +76,37 @@ internal static class LoadClient
         var (watch, isHalf) = (Stopwatch.StartNew(), 0);
         var parts = InThreads(sockets, (own, first) =>
         {
-            var downloads = own.Index().Select(item => new Downloading(item.Item, size)).ToList();
+            var downloads = own.ToDictionary(socket => socket, _ => new Downloading(size));
             foreach (var (i, socket) in own.Index())
             {
                 socket.Send(RequestOf(paths[(first + (i * Threads)) % paths.Length]));
-                socket.Blocking = false;
             }
 
-            var (buffer, latencies, quiet) = (new byte[64 << 10], new List<double>(own.Count), Stopwatch.StartNew());
-            while (downloads.Exists(download => !download.IsOver) && quiet.Elapsed < Patience)
+            var (buffer, latencies) = (new byte[64 << 10], new List<double>(own.Count));
+            while (downloads.Where(download => !download.Value.IsOver).Select(download => download.Key).ToList() is { Count: > 0 } ready)
             {
-                var hasRead = false;
-                foreach (var download in downloads.Where(download => !download.IsOver))
+                Socket.Select(ready, null, null, Patience);
+                if (ready.Count is 0)
                 {
-                    hasRead |= download.Read(buffer);
-                    if (download.IsOver)
+                    break;
+                }
+
+                foreach (var socket in ready)
+                {
+                    downloads[socket].Read(socket, buffer);
+                    if (downloads[socket].IsOver)
                     {
                         latencies.Add(watch.Elapsed.TotalMilliseconds);
                     }
-                    else if (download.IsHalf && Interlocked.Exchange(ref isHalf, 1) is 0)
+                    else if (downloads[socket].IsHalf && Interlocked.Exchange(ref isHalf, 1) is 0)
                     {
                         onHalf();
                     }
                 }
-
-                if (hasRead)
-                {
-                    quiet.Restart();
-                }
-                else
-                {
-                    Thread.Sleep(1);
-                }
             }
 
-            downloads.Where(download => !download.IsGood).GroupBy(download => download.Fault).ToList().ForEach(faults => Console.Error.WriteLine($"{faults.Count()} downloads: {faults.Key}"));
-            return (latencies, errors: downloads.Count(download => !download.IsGood));
+            downloads.Values.Where(download => !download.IsGood).GroupBy(download => download.Fault).ToList().ForEach(faults => Console.Error.WriteLine($"{faults.Count()} downloads: {faults.Key}"));
+            return (latencies, errors: downloads.Values.Count(download => !download.IsGood));
         });
         return new Crowd(watch.Elapsed.TotalSeconds, [.. parts.SelectMany(part => part.latencies).Order()], parts.Sum(part => part.errors));
     }
@@ -161,7 +156,7 @@ internal static class LoadClient
     }
 
     /// <summary>A download that goes on when there is something to read.</summary>
-    private sealed class Downloading(Socket socket, long size)
+    private sealed class Downloading(long size)
     {
         private long _got = -1;
 
@@ -174,15 +169,10 @@ internal static class LoadClient
 
         public bool IsOver { get; private set; }
 
-        /// <summary>Reads what is there, a buffer at the most; false when nothing is.</summary>
-        public bool Read(byte[] buffer)
+        /// <summary>Reads what is there, a buffer at the most.</summary>
+        public void Read(Socket socket, byte[] buffer)
         {
             var read = socket.Receive(buffer, 0, buffer.Length, SocketFlags.None, out var error);
-            if (error is SocketError.WouldBlock)
-            {
-                return false;
-            }
-
             if (_got < 0 && read > 0)
             {
                 IsOver = !buffer.AsSpan(0, read).StartsWith("HTTP/1.1 200 "u8); // heads are sent whole
@@ -196,7 +186,6 @@ internal static class LoadClient
 
             Fault = read is 0 || error is not SocketError.Success ? $"{error} after {_got} bytes of {size}" : Fault;
             IsOver |= read is 0 || error is not SocketError.Success || _got >= size;
-            return true;
         }
     }
 }
