@@ -19,9 +19,14 @@ internal static class MirrorMap
     {
         var sideNodes = new List<Digest>();
         var at = default(MapPrefix);
-        for (var isStored = reader.FindSubtree(at) is not null; isStored && at.Depth < MaxDepth;)
+        for (var isStored = true; isStored && at.Depth < MaxDepth;)
         {
             var (isRight, (left, right)) = (path.Bit(at.Depth), reader.FindHalves(at));
+            if (left is null && right is null)
+            {
+                break; // few leaves in each: they are read together
+            }
+
             sideNodes.Add((isRight ? left : right) ?? HashOfLeaves(reader, size, at.Half(!isRight)));
             (at, isStored) = (at.Half(isRight), (isRight ? right : left) is not null);
         }
