@@ -115,7 +115,7 @@ internal sealed class ColdStage : IAsyncDisposable
         var (key, token) = (NixSecretKey.Generate("bench"), NixSecretKey.Generate("builder"));
         await File.WriteAllTextAsync(Path.Combine(directory, "log.key"), key.Export());
         File.SetUnixFileMode(Path.Combine(directory, "log.key"), UnixFileMode.UserRead | UnixFileMode.UserWrite);
-        var node = await NodeProcess.StartAsync(directory, token, "00:01:00");
+        var node = await NodeProcess.StartAsync(directory, token, "01:00:00"); // longer than a run: no log drops its history beside what is measured
         var signer = new LogSigner(key.Seed).Key;
         var client = new LogClient(node, token, signer.LogId);
         _owned.AddRange([client, node]);
