@@ -19,7 +19,7 @@ internal static class MirrorMap
     {
         var sideNodes = new List<Digest>();
         var at = default(MapPrefix);
-        for (var isStored = true; isStored && at.Depth < MaxDepth;)
+        for (var mayBeSplit = true; mayBeSplit && at.Depth < MaxDepth;)
         {
             var (isRight, (left, right)) = (path.Bit(at.Depth), reader.FindHalves(at));
             if (left is null && right is null)
@@ -28,7 +28,7 @@ internal static class MirrorMap
             }
 
             sideNodes.Add((isRight ? left : right) ?? HashOfLeaves(reader, size, at.Half(!isRight)));
-            (at, isStored) = (at.Half(isRight), (isRight ? right : left) is not null);
+            (at, mayBeSplit) = (at.Half(isRight), (isRight ? right : left) is not null);
         }
 
         Span<MapLeaf> leaves = reader.LeavesIn(at, size);
