@@ -12,16 +12,15 @@ public sealed class BrotliNarDecoder : Decoder
     /// <summary>Makes a decoder.</summary>
     public BrotliNarDecoder() => SetHandle(1); // there is nothing to release but what the framework owns
 
-    /// <inheritdoc/>
-    public override DecodeStatus Decode(ReadOnlySpan<byte> source, Span<byte> destination, out int consumed, out int written)
+    private protected override DecodeStatus DecodeCore(
+        ReadOnlySpan<byte> source, Span<byte> destination, out int consumed, out int written)
     {
         (consumed, written) = (0, 0);
         var status = _streams > 1 ? OperationStatus.InvalidData : _decoder.Decompress(source, destination, out consumed, out written);
         return status switch { OperationStatus.Done => DecodeStatus.End, OperationStatus.InvalidData => DecodeStatus.Malformed, _ => DecodeStatus.More };
     }
 
-    /// <inheritdoc/>
-    public override void Restart() => _streams++; // the first; brotli streams are not concatenated, so any other is damage
+    private protected override void RestartCore() => _streams++; // the first; brotli streams are not concatenated, so any other is damage
 
     /// <inheritdoc/>
     protected override bool ReleaseHandle()

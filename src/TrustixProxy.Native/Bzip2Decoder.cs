@@ -16,8 +16,8 @@ public sealed unsafe partial class Bzip2Decoder : Decoder
         Start();
     }
 
-    /// <inheritdoc/>
-    public override DecodeStatus Decode(ReadOnlySpan<byte> source, Span<byte> destination, out int consumed, out int written)
+    private protected override DecodeStatus DecodeCore(
+        ReadOnlySpan<byte> source, Span<byte> destination, out int consumed, out int written)
     {
         var stream = (BzStream*)handle;
         fixed (byte* input = source, output = destination)
@@ -26,44 +26,46 @@ public sealed unsafe partial class Bzip2Decoder : Decoder
             stream->AvailableIn = (uint)source.Length;
             stream->NextOut = output;
             stream->AvailableOut = (uint)destination.Length;
-            var result = Decompress(stream);
+            var result = Decompress(this);
             consumed = source.Length - (int)stream->AvailableIn;
             written = destination.Length - (int)stream->AvailableOut;
             return result switch { Ok => DecodeStatus.More, StreamEnd => DecodeStatus.End, _ => DecodeStatus.Malformed };
         }
     }
 
-    /// <inheritdoc/>
-    public override void Restart()
+    private protected override void RestartCore()
     {
-        _ = End((BzStream*)handle);
+        _ = Stop(this);
         Start();
     }
 
     /// <inheritdoc/>
     protected override bool ReleaseHandle()
     {
-        _ = End((BzStream*)handle);
+        _ = End(handle);
         NativeMemory.Free((void*)handle);
         return true;
     }
 
     private void Start()
     {
-        if (Init((BzStream*)handle, 0, 0) != Ok)
+        if (Init(this, 0, 0) != Ok)
         {
             throw new InsufficientMemoryException("libbz2 could not start a decoder.");
         }
     }
 
     [LibraryImport(NativeLibraries.Bzip2, EntryPoint = "BZ2_bzDecompressInit")]
-    private static partial int Init(BzStream* stream, int verbosity, int small);
+    private static partial int Init(Bzip2Decoder stream, int verbosity, int small);
 
     [LibraryImport(NativeLibraries.Bzip2, EntryPoint = "BZ2_bzDecompress")]
-    private static partial int Decompress(BzStream* stream);
+    private static partial int Decompress(Bzip2Decoder stream);
 
     [LibraryImport(NativeLibraries.Bzip2, EntryPoint = "BZ2_bzDecompressEnd")]
-    private static partial int End(BzStream* stream);
+    private static partial int Stop(Bzip2Decoder stream);
+
+    [LibraryImport(NativeLibraries.Bzip2, EntryPoint = "BZ2_bzDecompressEnd")]
+    private static partial int End(nint stream);
 
     /// <summary><c>bz_stream</c>.</summary>
     [StructLayout(LayoutKind.Sequential)]

@@ -1,13 +1,23 @@
 namespace TrustixProxy.Native;
 
-/// <summary>Reads the decompressed form of another stream. Truncated or damaged input throws <see cref="InvalidDataException"/>: it never ends early in silence.</summary>
+/// <summary>Reads the decompressed form of another stream. Truncated or damaged input throws
+/// <see cref="InvalidDataException"/>: it never ends early in silence.</summary>
+/// <remarks>Input that yields no output is bounded, because empty streams, skippable frames and padding cost work and may follow
+/// each other for ever. Each byte read is a debt and each byte written pays <see cref="PaidPerByte"/>; a debt over
+/// <see cref="MaxDebt"/> is damage. The largest block that yields nothing until its end has 0.9 MB (bzip2).</remarks>
 /// <param name="source">The compressed bytes; disposed with this stream.</param>
-/// <param name="decoder">The format; disposed with this stream.</param>
+/// <param name="decoder">The format; disposed with this stream, which is safe while a read runs.</param>
 public sealed class DecodingStream(Stream source, Decoder decoder) : Stream
 {
+    /// <summary>How many bytes of input may yield no output, in bytes.</summary>
+    public const int MaxDebt = 1 << 20;
+
+    private const int PaidPerByte = 4;
+
     private readonly byte[] _input = new byte[32 << 10];
     private int _start, _end;
-    private bool _betweenStreams = true, _sourceEnded;
+    private bool _betweenStreams = true, _afterStream, _sourceEnded;
+    private long _padding, _debt;
 
     /// <inheritdoc/>
     public override bool CanRead => true;
@@ -29,18 +39,21 @@ public sealed class DecodingStream(Stream source, Decoder decoder) : Stream
     {
         while (buffer.Length > 0)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             if (_start == _end && !_sourceEnded)
             {
                 (_start, _end) = (0, await source.ReadAsync(_input, cancellationToken).ConfigureAwait(false));
                 _sourceEnded = _end is 0;
             }
 
-            if (_betweenStreams && _sourceEnded)
+            if (_betweenStreams && !TryBeginStream())
             {
-                return 0;
+                if (_sourceEnded)
+                {
+                    return 0;
+                }
             }
-
-            if (Step(buffer.Span) is var written and > 0)
+            else if (Step(buffer.Span) is var written and > 0)
             {
                 return written;
             }
@@ -82,23 +95,65 @@ public sealed class DecodingStream(Stream source, Decoder decoder) : Stream
         base.Dispose(disposing);
     }
 
-    private int Step(Span<byte> output)
+    /// <summary>Skips the padding after a stream, and prepares for the next one; false where there is no more input yet.</summary>
+    private bool TryBeginStream()
     {
-        if (_betweenStreams && _start < _end)
+        if (_afterStream && decoder.PaddingUnit > 0)
         {
-            decoder.Restart();
-            _betweenStreams = false;
+            var input = _input.AsSpan(_start.._end);
+            var zeros = input.IndexOfAnyExcept((byte)0) is var first and >= 0 ? first : input.Length;
+            (_start, _padding) = (_start + zeros, _padding + zeros);
+            Owe(zeros);
         }
 
+        if (_start == _end && !_sourceEnded)
+        {
+            return false; // more padding, or a stream, may follow
+        }
+
+        if (_padding > 0 && _padding % decoder.PaddingUnit != 0)
+        {
+            throw new InvalidDataException(
+                $"The compressed data has {_padding} bytes of padding after a stream, not a multiple of {decoder.PaddingUnit}.");
+        }
+
+        if (_start == _end)
+        {
+            return false;
+        }
+
+        decoder.Restart();
+        (_betweenStreams, _afterStream, _padding) = (false, true, 0);
+        return true;
+    }
+
+    /// <summary>Decodes once; returns how many bytes of the output were filled.</summary>
+    private int Step(Span<byte> output)
+    {
         var status = decoder.Decode(_input.AsSpan(_start.._end), output, out var consumed, out var written);
         _start += consumed;
         _betweenStreams = status is DecodeStatus.End;
         if (status is DecodeStatus.Malformed)
         {
-            throw new InvalidDataException("The compressed data is damaged, or wants a larger window than is allowed.");
+            throw new InvalidDataException("The compressed data is damaged, or asks for a window of more than 128 MiB.");
         }
 
-        var stuck = status is DecodeStatus.More && consumed == 0 && written == 0 && (_sourceEnded || _start < _end);
-        return stuck ? throw new InvalidDataException("The compressed data ends before its end.") : written;
+        if (status is DecodeStatus.More && consumed == 0 && written == 0 && (_sourceEnded || _start < _end))
+        {
+            throw new InvalidDataException("The compressed data ends before its end.");
+        }
+
+        _debt = Math.Max(0, _debt - ((long)written * PaidPerByte));
+        Owe(consumed);
+        return written;
+    }
+
+    private void Owe(int bytes)
+    {
+        _debt += bytes;
+        if (_debt > MaxDebt)
+        {
+            throw new InvalidDataException($"The compressed data goes on for more than {MaxDebt} bytes and yields hardly any.");
+        }
     }
 }

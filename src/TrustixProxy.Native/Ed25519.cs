@@ -21,18 +21,16 @@ public static class Ed25519
             return false;
         }
 
-        var key = LibCrypto.NewRawPublicKey(LibCrypto.Ed25519, 0, publicKey, PublicKeySize);
-        var context = LibCrypto.NewContext();
+        using var key = LibCrypto.NewRawPublicKey(LibCrypto.Ed25519, 0, publicKey, PublicKeySize);
+        using var context = LibCrypto.NewContext();
         try
         {
-            return key is not 0 && context is not 0
+            return !key.IsInvalid && !context.IsInvalid
                 && LibCrypto.VerifyInit(context, 0, 0, 0, key) == 1
                 && LibCrypto.Verify(context, signature, SignatureSize, message, (nuint)message.Length) == 1;
         }
         finally
         {
-            LibCrypto.FreeContext(context);
-            LibCrypto.FreeKey(key);
             LibCrypto.ClearErrors();
         }
     }

@@ -6,7 +6,7 @@ namespace TrustixProxy.Native;
 /// <remarks>It lives in libcrypto's memory, and is overwritten there when nobody holds this object any more.</remarks>
 public sealed class Ed25519SigningKey
 {
-    private readonly nint _key;
+    private readonly LibCrypto.KeyHandle _key;
 
     /// <summary>The key with this seed.</summary>
     /// <param name="seed">32 bytes: the first half of Nix's and Go's 64-byte private keys.</param>
@@ -16,13 +16,11 @@ public sealed class Ed25519SigningKey
         ArgumentOutOfRangeException.ThrowIfNotEqual(seed.Length, Ed25519.SeedSize);
         _key = LibCrypto.NewRawPrivateKey(LibCrypto.Ed25519, 0, seed, Ed25519.SeedSize);
         nuint length = Ed25519.PublicKeySize;
-        if (_key is 0 || LibCrypto.GetRawPublicKey(_key, PublicKey, ref length) is not 1)
+        if (_key.IsInvalid || LibCrypto.GetRawPublicKey(_key, PublicKey, ref length) is not 1)
         {
             throw new CryptographicException("libcrypto refused an Ed25519 seed.");
         }
     }
-
-    ~Ed25519SigningKey() => LibCrypto.FreeKey(_key);
 
     /// <summary>The public key, 32 bytes.</summary>
     public byte[] PublicKey { get; } = new byte[Ed25519.PublicKeySize];
@@ -31,18 +29,12 @@ public sealed class Ed25519SigningKey
     public byte[] Sign(ReadOnlySpan<byte> message)
     {
         var signature = new byte[Ed25519.SignatureSize];
-        var context = LibCrypto.NewContext();
-        try
-        {
-            nuint length = Ed25519.SignatureSize;
-            return LibCrypto.SignInit(context, 0, 0, 0, _key) is 1 && LibCrypto.Sign(context, signature, ref length, message, (nuint)message.Length) is 1
-                ? signature
-                : throw new CryptographicException("libcrypto could not make an Ed25519 signature.");
-        }
-        finally
-        {
-            LibCrypto.FreeContext(context);
-            GC.KeepAlive(this);
-        }
+        using var context = LibCrypto.NewContext();
+        nuint length = Ed25519.SignatureSize;
+        return !context.IsInvalid
+            && LibCrypto.SignInit(context, 0, 0, 0, _key) is 1
+            && LibCrypto.Sign(context, signature, ref length, message, (nuint)message.Length) is 1
+            ? signature
+            : throw new CryptographicException("libcrypto could not make an Ed25519 signature.");
     }
 }

@@ -13,14 +13,16 @@ public sealed unsafe partial class GzipDecoder : Decoder
     public GzipDecoder()
     {
         SetHandle((nint)NativeMemory.AllocZeroed((nuint)sizeof(ZStream)));
-        if (Init((ZStream*)handle, GzipOnly, "1", sizeof(ZStream)) != Ok)
+        if (Init(this, GzipOnly, "1", sizeof(ZStream)) != Ok)
         {
             throw new InsufficientMemoryException("libz could not start a decoder.");
         }
     }
 
-    /// <inheritdoc/>
-    public override DecodeStatus Decode(ReadOnlySpan<byte> source, Span<byte> destination, out int consumed, out int written)
+    internal override int PaddingUnit => 1; // as gzip itself reads zeros behind the last member: files padded to whole blocks
+
+    private protected override DecodeStatus DecodeCore(
+        ReadOnlySpan<byte> source, Span<byte> destination, out int consumed, out int written)
     {
         var stream = (ZStream*)handle;
         fixed (byte* input = source, output = destination)
@@ -29,35 +31,34 @@ public sealed unsafe partial class GzipDecoder : Decoder
             stream->AvailableIn = (uint)source.Length;
             stream->NextOut = output;
             stream->AvailableOut = (uint)destination.Length;
-            var result = Inflate(stream, 0);
+            var result = Inflate(this, 0);
             consumed = source.Length - (int)stream->AvailableIn;
             written = destination.Length - (int)stream->AvailableOut;
             return result switch { Ok or NoProgress => DecodeStatus.More, StreamEnd => DecodeStatus.End, _ => DecodeStatus.Malformed };
         }
     }
 
-    /// <inheritdoc/>
-    public override void Restart() => _ = Reset((ZStream*)handle);
+    private protected override void RestartCore() => _ = Reset(this);
 
     /// <inheritdoc/>
     protected override bool ReleaseHandle()
     {
-        _ = End((ZStream*)handle);
+        _ = End(handle);
         NativeMemory.Free((void*)handle);
         return true;
     }
 
     [LibraryImport(NativeLibraries.Zlib, EntryPoint = "inflateInit2_", StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int Init(ZStream* stream, int windowBits, string version, int size);
+    private static partial int Init(GzipDecoder stream, int windowBits, string version, int size);
 
     [LibraryImport(NativeLibraries.Zlib, EntryPoint = "inflate")]
-    private static partial int Inflate(ZStream* stream, int flush);
+    private static partial int Inflate(GzipDecoder stream, int flush);
 
     [LibraryImport(NativeLibraries.Zlib, EntryPoint = "inflateReset")]
-    private static partial int Reset(ZStream* stream);
+    private static partial int Reset(GzipDecoder stream);
 
     [LibraryImport(NativeLibraries.Zlib, EntryPoint = "inflateEnd")]
-    private static partial int End(ZStream* stream);
+    private static partial int End(nint stream);
 
     /// <summary><c>z_stream</c>.</summary>
     [StructLayout(LayoutKind.Sequential)]

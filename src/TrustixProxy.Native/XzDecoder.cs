@@ -13,11 +13,13 @@ public sealed unsafe partial class XzDecoder : Decoder
     public XzDecoder()
     {
         SetHandle((nint)NativeMemory.AllocZeroed((nuint)sizeof(LzmaStream)));
-        Restart();
+        RestartCore();
     }
 
-    /// <inheritdoc/>
-    public override DecodeStatus Decode(ReadOnlySpan<byte> source, Span<byte> destination, out int consumed, out int written)
+    internal override int PaddingUnit => 4; // "Stream Padding" of the .xz file format, section 2.2
+
+    private protected override DecodeStatus DecodeCore(
+        ReadOnlySpan<byte> source, Span<byte> destination, out int consumed, out int written)
     {
         var stream = (LzmaStream*)handle;
         fixed (byte* input = source, output = destination)
@@ -26,7 +28,7 @@ public sealed unsafe partial class XzDecoder : Decoder
             stream->AvailableIn = (nuint)source.Length;
             stream->NextOut = output;
             stream->AvailableOut = (nuint)destination.Length;
-            var result = Code(stream, 0);
+            var result = Code(this, 0);
             consumed = source.Length - (int)stream->AvailableIn;
             written = destination.Length - (int)stream->AvailableOut;
             return result switch
@@ -38,11 +40,10 @@ public sealed unsafe partial class XzDecoder : Decoder
         }
     }
 
-    /// <inheritdoc/>
-    public override void Restart()
+    private protected override void RestartCore()
     {
         // The memory limit covers the dictionary and liblzma's own tables beside it.
-        if (StreamDecoder((LzmaStream*)handle, MaxWindow + (4 << 20), 0) != Ok)
+        if (StreamDecoder(this, MaxWindow + (4 << 20), 0) != Ok)
         {
             throw new InsufficientMemoryException("liblzma could not start a decoder.");
         }
@@ -51,19 +52,19 @@ public sealed unsafe partial class XzDecoder : Decoder
     /// <inheritdoc/>
     protected override bool ReleaseHandle()
     {
-        End((LzmaStream*)handle);
+        End(handle);
         NativeMemory.Free((void*)handle);
         return true;
     }
 
     [LibraryImport(NativeLibraries.Lzma, EntryPoint = "lzma_stream_decoder")]
-    private static partial int StreamDecoder(LzmaStream* stream, ulong memoryLimit, uint flags);
+    private static partial int StreamDecoder(XzDecoder stream, ulong memoryLimit, uint flags);
 
     [LibraryImport(NativeLibraries.Lzma, EntryPoint = "lzma_code")]
-    private static partial int Code(LzmaStream* stream, int action);
+    private static partial int Code(XzDecoder stream, int action);
 
     [LibraryImport(NativeLibraries.Lzma, EntryPoint = "lzma_end")]
-    private static partial void End(LzmaStream* stream);
+    private static partial void End(nint stream);
 
     /// <summary><c>lzma_stream</c> of <c>lzma/base.h</c>, ABI 5.</summary>
     [StructLayout(LayoutKind.Sequential)]

@@ -18,24 +18,23 @@ public sealed unsafe partial class ZstdDecoder : Decoder
             throw new InsufficientMemoryException("libzstd could not start a decoder.");
         }
 
-        SetParameter(handle, WindowLogMax, int.Log2(MaxWindow));
+        SetParameter(this, WindowLogMax, int.Log2(MaxWindow));
     }
 
-    /// <inheritdoc/>
-    public override DecodeStatus Decode(ReadOnlySpan<byte> source, Span<byte> destination, out int consumed, out int written)
+    private protected override DecodeStatus DecodeCore(
+        ReadOnlySpan<byte> source, Span<byte> destination, out int consumed, out int written)
     {
         fixed (byte* input = source, output = destination)
         {
             var from = new Buffer { Start = input, Size = (nuint)source.Length };
             var to = new Buffer { Start = output, Size = (nuint)destination.Length };
-            var result = Decompress(handle, &to, &from);
+            var result = Decompress(this, &to, &from);
             (consumed, written) = ((int)from.Position, (int)to.Position);
             return IsError(result) != 0 ? DecodeStatus.Malformed : result is 0 ? DecodeStatus.End : DecodeStatus.More;
         }
     }
 
-    /// <inheritdoc/>
-    public override void Restart() => Reset(handle, 1); // ZSTD_reset_session_only
+    private protected override void RestartCore() => Reset(this, 1); // ZSTD_reset_session_only
 
     /// <inheritdoc/>
     protected override bool ReleaseHandle()
@@ -51,13 +50,13 @@ public sealed unsafe partial class ZstdDecoder : Decoder
     private static partial nuint Free(nint context);
 
     [LibraryImport(NativeLibraries.Zstd, EntryPoint = "ZSTD_DCtx_reset")]
-    private static partial nuint Reset(nint context, int directive);
+    private static partial nuint Reset(ZstdDecoder context, int directive);
 
     [LibraryImport(NativeLibraries.Zstd, EntryPoint = "ZSTD_DCtx_setParameter")]
-    private static partial nuint SetParameter(nint context, int parameter, int value);
+    private static partial nuint SetParameter(ZstdDecoder context, int parameter, int value);
 
     [LibraryImport(NativeLibraries.Zstd, EntryPoint = "ZSTD_decompressStream")]
-    private static partial nuint Decompress(nint context, Buffer* output, Buffer* input);
+    private static partial nuint Decompress(ZstdDecoder context, Buffer* output, Buffer* input);
 
     [LibraryImport(NativeLibraries.Zstd, EntryPoint = "ZSTD_isError")]
     private static partial uint IsError(nuint result);

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Security.Cryptography;
 
 namespace TrustixProxy.Native.Tests;
@@ -13,7 +12,7 @@ public sealed class DecodingStreamTests
     [MemberData(nameof(Tools))]
     public async Task What_the_systems_tool_packs_comes_out_however_it_is_cut(string tool)
     {
-        var packed = Pack(tool, Plain);
+        var packed = Packer.Pack(tool, Plain);
         foreach (var cut in new[] { 1, 7, 1000, int.MaxValue })
         {
             Assert.Equal(Plain, await UnpackAsync(tool, packed, cut));
@@ -24,8 +23,8 @@ public sealed class DecodingStreamTests
     [MemberData(nameof(Tools))]
     public async Task Nothing_is_nothing_and_streams_may_follow_each_other(string tool)
     {
-        var nothing = await UnpackAsync(tool, Pack(tool, []));
-        var twice = await UnpackAsync(tool, [.. Pack(tool, Plain), .. Pack(tool, Plain)]);
+        var nothing = await UnpackAsync(tool, Packer.Pack(tool, []));
+        var twice = await UnpackAsync(tool, [.. Packer.Pack(tool, Plain), .. Packer.Pack(tool, Plain)]);
 
         Assert.Empty(nothing);
         Assert.Equal(Plain.Concat(Plain), twice);
@@ -35,7 +34,7 @@ public sealed class DecodingStreamTests
     [MemberData(nameof(Tools))]
     public async Task A_stream_that_ends_early_is_damaged_and_does_not_end_in_silence(string tool)
     {
-        var packed = Pack(tool, Plain);
+        var packed = Packer.Pack(tool, Plain);
         foreach (var length in new[] { 1, 10, packed.Length / 2, packed.Length - 1 })
         {
             await Assert.ThrowsAsync<InvalidDataException>(() => UnpackAsync(tool, packed[..length]));
@@ -47,19 +46,13 @@ public sealed class DecodingStreamTests
     public async Task Other_bytes_and_bytes_behind_the_end_are_damaged(string tool)
     {
         await Assert.ThrowsAsync<InvalidDataException>(() => UnpackAsync(tool, Plain));
-        await Assert.ThrowsAsync<InvalidDataException>(() => UnpackAsync(tool, [.. Pack(tool, Plain), 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]));
+        await Assert.ThrowsAsync<InvalidDataException>(() => UnpackAsync(tool, [.. Packer.Pack(tool, Plain), 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]));
     }
 
     [Fact]
     public async Task Brotli_is_read_to_its_end_and_no_further()
     {
-        using var stream = new MemoryStream();
-        using (var brotli = new System.IO.Compression.BrotliStream(stream, System.IO.Compression.CompressionLevel.Fastest, leaveOpen: true))
-        {
-            brotli.Write(Plain);
-        }
-
-        var packed = stream.ToArray();
+        var packed = Packer.Pack("br", Plain);
         Assert.Equal(Plain, await UnpackAsync("br", packed, 997));
         await Assert.ThrowsAsync<InvalidDataException>(() => UnpackAsync("br", packed[..^1]));
         await Assert.ThrowsAsync<InvalidDataException>(() => UnpackAsync("br", [.. packed, 0]));
@@ -74,8 +67,7 @@ public sealed class DecodingStreamTests
 
     private static async Task<byte[]> UnpackAsync(string tool, byte[] packed, int cut = int.MaxValue)
     {
-        Decoder decoder = tool switch { "xz" => new XzDecoder(), "zstd" => new ZstdDecoder(), "gzip" => new GzipDecoder(), "br" => new BrotliNarDecoder(), _ => new Bzip2Decoder() };
-        await using var stream = new DecodingStream(new CutStream(packed, cut), decoder);
+        await using var stream = new DecodingStream(new CutStream(packed, cut), Packer.DecoderOf(tool));
         using var plain = new MemoryStream();
         await stream.CopyToAsync(plain);
         return plain.ToArray();
@@ -83,18 +75,6 @@ public sealed class DecodingStreamTests
 
     /// <summary>A frame without content whose header asks for a window of 2^log bytes (RFC 8878, section 3.1.1.1.2).</summary>
     private static byte[] ZstdWithWindow(int log) => [0x28, 0xb5, 0x2f, 0xfd, 0x00, (byte)((log - 10) << 3), 0x01, 0x00, 0x00];
-
-    private static byte[] Pack(string tool, byte[] plain)
-    {
-        using var process = Process.Start(new ProcessStartInfo(tool, ["-c"]) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
-        using var packed = new MemoryStream();
-        var reading = process.StandardOutput.BaseStream.CopyToAsync(packed);
-        process.StandardInput.BaseStream.Write(plain);
-        process.StandardInput.Close();
-        reading.Wait();
-        process.WaitForExit();
-        return packed.ToArray();
-    }
 
     /// <summary>Gives at most so many bytes at once.</summary>
     private sealed class CutStream(byte[] bytes, int cut) : MemoryStream(bytes)
