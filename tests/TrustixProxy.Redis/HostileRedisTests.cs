@@ -16,16 +16,16 @@ public sealed class HostileRedisTests
         await using var lab = await ReplicaLab.StartAsync(replicas: 1, outputs: 8);
         var keys = await DecidedAsync(lab);
         var database = lab.Redis.Database;
-        byte[] first = await database.StringGetAsync(keys[0]), firstBundle = await database.StringGetAsync(Bundle(keys[0]));
+        byte[]? first = await database.StringGetAsync(keys[0]), firstBundle = await database.StringGetAsync(Bundle(keys[0]));
         await database.StringSetAsync(keys[1], first); // of another path, with its bundle
         await database.StringSetAsync(Bundle(keys[1]), firstBundle);
-        await database.StringSetAsync(keys[2], first[..^1]);
+        await database.StringSetAsync(keys[2], first![..^1]);
         await database.StringSetAsync(keys[3], "");
         await database.KeyDeleteAsync(keys[4]);
         await database.HashSetAsync(keys[4], "a", "b");
         foreach (var key in new[] { keys[0], Bundle(keys[5]), keys[6], keys[7] })
         {
-            byte[] bytes = await database.StringGetAsync(key);
+            byte[] bytes = (await database.StringGetAsync(key))!;
             bytes[bytes.Length / 2] ^= 1;
             await database.StringSetAsync(key, bytes);
         }
@@ -108,7 +108,7 @@ public sealed class HostileRedisTests
         foreach (var bytes in new[] { log.Heads[0].ToMessage().ToByteArray(), forged.ToByteArray(), "garbage"u8.ToArray(), new byte[100_000] })
         {
             await lab.Redis.Database.StringSetAsync(key, bytes);
-            await lab.Redis.Database.PublishAsync("trustix-proxy:told", $"view {log.Signer.Key.LogId}");
+            await lab.Redis.Database.PublishAsync(RedisChannel.Literal("trustix-proxy:told"), $"view {log.Signer.Key.LogId}");
             await UntilAsync(async () => await lab.Redis.Database.StringGetAsync(key) == newest, 20);
         }
 

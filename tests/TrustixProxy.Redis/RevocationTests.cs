@@ -1,3 +1,4 @@
+using StackExchange.Redis;
 using System.Diagnostics;
 using System.Net;
 using TrustixProxy.Nix;
@@ -86,11 +87,11 @@ public sealed class RevocationTests
         await lab.Replicas[0].RunAsync("revoke", output.Path.Absolute, "--reason", "no");
         await RefusedEverywhereAsync(lab, output, narInfo, "no");
         var (database, key) = (lab.Redis.Database, lab.Redis.Keys("*revocations").Single());
-        byte[] sealedRecord = await database.HashGetAsync(key, $"path {output.Path.Digest}");
+        byte[] sealedRecord = (await database.HashGetAsync(key, $"path {output.Path.Digest}"))!;
 
         await database.HashSetAsync(key, $"path {other.Path.Digest}", sealedRecord);
         await database.HashSetAsync(key, $"path {output.Path.Digest}", (byte[])[.. sealedRecord[..^1], (byte)(sealedRecord[^1] ^ 1)]);
-        await database.PublishAsync("trustix-proxy:told", $"revocation path {other.Path.Digest}|{Convert.ToBase64String(sealedRecord)}");
+        await database.PublishAsync(RedisChannel.Literal("trustix-proxy:told"), $"revocation path {other.Path.Digest}|{Convert.ToBase64String(sealedRecord)}");
         await UntilAsync(async () => (await database.HashGetAsync(key, $"path {output.Path.Digest}")) == sealedRecord, 15);
 
         await RefusedEverywhereAsync(lab, output, narInfo, "no");

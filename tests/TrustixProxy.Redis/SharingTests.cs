@@ -62,7 +62,7 @@ public sealed class SharingTests
         await UntilAsync(() => lab.Redis.Keys("*:f:*").Count is 1);
         await FetchedAsync(lab.Replicas[1]);
 
-        byte[] record = await lab.Redis.Database.StringGetAsync(lab.Redis.Keys("*:f:*").Single());
+        byte[] record = (await lab.Redis.Database.StringGetAsync(lab.Redis.Keys("*:f:*").Single()))!;
         record[^1] ^= 1; // another length
         await lab.Redis.Database.StringSetAsync(lab.Redis.Keys("*:f:*").Single(), record);
         await FetchedAsync(await lab.AddReplicaAsync());

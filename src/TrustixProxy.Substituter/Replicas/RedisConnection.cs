@@ -9,20 +9,11 @@ namespace TrustixProxy.Substituter.Replicas;
 /// <summary>What came of a call: nothing, when Redis did not answer in time.</summary>
 internal readonly record struct RedisReply<T>(bool IsAnswered, T? Value);
 
-/// <summary>The one way to Redis. No call throws, or is waited for while Redis is silent; nothing that comes back is to be believed.</summary>
-/// <remarks>The library's calls never time out against a server that hangs, and throw while there is none: hence limits and breaker. It connects again by itself.</remarks>
+/// <summary>The only connection to Redis. Calls never throw and never wait long; replies are foreign bytes.</summary>
+/// <remarks>The library reconnects and times out by itself (<see cref="RedisOptions.ToConfiguration"/>). The circuit breaker spares callers that wait while Redis hangs.</remarks>
 internal sealed class RedisConnection : BackgroundService
 {
-    /// <summary>How long a call is waited for while Redis answers nothing at all: then it hangs.</summary>
-    private static readonly TimeSpan Silence = TimeSpan.FromMilliseconds(100);
-
-    /// <summary>How often it is looked whether it does.</summary>
-    private static readonly TimeSpan Slice = TimeSpan.FromMilliseconds(25);
-
-    /// <summary>How long a call is waited for while Redis answers others, or this process is held up itself: then it, or the machine, is busy.</summary>
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(1);
-
-    /// <summary>How often it is looked whether Redis is there; what fails in between opens the breaker for as long.</summary>
+    /// <summary>Interval of the ping that decides whether Redis is there; also the breaker's sampling and break duration.</summary>
     private static readonly TimeSpan Beat = TimeSpan.FromSeconds(1);
 
     private readonly RedisOptions _options;
@@ -31,7 +22,6 @@ internal sealed class RedisConnection : BackgroundService
     private readonly ResiliencePipeline _breaker;
     private volatile ConnectionMultiplexer? _connection;
     private volatile bool _isThere;
-    private long _answeredAt;
 
     public RedisConnection(RedisOptions options, TimeProvider time, ILogger logger)
     {
@@ -57,6 +47,8 @@ internal sealed class RedisConnection : BackgroundService
     /// <summary>Whether Redis has answered of late.</summary>
     public bool IsThere => _isThere;
 
+    private RedisChannel Channel => RedisChannel.Literal(_options.KeyPrefix + "told");
+
     /// <summary>The key of this name.</summary>
     public RedisKey Key(string name) => _options.KeyPrefix + name;
 
@@ -70,7 +62,7 @@ internal sealed class RedisConnection : BackgroundService
 
         try
         {
-            var value = await _breaker.ExecuteAsync(async _ => await BoundAsync(call(connection.GetDatabase())), CancellationToken.None);
+            var value = await _breaker.ExecuteAsync(async _ => await call(connection.GetDatabase()), CancellationToken.None);
             await Task.Yield(); // the thread that sockets end on must not be held
             return new RedisReply<T>(true, value);
         }
@@ -91,7 +83,7 @@ internal sealed class RedisConnection : BackgroundService
     }
 
     /// <summary>Tells all replicas something, us included.</summary>
-    public void Tell(string message) => _ = AskAsync(database => database.PublishAsync(_options.KeyPrefix + "told", message));
+    public void Tell(string message) => _ = AskAsync(database => database.PublishAsync(Channel, message));
 
     public override void Dispose()
     {
@@ -118,25 +110,6 @@ internal sealed class RedisConnection : BackgroundService
     }
 
     private static bool IsAbsence(Exception exception) => exception is TimeoutException or RedisException and not RedisServerException or ObjectDisposedException or OperationCanceledException;
-
-    /// <exception cref="TimeoutException">Redis hangs, or is too busy.</exception>
-    private async Task<T> BoundAsync<T>(Task<T> call)
-    {
-        _ = call.ContinueWith(done => Interlocked.Exchange(ref _answeredAt, _time.GetTimestamp()), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously | TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
-        var (start, silent, answeredAt) = (_time.GetTimestamp(), TimeSpan.Zero, 0L);
-        for (var at = start; await Task.WhenAny(call, Task.Delay(Slice, _time)) != call; at = _time.GetTimestamp())
-        {
-            // A slice that ends late shows that it is us who are held up: it says nothing of Redis.
-            var isOther = answeredAt != (answeredAt = Interlocked.Read(ref _answeredAt));
-            silent = isOther ? TimeSpan.Zero : _time.GetElapsedTime(at) > 2 * Slice ? silent : silent + Slice;
-            if (silent >= Silence || _time.GetElapsedTime(start) >= Limit)
-            {
-                throw new TimeoutException();
-            }
-        }
-
-        return await call;
-    }
 
     private async Task BeatAsync()
     {
@@ -169,7 +142,6 @@ internal sealed class RedisConnection : BackgroundService
         try
         {
             connection = await ConnectionMultiplexer.ConnectAsync(_options.ToConfiguration());
-            connection.PreserveAsyncOrder = false;
             connection.ConnectionRestored += (_, restored) =>
             {
                 if (restored.ConnectionType is ConnectionType.Interactive && _isThere)
@@ -177,7 +149,7 @@ internal sealed class RedisConnection : BackgroundService
                     Connected?.Invoke(); // it was away for less than a beat
                 }
             };
-            await connection.GetSubscriber().SubscribeAsync(_options.KeyPrefix + "told", (_, message) => Told?.Invoke(message.ToString())).WaitAsync(Beat, _time);
+            await connection.GetSubscriber().SubscribeAsync(Channel, (_, message) => Told?.Invoke(message.ToString())).WaitAsync(Beat, _time);
             _connection = connection;
         }
         catch (Exception exception)

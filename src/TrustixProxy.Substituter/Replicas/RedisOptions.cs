@@ -24,12 +24,20 @@ public sealed record RedisOptions(string Configuration, string? Password = null,
         }
     }
 
-    /// <summary>All settings for the connection.</summary>
+    /// <summary>Longest wait for one reply: longer than a busy server takes, shorter than a client would notice.</summary>
+    private const int Timeout = 250;
+
+    /// <summary>How often the library looks for calls that have timed out, in milliseconds.</summary>
+    private const int Heartbeat = 50;
+
+    /// <summary>All settings for the connection. Those that keep a request from waiting for Redis override what the administrator wrote.</summary>
     internal ConfigurationOptions ToConfiguration()
     {
         var parsed = ConfigurationOptions.Parse(Configuration);
         (parsed.AbortOnConnectFail, parsed.Password, parsed.ClientName) = (false, Password, "trustix-proxy");
-        (parsed.ConnectTimeout, parsed.SyncTimeout, parsed.KeepAlive, parsed.ConnectRetry) = (1000, 1000, 5, 1);
+        (parsed.ConnectTimeout, parsed.SyncTimeout, parsed.AsyncTimeout, parsed.KeepAlive, parsed.ConnectRetry) = (1000, 1000, Timeout, 5, 1);
+        parsed.HeartbeatInterval = TimeSpan.FromMilliseconds(Heartbeat);
+        parsed.BacklogPolicy = BacklogPolicy.FailFast;
         parsed.ReconnectRetryPolicy = new LinearRetry(500);
         return parsed;
     }

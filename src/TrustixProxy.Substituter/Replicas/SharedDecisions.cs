@@ -123,7 +123,7 @@ internal sealed class SharedDecisions
         var record = database.StringGetRangeAsync(Key('d', digest), 0, MaxRecord);
         var bundle = database.StringGetRangeAsync(Key('b', digest), 0, MaxBundle);
         await taking;
-        byte[] bytes = await record;
+        byte[]? bytes = await record;
         return bytes is { Length: > 0 } ? OpenBundle(digest, bytes, await bundle) : null!;
     });
 

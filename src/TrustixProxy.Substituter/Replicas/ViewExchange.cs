@@ -181,7 +181,7 @@ internal sealed class ViewExchange : BackgroundService
     private async Task<byte[]?> ReadAsync(RedisKey key, int size)
     {
         object[] arguments = [Read, 1, key, size - 1];
-        return await _redis.AskAsync(async database => (byte[])await database.ExecuteAsync("EVAL", arguments)) is { IsAnswered: true } reply ? reply.Value ?? [] : null;
+        return await _redis.AskAsync(async database => (byte[]?)await database.ExecuteAsync("EVAL", arguments)) is { IsAnswered: true } reply ? reply.Value ?? [] : null;
     }
 
     private sealed class State
