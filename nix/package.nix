@@ -12,7 +12,7 @@
 
 buildDotnetModule {
   pname = "trustix-proxy";
-  version = "0.1.0";
+  version = builtins.head (builtins.match ".*<Version>([^<]*)</Version>.*" (builtins.readFile ../Directory.Build.props));
 
   src = lib.fileset.toSource {
     root = ../.;
@@ -46,6 +46,7 @@ buildDotnetModule {
 
   meta = {
     description = "Serves Nix binary caches only where several independent build-transparency logs agree";
+    license = lib.licenses.mit;
     mainProgram = "trustix-proxy";
     platforms = lib.platforms.linux;
   };

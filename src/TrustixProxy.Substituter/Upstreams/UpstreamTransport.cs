@@ -43,7 +43,7 @@ internal sealed class UpstreamTransport : DelegatingHandler
     }
 
     /// <summary>What this program calls itself; nothing of a client's request goes to an upstream.</summary>
-    public static ProductInfoHeaderValue UserAgent { get; } = new("trustix-proxy", "0.1");
+    public static ProductInfoHeaderValue UserAgent { get; } = new("trustix-proxy", typeof(UpstreamTransport).Assembly.GetName().Version!.ToString(2));
 
     /// <summary>Whether it has said that it is not to be asked now.</summary>
     public bool IsBusy => Interlocked.Read(ref _busyUntil) - _time.GetUtcNow().UtcTicks is var left && left > 0 && left <= LongestPause.Ticks;
