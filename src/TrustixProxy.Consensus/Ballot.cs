@@ -64,6 +64,9 @@ public enum SilenceReason
 
     /// <summary>Its log took the claim in after the time from which on an operator has revoked what it holds.</summary>
     Revoked,
+
+    /// <summary>It was not waited for: no answer of it could change the verdict.</summary>
+    NotHeard,
 }
 
 /// <summary>What shows that an elector has said so.</summary>

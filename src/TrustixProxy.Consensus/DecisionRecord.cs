@@ -4,22 +4,6 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Consensus;
 
-/// <summary>A vote that a decision rests on.</summary>
-/// <param name="Elector">Name of the elector.</param>
-/// <param name="LeafIndex">Which leaf of its log holds the claim; null for a signed cache.</param>
-/// <param name="HeadSize">Size of the head that it was proven under, in leaves; null for a signed cache.</param>
-/// <param name="IsTied">Whether the map entry was tied to the append-only log; true for a signed cache.</param>
-/// <param name="Signature">The signed cache's signature; null for a log.</param>
-public sealed record Vote(string Elector, long? LeafIndex, long? HeadSize, bool IsTied, string? Signature)
-{
-    internal static Vote Of(string elector, VoteProof proof) => proof switch
-    {
-        VoteProof.ByLog log => new Vote(elector, log.LeafIndex, log.HeadSize, log.IsTied, null),
-        VoteProof.BySignature cache => new Vote(elector, null, null, true, cache.Signature.ToString()),
-        _ => throw new System.Diagnostics.UnreachableException(),
-    };
-}
-
 /// <summary>Where the NAR of an agreed claim comes from, and what goes into its narinfo beside the claim. Unsigned hints: none of it decides anything.</summary>
 /// <param name="Compression">How it is compressed on the way to the client.</param>
 /// <param name="FileHash">SHA-256 of the compressed NAR, as an upstream names it.</param>
@@ -42,8 +26,8 @@ public sealed class DecisionRecord
     /// <summary>How long a refusal is remembered, when every elector has spoken.</summary>
     public static readonly TimeSpan RefusalLifetime = TimeSpan.FromSeconds(60);
 
-    internal DecisionRecord(string outcome, string sentence, DateTimeOffset decidedAt, DateTimeOffset expiresAt, OutputClaim? claim, ImmutableArray<Vote> votes, NarHints? hints) =>
-        (Outcome, Sentence, DecidedAt, ExpiresAt, Claim, Votes, Hints) = (outcome, sentence, decidedAt, expiresAt, claim, votes, hints);
+    internal DecisionRecord(string outcome, string sentence, DateTimeOffset decidedAt, DateTimeOffset expiresAt, OutputClaim? claim, CountedBallots ballots, NarHints? hints) =>
+        (Outcome, Sentence, DecidedAt, ExpiresAt, Claim, Ballots, Hints) = (outcome, sentence, decidedAt, expiresAt, claim, ballots, hints);
 
     /// <summary>The word that stands in <c>X-Trustix-Decision</c>.</summary>
     public string Outcome { get; }
@@ -60,8 +44,8 @@ public sealed class DecisionRecord
     /// <summary>What is served; null for a refusal.</summary>
     public OutputClaim? Claim { get; }
 
-    /// <summary>The votes that it rests on: none for a refusal, and for what is served without a vote.</summary>
-    public ImmutableArray<Vote> Votes { get; }
+    /// <summary>All ballots that counted when it was made: none for a refusal, and for what is served without a vote.</summary>
+    public CountedBallots Ballots { get; }
 
     /// <summary>Where the NAR comes from; null for a refusal.</summary>
     public NarHints? Hints { get; }
@@ -87,9 +71,7 @@ public sealed class DecisionRecord
     {
         var claim = verdict.Granted ?? throw new ArgumentException("A refusal grants nothing.", nameof(verdict));
         var until = verdict is Verdict.Excepted { Exception.Expires: var expires } && expires < decidedAt + AgreementLifetime ? expires : decidedAt + AgreementLifetime;
-        var votes = verdict.Answers.Where(answer => Supports(answer, claim, (verdict as Verdict.Excepted)?.Exception.Cache))
-            .Select(answer => Vote.Of(answer.Elector.Name, ((Ballot.Claimed)answer.Ballot).Proof));
-        return new DecisionRecord(verdict.Outcome, verdict.Sentence, decidedAt, until, claim, [.. votes], hints);
+        return new DecisionRecord(verdict.Outcome, verdict.Sentence, decidedAt, until, claim, CountedBallots.Of(verdict), hints);
     }
 
     /// <summary>The record of what is served for its content's sake.</summary>
@@ -101,22 +83,34 @@ public sealed class DecisionRecord
     /// <exception cref="ArgumentException">The address does not make the path.</exception>
     public static DecisionRecord OfContentAddress(OutputClaim claim, NarHints hints, string sentence, DateTimeOffset decidedAt, bool isSettled) =>
         hints.ContentAddress?.Matches(claim.Path, claim.References, claim.NarHash) is true
-            ? new(ContentAddressedWord, sentence, decidedAt, decidedAt + (isSettled ? AgreementLifetime : RefusalLifetime), claim, [], hints)
+            ? new(ContentAddressedWord, sentence, decidedAt, decidedAt + (isSettled ? AgreementLifetime : RefusalLifetime), claim, CountedBallots.None, hints)
             : throw new ArgumentException("That address does not make the path.", nameof(hints));
 
     /// <summary>The record of what is served in report mode because the fallback says so; its own signature must be among the hints' signatures.</summary>
     public static DecisionRecord OfFallback(OutputClaim claim, NarHints hints, string sentence, DateTimeOffset decidedAt) =>
-        new(ReportWord, sentence, decidedAt, decidedAt + RefusalLifetime, claim, [], hints);
+        new(ReportWord, sentence, decidedAt, decidedAt + RefusalLifetime, claim, CountedBallots.None, hints);
 
     /// <summary>The record of a refusal.</summary>
     /// <param name="outcome">The word that stands in <c>X-Trustix-Decision</c>.</param>
     /// <param name="sentence">The reason in one line.</param>
     /// <param name="decidedAt">When.</param>
-    public static DecisionRecord Refusal(string outcome, string sentence, DateTimeOffset decidedAt) => new(outcome, sentence, decidedAt, decidedAt + RefusalLifetime, null, [], null);
+    public static DecisionRecord Refusal(string outcome, string sentence, DateTimeOffset decidedAt) => new(outcome, sentence, decidedAt, decidedAt + RefusalLifetime, null, CountedBallots.None, null);
 
     /// <summary>The record that takes the place of a decision which holds no longer: none that was made before it does.</summary>
-    public static DecisionRecord Void(DateTimeOffset decidedAt) => new(VoidWord, "", decidedAt, decidedAt + AgreementLifetime, null, [], null);
+    public static DecisionRecord Void(DateTimeOffset decidedAt) => new(VoidWord, "", decidedAt, decidedAt + AgreementLifetime, null, CountedBallots.None, null);
 
-    private static bool Supports(Answer answer, OutputClaim claim, string? onlyCache) =>
-        answer.Ballot is Ballot.Claimed vote && vote.Claim == claim && (onlyCache is null || answer.Elector.Name == onlyCache);
+    /// <summary>Whether the policy grants the same again when some electors are no longer believed: by the same judgement as a fresh decision.</summary>
+    /// <param name="policy">The policy that it was decided under.</param>
+    /// <param name="frozen">Names of electors that are not believed at all.</param>
+    /// <param name="isRevoked">Whether a vote is no longer believed.</param>
+    public bool StandsWithout(Policy policy, IReadOnlySet<string> frozen, Func<Vote, bool> isRevoked)
+    {
+        if (Claim is null || Ballots.Votes.IsEmpty)
+        {
+            return true;
+        }
+
+        var isDecided = policy.TryDecide(Claim.Path, Ballots.Without(policy, frozen, isRevoked), out var verdict);
+        return isDecided && (IsExcepted ? policy.Except(Claim.Path, verdict!, DecidedAt) : verdict!).Granted == Claim;
+    }
 }

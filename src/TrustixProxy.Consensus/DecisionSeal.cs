@@ -25,7 +25,7 @@ public enum DecisionSealError
 public sealed class DecisionSeal
 {
     private const string Kind = "decision";
-    private const byte FormatVersion = 2;
+    private const byte FormatVersion = 3;
 
     private readonly RecordSeal _seal;
     private readonly string _policy;

@@ -128,13 +128,6 @@ public sealed class Policy
         return rule.IsMetBy(tally.Open) || tally.Claims.Any(claim => rule.IsMetBy(tally.ReachOf(claim)));
     }
 
-    /// <summary>Whether these electors, who voted alike, are a quorum: what is left of a decision when some of its voters are no longer believed.</summary>
-    public bool IsQuorum(StorePath path, IEnumerable<string> electorNames)
-    {
-        var names = electorNames.ToHashSet();
-        return ScopeOf(path).Rule.IsMetBy(_operators.Where(group => group.Any(elector => names.Contains(elector.Name))).Select(group => group.Key).ToHashSet());
-    }
-
     /// <summary>The exception that a path has at a time, if the rule is not met; null when it has none.</summary>
     public PolicyException? ExceptionFor(StorePath path, DateTimeOffset now) => Exceptions.FirstOrDefault(exception => exception.Expires > now && NameGlob.Matches(exception.Match, path));
 
@@ -158,7 +151,7 @@ public sealed class Policy
     }
 
     private ImmutableArray<Answer> Answers(IReadOnlyDictionary<string, Ballot> ballots) =>
-        [.. Electors.Select(elector => new Answer(elector, ballots.GetValueOrDefault(elector.Name) ?? new Ballot.Silent(SilenceReason.NoAnswer)))];
+        [.. Electors.Select(elector => new Answer(elector, ballots.GetValueOrDefault(elector.Name) ?? new Ballot.Silent(SilenceReason.NotHeard)))];
 
     private Tally Count(IReadOnlyDictionary<string, Ballot> ballots)
     {

@@ -1,17 +1,23 @@
 using System.Text.Json.Serialization;
 using TrustixProxy.Nix;
+using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Consensus;
 
 /// <summary>The JSON. It is read only under a valid MAC, so it is what <see cref="DecisionSeal"/> once wrote.</summary>
 internal sealed record StoredDecision(
-    string Policy, string Outcome, string Sentence, long DecidedAt, long ExpiresAt, StoredDecision.StoredClaim? Claim, Vote[] Votes, StoredDecision.StoredHints? Hints)
+    string Policy, string Outcome, string Sentence, long DecidedAt, long ExpiresAt, StoredDecision.StoredClaim? Claim, StoredBallots Ballots, StoredDecision.StoredHints? Hints)
 {
     public static StoredDecision Of(DecisionRecord record, string policy) => new(
-        policy, record.Outcome, record.Sentence, record.DecidedAt.ToUnixTimeMilliseconds(), record.ExpiresAt.ToUnixTimeMilliseconds(), StoredClaim.Of(record.Claim), [.. record.Votes], StoredHints.Of(record.Hints));
+        policy, record.Outcome, record.Sentence, record.DecidedAt.ToUnixTimeMilliseconds(), record.ExpiresAt.ToUnixTimeMilliseconds(),
+        StoredClaim.Of(record.Claim), StoredBallots.Of(record.Ballots, record.Claim), StoredHints.Of(record.Hints));
 
-    public DecisionRecord ToRecord() => new(
-        Outcome, Sentence, DateTimeOffset.FromUnixTimeMilliseconds(DecidedAt), DateTimeOffset.FromUnixTimeMilliseconds(ExpiresAt), Claim?.ToClaim(), [.. Votes], Hints?.ToHints());
+    public DecisionRecord ToRecord()
+    {
+        var claim = Claim?.ToClaim();
+        return new DecisionRecord(
+            Outcome, Sentence, DateTimeOffset.FromUnixTimeMilliseconds(DecidedAt), DateTimeOffset.FromUnixTimeMilliseconds(ExpiresAt), claim, Ballots.ToBallots(claim), Hints?.ToHints());
+    }
 
     internal sealed record StoredClaim(string Path, string NarHash, long NarSize, string[] References)
     {
@@ -43,6 +49,34 @@ internal sealed record StoredDecision(
     private static NixHash HashOf(string text) => NixHash.TryParse(text, out var hash, out _) ? hash : throw Damaged(text);
 
     private static InvalidOperationException Damaged(string text) => new($"A decision record with a valid MAC holds '{text}', which this program never wrote.");
+}
+
+/// <summary>The ballots; claims other than the decision's own are written once.</summary>
+internal sealed record StoredBallots(StoredVote[] Votes, StoredDecision.StoredClaim[] Others, string[] NotHeard)
+{
+    public static StoredBallots Of(CountedBallots ballots, OutputClaim? own)
+    {
+        List<OutputClaim> others = [.. ballots.Votes.Select(vote => vote.Claim).Where(claim => claim != own).Distinct()];
+        return new StoredBallots(
+            [.. ballots.Votes.Select(vote => StoredVote.Of(vote, others.IndexOf(vote.Claim)))],
+            [.. others.Select(claim => StoredDecision.StoredClaim.Of(claim)!)], [.. ballots.NotHeard]);
+    }
+
+    public CountedBallots ToBallots(OutputClaim? own)
+    {
+        OutputClaim[] others = [.. Others.Select(claim => claim.ToClaim())];
+        return new CountedBallots([.. Votes.Select(vote => vote.ToVote(vote.Other < 0 ? own! : others[vote.Other]))], [.. NotHeard]);
+    }
+}
+
+/// <summary>One vote. <c>Other</c> is the number of its claim among the other ones; negative for the decision's own.</summary>
+internal sealed record StoredVote(string Elector, int Other, long? Leaf, long HeadSize, byte[]? HeadRoot, bool IsTied, string? Signature)
+{
+    public static StoredVote Of(Vote vote, int other) => new(
+        vote.Elector, other, vote.Position?.Leaf, vote.Position?.HeadSize ?? 0, vote.Position?.HeadRoot?.ToArray(), vote.Position?.IsTied ?? true, vote.Signature);
+
+    public Vote ToVote(OutputClaim claim) => new(
+        Elector, claim, Leaf is { } leaf ? new VotePosition(leaf, HeadSize, HeadRoot is { Length: > 0 } root ? new Digest(root) : null, IsTied) : null, Signature);
 }
 
 [JsonSerializable(typeof(StoredDecision))]

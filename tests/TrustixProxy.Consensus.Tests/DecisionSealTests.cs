@@ -18,7 +18,10 @@ public sealed class DecisionSealTests
         Assert.True(Seal.TryOpen(TestPath.Digest, Seal.Seal(TestPath.Digest, record), out var opened, out _));
 
         Assert.Equal(("agreed", record.Sentence, Now, record.Claim), (opened.Outcome, opened.Sentence, opened.DecidedAt, opened.Claim));
-        Assert.Equal([new Vote("alice", 1, 10, true, null), new Vote("bob", 1, 10, true, null)], opened.Votes.ToArray());
+        Assert.Equal(
+            [new Vote("alice", Claim(1), new VotePosition(1, 10, null, true), null), new Vote("bob", Claim(1), new VotePosition(1, 10, null, true), null), new Vote("carol", Claim(2), new VotePosition(2, 10, null, true), null)],
+            opened.Ballots.Votes.ToArray());
+        Assert.Empty(opened.Ballots.NotHeard);
         Assert.Equal(record.Hints! with { Signatures = default }, opened.Hints! with { Signatures = default });
         Assert.Equal(Now + TimeSpan.FromDays(30), opened.ExpiresAt);
     }

@@ -26,8 +26,6 @@ public sealed class GrantTests
         Assert.False(policy.Rest.Rule.CanSplit);
         Assert.True(new Rule(1, ["a", "b"]).CanSplit);
         Assert.Equal((3, 2), (Rule.Percent(66.7m, 3), Rule.Percent(66.6m, 3)));
-        Assert.True(policy.IsQuorum(TestPath, ["a", "b"]));
-        Assert.False(policy.IsQuorum(TestPath, ["b", "c"]));
         Assert.True(policy.CanReachQuorum(TestPath, Ballots(("a", Vote(1)))));
         Assert.False(policy.CanReachQuorum(TestPath, Ballots(("a", Absent))));
     }
@@ -66,7 +64,7 @@ public sealed class GrantTests
         Assert.Equal(vote.Claim, again!.Granted);
         var seal = new DecisionSeal(new RecordSeal(CacheKey, []), policy);
         Assert.True(seal.TryOpen(TestPath.Digest, seal.Seal(TestPath.Digest, record), out var opened, out _));
-        Assert.Equal(vote.Proof is VoteProof.BySignature { Signature: var signature } ? signature.ToString() : null, Assert.Single(opened.Votes).Signature);
+        Assert.Equal(vote.Proof is VoteProof.BySignature { Signature: var signature } ? signature.ToString() : null, Assert.Single(opened.Ballots.Votes).Signature);
         Assert.True(opened.IsExcepted);
     }
 

@@ -35,7 +35,8 @@ internal sealed class Trial
             && first.All.Granted == record.Claim; // else who was heard only after the answer had left has voided it
         if (isKept)
         {
-            await CheckAnswerAsync(record!, first.All);
+            record = DecisionRecord.Of(first.All, record!.Hints!, record.DecidedAt); // as the proxy keeps it once everyone has spoken
+            await CheckAnswerAsync(record, first.All);
         }
 
         if (_scene.HasDelayedLie || Random.Next(3) is 0)
@@ -70,7 +71,7 @@ internal sealed class Trial
         await _scene.PrepareAsync();
         var deliberation = _world.Parts.Deliberate(_scene.Path.Digest, World.Deadline, isHasty: false);
         Verdict? all = null;
-        await deliberation.RunAsync(_scene.KnownName, (_, verdict, _) => all = verdict);
+        await deliberation.RunAsync(_scene.KnownName is { } known ? [known] : [], settlement => all = settlement.All);
         var answered = new Answered(await deliberation.Outcome, all ?? throw new Fault($"{_name}: nobody was heard"));
         Check(answered, deliberation.LatenciesOf((await deliberation.Outcome).Decided), isLater);
         return answered;
@@ -209,12 +210,14 @@ internal sealed class Trial
         _scene.CountUpstreamLies(_census);
     }
 
-    /// <summary>A decision that is kept stands while the voters who are still believed are a quorum, and no longer.</summary>
+    /// <summary>A decision that is kept stands while the rules, read aloud over the ballots that are still believed, grant the same.</summary>
     private void CheckKept(DecisionRecord record)
     {
-        var believed = record.Votes.Where(vote => !_scene.IsFrozen(vote.Elector)).Select(vote => _world.Members.Single(member => member.Name == vote.Elector).Elector.Operator).ToHashSet();
+        var ballots = record.Ballots.Votes.Where(vote => !_scene.IsFrozen(vote.Elector))
+            .Select(vote => (_world.Members.Single(member => member.Name == vote.Elector).Elector.Operator, (Ballot)new Ballot.Claimed(vote.Claim, new VoteProof.ByLog(0, 1, IsTied: true)))).ToList();
+        var (word, claim) = Oracle.Decide(_world.Rule, _world.Policy.Rest.Dissent, ballots);
         var found = _world.Parts.Cache.Find(_scene.Path.Digest);
-        Fault.Unless((found is not null) == Oracle.IsMet(_world.Rule, believed), $"{_name}: the kept decision {(found is null ? "is gone" : "stands")} with {string.Join(", ", believed)} believed: {record.Sentence}");
+        Fault.Unless((found is not null) == (claim == record.Claim), $"{_name}: the kept decision {(found is null ? "is gone" : "stands")} where the rules say {word}: {record.Sentence}");
     }
 
     /// <param name="Outcome">What left.</param>

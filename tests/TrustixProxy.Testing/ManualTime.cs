@@ -7,7 +7,14 @@ public sealed class ManualTime : TimeProvider
 
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
-    public override DateTimeOffset GetUtcNow() => Now;
+    /// <summary>Called at each look at the clock: a test does here what another thread may do at that moment.</summary>
+    public Action? OnLook { get; set; }
+
+    public override DateTimeOffset GetUtcNow()
+    {
+        OnLook?.Invoke();
+        return Now;
+    }
 
     public override long GetTimestamp() => Now.UtcTicks;
 }

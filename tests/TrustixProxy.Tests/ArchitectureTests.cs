@@ -88,7 +88,7 @@ public sealed partial class ArchitectureTests
         var trustCore = TrustCore.Sum(Repository.CodeLines);
         var pure = PureRooms.Sum(room => Repository.Sources($"src/{Project(room)}").Sum(Repository.CodeLines));
 
-        Assert.InRange(trustCore, 1, 1000);
+        Assert.InRange(trustCore, 1, 1100);
         Assert.InRange(pure, 1, 4000);
     }
 
@@ -116,6 +116,7 @@ public sealed partial class ArchitectureTests
         "TransparencyLog/Digest", "TransparencyLog/MerkleHash", "TransparencyLog/InclusionProof", "TransparencyLog/ConsistencyProof", "TransparencyLog/MapEntry",
         "TransparencyLog/MapProof", "TransparencyLog/ProvenDigest", "TransparencyLog/SignedTreeHead", "TransparencyLog/LogKey", "TransparencyLog/LogView",
         "Nix/Fingerprint", "Consensus/OutputClaim", "Consensus/LogEvidence", "Consensus/Policy", "Consensus/Rule", "Consensus/RecordSeal", "Consensus/DecisionSeal",
+        "Consensus/CountedBallots", "Consensus/NameChoice",
     }.Select(file => Path.Combine(Repository.Root, $"src/TrustixProxy.{file}.cs"));
 
     private static string Project(string room) => room is "TrustixProxy" ? room : $"TrustixProxy.{room}";

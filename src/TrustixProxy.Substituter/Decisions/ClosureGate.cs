@@ -6,14 +6,14 @@ using TrustixProxy.Nix;
 namespace TrustixProxy.Substituter.Decisions;
 
 /// <summary>Lets a path through only when all that it refers to, near and far, may be served too.</summary>
-/// <param name="decide">Decides on one path by itself.</param>
+/// <param name="decide">Decides on one path by itself: on a digest, and for a reference on the full path that it names.</param>
 /// <param name="fallback">The signed cache whose word is served whatever is decided (report mode); null where decisions are enforced.</param>
 /// <param name="render">Makes an answer of a decision, and of whether someone who failed to answer in time could have changed it.</param>
 /// <param name="deadline">How long one request is held for its closure.</param>
 /// <param name="time">The clock.</param>
 /// <param name="logger">Where refusals are told.</param>
 internal sealed class ClosureGate(
-    Func<StorePathDigest, CancellationToken, ValueTask<Decision>> decide, string? fallback, Func<DecisionRecord, bool, Decision> render, TimeSpan deadline, TimeProvider time, ILogger logger) : IDisposable
+    Func<StorePathDigest, StorePath?, CancellationToken, ValueTask<Decision>> decide, string? fallback, Func<DecisionRecord, bool, Decision> render, TimeSpan deadline, TimeProvider time, ILogger logger) : IDisposable
 {
     /// <summary>The most paths of a closure that are looked at; a NixOS system has some thousands.</summary>
     private const int MaxPaths = 100_000;
@@ -28,8 +28,8 @@ internal sealed class ClosureGate(
     /// <summary>The decision on a path and all that it refers to.</summary>
     public async ValueTask<Decision> DecideAsync(StorePathDigest digest, CancellationToken cancellation)
     {
-        var decision = await decide(digest, cancellation);
-        if (decision.Record.Claim is not { } claim || IsWhole(digest) || await RefuseAsync(claim, cancellation) is not { } refusal)
+        var decision = await decide(digest, null, cancellation);
+        if (decision.Record.Claim is not { } claim || IsWhole(claim.Path) || await RefuseAsync(claim, cancellation) is not { } refusal)
         {
             return decision;
         }
@@ -42,13 +42,13 @@ internal sealed class ClosureGate(
     }
 
     /// <summary>Whether a path's closure was found whole a moment ago.</summary>
-    public bool IsWhole(StorePathDigest digest) => WholeUntil(digest) is not null;
+    public bool IsWhole(StorePath path) => WholeUntil(path) is not null;
 
     /// <summary>In report mode, the fallback's own signature of what would be served; null where it has signed no such thing.</summary>
     private NixSignature? SignatureOfFallback(DecisionRecord record) =>
         fallback is null ? null
         : record.IsOfFallback ? record.Hints!.Signatures[0]
-        : record.Votes.FirstOrDefault(vote => vote.Elector == fallback) is { Signature: { } text } && NixSignature.TryParse(text, out var signature) ? signature : null;
+        : record.Ballots.Votes.FirstOrDefault(vote => vote.Elector == fallback && vote.Claim == record.Claim) is { Signature: { } text } && NixSignature.TryParse(text, out var signature) ? signature : null;
 
     public void Dispose() => _whole.Dispose();
 
@@ -70,7 +70,7 @@ internal sealed class ClosureGate(
     /// <summary>Goes through the closure level by level; each path once, whatever refers to it, itself included.</summary>
     private async Task<Refusal?> WalkAsync(OutputClaim start, CancellationToken cancellation)
     {
-        var seen = new HashSet<StorePathDigest> { start.Path.Digest };
+        var seen = new HashSet<StorePath> { start.Path };
         var until = time.GetUtcNow() + WholeLifetime;
         for (var level = Next([start], seen, ref until); level.Count > 0;)
         {
@@ -82,10 +82,15 @@ internal sealed class ClosureGate(
             var decided = new List<OutputClaim>();
             foreach (var part in level.Chunk(AtOnce))
             {
-                var decisions = await Task.WhenAll(part.Select(async path => (Path: path, Decision: await decide(path.Digest, cancellation))));
+                var decisions = await Task.WhenAll(part.Select(async path => (Path: path, Decision: await decide(path.Digest, path, cancellation))));
                 if (decisions.FirstOrDefault(item => item.Decision.Record.Claim is null) is { Path: { } path, Decision: var refused })
                 {
                     return new Refusal(refused.Record.Outcome, $"the closure needs {path}, which is refused ({refused.Record.Outcome}): {refused.Record.Sentence}", refused.WasCutShort);
+                }
+
+                if (decisions.FirstOrDefault(item => item.Decision.Record.Claim!.Path != item.Path) is { Path: { } needed, Decision.Record.Claim: { } other })
+                {
+                    return new Refusal("conflict", $"the closure needs {needed}, and what is decided for its digest is {other.Path}", WasCutShort: false);
                 }
 
                 decided.AddRange(decisions.Select(item => item.Decision.Record.Claim!));
@@ -95,21 +100,21 @@ internal sealed class ClosureGate(
             level = Next(decided, seen, ref until);
         }
 
-        foreach (var digest in seen)
+        foreach (var path in seen)
         {
-            _whole.Set(digest, until, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = WholeLifetime });
+            _whole.Set(path, until, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = WholeLifetime });
         }
 
         return null;
     }
 
     /// <summary>What the claims refer to and was not looked at yet. What was found whole a moment ago is passed over, and then this closure is known no longer than that one.</summary>
-    private List<StorePath> Next(IEnumerable<OutputClaim> claims, HashSet<StorePathDigest> seen, ref DateTimeOffset until)
+    private List<StorePath> Next(IEnumerable<OutputClaim> claims, HashSet<StorePath> seen, ref DateTimeOffset until)
     {
         var next = new List<StorePath>();
-        foreach (var path in claims.SelectMany(claim => claim.References).Where(path => seen.Add(path.Digest)))
+        foreach (var path in claims.SelectMany(claim => claim.References).Where(seen.Add))
         {
-            if (WholeUntil(path.Digest) is { } known)
+            if (WholeUntil(path) is { } known)
             {
                 until = known < until ? known : until;
             }
@@ -123,7 +128,7 @@ internal sealed class ClosureGate(
     }
 
     /// <summary>Until when a closure counts as whole that was found so; null when it has to be gone through.</summary>
-    private DateTimeOffset? WholeUntil(StorePathDigest digest) => _whole.TryGetValue(digest, out DateTimeOffset until) && time.GetUtcNow() < until ? until : null;
+    private DateTimeOffset? WholeUntil(StorePath path) => _whole.TryGetValue(path, out DateTimeOffset until) && time.GetUtcNow() < until ? until : null;
 
     /// <summary>Why a closure is not whole.</summary>
     /// <param name="Outcome">The word that stands in <c>X-Trustix-Decision</c>.</param>

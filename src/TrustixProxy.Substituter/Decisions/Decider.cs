@@ -31,10 +31,16 @@ internal sealed class Decider(
 {
     private readonly ConcurrentDictionary<StorePathDigest, Lazy<Task<Decision>>> _underway = new();
     private readonly ConcurrentDictionary<StorePathDigest, bool> _toRenew = new();
-    private readonly MemoryCache _names = new(new MemoryCacheOptions { SizeLimit = 50_000 });
+    private readonly KnownNames _names = new();
 
     /// <summary>The decision on a digest. Waits for the deadline at the most.</summary>
-    public async ValueTask<Decision> DecideAsync(StorePathDigest digest, CancellationToken cancellation)
+    public ValueTask<Decision> DecideAsync(StorePathDigest digest, CancellationToken cancellation) => DecideAsync(digest, null, cancellation);
+
+    /// <summary>The decision on a digest that somebody knows by a full path.</summary>
+    /// <param name="digest">The digest.</param>
+    /// <param name="name">A full path of that digest that must be asked about; null when none is known. A kept decision on another path does not stand.</param>
+    /// <param name="cancellation">Ends the waiting.</param>
+    public async ValueTask<Decision> DecideAsync(StorePathDigest digest, StorePath? name, CancellationToken cancellation)
     {
         if (revocations.Standing.Find(digest) is { } revocation)
         {
@@ -43,7 +49,13 @@ internal sealed class Decider(
 
         // The asking is not the client's: who comes later waits for the same, and who goes away ends nothing.
         var known = cache.Find(digest);
-        var decision = known is not null && Stands(digest, known) ? known : await UnderwayAsync(digest, known, 0).WaitAsync(cancellation);
+        var isOfOtherName = name is not null && known?.Record.Claim is { } kept && kept.Path != name;
+        if (isOfOtherName)
+        {
+            _names.Add(name!);
+        }
+
+        var decision = known is not null && !isOfOtherName && Stands(digest, known) ? known : await UnderwayAsync(digest, known, 0).WaitAsync(cancellation);
         return decision.Record.Claim is { } claim && revocations.Standing.Find(claim) is { } revoked ? Refuse($"{claim.Path}", revoked) : decision;
     }
 
@@ -128,7 +140,7 @@ internal sealed class Decider(
             var left = deadline - time.GetElapsedTime(start);
             var deliberation = deliberate(digest, turn is null ? deadline : left > deadline / 2 ? left : deadline / 2);
             var concluding = ConcludeAsync(digest, depth, deliberation.Outcome, time.GetTimestamp());
-            _ = FollowAsync(deliberation, digest, before?.Record.Claim?.Path ?? _names.Get<StorePath>(digest) ?? store?.NameOf(digest), concluding);
+            _ = FollowAsync(deliberation, digest, NamesOf(digest, before), concluding);
             var decision = await concluding;
             step?.SetTag("outcome", decision.Record.Outcome).SetTag("sentence", decision.Record.Sentence);
             return decision;
@@ -143,6 +155,10 @@ internal sealed class Decider(
             _underway.TryRemove(digest, out _);
         }
     }
+
+    /// <summary>All names that are known for a digest: of the decision before, of references, and of what the NAR store holds.</summary>
+    private ImmutableArray<StorePath> NamesOf(StorePathDigest digest, Decision? before) =>
+        [.. new[] { before?.Record.Claim?.Path, store?.NameOf(digest) }.OfType<StorePath>().Concat(_names.Of(digest)).Distinct()];
 
     /// <summary>What another replica has decided, if it holds here.</summary>
     private async Task<Decision?> AdoptAsync(StorePathDigest digest, int depth, SharedDecision found)
@@ -160,7 +176,7 @@ internal sealed class Decider(
     {
         foreach (var reference in claim.References)
         {
-            _names.Set(reference.Digest, reference, new MemoryCacheEntryOptions { Size = 1 });
+            _names.Add(reference);
         }
 
         onServed(claim, depth);
@@ -186,7 +202,7 @@ internal sealed class Decider(
                 journal.Decided(digest, refused.Path, refused.Word, refused.Sentence, refused.Verdict);
                 DecisionMetrics.Decided(refused.Word, refused.Verdict, time.GetElapsedTime(start));
                 var record = DecisionRecord.Refusal(refused.Word, refused.Sentence, time.GetUtcNow());
-                if (standing is not null && (refused.Verdict is null || refused.Verdict.Granted == standing.Record.Claim))
+                if (standing is not null && refused.Word is "no-upstream" && (refused.Verdict is null || refused.Verdict.Granted == standing.Record.Claim))
                 {
                     Renew(digest); // nobody contradicts the agreement: it is kept until an upstream has the NAR again
                     return cache.Render(record);
@@ -205,13 +221,13 @@ internal sealed class Decider(
     }
 
     /// <summary>Runs the asking to its end, past the answer: who comes late is still heard, once the answer is kept. A fault of ours is told, and leaves nobody waiting.</summary>
-    private async Task FollowAsync(Deliberation deliberation, StorePathDigest digest, StorePath? name, Task<Decision> concluding)
+    private async Task FollowAsync(Deliberation deliberation, StorePathDigest digest, ImmutableArray<StorePath> names, Task<Decision> concluding)
     {
         var settling = () => Task.CompletedTask;
         Exception? fault = null;
         try
         {
-            await deliberation.RunAsync(name, (outcome, all, isSettled) => settling = () => SettleAsync(digest, outcome, all, isSettled));
+            await deliberation.RunAsync(names, settlement => settling = () => SettleAsync(digest, settlement));
             fault = deliberation.Fault;
             await ((Task)concluding).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // who waits for it tells of its fault
             await (concluding.IsCompletedSuccessfully ? settling() : Task.CompletedTask);
@@ -227,16 +243,26 @@ internal sealed class Decider(
         }
     }
 
-    private async Task SettleAsync(StorePathDigest digest, Outcome outcome, Verdict all, bool isSettled)
+    private async Task SettleAsync(StorePathDigest digest, Settlement settlement)
     {
+        var (outcome, all, isSettled, contesting) = settlement;
         journal.Settled(digest, all);
-        if (outcome is Outcome.Served served)
+        if (outcome is Outcome.Served { Record.Claim.Path: var path } && !contesting.IsEmpty)
+        {
+            foreach (var name in contesting.Append(path))
+            {
+                _names.Add(name); // each of them is asked about from now on, whichever upstream is faster
+            }
+
+            cache.Forget(digest);
+        }
+        else if (outcome is Outcome.Served served)
         {
             await SettleServedAsync(digest, served, all);
         }
-        else if (outcome is Outcome.Refused { IsSettled: false, Path: { } path } refused && isSettled && all.Granted is null && all.Outcome == refused.Word)
+        else if (outcome is Outcome.Refused { IsSettled: false, Path: { } asked } refused && isSettled && all.Granted is null && all.Outcome == refused.Word)
         {
-            await cache.KeepAsync(digest, DecisionRecord.Refusal(all.Outcome, all.Sentence, time.GetUtcNow()), path, all); // it had left before everyone had spoken
+            await cache.KeepAsync(digest, DecisionRecord.Refusal(all.Outcome, all.Sentence, time.GetUtcNow()), asked, all); // it had left before everyone had spoken
         }
     }
 

@@ -25,15 +25,15 @@ internal sealed class Decision(DecisionRecord record, byte[] body, bool wasCutSh
     public bool WasCutShort => wasCutShort;
 
     /// <summary>How many bytes it takes in memory, as far as can be told.</summary>
-    public int Size { get; } = RecordSize + body.Length + (record.Claim is { } claim ? (claim.Fingerprint.Length * 2) + (claim.References.Length * ReferenceSize) : 0);
+    public int Size { get; } = RecordSize + body.Length + (record.Claim is { } claim ? SizeOf(claim) + record.Ballots.Votes.Select(vote => vote.Claim).Where(other => other != claim).Distinct().Sum(SizeOf) : 0);
 
-    /// <summary>Whether what is left of its voters carries it when some are no longer believed.</summary>
+    /// <summary>Whether the policy grants the same again when some of its voters are no longer believed. Judged anew only when those are others than before.</summary>
     /// <param name="frozen">Those who are not, the same set while they are the same.</param>
     /// <param name="revoked">Which of their votes are not.</param>
     /// <param name="policy">Who must agree.</param>
     public bool StandsWithout(FrozenSet<string> frozen, StandingRevocations revoked, Policy policy)
     {
-        if ((frozen.Count is 0 && revoked.IsEmpty) || record.Claim is null || record.Votes.IsEmpty)
+        if ((frozen.Count is 0 && revoked.IsEmpty) || record.Claim is null || record.Ballots.Votes.IsEmpty)
         {
             return true;
         }
@@ -41,13 +41,14 @@ internal sealed class Decision(DecisionRecord record, byte[] body, bool wasCutSh
         var judged = Volatile.Read(ref _judged);
         if (!ReferenceEquals(judged?.Frozen, frozen) || !ReferenceEquals(judged.Revoked, revoked))
         {
-            var believed = record.Votes.Where(vote => !frozen.Contains(vote.Elector) && !revoked.Covers(vote.Elector, vote.LeafIndex)).Select(vote => vote.Elector).ToList();
-            judged = new Judgement(frozen, revoked, record.IsExcepted ? believed.Count > 0 : policy.IsQuorum(record.Claim.Path, believed));
+            judged = new Judgement(frozen, revoked, record.StandsWithout(policy, frozen, vote => revoked.Covers(vote.Elector, vote.Position)));
             Volatile.Write(ref _judged, judged);
         }
 
         return judged!.Stands;
     }
+
+    private static int SizeOf(OutputClaim claim) => (claim.Fingerprint.Length * 2) + (claim.References.Length * ReferenceSize);
 
     /// <summary>What <see cref="StandsWithout"/> came to the last time.</summary>
     private sealed record Judgement(FrozenSet<string> Frozen, StandingRevocations Revoked, bool Stands);

@@ -143,7 +143,6 @@ internal sealed class DecisionCache
     /// <summary>Voids the decision on a digest, on all replicas: the next request decides anew, and none that was made before is believed.</summary>
     public void Forget(StorePathDigest digest)
     {
-        _memory.Remove(digest);
         _heir?.Forget(digest); // a dissent that comes late to the one voids what the other believes
         if (ReadStored(digest) is { } bytes && Open(digest, bytes) is { Claim: not null } record)
         {
@@ -153,6 +152,8 @@ internal sealed class DecisionCache
             _shared?.Keep(digest, kept, over.ExpiresAt - now);
             Write(digest, new Unwritten(kept.Record, null, over.ExpiresAt));
         }
+
+        _memory.Remove(digest); // last: a reader that saw the old record meanwhile cannot put it back
     }
 
     /// <summary>Drops from the disk what has expired.</summary>

@@ -52,9 +52,19 @@ internal sealed class Ballots
 
         var lacksQuorum = verdict is Verdict.Undecided or Verdict.Conflict { Reason: ConflictReason.NoQuorum };
         var isOpen = (lacksQuorum && policy.CanReachQuorum(path, firm))
-            || (verdict.Granted is null && policy.ExceptionFor(path, now) is { } exception && !exception.IsSettledBy(firm, policy.Electors.Length));
+            || (verdict.Granted is null && IsExceptionOpen(policy, path, firm, now));
         return isOpen ? null : policy.Except(path, verdict, now);
     }
+
+    /// <summary>Whether words that are still to come could grant the path.</summary>
+    public bool MayBeGranted(Policy policy, StorePath path, DateTimeOffset now)
+    {
+        var firm = Where(IsLastWord);
+        return policy.CanReachQuorum(path, firm) || IsExceptionOpen(policy, path, firm, now);
+    }
+
+    private static bool IsExceptionOpen(Policy policy, StorePath path, Dictionary<string, Ballot> firm, DateTimeOffset now) =>
+        policy.ExceptionFor(path, now) is { } exception && !exception.IsSettledBy(firm, policy.Electors.Length);
 
     private static bool IsBreakerOpen(Ballot ballot) => ballot is Ballot.Silent { Reason: SilenceReason.BreakerOpen };
 

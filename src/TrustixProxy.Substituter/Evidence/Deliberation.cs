@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Threading.Channels;
 using Polly;
 using Polly.Retry;
@@ -28,6 +29,13 @@ internal abstract record Outcome
     /// <param name="WasCutShort">Whether someone who failed to answer before the deadline could have changed it.</param>
     public sealed record Refused(string Word, string Sentence, StorePath? Path, Verdict? Verdict, bool IsSettled, bool WasCutShort) : Outcome;
 }
+
+/// <summary>What all answers come to when the asking is over and an answer had left before.</summary>
+/// <param name="Outcome">What had left.</param>
+/// <param name="All">What all answers on its path come to.</param>
+/// <param name="IsSettled">Whether everyone has spoken.</param>
+/// <param name="Contesting">Other names of the digest that are granted too; empty unless the answer was wrong to leave.</param>
+internal sealed record Settlement(Outcome Outcome, Verdict All, bool IsSettled, ImmutableArray<StorePath> Contesting);
 
 /// <summary>All asking about one digest: every upstream for its name, every elector about every name, all at once and until the verdict cannot change.</summary>
 /// <remarks>
@@ -97,9 +105,9 @@ internal sealed class Deliberation
     public IReadOnlyDictionary<string, TimeSpan> LatenciesOf(StorePath? path) => path is null ? new Dictionary<string, TimeSpan>() : _candidates[path].Latencies;
 
     /// <summary>Asks everyone. Ends when all have spoken, or one deadline after the deadline.</summary>
-    /// <param name="knownName">A name that another path's references give for the digest; null when none does.</param>
-    /// <param name="onSettled">Told at the end of what all answers together come to, and whether everyone has spoken, when an answer had left before.</param>
-    public async Task RunAsync(StorePath? knownName, Action<Outcome, Verdict, bool> onSettled)
+    /// <param name="knownNames">Names that are known for the digest, for example from another path's references; each is asked about.</param>
+    /// <param name="onSettled">Told at the end of what all answers come to, when an answer had left before.</param>
+    public async Task RunAsync(IReadOnlyList<StorePath> knownNames, Action<Settlement> onSettled)
     {
         var asking = new CancellationTokenSource();
         _start = _time.GetTimestamp();
@@ -111,9 +119,13 @@ internal sealed class Deliberation
             _ = KeepAskingAsync(cancellation => upstream.AskAsync(_digest, cancellation), answer => Hear(upstream, answer), answer => answer is not UpstreamAnswer.Failed);
         }
 
-        _asks.AddRange(_electors.Select(elector => (elector.Elector.Name, elector.Begin(_digest, knownName, _statements, asking.Token))));
+        _asks.AddRange(_electors.Select(elector => (elector.Elector.Name, elector.Begin(_digest, knownNames.FirstOrDefault(), _statements, asking.Token))));
         CloseStatements();
-        AddName(knownName);
+        foreach (var name in knownNames)
+        {
+            AddName(name);
+        }
+
         TryConclude();
         while (!(_outcome.Task.IsCompleted && (_isOver || IsSettled || IsOverturned)))
         {
@@ -139,12 +151,16 @@ internal sealed class Deliberation
 
         if (await _outcome.Task is var outcome && outcome.Decided is { } path)
         {
-            onSettled(outcome, All(path), IsSettled);
+            onSettled(new Settlement(outcome, All(path), IsSettled, ContestingOf(path)));
         }
     }
 
     /// <summary>Whether an answer that came after an agreement had left stands against it.</summary>
-    private bool IsOverturned => _outcome.Task is { IsCompletedSuccessfully: true, Result: Outcome.Served { Record: { IsSigned: true, Claim: { } claim } } } && All(claim.Path).Granted != claim;
+    private bool IsOverturned => _outcome.Task is { IsCompletedSuccessfully: true, Result: Outcome.Served { Record: { IsSigned: true, Claim: { } claim } } } 
+        && (All(claim.Path).Granted != claim || !ContestingOf(claim.Path).IsEmpty);
+
+    /// <summary>The other names of the digest that are granted beside this one.</summary>
+    private ImmutableArray<StorePath> ContestingOf(StorePath path) => [.. _candidates.Keys.Where(other => other != path && All(other).Granted is not null)];
 
     private Verdict All(StorePath path) => _policy.Except(path, _policy.Decide(path, _candidates[path].All), _time.GetUtcNow());
 
@@ -205,9 +221,9 @@ internal sealed class Deliberation
     }
 
     /// <summary>Every well-formed name that anyone gives for the digest is asked about: one upstream's wrong name blocks nothing.</summary>
-    private void AddName(StorePath? path)
+    private void AddName(StorePath path)
     {
-        if (path is null || !_candidates.TryAdd(path, new Ballots()))
+        if (!_candidates.TryAdd(path, new Ballots()))
         {
             return;
         }
@@ -235,10 +251,16 @@ internal sealed class Deliberation
         var now = _time.GetUtcNow();
         HushFrozen();
         var verdicts = _candidates.ToDictionary(candidate => candidate.Key, candidate => candidate.Value.Decide(_policy, candidate.Key, _isLate, now));
-        var granted = verdicts.Values.FirstOrDefault(verdict => verdict?.Granted is not null);
+        var choice = NameChoice.Of([.. verdicts.Select(name => new NameVerdict(name.Key, name.Value, name.Value is null && _candidates[name.Key].MayBeGranted(_policy, name.Key, now)))]);
+        var granted = choice.Granted;
         return _policy.Fallback is { } name && IsFallbackOpen(name) ? null
-            : Fallback(granted, verdicts, now) ?? Grant(granted, now) ?? ContentAddressed(granted, verdicts, now) ?? (Outcome?)Refuse(verdicts, granted);
+            : choice.IsOpen ? null
+            : Fallback(granted, verdicts, now) ?? Contest(choice) ?? Grant(granted, now) ?? ContentAddressed(granted, verdicts, now) ?? (Outcome?)Refuse(verdicts, granted);
     }
+
+    /// <summary>Two granted names of one digest refuse each other: neither takes the other's place.</summary>
+    private Outcome? Contest(NameChoice choice) =>
+        choice.Contested.IsEmpty ? null : new Outcome.Refused("conflict", choice.Sentence, null, null, IsSettled, WasCutShort: false);
 
     /// <summary>Who was frozen since it spoke has not spoken.</summary>
     private void HushFrozen()

@@ -131,7 +131,7 @@ internal sealed class DecidingParts : IDisposable
 
     /// <summary>The same, where it is in memory and takes no asking; null where it is not. Makes no garbage.</summary>
     public Decision? FindWarm(ReadOnlySpan<char> digest) =>
-        Decider.FindWarm(digest) is { } known && (!Options.Policy.RequiresClosure || known.Record.Claim is not { } claim || Closure.IsWhole(claim.Path.Digest)) ? known : null;
+        Decider.FindWarm(digest) is { } known && (!Options.Policy.RequiresClosure || known.Record.Claim is not { } claim || Closure.IsWhole(claim.Path)) ? known : null;
 
     /// <summary>Makes the asking of one digest, within a time; in haste, everyone is asked once.</summary>
     public Deliberation Deliberate(StorePathDigest digest, TimeSpan deadline, bool isHasty) => new(digest, _electors, Upstreams, Marks, NarStore, Options.Policy, deadline, _time, _retry, isHasty);

@@ -67,10 +67,11 @@ public sealed class Doctor(Examiner examiner, Policy policy)
     /// <summary>Who could complete the rule alone, by the word of the one elector that it lacks.</summary>
     private Dictionary<string, SilenceReason?> Completing(StorePath path, Verdict verdict)
     {
-        var supporters = verdict.Answers.Where(answer => answer.Ballot is Ballot.Claimed).Select(answer => answer.Elector.Name).ToHashSet();
-        return verdict.Answers
-            .Where(answer => !supporters.Contains(answer.Elector.Name) && policy.IsQuorum(path, supporters.Append(answer.Elector.Name)))
-            .ToDictionary(answer => answer.Elector.Name, answer => (answer.Ballot as Ballot.Silent)?.Reason);
+        var ballots = verdict.Answers.ToDictionary(answer => answer.Elector.Name, answer => answer.Ballot);
+        return ballots.Values.FirstOrDefault(ballot => ballot is Ballot.Claimed) is not { } vote ? []
+            : verdict.Answers.Where(answer => answer.Ballot is not Ballot.Claimed)
+                .Where(answer => policy.Decide(path, new Dictionary<string, Ballot>(ballots) { [answer.Elector.Name] = vote }).Granted is not null)
+                .ToDictionary(answer => answer.Elector.Name, answer => (answer.Ballot as Ballot.Silent)?.Reason);
     }
 
     /// <summary>How many paths need each, near and far.</summary>

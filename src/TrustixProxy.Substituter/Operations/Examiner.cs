@@ -32,10 +32,10 @@ public sealed class Examiner(SubstituterOptions options, TimeProvider? time = nu
     public async Task<Examination> ExamineAsync(StorePathDigest digest, StorePath? name, bool isHasty = false)
     {
         var deliberation = _parts.Deliberate(digest, options.Deadline, isHasty);
-        Verdict? all = null;
-        await deliberation.RunAsync(name, (_, verdict, _) => all = verdict);
+        Settlement? settlement = null;
+        await deliberation.RunAsync(name is null ? [] : [name], settled => settlement = settled);
         var outcome = await deliberation.Outcome;
-        var (record, path, verdict) = Conclude(outcome, all);
+        var (record, path, verdict) = settlement is { Contesting.IsEmpty: false } ? Contest() : Conclude(outcome, settlement?.All);
         var bundle = path is null || verdict is null ? null : DecisionBundle.Of(path, record, verdict, options.Policy);
         var revocation = record.Claim is null ? _parts.Revocations.Standing.Find(digest) : _parts.Revocations.Standing.Find(record.Claim);
         if (revocation is not null)
@@ -49,6 +49,9 @@ public sealed class Examiner(SubstituterOptions options, TimeProvider? time = nu
 
     /// <inheritdoc/>
     public void Dispose() => _parts.Dispose();
+
+    private (DecisionRecord Record, StorePath? Path, Verdict? Verdict) Contest() =>
+        (DecisionRecord.Refusal("conflict", "more than one name of this digest is granted; ask again for their votes", _time.GetUtcNow()), null, null);
 
     /// <summary>The outcome, with all answers that came to the same after it.</summary>
     private (DecisionRecord Record, StorePath? Path, Verdict? Verdict) Conclude(Outcome outcome, Verdict? all)

@@ -15,7 +15,7 @@ internal sealed class RevocableElector(ElectorClient elector, RevocationRegister
     {
         var ask = elector.Begin(digest, name, statements, cancellation);
         return async (path, token) =>
-            await ask(path, token) is var ballot && ballot is Ballot.Claimed { Proof: VoteProof.ByLog { LeafIndex: var leaf } } && register.Standing.Covers(Elector.Name, leaf)
+            await ask(path, token) is var ballot && ballot is Ballot.Claimed { Proof: VoteProof.ByLog proof } && register.Standing.Covers(Elector.Name, VotePosition.Of(proof))
                 ? new Ballot.Silent(SilenceReason.Revoked)
                 : ballot;
     }

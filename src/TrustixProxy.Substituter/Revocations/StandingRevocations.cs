@@ -37,6 +37,6 @@ internal sealed class StandingRevocations
 
     /// <summary>Whether a log's leaf is no longer believed.</summary>
     /// <param name="elector">The log's name.</param>
-    /// <param name="leafIndex">Which leaf; null for a signed cache.</param>
-    public bool Covers(string elector, long? leafIndex) => leafIndex >= _logs.GetValueOrDefault(elector, long.MaxValue);
+    /// <param name="position">Where the log holds the claim; null for a signed cache.</param>
+    public bool Covers(string elector, VotePosition? position) => position?.Leaf >= _logs.GetValueOrDefault(elector, long.MaxValue);
 }

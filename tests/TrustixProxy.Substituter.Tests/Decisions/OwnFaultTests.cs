@@ -19,7 +19,7 @@ public sealed class OwnFaultTests
         var deliberation = new Deliberation(
             output.Path.Digest, [.. electors.Select(elector => new FaultyElector(elector))], [], new UpstreamMarks(), null, new Policy(electors), TimeSpan.FromMilliseconds(300), TimeProvider.System, Deliberation.Retrying(TimeProvider.System));
 
-        await deliberation.RunAsync(output.Path, (_, _, _) => { });
+        await deliberation.RunAsync([output.Path], _ => { });
 
         var refused = Assert.IsType<Outcome.Refused>(await deliberation.Outcome);
         Assert.Contains("bob=absent", refused.Sentence, StringComparison.Ordinal);

@@ -106,6 +106,30 @@ public sealed class WarmDecisionTests : IDisposable
     }
 
     [Fact]
+    public async Task A_reader_that_comes_while_a_decision_is_voided_does_not_put_it_back()
+    {
+        var output = TestOutput.Make();
+        using var state = new StateWriter(_directory);
+        var cache = Open(state);
+        await KeepAsync(cache, output);
+        var looks = 0;
+        _clock.OnLook = () =>
+        {
+            if (looks++ is 0)
+            {
+                cache.Find(output.Path.Digest);
+            }
+        };
+
+        cache.Forget(output.Path.Digest);
+        _clock.OnLook = null;
+
+        Assert.True(looks > 1);
+        Assert.Null(cache.FindInMemory(output.Path.Digest.ToString()));
+        Assert.Null(cache.Find(output.Path.Digest));
+    }
+
+    [Fact]
     public async Task An_answer_of_another_policy_is_never_found()
     {
         var output = TestOutput.Make();
