@@ -119,7 +119,7 @@ internal sealed class Deliberation
             _ = KeepAskingAsync(cancellation => upstream.AskAsync(_digest, cancellation), answer => Hear(upstream, answer), answer => answer is not UpstreamAnswer.Failed);
         }
 
-        _asks.AddRange(_electors.Select(elector => (elector.Elector.Name, elector.Begin(_digest, knownNames.FirstOrDefault(), _statements, asking.Token))));
+        _asks.AddRange(_electors.Select(elector => (elector.Elector.Name, elector.Begin(_digest, knownNames.Count > 0 ? knownNames[0] : null, _statements, asking.Token))));
         CloseStatements();
         foreach (var name in knownNames)
         {
@@ -259,7 +259,7 @@ internal sealed class Deliberation
     }
 
     /// <summary>Two granted names of one digest refuse each other: neither takes the other's place.</summary>
-    private Outcome? Contest(NameChoice choice) =>
+    private Outcome.Refused? Contest(NameChoice choice) =>
         choice.Contested.IsEmpty ? null : new Outcome.Refused("conflict", choice.Sentence, null, null, IsSettled, WasCutShort: false);
 
     /// <summary>Who was frozen since it spoke has not spoken.</summary>
