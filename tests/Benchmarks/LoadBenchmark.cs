@@ -24,7 +24,7 @@ internal static class LoadBenchmark
         }
 
         using var nginx = await Nginx.StartAsync(Path.Combine(state.Directory, "nginx"), files, null);
-        using var proxy = await ServeProcess.StartAsync(state, nginx.Static, limits: new { concurrency = Streams });
+        using var proxy = await ServeProcess.StartAsync(state, nginx.Static, limits: new { concurrency = Streams, connections = 0, connectionsPerClient = 0 });
         string[] paths = [.. Enumerable.Range(0, HotSet).Select(i => $"/{SeededState.PathOf(i).Digest}.narinfo")];
         using (var client = new HttpClient())
         {

@@ -11,9 +11,10 @@ public sealed partial class ArchitectureTests
     private static readonly Dictionary<string, string[]> Arrows = new()
     {
         ["TrustixProxy"] = ["LogNode", "Substituter"],
-        ["Substituter"] = ["Consensus", "Native", "Nix", "Sqlite", "TransparencyLog"],
-        ["LogNode"] = ["Nix", "Sqlite", "TransparencyLog"],
+        ["Substituter"] = ["Consensus", "IO", "Native", "Nix", "Sqlite", "TransparencyLog"],
+        ["LogNode"] = ["IO", "Nix", "Sqlite", "TransparencyLog"],
         ["Consensus"] = ["Nix", "TransparencyLog"],
+        ["IO"] = ["Native"],
         ["Nix"] = ["Native"],
         ["TransparencyLog"] = ["Native"],
         ["Native"] = [],
@@ -61,6 +62,15 @@ public sealed partial class ArchitectureTests
         var clients = Repository.Sources("src/TrustixProxy.Substituter").Select(File.ReadAllText).Where(text => text.Contains("new SocketsHttpHandler", StringComparison.Ordinal)).ToList();
         Assert.NotEmpty(clients);
         Assert.All(clients, text => Assert.Contains("PooledConnection.ConnectAsync", text, StringComparison.Ordinal)); // serve's sockets end on threads that must not be held
+    }
+
+    [Fact]
+    public void Programs_are_started_in_one_place()
+    {
+        const string place = "src/TrustixProxy.IO/Programs/ProgramStart.cs";
+        var starters = Repository.Sources("src").Where(file => StartsPrograms.IsMatch(File.ReadAllText(file)));
+
+        Assert.Equal([Path.Combine(Repository.Root, place)], starters);
     }
 
     [Fact]
@@ -122,6 +132,10 @@ public sealed partial class ArchitectureTests
     private static string Project(string room) => room is "TrustixProxy" ? room : $"TrustixProxy.{room}";
 
     private static string Room(string project) => project is "TrustixProxy" ? project : project["TrustixProxy.".Length..];
+
+    /// <summary>A comment may speak of <c>Process</c> where it names no member of it.</summary>
+    [GeneratedRegex(@"ProcessStartInfo|\bProcess\.Start\b|new Process\b|\bProcess\s+\w+\s*=\s*new\b|execve|posix_spawn")]
+    private static partial Regex StartsPrograms { get; }
 
     [GeneratedRegex(@"\basync\b|\bawait\b")]
     private static partial Regex Async { get; }

@@ -28,9 +28,20 @@ internal static class Cli
     /// <summary>Runs it where nobody can be reached, as far as this machine allows that.</summary>
     public static Task<(int Code, string Output, string Error)> RunOfflineAsync(params string[] arguments) => RunAsync([.. NoNetwork.Value, .. Executable.Command, .. arguments], null, null);
 
-    private static async Task<(int Code, string Output, string Error)> RunAsync(string[] command, Dictionary<string, string>? environment, string? input)
+    /// <summary>Runs it in a folder.</summary>
+    public static Task<(int Code, string Output, string Error)> RunInAsync(string folder, IEnumerable<string> arguments, Dictionary<string, string> environment) =>
+        RunAsync([.. Executable.Command, .. arguments], environment, null, folder);
+
+    private static async Task<(int Code, string Output, string Error)> RunAsync(
+        string[] command, Dictionary<string, string>? environment, string? input, string folder = "")
     {
-        var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(command[0], command[1..])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = folder,
+        };
         foreach (var (name, value) in environment ?? [])
         {
             start.Environment[name] = value;

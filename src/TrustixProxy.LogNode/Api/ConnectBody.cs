@@ -17,19 +17,21 @@ internal static class ConnectBody
     private static readonly JsonSerializerOptions ErrorJson = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>A request's bytes, uncompressed, or why they are not read.</summary>
-    public static async Task<(byte[] Bytes, ConnectAnswer? Refusal)> ReadAsync(HttpContext http, int most)
+    /// <remarks>A body that does not come in time ends the connection.</remarks>
+    public static async Task<(byte[] Bytes, ConnectAnswer? Refusal)> ReadAsync(HttpContext http, int most, TimeProvider time)
     {
         if (CheckHeaders(http.Request, most) is { } refusal)
         {
             return ([], refusal);
         }
 
+        using var end = new BodyTimer(http, time);
         try
         {
             var bytes = new MemoryStream((int)Math.Min(http.Request.ContentLength ?? 0, most));
             await using var body = http.Request.Headers.ContentEncoding.ToString() is "gzip" ? new GZipStream(http.Request.Body, CompressionMode.Decompress) : http.Request.Body;
             var buffer = new byte[16 << 10];
-            while (await body.ReadAsync(buffer, http.RequestAborted) is var read and > 0)
+            while (await end.WaitAsync(body.ReadAsync(buffer, http.RequestAborted), most) is var read and > 0)
             {
                 bytes.Write(buffer, 0, read);
                 if (bytes.Length > most)
@@ -51,16 +53,16 @@ internal static class ConnectBody
         ulong.TryParse(request.Headers[TimeoutHeader].ToString(), out var milliseconds) ? TimeSpan.FromMilliseconds((long)Math.Min(milliseconds, int.MaxValue)) : Timeout.InfiniteTimeSpan;
 
     /// <summary>Writes a call's answer.</summary>
-    public static Task WriteAsync(HttpContext http, ConnectAnswer answer, bool isJson)
+    public static Task WriteAsync(HttpContext http, ConnectAnswer answer, bool isJson, TimeProvider time)
     {
         http.Response.Headers.AcceptEncoding = "gzip";
         return answer.Message is { } message
-            ? WriteAsync(http, StatusCodes.Status200OK, http.Request.ContentType!, isJson ? Encoding.UTF8.GetBytes(JsonText.Format(message)) : message.ToByteArray())
-            : WriteAsync(http, answer.Status, "application/json", ErrorText(answer));
+            ? WriteAsync(http, StatusCodes.Status200OK, http.Request.ContentType!, isJson ? Encoding.UTF8.GetBytes(JsonText.Format(message)) : message.ToByteArray(), time)
+            : WriteAsync(http, answer.Status, "application/json", ErrorText(answer), time);
     }
 
-    /// <summary>Writes a body, compressed where the client takes that.</summary>
-    public static async Task WriteAsync(HttpContext http, int status, string contentType, byte[] body)
+    /// <summary>Writes a body, compressed where the client takes that. A client that does not take it in time is given up.</summary>
+    public static async Task WriteAsync(HttpContext http, int status, string contentType, byte[] body, TimeProvider time)
     {
         var response = http.Response;
         (response.StatusCode, response.ContentType) = (status, contentType);
@@ -78,7 +80,8 @@ internal static class ConnectBody
         }
 
         response.ContentLength = body.Length;
-        await response.Body.WriteAsync(body, http.RequestAborted);
+        using var end = new BodyTimer(http, time);
+        await end.WaitAsync(response.Body.WriteAsync(body, http.RequestAborted), body.Length);
     }
 
     private static ConnectAnswer? CheckHeaders(HttpRequest request, int most)

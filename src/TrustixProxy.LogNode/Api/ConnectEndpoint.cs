@@ -11,12 +11,16 @@ namespace TrustixProxy.LogNode.Api;
 /// <param name="Procedure">The path of the call, which tokens are made for.</param>
 /// <param name="Listener">Where it came in.</param>
 /// <param name="Caller">Whose token it has; null when it has none.</param>
-/// <param name="Aborted">Ends when the client has gone.</param>
-internal sealed record ConnectContext(string Procedure, Listener Listener, NixPublicKey? Caller, CancellationToken Aborted);
+/// <param name="Http">The request.</param>
+internal sealed record ConnectContext(string Procedure, Listener Listener, NixPublicKey? Caller, HttpContext Http)
+{
+    /// <summary>Ends when the client has gone.</summary>
+    public CancellationToken Aborted => Http.RequestAborted;
+}
 
 /// <summary>Serves unary calls of the Connect protocol: POST, <c>application/proto</c> or <c>application/json</c>, gzip both ways.</summary>
 /// <remarks>Source: connectrpc.com/docs/protocol; compatible with connect-go 1.12 as the reference daemon uses it. Streaming, gRPC and gRPC-Web are answered with 415.</remarks>
-internal sealed class ConnectEndpoint(Callers callers, RequestRate rate, LogMetrics metrics, ILogger logger)
+internal sealed class ConnectEndpoint(Callers callers, RequestRate rate, LogMetrics metrics, TimeProvider time, ILogger logger)
 {
     /// <summary>The most bytes of a call that is not said to take more: 1 MiB.</summary>
     private const int MaxRequest = 1 << 20;
@@ -34,16 +38,25 @@ internal sealed class ConnectEndpoint(Callers callers, RequestRate rate, LogMetr
     /// <param name="handle">Answers it.</param>
     /// <param name="maxRequest">The most bytes of its request, uncompressed.</param>
     /// <param name="isLong">Whether a short request can take long as well.</param>
-    public void Map<T>(string procedure, MessageParser<T> parser, Func<ConnectContext, T, Task<ConnectAnswer>> handle, int maxRequest = MaxRequest, bool isLong = false)
+    /// <param name="cost">How many tokens of its address it takes; one when null.</param>
+    public void Map<T>(
+        string procedure,
+        MessageParser<T> parser,
+        Func<ConnectContext, T, Task<ConnectAnswer>> handle,
+        int maxRequest = MaxRequest,
+        bool isLong = false,
+        Func<T, int>? cost = null)
         where T : class, IMessage<T>, new() =>
-        _calls.Add("/" + procedure, new Call(maxRequest, isLong, (context, bytes, isJson) => TryParse(parser, bytes, isJson, out var request, out var error)
-            ? handle(context, request)
-            : Task.FromResult(ConnectAnswer.Fail(ConnectCode.InvalidArgument, $"unmarshal message: {error}"))));
+        _calls.Add("/" + procedure, new Call(maxRequest, isLong, (context, bytes, isJson) =>
+            !TryParse(parser, bytes, isJson, out var request, out var error) ? Fail(ConnectCode.InvalidArgument, $"unmarshal message: {error}")
+            : cost is not null && !TryPay(context, cost(request)) ? Task.FromResult(TooMuch)
+            : handle(context, request)));
 
     /// <summary>Adds a call that is answered at once.</summary>
-    public void Map<T>(string procedure, MessageParser<T> parser, Func<T, ConnectAnswer> handle, bool isLong = false)
+    public void Map<T>(
+        string procedure, MessageParser<T> parser, Func<T, ConnectAnswer> handle, bool isLong = false, Func<T, int>? cost = null)
         where T : class, IMessage<T>, new() =>
-        Map(procedure, parser, (_, request) => Task.FromResult(handle(request)), isLong: isLong);
+        Map(procedure, parser, (_, request) => Task.FromResult(handle(request)), isLong: isLong, cost: cost);
 
     public async Task AnswerAsync(HttpContext http)
     {
@@ -51,7 +64,7 @@ internal sealed class ConnectEndpoint(Callers callers, RequestRate rate, LogMetr
         var procedure = http.Request.Path.Value ?? "";
         if (!_calls.TryGetValue(procedure, out var call))
         {
-            await ConnectBody.WriteAsync(http, StatusCodes.Status404NotFound, "text/plain; charset=utf-8", "404 page not found\n"u8.ToArray());
+            await ConnectBody.WriteAsync(http, StatusCodes.Status404NotFound, "text/plain; charset=utf-8", "404 page not found\n"u8.ToArray(), time);
             return;
         }
 
@@ -67,7 +80,7 @@ internal sealed class ConnectEndpoint(Callers callers, RequestRate rate, LogMetr
         }
         else
         {
-            await ConnectBody.WriteAsync(http, await AnswerAsync(http, procedure, call, isJson), isJson);
+            await ConnectBody.WriteAsync(http, await AnswerAsync(http, procedure, call, isJson), isJson, time);
         }
 
         metrics.Answered(procedure, http.Response.StatusCode, Stopwatch.GetElapsedTime(start));
@@ -78,12 +91,12 @@ internal sealed class ConnectEndpoint(Callers callers, RequestRate rate, LogMetr
         var listener = Listener.Of(http);
         if (!listener.IsPrivate && !rate.TryTake(http))
         {
-            return ConnectAnswer.Fail(ConnectCode.ResourceExhausted, $"more than {RequestRate.PerSecond} calls a second from one address: ask for more at once (LookupAPI/Lookup), or wait");
+            return TooMuch;
         }
 
         try
         {
-            var (bytes, refusal) = await ConnectBody.ReadAsync(http, call.MaxRequest);
+            var (bytes, refusal) = await ConnectBody.ReadAsync(http, call.MaxRequest, time);
             if (call.IsLong || bytes.Length > MaxShort)
             {
                 await Task.Yield(); // the thread that has read it has other connections to look after
@@ -91,7 +104,7 @@ internal sealed class ConnectEndpoint(Callers callers, RequestRate rate, LogMetr
 
             return refusal
                 ?? (callers.TryIdentify(http.Request.Headers[WriteToken.Header].ToString(), listener, procedure, bytes, out var caller, out var unknown)
-                    ? await call.Handle(new ConnectContext(procedure, listener, caller, http.RequestAborted), bytes, isJson).WaitAsync(ConnectBody.TimeoutOf(http.Request))
+                    ? await call.Handle(new ConnectContext(procedure, listener, caller, http), bytes, isJson).WaitAsync(ConnectBody.TimeoutOf(http.Request))
                     : unknown);
         }
         catch (TimeoutException)
@@ -104,6 +117,15 @@ internal sealed class ConnectEndpoint(Callers callers, RequestRate rate, LogMetr
             return ConnectAnswer.Fail(ConnectCode.Internal, "the log could not answer; its own messages say why");
         }
     }
+
+    private static ConnectAnswer TooMuch { get; } = ConnectAnswer.Fail(
+        ConnectCode.ResourceExhausted,
+        $"this address has asked for more than {RequestRate.PerSecond} items a second: wait a second, then ask for less at once");
+
+    private static Task<ConnectAnswer> Fail(ConnectCode code, string error) => Task.FromResult(ConnectAnswer.Fail(code, error));
+
+    /// <summary>Takes what a call costs beside the token that it took to be read.</summary>
+    private bool TryPay(ConnectContext context, int tokens) => context.Listener.IsPrivate || tokens <= 1 || rate.TryTake(context.Http, tokens - 1);
 
     private static bool TryReadType(string? contentType, out bool isJson)
     {

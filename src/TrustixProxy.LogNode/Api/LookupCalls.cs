@@ -23,8 +23,18 @@ internal sealed class LookupCalls(IReadOnlyDictionary<string, HostedLog> logs)
 
     public void Map(ConnectEndpoint endpoint)
     {
-        endpoint.Map("trustix_proxy.v1.LookupAPI/Lookup", LookupRequest.Parser, request => logs.On(request.LogID, log => Lookup(log, request)));
-        endpoint.Map("trustix_proxy.v1.LookupAPI/GetConflicts", GetConflictsRequest.Parser, request => logs.On(request.LogID, log => GetConflicts(log, request)), isLong: true);
+        const string api = "trustix_proxy.v1.LookupAPI/";
+        endpoint.Map(
+            api + "Lookup",
+            LookupRequest.Parser,
+            request => logs.On(request.LogID, log => Lookup(log, request)),
+            cost: request => request.PathDigests.Count + request.Keys.Count);
+        endpoint.Map(
+            api + "GetConflicts",
+            GetConflictsRequest.Parser,
+            request => logs.On(request.LogID, log => GetConflicts(log, request)),
+            isLong: true,
+            cost: _ => MaxConflicts);
     }
 
     private static ConnectAnswer Lookup(HostedLog log, LookupRequest request)

@@ -17,7 +17,7 @@ internal sealed class ReadCalls(IReadOnlyDictionary<string, HostedLog> logs)
         foreach (var service in new[] { "trustix_api.v1.LogAPI/", "trustix_rpc.v1.LogRPC/" })
         {
             endpoint.Map(service + "GetHead", LogHeadRequest.Parser, request => logs.On(request.LogID, log => ConnectAnswer.Of(log.Sequencer.Head.Message)));
-            endpoint.Map(service + "GetLogEntries", GetLogEntriesRequest.Parser, request => logs.On(request.LogID, log => GetEntries(log, request)), isLong: true);
+            endpoint.Map(service + "GetLogEntries", GetLogEntriesRequest.Parser, request => logs.On(request.LogID, log => GetEntries(log, request)), isLong: true, CostOfRange);
         }
 
         const string api = "trustix_api.v1.LogAPI/";
@@ -25,7 +25,7 @@ internal sealed class ReadCalls(IReadOnlyDictionary<string, HostedLog> logs)
         endpoint.Map(api + "GetMHLogConsistencyProof", GetLogConsistencyProofRequest.Parser, request => logs.On(request.LogID, log => GetConsistencyProof(log, Tree.MapHeads, request)));
         endpoint.Map(api + "GetLogAuditProof", GetLogAuditProofRequest.Parser, request => logs.On(request.LogID, log => GetInclusionProof(log, Tree.Log, request)));
         endpoint.Map(api + "GetMHLogAuditProof", GetLogAuditProofRequest.Parser, request => logs.On(request.LogID, log => GetInclusionProof(log, Tree.MapHeads, request)));
-        endpoint.Map(api + "GetMHLogEntries", GetLogEntriesRequest.Parser, request => logs.On(request.LogID, log => GetMapHeads(log, request)), isLong: true);
+        endpoint.Map(api + "GetMHLogEntries", GetLogEntriesRequest.Parser, request => logs.On(request.LogID, log => GetMapHeads(log, request)), isLong: true, CostOfRange);
         endpoint.Map(api + "GetMapValue", GetMapValueRequest.Parser, request => logs.On(request.LogID, log => GetMapValue(log, request)));
         foreach (var service in new[] { "trustix_api.v1.NodeAPI/", "trustix_rpc.v1.RPCApi/" })
         {
@@ -115,6 +115,10 @@ internal sealed class ReadCalls(IReadOnlyDictionary<string, HostedLog> logs)
         });
         return ConnectAnswer.Of(answer);
     }
+
+    /// <summary>What a range costs; one that is refused costs a call.</summary>
+    private static int CostOfRange(GetLogEntriesRequest request) =>
+        request.Finish >= request.Start && request.Finish - request.Start < MaxEntries ? 1 + ((int)(request.Finish - request.Start) / RequestRate.EntriesPerToken) : 1;
 
     /// <summary>Why a range is not given: it is not within the log, or too long. An empty one, from just past its end, is.</summary>
     private static ConnectAnswer? CheckRange(GetLogEntriesRequest request, long size)

@@ -1,18 +1,21 @@
-using System.Net;
-using System.Net.Sockets;
 using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Http;
+using TrustixProxy.IO.Connections;
 
 namespace TrustixProxy.LogNode.Api;
 
-/// <summary>How many calls one address may make on public listeners. IPv6 addresses count by their first 64 bits, all clients of a unix socket as one.</summary>
+/// <summary>How much one address may ask of public listeners. All clients of a unix socket count as one address.</summary>
+/// <remarks>A call takes as many tokens as it has items, and one at least: a call that looks a hundred paths up costs a hundred times what a call for one does.</remarks>
 internal sealed class RequestRate : IDisposable
 {
-    /// <summary>Calls a second that one address may make in the long run; twice as many at once.</summary>
-    public const int PerSecond = 2000;
+    /// <summary>Tokens a second that one address gets in the long run; twice as many at once.</summary>
+    public const int PerSecond = 4000;
 
-    private readonly PartitionedRateLimiter<HttpContext> _limiter = PartitionedRateLimiter.Create<HttpContext, IPAddress>(http => RateLimitPartition.GetTokenBucketLimiter(
-        Network(http.Connection.RemoteIpAddress),
+    /// <summary>How many entries of a range cost a token: they are read one after the other, where an item has a proof of its own.</summary>
+    public const int EntriesPerToken = 25;
+
+    private readonly PartitionedRateLimiter<HttpContext> _limiter = PartitionedRateLimiter.Create<HttpContext, ClientAddress>(http => RateLimitPartition.GetTokenBucketLimiter(
+        ClientAddress.Of(http.Connection.RemoteIpAddress),
         _ => new TokenBucketRateLimiterOptions
         {
             TokenLimit = 2 * PerSecond,
@@ -21,23 +24,12 @@ internal sealed class RequestRate : IDisposable
             QueueLimit = 0,
         }));
 
-    public bool TryTake(HttpContext http)
+    /// <summary>Takes tokens for a call; false when its address has too few left.</summary>
+    public bool TryTake(HttpContext http, int tokens = 1)
     {
-        using var lease = _limiter.AttemptAcquire(http);
+        using var lease = _limiter.AttemptAcquire(http, Math.Min(tokens, 2 * PerSecond));
         return lease.IsAcquired;
     }
 
     public void Dispose() => _limiter.Dispose();
-
-    private static IPAddress Network(IPAddress? address)
-    {
-        if (address is not { AddressFamily: AddressFamily.InterNetworkV6, IsIPv4MappedToIPv6: false })
-        {
-            return address?.MapToIPv4() ?? IPAddress.None;
-        }
-
-        var bytes = address.GetAddressBytes();
-        bytes.AsSpan(8).Clear();
-        return new IPAddress(bytes);
-    }
 }

@@ -10,7 +10,7 @@ internal sealed class LogMetrics : IDisposable
     public const string MeterName = "TrustixProxy.LogNode";
 
     private readonly Meter _meter = new(MeterName);
-    private readonly Counter<long> _submitted, _conflicts, _requests;
+    private readonly Counter<long> _submitted, _conflicts, _requests, _turnedAway;
     private readonly Histogram<double> _batch, _request;
 
     public LogMetrics()
@@ -19,6 +19,8 @@ internal sealed class LogMetrics : IDisposable
         _conflicts = _meter.CreateCounter<long>("trustix_log_conflicts", description: "Submitted values that differ from the one the log holds for their key, seen by this process.");
         _batch = _meter.CreateHistogram<double>("trustix_log_batch_seconds", "s", "Time to put a batch into the log and make its head durable.");
         _requests = _meter.CreateCounter<long>("trustix_log_requests", description: "Calls, by procedure and HTTP status.");
+        _turnedAway = _meter.CreateCounter<long>(
+            "trustix_log_connections_turned_away", description: "Connections that were closed unanswered: too many were open.");
         _request = _meter.CreateHistogram<double>("trustix_log_request_seconds", "s", "Time to answer a call.");
     }
 
@@ -49,6 +51,8 @@ internal sealed class LogMetrics : IDisposable
         _requests.Add(1, tag, new KeyValuePair<string, object?>("status", status));
         _request.Record(took.TotalSeconds, tag);
     }
+
+    public void TurnedAway() => _turnedAway.Add(1);
 
     public void Dispose() => _meter.Dispose();
 }

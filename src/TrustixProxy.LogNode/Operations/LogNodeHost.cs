@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using TrustixProxy.IO.Connections;
 using TrustixProxy.LogNode.Api;
 using TrustixProxy.LogNode.Sequencing;
 using TrustixProxy.LogNode.Storage;
@@ -33,36 +34,43 @@ public static class LogNodeHost
     internal static WebApplication Create(LogNodeOptions options, Action<WebApplicationBuilder>? configure, RequestDelegate? metrics, TimeProvider? time, Action<WritePhase>? reached)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions()) /* no file and no variable but the program's own says anything */;
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Listen(kestrel, options));
+        var (clock, limits) = (time ?? TimeProvider.System, options.ConnectionLimits);
+        Parts? parts = null;
+        void TurnAway() => parts!.Metrics.TurnedAway();
+        var (readers, writers) = (new ConnectionGate(() => limits, clock, TurnAway), new ConnectionGate(() => limits, clock, TurnAway));
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Listen(kestrel, options, readers, writers));
         builder.Services.Configure<SocketTransportOptions>(sockets => sockets.UnsafePreferInlineScheduling = true); // a call is answered on the thread that reads it: on an idle machine each hand-over costs what a read costs
         configure?.Invoke(builder);
-        builder.Services.AddSingleton(services => new Parts(options, services.GetRequiredService<ILoggerFactory>().CreateLogger("TrustixProxy.LogNode"), time ?? TimeProvider.System, reached));
+        builder.Services.AddSingleton(services => new Parts(options, services.GetRequiredService<ILoggerFactory>().CreateLogger("TrustixProxy.LogNode"), clock, reached));
         builder.Services.AddHostedService(services => new SequencerService([.. services.GetRequiredService<Parts>().Logs.Values.Select(log => log.Sequencer)]));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(4));
 
         var app = builder.Build();
-        var parts = app.Services.GetRequiredService<Parts>();
+        parts = app.Services.GetRequiredService<Parts>();
         app.Run(http => http.Request.Path.Value switch
         {
             "/healthz" when Listener.Of(http).IsPrivate => parts.AnswerHealthAsync(http),
             "/metrics" when Listener.Of(http).IsPrivate && metrics is not null => metrics(http),
+            _ when readers.IsRefused(http) => readers.RefuseAsync(http),
+            _ when writers.IsRefused(http) => writers.RefuseAsync(http),
             _ => parts.Endpoint.AnswerAsync(http),
         });
         return app;
     }
 
-    private static void Listen(KestrelServerOptions kestrel, LogNodeOptions options)
+    private static void Listen(KestrelServerOptions kestrel, LogNodeOptions options, ConnectionGate readers, ConnectionGate writers)
     {
         kestrel.AddServerHeader = false;
+        kestrel.Limits.LimitTimes(options.ConnectionLimits);
         kestrel.Limits.MaxRequestBodySize = null; // each call has a bound of its own, and says so when it is passed
         foreach (var address in options.Listen)
         {
-            Listener.Add(kestrel, address, isPrivate: false);
+            Listener.Add(kestrel, address, isPrivate: false, readers);
         }
 
         foreach (var address in options.PrivateListen)
         {
-            Listener.Add(kestrel, address, isPrivate: true);
+            Listener.Add(kestrel, address, isPrivate: true, writers);
         }
     }
 
@@ -74,6 +82,7 @@ public static class LogNodeHost
         public Parts(LogNodeOptions options, ILogger logger, TimeProvider time, Action<WritePhase>? reached)
         {
             var (metrics, rate) = (new LogMetrics(), new RequestRate());
+            Metrics = metrics;
             _owned.AddRange([metrics, rate]);
             try
             {
@@ -90,11 +99,13 @@ public static class LogNodeHost
             }
 
             metrics.Observe(Logs.Values);
-            Endpoint = new ConnectEndpoint(new Callers([.. options.Logs.SelectMany(log => log.WriteTokens).Distinct()], options.ReferenceTokens, time), rate, metrics, logger);
+            Endpoint = new ConnectEndpoint(new Callers([.. options.Logs.SelectMany(log => log.WriteTokens).Distinct()], options.ReferenceTokens, time), rate, metrics, time, logger);
             new ReadCalls(Logs).Map(Endpoint);
             new LookupCalls(Logs).Map(Endpoint);
             new WriteCalls(Logs).Map(Endpoint);
         }
+
+        public LogMetrics Metrics { get; }
 
         public Dictionary<string, HostedLog> Logs { get; } = [];
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using TrustixProxy.IO.Connections;
 using TrustixProxy.Nix;
 using TrustixProxy.TransparencyLog;
 
@@ -19,6 +20,15 @@ public sealed record LogNodeOptions
     /// <summary>Addresses that publishers write to, and may read from.</summary>
     public required ImmutableArray<string> PrivateListen { get; init; }
 
+    /// <summary>How many connections the public addresses serve at once, and how many the private ones; no limit when null.</summary>
+    public int? Connections { get; init; }
+
+    /// <summary>How many of them one client may have; no limit when null.</summary>
+    public int? ConnectionsPerClient { get; init; }
+
+    /// <summary>How long a request's headers may take, and a connection's first byte.</summary>
+    public TimeSpan HeaderTimeout { get; init; } = TimeSpan.FromSeconds(15);
+
     /// <summary>Where the logs' files are; exists and is writable.</summary>
     public required string StateDirectory { get; init; }
 
@@ -33,4 +43,7 @@ public sealed record LogNodeOptions
 
     /// <summary>How long the map root of a superseded head stays answerable; zero for ever.</summary>
     public TimeSpan HistoryWindow { get; init; } = TimeSpan.FromHours(1);
+
+    /// <summary>What bounds the connections of the public addresses, and of the private ones.</summary>
+    internal ConnectionLimits ConnectionLimits => new() { Connections = Connections, PerClient = ConnectionsPerClient, HeaderTimeout = HeaderTimeout };
 }

@@ -1,6 +1,5 @@
-using System.ComponentModel;
-using System.Diagnostics;
 using System.Globalization;
+using TrustixProxy.IO.Programs;
 using TrustixProxy.Nix;
 
 namespace TrustixProxy.LogNode.Submission;
@@ -46,7 +45,9 @@ public static class NixStore
     }
 
     /// <summary>A valid path as a NAR, as it lies in the store now. What goes wrong shows in a NAR that is cut off.</summary>
-    public static Stream Dump(StorePath path) => Process.Start(new ProcessStartInfo("nix-store", ["--dump", path.Absolute]) { RedirectStandardOutput = true })!.StandardOutput.BaseStream;
+    /// <exception cref="NixException">Nix is missing.</exception>
+    public static Stream Dump(StorePath path) =>
+        (ProgramStart.TryStart("nix-store", ["--dump", path.Absolute]) ?? throw Missing("nix-store")).StandardOutput.BaseStream;
 
     private static async Task<IReadOnlyList<DescribedOutput>> DescribePartAsync(IReadOnlyList<StorePath> paths, CancellationToken cancellation)
     {
@@ -101,21 +102,19 @@ public static class NixStore
     /// <remarks>The <c>nix</c> command is an experimental feature, which Nix 2.3 knows no option for: hence the environment, which 2.3 does not read. Without <c>substitute = false</c> it asks binary caches about paths that are not valid here.</remarks>
     private static async Task<string> RunAsync(string command, IEnumerable<string> arguments, CancellationToken cancellation)
     {
-        var start = new ProcessStartInfo(command, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
-        start.Environment["NIX_CONFIG"] = $"{Environment.GetEnvironmentVariable("NIX_CONFIG")}\nextra-experimental-features = nix-command\nsubstitute = false\n";
-        try
-        {
-            using var process = Process.Start(start)!;
-            using var killing = cancellation.Register(() => process.Kill());
-            var (output, error) = (Task.Run(process.StandardOutput.ReadToEnd, cancellation), Task.Run(process.StandardError.ReadToEnd, cancellation)); // asynchronous pipes would load the socket library, for which the hook has no time
-            await process.WaitForExitAsync(cancellation);
-            return process.ExitCode is 0 ? await output.WaitAsync(cancellation) : throw new NixException($"{command} failed: {(await error.WaitAsync(cancellation)).Trim()}");
-        }
-        catch (Win32Exception)
-        {
-            throw new NixException($"{command} was not found: install Nix, or put it on the PATH");
-        }
+        var configuration = $"{Environment.GetEnvironmentVariable("NIX_CONFIG")}\nextra-experimental-features = nix-command\nsubstitute = false\n";
+        using var process = ProgramStart.TryStart(command, arguments, isErrorPiped: true, ("NIX_CONFIG", configuration)) ?? throw Missing(command);
+        using var killing = cancellation.Register(() => process.Kill());
+        // Asynchronous pipes would load the socket library, for which the hook has no time.
+        var (output, error) = (Task.Run(process.StandardOutput.ReadToEnd, cancellation), Task.Run(process.StandardError.ReadToEnd, cancellation));
+        await process.WaitForExitAsync(cancellation);
+        return process.ExitCode is 0
+            ? await output.WaitAsync(cancellation)
+            : throw new NixException($"{command} failed: {(await error.WaitAsync(cancellation)).Trim()}");
     }
+
+    private static NixException Missing(string command) =>
+        new($"{command} was not found in any absolute entry of PATH: install Nix, or put its directory on the PATH");
 }
 
 /// <summary>Nix could not say what it was asked.</summary>

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using TrustixProxy.IO.Connections;
 using TrustixProxy.LogNode.Api;
 
 namespace TrustixProxy.LogNode.Submission;
@@ -9,6 +10,9 @@ namespace TrustixProxy.LogNode.Submission;
 /// <summary>Shows how a publisher fares: <c>/healthz</c> and <c>/metrics</c>.</summary>
 public static class PublisherHost
 {
+    /// <summary>The most connections at once.</summary>
+    private const int MaxConnections = 64;
+
     /// <summary>Makes the host; starting it is the caller's.</summary>
     /// <param name="publisher">Whose state it shows; stays the caller's.</param>
     /// <param name="listen">Where: <c>http://host:port</c> or <c>unix:/path</c>; at least one.</param>
@@ -16,13 +20,16 @@ public static class PublisherHost
     /// <param name="metrics">Answers <c>/metrics</c>.</param>
     public static WebApplication Create(Publisher publisher, ImmutableArray<string> listen, Action<WebApplicationBuilder> configure, RequestDelegate metrics)
     {
+        var limits = new ConnectionLimits { Connections = MaxConnections, PerClient = MaxConnections / 2 };
+        var gate = new ConnectionGate(() => limits, TimeProvider.System, () => { });
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions()) /* as in the log node */;
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
+            kestrel.Limits.LimitTimes(limits);
             foreach (var address in listen)
             {
-                Listener.Add(kestrel, address, isPrivate: true);
+                Listener.Add(kestrel, address, isPrivate: true, gate);
             }
         });
         configure(builder);
@@ -31,6 +38,7 @@ public static class PublisherHost
         {
             ("GET" or "HEAD", "/healthz") => AnswerHealthAsync(publisher.Last, http),
             ("GET" or "HEAD", "/metrics") => metrics(http),
+            _ when gate.IsRefused(http) => gate.RefuseAsync(http),
             _ => AnswerAsync(http, StatusCodes.Status404NotFound, "here are /healthz and /metrics, to be read\n"),
         });
         return app;

@@ -5,6 +5,7 @@ using System.Security.Authentication;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
+using TrustixProxy.IO.Connections;
 using TrustixProxy.Substituter.Clients;
 using TrustixProxy.Substituter.Operations;
 
@@ -36,35 +37,35 @@ internal static class Listeners
         Limit(kestrel.Limits, options);
         if (ArePassed)
         {
-            kestrel.UseSystemd(listen => Guard(listen, gate, options.Certificate is not null, certificate));
+            kestrel.UseSystemd(listen => Guard(listen, gate, options.Certificate is not null, certificate, options.HeaderTimeout));
             return;
         }
 
         foreach (var address in options.Listen)
         {
-            Listen(kestrel, address, certificate, gate);
+            Listen(kestrel, address, certificate, gate, options.HeaderTimeout);
         }
     }
 
     private static void Limit(KestrelServerLimits limits, SubstituterOptions options)
     {
         (limits.MaxRequestLineSize, limits.MaxRequestHeadersTotalSize, limits.MaxRequestHeaderCount, limits.MaxRequestBodySize) = (MaxRequestLine, MaxHeaders, MaxHeaderCount, 0);
-        (limits.Http2.MaxRequestHeaderFieldSize, limits.RequestHeadersTimeout) = (MaxHeaders, options.HeaderTimeout);
-        limits.MinRequestBodyDataRate = limits.MinResponseDataRate = new MinDataRate(options.LeastBytesPerSecond, options.SlownessGrace);
+        limits.Http2.MaxRequestHeaderFieldSize = MaxHeaders;
+        limits.LimitTimes(options.ConnectionLimits);
     }
 
-    private static void Listen(KestrelServerOptions kestrel, string address, Func<TlsCertificate?> certificate, ConnectionGate gate)
+    private static void Listen(KestrelServerOptions kestrel, string address, Func<TlsCertificate?> certificate, ConnectionGate gate, TimeSpan handshake)
     {
         if (address.StartsWith(UnixPrefix, StringComparison.Ordinal))
         {
             var path = address[UnixPrefix.Length..];
             SocketFile.IsTaken(path); // if it is, listening says so
-            kestrel.ListenUnixSocket(path, listen => Guard(listen, gate, isTls: false, certificate));
+            kestrel.ListenUnixSocket(path, listen => Guard(listen, gate, isTls: false, certificate, handshake));
             return;
         }
 
         var url = new Uri(address);
-        void Configure(ListenOptions listen) => Guard(listen, gate, url.Scheme is "https", certificate);
+        void Configure(ListenOptions listen) => Guard(listen, gate, url.Scheme is "https", certificate, handshake);
         if (IPAddress.TryParse(url.IdnHost, out var ip))
         {
             kestrel.Listen(ip, url.Port, Configure);
@@ -75,13 +76,14 @@ internal static class Listeners
         }
     }
 
-    private static void Guard(ListenOptions listen, ConnectionGate gate, bool isTls, Func<TlsCertificate?> certificate)
+    private static void Guard(ListenOptions listen, ConnectionGate gate, bool isTls, Func<TlsCertificate?> certificate, TimeSpan handshake)
     {
-        listen.Use(next => connection => gate.ServeAsync(connection, next));
+        listen.UseGate(gate);
         if (isTls)
         {
             listen.UseHttps(new TlsHandshakeCallbackOptions
             {
+                HandshakeTimeout = handshake,
                 OnConnection = _ => ValueTask.FromResult(new SslServerAuthenticationOptions
                 {
                     ServerCertificateContext = certificate()!.Context,
@@ -90,5 +92,7 @@ internal static class Listeners
                 }),
             });
         }
+
+        listen.CloseSilent(gate);
     }
 }

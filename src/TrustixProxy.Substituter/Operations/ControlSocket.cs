@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using TrustixProxy.Substituter.Listening;
+using TrustixProxy.IO.Connections;
 using TrustixProxy.Substituter.Revocations;
 
 namespace TrustixProxy.Substituter.Operations;

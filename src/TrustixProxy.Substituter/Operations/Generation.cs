@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using TrustixProxy.IO.Connections;
 using TrustixProxy.Substituter.Clients;
 using TrustixProxy.Substituter.Dashboard;
 using TrustixProxy.Substituter.Decisions;
@@ -32,14 +33,14 @@ internal sealed class Generation : IAsyncDisposable
     /// <param name="before">The one whose place it is to take; null for the first.</param>
     public Generation(SubstituterOptions options, IHttpForwarder forwarder, DecisionJournal journal, ILoggerFactory loggers, TimeProvider time, Generation? before = null)
     {
-        (Options, _time) = (options, time);
+        (Options, Connections, _time) = (options, options.ConnectionLimits, time);
         Parts = new DecidingParts(options, loggers.CreateLogger("TrustixProxy"), time, journal: journal, before: before?.Parts);
         Gossip = new Gossip(Parts.Logs);
         _forwarder = Parts.Forward(forwarder);
         RequestDelegate answer = new SubstituterEndpoints(Parts.FindWarm, Parts.DecideAsync, claim => Parts.Revocations.Standing.Find(claim) is not null, _forwarder, options, time).AnswerAsync;
         _gate = ClientGate.IsNeeded(options) ? new ClientGate(options, answer) : null;
         answer = _gate is null ? answer : _gate.AnswerAsync;
-        _answer = options.ForwardedFrom?.Before(answer, loggers) ?? answer;
+        _answer = options.ForwardedFrom?.Before(new ForwardedShare(options.ConnectionsPerClient, answer).AnswerAsync, loggers) ?? answer;
         _listening = [.. new BackgroundService?[] { Parts.Redis, Parts.ViewExchange, Parts.RevocationExchange }.OfType<BackgroundService>()];
         _polling =
         [
@@ -49,6 +50,9 @@ internal sealed class Generation : IAsyncDisposable
     }
 
     public SubstituterOptions Options { get; }
+
+    /// <summary>What bounds clients' connections.</summary>
+    public ConnectionLimits Connections { get; }
 
     public DecidingParts Parts { get; }
 

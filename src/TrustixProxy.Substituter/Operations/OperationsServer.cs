@@ -6,7 +6,9 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using TrustixProxy.IO.Connections;
 using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Clients;
 using TrustixProxy.Substituter.Dashboard;
 using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.Evidence;
@@ -30,6 +32,9 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
     /// <summary>How long a peer may take to tell.</summary>
     private static readonly TimeSpan BodyLimit = TimeSpan.FromSeconds(10);
 
+    /// <summary>The most connections at once, whatever clients have: people, a scraper, peers, and pages that follow events.</summary>
+    private static readonly int MaxConnections = Math.Min(256, ConnectionLimits.Default / 4);
+
     private readonly WebApplication _app;
     private readonly SubstituterOptions _options;
     private readonly Func<DecidingParts> _parts;
@@ -49,12 +54,23 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
     {
         (_options, _parts, _check, _gossip, _metrics) = (options, parts, check, gossip, metrics);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => (kestrel.AddServerHeader, kestrel.Limits.MaxRequestBodySize) = (false, Gossip.MaxSize));
+        var limits = new ConnectionLimits { Connections = MaxConnections, PerClient = MaxConnections / 2, HeaderTimeout = options.HeaderTimeout };
+        var gate = new ConnectionGate(() => limits, time, () => ClientMetrics.TurnedAway("operations"));
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            (kestrel.AddServerHeader, kestrel.Limits.MaxRequestBodySize) = (false, Gossip.MaxSize);
+            kestrel.Limits.LimitTimes(limits);
+            kestrel.ConfigureEndpointDefaults(listen =>
+            {
+                listen.UseGate(gate);
+                listen.CloseSilent(gate);
+            });
+        });
         builder.WebHost.UseUrls([.. options.OperationsListen]);
         builder.Services.Add(new(typeof(ILoggerFactory), loggers));
         _app = builder.Build();
         _dashboard = new DashboardEndpoints(parts, check, journal, options.StateDirectory, new LiveEvents(journal, check, time, _app.Lifetime.ApplicationStopping));
-        _app.Run(AnswerAsync);
+        _app.Run(context => gate.IsRefused(context) ? gate.RefuseAsync(context) : AnswerAsync(context));
     }
 
     /// <summary>Where it listens, once it does.</summary>

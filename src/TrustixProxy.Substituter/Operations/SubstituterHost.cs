@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using TrustixProxy.IO.Connections;
 using TrustixProxy.Substituter.Clients;
 using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.Listening;
@@ -24,7 +25,7 @@ public static class SubstituterHost
         var clock = time ?? TimeProvider.System;
         Generations? generations = null;
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions()) /* no file and no variable but the program's own says anything */;
-        var gate = new ConnectionGate(() => generations!.Current.Options, clock);
+        var gate = new ConnectionGate(() => generations!.Current.Connections, clock, () => ClientMetrics.TurnedAway("overflow"));
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => Listeners.Configure(kestrel, options, () => generations!.Current.Options.Certificate, gate));
         builder.WebHost.UseSockets(sockets => (sockets.UnsafePreferInlineScheduling, sockets.MaxReadBufferSize) = (true, ConnectionGate.MaxUnread)) /* an answer from memory is written where its request was read; what waits does so asynchronously */;
         builder.Services.AddHttpForwarder();
@@ -50,7 +51,7 @@ public static class SubstituterHost
         generations = app.Services.GetRequiredService<Generations>();
         _ = app.Services.GetRequiredService<StateMetrics>(); // shows gauges from now on, to whoever listens
         Parts().NarStore?.Start();
-        app.Run(context => gate.IsRefused(context) ? ConnectionGate.AnswerAsync(context) : generations.Current.AnswerAsync(context));
+        app.Run(context => gate.IsRefused(context) ? gate.RefuseAsync(context) : generations.Current.AnswerAsync(context));
         return app;
     }
 

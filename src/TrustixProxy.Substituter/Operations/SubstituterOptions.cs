@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using TrustixProxy.Consensus;
+using TrustixProxy.IO.Connections;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Clients;
 using TrustixProxy.Substituter.Listening;
@@ -58,6 +59,9 @@ public sealed record SubstituterOptions
 
     /// <summary>How many connections clients may have at once; those beyond wait. No limit when null.</summary>
     public int? Connections { get; init; }
+
+    /// <summary>How many of them one client may have; behind <see cref="ForwardedFrom"/>, how many requests at once. No limit when null.</summary>
+    public int? ConnectionsPerClient { get; init; }
 
     /// <summary>A client that takes fewer bytes a second of what waits for it is given up, once it is <see cref="SlownessGrace"/> behind.</summary>
     public int LeastBytesPerSecond { get; init; } = 1000;
@@ -130,4 +134,17 @@ public sealed record SubstituterOptions
 
     /// <summary>The most bytes that remembered decisions take in memory.</summary>
     public long DecisionMemory { get; init; } = 64 << 20;
+
+    /// <summary>What bounds clients' connections.</summary>
+    internal ConnectionLimits ConnectionLimits => new()
+    {
+        Connections = Connections,
+        PerClient = ConnectionsPerClient,
+        Waiting = AllClients.Waiting,
+        Wait = Deadline,
+        HeaderTimeout = HeaderTimeout,
+        LeastBytesPerSecond = LeastBytesPerSecond,
+        Grace = SlownessGrace,
+        Proxies = ForwardedFrom?.Networks ?? [],
+    };
 }

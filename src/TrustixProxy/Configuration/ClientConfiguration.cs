@@ -1,5 +1,7 @@
 using System.Net;
 using System.Text;
+using TrustixProxy.IO.Connections;
+using TrustixProxy.Native;
 using TrustixProxy.Substituter.Clients;
 using TrustixProxy.Substituter.Listening;
 using TrustixProxy.Substituter.Operations;
@@ -9,6 +11,8 @@ namespace TrustixProxy.Configuration;
 /// <summary>The part of <c>serve</c>'s configuration that says how clients come in.</summary>
 internal static class ClientConfiguration
 {
+    private const int MaxConnections = 10_000_000;
+
     /// <summary>Section <c>tls</c>: needed where an address is https.</summary>
     public static TlsCertificate? ReadCertificate(Section section, IReadOnlyList<string> listen)
     {
@@ -51,12 +55,28 @@ internal static class ClientConfiguration
     }
 
     /// <summary>Section <c>limits</c>: how much all clients may ask together.</summary>
-    public static (LoadLimits Limits, int? Connections, int LeastBytesPerSecond) ReadAll(Section section)
+    public static (LoadLimits Limits, int? Connections, int? PerClient, int LeastBytesPerSecond) ReadAll(Section section)
     {
         var limits = section.Object("limits");
-        var connections = Limit(limits, "connections", 1, 10_000_000);
-        return (ReadLimits(limits, 10_000), connections, limits.Integer("leastBytesPerSecond", 1000, 1, 1_000_000));
+        var (connections, perClient) = ReadConnections(limits, ConnectionLimits.Default);
+        return (ReadLimits(limits, 10_000), connections, perClient, limits.Integer("leastBytesPerSecond", 1000, 1, 1_000_000));
     }
+
+    /// <summary>How many connections a server has at once, and how many of one client; null for no limit.</summary>
+    /// <param name="limits">Section <c>limits</c>.</param>
+    /// <param name="fallback">The number where the section names none.</param>
+    public static (int? Connections, int? PerClient) ReadConnections(Section limits, int fallback)
+    {
+        int? connections = limits.Integer("connections", fallback, 0, MaxConnections) is > 0 and var all ? all : null;
+        var half = connections is { } number ? Math.Max(1, number / 2) : 0;
+        int? perClient = limits.Integer("connectionsPerClient", half, 0, MaxConnections) is > 0 and var each ? each : null;
+        return (connections, perClient);
+    }
+
+    /// <summary>What is to be said of a number of connections that the system does not allow.</summary>
+    public static IEnumerable<string> ConnectionWarnings(int? connections) => connections >= SystemCalls.OpenFiles
+        ? [$"limits.connections: is {connections}, and the system lets this process open {SystemCalls.OpenFiles} files, connections included. Raise that (ulimit -n, LimitNOFILE), or leave the key out."]
+        : [];
 
     /// <summary><c>forwardedFrom</c>: whose word is taken for who a client is.</summary>
     public static ForwardedClients? ReadForwarded(Section section)
@@ -145,6 +165,11 @@ internal static class ClientConfiguration
     /// <summary>What is allowed but weaker than it may look.</summary>
     public static IEnumerable<string> Warnings(SubstituterOptions options)
     {
+        foreach (var warning in ConnectionWarnings(options.Connections))
+        {
+            yield return warning;
+        }
+
         foreach (var open in options.Credentials is null ? [] : options.Listen.Where(address => Uri.TryCreate(address, UriKind.Absolute, out var url) && url is { Scheme: "http", IsLoopback: false }))
         {
             yield return $"clients: passwords and tokens travel readable to '{open}'. Listen at https, and name a certificate in tls; or let a proxy that does stand before this one.";

@@ -28,7 +28,16 @@ internal static class ConfigurationKeys
         ["clients.requestsPerSecond"] = "How many of one client in a second, in the long run; 0: no limit.",
         ["clients.bytesPerSecond"] = new("How many bytes one client is sent in a second, in the long run; 0: no limit.") { Range = "0, or 1000 to 2147483647" },
         ["clients.waiting"] = "How many requests of one client wait for their turn; those beyond get 503 with `Retry-After`.",
-        ["limits.connections"] = "How many connections clients may have at once; those beyond wait for their turn, for a `deadline` at the most, while the oldest are closed after what they answer, and then get 503 with `Retry-After`. 0: no limit.",
+        ["limits.connections"] = new("How many connections clients may have at once. Those beyond wait up to a `deadline` for their turn, while the oldest are closed after what they answer; then they get 503 with `Retry-After`. 0: no limit.")
+        {
+            Default = "half of the files that the system lets it open, at most 16384",
+            Range = "0 to 10000000",
+        },
+        ["limits.connectionsPerClient"] = new("How many of them one address may have (IPv6: one /64); those beyond are closed at once. Unix sockets are exempt, and so are proxies of `forwardedFrom`: there it is how many requests at once each client behind them may have. 0: no limit.")
+        {
+            Default = "half of `limits.connections`",
+            Range = "0 to 10000000",
+        },
         ["limits.leastBytesPerSecond"] = "A client that takes an answer more slowly than that, once it is 5 s behind, is given up.",
         ["limits.concurrency"] = "How many requests of all clients are answered at once; 0: no limit.",
         ["limits.requestsPerSecond"] = "How many of all in a second, in the long run; 0: no limit.",
@@ -92,6 +101,16 @@ internal static class ConfigurationKeys
     private static readonly Dictionary<string, KeyMeaning> LogServe = new()
     {
         ["listen"] = new("Where anyone may read.") { Range = $"{ListenUrl}, or unix:/path" },
+        ["limits.connections"] = new("How many connections `listen` serves at once, and how many `privateListen`. Those beyond wait up to 10 s for their turn, while the oldest are closed after what they answer. 0: no limit.")
+        {
+            Default = "three eighths of the files that the system lets it open, at most 12288",
+            Range = "0 to 10000000",
+        },
+        ["limits.connectionsPerClient"] = new("How many of them one address may have (IPv6: one /64); those beyond are closed at once. Unix sockets are exempt. 0: no limit.")
+        {
+            Default = "half of `limits.connections`",
+            Range = "0 to 10000000",
+        },
         ["privateListen"] = new("Where builders write, with `/healthz` and `/metrics`.") { Range = $"{ListenUrl}, or unix:/path" },
         ["stateDirectory"] = new("Keeps the logs.") { Type = "path", Default = "`$XDG_STATE_HOME/trustix-log`, `/var/lib/trustix-log` for root, else `~/.local/state/trustix-log`" },
         ["logs"] = new("The logs that are kept.") { Default = "required" },

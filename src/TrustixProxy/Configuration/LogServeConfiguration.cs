@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using TrustixProxy.IO.Connections;
 using TrustixProxy.LogNode.Operations;
 using TrustixProxy.Nix;
 using TrustixProxy.TransparencyLog;
@@ -27,8 +28,11 @@ internal static class LogServeConfiguration
             section.Fault("flushInterval", $"is '{flushInterval}'; it must be 00:00:00, for a head under each submission, or at least {LeastFlushInterval}.");
         }
 
+        var (connections, perClient) = ClientConfiguration.ReadConnections(section.Object("limits"), ConnectionLimits.Default * 3 / 4);
         var options = new LogNodeOptions
         {
+            Connections = connections,
+            ConnectionsPerClient = perClient,
             Listen = [.. listen],
             PrivateListen = [.. privateListen],
             StateDirectory = stateDirectory,

@@ -24,7 +24,7 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         CommonKeys.CheckListen(section, "listen", listen, allowUnix: true, allowTls: true);
         var certificate = ClientConfiguration.ReadCertificate(section, listen);
         var (credentials, eachClient) = ClientConfiguration.ReadClients(section);
-        var (allClients, connections, leastBytesPerSecond) = ClientConfiguration.ReadAll(section);
+        var (allClients, connections, connectionsPerClient, leastBytesPerSecond) = ClientConfiguration.ReadAll(section);
         var forwarded = ClientConfiguration.ReadForwarded(section);
         var operations = section.Object("operations");
         var operationsListen = operations.Texts("listen", "http://127.0.0.1:8081");
@@ -59,6 +59,7 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
                 EachClient = eachClient,
                 AllClients = allClients,
                 Connections = connections,
+                ConnectionsPerClient = connectionsPerClient,
                 LeastBytesPerSecond = leastBytesPerSecond,
                 ForwardedFrom = forwarded,
                 OperationsListen = [.. operationsListen],

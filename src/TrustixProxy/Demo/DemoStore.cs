@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using TrustixProxy.LogNode.Submission;
 using TrustixProxy.Nix;
 
@@ -20,9 +19,8 @@ internal static class DemoStore
             var file = Path.Combine(directory, $"{item.Digest}.nar");
             await using (var nar = File.Create(file))
             {
-                using var dump = Process.Start(new ProcessStartInfo("nix-store", ["--dump", item.Absolute]) { RedirectStandardOutput = true })!;
-                await dump.StandardOutput.BaseStream.CopyToAsync(nar, cancellation);
-                await dump.WaitForExitAsync(cancellation);
+                await using var dump = NixStore.Dump(item);
+                await dump.CopyToAsync(nar, cancellation);
             }
 
             outputs.Add(new DemoOutput(statements[item], file));

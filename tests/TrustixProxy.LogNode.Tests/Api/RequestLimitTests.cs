@@ -88,7 +88,7 @@ public sealed class RequestLimitTests
     {
         using var metrics = new LogMetrics();
         using var rate = new RequestRate();
-        var endpoint = new ConnectEndpoint(new Callers([], null, TimeProvider.System), rate, metrics, NullLogger.Instance);
+        var endpoint = new ConnectEndpoint(new Callers([], null, TimeProvider.System), rate, metrics, TimeProvider.System, NullLogger.Instance);
         var never = new TaskCompletionSource<ConnectAnswer>();
         endpoint.Map("test/Never", FlushRequest.Parser, (_, _) => never.Task);
         using var body = new MemoryStream();

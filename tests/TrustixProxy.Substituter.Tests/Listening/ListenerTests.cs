@@ -68,6 +68,29 @@ public sealed class ListenerTests : IDisposable
     }
 
     [Fact]
+    public async Task A_file_that_is_no_socket_stays_when_an_address_names_it()
+    {
+        var path = Path.Combine(_folder, "precious");
+        await File.WriteAllTextAsync(path, "precious");
+
+        await Assert.ThrowsAnyAsync<IOException>(() => StartAsync($"unix:{path}", null));
+
+        Assert.Equal("precious", await File.ReadAllTextAsync(path));
+    }
+
+    [Fact]
+    public async Task A_file_that_is_no_socket_stays_where_the_control_socket_would_be()
+    {
+        await using var proxy = new TestProxy();
+        var path = Path.Combine(proxy.StateDirectory, "control.sock");
+        await File.WriteAllTextAsync(path, "precious");
+
+        await proxy.StartAsync();
+
+        Assert.Equal("precious", await File.ReadAllTextAsync(path));
+    }
+
+    [Fact]
     public void What_makes_no_certificate_is_refused_with_the_reason()
     {
         var (file, key) = TestCertificate.Write(_folder, "a.example");

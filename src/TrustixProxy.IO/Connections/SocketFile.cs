@@ -1,11 +1,13 @@
 using System.Net.Sockets;
+using TrustixProxy.Native;
 
-namespace TrustixProxy.Substituter.Listening;
+namespace TrustixProxy.IO.Connections;
 
 /// <summary>The file by which a unix socket is found.</summary>
-internal static class SocketFile
+public static class SocketFile
 {
-    /// <summary>Removes the file of a process that has died: the system would let nobody listen there again. One that somebody listens at stays, and so does what is no socket.</summary>
+    /// <summary>Removes the socket that a dead process left behind, since the system lets nobody listen there again.</summary>
+    /// <remarks>A socket that somebody listens at stays. So does everything that is no socket: a mistyped address must not cost a file.</remarks>
     /// <returns>Whether somebody listens there.</returns>
     public static bool IsTaken(string path)
     {
@@ -17,11 +19,14 @@ internal static class SocketFile
         }
         catch (SocketException exception) when (exception.SocketErrorCode is SocketError.ConnectionRefused)
         {
-            File.Delete(path);
+            if (SystemCalls.IsSocket(path))
+            {
+                File.Delete(path);
+            }
         }
         catch (Exception exception) when (exception is SocketException or ArgumentOutOfRangeException)
         {
-            // There is none, or one that is not ours: listening says why it cannot be.
+            // Nothing is there, or nothing that we may open: listening says why it cannot be.
         }
 
         return false;

@@ -1,0 +1,27 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace TrustixProxy.IO.Connections;
+
+/// <summary>Whom a connection or a request counts for: an IPv4 address, or the first 64 bits of an IPv6 address, which one client has to itself.</summary>
+public readonly record struct ClientAddress
+{
+    private readonly AddressFamily _family;
+    private readonly ulong _network;
+
+    private ClientAddress(AddressFamily family, ulong network) => (_family, _network) = (family, network);
+
+    /// <summary>The client at an address; everyone without an address, such as the clients of unix sockets, counts as one.</summary>
+    public static ClientAddress Of(IPAddress? address)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        if (address is null || !address.TryWriteBytes(bytes, out var length))
+        {
+            return default;
+        }
+
+        return length is 4 ? new ClientAddress(AddressFamily.InterNetwork, BitConverter.ToUInt32(bytes))
+            : address.IsIPv4MappedToIPv6 ? new ClientAddress(AddressFamily.InterNetwork, BitConverter.ToUInt32(bytes[12..]))
+            : new ClientAddress(AddressFamily.InterNetworkV6, BitConverter.ToUInt64(bytes));
+    }
+}

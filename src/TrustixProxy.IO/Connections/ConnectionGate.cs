@@ -1,0 +1,279 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace TrustixProxy.IO.Connections;
+
+/// <summary>Bounds the connections of a server, over all and per client.</summary>
+/// <remarks>
+/// <code>
+/// new connection ──▶ its client has too many? ──▶ closed at once
+///                ──▶ room? ──▶ served, until its socket is closed
+///                     no: it waits unread, while the oldest others are asked to end after what they answer now
+///                     too many wait, or none has ended: it is refused at HTTP's level, up to a bound; beyond that it is closed
+/// </code>
+/// The system's buffers and <see cref="MaxUnread"/> bound what is held of a connection that waits.</remarks>
+/// <param name="limits">The limits that are in force now.</param>
+/// <param name="time">The clock.</param>
+/// <param name="turnedAway">Called for each connection that is closed unanswered.</param>
+public sealed class ConnectionGate(Func<ConnectionLimits> limits, TimeProvider time, Action turnedAway)
+{
+    /// <summary>The most bytes of a connection that are taken in before anyone reads them; a request has at most a third of it.</summary>
+    public const int MaxUnread = 64 << 10;
+
+    private const int MaxRefusals = 256;
+
+    private const int UserTimeout = 18; // TCP_USER_TIMEOUT of Linux: how long a client may take nothing of what is sent
+
+    /// <summary>What may still be in our buffer when the last answer has been written.</summary>
+    private const int MaxUnsent = 64 << 10;
+
+    /// <summary>How long a connection is left alone, since its first request may still be on its way; and how often others are asked to end for one that waits.</summary>
+    private static readonly TimeSpan Youth = TimeSpan.FromSeconds(2), AskAgain = TimeSpan.FromMilliseconds(500);
+
+    private readonly Lock _lock = new();
+    private readonly LinkedList<(ConnectionContext Connection, long Since)> _oldest = []; // of those that are served, and have not been asked to end
+    private readonly LinkedList<TaskCompletionSource> _waiting = [];
+    private readonly ClientShares _shares = new();
+    private int _served;
+    private volatile int _refused;
+
+    /// <summary>Serves a connection once there is room for it, and sees it closed.</summary>
+    public async Task ServeAsync(ConnectionContext connection, ConnectionDelegate next)
+    {
+        if (FindClient(connection, limits()) is not { } client)
+        {
+            await ServeCountedAsync(connection, next);
+            return;
+        }
+
+        if (!_shares.TryTake(client, limits().PerClient ?? int.MaxValue))
+        {
+            turnedAway();
+            return;
+        }
+
+        try
+        {
+            await ServeCountedAsync(connection, next);
+        }
+        finally
+        {
+            _shares.Return(client);
+        }
+    }
+
+    /// <summary>The first bytes of a connection; none when its client is silent for too long. See <see cref="FirstBytes"/>.</summary>
+    public ValueTask<byte[]> PeekAsync(ConnectionContext connection, int count) => FirstBytes.PeekAsync(connection, count, limits().HeaderTimeout, time);
+
+    /// <summary>Whether a request came over a connection that there is no room for.</summary>
+    public bool IsRefused(HttpContext context) => _refused > 0 && context.Features.Get<Overflow>() is not null;
+
+    /// <summary>Tells such a client to come again later, and ends its connection.</summary>
+    public Task RefuseAsync(HttpContext context)
+    {
+        turnedAway();
+        context.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
+        (context.Response.StatusCode, context.Response.ContentType) = (StatusCodes.Status503ServiceUnavailable, "text/plain; charset=utf-8");
+        (context.Response.Headers.RetryAfter, context.Response.Headers.CacheControl) = ("1", "no-store");
+        return context.Response.WriteAsync("too many connections are open already; come again later\n", context.RequestAborted);
+    }
+
+    /// <summary>Whom a connection counts for; null for those that no limit per client applies to.</summary>
+    private static ClientAddress? FindClient(ConnectionContext connection, ConnectionLimits limits) =>
+        connection.RemoteEndPoint is IPEndPoint { Address: var address } && limits.PerClient is not null && !IsProxy(address, limits)
+            ? ClientAddress.Of(address)
+            : null;
+
+    private static bool IsProxy(IPAddress address, ConnectionLimits limits)
+    {
+        if (limits.Proxies.Count is 0)
+        {
+            return false;
+        }
+
+        var plain = address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
+        return limits.Proxies.Any(network => network.Contains(plain));
+    }
+
+    private async Task ServeCountedAsync(ConnectionContext connection, ConnectionDelegate next)
+    {
+        if (!await EnterAsync(connection))
+        {
+            await (connection.ConnectionClosed.IsCancellationRequested ? Task.CompletedTask : RefuseAsync(connection, next));
+            return;
+        }
+
+        LinkedListNode<(ConnectionContext, long)> own;
+        lock (_lock)
+        {
+            own = _oldest.AddLast((connection, time.GetTimestamp()));
+        }
+
+        try
+        {
+            LimitStalls(connection);
+            await ServeToEndAsync(connection, next);
+        }
+        finally
+        {
+            Leave(own);
+        }
+    }
+
+    private async Task ServeToEndAsync(ConnectionContext connection, ConnectionDelegate next)
+    {
+        try
+        {
+            await next(connection);
+        }
+        finally
+        {
+            await CloseAsync(connection);
+        }
+    }
+
+    /// <summary>Has the system give up a client that takes nothing at all of what waits for it. The server only knows a rate over the whole connection.</summary>
+    private void LimitStalls(ConnectionContext connection)
+    {
+        if (OperatingSystem.IsLinux() && connection.Features.Get<IConnectionSocketFeature>()?.Socket is { AddressFamily: not AddressFamily.Unix } socket)
+        {
+            try
+            {
+                socket.SetRawSocketOption((int)SocketOptionLevel.Tcp, UserTimeout, BitConverter.GetBytes((int)TimeToSend(MaxUnsent).TotalMilliseconds));
+            }
+            catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+            {
+                // The client has left already.
+            }
+        }
+    }
+
+    /// <summary>Sees what was answered sent and the socket closed, in a bounded time: it counts until then.</summary>
+    private async Task CloseAsync(ConnectionContext connection)
+    {
+        var closing = connection.DisposeAsync();
+        if (closing.IsCompletedSuccessfully)
+        {
+            return;
+        }
+
+        var closed = closing.AsTask();
+        try
+        {
+            await closed.WaitAsync(TimeToSend(MaxUnsent), time);
+        }
+        catch (TimeoutException)
+        {
+            connection.Abort();
+            await closed;
+        }
+    }
+
+    private TimeSpan TimeToSend(int bytes) => limits().Grace + TimeSpan.FromSeconds((double)bytes / limits().LeastBytesPerSecond);
+
+    private async ValueTask<bool> EnterAsync(ConnectionContext connection)
+    {
+        LinkedListNode<TaskCompletionSource> turn;
+        lock (_lock)
+        {
+            if (_waiting.Count is 0 && _served < Limit)
+            {
+                _served++;
+                return true;
+            }
+
+            if (_waiting.Count >= Math.Min(limits().Waiting, limits().MostWaiting))
+            {
+                return false;
+            }
+
+            turn = _waiting.AddLast(new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        }
+
+        using var end = new CancellationTokenSource(limits().Wait, time);
+        await using var left = connection.ConnectionClosed.UnsafeRegister(static state => ((CancellationTokenSource)state!).Cancel(), end);
+        while (!turn.Value.Task.IsCompleted && !end.IsCancellationRequested)
+        {
+            AskOldestToEnd();
+            await turn.Value.Task.WaitAsync(AskAgain, time, end.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        lock (_lock)
+        {
+            if (!turn.Value.Task.IsCompleted)
+            {
+                _waiting.Remove(turn);
+            }
+
+            return turn.Value.Task.IsCompleted;
+        }
+    }
+
+    private int Limit => limits().Connections ?? int.MaxValue;
+
+    private void AskOldestToEnd()
+    {
+        ConnectionContext oldest;
+        lock (_lock)
+        {
+            if (_oldest.First is not { } first || time.GetElapsedTime(first.Value.Since) < Youth)
+            {
+                return;
+            }
+
+            oldest = first.Value.Connection;
+            _oldest.Remove(first);
+        }
+
+        oldest.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose(); // an idle one ends at once, a busy one after its answer
+    }
+
+    private void Leave(LinkedListNode<(ConnectionContext, long)> own)
+    {
+        lock (_lock)
+        {
+            if (own.List is not null)
+            {
+                _oldest.Remove(own);
+            }
+
+            for (_served--; _served < Limit && _waiting.First is { } turn; _served++)
+            {
+                _waiting.Remove(turn);
+                turn.Value.SetResult();
+            }
+        }
+    }
+
+    private async Task RefuseAsync(ConnectionContext connection, ConnectionDelegate next)
+    {
+        try
+        {
+            if (Interlocked.Increment(ref _refused) <= MaxRefusals)
+            {
+                connection.Features.Set(Overflow.Instance);
+                using var end = new CancellationTokenSource(limits().HeaderTimeout, time);
+                await using var abort = end.Token.Register(connection.Abort);
+                await ServeToEndAsync(connection, next);
+            }
+            else
+            {
+                turnedAway();
+            }
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _refused);
+        }
+    }
+
+    /// <summary>Marks a connection that there is no room for.</summary>
+    private sealed class Overflow
+    {
+        public static Overflow Instance { get; } = new();
+    }
+}
