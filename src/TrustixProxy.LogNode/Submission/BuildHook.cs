@@ -57,13 +57,13 @@ public sealed class BuildHook(string spool, int maxJobs, string gcRoots, TimePro
         }
     }
 
-    private async Task<IReadOnlyList<BuildStatement>?> DescribeAsync(SpoolJob job)
+    private async Task<IReadOnlyList<DescribedOutput>?> DescribeAsync(SpoolJob job)
     {
         using var patience = new CancellationTokenSource(Patience, time);
         try
         {
             var outputs = job.Outputs.Count > 0 ? job.Outputs : await NixStore.OutputsAsync(job.Derivation, patience.Token);
-            return [.. (await NixStore.DescribeAsync(outputs, patience.Token)).Select(output => output.Statement)];
+            return await NixStore.DescribeAsync(outputs, patience.Token);
         }
         catch (Exception exception) when (exception is NixException or OperationCanceledException)
         {

@@ -5,13 +5,13 @@ namespace TrustixProxy.LogNode.Submission;
 /// <summary>What can be said of a job that the hook left without a description, or with one.</summary>
 /// <param name="Outputs">What is certain of it.</param>
 /// <param name="Lost">Why something of it cannot be published; empty when everything can.</param>
-internal sealed record JobOutputs(IReadOnlyList<BuildStatement> Outputs, string Lost)
+internal sealed record JobOutputs(IReadOnlyList<DescribedOutput> Outputs, string Lost)
 {
     /// <summary>Of what Nix said when the outputs had just been built.</summary>
     public static JobOutputs Of(SpoolJob job, IReadOnlyList<DescribedOutput> described)
     {
-        var wanted = described.Select(output => output.Statement).Where(output => job.Outputs.Count is 0 || job.Outputs.Contains(output.Path)).ToList();
-        var missing = job.Outputs.Except(wanted.Select(output => output.Path)).ToList();
+        var wanted = described.Where(output => job.Outputs.Count is 0 || job.Outputs.Contains(output.Statement.Path)).ToList();
+        var missing = job.Outputs.Except(wanted.Select(output => output.Statement.Path)).ToList();
         return new JobOutputs(wanted, missing.Count is 0 ? "" : $"{Names(missing)} had been collected before Nix described it");
     }
 
@@ -38,9 +38,9 @@ internal sealed record JobOutputs(IReadOnlyList<BuildStatement> Outputs, string 
     /// <summary>A path that became valid after the job was written is another copy: built again, or fetched from who knows where.</summary>
     internal static JobOutputs Certain(SpoolJob job, IReadOnlyList<StorePath> outputs, IReadOnlyList<DescribedOutput> described)
     {
-        var certain = described.Where(output => output.RegisteredAt <= job.WrittenAt).Select(output => output.Statement).ToList();
+        var certain = described.Where(output => output.RegisteredAt <= job.WrittenAt).ToList();
         var gone = outputs.Except(described.Select(output => output.Statement.Path)).ToList();
-        var other = described.Select(output => output.Statement).Except(certain).Select(output => output.Path).ToList();
+        var other = described.Except(certain).Select(output => output.Statement.Path).ToList();
         string[] lost =
         [
             .. gone.Count is 0 ? [] : new[] { $"{Names(gone)} has been collected" },

@@ -14,6 +14,10 @@ public sealed record NameFilter(ImmutableArray<string> Include, ImmutableArray<s
     /// <summary>Whether a path may be published.</summary>
     public bool Admits(StorePath path) => (Include.IsEmpty || Matches(Include, path)) && !Matches(Exclude, path);
 
+    /// <summary>The first reference of an output whose name may not be told; null when there is none.</summary>
+    /// <remarks>A log shows references to everyone: an output that names what <see cref="Exclude"/> holds back tells as much as that itself.</remarks>
+    public StorePath? FindHidden(IEnumerable<StorePath> references) => references.FirstOrDefault(reference => Matches(Exclude, reference));
+
     private static bool Matches(ImmutableArray<string> globs, StorePath path) =>
         globs.Any(glob => NameGlob.Matches(glob, path));
 }

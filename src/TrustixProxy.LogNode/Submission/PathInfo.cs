@@ -7,7 +7,7 @@ namespace TrustixProxy.LogNode.Submission;
 /// <remarks>
 /// A list of objects with <c>path</c> (to 2.18); an object by path (2.19 to 2.32, and <c>--json-format 1</c>, which adds <c>version</c> and <c>storeDir</c>);
 /// or an object whose <c>info</c> is one by base name (<c>--json-format 2</c> and <c>3</c>). A path that is not valid is <c>null</c> or has <c>"valid": false</c>.
-/// <c>ultimate</c> is absent for false up to 2.20.
+/// <c>ultimate</c> is absent for false up to 2.20, where <c>registrationTime</c> is there; without both nobody has said it.
 /// </remarks>
 public static class PathInfo
 {
@@ -67,9 +67,13 @@ public static class PathInfo
         var references = info.GetProperty("references").EnumerateArray().Select(reference => PathOf(reference.GetString()));
         return new DescribedOutput(
             new BuildStatement(PathOf(path), hash, narSize, [.. references]),
-            info.TryGetProperty("ultimate", out var ultimate) && ultimate.ValueKind is JsonValueKind.True,
+            IsBuiltHere(info),
             info.TryGetProperty("registrationTime", out var time) && time.ValueKind is JsonValueKind.Number ? DateTimeOffset.FromUnixTimeSeconds(time.GetInt64()) : null);
     }
+
+    private static bool? IsBuiltHere(JsonElement info) => info.TryGetProperty("ultimate", out var ultimate)
+        ? ultimate.ValueKind is JsonValueKind.Null ? null : ultimate.ValueKind is JsonValueKind.True
+        : info.TryGetProperty("registrationTime", out _) ? false : null;
 
     /// <summary>An absolute path, or a base name as newer shapes have it.</summary>
     private static StorePath PathOf(string? text) =>

@@ -45,7 +45,7 @@ public sealed class Publisher : IDisposable
         while (pass.Waiting > 0)
         {
             var isNew = pass.Fault is PublishFault.None && _time.GetElapsedTime(start) < _options.DescriptionWait + Poll;
-            if (!isNew && !(pass.Fault is PublishFault.Unreachable && tries++ < MaxTries))
+            if (!isNew && !(pass.Fault is PublishFault.Unreachable or PublishFault.Busy && tries++ < MaxTries))
             {
                 break;
             }

@@ -49,6 +49,7 @@ public static class PublisherHost
     {
         null or { Fault: PublishFault.None } => AnswerAsync(http, StatusCodes.Status200OK, "ok\n"),
         { Fault: PublishFault.Refused } => AnswerAsync(http, StatusCodes.Status503ServiceUnavailable, $"the log refuses; jobs that wait: {last.Waiting}\n"),
+        { Fault: PublishFault.Busy } => AnswerAsync(http, StatusCodes.Status503ServiceUnavailable, $"the log does not take anything now; jobs that wait: {last.Waiting}\n"),
         { Fault: PublishFault.Unreachable } => AnswerAsync(http, StatusCodes.Status503ServiceUnavailable, $"the log cannot be reached; jobs that wait: {last.Waiting}\n"),
         { Fault: PublishFault.NoNix } => AnswerAsync(http, StatusCodes.Status503ServiceUnavailable, $"Nix cannot be asked; jobs that wait: {last.Waiting}\n"),
         _ => AnswerAsync(http, StatusCodes.Status503ServiceUnavailable, "the spool cannot be read or written to\n"),

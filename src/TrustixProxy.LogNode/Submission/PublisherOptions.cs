@@ -21,6 +21,9 @@ public sealed record PublisherOptions
     /// <summary>Which paths are published.</summary>
     public NameFilter Filter { get; init; } = NameFilter.All;
 
+    /// <summary>Whether what Nix says was not built on this machine is published too.</summary>
+    public bool IncludesFetched { get; init; }
+
     /// <summary>Where it shows how it fares: <c>http://host:port</c> or <c>unix:/path</c>; nowhere when empty.</summary>
     public ImmutableArray<string> Listen { get; init; } = [];
 

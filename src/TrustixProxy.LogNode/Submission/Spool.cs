@@ -51,11 +51,11 @@ public sealed class Spool : IDisposable
 
     /// <summary>Keeps what is known of a job's outputs, as <c>nix path-info --json</c> would print it.</summary>
     /// <exception cref="IOException">The directory cannot be written to.</exception>
-    internal static void Describe(string directory, SpoolJob job, IEnumerable<BuildStatement> outputs) =>
-        Write(Path.Combine(directory, job.Id + InfoSuffix), $"[{string.Join(',', outputs.Select(output => Encoding.ASCII.GetString(output.Value)))}]");
+    internal static void Describe(string directory, SpoolJob job, IEnumerable<DescribedOutput> outputs) =>
+        Write(Path.Combine(directory, job.Id + InfoSuffix), $"[{string.Join(',', outputs.Select(output => output.ToJson()))}]");
 
-    /// <inheritdoc cref="Describe(string, SpoolJob, IEnumerable{BuildStatement})"/>
-    internal void Describe(SpoolJob job, IEnumerable<BuildStatement> outputs) => Describe(_directory, job, outputs);
+    /// <inheritdoc cref="Describe(string, SpoolJob, IEnumerable{DescribedOutput})"/>
+    internal void Describe(SpoolJob job, IEnumerable<DescribedOutput> outputs) => Describe(_directory, job, outputs);
 
     /// <summary>The ids of the jobs that are there, oldest first.</summary>
     internal IReadOnlyList<string> Jobs() =>

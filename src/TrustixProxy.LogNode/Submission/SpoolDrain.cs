@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Logging;
-using TrustixProxy.TransparencyLog;
+using TrustixProxy.Nix;
 
 namespace TrustixProxy.LogNode.Submission;
 
@@ -11,10 +11,10 @@ namespace TrustixProxy.LogNode.Submission;
 /// </remarks>
 internal sealed class SpoolDrain(PublisherOptions options, Spool spool, LogSubmitter submitter, ILogger logger, TimeProvider time)
 {
-    /// <summary>The most jobs, and about the most statements, of one submission.</summary>
-    private const int BatchSize = 500;
+    /// <summary>The most paths that one message names.</summary>
+    private const int MaxNames = 10;
 
-    private readonly List<Item> _batch = [];
+    private readonly List<SpoolItem> _batch = [];
     private PublishPass _pass = new(0, 0, 0, 0, 0, PublishFault.None);
     private string? _logId;
     private string? _nixFault;
@@ -45,7 +45,12 @@ internal sealed class SpoolDrain(PublisherOptions options, Spool spool, LogSubmi
         }
         catch (SubmissionException exception)
         {
-            return (exception.IsRefusal ? PublishFault.Refused : PublishFault.Unreachable, exception.Message);
+            return (exception.Kind switch
+            {
+                SubmissionFault.Unreachable => PublishFault.Unreachable,
+                SubmissionFault.Busy => PublishFault.Busy,
+                _ => PublishFault.Refused,
+            }, exception.Message);
         }
     }
 
@@ -55,6 +60,9 @@ internal sealed class SpoolDrain(PublisherOptions options, Spool spool, LogSubmi
         {
             case PublishFault.Refused:
                 logger.Refused(reason);
+                break;
+            case PublishFault.Busy:
+                logger.Busy(_pass.Waiting, reason);
                 break;
             case PublishFault.Unreachable:
                 logger.Unreachable(_pass.Waiting, reason);
@@ -78,7 +86,9 @@ internal sealed class SpoolDrain(PublisherOptions options, Spool spool, LogSubmi
         foreach (var id in spool.Jobs())
         {
             await AddAsync(id, cancellation);
-            if (_batch.Count >= BatchSize || _batch.Sum(item => item.Statements.Count) >= BatchSize)
+            if (_batch.Count >= SubmissionParts.MaxCount
+                || _batch.Sum(item => item.Statements.Count) >= SubmissionParts.MaxCount
+                || _batch.Sum(item => item.Bytes) >= SubmissionParts.MaxBytes)
             {
                 await SubmitAsync(cancellation);
             }
@@ -95,14 +105,7 @@ internal sealed class SpoolDrain(PublisherOptions options, Spool spool, LogSubmi
         }
         else if (await DescribeAsync(job, cancellation) is { } outputs)
         {
-            var admitted = outputs.Outputs.Where(output => options.Filter.Admits(output.Path)).ToList();
-            if (admitted.Find(output => output.Value.Length > WireMessage.MaxValue) is { } tooLong)
-            {
-                Reject(id, $"has {tooLong.Path}, of which more is to be said than the {WireMessage.MaxValue} bytes that a log takes");
-                return;
-            }
-
-            _batch.Add(new Item(id, admitted, outputs.Outputs.Count - admitted.Count, outputs.Lost));
+            _batch.Add(SpoolItem.Choose(id, outputs, options));
         }
     }
 
@@ -139,28 +142,60 @@ internal sealed class SpoolDrain(PublisherOptions options, Spool spool, LogSubmi
     private async Task SubmitAsync(CancellationToken cancellation)
     {
         var statements = _batch.SelectMany(item => item.Statements).ToList();
+        var came = new Submission([], []);
         if (statements.Count > 0)
         {
             _logId ??= await submitter.FindLogAsync(options.LogName, cancellation);
-            await submitter.SubmitAsync(_logId, statements, cancellation);
+            came = await submitter.SubmitAsync(_logId, statements, cancellation);
+        }
+
+        var refused = came.Refused.ToDictionary(item => item.Statement, item => item.Reason);
+        foreach (var item in _batch)
+        {
+            string[] reasons = [.. item.TooLong, .. item.Statements.Where(refused.ContainsKey).Select(statement => $"has {statement.Path}, of which the log said: {refused[statement]}")];
+            if (reasons.Length > 0)
+            {
+                Reject(item.Id, string.Join("; ", reasons));
+            }
         }
 
         spool.Remove([.. _batch.Select(item => item.Id)]);
-        Count(statements.Count);
+        Count(statements.Count - refused.Count - came.Contradicted.Count, came.Contradicted);
         _batch.Clear();
     }
 
-    private void Count(int paths)
+    private void Count(int paths, IReadOnlyList<StorePath> contradicted)
     {
         var lost = _batch.Where(item => item.Lost.Length > 0).ToList();
         lost.ForEach(item => logger.GivenUp(item.Id, item.Lost));
-        var excluded = _batch.Sum(item => item.Excluded);
+        StorePath[] fetched = [.. _batch.SelectMany(item => item.NotBuiltHere)];
+        StorePath[] hidden = [.. _batch.SelectMany(item => item.NamesHidden)];
+        var excluded = hidden.Length + _batch.Sum(item => item.Excluded);
         if (paths + excluded > 0)
         {
             logger.Published(paths, _batch.Count, excluded);
         }
 
-        _pass = _pass with { Paths = _pass.Paths + paths, Excluded = _pass.Excluded + excluded, Lost = _pass.Lost + lost.Count };
+        Name(fetched, logger.NotBuiltHere);
+        Name(hidden, logger.NamesHidden);
+        Name(contradicted, logger.Contradicted);
+        _pass = _pass with
+        {
+            Paths = _pass.Paths + paths,
+            Excluded = _pass.Excluded + excluded,
+            Lost = _pass.Lost + lost.Count,
+            NotBuiltHere = _pass.NotBuiltHere + fetched.Length,
+            Contradicted = _pass.Contradicted + contradicted.Count,
+        };
+    }
+
+    private static void Name(IReadOnlyList<StorePath> paths, Action<int, string> tell)
+    {
+        if (paths.Count > 0)
+        {
+            var more = paths.Count > MaxNames ? $" and {paths.Count - MaxNames} more" : "";
+            tell(paths.Count, string.Join(", ", paths.Take(MaxNames)) + more);
+        }
     }
 
     private void Reject(string id, string reason)
@@ -169,7 +204,4 @@ internal sealed class SpoolDrain(PublisherOptions options, Spool spool, LogSubmi
         logger.Rejected(id, reason);
         _pass = _pass with { Rejected = _pass.Rejected + 1 };
     }
-
-    /// <summary>A job on its way to the log.</summary>
-    private sealed record Item(string Id, IReadOnlyList<BuildStatement> Statements, int Excluded, string Lost);
 }

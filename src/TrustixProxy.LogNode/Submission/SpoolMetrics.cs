@@ -13,9 +13,9 @@ public sealed class SpoolMetrics : IDisposable
 
     internal SpoolMetrics(Spool spool, TimeProvider time)
     {
-        _paths = _meter.CreateCounter<long>("trustix_publish_paths", description: "Store paths, by what became of them: published, excluded.");
+        _paths = _meter.CreateCounter<long>("trustix_publish_paths", description: "Store paths, by what became of them: published, excluded, not-built-here, contradicted.");
         _jobs = _meter.CreateCounter<long>("trustix_publish_jobs_lost", description: "Jobs of which a path was never published, by why: given-up, rejected.");
-        _passes = _meter.CreateCounter<long>("trustix_publish_passes", description: "Times that the spool was gone through, by what kept jobs in it: none, refused, unreachable, no-nix, spool.");
+        _passes = _meter.CreateCounter<long>("trustix_publish_passes", description: "Times that the spool was gone through, by what kept jobs in it: none, refused, busy, unreachable, no-nix, spool.");
         _meter.CreateObservableGauge("trustix_spool_jobs", () => Read(() => spool.Jobs().Count), description: "Jobs that wait in the spool.");
         _meter.CreateObservableGauge("trustix_spool_oldest_job_seconds", () => Read(() => (spool.OldestJob() is { } oldest ? time.GetUtcNow() - oldest : TimeSpan.Zero).TotalSeconds), description: "How long the oldest job has waited; 0 when none does.");
     }
@@ -24,12 +24,15 @@ public sealed class SpoolMetrics : IDisposable
     {
         _paths.Add(pass.Paths, new KeyValuePair<string, object?>("result", "published"));
         _paths.Add(pass.Excluded, new KeyValuePair<string, object?>("result", "excluded"));
+        _paths.Add(pass.NotBuiltHere, new KeyValuePair<string, object?>("result", "not-built-here"));
+        _paths.Add(pass.Contradicted, new KeyValuePair<string, object?>("result", "contradicted"));
         _jobs.Add(pass.Lost, new KeyValuePair<string, object?>("reason", "given-up"));
         _jobs.Add(pass.Rejected, new KeyValuePair<string, object?>("reason", "rejected"));
         _passes.Add(1, new KeyValuePair<string, object?>("fault", pass.Fault switch
         {
             PublishFault.None => "none",
             PublishFault.Refused => "refused",
+            PublishFault.Busy => "busy",
             PublishFault.Unreachable => "unreachable",
             PublishFault.NoNix => "no-nix",
             PublishFault.Spool => "spool",

@@ -130,7 +130,8 @@ internal static class ConfigurationKeys
         ["log.name"] = new("Which log, where the node keeps several.") { Type = "name", Default = "the only one" },
         ["spoolDirectory"] = new("Where the hook leaves its jobs.") { Type = "path", Default = "`/var/spool/trustix`" },
         ["include"] = new("Names after the digest that are published.") { Default = "all", Range = Glob },
-        ["exclude"] = new("Names after the digest that are not.") { Range = Glob },
+        ["exclude"] = new("Names after the digest that are not. Outputs that refer to such a name are left out too: a log shows references to everyone.") { Range = Glob },
+        ["fetched"] = new("Whether what Nix says was not built on this machine (`\"ultimate\": false`: fetched, or built by a remote builder) is published as well.") { Default = "false" },
         ["listen"] = new("Where `/healthz` and `/metrics` are; nowhere unless told.") { Range = $"{ListenUrl}, or unix:/path" },
     };
 

@@ -22,13 +22,23 @@ internal static class PublishConfiguration
 
         var spool = CommonKeys.WritableDirectory(section, "spoolDirectory", Spool.DefaultDirectory, isCheck);
         var filter = new NameFilter([.. Globs(section, "include")], [.. Globs(section, "exclude")]);
+        var includesFetched = section.Flag("fetched") ?? false;
         var listen = section.Texts("listen");
         if (listen.Count > 0)
         {
             CommonKeys.CheckListen(section, "listen", listen, allowUnix: true);
         }
 
-        return token is null ? null : new PublisherOptions { Url = url, Token = token, LogName = name, SpoolDirectory = spool, Filter = filter, Listen = [.. listen] };
+        return token is null ? null : new PublisherOptions
+        {
+            Url = url,
+            Token = token,
+            LogName = name,
+            SpoolDirectory = spool,
+            Filter = filter,
+            IncludesFetched = includesFetched,
+            Listen = [.. listen],
+        };
     }
 
     private static IReadOnlyList<string> Globs(Section section, string key)

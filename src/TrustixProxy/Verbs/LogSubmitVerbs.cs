@@ -70,16 +70,17 @@ internal static class LogSubmitVerbs
 
             using var submitter = new LogSubmitter(parsed.GetValue(Url)!, token);
             var (outputs, message) = await choose();
-            await submitter.SubmitAsync(await submitter.FindLogAsync(parsed.GetValue(Log), cancellation), [.. outputs.Select(output => output.Statement)], cancellation);
+            var log = await submitter.FindLogAsync(parsed.GetValue(Log), cancellation);
+            var came = await submitter.SubmitAsync(log, [.. outputs.Select(output => output.Statement)], cancellation);
             Console.WriteLine(message);
-            return ExitCode.Good;
+            return Tell(came);
         }
         catch (ArgumentException exception)
         {
             Console.Error.WriteLine(exception.Message);
             return ExitCode.Usage;
         }
-        catch (SubmissionException exception) when (exception.IsRefusal)
+        catch (SubmissionException exception) when (exception.Kind is SubmissionFault.Refused or SubmissionFault.TooMuch)
         {
             Console.Error.WriteLine(exception.Message);
             return ExitCode.No;
@@ -89,6 +90,21 @@ internal static class LogSubmitVerbs
             Console.Error.WriteLine(exception.Message);
             return ExitCode.Unknown;
         }
+    }
+
+    private static int Tell(Submission came)
+    {
+        foreach (var (statement, reason) in came.Refused)
+        {
+            Console.Error.WriteLine($"{statement.Path} was not submitted: {reason}");
+        }
+
+        foreach (var path in came.Contradicted)
+        {
+            Console.Error.WriteLine($"{path}: the log holds another value than ours, and keeps the first that it was given");
+        }
+
+        return came.Refused.Count + came.Contradicted.Count is 0 ? ExitCode.Good : ExitCode.No;
     }
 
     private static Option<string[]> Globs(string name, string description)

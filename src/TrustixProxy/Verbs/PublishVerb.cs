@@ -71,11 +71,21 @@ internal static class PublishVerb
     private static int Tell(PublishPass pass)
     {
         Console.WriteLine($"published {Count(pass.Paths, "path")}, {pass.Excluded} excluded; {Count(pass.Lost, "job")} given up, {pass.Rejected} rejected, {pass.Waiting} left in the spool");
+        if (pass.NotBuiltHere > 0)
+        {
+            Console.WriteLine($"left out {Count(pass.NotBuiltHere, "path")} that this machine has not built");
+        }
+
+        if (pass.Contradicted > 0)
+        {
+            Console.WriteLine($"the log holds another value for {Count(pass.Contradicted, "path")}");
+        }
+
         return pass.Fault switch
         {
             PublishFault.None => ExitCode.Good,
             PublishFault.Refused => ExitCode.No,
-            PublishFault.Unreachable or PublishFault.NoNix or PublishFault.Spool => ExitCode.Unknown,
+            PublishFault.Busy or PublishFault.Unreachable or PublishFault.NoNix or PublishFault.Spool => ExitCode.Unknown,
             _ => throw new UnreachableException(),
         };
     }

@@ -77,6 +77,93 @@ public sealed class PublisherTests : IDisposable
         Assert.Equal(Lines(open), await EntriesAsync(node));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task What_this_machine_has_not_built_is_left_out_unless_told_so(bool isTold)
+    {
+        await using var node = await new TestLogNode().StartAsync();
+        var (built, fetched) = (Make("built"), Make("fetched"));
+        Spooled("1", [built]);
+        Spooled("2", [fetched], isBuiltHere: false);
+
+        var pass = await OnceAsync(Options(node) with { IncludesFetched = isTold });
+
+        Assert.Equal((isTold ? 2 : 1, isTold ? 0 : 1, 0), (pass.Paths, pass.NotBuiltHere, pass.Waiting));
+        Assert.Equal(isTold ? Lines(built, fetched) : Lines(built), await EntriesAsync(node));
+    }
+
+    [Fact]
+    public async Task An_output_that_refers_to_an_excluded_name_is_left_out()
+    {
+        await using var node = await new TestLogNode().StartAsync();
+        var (open, telling) = (Make("open-1.0"), TestOutput.Make("telling", 200, TestOutput.PathOf("secret-1.0")).Statement);
+        Spooled("1", [open, telling]);
+
+        var pass = await OnceAsync(Options(node) with { Filter = new NameFilter([], ["secret-*"]) });
+
+        Assert.Equal((1, 1), (pass.Paths, pass.Excluded));
+        Assert.Equal(Lines(open), await EntriesAsync(node));
+    }
+
+    [Fact]
+    public async Task A_spool_of_more_bytes_than_a_call_holds_is_published_in_parts()
+    {
+        await using var node = await new TestLogNode().StartAsync();
+        var references = References(7000);
+        for (var i = 0; i < 50; i++)
+        {
+            Spooled($"{i}", [Make($"big-{i}") with { References = references }]); // 370 kB each; a log takes 16 MiB at once
+        }
+
+        var pass = await OnceAsync(Options(node));
+
+        Assert.Equal((50, 0, PublishFault.None), (pass.Paths, pass.Waiting, pass.Fault));
+    }
+
+    [Fact]
+    public async Task One_entry_that_is_too_long_alone_is_put_aside_and_the_rest_of_its_job_is_published()
+    {
+        await using var node = await new TestLogNode().StartAsync();
+        var (good, other) = (Make("good"), Make("other"));
+        Spooled("1", [good, Make("long") with { References = References(25_000) }]);
+        Spooled("2", [other]);
+
+        var pass = await OnceAsync(Options(node));
+
+        Assert.Equal((2, 1, 0, PublishFault.None), (pass.Paths, pass.Rejected, pass.Waiting, pass.Fault));
+        Assert.Equal(Lines(good, other), await EntriesAsync(node));
+        Assert.Contains("-long, of which more is to be said", await File.ReadAllTextAsync(Path.Combine(_directory, "rejected", "1.reason")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_is_too_much_for_a_log_that_takes_less_is_halved_until_it_is_taken()
+    {
+        await using var node = await new TestLogNode().StartAsync();
+        await using var narrow = await NarrowDoor.StartAsync(node.PrivateUrl, most: 6000);
+        var small = Enumerable.Range(0, 40).Select(i => Make($"small-{i}")).ToArray();
+        Spooled("1", [.. small.Take(20), Make("wide") with { References = References(200) }]);
+        Spooled("2", [.. small.Skip(20)]);
+
+        var pass = await OnceAsync(Options(node) with { Url = narrow.Url });
+
+        Assert.Equal((40, 1, 0, PublishFault.None), (pass.Paths, pass.Rejected, pass.Waiting, pass.Fault));
+        Assert.Equal(Lines(small), await EntriesAsync(node));
+    }
+
+    [Fact]
+    public async Task A_path_that_the_log_holds_with_another_value_is_not_counted_as_published()
+    {
+        await using var node = await new TestLogNode().StartAsync();
+        var ours = TestOutput.Make("twice", 200);
+        await node.SubmitAsync((ours.Statement.Key, ours.Forge().Statement.Value));
+        Spooled("1", [ours.Statement]);
+
+        var pass = await OnceAsync(Options(node));
+
+        Assert.Equal((0, 1, 0), (pass.Paths, pass.Contradicted, pass.Waiting));
+    }
+
     [Fact]
     public async Task Only_outputs_of_the_job_are_published_and_what_nix_did_not_describe_is_given_up()
     {
@@ -161,7 +248,7 @@ public sealed class PublisherTests : IDisposable
 
         var certain = JobOutputs.Certain(job, [.. outputs.Select(output => output.Path)], described);
 
-        Assert.Equal([outputs[0]], certain.Outputs);
+        Assert.Equal([outputs[0]], certain.Outputs.Select(output => output.Statement));
         Assert.Equal($"{outputs[3].Path} has been collected; {outputs[1].Path}, {outputs[2].Path} may have been replaced since it was built", certain.Lost);
     }
 
@@ -224,6 +311,8 @@ public sealed class PublisherTests : IDisposable
         return output.Statement;
     }
 
+    private static StorePath[] References(int count) => [.. Enumerable.Range(0, count).Select(i => TestOutput.PathOf($"a-reference-{i}"))];
+
     private static DescribedOutput Described(BuildStatement statement, long seconds) => new(statement, true, DateTimeOffset.FromUnixTimeSeconds(seconds));
 
     private static IEnumerable<string> Lines(params BuildStatement[] statements) =>
@@ -245,10 +334,10 @@ public sealed class PublisherTests : IDisposable
     }
 
     /// <summary>Puts a job and its description into the spool, as a hook does.</summary>
-    private void Spooled(string id, IReadOnlyList<BuildStatement> described, IReadOnlyList<StorePath>? outputs = null)
+    private void Spooled(string id, IReadOnlyList<BuildStatement> described, IReadOnlyList<StorePath>? outputs = null, bool? isBuiltHere = true)
     {
         var job = new SpoolJob(id, default, TestOutput.PathOf("x.drv"), outputs ?? [.. described.Select(output => output.Path)]);
-        Spool.Describe(_directory, job, described);
+        Spool.Describe(_directory, job, described.Select(statement => new DescribedOutput(statement, isBuiltHere, null)));
         Spool.Write(_directory, job);
         File.SetLastWriteTimeUtc(Path.Combine(_directory, $"{id}.job"), Long.UtcDateTime.AddSeconds(int.Parse(id)));
     }
