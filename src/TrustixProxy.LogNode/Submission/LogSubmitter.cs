@@ -1,8 +1,8 @@
 using System.Net;
 using System.Net.Http.Headers;
-using System.Net.Sockets;
 using System.Text.Json;
 using Google.Protobuf;
+using TrustixProxy.IO.Connecting;
 using TrustixProxy.LogNode.Api;
 using TrustixProxy.Nix;
 using TrustixProxy.TransparencyLog;
@@ -153,17 +153,8 @@ public sealed class LogSubmitter(Uri url, NixSecretKey token) : IDisposable
 
     private static HttpClient Client(Uri url)
     {
-        var handler = new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(5), MaxResponseDrainSize = 0 };
-        if (url.Scheme is "unix")
-        {
-            handler.ConnectCallback = async (_, cancellation) =>
-            {
-                var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-                await socket.ConnectAsync(new UnixDomainSocketEndPoint(url.AbsolutePath), cancellation);
-                return new NetworkStream(socket, ownsSocket: true);
-            };
-        }
-
-        return new HttpClient(handler) { BaseAddress = url.Scheme is "unix" ? new Uri("http://localhost/") : url, Timeout = TimeSpan.FromSeconds(60) };
+        var isUnix = url.Scheme is "unix";
+        HttpMessageHandler transport = isUnix ? PeerTransport.ToSocket(url.AbsolutePath) : new PeerTransport(HttpProxies.FromEnvironment, TimeProvider.System);
+        return new HttpClient(transport) { BaseAddress = isUnix ? new Uri("http://localhost/") : url, Timeout = TimeSpan.FromSeconds(60) };
     }
 }

@@ -1,7 +1,7 @@
 using System.Net.Http.Headers;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using TrustixProxy.Substituter.Upstreams;
+using TrustixProxy.IO.Connecting;
 
 namespace TrustixProxy.Substituter.Evidence;
 
@@ -15,12 +15,14 @@ internal sealed class GossipExchange(Gossip gossip, IReadOnlyList<Uri> peers, Ti
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
 
+    /// <summary>Which HTTP proxy leads to a peer.</summary>
+    public HttpProxies Proxies { get; init; } = HttpProxies.None;
+
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(peers.Select(peer => ExchangeAsync(peer, stoppingToken)));
 
     private async Task ExchangeAsync(Uri peer, CancellationToken stopping)
     {
-        var handler = new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, ConnectCallback = (context, cancellation) => PooledConnection.ConnectAsync(context.DnsEndPoint, cancellation) };
-        using var http = new HttpClient(handler) { Timeout = Timeout, MaxResponseContentBufferSize = Gossip.MaxSize };
+        using var http = new HttpClient(new PeerTransport(Proxies, time)) { Timeout = Timeout, MaxResponseContentBufferSize = Gossip.MaxSize };
         using var timer = new PeriodicTimer(interval, time);
         var address = new Uri(new Uri(peer.AbsoluteUri.TrimEnd('/') + "/"), "gossip/heads");
         try

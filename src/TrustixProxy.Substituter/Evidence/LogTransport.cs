@@ -1,4 +1,5 @@
 using System.Net;
+using TrustixProxy.IO.Connecting;
 using TrustixProxy.Substituter.Mirrors;
 using TrustixProxy.Substituter.Upstreams;
 
@@ -10,33 +11,25 @@ internal static class LogTransport
     /// <summary>Of a log that is static files: whatever is called is answered out of them.</summary>
     /// <param name="url">http, https, or file: a folder.</param>
     /// <param name="network">What carries requests; sockets when null.</param>
-    public static HttpClient OfFiles(Uri url, HttpMessageHandler? network)
+    /// <param name="proxies">Which HTTP proxy leads there; none when null.</param>
+    public static HttpClient OfFiles(Uri url, HttpMessageHandler? network, HttpProxies? proxies = null)
     {
-        var files = url.IsFile ? new HttpClient(new FolderTransport(url.LocalPath)) { BaseAddress = FolderTransport.Base, Timeout = Timeout.InfiniteTimeSpan } : Create(url, network);
+        var files = url.IsFile
+            ? new HttpClient(new FolderTransport(url.LocalPath)) { BaseAddress = FolderTransport.Base, Timeout = Timeout.InfiniteTimeSpan }
+            : Create(url, network, proxies);
         return new HttpClient(new ExportedLog(files)) { BaseAddress = FolderTransport.Base, Timeout = Timeout.InfiniteTimeSpan };
     }
 
     /// <summary>Of a log node.</summary>
     /// <param name="url">http, https, or <c>unix:/path/of/socket</c>.</param>
     /// <param name="network">What carries its requests; sockets when null.</param>
-    public static HttpClient Create(Uri url, HttpMessageHandler? network)
+    /// <param name="proxies">Which HTTP proxy leads there; none when null.</param>
+    public static HttpClient Create(Uri url, HttpMessageHandler? network, HttpProxies? proxies = null)
     {
-        var handler = new SocketsHttpHandler
-        {
-            ActivityHeadersPropagator = null,
-            AllowAutoRedirect = false,
-            AutomaticDecompression = DecompressionMethods.None,
-            ConnectTimeout = TimeSpan.FromSeconds(5),
-            MaxResponseHeadersLength = 16,
-            PooledConnectionIdleTimeout = TimeSpan.FromMinutes(2),
-            PooledConnectionLifetime = TimeSpan.FromMinutes(10),
-            UseCookies = false,
-        };
+        const int maxHeaders = 16;
         var isUnix = url.Scheme is "unix";
-        handler.UseProxy = !isUnix;
-        handler.ConnectCallback = (context, cancellation) => isUnix ? PooledConnection.ConnectAsync(url.AbsolutePath, cancellation) : PooledConnection.ConnectAsync(context.DnsEndPoint, cancellation);
-
-        return new HttpClient(network ?? handler, disposeHandler: network is null)
+        var transport = network ?? (isUnix ? PeerTransport.ToSocket(url.AbsolutePath, maxHeaders) : new PeerTransport(proxies ?? HttpProxies.None, TimeProvider.System, maxHeaders));
+        return new HttpClient(transport, disposeHandler: network is null)
         {
             BaseAddress = isUnix ? new Uri("http://localhost/") : new Uri(url.AbsoluteUri.TrimEnd('/') + "/"),
             DefaultRequestVersion = HttpVersion.Version20,

@@ -45,7 +45,8 @@ internal sealed class Generation : IAsyncDisposable
         _polling =
         [
             new HeadPoller(Parts.Polled, options.HeadPollInterval, time), new MirrorFollower(Parts.Mirrors, options.MirrorPollInterval, time), Parts.Prefetch,
-            new DecisionPruner(Parts.Prune, time), new GossipExchange(Gossip, options.GossipPeers, options.GossipInterval, time, Parts.Logger),
+            new DecisionPruner(Parts.Prune, time),
+            new GossipExchange(Gossip, options.GossipPeers, options.GossipInterval, time, Parts.Logger) { Proxies = options.Proxies },
         ];
     }
 

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using TrustixProxy.Consensus;
+using TrustixProxy.IO.Connecting;
 using TrustixProxy.IO.Connections;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Clients;
@@ -37,7 +38,11 @@ public sealed record CacheOptions(Elector.Cache Elector, Uri Url);
 /// <param name="Url">http or https, a path is kept; or file: a folder.</param>
 /// <param name="Priority">Which is asked for NARs first: the lowest, as in Nix.</param>
 /// <param name="Credentials">Who we are to it; null when it does not ask.</param>
-public sealed record UpstreamOptions(string Name, Uri Url, int Priority, UpstreamCredentials? Credentials = null);
+public sealed record UpstreamOptions(string Name, Uri Url, int Priority, UpstreamCredentials? Credentials = null)
+{
+    /// <summary>Which HTTP proxy leads to it.</summary>
+    public HttpProxies Proxies { get; init; } = HttpProxies.None;
+}
 
 /// <summary>All that the proxy is told. Values are checked where they are read: these are good.</summary>
 public sealed record SubstituterOptions
@@ -83,6 +88,9 @@ public sealed record SubstituterOptions
 
     /// <summary>Operations listeners of other proxies, with which signed heads are exchanged.</summary>
     public ImmutableArray<Uri> GossipPeers { get; init; } = [];
+
+    /// <summary>Which HTTP proxies lead to upstreams, caches, logs and peers.</summary>
+    public HttpProxies Proxies { get; init; } = HttpProxies.None;
 
     /// <summary>How often heads are exchanged.</summary>
     public TimeSpan GossipInterval { get; init; } = TimeSpan.FromSeconds(30);

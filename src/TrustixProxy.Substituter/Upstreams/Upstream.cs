@@ -42,7 +42,7 @@ internal sealed class Upstream : IDisposable
     {
         (Options, _time) = (options, time);
         _base = options.Url.IsFile ? FolderTransport.Base : new Uri(options.Url.AbsoluteUri.TrimEnd('/') + "/");
-        _transport = options.Url.IsFile ? null : new UpstreamTransport(_base, options.Credentials, time, network);
+        _transport = options.Url.IsFile ? null : new UpstreamTransport(_base, options.Credentials, time, network, options.Proxies);
         Http = new HttpMessageInvoker(_transport ?? (HttpMessageHandler)new FolderTransport(options.Url.LocalPath), disposeHandler: network is null);
         _pipeline = new ResiliencePipelineBuilder { TimeProvider = time }
             .AddCircuitBreaker(new CircuitBreakerStrategyOptions

@@ -1,12 +1,12 @@
 using System.Net;
 using System.Net.Http.Headers;
-using System.Net.Sockets;
+using TrustixProxy.IO.Connecting;
 
 namespace TrustixProxy.Substituter.Upstreams;
 
 /// <summary>Makes the HTTP handler of one upstream: follows redirects itself, and only where this upstream may lead.</summary>
-/// <remarks>At most 5 hops, never from https to http, and to private and loopback addresses only if the upstream itself is at one:
-/// an upstream, or whoever speaks for it, must not point us at services that only we can reach. Credentials go to the upstream's own origin alone. An upstream that says when it wants to be asked again is not asked before, for a minute at the most.</remarks>
+/// <remarks>At most 5 hops, never from https to http, and only where <see cref="ReachableNetworks"/> lets it lead. Credentials go to the upstream's own origin alone.
+/// An upstream that says when it wants to be asked again is not asked before, for at most a minute.</remarks>
 internal sealed class UpstreamTransport : DelegatingHandler
 {
     private const int MaxHops = 5;
@@ -17,29 +17,19 @@ internal sealed class UpstreamTransport : DelegatingHandler
     private readonly Uri _origin;
     private readonly UpstreamCredentials? _credentials;
     private readonly TimeProvider _time;
+    private readonly ReachableNetworks _networks;
+    private readonly HttpProxies _proxies;
     private long _busyUntil; // ticks of UTC
-    private int _originIsPrivate; // 0 until its addresses are known, then 1 or -1 for good
 
     /// <param name="origin">The upstream's address.</param>
     /// <param name="credentials">Who we are to it; null when it does not ask.</param>
     /// <param name="time">The clock.</param>
     /// <param name="network">What carries requests; sockets when null.</param>
-    public UpstreamTransport(Uri origin, UpstreamCredentials? credentials, TimeProvider time, HttpMessageHandler? network)
+    /// <param name="proxies">Which HTTP proxy leads to it; none when null.</param>
+    public UpstreamTransport(Uri origin, UpstreamCredentials? credentials, TimeProvider time, HttpMessageHandler? network, HttpProxies? proxies = null)
     {
-        (_origin, _credentials, _time) = (origin, credentials, time);
-        InnerHandler = network ?? new SocketsHttpHandler
-        {
-            ActivityHeadersPropagator = null,
-            AllowAutoRedirect = false,
-            AutomaticDecompression = DecompressionMethods.None,
-            ConnectCallback = ConnectAsync,
-            ConnectTimeout = TimeSpan.FromSeconds(5),
-            MaxResponseHeadersLength = 64,
-            PooledConnectionIdleTimeout = TimeSpan.FromMinutes(2),
-            PooledConnectionLifetime = TimeSpan.FromMinutes(10),
-            UseCookies = false,
-            UseProxy = false,
-        };
+        (_origin, _credentials, _time, _networks, _proxies) = (origin, credentials, time, new ReachableNetworks(origin), proxies ?? HttpProxies.None);
+        InnerHandler = network ?? new PeerTransport(_proxies, time) { Admit = _networks.Admit };
     }
 
     /// <summary>What this program calls itself; nothing of a client's request goes to an upstream.</summary>
@@ -60,6 +50,11 @@ internal sealed class UpstreamTransport : DelegatingHandler
         {
             var from = request.RequestUri!;
             request.Headers.Authorization = IsOrigin(from) ? _credentials?.Header : null;
+            if (_proxies.For(from) is { } proxy && !_networks.MayAskThroughProxy(from))
+            {
+                throw new HttpRequestException($"{_origin.Host} leads to {from.Host}, which is a name or address of a private network: not asked through the HTTP proxy {proxy}.");
+            }
+
             var response = await base.SendAsync(request, cancellationToken);
             Heed(response);
             if ((int)response.StatusCode is not (301 or 302 or 303 or 307 or 308) || response.Headers.Location is not { } location)
@@ -98,52 +93,6 @@ internal sealed class UpstreamTransport : DelegatingHandler
 
     /// <summary>Whether an address that came out of another may be followed: only http and https, and never from https to http.</summary>
     public static bool MayLead(Uri from, Uri to) => to.Scheme == Uri.UriSchemeHttps || (to.Scheme == Uri.UriSchemeHttp && from.Scheme == Uri.UriSchemeHttp);
-
-    /// <summary>Whether an address is one that the public internet does not lead to.</summary>
-    internal static bool IsPrivate(IPAddress address)
-    {
-        if (address.IsIPv4MappedToIPv6)
-        {
-            address = address.MapToIPv4();
-        }
-
-        var bytes = address.GetAddressBytes();
-        return address.AddressFamily is AddressFamily.InterNetwork
-            ? bytes switch
-            {
-                [0 or 10 or 127, ..] or [192, 168, ..] or [169, 254, ..] or [ >= 224, ..] => true,
-                [172, var second, ..] => second is >= 16 and < 32,
-                [100, var second, ..] => second is >= 64 and < 128,
-                [192, 0, 0, _] or [198, 18 or 19, ..] => true,
-                _ => false,
-            }
-            : IPAddress.IsLoopback(address) || address.Equals(IPAddress.IPv6Any) || address.IsIPv6LinkLocal || address.IsIPv6SiteLocal
-                || address.IsIPv6UniqueLocal || address.IsIPv6Multicast
-                || (bytes is [0, 0x64, 0xff, 0x9b, ..] && IsPrivate(new IPAddress(bytes.AsSpan(12)))); // NAT64
-    }
-
-    private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellation)
-    {
-        var target = context.DnsEndPoint;
-        var addresses = await Dns.GetHostAddressesAsync(target.Host, cancellation);
-        if (target.Host.Trim('[', ']') == _origin.IdnHost.Trim('[', ']') && target.Port == _origin.Port)
-        {
-            // Its own DNS must not be able to open private addresses later: what it is at first, it stays.
-            Interlocked.CompareExchange(ref _originIsPrivate, addresses.Length > 0 && addresses.All(IsPrivate) ? 1 : -1, 0);
-        }
-
-        if (Volatile.Read(ref _originIsPrivate) is not 1)
-        {
-            addresses = [.. addresses.Where(address => !IsPrivate(address))];
-        }
-
-        if (addresses.Length is 0)
-        {
-            throw new HttpRequestException($"{_origin.Host} leads to {target.Host}, which is at a private address or none.");
-        }
-
-        return await PooledConnection.ConnectAsync(addresses, target.Port, cancellation);
-    }
 }
 
 /// <summary>Thrown instead of asking an upstream that has said when it wants to be asked again.</summary>

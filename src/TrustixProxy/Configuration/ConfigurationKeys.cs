@@ -48,6 +48,11 @@ internal static class ConfigurationKeys
         ["operations.hosts"] = "Names by which the operations listener may be asked, beside loopback's.",
         ["operations.otlp"] = new("Where traces of decisions and metrics are sent, by OTLP over HTTP; `v1/traces` and `v1/metrics` are below it.") { Default = "nowhere", Range = Url },
         ["gossip.peers"] = new("Operations listeners of other proxies, with which the logs' signed heads are exchanged.") { Range = Url },
+        ["proxy"] = new("The HTTP proxy through which upstreams, caches, logs and peers are asked; hosts in `no_proxy` are not, nor is this machine. `environment`: what `http_proxy`, `https_proxy` and `all_proxy` say.")
+        {
+            Range = "`http://host:port` (or `https:`, `socks5:`), `environment`, `none`",
+        },
+        ["proxyCredentialsFile"] = new("One line `user:password` that the proxy wants. Sent to the proxy alone. For its owner's eyes only.") { Type = "path", Default = "none" },
         ["stateDirectory"] = new("Keeps decisions, and what logs are held to.") { Type = "path", Default = "`$XDG_STATE_HOME/trustix-proxy`, `/var/lib/trustix-proxy` for root, else `~/.local/state/trustix-proxy`" },
         ["signingKeyFile"] = new("The key that clients trust, in Nix's form `name:base64`. Made if it is not there.") { Type = "path", Default = "`signing.key` in `stateDirectory`" },
         ["previousSigningKeyFiles"] = new("Keys that were rotated out: what they sealed is still believed, and nothing is signed with them.") { Type = "list of paths" },

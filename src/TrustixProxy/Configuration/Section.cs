@@ -36,6 +36,12 @@ internal sealed class Section
 
     public bool Has(string key) => _described is not null || _values.GetSection(key).Exists();
 
+    /// <summary>Whether the configuration is read only to learn its keys.</summary>
+    public bool IsDescribed => _described is not null;
+
+    /// <summary>Tells what is wrong with a variable of the environment that is no key of this configuration.</summary>
+    public void FaultOfEnvironment(string variable, string message) => _faults.Add(new Fault(variable, message));
+
     public void Fault(string key, string message) => _faults.Add(new Fault(NameOf(key), message));
 
     /// <summary>A text; <paramref name="fallback"/> when the key is not there.</summary>

@@ -36,6 +36,7 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         var operationsHosts = operations.Texts("hosts");
         var otlp = ReadOtlp(operations);
         var peers = ReadPeers(section.Object("gossip"));
+        var proxies = ProxyKeys.Read(section);
         var stateDirectory = CommonKeys.StateDirectory(section, "trustix-proxy", isCheck);
         var logs = Unique(section, "logs", [.. section.List("logs").Select(ReadLog)], log => log.Elector.Name);
         var upstreams = Unique(section, "upstreams", [.. section.List("upstreams").Select(UpstreamConfiguration.Read)], upstream => upstream.Name);
@@ -65,6 +66,7 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
                 OperationsListen = [.. operationsListen],
                 OperationsHosts = [.. operationsHosts],
                 GossipPeers = peers,
+                Proxies = proxies,
                 StateDirectory = stateDirectory,
                 SigningKey = key,
                 PreviousSigningKeys = previous,

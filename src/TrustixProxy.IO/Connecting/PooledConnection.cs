@@ -1,29 +1,28 @@
 using System.Net;
 using System.Net.Sockets;
 
-namespace TrustixProxy.Substituter.Upstreams;
+namespace TrustixProxy.IO.Connecting;
 
-/// <summary>A connection of ours to another server: what waits for it goes on on the thread pool.</summary>
-/// <remarks><c>serve</c> has socket operations end on the very threads that wait for sockets, so that an answer from memory is read, made and written without a change of threads. Nothing may
-/// block those threads: requests that take more leave them at once, and clients of other servers connect by this.</remarks>
-internal sealed class PooledConnection : NetworkStream
+/// <summary>A connection of ours to another server. Whatever waits for it continues on the thread pool.</summary>
+/// <remarks><c>serve</c> lets socket operations end on the very threads that wait for sockets, so that an answer from memory is read, made and written
+/// without a change of threads. Nothing may block those threads: requests that take longer leave them at once, and clients of other servers connect by this.</remarks>
+public sealed class PooledConnection : NetworkStream
 {
     private PooledConnection(Socket socket)
         : base(socket, ownsSocket: true)
     {
     }
 
-    /// <summary>Connects over TCP; to whichever of the addresses answers, in their order.</summary>
-    public static ValueTask<Stream> ConnectAsync(IPAddress[] addresses, int port, CancellationToken cancellation) =>
-        ConnectAsync(new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true }, socket => socket.ConnectAsync(addresses, port, cancellation));
-
-    /// <summary>Connects to what a name leads to.</summary>
-    public static ValueTask<Stream> ConnectAsync(DnsEndPoint target, CancellationToken cancellation) =>
-        ConnectAsync(new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true }, socket => socket.ConnectAsync(target, cancellation));
+    /// <summary>Connects over TCP to one address.</summary>
+    /// <exception cref="SocketException">It does not answer, or refuses.</exception>
+    public static ValueTask<Stream> ConnectAsync(IPEndPoint address, CancellationToken cancellation) => ConnectAsync(
+        new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true },
+        socket => socket.ConnectAsync(address, cancellation));
 
     /// <summary>Connects to a unix socket.</summary>
-    public static ValueTask<Stream> ConnectAsync(string path, CancellationToken cancellation) =>
-        ConnectAsync(new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified), socket => socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellation));
+    public static ValueTask<Stream> ConnectAsync(string path, CancellationToken cancellation) => ConnectAsync(
+        new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified),
+        socket => socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellation));
 
     /// <inheritdoc/>
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)

@@ -1,0 +1,79 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace TrustixProxy.IO.Connecting;
+
+/// <summary>How far an address reaches.</summary>
+public enum AddressScope
+{
+    /// <summary>The public internet leads to it.</summary>
+    Public,
+
+    /// <summary>A private network: RFC 1918, RFC 6598, unique local and site-local IPv6, networks for tests of equipment.</summary>
+    Private,
+
+    /// <summary>This machine; the unspecified address too, as connecting to it leads here.</summary>
+    Loopback,
+
+    /// <summary>Only the link: 169.254.0.0/16 with the metadata services of clouds, and fe80::/10.</summary>
+    LinkLocal,
+
+    /// <summary>No host's address: multicast, reserved.</summary>
+    None,
+}
+
+/// <summary>Tells the scopes of addresses, and of names that only a private network has.</summary>
+public static class AddressScopes
+{
+    private static readonly string[] PrivateSuffixes = [".local", ".internal"];
+
+    /// <summary>The scope of an address. An IPv6 form of an IPv4 address (mapped, compatible, NAT64, 6to4, Teredo, ISATAP) has that address's scope.</summary>
+    public static AddressScope Of(IPAddress address)
+    {
+        var bytes = address.GetAddressBytes();
+        return address.AddressFamily is AddressFamily.InterNetwork ? OfFour(bytes) : Embedded(bytes) is { } four ? OfFour(four) : OfSix(bytes);
+    }
+
+    /// <summary>The scope of a host in a URL, without asking anyone: of a literal address its own; null for a name that DNS is to tell of.</summary>
+    public static AddressScope? OfHost(string host)
+    {
+        var name = host.Trim('[', ']').TrimEnd('.');
+        return IPAddress.TryParse(name, out var address) ? Of(address)
+            : name.Equals("localhost", StringComparison.OrdinalIgnoreCase) || name.EndsWith(".localhost", StringComparison.OrdinalIgnoreCase) ? AddressScope.Loopback
+            : !name.Contains('.') || PrivateSuffixes.Any(suffix => name.EndsWith(suffix, StringComparison.OrdinalIgnoreCase)) ? AddressScope.Private
+            : null;
+    }
+
+    private static AddressScope OfFour(ReadOnlySpan<byte> bytes) => bytes switch
+    {
+        [0, 0, 0, 0] or [127, ..] => AddressScope.Loopback,
+        [169, 254, ..] => AddressScope.LinkLocal,
+        [0, ..] or [ >= 224, ..] => AddressScope.None,
+        [10, ..] or [192, 168, ..] or [192, 0, 0, _] or [198, 18 or 19, ..] => AddressScope.Private,
+        [172, >= 16 and < 32, ..] or [100, >= 64 and < 128, ..] => AddressScope.Private,
+        _ => AddressScope.Public,
+    };
+
+    private static AddressScope OfSix(ReadOnlySpan<byte> bytes) => bytes switch
+    {
+        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 or 1] => AddressScope.Loopback,
+        [0xfe, >= 0x80 and < 0xc0, ..] => AddressScope.LinkLocal,
+        [0xfe, >= 0xc0, ..] or [0xfc or 0xfd, ..] => AddressScope.Private,
+        [0, 0x64, 0xff, 0x9b, ..] => AddressScope.Private, // NAT64 of this network's own (RFC 8215): where it leads, only it knows
+        [0xff, ..] => AddressScope.None,
+        _ => AddressScope.Public,
+    };
+
+    /// <summary>The IPv4 address in an IPv6 one; null when there is none.</summary>
+    private static byte[]? Embedded(ReadOnlySpan<byte> bytes) => bytes switch
+    {
+        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 or 1] => null,
+        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, ..] or [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ..] => bytes[12..].ToArray(), // mapped, compatible
+        [0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, ..] => bytes[12..].ToArray(), // translated (RFC 2765)
+        [0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, ..] => bytes[12..].ToArray(), // NAT64 (RFC 6052)
+        [0x20, 0x02, ..] => bytes[2..6].ToArray(), // 6to4 (RFC 3056)
+        [0x20, 0x01, 0, 0, ..] => [.. bytes[12..].ToArray().Select(part => (byte)(part ^ 0xff))], // Teredo (RFC 4380)
+        [_, _, _, _, _, _, _, _, 0 or 2, 0, 0x5e, 0xfe, ..] => bytes[12..].ToArray(), // ISATAP (RFC 5214)
+        _ => null,
+    };
+}

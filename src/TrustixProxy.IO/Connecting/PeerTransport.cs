@@ -1,0 +1,108 @@
+using System.Collections.Concurrent;
+using System.Net;
+
+namespace TrustixProxy.IO.Connecting;
+
+/// <summary>Carries HTTP requests to one peer: directly, by <see cref="HappyEyeballs"/>, or through the HTTP proxy that leads to it. Redirects are not followed.</summary>
+/// <remarks>
+/// <code>
+/// request ──HttpProxies──▶ none:  the peer's own addresses, those that <see cref="Admit"/> lets through
+///                        ▶ a proxy: the proxy's addresses; CONNECT for https, absolute-form for http; its credentials go to it alone
+/// </code>
+/// A failure says whose it is: <see cref="HttpRequestError.ProxyTunnelError"/> for the proxy, else the peer; the first cause is the innermost exception.</remarks>
+public sealed class PeerTransport : HttpMessageHandler
+{
+    private readonly HttpProxies _proxies;
+    private readonly HappyEyeballs _connecting;
+    private readonly int _maxHeaders;
+    private readonly HttpMessageInvoker _direct;
+    private readonly ConcurrentDictionary<HttpProxy, HttpMessageInvoker> _proxied = new();
+
+    /// <param name="proxies">Which proxy leads where.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="maxHeaders">The most KiB of an answer's headers.</param>
+    /// <param name="connecting">Connects; by sockets when null.</param>
+    public PeerTransport(HttpProxies proxies, TimeProvider time, int maxHeaders = 64, HappyEyeballs? connecting = null)
+    {
+        (_proxies, _maxHeaders, _connecting) = (proxies, maxHeaders, connecting ?? new HappyEyeballs(time));
+        _direct = new HttpMessageInvoker(Sockets((context, cancellation) =>
+            _connecting.ConnectAsync(context.DnsEndPoint, Admit is { } admit ? addresses => admit(context.DnsEndPoint, addresses) : null, cancellation)));
+    }
+
+    private PeerTransport(string socket, int maxHeaders)
+    {
+        (_proxies, _maxHeaders, _connecting) = (HttpProxies.None, maxHeaders, new HappyEyeballs(TimeProvider.System));
+        _direct = new HttpMessageInvoker(Sockets((_, cancellation) => PooledConnection.ConnectAsync(socket, cancellation)));
+    }
+
+    /// <summary>Which addresses of a host may be connected to directly; all when null. It throws where that is none.</summary>
+    public Func<DnsEndPoint, IPAddress[], IPAddress[]>? Admit { get; init; }
+
+    /// <summary>Carries requests to a unix socket, whatever their URL.</summary>
+    public static PeerTransport ToSocket(string path, int maxHeaders = 64) => new(path, maxHeaders);
+
+    /// <summary>Whether an address is asked through a proxy.</summary>
+    public bool IsProxied(Uri address) => _proxies.For(address) is not null;
+
+    /// <inheritdoc/>
+    protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        var proxy = _proxies.For(request.RequestUri!);
+        request.Headers.ProxyAuthorization = request.RequestUri!.Scheme is "http" ? proxy?.Authorization : null;
+        return proxy is null ? await _direct.SendAsync(request, cancellationToken) : await SendAsync(request, proxy, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            _direct.Dispose();
+            _proxied.Values.ToList().ForEach(proxied => proxied.Dispose());
+        }
+
+        base.Dispose(disposing);
+    }
+
+    private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, HttpProxy proxy, CancellationToken cancellation)
+    {
+        try
+        {
+            var response = await _proxied.GetOrAdd(proxy, Through).SendAsync(request, cancellation);
+            if (response.StatusCode is not HttpStatusCode.ProxyAuthenticationRequired)
+            {
+                return response;
+            }
+
+            response.Dispose();
+            throw new HttpRequestException(
+                HttpRequestError.ProxyTunnelError, $"The HTTP proxy {proxy} wants to know who asks, and takes none of what it is shown.", statusCode: HttpStatusCode.ProxyAuthenticationRequired);
+        }
+        catch (HttpRequestException exception) when (exception.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError)
+        {
+            throw new HttpRequestException(HttpRequestError.ProxyTunnelError, $"The HTTP proxy {proxy} cannot be reached: {exception.GetBaseException().Message}", exception);
+        }
+    }
+
+    /// <summary>All that it connects to is the proxy.</summary>
+    private HttpMessageInvoker Through(HttpProxy proxy)
+    {
+        var sockets = Sockets((context, cancellation) => _connecting.ConnectAsync(context.DnsEndPoint, null, cancellation));
+        (sockets.UseProxy, sockets.Proxy) = (true, proxy);
+        return new HttpMessageInvoker(sockets);
+    }
+
+    private SocketsHttpHandler Sockets(Func<SocketsHttpConnectionContext, CancellationToken, ValueTask<Stream>> connect) => new()
+    {
+        ActivityHeadersPropagator = null,
+        AllowAutoRedirect = false,
+        AutomaticDecompression = DecompressionMethods.None,
+        ConnectCallback = connect,
+        ConnectTimeout = TimeSpan.FromSeconds(15), // with TLS and a proxy's tunnel; connecting alone has a limit of its own
+        MaxResponseHeadersLength = _maxHeaders,
+        PooledConnectionIdleTimeout = TimeSpan.FromMinutes(2),
+        PooledConnectionLifetime = TimeSpan.FromMinutes(10),
+        UseCookies = false,
+        UseProxy = false,
+    };
+}
