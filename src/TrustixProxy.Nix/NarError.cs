@@ -21,7 +21,8 @@ public enum NarError
     /// <summary>A file name has no or more than 255 bytes.</summary>
     NameLength,
 
-    /// <summary>A file name is <c>.</c> or <c>..</c>, or has a slash, a NUL or <c>~nix~case~hack~</c>.</summary>
+    /// <summary>A file name is <c>.</c> or <c>..</c>, or has a slash, a NUL or,
+    /// where nobody vouches for the archive, <c>~nix~case~hack~</c>.</summary>
     Name,
 
     /// <summary>A file name does not come after the one before it, byte by byte.</summary>

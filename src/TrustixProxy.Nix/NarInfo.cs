@@ -17,7 +17,8 @@ public sealed record NarInfo
     /// <summary>Where the NAR is, relative to the cache or absolute; not empty. A hint: not signed.</summary>
     public required string Url { get; init; }
 
-    /// <summary>How the NAR is compressed; <c>bzip2</c> when the line is missing or empty, as in Nix. A hint.</summary>
+    /// <summary>How the NAR is compressed, in small letters without <c>x-</c>; <c>bzip2</c>
+    /// when the line is missing or empty, as in Nix. A hint.</summary>
     public required string Compression { get; init; }
 
     /// <summary>Hash of the compressed NAR; null when not named. A hint: Nix never checks it.</summary>
@@ -47,7 +48,7 @@ public sealed record NarInfo
     /// <summary>The text that signatures are made over.</summary>
     public string Fingerprint => Nix.Fingerprint.Format(StorePath, NarHash, NarSize, References);
 
-    /// <summary>Reads a narinfo whole and strictly; see <see cref="NarInfoError"/> for what is refused.</summary>
+    /// <summary>Reads a narinfo whole, with the tolerance that Nix has; see <see cref="NarInfoError"/> for what is refused.</summary>
     public static bool TryParse(ReadOnlySpan<byte> text, [NotNullWhen(true)] out NarInfo? narInfo, out NarInfoError error)
     {
         var reader = new NarInfoReader();

@@ -9,16 +9,13 @@ public enum NarInfoError
     /// <summary>More than <see cref="NarInfo.MaxSize"/> bytes.</summary>
     TooLarge,
 
-    /// <summary>A byte that is no printable ASCII character, space or newline; a carriage return is one.</summary>
-    Character,
-
     /// <summary>The last line has no newline; Nix calls that corrupt.</summary>
     NoFinalNewline,
 
-    /// <summary>A line without <c>": "</c>. Nix skips the character after the colon unseen, so <c>References:</c> alone would swallow the next line.</summary>
+    /// <summary>Text without a colon follows the last field.</summary>
     NoSeparator,
 
-    /// <summary>A field other than <c>Sig</c> occurs twice; Nix takes the last of some and refuses others.</summary>
+    /// <summary><c>References</c> or <c>CA</c> occurs twice; Nix refuses that too.</summary>
     Duplicate,
 
     /// <summary>No <c>StorePath</c>.</summary>
@@ -30,16 +27,16 @@ public enum NarInfoError
     /// <summary>No <c>URL</c>, or an empty one.</summary>
     UrlMissing,
 
-    /// <summary><c>URL</c> has a space in it.</summary>
+    /// <summary><c>URL</c> has a blank or a control character.</summary>
     Url,
 
-    /// <summary><c>Compression</c> has a space in it.</summary>
+    /// <summary><c>Compression</c> has a blank, a control character or a byte from 128 in its name.</summary>
     Compression,
 
     /// <summary><c>FileHash</c> is not a hash.</summary>
     FileHash,
 
-    /// <summary><c>FileSize</c> is not a decimal number from 0 to 2^63-1 without sign or leading zeros.</summary>
+    /// <summary><c>FileSize</c> is not a decimal number from 0 to 2^63-1.</summary>
     FileSize,
 
     /// <summary>No <c>NarHash</c>.</summary>
@@ -51,9 +48,9 @@ public enum NarInfoError
     /// <summary>No <c>NarSize</c>.</summary>
     NarSizeMissing,
 
-    /// <summary><c>NarSize</c> is not a decimal number from 1 to 2^63-1 without sign or leading zeros.</summary>
+    /// <summary><c>NarSize</c> is not a decimal number from 1 to 2^63-1.</summary>
     NarSize,
 
-    /// <summary><c>References</c> is not a list of store path base names with one space between them.</summary>
+    /// <summary><c>References</c> is not a list of store path base names with blanks between them.</summary>
     References,
 }

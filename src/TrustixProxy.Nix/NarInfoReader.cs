@@ -1,16 +1,17 @@
-using System.Buffers;
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Text;
 
 namespace TrustixProxy.Nix;
 
-/// <summary>Collects the fields of one narinfo. Each field has one case in <see cref="Set"/>.</summary>
+/// <summary>Collects the fields of one narinfo, which is cut exactly as Nix cuts it. <see cref="Set"/> has a case for each.</summary>
+/// <remarks>A name reaches up to the next colon. Its value begins two bytes later, whatever byte lies between,
+/// and ends at the next newline.
+/// So an empty line becomes part of the next field's name, and <c>References:</c> without a blank swallows the next line.
+/// A field that occurs again replaces the first, but references and content addresses may occur only once.
+/// Source: nix <c>src/libstore/nar-info.cc</c>.</remarks>
 internal sealed class NarInfoReader
 {
-    private static readonly SearchValues<byte> Allowed = SearchValues.Create([(byte)'\n', .. Enumerable.Range(' ', '~' - ' ' + 1).Select(c => (byte)c)]);
-
-    private readonly HashSet<string> _seen = [];
     private readonly ImmutableArray<NixSignature>.Builder _signatures = ImmutableArray.CreateBuilder<NixSignature>();
     private ImmutableArray<StorePath> _references = [];
     private StorePath? _storePath, _deriver;
@@ -18,26 +19,36 @@ internal sealed class NarInfoReader
     private NixHash? _fileHash, _narHash;
     private long? _fileSize, _narSize;
     private ContentAddress? _contentAddress;
+    private bool _hasContentAddress;
 
     public NarInfoError Read(ReadOnlySpan<byte> bytes)
     {
-        var error = bytes.Length > NarInfo.MaxSize ? NarInfoError.TooLarge
-            : bytes.ContainsAnyExcept(Allowed) ? NarInfoError.Character
-            : bytes is not [.., (byte)'\n'] ? NarInfoError.NoFinalNewline
-            : NarInfoError.None;
-        if (error is not NarInfoError.None)
+        if (bytes.Length > NarInfo.MaxSize)
         {
-            return error;
+            return NarInfoError.TooLarge;
         }
 
-        ReadOnlySpan<char> text = Encoding.ASCII.GetString(bytes[..^1]);
-        foreach (var line in text.Split('\n'))
+        ReadOnlySpan<char> text = Encoding.Latin1.GetString(bytes);
+        while (text.Length > 0)
         {
-            error = ReadLine(text[line]);
+            if (text.IndexOf(':') is not (>= 0 and var colon))
+            {
+                return NarInfoError.NoSeparator;
+            }
+
+            var value = text[Math.Min(colon + 2, text.Length)..];
+            if (value.IndexOf('\n') is not (>= 0 and var end))
+            {
+                return NarInfoError.NoFinalNewline;
+            }
+
+            var error = Set(text[..colon], value[..end].ToString());
             if (error is not NarInfoError.None)
             {
                 return error;
             }
+
+            text = value[(end + 1)..];
         }
 
         return Missing();
@@ -47,7 +58,7 @@ internal sealed class NarInfoReader
     {
         StorePath = _storePath!,
         Url = _url!,
-        Compression = string.IsNullOrEmpty(_compression) ? "bzip2" : _compression,
+        Compression = _compression ?? "bzip2",
         FileHash = _fileHash,
         FileSize = _fileSize,
         NarHash = _narHash!,
@@ -58,41 +69,26 @@ internal sealed class NarInfoReader
         ContentAddress = _contentAddress,
     };
 
-    private NarInfoError ReadLine(ReadOnlySpan<char> line)
+    private NarInfoError Set(ReadOnlySpan<char> name, string value) => name switch
     {
-        var colon = line.IndexOf(':');
-        if (colon < 0 || line.Length < colon + 2 || line[colon + 1] is not ' ')
-        {
-            return NarInfoError.NoSeparator;
-        }
-
-        var (name, value) = (line[..colon].ToString(), line[(colon + 2)..].ToString());
-        return name is not "Sig" && !_seen.Add(name) ? NarInfoError.Duplicate : Set(name, value);
-    }
-
-    private NarInfoError Set(string name, string value) => name switch
-    {
-        "StorePath" => Check(StorePath.TryParseAbsolute(value, out _storePath, out _), NarInfoError.StorePath),
-        "URL" => Check(!(_url = value).Contains(' '), NarInfoError.Url),
-        "Compression" => Check(!(_compression = value).Contains(' '), NarInfoError.Compression),
+        "StorePath" => Check(StorePath.TryParseAbsolute(Canonical(value), out _storePath, out _), NarInfoError.StorePath),
+        "URL" => Check(TrySetUrl(value), NarInfoError.Url),
+        "Compression" => Check(TrySetCompression(value), NarInfoError.Compression),
         "FileHash" => Check(NixHash.TryParse(value, out _fileHash, out _), NarInfoError.FileHash),
         "FileSize" => Check(TryParseSize(value, out _fileSize), NarInfoError.FileSize),
         "NarHash" => Check(NixHash.TryParse(value, out _narHash, out _) && _narHash.Algorithm is NixHashAlgorithm.Sha256, NarInfoError.NarHash),
         "NarSize" => Check(TryParseSize(value, out _narSize) && _narSize > 0, NarInfoError.NarSize),
-        "References" => Check(TryParseReferences(value), NarInfoError.References),
+        "References" => SetReferences(value),
+        "CA" => SetContentAddress(value),
         _ => SetHint(name, value),
     };
 
     /// <summary>Unsigned hints, which are left out when malformed, and fields that Nix does not know, which it skips too.</summary>
-    private NarInfoError SetHint(string name, string value)
+    private NarInfoError SetHint(ReadOnlySpan<char> name, string value)
     {
         if (name is "Deriver")
         {
             _deriver = StorePath.TryParse(value, out var deriver, out _) ? deriver : null;
-        }
-        else if (name is "CA")
-        {
-            _contentAddress = ContentAddress.TryParse(value, out var address) ? address : null;
         }
         else if (name is "Sig" && NixSignature.TryParse(value, out var signature))
         {
@@ -102,6 +98,57 @@ internal sealed class NarInfoReader
         return NarInfoError.None;
     }
 
+    private NarInfoError SetContentAddress(string value)
+    {
+        if (_hasContentAddress)
+        {
+            return NarInfoError.Duplicate;
+        }
+
+        _contentAddress = ContentAddress.TryParse(value, out var address) ? address : null;
+        _hasContentAddress = value.Length > 0;
+        return NarInfoError.None;
+    }
+
+    private NarInfoError SetReferences(string value)
+    {
+        if (_references.Length > 0)
+        {
+            return NarInfoError.Duplicate;
+        }
+
+        var references = ImmutableArray.CreateBuilder<StorePath>();
+        foreach (var word in value.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+        {
+            if (!StorePath.TryParse(word, out var reference, out _))
+            {
+                return NarInfoError.References;
+            }
+
+            references.Add(reference);
+        }
+
+        _references = references.ToImmutable();
+        return NarInfoError.None;
+    }
+
+    /// <summary>Bytes from 128 are written as escapes, so that the URL is ASCII and names what Nix asks for.</summary>
+    private bool TrySetUrl(string value)
+    {
+        _url = string.Concat(value.Select(c => c < 128 ? $"{c}" : $"%{(int)c:X2}"));
+        return !_url.AsSpan().ContainsAnyExceptInRange('!', '~');
+    }
+
+    /// <summary>Capitals, blanks around the name and the prefix <c>x-</c> make no difference:
+    /// Nix recognizes a compression by the file's first bytes.</summary>
+    private bool TrySetCompression(string value)
+    {
+        var name = value.Trim(' ').ToLowerInvariant();
+        name = name.StartsWith("x-", StringComparison.Ordinal) ? name[2..] : name;
+        _compression = value.Length is 0 ? null : name;
+        return !name.AsSpan().ContainsAnyExceptInRange('!', '~');
+    }
+
     private NarInfoError Missing() =>
         _storePath is null ? NarInfoError.StorePathMissing
         : string.IsNullOrEmpty(_url) ? NarInfoError.UrlMissing
@@ -109,29 +156,38 @@ internal sealed class NarInfoReader
         : _narSize is null ? NarInfoError.NarSizeMissing
         : NarInfoError.None;
 
-    private bool TryParseReferences(string value)
-    {
-        var references = ImmutableArray.CreateBuilder<StorePath>();
-        foreach (var word in value.Length is 0 ? [] : value.Split(' '))
-        {
-            if (!StorePath.TryParse(word, out var reference, out _))
-            {
-                return false;
-            }
-
-            references.Add(reference);
-        }
-
-        _references = references.ToImmutable();
-        return true;
-    }
-
     private static NarInfoError Check(bool good, NarInfoError error) => good ? NarInfoError.None : error;
 
+    /// <summary>Resolves empty, <c>.</c> and <c>..</c> segments of an absolute path, as Nix does before it reads a store path.</summary>
+    private static string Canonical(string path)
+    {
+        var isOdd = path.EndsWith('/') || path.Contains("//", StringComparison.Ordinal) || path.Contains("/.", StringComparison.Ordinal);
+        if (!isOdd || !path.StartsWith('/'))
+        {
+            return path;
+        }
+
+        var segments = new Stack<string>();
+        foreach (var segment in path.Split('/').Where(segment => segment is not ("" or ".")))
+        {
+            if (segment is not "..")
+            {
+                segments.Push(segment);
+            }
+            else
+            {
+                segments.TryPop(out _);
+            }
+        }
+
+        return "/" + string.Join('/', segments.Reverse());
+    }
+
+    /// <summary>A decimal number below 2^63. Nix also takes a plus sign and leading zeros.</summary>
     private static bool TryParseSize(string text, out long? size)
     {
-        var good = long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
-            && number.ToString(CultureInfo.InvariantCulture) == text;
+        var digits = text.StartsWith('+') ? text[1..] : text;
+        var good = long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var number);
         size = good ? number : null;
         return good;
     }

@@ -10,7 +10,8 @@ namespace TrustixProxy.Nix;
 /// entry = "entry" "(" "name" text "node" node ")"
 /// </code>
 /// Each word is its length as 64 little-endian bits, its bytes, and zeros up to a multiple of 8.</remarks>
-public sealed class NarReader
+/// <param name="allowsCaseHack">Whether a name may contain the mark of macOS clients, as it may where a quorum vouches for it.</param>
+public sealed class NarReader(bool allowsCaseHack = false)
 {
     private const int MaxDepth = 64, MaxTag = 32, MaxName = 255, MaxTarget = 4095;
 
@@ -159,7 +160,8 @@ public sealed class NarReader
 
     private NarError HandleName(ReadOnlySpan<byte> name)
     {
-        if (name is [(byte)'.'] or [(byte)'.', (byte)'.'] || name.ContainsAny((byte)'/', (byte)0) || name.IndexOf(CaseHack) >= 0)
+        if (name is [(byte)'.'] or [(byte)'.', (byte)'.'] || name.ContainsAny((byte)'/', (byte)0)
+            || (!allowsCaseHack && name.IndexOf(CaseHack) >= 0))
         {
             return NarError.Name;
         }

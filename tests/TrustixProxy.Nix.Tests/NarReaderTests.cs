@@ -182,6 +182,17 @@ public sealed class NarReaderTests
         writer.EndDirectory();
     }
 
+    [Fact]
+    public void The_mark_of_macos_clients_passes_where_somebody_vouches_for_the_archive()
+    {
+        using var stream = new MemoryStream();
+        var writer = new NarWriter(stream);
+        OneEntry(writer, "a~nix~case~hack~1", () => writer.File([]));
+
+        Assert.Equal(NarError.Name, new NarReader().Append(stream.ToArray()));
+        Assert.Equal(NarError.None, new NarReader(allowsCaseHack: true).Append(stream.ToArray()));
+    }
+
     private static NarError Read(byte[] nar, int cut)
     {
         var reader = new NarReader();

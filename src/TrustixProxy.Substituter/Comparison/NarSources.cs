@@ -43,7 +43,8 @@ public sealed class NarSources : IDisposable
             UpstreamAnswer.Absent => new NarOffer(name, null, "absent"),
             UpstreamAnswer.Failed failed => new NarOffer(name, null, failed.Reason),
             UpstreamAnswer.Found { NarInfo: var narInfo } when narInfo.StorePath != path => new NarOffer(name, null, "narinfo-of-another-path"),
-            UpstreamAnswer.Found { NarInfo: var narInfo } when !NarCompression.IsKnown(narInfo.Compression) || place.AddressOf(narInfo) is null => new NarOffer(name, null, "nar-cannot-be-read"),
+            UpstreamAnswer.Found { NarInfo: var narInfo } when place.AddressOf(narInfo) is null =>
+                new NarOffer(name, null, "nar-cannot-be-read"),
             UpstreamAnswer.Found { NarInfo: var narInfo } => new NarOffer(name, new NarSource(name, narInfo.NarHash, narInfo.NarSize, token => OpenAsync(place, narInfo, token)), null),
             _ => throw new System.Diagnostics.UnreachableException(),
         };

@@ -49,7 +49,7 @@ internal sealed class UpstreamPoll(IReadOnlyList<Upstream> upstreams, UpstreamMa
             }
 
             if (answer is UpstreamAnswer.Found { NarInfo: var narInfo } && narInfo.NarHash == claim.NarHash
-                && NarCompression.IsKnown(narInfo.Compression) && upstream.AddressOf(narInfo) is not null)
+                && upstream.AddressOf(narInfo) is not null)
             {
                 return Hints(claim, narInfo, upstream);
             }
@@ -64,7 +64,8 @@ internal sealed class UpstreamPoll(IReadOnlyList<Upstream> upstreams, UpstreamMa
         foreach (var upstream in Ranked(digest))
         {
             if (_last.GetValueOrDefault(upstream) is UpstreamAnswer.Found { NarInfo: var narInfo }
-                && narInfo.ContentAddress is { IsCheckable: true } && NarCompression.IsKnown(narInfo.Compression) && upstream.AddressOf(narInfo) is not null
+                && narInfo.ContentAddress is { IsCheckable: true } && upstream.AddressOf(narInfo) is not null
+                && !marks.HasOtherContent(upstream, digest)
                 && OutputClaim.TryReadContentAddressed(narInfo, out var claim))
             {
                 return (claim, Hints(claim, narInfo, upstream));
@@ -79,7 +80,8 @@ internal sealed class UpstreamPoll(IReadOnlyList<Upstream> upstreams, UpstreamMa
     /// <summary>What of a narinfo may stand beside the claim: the address's parts, and what is well formed and fits.</summary>
     private static NarHints Hints(OutputClaim claim, NarInfo narInfo, Upstream upstream)
     {
-        var isBare = narInfo.Compression is NarCompression.None || narInfo.FileHash is not { Algorithm: NixHashAlgorithm.Sha256 };
+        var isBare = narInfo.Compression is NarCompression.None || !NarCompression.IsKnown(narInfo.Compression)
+            || narInfo.FileHash is not { Algorithm: NixHashAlgorithm.Sha256 };
         var fits = narInfo.ContentAddress is { } address && address.Matches(claim.Path, claim.References, claim.NarHash);
         return new NarHints(
             isBare ? NarCompression.None : narInfo.Compression,

@@ -12,6 +12,8 @@ internal sealed record DecidedNarInfo
     public string Text { get; }
 
     /// <summary>Made of the claim, never copied: from upstreams come only hints that were checked for their form.</summary>
+    /// <remarks>Where electors vouch for a path that refers to itself, its content address is left out:
+    /// versions of Nix disagree on how it is computed, and refuse the path for the address of another version.</remarks>
     internal static DecidedNarInfo Make(OutputClaim claim, NarHints hints, string ourName, NixSignature? ours)
     {
         var narInfo = new NarInfo
@@ -26,7 +28,7 @@ internal sealed record DecidedNarInfo
             References = claim.References,
             Deriver = hints.Deriver,
             Signatures = [.. ours is null ? [] : new[] { ours }, .. hints.Signatures.Where(other => other.KeyName != ourName)],
-            ContentAddress = hints.ContentAddress,
+            ContentAddress = ours is not null && claim.References.Contains(claim.Path) ? null : hints.ContentAddress,
         };
         return new DecidedNarInfo(narInfo.ToString());
     }

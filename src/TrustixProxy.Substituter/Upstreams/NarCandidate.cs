@@ -24,7 +24,6 @@ internal sealed record NarCandidate(Upstream Upstream, NarInfo NarInfo, Uri Addr
     {
         var decompress = compression is NarCompression.None && narInfo.Compression is not NarCompression.None;
         if (narInfo.NarHash != narHash
-            || !NarCompression.IsKnown(narInfo.Compression)
             || (narInfo.Compression != compression && !decompress)
             || upstream.AddressOf(narInfo) is not { } address)
         {

@@ -14,7 +14,7 @@ internal sealed class NarCheck(NixHash narHash, long narSize, ContentAddressChec
     private const int BufferSize = 128 << 10;
 
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-    private readonly NarReader _reader = new();
+    private readonly NarReader _reader = new(allowsCaseHack: content is null);
     private long _size;
 
     /// <summary>The check of a claim.</summary>

@@ -17,6 +17,10 @@ internal sealed class UpstreamMarks : IDisposable
     /// <summary>Whether its NAR of this path was refused of late.</summary>
     public bool IsBad(Upstream upstream, StorePathDigest path) => _marks.TryGetValue((upstream, path, false), out _);
 
+    /// <summary>Whether its NAR of this path was refused of late because the content address does not hold for it.</summary>
+    public bool HasOtherContent(Upstream upstream, StorePathDigest path) =>
+        _marks.TryGetValue((upstream, path, false), out NarFault fault) && fault is NarFault.ContentAddress;
+
     /// <summary>Whether the file it serves for this path was of late another one than its narinfo says.</summary>
     public bool HasOtherFile(Upstream upstream, StorePathDigest path) => _marks.TryGetValue((upstream, path, true), out _);
 
