@@ -140,6 +140,60 @@ public sealed class HostileRedisTests
         }
     }
 
+    [Fact]
+    public async Task Revocations_of_hundreds_of_megabytes_cost_a_replica_no_memory_and_true_ones_come_through()
+    {
+        await using var lab = await ReplicaLab.StartAsync(replicas: 1);
+        var (replica, output) = (lab.Replicas[0], lab.Outputs[0]);
+        Assert.NotNull(await replica.NarInfoAsync(output));
+        Assert.Equal(0, (await replica.RunAsync("revoke", output.Path.Absolute, "--reason", "no")).Code);
+        await UntilAsync(() => lab.Redis.Keys("*revocations").Count is 1);
+        var (key, before) = (lab.Redis.Keys("*revocations").Single(), replica.PeakMemory());
+        for (var i = 0; i < 25; i++)
+        {
+            await lab.Redis.Database.HashSetAsync(key, $"path {i}", new byte[10_000_000]);
+        }
+
+        await UntilAsync(async () => await lab.Redis.Database.HashLengthAsync(key) is 1, 30); // the replica has put it right
+        var fresh = await lab.AddReplicaAsync();
+
+        await UntilAsync(async () => (await fresh.AskAsync(output)).Decision is "revoked", 30);
+        Assert.InRange(replica.PeakMemory() - before, 0, 80);
+    }
+
+    [Fact]
+    public async Task A_forged_revocation_of_a_megabyte_is_passed_over_and_those_beside_it_are_read()
+    {
+        await using var lab = await ReplicaLab.StartAsync(replicas: 1);
+        var (replica, output) = (lab.Replicas[0], lab.Outputs[0]);
+        Assert.Equal(0, (await replica.RunAsync("revoke", output.Path.Absolute, "--reason", "no")).Code);
+        await UntilAsync(() => lab.Redis.Keys("*revocations").Count is 1);
+        await lab.Redis.Database.HashSetAsync(lab.Redis.Keys("*revocations").Single(), "path x", new byte[1 << 20]);
+
+        var fresh = await lab.AddReplicaAsync();
+
+        await UntilAsync(async () => (await fresh.AskAsync(output)).Decision is "revoked", 30);
+        await UntilAsync(() => fresh.LinesOf("Redis holds 1 revocations").Any(), 30);
+    }
+
+    [Fact]
+    public async Task Decisions_of_many_megabytes_are_read_a_few_at_a_time()
+    {
+        await using var lab = await ReplicaLab.StartAsync(replicas: 1, outputs: 16);
+        await DecidedAsync(lab);
+        foreach (var key in lab.Redis.Keys("*:d:*").Concat(lab.Redis.Keys("*:b:*")))
+        {
+            await lab.Redis.Database.StringSetAsync(key, new byte[16 << 20]);
+        }
+
+        var fresh = await lab.AddReplicaAsync();
+        var before = fresh.PeakMemory();
+
+        Assert.All(await Task.WhenAll(lab.Outputs.Select(fresh.NarInfoAsync)), Assert.NotNull);
+
+        Assert.InRange(fresh.PeakMemory() - before, 0, 150);
+    }
+
     /// <summary>Has the first replica decide on everything; gives the keys of the records, in the order of the outputs.</summary>
     private static async Task<List<RedisKey>> DecidedAsync(ReplicaLab lab)
     {

@@ -162,6 +162,11 @@ internal sealed class Replica(string state, System.Text.Json.Nodes.JsonObject co
         }
     }
 
+    /// <summary>The most memory that it ever had in use, in MB.</summary>
+    public double PeakMemory() => double.Parse(
+        File.ReadLines($"/proc/{_daemon!.Id}/status").First(line => line.StartsWith("VmHWM:", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
+        System.Globalization.CultureInfo.InvariantCulture) / 1024;
+
     public async Task<Reply> AskAsync(string path)
     {
         using var response = await Client.GetAsync(new Uri(Url, path));

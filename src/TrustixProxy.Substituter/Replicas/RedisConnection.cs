@@ -16,11 +16,15 @@ internal sealed class RedisConnection : BackgroundService
     /// <summary>Interval of the ping that decides whether Redis is there; also the breaker's sampling and break duration.</summary>
     private static readonly TimeSpan Beat = TimeSpan.FromSeconds(1);
 
+    /// <summary>The most bytes of a message: a revocation with its reason has a few hundred.</summary>
+    private const int MaxMessage = 16 << 10;
+
     private readonly RedisOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly ResiliencePipeline _breaker;
     private volatile ConnectionMultiplexer? _connection;
+    private readonly BoundedReads _reads = new();
     private volatile bool _isThere;
 
     public RedisConnection(RedisOptions options, TimeProvider time, ILogger logger)
@@ -82,6 +86,12 @@ internal sealed class RedisConnection : BackgroundService
         }
     }
 
+    /// <summary>Reads a value, <paramref name="most"/> bytes of it at most. See <see cref="BoundedReads"/>.</summary>
+    public Task<RedisReply<byte[]?>> ReadAsync(RedisKey key, int most) => AskAsync(database => _reads.ReadAsync(database, key, most));
+
+    /// <inheritdoc cref="ReadAsync(RedisKey, int)"/>
+    public Task<byte[]?> ReadAsync(IDatabase database, RedisKey key, int most) => _reads.ReadAsync(database, key, most);
+
     /// <summary>Tells all replicas something, us included.</summary>
     public void Tell(string message) => _ = AskAsync(database => database.PublishAsync(Channel, message));
 
@@ -106,6 +116,15 @@ internal sealed class RedisConnection : BackgroundService
         catch (OperationCanceledException)
         {
             // The host stops.
+        }
+    }
+
+    /// <summary>Passes on what was told; what is longer than anything that a replica says is dropped unread.</summary>
+    private void Hear(RedisValue message)
+    {
+        if (message.Length() <= MaxMessage)
+        {
+            Told?.Invoke(message.ToString());
         }
     }
 
@@ -149,7 +168,7 @@ internal sealed class RedisConnection : BackgroundService
                     Connected?.Invoke(); // it was away for less than a beat
                 }
             };
-            await connection.GetSubscriber().SubscribeAsync(Channel, (_, message) => Told?.Invoke(message.ToString())).WaitAsync(Beat, _time);
+            await connection.GetSubscriber().SubscribeAsync(Channel, (_, message) => Hear(message)).WaitAsync(Beat, _time);
             _connection = connection;
         }
         catch (Exception exception)

@@ -21,6 +21,12 @@ internal sealed class RevocationExchange : BackgroundService
     /// <summary>The most revocations of a hash that are read: no true one has more.</summary>
     private const int MaxCount = 100_000;
 
+    /// <summary>The most bytes that the hash takes in Redis, where each of <see cref="MaxCount"/> has a thousand.</summary>
+    private const long MaxHash = 128 << 20;
+
+    /// <summary>The most bytes of a revocation with its subject: twice what the longest reason makes.</summary>
+    private const int MaxEntry = 8 << 10;
+
     private readonly RevocationRegister _register;
     private readonly RecordSeal _seal;
     private readonly RedisConnection? _redis;
@@ -105,15 +111,19 @@ internal sealed class RevocationExchange : BackgroundService
         try
         {
             var (held, forged) = (new Dictionary<string, Revocation>(), 0);
-            foreach (var entry in await LoadAsync(_redis.Key(HashName)))
+            await foreach (var part in LoadAsync(_redis.Key(HashName)))
             {
-                if (_register.Hear(entry.Name.ToString(), entry.Value, out var revocation))
+                forged += part.Skipped;
+                foreach (var entry in part.Entries)
                 {
-                    held[entry.Name.ToString()] = revocation!;
-                }
-                else
-                {
-                    forged++;
+                    if (_register.Hear(entry.Name.ToString(), entry.Value, out var revocation))
+                    {
+                        held[entry.Name.ToString()] = revocation!;
+                    }
+                    else
+                    {
+                        forged++;
+                    }
                 }
             }
 
@@ -133,15 +143,31 @@ internal sealed class RevocationExchange : BackgroundService
         }
     }
 
-    private async Task<HashEntry[]> LoadAsync(RedisKey key)
+    /// <summary>The hash in parts, none of which holds much; as much of it as a true one may have.</summary>
+    private async IAsyncEnumerable<HashPart> LoadAsync(RedisKey key)
     {
         var reply = await _redis!.AskAsync(database => database.KeyTypeAsync(key));
-        if (reply is { IsAnswered: true, Value: not (RedisType.Hash or RedisType.None) })
+        var size = await _redis.AskAsync(async database => (long?)await database.ExecuteAsync("MEMORY", "USAGE", key, "SAMPLES", 0));
+        if (reply is { IsAnswered: true, Value: not (RedisType.Hash or RedisType.None) } || size.Value > MaxHash)
         {
-            await _redis.AskAsync(database => database.KeyDeleteAsync(key)); // someone has put something else there
+            await _redis.AskAsync(database => database.KeyDeleteAsync(key)); // someone has put something else there: each replica writes back what it knows
         }
 
-        var count = await _redis.AskAsync(database => database.HashLengthAsync(key));
-        return count is { IsAnswered: true, Value: > 0 and <= MaxCount } && await _redis.AskAsync(database => database.HashGetAllAsync(key)) is { IsAnswered: true, Value: { } all } ? all : [];
+        var cursor = "0";
+        for (var read = 0; read < MaxCount;)
+        {
+            var from = cursor;
+            if (await _redis.AskAsync(database => BoundedReads.ReadHashAsync(database, key, from, MaxEntry)) is not { IsAnswered: true, Value: var part })
+            {
+                yield break;
+            }
+
+            yield return part;
+            (cursor, read) = (part.Next, read + Math.Max(1, part.Skipped + part.Entries.Count));
+            if (cursor is "0")
+            {
+                yield break;
+            }
+        }
     }
 }

@@ -120,10 +120,10 @@ internal sealed class SharedDecisions
     private Task<RedisReply<SharedDecision>> TakeAndLookAsync(StorePathDigest digest, DecisionTurn turn) => _redis.AskAsync(async database =>
     {
         var taking = turn.TakeAsync(database);
-        var record = database.StringGetRangeAsync(Key('d', digest), 0, MaxRecord);
-        var bundle = database.StringGetRangeAsync(Key('b', digest), 0, MaxBundle);
-        await taking;
-        byte[]? bytes = await record;
+        var record = _redis.ReadAsync(database, Key('d', digest), MaxRecord);
+        var bundle = _redis.ReadAsync(database, Key('b', digest), MaxBundle);
+        await Task.WhenAll(taking, record, bundle);
+        var bytes = await record;
         return bytes is { Length: > 0 } ? OpenBundle(digest, bytes, await bundle) : null!;
     });
 

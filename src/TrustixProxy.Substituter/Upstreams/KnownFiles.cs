@@ -49,8 +49,8 @@ internal sealed class KnownFiles : IDisposable
         var (name, redis) = (NameOf(narHash, compression, fileHash), _redis);
         if (!_memory.TryGetValue(name, out long size) && !TryRead(name, ReadStored(name), out size))
         {
-            var shared = redis is null ? default : await redis.AskAsync(database => database.StringGetRangeAsync(KeyOf(redis, name), 0, MaxRecord));
-            byte[]? record = shared.Value;
+            var shared = redis is null ? default : await redis.ReadAsync(KeyOf(redis, name), MaxRecord);
+            var record = shared.Value;
             if (!TryRead(name, record, out size))
             {
                 return null;
