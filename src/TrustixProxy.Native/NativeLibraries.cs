@@ -12,6 +12,7 @@ internal static class NativeLibraries
     public const string Zstd = "libzstd";
     public const string Bzip2 = "libbz2";
     public const string Zlib = "libz";
+    public const string C = "libc";
 
     private static readonly Dictionary<string, string[]> Names = new()
     {
@@ -20,6 +21,7 @@ internal static class NativeLibraries
         [Zstd] = ["libzstd.so.1", "libzstd.so"],
         [Bzip2] = ["libbz2.so.1.0", "libbz2.so.1", "libbz2.so"],
         [Zlib] = ["libz.so.1", "libz.so"],
+        [C] = ["libc.so.6", "libc.so"],
     };
 
     /// <summary>Called by each binding's type initialiser, before its first import.</summary>

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using TrustixProxy.Consensus;
+using TrustixProxy.Native;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Upstreams;
 
@@ -120,7 +121,7 @@ internal sealed class NarStore : IDisposable
         return task.IsCompletedSuccessfully;
     }
 
-    /// <summary>Takes a file that lies there as it did when it was known to be right; null when it does not.</summary>
+    /// <summary>Takes a file that nobody has changed since it was known to be right; null when somebody has.</summary>
     private StoredFile? Use(StoredNarEntry entry)
     {
         lock (entry)
@@ -132,7 +133,8 @@ internal sealed class NarStore : IDisposable
             }
 
             _folder.Touch(entry.Nar, _time.GetUtcNow());
-            entry.Verified = _folder.Look(entry.Nar);
+            var touched = _folder.Look(entry.Nar);
+            entry.Verified = touched?.Inode == state.Value.Inode && touched?.Size == state.Value.Size ? touched : null;
         }
 
         _index.Touch(entry.Nar);
@@ -210,7 +212,7 @@ internal sealed class NarStore : IDisposable
     }
 
     /// <summary>Takes a file that is whole and right, on the writer's thread. At no moment do all files together have more bytes than they may.</summary>
-    private void Publish(StoredNar nar, string temporary, FileState state)
+    private void Publish(StoredNar nar, string temporary, FileStamp state)
     {
         var excess = _index.Excess(state.Size, out var isEnough);
         if (!isEnough)
@@ -222,8 +224,8 @@ internal sealed class NarStore : IDisposable
         }
 
         Evict(excess);
-        _folder.Publish(temporary, nar);
-        _index.Add(nar, state.Size).Verified = state;
+        var published = _folder.Publish(temporary, nar, state);
+        _index.Add(nar, state.Size).Verified = published;
         NarStoreMetrics.Written("stored");
         if (Interlocked.Exchange(ref _refusedAt, 0) is not 0)
         {

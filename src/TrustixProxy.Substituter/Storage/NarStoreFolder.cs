@@ -1,12 +1,8 @@
 using Microsoft.Win32.SafeHandles;
+using TrustixProxy.Native;
 using TrustixProxy.Nix;
 
 namespace TrustixProxy.Substituter.Storage;
-
-/// <summary>A file as it lies on the disk: who has looked at it once notices when it is another one.</summary>
-/// <param name="Size">Its length in bytes.</param>
-/// <param name="ModifiedAt">When it was written, or last used: the store sets its modification time at each use, which no reader changes.</param>
-internal sealed record FileState(long Size, DateTime ModifiedAt);
 
 /// <summary>The folder of the NAR store. A file comes into it by one rename, when all of it is on the disk; what else lies there is not ours, and is left alone.</summary>
 /// <param name="directory">Where it is; exists.</param>
@@ -37,12 +33,8 @@ internal sealed class NarStoreFolder(string directory)
         }
     }
 
-    /// <summary>How a file lies there; null when it does not.</summary>
-    public FileState? Look(StoredNar nar)
-    {
-        var file = new FileInfo(PathOf(nar));
-        return file.Exists && file.LinkTarget is null ? new FileState(file.Length, file.LastWriteTimeUtc) : null;
-    }
+    /// <summary>Reads what the file system says of a file; null when there is none.</summary>
+    public FileStamp? Look(StoredNar nar) => FileStamp.Read(PathOf(nar));
 
     /// <summary>Remembers with the file that it was used just now.</summary>
     public void Touch(StoredNar nar, DateTimeOffset now)
@@ -77,12 +69,16 @@ internal sealed class NarStoreFolder(string directory)
         }
     }
 
-    /// <summary>Makes a file that was written one of the store's.</summary>
-    public void Publish(string temporary, StoredNar nar)
+    /// <summary>Gives a file that was written its place in the store; answers its stamp there, null when it is another file by then.</summary>
+    /// <param name="temporary">Where it was written.</param>
+    /// <param name="nar">What it holds.</param>
+    /// <param name="written">Its stamp when it was written.</param>
+    public FileStamp? Publish(string temporary, StoredNar nar, FileStamp written)
     {
         var path = PathOf(nar);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         File.Move(temporary, path, overwrite: true);
+        return Look(nar) is { } moved && moved with { ChangedAt = written.ChangedAt } == written ? moved : null;
     }
 
     /// <summary>Deletes a file, and the folder of its path when that is empty then.</summary>

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Microsoft.Win32.SafeHandles;
+using TrustixProxy.Native;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Upstreams;
 
@@ -17,7 +18,7 @@ internal sealed class NarStoreWriter : IDisposable
 
     private readonly NarStoreFolder _folder;
     private readonly long _maxSize;
-    private readonly Action<StoredNar, string, FileState> _publish;
+    private readonly Action<StoredNar, string, FileStamp> _publish;
     private readonly Action<StoredNar, Exception?> _onGivenUp;
     private readonly BlockingCollection<Step> _steps = [];
     private readonly ConcurrentDictionary<StoredNar, Write> _writes = new();
@@ -29,7 +30,7 @@ internal sealed class NarStoreWriter : IDisposable
     /// <param name="prepare">Done on the thread before anything else.</param>
     /// <param name="publish">Takes a file that is whole, right, and on the disk.</param>
     /// <param name="onGivenUp">Told of what was right and is not stored: the disk refuses, or does not follow (null).</param>
-    public NarStoreWriter(NarStoreFolder folder, long maxSize, Action prepare, Action<StoredNar, string, FileState> publish, Action<StoredNar, Exception?> onGivenUp)
+    public NarStoreWriter(NarStoreFolder folder, long maxSize, Action prepare, Action<StoredNar, string, FileStamp> publish, Action<StoredNar, Exception?> onGivenUp)
     {
         (_folder, _maxSize, _publish, _onGivenUp) = (folder, maxSize, publish, onGivenUp);
         _thread = new Thread(() =>
@@ -180,8 +181,7 @@ internal sealed class NarStoreWriter : IDisposable
 
             RandomAccess.FlushToDisk(_handle);
             _handle.Dispose();
-            var file = new FileInfo(_path!);
-            writer._publish(nar, _path!, new FileState(file.Length, file.LastWriteTimeUtc));
+            writer._publish(nar, _path!, FileStamp.Read(_path!) ?? throw new FileNotFoundException($"Somebody has deleted {_path}."));
             Close();
         }
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using TrustixProxy.Native;
 using TrustixProxy.Nix;
 
 namespace TrustixProxy.Substituter.Storage;
@@ -15,8 +16,8 @@ internal sealed class StoredNarEntry(StoredNar nar, long size, bool isPinned)
 
     public bool IsPinned => isPinned;
 
-    /// <summary>How the file lay there when this process last knew that it holds what it must; null before that.</summary>
-    public FileState? Verified { get; set; }
+    /// <summary>The stamp of the file when this process last knew that it holds what it must; null before that.</summary>
+    public FileStamp? Verified { get; set; }
 
     /// <summary>The hashing that is under way; null when none is.</summary>
     public Task? Verifying { get; set; }
