@@ -23,7 +23,9 @@ public sealed class FileStampTests : IDisposable
     public void Other_bytes_under_the_old_time_have_another_stamp()
     {
         System.IO.File.WriteAllText(File, "abc");
-        var (before, time) = (FileStamp.Read(File)!.Value, System.IO.File.GetLastWriteTimeUtc(File));
+        var time = new DateTime(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc);
+        System.IO.File.SetLastWriteTimeUtc(File, time);
+        var before = FileStamp.Read(File)!.Value;
         FileStamp after;
         do
         {
