@@ -67,6 +67,9 @@ public enum SilenceReason
 
     /// <summary>It was not waited for: no answer of it could change the verdict.</summary>
     NotHeard,
+
+    /// <summary>It proves its map and gives no proofs of inclusion, which its configuration asks for: set <c>inclusionProof</c> to <c>optional</c>.</summary>
+    NoInclusionProofs,
 }
 
 /// <summary>What shows that an elector has said so.</summary>
@@ -128,6 +131,6 @@ public abstract record Ballot
     public sealed record Silent(SilenceReason Reason) : Ballot
     {
         /// <summary>Whether nothing but an operator changes it: asking again is of no use.</summary>
-        public bool IsForGood => Reason is SilenceReason.Frozen or SilenceReason.Revoked;
+        public bool IsForGood => Reason is SilenceReason.Frozen or SilenceReason.Revoked or SilenceReason.NoInclusionProofs;
     }
 }

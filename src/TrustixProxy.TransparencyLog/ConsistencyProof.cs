@@ -35,6 +35,37 @@ public static class ConsistencyProof
         return error is ProofError.None;
     }
 
+    /// <summary>Whether the root of the first <paramref name="older"/> leaves, a power of two, can be read out of a proof for one leaf more.</summary>
+    /// <remarks>A proof for a power of two does not hold the older root, so that a wrong older root and a wrong proof look alike. The proof from
+    /// <c>older + 1</c> holds it: as the one node that stands to the left of the last leaf.</remarks>
+    public static bool HasPrefix(long older, long newer) => older > 1 && BitOperations.IsPow2(older) && newer - older > 1;
+
+    /// <summary>Reads the root of the first <paramref name="older"/> leaves out of the consistency proof from <c>older + 1</c> to <paramref name="newer"/>.</summary>
+    /// <param name="older">A size for which <see cref="HasPrefix"/> holds.</param>
+    /// <param name="newer">The size of the log.</param>
+    /// <param name="newerRoot">Its root, which the proof must bring forth.</param>
+    /// <param name="proof">The proof.</param>
+    /// <param name="prefixRoot">The root of the first leaves.</param>
+    public static bool TryFindPrefix(long older, long newer, Digest newerRoot, ReadOnlySpan<Digest> proof, out Digest prefixRoot)
+    {
+        prefixRoot = default;
+        if (!HasPrefix(older, newer) || proof.Length != Length(older + 1, newer))
+        {
+            return false;
+        }
+
+        var left = Math.Min(BitOperations.TrailingZeroCount((ulong)older), InclusionProof.InnerLength(older, newer));
+        var nodes = proof[1..];
+        prefixRoot = nodes[left];
+        var (prefix, hash) = (prefixRoot, proof[0]);
+        for (var level = 0; level < nodes.Length; level++)
+        {
+            hash = level == left ? MerkleHash.Node(prefix, hash) : MerkleHash.Node(hash, nodes[level]);
+        }
+
+        return hash == newerRoot;
+    }
+
     private static ProofError Equal(Digest claimed, Digest right, ProofError error) => claimed == right ? ProofError.None : error;
 
     private static ProofError CheckRoots(long older, long newer, Digest olderRoot, Digest newerRoot, ReadOnlySpan<Digest> proof)

@@ -37,7 +37,8 @@ public abstract record LogFault
     /// <summary>A signed older head whose root is not the one that a valid consistency proof to a signed newer head shows.</summary>
     /// <param name="Older">The older head.</param>
     /// <param name="Newer">The head that does not continue it.</param>
-    /// <param name="Proof">The proof that brings forth the newer root, and an older root that is not the older head's.</param>
+    /// <param name="Proof">The proof that brings forth the newer root, and an older root that is not the older head's. Where the older size is a power
+    /// of two, it begins one leaf later: see <see cref="ConsistencyProof.TryFindPrefix"/>.</param>
     /// <param name="IsMapHeadLog">Whether it is the map-head log that was rewritten, and not the log.</param>
     public sealed record RewrittenPast(VerifiedTreeHead Older, VerifiedTreeHead Newer, IReadOnlyList<Digest> Proof, bool IsMapHeadLog) : LogFault
     {
@@ -50,12 +51,10 @@ public abstract record LogFault
         /// <inheritdoc/>
         protected override bool Check()
         {
-            var (older, newer) = (Older.Content, Newer.Content);
-            ProofError error;
-            _ = IsMapHeadLog
-                ? ConsistencyProof.TryVerify(older.MapHeadSize, newer.MapHeadSize, older.MapHeadRoot, newer.MapHeadRoot, [.. Proof], out error)
-                : ConsistencyProof.TryVerify(older.TreeSize, newer.TreeSize, older.LogRoot, newer.LogRoot, [.. Proof], out error);
-            return error is ProofError.OlderRoot;
+            var (older, olderRoot) = IsMapHeadLog ? (Older.Content.MapHeadSize, Older.Content.MapHeadRoot) : (Older.Content.TreeSize, Older.Content.LogRoot);
+            var (newer, newerRoot) = IsMapHeadLog ? (Newer.Content.MapHeadSize, Newer.Content.MapHeadRoot) : (Newer.Content.TreeSize, Newer.Content.LogRoot);
+            return (!ConsistencyProof.TryVerify(older, newer, olderRoot, newerRoot, [.. Proof], out var error) && error is ProofError.OlderRoot)
+                || (ConsistencyProof.TryFindPrefix(older, newer, newerRoot, [.. Proof], out var prefixRoot) && prefixRoot != olderRoot);
         }
     }
 
@@ -77,6 +76,32 @@ public abstract record LogFault
             && Leaf != MerkleHash.LogLeaf(Entry.Key.Span, entry.ValueDigest)
             && InclusionProof.TryVerify(entry.Index, Entry.Head.Content.TreeSize, Leaf, [.. Inclusion], Entry.Head.Content.LogRoot, out _);
     }
+
+    /// <summary>Two leaves of a log with one key and different values, under one head: a log takes in one value for a key.</summary>
+    /// <param name="Head">The head.</param>
+    /// <param name="Key">The key.</param>
+    /// <param name="First">The earlier leaf.</param>
+    /// <param name="Second">The later leaf.</param>
+    public sealed record RepeatedKey(VerifiedTreeHead Head, ReadOnlyMemory<byte> Key, KeyedLeaf First, KeyedLeaf Second) : LogFault
+    {
+        /// <inheritdoc/>
+        public override string Kind => "repeated-key";
+
+        /// <inheritdoc/>
+        public override IReadOnlyList<VerifiedTreeHead> Heads => [Head];
+
+        /// <inheritdoc/>
+        protected override bool Check() => First.Index < Second.Index && First.ValueDigest != Second.ValueDigest && IsIncluded(First) && IsIncluded(Second);
+
+        private bool IsIncluded(KeyedLeaf leaf) => InclusionProof.TryVerify(
+            leaf.Index, Head.Content.TreeSize, MerkleHash.LogLeaf(Key.Span, leaf.ValueDigest), [.. leaf.Inclusion], Head.Content.LogRoot, out _);
+    }
+
+    /// <summary>A leaf of a log whose key is known.</summary>
+    /// <param name="Index">Which leaf.</param>
+    /// <param name="ValueDigest">SHA-256 of its value.</param>
+    /// <param name="Inclusion">The proof that it is there.</param>
+    public sealed record KeyedLeaf(long Index, Digest ValueDigest, IReadOnlyList<Digest> Inclusion);
 
     /// <summary>One key with two different entries: a map keeps what it has.</summary>
     /// <param name="First">What was proven first.</param>

@@ -70,10 +70,10 @@ public sealed class MapProof
     /// <summary>Reads the proof's wire form; null when the answer had none.</summary>
     public static bool TryRead([NotNullWhen(true)] Wire.SparseCompactMerkleProof? message, [NotNullWhen(true)] out MapProof? proof, out MapProofError error)
     {
-        proof = null;
+        (proof, var count) = (null, 0);
         error = message is null ? MapProofError.Missing
-            : message.NumSideNodes > MaxDepth ? MapProofError.TooDeep
-            : message.BitMask.Length != ((int)message.NumSideNodes + 7) / 8 ? MapProofError.BitMaskLength
+            : !WireNumber.TryRead(message.NumSideNodes, MaxDepth, out count) ? MapProofError.TooDeep
+            : message.BitMask.Length != (count + 7) / 8 ? MapProofError.BitMaskLength
             : MapProofError.None;
         if (message is null || error is not MapProofError.None)
         {
@@ -81,7 +81,7 @@ public sealed class MapProof
         }
 
         (Digest, Digest)? otherLeaf = null;
-        error = TryReadSideNodes(message, out var sideNodes);
+        error = TryReadSideNodes(message, count, out var sideNodes);
         if (error is MapProofError.None && message.HasNonMembershipLeafData)
         {
             var data = message.NonMembershipLeafData.Span;
@@ -182,16 +182,16 @@ public sealed class MapProof
         return path != other;
     }
 
-    private static MapProofError TryReadSideNodes(Wire.SparseCompactMerkleProof message, out ImmutableArray<Digest> sideNodes)
+    private static MapProofError TryReadSideNodes(Wire.SparseCompactMerkleProof message, int count, out ImmutableArray<Digest> sideNodes)
     {
-        var all = ImmutableArray.CreateBuilder<Digest>((int)message.NumSideNodes);
+        var all = ImmutableArray.CreateBuilder<Digest>(count);
         sideNodes = [];
         var mask = message.BitMask.Span;
         var sent = 0;
         for (var i = 0; i < mask.Length * 8; i++)
         {
             var isLeftOut = (mask[i / 8] >> (7 - (i % 8)) & 1) == 1;
-            if (i >= (int)message.NumSideNodes)
+            if (i >= count)
             {
                 if (isLeftOut)
                 {

@@ -67,13 +67,13 @@ public sealed class SignedTreeHead
             return false;
         }
 
-        error = message.TreeSize > long.MaxValue || message.MHTreeSize is 0 or > long.MaxValue ? TreeHeadError.Sizes
-            : message.TreeSize is 0 && (logRoot != MerkleHash.EmptyLog || !mapRoot.IsPlaceholder) ? TreeHeadError.Sizes
+        error = !WireNumber.TryRead(message.TreeSize, out var size) | !WireNumber.TryRead(message.MHTreeSize, out var mapHeadSize) || mapHeadSize is 0 ? TreeHeadError.Sizes
+            : size is 0 && (logRoot != MerkleHash.EmptyLog || !mapRoot.IsPlaceholder) ? TreeHeadError.Sizes
             : message.Signature.Length is not 64 ? TreeHeadError.SignatureSize
             : TreeHeadError.None;
         if (error is TreeHeadError.None)
         {
-            var content = new TreeHead(logRoot, (long)message.TreeSize, mapRoot, mapHeadRoot, (long)message.MHTreeSize);
+            var content = new TreeHead(logRoot, size, mapRoot, mapHeadRoot, mapHeadSize);
             head = new SignedTreeHead(content, message.Signature.ToByteArray());
         }
 

@@ -32,7 +32,7 @@ internal static class Casting
     }
 
     /// <summary>Size of an older head of which the log's own proof shows that it is of another history.</summary>
-    public static int OlderSize(SimulatedLog log) => (int)Enumerable.Range(3, (int)log.Known.Content.TreeSize).Select(size => (long)size).First(Fork.CanBeShown);
+    public static int OlderSize(SimulatedLog log) => (int)Enumerable.Range(3, (int)log.Known.Content.TreeSize).Select(size => (long)size).First(Fork.IsShownAtOnce);
 
     private static bool CanBeTold(Lie lie, Member member, SimulatedLog log, VerifiedTreeHead known) => lie switch
     {
@@ -40,8 +40,6 @@ internal static class Casting
         Lie.EntryOfOtherLeaf or Lie.TwoEntries => !member.IsMirrored, // no mirror ever gets past them
         Lie.SurplusProofNode or Lie.MissingProofNode or Lie.TamperedInclusion or Lie.SwappedInclusion => member is { IsMirrored: false, Elector: Elector.Log { RequiresInclusionProof: true } },
         Lie.OneCallForged or Lie.OneCallForked or Lie.OneCallEmpty or Lie.ReplayedLookup => log.HasOneCall,
-        Lie.RewrittenLog => Fork.CanBeShown(known.Content.TreeSize),
-        Lie.RewrittenMapHeads => Fork.CanBeShown(known.Content.MapHeadSize),
         Lie.OlderForkShownToPeers => known.Content.TreeSize > 3,
         Lie.OtherLogsAnswers or Lie.GossipOfOtherLog => log.Other is not null,
         _ => true,

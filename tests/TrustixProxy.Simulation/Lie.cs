@@ -20,6 +20,9 @@ internal enum Liar
 
     /// <summary>Whoever can write to the store of decisions.</summary>
     Store,
+
+    /// <summary>The operator of a mirrored log, or whoever serves its files: told on a stage of its own, as no log goes on after it.</summary>
+    Mirrored,
 }
 
 /// <summary>Every way to lie that the simulation knows.</summary>
@@ -66,6 +69,9 @@ internal enum Lie
 
     // Stores.
     StoreTampered, StoreMoved, StoreOfOtherPolicy,
+
+    // Mirrored logs, and logs that are files.
+    RepeatedKey, RepeatedEntry, UnsignedExportHead, ExportHeadOfNoSize,
 }
 
 /// <summary>What is to become of a lie.</summary>
@@ -94,7 +100,7 @@ internal sealed record LieKind(Lie Lie, Liar By, string Fate)
         new(Lie.ForgedSignature, Liar.Log, "HeadSignature"), new(Lie.MalformedHead, Liar.Log, "HeadMalformed"), new(Lie.Rollback, Liar.Log, "HeadOlder"),
         new(Lie.SplitView, Liar.Log, "Frozen: split-view"), new(Lie.RewrittenLog, Liar.Log, "Frozen: rewritten-log"), new(Lie.RewrittenMapHeads, Liar.Log, "Frozen: rewritten-map-heads"),
         new(Lie.EmptyConsistencyProof, Liar.Log, "HeadInconsistent"), new(Lie.EmptyMapHeadProof, Liar.Log, "HeadInconsistent"),
-        new(Lie.StaleRoot, Liar.Log, "MapRootUnknown"), new(Lie.StaleProof, Liar.Log, "MapProof"), new(Lie.SurplusSideNode, Liar.Log, "MapProof"), new(Lie.PaddingBits, Liar.Log, "MapProof"),
+        new(Lie.StaleRoot, Liar.Log, Absent), new(Lie.StaleProof, Liar.Log, "MapProof"), new(Lie.SurplusSideNode, Liar.Log, "MapProof"), new(Lie.PaddingBits, Liar.Log, "MapProof"),
         new(Lie.SurplusProofNode, Liar.Log, "InclusionProof"), new(Lie.MissingProofNode, Liar.Log, "InclusionProof"), new(Lie.EntryOfOtherLeaf, Liar.Log, "Frozen: map-contradiction"),
         new(Lie.WrongValue, Liar.Log, "ValueDigest"), new(Lie.NoValue, Liar.Log, "ValueMissing"), new(Lie.KnownValueWithheld, Liar.Log, Harmless), new(Lie.ValueOfOtherPath, Liar.Log, "ClaimOfOtherPath"),
         new(Lie.ValueOfNothing, Liar.Log, "ClaimMalformed"), new(Lie.FalseClaim, Liar.Log, Dissent),
@@ -115,13 +121,15 @@ internal sealed record LieKind(Lie Lie, Liar By, string Fate)
         new(Lie.UpstreamInjectedAddress, Liar.Upstream, Unheeded), new(Lie.UpstreamForgedSignature, Liar.Upstream, Unheeded), new(Lie.UpstreamHtml, Liar.Upstream, Unheeded),
         new(Lie.UpstreamHang, Liar.Upstream, Unheeded), new(Lie.UpstreamReset, Liar.Upstream, Unheeded),
         new(Lie.StoreTampered, Liar.Store, "Mac"), new(Lie.StoreMoved, Liar.Store, "Mac"), new(Lie.StoreOfOtherPolicy, Liar.Store, "Policy"),
+        new(Lie.RepeatedKey, Liar.Mirrored, "Frozen: repeated-key"), new(Lie.RepeatedEntry, Liar.Mirrored, "MirrorIncomplete"),
+        new(Lie.UnsignedExportHead, Liar.Mirrored, "HeadSignature"), new(Lie.ExportHeadOfNoSize, Liar.Mirrored, "BadAnswer"),
     }.ToDictionary(kind => kind.Lie);
 
     /// <summary>Whether the log is frozen for it.</summary>
     public bool Freezes => Fate.StartsWith("Frozen", StringComparison.Ordinal);
 
     /// <summary>Whether it is told in the proofs that a log is asked for about one key: a mirror makes them itself.</summary>
-    public bool IsOfProofs => Fate is "MapRootUnknown" or "MapProof" or "InclusionProof";
+    public bool IsOfProofs => Lie is Lie.StaleRoot || Fate is "MapProof" or "InclusionProof";
 
     /// <summary>Whether the truth is told at first, and the lie only when the answer has left.</summary>
     public bool IsDelayed => Lie is Lie.LaterFork or Lie.TwoEntries;

@@ -269,7 +269,7 @@ internal sealed class Scene
         log.Fork = member.Lie switch
         {
             Lie.SplitView or Lie.OneCallForked => Fork.Beside(log.Log, log.Known, _world.AnyDigest()),
-            Lie.RewrittenLog or Lie.RewrittenMapHeads => Fork.After(log.Log, log.Known, _world.AnyDigest(), member.Lie is Lie.RewrittenMapHeads),
+            Lie.RewrittenLog or Lie.RewrittenMapHeads => Fork.After(log.Log, _world.AnyDigest(), member.Lie is Lie.RewrittenMapHeads),
             _ => null,
         };
     }

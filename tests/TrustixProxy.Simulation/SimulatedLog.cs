@@ -190,7 +190,7 @@ internal sealed class SimulatedLog(MemoryLog log, bool hasOneCall, Random random
     private Digest[]? Consistency(long older, long newer) => Lie switch
     {
         Lie.EmptyConsistencyProof => [],
-        _ when Fork is { } fork && newer == fork.Head.Content.TreeSize && newer > log.Head.Content.TreeSize => fork.LogProof,
+        _ when Fork is { } fork && newer == fork.Head.Content.TreeSize && newer > log.Head.Content.TreeSize => fork.LogProof(older),
         _ when newer > log.Head.Content.TreeSize => null,
         Lie.TamperedConsistency => Tamper(log.ConsistencyProof(older, newer)),
         _ => log.ConsistencyProof(older, newer),
@@ -199,7 +199,7 @@ internal sealed class SimulatedLog(MemoryLog log, bool hasOneCall, Random random
     private Digest[]? MapHeadConsistency(long older, long newer) => Lie switch
     {
         Lie.EmptyMapHeadProof => [],
-        _ when Fork is { } fork && newer == fork.Head.Content.MapHeadSize && newer > log.Heads.Count => fork.MapHeadProof,
+        _ when Fork is { } fork && newer == fork.Head.Content.MapHeadSize && newer > log.Heads.Count => fork.MapHeadProof(older),
         _ when newer > log.Heads.Count => null,
         _ => log.MapHeadConsistencyProof(older, newer),
     };

@@ -12,6 +12,9 @@ internal sealed class SimulatedNetwork(VirtualTime time) : HttpMessageHandler
 
     public Dictionary<string, SimulatedCache> Caches { get; } = [];
 
+    /// <summary>Logs that are files, by their hosts: each gives a file's bytes by its name, or null.</summary>
+    public Dictionary<string, Func<string, byte[]?>> Files { get; } = [];
+
     /// <summary>How long each host takes to answer.</summary>
     public Dictionary<string, TimeSpan> Latencies { get; } = [];
 
@@ -21,6 +24,11 @@ internal sealed class SimulatedNetwork(VirtualTime time) : HttpMessageHandler
         if (Latencies.GetValueOrDefault(host) is var latency && latency > TimeSpan.Zero)
         {
             await Task.Delay(latency, time, cancellationToken);
+        }
+
+        if (Files.TryGetValue(host, out var files))
+        {
+            return files(request.RequestUri.AbsolutePath.TrimStart('/')) is { } file ? Of(HttpStatusCode.OK, new ByteArrayContent(file), Proto) : Of(HttpStatusCode.NotFound, new ByteArrayContent([]), Html);
         }
 
         var method = Path.GetFileName(request.RequestUri.AbsolutePath);

@@ -74,6 +74,8 @@ internal sealed class World : IDisposable
 
     public Policy Policy => _options.Policy;
 
+    public string StateDirectory => _options.StateDirectory;
+
     public DecidingParts Parts => _parts;
 
     public Gossip Gossip { get; private set; }
@@ -130,6 +132,11 @@ internal sealed class World : IDisposable
             }
 
             await Task.Delay(TimeSpan.FromMinutes(11), Time); // breakers close, and a lookup that failed is tried again
+        }
+
+        if (Number % MirrorStage.WorldsPerStage is 0)
+        {
+            await new MirrorStage(this, census).RunAsync();
         }
     }
 

@@ -97,6 +97,15 @@ public sealed class FakeLog : FakeServer
     /// <summary>Whether absence is said and not proven, as the reference does.</summary>
     public bool SaysAbsenceLikeTheReference { get; set; }
 
+    /// <summary>Whether an absent key and a lost root are answered alike, but for the bytes in the text: SHA-256 of the key, or the root.</summary>
+    public bool NamesMissingObjects { get; set; }
+
+    /// <summary>Whether only the newest root of the map is known, as with the reference.</summary>
+    public bool ForgetsOldRoots { get; set; }
+
+    /// <summary>Whether a key that came later is answered under the root of one entry, with that root's proof, as older versions of the reference do.</summary>
+    public bool ProvesNewValuesUnderTheFirstRoot { get; set; }
+
     /// <summary>What is made of an entry, by its index, before it is given.</summary>
     public Func<int, LogLeaf, LogLeaf>? TwistEntry { get; set; }
 
@@ -167,10 +176,24 @@ public sealed class FakeLog : FakeServer
         using var body = new MemoryStream();
         await context.Request.Body.CopyToAsync(body);
         var answer = Answer(method, body.ToArray());
-        var bytes = answer?.ToByteArray() ?? Error(method);
+        var bytes = answer?.ToByteArray() ?? Error(method, body.ToArray());
         context.Response.StatusCode = answer is null ? 500 : 200;
         context.Response.ContentType = answer is null ? "application/json" : "application/proto";
         await context.Response.Body.WriteAsync(Lie is LogLie.Truncated ? bytes.AsMemory(0, bytes.Length / 2) : bytes);
+    }
+
+    private byte[] Error(string method, byte[] body)
+    {
+        if (!NamesMissingObjects || method is not "GetMapValue")
+        {
+            return Error(method);
+        }
+
+        var request = GetMapValueRequest.Parser.ParseFrom(body);
+        var isKnown = Lie is not LogLie.StaleRoot && new Digest(request.MapRoot.Span) == Log.Head.Content.MapRoot;
+        var missing = isKnown ? Digest.Of(request.Key.Span) : new Digest(request.MapRoot.Span);
+        return System.Text.Encoding.ASCII.GetBytes(
+            $"{{\"code\":\"unknown\",\"message\":\"error retreiving object with key '[{string.Join(' ', missing.ToArray())}]': could not find object\"}}");
     }
 
     private byte[] Error(string method) => SaysAbsenceLikeTheReference && method is "GetMapValue" && Lie is not LogLie.StaleRoot
@@ -220,8 +243,16 @@ public sealed class FakeLog : FakeServer
 
     private MapValueResponse? MapValue(GetMapValueRequest request)
     {
-        var answer = Lie is LogLie.StaleRoot ? null : Log.MapValue(request.Key.ToByteArray(), new Digest(request.MapRoot.Span));
-        if (answer is { Value.Length: 0 } && SaysAbsenceLikeTheReference)
+        var root = new Digest(request.MapRoot.Span);
+        var isForgotten = Lie is LogLie.StaleRoot || (ForgetsOldRoots && root != Log.Head.Content.MapRoot);
+        var answer = isForgotten ? null : Log.MapValue(request.Key.ToByteArray(), root);
+        if (ProvesNewValuesUnderTheFirstRoot && answer is not null && Log.Heads.Count > 1 && root == Log.Heads[1].Content.MapRoot)
+        {
+            answer.Value = Log.MapValue(request.Key.ToByteArray(), Log.Head.Content.MapRoot)!.Value;
+            answer.Proof.NonMembershipLeafData = ByteString.Empty;
+        }
+
+        if (answer is { Value.Length: 0 } && (SaysAbsenceLikeTheReference || NamesMissingObjects))
         {
             return null;
         }

@@ -59,6 +59,16 @@ public sealed class MemoryLog
         Keep(key, value, entry, map);
     }
 
+    /// <summary>Appends an entry whether or not its key has one, and leaves the map as it is, which no honest log does.</summary>
+    public void Repeat(byte[] key, byte[] value)
+    {
+        var digest = Digest.Of(value);
+        Values[digest] = value;
+        Leaves.Add((key, digest));
+        Append(_log, Head.Content.TreeSize, MerkleHash.LogLeaf(key, digest));
+        Sign(Head.Content.MapRoot);
+    }
+
     /// <summary>Another log with the same key and the same past.</summary>
     public MemoryLog Fork(int heads)
     {

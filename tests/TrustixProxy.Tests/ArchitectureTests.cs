@@ -10,7 +10,7 @@ public sealed partial class ArchitectureTests
     /// <summary>The only arrows.</summary>
     private static readonly Dictionary<string, string[]> Arrows = new()
     {
-        ["TrustixProxy"] = ["LogNode", "Substituter"],
+        ["TrustixProxy"] = ["IO", "LogNode", "Substituter"],
         ["Substituter"] = ["Consensus", "IO", "Native", "Nix", "Sqlite", "TransparencyLog"],
         ["LogNode"] = ["IO", "Nix", "Sqlite", "TransparencyLog"],
         ["Consensus"] = ["Nix", "TransparencyLog"],
@@ -71,6 +71,16 @@ public sealed partial class ArchitectureTests
         var starters = Repository.Sources("src").Where(file => StartsPrograms.IsMatch(File.ReadAllText(file)));
 
         Assert.Equal([Path.Combine(Repository.Root, place)], starters);
+    }
+
+    [Fact]
+    public void Numbers_of_foreign_messages_become_ours_in_one_place_and_by_no_cast()
+    {
+        // The node's own calls check each number against the log's size, and answer what is too large, a line before.
+        var files = Repository.Sources("src").Where(file => !file.Contains("LogNode/Api/", StringComparison.Ordinal));
+
+        Assert.All(files, file => Assert.DoesNotMatch(CastOfForeignNumber, File.ReadAllText(file)));
+        Assert.Matches(CastOfForeignNumber, "var size = (long)head.TreeSize;");
     }
 
     [Fact]
@@ -146,6 +156,10 @@ public sealed partial class ArchitectureTests
     /// <summary>No interface of ours has one implementation, since there is none.</summary>
     [GeneratedRegex(@"\binterface I[A-Z]")]
     private static partial Regex Interface { get; }
+
+    /// <summary>A checked cast of a field of Wire/*.proto.</summary>
+    [GeneratedRegex(@"\((long|int)\)[\w.!\[\]]*(\.(TreeSize|MHTreeSize|FirstSize|SecondSize|Start|Finish|NumSideNodes|SeenAt)|(request|conflict)\.Index)\b")]
+    private static partial Regex CastOfForeignNumber { get; }
 
     [GeneratedRegex(@"^([A-Z]\w+) +──▶ +([\w, ]+)$", RegexOptions.Multiline)]
     private static partial Regex Arrow { get; }

@@ -9,7 +9,7 @@ public sealed class FaultEvidenceTests
 {
     private static readonly DateTimeOffset Now = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
 
-    public static TheoryData<string> Kinds => ["split-view", "rewritten-log", "rewritten-map-heads", "map-contradiction", "two-entries"];
+    public static TheoryData<string> Kinds => ["split-view", "rewritten-log", "rewritten-map-heads", "map-contradiction", "two-entries", "repeated-key"];
 
     [Theory]
     [MemberData(nameof(Kinds))]
@@ -53,6 +53,9 @@ public sealed class FaultEvidenceTests
             new LogFault.MapContradiction(second, log.Leaf(2), log.InclusionProof(2, 6)),
             new LogFault.MapContradiction(second, log.Leaf(1), log.InclusionProof(1, 6)),
             new LogFault.MapContradiction(second, log.Leaf(1), log.InclusionProof(2, 6)),
+            new LogFault.RepeatedKey(newer, key, Leaf(log, 2, newer), Leaf(log, 2, newer)),
+            new LogFault.RepeatedKey(newer, key, Leaf(log, 2, newer), Leaf(log, 3, newer)),
+            new LogFault.RepeatedKey(newer, key, Leaf(log, 2, newer), Leaf(log, 2, newer) with { Index = 3 }),
             new LogFault.TwoEntries(first, second),
             new LogFault.TwoEntries(first, Entry(log, newer, Key(3))),
             new LogFault.TwoEntries(first, second with { Map = Entry(log, newer, Key(3)).Map }),
@@ -63,6 +66,28 @@ public sealed class FaultEvidenceTests
             Assert.False(fault.IsShown, fault.ToString());
             Assert.False(FaultEvidence.TryVerify(FaultEvidence.Write(fault, Now, "x"), [log.Signer.Key], out _, out var error));
             Assert.Equal(FaultEvidenceError.NotShown, error);
+        }
+    }
+
+    [Theory]
+    [InlineData(2)]
+    [InlineData(4)]
+    [InlineData(8)]
+    [InlineData(64)]
+    public void A_past_that_was_rewritten_before_a_power_of_two_is_shown_by_a_proof_that_begins_one_leaf_later(int older)
+    {
+        for (var newer = older + 2; newer <= (4 * older) + 3; newer++)
+        {
+            var (log, fork) = (new MemoryLog(), default(MemoryLog));
+            Fill(log, 0, newer, "value");
+            fork = log.Fork(older - 1);
+            Fill(fork, older - 1, older, "forked");
+            var fault = new LogFault.RewrittenPast(fork.Heads[older], log.Heads[newer], log.ConsistencyProof(older + 1, newer), IsMapHeadLog: false);
+            var honest = fault with { Older = log.Heads[older] };
+
+            Assert.True(fault.IsShown, $"{older} to {newer}");
+            Assert.False(honest.IsShown, $"{older} to {newer}");
+            Assert.True(FaultEvidence.TryVerify(FaultEvidence.Write(fault, Now, "x"), [log.Signer.Key], out _, out _));
         }
     }
 
@@ -112,6 +137,7 @@ public sealed class FaultEvidenceTests
             "rewritten-log" => new LogFault.RewrittenPast(fork.Heads[3], log.Heads[6], log.ConsistencyProof(3, 6), IsMapHeadLog: false),
             "rewritten-map-heads" => new LogFault.RewrittenPast(fork.Heads[4], log.Heads[6], log.MapHeadConsistencyProof(5, 7), IsMapHeadLog: true),
             "map-contradiction" => Misplaced(log),
+            "repeated-key" => Repeated(log),
             _ => new LogFault.TwoEntries(Entry(log, log.Heads[6], Key(4)), Entry(fork, fork.Heads[7], Key(4))),
         };
         return (fault, log.Signer.Key);
@@ -122,6 +148,15 @@ public sealed class FaultEvidenceTests
         log.Add(Key(9), [9], index: 1);
         return new LogFault.MapContradiction(Entry(log, log.Head, Key(9)), log.Leaf(1), log.InclusionProof(1, log.Head.Content.TreeSize));
     }
+
+    private static LogFault.RepeatedKey Repeated(MemoryLog log)
+    {
+        log.Repeat(Key(3), [9]);
+        return new LogFault.RepeatedKey(log.Head, Key(3), Leaf(log, 3, log.Head), Leaf(log, 7, log.Head));
+    }
+
+    private static LogFault.KeyedLeaf Leaf(MemoryLog log, int index, VerifiedTreeHead head) =>
+        new(index, log.Leaves[index].ValueDigest, log.InclusionProof(index, head.Content.TreeSize));
 
     private static ProvenEntry Entry(MemoryLog log, VerifiedTreeHead head, byte[] key) => new(head, key, log.MapValue(key, head.Content.MapRoot)!);
 

@@ -229,9 +229,10 @@ public sealed class LogCheck
         {
             foreach (var (i, conflict) in conflicts.Index())
             {
+                var isNumber = WireNumber.TryRead(conflict.Index, out long index) & WireNumber.TryRead(conflict.SeenAt, out long seenAt);
                 var record = new ConflictRecord(
-                    conflict.Key.ToByteArray(), (long)conflict.Index, new Digest(conflict.ValueDigest.Span), Digest.Of(conflict.OtherValue.Span), (long)conflict.SeenAt);
-                if (!_key.Verify(record, conflict.Signature.Span))
+                    conflict.Key.ToByteArray(), index, new Digest(conflict.ValueDigest.Span), Digest.Of(conflict.OtherValue.Span), seenAt);
+                if (!isNumber || !_key.Verify(record, conflict.Signature.Span))
                 {
                     Fault($"conflict {seen + i}, with entry {conflict.Index}: its signature is not the log's");
                 }

@@ -32,7 +32,7 @@ public sealed class LogExport
     {
         var head = _reader.NewestHead();
         CheckFolder(key, head);
-        var size = (long)head.TreeSize;
+        var size = WireNumber.OfOurs(head.TreeSize);
         var files = WriteRecords(ArchiveLayout.Entries, size, (from, to) => _reader.AllEntries(from, to).Select(row => ArchiveLayout.Encode(row.Entry.Key, row.Entry.Value)));
         for (var (level, count) = (0, size); count > 0; level++, count /= ArchiveLayout.Width)
         {
@@ -42,7 +42,7 @@ public sealed class LogExport
                 : Enumerable.Range(0, (int)(to - from)).Select(i => RootOfTile(below - 1, from + i)));
         }
 
-        files += WriteRecords(ArchiveLayout.Heads, (long)head.MHTreeSize, (from, to) => _reader.HeadsBetween(from, to).Select(head => ArchiveLayout.Encode(head.Message, head.SignedAt)));
+        files += WriteRecords(ArchiveLayout.Heads, WireNumber.OfOurs(head.MHTreeSize), (from, to) => _reader.HeadsBetween(from, to).Select(head => ArchiveLayout.Encode(head.Message, head.SignedAt)));
         files += WriteRecords(ArchiveLayout.Conflicts, _reader.Count("conflict"), (from, to) => _reader.FindConflicts(from, (int)(to - from)).Select(ArchiveLayout.Encode));
         WriteFile(ArchiveLayout.Head, head.ToByteArray());
         return (size, files + 1);

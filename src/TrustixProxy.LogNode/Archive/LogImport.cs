@@ -15,6 +15,7 @@ public sealed class LogImport
     private readonly string _folder;
     private readonly LogSigner _signer;
     private readonly LogHead _newest;
+    private readonly long _size, _mapHeadSize; // of the newest head
     private readonly IEnumerator<(byte[] Key, byte[] Value)> _entries;
     private long _taken;
 
@@ -22,7 +23,12 @@ public sealed class LogImport
     {
         (_folder, _signer) = (folder, signer);
         _newest = ReadFile(ArchiveLayout.Head, bytes => ArchiveLayout.Parse(LogHead.Parser, bytes));
-        _entries = Records(ArchiveLayout.Entries, (long)_newest.TreeSize, ArchiveLayout.DecodeEntries).GetEnumerator();
+        if (!WireNumber.TryRead(_newest.TreeSize, out _size) || !WireNumber.TryRead(_newest.MHTreeSize, out _mapHeadSize))
+        {
+            throw new InvalidDataException($"{Path.Combine(folder, ArchiveLayout.Head)} names sizes {_newest.TreeSize} and {_newest.MHTreeSize}; both must be less than 2^63.");
+        }
+
+        _entries = Records(ArchiveLayout.Entries, _size, ArchiveLayout.DecodeEntries).GetEnumerator();
     }
 
     /// <summary>Imports a log.</summary>
@@ -52,12 +58,12 @@ public sealed class LogImport
         }
 
         File.Move(unfinished, path);
-        return ((long)import._newest.TreeSize, (long)import._newest.MHTreeSize);
+        return (import._size, import._mapHeadSize);
     }
 
     private void Replay(LogWriter writer)
     {
-        using var heads = Records(ArchiveLayout.Heads, (long)_newest.MHTreeSize, ArchiveLayout.DecodeHeads).GetEnumerator();
+        using var heads = Records(ArchiveLayout.Heads, _mapHeadSize, ArchiveLayout.DecodeHeads).GetEnumerator();
         var more = heads.MoveNext();
         while (more)
         {
@@ -73,24 +79,25 @@ public sealed class LogImport
 
         IEnumerable<(IReadOnlyList<Entry> Batch, LogHead Head, long SignedAt)> Batches()
         {
-            var before = (long)writer.Head.Size;
+            var before = writer.Head.Size;
             do
             {
                 var head = heads.Current;
-                Verify(head.Head);
-                yield return (TakeTo((long)head.Head.TreeSize), head.Head, head.SignedAt);
+                yield return (TakeTo(Verify(head.Head).TreeSize), head.Head, head.SignedAt);
                 more = heads.MoveNext();
             }
             while (more && writer.Head.Size - before < EntriesAtOnce);
         }
     }
 
-    private void Verify(LogHead head)
+    private TreeHead Verify(LogHead head)
     {
         if (!SignedTreeHead.TryRead(head, out var read, out var error) || !_signer.Key.TryVerify(read, out _, out error))
         {
             throw new InvalidDataException($"The head of size {head.TreeSize} in {ArchiveLayout.Heads} is not signed by the log {_signer.Key.LogId}: {error}.");
         }
+
+        return read.Content;
     }
 
     private List<Entry> TakeTo(long size)

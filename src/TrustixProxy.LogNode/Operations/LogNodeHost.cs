@@ -42,7 +42,9 @@ public static class LogNodeHost
         builder.Services.Configure<SocketTransportOptions>(sockets => sockets.UnsafePreferInlineScheduling = true); // a call is answered on the thread that reads it: on an idle machine each hand-over costs what a read costs
         configure?.Invoke(builder);
         builder.Services.AddSingleton(services => new Parts(options, services.GetRequiredService<ILoggerFactory>().CreateLogger("TrustixProxy.LogNode"), clock, reached));
-        builder.Services.AddHostedService(services => new SequencerService([.. services.GetRequiredService<Parts>().Logs.Values.Select(log => log.Sequencer)]));
+        builder.Services.AddHostedService(services => new SequencerService(
+            [.. services.GetRequiredService<Parts>().Logs.Values.Select(log => log.Sequencer)], clock,
+            services.GetRequiredService<ILoggerFactory>().CreateLogger("TrustixProxy.LogNode")));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(4));
 
         var app = builder.Build();

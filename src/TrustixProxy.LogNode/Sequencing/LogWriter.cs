@@ -153,14 +153,15 @@ internal sealed class LogWriter : IDisposable
         foreach (var conflict in conflicts)
         {
             var other = new Entry(conflict.Key.ToByteArray(), conflict.OtherValue.ToByteArray());
-            var isRight = Digest.TryRead(conflict.ValueDigest.Span, out var digest) && conflict.Index < (ulong)_log.Size
-                && _signer.Key.Verify(new ConflictRecord(other.Key, (long)conflict.Index, digest, other.ValueDigest, (long)conflict.SeenAt), conflict.Signature.Span);
+            var isNumber = WireNumber.TryRead(conflict.Index, out long index) & WireNumber.TryRead(conflict.SeenAt, out long seenAt);
+            var isRight = isNumber && Digest.TryRead(conflict.ValueDigest.Span, out var digest) && index < _log.Size
+                && _signer.Key.Verify(new ConflictRecord(other.Key, index, digest, other.ValueDigest, seenAt), conflict.Signature.Span);
             if (!isRight)
             {
                 throw new InvalidDataException($"a conflict with entry {conflict.Index} is not signed by the log");
             }
 
-            _entries.AddConflict((long)conflict.Index, other, (long)conflict.SeenAt, conflict.Signature.ToByteArray());
+            _entries.AddConflict(index, other, seenAt, conflict.Signature.ToByteArray());
         }
     });
 
@@ -248,8 +249,8 @@ internal sealed class LogWriter : IDisposable
     {
         WriteTiles(Tree.Log, _log);
         WriteTiles(Tree.MapHeads, _mapHeads);
-        _head.Run((long)head.MHTreeSize, head.ToByteArray(), signedAt);
-        _maps.Keep((long)head.MHTreeSize, map, signedAt);
+        _head.Run(WireNumber.OfOurs(head.MHTreeSize), head.ToByteArray(), signedAt);
+        _maps.Keep(WireNumber.OfOurs(head.MHTreeSize), map, signedAt);
         return new PublishedHead(head, map.Root);
     }
 

@@ -1,3 +1,4 @@
+using TrustixProxy.TransparencyLog;
 using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.LogNode.Sequencing;
@@ -8,8 +9,8 @@ namespace TrustixProxy.LogNode.Sequencing;
 internal sealed record PublishedHead(LogHead Message, long MapRoot)
 {
     /// <summary>How many entries the log has.</summary>
-    public long Size => (long)Message.TreeSize;
+    public long Size => WireNumber.OfOurs(Message.TreeSize);
 
     /// <summary>How many heads were ever signed.</summary>
-    public long MapHeadSize => (long)Message.MHTreeSize;
+    public long MapHeadSize => WireNumber.OfOurs(Message.MHTreeSize);
 }

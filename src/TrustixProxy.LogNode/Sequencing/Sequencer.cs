@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
+using TrustixProxy.IO;
 using TrustixProxy.LogNode.Operations;
 using TrustixProxy.LogNode.Storage;
 
@@ -38,19 +39,15 @@ internal sealed class Sequencer(string name, LogWriter writer, LogMetrics metric
     /// <summary>Puts all that was queued before into the log; done when the head over it is on the disk.</summary>
     public Task FlushAsync(CancellationToken cancellation) => AskAsync(new Request([], IsFlush: true), cancellation);
 
-    /// <summary>Flushes by itself at an interval, and reclaims what can be, until it is stopped.</summary>
-    public async Task RunAsync(CancellationToken stopping)
+    /// <summary>Flushes by itself at an interval, and reclaims what can be.</summary>
+    public SupervisedLoop Loop => new("sequencer", name, _isAtOnce ? Housekeeping : flushInterval, async _ =>
     {
-        using var timer = new PeriodicTimer(_isAtOnce ? Housekeeping : flushInterval, time);
-        await using var stop = stopping.Register(timer.Dispose);
-        while (await timer.WaitForNextTickAsync(CancellationToken.None))
-        {
-            var tick = new Request([], IsFlush: true, IsTick: true);
-            _waiting.Enqueue(tick);
-            WorkIfNobodyDoes();
-            await ((Task)tick.Done.Task).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // a fault is logged where it happens
-        }
-    }
+        var tick = new Request([], IsFlush: true, IsTick: true);
+        _waiting.Enqueue(tick);
+        WorkIfNobodyDoes();
+        await ((Task)tick.Done.Task).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // a fault is logged where it happens
+    })
+    { WaitsFirst = true };
 
     private Task AskAsync(Request request, CancellationToken cancellation)
     {

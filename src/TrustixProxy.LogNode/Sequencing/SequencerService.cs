@@ -1,10 +1,10 @@
-using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using TrustixProxy.IO;
 
 namespace TrustixProxy.LogNode.Sequencing;
 
 /// <summary>Runs the sequencers of all logs, each on a thread of its own: writing waits for the disk.</summary>
-internal sealed class SequencerService(IReadOnlyList<Sequencer> sequencers) : BackgroundService
+internal sealed class SequencerService(IReadOnlyList<Sequencer> sequencers, TimeProvider time, ILogger logger) : SupervisedService(time, logger)
 {
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
-        Task.WhenAll(sequencers.Select(sequencer => Task.Run(() => sequencer.RunAsync(stoppingToken), CancellationToken.None)));
+    protected override IEnumerable<SupervisedLoop> Loops => sequencers.Select(sequencer => sequencer.Loop);
 }

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
+using TrustixProxy.IO;
 
 namespace TrustixProxy.LogNode.Submission;
 
@@ -61,12 +62,14 @@ public sealed class Publisher : IDisposable
     /// <exception cref="OperationCanceledException">It was told to.</exception>
     public async Task RunAsync(CancellationToken cancellation)
     {
-        for (var failures = 0; ;)
+        var failures = 0;
+        await new SupervisedLoop("publisher", _options.SpoolDirectory, TimeSpan.Zero, async stopping =>
         {
-            var pass = await PassAsync(cancellation);
+            var pass = await PassAsync(stopping);
             failures = pass.Fault is PublishFault.None ? 0 : failures + 1;
-            await Task.Delay(Pause(pass.Fault, failures), _time, cancellation);
-        }
+            await Task.Delay(Pause(pass.Fault, failures), _time, stopping);
+        }).RunAsync(_time, _logger, cancellation);
+        cancellation.ThrowIfCancellationRequested();
     }
 
     /// <inheritdoc/>

@@ -1,14 +1,18 @@
 using System.Threading.Channels;
 using Microsoft.Extensions.Caching.Memory;
-using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using TrustixProxy.Consensus;
+using TrustixProxy.IO;
 using TrustixProxy.Nix;
 
 namespace TrustixProxy.Substituter.Decisions;
 
 /// <summary>Decides ahead on what a served path refers to, near and far: that is what Nix asks for next. A request never waits for it, but finds what is done, or under way.</summary>
 /// <param name="decide">Decides on a digest that is so many references away from a request.</param>
-internal sealed class ClosurePrefetch(Func<StorePathDigest, int, CancellationToken, Task> decide) : BackgroundService
+/// <param name="time">The clock.</param>
+/// <param name="logger">Told what fails.</param>
+internal sealed class ClosurePrefetch(Func<StorePathDigest, int, CancellationToken, Task> decide, TimeProvider time, ILogger logger)
+    : SupervisedService(time, logger)
 {
     /// <summary>The most paths that wait; what goes beyond is decided when it is asked for.</summary>
     private const int MaxWaiting = 10_000;
@@ -50,22 +54,12 @@ internal sealed class ClosurePrefetch(Func<StorePathDigest, int, CancellationTok
         _seen.Dispose();
     }
 
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(Enumerable.Range(0, AtOnce).Select(_ => WorkAsync(stoppingToken)));
-
-    private async Task WorkAsync(CancellationToken stopping)
-    {
-        try
+    protected override IEnumerable<SupervisedLoop> Loops => Enumerable.Range(1, AtOnce).Select(worker => new SupervisedLoop(
+        "prefetch", $"references, worker {worker}", TimeSpan.Zero, async stopping =>
         {
-            await foreach (var (digest, depth) in _waiting.Reader.ReadAllAsync(stopping))
-            {
-                await TryDecideAsync(digest, depth, stopping);
-            }
-        }
-        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
-        {
-            // The host stops.
-        }
-    }
+            var (digest, depth) = await _waiting.Reader.ReadAsync(stopping);
+            await TryDecideAsync(digest, depth, stopping);
+        }));
 
     private async Task TryDecideAsync(StorePathDigest digest, int depth, CancellationToken stopping)
     {

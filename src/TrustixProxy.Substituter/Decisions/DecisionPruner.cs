@@ -1,16 +1,18 @@
-using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using TrustixProxy.IO;
 
 namespace TrustixProxy.Substituter.Decisions;
 
-/// <summary>Has what is too old dropped from the disk, every hour.</summary>
-internal sealed class DecisionPruner(Action prune, TimeProvider time) : BackgroundService
+/// <summary>Drops what is too old from the disk, every hour.</summary>
+internal sealed class DecisionPruner(Action prune, TimeProvider time, ILogger logger) : SupervisedService(time, logger)
 {
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var timer = new PeriodicTimer(TimeSpan.FromHours(1), time);
-        while (await timer.WaitForNextTickAsync(stoppingToken).AsTask().ContinueWith(tick => tick.IsCompletedSuccessfully && tick.Result, TaskScheduler.Default))
+    protected override IEnumerable<SupervisedLoop> Loops =>
+    [
+        new SupervisedLoop("pruner", "kept decisions", TimeSpan.FromHours(1), _ =>
         {
             prune();
-        }
-    }
+            return Task.CompletedTask;
+        })
+        { WaitsFirst = true },
+    ];
 }

@@ -1,6 +1,6 @@
 using System.Net.Http.Headers;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using TrustixProxy.IO;
 using TrustixProxy.IO.Connecting;
 
 namespace TrustixProxy.Substituter.Evidence;
@@ -11,32 +11,28 @@ namespace TrustixProxy.Substituter.Evidence;
 /// <param name="interval">How often.</param>
 /// <param name="time">The clock.</param>
 /// <param name="logger">Where failures are told.</param>
-internal sealed class GossipExchange(Gossip gossip, IReadOnlyList<Uri> peers, TimeSpan interval, TimeProvider time, ILogger logger) : BackgroundService
+internal sealed class GossipExchange(Gossip gossip, IReadOnlyList<Uri> peers, TimeSpan interval, TimeProvider time, ILogger logger)
+    : SupervisedService(time, logger)
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
+
+    private readonly List<HttpClient> _clients = [];
 
     /// <summary>Which HTTP proxy leads to a peer.</summary>
     public HttpProxies Proxies { get; init; } = HttpProxies.None;
 
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(peers.Select(peer => ExchangeAsync(peer, stoppingToken)));
-
-    private async Task ExchangeAsync(Uri peer, CancellationToken stopping)
+    protected override IEnumerable<SupervisedLoop> Loops => peers.Select(peer =>
     {
-        using var http = new HttpClient(new PeerTransport(Proxies, time)) { Timeout = Timeout, MaxResponseContentBufferSize = Gossip.MaxSize };
-        using var timer = new PeriodicTimer(interval, time);
+        var http = new HttpClient(new PeerTransport(Proxies, Time)) { Timeout = Timeout, MaxResponseContentBufferSize = Gossip.MaxSize };
         var address = new Uri(new Uri(peer.AbsoluteUri.TrimEnd('/') + "/"), "gossip/heads");
-        try
-        {
-            do
-            {
-                await TellAsync(http, address, stopping);
-            }
-            while (await timer.WaitForNextTickAsync(stopping));
-        }
-        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
-        {
-            // The host stops.
-        }
+        _clients.Add(http);
+        return new SupervisedLoop("gossip", peer.ToString(), interval, stopping => TellAsync(http, address, stopping));
+    });
+
+    public override void Dispose()
+    {
+        base.Dispose();
+        _clients.ForEach(client => client.Dispose());
     }
 
     private async Task TellAsync(HttpClient http, Uri address, CancellationToken stopping)
@@ -47,13 +43,13 @@ internal sealed class GossipExchange(Gossip gossip, IReadOnlyList<Uri> peers, Ti
             using var response = await http.PostAsync(address, content, stopping);
             if (!response.IsSuccessStatusCode || !await gossip.HearAsync(await response.Content.ReadAsByteArrayAsync(stopping), address.ToString()))
             {
-                logger.GossipFailed(address, $"it answers {(int)response.StatusCode}, or no heads");
+                Logger.GossipFailed(address, $"it answers {(int)response.StatusCode}, or no heads");
             }
         }
         catch (Exception exception) when (!stopping.IsCancellationRequested)
         {
             // Whatever it is: a peer stops neither the others nor the proxy.
-            logger.GossipFailed(address, exception.Message);
+            Logger.GossipFailed(address, exception.Message);
         }
     }
 }

@@ -21,7 +21,11 @@ internal sealed class LogClient(ConnectClient connect, string logId, TimeProvide
     /// <summary>How long a log that has no such call is not asked for it again.</summary>
     private static readonly TimeSpan WithoutLookup = TimeSpan.FromMinutes(10);
 
-    private long _lacksLookupSince = long.MinValue;
+    /// <summary>How long a log that gives no inclusion proofs is not asked for one again.</summary>
+    private static readonly TimeSpan WithoutInclusionProofs = TimeSpan.FromMinutes(1);
+
+    private long _lacksLookupSince = long.MinValue, _lacksInclusionProofsSince = long.MinValue;
+    private volatile bool _hasGivenInclusionProof;
 
     public Task<CallResult<LogHead>> GetHeadAsync(CancellationToken cancellation) =>
         connect.CallAsync(LogApi + "GetHead", new LogHeadRequest { LogID = logId }, LogHead.Parser, WireMessage.MaxHead, counts: true, cancellation);
@@ -36,10 +40,34 @@ internal sealed class LogClient(ConnectClient connect, string logId, TimeProvide
     /// <param name="size">Of how many.</param>
     /// <param name="counts">Whether a failure counts against the log's other calls; reference daemons fail this one.</param>
     /// <param name="cancellation">Ends the call.</param>
-    public Task<CallResult<ProofResponse>> GetInclusionProofAsync(long index, long size, bool counts, CancellationToken cancellation)
+    public async Task<CallResult<ProofResponse>> GetInclusionProofAsync(long index, long size, bool counts, CancellationToken cancellation)
     {
         var request = new GetLogAuditProofRequest { LogID = logId, Index = (ulong)index, TreeSize = (ulong)size };
-        return connect.CallAsync(LogApi + "GetLogAuditProof", request, ProofResponse.Parser, WireMessage.MaxProof, counts, cancellation);
+        var isCounted = counts && _hasGivenInclusionProof;
+        var call = await connect.CallAsync(LogApi + "GetLogAuditProof", request, ProofResponse.Parser, WireMessage.MaxProof, isCounted, cancellation);
+        if (call.Message is not null)
+        {
+            _hasGivenInclusionProof = true;
+            Interlocked.Exchange(ref _lacksInclusionProofsSince, long.MinValue);
+        }
+
+        return call;
+    }
+
+    /// <summary>Whether the log was found to give no inclusion proofs, a while ago at most.</summary>
+    public bool LacksInclusionProofs =>
+        Interlocked.Read(ref _lacksInclusionProofsSince) is var since && since is not long.MinValue && time.GetElapsedTime(since) < WithoutInclusionProofs;
+
+    /// <summary>Takes in that a call for an inclusion proof failed while the log answers others; whether the log gives none. One that ever gave a proof has them.</summary>
+    public bool NoteFailedInclusionProof(CallResult<ProofResponse> call)
+    {
+        var isLacking = !_hasGivenInclusionProof && (call is { Error: null, Failure: SilenceReason.Unreachable } || call.Error?.StartsWith("unimplemented:", StringComparison.Ordinal) is true);
+        if (isLacking)
+        {
+            Interlocked.Exchange(ref _lacksInclusionProofsSince, time.GetTimestamp());
+        }
+
+        return isLacking;
     }
 
     /// <summary>Entries of the log: as many as asked for, if the log takes so many at once.</summary>

@@ -19,6 +19,7 @@ internal sealed class LogDocket(string name, LogKey key, Uri address, ViewStore 
     private volatile Unkept? _unkept;
     private LogCondition? _condition;
     private volatile bool _hasNoneProven;
+    private int _givesInclusionProofs; // 1: yes, -1: no, 0: not known
 
     /// <summary>Who is asked: what evidence names as its source when nobody else is.</summary>
     public string Source => address.ToString();
@@ -117,6 +118,22 @@ internal sealed class LogDocket(string name, LogKey key, Uri address, ViewStore 
             _condition = next;
             records.KeepCondition(key, next);
         }
+    }
+
+    /// <summary>Notes whether the log gives inclusion proofs; written when that has changed.</summary>
+    public void NoteInclusionProofs(bool areGiven)
+    {
+        if (Interlocked.Exchange(ref _givesInclusionProofs, areGiven ? 1 : -1) == (areGiven ? 1 : -1))
+        {
+            return;
+        }
+
+        if (!areGiven)
+        {
+            logger.NoInclusionProofs(name);
+        }
+
+        records.KeepLackOfInclusionProofs(key, areGiven ? null : time.GetUtcNow());
     }
 
     /// <summary>Has the store freeze the log; what it does not take is tried again whenever it is looked at.</summary>

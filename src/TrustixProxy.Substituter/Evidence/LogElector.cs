@@ -13,6 +13,9 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
     /// <summary>A head younger than this is fresh enough to believe an absence under it.</summary>
     private static readonly TimeSpan FreshEnough = TimeSpan.FromSeconds(1);
 
+    /// <summary>Under how many heads more a question is asked at once while the log grows; then again after a pause.</summary>
+    private const int MaxHeads = 2;
+
     private readonly LogLookups _lookups = new(log, time);
 
     public override Elector Elector => elector;
@@ -35,7 +38,7 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
         return (path, token) => AskAsync(path, Interlocked.Exchange(ref ahead, null), statements, token);
     }
 
-    /// <summary>Asks once. An absence is believed only under a head that was fetched a moment ago, and a lost map root is looked for once under a new head.</summary>
+    /// <summary>Asks once. An absence is believed only under a head that was fetched a moment ago.</summary>
     private async Task<Ballot> AskAsync(StorePath path, Task<LookupAnswer?>? ahead, Statements statements, CancellationToken cancellation)
     {
         var first = await log.ViewAsync(Timeout.InfiniteTimeSpan, cancellation);
@@ -49,16 +52,36 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
             return answer;
         }
 
-        var ballot = await AskUnderAsync(first.View.Head, path, statements, cancellation);
-        if (ballot is not (Ballot.Absent or Ballot.Silent { Reason: SilenceReason.MapRootUnknown }))
-        {
-            return ballot;
-        }
+        return await AskUntilHeadStandsAsync(first.View.Head, path, statements, cancellation);
+    }
 
-        var fresh = await log.ViewAsync(FreshEnough, cancellation);
-        return fresh.View is null ? new Ballot.Silent(fresh.Reason)
-            : fresh.View.Head.Content == first.View.Head.Content ? ballot
-            : await AskUnderAsync(fresh.View.Head, path, statements, cancellation);
+    /// <summary>Asks under a head, and again while a newer head replaces it: an absence, a lost root or a proof that does not fit may only show that the log has grown.</summary>
+    /// <remarks>A lost root, or a proof that does not fit, has the head fetched at once, however young it is. A root that is said to be lost and is still the log's newest
+    /// is how some logs answer for a key that they do not have.</remarks>
+    private async Task<Ballot> AskUntilHeadStandsAsync(VerifiedTreeHead head, StorePath path, Statements statements, CancellationToken cancellation)
+    {
+        for (var asked = 1; ; asked++)
+        {
+            var ballot = await AskUnderAsync(head, path, statements, cancellation);
+            var isLost = ballot is Ballot.Silent { Reason: SilenceReason.MapRootUnknown };
+            if (asked > MaxHeads || !(isLost || ballot is Ballot.Absent or Ballot.Silent { Reason: SilenceReason.MapProof }))
+            {
+                return ballot;
+            }
+
+            var fresh = await log.ViewAsync(ballot is Ballot.Absent ? FreshEnough : TimeSpan.Zero, cancellation);
+            if (fresh.View is not { Head: var next })
+            {
+                return new Ballot.Silent(fresh.Reason);
+            }
+
+            if (next.Content == head.Content)
+            {
+                return isLost ? new Ballot.Absent(IsProven: false, head.Content.TreeSize) : ballot;
+            }
+
+            head = next;
+        }
     }
 
     /// <summary>Asks by the one call that some logs have: its head is new, so that an absence under it is final. Null when it proves nothing; then the separate calls show why.</summary>
@@ -105,7 +128,7 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
         var call = await log.Client.GetMapValueAsync(key, head.Content.MapRoot, cancellation);
         if (call.Message is not { } answer)
         {
-            return OfError(call, head);
+            return OfError(call, head, key);
         }
 
         var evidence = new LogEvidence(head, answer, null, null);
@@ -117,10 +140,18 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
     /// <summary>Fetches what turns a map entry into a vote: the proof that it is in the log, and the value if it does not follow from what an upstream says.</summary>
     private async Task<Ballot> CompleteAsync(LogEvidence evidence, MapEntry entry, StorePath path, Statements statements, CancellationToken cancellation)
     {
-        var inclusion = log.Client.GetInclusionProofAsync(entry.Index, evidence.Head.Content.TreeSize, elector.RequiresInclusionProof, cancellation);
+        var isAsked = !log.Client.LacksInclusionProofs;
+        var inclusion = isAsked
+            ? log.Client.GetInclusionProofAsync(entry.Index, evidence.Head.Content.TreeSize, elector.RequiresInclusionProof, cancellation)
+            : Task.FromResult(default(CallResult<ProofResponse>));
         var rebuilt = statements.Find(entry.ValueDigest);
         var value = rebuilt is null ? log.Client.GetValueAsync(entry.ValueDigest, cancellation) : Task.FromResult(default(CallResult<ValueResponse>));
         var (inclusionCall, valueCall) = (await inclusion, await value);
+        if (isAsked)
+        {
+            await log.NoteInclusionProofAsync(inclusionCall);
+        }
+
         var ballot = (evidence with { Inclusion = NodesOf(inclusionCall.Message), Value = rebuilt ?? valueCall.Message?.Value.Memory }).Judge(elector, path);
         if (ballot is Ballot.Claimed { IsUntied: true } or Ballot.Silent { Reason: SilenceReason.InclusionProof } && inclusionCall.Message is not null
             && await ContradictionAsync(evidence, entry, path, inclusionCall.Message, cancellation) is { } fault)
@@ -131,6 +162,7 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
 
         return Held(ballot, evidence, path) switch
         {
+            Ballot.Silent { Reason: SilenceReason.InclusionProof } when log.Client.LacksInclusionProofs => new Ballot.Silent(SilenceReason.NoInclusionProofs),
             Ballot.Silent { Reason: SilenceReason.InclusionProof } when inclusionCall is { Message: null, Error: null } => new Ballot.Silent(inclusionCall.Failure),
             Ballot.Silent { Reason: SilenceReason.ValueMissing } when valueCall.Error is null => new Ballot.Silent(valueCall.Failure),
             var held => held,
@@ -158,11 +190,12 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
 
     private static ImmutableArray<Digest>? NodesOf(ProofResponse? proof) => proof is not null && WireMessage.TryReadNodes(proof, out var nodes) ? [.. nodes] : null;
 
-    /// <remarks>The reference answers an absent key and a lost root with the same code; only their texts differ.</remarks>
-    private static Ballot OfError(CallResult<MapValueResponse> call, VerifiedTreeHead head) => call.Error switch
+    /// <remarks>The reference answers an absent key and a lost root with the same code; only their texts differ, and with some of its versions only the bytes in them.</remarks>
+    private static Ballot OfError(CallResult<MapValueResponse> call, VerifiedTreeHead head, byte[] key) => call.Error switch
     {
         null => new Ballot.Silent(call.Failure),
-        var text when text.Contains("Map value not found", StringComparison.Ordinal) => new Ballot.Absent(IsProven: false, head.Content.TreeSize),
+        var text when text.Contains("Map value not found", StringComparison.Ordinal) || MissingObject.IsNamed(text, Digest.Of(key)) =>
+            new Ballot.Absent(IsProven: false, head.Content.TreeSize),
         var text when text.StartsWith("not_found:", StringComparison.Ordinal) || text.Contains("could not find object", StringComparison.Ordinal) =>
             new Ballot.Silent(SilenceReason.MapRootUnknown),
         _ => new Ballot.Silent(SilenceReason.BadAnswer),

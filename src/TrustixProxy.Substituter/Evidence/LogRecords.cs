@@ -34,6 +34,7 @@ internal sealed class LogRecords
         _database.Ensure("""
             CREATE TABLE IF NOT EXISTS proven (number INTEGER PRIMARY KEY, log_id TEXT NOT NULL, key BLOB NOT NULL, head BLOB NOT NULL, map BLOB NOT NULL, UNIQUE (log_id, key));
             CREATE TABLE IF NOT EXISTS log_condition (log_id TEXT PRIMARY KEY, seen_at INTEGER, grown_at INTEGER, failure TEXT, failing_since INTEGER) WITHOUT ROWID;
+            CREATE TABLE IF NOT EXISTS log_without_inclusion_proofs (log_id TEXT PRIMARY KEY, since INTEGER NOT NULL) WITHOUT ROWID;
             """);
     }
 
@@ -84,6 +85,15 @@ internal sealed class LogRecords
     public void KeepCondition(LogKey key, LogCondition condition) => _writer.Write(() => _database.Execute(
         "INSERT OR REPLACE INTO log_condition (log_id, seen_at, grown_at, failure, failing_since) VALUES ($id, $seen, $grown, $failure, $since)",
         key.LogId, condition.SeenAt?.ToUnixTimeMilliseconds(), condition.GrownAt?.ToUnixTimeMilliseconds(), condition.Failure, condition.FailingSince?.ToUnixTimeMilliseconds()));
+
+    /// <summary>Since when a log has been known to give no inclusion proofs; null when it gives them, or was not asked.</summary>
+    public DateTimeOffset? LacksInclusionProofsSince(LogKey key) =>
+        _database.First("SELECT since FROM log_without_inclusion_proofs WHERE log_id = $id", row => Time(row, 0), key.LogId);
+
+    /// <summary>Remembers that a log gives no inclusion proofs; null: that it does.</summary>
+    public void KeepLackOfInclusionProofs(LogKey key, DateTimeOffset? since) => _writer.Write(() => _database.Execute(
+        since is null ? "DELETE FROM log_without_inclusion_proofs WHERE log_id = $id" : "INSERT OR IGNORE INTO log_without_inclusion_proofs (log_id, since) VALUES ($id, $since)",
+        since is null ? [key.LogId] : [key.LogId, since.Value.ToUnixTimeMilliseconds()]));
 
     private void Write(ProvenEntry entry, bool isFirst)
     {

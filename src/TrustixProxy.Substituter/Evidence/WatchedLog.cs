@@ -64,6 +64,19 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
         return fault is null;
     }
 
+    /// <summary>Notes whether the log gives inclusion proofs, which it was asked for after it proved its map: a failed call counts only while it answers others.</summary>
+    public async Task NoteInclusionProofAsync(CallResult<ProofResponse> call)
+    {
+        if (call.Message is not null)
+        {
+            docket.NoteInclusionProofs(areGiven: true);
+        }
+        else if (client.NoteFailedInclusionProof(call) && await RefreshAsync() is null)
+        {
+            docket.NoteInclusionProofs(areGiven: false);
+        }
+    }
+
     /// <summary>Freezes the log: it is unheard from now on, until a person unfreezes it.</summary>
     public void Freeze(LogFault fault, string from)
     {
@@ -84,7 +97,8 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
     public async Task<ViewResult> ViewAsync(TimeSpan maxAge, CancellationToken cancellation)
     {
         // Twice: a refresh that was under way already may have asked too long ago.
-        for (var attempt = 0; attempt < 2 && !IsFrozen && !IsFresh(maxAge); attempt++)
+        var notBefore = TimestampBefore(maxAge);
+        for (var attempt = 0; attempt < 2 && !IsFrozen && !(_seen?.At >= notBefore); attempt++)
         {
             if (await RefreshAsync().WaitAsync(cancellation) is { } reason)
             {
@@ -95,9 +109,12 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
         return IsFrozen ? new ViewResult(null, SilenceReason.Frozen) : new ViewResult(_seen!.View, default);
     }
 
-    private bool IsLookDue => time.GetElapsedTime(Interlocked.Read(ref _frozenCheckedAt)) > FrozenAge;
+    /// <summary>The view, if it was seen at most <paramref name="maxAge"/> ago; null else. Nothing is fetched.</summary>
+    public LogView? Recent(TimeSpan maxAge) => !IsFrozen && _seen is { } seen && seen.At >= TimestampBefore(maxAge) ? seen.View : null;
 
-    private bool IsFresh(TimeSpan maxAge) => _seen is { } seen && (maxAge == Timeout.InfiniteTimeSpan || time.GetElapsedTime(seen.At) <= maxAge);
+    private long TimestampBefore(TimeSpan age) => age == Timeout.InfiniteTimeSpan ? long.MinValue : time.GetTimestamp() - (long)(age.TotalSeconds * time.TimestampFrequency);
+
+    private bool IsLookDue => time.GetElapsedTime(Interlocked.Read(ref _frozenCheckedAt)) > FrozenAge;
 
     /// <summary>Fetches the head and takes it in; null when that went well.</summary>
     public Task<SilenceReason?> RefreshAsync()
@@ -115,7 +132,7 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
     public VerifiedTreeHead? TakeIn(LogView known, LookupResponse answer, long at)
     {
         if (!TryVerify(known, answer.Head, out var head)
-            || !TryReadNodes(answer.ConsistencyProof, out var logProof) || !TryReadNodes(answer.MHConsistencyProof, out var mapHeadProof)
+            || !HeadProofs.TryRead(answer.ConsistencyProof, out var logProof) || !HeadProofs.TryRead(answer.MHConsistencyProof, out var mapHeadProof)
             || Advance(known, head, logProof, mapHeadProof, docket.Source).Next is not { } next)
         {
             return null;
@@ -325,27 +342,14 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
 
     private async Task<(LogView? Next, SilenceReason? Reason)> AdvanceAsync(LogView known, VerifiedTreeHead head, string from)
     {
-        var (older, newer) = (known.Head.Content, head.Content);
-        Digest[] logProof = [], mapHeadProof = [];
-        if (newer.TreeSize > older.TreeSize)
+        var proofs = await HeadProofs.FetchAsync(client, known.Head.Content, head.Content);
+        if (proofs.Failure is { } failure)
         {
-            var log = client.GetConsistencyProofAsync(older.TreeSize, newer.TreeSize, CancellationToken.None);
-            var mapHeads = older.MapHeadSize < newer.MapHeadSize
-                ? client.GetMapHeadConsistencyProofAsync(older.MapHeadSize, newer.MapHeadSize, CancellationToken.None)
-                : Task.FromResult(new CallResult<ProofResponse>(new ProofResponse(), default, null)); // such sizes are refused, but not before the log's own proof was looked at
-            var (logCall, mapHeadCall) = (await log, await mapHeads);
-            if (logCall.Message is null || mapHeadCall.Message is null)
-            {
-                return (null, logCall.Message is null ? logCall.Failure : mapHeadCall.Failure);
-            }
-
-            if (!WireMessage.TryReadNodes(logCall.Message, out logProof) || !WireMessage.TryReadNodes(mapHeadCall.Message, out mapHeadProof))
-            {
-                return (null, SilenceReason.HeadInconsistent);
-            }
+            return (null, failure);
         }
 
-        return Advance(known, head, logProof, mapHeadProof, from);
+        var advance = Advance(known, head, proofs.Log, proofs.MapHeads, from);
+        return advance.Reason is SilenceReason.HeadInconsistent && await HeadProofs.FindRewrittenPastAsync(client, known.Head, head) is { } fault ? Frozen(fault, from) : advance;
     }
 
     /// <summary>Holds a head against the view; when the two show that the log contradicts itself, it is frozen.</summary>
@@ -358,11 +362,16 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
 
         if (fault is not null)
         {
-            Freeze(fault, from);
-            return (null, SilenceReason.Frozen);
+            return Frozen(fault, from);
         }
 
         return (null, error is LogViewError.Older ? SilenceReason.HeadOlder : SilenceReason.HeadInconsistent);
+    }
+
+    private (LogView? Next, SilenceReason? Reason) Frozen(LogFault fault, string from)
+    {
+        Freeze(fault, from);
+        return (null, SilenceReason.Frozen);
     }
 
     /// <summary>Whether a head bears the log's signature; the one that is known was verified before.</summary>
@@ -370,13 +379,6 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
     {
         head = known.Head.ToMessage().Equals(message) ? known.Head : null;
         return head is not null || (message is not null && SignedTreeHead.TryRead(message, out var read, out _) && key.TryVerify(read, out head, out _));
-    }
-
-    private static bool TryReadNodes(IEnumerable<ByteString> nodes, out Digest[] digests)
-    {
-        var message = new ProofResponse();
-        message.Proof.AddRange(nodes);
-        return WireMessage.TryReadNodes(message, out digests);
     }
 
     /// <summary>Writes to the store. When the disk refuses, the log is still held to what this process has seen.</summary>

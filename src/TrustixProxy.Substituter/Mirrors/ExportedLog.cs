@@ -21,6 +21,9 @@ internal sealed class ExportedLog(HttpClient files) : HttpMessageHandler
     /// <summary>The most bytes of one file.</summary>
     private const int MaxFile = 64 << 20;
 
+    /// <summary>The most bytes of keys in one answer.</summary>
+    private const int MaxKeys = 8 << 20;
+
     /// <summary>How many tiles of hashes are kept: those that are full, of which the next proofs want the same ones.</summary>
     private const int MaxTiles = 64;
 
@@ -40,7 +43,7 @@ internal sealed class ExportedLog(HttpClient files) : HttpMessageHandler
                 "GetLogEntries" => (await EntriesAsync(GetLogEntriesRequest.Parser.ParseFrom(body), cancellationToken)).ToByteArray(),
                 "GetLogConsistencyProof" => await ProofAsync(GetLogConsistencyProofRequest.Parser.ParseFrom(body), LogProofAsync, cancellationToken),
                 "GetMHLogConsistencyProof" => await ProofAsync(GetLogConsistencyProofRequest.Parser.ParseFrom(body), MapHeadProofAsync, cancellationToken),
-                "GetValueAt" => (await ValueAsync((long)GetLogEntriesRequest.Parser.ParseFrom(body).Start, cancellationToken)).ToByteArray(),
+                "GetValueAt" => (await ValueAsync(NumberOf("Start", GetLogEntriesRequest.Parser.ParseFrom(body).Start), cancellationToken)).ToByteArray(),
                 var other => throw new InvalidDataException($"files do not answer {other}"),
             });
         }
@@ -64,17 +67,21 @@ internal sealed class ExportedLog(HttpClient files) : HttpMessageHandler
     private static HttpResponseMessage Answer(HttpStatusCode status, string type, byte[] body) =>
         new(status) { Content = new ByteArrayContent(body) { Headers = { ContentType = new MediaTypeHeaderValue(type) } } };
 
+    private static long NumberOf(string field, ulong value) =>
+        WireNumber.TryRead(value, out long number) ? number : throw new InvalidDataException($"{field} is {value}; it must be less than 2^63");
+
     private async Task<LogHead> HeadAsync(CancellationToken cancellation)
     {
         _tiles.Clear(); // one that was wrong is right the next time, perhaps
         var head = Decode(ArchiveLayout.Head, await FindAsync(ArchiveLayout.Head, cancellation), bytes => ArchiveLayout.Parse(LogHead.Parser, bytes));
-        (_size, _mapHeadSize) = ((long)head.TreeSize, (long)head.MHTreeSize);
+        (_size, _mapHeadSize) = (NumberOf("head: TreeSize", head.TreeSize), NumberOf("head: MHTreeSize", head.MHTreeSize));
         return head;
     }
 
     private async Task<LogEntriesResponse> EntriesAsync(GetLogEntriesRequest request, CancellationToken cancellation)
     {
-        var (response, next, end) = (new LogEntriesResponse(), (long)request.Start, (long)request.Finish + 1);
+        var (response, next, end) = (new LogEntriesResponse(), NumberOf("Start", request.Start), Math.Min(NumberOf("Finish", request.Finish), long.MaxValue - 1) + 1);
+        var keys = 0;
         while (next < end)
         {
             var (index, start) = (next / ArchiveLayout.Width, next / ArchiveLayout.Width * ArchiveLayout.Width);
@@ -82,6 +89,12 @@ internal sealed class ExportedLog(HttpClient files) : HttpMessageHandler
             {
                 if (start++ == next && next < end)
                 {
+                    keys += key.Length;
+                    if (keys > MaxKeys)
+                    {
+                        throw new InvalidDataException($"the keys of entries {request.Start} to {next} are longer than {MaxKeys} bytes");
+                    }
+
                     var digest = Digest.Of(value);
                     response.Leaves.Add(new LogLeaf { Key = UnsafeByteOperations.UnsafeWrap(key), ValueDigest = WireMessage.ToBytes(digest), LeafDigest = WireMessage.ToBytes(MerkleHash.LogLeaf(key, digest)) });
                     next++;
@@ -102,7 +115,8 @@ internal sealed class ExportedLog(HttpClient files) : HttpMessageHandler
     private static async Task<byte[]> ProofAsync(GetLogConsistencyProofRequest request, Func<long, long, CancellationToken, Task<Digest[]>> prove, CancellationToken cancellation)
     {
         var proof = new ProofResponse();
-        proof.Proof.AddRange((await prove((long)request.FirstSize, (long)request.SecondSize, cancellation)).Select(WireMessage.ToBytes));
+        var (first, second) = (NumberOf("FirstSize", request.FirstSize), NumberOf("SecondSize", request.SecondSize));
+        proof.Proof.AddRange((await prove(first, second, cancellation)).Select(WireMessage.ToBytes));
         return proof.ToByteArray();
     }
 

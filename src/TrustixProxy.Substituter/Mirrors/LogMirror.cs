@@ -21,9 +21,14 @@ internal sealed class LogMirror(string name, WatchedLog log, MirrorStore store, 
     private static readonly TimeSpan Telling = TimeSpan.FromSeconds(10);
 
     private readonly MirroredEntries _entries = new(log.Client, store);
+    private readonly SemaphoreSlim _turn = new(1); // held while the log is followed, and for good once the store is closed
+    private readonly CancellationTokenSource _closing = new();
+    private readonly Lock _catching = new();
+    private Task _catchingUp = Task.CompletedTask;
     private VerifiedTreeHead? _head;
     private TreeHead? _refused;
     private string? _failure;
+    private RepeatedEntry? _repeat;
 
     /// <summary>The log's name.</summary>
     public string Name => name;
@@ -32,24 +37,34 @@ internal sealed class LogMirror(string name, WatchedLog log, MirrorStore store, 
     public VerifiedTreeHead? Head => store.Read(HeadOf);
 
     /// <summary>Brings the mirror to the log's newest head; gives the failure, or null when it is there.</summary>
+    /// <exception cref="OperationCanceledException">The token was cancelled; what was kept until then stays.</exception>
     public async Task<string?> FollowAsync(CancellationToken cancellation)
     {
-        string? failure;
+        await _turn.WaitAsync(cancellation);
         try
         {
-            failure = log.IsFrozen || log.Head is not { } head ? null : await FollowAsync(head, cancellation);
-        }
-        catch (Exception exception) when (exception is SqliteException or InvalidDataException)
-        {
-            failure = exception.Message;
-        }
+            var failure = _closing.IsCancellationRequested ? null : await TryFollowAsync(cancellation);
+            if (failure is not null && failure != _failure)
+            {
+                logger.MirrorFails(name, failure);
+            }
 
-        if (failure is not null && failure != _failure)
-        {
-            logger.MirrorFails(name, failure);
+            return _failure = failure;
         }
+        finally
+        {
+            _turn.Release();
+        }
+    }
 
-        return _failure = failure;
+    /// <summary>Brings the mirror to the log's newest head at once; whoever asks meanwhile waits for the same. Done when that has ended, well or not.</summary>
+    public Task CatchUpAsync()
+    {
+        lock (_catching)
+        {
+            return _catchingUp is { IsCompleted: false } ? _catchingUp : _catchingUp = Task.Run(async () =>
+                await ((Task)FollowAsync(_closing.Token)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing)); // the follower tells of failures
+        }
     }
 
     /// <summary>What the log's map holds for a key, proven under the newest head that the mirror has followed to; null when it has followed to none yet. Without the value.</summary>
@@ -59,7 +74,25 @@ internal sealed class LogMirror(string name, WatchedLog log, MirrorStore store, 
     public (Digest Path, LogEvidence Evidence)? Prove(StorePathDigest digest) => store.Read(reader =>
         HeadOf(reader) is { } head && reader.FindPathOf(digest, head.Content.TreeSize) is { } path ? (path, Prove(reader, head, path)) : ((Digest, LogEvidence)?)null);
 
-    public void Dispose() => store.Dispose();
+    /// <summary>Closes the store, unless the log is being followed still: then the store is closed when that ends.</summary>
+    public void Dispose()
+    {
+        _closing.Cancel();
+        if (_turn.Wait(TimeSpan.Zero))
+        {
+            store.Dispose();
+            return;
+        }
+
+        logger.MirrorClosesLater(name);
+        _ = CloseLaterAsync();
+    }
+
+    private async Task CloseLaterAsync()
+    {
+        await _turn.WaitAsync();
+        store.Dispose();
+    }
 
     private static LogEvidence Prove(MirrorReader reader, VerifiedTreeHead head, Digest path)
     {
@@ -74,8 +107,27 @@ internal sealed class LogMirror(string name, WatchedLog log, MirrorStore store, 
         return new LogEvidence(head, map, [.. MerkleTree.InclusionProof(index, head.Content.TreeSize, reader.Subtree)], null);
     }
 
+    private async Task<string?> TryFollowAsync(CancellationToken cancellation)
+    {
+        await using var interrupting = cancellation.Register(store.Interrupt);
+        try
+        {
+            return log.IsFrozen || log.Head is not { } head ? null : await FollowAsync(head, cancellation);
+        }
+        catch (Exception exception) when (exception is SqliteException or InvalidDataException)
+        {
+            cancellation.ThrowIfCancellationRequested(); // the statement was interrupted
+            return exception.Message;
+        }
+    }
+
     private async Task<string?> FollowAsync(VerifiedTreeHead head, CancellationToken cancellation)
     {
+        if (_repeat is not null)
+        {
+            return await _repeat.RefuseAsync(log, store, head, cancellation);
+        }
+
         var known = Head;
         if (known?.Content == head.Content || _refused == head.Content)
         {
@@ -98,16 +150,22 @@ internal sealed class LogMirror(string name, WatchedLog log, MirrorStore store, 
             }
         }
 
-        return Finish(known, head);
+        store.Index();
+        if (store.Writer.FindRepeat(known?.Content.TreeSize ?? 0, head.Content.TreeSize) is var (again, first))
+        {
+            _repeat = new RepeatedEntry(first, again);
+            return await _repeat.RefuseAsync(log, store, head, cancellation);
+        }
+
+        return Finish(known, head, cancellation);
     }
 
     /// <summary>Makes the map of all entries under the head; only if its root is the head's, the mirror proves under it from now on.</summary>
-    private string? Finish(VerifiedTreeHead? known, VerifiedTreeHead head)
+    private string? Finish(VerifiedTreeHead? known, VerifiedTreeHead head, CancellationToken cancellation)
     {
-        store.Index();
         var isRight = store.Write(() =>
         {
-            var root = MirrorMap.Extend(store, known?.Content.TreeSize ?? 0, head.Content.TreeSize, (again, first) => logger.MirrorSeesKeyAgain(name, again, first));
+            var (root, _) = MirrorMap.Extend(store, known?.Content.TreeSize ?? 0, head.Content.TreeSize, cancellation);
             store.PutHead(head);
             return root == head.Content.MapRoot;
         });

@@ -1,35 +1,26 @@
-using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using TrustixProxy.IO;
 using TrustixProxy.Substituter.Evidence;
 
 namespace TrustixProxy.Substituter.Mirrors;
 
 /// <summary>Keeps each mirror at its log's newest head, each for itself, at an interval that no request has a part in.</summary>
-internal sealed class MirrorFollower(IReadOnlyList<(WatchedLog Log, LogMirror Mirror)> mirrors, TimeSpan interval, TimeProvider time) : BackgroundService
+internal sealed class MirrorFollower(IReadOnlyList<(WatchedLog Log, LogMirror Mirror)> mirrors, TimeSpan interval, TimeProvider time, ILogger logger)
+    : SupervisedService(time, logger)
 {
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(mirrors.Select(entry => Task.Run(() => FollowAsync(entry.Log, entry.Mirror, stoppingToken), stoppingToken)));
-
-    private async Task FollowAsync(WatchedLog log, LogMirror mirror, CancellationToken stopping)
+    protected override IEnumerable<SupervisedLoop> Loops => mirrors.Select(entry =>
     {
-        using var timer = new PeriodicTimer(interval, time);
         var isFirst = true;
-        try
+        return new SupervisedLoop("mirror follower", entry.Log.Name, interval, async stopping =>
         {
-            do
+            await entry.Log.RefreshAsync().WaitAsync(stopping);
+            if (isFirst && entry.Mirror.Head is { } kept)
             {
-                await log.RefreshAsync().WaitAsync(stopping);
-                if (isFirst && mirror.Head is { } kept)
-                {
-                    await log.HearAsync(kept, log.Source).WaitAsync(stopping); // the state database may have been lost: the log is held to what the mirror has seen
-                }
-
-                isFirst = false;
-                await mirror.FollowAsync(stopping);
+                await entry.Log.HearAsync(kept, entry.Log.Source).WaitAsync(stopping); // the state database may be lost: the mirror still has its head
             }
-            while (await timer.WaitForNextTickAsync(stopping));
-        }
-        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
-        {
-            // The host stops; what was kept stays.
-        }
-    }
+
+            isFirst = false;
+            await entry.Mirror.FollowAsync(stopping);
+        });
+    });
 }

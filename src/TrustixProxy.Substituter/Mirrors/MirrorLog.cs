@@ -14,6 +14,6 @@ internal static partial class MirrorLog
     [LoggerMessage(3103, LogLevel.Warning, "Mirror of {Log} stays where it was: {Failure}")]
     public static partial void MirrorFails(this ILogger logger, string log, string failure);
 
-    [LoggerMessage(3104, LogLevel.Warning, "Mirror of {Log}: entry {Again} has the key of entry {First}, which stays the one that its map holds")]
-    public static partial void MirrorSeesKeyAgain(this ILogger logger, string log, long again, long first);
+    [LoggerMessage(3104, LogLevel.Warning, "Mirror of {Log} was still at work when it was to be closed; it closes when that work ends")]
+    public static partial void MirrorClosesLater(this ILogger logger, string log);
 }

@@ -49,43 +49,14 @@ internal static class MirrorMap
     /// <param name="store">The mirror.</param>
     /// <param name="from">The map holds the entries before this one.</param>
     /// <param name="to">It is to hold the entries before this one.</param>
-    /// <param name="again">Told of entries whose key stands in an earlier one, which the map keeps: the number of this entry and of that one.</param>
-    /// <returns>The map's root.</returns>
-    public static Digest Extend(MirrorStore store, long from, long to, Action<long, long> again)
+    /// <param name="cancellation">Ends it.</param>
+    /// <returns>The map's root, and how many subtrees were looked at.</returns>
+    /// <exception cref="InvalidDataException">A key is repeated: there is no such map.</exception>
+    public static (Digest Root, long Subtrees) Extend(MirrorStore store, long from, long to, CancellationToken cancellation)
     {
-        var changed = from > 0 && to - from < MaxNew ? store.Writer.Paths(from, to) : null;
-        return Hash(store, to, default, changed, again);
-    }
-
-    /// <param name="store">The mirror.</param>
-    /// <param name="size">How many entries the map holds.</param>
-    /// <param name="at">The subtree.</param>
-    /// <param name="changed">Paths in it that are new; null when all are to be hashed.</param>
-    /// <param name="again">As above.</param>
-    private static Digest Hash(MirrorStore store, long size, MapPrefix at, List<Digest>? changed, Action<long, long> again)
-    {
-        if (changed is { Count: 0 })
-        {
-            return HashOf(store.Writer, size, at);
-        }
-
-        if (at.Depth == MaxDepth || !store.Writer.HasMoreIn(at, size, MaxLeaves))
-        {
-            var (first, later) = (new Dictionary<Digest, MapLeaf>(), new List<MapLeaf>());
-            later.AddRange(store.Writer.LeavesIn(at, size).OrderBy(leaf => leaf.Index).Where(leaf => !first.TryAdd(leaf.Path, leaf)));
-            foreach (var leaf in later)
-            {
-                again(leaf.Index, first[leaf.Path].Index);
-                store.Unindex(leaf.Index);
-            }
-
-            return HashOf(first.Values.ToArray(), at.Depth);
-        }
-
-        var left = Hash(store, size, at.Half(false), changed?.FindAll(path => !path.Bit(at.Depth)), again);
-        var hash = MerkleHash.Node(left, Hash(store, size, at.Half(true), changed?.FindAll(path => path.Bit(at.Depth)), again));
-        store.PutSubtree(at, hash);
-        return hash;
+        var hashing = new Hashing(store, to, cancellation);
+        var root = hashing.Hash(default, from > 0 && to - from < MaxNew ? store.Writer.Paths(from, to) : null);
+        return (root, hashing.Subtrees);
     }
 
     private static Digest HashOf(MirrorReader reader, long size, MapPrefix at) => (at.Depth < MaxDepth ? reader.FindSubtree(at) : null) ?? HashOfLeaves(reader, size, at);
@@ -95,6 +66,11 @@ internal static class MirrorMap
     /// <remarks>Puts the leaves in the order of the map.</remarks>
     private static Digest HashOf(Span<MapLeaf> leaves, int depth)
     {
+        if (leaves.Length > 1 && depth == MaxDepth)
+        {
+            throw new InvalidDataException($"Entries {leaves[0].Index} and {leaves[1].Index} have one key.");
+        }
+
         if (leaves.Length < 2)
         {
             return leaves.IsEmpty ? default : MerkleHash.MapLeaf(leaves[0].Path, leaves[0].ValueHash);
@@ -118,5 +94,37 @@ internal static class MirrorMap
         }
 
         return middle;
+    }
+
+    /// <summary>Hashes what has changed, subtree by subtree from the root down.</summary>
+    /// <param name="store">The mirror.</param>
+    /// <param name="size">How many entries the map holds.</param>
+    /// <param name="cancellation">Ends it.</param>
+    private sealed class Hashing(MirrorStore store, long size, CancellationToken cancellation)
+    {
+        /// <summary>How many subtrees were looked at.</summary>
+        public long Subtrees { get; private set; }
+
+        /// <param name="at">The subtree.</param>
+        /// <param name="changed">Paths in it that are new; null when all are to be hashed.</param>
+        public Digest Hash(MapPrefix at, List<Digest>? changed)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            Subtrees++;
+            if (changed is { Count: 0 })
+            {
+                return HashOf(store.Writer, size, at);
+            }
+
+            if (at.Depth == MaxDepth || !store.Writer.HasMoreIn(at, size, MaxLeaves))
+            {
+                return HashOfLeaves(store.Writer, size, at);
+            }
+
+            var left = Hash(at.Half(false), changed?.FindAll(path => !path.Bit(at.Depth)));
+            var hash = MerkleHash.Node(left, Hash(at.Half(true), changed?.FindAll(path => path.Bit(at.Depth))));
+            store.PutSubtree(at, hash);
+            return hash;
+        }
     }
 }

@@ -19,7 +19,7 @@ internal sealed class MirrorReader : IDisposable
     /// <summary>The map's subtrees are kept in memory down to this depth.</summary>
     private const int MaxKeptDepth = 11;
 
-    private readonly Statement _version, _size, _head, _leaf, _hashes, _nodes, _subtree, _halves, _below, _count, _paths, _path;
+    private readonly Statement _version, _size, _head, _leaf, _hashes, _nodes, _subtree, _halves, _below, _count, _paths, _path, _repeat;
     private readonly Dictionary<MapPrefix, (Digest? Left, Digest? Right)> _keptHalves = [];
     private readonly Dictionary<long, Digest[]> _keptNodes = [];
     private readonly bool _isKeeping;
@@ -41,6 +41,12 @@ internal sealed class MirrorReader : IDisposable
         _subtree = new Statement(connection, "SELECT hash FROM subtree WHERE prefix = $1");
         _halves = new Statement(connection, "SELECT prefix, hash FROM subtree WHERE prefix BETWEEN $1 AND $2");
         _paths = new Statement(connection, "SELECT path FROM leaf WHERE number >= $1 AND number < $2");
+        _repeat = new Statement(connection, """
+            SELECT again.number, first.number FROM leaf AS again CROSS JOIN leaf AS first
+            WHERE again.number >= $1 AND again.number < $2 AND again.path <> x''
+              AND substr(first.path, 1, 8) = substr(again.path, 1, 8) AND first.path = again.path AND first.number < again.number
+            LIMIT 1
+            """);
         _path = new Statement(connection, "SELECT path FROM leaf WHERE store_path = $1 AND number < $2 ORDER BY number LIMIT 1");
         _below = new Statement(connection, $"SELECT path, value_digest, number {below}");
         _count = new Statement(connection, $"SELECT count(*) FROM (SELECT 1 {below} LIMIT $4)");
@@ -103,12 +109,24 @@ internal sealed class MirrorReader : IDisposable
         return [.. _below.Stream(LeafOf, first, last, size).Where(leaf => prefix.Holds(leaf.Path))];
     }
 
-    /// <summary>Whether a subtree has more than so many leaves, as far as eight bytes of their paths tell.</summary>
+    /// <summary>Whether a subtree has more than so many leaves. Eight bytes of their paths tell that down to depth 64; below, the whole paths do.</summary>
     public bool HasMoreIn(MapPrefix prefix, long size, int limit)
     {
         var (first, last) = prefix.Range();
+        if (prefix.Depth > 64)
+        {
+            return _below.Stream(row => new Digest(row.Span(0)), first, last, size).Where(prefix.Holds).Skip(limit).Any();
+        }
+
         return _count.First(row => row.Number(0), first, last, size, limit + 1L) > limit;
     }
+
+    /// <summary>An entry among these whose key an earlier entry has, and that earlier entry; null when no key is repeated.</summary>
+    public (long Again, long First)? FindRepeat(long from, long to) =>
+        _repeat.First(row => ((long, long)?)(row.Number(0), row.Number(1)), from, to);
+
+    /// <summary>Where in the map the key of an entry is.</summary>
+    public Digest PathOf(long number) => Paths(number, number + 1)[0];
 
     /// <summary>The paths of these entries.</summary>
     public List<Digest> Paths(long from, long to) => [.. _paths.Stream(row => new Digest(row.Span(0)), from, to)];
@@ -156,7 +174,7 @@ internal sealed class MirrorReader : IDisposable
 
     public void Dispose()
     {
-        foreach (var statement in new[] { _version, _size, _head, _leaf, _hashes, _nodes, _subtree, _halves, _below, _count, _paths, _path })
+        foreach (var statement in new[] { _version, _size, _head, _leaf, _hashes, _nodes, _subtree, _halves, _below, _count, _paths, _path, _repeat })
         {
             statement.Dispose();
         }

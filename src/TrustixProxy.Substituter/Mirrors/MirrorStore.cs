@@ -23,7 +23,7 @@ internal sealed class MirrorStore : IDisposable
     private const string IndexOfStorePaths = "CREATE INDEX IF NOT EXISTS leaf_by_store_path ON leaf (store_path) WHERE store_path IS NOT NULL";
 
     private readonly SqliteConnection _writing, _reading;
-    private readonly Statement _begin, _end, _addLeaf, _addNode, _putSubtree, _putHead, _unindex;
+    private readonly Statement _begin, _end, _addLeaf, _addNode, _putSubtree, _putHead;
     private readonly Lock _turn = new();
     private readonly MirrorReader _reader;
 
@@ -49,7 +49,6 @@ internal sealed class MirrorStore : IDisposable
         _addNode = new Statement(_writing, "INSERT INTO node (id, hash) VALUES ($1, $2)");
         _putSubtree = new Statement(_writing, "INSERT OR REPLACE INTO subtree (prefix, hash) VALUES ($1, $2)");
         _putHead = new Statement(_writing, "INSERT OR REPLACE INTO head (one, message) VALUES (1, $1)");
-        _unindex = new Statement(_writing, "UPDATE leaf SET path = x'' WHERE number = $1");
         (Writer, _reader) = (new MirrorReader(_writing, isKeeping: false), new MirrorReader(_reading, isKeeping: true));
     }
 
@@ -104,12 +103,12 @@ internal sealed class MirrorStore : IDisposable
 
     public void PutHead(VerifiedTreeHead head) => _putHead.Run(head.ToMessage().ToByteArray());
 
-    /// <summary>Takes an entry out of the map's order: its key stands in an earlier one.</summary>
-    public void Unindex(long number) => _unindex.Run(number);
+    /// <summary>Ends the statement that writes at this moment, from any thread: it throws then.</summary>
+    public void Interrupt() => SQLitePCL.raw.sqlite3_interrupt(_writing.Handle);
 
     public void Dispose()
     {
-        foreach (var part in new IDisposable[] { _begin, _end, _addLeaf, _addNode, _putSubtree, _putHead, _unindex, Writer, _reader, _reading, _writing })
+        foreach (var part in new IDisposable[] { _begin, _end, _addLeaf, _addNode, _putSubtree, _putHead, Writer, _reader, _reading, _writing })
         {
             part.Dispose();
         }

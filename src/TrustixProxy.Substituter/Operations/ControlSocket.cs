@@ -2,8 +2,8 @@ using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using TrustixProxy.IO;
 using TrustixProxy.IO.Connections;
 using TrustixProxy.Substituter.Revocations;
 
@@ -29,8 +29,9 @@ internal sealed partial class ControlJson : JsonSerializerContext;
 /// <summary>Where verbs change a running proxy: a socket in its state directory that only its own user may open. One line of JSON there, one back.</summary>
 /// <param name="path">The socket.</param>
 /// <param name="revocations">What is revoked, at the moment.</param>
-/// <param name="logger">Where it is told that there is no socket.</param>
-internal sealed class ControlSocket(string path, Func<RevocationRegister> revocations, ILogger logger) : BackgroundService
+/// <param name="time">The clock.</param>
+/// <param name="logger">Told that there is no socket, and what fails.</param>
+internal sealed class ControlSocket(string path, Func<RevocationRegister> revocations, TimeProvider time, ILogger logger) : SupervisedService(time, logger)
 {
     public const string FileName = "control.sock";
 
@@ -73,42 +74,20 @@ internal sealed class ControlSocket(string path, Func<RevocationRegister> revoca
         _listener.Dispose();
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    /// <summary>Nobody finds the socket of a proxy that has stopped.</summary>
+    public override async Task StopAsync(CancellationToken cancellationToken)
     {
-        if (!_isListening)
+        await base.StopAsync(cancellationToken);
+        if (_isListening)
         {
-            return;
-        }
-
-        try
-        {
-            while (true)
-            {
-                if (await AcceptAsync(_listener, stoppingToken) is { } socket)
-                {
-                    _ = AnswerAsync(socket, stoppingToken);
-                }
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            File.Delete(path); // the host stops
+            File.Delete(path);
         }
     }
 
-    /// <summary>The next connection; null when the machine has no more of something: then it is tried again a moment later.</summary>
-    private static async Task<Socket?> AcceptAsync(Socket listener, CancellationToken stopping)
-    {
-        try
-        {
-            return await listener.AcceptAsync(stopping);
-        }
-        catch (SocketException)
-        {
-            await Task.Delay(TimeSpan.FromSeconds(1), stopping);
-            return null;
-        }
-    }
+    protected override IEnumerable<SupervisedLoop> Loops => !_isListening ? [] :
+    [
+        new SupervisedLoop("control socket", path, TimeSpan.Zero, async stopping => _ = AnswerAsync(await _listener.AcceptAsync(stopping), stopping)),
+    ];
 
     /// <summary>Takes the place of a socket that a process which has died left behind; never of one that is answered.</summary>
     private bool TryListen()
@@ -117,7 +96,7 @@ internal sealed class ControlSocket(string path, Func<RevocationRegister> revoca
         {
             if (SocketFile.IsTaken(path))
             {
-                logger.NoControlSocket(path, "another proxy over the same state listens there");
+                Logger.NoControlSocket(path, "another proxy over the same state listens there");
                 return false;
             }
 
@@ -128,7 +107,7 @@ internal sealed class ControlSocket(string path, Func<RevocationRegister> revoca
         }
         catch (Exception exception) when (exception is SocketException or IOException or UnauthorizedAccessException or ArgumentOutOfRangeException)
         {
-            logger.NoControlSocket(path, exception.Message);
+            Logger.NoControlSocket(path, exception.Message);
             return false;
         }
     }

@@ -54,7 +54,7 @@ internal sealed class DecidingParts : IDisposable
         var revocations = new RevocationStore(options.StateDirectory, _seal);
         Revocations = new RevocationRegister(revocations, _seal, options.Logs.Select(log => KeyValuePair.Create(log.Elector.Key.LogId, log.Elector.Name)), time, logger);
         Mirrors = [.. _logs.Where(log => log.Mirror is not null).Select(log => (log.Log, log.Mirror!))];
-        _electors = [.. _logs.Select(ElectorClient (log) => new RevocableElector(log.Mirror is not null ? new MirrorElector(log.Options.Elector, log.Log, log.Mirror, options.MirrorPollInterval) : new LogElector(log.Options.Elector, log.Log, time), Revocations)), .. options.Caches.Zip(caches, (cache, source) => new CacheElector(cache.Elector, source))];
+        _electors = [.. _logs.Select(ElectorClient (log) => new RevocableElector(log.Mirror is not null ? new MirrorElector(log.Options.Elector, log.Log, log.Mirror, options.MirrorPollInterval, time) : new LogElector(log.Options.Elector, log.Log, time), Revocations)), .. options.Caches.Zip(caches, (cache, source) => new CacheElector(cache.Elector, source))];
         Redis = options.Redis is null ? null : new RedisConnection(options.Redis, time, logger);
         ViewExchange = Redis is null ? null : new ViewExchange(Logs, _views, Redis, time, logger);
         RevocationExchange = new RevocationExchange(Revocations, _seal, Redis, time, logger);
@@ -64,7 +64,7 @@ internal sealed class DecidingParts : IDisposable
             new NarInfoSigner(options.SigningKey), Frozen, () => Revocations.Standing, options.DecisionMemory, time, logger, before?.Cache);
         KnownFiles = before?.KnownFiles ?? new KnownFiles(_state, _seal, Redis, time);
         NarStore = before is not null ? before.NarStore : options.NarStore is null ? null : new NarStore(options.NarStore, KnownFiles, time, logger);
-        Prefetch = new ClosurePrefetch((digest, depth, cancellation) => Decider!.DecideAheadAsync(digest, depth, cancellation));
+        Prefetch = new ClosurePrefetch((digest, depth, cancellation) => Decider!.DecideAheadAsync(digest, depth, cancellation), time, logger);
         Decider = new Decider(Cache, Revocations, shared, options.Deadline, (digest, deadline) => Deliberate(digest, deadline, isHasty: false), Prefetch.Offer, Upstreams, NarStore, journal ?? new DecisionJournal(time), time, logger);
         Closure = new ClosureGate(Decider.DecideAsync, options.Policy.Fallback, Cache.Render, options.Deadline, time, logger);
         _owned =

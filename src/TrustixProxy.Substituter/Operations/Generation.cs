@@ -44,8 +44,9 @@ internal sealed class Generation : IAsyncDisposable
         _listening = [.. new BackgroundService?[] { Parts.Redis, Parts.ViewExchange, Parts.RevocationExchange }.OfType<BackgroundService>()];
         _polling =
         [
-            new HeadPoller(Parts.Polled, options.HeadPollInterval, time), new MirrorFollower(Parts.Mirrors, options.MirrorPollInterval, time), Parts.Prefetch,
-            new DecisionPruner(Parts.Prune, time),
+            new HeadPoller(Parts.Polled, options.HeadPollInterval, time, Parts.Logger),
+            new MirrorFollower(Parts.Mirrors, options.MirrorPollInterval, time, Parts.Logger), Parts.Prefetch,
+            new DecisionPruner(Parts.Prune, time, Parts.Logger),
             new GossipExchange(Gossip, options.GossipPeers, options.GossipInterval, time, Parts.Logger) { Proxies = options.Proxies },
         ];
     }

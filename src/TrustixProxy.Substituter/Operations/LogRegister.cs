@@ -73,7 +73,7 @@ public sealed class LogRegister : IDisposable
         (_logs, _views, _state, _records, _time) = (logs, views, state, new LogRecords(state), time);
 
     /// <summary>All logs, in the order of the configuration.</summary>
-    public IReadOnlyList<LogStatus> List() => [.. _logs.Select(log => StatusOf(log.Elector.Name, log.Url, log.Elector.Key))];
+    public IReadOnlyList<LogStatus> List() => [.. _logs.Select(log => StatusOf(log))];
 
     /// <summary>Lets a frozen log be heard again; false when it is not frozen.</summary>
     /// <param name="name">The log's name.</param>
@@ -97,23 +97,27 @@ public sealed class LogRegister : IDisposable
         _state.Dispose();
     }
 
-    private LogStatus StatusOf(string name, Uri url, LogKey key)
+    private LogStatus StatusOf(LogOptions log)
     {
+        var (name, url, key) = (log.Elector.Name, log.Url, log.Elector.Key);
         var (stored, condition) = (_views.Load(key), _records.Condition(key));
         var unfreezings = _views.Unfreezings(key).Select(entry => $"{entry.At:yyyy-MM-dd HH:mm:ss}Z ({entry.Reason})").ToList();
         var size = stored.View?.Head.Content.TreeSize;
-        var (health, state) = StateOf(stored, condition, key);
+        var (health, state) = StateOf(stored, condition, log);
         return new LogStatus(name, url.ToString(), size, condition.SeenAt, condition.GrownAt, state, health, unfreezings);
     }
 
-    private (LogHealth Health, string State) StateOf(StoredView stored, LogCondition condition, LogKey key)
+    private (LogHealth Health, string State) StateOf(StoredView stored, LogCondition condition, LogOptions log)
     {
+        var key = log.Elector.Key;
         if (stored.Fault is { } fault)
         {
             return (LogHealth.Frozen, FaultEvidence.TryVerify(fault, [key], out var evidence, out _) ? $"frozen: {evidence.Fault.Kind}, seen {evidence.SeenAt} from {evidence.From}" : "frozen: the evidence that is kept is damaged");
         }
 
         return condition.Failure is { } failure ? (LogHealth.Failing, $"failing since {condition.FailingSince:yyyy-MM-dd HH:mm:ss}Z: {failure}")
+            : log is { IsMirrored: false, Elector.RequiresInclusionProof: true } && _records.LacksInclusionProofsSince(key) is { } since
+                ? (LogHealth.Failing, $"failing since {since:yyyy-MM-dd HH:mm:ss}Z: gives no inclusion proofs: set inclusionProof to optional")
             : condition.SeenAt is not { } seen ? (LogHealth.Unseen, "never seen")
             : _time.GetUtcNow() - seen > StaleAfter ? (LogHealth.Stale, $"stale since {seen:yyyy-MM-dd HH:mm:ss}Z")
             : _time.GetUtcNow() - condition.GrownAt > StaleUngrown ? (LogHealth.Idle, $"stale since {condition.GrownAt:yyyy-MM-dd HH:mm:ss}Z: it answers, and does not grow")

@@ -1,8 +1,8 @@
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Polly;
 using Polly.CircuitBreaker;
 using StackExchange.Redis;
+using TrustixProxy.IO;
 
 namespace TrustixProxy.Substituter.Replicas;
 
@@ -11,7 +11,7 @@ internal readonly record struct RedisReply<T>(bool IsAnswered, T? Value);
 
 /// <summary>The only connection to Redis. Calls never throw and never wait long; replies are foreign bytes.</summary>
 /// <remarks>The library reconnects and times out by itself (<see cref="RedisOptions.ToConfiguration"/>). The circuit breaker spares callers that wait while Redis hangs.</remarks>
-internal sealed class RedisConnection : BackgroundService
+internal sealed class RedisConnection : SupervisedService
 {
     /// <summary>Interval of the ping that decides whether Redis is there; also the breaker's sampling and break duration.</summary>
     private static readonly TimeSpan Beat = TimeSpan.FromSeconds(1);
@@ -20,16 +20,15 @@ internal sealed class RedisConnection : BackgroundService
     private const int MaxMessage = 16 << 10;
 
     private readonly RedisOptions _options;
-    private readonly TimeProvider _time;
-    private readonly ILogger _logger;
     private readonly ResiliencePipeline _breaker;
     private volatile ConnectionMultiplexer? _connection;
     private readonly BoundedReads _reads = new();
     private volatile bool _isThere;
 
     public RedisConnection(RedisOptions options, TimeProvider time, ILogger logger)
+        : base(time, logger)
     {
-        (_options, _time, _logger) = (options, time, logger);
+        _options = options;
         _breaker = new ResiliencePipelineBuilder { TimeProvider = time }
             .AddCircuitBreaker(new CircuitBreakerStrategyOptions
             {
@@ -72,7 +71,7 @@ internal sealed class RedisConnection : BackgroundService
         }
         catch (RedisServerException exception)
         {
-            _logger.RedisRefused(exception.Message); // it is full, say, or holds something else under that key
+            Logger.RedisRefused(exception.Message); // it is full, say, or holds something else under that key
             return default;
         }
         catch (Exception exception) when (IsAbsence(exception) || exception is BrokenCircuitException)
@@ -81,7 +80,7 @@ internal sealed class RedisConnection : BackgroundService
         }
         catch (Exception exception)
         {
-            _logger.RedisFailed(exception); // the library's other exceptions, which are no common kind, and faults of ours: none costs a client more than Redis' silence does
+            Logger.RedisFailed(exception); // the library's other exceptions, which are no common kind, and faults of ours: none costs a client more than Redis' silence does
             return default;
         }
     }
@@ -101,23 +100,7 @@ internal sealed class RedisConnection : BackgroundService
         _connection?.Dispose();
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        await Task.Yield();
-        using var timer = new PeriodicTimer(Beat, _time);
-        try
-        {
-            do
-            {
-                await BeatAsync();
-            }
-            while (await timer.WaitForNextTickAsync(stoppingToken));
-        }
-        catch (OperationCanceledException)
-        {
-            // The host stops.
-        }
-    }
+    protected override IEnumerable<SupervisedLoop> Loops => [new SupervisedLoop("connection", "Redis", Beat, _ => BeatAsync())];
 
     /// <summary>Passes on what was told; what is longer than anything that a replica says is dropped unread.</summary>
     private void Hear(RedisValue message)
@@ -146,12 +129,12 @@ internal sealed class RedisConnection : BackgroundService
 
         if (_isThere)
         {
-            _logger.RedisIsThere();
+            Logger.RedisIsThere();
             Connected?.Invoke();
         }
         else
         {
-            _logger.RedisIsGone();
+            Logger.RedisIsGone();
         }
     }
 
@@ -168,12 +151,12 @@ internal sealed class RedisConnection : BackgroundService
                     Connected?.Invoke(); // it was away for less than a beat
                 }
             };
-            await connection.GetSubscriber().SubscribeAsync(Channel, (_, message) => Hear(message)).WaitAsync(Beat, _time);
+            await connection.GetSubscriber().SubscribeAsync(Channel, (_, message) => Hear(message)).WaitAsync(Beat, Time);
             _connection = connection;
         }
         catch (Exception exception)
         {
-            _logger.RedisNotReached(exception.Message);
+            Logger.RedisNotReached(exception.Message);
             connection?.Dispose();
         }
     }

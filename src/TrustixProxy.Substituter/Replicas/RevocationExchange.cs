@@ -1,15 +1,15 @@
 using Microsoft.Data.Sqlite;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 using TrustixProxy.Consensus;
+using TrustixProxy.IO;
 using TrustixProxy.Substituter.Revocations;
 
 namespace TrustixProxy.Substituter.Replicas;
 
 /// <summary>Has every replica know every revocation: told at once, read again when Redis is there again and at an interval, and written back where Redis lacks one.</summary>
 /// <remarks><c>revocations</c>: a hash, the sealed revocation by its subject. The message carries it too, so that one gets through a Redis that takes nothing more.</remarks>
-internal sealed class RevocationExchange : BackgroundService
+internal sealed class RevocationExchange : SupervisedService
 {
     private static readonly TimeSpan DiskInterval = TimeSpan.FromSeconds(1);
 
@@ -30,9 +30,8 @@ internal sealed class RevocationExchange : BackgroundService
     private readonly RevocationRegister _register;
     private readonly RecordSeal _seal;
     private readonly RedisConnection? _redis;
-    private readonly TimeProvider _time;
-    private readonly ILogger _logger;
     private readonly SemaphoreSlim _reading = new(1);
+    private long _looks;
 
     /// <param name="register">What is known here.</param>
     /// <param name="seal">What seals them.</param>
@@ -40,8 +39,9 @@ internal sealed class RevocationExchange : BackgroundService
     /// <param name="time">The clock.</param>
     /// <param name="logger">Where forgeries are told.</param>
     public RevocationExchange(RevocationRegister register, RecordSeal seal, RedisConnection? redis, TimeProvider time, ILogger logger)
+        : base(time, logger)
     {
-        (_register, _seal, _redis, _time, _logger) = (register, seal, redis, time, logger);
+        (_register, _seal, _redis) = (register, seal, redis);
         if (redis is not null)
         {
             register.Taken += Show;
@@ -50,25 +50,18 @@ internal sealed class RevocationExchange : BackgroundService
         }
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var timer = new PeriodicTimer(DiskInterval, _time);
-        try
+    protected override IEnumerable<SupervisedLoop> Loops =>
+    [
+        new SupervisedLoop("revocation exchange", "the state database and Redis", DiskInterval, async _ =>
         {
-            for (var look = 0L; await timer.WaitForNextTickAsync(stoppingToken); look++)
+            LookOnDisk();
+            if (_looks++ % LooksPerRead is 0)
             {
-                LookOnDisk();
-                if (look % LooksPerRead is 0)
-                {
-                    await ReadAsync();
-                }
+                await ReadAsync();
             }
-        }
-        catch (OperationCanceledException)
-        {
-            // The host stops.
-        }
-    }
+        })
+        { WaitsFirst = true },
+    ];
 
     private void LookOnDisk()
     {
@@ -78,7 +71,7 @@ internal sealed class RevocationExchange : BackgroundService
         }
         catch (SqliteException exception)
         {
-            _logger.RevocationsNotRead(exception.Message);
+            Logger.RevocationsNotRead(exception.Message);
         }
     }
 
@@ -129,7 +122,7 @@ internal sealed class RevocationExchange : BackgroundService
 
             if (forged > 0)
             {
-                _logger.RevocationsForged(forged);
+                Logger.RevocationsForged(forged);
             }
 
             foreach (var known in _register.Latest.Where(known => known.Beats(held.GetValueOrDefault(known.Subject.ToString()))))

@@ -1,8 +1,8 @@
 using Google.Protobuf;
 using Microsoft.Data.Sqlite;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
+using TrustixProxy.IO;
 using TrustixProxy.Substituter.Evidence;
 using TrustixProxy.TransparencyLog;
 using TrustixProxy.TransparencyLog.Wire;
@@ -15,7 +15,7 @@ namespace TrustixProxy.Substituter.Replicas;
 /// view:LOGID    the newest head; believed under the log's signature, and held against our view with proofs from the log itself, as in gossip
 /// fault:LOGID   the evidence for which a replica has frozen the log; believed when it shows that under the log's signatures
 /// </code></remarks>
-internal sealed class ViewExchange : BackgroundService
+internal sealed class ViewExchange : SupervisedService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
@@ -39,13 +39,13 @@ internal sealed class ViewExchange : BackgroundService
     private readonly IReadOnlyList<WatchedLog> _logs;
     private readonly ViewStore _views;
     private readonly RedisConnection _redis;
-    private readonly TimeProvider _time;
-    private readonly ILogger _logger;
     private readonly Dictionary<string, State> _states;
+    private long _intervals;
 
     public ViewExchange(IReadOnlyList<WatchedLog> logs, ViewStore views, RedisConnection redis, TimeProvider time, ILogger logger)
+        : base(time, logger)
     {
-        (_logs, _views, _redis, _time, _logger) = (logs, views, redis, time, logger);
+        (_logs, _views, _redis) = (logs, views, redis);
         _states = logs.ToDictionary(log => log.Key.LogId, _ => new State());
         redis.Connected += () => ExchangeAll();
         redis.Told += message =>
@@ -57,24 +57,20 @@ internal sealed class ViewExchange : BackgroundService
         };
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var timer = new PeriodicTimer(Interval, _time);
-        try
+    protected override IEnumerable<SupervisedLoop> Loops =>
+    [
+        new SupervisedLoop("view exchange", "all logs", Interval, stopping =>
         {
-            for (var i = 1L; await timer.WaitForNextTickAsync(stoppingToken); i++)
+            _intervals++;
+            foreach (var log in _logs.Where(log => _intervals % IntervalsPerLook is 0 || _states[log.Key.LogId].Shown != (log.Head?.Content, log.IsFrozen)))
             {
-                foreach (var log in _logs.Where(log => i % IntervalsPerLook is 0 || _states[log.Key.LogId].Shown != (log.Head?.Content, log.IsFrozen)))
-                {
-                    _ = ExchangeAsync(log);
-                }
+                _ = ExchangeAsync(log);
             }
-        }
-        catch (OperationCanceledException)
-        {
-            // The host stops.
-        }
-    }
+
+            return Task.CompletedTask;
+        })
+        { WaitsFirst = true },
+    ];
 
     private void ExchangeAll()
     {
@@ -102,7 +98,7 @@ internal sealed class ViewExchange : BackgroundService
         }
         catch (SqliteException exception)
         {
-            _logger.ViewNotShared(log.Key.LogId, exception.Message);
+            Logger.ViewNotShared(log.Key.LogId, exception.Message);
         }
         finally
         {

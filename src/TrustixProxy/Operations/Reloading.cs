@@ -1,8 +1,10 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using TrustixProxy.Configuration;
+using TrustixProxy.IO;
 using TrustixProxy.Substituter.Operations;
 using TrustixProxy.Verbs;
 
@@ -11,7 +13,8 @@ namespace TrustixProxy.Operations;
 /// <summary>Has a proxy run under its configuration as it is now: read again at SIGHUP, and when it, or a file that it names, has changed. One with faults is told of, and the old one stays in force.</summary>
 /// <param name="app">The proxy.</param>
 /// <param name="config">The configuration's file; null when there is none.</param>
-internal sealed class Reloading(WebApplication app, string? config) : BackgroundService
+internal sealed class Reloading(WebApplication app, string? config)
+    : SupervisedService(TimeProvider.System, app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("TrustixProxy"))
 {
     /// <summary>How often files are looked at. What has changed is read once it has stayed the same for as long: it may still be written.</summary>
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
@@ -42,27 +45,19 @@ internal sealed class Reloading(WebApplication app, string? config) : Background
         _hangUp.Dispose();
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        try
-        {
-            while (true)
-            {
-                var isTold = await _hangUp.WaitAsync(Interval, stoppingToken);
-                var now = Look();
-                if (isTold || (now != _read && now == _seen))
-                {
-                    _read = now;
-                    await TryReloadAsync();
-                }
+    protected override IEnumerable<SupervisedLoop> Loops => [new SupervisedLoop("reloader", config ?? "the environment", TimeSpan.Zero, LookAgainAsync)];
 
-                _seen = now;
-            }
-        }
-        catch (OperationCanceledException)
+    private async Task LookAgainAsync(CancellationToken stopping)
+    {
+        var isTold = await _hangUp.WaitAsync(Interval, stopping);
+        var now = Look();
+        if (isTold || (now != _read && now == _seen))
         {
-            // The host stops.
+            _read = now;
+            await TryReloadAsync();
         }
+
+        _seen = now;
     }
 
     /// <summary>A fault of ours costs this reload, and neither the proxy nor the next one.</summary>

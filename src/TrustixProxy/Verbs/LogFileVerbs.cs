@@ -101,6 +101,11 @@ internal static class LogFileVerbs
         return ExitCode.Good;
     }
 
+    /// <summary>The time of so many milliseconds since 1970; the number itself where no calendar has that time.</summary>
+    private static string TimeOf(ulong milliseconds) => milliseconds <= (ulong)DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()
+        ? $"{DateTimeOffset.FromUnixTimeMilliseconds((long)milliseconds):yyyy-MM-dd HH:mm:ss}Z"
+        : $"{milliseconds} ms after 1970";
+
     private static int List(LogNodeOptions options, HostedLogOptions log, bool isJson)
     {
         var count = 0;
@@ -109,7 +114,7 @@ internal static class LogFileVerbs
             count++;
             Console.WriteLine(isJson
                 ? Google.Protobuf.JsonFormatter.Default.Format(conflict)
-                : $"{DateTimeOffset.FromUnixTimeMilliseconds((long)conflict.SeenAt):yyyy-MM-dd HH:mm:ss}Z {Printable.Of(conflict.Key.Span)}: entry {conflict.Index} holds the value {Convert.ToHexStringLower(conflict.ValueDigest.Span)}, and later came {Printable.Of(conflict.OtherValue.Span)}");
+                : $"{TimeOf(conflict.SeenAt)} {Printable.Of(conflict.Key.Span)}: entry {conflict.Index} holds the value {Convert.ToHexStringLower(conflict.ValueDigest.Span)}, and later came {Printable.Of(conflict.OtherValue.Span)}");
         }
 
         if (!isJson)

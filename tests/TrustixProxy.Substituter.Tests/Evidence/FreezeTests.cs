@@ -3,6 +3,7 @@ using TrustixProxy.Substituter.Evidence;
 using TrustixProxy.Substituter.Operations;
 using TrustixProxy.Testing;
 using TrustixProxy.TransparencyLog;
+using static TrustixProxy.Testing.Eventually;
 
 namespace TrustixProxy.Substituter.Tests.Evidence;
 
@@ -28,6 +29,36 @@ public sealed class FreezeTests
             Assert.False(FaultEvidence.TryVerify(bytes, [proxy.Log("alice").Log.Signer.Key], out _, out _), $"byte {i}");
             bytes[i] ^= 1;
         }
+    }
+
+    [Theory]
+    [InlineData(2, 2)]
+    [InlineData(2, 5)]
+    [InlineData(4, 3)]
+    [InlineData(8, 20)]
+    public async Task A_past_that_was_rewritten_at_a_power_of_two_leaves_evidence_too(int seen, int more)
+    {
+        var output = TestOutput.Make();
+        await using var proxy = await TestProxy.WithThreeLogsAsync();
+        proxy.Publish(output, "alice", "bob", "carol");
+        Enumerable.Range(1, seen - 1).ToList().ForEach(i => proxy.Publish(TestOutput.Make($"filler-{i}"), "alice"));
+        await proxy.StartAsync();
+        await proxy.NarInfoAsync(output);
+        await UntilAsync(() => proxy.Log("alice").Calls.Contains("GetHead"));
+        await Task.Delay(1100); // a head may be believed for a second
+
+        var fork = proxy.Log("alice").Log.Fork(seen - 1);
+        Enumerable.Range(0, more + 1).ToList().ForEach(i => fork.Add([(byte)i], [1]));
+        proxy.Log("alice").Show(fork);
+        await UntilAsync(async () =>
+        {
+            var other = TestOutput.Make(Guid.NewGuid().ToString());
+            return (await proxy.Publish(other, "bob").AskAsync(other.Path)).Text.Contains("alice=silent(frozen)", StringComparison.Ordinal);
+        });
+
+        await UntilAsync(() => proxy.Lines.Any(line => line.StartsWith("Critical 3002", StringComparison.Ordinal)));
+        Assert.True(FaultEvidence.TryVerify(await File.ReadAllBytesAsync(EvidenceFile(proxy)), [fork.Signer.Key], out var evidence, out var error), error.ToString());
+        Assert.Equal("rewritten-log", evidence.Fault.Kind);
     }
 
     [Fact]

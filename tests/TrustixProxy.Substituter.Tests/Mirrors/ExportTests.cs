@@ -1,9 +1,11 @@
 using System.Collections.Concurrent;
 using System.Text;
+using Google.Protobuf;
 using Microsoft.AspNetCore.Http;
 using TrustixProxy.Consensus;
 using TrustixProxy.Substituter.Operations;
 using TrustixProxy.Testing;
+using TrustixProxy.TransparencyLog.Wire;
 using static TrustixProxy.Testing.Eventually;
 
 namespace TrustixProxy.Substituter.Tests.Mirrors;
@@ -83,6 +85,30 @@ public sealed class ExportTests : IAsyncDisposable
         await File.WriteAllBytesAsync(path, right);
 
         Assert.Contains("files=silent(", refused.Text, StringComparison.Ordinal);
+        await UntilAsync(() => proxy.Lines.Any(IsRead(Fillers + 1)));
+        await proxy.NarInfoAsync(output);
+    }
+
+    [Theory]
+    [InlineData(ulong.MaxValue, 5UL)]
+    [InlineData(1UL << 63, 5UL)]
+    [InlineData(5UL, ulong.MaxValue)]
+    [InlineData(long.MaxValue, long.MaxValue)]
+    [InlineData(0UL, 0UL)]
+    public async Task An_unsigned_head_of_any_sizes_is_refused_and_the_right_one_is_followed_after_it(ulong size, ulong mapHeadSize)
+    {
+        var output = TestOutput.Make();
+        await FillAsync(output);
+        var path = Path.Combine(_export.Path, "head");
+        var right = await File.ReadAllBytesAsync(path);
+        var wrong = LogHead.Parser.ParseFrom(right);
+        (wrong.TreeSize, wrong.MHTreeSize) = (size, mapHeadSize);
+        await File.WriteAllBytesAsync(path, wrong.ToByteArray());
+        await using var proxy = await StartAsync(isFolder: false, output);
+
+        await UntilAsync(() => proxy.Lines.Any(line => line.Contains("its head was not taken in", StringComparison.Ordinal)));
+        await File.WriteAllBytesAsync(path, right);
+
         await UntilAsync(() => proxy.Lines.Any(IsRead(Fillers + 1)));
         await proxy.NarInfoAsync(output);
     }

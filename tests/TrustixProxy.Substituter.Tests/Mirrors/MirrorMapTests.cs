@@ -40,7 +40,7 @@ public sealed class MirrorMapTests
             Assert.True(store.Write(() =>
             {
                 Add(store, leaves, from);
-                return MirrorMap.Extend(store, from, leaves.Count, (_, _) => Assert.Fail("No key stands twice.")) == expected;
+                return MirrorMap.Extend(store, from, leaves.Count, CancellationToken.None).Root == expected;
             }));
         }
 
@@ -52,27 +52,75 @@ public sealed class MirrorMapTests
         }
     }
 
+    /// <summary>Few paths, many of which share their first 64 bits or more, and some of which are repeated: what an adversary would choose.</summary>
     [Fact]
-    public void A_key_that_stands_twice_keeps_its_first_entry_and_is_told_of()
+    public void Any_multiset_of_paths_takes_a_bounded_number_of_calls_and_a_repeated_path_is_found()
+    {
+        var random = new Random(17);
+        for (var trial = 0; trial < 60; trial++)
+        {
+            using var folder = new TestFolder();
+            using var store = new MirrorStore(Path.Combine(folder.Path, "mirror.sqlite"));
+            store.Index();
+            var shared = new[] { 0, 63, 64, 65, 128, 250, 255 }[random.Next(7)];
+            var paths = Enumerable.Range(0, random.Next(1, 40)).Select(_ => PathWith(shared, random)).ToList();
+            if (trial % 2 is 0)
+            {
+                paths.AddRange(Enumerable.Repeat(paths[0], random.Next(1, 30)));
+            }
+
+            var leaves = paths.Select((path, i) => Leaf(i) with { Path = path }).ToList();
+            var (isRepeated, subtrees) = (paths.Distinct().Count() < paths.Count, 0L); // with 255 shared bits there are but two paths
+            store.Write(() =>
+            {
+                Add(store, leaves, 0);
+                Assert.Equal(isRepeated, store.Writer.FindRepeat(0, leaves.Count) is not null);
+                if (isRepeated)
+                {
+                    Assert.Throws<InvalidDataException>(() => MirrorMap.Extend(store, 0, leaves.Count, CancellationToken.None));
+                }
+                else
+                {
+                    (var root, subtrees) = MirrorMap.Extend(store, 0, leaves.Count, CancellationToken.None);
+                    Assert.Equal(RootOf(leaves), root);
+                }
+
+                return true;
+            });
+            Assert.InRange(subtrees, 0, 513 * leaves.Count);
+        }
+    }
+
+    [Fact]
+    public void A_repeated_path_is_found_among_the_new_entries_and_against_the_old_ones()
     {
         using var folder = new TestFolder();
         using var store = new MirrorStore(Path.Combine(folder.Path, "mirror.sqlite"));
         store.Index();
         var leaves = Enumerable.Range(0, 10).Select(Leaf).ToList();
+        Extend(store, leaves, 0);
         leaves.Add(leaves[4] with { ValueDigest = Digest.Of([1]) });
-        var again = new List<(long, long)>();
+        Add(store, leaves, 10);
 
-        var root = Extend(store, leaves, 0, again);
-        leaves.Add(leaves[4] with { ValueDigest = Digest.Of([2]) });
-        var later = Extend(store, leaves, 11, again);
+        Assert.Null(store.Writer.FindRepeat(0, 10));
+        Assert.Equal((10L, 4L), store.Writer.FindRepeat(10, 11));
+        Assert.Equal((10L, 4L), store.Writer.FindRepeat(0, 11));
+    }
 
-        Assert.Equal([(10, 4), (11, 4)], again);
-        Assert.Equal(root, later);
-        Assert.Equal(4, store.Read(reader =>
+    [Fact]
+    public void Hashing_ends_when_its_token_is_cancelled()
+    {
+        using var folder = new TestFolder();
+        using var store = new MirrorStore(Path.Combine(folder.Path, "mirror.sqlite"));
+        store.Index();
+
+        Assert.Throws<OperationCanceledException>(() => store.Write(() =>
         {
-            MirrorMap.Prove(reader, 12, leaves[4].Path, out var leaf);
-            return leaf!.Value.Index;
+            Add(store, [.. Enumerable.Range(0, 100).Select(Leaf)], 0);
+            MirrorMap.Extend(store, 0, 100, new CancellationToken(canceled: true));
+            return true;
         }));
+        Assert.Equal(0, store.Writer.Size);
     }
 
     [Fact]
@@ -83,22 +131,36 @@ public sealed class MirrorMapTests
         store.Index();
         var (digest, none) = (TestOutput.PathOf("some").Digest, TestOutput.PathOf("none").Digest);
         var leaves = Enumerable.Range(0, 10).Select(i => Leaf(i) with { StorePath = i is 4 or 6 ? digest : i % 2 is 0 ? null : TestOutput.PathOf($"{i}").Digest }).ToList();
-        Extend(store, leaves, 0, []);
+        Extend(store, leaves, 0);
 
         Assert.Equal([null, leaves[4].Path, leaves[4].Path], new[] { 4, 5, 10 }.Select(size => store.Read(reader => reader.FindPathOf(digest, size))));
         Assert.Null(store.Read(reader => reader.FindPathOf(none, 10)));
     }
 
-    private static Digest Extend(MirrorStore store, List<MirrorLeaf> leaves, int from, List<(long, long)> again)
+    private static void Extend(MirrorStore store, List<MirrorLeaf> leaves, int from) => store.Write(() =>
     {
-        var root = default(Digest);
-        store.Write(() =>
+        Add(store, leaves, from);
+        MirrorMap.Extend(store, from, leaves.Count, CancellationToken.None);
+        return true;
+    });
+
+    private static Digest PathWith(int sharedBits, Random random)
+    {
+        var bytes = new byte[Digest.Size];
+        random.NextBytes(bytes.AsSpan(sharedBits / 8));
+        bytes[sharedBits / 8] &= (byte)(0xff >> (sharedBits % 8));
+        return new Digest(bytes);
+    }
+
+    private static Digest RootOf(List<MirrorLeaf> leaves)
+    {
+        var map = new SparseMerkleMap(_ => throw new InvalidOperationException("It keeps no pages."), 0);
+        for (var i = 0; i < leaves.Count; i++)
         {
-            Add(store, leaves, from);
-            root = MirrorMap.Extend(store, from, leaves.Count, (number, first) => again.Add((number, first)));
-            return true;
-        });
-        return root;
+            map.Insert(MapLeafOf(leaves, i));
+        }
+
+        return map.Commit(1, out _, out _);
     }
 
     private static void Add(MirrorStore store, List<MirrorLeaf> leaves, int from)

@@ -1,8 +1,10 @@
+using System.Diagnostics;
 using System.Net;
 using Google.Protobuf;
 using Microsoft.Data.Sqlite;
 using TrustixProxy.Nix;
 using TrustixProxy.Testing;
+using TrustixProxy.TransparencyLog;
 using TrustixProxy.TransparencyLog.Wire;
 using static TrustixProxy.Testing.Eventually;
 
@@ -164,21 +166,81 @@ public sealed class MirrorTests
         await proxy.NarInfoAsync(outputs[0]); // bob and carol are still two
     }
 
-    private static async Task<TestProxy> WithMirrorsAsync()
+    [Theory]
+    [InlineData(1)]
+    [InlineData(9)]
+    [InlineData(40)]
+    public async Task A_log_that_repeats_a_key_with_other_values_is_frozen_with_evidence_and_the_others_go_on(int times)
+    {
+        var outputs = Enumerable.Range(0, 3).Select(i => TestOutput.Make($"path-{i}")).ToList();
+        await using var proxy = await WithMirrorsAsync();
+        outputs.ForEach(output => proxy.Publish(output, "alice", "bob", "carol"));
+        Enumerable.Range(0, times).ToList().ForEach(i => proxy.Log("alice").Log.Repeat(outputs[1].Statement.Key, [(byte)i]));
+        await proxy.StartAsync();
+
+        await UntilAsync(() => IsThere(proxy, "bob") && IsThere(proxy, "carol"));
+        await UntilAsync(() => proxy.Lines.Any(line => line.Contains("Log alice is frozen: repeated-key", StringComparison.Ordinal)));
+
+        await proxy.NarInfoAsync(outputs[0]);
+        Assert.Contains(proxy.Lines, line => line.Contains("Mirror of alice stays where it was: entry 3 has the key of entry 1 and another value", StringComparison.Ordinal));
+        var evidence = await File.ReadAllBytesAsync(Assert.Single(Directory.GetFiles(Path.Combine(proxy.StateDirectory, "evidence"))));
+        Assert.True(FaultEvidence.TryVerify(evidence, [proxy.Log("alice").Log.Signer.Key], out var read, out _));
+        Assert.Equal("repeated-key", read.Fault.Kind);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(9)]
+    public async Task A_log_that_repeats_an_entry_as_it_is_does_not_vote_and_its_remedy_is_named(int times)
+    {
+        var outputs = Enumerable.Range(0, 3).Select(i => TestOutput.Make($"path-{i}")).ToList();
+        await using var proxy = await WithMirrorsAsync();
+        proxy.Publish(outputs[0], "alice", "bob");
+        proxy.Publish(outputs[1], "alice", "carol");
+        Enumerable.Range(0, times).ToList().ForEach(_ => proxy.Log("alice").Log.Repeat(outputs[0].Statement.Key, outputs[0].Statement.Value));
+        await proxy.StartAsync();
+
+        await UntilAsync(() => proxy.Lines.Any(line => line.Contains("entry 2 has the key of entry 0 and the same value: a log that repeats a key is not mirrored", StringComparison.Ordinal)));
+
+        Assert.Contains("alice=silent(mirror-incomplete)", (await proxy.AskAsync(outputs[0].Path)).Text, StringComparison.Ordinal);
+        Assert.DoesNotContain(proxy.Lines, line => line.StartsWith("Critical 3002", StringComparison.Ordinal));
+        await proxy.StopAsync().WaitAsync(TimeSpan.FromMinutes(1));
+    }
+
+    [Fact]
+    public async Task What_was_published_a_second_ago_is_found_however_seldom_mirrors_poll_and_heads_are_not_fetched_for_each_request()
+    {
+        var (first, late) = (TestOutput.Make(), TestOutput.Make("late-1.0"));
+        await using var proxy = await MirroringAsync([first], pollInterval: TimeSpan.FromHours(1));
+        proxy.Publish(late, "alice", "bob", "carol");
+        await Task.Delay(1100); // a head may be believed for a second
+
+        await proxy.NarInfoAsync(late);
+
+        var absent = Enumerable.Range(0, 100).Select(i => TestOutput.Make($"nowhere-{i}")).ToList();
+        absent.ForEach(output => proxy.Publish(output));
+        var before = proxy.Log("alice").Calls.Count(call => call is "GetHead");
+        var start = Stopwatch.GetTimestamp();
+        await Task.WhenAll(absent.Select(output => proxy.AskAsync(output.Path)));
+        var most = 1 + (int)Stopwatch.GetElapsedTime(start).TotalSeconds;
+        Assert.InRange(proxy.Log("alice").Calls.Count(call => call is "GetHead") - before, 0, 1 + most);
+    }
+
+    private static async Task<TestProxy> WithMirrorsAsync(TimeSpan? pollInterval = null)
     {
         var proxy = await TestProxy.WithThreeLogsAsync();
         proxy.Change = options => options with
         {
             Logs = [.. options.Logs.Select(log => log with { IsMirrored = true })],
-            MirrorPollInterval = TimeSpan.FromMilliseconds(200),
+            MirrorPollInterval = pollInterval ?? TimeSpan.FromMilliseconds(200),
         };
         return proxy;
     }
 
     /// <summary>A proxy over three logs that publish all this, once it has followed them to their ends.</summary>
-    private static async Task<TestProxy> MirroringAsync(IReadOnlyList<TestOutput> outputs)
+    private static async Task<TestProxy> MirroringAsync(IReadOnlyList<TestOutput> outputs, TimeSpan? pollInterval = null)
     {
-        var proxy = await WithMirrorsAsync();
+        var proxy = await WithMirrorsAsync(pollInterval);
         foreach (var output in outputs)
         {
             proxy.Publish(output, "alice", "bob", "carol");
