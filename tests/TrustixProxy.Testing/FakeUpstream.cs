@@ -56,6 +56,7 @@ public enum UpstreamLie
 public sealed class FakeUpstream : FakeServer
 {
     private readonly ConcurrentQueue<string> _requests = new();
+    private int _probes;
     private readonly ConcurrentDictionary<string, string> _narInfos = new();
     private readonly ConcurrentDictionary<string, byte[]> _files = new();
     private readonly ConcurrentDictionary<string, bool> _cut = new();
@@ -73,8 +74,11 @@ public sealed class FakeUpstream : FakeServer
     /// <summary>Answers instead, when it gives true.</summary>
     public Func<HttpContext, Task<bool>>? Intercept { get; set; }
 
-    /// <summary>What was asked for, in order: <c>GET /path range</c>.</summary>
+    /// <summary>What was asked for, in order: <c>GET /path range</c>; without probes.</summary>
     public IReadOnlyCollection<string> Requests => _requests;
+
+    /// <summary>How often it was probed (<c>GET /nix-cache-info</c>).</summary>
+    public int Probes => Volatile.Read(ref _probes);
 
     public static async Task<FakeUpstream> StartAsync()
     {
@@ -100,7 +104,15 @@ public sealed class FakeUpstream : FakeServer
     protected override async Task AnswerAsync(HttpContext context)
     {
         var path = context.Request.Path.Value!;
-        _requests.Enqueue($"{context.Request.Method} {path} {context.Request.Headers.Range}".Trim());
+        if (path is "/nix-cache-info")
+        {
+            Interlocked.Increment(ref _probes);
+        }
+        else
+        {
+            _requests.Enqueue($"{context.Request.Method} {path} {context.Request.Headers.Range}".Trim());
+        }
+
         if (Intercept is { } intercept && await intercept(context))
         {
             return;

@@ -14,7 +14,7 @@ internal static class OverviewPage
         {Page.Table("Latest decisions", ["path", "outcome", "when", "reason"], Html.Each(journal.List().Take(MostDecisions), Decision))}</section>
         <section><h2>Logs</h2>{Page.Table("Logs", ["name", "state", "entries", "last grown", "last seen", "more"], Html.Each(health.Logs, Log))}</section>
         <section><h2>Upstreams and signed caches</h2>
-        {Page.Table("Where NARs come from, and caches that vote", ["name", "address", "what for", "state"], Html.Of($"""{Html.Each(health.Upstreams, source => Source(source, "NARs"))}{Html.Each(health.Caches, source => Source(source, "votes"))}"""))}</section>
+        {Page.Table("Where NARs come from, and caches that vote", ["name", "address", "what for", "state", "since", "why"], Html.Of($"""{Html.Each(health.Upstreams, source => Source(source, "NARs"))}{Html.Each(health.Caches, source => Source(source, "votes"))}"""))}</section>
         <section><h2>Caches of decisions</h2>{Page.Table("Looks for decisions that were made before", ["tier", "hit", "miss", "rejected", "state"], Html.Each(Enum.GetValues<CacheTier>(), tier => Tier(tier, parts)))}</section>
         """));
 
@@ -28,7 +28,13 @@ internal static class OverviewPage
         $"""<tr><td>{log.Name}</td><td>{Page.Badge(log.Health)}</td><td class="number">{log.Size?.ToString("N0", null) ?? "-"}</td><td>{Page.Time(log.GrownAt)}</td><td>{Page.Time(log.SeenAt)}</td><td class="reason">{log.Url}{(log.Health is LogHealth.Live ? "" : $"; {log.State}")}{(log.Unfreezings.Count is 0 ? "" : $"; unfrozen {string.Join(", ", log.Unfreezings)}")}</td></tr>""");
 
     private static Html Source(SourceHealth source, string purpose) =>
-        Html.Of($"<tr><td>{source.Name}</td><td>{source.Url}</td><td>{purpose}</td><td>{(source.IsUp ? Page.Badge("up", "good") : Page.Badge("down", "bad"))}</td></tr>");
+        Html.Of($"""
+            <tr><td>{source.Name}</td><td>{source.Url}</td><td>{purpose}</td><td>{State(source.State)}</td>
+            <td>{(source.Since is null ? Html.Empty : Page.Time(source.Since))}</td><td class="reason">{source.Why ?? ""}</td></tr>
+            """);
+
+    /// <summary>An upstream's state.</summary>
+    public static Html State(string state) => Page.Badge(state, state switch { "live" => "good", "away" => "bad", _ => "warn" });
 
     private static Html Tier(CacheTier tier, DecidingParts parts)
     {

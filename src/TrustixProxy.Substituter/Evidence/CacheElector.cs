@@ -16,7 +16,13 @@ internal sealed class CacheElector(Elector.Cache elector, Upstream cache) : Elec
     public override AskElector Begin(StorePathDigest digest, StorePath? name, Statements statements, CancellationToken cancellation)
     {
         var first = cache.AskAsync(digest, cancellation);
-        return async (path, token) => Judge(path, await (Interlocked.Exchange(ref first, null) ?? cache.AskAsync(digest, token)));
+        UpstreamAnswer? settled = null; // one answer is one answer: it is not asked for again
+        return async (path, token) =>
+        {
+            var answer = Volatile.Read(ref settled) ?? await (Interlocked.Exchange(ref first, null) ?? cache.AskAsync(digest, token));
+            Volatile.Write(ref settled, answer is UpstreamAnswer.Failed { Fault.IsAnswer: true, IsAway: false } ? answer : null);
+            return Judge(path, answer);
+        };
     }
 
     private Ballot Judge(StorePath path, UpstreamAnswer answer) => answer switch
@@ -24,10 +30,17 @@ internal sealed class CacheElector(Elector.Cache elector, Upstream cache) : Elec
         UpstreamAnswer.Found { NarInfo: var narInfo } when narInfo.StorePath != path => new Ballot.Silent(SilenceReason.ClaimOfOtherPath),
         UpstreamAnswer.Found { NarInfo: var narInfo } => Judge(narInfo),
         UpstreamAnswer.Absent => new Ballot.Absent(IsProven: false, 0),
-        UpstreamAnswer.Failed { Reason: "breaker-open" or "busy" } => new Ballot.Silent(SilenceReason.BreakerOpen),
-        UpstreamAnswer.Failed { Reason: "no-answer" } => new Ballot.Silent(SilenceReason.NoAnswer),
-        UpstreamAnswer.Failed { Reason: "unreachable" } => new Ballot.Silent(SilenceReason.Unreachable),
-        _ => new Ballot.Silent(SilenceReason.BadAnswer),
+        UpstreamAnswer.Failed failed => new Ballot.Silent(ReasonOf(failed)),
+        _ => throw new System.Diagnostics.UnreachableException(),
+    };
+
+    private static SilenceReason ReasonOf(UpstreamAnswer.Failed failed) => failed switch
+    {
+        { IsAway: true } or { Fault.Kind: UpstreamFailure.Throttled } => SilenceReason.BreakerOpen,
+        { Fault.Kind: UpstreamFailure.Silent } => SilenceReason.NoAnswer,
+        { Fault.Kind: UpstreamFailure.NarinfoTooLarge } => SilenceReason.TooLarge,
+        { Fault.IsAnswer: true } => SilenceReason.BadAnswer,
+        _ => SilenceReason.Unreachable,
     };
 
     private Ballot Judge(NarInfo narInfo)

@@ -44,7 +44,9 @@ internal sealed record Settlement(Outcome Outcome, Verdict All, bool IsSettled, 
 ///           ──narinfos────────────────────▶                               ──▶ stragglers, for one deadline more
 /// electors are begun with at once, name or not: a log that knows paths by their digests answers while upstreams are asked for the name
 /// </code>
-/// Whoever fails is asked again until the deadline; what is not conclusive then counts as silence. In haste, each is asked once.</remarks>
+/// Each upstream is asked once, and its answer stands: an upstream that is away has nothing. An elector that fails is asked again until the deadline;
+/// what is not conclusive then counts as silence. In haste, each elector is asked once.
+/// An upstream that is only asked for some names waits for a name: from references, the NAR store or another upstream. It is asked without one when nobody else gives one.</remarks>
 internal sealed class Deliberation
 {
     private static readonly RetryStrategyOptions UntilConclusive = new()
@@ -56,6 +58,9 @@ internal sealed class Deliberation
         UseJitter = true,
         ShouldHandle = args => ValueTask.FromResult(args.Outcome.Result is false),
     };
+
+    /// <summary>How long an upstream that is only asked for some names waits for a name, while others have not answered.</summary>
+    private static readonly TimeSpan NameGrace = TimeSpan.FromMilliseconds(500);
 
     private static readonly TimeSpan PriorityGrace = TimeSpan.FromMilliseconds(200);
 
@@ -114,11 +119,8 @@ internal sealed class Deliberation
         _asking = asking.Token;
         using var deadline = Schedule(_deadline, () => _isLate = true);
         using var end = Schedule(_deadline * 2, () => _isOver = true);
-        foreach (var upstream in _upstreams.All)
-        {
-            _ = KeepAskingAsync(cancellation => upstream.AskAsync(_digest, cancellation), answer => Hear(upstream, answer), answer => answer is not UpstreamAnswer.Failed);
-        }
-
+        using var names = Schedule(NameGrace, AskWithoutName);
+        AskUpstreams(_upstreams.TakeFor(null));
         _asks.AddRange(_electors.Select(elector => (elector.Elector.Name, elector.Begin(_digest, knownNames.Count > 0 ? knownNames[0] : null, _statements, asking.Token))));
         CloseStatements();
         foreach (var name in knownNames)
@@ -126,8 +128,9 @@ internal sealed class Deliberation
             AddName(name);
         }
 
+        AskNameless();
         TryConclude();
-        while (!(_outcome.Task.IsCompleted && (_isOver || IsSettled || IsOverturned)))
+        while (!(_outcome.Task.IsCompleted && (_isOver || HaveAllSpoken || IsOverturned)))
         {
             (await _events.Reader.ReadAsync())();
             while (_events.Reader.TryRead(out var next))
@@ -163,6 +166,9 @@ internal sealed class Deliberation
     private ImmutableArray<StorePath> ContestingOf(StorePath path) => [.. _candidates.Keys.Where(other => other != path && All(other).Granted is not null)];
 
     private Verdict All(StorePath path) => _policy.Except(path, _policy.Decide(path, _candidates[path].All), _time.GetUtcNow());
+
+    /// <summary>Whether nobody has anything more to say.</summary>
+    private bool HaveAllSpoken => _upstreams.HaveAllSpoken && _candidates.Values.All(ballots => ballots.AreSettled(_policy));
 
     private bool IsSettled => _upstreams.IsSettled && _candidates.Values.All(ballots => ballots.AreSettled(_policy));
 
@@ -200,16 +206,79 @@ internal sealed class Deliberation
         }
     }
 
+    private void AskUpstreams(IReadOnlyList<Upstream> upstreams)
+    {
+        foreach (var upstream in upstreams)
+        {
+            _ = AskAsync(upstream);
+        }
+    }
+
+    /// <summary>Asks an upstream: once, as it tries as often as is of use.</summary>
+    private async Task AskAsync(Upstream upstream)
+    {
+        UpstreamAnswer answer;
+        try
+        {
+            answer = await upstream.AskAsync(_digest, _asking);
+        }
+        catch (OperationCanceledException) when (_asking.IsCancellationRequested)
+        {
+            return; // it is over
+        }
+        catch (Exception exception)
+        {
+            _fault ??= exception; // ours: it costs the answer of one, and not the decision
+            answer = new UpstreamAnswer.Failed(new UpstreamFault(UpstreamFailure.RequestFailed));
+        }
+
+        _events.Writer.TryWrite(() => Hear(upstream, answer));
+    }
+
     private void Hear(Upstream upstream, UpstreamAnswer answer)
     {
         _upstreams.Hear(upstream, answer);
-        if (answer is UpstreamAnswer.Found { NarInfo: var narInfo })
+        if (_upstreams.Find(upstream) is UpstreamAnswer.Found { NarInfo: var narInfo })
         {
             _statements.Offer(narInfo);
             AddName(narInfo.StorePath);
         }
 
+        AskNameless();
         CloseStatements();
+    }
+
+    /// <summary>Where all others have spoken, those that waited for a name need not wait any more.</summary>
+    private void AskNameless()
+    {
+        if (_upstreams.IsWaitingForNames)
+        {
+            EndWaiting();
+        }
+    }
+
+    private void AskWithoutName()
+    {
+        if (_candidates.Count is 0)
+        {
+            EndWaiting();
+        }
+    }
+
+    /// <summary>Without any name they are asked by the digest alone; with names that they do not take, they have nothing.</summary>
+    private void EndWaiting()
+    {
+        var rest = _upstreams.TakeRest();
+        if (_candidates.Count is 0)
+        {
+            AskUpstreams(rest);
+            return;
+        }
+
+        foreach (var upstream in rest)
+        {
+            _upstreams.Hear(upstream, new UpstreamAnswer.Absent());
+        }
     }
 
     private void CloseStatements()
@@ -228,6 +297,7 @@ internal sealed class Deliberation
             return;
         }
 
+        AskUpstreams(_upstreams.TakeFor(path));
         var ballots = _candidates[path];
         foreach (var (name, ask) in _asks)
         {
@@ -332,21 +402,22 @@ internal sealed class Deliberation
     {
         if (granted is not null)
         {
-            return _upstreams.IsSettled || _isLate
-                ? new Outcome.Refused("no-upstream", $"{granted.Sentence}; {granted.Outcome}, but no upstream has that NAR{_upstreams.Complaint}", granted.Granted!.Path, granted, IsSettled && granted.Answers.All(answer => answer.Ballot.IsFirm), !_upstreams.IsSettled)
+            return _upstreams.HaveAllSpoken || _isLate
+                ? new Outcome.Refused("no-upstream", $"{granted.Sentence}; {granted.Outcome}, but no upstream has that NAR{_upstreams.Complaint}", granted.Granted!.Path, granted, IsSettled && granted.Answers.All(answer => answer.Ballot.IsFirm), _upstreams.HasOpenFailure || !_upstreams.HaveAllSpoken)
                 : null;
         }
 
         var isNameCertain = verdicts.Values.Any(verdict => verdict is not null && verdict.Answers.Any(answer => answer.Ballot is Ballot.Claimed));
-        var isOpen = verdicts.ContainsValue(null) || !(_upstreams.IsSettled || isNameCertain);
+        var isOpen = verdicts.ContainsValue(null) || !(_upstreams.HaveAllSpoken || isNameCertain);
         if (isOpen && !_isLate)
         {
             return null;
         }
 
+        var wasCutShort = _isLate || (_upstreams.HasOpenFailure && !isNameCertain);
         var (path, fullest) = verdicts.DefaultIfEmpty().MaxBy(verdict => verdict.Value?.Answers.Count(answer => answer.Ballot is Ballot.Claimed) ?? -1);
         return fullest is null
-            ? new Outcome.Refused("no-upstream", $"no upstream has {_digest}{_upstreams.Complaint}", null, null, _upstreams.IsSettled, _isLate)
-            : new Outcome.Refused(fullest.Outcome, fullest.Sentence + _upstreams.Complaint, path, fullest, IsSettled && fullest.Answers.All(answer => answer.Ballot.IsFirm), _isLate);
+            ? new Outcome.Refused("no-upstream", $"no upstream has {_digest}{_upstreams.Complaint}", null, null, _upstreams.IsSettled, wasCutShort)
+            : new Outcome.Refused(fullest.Outcome, fullest.Sentence + _upstreams.Complaint, path, fullest, IsSettled && fullest.Answers.All(answer => answer.Ballot.IsFirm), wasCutShort);
     }
 }

@@ -10,14 +10,36 @@ namespace TrustixProxy.Substituter.Evidence;
 internal sealed class UpstreamPoll(IReadOnlyList<Upstream> upstreams, UpstreamMarks marks, NarStore? store)
 {
     private readonly Dictionary<Upstream, UpstreamAnswer> _last = [];
+    private readonly HashSet<Upstream> _unasked = [.. upstreams];
 
-    public IReadOnlyList<Upstream> All => upstreams;
-
-    /// <summary>Whether each has said what it has, or that it has nothing.</summary>
-    public bool IsSettled => upstreams.All(upstream => _last.TryGetValue(upstream, out var answer) && answer is not UpstreamAnswer.Failed);
-
-    /// <summary>Whether each has been heard at all, failures included.</summary>
+    /// <summary>Whether each has said its one word on the digest, failures included: nothing more is to come.</summary>
     public bool HaveAllSpoken => _last.Count == upstreams.Count;
+
+    /// <summary>Whether each has said what it has, or that it has nothing: what follows from that may be remembered.</summary>
+    public bool IsSettled => HaveAllSpoken && !_last.Values.Any(answer => answer is UpstreamAnswer.Failed);
+
+    /// <summary>Whether one that may have the path failed. Those that are away have nothing, as long as another one answers.</summary>
+    public bool HasOpenFailure => _last.Values.Any(IsFailure)
+        && (_last.Values.Any(answer => IsFailure(answer) && answer is UpstreamAnswer.Failed { IsAway: false }) || _last.Values.All(IsFailure));
+
+    /// <summary>Whether all have spoken but those that wait for a name.</summary>
+    public bool IsWaitingForNames => _unasked.Count > 0 && _last.Count + _unasked.Count == upstreams.Count;
+
+    /// <summary>Those that are to be asked now, each given once: without a name those that take any, with one those that take it.</summary>
+    public IReadOnlyList<Upstream> TakeFor(StorePath? name)
+    {
+        var taken = _unasked.Where(upstream => name is null ? !upstream.Options.IsLimited : upstream.Options.Takes(name)).ToList();
+        _unasked.ExceptWith(taken);
+        return taken;
+    }
+
+    /// <summary>Those that no name has come for, each given once.</summary>
+    public IReadOnlyList<Upstream> TakeRest()
+    {
+        var rest = _unasked.ToList();
+        _unasked.Clear();
+        return rest;
+    }
 
     /// <summary>Who failed, and how, to be put after a refusal's reason; empty when nobody did.</summary>
     public string Complaint
@@ -27,14 +49,22 @@ internal sealed class UpstreamPoll(IReadOnlyList<Upstream> upstreams, UpstreamMa
             var failed = upstreams.Select(upstream => _last.GetValueOrDefault(upstream) switch
             {
                 null => $"{upstream.Options.Name}=no-answer",
-                UpstreamAnswer.Failed answer => $"{upstream.Options.Name}={answer.Reason}",
+                UpstreamAnswer.Failed { IsAway: true } => $"{upstream.Options.Name}={upstream.Health.Status}",
+                UpstreamAnswer.Failed answer => $"{upstream.Options.Name}={answer.Fault}",
                 _ => null,
             }).OfType<string>().ToList();
             return failed.Count is 0 ? "" : $"; failing upstreams: {string.Join(", ", failed)}";
         }
     }
 
-    public void Hear(Upstream upstream, UpstreamAnswer answer) => _last[upstream] = answer;
+    /// <summary>Takes an upstream's one word. A path whose name it is not asked for counts as none.</summary>
+    public void Hear(Upstream upstream, UpstreamAnswer answer) =>
+        _last[upstream] = answer is UpstreamAnswer.Found { NarInfo: var narInfo } && !upstream.Options.Takes(narInfo.StorePath)
+            ? new UpstreamAnswer.Absent()
+            : answer;
+
+    /// <summary>What it said; null when it has not said anything yet.</summary>
+    public UpstreamAnswer? Find(Upstream upstream) => _last.GetValueOrDefault(upstream);
 
     /// <summary>Where the claim's NAR comes from, by the best upstream that says it has it, else from the store; null when none has said so yet.</summary>
     /// <param name="claim">What was agreed on.</param>
@@ -75,7 +105,12 @@ internal sealed class UpstreamPoll(IReadOnlyList<Upstream> upstreams, UpstreamMa
         return null;
     }
 
-    private IEnumerable<Upstream> Ranked(StorePathDigest digest) => upstreams.OrderBy(upstream => marks.IsBad(upstream, digest)).ThenBy(upstream => upstream.Options.Priority);
+    private static bool IsFailure(UpstreamAnswer answer) => answer is UpstreamAnswer.Failed { Fault.IsAnswer: false } or UpstreamAnswer.Failed { IsAway: true };
+
+    private IEnumerable<Upstream> Ranked(StorePathDigest digest) => upstreams
+        .OrderBy(upstream => marks.IsBad(upstream, digest))
+        .ThenBy(upstream => upstream.IsDown)
+        .ThenBy(upstream => upstream.Options.Priority);
 
     /// <summary>What of a narinfo may stand beside the claim: the address's parts, and what is well formed and fits.</summary>
     private static NarHints Hints(OutputClaim claim, NarInfo narInfo, Upstream upstream)

@@ -46,8 +46,13 @@ internal sealed class DecidingParts : IDisposable
         (_views, _records) = (before?._views ?? new ViewStore(options.StateDirectory), before?._records ?? new LogRecords(_state));
         _logs.AddRange(options.Logs.Select(log => before?._logs.Find(known => known.Options == log && known.Timeout == timeout && before.Options.Proxies.Equals(options.Proxies)) ?? Open(log, timeout, network)));
         Logs = [.. _logs.Select(log => log.Log)];
-        Upstreams = [.. options.Upstreams.Select(upstream => new Upstream(upstream with { Proxies = options.Proxies }, timeout, time, network))];
-        var caches = options.Caches.Select(cache => Upstreams.FirstOrDefault(upstream => upstream.Options.Url == cache.Url) ?? new Upstream(new UpstreamOptions(cache.Elector.Name, cache.Url, 0) { Proxies = options.Proxies }, timeout, time, network)).ToList();
+        Upstreams =
+        [
+            .. options.Upstreams.Select(upstream => Known(
+                before?.Upstreams ?? [], new Upstream(upstream with { Proxies = options.Proxies }, options.Deadline, time, logger, network))),
+        ];
+        var caches = options.Caches.Select(cache => Upstreams.FirstOrDefault(upstream => upstream.Options.Url == cache.Url)
+            ?? new Upstream(new UpstreamOptions(cache.Elector.Name, cache.Url, 0) { Proxies = options.Proxies }, options.Deadline, time, logger, network)).ToList();
         CacheSources = [.. options.Caches.Zip(caches, (cache, source) => (cache.Elector, source))];
         Register = new LogRegister(options.Logs, _views, _state, time);
         _seal = new RecordSeal(options.SigningKey, options.PreviousSigningKeys);
@@ -138,6 +143,26 @@ internal sealed class DecidingParts : IDisposable
 
     /// <summary>Makes what serves the NARs of decisions.</summary>
     public NarForwarder Forward(IHttpForwarder forwarder) => new(Upstreams, Marks, KnownFiles, NarStore, forwarder, Decider.Renew, Options.Decompressions, Options.Deadline, _time, Logger);
+
+    /// <summary>Finds out of each upstream and signed cache whether it can be reached.</summary>
+    public void Probe()
+    {
+        foreach (var upstream in Upstreams.Concat(CacheSources.Select(cache => cache.Source)))
+        {
+            upstream.Probe();
+        }
+    }
+
+    /// <summary>An upstream that begins with what its predecessor knew of it.</summary>
+    private static Upstream Known(ImmutableArray<Upstream> before, Upstream upstream)
+    {
+        if (before.FirstOrDefault(known => known.Options.Url == upstream.Options.Url) is { } predecessor)
+        {
+            upstream.TakeOver(predecessor);
+        }
+
+        return upstream;
+    }
 
     /// <summary>Drops from the disk what is too old to be of use.</summary>
     public void Prune()

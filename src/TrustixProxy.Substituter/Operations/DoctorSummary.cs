@@ -38,6 +38,9 @@ public sealed record DoctorSummary(
 {
     private const string FileName = "doctor.json";
 
+    /// <summary>How the upstreams and signed caches did; empty in reports of earlier versions.</summary>
+    public IReadOnlyList<UpstreamReport> Upstreams { get; init; } = [];
+
     /// <summary>The most bytes of a report that is read; some hundred thousand paths.</summary>
     private const int MaxSize = 64 << 20;
 

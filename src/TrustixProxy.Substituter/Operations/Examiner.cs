@@ -17,6 +17,17 @@ namespace TrustixProxy.Substituter.Operations;
 public sealed record Examination(
     string Outcome, string Sentence, OutputClaim? Claim, StorePath? Path, Verdict? Verdict, IReadOnlyDictionary<string, TimeSpan> Latencies, DecisionBundle? Bundle, bool WasCutShort);
 
+/// <summary>How an upstream, or a signed cache that votes, did when it was asked.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="State"><c>live</c>, <c>failing</c>, <c>away</c>, or <c>unknown</c> where it was not asked.</param>
+/// <param name="Since">Since when it is failing or away.</param>
+/// <param name="Why">The first cause of that, and what helps.</param>
+public sealed record UpstreamReport(string Name, string State, DateTimeOffset? Since, string? Why)
+{
+    /// <inheritdoc/>
+    public override string ToString() => $"{Name}: {State}{(Since is { } at ? $" since {at.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}" : "")}{(Why is null ? "" : $" ({Why})")}";
+}
+
 /// <summary>Decides as the proxy does, over the same state, for whoever wants to know why.</summary>
 /// <param name="options">What the proxy is told.</param>
 /// <param name="time">The clock; the system's when null.</param>
@@ -46,6 +57,16 @@ public sealed class Examiner(SubstituterOptions options, TimeProvider? time = nu
         return new Examination(
             record.Outcome, record.Sentence, record.Claim, path, verdict, deliberation.LatenciesOf(path), bundle, outcome is Outcome.Refused { WasCutShort: true });
     }
+
+    /// <summary>How the upstreams and signed caches did, as far as they were asked.</summary>
+    public IReadOnlyList<UpstreamReport> Upstreams =>
+    [
+        .. _parts.Upstreams.Select(upstream => (upstream.Options.Name, Upstream: upstream))
+            .Concat(_parts.CacheSources.Select(cache => (cache.Elector.Name, Upstream: cache.Source)))
+            .DistinctBy(item => item.Upstream)
+            .Select(item => (item.Name, item.Upstream.Health.Status))
+            .Select(item => new UpstreamReport(item.Name, Kebab.Of(item.Status.State), item.Status.Since, item.Status.Why)),
+    ];
 
     /// <inheritdoc/>
     public void Dispose() => _parts.Dispose();

@@ -87,6 +87,11 @@ internal sealed class Generation : IAsyncDisposable
         {
             await service.StartAsync(cancellation);
         }
+
+        if (!Options.OperationsListen.IsEmpty)
+        {
+            Parts.Probe(); // where people can look, they see from the start who is there
+        }
     }
 
     /// <summary>Ends what another one does from now on; requests that are under way are answered still, and what is revoked meanwhile is heard of.</summary>

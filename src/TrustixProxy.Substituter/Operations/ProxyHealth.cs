@@ -2,14 +2,31 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.Data.Sqlite;
 using TrustixProxy.Consensus;
+using TrustixProxy.Substituter.Upstreams;
 
 namespace TrustixProxy.Substituter.Operations;
 
 /// <summary>An upstream, or a signed cache that votes.</summary>
 /// <param name="Name">Its name.</param>
 /// <param name="Url">Where it is.</param>
-/// <param name="IsUp">Whether it is asked: not when it has failed again and again of late.</param>
-internal sealed record SourceHealth(string Name, string Url, bool IsUp);
+/// <param name="IsUp">Whether it answered, and is asked: not when it is away, or was never asked.</param>
+/// <param name="State">Its state: <c>unknown</c>, <c>live</c>, <c>failing</c>, <c>away</c>.</param>
+/// <param name="Since">Since when it is failing or away; null when it is neither.</param>
+/// <param name="Why">The first cause of that, and what helps; null when it is neither.</param>
+internal sealed record SourceHealth(string Name, string Url, bool IsUp, string State, DateTimeOffset? Since, string? Why)
+{
+    public static SourceHealth Of(string name, Upstream upstream)
+    {
+        upstream.Probe(); // who looks wants to know, also where no request came yet
+        var status = upstream.Health.Status;
+        var isUp = status.State is UpstreamState.Live or UpstreamState.Failing;
+        return new SourceHealth(name, upstream.Options.Url.ToString(), isUp, Kebab.Of(status.State), status.Since, status.Why);
+    }
+
+    /// <summary>Whether it may answer, as far as is known.</summary>
+    [JsonIgnore]
+    public bool MayAnswer => State is not "away";
+}
 
 /// <summary>A rule of the policy.</summary>
 /// <param name="Match">Of which names; <c>*</c> for all that no other matches.</param>
@@ -28,13 +45,13 @@ internal sealed record ProxyHealth(IReadOnlyList<LogStatus> Logs, IReadOnlyList<
     public static ProxyHealth Of(DecidingParts parts)
     {
         var logs = LogsOf(parts);
-        var caches = parts.CacheSources.Select(cache => new SourceHealth(cache.Elector.Name, cache.Source.Options.Url.ToString(), !cache.Source.IsDown)).ToList();
-        var upstreams = parts.Upstreams.Select(upstream => new SourceHealth(upstream.Options.Name, upstream.Options.Url.ToString(), !upstream.IsDown)).ToList();
-        var heard = logs.Where(log => log.IsHeard).Select(log => log.Name).Concat(caches.Where(cache => cache.IsUp).Select(cache => cache.Name)).ToHashSet();
+        var caches = parts.CacheSources.Select(cache => SourceHealth.Of(cache.Elector.Name, cache.Source)).ToList();
+        var upstreams = parts.Upstreams.Select(upstream => SourceHealth.Of(upstream.Options.Name, upstream)).ToList();
+        var heard = logs.Where(log => log.IsHeard).Select(log => log.Name).Concat(caches.Where(cache => cache.MayAnswer).Select(cache => cache.Name)).ToHashSet();
         var operators = parts.Policy.Electors.Where(elector => heard.Contains(elector.Name)).Select(elector => elector.Operator).ToHashSet();
         var rules = parts.Policy.Scopes.Append(parts.Policy.Rest).Select(scope => new RuleHealth(scope.Match ?? "*", scope.Rule.ToString(), scope.Rule.IsMetBy(operators))).ToList();
         var isRuleMet = parts.Policy.Fallback is { } fallback ? heard.Contains(fallback) : rules[^1].IsReachable;
-        return new ProxyHealth(logs, caches, upstreams, rules, isRuleMet && upstreams.Any(upstream => upstream.IsUp));
+        return new ProxyHealth(logs, caches, upstreams, rules, isRuleMet && upstreams.Any(upstream => upstream.MayAnswer));
     }
 
     /// <summary>What <c>/readyz</c> says.</summary>

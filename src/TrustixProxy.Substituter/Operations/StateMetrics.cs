@@ -29,7 +29,8 @@ internal sealed class StateMetrics : IDisposable
 
         Gauge("trustix_proxy_ready", "Whether a decision can be made at all: 1 or 0, as /readyz.", health => [new(health.CanDecide ? 1 : 0)]);
         Gauge("trustix_proxy_rule_reachable", "Whether the electors that can be heard are enough for a rule of the policy: 1 or 0.", health => health.Rules.Select(rule => Of(rule.IsReachable ? 1 : 0, "match", rule.Match)));
-        Gauge("trustix_proxy_upstream_up", "Whether an upstream is asked: 1, or 0 when it has failed again and again of late.", health => health.Upstreams.Select(upstream => Of(upstream.IsUp ? 1 : 0, "upstream", upstream.Name)));
+        Gauge("trustix_proxy_upstream_up", "Whether an upstream answered and is asked: 1, or 0 when it is away or was never asked.", health => health.Upstreams.Select(upstream => Of(upstream.IsUp ? 1 : 0, "upstream", upstream.Name)));
+        Gauge("trustix_proxy_upstream_state", "State of each upstream: 1 for the current state, else 0.", health => health.Upstreams.SelectMany(StatesOf));
         Gauge("trustix_proxy_cache_up", "The same of signed caches that vote.", health => health.Caches.Select(cache => Of(cache.IsUp ? 1 : 0, "elector", cache.Name)));
         Gauge("trustix_proxy_log_entries", "Entries under the newest head of a log that was taken in.", health => health.Logs.Where(log => log.Size is not null).Select(log => Of(log.Size!.Value, "log", log.Name)));
         Gauge("trustix_proxy_log_seen_timestamp_seconds", "When a log last answered with a head that was taken in; to the minute while nothing changes.", health => health.Logs.Where(log => log.SeenAt is not null).Select(log => Of(Seconds(log.SeenAt), "log", log.Name)));
@@ -46,6 +47,9 @@ internal sealed class StateMetrics : IDisposable
     public void Dispose() => _meter.Dispose();
 
     private void Gauge(string name, string description, Func<ProxyHealth, IEnumerable<Measurement<double>>> read) => _meter.CreateObservableGauge(name, () => read(_check.Look()), description: description);
+
+    private static IEnumerable<Measurement<double>> StatesOf(SourceHealth source) => Enum.GetValues<UpstreamState>().Select(Kebab.Of)
+        .Select(state => new Measurement<double>(source.State == state ? 1 : 0, new("upstream", source.Name), new("state", state)));
 
     private static Measurement<double> Of(double value, string label, string name) => new(value, new KeyValuePair<string, object?>(label, name));
 

@@ -42,6 +42,22 @@ public sealed record UpstreamOptions(string Name, Uri Url, int Priority, Upstrea
 {
     /// <summary>Which HTTP proxy leads to it.</summary>
     public HttpProxies Proxies { get; init; } = HttpProxies.None;
+
+    /// <summary>How many requests may be under way to it at once, for narinfos and NARs together; 0 for no limit.</summary>
+    public int Concurrency { get; init; }
+
+    /// <summary>Globs of the names of paths that it is asked for; all when empty.</summary>
+    public ImmutableArray<string> Match { get; init; } = [];
+
+    /// <summary>Globs of the names of paths that it is not asked for.</summary>
+    public ImmutableArray<string> Except { get; init; } = [];
+
+    /// <summary>Whether there are paths that it is not asked for.</summary>
+    public bool IsLimited => !Match.IsEmpty || !Except.IsEmpty;
+
+    /// <summary>Whether it is asked for a path.</summary>
+    public bool Takes(StorePath path) =>
+        (Match.IsEmpty || Match.Any(glob => NameGlob.Matches(glob, path))) && !Except.Any(glob => NameGlob.Matches(glob, path));
 }
 
 /// <summary>All that the proxy is told. Values are checked where they are read: these are good.</summary>

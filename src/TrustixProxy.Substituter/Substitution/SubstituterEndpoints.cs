@@ -15,6 +15,7 @@ namespace TrustixProxy.Substituter.Substitution;
 /// /nix-cache-info      answered here, never passed through: keys of an upstream's could lead clients past the gate
 /// /digest.narinfo      decided ──▶ 200 with our signature, or 404 with the reason; from memory where it is there, with nothing in between
 /// /nar/…               decided, and the URL names the agreed NAR ──▶ forwarded and verified, or 404
+/// our own requests     404: an upstream that leads back to this proxy has nothing
 /// anything else        404; methods other than GET and HEAD 405
 /// </code>
 /// A refusal is a 404, so Nix goes on to its next substituter; it remembers one for <c>narinfo-cache-negative-ttl</c> (3600 s unless set).</remarks>
@@ -33,6 +34,11 @@ internal sealed class SubstituterEndpoints(
             context.Response.StatusCode = StatusCodes.Status405MethodNotAllowed;
             context.Response.Headers.Allow = "GET, HEAD";
             return Task.CompletedTask;
+        }
+
+        if (OwnRequests.IsOurs(context.Request.Headers.UserAgent))
+        {
+            return WriteTextAsync(context, StatusCodes.Status404NotFound, "this proxy asks itself: one of its upstreams leads back to it");
         }
 
         return path is "/nix-cache-info" ? WriteAsync(context, StatusCodes.Status200OK, "text/x-nix-cache-info", _cacheInfo)

@@ -23,7 +23,7 @@ internal sealed class FolderTransport(string folder) : HttpMessageHandler
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             return !Directory.Exists(_folder) || exception is not (FileNotFoundException or DirectoryNotFoundException)
-                ? throw new HttpRequestException($"{_folder}: {exception.Message}", exception) // not mounted, say: it may have it
+                ? throw new UpstreamFaultException(UpstreamFailure.Folder, $"{_folder}: {exception.Message}") // not mounted, say: it may have it
                 : new HttpResponseMessage(HttpStatusCode.NotFound);
         }
     }

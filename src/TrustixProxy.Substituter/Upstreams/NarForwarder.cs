@@ -186,7 +186,8 @@ internal sealed class NarForwarder(
     {
         var digest = order.Claim.Path.Digest;
         var (candidates, hasFailed) = (new List<NarCandidate>(), false);
-        var asked = upstreams.Select(async upstream => (upstream, Answer: await upstream.LookAsync(digest, cancellation))).ToList();
+        var asked = upstreams.Where(upstream => upstream.Options.Takes(order.Claim.Path))
+            .Select(async upstream => (upstream, Answer: await upstream.LookAsync(digest, cancellation))).ToList();
         var grace = Task.Delay(limit > LeastLimit ? limit : LeastLimit, time, cancellation);
         while (asked.Count > 0 && await Task.WhenAny([.. asked, grace]) is Task<(Upstream, UpstreamAnswer)> done)
         {

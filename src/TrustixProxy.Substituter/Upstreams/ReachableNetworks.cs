@@ -25,7 +25,8 @@ internal sealed class ReachableNetworks(Uri origin)
 
         var isLiteralOrigin = isOrigin && IPAddress.TryParse(_host, out _);
         IPAddress[] admitted = [.. addresses.Where(address => isLiteralOrigin || MayReach(AddressScopes.Of(address)))];
-        return admitted.Length > 0 ? admitted : throw new HttpRequestException(
+        return admitted.Length > 0 ? admitted : throw new UpstreamFaultException(
+            UpstreamFailure.AddressRefused,
             $"{origin.Host} leads to {target.Host}, which is at {string.Join(", ", addresses.AsEnumerable())}: addresses that it may not lead to, since its own are not of that network.");
     }
 

@@ -1,76 +1,92 @@
 using System.Collections.Concurrent;
-using System.Net;
 using Microsoft.Extensions.Caching.Memory;
-using Polly;
-using Polly.CircuitBreaker;
-using Polly.Timeout;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Operations;
 
 namespace TrustixProxy.Substituter.Upstreams;
 
-/// <summary>What an upstream says of a digest.</summary>
-internal abstract record UpstreamAnswer
-{
-    /// <summary>Its narinfo: foreign hints, none of them believed.</summary>
-    public sealed record Found(NarInfo NarInfo) : UpstreamAnswer;
-
-    /// <summary>It does not have it.</summary>
-    public sealed record Absent : UpstreamAnswer;
-
-    /// <summary>It gave no usable answer: it may have it.</summary>
-    public sealed record Failed(string Reason) : UpstreamAnswer;
-}
-
 /// <summary>One binary cache: fetches narinfos, bounded in size and time, and says where NARs are.</summary>
 internal sealed class Upstream : IDisposable
 {
+    /// <summary>How often a path is asked for when the upstream fails, and no longer than this after the first try.</summary>
+    private const int MostTries = 3;
+
+    private static readonly TimeSpan TryFor = TimeSpan.FromSeconds(2), FirstPause = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>How long a try may take that began after the upstream went away.</summary>
+    private static readonly TimeSpan LateTry = TimeSpan.FromMilliseconds(500);
+
     private static readonly TimeSpan FoundLifetime = TimeSpan.FromMinutes(10);
 
     /// <summary>How long it is not asked again for what it does not have: what others push to it is found soon.</summary>
     private static readonly TimeSpan AbsentLifetime = TimeSpan.FromSeconds(2);
 
     private readonly Uri _base;
-    private readonly UpstreamTransport? _transport;
+    private readonly TimeSpan _timeout;
     private readonly TimeProvider _time;
-    private readonly ResiliencePipeline _pipeline;
-    private readonly CircuitBreakerStateProvider _state = new();
+    private readonly UpstreamProber _prober;
     private readonly ConcurrentDictionary<StorePathDigest, Lazy<Task<UpstreamAnswer>>> _underway = new();
     private readonly MemoryCache _known = new(new MemoryCacheOptions { SizeLimit = 8 << 20 });
 
-    public Upstream(UpstreamOptions options, TimeSpan timeout, TimeProvider time, HttpMessageHandler? network = null)
+    /// <param name="options">What is configured.</param>
+    /// <param name="timeout">How long one try of a narinfo may take.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="logger">Told when it goes away and comes back.</param>
+    /// <param name="network">What carries requests; sockets when null.</param>
+    public Upstream(UpstreamOptions options, TimeSpan timeout, TimeProvider time, ILogger? logger = null, HttpMessageHandler? network = null)
     {
-        (Options, _time) = (options, time);
+        (Options, _timeout, _time, logger) = (options, timeout, time, logger ?? NullLogger.Instance);
         _base = options.Url.IsFile ? FolderTransport.Base : new Uri(options.Url.AbsoluteUri.TrimEnd('/') + "/");
-        _transport = options.Url.IsFile ? null : new UpstreamTransport(_base, options.Credentials, time, network, options.Proxies);
-        Http = new HttpMessageInvoker(_transport ?? (HttpMessageHandler)new FolderTransport(options.Url.LocalPath), disposeHandler: network is null);
-        _pipeline = new ResiliencePipelineBuilder { TimeProvider = time }
-            .AddCircuitBreaker(new CircuitBreakerStrategyOptions
-            {
-                StateProvider = _state,
-                ShouldHandle = new PredicateBuilder().Handle<HttpRequestException>().Handle<IOException>().Handle<TimeoutRejectedException>(),
-                FailureRatio = 0.9,
-                MinimumThroughput = 10,
-                SamplingDuration = TimeSpan.FromSeconds(30),
-                BreakDuration = TimeSpan.FromSeconds(2),
-            })
-            .AddTimeout(timeout)
-            .Build();
+        Health = new UpstreamHealth(options.Name, time, logger);
+        HttpMessageHandler transport = options.Url.IsFile
+            ? new FolderTransport(options.Url.LocalPath)
+            : new UpstreamTransport(_base, options.Credentials, time, network, options.Proxies);
+        Http = new HttpMessageInvoker(
+            new UpstreamGate(transport, options.Concurrency, new UpstreamThrottle(Health, time), Health), disposeHandler: network is null);
+        _prober = new UpstreamProber(
+            options.Name, cancellation => NarInfoRequest.ProbeAsync(Http, _base, cancellation), Health, timeout, time, logger);
     }
 
     public UpstreamOptions Options { get; }
 
-    /// <summary>Whether it has failed so often of late that it is not asked, or has said that it is not to be.</summary>
-    public bool IsDown => _state.CircuitState is not CircuitState.Closed || _transport?.IsBusy is true;
+    /// <summary>Whether it can be asked; requests for NARs report to it, too.</summary>
+    public UpstreamHealth Health { get; }
+
+    /// <summary>Whether it is not asked now: it is away, or asked to be left alone.</summary>
+    public bool IsDown => Health.IsAway;
 
     /// <summary>Sends requests to it, redirects followed.</summary>
     public HttpMessageInvoker Http { get; }
 
-    /// <summary>Asks once, for all who want to know at the moment; a narinfo that was found a few minutes ago is not asked for again.</summary>
-    public async Task<UpstreamAnswer> AskAsync(StorePathDigest digest, CancellationToken cancellation)
+    /// <summary>Finds out whether it can be reached, where nobody knows yet.</summary>
+    public void Probe()
     {
-        return Recall(digest) is UpstreamAnswer.Found known ? known : await _underway.GetOrAdd(digest, key => new Lazy<Task<UpstreamAnswer>>(() => AskAsync(key))).Value.WaitAsync(cancellation);
+        if (Health.Status.State is UpstreamState.Unknown or UpstreamState.Away)
+        {
+            _prober.Begin();
+        }
     }
+
+    /// <summary>Begins with what another one knew of the same upstream.</summary>
+    public void TakeOver(Upstream before)
+    {
+        Health.TakeOver(before.Health);
+        if (Health.IsAway)
+        {
+            _prober.Begin();
+        }
+    }
+
+    /// <summary>Probes it beside requests that fail, so that it is known whether it is away.</summary>
+    public void Suspect() => _prober.Begin();
+
+    /// <summary>Asks, once for all who want to know at the moment. A narinfo that was found a few minutes ago is not asked for again, and nothing is while it is away.</summary>
+    public async Task<UpstreamAnswer> AskAsync(StorePathDigest digest, CancellationToken cancellation) =>
+        Recall(digest) is UpstreamAnswer.Found known ? known
+            : Health.IsAway ? AwayAnswer()
+            : await _underway.GetOrAdd(digest, key => new Lazy<Task<UpstreamAnswer>>(() => AskAsync(key))).Value.WaitAsync(cancellation);
 
     /// <summary>The same where nothing is decided: that it had nothing a moment ago is an answer, too.</summary>
     public async Task<UpstreamAnswer> LookAsync(StorePathDigest digest, CancellationToken cancellation) => Recall(digest) ?? await AskAsync(digest, cancellation);
@@ -83,6 +99,7 @@ internal sealed class Upstream : IDisposable
 
     public void Dispose()
     {
+        _prober.Dispose();
         Http.Dispose();
         _known.Dispose();
     }
@@ -90,27 +107,11 @@ internal sealed class Upstream : IDisposable
     private async Task<UpstreamAnswer> AskAsync(StorePathDigest digest)
     {
         var start = _time.GetTimestamp();
-        var answer = await TryAskAsync(digest);
-        UpstreamMetrics.Answered(Options.Name, answer, _time.GetElapsedTime(start));
-        return answer;
-    }
-
-    private async Task<UpstreamAnswer> TryAskAsync(StorePathDigest digest)
-    {
         try
         {
-            var answer = await _pipeline.ExecuteAsync(token => FetchAsync(digest, token), CancellationToken.None);
-            if (LifetimeOf(answer) is var lifetime && lifetime > TimeSpan.Zero)
-            {
-                var size = 1024 + ((answer as UpstreamAnswer.Found)?.NarInfo.References.Length * 128 ?? 0);
-                _known.Set(digest, (answer, _time.GetTimestamp()), new MemoryCacheEntryOptions { Size = size, AbsoluteExpirationRelativeToNow = lifetime });
-            }
-
+            var answer = await TryOftenAsync(digest, start);
+            UpstreamMetrics.Answered(Options.Name, answer, _time.GetElapsedTime(start));
             return answer;
-        }
-        catch (Exception exception) when (ReasonOf(exception) is { } reason)
-        {
-            return new UpstreamAnswer.Failed(reason);
         }
         finally
         {
@@ -118,66 +119,81 @@ internal sealed class Upstream : IDisposable
         }
     }
 
+    /// <summary>Tries until there is an answer, a few times and not for long. Whoever waits is told at once when it goes away.</summary>
+    private async Task<UpstreamAnswer> TryOftenAsync(StorePathDigest digest, long start)
+    {
+        var most = Health.IsInLongRun ? 1 : MostTries;
+        for (var tries = 1; ; tries++)
+        {
+            var told = Health.IsAway ? Task.Delay(LateTry, _time) : Health.Away; // it may be away since the last try, and be back
+            var trying = TryAsync(digest);
+            if (await Task.WhenAny(trying, told) != trying && !trying.IsCompleted)
+            {
+                return AwayAnswer(); // what it answers late is kept, and brings it back
+            }
+
+            var answer = await trying;
+            if (answer is not UpstreamAnswer.Failed { Fault.IsAnswer: false } || tries == most || _time.GetElapsedTime(start) >= TryFor)
+            {
+                return answer;
+            }
+
+            await Task.Delay(FirstPause * tries * (0.8 + (0.4 * Random.Shared.NextDouble())), _time);
+        }
+    }
+
+    private async Task<UpstreamAnswer> TryAsync(StorePathDigest digest)
+    {
+        using var watch = _prober.Watch();
+        using var limit = new CancellationTokenSource(_timeout, _time);
+        try
+        {
+            var answer = await NarInfoRequest.SendAsync(Http, _base, digest, limit.Token);
+            Keep(digest, answer);
+            Note(answer);
+            return answer;
+        }
+        catch (Exception exception)
+        {
+            var answer = new UpstreamAnswer.Failed(UpstreamFaultException.FaultOf(exception));
+            Note(answer);
+            return answer;
+        }
+    }
+
+    private void Note(UpstreamAnswer answer)
+    {
+        if (answer is not UpstreamAnswer.Failed { Fault: var fault })
+        {
+            Health.ReportAnswer();
+            return;
+        }
+
+        Health.Report(fault);
+        if (!fault.IsAnswer)
+        {
+            _prober.Begin();
+        }
+    }
+
+    private void Keep(StorePathDigest digest, UpstreamAnswer answer)
+    {
+        if (LifetimeOf(answer) is var lifetime && lifetime > TimeSpan.Zero)
+        {
+            var size = 1024 + ((answer as UpstreamAnswer.Found)?.NarInfo.References.Length * 128 ?? 0);
+            _known.Set(digest, (answer, _time.GetTimestamp()), new MemoryCacheEntryOptions { Size = size, AbsoluteExpirationRelativeToNow = lifetime });
+        }
+    }
+
+    private UpstreamAnswer.Failed AwayAnswer() => new(Health.Status.Cause ?? new UpstreamFault(UpstreamFailure.Silent), IsAway: true);
+
     private UpstreamAnswer? Recall(StorePathDigest digest) =>
         _known.TryGetValue(digest, out (UpstreamAnswer Answer, long At) known) && _time.GetElapsedTime(known.At) < LifetimeOf(known.Answer) ? known.Answer : null;
 
-    private static TimeSpan LifetimeOf(UpstreamAnswer answer) => answer switch { UpstreamAnswer.Found => FoundLifetime, UpstreamAnswer.Absent => AbsentLifetime, _ => TimeSpan.Zero };
-
-    private static string? ReasonOf(Exception exception) => exception switch
+    private static TimeSpan LifetimeOf(UpstreamAnswer answer) => answer switch
     {
-        BrokenCircuitException => "breaker-open",
-        UpstreamBusyException => "busy",
-        TimeoutRejectedException => "no-answer",
-        HttpRequestException or IOException => "unreachable",
-        OperationCanceledException => null,
-        _ => "failed", // whatever it sent that we could not make sense of: others are asked
+        UpstreamAnswer.Found => FoundLifetime,
+        UpstreamAnswer.Absent => AbsentLifetime,
+        _ => TimeSpan.Zero,
     };
-
-    private async ValueTask<UpstreamAnswer> FetchAsync(StorePathDigest digest, CancellationToken cancellation)
-    {
-        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(_base, $"{digest}.narinfo"))
-        {
-            Version = HttpVersion.Version20,
-            VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
-        };
-        using var response = await Http.SendAsync(request, cancellation);
-        if (response.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.Gone or HttpStatusCode.Forbidden)
-        {
-            return new UpstreamAnswer.Absent();
-        }
-
-        if ((int)response.StatusCode >= 500 || response.StatusCode is HttpStatusCode.TooManyRequests or HttpStatusCode.RequestTimeout)
-        {
-            throw new HttpRequestException($"HTTP {(int)response.StatusCode}");
-        }
-
-        if (response.StatusCode is not HttpStatusCode.OK || NarCompression.OfContentEncoding(response.Content.Headers.ContentEncoding) is not { } encoding)
-        {
-            return new UpstreamAnswer.Failed($"http-{(int)response.StatusCode}");
-        }
-
-        var body = await ReadAsync(response.Content, encoding, cancellation);
-        return body is null ? new UpstreamAnswer.Failed("narinfo-too-large")
-            : !NarInfo.TryParse(body, out var narInfo, out var error) ? new UpstreamAnswer.Failed($"narinfo-{error}")
-            : narInfo.StorePath.Digest != digest ? new UpstreamAnswer.Failed("narinfo-of-another-path")
-            : new UpstreamAnswer.Found(narInfo);
-    }
-
-    /// <summary>The whole body; null when it is too large for a narinfo.</summary>
-    private static async Task<byte[]?> ReadAsync(HttpContent content, string encoding, CancellationToken cancellation)
-    {
-        using var body = new MemoryStream();
-        await using var stream = NarCompression.Open(encoding, await content.ReadAsStreamAsync(cancellation));
-        var buffer = new byte[8 << 10];
-        while (await stream.ReadAsync(buffer, cancellation) is var read and > 0)
-        {
-            body.Write(buffer, 0, read);
-            if (body.Length > NarInfo.MaxSize)
-            {
-                return null;
-            }
-        }
-
-        return body.ToArray();
-    }
 }

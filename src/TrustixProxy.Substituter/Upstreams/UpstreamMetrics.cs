@@ -18,7 +18,7 @@ internal static class UpstreamMetrics
     /// <summary>An upstream was asked for a narinfo.</summary>
     public static void Answered(string upstream, UpstreamAnswer answer, TimeSpan took)
     {
-        var word = answer switch { UpstreamAnswer.Found => "found", UpstreamAnswer.Absent => "absent", UpstreamAnswer.Failed failed => failed.Reason, _ => throw new System.Diagnostics.UnreachableException() };
+        var word = answer switch { UpstreamAnswer.Found => "found", UpstreamAnswer.Absent => "absent", UpstreamAnswer.Failed { IsAway: true } => "away", UpstreamAnswer.Failed failed => failed.Fault.Label, _ => throw new System.Diagnostics.UnreachableException() };
         ProxyMeter.Stepped("upstream", "upstream", upstream, took, word);
         Answers.Add(1, new("upstream", upstream), new("answer", word));
         Seconds.Record(took.TotalSeconds, new KeyValuePair<string, object?>("upstream", upstream));

@@ -90,6 +90,18 @@ internal static class CommonKeys
         return isGood;
     }
 
+    /// <summary>Globs of the names of store paths.</summary>
+    public static IReadOnlyList<string> Globs(Section section, string key)
+    {
+        var globs = section.Texts(key);
+        foreach (var glob in globs.Where(glob => !NameGlob.IsGlob(glob)))
+        {
+            section.Fault(key, $"has '{glob}', which matches no name: a glob is of the name after the digest, \"secret-*\" for example, with * and ?.");
+        }
+
+        return globs;
+    }
+
     /// <summary>Why a text is no key, with what to do.</summary>
     public static string Explain(NixKeyError error) => error switch
     {

@@ -21,7 +21,7 @@ internal static class PublishConfiguration
         }
 
         var spool = CommonKeys.WritableDirectory(section, "spoolDirectory", Spool.DefaultDirectory, isCheck);
-        var filter = new NameFilter([.. Globs(section, "include")], [.. Globs(section, "exclude")]);
+        var filter = new NameFilter([.. CommonKeys.Globs(section, "include")], [.. CommonKeys.Globs(section, "exclude")]);
         var includesFetched = section.Flag("fetched") ?? false;
         var listen = section.Texts("listen");
         if (listen.Count > 0)
@@ -39,16 +39,5 @@ internal static class PublishConfiguration
             IncludesFetched = includesFetched,
             Listen = [.. listen],
         };
-    }
-
-    private static IReadOnlyList<string> Globs(Section section, string key)
-    {
-        var globs = section.Texts(key);
-        foreach (var glob in globs.Where(glob => !NameGlob.IsGlob(glob)))
-        {
-            section.Fault(key, $"has '{glob}', which matches no name: a glob is of the name after the digest, \"secret-*\" for example, with * and ?.");
-        }
-
-        return globs;
     }
 }

@@ -10,7 +10,12 @@ internal static class UpstreamConfiguration
     public static UpstreamOptions Read(Section section)
     {
         var (name, url) = (section.Name("name", null, "\"nixos\""), CommonKeys.CacheUrl(section, "url"));
-        return new UpstreamOptions(name, url, section.Integer("priority", 40, 1, 1000), ReadCredentials(section, url));
+        return new UpstreamOptions(name, url, section.Integer("priority", 40, 1, 1000), ReadCredentials(section, url))
+        {
+            Concurrency = section.Integer("concurrency", 0, 0, 100_000),
+            Match = [.. CommonKeys.Globs(section, "match")],
+            Except = [.. CommonKeys.Globs(section, "except")],
+        };
     }
 
     private static UpstreamCredentials? ReadCredentials(Section section, Uri url)

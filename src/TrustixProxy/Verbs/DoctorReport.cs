@@ -5,7 +5,7 @@ using TrustixProxy.Substituter.Operations;
 namespace TrustixProxy.Verbs;
 
 /// <summary>What <c>doctor</c> has found, for people and for programs.</summary>
-internal sealed class DoctorReport(IReadOnlyList<Finding> findings)
+internal sealed class DoctorReport(IReadOnlyList<Finding> findings, IReadOnlyList<UpstreamReport> upstreams)
 {
     private const int Most = 10;
 
@@ -41,6 +41,11 @@ internal sealed class DoctorReport(IReadOnlyList<Finding> findings)
         foreach (var (outcome, count) in Outcomes())
         {
             output.WriteLine($"  {outcome,-18}{count,8:N0}");
+        }
+
+        foreach (var upstream in upstreams.Where(upstream => upstream.State is not "live"))
+        {
+            output.WriteLine($"upstream {upstream}");
         }
 
         WriteContradicted(output);
@@ -98,5 +103,8 @@ internal sealed class DoctorReport(IReadOnlyList<Finding> findings)
         Outcomes().ToDictionary(outcome => outcome.Outcome, outcome => outcome.Count),
         [.. Contradicted.Select(finding => new ContradictedPath(finding.Path.Absolute, finding.Outcome, finding.Installed!.ToString(), finding.Against.ToDictionary(vote => vote.Key, vote => vote.Value.ToString())))],
         [.. Refused.Select(finding => new RefusedPath(finding.Path.Absolute, finding.Outcome, finding.Sentence, finding.IsUncertain, finding.Installed?.ToString(), finding.NeededBy, finding.Completing.ToDictionary(vote => vote.Key, vote => Now(vote.Value))))],
-        [.. Helpers.Select(helper => new HelpfulElector(helper.Elector, helper.Count, helper.Now))]);
+        [.. Helpers.Select(helper => new HelpfulElector(helper.Elector, helper.Count, helper.Now))])
+    {
+        Upstreams = upstreams,
+    };
 }

@@ -48,18 +48,18 @@ internal static class ExplainVerb
 
             if (parsed.GetValue(ProxyConfiguration.Json))
             {
-                Console.WriteLine(JsonSerializer.Serialize(Explain(examination, options.Policy), ProxyConfiguration.JsonForm.Explanation));
+                Console.WriteLine(JsonSerializer.Serialize(Explain(examination, options.Policy, examiner.Upstreams), ProxyConfiguration.JsonForm.Explanation));
             }
             else
             {
-                Show(examination, options.Policy);
+                Show(examination, options.Policy, examiner.Upstreams);
             }
 
             return examination.Claim is not null ? ExitCode.Good : examination.Verdict is null || examination.WasCutShort ? ExitCode.Unknown : ExitCode.No;
         });
     }
 
-    private static void Show(Examination examination, Policy policy)
+    private static void Show(Examination examination, Policy policy, IReadOnlyList<UpstreamReport> upstreams)
     {
         if (examination is { Path: { } path, Verdict: { } verdict })
         {
@@ -77,13 +77,18 @@ internal static class ExplainVerb
             console.Write(table);
         }
 
+        foreach (var upstream in upstreams.Where(upstream => upstream.State is not "live"))
+        {
+            Console.WriteLine($"upstream {upstream}");
+        }
+
         Console.WriteLine($"{examination.Outcome}: {examination.Sentence}");
     }
 
     private static double? Latency(Examination examination, Answer answer) =>
         examination.Latencies.TryGetValue(answer.Elector.Name, out var latency) ? latency.TotalMilliseconds : null;
 
-    private static Explanation Explain(Examination examination, Policy policy) => new(
+    private static Explanation Explain(Examination examination, Policy policy, IReadOnlyList<UpstreamReport> upstreams) => new(
         examination.Path?.Absolute,
         examination.Outcome,
         examination.Sentence,
@@ -93,5 +98,6 @@ internal static class ExplainVerb
         examination.Path is null ? null : PolicyText.Of(policy.ScopeOf(examination.Path)),
         policy.Identity.ToString(),
         examination.Verdict?.Answers.Select(answer => (answer, Told: Testimony.Of(answer)))
-            .Select(item => new ExplainedAnswer(item.Told.Elector, item.Told.Operator, item.Told.Says, item.Told.Proof, item.Told.Head, Latency(examination, item.answer))));
+            .Select(item => new ExplainedAnswer(item.Told.Elector, item.Told.Operator, item.Told.Says, item.Told.Proof, item.Told.Head, Latency(examination, item.answer))),
+        upstreams);
 }

@@ -8,7 +8,8 @@ namespace TrustixProxy.Verbs;
 
 /// <summary>What <c>explain --json</c> prints.</summary>
 internal sealed record Explanation(
-    string? Path, string Outcome, string Sentence, string? NarHash, long? NarSize, IEnumerable<string>? References, string? Rule, string Policy, IEnumerable<ExplainedAnswer>? Answers);
+    string? Path, string Outcome, string Sentence, string? NarHash, long? NarSize, IEnumerable<string>? References, string? Rule, string Policy, IEnumerable<ExplainedAnswer>? Answers,
+    IReadOnlyList<UpstreamReport> Upstreams);
 
 /// <summary>An elector's answer in it.</summary>
 internal sealed record ExplainedAnswer(string Elector, string Operator, string Says, string Proof, long? HeadSize, double? Milliseconds);

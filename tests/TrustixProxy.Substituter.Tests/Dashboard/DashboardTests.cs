@@ -18,7 +18,7 @@ public sealed partial class DashboardTests
         var (agreed, split) = (TestOutput.Make("agreed"), TestOutput.Make("split"));
         await using var proxy = await StartAsync(agreed, split);
 
-        var page = await WaitForAsync(proxy, "/", ">live<");
+        var page = await WaitForAsync(proxy, "/", ">can decide<");
 
         Assert.Contains($"<a href=\"/path/{agreed.Path.Digest}\">agreed</a>", page, StringComparison.Ordinal);
         Assert.Contains("<span class=\"badge bad\">conflict</span>", page, StringComparison.Ordinal);

@@ -14,30 +14,29 @@ public sealed class LyingUpstreamTests
 
     public static TheoryData<UpstreamLie, string> Failures() => new()
     {
-        { UpstreamLie.Unavailable, "unreachable" },
-        { UpstreamLie.Reset, "unreachable" },
-        { UpstreamLie.Hang, "no-answer" },
+        { UpstreamLie.Unavailable, "http-503" },
+        { UpstreamLie.Reset, "connection-reset" },
+        { UpstreamLie.Hang, "no-answer|silent" },
         { UpstreamLie.Drip, "no-answer" },
-        { UpstreamLie.Html, "narinfo-NoFinalNewline" },
+        { UpstreamLie.Html, "not-a-narinfo" },
         { UpstreamLie.Huge, "narinfo-too-large" },
     };
 
     [Theory]
     [MemberData(nameof(Failures))]
-    public async Task A_failing_upstream_is_waited_for_until_the_deadline_named_and_not_remembered(UpstreamLie lie, string reason)
+    public async Task A_failing_upstream_is_named_not_remembered_and_asked_again_once_it_is_back(UpstreamLie lie, string reason)
     {
         var output = TestOutput.Make();
         await using var proxy = await AgreedAsync(output);
         proxy.Upstream().Lie = lie;
 
-        var timer = Stopwatch.StartNew();
         var answer = await proxy.AskAsync(output.Path);
 
-        Assert.InRange(timer.Elapsed, Deadline * 0.9, Deadline + TimeSpan.FromSeconds(0.5));
         Assert.Equal((HttpStatusCode.NotFound, "no-upstream"), (answer.Status, answer.Decision));
-        Assert.Contains($"main={reason}", answer.Text, StringComparison.Ordinal);
+        Assert.Contains("failing upstreams: main=", answer.Text, StringComparison.Ordinal);
+        Assert.Matches(reason, answer.Text);
         proxy.Upstream().Lie = UpstreamLie.None;
-        Assert.Equal("agreed", (await proxy.AskAsync(output.Path)).Decision);
+        await Eventually.UntilAsync(async () => (await proxy.AskAsync(output.Path)).Decision is "agreed");
     }
 
     [Theory]
@@ -59,13 +58,13 @@ public sealed class LyingUpstreamTests
     }
 
     [Fact]
-    public async Task One_that_comes_back_before_the_deadline_is_not_noticed_either()
+    public async Task One_that_comes_back_after_the_first_try_is_not_noticed_either()
     {
         var output = TestOutput.Make();
         await using var proxy = await AgreedAsync(output);
         proxy.Upstream().Lie = UpstreamLie.Unavailable;
         var asking = proxy.AskAsync(output.Path);
-        await Task.Delay(400);
+        await Eventually.UntilAsync(() => proxy.Upstream().Requests.Count > 0);
 
         proxy.Upstream().Lie = UpstreamLie.None;
 

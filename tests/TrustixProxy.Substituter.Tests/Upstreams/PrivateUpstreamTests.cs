@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging.Abstractions;
 using TrustixProxy.Substituter.Upstreams;
 using TrustixProxy.Testing;
 
@@ -76,7 +77,7 @@ public sealed class PrivateUpstreamTests
     [InlineData(503, null, 0)]
     [InlineData(503, "soon", 0)]
     [InlineData(404, "30", 0)]
-    public async Task An_upstream_that_says_when_it_wants_to_be_asked_again_is_not_asked_before_within_bounds(int status, string? retryAfter, int seconds)
+    public async Task An_object_that_is_throttled_is_not_asked_for_before_its_time_within_bounds(int status, string? retryAfter, int seconds)
     {
         var (clock, asked) = (new ManualTime { Now = DateTimeOffset.UnixEpoch }, 0);
         using var network = new Answering(() =>
@@ -86,20 +87,57 @@ public sealed class PrivateUpstreamTests
             response.Headers.TryAddWithoutValidation("Retry-After", retryAfter);
             return response;
         });
-        using var transport = new UpstreamTransport(new Uri("http://cache"), null, clock, network);
-        using var http = new HttpMessageInvoker(transport);
-        using var first = await SendAsync(http);
+        using var http = Gate(network, clock, out _);
+        using var first = await SendAsync(http, "x");
 
-        Assert.Equal(seconds > 0, transport.IsBusy);
         if (seconds > 0)
         {
             clock.Now += TimeSpan.FromSeconds(seconds) - TimeSpan.FromTicks(1);
-            await Assert.ThrowsAsync<UpstreamBusyException>(() => SendAsync(http));
+            await Assert.ThrowsAsync<UpstreamFaultException>(() => SendAsync(http, "x"));
             clock.Now += TimeSpan.FromTicks(1);
         }
 
-        using var second = await SendAsync(http);
+        using var second = await SendAsync(http, "x");
         Assert.Equal(2, asked);
+    }
+
+    [Fact]
+    public async Task A_throttled_object_leaves_the_others_be_and_three_of_them_hold_the_upstream()
+    {
+        var clock = new ManualTime();
+        using var network = new Answering(() =>
+        {
+            var response = new HttpResponseMessage(HttpStatusCode.TooManyRequests);
+            response.Headers.TryAddWithoutValidation("Retry-After", "30");
+            return response;
+        });
+        using var http = Gate(network, clock, out var health);
+
+        using var first = await SendAsync(http, "a");
+        using var second = await SendAsync(http, "b");
+        Assert.False(health.IsAway);
+        using var third = await SendAsync(http, "c");
+
+        Assert.Equal("away since 2030-01-01T00:00:00Z (throttled)", health.Status.ToString());
+        await Assert.ThrowsAsync<UpstreamFaultException>(() => SendAsync(http, "d"));
+        clock.Now += TimeSpan.FromSeconds(30);
+        Assert.False(health.IsAway);
+    }
+
+    [Fact]
+    public async Task Throttled_objects_a_minute_apart_hold_no_upstream()
+    {
+        var clock = new ManualTime();
+        using var network = new Answering(() => new HttpResponseMessage(HttpStatusCode.TooManyRequests));
+        using var http = Gate(network, clock, out var health);
+
+        foreach (var name in new[] { "a", "b", "c", "d" })
+        {
+            using var response = await SendAsync(http, name);
+            clock.Now += TimeSpan.FromMinutes(1);
+        }
+
+        Assert.False(health.IsAway);
     }
 
     [Fact]
@@ -179,7 +217,7 @@ public sealed class PrivateUpstreamTests
         }
 
         Directory.Delete(root, recursive: true);
-        await Assert.ThrowsAsync<HttpRequestException>(() => GetAsync("file", null));
+        await Assert.ThrowsAsync<UpstreamFaultException>(() => GetAsync("file", null));
 
         async Task<HttpResponseMessage> GetAsync(string url, long? from)
         {
@@ -195,9 +233,15 @@ public sealed class PrivateUpstreamTests
         return Task.FromResult(false);
     }
 
-    private static async Task<HttpResponseMessage> SendAsync(HttpMessageInvoker http)
+    private static HttpMessageInvoker Gate(HttpMessageHandler network, TimeProvider clock, out UpstreamHealth health)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri("http://cache/x"));
+        health = new UpstreamHealth("cache", clock, NullLogger.Instance);
+        return new HttpMessageInvoker(new UpstreamGate(network, 0, new UpstreamThrottle(health, clock), health));
+    }
+
+    private static async Task<HttpResponseMessage> SendAsync(HttpMessageInvoker http, string name)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri($"http://cache/{name}"));
         return await http.SendAsync(request, default);
     }
 

@@ -1,0 +1,139 @@
+using System.Net.Sockets;
+using System.Security.Authentication;
+using Microsoft.Extensions.Logging.Abstractions;
+using TrustixProxy.Substituter.Upstreams;
+using TrustixProxy.Testing;
+
+namespace TrustixProxy.Substituter.Tests.Upstreams;
+
+/// <summary>The state of one upstream, on a clock that the test moves.</summary>
+public sealed class UpstreamHealthTests
+{
+    private readonly ManualTime _clock = new();
+    private readonly UpstreamHealth _health;
+
+    public UpstreamHealthTests() => _health = new UpstreamHealth("main", _clock, NullLogger.Instance);
+
+    [Fact]
+    public void One_that_was_never_asked_is_unknown_and_is_asked()
+    {
+        Assert.Equal(new UpstreamStatus(UpstreamState.Unknown), _health.Status);
+        Assert.False(_health.IsAway);
+    }
+
+    [Fact]
+    public void Three_failures_with_a_failed_probe_among_them_make_it_away_and_one_answer_brings_it_back()
+    {
+        _health.Report(UpstreamFailure.ConnectionRefused);
+        _health.ReportProbe(new UpstreamFault(UpstreamFailure.ConnectionRefused));
+        Assert.Equal(UpstreamState.Failing, _health.Status.State);
+
+        _health.Report(UpstreamFailure.ConnectionRefused);
+        Assert.Equal(UpstreamState.Away, _health.Status.State);
+        Assert.True(_health.Away.IsCompleted);
+
+        _health.ReportAnswer();
+        Assert.Equal(new UpstreamStatus(UpstreamState.Live), _health.Status);
+        Assert.False(_health.Away.IsCompleted);
+    }
+
+    [Fact]
+    public void One_path_that_always_fails_does_not_make_it_away_while_probes_are_answered()
+    {
+        for (var i = 0; i < 20; i++)
+        {
+            _health.Report(new UpstreamFault(UpstreamFailure.HttpStatus, 500));
+            _health.ReportProbe(null);
+        }
+
+        Assert.False(_health.IsAway);
+    }
+
+    [Fact]
+    public void The_first_real_cause_is_kept_with_its_time_and_the_latest_is_named_beside_it()
+    {
+        _health.Report(UpstreamFailure.NameResolution);
+        _clock.Now += TimeSpan.FromMinutes(5);
+        _health.ReportProbe(new UpstreamFault(UpstreamFailure.HttpStatus, 503));
+        _health.ReportProbe(new UpstreamFault(UpstreamFailure.HttpStatus, 503));
+
+        Assert.StartsWith("away since 2030-01-01T00:00:00Z (name-resolution, by now http-503", _health.Status.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void That_it_is_silent_is_a_guess_which_a_failure_that_has_a_name_replaces()
+    {
+        _health.ReportSilence();
+        Assert.Equal(UpstreamFailure.Silent, _health.Status.Cause!.Kind);
+
+        _health.ReportProbe(new UpstreamFault(UpstreamFailure.NameResolution));
+
+        Assert.Equal(UpstreamFailure.NameResolution, _health.Status.Cause!.Kind);
+        Assert.True(_health.IsAway);
+    }
+
+    [Fact]
+    public void Useless_answers_in_a_row_make_it_failing_and_never_away()
+    {
+        var html = new UpstreamFault(UpstreamFailure.NotANarinfo);
+        _health.Report(html);
+        _health.Report(html);
+        Assert.Equal(new UpstreamStatus(UpstreamState.Live), _health.Status);
+
+        for (var i = 0; i < 50; i++)
+        {
+            _health.Report(html);
+        }
+
+        Assert.Equal((UpstreamState.Failing, html), (_health.Status.State, _health.Status.Cause));
+        _health.ReportAnswer();
+        Assert.Equal(UpstreamState.Live, _health.Status.State);
+    }
+
+    [Fact]
+    public void A_useless_answer_shows_that_one_which_was_away_can_be_reached()
+    {
+        _health.ReportSilence();
+
+        _health.Report(new UpstreamFault(UpstreamFailure.HttpStatus, 401));
+
+        Assert.False(_health.IsAway);
+    }
+
+    [Fact]
+    public void A_successor_begins_with_what_was_known()
+    {
+        _health.ReportSilence();
+        var heir = new UpstreamHealth("main", _clock, NullLogger.Instance);
+        _clock.Now += TimeSpan.FromHours(1);
+
+        heir.TakeOver(_health);
+
+        Assert.Equal("away since 2030-01-01T00:00:00Z (silent)", heir.Status.ToString());
+    }
+
+    public static TheoryData<string> Causes() => [.. ExceptionsByWord.Keys];
+
+    [Theory]
+    [MemberData(nameof(Causes))]
+    public void Every_exception_has_its_word(string word) =>
+        Assert.Equal(word, UpstreamFaultException.FaultOf(ExceptionsByWord[word]).Word);
+
+    [Fact]
+    public void An_untrusted_certificate_names_its_remedy() =>
+        Assert.Contains("NIX_SSL_CERT_FILE", new UpstreamFault(UpstreamFailure.UntrustedCertificate).ToString(), StringComparison.Ordinal);
+
+    private static readonly Dictionary<string, Exception> ExceptionsByWord = new()
+    {
+        ["name-resolution"] = new HttpRequestException("no", new SocketException((int)SocketError.HostNotFound)),
+        ["connection-refused"] = new HttpRequestException("no", new SocketException((int)SocketError.ConnectionRefused)),
+        ["connection-reset"] = new HttpRequestException("no", new IOException("no", new SocketException((int)SocketError.ConnectionReset))),
+        ["unreachable"] = new HttpRequestException("no", new SocketException((int)SocketError.NetworkUnreachable)),
+        ["silent"] = new TaskCanceledException("late"),
+        ["untrusted-certificate"] = new HttpRequestException("no", new AuthenticationException("errors in the certificate chain: UntrustedRoot")),
+        ["tls"] = new HttpRequestException("no", new AuthenticationException("RemoteCertificateNameMismatch")),
+        ["proxy-refused"] = new HttpRequestException(HttpRequestError.ProxyTunnelError, "no"),
+        ["redirect-refused"] = new UpstreamFaultException(UpstreamFailure.RedirectRefused, "no"),
+        ["request-failed"] = new InvalidOperationException("ours"),
+    };
+}
