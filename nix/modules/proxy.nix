@@ -201,7 +201,7 @@ in
           wantedBy = [ "multi-user.target" ];
           after = [ "network.target" ];
           before = mkIf cfg.configureNix [ "nix-daemon.service" ];
-          environment = {
+          environment = config.networking.proxy.envVars // {
             DOTNET_EnableDiagnostics = "0";
             TRUSTIXPROXY__SIGNINGKEYFILE = "%d/signing.key";
           };

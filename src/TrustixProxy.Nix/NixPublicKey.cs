@@ -16,10 +16,11 @@ public sealed record NixPublicKey
     /// <summary>The key: 32 bytes.</summary>
     public ReadOnlySpan<byte> Bytes => _bytes;
 
-    /// <summary>Reads <c>name:base64</c> of 32 bytes, whole.</summary>
+    /// <summary>Reads <c>name:base64</c> of 32 bytes, whole; a key that nobody should be believed by is none.</summary>
     public static bool TryParse(ReadOnlySpan<char> text, [NotNullWhen(true)] out NixPublicKey? key, out NixKeyError error)
     {
         key = KeyText.TryParse(text, Ed25519.PublicKeySize, out var name, out var bytes, out error) ? new NixPublicKey(name, bytes) : null;
+        (key, error) = key is not null && Ed25519PublicKeys.IsWeak(key.Bytes) ? (null, NixKeyError.Weak) : (key, error);
         return key is not null;
     }
 

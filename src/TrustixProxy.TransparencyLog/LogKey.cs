@@ -26,12 +26,12 @@ public sealed record LogKey
     /// <summary>What the log's calls name it by: 64 hexadecimal digits that follow from the protocol and the key.</summary>
     public string LogId { get; }
 
-    /// <summary>Reads base 64 of 32 bytes, whole.</summary>
+    /// <summary>Reads base 64 of 32 bytes, whole; a key that nobody should be believed by is none.</summary>
     public static bool TryParse(string text, [NotNullWhen(true)] out LogKey? key)
     {
         var bytes = new byte[Ed25519.PublicKeySize + 1];
         key = Convert.TryFromBase64String(text, bytes, out var written) && written is Ed25519.PublicKeySize
-            && Convert.ToBase64String(bytes.AsSpan(0, written)) == text
+            && Convert.ToBase64String(bytes.AsSpan(0, written)) == text && !Ed25519PublicKeys.IsWeak(bytes.AsSpan(0, written))
             ? new LogKey(bytes.AsSpan(0, written))
             : null;
         return key is not null;

@@ -5,9 +5,13 @@ using System.Text;
 
 namespace TrustixProxy.Testing;
 
-/// <summary>An HTTP proxy that leads wherever a host is asked for to one server of the test's; it keeps what it was asked, headers and all.</summary>
+/// <summary>An HTTP proxy that leads wherever a host is asked for to one server of the test's; it keeps what it was asked, headers and
+/// all.</summary>
 public sealed class FakeHttpProxy : IAsyncDisposable
 {
+    private static readonly byte[] Refusal =
+        Encoding.ASCII.GetBytes("HTTP/1.1 407 Who?\r\nProxy-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly ConcurrentQueue<string> _requests = new();
     private readonly CancellationTokenSource _stopping = new();
@@ -19,7 +23,8 @@ public sealed class FakeHttpProxy : IAsyncDisposable
     /// <param name="userAndPassword">Who may ask; everyone when null.</param>
     public FakeHttpProxy(Uri server, string? userAndPassword = null)
     {
-        (_server, _authorization) = (server, userAndPassword is null ? null : $"Basic {Convert.ToBase64String(Encoding.UTF8.GetBytes(userAndPassword))}");
+        (_server, _authorization) = (server, userAndPassword is null ? null
+            : $"Basic {Convert.ToBase64String(Encoding.UTF8.GetBytes(userAndPassword))}");
         _listener.Start();
         _accepting = AcceptAsync();
     }
@@ -61,9 +66,10 @@ public sealed class FakeHttpProxy : IAsyncDisposable
             var inward = client.GetStream();
             var head = await ReadHeadAsync(inward);
             _requests.Enqueue(head);
-            if (_authorization is not null && !head.Contains($"Proxy-Authorization: {_authorization}\r\n", StringComparison.OrdinalIgnoreCase))
+            if (_authorization is not null
+                && !head.Contains($"Proxy-Authorization: {_authorization}\r\n", StringComparison.OrdinalIgnoreCase))
             {
-                await inward.WriteAsync("HTTP/1.1 407 Who?\r\nProxy-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"u8.ToArray(), _stopping.Token);
+                await inward.WriteAsync(Refusal, _stopping.Token);
                 return;
             }
 
@@ -76,7 +82,8 @@ public sealed class FakeHttpProxy : IAsyncDisposable
             else
             {
                 var words = head.Split(' ', 3);
-                await outward.WriteAsync(Encoding.ASCII.GetBytes($"{words[0]} {new Uri(words[1]).PathAndQuery} {words[2].Replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n", StringComparison.Ordinal)}"), _stopping.Token);
+                await outward.WriteAsync(Encoding.ASCII.GetBytes($"{words[0]} {new Uri(words[1]).PathAndQuery} "
+                    + $"{words[2].Replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n", StringComparison.Ordinal)}"), _stopping.Token);
             }
 
             await Task.WhenAny(inward.CopyToAsync(outward, _stopping.Token), outward.CopyToAsync(inward, _stopping.Token));

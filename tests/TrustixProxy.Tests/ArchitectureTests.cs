@@ -59,9 +59,12 @@ public sealed partial class ArchitectureTests
     [Fact]
     public void Every_http_peer_is_connected_to_in_one_way()
     {
-        var makers = Repository.Sources("src").Where(file => File.ReadAllText(file).Contains("new SocketsHttpHandler", StringComparison.Ordinal) || File.ReadAllText(file).Contains("private SocketsHttpHandler", StringComparison.Ordinal));
+        var makers = Repository.Sources("src")
+            .Where(file => File.ReadAllText(file).Contains("new SocketsHttpHandler", StringComparison.Ordinal)
+            || File.ReadAllText(file).Contains("private SocketsHttpHandler", StringComparison.Ordinal));
 
-        Assert.Equal(["PeerTransport.cs"], makers.Select(Path.GetFileName)); // RFC 8305 and HTTP proxies; and serve's sockets end on threads that must not be held
+        // RFC 8305 and HTTP proxies; and serve's sockets end on threads that must not be held
+        Assert.Equal(["PeerTransport.cs"], makers.Select(Path.GetFileName));
     }
 
     [Fact]

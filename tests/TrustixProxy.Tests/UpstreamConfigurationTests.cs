@@ -7,6 +7,13 @@ public sealed class UpstreamConfigurationTests
     [InlineData("machine cache.corp login nix password s3cret")]
     [InlineData("# caches\nmachine other login a password b\n\nmachine CACHE.corp\n\tlogin nix\n\taccount x\n\tpassword \"s3 \\\"cret\"\n")]
     [InlineData("machine other login a password b macdef init\nmachine cache.corp\n\ndefault login nix password s3cret")]
+    [InlineData("machine cache.corp password s3cret")]
+    [InlineData("machine cache.corp login s3cret")]
+    [InlineData("machine cache.corp password s3cret login nix\n")]
+    [InlineData("default password s3cret")]
+    [InlineData("MACHINE cache.corp LOGIN nix PASSWORD s3cret # of 2026")]
+    [InlineData("port 1 machine cache.corp login a:b password s3cret protocol https")]
+    [InlineData("machine cache.corp\nmachine cache.corp login nix password s3cret")]
     public async Task A_netrc_file_names_the_host(string netrc)
     {
         var (code, _, error) = await CheckAsync("https://cache.corp/nix", "netrcFile", netrc);
@@ -17,9 +24,10 @@ public sealed class UpstreamConfigurationTests
 
     [Theory]
     [InlineData("machine other login a password b", "which has no entry for 'cache.corp'.")]
-    [InlineData("machine cache.corp login a:b password c", "whose entry for 'cache.corp' has not both a login (without a colon) and a password.")]
-    [InlineData("machine cache.corp login nix", "whose entry for 'cache.corp' has not both")]
-    [InlineData("default password x", "whose entry for 'default' has not both")]
+    [InlineData("machine cache.corp account x", "whose entry for 'cache.corp' has neither a login nor a password.")]
+    [InlineData("default", "whose entry for 'default' has neither a login nor a password.")]
+    [InlineData("machine cache.corp login nix password \"s3cret\\n\"", "has a control character in its login or password.")]
+    [InlineData("# machine cache.corp login nix password s3cret", "which is no netrc file")]
     [InlineData("nix:s3cret", "which is no netrc file")]
     [InlineData("machine cache.corp login \"nix", "which is no netrc file")]
     public async Task A_netrc_file_that_does_not_is_refused_and_no_secret_is_told(string netrc, string expected)

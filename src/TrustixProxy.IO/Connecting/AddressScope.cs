@@ -27,20 +27,25 @@ public static class AddressScopes
 {
     private static readonly string[] PrivateSuffixes = [".local", ".internal"];
 
-    /// <summary>The scope of an address. An IPv6 form of an IPv4 address (mapped, compatible, NAT64, 6to4, Teredo, ISATAP) has that address's scope.</summary>
+    /// <summary>The scope of an address. An IPv6 form of an IPv4 address (mapped, compatible, NAT64, 6to4, Teredo, ISATAP) has that
+    /// address's scope.</summary>
     public static AddressScope Of(IPAddress address)
     {
         var bytes = address.GetAddressBytes();
-        return address.AddressFamily is AddressFamily.InterNetwork ? OfFour(bytes) : Embedded(bytes) is { } four ? OfFour(four) : OfSix(bytes);
+        return address.AddressFamily is AddressFamily.InterNetwork ? OfFour(bytes) : Embedded(bytes) is { } four ? OfFour(four)
+            : OfSix(bytes);
     }
 
-    /// <summary>The scope of a host in a URL, without asking anyone: of a literal address its own; null for a name that DNS is to tell of.</summary>
+    /// <summary>The scope of a host in a URL, without asking anyone: of a literal address its own; null for a name that DNS is to tell
+    /// of.</summary>
     public static AddressScope? OfHost(string host)
     {
         var name = host.Trim('[', ']').TrimEnd('.');
         return IPAddress.TryParse(name, out var address) ? Of(address)
-            : name.Equals("localhost", StringComparison.OrdinalIgnoreCase) || name.EndsWith(".localhost", StringComparison.OrdinalIgnoreCase) ? AddressScope.Loopback
-            : !name.Contains('.') || PrivateSuffixes.Any(suffix => name.EndsWith(suffix, StringComparison.OrdinalIgnoreCase)) ? AddressScope.Private
+            : name.Equals("localhost", StringComparison.OrdinalIgnoreCase)
+                || name.EndsWith(".localhost", StringComparison.OrdinalIgnoreCase) ? AddressScope.Loopback
+            : !name.Contains('.') || PrivateSuffixes.Any(suffix => name.EndsWith(suffix, StringComparison.OrdinalIgnoreCase))
+                ? AddressScope.Private
             : null;
     }
 
@@ -68,7 +73,8 @@ public static class AddressScopes
     private static byte[]? Embedded(ReadOnlySpan<byte> bytes) => bytes switch
     {
         [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 or 1] => null,
-        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, ..] or [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ..] => bytes[12..].ToArray(), // mapped, compatible
+        // mapped, compatible
+        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, ..] or [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ..] => bytes[12..].ToArray(),
         [0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, ..] => bytes[12..].ToArray(), // translated (RFC 2765)
         [0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, ..] => bytes[12..].ToArray(), // NAT64 (RFC 6052)
         [0x20, 0x02, ..] => bytes[2..6].ToArray(), // 6to4 (RFC 3056)

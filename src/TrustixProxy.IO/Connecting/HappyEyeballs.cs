@@ -4,7 +4,8 @@ using System.Net.Sockets;
 
 namespace TrustixProxy.IO.Connecting;
 
-/// <summary>Connects to a host that has several addresses, as RFC 8305 says: an address that does not answer costs 250 ms, not the whole attempt.</summary>
+/// <summary>Connects to a host that has several addresses, as RFC 8305 says: an address that does not answer costs 250 ms, not the whole
+/// attempt.</summary>
 /// <remarks>
 /// <code>
 /// name ──resolve──▶ addresses ──admit──▶ the winner of last time, then IPv6 and IPv4 in turn, 16 at most
@@ -49,7 +50,8 @@ public sealed class HappyEyeballs
     /// <param name="target">The host, a name or a literal address, and the port.</param>
     /// <param name="admit">Which of its addresses may be connected to; all when null. It throws where that is none, and says why.</param>
     /// <param name="cancellation">Ends the attempt.</param>
-    /// <exception cref="SocketException">The name has no address, or no address answers: the first failure that says something of the peer.</exception>
+    /// <exception cref="SocketException">The name has no address, or no address answers: the first failure that says something of the
+    /// peer.</exception>
     public async ValueTask<Stream> ConnectAsync(DnsEndPoint target, Func<IPAddress[], IPAddress[]>? admit, CancellationToken cancellation)
     {
         using var limit = new CancellationTokenSource(Limit, _time);
@@ -65,14 +67,17 @@ public sealed class HappyEyeballs
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
-            var where = addresses.Length is 0 ? $"the name {target.Host} was not resolved" : $"no answer from {string.Join(", ", addresses.AsEnumerable())}";
-            throw new SocketException((int)(addresses.Length is 0 ? SocketError.TryAgain : SocketError.TimedOut), $"{where} within {Limit.TotalSeconds} s");
+            var where = addresses.Length is 0 ? $"the name {target.Host} was not resolved"
+                : $"no answer from {string.Join(", ", addresses.AsEnumerable())}";
+            throw new SocketException((int)(addresses.Length is 0 ? SocketError.TryAgain : SocketError.TimedOut),
+                $"{where} within {Limit.TotalSeconds} s");
         }
     }
 
     /// <summary>Puts addresses into the order in which they are tried: families in turn, each in the order of the answer.</summary>
     /// <param name="addresses">The answer.</param>
-    /// <param name="winner">The address that answered last time: it comes first if it is still among them, and its family begins; null when none is known.</param>
+    /// <param name="winner">The address that answered last time: it comes first if it is still among them, and its family begins; null
+    /// when none is known.</param>
     internal static IPAddress[] Order(IReadOnlyList<IPAddress> addresses, IPAddress? winner)
     {
         var distinct = addresses.Distinct().ToList();
@@ -109,7 +114,8 @@ public sealed class HappyEyeballs
         return addresses.Length > 0 ? addresses : throw new SocketException((int)SocketError.NoData, $"the name {host} has no address");
     }
 
-    /// <summary>Begins one attempt after the other until one connects. When it returns, every other attempt has ended and is closed.</summary>
+    /// <summary>Begins one attempt after the other until one connects. When it returns, every other attempt has ended and is
+    /// closed.</summary>
     private async Task<(Stream Stream, IPAddress Winner)> RaceAsync(IPAddress[] addresses, int port, CancellationToken cancellation)
     {
         using var race = CancellationTokenSource.CreateLinkedTokenSource(cancellation);

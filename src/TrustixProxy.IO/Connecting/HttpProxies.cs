@@ -3,8 +3,10 @@ using System.Net;
 namespace TrustixProxy.IO.Connecting;
 
 /// <summary>Which HTTP proxy leads to which peer.</summary>
-/// <remarks>From the environment, as curl and .NET read it: <c>http_proxy</c> and <c>https_proxy</c> by the URL's scheme, else <c>all_proxy</c>; <c>no_proxy</c> for exceptions.
-/// Small letters go before capitals, and an empty variable is none. <c>HTTP_PROXY</c> in capitals is heeded as .NET does (curl does not), unless <c>GATEWAY_INTERFACE</c> is set:
+/// <remarks>From the environment, as curl and .NET read it: <c>http_proxy</c> and <c>https_proxy</c> by the URL's scheme, else
+/// <c>all_proxy</c>; <c>no_proxy</c> for exceptions.
+/// Small letters go before capitals, and an empty variable is none. <c>HTTP_PROXY</c> in capitals is heeded as .NET does (curl does
+/// not), unless <c>GATEWAY_INTERFACE</c> is set:
 /// a CGI program gets that variable from its client. Nothing on this machine is ever asked through a proxy.</remarks>
 public sealed class HttpProxies : IEquatable<HttpProxies>
 {
@@ -35,7 +37,8 @@ public sealed class HttpProxies : IEquatable<HttpProxies>
     /// <param name="address">The proxy: see <see cref="TryReadAddress"/>.</param>
     /// <param name="credentials">What it is shown; null when it asks for nothing.</param>
     public static HttpProxies Of(Uri address, NetworkCredential? credentials) =>
-        new(new HttpProxy(address, credentials), new HttpProxy(address, credentials), Variable(Environment.GetEnvironmentVariable, "no_proxy"));
+        new(new HttpProxy(address, credentials), new HttpProxy(address, credentials),
+            Variable(Environment.GetEnvironmentVariable, "no_proxy"));
 
     /// <summary>Reads an environment.</summary>
     /// <param name="environment">Gives a variable's value; null when it is not set.</param>
@@ -50,7 +53,8 @@ public sealed class HttpProxies : IEquatable<HttpProxies>
         return http is null && https is null ? None : new HttpProxies(http, https, Variable(environment, "no_proxy"));
     }
 
-    /// <summary>Reads a proxy's address: <c>host</c>, <c>host:port</c>, or a URL with http, https, socks4, socks4a, socks5 or socks5h and no path.</summary>
+    /// <summary>Reads a proxy's address: <c>host</c>, <c>host:port</c>, or a URL with http, https, socks4, socks4a, socks5 or socks5h
+    /// and no path.</summary>
     /// <param name="text">The address, which may begin with <c>user:password@</c>.</param>
     /// <param name="address">The address without user and password, and with a port.</param>
     /// <param name="credentials">User and password; null when there are none.</param>
@@ -60,7 +64,8 @@ public sealed class HttpProxies : IEquatable<HttpProxies>
         var full = text.Contains("://", StringComparison.Ordinal) ? text : $"http://{text}";
         if (!Uri.TryCreate(full.Replace("socks5h://", "socks5://", StringComparison.OrdinalIgnoreCase), UriKind.Absolute, out var url)
             || url.Scheme is not ("http" or "https" or "socks4" or "socks4a" or "socks5")
-            || url.IdnHost.Length is 0 || url.PathAndQuery is not ("/" or "") || url.Fragment.Length > 0 || full.Any(letter => letter is <= ' ' or (char)127))
+            || url.IdnHost.Length is 0 || url.PathAndQuery is not ("/" or "") || url.Fragment.Length > 0
+            || full.Any(letter => letter is <= ' ' or (char)127))
         {
             return false;
         }
@@ -68,7 +73,8 @@ public sealed class HttpProxies : IEquatable<HttpProxies>
         var port = url.Port > 0 ? url.Port : url.Scheme.StartsWith("socks", StringComparison.Ordinal) ? 1080 : DefaultPort;
         address = new UriBuilder(url.Scheme, url.IdnHost, port).Uri;
         var parts = url.UserInfo.Split(':', 2);
-        credentials = url.UserInfo.Length is 0 ? null : new NetworkCredential(Uri.UnescapeDataString(parts[0]), parts.Length > 1 ? Uri.UnescapeDataString(parts[1]) : "");
+        credentials = url.UserInfo.Length is 0 ? null
+            : new NetworkCredential(Uri.UnescapeDataString(parts[0]), parts.Length > 1 ? Uri.UnescapeDataString(parts[1]) : "");
         return true;
     }
 
@@ -86,7 +92,8 @@ public sealed class HttpProxies : IEquatable<HttpProxies>
     public override int GetHashCode() => _identity.GetHashCode(StringComparison.Ordinal);
 
     /// <summary>The proxies' addresses, never a password.</summary>
-    public override string ToString() => IsEmpty ? "none" : string.Join(", ", new[] { _http, _https }.OfType<HttpProxy>().Select(proxy => $"{proxy}").Distinct());
+    public override string ToString() => IsEmpty ? "none"
+        : string.Join(", ", new[] { _http, _https }.OfType<HttpProxy>().Select(proxy => $"{proxy}").Distinct());
 
     private static HttpProxy? Read(Func<string, string?> environment, string name, List<(string, string)> faults, bool hasCapitals = true)
     {
@@ -101,7 +108,8 @@ public sealed class HttpProxies : IEquatable<HttpProxies>
         }
 
         var shown = text.LastIndexOf('@') is var at and >= 0 ? $"…{text[at..]}" : text;
-        faults.Add((name, $"is '{shown}' in the environment; a proxy is host:port, or http://, https:// or socks5:// with host and port. Set it so, or unset it."));
+        faults.Add((name, $"is '{shown}' in the environment; a proxy is host:port, or http://, https:// or socks5:// with host and port. "
+            + "Set it so, or unset it."));
         return null;
     }
 

@@ -18,10 +18,13 @@ public sealed class HttpProxy(Uri address, NetworkCredential? credentials) : IWe
     /// <summary>What tells two proxies apart. It holds the password: it is compared, and never shown.</summary>
     internal string Identity { get; } = $"{address}\n{credentials?.UserName}\n{credentials?.Password}";
 
-    /// <summary>The header for requests that it passes on itself (plain HTTP); null when it asks for nothing, or is no HTTP proxy. A tunnel's CONNECT is authorized by the runtime.</summary>
-    internal AuthenticationHeaderValue? Authorization { get; } = credentials is null || !address.Scheme.StartsWith("http", StringComparison.Ordinal)
+    /// <summary>The header for requests that it passes on itself (plain HTTP); null when it asks for nothing, or is no HTTP proxy. A
+    /// tunnel's CONNECT is authorized by the runtime.</summary>
+    internal AuthenticationHeaderValue? Authorization { get; } = credentials is null
+        || !address.Scheme.StartsWith("http", StringComparison.Ordinal)
         ? null
-        : new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{credentials.UserName}:{credentials.Password}")));
+        : new AuthenticationHeaderValue("Basic",
+            Convert.ToBase64String(Encoding.UTF8.GetBytes($"{credentials.UserName}:{credentials.Password}")));
 
     /// <inheritdoc/>
     public Uri GetProxy(Uri destination) => Address;

@@ -3,13 +3,15 @@ using System.Net;
 
 namespace TrustixProxy.IO.Connecting;
 
-/// <summary>Carries HTTP requests to one peer: directly, by <see cref="HappyEyeballs"/>, or through the HTTP proxy that leads to it. Redirects are not followed.</summary>
+/// <summary>Carries HTTP requests to one peer: directly, by <see cref="HappyEyeballs"/>, or through the HTTP proxy that leads to it.
+/// Redirects are not followed.</summary>
 /// <remarks>
 /// <code>
 /// request ──HttpProxies──▶ none:  the peer's own addresses, those that <see cref="Admit"/> lets through
 ///                        ▶ a proxy: the proxy's addresses; CONNECT for https, absolute-form for http; its credentials go to it alone
 /// </code>
-/// A failure says whose it is: <see cref="HttpRequestError.ProxyTunnelError"/> for the proxy, else the peer; the first cause is the innermost exception.</remarks>
+/// A failure says whose it is: <see cref="HttpRequestError.ProxyTunnelError"/> for the proxy, else the peer; the first cause is the
+/// innermost exception.</remarks>
 public sealed class PeerTransport : HttpMessageHandler
 {
     private readonly HttpProxies _proxies;
@@ -26,7 +28,7 @@ public sealed class PeerTransport : HttpMessageHandler
     {
         (_proxies, _maxHeaders, _connecting) = (proxies, maxHeaders, connecting ?? new HappyEyeballs(time));
         _direct = new HttpMessageInvoker(Sockets((context, cancellation) =>
-            _connecting.ConnectAsync(context.DnsEndPoint, Admit is { } admit ? addresses => admit(context.DnsEndPoint, addresses) : null, cancellation)));
+            _connecting.ConnectAsync(context.DnsEndPoint, addresses => Admit?.Invoke(context.DnsEndPoint, addresses) ?? addresses, cancellation)));
     }
 
     private PeerTransport(string socket, int maxHeaders)
@@ -76,11 +78,15 @@ public sealed class PeerTransport : HttpMessageHandler
 
             response.Dispose();
             throw new HttpRequestException(
-                HttpRequestError.ProxyTunnelError, $"The HTTP proxy {proxy} wants to know who asks, and takes none of what it is shown.", statusCode: HttpStatusCode.ProxyAuthenticationRequired);
+                HttpRequestError.ProxyTunnelError,
+                $"The HTTP proxy {proxy} wants to know who asks, and takes none of what it is shown.",
+                statusCode: HttpStatusCode.ProxyAuthenticationRequired);
         }
-        catch (HttpRequestException exception) when (exception.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError)
+        catch (HttpRequestException exception)
+            when (exception.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError)
         {
-            throw new HttpRequestException(HttpRequestError.ProxyTunnelError, $"The HTTP proxy {proxy} cannot be reached: {exception.GetBaseException().Message}", exception);
+            throw new HttpRequestException(HttpRequestError.ProxyTunnelError,
+                $"The HTTP proxy {proxy} cannot be reached: {exception.GetBaseException().Message}", exception);
         }
     }
 

@@ -4,8 +4,10 @@ using System.Net.Sockets;
 namespace TrustixProxy.IO.Connecting;
 
 /// <summary>A connection of ours to another server. Whatever waits for it continues on the thread pool.</summary>
-/// <remarks><c>serve</c> lets socket operations end on the very threads that wait for sockets, so that an answer from memory is read, made and written
-/// without a change of threads. Nothing may block those threads: requests that take longer leave them at once, and clients of other servers connect by this.</remarks>
+/// <remarks><c>serve</c> lets socket operations end on the very threads that wait for sockets, so that an answer from memory is read,
+/// made and written
+/// without a change of threads. Nothing may block those threads: requests that take longer leave them at once, and clients of other
+/// servers connect by this.</remarks>
 public sealed class PooledConnection : NetworkStream
 {
     private PooledConnection(Socket socket)

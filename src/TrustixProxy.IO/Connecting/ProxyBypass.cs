@@ -4,14 +4,17 @@ using System.Net;
 namespace TrustixProxy.IO.Connecting;
 
 /// <summary>Hosts that are asked without an HTTP proxy: what <c>no_proxy</c> says.</summary>
-/// <remarks>A list, parted by commas or blanks, of <c>*</c> (all), names (with all names below them, with or without a leading dot or <c>*.</c>), addresses and networks (10.0.0.0/8);
-/// each but <c>*</c> may end in <c>:port</c>. Names are compared with the URL's host; nothing is resolved. Source: curl's manual, <c>NO_PROXY</c>.</remarks>
+/// <remarks>A list, parted by commas or blanks, of <c>*</c> (all), names (with all names below them, with or without a leading dot or
+/// <c>*.</c>), addresses and networks (10.0.0.0/8);
+/// each but <c>*</c> may end in <c>:port</c>. Names are compared with the URL's host; nothing is resolved. Source: curl's manual,
+/// <c>NO_PROXY</c>.</remarks>
 internal sealed class ProxyBypass
 {
     private readonly List<Rule> _rules = [];
 
     /// <param name="text">The list; nothing is bypassed when null.</param>
-    public ProxyBypass(string? text) => _rules.AddRange((text ?? "").Split([',', ' ', '\t', '\n'], StringSplitOptions.RemoveEmptyEntries).Select(Rule.Of));
+    public ProxyBypass(string? text) => _rules.AddRange((text ?? "").Split([',', ' ', '\t', '\n'], StringSplitOptions.RemoveEmptyEntries)
+        .Select(Rule.Of));
 
     /// <summary>Whether an address is asked directly: one that the list names, and always what is on this machine.</summary>
     public bool Covers(Uri address)
@@ -41,7 +44,9 @@ internal sealed class ProxyBypass
             (Port is null || Port == port)
             && (Name is "*"
                 || (Network is { } network && literal is not null && network.Contains(literal))
-                || (Network is null && Name.Length > 0 && (host.Equals(Name, StringComparison.OrdinalIgnoreCase) || host.EndsWith($".{Name}", StringComparison.OrdinalIgnoreCase))));
+                || (Network is null && Name.Length > 0
+                && (host.Equals(Name, StringComparison.OrdinalIgnoreCase)
+                || host.EndsWith($".{Name}", StringComparison.OrdinalIgnoreCase))));
 
         /// <summary>A network, with bits of the host or without them (10.1.2.3/8); an address is a network of one.</summary>
         private static IPNetwork? NetworkOf(string text)
@@ -54,7 +59,8 @@ internal sealed class ProxyBypass
 
             var bytes = address.GetAddressBytes();
             var length = bytes.Length * 8;
-            if (slash >= 0 && (!int.TryParse(text[(slash + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out length) || length > bytes.Length * 8))
+            if (slash >= 0 && (!int.TryParse(text[(slash + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out length)
+                || length > bytes.Length * 8))
             {
                 return null;
             }

@@ -154,7 +154,8 @@ public sealed class LogSubmitter(Uri url, NixSecretKey token) : IDisposable
     private static HttpClient Client(Uri url)
     {
         var isUnix = url.Scheme is "unix";
-        HttpMessageHandler transport = isUnix ? PeerTransport.ToSocket(url.AbsolutePath) : new PeerTransport(HttpProxies.FromEnvironment, TimeProvider.System);
+        HttpMessageHandler transport = isUnix ? PeerTransport.ToSocket(Uri.UnescapeDataString(url.AbsolutePath))
+            : new PeerTransport(HttpProxies.FromEnvironment, TimeProvider.System);
         return new HttpClient(transport) { BaseAddress = isUnix ? new Uri("http://localhost/") : url, Timeout = TimeSpan.FromSeconds(60) };
     }
 }

@@ -28,7 +28,9 @@ internal static class LogTransport
     {
         const int maxHeaders = 16;
         var isUnix = url.Scheme is "unix";
-        var transport = network ?? (isUnix ? PeerTransport.ToSocket(url.AbsolutePath, maxHeaders) : new PeerTransport(proxies ?? HttpProxies.None, TimeProvider.System, maxHeaders));
+        HttpMessageHandler transport = network ?? (isUnix
+            ? PeerTransport.ToSocket(Uri.UnescapeDataString(url.AbsolutePath), maxHeaders)
+            : new PeerTransport(proxies ?? HttpProxies.None, TimeProvider.System, maxHeaders));
         return new HttpClient(transport, disposeHandler: network is null)
         {
             BaseAddress = isUnix ? new Uri("http://localhost/") : new Uri(url.AbsoluteUri.TrimEnd('/') + "/"),

@@ -1,6 +1,7 @@
 using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using System.Text;
 
 namespace TrustixProxy.Substituter.Listening;
 
@@ -27,9 +28,10 @@ public sealed class TlsCertificate
         (certificate, fault) = (null, "");
         try
         {
-            var own = X509Certificate2.CreateFromPemFile(certificateFile, keyFile);
+            var text = Read(certificateFile);
+            var own = X509Certificate2.CreateFromPem(text, Read(keyFile));
             var all = new X509Certificate2Collection();
-            all.ImportFromPemFile(certificateFile);
+            all.ImportFromPem(text);
             certificate = new TlsCertificate(SslStreamCertificateContext.Create(own, all, offline: true), keyFile);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or CryptographicException or ArgumentException)
@@ -38,5 +40,13 @@ public sealed class TlsCertificate
         }
 
         return certificate is not null;
+    }
+
+    /// <summary>At most 1 MiB of a file: a device has no end.</summary>
+    private static string Read(string file)
+    {
+        using var stream = File.OpenRead(file);
+        var buffer = new byte[1 << 20];
+        return Encoding.UTF8.GetString(buffer, 0, stream.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false));
     }
 }

@@ -44,7 +44,9 @@ internal sealed class DecidingParts : IDisposable
         var timeout = options.Deadline / 2;
         _state = before?._state ?? new StateWriter(options.StateDirectory, failure => Tell(logger, failure));
         (_views, _records) = (before?._views ?? new ViewStore(options.StateDirectory), before?._records ?? new LogRecords(_state));
-        _logs.AddRange(options.Logs.Select(log => before?._logs.Find(known => known.Options == log && known.Timeout == timeout && before.Options.Proxies.Equals(options.Proxies)) ?? Open(log, timeout, network)));
+        _logs.AddRange(options.Logs.Select(log =>
+            before?._logs.Find(known => known.Options == log && known.Timeout == timeout
+                && before.Options.Proxies.Equals(options.Proxies)) ?? Open(log, timeout, network)));
         Logs = [.. _logs.Select(log => log.Log)];
         Upstreams =
         [
@@ -208,7 +210,10 @@ internal sealed class DecidingParts : IDisposable
 
     private LogParts Open(LogOptions options, TimeSpan timeout, HttpMessageHandler? network)
     {
-        var (elector, connection) = (options.Elector, new ConnectClient(options.IsExport ? LogTransport.OfFiles(options.Url, network, Options.Proxies) : LogTransport.Create(options.Url, network, Options.Proxies), timeout, _time));
+        var http = options.IsExport
+            ? LogTransport.OfFiles(options.Url, network, Options.Proxies)
+            : LogTransport.Create(options.Url, network, Options.Proxies);
+        var (elector, connection) = (options.Elector, new ConnectClient(http, timeout, _time));
         var docket = new LogDocket(elector.Name, elector.Key, options.Url, _views, _records, Options.StateDirectory, _time, Logger);
         var log = new WatchedLog(elector.Name, elector.Key, new LogClient(connection, elector.Key.LogId, _time, options.IsExport), _views, docket, _time, Logger);
         var mirror = options.IsMirrored ? new LogMirror(elector.Name, log, new MirrorStore(Path.Combine(Options.StateDirectory, "mirrors", $"{elector.Key.LogId}.sqlite")), _time, Logger) : null;

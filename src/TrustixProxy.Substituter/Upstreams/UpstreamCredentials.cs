@@ -11,7 +11,7 @@ public sealed class UpstreamCredentials
     /// <summary>The value of <c>Authorization</c>.</summary>
     internal AuthenticationHeaderValue Header { get; }
 
-    /// <summary>A name and a password (RFC 7617). The name has no colon.</summary>
+    /// <summary>A name and a password (RFC 7617). A name with a colon in it is for the server to part.</summary>
     public static UpstreamCredentials Basic(string login, string password) => new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{login}:{password}")));
 
     /// <summary>A token (RFC 6750): printable ASCII without spaces.</summary>

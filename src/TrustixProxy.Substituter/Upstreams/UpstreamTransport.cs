@@ -5,7 +5,8 @@ using TrustixProxy.IO.Connecting;
 namespace TrustixProxy.Substituter.Upstreams;
 
 /// <summary>Makes the HTTP handler of one upstream: follows redirects itself, and only where this upstream may lead.</summary>
-/// <remarks>At most 5 hops, never from https to http, and only where <see cref="ReachableNetworks"/> lets it lead. Credentials go to the upstream's own origin alone.</remarks>
+/// <remarks>At most 5 hops, never from https to http, and only where <see cref="ReachableNetworks"/> lets it lead. Credentials go to the
+/// upstream's own origin alone.</remarks>
 internal sealed class UpstreamTransport : DelegatingHandler
 {
     private const int MaxHops = 5;
@@ -20,7 +21,8 @@ internal sealed class UpstreamTransport : DelegatingHandler
     /// <param name="time">The clock.</param>
     /// <param name="network">What carries requests; sockets when null.</param>
     /// <param name="proxies">Which HTTP proxy leads to it; none when null.</param>
-    public UpstreamTransport(Uri origin, UpstreamCredentials? credentials, TimeProvider time, HttpMessageHandler? network, HttpProxies? proxies = null)
+    public UpstreamTransport(Uri origin, UpstreamCredentials? credentials, TimeProvider time, HttpMessageHandler? network,
+        HttpProxies? proxies = null)
     {
         (_origin, _credentials, _networks, _proxies) = (origin, credentials, new ReachableNetworks(origin), proxies ?? HttpProxies.None);
         InnerHandler = network ?? new PeerTransport(_proxies, time) { Admit = _networks.Admit };
@@ -47,7 +49,7 @@ internal sealed class UpstreamTransport : DelegatingHandler
             var response = await base.SendAsync(request, cancellationToken);
             if ((int)response.StatusCode is not (301 or 302 or 303 or 307 or 308) || response.Headers.Location is not { } location)
             {
-                return response;
+                return WithoutTrailers(response);
             }
 
             response.Dispose();
@@ -59,6 +61,26 @@ internal sealed class UpstreamTransport : DelegatingHandler
 
             request.RequestUri = to;
         }
+    }
+
+    /// <summary>The same answer, to which nothing can be added behind the body: trailers are unverified, and HTTP/2 clients would be
+    /// handed them.</summary>
+    private static HttpResponseMessage WithoutTrailers(HttpResponseMessage response)
+    {
+        var plain = new HttpResponseMessage(response.StatusCode)
+        {
+            Content = response.Content, // disposed with it; the trailers that come go to the other message
+            ReasonPhrase = response.ReasonPhrase,
+            RequestMessage = response.RequestMessage,
+            Version = response.Version,
+        };
+        foreach (var (name, values) in response.Headers.NonValidated)
+        {
+            plain.Headers.TryAddWithoutValidation(name, values);
+        }
+
+        plain.Headers.Trailer.Clear();
+        return plain;
     }
 
     private bool IsOrigin(Uri address) => Uri.Compare(address, _origin, UriComponents.SchemeAndServer, UriFormat.SafeUnescaped, StringComparison.OrdinalIgnoreCase) is 0;

@@ -1,3 +1,4 @@
+using TrustixProxy.Native;
 using TrustixProxy.Nix;
 
 namespace TrustixProxy.Configuration;
@@ -5,6 +6,10 @@ namespace TrustixProxy.Configuration;
 /// <summary>Keys that more than one configuration has.</summary>
 internal static class CommonKeys
 {
+    /// <summary>What is said of a key that nobody should be believed by.</summary>
+    public const string WeakKey = "is a key for which anyone can make signatures, or not in its one true form (all zero, of small order, "
+        + "or y not below p); ask its owner for the key";
+
     /// <summary>The state directory, made if it is not there: as configured, or where this machine keeps such things.</summary>
     public static string StateDirectory(Section section, string name, bool isCheck) => WritableDirectory(section, "stateDirectory", DefaultStateDirectory(name), isCheck);
 
@@ -45,6 +50,10 @@ internal static class CommonKeys
             {
                 section.Fault(key, $"has '{address}'; an address is http://ip:port or http://localhost:port{(allowTls ? ", the same with https" : "")}{(allowUnix ? ", or unix:/path" : "")}. For all of this machine's addresses: http://0.0.0.0:port or http://[::]:port.");
             }
+            else if (isUnix && ServiceUrl.FaultOfSocket(address["unix:".Length..]) is { } fault)
+            {
+                section.Fault(key, fault.Replace("is '", "has 'unix:", StringComparison.Ordinal));
+            }
         }
     }
 
@@ -53,50 +62,68 @@ internal static class CommonKeys
         && (url.Host is "localhost" || url.HostNameType is UriHostNameType.IPv4 or UriHostNameType.IPv6);
 
     /// <summary>The address of a binary cache: http, https, or <c>file:///path</c>.</summary>
-    public static Uri CacheUrl(Section section, string key)
-    {
-        var text = section.Required(key, "https://cache.example.org");
-        var isFolder = Uri.TryCreate(text, UriKind.Absolute, out var url) && url.IsFile && text.StartsWith("file:///", StringComparison.Ordinal) && url is { Query.Length: 0, Fragment.Length: 0 };
-        if (!isFolder && !TryReadUrl(text, allowUnix: false, out url) && text.Length > 0)
-        {
-            section.Fault(key, $"is '{text}'; it must be an address with http:// or https://, or file:///path.");
-        }
-        else if (url?.UserInfo.Length > 0)
-        {
-            section.Fault(key, "has a user name or password in it, which would stand in messages: put them into a netrcFile.");
-        }
-
-        return url ?? new Uri("http://invalid.invalid");
-    }
+    public static Uri CacheUrl(Section section, string key) => Url(section, key, UrlForms.Folder, out _);
 
     /// <summary>The address of a service: http, https, and where the section allows it <c>unix:/path</c>.</summary>
-    public static Uri Url(Section section, string key, bool allowUnix)
+    public static Uri Url(Section section, string key, bool allowUnix) =>
+        Url(section, key, allowUnix ? UrlForms.Unix : UrlForms.Web, out _);
+
+    /// <summary>The address of a service, and the <c>?priority=N</c> behind it where the forms allow that.</summary>
+    public static Uri Url(Section section, string key, UrlForms forms, out int? priority)
     {
-        var text = section.Required(key, allowUnix ? "https://log.example.org or unix:/run/log.sock" : "https://cache.example.org");
-        if (!TryReadUrl(text, allowUnix, out var url) && text.Length > 0)
+        var text = section.Required(key, forms.HasFlag(UrlForms.Unix) ? "https://log.example.org or unix:/run/log.sock"
+            : "https://cache.example.org");
+        (Uri? url, priority) = (null, null);
+        if (text.Length > 0 && ServiceUrl.FaultOf(text, forms, out url, out priority) is { } fault)
         {
-            section.Fault(key, $"is '{text}'; it must be an address with http:// or https://{(allowUnix ? ", or unix:/path" : "")}.");
+            section.Fault(key, fault);
         }
 
         return url ?? new Uri("http://invalid.invalid");
     }
 
     /// <summary>Reads the address of a service.</summary>
-    public static bool TryReadUrl(string text, bool allowUnix, [NotNullWhen(true)] out Uri? url)
+    public static bool TryReadUrl(string text, bool allowUnix, [NotNullWhen(true)] out Uri? url) =>
+        ServiceUrl.FaultOf(text, allowUnix ? UrlForms.Unix : UrlForms.Web, out url, out _) is null && url is not null;
+
+    /// <summary>Reads public keys, each once; blanks around one mean nothing, as in nix.conf.</summary>
+    public static IReadOnlyList<NixPublicKey> PublicKeys(Section section, string key)
     {
-        var isGood = Uri.TryCreate(text, UriKind.Absolute, out url)
-            && (url.Scheme is "http" or "https" || (allowUnix && url.Scheme is "unix" && url.Host.Length is 0 && url.AbsolutePath is ['/', _, ..]));
-        url = isGood ? url : null;
-        return isGood;
+        var keys = new List<NixPublicKey>();
+        foreach (var text in section.Texts(key))
+        {
+            if (!NixPublicKey.TryParse(text.Trim(), out var read, out var error))
+            {
+                section.Fault(key, $"has '{text}', which {Explain(error)}.");
+            }
+            else if (keys.Find(known => known.Bytes.SequenceEqual(read.Bytes)) is { } twice)
+            {
+                section.Fault(key, $"has the key of '{twice.Name}' twice; take one out.");
+            }
+            else
+            {
+                keys.Add(read);
+            }
+        }
+
+        return keys;
     }
 
-    /// <summary>Globs of the names of store paths.</summary>
+    /// <summary>Whether a text is base64 of 32 bytes that nobody should be believed by.</summary>
+    public static bool IsWeakKey(string text)
+    {
+        var bytes = new byte[Ed25519.PublicKeySize];
+        return Convert.TryFromBase64String(text, bytes, out var written) && written == bytes.Length && Ed25519PublicKeys.IsWeak(bytes);
+    }
+
+    /// <summary>Patterns of store path names.</summary>
     public static IReadOnlyList<string> Globs(Section section, string key)
     {
         var globs = section.Texts(key);
         foreach (var glob in globs.Where(glob => !NameGlob.IsGlob(glob)))
         {
-            section.Fault(key, $"has '{glob}', which matches no name: a glob is of the name after the digest, \"secret-*\" for example, with * and ?.");
+            section.Fault(key, $"has '{glob}', which matches no name: a glob is of the name after the digest, \"secret-*\" for example, "
+                + "with * and ?.");
         }
 
         return globs;
@@ -107,6 +134,7 @@ internal static class CommonKeys
     {
         NixKeyError.NoColon => "has no colon; a key is name:base64",
         NixKeyError.Name => "has a name that is empty or has white space; a key is name:base64",
+        NixKeyError.Weak => WeakKey,
         NixKeyError.Halves => "has two halves that do not belong together; make a new one with trustix-proxy keygen",
         _ => "has after the colon no base64 of the right length; make a new one with trustix-proxy keygen",
     };

@@ -6,6 +6,8 @@ namespace TrustixProxy.Configuration;
 /// <summary>Where a configuration comes from: one JSON file, if one is named, and over it the environment's <c>TRUSTIXPROXY__…</c>.</summary>
 internal static class ConfigurationFile
 {
+    private const int MaxSize = 16 << 20;
+
     private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false, AllowTrailingCommas = true, CommentHandling = JsonCommentHandling.Skip };
 
     /// <summary>Reads it all, and has <paramref name="read"/> make options of it.</summary>
@@ -50,7 +52,7 @@ internal static class ConfigurationFile
             var builder = new ConfigurationBuilder();
             if (path is not null)
             {
-                var text = Text(File.ReadAllBytes(path));
+                var text = Text(Read(path));
                 using var strict = JsonDocument.Parse(text, Strict); // the builder would pass over a key that is named twice
                 faults.AddRange(Keys(strict.RootElement).Where(key => key.Contains(':', StringComparison.Ordinal)).Select(key => new Fault(key, "is a key with a colon; write an object within an object.")));
                 builder.AddJsonStream(new MemoryStream(text.ToArray()));
@@ -62,12 +64,29 @@ internal static class ConfigurationFile
         {
             faults.Add(new Fault("--config", $"is '{path}', where there is no file."));
         }
-        catch (Exception exception) when (exception is JsonException or InvalidDataException or FormatException or IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (exception is JsonException or InvalidDataException or FormatException
+            or InvalidOperationException or ArgumentException or IOException or UnauthorizedAccessException)
         {
             faults.Add(new Fault("--config", $"is '{path}', which cannot be read: {exception.InnerException?.Message ?? exception.Message}"));
         }
 
         return null;
+    }
+
+    /// <summary>All of the file: at most 16 MiB, as a device has no end.</summary>
+    private static byte[] Read(string path)
+    {
+        if (Directory.Exists(path))
+        {
+            throw new InvalidDataException("it is a folder. Name the JSON file in it.");
+        }
+
+        using var file = File.OpenRead(path);
+        var buffer = new byte[MaxSize + 1];
+        var length = file.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);
+        return length is 0 ? throw new InvalidDataException("it is empty. A configuration is a JSON object; {} has all defaults.")
+            : length > MaxSize ? throw new InvalidDataException("it has more than 16 MiB.")
+            : buffer[..length];
     }
 
     /// <summary>The text without the mark that some editors put before it.</summary>

@@ -48,11 +48,13 @@ internal static class ConfigurationKeys
         ["operations.hosts"] = "Names by which the operations listener may be asked, beside loopback's.",
         ["operations.otlp"] = new("Where traces of decisions and metrics are sent, by OTLP over HTTP; `v1/traces` and `v1/metrics` are below it.") { Default = "nowhere", Range = Url },
         ["gossip.peers"] = new("Operations listeners of other proxies, with which the logs' signed heads are exchanged.") { Range = Url },
-        ["proxy"] = new("The HTTP proxy through which upstreams, caches, logs and peers are asked; hosts in `no_proxy` are not, nor is this machine. `environment`: what `http_proxy`, `https_proxy` and `all_proxy` say.")
+        ["proxy"] = new("The HTTP proxy through which upstreams, caches, logs and peers are asked; hosts in `no_proxy` are not, nor is "
+            + "this machine. `environment`: what `http_proxy`, `https_proxy` and `all_proxy` say.")
         {
             Range = "`http://host:port` (or `https:`, `socks5:`), `environment`, `none`",
         },
-        ["proxyCredentialsFile"] = new("One line `user:password` that the proxy wants. Sent to the proxy alone. For its owner's eyes only.") { Type = "path", Default = "none" },
+        ["proxyCredentialsFile"] = new("One line `user:password` that the proxy wants. Sent to the proxy alone. For its owner's eyes "
+            + "only.") { Type = "path", Default = "none" },
         ["stateDirectory"] = new("Keeps decisions, and what logs are held to.") { Type = "path", Default = "`$XDG_STATE_HOME/trustix-proxy`, `/var/lib/trustix-proxy` for root, else `~/.local/state/trustix-proxy`" },
         ["signingKeyFile"] = new("The key that clients trust, in Nix's form `name:base64`. Made if it is not there.") { Type = "path", Default = "`signing.key` in `stateDirectory`" },
         ["previousSigningKeyFiles"] = new("Keys that were rotated out: what they sealed is still believed, and nothing is signed with them.") { Type = "list of paths" },
@@ -80,9 +82,10 @@ internal static class ConfigurationKeys
         ["upstreams"] = "Binary caches that NARs come from. They need not be trusted.",
         ["upstreams[].name"] = "Its name in messages.",
         ["upstreams[].url"] = new("Where it is; a folder, as `nix copy --to` writes it, with `file:`.") { Range = $"{Url} or file:///path" },
-        ["upstreams[].netrcFile"] = new("Has the login and password for its host, as Nix's `netrc-file`. Sent to its own origin alone. For its owner's eyes only.") { Type = "path", Default = "none" },
+        ["upstreams[].netrcFile"] = new("Has login and password for its host, one of them or both, as Nix's `netrc-file`. Sent to its "
+            + "own origin alone. For its owner's eyes only.") { Type = "path", Default = "none" },
         ["upstreams[].bearerFile"] = new("One line: a token that it wants. Sent to its own origin alone. For its owner's eyes only.") { Type = "path", Default = "none" },
-        ["upstreams[].priority"] = "Lower ones are asked first.",
+        ["upstreams[].priority"] = "Lower ones are asked first. Without this key `?priority=N` in `url` says it, as in nix.conf.",
         ["upstreams[].concurrency"] = "How many requests may be under way to it at once, for narinfos and NARs together; others wait in turn. 0: no limit.",
         ["upstreams[].match"] = new("Names of store paths, after the digest, that it is asked for.") { Default = "all", Range = Glob },
         ["upstreams[].except"] = new("Names of store paths that it is not asked for.") { Range = Glob },

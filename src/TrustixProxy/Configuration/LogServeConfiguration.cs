@@ -19,6 +19,7 @@ internal static class LogServeConfiguration
         CommonKeys.CheckListen(section, "listen", listen, allowUnix: true);
         var privateListen = section.Texts("privateListen", "http://127.0.0.1:8091");
         CommonKeys.CheckListen(section, "privateListen", privateListen, allowUnix: true);
+        OwnAddresses.CheckDistinct(section, ("listen", listen), ("privateListen", privateListen));
         var stateDirectory = CommonKeys.StateDirectory(section, "trustix-log", isCheck);
         var logs = section.List("logs").Select(ReadLog).ToList();
         CheckLogs(section, logs);
@@ -76,19 +77,9 @@ internal static class LogServeConfiguration
             section.Fault("protocol", $"is '{protocol}'; it must be \"nix\".");
         }
 
-        var tokens = section.Texts("writeTokens").Select(text => ReadToken(section, text)).OfType<NixPublicKey>().ToList();
+        var tokens = CommonKeys.PublicKeys(section, "writeTokens");
         var signer = ReadKey(section);
         return signer is null ? null : new HostedLogOptions(name, signer, [.. tokens]);
-    }
-
-    private static NixPublicKey? ReadToken(Section section, string text)
-    {
-        if (!NixPublicKey.TryParse(text, out var key, out var error))
-        {
-            section.Fault("writeTokens", $"has '{text}', which {CommonKeys.Explain(error)}.");
-        }
-
-        return key;
     }
 
     /// <summary>The private key, in Nix's form or the reference's: bare base64 of seed and public key.</summary>

@@ -3,15 +3,19 @@ using TrustixProxy.Substituter.Upstreams;
 
 namespace TrustixProxy.Configuration;
 
-/// <summary>Reads who we are to a host out of a netrc file, as Nix's own <c>netrc-file</c> is read.</summary>
-/// <remarks>Words between white space: <c>machine HOST login NAME password SECRET</c>, <c>default …</c> for all other hosts at the end; a word may stand in double quotes, with <c>\"</c> and <c>\\</c> in it.
-/// <c>account WORD</c> is passed over, so are lines that begin with <c>#</c>, and a <c>macdef</c> up to the next empty line. Source: curl <c>lib/netrc.c</c>.</remarks>
+/// <summary>Reads who we are to a host out of a netrc file, as curl reads Nix's <c>netrc-file</c>.</summary>
+/// <remarks>Words between white space: <c>machine HOST login NAME password SECRET</c>, and <c>default …</c> for every host. Of the
+/// entries that fit the first one holds.
+/// An entry without a login has an empty one, and so with the password. A word may stand in double quotes, with <c>\"</c>, <c>\\</c>,
+/// <c>\n</c>, <c>\r</c> and <c>\t</c> in it.
+/// What follows a word that begins with <c>#</c> on its line is a comment; a <c>macdef</c> goes to the next empty line; other words are
+/// passed over. Source: curl <c>lib/netrc.c</c>.</remarks>
 internal static class NetrcFile
 {
     /// <summary>The most characters of a file.</summary>
     public const int MaxSize = 64 << 10;
 
-    /// <summary>Finds the credentials for a host: of the first entry that names it, else of <c>default</c>.</summary>
+    /// <summary>Finds the credentials for a host.</summary>
     /// <param name="text">The file.</param>
     /// <param name="host">The host.</param>
     /// <param name="credentials">What is found.</param>
@@ -19,60 +23,63 @@ internal static class NetrcFile
     public static bool TryFind(string text, string host, [NotNullWhen(true)] out UpstreamCredentials? credentials, out string fault)
     {
         (credentials, fault) = (null, "");
-        var entries = Read(text);
-        if (entries is null || text.Length > MaxSize)
+        var entries = Words(text) is { } words ? Read(words) : [];
+        var fitting = entries.Where(entry => entry.Machine is null
+            || entry.Machine.Equals(host, StringComparison.OrdinalIgnoreCase)).ToList();
+        if (entries.Count is 0 || text.Length > MaxSize)
         {
             fault = "which is no netrc file: machine HOST login NAME password SECRET.";
         }
-        else if ((entries.Find(entry => string.Equals(entry.Machine, host, StringComparison.OrdinalIgnoreCase)) ?? entries.Find(entry => entry.Machine is null)) is not { } entry)
+        else if (fitting.Count is 0)
         {
             fault = $"which has no entry for '{host}'.";
         }
-        else if (entry.Login is not { Length: > 0 } login || entry.Password is not { } password || login.Contains(':', StringComparison.Ordinal) || (login + password).Any(char.IsControl))
+        else if ((fitting.Find(entry => (entry.Login ?? entry.Password) is not null) ?? fitting[0]) is var entry
+            && (entry.Login ?? entry.Password) is null)
         {
-            fault = $"whose entry for '{entry.Machine ?? "default"}' has not both a login (without a colon) and a password.";
+            fault = $"whose entry for '{entry.Machine ?? "default"}' has neither a login nor a password.";
+        }
+        else if ((entry.Login + entry.Password).Any(char.IsControl))
+        {
+            fault = $"whose entry for '{entry.Machine ?? "default"}' has a control character in its login or password.";
         }
         else
         {
-            credentials = UpstreamCredentials.Basic(login, password);
+            credentials = UpstreamCredentials.Basic(entry.Login ?? "", entry.Password ?? "");
         }
 
         return credentials is not null;
     }
 
-    private static List<Entry>? Read(string text)
+    private static List<Entry> Read(List<string> words)
     {
         var entries = new List<Entry>();
-        var words = Words(text);
-        if (words is null)
-        {
-            return null;
-        }
-
         for (var i = 0; i < words.Count; i++)
         {
             var next = i + 1 < words.Count ? words[i + 1] : null;
-            switch (words[i])
+            switch (words[i].ToLowerInvariant())
             {
                 case "default":
                     entries.Add(new Entry(null));
-                    continue;
+                    break;
                 case "machine" when next is not null:
                     entries.Add(new Entry(next));
+                    i++;
                     break;
                 case "login" when next is not null && entries.Count > 0:
-                    entries[^1].Login = next;
+                    entries[^1].Login ??= next;
+                    i++;
                     break;
                 case "password" when next is not null && entries.Count > 0:
-                    entries[^1].Password = next;
+                    entries[^1].Password ??= next;
+                    i++;
                     break;
                 case "account" when next is not null:
+                    i++;
                     break;
                 default:
-                    return null;
+                    break;
             }
-
-            i++;
         }
 
         return entries;
@@ -85,23 +92,14 @@ internal static class NetrcFile
         foreach (var line in text.Split('\n'))
         {
             inMacro &= line.Trim().Length > 0;
-            if (inMacro || line.TrimStart().StartsWith('#'))
-            {
-                continue;
-            }
-
-            for (var rest = line.AsSpan().Trim(); rest.Length > 0; rest = rest.TrimStart())
+            for (var rest = line.AsSpan().Trim(); !inMacro && rest.Length > 0 && rest[0] is not '#'; rest = rest.TrimStart())
             {
                 if (!TryReadWord(ref rest, out var word))
                 {
                     return null;
                 }
 
-                if (word is "macdef" && (inMacro = true))
-                {
-                    break;
-                }
-
+                inMacro = word.Equals("macdef", StringComparison.OrdinalIgnoreCase);
                 words.Add(word);
             }
         }
@@ -129,15 +127,18 @@ internal static class NetrcFile
                 return true;
             }
 
-            i += rest[i] is '\\' && i + 1 < rest.Length ? 1 : 0;
-            quoted.Append(rest[i]);
+            var isEscape = rest[i] is '\\' && i + 1 < rest.Length;
+            i += isEscape ? 1 : 0;
+            quoted.Append(isEscape ? Unescaped(rest[i]) : rest[i]);
         }
 
         word = "";
         return false;
     }
 
-    /// <summary>What the file says of a machine; of all others when it is null.</summary>
+    private static char Unescaped(char letter) => letter switch { 'n' => '\n', 'r' => '\r', 't' => '\t', _ => letter };
+
+    /// <summary>What the file says of a machine; of every one when it is null.</summary>
     private sealed record Entry(string? Machine)
     {
         public string? Login { get; set; }

@@ -17,7 +17,8 @@ internal static class ProxyKeys
         {
             if (file is not null)
             {
-                section.Fault(FileKey, $"is '{file}', and '{Key}' names no proxy that is shown what is in it. Set '{Key}' to the proxy's address; http_proxy may hold user and password itself.");
+                section.Fault(FileKey, $"is '{file}', and '{Key}' names no proxy that is shown what is in it. Set '{Key}' to the proxy's "
+                    + "address; http_proxy may hold user and password itself.");
             }
 
             return text is None ? HttpProxies.None : OfEnvironment(section);
@@ -25,13 +26,15 @@ internal static class ProxyKeys
 
         if (!HttpProxies.TryReadAddress(text, out var address, out var inUrl))
         {
-            section.Fault(Key, $"is '{Shown(text)}'; it must be http://host:port (also https:// or socks5://), \"{FromEnvironment}\" for what http_proxy and https_proxy say, or \"{None}\".");
+            section.Fault(Key, $"is '{Shown(text)}'; it must be http://host:port (also https:// or socks5://), \"{FromEnvironment}\" for "
+                + "what http_proxy and https_proxy say, or \"{None}\".");
             return HttpProxies.None;
         }
 
         if (inUrl is not null)
         {
-            section.Fault(Key, $"has a user name or password in it, which would stand in messages: put USER:PASSWORD into a file and name that as {FileKey}.");
+            section.Fault(Key, $"has a user name or password in it, which would stand in messages: put USER:PASSWORD into a file and "
+                + $"name that as {FileKey}.");
         }
 
         return HttpProxies.Of(address, ReadCredentials(section, file, secret));

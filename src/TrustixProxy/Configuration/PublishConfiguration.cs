@@ -27,6 +27,12 @@ internal static class PublishConfiguration
         if (listen.Count > 0)
         {
             CommonKeys.CheckListen(section, "listen", listen, allowUnix: true);
+            OwnAddresses.CheckDistinct(section, ("listen", listen));
+        }
+
+        if (OwnAddresses.ListenerAt(listen, url) is { } own)
+        {
+            log.Fault("url", $"is '{url}', where this publisher itself listens ('{own}'). Name the log node's private listener.");
         }
 
         return token is null ? null : new PublisherOptions

@@ -172,6 +172,12 @@ internal sealed class Section
             return fallback;
         }
 
+        if (items.Exists(item => item.Value!.Length is 0 || HasControl(item.Value)))
+        {
+            Fault(key, "has an empty text, or one with a control character in it; take it out.");
+            return fallback;
+        }
+
         return section.Exists() ? [.. items.Select(item => item.Value!)] : fallback;
     }
 
@@ -251,6 +257,12 @@ internal sealed class Section
             return fallback;
         }
 
+        if (HasControl(section.Value))
+        {
+            Fault(key, "has a control character in it; take it out.");
+            return fallback;
+        }
+
         if (section.Value is "")
         {
             Fault(key, "is empty; leave the key out, or give it a value.");
@@ -259,6 +271,9 @@ internal sealed class Section
 
         return section.Value ?? fallback;
     }
+
+    /// <summary>Whether no path, name or address can be meant; white space at an end may be.</summary>
+    private static bool HasControl(string? text) => text?.Trim().Any(char.IsControl) is true;
 
     private void Describe(string key, string type, string? fallback, string range = "")
     {

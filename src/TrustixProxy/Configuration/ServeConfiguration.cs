@@ -33,11 +33,19 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
             CommonKeys.CheckListen(operations, "listen", operationsListen, allowUnix: false); // none at all is allowed
         }
 
-        var operationsHosts = operations.Texts("hosts");
+        OwnAddresses.CheckDistinct(section, ("listen", listen), ("operations.listen", operationsListen));
+        var operationsHosts = ReadHosts(operations);
         var otlp = ReadOtlp(operations);
         var peers = ReadPeers(section.Object("gossip"));
         var proxies = ProxyKeys.Read(section);
         var stateDirectory = CommonKeys.StateDirectory(section, "trustix-proxy", isCheck);
+        if (ServiceUrl.FaultOfSocket(Path.Combine(stateDirectory, "control.sock")) is not null)
+        {
+            section.Fault("stateDirectory",
+                $"is '{stateDirectory}', which is too long: the path of the unix socket in it has at most {ServiceUrl.MaxSocketPath} "
+                    + "bytes. Choose a shorter one.");
+        }
+
         var logs = Unique(section, "logs", [.. section.List("logs").Select(ReadLog)], log => log.Elector.Name);
         var upstreams = Unique(section, "upstreams", [.. section.List("upstreams").Select(UpstreamConfiguration.Read)], upstream => upstream.Name);
         var priority = section.Integer("priority", 30, 1, 1000);
@@ -50,6 +58,10 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         var redis = ReadRedis(section);
         var narStore = ReadNarStore(section, stateDirectory, isCheck);
         var caches = Unique(section, "caches", [.. section.List("caches").Select(ReadCache)], cache => cache.Elector.Name);
+        string[] own = [.. listen, .. operationsListen];
+        CheckOthers(section, "upstreams", own, upstreams.Select(upstream => ("url", upstream.Url)));
+        CheckOthers(section, "logs", own, logs.Select(log => (log.IsExport ? "exportUrl" : "url", log.Url)));
+        CheckOthers(section, "caches", own, caches.Select(cache => ("url", cache.Url)));
         var policy = PolicyConfiguration.Read(section, [.. logs.Select(log => log.Elector), .. caches.Select(cache => cache.Elector)], new[] { key }.Concat(previous).OfType<NixSecretKey>().Select(own => own.PublicKey));
         return policy is null || key is null ? null : new ServeConfiguration(
             new SubstituterOptions
@@ -163,9 +175,11 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         }
 
         var keyText = section.Required("publicKey", "the base64 that the log's operator publishes");
-        if ((!LogKey.TryParse(keyText, out var key) || !key.Bytes.ContainsAnyExcept((byte)0)) && keyText.Length > 0)
+        if (!LogKey.TryParse(keyText.Trim(), out var key) && keyText.Length > 0)
         {
-            section.Fault("publicKey", $"is '{keyText}'; it must be the base64 of the log's 32-byte Ed25519 public key.");
+            section.Fault("publicKey", CommonKeys.IsWeakKey(keyText.Trim())
+                ? $"is '{keyText}', which {CommonKeys.WeakKey}."
+                : $"is '{keyText}'; it must be the base64 of the log's 32-byte Ed25519 public key.");
         }
 
         var elector = new Elector.Log(name, section.Name("operator", name, ""), key ?? new LogKey(new byte[32]), section.Choice("keyForm", LogKeyForm.StorePath), isRequired);
@@ -183,13 +197,14 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         var peers = new List<Uri>();
         foreach (var text in section.Texts("peers"))
         {
-            if (Uri.TryCreate(text, UriKind.Absolute, out var peer) && peer.Scheme is "http" or "https")
+            if (ServiceUrl.FaultOf(text, UrlForms.Web, out var peer, out _) is { } fault)
             {
-                peers.Add(peer);
+                section.Fault("peers", $"{(fault.StartsWith("is ", StringComparison.Ordinal) ? $"has {fault[3..]}" : fault)} A peer is "
+                    + "another proxy's operations listener: http://host:8081.");
             }
             else
             {
-                section.Fault("peers", $"has '{text}'; a peer is the address of another proxy's operations listener: http://host:8081 or https://….");
+                peers.Add(peer!);
             }
         }
 
@@ -200,25 +215,39 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
     {
         var name = section.Name("name", null, "\"cache.nixos.org\"");
         var url = CommonKeys.Url(section, "url", allowUnix: false);
-        var keys = new List<NixPublicKey>();
-        foreach (var text in section.Texts("publicKeys"))
-        {
-            if (NixPublicKey.TryParse(text, out var key, out var error))
-            {
-                keys.Add(key);
-            }
-            else
-            {
-                section.Fault("publicKeys", $"has '{text}', which {CommonKeys.Explain(error)}.");
-            }
-        }
-
+        var keys = CommonKeys.PublicKeys(section, "publicKeys");
         if (!section.Has("publicKeys"))
         {
             section.Fault("publicKeys", "is missing. Name the keys that the cache signs with, as in nix.conf's trusted-public-keys: [\"cache.nixos.org-1:…\"].");
         }
 
         return new CacheOptions(new Elector.Cache(name, section.Name("operator", name, ""), [.. keys]), url);
+    }
+
+    /// <summary>Names of hosts: what may stand in a Host header, without a port.</summary>
+    private static IReadOnlyList<string> ReadHosts(Section operations)
+    {
+        var hosts = operations.Texts("hosts");
+        foreach (var host in hosts.Where(host => Uri.CheckHostName(host) is UriHostNameType.Unknown))
+        {
+            operations.Fault("hosts", $"has '{host}'; a host is a name or an address without scheme and port: proxy.example.org.");
+        }
+
+        return hosts;
+    }
+
+    /// <summary>Refuses a peer that is this proxy itself.</summary>
+    private static void CheckOthers(Section section, string list, string[] own, IEnumerable<(string Key, Uri Url)> peers)
+    {
+        foreach (var (i, (key, url)) in peers.Index())
+        {
+            if (OwnAddresses.ListenerAt(own, url) is { } address)
+            {
+                section.Fault($"{list}[{i}].{key}",
+                    $"is '{url}', where this proxy itself listens ('{address}'): it would ask itself. Name the server that is meant, or "
+                        + "leave the entry out.");
+            }
+        }
     }
 
     private static ImmutableArray<T> Unique<T>(Section section, string key, ImmutableArray<T> items, Func<T, string> name)
@@ -299,9 +328,9 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
             return null;
         }
 
-        if (!CommonKeys.TryReadUrl(text, allowUnix: false, out var url))
+        if (ServiceUrl.FaultOf(text, UrlForms.Web, out var url, out _) is { } fault)
         {
-            operations.Fault("otlp", $"is '{text}'; it must be the address of an OpenTelemetry collector, for example http://127.0.0.1:4318.");
+            operations.Fault("otlp", $"{fault} It is the address of an OpenTelemetry collector, for example http://127.0.0.1:4318.");
         }
 
         return url;
@@ -311,7 +340,8 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
     {
         var store = section.Object("narStore");
         return section.Has("narStore")
-            ? new NarStoreOptions(CommonKeys.WritableDirectory(store, "directory", Path.Combine(stateDirectory, "nars"), isCheck), store.Size("maxSize", "10GiB"), [.. store.Texts("pinned")])
+            ? new NarStoreOptions(CommonKeys.WritableDirectory(store, "directory", Path.Combine(stateDirectory, "nars"), isCheck),
+                store.Size("maxSize", "10GiB"), [.. CommonKeys.Globs(store, "pinned")])
             : null;
     }
 

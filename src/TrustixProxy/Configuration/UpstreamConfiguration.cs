@@ -9,8 +9,11 @@ internal static class UpstreamConfiguration
     /// <summary>Reads one, with who we are to it.</summary>
     public static UpstreamOptions Read(Section section)
     {
-        var (name, url) = (section.Name("name", null, "\"nixos\""), CommonKeys.CacheUrl(section, "url"));
-        return new UpstreamOptions(name, url, section.Integer("priority", 40, 1, 1000), ReadCredentials(section, url))
+        var (name, url) = (section.Name("name", null, "\"nixos\""),
+            CommonKeys.Url(section, "url", UrlForms.Folder | UrlForms.Priority, out var inUrl));
+        var priority = section.Integer("priority", 40, 1, 1000);
+        priority = section.Has("priority") ? priority : inUrl ?? priority;
+        return new UpstreamOptions(name, url, priority, ReadCredentials(section, url))
         {
             Concurrency = section.Integer("concurrency", 0, 0, 100_000),
             Match = [.. CommonKeys.Globs(section, "match")],

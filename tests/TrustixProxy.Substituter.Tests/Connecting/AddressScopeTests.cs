@@ -87,7 +87,8 @@ public sealed class AddressScopeTests
     [InlineData("::ffff:169.254.169.254")]
     [InlineData("224.0.0.1")]
     public void The_first_dns_answer_of_an_upstream_opens_no_link_local_address(string answer) =>
-        Assert.Throws<HttpRequestException>(() => new ReachableNetworks(new Uri("http://cache.corp")).Admit(new DnsEndPoint("cache.corp", 80), [IPAddress.Parse(answer)]));
+        Assert.Throws<HttpRequestException>(() =>
+            new ReachableNetworks(new Uri("http://cache.corp")).Admit(new DnsEndPoint("cache.corp", 80), [IPAddress.Parse(answer)]));
 
     [Fact]
     public void A_later_dns_answer_widens_nothing()

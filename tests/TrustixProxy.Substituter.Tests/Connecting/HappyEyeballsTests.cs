@@ -102,7 +102,8 @@ public sealed class HappyEyeballsTests
     [InlineData(SocketError.NetworkUnreachable, SocketError.ConnectionRefused, SocketError.ConnectionRefused, "192.0.2.1:80")]
     [InlineData(SocketError.ConnectionRefused, SocketError.TimedOut, SocketError.ConnectionRefused, "[2001:db8::1]:80")]
     [InlineData(SocketError.NetworkUnreachable, SocketError.HostUnreachable, SocketError.NetworkUnreachable, "[2001:db8::1]:80")]
-    public async Task When_all_fail_the_first_failure_that_says_something_of_the_peer_is_told_with_its_address(SocketError first, SocketError second, SocketError expected, string address)
+    public async Task When_all_fail_the_first_failure_that_says_something_of_the_peer_is_told_with_its_address(SocketError first,
+        SocketError second, SocketError expected, string address)
     {
         var connecting = ConnectAsync(Connector());
         Fail(await DialledAsync("2001:db8::1"), first);
@@ -192,7 +193,8 @@ public sealed class HappyEyeballsTests
         full.Bind(new IPEndPoint(IPAddress.Parse("127.0.0.2"), port));
         full.Listen(0);
         var fillers = await FillAsync(new IPEndPoint(IPAddress.Parse("127.0.0.2"), port)); // Linux drops what comes now
-        var connector = new HappyEyeballs(TimeProvider.System, (_, _) => Task.FromResult<IPAddress[]>([IPAddress.Parse("127.0.0.2"), IPAddress.Loopback]));
+        var connector = new HappyEyeballs(TimeProvider.System,
+            (_, _) => Task.FromResult<IPAddress[]>([IPAddress.Parse("127.0.0.2"), IPAddress.Loopback]));
 
         await using var stream = await connector.ConnectAsync(new DnsEndPoint("cache.test", port), null, default);
         using var accepted = await works.AcceptSocketAsync();
@@ -238,7 +240,8 @@ public sealed class HappyEyeballsTests
         return _dialled.Single();
     }
 
-    /// <summary>Waits until an address is dialled, and until the clock is waited for: by the limit, and after the first of two by the delay before the second.</summary>
+    /// <summary>Waits until an address is dialled, and until the clock is waited for: by the limit, and after the first of two by the
+    /// delay before the second.</summary>
     private async Task<TaskCompletionSource<Stream>> DialledAsync(string address)
     {
         await Eventually.UntilAsync(() => _dials.ContainsKey(address) && _time.Waiting == (_dials.Count < _answer.Length ? 2 : 1));
@@ -254,7 +257,8 @@ public sealed class HappyEyeballsTests
         return await dial.Task;
     });
 
-    private Task<IPAddress[]> ResolveAsync(string host, CancellationToken cancellation) => Task.FromResult(Parse(string.Join(' ', _answer)));
+    private Task<IPAddress[]> ResolveAsync(string host, CancellationToken cancellation) =>
+        Task.FromResult(Parse(string.Join(' ', _answer)));
 
     private sealed class ClosingStream : MemoryStream
     {

@@ -104,7 +104,9 @@ public sealed class HttpProxyTests
 
         Assert.Equal(output.Nar, await proxy.NarAsync(await proxy.NarInfoAsync(output)));
         Assert.All(company.Requests, head => Assert.StartsWith("GET http://cache.corp.example/", head, StringComparison.Ordinal));
-        Assert.Equal(company.Requests.Count, company.Requests.Count(head => head.Contains("Proxy-Authorization: Basic ", StringComparison.Ordinal))); // no round trip for a 407
+        // no round trip for a 407
+        Assert.Equal(company.Requests.Count,
+            company.Requests.Count(head => head.Contains("Proxy-Authorization: Basic ", StringComparison.Ordinal)));
         Assert.DoesNotContain("s3cret", $"{proxy.Options}", StringComparison.Ordinal);
         Assert.DoesNotContain(proxy.Lines, line => line.Contains("s3cret", StringComparison.Ordinal));
     }
@@ -137,9 +139,11 @@ public sealed class HttpProxyTests
         using var gone = LogTransport.Create(new Uri(address), null, HttpProxies.Of(url, Ours));
         var second = await Assert.ThrowsAsync<HttpRequestException>(() => gone.GetAsync("x"));
 
-        Assert.Equal((HttpRequestError.ProxyTunnelError, HttpStatusCode.ProxyAuthenticationRequired), (first.HttpRequestError, first.StatusCode));
+        Assert.Equal((HttpRequestError.ProxyTunnelError, HttpStatusCode.ProxyAuthenticationRequired),
+            (first.HttpRequestError, first.StatusCode));
         Assert.Equal(HttpRequestError.ProxyTunnelError, second.HttpRequestError);
-        Assert.Contains($"The HTTP proxy {url.GetLeftPart(UriPartial.Authority)} cannot be reached", second.Message, StringComparison.Ordinal);
+        Assert.Contains($"The HTTP proxy {url.GetLeftPart(UriPartial.Authority)} cannot be reached", second.Message,
+            StringComparison.Ordinal);
         Assert.DoesNotContain("s3cret", $"{first}{second}", StringComparison.Ordinal);
     }
 
@@ -157,7 +161,8 @@ public sealed class HttpProxyTests
             return Task.FromResult(true);
         };
         await using var company = new FakeHttpProxy(server.Url);
-        using var transport = new UpstreamTransport(new Uri("http://cache.example"), null, TimeProvider.System, null, HttpProxies.Of(company.Url, null));
+        using var transport = new UpstreamTransport(new Uri("http://cache.example"), null, TimeProvider.System, null,
+            HttpProxies.Of(company.Url, null));
         using var http = new HttpMessageInvoker(transport);
         using var request = new HttpRequestMessage(HttpMethod.Get, "http://cache.example/x");
 
@@ -175,7 +180,8 @@ public sealed class HttpProxyTests
             return Task.FromResult(true);
         };
         await using var company = new FakeHttpProxy(server.Url);
-        using var transport = new UpstreamTransport(new Uri("http://cache.example"), null, TimeProvider.System, null, HttpProxies.Of(company.Url, null));
+        using var transport = new UpstreamTransport(new Uri("http://cache.example"), null, TimeProvider.System, null,
+            HttpProxies.Of(company.Url, null));
         using var http = new HttpMessageInvoker(transport);
         using var request = new HttpRequestMessage(HttpMethod.Get, "http://cache.example/x");
 
@@ -185,7 +191,8 @@ public sealed class HttpProxyTests
 
     private static Func<string, string?> Variables(string text)
     {
-        var variables = text.Split(';', StringSplitOptions.RemoveEmptyEntries).Select(entry => entry.Split('=', 2)).ToDictionary(entry => entry[0], entry => entry[1]);
+        var variables = text.Split(';', StringSplitOptions.RemoveEmptyEntries)
+            .Select(entry => entry.Split('=', 2)).ToDictionary(entry => entry[0], entry => entry[1]);
         return name => variables.GetValueOrDefault(name);
     }
 }

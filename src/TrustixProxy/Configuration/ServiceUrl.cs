@@ -1,0 +1,95 @@
+using System.Globalization;
+using System.Text;
+
+namespace TrustixProxy.Configuration;
+
+/// <summary>What an address may be beside http and https.</summary>
+[Flags]
+internal enum UrlForms
+{
+    Web = 0,
+
+    /// <summary><c>unix:/path</c>.</summary>
+    Unix = 1,
+
+    /// <summary><c>file:///path</c>.</summary>
+    Folder = 2,
+
+    /// <summary>It may end in <c>?priority=N</c>, as in nix.conf's substituters.</summary>
+    Priority = 4,
+}
+
+/// <summary>Reads the addresses of services: whatever in them would be lost, or shown in messages, is refused.</summary>
+internal static class ServiceUrl
+{
+    /// <summary>The most bytes that the path of a unix socket may have.</summary>
+    public const int MaxSocketPath = 107;
+
+    private const string PriorityQuery = "?priority=";
+
+    /// <summary>Reads an address.</summary>
+    /// <param name="text">The address.</param>
+    /// <param name="forms">What it may be.</param>
+    /// <param name="url">The address without <c>?priority=N</c>; null when it is none.</param>
+    /// <param name="priority">N; null when it does not say.</param>
+    /// <returns>What is wrong, to follow the name of the key; null when nothing is.</returns>
+    public static string? FaultOf(string text, UrlForms forms, out Uri? url, out int? priority)
+    {
+        (url, priority) = (null, null);
+        if (!Uri.TryCreate(text, UriKind.Absolute, out var read) || !IsOfForm(text, read, forms))
+        {
+            var others = $"{(forms.HasFlag(UrlForms.Unix) ? ", or unix:/path" : "")}{(forms.HasFlag(UrlForms.Folder) ? ", or file:///path" : "")}";
+            return $"is '{text}'; it must be an address with http:// or https://{others}.";
+        }
+
+        if (read.UserInfo.Length > 0)
+        {
+            return "has a user name or password in it, which would stand in messages: take them out. Upstreams take them from a netrcFile.";
+        }
+
+        if (read.Fragment.Length > 0)
+        {
+            return $"is '{text}', whose end '{read.Fragment}' no server is ever told; take it out.";
+        }
+
+        if (read.Scheme is "unix" && FaultOfSocket(PathOf(read)) is { } fault)
+        {
+            return fault;
+        }
+
+        if (read.Query.Length > 0)
+        {
+            if (!forms.HasFlag(UrlForms.Priority) || !TryReadPriority(read.Query, out priority))
+            {
+                var why = forms.HasFlag(UrlForms.Priority) ? "has more than priority=N, which is all that is heeded here" : "is not heeded here";
+                return $"is '{text}', whose query '{read.Query}' {why}; take it out.";
+            }
+
+            read = new Uri(read.GetLeftPart(UriPartial.Path));
+        }
+
+        url = read;
+        return null;
+    }
+
+    /// <summary>Why the path of a unix socket cannot be used, to follow the name of the key; null when it can.</summary>
+    public static string? FaultOfSocket(string path) => Encoding.UTF8.GetByteCount(path) is var length and > MaxSocketPath
+        ? $"is '{path}', which has {length} bytes; the path of a unix socket has at most {MaxSocketPath}. Choose a shorter one."
+        : null;
+
+    /// <summary>The path of a <c>unix:</c> address.</summary>
+    public static string PathOf(Uri url) => Uri.UnescapeDataString(url.AbsolutePath);
+
+    private static bool IsOfForm(string text, Uri url, UrlForms forms) =>
+        (url.Scheme is "http" or "https" && url.IdnHost.Length > 0 && url.Port > 0)
+        || (forms.HasFlag(UrlForms.Unix) && url.Scheme is "unix" && url.Host.Length is 0 && url.AbsolutePath is ['/', _, ..])
+        || (forms.HasFlag(UrlForms.Folder) && url.IsFile && text.TrimStart().StartsWith("file:///", StringComparison.Ordinal));
+
+    private static bool TryReadPriority(string query, out int? priority)
+    {
+        var isNumber = int.TryParse(query.AsSpan(Math.Min(PriorityQuery.Length, query.Length)), NumberStyles.None,
+            CultureInfo.InvariantCulture, out var number);
+        priority = isNumber && query.StartsWith(PriorityQuery, StringComparison.Ordinal) ? number : null;
+        return priority is not null;
+    }
+}

@@ -1,0 +1,48 @@
+using System.CommandLine;
+
+namespace TrustixProxy.Verbs;
+
+/// <summary>All verbs, and what the process ends with.</summary>
+internal static class CommandLine
+{
+    /// <summary>Longer than any host takes to end by itself.</summary>
+    private static readonly TimeSpan TerminationTimeout = TimeSpan.FromSeconds(40);
+
+    public static RootCommand Create()
+    {
+        var root = new RootCommand("Serves Nix binary caches only where several independent build-transparency logs agree on what a "
+            + "build produced.")
+        {
+            ServeVerb.Create(),
+            LogVerbs.Create(),
+            HookVerb.Create(),
+            PublishVerb.Create(),
+            InitVerb.Create(),
+            KeygenVerb.Create(),
+            CheckConfigVerb.Create(),
+            ExplainVerb.Create(),
+            DoctorVerb.Create(),
+            DiffVerb.Create(),
+            VerifyVerb.Create(),
+            PolicyVerb.Create(),
+            LogsVerb.Create(),
+            RevokeVerb.Create(),
+            AuditVerb.Create(),
+            NarStoreVerb.Create(),
+            DemoVerb.Create(),
+        };
+        Teaching.Add(root);
+        return root;
+    }
+
+    /// <summary>Runs what the arguments say.</summary>
+    /// <returns>The exit code: of a hook always 0; of a command line with faults 2, unless it asks for help.</returns>
+    public static async Task<int> RunAsync(string[] arguments)
+    {
+        var parsed = Create().Parse(arguments);
+        var code = await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TerminationTimeout });
+        var isHelp = parsed.Action is Teaching && parsed.UnmatchedTokens.Count is 0;
+        return parsed.CommandResult.Command.Name is HookVerb.Name ? ExitCode.Good : parsed.Errors.Count > 0 && !isHelp ? ExitCode.Usage
+            : code;
+    }
+}
