@@ -201,7 +201,7 @@ in
           wantedBy = [ "multi-user.target" ];
           after = [ "network.target" ];
           before = mkIf cfg.configureNix [ "nix-daemon.service" ];
-          environment = config.networking.proxy.envVars // {
+          environment = builtins.mapAttrs (_: mkDefault) config.networking.proxy.envVars // {
             DOTNET_EnableDiagnostics = "0";
             TRUSTIXPROXY__SIGNINGKEYFILE = "%d/signing.key";
           };

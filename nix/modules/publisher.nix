@@ -114,7 +114,7 @@ in
         "trustix-log.service"
       ];
       path = [ config.nix.package ];
-      environment = config.networking.proxy.envVars // {
+      environment = builtins.mapAttrs (_: mkDefault) config.networking.proxy.envVars // {
         DOTNET_EnableDiagnostics = "0";
         NIX_REMOTE = "daemon";
         HOME = "/var/empty"; # Nix, which is asked when a hook was cut short, looks there

@@ -28,10 +28,11 @@ public sealed class CommandLineTests
         var (code, _, error) = await Cli.RunAsync([.. verb.Split(' ', StringSplitOptions.RemoveEmptyEntries), "--no-such-option"]);
 
         Assert.Equal(verb is "hook" ? 0 : 2, code); // a hook never fails a build
-        Assert.Contains(verb is "hook" ? "" : "--no-such-option", error, StringComparison.Ordinal);
+        Assert.Equal(verb is not "hook", error.Length > 0);
     }
 
     [Theory]
+    [InlineData("keygen --nmae x")]
     [InlineData("nosuchverb --help")]
     [InlineData("log nosuchverb --help")]
     [InlineData("log")]

@@ -22,11 +22,19 @@ public sealed class SillyConfigurationTests
             "\"a:99999\"", "\"2027-13-45\"", "\"\\ud83d\\ude00\"",
     ];
 
-    public static TheoryData<string, string> Keys =>
-    [
-        .. KeysOf("serve").Select(key => ("serve", key)), .. KeysOf("log serve").Select(key => ("log serve", key)),
-        .. KeysOf("publish").Select(key => ("publish", key)),
-    ];
+    public static TheoryData<string, string> Keys
+    {
+        get
+        {
+            var keys = new TheoryData<string, string>();
+            foreach (var verb in new[] { "serve", "log serve", "publish" })
+            {
+                KeysOf(verb).ForEach(key => keys.Add(verb, key));
+            }
+
+            return keys;
+        }
+    }
 
     [Theory]
     [MemberData(nameof(Keys))]

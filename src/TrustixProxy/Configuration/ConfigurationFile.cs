@@ -82,11 +82,18 @@ internal static class ConfigurationFile
         }
 
         using var file = File.OpenRead(path);
-        var buffer = new byte[MaxSize + 1];
-        var length = file.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);
-        return length is 0 ? throw new InvalidDataException("it is empty. A configuration is a JSON object; {} has all defaults.")
-            : length > MaxSize ? throw new InvalidDataException("it has more than 16 MiB.")
-            : buffer[..length];
+        using var content = new MemoryStream();
+        var buffer = new byte[64 << 10];
+        while (file.Read(buffer) is var read and > 0)
+        {
+            content.Write(buffer, 0, read);
+            if (content.Length > MaxSize)
+            {
+                throw new InvalidDataException("it has more than 16 MiB.");
+            }
+        }
+
+        return content.Length > 0 ? content.ToArray() : throw new InvalidDataException("it is empty. A configuration is a JSON object; {} has all defaults.");
     }
 
     /// <summary>The text without the mark that some editors put before it.</summary>

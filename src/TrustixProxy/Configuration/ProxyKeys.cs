@@ -40,7 +40,8 @@ internal static class ProxyKeys
         return HttpProxies.Of(address, ReadCredentials(section, file, secret));
     }
 
-    private static HttpProxies OfEnvironment(Section section)
+    /// <summary>What the environment says; variables that name no proxy are faults.</summary>
+    public static HttpProxies OfEnvironment(Section section)
     {
         if (section.IsDescribed)
         {

@@ -10,6 +10,7 @@ internal static class PublishConfiguration
     /// <param name="isCheck">Whether it is only looked at: then no directory is made.</param>
     public static PublisherOptions? Read(Section section, bool isCheck)
     {
+        ProxyKeys.OfEnvironment(section); // the submitter heeds it
         var log = section.Object("log");
         var url = CommonKeys.Url(log, "url", allowUnix: true);
         var tokenFile = log.Required("tokenFile", "/etc/trustix/token.key, made by trustix-proxy keygen");

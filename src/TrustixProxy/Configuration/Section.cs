@@ -174,7 +174,7 @@ internal sealed class Section
 
         if (items.Exists(item => item.Value!.Length is 0 || HasControl(item.Value)))
         {
-            Fault(key, "has an empty text, or one with a control character in it; take it out.");
+            Fault(key, items.Exists(item => item.Value is "") ? "has '', an empty text; take it out." : "has a text with a control character in it; take it out.");
             return fallback;
         }
 

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 
 namespace TrustixProxy.Verbs;
 
@@ -40,9 +41,20 @@ internal static class CommandLine
     public static async Task<int> RunAsync(string[] arguments)
     {
         var parsed = Create().Parse(arguments);
-        var code = await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TerminationTimeout });
+        var isHook = parsed.CommandResult.Command.Name is HookVerb.Name;
         var isHelp = parsed.Action is Teaching && parsed.UnmatchedTokens.Count is 0;
-        return parsed.CommandResult.Command.Name is HookVerb.Name ? ExitCode.Good : parsed.Errors.Count > 0 && !isHelp ? ExitCode.Usage
-            : code;
+        if (!isHook && !isHelp && UnknownOption(parsed, arguments) is { } unknown)
+        {
+            await Console.Error.WriteLineAsync($"'{unknown}' is no option of this verb; --help lists them. Write -- before a name that begins so.");
+            return ExitCode.Usage;
+        }
+
+        var code = await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TerminationTimeout });
+        return isHook ? ExitCode.Good : parsed.Errors.Count > 0 && !isHelp ? ExitCode.Usage : code;
     }
+
+    /// <summary>What looks like an option and would be taken for a name; null when nothing does, or when <c>--</c> says that names follow.</summary>
+    private static string? UnknownOption(ParseResult parsed, string[] arguments) => arguments.Contains("--") ? null
+        : parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(argument => argument.Tokens)
+            .Select(token => token.Value).FirstOrDefault(text => text.Length > 2 && text.StartsWith("--", StringComparison.Ordinal));
 }

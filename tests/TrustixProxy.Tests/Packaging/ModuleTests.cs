@@ -37,6 +37,18 @@ public sealed class ModuleTests
         Assert.False(File.Exists(folder.File("state/signing.key")), "the key is the credential");
     }
 
+    [Theory]
+    [InlineData("trustix-proxy", Proxy)]
+    [InlineData("trustix-publisher", Publisher)]
+    public async Task A_unit_that_asks_others_is_told_of_the_machines_http_proxy(string name, string module)
+    {
+        var machine = await MachineAsync($"{module} networking.proxy.envVars = {{ https_proxy = \"http://proxy:3128\"; no_proxy = \"corp\"; }};");
+
+        var environment = machine.GetProperty("systemd").GetProperty("services").GetProperty(name).GetProperty("environment");
+        Assert.Equal("http://proxy:3128", environment.GetProperty("https_proxy").GetString());
+        Assert.Equal("corp", environment.GetProperty("no_proxy").GetString());
+    }
+
     [Fact]
     public async Task The_logs_unit_starts_with_a_credential_for_each_log()
     {

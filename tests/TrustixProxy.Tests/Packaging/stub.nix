@@ -150,6 +150,7 @@ rec {
         environment.systemPackages = list types.package;
         environment.etc = mkOption { type = types.attrsOf types.anything; default = { }; };
         networking.firewall.allowedTCPPorts = list types.port;
+        networking.proxy.envVars = mkOption { type = types.attrsOf types.str; default = { }; };
         nix.package = mkOption { type = types.package; default = { outPath = "/nix-package"; }; };
         nix.settings = mkOption { type = types.json; default = { }; };
         nix.extraOptions = mkOption { type = types.lines; default = ""; };
