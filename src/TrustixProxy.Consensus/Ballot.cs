@@ -68,7 +68,8 @@ public enum SilenceReason
     /// <summary>It was not waited for: no answer of it could change the verdict.</summary>
     NotHeard,
 
-    /// <summary>It proves its map and gives no proofs of inclusion, which its configuration asks for: set <c>inclusionProof</c> to <c>optional</c>.</summary>
+    /// <summary>It proves its map and gives no proofs of inclusion, which its configuration asks for: set <c>inclusionProof</c> to
+    /// <c>optional</c>.</summary>
     NoInclusionProofs,
 }
 

@@ -2,7 +2,8 @@ using Microsoft.Extensions.Logging;
 
 namespace TrustixProxy.IO;
 
-/// <summary>Work that must go on while the process lives. One turn after the other is run; a turn that fails is logged, and the next one follows after a pause.</summary>
+/// <summary>Work that must go on while the process lives. One turn after the other is run; a turn that fails is logged, and the next one
+/// follows after a pause.</summary>
 /// <param name="Name">What the loop is, in a message: <c>head poller</c>.</param>
 /// <param name="About">What it works on: the name of a log, the address of a peer.</param>
 /// <param name="Interval">The time between two turns; zero when a turn waits by itself for what it works on.</param>
@@ -47,7 +48,8 @@ public sealed record SupervisedLoop(string Name, string About, TimeSpan Interval
             {
                 told = Tell(logger, told, exception);
                 isDue = true;
-                await Task.Delay(PauseAfter(++failures), time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // cancelled: the loop's condition ends it
+                // When it is cancelled, the loop's condition ends it.
+                await Task.Delay(PauseAfter(++failures), time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
     }

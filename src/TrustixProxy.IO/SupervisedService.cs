@@ -3,7 +3,8 @@ using Microsoft.Extensions.Logging;
 
 namespace TrustixProxy.IO;
 
-/// <summary>Runs supervised loops beside each other, each on a thread of its own when it does not wait. Stopping it takes a bounded time, whatever a loop does.</summary>
+/// <summary>Runs supervised loops beside each other, each on a thread of its own when it does not wait. Stopping it takes a bounded time,
+/// whatever a loop does.</summary>
 /// <param name="time">The clock.</param>
 /// <param name="logger">Told what fails, and which loop was left behind.</param>
 public abstract class SupervisedService(TimeProvider time, ILogger logger) : BackgroundService
@@ -37,7 +38,8 @@ public abstract class SupervisedService(TimeProvider time, ILogger logger) : Bac
         }
     }
 
-    /// <summary>Done when every loop has ended; a loop that was left behind may end later. Done at once when the service was never started.</summary>
+    /// <summary>Done when every loop has ended; a loop that was left behind may end later. Done at once when the service was never
+    /// started.</summary>
     public Task Ended => Task.WhenAll(_running.Select(entry => entry.Running));
 
     /// <inheritdoc/>

@@ -35,12 +35,15 @@ public static class ConsistencyProof
         return error is ProofError.None;
     }
 
-    /// <summary>Whether the root of the first <paramref name="older"/> leaves, a power of two, can be read out of a proof for one leaf more.</summary>
-    /// <remarks>A proof for a power of two does not hold the older root, so that a wrong older root and a wrong proof look alike. The proof from
+    /// <summary>Whether the root of the first <paramref name="older"/> leaves, a power of two, can be read out of a proof for one leaf
+    /// more.</summary>
+    /// <remarks>A proof for a power of two does not hold the older root, so that a wrong older root and a wrong proof look alike. The proof
+    /// from
     /// <c>older + 1</c> holds it: as the one node that stands to the left of the last leaf.</remarks>
     public static bool HasPrefix(long older, long newer) => older > 1 && BitOperations.IsPow2(older) && newer - older > 1;
 
-    /// <summary>Reads the root of the first <paramref name="older"/> leaves out of the consistency proof from <c>older + 1</c> to <paramref name="newer"/>.</summary>
+    /// <summary>Reads the root of the first <paramref name="older"/> leaves out of the consistency proof from <c>older + 1</c> to
+    /// <paramref name="newer"/>.</summary>
     /// <param name="older">A size for which <see cref="HasPrefix"/> holds.</param>
     /// <param name="newer">The size of the log.</param>
     /// <param name="newerRoot">Its root, which the proof must bring forth.</param>

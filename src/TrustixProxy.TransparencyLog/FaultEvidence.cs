@@ -32,7 +32,8 @@ public enum FaultEvidenceError
 /// { "version": 1, "kind": "split-view", "seenAt": "2026-11-24T12:00:00Z", "from": "https://log.example", "first": "base64 protobuf head", "second": "…",
 ///   "key": null, "firstMap": null, "secondMap": null, "leaf": null, "proof": ["base64 node", "…"], "sha256": "of all of the above as JSON without white space" }
 /// </code>
-/// In a <c>repeated-key</c>, the maps hold each leaf's entry without a proof, and the proof is the one of the first leaf's inclusion, then that of the second's.
+/// In a <c>repeated-key</c>, the maps hold each leaf's entry without a proof, and the proof is the one of the first leaf's inclusion, then
+/// that of the second's.
 /// The log's key is not in it: it comes from whoever checks.</remarks>
 public sealed class FaultEvidence
 {
@@ -143,7 +144,8 @@ public sealed class FaultEvidence
             ("rewritten-log", not null, false) => new LogFault.RewrittenPast(first, second, nodes, IsMapHeadLog: false),
             ("rewritten-map-heads", not null, false) => new LogFault.RewrittenPast(first, second, nodes, IsMapHeadLog: true),
             ("map-contradiction", null, false) when file.Key is not null && firstMap is not null && Digest.TryRead(file.Leaf, out var leaf) => new LogFault.MapContradiction(new ProvenEntry(first, file.Key, firstMap), leaf, nodes),
-            ("repeated-key", null, false) when file.Key is not null && firstMap is not null && secondMap is not null => RepeatedKeyOf(first, file.Key, firstMap, secondMap, nodes),
+            ("repeated-key", null, false) when file.Key is not null && firstMap is not null && secondMap is not null =>
+                RepeatedKeyOf(first, file.Key, firstMap, secondMap, nodes),
             ("two-entries", not null, false) when file.Key is not null && firstMap is not null && secondMap is not null => new LogFault.TwoEntries(new ProvenEntry(first, file.Key, firstMap), new ProvenEntry(second, file.Key, secondMap)),
             _ => null,
         };
@@ -159,14 +161,16 @@ public sealed class FaultEvidence
         VerifiedTreeHead head, byte[] key, Wire.MapValueResponse firstMap, Wire.MapValueResponse secondMap, Digest[] nodes)
     {
         var size = head.Content.TreeSize;
-        if (!MapEntry.TryParse(firstMap.Value.Span, out var first) || !MapEntry.TryParse(secondMap.Value.Span, out var second) || first.Index >= size || second.Index >= size)
+        if (!MapEntry.TryParse(firstMap.Value.Span, out var first) || !MapEntry.TryParse(secondMap.Value.Span, out var second)
+            || first.Index >= size || second.Index >= size)
         {
             return null;
         }
 
         var split = Math.Min(InclusionProof.Length(first.Index, size), nodes.Length);
         return new LogFault.RepeatedKey(
-            head, key, new LogFault.KeyedLeaf(first.Index, first.ValueDigest, nodes[..split]), new LogFault.KeyedLeaf(second.Index, second.ValueDigest, nodes[split..]));
+            head, key, new LogFault.KeyedLeaf(first.Index, first.ValueDigest, nodes[..split]),
+            new LogFault.KeyedLeaf(second.Index, second.ValueDigest, nodes[split..]));
     }
 
     private static Wire.MapValueResponse? MapOf(byte[]? bytes) => bytes is not null && WireMessage.TryParse(Wire.MapValueResponse.Parser, bytes, out var map) ? map : null;

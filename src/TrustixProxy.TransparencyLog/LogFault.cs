@@ -37,7 +37,8 @@ public abstract record LogFault
     /// <summary>A signed older head whose root is not the one that a valid consistency proof to a signed newer head shows.</summary>
     /// <param name="Older">The older head.</param>
     /// <param name="Newer">The head that does not continue it.</param>
-    /// <param name="Proof">The proof that brings forth the newer root, and an older root that is not the older head's. Where the older size is a power
+    /// <param name="Proof">The proof that brings forth the newer root, and an older root that is not the older head's. Where the older size
+    /// is a power
     /// of two, it begins one leaf later: see <see cref="ConsistencyProof.TryFindPrefix"/>.</param>
     /// <param name="IsMapHeadLog">Whether it is the map-head log that was rewritten, and not the log.</param>
     public sealed record RewrittenPast(VerifiedTreeHead Older, VerifiedTreeHead Newer, IReadOnlyList<Digest> Proof, bool IsMapHeadLog) : LogFault
@@ -51,8 +52,12 @@ public abstract record LogFault
         /// <inheritdoc/>
         protected override bool Check()
         {
-            var (older, olderRoot) = IsMapHeadLog ? (Older.Content.MapHeadSize, Older.Content.MapHeadRoot) : (Older.Content.TreeSize, Older.Content.LogRoot);
-            var (newer, newerRoot) = IsMapHeadLog ? (Newer.Content.MapHeadSize, Newer.Content.MapHeadRoot) : (Newer.Content.TreeSize, Newer.Content.LogRoot);
+            var (older, olderRoot) = IsMapHeadLog
+                ? (Older.Content.MapHeadSize, Older.Content.MapHeadRoot)
+                : (Older.Content.TreeSize, Older.Content.LogRoot);
+            var (newer, newerRoot) = IsMapHeadLog
+                ? (Newer.Content.MapHeadSize, Newer.Content.MapHeadRoot)
+                : (Newer.Content.TreeSize, Newer.Content.LogRoot);
             return (!ConsistencyProof.TryVerify(older, newer, olderRoot, newerRoot, [.. Proof], out var error) && error is ProofError.OlderRoot)
                 || (ConsistencyProof.TryFindPrefix(older, newer, newerRoot, [.. Proof], out var prefixRoot) && prefixRoot != olderRoot);
         }
@@ -91,7 +96,8 @@ public abstract record LogFault
         public override IReadOnlyList<VerifiedTreeHead> Heads => [Head];
 
         /// <inheritdoc/>
-        protected override bool Check() => First.Index < Second.Index && First.ValueDigest != Second.ValueDigest && IsIncluded(First) && IsIncluded(Second);
+        protected override bool Check() =>
+            First.Index < Second.Index && First.ValueDigest != Second.ValueDigest && IsIncluded(First) && IsIncluded(Second);
 
         private bool IsIncluded(KeyedLeaf leaf) => InclusionProof.TryVerify(
             leaf.Index, Head.Content.TreeSize, MerkleHash.LogLeaf(Key.Span, leaf.ValueDigest), [.. leaf.Inclusion], Head.Content.LogRoot, out _);

@@ -67,7 +67,8 @@ public sealed class SignedTreeHead
             return false;
         }
 
-        error = !WireNumber.TryRead(message.TreeSize, out var size) | !WireNumber.TryRead(message.MHTreeSize, out var mapHeadSize) || mapHeadSize is 0 ? TreeHeadError.Sizes
+        error = !WireNumber.TryRead(message.TreeSize, out var size)
+                | !WireNumber.TryRead(message.MHTreeSize, out var mapHeadSize) || mapHeadSize is 0 ? TreeHeadError.Sizes
             : size is 0 && (logRoot != MerkleHash.EmptyLog || !mapRoot.IsPlaceholder) ? TreeHeadError.Sizes
             : message.Signature.Length is not 64 ? TreeHeadError.SignatureSize
             : TreeHeadError.None;

@@ -1,6 +1,7 @@
 namespace TrustixProxy.TransparencyLog;
 
-/// <summary>Makes our numbers of those in foreign messages. A cast would throw on what a stranger may write; a test forbids casts of wire fields elsewhere.</summary>
+/// <summary>Makes our numbers of those in foreign messages. A cast would throw on what a stranger may write; a test forbids casts of wire
+/// fields elsewhere.</summary>
 public static class WireNumber
 {
     /// <summary>Whether a foreign number is less than 2^63, and if so that number; else 0.</summary>

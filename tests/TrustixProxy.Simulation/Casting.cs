@@ -1,5 +1,4 @@
 using TrustixProxy.Consensus;
-using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Simulation;
 
@@ -28,19 +27,20 @@ internal static class Casting
         }
 
         var lie = lies[world.Random.Next(lies.Length)];
-        return (member.IsRogue || lie is not Lie.CacheFalseClaim) && (member.Log is not { } log || CanBeTold(lie, member, log, world.Watched(member).Head!)) ? lie : Lie.None;
+        return (member.IsRogue || lie is not Lie.CacheFalseClaim) && (member.Log is not { } log || CanBeTold(lie, member, log, world)) ? lie : Lie.None;
     }
 
     /// <summary>Size of an older head of which the log's own proof shows that it is of another history.</summary>
     public static int OlderSize(SimulatedLog log) => (int)Enumerable.Range(3, (int)log.Known.Content.TreeSize).Select(size => (long)size).First(Fork.IsShownAtOnce);
 
-    private static bool CanBeTold(Lie lie, Member member, SimulatedLog log, VerifiedTreeHead known) => lie switch
+    private static bool CanBeTold(Lie lie, Member member, SimulatedLog log, World world) => lie switch
     {
         Lie.WrongEntry => member.IsMirrored,
         Lie.EntryOfOtherLeaf or Lie.TwoEntries => !member.IsMirrored, // no mirror ever gets past them
         Lie.SurplusProofNode or Lie.MissingProofNode or Lie.TamperedInclusion or Lie.SwappedInclusion => member is { IsMirrored: false, Elector: Elector.Log { RequiresInclusionProof: true } },
         Lie.OneCallForged or Lie.OneCallForked or Lie.OneCallEmpty or Lie.ReplayedLookup => log.HasOneCall,
-        Lie.OlderForkShownToPeers => known.Content.TreeSize > 3,
+        Lie.SplitThenFrozen => world.Members.Count(other => other.Elector.Operator == member.Elector.Operator) > 1,
+        Lie.OlderForkShownToPeers => world.Watched(member).Head!.Content.TreeSize > 3,
         Lie.OtherLogsAnswers or Lie.GossipOfOtherLog => log.Other is not null,
         _ => true,
     };
@@ -50,6 +50,7 @@ internal static class Casting
     {
         Lie.CacheFalseClaim or Lie.OneCallForged or Lie.OneCallForked or Lie.OneCallEmpty or Lie.ReplayedLookup => 4,
         Lie.SurplusProofNode or Lie.MissingProofNode or Lie.TamperedInclusion or Lie.SwappedInclusion or Lie.EntryOfOtherLeaf or Lie.TwoEntries => 3,
+        Lie.SplitThenFrozen => 5,
         _ => 2,
     }))];
 }

@@ -28,7 +28,8 @@ internal sealed record Fork(VerifiedTreeHead Head, Func<long, Digest[]> LogProof
             log.Signer.Sign(head), older => MerkleTree.ConsistencyProof(older, logSize + 1, logTree), older => MerkleTree.ConsistencyProof(older, mapHeads + 1, mapHeadTree));
     }
 
-    /// <summary>Whether a consistency proof shows by itself that a log of this size has another past: where the size is a power of two, it takes one that begins a leaf later.</summary>
+    /// <summary>Whether a consistency proof shows by itself that a log of this size has another past: where the size is a power of two, it
+    /// takes one that begins a leaf later.</summary>
     public static bool IsShownAtOnce(long size) => size > 2 && (size & (size - 1)) is not 0;
 
     private static FullSubtree Plant(Digest[] leaves)

@@ -21,8 +21,8 @@ internal enum Liar
     /// <summary>Whoever can write to the store of decisions.</summary>
     Store,
 
-    /// <summary>The operator of a mirrored log, or whoever serves its files: told on a stage of its own, as no log goes on after it.</summary>
-    Mirrored,
+    /// <summary>Somebody on a stage of its own: no log goes on after such a lie, or it needs a policy of its own.</summary>
+    Staged,
 }
 
 /// <summary>Every way to lie that the simulation knows.</summary>
@@ -52,7 +52,7 @@ internal enum Lie
     ForkShownToPeers, OlderForkShownToPeers,
 
     // The truth at first.
-    LaterFork, TwoEntries,
+    LaterFork, TwoEntries, SplitThenFrozen,
 
     // Honest logs behind a hostile network.
     ReplayedHead, WithheldHead, TamperedHead, OtherLogsAnswers, TamperedConsistency, TamperedMapProof, TamperedInclusion, SwappedInclusion, TamperedValue, ReplayedLookup, Noise,
@@ -109,6 +109,7 @@ internal sealed record LieKind(Lie Lie, Liar By, string Fate)
         new(Lie.WrongEntry, Liar.Log, "MirrorIncomplete"), new(Lie.OneCallForged, Liar.Log, Truth), new(Lie.OneCallForked, Liar.Log, "Frozen: split-view"), new(Lie.OneCallEmpty, Liar.Log, Truth),
         new(Lie.ForkShownToPeers, Liar.Log, "Frozen: split-view"), new(Lie.OlderForkShownToPeers, Liar.Log, "Frozen: rewritten-log"),
         new(Lie.LaterFork, Liar.Log, "Frozen: split-view"), new(Lie.TwoEntries, Liar.Log, "Frozen: two-entries"),
+        new(Lie.SplitThenFrozen, Liar.Log, "Frozen: split-view"),
         new(Lie.ReplayedHead, Liar.Network, "HeadOlder"), new(Lie.WithheldHead, Liar.Network, Absent), new(Lie.TamperedHead, Liar.Network, "HeadSignature"),
         new(Lie.OtherLogsAnswers, Liar.Network, "HeadSignature"), new(Lie.TamperedConsistency, Liar.Network, "HeadInconsistent"), new(Lie.TamperedMapProof, Liar.Network, "MapProof"),
         new(Lie.TamperedInclusion, Liar.Network, "InclusionProof"), new(Lie.SwappedInclusion, Liar.Network, "InclusionProof"), new(Lie.TamperedValue, Liar.Network, "ValueDigest"),
@@ -121,8 +122,8 @@ internal sealed record LieKind(Lie Lie, Liar By, string Fate)
         new(Lie.UpstreamInjectedAddress, Liar.Upstream, Unheeded), new(Lie.UpstreamForgedSignature, Liar.Upstream, Unheeded), new(Lie.UpstreamHtml, Liar.Upstream, Unheeded),
         new(Lie.UpstreamHang, Liar.Upstream, Unheeded), new(Lie.UpstreamReset, Liar.Upstream, Unheeded),
         new(Lie.StoreTampered, Liar.Store, "Mac"), new(Lie.StoreMoved, Liar.Store, "Mac"), new(Lie.StoreOfOtherPolicy, Liar.Store, "Policy"),
-        new(Lie.RepeatedKey, Liar.Mirrored, "Frozen: repeated-key"), new(Lie.RepeatedEntry, Liar.Mirrored, "MirrorIncomplete"),
-        new(Lie.UnsignedExportHead, Liar.Mirrored, "HeadSignature"), new(Lie.ExportHeadOfNoSize, Liar.Mirrored, "BadAnswer"),
+        new(Lie.RepeatedKey, Liar.Staged, "Frozen: repeated-key"), new(Lie.RepeatedEntry, Liar.Staged, "MirrorIncomplete"),
+        new(Lie.UnsignedExportHead, Liar.Staged, "HeadSignature"), new(Lie.ExportHeadOfNoSize, Liar.Staged, "BadAnswer"),
     }.ToDictionary(kind => kind.Lie);
 
     /// <summary>Whether the log is frozen for it.</summary>
@@ -131,6 +132,10 @@ internal sealed record LieKind(Lie Lie, Liar By, string Fate)
     /// <summary>Whether it is told in the proofs that a log is asked for about one key: a mirror makes them itself.</summary>
     public bool IsOfProofs => Lie is Lie.StaleRoot || Fate is "MapProof" or "InclusionProof";
 
-    /// <summary>Whether the truth is told at first, and the lie only when the answer has left.</summary>
-    public bool IsDelayed => Lie is Lie.LaterFork or Lie.TwoEntries;
+    /// <summary>What becomes of the answer before the lie is told in full: its operator splits where it votes for something else than its
+    /// other elector.</summary>
+    public string FateBefore => Lie is Lie.SplitThenFrozen ? Dissent : Truth;
+
+    /// <summary>Whether the lie, or what counts of it, is told only when the answer has left.</summary>
+    public bool IsDelayed => Lie is Lie.LaterFork or Lie.TwoEntries or Lie.SplitThenFrozen;
 }

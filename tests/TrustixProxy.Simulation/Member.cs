@@ -32,7 +32,9 @@ internal sealed class Member(Elector elector, SimulatedLog? log, SimulatedCache?
     /// <param name="isLater">Whether delayed lies have been told.</param>
     public string Expected(bool isLater)
     {
-        var fate = Lie is Lie.None || (LieKind.All[Lie].IsDelayed && !isLater) || (IsMirrored && LieKind.All[Lie].IsOfProofs) ? LieKind.Truth : LieKind.All[Lie].Fate;
+        var fate = Lie is Lie.None || (IsMirrored && LieKind.All[Lie].IsOfProofs) ? LieKind.Truth
+            : LieKind.All[Lie].IsDelayed && !isLater ? LieKind.All[Lie].FateBefore
+            : LieKind.All[Lie].Fate;
         return fate is LieKind.Truth && !Knows ? LieKind.Absent : fate;
     }
 

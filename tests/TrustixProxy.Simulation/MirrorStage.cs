@@ -13,7 +13,8 @@ using LogSigner = TrustixProxy.TransparencyLog.LogSigner;
 
 namespace TrustixProxy.Simulation;
 
-/// <summary>Mirrored logs of which each lies in a way that it does not go on after: a stage of its own, so that no other trial has to do with it. One honest log stands beside them.</summary>
+/// <summary>Mirrored logs of which each lies in a way that it does not go on after: a stage of its own, so that no other trial has to do
+/// with it. One honest log stands beside them.</summary>
 internal sealed class MirrorStage(World world, Census census)
 {
     /// <summary>One world of so many has the stage.</summary>

@@ -35,7 +35,7 @@ internal sealed class Scene
     /// <summary>The true claim's fingerprint.</summary>
     public string Truth { get; }
 
-    public bool HasDelayedLie => _world.Members.Any(member => member.Lie is Lie.LaterFork or Lie.TwoEntries);
+    public bool HasDelayedLie => _world.Members.Any(IsDelayed);
 
     public bool HasLieOfTheWire => _world.Members.Any(member => IsOfTheWire(member.Lie));
 
@@ -110,7 +110,7 @@ internal sealed class Scene
     /// <summary>Now the lies are told that wait until the answer has left.</summary>
     public async Task TellDelayedLiesAsync()
     {
-        foreach (var member in _world.Members.Where(member => member.Lie is Lie.LaterFork or Lie.TwoEntries))
+        foreach (var member in _world.Members.Where(IsDelayed))
         {
             var (log, watched) = (member.Log!, _world.Watched(member));
             if (member.Lie is Lie.TwoEntries)
@@ -232,6 +232,8 @@ internal sealed class Scene
         }
     }
 
+    private static bool IsDelayed(Member member) => LieKind.All.TryGetValue(member.Lie, out var kind) && kind.IsDelayed;
+
     private static bool IsOfTheWire(Lie lie) => lie is Lie.Noise || (lie is not Lie.None && LieKind.All[lie].Fate is "TooLarge" or "NoAnswer" or "Unreachable" or "BadAnswer");
 
     private void CheckView(Member member, string expected, string told, string name)
@@ -259,7 +261,7 @@ internal sealed class Scene
 
         var value = member.Lie switch
         {
-            Lie.FalseClaim => _false.Value,
+            Lie.FalseClaim or Lie.SplitThenFrozen => _false.Value,
             Lie.ValueOfOtherPath => (_true with { Path = MakePath("o") }).Value,
             Lie.ValueOfNothing => Encoding.ASCII.GetBytes($$"""{"path":"{{Path.Absolute}}","narHash":"x"}"""),
             Lie.WrongValue or Lie.NoValue or Lie.TamperedValue => Encoding.ASCII.GetBytes(Encoding.ASCII.GetString(_true.Value)[..^1] + ",\"builtBy\":\"us\"}"), // what upstreams say does not give it away

@@ -143,7 +143,7 @@ internal sealed class Trial
             return;
         }
 
-        var liars = _world.Members.Where(member => LieKind.All.TryGetValue(member.Lie, out var kind) && kind.Fate is LieKind.Dissent).Select(member => member.Elector.Operator).ToHashSet();
+        var liars = _world.Members.Where(member => LieKind.All.TryGetValue(member.Lie, out var kind) && (kind.Fate is LieKind.Dissent || kind.FateBefore is LieKind.Dissent)).Select(member => member.Elector.Operator).ToHashSet();
         Fault.Unless(Oracle.IsMet(_world.Rule, liars), $"{_name}: a false claim is served that no quorum tells: {all.Sentence}");
     }
 

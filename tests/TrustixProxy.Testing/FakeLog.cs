@@ -97,13 +97,15 @@ public sealed class FakeLog : FakeServer
     /// <summary>Whether absence is said and not proven, as the reference does.</summary>
     public bool SaysAbsenceLikeTheReference { get; set; }
 
-    /// <summary>Whether an absent key and a lost root are answered alike, but for the bytes in the text: SHA-256 of the key, or the root.</summary>
+    /// <summary>Whether an absent key and a lost root are answered alike, but for the bytes in the text: SHA-256 of the key, or the
+    /// root.</summary>
     public bool NamesMissingObjects { get; set; }
 
     /// <summary>Whether only the newest root of the map is known, as with the reference.</summary>
     public bool ForgetsOldRoots { get; set; }
 
-    /// <summary>Whether a key that came later is answered under the root of one entry, with that root's proof, as older versions of the reference do.</summary>
+    /// <summary>Whether a key that came later is answered under the root of one entry, with that root's proof, as older versions of the
+    /// reference do.</summary>
     public bool ProvesNewValuesUnderTheFirstRoot { get; set; }
 
     /// <summary>What is made of an entry, by its index, before it is given.</summary>

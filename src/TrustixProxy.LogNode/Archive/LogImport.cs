@@ -25,7 +25,8 @@ public sealed class LogImport
         _newest = ReadFile(ArchiveLayout.Head, bytes => ArchiveLayout.Parse(LogHead.Parser, bytes));
         if (!WireNumber.TryRead(_newest.TreeSize, out _size) || !WireNumber.TryRead(_newest.MHTreeSize, out _mapHeadSize))
         {
-            throw new InvalidDataException($"{Path.Combine(folder, ArchiveLayout.Head)} names sizes {_newest.TreeSize} and {_newest.MHTreeSize}; both must be less than 2^63.");
+            throw new InvalidDataException(
+                $"{Path.Combine(folder, ArchiveLayout.Head)} names sizes {_newest.TreeSize} and {_newest.MHTreeSize}; both must be less than 2^63.");
         }
 
         _entries = Records(ArchiveLayout.Entries, _size, ArchiveLayout.DecodeEntries).GetEnumerator();

@@ -4,7 +4,8 @@ using TrustixProxy.IO;
 namespace TrustixProxy.LogNode.Sequencing;
 
 /// <summary>Runs the sequencers of all logs, each on a thread of its own: writing waits for the disk.</summary>
-internal sealed class SequencerService(IReadOnlyList<Sequencer> sequencers, TimeProvider time, ILogger logger) : SupervisedService(time, logger)
+internal sealed class SequencerService(IReadOnlyList<Sequencer> sequencers, TimeProvider time, ILogger logger)
+    : SupervisedService(time, logger)
 {
     protected override IEnumerable<SupervisedLoop> Loops => sequencers.Select(sequencer => sequencer.Loop);
 }

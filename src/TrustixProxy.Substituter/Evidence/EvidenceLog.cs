@@ -27,7 +27,8 @@ internal static partial class EvidenceLog
     [LoggerMessage(3003, LogLevel.Warning, "{Path}: {Log} dissents from the agreement after the answer had left: {Sentence}")]
     public static partial void LateDissent(this ILogger logger, string path, string log, string sentence);
 
-    [LoggerMessage(3009, LogLevel.Warning, "Log {Log} gives no inclusion proofs, so that none of its votes counts: set inclusionProof to optional")]
+    [LoggerMessage(3009, LogLevel.Warning,
+        "Log {Log} gives no inclusion proofs, so that none of its votes counts: set inclusionProof to optional")]
     public static partial void NoInclusionProofs(this ILogger logger, string log);
 
     [LoggerMessage(3005, LogLevel.Error, "Log {Log}: the view that was kept in the state database is damaged; the one that this process knows, or the log's present head, takes its place")]

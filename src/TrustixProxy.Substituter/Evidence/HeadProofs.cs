@@ -8,8 +8,10 @@ namespace TrustixProxy.Substituter.Evidence;
 /// <summary>Fetches the proofs by which a head is held against the known one.</summary>
 internal static class HeadProofs
 {
-    /// <summary>The consistency proofs of both trees from the older head to the newer one, none where it is not larger; or why there are none.</summary>
-    public static async Task<(Digest[] Log, Digest[] MapHeads, SilenceReason? Failure)> FetchAsync(LogClient client, TreeHead older, TreeHead newer)
+    /// <summary>The consistency proofs of both trees from the older head to the newer one, none where it is not larger; or why there are
+    /// none.</summary>
+    public static async Task<(Digest[] Log, Digest[] MapHeads, SilenceReason? Failure)> FetchAsync(
+        LogClient client, TreeHead older, TreeHead newer)
     {
         if (newer.TreeSize <= older.TreeSize)
         {
@@ -19,11 +21,12 @@ internal static class HeadProofs
         var log = client.GetConsistencyProofAsync(older.TreeSize, newer.TreeSize, CancellationToken.None);
         var mapHeads = older.MapHeadSize < newer.MapHeadSize
             ? client.GetMapHeadConsistencyProofAsync(older.MapHeadSize, newer.MapHeadSize, CancellationToken.None)
-            : Task.FromResult(new CallResult<ProofResponse>(new ProofResponse(), default, null)); // such sizes are refused after the log's own proof
+            : Task.FromResult(new CallResult<ProofResponse>(new ProofResponse(), default, null)); // refused, after the log's own proof
         var (logCall, mapHeadCall) = (await log, await mapHeads);
         return logCall.Message is null ? ([], [], logCall.Failure)
             : mapHeadCall.Message is null ? ([], [], mapHeadCall.Failure)
-            : WireMessage.TryReadNodes(logCall.Message, out var logNodes) && WireMessage.TryReadNodes(mapHeadCall.Message, out var mapHeadNodes)
+            : WireMessage.TryReadNodes(logCall.Message, out var logNodes)
+                && WireMessage.TryReadNodes(mapHeadCall.Message, out var mapHeadNodes)
                 ? (logNodes, mapHeadNodes, null)
             : ([], [], SilenceReason.HeadInconsistent);
     }
@@ -36,7 +39,8 @@ internal static class HeadProofs
         return WireMessage.TryReadNodes(message, out digests);
     }
 
-    /// <summary>Looks whether a head that does not continue the known one shows a rewritten past; null when it does not, or the log gives no proof.</summary>
+    /// <summary>Looks whether a head that does not continue the known one shows a rewritten past; null when it does not, or the log gives
+    /// no proof.</summary>
     /// <remarks>A consistency proof from a power of two takes the older root as given, so that it cannot show another one.
     /// The proof from one leaf more does.</remarks>
     public static async Task<LogFault?> FindRewrittenPastAsync(LogClient client, VerifiedTreeHead known, VerifiedTreeHead head)

@@ -44,7 +44,8 @@ internal sealed class LogClient(ConnectClient connect, string logId, TimeProvide
     {
         var request = new GetLogAuditProofRequest { LogID = logId, Index = (ulong)index, TreeSize = (ulong)size };
         var isCounted = counts && _hasGivenInclusionProof;
-        var call = await connect.CallAsync(LogApi + "GetLogAuditProof", request, ProofResponse.Parser, WireMessage.MaxProof, isCounted, cancellation);
+        var call = await connect.CallAsync(
+            LogApi + "GetLogAuditProof", request, ProofResponse.Parser, WireMessage.MaxProof, isCounted, cancellation);
         if (call.Message is not null)
         {
             _hasGivenInclusionProof = true;
@@ -56,12 +57,15 @@ internal sealed class LogClient(ConnectClient connect, string logId, TimeProvide
 
     /// <summary>Whether the log was found to give no inclusion proofs, a while ago at most.</summary>
     public bool LacksInclusionProofs =>
-        Interlocked.Read(ref _lacksInclusionProofsSince) is var since && since is not long.MinValue && time.GetElapsedTime(since) < WithoutInclusionProofs;
+        Interlocked.Read(ref _lacksInclusionProofsSince) is var since && since is not long.MinValue
+        && time.GetElapsedTime(since) < WithoutInclusionProofs;
 
-    /// <summary>Takes in that a call for an inclusion proof failed while the log answers others; whether the log gives none. One that ever gave a proof has them.</summary>
+    /// <summary>Takes in that a call for an inclusion proof failed while the log answers others; whether the log gives none. One that ever
+    /// gave a proof has them.</summary>
     public bool NoteFailedInclusionProof(CallResult<ProofResponse> call)
     {
-        var isLacking = !_hasGivenInclusionProof && (call is { Error: null, Failure: SilenceReason.Unreachable } || call.Error?.StartsWith("unimplemented:", StringComparison.Ordinal) is true);
+        var isLacking = !_hasGivenInclusionProof
+            && (call is { Error: null, Failure: SilenceReason.Unreachable } || call.Error?.StartsWith("unimplemented:", StringComparison.Ordinal) is true);
         if (isLacking)
         {
             Interlocked.Exchange(ref _lacksInclusionProofsSince, time.GetTimestamp());

@@ -55,10 +55,13 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
         return await AskUntilHeadStandsAsync(first.View.Head, path, statements, cancellation);
     }
 
-    /// <summary>Asks under a head, and again while a newer head replaces it: an absence, a lost root or a proof that does not fit may only show that the log has grown.</summary>
-    /// <remarks>A lost root, or a proof that does not fit, has the head fetched at once, however young it is. A root that is said to be lost and is still the log's newest
+    /// <summary>Asks under a head, and again while a newer head replaces it: an absence, a lost root or a proof that does not fit may only
+    /// show that the log has grown.</summary>
+    /// <remarks>A lost root, or a proof that does not fit, has the head fetched at once, however young it is. A root that is said to be
+    /// lost and is still the log's newest
     /// is how some logs answer for a key that they do not have.</remarks>
-    private async Task<Ballot> AskUntilHeadStandsAsync(VerifiedTreeHead head, StorePath path, Statements statements, CancellationToken cancellation)
+    private async Task<Ballot> AskUntilHeadStandsAsync(
+        VerifiedTreeHead head, StorePath path, Statements statements, CancellationToken cancellation)
     {
         for (var asked = 1; ; asked++)
         {
@@ -162,7 +165,8 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
 
         return Held(ballot, evidence, path) switch
         {
-            Ballot.Silent { Reason: SilenceReason.InclusionProof } when log.Client.LacksInclusionProofs => new Ballot.Silent(SilenceReason.NoInclusionProofs),
+            Ballot.Silent { Reason: SilenceReason.InclusionProof } when log.Client.LacksInclusionProofs =>
+                new Ballot.Silent(SilenceReason.NoInclusionProofs),
             Ballot.Silent { Reason: SilenceReason.InclusionProof } when inclusionCall is { Message: null, Error: null } => new Ballot.Silent(inclusionCall.Failure),
             Ballot.Silent { Reason: SilenceReason.ValueMissing } when valueCall.Error is null => new Ballot.Silent(valueCall.Failure),
             var held => held,
@@ -190,7 +194,8 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
 
     private static ImmutableArray<Digest>? NodesOf(ProofResponse? proof) => proof is not null && WireMessage.TryReadNodes(proof, out var nodes) ? [.. nodes] : null;
 
-    /// <remarks>The reference answers an absent key and a lost root with the same code; only their texts differ, and with some of its versions only the bytes in them.</remarks>
+    /// <remarks>The reference answers an absent key and a lost root with the same code; only their texts differ, and with some of its
+    /// versions only the bytes in them.</remarks>
     private static Ballot OfError(CallResult<MapValueResponse> call, VerifiedTreeHead head, byte[] key) => call.Error switch
     {
         null => new Ballot.Silent(call.Failure),

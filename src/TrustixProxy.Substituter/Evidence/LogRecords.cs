@@ -92,7 +92,8 @@ internal sealed class LogRecords
 
     /// <summary>Remembers that a log gives no inclusion proofs; null: that it does.</summary>
     public void KeepLackOfInclusionProofs(LogKey key, DateTimeOffset? since) => _writer.Write(() => _database.Execute(
-        since is null ? "DELETE FROM log_without_inclusion_proofs WHERE log_id = $id" : "INSERT OR IGNORE INTO log_without_inclusion_proofs (log_id, since) VALUES ($id, $since)",
+        since is null ? "DELETE FROM log_without_inclusion_proofs WHERE log_id = $id"
+            : "INSERT OR IGNORE INTO log_without_inclusion_proofs (log_id, since) VALUES ($id, $since)",
         since is null ? [key.LogId] : [key.LogId, since.Value.ToUnixTimeMilliseconds()]));
 
     private void Write(ProvenEntry entry, bool isFirst)

@@ -3,7 +3,8 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Substituter.Evidence;
 
-/// <summary>Reads which object a log of the reference lacks, out of its words: SHA-256 of a key that its map does not hold, or the root of a map that it has dropped.</summary>
+/// <summary>Reads which object a log of the reference lacks, out of its words: SHA-256 of a key that its map does not hold, or the root of
+/// a map that it has dropped.</summary>
 /// <remarks><code>error retreiving object with key '[12 0 255 …]': could not find object</code>The bytes are written in decimal, with one space between.</remarks>
 internal static class MissingObject
 {
@@ -21,6 +22,7 @@ internal static class MissingObject
 
         var numbers = text[start..end].Split(' ', Digest.Size + 1);
         return numbers.Length is Digest.Size
-            && numbers.Index().All(number => byte.TryParse(number.Item, NumberStyles.None, CultureInfo.InvariantCulture, out var value) && value == name[number.Index]);
+            && numbers.Index().All(number =>
+                byte.TryParse(number.Item, NumberStyles.None, CultureInfo.InvariantCulture, out var value) && value == name[number.Index]);
     }
 }

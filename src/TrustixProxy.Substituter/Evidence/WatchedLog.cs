@@ -64,7 +64,8 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
         return fault is null;
     }
 
-    /// <summary>Notes whether the log gives inclusion proofs, which it was asked for after it proved its map: a failed call counts only while it answers others.</summary>
+    /// <summary>Notes whether the log gives inclusion proofs, which it was asked for after it proved its map: a failed call counts only
+    /// while it answers others.</summary>
     public async Task NoteInclusionProofAsync(CallResult<ProofResponse> call)
     {
         if (call.Message is not null)
@@ -159,7 +160,7 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
 
         if (head.Content.TreeSize < known.Head.Content.TreeSize)
         {
-            return IsJudged(await AdvanceAsync(new LogView(head), known.Head, from)); // the view stays; but if the older head is of another history, the log's own proof shows it
+            return await AdvanceAsync(new LogView(head), known.Head, from) is { Next: not null } or { Reason: SilenceReason.Frozen }; // the view stays; but if the older head is of another history, the log's own proof shows it
         }
 
         var advance = await AdvanceAsync(known, head, from);
@@ -168,10 +169,8 @@ internal sealed class WatchedLog(string name, LogKey key, LogClient client, View
             TrySeat(known, next, BytesOf(known), LongAgo); // others may show what the log has outgrown: the view is no fresher for it
         }
 
-        return IsJudged(advance);
+        return advance is { Next: not null } or { Reason: SilenceReason.Frozen };
     }
-
-    private static bool IsJudged((LogView? Next, SilenceReason? Reason) advance) => advance.Next is not null || advance.Reason is SilenceReason.Frozen;
 
     /// <summary>Looks whether the log was frozen by another process, or unfrozen by a person. Of several who look at once, those who hold it to be frozen wait for the one who was first: none of them calls it so longer than it may.</summary>
     private void LookAtDocketWhenDue()

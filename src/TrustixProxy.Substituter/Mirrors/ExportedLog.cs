@@ -80,8 +80,8 @@ internal sealed class ExportedLog(HttpClient files) : HttpMessageHandler
 
     private async Task<LogEntriesResponse> EntriesAsync(GetLogEntriesRequest request, CancellationToken cancellation)
     {
-        var (response, next, end) = (new LogEntriesResponse(), NumberOf("Start", request.Start), Math.Min(NumberOf("Finish", request.Finish), long.MaxValue - 1) + 1);
-        var keys = 0;
+        var (response, next, keys) = (new LogEntriesResponse(), NumberOf("Start", request.Start), 0);
+        var end = Math.Min(NumberOf("Finish", request.Finish), long.MaxValue - 1) + 1;
         while (next < end)
         {
             var (index, start) = (next / ArchiveLayout.Width, next / ArchiveLayout.Width * ArchiveLayout.Width);

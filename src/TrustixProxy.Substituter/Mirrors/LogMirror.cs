@@ -57,13 +57,14 @@ internal sealed class LogMirror(string name, WatchedLog log, MirrorStore store, 
         }
     }
 
-    /// <summary>Brings the mirror to the log's newest head at once; whoever asks meanwhile waits for the same. Done when that has ended, well or not.</summary>
+    /// <summary>Brings the mirror to the log's newest head at once; whoever asks meanwhile waits for the same. Done when that has ended,
+    /// well or not.</summary>
     public Task CatchUpAsync()
     {
         lock (_catching)
         {
             return _catchingUp is { IsCompleted: false } ? _catchingUp : _catchingUp = Task.Run(async () =>
-                await ((Task)FollowAsync(_closing.Token)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing)); // the follower tells of failures
+                await ((Task)FollowAsync(_closing.Token)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing)); // it logs failures
         }
     }
 
@@ -114,7 +115,7 @@ internal sealed class LogMirror(string name, WatchedLog log, MirrorStore store, 
         {
             return log.IsFrozen || log.Head is not { } head ? null : await FollowAsync(head, cancellation);
         }
-        catch (Exception exception) when (exception is SqliteException or InvalidDataException)
+        catch (Exception exception) when (exception is SqliteException or InvalidDataException or IOException)
         {
             cancellation.ThrowIfCancellationRequested(); // the statement was interrupted
             return exception.Message;
@@ -137,7 +138,10 @@ internal sealed class LogMirror(string name, WatchedLog log, MirrorStore store, 
         var (size, told) = (_entries.Begin(), time.GetTimestamp());
         while (size < head.Content.TreeSize)
         {
-            if (await _entries.FetchAsync(head, cancellation) is { } failure)
+            var failure = store.IsDiskFull
+                ? "its disk is nearly full: make room, or set the log's mode to light"
+                : await _entries.FetchAsync(head, cancellation);
+            if (failure is not null)
             {
                 return failure;
             }

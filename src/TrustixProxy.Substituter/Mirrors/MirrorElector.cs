@@ -7,7 +7,8 @@ using TrustixProxy.TransparencyLog;
 namespace TrustixProxy.Substituter.Mirrors;
 
 /// <summary>Answers for a log out of its mirror: the same proofs as the log's, judged by the same doors. The log is asked for a value at most, and only when no upstream spells it out.</summary>
-internal sealed class MirrorElector(Elector.Log elector, WatchedLog log, LogMirror mirror, TimeSpan pollInterval, TimeProvider time) : ElectorClient
+internal sealed class MirrorElector(Elector.Log elector, WatchedLog log, LogMirror mirror, TimeSpan pollInterval, TimeProvider time)
+    : ElectorClient
 {
     /// <summary>A head younger than this is fresh enough to believe an absence under it.</summary>
     private static readonly TimeSpan FreshEnough = TimeSpan.FromSeconds(1);
@@ -48,7 +49,8 @@ internal sealed class MirrorElector(Elector.Log elector, WatchedLog log, LogMirr
             : await AbsentAsync(evidence, path, statements, cancellation);
     }
 
-    private async Task<Ballot> PresentAsync(LogEvidence evidence, MapEntry entry, StorePath path, Statements statements, CancellationToken cancellation)
+    private async Task<Ballot> PresentAsync(
+        LogEvidence evidence, MapEntry entry, StorePath path, Statements statements, CancellationToken cancellation)
     {
         if (!log.IsHeldTo(new ProvenEntry(evidence.Head, elector.KeyOf(path), evidence.Map), isOfMirror: true))
         {
@@ -59,7 +61,8 @@ internal sealed class MirrorElector(Elector.Log elector, WatchedLog log, LogMirr
         return (evidence with { Value = value }).Judge(elector, path);
     }
 
-    /// <summary>An absence is believed under the log's head of a moment ago, to which the mirror is brought if need be: one fetch a second, shared by all who ask.</summary>
+    /// <summary>An absence is believed under the log's head of a moment ago, to which the mirror is brought if need be: one fetch a second,
+    /// shared by all who ask.</summary>
     private async Task<Ballot> AbsentAsync(LogEvidence evidence, StorePath path, Statements statements, CancellationToken cancellation)
     {
         var view = await ViewAsync(cancellation);

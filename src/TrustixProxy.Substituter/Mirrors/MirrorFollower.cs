@@ -5,7 +5,8 @@ using TrustixProxy.Substituter.Evidence;
 namespace TrustixProxy.Substituter.Mirrors;
 
 /// <summary>Keeps each mirror at its log's newest head, each for itself, at an interval that no request has a part in.</summary>
-internal sealed class MirrorFollower(IReadOnlyList<(WatchedLog Log, LogMirror Mirror)> mirrors, TimeSpan interval, TimeProvider time, ILogger logger)
+internal sealed class MirrorFollower(
+    IReadOnlyList<(WatchedLog Log, LogMirror Mirror)> mirrors, TimeSpan interval, TimeProvider time, ILogger logger)
     : SupervisedService(time, logger)
 {
     protected override IEnumerable<SupervisedLoop> Loops => mirrors.Select(entry =>
@@ -16,7 +17,8 @@ internal sealed class MirrorFollower(IReadOnlyList<(WatchedLog Log, LogMirror Mi
             await entry.Log.RefreshAsync().WaitAsync(stopping);
             if (isFirst && entry.Mirror.Head is { } kept)
             {
-                await entry.Log.HearAsync(kept, entry.Log.Source).WaitAsync(stopping); // the state database may be lost: the mirror still has its head
+                // The state database may be lost: the mirror still has its head.
+                await entry.Log.HearAsync(kept, entry.Log.Source).WaitAsync(stopping);
             }
 
             isFirst = false;

@@ -109,7 +109,8 @@ internal sealed class MirrorReader : IDisposable
         return [.. _below.Stream(LeafOf, first, last, size).Where(leaf => prefix.Holds(leaf.Path))];
     }
 
-    /// <summary>Whether a subtree has more than so many leaves. Eight bytes of their paths tell that down to depth 64; below, the whole paths do.</summary>
+    /// <summary>Whether a subtree has more than so many leaves. Eight bytes of their paths tell that down to depth 64; below, the whole
+    /// paths do.</summary>
     public bool HasMoreIn(MapPrefix prefix, long size, int limit)
     {
         var (first, last) = prefix.Range();

@@ -26,11 +26,12 @@ internal sealed class MirrorStore : IDisposable
     private readonly Statement _begin, _end, _addLeaf, _addNode, _putSubtree, _putHead;
     private readonly Lock _turn = new();
     private readonly MirrorReader _reader;
+    private readonly string _folder;
 
     /// <exception cref="SqliteException">The file cannot be read or written, or is no database.</exception>
     public MirrorStore(string file)
     {
-        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+        _folder = Directory.CreateDirectory(Path.GetDirectoryName(file)!).FullName;
         var source = new SqliteConnectionStringBuilder { DataSource = file, Pooling = false, DefaultTimeout = 1 }.ToString();
         (_writing, _reading) = (new SqliteConnection(source), new SqliteConnection(source));
         _writing.Open();
@@ -102,6 +103,17 @@ internal sealed class MirrorStore : IDisposable
     public void PutSubtree(MapPrefix prefix, Digest hash) => _putSubtree.Run(prefix.ToBytes(), hash.ToArray());
 
     public void PutHead(VerifiedTreeHead head) => _putHead.Run(head.ToMessage().ToByteArray());
+
+    /// <summary>Whether the disk has so little room left that a mirror must leave it to others: less than 256 MiB, or than a twentieth of
+    /// it.</summary>
+    public bool IsDiskFull
+    {
+        get
+        {
+            var disk = new DriveInfo(_folder);
+            return disk.AvailableFreeSpace < Math.Min(256L << 20, disk.TotalSize / 20);
+        }
+    }
 
     /// <summary>Ends the statement that writes at this moment, from any thread: it throws then.</summary>
     public void Interrupt() => SQLitePCL.raw.sqlite3_interrupt(_writing.Handle);

@@ -3,12 +3,14 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Substituter.Mirrors;
 
-/// <summary>Two entries of a mirrored log that have one key. A log's map keeps the first value of a key, so no honest log has a second entry for it.</summary>
+/// <summary>Two entries of a mirrored log that have one key. A log's map keeps the first value of a key, so no honest log has a second
+/// entry for it.</summary>
 /// <param name="First">The number of the first one.</param>
 /// <param name="Again">The number of the later one.</param>
 internal sealed record RepeatedEntry(long First, long Again)
 {
-    private const string Remedy = "a log that repeats a key is not mirrored. Ask its operator, or set the log's mode to light, or take the log out.";
+    private const string Remedy =
+        "a log that repeats a key is not mirrored. Ask its operator, or set the log's mode to light, or take the log out.";
 
     /// <summary>Freezes the log when the two entries differ and it gives the key; says why the log is not followed in any case.</summary>
     public async Task<string> RefuseAsync(WatchedLog log, MirrorStore store, VerifiedTreeHead head, CancellationToken cancellation)

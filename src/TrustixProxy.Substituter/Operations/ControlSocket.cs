@@ -31,7 +31,8 @@ internal sealed partial class ControlJson : JsonSerializerContext;
 /// <param name="revocations">What is revoked, at the moment.</param>
 /// <param name="time">The clock.</param>
 /// <param name="logger">Told that there is no socket, and what fails.</param>
-internal sealed class ControlSocket(string path, Func<RevocationRegister> revocations, TimeProvider time, ILogger logger) : SupervisedService(time, logger)
+internal sealed class ControlSocket(string path, Func<RevocationRegister> revocations, TimeProvider time, ILogger logger)
+    : SupervisedService(time, logger)
 {
     public const string FileName = "control.sock";
 
@@ -86,7 +87,8 @@ internal sealed class ControlSocket(string path, Func<RevocationRegister> revoca
 
     protected override IEnumerable<SupervisedLoop> Loops => !_isListening ? [] :
     [
-        new SupervisedLoop("control socket", path, TimeSpan.Zero, async stopping => _ = AnswerAsync(await _listener.AcceptAsync(stopping), stopping)),
+        new SupervisedLoop("control socket", path, TimeSpan.Zero, async stopping =>
+            _ = AnswerAsync(await _listener.AcceptAsync(stopping), stopping)),
     ];
 
     /// <summary>Takes the place of a socket that a process which has died left behind; never of one that is answered.</summary>

@@ -4,7 +4,8 @@ using static TrustixProxy.Testing.Eventually;
 
 namespace TrustixProxy.Substituter.Tests.Evidence;
 
-/// <summary>What logs of the reference answer costs at most two calls for a question, never the deadline, and is named with its remedy.</summary>
+/// <summary>What logs of the reference answer costs at most two calls for a question, never the deadline, and is named with its
+/// remedy.</summary>
 public sealed class ReferenceLogTests
 {
     /// <summary>No answer may take this long. It is far more than a slow machine needs, and far less than the deadline.</summary>
@@ -111,7 +112,8 @@ public sealed class ReferenceLogTests
         Assert.All(calls, count => Assert.InRange(count, 1, 2));
     }
 
-    /// <summary>A proxy over three logs of which carol's is one of the reference; two of three must agree, and alice agrees with nobody else.</summary>
+    /// <summary>A proxy over three logs of which carol's is one of the reference; two of three must agree, and alice agrees with nobody
+    /// else.</summary>
     private static async Task<TestProxy> StartAsync(Action<FakeLog> be, params TestOutput[] outputs)
     {
         var proxy = await TestProxy.WithThreeLogsAsync();

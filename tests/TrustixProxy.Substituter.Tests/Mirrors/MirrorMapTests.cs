@@ -52,7 +52,8 @@ public sealed class MirrorMapTests
         }
     }
 
-    /// <summary>Few paths, many of which share their first 64 bits or more, and some of which are repeated: what an adversary would choose.</summary>
+    /// <summary>Few paths, many of which share their first 64 bits or more, and some of which are repeated: what an adversary would
+    /// choose.</summary>
     [Fact]
     public void Any_multiset_of_paths_takes_a_bounded_number_of_calls_and_a_repeated_path_is_found()
     {
