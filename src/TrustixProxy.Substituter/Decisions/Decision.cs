@@ -24,6 +24,9 @@ internal sealed class Decision(DecisionRecord record, byte[] body, bool wasCutSh
     /// <summary>Whether someone who failed to answer in time could have changed it.</summary>
     public bool WasCutShort => wasCutShort;
 
+    /// <summary>Which of its references were refused when that was looked at last; null before.</summary>
+    public MissingReferences.Known? Missing { get; set; }
+
     /// <summary>How many bytes it takes in memory, as far as can be told.</summary>
     public int Size { get; } = RecordSize + body.Length + (record.Claim is { } claim ? SizeOf(claim) + record.Ballots.Votes.Select(vote => vote.Claim).Where(other => other != claim).Distinct().Sum(SizeOf) : 0);
 

@@ -22,7 +22,11 @@ public sealed record Patient(StorePath Path, NixHash? Installed, IReadOnlyList<S
 /// <param name="Completing">Electors whose vote for the one claim that is proven would complete the rule, and why each is silent now; null for one that says it has no such path.</param>
 public sealed record Finding(
     StorePath Path, string Outcome, string Sentence, bool IsServed, bool IsUncertain, NixHash? Installed,
-    IReadOnlyDictionary<string, NixHash> Against, int NeededBy, IReadOnlyDictionary<string, SilenceReason?> Completing);
+    IReadOnlyDictionary<string, NixHash> Against, int NeededBy, IReadOnlyDictionary<string, SilenceReason?> Completing)
+{
+    /// <summary>The roots that need it, when it is refused: paths that no other of the paths refers to.</summary>
+    public IReadOnlyList<StorePath> HoldsBack { get; init; } = [];
+}
 
 /// <summary>Examines many paths, and says what ails them.</summary>
 /// <param name="examiner">Examines one.</param>
@@ -37,7 +41,7 @@ public sealed class Doctor(Examiner examiner, Policy policy)
     /// <param name="cancellation">Ends it.</param>
     public async Task<IReadOnlyList<Finding>> ExamineAsync(IReadOnlyList<Patient> patients, Action onExamined, CancellationToken cancellation)
     {
-        var (findings, needed) = (new ConcurrentDictionary<StorePath, Finding>(), CountNeeds(patients));
+        var (findings, needed) = (new ConcurrentDictionary<StorePath, Finding>(), FindNeeds(patients));
         var limits = new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellation };
         async ValueTask ExamineAsync(Patient patient, CancellationToken token)
         {
@@ -54,14 +58,17 @@ public sealed class Doctor(Examiner examiner, Policy policy)
         return [.. patients.Select(patient => findings[patient.Path])];
     }
 
-    private Finding Find(Patient patient, Examination examination, int neededBy)
+    private Finding Find(Patient patient, Examination examination, Needs needs)
     {
         var votes = (examination.Verdict?.Answers ?? []).Where(answer => answer.Ballot is Ballot.Claimed).ToList();
         var against = votes.Select(answer => (answer.Elector.Name, Hash: ((Ballot.Claimed)answer.Ballot).Claim.NarHash)).Where(vote => patient.Installed is not null && vote.Hash != patient.Installed);
         var completing = examination.Outcome is "undecided" ? Completing(patient.Path, examination.Verdict!) : [];
         return new Finding(
             patient.Path, examination.Outcome, examination.Sentence, examination.Claim is not null, examination.Outcome is not "revoked" && (examination.WasCutShort || examination.Verdict is null), patient.Installed,
-            against.ToDictionary(vote => vote.Name, vote => vote.Hash), neededBy, completing);
+            against.ToDictionary(vote => vote.Name, vote => vote.Hash), needs.Paths, completing)
+        {
+            HoldsBack = examination.Claim is null ? needs.Roots : [],
+        };
     }
 
     /// <summary>Who could complete the rule alone, by the word of the one elector that it lacks.</summary>
@@ -74,8 +81,8 @@ public sealed class Doctor(Examiner examiner, Policy policy)
                 .ToDictionary(answer => answer.Elector.Name, answer => (answer.Ballot as Ballot.Silent)?.Reason);
     }
 
-    /// <summary>How many paths need each, near and far.</summary>
-    private static Dictionary<StorePath, int> CountNeeds(IReadOnlyList<Patient> patients)
+    /// <summary>Who needs each path, near and far.</summary>
+    private static Dictionary<StorePath, Needs> FindNeeds(IReadOnlyList<Patient> patients)
     {
         var referrers = patients.ToDictionary(patient => patient.Path, _ => new List<StorePath>());
         foreach (var patient in patients)
@@ -89,7 +96,7 @@ public sealed class Doctor(Examiner examiner, Policy policy)
         return patients.ToDictionary(patient => patient.Path, patient => Reach(patient.Path, referrers));
     }
 
-    private static int Reach(StorePath start, Dictionary<StorePath, List<StorePath>> referrers)
+    private static Needs Reach(StorePath start, Dictionary<StorePath, List<StorePath>> referrers)
     {
         var (seen, next) = (new HashSet<StorePath> { start }, new Stack<StorePath>([start]));
         while (next.TryPop(out var path))
@@ -100,6 +107,14 @@ public sealed class Doctor(Examiner examiner, Policy policy)
             }
         }
 
-        return seen.Count - 1;
+        return new Needs(seen.Count - 1, [.. seen.Where(path => path != start && referrers[path].Count is 0).Take(Needs.MaxRoots)]);
+    }
+
+    /// <summary>Who needs a path.</summary>
+    /// <param name="Paths">How many paths.</param>
+    /// <param name="Roots">Those of them that no other refers to; <see cref="MaxRoots"/> at most.</param>
+    private sealed record Needs(int Paths, IReadOnlyList<StorePath> Roots)
+    {
+        public const int MaxRoots = 10;
     }
 }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging.Abstractions;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
@@ -33,6 +34,8 @@ public sealed record UpstreamReport(string Name, string State, DateTimeOffset? S
 /// <param name="time">The clock; the system's when null.</param>
 public sealed class Examiner(SubstituterOptions options, TimeProvider? time = null) : IDisposable
 {
+    private const int ReferencesAtOnce = 16;
+
     private readonly TimeProvider _time = time ?? TimeProvider.System;
     private readonly DecidingParts _parts = new(options with { Redis = null }, NullLogger.Instance, time ?? TimeProvider.System);
 
@@ -67,6 +70,23 @@ public sealed class Examiner(SubstituterOptions options, TimeProvider? time = nu
             .Select(item => (item.Name, item.Upstream.Health.Status))
             .Select(item => new UpstreamReport(item.Name, Kebab.Of(item.Status.State), item.Status.Since, item.Status.Why)),
     ];
+
+    /// <summary>Which references of a path would be refused; each is asked about once.</summary>
+    /// <param name="claim">What the path is agreed to be.</param>
+    public async Task<IReadOnlyList<StorePath>> FindRefusedReferencesAsync(OutputClaim claim)
+    {
+        var refused = new ConcurrentBag<StorePath>();
+        var limits = new ParallelOptions { MaxDegreeOfParallelism = ReferencesAtOnce };
+        await Parallel.ForEachAsync(claim.References.Where(reference => reference != claim.Path), limits, async (reference, _) =>
+        {
+            var examination = await ExamineAsync(reference.Digest, reference, isHasty: true);
+            if (examination.Claim?.Path != reference)
+            {
+                refused.Add(reference);
+            }
+        });
+        return [.. claim.References.Where(refused.Contains)];
+    }
 
     /// <inheritdoc/>
     public void Dispose() => _parts.Dispose();

@@ -20,9 +20,12 @@ namespace TrustixProxy.Substituter.Substitution;
 /// </code>
 /// A refusal is a 404, so Nix goes on to its next substituter; it remembers one for <c>narinfo-cache-negative-ttl</c> (3600 s unless set).</remarks>
 internal sealed class SubstituterEndpoints(
-    Func<ReadOnlySpan<char>, Decision?> findWarm, Func<StorePathDigest, CancellationToken, ValueTask<Decision>> decide, Func<OutputClaim, bool> isRevoked, NarForwarder forwarder, SubstituterOptions options, TimeProvider time)
+    Func<ReadOnlySpan<char>, Decision?> findWarm,
+    Func<StorePathDigest, CancellationToken, ValueTask<Decision>> decide,
+    Func<Decision, string?> findMissing,
+    Func<OutputClaim, bool> isRevoked, NarForwarder forwarder, SubstituterOptions options, TimeProvider time)
 {
-    private const string DecisionHeader = "X-Trustix-Decision", NarInfoSuffix = ".narinfo", NarInfoType = "text/x-nix-narinfo", TextType = "text/plain; charset=utf-8";
+    private const string DecisionHeader = "X-Trustix-Decision", MissingHeader = "X-Trustix-Missing", NarInfoSuffix = ".narinfo", NarInfoType = "text/x-nix-narinfo", TextType = "text/plain; charset=utf-8";
 
     private readonly byte[] _cacheInfo = Encoding.ASCII.GetBytes($"StoreDir: {StorePath.StoreDirectory}\nWantMassQuery: 1\nPriority: {options.Priority}\n");
 
@@ -66,8 +69,20 @@ internal sealed class SubstituterEndpoints(
         await WriteNarInfoAsync(context, decision);
     }
 
-    private Task WriteNarInfoAsync(HttpContext context, Decision decision) =>
-        decision.Record.Claim is null ? RefuseAsync(context, decision) : WriteAsync(context, StatusCodes.Status200OK, NarInfoType, decision.Body);
+    private Task WriteNarInfoAsync(HttpContext context, Decision decision)
+    {
+        if (decision.Record.Claim is null)
+        {
+            return RefuseAsync(context, decision);
+        }
+
+        if (findMissing(decision) is { } names)
+        {
+            context.Response.Headers[MissingHeader] = names;
+        }
+
+        return WriteAsync(context, StatusCodes.Status200OK, NarInfoType, decision.Body);
+    }
 
     private async Task AnswerNarAsync(HttpContext context, NarUrl url)
     {

@@ -76,8 +76,11 @@ internal sealed class PresetFiles(SetupAnswers answers)
         var voters = answers.Logs.Count + (answers.Preset is Preset.Organisation ? 1 : 0);
         return answers.Preset is Preset.Watch
             ? new JsonObject { ["rule"] = new JsonObject { ["quorum"] = 1, ["of"] = Texts(answers.Cache.Name) }, ["dissent"] = "veto" }
-            : new JsonObject { ["quorum"] = answers.Quorum ?? Consensus.Rule.Majority(voters) };
+            : answers.Preset is Preset.Organisation ? new JsonObject { ["quorum"] = Quorum(voters), ["closure"] = true }
+            : new JsonObject { ["quorum"] = Quorum(voters) };
     }
+
+    private int Quorum(int voters) => answers.Quorum ?? Consensus.Rule.Majority(voters);
 
     private List<Fault> WriteBuilder(bool overwrite)
     {

@@ -73,6 +73,10 @@ internal sealed class DoctorReport(IReadOnlyList<Finding> findings, IReadOnlyLis
         foreach (var finding in refused.Take(Most))
         {
             output.WriteLine($"  needed by {finding.NeededBy:N0}  {finding.Path.Absolute}: {(finding.Installed is null ? "" : "installed, and ")}{finding.Outcome}{(finding.IsUncertain ? " (for want of answers)" : "")}: {finding.Sentence}");
+            if (finding.HoldsBack.Count > 0)
+            {
+                output.WriteLine($"    holds back {string.Join(", ", finding.HoldsBack.Select(root => root.Absolute))}");
+            }
         }
     }
 

@@ -46,13 +46,19 @@ internal static class ExplainVerb
                 await File.WriteAllBytesAsync(file, examination.Bundle.ToBytes());
             }
 
+            var missing = examination.Claim is { } claim ? await examiner.FindRefusedReferencesAsync(claim) : null;
             if (parsed.GetValue(ProxyConfiguration.Json))
             {
-                Console.WriteLine(JsonSerializer.Serialize(Explain(examination, options.Policy, examiner.Upstreams), ProxyConfiguration.JsonForm.Explanation));
+                var explanation = Explain(examination, options.Policy, examiner.Upstreams) with { RefusedReferences = missing?.Select(path => path.Absolute) };
+                Console.WriteLine(JsonSerializer.Serialize(explanation, ProxyConfiguration.JsonForm.Explanation));
             }
             else
             {
                 Show(examination, options.Policy, examiner.Upstreams);
+                foreach (var path in missing ?? [])
+                {
+                    Console.WriteLine($"refers to {path.Absolute}, which is refused: a client that fetches this one fails there");
+                }
             }
 
             return examination.Claim is not null ? ExitCode.Good : examination.Verdict is null || examination.WasCutShort ? ExitCode.Unknown : ExitCode.No;

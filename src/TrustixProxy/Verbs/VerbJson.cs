@@ -9,7 +9,11 @@ namespace TrustixProxy.Verbs;
 /// <summary>What <c>explain --json</c> prints.</summary>
 internal sealed record Explanation(
     string? Path, string Outcome, string Sentence, string? NarHash, long? NarSize, IEnumerable<string>? References, string? Rule, string Policy, IEnumerable<ExplainedAnswer>? Answers,
-    IReadOnlyList<UpstreamReport> Upstreams);
+    IReadOnlyList<UpstreamReport> Upstreams)
+{
+    /// <summary>References that would be refused; null where the path itself is.</summary>
+    public IEnumerable<string>? RefusedReferences { get; init; }
+}
 
 /// <summary>An elector's answer in it.</summary>
 internal sealed record ExplainedAnswer(string Elector, string Operator, string Says, string Proof, long? HeadSize, double? Milliseconds);
