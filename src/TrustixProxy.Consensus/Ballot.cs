@@ -131,7 +131,8 @@ public abstract record Ballot
     /// <param name="Reason">Why not.</param>
     public sealed record Silent(SilenceReason Reason) : Ballot
     {
-        /// <summary>Whether nothing but an operator changes it: asking again is of no use.</summary>
-        public bool IsForGood => Reason is SilenceReason.Frozen or SilenceReason.Revoked or SilenceReason.NoInclusionProofs;
+        /// <summary>Whether asking again is of no use: it has answered, with something that is no vote, or only an operator can change it.</summary>
+        public bool IsForGood => Reason is SilenceReason.Frozen or SilenceReason.Revoked or SilenceReason.NoInclusionProofs
+            or SilenceReason.ClaimOfOtherPath or SilenceReason.ClaimMalformed or SilenceReason.NoSignature;
     }
 }

@@ -12,7 +12,7 @@ internal static class DecisionPage
     /// <summary>The page, and whether anything is known of the path.</summary>
     public static (Html Page, bool IsKnown) Of(StorePathDigest digest, DecidingParts parts, DecisionJournal journal)
     {
-        var (bundle, entry) = (parts.Cache.FindBundle(digest), journal.Find(digest));
+        var (bundle, entry) = (parts.Decider.FindBundle(digest), journal.Find(digest));
         var decision = bundle is null ? null : Read(bundle, parts.Policy);
         var revocation = parts.Revocations.Standing.Find(digest);
         var notice = revocation is null ? Html.Empty : Html.Of($"<p>{Page.Badge("revoked", "bad")} {revocation.Sentence}</p>");

@@ -23,6 +23,7 @@ internal sealed class ClosureGate(
     /// <summary>How long a closure that was found whole is not gone through again, unless a decision in it ends sooner: what becomes of a reference meanwhile is noticed when it is itself asked for.</summary>
     private static readonly TimeSpan WholeLifetime = TimeSpan.FromSeconds(10);
 
+    private readonly RefusalReports _reports = new(logger, time);
     private readonly MemoryCache _whole = new(new MemoryCacheOptions { SizeLimit = MaxPaths });
 
     /// <summary>The decision on a path and all that it refers to.</summary>
@@ -35,7 +36,7 @@ internal sealed class ClosureGate(
         }
 
         var sentence = $"{claim.Path}: {refusal.Sentence}";
-        logger.Refused(digest.ToString(), refusal.Outcome, sentence);
+        _reports.Refused(digest.ToString(), refusal.Outcome, sentence);
         return SignatureOfFallback(decision.Record) is { } signature
             ? render(DecisionRecord.OfFallback(claim, decision.Record.Hints! with { Signatures = [signature] }, $"{refusal.Outcome}: {sentence}", time.GetUtcNow()), refusal.WasCutShort)
             : render(DecisionRecord.Refusal(refusal.Outcome, sentence, time.GetUtcNow()), refusal.WasCutShort);

@@ -15,22 +15,29 @@ namespace TrustixProxy.Substituter.Decisions;
 
 /// <summary>Answers what is decided on a digest: out of the cache, or by asking everyone, once for all who want to know.</summary>
 /// <param name="cache">Decisions that were made before.</param>
+/// <param name="refusals">Refusals that were made before.</param>
+/// <param name="budget">How often is asked again.</param>
 /// <param name="revocations">What is refused, whatever is decided.</param>
 /// <param name="shared">Decisions of other replicas; null when there are none.</param>
 /// <param name="deadline">How long one request is held.</param>
 /// <param name="deliberate">Makes the asking of one digest, within a time.</param>
 /// <param name="onServed">Told of every claim that is newly served, and how many references away from a request it is.</param>
+/// <param name="policy">Who must agree.</param>
 /// <param name="upstreams">Where NARs come from: a narinfo that leads to one that is down, or gone, is made anew while another is there.</param>
 /// <param name="store">NARs that are at hand, for which no upstream is needed; null when none are kept.</param>
 /// <param name="journal">Remembers decisions for people.</param>
 /// <param name="time">The clock.</param>
 /// <param name="logger">Where refusals and late dissent are told.</param>
 internal sealed class Decider(
-    DecisionCache cache, RevocationRegister revocations, SharedDecisions? shared, TimeSpan deadline, Func<StorePathDigest, TimeSpan, Deliberation> deliberate, Action<OutputClaim, int> onServed,
-    ImmutableArray<Upstream> upstreams, NarStore? store, DecisionJournal journal, TimeProvider time, ILogger logger) : IDisposable
+    DecisionCache cache, RefusalMemory refusals, AskingBudget budget, RevocationRegister revocations, SharedDecisions? shared, TimeSpan deadline, Func<StorePathDigest, TimeSpan, Deliberation> deliberate, Action<OutputClaim, int> onServed,
+    Policy policy, ImmutableArray<Upstream> upstreams, NarStore? store, DecisionJournal journal, TimeProvider time, ILogger logger) : IDisposable
 {
+    /// <summary>How often at most one kept decision is made anew because its NAR cannot be had.</summary>
+    private static readonly TimeSpan RenewInterval = TimeSpan.FromMinutes(1);
+
     private readonly ConcurrentDictionary<StorePathDigest, Lazy<Task<Decision>>> _underway = new();
-    private readonly ConcurrentDictionary<StorePathDigest, bool> _toRenew = new();
+    private readonly RefusalReports _reports = new(logger, time);
+    private readonly MemoryCache _renewed = new(new MemoryCacheOptions { SizeLimit = 50_000 });
     private readonly KnownNames _names = new();
 
     /// <summary>The decision on a digest. Waits for the deadline at the most.</summary>
@@ -47,7 +54,6 @@ internal sealed class Decider(
             return Refuse($"{digest}", revocation);
         }
 
-        // The asking is not the client's: who comes later waits for the same, and who goes away ends nothing.
         var known = cache.Find(digest);
         var isOfOtherName = name is not null && known?.Record.Claim is { } kept && kept.Path != name;
         if (isOfOtherName)
@@ -55,7 +61,9 @@ internal sealed class Decider(
             _names.Add(name!);
         }
 
-        var decision = known is not null && !isOfOtherName && Stands(digest, known) ? known : await UnderwayAsync(digest, known, 0).WaitAsync(cancellation);
+        // The asking is not the client's: who comes later waits for the same, and who goes away ends nothing.
+        var stands = known is not null && !isOfOtherName && !refusals.IsWithheld(digest.ToString()) && Stands(digest, known);
+        var decision = stands ? known! : FindRefusal(digest, known) ?? await UnderwayAsync(digest, known, 0).WaitAsync(cancellation);
         return decision.Record.Claim is { } claim && revocations.Standing.Find(claim) is { } revoked ? Refuse($"{claim.Path}", revoked) : decision;
     }
 
@@ -64,12 +72,12 @@ internal sealed class Decider(
     /// <param name="depth">How many references away from a request it is.</param>
     /// <param name="cancellation">Ends the waiting.</param>
     public Task DecideAheadAsync(StorePathDigest digest, int depth, CancellationToken cancellation) =>
-        cache.Find(digest) is null ? UnderwayAsync(digest, null, depth).WaitAsync(cancellation) : Task.CompletedTask;
+        cache.Find(digest) is null && refusals.Find(digest) is null ? UnderwayAsync(digest, null, depth).WaitAsync(cancellation) : Task.CompletedTask;
 
     /// <summary>The decision on a digest if it is in memory, and nothing has to be asked; else null. Makes no garbage.</summary>
     public Decision? FindWarm(ReadOnlySpan<char> digest)
     {
-        if (cache.FindInMemory(digest) is not { } known || !Stands(known.Record.Claim?.Path.Digest, known))
+        if (cache.FindInMemory(digest) is not { } known || refusals.IsWithheld(digest) || !Stands(known.Record.Claim!.Path.Digest, known))
         {
             return null;
         }
@@ -84,15 +92,61 @@ internal sealed class Decider(
         return known;
     }
 
-    /// <summary>Has the next request decide anew, because an upstream's NAR was refused: another one's may be named then. Until that is done, the decision stands.</summary>
-    public void Renew(StorePathDigest digest) => _toRenew.TryAdd(digest, true);
+    /// <summary>Decides anew in the background, because the NAR that the kept decision names could not be served: another upstream's may be named then. Until that is done, the decision stands.</summary>
+    /// <remarks>Only for the NAR that the record names, and once a minute for each path: what a request says makes nothing void.</remarks>
+    public void Renew(NarOrder order)
+    {
+        var digest = order.Claim.Path.Digest;
+        if (cache.Find(digest) is { Record.Hints: { } hints } known && hints.Compression == order.Compression && hints.FileHash == order.FileHash && MayRenew(digest))
+        {
+            _ = UnderwayAsync(digest, known, 0);
+        }
+    }
+
+    /// <summary>What the last decision on a digest rests on, as JSON; null when none is kept.</summary>
+    public byte[]? FindBundle(StorePathDigest digest) => refusals.Find(digest) is { } refusal ? refusal.Bundle?.Value.ToBytes() : cache.FindBundle(digest);
 
     /// <summary>How many digests are being decided on just now.</summary>
     public int Underway => _underway.Count;
 
-    public void Dispose() => _names.Dispose();
+    public void Dispose()
+    {
+        _names.Dispose();
+        _renewed.Dispose();
+    }
 
-    private bool Stands(StorePathDigest? digest, Decision decision) => (digest is null || !_toRenew.ContainsKey(digest)) && LeadsSomewhere(decision.Record);
+    /// <summary>The refusal that answers instead of asking: one that is alive, or any where the budget for asking again is used up. Null when it is to be asked.</summary>
+    private Decision? FindRefusal(StorePathDigest digest, Decision? known)
+    {
+        if (_underway.ContainsKey(digest))
+        {
+            return null; // asked already: the answer is waited for
+        }
+
+        if (refusals.FindAlive(digest) is { } alive)
+        {
+            return alive.Decision;
+        }
+
+        var old = refusals.Find(digest)?.Decision ?? known;
+        return old is null || budget.TryTake() ? null : old;
+    }
+
+    private bool MayRenew(StorePathDigest digest)
+    {
+        if (_renewed.TryGetValue(digest, out _) || !budget.TryTake())
+        {
+            return false;
+        }
+
+        Note(digest);
+        return true;
+    }
+
+    private void Note(StorePathDigest digest) => _renewed.Set(digest, true, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = RenewInterval });
+
+    /// <summary>Whether a kept decision is served as it is. One that leads to an upstream that is down is made anew first, once a minute.</summary>
+    private bool Stands(StorePathDigest digest, Decision decision) => LeadsSomewhere(decision.Record) || _renewed.TryGetValue(digest, out _);
 
     private bool LeadsSomewhere(DecisionRecord record)
     {
@@ -128,10 +182,9 @@ internal sealed class Decider(
         try
         {
             using var step = ProxyMeter.Step("decide", "digest", digest.ToString());
-            var start = time.GetTimestamp();
+            var (start, news) = (time.GetTimestamp(), refusals.News);
             var (known, turn) = shared is null ? default : await shared.WaitAsync(digest, found => AdoptAsync(digest, depth, found), deadline / 2);
             using var owned = turn;
-            _toRenew.TryRemove(digest, out _);
             if (known is not null)
             {
                 return known;
@@ -139,7 +192,7 @@ internal sealed class Decider(
 
             var left = deadline - time.GetElapsedTime(start);
             var deliberation = deliberate(digest, turn is null ? deadline : left > deadline / 2 ? left : deadline / 2);
-            var concluding = ConcludeAsync(digest, depth, deliberation.Outcome, time.GetTimestamp());
+            var concluding = ConcludeAsync(digest, depth, deliberation.Outcome, news);
             _ = FollowAsync(deliberation, digest, NamesOf(digest, before), concluding);
             var decision = await concluding;
             step?.SetTag("outcome", decision.Record.Outcome).SetTag("sentence", decision.Record.Sentence);
@@ -166,6 +219,7 @@ internal sealed class Decider(
         var adopted = await cache.AdoptAsync(digest, found);
         if (adopted?.Record.Claim is { } claim)
         {
+            refusals.Forget(digest);
             NoteReferences(claim, depth);
         }
 
@@ -182,42 +236,53 @@ internal sealed class Decider(
         onServed(claim, depth);
     }
 
-    private async Task<Decision> ConcludeAsync(StorePathDigest digest, int depth, Task<Outcome> outcome, long start)
+    private async Task<Decision> ConcludeAsync(StorePathDigest digest, int depth, Task<Outcome> outcome, long news)
     {
+        var start = time.GetTimestamp();
         switch (await outcome)
         {
             case Outcome.Served served:
                 NoteReferences(served.Record.Claim!, depth);
                 journal.Decided(digest, served.Record.Claim!.Path, served.Record.Outcome, served.Record.Sentence, served.Verdict);
                 DecisionMetrics.Decided(served.Record.Outcome, served.Verdict, time.GetElapsedTime(start));
+                refusals.Forget(digest);
                 return await cache.KeepAsync(digest, served.Record, served.Record.Claim!.Path, served.Verdict);
             case Outcome.Refused refused:
-                var standing = cache.Find(digest) is { Record.Claim: not null } known ? known : null;
-                if (refused.WasCutShort && standing is not null)
-                {
-                    return standing; // renewing an agreement failed for want of answers: it stands
-                }
-
-                logger.Refused(digest.ToString(), refused.Word, refused.Sentence);
-                journal.Decided(digest, refused.Path, refused.Word, refused.Sentence, refused.Verdict);
-                DecisionMetrics.Decided(refused.Word, refused.Verdict, time.GetElapsedTime(start));
-                var record = DecisionRecord.Refusal(refused.Word, refused.Sentence, time.GetUtcNow());
-                if (standing is not null && refused.Word is "no-upstream" && (refused.Verdict is null || refused.Verdict.Granted == standing.Record.Claim))
-                {
-                    Renew(digest); // nobody contradicts the agreement: it is kept until an upstream has the NAR again
-                    return cache.Render(record);
-                }
-
-                if (refused.IsSettled)
-                {
-                    return await cache.KeepAsync(digest, record, refused.Path, refused.Verdict);
-                }
-
-                cache.Forget(digest);
-                return cache.Render(record, refused.WasCutShort);
+                return Refuse(digest, refused, start, news);
             default:
                 throw new System.Diagnostics.UnreachableException();
         }
+    }
+
+    private Decision Refuse(StorePathDigest digest, Outcome.Refused refused, long start, long news)
+    {
+        var standing = cache.Find(digest) is { Record.Claim: not null } known ? known : null;
+        if (refused.WasCutShort && standing is not null)
+        {
+            Note(digest);
+            refusals.Forget(digest);
+            return standing; // renewing an agreement failed for want of answers: it stands
+        }
+
+        _reports.Refused(digest.ToString(), refused.Word, refused.Sentence);
+        journal.Decided(digest, refused.Path, refused.Word, refused.Sentence, refused.Verdict);
+        DecisionMetrics.Decided(refused.Word, refused.Verdict, time.GetElapsedTime(start));
+        var withholds = standing is not null && refused.Word is "no-upstream" && (refused.Verdict is null || refused.Verdict.Granted == standing.Record.Claim);
+        if (!withholds)
+        {
+            cache.Forget(digest); // else nobody contradicts the agreement: it is kept until an upstream has the NAR again
+        }
+
+        var refusal = RefusalOf(refused.Word, refused.Sentence, refused.Path, refused.Verdict, refused.IsSettled, refused.WasCutShort) with { Withholds = withholds };
+        refusals.Keep(digest, refusal, news);
+        return refusal.Decision;
+    }
+
+    private KeptRefusal RefusalOf(string word, string sentence, StorePath? path, Verdict? verdict, bool isSettled, bool wasCutShort)
+    {
+        var record = DecisionRecord.Refusal(word, sentence, time.GetUtcNow());
+        var bundle = path is null || verdict is null ? null : new Lazy<DecisionBundle>(() => DecisionBundle.Of(path, record, verdict, policy));
+        return new KeptRefusal(cache.Render(record, wasCutShort), KeptRefusal.GistOf(word, verdict), isSettled, Withholds: false, bundle);
     }
 
     /// <summary>Runs the asking to its end, past the answer: who comes late is still heard, once the answer is kept. A fault of ours is told, and leaves nobody waiting.</summary>
@@ -262,7 +327,7 @@ internal sealed class Decider(
         }
         else if (outcome is Outcome.Refused { IsSettled: false, Path: { } asked } refused && isSettled && all.Granted is null && all.Outcome == refused.Word)
         {
-            await cache.KeepAsync(digest, DecisionRecord.Refusal(all.Outcome, all.Sentence, time.GetUtcNow()), asked, all); // it had left before everyone had spoken
+            refusals.Amend(digest, RefusalOf(all.Outcome, all.Sentence, asked, all, isSettled, wasCutShort: false)); // it had left before everyone had spoken
         }
     }
 

@@ -33,8 +33,9 @@ internal sealed class Decision(DecisionRecord record, byte[] body, bool wasCutSh
     /// <summary>Whether the policy grants the same again when some of its voters are no longer believed. Judged anew only when those are others than before.</summary>
     /// <param name="frozen">Those who are not, the same set while they are the same.</param>
     /// <param name="revoked">Which of their votes are not.</param>
+    /// <param name="proven">What heads were proven consistent with those of revocations.</param>
     /// <param name="policy">Who must agree.</param>
-    public bool StandsWithout(FrozenSet<string> frozen, StandingRevocations revoked, Policy policy)
+    public bool StandsWithout(FrozenSet<string> frozen, StandingRevocations revoked, ProvenHeads proven, Policy policy)
     {
         if ((frozen.Count is 0 && revoked.IsEmpty) || record.Claim is null || record.Ballots.Votes.IsEmpty)
         {
@@ -44,7 +45,7 @@ internal sealed class Decision(DecisionRecord record, byte[] body, bool wasCutSh
         var judged = Volatile.Read(ref _judged);
         if (!ReferenceEquals(judged?.Frozen, frozen) || !ReferenceEquals(judged.Revoked, revoked))
         {
-            judged = new Judgement(frozen, revoked, record.StandsWithout(policy, frozen, vote => revoked.Covers(vote.Elector, vote.Position)));
+            judged = new Judgement(frozen, revoked, record.StandsWithout(policy, frozen, vote => revoked.Covers(vote.Elector, vote.Position, proven)));
             Volatile.Write(ref _judged, judged);
         }
 

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Collections.Frozen;
 using System.Text;
 using Microsoft.Data.Sqlite;
@@ -28,9 +27,10 @@ internal sealed class DecisionCache
     private readonly NarInfoSigner _signer;
     private readonly Func<FrozenSet<string>> _frozen;
     private readonly Func<StandingRevocations> _revoked;
+    private readonly ProvenHeads _proven;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
-    private readonly ConcurrentDictionary<StorePathDigest, Unwritten> _unwritten;
+    private readonly PendingWrites _pending;
     private readonly StateWriter _writer;
     private readonly (Digest Policy, string Key, long Memory) _kind;
     private volatile DecisionCache? _heir;
@@ -44,18 +44,20 @@ internal sealed class DecisionCache
     /// <param name="signer">What makes narinfos of agreements.</param>
     /// <param name="frozen">Names of the electors that are no longer believed; the same set while they are the same. Asked at every read.</param>
     /// <param name="revoked">What else is no longer believed. Asked at every read.</param>
+    /// <param name="proven">What heads were proven consistent with those of revocations.</param>
     /// <param name="memory">The most bytes that are kept in memory.</param>
     /// <param name="time">The clock.</param>
     /// <param name="logger">Where refused records are told.</param>
     /// <param name="before">The one whose place this one takes: what it has in memory is taken over where the policy and the key are the same.</param>
     public DecisionCache(
-        StateWriter writer, DecisionStore store, SignatureAudit audit, DecisionSeal seal, SharedDecisions? shared, Policy policy, NarInfoSigner signer, Func<FrozenSet<string>> frozen, Func<StandingRevocations> revoked,
+        StateWriter writer, DecisionStore store, SignatureAudit audit, DecisionSeal seal, SharedDecisions? shared, Policy policy, NarInfoSigner signer, Func<FrozenSet<string>> frozen, Func<StandingRevocations> revoked, ProvenHeads proven,
         long memory, TimeProvider time, ILogger logger, DecisionCache? before = null)
     {
-        (_writer, _store, _audit, _seal, _shared, _policy, _signer, _frozen, _revoked, _time, _logger) = (writer, store, audit, seal, shared, policy, signer, frozen, revoked, time, logger);
+        (_writer, _store, _audit, _seal, _shared, _policy, _signer, _frozen, _revoked, _proven, _time, _logger) =
+            (writer, store, audit, seal, shared, policy, signer, frozen, revoked, proven, time, logger);
         _kind = (policy.Identity, signer.PublicKey.ToString(), memory);
         _memory = before is not null && before._kind == _kind ? before._memory : new DecisionMemory(memory);
-        _unwritten = before?._unwritten ?? new ConcurrentDictionary<StorePathDigest, Unwritten>();
+        _pending = before?._pending ?? new PendingWrites(writer, store);
     }
 
     /// <summary>The decision on a digest, if one was made that still holds.</summary>
@@ -81,9 +83,15 @@ internal sealed class DecisionCache
     /// <summary>The same without a look at the disk, and without garbage.</summary>
     public Decision? FindInMemory(ReadOnlySpan<char> digest) => _memory.Find(digest) is { } decision && Holds(decision) ? decision : null;
 
-    /// <summary>Keeps a decision in memory, on disk and for other replicas, with what it rests on; a signature is recorded before anyone sees it, if the disk is not stuck.</summary>
+    /// <summary>Keeps what is served in memory, on disk and for other replicas, with what it rests on; a signature is recorded before anyone sees it, if the disk is not stuck.</summary>
+    /// <exception cref="ArgumentException">It is a refusal: those are kept nowhere but in <see cref="RefusalMemory"/>.</exception>
     public Task<Decision> KeepAsync(StorePathDigest digest, DecisionRecord record, StorePath? path, Verdict? verdict)
     {
+        if (record.Claim is null)
+        {
+            throw new ArgumentException("Refusals are not kept.", nameof(record));
+        }
+
         var bundle = path is null || verdict is null ? null : new Lazy<DecisionBundle>(() => DecisionBundle.Of(path, record, verdict, _policy)); // by whoever writes it: no answer waits for that
         var kept = new SharedDecision(_seal.Seal(digest, record), bundle is null ? null : new SharedBundle(new Lazy<Digest>(() => bundle.Value.Hash), new Lazy<byte[]>(() => PackedBundle.Pack(bundle.Value))));
         return KeepAsync(
@@ -98,8 +106,8 @@ internal sealed class DecisionCache
     /// <summary>Takes in what another replica has decided: foreign bytes. Null when it is no decision of ours, holds no longer, or is not newer than what was decided here.</summary>
     public async Task<Decision?> AdoptAsync(StorePathDigest digest, SharedDecision shared)
     {
-        if (Open(digest, shared.Record) is not { IsVoid: false } record || (record.IsSigned && shared.Bundle is null)
-            || (ReadStored(digest) is { } bytes && Open(digest, bytes)?.DecidedAt >= record.DecidedAt))
+        if (Open(digest, shared.Record) is not { Claim: not null } record || (record.IsSigned && shared.Bundle is null)
+            || (ReadStored(digest).Bytes is { } bytes && Open(digest, bytes)?.DecidedAt >= record.DecidedAt))
         {
             DecisionMetrics.LookedUp(CacheTier.Redis, LookupResult.Rejected);
             return null;
@@ -124,13 +132,13 @@ internal sealed class DecisionCache
     public byte[]? FindBundle(StorePathDigest digest)
     {
         byte[]? packed = null;
-        if (_unwritten.TryGetValue(digest, out var change))
+        if (_pending.Find(digest) is { } change)
         {
             packed = change.Bundle?.Packed.Value;
         }
         else
         {
-            OnDisk(() => packed = _store.FindBundle(digest));
+            TryRead(() => packed = _store.FindBundle(digest));
         }
 
         try
@@ -147,20 +155,22 @@ internal sealed class DecisionCache
     public void Forget(StorePathDigest digest)
     {
         _heir?.Forget(digest); // a dissent that comes late to the one voids what the other believes
-        if (ReadStored(digest) is { } bytes && Open(digest, bytes) is { Claim: not null } record)
+        var (isRead, bytes) = ReadStored(digest);
+        var now = _time.GetUtcNow();
+        var record = bytes is null ? null : Open(digest, bytes);
+        if (record is { Claim: not null } || !isRead)
         {
-            var now = _time.GetUtcNow();
-            var over = DecisionRecord.Void(record.DecidedAt > now ? record.DecidedAt : now); // another replica's clock may be ahead
+            var over = DecisionRecord.Void(record?.DecidedAt > now ? record.DecidedAt : now); // another replica's clock may be ahead
             var kept = new SharedDecision(_seal.Seal(digest, over), null);
             _shared?.Keep(digest, kept, over.ExpiresAt - now);
-            Write(digest, new Unwritten(kept.Record, null, over.ExpiresAt));
+            _pending.WriteVoid(digest, new PendingDecision(kept.Record, null, over.ExpiresAt), now);
         }
 
         _memory.Remove(digest); // last: a reader that saw the old record meanwhile cannot put it back
     }
 
     /// <summary>Drops from the disk what has expired.</summary>
-    public void Prune() => OnDisk(() => _store.Prune(_time.GetUtcNow()));
+    public void Prune() => TryRead(() => _store.Prune(_time.GetUtcNow()));
 
     /// <summary>The answer's bytes of a decision.</summary>
     public Decision Render(DecisionRecord record, bool wasCutShort = false)
@@ -169,27 +179,11 @@ internal sealed class DecisionCache
         return new Decision(record, Encoding.UTF8.GetBytes(text), wasCutShort);
     }
 
-    /// <summary>Has the disk take a change soon; no request waits for it. Until then it is read from here.</summary>
-    private void Write(StorePathDigest digest, Unwritten change)
-    {
-        _unwritten[digest] = change;
-        _ = _writer.Write(() => WriteNewest(digest, change)).ContinueWith(
-            _ => _unwritten.TryRemove(new KeyValuePair<StorePathDigest, Unwritten>(digest, change)), TaskScheduler.Default);
-    }
-
-    /// <summary>What has been overtaken by a later change is not written any more: that one may be on the disk already.</summary>
-    private void WriteNewest(StorePathDigest digest, Unwritten change)
-    {
-        if (_unwritten.TryGetValue(digest, out var newest) && newest == change)
-        {
-            change.Write(_store, digest);
-        }
-    }
-
     /// <summary>Keeps a decision; it is rendered while the disk takes its record.</summary>
     private async Task<Decision> KeepAsync(StorePathDigest digest, DecisionRecord record, SharedDecision kept, Func<Decision> render)
     {
-        var change = new Unwritten(kept.Record, kept.Bundle, record.ExpiresAt);
+        var replaces = ReadStored(digest) is { IsRead: false } or { Bytes: not null }; // what it takes the place of must not come back
+        var change = new PendingDecision(kept.Record, kept.Bundle, record.ExpiresAt);
         var signing = record.IsSigned && kept.Bundle is { } bundle
             ? _writer.Write(
                 () =>
@@ -201,37 +195,38 @@ internal sealed class DecisionCache
             : Task.CompletedTask;
         var decision = render();
         await (signing.IsCompleted || _writer.IsStuck ? Task.CompletedTask : Task.WhenAny(signing, Task.Delay(AuditWait, _time)));
+        _pending.Write(digest, change, replaces); // before it is in memory: else a reader could still find the one before on the disk
         _memory.Set(digest, decision);
-        Write(digest, change);
         return decision;
     }
 
     private Decision? FindStored(StorePathDigest digest)
     {
-        var bytes = ReadStored(digest);
-        var decision = bytes is not null && Open(digest, bytes) is { IsVoid: false } record ? Render(record) : null;
+        var bytes = ReadStored(digest).Bytes;
+        var decision = bytes is not null && Open(digest, bytes) is { Claim: not null } record ? Render(record) : null;
         var isBelieved = decision is not null && Holds(decision);
         DecisionMetrics.LookedUp(CacheTier.Disk, isBelieved ? LookupResult.Hit : bytes is null ? LookupResult.Miss : LookupResult.Rejected);
         return isBelieved ? decision : null;
     }
 
-    private byte[]? ReadStored(StorePathDigest digest)
+    /// <summary>What is kept for a digest, and whether the disk could be read.</summary>
+    private (bool IsRead, byte[]? Bytes) ReadStored(StorePathDigest digest)
     {
-        if (_unwritten.TryGetValue(digest, out var change))
+        if (_pending.Find(digest) is { } change)
         {
-            return change.Record;
+            return (true, change.Record);
         }
 
         byte[]? bytes = null;
-        OnDisk(() => bytes = _store.Find(digest));
-        return bytes;
+        return (TryRead(() => bytes = _store.Find(digest)), bytes);
     }
 
+    /// <summary>The record that these bytes are, if it is ours and not from a time of which nothing is believed.</summary>
     private DecisionRecord? Open(StorePathDigest digest, byte[] bytes)
     {
         if (_seal.TryOpen(digest, bytes, out var record, out var error))
         {
-            return record;
+            return record.DecidedAt > _pending.DistrustedUntil ? record : null;
         }
 
         DecisionMetrics.RecordRefused(error);
@@ -239,39 +234,20 @@ internal sealed class DecisionCache
         return null;
     }
 
-    private bool Holds(Decision decision) => decision.Record.ExpiresAt > _time.GetUtcNow() && decision.StandsWithout(_frozen(), _revoked(), _policy);
+    private bool Holds(Decision decision) => decision.Record.ExpiresAt > _time.GetUtcNow() && decision.StandsWithout(_frozen(), _revoked(), _proven, _policy);
 
-    /// <summary>A disk that refuses costs memory of the past, and nothing else.</summary>
-    private void OnDisk(Action act)
+    /// <summary>A disk that refuses costs memory of the past, and nothing else; false when it does.</summary>
+    private bool TryRead(Action act)
     {
         try
         {
             act();
+            return true;
         }
         catch (SqliteException exception)
         {
             _logger.DiskRefused(exception.Message);
-        }
-    }
-
-    /// <summary>A change that the disk has not taken yet; compared by reference.</summary>
-    private sealed class Unwritten(byte[] record, SharedBundle? bundle, DateTimeOffset expiresAt)
-    {
-        /// <summary>The sealed record.</summary>
-        public byte[] Record => record;
-
-        /// <summary>What it rests on.</summary>
-        public SharedBundle? Bundle => bundle;
-
-        public void WriteRecord(DecisionStore store, StorePathDigest digest) => store.Keep(digest, record, expiresAt);
-
-        public void Write(DecisionStore store, StorePathDigest digest)
-        {
-            WriteRecord(store, digest); // again, if it went ahead: what was to be written before it may have come after it
-            if (bundle is not null)
-            {
-                store.KeepBundle(digest, bundle.Packed.Value, expiresAt);
-            }
+            return false;
         }
     }
 }

@@ -17,6 +17,7 @@ internal sealed class DecisionStore
             CREATE INDEX IF NOT EXISTS decision_expires_at ON decision (expires_at);
             CREATE TABLE IF NOT EXISTS bundle (digest TEXT PRIMARY KEY, bundle BLOB NOT NULL, expires_at INTEGER NOT NULL);
             CREATE INDEX IF NOT EXISTS bundle_expires_at ON bundle (expires_at);
+            CREATE TABLE IF NOT EXISTS distrust (number INTEGER PRIMARY KEY CHECK (number = 0), until INTEGER NOT NULL);
             """);
     }
 
@@ -39,6 +40,13 @@ internal sealed class DecisionStore
     /// <summary>What the last decision on a digest rests on, packed; null when it is not kept.</summary>
     public byte[]? FindBundle(StorePathDigest digest) =>
         _database.First("SELECT bundle FROM bundle WHERE digest = $digest", row => row.Bytes(0), digest.ToString());
+
+    /// <summary>Up to when decisions that were made are not believed; long ago when that was never needed.</summary>
+    public DateTimeOffset DistrustedUntil() => DateTimeOffset.FromUnixTimeMilliseconds(_database.First("SELECT until FROM distrust", row => row.Number(0)));
+
+    /// <summary>Has no decision believed that was made up to a time.</summary>
+    public void Distrust(DateTimeOffset until) =>
+        _database.Execute("INSERT INTO distrust (number, until) VALUES (0, $until) ON CONFLICT (number) DO UPDATE SET until = max(until, $until)", until.ToUnixTimeMilliseconds() + 1);
 
     /// <summary>Drops what has expired; the expiry that decides is under the seal, this one only says what may go.</summary>
     public void Prune(DateTimeOffset now)

@@ -43,15 +43,17 @@ internal sealed class Ballots
         }
 
         // One behind an open breaker is silent at once, unless that alone puts the quorum out of reach: then there is something to wait for.
+        // It never completes its operator's vote: that counts early only when all electors of the operator have answered.
         var firm = Where(IsLastWord);
-        var atOnce = Where(ballot => IsLastWord(ballot) || IsBreakerOpen(ballot));
-        if (!policy.TryDecide(path, atOnce, out var verdict))
+        var isReachable = policy.CanReachQuorum(path, firm);
+        if (!policy.TryDecide(path, AtOnce(policy), out var verdict)
+            && (isReachable || !policy.TryDecide(path, Where(ballot => IsLastWord(ballot) || IsBreakerOpen(ballot)), out verdict) || verdict.Granted is not null))
         {
             return null;
         }
 
         var lacksQuorum = verdict is Verdict.Undecided or Verdict.Conflict { Reason: ConflictReason.NoQuorum };
-        var isOpen = (lacksQuorum && policy.CanReachQuorum(path, firm))
+        var isOpen = (lacksQuorum && isReachable)
             || (verdict.Granted is null && IsExceptionOpen(policy, path, firm, now));
         return isOpen ? null : policy.Except(path, verdict, now);
     }
@@ -69,6 +71,14 @@ internal sealed class Ballots
     private static bool IsBreakerOpen(Ballot ballot) => ballot is Ballot.Silent { Reason: SilenceReason.BreakerOpen };
 
     private static bool IsLastWord(Ballot ballot) => ballot.IsFirm || ballot is Ballot.Silent { IsForGood: true };
+
+    /// <summary>Last words, and the silence of those behind an open breaker whose operator has not voted by another elector.</summary>
+    private Dictionary<string, Ballot> AtOnce(Policy policy)
+    {
+        var voting = policy.Electors.Where(elector => _last.GetValueOrDefault(elector.Name) is Ballot.Claimed).Select(elector => elector.Operator).ToHashSet();
+        var counting = policy.Electors.Where(elector => _last.TryGetValue(elector.Name, out var ballot) && (IsLastWord(ballot) || (IsBreakerOpen(ballot) && !voting.Contains(elector.Operator))));
+        return counting.ToDictionary(elector => elector.Name, elector => _last[elector.Name]);
+    }
 
     private Dictionary<string, Ballot> Where(Func<Ballot, bool> counts) =>
         _last.Where(entry => counts(entry.Value)).ToDictionary(entry => entry.Key, entry => entry.Value);

@@ -20,6 +20,9 @@ namespace TrustixProxy.Substituter.Operations;
 /// <summary>All that decides, put together, with or without a host around it.</summary>
 internal sealed class DecidingParts : IDisposable
 {
+    /// <summary>How often a second refused paths are asked about again, and with them each upstream and elector.</summary>
+    private const int AskingsAgain = 50;
+
     private readonly List<IDisposable> _owned;
     private readonly StateWriter _state;
     private readonly ViewStore _views;
@@ -59,20 +62,22 @@ internal sealed class DecidingParts : IDisposable
         Register = new LogRegister(options.Logs, _views, _state, time);
         _seal = new RecordSeal(options.SigningKey, options.PreviousSigningKeys);
         var revocations = new RevocationStore(options.StateDirectory, _seal);
-        Revocations = new RevocationRegister(revocations, _seal, options.Logs.Select(log => KeyValuePair.Create(log.Elector.Key.LogId, log.Elector.Name)), time, logger);
+        Revocations = new RevocationRegister(revocations, _seal, options.Logs.Select(log => KeyValuePair.Create(log.Elector.Key.LogId, log.Elector.Name)), time, logger, HeadOf);
         Mirrors = [.. _logs.Where(log => log.Mirror is not null).Select(log => (log.Log, log.Mirror!))];
-        _electors = [.. _logs.Select(ElectorClient (log) => new RevocableElector(log.Mirror is not null ? new MirrorElector(log.Options.Elector, log.Log, log.Mirror, options.MirrorPollInterval, time) : new LogElector(log.Options.Elector, log.Log, time), Revocations)), .. options.Caches.Zip(caches, (cache, source) => new CacheElector(cache.Elector, source))];
+        _electors = [.. _logs.Select(ElectorClient (log) => new RevocableElector(log.Mirror is not null ? new MirrorElector(log.Options.Elector, log.Log, log.Mirror, options.MirrorPollInterval, time) : new LogElector(log.Options.Elector, log.Log, time), Revocations, log.Log.Client)), .. options.Caches.Zip(caches, (cache, source) => new CacheElector(cache.Elector, source))];
         Redis = options.Redis is null ? null : new RedisConnection(options.Redis, time, logger);
         ViewExchange = Redis is null ? null : new ViewExchange(Logs, _views, Redis, time, logger);
         RevocationExchange = new RevocationExchange(Revocations, _seal, Redis, time, logger);
         var shared = Redis is null ? null : new SharedDecisions(Redis, _seal, options.Policy, time);
         Cache = new DecisionCache(
             _state, new DecisionStore(_state.Database), new SignatureAudit(_state.Database), new DecisionSeal(_seal, options.Policy), shared, options.Policy,
-            new NarInfoSigner(options.SigningKey), Frozen, () => Revocations.Standing, options.DecisionMemory, time, logger, before?.Cache);
+            new NarInfoSigner(options.SigningKey), Frozen, () => Revocations.Standing, Revocations.ProvenHeads, options.DecisionMemory, time, logger, before?.Cache);
         KnownFiles = before?.KnownFiles ?? new KnownFiles(_state, _seal, Redis, time);
         NarStore = before is not null ? before.NarStore : options.NarStore is null ? null : new NarStore(options.NarStore, KnownFiles, time, logger);
         Prefetch = new ClosurePrefetch((digest, depth, cancellation) => Decider!.DecideAheadAsync(digest, depth, cancellation), time, logger);
-        Decider = new Decider(Cache, Revocations, shared, options.Deadline, (digest, deadline) => Deliberate(digest, deadline, isHasty: false), Prefetch.Offer, Upstreams, NarStore, journal ?? new DecisionJournal(time), time, logger);
+        Refusals = new RefusalMemory(News, time);
+        Decider = new Decider(
+            Cache, Refusals, new AskingBudget(AskingsAgain, time), Revocations, shared, options.Deadline, (digest, deadline) => Deliberate(digest, deadline, isHasty: false), Prefetch.Offer, options.Policy, Upstreams, NarStore, journal ?? new DecisionJournal(time), time, logger);
         Closure = new ClosureGate(Decider.DecideAsync, options.Policy.Fallback, Cache.Render, options.Deadline, time, logger);
         _owned =
         [
@@ -126,6 +131,9 @@ internal sealed class DecidingParts : IDisposable
     public DecisionCache Cache { get; }
 
     public Decider Decider { get; }
+
+    /// <summary>Refusals that were made a moment ago.</summary>
+    private RefusalMemory Refusals { get; }
 
     /// <summary>Runs in the background where there is a host.</summary>
     public ClosurePrefetch Prefetch { get; }
@@ -218,6 +226,27 @@ internal sealed class DecidingParts : IDisposable
         var log = new WatchedLog(elector.Name, elector.Key, new LogClient(connection, elector.Key.LogId, _time, options.IsExport), _views, docket, _time, Logger);
         var mirror = options.IsMirrored ? new LogMirror(elector.Name, log, new MirrorStore(Path.Combine(Options.StateDirectory, "mirrors", $"{elector.Key.LogId}.sqlite")), _time, Logger) : null;
         return new LogParts(options, timeout, connection, log, mirror);
+    }
+
+    /// <summary>The newest head that was taken in of a log, by its id; null when none was.</summary>
+    private RevokedHead? HeadOf(string logId) =>
+        Logs.FirstOrDefault(log => log.Key.LogId == logId)?.Head is { Content: var content } ? new RevokedHead(content.TreeSize, content.LogRoot) : null;
+
+    /// <summary>Another number when a log has a new head, or an upstream has gone or come back.</summary>
+    private long News()
+    {
+        var news = new HashCode();
+        foreach (var log in Logs)
+        {
+            news.Add(log.Head?.Content.TreeSize);
+        }
+
+        foreach (var upstream in Upstreams)
+        {
+            news.Add(upstream.IsDown);
+        }
+
+        return news.ToHashCode();
     }
 
     /// <summary>Names of the electors that are frozen; the same set while they are the same.</summary>

@@ -120,7 +120,7 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
         return WriteAsync(context, health.CanDecide ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable, health.ToJson(), "application/json");
     }
 
-    private Task AnswerDecisionAsync(HttpContext context, StorePathDigest digest) => _parts().Cache.FindBundle(digest) is { } bundle
+    private Task AnswerDecisionAsync(HttpContext context, StorePathDigest digest) => _parts().Decider.FindBundle(digest) is { } bundle
         ? WriteAsync(context, StatusCodes.Status200OK, bundle, "application/json")
         : WriteAsync(context, StatusCodes.Status404NotFound, $"no decision on {digest} is kept; trustix-proxy explain makes one\n");
 

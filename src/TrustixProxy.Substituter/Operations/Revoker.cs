@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using TrustixProxy.Consensus;
+using TrustixProxy.Substituter.Evidence;
 using TrustixProxy.Substituter.Revocations;
 
 namespace TrustixProxy.Substituter.Operations;
@@ -27,8 +28,18 @@ public sealed class Revoker(SubstituterOptions options) : IDisposable
             return (reply.Number, true, reply.Fault);
         }
 
-        var register = new RevocationRegister(Store, _seal, [], TimeProvider.System, NullLogger.Instance);
-        return (register.Give(subject, isUndone, reason)?.Number, false, null);
+        var register = new RevocationRegister(Store, _seal, [], TimeProvider.System, NullLogger.Instance, HeadOf);
+        var number = register.Give(subject, isUndone, reason)?.Number;
+        return register.IsAheadOfDisk ? (null, false, $"The state database in {options.StateDirectory} does not take it: nothing is revoked. Free its disk, or start the proxy and revoke again.") : (number, false, null);
+    }
+
+    /// <summary>The head that the state database keeps of a log; null when there is none.</summary>
+    private RevokedHead? HeadOf(string logId)
+    {
+        using var views = new ViewStore(options.StateDirectory);
+        return options.Logs.FirstOrDefault(log => log.Elector.Key.LogId == logId) is { } known && views.Load(known.Elector.Key).View is { Head.Content: var content }
+            ? new RevokedHead(content.TreeSize, content.LogRoot)
+            : null;
     }
 
     /// <summary>All that were ever given, oldest first.</summary>

@@ -1,8 +1,14 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using TrustixProxy.Consensus;
+using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Substituter.Revocations;
+
+/// <summary>The head that a log had shown when what it holds was revoked: a position in a log means something only with a head.</summary>
+/// <param name="Size">How many leaves it covers.</param>
+/// <param name="Root">The root of their tree.</param>
+public sealed record RevokedHead(long Size, Digest Root);
 
 /// <summary>A person's word that something is no longer served, or is again. Of two on one subject the higher number holds; of two with one number, the one that revokes.</summary>
 /// <param name="Number">One more than any that was known where it was given: positive.</param>
@@ -18,6 +24,9 @@ public sealed record Revocation(long Number, RevokedSubject Subject, bool IsUndo
     /// <summary>The most characters of a reason.</summary>
     public const int MaxReason = 500;
 
+    /// <summary>Of a log: the head that leaves must be included in, or in one consistent with it. Null for other subjects, where the log was never seen, and from versions before.</summary>
+    public RevokedHead? Head { get; init; }
+
     /// <summary>The reason of a refusal, in one line.</summary>
     public string Sentence => $"revoked (no. {Number}, {At:yyyy-MM-dd HH:mm:ss}Z): {Reason}";
 
@@ -25,11 +34,12 @@ public sealed record Revocation(long Number, RevokedSubject Subject, bool IsUndo
     public static bool IsReason(string text) => !string.IsNullOrWhiteSpace(text) && text.Length <= MaxReason && !text.Any(char.IsControl);
 
     /// <summary>Whether it holds against another on the same subject.</summary>
-    internal bool Beats(Revocation? other) => other is null || Number > other.Number || (Number == other.Number && !IsUndone && other.IsUndone);
+    internal bool Beats(Revocation? other) => other is null || Number > other.Number
+        || (Number == other.Number && !IsUndone && (other.IsUndone || (Head is not null && other.Head is null))); // a version before shows it without its head
 
     /// <summary>As bytes that any store may keep.</summary>
     internal byte[] Seal(RecordSeal seal) =>
-        seal.Seal(Kind, Subject.ToString(), [FormatVersion, .. JsonSerializer.SerializeToUtf8Bytes(new StoredRevocation(Number, IsUndone, Reason, At.ToUnixTimeMilliseconds()), StoredRevocationJson.Default.StoredRevocation)]);
+        seal.Seal(Kind, Subject.ToString(), [FormatVersion, .. JsonSerializer.SerializeToUtf8Bytes(StoredRevocation.Of(this), StoredRevocationJson.Default.StoredRevocation)]);
 
     /// <summary>The revocation that these bytes are, if we sealed them for this subject; null otherwise.</summary>
     internal static Revocation? Open(RecordSeal seal, string subject, ReadOnlySpan<byte> bytes) =>
@@ -39,10 +49,20 @@ public sealed record Revocation(long Number, RevokedSubject Subject, bool IsUndo
 }
 
 /// <summary>The JSON. It is read only under a valid MAC, so it is what <see cref="Revocation"/> once wrote.</summary>
-internal sealed record StoredRevocation(long Number, bool IsUndone, string Reason, long At)
+internal sealed record StoredRevocation(long Number, bool IsUndone, string Reason, long At, StoredHead? Head = null)
 {
-    public Revocation ToRevocation(RevokedSubject subject) => new(Number, subject, IsUndone, Reason, DateTimeOffset.FromUnixTimeMilliseconds(At));
+    public static StoredRevocation Of(Revocation revocation) => new(
+        revocation.Number, revocation.IsUndone, revocation.Reason, revocation.At.ToUnixTimeMilliseconds(),
+        revocation.Head is { } head ? new StoredHead(head.Size, Convert.ToBase64String(head.Root.ToArray())) : null);
+
+    public Revocation ToRevocation(RevokedSubject subject) => new(Number, subject, IsUndone, Reason, DateTimeOffset.FromUnixTimeMilliseconds(At))
+    {
+        Head = Head is null ? null : new RevokedHead(Head.Size, new Digest(Convert.FromBase64String(Head.Root))),
+    };
 }
+
+/// <summary>A head in that JSON; versions before skip it.</summary>
+internal sealed record StoredHead(long Size, string Root);
 
 [JsonSerializable(typeof(StoredRevocation))]
 internal sealed partial class StoredRevocationJson : JsonSerializerContext;

@@ -13,6 +13,8 @@ internal sealed class RevocationRegister
     private readonly FrozenDictionary<string, string> _logNames;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
+    private readonly Func<string, RevokedHead?> _headOf;
+    private readonly List<Revocation> _unkept = [];
     private readonly Lock _turn = new();
     private readonly Dictionary<string, Revocation> _latest = [];
     private long _storedCount = -1;
@@ -23,15 +25,32 @@ internal sealed class RevocationRegister
     /// <param name="logs">Names of the logs by their ids.</param>
     /// <param name="time">The clock.</param>
     /// <param name="logger">Where they are told.</param>
+    /// <param name="headOf">The newest head that is known of a log, by its id; null when none is.</param>
     /// <exception cref="SqliteException">What was revoked cannot be read: then nothing may be served.</exception>
-    public RevocationRegister(RevocationStore store, RecordSeal seal, IEnumerable<KeyValuePair<string, string>> logs, TimeProvider time, ILogger logger)
+    public RevocationRegister(RevocationStore store, RecordSeal seal, IEnumerable<KeyValuePair<string, string>> logs, TimeProvider time, ILogger logger, Func<string, RevokedHead?> headOf)
     {
+        _headOf = headOf;
         (_store, _seal, _logNames, _time, _logger) = (store, seal, logs.ToFrozenDictionary(), time, logger);
         LookOnDisk();
     }
 
     /// <summary>One was given or heard of.</summary>
     public event Action<Revocation>? Taken;
+
+    /// <summary>Heads that were proven consistent with those of revocations.</summary>
+    public ProvenHeads ProvenHeads { get; } = new();
+
+    /// <summary>Whether the disk lacks some that hold here: it refused them, and is tried again.</summary>
+    public bool IsAheadOfDisk
+    {
+        get
+        {
+            lock (_turn)
+            {
+                return _unkept.Count > 0;
+            }
+        }
+    }
 
     /// <summary>What is revoked now; the same object while that is the same.</summary>
     public StandingRevocations Standing => _standing;
@@ -59,7 +78,10 @@ internal sealed class RevocationRegister
                 return null;
             }
 
-            given = new Revocation(_latest.Values.Select(known => known.Number).DefaultIfEmpty().Max() + 1, subject, isUndone, reason, _time.GetUtcNow());
+            given = new Revocation(_latest.Values.Select(known => known.Number).DefaultIfEmpty().Max() + 1, subject, isUndone, reason, _time.GetUtcNow())
+            {
+                Head = subject is RevokedSubject.Log log && !isUndone ? _headOf(log.LogId) : null,
+            };
         }
 
         Take(given);
@@ -78,9 +100,10 @@ internal sealed class RevocationRegister
         return revocation is not null;
     }
 
-    /// <summary>Takes in what another process has put on the disk.</summary>
+    /// <summary>Writes what the disk has refused, and takes in what another process has put there.</summary>
     public void LookOnDisk()
     {
+        KeepUnkept();
         var count = _store.Count();
         if (Interlocked.Exchange(ref _storedCount, count) != count)
         {
@@ -119,16 +142,43 @@ internal sealed class RevocationRegister
         Taken?.Invoke(revocation);
     }
 
-    /// <summary>It holds whether or not the disk takes it.</summary>
+    /// <summary>Writes again what the disk has refused so far, oldest first.</summary>
+    private void KeepUnkept()
+    {
+        lock (_turn)
+        {
+            while (_unkept.Count > 0 && TryKeep(_unkept[0]))
+            {
+                _logger.RevocationKept(_unkept[0].Number);
+                _unkept.RemoveAt(0);
+            }
+        }
+    }
+
+    /// <summary>It holds whether or not the disk takes it; what the disk refuses is never dropped.</summary>
     private void Keep(Revocation revocation)
+    {
+        if (!TryKeep(revocation))
+        {
+            _unkept.Add(revocation);
+        }
+    }
+
+    private bool TryKeep(Revocation revocation)
     {
         try
         {
             _store.Keep(revocation);
+            return true;
         }
         catch (SqliteException exception)
         {
-            _logger.RevocationNotKept(revocation.Number, exception.Message);
+            if (!_unkept.Contains(revocation))
+            {
+                _logger.RevocationNotKept(revocation.Number, exception.Message);
+            }
+
+            return false;
         }
     }
 }

@@ -11,8 +11,8 @@ internal sealed class StandingRevocations
     private readonly FrozenDictionary<StorePathDigest, Revocation> _paths;
     private readonly FrozenDictionary<NixHash, Revocation> _nars;
 
-    /// <summary>The first leaf that is no longer believed, by the log's name.</summary>
-    private readonly FrozenDictionary<string, long> _logs;
+    /// <summary>What is revoked of logs, by their names.</summary>
+    private readonly FrozenDictionary<string, ImmutableArray<RevokedLeaves>> _logs;
 
     /// <param name="revocations">Those that were not taken back.</param>
     /// <param name="logNames">Names of the logs by their ids; others are not asked here.</param>
@@ -21,8 +21,9 @@ internal sealed class StandingRevocations
         IsEmpty = revocations.IsEmpty;
         _paths = revocations.Where(revocation => revocation.Subject is RevokedSubject.Path).ToFrozenDictionary(revocation => ((RevokedSubject.Path)revocation.Subject).Digest);
         _nars = revocations.Where(revocation => revocation.Subject is RevokedSubject.Nar).ToFrozenDictionary(revocation => ((RevokedSubject.Nar)revocation.Subject).NarHash);
-        _logs = revocations.Select(revocation => revocation.Subject).OfType<RevokedSubject.Log>().Where(log => logNames.ContainsKey(log.LogId))
-            .GroupBy(log => logNames[log.LogId]).ToFrozenDictionary(group => group.Key, group => group.Min(log => log.Since));
+        _logs = revocations.Where(revocation => revocation.Subject is RevokedSubject.Log log && logNames.ContainsKey(log.LogId))
+            .GroupBy(revocation => logNames[((RevokedSubject.Log)revocation.Subject).LogId])
+            .ToFrozenDictionary(group => group.Key, group => group.Select(revocation => new RevokedLeaves(((RevokedSubject.Log)revocation.Subject).Since, revocation.Head)).ToImmutableArray());
     }
 
     public static StandingRevocations None { get; } = new([], FrozenDictionary<string, string>.Empty);
@@ -35,8 +36,22 @@ internal sealed class StandingRevocations
     /// <summary>The revocation of a claim's path or NAR; null when neither is revoked.</summary>
     public Revocation? Find(OutputClaim claim) => IsEmpty ? null : _paths.GetValueOrDefault(claim.Path.Digest) ?? _nars.GetValueOrDefault(claim.NarHash);
 
-    /// <summary>Whether a log's leaf is no longer believed.</summary>
+    /// <summary>What is revoked of a log; empty when nothing is.</summary>
+    public ImmutableArray<RevokedLeaves> OfLog(string name) => _logs.TryGetValue(name, out var leaves) ? leaves : [];
+
+    /// <summary>Whether a kept vote is no longer believed: its leaf is revoked, or is not known to be in a history that is consistent with the revocation's head.</summary>
     /// <param name="elector">The log's name.</param>
     /// <param name="position">Where the log holds the claim; null for a signed cache.</param>
-    public bool Covers(string elector, VotePosition? position) => position?.Leaf >= _logs.GetValueOrDefault(elector, long.MaxValue);
+    /// <param name="proven">What heads were proven consistent.</param>
+    public bool Covers(string elector, VotePosition? position, ProvenHeads proven) => position is not null
+        && OfLog(elector).Any(leaves => leaves.Covers(position) || (leaves.Head is { } head && !proven.Knows(head, position.HeadSize, position.HeadRoot)));
+}
+
+/// <summary>The leaves of a log that are no longer believed.</summary>
+/// <param name="Since">The first of them.</param>
+/// <param name="Head">The head that the others must be consistent with; null when none is known.</param>
+internal sealed record RevokedLeaves(long Since, RevokedHead? Head)
+{
+    /// <summary>Whether a vote is not believed for its position alone. Without an inclusion proof a position is only what somebody says.</summary>
+    public bool Covers(VotePosition position) => position.Leaf >= Since || !position.IsTied;
 }

@@ -23,13 +23,13 @@ internal sealed record NarOrder(OutputClaim Claim, string Compression, NixHash F
 /// <param name="known">Files that need not be decompressed any more.</param>
 /// <param name="store">NARs that are at hand; null when none are kept.</param>
 /// <param name="forwarder">YARP's.</param>
-/// <param name="onRefused">Told of each path whose NAR was refused.</param>
+/// <param name="onRefused">Told of each NAR that could not be had, or was refused.</param>
 /// <param name="atOnce">How many NARs are decompressed at once; others wait in turn, for one deadline at the most.</param>
 /// <param name="deadline">How long a request is held for an upstream that fails.</param>
 /// <param name="time">The clock.</param>
 /// <param name="logger">Where refusals are told.</param>
 internal sealed class NarForwarder(
-    IReadOnlyList<Upstream> upstreams, UpstreamMarks marks, KnownFiles known, NarStore? store, IHttpForwarder forwarder, Action<StorePathDigest> onRefused, int atOnce, TimeSpan deadline, TimeProvider time, ILogger logger)
+    IReadOnlyList<Upstream> upstreams, UpstreamMarks marks, KnownFiles known, NarStore? store, IHttpForwarder forwarder, Action<NarOrder> onRefused, int atOnce, TimeSpan deadline, TimeProvider time, ILogger logger)
     : IDisposable
 {
     /// <summary>How long upstreams are waited for that have not said yet what they have, once one has said that it has the very file.</summary>
@@ -104,7 +104,7 @@ internal sealed class NarForwarder(
 
             if (!hasFailed || Left(start) <= Pause)
             {
-                onRefused(order.Claim.Path.Digest); // the next narinfo may name bytes that can be had
+                onRefused(order); // the next narinfo may name bytes that can be had
                 return hasFailed ? ForwardResult.Unavailable : ForwardResult.Absent;
             }
 
@@ -277,7 +277,7 @@ internal sealed class NarForwarder(
         logger.NarRefused(path.ToString(), upstream.Options.Name, fault);
         if (fault is not (NarFault.Unreachable or NarFault.BrokenOff))
         {
-            onRefused(path.Digest);
+            onRefused(attempt.Order);
         }
     }
 }

@@ -94,21 +94,7 @@ public sealed class DecisionTests
     }
 
     [Fact]
-    public async Task A_refusal_on_which_everyone_has_spoken_is_remembered_for_a_minute()
-    {
-        var output = TestOutput.Make();
-        await using var proxy = await StartAsync(TestOutput.Make("other"));
-        proxy.Upstream().Add(output);
-        Assert.Equal("undecided", (await proxy.AskAsync(output.Path)).Decision);
-        var calls = proxy.Log("alice").Calls.Count;
-        proxy.Publish(output, "alice", "bob");
-
-        Assert.Equal("undecided", (await proxy.AskAsync(output.Path)).Decision);
-        Assert.Equal(calls, proxy.Log("alice").Calls.Count);
-    }
-
-    [Fact]
-    public async Task A_refusal_with_a_silent_elector_is_not_remembered()
+    public async Task A_refusal_with_a_silent_elector_is_asked_about_again_soon()
     {
         var output = TestOutput.Make();
         await using var proxy = await TestProxy.WithThreeLogsAsync();

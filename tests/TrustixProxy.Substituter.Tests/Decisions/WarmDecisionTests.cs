@@ -30,6 +30,7 @@ public sealed class WarmDecisionTests : IDisposable
     private readonly Elector.Log[] _logs = [.. new[] { "alice", "bob", "carol" }.Select(name => new Elector.Log(name, name, new LogSigner(NixSecretKey.Generate(name).Seed).Key))];
     private readonly ManualTime _clock = new();
     private FrozenSet<string> _frozen = [];
+    private readonly ProvenHeads _proven = new();
     private StandingRevocations _revoked = StandingRevocations.None;
 
     public void Dispose() => Directory.Delete(_directory, recursive: true);
@@ -285,7 +286,7 @@ public sealed class WarmDecisionTests : IDisposable
         var policy = PolicyOf(quorum);
         return new DecisionCache(
             state, new DecisionStore(state.Database), new SignatureAudit(state.Database), new DecisionSeal(new RecordSeal(_key, []), policy), null, policy, new NarInfoSigner(_key), () => _frozen,
-            () => _revoked, 1 << 20, _clock, NullLogger.Instance, before);
+            () => _revoked, _proven, 1 << 20, _clock, NullLogger.Instance, before);
     }
 
     private Task<Decision> KeepAsync(DecisionCache cache, TestOutput output) => cache.KeepAsync(output.Path.Digest, DecisionOf(output).Record, output.Path, null);

@@ -1,0 +1,63 @@
+using Microsoft.Extensions.Logging;
+
+namespace TrustixProxy.Substituter.Decisions;
+
+/// <summary>Tells of refusals, of which any client can cause as many as it likes: a few of each outcome at once, then one a minute that says how many were not told.</summary>
+internal sealed class RefusalReports(ILogger logger, TimeProvider time)
+{
+    private const int AtOnce = 5;
+
+    private static readonly TimeSpan Interval = TimeSpan.FromMinutes(1);
+
+    private readonly Lock _turn = new();
+    private readonly Dictionary<string, Account> _accounts = []; // by outcome: there are few
+
+    public void Refused(string digest, string outcome, string sentence)
+    {
+        if (Take(outcome) is not { } untold)
+        {
+            return;
+        }
+
+        logger.Refused(digest, outcome, sentence);
+        if (untold > 0)
+        {
+            logger.RefusalsNotTold(untold, outcome);
+        }
+    }
+
+    /// <summary>How many were not told since the last that was; null when this one is not told either.</summary>
+    private long? Take(string outcome)
+    {
+        lock (_turn)
+        {
+            var now = time.GetTimestamp();
+            var account = _accounts.TryGetValue(outcome, out var known) ? known : _accounts[outcome] = new Account { Left = AtOnce, At = now };
+            var refill = Math.Min(AtOnce, (long)(time.GetElapsedTime(account.At, now) / Interval));
+            if (refill > 0)
+            {
+                (account.Left, account.At) = (Math.Min(AtOnce, account.Left + refill), now);
+            }
+
+            if (account.Left is 0)
+            {
+                account.Untold++;
+                return null;
+            }
+
+            account.Left--;
+            var untold = account.Untold;
+            account.Untold = 0;
+            return untold;
+        }
+    }
+
+    private sealed class Account
+    {
+        public long Left { get; set; }
+
+        public long At { get; set; }
+
+        public long Untold { get; set; }
+    }
+}

@@ -1,0 +1,98 @@
+using TrustixProxy.Consensus;
+using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Evidence;
+using TrustixProxy.Substituter.Operations;
+using TrustixProxy.Testing;
+using TrustixProxy.TransparencyLog;
+
+namespace TrustixProxy.Substituter.Tests.Evidence;
+
+/// <summary>No silence is taken for an answer, and no answer for a silence.</summary>
+public sealed class BallotTests
+{
+    private static readonly NixSecretKey Key = NixSecretKey.Generate("ballot-1");
+    private static readonly TestOutput Output = TestOutput.Make();
+    private static readonly Policy Policy = new([Elector("alice"), Elector("bob"), Elector("carol-1", "carol"), Elector("carol-2", "carol")]);
+
+    [Fact]
+    public void An_open_breaker_does_not_complete_its_operators_early_vote()
+    {
+        var ballots = new Ballots();
+        Hear(ballots, "alice", Vote());
+        Hear(ballots, "carol-1", Vote());
+        Hear(ballots, "carol-2", new Ballot.Silent(SilenceReason.BreakerOpen));
+        Assert.Null(Decide(ballots)); // carol-2 may differ: then carol has no vote
+
+        Hear(ballots, "bob", new Ballot.Absent(IsProven: true, 1));
+        Assert.Null(Decide(ballots));
+        Assert.Equal("agreed", Decide(ballots, isLate: true)?.Outcome);
+        Hear(ballots, "carol-2", new Ballot.Absent(IsProven: true, 1));
+        Assert.Equal("agreed", Decide(ballots)?.Outcome);
+    }
+
+    [Fact]
+    public void Behind_an_open_breaker_an_elector_is_silent_at_once_where_the_others_suffice_or_no_quorum_can_come_about()
+    {
+        var (granted, refused) = (new Ballots(), new Ballots());
+        Hear(granted, "alice", Vote());
+        Hear(granted, "bob", Vote());
+        Hear(granted, "carol-1", new Ballot.Silent(SilenceReason.BreakerOpen));
+        Hear(refused, "alice", new Ballot.Absent(IsProven: true, 1));
+        Hear(refused, "bob", new Ballot.Absent(IsProven: true, 1));
+        Hear(refused, "carol-1", Vote());
+        Hear(refused, "carol-2", new Ballot.Silent(SilenceReason.BreakerOpen));
+
+        Assert.Equal("agreed", Decide(granted)?.Outcome);
+        Assert.Equal("undecided", Decide(refused)?.Outcome);
+    }
+
+    [Theory]
+    [InlineData(SilenceReason.ClaimOfOtherPath, true)]
+    [InlineData(SilenceReason.ClaimMalformed, true)]
+    [InlineData(SilenceReason.NoSignature, true)]
+    [InlineData(SilenceReason.Unreachable, false)]
+    [InlineData(SilenceReason.NoAnswer, false)]
+    [InlineData(SilenceReason.MapProof, false)]
+    public void An_answer_that_is_no_vote_is_a_last_word_and_a_failure_is_none(SilenceReason reason, bool isLast)
+    {
+        var ballots = new Ballots();
+        foreach (var name in new[] { "alice", "bob", "carol-1", "carol-2" })
+        {
+            Hear(ballots, name, new Ballot.Silent(reason));
+        }
+
+        Assert.Equal(isLast, ballots.AreSettled(Policy));
+        Assert.Equal(isLast, Decide(ballots) is not null);
+    }
+
+    [Fact]
+    public async Task A_signed_cache_that_answers_for_another_path_does_not_hold_a_refusal_to_its_deadline()
+    {
+        var output = TestOutput.Make("hello");
+        Assert.True(StorePath.TryParse($"{output.Path.Digest}-other", out var other, out _));
+        await using var proxy = await TestProxy.WithThreeLogsAsync();
+        var cache = await proxy.AddUpstreamAsync("cache");
+        proxy.Upstream("main").Add(output);
+        cache.Add(TestOutput.At(other, [1]));
+        proxy.Caches.Add(new CacheOptions(new Elector.Cache("cache", "cache", [Key.PublicKey]), cache.Url));
+        proxy.Change = options => options with { Deadline = TimeSpan.FromMinutes(2) };
+        await proxy.StartAsync();
+
+        var answer = await proxy.AskAsync(output.Path).WaitAsync(TimeSpan.FromMinutes(1));
+
+        Assert.Equal("undecided", answer.Decision);
+    }
+
+    private static Elector.Log Elector(string name, string? by = null) => new(name, by ?? name, new LogKey(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.ASCII.GetBytes(name))));
+
+    private static void Hear(Ballots ballots, string elector, Ballot ballot) => ballots.Hear(elector, ballot, TimeSpan.Zero);
+
+    private static Verdict? Decide(Ballots ballots, bool isLate = false) => ballots.Decide(Policy, Output.Path, isLate, DateTimeOffset.UnixEpoch);
+
+    private static Ballot.Claimed Vote()
+    {
+        var narInfo = Output.NarInfo();
+        Assert.True(OutputClaim.TryReadSigned(narInfo with { Signatures = [Key.Sign(narInfo.Fingerprint)] }, [Key.PublicKey], out var claim, out _));
+        return new Ballot.Claimed(claim, new VoteProof.ByLog(0, 1, IsTied: true));
+    }
+}
