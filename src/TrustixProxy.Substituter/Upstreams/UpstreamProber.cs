@@ -15,10 +15,10 @@ internal sealed class UpstreamProber(
     : IDisposable
 {
     /// <summary>How long a request may bring no sign of life until a probe is sent beside it, and how often that is looked at again.</summary>
-    private static readonly TimeSpan Unease = TimeSpan.FromMilliseconds(200), Look = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Unease = TimeSpan.FromMilliseconds(250), Look = TimeSpan.FromSeconds(1);
 
     /// <summary>How long a probe may bring no sign of life, too, until the upstream is taken for silent; more for one that answered late before.</summary>
-    private static readonly TimeSpan LeastPatience = TimeSpan.FromMilliseconds(700);
+    private static readonly TimeSpan LeastPatience = TimeSpan.FromMilliseconds(650);
 
     /// <summary>Pauses between probes: while it fails, and from the first to the last while it is away.</summary>
     private static readonly TimeSpan FailingPause = TimeSpan.FromMilliseconds(250), FirstPause = TimeSpan.FromSeconds(1), LastPause = TimeSpan.FromSeconds(15);
