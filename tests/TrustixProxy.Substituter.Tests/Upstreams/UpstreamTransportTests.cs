@@ -1,6 +1,6 @@
-using Microsoft.AspNetCore.Http;
+using System.Net;
+using System.Net.Sockets;
 using TrustixProxy.Substituter.Upstreams;
-using TrustixProxy.Testing;
 
 namespace TrustixProxy.Substituter.Tests.Upstreams;
 
@@ -9,23 +9,20 @@ public sealed class UpstreamTransportTests
     [Fact]
     public async Task Trailers_of_an_upstream_go_no_further()
     {
-        await using var server = await FakeUpstream.StartAsync();
-        server.Intercept = async context =>
-        {
-            context.Response.Headers["X-Kept"] = "kept";
-            context.Response.DeclareTrailer("X-Evil");
-            await context.Response.WriteAsync("body");
-            context.Response.AppendTrailer("X-Evil", "evil");
-            return true;
-        };
-        using var transport = new UpstreamTransport(server.Url, null, TimeProvider.System, null);
+        using var server = new TcpListener(IPAddress.Loopback, 0);
+        server.Start();
+        var url = new Uri($"http://{server.LocalEndpoint}");
+        var answering = AnswerAsync(server);
+        using var transport = new UpstreamTransport(url, null, TimeProvider.System, null);
         using var http = new HttpMessageInvoker(transport);
-        using var request = new HttpRequestMessage(HttpMethod.Get, server.Url);
+        using var request = new HttpRequestMessage(HttpMethod.Get, url);
         using var response = await http.SendAsync(request, default);
 
         Assert.Equal(("body", "kept"), (await response.Content.ReadAsStringAsync(), response.Headers.GetValues("X-Kept").Single()));
         Assert.Empty(response.TrailingHeaders);
         Assert.Empty(response.Headers.Trailer);
+        transport.Dispose();
+        await answering;
     }
 
     [Theory]
@@ -38,4 +35,14 @@ public sealed class UpstreamTransportTests
     [InlineData("https://a", "gopher://a/x", false)]
     public void Only_http_and_https_are_followed_and_never_from_https_to_http(string from, string to, bool may) =>
         Assert.Equal(may, UpstreamTransport.MayLead(new Uri(from), new Uri(to)));
+
+    private static async Task AnswerAsync(TcpListener server)
+    {
+        using var client = await server.AcceptTcpClientAsync();
+        var stream = client.GetStream();
+        await stream.ReadExactlyAsync(new byte[16]);
+        await stream.WriteAsync("HTTP/1.1 200 OK\r\nX-Kept: kept\r\nTrailer: X-Evil\r\nTransfer-Encoding: chunked\r\n\r\n"u8.ToArray());
+        await stream.WriteAsync("4\r\nbody\r\n0\r\nX-Evil: evil\r\n\r\n"u8.ToArray());
+        await stream.CopyToAsync(Stream.Null); // until the transport is disposed
+    }
 }
