@@ -19,6 +19,9 @@ public sealed class DecodingStream(Stream source, Decoder decoder) : Stream
     private bool _betweenStreams = true, _afterStream, _sourceEnded;
     private long _padding, _debt;
 
+    /// <summary>Whether the decoder has given all output of the input that it took. One that filled the whole buffer may hold back more.</summary>
+    public bool IsDrained { get; private set; } = true;
+
     /// <inheritdoc/>
     public override bool CanRead => true;
 
@@ -132,6 +135,7 @@ public sealed class DecodingStream(Stream source, Decoder decoder) : Stream
     {
         var status = decoder.Decode(_input.AsSpan(_start.._end), output, out var consumed, out var written);
         _start += consumed;
+        IsDrained = written < output.Length;
         _betweenStreams = status is DecodeStatus.End;
         if (status is DecodeStatus.Malformed)
         {

@@ -5,6 +5,7 @@ using System.Security.Cryptography;
 using Microsoft.Extensions.Logging.Abstractions;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Delivery;
 using TrustixProxy.Substituter.Operations;
 using TrustixProxy.Substituter.Storage;
 using TrustixProxy.Substituter.Upstreams;

@@ -44,6 +44,9 @@ public sealed class TestProxy : IAsyncDisposable
 
     public int? Quorum { get; set; }
 
+    /// <summary>How long upstreams may be silent in mid-NAR.</summary>
+    public TimeSpan NarDeadline { get; set; } = TimeSpan.FromSeconds(5);
+
     /// <summary>Signed caches that vote.</summary>
     public List<CacheOptions> Caches { get; } = [];
 
@@ -136,7 +139,8 @@ public sealed class TestProxy : IAsyncDisposable
             Policy = ChangePolicy(new Policy([.. logs.Select(log => log.Elector), .. Caches.Select(cache => cache.Elector)], Quorum, Dissent)),
             Caches = [.. Caches],
             Logs = [.. logs],
-            Upstreams = [.. _upstreams.Select((upstream, i) => new UpstreamOptions(upstream.Key, upstream.Value.Url, 10 * (i + 1)))],
+            Upstreams = [.. _upstreams.Select((upstream, i) => new UpstreamOptions(upstream.Key, upstream.Value.Url, 10 * (i + 1)) { NarDeadline = NarDeadline })],
+            NarStay = TimeSpan.Zero, // each request asks the upstreams anew, unless a test says otherwise
             Deadline = TimeSpan.FromSeconds(2),
         });
         Options = options;

@@ -6,6 +6,7 @@ using Polly;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Decisions;
+using TrustixProxy.Substituter.Delivery;
 using TrustixProxy.Substituter.Evidence;
 using TrustixProxy.Substituter.Mirrors;
 using TrustixProxy.Substituter.Replicas;
@@ -152,7 +153,25 @@ internal sealed class DecidingParts : IDisposable
     public Deliberation Deliberate(StorePathDigest digest, TimeSpan deadline, bool isHasty) => new(digest, _electors, Upstreams, Marks, NarStore, Options.Policy, deadline, _time, _retry, isHasty);
 
     /// <summary>Makes what serves the NARs of decisions.</summary>
-    public NarForwarder Forward(IHttpForwarder forwarder) => new(Upstreams, Marks, KnownFiles, NarStore, forwarder, Decider.Renew, Options.Decompressions, Options.Deadline, _time, Logger);
+    public NarForwarder Forward(IHttpForwarder forwarder)
+    {
+        var finder = new NarFinder(Upstreams, Marks, _time);
+        var downloads = new NarDownloads(makeRoom => new DeliveryContext
+        {
+            Finder = finder,
+            Marks = Marks,
+            Known = KnownFiles,
+            Store = NarStore,
+            Space = new SpoolSpace(Options.StateDirectory, Options.NarSpool) { MakeRoom = makeRoom },
+            Turns = new SemaphoreSlim(Options.Decompressions),
+            OnRefused = Decider.Renew,
+            Deadline = Options.Deadline,
+            Stay = Options.NarStay,
+            Time = _time,
+            Logger = Logger,
+        });
+        return new NarForwarder(downloads, finder, NarStore, forwarder, Options.Deadline, _time);
+    }
 
     /// <summary>Finds out of each upstream and signed cache whether it can be reached.</summary>
     public void Probe()

@@ -115,7 +115,7 @@ internal sealed class Generation : IAsyncDisposable
     {
         await StopAsync(new CancellationToken(canceled: true));
         _polling.ForEach(service => service.Dispose());
-        _forwarder.Dispose();
+        await _forwarder.DisposeAsync();
         if (_gate is not null)
         {
             await _gate.DisposeAsync();

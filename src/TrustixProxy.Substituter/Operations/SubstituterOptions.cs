@@ -58,6 +58,9 @@ public sealed record UpstreamOptions(string Name, Uri Url, int Priority, Upstrea
     /// <summary>Whether it is asked for a path.</summary>
     public bool Takes(StorePath path) =>
         (Match.IsEmpty || Match.Any(glob => NameGlob.Matches(glob, path))) && !Except.Any(glob => NameGlob.Matches(glob, path));
+
+    /// <summary>How long a NAR's first byte is waited for, and how long a silence ends a connection in mid-NAR.</summary>
+    public TimeSpan NarDeadline { get; init; } = TimeSpan.FromMinutes(1);
 }
 
 /// <summary>All that the proxy is told. Values are checked where they are read: these are good.</summary>
@@ -152,6 +155,12 @@ public sealed record SubstituterOptions
 
     /// <summary>How many NARs are decompressed at once, each with a window of up to 128 MiB; others wait in turn, for one deadline at the most.</summary>
     public int Decompressions { get; init; } = 16;
+
+    /// <summary>How long a NAR that was verified stays for later requests after its last reader.</summary>
+    public TimeSpan NarStay { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>The most bytes of disk that downloads of NARs take together.</summary>
+    public long NarSpool { get; init; } = 4L << 30;
 
     /// <summary>How often a mirrored log's head is fetched, and its new entries; no request has a part in it.</summary>
     public TimeSpan MirrorPollInterval { get; init; } = TimeSpan.FromSeconds(5);

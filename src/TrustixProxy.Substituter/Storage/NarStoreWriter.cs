@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Microsoft.Win32.SafeHandles;
 using TrustixProxy.Native;
 using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Delivery;
 using TrustixProxy.Substituter.Upstreams;
 
 namespace TrustixProxy.Substituter.Storage;

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Security.Cryptography;
 using TrustixProxy.Consensus;
+using TrustixProxy.Native;
 using TrustixProxy.Nix;
 
 namespace TrustixProxy.Substituter.Upstreams;
@@ -15,7 +16,16 @@ internal sealed class NarCheck(NixHash narHash, long narSize, ContentAddressChec
 
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
     private readonly NarReader _reader = new(allowsCaseHack: content is null);
-    private long _size;
+    private Stream? _decoded;
+
+    /// <summary>How many bytes the NAR must have.</summary>
+    public long NarSize => narSize;
+
+    /// <summary>How many bytes were taken.</summary>
+    public long Taken { get; private set; }
+
+    /// <summary>Whether the decoder holds back no output of what it has read.</summary>
+    public bool IsDrained => _decoded is not (DecodingStream { IsDrained: false } or RecognizingStream { IsDrained: false });
 
     /// <summary>The check of a claim.</summary>
     /// <param name="claim">What was agreed on.</param>
@@ -28,8 +38,8 @@ internal sealed class NarCheck(NixHash narHash, long narSize, ContentAddressChec
     /// <summary>Takes the next bytes; a fault as soon as there is one.</summary>
     public NarFault? Append(ReadOnlySpan<byte> bytes)
     {
-        _size += bytes.Length;
-        if (_size > narSize)
+        Taken += bytes.Length;
+        if (Taken > narSize)
         {
             return NarFault.TooLong;
         }
@@ -41,7 +51,7 @@ internal sealed class NarCheck(NixHash narHash, long narSize, ContentAddressChec
 
     /// <summary>Says that no more bytes follow.</summary>
     public NarFault? Complete() =>
-        _size < narSize ? NarFault.TooShort
+        Taken < narSize ? NarFault.TooShort
         : NixHash.Sha256(_hash.GetHashAndReset()) != narHash ? NarFault.NarHash
         : _reader.Complete() is not NarError.None ? NarFault.Grammar
         : content?.Complete() is false ? NarFault.ContentAddress
@@ -58,6 +68,7 @@ internal sealed class NarCheck(NixHash narHash, long narSize, ContentAddressChec
         try
         {
             await using var decoded = NarCompression.Open(compression, compressed);
+            _decoded = decoded;
             while (await decoded.ReadAsync(buffer, cancellation) is var read and > 0)
             {
                 if (Append(buffer.AsSpan(0, read)) is { } fault)

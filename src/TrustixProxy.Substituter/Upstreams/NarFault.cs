@@ -3,8 +3,11 @@ namespace TrustixProxy.Substituter.Upstreams;
 /// <summary>Why bytes are not the NAR that was agreed on.</summary>
 internal enum NarFault
 {
-    /// <summary>The upstream gave no NAR: an error, a refused connection, a status other than 200.</summary>
+    /// <summary>The upstream gave no answer: a refused or reset connection, silence, or a failure of its own (5xx, 408, 429).</summary>
     Unreachable,
+
+    /// <summary>The upstream answered that it does not give the NAR: 404, 403, 410 or another status that asking again does not change.</summary>
+    Gone,
 
     /// <summary>The upstream, and every one that could have gone on in its place, broke off or stalled.</summary>
     BrokenOff,
@@ -32,4 +35,7 @@ internal enum NarFault
 }
 
 /// <summary>Thrown by a read of a NAR that turns out not to be the agreed one: the body must not end as if it were whole.</summary>
-internal sealed class NarRefusedException(NarFault fault) : IOException($"The NAR is refused: {fault}.");
+internal sealed class NarRefusedException(NarFault fault) : IOException($"The NAR is refused: {fault}.")
+{
+    public NarFault Fault => fault;
+}

@@ -12,6 +12,9 @@ internal sealed class RecognizingStream(Stream source, RecognizingStream.Recogni
 
     private Stream? _decoded;
 
+    /// <inheritdoc cref="DecodingStream.IsDrained"/>
+    public bool IsDrained => _decoded is not DecodingStream { IsDrained: false };
+
     /// <summary>Tells a compression by a file's first bytes.</summary>
     public delegate Decoder? Recognition(ReadOnlySpan<byte> start);
 

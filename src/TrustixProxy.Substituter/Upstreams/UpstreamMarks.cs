@@ -6,13 +6,20 @@ namespace TrustixProxy.Substituter.Upstreams;
 /// <summary>Which upstream gave bad bytes for which path, for a while: it is asked last, never left out, so a mark cannot make a path unavailable.</summary>
 internal sealed class UpstreamMarks : IDisposable
 {
-    private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(10), ShortLifetime = TimeSpan.FromSeconds(30);
 
     private readonly MemoryCache _marks = new(new MemoryCacheOptions { SizeLimit = 10_000 });
 
-    /// <summary>Remembers that this upstream's NAR of a path was refused, or held the NAR in other bytes than it said.</summary>
-    public void Mark(Upstream upstream, StorePathDigest path, NarFault fault) =>
-        _marks.Set((upstream, path, fault is NarFault.FileHash), fault, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = Lifetime });
+    /// <summary>Remembers that this upstream's NAR of a path was refused, or held the NAR in other bytes than it said.
+    /// One that could not be reached is remembered briefly, and one that only broke off is not: it has the NAR.</summary>
+    public void Mark(Upstream upstream, StorePathDigest path, NarFault fault)
+    {
+        if (fault is not NarFault.BrokenOff)
+        {
+            var lifetime = fault is NarFault.Unreachable ? ShortLifetime : Lifetime;
+            _marks.Set((upstream, path, fault is NarFault.FileHash), fault, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = lifetime });
+        }
+    }
 
     /// <summary>Whether its NAR of this path was refused of late.</summary>
     public bool IsBad(Upstream upstream, StorePathDigest path) => _marks.TryGetValue((upstream, path, false), out _);

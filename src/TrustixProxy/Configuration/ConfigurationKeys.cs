@@ -86,6 +86,9 @@ internal static class ConfigurationKeys
             + "own origin alone. For its owner's eyes only.") { Type = "path", Default = "none" },
         ["upstreams[].bearerFile"] = new("One line: a token that it wants. Sent to its own origin alone. For its owner's eyes only.") { Type = "path", Default = "none" },
         ["upstreams[].priority"] = "Lower ones are asked first. Without this key `?priority=N` in `url` says it, as in nix.conf.",
+        ["upstreams[].narDeadline"] =
+            "How long a NAR's first byte is waited for, and how long a silence may last while it comes. "
+            + "Then it goes on at its offset: there again, or at another upstream.",
         ["upstreams[].concurrency"] = "How many requests may be under way to it at once, for narinfos and NARs together; others wait in turn. 0: no limit.",
         ["upstreams[].match"] = new("Names of store paths, after the digest, that it is asked for.") { Default = "all", Range = Glob },
         ["upstreams[].except"] = new("Names of store paths that it is not asked for.") { Range = Glob },

@@ -18,6 +18,7 @@ internal static class UpstreamConfiguration
             Concurrency = section.Integer("concurrency", 0, 0, 100_000),
             Match = [.. CommonKeys.Globs(section, "match")],
             Except = [.. CommonKeys.Globs(section, "except")],
+            NarDeadline = section.Time("narDeadline", TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(10)),
         };
     }
 

@@ -86,10 +86,11 @@ public sealed class HostileUpstreamTests
     }
 
     [Fact]
-    public async Task A_nar_that_no_upstream_gives_is_refused_within_the_deadline_of_the_request()
+    public async Task A_nar_whose_only_upstream_stays_silent_is_refused_after_its_nar_deadline()
     {
         var output = TestOutput.Make(size: 1_000_000);
         await using var proxy = await TestProxy.WithThreeLogsAsync();
+        proxy.NarDeadline = TimeSpan.FromSeconds(2);
         await proxy.Publish(output, "alice", "bob").StartAsync();
         var narInfo = await proxy.NarInfoAsync(output);
         proxy.Upstream().Lie = UpstreamLie.Hang;

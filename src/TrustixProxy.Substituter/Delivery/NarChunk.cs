@@ -1,6 +1,6 @@
 using System.Buffers;
 
-namespace TrustixProxy.Substituter.Upstreams;
+namespace TrustixProxy.Substituter.Delivery;
 
 /// <summary>Some bytes of a file in memory, on their way to the client and to the verifier at once: the last to let go gives the memory back.</summary>
 /// <param name="offset">Where in the file it begins.</param>
@@ -15,10 +15,16 @@ internal sealed class NarChunk(long offset)
     private int _hands = 1;
     private int _filled;
 
+    /// <summary>Where in the file it begins.</summary>
+    public long Start => offset;
+
     /// <summary>Where in the file it ends, as far as it is filled.</summary>
     public long End => offset + _filled;
 
     public bool HasRoom => Size - _filled >= Least;
+
+    /// <summary>All bytes that it is filled with.</summary>
+    public ReadOnlySpan<byte> All => _bytes.AsSpan(0, _filled);
 
     public Memory<byte> Room => _bytes.AsMemory(_filled, Size - _filled);
 
