@@ -66,7 +66,7 @@ public sealed record NixHash
         return new NixHash(NixHashAlgorithm.Sha256, bytes.ToArray());
     }
 
-    /// <summary>Reads <c>algo:base16</c>, <c>algo:nix32</c>, <c>algo:base64</c> (told apart by length) or SRI (<c>algo-base64</c>), whole.</summary>
+    /// <summary>Reads <c>algo:base16</c>, <c>algo:nix32</c>, <c>algo:base64</c> (told apart by length) or SRI (<c>algo-base64[?options]</c>), whole.</summary>
     public static bool TryParse(ReadOnlySpan<char> text, [NotNullWhen(true)] out NixHash? hash, out NixHashError error)
     {
         hash = null;
@@ -85,8 +85,11 @@ public sealed record NixHash
 
         return text[mark] is ':'
             ? TryParseDigits(algorithm, text[(mark + 1)..], out hash, out error)
-            : TryParseBase64(algorithm, text[(mark + 1)..], paddingOptional: true, out hash, out error);
+            : TryParseBase64(algorithm, WithoutOptions(text[(mark + 1)..]), paddingOptional: true, out hash, out error);
     }
+
+    /// <summary>What stands before the options of SRI, which begin with a question mark and which Nix ignores.</summary>
+    private static ReadOnlySpan<char> WithoutOptions(ReadOnlySpan<char> digits) => digits.IndexOf('?') is >= 0 and var mark ? digits[..mark] : digits;
 
     /// <summary>Reads the name of an algorithm.</summary>
     public static bool TryParseAlgorithm(ReadOnlySpan<char> text, out NixHashAlgorithm algorithm)

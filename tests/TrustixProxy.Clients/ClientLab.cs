@@ -59,7 +59,11 @@ public sealed class ClientLab : IAsyncLifetime
     internal string CacheOf(string compression) => Path.Combine(Directory, "cache", compression);
 
     /// <summary>Runs Nix with a store of its own.</summary>
-    internal Task<Result> RunAsync(Machine machine, params string[] command) => machine.Client.RunAsync(Directory, StoreOf(machine), machine.Environment(Directory), command);
+    internal Task<Result> RunAsync(Machine machine, params string[] command) => RunAsync(machine, 120, command);
+
+    /// <summary>Runs Nix with a store of its own, and with another limit of time than two minutes.</summary>
+    internal Task<Result> RunAsync(Machine machine, int seconds, params string[] command) =>
+        machine.Client.RunAsync(Directory, StoreOf(machine), machine.Environment(Directory), command, seconds);
 
     /// <summary>Whether a machine has this path and its content is right.</summary>
     internal async Task AssertVerifiedAsync(Machine machine, IEnumerable<StorePath> paths) =>

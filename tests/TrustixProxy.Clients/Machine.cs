@@ -12,12 +12,15 @@ internal sealed record Machine(NixClient Client, string Name, params (string Nam
         ("connect-timeout", "5"), ("stalled-download-timeout", "60"),
     ];
 
+    /// <summary>Environment variables beside those that all share.</summary>
+    public Dictionary<string, string> Variables { get; init; } = [];
+
     /// <summary>A machine that substitutes from these caches.</summary>
     public static Machine Substituting(string version, string name, string substituters, string publicKeys) =>
         new(NixClient.Of(version), $"{name}-{version}", ("substituters", substituters), ("trusted-public-keys", publicKeys));
 
     /// <summary>The environment variables that its Nix runs under.</summary>
-    public Dictionary<string, string> Environment(string lab) => new()
+    public Dictionary<string, string> Environment(string lab) => new(Variables)
     {
         ["HOME"] = Path.Combine(lab, "home", Name),
         ["XDG_CACHE_HOME"] = Path.Combine(lab, "home", Name, ".cache"),

@@ -73,6 +73,36 @@ public sealed class SubstitutionTests(ClientLab lab)
 
     [Theory]
     [EachClient]
+    public async Task A_nar_that_an_upstream_cuts_arrives_whole(string version)
+    {
+        await using var cache = await FaultyCache.StartAsync(lab.CacheOf("none"));
+        await using var relay = CuttingRelay.Start(new Uri(cache.Url), cutAt: 1_500_000);
+        await using var proxy = await lab.StartProxyAsync(relay.Url);
+        var machine = Machine.Substituting(version, "upstream-cut", proxy.Url, proxy.PublicKey);
+
+        (await lab.RunAsync(machine, "nix-store", "-r", lab.Outputs["big"].Absolute)).OrThrow();
+
+        Assert.Equal(1, relay.Cuts);
+        await lab.AssertVerifiedAsync(machine, [lab.Outputs["big"]]);
+    }
+
+    [Theory]
+    [EachClient]
+    public async Task Nothing_is_copied_into_the_proxy(string version)
+    {
+        await using var cache = await FaultyCache.StartAsync(lab.CacheOf("xz"));
+        await using var proxy = await lab.StartProxyAsync(cache.Url);
+        var machine = Machine.Substituting(version, "copies-to", $"{cache.Url}?trusted=1", "");
+        (await lab.RunAsync(machine, "nix-store", "-r", lab.Outputs["lone"].Absolute)).OrThrow();
+
+        var copied = await lab.RunAsync(machine, "nix", "copy", "--to", proxy.Url, lab.Outputs["lone"].Absolute);
+
+        Assert.Equal(1, copied.Code);
+        Assert.Contains("405", copied.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [EachClient]
     public async Task Nix_copies_from_the_proxy_and_lists_what_it_has(string version)
     {
         await using var cache = await FaultyCache.StartAsync(lab.CacheOf("xz"));

@@ -11,6 +11,7 @@ public sealed class NixHashTests
     [InlineData("sha256:ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=")]
     [InlineData("sha256-ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=")]
     [InlineData("sha256-ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0")]
+    [InlineData("sha256-ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=?option")]
     public void Each_spelling_of_one_hash_is_that_hash_and_is_written_in_one_way(string text)
     {
         Assert.True(NixHash.TryParse(text, out var hash, out _));

@@ -133,7 +133,7 @@ public sealed class FakeUpstream : FakeServer
         }
         else if (_files.TryGetValue(path, out var file) && Lie is not UpstreamLie.NoFile)
         {
-            await SendAsync(context, path, Twist(file));
+            await SendAsync(context, path, Twist(path, file));
         }
         else
         {
@@ -141,7 +141,7 @@ public sealed class FakeUpstream : FakeServer
         }
     }
 
-    private byte[] Twist(byte[] file)
+    private byte[] Twist(string path, byte[] file)
     {
         var twisted = (byte[])file.Clone();
         switch (Lie)
@@ -155,13 +155,15 @@ public sealed class FakeUpstream : FakeServer
             case UpstreamLie.ShortFile:
                 return file[..(file.Length / 2)];
             case UpstreamLie.LongFile:
-                return [.. file, .. new byte[1000]];
+                return [.. file, .. Enumerable.Repeat((byte)1, 1000)]; // zeros would be padding, which xz and gzip allow
             case UpstreamLie.OtherFile:
-                return _files.Values.First(other => !other.SequenceEqual(file));
+                return _files.Where(other => !other.Value.SequenceEqual(file)).OrderBy(other => IsOfSamePath(other.Key, path)).First().Value;
         }
 
         return twisted;
     }
+
+    private static bool IsOfSamePath(string one, string other) => one.Split('.')[0] == other.Split('.')[0];
 
     private async Task SendAsync(HttpContext context, string path, byte[] file)
     {
