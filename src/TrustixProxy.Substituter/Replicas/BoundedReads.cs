@@ -4,7 +4,7 @@ namespace TrustixProxy.Substituter.Replicas;
 
 /// <summary>Reads values of Redis without ever holding much: whoever can write to Redis decides how long they are.</summary>
 /// <remarks>Short values, as true ones are, are read at once. Of long ones only so many are read at a time.</remarks>
-internal sealed class BoundedReads
+internal sealed class BoundedReads : IDisposable
 {
     /// <summary>Bytes of a value that are read without waiting for anyone.</summary>
     public const int Short = 64 << 10;
@@ -29,6 +29,8 @@ internal sealed class BoundedReads
         """;
 
     private readonly SemaphoreSlim _long = new(LongAtOnce);
+
+    public void Dispose() => _long.Dispose();
 
     /// <summary>The first bytes of a value, <paramref name="most"/> at most; null or empty when there is none.</summary>
     /// <param name="database">Redis.</param>

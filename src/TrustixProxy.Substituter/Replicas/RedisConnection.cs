@@ -98,6 +98,7 @@ internal sealed class RedisConnection : SupervisedService
     {
         base.Dispose();
         _connection?.Dispose();
+        _reads.Dispose();
     }
 
     protected override IEnumerable<SupervisedLoop> Loops => [new SupervisedLoop("connection", "Redis", Beat, _ => BeatAsync())];
