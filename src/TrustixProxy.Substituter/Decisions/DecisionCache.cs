@@ -125,9 +125,6 @@ internal sealed class DecisionCache
     /// <summary>How many bytes the decisions in memory take.</summary>
     public long MemorySize => _memory.Size;
 
-    /// <summary>Goes up whenever a refusal comes into memory or leaves it; 0 while there was none.</summary>
-    public long Refusals => _memory.Refusals;
-
     /// <summary>What the last decision on a digest rests on, as JSON; null when none is kept.</summary>
     public byte[]? FindBundle(StorePathDigest digest)
     {

@@ -11,13 +11,10 @@ internal sealed class DecisionMemory(long capacity)
     private readonly ConcurrentDictionary<string, LinkedListNode<Entry>> _entries = new(StringComparer.Ordinal);
     private readonly LinkedList<Entry> _turns = new(); // whose turn to leave is first
     private readonly Lock _turning = new();
-    private long _size, _version, _refusals;
+    private long _size, _version;
 
     /// <summary>Goes up with every change: what was read from elsewhere under an older one may be out of date.</summary>
     public long Version => Interlocked.Read(ref _version);
-
-    /// <summary>Goes up whenever a refusal comes or goes; 0 while there was none.</summary>
-    public long Refusals => Interlocked.Read(ref _refusals);
 
     /// <summary>How many bytes they take, as far as can be told.</summary>
     public long Size => Interlocked.Read(ref _size);
@@ -83,7 +80,6 @@ internal sealed class DecisionMemory(long capacity)
 
         _entries[digest] = _turns.AddLast(new Entry(digest, decision));
         _size += decision.Size;
-        _refusals += decision.Record.Claim is null ? 1 : 0;
         while (_size > capacity)
         {
             Turn();
@@ -96,7 +92,6 @@ internal sealed class DecisionMemory(long capacity)
         {
             _turns.Remove(node);
             _size -= node.Value.Decision.Size;
-            _refusals += node.Value.Decision.Record.Claim is null ? 1 : 0;
         }
     }
 

@@ -38,7 +38,7 @@ internal sealed class RefusalMemory(Func<long> news, TimeProvider time, long cap
     private readonly LinkedList<Entry> _order = new(); // the oldest first
     private readonly Queue<Entry> _withBundles = new(); // only the newest keep what they rest on
     private readonly ConcurrentDictionary<string, bool> _withheld = new(StringComparer.Ordinal);
-    private long _size;
+    private long _size, _changes;
     private volatile int _withheldCount;
 
     /// <summary>What tells news from no news, to be read before asking.</summary>
@@ -55,6 +55,12 @@ internal sealed class RefusalMemory(Func<long> news, TimeProvider time, long cap
             }
         }
     }
+
+    /// <summary>Goes up whenever a refusal comes or goes; 0 while there was none.</summary>
+    public long Changes => Interlocked.Read(ref _changes);
+
+    /// <summary>Whether a digest was refused within the longest time that a refusal lives.</summary>
+    public bool IsRefused(StorePathDigest digest) => Look(digest) is { } entry && time.GetElapsedTime(entry.At) < Oldest;
 
     /// <summary>The refusal of a digest, whatever its age; null when there is none.</summary>
     public KeptRefusal? Find(StorePathDigest digest) => Look(digest)?.Refusal;
@@ -114,6 +120,7 @@ internal sealed class RefusalMemory(Func<long> news, TimeProvider time, long cap
     {
         _entries[entry.Digest] = _order.AddLast(entry);
         _size += SizeOf(entry);
+        _changes++;
         if (entry.Refusal.Withholds)
         {
             _withheld[entry.Digest.ToString()] = true;
@@ -151,6 +158,7 @@ internal sealed class RefusalMemory(Func<long> news, TimeProvider time, long cap
 
         _order.Remove(node);
         _size -= SizeOf(node.Value);
+        _changes++;
         if (node.Value.Refusal.Withholds && _withheld.TryRemove(digest.ToString(), out _))
         {
             _withheldCount = _withheld.Count;

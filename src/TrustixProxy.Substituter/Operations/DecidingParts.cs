@@ -136,6 +136,12 @@ internal sealed class DecidingParts : IDisposable
     /// <summary>Refusals that were made a moment ago.</summary>
     private RefusalMemory Refusals { get; }
 
+    /// <summary>Goes up whenever a refusal comes or goes; 0 while there is none, and nothing is revoked.</summary>
+    public long RefusalChanges => Refusals.Changes + (Revocations.Standing.IsEmpty ? 0 : 1);
+
+    /// <summary>Whether a digest was refused of late, or is revoked.</summary>
+    public bool IsRefused(StorePathDigest digest) => Refusals.IsRefused(digest) || Revocations.Standing.Find(digest) is not null;
+
     /// <summary>Runs in the background where there is a host.</summary>
     public ClosurePrefetch Prefetch { get; }
 

@@ -37,7 +37,7 @@ internal sealed class Generation : IAsyncDisposable
         Parts = new DecidingParts(options, loggers.CreateLogger("TrustixProxy"), time, journal: journal, before: before?.Parts);
         Gossip = new Gossip(Parts.Logs);
         _forwarder = Parts.Forward(forwarder);
-        var missing = new MissingReferences(Parts.Decider.FindWarm, () => Parts.Cache.Refusals, time);
+        var missing = new MissingReferences(Parts.IsRefused, () => Parts.RefusalChanges, time);
         RequestDelegate answer = new SubstituterEndpoints(Parts.FindWarm, Parts.DecideAsync, missing.Find, claim => Parts.Revocations.Standing.Find(claim) is not null, _forwarder, options, time).AnswerAsync;
         _gate = ClientGate.IsNeeded(options) ? new ClientGate(options, answer) : null;
         answer = _gate is null ? answer : _gate.AnswerAsync;
