@@ -118,9 +118,9 @@ internal sealed class NarSource : ReadOnlyStream
         while (filled < Enough)
         {
             var read = await TryReadAsync(buffer.AsMemory(filled), cancellation);
-            if (read is 0)
+            if (read is 0 || (read is null && filled > 0 && !_connection!.IsSilent))
             {
-                break;
+                break; // a break after the first bytes is resumed at its offset
             }
 
             filled += read ?? throw new NoNarException(NarFault.Unreachable, "broke off before its first bytes");

@@ -26,6 +26,22 @@ public sealed class ResumingTests
         Assert.InRange(sent(), output.File(compression).Length, output.File(compression).Length * 1.05);
     }
 
+    [Fact]
+    public async Task A_small_nar_over_connections_that_each_end_early_comes_whole_although_the_other_upstream_has_none()
+    {
+        var output = TestOutput.Make(size: 3000);
+        await using var proxy = await AgreedAsync(output, "none", more: "other");
+        var narInfo = await proxy.NarInfoAsync(output);
+        Cut(proxy, output.Nar, (start, file) => $"bytes {start}-{file.Length - 1}/{file.Length}", life: output.Nar.Length / 5);
+        proxy.Upstream("other").Intercept = context =>
+        {
+            context.Response.StatusCode = 404;
+            return Task.FromResult(true);
+        };
+
+        Assert.Equal(output.Nar, await proxy.NarAsync(narInfo));
+    }
+
     [Theory]
     [InlineData("bytes {0}-{1}/*", 206)]
     [InlineData("Bytes {0}-{1}/{2}", 206)]
@@ -248,7 +264,7 @@ public sealed class ResumingTests
     }
 
     /// <summary>Has the upstream end each connection after <see cref="Life"/> bytes; gives what tells how much it sent.</summary>
-    private static Func<long> Cut(TestProxy proxy, byte[] file, Func<int, byte[], string> contentRange, int status = 206)
+    private static Func<long> Cut(TestProxy proxy, byte[] file, Func<int, byte[], string> contentRange, int status = 206, int life = Life)
     {
         var sent = 0L;
         proxy.Upstream().Intercept = async context =>
@@ -266,7 +282,7 @@ public sealed class ResumingTests
                 context.Response.Headers.ContentRange = contentRange(start, file);
             }
 
-            var count = Math.Min(Life, file.Length - start);
+            var count = Math.Min(life, file.Length - start);
             Interlocked.Add(ref sent, count);
             context.Response.ContentLength = file.Length - start;
             await context.Response.Body.WriteAsync(file.AsMemory(start, count));
