@@ -50,7 +50,7 @@ internal sealed class NarDownloads : IAsyncDisposable
                 var shared = new NarDelivery(known, requested);
                 if (known.TryJoin(shared))
                 {
-                    DeliveryMetrics.Shared();
+                    UpstreamMetrics.DownloadShared();
                     return shared;
                 }
             }

@@ -180,7 +180,7 @@ internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownl
 
         if (isWanted && rest.Count > 0)
         {
-            DeliveryMetrics.Restarted(candidate.Upstream.Options.Name);
+            UpstreamMetrics.DownloadRestarted(candidate.Upstream.Options.Name);
         }
 
         return isWanted ? null : DeliveryState.Unavailable;

@@ -175,7 +175,7 @@ internal sealed class NarSource : ReadOnlyStream
             _asked.Add(candidate);
             if (await TryResumeAsync(candidate, cancellation))
             {
-                DeliveryMetrics.Resumed(candidate.Upstream.Options.Name);
+                UpstreamMetrics.DownloadResumed(candidate.Upstream.Options.Name);
                 return;
             }
         }

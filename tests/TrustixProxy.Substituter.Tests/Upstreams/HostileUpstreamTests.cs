@@ -118,8 +118,8 @@ public sealed class HostileUpstreamTests
         using var refused = await proxy.Client.GetAsync(new Uri(proxy.Url, first.Url)); // those very bytes are gone
         Assert.Equal(HttpStatusCode.NotFound, refused.StatusCode);
 
+        await Eventually.UntilAsync(async () => (await proxy.NarInfoAsync(output)).Compression is "zstd"); // made in the background
         var second = await proxy.NarInfoAsync(output);
-        Assert.Equal("zstd", second.Compression);
         Assert.Equal(output.File("zstd"), await proxy.NarAsync(second));
     }
 

@@ -323,8 +323,8 @@ public sealed class NarTests
 
         Assert.Null(await FetchAsync(proxy, first.Url));
 
+        await Eventually.UntilAsync(async () => (await proxy.NarInfoAsync(output)).Compression is "zstd"); // made in the background
         var second = await proxy.NarInfoAsync(output);
-        Assert.Equal("zstd", second.Compression);
         Assert.Equal(output.File("zstd"), await proxy.NarAsync(second));
     }
 
