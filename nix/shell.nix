@@ -13,6 +13,7 @@
   nginx,
   redis,
   chromium,
+  debootstrap,
   nodejs,
   pkgsStatic,
 }:
@@ -26,6 +27,7 @@ mkShell {
     nginx
     redis
     chromium
+    debootstrap
   ];
 
   LD_LIBRARY_PATH = lib.makeLibraryPath [

@@ -65,4 +65,5 @@ internal sealed record StoredRevocation(long Number, bool IsUndone, string Reaso
 internal sealed record StoredHead(long Size, string Root);
 
 [JsonSerializable(typeof(StoredRevocation))]
+[JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)] // without a head the bytes are those of version 0.1
 internal sealed partial class StoredRevocationJson : JsonSerializerContext;

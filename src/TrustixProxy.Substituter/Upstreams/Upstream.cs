@@ -10,10 +10,10 @@ namespace TrustixProxy.Substituter.Upstreams;
 /// <summary>One binary cache: fetches narinfos, bounded in size and time, and says where NARs are.</summary>
 internal sealed class Upstream : IDisposable
 {
-    /// <summary>How often a path is asked for when the upstream fails, and no longer than this after the first try.</summary>
+    /// <summary>Tries of one path while the upstream fails; no try begins later than <see cref="TryFor"/> after the first.</summary>
     private const int MostTries = 3;
 
-    private static readonly TimeSpan TryFor = TimeSpan.FromSeconds(2), FirstPause = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan TryFor = TimeSpan.FromSeconds(2), LongestPause = TimeSpan.FromMilliseconds(200);
 
     /// <summary>How long a try may take that began after the upstream went away.</summary>
     private static readonly TimeSpan LateTry = TimeSpan.FromMilliseconds(500);
@@ -24,7 +24,7 @@ internal sealed class Upstream : IDisposable
     private static readonly TimeSpan AbsentLifetime = TimeSpan.FromSeconds(2);
 
     private readonly Uri _base;
-    private readonly TimeSpan _timeout;
+    private readonly TimeSpan _timeout, _firstPause; // the pauses of all tries together take a small part of the time that there is
     private readonly TimeProvider _time;
     private readonly UpstreamProber _prober;
     private readonly ConcurrentDictionary<StorePathDigest, Lazy<Task<UpstreamAnswer>>> _underway = new();
@@ -38,6 +38,7 @@ internal sealed class Upstream : IDisposable
     public Upstream(UpstreamOptions options, TimeSpan timeout, TimeProvider time, ILogger? logger = null, HttpMessageHandler? network = null)
     {
         (Options, _timeout, _time, logger) = (options, timeout, time, logger ?? NullLogger.Instance);
+        _firstPause = timeout / 50 < LongestPause ? timeout / 50 : LongestPause;
         _base = options.Url.IsFile ? FolderTransport.Base : new Uri(options.Url.AbsoluteUri.TrimEnd('/') + "/");
         Health = new UpstreamHealth(options.Name, time, logger);
         HttpMessageHandler transport = options.Url.IsFile
@@ -138,7 +139,7 @@ internal sealed class Upstream : IDisposable
                 return answer;
             }
 
-            await Task.Delay(FirstPause * tries * (0.8 + (0.4 * Random.Shared.NextDouble())), _time);
+            await Task.Delay(_firstPause * tries, _time);
         }
     }
 

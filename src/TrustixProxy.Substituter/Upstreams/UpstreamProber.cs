@@ -103,7 +103,7 @@ internal sealed class UpstreamProber(
             }
 
             pause = health.IsAway ? pause : FirstPause;
-            await Task.Delay((health.IsAway ? pause : FailingPause) * (0.8 + (0.4 * Random.Shared.NextDouble())), time, cancellation);
+            await Task.Delay(health.IsAway ? pause : FailingPause, time, cancellation);
             if (health.Status.State is UpstreamState.Live)
             {
                 return; // a late answer came

@@ -156,8 +156,13 @@ public sealed class LimitTests
         {
             var held = new HeldProxy(await TestProxy.WithThreeLogsAsync());
             held._proxy.Change = options => (isClients ? options with { EachClient = limits } : options with { AllClients = limits }) with { ForwardedFrom = forwarded, Deadline = TimeSpan.FromSeconds(60) };
-            held._proxy.Upstream().Intercept = async _ =>
+            held._proxy.Upstream().Intercept = async context =>
             {
+                if (!context.Request.Path.Value!.EndsWith(".narinfo", StringComparison.Ordinal))
+                {
+                    return false; // a probe
+                }
+
                 held._asked.TrySetResult();
                 await held._go.Task;
                 return false;

@@ -86,7 +86,7 @@ public sealed class ExportTests : IAsyncDisposable
 
         Assert.Contains("files=silent(", refused.Text, StringComparison.Ordinal);
         await UntilAsync(() => proxy.Lines.Any(IsRead(Fillers + 1)));
-        await proxy.NarInfoAsync(output);
+        await UntilAsync(async () => (await proxy.AskAsync(output.Path)).Decision is "agreed"); // the refusal lives for two seconds
     }
 
     [Theory]
