@@ -8,7 +8,16 @@ internal static class Casting
     private static readonly Lie[] Mirrored = [Lie.WrongEntry];
     private static readonly Lie[] ByLogs = Of(Liar.Log), ByNetwork = Of(Liar.Network), ByPeers = Of(Liar.Peer), ByCaches = Of(Liar.Cache), ByUpstreams = Of(Liar.Upstream);
 
-    public static Lie UpstreamLie(Random random) => ByUpstreams[random.Next(ByUpstreams.Length)];
+    /// <summary>Chooses an upstream's lie.</summary>
+    /// <remarks>An upstream that fails is tried again, past the short deadline of the simulation. A mirror waits for what upstreams say
+    /// before it asks its log for a value, so where there is one, no upstream fails.</remarks>
+    public static Lie UpstreamLie(World world)
+    {
+        var lies = world.Members.Any(member => member.IsMirrored)
+            ? ByUpstreams.Where(lie => lie is not (Lie.UpstreamHang or Lie.UpstreamReset)).ToArray()
+            : ByUpstreams;
+        return lies[world.Random.Next(lies.Length)];
+    }
 
     /// <summary>A rogue operator lies more often than not; between us and an honest one the network lies now and then.</summary>
     public static Lie LieOf(Member member, World world)
@@ -48,7 +57,7 @@ internal static class Casting
     /// <summary>Lies to choose from; those that can be told in some situations only stand in it more often, so that all are told about as often.</summary>
     private static Lie[] Of(Liar liar) => [.. LieKind.All.Values.Where(kind => kind.By == liar).SelectMany(kind => Enumerable.Repeat(kind.Lie, kind.Lie switch
     {
-        Lie.CacheFalseClaim or Lie.OneCallForged or Lie.OneCallForked or Lie.OneCallEmpty or Lie.ReplayedLookup => 4,
+        Lie.CacheFalseClaim or Lie.UpstreamHang or Lie.UpstreamReset or Lie.OneCallForged or Lie.OneCallForked or Lie.OneCallEmpty or Lie.ReplayedLookup => 4,
         Lie.SurplusProofNode or Lie.MissingProofNode or Lie.TamperedInclusion or Lie.SwappedInclusion or Lie.EntryOfOtherLeaf or Lie.TwoEntries => 3,
         Lie.SplitThenFrozen => 5,
         _ => 2,

@@ -37,7 +37,7 @@ internal enum Lie
     StaleRoot, StaleProof, SurplusSideNode, PaddingBits, SurplusProofNode, MissingProofNode, EntryOfOtherLeaf,
 
     // Values.
-    WrongValue, NoValue, KnownValueWithheld, ValueOfOtherPath, ValueOfNothing, FalseClaim,
+    WrongValue, NoValue, KnownValueWithheld, ValueOfOtherPath, ValueOfOtherName, ValueOfNothing, FalseClaim,
 
     // The wire.
     Huge, Drip, Hang, Reset, Html, Truncated,
@@ -72,6 +72,12 @@ internal enum Lie
 
     // Mirrored logs, and logs that are files.
     RepeatedKey, RepeatedEntry, UnsignedExportHead, ExportHeadOfNoSize,
+
+    // Two names for one digest.
+    SecondName, SecondNameGranted,
+
+    // A thief of a log's key, after the revocation.
+    ThiefAppends, ThiefRewrites, ThiefPointsAtOldLeaf,
 }
 
 /// <summary>What is to become of a lie.</summary>
@@ -92,6 +98,9 @@ internal sealed record LieKind(Lie Lie, Liar By, string Fate)
     /// <summary>Whatever it is, no claim but the true one comes of it, and no fault.</summary>
     public const string Harmless = "refused, or the truth";
 
+    /// <summary>Two names of one digest are granted, so that neither is served.</summary>
+    public const string NameConflict = "conflict of two names";
+
     /// <summary>What an upstream says decides nothing.</summary>
     public const string Unheeded = "decides nothing";
 
@@ -103,6 +112,7 @@ internal sealed record LieKind(Lie Lie, Liar By, string Fate)
         new(Lie.StaleRoot, Liar.Log, Absent), new(Lie.StaleProof, Liar.Log, "MapProof"), new(Lie.SurplusSideNode, Liar.Log, "MapProof"), new(Lie.PaddingBits, Liar.Log, "MapProof"),
         new(Lie.SurplusProofNode, Liar.Log, "InclusionProof"), new(Lie.MissingProofNode, Liar.Log, "InclusionProof"), new(Lie.EntryOfOtherLeaf, Liar.Log, "Frozen: map-contradiction"),
         new(Lie.WrongValue, Liar.Log, "ValueDigest"), new(Lie.NoValue, Liar.Log, "ValueMissing"), new(Lie.KnownValueWithheld, Liar.Log, Harmless), new(Lie.ValueOfOtherPath, Liar.Log, "ClaimOfOtherPath"),
+        new(Lie.ValueOfOtherName, Liar.Log, "ClaimOfOtherPath"),
         new(Lie.ValueOfNothing, Liar.Log, "ClaimMalformed"), new(Lie.FalseClaim, Liar.Log, Dissent),
         new(Lie.Huge, Liar.Log, "TooLarge"), new(Lie.Drip, Liar.Log, "NoAnswer"), new(Lie.Hang, Liar.Log, "NoAnswer"), new(Lie.Reset, Liar.Log, "Unreachable"),
         new(Lie.Html, Liar.Log, "BadAnswer"), new(Lie.Truncated, Liar.Log, "BadAnswer"),
@@ -116,14 +126,18 @@ internal sealed record LieKind(Lie Lie, Liar By, string Fate)
         new(Lie.ReplayedLookup, Liar.Network, Harmless), new(Lie.Noise, Liar.Network, Harmless), new(Lie.CutOff, Liar.Network, "Unreachable"), new(Lie.SilentNetwork, Liar.Network, "NoAnswer"),
         new(Lie.GossipForged, Liar.Peer, Truth), new(Lie.GossipReplayed, Liar.Peer, Truth), new(Lie.GossipOfOtherLog, Liar.Peer, Truth),
         new(Lie.CacheForgedSignature, Liar.Cache, "NoSignature"), new(Lie.CacheRelayedSignature, Liar.Cache, "NoSignature"), new(Lie.CacheOtherName, Liar.Cache, "ClaimOfOtherPath"),
-        new(Lie.CacheOtherPath, Liar.Cache, "BadAnswer"), new(Lie.CacheHtml, Liar.Cache, "BadAnswer"), new(Lie.CacheError, Liar.Cache, "Unreachable"),
-        new(Lie.CacheHang, Liar.Cache, "NoAnswer"), new(Lie.CacheReset, Liar.Cache, "Unreachable"), new(Lie.CacheFalseClaim, Liar.Cache, Dissent),
+        new(Lie.CacheOtherPath, Liar.Cache, "BadAnswer"), new(Lie.CacheHtml, Liar.Cache, "BadAnswer"),
+        new(Lie.CacheError, Liar.Cache, "NoAnswer"), // who fails is tried again, past the short deadline of the simulation
+        new(Lie.CacheHang, Liar.Cache, "NoAnswer"), new(Lie.CacheReset, Liar.Cache, "NoAnswer"), new(Lie.CacheFalseClaim, Liar.Cache, Dissent),
         new(Lie.UpstreamWrongName, Liar.Upstream, Unheeded), new(Lie.UpstreamFalseHash, Liar.Upstream, Unheeded), new(Lie.UpstreamFalseSize, Liar.Upstream, Unheeded),
         new(Lie.UpstreamInjectedAddress, Liar.Upstream, Unheeded), new(Lie.UpstreamForgedSignature, Liar.Upstream, Unheeded), new(Lie.UpstreamHtml, Liar.Upstream, Unheeded),
         new(Lie.UpstreamHang, Liar.Upstream, Unheeded), new(Lie.UpstreamReset, Liar.Upstream, Unheeded),
         new(Lie.StoreTampered, Liar.Store, "Mac"), new(Lie.StoreMoved, Liar.Store, "Mac"), new(Lie.StoreOfOtherPolicy, Liar.Store, "Policy"),
         new(Lie.RepeatedKey, Liar.Staged, "Frozen: repeated-key"), new(Lie.RepeatedEntry, Liar.Staged, "MirrorIncomplete"),
         new(Lie.UnsignedExportHead, Liar.Staged, "HeadSignature"), new(Lie.ExportHeadOfNoSize, Liar.Staged, "BadAnswer"),
+        new(Lie.SecondName, Liar.Staged, Truth), new(Lie.SecondNameGranted, Liar.Staged, NameConflict),
+        new(Lie.ThiefAppends, Liar.Staged, "Revoked"), new(Lie.ThiefRewrites, Liar.Staged, "HeadInconsistent"),
+        new(Lie.ThiefPointsAtOldLeaf, Liar.Staged, "Revoked"),
     }.ToDictionary(kind => kind.Lie);
 
     /// <summary>Whether the log is frozen for it.</summary>

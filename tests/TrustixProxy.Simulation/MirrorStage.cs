@@ -17,7 +17,7 @@ namespace TrustixProxy.Simulation;
 /// with it. One honest log stands beside them.</summary>
 internal sealed class MirrorStage(World world, Census census)
 {
-    /// <summary>One world of so many has the stage.</summary>
+    /// <summary>One world of so many has the stage, on average.</summary>
     public const int WorldsPerStage = 3;
 
     private const int OfEach = 3, Ballast = 12;
@@ -25,13 +25,13 @@ internal sealed class MirrorStage(World world, Census census)
     private static readonly Lie[] Lies = [Lie.RepeatedKey, Lie.RepeatedEntry, Lie.UnsignedExportHead, Lie.ExportHeadOfNoSize];
 
     private readonly List<Actor> _actors = [];
-    private readonly BuildStatement _built = new(MakePath(world), NixHash.Sha256(world.Bytes(32)), 1 + world.Random.Next(1_000_000), []);
+    private readonly BuildStatement _built = Stage.MakeBuild(world);
 
     public async Task RunAsync()
     {
         _actors.Add(Make(Lie.None, 0));
         _actors.AddRange(Lies.SelectMany(lie => Enumerable.Range(1, OfEach).Select(i => Make(lie, i))));
-        var directory = Directory.CreateDirectory(Path.Combine(world.StateDirectory, "stage")).FullName;
+        var directory = Stage.MakeDirectory(world, "mirrors-stage");
         try
         {
             using var parts = new DecidingParts(OptionsIn(directory), NullLogger.Instance, world.Time, world.Network);
@@ -49,8 +49,7 @@ internal sealed class MirrorStage(World world, Census census)
         finally
         {
             Directory.Delete(directory, recursive: true);
-            _actors.ForEach(actor => world.Network.Logs.Remove(actor.Name));
-            _actors.ForEach(actor => world.Network.Files.Remove(actor.Name));
+            Stage.Clear(world, _actors.Select(actor => actor.Name));
         }
     }
 
@@ -82,7 +81,7 @@ internal sealed class MirrorStage(World world, Census census)
         {
             var isFrozen = parts.Logs.Single(log => log.Name == actor.Name).IsFrozen;
             var told = isFrozen ? register.List().Single(log => log.Name == actor.Name).State.Split(',')[0].Replace("frozen", "Frozen", StringComparison.Ordinal)
-                : Member.Told(answer.Ballot, Fingerprint.Format(_built.Path, _built.NarHash, _built.NarSize, []));
+                : Member.Told(answer.Ballot, Stage.FingerprintOf(_built));
             var expected = actor.Lie is Lie.RepeatedKey or Lie.RepeatedEntry ? LieKind.All[actor.Lie].Fate : LieKind.Truth;
             Fault.Unless(told == expected, $"the stage of world {world.Number}: {actor.Name} with the lie {actor.Lie} is to come to '{expected}', and comes to '{told}'");
             if (actor.Lie is Lie.RepeatedKey or Lie.RepeatedEntry)
@@ -135,9 +134,6 @@ internal sealed class MirrorStage(World world, Census census)
             MirrorPollInterval = TimeSpan.FromSeconds(0.5),
         };
     }
-
-    private static StorePath MakePath(World world) =>
-        StorePath.TryParse($"{Nix32.Encode(world.Bytes(20))}-staged", out var path, out var error) ? path : throw new InvalidOperationException(error.ToString());
 
     /// <summary>A log on the stage.</summary>
     private sealed record Actor(string Name, Lie Lie, MemoryLog Memory)

@@ -204,7 +204,7 @@ internal sealed class SimulatedLog(MemoryLog log, bool hasOneCall, Random random
         _ => log.MapHeadConsistencyProof(older, newer),
     };
 
-    private Digest[]? Inclusion(long index, long size) => size > log.Head.Content.TreeSize ? null : Lie switch
+    private Digest[]? Inclusion(long index, long size) => size > log.Head.Content.TreeSize || Lie is Lie.ThiefPointsAtOldLeaf ? null : Lie switch
     {
         Lie.SurplusProofNode => [.. log.InclusionProof(index, size), AnyDigest()],
         Lie.MissingProofNode => log.InclusionProof(index, size)[..^1],

@@ -111,7 +111,7 @@ internal sealed class Trial
 
         word = claim is not null && !_scene.IsOffered(claim) ? "no-upstream" : word;
         Fault.Unless((answered.Word == word && (answered.Served == claim || word is "no-upstream")) || (answered.Served is null && _scene.HasHarmlessLie),
-            $"{_name}: {answered.Word} where the rules say {word}: {answered.All.Sentence}");
+            $"{_name}: {answered.Word} where the rules say {word}: {(answered.Outcome as Outcome.Refused)?.Sentence ?? answered.All.Sentence}");
         if (answered.Served is { } served)
         {
             CheckVotes(served, answered.All, ballots);

@@ -134,10 +134,7 @@ internal sealed class World : IDisposable
             await Task.Delay(TimeSpan.FromMinutes(11), Time); // breakers close, and a lookup that failed is tried again
         }
 
-        if (Number % MirrorStage.WorldsPerStage is 0)
-        {
-            await new MirrorStage(this, census).RunAsync();
-        }
+        await Stage.RunAsync(this, census);
     }
 
     public void Dispose()
