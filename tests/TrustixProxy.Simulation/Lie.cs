@@ -127,8 +127,8 @@ internal sealed record LieKind(Lie Lie, Liar By, string Fate)
         new(Lie.GossipForged, Liar.Peer, Truth), new(Lie.GossipReplayed, Liar.Peer, Truth), new(Lie.GossipOfOtherLog, Liar.Peer, Truth),
         new(Lie.CacheForgedSignature, Liar.Cache, "NoSignature"), new(Lie.CacheRelayedSignature, Liar.Cache, "NoSignature"), new(Lie.CacheOtherName, Liar.Cache, "ClaimOfOtherPath"),
         new(Lie.CacheOtherPath, Liar.Cache, "BadAnswer"), new(Lie.CacheHtml, Liar.Cache, "BadAnswer"),
-        new(Lie.CacheError, Liar.Cache, "NoAnswer"), // who fails is tried again, past the short deadline of the simulation
-        new(Lie.CacheHang, Liar.Cache, "NoAnswer"), new(Lie.CacheReset, Liar.Cache, "NoAnswer"), new(Lie.CacheFalseClaim, Liar.Cache, Dissent),
+        new(Lie.CacheError, Liar.Cache, "Unreachable"),
+        new(Lie.CacheHang, Liar.Cache, "NoAnswer"), new(Lie.CacheReset, Liar.Cache, "Unreachable"), new(Lie.CacheFalseClaim, Liar.Cache, Dissent),
         new(Lie.UpstreamWrongName, Liar.Upstream, Unheeded), new(Lie.UpstreamFalseHash, Liar.Upstream, Unheeded), new(Lie.UpstreamFalseSize, Liar.Upstream, Unheeded),
         new(Lie.UpstreamInjectedAddress, Liar.Upstream, Unheeded), new(Lie.UpstreamForgedSignature, Liar.Upstream, Unheeded), new(Lie.UpstreamHtml, Liar.Upstream, Unheeded),
         new(Lie.UpstreamHang, Liar.Upstream, Unheeded), new(Lie.UpstreamReset, Liar.Upstream, Unheeded),
