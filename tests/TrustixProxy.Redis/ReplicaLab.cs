@@ -56,7 +56,7 @@ internal sealed class ReplicaLab : IAsyncDisposable
             operations = new { listen = Array.Empty<string>() },
             stateDirectory = state,
             signingKeyFile = keyFile,
-            upstreams = new[] { new { name = "main", url = Upstream.Url } },
+            upstreams = new[] { new { name = "main", url = Upstream.Url, narDeadline = "00:00:10" } },
             logs = _logs.Select(log => new { name = log.Key, url = log.Value.Url, publicKey = log.Value.Log.Signer.Key.ToString() }),
             policy = new { quorum = 2 },
             redis = new { configuration = $"127.0.0.1:{Redis.Port}" },

@@ -40,7 +40,7 @@ internal sealed class ChaosLab : IAsyncDisposable
             await lab._lab.AddReplicaAsync(configuration =>
             {
                 configuration["deadline"] = "00:00:04";
-                configuration["upstreams"]!.AsArray().Add(new JsonObject { ["name"] = "second", ["url"] = lab.Upstreams[1].Url.ToString() });
+                configuration["upstreams"]!.AsArray().Add(new JsonObject { ["name"] = "second", ["url"] = lab.Upstreams[1].Url.ToString(), ["narDeadline"] = "00:00:10" });
             });
         }
 
