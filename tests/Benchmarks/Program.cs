@@ -23,6 +23,7 @@ static async Task<int> RunAsync(string[] args) => args switch
     ["mirror"] => await ColdBenchmark.RunAsync(20_000, isMirrorsOnly: true),
     ["mirror", var size] when int.TryParse(size, out var entries) && entries >= 2000 => await ColdBenchmark.RunAsync(entries, isMirrorsOnly: true),
     ["cold", var size] when int.TryParse(size, out var entries) && entries >= 2000 => await ColdBenchmark.RunAsync(entries, isMirrorsOnly: false),
+    ["network", .. var letters] when NetworkBenchmark.AreLetters(letters) => await NetworkBenchmark.RunAsync(letters),
     ["load"] => await LoadBenchmark.RunAsync(),
     ["start"] => await StartBenchmark.RunAsync(),
     _ => Usage(),
@@ -39,6 +40,7 @@ static int Usage()
           nar-store         the same, while it is copied into the NAR store, and out of that
           cold [ENTRIES]    decisions that nobody has made before, at 50 ms to logs of so many entries and upstream, beside nginx (20000 unless given)
           mirror [ENTRIES]  of these, decisions from mirrors alone
+          network [LETTER...]  dead and hanging upstreams, NARs over a poor network, refused paths asked for again: parts a to h, all unless given
           load              10,000 connections held and 1,000 NARs on their way at once, beside nginx
           start             start-up and idle memory with 100,000 decisions
         """);

@@ -18,7 +18,9 @@ internal sealed class ProxyProcess : IDisposable
     /// <summary>Lines that it has written.</summary>
     public System.Collections.Concurrent.ConcurrentQueue<string> Lines { get; } = new();
 
-    public static async Task<ProxyProcess> StartAsync(string directory, Uri upstream, IEnumerable<BenchLog> logs)
+    public static Task<ProxyProcess> StartAsync(string directory, Uri upstream, IEnumerable<BenchLog> logs) => StartAsync(directory, [("main", upstream)], logs);
+
+    public static async Task<ProxyProcess> StartAsync(string directory, IEnumerable<(string Name, Uri Url)> upstreams, IEnumerable<BenchLog> logs)
     {
         Directory.CreateDirectory(Path.Combine(directory, "proxy"));
         var config = Path.Combine(directory, "proxy.json");
@@ -27,7 +29,7 @@ internal sealed class ProxyProcess : IDisposable
             listen = new[] { "http://127.0.0.1:0" },
             operations = new { listen = Array.Empty<string>() },
             stateDirectory = Path.Combine(directory, "proxy"),
-            upstreams = new[] { new { name = "main", url = upstream.ToString() } },
+            upstreams = upstreams.Select(upstream => new { name = upstream.Name, url = upstream.Url.ToString() }),
             logs = logs.Select(log => new { name = log.Name, url = log.Url.ToString(), publicKey = log.PublicKey, mode = log.IsMirrored ? "mirror" : "light" }),
         }));
         var started = new TaskCompletionSource<string>();
