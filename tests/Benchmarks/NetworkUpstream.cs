@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
@@ -13,6 +14,9 @@ namespace TrustixProxy.Benchmarks;
 /// <summary>A binary cache out of a directory and out of memory. It serves ranges, counts requests and bytes, and ends connections early where it is told to.</summary>
 internal sealed class NetworkUpstream : IAsyncDisposable
 {
+    /// <summary>What the clock of a pause can tell apart.</summary>
+    private static readonly TimeSpan Grain = TimeSpan.FromMilliseconds(2);
+
     private readonly WebApplication _app;
     private readonly string _files;
     private readonly ConcurrentDictionary<string, byte[]> _narInfos = new(StringComparer.Ordinal);
@@ -24,6 +28,9 @@ internal sealed class NetworkUpstream : IAsyncDisposable
 
     /// <summary>How many bytes of a NAR one connection brings before it ends; no limit when null.</summary>
     public long? BytesPerConnection { get; set; }
+
+    /// <summary>How fast the line is for one answer; no limit when null.</summary>
+    public long? BytesPerSecond { get; set; }
 
     /// <summary>Whether NARs are gone: 404.</summary>
     public bool AreNarsGone { get; set; }
@@ -107,11 +114,17 @@ internal sealed class NetworkUpstream : IAsyncDisposable
 
         context.Response.ContentLength = content.Length - content.Position;
         var (buffer, left) = (new byte[64 << 10], isNar ? BytesPerConnection ?? long.MaxValue : long.MaxValue);
+        var (first, watch) = (content.Position, Stopwatch.StartNew());
         while (await content.ReadAsync(buffer.AsMemory(0, (int)Math.Min(left, buffer.Length)), context.RequestAborted) is var read and > 0)
         {
             await context.Response.Body.WriteAsync(buffer.AsMemory(0, read), context.RequestAborted);
             left -= read;
             Interlocked.Add(ref _sent, isNar ? read : 0);
+            var ahead = TimeSpan.FromSeconds((content.Position - first) / (double)(BytesPerSecond ?? long.MaxValue)) - watch.Elapsed;
+            if (ahead > Grain)
+            {
+                await Task.Delay(ahead, context.RequestAborted);
+            }
         }
 
         if (content.Position < content.Length)
