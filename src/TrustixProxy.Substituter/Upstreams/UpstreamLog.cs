@@ -16,7 +16,4 @@ internal static partial class UpstreamLog
 
     [LoggerMessage(5004, LogLevel.Error, "Probing upstream {Upstream} failed by a fault of this program; it goes on")]
     public static partial void ProbingFailed(this ILogger logger, Exception exception, string upstream);
-
-    [LoggerMessage(5005, LogLevel.Warning, "A request for {Path} came from this proxy itself: one of its upstreams leads back to it. Take that upstream out")]
-    public static partial void AskedByItself(this ILogger logger, string path);
 }
