@@ -13,7 +13,7 @@ internal sealed class ForwardedShare(int? most, RequestDelegate next)
 
     public async Task AnswerAsync(HttpContext context)
     {
-        // The middleware leaves this header where it has put a client in the place of the proxy.
+        // The middleware sets this header when it has replaced the proxy's address by the client's.
         if (most is not { } limit || !context.Request.Headers.ContainsKey(ForwardedHeadersDefaults.XOriginalForHeaderName))
         {
             await next(context);

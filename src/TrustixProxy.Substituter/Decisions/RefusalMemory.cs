@@ -87,7 +87,7 @@ internal sealed class RefusalMemory(Func<long> news, TimeProvider time, long cap
         }
     }
 
-    /// <summary>Puts what was heard afterwards in the place of a refusal, which lives no longer for it.</summary>
+    /// <summary>Replaces a refusal by what was heard after it, without extending its life.</summary>
     public void Amend(StorePathDigest digest, KeptRefusal refusal)
     {
         lock (_turn)

@@ -32,7 +32,7 @@ internal sealed class NarVerifier : IAsyncDisposable
         }
         finally
         {
-            _pieces.Writer.TryComplete(); // whoever still appends gets the verdict
+            _pieces.Writer.TryComplete(); // later appends return the verdict
             while (_pieces.Reader.TryRead(out var piece))
             {
                 piece.Chunk.Drop();

@@ -57,7 +57,7 @@ internal sealed class LogMirror(string name, WatchedLog log, MirrorStore store, 
         }
     }
 
-    /// <summary>Brings the mirror to the log's newest head at once; whoever asks meanwhile waits for the same. Done when that has ended,
+    /// <summary>Brings the mirror to the log's newest head at once; concurrent callers share one run. Done when that has ended,
     /// well or not.</summary>
     public Task CatchUpAsync()
     {

@@ -2,7 +2,7 @@ using StackExchange.Redis;
 
 namespace TrustixProxy.Substituter.Replicas;
 
-/// <summary>Reads values of Redis without ever holding much: whoever can write to Redis decides how long they are.</summary>
+/// <summary>Reads values of Redis in bounded memory: anyone who can write to Redis chooses their length.</summary>
 /// <remarks>Short values, as true ones are, are read at once. Of long ones only so many are read at a time.</remarks>
 internal sealed class BoundedReads : IDisposable
 {
