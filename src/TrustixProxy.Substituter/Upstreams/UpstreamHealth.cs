@@ -125,7 +125,7 @@ internal sealed class UpstreamHealth(string name, TimeProvider time, ILogger log
             _probeFailures = 0;
             if (_isAway || _requestFailures < Run)
             {
-                _requestFailures = 0;
+                (_requestFailures, _useless) = (0, _isAway ? 0 : _useless);
                 BecomeLive();
             }
         }
@@ -232,7 +232,12 @@ internal sealed class UpstreamHealth(string name, TimeProvider time, ILogger log
 
     private void BecomeLive()
     {
-        (_isKnown, _since, _cause, _latest, _probeFailures) = (true, null, null, null, 0);
+        (_isKnown, _probeFailures) = (true, 0);
+        if (_useless < Run)
+        {
+            (_since, _cause, _latest) = (null, null, null); // a run of useless answers is still failing, and keeps its cause
+        }
+
         if (_isAway)
         {
             Volatile.Write(ref _isAway, false);

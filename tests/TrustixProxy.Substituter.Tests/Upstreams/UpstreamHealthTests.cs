@@ -73,6 +73,20 @@ public sealed class UpstreamHealthTests
     }
 
     [Fact]
+    public void An_answered_probe_does_not_hide_why_useless_answers_make_it_failing()
+    {
+        for (var i = 0; i < 3; i++)
+        {
+            _health.Report(new UpstreamFault(UpstreamFailure.HttpStatus, 401));
+        }
+
+        _health.ReportProbe(null);
+
+        Assert.Equal(UpstreamState.Failing, _health.Status.State);
+        Assert.Equal(new UpstreamFault(UpstreamFailure.HttpStatus, 401), _health.Status.Cause);
+    }
+
+    [Fact]
     public void Useless_answers_in_a_row_make_it_failing_and_never_away()
     {
         var html = new UpstreamFault(UpstreamFailure.NotANarinfo);
