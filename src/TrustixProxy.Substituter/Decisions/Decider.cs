@@ -183,6 +183,11 @@ internal sealed class Decider(
         {
             using var step = ProxyMeter.Step("decide", "digest", digest.ToString());
             var (start, news) = (time.GetTimestamp(), refusals.News);
+            if (before is not null || refusals.Find(digest) is not null)
+            {
+                budget.Begin();
+            }
+
             var (known, turn) = shared is null ? default : await shared.WaitAsync(digest, found => AdoptAsync(digest, depth, found), deadline / 2);
             using var owned = turn;
             if (known is not null)
@@ -209,9 +214,9 @@ internal sealed class Decider(
         }
     }
 
-    /// <summary>All names that are known for a digest: of the decision before, of references, and of what the NAR store holds.</summary>
+    /// <summary>All names that are known for a digest: of the decision or refusal before, of references, and of what the NAR store holds.</summary>
     private ImmutableArray<StorePath> NamesOf(StorePathDigest digest, Decision? before) =>
-        [.. new[] { before?.Record.Claim?.Path, store?.NameOf(digest) }.OfType<StorePath>().Concat(_names.Of(digest)).Distinct()];
+        [.. new[] { before?.Record.Claim?.Path, refusals.Find(digest)?.Path, store?.NameOf(digest) }.OfType<StorePath>().Concat(_names.Of(digest)).Distinct()];
 
     /// <summary>What another replica has decided, if it holds here.</summary>
     private async Task<Decision?> AdoptAsync(StorePathDigest digest, int depth, SharedDecision found)
@@ -282,7 +287,7 @@ internal sealed class Decider(
     {
         var record = DecisionRecord.Refusal(word, sentence, time.GetUtcNow());
         var bundle = path is null || verdict is null ? null : new Lazy<DecisionBundle>(() => DecisionBundle.Of(path, record, verdict, policy));
-        return new KeptRefusal(cache.Render(record, wasCutShort), KeptRefusal.GistOf(word, verdict), isSettled, Withholds: false, bundle);
+        return new KeptRefusal(cache.Render(record, wasCutShort), KeptRefusal.GistOf(word, verdict), isSettled, Withholds: false, bundle) { Path = path };
     }
 
     /// <summary>Runs the asking to its end, past the answer: who comes late is still heard, once the answer is kept. A fault of ours is told, and leaves nobody waiting.</summary>

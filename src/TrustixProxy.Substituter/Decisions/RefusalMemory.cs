@@ -12,6 +12,9 @@ namespace TrustixProxy.Substituter.Decisions;
 /// <param name="Bundle">What it rests on; null when no name was known.</param>
 internal sealed record KeptRefusal(Decision Decision, string Gist, bool IsSettled, bool Withholds, Lazy<DecisionBundle>? Bundle)
 {
+    /// <summary>The path that was refused; null when no name was known. Asking again begins with it, so that each log is asked one question.</summary>
+    public StorePath? Path { get; init; }
+
     public static string GistOf(string word, Verdict? verdict) => string.Join(
         ' ', (verdict?.Answers ?? []).Where(answer => answer.Ballot is Ballot.Claimed).Select(answer => $"{answer.Elector.Name}={((Ballot.Claimed)answer.Ballot).Claim.NarHash}").Prepend(word));
 }
@@ -31,7 +34,7 @@ internal sealed class RefusalMemory(Func<long> news, TimeProvider time, long cap
 
     private const long Capacity = 32 << 20;
 
-    private const int EntrySize = 700, MaxBundles = 256;
+    private const int EntrySize = 700, PathSize = 200, MaxBundles = 256;
 
     private readonly Lock _turn = new();
     private readonly Dictionary<StorePathDigest, LinkedListNode<Entry>> _entries = [];
@@ -167,7 +170,9 @@ internal sealed class RefusalMemory(Func<long> news, TimeProvider time, long cap
         return node.Value;
     }
 
-    private static int SizeOf(Entry entry) => EntrySize + (2 * entry.Refusal.Decision.Record.Sentence.Length) + (2 * entry.Refusal.Gist.Length) + entry.Refusal.Decision.Body.Length;
+    private static int SizeOf(Entry entry) =>
+        EntrySize + (2 * entry.Refusal.Decision.Record.Sentence.Length) + (2 * entry.Refusal.Gist.Length) + entry.Refusal.Decision.Body.Length
+        + (entry.Refusal.Path is { Name: var name } ? PathSize + (4 * name.Length) : 0);
 
     /// <param name="Digest">Whose.</param>
     /// <param name="Refusal">The refusal.</param>

@@ -7,6 +7,7 @@ using Polly.CircuitBreaker;
 using Polly.Timeout;
 using TrustixProxy.Consensus;
 using TrustixProxy.Substituter.Operations;
+using TrustixProxy.Substituter.Upstreams;
 using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Substituter.Evidence;
@@ -76,6 +77,7 @@ internal sealed class ConnectClient(HttpClient http, TimeSpan timeout, TimeProvi
         string method, IMessage request, MessageParser<T> parser, int maxSize, CancellationToken cancellation)
         where T : class, IMessage<T>
     {
+        AskingBudget.Charge(this);
         using var message = new HttpRequestMessage(HttpMethod.Post, method)
         {
             Version = http.DefaultRequestVersion,

@@ -149,6 +149,7 @@ internal sealed class Upstream : IDisposable
         using var limit = new CancellationTokenSource(_timeout, _time);
         try
         {
+            AskingBudget.Charge(this);
             var answer = await NarInfoRequest.SendAsync(Http, _base, digest, limit.Token);
             Keep(digest, answer);
             Note(answer);

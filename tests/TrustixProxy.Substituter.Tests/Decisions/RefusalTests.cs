@@ -3,6 +3,7 @@ using System.Net;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Decisions;
+using TrustixProxy.Substituter.Upstreams;
 using TrustixProxy.Testing;
 using static TrustixProxy.Testing.Eventually;
 
