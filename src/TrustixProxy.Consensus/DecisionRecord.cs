@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Collections.Immutable;
 using TrustixProxy.Nix;
 using TrustixProxy.TransparencyLog;
@@ -110,7 +111,31 @@ public sealed class DecisionRecord
             return true;
         }
 
-        var isDecided = policy.TryDecide(Claim.Path, Ballots.Without(policy, frozen, isRevoked), out var verdict);
-        return isDecided && (IsExcepted ? policy.Except(Claim.Path, verdict!, DecidedAt) : verdict!).Granted == Claim;
+        return Grants(policy, Ballots.Without(policy, frozen, isRevoked));
     }
+
+    /// <summary>Decides whether the policy grants the same again when later answers join the ballots of this record.</summary>
+    /// <param name="policy">The policy that it was decided under.</param>
+    /// <param name="later">What a later asking about the same path came to. A claim replaces its elector's vote; an absence or a silence does not.</param>
+    /// <remarks>A log cannot take back a proven claim: it only shows an older head, or is gone. Hence only another claim speaks against the record.</remarks>
+    public bool StandsBeside(Policy policy, Verdict later)
+    {
+        var claims = later.Answers.Where(answer => answer.Ballot is Ballot.Claimed).ToList();
+        if (Claim is null || Ballots.Votes.IsEmpty)
+        {
+            return claims.TrueForAll(answer => ((Ballot.Claimed)answer.Ballot).Claim == Claim);
+        }
+
+        var ballots = Ballots.Without(policy, FrozenSet<string>.Empty, _ => false);
+        foreach (var answer in claims)
+        {
+            ballots[answer.Elector.Name] = answer.Ballot;
+        }
+
+        return Grants(policy, ballots);
+    }
+
+    private bool Grants(Policy policy, Dictionary<string, Ballot> ballots) =>
+        policy.TryDecide(Claim!.Path, ballots, out var verdict)
+        && (IsExcepted ? policy.Except(Claim.Path, verdict, DecidedAt) : verdict).Granted == Claim;
 }

@@ -43,6 +43,10 @@ public abstract record Verdict
     /// <summary>What may be served; null for a refusal.</summary>
     public OutputClaim? Granted => this switch { Agreed agreed => agreed.Claim, Excepted excepted => excepted.Claim, _ => null };
 
+    /// <summary>Whether a quorum of operators claims something of the path, be their claims alike or not: then the digest has this name.</summary>
+    public bool IsNameCertain =>
+        Rule.IsMetBy(Answers.Where(answer => answer.Ballot is Ballot.Claimed).Select(answer => answer.Elector.Operator).ToHashSet());
+
     /// <summary>A quorum says the same, and nothing stands against it.</summary>
     public sealed record Agreed : Verdict
     {

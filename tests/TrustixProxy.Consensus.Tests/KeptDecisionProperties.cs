@@ -55,6 +55,30 @@ public sealed class KeptDecisionProperties
         Assert.True(record.StandsWithout(policy, ImmutableHashSet.Create("bob", "carol-2"), _ => false));
     }
 
+    [Fact]
+    public void A_later_absence_or_silence_takes_nothing_from_a_kept_decision_and_another_claim_does()
+    {
+        var policy = new Policy([Elector("alice"), Elector("bob"), Elector("carol")], 2);
+        var record = DecisionRecord.Of(policy.Decide(TestPath, Ballots(("alice", Vote(1)), ("bob", Vote(1)))), Hints(Claim(1)), Now);
+
+        Assert.True(record.StandsBeside(policy, Later(("alice", Absent), ("bob", Silent), ("carol", Absent))));
+        Assert.True(record.StandsBeside(policy, Later(("alice", Absent), ("bob", Vote(1)), ("carol", Vote(2)))));
+        Assert.False(record.StandsBeside(policy, Later(("alice", Vote(2)), ("bob", Silent), ("carol", Silent))));
+        Assert.False(record.StandsBeside(policy, Later(("alice", Vote(2)), ("bob", Vote(2)))));
+
+        Verdict Later(params (string Elector, Ballot Ballot)[] ballots) => policy.Decide(TestPath, Ballots(ballots));
+    }
+
+    [Fact]
+    public void Under_a_veto_one_later_dissent_ends_a_kept_decision()
+    {
+        var policy = new Policy([Elector("alice"), Elector("bob"), Elector("carol")], 2, Dissent.Veto);
+        var record = DecisionRecord.Of(policy.Decide(TestPath, Ballots(("alice", Vote(1)), ("bob", Vote(1)))), Hints(Claim(1)), Now);
+
+        Assert.True(record.StandsBeside(policy, policy.Decide(TestPath, Ballots(("alice", Absent)))));
+        Assert.False(record.StandsBeside(policy, policy.Decide(TestPath, Ballots(("carol", Vote(2))))));
+    }
+
     /// <summary>A random policy with ballots that are complete in the end, of which a decision saw some, and electors that lose trust afterwards.</summary>
     private sealed class Trial
     {

@@ -114,7 +114,7 @@ internal sealed class NameStage
         (_sound.Has, _rogue.Has) = (Scene.NarInfoOf(act.Built), Scene.NarInfoOf(act.Other));
         DrawLatencies();
         var isKnown = Random.Next(2) is 0;
-        CheckFirst(act, await AskAsync(act, parts, isKnown ? [act.Built.Path] : []), isKnown);
+        CheckFirst(act, await AskAsync(act, parts, isKnown ? [act.Built.Path] : []));
         DrawLatencies();
         StorePath[] both = Random.Next(2) is 0 ? [act.Built.Path, act.Other.Path] : [act.Other.Path, act.Built.Path];
         var told = FateOf(act, (await AskAsync(act, parts, both)).Outcome);
@@ -124,21 +124,16 @@ internal sealed class NameStage
         await CheckKeptAsync(act, parts);
     }
 
-    /// <summary>Whether the other name was refused before the true one was known. A vote for any name ends the wait for names.</summary>
-    private static bool IsHasty(Act act, (Outcome Outcome, Settlement? Settlement) first) =>
-        first is { Outcome: Outcome.Refused { Word: "undecided", Path: { } path }, Settlement.Contesting: [var contesting] }
-        && path == act.Other.Path && contesting == act.Built.Path;
-
     /// <summary>Holds the first answer against the rules. Before all upstreams have spoken, one of two granted names may leave.
     /// Then the other contests it.</summary>
-    private static void CheckFirst(Act act, (Outcome Outcome, Settlement? Settlement) first, bool isKnown)
+    private static void CheckFirst(Act act, (Outcome Outcome, Settlement? Settlement) first)
     {
         var told = FateOf(act, first.Outcome);
         if (act.Lie is Lie.SecondName)
         {
             var granted = first.Settlement is { Contesting.IsEmpty: true, All.Granted: { } claim } ? claim.Fingerprint : null;
             Fault.Unless(
-                (told is LieKind.Truth && granted == Stage.FingerprintOf(act.Built)) || (!isKnown && IsHasty(act, first)),
+                told is LieKind.Truth && granted == Stage.FingerprintOf(act.Built),
                 $"{NameOf(act)} comes to '{told}', and is contested by {first.Settlement?.Contesting.Length}");
         }
         else if (first.Outcome is Outcome.Served { Record.Claim: { } served })
@@ -154,13 +149,13 @@ internal sealed class NameStage
         }
     }
 
-    /// <summary>Decides as for a request, and looks at what the proxy keeps once all have spoken: never one of two granted names.</summary>
+    /// <summary>Decides as for a request, and looks at what the proxy keeps once all have spoken: the true name, and never one of two granted ones.</summary>
     private async Task CheckKeptAsync(Act act, DecidingParts parts)
     {
         await parts.Decider.DecideAheadAsync(act.Built.Path.Digest, 0, default);
         await Task.Delay(World.Deadline, _world.Time);
         var kept = parts.Cache.Find(act.Built.Path.Digest)?.Record.Claim?.Fingerprint;
-        var isRight = kept is null || (act.Lie is Lie.SecondName && kept == Stage.FingerprintOf(act.Built));
+        var isRight = act.Lie is Lie.SecondName ? kept == Stage.FingerprintOf(act.Built) : kept is null;
         Fault.Unless(isRight, $"{NameOf(act)}: the decision that is kept is '{kept}'");
     }
 

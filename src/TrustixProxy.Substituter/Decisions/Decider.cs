@@ -261,27 +261,31 @@ internal sealed class Decider(
 
     private Decision Refuse(StorePathDigest digest, Outcome.Refused refused, long start, long news)
     {
-        var standing = cache.Find(digest) is { Record.Claim: not null } known ? known : null;
-        if (refused.WasCutShort && standing is not null)
+        var standing = cache.Find(digest) is { Record: { Claim: not null } record } known && !IsContradicted(record, refused) ? known : null;
+        if (standing is not null && (refused.WasCutShort || refused.Word is not "no-upstream"))
         {
             Note(digest);
             refusals.Forget(digest);
-            return standing; // renewing an agreement failed for want of answers: it stands
+            return standing; // asked again, nobody spoke against the agreement
         }
 
         _reports.Refused(digest.ToString(), refused.Word, refused.Sentence);
         journal.Decided(digest, refused.Path, refused.Word, refused.Sentence, refused.Verdict);
         DecisionMetrics.Decided(refused.Word, refused.Verdict, time.GetElapsedTime(start));
-        var withholds = standing is not null && refused.Word is "no-upstream" && (refused.Verdict is null || refused.Verdict.Granted == standing.Record.Claim);
+        var withholds = standing is not null;
         if (!withholds)
         {
-            cache.Forget(digest); // else nobody contradicts the agreement: it is kept until an upstream has the NAR again
+            cache.Forget(digest); // else the agreement is kept until an upstream has its NAR again
         }
 
         var refusal = RefusalOf(refused.Word, refused.Sentence, refused.Path, refused.Verdict, refused.IsSettled, refused.WasCutShort) with { Withholds = withholds };
         refusals.Keep(digest, refusal, news);
         return refusal.Decision;
     }
+
+    /// <summary>Whether a later refusal speaks against a kept agreement: a second name is granted, or claims that it does not outvote.</summary>
+    private bool IsContradicted(DecisionRecord kept, Outcome.Refused later) =>
+        later.IsContested || (later.Names.GetValueOrDefault(kept.Claim!.Path) is { } verdict && !kept.StandsBeside(policy, verdict));
 
     private KeptRefusal RefusalOf(string word, string sentence, StorePath? path, Verdict? verdict, bool isSettled, bool wasCutShort)
     {
@@ -317,14 +321,14 @@ internal sealed class Decider(
     {
         var (outcome, all, isSettled, contesting) = settlement;
         journal.Settled(digest, all);
-        if (outcome is Outcome.Served { Record.Claim.Path: var path } && !contesting.IsEmpty)
+        if (!contesting.IsEmpty)
         {
-            foreach (var name in contesting.Append(path))
+            foreach (var name in contesting.Append(outcome.Decided!))
             {
                 _names.Add(name); // each of them is asked about from now on, whichever upstream is faster
             }
 
-            cache.Forget(digest);
+            Retract(digest, outcome);
         }
         else if (outcome is Outcome.Served served)
         {
@@ -333,6 +337,19 @@ internal sealed class Decider(
         else if (outcome is Outcome.Refused { IsSettled: false, Path: { } asked } refused && isSettled && all.Granted is null && all.Outcome == refused.Word)
         {
             refusals.Amend(digest, RefusalOf(all.Outcome, all.Sentence, asked, all, isSettled, wasCutShort: false)); // it had left before everyone had spoken
+        }
+    }
+
+    /// <summary>Forgets what had left before another name of its digest was granted: the next request decides anew.</summary>
+    private void Retract(StorePathDigest digest, Outcome outcome)
+    {
+        if (outcome is Outcome.Served)
+        {
+            cache.Forget(digest);
+        }
+        else
+        {
+            refusals.Forget(digest);
         }
     }
 

@@ -297,12 +297,13 @@ internal sealed class Deliberation
         var granted = choice.Granted;
         return _policy.Fallback is { } name && IsFallbackOpen(name) ? null
             : choice.IsOpen ? null
-            : Fallback(granted, verdicts, now) ?? Contest(choice) ?? Grant(granted, now) ?? ContentAddressed(granted, verdicts, now) ?? (Outcome?)Refuse(verdicts, granted);
+            : Fallback(granted, verdicts, now) ?? Contest(choice) ?? Grant(granted, now) ?? ContentAddressed(granted, verdicts, now)
+                ?? (Outcome?)(Refuse(verdicts, granted) is { } refused ? refused with { Names = verdicts } : null);
     }
 
     /// <summary>Two granted names of one digest refuse each other: neither takes the other's place.</summary>
     private Outcome.Refused? Contest(NameChoice choice) =>
-        choice.Contested.IsEmpty ? null : new Outcome.Refused("conflict", choice.Sentence, null, null, IsSettled, WasCutShort: false);
+        choice.Contested.IsEmpty ? null : new Outcome.Refused("conflict", choice.Sentence, null, null, IsSettled, WasCutShort: false) { IsContested = true };
 
     /// <summary>Who was frozen since it spoke has not spoken.</summary>
     private void HushFrozen()
@@ -379,14 +380,15 @@ internal sealed class Deliberation
                 : null;
         }
 
-        var isNameCertain = verdicts.Values.Any(verdict => verdict is not null && verdict.Answers.Any(answer => answer.Ballot is Ballot.Claimed));
+        var isNameCertain = verdicts.Values.Any(verdict => verdict?.IsNameCertain is true);
         var isOpen = verdicts.ContainsValue(null) || !(_upstreams.HaveAllSpoken || isNameCertain);
         if (isOpen && !_isLate)
         {
             return null;
         }
 
-        var wasCutShort = _isLate || (_upstreams.HasOpenFailure && !isNameCertain);
+        var isNamed = verdicts.Values.Any(verdict => verdict?.Answers.Any(answer => answer.Ballot is Ballot.Claimed) is true);
+        var wasCutShort = _isLate || (_upstreams.HasOpenFailure && !isNamed);
         var (path, fullest) = verdicts.DefaultIfEmpty().MaxBy(verdict => verdict.Value?.Answers.Count(answer => answer.Ballot is Ballot.Claimed) ?? -1);
         return fullest is null
             ? new Outcome.Refused("no-upstream", $"no upstream has {_digest}{_upstreams.Complaint}", null, null, _upstreams.IsSettled, wasCutShort)
