@@ -10,6 +10,9 @@ namespace TrustixProxy.Substituter.Delivery;
 internal sealed class NoNarException(NarFault fault, string message) : IOException(message)
 {
     public NarFault Fault => fault;
+
+    /// <summary>What the upstream's health is told; null where the answer says nothing of it.</summary>
+    public UpstreamFault? Cause { get; init; }
 }
 
 /// <summary>One answer of an upstream for a file, from an offset on. A silence longer than the upstream's limit ends it.</summary>
@@ -70,6 +73,7 @@ internal sealed class NarConnection : IDisposable
         {
             response?.Dispose();
             silence.Dispose();
+            Note(candidate.Upstream, exception, cancellation);
             var wasSilent = end.IsCancellationRequested && exception is OperationCanceledException && !cancellation.IsCancellationRequested;
             throw wasSilent ? new NoNarException(NarFault.Unreachable, "no answer in time") : exception;
         }
@@ -101,12 +105,33 @@ internal sealed class NarConnection : IDisposable
         _body.Dispose();
     }
 
+    /// <summary>Tells the upstream's health why it gave no NAR. That nobody waits any more, or that it may not be asked now, says nothing of it.</summary>
+    private static void Note(Upstream upstream, Exception exception, CancellationToken cancellation)
+    {
+        var fault = exception switch
+        {
+            _ when cancellation.IsCancellationRequested => null,
+            UpstreamBusyException => null,
+            NoNarException none => none.Cause,
+            HttpRequestException or IOException or OperationCanceledException => UpstreamFaultException.FaultOf(exception),
+            _ => null,
+        };
+        if (fault is not null)
+        {
+            upstream.NoteNarFailure(fault);
+        }
+    }
+
     private static (long Start, string Encoding) Judge(HttpResponseMessage response, long offset)
     {
         var status = (int)response.StatusCode;
         if (!response.IsSuccessStatusCode)
         {
-            throw new NoNarException(status is >= 400 and < 500 and not (408 or 425 or 429) ? NarFault.Gone : NarFault.Unreachable, $"HTTP {status}");
+            var isGone = status is >= 400 and < 500 and not (408 or 425 or 429);
+            throw new NoNarException(isGone ? NarFault.Gone : NarFault.Unreachable, $"HTTP {status}")
+            {
+                Cause = UpstreamFault.OfStatus(status) ?? new UpstreamFault(UpstreamFailure.NarMissing),
+            };
         }
 
         var start = StartOf(response);

@@ -13,7 +13,9 @@ internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownl
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(250);
 
     private readonly TimeProvider _time = context.Time;
+    private readonly long _begin = context.Time.GetTimestamp();
     private int _otherFiles; // upstreams whose file is another one, by its length
+    private bool _isGone, _isRenewed; // gone: where its narinfo was asked for a moment ago, so that asking again gives the same
 
     /// <summary>Whether an upstream failed that may have the NAR.</summary>
     public bool HasFailed { get; private set; }
@@ -59,7 +61,7 @@ internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownl
 
             if (!HasFailed || _time.GetElapsedTime(start) + pause >= context.Deadline)
             {
-                context.OnRefused(order); // the next narinfo may name bytes that can be had
+                Renew(isOfUse: HasFailed || !_isGone); // the next narinfo may name bytes that can be had
                 return HasFailed ? DeliveryState.Unavailable : DeliveryState.Absent;
             }
 
@@ -175,6 +177,7 @@ internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownl
         var isWanted = download.Conclude(body, verdict);
         if (verdict.Fault is null)
         {
+            Renew(isOfUse: _isGone); // the kept decision names an upstream that has it no more
             return DeliveryState.Ready;
         }
 
@@ -207,12 +210,30 @@ internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownl
     {
         var (upstream, path) = (candidate.Upstream, order.Claim.Path);
         HasFailed |= fault is NarFault.Unreachable or NarFault.BrokenOff;
-        upstream.Forget(path.Digest);
+        if (fault is NarFault.BrokenOff)
+        {
+            upstream.NoteNarFailure(new UpstreamFault(UpstreamFailure.ConnectionReset));
+        }
+
+        var isGone = fault is NarFault.Gone && !upstream.ForgetOlder(path.Digest, _begin);
+        _isGone |= isGone;
+        if (!isGone)
+        {
+            upstream.Forget(path.Digest);
+        }
+
         context.Marks.Mark(upstream, path.Digest, fault);
         context.Logger.NarRefused(path.ToString(), upstream.Options.Name, fault);
         UpstreamMetrics.NarRefused(upstream.Options.Name, fault);
-        if (fault is not (NarFault.Unreachable or NarFault.BrokenOff))
+        Renew(isOfUse: !isGone && fault is not (NarFault.Unreachable or NarFault.BrokenOff));
+    }
+
+    /// <summary>Has the decision made anew, once. That asks upstreams, so it is done only where they can say anything new.</summary>
+    private void Renew(bool isOfUse)
+    {
+        if (isOfUse && !_isRenewed)
         {
+            _isRenewed = true;
             context.OnRefused(order);
         }
     }

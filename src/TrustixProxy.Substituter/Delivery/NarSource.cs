@@ -58,6 +58,7 @@ internal sealed class NarSource : ReadOnlyStream
         try
         {
             await source.PrimeAsync(cancellation);
+            candidate.Upstream.Health.ReportNar(null);
             return source;
         }
         catch
@@ -123,7 +124,13 @@ internal sealed class NarSource : ReadOnlyStream
                 break; // a break after the first bytes is resumed at its offset
             }
 
-            filled += read ?? throw new NoNarException(NarFault.Unreachable, "broke off before its first bytes");
+            if (read is null)
+            {
+                Candidate.Upstream.NoteNarFailure(new UpstreamFault(_connection!.IsSilent ? UpstreamFailure.Silent : UpstreamFailure.ConnectionReset));
+                throw new NoNarException(NarFault.Unreachable, "broke off before its first bytes");
+            }
+
+            filled += read.Value;
         }
 
         _head = buffer.AsMemory(0, filled);

@@ -80,8 +80,15 @@ internal sealed class Upstream : IDisposable
         }
     }
 
-    /// <summary>Probes it beside requests that fail, so that it is known whether it is away.</summary>
-    public void Suspect() => _prober.Begin();
+    /// <summary>Takes in that a request for a NAR failed. Where there was no answer, it is probed, so that it is known whether it is away.</summary>
+    public void NoteNarFailure(UpstreamFault fault)
+    {
+        Health.ReportNar(fault);
+        if (!fault.IsAnswer)
+        {
+            _prober.Begin();
+        }
+    }
 
     /// <summary>Asks, once for all who want to know at the moment. A narinfo that was found a few minutes ago is not asked for again, and nothing is while it is away.</summary>
     public async Task<UpstreamAnswer> AskAsync(StorePathDigest digest, CancellationToken cancellation) =>
@@ -94,6 +101,20 @@ internal sealed class Upstream : IDisposable
 
     /// <summary>Forgets the narinfo of a digest, so that it is asked for again.</summary>
     public void Forget(StorePathDigest digest) => _known.Remove(digest);
+
+    /// <summary>Forgets the narinfo of a digest, unless it came after a moment; true when there is none any more.</summary>
+    /// <param name="digest">The digest.</param>
+    /// <param name="moment">A timestamp of the clock.</param>
+    public bool ForgetOlder(StorePathDigest digest, long moment)
+    {
+        if (_known.TryGetValue(digest, out (UpstreamAnswer Answer, long At) known) && known.At >= moment)
+        {
+            return false;
+        }
+
+        Forget(digest);
+        return true;
+    }
 
     /// <summary>The address of a NAR; null when the narinfo's URL leads where this upstream may not lead.</summary>
     public Uri? AddressOf(NarInfo narInfo) => Uri.TryCreate(_base, narInfo.Url, out var address) && UpstreamTransport.MayLead(_base, address) ? address : null;

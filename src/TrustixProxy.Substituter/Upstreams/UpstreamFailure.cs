@@ -54,6 +54,9 @@ public enum UpstreamFailure
     /// <summary>The body is larger than any narinfo.</summary>
     NarinfoTooLarge,
 
+    /// <summary>It has no NAR where its narinfo says that it has one.</summary>
+    NarMissing,
+
     /// <summary>The body has a Content-Encoding that we do not know, or does not decode.</summary>
     UnknownEncoding,
 }

@@ -21,6 +21,7 @@ public sealed record UpstreamFault(UpstreamFailure Kind, int? Status = null)
         UpstreamFailure.HttpStatus when Status is 401 or 407 => "it wants a login: give it a netrcFile or bearerFile",
         UpstreamFailure.NameResolution => "check its host name and this machine's DNS",
         UpstreamFailure.ProxyRefused => "check http_proxy, https_proxy and no_proxy",
+        UpstreamFailure.NarMissing => "it has no NARs where its narinfos say so: tell its operator",
         UpstreamFailure.NotANarinfo => "it answers something else than narinfos: check its url",
         _ => null,
     };
@@ -31,7 +32,7 @@ public sealed record UpstreamFault(UpstreamFailure Kind, int? Status = null)
     {
         UpstreamFailure.HttpStatus => Status is < 500 and not (408 or 425),
         UpstreamFailure.Throttled or UpstreamFailure.RedirectRefused or UpstreamFailure.NotANarinfo => true,
-        UpstreamFailure.NarinfoOfAnotherPath or UpstreamFailure.NarinfoTooLarge or UpstreamFailure.UnknownEncoding => true,
+        UpstreamFailure.NarinfoOfAnotherPath or UpstreamFailure.NarinfoTooLarge or UpstreamFailure.UnknownEncoding or UpstreamFailure.NarMissing => true,
         _ => false,
     };
 

@@ -5,7 +5,7 @@ namespace TrustixProxy.Substituter.Upstreams;
 /// <summary>Whether one upstream can be asked, judged by what became of the requests to it.</summary>
 /// <remarks>
 /// <code>
-/// unknown ──answer──▶ live ──failure, or three useless answers──▶ failing ──three failures, the last probe's too, or silence──▶ away
+/// unknown ──answer──▶ live ──failure, or three useless answers or missing NARs──▶ failing ──three failures, the last probe's too, or silence──▶ away
 ///                      ▲──────────────────────────answer────────────────┴──────────answer, also to a probe─────────────────────────┘
 /// </code>
 /// The first real cause is kept until it answers again. An upstream that asked to be left alone is away for as long as it said.</remarks>
@@ -20,7 +20,7 @@ internal sealed class UpstreamHealth(string name, TimeProvider time, ILogger log
     private static readonly TimeSpan LogPause = TimeSpan.FromSeconds(10);
 
     private readonly Lock _turn = new();
-    private int _requestFailures, _probeFailures, _useless;
+    private int _requestFailures, _probeFailures, _useless, _narFailures;
     private bool _isKnown, _isAway;
     private DateTimeOffset? _since;
     private UpstreamFault? _cause, _latest;
@@ -110,6 +110,39 @@ internal sealed class UpstreamHealth(string name, TimeProvider time, ILogger log
     /// <summary>A request failed for a reason without a status.</summary>
     public void Report(UpstreamFailure kind) => Report(new UpstreamFault(kind));
 
+    /// <summary>A NAR that it offers has begun to come (null), or it gave none. Narinfos that it gives meanwhile do not end a run of such failures.</summary>
+    public void ReportNar(UpstreamFault? fault)
+    {
+        lock (_turn)
+        {
+            if (fault is null)
+            {
+                (_requestFailures, _narFailures) = (0, 0);
+                ReportLife();
+                BecomeLive();
+            }
+            else if (fault.Kind is not UpstreamFailure.Throttled)
+            {
+                _narFailures++;
+                FailNar(fault);
+            }
+        }
+    }
+
+    private void FailNar(UpstreamFault fault)
+    {
+        if (fault.IsAnswer)
+        {
+            Note(fault);
+            Tell();
+        }
+        else
+        {
+            _requestFailures++;
+            Fail(fault);
+        }
+    }
+
     /// <summary>A probe was answered (null) or failed.</summary>
     public void ReportProbe(UpstreamFault? fault)
     {
@@ -179,7 +212,7 @@ internal sealed class UpstreamHealth(string name, TimeProvider time, ILogger log
     }
 
     private UpstreamState State => _isAway ? UpstreamState.Away
-        : _requestFailures > 0 || _probeFailures > 0 || _useless >= Run ? UpstreamState.Failing
+        : _requestFailures > 0 || _probeFailures > 0 || IsOfNoUse ? UpstreamState.Failing
         : _isKnown ? UpstreamState.Live
         : UpstreamState.Unknown;
 
@@ -233,7 +266,7 @@ internal sealed class UpstreamHealth(string name, TimeProvider time, ILogger log
     private void BecomeLive()
     {
         (_isKnown, _probeFailures) = (true, 0);
-        if (_useless < Run)
+        if (!IsOfNoUse)
         {
             (_since, _cause, _latest) = (null, null, null); // a run of useless answers is still failing, and keeps its cause
         }
@@ -269,5 +302,8 @@ internal sealed class UpstreamHealth(string name, TimeProvider time, ILogger log
         }
     }
 
-    private bool IsInRun => _useless >= Run || _requestFailures >= Run;
+    private bool IsInRun => IsOfNoUse || _requestFailures >= Run;
+
+    /// <summary>Whether its answers are of no use, though it can be reached.</summary>
+    private bool IsOfNoUse => _useless >= Run || _narFailures >= Run;
 }
