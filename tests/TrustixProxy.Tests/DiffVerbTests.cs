@@ -95,6 +95,23 @@ public sealed class DiffVerbTests
     }
 
     [Fact]
+    public async Task Two_that_are_named_are_compared_by_their_bytes_though_both_name_the_same_hash()
+    {
+        await using var lab = await Lab.StartAsync();
+        var output = Output("2026-11-23", "a\n");
+        lab.Serve("one", output);
+        lab.Serve("two", output);
+        var same = await lab.RunAsync(Path.Absolute, "--between", "one", "two");
+        lab["two"].Lie = UpstreamLie.FlippedLastByte;
+
+        var other = await lab.RunAsync(Path.Absolute, "--between", "one", "two");
+
+        Assert.Equal(0, same.Code);
+        Assert.Equal(3, other.Code);
+        Assert.StartsWith("the NAR of two ", other.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_file_and_the_machines_own_store_can_be_compared_without_any_configuration()
     {
         using var folder = new Folder();

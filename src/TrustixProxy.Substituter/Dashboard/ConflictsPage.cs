@@ -1,6 +1,7 @@
 using TrustixProxy.Consensus;
 using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.Operations;
+using TrustixProxy.Substituter.Upstreams;
 
 namespace TrustixProxy.Substituter.Dashboard;
 
@@ -9,7 +10,7 @@ internal static class ConflictsPage
 {
     private const int Most = 100;
 
-    public static Html Of(DecisionJournal journal, Policy policy)
+    public static Html Of(DecisionJournal journal, Policy policy, IReadOnlyList<RefusedNar> refused)
     {
         var (entries, names) = (journal.List(), policy.Electors.Select(elector => elector.Name).ToList());
         var disputed = entries.Where(entry => entry.IsDisputed).ToList();
@@ -21,6 +22,9 @@ internal static class ConflictsPage
             {Page.Table("Agreement between electors", ["", .. names], Html.Each(names, name => Html.Of($"""<tr><th scope="row">{name}</th>{Html.Each(names, other => Cell(entries, name, other))}</tr>""")))}</section>
             <section><h2>Disputed paths</h2>
             {Page.Table("Disputed paths", ["path", "outcome", "when", "who says what"], Html.Each(disputed.Take(Most), Row))}</section>
+            <section><h2>NARs that are not what their upstream names</h2>
+            <p>None of them came to a client as if it were whole. trustix-proxy diff compares two upstreams byte by byte.</p>
+            {Page.Table("Refused NARs", ["upstream", "path", "why", "last", "times", "agreed on", "sent"], Html.Each(refused, Refused))}</section>
             """));
     }
 
@@ -34,6 +38,11 @@ internal static class ConflictsPage
     }
 
     private static OutputClaim? ClaimOf(JournalEntry entry, string elector) => entry.Votes.FirstOrDefault(vote => vote.Elector == elector)?.Claim;
+
+    private static Html Refused(RefusedNar nar) => Html.Of($"""
+        <tr><td>{nar.Upstream}</td><td>{nar.Path}</td><td>{Page.Badge(nar.Fault, "bad")}</td><td>{Page.Time(nar.At)}</td><td class="number">{nar.Times:N0}</td>
+        <td><code>{nar.Agreed}</code></td><td><code>{nar.Sent ?? "-"}</code></td></tr>
+        """);
 
     private static Html Row(JournalEntry entry)
     {

@@ -29,7 +29,7 @@ internal sealed class DashboardEndpoints(Func<DecidingParts> parts, HealthCheck 
         return path switch
         {
             "/" => WriteAsync(context, OverviewPage.Of(parts(), check.Look(), journal, isDay: context.Request.Query["span"] == "day")),
-            "/conflicts" => WriteAsync(context, ConflictsPage.Of(journal, parts().Policy)),
+            "/conflicts" => WriteAsync(context, ConflictsPage.Of(journal, parts().Policy, parts().RefusedNars.List())),
             "/doctor" => WriteAsync(context, DoctorPage.Of(DoctorSummary.Read(stateDirectory))),
             "/path" => Find(context, context.Request.Query["q"].ToString().Trim()),
             "/events" when HttpMethods.IsGet(context.Request.Method) => LiveAsync(context),

@@ -12,6 +12,9 @@ internal sealed class DeliveryContext
     /// <summary>What is remembered of upstreams.</summary>
     public required UpstreamMarks Marks { get; init; }
 
+    /// <summary>What upstreams sent in the place of agreed NARs.</summary>
+    public required RefusedNars Refused { get; init; }
+
     /// <summary>Files that need not be decompressed again.</summary>
     public required KnownFiles Known { get; init; }
 

@@ -5,7 +5,11 @@ using TrustixProxy.Substituter.Upstreams;
 namespace TrustixProxy.Substituter.Delivery;
 
 /// <summary>What became of a file: why it is refused, or its hash when it is the agreed NAR.</summary>
-internal readonly record struct NarVerdict(NarFault? Fault, NixHash? FileHash);
+internal readonly record struct NarVerdict(NarFault? Fault, NixHash? FileHash)
+{
+    /// <summary>The hash of the NAR that came in the place of the agreed one; null where it was not read to its end.</summary>
+    public NixHash? Sent { get; init; }
+}
 
 /// <summary>One upstream's file on its way to all who read it. One producer fills it; each reader goes at its own speed.</summary>
 /// <remarks>

@@ -81,7 +81,7 @@ internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownl
                 candidates.RemoveAll(candidate => !candidate.IsSameFile); // a range is of the very bytes that the URL names
             }
 
-            var race = new NarRace(OpenAsync, Refuse, context.Deadline / 4, _time);
+            var race = new NarRace(OpenAsync, (candidate, fault) => Refuse(candidate, fault, null), context.Deadline / 4, _time);
             await using var source = await race.RunAsync(candidates, cancellation);
             if (source is null)
             {
@@ -125,7 +125,7 @@ internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownl
         var length = isBare ? order.Claim.NarSize : source.Encoding is NarCompression.None ? source.Size : null;
         if (known is not null && length is not null && length != known.Size)
         {
-            Refuse(candidate, NarFault.FileHash);
+            Refuse(candidate, NarFault.FileHash, null);
             rest.Insert(0, candidate with { IsSameFile = false });
             _otherFiles++;
             return default;
@@ -134,7 +134,7 @@ internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownl
         var isPlainFile = isBare && !candidate.Decompress && source.Encoding is NarCompression.None;
         if (isPlainFile && source.Size is { } said && said != length)
         {
-            Refuse(candidate, said < length ? NarFault.TooShort : NarFault.TooLong);
+            Refuse(candidate, said < length ? NarFault.TooShort : NarFault.TooLong, null);
             return default;
         }
 
@@ -162,7 +162,7 @@ internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownl
         var candidate = body.Source;
         if (verdict.Fault is { } fault)
         {
-            Refuse(candidate, fault);
+            Refuse(candidate, fault, verdict.Sent);
             if (known is not null && fault is NarFault.FileHash)
             {
                 rest.Insert(0, candidate with { IsSameFile = false }); // what it holds was not looked at
@@ -206,7 +206,7 @@ internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownl
     }
 
     /// <summary>Remembers why an upstream's NAR was not used. The next narinfo names another upstream's, if there is one.</summary>
-    private void Refuse(NarCandidate candidate, NarFault fault)
+    private void Refuse(NarCandidate candidate, NarFault fault, NixHash? sent)
     {
         var (upstream, path) = (candidate.Upstream, order.Claim.Path);
         HasFailed |= fault is NarFault.Unreachable or NarFault.BrokenOff;
@@ -223,6 +223,7 @@ internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownl
         }
 
         context.Marks.Mark(upstream, path.Digest, fault);
+        context.Refused.Add(upstream.Options.Name, order.Claim, fault, sent);
         context.Logger.NarRefused(path.ToString(), upstream.Options.Name, fault);
         UpstreamMetrics.NarRefused(upstream.Options.Name, fault);
         Renew(isOfUse: !isGone && fault is not (NarFault.Unreachable or NarFault.BrokenOff));

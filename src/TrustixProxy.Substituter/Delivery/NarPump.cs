@@ -36,13 +36,12 @@ internal sealed class NarPump(NarOrder order, NarBody body, KnownFile? known)
     public async Task<NarVerdict> RunAsync(Stream source, CancellationToken cancellation)
     {
         using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        var verifier = known is null
-            ? NarVerifier.OfNar(new NarCheck(order.Claim, order.MustMatch), _compression, body.Advance)
-            : NarVerifier.OfFile(known, body.Advance);
+        var check = known is null ? new NarCheck(order.Claim, order.MustMatch) : null;
+        var verifier = check is null ? NarVerifier.OfFile(known!, body.Advance) : NarVerifier.OfNar(check, _compression, body.Advance);
         var watching = EndWithAsync(verifier, end);
         try
         {
-            return await PumpAsync(source, verifier, end.Token);
+            return await PumpAsync(source, verifier, end.Token) with { Sent = check?.Sent };
         }
         catch (NarRefusedException refused)
         {
@@ -54,7 +53,7 @@ internal sealed class NarPump(NarOrder order, NarBody body, KnownFile? known)
         }
         catch (OperationCanceledException) when (verifier.Verdict is { IsCompletedSuccessfully: true, Result: { } fault })
         {
-            return new NarVerdict(fault, null);
+            return new NarVerdict(fault, null) { Sent = check?.Sent };
         }
         finally
         {

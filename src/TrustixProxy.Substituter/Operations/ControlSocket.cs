@@ -6,12 +6,13 @@ using Microsoft.Extensions.Logging;
 using TrustixProxy.IO;
 using TrustixProxy.IO.Connections;
 using TrustixProxy.Substituter.Revocations;
+using TrustixProxy.Substituter.Upstreams;
 
 namespace TrustixProxy.Substituter.Operations;
 
 /// <summary>What a verb wants of a running proxy.</summary>
-/// <param name="Verb"><c>revoke</c>.</param>
-/// <param name="Subject">A <see cref="RevokedSubject"/>.</param>
+/// <param name="Verb"><c>revoke</c>, or <c>nars</c> for the NARs of upstreams that were refused.</param>
+/// <param name="Subject">A <see cref="RevokedSubject"/>; with <c>nars</c> a path, or nothing for all paths.</param>
 /// <param name="Reason">Why; one line.</param>
 /// <param name="IsUndone">Whether an earlier one is taken back.</param>
 internal sealed record ControlRequest(string Verb, string Subject, string Reason, bool IsUndone);
@@ -19,7 +20,11 @@ internal sealed record ControlRequest(string Verb, string Subject, string Reason
 /// <summary>What came of it.</summary>
 /// <param name="Number">The revocation's number; null when there was nothing to undo.</param>
 /// <param name="Fault">Why it could not be done; null when it could.</param>
-internal sealed record ControlReply(long? Number, string? Fault);
+internal sealed record ControlReply(long? Number, string? Fault)
+{
+    /// <summary>NARs that were refused, the newest first; null in answers to other requests.</summary>
+    public IReadOnlyList<RefusedNar>? Nars { get; init; }
+}
 
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(ControlRequest))]
@@ -29,15 +34,17 @@ internal sealed partial class ControlJson : JsonSerializerContext;
 /// <summary>Where verbs change a running proxy: a socket in its state directory that only its own user may open. One line of JSON there, one back.</summary>
 /// <param name="path">The socket.</param>
 /// <param name="revocations">What is revoked, at the moment.</param>
+/// <param name="refused">NARs of upstreams that were refused, the newest first.</param>
 /// <param name="time">The clock.</param>
 /// <param name="logger">Told that there is no socket, and what fails.</param>
-internal sealed class ControlSocket(string path, Func<RevocationRegister> revocations, TimeProvider time, ILogger logger)
+internal sealed class ControlSocket(
+    string path, Func<RevocationRegister> revocations, Func<IReadOnlyList<RefusedNar>> refused, TimeProvider time, ILogger logger)
     : SupervisedService(time, logger)
 {
     public const string FileName = "control.sock";
 
-    /// <summary>The most bytes of a request.</summary>
-    private const int MaxRequest = 16 << 10;
+    /// <summary>The most bytes of a request, and of an answer.</summary>
+    private const int MaxRequest = 16 << 10, MaxReply = 128 << 10;
 
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
 
@@ -59,7 +66,7 @@ internal sealed class ControlSocket(string path, Func<RevocationRegister> revoca
 
         await using var stream = new NetworkStream(socket);
         await WriteLineAsync(stream, request, ControlJson.Default.ControlRequest, cancellation);
-        return JsonSerializer.Deserialize(await ReadLineAsync(stream, cancellation), ControlJson.Default.ControlReply);
+        return JsonSerializer.Deserialize(await ReadLineAsync(stream, MaxReply, cancellation), ControlJson.Default.ControlReply);
     }
 
     /// <summary>It listens before the proxy says that it serves.</summary>
@@ -121,7 +128,7 @@ internal sealed class ControlSocket(string path, Func<RevocationRegister> revoca
         try
         {
             await using var stream = new NetworkStream(socket, ownsSocket: true);
-            var request = await ReadLineAsync(stream, limit.Token);
+            var request = await ReadLineAsync(stream, MaxRequest, limit.Token);
             await Task.Yield(); // the thread that sockets end on must not be held by the disk
             await WriteLineAsync(stream, Answer(request), ControlJson.Default.ControlReply, limit.Token);
         }
@@ -135,7 +142,9 @@ internal sealed class ControlSocket(string path, Func<RevocationRegister> revoca
     {
         try
         {
-            return JsonSerializer.Deserialize(line, ControlJson.Default.ControlRequest) is { Verb: "revoke" } request && RevokedSubject.TryParse(request.Subject, out var subject) && Revocation.IsReason(request.Reason)
+            var request = JsonSerializer.Deserialize(line, ControlJson.Default.ControlRequest);
+            return request is { Verb: "nars" } ? new ControlReply(null, null) { Nars = [.. refused().Where(nar => request.Subject is "" || nar.Path == request.Subject)] }
+                : request is { Verb: "revoke" } && RevokedSubject.TryParse(request.Subject, out var subject) && Revocation.IsReason(request.Reason)
                 ? new ControlReply(revocations().Give(subject, request.IsUndone, request.Reason)?.Number, null)
                 : new ControlReply(null, "this proxy does not know that request: is it of another version?");
         }
@@ -151,9 +160,9 @@ internal sealed class ControlSocket(string path, Func<RevocationRegister> revoca
         return stream.WriteAsync(line, cancellation);
     }
 
-    private static async Task<byte[]> ReadLineAsync(Stream stream, CancellationToken cancellation)
+    private static async Task<byte[]> ReadLineAsync(Stream stream, int most, CancellationToken cancellation)
     {
-        var (buffer, length) = (new byte[MaxRequest], 0);
+        var (buffer, length) = (new byte[most], 0);
         while (length < buffer.Length && await stream.ReadAsync(buffer.AsMemory(length), cancellation) is var read and > 0)
         {
             length += read;

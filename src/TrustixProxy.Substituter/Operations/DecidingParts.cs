@@ -73,6 +73,7 @@ internal sealed class DecidingParts : IDisposable
         Cache = new DecisionCache(
             _state, new DecisionStore(_state.Database), new SignatureAudit(_state.Database), new DecisionSeal(_seal, options.Policy), shared, options.Policy,
             new NarInfoSigner(options.SigningKey), Frozen, () => Revocations.Standing, Revocations.ProvenHeads, options.DecisionMemory, time, logger, before?.Cache);
+        RefusedNars = before?.RefusedNars ?? new RefusedNars(time);
         KnownFiles = before?.KnownFiles ?? new KnownFiles(_state, _seal, Redis, time);
         NarStore = before is not null ? before.NarStore : options.NarStore is null ? null : new NarStore(options.NarStore, KnownFiles, time, logger);
         Prefetch = new ClosurePrefetch((digest, depth, cancellation) => Decider!.DecideAheadAsync(digest, depth, cancellation), time, logger);
@@ -111,6 +112,9 @@ internal sealed class DecidingParts : IDisposable
     public ImmutableArray<Upstream> Upstreams { get; }
 
     public UpstreamMarks Marks { get; } = new();
+
+    /// <summary>What upstreams sent in the place of agreed NARs.</summary>
+    public RefusedNars RefusedNars { get; }
 
     public KnownFiles KnownFiles { get; }
 
@@ -166,6 +170,7 @@ internal sealed class DecidingParts : IDisposable
         {
             Finder = finder,
             Marks = Marks,
+            Refused = RefusedNars,
             Known = KnownFiles,
             Store = NarStore,
             Space = new SpoolSpace(Options.StateDirectory, Options.NarSpool) { MakeRoom = makeRoom },

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using TrustixProxy.Substituter.Upstreams;
 
 namespace TrustixProxy.Substituter.Operations;
 
@@ -40,6 +41,9 @@ public sealed record DoctorSummary(
 
     /// <summary>How the upstreams and signed caches did; empty in reports of earlier versions.</summary>
     public IReadOnlyList<UpstreamReport> Upstreams { get; init; } = [];
+
+    /// <summary>NARs of upstreams that the running proxy has refused; empty in reports of earlier versions.</summary>
+    public IReadOnlyList<RefusedNar> RefusedNars { get; init; } = [];
 
     /// <summary>The most bytes of a report that is read; some hundred thousand paths.</summary>
     private const int MaxSize = 64 << 20;

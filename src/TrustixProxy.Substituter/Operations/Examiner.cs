@@ -1,8 +1,10 @@
 using System.Collections.Concurrent;
+using System.Text.Json;
 using Microsoft.Extensions.Logging.Abstractions;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Evidence;
+using TrustixProxy.Substituter.Upstreams;
 
 namespace TrustixProxy.Substituter.Operations;
 
@@ -70,6 +72,23 @@ public sealed class Examiner(SubstituterOptions options, TimeProvider? time = nu
             .Select(item => (item.Name, item.Upstream.Health.Status))
             .Select(item => new UpstreamReport(item.Name, Kebab.Of(item.Status.State), item.Status.Since, item.Status.Why)),
     ];
+
+    /// <summary>NARs that the proxy which runs over the same state has refused, the newest first; empty where none runs, or one of another version.</summary>
+    /// <param name="path">Of which path; null for all paths.</param>
+    /// <param name="cancellation">Ends the asking.</param>
+    public async Task<IReadOnlyList<RefusedNar>> FindRefusedNarsAsync(StorePath? path, CancellationToken cancellation)
+    {
+        var request = new ControlRequest("nars", path?.ToString() ?? "", "", IsUndone: false);
+        try
+        {
+            var reply = await ControlSocket.AskAsync(Path.Combine(options.StateDirectory, ControlSocket.FileName), request, cancellation);
+            return reply?.Nars ?? [];
+        }
+        catch (Exception exception) when (exception is IOException or JsonException)
+        {
+            return []; // it stops just now
+        }
+    }
 
     /// <summary>Which references of a path would be refused; each is asked about once.</summary>
     /// <param name="claim">What the path is agreed to be.</param>

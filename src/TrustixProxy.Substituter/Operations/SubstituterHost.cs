@@ -40,7 +40,8 @@ public static class SubstituterHost
         });
         DecidingParts Parts() => generations!.Current.Parts;
         builder.Services.AddHostedService(services => services.GetRequiredService<Generations>());
-        builder.Services.AddHostedService(services => new ControlSocket(Path.Combine(options.StateDirectory, ControlSocket.FileName), () => Parts().Revocations, clock, Parts().Logger));
+        builder.Services.AddHostedService(services => new ControlSocket(
+            Path.Combine(options.StateDirectory, ControlSocket.FileName), () => Parts().Revocations, () => Parts().RefusedNars.List(), clock, Parts().Logger));
         builder.Services.AddSingleton(_ => new HealthCheck(Parts, clock));
         builder.Services.AddSingleton(services => new StateMetrics(Parts, services.GetRequiredService<HealthCheck>()));
         builder.Services.AddSingleton(services => new OperationsServer(

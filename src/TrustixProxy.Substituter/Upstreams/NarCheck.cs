@@ -24,6 +24,9 @@ internal sealed class NarCheck(NixHash narHash, long narSize, ContentAddressChec
     /// <summary>How many bytes were taken.</summary>
     public long Taken { get; private set; }
 
+    /// <summary>The hash of what came, once it has come to its end; null before.</summary>
+    public NixHash? Sent { get; private set; }
+
     /// <summary>Whether the decoder holds back no output of what it has read.</summary>
     public bool IsDrained => _decoded is not (DecodingStream { IsDrained: false } or RecognizingStream { IsDrained: false });
 
@@ -50,12 +53,15 @@ internal sealed class NarCheck(NixHash narHash, long narSize, ContentAddressChec
     }
 
     /// <summary>Says that no more bytes follow.</summary>
-    public NarFault? Complete() =>
-        Taken < narSize ? NarFault.TooShort
-        : NixHash.Sha256(_hash.GetHashAndReset()) != narHash ? NarFault.NarHash
-        : _reader.Complete() is not NarError.None ? NarFault.Grammar
-        : content?.Complete() is false ? NarFault.ContentAddress
-        : null;
+    public NarFault? Complete()
+    {
+        Sent = NixHash.Sha256(_hash.GetHashAndReset());
+        return Taken < narSize ? NarFault.TooShort
+            : Sent != narHash ? NarFault.NarHash
+            : _reader.Complete() is not NarError.None ? NarFault.Grammar
+            : content?.Complete() is false ? NarFault.ContentAddress
+            : null;
+    }
 
     /// <summary>Takes all of a stream, and closes it and this check.</summary>
     /// <param name="compressed">The NAR as it is stored or sent.</param>

@@ -45,10 +45,11 @@ internal static class DiffVerb
             using var sources = new NarSources(options);
             try
             {
-                var pair = parsed.GetValue(Between) is { Length: 2 } words ? await NamedAsync(sources, path, words, cancellation) : await DifferentAsync(sources, path, cancellation);
+                var words = parsed.GetValue(Between) is { Length: 2 } named ? named : null;
+                var pair = words is null ? await DifferentAsync(sources, path, cancellation) : await NamedAsync(sources, path, words, cancellation);
                 await using var json = new Utf8JsonWriter(Console.OpenStandardOutput(), DiffJson.Form);
                 DiffReport report = parsed.GetValue(ProxyConfiguration.Json) ? new DiffJson(json) : new DiffText(Console.Out);
-                return await CompareAsync(path, pair.A, pair.B, report, cancellation);
+                return await CompareAsync(path, pair, mustRead: words is not null, report, cancellation);
             }
             catch (FormatException exception)
             {
@@ -63,10 +64,12 @@ internal static class DiffVerb
         });
     }
 
-    private static async Task<int> CompareAsync(StorePath path, NarSource a, NarSource b, DiffReport report, CancellationToken cancellation)
+    /// <summary>Compares the bytes of two NARs. Where the user has named none, two that name the same hash count as the same.</summary>
+    private static async Task<int> CompareAsync(StorePath path, (NarSource A, NarSource B) pair, bool mustRead, DiffReport report, CancellationToken cancellation)
     {
+        var (a, b) = pair;
         report.Begin(path, a, b);
-        if (a.NarHash is not null && a.NarHash == b.NarHash)
+        if (!mustRead && a.NarHash is not null && a.NarHash == b.NarHash)
         {
             report.End(null, null);
             return ExitCode.Good;

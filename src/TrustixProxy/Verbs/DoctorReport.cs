@@ -1,11 +1,12 @@
 using System.Text.Json;
 using TrustixProxy.Consensus;
 using TrustixProxy.Substituter.Operations;
+using TrustixProxy.Substituter.Upstreams;
 
 namespace TrustixProxy.Verbs;
 
 /// <summary>What <c>doctor</c> has found, for people and for programs.</summary>
-internal sealed class DoctorReport(IReadOnlyList<Finding> findings, IReadOnlyList<UpstreamReport> upstreams)
+internal sealed class DoctorReport(IReadOnlyList<Finding> findings, IReadOnlyList<UpstreamReport> upstreams, IReadOnlyList<RefusedNar> refusedNars)
 {
     private const int Most = 10;
 
@@ -46,6 +47,11 @@ internal sealed class DoctorReport(IReadOnlyList<Finding> findings, IReadOnlyLis
         foreach (var upstream in upstreams.Where(upstream => upstream.State is not "live"))
         {
             output.WriteLine($"upstream {upstream}");
+        }
+
+        foreach (var nar in refusedNars.Take(Most))
+        {
+            output.WriteLine(nar);
         }
 
         WriteContradicted(output);
@@ -110,5 +116,6 @@ internal sealed class DoctorReport(IReadOnlyList<Finding> findings, IReadOnlyLis
         [.. Helpers.Select(helper => new HelpfulElector(helper.Elector, helper.Count, helper.Now))])
     {
         Upstreams = upstreams,
+        RefusedNars = refusedNars,
     };
 }

@@ -39,7 +39,7 @@ internal static class DoctorVerb
 
             using var examiner = new Examiner(options);
             var findings = await ExamineAsync(new Doctor(examiner, options.Policy), patients, cancellation);
-            var report = new DoctorReport(findings, examiner.Upstreams);
+            var report = new DoctorReport(findings, examiner.Upstreams, await examiner.FindRefusedNarsAsync(null, cancellation));
             report.Summary.Keep(options.StateDirectory);
             report.Write(Console.Out, parsed.GetValue(ProxyConfiguration.Json));
             return report.IsUnwell ? ExitCode.No : report.IsUncertain ? ExitCode.Unknown : ExitCode.Good;

@@ -16,11 +16,11 @@ internal static class ExplainVerb
     public static Command Create()
     {
         var command = new Command("explain", "Asks every elector about a path, and shows each vote, its proof, and the verdict.") { Path, ServeVerb.ConfigOption, ProxyConfiguration.Json, Bundle };
-        command.SetAction((parsed, _) => RunAsync(parsed));
+        command.SetAction(RunAsync);
         return command;
     }
 
-    private static async Task<int> RunAsync(ParseResult parsed)
+    private static async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellation)
     {
         var text = parsed.GetValue(Path)!;
         var name = StorePath.TryParseAbsolute(text, out var absolute, out _) ? absolute : StorePath.TryParse(text, out var bare, out _) || StorePathArgument.TryRead(text, out bare) ? bare : null;
@@ -46,18 +46,27 @@ internal static class ExplainVerb
                 await File.WriteAllBytesAsync(file, examination.Bundle.ToBytes());
             }
 
+            var refusedNars = examination.Path is { } path ? await examiner.FindRefusedNarsAsync(path, cancellation) : [];
             var missing = examination.Claim is { } claim ? await examiner.FindRefusedReferencesAsync(claim) : null;
             if (parsed.GetValue(ProxyConfiguration.Json))
             {
-                var explanation = Explain(examination, options.Policy, examiner.Upstreams) with { RefusedReferences = missing?.Select(path => path.Absolute) };
+                var explanation = Explain(examination, options.Policy, examiner.Upstreams) with
+                {
+                    RefusedReferences = missing?.Select(reference => reference.Absolute), RefusedNars = refusedNars,
+                };
                 Console.WriteLine(JsonSerializer.Serialize(explanation, ProxyConfiguration.JsonForm.Explanation));
             }
             else
             {
                 Show(examination, options.Policy, examiner.Upstreams);
-                foreach (var path in missing ?? [])
+                foreach (var nar in refusedNars)
                 {
-                    Console.WriteLine($"refers to {path.Absolute}, which is refused: a client that fetches this one fails there");
+                    Console.WriteLine(nar);
+                }
+
+                foreach (var reference in missing ?? [])
+                {
+                    Console.WriteLine($"refers to {reference.Absolute}, which is refused: a client that fetches this one fails there");
                 }
             }
 

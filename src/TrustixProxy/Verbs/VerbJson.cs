@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.Operations;
+using TrustixProxy.Substituter.Upstreams;
 using TrustixProxy.Substituter.Storage;
 
 namespace TrustixProxy.Verbs;
@@ -13,6 +14,9 @@ internal sealed record Explanation(
 {
     /// <summary>References that would be refused; null where the path itself is.</summary>
     public IEnumerable<string>? RefusedReferences { get; init; }
+
+    /// <summary>NARs of upstreams that the running proxy has refused for the path.</summary>
+    public IReadOnlyList<RefusedNar> RefusedNars { get; init; } = [];
 }
 
 /// <summary>An elector's answer in it.</summary>

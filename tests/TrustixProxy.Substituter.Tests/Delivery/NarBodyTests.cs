@@ -200,6 +200,7 @@ public sealed class NarBodyTests : IDisposable
         {
             _context = new DeliveryContext
             {
+                Refused = new RefusedNars(TimeProvider.System),
                 Finder = new NarFinder([], _marks, TimeProvider.System), Marks = _marks, Known = null!, Store = null, Space = space, Turns = new SemaphoreSlim(1),
                 OnRefused = _ => { }, Deadline = TimeSpan.FromSeconds(5), Stay = TimeSpan.Zero, Time = TimeProvider.System, Logger = NullLogger.Instance,
             };
