@@ -31,7 +31,8 @@ buildDotnetModule {
   dotnet-runtime = dotnetCorePackages.aspnetcore_10_0;
   dotnetFlags = [ "-p:SelfContained=false" ]; # on nixpkgs' .NET: the package that compiles to machine code is not among nugetDeps
   executables = [ "trustix-proxy" ];
-  # Loaded by soname: Ed25519, and the compressions of NARs.
+  # Loaded by soname: SHA-256, and the compressions of NARs. libsodium is not among them: NSec takes only the version it was made for,
+  # which its NuGet package lays beside the program. It needs nothing but the libc that the process has loaded already.
   runtimeDeps = [
     openssl
     xz

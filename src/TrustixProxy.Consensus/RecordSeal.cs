@@ -17,7 +17,7 @@ public sealed class RecordSeal
     /// <param name="signingKey">What records are sealed with.</param>
     /// <param name="previous">Keys whose records are still believed.</param>
     public RecordSeal(NixSecretKey signingKey, IEnumerable<NixSecretKey> previous) =>
-        _keys = [.. previous.Prepend(signingKey).Select(key => HKDF.DeriveKey(HashAlgorithmName.SHA256, key.Seed.ToArray(), MacSize, info: "trustix-proxy record"u8.ToArray()))];
+        _keys = [.. previous.Prepend(signingKey).Select(key => key.Derive("trustix-proxy record"u8, MacSize))];
 
     /// <summary>The body under our MAC.</summary>
     /// <param name="kind">What sort of record it is; no NUL in it.</param>

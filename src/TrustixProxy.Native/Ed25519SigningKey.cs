@@ -1,40 +1,68 @@
+using System.Diagnostics;
 using System.Security.Cryptography;
+using NSec.Cryptography;
 
 namespace TrustixProxy.Native;
 
-/// <summary>An Ed25519 private key, ready to sign: deriving it from its seed takes as long as a signature does. May be used by several threads at once.</summary>
-/// <remarks>It lives in libcrypto's memory, and is overwritten there when nobody holds this object any more.</remarks>
+/// <summary>An Ed25519 private key (RFC 8032), imported once and ready to sign. Several threads may use it at once.</summary>
+/// <remarks>libsodium keeps it in locked memory between guard pages, and erases it once nothing refers to this object.</remarks>
 public sealed class Ed25519SigningKey
 {
-    private readonly LibCrypto.KeyHandle _key;
+    /// <summary>Length of the seed, in bytes: the first half of Nix's and Go's 64-byte private keys.</summary>
+    public const int SeedSize = 32;
 
-    /// <summary>The key with this seed.</summary>
-    /// <param name="seed">32 bytes: the first half of Nix's and Go's 64-byte private keys.</param>
-    /// <exception cref="ArgumentOutOfRangeException">There are not 32 bytes.</exception>
+    private readonly Key _key;
+
+    /// <summary>Imports a seed of 32 bytes.</summary>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="seed"/> is not 32 bytes.</exception>
     public Ed25519SigningKey(ReadOnlySpan<byte> seed)
+        : this(Import(seed))
     {
-        ArgumentOutOfRangeException.ThrowIfNotEqual(seed.Length, Ed25519.SeedSize);
-        _key = LibCrypto.NewRawPrivateKey(LibCrypto.Ed25519, 0, seed, Ed25519.SeedSize);
-        nuint length = Ed25519.PublicKeySize;
-        if (_key.IsInvalid || LibCrypto.GetRawPublicKey(_key, PublicKey, ref length) is not 1)
+    }
+
+    private Ed25519SigningKey(Key key)
+    {
+        _key = key;
+        PublicKey = Ed25519PublicKey.TryImport(key.PublicKey.Export(KeyBlobFormat.RawPublicKey), out var half, out _) ? half
+            : throw new UnreachableException("no seed has a weak public key");
+    }
+
+    /// <summary>The public half.</summary>
+    public Ed25519PublicKey PublicKey { get; }
+
+    /// <summary>Makes a random key.</summary>
+    public static Ed25519SigningKey Generate() => new(Key.Create(SignatureAlgorithm.Ed25519, Exportable));
+
+    /// <summary>Signs a message: 64 bytes, the same ones each time.</summary>
+    public byte[] Sign(ReadOnlySpan<byte> message) => SignatureAlgorithm.Ed25519.Sign(_key, message);
+
+    /// <summary>Derives another secret from the seed: HKDF-SHA256 without salt.</summary>
+    public byte[] Derive(ReadOnlySpan<byte> purpose, int size)
+    {
+        var secret = new byte[size];
+        Span<byte> seed = stackalloc byte[SeedSize];
+        ExportSeed(seed);
+        HKDF.DeriveKey(HashAlgorithmName.SHA256, seed, secret, salt: [], purpose);
+        CryptographicOperations.ZeroMemory(seed);
+        return secret;
+    }
+
+    /// <summary>Writes the seed to <paramref name="seed"/>, which the caller has to erase.</summary>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="seed"/> is shorter than 32 bytes.</exception>
+    public void ExportSeed(Span<byte> seed)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(seed.Length, SeedSize);
+        if (!_key.TryExport(KeyBlobFormat.RawPrivateKey, seed, out _))
         {
-            throw new CryptographicException("libcrypto refused an Ed25519 seed.");
+            throw new UnreachableException();
         }
     }
 
-    /// <summary>The public key, 32 bytes.</summary>
-    public byte[] PublicKey { get; } = new byte[Ed25519.PublicKeySize];
+    private static KeyCreationParameters Exportable => new() { ExportPolicy = KeyExportPolicies.AllowPlaintextExport };
 
-    /// <summary>Signs a message: 64 bytes, the same ones each time (RFC 8032).</summary>
-    public byte[] Sign(ReadOnlySpan<byte> message)
+    private static Key Import(ReadOnlySpan<byte> seed)
     {
-        var signature = new byte[Ed25519.SignatureSize];
-        using var context = LibCrypto.NewContext();
-        nuint length = Ed25519.SignatureSize;
-        return !context.IsInvalid
-            && LibCrypto.SignInit(context, 0, 0, 0, _key) is 1
-            && LibCrypto.Sign(context, signature, ref length, message, (nuint)message.Length) is 1
-            ? signature
-            : throw new CryptographicException("libcrypto could not make an Ed25519 signature.");
+        ArgumentOutOfRangeException.ThrowIfNotEqual(seed.Length, SeedSize);
+        return Key.Import(SignatureAlgorithm.Ed25519, seed, KeyBlobFormat.RawPrivateKey, Exportable);
     }
 }

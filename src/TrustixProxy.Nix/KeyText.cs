@@ -15,7 +15,7 @@ public enum NixKeyError
     /// <summary>What follows the colon is not base 64 of the right number of bytes (32 for a public key, 64 for a secret one).</summary>
     Bytes,
 
-    /// <summary>A public key that is all zero, of small order, or not canonical: see <see cref="Native.Ed25519PublicKeys"/>.</summary>
+    /// <summary>A public key that is all zero, of small order, or not canonical: see <see cref="Native.Ed25519PublicKey"/>.</summary>
     Weak,
 
     /// <summary>A secret key whose second half is not the public key of its first half.</summary>

@@ -6,21 +6,26 @@ namespace TrustixProxy.Nix;
 /// <summary>An Ed25519 public key with a name, as in <c>trusted-public-keys</c>.</summary>
 public sealed record NixPublicKey
 {
-    private readonly byte[] _bytes;
+    private readonly Ed25519PublicKey _key;
 
-    internal NixPublicKey(string name, byte[] bytes) => (Name, _bytes) = (name, bytes);
+    internal NixPublicKey(string name, Ed25519PublicKey key) => (Name, _key) = (name, key);
 
     /// <summary>The name; not empty, no colon, no white space.</summary>
     public string Name { get; }
 
     /// <summary>The key: 32 bytes.</summary>
-    public ReadOnlySpan<byte> Bytes => _bytes;
+    public ReadOnlySpan<byte> Bytes => _key.Bytes;
 
-    /// <summary>Reads <c>name:base64</c> of 32 bytes, whole; a key that nobody should be believed by is none.</summary>
+    /// <summary>Reads <c>name:base64</c> of 32 bytes, whole, and refuses a weak key.</summary>
     public static bool TryParse(ReadOnlySpan<char> text, [NotNullWhen(true)] out NixPublicKey? key, out NixKeyError error)
     {
-        key = KeyText.TryParse(text, Ed25519.PublicKeySize, out var name, out var bytes, out error) ? new NixPublicKey(name, bytes) : null;
-        (key, error) = key is not null && Ed25519PublicKeys.IsWeak(key.Bytes) ? (null, NixKeyError.Weak) : (key, error);
+        key = null;
+        if (KeyText.TryParse(text, Ed25519PublicKey.Size, out var name, out var bytes, out error))
+        {
+            key = Ed25519PublicKey.TryImport(bytes, out var imported, out _) ? new NixPublicKey(name, imported) : null;
+            error = key is null ? NixKeyError.Weak : NixKeyError.None;
+        }
+
         return key is not null;
     }
 
@@ -29,14 +34,14 @@ public sealed record NixPublicKey
         signature.KeyName == Name && Verify(Encoding.UTF8.GetBytes(text), signature.Bytes);
 
     /// <summary>Whether <paramref name="signature"/> is this key's valid signature of <paramref name="message"/>.</summary>
-    public bool Verify(ReadOnlySpan<byte> message, ReadOnlySpan<byte> signature) => Ed25519.Verify(_bytes, message, signature);
+    public bool Verify(ReadOnlySpan<byte> message, ReadOnlySpan<byte> signature) => _key.Verify(message, signature);
 
     /// <inheritdoc/>
-    public bool Equals(NixPublicKey? other) => other is not null && Name == other.Name && Bytes.SequenceEqual(other.Bytes);
+    public bool Equals(NixPublicKey? other) => other is not null && Name == other.Name && _key.Equals(other._key);
 
     /// <inheritdoc/>
-    public override int GetHashCode() => BitConverter.ToInt32(_bytes);
+    public override int GetHashCode() => _key.GetHashCode();
 
     /// <summary><c>name:base64</c>.</summary>
-    public override string ToString() => $"{Name}:{Convert.ToBase64String(_bytes)}";
+    public override string ToString() => $"{Name}:{_key}";
 }

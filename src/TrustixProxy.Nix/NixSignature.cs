@@ -19,7 +19,9 @@ public sealed record NixSignature
     /// <summary>Reads <c>name:base64</c> whole.</summary>
     public static bool TryParse(ReadOnlySpan<char> text, [NotNullWhen(true)] out NixSignature? signature)
     {
-        signature = KeyText.TryParse(text, Ed25519.SignatureSize, out var name, out var bytes, out _) ? new NixSignature(name, bytes) : null;
+        signature = KeyText.TryParse(text, Ed25519PublicKey.SignatureSize, out var name, out var bytes, out _)
+            ? new NixSignature(name, bytes)
+            : null;
         return signature is not null;
     }
 

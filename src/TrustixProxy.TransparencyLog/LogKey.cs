@@ -9,31 +9,28 @@ public sealed record LogKey
     /// <summary>The protocol id under which logs hold the outputs of Nix builds.</summary>
     public const string NixProtocol = "5138a791-8d00-4182-96bc-f1f2688cdde2";
 
-    private readonly byte[] _bytes;
+    private readonly Ed25519PublicKey _key;
 
-    /// <summary>The key of these 32 bytes.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">There are not 32 bytes.</exception>
-    public LogKey(ReadOnlySpan<byte> bytes)
-    {
-        ArgumentOutOfRangeException.ThrowIfNotEqual(bytes.Length, Ed25519.PublicKeySize);
-        _bytes = bytes.ToArray();
-        LogId = MakeLogId(NixProtocol, bytes);
-    }
+    /// <summary>Makes a log's key of an imported key.</summary>
+    public LogKey(Ed25519PublicKey key) => (_key, LogId) = (key, MakeLogId(NixProtocol, key.Bytes));
 
     /// <summary>The key's 32 bytes.</summary>
-    public ReadOnlySpan<byte> Bytes => _bytes;
+    public ReadOnlySpan<byte> Bytes => _key.Bytes;
 
     /// <summary>What the log's calls name it by: 64 hexadecimal digits that follow from the protocol and the key.</summary>
     public string LogId { get; }
 
-    /// <summary>Reads base 64 of 32 bytes, whole; a key that nobody should be believed by is none.</summary>
-    public static bool TryParse(string text, [NotNullWhen(true)] out LogKey? key)
+    /// <summary>Reads base 64 of 32 bytes, whole, and refuses a weak key.</summary>
+    public static bool TryParse(string text, [NotNullWhen(true)] out LogKey? key, out Ed25519KeyError error)
     {
-        var bytes = new byte[Ed25519.PublicKeySize + 1];
-        key = Convert.TryFromBase64String(text, bytes, out var written) && written is Ed25519.PublicKeySize
-            && Convert.ToBase64String(bytes.AsSpan(0, written)) == text && !Ed25519PublicKeys.IsWeak(bytes.AsSpan(0, written))
-            ? new LogKey(bytes.AsSpan(0, written))
-            : null;
+        (key, error) = (null, Ed25519KeyError.Size);
+        var bytes = new byte[Ed25519PublicKey.Size + 1];
+        if (Convert.TryFromBase64String(text, bytes, out var written) && Convert.ToBase64String(bytes.AsSpan(0, written)) == text
+            && Ed25519PublicKey.TryImport(bytes.AsSpan(0, written), out var imported, out error))
+        {
+            key = new LogKey(imported);
+        }
+
         return key is not null;
     }
 
@@ -44,23 +41,22 @@ public sealed record LogKey
     /// <summary>Checks a head's signature: the door through which a log's answers come in.</summary>
     public bool TryVerify(SignedTreeHead head, [NotNullWhen(true)] out VerifiedTreeHead? verified, out TreeHeadError error)
     {
-        error = Ed25519.Verify(_bytes, head.Content.SigningDigest(), head.Signature) ? TreeHeadError.None : TreeHeadError.Signature;
+        error = _key.Verify(head.Content.SigningDigest(), head.Signature) ? TreeHeadError.None : TreeHeadError.Signature;
         verified = error is TreeHeadError.None ? new VerifiedTreeHead(this, head.Content, head.Signature) : null;
         return verified is not null;
     }
 
     /// <summary>Whether the log has signed this record.</summary>
-    public bool Verify(ConflictRecord conflict, ReadOnlySpan<byte> signature) =>
-        signature.Length is Ed25519.SignatureSize && Ed25519.Verify(_bytes, conflict.SigningText(LogId), signature);
+    public bool Verify(ConflictRecord conflict, ReadOnlySpan<byte> signature) => _key.Verify(conflict.SigningText(LogId), signature);
 
     /// <inheritdoc/>
-    public bool Equals(LogKey? other) => other is not null && Bytes.SequenceEqual(other.Bytes);
+    public bool Equals(LogKey? other) => other is not null && _key.Equals(other._key);
 
     /// <inheritdoc/>
-    public override int GetHashCode() => BitConverter.ToInt32(_bytes);
+    public override int GetHashCode() => _key.GetHashCode();
 
     /// <summary>The key in base 64, as configurations spell it.</summary>
-    public override string ToString() => Convert.ToBase64String(_bytes);
+    public override string ToString() => _key.ToString();
 }
 
 /// <summary>A log's private key: what signs its heads.</summary>
@@ -68,12 +64,14 @@ public sealed class LogSigner
 {
     private readonly Ed25519SigningKey _key;
 
-    /// <summary>The signer with this seed of 32 bytes.</summary>
+    /// <summary>Signs with an imported key.</summary>
+    public LogSigner(Ed25519SigningKey key) => (_key, Key) = (key, new LogKey(key.PublicKey));
+
+    /// <summary>Imports a seed of 32 bytes.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There are not 32 bytes.</exception>
     public LogSigner(ReadOnlySpan<byte> seed)
+        : this(new Ed25519SigningKey(seed))
     {
-        _key = new Ed25519SigningKey(seed);
-        Key = new LogKey(_key.PublicKey);
     }
 
     /// <summary>The public half.</summary>

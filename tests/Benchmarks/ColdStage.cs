@@ -116,7 +116,7 @@ internal sealed class ColdStage : IAsyncDisposable
         await File.WriteAllTextAsync(Path.Combine(directory, "log.key"), key.Export());
         File.SetUnixFileMode(Path.Combine(directory, "log.key"), UnixFileMode.UserRead | UnixFileMode.UserWrite);
         var node = await NodeProcess.StartAsync(directory, token, "01:00:00"); // longer than a run: no log drops its history beside what is measured
-        var signer = new LogSigner(key.Seed).Key;
+        var signer = new LogSigner(key.Key).Key;
         var client = new LogClient(node, token, signer.LogId);
         _owned.AddRange([client, node]);
         foreach (var chunk in items.Chunk(500))

@@ -45,7 +45,7 @@ internal static class LogBenchmark
         var (key, token) = (NixSecretKey.Generate("bench"), NixSecretKey.Generate("builder"));
         await File.WriteAllTextAsync(Path.Combine(directory, "log.key"), key.Export());
         File.SetUnixFileMode(Path.Combine(directory, "log.key"), UnixFileMode.UserRead | UnixFileMode.UserWrite);
-        var logId = new LogSigner(key.Seed).Key.LogId;
+        var logId = new LogSigner(key.Key).Key.LogId;
         using (var node = await NodeProcess.StartAsync(directory, token, "01:00:00"))
         using (var client = new LogClient(node, token, logId))
         {

@@ -57,7 +57,7 @@ internal sealed class NetworkLogs : IAsyncDisposable
         await File.WriteAllTextAsync(file, key.Export());
         File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         var node = await NodeProcess.StartAsync(directory, token, "01:00:00");
-        var signer = new LogSigner(key.Seed).Key;
+        var signer = new LogSigner(key.Key).Key;
         using var client = new LogClient(node, token, signer.LogId);
         client.Submit(0, Entries);
         client.Flush();

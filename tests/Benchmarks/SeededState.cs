@@ -20,7 +20,9 @@ internal sealed class SeededState : IDisposable
 
     public SeededState()
     {
-        Logs = [.. new[] { "alice", "bob", "carol" }.Select(name => new Elector.Log(name, name, new LogSigner(NixSecretKey.Generate(name).Seed).Key))];
+        Logs =
+            [.. new[] { "alice", "bob", "carol" }
+                .Select(name => new Elector.Log(name, name, new LogSigner(NixSecretKey.Generate(name).Key).Key))];
         _policy = new Policy(Logs);
         var file = Path.Combine(Directory, "signing.key");
         File.WriteAllText(file, _key.Export());

@@ -13,7 +13,8 @@ internal static class Make
 
     public static StorePath PathOf(string text) => StorePath.TryParse(text, out var path, out _) ? path : throw new ArgumentException(text);
 
-    public static Elector.Log Elector(string name, string? by = null) => new(name, by ?? name, new LogKey(SHA256.HashData(Encoding.ASCII.GetBytes(name))));
+    public static Elector.Log Elector(string name, string? by = null) =>
+        new(name, by ?? name, new LogSigner(SHA256.HashData(Encoding.ASCII.GetBytes(name))).Key);
 
     /// <summary>A claim told apart from others by a number.</summary>
     public static OutputClaim Claim(int number) => new(TestPath, new NarHash(NixHash.Sha256(SHA256.HashData(BitConverter.GetBytes(number)))), 100, []);

@@ -27,7 +27,8 @@ if (args is ["decision-memory", var decided])
 }
 
 var (directory, url, point) = (args[0], new Uri(args[1]), args[3]);
-var (left, key) = (int.Parse(args[4], CultureInfo.InvariantCulture), LogKey.TryParse(args[2], out var read) ? read : throw new ArgumentException(args[2]));
+var left = int.Parse(args[4], CultureInfo.InvariantCulture);
+var key = LogKey.TryParse(args[2], out var read, out _) ? read : throw new ArgumentException(args[2]);
 var (time, views) = (TimeProvider.System, new ViewStore(directory));
 using var connect = new ConnectClient(LogTransport.Create(url, network: null), TimeSpan.FromSeconds(10), time);
 using var state = new StateWriter(directory);

@@ -13,7 +13,9 @@ internal static class ReckonedMemory
     public static void Run(int count)
     {
         var key = NixSecretKey.Generate("proxy-test-1");
-        Elector.Log[] logs = [.. new[] { "alice", "bob", "carol" }.Select(name => new Elector.Log(name, name, new LogSigner(NixSecretKey.Generate(name).Seed).Key))];
+        Elector.Log[] logs =
+            [.. new[] { "alice", "bob", "carol" }
+                .Select(name => new Elector.Log(name, name, new LogSigner(NixSecretKey.Generate(name).Key).Key))];
         var policy = new Policy(logs);
         var seal = new DecisionSeal(new RecordSeal(key, []), policy);
         StorePath[] references = [.. Enumerable.Range(0, 10).Select(i => PathOf($"reference-{i}"))];

@@ -34,7 +34,7 @@ internal static class Doors
     private static IEnumerable<Door> Texts()
     {
         var secret = NixSecretKey.Generate("fuzz-1");
-        var policy = new Policy([new Elector.Log("alice", "alice", new LogKey(new byte[32]))]);
+        var policy = new Policy([new Elector.Log("alice", "alice", new LogSigner(new byte[32]).Key)]);
         var records = new RecordSeal(secret, [NixSecretKey.Generate("fuzz-0")]);
         var seal = new DecisionSeal(records, policy);
         var digest = Output.Path.Digest;
@@ -51,7 +51,7 @@ internal static class Doors
         yield return Door.OfText("RevokedSubject", text => RevokedSubject.TryParse(text, out _), $"path {Path[..32]}", $"nar sha256:{Hash}", $"log {new string('a', 64)} 12");
         yield return Door.OfText("NarUrl", text => NarUrl.TryParse(text, out _), $"nar/{Path[..32]}/{Hash}/{Hash}.nar", $"nar/{Path[..32]}/{Hash}/{Hash}.nar.xz");
         yield return new Door("WireNumber", [new byte[8]], bytes => bytes.Length is 8 && WireNumber.TryRead(BitConverter.ToUInt64(bytes), out _));
-        yield return Door.OfText("LogKey", text => LogKey.TryParse(text, out _), new LogSigner(new byte[32]).Key.ToString());
+        yield return Door.OfText("LogKey", text => LogKey.TryParse(text, out _, out _), new LogSigner(new byte[32]).Key.ToString());
         yield return Door.OfText("WriteToken", text => WriteToken.TryParse(text, out _), WriteToken.MakeReference(secret, "/a.B/C").ToString(), WriteToken.Make(secret, "/a.B/C", "x"u8, DateTimeOffset.UnixEpoch).ToString());
         yield return Door.OfText("PathInfo", text => PathInfo.TryParse(text, out _, out _),
             $$"""{"/nix/store/{{Path}}": {"narHash": "sha256:{{Hash}}", "narSize": 120, "references": ["/nix/store/{{Path}}"] } }""",

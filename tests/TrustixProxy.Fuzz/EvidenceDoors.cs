@@ -15,7 +15,8 @@ internal static class EvidenceDoors
     private static readonly JsonSerializerOptions Plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
     private static readonly TestOutput Output = TestOutput.Make();
     private static readonly MemoryLog Log = Fill();
-    private static readonly Elector.Log Alice = new("alice", "alice", Log.Signer.Key), Bob = new("bob", "bob", new LogKey(new byte[32]));
+    private static readonly Elector.Log Alice = new("alice", "alice", Log.Signer.Key);
+    private static readonly Elector.Log Bob = new("bob", "bob", new LogSigner(new byte[32]).Key);
     private static readonly Policy Policy = new([Alice, Bob], 1);
 
     public static IEnumerable<Door> All =>

@@ -20,7 +20,7 @@ public sealed class TestLogNode : IAsyncDisposable
     {
         _ownsDirectory = directory is null;
         StateDirectory = directory ?? Directory.CreateTempSubdirectory("trustix-log-").FullName;
-        Signer = signer ?? new LogSigner(NixSecretKey.Generate("x").Seed);
+        Signer = signer ?? new LogSigner(NixSecretKey.Generate("x").Key);
         Token = token ?? NixSecretKey.Generate("peer");
     }
 

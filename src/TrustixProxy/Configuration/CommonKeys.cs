@@ -1,5 +1,6 @@
 using TrustixProxy.Native;
 using TrustixProxy.Nix;
+using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Configuration;
 
@@ -9,6 +10,9 @@ internal static class CommonKeys
     /// <summary>What is said of a key that nobody should be believed by.</summary>
     public const string WeakKey = "is a key for which anyone can make signatures, or not in its one true form (all zero, of small order, "
         + "or y not below p); ask its owner for the key";
+
+    /// <summary>Stands for the key of a log whose key cannot be read, so that the other faults are found too.</summary>
+    public static readonly LogKey UnreadKey = new LogSigner(Ed25519SigningKey.Generate()).Key;
 
     /// <summary>The state directory, made if it is not there: as configured, or where this machine keeps such things.</summary>
     public static string StateDirectory(Section section, string name, bool isCheck) => WritableDirectory(section, "stateDirectory", DefaultStateDirectory(name), isCheck);
@@ -107,13 +111,6 @@ internal static class CommonKeys
         }
 
         return keys;
-    }
-
-    /// <summary>Whether a text is base64 of 32 bytes that nobody should be believed by.</summary>
-    public static bool IsWeakKey(string text)
-    {
-        var bytes = new byte[Ed25519.PublicKeySize];
-        return Convert.TryFromBase64String(text, bytes, out var written) && written == bytes.Length && Ed25519PublicKeys.IsWeak(bytes);
     }
 
     /// <summary>Patterns of store path names.</summary>

@@ -94,7 +94,7 @@ internal static class LogServeConfiguration
 
         if (KeyFile.TryReadPrivate(path, allowBare: true, out var secret, out var fault))
         {
-            return new LogSigner(secret.Seed);
+            return new LogSigner(secret.Key);
         }
 
         section.Fault(key, fault);

@@ -215,10 +215,11 @@ internal static class PolicyConfiguration
     /// <summary>Whether no key votes twice, and none of them is ours.</summary>
     private static bool CheckKeys(Section section, ImmutableArray<Elector> electors, IEnumerable<NixPublicKey> ours)
     {
-        var faulty = electors.OfType<Elector.Log>().Where(log => !log.KeyBytes.Single().AsSpan().ContainsAnyExcept((byte)0)).ToList(); // told of where they were read
-        var isGood = faulty.Count is 0;
+        var reported = electors.OfType<Elector.Log>().Where(log => ReferenceEquals(log.Key, CommonKeys.UnreadKey)).ToList();
+        var isGood = reported.Count is 0;
         var own = ours.Select(key => Convert.ToBase64String(key.Bytes)).ToHashSet();
-        var keys = electors.Except(faulty).SelectMany(elector => elector.KeyBytes.Select(key => (Key: Convert.ToBase64String(key), Elector: elector))).ToList();
+        var keys = electors.Except(reported)
+            .SelectMany(elector => elector.KeyBytes.Select(key => (Key: Convert.ToBase64String(key), Elector: elector))).ToList();
         foreach (var group in keys.GroupBy(key => key.Key))
         {
             var voters = group.Select(item => item.Elector).Distinct().ToList();

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using TrustixProxy.Consensus;
+using TrustixProxy.Native;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Operations;
 using TrustixProxy.Substituter.Replicas;
@@ -175,14 +176,15 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         }
 
         var keyText = section.Required("publicKey", "the base64 that the log's operator publishes");
-        if (!LogKey.TryParse(keyText.Trim(), out var key) && keyText.Length > 0)
+        if (!LogKey.TryParse(keyText.Trim(), out var key, out var error) && keyText.Length > 0)
         {
-            section.Fault("publicKey", CommonKeys.IsWeakKey(keyText.Trim())
+            section.Fault("publicKey", error is Ed25519KeyError.Weak
                 ? $"is '{keyText}', which {CommonKeys.WeakKey}."
                 : $"is '{keyText}'; it must be the base64 of the log's 32-byte Ed25519 public key.");
         }
 
-        var elector = new Elector.Log(name, section.Name("operator", name, ""), key ?? new LogKey(new byte[32]), section.Choice("keyForm", LogKeyForm.StorePath), isRequired);
+        var (operatorName, keyForm) = (section.Name("operator", name, ""), section.Choice("keyForm", LogKeyForm.StorePath));
+        var elector = new Elector.Log(name, operatorName, key ?? CommonKeys.UnreadKey, keyForm, isRequired);
         var isMirrored = section.Choice("mode", LogMode.Light) is LogMode.Mirror;
         if (isExport && (!isMirrored || node is not null))
         {

@@ -105,7 +105,7 @@ internal sealed class DemoStage : IAsyncDisposable
 
     private async Task StartLogAsync(string name, CancellationToken cancellation)
     {
-        var (signer, token) = (new LogSigner(NixSecretKey.Generate(name).Seed), NixSecretKey.Generate(name));
+        var (signer, token) = (new LogSigner(NixSecretKey.Generate(name).Key), NixSecretKey.Generate(name));
         var socket = $"unix:{Path.Combine(_directory, name + ".sock")}";
         var node = LogNodeHost.Create(
             new LogNodeOptions

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using TrustixProxy.Native;
 
 namespace TrustixProxy.Verbs;
 
@@ -47,6 +48,12 @@ internal static class CommandLine
         {
             await Console.Error.WriteLineAsync($"'{unknown}' is no option of this verb; --help lists them. Write -- before a name that begins so.");
             return ExitCode.Usage;
+        }
+
+        if (!isHook && !isHelp && Sodium.Fault() is { } fault)
+        {
+            await Console.Error.WriteLineAsync(fault);
+            return ExitCode.Unknown;
         }
 
         var code = await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TerminationTimeout });

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Security.Cryptography;
 using System.Text;
 using Google.Protobuf;
 using TrustixProxy.LogNode.Api;
@@ -33,7 +34,7 @@ public sealed class CrashTests : IDisposable
 
     public CrashTests()
     {
-        _seed = NixSecretKey.Generate("x").Seed.ToArray();
+        _seed = RandomNumberGenerator.GetBytes(32);
         _signer = new LogSigner(_seed);
     }
 

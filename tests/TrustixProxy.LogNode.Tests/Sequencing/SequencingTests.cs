@@ -62,7 +62,7 @@ public sealed class SequencingTests
     public async Task A_queue_survives_a_restart_and_nothing_is_signed_anew()
     {
         var directory = Directory.CreateTempSubdirectory("trustix-log-").FullName;
-        var (signer, token) = (new LogSigner(NixSecretKey.Generate("x").Seed), NixSecretKey.Generate("peer"));
+        var (signer, token) = (new LogSigner(NixSecretKey.Generate("x").Key), NixSecretKey.Generate("peer"));
         await using (var node = await new TestLogNode(directory, signer, token).StartAsync())
         {
             await node.SubmitAsync(([1], [1]));

@@ -12,7 +12,7 @@ public sealed class TileNodesTests
     public void Proofs_through_tiles_in_memory_are_those_of_the_leaves_while_the_log_grows()
     {
         using var database = LogDatabase.OpenToWrite(Path.Combine(Directory.CreateTempSubdirectory("trustix-log-").FullName, "log.sqlite"));
-        using var writer = new LogWriter(database, new LogSigner(NixSecretKey.Generate("x").Seed), TimeProvider.System);
+        using var writer = new LogWriter(database, new LogSigner(NixSecretKey.Generate("x").Key), TimeProvider.System);
         writer.Begin();
         var leaves = new List<Digest>();
         foreach (var size in new[] { 4000, 4096, 4600, 4601 }) // a tile of the third level is full at 4,096

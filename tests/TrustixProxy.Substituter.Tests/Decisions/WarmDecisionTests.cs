@@ -27,7 +27,9 @@ public sealed class WarmDecisionTests : IDisposable
 {
     private readonly string _directory = Directory.CreateTempSubdirectory("trustix-test-").FullName;
     private readonly NixSecretKey _key = NixSecretKey.Generate("proxy-test-1");
-    private readonly Elector.Log[] _logs = [.. new[] { "alice", "bob", "carol" }.Select(name => new Elector.Log(name, name, new LogSigner(NixSecretKey.Generate(name).Seed).Key))];
+    private readonly Elector.Log[] _logs =
+        [.. new[] { "alice", "bob", "carol" }
+            .Select(name => new Elector.Log(name, name, new LogSigner(NixSecretKey.Generate(name).Key).Key))];
     private readonly ManualTime _clock = new();
     private FrozenSet<string> _frozen = [];
     private readonly ProvenHeads _proven = new();

@@ -83,7 +83,8 @@ public sealed class BallotTests
         Assert.Equal("undecided", answer.Decision);
     }
 
-    private static Elector.Log Elector(string name, string? by = null) => new(name, by ?? name, new LogKey(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.ASCII.GetBytes(name))));
+    private static Elector.Log Elector(string name, string? by = null) =>
+        new(name, by ?? name, new LogSigner(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.ASCII.GetBytes(name))).Key);
 
     private static void Hear(Ballots ballots, string elector, Ballot ballot) => ballots.Hear(elector, ballot, TimeSpan.Zero);
 
