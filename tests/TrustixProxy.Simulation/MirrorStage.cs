@@ -35,7 +35,7 @@ internal sealed class MirrorStage(World world, Census census)
         try
         {
             using var parts = new DecidingParts(OptionsIn(directory), NullLogger.Instance, world.Time, world.Network);
-            using var register = new LogRegister(OptionsIn(directory), world.Time);
+            using var register = new LogRegister(OptionsIn(directory).Logs, directory, world.Time);
             foreach (var actor in _actors)
             {
                 var (log, mirror) = parts.Mirrors.Single(entry => entry.Log.Name == actor.Name);
@@ -73,7 +73,7 @@ internal sealed class MirrorStage(World world, Census census)
 
     private async Task CheckAsync(DecidingParts parts, LogRegister register)
     {
-        var deliberation = parts.Deliberate(_built.Path.Digest, World.Deadline, isHasty: true);
+        var deliberation = parts.Electorate.Deliberate(_built.Path.Digest, World.Deadline, isHasty: true);
         Verdict? all = null;
         await deliberation.RunAsync([_built.Path], settlement => all = settlement.All);
         await deliberation.Outcome;

@@ -4,6 +4,7 @@ using TrustixProxy.LogNode.Submission;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Evidence;
 using TrustixProxy.Substituter.Operations;
+using TrustixProxy.Substituter.Upstreams;
 using TrustixProxy.Testing;
 using LogSigner = TrustixProxy.TransparencyLog.LogSigner;
 
@@ -162,7 +163,7 @@ internal sealed class NameStage
     private static async Task<(Outcome Outcome, Settlement? Settlement)> AskAsync(Act act, DecidingParts parts, StorePath[] names)
     {
         Settlement? settlement = null;
-        var deliberation = parts.Deliberate(act.Built.Path.Digest, World.Deadline, isHasty: false);
+        var deliberation = parts.Electorate.Deliberate(act.Built.Path.Digest, World.Deadline, isHasty: false);
         await deliberation.RunAsync(names, settled => settlement = settled);
         return (await deliberation.Outcome, settlement);
     }

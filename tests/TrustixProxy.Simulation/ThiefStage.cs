@@ -5,6 +5,7 @@ using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Evidence;
 using TrustixProxy.Substituter.Operations;
 using TrustixProxy.Substituter.Revocations;
+using TrustixProxy.Substituter.Upstreams;
 using TrustixProxy.Testing;
 using LogSigner = TrustixProxy.TransparencyLog.LogSigner;
 
@@ -128,7 +129,7 @@ internal sealed class ThiefStage(World world, Census census)
     private async Task CheckAsync(DecidingParts parts, Rule rule, bool hasView)
     {
         _actors.ForEach(actor => world.Network.Latencies[actor.Name] = Stage.AnyLatency(world));
-        var deliberation = parts.Deliberate(_built.Path.Digest, World.Deadline, isHasty: true);
+        var deliberation = parts.Electorate.Deliberate(_built.Path.Digest, World.Deadline, isHasty: true);
         Verdict? all = null;
         await deliberation.RunAsync([_built.Path], settlement => all = settlement.All);
         var (outcome, truth) = (await deliberation.Outcome, Stage.FingerprintOf(_built));

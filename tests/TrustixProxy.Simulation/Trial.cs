@@ -69,7 +69,7 @@ internal sealed class Trial
     private async Task<Answered> AskAsync(bool isLater)
     {
         await _scene.PrepareAsync();
-        var deliberation = _world.Parts.Deliberate(_scene.Path.Digest, World.Deadline, isHasty: false);
+        var deliberation = _world.Parts.Electorate.Deliberate(_scene.Path.Digest, World.Deadline, isHasty: false);
         Verdict? all = null;
         await deliberation.RunAsync(_scene.KnownName is { } known ? [known] : [], settlement => all = settlement.All);
         var answered = new Answered(await deliberation.Outcome, all ?? throw new Fault($"{_name}: nobody was heard"));

@@ -4,6 +4,7 @@ using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Evidence;
 using TrustixProxy.Substituter.Operations;
+using TrustixProxy.Substituter.Upstreams;
 using TrustixProxy.Testing;
 using TrustixProxy.TransparencyLog;
 
@@ -50,7 +51,7 @@ internal sealed class World : IDisposable
         };
         _parts = Start();
         Gossip = new Gossip(_parts.Logs);
-        Register = new LogRegister(_options, Time);
+        Register = new LogRegister(_options.Logs, _options.StateDirectory, Time);
     }
 
     /// <summary>How long the proxy waits for answers, in virtual time.</summary>

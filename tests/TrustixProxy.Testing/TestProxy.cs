@@ -4,7 +4,10 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Clients;
+using TrustixProxy.Substituter.Evidence;
 using TrustixProxy.Substituter.Operations;
+using TrustixProxy.Substituter.Upstreams;
 
 namespace TrustixProxy.Testing;
 
@@ -132,7 +135,7 @@ public sealed class TestProxy : IAsyncDisposable
         var logs = _logs.Select(log => new LogOptions(ChangeElector(new Elector.Log(log.Key, log.Key, log.Value.Log.Signer.Key)), log.Value.Url)).ToList();
         var options = Change(new SubstituterOptions
         {
-            Listen = ["http://127.0.0.1:0"],
+            FrontDoor = new FrontDoorOptions { Listen = ["http://127.0.0.1:0"] },
             OperationsListen = ["http://127.0.0.1:0"],
             StateDirectory = _directory,
             SigningKey = Key,

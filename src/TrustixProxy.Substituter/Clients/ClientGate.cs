@@ -4,7 +4,6 @@ using System.Net.Sockets;
 using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
-using TrustixProxy.Substituter.Operations;
 
 namespace TrustixProxy.Substituter.Clients;
 
@@ -25,7 +24,7 @@ internal sealed class ClientGate : IAsyncDisposable
 
     /// <param name="options">What the proxy is told.</param>
     /// <param name="next">What answers.</param>
-    public ClientGate(SubstituterOptions options, RequestDelegate next)
+    public ClientGate(FrontDoorOptions options, RequestDelegate next)
     {
         (_credentials, _next) = (options.Credentials, next);
         var (each, all) = (options.EachClient, options.AllClients);
@@ -36,7 +35,7 @@ internal sealed class ClientGate : IAsyncDisposable
     }
 
     /// <summary>Whether there is anything to do before an answer; where there is not, nothing is to stand in its way.</summary>
-    public static bool IsNeeded(SubstituterOptions options) =>
+    public static bool IsNeeded(FrontDoorOptions options) =>
         options.Credentials is not null || new[] { options.EachClient, options.AllClients }.Any(limits => limits is not { Concurrency: null, RequestsPerSecond: null, BytesPerSecond: null });
 
     public async Task AnswerAsync(HttpContext context)

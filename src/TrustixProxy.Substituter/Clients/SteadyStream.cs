@@ -1,6 +1,5 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
-using TrustixProxy.Substituter.Operations;
 
 namespace TrustixProxy.Substituter.Clients;
 
@@ -15,7 +14,7 @@ internal sealed class SteadyStream : WriteOnlyStream
     private readonly TimeSpan _grace;
     private readonly ITimer _end;
 
-    private SteadyStream(Stream body, HttpContext context, SubstituterOptions options, TimeProvider time)
+    private SteadyStream(Stream body, HttpContext context, FrontDoorOptions options, TimeProvider time)
         : base(body)
     {
         (_leastBytesPerSecond, _grace) = (options.LeastBytesPerSecond, options.SlownessGrace);
@@ -23,7 +22,7 @@ internal sealed class SteadyStream : WriteOnlyStream
     }
 
     /// <summary>Has the answer written through such a stream from now on; disposed when it has been.</summary>
-    public static SteadyStream Watch(HttpContext context, SubstituterOptions options, TimeProvider time)
+    public static SteadyStream Watch(HttpContext context, FrontDoorOptions options, TimeProvider time)
     {
         var body = context.Features.GetRequiredFeature<IHttpResponseBodyFeature>();
         var steady = new SteadyStream(body.Stream, context, options, time);

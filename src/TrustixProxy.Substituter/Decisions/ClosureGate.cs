@@ -5,15 +5,14 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Substituter.Decisions;
 
-/// <summary>Lets a path through only when all that it refers to, near and far, may be served too.</summary>
-/// <param name="decide">Decides on one path by itself: on a digest, and for a reference on the full path that it names.</param>
-/// <param name="fallback">The signed cache whose word is served whatever is decided (report mode); null where decisions are enforced.</param>
-/// <param name="render">Makes an answer of a decision, and of whether someone who failed to answer in time could have changed it.</param>
+/// <summary>Answers what is decided on a path and, where the policy says so, on all that it refers to.</summary>
+/// <param name="decider">Decides on one path by itself.</param>
+/// <param name="cache">Makes answers of decisions.</param>
+/// <param name="policy">Whether a closure must be whole, and whose word is served in report mode.</param>
 /// <param name="deadline">How long one request is held for its closure.</param>
 /// <param name="time">The clock.</param>
-/// <param name="logger">Where refusals are told.</param>
-internal sealed class ClosureGate(
-    Func<StorePathDigest, StorePath?, CancellationToken, ValueTask<Decision>> decide, string? fallback, Func<DecisionRecord, bool, Decision> render, TimeSpan deadline, TimeProvider time, ILogger logger) : IDisposable
+/// <param name="logger">Logs refusals.</param>
+internal sealed class ClosureGate(Decider decider, DecisionCache cache, Policy policy, TimeSpan deadline, TimeProvider time, ILogger logger) : IDisposable
 {
     /// <summary>The most paths of a closure that are looked at; a NixOS system has some thousands.</summary>
     private const int MaxPaths = 100_000;
@@ -26,10 +25,17 @@ internal sealed class ClosureGate(
     private readonly RefusalReports _reports = new(logger, time);
     private readonly MemoryCache _whole = new(new MemoryCacheOptions { SizeLimit = MaxPaths });
 
-    /// <summary>The decision on a path and all that it refers to.</summary>
-    public async ValueTask<Decision> DecideAsync(StorePathDigest digest, CancellationToken cancellation)
+    /// <summary>The decision on a digest, where the policy says so on its closure. Waits at most for the deadline of each.</summary>
+    public ValueTask<Decision> DecideAsync(StorePathDigest digest, CancellationToken cancellation) =>
+        policy.RequiresClosure ? DecideClosureAsync(digest, cancellation) : decider.DecideAsync(digest, cancellation);
+
+    /// <summary>The decision if it is in memory, and nobody has to be asked; else null. Makes no garbage.</summary>
+    public Decision? FindWarm(ReadOnlySpan<char> digest) =>
+        decider.FindWarm(digest) is { } known && (!policy.RequiresClosure || known.Record.Claim is not { } claim || IsWhole(claim.Path)) ? known : null;
+
+    private async ValueTask<Decision> DecideClosureAsync(StorePathDigest digest, CancellationToken cancellation)
     {
-        var decision = await decide(digest, null, cancellation);
+        var decision = await decider.DecideAsync(digest, cancellation);
         if (decision.Record.Claim is not { } claim || IsWhole(claim.Path) || await RefuseAsync(claim, cancellation) is not { } refusal)
         {
             return decision;
@@ -38,16 +44,16 @@ internal sealed class ClosureGate(
         var sentence = $"{claim.Path}: {refusal.Sentence}";
         _reports.Refused(digest.ToString(), refusal.Outcome, sentence);
         return SignatureOfFallback(decision.Record) is { } signature
-            ? render(DecisionRecord.OfFallback(claim, decision.Record.Hints! with { Signatures = [signature] }, $"{refusal.Outcome}: {sentence}", time.GetUtcNow()), refusal.WasCutShort)
-            : render(DecisionRecord.Refusal(refusal.Outcome, sentence, time.GetUtcNow()), refusal.WasCutShort);
+            ? cache.Render(DecisionRecord.OfFallback(claim, decision.Record.Hints! with { Signatures = [signature] }, $"{refusal.Outcome}: {sentence}", time.GetUtcNow()), refusal.WasCutShort)
+            : cache.Render(DecisionRecord.Refusal(refusal.Outcome, sentence, time.GetUtcNow()), refusal.WasCutShort);
     }
 
     /// <summary>Whether a path's closure was found whole a moment ago.</summary>
-    public bool IsWhole(StorePath path) => WholeUntil(path) is not null;
+    private bool IsWhole(StorePath path) => WholeUntil(path) is not null;
 
     /// <summary>In report mode, the fallback's own signature of what would be served; null where it has signed no such thing.</summary>
     private NixSignature? SignatureOfFallback(DecisionRecord record) =>
-        fallback is null ? null
+        policy.Fallback is not { } fallback ? null
         : record.IsOfFallback ? record.Hints!.Signatures[0]
         : record.Ballots.Votes.FirstOrDefault(vote => vote.Elector == fallback && vote.Claim == record.Claim) is { Signature: { } text } && NixSignature.TryParse(text, out var signature) ? signature : null;
 
@@ -83,7 +89,7 @@ internal sealed class ClosureGate(
             var decided = new List<OutputClaim>();
             foreach (var part in level.Chunk(AtOnce))
             {
-                var decisions = await Task.WhenAll(part.Select(async path => (Path: path, Decision: await decide(path.Digest, path, cancellation))));
+                var decisions = await Task.WhenAll(part.Select(async path => (Path: path, Decision: await decider.DecideAsync(path.Digest, path, cancellation))));
                 if (decisions.FirstOrDefault(item => item.Decision.Record.Claim is null) is { Path: { } path, Decision: var refused })
                 {
                     return new Refusal(refused.Record.Outcome, $"the closure needs {path}, which is refused ({refused.Record.Outcome}): {refused.Record.Sentence}", refused.WasCutShort);

@@ -14,29 +14,27 @@ using TrustixProxy.Substituter.Upstreams;
 namespace TrustixProxy.Substituter.Decisions;
 
 /// <summary>Answers what is decided on a digest: out of the cache, or by asking everyone, once for all who want to know.</summary>
-/// <param name="cache">Decisions that were made before.</param>
-/// <param name="refusals">Refusals that were made before.</param>
+/// <param name="electorate">Who is asked, and who must agree.</param>
+/// <param name="memory">What was decided before.</param>
 /// <param name="budget">How often is asked again.</param>
 /// <param name="revocations">What is refused, whatever is decided.</param>
-/// <param name="shared">Decisions of other replicas; null when there are none.</param>
+/// <param name="references">Takes the references of every path that is newly served.</param>
 /// <param name="deadline">How long one request is held.</param>
-/// <param name="deliberate">Makes the asking of one digest, within a time.</param>
-/// <param name="onServed">Told of every claim that is newly served, and how many references away from a request it is.</param>
-/// <param name="policy">Who must agree.</param>
-/// <param name="upstreams">Where NARs come from: a narinfo that leads to one that is down, or gone, is made anew while another is there.</param>
-/// <param name="store">NARs that are at hand, for which no upstream is needed; null when none are kept.</param>
-/// <param name="journal">Remembers decisions for people.</param>
-/// <param name="time">The clock.</param>
-/// <param name="logger">Where refusals and late dissent are told.</param>
+/// <param name="logger">Logs refusals and late dissent.</param>
 internal sealed class Decider(
-    DecisionCache cache, RefusalMemory refusals, AskingBudget budget, RevocationRegister revocations, SharedDecisions? shared, TimeSpan deadline, Func<StorePathDigest, TimeSpan, Deliberation> deliberate, Action<OutputClaim, int> onServed,
-    Policy policy, ImmutableArray<Upstream> upstreams, NarStore? store, DecisionJournal journal, TimeProvider time, ILogger logger) : IDisposable
+    Electorate electorate,
+    DeciderMemory memory,
+    AskingBudget budget,
+    RevocationRegister revocations,
+    ReferenceQueue references,
+    TimeSpan deadline,
+    ILogger logger) : IDisposable
 {
     /// <summary>How often at most one kept decision is made anew because its NAR cannot be had.</summary>
     private static readonly TimeSpan RenewInterval = TimeSpan.FromMinutes(1);
 
     private readonly ConcurrentDictionary<StorePathDigest, Lazy<Task<Decision>>> _underway = new();
-    private readonly RefusalReports _reports = new(logger, time);
+    private readonly RefusalReports _reports = new(logger, electorate.Time);
     private readonly MemoryCache _renewed = new(new MemoryCacheOptions { SizeLimit = 50_000 });
     private readonly KnownNames _names = new();
 
@@ -54,7 +52,7 @@ internal sealed class Decider(
             return Refuse($"{digest}", revocation);
         }
 
-        var known = cache.Find(digest);
+        var known = memory.Cache.Find(digest);
         var isOfOtherName = name is not null && known?.Record.Claim is { } kept && kept.Path != name;
         if (isOfOtherName)
         {
@@ -62,7 +60,7 @@ internal sealed class Decider(
         }
 
         // The asking is not the client's: who comes later waits for the same, and who goes away ends nothing.
-        var stands = known is not null && !isOfOtherName && !refusals.IsWithheld(digest.ToString()) && Stands(digest, known);
+        var stands = known is not null && !isOfOtherName && !memory.Refusals.IsWithheld(digest.ToString()) && Stands(digest, known);
         var decision = stands ? known! : FindRefusal(digest, known) ?? await UnderwayAsync(digest, known, 0).WaitAsync(cancellation);
         return decision.Record.Claim is { } claim && revocations.Standing.Find(claim) is { } revoked ? Refuse($"{claim.Path}", revoked) : decision;
     }
@@ -72,12 +70,12 @@ internal sealed class Decider(
     /// <param name="depth">How many references away from a request it is.</param>
     /// <param name="cancellation">Ends the waiting.</param>
     public Task DecideAheadAsync(StorePathDigest digest, int depth, CancellationToken cancellation) =>
-        cache.Find(digest) is null && refusals.Find(digest) is null ? UnderwayAsync(digest, null, depth).WaitAsync(cancellation) : Task.CompletedTask;
+        memory.Cache.Find(digest) is null && memory.Refusals.Find(digest) is null ? UnderwayAsync(digest, null, depth).WaitAsync(cancellation) : Task.CompletedTask;
 
     /// <summary>The decision on a digest if it is in memory, and nothing has to be asked; else null. Makes no garbage.</summary>
     public Decision? FindWarm(ReadOnlySpan<char> digest)
     {
-        if (cache.FindInMemory(digest) is not { } known || refusals.IsWithheld(digest) || !Stands(known.Record.Claim!.Path.Digest, known))
+        if (memory.Cache.FindInMemory(digest) is not { } known || memory.Refusals.IsWithheld(digest) || !Stands(known.Record.Claim!.Path.Digest, known))
         {
             return null;
         }
@@ -97,14 +95,14 @@ internal sealed class Decider(
     public void Renew(NarOrder order)
     {
         var digest = order.Claim.Path.Digest;
-        if (cache.Find(digest) is { Record.Hints: { } hints } known && hints.Compression == order.Compression && hints.FileHash == order.FileHash && MayRenew(digest))
+        if (memory.Cache.Find(digest) is { Record.Hints: { } hints } known && hints.Compression == order.Compression && hints.FileHash == order.FileHash && MayRenew(digest))
         {
             _ = UnderwayAsync(digest, known, 0);
         }
     }
 
     /// <summary>What the last decision on a digest rests on, as JSON; null when none is kept.</summary>
-    public byte[]? FindBundle(StorePathDigest digest) => refusals.Find(digest) is { } refusal ? refusal.Bundle?.Value.ToBytes() : cache.FindBundle(digest);
+    public byte[]? FindBundle(StorePathDigest digest) => memory.Refusals.Find(digest) is { } refusal ? refusal.Bundle?.Value.ToBytes() : memory.Cache.FindBundle(digest);
 
     /// <summary>How many digests are being decided on just now.</summary>
     public int Underway => _underway.Count;
@@ -123,12 +121,12 @@ internal sealed class Decider(
             return null; // asked already: the answer is waited for
         }
 
-        if (refusals.FindAlive(digest) is { } alive)
+        if (memory.Refusals.FindAlive(digest) is { } alive)
         {
             return alive.Decision;
         }
 
-        var old = refusals.Find(digest)?.Decision ?? known;
+        var old = memory.Refusals.Find(digest)?.Decision ?? known;
         return old is null || budget.TryTake() ? null : old;
     }
 
@@ -156,7 +154,7 @@ internal sealed class Decider(
         }
 
         var areAllDown = true;
-        foreach (var upstream in upstreams)
+        foreach (var upstream in electorate.Upstreams)
         {
             var isDown = upstream.IsDown;
             if (!isDown && upstream.Options.Name == name)
@@ -167,10 +165,10 @@ internal sealed class Decider(
             areAllDown &= isDown;
         }
 
-        return areAllDown || store?.Holds(record) is true;
+        return areAllDown || electorate.Store?.Holds(record) is true;
     }
 
-    private Decision Refuse(string what, Revocation revocation) => cache.Render(DecisionRecord.Refusal("revoked", $"{what}: {revocation.Sentence}", revocation.At));
+    private Decision Refuse(string what, Revocation revocation) => memory.Cache.Render(DecisionRecord.Refusal("revoked", $"{what}: {revocation.Sentence}", revocation.At));
 
     private Task<Decision> UnderwayAsync(StorePathDigest digest, Decision? before, int depth) => _underway.GetOrAdd(digest, key => new Lazy<Task<Decision>>(() => AskAsync(key, before, depth))).Value;
 
@@ -182,21 +180,21 @@ internal sealed class Decider(
         try
         {
             using var step = ProxyMeter.Step("decide", "digest", digest.ToString());
-            var (start, news) = (time.GetTimestamp(), refusals.News);
-            if (before is not null || refusals.Find(digest) is not null)
+            var (start, news) = (electorate.Time.GetTimestamp(), memory.Refusals.News);
+            if (before is not null || memory.Refusals.Find(digest) is not null)
             {
                 budget.Begin();
             }
 
-            var (known, turn) = shared is null ? default : await shared.WaitAsync(digest, found => AdoptAsync(digest, depth, found), deadline / 2);
+            var (known, turn) = memory.Shared is not { } shared ? default : await shared.WaitAsync(digest, found => AdoptAsync(digest, depth, found), deadline / 2);
             using var owned = turn;
             if (known is not null)
             {
                 return known;
             }
 
-            var left = deadline - time.GetElapsedTime(start);
-            var deliberation = deliberate(digest, turn is null ? deadline : left > deadline / 2 ? left : deadline / 2);
+            var left = deadline - electorate.Time.GetElapsedTime(start);
+            var deliberation = electorate.Deliberate(digest, turn is null ? deadline : left > deadline / 2 ? left : deadline / 2);
             var concluding = ConcludeAsync(digest, depth, deliberation.Outcome, news);
             _ = FollowAsync(deliberation, digest, NamesOf(digest, before), concluding);
             var decision = await concluding;
@@ -206,7 +204,7 @@ internal sealed class Decider(
         catch (Exception exception)
         {
             logger.DecidingFailed(exception, digest.ToString());
-            return cache.Render(DecisionRecord.Refusal("undecided", "this proxy could not decide, by a fault of its own that its messages name", time.GetUtcNow()), wasCutShort: true);
+            return memory.Cache.Render(DecisionRecord.Refusal("undecided", "this proxy could not decide, by a fault of its own that its messages name", electorate.Time.GetUtcNow()), wasCutShort: true);
         }
         finally
         {
@@ -216,15 +214,16 @@ internal sealed class Decider(
 
     /// <summary>All names that are known for a digest: of the decision or refusal before, of references, and of what the NAR store holds.</summary>
     private ImmutableArray<StorePath> NamesOf(StorePathDigest digest, Decision? before) =>
-        [.. new[] { before?.Record.Claim?.Path, refusals.Find(digest)?.Path, store?.NameOf(digest) }.OfType<StorePath>().Concat(_names.Of(digest)).Distinct()];
+        [.. new[] { before?.Record.Claim?.Path, memory.Refusals.Find(digest)?.Path, electorate.Store?.NameOf(digest) }
+            .OfType<StorePath>().Concat(_names.Of(digest)).Distinct()];
 
     /// <summary>What another replica has decided, if it holds here.</summary>
     private async Task<Decision?> AdoptAsync(StorePathDigest digest, int depth, SharedDecision found)
     {
-        var adopted = await cache.AdoptAsync(digest, found);
+        var adopted = await memory.Cache.AdoptAsync(digest, found);
         if (adopted?.Record.Claim is { } claim)
         {
-            refusals.Forget(digest);
+            memory.Refusals.Forget(digest);
             NoteReferences(claim, depth);
         }
 
@@ -238,20 +237,20 @@ internal sealed class Decider(
             _names.Add(reference);
         }
 
-        onServed(claim, depth);
+        references.Offer(claim, depth);
     }
 
     private async Task<Decision> ConcludeAsync(StorePathDigest digest, int depth, Task<Outcome> outcome, long news)
     {
-        var start = time.GetTimestamp();
+        var start = electorate.Time.GetTimestamp();
         switch (await outcome)
         {
             case Outcome.Served served:
                 NoteReferences(served.Record.Claim!, depth);
-                journal.Decided(digest, served.Record.Claim!.Path, served.Record.Outcome, served.Record.Sentence, served.Verdict);
-                DecisionMetrics.Decided(served.Record.Outcome, served.Verdict, time.GetElapsedTime(start));
-                refusals.Forget(digest);
-                return await cache.KeepAsync(digest, served.Record, served.Record.Claim!.Path, served.Verdict);
+                memory.Journal.Decided(digest, served.Record.Claim!.Path, served.Record.Outcome, served.Record.Sentence, served.Verdict);
+                DecisionMetrics.Decided(served.Record.Outcome, served.Verdict, electorate.Time.GetElapsedTime(start));
+                memory.Refusals.Forget(digest);
+                return await memory.Cache.KeepAsync(digest, served.Record, served.Record.Claim!.Path, served.Verdict);
             case Outcome.Refused refused:
                 return Refuse(digest, refused, start, news);
             default:
@@ -261,37 +260,38 @@ internal sealed class Decider(
 
     private Decision Refuse(StorePathDigest digest, Outcome.Refused refused, long start, long news)
     {
-        var standing = cache.Find(digest) is { Record: { Claim: not null } record } known && !IsContradicted(record, refused) ? known : null;
+        var standing = memory.Cache.Find(digest) is { Record: { Claim: not null } record } known && !IsContradicted(record, refused) ? known : null;
         if (standing is not null && (refused.WasCutShort || refused.Word is not "no-upstream"))
         {
             Note(digest);
-            refusals.Forget(digest);
+            memory.Refusals.Forget(digest);
             return standing; // asked again, nobody spoke against the agreement
         }
 
         _reports.Refused(digest.ToString(), refused.Word, refused.Sentence);
-        journal.Decided(digest, refused.Path, refused.Word, refused.Sentence, refused.Verdict);
-        DecisionMetrics.Decided(refused.Word, refused.Verdict, time.GetElapsedTime(start));
+        memory.Journal.Decided(digest, refused.Path, refused.Word, refused.Sentence, refused.Verdict);
+        DecisionMetrics.Decided(refused.Word, refused.Verdict, electorate.Time.GetElapsedTime(start));
         var withholds = standing is not null;
         if (!withholds)
         {
-            cache.Forget(digest); // else the agreement is kept until an upstream has its NAR again
+            memory.Cache.Forget(digest); // else the agreement is kept until an upstream has its NAR again
         }
 
         var refusal = RefusalOf(refused.Word, refused.Sentence, refused.Path, refused.Verdict, refused.IsSettled, refused.WasCutShort) with { Withholds = withholds };
-        refusals.Keep(digest, refusal, news);
+        memory.Refusals.Keep(digest, refusal, news);
         return refusal.Decision;
     }
 
     /// <summary>Whether a later refusal speaks against a kept agreement: a second name is granted, or claims that it does not outvote.</summary>
     private bool IsContradicted(DecisionRecord kept, Outcome.Refused later) =>
-        later.IsContested || (later.Names.GetValueOrDefault(kept.Claim!.Path) is { } verdict && !kept.StandsBeside(policy, verdict));
+        later.IsContested || (later.Names.GetValueOrDefault(kept.Claim!.Path) is { } verdict && !kept.StandsBeside(electorate.Policy, verdict));
 
     private KeptRefusal RefusalOf(string word, string sentence, StorePath? path, Verdict? verdict, bool isSettled, bool wasCutShort)
     {
-        var record = DecisionRecord.Refusal(word, sentence, time.GetUtcNow());
-        var bundle = path is null || verdict is null ? null : new Lazy<DecisionBundle>(() => DecisionBundle.Of(path, record, verdict, policy));
-        return new KeptRefusal(cache.Render(record, wasCutShort), KeptRefusal.GistOf(word, verdict), isSettled, Withholds: false, bundle) { Path = path };
+        var record = DecisionRecord.Refusal(word, sentence, electorate.Time.GetUtcNow());
+        var bundle = path is null || verdict is null ? null : new Lazy<DecisionBundle>(() => DecisionBundle.Of(path, record, verdict, electorate.Policy));
+        var gist = KeptRefusal.GistOf(word, verdict);
+        return new KeptRefusal(memory.Cache.Render(record, wasCutShort), gist, isSettled, Withholds: false, bundle) { Path = path };
     }
 
     /// <summary>Runs the asking to its end, past the answer: who comes late is still heard, once the answer is kept. A fault of ours is told, and leaves nobody waiting.</summary>
@@ -320,7 +320,7 @@ internal sealed class Decider(
     private async Task SettleAsync(StorePathDigest digest, Settlement settlement)
     {
         var (outcome, all, isSettled, contesting) = settlement;
-        journal.Settled(digest, all);
+        memory.Journal.Settled(digest, all);
         if (!contesting.IsEmpty)
         {
             foreach (var name in contesting.Append(outcome.Decided!))
@@ -336,7 +336,7 @@ internal sealed class Decider(
         }
         else if (outcome is Outcome.Refused { IsSettled: false, Path: { } asked } refused && isSettled && all.Granted is null && all.Outcome == refused.Word)
         {
-            refusals.Amend(digest, RefusalOf(all.Outcome, all.Sentence, asked, all, isSettled, wasCutShort: false)); // it had left before everyone had spoken
+            memory.Refusals.Amend(digest, RefusalOf(all.Outcome, all.Sentence, asked, all, isSettled, wasCutShort: false)); // it had left before everyone had spoken
         }
     }
 
@@ -345,11 +345,11 @@ internal sealed class Decider(
     {
         if (outcome is Outcome.Served)
         {
-            cache.Forget(digest);
+            memory.Cache.Forget(digest);
         }
         else
         {
-            refusals.Forget(digest);
+            memory.Refusals.Forget(digest);
         }
     }
 
@@ -366,12 +366,12 @@ internal sealed class Decider(
         {
             if (!record.IsSigned || all.Sentence != record.Sentence)
             {
-                await cache.KeepAsync(digest, DecisionRecord.Of(all, record.Hints!, time.GetUtcNow()), claim.Path, all);
+                await memory.Cache.KeepAsync(digest, DecisionRecord.Of(all, record.Hints!, electorate.Time.GetUtcNow()), claim.Path, all);
             }
         }
         else if (record.IsSigned)
         {
-            cache.Forget(digest);
+            memory.Cache.Forget(digest);
         }
     }
 }

@@ -19,45 +19,26 @@ internal sealed class DecisionCache
     private static readonly TimeSpan AuditWait = TimeSpan.FromMilliseconds(500);
 
     private readonly DecisionMemory _memory;
-    private readonly DecisionStore _store;
-    private readonly SignatureAudit _audit;
-    private readonly DecisionSeal _seal;
-    private readonly SharedDecisions? _shared;
-    private readonly Policy _policy;
-    private readonly NarInfoSigner _signer;
-    private readonly Func<FrozenSet<string>> _frozen;
-    private readonly Func<StandingRevocations> _revoked;
-    private readonly ProvenHeads _proven;
+    private readonly DecisionStores _stores;
+    private readonly DecisionTrust _trust;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly PendingWrites _pending;
-    private readonly StateWriter _writer;
     private readonly (Digest Policy, string Key, long Memory) _kind;
     private volatile DecisionCache? _heir;
 
-    /// <param name="writer">Writes to the disk.</param>
-    /// <param name="store">The disk.</param>
-    /// <param name="audit">Where each signature is recorded.</param>
-    /// <param name="seal">What makes and opens its records.</param>
-    /// <param name="shared">Where other replicas see them; null when there are none.</param>
-    /// <param name="policy">Under which decisions are made.</param>
-    /// <param name="signer">What makes narinfos of agreements.</param>
-    /// <param name="frozen">Names of the electors that are no longer believed; the same set while they are the same. Asked at every read.</param>
-    /// <param name="revoked">What else is no longer believed. Asked at every read.</param>
-    /// <param name="proven">What heads were proven consistent with those of revocations.</param>
+    /// <param name="stores">Where decisions are kept beside memory.</param>
+    /// <param name="trust">Under which trust they are made, and hold.</param>
     /// <param name="memory">The most bytes that are kept in memory.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="logger">Where refused records are told.</param>
-    /// <param name="before">The one whose place this one takes: what it has in memory is taken over where the policy and the key are the same.</param>
-    public DecisionCache(
-        StateWriter writer, DecisionStore store, SignatureAudit audit, DecisionSeal seal, SharedDecisions? shared, Policy policy, NarInfoSigner signer, Func<FrozenSet<string>> frozen, Func<StandingRevocations> revoked, ProvenHeads proven,
-        long memory, TimeProvider time, ILogger logger, DecisionCache? before = null)
+    /// <param name="logger">Logs refused records.</param>
+    /// <param name="before">The cache that this one replaces: its memory is kept where policy, key and size are the same.</param>
+    public DecisionCache(DecisionStores stores, DecisionTrust trust, long memory, TimeProvider time, ILogger logger, DecisionCache? before = null)
     {
-        (_writer, _store, _audit, _seal, _shared, _policy, _signer, _frozen, _revoked, _proven, _time, _logger) =
-            (writer, store, audit, seal, shared, policy, signer, frozen, revoked, proven, time, logger);
-        _kind = (policy.Identity, signer.PublicKey.ToString(), memory);
+        (_stores, _trust, _time, _logger) = (stores, trust, time, logger);
+        _kind = (trust.Policy.Identity, trust.Signer.PublicKey.ToString(), memory);
         _memory = before is not null && before._kind == _kind ? before._memory : new DecisionMemory(memory);
-        _pending = before?._pending ?? new PendingWrites(writer, store);
+        _pending = before?._pending ?? new PendingWrites(stores.Writer, stores.Disk);
     }
 
     /// <summary>The decision on a digest, if one was made that still holds.</summary>
@@ -92,13 +73,13 @@ internal sealed class DecisionCache
             throw new ArgumentException("Refusals are not kept.", nameof(record));
         }
 
-        var bundle = path is null || verdict is null ? null : new Lazy<DecisionBundle>(() => DecisionBundle.Of(path, record, verdict, _policy)); // by whoever writes it: no answer waits for that
-        var kept = new SharedDecision(_seal.Seal(digest, record), bundle is null ? null : new SharedBundle(new Lazy<Digest>(() => bundle.Value.Hash), new Lazy<byte[]>(() => PackedBundle.Pack(bundle.Value))));
+        var bundle = path is null || verdict is null ? null : new Lazy<DecisionBundle>(() => DecisionBundle.Of(path, record, verdict, _trust.Policy)); // by whoever writes it: no answer waits for that
+        var kept = new SharedDecision(_trust.Seal.Seal(digest, record), bundle is null ? null : new SharedBundle(new Lazy<Digest>(() => bundle.Value.Hash), new Lazy<byte[]>(() => PackedBundle.Pack(bundle.Value))));
         return KeepAsync(
             digest, record, kept,
             () =>
             {
-                _shared?.Keep(digest, kept, record.ExpiresAt - _time.GetUtcNow());
+                _stores.Shared?.Keep(digest, kept, record.ExpiresAt - _time.GetUtcNow());
                 return Render(record);
             });
     }
@@ -135,7 +116,7 @@ internal sealed class DecisionCache
         }
         else
         {
-            TryRead(() => packed = _store.FindBundle(digest));
+            TryRead(() => packed = _stores.Disk.FindBundle(digest));
         }
 
         try
@@ -158,8 +139,8 @@ internal sealed class DecisionCache
         if (record is { Claim: not null } || !isRead)
         {
             var over = DecisionRecord.Void(record?.DecidedAt > now ? record.DecidedAt : now); // another replica's clock may be ahead
-            var kept = new SharedDecision(_seal.Seal(digest, over), null);
-            _shared?.Keep(digest, kept, over.ExpiresAt - now);
+            var kept = new SharedDecision(_trust.Seal.Seal(digest, over), null);
+            _stores.Shared?.Keep(digest, kept, over.ExpiresAt - now);
             _pending.WriteVoid(digest, new PendingDecision(kept.Record, null, over.ExpiresAt), now);
         }
 
@@ -167,12 +148,12 @@ internal sealed class DecisionCache
     }
 
     /// <summary>Drops from the disk what has expired.</summary>
-    public void Prune() => TryRead(() => _store.Prune(_time.GetUtcNow()));
+    public void Prune() => TryRead(() => _stores.Disk.Prune(_time.GetUtcNow()));
 
     /// <summary>The answer's bytes of a decision.</summary>
     public Decision Render(DecisionRecord record, bool wasCutShort = false)
     {
-        var text = record.Claim is null ? record.Sentence + "\n" : _signer.Render(record).Text;
+        var text = record.Claim is null ? record.Sentence + "\n" : _trust.Signer.Render(record).Text;
         return new Decision(record, Encoding.UTF8.GetBytes(text), wasCutShort);
     }
 
@@ -182,16 +163,16 @@ internal sealed class DecisionCache
         var replaces = ReadStored(digest) is { IsRead: false } or { Bytes: not null }; // what it takes the place of must not come back
         var change = new PendingDecision(kept.Record, kept.Bundle, record.ExpiresAt);
         var signing = record.IsSigned && kept.Bundle is { } bundle
-            ? _writer.Write(
+            ? _stores.Writer.Write(
                 () =>
                 {
-                    _audit.Append(record, _policy.Identity, bundle.Hash.Value);
-                    change.WriteRecord(_store, digest); // with it: what has been served is not decided again after a crash
+                    _stores.Audit.Append(record, _trust.Policy.Identity, bundle.Hash.Value);
+                    change.WriteRecord(_stores.Disk, digest); // with it: what has been served is not decided again after a crash
                 },
                 isDue: true)
             : Task.CompletedTask;
         var decision = render();
-        await (signing.IsCompleted || _writer.IsStuck ? Task.CompletedTask : Task.WhenAny(signing, Task.Delay(AuditWait, _time)));
+        await (signing.IsCompleted || _stores.Writer.IsStuck ? Task.CompletedTask : Task.WhenAny(signing, Task.Delay(AuditWait, _time)));
         _pending.Write(digest, change, replaces); // before it is in memory: else a reader could still find the one before on the disk
         _memory.Set(digest, decision);
         return decision;
@@ -215,13 +196,13 @@ internal sealed class DecisionCache
         }
 
         byte[]? bytes = null;
-        return (TryRead(() => bytes = _store.Find(digest)), bytes);
+        return (TryRead(() => bytes = _stores.Disk.Find(digest)), bytes);
     }
 
     /// <summary>The record that these bytes are, if it is ours and not from a time of which nothing is believed.</summary>
     private DecisionRecord? Open(StorePathDigest digest, byte[] bytes)
     {
-        if (_seal.TryOpen(digest, bytes, out var record, out var error))
+        if (_trust.Seal.TryOpen(digest, bytes, out var record, out var error))
         {
             return record.DecidedAt > _pending.DistrustedUntil ? record : null;
         }
@@ -231,7 +212,7 @@ internal sealed class DecisionCache
         return null;
     }
 
-    private bool Holds(Decision decision) => decision.Record.ExpiresAt > _time.GetUtcNow() && decision.StandsWithout(_frozen(), _revoked(), _proven, _policy);
+    private bool Holds(Decision decision) => decision.Record.ExpiresAt > _time.GetUtcNow() && decision.StandsWithout(_trust.Frozen(), _trust.Revoked(), _trust.ProvenHeads, _trust.Policy);
 
     /// <summary>A disk that refuses costs memory of the past, and nothing else; false when it does.</summary>
     private bool TryRead(Action act)

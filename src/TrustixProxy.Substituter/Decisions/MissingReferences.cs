@@ -1,13 +1,14 @@
 using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Revocations;
 
 namespace TrustixProxy.Substituter.Decisions;
 
 /// <summary>Finds the references of an agreed path that are refused, so that a client learns with the root what it will lack.</summary>
 /// <remarks>Only what is decided already counts: nobody is asked, and nothing waits.</remarks>
-/// <param name="isRefused">Whether a digest was refused of late, or is revoked.</param>
-/// <param name="refusals">Goes up whenever a refusal comes or goes; 0 while there is none.</param>
+/// <param name="refusals">What was refused lately.</param>
+/// <param name="revocations">What is revoked.</param>
 /// <param name="time">The clock.</param>
-internal sealed class MissingReferences(Func<StorePathDigest, bool> isRefused, Func<long> refusals, TimeProvider time)
+internal sealed class MissingReferences(RefusalMemory refusals, RevocationRegister revocations, TimeProvider time)
 {
     /// <summary>The most names that are told.</summary>
     public const int MaxNames = 10;
@@ -27,7 +28,7 @@ internal sealed class MissingReferences(Func<StorePathDigest, bool> isRefused, F
             return null;
         }
 
-        var (version, now) = (refusals(), time.GetTimestamp());
+        var (version, now) = (Version, time.GetTimestamp());
         if (version is 0)
         {
             return null;
@@ -36,12 +37,17 @@ internal sealed class MissingReferences(Func<StorePathDigest, bool> isRefused, F
         var known = decision.Missing;
         if (known is null || time.GetElapsedTime(known.At, now) > (known.Version == version ? Lifetime : Settled))
         {
-            var names = claim.References.Where(reference => reference != claim.Path && isRefused(reference.Digest)).Take(MaxNames).ToList();
+            var names = claim.References.Where(reference => reference != claim.Path && IsRefused(reference.Digest)).Take(MaxNames).ToList();
             decision.Missing = known = new Known(version, now, names.Count is 0 ? null : string.Join(' ', names));
         }
 
         return known.Names;
     }
+
+    /// <summary>Goes up whenever a refusal comes or goes; 0 while there is none, and nothing is revoked.</summary>
+    private long Version => refusals.Changes + (revocations.Standing.IsEmpty ? 0 : 1);
+
+    private bool IsRefused(StorePathDigest digest) => refusals.IsRefused(digest) || revocations.Standing.Find(digest) is not null;
 
     /// <summary>What was found for a decision.</summary>
     /// <param name="Version">The state of refusals that it was found under.</param>

@@ -1,3 +1,4 @@
+using TrustixProxy.Substituter.Storage;
 using TrustixProxy.Substituter.Upstreams;
 
 namespace TrustixProxy.Substituter.Delivery;

@@ -1,4 +1,5 @@
 using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Storage;
 using TrustixProxy.Substituter.Upstreams;
 
 namespace TrustixProxy.Substituter.Delivery;

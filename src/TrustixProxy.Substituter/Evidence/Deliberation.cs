@@ -1,10 +1,8 @@
 using System.Collections.Immutable;
 using System.Threading.Channels;
 using Polly;
-using Polly.Retry;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
-using TrustixProxy.Substituter.Storage;
 using TrustixProxy.Substituter.Upstreams;
 
 namespace TrustixProxy.Substituter.Evidence;
@@ -21,16 +19,6 @@ namespace TrustixProxy.Substituter.Evidence;
 /// An upstream that is only asked for some names waits for a name: from references, the NAR store or another upstream. It is asked without one when nobody else gives one.</remarks>
 internal sealed class Deliberation
 {
-    private static readonly RetryStrategyOptions UntilConclusive = new()
-    {
-        MaxRetryAttempts = int.MaxValue,
-        Delay = TimeSpan.FromMilliseconds(100),
-        MaxDelay = TimeSpan.FromMilliseconds(250),
-        BackoffType = DelayBackoffType.Exponential,
-        UseJitter = true,
-        ShouldHandle = args => ValueTask.FromResult(args.Outcome.Result is false),
-    };
-
     /// <summary>How long an upstream that is only asked for some names waits for a name, while others have not answered.</summary>
     private static readonly TimeSpan NameGrace = TimeSpan.FromMilliseconds(500);
 
@@ -58,16 +46,12 @@ internal sealed class Deliberation
     private bool _isLate, _isOver, _graceIsOver, _patienceIsOver;
     private ITimer? _grace, _patience;
 
-    public Deliberation(
-        StorePathDigest digest, IReadOnlyList<ElectorClient> electors, IReadOnlyList<Upstream> upstreams, UpstreamMarks marks,
-        NarStore? store, Policy policy, TimeSpan deadline, TimeProvider time, ResiliencePipeline retry, bool isHasty = false)
+    public Deliberation(Electorate electorate, StorePathDigest digest, TimeSpan deadline, bool isHasty)
     {
-        (_digest, _electors, _policy, _deadline, _time, _retry, _isHasty) = (digest, electors, policy, deadline, time, retry, isHasty);
-        _upstreams = new UpstreamPoll(upstreams, marks, store);
+        (_electors, _policy, _time, _retry) = (electorate.Electors, electorate.Policy, electorate.Time, electorate.Retry);
+        (_digest, _deadline, _isHasty) = (digest, deadline, isHasty);
+        _upstreams = new UpstreamPoll(electorate.Upstreams, electorate.Marks, electorate.Store);
     }
-
-    /// <summary>What asks again until an answer is conclusive; one for all deliberations.</summary>
-    public static ResiliencePipeline Retrying(TimeProvider time) => new ResiliencePipelineBuilder { TimeProvider = time }.AddRetry(UntilConclusive).Build();
 
     /// <summary>A fault of this program for which somebody was not heard; null when there was none.</summary>
     public Exception? Fault => _fault;

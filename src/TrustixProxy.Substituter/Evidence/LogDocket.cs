@@ -5,15 +5,13 @@ using TrustixProxy.TransparencyLog;
 namespace TrustixProxy.Substituter.Evidence;
 
 /// <summary>Holds one log to what it has proven before, and keeps the evidence when it contradicts itself.</summary>
-/// <param name="name">The log's name.</param>
-/// <param name="key">The log's key.</param>
-/// <param name="address">Where it is asked, for the evidence.</param>
+/// <param name="log">The log.</param>
 /// <param name="store">Where faults are kept.</param>
 /// <param name="records">What was proven before.</param>
 /// <param name="stateDirectory">Where evidence files go, into <c>evidence/</c>.</param>
 /// <param name="time">The clock.</param>
-/// <param name="logger">Where it is told.</param>
-internal sealed class LogDocket(string name, LogKey key, Uri address, ViewStore store, LogRecords records, string stateDirectory, TimeProvider time, ILogger logger)
+/// <param name="logger">Logs faults.</param>
+internal sealed class LogDocket(LogIdentity log, ViewStore store, LogRecords records, string stateDirectory, TimeProvider time, ILogger logger)
 {
     /// <summary>The fault that a failing disk has not taken in; the log is held to it all the same.</summary>
     private volatile Unkept? _unkept;
@@ -22,7 +20,7 @@ internal sealed class LogDocket(string name, LogKey key, Uri address, ViewStore 
     private int _givesInclusionProofs; // 1: yes, -1: no, 0: not known
 
     /// <summary>Who is asked: what evidence names as its source when nobody else is.</summary>
-    public string Source => address.ToString();
+    public string Source => log.Url.ToString();
 
     /// <summary>Whether the log is frozen, by the store or, where that fails, by what this process has seen.</summary>
     /// <param name="isKnown">Whether it was when last looked at: a disk that cannot be read unfreezes nobody.</param>
@@ -34,7 +32,7 @@ internal sealed class LogDocket(string name, LogKey key, Uri address, ViewStore 
             return true;
         }
 
-        return OnDisk(() => store.IsFrozen(key), isKnown);
+        return OnDisk(() => store.IsFrozen(log.Key), isKnown);
     }
 
     /// <summary>Takes in what the map was proven to hold for a key; the fault when it has held something else before.</summary>
@@ -42,12 +40,12 @@ internal sealed class LogDocket(string name, LogKey key, Uri address, ViewStore 
     /// <param name="isOfMirror">Whether a mirror has proven it. It holds all entries itself, and they do not change: no more is remembered of them, and what the log had proven before it was mirrored is all that can stand against it.</param>
     public LogFault? Hold(ProvenEntry entry, bool isOfMirror = false)
     {
-        if (isOfMirror && (_hasNoneProven || (_hasNoneProven = !OnDisk(() => records.HasProven(key), true))))
+        if (isOfMirror && (_hasNoneProven || (_hasNoneProven = !OnDisk(() => records.HasProven(log.Key), true))))
         {
             return null;
         }
 
-        var first = OnDisk(() => records.FindProven(key, entry.Key), null);
+        var first = OnDisk(() => records.FindProven(log.Key, entry.Key), null);
         if (first is null || first.Map.Value != entry.Map.Value)
         {
             var fault = first is null ? null : new LogFault.TwoEntries(first, entry);
@@ -72,19 +70,19 @@ internal sealed class LogDocket(string name, LogKey key, Uri address, ViewStore 
     {
         var evidence = FaultEvidence.Write(fault, time.GetUtcNow(), from);
         Keep(new Unkept(fault.Heads[0], evidence));
-        logger.LogFrozen(name, fault.Kind, from, KeepFile(evidence));
+        logger.LogFrozen(log.Name, fault.Kind, from, KeepFile(evidence));
     }
 
     /// <summary>Writes the evidence file of a frozen log, if it is not there: the process may have ended between the database and the file.</summary>
     /// <returns>Where it is; empty when what is kept is no evidence.</returns>
     public string KeepFile(byte[] evidence)
     {
-        if (!FaultEvidence.TryVerify(evidence, [key], out var read, out _))
+        if (!FaultEvidence.TryVerify(evidence, [log.Key], out var read, out _))
         {
             return "";
         }
 
-        var file = Path.Combine(stateDirectory, "evidence", $"{name}-{read.Fault.Kind}-{read.SeenAt.Replace("-", "", StringComparison.Ordinal).Replace(":", "", StringComparison.Ordinal)}.json");
+        var file = Path.Combine(stateDirectory, "evidence", $"{log.Name}-{read.Fault.Kind}-{read.SeenAt.Replace("-", "", StringComparison.Ordinal).Replace(":", "", StringComparison.Ordinal)}.json");
         try
         {
             Directory.CreateDirectory(Path.GetDirectoryName(file)!);
@@ -109,14 +107,14 @@ internal sealed class LogDocket(string name, LogKey key, Uri address, ViewStore 
     public void Note(string? failure, bool hasGrown)
     {
         var now = time.GetUtcNow();
-        var last = _condition ??= OnDisk(() => records.Condition(key), new LogCondition(null, null, null, null))!;
+        var last = _condition ??= OnDisk(() => records.Condition(log.Key), new LogCondition(null, null, null, null))!;
         var next = failure is null
             ? new LogCondition(now, hasGrown ? now : last.GrownAt ?? now, null, null)
             : last with { Failure = failure, FailingSince = last.FailingSince ?? now };
         if (hasGrown || next.Failure != last.Failure || (failure is null && now - last.SeenAt > TimeSpan.FromMinutes(1)) || (failure is null && last.SeenAt is null))
         {
             _condition = next;
-            records.KeepCondition(key, next);
+            records.KeepCondition(log.Key, next);
         }
     }
 
@@ -130,10 +128,10 @@ internal sealed class LogDocket(string name, LogKey key, Uri address, ViewStore 
 
         if (!areGiven)
         {
-            logger.NoInclusionProofs(name);
+            logger.NoInclusionProofs(log.Name);
         }
 
-        records.KeepLackOfInclusionProofs(key, areGiven ? null : time.GetUtcNow());
+        records.KeepLackOfInclusionProofs(log.Key, areGiven ? null : time.GetUtcNow());
     }
 
     /// <summary>Has the store freeze the log; what it does not take is tried again whenever it is looked at.</summary>
@@ -153,7 +151,7 @@ internal sealed class LogDocket(string name, LogKey key, Uri address, ViewStore 
         }
         catch (SqliteException exception)
         {
-            logger.ViewNotKept(name, exception.Message);
+            logger.ViewNotKept(log.Name, exception.Message);
             return otherwise;
         }
     }

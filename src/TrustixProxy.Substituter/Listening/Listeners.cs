@@ -7,7 +7,6 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using TrustixProxy.IO.Connections;
 using TrustixProxy.Substituter.Clients;
-using TrustixProxy.Substituter.Operations;
 
 namespace TrustixProxy.Substituter.Listening;
 
@@ -31,7 +30,7 @@ internal static class Listeners
     /// <param name="options">What the proxy is told.</param>
     /// <param name="certificate">The certificate that a new connection is shown; asked for each.</param>
     /// <param name="gate">Bounds connections.</param>
-    public static void Configure(KestrelServerOptions kestrel, SubstituterOptions options, Func<TlsCertificate?> certificate, ConnectionGate gate)
+    public static void Configure(KestrelServerOptions kestrel, FrontDoorOptions options, Func<TlsCertificate?> certificate, ConnectionGate gate)
     {
         kestrel.AddServerHeader = false;
         Limit(kestrel.Limits, options);
@@ -47,11 +46,11 @@ internal static class Listeners
         }
     }
 
-    private static void Limit(KestrelServerLimits limits, SubstituterOptions options)
+    private static void Limit(KestrelServerLimits limits, FrontDoorOptions options)
     {
         (limits.MaxRequestLineSize, limits.MaxRequestHeadersTotalSize, limits.MaxRequestHeaderCount, limits.MaxRequestBodySize) = (MaxRequestLine, MaxHeaders, MaxHeaderCount, 0);
         limits.Http2.MaxRequestHeaderFieldSize = MaxHeaders;
-        limits.LimitTimes(options.ConnectionLimits);
+        limits.LimitTimes(options.LimitConnections(Timeout.InfiniteTimeSpan));
     }
 
     private static void Listen(KestrelServerOptions kestrel, string address, Func<TlsCertificate?> certificate, ConnectionGate gate, TimeSpan handshake)

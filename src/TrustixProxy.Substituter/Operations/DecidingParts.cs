@@ -2,7 +2,6 @@ using System.Collections.Frozen;
 using System.Collections.Immutable;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
-using Polly;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Decisions;
@@ -30,9 +29,7 @@ internal sealed class DecidingParts : IDisposable
     private readonly LogRecords _records;
     private readonly RecordSeal _seal;
     private readonly List<LogParts> _logs = [];
-    private readonly List<ElectorClient> _electors;
     private readonly TimeProvider _time;
-    private readonly ResiliencePipeline _retry;
     private volatile FrozenSet<string> _frozen = [];
     private DecidingParts? _heir;
 
@@ -44,7 +41,7 @@ internal sealed class DecidingParts : IDisposable
     /// <param name="before">Those whose place these are to take over the same state: what exists once is shared with them, and so are logs of which nothing else is said. See <see cref="HandOver"/>.</param>
     public DecidingParts(SubstituterOptions options, ILogger logger, TimeProvider time, HttpMessageHandler? network = null, DecisionJournal? journal = null, DecidingParts? before = null)
     {
-        (Options, _time, _retry, Logger) = (options, time, Deliberation.Retrying(time), logger);
+        (Options, _time, Logger) = (options, time, logger);
         var timeout = options.Deadline / 2;
         _state = before?._state ?? new StateWriter(options.StateDirectory, failure => Tell(logger, failure));
         (_views, _records) = (before?._views ?? new ViewStore(options.StateDirectory), before?._records ?? new LogRecords(_state));
@@ -65,25 +62,33 @@ internal sealed class DecidingParts : IDisposable
         var revocations = new RevocationStore(options.StateDirectory, _seal);
         Revocations = new RevocationRegister(revocations, _seal, options.Logs.Select(log => KeyValuePair.Create(log.Elector.Key.LogId, log.Elector.Name)), time, logger, HeadOf);
         Mirrors = [.. _logs.Where(log => log.Mirror is not null).Select(log => (log.Log, log.Mirror!))];
-        _electors = [.. _logs.Select(ElectorClient (log) => new RevocableElector(log.Mirror is not null ? new MirrorElector(log.Options.Elector, log.Log, log.Mirror, options.MirrorPollInterval, time) : new LogElector(log.Options.Elector, log.Log, time), Revocations, log.Log.Client)), .. options.Caches.Zip(caches, (cache, source) => new CacheElector(cache.Elector, source))];
         Redis = options.Redis is null ? null : new RedisConnection(options.Redis, time, logger);
         ViewExchange = Redis is null ? null : new ViewExchange(Logs, _views, Redis, time, logger);
         RevocationExchange = new RevocationExchange(Revocations, _seal, Redis, time, logger);
         var shared = Redis is null ? null : new SharedDecisions(Redis, _seal, options.Policy, time);
-        Cache = new DecisionCache(
-            _state, new DecisionStore(_state.Database), new SignatureAudit(_state.Database), new DecisionSeal(_seal, options.Policy), shared, options.Policy,
-            new NarInfoSigner(options.SigningKey), Frozen, () => Revocations.Standing, Revocations.ProvenHeads, options.DecisionMemory, time, logger, before?.Cache);
+        var trust = new DecisionTrust(
+            options.Policy,
+            new DecisionSeal(_seal, options.Policy),
+            new NarInfoSigner(options.SigningKey),
+            Frozen,
+            () => Revocations.Standing,
+            Revocations.ProvenHeads);
+        var stores = new DecisionStores(_state, new DecisionStore(_state.Database), new SignatureAudit(_state.Database), shared);
+        Cache = new DecisionCache(stores, trust, options.DecisionMemory, time, logger, before?.Cache);
         RefusedNars = before?.RefusedNars ?? new RefusedNars(time);
         KnownFiles = before?.KnownFiles ?? new KnownFiles(_state, _seal, Redis, time);
         NarStore = before is not null ? before.NarStore : options.NarStore is null ? null : new NarStore(options.NarStore, KnownFiles, time, logger);
-        Prefetch = new ClosurePrefetch((digest, depth, cancellation) => Decider!.DecideAheadAsync(digest, depth, cancellation), time, logger);
+        Electorate = new Electorate([.. _logs.Select(ElectorOf), .. CacheSources.Select(CacheElectorOf)], Upstreams, Marks, NarStore, options.Policy, time);
         Refusals = new RefusalMemory(News, time);
-        Decider = new Decider(
-            Cache, Refusals, new AskingBudget(AskingsAgain, time), Revocations, shared, options.Deadline, (digest, deadline) => Deliberate(digest, deadline, isHasty: false), Prefetch.Offer, options.Policy, Upstreams, NarStore, journal ?? new DecisionJournal(time), time, logger);
-        Closure = new ClosureGate(Decider.DecideAsync, options.Policy.Fallback, Cache.Render, options.Deadline, time, logger);
+        var references = new ReferenceQueue();
+        var memory = new DeciderMemory(Cache, Refusals, shared, journal ?? new DecisionJournal(time));
+        Decider = new Decider(Electorate, memory, new AskingBudget(AskingsAgain, time), Revocations, references, options.Deadline, logger);
+        Prefetch = new ClosurePrefetch(Decider, references, time, logger);
+        Closure = new ClosureGate(Decider, Cache, options.Policy, options.Deadline, time, logger);
         _owned =
         [
-            Closure, Prefetch, RevocationExchange, Decider, Marks, revocations, .. Upstreams.Union(caches), .. new IDisposable?[] { ViewExchange, Redis }.OfType<IDisposable>(),
+            Closure, Prefetch, references, RevocationExchange, Decider, Marks, revocations, .. Upstreams.Union(caches),
+            .. new IDisposable?[] { ViewExchange, Redis }.OfType<IDisposable>(),
         ];
     }
 
@@ -138,29 +143,16 @@ internal sealed class DecidingParts : IDisposable
     public Decider Decider { get; }
 
     /// <summary>Refusals that were made a moment ago.</summary>
-    private RefusalMemory Refusals { get; }
+    public RefusalMemory Refusals { get; }
 
-    /// <summary>Goes up whenever a refusal comes or goes; 0 while there is none, and nothing is revoked.</summary>
-    public long RefusalChanges => Refusals.Changes + (Revocations.Standing.IsEmpty ? 0 : 1);
-
-    /// <summary>Whether a digest was refused of late, or is revoked.</summary>
-    public bool IsRefused(StorePathDigest digest) => Refusals.IsRefused(digest) || Revocations.Standing.Find(digest) is not null;
+    /// <summary>Who is asked about a path, and who must agree.</summary>
+    public Electorate Electorate { get; }
 
     /// <summary>Runs in the background where there is a host.</summary>
     public ClosurePrefetch Prefetch { get; }
 
-    private ClosureGate Closure { get; }
-
-    /// <summary>The decision on a path, and where the policy says so on its closure.</summary>
-    public ValueTask<Decision> DecideAsync(StorePathDigest digest, CancellationToken cancellation) =>
-        Options.Policy.RequiresClosure ? Closure.DecideAsync(digest, cancellation) : Decider.DecideAsync(digest, cancellation);
-
-    /// <summary>The same, where it is in memory and takes no asking; null where it is not. Makes no garbage.</summary>
-    public Decision? FindWarm(ReadOnlySpan<char> digest) =>
-        Decider.FindWarm(digest) is { } known && (!Options.Policy.RequiresClosure || known.Record.Claim is not { } claim || Closure.IsWhole(claim.Path)) ? known : null;
-
-    /// <summary>Makes the asking of one digest, within a time; in haste, everyone is asked once.</summary>
-    public Deliberation Deliberate(StorePathDigest digest, TimeSpan deadline, bool isHasty) => new(digest, _electors, Upstreams, Marks, NarStore, Options.Policy, deadline, _time, _retry, isHasty);
+    /// <summary>Answers what is decided.</summary>
+    public ClosureGate Closure { get; }
 
     /// <summary>Makes what serves the NARs of decisions.</summary>
     public NarForwarder Forward(IHttpForwarder forwarder)
@@ -252,11 +244,22 @@ internal sealed class DecidingParts : IDisposable
             ? LogTransport.OfFiles(options.Url, network, Options.Proxies)
             : LogTransport.Create(options.Url, network, Options.Proxies);
         var (elector, connection) = (options.Elector, new ConnectClient(http, timeout, _time));
-        var docket = new LogDocket(elector.Name, elector.Key, options.Url, _views, _records, Options.StateDirectory, _time, Logger);
+        var identity = new LogIdentity(elector.Name, elector.Key, options.Url);
+        var docket = new LogDocket(identity, _views, _records, Options.StateDirectory, _time, Logger);
         var log = new WatchedLog(elector.Name, elector.Key, new LogClient(connection, elector.Key.LogId, _time, options.IsExport), _views, docket, _time, Logger);
         var mirror = options.IsMirrored ? new LogMirror(elector.Name, log, new MirrorStore(Path.Combine(Options.StateDirectory, "mirrors", $"{elector.Key.LogId}.sqlite")), _time, Logger) : null;
         return new LogParts(options, timeout, connection, log, mirror);
     }
+
+    private ElectorClient ElectorOf(LogParts log)
+    {
+        ElectorClient client = log.Mirror is null
+            ? new LogElector(log.Options.Elector, log.Log, _time)
+            : new MirrorElector(log.Options.Elector, log.Log, log.Mirror, Options.MirrorPollInterval, _time);
+        return new RevocableElector(client, Revocations, log.Log.Client);
+    }
+
+    private static ElectorClient CacheElectorOf((Elector.Cache Elector, Upstream Source) cache) => new CacheElector(cache.Elector, cache.Source);
 
     /// <summary>The newest head that was taken in of a log, by its id; null when none was.</summary>
     private RevokedHead? HeadOf(string logId) =>
@@ -283,7 +286,7 @@ internal sealed class DecidingParts : IDisposable
     private FrozenSet<string> Frozen()
     {
         var (known, count, isSame) = (_frozen, 0, true);
-        foreach (var elector in _electors)
+        foreach (var elector in Electorate.Electors)
         {
             if (elector.IsFrozen)
             {
@@ -292,7 +295,7 @@ internal sealed class DecidingParts : IDisposable
             }
         }
 
-        return isSame && count == known.Count ? known : _frozen = _electors.Where(elector => elector.IsFrozen).Select(elector => elector.Elector.Name).ToFrozenSet();
+        return isSame && count == known.Count ? known : _frozen = Electorate.Electors.Where(elector => elector.IsFrozen).Select(elector => elector.Elector.Name).ToFrozenSet();
     }
 
     /// <summary>A log, and how it is asked.</summary>

@@ -47,7 +47,7 @@ public sealed class Examiner(SubstituterOptions options, TimeProvider? time = nu
     /// <param name="isHasty">Whether each is asked once, and one that fails is not asked again: for many paths at once.</param>
     public async Task<Examination> ExamineAsync(StorePathDigest digest, StorePath? name, bool isHasty = false)
     {
-        var deliberation = _parts.Deliberate(digest, options.Deadline, isHasty);
+        var deliberation = _parts.Electorate.Deliberate(digest, options.Deadline, isHasty);
         Settlement? settlement = null;
         await deliberation.RunAsync(name is null ? [] : [name], settled => settlement = settled);
         var outcome = await deliberation.Outcome;

@@ -33,15 +33,16 @@ internal sealed class Generation : IAsyncDisposable
     /// <param name="before">The one whose place it is to take; null for the first.</param>
     public Generation(SubstituterOptions options, IHttpForwarder forwarder, DecisionJournal journal, ILoggerFactory loggers, TimeProvider time, Generation? before = null)
     {
-        (Options, Connections, _time) = (options, options.ConnectionLimits, time);
+        (Options, Connections, _time) = (options, options.FrontDoor.LimitConnections(options.Deadline), time);
         Parts = new DecidingParts(options, loggers.CreateLogger("TrustixProxy"), time, journal: journal, before: before?.Parts);
         Gossip = new Gossip(Parts.Logs);
         _forwarder = Parts.Forward(forwarder);
-        var missing = new MissingReferences(Parts.IsRefused, () => Parts.RefusalChanges, time);
-        RequestDelegate answer = new SubstituterEndpoints(Parts.FindWarm, Parts.DecideAsync, missing.Find, claim => Parts.Revocations.Standing.Find(claim) is not null, _forwarder, options, time).AnswerAsync;
-        _gate = ClientGate.IsNeeded(options) ? new ClientGate(options, answer) : null;
+        var missing = new MissingReferences(Parts.Refusals, Parts.Revocations, time);
+        var endpoints = new SubstituterEndpoints(Parts.Closure, missing, Parts.Revocations, _forwarder, options.Answers, options.FrontDoor, time);
+        RequestDelegate answer = endpoints.AnswerAsync;
+        _gate = ClientGate.IsNeeded(options.FrontDoor) ? new ClientGate(options.FrontDoor, answer) : null;
         answer = _gate is null ? answer : _gate.AnswerAsync;
-        _answer = options.ForwardedFrom?.Before(new ForwardedShare(options.ConnectionsPerClient, answer).AnswerAsync, loggers) ?? answer;
+        _answer = options.FrontDoor.ForwardedFrom?.Before(new ForwardedShare(options.FrontDoor.ConnectionsPerClient, answer).AnswerAsync, loggers) ?? answer;
         _listening = [.. new BackgroundService?[] { Parts.Redis, Parts.ViewExchange, Parts.RevocationExchange }.OfType<BackgroundService>()];
         _polling =
         [

@@ -73,9 +73,9 @@ internal sealed class Generations(Func<SubstituterOptions, Generation?, Generati
         const string reason = "cannot change while the proxy runs: restart it, or put back what was there";
         (string Key, bool IsSame)[] settings =
         [
-            ("listen", now.Listen.SequenceEqual(next.Listen)),
-            ("tls", now.Certificate is null == next.Certificate is null),
-            ("limits.leastBytesPerSecond", now.LeastBytesPerSecond == next.LeastBytesPerSecond),
+            ("listen", now.FrontDoor.Listen.SequenceEqual(next.FrontDoor.Listen)),
+            ("tls", now.FrontDoor.Certificate is null == next.FrontDoor.Certificate is null),
+            ("limits.leastBytesPerSecond", now.FrontDoor.LeastBytesPerSecond == next.FrontDoor.LeastBytesPerSecond),
             ("operations.listen", now.OperationsListen.SequenceEqual(next.OperationsListen)),
             ("narStore", (now.NarStore?.Directory, now.NarStore?.MaxSize) == (next.NarStore?.Directory, next.NarStore?.MaxSize) && (now.NarStore?.Pinned ?? []).SequenceEqual(next.NarStore?.Pinned ?? [])),
             ("stateDirectory", now.StateDirectory == next.StateDirectory),

@@ -62,10 +62,11 @@ public sealed class LogRegister : IDisposable
     private readonly StateWriter _state;
     private readonly LogRecords _records;
 
-    /// <param name="options">What the proxy is told.</param>
+    /// <param name="logs">The logs.</param>
+    /// <param name="stateDirectory">Where the state database is.</param>
     /// <param name="time">The clock; the system's when null.</param>
-    public LogRegister(SubstituterOptions options, TimeProvider? time = null)
-        : this(options.Logs, new ViewStore(options.StateDirectory), new StateWriter(options.StateDirectory), time ?? TimeProvider.System)
+    public LogRegister(ImmutableArray<LogOptions> logs, string stateDirectory, TimeProvider? time = null)
+        : this(logs, new ViewStore(stateDirectory), new StateWriter(stateDirectory), time ?? TimeProvider.System)
     {
     }
 

@@ -54,7 +54,7 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
     {
         (_options, _parts, _check, _gossip, _metrics) = (options, parts, check, gossip, metrics);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        var limits = new ConnectionLimits { Connections = MaxConnections, PerClient = MaxConnections / 2, HeaderTimeout = options.HeaderTimeout };
+        var limits = new ConnectionLimits { Connections = MaxConnections, PerClient = MaxConnections / 2, HeaderTimeout = options.FrontDoor.HeaderTimeout };
         var gate = new ConnectionGate(() => limits, time, () => ClientMetrics.TurnedAway("operations"));
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {

@@ -26,7 +26,7 @@ public static class SubstituterHost
         Generations? generations = null;
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions()) /* no file and no variable but the program's own says anything */;
         var gate = new ConnectionGate(() => generations!.Current.Connections, clock, () => ClientMetrics.TurnedAway("overflow"));
-        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => Listeners.Configure(kestrel, options, () => generations!.Current.Options.Certificate, gate));
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => Listeners.Configure(kestrel, options.FrontDoor, () => generations!.Current.Options.FrontDoor.Certificate, gate));
         builder.WebHost.UseSockets(sockets => (sockets.UnsafePreferInlineScheduling, sockets.MaxReadBufferSize) = (true, ConnectionGate.MaxUnread)) /* an answer from memory is written where its request was read; what waits does so asynchronously */;
         builder.Services.AddHttpForwarder();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(30));

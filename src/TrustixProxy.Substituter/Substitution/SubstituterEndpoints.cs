@@ -1,10 +1,10 @@
 using System.Text;
 using Microsoft.AspNetCore.Http;
-using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Clients;
 using TrustixProxy.Substituter.Decisions;
-using TrustixProxy.Substituter.Operations;
+using TrustixProxy.Substituter.Revocations;
+using TrustixProxy.Substituter.Storage;
 using TrustixProxy.Substituter.Upstreams;
 
 namespace TrustixProxy.Substituter.Substitution;
@@ -20,10 +20,13 @@ namespace TrustixProxy.Substituter.Substitution;
 /// </code>
 /// A refusal is a 404, so Nix goes on to its next substituter; it remembers one for <c>narinfo-cache-negative-ttl</c> (3600 s unless set).</remarks>
 internal sealed class SubstituterEndpoints(
-    Func<ReadOnlySpan<char>, Decision?> findWarm,
-    Func<StorePathDigest, CancellationToken, ValueTask<Decision>> decide,
-    Func<Decision, string?> findMissing,
-    Func<OutputClaim, bool> isRevoked, NarForwarder forwarder, SubstituterOptions options, TimeProvider time)
+    ClosureGate decisions,
+    MissingReferences missing,
+    RevocationRegister revocations,
+    NarForwarder forwarder,
+    AnswerOptions options,
+    FrontDoorOptions clients,
+    TimeProvider time)
 {
     private const string DecisionHeader = "X-Trustix-Decision", MissingHeader = "X-Trustix-Missing", NarInfoSuffix = ".narinfo", NarInfoType = "text/x-nix-narinfo", TextType = "text/plain; charset=utf-8";
 
@@ -52,7 +55,7 @@ internal sealed class SubstituterEndpoints(
 
     private Task AnswerNarInfoAsync(HttpContext context, ReadOnlySpan<char> text)
     {
-        if (findWarm(text) is not { } decision)
+        if (decisions.FindWarm(text) is not { } decision)
         {
             return StorePathDigest.TryParse(text, out var digest) ? DecideNarInfoAsync(context, digest) : WriteTextAsync(context, StatusCodes.Status404NotFound, "not found");
         }
@@ -64,7 +67,7 @@ internal sealed class SubstituterEndpoints(
     private async Task DecideNarInfoAsync(HttpContext context, StorePathDigest digest)
     {
         await Task.Yield(); // the thread that the request was read on must not be held
-        var decision = await decide(digest, context.RequestAborted);
+        var decision = await decisions.DecideAsync(digest, context.RequestAborted);
         Say(context, decision.Record.Outcome);
         await WriteNarInfoAsync(context, decision);
     }
@@ -76,7 +79,7 @@ internal sealed class SubstituterEndpoints(
             return RefuseAsync(context, decision);
         }
 
-        if (findMissing(decision) is { } names)
+        if (missing.Find(decision) is { } names)
         {
             context.Response.Headers[MissingHeader] = names;
         }
@@ -88,7 +91,7 @@ internal sealed class SubstituterEndpoints(
     {
         var start = time.GetTimestamp();
         await Task.Yield(); // the thread that the request was read on must not be held
-        var decision = await decide(url.Path, context.RequestAborted);
+        var decision = await decisions.DecideAsync(url.Path, context.RequestAborted);
         Say(context, decision.Record.Outcome);
         if (decision.Record.Claim is not { } claim)
         {
@@ -100,8 +103,8 @@ internal sealed class SubstituterEndpoints(
         }
         else
         {
-            await using var watched = SteadyStream.Watch(context, options, time);
-            await ServeNarAsync(context, new NarOrder(claim, url.Compression, url.FileHash, decision.Record.MustMatch, () => isRevoked(claim)), start);
+            await using var watched = SteadyStream.Watch(context, clients, time);
+            await ServeNarAsync(context, new NarOrder(claim, url.Compression, url.FileHash, decision.Record.MustMatch, () => revocations.Standing.Find(claim) is not null), start);
         }
     }
 
@@ -111,7 +114,7 @@ internal sealed class SubstituterEndpoints(
         var result = isHead ? await forwarder.LookAsync(context, order, start) : await forwarder.ForwardAsync(context, order, start);
         if (result is ForwardResult.Revoked)
         {
-            var decision = await decide(order.Claim.Path.Digest, context.RequestAborted);
+            var decision = await decisions.DecideAsync(order.Claim.Path.Digest, context.RequestAborted);
             Say(context, decision.Record.Outcome);
             await (decision.Record.Claim is null ? RefuseAsync(context, decision) : ServeNarAsync(context, order, start)); // it may have been undone meanwhile
         }

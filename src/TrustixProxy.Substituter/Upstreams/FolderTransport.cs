@@ -23,7 +23,7 @@ internal sealed class FolderTransport(string folder) : HttpMessageHandler
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             return !Directory.Exists(_folder) || exception is not (FileNotFoundException or DirectoryNotFoundException)
-                ? throw new UpstreamFaultException(UpstreamFailure.Folder, $"{_folder}: {exception.Message}") // not mounted, say: it may have it
+                ? throw new FolderUnavailableException($"{_folder}: {exception.Message}", exception) // not mounted, say: it may have it
                 : new HttpResponseMessage(HttpStatusCode.NotFound);
         }
     }
@@ -64,3 +64,6 @@ internal sealed class FolderTransport(string folder) : HttpMessageHandler
         return response;
     }
 }
+
+/// <summary>A folder cannot be read, for example because it is not mounted: what it holds is unknown.</summary>
+internal sealed class FolderUnavailableException(string message, Exception inner) : IOException(message, inner);

@@ -9,14 +9,6 @@ using Yarp.ReverseProxy.Forwarder;
 
 namespace TrustixProxy.Substituter.Upstreams;
 
-/// <summary>A NAR that may be served: the agreed claim, and the bytes that the client's URL names.</summary>
-/// <param name="Claim">What was agreed on.</param>
-/// <param name="Compression">How the bytes are compressed.</param>
-/// <param name="FileHash">Their SHA-256.</param>
-/// <param name="MustMatch">The address that the content must have, where nobody vouches for the claim; null where somebody does.</param>
-/// <param name="IsRevoked">Whether it is no longer served, whatever was decided: asked last, before the answer begins.</param>
-internal sealed record NarOrder(OutputClaim Claim, string Compression, NixHash FileHash, ContentAddress? MustMatch, Func<bool> IsRevoked);
-
 /// <summary>Serves an agreed NAR from the store, else by a download that all who want it share.</summary>
 /// <param name="downloads">The downloads.</param>
 /// <param name="finder">Finds upstreams, for requests that want no bytes.</param>
@@ -27,8 +19,6 @@ internal sealed record NarOrder(OutputClaim Claim, string Compression, NixHash F
 internal sealed class NarForwarder(NarDownloads downloads, NarFinder finder, NarStore? store, IHttpForwarder forwarder, TimeSpan deadline, TimeProvider time)
     : IAsyncDisposable
 {
-    internal const string ContentType = "application/x-nix-nar";
-
     /// <summary>What YARP is told as the address of what is in this process.</summary>
     private const string Here = "http://delivery.invalid/";
 

@@ -7,6 +7,8 @@ namespace TrustixProxy.Substituter.Upstreams;
 /// <summary>Which bytes of a NAR's file a request asks for: one range, or all of it. Whatever else it says is passed over, as HTTP allows.</summary>
 internal sealed class RequestedRange
 {
+    private const string ContentType = "application/x-nix-nar";
+
     private readonly RangeItemHeaderValue? _range;
 
     public RequestedRange(HttpRequest request)
@@ -42,7 +44,7 @@ internal sealed class RequestedRange
     {
         var isPartial = range != ByteRange.All;
         response.StatusCode = isPartial ? StatusCodes.Status206PartialContent : StatusCodes.Status200OK;
-        response.ContentType = NarForwarder.ContentType;
+        response.ContentType = ContentType;
         response.ContentLength = isPartial ? range.End - range.Start : length;
         if (isSameFile)
         {

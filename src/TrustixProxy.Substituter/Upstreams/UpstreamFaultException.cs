@@ -34,6 +34,7 @@ internal sealed class UpstreamFaultException(UpstreamFailure kind, string messag
     private static UpstreamFailure? TryRead(Exception exception) => exception switch
     {
         UpstreamFaultException known => known.Fault.Kind,
+        FolderUnavailableException => UpstreamFailure.Folder,
         HttpRequestException { HttpRequestError: HttpRequestError.ProxyTunnelError } => UpstreamFailure.ProxyRefused,
         SocketException socket => Of(socket.SocketErrorCode),
         AuthenticationException tls => IsUntrusted(tls.Message) ? UpstreamFailure.UntrustedCertificate : UpstreamFailure.Tls,

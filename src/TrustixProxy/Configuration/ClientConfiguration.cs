@@ -13,8 +13,30 @@ internal static class ClientConfiguration
 {
     private const int MaxConnections = 10_000_000;
 
+    /// <summary>Reads where clients connect, who they are, and what they may take.</summary>
+    /// <param name="section">The whole configuration.</param>
+    /// <param name="listen">The addresses of <c>listen</c>, which were checked.</param>
+    public static FrontDoorOptions ReadFrontDoor(Section section, IReadOnlyList<string> listen)
+    {
+        var certificate = ReadCertificate(section, listen);
+        var (credentials, eachClient) = ReadClients(section);
+        var (allClients, connections, connectionsPerClient, leastBytesPerSecond) = ReadAll(section);
+        return new FrontDoorOptions
+        {
+            Listen = [.. listen],
+            Certificate = certificate,
+            Credentials = credentials,
+            EachClient = eachClient,
+            AllClients = allClients,
+            Connections = connections,
+            ConnectionsPerClient = connectionsPerClient,
+            LeastBytesPerSecond = leastBytesPerSecond,
+            ForwardedFrom = ReadForwarded(section),
+        };
+    }
+
     /// <summary>Section <c>tls</c>: needed where an address is https.</summary>
-    public static TlsCertificate? ReadCertificate(Section section, IReadOnlyList<string> listen)
+    private static TlsCertificate? ReadCertificate(Section section, IReadOnlyList<string> listen)
     {
         var tls = section.Object("tls");
         var isThere = section.Has("tls");
@@ -44,7 +66,7 @@ internal static class ClientConfiguration
     }
 
     /// <summary>Section <c>clients</c>: who may ask, and how much of it one client may.</summary>
-    public static (ClientCredentials? Credentials, LoadLimits Limits) ReadClients(Section section)
+    private static (ClientCredentials? Credentials, LoadLimits Limits) ReadClients(Section section)
     {
         var clients = section.Object("clients");
         var (basic, bearer) = (clients.Text("basicFile"), clients.Text("bearerFile"));
@@ -55,7 +77,7 @@ internal static class ClientConfiguration
     }
 
     /// <summary>Section <c>limits</c>: how much all clients may ask together.</summary>
-    public static (LoadLimits Limits, int? Connections, int? PerClient, int LeastBytesPerSecond) ReadAll(Section section)
+    private static (LoadLimits Limits, int? Connections, int? PerClient, int LeastBytesPerSecond) ReadAll(Section section)
     {
         var limits = section.Object("limits");
         var (connections, perClient) = ReadConnections(limits, ConnectionLimits.Default);
@@ -79,7 +101,7 @@ internal static class ClientConfiguration
         : [];
 
     /// <summary><c>forwardedFrom</c>: whose word is taken for who a client is.</summary>
-    public static ForwardedClients? ReadForwarded(Section section)
+    private static ForwardedClients? ReadForwarded(Section section)
     {
         const string key = "forwardedFrom";
         var (networks, isUnixTrusted) = (new List<IPNetwork>(), false);
@@ -163,7 +185,7 @@ internal static class ClientConfiguration
     }
 
     /// <summary>What is allowed but weaker than it may look.</summary>
-    public static IEnumerable<string> Warnings(SubstituterOptions options)
+    public static IEnumerable<string> Warnings(FrontDoorOptions options)
     {
         foreach (var warning in ConnectionWarnings(options.Connections))
         {

@@ -2,9 +2,11 @@ using System.Collections.Immutable;
 using TrustixProxy.Consensus;
 using TrustixProxy.Native;
 using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Evidence;
 using TrustixProxy.Substituter.Operations;
 using TrustixProxy.Substituter.Replicas;
 using TrustixProxy.Substituter.Storage;
+using TrustixProxy.Substituter.Substitution;
 using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Configuration;
@@ -23,10 +25,7 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
     {
         var listen = section.Texts("listen", "http://127.0.0.1:8080");
         CommonKeys.CheckListen(section, "listen", listen, allowUnix: true, allowTls: true);
-        var certificate = ClientConfiguration.ReadCertificate(section, listen);
-        var (credentials, eachClient) = ClientConfiguration.ReadClients(section);
-        var (allClients, connections, connectionsPerClient, leastBytesPerSecond) = ClientConfiguration.ReadAll(section);
-        var forwarded = ClientConfiguration.ReadForwarded(section);
+        var frontDoor = ClientConfiguration.ReadFrontDoor(section, listen);
         var operations = section.Object("operations");
         var operationsListen = operations.Texts("listen", "http://127.0.0.1:8081");
         if (operationsListen.Count > 0)
@@ -67,15 +66,8 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         return policy is null || key is null ? null : new ServeConfiguration(
             new SubstituterOptions
             {
-                Listen = [.. listen],
-                Certificate = certificate,
-                Credentials = credentials,
-                EachClient = eachClient,
-                AllClients = allClients,
-                Connections = connections,
-                ConnectionsPerClient = connectionsPerClient,
-                LeastBytesPerSecond = leastBytesPerSecond,
-                ForwardedFrom = forwarded,
+                FrontDoor = frontDoor,
+                Answers = new AnswerOptions { Priority = priority, OnUndecided = onUndecided },
                 OperationsListen = [.. operationsListen],
                 OperationsHosts = [.. operationsHosts],
                 GossipPeers = peers,
@@ -89,9 +81,7 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
                 Logs = logs,
                 Caches = caches,
                 Upstreams = upstreams,
-                Priority = priority,
                 Deadline = deadline,
-                OnUndecided = onUndecided,
                 Decompressions = decompressions,
                 DecisionMemory = (long)decisionMemory << 20,
             },
@@ -109,7 +99,7 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
             yield return $"signingKeyFile: '{KeyFile}' may be read by others than its owner, and whoever has read it can sign anything for your clients: chmod 600 it, and if they are not trusted make a new key.";
         }
 
-        foreach (var warning in ClientConfiguration.Warnings(Options))
+        foreach (var warning in ClientConfiguration.Warnings(Options.FrontDoor))
         {
             yield return warning;
         }

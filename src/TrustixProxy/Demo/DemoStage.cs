@@ -5,7 +5,10 @@ using TrustixProxy.Consensus;
 using TrustixProxy.LogNode.Operations;
 using TrustixProxy.LogNode.Submission;
 using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Clients;
+using TrustixProxy.Substituter.Evidence;
 using TrustixProxy.Substituter.Operations;
+using TrustixProxy.Substituter.Upstreams;
 using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Demo;
@@ -57,7 +60,7 @@ internal sealed class DemoStage : IAsyncDisposable
         var proxy = SubstituterHost.Create(
             new SubstituterOptions
             {
-                Listen = ["http://127.0.0.1:0"],
+                FrontDoor = new FrontDoorOptions { Listen = ["http://127.0.0.1:0"] },
                 StateDirectory = Make("proxy"),
                 SigningKey = _key,
                 Policy = new Policy(_logs.Select(log => log.Elector), quorum: 2),

@@ -21,7 +21,7 @@ internal static class LogsVerb
 
     private static int List(SubstituterOptions options, bool isJson)
     {
-        using var register = new LogRegister(options);
+        using var register = new LogRegister(options.Logs, options.StateDirectory);
         var logs = register.List();
         if (isJson)
         {
@@ -41,7 +41,7 @@ internal static class LogsVerb
 
     private static int Unfreeze(SubstituterOptions options, string name, string reason)
     {
-        using var register = new LogRegister(options);
+        using var register = new LogRegister(options.Logs, options.StateDirectory);
         if (options.Logs.All(log => log.Elector.Name != name))
         {
             Console.Error.WriteLine($"NAME is '{name}'; the configuration has {string.Join(", ", options.Logs.Select(log => log.Elector.Name))}.");

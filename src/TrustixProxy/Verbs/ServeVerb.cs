@@ -120,6 +120,6 @@ internal static class ServeVerb
         using var reloading = new Reloading(app, config);
         app.Lifetime.ApplicationStarted.Register(() => _ = reloading.StartAsync(CancellationToken.None));
         app.Lifetime.ApplicationStopping.Register(() => _ = reloading.StopAsync(CancellationToken.None));
-        return await RunAsync(app, "serving", [.. options.Listen, .. options.OperationsListen], cancellation);
+        return await RunAsync(app, "serving", [.. options.FrontDoor.Listen, .. options.OperationsListen], cancellation);
     }
 }

@@ -14,7 +14,7 @@ public sealed class ConnectionTests
     [Fact]
     public async Task A_connection_beyond_the_limit_waits_and_takes_the_place_of_the_oldest_that_has_nothing_to_do()
     {
-        await using var proxy = await new TestProxy { Change = options => options with { Connections = 2, Deadline = TimeSpan.FromMinutes(1) } }.StartAsync();
+        await using var proxy = await new TestProxy { Change = options => options with { Deadline = TimeSpan.FromMinutes(1), FrontDoor = options.FrontDoor with { Connections = 2 } } }.StartAsync();
         using var oldest = await ConnectAsync(proxy);
         await AskAsync(oldest);
         using var older = await ConnectAsync(proxy);
@@ -71,7 +71,7 @@ public sealed class ConnectionTests
         Assert.True(TlsCertificate.TryLoad(file, key, out var certificate, out _));
         await using var proxy = await new TestProxy
         {
-            Change = options => options with { Listen = ["https://127.0.0.1:0"], Certificate = certificate, Connections = 1, AllClients = new LoadLimits(Waiting: 0) },
+            Change = options => options with { FrontDoor = options.FrontDoor with { Listen = ["https://127.0.0.1:0"], Certificate = certificate, Connections = 1, AllClients = new LoadLimits(Waiting: 0) } },
         }.StartAsync();
         using var silent = await ConnectAsync(proxy); // never says a word, not even of TLS
 
@@ -91,7 +91,7 @@ public sealed class ConnectionTests
     [Fact]
     public async Task A_crowd_ten_times_the_limit_is_answered_whole()
     {
-        await using var proxy = await new TestProxy { Change = options => options with { Connections = 20, Deadline = TimeSpan.FromMinutes(1) } }.StartAsync();
+        await using var proxy = await new TestProxy { Change = options => options with { Deadline = TimeSpan.FromMinutes(1), FrontDoor = options.FrontDoor with { Connections = 20 } } }.StartAsync();
 
         var answers = await Task.WhenAll(Enumerable.Range(0, 200).Select(async _ =>
         {
@@ -109,7 +109,7 @@ public sealed class ConnectionTests
 
         using var second = await ConnectAsync(busy.Proxy);
         var before = await AskAsync(second);
-        Assert.Empty(await busy.Proxy.ReloadAsync(options => options with { Connections = 2 }));
+        Assert.Empty(await busy.Proxy.ReloadAsync(options => options with { FrontDoor = options.FrontDoor with { Connections = 2 } }));
         using var third = await ConnectAsync(busy.Proxy);
         var after = await AskAsync(third);
         busy.LetGo();
@@ -148,7 +148,7 @@ public sealed class ConnectionTests
         public static async Task<BusyProxy> StartAsync(LoadLimits limits, TimeSpan deadline)
         {
             var (busy, output) = (new BusyProxy(await TestProxy.WithThreeLogsAsync()), TestOutput.Make());
-            busy.Proxy.Change = options => options with { Connections = 1, AllClients = limits, Deadline = TimeSpan.FromMinutes(1) };
+            busy.Proxy.Change = options => options with { Deadline = TimeSpan.FromMinutes(1), FrontDoor = options.FrontDoor with { Connections = 1, AllClients = limits } };
             await busy.Proxy.Publish(output, "alice", "bob", "carol").StartAsync();
             var narInfo = await busy.DecideAsync(output);
             busy.Proxy.Upstream().Intercept = async _ =>

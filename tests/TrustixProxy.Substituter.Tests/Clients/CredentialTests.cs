@@ -63,6 +63,6 @@ public sealed class CredentialTests
         var credentials = new ClientCredentials();
         credentials.TryAdd(ClientScheme.Basic, "alice", "pass:word");
         credentials.TryAdd(ClientScheme.Bearer, "bob", "token-of-bob");
-        return await new TestProxy { Change = options => options with { Credentials = credentials } }.StartAsync();
+        return await new TestProxy { Change = options => options with { FrontDoor = options.FrontDoor with { Credentials = credentials } } }.StartAsync();
     }
 }

@@ -68,7 +68,7 @@ public sealed class LimitTests
     [Fact]
     public async Task Requests_come_no_faster_than_they_may_and_none_is_lost()
     {
-        await using var proxy = await new TestProxy { Change = options => options with { EachClient = new LoadLimits(RequestsPerSecond: 20) } }.StartAsync();
+        await using var proxy = await new TestProxy { Change = options => options with { FrontDoor = options.FrontDoor with { EachClient = new LoadLimits(RequestsPerSecond: 20) } } }.StartAsync();
         var timer = Stopwatch.StartNew();
 
         var answers = await Task.WhenAll(Enumerable.Range(0, 40).Select(_ => proxy.AskAsync("nix-cache-info")));
@@ -82,7 +82,7 @@ public sealed class LimitTests
     {
         await using var proxy = await TestProxy.WithThreeLogsAsync();
         var output = TestOutput.Make(size: 300_000);
-        proxy.Change = options => options with { EachClient = new LoadLimits(BytesPerSecond: 200_000) };
+        proxy.Change = options => options with { FrontDoor = options.FrontDoor with { EachClient = new LoadLimits(BytesPerSecond: 200_000) } };
         await proxy.Publish(output, "alice", "bob", "carol").StartAsync();
         var narInfo = await proxy.NarInfoAsync(output);
         var timer = Stopwatch.StartNew();
@@ -155,7 +155,12 @@ public sealed class LimitTests
         public static async Task<HeldProxy> StartAsync(bool isClients, LoadLimits limits, ForwardedClients? forwarded)
         {
             var held = new HeldProxy(await TestProxy.WithThreeLogsAsync());
-            held._proxy.Change = options => (isClients ? options with { EachClient = limits } : options with { AllClients = limits }) with { ForwardedFrom = forwarded, Deadline = TimeSpan.FromSeconds(60) };
+            var frontDoor = isClients ? new FrontDoorOptions { EachClient = limits } : new FrontDoorOptions { AllClients = limits };
+            held._proxy.Change = options => options with
+            {
+                FrontDoor = frontDoor with { Listen = options.FrontDoor.Listen, ForwardedFrom = forwarded },
+                Deadline = TimeSpan.FromSeconds(60),
+            };
             held._proxy.Upstream().Intercept = async context =>
             {
                 if (!context.Request.Path.Value!.EndsWith(".narinfo", StringComparison.Ordinal))

@@ -4,6 +4,7 @@ using Microsoft.Data.Sqlite;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Decisions;
+using TrustixProxy.Substituter.Evidence;
 using TrustixProxy.Substituter.Operations;
 using TrustixProxy.Testing;
 

@@ -107,9 +107,14 @@ public sealed class LostTrustTests : IDisposable
         Assert.Equal(subject, Assert.Single(store.Load()).Subject);
     }
 
-    private DecisionCache Open(StateWriter state) => new(
-        state, new DecisionStore(state.Database), new SignatureAudit(state.Database), new DecisionSeal(new RecordSeal(_key, []), _policy), null, _policy, new NarInfoSigner(_key),
-        () => FrozenSet<string>.Empty, () => StandingRevocations.None, new ProvenHeads(), 1 << 20, _clock, NullLogger.Instance);
+    private DecisionCache Open(StateWriter state)
+    {
+        var stores = new DecisionStores(state, new DecisionStore(state.Database), new SignatureAudit(state.Database), null);
+        var seal = new DecisionSeal(new RecordSeal(_key, []), _policy);
+        var trust = new DecisionTrust(
+            _policy, seal, new NarInfoSigner(_key), () => FrozenSet<string>.Empty, () => StandingRevocations.None, new ProvenHeads());
+        return new DecisionCache(stores, trust, 1 << 20, _clock, NullLogger.Instance);
+    }
 
     private DecisionRecord RecordOf(TestOutput output)
     {

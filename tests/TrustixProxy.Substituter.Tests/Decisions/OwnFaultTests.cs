@@ -16,8 +16,8 @@ public sealed class OwnFaultTests
     {
         var output = TestOutput.Make();
         var electors = new[] { "alice", "bob" }.Select((name, i) => new Elector.Log(name, name, new LogSigner([.. Enumerable.Repeat((byte)i, 32)]).Key)).ToList();
-        var deliberation = new Deliberation(
-            output.Path.Digest, [.. electors.Select(elector => new FaultyElector(elector))], [], new UpstreamMarks(), null, new Policy(electors), TimeSpan.FromMilliseconds(300), TimeProvider.System, Deliberation.Retrying(TimeProvider.System));
+        var electorate = new Electorate([.. electors.Select(elector => new FaultyElector(elector))], [], new UpstreamMarks(), null, new Policy(electors), TimeProvider.System);
+        var deliberation = electorate.Deliberate(output.Path.Digest, TimeSpan.FromMilliseconds(300));
 
         await deliberation.RunAsync([output.Path], _ => { });
 

@@ -1,6 +1,7 @@
 using System.Net;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Evidence;
 using TrustixProxy.Substituter.Operations;
 using TrustixProxy.Testing;
 

@@ -286,9 +286,10 @@ public sealed class WarmDecisionTests : IDisposable
     private DecisionCache Open(StateWriter state, int? quorum = null, DecisionCache? before = null)
     {
         var policy = PolicyOf(quorum);
-        return new DecisionCache(
-            state, new DecisionStore(state.Database), new SignatureAudit(state.Database), new DecisionSeal(new RecordSeal(_key, []), policy), null, policy, new NarInfoSigner(_key), () => _frozen,
-            () => _revoked, _proven, 1 << 20, _clock, NullLogger.Instance, before);
+        var stores = new DecisionStores(state, new DecisionStore(state.Database), new SignatureAudit(state.Database), null);
+        var seal = new DecisionSeal(new RecordSeal(_key, []), policy);
+        var trust = new DecisionTrust(policy, seal, new NarInfoSigner(_key), () => _frozen, () => _revoked, _proven);
+        return new DecisionCache(stores, trust, 1 << 20, _clock, NullLogger.Instance, before);
     }
 
     private Task<Decision> KeepAsync(DecisionCache cache, TestOutput output) => cache.KeepAsync(output.Path.Digest, DecisionOf(output).Record, output.Path, null);

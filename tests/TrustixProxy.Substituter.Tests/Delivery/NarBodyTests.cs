@@ -4,6 +4,7 @@ using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Delivery;
 using TrustixProxy.Substituter.Operations;
+using TrustixProxy.Substituter.Storage;
 using TrustixProxy.Substituter.Upstreams;
 using TrustixProxy.Testing;
 

@@ -70,7 +70,7 @@ public sealed class FreezeTests
         var output = TestOutput.Make("after");
         proxy.Publish(output, "alice", "bob");
         var frozen = await proxy.AskAsync(output.Path);
-        using var register = new LogRegister(Options(proxy));
+        using var register = new LogRegister(proxy.Options!.Logs, proxy.StateDirectory);
         var before = register.List()[0];
 
         Assert.True(register.Unfreeze("alice", "operator restored a backup by mistake, and has said so"));
@@ -108,7 +108,7 @@ public sealed class FreezeTests
         proxy.Log("carol").Lie = LogLie.Html;
         await proxy.StartAsync();
         await proxy.AskAsync(output.Path);
-        using var register = new LogRegister(Options(proxy));
+        using var register = new LogRegister(proxy.Options!.Logs, proxy.StateDirectory);
 
         var logs = register.List();
         for (var i = 0; i < 50 && logs.Any(log => log.State is "never seen"); i++)
@@ -139,7 +139,7 @@ public sealed class FreezeTests
             StateDirectory = directory, SigningKey = Nix.NixSecretKey.Generate("x"), Policy = new Consensus.Policy([elector]), Logs = [new LogOptions(elector, new Uri("http://alice"))], Upstreams = [],
         };
         using (var state = new StateWriter(directory))
-        using (var register = new LogRegister(options, new ManualTime { Now = now.AddMinutes(minutesUnseen) }))
+        using (var register = new LogRegister(options.Logs, options.StateDirectory, new ManualTime { Now = now.AddMinutes(minutesUnseen) }))
         {
             var records = new LogRecords(state);
             records.KeepCondition(log.Signer.Key, new LogCondition(now, now.AddMinutes(-minutesUngrown), failure, failure is null ? null : now));
@@ -164,7 +164,7 @@ public sealed class FreezeTests
         using (var state = new StateWriter(directory))
         {
             var records = new LogRecords(state);
-            var docket = new LogDocket("alice", log.Signer.Key, new Uri("http://alice"), store, records, directory, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
+            var docket = new LogDocket(new LogIdentity("alice", log.Signer.Key, new Uri("http://alice")), store, records, directory, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
             var (one, two) = (Entry(log, key), Entry(fork, key));
 
             Assert.Null(docket.Hold(one));
@@ -193,7 +193,7 @@ public sealed class FreezeTests
         {
             var state = new StateWriter(directory);
             var records = new LogRecords(state);
-            var docket = new LogDocket("alice", log.Signer.Key, new Uri("http://alice"), store, records, directory, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
+            var docket = new LogDocket(new LogIdentity("alice", log.Signer.Key, new Uri("http://alice")), store, records, directory, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
 
             Assert.Null(docket.Hold(Entry(log, key), isOfMirror: true));
             state.Dispose(); // what waits is written
@@ -221,7 +221,7 @@ public sealed class FreezeTests
         {
             var records = new LogRecords(state);
             records.KeepProven(entry with { Map = damaged }, isFirst: true);
-            var docket = new LogDocket("alice", log.Signer.Key, new Uri("http://alice"), store, records, directory, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
+            var docket = new LogDocket(new LogIdentity("alice", log.Signer.Key, new Uri("http://alice")), store, records, directory, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
 
             Until(() => records.FindProven(log.Signer.Key, key) is not null);
             Assert.Null(docket.Hold(entry));
@@ -255,7 +255,7 @@ public sealed class FreezeTests
             // The head before the newest one is known to the proxy; it is shown again with another root.
             proxy.Log("alice").Lie = LogLie.None;
             await proxy.RestartAsync();
-            using (var register = new LogRegister(Options(proxy)))
+            using (var register = new LogRegister(proxy.Options!.Logs, proxy.StateDirectory))
             {
                 Until(() => register.List()[0].Size == proxy.Log("alice").Log.Head.Content.TreeSize);
             }

@@ -3,7 +3,10 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Logging;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Clients;
+using TrustixProxy.Substituter.Evidence;
 using TrustixProxy.Substituter.Operations;
+using TrustixProxy.Substituter.Upstreams;
 using TrustixProxy.Testing;
 using static TrustixProxy.Testing.Eventually;
 
@@ -123,7 +126,7 @@ public sealed class LookupTests
         var app = SubstituterHost.Create(
             new SubstituterOptions
             {
-                Listen = ["http://127.0.0.1:0"],
+                FrontDoor = new FrontDoorOptions { Listen = ["http://127.0.0.1:0"] },
                 StateDirectory = state,
                 SigningKey = NixSecretKey.Generate("proxy-1"),
                 Policy = new Policy([log.Elector]),

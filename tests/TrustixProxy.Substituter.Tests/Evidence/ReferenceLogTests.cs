@@ -55,7 +55,7 @@ public sealed class ReferenceLogTests
         await UntilAsync(async () => (await proxy.Client.GetStringAsync(new Uri(proxy.OperationsUrl, "/readyz")))
             .Contains("gives no inclusion proofs: set inclusionProof to optional", StringComparison.Ordinal));
         await proxy.StopAsync();
-        using var register = new LogRegister(proxy.Options!);
+        using var register = new LogRegister(proxy.Options!.Logs, proxy.StateDirectory);
         Assert.EndsWith("gives no inclusion proofs: set inclusionProof to optional", register.List().Single(log => log.Name == "carol").State, StringComparison.Ordinal);
         Assert.Equal("live", register.List().Single(log => log.Name == "alice").State);
     }

@@ -109,7 +109,7 @@ public sealed class ListenerTests : IDisposable
     {
         TlsCertificate? loaded = null;
         Assert.True(certificate is null || TlsCertificate.TryLoad(certificate.Value.File, certificate.Value.Key, out loaded, out _));
-        var proxy = new TestProxy { Change = options => options with { Listen = [listen], Certificate = loaded } };
+        var proxy = new TestProxy { Change = options => options with { FrontDoor = options.FrontDoor with { Listen = [listen], Certificate = loaded } } };
         return await proxy.StartAsync();
     }
 

@@ -3,6 +3,7 @@ using System.Text;
 using Google.Protobuf;
 using Microsoft.AspNetCore.Http;
 using TrustixProxy.Consensus;
+using TrustixProxy.Substituter.Evidence;
 using TrustixProxy.Substituter.Operations;
 using TrustixProxy.Testing;
 using TrustixProxy.TransparencyLog.Wire;

@@ -3,6 +3,7 @@ using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Operations;
 using TrustixProxy.Substituter.Revocations;
+using TrustixProxy.Substituter.Upstreams;
 using TrustixProxy.Testing;
 
 namespace TrustixProxy.Substituter.Tests.Operations;
@@ -148,7 +149,7 @@ public sealed class ReloadTests
             return certificate;
         }
 
-        await using var proxy = await new TestProxy { Change = options => options with { Listen = ["https://127.0.0.1:0"], Certificate = Load("first") } }.StartAsync();
+        await using var proxy = await new TestProxy { Change = options => options with { FrontDoor = options.FrontDoor with { Listen = ["https://127.0.0.1:0"], Certificate = Load("first") } } }.StartAsync();
         var shown = new System.Collections.Concurrent.ConcurrentQueue<string>();
         bool IsOurs(string subject)
         {
@@ -160,7 +161,7 @@ public sealed class ReloadTests
         using var old = Connect();
         await old.GetStringAsync(new Uri(proxy.Url, "nix-cache-info"));
 
-        Assert.Empty(await proxy.ReloadAsync(options => options with { Certificate = Load("second") }));
+        Assert.Empty(await proxy.ReloadAsync(options => options with { FrontDoor = options.FrontDoor with { Certificate = Load("second") } }));
         using var young = Connect();
         await young.GetStringAsync(new Uri(proxy.Url, "nix-cache-info"));
         await old.GetStringAsync(new Uri(proxy.Url, "nix-cache-info"));
@@ -175,11 +176,11 @@ public sealed class ReloadTests
         await using var proxy = await TestProxy.WithThreeLogsAsync();
         await proxy.StartAsync();
 
-        var refused = await proxy.ReloadAsync(options => options with { Listen = ["http://127.0.0.1:1"], OperationsListen = ["http://127.0.0.1:2"], StateDirectory = "/nowhere", LeastBytesPerSecond = 1, Priority = 99 });
+        var refused = await proxy.ReloadAsync(options => options with { OperationsListen = ["http://127.0.0.1:2"], StateDirectory = "/nowhere", FrontDoor = options.FrontDoor with { Listen = ["http://127.0.0.1:1"], LeastBytesPerSecond = 1 }, Answers = options.Answers with { Priority = 99 } });
 
         Assert.Equal(["listen", "limits.leastBytesPerSecond", "operations.listen", "stateDirectory"], refused);
         Assert.Contains("Priority: 30\n", (await proxy.AskAsync("nix-cache-info")).Text, StringComparison.Ordinal);
-        Assert.Empty(await proxy.ReloadAsync(options => options with { Priority = 99 }));
+        Assert.Empty(await proxy.ReloadAsync(options => options with { Answers = options.Answers with { Priority = 99 } }));
         Assert.Contains("Priority: 99\n", (await proxy.AskAsync("nix-cache-info")).Text, StringComparison.Ordinal);
     }
 }

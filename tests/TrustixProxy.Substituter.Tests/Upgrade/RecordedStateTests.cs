@@ -59,7 +59,7 @@ public sealed class RecordedStateTests
     public async Task A_frozen_log_stays_frozen_and_its_evidence_still_proves_the_fault()
     {
         await using var proxy = await OpenAsync();
-        using var register = new LogRegister(proxy.Options!);
+        using var register = new LogRegister(proxy.Options!.Logs, proxy.StateDirectory);
 
         var behind = await proxy.AskAsync(BehindFrozenLog.Path);
 
@@ -77,7 +77,7 @@ public sealed class RecordedStateTests
         await using var proxy = await OpenAsync(proxy => proxy.Log("bob").Show(proxy.Log("bob").Log.Fork(1)));
 
         var answer = await proxy.AskAsync(Undone.Path);
-        using var register = new LogRegister(proxy.Options!);
+        using var register = new LogRegister(proxy.Options!.Logs, proxy.StateDirectory);
 
         Assert.DoesNotContain("bob=absent", answer.Text, StringComparison.Ordinal);
         Assert.Equal(5, register.List().Single(log => log.Name is "bob").Size);

@@ -3,6 +3,7 @@ using System.Net;
 using Microsoft.AspNetCore.Http;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Operations;
+using TrustixProxy.Substituter.Substitution;
 using TrustixProxy.Testing;
 
 namespace TrustixProxy.Substituter.Tests.Upstreams;
@@ -76,7 +77,7 @@ public sealed class LyingUpstreamTests
     {
         var (output, absent) = (TestOutput.Make(), TestOutput.PathOf("absent"));
         await using var proxy = await AgreedAsync(output);
-        proxy.Change = options => options with { Deadline = Deadline, OnUndecided = OnUndecided.Unavailable };
+        proxy.Change = options => options with { Deadline = Deadline, Answers = options.Answers with { OnUndecided = OnUndecided.Unavailable } };
         await proxy.RestartAsync();
 
         Assert.Equal(HttpStatusCode.NotFound, (await proxy.AskAsync(absent)).Status);

@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using TrustixProxy.Substituter.Operations;
+using TrustixProxy.Substituter.Upstreams;
 using TrustixProxy.Testing;
 
 namespace TrustixProxy.Substituter.Tests.Upstreams;

@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using TrustixProxy.Substituter.Clients;
 using TrustixProxy.Substituter.Operations;
+using TrustixProxy.Substituter.Upstreams;
 using TrustixProxy.Testing;
 
 namespace TrustixProxy.Substituter.Tests.Upstreams;
@@ -68,7 +70,7 @@ public sealed class UpstreamScopeTests
         proxy.Change = options => options with
         {
             Deadline = deadline,
-            Listen = [address],
+            FrontDoor = new FrontDoorOptions { Listen = [address] },
             Upstreams = [.. options.Upstreams, new UpstreamOptions("itself", new Uri(address), 1)],
         };
         await proxy.StartAsync();
