@@ -11,6 +11,12 @@ public delegate Digest FullSubtree(int level, long index);
 /// <remarks>Source: RFC 6962, sections 2.1 to 2.1.2 (MTH, PATH, PROOF).</remarks>
 public static class MerkleTree
 {
+    /// <summary>Computes the root of a full subtree from its nodes at one level.</summary>
+    /// <param name="nodes">A power of two of nodes, from the left.</param>
+    public static Digest RootOf(ReadOnlySpan<Digest> nodes) => nodes.Length is 1
+        ? nodes[0]
+        : MerkleHash.Node(RootOf(nodes[..(nodes.Length / 2)]), RootOf(nodes[(nodes.Length / 2)..]));
+
     /// <summary>The root of the first <paramref name="size"/> leaves.</summary>
     public static Digest Root(long size, FullSubtree subtrees) => size is 0 ? MerkleHash.EmptyLog : Root(0, size, subtrees);
 

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using TrustixProxy.LogNode.Operations;
 using TrustixProxy.LogNode.Sequencing;
+using TrustixProxy.LogNode.Storage;
 using TrustixProxy.Nix;
 using TrustixProxy.TransparencyLog;
 

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Logging;
 using TrustixProxy.LogNode.Archive;
 using TrustixProxy.LogNode.Operations;
+using TrustixProxy.LogNode.Storage;
 using TrustixProxy.LogNode.Submission;
 using TrustixProxy.Nix;
 using TrustixProxy.TransparencyLog;

@@ -140,7 +140,7 @@ public sealed class LogCheck
         _map = changed is [.., var (root, _)] ? root : _map;
         var fault = !_kept.Remove(head, out var kept) ? head > _oldest ? "is missing" : null
             : kept.Root != _map || !kept.Replaced.SequenceEqual(replaced.Order()) ? "has other pages than the entries come to"
-            : kept.Prefix != EntryIndex.Prefix(mapRoot) || !kept.IsTimedAsHead ? "is filed under another map root or time than the head's"
+            : kept.Prefix != IndexRow.PrefixOf(mapRoot) || !kept.IsTimedAsHead ? "is filed under another map root or time than the head's"
             : null;
         if (fault is not null)
         {

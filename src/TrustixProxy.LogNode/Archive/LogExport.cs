@@ -106,7 +106,7 @@ public sealed class LogExport
     private byte[] RootOfTile(int level, long index)
     {
         var bytes = File.ReadAllBytes(Path.Combine(_folder, ArchiveLayout.FileName(ArchiveLayout.Level(level), index, ArchiveLayout.Width)));
-        return TileNodes.RootOf([.. bytes.Chunk(Digest.Size).Select(hash => new Digest(hash))]).ToArray();
+        return MerkleTree.RootOf([.. bytes.Chunk(Digest.Size).Select(hash => new Digest(hash))]).ToArray();
     }
 
     /// <summary>Deletes files with fewer records, now that there is one with more.</summary>

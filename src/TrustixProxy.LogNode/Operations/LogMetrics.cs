@@ -1,5 +1,5 @@
 using System.Diagnostics.Metrics;
-using TrustixProxy.LogNode.Api;
+using TrustixProxy.LogNode.Sequencing;
 
 namespace TrustixProxy.LogNode.Operations;
 
@@ -25,15 +25,15 @@ internal sealed class LogMetrics : IDisposable
     }
 
     /// <summary>Shows the state of logs, from now on.</summary>
-    public void Observe(IEnumerable<HostedLog> logs)
+    public void Observe(IEnumerable<(string Name, Sequencer Sequencer)> logs)
     {
         Gauge("trustix_log_tree_size", "Entries in the log.", log => log.Sequencer.Head.Size);
         Gauge("trustix_log_heads", "Heads ever signed.", log => log.Sequencer.Head.MapHeadSize);
         Gauge("trustix_log_queue_items", "Items that wait for their head.", log => log.Sequencer.Queued);
         Gauge("trustix_log_head_age_seconds", "How long the newest head has been the newest, in this process.", log => log.Sequencer.HeadAge.TotalSeconds);
 
-        void Gauge(string name, string description, Func<HostedLog, double> read) => _meter.CreateObservableGauge(
-            name, () => logs.Select(log => new Measurement<double>(read(log), new KeyValuePair<string, object?>("log", log.Options.Name))), description: description);
+        void Gauge(string name, string description, Func<(string Name, Sequencer Sequencer), double> read) => _meter.CreateObservableGauge(
+            name, () => logs.Select(log => new Measurement<double>(read(log), new KeyValuePair<string, object?>("log", log.Name))), description: description);
     }
 
     public void Submitted(string log, int items) => _submitted.Add(items, new KeyValuePair<string, object?>("log", log));

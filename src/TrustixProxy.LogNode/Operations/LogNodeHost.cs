@@ -100,7 +100,7 @@ public static class LogNodeHost
                 throw;
             }
 
-            metrics.Observe(Logs.Values);
+            metrics.Observe([.. Logs.Values.Select(log => (log.Options.Name, log.Sequencer))]);
             Endpoint = new ConnectEndpoint(new Callers([.. options.Logs.SelectMany(log => log.WriteTokens).Distinct()], options.ReferenceTokens, time), rate, metrics, time, logger);
             new ReadCalls(Logs).Map(Endpoint);
             new LookupCalls(Logs).Map(Endpoint);

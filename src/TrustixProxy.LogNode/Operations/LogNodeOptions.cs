@@ -1,15 +1,8 @@
 using System.Collections.Immutable;
 using TrustixProxy.IO.Connections;
-using TrustixProxy.Nix;
-using TrustixProxy.TransparencyLog;
+using TrustixProxy.LogNode.Storage;
 
 namespace TrustixProxy.LogNode.Operations;
-
-/// <summary>A log that the node keeps.</summary>
-/// <param name="Name">The name in messages, and of its file; unique.</param>
-/// <param name="Signer">What signs its heads; no two logs have the same.</param>
-/// <param name="WriteTokens">Whose tokens may write to it.</param>
-public sealed record HostedLogOptions(string Name, LogSigner Signer, ImmutableArray<NixPublicKey> WriteTokens);
 
 /// <summary>All that the log node is told. Values are checked where they are read: these are good.</summary>
 public sealed record LogNodeOptions

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using TrustixProxy.Nix;
 using TrustixProxy.Sqlite;
 using TrustixProxy.TransparencyLog;
@@ -19,19 +18,8 @@ internal sealed class EntryIndex(LogDatabase database) : IDisposable
     private int _moved, _moving;
     private long _movingTo;
 
-    /// <summary>The first 8 bytes of a digest as a number.</summary>
-    public static long Prefix(Digest digest)
-    {
-        Span<byte> bytes = stackalloc byte[Digest.Size];
-        digest.CopyTo(bytes);
-        return BinaryPrimitives.ReadInt64BigEndian(bytes);
-    }
-
-    /// <summary>The same of a store path's digest.</summary>
-    public static long Prefix(StorePathDigest digest) => BinaryPrimitives.ReadInt64BigEndian(digest.ToBytes());
-
     /// <summary>The numbers under which an entry is found.</summary>
-    public static IEnumerable<long> PrefixesOf(Entry entry) => StorePath.DigestOfKey(entry.Key) is { } path ? [Prefix(entry.ValueDigest), Prefix(path)] : [Prefix(entry.ValueDigest)];
+    public static IEnumerable<long> PrefixesOf(Entry entry) => StorePath.DigestOfKey(entry.Key) is { } path ? [IndexRow.PrefixOf(entry.ValueDigest), IndexRow.PrefixOf(path)] : [IndexRow.PrefixOf(entry.ValueDigest)];
 
     /// <summary>Reads what the table lacks.</summary>
     /// <param name="size">Size of the log.</param>

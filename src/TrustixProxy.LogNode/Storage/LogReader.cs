@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Google.Protobuf;
 using Microsoft.Data.Sqlite;
 using TrustixProxy.Nix;
@@ -22,7 +23,11 @@ internal sealed record Entry(byte[] Key, byte[] Value)
 /// <param name="Prefix">What it is found by: the first 8 bytes of the map root.</param>
 /// <param name="IsTimedAsHead">Whether it is dropped by the head's own time.</param>
 /// <param name="Replaced">The pages that the head before needs and this one does not.</param>
-internal readonly record struct KeptMap(long Head, long Root, long Prefix, bool IsTimedAsHead, long[] Replaced);
+internal readonly record struct KeptMap(long Head, long Root, long Prefix, bool IsTimedAsHead, long[] Replaced)
+{
+    /// <summary>Reads the numbers of replaced pages from the bytes of a row.</summary>
+    public static long[] NumbersOf(byte[] replaced) => MemoryMarshal.Cast<byte, long>(replaced).ToArray();
+}
 
 /// <summary>Which of the two append-only trees.</summary>
 internal enum Tree
@@ -85,11 +90,11 @@ internal sealed class LogReader : IDisposable
     public List<Entry> FindEntries(long first, long last) => _range.All(ReadEntry, first, last);
 
     /// <summary>The value with this digest; null when there is none.</summary>
-    public byte[]? FindValue(Digest digest) => Find(EntryIndex.Prefix(digest)).Select(FindEntry).FirstOrDefault(entry => entry?.ValueDigest == digest)?.Value;
+    public byte[]? FindValue(Digest digest) => Find(IndexRow.PrefixOf(digest)).Select(FindEntry).FirstOrDefault(entry => entry?.ValueDigest == digest)?.Value;
 
     /// <summary>Keys of the log's first <paramref name="size"/> entries that are store paths with this digest.</summary>
     public IEnumerable<byte[]> FindKeysOfPath(StorePathDigest digest, long size) =>
-        Find(EntryIndex.Prefix(digest)).Where(index => index < size).Select(index => _key.First(row => row.Bytes(0), index)).OfType<byte[]>().Where(key => StorePath.DigestOfKey(key) == digest);
+        Find(IndexRow.PrefixOf(digest)).Where(index => index < size).Select(index => _key.First(row => row.Bytes(0), index)).OfType<byte[]>().Where(key => StorePath.DigestOfKey(key) == digest);
 
     /// <summary>Conflicts from number <paramref name="start"/> on, counted from 0.</summary>
     public List<Conflict> FindConflicts(long start, int most) => _conflicts.All(
@@ -112,7 +117,7 @@ internal sealed class LogReader : IDisposable
     /// <summary>The map with this root; null when no head has it whose map is kept.</summary>
     public SparseMerkleMap? FindMap(Digest mapRoot)
     {
-        foreach (var (head, root) in _rootsOf.All(row => (LogHead.Parser.ParseFrom(row.Bytes(0)), row.Number(1)), EntryIndex.Prefix(mapRoot)))
+        foreach (var (head, root) in _rootsOf.All(row => (LogHead.Parser.ParseFrom(row.Bytes(0)), row.Number(1)), IndexRow.PrefixOf(mapRoot)))
         {
             if (mapRoot == new Digest(head.MapRoot.Span))
             {
@@ -152,7 +157,7 @@ internal sealed class LogReader : IDisposable
     /// <summary>The heads whose map is kept.</summary>
     public IEnumerable<KeptMap> KeptMaps() => Stream(
         "SELECT map.head, root, prefix, map.signed_at IS head.signed_at, replaced FROM map LEFT JOIN head ON head.mh_size = map.head ORDER BY map.head",
-        row => new KeptMap(row.Number(0), row.Number(1), row.Number(2), row.Number(3) is not 0, MapVersions.Numbers(row.Bytes(4))));
+        row => new KeptMap(row.Number(0), row.Number(1), row.Number(2), row.Number(3) is not 0, KeptMap.NumbersOf(row.Bytes(4))));
 
     /// <summary>All pages of the map.</summary>
     public IEnumerable<(long Number, byte[] Page)> AllPages() => Stream("SELECT number, page FROM map_page ORDER BY number", row => (row.Number(0), row.Bytes(1)));

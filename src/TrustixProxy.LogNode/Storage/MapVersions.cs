@@ -53,10 +53,7 @@ internal sealed class MapVersions(LogDatabase database) : IDisposable
 
     /// <summary>Says which version a head has.</summary>
     public void Keep(long head, MapVersion version, long signedAt) =>
-        _keep.Run(head, version.Root, EntryIndex.Prefix(version.Hash), signedAt, Bytes(version.Replaced));
-
-    /// <summary>The numbers that a row keeps as replaced.</summary>
-    public static long[] Numbers(byte[] replaced) => MemoryMarshal.Cast<byte, long>(replaced).ToArray();
+        _keep.Run(head, version.Root, IndexRow.PrefixOf(version.Hash), signedAt, Bytes(version.Replaced));
 
     /// <summary>The row's form of replaced numbers.</summary>
     public static byte[] Bytes(IEnumerable<long> replaced) => MemoryMarshal.AsBytes(replaced.Order().ToArray().AsSpan()).ToArray();
@@ -75,7 +72,7 @@ internal sealed class MapVersions(LogDatabase database) : IDisposable
                 break;
             }
 
-            numbers.AddRange(Numbers(replaced));
+            numbers.AddRange(KeptMap.NumbersOf(replaced));
             oldest = head;
         }
 

@@ -1,8 +1,23 @@
+using System.Buffers.Binary;
+using TrustixProxy.Nix;
+using TrustixProxy.TransparencyLog;
+
 namespace TrustixProxy.LogNode.Storage;
 
 /// <summary>A row of the index: a number by which an entry is looked for, and the entry.</summary>
 internal readonly record struct IndexRow(long Prefix, long Index) : IComparable<IndexRow>
 {
+    /// <summary>The number of a value's or map root's digest: its first 8 bytes.</summary>
+    public static long PrefixOf(Digest digest)
+    {
+        Span<byte> bytes = stackalloc byte[Digest.Size];
+        digest.CopyTo(bytes);
+        return BinaryPrimitives.ReadInt64BigEndian(bytes);
+    }
+
+    /// <summary>The number of a store path's digest: its first 8 bytes.</summary>
+    public static long PrefixOf(StorePathDigest digest) => BinaryPrimitives.ReadInt64BigEndian(digest.ToBytes());
+
     public int CompareTo(IndexRow other) => Prefix != other.Prefix ? Prefix.CompareTo(other.Prefix) : Index.CompareTo(other.Index);
 }
 

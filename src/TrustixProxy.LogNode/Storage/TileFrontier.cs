@@ -53,7 +53,7 @@ internal sealed class TileFrontier
                 return;
             }
 
-            leaf = TileNodes.RootOf([.. tile]);
+            leaf = MerkleTree.RootOf([.. tile]);
             _full[(level, index / Width)] = Bytes(tile);
             tile.Clear();
             index /= Width;
@@ -75,7 +75,7 @@ internal sealed class TileFrontier
     {
         var (tileLevel, inner) = (level / Height, level % Height);
         var first = (int)((index << inner) % Width);
-        return TileNodes.RootOf(_partial[tileLevel].GetRange(first, 1 << inner).ToArray());
+        return MerkleTree.RootOf(_partial[tileLevel].GetRange(first, 1 << inner).ToArray());
     }
 
     private static byte[] Bytes(List<Digest> hashes)

@@ -5,11 +5,6 @@ namespace TrustixProxy.LogNode.Storage;
 /// <summary>Inner nodes of tiles, which are not stored but hashed when they are needed.</summary>
 internal static class TileNodes
 {
-    /// <summary>The root over a power of two of hashes.</summary>
-    public static Digest RootOf(ReadOnlySpan<Digest> hashes) => hashes.Length is 1
-        ? hashes[0]
-        : MerkleHash.Node(RootOf(hashes[..(hashes.Length / 2)]), RootOf(hashes[(hashes.Length / 2)..]));
-
     /// <summary>Reads full subtrees of a stored tree; each tile once, so use the result for all proofs of one answer.</summary>
     public static FullSubtree Of(LogReader reader, Tree tree)
     {

@@ -169,7 +169,7 @@ internal sealed class ExportedLog(HttpClient files) : HttpMessageHandler
         var (first, count) = (index << inner, 1 << inner);
         var (tile, within) = (first / ArchiveLayout.Width, (int)(first % ArchiveLayout.Width));
         var hashes = await RecordsAsync(ArchiveLayout.Level(tileLevel), tile, _size >> (8 * tileLevel), within + count, DecodeHashes, cancellation);
-        return MirrorReader.RootOf([.. hashes.Skip(within).Take(count)]);
+        return MerkleTree.RootOf([.. hashes.Skip(within).Take(count)]);
     }
 
     private static IEnumerable<Digest> DecodeHashes(byte[] bytes) =>

@@ -142,22 +142,7 @@ internal sealed class MirrorReader : IDisposable
             throw Damaged(stored, index << inner);
         }
 
-        return RootOf(nodes[first..(first + count)]);
-    }
-
-    /// <summary>The root of a full subtree, of its nodes at some level; they are written over.</summary>
-    /// <param name="hashes">A power of two of them.</param>
-    public static Digest RootOf(Digest[] hashes)
-    {
-        for (var count = hashes.Length / 2; count > 0; count /= 2)
-        {
-            for (var i = 0; i < count; i++)
-            {
-                hashes[i] = MerkleHash.Node(hashes[2 * i], hashes[(2 * i) + 1]);
-            }
-        }
-
-        return hashes[0];
+        return MerkleTree.RootOf(nodes.AsSpan(first, count));
     }
 
     /// <summary>Forgets what it has in memory if another connection has changed the file; to be called at the beginning of a transaction that reads.</summary>

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Logging;
 using TrustixProxy.Consensus;
 using TrustixProxy.LogNode.Operations;
+using TrustixProxy.LogNode.Storage;
 using TrustixProxy.LogNode.Submission;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Clients;

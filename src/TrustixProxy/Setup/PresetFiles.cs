@@ -107,7 +107,7 @@ internal sealed class PresetFiles(SetupAnswers answers)
         var faults = new List<Fault>();
         foreach (var (path, content, judge) in files)
         {
-            File.WriteAllText($"{path}.new", content.ToJsonString(Verbs.ProxyConfiguration.JsonForm.Options) + "\n");
+            File.WriteAllText($"{path}.new", content.ToJsonString(Verbs.VerbJson.Indented.Options) + "\n");
             faults.AddRange(judge($"{path}.new"));
         }
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
+using TrustixProxy.Operations;
 using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.Operations;
 using TrustixProxy.Substituter.Revocations;
@@ -17,9 +18,9 @@ internal static class AuditVerb
     public static Command Create()
     {
         Before.Required = true;
-        var prune = new Command("prune", "Drops old entries of the record: the only way by which any is dropped.") { ServeVerb.ConfigOption, Before };
+        var prune = new Command("prune", "Drops old entries of the record: the only way by which any is dropped.") { SharedOptions.Config, Before };
         prune.SetAction((parsed, _) => RunAsync(parsed, audit => Prune(audit, parsed.GetValue(Before))));
-        var command = new Command("audit", "Shows the append-only record of every signature that the proxy has made, and every revocation.") { ServeVerb.ConfigOption, Since, Count, ProxyConfiguration.Json, prune };
+        var command = new Command("audit", "Shows the append-only record of every signature that the proxy has made, and every revocation.") { SharedOptions.Config, Since, Count, SharedOptions.Json, prune };
         command.SetAction((parsed, _) => ProxyConfiguration.WithAsync(parsed, options => Task.FromResult(Show(options, parsed))));
         return command;
     }
@@ -34,7 +35,7 @@ internal static class AuditVerb
     {
         using var audit = new SignatureAudit(options.StateDirectory);
         using var revoker = new Revoker(options);
-        var (isJson, since, count) = (parsed.GetValue(ProxyConfiguration.Json), parsed.GetValue(Since), parsed.GetValue(Count));
+        var (isJson, since, count) = (parsed.GetValue(SharedOptions.Json), parsed.GetValue(Since), parsed.GetValue(Count));
         var signatures = audit.Read(since, count).Select(entry => (entry.At, Text: isJson
             ? JsonSerializer.Serialize(entry, VerbJson.Default.AuditEntry)
             : $"{entry.At:yyyy-MM-dd HH:mm:ss}Z {entry.Outcome} {entry.Fingerprint} policy {entry.Policy[..16]} bundle {entry.Bundle[..16]}"));

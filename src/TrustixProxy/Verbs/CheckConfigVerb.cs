@@ -1,5 +1,6 @@
 using System.CommandLine;
 using TrustixProxy.Configuration;
+using TrustixProxy.Operations;
 
 namespace TrustixProxy.Verbs;
 
@@ -9,8 +10,8 @@ internal static class CheckConfigVerb
     public static Command Create()
     {
         var keys = new Option<bool>("--keys") { Description = "Prints all keys of the three configurations, with type, default, range and meaning." };
-        var command = new Command("check-config", "Reads a configuration of serve, log serve or publish, shows all its faults and warnings, and starts nothing.") { ServeVerb.ConfigOption, keys };
-        command.SetAction(parsed => parsed.GetValue(keys) ? PrintKeys() : Run(parsed.GetValue(ServeVerb.ConfigOption)));
+        var command = new Command("check-config", "Reads a configuration of serve, log serve or publish, shows all its faults and warnings, and starts nothing.") { SharedOptions.Config, keys };
+        command.SetAction(parsed => parsed.GetValue(keys) ? PrintKeys() : Run(parsed.GetValue(SharedOptions.Config)));
         return command;
     }
 

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using TrustixProxy.LogNode.Submission;
 using TrustixProxy.Nix;
+using TrustixProxy.Operations;
 using TrustixProxy.Substituter.Comparison;
 
 namespace TrustixProxy.Verbs;
@@ -25,7 +26,7 @@ internal static class DiffVerb
     {
         var command = new Command("diff", "Compares two builders' outputs of a path file by file while both are fetched, and points out what looks like a time or a build path. Exit code 0: the same; 1: they differ; 3: it could not be found out.")
         {
-            PathArgument, Between, ServeVerb.ConfigOption, ProxyConfiguration.Json,
+            PathArgument, Between, SharedOptions.Config, SharedOptions.Json,
         };
         command.SetAction(RunAsync);
         return command;
@@ -40,7 +41,7 @@ internal static class DiffVerb
             return ExitCode.Usage;
         }
 
-        return await ProxyConfiguration.ReadAsync(parsed.GetValue(ServeVerb.ConfigOption), async options =>
+        return await ProxyConfiguration.ReadAsync(parsed.GetValue(SharedOptions.Config), async options =>
         {
             using var sources = new NarSources(options);
             try
@@ -48,7 +49,7 @@ internal static class DiffVerb
                 var words = parsed.GetValue(Between) is { Length: 2 } named ? named : null;
                 var pair = words is null ? await DifferentAsync(sources, path, cancellation) : await NamedAsync(sources, path, words, cancellation);
                 await using var json = new Utf8JsonWriter(Console.OpenStandardOutput(), DiffJson.Form);
-                DiffReport report = parsed.GetValue(ProxyConfiguration.Json) ? new DiffJson(json) : new DiffText(Console.Out);
+                DiffReport report = parsed.GetValue(SharedOptions.Json) ? new DiffJson(json) : new DiffText(Console.Out);
                 return await CompareAsync(path, pair, mustRead: words is not null, report, cancellation);
             }
             catch (FormatException exception)

@@ -34,7 +34,7 @@ internal sealed class DoctorReport(IReadOnlyList<Finding> findings, IReadOnlyLis
     {
         if (isJson)
         {
-            output.WriteLine(JsonSerializer.Serialize(Summary, ProxyConfiguration.JsonForm.DoctorSummary));
+            output.WriteLine(JsonSerializer.Serialize(Summary, VerbJson.Indented.DoctorSummary));
             return;
         }
 

@@ -21,7 +21,7 @@ internal static class DoctorVerb
 
     public static Command Create()
     {
-        var command = new Command("doctor", "Asks every elector about all paths of a closure: what would be served, what not and why, what is installed otherwise than electors prove, and whose vote would help most.") { Paths, ServeVerb.ConfigOption, ProxyConfiguration.Json };
+        var command = new Command("doctor", "Asks every elector about all paths of a closure: what would be served, what not and why, what is installed otherwise than electors prove, and whose vote would help most.") { Paths, SharedOptions.Config, SharedOptions.Json };
         command.SetAction(RunAsync);
         return command;
     }
@@ -41,7 +41,7 @@ internal static class DoctorVerb
             var findings = await ExamineAsync(new Doctor(examiner, options.Policy), patients, cancellation);
             var report = new DoctorReport(findings, examiner.Upstreams, await examiner.FindRefusedNarsAsync(null, cancellation));
             report.Summary.Keep(options.StateDirectory);
-            report.Write(Console.Out, parsed.GetValue(ProxyConfiguration.Json));
+            report.Write(Console.Out, parsed.GetValue(SharedOptions.Json));
             return report.IsUnwell ? ExitCode.No : report.IsUncertain ? ExitCode.Unknown : ExitCode.Good;
         }
         catch (NixException exception)

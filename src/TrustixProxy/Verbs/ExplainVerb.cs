@@ -3,6 +3,7 @@ using System.Text.Json;
 using Spectre.Console;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
+using TrustixProxy.Operations;
 using TrustixProxy.Substituter.Operations;
 
 namespace TrustixProxy.Verbs;
@@ -15,7 +16,7 @@ internal static class ExplainVerb
 
     public static Command Create()
     {
-        var command = new Command("explain", "Asks every elector about a path, and shows each vote, its proof, and the verdict.") { Path, ServeVerb.ConfigOption, ProxyConfiguration.Json, Bundle };
+        var command = new Command("explain", "Asks every elector about a path, and shows each vote, its proof, and the verdict.") { Path, SharedOptions.Config, SharedOptions.Json, Bundle };
         command.SetAction(RunAsync);
         return command;
     }
@@ -48,13 +49,13 @@ internal static class ExplainVerb
 
             var refusedNars = examination.Path is { } path ? await examiner.FindRefusedNarsAsync(path, cancellation) : [];
             var missing = examination.Claim is { } claim ? await examiner.FindRefusedReferencesAsync(claim) : null;
-            if (parsed.GetValue(ProxyConfiguration.Json))
+            if (parsed.GetValue(SharedOptions.Json))
             {
                 var explanation = Explain(examination, options.Policy, examiner.Upstreams) with
                 {
                     RefusedReferences = missing?.Select(reference => reference.Absolute), RefusedNars = refusedNars,
                 };
-                Console.WriteLine(JsonSerializer.Serialize(explanation, ProxyConfiguration.JsonForm.Explanation));
+                Console.WriteLine(JsonSerializer.Serialize(explanation, VerbJson.Indented.Explanation));
             }
             else
             {

@@ -3,6 +3,7 @@ using System.Text.Json;
 using TrustixProxy.Configuration;
 using TrustixProxy.LogNode.Archive;
 using TrustixProxy.LogNode.Operations;
+using TrustixProxy.LogNode.Storage;
 using TrustixProxy.Operations;
 using TrustixProxy.Substituter.Comparison;
 
@@ -18,7 +19,7 @@ internal static class LogFileVerbs
         var to = new Option<string>("--to") { Description = "The folder to write to; a later export adds what is new.", Required = true, HelpName = "DIR" };
         var from = new Option<string>("--from") { Description = "The folder that log export wrote, or a copy of it.", Required = true, HelpName = "DIR" };
         var json = new Option<bool>("--json") { Description = "One JSON object a line." };
-        yield return Make("fsck", "Recomputes all hashes of a log from its entries, and checks all signatures; a node may be running.", (options, log, parsed) => Check(options, log, parsed.GetValue(ProxyConfiguration.Json)), ProxyConfiguration.Json);
+        yield return Make("fsck", "Recomputes all hashes of a log from its entries, and checks all signatures; a node may be running.", (options, log, parsed) => Check(options, log, parsed.GetValue(SharedOptions.Json)), SharedOptions.Json);
         yield return Make("export", "Writes a log as static files, which any web server can serve.", (options, log, parsed) => Export(options, log, parsed.GetValue(to)!), to);
         yield return Make("import", "Rebuilds a log from static files, verifying everything. Only for the newest copy there is: a log that goes on from an older one contradicts what it has signed.", (options, log, parsed) => Import(options, log, parsed.GetValue(from)!), from);
         yield return Make("conflicts", "Lists the values that were submitted for keys which the log holds with another value.", (options, log, parsed) => List(options, log, parsed.GetValue(json)), json);
@@ -26,7 +27,7 @@ internal static class LogFileVerbs
 
     private static Command Make(string name, string description, Func<LogNodeOptions, HostedLogOptions, ParseResult, int> run, params Option[] options)
     {
-        var command = new Command(name, description) { ServeVerb.ConfigOption, Log };
+        var command = new Command(name, description) { SharedOptions.Config, Log };
         foreach (var option in options)
         {
             command.Add(option);
@@ -38,7 +39,7 @@ internal static class LogFileVerbs
 
     private static int Run(ParseResult parsed, Func<LogNodeOptions, HostedLogOptions, ParseResult, int> run)
     {
-        var (options, faults) = ConfigurationFile.Read(parsed.GetValue(ServeVerb.ConfigOption), section => LogServeConfiguration.Read(section, isCheck: true));
+        var (options, faults) = ConfigurationFile.Read(parsed.GetValue(SharedOptions.Config), section => LogServeConfiguration.Read(section, isCheck: true));
         if (options is null)
         {
             return ExitCode.Refuse(faults);
@@ -70,10 +71,10 @@ internal static class LogFileVerbs
 
     private static int Check(LogNodeOptions options, HostedLogOptions log, bool isJson)
     {
-        var (entries, heads, faults) = ProgressBar.ShowAsync($"of {log.Name}", 1, tell => Task.Run(() => LogCheck.Run(LogStore.PathOf(options, log), log.Signer.Key, tell))).GetAwaiter().GetResult();
+        var (entries, heads, faults) = ProgressBar.ShowAsync($"of {log.Name}", 1, tell => Task.Run(() => LogCheck.Run(LogStore.PathOf(options.StateDirectory, log), log.Signer.Key, tell))).GetAwaiter().GetResult();
         if (isJson)
         {
-            Console.WriteLine(JsonSerializer.Serialize(new LogCheckReport(log.Name, entries, heads, faults, faults.Count < LogCheck.MaxFaults), ProxyConfiguration.JsonForm.LogCheckReport));
+            Console.WriteLine(JsonSerializer.Serialize(new LogCheckReport(log.Name, entries, heads, faults, faults.Count < LogCheck.MaxFaults), VerbJson.Indented.LogCheckReport));
             return faults.Count is 0 ? ExitCode.Good : ExitCode.No;
         }
 
@@ -88,7 +89,7 @@ internal static class LogFileVerbs
 
     private static int Export(LogNodeOptions options, HostedLogOptions log, string folder)
     {
-        var (entries, files) = LogExport.Run(LogStore.PathOf(options, log), log.Signer.Key, folder);
+        var (entries, files) = LogExport.Run(LogStore.PathOf(options.StateDirectory, log), log.Signer.Key, folder);
         Console.WriteLine($"{log.Name}: {entries} entries in {folder}, {files} files written");
         return ExitCode.Good;
     }
@@ -109,7 +110,7 @@ internal static class LogFileVerbs
     private static int List(LogNodeOptions options, HostedLogOptions log, bool isJson)
     {
         var count = 0;
-        foreach (var conflict in LogStore.Conflicts(options, log))
+        foreach (var conflict in LogStore.Conflicts(options.StateDirectory, log))
         {
             count++;
             Console.WriteLine(isJson

@@ -21,8 +21,8 @@ internal static class LogVerbs
 
     private static Command Serve()
     {
-        var command = new Command("serve", "Runs the log node.") { ServeVerb.ConfigOption };
-        command.SetAction((parsed, cancellation) => ServeAsync(parsed.GetValue(ServeVerb.ConfigOption), cancellation));
+        var command = new Command("serve", "Runs the log node.") { SharedOptions.Config };
+        command.SetAction((parsed, cancellation) => ServeAsync(parsed.GetValue(SharedOptions.Config), cancellation));
         return command;
     }
 
@@ -40,13 +40,13 @@ internal static class LogVerbs
         try
         {
             using var metrics = new PrometheusText("TrustixProxy.LogNode");
-            await using var app = LogNodeHost.Create(options, ServeVerb.LogToConsole, metrics.AnswerAsync);
+            await using var app = LogNodeHost.Create(options, HostRun.LogToConsole, metrics.AnswerAsync);
             foreach (var log in options.Logs)
             {
                 Notice.Say($"log {log.Name}: publicKey {log.Signer.Key}, id {log.Signer.Key.LogId}");
             }
 
-            return await ServeVerb.RunAsync(app, "serving logs", [.. options.Listen, .. options.PrivateListen], cancellation);
+            return await HostRun.RunAsync(app, "serving logs", [.. options.Listen, .. options.PrivateListen], cancellation);
         }
         catch (Exception exception) when (exception is IOException or InvalidDataException)
         {

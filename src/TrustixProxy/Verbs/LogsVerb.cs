@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using TrustixProxy.Operations;
 using TrustixProxy.Substituter.Operations;
 
 namespace TrustixProxy.Verbs;
@@ -12,10 +13,10 @@ internal static class LogsVerb
 
     public static Command Create()
     {
-        var unfreeze = new Command("unfreeze", "Lets a frozen log be heard again, from the head that it shows next. A running proxy notices within a second.") { Name, Reason, ServeVerb.ConfigOption };
+        var unfreeze = new Command("unfreeze", "Lets a frozen log be heard again, from the head that it shows next. A running proxy notices within a second.") { Name, Reason, SharedOptions.Config };
         unfreeze.SetAction((parsed, _) => ProxyConfiguration.WithAsync(parsed, options => Task.FromResult(Unfreeze(options, parsed.GetValue(Name)!, parsed.GetValue(Reason)!))));
-        var logs = new Command("logs", "Lists every log with its size, when it last grew, and how it fares.") { ServeVerb.ConfigOption, ProxyConfiguration.Json, unfreeze };
-        logs.SetAction((parsed, _) => ProxyConfiguration.WithAsync(parsed, options => Task.FromResult(List(options, parsed.GetValue(ProxyConfiguration.Json)))));
+        var logs = new Command("logs", "Lists every log with its size, when it last grew, and how it fares.") { SharedOptions.Config, SharedOptions.Json, unfreeze };
+        logs.SetAction((parsed, _) => ProxyConfiguration.WithAsync(parsed, options => Task.FromResult(List(options, parsed.GetValue(SharedOptions.Json)))));
         return logs;
     }
 
@@ -25,7 +26,7 @@ internal static class LogsVerb
         var logs = register.List();
         if (isJson)
         {
-            Console.WriteLine(JsonSerializer.Serialize(logs, ProxyConfiguration.JsonForm.IReadOnlyListLogStatus));
+            Console.WriteLine(JsonSerializer.Serialize(logs, VerbJson.Indented.IReadOnlyListLogStatus));
         }
         else
         {

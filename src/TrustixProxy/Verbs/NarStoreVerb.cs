@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using TrustixProxy.Configuration;
+using TrustixProxy.Operations;
 using TrustixProxy.Substituter.Operations;
 using TrustixProxy.Substituter.Storage;
 
@@ -13,14 +14,14 @@ internal static class NarStoreVerb
 
     public static Command Create()
     {
-        var fsck = new Command("fsck", "Hashes every NAR of the store, decompressed, against its name.") { ServeVerb.ConfigOption, Delete, ProxyConfiguration.Json };
+        var fsck = new Command("fsck", "Hashes every NAR of the store, decompressed, against its name.") { SharedOptions.Config, Delete, SharedOptions.Json };
         fsck.SetAction((parsed, cancellation) => WithAsync(parsed, store => CheckAsync(store, parsed, cancellation)));
-        var gc = new Command("gc", "Deletes what writers that have died left behind, and the NARs whose use is longest ago until the others have no more than narStore.maxSize.") { ServeVerb.ConfigOption, ProxyConfiguration.Json };
-        gc.SetAction((parsed, _) => WithAsync(parsed, store => Task.FromResult(Collect(store, parsed.GetValue(ProxyConfiguration.Json)))));
+        var gc = new Command("gc", "Deletes what writers that have died left behind, and the NARs whose use is longest ago until the others have no more than narStore.maxSize.") { SharedOptions.Config, SharedOptions.Json };
+        gc.SetAction((parsed, _) => WithAsync(parsed, store => Task.FromResult(Collect(store, parsed.GetValue(SharedOptions.Json)))));
         return new Command("nar-store", "Checks or cleans the NARs that the proxy keeps on disk.") { fsck, gc };
     }
 
-    private static Task<int> WithAsync(ParseResult parsed, Func<NarStoreMaintenance, Task<int>> run) => ProxyConfiguration.ReadAsync(parsed.GetValue(ServeVerb.ConfigOption), options =>
+    private static Task<int> WithAsync(ParseResult parsed, Func<NarStoreMaintenance, Task<int>> run) => ProxyConfiguration.ReadAsync(parsed.GetValue(SharedOptions.Config), options =>
         options.NarStore is null ? Task.FromResult(ExitCode.Refuse([new Fault("narStore", "is missing: this proxy keeps no NARs. Set it, for example to {\"maxSize\": \"50GiB\"}.")])) : WithAsync(options.NarStore, run));
 
     private static async Task<int> WithAsync(NarStoreOptions options, Func<NarStoreMaintenance, Task<int>> run)
@@ -38,11 +39,11 @@ internal static class NarStoreVerb
 
     private static async Task<int> CheckAsync(NarStoreMaintenance store, ParseResult parsed, CancellationToken cancellation)
     {
-        var (isJson, isToDelete) = (parsed.GetValue(ProxyConfiguration.Json), parsed.GetValue(Delete));
+        var (isJson, isToDelete) = (parsed.GetValue(SharedOptions.Json), parsed.GetValue(Delete));
         var result = await store.CheckAsync(isToDelete, cancellation);
         if (isJson)
         {
-            Console.WriteLine(JsonSerializer.Serialize(result, ProxyConfiguration.JsonForm.NarStoreCheckResult));
+            Console.WriteLine(JsonSerializer.Serialize(result, VerbJson.Indented.NarStoreCheckResult));
         }
         else
         {
@@ -61,7 +62,7 @@ internal static class NarStoreVerb
     {
         var result = store.Collect();
         Console.WriteLine(isJson
-            ? JsonSerializer.Serialize(result, ProxyConfiguration.JsonForm.NarStoreGcResult)
+            ? JsonSerializer.Serialize(result, VerbJson.Indented.NarStoreGcResult)
             : $"{result.Deleted:N0} NARs and {result.Abandoned:N0} unfinished files of {result.DeletedBytes:N0} bytes deleted; {result.Bytes:N0} bytes are left, {result.MaxSize:N0} may be");
         return result.Bytes <= result.MaxSize ? ExitCode.Good : ExitCode.No;
     }

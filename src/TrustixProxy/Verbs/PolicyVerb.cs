@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
+using TrustixProxy.Operations;
 
 namespace TrustixProxy.Verbs;
 
@@ -14,7 +15,7 @@ internal static class PolicyVerb
 
     public static Command Create()
     {
-        var test = new Command("test", "Shows which rule and which exceptions a path of this name has, and what would meet the rule.") { Name, ServeVerb.ConfigOption, ProxyConfiguration.Json };
+        var test = new Command("test", "Shows which rule and which exceptions a path of this name has, and what would meet the rule.") { Name, SharedOptions.Config, SharedOptions.Json };
         test.SetAction((parsed, _) => RunAsync(parsed));
         return new Command("policy", "Looks at the policy.") { test };
     }
@@ -31,7 +32,7 @@ internal static class PolicyVerb
 
         return await ProxyConfiguration.WithAsync(parsed, options =>
         {
-            Show(path!, options.Policy, parsed.GetValue(ProxyConfiguration.Json));
+            Show(path!, options.Policy, parsed.GetValue(SharedOptions.Json));
             return Task.FromResult(ExitCode.Good);
         });
     }
@@ -47,7 +48,7 @@ internal static class PolicyVerb
         {
             Console.WriteLine(JsonSerializer.Serialize(
                 new TestedPolicy(path.Name, scope.Match, scope.Rule.ToString(), Kebab.Of(scope.Dissent), sets.Take(MostSets), outside, exceptions.Select(exception => new TestedException(exception.Text, exception.IsExpired)), policy.Fallback),
-                ProxyConfiguration.JsonForm.TestedPolicy));
+                VerbJson.Indented.TestedPolicy));
             return;
         }
 

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using Microsoft.Data.Sqlite;
 using TrustixProxy.Configuration;
+using TrustixProxy.Operations;
 using TrustixProxy.Substituter.Operations;
 
 namespace TrustixProxy.Verbs;
@@ -9,16 +10,11 @@ namespace TrustixProxy.Verbs;
 /// <summary>For verbs that look at a proxy through its configuration and its state.</summary>
 internal static class ProxyConfiguration
 {
-    /// <summary>JSON as it is written for other programs.</summary>
-    public static VerbJson JsonForm { get; } = new(new JsonSerializerOptions(JsonSerializerDefaults.Web) { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
-
-    public static Option<bool> Json { get; } = new("--json") { Description = "JSON, for other programs." };
-
     /// <summary>Reads the configuration, and runs a verb with it; faults, and an unusable state are told.</summary>
     /// <param name="parsed">The command line.</param>
     /// <param name="run">The verb.</param>
     /// <param name="needsKey">Whether it is of no use without the signing key that the proxy has.</param>
-    public static Task<int> WithAsync(ParseResult parsed, Func<SubstituterOptions, Task<int>> run, bool needsKey = false) => ReadAsync(parsed.GetValue(ServeVerb.ConfigOption), needsKey, async options =>
+    public static Task<int> WithAsync(ParseResult parsed, Func<SubstituterOptions, Task<int>> run, bool needsKey = false) => ReadAsync(parsed.GetValue(SharedOptions.Config), needsKey, async options =>
     {
         try
         {

@@ -13,8 +13,8 @@ internal static class PublishVerb
     public static Command Create()
     {
         var once = new Option<bool>("--once") { Description = "Ends when the spool is empty: 0; or 1 when the log refuses, 3 when the log or Nix cannot be asked." };
-        var command = new Command("publish", "Publishes what the post-build hook has left in the spool, until it is told to stop.") { ServeVerb.ConfigOption, once };
-        command.SetAction((parsed, cancellation) => RunAsync(parsed.GetValue(ServeVerb.ConfigOption), parsed.GetValue(once), cancellation));
+        var command = new Command("publish", "Publishes what the post-build hook has left in the spool, until it is told to stop.") { SharedOptions.Config, once };
+        command.SetAction((parsed, cancellation) => RunAsync(parsed.GetValue(SharedOptions.Config), parsed.GetValue(once), cancellation));
         return command;
     }
 
@@ -26,7 +26,7 @@ internal static class PublishVerb
             return ExitCode.Refuse(faults);
         }
 
-        using var loggers = LoggerFactory.Create(ServeVerb.LogToConsole);
+        using var loggers = LoggerFactory.Create(HostRun.LogToConsole);
         try
         {
             using var publisher = new Publisher(options, loggers.CreateLogger("TrustixProxy.LogNode"));
@@ -48,8 +48,8 @@ internal static class PublishVerb
     {
         await Task.Yield(); // as in serve
         using var metrics = new PrometheusText(SpoolMetrics.MeterName);
-        await using var page = options.Listen.IsEmpty ? null : PublisherHost.Create(publisher, options.Listen, ServeVerb.LogToConsole, metrics.AnswerAsync);
-        if (page is not null && await ServeVerb.StartAsync(page, options.Listen, cancellation) is { } fault)
+        await using var page = options.Listen.IsEmpty ? null : PublisherHost.Create(publisher, options.Listen, HostRun.LogToConsole, metrics.AnswerAsync);
+        if (page is not null && await HostRun.StartAsync(page, options.Listen, cancellation) is { } fault)
         {
             return ExitCode.Refuse([fault]);
         }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using TrustixProxy.Nix;
+using TrustixProxy.Operations;
 using TrustixProxy.Substituter.Operations;
 using TrustixProxy.Substituter.Revocations;
 
@@ -18,7 +19,7 @@ internal static class RevokeVerb
     {
         var command = new Command("revoke", "Has a path, a NAR, or what a log has taken in since, served no longer: by this proxy at once, by its replicas within a second.")
         {
-            What, Log, Since, Reason, Undo, ServeVerb.ConfigOption,
+            What, Log, Since, Reason, Undo, SharedOptions.Config,
         };
         command.SetAction((parsed, cancellation) => ProxyConfiguration.WithAsync(parsed, options => RunAsync(parsed, options, cancellation), needsKey: true));
         return command;

@@ -58,4 +58,8 @@ internal sealed record AuditedRevocation(DateTimeOffset At, string Outcome, long
 [JsonSerializable(typeof(TestedPolicy))]
 [JsonSerializable(typeof(VerifiedBundle))]
 [JsonSerializable(typeof(VerifiedEvidence))]
-internal sealed partial class VerbJson : JsonSerializerContext;
+internal sealed partial class VerbJson : JsonSerializerContext
+{
+    /// <summary>The form that all verbs print: indented, and with every character that JSON allows.</summary>
+    public static VerbJson Indented { get; } = new(new JsonSerializerOptions(JsonSerializerDefaults.Web) { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+}

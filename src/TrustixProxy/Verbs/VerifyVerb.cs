@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using TrustixProxy.Consensus;
+using TrustixProxy.Operations;
 using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Verbs;
@@ -13,12 +14,12 @@ internal static class VerifyVerb
 
     public static Command Create()
     {
-        var command = new Command("verify", "Re-checks a decision bundle or the evidence against a log: every signature, every proof, and what they come to. Needs no network.") { File, PolicyFile, ServeVerb.ConfigOption, ProxyConfiguration.Json };
+        var command = new Command("verify", "Re-checks a decision bundle or the evidence against a log: every signature, every proof, and what they come to. Needs no network.") { File, PolicyFile, SharedOptions.Config, SharedOptions.Json };
         command.SetAction((parsed, _) => RunAsync(parsed));
         return command;
     }
 
-    private static Task<int> RunAsync(ParseResult parsed) => ProxyConfiguration.ReadAsync(parsed.GetValue(PolicyFile) ?? parsed.GetValue(ServeVerb.ConfigOption), async options =>
+    private static Task<int> RunAsync(ParseResult parsed) => ProxyConfiguration.ReadAsync(parsed.GetValue(PolicyFile) ?? parsed.GetValue(SharedOptions.Config), async options =>
     {
         byte[] bytes;
         try
@@ -31,7 +32,7 @@ internal static class VerifyVerb
             return ExitCode.Usage;
         }
 
-        var isJson = parsed.GetValue(ProxyConfiguration.Json);
+        var isJson = parsed.GetValue(SharedOptions.Json);
         return IsEvidence(bytes) ? VerifyEvidence(bytes, options.Policy, isJson) : VerifyBundle(bytes, options.Policy, isJson);
     });
 
@@ -59,7 +60,7 @@ internal static class VerifyVerb
         var heads = evidence.Fault.Heads;
         var (name, sizes) = (logs.Single(log => log.Key == heads[0].Key).Name, heads.Select(head => head.Content.TreeSize));
         Console.WriteLine(isJson
-            ? JsonSerializer.Serialize(new VerifiedEvidence(true, name, evidence.Fault.Kind, sizes), ProxyConfiguration.JsonForm.VerifiedEvidence)
+            ? JsonSerializer.Serialize(new VerifiedEvidence(true, name, evidence.Fault.Kind, sizes), VerbJson.Indented.VerifiedEvidence)
             : $"verified: the log '{name}' has contradicted itself ({evidence.Fault.Kind}) under its own signature, between heads of size {string.Join(" and ", sizes)}");
         return ExitCode.Good;
     }
@@ -72,14 +73,14 @@ internal static class VerifyVerb
         }
 
         Console.WriteLine(isJson
-            ? JsonSerializer.Serialize(new VerifiedBundle(true, bundle.Path.ToString(), bundle.Outcome, bundle.DecidedAt, verdict!.Sentence), ProxyConfiguration.JsonForm.VerifiedBundle)
+            ? JsonSerializer.Serialize(new VerifiedBundle(true, bundle.Path.ToString(), bundle.Outcome, bundle.DecidedAt, verdict!.Sentence), VerbJson.Indented.VerifiedBundle)
             : $"verified: {bundle.Path} {bundle.Outcome} at {bundle.DecidedAt}: {verdict!.Sentence}");
         return ExitCode.Good;
     }
 
     private static int Refuse(string why, bool isJson)
     {
-        Console.WriteLine(isJson ? JsonSerializer.Serialize(new NotVerified(false, why), ProxyConfiguration.JsonForm.NotVerified) : $"not verified: {why}");
+        Console.WriteLine(isJson ? JsonSerializer.Serialize(new NotVerified(false, why), VerbJson.Indented.NotVerified) : $"not verified: {why}");
         return ExitCode.No;
     }
 

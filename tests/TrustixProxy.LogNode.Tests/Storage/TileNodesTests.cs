@@ -28,7 +28,7 @@ public sealed class TileNodesTests
             {
                 var proof = database.Read(reader => MerkleTree.InclusionProof(index, size, TileNodes.Of(reader, Tree.Log)));
 
-                Assert.Equal(MerkleTree.InclusionProof(index, size, (level, at) => TileNodes.RootOf(CollectionsMarshal.AsSpan(leaves).Slice((int)(at << level), 1 << level))), proof);
+                Assert.Equal(MerkleTree.InclusionProof(index, size, (level, at) => MerkleTree.RootOf(CollectionsMarshal.AsSpan(leaves).Slice((int)(at << level), 1 << level))), proof);
             }
         }
     }

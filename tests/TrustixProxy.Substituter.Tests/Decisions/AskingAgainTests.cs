@@ -1,6 +1,8 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Clients;
+using TrustixProxy.Substituter.Evidence;
 using TrustixProxy.Substituter.Operations;
 using TrustixProxy.Substituter.Upstreams;
 using TrustixProxy.Testing;
@@ -84,7 +86,7 @@ public sealed class AskingAgainTests
 
     private static SubstituterOptions OptionsIn(string directory, Uri upstream, List<LogOptions> logs) => new()
     {
-        Listen = [],
+        FrontDoor = new FrontDoorOptions { Listen = [] },
         OperationsListen = [],
         StateDirectory = directory,
         SigningKey = NixSecretKey.Generate("again-1"),

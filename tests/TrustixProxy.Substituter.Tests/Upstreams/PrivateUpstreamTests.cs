@@ -217,7 +217,7 @@ public sealed class PrivateUpstreamTests
         }
 
         Directory.Delete(root, recursive: true);
-        await Assert.ThrowsAsync<UpstreamFaultException>(() => GetAsync("file", null));
+        await Assert.ThrowsAsync<FolderUnavailableException>(() => GetAsync("file", null));
 
         async Task<HttpResponseMessage> GetAsync(string url, long? from)
         {
