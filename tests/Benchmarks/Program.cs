@@ -25,6 +25,7 @@ static async Task<int> RunAsync(string[] args) => args switch
     ["cold", var size] when int.TryParse(size, out var entries) && entries >= 2000 => await ColdBenchmark.RunAsync(entries, isMirrorsOnly: false),
     ["network", .. var letters] when NetworkBenchmark.AreLetters(letters) => await NetworkBenchmark.RunAsync(letters),
     ["load"] => await LoadBenchmark.RunAsync(),
+    ["crypto"] => CryptoBenchmark.Run(),
     ["start"] => await StartBenchmark.RunAsync(),
     _ => Usage(),
 };
@@ -42,6 +43,7 @@ static int Usage()
           mirror [ENTRIES]  of these, decisions from mirrors alone
           network [LETTER...]  dead and hanging upstreams, NARs over a poor network, refused paths asked for again: parts a to h, all unless given
           load              10,000 connections held and 1,000 NARs on their way at once, beside nginx
+          crypto            Ed25519 signatures and verifications, NSec beside libcrypto
           start             start-up and idle memory with 100,000 decisions
         """);
     return 2;
