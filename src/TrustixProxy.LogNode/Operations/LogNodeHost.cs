@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using TrustixProxy.IO;
 using TrustixProxy.IO.Connections;
 using TrustixProxy.LogNode.Api;
 using TrustixProxy.LogNode.Sequencing;
@@ -41,7 +42,8 @@ public static class LogNodeHost
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Listen(kestrel, options, readers, writers));
         builder.Services.Configure<SocketTransportOptions>(sockets => sockets.UnsafePreferInlineScheduling = true); // a call is answered on the thread that reads it: on an idle machine each hand-over costs what a read costs
         configure?.Invoke(builder);
-        builder.Services.AddSingleton(services => new Parts(options, services.GetRequiredService<ILoggerFactory>().CreateLogger("TrustixProxy.LogNode"), clock, reached));
+        builder.Services.AddSingleton(services => new Parts(
+            options, LimitForeign(services.GetRequiredService<ILoggerFactory>().CreateLogger("TrustixProxy.LogNode"), clock), clock, reached));
         builder.Services.AddHostedService(services => new SequencerService(
             [.. services.GetRequiredService<Parts>().Logs.Values.Select(log => log.Sequencer)], clock,
             services.GetRequiredService<ILoggerFactory>().CreateLogger("TrustixProxy.LogNode")));
@@ -59,6 +61,10 @@ public static class LogNodeHost
         });
         return app;
     }
+
+    /// <summary>A logger that writes messages which callers can cause as often as they like at most once a minute each.</summary>
+    private static LimitedLogger LimitForeign(ILogger logger, TimeProvider time) =>
+        new(logger, [nameof(ApiLog.CallFailed), nameof(SequencingLog.WriteFailed), nameof(SequencingLog.ConflictsSeen)], time);
 
     private static void Listen(KestrelServerOptions kestrel, LogNodeOptions options, ConnectionGate readers, ConnectionGate writers)
     {

@@ -34,7 +34,8 @@ internal sealed class Generation : IAsyncDisposable
     public Generation(SubstituterOptions options, IHttpForwarder forwarder, DecisionJournal journal, ILoggerFactory loggers, TimeProvider time, Generation? before = null)
     {
         (Options, Connections, _time) = (options, options.FrontDoor.LimitConnections(options.Deadline), time);
-        Parts = new DecidingParts(options, loggers.CreateLogger("TrustixProxy"), time, journal: journal, before: before?.Parts);
+        var logger = before?.Parts.Logger ?? ForeignMessages.Limit(loggers.CreateLogger("TrustixProxy"), time);
+        Parts = new DecidingParts(options, logger, time, journal: journal, before: before?.Parts);
         Gossip = new Gossip(Parts.Logs);
         _forwarder = Parts.Forward(forwarder);
         var missing = new MissingReferences(Parts.Refusals, Parts.Revocations, time);
