@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 
 namespace TrustixProxy.IO;
@@ -15,7 +16,12 @@ namespace TrustixProxy.IO;
 /// </code></remarks>
 public sealed record SupervisedLoop(string Name, string About, TimeSpan Interval, Func<CancellationToken, Task> Turn)
 {
+    private static readonly ConcurrentDictionary<string, long> Counts = new(StringComparer.Ordinal);
+
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1), LongestPause = TimeSpan.FromMinutes(1);
+
+    /// <summary>How many turns have failed since this process runs, by the name of their loop.</summary>
+    public static IEnumerable<KeyValuePair<string, long>> Failures => Counts;
 
     /// <summary>Whether the first turn waits for the first tick of the interval; otherwise it is run at once.</summary>
     public bool WaitsFirst { get; init; }
@@ -46,6 +52,7 @@ public sealed record SupervisedLoop(string Name, string About, TimeSpan Interval
             }
             catch (Exception exception)
             {
+                Counts.AddOrUpdate(Name, 1, (_, count) => count + 1);
                 told = Tell(logger, told, exception);
                 isDue = true;
                 // When it is cancelled, the loop's condition ends it.

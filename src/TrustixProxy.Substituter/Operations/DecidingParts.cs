@@ -43,7 +43,7 @@ internal sealed class DecidingParts : IDisposable
     {
         (Options, _time, Logger) = (options, time, logger);
         var timeout = options.Deadline / 2;
-        _state = before?._state ?? new StateWriter(options.StateDirectory, failure => Tell(logger, failure));
+        _state = before?._state ?? new StateWriter(options.StateDirectory, time, logger, failure => Tell(logger, failure));
         (_views, _records) = (before?._views ?? new ViewStore(options.StateDirectory), before?._records ?? new LogRecords(_state));
         _logs.AddRange(options.Logs.Select(log =>
             before?._logs.Find(known => known.Options == log && known.Timeout == timeout

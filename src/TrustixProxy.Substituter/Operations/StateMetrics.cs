@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using System.Runtime.CompilerServices;
 using TrustixProxy.Consensus;
+using TrustixProxy.IO;
 using TrustixProxy.Substituter.Clients;
 using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.Evidence;
@@ -41,6 +42,9 @@ internal sealed class StateMetrics : IDisposable
         _meter.CreateObservableGauge("trustix_proxy_cache_memory_bytes", () => (double)parts().Cache.MemorySize, description: "Bytes that remembered decisions take in memory.");
         _meter.CreateObservableGauge("trustix_proxy_nar_store_bytes", () => parts().NarStore is { } store ? [new(store.Size)] : Array.Empty<Measurement<double>>(), description: "Bytes of the NARs that are kept on disk; nothing where none are.");
         _meter.CreateObservableGauge("trustix_proxy_redis_up", () => parts().Redis is { } redis ? [new(redis.IsThere ? 1 : 0)] : Array.Empty<Measurement<double>>(), description: "Whether Redis has answered of late: 1 or 0; nothing where there is none.");
+        _meter.CreateObservableCounter(
+            "trustix_proxy_loop_failures", () => SupervisedLoop.Failures.Select(loop => new Measurement<long>(loop.Value, new KeyValuePair<string, object?>("loop", loop.Key))),
+            description: "Failed turns of work that goes on in the background; the messages say why.");
         _meter.CreateObservableGauge("trustix_proxy_mirror_entries", () => parts().Mirrors.Where(mirror => mirror.Mirror.Head is not null).Select(mirror => Of(mirror.Mirror.Head!.Content.TreeSize, "log", mirror.Mirror.Name)), description: "Entries of a log that its mirror has followed to.");
     }
 

@@ -1,6 +1,9 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using TrustixProxy.IO;
 
 namespace TrustixProxy.Substituter.Operations;
 
@@ -27,8 +30,9 @@ internal sealed class StateWriter : IDisposable
 
     private readonly ConcurrentQueue<Item> _due = new(), _rest = new();
     private readonly SemaphoreSlim _news = new(0);
-    private readonly CancellationTokenSource _end = new();
+    private readonly CancellationTokenSource _end = new(), _written = new(); // written: all of it, and nothing follows
     private readonly Action<Exception> _onFailed;
+    private readonly List<Item> _taken = []; // what is being written one by one
     private readonly Task _writing;
     private volatile bool _isEnding;
     private long _toldAt; // a timestamp; 0 while the disk takes what it is given
@@ -36,13 +40,23 @@ internal sealed class StateWriter : IDisposable
     private int _count; // of the rest
 
     /// <param name="stateDirectory">Where the database is.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="logger">Told of faults of this program.</param>
     /// <param name="onFailed">Told when the disk refuses (<see cref="SqliteException"/>; once a minute while it does), and of what failed for another reason.</param>
     /// <exception cref="SqliteException">The file cannot be read or written, or is no database.</exception>
-    public StateWriter(string stateDirectory, Action<Exception>? onFailed = null)
+    public StateWriter(string stateDirectory, TimeProvider time, ILogger logger, Action<Exception>? onFailed = null)
     {
         Database = new StateDatabase(stateDirectory, isDurable: false);
         _onFailed = onFailed ?? (_ => { });
-        _writing = Task.Run(WriteAsync);
+        var loop = new SupervisedLoop("state writer", stateDirectory, TimeSpan.Zero, _ => WriteNextAsync());
+        _writing = Task.Run(() => loop.RunAsync(time, logger, _written.Token));
+    }
+
+    /// <param name="stateDirectory">Where the database is.</param>
+    /// <param name="onFailed">Told what is not written, and why.</param>
+    public StateWriter(string stateDirectory, Action<Exception>? onFailed = null)
+        : this(stateDirectory, TimeProvider.System, NullLogger.Instance, onFailed)
+    {
     }
 
     /// <summary>What is written to. A change is on the disk soon after it was made.</summary>
@@ -79,67 +93,89 @@ internal sealed class StateWriter : IDisposable
         _news.Release();
         _writing.Wait(TimeSpan.FromSeconds(2));
         _end.Cancel();
+        _written.Cancel();
         Database.Dispose();
     }
 
-    private async Task WriteAsync()
+    /// <summary>Writes what waits, as soon as anything does. Ends the loop once nothing follows.</summary>
+    private async Task WriteNextAsync()
     {
-        while (!_isEnding || !_due.IsEmpty || !_rest.IsEmpty)
+        await WriteOneByOneAsync(); // what a fault has left
+        if (_isEnding && _due.IsEmpty && _rest.IsEmpty)
         {
-            var isQuiet = !await _news.WaitAsync(_isEnding ? TimeSpan.Zero : Volatile.Read(ref _count) > 0 ? Linger : Timeout.InfiniteTimeSpan);
-            while (await WriteSomeAsync(_due))
-            {
-                // All that is due.
-            }
+            await _written.CancelAsync();
+            return;
+        }
 
-            if (isQuiet || Volatile.Read(ref _count) >= MaxTogether)
-            {
-                await WriteSomeAsync(_rest);
-            }
+        var isQuiet = _due.IsEmpty && !await _news.WaitAsync(_isEnding ? TimeSpan.Zero : Volatile.Read(ref _count) > 0 ? Linger : Timeout.InfiniteTimeSpan);
+        while (await WriteSomeAsync(_due))
+        {
+            // All that is due.
+        }
+
+        if (isQuiet || Volatile.Read(ref _count) >= MaxTogether)
+        {
+            await WriteSomeAsync(_rest);
         }
     }
 
     /// <summary>Writes what waits, up to a number; false when nothing does.</summary>
     private async Task<bool> WriteSomeAsync(ConcurrentQueue<Item> waiting)
     {
-        var together = new List<Item>();
-        while (together.Count < MaxTogether && waiting.TryDequeue(out var item))
+        while (_taken.Count < MaxTogether && waiting.TryDequeue(out var item))
         {
-            together.Add(item);
+            _taken.Add(item);
         }
 
-        if (together.Count is 0)
+        if (_taken.Count is 0)
         {
             return false;
         }
 
         Volatile.Write(ref _writingSince, Stopwatch.GetTimestamp());
-        if (TryWrite(() => together.ForEach(item => item.Write())) is not null)
+        if (TryWrite(() => _taken.ForEach(item => item.Write())) is null)
         {
-            await WriteOneByOneAsync(together);
+            Finish(_taken.Count);
+        }
+        else
+        {
+            await WriteOneByOneAsync();
         }
 
-        Volatile.Write(ref _writingSince, 0);
-        Interlocked.Add(ref _count, -together.Count(item => !item.IsDue));
-        together.ForEach(item => item.Done.TrySetResult());
         return true;
     }
 
-    private async Task WriteOneByOneAsync(List<Item> items)
+    private async Task WriteOneByOneAsync()
     {
-        foreach (var item in items)
+        while (_taken.Count > 0)
         {
-            while (TryWrite(item.Write) is { } failure)
+            var failure = TryWrite(_taken[0].Write);
+            var isTriedAgain = failure is SqliteException && _taken[0].IsDue && !_end.IsCancellationRequested;
+            if (!isTriedAgain)
+            {
+                Finish(1);
+            }
+
+            if (failure is not null)
             {
                 Tell(failure);
-                if (failure is not SqliteException || !item.IsDue || _end.IsCancellationRequested)
-                {
-                    break;
-                }
-
-                await Task.Delay(Pause);
+                await (isTriedAgain ? Task.Delay(Pause) : Task.CompletedTask);
             }
         }
+    }
+
+    /// <summary>The first of those taken are written, or lost.</summary>
+    private void Finish(int count)
+    {
+        var done = _taken.GetRange(0, count);
+        _taken.RemoveRange(0, count);
+        if (_taken.Count is 0)
+        {
+            Volatile.Write(ref _writingSince, 0);
+        }
+
+        Interlocked.Add(ref _count, -done.Count(item => !item.IsDue));
+        done.ForEach(item => item.Done.TrySetResult());
     }
 
     /// <summary>Writes all of it or nothing; answers why nothing was.</summary>

@@ -44,7 +44,7 @@ internal sealed class NarStore : IDisposable
     {
         (_options, _known, _time, _logger) = (options, known, time, logger);
         (_folder, _index) = (new NarStoreFolder(options.Directory), new StoredNarIndex(options.MaxSize, options.Pinned));
-        _writer = new NarStoreWriter(_folder, options.MaxSize, Load, Publish, GiveUp);
+        _writer = new NarStoreWriter(_folder, options.MaxSize, Load, Publish, GiveUp, time, logger);
     }
 
     /// <summary>Done when it knows what it has.</summary>
@@ -207,8 +207,10 @@ internal sealed class NarStore : IDisposable
         {
             Refuse(exception);
         }
-
-        _loaded.SetResult();
+        finally
+        {
+            _loaded.TrySetResult();
+        }
     }
 
     /// <summary>Takes a file that is whole and right, on the writer's thread. At no moment do all files together have more bytes than they may.</summary>

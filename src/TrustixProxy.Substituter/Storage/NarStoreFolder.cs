@@ -10,6 +10,9 @@ internal sealed class NarStoreFolder(string directory)
 {
     private const string Temporary = ".writing-";
 
+    /// <summary>Where it is.</summary>
+    public string Location => directory;
+
     public string PathOf(StoredNar nar) => Path.Combine(directory, nar.Path.ToString(), nar.FileName);
 
     /// <summary>All its files, and when each was last used.</summary>

@@ -1,5 +1,8 @@
 using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Win32.SafeHandles;
+using TrustixProxy.IO;
 using TrustixProxy.Native;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Delivery;
@@ -23,7 +26,13 @@ internal sealed class NarStoreWriter : IDisposable
     private readonly Action<StoredNar, Exception?> _onGivenUp;
     private readonly BlockingCollection<Step> _steps = [];
     private readonly ConcurrentDictionary<StoredNar, Write> _writes = new();
-    private readonly Thread _thread;
+    private readonly Action _prepare;
+    private readonly SupervisedLoop _loop;
+    private readonly ILogger _logger;
+    private readonly TimeProvider _time;
+    private readonly CancellationTokenSource _written = new(); // all of it, and nothing follows
+    private Task? _running;
+    private bool _isPrepared;
     private int _pieces;
 
     /// <param name="folder">Where files are begun.</param>
@@ -31,21 +40,19 @@ internal sealed class NarStoreWriter : IDisposable
     /// <param name="prepare">Done on the thread before anything else.</param>
     /// <param name="publish">Takes a file that is whole, right, and on the disk.</param>
     /// <param name="onGivenUp">Told of what was right and is not stored: the disk refuses, or does not follow (null).</param>
-    public NarStoreWriter(NarStoreFolder folder, long maxSize, Action prepare, Action<StoredNar, string, FileStamp> publish, Action<StoredNar, Exception?> onGivenUp)
+    /// <param name="time">The clock; the system's when null.</param>
+    /// <param name="logger">Told of faults of this program.</param>
+    public NarStoreWriter(
+        NarStoreFolder folder, long maxSize, Action prepare, Action<StoredNar, string, FileStamp> publish, Action<StoredNar, Exception?> onGivenUp,
+        TimeProvider? time = null, ILogger? logger = null)
     {
-        (_folder, _maxSize, _publish, _onGivenUp) = (folder, maxSize, publish, onGivenUp);
-        _thread = new Thread(() =>
-        {
-            prepare();
-            foreach (var step in _steps.GetConsumingEnumerable())
-            {
-                Take(step);
-            }
-        })
-        { IsBackground = true, Name = "nar-store" };
+        (_folder, _maxSize, _prepare, _publish, _onGivenUp) = (folder, maxSize, prepare, publish, onGivenUp);
+        (_time, _logger) = (time ?? TimeProvider.System, logger ?? NullLogger.Instance);
+        _loop = new SupervisedLoop(
+            "NAR store writer", folder.Location, TimeSpan.Zero, _ => Task.Factory.StartNew(WriteAll, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default));
     }
 
-    public void Start() => _thread.Start();
+    public void Start() => _running = _loop.RunAsync(_time, _logger, _written.Token);
 
     /// <summary>Begins to write a file; null when it is being written already, or too many are.</summary>
     public Write? Begin(StoredNar nar)
@@ -58,13 +65,30 @@ internal sealed class NarStoreWriter : IDisposable
     public void Dispose()
     {
         _steps.CompleteAdding();
-        if (!_thread.IsAlive || _thread.Join(TimeSpan.FromSeconds(2)))
+        if (_running?.Wait(TimeSpan.FromSeconds(2)) is not false)
         {
             foreach (var write in _writes.Values)
             {
                 write.Discard();
             }
         }
+    }
+
+    /// <summary>Writes what comes, on a thread of its own, until nothing follows.</summary>
+    private void WriteAll()
+    {
+        if (!_isPrepared)
+        {
+            _isPrepared = true;
+            _prepare();
+        }
+
+        foreach (var step in _steps.GetConsumingEnumerable())
+        {
+            Take(step);
+        }
+
+        _written.Cancel();
     }
 
     private void Take(Step step)
@@ -85,6 +109,11 @@ internal sealed class NarStoreWriter : IDisposable
         {
             write.Discard();
             _onGivenUp(write.Nar, exception);
+        }
+        catch
+        {
+            write.Discard(); // a fault of this program: the loop says which, and goes on with the next step
+            throw;
         }
         finally
         {

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using TrustixProxy.IO;
 
 namespace TrustixProxy.Substituter.Upstreams;
 
@@ -64,23 +65,18 @@ internal sealed class UpstreamProber(
         _end.Dispose();
     }
 
+    /// <summary>Probes until it answers, whatever fails meanwhile: nobody else asks an upstream that is away.</summary>
     private async Task RunAsync()
     {
-        var token = _end.Token;
-        try
+        using var answered = CancellationTokenSource.CreateLinkedTokenSource(_end.Token);
+        var loop = new SupervisedLoop("prober", name, TimeSpan.Zero, async stopping =>
         {
-            await ProbeUntilAnsweredAsync(token);
-        }
-        catch (OperationCanceledException) when (token.IsCancellationRequested)
-        {
-            return; // the upstream is no longer used
-        }
-        finally
-        {
-            Volatile.Write(ref _isRunning, 0);
-        }
-
-        if (health.Status.State is UpstreamState.Away)
+            await ProbeUntilAnsweredAsync(stopping);
+            await answered.CancelAsync();
+        });
+        await loop.RunAsync(time, logger, answered.Token);
+        Volatile.Write(ref _isRunning, 0);
+        if (!_end.IsCancellationRequested && health.Status.State is UpstreamState.Away)
         {
             Begin(); // it went away just now, while this one ended
         }

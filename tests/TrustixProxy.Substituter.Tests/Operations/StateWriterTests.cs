@@ -30,6 +30,31 @@ public sealed class StateWriterTests : IDisposable
     }
 
     [Fact]
+    public async Task A_fault_in_the_loop_itself_loses_nothing_that_is_due_and_the_loop_goes_on()
+    {
+        var (tellings, written, refusals) = (0, new ConcurrentBag<int>(), 0);
+        using var writer = new StateWriter(_directory.Path, _ => throw new InvalidOperationException($"nobody can be told ({++tellings})"));
+
+        var all = Enumerable.Range(0, 3).Select(i => writer.Write(
+            () =>
+            {
+                if (i is 1 && ++refusals <= 2)
+                {
+                    throw new SqliteException("full", 13);
+                }
+
+                written.Add(i);
+            },
+            isDue: true)).ToList();
+        await Task.WhenAll(all).WaitAsync(TimeSpan.FromSeconds(20));
+        await writer.Write(() => written.Add(3)).WaitAsync(TimeSpan.FromSeconds(10));
+
+        Assert.Equal([0, 1, 2, 3], written.Distinct().Order());
+        Assert.True(tellings > 0);
+        Assert.Contains(IO.SupervisedLoop.Failures, loop => loop is { Key: "state writer", Value: > 0 });
+    }
+
+    [Fact]
     public async Task What_is_due_is_written_when_the_disk_takes_it_again_and_the_refusal_is_told_once()
     {
         using var writer = new StateWriter(_directory.Path, _failures.Enqueue);

@@ -1,3 +1,4 @@
+using TrustixProxy.Native;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Delivery;
 using TrustixProxy.Substituter.Storage;
@@ -38,6 +39,30 @@ public sealed class NarStoreWriterTests : IDisposable
 
         await UntilAsync(() => published.Count > 0 && Directory.GetFiles(_directory).Length is 1); // what was published lies where this test leaves it
         Assert.Equal([small.Nar], published);
+    }
+
+    [Fact]
+    public async Task A_fault_of_ours_costs_one_file_and_the_next_is_published()
+    {
+        var (published, faults) = (new List<StoredNar>(), 0);
+        void Publish(StoredNar nar, string path, FileStamp stamp)
+        {
+            File.Delete(path);
+            published.Add(++faults is 1 ? throw new InvalidOperationException("a fault that nobody has thought of") : nar);
+        }
+
+        using var writer = new NarStoreWriter(new NarStoreFolder(_directory), 1 << 30, () => throw new InvalidOperationException("another"), Publish, (_, _) => { });
+        writer.Start();
+        var (first, second) = (Begin(writer), Begin(writer));
+        foreach (var write in new[] { first, second })
+        {
+            Append(write, 10);
+            write.Complete(Hash);
+        }
+
+        await UntilAsync(() => published.Count > 0);
+        Assert.Equal([second.Nar], published);
+        await UntilAsync(() => writer.Begin(first.Nar) is not null); // it holds no place any more
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Security.Authentication;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using TrustixProxy.Substituter.Upstreams;
 using TrustixProxy.Testing;
@@ -35,6 +36,43 @@ public sealed class UpstreamHealthTests
         _health.ReportAnswer();
         Assert.Equal(new UpstreamStatus(UpstreamState.Live), _health.Status);
         Assert.False(_health.Away.IsCompleted);
+    }
+
+    [Fact]
+    public async Task A_fault_of_ours_does_not_end_the_probing_of_one_that_is_away()
+    {
+        var (probes, log) = (0, new FaultyLog());
+        var health = new UpstreamHealth("main", TimeProvider.System, log);
+        using var prober = new UpstreamProber(
+            "main", _ => Task.FromResult<UpstreamFault?>(++probes < 5 ? new UpstreamFault(UpstreamFailure.ConnectionRefused) : null),
+            health, TimeSpan.FromSeconds(5), TimeProvider.System, NullLogger.Instance);
+        health.Report(UpstreamFailure.ConnectionRefused);
+        health.Report(UpstreamFailure.ConnectionRefused);
+
+        prober.Begin();
+
+        await Eventually.UntilAsync(() => health.Status.State is UpstreamState.Live);
+        Assert.True(log.Thrown);
+    }
+
+    /// <summary>Throws at the first message.</summary>
+    private sealed class FaultyLog : ILogger
+    {
+        public bool Thrown { get; private set; }
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (!Thrown)
+            {
+                Thrown = true;
+                throw new InvalidOperationException("a fault that nobody has thought of");
+            }
+        }
     }
 
     [Fact]
