@@ -16,7 +16,7 @@ namespace TrustixProxy.Substituter.Decisions;
 /// <summary>Answers what is decided on a digest: out of the cache, or by asking everyone, once for all who want to know.</summary>
 /// <param name="electorate">Who is asked, and who must agree.</param>
 /// <param name="memory">What was decided before.</param>
-/// <param name="budget">How often is asked again.</param>
+/// <param name="bounds">How often is asked again, and how many paths are decided on at once.</param>
 /// <param name="revocations">What is refused, whatever is decided.</param>
 /// <param name="references">Takes the references of every path that is newly served.</param>
 /// <param name="deadline">How long one request is held.</param>
@@ -24,7 +24,7 @@ namespace TrustixProxy.Substituter.Decisions;
 internal sealed class Decider(
     Electorate electorate,
     DeciderMemory memory,
-    AskingBudget budget,
+    AskingBounds bounds,
     RevocationRegister revocations,
     ReferenceQueue references,
     TimeSpan deadline,
@@ -105,10 +105,11 @@ internal sealed class Decider(
     public byte[]? FindBundle(StorePathDigest digest) => memory.Refusals.Find(digest) is { } refusal ? refusal.Bundle?.Value.ToBytes() : memory.Cache.FindBundle(digest);
 
     /// <summary>How many digests are being decided on just now.</summary>
-    public int Underway => _underway.Count;
+    public int Underway => bounds.Turns.Taken;
 
     public void Dispose()
     {
+        bounds.Dispose();
         _names.Dispose();
         _renewed.Dispose();
     }
@@ -127,12 +128,12 @@ internal sealed class Decider(
         }
 
         var old = memory.Refusals.Find(digest)?.Decision ?? known;
-        return old is null || budget.TryTake() ? null : old;
+        return old is null || bounds.Again.TryTake() ? null : old;
     }
 
     private bool MayRenew(StorePathDigest digest)
     {
-        if (_renewed.TryGetValue(digest, out _) || !budget.TryTake())
+        if (_renewed.TryGetValue(digest, out _) || !bounds.Again.TryTake())
         {
             return false;
         }
@@ -183,7 +184,7 @@ internal sealed class Decider(
             var (start, news) = (electorate.Time.GetTimestamp(), memory.Refusals.News);
             if (before is not null || memory.Refusals.Find(digest) is not null)
             {
-                budget.Begin();
+                bounds.Again.Begin();
             }
 
             var (known, turn) = memory.Shared is not { } shared ? default : await shared.WaitAsync(digest, found => AdoptAsync(digest, depth, found), deadline / 2);
@@ -193,11 +194,18 @@ internal sealed class Decider(
                 return known;
             }
 
+            using var place = await bounds.Turns.TakeAsync(deadline / 2);
+            if (place is null)
+            {
+                return before ?? memory.Refusals.Find(digest)?.Decision ?? RefuseCrowded();
+            }
+
             var left = deadline - electorate.Time.GetElapsedTime(start);
-            var deliberation = electorate.Deliberate(digest, turn is null ? deadline : left > deadline / 2 ? left : deadline / 2);
+            var deliberation = electorate.Deliberate(digest, left > deadline / 2 ? left : deadline / 2);
             var concluding = ConcludeAsync(digest, depth, deliberation.Outcome, news);
-            _ = FollowAsync(deliberation, digest, NamesOf(digest, before), concluding);
+            var following = FollowAsync(deliberation, digest, NamesOf(digest, before), concluding);
             var decision = await concluding;
+            bounds.Turns.Listens(deliberation, following);
             step?.SetTag("outcome", decision.Record.Outcome).SetTag("sentence", decision.Record.Sentence);
             return decision;
         }
@@ -211,6 +219,11 @@ internal sealed class Decider(
             _underway.TryRemove(digest, out _);
         }
     }
+
+    /// <summary>Nothing could be asked in time: that is said, and not kept.</summary>
+    private Decision RefuseCrowded() => memory.Cache.Render(
+        DecisionRecord.Refusal("undecided", $"this proxy decides on {bounds.Turns.Most:N0} other paths at once, which limits.concurrency bounds; ask again", electorate.Time.GetUtcNow()),
+        wasCutShort: true);
 
     /// <summary>All names that are known for a digest: of the decision or refusal before, of references, and of what the NAR store holds.</summary>
     private ImmutableArray<StorePath> NamesOf(StorePathDigest digest, Decision? before) =>

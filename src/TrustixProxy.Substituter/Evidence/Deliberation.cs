@@ -62,6 +62,12 @@ internal sealed class Deliberation
     /// <summary>What came of it, as soon as nothing can change it, and at the deadline at the latest.</summary>
     public Task<Outcome> Outcome => _outcome.Task;
 
+    /// <summary>Whether its outcome is there, and is not a refusal.</summary>
+    public bool IsServed => Outcome is { IsCompletedSuccessfully: true, Result: Evidence.Outcome.Served };
+
+    /// <summary>Listens no longer for late answers. Does nothing before the outcome.</summary>
+    public void EndListening() => _events.Writer.TryWrite(() => _isOver |= _outcome.Task.IsCompleted);
+
     /// <summary>How long each elector took to its last word on a path, by name; when the asking is over.</summary>
     public IReadOnlyDictionary<string, TimeSpan> LatenciesOf(StorePath? path) => path is null ? new Dictionary<string, TimeSpan>() : _candidates[path].Latencies;
 

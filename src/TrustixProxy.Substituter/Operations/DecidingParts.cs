@@ -82,7 +82,8 @@ internal sealed class DecidingParts : IDisposable
         Refusals = new RefusalMemory(News, time);
         var references = new ReferenceQueue();
         var memory = new DeciderMemory(Cache, Refusals, shared, journal ?? new DecisionJournal(time));
-        Decider = new Decider(Electorate, memory, new AskingBudget(AskingsAgain, time), Revocations, references, options.Deadline, logger);
+        var turns = new DeliberationTurns(options.FrontDoor.AllClients.Concurrency ?? DeliberationTurns.Default, time);
+        Decider = new Decider(Electorate, memory, new AskingBounds(new AskingBudget(AskingsAgain, time), turns), Revocations, references, options.Deadline, logger);
         Prefetch = new ClosurePrefetch(Decider, references, time, logger);
         Closure = new ClosureGate(Decider, Cache, options.Policy, options.Deadline, time, logger);
         _owned =

@@ -13,7 +13,7 @@ internal sealed class UpstreamGate(HttpMessageHandler inner, int concurrency, Up
     /// <summary>How many requests may wait for their turn.</summary>
     private const int MostWaiting = 10_000;
 
-    /// <summary>Marks a probe: it does not wait for a turn, and is not sent while there is none.</summary>
+    /// <summary>Marks a probe: it is sent beside other requests, however many there are, so that an upstream which holds all of them is found out.</summary>
     public static readonly HttpRequestOptionsKey<bool> IsProbe = new("trustix-probe");
 
     private readonly ConcurrencyLimiter? _turns = concurrency is 0 ? null : new ConcurrencyLimiter(new ConcurrencyLimiterOptions
@@ -64,17 +64,15 @@ internal sealed class UpstreamGate(HttpMessageHandler inner, int concurrency, Up
 
     private async ValueTask<RateLimitLease?> TakeTurnAsync(HttpRequestMessage request, CancellationToken cancellation)
     {
-        if (_turns is null)
+        if (_turns is null || (request.Options.TryGetValue(IsProbe, out var isProbe) && isProbe))
         {
             return null;
         }
 
-        var turn = request.Options.TryGetValue(IsProbe, out var isProbe) && isProbe
-            ? _turns.AttemptAcquire()
-            : await _turns.AcquireAsync(1, cancellation);
+        var turn = await _turns.AcquireAsync(1, cancellation);
         return turn.IsAcquired ? turn : throw new UpstreamBusyException();
     }
 }
 
-/// <summary>Thrown where a request gets no turn: a probe while all are taken, or one more than may wait.</summary>
+/// <summary>Thrown where a request gets no turn: as many as may wait do so already.</summary>
 internal sealed class UpstreamBusyException() : HttpRequestException("As many requests to this upstream are under way as its concurrency allows.");

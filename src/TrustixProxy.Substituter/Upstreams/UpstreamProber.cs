@@ -6,7 +6,7 @@ namespace TrustixProxy.Substituter.Upstreams;
 /// <summary>Finds out in the background whether an upstream can be reached: while it fails, while it is away, and while it says nothing.</summary>
 /// <remarks>A probe is <c>GET nix-cache-info</c>; any answer but a server's error is one. A probe runs beside requests and never before them, so no request waits for it.</remarks>
 /// <param name="name">The upstream's name.</param>
-/// <param name="probe">Probes once: null when it was answered, else the fault. Throws <see cref="UpstreamBusyException"/> when it may not ask.</param>
+/// <param name="probe">Probes once: null when it was answered, else the fault.</param>
 /// <param name="health">Told of what comes of it.</param>
 /// <param name="limit">The longest that one probe is waited for.</param>
 /// <param name="time">The clock.</param>
@@ -109,7 +109,7 @@ internal sealed class UpstreamProber(
         }
     }
 
-    /// <summary>Probes once; true when it was answered, or could not be sent.</summary>
+    /// <summary>Probes once; true when it was answered.</summary>
     private async Task<bool> ProbeAsync(CancellationToken cancellation)
     {
         using var late = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
@@ -127,13 +127,8 @@ internal sealed class UpstreamProber(
             health.ReportSilence();
         }
 
-        var (isSent, fault) = await asking;
+        var fault = await asking;
         cancellation.ThrowIfCancellationRequested();
-        if (!isSent)
-        {
-            return !health.IsAway;
-        }
-
         health.ReportProbe(fault);
         if (fault is null)
         {
@@ -145,24 +140,20 @@ internal sealed class UpstreamProber(
         return fault is null;
     }
 
-    private async Task<(bool IsSent, UpstreamFault? Fault)> AskAsync(CancellationToken cancellation)
+    private async Task<UpstreamFault?> AskAsync(CancellationToken cancellation)
     {
         try
         {
-            return (true, await probe(cancellation));
-        }
-        catch (UpstreamBusyException)
-        {
-            return (false, null);
+            return await probe(cancellation);
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException or OperationCanceledException)
         {
-            return (true, UpstreamFaultException.FaultOf(exception));
+            return UpstreamFaultException.FaultOf(exception);
         }
         catch (Exception exception)
         {
             logger.ProbingFailed(exception, name);
-            return (true, new UpstreamFault(UpstreamFailure.RequestFailed));
+            return new UpstreamFault(UpstreamFailure.RequestFailed);
         }
     }
 }

@@ -39,7 +39,7 @@ internal static class ConfigurationKeys
             Range = "0 to 10000000",
         },
         ["limits.leastBytesPerSecond"] = "A client that takes an answer more slowly than that, once it is 5 s behind, is given up.",
-        ["limits.concurrency"] = "How many requests of all clients are answered at once; 0: no limit.",
+        ["limits.concurrency"] = "How many requests of all clients are answered at once, and how many paths are decided on at once. 0: no limit for requests, and 2000 for decisions.",
         ["limits.requestsPerSecond"] = "How many of all in a second, in the long run; 0: no limit.",
         ["limits.bytesPerSecond"] = new("How many bytes all are sent in a second, in the long run; 0: no limit.") { Range = "0, or 1000 to 2147483647" },
         ["limits.waiting"] = "How many requests of all, and how many connections, wait for their turn; those beyond get 503 with `Retry-After`.",
@@ -89,7 +89,7 @@ internal static class ConfigurationKeys
         ["upstreams[].narDeadline"] =
             "How long a NAR's first byte is waited for, and how long a silence may last while it comes. "
             + "Then it goes on at its offset: there again, or at another upstream.",
-        ["upstreams[].concurrency"] = "How many requests may be under way to it at once, for narinfos and NARs together; others wait in turn. 0: no limit.",
+        ["upstreams[].concurrency"] = "How many requests may be under way to it at once, for narinfos and NARs together; others wait in turn. A probe is sent beside them. 0: no limit.",
         ["upstreams[].match"] = new("Names of store paths, after the digest, that it is asked for.") { Default = "all", Range = Glob },
         ["upstreams[].except"] = new("Names of store paths that it is not asked for.") { Range = Glob },
         ["priority"] = "Which priority Nix is told that this cache has; lower ones are asked first.",

@@ -44,8 +44,13 @@ public sealed class UpstreamScopeTests
     {
         await using var proxy = await StartAsync(upstream => upstream with { Concurrency = 2 });
         var (underway, most) = (0, 0);
-        proxy.Upstream("limited").Intercept = async _ =>
+        proxy.Upstream("limited").Intercept = async context =>
         {
+            if (context.Request.Path == "/nix-cache-info")
+            {
+                return false; // a probe is sent beside the others
+            }
+
             InterlockedMax(ref most, Interlocked.Increment(ref underway));
             await Task.Delay(50);
             Interlocked.Decrement(ref underway);
@@ -58,6 +63,20 @@ public sealed class UpstreamScopeTests
         Assert.All(answers, answer => Assert.Equal(HttpStatusCode.NotFound, answer.Status));
         Assert.Equal(12, proxy.Upstream("limited").Requests.Count);
         Assert.Equal(2, most);
+    }
+
+    [Fact]
+    public async Task One_that_holds_all_requests_that_it_takes_is_probed_beside_them_and_is_away()
+    {
+        await using var proxy = await StartAsync(upstream => upstream with { Concurrency = 1 });
+        proxy.Upstream("limited").Lie = UpstreamLie.Hang;
+        await proxy.StartAsync();
+
+        var start = Stopwatch.GetTimestamp();
+        var answers = await Task.WhenAll(Enumerable.Range(0, 12).Select(i => proxy.AskAsync(TestOutput.PathOf($"missing-{i}"))));
+
+        Assert.All(answers, answer => Assert.Contains("limited=away", answer.Text, StringComparison.Ordinal));
+        Assert.InRange(Stopwatch.GetElapsedTime(start), TimeSpan.Zero, proxy.Options!.Deadline / 2);
     }
 
     [Fact]
