@@ -131,8 +131,11 @@ public abstract record Ballot
     /// <param name="Reason">Why not.</param>
     public sealed record Silent(SilenceReason Reason) : Ballot
     {
+        /// <summary>Whether it has given its one answer, which is of no use.</summary>
+        public bool IsAnswer { get; init; }
+
         /// <summary>Whether asking again is of no use: it has answered, with something that is no vote, or only an operator can change it.</summary>
-        public bool IsForGood => Reason is SilenceReason.Frozen or SilenceReason.Revoked or SilenceReason.NoInclusionProofs
+        public bool IsForGood => IsAnswer || Reason is SilenceReason.Frozen or SilenceReason.Revoked or SilenceReason.NoInclusionProofs
             or SilenceReason.ClaimOfOtherPath or SilenceReason.ClaimMalformed or SilenceReason.NoSignature;
     }
 }

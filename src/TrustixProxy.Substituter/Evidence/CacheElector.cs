@@ -20,7 +20,7 @@ internal sealed class CacheElector(Elector.Cache elector, Upstream cache) : Elec
         return async (path, token) =>
         {
             var answer = Volatile.Read(ref settled) ?? await (Interlocked.Exchange(ref first, null) ?? cache.AskAsync(digest, token));
-            Volatile.Write(ref settled, answer is UpstreamAnswer.Failed { Fault.IsAnswer: true, IsAway: false } ? answer : null);
+            Volatile.Write(ref settled, IsUseless(answer) ? answer : null);
             return Judge(path, answer);
         };
     }
@@ -30,9 +30,12 @@ internal sealed class CacheElector(Elector.Cache elector, Upstream cache) : Elec
         UpstreamAnswer.Found { NarInfo: var narInfo } when narInfo.StorePath != path => new Ballot.Silent(SilenceReason.ClaimOfOtherPath),
         UpstreamAnswer.Found { NarInfo: var narInfo } => Judge(narInfo),
         UpstreamAnswer.Absent => new Ballot.Absent(IsProven: false, 0),
-        UpstreamAnswer.Failed failed => new Ballot.Silent(ReasonOf(failed)),
+        UpstreamAnswer.Failed failed => new Ballot.Silent(ReasonOf(failed)) { IsAnswer = IsUseless(failed) },
         _ => throw new System.Diagnostics.UnreachableException(),
     };
+
+    /// <summary>Whether it has answered with something that is no narinfo: HTML, 401, an unreadable text.</summary>
+    private static bool IsUseless(UpstreamAnswer answer) => answer is UpstreamAnswer.Failed { Fault.IsAnswer: true, IsAway: false };
 
     private static SilenceReason ReasonOf(UpstreamAnswer.Failed failed) => failed switch
     {

@@ -67,6 +67,7 @@ internal sealed class SubstituterEndpoints(
     private async Task DecideNarInfoAsync(HttpContext context, StorePathDigest digest)
     {
         await Task.Yield(); // the thread that the request was read on must not be held
+        OwnRequests.Follow(context.Request.Headers.UserAgent);
         var decision = await decisions.DecideAsync(digest, context.RequestAborted);
         Say(context, decision.Record.Outcome);
         await WriteNarInfoAsync(context, decision);
@@ -91,6 +92,7 @@ internal sealed class SubstituterEndpoints(
     {
         var start = time.GetTimestamp();
         await Task.Yield(); // the thread that the request was read on must not be held
+        OwnRequests.Follow(context.Request.Headers.UserAgent);
         var decision = await decisions.DecideAsync(url.Path, context.RequestAborted);
         Say(context, decision.Record.Outcome);
         if (decision.Record.Claim is not { } claim)

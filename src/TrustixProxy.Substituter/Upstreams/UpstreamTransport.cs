@@ -34,7 +34,11 @@ internal sealed class UpstreamTransport : DelegatingHandler
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         request.Headers.UserAgent.Add(UserAgent);
-        request.Headers.UserAgent.Add(OwnRequests.Comment);
+        foreach (var comment in OwnRequests.Comments)
+        {
+            request.Headers.UserAgent.Add(comment);
+        }
+
         for (var hop = 0; ; hop++)
         {
             var from = request.RequestUri!;

@@ -83,6 +83,33 @@ public sealed class BallotTests
         Assert.Equal("undecided", answer.Decision);
     }
 
+    [Theory]
+    [InlineData(200, "<html>this domain is for sale</html>")]
+    [InlineData(200, "StorePath: nonsense\n")]
+    [InlineData(401, "")]
+    [InlineData(400, "")]
+    public async Task A_signed_cache_that_gives_a_useless_answer_has_spoken_and_does_not_hold_a_refusal_to_its_deadline(int status, string body)
+    {
+        var output = TestOutput.Make("hello");
+        await using var proxy = await TestProxy.WithThreeLogsAsync();
+        var cache = await proxy.AddUpstreamAsync("cache");
+        proxy.Upstream("main").Add(output);
+        cache.Intercept = async context =>
+        {
+            context.Response.StatusCode = status;
+            await Microsoft.AspNetCore.Http.HttpResponseWritingExtensions.WriteAsync(context.Response, body);
+            return true;
+        };
+        proxy.Caches.Add(new CacheOptions(new Elector.Cache("cache", "cache", [Key.PublicKey]), cache.Url));
+        proxy.Change = options => options with { Deadline = TimeSpan.FromMinutes(2) };
+        await proxy.StartAsync();
+
+        var answer = await proxy.AskAsync(output.Path).WaitAsync(TimeSpan.FromMinutes(1));
+
+        Assert.Equal("undecided", answer.Decision);
+        Assert.Single(cache.Requests);
+    }
+
     private static Elector.Log Elector(string name, string? by = null) =>
         new(name, by ?? name, new LogSigner(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.ASCII.GetBytes(name))).Key);
 

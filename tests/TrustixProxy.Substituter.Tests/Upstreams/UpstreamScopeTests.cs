@@ -101,6 +101,42 @@ public sealed class UpstreamScopeTests
         Assert.InRange(Stopwatch.GetElapsedTime(start), TimeSpan.Zero, deadline / 2);
     }
 
+    [Fact]
+    public async Task Two_proxies_that_are_each_others_upstream_do_not_wait_for_each_other()
+    {
+        const string Theirs = "trustix-proxy/0.9 (0123456789abcdef)";
+        await using var proxy = new TestProxy();
+        await proxy.AddUpstreamAsync("other");
+        proxy.Change = options => options with { Deadline = TimeSpan.FromSeconds(20) };
+        var asked = new System.Collections.Concurrent.ConcurrentQueue<string>();
+        proxy.Upstream("other").Intercept = async context =>
+        {
+            if (!context.Request.Path.Value!.EndsWith(".narinfo", StringComparison.Ordinal))
+            {
+                return false;
+            }
+
+            var theirs = context.Request.Headers.UserAgent.ToString();
+            asked.Enqueue(theirs);
+            using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(proxy.Url, context.Request.Path.Value));
+            request.Headers.TryAddWithoutValidation("User-Agent", $"{Theirs} {theirs[theirs.IndexOf('(', StringComparison.Ordinal)..]}"); // it passes our mark on, as we do theirs
+            using var answer = await proxy.Client.SendAsync(request);
+            context.Response.StatusCode = (int)answer.StatusCode;
+            return true;
+        };
+        await proxy.StartAsync();
+
+        var start = Stopwatch.GetTimestamp();
+        var own = await proxy.AskAsync(TestOutput.PathOf("missing"));
+        using var forTheirs = new HttpRequestMessage(HttpMethod.Get, new Uri(proxy.Url, $"{TestOutput.PathOf("another").Digest}.narinfo"));
+        forTheirs.Headers.TryAddWithoutValidation("User-Agent", Theirs);
+        using var passed = await proxy.Client.SendAsync(forTheirs);
+
+        Assert.Equal((HttpStatusCode.NotFound, HttpStatusCode.NotFound), (own.Status, passed.StatusCode));
+        Assert.InRange(Stopwatch.GetElapsedTime(start), TimeSpan.Zero, proxy.Options!.Deadline / 2);
+        Assert.Equal([false, true], asked.Select(agent => agent.Contains("(0123456789abcdef)", StringComparison.Ordinal)));
+    }
+
     private static async Task<TestProxy> StartAsync(Func<UpstreamOptions, UpstreamOptions> change)
     {
         var proxy = await TestProxy.WithThreeLogsAsync();

@@ -1,6 +1,13 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Logging;
 using TrustixProxy.Substituter.Upstreams;
+using TrustixProxy.Testing;
 
 namespace TrustixProxy.Substituter.Tests.Upstreams;
 
@@ -23,6 +30,40 @@ public sealed class UpstreamTransportTests
         Assert.Empty(response.Headers.Trailer);
         transport.Dispose();
         await answering;
+    }
+
+    [Fact]
+    public async Task Trailers_of_an_http2_upstream_go_no_further()
+    {
+        using var folder = new TestFolder();
+        var (file, key) = TestCertificate.Write(folder.Path, "localhost");
+        using var certificate = X509Certificate2.CreateFromPemFile(file, key);
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen =>
+        {
+            listen.Protocols = HttpProtocols.Http2;
+            listen.UseHttps(certificate);
+        }));
+        await using var app = builder.Build();
+        app.Run(async context =>
+        {
+            context.Response.DeclareTrailer("X-Evil");
+            await context.Response.WriteAsync("body");
+            context.Response.AppendTrailer("X-Evil", "evil");
+        });
+        await app.StartAsync();
+        using var network = new SocketsHttpHandler();
+        network.SslOptions.RemoteCertificateValidationCallback = (_, shown, _, _) => shown?.GetCertHashString() == certificate.GetCertHashString();
+        var url = new Uri(app.Urls.Single());
+        using var http = new HttpMessageInvoker(new UpstreamTransport(url, null, TimeProvider.System, network));
+        using var request = new HttpRequestMessage(HttpMethod.Get, url) { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionOrLower };
+
+        using var response = await http.SendAsync(request, default);
+
+        Assert.Equal((HttpVersion.Version20, "body"), (response.Version, await response.Content.ReadAsStringAsync()));
+        Assert.Empty(response.TrailingHeaders);
+        Assert.Empty(response.Headers.Trailer);
     }
 
     [Theory]
