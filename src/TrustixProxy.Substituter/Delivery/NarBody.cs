@@ -32,7 +32,7 @@ internal sealed class NarBody(NarCandidate source, long? length, SpoolSpace spac
     private readonly List<NarDelivery> _readers = [];
     private NarChunk? _tail, _lastHeld;
     private NarSpool? _spool;
-    private bool _hasBeginning = true;
+    private bool _hasBeginning = true, _isAbandoned, _isReleased, _isFreed;
     private long _windowStart, _filled, _taken, _released;
     private NarVerdict? _verdict;
     private TaskCompletionSource? _forReaders, _forProducer;
@@ -63,6 +63,18 @@ internal sealed class NarBody(NarCandidate source, long? length, SpoolSpace spac
             lock (_lock)
             {
                 return _hasBeginning && _verdict is { Fault: null };
+            }
+        }
+    }
+
+    /// <summary>Whether the producer was told to stop because no reader can use the file.</summary>
+    public bool IsAbandoned
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _isAbandoned;
             }
         }
     }
@@ -101,6 +113,36 @@ internal sealed class NarBody(NarCandidate source, long? length, SpoolSpace spac
         {
             _readers.Remove(reader);
             Pulse(ref _forProducer);
+            FreeIfUnused();
+        }
+    }
+
+    /// <summary>Stops the producer: no reader can use the file.</summary>
+    public void Abandon()
+    {
+        lock (_lock)
+        {
+            _isAbandoned = true;
+            Pulse(ref _forProducer);
+        }
+    }
+
+    /// <summary>Frees its bytes once the last reader is detached. Until then readers compare them with the next upstream's file.</summary>
+    public void Release()
+    {
+        lock (_lock)
+        {
+            _isReleased = true;
+            FreeIfUnused();
+        }
+    }
+
+    /// <summary>Whether all bytes from a place on are still at hand.</summary>
+    public bool Holds(long start)
+    {
+        lock (_lock)
+        {
+            return !_isFreed && (_hasBeginning || start >= _windowStart);
         }
     }
 
@@ -158,9 +200,9 @@ internal sealed class NarBody(NarCandidate source, long? length, SpoolSpace spac
         }
     }
 
-    /// <summary>Waits until the producer may read on: somebody reads, and the window has room.</summary>
+    /// <summary>Waits until the producer may read on: somebody reads, and the window has room. False when the body is abandoned.</summary>
     /// <exception cref="NarRefusedException">The file holds more padding than the window, and none of it may leave.</exception>
-    public async ValueTask MakeRoomAsync(CancellationToken cancellation)
+    public async ValueTask<bool> TryMakeRoomAsync(CancellationToken cancellation)
     {
         while (true)
         {
@@ -169,9 +211,9 @@ internal sealed class NarBody(NarCandidate source, long? length, SpoolSpace spac
             lock (_lock)
             {
                 var isNeeded = _readers.Exists(reader => !reader.IsBeyond);
-                if (isNeeded && _window.Count < MaxChunks)
+                if (_isAbandoned || (isNeeded && _window.Count < MaxChunks))
                 {
-                    return;
+                    return !_isAbandoned;
                 }
 
                 if (isNeeded)
@@ -209,86 +251,134 @@ internal sealed class NarBody(NarCandidate source, long? length, SpoolSpace spac
         }
     }
 
-    /// <summary>Reads what a reader may have; 0 at the end of a file that is right.</summary>
-    /// <exception cref="NarRefusedException">The file is refused.</exception>
-    public async ValueTask<int> ReadAsync(NarDelivery reader, Memory<byte> buffer, CancellationToken cancellation)
+    /// <summary>Reads what a reader may have; 0 at the end of a file that is right, null when the file is refused.</summary>
+    public async ValueTask<int?> TryReadAsync(NarDelivery reader, Memory<byte> buffer, CancellationToken cancellation)
     {
         while (true)
         {
-            Task? changed = null;
-            NarChunk? chunk = null;
-            NarSpool? spool = null;
-            long limit;
+            Task changed;
+            Taken? taken = null;
             lock (_lock)
             {
-                if (_verdict is { } verdict && reader.FaultOf(verdict) is { } fault)
+                if (_verdict is { } verdict && (reader.FaultOf(verdict) is not null || (reader.Promised ?? _filled) != _filled))
                 {
-                    throw new NarRefusedException(fault);
+                    return null;
                 }
 
-                limit = _verdict is null ? ReleaseBound.For(reader.Range, _released) : Math.Min(_filled, reader.Range.End);
-                if (reader.Offset >= limit)
+                var limit = _verdict is null ? ReleaseBound.For(reader.Range, _released) : Math.Min(_filled, reader.Range.End);
+                if (reader.Offset >= limit && _verdict is not null)
                 {
-                    if (_verdict is not null)
-                    {
-                        return 0;
-                    }
+                    return 0;
+                }
 
-                    changed = (_forReaders ??= NewPulse()).Task;
-                }
-                else if (reader.TakeKept(buffer.Span) is var kept and > 0)
+                if (reader.Offset < limit)
                 {
-                    return kept;
-                }
-                else if (reader.Offset >= _windowStart)
-                {
-                    chunk = Find(reader.Offset);
-                    chunk.Hold();
+                    taken = Take(reader, buffer, limit);
+                    changed = Task.CompletedTask;
                 }
                 else
                 {
-                    spool = _spool!;
-                    limit = Math.Min(limit, _windowStart);
+                    changed = (_forReaders ??= NewPulse()).Task;
                 }
             }
 
-            if (changed is not null)
+            if (taken is { } bytes)
             {
-                await changed.WaitAsync(cancellation);
-                continue;
+                await CopyAsync(bytes, cancellation);
+                return bytes.Room.Length;
             }
 
-            var count = chunk is not null ? Copy(chunk, buffer, reader.Offset, limit)
-                : await spool!.ReadAsync(buffer[..(int)Math.Min(buffer.Length, limit - reader.Offset)], reader.Offset, cancellation);
-            Move(reader, count);
-            return count;
+            await changed.WaitAsync(cancellation);
         }
+    }
+
+    /// <summary>Whether the file has these bytes at a place. <see cref="Holds"/> must be true of it, and a reader attached.</summary>
+    public async Task<bool> HasAsync(long start, ReadOnlyMemory<byte> bytes, CancellationToken cancellation)
+    {
+        var buffer = new byte[bytes.Length];
+        for (var done = 0; done < buffer.Length;)
+        {
+            var part = Locate(start + done, buffer.AsMemory(done));
+            await CopyAsync(part, cancellation);
+            done += part.Room.Length;
+        }
+
+        return bytes.Span.SequenceEqual(buffer);
     }
 
     public void Dispose()
     {
         lock (_lock)
         {
-            _tail?.Drop();
-            _tail = null;
-            while (_window.TryDequeue(out var chunk))
-            {
-                chunk.Drop();
-            }
-
-            _spool?.Dispose();
+            Free();
         }
     }
 
-    private static int Copy(NarChunk chunk, Memory<byte> buffer, long from, long end)
+    /// <summary>Takes bytes for a reader.</summary>
+    /// <remarks>Its offset moves before they are copied, so a thread that binds it to another body sees what it was given.</remarks>
+    private Taken Take(NarDelivery reader, Memory<byte> buffer, long limit)
     {
-        try
+        if (reader.TakeKept(buffer.Span) is var kept and > 0)
         {
-            return chunk.CopyTo(buffer.Span, from, end);
+            return new Taken(null, null, 0, buffer[..kept]);
         }
-        finally
+
+        var bytes = Locate(reader.Offset, buffer[..(int)Math.Min(buffer.Length, limit - reader.Offset)]);
+        reader.Offset += bytes.Room.Length;
+        Pulse(ref _forProducer);
+        return bytes;
+    }
+
+    /// <summary>Where bytes are, and how many of them at once. A chunk is held until they are copied.</summary>
+    private Taken Locate(long offset, Memory<byte> buffer)
+    {
+        lock (_lock)
+        {
+            if (offset < _windowStart)
+            {
+                return new Taken(null, _spool, offset, buffer[..(int)Math.Min(buffer.Length, _windowStart - offset)]);
+            }
+
+            var chunk = Find(offset);
+            chunk.Hold();
+            return new Taken(chunk, null, offset, buffer[..(int)Math.Min(buffer.Length, chunk.End - offset)]);
+        }
+    }
+
+    private void FreeIfUnused()
+    {
+        if (_isReleased && _readers.Count is 0)
+        {
+            Free();
+        }
+    }
+
+    private void Free()
+    {
+        _isFreed = true;
+        _tail?.Drop();
+        _tail = null;
+        while (_window.TryDequeue(out var chunk))
         {
             chunk.Drop();
+        }
+
+        _spool?.Dispose();
+    }
+
+    private static async ValueTask CopyAsync(Taken bytes, CancellationToken cancellation)
+    {
+        var (chunk, spool, start, room) = bytes;
+        if (chunk is not null)
+        {
+            chunk.CopyTo(room.Span, start, chunk.End);
+            chunk.Drop();
+        }
+
+        for (var done = 0; spool is not null && done < room.Length;)
+        {
+            var read = await spool.ReadAsync(room[done..], start + done, cancellation);
+            done += read > 0 ? read : throw new EndOfStreamException("The spool of a download is shorter than what was written to it.");
         }
     }
 
@@ -298,15 +388,6 @@ internal sealed class NarBody(NarCandidate source, long? length, SpoolSpace spac
     {
         waiting?.TrySetResult();
         waiting = null;
-    }
-
-    private void Move(NarDelivery reader, int count)
-    {
-        lock (_lock)
-        {
-            reader.Offset += count;
-            Pulse(ref _forProducer);
-        }
     }
 
     private NarChunk Find(long offset)
@@ -350,4 +431,7 @@ internal sealed class NarBody(NarCandidate source, long? length, SpoolSpace spac
 
     /// <summary>Whether all is verified and read that can be, and yet none of the window may leave.</summary>
     private bool IsStuck => _taken == _filled && _readers.TrueForAll(reader => reader.Offset >= ReleaseBound.For(reader.Range, _released));
+
+    /// <summary>Bytes that a reader takes out of a chunk, which is held, or out of the spool. With neither, they are in the room.</summary>
+    private readonly record struct Taken(NarChunk? Chunk, NarSpool? Spool, long Start, Memory<byte> Room);
 }

@@ -17,7 +17,8 @@ internal sealed class NarDownload : IAsyncDisposable
     private Task _running = Task.CompletedTask;
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private DeliveryState? _outcome; // Ready once a body is verified
-    private bool _isClosed, _isLost; // closed: nobody can join; lost: nobody is left whom another upstream could serve
+    private bool _isClosed; // no client can join
+    private bool _isLost; // all clients have begun to read a refused body; a new client begins a download of its own
 
     /// <summary>How long it waits for another reader when the last one has left it unfinished. Nothing is fetched meanwhile.</summary>
     internal static readonly TimeSpan Linger = TimeSpan.FromSeconds(2);
@@ -58,15 +59,14 @@ internal sealed class NarDownload : IAsyncDisposable
         }
     }
 
-    /// <summary>Whether a client waits that takes any bytes that hold the NAR.</summary>
-    public bool IsWantedWhole
+    /// <summary>The candidates that its clients can use, in the order of trial. A range is of the very bytes that the URL names.</summary>
+    public List<NarCandidate> Eligible(List<NarCandidate> candidates)
     {
-        get
+        lock (_lock)
         {
-            lock (_lock)
-            {
-                return _deliveries.Exists(delivery => !delivery.WantsSameFile);
-            }
+            return !_deliveries.Exists(delivery => !delivery.WantsSameFile) ? candidates.FindAll(candidate => candidate.IsSameFile)
+                : _deliveries.Exists(delivery => delivery.WantsSameFile) ? [.. candidates.OrderBy(candidate => !candidate.IsSameFile)]
+                : candidates;
         }
     }
 
@@ -81,7 +81,7 @@ internal sealed class NarDownload : IAsyncDisposable
             body = body?.Verdict is { Fault: not null } ? null : body;
             var isOver = _isClosed || _isLost || _outcome is not (null or DeliveryState.Ready)
                 || (body?.Verdict is not null && (_stay <= TimeSpan.Zero || !body.IsWhole));
-            if (isOver || (body is not null && !delivery.TryBind(body)))
+            if (isOver || (body is not null && (!delivery.Accepts(body) || !delivery.TryBind(body))))
             {
                 return false;
             }
@@ -109,9 +109,9 @@ internal sealed class NarDownload : IAsyncDisposable
                 continue;
             }
 
-            if (delivery.WantsSameFile && !body.Source.IsSameFile)
+            if (!delivery.Accepts(body))
             {
-                return _fetch.HasFailed ? DeliveryState.Unavailable : DeliveryState.Absent;
+                return DeliveryState.OtherFile;
             }
 
             var verdict = await body.ReadyAsync(delivery, cancellation);
@@ -122,25 +122,21 @@ internal sealed class NarDownload : IAsyncDisposable
 
             if (verdict.Value.Fault is null)
             {
-                return DeliveryState.Absent; // the NAR in other bytes than the range is of
+                return DeliveryState.OtherFile;
             }
         }
     }
 
-    /// <summary>Has all who have no bytes yet read a body from now on; false when no one can.</summary>
+    /// <summary>Has all whose body is refused read another from now on; false when no one can.</summary>
     public bool TryOffer(NarBody body)
     {
         lock (_lock)
         {
             _bodies.Add(body);
-            foreach (var delivery in _deliveries.Where(delivery => !delivery.HasTaken))
-            {
-                delivery.Body?.Detach(delivery);
-                delivery.TryBind(body);
-            }
+            _deliveries.ForEach(delivery => delivery.TryBind(body));
 
             Pulse();
-            return _deliveries.Count is 0 || _deliveries.Exists(delivery => delivery.Body == body && !delivery.IsBeyond);
+            return _deliveries.Count is 0 || _deliveries.Exists(delivery => delivery.Uses(body));
         }
     }
 
@@ -156,9 +152,40 @@ internal sealed class NarDownload : IAsyncDisposable
                 return true;
             }
 
-            body.Dispose(); // its readers are cut: nothing of it is read any more
+            _deliveries.FindAll(delivery => !delivery.CanGoOn).ForEach(body.Detach);
+            body.Release();
             _isLost = !_deliveries.Exists(delivery => !delivery.HasTaken);
-            return !_isLost;
+            return _deliveries.Exists(delivery => delivery.CanGoOn);
+        }
+    }
+
+    /// <summary>Waits for the body that follows a refused one; false when none does.</summary>
+    public async Task<bool> NextAsync(NarDelivery delivery, NarBody refused, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            Task changed;
+            lock (_lock)
+            {
+                if (delivery.Body != refused || _outcome is not null)
+                {
+                    return delivery.Body != refused;
+                }
+
+                changed = _changed.Task;
+            }
+
+            await changed.WaitAsync(cancellation);
+        }
+    }
+
+    /// <summary>Removes a client from a body that differs from what the client was given.</summary>
+    public void Reject(NarDelivery delivery, NarBody body)
+    {
+        lock (_lock)
+        {
+            delivery.Reject(body);
+            AbandonUnused();
         }
     }
 
@@ -168,6 +195,7 @@ internal sealed class NarDownload : IAsyncDisposable
         lock (_lock)
         {
             _deliveries.Remove(delivery);
+            AbandonUnused();
             if (_deliveries.Count is 0 && !_isClosed)
             {
                 var isWhole = _outcome is DeliveryState.Ready && _bodies is [.., { IsWhole: true, Verdict.FileHash: { } hash } body]
@@ -196,9 +224,9 @@ internal sealed class NarDownload : IAsyncDisposable
         _bodies.ForEach(body => body.Dispose());
     }
 
-    private async Task RunAsync()
+    /// <summary>Ends it: no other body follows.</summary>
+    public void End(DeliveryState outcome)
     {
-        var outcome = await _fetch.RunAsync(_end.Token);
         lock (_lock)
         {
             _outcome = outcome;
@@ -211,12 +239,24 @@ internal sealed class NarDownload : IAsyncDisposable
         }
     }
 
+    private async Task RunAsync() => End(await _fetch.RunAsync(_end.Token));
+
     /// <summary>The body that a client is to read: one that is refused is none.</summary>
     private (NarBody? Body, DeliveryState? Outcome, Task Changed) Look(NarDelivery delivery)
     {
         lock (_lock)
         {
             return (delivery.Body is { Verdict: not { Fault: not null } } body ? body : null, _outcome, _changed.Task);
+        }
+    }
+
+    /// <summary>Ends a body that nobody can use, for those who wait for the next.</summary>
+    private void AbandonUnused()
+    {
+        if (_deliveries.Count > 0 && _bodies is [.., { Verdict: null } body] && !_deliveries.Exists(delivery => delivery.Uses(body)))
+        {
+            _isLost = true;
+            body.Abandon();
         }
     }
 

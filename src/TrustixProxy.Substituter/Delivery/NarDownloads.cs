@@ -41,12 +41,13 @@ internal sealed class NarDownloads : IAsyncDisposable
     /// <summary>Joins the download of a file, or begins it.</summary>
     /// <param name="order">What is wanted.</param>
     /// <param name="requested">Which bytes of it.</param>
-    public NarDelivery Join(NarOrder order, RequestedRange requested)
+    /// <param name="isApart">Whether a download is begun in any case.</param>
+    public NarDelivery Join(NarOrder order, RequestedRange requested, bool isApart = false)
     {
         var key = new Key(order.Claim.Path.Digest, order.Claim.NarHash, order.Compression, order.FileHash, order.MustMatch);
         lock (_lock)
         {
-            if (_current.TryGetValue(key, out var known))
+            if (!isApart && _current.TryGetValue(key, out var known))
             {
                 var shared = new NarDelivery(known, requested);
                 if (known.TryJoin(shared))

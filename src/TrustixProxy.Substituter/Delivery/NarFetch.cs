@@ -14,6 +14,7 @@ internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownl
 
     private readonly TimeProvider _time = context.Time;
     private readonly long _begin = context.Time.GetTimestamp();
+    private readonly HashSet<NarCandidate> _doubted = []; // those whose file has not the length that they say: they come last, once
     private int _otherFiles; // upstreams whose file is another one, by its length
     private bool _isGone, _isRenewed; // gone: where its narinfo was asked for a moment ago, so that asking again gives the same
 
@@ -72,15 +73,11 @@ internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownl
     /// <summary>Tries candidates until one is right; null when none is.</summary>
     private async Task<DeliveryState?> TryAllAsync(List<NarCandidate> candidates, Turn turn, CancellationToken cancellation)
     {
-        var (tooShort, count) = (0, candidates.Count);
+        var (tooShort, count) = (0, candidates.Count(candidate => candidate.IsSameFile));
         _otherFiles = 0;
         while (true)
         {
-            if (!download.IsWantedWhole)
-            {
-                candidates.RemoveAll(candidate => !candidate.IsSameFile); // a range is of the very bytes that the URL names
-            }
-
+            candidates = download.Eligible(candidates);
             var race = new NarRace(OpenAsync, (candidate, fault) => Refuse(candidate, fault, null), context.Deadline / 4, _time);
             await using var source = await race.RunAsync(candidates, cancellation);
             if (source is null)
@@ -100,7 +97,7 @@ internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownl
                 return state;
             }
 
-            tooShort += isTooShort ? 1 : 0;
+            tooShort += isTooShort && source.Candidate.IsSameFile ? 1 : 0;
         }
     }
 
@@ -126,8 +123,14 @@ internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownl
         if (known is not null && length is not null && length != known.Size)
         {
             Refuse(candidate, NarFault.FileHash, null);
-            rest.Insert(0, candidate with { IsSameFile = false });
+            rest.Add(candidate with { IsSameFile = false });
             _otherFiles++;
+            return default;
+        }
+
+        if (IsOfOtherSize(source) && rest.Exists(other => other.IsSameFile && !_doubted.Contains(other)) && _doubted.Add(candidate))
+        {
+            rest.Add(candidate);
             return default;
         }
 
@@ -154,18 +157,24 @@ internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownl
             OnVerified = file => context.Known.Add(order.Claim.NarHash, order.Compression, file),
         };
         var verdict = await pump.RunAsync(stream, cancellation);
-        return (Judge(body, known, verdict, rest), false);
+        return (Judge(body, known, verdict, rest), body.IsAbandoned);
     }
+
+    /// <summary>Whether the file has another length than its upstream's own narinfo says.</summary>
+    private static bool IsOfOtherSize(NarSource source) =>
+        source is { Encoding: NarCompression.None, Size: { } size }
+        && source.Candidate is { IsSameFile: true, Decompress: false, NarInfo.FileSize: { } told }
+        && size != told;
 
     private DeliveryState? Judge(NarBody body, KnownFile? known, NarVerdict verdict, List<NarCandidate> rest)
     {
         var candidate = body.Source;
-        if (verdict.Fault is { } fault)
+        if (verdict.Fault is { } fault && !body.IsAbandoned)
         {
             Refuse(candidate, fault, verdict.Sent);
             if (known is not null && fault is NarFault.FileHash)
             {
-                rest.Insert(0, candidate with { IsSameFile = false }); // what it holds was not looked at
+                rest.Add(candidate with { IsSameFile = false }); // what it holds was not looked at
             }
         }
 

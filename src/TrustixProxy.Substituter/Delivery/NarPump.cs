@@ -77,7 +77,11 @@ internal sealed class NarPump(NarOrder order, NarBody body, KnownFile? known)
         var (position, most) = (0L, body.Length ?? MostBytes(order, known));
         while (true)
         {
-            await body.MakeRoomAsync(cancellation);
+            if (!await body.TryMakeRoomAsync(cancellation))
+            {
+                return new NarVerdict(NarFault.FileHash, null); // not the file that its readers have begun
+            }
+
             var chunk = body.Open();
             try
             {

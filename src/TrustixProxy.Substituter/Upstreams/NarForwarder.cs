@@ -46,7 +46,18 @@ internal sealed class NarForwarder(NarDownloads downloads, NarFinder finder, Nar
             return ForwardResult.Revoked;
         }
 
-        await using var delivery = downloads.Join(order, new RequestedRange(context.Request));
+        return await DeliverAsync(context, order, isApart: false)
+            ?? await DeliverAsync(context, order, isApart: true)
+            ?? ForwardResult.Absent;
+    }
+
+    /// <summary>Answers from a download. Null when that brings the NAR in other bytes than the range is of.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="order">What is wanted.</param>
+    /// <param name="isApart">Whether a new download begins. It looks first for the bytes that the range is of.</param>
+    private async Task<ForwardResult?> DeliverAsync(HttpContext context, NarOrder order, bool isApart)
+    {
+        await using var delivery = downloads.Join(order, new RequestedRange(context.Request), isApart);
         while (await delivery.StartAsync(context.RequestAborted) is var state)
         {
             if (order.IsRevoked())
@@ -63,7 +74,10 @@ internal sealed class NarForwarder(NarDownloads downloads, NarFinder finder, Nar
             if (state is not DeliveryState.Ready)
             {
                 var isStored = await ServeStoredAsync(context, order, TimeSpan.Zero);
-                return isStored ? ForwardResult.Answered : state is DeliveryState.Absent ? ForwardResult.Absent : ForwardResult.Unavailable;
+                return isStored ? ForwardResult.Answered
+                    : state is DeliveryState.OtherFile ? null
+                    : state is DeliveryState.Absent ? ForwardResult.Absent
+                    : ForwardResult.Unavailable;
             }
 
             context.Features.Set<IHttpUpgradeFeature>(null); // else YARP would change to a protocol that the client names

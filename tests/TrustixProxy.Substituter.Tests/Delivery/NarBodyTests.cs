@@ -246,7 +246,9 @@ public sealed class NarBodyTests : IDisposable
         {
             try
             {
-                _download.Conclude(_body, await new NarPump(order, _body, null).RunAsync(source, _end.Token));
+                var verdict = await new NarPump(order, _body, null).RunAsync(source, _end.Token);
+                _download.Conclude(_body, verdict);
+                _download.End(verdict.Fault is null ? DeliveryState.Ready : DeliveryState.Unavailable);
             }
             catch (OperationCanceledException)
             {
