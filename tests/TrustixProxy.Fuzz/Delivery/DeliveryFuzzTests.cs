@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using TrustixProxy.Nix;
 using TrustixProxy.Testing;
 using Xunit.Abstractions;
 using static TrustixProxy.Testing.Eventually;
@@ -58,6 +59,12 @@ public sealed class DeliveryFuzzTests(ITestOutputHelper console)
     private async ValueTask RunWorldAsync(List<(TestOutput Output, string Compression)> outputs, Random random)
     {
         await using var world = await DeliveryWorld.StartAsync(outputs, random);
+        var narInfos = new Dictionary<TestOutput, NarInfo>(); // asked for first: an upstream whose NARs fail counts as down later
+        foreach (var (output, _) in outputs)
+        {
+            narInfos.Add(output, await world.NarInfoAsync(output));
+        }
+
         var jobs = new List<(List<TestOutput> Outputs, Random Random)>();
         for (var left = PerWorld; left > 0; left -= jobs[^1].Outputs.Count)
         {
@@ -67,7 +74,7 @@ public sealed class DeliveryFuzzTests(ITestOutputHelper console)
         }
 
         var bound = new ParallelOptions { MaxDegreeOfParallelism = AtOnce };
-        await Parallel.ForEachAsync(jobs, bound, async (job, _) => await DeliverAsync(world, job.Outputs, job.Random));
+        await Parallel.ForEachAsync(jobs, bound, async (job, _) => await DeliverAsync(world, narInfos, job.Outputs, job.Random));
         await UntilNothingIsLeftAsync(world);
     }
 
@@ -88,12 +95,12 @@ public sealed class DeliveryFuzzTests(ITestOutputHelper console)
         (world.Running, OpenHandles.FilesIn(world.Proxy.StateDirectory).Count(file => file.Contains(".spool-", StringComparison.Ordinal)));
 
     /// <summary>Has one client ask for outputs, pipelined where there are several, and judges how that ends.</summary>
-    private async Task DeliverAsync(DeliveryWorld world, List<TestOutput> outputs, Random random)
+    private async Task DeliverAsync(DeliveryWorld world, Dictionary<TestOutput, NarInfo> narInfos, List<TestOutput> outputs, Random random)
     {
         var orders = new List<DeliveryOrder>();
         foreach (var output in outputs)
         {
-            var narInfo = await world.NarInfoAsync(output);
+            var narInfo = narInfos[output];
             orders.Add(new DeliveryOrder(output, narInfo, random.Next(4) is 0 ? random.Next(output.File(narInfo.Compression).Length) : 0));
         }
 
