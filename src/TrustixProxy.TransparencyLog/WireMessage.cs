@@ -20,6 +20,9 @@ public static class WireMessage
     /// <summary>The most bytes a submitted value may have: 1 MiB, which holds thousands of references.</summary>
     public const int MaxValue = 1 << 20;
 
+    /// <summary>The most store paths and keys that one call looks up.</summary>
+    public const int MaxLookups = 100;
+
     /// <summary>Reads <paramref name="bytes"/> whole. False when they are no such message, or lack a required field (which C#'s protobuf does not notice by itself).</summary>
     public static bool TryParse<T>(MessageParser<T> parser, ReadOnlySpan<byte> bytes, [NotNullWhen(true)] out T? message)
         where T : class, IMessage<T>

@@ -102,7 +102,7 @@ internal sealed class ColdStage : IAsyncDisposable
     private StorePath Add(int number, IReadOnlyList<StorePath> references, List<(byte[] Key, byte[] Value)> items)
     {
         var (path, _, _) = LogClient.Entry(number);
-        var statement = new TrustixProxy.LogNode.Submission.BuildStatement(path, NixHash.Sha256(System.Security.Cryptography.SHA256.HashData(BitConverter.GetBytes(~number))), 1000, references);
+        var statement = new TrustixProxy.Publisher.BuildStatement(path, NixHash.Sha256(System.Security.Cryptography.SHA256.HashData(BitConverter.GetBytes(~number))), 1000, references);
         var narInfo = new NarInfo { StorePath = path, Url = $"nar/{path.Digest}.nar", Compression = "none", NarHash = statement.NarHash, NarSize = statement.NarSize, References = [.. references] };
         _narInfos[$"/{path.Digest}.narinfo"] = Encoding.ASCII.GetBytes(narInfo.ToString());
         items.Add((statement.Key, statement.Value));

@@ -1,8 +1,8 @@
 using System.Text;
 using Google.Protobuf;
 using TrustixProxy.LogNode.Api;
-using TrustixProxy.LogNode.Submission;
 using TrustixProxy.Nix;
+using TrustixProxy.Publisher;
 using TrustixProxy.TransparencyLog.Wire;
 using Pair = TrustixProxy.TransparencyLog.Wire.KeyValuePair;
 

@@ -1,6 +1,6 @@
 using System.Globalization;
 using Microsoft.Playwright;
-using TrustixProxy.Substituter.Operations;
+using TrustixProxy.Substituter.Inspection;
 using TrustixProxy.Testing;
 
 namespace TrustixProxy.Browser;

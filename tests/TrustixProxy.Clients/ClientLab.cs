@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using TrustixProxy.LogNode.Submission;
 using TrustixProxy.Nix;
+using TrustixProxy.Publisher;
 
 namespace TrustixProxy.Clients;
 

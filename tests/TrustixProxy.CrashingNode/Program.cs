@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using TrustixProxy.LogNode.Operations;
+using TrustixProxy.LogNode.Hosting;
 using TrustixProxy.LogNode.Sequencing;
 using TrustixProxy.LogNode.Storage;
 using TrustixProxy.Nix;

@@ -1,10 +1,10 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using TrustixProxy.Consensus;
+using TrustixProxy.IO.Storage;
+using TrustixProxy.Nars;
+using TrustixProxy.Nars.Store;
 using TrustixProxy.Nix;
-using TrustixProxy.Substituter.Operations;
-using TrustixProxy.Substituter.Storage;
-using TrustixProxy.Substituter.Upstreams;
 
 /// <summary>A NAR store as it is, on a disk of a mebibyte (or, where there is none, in a folder that goes away and comes back): NARs are stored until the disk is full, and again when it is not. Prints what is not as it must be, and gives how much that is.</summary>
 internal static class FillingDisk

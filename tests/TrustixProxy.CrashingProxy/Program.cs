@@ -4,8 +4,9 @@ using System.Runtime.CompilerServices;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging.Abstractions;
 using SQLitePCL;
-using TrustixProxy.Substituter.Evidence;
-using TrustixProxy.Substituter.Operations;
+using TrustixProxy.IO.Storage;
+using TrustixProxy.Logs.Client;
+using TrustixProxy.Logs.Watching;
 using TrustixProxy.TransparencyLog;
 
 // A proxy's watch over one log as it is, which kills itself (SIGKILL) the n-th time that the writing of a head reaches a point. Prints the size of each head that it has taken in.

@@ -3,7 +3,6 @@ using System.Text;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Decisions;
-using TrustixProxy.Substituter.Substitution;
 using TrustixProxy.TransparencyLog;
 
 /// <summary>Decisions in the memory of a process that does nothing else. Prints how many bytes they take, and how many they are reckoned to take.</summary>

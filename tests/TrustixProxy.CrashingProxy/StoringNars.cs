@@ -4,11 +4,10 @@ using System.IO.Compression;
 using System.Security.Cryptography;
 using Microsoft.Extensions.Logging.Abstractions;
 using TrustixProxy.Consensus;
+using TrustixProxy.IO.Storage;
+using TrustixProxy.Nars;
+using TrustixProxy.Nars.Store;
 using TrustixProxy.Nix;
-using TrustixProxy.Substituter.Delivery;
-using TrustixProxy.Substituter.Operations;
-using TrustixProxy.Substituter.Storage;
-using TrustixProxy.Substituter.Upstreams;
 
 /// <summary>A NAR store as it is, into which NARs are written until the process kills itself (SIGKILL), or the disk is full. Prints a line for each that is begun.</summary>
 internal static class StoringNars

@@ -80,8 +80,8 @@ public sealed class NixLab : IAsyncLifetime
     internal async Task SubmitForgedAsync(string log, StorePath path)
     {
         var token = NixSecretKey.TryParse((await File.ReadAllTextAsync(_logKeys[log].Token)).Trim(), out var key, out _) ? key : throw new InvalidOperationException();
-        using var submitter = new LogNode.Submission.LogSubmitter(new Uri(_logs[log].Urls[1]), token);
-        var forged = new LogNode.Submission.BuildStatement(path, NixHash.Sha256(new byte[32]), 1234, []);
+        using var submitter = new Publisher.LogSubmitter(new Uri(_logs[log].Urls[1]), token);
+        var forged = new Publisher.BuildStatement(path, NixHash.Sha256(new byte[32]), 1234, []);
         await submitter.SubmitAsync(await submitter.FindLogAsync(null, default), [forged], default);
     }
 

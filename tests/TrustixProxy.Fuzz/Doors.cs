@@ -1,11 +1,11 @@
 using System.Text;
 using TrustixProxy.Consensus;
 using TrustixProxy.LogNode.Api;
-using TrustixProxy.LogNode.Submission;
+using TrustixProxy.Nars;
 using TrustixProxy.Nix;
+using TrustixProxy.Publisher;
+using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.Revocations;
-using TrustixProxy.Substituter.Substitution;
-using TrustixProxy.Substituter.Upstreams;
 using TrustixProxy.Testing;
 using TrustixProxy.TransparencyLog;
 

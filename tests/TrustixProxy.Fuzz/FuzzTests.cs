@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using TrustixProxy.Consensus;
-using TrustixProxy.LogNode.Submission;
 using TrustixProxy.Nix;
-using TrustixProxy.Substituter.Operations;
+using TrustixProxy.Publisher;
+using TrustixProxy.Substituter.Hosting;
 using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Fuzz;

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using StackExchange.Redis;
-using TrustixProxy.Substituter.Replicas;
+using TrustixProxy.IO.Redis;
 using TrustixProxy.Testing;
 using static TrustixProxy.Testing.Eventually;
 using static TrustixProxy.Testing.RecordedCast;

@@ -1,6 +1,6 @@
-using StackExchange.Redis;
 using System.Diagnostics;
 using System.Net;
+using StackExchange.Redis;
 using TrustixProxy.Nix;
 using TrustixProxy.Testing;
 using static TrustixProxy.Testing.Eventually;

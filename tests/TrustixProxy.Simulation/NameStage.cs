@@ -1,10 +1,11 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using TrustixProxy.Consensus;
-using TrustixProxy.LogNode.Submission;
+using TrustixProxy.Logs.Client;
+using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Nix;
+using TrustixProxy.Publisher;
+using TrustixProxy.Substituter.Composition;
 using TrustixProxy.Substituter.Evidence;
-using TrustixProxy.Substituter.Operations;
-using TrustixProxy.Substituter.Upstreams;
 using TrustixProxy.Testing;
 using LogSigner = TrustixProxy.TransparencyLog.LogSigner;
 

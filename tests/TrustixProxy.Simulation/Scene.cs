@@ -1,8 +1,8 @@
 using System.Text;
 using System.Text.Json;
 using TrustixProxy.Consensus;
-using TrustixProxy.LogNode.Submission;
 using TrustixProxy.Nix;
+using TrustixProxy.Publisher;
 using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Simulation;

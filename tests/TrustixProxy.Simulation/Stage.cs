@@ -1,6 +1,6 @@
 using TrustixProxy.Consensus;
-using TrustixProxy.LogNode.Submission;
 using TrustixProxy.Nix;
+using TrustixProxy.Publisher;
 
 namespace TrustixProxy.Simulation;
 

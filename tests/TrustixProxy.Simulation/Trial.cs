@@ -1,5 +1,4 @@
 using TrustixProxy.Consensus;
-using TrustixProxy.LogNode.Submission;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Evidence;
 

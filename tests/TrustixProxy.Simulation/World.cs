@@ -1,10 +1,12 @@
 using System.Collections.Immutable;
 using Microsoft.Extensions.Logging.Abstractions;
 using TrustixProxy.Consensus;
+using TrustixProxy.Logs.Client;
+using TrustixProxy.Logs.Watching;
+using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Composition;
 using TrustixProxy.Substituter.Evidence;
-using TrustixProxy.Substituter.Operations;
-using TrustixProxy.Substituter.Upstreams;
 using TrustixProxy.Testing;
 using TrustixProxy.TransparencyLog;
 

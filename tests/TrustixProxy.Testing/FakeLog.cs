@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Logging;
-using TrustixProxy.LogNode.Submission;
+using TrustixProxy.Publisher;
 using TrustixProxy.TransparencyLog;
 using TrustixProxy.TransparencyLog.Wire;
 

@@ -2,9 +2,8 @@ using System.Collections.Immutable;
 using System.Security.Cryptography;
 using System.Text;
 using TrustixProxy.Consensus;
+using TrustixProxy.Nars.Store;
 using TrustixProxy.Nix;
-using TrustixProxy.Substituter.Operations;
-using TrustixProxy.Substituter.Storage;
 using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Testing;

@@ -3,10 +3,10 @@ using Google.Protobuf;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Logging;
 using TrustixProxy.LogNode.Archive;
-using TrustixProxy.LogNode.Operations;
+using TrustixProxy.LogNode.Hosting;
 using TrustixProxy.LogNode.Storage;
-using TrustixProxy.LogNode.Submission;
 using TrustixProxy.Nix;
+using TrustixProxy.Publisher;
 using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Testing;

@@ -3,8 +3,8 @@ using System.Diagnostics;
 using System.IO.Compression;
 using System.Security.Cryptography;
 using System.Text;
-using TrustixProxy.LogNode.Submission;
 using TrustixProxy.Nix;
+using TrustixProxy.Publisher;
 
 namespace TrustixProxy.Testing;
 

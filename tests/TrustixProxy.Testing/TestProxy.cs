@@ -3,11 +3,13 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using TrustixProxy.Consensus;
+using TrustixProxy.Logs.Client;
+using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Nix;
-using TrustixProxy.Substituter.Clients;
+using TrustixProxy.Substituter.Composition;
 using TrustixProxy.Substituter.Evidence;
-using TrustixProxy.Substituter.Operations;
-using TrustixProxy.Substituter.Upstreams;
+using TrustixProxy.Substituter.FrontDoor;
+using TrustixProxy.Substituter.Hosting;
 
 namespace TrustixProxy.Testing;
 

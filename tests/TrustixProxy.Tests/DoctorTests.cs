@@ -1,6 +1,6 @@
 using System.Text.Json;
 using TrustixProxy.Nix;
-using TrustixProxy.Substituter.Operations;
+using TrustixProxy.Substituter.Inspection;
 using TrustixProxy.Testing;
 
 namespace TrustixProxy.Tests;

@@ -1,4 +1,5 @@
 using TrustixProxy.Testing;
+
 namespace TrustixProxy.TransparencyLog.Tests;
 
 /// <summary>Inclusion and consistency proofs of a running reference daemon, and tampered ones.</summary>

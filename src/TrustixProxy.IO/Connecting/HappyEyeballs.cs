@@ -78,7 +78,7 @@ public sealed class HappyEyeballs
     /// <param name="addresses">The answer.</param>
     /// <param name="winner">The address that answered last time: it comes first if it is still among them, and its family begins; null
     /// when none is known.</param>
-    internal static IPAddress[] Order(IReadOnlyList<IPAddress> addresses, IPAddress? winner)
+    public static IPAddress[] Order(IReadOnlyList<IPAddress> addresses, IPAddress? winner)
     {
         var distinct = addresses.Distinct().ToList();
         if (winner is not null && distinct.Remove(winner))

@@ -16,11 +16,11 @@ public sealed class HttpProxy(Uri address, NetworkCredential? credentials) : IWe
     public ICredentials? Credentials { get; set; } = credentials;
 
     /// <summary>What tells two proxies apart. It holds the password: it is compared, and never shown.</summary>
-    internal string Identity { get; } = $"{address}\n{credentials?.UserName}\n{credentials?.Password}";
+    public string Identity { get; } = $"{address}\n{credentials?.UserName}\n{credentials?.Password}";
 
     /// <summary>The header for requests that it passes on itself (plain HTTP); null when it asks for nothing, or is no HTTP proxy. A
     /// tunnel's CONNECT is authorized by the runtime.</summary>
-    internal AuthenticationHeaderValue? Authorization { get; } = credentials is null
+    public AuthenticationHeaderValue? Authorization { get; } = credentials is null
         || !address.Scheme.StartsWith("http", StringComparison.Ordinal)
         ? null
         : new AuthenticationHeaderValue("Basic",

@@ -41,5 +41,5 @@ public sealed record ConnectionLimits
     public static int Default => Math.Clamp(SystemCalls.OpenFiles / 2, 16, MostByDefault);
 
     /// <summary>How many connections may wait, so that they leave files for what is served.</summary>
-    internal int MostWaiting { get; } = SystemCalls.OpenFiles / 8;
+    public int MostWaiting { get; } = SystemCalls.OpenFiles / 8;
 }

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
+using TrustixProxy.IO.Connections;
 using TrustixProxy.Nix;
 
 namespace TrustixProxy.LogNode.Api;

@@ -2,7 +2,8 @@ using System.Diagnostics;
 using Google.Protobuf;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
-using TrustixProxy.LogNode.Operations;
+using TrustixProxy.IO.Connections;
+using TrustixProxy.LogNode.Sequencing;
 using TrustixProxy.Nix;
 
 namespace TrustixProxy.LogNode.Api;

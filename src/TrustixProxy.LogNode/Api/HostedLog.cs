@@ -1,4 +1,3 @@
-using TrustixProxy.LogNode.Operations;
 using TrustixProxy.LogNode.Sequencing;
 using TrustixProxy.LogNode.Storage;
 using TrustixProxy.TransparencyLog;

@@ -10,9 +10,6 @@ namespace TrustixProxy.LogNode.Api;
 /// <summary>The calls of our own (<c>Wire/lookup.proto</c>): all that a verdict needs in one round trip, and conflicts.</summary>
 internal sealed class LookupCalls(IReadOnlyDictionary<string, HostedLog> logs)
 {
-    /// <summary>The most store paths and keys that one call asks for.</summary>
-    public const int MaxItems = 100;
-
     /// <summary>How many entries with one store-path digest are given: names are free, so there could be any number.</summary>
     private const int MaxEntriesOfDigest = 8;
 
@@ -69,7 +66,7 @@ internal sealed class LookupCalls(IReadOnlyDictionary<string, HostedLog> logs)
     {
         var count = request.PathDigests.Count + request.Keys.Count;
         var wrong = request.PathDigests.FirstOrDefault(text => !StorePathDigest.TryParse(text, out _));
-        var error = count > MaxItems ? $"PathDigests and Keys are {count}; at most {MaxItems} are taken at once"
+        var error = count > WireMessage.MaxLookups ? $"PathDigests and Keys are {count}; at most {WireMessage.MaxLookups} are taken at once"
             : wrong is not null ? $"PathDigests has '{wrong}'; a digest is 32 characters of nix32"
             : request.Keys.Any(key => key.Length > WireMessage.MaxKey) ? $"Keys has one of more than {WireMessage.MaxKey} bytes; no key is longer"
             : request.TreeSize > (ulong)head.Size ? $"TreeSize is {request.TreeSize}; the log has {head.Size}"

@@ -1,3 +1,4 @@
+using TrustixProxy.IO.Storage;
 using TrustixProxy.LogNode.Sequencing;
 using TrustixProxy.LogNode.Storage;
 using TrustixProxy.TransparencyLog;

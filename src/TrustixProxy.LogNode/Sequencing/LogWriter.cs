@@ -1,6 +1,6 @@
 using Google.Protobuf;
+using TrustixProxy.IO.Storage;
 using TrustixProxy.LogNode.Storage;
-using TrustixProxy.Sqlite;
 using TrustixProxy.TransparencyLog;
 using Conflict = TrustixProxy.TransparencyLog.Wire.Conflict;
 using LogHead = TrustixProxy.TransparencyLog.Wire.LogHead;

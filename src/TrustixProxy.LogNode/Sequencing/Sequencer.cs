@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
-using TrustixProxy.IO;
-using TrustixProxy.LogNode.Operations;
+using TrustixProxy.IO.Supervision;
 using TrustixProxy.LogNode.Storage;
 
 namespace TrustixProxy.LogNode.Sequencing;

@@ -1,5 +1,5 @@
 using Microsoft.Extensions.Logging;
-using TrustixProxy.IO;
+using TrustixProxy.IO.Supervision;
 
 namespace TrustixProxy.LogNode.Sequencing;
 

@@ -1,5 +1,5 @@
+using TrustixProxy.IO.Storage;
 using TrustixProxy.Nix;
-using TrustixProxy.Sqlite;
 using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.LogNode.Storage;

@@ -1,5 +1,5 @@
 using Microsoft.Data.Sqlite;
-using TrustixProxy.Sqlite;
+using TrustixProxy.IO.Storage;
 using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.LogNode.Storage;

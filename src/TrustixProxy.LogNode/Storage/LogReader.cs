@@ -1,8 +1,8 @@
 using System.Runtime.InteropServices;
 using Google.Protobuf;
 using Microsoft.Data.Sqlite;
+using TrustixProxy.IO.Storage;
 using TrustixProxy.Nix;
-using TrustixProxy.Sqlite;
 using TrustixProxy.TransparencyLog;
 using TrustixProxy.TransparencyLog.Wire;
 

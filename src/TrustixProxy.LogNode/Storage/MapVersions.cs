@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using TrustixProxy.Sqlite;
+using TrustixProxy.IO.Storage;
 using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.LogNode.Storage;

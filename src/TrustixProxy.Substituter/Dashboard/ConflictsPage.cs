@@ -1,7 +1,6 @@
 using TrustixProxy.Consensus;
+using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Substituter.Decisions;
-using TrustixProxy.Substituter.Operations;
-using TrustixProxy.Substituter.Upstreams;
 
 namespace TrustixProxy.Substituter.Dashboard;
 

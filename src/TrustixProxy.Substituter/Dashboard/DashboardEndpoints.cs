@@ -1,8 +1,10 @@
 using System.Text;
 using Microsoft.AspNetCore.Http;
 using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Composition;
 using TrustixProxy.Substituter.Decisions;
-using TrustixProxy.Substituter.Operations;
+using TrustixProxy.Substituter.Health;
+using TrustixProxy.Substituter.Inspection;
 
 namespace TrustixProxy.Substituter.Dashboard;
 

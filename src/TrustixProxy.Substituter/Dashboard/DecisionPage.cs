@@ -1,8 +1,8 @@
 using System.Collections.Immutable;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Composition;
 using TrustixProxy.Substituter.Decisions;
-using TrustixProxy.Substituter.Operations;
 
 namespace TrustixProxy.Substituter.Dashboard;
 

@@ -1,5 +1,5 @@
 using TrustixProxy.Nix;
-using TrustixProxy.Substituter.Operations;
+using TrustixProxy.Substituter.Inspection;
 
 namespace TrustixProxy.Substituter.Dashboard;
 

@@ -1,7 +1,7 @@
 using System.Text;
 using Microsoft.AspNetCore.Http;
 using TrustixProxy.Substituter.Decisions;
-using TrustixProxy.Substituter.Operations;
+using TrustixProxy.Substituter.Health;
 
 namespace TrustixProxy.Substituter.Dashboard;
 

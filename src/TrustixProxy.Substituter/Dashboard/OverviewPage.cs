@@ -1,5 +1,7 @@
+using TrustixProxy.Logs.Watching;
+using TrustixProxy.Substituter.Composition;
 using TrustixProxy.Substituter.Decisions;
-using TrustixProxy.Substituter.Operations;
+using TrustixProxy.Substituter.Health;
 
 namespace TrustixProxy.Substituter.Dashboard;
 

@@ -1,4 +1,5 @@
-using TrustixProxy.Substituter.Operations;
+using TrustixProxy.Logs.Watching;
+using TrustixProxy.Substituter.Inspection;
 
 namespace TrustixProxy.Substituter.Dashboard;
 

@@ -3,13 +3,14 @@ using System.Collections.Immutable;
 using Microsoft.Extensions.Caching.Memory;
 using Microsoft.Extensions.Logging;
 using TrustixProxy.Consensus;
+using TrustixProxy.IO.Connecting;
+using TrustixProxy.IO.Metering;
+using TrustixProxy.Logs.Watching;
+using TrustixProxy.Nars;
+using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Evidence;
-using TrustixProxy.Substituter.Operations;
-using TrustixProxy.Substituter.Replicas;
 using TrustixProxy.Substituter.Revocations;
-using TrustixProxy.Substituter.Storage;
-using TrustixProxy.Substituter.Upstreams;
 
 namespace TrustixProxy.Substituter.Decisions;
 

@@ -1,5 +1,3 @@
-using TrustixProxy.Substituter.Replicas;
-
 namespace TrustixProxy.Substituter.Decisions;
 
 /// <summary>What was decided before.</summary>

@@ -4,10 +4,7 @@ using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
-using TrustixProxy.Substituter.Operations;
-using TrustixProxy.Substituter.Replicas;
 using TrustixProxy.Substituter.Revocations;
-using TrustixProxy.Substituter.Substitution;
 using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Substituter.Decisions;

@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
-using TrustixProxy.Substituter.Operations;
 
 namespace TrustixProxy.Substituter.Decisions;
 

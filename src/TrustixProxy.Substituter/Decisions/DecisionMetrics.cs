@@ -1,6 +1,6 @@
 using System.Diagnostics.Metrics;
 using TrustixProxy.Consensus;
-using TrustixProxy.Substituter.Operations;
+using TrustixProxy.IO.Metering;
 
 namespace TrustixProxy.Substituter.Decisions;
 

@@ -1,5 +1,5 @@
+using TrustixProxy.IO.Storage;
 using TrustixProxy.Nix;
-using TrustixProxy.Substituter.Operations;
 
 namespace TrustixProxy.Substituter.Decisions;
 

@@ -1,9 +1,7 @@
 using System.Collections.Frozen;
 using TrustixProxy.Consensus;
-using TrustixProxy.Substituter.Operations;
-using TrustixProxy.Substituter.Replicas;
+using TrustixProxy.IO.Storage;
 using TrustixProxy.Substituter.Revocations;
-using TrustixProxy.Substituter.Substitution;
 
 namespace TrustixProxy.Substituter.Decisions;
 

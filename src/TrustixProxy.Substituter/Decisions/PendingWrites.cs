@@ -1,8 +1,7 @@
 using System.Collections.Concurrent;
 using Microsoft.Data.Sqlite;
+using TrustixProxy.IO.Storage;
 using TrustixProxy.Nix;
-using TrustixProxy.Substituter.Operations;
-using TrustixProxy.Substituter.Replicas;
 
 namespace TrustixProxy.Substituter.Decisions;
 

@@ -1,4 +1,5 @@
 using TrustixProxy.Consensus;
+using TrustixProxy.Logs.Watching;
 using TrustixProxy.Nix;
 
 namespace TrustixProxy.Substituter.Evidence;

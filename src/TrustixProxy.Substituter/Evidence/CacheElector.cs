@@ -1,6 +1,6 @@
 using TrustixProxy.Consensus;
+using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Nix;
-using TrustixProxy.Substituter.Upstreams;
 
 namespace TrustixProxy.Substituter.Evidence;
 

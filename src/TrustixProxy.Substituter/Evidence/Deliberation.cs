@@ -2,8 +2,8 @@ using System.Collections.Immutable;
 using System.Threading.Channels;
 using Polly;
 using TrustixProxy.Consensus;
+using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Nix;
-using TrustixProxy.Substituter.Upstreams;
 
 namespace TrustixProxy.Substituter.Evidence;
 

@@ -2,9 +2,9 @@ using System.Collections.Immutable;
 using Polly;
 using Polly.Retry;
 using TrustixProxy.Consensus;
+using TrustixProxy.Nars.Store;
+using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Nix;
-using TrustixProxy.Substituter.Storage;
-using TrustixProxy.Substituter.Upstreams;
 
 namespace TrustixProxy.Substituter.Evidence;
 

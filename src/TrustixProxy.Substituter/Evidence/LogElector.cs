@@ -1,6 +1,8 @@
 using System.Collections.Immutable;
 using Google.Protobuf;
 using TrustixProxy.Consensus;
+using TrustixProxy.Logs.Client;
+using TrustixProxy.Logs.Watching;
 using TrustixProxy.Nix;
 using TrustixProxy.TransparencyLog;
 using TrustixProxy.TransparencyLog.Wire;

@@ -1,8 +1,9 @@
 using System.Collections.Immutable;
 using TrustixProxy.Consensus;
+using TrustixProxy.Nars;
+using TrustixProxy.Nars.Store;
+using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Nix;
-using TrustixProxy.Substituter.Storage;
-using TrustixProxy.Substituter.Upstreams;
 
 namespace TrustixProxy.Substituter.Evidence;
 

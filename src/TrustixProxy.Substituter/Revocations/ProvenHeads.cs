@@ -1,5 +1,5 @@
 using TrustixProxy.Consensus;
-using TrustixProxy.Substituter.Evidence;
+using TrustixProxy.Logs.Client;
 using TrustixProxy.TransparencyLog;
 using TrustixProxy.TransparencyLog.Wire;
 

@@ -1,5 +1,5 @@
 using TrustixProxy.Consensus;
-using TrustixProxy.Substituter.Operations;
+using TrustixProxy.IO.Storage;
 
 namespace TrustixProxy.Substituter.Revocations;
 

@@ -1,11 +1,11 @@
 using System.Text;
 using Microsoft.AspNetCore.Http;
+using TrustixProxy.Nars;
+using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Nix;
-using TrustixProxy.Substituter.Clients;
 using TrustixProxy.Substituter.Decisions;
+using TrustixProxy.Substituter.FrontDoor;
 using TrustixProxy.Substituter.Revocations;
-using TrustixProxy.Substituter.Storage;
-using TrustixProxy.Substituter.Upstreams;
 
 namespace TrustixProxy.Substituter.Substitution;
 

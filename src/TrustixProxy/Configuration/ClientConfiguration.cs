@@ -2,9 +2,7 @@ using System.Net;
 using System.Text;
 using TrustixProxy.IO.Connections;
 using TrustixProxy.Native;
-using TrustixProxy.Substituter.Clients;
-using TrustixProxy.Substituter.Listening;
-using TrustixProxy.Substituter.Operations;
+using TrustixProxy.Substituter.FrontDoor;
 
 namespace TrustixProxy.Configuration;
 

@@ -1,5 +1,5 @@
 using System.Text;
-using TrustixProxy.Substituter.Upstreams;
+using TrustixProxy.Nars.Upstreams;
 
 namespace TrustixProxy.Configuration;
 

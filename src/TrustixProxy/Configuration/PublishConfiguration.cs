@@ -1,5 +1,5 @@
-using TrustixProxy.LogNode.Submission;
 using TrustixProxy.Nix;
+using TrustixProxy.Publisher;
 
 namespace TrustixProxy.Configuration;
 

@@ -1,11 +1,12 @@
 using System.Collections.Immutable;
 using TrustixProxy.Consensus;
+using TrustixProxy.IO.Redis;
+using TrustixProxy.Logs.Client;
+using TrustixProxy.Nars.Store;
 using TrustixProxy.Native;
 using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Composition;
 using TrustixProxy.Substituter.Evidence;
-using TrustixProxy.Substituter.Operations;
-using TrustixProxy.Substituter.Replicas;
-using TrustixProxy.Substituter.Storage;
 using TrustixProxy.Substituter.Substitution;
 using TrustixProxy.TransparencyLog;
 

@@ -1,5 +1,4 @@
-using TrustixProxy.Substituter.Operations;
-using TrustixProxy.Substituter.Upstreams;
+using TrustixProxy.Nars.Upstreams;
 
 namespace TrustixProxy.Configuration;
 

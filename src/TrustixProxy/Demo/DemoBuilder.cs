@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
-using TrustixProxy.LogNode.Submission;
 using TrustixProxy.Nix;
+using TrustixProxy.Publisher;
 
 namespace TrustixProxy.Demo;
 

@@ -1,8 +1,9 @@
 using System.Security.Cryptography;
 using System.Text;
 using Spectre.Console;
-using TrustixProxy.LogNode.Submission;
 using TrustixProxy.Nix;
+using TrustixProxy.Publisher;
+using TrustixProxy.Terminal;
 
 namespace TrustixProxy.Demo;
 
@@ -24,12 +25,12 @@ internal static class Demonstration
                 await Task.Delay(Timeout.InfiniteTimeSpan, cancellation).ContinueWith(_ => { }, TaskScheduler.Default);
             }
 
-            return isAsExpected ? Verbs.ExitCode.Good : Verbs.ExitCode.No;
+            return isAsExpected ? ExitCode.Good : ExitCode.No;
         }
         catch (NixException exception)
         {
             await Console.Error.WriteLineAsync($"--store-path: {exception.Message}");
-            return Verbs.ExitCode.Usage;
+            return ExitCode.Usage;
         }
         finally
         {

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using TrustixProxy.Configuration;
 using TrustixProxy.Nix;
+using TrustixProxy.Terminal;
 
 namespace TrustixProxy.Setup;
 
@@ -107,7 +108,7 @@ internal sealed class PresetFiles(SetupAnswers answers)
         var faults = new List<Fault>();
         foreach (var (path, content, judge) in files)
         {
-            File.WriteAllText($"{path}.new", content.ToJsonString(Verbs.VerbJson.Indented.Options) + "\n");
+            File.WriteAllText($"{path}.new", content.ToJsonString(VerbJson.Indented.Options) + "\n");
             faults.AddRange(judge($"{path}.new"));
         }
 

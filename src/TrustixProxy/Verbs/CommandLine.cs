@@ -1,6 +1,11 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using TrustixProxy.Terminal;
 using TrustixProxy.Native;
+using TrustixProxy.Verbs.Inspect;
+using TrustixProxy.Verbs.Manage;
+using TrustixProxy.Verbs.Node;
+using TrustixProxy.Verbs.Serve;
 
 namespace TrustixProxy.Verbs;
 

@@ -6,7 +6,7 @@ using Google.Protobuf;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging.Abstractions;
 using TrustixProxy.LogNode.Api;
-using TrustixProxy.LogNode.Operations;
+using TrustixProxy.LogNode.Sequencing;
 using TrustixProxy.Testing;
 using TrustixProxy.TransparencyLog.Wire;
 

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Google.Protobuf;
 using TrustixProxy.LogNode.Api;
-using TrustixProxy.LogNode.Submission;
 using TrustixProxy.Nix;
 using TrustixProxy.Testing;
 using TrustixProxy.TransparencyLog.Wire;

@@ -188,7 +188,7 @@ public sealed class SequencingTests
         File.Move($"{socket}.kept", socket);
         await using var node = new TestLogNode { Change = options => options with { PrivateListen = [$"unix:{socket}"] } };
         await node.StartAsync();
-        using var submitter = new LogNode.Submission.LogSubmitter(new Uri($"unix:{socket}"), node.Token);
+        using var submitter = new Publisher.LogSubmitter(new Uri($"unix:{socket}"), node.Token);
 
         Assert.Equal(node.LogId, await submitter.FindLogAsync(null, default));
     }
@@ -199,7 +199,7 @@ public sealed class SequencingTests
         var socket = Path.Combine(Directory.CreateTempSubdirectory("trustix-log-").FullName, "log.sock");
         await using var node = new TestLogNode { Change = options => options with { PrivateListen = [$"unix:{socket}"] } };
         await node.StartAsync();
-        using var submitter = new LogNode.Submission.LogSubmitter(new Uri($"unix:{socket}"), node.Token);
+        using var submitter = new Publisher.LogSubmitter(new Uri($"unix:{socket}"), node.Token);
 
         await submitter.SubmitAsync(await submitter.FindLogAsync("test", default), [TestOutput.Make().Statement], default);
         Assert.Equal(1UL, (await node.HeadAsync()).TreeSize);

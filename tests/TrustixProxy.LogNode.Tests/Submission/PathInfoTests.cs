@@ -1,5 +1,5 @@
 using System.Text;
-using TrustixProxy.LogNode.Submission;
+using TrustixProxy.Publisher;
 
 namespace TrustixProxy.LogNode.Tests.Submission;
 

@@ -3,8 +3,8 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
-using TrustixProxy.LogNode.Submission;
 using TrustixProxy.Nix;
+using TrustixProxy.Publisher;
 using TrustixProxy.Testing;
 using TrustixProxy.TransparencyLog.Wire;
 
@@ -229,7 +229,7 @@ public sealed class PublisherTests : IDisposable
         var output = Make("one");
         Spool.Write(_directory, new SpoolJob("1", default, TestOutput.PathOf("x.drv"), [output.Path]));
         File.WriteAllText(Path.Combine(_directory, "1.info"), "[{\"path\":");
-        using var publisher = new Publisher(Options(node) with { DescriptionWait = TimeSpan.FromMinutes(1) }, NullLogger.Instance);
+        using var publisher = new SpoolPublisher(Options(node) with { DescriptionWait = TimeSpan.FromMinutes(1) }, NullLogger.Instance);
 
         var publishing = publisher.OnceAsync(default);
         await Task.Delay(500);
@@ -259,7 +259,7 @@ public sealed class PublisherTests : IDisposable
         mute.Start();
         Spooled("1", [Make("one")]);
         var options = new PublisherOptions { Url = new Uri($"http://{mute.LocalEndpoint}"), Token = NixSecretKey.Generate("peer"), SpoolDirectory = _directory };
-        using var publisher = new Publisher(options, NullLogger.Instance);
+        using var publisher = new SpoolPublisher(options, NullLogger.Instance);
         using var stop = new CancellationTokenSource(TimeSpan.FromMilliseconds(300));
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => publisher.RunAsync(stop.Token));
@@ -271,7 +271,7 @@ public sealed class PublisherTests : IDisposable
     public async Task Jobs_are_published_as_they_come_until_it_is_told_to_end()
     {
         await using var node = await new TestLogNode().StartAsync();
-        using var publisher = new Publisher(Options(node), NullLogger.Instance);
+        using var publisher = new SpoolPublisher(Options(node), NullLogger.Instance);
         using var stop = new CancellationTokenSource();
         var publishing = publisher.RunAsync(stop.Token);
         foreach (var id in new[] { "1", "2" })
@@ -292,17 +292,17 @@ public sealed class PublisherTests : IDisposable
     [Fact]
     public void Pauses_double_up_to_a_bound_and_are_not_all_alike()
     {
-        Assert.Equal(TimeSpan.FromSeconds(1), Publisher.Pause(PublishFault.None, 0));
+        Assert.Equal(TimeSpan.FromSeconds(1), SpoolPublisher.Pause(PublishFault.None, 0));
         foreach (var (fault, first, most) in new[] { (PublishFault.Unreachable, 1.0, 60.0), (PublishFault.NoNix, 1, 60), (PublishFault.Refused, 30, 300) })
         {
             for (var failures = 1; failures < 1000; failures++)
             {
                 var whole = Math.Min(most, first * Math.Pow(2, failures - 1));
-                Assert.InRange(Publisher.Pause(fault, failures).TotalSeconds, whole / 2, whole);
+                Assert.InRange(SpoolPublisher.Pause(fault, failures).TotalSeconds, whole / 2, whole);
             }
         }
 
-        Assert.True(Enumerable.Range(0, 20).Select(_ => Publisher.Pause(PublishFault.Unreachable, 9)).Distinct().Count() > 1);
+        Assert.True(Enumerable.Range(0, 20).Select(_ => SpoolPublisher.Pause(PublishFault.Unreachable, 9)).Distinct().Count() > 1);
     }
 
     private static BuildStatement Make(string name)
@@ -329,7 +329,7 @@ public sealed class PublisherTests : IDisposable
 
     private static async Task<PublishPass> OnceAsync(PublisherOptions options)
     {
-        using var publisher = new Publisher(options, NullLogger.Instance);
+        using var publisher = new SpoolPublisher(options, NullLogger.Instance);
         return await publisher.OnceAsync(default);
     }
 

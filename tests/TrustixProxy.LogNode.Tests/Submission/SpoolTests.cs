@@ -1,5 +1,5 @@
-using TrustixProxy.LogNode.Submission;
 using TrustixProxy.Nix;
+using TrustixProxy.Publisher;
 using TrustixProxy.Testing;
 
 namespace TrustixProxy.LogNode.Tests.Submission;

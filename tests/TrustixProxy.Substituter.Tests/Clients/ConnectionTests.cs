@@ -1,8 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
-using TrustixProxy.Substituter.Clients;
-using TrustixProxy.Substituter.Listening;
+using TrustixProxy.Substituter.FrontDoor;
 using TrustixProxy.Testing;
 
 namespace TrustixProxy.Substituter.Tests.Clients;

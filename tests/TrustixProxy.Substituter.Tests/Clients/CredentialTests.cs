@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
-using TrustixProxy.Substituter.Clients;
+using TrustixProxy.Substituter.FrontDoor;
 using TrustixProxy.Testing;
 
 namespace TrustixProxy.Substituter.Tests.Clients;

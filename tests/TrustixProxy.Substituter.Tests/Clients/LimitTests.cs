@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Threading.RateLimiting;
-using TrustixProxy.Substituter.Clients;
+using TrustixProxy.Substituter.FrontDoor;
 using TrustixProxy.Testing;
 
 namespace TrustixProxy.Substituter.Tests.Clients;

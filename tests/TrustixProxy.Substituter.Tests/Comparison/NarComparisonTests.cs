@@ -1,8 +1,8 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
+using TrustixProxy.Nars.Comparison;
 using TrustixProxy.Nix;
-using TrustixProxy.Substituter.Comparison;
 
 namespace TrustixProxy.Substituter.Tests.Comparison;
 

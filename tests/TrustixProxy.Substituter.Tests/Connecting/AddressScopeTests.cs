@@ -1,6 +1,6 @@
 using System.Net;
 using TrustixProxy.IO.Connecting;
-using TrustixProxy.Substituter.Upstreams;
+using TrustixProxy.Nars.Upstreams;
 
 namespace TrustixProxy.Substituter.Tests.Connecting;
 

@@ -1,8 +1,8 @@
 using System.Net;
 using System.Security.Authentication;
 using TrustixProxy.IO.Connecting;
-using TrustixProxy.Substituter.Evidence;
-using TrustixProxy.Substituter.Upstreams;
+using TrustixProxy.Logs.Client;
+using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Testing;
 
 namespace TrustixProxy.Substituter.Tests.Connecting;

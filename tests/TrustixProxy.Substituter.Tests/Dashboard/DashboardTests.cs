@@ -2,7 +2,7 @@ using System.Net;
 using System.Text.RegularExpressions;
 using Microsoft.Data.Sqlite;
 using TrustixProxy.Substituter.Dashboard;
-using TrustixProxy.Substituter.Operations;
+using TrustixProxy.Substituter.Inspection;
 using TrustixProxy.Testing;
 
 namespace TrustixProxy.Substituter.Tests.Dashboard;

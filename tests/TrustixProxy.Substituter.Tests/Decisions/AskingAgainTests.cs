@@ -1,10 +1,11 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using TrustixProxy.Consensus;
+using TrustixProxy.IO.Connecting;
+using TrustixProxy.Logs.Client;
+using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Nix;
-using TrustixProxy.Substituter.Clients;
-using TrustixProxy.Substituter.Evidence;
-using TrustixProxy.Substituter.Operations;
-using TrustixProxy.Substituter.Upstreams;
+using TrustixProxy.Substituter.Composition;
+using TrustixProxy.Substituter.FrontDoor;
 using TrustixProxy.Testing;
 
 namespace TrustixProxy.Substituter.Tests.Decisions;

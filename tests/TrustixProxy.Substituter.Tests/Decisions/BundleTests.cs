@@ -2,10 +2,10 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.Data.Sqlite;
 using TrustixProxy.Consensus;
+using TrustixProxy.IO.Storage;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.Evidence;
-using TrustixProxy.Substituter.Operations;
 using TrustixProxy.Testing;
 
 namespace TrustixProxy.Substituter.Tests.Decisions;

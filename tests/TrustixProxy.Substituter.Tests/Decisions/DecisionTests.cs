@@ -1,9 +1,9 @@
 using System.Net;
 using Microsoft.Data.Sqlite;
 using TrustixProxy.Consensus;
+using TrustixProxy.IO.Storage;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Decisions;
-using TrustixProxy.Substituter.Operations;
 using TrustixProxy.Testing;
 
 namespace TrustixProxy.Substituter.Tests.Decisions;

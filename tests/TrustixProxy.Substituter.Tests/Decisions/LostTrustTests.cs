@@ -1,11 +1,10 @@
 using System.Collections.Frozen;
 using Microsoft.Extensions.Logging.Abstractions;
 using TrustixProxy.Consensus;
+using TrustixProxy.IO.Storage;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Decisions;
-using TrustixProxy.Substituter.Operations;
 using TrustixProxy.Substituter.Revocations;
-using TrustixProxy.Substituter.Substitution;
 using TrustixProxy.Testing;
 using TrustixProxy.TransparencyLog;
 using static TrustixProxy.Testing.Eventually;

@@ -1,8 +1,8 @@
 using TrustixProxy.Consensus;
+using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.Evidence;
-using TrustixProxy.Substituter.Upstreams;
 using TrustixProxy.Testing;
 using TrustixProxy.TransparencyLog;
 

@@ -2,7 +2,6 @@ using System.Net;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Evidence;
-using TrustixProxy.Substituter.Operations;
 using TrustixProxy.Testing;
 
 namespace TrustixProxy.Substituter.Tests.Decisions;

@@ -1,9 +1,10 @@
 using System.Diagnostics;
 using System.Net;
 using TrustixProxy.Consensus;
+using TrustixProxy.IO.Connecting;
+using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Decisions;
-using TrustixProxy.Substituter.Upstreams;
 using TrustixProxy.Testing;
 using static TrustixProxy.Testing.Eventually;
 

@@ -6,12 +6,10 @@ using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using TrustixProxy.Consensus;
+using TrustixProxy.IO.Storage;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Decisions;
-using TrustixProxy.Substituter.Operations;
-using TrustixProxy.Substituter.Replicas;
 using TrustixProxy.Substituter.Revocations;
-using TrustixProxy.Substituter.Substitution;
 using TrustixProxy.Testing;
 using TrustixProxy.TransparencyLog;
 

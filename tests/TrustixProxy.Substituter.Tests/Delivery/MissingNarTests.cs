@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Net;
-using TrustixProxy.Substituter.Upstreams;
+using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Testing;
 using static TrustixProxy.Testing.Eventually;
 

@@ -1,7 +1,6 @@
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Evidence;
-using TrustixProxy.Substituter.Operations;
 using TrustixProxy.Testing;
 using TrustixProxy.TransparencyLog;
 

@@ -1,6 +1,8 @@
 using System.Net;
-using TrustixProxy.Substituter.Evidence;
-using TrustixProxy.Substituter.Operations;
+using TrustixProxy.IO.Storage;
+using TrustixProxy.Logs.Client;
+using TrustixProxy.Logs.Watching;
+using TrustixProxy.Substituter.Composition;
 using TrustixProxy.Testing;
 using TrustixProxy.TransparencyLog;
 using static TrustixProxy.Testing.Eventually;

@@ -2,11 +2,12 @@ using System.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Logging;
 using TrustixProxy.Consensus;
+using TrustixProxy.Logs.Client;
+using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Nix;
-using TrustixProxy.Substituter.Clients;
-using TrustixProxy.Substituter.Evidence;
-using TrustixProxy.Substituter.Operations;
-using TrustixProxy.Substituter.Upstreams;
+using TrustixProxy.Substituter.Composition;
+using TrustixProxy.Substituter.FrontDoor;
+using TrustixProxy.Substituter.Hosting;
 using TrustixProxy.Testing;
 using static TrustixProxy.Testing.Eventually;
 

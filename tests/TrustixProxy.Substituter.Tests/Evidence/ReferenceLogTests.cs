@@ -1,4 +1,4 @@
-using TrustixProxy.Substituter.Operations;
+using TrustixProxy.Logs.Watching;
 using TrustixProxy.Testing;
 using static TrustixProxy.Testing.Eventually;
 

@@ -4,8 +4,9 @@ using System.Globalization;
 using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using TrustixProxy.Consensus;
-using TrustixProxy.Substituter.Evidence;
-using TrustixProxy.Substituter.Operations;
+using TrustixProxy.IO.Storage;
+using TrustixProxy.Logs.Client;
+using TrustixProxy.Logs.Watching;
 using TrustixProxy.Testing;
 using TrustixProxy.TransparencyLog;
 

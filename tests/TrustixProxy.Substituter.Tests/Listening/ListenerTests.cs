@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
-using TrustixProxy.Substituter.Listening;
+using TrustixProxy.Substituter.FrontDoor;
 using TrustixProxy.Testing;
 
 namespace TrustixProxy.Substituter.Tests.Listening;

@@ -1,5 +1,5 @@
 using System.Security.Cryptography;
-using TrustixProxy.Substituter.Mirrors;
+using TrustixProxy.Logs.Mirrors;
 using TrustixProxy.Testing;
 using TrustixProxy.TransparencyLog;
 

@@ -1,9 +1,10 @@
 using System.Net;
 using TrustixProxy.Consensus;
+using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Nix;
-using TrustixProxy.Substituter.Operations;
+using TrustixProxy.Substituter.FrontDoor;
+using TrustixProxy.Substituter.Hosting;
 using TrustixProxy.Substituter.Revocations;
-using TrustixProxy.Substituter.Upstreams;
 using TrustixProxy.Testing;
 
 namespace TrustixProxy.Substituter.Tests.Operations;
@@ -142,10 +143,10 @@ public sealed class ReloadTests
     public async Task A_new_certificate_is_shown_to_new_connections_and_old_ones_live_on()
     {
         var folder = Directory.CreateTempSubdirectory("trustix-reload-").FullName;
-        Substituter.Listening.TlsCertificate Load(string name)
+        TlsCertificate Load(string name)
         {
             var (file, key) = TestCertificate.Write(folder, name);
-            Assert.True(Substituter.Listening.TlsCertificate.TryLoad(file, key, out var certificate, out _));
+            Assert.True(TlsCertificate.TryLoad(file, key, out var certificate, out _));
             return certificate;
         }
 

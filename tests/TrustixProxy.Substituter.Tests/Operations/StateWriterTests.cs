@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using Microsoft.Data.Sqlite;
-using TrustixProxy.Substituter.Operations;
+using TrustixProxy.IO.Storage;
 using TrustixProxy.Testing;
 
 namespace TrustixProxy.Substituter.Tests.Operations;

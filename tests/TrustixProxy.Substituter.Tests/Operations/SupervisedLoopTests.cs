@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
-using TrustixProxy.IO;
+using TrustixProxy.IO.Supervision;
 
 namespace TrustixProxy.Substituter.Tests.Operations;
 

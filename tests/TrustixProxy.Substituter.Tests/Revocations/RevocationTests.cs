@@ -2,7 +2,7 @@ using System.Net;
 using System.Text.Json;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
-using TrustixProxy.Substituter.Operations;
+using TrustixProxy.Substituter.Hosting;
 using TrustixProxy.Substituter.Revocations;
 using TrustixProxy.Testing;
 

@@ -1,4 +1,4 @@
-using TrustixProxy.Substituter.Storage;
+using TrustixProxy.Nars.Store;
 using TrustixProxy.Testing;
 using static TrustixProxy.Testing.Eventually;
 

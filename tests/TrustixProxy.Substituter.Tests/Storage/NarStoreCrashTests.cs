@@ -3,10 +3,10 @@ using System.Globalization;
 using System.Security.Cryptography;
 using Microsoft.Extensions.Logging.Abstractions;
 using TrustixProxy.Consensus;
+using TrustixProxy.IO.Storage;
+using TrustixProxy.Nars;
+using TrustixProxy.Nars.Store;
 using TrustixProxy.Nix;
-using TrustixProxy.Substituter.Operations;
-using TrustixProxy.Substituter.Storage;
-using TrustixProxy.Substituter.Upstreams;
 
 namespace TrustixProxy.Substituter.Tests.Storage;
 

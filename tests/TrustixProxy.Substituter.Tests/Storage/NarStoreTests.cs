@@ -1,9 +1,9 @@
 using System.Net;
 using System.Net.Http.Headers;
+using TrustixProxy.Nars.Store;
 using TrustixProxy.Nix;
-using TrustixProxy.Substituter.Operations;
+using TrustixProxy.Substituter.Hosting;
 using TrustixProxy.Substituter.Revocations;
-using TrustixProxy.Substituter.Storage;
 using TrustixProxy.Testing;
 using static TrustixProxy.Testing.Eventually;
 

@@ -1,8 +1,7 @@
 using TrustixProxy.Native;
+using TrustixProxy.Nars;
+using TrustixProxy.Nars.Store;
 using TrustixProxy.Nix;
-using TrustixProxy.Substituter.Delivery;
-using TrustixProxy.Substituter.Storage;
-using TrustixProxy.Substituter.Upstreams;
 using TrustixProxy.Testing;
 using static TrustixProxy.Testing.Eventually;
 

@@ -1,6 +1,6 @@
 using System.Globalization;
+using TrustixProxy.Nars.Store;
 using TrustixProxy.Nix;
-using TrustixProxy.Substituter.Storage;
 using TrustixProxy.Testing;
 
 namespace TrustixProxy.Substituter.Tests.Storage;

@@ -1,6 +1,7 @@
 using System.Net;
+using TrustixProxy.Logs.Watching;
 using TrustixProxy.Substituter.Decisions;
-using TrustixProxy.Substituter.Operations;
+using TrustixProxy.Substituter.Hosting;
 using TrustixProxy.Substituter.Revocations;
 using TrustixProxy.Testing;
 using TrustixProxy.TransparencyLog;

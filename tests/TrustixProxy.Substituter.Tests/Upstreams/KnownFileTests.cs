@@ -2,9 +2,10 @@ using System.Net;
 using System.Security.Cryptography;
 using Microsoft.Data.Sqlite;
 using TrustixProxy.Consensus;
+using TrustixProxy.IO.Storage;
+using TrustixProxy.Nars;
+using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Nix;
-using TrustixProxy.Substituter.Operations;
-using TrustixProxy.Substituter.Upstreams;
 using TrustixProxy.Testing;
 
 namespace TrustixProxy.Substituter.Tests.Upstreams;

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Net;
 using Microsoft.AspNetCore.Http;
 using TrustixProxy.Nix;
-using TrustixProxy.Substituter.Operations;
 using TrustixProxy.Substituter.Substitution;
 using TrustixProxy.Testing;
 

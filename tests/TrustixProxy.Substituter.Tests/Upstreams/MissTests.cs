@@ -3,8 +3,8 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
-using TrustixProxy.Substituter.Operations;
-using TrustixProxy.Substituter.Upstreams;
+using TrustixProxy.Nars.Upstreams;
+using TrustixProxy.Substituter.Inspection;
 using TrustixProxy.Testing;
 
 namespace TrustixProxy.Substituter.Tests.Upstreams;

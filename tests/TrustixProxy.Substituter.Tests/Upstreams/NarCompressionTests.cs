@@ -1,4 +1,4 @@
-using TrustixProxy.Substituter.Upstreams;
+using TrustixProxy.Nars;
 using TrustixProxy.Testing;
 
 namespace TrustixProxy.Substituter.Tests.Upstreams;

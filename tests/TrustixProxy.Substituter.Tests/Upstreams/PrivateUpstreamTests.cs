@@ -2,7 +2,8 @@ using System.Collections.Concurrent;
 using System.Net;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging.Abstractions;
-using TrustixProxy.Substituter.Upstreams;
+using TrustixProxy.IO.Connecting;
+using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Testing;
 
 namespace TrustixProxy.Substituter.Tests.Upstreams;

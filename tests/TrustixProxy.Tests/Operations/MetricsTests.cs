@@ -3,9 +3,9 @@ using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging.Abstractions;
-using TrustixProxy.LogNode.Submission;
+using TrustixProxy.Terminal;
 using TrustixProxy.Nix;
-using TrustixProxy.Operations;
+using TrustixProxy.Publisher;
 using TrustixProxy.Testing;
 
 namespace TrustixProxy.Tests.Operations;
@@ -69,7 +69,7 @@ public sealed partial class MetricsTests
     {
         using var folder = new Folder();
         using var text = new PrometheusText(SpoolMetrics.MeterName);
-        using var publisher = new Publisher(new PublisherOptions { Url = new Uri("http://127.0.0.1:1"), Token = NixSecretKey.Generate("builder"), SpoolDirectory = folder.File("spool") }, NullLogger.Instance);
+        using var publisher = new SpoolPublisher(new PublisherOptions { Url = new Uri("http://127.0.0.1:1"), Token = NixSecretKey.Generate("builder"), SpoolDirectory = folder.File("spool") }, NullLogger.Instance);
         folder.File("spool/0.job", "nonsense");
         var built = TestOutput.Make("x").Statement;
         folder.File("spool/1.info", $"[{System.Text.Encoding.ASCII.GetString(built.Value)}]");
@@ -136,7 +136,7 @@ public sealed partial class MetricsTests
         await proxy.StartAsync();
         using var folder = new Folder();
         using var spoolText = new PrometheusText(SpoolMetrics.MeterName);
-        using var publisher = new Publisher(new PublisherOptions { Url = node.PrivateUrl, Token = node.Token, SpoolDirectory = folder.File("spool") }, NullLogger.Instance);
+        using var publisher = new SpoolPublisher(new PublisherOptions { Url = node.PrivateUrl, Token = node.Token, SpoolDirectory = folder.File("spool") }, NullLogger.Instance);
         await publisher.OnceAsync(default);
         var page = (await ScrapeAsync(proxy))
             .Concat(Exposition.Parse(await node.Client.GetStringAsync(new Uri(node.PrivateUrl, "/metrics")))).Concat(Exposition.Parse(await WriteAsync(spoolText))).ToDictionary();

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Text;
 using Microsoft.AspNetCore.Http;
-using TrustixProxy.Operations;
+using TrustixProxy.Terminal;
 using TrustixProxy.Testing;
 
 namespace TrustixProxy.Tests.Operations;

@@ -1,0 +1,20 @@
+namespace TrustixProxy.IO.Storage;
+
+/// <summary>Holds a state directory for one process: two that sign for one log would fork it.</summary>
+public static class DirectoryLock
+{
+    /// <summary>Takes the directory until the result is disposed, or the process ends in whatever way.</summary>
+    /// <exception cref="IOException">Another process holds it.</exception>
+    public static IDisposable Take(string directory)
+    {
+        var path = Path.Combine(directory, "lock");
+        try
+        {
+            return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException exception) when (Directory.Exists(directory))
+        {
+            throw new IOException($"stateDirectory is '{directory}', which another trustix-proxy process is using: stop that one, or name another directory.", exception);
+        }
+    }
+}

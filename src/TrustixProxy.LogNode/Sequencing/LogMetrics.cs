@@ -1,0 +1,57 @@
+using System.Diagnostics.Metrics;
+
+namespace TrustixProxy.LogNode.Sequencing;
+
+/// <summary>What the node counts and measures; names follow Prometheus' conventions (a counter's <c>_total</c> is added where it is shown).</summary>
+internal sealed class LogMetrics : IDisposable
+{
+    /// <summary>The meter that a listener asks for.</summary>
+    public const string MeterName = "TrustixProxy.LogNode";
+
+    private readonly Meter _meter = new(MeterName);
+    private readonly Counter<long> _submitted, _conflicts, _requests, _turnedAway;
+    private readonly Histogram<double> _batch, _request;
+
+    public LogMetrics()
+    {
+        _submitted = _meter.CreateCounter<long>("trustix_log_submitted_items", description: "Items that were queued durably.");
+        _conflicts = _meter.CreateCounter<long>("trustix_log_conflicts", description: "Submitted values that differ from the one the log holds for their key, seen by this process.");
+        _batch = _meter.CreateHistogram<double>("trustix_log_batch_seconds", "s", "Time to put a batch into the log and make its head durable.");
+        _requests = _meter.CreateCounter<long>("trustix_log_requests", description: "Calls, by procedure and HTTP status.");
+        _turnedAway = _meter.CreateCounter<long>(
+            "trustix_log_connections_turned_away", description: "Connections that were closed unanswered: too many were open.");
+        _request = _meter.CreateHistogram<double>("trustix_log_request_seconds", "s", "Time to answer a call.");
+    }
+
+    /// <summary>Shows the state of logs, from now on.</summary>
+    public void Observe(IEnumerable<(string Name, Sequencer Sequencer)> logs)
+    {
+        Gauge("trustix_log_tree_size", "Entries in the log.", log => log.Sequencer.Head.Size);
+        Gauge("trustix_log_heads", "Heads ever signed.", log => log.Sequencer.Head.MapHeadSize);
+        Gauge("trustix_log_queue_items", "Items that wait for their head.", log => log.Sequencer.Queued);
+        Gauge("trustix_log_head_age_seconds", "How long the newest head has been the newest, in this process.", log => log.Sequencer.HeadAge.TotalSeconds);
+
+        void Gauge(string name, string description, Func<(string Name, Sequencer Sequencer), double> read) => _meter.CreateObservableGauge(
+            name, () => logs.Select(log => new Measurement<double>(read(log), new KeyValuePair<string, object?>("log", log.Name))), description: description);
+    }
+
+    public void Submitted(string log, int items) => _submitted.Add(items, new KeyValuePair<string, object?>("log", log));
+
+    public void Sequenced(string log, int conflicts, TimeSpan took)
+    {
+        var tag = new KeyValuePair<string, object?>("log", log);
+        _conflicts.Add(conflicts, tag);
+        _batch.Record(took.TotalSeconds, tag);
+    }
+
+    public void Answered(string procedure, int status, TimeSpan took)
+    {
+        var tag = new KeyValuePair<string, object?>("procedure", procedure);
+        _requests.Add(1, tag, new KeyValuePair<string, object?>("status", status));
+        _request.Record(took.TotalSeconds, tag);
+    }
+
+    public void TurnedAway() => _turnedAway.Add(1);
+
+    public void Dispose() => _meter.Dispose();
+}

@@ -1,0 +1,147 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text.Json;
+using Google.Protobuf;
+using Polly;
+using Polly.CircuitBreaker;
+using Polly.Timeout;
+using TrustixProxy.Consensus;
+using TrustixProxy.IO.Connecting;
+using TrustixProxy.IO.Metering;
+using TrustixProxy.TransparencyLog;
+
+namespace TrustixProxy.Logs.Client;
+
+/// <summary>What came of a call.</summary>
+/// <param name="Message">The answer; null when there is none.</param>
+/// <param name="Failure">Why there is none, when the log said nothing of the protocol.</param>
+/// <param name="Error">What the log said instead, when it did: <c>code: message</c>.</param>
+public readonly record struct CallResult<T>(T? Message, SilenceReason Failure, string? Error)
+    where T : class;
+
+/// <summary>Calls one log by the Connect protocol: unary POST, <c>application/proto</c>. Every answer is bounded in size and time.</summary>
+public sealed class ConnectClient(HttpClient http, TimeSpan timeout, TimeProvider time) : IDisposable
+{
+    private const int MaxError = 16 << 10;
+
+    private static readonly MediaTypeHeaderValue Proto = new("application/proto");
+
+    private readonly ResiliencePipeline _timeout = new ResiliencePipelineBuilder { TimeProvider = time }.AddTimeout(timeout).Build();
+    private readonly ResiliencePipeline _breaker = new ResiliencePipelineBuilder { TimeProvider = time }
+        .AddCircuitBreaker(new CircuitBreakerStrategyOptions
+        {
+            ShouldHandle = new PredicateBuilder().Handle<HttpRequestException>().Handle<IOException>().Handle<TimeoutRejectedException>().Handle<NotTheProtocolException>(),
+            FailureRatio = 0.9,
+            MinimumThroughput = 5,
+            SamplingDuration = TimeSpan.FromSeconds(30),
+            BreakDuration = TimeSpan.FromSeconds(2),
+        })
+        .AddTimeout(timeout)
+        .Build();
+
+    /// <summary>Makes a call.</summary>
+    /// <param name="method"><c>package.Service/Method</c>.</param>
+    /// <param name="request">The request.</param>
+    /// <param name="parser">Reads the answer.</param>
+    /// <param name="maxSize">The most bytes that an answer may have.</param>
+    /// <param name="counts">Whether a failure counts against the log's other calls.</param>
+    /// <param name="cancellation">Ends the call.</param>
+    public async Task<CallResult<T>> CallAsync<T>(
+        string method, IMessage request, MessageParser<T> parser, int maxSize, bool counts, CancellationToken cancellation)
+        where T : class, IMessage<T>
+    {
+        using var step = ProxyMeter.Step(method[(method.LastIndexOf('/') + 1)..], "url", http.BaseAddress!.ToString());
+        try
+        {
+            var pipeline = counts ? _breaker : _timeout;
+            return await pipeline.ExecuteAsync(token => SendAsync(method, request, parser, maxSize, token), cancellation);
+        }
+        catch (Exception exception) when (ReasonOf(exception) is { } reason && !cancellation.IsCancellationRequested)
+        {
+            return new CallResult<T>(null, reason, null);
+        }
+    }
+
+    public void Dispose() => http.Dispose();
+
+    private static SilenceReason? ReasonOf(Exception exception) => exception switch
+    {
+        BrokenCircuitException => SilenceReason.BreakerOpen,
+        TimeoutRejectedException => SilenceReason.NoAnswer,
+        NotTheProtocolException refused => refused.Reason,
+        HttpRequestException or IOException => SilenceReason.Unreachable,
+        _ => null,
+    };
+
+    private async ValueTask<CallResult<T>> SendAsync<T>(
+        string method, IMessage request, MessageParser<T> parser, int maxSize, CancellationToken cancellation)
+        where T : class, IMessage<T>
+    {
+        AskingBudget.Charge(this);
+        using var message = new HttpRequestMessage(HttpMethod.Post, method)
+        {
+            Version = http.DefaultRequestVersion,
+            VersionPolicy = http.DefaultVersionPolicy,
+            Content = new ByteArrayContent(request.ToByteArray()) { Headers = { ContentType = Proto } },
+        };
+        using var response = await http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, cancellation);
+        var type = response.Content.Headers.ContentType?.MediaType;
+        if (response.StatusCode is HttpStatusCode.OK && type is "application/proto" && response.Content.Headers.ContentEncoding.Count is 0)
+        {
+            var bytes = await ReadAsync(response.Content, maxSize, cancellation);
+            return WireMessage.TryParse(parser, bytes.Span, out var answer)
+                ? new CallResult<T>(answer, default, null)
+                : throw new NotTheProtocolException(SilenceReason.BadAnswer);
+        }
+
+        return response.StatusCode is not HttpStatusCode.OK && type is "application/json"
+            ? new CallResult<T>(null, SilenceReason.BadAnswer, ErrorOf(await ReadAsync(response.Content, MaxError, cancellation)))
+            : throw new NotTheProtocolException(SilenceReason.BadAnswer);
+    }
+
+    private static async Task<ReadOnlyMemory<byte>> ReadAsync(HttpContent content, int maxSize, CancellationToken cancellation)
+    {
+        if (content.Headers.ContentLength > maxSize)
+        {
+            throw new NotTheProtocolException(SilenceReason.TooLarge);
+        }
+
+        await using var stream = await content.ReadAsStreamAsync(cancellation);
+        var buffer = new byte[(int)(content.Headers.ContentLength ?? Math.Min(maxSize, 4 << 10)) + 1];
+        var length = 0;
+        while (await stream.ReadAsync(buffer.AsMemory(length), cancellation) is var read and > 0)
+        {
+            length += read;
+            if (length > maxSize)
+            {
+                throw new NotTheProtocolException(SilenceReason.TooLarge);
+            }
+
+            if (length == buffer.Length)
+            {
+                Array.Resize(ref buffer, Math.Min(length * 2, maxSize + 1));
+            }
+        }
+
+        return buffer.AsMemory(0, length);
+    }
+
+    private static string ErrorOf(ReadOnlyMemory<byte> json)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(json);
+            return $"{document.RootElement.GetProperty("code").GetString()}: {(document.RootElement.TryGetProperty("message", out var text) ? text.GetString() : "")}";
+        }
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException or KeyNotFoundException)
+        {
+            throw new NotTheProtocolException(SilenceReason.BadAnswer);
+        }
+    }
+
+    /// <summary>The log answered, and not as a log does. Never leaves this class.</summary>
+    private sealed class NotTheProtocolException(SilenceReason reason) : Exception
+    {
+        public SilenceReason Reason { get; } = reason;
+    }
+}

@@ -1,0 +1,261 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json.Nodes;
+using Google.Protobuf;
+using TrustixProxy.TransparencyLog;
+using TrustixProxy.TransparencyLog.Wire;
+
+namespace TrustixProxy.Logs.Client;
+
+/// <summary>A log that is static files, as its operator's <c>log export</c> writes them: answers the calls by which a mirror follows, out of the files.</summary>
+/// <remarks>Nothing in the files is believed, no more than a node's answers: whoever called verifies what comes. What a node would do and files cannot (questions about one key) fails here.</remarks>
+/// <param name="files">Fetches files; their names are below its base address.</param>
+internal sealed class ExportedLog(HttpClient files) : HttpMessageHandler
+{
+    /// <summary>The call for the value of one entry, which takes its number: files are not found by digests.</summary>
+    public const string ValueCall = "files/GetValueAt";
+
+    /// <summary>The most bytes of one file.</summary>
+    private const int MaxFile = 64 << 20;
+
+    /// <summary>The most bytes of keys in one answer.</summary>
+    private const int MaxKeys = 8 << 20;
+
+    /// <summary>How many tiles of hashes are kept: those that are full, of which the next proofs want the same ones.</summary>
+    private const int MaxTiles = 64;
+
+    private readonly ConcurrentDictionary<string, byte[]> _tiles = new();
+    private readonly ExportedMapHeads _mapHeads = new();
+    private readonly SemaphoreSlim _turn = new(1); // for the map heads
+    private long _size, _mapHeadSize; // of the newest head that was read
+
+    protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        var body = await request.Content!.ReadAsByteArrayAsync(cancellationToken);
+        try
+        {
+            return Answer(HttpStatusCode.OK, "application/proto", request.RequestUri!.Segments[^1] switch
+            {
+                "GetHead" => (await HeadAsync(cancellationToken)).ToByteArray(),
+                "GetLogEntries" => (await EntriesAsync(GetLogEntriesRequest.Parser.ParseFrom(body), cancellationToken)).ToByteArray(),
+                "GetLogConsistencyProof" => await ProofAsync(GetLogConsistencyProofRequest.Parser.ParseFrom(body), LogProofAsync, cancellationToken),
+                "GetMHLogConsistencyProof" => await ProofAsync(GetLogConsistencyProofRequest.Parser.ParseFrom(body), MapHeadProofAsync, cancellationToken),
+                "GetValueAt" => (await ValueAsync(NumberOf("Start", GetLogEntriesRequest.Parser.ParseFrom(body).Start), cancellationToken)).ToByteArray(),
+                var other => throw new InvalidDataException($"files do not answer {other}"),
+            });
+        }
+        catch (InvalidDataException exception)
+        {
+            return Answer(HttpStatusCode.InternalServerError, "application/json", Encoding.UTF8.GetBytes(new JsonObject { ["code"] = "data_loss", ["message"] = exception.Message }.ToJsonString()));
+        }
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            files.Dispose();
+            _turn.Dispose();
+        }
+
+        base.Dispose(disposing);
+    }
+
+    private static HttpResponseMessage Answer(HttpStatusCode status, string type, byte[] body) =>
+        new(status) { Content = new ByteArrayContent(body) { Headers = { ContentType = new MediaTypeHeaderValue(type) } } };
+
+    private static long NumberOf(string field, ulong value) =>
+        WireNumber.TryRead(value, out long number) ? number : throw new InvalidDataException($"{field} is {value}; it must be less than 2^63");
+
+    private async Task<LogHead> HeadAsync(CancellationToken cancellation)
+    {
+        _tiles.Clear(); // one that was wrong is right the next time, perhaps
+        var head = Decode(ArchiveLayout.Head, await FindAsync(ArchiveLayout.Head, cancellation), bytes => ArchiveLayout.Parse(LogHead.Parser, bytes));
+        (_size, _mapHeadSize) = (NumberOf("head: TreeSize", head.TreeSize), NumberOf("head: MHTreeSize", head.MHTreeSize));
+        return head;
+    }
+
+    private async Task<LogEntriesResponse> EntriesAsync(GetLogEntriesRequest request, CancellationToken cancellation)
+    {
+        var (response, next, keys) = (new LogEntriesResponse(), NumberOf("Start", request.Start), 0);
+        var end = Math.Min(NumberOf("Finish", request.Finish), long.MaxValue - 1) + 1;
+        while (next < end)
+        {
+            var (index, start) = (next / ArchiveLayout.Width, next / ArchiveLayout.Width * ArchiveLayout.Width);
+            foreach (var (key, value) in await RecordsAsync(ArchiveLayout.Entries, index, _size, Math.Min(end - start, ArchiveLayout.Width), ArchiveLayout.DecodeEntries, cancellation))
+            {
+                if (start++ == next && next < end)
+                {
+                    keys += key.Length;
+                    if (keys > MaxKeys)
+                    {
+                        throw new InvalidDataException($"the keys of entries {request.Start} to {next} are longer than {MaxKeys} bytes");
+                    }
+
+                    var digest = Digest.Of(value);
+                    response.Leaves.Add(new LogLeaf { Key = UnsafeByteOperations.UnsafeWrap(key), ValueDigest = WireMessage.ToBytes(digest), LeafDigest = WireMessage.ToBytes(MerkleHash.LogLeaf(key, digest)) });
+                    next++;
+                }
+            }
+        }
+
+        return response;
+    }
+
+    private async Task<ValueResponse> ValueAsync(long number, CancellationToken cancellation)
+    {
+        var within = number % ArchiveLayout.Width;
+        var records = await RecordsAsync(ArchiveLayout.Entries, number / ArchiveLayout.Width, _size, within + 1, ArchiveLayout.DecodeEntries, cancellation);
+        return new ValueResponse { Value = UnsafeByteOperations.UnsafeWrap(records[(int)within].Value) };
+    }
+
+    private static async Task<byte[]> ProofAsync(GetLogConsistencyProofRequest request, Func<long, long, CancellationToken, Task<Digest[]>> prove, CancellationToken cancellation)
+    {
+        var proof = new ProofResponse();
+        var (first, second) = (NumberOf("FirstSize", request.FirstSize), NumberOf("SecondSize", request.SecondSize));
+        proof.Proof.AddRange((await prove(first, second, cancellation)).Select(WireMessage.ToBytes));
+        return proof.ToByteArray();
+    }
+
+    private async Task<Digest[]> LogProofAsync(long older, long newer, CancellationToken cancellation)
+    {
+        var nodes = new Dictionary<(int Level, long Index), Digest>();
+        foreach (var (level, index) in NodesOf(older, newer))
+        {
+            nodes[(level, index)] = await SubtreeAsync(level, index, cancellation);
+        }
+
+        return MerkleTree.ConsistencyProof(older, newer, (level, index) => nodes[(level, index)]);
+    }
+
+    private async Task<Digest[]> MapHeadProofAsync(long older, long newer, CancellationToken cancellation)
+    {
+        await _turn.WaitAsync(cancellation);
+        try
+        {
+            return await _mapHeads.ProveAsync(older, newer, NodesOf(older, newer), HeadsAsync);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+
+        async Task<List<Digest>> HeadsAsync(long index)
+        {
+            var heads = await RecordsAsync(ArchiveLayout.Heads, index, _mapHeadSize, Math.Min(newer - (index * ArchiveLayout.Width), ArchiveLayout.Width), ArchiveLayout.DecodeHeads, cancellation);
+            return [.. heads.Select(head => SignedTreeHead.TryRead(head.Head, out var read, out _) ? MerkleHash.MapHeadLeaf(read.Content.MapRoot) : default)];
+        }
+    }
+
+    /// <summary>Which subtrees a consistency proof is made of.</summary>
+    private static HashSet<(int Level, long Index)> NodesOf(long older, long newer)
+    {
+        var nodes = new HashSet<(int Level, long Index)>();
+        MerkleTree.ConsistencyProof(older, newer, (level, index) =>
+        {
+            nodes.Add((level, index));
+            return default;
+        });
+        return nodes;
+    }
+
+    /// <summary>The root of a full subtree, of the tile that has its leaves or the roots of tiles below.</summary>
+    private async Task<Digest> SubtreeAsync(int level, long index, CancellationToken cancellation)
+    {
+        var (tileLevel, inner) = (level / 8, level % 8);
+        var (first, count) = (index << inner, 1 << inner);
+        var (tile, within) = (first / ArchiveLayout.Width, (int)(first % ArchiveLayout.Width));
+        var hashes = await RecordsAsync(ArchiveLayout.Level(tileLevel), tile, _size >> (8 * tileLevel), within + count, DecodeHashes, cancellation);
+        return MerkleTree.RootOf([.. hashes.Skip(within).Take(count)]);
+    }
+
+    private static IEnumerable<Digest> DecodeHashes(byte[] bytes) =>
+        bytes.Length % Digest.Size is 0 ? bytes.Chunk(Digest.Size).Select(hash => new Digest(hash)) : throw new InvalidDataException("is cut short, or not what its name says");
+
+    /// <summary>The records of a file: of the full one, or of the one that has as many as there are.</summary>
+    /// <param name="folder">Which folder.</param>
+    /// <param name="index">Which file of it.</param>
+    /// <param name="size">How many records the folder has, by the newest head.</param>
+    /// <param name="least">How many the file has at least.</param>
+    /// <param name="decode">Reads them.</param>
+    /// <param name="cancellation">Ends it.</param>
+    private async Task<List<T>> RecordsAsync<T>(string folder, long index, long size, long least, Func<byte[], IEnumerable<T>> decode, CancellationToken cancellation)
+    {
+        var there = Math.Clamp(size - (index * ArchiveLayout.Width), least, ArchiveLayout.Width);
+        foreach (var width in new[] { ArchiveLayout.Width, there, least }.Distinct().OrderByDescending(width => width == there))
+        {
+            var name = ArchiveLayout.FileName(folder, index, (int)width);
+            if (await FindAsync(name, cancellation) is { } bytes)
+            {
+                var records = Decode(name, bytes, file => decode(file).ToList());
+                return records.Count == width ? records : throw new InvalidDataException($"{name} holds {records.Count} records; it must hold {width}");
+            }
+        }
+
+        throw new InvalidDataException($"{ArchiveLayout.FileName(folder, index, (int)there)} is not there");
+    }
+
+    private static T Decode<T>(string name, byte[]? bytes, Func<byte[], T> decode)
+    {
+        try
+        {
+            return decode(bytes ?? throw new InvalidDataException("is not there"));
+        }
+        catch (InvalidDataException exception)
+        {
+            throw new InvalidDataException($"{name} {exception.Message}", exception);
+        }
+    }
+
+    /// <summary>A file's bytes; null when it is not there.</summary>
+    private async Task<byte[]?> FindAsync(string name, CancellationToken cancellation)
+    {
+        if (_tiles.TryGetValue(name, out var known))
+        {
+            return known;
+        }
+
+        using var response = await files.GetAsync(new Uri(name, UriKind.Relative), HttpCompletionOption.ResponseHeadersRead, cancellation);
+        if (response.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.Forbidden)
+        {
+            return null;
+        }
+
+        if (response.StatusCode is not HttpStatusCode.OK || response.Content.Headers.ContentEncoding.Count > 0)
+        {
+            throw new HttpRequestException($"{name}: HTTP {(int)response.StatusCode}");
+        }
+
+        var bytes = await ReadAsync(name, response.Content, cancellation);
+        if (bytes.Length == ArchiveLayout.Width * Digest.Size && !name.StartsWith(ArchiveLayout.Entries, StringComparison.Ordinal))
+        {
+            if (_tiles.Count >= MaxTiles)
+            {
+                _tiles.Clear();
+            }
+
+            _tiles[name] = bytes;
+        }
+
+        return bytes;
+    }
+
+    private static async Task<byte[]> ReadAsync(string name, HttpContent content, CancellationToken cancellation)
+    {
+        await using var stream = await content.ReadAsStreamAsync(cancellation);
+        using var bytes = new MemoryStream();
+        var buffer = new byte[64 << 10];
+        while (await stream.ReadAsync(buffer, cancellation) is var read and > 0)
+        {
+            bytes.Write(buffer, 0, read);
+            if (bytes.Length > MaxFile)
+            {
+                throw new InvalidDataException($"{name} is longer than {MaxFile} bytes");
+            }
+        }
+
+        return bytes.ToArray();
+    }
+}

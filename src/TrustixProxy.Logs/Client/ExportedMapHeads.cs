@@ -1,0 +1,70 @@
+using TrustixProxy.TransparencyLog;
+using TrustixProxy.TransparencyLog.Wire;
+
+namespace TrustixProxy.Logs.Client;
+
+/// <summary>The map-head log of an exported log, read as far as it was needed: its right edge is kept, so that a later proof reads only what has been added.</summary>
+internal sealed class ExportedMapHeads
+{
+    private Digest[] _edge = new Digest[64];
+    private long _size;
+
+    /// <summary>A consistency proof.</summary>
+    /// <param name="older">The smaller size.</param>
+    /// <param name="newer">The larger one.</param>
+    /// <param name="wanted">The subtrees that the proof is made of.</param>
+    /// <param name="leavesOf">The leaves in one file.</param>
+    public async Task<Digest[]> ProveAsync(long older, long newer, HashSet<(int Level, long Index)> wanted, Func<long, Task<List<Digest>>> leavesOf)
+    {
+        if (_size > older)
+        {
+            (_edge, _size) = (new Digest[64], 0);
+        }
+
+        await ReadAsync(older, (_, _, _) => { }, leavesOf); // stays, even if what follows fails
+        var (edge, nodes) = ((Digest[])_edge.Clone(), new Dictionary<(int Level, long Index), Digest>());
+        for (var level = 0; level < edge.Length - 1 && older >> level > 0; level++)
+        {
+            if ((older >> level & 1) is 1)
+            {
+                nodes[(level, (older >> level) - 1)] = edge[level];
+            }
+        }
+
+        try
+        {
+            await ReadAsync(newer, (level, index, hash) =>
+            {
+                if (wanted.Contains((level, index)))
+                {
+                    nodes[(level, index)] = hash;
+                }
+            }, leavesOf);
+        }
+        finally
+        {
+            (_edge, _size) = (edge, older); // whether the newer one is believed is not known yet
+        }
+
+        return MerkleTree.ConsistencyProof(older, newer, (level, index) => nodes[(level, index)]);
+    }
+
+    private async Task ReadAsync(long to, Action<int, long, Digest> keep, Func<long, Task<List<Digest>>> leavesOf)
+    {
+        while (_size < to)
+        {
+            var leaves = await leavesOf(_size / ArchiveLayout.Width);
+            foreach (var leaf in leaves.Skip((int)(_size % ArchiveLayout.Width)).Take((int)Math.Min(ArchiveLayout.Width, to - _size)))
+            {
+                var top = (Level: 0, Hash: leaf);
+                MerkleTree.Append(_size, leaf, (level, _) => _edge[level], (level, index, hash) =>
+                {
+                    top = (level, hash);
+                    keep(level, index, hash);
+                });
+                _edge[top.Level] = top.Hash;
+                _size++;
+            }
+        }
+    }
+}

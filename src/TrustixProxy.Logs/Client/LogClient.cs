@@ -1,0 +1,125 @@
+using Google.Protobuf;
+using TrustixProxy.Consensus;
+using TrustixProxy.TransparencyLog;
+using TrustixProxy.TransparencyLog.Wire;
+
+namespace TrustixProxy.Logs.Client;
+
+/// <summary>The calls that a client of a log makes, each with the bound of its answer. What comes back is not verified yet.</summary>
+/// <param name="connect">Carries the calls.</param>
+/// <param name="logId">Which log.</param>
+/// <param name="time">The clock.</param>
+/// <param name="isExported">Whether static files answer: those find values by their entries' numbers.</param>
+public sealed class LogClient(ConnectClient connect, string logId, TimeProvider time, bool isExported = false)
+{
+    private const string LogApi = "trustix_api.v1.LogAPI/", NodeApi = "trustix_api.v1.NodeAPI/", LookupApi = "trustix_proxy.v1.LookupAPI/";
+
+    /// <summary>The most bytes of a lookup of one key: all that the separate calls answer together. Of several: as much as logs put into one answer, values included.</summary>
+    private const int MaxLookup = WireMessage.MaxHead + (3 * WireMessage.MaxProof) + WireMessage.MaxMapValue + WireMessage.MaxKey + WireMessage.MaxValue + 1024, MaxTogether = 8 << 20;
+
+    /// <summary>How long a log that has no such call is not asked for it again.</summary>
+    private static readonly TimeSpan WithoutLookup = TimeSpan.FromMinutes(10);
+
+    /// <summary>How long a log that gives no inclusion proofs is not asked for one again.</summary>
+    private static readonly TimeSpan WithoutInclusionProofs = TimeSpan.FromMinutes(1);
+
+    private long _lacksLookupSince = long.MinValue, _lacksInclusionProofsSince = long.MinValue;
+    private volatile bool _hasGivenInclusionProof;
+
+    public Task<CallResult<LogHead>> GetHeadAsync(CancellationToken cancellation) =>
+        connect.CallAsync(LogApi + "GetHead", new LogHeadRequest { LogID = logId }, LogHead.Parser, WireMessage.MaxHead, counts: true, cancellation);
+
+    public Task<CallResult<ProofResponse>> GetConsistencyProofAsync(long older, long newer, CancellationToken cancellation) =>
+        ConsistencyAsync("GetLogConsistencyProof", older, newer, cancellation);
+
+    public Task<CallResult<ProofResponse>> GetMapHeadConsistencyProofAsync(long older, long newer, CancellationToken cancellation) =>
+        ConsistencyAsync("GetMHLogConsistencyProof", older, newer, cancellation);
+
+    /// <param name="index">Which leaf.</param>
+    /// <param name="size">Of how many.</param>
+    /// <param name="counts">Whether a failure counts against the log's other calls; reference daemons fail this one.</param>
+    /// <param name="cancellation">Ends the call.</param>
+    public async Task<CallResult<ProofResponse>> GetInclusionProofAsync(long index, long size, bool counts, CancellationToken cancellation)
+    {
+        var request = new GetLogAuditProofRequest { LogID = logId, Index = (ulong)index, TreeSize = (ulong)size };
+        var isCounted = counts && _hasGivenInclusionProof;
+        var call = await connect.CallAsync(
+            LogApi + "GetLogAuditProof", request, ProofResponse.Parser, WireMessage.MaxProof, isCounted, cancellation);
+        if (call.Message is not null)
+        {
+            _hasGivenInclusionProof = true;
+            Interlocked.Exchange(ref _lacksInclusionProofsSince, long.MinValue);
+        }
+
+        return call;
+    }
+
+    /// <summary>Whether the log was found to give no inclusion proofs, a while ago at most.</summary>
+    public bool LacksInclusionProofs =>
+        Interlocked.Read(ref _lacksInclusionProofsSince) is var since && since is not long.MinValue
+        && time.GetElapsedTime(since) < WithoutInclusionProofs;
+
+    /// <summary>Takes in that a call for an inclusion proof failed while the log answers others; whether the log gives none. One that ever
+    /// gave a proof has them.</summary>
+    public bool NoteFailedInclusionProof(CallResult<ProofResponse> call)
+    {
+        var isLacking = !_hasGivenInclusionProof
+            && (call is { Error: null, Failure: SilenceReason.Unreachable } || call.Error?.StartsWith("unimplemented:", StringComparison.Ordinal) is true);
+        if (isLacking)
+        {
+            Interlocked.Exchange(ref _lacksInclusionProofsSince, time.GetTimestamp());
+        }
+
+        return isLacking;
+    }
+
+    /// <summary>Entries of the log: as many as asked for, if the log takes so many at once.</summary>
+    public Task<CallResult<LogEntriesResponse>> GetEntriesAsync(long start, int count, CancellationToken cancellation)
+    {
+        var request = new GetLogEntriesRequest { LogID = logId, Start = (ulong)start, Finish = (ulong)(start + count - 1) };
+        return connect.CallAsync(LogApi + "GetLogEntries", request, LogEntriesResponse.Parser, Math.Min(count * (WireMessage.MaxKey + 256), MaxTogether), counts: false, cancellation);
+    }
+
+    public Task<CallResult<MapValueResponse>> GetMapValueAsync(ReadOnlySpan<byte> key, Digest mapRoot, CancellationToken cancellation)
+    {
+        var request = new GetMapValueRequest { LogID = logId, Key = ByteString.CopyFrom(key), MapRoot = WireMessage.ToBytes(mapRoot) };
+        return connect.CallAsync(LogApi + "GetMapValue", request, MapValueResponse.Parser, WireMessage.MaxMapValue, counts: true, cancellation);
+    }
+
+    /// <summary>The value of an entry of a mirrored log.</summary>
+    public Task<CallResult<ValueResponse>> GetValueAsync(MapEntry entry, CancellationToken cancellation) => isExported
+        ? connect.CallAsync(ExportedLog.ValueCall, new GetLogEntriesRequest { LogID = logId, Start = (ulong)entry.Index, Finish = (ulong)entry.Index }, ValueResponse.Parser, WireMessage.MaxValue + 16, counts: true, cancellation)
+        : GetValueAsync(entry.ValueDigest, cancellation);
+
+    public Task<CallResult<ValueResponse>> GetValueAsync(Digest digest, CancellationToken cancellation) =>
+        connect.CallAsync(NodeApi + "GetValue", new ValueRequest { Digest = WireMessage.ToBytes(digest) }, ValueResponse.Parser, WireMessage.MaxValue + 16, counts: true, cancellation);
+
+    /// <summary>Whether the log was found not to have the one call, a while ago at the most.</summary>
+    public bool LacksLookup => Interlocked.Read(ref _lacksLookupSince) is var since && since is not long.MinValue && time.GetElapsedTime(since) < WithoutLookup;
+
+    /// <summary>All that the calls above give for some keys, in one; null when the log has no such call, or it failed: the separate calls say why.</summary>
+    /// <param name="known">The head that consistency proofs begin at.</param>
+    /// <param name="pathDigests">Digests of store paths.</param>
+    /// <param name="keys">Full keys.</param>
+    /// <param name="cancellation">Ends the call.</param>
+    public async Task<LookupResponse?> LookupAsync(TreeHead known, IReadOnlyList<string> pathDigests, IReadOnlyList<byte[]> keys, CancellationToken cancellation)
+    {
+        var request = new LookupRequest { LogID = logId, TreeSize = (ulong)known.TreeSize, MHTreeSize = (ulong)known.MapHeadSize };
+        request.PathDigests.AddRange(pathDigests);
+        request.Keys.AddRange(keys.Select(key => UnsafeByteOperations.UnsafeWrap(key)));
+        var maxSize = keys.Count is 1 && pathDigests.Count is 0 ? MaxLookup : MaxTogether;
+        var call = await connect.CallAsync(LookupApi + "Lookup", request, LookupResponse.Parser, maxSize, counts: true, cancellation);
+        if (call is { Message: null, Failure: SilenceReason.BadAnswer })
+        {
+            Interlocked.Exchange(ref _lacksLookupSince, time.GetTimestamp());
+        }
+
+        return call.Message;
+    }
+
+    private Task<CallResult<ProofResponse>> ConsistencyAsync(string method, long older, long newer, CancellationToken cancellation)
+    {
+        var request = new GetLogConsistencyProofRequest { LogID = logId, FirstSize = (ulong)older, SecondSize = (ulong)newer };
+        return connect.CallAsync(LogApi + method, request, ProofResponse.Parser, WireMessage.MaxProof, counts: true, cancellation);
+    }
+}

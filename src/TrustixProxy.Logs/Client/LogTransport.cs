@@ -1,0 +1,40 @@
+using System.Net;
+using TrustixProxy.IO.Connecting;
+
+namespace TrustixProxy.Logs.Client;
+
+/// <summary>Makes the HTTP client of one log: no redirects, no cookies, no decompression (proofs are random bytes).</summary>
+public static class LogTransport
+{
+    /// <summary>Of a log that is static files: whatever is called is answered out of them.</summary>
+    /// <param name="url">http, https, or file: a folder.</param>
+    /// <param name="network">What carries requests; sockets when null.</param>
+    /// <param name="proxies">Which HTTP proxy leads there; none when null.</param>
+    public static HttpClient OfFiles(Uri url, HttpMessageHandler? network, HttpProxies? proxies = null)
+    {
+        var files = url.IsFile
+            ? new HttpClient(new FolderTransport(url.LocalPath)) { BaseAddress = FolderTransport.Base, Timeout = Timeout.InfiniteTimeSpan }
+            : Create(url, network, proxies);
+        return new HttpClient(new ExportedLog(files)) { BaseAddress = FolderTransport.Base, Timeout = Timeout.InfiniteTimeSpan };
+    }
+
+    /// <summary>Of a log node.</summary>
+    /// <param name="url">http, https, or <c>unix:/path/of/socket</c>.</param>
+    /// <param name="network">What carries its requests; sockets when null.</param>
+    /// <param name="proxies">Which HTTP proxy leads there; none when null.</param>
+    public static HttpClient Create(Uri url, HttpMessageHandler? network, HttpProxies? proxies = null)
+    {
+        const int maxHeaders = 16;
+        var isUnix = url.Scheme is "unix";
+        HttpMessageHandler transport = network ?? (isUnix
+            ? PeerTransport.ToSocket(Uri.UnescapeDataString(url.AbsolutePath), maxHeaders)
+            : new PeerTransport(proxies ?? HttpProxies.None, TimeProvider.System, maxHeaders));
+        return new HttpClient(transport, disposeHandler: network is null)
+        {
+            BaseAddress = isUnix ? new Uri("http://localhost/") : new Uri(url.AbsoluteUri.TrimEnd('/') + "/"),
+            DefaultRequestVersion = HttpVersion.Version20,
+            DefaultVersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
+            Timeout = Timeout.InfiniteTimeSpan,
+        };
+    }
+}

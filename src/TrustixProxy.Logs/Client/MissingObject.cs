@@ -1,0 +1,28 @@
+using System.Globalization;
+using TrustixProxy.TransparencyLog;
+
+namespace TrustixProxy.Logs.Client;
+
+/// <summary>Reads which object a log of the reference lacks, out of its words: SHA-256 of a key that its map does not hold, or the root of
+/// a map that it has dropped.</summary>
+/// <remarks><code>error retreiving object with key '[12 0 255 …]': could not find object</code>The bytes are written in decimal, with one space between.</remarks>
+public static class MissingObject
+{
+    private const string Before = "with key '[", After = "]'";
+
+    /// <summary>Whether the text names this object.</summary>
+    public static bool IsNamed(string text, Digest name)
+    {
+        var start = text.IndexOf(Before, StringComparison.Ordinal) + Before.Length;
+        var end = start < Before.Length ? -1 : text.IndexOf(After, start, StringComparison.Ordinal);
+        if (end < 0)
+        {
+            return false;
+        }
+
+        var numbers = text[start..end].Split(' ', Digest.Size + 1);
+        return numbers.Length is Digest.Size
+            && numbers.Index().All(number =>
+                byte.TryParse(number.Item, NumberStyles.None, CultureInfo.InvariantCulture, out var value) && value == name[number.Index]);
+    }
+}

@@ -1,0 +1,207 @@
+using Google.Protobuf;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Logging;
+using TrustixProxy.Consensus;
+using TrustixProxy.Logs.Watching;
+using TrustixProxy.Nix;
+using TrustixProxy.TransparencyLog;
+using TrustixProxy.TransparencyLog.Wire;
+
+namespace TrustixProxy.Logs.Mirrors;
+
+/// <summary>One log, followed entry by entry: every leaf, the log's root and the map's root are computed here and held against what it signed. It then proves by itself what the log would prove.</summary>
+/// <remarks>
+/// <code>
+/// signed head ──▶ entries, some at a time ──▶ leaves hashed; their root is that of a prefix of the head's log ──▶ kept
+///                                         last entry kept ──▶ map made of them; its root is the head's        ──▶ the head that is proven under
+/// </code>
+/// What is kept was shown to be under the log's signature; what is refused is fetched again. An interrupted mirror goes on where it was.</remarks>
+public sealed class LogMirror(string name, WatchedLog log, MirrorStore store, TimeProvider time, ILogger logger) : IDisposable
+{
+    private static readonly TimeSpan Telling = TimeSpan.FromSeconds(10);
+
+    private readonly MirroredEntries _entries = new(log.Client, store);
+    private readonly SemaphoreSlim _turn = new(1); // held while the log is followed, and for good once the store is closed
+    private readonly CancellationTokenSource _closing = new();
+    private readonly Lock _catching = new();
+    private Task _catchingUp = Task.CompletedTask;
+    private VerifiedTreeHead? _head;
+    private TreeHead? _refused;
+    private string? _failure;
+    private RepeatedEntry? _repeat;
+
+    /// <summary>The log's name.</summary>
+    public string Name => name;
+
+    /// <summary>The newest head that the mirror has followed to; null when there is none yet.</summary>
+    public VerifiedTreeHead? Head => store.Read(HeadOf);
+
+    /// <summary>Brings the mirror to the log's newest head; gives the failure, or null when it is there.</summary>
+    /// <exception cref="OperationCanceledException">The token was cancelled; what was kept until then stays.</exception>
+    public async Task<string?> FollowAsync(CancellationToken cancellation)
+    {
+        await _turn.WaitAsync(cancellation);
+        try
+        {
+            var failure = _closing.IsCancellationRequested ? null : await TryFollowAsync(cancellation);
+            if (failure is not null && failure != _failure)
+            {
+                logger.MirrorFails(name, failure);
+            }
+
+            return _failure = failure;
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    /// <summary>Brings the mirror to the log's newest head at once; concurrent callers share one run. Done when that has ended,
+    /// well or not.</summary>
+    public Task CatchUpAsync()
+    {
+        lock (_catching)
+        {
+            return _catchingUp is { IsCompleted: false } ? _catchingUp : _catchingUp = Task.Run(async () =>
+                await ((Task)FollowAsync(_closing.Token)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing)); // it logs failures
+        }
+    }
+
+    /// <summary>What the log's map holds for a key, proven under the newest head that the mirror has followed to; null when it has followed to none yet. Without the value.</summary>
+    public LogEvidence? Prove(byte[] key) => store.Read(reader => HeadOf(reader) is { } head ? Prove(reader, head, Digest.Of(key)) : null);
+
+    /// <summary>The same for what seems to be the key of a store path of which only the digest is known, with where in the map that key is; null when there is none.</summary>
+    public (Digest Path, LogEvidence Evidence)? Prove(StorePathDigest digest) => store.Read(reader =>
+        HeadOf(reader) is { } head && reader.FindPathOf(digest, head.Content.TreeSize) is { } path ? (path, Prove(reader, head, path)) : ((Digest, LogEvidence)?)null);
+
+    /// <summary>Closes the store, unless the log is being followed still: then the store is closed when that ends.</summary>
+    public void Dispose()
+    {
+        _closing.Cancel();
+        if (_turn.Wait(TimeSpan.Zero))
+        {
+            store.Dispose();
+            return;
+        }
+
+        logger.MirrorClosesLater(name);
+        _ = CloseLaterAsync();
+    }
+
+    private async Task CloseLaterAsync()
+    {
+        await _turn.WaitAsync();
+        store.Dispose();
+    }
+
+    private static LogEvidence Prove(MirrorReader reader, VerifiedTreeHead head, Digest path)
+    {
+        var proof = MirrorMap.Prove(reader, head.Content.TreeSize, path, out var leaf);
+        var map = new MapValueResponse { Value = ByteString.Empty, Proof = proof.ToMessage() };
+        if (leaf is not { Index: var index })
+        {
+            return new LogEvidence(head, map, null, null);
+        }
+
+        map.Value = UnsafeByteOperations.UnsafeWrap(new MapEntry(reader.ValueDigest(index), index).ToBytes());
+        return new LogEvidence(head, map, [.. MerkleTree.InclusionProof(index, head.Content.TreeSize, reader.Subtree)], null);
+    }
+
+    private async Task<string?> TryFollowAsync(CancellationToken cancellation)
+    {
+        await using var interrupting = cancellation.Register(store.Interrupt);
+        try
+        {
+            return log.IsFrozen || log.Head is not { } head ? null : await FollowAsync(head, cancellation);
+        }
+        catch (Exception exception) when (exception is SqliteException or InvalidDataException or IOException)
+        {
+            cancellation.ThrowIfCancellationRequested(); // the statement was interrupted
+            return exception.Message;
+        }
+    }
+
+    private async Task<string?> FollowAsync(VerifiedTreeHead head, CancellationToken cancellation)
+    {
+        if (_repeat is not null)
+        {
+            return await _repeat.RefuseAsync(log, store, head, cancellation);
+        }
+
+        var known = Head;
+        if (known?.Content == head.Content || _refused == head.Content)
+        {
+            return _refused == head.Content ? _failure : null;
+        }
+
+        var (size, told) = (_entries.Begin(), time.GetTimestamp());
+        while (size < head.Content.TreeSize)
+        {
+            var failure = store.IsDiskFull
+                ? "its disk is nearly full: make room, or set the log's mode to light"
+                : await _entries.FetchAsync(head, cancellation);
+            if (failure is not null)
+            {
+                return failure;
+            }
+
+            size = _entries.Size;
+            if (time.GetElapsedTime(told) > Telling)
+            {
+                told = time.GetTimestamp();
+                logger.MirrorFollows(name, size, head.Content.TreeSize);
+            }
+        }
+
+        store.Index();
+        if (store.Writer.FindRepeat(known?.Content.TreeSize ?? 0, head.Content.TreeSize) is var (again, first))
+        {
+            _repeat = new RepeatedEntry(first, again);
+            return await _repeat.RefuseAsync(log, store, head, cancellation);
+        }
+
+        return Finish(known, head, cancellation);
+    }
+
+    /// <summary>Makes the map of all entries under the head; only if its root is the head's, the mirror proves under it from now on.</summary>
+    private string? Finish(VerifiedTreeHead? known, VerifiedTreeHead head, CancellationToken cancellation)
+    {
+        var isRight = store.Write(() =>
+        {
+            var (root, _) = MirrorMap.Extend(store, known?.Content.TreeSize ?? 0, head.Content.TreeSize, cancellation);
+            store.PutHead(head);
+            return root == head.Content.MapRoot;
+        });
+        if (!isRight)
+        {
+            _refused = head.Content;
+            return $"the {head.Content.TreeSize} entries under its signed head do not make the map that the head names: the log contradicts itself, and nothing is believed of it that its mirror had not verified before";
+        }
+
+        if (known is null || head.Content.TreeSize - known.Content.TreeSize > 1000)
+        {
+            store.Settle();
+            logger.MirrorIsThere(name, head.Content.TreeSize);
+        }
+
+        return null;
+    }
+
+    /// <summary>The head that is kept, its signature verified again.</summary>
+    private VerifiedTreeHead? HeadOf(MirrorReader reader)
+    {
+        var message = reader.Head;
+        if (message is null)
+        {
+            return null;
+        }
+
+        if (_head is not { } last || !last.ToMessage().Equals(message))
+        {
+            _head = SignedTreeHead.TryRead(message, out var read, out _) && log.Key.TryVerify(read, out var verified, out _) ? verified : null;
+        }
+
+        return _head;
+    }
+}

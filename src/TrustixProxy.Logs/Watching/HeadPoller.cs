@@ -1,0 +1,12 @@
+using Microsoft.Extensions.Logging;
+using TrustixProxy.IO.Supervision;
+
+namespace TrustixProxy.Logs.Watching;
+
+/// <summary>Fetches every log's head at start and then at an interval, each log for itself: one that hangs delays no other.</summary>
+public sealed class HeadPoller(IReadOnlyList<WatchedLog> logs, TimeSpan interval, TimeProvider time, ILogger logger)
+    : SupervisedService(time, logger)
+{
+    protected override IEnumerable<SupervisedLoop> Loops =>
+        logs.Select(log => new SupervisedLoop("head poller", log.Name, interval, stopping => log.RefreshAsync().WaitAsync(stopping)));
+}

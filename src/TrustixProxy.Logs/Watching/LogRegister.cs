@@ -1,0 +1,128 @@
+using System.Collections.Immutable;
+using System.Text.Json.Serialization;
+using TrustixProxy.IO.Storage;
+using TrustixProxy.Logs.Client;
+using TrustixProxy.TransparencyLog;
+
+namespace TrustixProxy.Logs.Watching;
+
+/// <summary>How a log fares, in one word.</summary>
+public enum LogHealth
+{
+    /// <summary>It answers, and grows.</summary>
+    Live,
+
+    /// <summary>It answers, and has not grown for long: it has stopped, or somebody on the way holds its new heads back.</summary>
+    Idle,
+
+    /// <summary>Nobody has asked it, or heard of it, for a while.</summary>
+    Stale,
+
+    /// <summary>Its last head was not taken in.</summary>
+    Failing,
+
+    /// <summary>It has contradicted itself, and is unheard.</summary>
+    Frozen,
+
+    /// <summary>It has never answered.</summary>
+    Unseen,
+}
+
+/// <summary>How one log fares.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Url">Where it is.</param>
+/// <param name="Size">Entries under the newest head that was taken in; null when there is none.</param>
+/// <param name="SeenAt">When it last answered; null when it never has.</param>
+/// <param name="GrownAt">When its head last was a larger one; null when none was seen.</param>
+/// <param name="State">live, stale since when, failing since when and why, or frozen and why.</param>
+/// <param name="Health">The same in one word.</param>
+/// <param name="Unfreezings">When and why it was unfrozen before.</param>
+public sealed record LogStatus(
+    string Name, string Url, long? Size, DateTimeOffset? SeenAt, DateTimeOffset? GrownAt, string State, [property: JsonIgnore] LogHealth Health, IReadOnlyList<string> Unfreezings)
+{
+    /// <summary>Whether it is unheard.</summary>
+    public bool IsFrozen => Health is LogHealth.Frozen;
+
+    /// <summary>Whether it can vote.</summary>
+    [JsonIgnore]
+    public bool IsHeard => Health is LogHealth.Live or LogHealth.Idle;
+}
+
+/// <summary>Looks at what a proxy, running or not, keeps of its logs; and unfreezes them.</summary>
+public sealed class LogRegister : IDisposable
+{
+    /// <summary>A log that has not answered for so long is stale, whatever the reason.</summary>
+    private static readonly TimeSpan StaleAfter = TimeSpan.FromMinutes(5);
+
+    /// <summary>So is one that answers, and has not grown for so long: it has stopped, or somebody on the way holds its new heads back.</summary>
+    private static readonly TimeSpan StaleUngrown = TimeSpan.FromDays(7);
+
+    private readonly ImmutableArray<LogOptions> _logs;
+    private readonly TimeProvider _time;
+    private readonly ViewStore _views;
+    private readonly StateWriter _state;
+    private readonly LogRecords _records;
+
+    /// <param name="logs">The logs.</param>
+    /// <param name="stateDirectory">Where the state database is.</param>
+    /// <param name="time">The clock; the system's when null.</param>
+    public LogRegister(ImmutableArray<LogOptions> logs, string stateDirectory, TimeProvider? time = null)
+        : this(logs, new ViewStore(stateDirectory), new StateWriter(stateDirectory), time ?? TimeProvider.System)
+    {
+    }
+
+    public LogRegister(ImmutableArray<LogOptions> logs, ViewStore views, StateWriter state, TimeProvider time) =>
+        (_logs, _views, _state, _records, _time) = (logs, views, state, new LogRecords(state), time);
+
+    /// <summary>All logs, in the order of the configuration.</summary>
+    public IReadOnlyList<LogStatus> List() => [.. _logs.Select(log => StatusOf(log))];
+
+    /// <summary>Lets a frozen log be heard again; false when it is not frozen.</summary>
+    /// <param name="name">The log's name.</param>
+    /// <param name="reason">Why; kept.</param>
+    public bool Unfreeze(string name, string reason)
+    {
+        var key = _logs.Single(log => log.Elector.Name == name).Elector.Key;
+        if (!_views.IsFrozen(key))
+        {
+            return false;
+        }
+
+        _records.ForgetProven(key); // else its old word would freeze it again
+        return _views.Unfreeze(key, reason, _time.GetUtcNow());
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _views.Dispose();
+        _state.Dispose();
+    }
+
+    private LogStatus StatusOf(LogOptions log)
+    {
+        var (name, url, key) = (log.Elector.Name, log.Url, log.Elector.Key);
+        var (stored, condition) = (_views.Load(key), _records.Condition(key));
+        var unfreezings = _views.Unfreezings(key).Select(entry => $"{entry.At:yyyy-MM-dd HH:mm:ss}Z ({entry.Reason})").ToList();
+        var size = stored.View?.Head.Content.TreeSize;
+        var (health, state) = StateOf(stored, condition, log);
+        return new LogStatus(name, url.ToString(), size, condition.SeenAt, condition.GrownAt, state, health, unfreezings);
+    }
+
+    private (LogHealth Health, string State) StateOf(StoredView stored, LogCondition condition, LogOptions log)
+    {
+        var key = log.Elector.Key;
+        if (stored.Fault is { } fault)
+        {
+            return (LogHealth.Frozen, FaultEvidence.TryVerify(fault, [key], out var evidence, out _) ? $"frozen: {evidence.Fault.Kind}, seen {evidence.SeenAt} from {evidence.From}" : "frozen: the evidence that is kept is damaged");
+        }
+
+        return condition.Failure is { } failure ? (LogHealth.Failing, $"failing since {condition.FailingSince:yyyy-MM-dd HH:mm:ss}Z: {failure}")
+            : log is { IsMirrored: false, Elector.RequiresInclusionProof: true } && _records.LacksInclusionProofsSince(key) is { } since
+                ? (LogHealth.Failing, $"failing since {since:yyyy-MM-dd HH:mm:ss}Z: gives no inclusion proofs: set inclusionProof to optional")
+            : condition.SeenAt is not { } seen ? (LogHealth.Unseen, "never seen")
+            : _time.GetUtcNow() - seen > StaleAfter ? (LogHealth.Stale, $"stale since {seen:yyyy-MM-dd HH:mm:ss}Z")
+            : _time.GetUtcNow() - condition.GrownAt > StaleUngrown ? (LogHealth.Idle, $"stale since {condition.GrownAt:yyyy-MM-dd HH:mm:ss}Z: it answers, and does not grow")
+            : (LogHealth.Live, "live");
+    }
+}

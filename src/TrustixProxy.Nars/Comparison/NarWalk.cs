@@ -1,0 +1,161 @@
+using System.Security.Cryptography;
+using TrustixProxy.Nix;
+
+namespace TrustixProxy.Nars.Comparison;
+
+/// <summary>Goes through a NAR node by node while it streams in, hashing it; nothing of it is kept but a buffer.</summary>
+internal sealed class NarWalk : IAsyncDisposable
+{
+    /// <summary>How long its source may be silent.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private readonly NarSource _source;
+    private readonly NarReader _reader = new();
+    private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+    private readonly List<byte[]> _path = [];
+    private readonly byte[] _buffer = new byte[64 << 10];
+    private readonly CancellationTokenSource _silence;
+    private Stream? _nar;
+    private int _start, _end;
+    private long _contents; // bytes of the node's contents that are still to come
+
+    public NarWalk(NarSource source, CancellationToken cancellation) => (_source, _silence) = (source, CancellationTokenSource.CreateLinkedTokenSource(cancellation));
+
+    /// <summary>Names from the root to the node; none for the root.</summary>
+    public byte[][] Path { get; private set; } = [];
+
+    /// <summary>The node; null when there is none any more.</summary>
+    public NarNode? Node { get; private set; }
+
+    /// <summary>Where a link leads, byte for byte.</summary>
+    public byte[] Target { get; private set; } = [];
+
+    /// <summary>How many bytes of the NAR were read.</summary>
+    public long Size { get; private set; }
+
+    /// <summary>The NAR's hash, once there is no node any more.</summary>
+    public NixHash? NarHash { get; private set; }
+
+    /// <summary>Goes to the next node, in the order of the archive: a directory before its entries, those by the bytes of their names.</summary>
+    /// <exception cref="NarUnreadableException">There is no more to be read before the end, or it is not what was said.</exception>
+    public async Task MoveNextAsync()
+    {
+        _contents = 0;
+        Node = null;
+        while (Node is null && await FillAsync())
+        {
+            Check(_reader.Read(_buffer.AsSpan(_start.._end), out var taken, out var happened));
+            _start += taken;
+            Handle(happened);
+        }
+
+        if (Node is null)
+        {
+            Complete();
+        }
+    }
+
+    /// <summary>Reads on in the contents of the file; fills the buffer unless the file ends before that. 0 at its end.</summary>
+    /// <exception cref="NarUnreadableException">There is no more to be read before the end.</exception>
+    public async Task<int> ReadContentsAsync(Memory<byte> buffer)
+    {
+        var filled = 0;
+        while (filled < buffer.Length && _contents > 0)
+        {
+            if (!await FillAsync())
+            {
+                Check(NarError.Truncated);
+            }
+
+            var bytes = _buffer.AsMemory(_start, (int)Math.Min(_contents, Math.Min(_end - _start, buffer.Length - filled)));
+            Check(_reader.Append(bytes.Span));
+            bytes.CopyTo(buffer[filled..]);
+            (_start, _contents, filled) = (_start + bytes.Length, _contents - bytes.Length, filled + bytes.Length);
+        }
+
+        return filled;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _hash.Dispose();
+        _silence.Dispose();
+        if (_nar is not null)
+        {
+            await _nar.DisposeAsync();
+        }
+    }
+
+    private void Handle(NarEvent happened)
+    {
+        switch (happened)
+        {
+            case NarEvent.Entry:
+                _path.Add(_reader.Word.ToArray());
+                break;
+            case NarEvent.Directory:
+                Show(new NarNode(NarNodeKind.Directory, false, 0, null));
+                break;
+            case NarEvent.File:
+                _contents = _reader.FileSize;
+                Show(new NarNode(NarNodeKind.File, _reader.IsExecutable, _reader.FileSize, null));
+                break;
+            case NarEvent.Symlink:
+                Target = _reader.Word.ToArray();
+                Show(new NarNode(NarNodeKind.Symlink, false, 0, Printable.Of(Target)));
+                break;
+            case NarEvent.Close when _path.Count > 0:
+                _path.RemoveAt(_path.Count - 1);
+                break;
+        }
+    }
+
+    private void Show(NarNode node) => (Node, Path) = (node, [.. _path]);
+
+    private void Complete()
+    {
+        Check(_reader.Complete());
+        NarHash = NixHash.Sha256(_hash.GetHashAndReset());
+        if (_source.NarHash is { } said && said != NarHash)
+        {
+            throw new NarUnreadableException(_source.Name, $"is not the one that was named: it has the hash {NarHash}, and was to have {said}");
+        }
+    }
+
+    /// <summary>Whether there are bytes to look at, read if need be.</summary>
+    private async Task<bool> FillAsync()
+    {
+        if (_start < _end)
+        {
+            return true;
+        }
+
+        try
+        {
+            _silence.CancelAfter(Patience);
+            _nar ??= await _source.OpenAsync(_silence.Token);
+            (_start, _end) = (0, await _nar.ReadAsync(_buffer, _silence.Token));
+            _silence.CancelAfter(Timeout.InfiniteTimeSpan); // it may have to wait for the other
+        }
+        catch (Exception exception) when (exception is IOException or HttpRequestException or InvalidDataException or UnauthorizedAccessException)
+        {
+            throw new NarUnreadableException(_source.Name, $"cannot be read: {Printable.Of(System.Text.Encoding.UTF8.GetBytes(exception.Message))}");
+        }
+        catch (OperationCanceledException)
+        {
+            throw new NarUnreadableException(_source.Name, "did not come: the reading was ended, or nothing came for 30 s");
+        }
+
+        Size += _end;
+        _hash.AppendData(_buffer, 0, _end);
+        return Size <= (_source.NarSize ?? long.MaxValue) ? _end > 0 : throw new NarUnreadableException(_source.Name, $"has more than the {_source.NarSize:N0} bytes that were named");
+    }
+
+    private void Check(NarError error)
+    {
+        if (error is not NarError.None)
+        {
+            throw new NarUnreadableException(_source.Name, $"is no NAR ({error})");
+        }
+    }
+}

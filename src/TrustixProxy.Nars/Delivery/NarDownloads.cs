@@ -1,0 +1,143 @@
+using TrustixProxy.Nars.Upstreams;
+using TrustixProxy.Nix;
+
+namespace TrustixProxy.Nars.Delivery;
+
+/// <summary>All downloads of NARs: one at a time for each file, shared by all clients and ranges. What was verified stays a while.</summary>
+public sealed class NarDownloads : IAsyncDisposable
+{
+    /// <summary>The most bytes of memory that downloads take which nobody reads.</summary>
+    private const long MaxIdleMemory = 32L << 20;
+
+    /// <summary>How many downloads may stay that nobody reads.</summary>
+    private const int MaxIdle = 256;
+
+    private readonly Lock _lock = new();
+    private readonly DeliveryContext _context;
+    private readonly Dictionary<Key, NarDownload> _current = [];
+    private readonly List<NarDownload> _all = [];
+    private readonly HashSet<Task> _ending = [];
+
+    /// <param name="context">Makes what all downloads use; it is given what frees disk space.</param>
+    public NarDownloads(Func<Func<bool>, DeliveryContext> context)
+    {
+        _context = context(TryDropIdle);
+        _context.Space.Clean();
+    }
+
+    /// <summary>How many downloads there are, idle ones included.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _all.Count;
+            }
+        }
+    }
+
+    /// <summary>Joins the download of a file, or begins it.</summary>
+    /// <param name="order">What is wanted.</param>
+    /// <param name="requested">Which bytes of it.</param>
+    /// <param name="isApart">Whether a download is begun in any case.</param>
+    public NarDelivery Join(NarOrder order, RequestedRange requested, bool isApart = false)
+    {
+        var key = new Key(order.Claim.Path.Digest, order.Claim.NarHash, order.Compression, order.FileHash, order.MustMatch);
+        lock (_lock)
+        {
+            if (!isApart && _current.TryGetValue(key, out var known))
+            {
+                var shared = new NarDelivery(known, requested);
+                if (known.TryJoin(shared))
+                {
+                    UpstreamMetrics.DownloadShared();
+                    return shared;
+                }
+            }
+
+            var download = new NarDownload(order, _context, End);
+            var delivery = new NarDelivery(download, requested);
+            download.TryJoin(delivery);
+            _current[key] = download;
+            _all.Add(download);
+            BoundIdle();
+            download.Start();
+            return delivery;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        List<Task> ending;
+        lock (_lock)
+        {
+            ending = [.. _ending, .. _all.Select(download => download.DisposeAsync().AsTask())];
+            _all.Clear();
+            _current.Clear();
+        }
+
+        await Task.WhenAll(ending);
+        _context.Turns.Dispose();
+    }
+
+    /// <summary>Ends a download that nobody reads.</summary>
+    private void End(NarDownload download)
+    {
+        lock (_lock)
+        {
+            if (!download.TryClose() || !_all.Remove(download))
+            {
+                return;
+            }
+
+            foreach (var (key, _) in _current.Where(entry => entry.Value == download).ToList())
+            {
+                _current.Remove(key);
+            }
+
+            var ending = download.DisposeAsync().AsTask();
+            if (!ending.IsCompleted)
+            {
+                _ending.Add(ending);
+                _ = ForgetAsync(ending);
+            }
+        }
+    }
+
+    private async Task ForgetAsync(Task ending)
+    {
+        await ending.ContinueWith(_ => { }, TaskScheduler.Default);
+        lock (_lock)
+        {
+            _ending.Remove(ending);
+        }
+    }
+
+    private bool TryDropIdle()
+    {
+        lock (_lock)
+        {
+            if (_all.Find(download => download.IsIdle) is not { } idle)
+            {
+                return false;
+            }
+
+            End(idle);
+            return true;
+        }
+    }
+
+    private void BoundIdle()
+    {
+        var idle = _all.FindAll(download => download.IsIdle);
+        var memory = idle.Sum(download => download.Body?.Memory ?? 0);
+        for (var i = 0; i < idle.Count && (memory > MaxIdleMemory || idle.Count - i > MaxIdle); i++)
+        {
+            memory -= idle[i].Body?.Memory ?? 0;
+            End(idle[i]);
+        }
+    }
+
+    private sealed record Key(StorePathDigest Path, NixHash NarHash, string Compression, NixHash FileHash, ContentAddress? MustMatch);
+}

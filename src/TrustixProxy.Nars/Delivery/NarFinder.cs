@@ -1,0 +1,53 @@
+using TrustixProxy.Nars.Upstreams;
+
+namespace TrustixProxy.Nars.Delivery;
+
+/// <summary>Finds the upstreams that may have a NAR.</summary>
+/// <param name="upstreams">All of them.</param>
+/// <param name="marks">What is remembered of them.</param>
+/// <param name="time">The clock.</param>
+public sealed class NarFinder(IReadOnlyList<Upstream> upstreams, UpstreamMarks marks, TimeProvider time)
+{
+    /// <summary>How long upstreams are waited for that have not answered yet, once one has said that it has the very file.</summary>
+    private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>The least time that is left for asking.</summary>
+    private static readonly TimeSpan LeastLimit = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>The candidates, best first: not marked bad, not down, with the very file, without decompression, by priority.</summary>
+    /// <param name="order">What is wanted.</param>
+    /// <param name="limit">How long upstreams are waited for.</param>
+    /// <param name="cancellation">Ends it.</param>
+    /// <returns>The candidates, and whether an upstream that is not known to be down gave no answer.</returns>
+    public async Task<(List<NarCandidate> Candidates, bool HasFailed)> FindAsync(NarOrder order, TimeSpan limit, CancellationToken cancellation)
+    {
+        var digest = order.Claim.Path.Digest;
+        var (candidates, hasFailed) = (new List<NarCandidate>(), false);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        var asked = upstreams.Where(upstream => upstream.Options.Takes(order.Claim.Path))
+            .Select(async upstream => (upstream, Answer: await upstream.LookAsync(digest, cancellation))).ToList();
+        var grace = Task.Delay(limit > LeastLimit ? limit : LeastLimit, time, stop.Token);
+        while (asked.Count > 0 && await Task.WhenAny([.. asked, grace]) is Task<(Upstream, UpstreamAnswer)> done)
+        {
+            asked.Remove(done);
+            var (upstream, answer) = await done;
+            hasFailed |= answer is UpstreamAnswer.Failed { Fault.IsAnswer: false } && !upstream.IsDown;
+            if (answer is UpstreamAnswer.Found found
+                && NarCandidate.Of(upstream, found.NarInfo, order.Claim.NarHash, order.Compression, order.FileHash, marks) is { } candidate)
+            {
+                candidates.Add(candidate);
+                grace = candidate.IsSameFile && !marks.IsBad(upstream, digest) ? Task.Delay(Grace, time, stop.Token) : grace;
+            }
+        }
+
+        cancellation.ThrowIfCancellationRequested();
+        await stop.CancelAsync();
+        var ranked = candidates
+            .OrderBy(candidate => marks.IsBad(candidate.Upstream, digest))
+            .ThenBy(candidate => candidate.Upstream.IsDown)
+            .ThenBy(candidate => !candidate.IsSameFile)
+            .ThenBy(candidate => candidate.Decompress)
+            .ThenBy(candidate => candidate.Upstream.Options.Priority);
+        return ([.. ranked], hasFailed || asked.Count > 0);
+    }
+}

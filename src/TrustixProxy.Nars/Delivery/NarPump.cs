@@ -1,0 +1,128 @@
+using System.Security.Cryptography;
+using TrustixProxy.Nars.Store;
+using TrustixProxy.Nix;
+
+namespace TrustixProxy.Nars.Delivery;
+
+/// <summary>Moves one upstream's file into its body, and has every byte verified.</summary>
+/// <remarks>
+/// <code>
+/// source ──chunks──┬──▶ <see cref="NarBody"/>, for readers
+///                  ├──▶ <see cref="NarVerifier"/>, on another thread
+///                  ├──▶ hash of the file, where the verifier does not make it
+///                  └──▶ copy for the NAR store
+/// </code></remarks>
+/// <param name="order">What is wanted.</param>
+/// <param name="body">Takes the bytes.</param>
+/// <param name="known">The file that it must be, where it need not be decompressed; else null.</param>
+internal sealed class NarPump(NarOrder order, NarBody body, KnownFile? known)
+{
+    private readonly string _compression = body.Source.ServedCompression;
+
+    /// <summary>Takes a copy; null when none is taken.</summary>
+    public NarStoreWriter.Write? Copy { get; init; }
+
+    /// <summary>Whether another hash of the file than the URL's is a fault, because others may have the right one.</summary>
+    public bool MustBeSameFile { get; init; }
+
+    /// <summary>Told of a compressed file that was decompressed and found to hold the NAR.</summary>
+    public Action<KnownFile> OnVerified { get; init; } = _ => { };
+
+    /// <summary>The most bytes that the file can have.</summary>
+    public static long MostBytes(NarOrder order, KnownFile? known) => known?.Size ?? order.Claim.NarSize + (order.Claim.NarSize / 16) + (1 << 20);
+
+    /// <summary>Runs to the verdict.</summary>
+    public async Task<NarVerdict> RunAsync(Stream source, CancellationToken cancellation)
+    {
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        var check = known is null ? new NarCheck(order.Claim, order.MustMatch) : null;
+        var verifier = check is null ? NarVerifier.OfFile(known!, body.Advance) : NarVerifier.OfNar(check, _compression, body.Advance);
+        var watching = EndWithAsync(verifier, end);
+        try
+        {
+            return await PumpAsync(source, verifier, end.Token) with { Sent = check?.Sent };
+        }
+        catch (NarRefusedException refused)
+        {
+            return new NarVerdict(refused.Fault, null);
+        }
+        catch (InvalidDataException)
+        {
+            return new NarVerdict(NarFault.Compression, null);
+        }
+        catch (OperationCanceledException) when (verifier.Verdict is { IsCompletedSuccessfully: true, Result: { } fault })
+        {
+            return new NarVerdict(fault, null) { Sent = check?.Sent };
+        }
+        finally
+        {
+            Copy?.Abandon(); // unless it was completed
+            await verifier.DisposeAsync();
+            await watching;
+        }
+    }
+
+    /// <summary>Ends the reading as soon as the verifier has found a fault.</summary>
+    private static async Task EndWithAsync(NarVerifier verifier, CancellationTokenSource end)
+    {
+        await verifier.Verdict.ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        await end.CancelAsync();
+    }
+
+    private async Task<NarVerdict> PumpAsync(Stream source, NarVerifier verifier, CancellationToken cancellation)
+    {
+        var servedHash = known?.Hash ?? (_compression is NarCompression.None ? order.Claim.NarHash : null);
+        using var hash = servedHash is null ? IncrementalHash.CreateHash(HashAlgorithmName.SHA256) : null;
+        var (position, most) = (0L, body.Length ?? MostBytes(order, known));
+        while (true)
+        {
+            if (!await body.TryMakeRoomAsync(cancellation))
+            {
+                return new NarVerdict(NarFault.FileHash, null); // not the file that its readers have begun
+            }
+
+            var chunk = body.Open();
+            try
+            {
+                var read = await source.ReadAsync(chunk.Room, cancellation);
+                if (read is 0)
+                {
+                    break;
+                }
+
+                position += read;
+                if (position > most)
+                {
+                    return new NarVerdict(known is null ? NarFault.TooLong : NarFault.FileHash, null);
+                }
+
+                var piece = body.Fill(chunk, read);
+                Copy?.Append(piece);
+                hash?.AppendData(piece.Bytes.Span);
+                if (await verifier.AppendAsync(piece, cancellation) is { } fault)
+                {
+                    return new NarVerdict(fault, null);
+                }
+            }
+            finally
+            {
+                chunk.Drop();
+            }
+        }
+
+        return await verifier.CompleteAsync() is { } wrong ? new NarVerdict(wrong, null)
+            : position < body.Length ? new NarVerdict(NarFault.TooShort, null)
+            : Conclude(servedHash ?? NixHash.Sha256(hash!.GetHashAndReset()), position, hash is not null);
+    }
+
+    private NarVerdict Conclude(NixHash fileHash, long size, bool isNew)
+    {
+        if (isNew)
+        {
+            OnVerified(new KnownFile(fileHash, size));
+        }
+
+        Copy?.Complete(fileHash);
+        return new NarVerdict(MustBeSameFile && fileHash != order.FileHash ? NarFault.FileHash : null, fileHash);
+    }
+}

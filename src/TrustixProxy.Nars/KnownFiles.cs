@@ -1,0 +1,112 @@
+using System.Buffers.Binary;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Caching.Memory;
+using TrustixProxy.Consensus;
+using TrustixProxy.IO.Storage;
+using TrustixProxy.IO.Redis;
+using TrustixProxy.Nix;
+
+namespace TrustixProxy.Nars;
+
+/// <summary>Compressed files that were once decompressed and seen to hold a NAR, to the last byte: whatever has their hash holds it too, and need not be decompressed again.</summary>
+/// <remarks>A fact about bytes, true under any policy and at any time; whether the NAR is agreed on is asked elsewhere, each time. No store is trusted: records are sealed;
+/// the body is a version byte and the file's length, little-endian. Anything else is a file that is not known. Replicas know each other's: <c>f:NARHASH:COMPRESSION:FILEHASH</c> in Redis.</remarks>
+public sealed class KnownFiles : IDisposable
+{
+    private const string Kind = "file";
+    private const int BodySize = 9, MaxRecord = 256;
+    private const byte FormatVersion = 1;
+
+    /// <summary>How long a file stays on disk after it was last found good; one that is gone is decompressed again.</summary>
+    private static readonly TimeSpan Lifetime = TimeSpan.FromDays(90);
+
+    private volatile RecordSeal _seal;
+    private volatile RedisConnection? _redis;
+    private readonly TimeProvider _time;
+    private readonly StateDatabase _database;
+    private readonly StateWriter _writer;
+    private readonly MemoryCache _memory = new(new MemoryCacheOptions { SizeLimit = 20_000 });
+
+    /// <param name="state">The database.</param>
+    /// <param name="seal">What seals records.</param>
+    /// <param name="redis">Where replicas meet; null when there are none.</param>
+    /// <param name="time">The clock.</param>
+    public KnownFiles(StateWriter state, RecordSeal seal, RedisConnection? redis, TimeProvider time)
+    {
+        (_writer, _database, _seal, _redis, _time) = (state, state.Database, seal, redis, time);
+        _database.Ensure("""
+            CREATE TABLE IF NOT EXISTS nar_file (name TEXT PRIMARY KEY, record BLOB NOT NULL, seen_at INTEGER NOT NULL) WITHOUT ROWID;
+            CREATE INDEX IF NOT EXISTS nar_file_seen_at ON nar_file (seen_at);
+            """);
+    }
+
+    /// <summary>Has records sealed, and shared with replicas, in another way from now on. What is in memory was seen to be true, and stays.</summary>
+    public void Use(RecordSeal seal, RedisConnection? redis) => (_seal, _redis) = (seal, redis);
+
+    /// <summary>The file with this hash, if it is known here or to another replica to hold the NAR under this compression; else null.</summary>
+    public async ValueTask<KnownFile?> FindAsync(NixHash narHash, string compression, NixHash fileHash)
+    {
+        var (name, redis) = (NameOf(narHash, compression, fileHash), _redis);
+        if (!_memory.TryGetValue(name, out long size) && !TryRead(name, ReadStored(name), out size))
+        {
+            var shared = redis is null ? default : await redis.ReadAsync(KeyOf(redis, name), MaxRecord);
+            var record = shared.Value;
+            if (!TryRead(name, record, out size))
+            {
+                return null;
+            }
+
+            Store(name, record!);
+        }
+
+        Remember(name, size);
+        return new KnownFile(fileHash, size);
+    }
+
+    /// <summary>Remembers a file that was decompressed and found to hold the NAR.</summary>
+    public void Add(NixHash narHash, string compression, KnownFile file)
+    {
+        var name = NameOf(narHash, compression, file.Hash);
+        var body = new byte[BodySize];
+        body[0] = FormatVersion;
+        BinaryPrimitives.WriteInt64LittleEndian(body.AsSpan(1), file.Size);
+        var record = _seal.Seal(Kind, name, body);
+        Remember(name, file.Size);
+        Store(name, record);
+        var redis = _redis;
+        _ = redis?.AskAsync(database => database.StringSetAsync(KeyOf(redis, name), record, Lifetime));
+    }
+
+    /// <summary>Drops from the disk what was found good long ago.</summary>
+    public void Prune() => _writer.Write(() => _database.Execute("DELETE FROM nar_file WHERE seen_at < $before", (_time.GetUtcNow() - Lifetime).ToUnixTimeMilliseconds()));
+
+    public void Dispose() => _memory.Dispose();
+
+    private static string NameOf(NixHash narHash, string compression, NixHash fileHash) => $"{narHash.Digits} {compression} {fileHash.Digits}";
+
+    private void Remember(string name, long size) => _memory.Set(name, size, new MemoryCacheEntryOptions { Size = 1 });
+
+    private static StackExchange.Redis.RedisKey KeyOf(RedisConnection redis, string name) => redis.Key($"f:{name.Replace(' ', ':')}");
+
+    private void Store(string name, byte[] record) => _writer.Write(() => _database.Execute(
+        "INSERT OR REPLACE INTO nar_file (name, record, seen_at) VALUES ($name, $record, $now)", name, record, _time.GetUtcNow().ToUnixTimeMilliseconds()));
+
+    private byte[]? ReadStored(string name)
+    {
+        try
+        {
+            return _database.First("SELECT record FROM nar_file WHERE name = $name", row => row.Bytes(0), name);
+        }
+        catch (SqliteException)
+        {
+            return null; // a disk that refuses costs a decompression
+        }
+    }
+
+    private bool TryRead(string name, byte[]? record, out long size)
+    {
+        var isOurs = _seal.TryOpen(Kind, name, record, out var body) && body is [FormatVersion, ..] && body.Length is BodySize;
+        size = isOurs ? BinaryPrimitives.ReadInt64LittleEndian(body[1..]) : 0;
+        return isOurs;
+    }
+}

@@ -1,0 +1,61 @@
+using TrustixProxy.Native;
+
+namespace TrustixProxy.Nars;
+
+/// <summary>The compressions that can be verified, and so be served.</summary>
+public static class NarCompression
+{
+    /// <summary>As narinfos name it: not compressed.</summary>
+    public const string None = "none";
+
+    private const string Brotli = "br";
+
+    private static readonly Dictionary<string, string> Suffixes = new()
+    {
+        [None] = "", ["xz"] = ".xz", ["zstd"] = ".zst", ["bzip2"] = ".bz2", [Brotli] = ".br", ["gzip"] = ".gz",
+    };
+
+    /// <summary>Whether a NAR of this compression can be served as it is. Files of other names are decompressed on the way.</summary>
+    public static bool IsKnown(string name) => Suffixes.ContainsKey(name);
+
+    /// <summary>The suffix of a NAR's file name: <c>.xz</c>; empty for none.</summary>
+    public static string SuffixOf(string name) => Suffixes[name];
+
+    /// <summary>The compression whose NARs have this suffix; null when there is none.</summary>
+    public static string? OfSuffix(string suffix) => Suffixes.FirstOrDefault(entry => entry.Value == suffix).Key;
+
+    /// <summary>How the body of an answer is compressed beside that, by its <c>Content-Encoding</c>: some caches keep their narinfos so,
+    /// whoever asks. Null when it cannot be read.</summary>
+    public static string? OfContentEncoding(ICollection<string> encodings)
+    {
+        var names = encodings.Select(NameOf).Where(name => name is not ("" or "identity" or None)).ToList();
+        return names switch { [] => None, [var name] when IsKnown(name) => name, _ => null };
+    }
+
+    /// <summary>Reads the decompressed form of a file or a body; the result owns the source.</summary>
+    /// <remarks>As in Nix, the first bytes tell the compression, and the name counts only for <c>none</c> and <c>br</c>.</remarks>
+    public static Stream Open(string name, Stream source) => name switch
+    {
+        None => source,
+        Brotli => new DecodingStream(source, new BrotliNarDecoder()),
+        _ => new RecognizingStream(source, Recognize),
+    };
+
+    /// <summary>The decoder of a file that begins with these bytes; null for a bare NAR.</summary>
+    /// <exception cref="InvalidDataException">They begin no format that is known.</exception>
+    private static Decoder? Recognize(ReadOnlySpan<byte> start) => start switch
+    {
+        [0xfd, (byte)'7', (byte)'z', (byte)'X', (byte)'Z', 0, ..] => new XzDecoder(),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] or [ >= 0x50 and <= 0x5f, 0x2a, 0x4d, 0x18, ..] => new ZstdDecoder(),
+        [(byte)'B', (byte)'Z', (byte)'h', ..] => new Bzip2Decoder(),
+        [0x1f, 0x8b, ..] => new GzipDecoder(),
+        [13, 0, 0, 0, 0, 0, 0, 0, ..] => null,
+        _ => throw new InvalidDataException("The file begins like no NAR and no compressed file that is known."),
+    };
+
+    private static string NameOf(string encoding)
+    {
+        var name = encoding.Trim().ToLowerInvariant();
+        return name.StartsWith("x-", StringComparison.Ordinal) ? name[2..] : name;
+    }
+}

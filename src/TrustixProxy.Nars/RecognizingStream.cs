@@ -1,0 +1,74 @@
+using TrustixProxy.IO.Streams;
+using TrustixProxy.Native;
+
+namespace TrustixProxy.Nars;
+
+/// <summary>Reads the decompressed form of a file whose first bytes tell how it is compressed.</summary>
+/// <param name="source">The file; disposed with this stream.</param>
+/// <param name="recognize">Makes the decoder of a file that begins with these bytes, at most <see cref="StartSize"/>; null for none.</param>
+internal sealed class RecognizingStream(Stream source, RecognizingStream.Recognition recognize) : ReadOnlyStream
+{
+    /// <summary>How many bytes are looked at.</summary>
+    public const int StartSize = 8;
+
+    private Stream? _decoded;
+
+    /// <inheritdoc cref="DecodingStream.IsDrained"/>
+    public bool IsDrained => _decoded is not DecodingStream { IsDrained: false };
+
+    /// <summary>Tells a compression by a file's first bytes.</summary>
+    public delegate Decoder? Recognition(ReadOnlySpan<byte> start);
+
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        _decoded ??= await RecognizeAsync(cancellationToken);
+        return await _decoded.ReadAsync(buffer, cancellationToken);
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            (_decoded ?? source).Dispose();
+        }
+
+        base.Dispose(disposing);
+    }
+
+    private async Task<Stream> RecognizeAsync(CancellationToken cancellation)
+    {
+        var start = new byte[StartSize];
+        var filled = await source.ReadAtLeastAsync(start, StartSize, throwOnEndOfStream: false, cancellation);
+        var whole = new ResumedStream(start.AsMemory(0, filled), source);
+        return recognize(start.AsSpan(0, filled)) is { } decoder ? new DecodingStream(whole, decoder) : whole;
+    }
+
+    /// <summary>Bytes that were read already, then the rest of a stream.</summary>
+    private sealed class ResumedStream(ReadOnlyMemory<byte> start, Stream rest) : ReadOnlyStream
+    {
+        private ReadOnlyMemory<byte> _start = start;
+
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            if (_start.IsEmpty)
+            {
+                return rest.ReadAsync(buffer, cancellationToken);
+            }
+
+            var count = Math.Min(buffer.Length, _start.Length);
+            _start.Span[..count].CopyTo(buffer.Span);
+            _start = _start[count..];
+            return ValueTask.FromResult(count);
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+            if (disposing)
+            {
+                rest.Dispose();
+            }
+
+            base.Dispose(disposing);
+        }
+    }
+}

@@ -1,0 +1,37 @@
+using System.Security.Cryptography;
+using TrustixProxy.Nix;
+
+namespace TrustixProxy.Nars.Store;
+
+/// <summary>Holds a file of the store against its name, from the first byte to the last.</summary>
+internal static class StoredNarCheck
+{
+    private const int BufferSize = 128 << 10;
+
+    /// <summary>Why the file is not what its name says; null when it is.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="nar">Its name.</param>
+    /// <param name="isKnown">Whether what has this file hash is known to hold the NAR: then it is not decompressed.</param>
+    /// <param name="cancellation">Ends it.</param>
+    /// <exception cref="IOException">It cannot be read.</exception>
+    public static async Task<NarFault?> RunAsync(string path, StoredNar nar, bool isKnown, CancellationToken cancellation)
+    {
+        await using var file = new FileStream(path, new FileStreamOptions { BufferSize = BufferSize, Options = FileOptions.SequentialScan });
+        if (nar.Compression is not NarCompression.None)
+        {
+            if (NixHash.Sha256(await SHA256.HashDataAsync(file, cancellation)) != nar.FileHash)
+            {
+                return NarFault.FileHash;
+            }
+
+            if (isKnown)
+            {
+                return null;
+            }
+
+            file.Position = 0;
+        }
+
+        return await new NarCheck(nar.NarHash, nar.NarSize).TakeAsync(file, nar.Compression, cancellation);
+    }
+}

@@ -1,0 +1,83 @@
+using System.Net;
+using TrustixProxy.Nix;
+
+namespace TrustixProxy.Nars.Upstreams;
+
+/// <summary>One request for a narinfo, and the reading of its answer: foreign bytes, bounded.</summary>
+internal static class NarInfoRequest
+{
+    /// <summary>Asks once.</summary>
+    /// <param name="http">Sends the request.</param>
+    /// <param name="cache">The upstream's base address.</param>
+    /// <param name="digest">What is asked for.</param>
+    /// <param name="cancellation">Ends it.</param>
+    /// <exception cref="HttpRequestException">There was no whole answer.</exception>
+    public static async Task<UpstreamAnswer> SendAsync(HttpMessageInvoker http, Uri cache, StorePathDigest digest, CancellationToken cancellation)
+    {
+        using var request = Of(new Uri(cache, $"{digest}.narinfo"));
+        using var response = await http.SendAsync(request, cancellation);
+        if (UpstreamFault.OfStatus((int)response.StatusCode) is { } fault)
+        {
+            return new UpstreamAnswer.Failed(fault);
+        }
+
+        if (response.StatusCode is not HttpStatusCode.OK)
+        {
+            return new UpstreamAnswer.Absent();
+        }
+
+        return NarCompression.OfContentEncoding(response.Content.Headers.ContentEncoding) is { } encoding
+            ? await ReadAsync(response.Content, encoding, digest, cancellation)
+            : Failed(UpstreamFailure.UnknownEncoding);
+    }
+
+    /// <summary>Asks for <c>nix-cache-info</c>; null when there is an answer of any kind but a server's error.</summary>
+    public static async Task<UpstreamFault?> ProbeAsync(HttpMessageInvoker http, Uri cache, CancellationToken cancellation)
+    {
+        using var request = Of(new Uri(cache, "nix-cache-info"));
+        request.Options.Set(UpstreamGate.IsProbe, true);
+        using var response = await http.SendAsync(request, cancellation);
+        return (int)response.StatusCode >= 500 ? UpstreamFault.OfStatus((int)response.StatusCode) : null;
+    }
+
+    private static HttpRequestMessage Of(Uri address) =>
+        new(HttpMethod.Get, address) { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionOrLower };
+
+    private static UpstreamAnswer.Failed Failed(UpstreamFailure kind) => new(new UpstreamFault(kind));
+
+    private static async Task<UpstreamAnswer> ReadAsync(HttpContent content, string encoding, StorePathDigest digest, CancellationToken cancellation)
+    {
+        byte[]? body;
+        try
+        {
+            body = await ReadAsync(content, encoding, cancellation);
+        }
+        catch (InvalidDataException)
+        {
+            return Failed(UpstreamFailure.UnknownEncoding);
+        }
+
+        return body is null ? Failed(UpstreamFailure.NarinfoTooLarge)
+            : !NarInfo.TryParse(body, out var narInfo, out _) ? Failed(UpstreamFailure.NotANarinfo)
+            : narInfo.StorePath.Digest != digest ? Failed(UpstreamFailure.NarinfoOfAnotherPath)
+            : new UpstreamAnswer.Found(narInfo);
+    }
+
+    /// <summary>The whole body; null when it is too large for a narinfo.</summary>
+    private static async Task<byte[]?> ReadAsync(HttpContent content, string encoding, CancellationToken cancellation)
+    {
+        using var body = new MemoryStream();
+        await using var stream = NarCompression.Open(encoding, await content.ReadAsStreamAsync(cancellation));
+        var buffer = new byte[8 << 10];
+        while (await stream.ReadAsync(buffer, cancellation) is var read and > 0)
+        {
+            body.Write(buffer, 0, read);
+            if (body.Length > NarInfo.MaxSize)
+            {
+                return null;
+            }
+        }
+
+        return body.ToArray();
+    }
+}

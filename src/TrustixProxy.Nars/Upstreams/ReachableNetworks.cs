@@ -1,0 +1,56 @@
+using System.Net;
+using TrustixProxy.IO.Connecting;
+
+namespace TrustixProxy.Nars.Upstreams;
+
+/// <summary>Where an upstream may lead us, by its own addresses, by redirects and by the URLs of its narinfos: to the public internet,
+/// and into the networks that its own host is in.</summary>
+/// <remarks>Whoever speaks for an upstream (its owner, DNS, anyone on an http path) must not point us at services that only we can
+/// reach. So the scopes of its host are learnt once:
+/// from a literal address, else from the first whole DNS answer. Each connection is checked against them again, and a later answer
+/// widens nothing.
+/// A DNS answer never opens link-local addresses, where clouds have their metadata services.</remarks>
+/// <param name="origin">The upstream's address.</param>
+internal sealed class ReachableNetworks(Uri origin)
+{
+    private readonly string _host = Bare(origin.IdnHost);
+    private int _scopes; // flags of AddressScope; 0 until they are known
+
+    /// <summary>The addresses of a host that may be connected to.</summary>
+    /// <exception cref="HttpRequestException">None may.</exception>
+    public IPAddress[] Admit(DnsEndPoint target, IPAddress[] addresses)
+    {
+        var isOrigin = IsOrigin(target.Host);
+        if (isOrigin && target.Port == origin.Port)
+        {
+            Interlocked.CompareExchange(ref _scopes,
+                addresses.Aggregate(FlagOf(AddressScope.Public), (flags, address) => flags | FlagOf(AddressScopes.Of(address))), 0);
+        }
+
+        var isLiteralOrigin = isOrigin && IPAddress.TryParse(_host, out _);
+        IPAddress[] admitted = [.. addresses.Where(address => isLiteralOrigin || MayReach(AddressScopes.Of(address)))];
+        return admitted.Length > 0 ? admitted : throw new UpstreamFaultException(
+            UpstreamFailure.AddressRefused,
+            $"{origin.Host} leads to {target.Host}, which is at {string.Join(", ", addresses.AsEnumerable())}: addresses that it may not "
+                + "lead to, since its own are not of that network.");
+    }
+
+    /// <summary>Whether a URL may be asked for through an HTTP proxy, where only its host's name is seen.</summary>
+    public bool MayAskThroughProxy(Uri address)
+    {
+        var scope = AddressScopes.OfHost(address.IdnHost);
+        return IsOrigin(address.IdnHost) || scope is null or AddressScope.Public
+            || (scope is not AddressScope.LinkLocal and not AddressScope.None
+            && AddressScopes.OfHost(_host) is AddressScope.Private or AddressScope.Loopback);
+    }
+
+    private bool MayReach(AddressScope scope) =>
+        scope is AddressScope.Public || (scope is AddressScope.Private or AddressScope.Loopback
+            && (Volatile.Read(ref _scopes) & FlagOf(scope)) is not 0);
+
+    private bool IsOrigin(string host) => Bare(host).Equals(_host, StringComparison.OrdinalIgnoreCase);
+
+    private static int FlagOf(AddressScope scope) => 1 << (int)scope;
+
+    private static string Bare(string host) => host.Trim('[', ']').TrimEnd('.');
+}

@@ -1,0 +1,222 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Caching.Memory;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using TrustixProxy.IO.Connecting;
+using TrustixProxy.Nix;
+
+namespace TrustixProxy.Nars.Upstreams;
+
+/// <summary>One binary cache: fetches narinfos, bounded in size and time, and says where NARs are.</summary>
+public sealed class Upstream : IDisposable
+{
+    /// <summary>Tries of one path while the upstream fails; no try begins later than <see cref="TryFor"/> after the first.</summary>
+    private const int MostTries = 3;
+
+    private static readonly TimeSpan TryFor = TimeSpan.FromSeconds(2), LongestPause = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>How long a try may take that began after the upstream went away.</summary>
+    private static readonly TimeSpan LateTry = TimeSpan.FromMilliseconds(500);
+
+    private static readonly TimeSpan FoundLifetime = TimeSpan.FromMinutes(10);
+
+    /// <summary>How long it is not asked again for what it does not have: what others push to it is found soon.</summary>
+    private static readonly TimeSpan AbsentLifetime = TimeSpan.FromSeconds(2);
+
+    private readonly Uri _base;
+    private readonly TimeSpan _timeout, _firstPause; // the pauses of all tries together take a small part of the time that there is
+    private readonly TimeProvider _time;
+    private readonly UpstreamProber _prober;
+    private readonly ConcurrentDictionary<StorePathDigest, Lazy<Task<UpstreamAnswer>>> _underway = new();
+    private readonly MemoryCache _known = new(new MemoryCacheOptions { SizeLimit = 8 << 20 });
+
+    /// <param name="options">What is configured.</param>
+    /// <param name="timeout">How long one try of a narinfo may take.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="logger">Told when it goes away and comes back.</param>
+    /// <param name="network">What carries requests; sockets when null.</param>
+    public Upstream(UpstreamOptions options, TimeSpan timeout, TimeProvider time, ILogger? logger = null, HttpMessageHandler? network = null)
+    {
+        (Options, _timeout, _time, logger) = (options, timeout, time, logger ?? NullLogger.Instance);
+        _firstPause = timeout / 50 < LongestPause ? timeout / 50 : LongestPause;
+        _base = options.Url.IsFile ? FolderTransport.Base : new Uri(options.Url.AbsoluteUri.TrimEnd('/') + "/");
+        Health = new UpstreamHealth(options.Name, time, logger);
+        HttpMessageHandler transport = options.Url.IsFile
+            ? new FolderTransport(options.Url.LocalPath)
+            : new UpstreamTransport(_base, options.Credentials, time, network, options.Proxies);
+        Http = new HttpMessageInvoker(
+            new UpstreamGate(transport, options.Concurrency, new UpstreamThrottle(Health, time), Health), disposeHandler: network is null);
+        _prober = new UpstreamProber(
+            options.Name, cancellation => NarInfoRequest.ProbeAsync(Http, _base, cancellation), Health, timeout, time, logger);
+    }
+
+    public UpstreamOptions Options { get; }
+
+    /// <summary>Whether it can be asked; requests for NARs report to it, too.</summary>
+    public UpstreamHealth Health { get; }
+
+    /// <summary>Whether it is not asked now: it is away, or asked to be left alone.</summary>
+    public bool IsDown => Health.IsAway;
+
+    /// <summary>Sends requests to it, redirects followed.</summary>
+    public HttpMessageInvoker Http { get; }
+
+    /// <summary>Finds out whether it can be reached, where nobody knows yet.</summary>
+    public void Probe()
+    {
+        if (Health.Status.State is UpstreamState.Unknown or UpstreamState.Away)
+        {
+            _prober.Begin();
+        }
+    }
+
+    /// <summary>Begins with what another one knew of the same upstream.</summary>
+    public void TakeOver(Upstream before)
+    {
+        Health.TakeOver(before.Health);
+        if (Health.IsAway)
+        {
+            _prober.Begin();
+        }
+    }
+
+    /// <summary>Takes in that a request for a NAR failed. Where there was no answer, it is probed, so that it is known whether it is away.</summary>
+    public void NoteNarFailure(UpstreamFault fault)
+    {
+        Health.ReportNar(fault);
+        if (!fault.IsAnswer)
+        {
+            _prober.Begin();
+        }
+    }
+
+    /// <summary>Asks, once for all who want to know at the moment. A narinfo that was found a few minutes ago is not asked for again, and nothing is while it is away.</summary>
+    public async Task<UpstreamAnswer> AskAsync(StorePathDigest digest, CancellationToken cancellation) =>
+        Recall(digest) is UpstreamAnswer.Found known ? known
+            : Health.IsAway ? AwayAnswer()
+            : await _underway.GetOrAdd(digest, key => new Lazy<Task<UpstreamAnswer>>(() => AskAsync(key))).Value.WaitAsync(cancellation);
+
+    /// <summary>The same where nothing is decided: that it had nothing a moment ago is an answer, too.</summary>
+    public async Task<UpstreamAnswer> LookAsync(StorePathDigest digest, CancellationToken cancellation) => Recall(digest) ?? await AskAsync(digest, cancellation);
+
+    /// <summary>Forgets the narinfo of a digest, so that it is asked for again.</summary>
+    public void Forget(StorePathDigest digest) => _known.Remove(digest);
+
+    /// <summary>Forgets the narinfo of a digest, unless it came after a moment; true when there is none any more.</summary>
+    /// <param name="digest">The digest.</param>
+    /// <param name="moment">A timestamp of the clock.</param>
+    public bool ForgetOlder(StorePathDigest digest, long moment)
+    {
+        if (_known.TryGetValue(digest, out (UpstreamAnswer Answer, long At) known) && known.At >= moment)
+        {
+            return false;
+        }
+
+        Forget(digest);
+        return true;
+    }
+
+    /// <summary>The address of a NAR; null when the narinfo's URL leads where this upstream may not lead.</summary>
+    public Uri? AddressOf(NarInfo narInfo) => Uri.TryCreate(_base, narInfo.Url, out var address) && UpstreamTransport.MayLead(_base, address) ? address : null;
+
+    public void Dispose()
+    {
+        _prober.Dispose();
+        Http.Dispose();
+        _known.Dispose();
+    }
+
+    private async Task<UpstreamAnswer> AskAsync(StorePathDigest digest)
+    {
+        var start = _time.GetTimestamp();
+        try
+        {
+            var answer = await TryOftenAsync(digest, start);
+            UpstreamMetrics.Answered(Options.Name, answer, _time.GetElapsedTime(start));
+            return answer;
+        }
+        finally
+        {
+            _underway.TryRemove(digest, out _);
+        }
+    }
+
+    /// <summary>Tries until there is an answer, a few times and not for long. Whoever waits is told at once when it goes away.</summary>
+    private async Task<UpstreamAnswer> TryOftenAsync(StorePathDigest digest, long start)
+    {
+        var most = Health.IsInLongRun ? 1 : MostTries;
+        for (var tries = 1; ; tries++)
+        {
+            var told = Health.IsAway ? Task.Delay(LateTry, _time) : Health.Away; // it may be away since the last try, and be back
+            var trying = TryAsync(digest);
+            if (await Task.WhenAny(trying, told) != trying && !trying.IsCompleted)
+            {
+                return AwayAnswer(); // what it answers late is kept, and brings it back
+            }
+
+            var answer = await trying;
+            if (answer is not UpstreamAnswer.Failed { Fault.IsAnswer: false } || tries == most || _time.GetElapsedTime(start) >= TryFor)
+            {
+                return answer;
+            }
+
+            await Task.Delay(_firstPause * tries, _time);
+        }
+    }
+
+    private async Task<UpstreamAnswer> TryAsync(StorePathDigest digest)
+    {
+        using var watch = _prober.Watch();
+        using var limit = new CancellationTokenSource(_timeout, _time);
+        try
+        {
+            AskingBudget.Charge(this);
+            var answer = await NarInfoRequest.SendAsync(Http, _base, digest, limit.Token);
+            Keep(digest, answer);
+            Note(answer);
+            return answer;
+        }
+        catch (Exception exception)
+        {
+            var answer = new UpstreamAnswer.Failed(UpstreamFaultException.FaultOf(exception));
+            Note(answer);
+            return answer;
+        }
+    }
+
+    private void Note(UpstreamAnswer answer)
+    {
+        if (answer is not UpstreamAnswer.Failed { Fault: var fault })
+        {
+            Health.ReportAnswer();
+            return;
+        }
+
+        Health.Report(fault);
+        if (!fault.IsAnswer)
+        {
+            _prober.Begin();
+        }
+    }
+
+    private void Keep(StorePathDigest digest, UpstreamAnswer answer)
+    {
+        if (LifetimeOf(answer) is var lifetime && lifetime > TimeSpan.Zero)
+        {
+            var size = 1024 + ((answer as UpstreamAnswer.Found)?.NarInfo.References.Length * 128 ?? 0);
+            _known.Set(digest, (answer, _time.GetTimestamp()), new MemoryCacheEntryOptions { Size = size, AbsoluteExpirationRelativeToNow = lifetime });
+        }
+    }
+
+    private UpstreamAnswer.Failed AwayAnswer() => new(Health.Status.Cause ?? new UpstreamFault(UpstreamFailure.Silent), IsAway: true);
+
+    private UpstreamAnswer? Recall(StorePathDigest digest) =>
+        _known.TryGetValue(digest, out (UpstreamAnswer Answer, long At) known) && _time.GetElapsedTime(known.At) < LifetimeOf(known.Answer) ? known.Answer : null;
+
+    private static TimeSpan LifetimeOf(UpstreamAnswer answer) => answer switch
+    {
+        UpstreamAnswer.Found => FoundLifetime,
+        UpstreamAnswer.Absent => AbsentLifetime,
+        _ => TimeSpan.Zero,
+    };
+}

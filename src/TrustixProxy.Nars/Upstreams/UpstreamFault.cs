@@ -1,0 +1,49 @@
+using TrustixProxy.Consensus;
+
+namespace TrustixProxy.Nars.Upstreams;
+
+/// <summary>A failed request to an upstream, as people are told of it.</summary>
+/// <param name="Kind">Why it failed.</param>
+/// <param name="Status">The HTTP status, where there was one.</param>
+public sealed record UpstreamFault(UpstreamFailure Kind, int? Status = null)
+{
+    /// <summary>The failure in one word: <c>connection-refused</c>, <c>http-503</c>.</summary>
+    public string Word => this is { Kind: UpstreamFailure.HttpStatus, Status: { } status } ? $"http-{status}" : Kebab.Of(Kind);
+
+    /// <summary>The word for a metric's label: a status only by its class, so an upstream cannot make up new labels.</summary>
+    public string Label => this is { Kind: UpstreamFailure.HttpStatus, Status: { } status } ? $"http-{Math.Clamp(status / 100, 1, 6)}xx" : Kebab.Of(Kind);
+
+    /// <summary>What helps against it; null where the word says enough.</summary>
+    public string? Remedy => Kind switch
+    {
+        UpstreamFailure.UntrustedCertificate =>
+            "this machine does not trust its certificate: set SSL_CERT_FILE or NIX_SSL_CERT_FILE to a file that has its authority",
+        UpstreamFailure.HttpStatus when Status is 401 or 407 => "it wants a login: give it a netrcFile or bearerFile",
+        UpstreamFailure.NameResolution => "check its host name and this machine's DNS",
+        UpstreamFailure.ProxyRefused => "check http_proxy, https_proxy and no_proxy",
+        UpstreamFailure.NarMissing => "it has no NARs where its narinfos say so: tell its operator",
+        UpstreamFailure.NotANarinfo => "it answers something else than narinfos: check its url",
+        _ => null,
+    };
+
+    /// <summary>Whether the upstream itself answered, so that asking again now gives the same.</summary>
+    /// <remarks>408 and 425 ask to be tried again, and a 5xx says nothing of the path: these are failures, and are tried again.</remarks>
+    public bool IsAnswer => Kind switch
+    {
+        UpstreamFailure.HttpStatus => Status is < 500 and not (408 or 425),
+        UpstreamFailure.Throttled or UpstreamFailure.RedirectRefused or UpstreamFailure.NotANarinfo => true,
+        UpstreamFailure.NarinfoOfAnotherPath or UpstreamFailure.NarinfoTooLarge or UpstreamFailure.UnknownEncoding or UpstreamFailure.NarMissing => true,
+        _ => false,
+    };
+
+    /// <inheritdoc/>
+    public override string ToString() => Remedy is null ? Word : $"{Word}: {Remedy}";
+
+    /// <summary>The fault that an HTTP status is; null where it is an answer about the path: it is there, or it is not.</summary>
+    public static UpstreamFault? OfStatus(int status) => status switch
+    {
+        200 or 404 or 410 or 403 => null,
+        429 => new UpstreamFault(UpstreamFailure.Throttled, status),
+        _ => new UpstreamFault(UpstreamFailure.HttpStatus, status),
+    };
+}

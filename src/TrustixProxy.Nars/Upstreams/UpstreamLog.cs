@@ -1,0 +1,19 @@
+using Microsoft.Extensions.Logging;
+
+namespace TrustixProxy.Nars.Upstreams;
+
+/// <summary>Messages of this folder: 5xxx.</summary>
+internal static partial class UpstreamLog
+{
+    [LoggerMessage(5001, LogLevel.Warning, "{Path}: the NAR from upstream {Upstream} is refused ({Fault}); it is asked last for this path for a while")]
+    public static partial void NarRefused(this ILogger logger, string path, string upstream, NarFault fault);
+
+    [LoggerMessage(5002, LogLevel.Warning, "Upstream {Upstream} is {Status}")]
+    public static partial void UpstreamLeft(this ILogger logger, string upstream, string status);
+
+    [LoggerMessage(5003, LogLevel.Information, "Upstream {Upstream} answers again")]
+    public static partial void UpstreamIsBack(this ILogger logger, string upstream);
+
+    [LoggerMessage(5004, LogLevel.Error, "Probing upstream {Upstream} failed by a fault of this program; it goes on")]
+    public static partial void ProbingFailed(this ILogger logger, Exception exception, string upstream);
+}

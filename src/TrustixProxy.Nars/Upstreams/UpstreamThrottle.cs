@@ -1,0 +1,64 @@
+using System.Collections.Concurrent;
+using System.Net;
+
+namespace TrustixProxy.Nars.Upstreams;
+
+/// <summary>What an upstream asked not to be asked for a while (RFC 9110, Retry-After), within bounds.</summary>
+/// <remarks>An answer about one object holds that object. Several different ones within a short time hold the upstream.</remarks>
+/// <param name="health">Told when the whole upstream is held.</param>
+/// <param name="time">The clock.</param>
+internal sealed class UpstreamThrottle(UpstreamHealth health, TimeProvider time)
+{
+    /// <summary>How many different objects within <see cref="Window"/> hold the upstream.</summary>
+    private const int ManyObjects = 3;
+
+    private static readonly TimeSpan Window = TimeSpan.FromSeconds(10);
+
+    /// <summary>The pause after a 429 that names none, and the longest that an upstream can ask for.</summary>
+    private static readonly TimeSpan ShortPause = TimeSpan.FromSeconds(1), LongestPause = TimeSpan.FromMinutes(1);
+
+    private readonly ConcurrentDictionary<string, (DateTimeOffset Asked, DateTimeOffset Until)> _objects = new(StringComparer.Ordinal);
+
+    /// <summary>Whether an object is not to be asked for now.</summary>
+    public bool IsHeld(Uri address) =>
+        health.HeldFor > TimeSpan.Zero
+        || (!_objects.IsEmpty && _objects.TryGetValue(address.AbsoluteUri, out var held) && IsWithin(held.Until - time.GetUtcNow()));
+
+    /// <summary>Takes note of what a response says of the time to ask again.</summary>
+    /// <param name="address">What was asked for.</param>
+    /// <param name="response">The response.</param>
+    public void Heed(Uri address, HttpResponseMessage response)
+    {
+        var isTooMany = response.StatusCode is HttpStatusCode.TooManyRequests;
+        if (!isTooMany && (int)response.StatusCode < 500)
+        {
+            return;
+        }
+
+        var now = time.GetUtcNow();
+        var asked = response.Headers.RetryAfter is { } after ? after.Delta ?? after.Date - now : null;
+        var pause = asked ?? (isTooMany ? ShortPause : TimeSpan.Zero);
+        if (pause <= TimeSpan.Zero)
+        {
+            return;
+        }
+
+        var until = now + (pause < LongestPause ? pause : LongestPause);
+        _objects[address.AbsoluteUri] = (now, until);
+        foreach (var (key, held) in _objects)
+        {
+            if (held.Until <= now && held.Asked + Window <= now)
+            {
+                _objects.TryRemove(key, out _);
+            }
+        }
+
+        if (_objects.Values.Count(held => held.Asked + Window > now) >= ManyObjects)
+        {
+            health.Hold(until, new UpstreamFault(UpstreamFailure.Throttled, (int)response.StatusCode));
+        }
+    }
+
+    /// <remarks>A clock that was set back must not hold anything for longer than the longest pause.</remarks>
+    private static bool IsWithin(TimeSpan left) => left > TimeSpan.Zero && left <= LongestPause;
+}

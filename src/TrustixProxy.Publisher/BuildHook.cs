@@ -1,0 +1,91 @@
+using TrustixProxy.Nix;
+
+namespace TrustixProxy.Publisher;
+
+/// <summary>Leaves a job in the spool for what Nix has just built: <c>nix/post-build-hook</c> as a part of this program.</summary>
+/// <param name="spool">The spool's directory.</param>
+/// <param name="maxJobs">The most jobs in it.</param>
+/// <param name="gcRoots">Nix's directory of indirect roots, <c>/nix/var/nix/gcroots/auto</c>.</param>
+/// <param name="time">The clock.</param>
+public sealed class BuildHook(string spool, int maxJobs, string gcRoots, TimeProvider time)
+{
+    /// <summary>How long Nix may take to describe what it has built; after that the publisher asks it.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
+
+    /// <summary>Writes the job.</summary>
+    /// <param name="derivationPath">What Nix has built, <c>DRV_PATH</c>.</param>
+    /// <param name="outPaths">What came out, <c>OUT_PATHS</c>.</param>
+    /// <returns>Why it will not be published; empty when it will be.</returns>
+    public async Task<string> RunAsync(string? derivationPath, string? outPaths)
+    {
+        if (!SpoolJob.TryParseEnvironment(derivationPath, outPaths, out var derivation, out var outputs, out var error))
+        {
+            return $"the environment {error}";
+        }
+
+        try
+        {
+            if (Directory.EnumerateFiles(spool, "*.job").Count() >= maxJobs)
+            {
+                return $"{spool} is full; is trustix-proxy publish running?";
+            }
+
+            await WriteAsync(new SpoolJob($"{time.GetUtcNow().ToUnixTimeSeconds()}-{Environment.ProcessId}-{derivation.Digest}", default, derivation, outputs));
+            return "";
+        }
+        catch (DirectoryNotFoundException)
+        {
+            return $"{spool} is no directory; trustix-proxy publish makes it";
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return $"{spool} cannot be written to: {exception.Message}";
+        }
+    }
+
+    private async Task WriteAsync(SpoolJob job)
+    {
+        if (await DescribeAsync(job) is { } described)
+        {
+            Spool.Describe(spool, job, described);
+            Spool.Write(spool, job);
+        }
+        else
+        {
+            Spool.Write(spool, job);
+            Keep(job);
+        }
+    }
+
+    private async Task<IReadOnlyList<DescribedOutput>?> DescribeAsync(SpoolJob job)
+    {
+        using var patience = new CancellationTokenSource(Patience, time);
+        try
+        {
+            var outputs = job.Outputs.Count > 0 ? job.Outputs : await NixStore.OutputsAsync(job.Derivation, patience.Token);
+            return await NixStore.DescribeAsync(outputs, patience.Token);
+        }
+        catch (Exception exception) when (exception is NixException or OperationCanceledException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Keeps garbage collection from what has not been described, where we may.</summary>
+    private void Keep(SpoolJob job)
+    {
+        foreach (var path in job.Outputs.Append(job.Derivation))
+        {
+            try
+            {
+                var link = Path.Combine(spool, $"{job.Id}.root-{path.Digest}");
+                File.CreateSymbolicLink(link, path.Absolute);
+                File.CreateSymbolicLink(Path.Combine(gcRoots, Path.GetFileName(link)), link);
+            }
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+            {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,53 @@
+using TrustixProxy.Nix;
+
+namespace TrustixProxy.Publisher;
+
+/// <summary>What can be said of a job that the hook left without a description, or with one.</summary>
+/// <param name="Outputs">What is certain of it.</param>
+/// <param name="Lost">Why something of it cannot be published; empty when everything can.</param>
+internal sealed record JobOutputs(IReadOnlyList<DescribedOutput> Outputs, string Lost)
+{
+    /// <summary>Of what Nix said when the outputs had just been built.</summary>
+    public static JobOutputs Of(SpoolJob job, IReadOnlyList<DescribedOutput> described)
+    {
+        var wanted = described.Where(output => job.Outputs.Count is 0 || job.Outputs.Contains(output.Statement.Path)).ToList();
+        var missing = job.Outputs.Except(wanted.Select(output => output.Statement.Path)).ToList();
+        return new JobOutputs(wanted, missing.Count is 0 ? "" : $"{Names(missing)} had been collected before Nix described it");
+    }
+
+    /// <summary>Asks Nix now. What has been collected, or is not certain to be what the job's build left, is lost: better nothing than a wrong statement.</summary>
+    /// <exception cref="NixException">Nix could not be asked.</exception>
+    public static async Task<JobOutputs> AskAsync(SpoolJob job, CancellationToken cancellation)
+    {
+        var outputs = job.Outputs;
+        if (outputs.Count is 0)
+        {
+            if ((await NixStore.ValidAsync([job.Derivation], cancellation)).Count is 0)
+            {
+                return new JobOutputs([], $"{job.Derivation} has been collected, so what it built is not known");
+            }
+
+            outputs = await NixStore.OutputsAsync(job.Derivation, cancellation);
+        }
+
+        var valid = await NixStore.ValidAsync(outputs, cancellation);
+        var described = valid.Count is 0 ? [] : await NixStore.DescribeAsync(valid, cancellation);
+        return Certain(job, outputs, described);
+    }
+
+    /// <summary>A path that became valid after the job was written is another copy: built again, or fetched from who knows where.</summary>
+    internal static JobOutputs Certain(SpoolJob job, IReadOnlyList<StorePath> outputs, IReadOnlyList<DescribedOutput> described)
+    {
+        var certain = described.Where(output => output.RegisteredAt <= job.WrittenAt).ToList();
+        var gone = outputs.Except(described.Select(output => output.Statement.Path)).ToList();
+        var other = described.Except(certain).Select(output => output.Statement.Path).ToList();
+        string[] lost =
+        [
+            .. gone.Count is 0 ? [] : new[] { $"{Names(gone)} has been collected" },
+            .. other.Count is 0 ? [] : new[] { $"{Names(other)} may have been replaced since it was built" },
+        ];
+        return new JobOutputs(certain, string.Join("; ", lost));
+    }
+
+    private static string Names(IEnumerable<StorePath> paths) => string.Join(", ", paths);
+}

@@ -1,0 +1,81 @@
+using System.Text.Json;
+using TrustixProxy.Nix;
+
+namespace TrustixProxy.Publisher;
+
+/// <summary>Reads what <c>nix path-info --json</c> prints, in every shape from Nix 2.3 to 2.36.</summary>
+/// <remarks>
+/// A list of objects with <c>path</c> (to 2.18); an object by path (2.19 to 2.32, and <c>--json-format 1</c>, which adds <c>version</c> and <c>storeDir</c>);
+/// or an object whose <c>info</c> is one by base name (<c>--json-format 2</c> and <c>3</c>). A path that is not valid is <c>null</c> or has <c>"valid": false</c>.
+/// <c>ultimate</c> is absent for false up to 2.20, where <c>registrationTime</c> is there; without both nobody has said it.
+/// </remarks>
+public static class PathInfo
+{
+    /// <summary>What is said of each path that is valid; of the others nothing. False, with what is wrong, when the text is of no known shape.</summary>
+    public static bool TryParse(string json, out IReadOnlyList<DescribedOutput> outputs, out string error)
+    {
+        outputs = [];
+        error = "";
+        try
+        {
+            using var document = JsonDocument.Parse(json);
+            outputs = [.. Objects(document.RootElement).Select(item => Read(item.Path, item.Info))];
+        }
+        catch (Exception exception) when (exception is JsonException or FormatException or InvalidOperationException or KeyNotFoundException or ArgumentOutOfRangeException)
+        {
+            error = $"nix path-info --json printed what is not understood: {exception.Message}";
+        }
+
+        return error.Length is 0;
+    }
+
+    private static IEnumerable<(string Path, JsonElement Info)> Objects(JsonElement root)
+    {
+        if (root.ValueKind is JsonValueKind.Array)
+        {
+            return root.EnumerateArray().Where(IsValid).Select(item => (item.GetProperty("path").GetString()!, item));
+        }
+
+        var byPath = root.TryGetProperty("info", out var info) ? info : root;
+        CheckStore(root);
+        CheckStore(byPath);
+        return byPath.EnumerateObject().Where(member => member.Value.ValueKind is JsonValueKind.Object && IsValid(member.Value)).Select(member => (member.Name, member.Value));
+    }
+
+    /// <summary>Base names are of the store that is named beside them: only one at the usual place can be spoken of.</summary>
+    private static void CheckStore(JsonElement item)
+    {
+        if (item.TryGetProperty("storeDir", out var store) && store.ValueKind is JsonValueKind.String && store.GetString() is not StorePath.StoreDirectory)
+        {
+            throw new FormatException($"the store is at '{store.GetString()}', not at {StorePath.StoreDirectory}");
+        }
+    }
+
+    private static bool IsValid(JsonElement item) => !(item.TryGetProperty("valid", out var valid) && valid.ValueKind is JsonValueKind.False);
+
+    private static DescribedOutput Read(string path, JsonElement info)
+    {
+        CheckStore(info);
+        var narHash = info.GetProperty("narHash").GetString();
+        if (!NixHash.TryParse(narHash, out var hash, out _) || hash.Algorithm is not NixHashAlgorithm.Sha256)
+        {
+            throw new FormatException($"narHash is '{narHash}', not a SHA-256 hash");
+        }
+
+        var narSize = info.GetProperty("narSize").GetInt64();
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(narSize);
+        var references = info.GetProperty("references").EnumerateArray().Select(reference => PathOf(reference.GetString()));
+        return new DescribedOutput(
+            new BuildStatement(PathOf(path), hash, narSize, [.. references]),
+            IsBuiltHere(info),
+            info.TryGetProperty("registrationTime", out var time) && time.ValueKind is JsonValueKind.Number ? DateTimeOffset.FromUnixTimeSeconds(time.GetInt64()) : null);
+    }
+
+    private static bool? IsBuiltHere(JsonElement info) => info.TryGetProperty("ultimate", out var ultimate)
+        ? ultimate.ValueKind is JsonValueKind.Null ? null : ultimate.ValueKind is JsonValueKind.True
+        : info.TryGetProperty("registrationTime", out _) ? false : null;
+
+    /// <summary>An absolute path, or a base name as newer shapes have it.</summary>
+    private static StorePath PathOf(string? text) =>
+        StorePath.TryParseAbsolute(text, out var path, out _) || StorePath.TryParse(text, out path, out _) ? path : throw new FormatException($"'{text}' is not a store path");
+}

@@ -1,0 +1,64 @@
+using System.Collections.Immutable;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using TrustixProxy.IO.Connections;
+using TrustixProxy.LogNode.Api;
+
+namespace TrustixProxy.Publisher;
+
+/// <summary>Shows how a publisher fares: <c>/healthz</c> and <c>/metrics</c>.</summary>
+public static class PublisherHost
+{
+    /// <summary>The most connections at once.</summary>
+    private const int MaxConnections = 64;
+
+    /// <summary>Makes the host; starting it is the caller's.</summary>
+    /// <param name="publisher">Whose state it shows; stays the caller's.</param>
+    /// <param name="listen">Where: <c>http://host:port</c> or <c>unix:/path</c>; at least one.</param>
+    /// <param name="configure">What the caller adds to the host: logging, say.</param>
+    /// <param name="metrics">Answers <c>/metrics</c>.</param>
+    public static WebApplication Create(SpoolPublisher publisher, ImmutableArray<string> listen, Action<WebApplicationBuilder> configure, RequestDelegate metrics)
+    {
+        var limits = new ConnectionLimits { Connections = MaxConnections, PerClient = MaxConnections / 2 };
+        var gate = new ConnectionGate(() => limits, TimeProvider.System, () => { });
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions()) /* as in the log node */;
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.LimitTimes(limits);
+            foreach (var address in listen)
+            {
+                Listener.Add(kestrel, address, isPrivate: true, gate);
+            }
+        });
+        configure(builder);
+        var app = builder.Build();
+        app.Run(http => (http.Request.Method, http.Request.Path.Value) switch
+        {
+            ("GET" or "HEAD", "/healthz") => AnswerHealthAsync(publisher.Last, http),
+            ("GET" or "HEAD", "/metrics") => metrics(http),
+            _ when gate.IsRefused(http) => gate.RefuseAsync(http),
+            _ => AnswerAsync(http, StatusCodes.Status404NotFound, "here are /healthz and /metrics, to be read\n"),
+        });
+        return app;
+    }
+
+    /// <summary>200 while nothing keeps jobs in the spool, else 503 and what does.</summary>
+    private static Task AnswerHealthAsync(PublishPass? last, HttpContext http) => last switch
+    {
+        null or { Fault: PublishFault.None } => AnswerAsync(http, StatusCodes.Status200OK, "ok\n"),
+        { Fault: PublishFault.Refused } => AnswerAsync(http, StatusCodes.Status503ServiceUnavailable, $"the log refuses; jobs that wait: {last.Waiting}\n"),
+        { Fault: PublishFault.Busy } => AnswerAsync(http, StatusCodes.Status503ServiceUnavailable, $"the log does not take anything now; jobs that wait: {last.Waiting}\n"),
+        { Fault: PublishFault.Unreachable } => AnswerAsync(http, StatusCodes.Status503ServiceUnavailable, $"the log cannot be reached; jobs that wait: {last.Waiting}\n"),
+        { Fault: PublishFault.NoNix } => AnswerAsync(http, StatusCodes.Status503ServiceUnavailable, $"Nix cannot be asked; jobs that wait: {last.Waiting}\n"),
+        _ => AnswerAsync(http, StatusCodes.Status503ServiceUnavailable, "the spool cannot be read or written to\n"),
+    };
+
+    private static Task AnswerAsync(HttpContext http, int status, string text)
+    {
+        http.Response.StatusCode = status;
+        http.Response.ContentType = "text/plain; charset=utf-8";
+        return http.Response.WriteAsync(text, http.RequestAborted);
+    }
+}

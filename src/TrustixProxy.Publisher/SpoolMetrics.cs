@@ -1,0 +1,58 @@
+using System.Diagnostics.Metrics;
+
+namespace TrustixProxy.Publisher;
+
+/// <summary>What a publisher counts and measures; names follow Prometheus' conventions (a counter's <c>_total</c> is added where it is shown).</summary>
+public sealed class SpoolMetrics : IDisposable
+{
+    /// <summary>The meter that a listener asks for.</summary>
+    public const string MeterName = "TrustixProxy.Publisher";
+
+    private readonly Meter _meter = new(MeterName);
+    private readonly Counter<long> _paths, _jobs, _passes;
+
+    internal SpoolMetrics(Spool spool, TimeProvider time)
+    {
+        _paths = _meter.CreateCounter<long>("trustix_publish_paths", description: "Store paths, by what became of them: published, excluded, not-built-here, contradicted.");
+        _jobs = _meter.CreateCounter<long>("trustix_publish_jobs_lost", description: "Jobs of which a path was never published, by why: given-up, rejected.");
+        _passes = _meter.CreateCounter<long>("trustix_publish_passes", description: "Times that the spool was gone through, by what kept jobs in it: none, refused, busy, unreachable, no-nix, spool.");
+        _meter.CreateObservableGauge("trustix_spool_jobs", () => Read(() => spool.Jobs().Count), description: "Jobs that wait in the spool.");
+        _meter.CreateObservableGauge("trustix_spool_oldest_job_seconds", () => Read(() => (spool.OldestJob() is { } oldest ? time.GetUtcNow() - oldest : TimeSpan.Zero).TotalSeconds), description: "How long the oldest job has waited; 0 when none does.");
+    }
+
+    internal void Count(PublishPass pass)
+    {
+        _paths.Add(pass.Paths, new KeyValuePair<string, object?>("result", "published"));
+        _paths.Add(pass.Excluded, new KeyValuePair<string, object?>("result", "excluded"));
+        _paths.Add(pass.NotBuiltHere, new KeyValuePair<string, object?>("result", "not-built-here"));
+        _paths.Add(pass.Contradicted, new KeyValuePair<string, object?>("result", "contradicted"));
+        _jobs.Add(pass.Lost, new KeyValuePair<string, object?>("reason", "given-up"));
+        _jobs.Add(pass.Rejected, new KeyValuePair<string, object?>("reason", "rejected"));
+        _passes.Add(1, new KeyValuePair<string, object?>("fault", pass.Fault switch
+        {
+            PublishFault.None => "none",
+            PublishFault.Refused => "refused",
+            PublishFault.Busy => "busy",
+            PublishFault.Unreachable => "unreachable",
+            PublishFault.NoNix => "no-nix",
+            PublishFault.Spool => "spool",
+            _ => throw new System.Diagnostics.UnreachableException(),
+        }));
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _meter.Dispose();
+
+    /// <summary>A spool that can't be read has no numbers; the passes say that it can't.</summary>
+    private static IEnumerable<Measurement<double>> Read(Func<double> value)
+    {
+        try
+        {
+            return [new Measurement<double>(value())];
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
+}

@@ -1,0 +1,316 @@
+using System.Collections.Frozen;
+using System.Collections.Immutable;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Logging;
+using TrustixProxy.Consensus;
+using TrustixProxy.IO.Connecting;
+using TrustixProxy.IO.Storage;
+using TrustixProxy.IO.Redis;
+using TrustixProxy.Logs.Client;
+using TrustixProxy.Logs.Mirrors;
+using TrustixProxy.Logs.Watching;
+using TrustixProxy.Nars;
+using TrustixProxy.Nars.Delivery;
+using TrustixProxy.Nars.Store;
+using TrustixProxy.Nars.Upstreams;
+using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Decisions;
+using TrustixProxy.Substituter.Evidence;
+using TrustixProxy.Substituter.Revocations;
+using TrustixProxy.Substituter.Substitution;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace TrustixProxy.Substituter.Composition;
+
+/// <summary>All that decides, put together, with or without a host around it.</summary>
+internal sealed class DecidingParts : IDisposable
+{
+    /// <summary>How often a second refused paths are asked about again, and with them each upstream and elector.</summary>
+    private const int AskingsAgain = 50;
+
+    private readonly List<IDisposable> _owned;
+    private readonly StateWriter _state;
+    private readonly ViewStore _views;
+    private readonly LogRecords _records;
+    private readonly RecordSeal _seal;
+    private readonly List<LogParts> _logs = [];
+    private readonly TimeProvider _time;
+    private volatile FrozenSet<string> _frozen = [];
+    private DecidingParts? _heir;
+
+    /// <param name="options">What the proxy is told.</param>
+    /// <param name="logger">Where it tells what happens.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="network">What carries all requests; sockets when null.</param>
+    /// <param name="journal">Remembers decisions for people; one that nobody looks at when null.</param>
+    /// <param name="before">Those whose place these are to take over the same state: what exists once is shared with them, and so are logs of which nothing else is said. See <see cref="HandOver"/>.</param>
+    public DecidingParts(SubstituterOptions options, ILogger logger, TimeProvider time, HttpMessageHandler? network = null, DecisionJournal? journal = null, DecidingParts? before = null)
+    {
+        (Options, _time, Logger) = (options, time, logger);
+        var timeout = options.Deadline / 2;
+        _state = before?._state ?? new StateWriter(options.StateDirectory, time, logger, failure => Tell(logger, failure));
+        (_views, _records) = (before?._views ?? new ViewStore(options.StateDirectory), before?._records ?? new LogRecords(_state));
+        _logs.AddRange(options.Logs.Select(log =>
+            before?._logs.Find(known => known.Options == log && known.Timeout == timeout
+                && before.Options.Proxies.Equals(options.Proxies)) ?? Open(log, timeout, network)));
+        Logs = [.. _logs.Select(log => log.Log)];
+        Upstreams =
+        [
+            .. options.Upstreams.Select(upstream => Known(
+                before?.Upstreams ?? [], new Upstream(upstream with { Proxies = options.Proxies }, options.Deadline, time, logger, network))),
+        ];
+        var caches = options.Caches.Select(cache => Upstreams.FirstOrDefault(upstream => upstream.Options.Url == cache.Url)
+            ?? new Upstream(new UpstreamOptions(cache.Elector.Name, cache.Url, 0) { Proxies = options.Proxies }, options.Deadline, time, logger, network)).ToList();
+        CacheSources = [.. options.Caches.Zip(caches, (cache, source) => (cache.Elector, source))];
+        Register = new LogRegister(options.Logs, _views, _state, time);
+        _seal = new RecordSeal(options.SigningKey, options.PreviousSigningKeys);
+        var revocations = new RevocationStore(options.StateDirectory, _seal);
+        Revocations = new RevocationRegister(revocations, _seal, options.Logs.Select(log => KeyValuePair.Create(log.Elector.Key.LogId, log.Elector.Name)), time, logger, HeadOf);
+        Mirrors = [.. _logs.Where(log => log.Mirror is not null).Select(log => (log.Log, log.Mirror!))];
+        Redis = options.Redis is null ? null : new RedisConnection(options.Redis, time, logger);
+        ViewExchange = Redis is null ? null : new ViewExchange(Logs, _views, Redis, time, logger);
+        RevocationExchange = new RevocationExchange(Revocations, _seal, Redis, time, logger);
+        var shared = Redis is null ? null : new SharedDecisions(Redis, _seal, options.Policy, time);
+        var trust = new DecisionTrust(
+            options.Policy,
+            new DecisionSeal(_seal, options.Policy),
+            new NarInfoSigner(options.SigningKey),
+            Frozen,
+            () => Revocations.Standing,
+            Revocations.ProvenHeads);
+        var stores = new DecisionStores(_state, new DecisionStore(_state.Database), new SignatureAudit(_state.Database), shared);
+        Cache = new DecisionCache(stores, trust, options.DecisionMemory, time, logger, before?.Cache);
+        RefusedNars = before?.RefusedNars ?? new RefusedNars(time);
+        KnownFiles = before?.KnownFiles ?? new KnownFiles(_state, _seal, Redis, time);
+        NarStore = before is not null ? before.NarStore : options.NarStore is null ? null : new NarStore(options.NarStore, KnownFiles, time, logger);
+        Electorate = new Electorate([.. _logs.Select(ElectorOf), .. CacheSources.Select(CacheElectorOf)], Upstreams, Marks, NarStore, options.Policy, time);
+        Refusals = new RefusalMemory(News, time);
+        var references = new ReferenceQueue();
+        var memory = new DeciderMemory(Cache, Refusals, shared, journal ?? new DecisionJournal(time));
+        var turns = new DeliberationTurns(options.FrontDoor.AllClients.Concurrency ?? DeliberationTurns.Default, time);
+        Decider = new Decider(Electorate, memory, new AskingBounds(new AskingBudget(AskingsAgain, time), turns), Revocations, references, options.Deadline, logger);
+        Prefetch = new ClosurePrefetch(Decider, references, time, logger);
+        Closure = new ClosureGate(Decider, Cache, options.Policy, options.Deadline, time, logger);
+        _owned =
+        [
+            Closure, Prefetch, references, RevocationExchange, Decider, Marks, revocations, .. Upstreams.Union(caches),
+            .. new IDisposable?[] { ViewExchange, Redis }.OfType<IDisposable>(),
+        ];
+    }
+
+    /// <summary>What they were told.</summary>
+    public SubstituterOptions Options { get; }
+
+    public ILogger Logger { get; }
+
+    public IReadOnlyList<WatchedLog> Logs { get; }
+
+    /// <summary>How they fare. Shares what it reads with the rest: not to be disposed.</summary>
+    public LogRegister Register { get; }
+
+    /// <summary>The signed caches that vote, and where they are asked.</summary>
+    public ImmutableArray<(Elector.Cache Elector, Upstream Source)> CacheSources { get; }
+
+    /// <summary>Who must agree.</summary>
+    public Policy Policy => Options.Policy;
+
+    /// <summary>The logs that are asked about each path.</summary>
+    public IReadOnlyList<WatchedLog> Polled => [.. Logs.Except(Mirrors.Select(entry => entry.Log))];
+
+    /// <summary>The logs that are mirrored.</summary>
+    public IReadOnlyList<(WatchedLog Log, LogMirror Mirror)> Mirrors { get; }
+
+    public ImmutableArray<Upstream> Upstreams { get; }
+
+    public UpstreamMarks Marks { get; } = new();
+
+    /// <summary>What upstreams sent in the place of agreed NARs.</summary>
+    public RefusedNars RefusedNars { get; }
+
+    public KnownFiles KnownFiles { get; }
+
+    /// <summary>NARs that are at hand; null when none are kept. It is started where there is a host.</summary>
+    public NarStore? NarStore { get; }
+
+    /// <summary>What is refused, whatever is decided.</summary>
+    public RevocationRegister Revocations { get; }
+
+    /// <summary>Has other replicas know of revocations, and us of theirs; runs where there is a host.</summary>
+    public RevocationExchange RevocationExchange { get; }
+
+    /// <summary>Has replicas hold each log to one history; null when there are none.</summary>
+    public ViewExchange? ViewExchange { get; }
+
+    /// <summary>Where replicas meet; null when there are none.</summary>
+    public RedisConnection? Redis { get; }
+
+    public DecisionCache Cache { get; }
+
+    public Decider Decider { get; }
+
+    /// <summary>Refusals that were made a moment ago.</summary>
+    public RefusalMemory Refusals { get; }
+
+    /// <summary>Who is asked about a path, and who must agree.</summary>
+    public Electorate Electorate { get; }
+
+    /// <summary>Runs in the background where there is a host.</summary>
+    public ClosurePrefetch Prefetch { get; }
+
+    /// <summary>Answers what is decided.</summary>
+    public ClosureGate Closure { get; }
+
+    /// <summary>Makes what serves the NARs of decisions.</summary>
+    public NarForwarder Forward(IHttpForwarder forwarder)
+    {
+        var finder = new NarFinder(Upstreams, Marks, _time);
+        var downloads = new NarDownloads(makeRoom => new DeliveryContext
+        {
+            Finder = finder,
+            Marks = Marks,
+            Refused = RefusedNars,
+            Known = KnownFiles,
+            Store = NarStore,
+            Space = new SpoolSpace(Options.StateDirectory, Options.NarSpool) { MakeRoom = makeRoom },
+            Turns = new SemaphoreSlim(Options.Decompressions),
+            OnRefused = Decider.Renew,
+            Deadline = Options.Deadline,
+            Stay = Options.NarStay,
+            Time = _time,
+            Logger = Logger,
+        });
+        return new NarForwarder(downloads, finder, NarStore, forwarder, Options.Deadline, _time);
+    }
+
+    /// <summary>Finds out of each upstream and signed cache whether it can be reached.</summary>
+    public void Probe()
+    {
+        foreach (var upstream in Upstreams.Concat(CacheSources.Select(cache => cache.Source)))
+        {
+            upstream.Probe();
+        }
+    }
+
+    /// <summary>An upstream that begins with what its predecessor knew of it.</summary>
+    private static Upstream Known(ImmutableArray<Upstream> before, Upstream upstream)
+    {
+        if (before.FirstOrDefault(known => known.Options.Url == upstream.Options.Url) is { } predecessor)
+        {
+            upstream.TakeOver(predecessor);
+        }
+
+        return upstream;
+    }
+
+    /// <summary>Drops from the disk what is too old to be of use.</summary>
+    public void Prune()
+    {
+        Cache.Prune();
+        KnownFiles.Prune();
+    }
+
+    /// <summary>Others have taken the place of these, which serve what is under way: what is shared is theirs now, and they learn what these still find out.</summary>
+    public void HandOver(DecidingParts heir)
+    {
+        _heir = heir;
+        Cache.HandOver(heir.Cache);
+        heir.Revocations.TakeOver(Revocations);
+        KnownFiles.Use(heir._seal, heir.Redis);
+    }
+
+    /// <summary>Ends what is not handed over.</summary>
+    public void Dispose()
+    {
+        _owned.ForEach(part => part.Dispose());
+        _logs.Except(_heir?._logs ?? []).ToList().ForEach(log => log.Dispose());
+        if (_heir is null)
+        {
+            NarStore?.Dispose();
+            KnownFiles.Dispose();
+            _views.Dispose();
+            _state.Dispose();
+        }
+    }
+
+    private static void Tell(ILogger logger, Exception failure)
+    {
+        if (failure is SqliteException refused)
+        {
+            logger.DiskRefused(refused.Message);
+        }
+        else
+        {
+            logger.KeepingFailed(failure);
+        }
+    }
+
+    private LogParts Open(LogOptions options, TimeSpan timeout, HttpMessageHandler? network)
+    {
+        var http = options.IsExport
+            ? LogTransport.OfFiles(options.Url, network, Options.Proxies)
+            : LogTransport.Create(options.Url, network, Options.Proxies);
+        var (elector, connection) = (options.Elector, new ConnectClient(http, timeout, _time));
+        var identity = new LogIdentity(elector.Name, elector.Key, options.Url);
+        var docket = new LogDocket(identity, _views, _records, Options.StateDirectory, _time, Logger);
+        var log = new WatchedLog(elector.Name, elector.Key, new LogClient(connection, elector.Key.LogId, _time, options.IsExport), _views, docket, _time, Logger);
+        var mirror = options.IsMirrored ? new LogMirror(elector.Name, log, new MirrorStore(Path.Combine(Options.StateDirectory, "mirrors", $"{elector.Key.LogId}.sqlite")), _time, Logger) : null;
+        return new LogParts(options, timeout, connection, log, mirror);
+    }
+
+    private ElectorClient ElectorOf(LogParts log)
+    {
+        ElectorClient client = log.Mirror is null
+            ? new LogElector(log.Options.Elector, log.Log, _time)
+            : new MirrorElector(log.Options.Elector, log.Log, log.Mirror, Options.MirrorPollInterval, _time);
+        return new RevocableElector(client, Revocations, log.Log.Client);
+    }
+
+    private static ElectorClient CacheElectorOf((Elector.Cache Elector, Upstream Source) cache) => new CacheElector(cache.Elector, cache.Source);
+
+    /// <summary>The newest head that was taken in of a log, by its id; null when none was.</summary>
+    private RevokedHead? HeadOf(string logId) =>
+        Logs.FirstOrDefault(log => log.Key.LogId == logId)?.Head is { Content: var content } ? new RevokedHead(content.TreeSize, content.LogRoot) : null;
+
+    /// <summary>Another number when a log has a new head, or an upstream has gone or come back.</summary>
+    private long News()
+    {
+        var news = new HashCode();
+        foreach (var log in Logs)
+        {
+            news.Add(log.Head?.Content.TreeSize);
+        }
+
+        foreach (var upstream in Upstreams)
+        {
+            news.Add(upstream.IsDown);
+        }
+
+        return news.ToHashCode();
+    }
+
+    /// <summary>Names of the electors that are frozen; the same set while they are the same.</summary>
+    private FrozenSet<string> Frozen()
+    {
+        var (known, count, isSame) = (_frozen, 0, true);
+        foreach (var elector in Electorate.Electors)
+        {
+            if (elector.IsFrozen)
+            {
+                count++;
+                isSame &= known.Contains(elector.Elector.Name);
+            }
+        }
+
+        return isSame && count == known.Count ? known : _frozen = Electorate.Electors.Where(elector => elector.IsFrozen).Select(elector => elector.Elector.Name).ToFrozenSet();
+    }
+
+    /// <summary>A log, and how it is asked.</summary>
+    private sealed record LogParts(LogOptions Options, TimeSpan Timeout, ConnectClient Connection, WatchedLog Log, LogMirror? Mirror) : IDisposable
+    {
+        public void Dispose()
+        {
+            Mirror?.Dispose();
+            Connection.Dispose();
+        }
+    }
+}

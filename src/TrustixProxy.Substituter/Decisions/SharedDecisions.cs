@@ -1,0 +1,138 @@
+using System.Collections.Concurrent;
+using StackExchange.Redis;
+using TrustixProxy.Consensus;
+using TrustixProxy.IO.Redis;
+using TrustixProxy.Nix;
+using TrustixProxy.TransparencyLog;
+
+namespace TrustixProxy.Substituter.Decisions;
+
+/// <summary>A decision as replicas show it to each other: foreign bytes until the seal was opened.</summary>
+/// <param name="Record">The sealed record.</param>
+/// <param name="Bundle">What it rests on, packed when that is first needed; null when there is none, or what there is was not sealed with this record.</param>
+internal sealed record SharedDecision(byte[] Record, SharedBundle? Bundle);
+
+/// <summary>What a decision rests on, made when it is first asked for.</summary>
+/// <param name="Hash">The bundle's hash.</param>
+/// <param name="Packed">The bundle, packed.</param>
+internal sealed record SharedBundle(Lazy<Digest> Hash, Lazy<byte[]> Packed);
+
+/// <summary>Decisions of all replicas, in Redis, and whose turn it is to decide.</summary>
+/// <remarks>
+/// <code>
+/// d:POLICY:DIGEST   the sealed decision; expires as the decision does
+/// b:POLICY:DIGEST   what it rests on: hash and packed bundle, sealed under the decision's bytes
+/// l:POLICY:DIGEST   the lease of whoever decides just now; expires unless its holder, alive, renews it
+/// </code></remarks>
+internal sealed class SharedDecisions
+{
+    /// <summary>How long a replica that has died delays the others.</summary>
+    internal static readonly TimeSpan Lease = TimeSpan.FromSeconds(1);
+
+    /// <summary>How often it is looked whether another has decided, should the message be lost.</summary>
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(250);
+
+    private const string BundleKind = "bundle", DecidedMessage = "decided ";
+
+    /// <summary>The most bytes of a record and of a bundle; no true one comes near.</summary>
+    private const int MaxRecord = 4 << 20, MaxBundle = 16 << 20;
+
+    private readonly RedisConnection _redis;
+    private readonly RecordSeal _seal;
+    private readonly string _policy;
+    private readonly TimeProvider _time;
+    private readonly ConcurrentDictionary<string, TaskCompletionSource> _awaited = new();
+
+    public SharedDecisions(RedisConnection redis, RecordSeal seal, Policy policy, TimeProvider time)
+    {
+        (_redis, _seal, _policy, _time) = (redis, seal, policy.Identity.ToString()[..16], time);
+        redis.Told += message =>
+        {
+            if (message.StartsWith(DecidedMessage, StringComparison.Ordinal) && _awaited.TryGetValue(message[DecidedMessage.Length..], out var waiting))
+            {
+                waiting.TrySetResult();
+            }
+        };
+    }
+
+    /// <summary>Waits until another replica has decided, or it is our turn to.</summary>
+    /// <param name="digest">What is decided on.</param>
+    /// <param name="adopt">Takes in what another has decided; null when it does not hold here.</param>
+    /// <param name="patience">How long another that is alive is waited for.</param>
+    /// <returns>What was adopted, or our turn.</returns>
+    public async Task<(T? Adopted, DecisionTurn? Turn)> WaitAsync<T>(StorePathDigest digest, Func<SharedDecision, Task<T?>> adopt, TimeSpan patience)
+        where T : class
+    {
+        var (name, start) = (digest.ToString(), _time.GetTimestamp());
+        var turn = new DecisionTurn(_redis, Key('l', digest), DecidedMessage + name, _time);
+        try
+        {
+            while (true)
+            {
+                var told = (_awaited[name] = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task; // before we look
+                var reply = await TakeAndLookAsync(digest, turn);
+                var adopted = reply is { IsAnswered: true, Value: { } found } ? await adopt(found) : null;
+                if (adopted is not null)
+                {
+                    turn.Dispose();
+                    return (adopted, null);
+                }
+
+                if (!reply.IsAnswered || turn.IsOurs || _time.GetElapsedTime(start) > patience)
+                {
+                    if (reply is { IsAnswered: true, Value: null })
+                    {
+                        DecisionMetrics.LookedUp(CacheTier.Redis, LookupResult.Miss);
+                    }
+
+                    return (null, turn);
+                }
+
+                await Task.WhenAny(told, Task.Delay(patience < Look ? patience : Look, _time));
+            }
+        }
+        finally
+        {
+            _awaited.TryRemove(name, out _);
+        }
+    }
+
+    /// <summary>Shows a decision to the other replicas; nobody waits for that.</summary>
+    /// <param name="digest">What was decided on.</param>
+    /// <param name="decision">The decision.</param>
+    /// <param name="lifetime">How long it may be of use.</param>
+    public void Keep(StorePathDigest digest, SharedDecision decision, TimeSpan lifetime)
+    {
+        if (lifetime <= TimeSpan.Zero)
+        {
+            return;
+        }
+
+        byte[] bundle = decision.Bundle is { } kept ? _seal.Seal(BundleKind, NameOfBundle(digest, decision.Record), [.. kept.Hash.Value.ToArray(), .. kept.Packed.Value]) : [];
+        _ = _redis.AskAsync(database =>
+        {
+            _ = bundle.Length > 0 ? database.StringSetAsync(Key('b', digest), bundle, lifetime) : database.KeyDeleteAsync(Key('b', digest));
+            return database.StringSetAsync(Key('d', digest), decision.Record, lifetime);
+        });
+    }
+
+    /// <summary>Tries to take the lease, and looks what is decided: in this order, so that what was decided before it was our turn is seen.</summary>
+    private Task<RedisReply<SharedDecision>> TakeAndLookAsync(StorePathDigest digest, DecisionTurn turn) => _redis.AskAsync(async database =>
+    {
+        var taking = turn.TakeAsync(database);
+        var record = _redis.ReadAsync(database, Key('d', digest), MaxRecord);
+        var bundle = _redis.ReadAsync(database, Key('b', digest), MaxBundle);
+        await Task.WhenAll(taking, record, bundle);
+        var bytes = await record;
+        return bytes is { Length: > 0 } ? OpenBundle(digest, bytes, await bundle) : null!;
+    });
+
+    private SharedDecision OpenBundle(StorePathDigest digest, byte[] record, byte[]? bundle) =>
+        _seal.TryOpen(BundleKind, NameOfBundle(digest, record), bundle, out var body) && Digest.TryRead(body[..Math.Min(body.Length, Digest.Size)], out var hash)
+            ? new SharedDecision(record, new SharedBundle(new Lazy<Digest>(hash), new Lazy<byte[]>(body[Digest.Size..].ToArray())))
+            : new SharedDecision(record, null);
+
+    private static string NameOfBundle(StorePathDigest digest, byte[] record) => $"{digest} {Digest.Of(record)}";
+
+    private RedisKey Key(char kind, StorePathDigest digest) => _redis.Key($"{kind}:{_policy}:{digest}");
+}

@@ -1,9 +1,0 @@
-using TrustixProxy.TransparencyLog;
-
-namespace TrustixProxy.Substituter.Evidence;
-
-/// <summary>What a log is known by.</summary>
-/// <param name="Name">Its name in the configuration.</param>
-/// <param name="Key">The key that signs its heads.</param>
-/// <param name="Url">Where it is asked; evidence names it as its source.</param>
-internal sealed record LogIdentity(string Name, LogKey Key, Uri Url);

@@ -1,0 +1,103 @@
+using Microsoft.Data.Sqlite;
+using TrustixProxy.Consensus;
+using TrustixProxy.Logs.Mirrors;
+using TrustixProxy.Logs.Watching;
+using TrustixProxy.Nix;
+using TrustixProxy.TransparencyLog;
+
+namespace TrustixProxy.Substituter.Evidence;
+
+/// <summary>Answers for a log out of its mirror: the same proofs as the log's, judged by the same doors. The log is asked for a value at most, and only when no upstream spells it out.</summary>
+internal sealed class MirrorElector(Elector.Log elector, WatchedLog log, LogMirror mirror, TimeSpan pollInterval, TimeProvider time)
+    : ElectorClient
+{
+    /// <summary>A head younger than this is fresh enough to believe an absence under it.</summary>
+    private static readonly TimeSpan FreshEnough = TimeSpan.FromSeconds(1);
+
+    public override Elector Elector => elector;
+
+    public override bool IsFrozen => log.IsFrozen;
+
+    public override AskElector Begin(StorePathDigest digest, StorePath? name, Statements statements, CancellationToken cancellation)
+    {
+        var ahead = Task.Run(() => ProveAhead(digest), cancellation); // mirrors are looked into beside each other, while upstreams are asked for the name
+        return (path, token) => AskAsync(path, ahead, statements, token);
+    }
+
+    private (Digest Path, LogEvidence Evidence)? ProveAhead(StorePathDigest digest)
+    {
+        try
+        {
+            return mirror.Prove(digest);
+        }
+        catch (Exception exception) when (exception is SqliteException or InvalidDataException)
+        {
+            return null; // whoever has the name tries again, and is told
+        }
+    }
+
+    private async Task<Ballot> AskAsync(StorePath path, Task<(Digest Path, LogEvidence Evidence)?> ahead, Statements statements, CancellationToken cancellation)
+    {
+        var key = elector.KeyOf(path);
+        var evidence = await ahead is { } proven && proven.Path == Digest.Of(key) ? proven.Evidence : await Task.Run(() => mirror.Prove(key), cancellation);
+        if (log.IsFrozen || evidence is null)
+        {
+            return new Ballot.Silent(log.IsFrozen ? SilenceReason.Frozen : SilenceReason.MirrorIncomplete);
+        }
+
+        return MapEntry.TryParse(evidence.Map.Value.Span, out var entry)
+            ? await PresentAsync(evidence, entry, path, statements, cancellation)
+            : await AbsentAsync(evidence, path, statements, cancellation);
+    }
+
+    private async Task<Ballot> PresentAsync(
+        LogEvidence evidence, MapEntry entry, StorePath path, Statements statements, CancellationToken cancellation)
+    {
+        if (!log.IsHeldTo(new ProvenEntry(evidence.Head, elector.KeyOf(path), evidence.Map), isOfMirror: true))
+        {
+            return new Ballot.Silent(SilenceReason.Frozen);
+        }
+
+        var value = await statements.WaitForAsync(entry.ValueDigest, cancellation) ?? (await log.Client.GetValueAsync(entry, cancellation)).Message?.Value.Memory;
+        return (evidence with { Value = value }).Judge(elector, path);
+    }
+
+    /// <summary>An absence is believed under the log's head of a moment ago, to which the mirror is brought if need be: one fetch a second,
+    /// shared by all who ask.</summary>
+    private async Task<Ballot> AbsentAsync(LogEvidence evidence, StorePath path, Statements statements, CancellationToken cancellation)
+    {
+        var view = await ViewAsync(cancellation);
+        if (view.View is not { Head: var head })
+        {
+            return new Ballot.Silent(view.Reason);
+        }
+
+        if (head.Content != evidence.Head.Content)
+        {
+            await mirror.CatchUpAsync().WaitAsync(cancellation);
+            var again = await Task.Run(() => mirror.Prove(elector.KeyOf(path)), cancellation);
+            if (again is null || again.Head.Content.TreeSize < head.Content.TreeSize)
+            {
+                return new Ballot.Silent(SilenceReason.MirrorIncomplete);
+            }
+
+            if (MapEntry.TryParse(again.Map.Value.Span, out var entry))
+            {
+                return await PresentAsync(again, entry, path, statements, cancellation);
+            }
+
+            evidence = again;
+        }
+
+        return evidence.Judge(elector, path);
+    }
+
+    /// <summary>A fresh view; where the log does not give its head within a second, the view of the last polls.</summary>
+    private async Task<ViewResult> ViewAsync(CancellationToken cancellation)
+    {
+        var fresh = log.ViewAsync(FreshEnough, cancellation);
+        await Task.WhenAny(fresh, Task.Delay(FreshEnough, time, cancellation));
+        var isDone = fresh.IsCompletedSuccessfully && await fresh is { View: not null } or { Reason: SilenceReason.Frozen };
+        return !isDone && log.Recent(pollInterval * 3) is { } recent ? new ViewResult(recent, default) : await fresh;
+    }
+}

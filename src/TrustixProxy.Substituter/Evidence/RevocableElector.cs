@@ -1,0 +1,41 @@
+using TrustixProxy.Consensus;
+using TrustixProxy.Logs.Client;
+using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Revocations;
+
+namespace TrustixProxy.Substituter.Evidence;
+
+/// <summary>Asks a log, and does not hear what it has taken in since it was revoked, nor anything of a history that does not contain the one that was known then.</summary>
+internal sealed class RevocableElector(ElectorClient elector, RevocationRegister register, LogClient client) : ElectorClient
+{
+    public override Elector Elector => elector.Elector;
+
+    public override bool IsFrozen => elector.IsFrozen;
+
+    public override AskElector Begin(StorePathDigest digest, StorePath? name, Statements statements, CancellationToken cancellation)
+    {
+        var ask = elector.Begin(digest, name, statements, cancellation);
+        return async (path, token) => await ask(path, token) is var ballot && ballot is Ballot.Claimed { Proof: VoteProof.ByLog proof }
+            ? await ReasonAgainstAsync(proof, token) is { } reason ? new Ballot.Silent(reason) : ballot
+            : ballot;
+    }
+
+    /// <summary>Why a vote does not count; null when it does.</summary>
+    private async Task<SilenceReason?> ReasonAgainstAsync(VoteProof.ByLog proof, CancellationToken cancellation)
+    {
+        foreach (var leaves in register.Standing.OfLog(Elector.Name))
+        {
+            if (leaves.Covers(VotePosition.Of(proof)))
+            {
+                return SilenceReason.Revoked;
+            }
+
+            if (leaves.Head is { } head && await register.ProvenHeads.ProveAsync(head, proof.Evidence?.Head, client, cancellation) is { } reason)
+            {
+                return reason;
+            }
+        }
+
+        return null;
+    }
+}

@@ -1,0 +1,111 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Threading.RateLimiting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace TrustixProxy.Substituter.FrontDoor;
+
+/// <summary>What stands before the answers where not everyone may ask, or not for everything at once.</summary>
+/// <remarks>
+/// <code>
+/// who is it ──▶ its own limits ──▶ the limits of all ──▶ known? ──▶ answer, no faster than it may be
+///              a request waits for its turn; when too many wait: 503 with Retry-After
+/// </code>
+/// A client is known by the name that it shows a secret for, else by its address; IPv6 addresses count by their first 64 bits, all clients of a unix socket as one.</remarks>
+internal sealed class ClientGate : IAsyncDisposable
+{
+    private readonly ClientCredentials? _credentials;
+    private readonly PartitionedRateLimiter<string> _requests;
+    private readonly PartitionedRateLimiter<string>? _bytes;
+    private readonly int _bytesAtOnce;
+    private readonly RequestDelegate _next;
+
+    /// <param name="options">What the proxy is told.</param>
+    /// <param name="next">What answers.</param>
+    public ClientGate(FrontDoorOptions options, RequestDelegate next)
+    {
+        (_credentials, _next) = (options.Credentials, next);
+        var (each, all) = (options.EachClient, options.AllClients);
+        _requests = PartitionedRateLimiter.CreateChained([.. each.LimitRequests(client => client), .. all.LimitRequests(_ => ""), PartitionedRateLimiter.Create<string, string>(_ => RateLimitPartition.GetNoLimiter(""))]);
+        PartitionedRateLimiter<string>[] bytes = [.. each.LimitBytes(client => client), .. all.LimitBytes(_ => "")];
+        _bytes = bytes.Length is 0 ? null : PartitionedRateLimiter.CreateChained(bytes);
+        _bytesAtOnce = Math.Min(64 << 10, Math.Min(each.BytesPerSecond ?? int.MaxValue, all.BytesPerSecond ?? int.MaxValue));
+    }
+
+    /// <summary>Whether there is anything to do before an answer; where there is not, nothing is to stand in its way.</summary>
+    public static bool IsNeeded(FrontDoorOptions options) =>
+        options.Credentials is not null || new[] { options.EachClient, options.AllClients }.Any(limits => limits is not { Concurrency: null, RequestsPerSecond: null, BytesPerSecond: null });
+
+    public async Task AnswerAsync(HttpContext context)
+    {
+        var name = _credentials?.Find(context.Request.Headers.Authorization);
+        var client = name is null ? AddressOf(context) : $"name {name}";
+        try
+        {
+            using var lease = await _requests.AcquireAsync(client, 1, context.RequestAborted);
+            await (!lease.IsAcquired ? PutOffAsync(context, "too many requests wait already; come again later\n", lease.TryGetMetadata(MetadataName.RetryAfter, out var after) ? after : default) : _credentials is not null && name is null ? ChallengeAsync(context) : ServeAsync(context, client));
+        }
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        {
+            // The client is gone.
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _requests.DisposeAsync();
+        if (_bytes is not null)
+        {
+            await _bytes.DisposeAsync();
+        }
+    }
+
+    private async Task ServeAsync(HttpContext context, string client)
+    {
+        if (_bytes is null || context.Features.Get<IHttpResponseBodyFeature>() is not { } body)
+        {
+            await _next(context);
+            return;
+        }
+
+        var metered = new WatchedBody(new MeteredStream(body.Stream, _bytes, client, _bytesAtOnce), body);
+        context.Features.Set<IHttpResponseBodyFeature>(metered);
+        await _next(context);
+        await metered.CompleteAsync();
+    }
+
+    /// <summary>Tells a client to come again later.</summary>
+    public static Task PutOffAsync(HttpContext context, string text, TimeSpan after = default)
+    {
+        ClientMetrics.TurnedAway("overflow");
+        context.Response.Headers.RetryAfter = Math.Max(1, Math.Ceiling(after.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
+        return WriteAsync(context, StatusCodes.Status503ServiceUnavailable, text);
+    }
+
+    private Task ChallengeAsync(HttpContext context)
+    {
+        ClientMetrics.TurnedAway("unknown");
+        context.Response.Headers.WWWAuthenticate = _credentials!.Challenge;
+        return WriteAsync(context, StatusCodes.Status401Unauthorized, "this cache answers clients that it knows; Nix shows what stands in its netrc-file\n");
+    }
+
+    private static Task WriteAsync(HttpContext context, int status, string text)
+    {
+        (context.Response.StatusCode, context.Response.ContentType) = (status, "text/plain; charset=utf-8");
+        context.Response.Headers.CacheControl = "no-store";
+        return context.Response.WriteAsync(text, context.RequestAborted);
+    }
+
+    private static string AddressOf(HttpContext context)
+    {
+        var address = context.Connection.RemoteIpAddress ?? IPAddress.None;
+        if (address.IsIPv4MappedToIPv6)
+        {
+            return address.MapToIPv4().ToString();
+        }
+
+        return address.AddressFamily is AddressFamily.InterNetworkV6 ? Convert.ToHexString(address.GetAddressBytes().AsSpan(0, 8)) : address.ToString();
+    }
+}

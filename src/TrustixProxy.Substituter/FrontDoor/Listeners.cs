@@ -1,0 +1,96 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Security;
+using System.Security.Authentication;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
+using TrustixProxy.IO.Connections;
+
+namespace TrustixProxy.Substituter.FrontDoor;
+
+/// <summary>Where clients come in, and how much of one connection is borne with before anything else looks at it.</summary>
+internal static class Listeners
+{
+    /// <summary>The most bytes of a request's first line, and of all its headers; ours are a few hundred.</summary>
+    private const int MaxRequestLine = 4 << 10, MaxHeaders = 16 << 10;
+
+    private const int MaxHeaderCount = 64;
+
+    private const string UnixPrefix = "unix:";
+
+    /// <summary>Whether systemd has opened the listening sockets, and hands them over. Source: sd_listen_fds(3).</summary>
+    public static bool ArePassed =>
+        Environment.GetEnvironmentVariable("LISTEN_PID") == Environment.ProcessId.ToString(CultureInfo.InvariantCulture)
+        && int.TryParse(Environment.GetEnvironmentVariable("LISTEN_FDS"), NumberStyles.None, CultureInfo.InvariantCulture, out var count) && count > 0;
+
+    /// <summary>Listens where the options say, or at the sockets that systemd has passed instead.</summary>
+    /// <param name="kestrel">The server.</param>
+    /// <param name="options">What the proxy is told.</param>
+    /// <param name="certificate">The certificate that a new connection is shown; asked for each.</param>
+    /// <param name="gate">Bounds connections.</param>
+    public static void Configure(KestrelServerOptions kestrel, FrontDoorOptions options, Func<TlsCertificate?> certificate, ConnectionGate gate)
+    {
+        kestrel.AddServerHeader = false;
+        Limit(kestrel.Limits, options);
+        if (ArePassed)
+        {
+            kestrel.UseSystemd(listen => Guard(listen, gate, options.Certificate is not null, certificate, options.HeaderTimeout));
+            return;
+        }
+
+        foreach (var address in options.Listen)
+        {
+            Listen(kestrel, address, certificate, gate, options.HeaderTimeout);
+        }
+    }
+
+    private static void Limit(KestrelServerLimits limits, FrontDoorOptions options)
+    {
+        (limits.MaxRequestLineSize, limits.MaxRequestHeadersTotalSize, limits.MaxRequestHeaderCount, limits.MaxRequestBodySize) = (MaxRequestLine, MaxHeaders, MaxHeaderCount, 0);
+        limits.Http2.MaxRequestHeaderFieldSize = MaxHeaders;
+        limits.LimitTimes(options.LimitConnections(Timeout.InfiniteTimeSpan));
+    }
+
+    private static void Listen(KestrelServerOptions kestrel, string address, Func<TlsCertificate?> certificate, ConnectionGate gate, TimeSpan handshake)
+    {
+        if (address.StartsWith(UnixPrefix, StringComparison.Ordinal))
+        {
+            var path = address[UnixPrefix.Length..];
+            SocketFile.IsTaken(path); // if it is, listening says so
+            kestrel.ListenUnixSocket(path, listen => Guard(listen, gate, isTls: false, certificate, handshake));
+            return;
+        }
+
+        var url = new Uri(address);
+        void Configure(ListenOptions listen) => Guard(listen, gate, url.Scheme is "https", certificate, handshake);
+        if (IPAddress.TryParse(url.IdnHost, out var ip))
+        {
+            kestrel.Listen(ip, url.Port, Configure);
+        }
+        else
+        {
+            kestrel.ListenLocalhost(url.Port, Configure);
+        }
+    }
+
+    private static void Guard(ListenOptions listen, ConnectionGate gate, bool isTls, Func<TlsCertificate?> certificate, TimeSpan handshake)
+    {
+        listen.UseGate(gate);
+        if (isTls)
+        {
+            listen.UseHttps(new TlsHandshakeCallbackOptions
+            {
+                HandshakeTimeout = handshake,
+                OnConnection = _ => ValueTask.FromResult(new SslServerAuthenticationOptions
+                {
+                    ServerCertificateContext = certificate()!.Context,
+                    ApplicationProtocols = [SslApplicationProtocol.Http2, SslApplicationProtocol.Http11],
+                    EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
+                }),
+            });
+        }
+
+        listen.CloseSilent(gate);
+    }
+}

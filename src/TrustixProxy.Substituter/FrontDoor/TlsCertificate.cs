@@ -1,0 +1,52 @@
+using System.Net.Security;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+
+namespace TrustixProxy.Substituter.FrontDoor;
+
+/// <summary>What the proxy shows to clients that ask by https: a certificate with its key, and the certificates above it that clients may lack.</summary>
+public sealed class TlsCertificate
+{
+    private TlsCertificate(SslStreamCertificateContext context, string keyFile) => (Context, KeyFile) = (context, keyFile);
+
+    /// <summary>Where its key was read.</summary>
+    public string KeyFile { get; }
+
+    /// <summary>When the certificate ends to be valid.</summary>
+    public DateTimeOffset ExpiresAt => Context.TargetCertificate.NotAfter;
+
+    internal SslStreamCertificateContext Context { get; }
+
+    /// <summary>Reads a certificate and its key, as PEM.</summary>
+    /// <param name="certificateFile">The certificate first, then those above it.</param>
+    /// <param name="keyFile">The private key, not encrypted.</param>
+    /// <param name="certificate">Both.</param>
+    /// <param name="fault">Why they cannot be used, to follow the name of the setting.</param>
+    public static bool TryLoad(string certificateFile, string keyFile, [NotNullWhen(true)] out TlsCertificate? certificate, out string fault)
+    {
+        (certificate, fault) = (null, "");
+        try
+        {
+            var text = Read(certificateFile);
+            var own = X509Certificate2.CreateFromPem(text, Read(keyFile));
+            var all = new X509Certificate2Collection();
+            all.ImportFromPem(text);
+            certificate = new TlsCertificate(SslStreamCertificateContext.Create(own, all, offline: true), keyFile);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or CryptographicException or ArgumentException)
+        {
+            fault = $"is '{certificateFile}', which with the key '{keyFile}' makes no certificate: {exception.Message.TrimEnd('.')}. Both are PEM; the certificate that is shown comes first in its file.";
+        }
+
+        return certificate is not null;
+    }
+
+    /// <summary>At most 1 MiB of a file: a device has no end.</summary>
+    private static string Read(string file)
+    {
+        using var stream = File.OpenRead(file);
+        var buffer = new byte[1 << 20];
+        return Encoding.UTF8.GetString(buffer, 0, stream.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false));
+    }
+}

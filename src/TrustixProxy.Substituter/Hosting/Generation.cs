@@ -1,0 +1,140 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using TrustixProxy.IO.Connections;
+using TrustixProxy.Logs.Mirrors;
+using TrustixProxy.Logs.Watching;
+using TrustixProxy.Substituter.Composition;
+using TrustixProxy.Substituter.Dashboard;
+using TrustixProxy.Substituter.Decisions;
+using TrustixProxy.Substituter.FrontDoor;
+using TrustixProxy.Substituter.Substitution;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace TrustixProxy.Substituter.Hosting;
+
+/// <summary>All that answers clients under one configuration, from when that is read until the last request that came under it has been answered.</summary>
+internal sealed class Generation : IAsyncDisposable
+{
+    private static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
+
+    private readonly TimeProvider _time;
+    private readonly NarForwarder _forwarder;
+    private readonly ClientGate? _gate;
+    private readonly RequestDelegate _answer;
+    private readonly List<BackgroundService> _polling, _listening;
+    private int _underway;
+
+    /// <param name="options">The configuration.</param>
+    /// <param name="forwarder">YARP's.</param>
+    /// <param name="journal">Remembers decisions for people.</param>
+    /// <param name="loggers">Where it is told what happens.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="before">The one whose place it is to take; null for the first.</param>
+    public Generation(SubstituterOptions options, IHttpForwarder forwarder, DecisionJournal journal, ILoggerFactory loggers, TimeProvider time, Generation? before = null)
+    {
+        (Options, Connections, _time) = (options, options.FrontDoor.LimitConnections(options.Deadline), time);
+        var logger = before?.Parts.Logger ?? ForeignMessages.Limit(loggers.CreateLogger("TrustixProxy"), time);
+        Parts = new DecidingParts(options, logger, time, journal: journal, before: before?.Parts);
+        Gossip = new Gossip(Parts.Logs);
+        _forwarder = Parts.Forward(forwarder);
+        var missing = new MissingReferences(Parts.Refusals, Parts.Revocations, time);
+        var endpoints = new SubstituterEndpoints(Parts.Closure, missing, Parts.Revocations, _forwarder, options.Answers, options.FrontDoor, time);
+        RequestDelegate answer = endpoints.AnswerAsync;
+        _gate = ClientGate.IsNeeded(options.FrontDoor) ? new ClientGate(options.FrontDoor, answer) : null;
+        answer = _gate is null ? answer : _gate.AnswerAsync;
+        _answer = options.FrontDoor.ForwardedFrom?.Before(new ForwardedShare(options.FrontDoor.ConnectionsPerClient, answer).AnswerAsync, loggers) ?? answer;
+        _listening = [.. new BackgroundService?[] { Parts.Redis, Parts.ViewExchange, Parts.RevocationExchange }.OfType<BackgroundService>()];
+        _polling =
+        [
+            new HeadPoller(Parts.Polled, options.HeadPollInterval, time, Parts.Logger),
+            new MirrorFollower(Parts.Mirrors, options.MirrorPollInterval, time, Parts.Logger), Parts.Prefetch,
+            new DecisionPruner(Parts.Prune, time, Parts.Logger),
+            new GossipExchange(Gossip, options.GossipPeers, options.GossipInterval, time, Parts.Logger) { Proxies = options.Proxies },
+        ];
+    }
+
+    public SubstituterOptions Options { get; }
+
+    /// <summary>What bounds clients' connections.</summary>
+    public ConnectionLimits Connections { get; }
+
+    public DecidingParts Parts { get; }
+
+    public Gossip Gossip { get; }
+
+    public Task AnswerAsync(HttpContext context)
+    {
+        Interlocked.Increment(ref _underway);
+        try
+        {
+            var answering = _answer(context);
+            if (!answering.IsCompleted)
+            {
+                return EndAsync(answering);
+            }
+
+            Interlocked.Decrement(ref _underway);
+            return answering;
+        }
+        catch
+        {
+            Interlocked.Decrement(ref _underway);
+            throw;
+        }
+    }
+
+    public async Task StartAsync(CancellationToken cancellation)
+    {
+        foreach (var service in _listening.Concat(_polling))
+        {
+            await service.StartAsync(cancellation);
+        }
+
+        if (!Options.OperationsListen.IsEmpty)
+        {
+            Parts.Probe(); // where people can look, they see from the start who is there
+        }
+    }
+
+    /// <summary>Ends what another one does from now on; requests that are under way are answered still, and what is revoked meanwhile is heard of.</summary>
+    public Task RetireAsync(CancellationToken cancellation) => Task.WhenAll(_polling.Select(service => service.StopAsync(cancellation)));
+
+    /// <summary>Waits for the last answer, and for those who may still say something to a decision that was made.</summary>
+    public async Task DrainAsync(CancellationToken cancellation)
+    {
+        do
+        {
+            await Task.Delay(Look, _time, cancellation);
+        }
+        while (Volatile.Read(ref _underway) > 0 || Parts.Decider.Underway > 0);
+        await Task.Delay(2 * Options.Deadline, _time, cancellation);
+    }
+
+    public Task StopAsync(CancellationToken cancellation) => Task.WhenAll(_polling.Concat(_listening).Select(service => service.StopAsync(cancellation)));
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync(new CancellationToken(canceled: true));
+        _polling.ForEach(service => service.Dispose());
+        await _forwarder.DisposeAsync();
+        if (_gate is not null)
+        {
+            await _gate.DisposeAsync();
+        }
+
+        Parts.Dispose();
+    }
+
+    private async Task EndAsync(Task answering)
+    {
+        try
+        {
+            await answering;
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _underway);
+        }
+    }
+}

@@ -1,0 +1,182 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Threading.RateLimiting;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using TrustixProxy.IO.Connections;
+using TrustixProxy.Logs.Watching;
+using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Composition;
+using TrustixProxy.Substituter.Dashboard;
+using TrustixProxy.Substituter.Decisions;
+using TrustixProxy.Substituter.FrontDoor;
+using TrustixProxy.Substituter.Health;
+
+namespace TrustixProxy.Substituter.Hosting;
+
+/// <summary>The listener for those who run the proxy, apart from its clients'. Reads only, but for gossip.</summary>
+/// <remarks>
+/// <code>
+/// GET  /healthz            200 while the process answers
+/// GET  /readyz             200 while a decision can be made, else 503; which logs, caches and upstreams there are, and how they fare
+/// GET  /metrics            what is counted, where the host gives it
+/// GET  /decisions/DIGEST   the bundle of the last decision, for trustix-proxy verify; 404 when none is kept
+/// GET  /gossip/heads       the newest signed heads that we have seen
+/// POST /gossip/heads       takes a peer's, and answers with ours
+/// GET  /                   the dashboard, and its other pages
+/// </code>
+/// A request must name this machine or one of <c>operations.hosts</c>, and a POST be of JSON: so no web page makes a browser ask, by a name that it has pointed here or by a form.</remarks>
+internal sealed class OperationsServer : IHostedService, IAsyncDisposable
+{
+    /// <summary>How long a peer may take to tell.</summary>
+    private static readonly TimeSpan BodyLimit = TimeSpan.FromSeconds(10);
+
+    /// <summary>The most connections at once, whatever clients have: people, a scraper, peers, and pages that follow events.</summary>
+    private static readonly int MaxConnections = Math.Min(256, ConnectionLimits.Default / 4);
+
+    private readonly WebApplication _app;
+    private readonly SubstituterOptions _options;
+    private readonly Func<DecidingParts> _parts;
+    private readonly HealthCheck _check;
+    private readonly Func<Gossip> _gossip;
+    private readonly Func<HttpContext, Task>? _metrics;
+    private readonly DashboardEndpoints _dashboard;
+
+    /// <summary>How many peers are heard at once, and how often each: what they tell makes us ask logs.</summary>
+    private readonly PartitionedRateLimiter<HttpContext> _peers = PartitionedRateLimiter.CreateChained(
+        PartitionedRateLimiter.Create<HttpContext, string>(_ => RateLimitPartition.GetConcurrencyLimiter("", _ => new ConcurrencyLimiterOptions { PermitLimit = 8 })),
+        PartitionedRateLimiter.Create<HttpContext, IPAddress>(context => RateLimitPartition.GetConcurrencyLimiter(Peer(context), _ => new ConcurrencyLimiterOptions { PermitLimit = 2 })),
+        PartitionedRateLimiter.Create<HttpContext, IPAddress>(context => RateLimitPartition.GetTokenBucketLimiter(
+            Peer(context), _ => new TokenBucketRateLimiterOptions { TokenLimit = 20, TokensPerPeriod = 1, ReplenishmentPeriod = TimeSpan.FromSeconds(1) })));
+
+    public OperationsServer(SubstituterOptions options, Func<DecidingParts> parts, HealthCheck check, DecisionJournal journal, Func<Gossip> gossip, Func<HttpContext, Task>? metrics, ILoggerFactory loggers, TimeProvider time)
+    {
+        (_options, _parts, _check, _gossip, _metrics) = (options, parts, check, gossip, metrics);
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        var limits = new ConnectionLimits { Connections = MaxConnections, PerClient = MaxConnections / 2, HeaderTimeout = options.FrontDoor.HeaderTimeout };
+        var gate = new ConnectionGate(() => limits, time, () => ClientMetrics.TurnedAway("operations"));
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            (kestrel.AddServerHeader, kestrel.Limits.MaxRequestBodySize) = (false, Gossip.MaxSize);
+            kestrel.Limits.LimitTimes(limits);
+            kestrel.ConfigureEndpointDefaults(listen =>
+            {
+                listen.UseGate(gate);
+                listen.CloseSilent(gate);
+            });
+        });
+        builder.WebHost.UseUrls([.. options.OperationsListen]);
+        builder.Services.Add(new(typeof(ILoggerFactory), loggers));
+        _app = builder.Build();
+        _dashboard = new DashboardEndpoints(parts, check, journal, options.StateDirectory, new LiveEvents(journal, check, time, _app.Lifetime.ApplicationStopping));
+        _app.Run(context => gate.IsRefused(context) ? gate.RefuseAsync(context) : AnswerAsync(context));
+    }
+
+    /// <summary>Where it listens, once it does.</summary>
+    public IReadOnlyCollection<string> Urls => [.. _app.Urls];
+
+    public Task StartAsync(CancellationToken cancellationToken) => _options.OperationsListen.IsEmpty ? Task.CompletedTask : _app.StartAsync(cancellationToken);
+
+    public Task StopAsync(CancellationToken cancellationToken) => _options.OperationsListen.IsEmpty ? Task.CompletedTask : _app.StopAsync(cancellationToken);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _app.DisposeAsync();
+        await _peers.DisposeAsync();
+    }
+
+    private Task AnswerAsync(HttpContext context)
+    {
+        const string decisions = "/decisions/";
+        var (method, path) = (context.Request.Method, context.Request.Path.Value ?? "");
+        if (!IsOurs(context.Request.Host.Host))
+        {
+            return WriteAsync(context, StatusCodes.Status421MisdirectedRequest, $"'{context.Request.Host}' is no name of this listener; add it to operations.hosts if it should be\n");
+        }
+
+        if (path is "/gossip/heads" && HttpMethods.IsPost(method))
+        {
+            return HearAsync(context);
+        }
+
+        if (!HttpMethods.IsGet(method) && !HttpMethods.IsHead(method))
+        {
+            context.Response.Headers.Allow = path is "/gossip/heads" ? "GET, HEAD, POST" : "GET, HEAD";
+            return WriteAsync(context, StatusCodes.Status405MethodNotAllowed, "read only\n");
+        }
+
+        return path is "/healthz" ? WriteAsync(context, StatusCodes.Status200OK, "ok\n")
+            : path is "/readyz" ? AnswerReadyAsync(context)
+            : path is "/metrics" && _metrics is not null ? _metrics(context)
+            : path is "/gossip/heads" ? WriteAsync(context, StatusCodes.Status200OK, _gossip().Tell(), "application/json")
+            : path.StartsWith(decisions, StringComparison.Ordinal) && StorePathDigest.TryParse(path.AsSpan(decisions.Length), out var digest) ? AnswerDecisionAsync(context, digest)
+            : _dashboard.TryAnswer(context) ?? WriteAsync(context, StatusCodes.Status404NotFound, "not found\n");
+    }
+
+    private Task AnswerReadyAsync(HttpContext context)
+    {
+        var health = _check.Look();
+        return WriteAsync(context, health.CanDecide ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable, health.ToJson(), "application/json");
+    }
+
+    private Task AnswerDecisionAsync(HttpContext context, StorePathDigest digest) => _parts().Decider.FindBundle(digest) is { } bundle
+        ? WriteAsync(context, StatusCodes.Status200OK, bundle, "application/json")
+        : WriteAsync(context, StatusCodes.Status404NotFound, $"no decision on {digest} is kept; trustix-proxy explain makes one\n");
+
+    private async Task HearAsync(HttpContext context)
+    {
+        if (!MediaTypeHeaderValue.TryParse(context.Request.ContentType, out var type) || type.MediaType is not "application/json")
+        {
+            await WriteAsync(context, StatusCodes.Status415UnsupportedMediaType, "heads come as application/json\n");
+            return;
+        }
+
+        using var lease = _peers.AttemptAcquire(context);
+        if (!lease.IsAcquired)
+        {
+            context.Response.Headers.RetryAfter = "1";
+            await WriteAsync(context, StatusCodes.Status429TooManyRequests, "too many messages of heads at once\n");
+            return;
+        }
+
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+        limit.CancelAfter(BodyLimit);
+        try
+        {
+            using var body = new MemoryStream();
+            await context.Request.Body.CopyToAsync(body, limit.Token);
+            var isHeard = await _gossip().HearAsync(body.ToArray(), $"peer {Peer(context)}");
+            await (isHeard ? WriteAsync(context, StatusCodes.Status200OK, _gossip().Tell(), "application/json") : WriteAsync(context, StatusCodes.Status400BadRequest, "that is no message of heads\n"));
+        }
+        catch (BadHttpRequestException exception)
+        {
+            await WriteAsync(context, exception.StatusCode, $"{exception.Message}\n");
+        }
+        catch (OperationCanceledException) when (limit.IsCancellationRequested)
+        {
+            context.Abort(); // too slow, or gone
+        }
+    }
+
+    private static IPAddress Peer(HttpContext context) => context.Connection.RemoteIpAddress ?? IPAddress.None;
+
+    private bool IsOurs(string host) =>
+        host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
+        || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address))
+        || _parts().Options.OperationsHosts.Contains(host, StringComparer.OrdinalIgnoreCase);
+
+    private static Task WriteAsync(HttpContext context, int status, string text) => WriteAsync(context, status, System.Text.Encoding.UTF8.GetBytes(text), "text/plain; charset=utf-8");
+
+    private static async Task WriteAsync(HttpContext context, int status, byte[] body, string type)
+    {
+        (context.Response.StatusCode, context.Response.ContentType, context.Response.ContentLength) = (status, type, body.Length);
+        context.Response.Headers.XContentTypeOptions = "nosniff";
+        if (!HttpMethods.IsHead(context.Request.Method))
+        {
+            await context.Response.Body.WriteAsync(body, context.RequestAborted);
+        }
+    }
+}

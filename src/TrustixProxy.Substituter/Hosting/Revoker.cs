@@ -1,0 +1,51 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using TrustixProxy.Consensus;
+using TrustixProxy.Logs.Watching;
+using TrustixProxy.Substituter.Composition;
+using TrustixProxy.Substituter.Revocations;
+
+namespace TrustixProxy.Substituter.Hosting;
+
+/// <summary>Revokes, through the proxy that runs over a state directory, or for when one does; and reads what was revoked.</summary>
+/// <param name="options">What the proxy is told.</param>
+public sealed class Revoker(SubstituterOptions options) : IDisposable
+{
+    private readonly RecordSeal _seal = new(options.SigningKey, options.PreviousSigningKeys);
+    private RevocationStore? _store;
+
+    private RevocationStore Store => _store ??= new RevocationStore(options.StateDirectory, _seal);
+
+    /// <summary>Revokes, or takes back.</summary>
+    /// <param name="subject">What.</param>
+    /// <param name="isUndone">Whether an earlier revocation is taken back.</param>
+    /// <param name="reason">Why.</param>
+    /// <param name="cancellation">Ends the waiting.</param>
+    /// <returns>The number, which is null when there was nothing to undo; whether a running proxy has taken it; and the fault, if there is one.</returns>
+    public async Task<(long? Number, bool IsRunning, string? Fault)> RevokeAsync(RevokedSubject subject, bool isUndone, string reason, CancellationToken cancellation)
+    {
+        var request = new ControlRequest("revoke", subject.ToString(), reason, isUndone);
+        if (await ControlSocket.AskAsync(Path.Combine(options.StateDirectory, ControlSocket.FileName), request, cancellation) is { } reply)
+        {
+            return (reply.Number, true, reply.Fault);
+        }
+
+        var register = new RevocationRegister(Store, _seal, [], TimeProvider.System, NullLogger.Instance, HeadOf);
+        var number = register.Give(subject, isUndone, reason)?.Number;
+        return register.IsAheadOfDisk ? (null, false, $"The state database in {options.StateDirectory} does not take it: nothing is revoked. Free its disk, or start the proxy and revoke again.") : (number, false, null);
+    }
+
+    /// <summary>The head that the state database keeps of a log; null when there is none.</summary>
+    private RevokedHead? HeadOf(string logId)
+    {
+        using var views = new ViewStore(options.StateDirectory);
+        return options.Logs.FirstOrDefault(log => log.Elector.Key.LogId == logId) is { } known && views.Load(known.Elector.Key).View is { Head.Content: var content }
+            ? new RevokedHead(content.TreeSize, content.LogRoot)
+            : null;
+    }
+
+    /// <summary>All that were ever given, oldest first.</summary>
+    public IReadOnlyList<Revocation> All() => Store.Load();
+
+    /// <inheritdoc/>
+    public void Dispose() => _store?.Dispose();
+}

@@ -1,0 +1,120 @@
+using System.Collections.Concurrent;
+using TrustixProxy.Consensus;
+using TrustixProxy.Nix;
+
+namespace TrustixProxy.Substituter.Inspection;
+
+/// <summary>A path that is to be looked at.</summary>
+/// <param name="Path">The path.</param>
+/// <param name="Installed">SHA-256 of its NAR as this machine's Nix has it; null when it is not installed.</param>
+/// <param name="References">What it refers to as installed; empty when it is not.</param>
+public sealed record Patient(StorePath Path, NixHash? Installed, IReadOnlyList<StorePath> References);
+
+/// <summary>What was found of one path.</summary>
+/// <param name="Path">The path.</param>
+/// <param name="Outcome">The word that would stand in <c>X-Trustix-Decision</c>.</param>
+/// <param name="Sentence">The reason in one line.</param>
+/// <param name="IsServed">Whether it would be served.</param>
+/// <param name="IsUncertain">Whether someone who failed to answer could have changed the outcome.</param>
+/// <param name="Installed">The NAR hash that is installed; null when it is not.</param>
+/// <param name="Against">What electors prove that is not what is installed, by elector.</param>
+/// <param name="NeededBy">How many of the other paths need it, near and far.</param>
+/// <param name="Completing">Electors whose vote for the one claim that is proven would complete the rule, and why each is silent now; null for one that says it has no such path.</param>
+public sealed record Finding(
+    StorePath Path, string Outcome, string Sentence, bool IsServed, bool IsUncertain, NixHash? Installed,
+    IReadOnlyDictionary<string, NixHash> Against, int NeededBy, IReadOnlyDictionary<string, SilenceReason?> Completing)
+{
+    /// <summary>The roots that need it, when it is refused: paths that no other of the paths refers to.</summary>
+    public IReadOnlyList<StorePath> HoldsBack { get; init; } = [];
+}
+
+/// <summary>Examines many paths, and says what ails them.</summary>
+/// <param name="examiner">Examines one.</param>
+/// <param name="policy">The policy.</param>
+public sealed class Doctor(Examiner examiner, Policy policy)
+{
+    private const int AtOnce = 16;
+
+    /// <summary>Examines each path, and those once more that somebody's failure has left open; the findings come in the order of the paths.</summary>
+    /// <param name="patients">The paths, each once.</param>
+    /// <param name="onExamined">Told after each.</param>
+    /// <param name="cancellation">Ends it.</param>
+    public async Task<IReadOnlyList<Finding>> ExamineAsync(IReadOnlyList<Patient> patients, Action onExamined, CancellationToken cancellation)
+    {
+        var (findings, needed) = (new ConcurrentDictionary<StorePath, Finding>(), FindNeeds(patients));
+        var limits = new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellation };
+        async ValueTask ExamineAsync(Patient patient, CancellationToken token)
+        {
+            var examination = await examiner.ExamineAsync(patient.Path.Digest, patient.Path, isHasty: true).WaitAsync(token);
+            findings[patient.Path] = Find(patient, examination, needed[patient.Path]);
+        }
+
+        await Parallel.ForEachAsync(patients, limits, async (patient, token) =>
+        {
+            await ExamineAsync(patient, token);
+            onExamined();
+        });
+        await Parallel.ForEachAsync(patients.Where(patient => findings[patient.Path] is { IsServed: false, IsUncertain: true }).ToList(), limits, ExamineAsync);
+        return [.. patients.Select(patient => findings[patient.Path])];
+    }
+
+    private Finding Find(Patient patient, Examination examination, Needs needs)
+    {
+        var votes = (examination.Verdict?.Answers ?? []).Where(answer => answer.Ballot is Ballot.Claimed).ToList();
+        var against = votes.Select(answer => (answer.Elector.Name, Hash: ((Ballot.Claimed)answer.Ballot).Claim.NarHash)).Where(vote => patient.Installed is not null && vote.Hash != patient.Installed);
+        var completing = examination.Outcome is "undecided" ? Completing(patient.Path, examination.Verdict!) : [];
+        return new Finding(
+            patient.Path, examination.Outcome, examination.Sentence, examination.Claim is not null, examination.Outcome is not "revoked" && (examination.WasCutShort || examination.Verdict is null), patient.Installed,
+            against.ToDictionary(vote => vote.Name, vote => vote.Hash), needs.Paths, completing)
+        {
+            HoldsBack = examination.Claim is null ? needs.Roots : [],
+        };
+    }
+
+    /// <summary>Who could complete the rule alone, by the word of the one elector that it lacks.</summary>
+    private Dictionary<string, SilenceReason?> Completing(StorePath path, Verdict verdict)
+    {
+        var ballots = verdict.Answers.ToDictionary(answer => answer.Elector.Name, answer => answer.Ballot);
+        return ballots.Values.FirstOrDefault(ballot => ballot is Ballot.Claimed) is not { } vote ? []
+            : verdict.Answers.Where(answer => answer.Ballot is not Ballot.Claimed)
+                .Where(answer => policy.Decide(path, new Dictionary<string, Ballot>(ballots) { [answer.Elector.Name] = vote }).Granted is not null)
+                .ToDictionary(answer => answer.Elector.Name, answer => (answer.Ballot as Ballot.Silent)?.Reason);
+    }
+
+    /// <summary>Who needs each path, near and far.</summary>
+    private static Dictionary<StorePath, Needs> FindNeeds(IReadOnlyList<Patient> patients)
+    {
+        var referrers = patients.ToDictionary(patient => patient.Path, _ => new List<StorePath>());
+        foreach (var patient in patients)
+        {
+            foreach (var reference in patient.References.Where(reference => reference != patient.Path && referrers.ContainsKey(reference)))
+            {
+                referrers[reference].Add(patient.Path);
+            }
+        }
+
+        return patients.ToDictionary(patient => patient.Path, patient => Reach(patient.Path, referrers));
+    }
+
+    private static Needs Reach(StorePath start, Dictionary<StorePath, List<StorePath>> referrers)
+    {
+        var (seen, next) = (new HashSet<StorePath> { start }, new Stack<StorePath>([start]));
+        while (next.TryPop(out var path))
+        {
+            foreach (var referrer in referrers[path].Where(seen.Add))
+            {
+                next.Push(referrer);
+            }
+        }
+
+        return new Needs(seen.Count - 1, [.. seen.Where(path => path != start && referrers[path].Count is 0).Take(Needs.MaxRoots)]);
+    }
+
+    /// <summary>Who needs a path.</summary>
+    /// <param name="Paths">How many paths.</param>
+    /// <param name="Roots">Those of them that no other refers to; <see cref="MaxRoots"/> at most.</param>
+    private sealed record Needs(int Paths, IReadOnlyList<StorePath> Roots)
+    {
+        public const int MaxRoots = 10;
+    }
+}

@@ -1,0 +1,72 @@
+using System.Net;
+using TrustixProxy.Nars;
+using TrustixProxy.Nars.Comparison;
+using TrustixProxy.Nars.Upstreams;
+using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Composition;
+
+namespace TrustixProxy.Substituter.Inspection;
+
+/// <summary>What one upstream or cache has of a path.</summary>
+/// <param name="Name">Its name in the configuration.</param>
+/// <param name="Source">Its NAR; null when it has none.</param>
+/// <param name="Fault">Why not: <c>absent</c>, or what is wrong with its answer; null when it has one.</param>
+public sealed record NarOffer(string Name, NarSource? Source, string? Fault);
+
+/// <summary>The upstreams and caches of a configuration, as places where NARs come from. Nothing that they say is believed.</summary>
+public sealed class NarSources : IDisposable
+{
+    private readonly List<Upstream> _places;
+
+    /// <param name="options">What the proxy is told.</param>
+    public NarSources(SubstituterOptions options) =>
+        _places = [.. options.Upstreams.Concat(options.Caches.Select(cache => new UpstreamOptions(cache.Elector.Name, cache.Url, 0, options.Upstreams.FirstOrDefault(upstream => upstream.Url == cache.Url)?.Credentials)))
+            .DistinctBy(place => place.Name)
+            .Select(place => new Upstream(place with { Proxies = options.Proxies }, options.Deadline, TimeProvider.System))];
+
+    /// <summary>All names, in the order of the configuration, upstreams first.</summary>
+    public IReadOnlyList<string> Names => [.. _places.Select(place => place.Options.Name)];
+
+    /// <summary>Asks each address once, under the first name that it has.</summary>
+    public Task<IReadOnlyList<NarOffer>> AskAllAsync(StorePath path, CancellationToken cancellation) =>
+        AskAsync(path, _places.DistinctBy(place => place.Options.Url).Select(place => place.Options.Name), cancellation);
+
+    /// <summary>Asks all that have one of these names, at once; an upstream goes before a cache of its name.</summary>
+    public async Task<IReadOnlyList<NarOffer>> AskAsync(StorePath path, IEnumerable<string> names, CancellationToken cancellation) =>
+        await Task.WhenAll(_places.Where(place => names.Contains(place.Options.Name)).Select(place => AskAsync(place, path, cancellation)));
+
+    /// <inheritdoc/>
+    public void Dispose() => _places.ForEach(place => place.Dispose());
+
+    private static async Task<NarOffer> AskAsync(Upstream place, StorePath path, CancellationToken cancellation)
+    {
+        var name = place.Options.Name;
+        return await place.AskAsync(path.Digest, cancellation) switch
+        {
+            UpstreamAnswer.Absent => new NarOffer(name, null, "absent"),
+            UpstreamAnswer.Failed failed => new NarOffer(name, null, failed.Reason),
+            UpstreamAnswer.Found { NarInfo: var narInfo } when narInfo.StorePath != path => new NarOffer(name, null, "narinfo-of-another-path"),
+            UpstreamAnswer.Found { NarInfo: var narInfo } when place.AddressOf(narInfo) is null =>
+                new NarOffer(name, null, "nar-cannot-be-read"),
+            UpstreamAnswer.Found { NarInfo: var narInfo } => new NarOffer(name, new NarSource(name, narInfo.NarHash, narInfo.NarSize, token => OpenAsync(place, narInfo, token)), null),
+            _ => throw new System.Diagnostics.UnreachableException(),
+        };
+    }
+
+    private static async Task<Stream> OpenAsync(Upstream place, NarInfo narInfo, CancellationToken cancellation)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, place.AddressOf(narInfo));
+        var response = await place.Http.SendAsync(request, cancellation);
+        if (response.StatusCode is not HttpStatusCode.OK || NarCompression.OfContentEncoding(response.Content.Headers.ContentEncoding) is not { } encoding)
+        {
+            response.Dispose();
+            throw new HttpRequestException($"HTTP {(int)response.StatusCode}");
+        }
+
+        return NarCompression.Open(narInfo.Compression, NarCompression.Open(encoding, await response.Content.ReadAsStreamAsync(cancellation)));
+    }
+
+    /// <summary>A file of this machine: <c>.nar</c>, compressed when its name ends so (<c>.nar.xz</c>, <c>.zst</c>, <c>.bz2</c>, <c>.br</c>, <c>.gz</c>).</summary>
+    public static NarSource OfFile(string file) => new(
+        file, null, null, _ => Task.FromResult(NarCompression.Open(NarCompression.OfSuffix(Path.GetExtension(file) is var suffix and not ".nar" ? suffix : "") ?? NarCompression.None, File.OpenRead(file))));
+}

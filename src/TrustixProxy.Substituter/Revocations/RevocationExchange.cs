@@ -1,0 +1,166 @@
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
+using TrustixProxy.Consensus;
+using TrustixProxy.IO.Redis;
+using TrustixProxy.IO.Supervision;
+
+namespace TrustixProxy.Substituter.Revocations;
+
+/// <summary>Has every replica know every revocation: told at once, read again when Redis is there again and at an interval, and written back where Redis lacks one.</summary>
+/// <remarks><c>revocations</c>: a hash, the sealed revocation by its subject. The message carries it too, so that one gets through a Redis that takes nothing more.</remarks>
+internal sealed class RevocationExchange : SupervisedService
+{
+    private static readonly TimeSpan DiskInterval = TimeSpan.FromSeconds(1);
+
+    private const string HashName = "revocations", Message = "revocation ";
+
+    /// <summary>How many looks at the disk pass between two looks at Redis: 10 s.</summary>
+    private const int LooksPerRead = 10;
+
+    /// <summary>The most revocations of a hash that are read: no true one has more.</summary>
+    private const int MaxCount = 100_000;
+
+    /// <summary>The most bytes that the hash takes in Redis, where each of <see cref="MaxCount"/> has a thousand.</summary>
+    private const long MaxHash = 128 << 20;
+
+    /// <summary>The most bytes of a revocation with its subject: twice what the longest reason makes.</summary>
+    private const int MaxEntry = 8 << 10;
+
+    private readonly RevocationRegister _register;
+    private readonly RecordSeal _seal;
+    private readonly RedisConnection? _redis;
+    private readonly SemaphoreSlim _reading = new(1);
+    private long _looks;
+
+    /// <param name="register">What is known here.</param>
+    /// <param name="seal">What seals them.</param>
+    /// <param name="redis">Where replicas meet; null when there are none: then only the disk is looked at.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="logger">Where forgeries are told.</param>
+    public RevocationExchange(RevocationRegister register, RecordSeal seal, RedisConnection? redis, TimeProvider time, ILogger logger)
+        : base(time, logger)
+    {
+        (_register, _seal, _redis) = (register, seal, redis);
+        if (redis is not null)
+        {
+            register.Taken += Show;
+            redis.Connected += () => _ = ReadAsync();
+            redis.Told += Hear;
+        }
+    }
+
+    protected override IEnumerable<SupervisedLoop> Loops =>
+    [
+        new SupervisedLoop("revocation exchange", "the state database and Redis", DiskInterval, async _ =>
+        {
+            LookOnDisk();
+            if (_looks++ % LooksPerRead is 0)
+            {
+                await ReadAsync();
+            }
+        })
+        { WaitsFirst = true },
+    ];
+
+    private void LookOnDisk()
+    {
+        try
+        {
+            _register.LookOnDisk();
+        }
+        catch (SqliteException exception)
+        {
+            Logger.RevocationsNotRead(exception.Message);
+        }
+    }
+
+    /// <summary>Shows one to the other replicas. One that was heard is shown on: whoever hears it twice, takes it once.</summary>
+    private void Show(Revocation revocation)
+    {
+        var (subject, record) = (revocation.Subject.ToString(), revocation.Seal(_seal));
+        _ = _redis!.AskAsync(database => database.HashSetAsync(_redis.Key(HashName), subject, record));
+        _redis.Tell($"{Message}{subject}|{Convert.ToBase64String(record)}");
+    }
+
+    private void Hear(string message)
+    {
+        var bar = message.IndexOf('|', StringComparison.Ordinal);
+        var record = new byte[message.Length];
+        if (message.StartsWith(Message, StringComparison.Ordinal) && bar > 0 && Convert.TryFromBase64Chars(message.AsSpan(bar + 1), record, out var length))
+        {
+            _register.Hear(message[Message.Length..bar], record.AsSpan(0, length), out _);
+        }
+    }
+
+    /// <summary>Reads all that Redis holds, and writes back what it lacks.</summary>
+    private async Task ReadAsync()
+    {
+        if (_redis is null || !await _reading.WaitAsync(0))
+        {
+            return;
+        }
+
+        try
+        {
+            var (held, forged) = (new Dictionary<string, Revocation>(), 0);
+            await foreach (var part in LoadAsync(_redis.Key(HashName)))
+            {
+                forged += part.Skipped;
+                foreach (var entry in part.Entries)
+                {
+                    if (_register.Hear(entry.Name.ToString(), entry.Value, out var revocation))
+                    {
+                        held[entry.Name.ToString()] = revocation!;
+                    }
+                    else
+                    {
+                        forged++;
+                    }
+                }
+            }
+
+            if (forged > 0)
+            {
+                Logger.RevocationsForged(forged);
+            }
+
+            foreach (var known in _register.Latest.Where(known => known.Beats(held.GetValueOrDefault(known.Subject.ToString()))))
+            {
+                Show(known);
+            }
+        }
+        finally
+        {
+            _reading.Release();
+        }
+    }
+
+    /// <summary>The hash in parts, none of which holds much; as much of it as a true one may have.</summary>
+    private async IAsyncEnumerable<HashPart> LoadAsync(RedisKey key)
+    {
+        var reply = await _redis!.AskAsync(database => database.KeyTypeAsync(key));
+        var size = await _redis.AskAsync(async database => (long?)await database.ExecuteAsync("MEMORY", "USAGE", key, "SAMPLES", 0));
+        if (reply is { IsAnswered: true, Value: not (RedisType.Hash or RedisType.None) } || size.Value > MaxHash)
+        {
+            await _redis.AskAsync(database => database.KeyDeleteAsync(key)); // someone has put something else there: each replica writes back what it knows
+        }
+
+        var cursor = "0";
+        for (var read = 0; read < MaxCount;)
+        {
+            var from = cursor;
+            if (await _redis.AskAsync(database => BoundedReads.ReadHashAsync(database, key, from, MaxEntry)) is not { IsAnswered: true, Value: var part })
+            {
+                yield break;
+            }
+
+            yield return part;
+            (cursor, read) = (part.Next, read + Math.Max(1, part.Skipped + part.Entries.Count));
+            if (cursor is "0")
+            {
+                yield break;
+            }
+        }
+    }
+}

@@ -1,0 +1,142 @@
+using System.Buffers.Binary;
+using Google.Protobuf;
+using TrustixProxy.TransparencyLog.Wire;
+
+namespace TrustixProxy.TransparencyLog;
+
+/// <summary>A log as static files, which only ever grow: <c>log export</c> writes them, any web server serves them, <c>log import</c> and mirrors read them.</summary>
+/// <remarks>
+/// After C2SP tlog-tiles (c2sp.org/tlog-tiles), where Trustix's logs are like the logs that it is for. Numbers are big-endian. N counts from 0 and is written in groups of three digits,
+/// all but the last after an x: 1234067 is <c>x001/x234/067</c>. Files of fewer than 256 records are <c>N.p/W</c>, with W records; they go once the full one is there.
+/// <code>
+/// log.json               {"version":1,"logId":"…","publicKey":"…"}
+/// head                   the newest signed head, a LogHead message: written last, so that all before it is there
+/// tile/L/N               256 hashes of 32 bytes: leaves for level 0, above it roots of full tiles below (as tlog-tiles)
+/// tile/entries/N         256 entries, each: length of the key (2 bytes), key, length of the value (4 bytes), value
+/// tile/heads/N           256 heads, from the first on, each: length (2 bytes), LogHead message, time of signing (8 bytes, milliseconds since 1970, not signed)
+/// tile/conflicts/N       256 conflicts, each: length (4 bytes), Conflict message (Wire/lookup.proto)
+/// </code>
+/// To verify: the head's signature; the leaves' root against it; each head's map root, from the entries up to its size, and the tree over those map roots (the map-head log).
+/// </remarks>
+public static class ArchiveLayout
+{
+    /// <summary>What the files and folders are called.</summary>
+    public const string Description = "log.json", Head = "head", Entries = "tile/entries", Heads = "tile/heads", Conflicts = "tile/conflicts";
+
+    /// <summary>How many records a full file holds.</summary>
+    public const int Width = 256;
+
+    /// <summary>The most bytes of one file that are read: 256 of the longest entries.</summary>
+    public const long MaxFile = Width * (long)(WireMessage.MaxKey + WireMessage.MaxValue + 6);
+
+    /// <summary>The folder of a level of hashes.</summary>
+    public static string Level(int level) => $"tile/{level}";
+
+    /// <summary>The name of file <paramref name="index"/> of <paramref name="folder"/> with <paramref name="width"/> records.</summary>
+    public static string FileName(string folder, long index, int width)
+    {
+        var name = $"{index % 1000:000}";
+        while ((index /= 1000) > 0)
+        {
+            name = $"x{index % 1000:000}/{name}";
+        }
+
+        return width is Width ? $"{folder}/{name}" : $"{folder}/{name}.p/{width}";
+    }
+
+    /// <summary>An entry's record.</summary>
+    public static byte[] Encode(byte[] key, byte[] value)
+    {
+        var bytes = new byte[2 + key.Length + 4 + value.Length];
+        BinaryPrimitives.WriteUInt16BigEndian(bytes, (ushort)key.Length);
+        key.CopyTo(bytes, 2);
+        BinaryPrimitives.WriteInt32BigEndian(bytes.AsSpan(2 + key.Length), value.Length);
+        value.CopyTo(bytes, 2 + key.Length + 4);
+        return bytes;
+    }
+
+    /// <summary>A head's record.</summary>
+    /// <param name="head">The head.</param>
+    /// <param name="signedAt">When it was signed, in milliseconds since 1970.</param>
+    public static byte[] Encode(LogHead head, long signedAt)
+    {
+        var message = head.ToByteArray();
+        var bytes = new byte[2 + message.Length + 8];
+        BinaryPrimitives.WriteUInt16BigEndian(bytes, (ushort)message.Length);
+        message.CopyTo(bytes, 2);
+        BinaryPrimitives.WriteInt64BigEndian(bytes.AsSpan(2 + message.Length), signedAt);
+        return bytes;
+    }
+
+    /// <summary>A conflict's record.</summary>
+    public static byte[] Encode(Conflict conflict)
+    {
+        var message = conflict.ToByteArray();
+        var length = new byte[4];
+        BinaryPrimitives.WriteInt32BigEndian(length, message.Length);
+        return [.. length, .. message];
+    }
+
+    /// <summary>The entries of a file.</summary>
+    /// <exception cref="InvalidDataException">The bytes are no entries.</exception>
+    public static IEnumerable<(byte[] Key, byte[] Value)> DecodeEntries(byte[] bytes)
+    {
+        var at = 0;
+        while (at < bytes.Length)
+        {
+            var key = Take(bytes, ref at, (int)Number(bytes, ref at, 2));
+            yield return (key, Take(bytes, ref at, Number(bytes, ref at, 4)));
+        }
+    }
+
+    /// <summary>The heads of a file, each with when it was signed.</summary>
+    /// <exception cref="InvalidDataException">The bytes are no heads.</exception>
+    public static IEnumerable<(LogHead Head, long SignedAt)> DecodeHeads(byte[] bytes)
+    {
+        var at = 0;
+        while (at < bytes.Length)
+        {
+            var message = Parse(LogHead.Parser, Take(bytes, ref at, Number(bytes, ref at, 2)));
+            yield return (message, Number(bytes, ref at, 8));
+        }
+    }
+
+    /// <summary>The conflicts of a file.</summary>
+    /// <exception cref="InvalidDataException">The bytes are no conflicts.</exception>
+    public static IEnumerable<Conflict> DecodeConflicts(byte[] bytes)
+    {
+        var at = 0;
+        while (at < bytes.Length)
+        {
+            yield return Parse(Conflict.Parser, Take(bytes, ref at, Number(bytes, ref at, 4)));
+        }
+    }
+
+    /// <summary>Reads one message.</summary>
+    /// <exception cref="InvalidDataException">The bytes are no such message.</exception>
+    public static T Parse<T>(MessageParser<T> parser, byte[] bytes)
+        where T : class, IMessage<T> =>
+        WireMessage.TryParse(parser, bytes, out var message) ? message : throw new InvalidDataException($"holds no {typeof(T).Name} message where one should be");
+
+    private static long Number(byte[] bytes, ref int at, int size)
+    {
+        var number = 0L;
+        foreach (var part in Take(bytes, ref at, size))
+        {
+            number = (number << 8) | part;
+        }
+
+        return number;
+    }
+
+    private static byte[] Take(byte[] bytes, ref int at, long length)
+    {
+        if (length < 0 || length > bytes.Length - at)
+        {
+            throw new InvalidDataException("is cut short, or not what its name says");
+        }
+
+        at += (int)length;
+        return bytes[(at - (int)length)..at];
+    }
+}

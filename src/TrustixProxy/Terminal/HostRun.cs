@@ -1,0 +1,58 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
+using TrustixProxy.Configuration;
+
+namespace TrustixProxy.Terminal;
+
+/// <summary>Starts a host, and runs it until the process is told to stop.</summary>
+internal static class HostRun
+{
+    /// <summary>Messages on standard error: one line each, systemd's form where its journal listens, or JSON where <c>TRUSTIXPROXY_LOG_FORMAT</c> says so.</summary>
+    public static void LogToConsole(WebApplicationBuilder builder) => LogToConsole(builder.Logging);
+
+    /// <inheritdoc cref="LogToConsole(WebApplicationBuilder)"/>
+    public static void LogToConsole(ILoggingBuilder logging)
+    {
+        var format = Notice.IsJson ? ConsoleFormatterNames.Json : Notice.IsJournal ? ConsoleFormatterNames.Systemd : ConsoleFormatterNames.Simple;
+        logging.ClearProviders();
+        logging.AddConsole(console => (console.FormatterName, console.LogToStandardErrorThreshold) = (format, LogLevel.Trace));
+        logging.Services.Configure<SimpleConsoleFormatterOptions>(console => (console.SingleLine, console.TimestampFormat) = (true, "HH:mm:ss ")); // AddSimpleConsole would choose that form, whatever was chosen before
+        logging.Services.Configure<JsonConsoleFormatterOptions>(console => (console.UseUtcTimestamp, console.TimestampFormat) = (true, "yyyy-MM-ddTHH:mm:ss.fffZ"));
+        logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning).AddFilter("Yarp", LogLevel.Error)
+            .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None) // a host that does not start is told of by RunAsync, in one line
+            .AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Error); // it warns that HTTP/2 needs TLS, which the log node's listeners do without
+    }
+
+    /// <summary>Runs a host until it is told to stop; says when it listens, and clearly why it cannot.</summary>
+    public static async Task<int> RunAsync(WebApplication app, string what, IEnumerable<string> listen, CancellationToken cancellation)
+    {
+        await Task.Yield(); // only then does the command line's library know of us, and lets us end well when the process is told to stop
+        if (await StartAsync(app, listen, cancellation) is { } fault)
+        {
+            return ExitCode.Refuse([fault]);
+        }
+
+        Notice.Say($"{what} at {string.Join(", ", app.Urls)}");
+        Readiness.Ready();
+        app.Lifetime.ApplicationStopping.Register(Readiness.Stopping);
+        await app.WaitForShutdownAsync(cancellation);
+        return ExitCode.Good;
+    }
+
+    /// <summary>Starts a host; says why it cannot listen, or null.</summary>
+    public static async Task<Fault?> StartAsync(WebApplication app, IEnumerable<string> listen, CancellationToken cancellation)
+    {
+        try
+        {
+            await app.StartAsync(cancellation);
+            return null;
+        }
+        catch (Exception exception) when (exception is IOException or System.Net.Sockets.SocketException)
+        {
+            return new Fault(string.Join(", ", listen), $"cannot be listened at: {exception.Message.TrimEnd('.')}. Name an address of this machine that nothing else uses.");
+        }
+    }
+}

@@ -1,0 +1,43 @@
+using System.CommandLine;
+using System.Text.Json;
+using Microsoft.Data.Sqlite;
+using TrustixProxy.Configuration;
+using TrustixProxy.Substituter.Composition;
+
+namespace TrustixProxy.Terminal;
+
+/// <summary>For verbs that look at a proxy through its configuration and its state.</summary>
+internal static class ProxyConfiguration
+{
+    /// <summary>Reads the configuration, and runs a verb with it; faults, and an unusable state are told.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="run">The verb.</param>
+    /// <param name="needsKey">Whether it is of no use without the signing key that the proxy has.</param>
+    public static Task<int> WithAsync(ParseResult parsed, Func<SubstituterOptions, Task<int>> run, bool needsKey = false) => ReadAsync(parsed.GetValue(SharedOptions.Config), needsKey, async options =>
+    {
+        try
+        {
+            Directory.CreateDirectory(options.StateDirectory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            return await run(options);
+        }
+        catch (Exception exception) when (exception is SqliteException or IOException or UnauthorizedAccessException)
+        {
+            Console.Error.WriteLine($"stateDirectory: '{options.StateDirectory}' cannot be used: {exception.Message} Run this as the user that the proxy runs as.");
+            return ExitCode.Unknown;
+        }
+    });
+
+    /// <summary>Reads the configuration, and runs a verb with it that needs no state.</summary>
+    public static Task<int> ReadAsync(string? config, Func<SubstituterOptions, Task<int>> run) => ReadAsync(config, needsKey: false, run);
+
+    private static async Task<int> ReadAsync(string? config, bool needsKey, Func<SubstituterOptions, Task<int>> run)
+    {
+        var (read, faults) = ConfigurationFile.Read(config, section => ServeConfiguration.Read(section, isCheck: true));
+        if (needsKey && read is { IsKeyMissing: true, KeyFile: var path })
+        {
+            return ExitCode.Refuse([new Fault("signingKeyFile", $"is '{path}', where there is no key: no proxy has run with this configuration yet.")]);
+        }
+
+        return read is null ? ExitCode.Refuse(faults) : await run(read.Options);
+    }
+}

@@ -1,0 +1,66 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using TrustixProxy.Logs.Watching;
+using TrustixProxy.Nars.Store;
+using TrustixProxy.Nars.Upstreams;
+using TrustixProxy.Substituter.Decisions;
+using TrustixProxy.Substituter.Inspection;
+
+namespace TrustixProxy.Terminal;
+
+/// <summary>What <c>explain --json</c> prints.</summary>
+internal sealed record Explanation(
+    string? Path, string Outcome, string Sentence, string? NarHash, long? NarSize, IEnumerable<string>? References, string? Rule, string Policy, IEnumerable<ExplainedAnswer>? Answers,
+    IReadOnlyList<UpstreamReport> Upstreams)
+{
+    /// <summary>References that would be refused; null where the path itself is.</summary>
+    public IEnumerable<string>? RefusedReferences { get; init; }
+
+    /// <summary>NARs of upstreams that the running proxy has refused for the path.</summary>
+    public IReadOnlyList<RefusedNar> RefusedNars { get; init; } = [];
+}
+
+/// <summary>An elector's answer in it.</summary>
+internal sealed record ExplainedAnswer(string Elector, string Operator, string Says, string Proof, long? HeadSize, double? Milliseconds);
+
+/// <summary>What <c>policy test --json</c> prints.</summary>
+internal sealed record TestedPolicy(
+    string Name, string? Scope, string Rule, string Dissent, IEnumerable<IReadOnlyList<string>> SatisfiedBy, IReadOnlyList<string> NotCounted, IEnumerable<TestedException> Exceptions, string? Fallback);
+
+/// <summary>An exception in it.</summary>
+internal sealed record TestedException(string Text, bool IsExpired);
+
+/// <summary>What <c>verify --json</c> prints of evidence that holds.</summary>
+internal sealed record VerifiedEvidence(bool Verified, string Log, string Fault, IEnumerable<long> Sizes);
+
+/// <summary>The same of a bundle that holds.</summary>
+internal sealed record VerifiedBundle(bool Verified, string Path, string Outcome, string DecidedAt, string Sentence);
+
+/// <summary>The same of what does not hold.</summary>
+internal sealed record NotVerified(bool Verified, string Why);
+
+/// <summary>What <c>log fsck --json</c> prints.</summary>
+internal sealed record LogCheckReport(string Log, long Entries, long Heads, IReadOnlyList<string> Faults, bool AreAll);
+
+/// <summary>A revocation as <c>audit --json</c> prints it.</summary>
+internal sealed record AuditedRevocation(DateTimeOffset At, string Outcome, long Number, string Subject, string Reason);
+
+/// <summary>What verbs print for other programs.</summary>
+[JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
+[JsonSerializable(typeof(AuditEntry))]
+[JsonSerializable(typeof(AuditedRevocation))]
+[JsonSerializable(typeof(DoctorSummary))]
+[JsonSerializable(typeof(Explanation))]
+[JsonSerializable(typeof(IReadOnlyList<LogStatus>))]
+[JsonSerializable(typeof(LogCheckReport))]
+[JsonSerializable(typeof(NarStoreCheckResult))]
+[JsonSerializable(typeof(NarStoreGcResult))]
+[JsonSerializable(typeof(NotVerified))]
+[JsonSerializable(typeof(TestedPolicy))]
+[JsonSerializable(typeof(VerifiedBundle))]
+[JsonSerializable(typeof(VerifiedEvidence))]
+internal sealed partial class VerbJson : JsonSerializerContext
+{
+    /// <summary>The form that all verbs print: indented, and with every character that JSON allows.</summary>
+    public static VerbJson Indented { get; } = new(new JsonSerializerOptions(JsonSerializerDefaults.Web) { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+}

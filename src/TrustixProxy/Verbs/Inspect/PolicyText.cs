@@ -1,0 +1,24 @@
+using TrustixProxy.Consensus;
+
+namespace TrustixProxy.Verbs.Inspect;
+
+/// <summary>A policy in words.</summary>
+internal static class PolicyText
+{
+    /// <summary>The rule of some paths in one line.</summary>
+    public static string Of(Scope scope) =>
+        $"rule of {(scope.Match is null ? "all paths without a scope of their own" : $"'{scope.Match}'")}: {scope.Rule} must agree, dissent {(scope.Dissent is Dissent.Veto ? "refuses" : "is outvoted")}";
+
+    /// <summary>The smallest sets of operators that meet a rule, at most <paramref name="count"/> of them.</summary>
+    public static IEnumerable<IReadOnlyList<string>> Satisfying(Rule rule, int count)
+    {
+        var all = rule.AllOperators.ToList();
+        return Enumerable.Range(1, all.Count).SelectMany(size => Choose(all, size, 0))
+            .Where(set => rule.IsMetBy(set.ToHashSet()) && set.All(name => !rule.IsMetBy(set.Where(other => other != name).ToHashSet())))
+            .Take(count);
+    }
+
+    private static IEnumerable<IReadOnlyList<string>> Choose(List<string> all, int size, int from) => size is 0
+        ? [[]]
+        : Enumerable.Range(from, Math.Max(0, all.Count - from)).SelectMany(i => Choose(all, size - 1, i + 1).Select(rest => (IReadOnlyList<string>)[all[i], .. rest]));
+}

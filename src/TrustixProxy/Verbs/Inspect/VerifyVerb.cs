@@ -1,0 +1,109 @@
+using System.CommandLine;
+using System.Text.Json;
+using TrustixProxy.Consensus;
+using TrustixProxy.Terminal;
+using TrustixProxy.TransparencyLog;
+
+namespace TrustixProxy.Verbs.Inspect;
+
+/// <summary><c>trustix-proxy verify</c>: checks a decision, or the evidence against a log, again: offline, trusting nobody who made it.</summary>
+internal static class VerifyVerb
+{
+    private static readonly Argument<string> File = new("file") { Description = "A decision bundle (explain --bundle, or /decisions/DIGEST), or evidence against a log (evidence/ in the state directory).", HelpName = "FILE" };
+    private static readonly Option<string?> PolicyFile = new("--policy") { Description = "The configuration whose electors and policy it is held against; names and keys come from there only.", HelpName = "FILE" };
+
+    public static Command Create()
+    {
+        var command = new Command("verify", "Re-checks a decision bundle or the evidence against a log: every signature, every proof, and what they come to. Needs no network.") { File, PolicyFile, SharedOptions.Config, SharedOptions.Json };
+        command.SetAction((parsed, _) => RunAsync(parsed));
+        return command;
+    }
+
+    private static Task<int> RunAsync(ParseResult parsed) => ProxyConfiguration.ReadAsync(parsed.GetValue(PolicyFile) ?? parsed.GetValue(SharedOptions.Config), async options =>
+    {
+        byte[] bytes;
+        try
+        {
+            bytes = await System.IO.File.ReadAllBytesAsync(parsed.GetValue(File)!);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            Console.Error.WriteLine($"FILE is '{parsed.GetValue(File)}', which cannot be read: {exception.Message}");
+            return ExitCode.Usage;
+        }
+
+        var isJson = parsed.GetValue(SharedOptions.Json);
+        return IsEvidence(bytes) ? VerifyEvidence(bytes, options.Policy, isJson) : VerifyBundle(bytes, options.Policy, isJson);
+    });
+
+    private static bool IsEvidence(byte[] bytes)
+    {
+        try
+        {
+            using var json = JsonDocument.Parse(bytes);
+            return json.RootElement.ValueKind is JsonValueKind.Object && json.RootElement.TryGetProperty("kind", out _);
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
+    }
+
+    private static int VerifyEvidence(byte[] bytes, Policy policy, bool isJson)
+    {
+        var logs = policy.Electors.OfType<Elector.Log>().ToList();
+        if (!FaultEvidence.TryVerify(bytes, logs.Select(log => log.Key), out var evidence, out var error))
+        {
+            return Refuse(Explain(error), isJson);
+        }
+
+        var heads = evidence.Fault.Heads;
+        var (name, sizes) = (logs.Single(log => log.Key == heads[0].Key).Name, heads.Select(head => head.Content.TreeSize));
+        Console.WriteLine(isJson
+            ? JsonSerializer.Serialize(new VerifiedEvidence(true, name, evidence.Fault.Kind, sizes), VerbJson.Indented.VerifiedEvidence)
+            : $"verified: the log '{name}' has contradicted itself ({evidence.Fault.Kind}) under its own signature, between heads of size {string.Join(" and ", sizes)}");
+        return ExitCode.Good;
+    }
+
+    private static int VerifyBundle(byte[] bytes, Policy policy, bool isJson)
+    {
+        if (!DecisionBundle.TryVerify(bytes, policy, out var bundle, out var verdict, out var error))
+        {
+            return Refuse(Explain(error), isJson);
+        }
+
+        Console.WriteLine(isJson
+            ? JsonSerializer.Serialize(new VerifiedBundle(true, bundle.Path.ToString(), bundle.Outcome, bundle.DecidedAt, verdict!.Sentence), VerbJson.Indented.VerifiedBundle)
+            : $"verified: {bundle.Path} {bundle.Outcome} at {bundle.DecidedAt}: {verdict!.Sentence}");
+        return ExitCode.Good;
+    }
+
+    private static int Refuse(string why, bool isJson)
+    {
+        Console.WriteLine(isJson ? JsonSerializer.Serialize(new NotVerified(false, why), VerbJson.Indented.NotVerified) : $"not verified: {why}");
+        return ExitCode.No;
+    }
+
+    private static string Explain(FaultEvidenceError error) => error switch
+    {
+        FaultEvidenceError.Json => "it is no evidence, or was cut or changed: not this JSON.",
+        FaultEvidenceError.Version => "it is of a version that this program does not read; use the program that wrote it, or a newer one.",
+        FaultEvidenceError.Digest => "it was changed: its content does not have the digest that it names.",
+        FaultEvidenceError.Heads => "its heads are signed by none of the logs in the configuration given.",
+        FaultEvidenceError.NotShown => "what is in it does not contradict itself.",
+        _ => throw new System.Diagnostics.UnreachableException(),
+    };
+
+    private static string Explain(DecisionBundleError error) => error switch
+    {
+        DecisionBundleError.Json => "it is no decision bundle, or was cut or changed: not this JSON.",
+        DecisionBundleError.Version => "it is of a version that this program does not read; use the program that wrote it, or a newer one.",
+        DecisionBundleError.Digest => "it was changed: its content does not have the digest that it names.",
+        DecisionBundleError.Policy => "it was decided under another policy than that of the configuration given.",
+        DecisionBundleError.Electors => "it lacks an elector of the policy, or has one that is not in it.",
+        DecisionBundleError.Head => "a signed tree head in it does not bear the signature of its log's key.",
+        DecisionBundleError.Answer => "an elector's answer in it does not prove what it is there for.",
+        DecisionBundleError.Outcome => "the answers in it lead to another outcome, or another claim.",
+        _ => throw new System.Diagnostics.UnreachableException(),
+    };
+}

@@ -1,0 +1,40 @@
+using System.CommandLine;
+using TrustixProxy.Configuration;
+using TrustixProxy.Terminal;
+using TrustixProxy.Nix;
+
+namespace TrustixProxy.Verbs.Manage;
+
+/// <summary><c>trustix-proxy keygen</c>: makes a key for signing narinfos, for a log, or a write token. All have one form.</summary>
+internal static class KeygenVerb
+{
+    public static Command Create()
+    {
+        var file = new Argument<string>("FILE") { Description = "Where the secret key goes (0600). Must not be there yet." };
+        var name = new Option<string>("--name") { Description = "The key's name, as in name:base64.", DefaultValueFactory = _ => $"{Environment.MachineName.ToLowerInvariant()}-trustix-1" };
+        var command = new Command("keygen", "Makes an Ed25519 key in Nix's form, for serve (signingKeyFile), log serve (privateKeyFile) or as a write token, and prints its public half.") { file, name };
+        command.SetAction(parsed => Run(parsed.GetValue(file)!, parsed.GetValue(name)!));
+        return command;
+    }
+
+    private static int Run(string file, string name)
+    {
+        try
+        {
+            var key = NixSecretKey.Generate(name);
+            KeyFile.Write(file, key);
+            Console.WriteLine(key.PublicKey);
+            return ExitCode.Good;
+        }
+        catch (ArgumentException exception)
+        {
+            Console.Error.WriteLine($"--name: {exception.Message.Replace($" (Parameter '{exception.ParamName}')", "", StringComparison.Ordinal)}");
+            return ExitCode.Usage;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            Console.Error.WriteLine($"FILE is '{file}', which cannot be made: {exception.Message}");
+            return ExitCode.Usage;
+        }
+    }
+}

@@ -1,0 +1,128 @@
+using System.CommandLine;
+using System.Text.Json;
+using TrustixProxy.Configuration;
+using TrustixProxy.Terminal;
+using TrustixProxy.LogNode.Archive;
+using TrustixProxy.LogNode.Hosting;
+using TrustixProxy.LogNode.Storage;
+using TrustixProxy.Nars.Comparison;
+
+namespace TrustixProxy.Verbs.Node;
+
+/// <summary><c>trustix-proxy log fsck|export|import|conflicts</c>: what is done with a log's file, without its node.</summary>
+internal static class LogFileVerbs
+{
+    private static readonly Option<string?> Log = new("--log") { Description = "The log's name, when the configuration has several.", HelpName = "NAME" };
+
+    public static IEnumerable<Command> Create()
+    {
+        var to = new Option<string>("--to") { Description = "The folder to write to; a later export adds what is new.", Required = true, HelpName = "DIR" };
+        var from = new Option<string>("--from") { Description = "The folder that log export wrote, or a copy of it.", Required = true, HelpName = "DIR" };
+        var json = new Option<bool>("--json") { Description = "One JSON object a line." };
+        yield return Make("fsck", "Recomputes all hashes of a log from its entries, and checks all signatures; a node may be running.", (options, log, parsed) => Check(options, log, parsed.GetValue(SharedOptions.Json)), SharedOptions.Json);
+        yield return Make("export", "Writes a log as static files, which any web server can serve.", (options, log, parsed) => Export(options, log, parsed.GetValue(to)!), to);
+        yield return Make("import", "Rebuilds a log from static files, verifying everything. Only for the newest copy there is: a log that goes on from an older one contradicts what it has signed.", (options, log, parsed) => Import(options, log, parsed.GetValue(from)!), from);
+        yield return Make("conflicts", "Lists the values that were submitted for keys which the log holds with another value.", (options, log, parsed) => List(options, log, parsed.GetValue(json)), json);
+    }
+
+    private static Command Make(string name, string description, Func<LogNodeOptions, HostedLogOptions, ParseResult, int> run, params Option[] options)
+    {
+        var command = new Command(name, description) { SharedOptions.Config, Log };
+        foreach (var option in options)
+        {
+            command.Add(option);
+        }
+
+        command.SetAction(parsed => Run(parsed, run));
+        return command;
+    }
+
+    private static int Run(ParseResult parsed, Func<LogNodeOptions, HostedLogOptions, ParseResult, int> run)
+    {
+        var (options, faults) = ConfigurationFile.Read(parsed.GetValue(SharedOptions.Config), section => LogServeConfiguration.Read(section, isCheck: true));
+        if (options is null)
+        {
+            return ExitCode.Refuse(faults);
+        }
+
+        var name = parsed.GetValue(Log);
+        var logs = options.Logs.Where(log => name is null || log.Name == name).ToList();
+        if (logs.Count is not 1)
+        {
+            Console.Error.WriteLine($"--log is {(name is null ? "missing" : $"'{name}'")}; the configuration has {string.Join(", ", options.Logs.Select(log => log.Name))}.");
+            return ExitCode.Usage;
+        }
+
+        try
+        {
+            return run(options, logs[0], parsed);
+        }
+        catch (InvalidDataException exception)
+        {
+            Console.Error.WriteLine(exception.Message);
+            return ExitCode.No;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            Console.Error.WriteLine(exception.Message);
+            return ExitCode.Unknown;
+        }
+    }
+
+    private static int Check(LogNodeOptions options, HostedLogOptions log, bool isJson)
+    {
+        var (entries, heads, faults) = ProgressBar.ShowAsync($"of {log.Name}", 1, tell => Task.Run(() => LogCheck.Run(LogStore.PathOf(options.StateDirectory, log), log.Signer.Key, tell))).GetAwaiter().GetResult();
+        if (isJson)
+        {
+            Console.WriteLine(JsonSerializer.Serialize(new LogCheckReport(log.Name, entries, heads, faults, faults.Count < LogCheck.MaxFaults), VerbJson.Indented.LogCheckReport));
+            return faults.Count is 0 ? ExitCode.Good : ExitCode.No;
+        }
+
+        foreach (var fault in faults)
+        {
+            Console.WriteLine(fault);
+        }
+
+        Console.WriteLine(faults.Count is 0 ? $"{log.Name}: {entries} entries under {heads} heads, all as they were signed" : $"{log.Name}: {faults.Count}{(faults.Count < LogCheck.MaxFaults ? "" : " or more")} faults");
+        return faults.Count is 0 ? ExitCode.Good : ExitCode.No;
+    }
+
+    private static int Export(LogNodeOptions options, HostedLogOptions log, string folder)
+    {
+        var (entries, files) = LogExport.Run(LogStore.PathOf(options.StateDirectory, log), log.Signer.Key, folder);
+        Console.WriteLine($"{log.Name}: {entries} entries in {folder}, {files} files written");
+        return ExitCode.Good;
+    }
+
+    private static int Import(LogNodeOptions options, HostedLogOptions log, string folder)
+    {
+        Directory.CreateDirectory(options.StateDirectory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        var (entries, heads) = LogImport.Run(folder, log.Signer, options.StateDirectory, log.Name);
+        Console.WriteLine($"{log.Name}: {entries} entries under {heads} heads, verified and imported");
+        return ExitCode.Good;
+    }
+
+    /// <summary>The time of so many milliseconds since 1970; the number itself where no calendar has that time.</summary>
+    private static string TimeOf(ulong milliseconds) => milliseconds <= (ulong)DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()
+        ? $"{DateTimeOffset.FromUnixTimeMilliseconds((long)milliseconds):yyyy-MM-dd HH:mm:ss}Z"
+        : $"{milliseconds} ms after 1970";
+
+    private static int List(LogNodeOptions options, HostedLogOptions log, bool isJson)
+    {
+        var count = 0;
+        foreach (var conflict in LogStore.Conflicts(options.StateDirectory, log))
+        {
+            count++;
+            Console.WriteLine(isJson
+                ? Google.Protobuf.JsonFormatter.Default.Format(conflict)
+                : $"{TimeOf(conflict.SeenAt)} {Printable.Of(conflict.Key.Span)}: entry {conflict.Index} holds the value {Convert.ToHexStringLower(conflict.ValueDigest.Span)}, and later came {Printable.Of(conflict.OtherValue.Span)}");
+        }
+
+        if (!isJson)
+        {
+            Console.WriteLine($"{log.Name}: {count} {(count is 1 ? "conflict" : "conflicts")}");
+        }
+
+        return ExitCode.Good;
+    }
+}

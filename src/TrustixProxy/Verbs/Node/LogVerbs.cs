@@ -1,0 +1,57 @@
+using System.CommandLine;
+using TrustixProxy.Configuration;
+using TrustixProxy.Terminal;
+using TrustixProxy.LogNode.Hosting;
+
+namespace TrustixProxy.Verbs.Node;
+
+/// <summary><c>trustix-proxy log …</c>: the log node, and giving it what was built.</summary>
+internal static class LogVerbs
+{
+    public static Command Create()
+    {
+        var command = new Command("log", "Keeps a build-transparency log, or submits to one.") { Serve(), LogSubmitVerbs.Submit(), LogSubmitVerbs.SubmitClosure(), LogTokenVerb.Create() };
+        foreach (var verb in LogFileVerbs.Create())
+        {
+            command.Add(verb);
+        }
+
+        return command;
+    }
+
+    private static Command Serve()
+    {
+        var command = new Command("serve", "Runs the log node.") { SharedOptions.Config };
+        command.SetAction((parsed, cancellation) => ServeAsync(parsed.GetValue(SharedOptions.Config), cancellation));
+        return command;
+    }
+
+    private static async Task<int> ServeAsync(string? config, CancellationToken cancellation)
+    {
+        // Read by the runtime when the first socket is used: a short call is answered on the thread that has read it. To wake another takes as long as such a call.
+        Environment.SetEnvironmentVariable("DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS", "1");
+        Environment.SetEnvironmentVariable("DOTNET_SYSTEM_NET_SOCKETS_THREAD_COUNT", "4"); // so that one call that waits for the disk does not hold up all others
+        var (options, faults) = ConfigurationFile.Read(config, section => LogServeConfiguration.Read(section, isCheck: false));
+        if (options is null)
+        {
+            return ExitCode.Refuse(faults);
+        }
+
+        try
+        {
+            using var metrics = new PrometheusText("TrustixProxy.LogNode");
+            await using var app = LogNodeHost.Create(options, HostRun.LogToConsole, metrics.AnswerAsync);
+            foreach (var log in options.Logs)
+            {
+                Notice.Say($"log {log.Name}: publicKey {log.Signer.Key}, id {log.Signer.Key.LogId}");
+            }
+
+            return await HostRun.RunAsync(app, "serving logs", [.. options.Listen, .. options.PrivateListen], cancellation);
+        }
+        catch (Exception exception) when (exception is IOException or InvalidDataException)
+        {
+            Notice.Fail(exception.Message);
+            return ExitCode.Usage;
+        }
+    }
+}

@@ -1,0 +1,73 @@
+using System.CommandLine;
+using TrustixProxy.Configuration;
+using TrustixProxy.Terminal;
+
+namespace TrustixProxy.Verbs.Serve;
+
+/// <summary><c>trustix-proxy check-config</c>: shows all faults of a configuration, and what it means.</summary>
+internal static class CheckConfigVerb
+{
+    public static Command Create()
+    {
+        var keys = new Option<bool>("--keys") { Description = "Prints all keys of the three configurations, with type, default, range and meaning." };
+        var command = new Command("check-config", "Reads a configuration of serve, log serve or publish, shows all its faults and warnings, and starts nothing.") { SharedOptions.Config, keys };
+        command.SetAction(parsed => parsed.GetValue(keys) ? PrintKeys() : Run(parsed.GetValue(SharedOptions.Config)));
+        return command;
+    }
+
+    private static int PrintKeys()
+    {
+        Console.Write(ConfigurationKeys.ToMarkdown());
+        return ExitCode.Good;
+    }
+
+    private static int Run(string? config) =>
+        ConfigurationFile.IsOfLogNode(config) ? CheckLogNode(config) : ConfigurationFile.IsOfPublisher(config) ? CheckPublisher(config) : CheckProxy(config);
+
+    private static int CheckPublisher(string? config)
+    {
+        var (options, faults) = ConfigurationFile.Read(config, section => PublishConfiguration.Read(section, isCheck: true));
+        if (options is null)
+        {
+            return ExitCode.Refuse(faults);
+        }
+
+        Console.WriteLine($"good for publish: from {options.SpoolDirectory} to {options.Url}.");
+        return ExitCode.Good;
+    }
+
+    private static int CheckProxy(string? config)
+    {
+        var (read, faults) = ConfigurationFile.Read(config, section => ServeConfiguration.Read(section, isCheck: true));
+        if (read is null)
+        {
+            return ExitCode.Refuse(faults);
+        }
+
+        foreach (var warning in read.Warnings())
+        {
+            Console.Error.WriteLine($"warning: {warning}");
+        }
+
+        var policy = read.Options.Policy;
+        Console.WriteLine($"good for serve: {policy.Rest.Rule} operators must agree, {read.Options.Upstreams.Length} upstreams.");
+        foreach (var exception in policy.Exceptions)
+        {
+            Console.WriteLine($"exception: {exception}");
+        }
+
+        return ExitCode.Good;
+    }
+
+    private static int CheckLogNode(string? config)
+    {
+        var (options, faults) = ConfigurationFile.Read(config, section => LogServeConfiguration.Read(section, isCheck: true));
+        if (options is null)
+        {
+            return ExitCode.Refuse(faults);
+        }
+
+        Console.WriteLine($"good for log serve: {string.Join(", ", options.Logs.Select(log => log.Name))}.");
+        return ExitCode.Good;
+    }
+}
