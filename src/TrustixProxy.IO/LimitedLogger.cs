@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using Microsoft.Extensions.Logging;
+using TrustixProxy.IO.Supervision;
 
 namespace TrustixProxy.IO;
 

@@ -7,7 +7,7 @@ namespace TrustixProxy.IO.Redis;
 public sealed class BoundedReads : IDisposable
 {
     /// <summary>Bytes of a value that are read without waiting for anyone.</summary>
-    public const int Short = 64 << 10;
+    public const int ShortLength = 64 << 10;
 
     private const int LongAtOnce = 2;
 
@@ -38,8 +38,8 @@ public sealed class BoundedReads : IDisposable
     /// <param name="most">The most bytes that a true value has.</param>
     public async Task<byte[]?> ReadAsync(IDatabase database, RedisKey key, int most)
     {
-        byte[]? bytes = await database.StringGetRangeAsync(key, 0, Math.Min(most, Short) - 1);
-        if (bytes is null || bytes.Length < Short || most <= Short)
+        byte[]? bytes = await database.StringGetRangeAsync(key, 0, Math.Min(most, ShortLength) - 1);
+        if (bytes is null || bytes.Length < ShortLength || most <= ShortLength)
         {
             return bytes;
         }

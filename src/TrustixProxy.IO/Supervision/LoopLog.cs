@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 namespace TrustixProxy.IO.Supervision;
 
 /// <summary>Messages of this room: 11xx.</summary>
-internal static partial class LoopLog
+public static partial class LoopLog
 {
     [LoggerMessage(1101, LogLevel.Error,
         "The {Loop} of {About} has failed; it goes on after a pause, and the same cause is not logged again until it has worked")]

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 namespace TrustixProxy.Logs.Mirrors;
 
 /// <summary>Messages of this folder: 31xx.</summary>
-internal static partial class MirrorLog
+public static partial class MirrorLog
 {
     [LoggerMessage(3101, LogLevel.Information, "Mirror of {Log}: {Size} of {TreeSize} entries verified and kept")]
     public static partial void MirrorFollows(this ILogger logger, string log, long size, long treeSize);

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 namespace TrustixProxy.Nars.Delivery;
 
 /// <summary>Messages of this folder: 5100 and more.</summary>
-internal static partial class DeliveryLog
+public static partial class DeliveryLog
 {
     [LoggerMessage(5101, LogLevel.Error, "{Path}: the download failed by a fault of this proxy")]
     public static partial void DeliveryFailed(this ILogger logger, Exception exception, string path);

@@ -1,3 +1,5 @@
+using TrustixProxy.Nars.Upstreams;
+
 namespace TrustixProxy.Nars.Delivery;
 
 /// <summary>One file for all clients and ranges that want it at a time: fetched once, verified once.</summary>

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 namespace TrustixProxy.Nars.Store;
 
 /// <summary>Messages of this folder: 51xx.</summary>
-internal static partial class NarStoreLog
+public static partial class NarStoreLog
 {
     [LoggerMessage(5101, LogLevel.Information, "The NAR store {Directory} has {Files} NARs of {Bytes} bytes")]
     public static partial void Opened(this ILogger logger, string directory, int files, long bytes);

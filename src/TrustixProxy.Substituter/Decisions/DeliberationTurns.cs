@@ -1,6 +1,6 @@
 using System.Threading.RateLimiting;
+using TrustixProxy.IO.Connecting;
 using TrustixProxy.Substituter.Evidence;
-using TrustixProxy.Substituter.Upstreams;
 
 namespace TrustixProxy.Substituter.Decisions;
 

@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using System.Runtime.CompilerServices;
 using TrustixProxy.Consensus;
 using TrustixProxy.IO.Metering;
+using TrustixProxy.IO.Supervision;
 using TrustixProxy.Logs.Watching;
 using TrustixProxy.Nars.Store;
 using TrustixProxy.Nars.Upstreams;

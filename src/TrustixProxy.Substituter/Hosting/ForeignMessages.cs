@@ -1,13 +1,14 @@
 using Microsoft.Extensions.Logging;
 using TrustixProxy.IO;
+using TrustixProxy.IO.Redis;
+using TrustixProxy.Logs.Mirrors;
+using TrustixProxy.Logs.Watching;
+using TrustixProxy.Nars.Delivery;
+using TrustixProxy.Nars.Store;
+using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Substituter.Decisions;
-using TrustixProxy.Substituter.Delivery;
 using TrustixProxy.Substituter.Evidence;
-using TrustixProxy.Substituter.Mirrors;
-using TrustixProxy.Substituter.Replicas;
 using TrustixProxy.Substituter.Revocations;
-using TrustixProxy.Substituter.Storage;
-using TrustixProxy.Substituter.Upstreams;
 
 namespace TrustixProxy.Substituter.Hosting;
 

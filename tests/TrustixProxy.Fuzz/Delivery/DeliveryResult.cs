@@ -1,5 +1,5 @@
+using TrustixProxy.Nars;
 using TrustixProxy.Nix;
-using TrustixProxy.Substituter.Upstreams;
 using TrustixProxy.Testing;
 
 namespace TrustixProxy.Fuzz.Delivery;

@@ -1,6 +1,5 @@
 using System.Globalization;
 using TrustixProxy.Nix;
-using TrustixProxy.Substituter.Operations;
 using TrustixProxy.Testing;
 
 namespace TrustixProxy.Fuzz.Delivery;

@@ -1,6 +1,6 @@
 using System.Net;
-using TrustixProxy.Substituter.Clients;
 using TrustixProxy.Substituter.Decisions;
+using TrustixProxy.Substituter.FrontDoor;
 using TrustixProxy.Testing;
 using static TrustixProxy.Testing.Eventually;
 

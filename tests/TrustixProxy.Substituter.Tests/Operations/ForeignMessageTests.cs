@@ -1,7 +1,9 @@
 using Microsoft.Extensions.Logging;
+using TrustixProxy.Logs.Watching;
+using TrustixProxy.Nars;
+using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Substituter.Evidence;
-using TrustixProxy.Substituter.Operations;
-using TrustixProxy.Substituter.Upstreams;
+using TrustixProxy.Substituter.Hosting;
 using TrustixProxy.Testing;
 
 namespace TrustixProxy.Substituter.Tests.Operations;

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Microsoft.Data.Sqlite;
 using TrustixProxy.IO.Storage;
+using TrustixProxy.IO.Supervision;
 using TrustixProxy.Testing;
 
 namespace TrustixProxy.Substituter.Tests.Operations;
@@ -51,7 +52,7 @@ public sealed class StateWriterTests : IDisposable
 
         Assert.Equal([0, 1, 2, 3], written.Distinct().Order());
         Assert.True(tellings > 0);
-        Assert.Contains(IO.SupervisedLoop.Failures, loop => loop is { Key: "state writer", Value: > 0 });
+        Assert.Contains(SupervisedLoop.Failures, loop => loop is { Key: "state writer", Value: > 0 });
     }
 
     [Fact]
