@@ -4,13 +4,6 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Nars.Delivery;
 
-/// <summary>What became of a file: why it is refused, or its hash when it is the agreed NAR.</summary>
-public readonly record struct NarVerdict(NarFault? Fault, NixHash? FileHash)
-{
-    /// <summary>The hash of the NAR that came in the place of the agreed one; null where it was not read to its end.</summary>
-    public NixHash? Sent { get; init; }
-}
-
 /// <summary>One upstream's file on its way to all who read it. One producer fills it; each reader goes at its own speed.</summary>
 /// <remarks>
 /// <code>
@@ -35,7 +28,7 @@ public sealed class NarBody(NarCandidate source, long? length, SpoolSpace space)
     private bool _hasBeginning = true, _isAbandoned, _isReleased, _isFreed;
     private long _windowStart, _filled, _taken, _released;
     private NarVerdict? _verdict;
-    private TaskCompletionSource? _forReaders, _forProducer;
+    private readonly Signal _forReaders = new(), _forProducer = new();
 
     /// <summary>Whose file it is.</summary>
     public NarCandidate Source => source;
@@ -102,7 +95,7 @@ public sealed class NarBody(NarCandidate source, long? length, SpoolSpace space)
             }
 
             _readers.Add(reader);
-            Pulse(ref _forProducer);
+            _forProducer.Fire();
             return true;
         }
     }
@@ -112,7 +105,7 @@ public sealed class NarBody(NarCandidate source, long? length, SpoolSpace space)
         lock (_lock)
         {
             _readers.Remove(reader);
-            Pulse(ref _forProducer);
+            _forProducer.Fire();
             FreeIfUnused();
         }
     }
@@ -123,7 +116,7 @@ public sealed class NarBody(NarCandidate source, long? length, SpoolSpace space)
         lock (_lock)
         {
             _isAbandoned = true;
-            Pulse(ref _forProducer);
+            _forProducer.Fire();
         }
     }
 
@@ -185,8 +178,8 @@ public sealed class NarBody(NarCandidate source, long? length, SpoolSpace space)
         lock (_lock)
         {
             (_taken, _released) = (taken, Math.Max(_released, ReleaseBound.Within(length, released)));
-            Pulse(ref _forReaders);
-            Pulse(ref _forProducer);
+            _forReaders.Fire();
+            _forProducer.Fire();
         }
     }
 
@@ -196,7 +189,7 @@ public sealed class NarBody(NarCandidate source, long? length, SpoolSpace space)
         lock (_lock)
         {
             _verdict ??= verdict;
-            Pulse(ref _forReaders);
+            _forReaders.Fire();
         }
     }
 
@@ -221,7 +214,7 @@ public sealed class NarBody(NarCandidate source, long? length, SpoolSpace space)
                     oldest = _window.Peek();
                 }
 
-                changed = (_forProducer ??= NewPulse()).Task;
+                changed = _forProducer.Next;
             }
 
             if (oldest is null || !TryEvict(oldest))
@@ -244,7 +237,7 @@ public sealed class NarBody(NarCandidate source, long? length, SpoolSpace space)
                     return _verdict;
                 }
 
-                changed = (_forReaders ??= NewPulse()).Task;
+                changed = _forReaders.Next;
             }
 
             await changed.WaitAsync(cancellation);
@@ -257,7 +250,7 @@ public sealed class NarBody(NarCandidate source, long? length, SpoolSpace space)
         while (true)
         {
             Task changed;
-            Taken? taken = null;
+            TakenBytes? taken = null;
             lock (_lock)
             {
                 if (_verdict is { } verdict && (reader.FaultOf(verdict) is not null || (reader.Promised ?? _filled) != _filled))
@@ -278,13 +271,13 @@ public sealed class NarBody(NarCandidate source, long? length, SpoolSpace space)
                 }
                 else
                 {
-                    changed = (_forReaders ??= NewPulse()).Task;
+                    changed = _forReaders.Next;
                 }
             }
 
             if (taken is { } bytes)
             {
-                await CopyAsync(bytes, cancellation);
+                await bytes.CopyAsync(cancellation);
                 return bytes.Room.Length;
             }
 
@@ -299,7 +292,7 @@ public sealed class NarBody(NarCandidate source, long? length, SpoolSpace space)
         for (var done = 0; done < buffer.Length;)
         {
             var part = Locate(start + done, buffer.AsMemory(done));
-            await CopyAsync(part, cancellation);
+            await part.CopyAsync(cancellation);
             done += part.Room.Length;
         }
 
@@ -316,32 +309,32 @@ public sealed class NarBody(NarCandidate source, long? length, SpoolSpace space)
 
     /// <summary>Takes bytes for a reader.</summary>
     /// <remarks>Its offset moves before they are copied, so a thread that binds it to another body sees what it was given.</remarks>
-    private Taken Take(NarDelivery reader, Memory<byte> buffer, long limit)
+    private TakenBytes Take(NarDelivery reader, Memory<byte> buffer, long limit)
     {
         if (reader.TakeKept(buffer.Span) is var kept and > 0)
         {
-            return new Taken(null, null, 0, buffer[..kept]);
+            return new TakenBytes(null, null, 0, buffer[..kept]);
         }
 
         var bytes = Locate(reader.Offset, buffer[..(int)Math.Min(buffer.Length, limit - reader.Offset)]);
         reader.Offset += bytes.Room.Length;
-        Pulse(ref _forProducer);
+        _forProducer.Fire();
         return bytes;
     }
 
     /// <summary>Where bytes are, and how many of them at once. A chunk is held until they are copied.</summary>
-    private Taken Locate(long offset, Memory<byte> buffer)
+    private TakenBytes Locate(long offset, Memory<byte> buffer)
     {
         lock (_lock)
         {
             if (offset < _windowStart)
             {
-                return new Taken(null, _spool, offset, buffer[..(int)Math.Min(buffer.Length, _windowStart - offset)]);
+                return new TakenBytes(null, _spool, offset, buffer[..(int)Math.Min(buffer.Length, _windowStart - offset)]);
             }
 
             var chunk = Find(offset);
             chunk.Hold();
-            return new Taken(chunk, null, offset, buffer[..(int)Math.Min(buffer.Length, chunk.End - offset)]);
+            return new TakenBytes(chunk, null, offset, buffer[..(int)Math.Min(buffer.Length, chunk.End - offset)]);
         }
     }
 
@@ -364,30 +357,6 @@ public sealed class NarBody(NarCandidate source, long? length, SpoolSpace space)
         }
 
         _spool?.Dispose();
-    }
-
-    private static async ValueTask CopyAsync(Taken bytes, CancellationToken cancellation)
-    {
-        var (chunk, spool, start, room) = bytes;
-        if (chunk is not null)
-        {
-            chunk.CopyTo(room.Span, start, chunk.End);
-            chunk.Drop();
-        }
-
-        for (var done = 0; spool is not null && done < room.Length;)
-        {
-            var read = await spool.ReadAsync(room[done..], start + done, cancellation);
-            done += read > 0 ? read : throw new EndOfStreamException("The spool of a download is shorter than what was written to it.");
-        }
-    }
-
-    private static TaskCompletionSource NewPulse() => new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-    private static void Pulse(ref TaskCompletionSource? waiting)
-    {
-        waiting?.TrySetResult();
-        waiting = null;
     }
 
     private NarChunk Find(long offset)
@@ -431,7 +400,4 @@ public sealed class NarBody(NarCandidate source, long? length, SpoolSpace space)
 
     /// <summary>Whether all is verified and read that can be, and yet none of the window may leave.</summary>
     private bool IsStuck => _taken == _filled && _readers.TrueForAll(reader => reader.Offset >= ReleaseBound.For(reader.Range, _released));
-
-    /// <summary>Bytes that a reader takes out of a chunk, which is held, or out of the spool. With neither, they are in the room.</summary>
-    private readonly record struct Taken(NarChunk? Chunk, NarSpool? Spool, long Start, Memory<byte> Room);
 }
