@@ -17,7 +17,8 @@ public enum SilenceReason
     /// <summary>It has contradicted itself under its own signature, and stays unheard until an operator unfreezes it.</summary>
     Frozen,
 
-    /// <summary>It answered something that is not the protocol: HTML, another content type, a malformed message, an unknown error.</summary>
+    /// <summary>It answered something that is not the protocol: HTML, another content type, a malformed message, an unknown
+    /// error.</summary>
     BadAnswer,
 
     /// <summary>It answered more than any true answer has.</summary>
@@ -134,7 +135,8 @@ public abstract record Ballot
         /// <summary>Whether it has given its one answer, which is of no use.</summary>
         public bool IsAnswer { get; init; }
 
-        /// <summary>Whether asking again is of no use: it has answered, with something that is no vote, or only an operator can change it.</summary>
+        /// <summary>Whether asking again is of no use: it has answered, with something that is no vote, or only an operator can change
+        /// it.</summary>
         public bool IsForGood => IsAnswer || Reason is SilenceReason.Frozen or SilenceReason.Revoked or SilenceReason.NoInclusionProofs
             or SilenceReason.ClaimOfOtherPath or SilenceReason.ClaimMalformed or SilenceReason.NoSignature;
     }

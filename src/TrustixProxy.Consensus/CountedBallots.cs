@@ -11,7 +11,8 @@ namespace TrustixProxy.Consensus;
 public sealed record VotePosition(long Leaf, long HeadSize, Digest? HeadRoot, bool IsTied)
 {
     /// <summary>The position that a log's proof shows.</summary>
-    public static VotePosition Of(VoteProof.ByLog proof) => new(proof.LeafIndex, proof.HeadSize, proof.Evidence?.Head.Content.LogRoot, proof.IsTied);
+    public static VotePosition Of(VoteProof.ByLog proof) =>
+        new(proof.LeafIndex, proof.HeadSize, proof.Evidence?.Head.Content.LogRoot, proof.IsTied);
 }
 
 /// <summary>A claim that an elector had proven when a decision was made: the decision's own, or a dissent.</summary>
@@ -38,14 +39,18 @@ public sealed record CountedBallots(ImmutableArray<Vote> Votes, ImmutableArray<s
     public static CountedBallots None { get; } = new([], []);
 
     internal static CountedBallots Of(Verdict verdict) => new(
-        [.. verdict.Answers.Where(answer => answer.Ballot is Ballot.Claimed).Select(answer => Vote.Of(answer.Elector.Name, (Ballot.Claimed)answer.Ballot))],
-        [.. verdict.Answers.Where(answer => answer.Ballot is Ballot.Silent { Reason: SilenceReason.NotHeard }).Select(answer => answer.Elector.Name)]);
+        [.. verdict.Answers.Where(answer => answer.Ballot is Ballot.Claimed)
+            .Select(answer => Vote.Of(answer.Elector.Name, (Ballot.Claimed)answer.Ballot))],
+        [.. verdict.Answers.Where(answer => answer.Ballot is Ballot.Silent { Reason: SilenceReason.NotHeard })
+            .Select(answer => answer.Elector.Name)]);
 
-    /// <summary>The ballots as they are when some electors are no longer believed: those are silent, and who was not heard still has no ballot.</summary>
+    /// <summary>The ballots as they are when some electors are no longer believed: those are silent, and who was not heard still has no
+    /// ballot.</summary>
     internal Dictionary<string, Ballot> Without(Policy policy, IReadOnlySet<string> frozen, Func<Vote, bool> isRevoked)
     {
         var ballots = new Dictionary<string, Ballot>();
-        foreach (var name in policy.Electors.Select(elector => elector.Name).Where(name => frozen.Contains(name) || !NotHeard.Contains(name)))
+        foreach (
+            var name in policy.Electors.Select(elector => elector.Name).Where(name => frozen.Contains(name) || !NotHeard.Contains(name)))
         {
             ballots[name] = new Ballot.Silent(frozen.Contains(name) ? SilenceReason.Frozen : SilenceReason.NoAnswer);
         }
@@ -59,5 +64,6 @@ public sealed record CountedBallots(ImmutableArray<Vote> Votes, ImmutableArray<s
     }
 
     /// <summary>The proof was checked when the vote was cast; what is kept of it is where it stood.</summary>
-    private static VoteProof.ByLog KeptProof(Vote vote) => new(vote.Position?.Leaf ?? 0, vote.Position?.HeadSize ?? 0, vote.Position?.IsTied ?? true);
+    private static VoteProof.ByLog KeptProof(Vote vote) =>
+        new(vote.Position?.Leaf ?? 0, vote.Position?.HeadSize ?? 0, vote.Position?.IsTied ?? true);
 }

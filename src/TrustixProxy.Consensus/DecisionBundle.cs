@@ -37,15 +37,16 @@ public enum DecisionBundleError
     Outcome,
 }
 
-/// <summary>A decision with all that it rests on, as JSON: whoever has the policy can decide again, without us and without a network.</summary>
+/// <summary>A decision with all that it rests on, as JSON: whoever has the policy can decide again, without us and without a
+/// network.</summary>
 /// <remarks>
 /// <code>
 /// { "version": 1, "path": "/nix/store/…", "outcome": "agreed", "decidedAt": "2026-11-24T12:00:00.000Z",
 ///   "claim": { "narHash": "sha256:…", "narSize": 1, "references": ["…"] },            null for a refusal
-///   "narInfo": null,                                                                  with the CA line, for what is served for its content's sake
+/// "narInfo": null, with the CA line, for what is served for its content's sake
 ///   "policy": { "identity": "64 hex digits", "text": "policy 2\n…" },
 ///   "answers": [ { "elector": "alice", "log": { "head": "base64 protobuf", "map": "…", "inclusion": ["…"], "value": "…" } },
-///                { "elector": "nixos", "narInfo": "StorePath: …" }, { "elector": "bob", "notFound": 12 }, { "elector": "carol", "silent": "NoAnswer" } ],
+/// { "elector": "nixos", "narInfo": "StorePath: …" }, { "elector": "bob", "notFound": 12 }, { "elector": "carol", "silent": "NoAnswer" } ],
 ///   "sha256": "of all of the above as JSON without white space" }
 /// </code>
 /// Who is silent in it can only be believed: what an elector did not say cannot be proven. Nothing else in it has to be.</remarks>
@@ -103,7 +104,8 @@ public sealed class DecisionBundle
     /// <param name="verdict">What the answers come to; null when they cannot be read.</param>
     /// <param name="error">Why it does not show that.</param>
     public static bool TryVerify(
-        ReadOnlySpan<byte> json, Policy policy, [NotNullWhen(true)] out DecisionBundle? bundle, out Verdict? verdict, out DecisionBundleError error)
+        ReadOnlySpan<byte> json, Policy policy, [NotNullWhen(true)] out DecisionBundle? bundle, out Verdict? verdict,
+            out DecisionBundleError error)
     {
         (bundle, verdict) = (null, null);
         if (!TryRead(json, out var content, out var path, out var decidedAt))
@@ -124,21 +126,25 @@ public sealed class DecisionBundle
     /// <summary>The JSON, without white space.</summary>
     public byte[] ToBytes() => JsonSerializer.SerializeToUtf8Bytes(_content, Strict.StoredBundle);
 
-    private static bool TryRead(ReadOnlySpan<byte> json, [NotNullWhen(true)] out StoredBundle? content, [NotNullWhen(true)] out StorePath? path, out DateTimeOffset decidedAt)
+    private static bool TryRead(ReadOnlySpan<byte> json, [NotNullWhen(true)] out StoredBundle? content,
+        [NotNullWhen(true)] out StorePath? path, out DateTimeOffset decidedAt)
     {
         (content, path, decidedAt) = (null, null, default);
         try
         {
             var text = JsonSerializer.Deserialize(json, Strict.JsonElement);
             content = text.Deserialize(Strict.StoredBundle);
-            content = JsonSerializer.SerializeToUtf8Bytes(text, Strict.JsonElement).AsSpan().SequenceEqual(JsonSerializer.SerializeToUtf8Bytes(content!, Strict.StoredBundle)) ? content : null; // one spelling, apart from white space
+            // one spelling, apart from white space
+            content = JsonSerializer.SerializeToUtf8Bytes(text, Strict.JsonElement).AsSpan()
+                .SequenceEqual(JsonSerializer.SerializeToUtf8Bytes(content!, Strict.StoredBundle)) ? content : null;
         }
         catch (JsonException)
         {
             // Foreign bytes.
         }
 
-        return content is not null && StorePath.TryParseAbsolute(content.Path, out path, out _) && StoredBundle.TryReadTime(content.DecidedAt, out decidedAt);
+        return content is not null && StorePath.TryParseAbsolute(content.Path, out path, out _)
+            && StoredBundle.TryReadTime(content.DecidedAt, out decidedAt);
     }
 
     private static DecisionBundleError Judge(StoredBundle content, StorePath path, Policy policy, out Dictionary<string, Ballot> ballots)
@@ -169,22 +175,28 @@ public sealed class DecisionBundle
         {
             "no-upstream" => content is { Claim: null, NarInfo: null },
             "content-addressed" => verdict.Granted is null && policy.ServesContentAddressed && IsOfContentAddress(content, path),
-            "report" => policy.Fallback is { } name && content.NarInfo is null && verdict.Answers.Any(answer => answer.Elector.Name == name && IsClaim(answer.Ballot, content.Claim)),
+            "report" =>
+                policy.Fallback is { } name && content.NarInfo is null
+                && verdict.Answers.Any(answer => answer.Elector.Name == name && IsClaim(answer.Ballot, content.Claim)),
             _ => content.Outcome == verdict.Outcome && content.NarInfo is null && Equals(content.Claim, BundledClaim.Of(verdict.Granted)),
         };
         return isShown ? DecisionBundleError.None : DecisionBundleError.Outcome;
     }
 
-    private static bool IsClaim(Ballot ballot, BundledClaim? claim) => claim is not null && ballot is Ballot.Claimed vote && claim.Equals(BundledClaim.Of(vote.Claim));
+    private static bool IsClaim(Ballot ballot, BundledClaim? claim) =>
+        claim is not null && ballot is Ballot.Claimed vote && claim.Equals(BundledClaim.Of(vote.Claim));
 
     private static bool IsOfContentAddress(StoredBundle content, StorePath path) =>
-        content.NarInfo is { } text && NarInfo.TryParse(System.Text.Encoding.UTF8.GetBytes(text), out var narInfo, out _) && narInfo.StorePath == path
+        content.NarInfo is { } text && NarInfo.TryParse(System.Text.Encoding.UTF8.GetBytes(text), out var narInfo, out _)
+            && narInfo.StorePath == path
         && OutputClaim.TryReadContentAddressed(narInfo, out var claim) && Equals(content.Claim, BundledClaim.Of(claim));
 
     private static NarInfo NarInfoOf(OutputClaim claim, ContentAddress address) => new()
     {
-        StorePath = claim.Path, Url = "nar", Compression = "none", NarHash = claim.NarHash, NarSize = claim.NarSize, References = claim.References, ContentAddress = address,
+        StorePath = claim.Path, Url = "nar", Compression = "none", NarHash = claim.NarHash, NarSize = claim.NarSize,
+            References = claim.References, ContentAddress = address,
     };
 
-    private static Digest HashOf(StoredBundle content) => Digest.Of(JsonSerializer.SerializeToUtf8Bytes(content with { Sha256 = null }, Strict.StoredBundle));
+    private static Digest HashOf(StoredBundle content) =>
+        Digest.Of(JsonSerializer.SerializeToUtf8Bytes(content with { Sha256 = null }, Strict.StoredBundle));
 }

@@ -5,7 +5,8 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Consensus;
 
-/// <summary>Where the NAR of an agreed claim comes from, and what goes into its narinfo beside the claim. Unsigned hints: none of it decides anything.</summary>
+/// <summary>Where the NAR of an agreed claim comes from, and what goes into its narinfo beside the claim. Unsigned hints: none of it
+/// decides anything.</summary>
 /// <param name="Compression">How it is compressed on the way to the client.</param>
 /// <param name="FileHash">SHA-256 of the compressed NAR, as an upstream names it.</param>
 /// <param name="FileSize">Length of the compressed NAR in bytes; null when no upstream names it.</param>
@@ -14,12 +15,15 @@ namespace TrustixProxy.Consensus;
 /// <param name="Signatures">Well-formed signatures of the claim by others.</param>
 /// <param name="Upstream">Name of the upstream that says it has the NAR in this form.</param>
 public sealed record NarHints(
-    string Compression, NixHash FileHash, long? FileSize, StorePath? Deriver, ContentAddress? ContentAddress, ImmutableArray<NixSignature> Signatures, string Upstream);
+    string Compression, NixHash FileHash, long? FileSize, StorePath? Deriver, ContentAddress? ContentAddress,
+        ImmutableArray<NixSignature> Signatures, string Upstream);
 
-/// <summary>A decision as it is remembered. Made of a verdict, or by <see cref="DecisionSeal.TryOpen"/> of bytes that bear our MAC.</summary>
+/// <summary>A decision as it is remembered. Made of a verdict, or by <see cref="DecisionSeal.TryOpen"/> of bytes that bear our
+/// MAC.</summary>
 public sealed class DecisionRecord
 {
-    private const string AgreedWord = "agreed", ExceptedWord = "excepted", ContentAddressedWord = "content-addressed", ReportWord = "report", VoidWord = "void";
+    private const string AgreedWord = "agreed", ExceptedWord = "excepted", ContentAddressedWord = "content-addressed",
+        ReportWord = "report", VoidWord = "void";
 
     /// <summary>How long an agreement is remembered: 30 days, as long as clients remember a narinfo.</summary>
     public static readonly TimeSpan AgreementLifetime = TimeSpan.FromDays(30);
@@ -27,7 +31,8 @@ public sealed class DecisionRecord
     /// <summary>How long a refusal is remembered, when every elector has spoken.</summary>
     public static readonly TimeSpan RefusalLifetime = TimeSpan.FromSeconds(60);
 
-    internal DecisionRecord(string outcome, string sentence, DateTimeOffset decidedAt, DateTimeOffset expiresAt, OutputClaim? claim, CountedBallots ballots, NarHints? hints) =>
+    internal DecisionRecord(string outcome, string sentence, DateTimeOffset decidedAt, DateTimeOffset expiresAt, OutputClaim? claim,
+        CountedBallots ballots, NarHints? hints) =>
         (Outcome, Sentence, DecidedAt, ExpiresAt, Claim, Ballots, Hints) = (outcome, sentence, decidedAt, expiresAt, claim, ballots, hints);
 
     /// <summary>The word that stands in <c>X-Trustix-Decision</c>.</summary>
@@ -71,7 +76,8 @@ public sealed class DecisionRecord
     public static DecisionRecord Of(Verdict verdict, NarHints hints, DateTimeOffset decidedAt)
     {
         var claim = verdict.Granted ?? throw new ArgumentException("A refusal grants nothing.", nameof(verdict));
-        var until = verdict is Verdict.Excepted { Exception.Expires: var expires } && expires < decidedAt + AgreementLifetime ? expires : decidedAt + AgreementLifetime;
+        var until = verdict is Verdict.Excepted { Exception.Expires: var expires } && expires < decidedAt + AgreementLifetime ? expires
+            : decidedAt + AgreementLifetime;
         return new DecisionRecord(verdict.Outcome, verdict.Sentence, decidedAt, until, claim, CountedBallots.Of(verdict), hints);
     }
 
@@ -82,12 +88,15 @@ public sealed class DecisionRecord
     /// <param name="decidedAt">When.</param>
     /// <param name="isSettled">Whether every elector has spoken; if not it is decided anew soon.</param>
     /// <exception cref="ArgumentException">The address does not make the path.</exception>
-    public static DecisionRecord OfContentAddress(OutputClaim claim, NarHints hints, string sentence, DateTimeOffset decidedAt, bool isSettled) =>
+    public static DecisionRecord OfContentAddress(
+        OutputClaim claim, NarHints hints, string sentence, DateTimeOffset decidedAt, bool isSettled) =>
         hints.ContentAddress?.Matches(claim.Path, claim.References, claim.NarHash) is true
-            ? new(ContentAddressedWord, sentence, decidedAt, decidedAt + (isSettled ? AgreementLifetime : RefusalLifetime), claim, CountedBallots.None, hints)
+            ? new(ContentAddressedWord, sentence, decidedAt, decidedAt + (isSettled ? AgreementLifetime : RefusalLifetime), claim,
+                CountedBallots.None, hints)
             : throw new ArgumentException("That address does not make the path.", nameof(hints));
 
-    /// <summary>The record of what is served in report mode because the fallback says so; its own signature must be among the hints' signatures.</summary>
+    /// <summary>The record of what is served in report mode because the fallback says so; its own signature must be among the hints'
+    /// signatures.</summary>
     public static DecisionRecord OfFallback(OutputClaim claim, NarHints hints, string sentence, DateTimeOffset decidedAt) =>
         new(ReportWord, sentence, decidedAt, decidedAt + RefusalLifetime, claim, CountedBallots.None, hints);
 
@@ -95,12 +104,15 @@ public sealed class DecisionRecord
     /// <param name="outcome">The word that stands in <c>X-Trustix-Decision</c>.</param>
     /// <param name="sentence">The reason in one line.</param>
     /// <param name="decidedAt">When.</param>
-    public static DecisionRecord Refusal(string outcome, string sentence, DateTimeOffset decidedAt) => new(outcome, sentence, decidedAt, decidedAt + RefusalLifetime, null, CountedBallots.None, null);
+    public static DecisionRecord Refusal(string outcome, string sentence, DateTimeOffset decidedAt) =>
+        new(outcome, sentence, decidedAt, decidedAt + RefusalLifetime, null, CountedBallots.None, null);
 
     /// <summary>The record that takes the place of a decision which holds no longer: none that was made before it does.</summary>
-    public static DecisionRecord Void(DateTimeOffset decidedAt) => new(VoidWord, "", decidedAt, decidedAt + AgreementLifetime, null, CountedBallots.None, null);
+    public static DecisionRecord Void(DateTimeOffset decidedAt) =>
+        new(VoidWord, "", decidedAt, decidedAt + AgreementLifetime, null, CountedBallots.None, null);
 
-    /// <summary>Whether the policy grants the same again when some electors are no longer believed: by the same judgement as a fresh decision.</summary>
+    /// <summary>Whether the policy grants the same again when some electors are no longer believed: by the same judgement as a fresh
+    /// decision.</summary>
     /// <param name="policy">The policy that it was decided under.</param>
     /// <param name="frozen">Names of electors that are not believed at all.</param>
     /// <param name="isRevoked">Whether a vote is no longer believed.</param>
@@ -116,8 +128,10 @@ public sealed class DecisionRecord
 
     /// <summary>Decides whether the policy grants the same again when later answers join the ballots of this record.</summary>
     /// <param name="policy">The policy that it was decided under.</param>
-    /// <param name="later">What a later asking about the same path came to. A claim replaces its elector's vote; an absence or a silence does not.</param>
-    /// <remarks>A log cannot take back a proven claim: it only shows an older head, or is gone. Hence only another claim speaks against the record.</remarks>
+    /// <param name="later">What a later asking about the same path came to. A claim replaces its elector's vote; an absence or a silence
+    /// does not.</param>
+    /// <remarks>A log cannot take back a proven claim: it only shows an older head, or is gone. Hence only another claim speaks against the
+    /// record.</remarks>
     public bool StandsBeside(Policy policy, Verdict later)
     {
         var claims = later.Answers.Where(answer => answer.Ballot is Ballot.Claimed).ToList();

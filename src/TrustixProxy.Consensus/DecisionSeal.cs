@@ -37,10 +37,13 @@ public sealed class DecisionSeal
 
     /// <summary>The record as bytes.</summary>
     public byte[] Seal(StorePathDigest path, DecisionRecord record) =>
-        _seal.Seal(Kind, path.ToString(), [FormatVersion, .. JsonSerializer.SerializeToUtf8Bytes(StoredDecision.Of(record, _policy), StoredDecisionJson.Default.StoredDecision)]);
+        _seal.Seal(Kind, path.ToString(), [FormatVersion,
+            .. JsonSerializer.SerializeToUtf8Bytes(StoredDecision.Of(record, _policy), StoredDecisionJson.Default.StoredDecision)]);
 
-    /// <summary>The record that these bytes are, if we sealed them for this path under this policy. Its age is the caller's to judge.</summary>
-    public bool TryOpen(StorePathDigest path, ReadOnlySpan<byte> bytes, [NotNullWhen(true)] out DecisionRecord? record, out DecisionSealError error)
+    /// <summary>The record that these bytes are, if we sealed them for this path under this policy. Its age is the caller's to
+    /// judge.</summary>
+    public bool TryOpen(
+        StorePathDigest path, ReadOnlySpan<byte> bytes, [NotNullWhen(true)] out DecisionRecord? record, out DecisionSealError error)
     {
         record = null;
         if (!_seal.TryOpen(Kind, path.ToString(), bytes, out var body))

@@ -32,14 +32,16 @@ public abstract record Elector(string Name, string Operator)
     /// <param name="Key">The log's public key.</param>
     /// <param name="KeyForm">Under which key the log holds a path.</param>
     /// <param name="RequiresInclusionProof">Whether a vote counts only when the log ties its map entry to the append-only log.</param>
-    public sealed record Log(string Name, string Operator, LogKey Key, LogKeyForm KeyForm = LogKeyForm.StorePath, bool RequiresInclusionProof = true)
+    public sealed record Log(
+        string Name, string Operator, LogKey Key, LogKeyForm KeyForm = LogKeyForm.StorePath, bool RequiresInclusionProof = true)
         : Elector(Name, Operator)
     {
         /// <inheritdoc/>
         public override IEnumerable<byte[]> KeyBytes => [Key.Bytes.ToArray()];
 
         /// <inheritdoc/>
-        internal override string Identity => $"{Name}|{Operator}|log|{Key}|{LogKey.NixProtocol}|{KeyForm}|{(RequiresInclusionProof ? "tied" : "untied")}";
+        internal override string Identity =>
+            $"{Name}|{Operator}|log|{Key}|{LogKey.NixProtocol}|{KeyForm}|{(RequiresInclusionProof ? "tied" : "untied")}";
 
         /// <summary>The key to ask this elector's log for.</summary>
         public byte[] KeyOf(StorePath path)
@@ -49,7 +51,8 @@ public abstract record Elector(string Name, string Operator)
                 return Encoding.ASCII.GetBytes(path.Absolute);
             }
 
-            // The reference decodes the digest as RFC 4648 does, first character first; Nix last character first: the same number, its bytes the other way round.
+            // The reference decodes the digest as RFC 4648 does, first character first; Nix last character first: the same number, its
+            // bytes the other way round.
             var key = path.Digest.ToBytes();
             Array.Reverse(key);
             return key;
@@ -67,6 +70,7 @@ public abstract record Elector(string Name, string Operator)
         public override IEnumerable<byte[]> KeyBytes => Keys.Select(key => key.Bytes.ToArray());
 
         /// <inheritdoc/>
-        internal override string Identity => $"{Name}|{Operator}|cache|{string.Join(' ', Keys.Select(key => key.ToString()).Order(StringComparer.Ordinal))}";
+        internal override string Identity =>
+            $"{Name}|{Operator}|cache|{string.Join(' ', Keys.Select(key => key.ToString()).Order(StringComparer.Ordinal))}";
     }
 }

@@ -10,14 +10,16 @@ namespace TrustixProxy.Consensus;
 /// <param name="Map">The answer about the path's key: an entry or none, and the proof.</param>
 /// <param name="Inclusion">The proof that the entry's leaf is in the log; null when the log gave none.</param>
 /// <param name="Value">The value's bytes; null when the log gave none.</param>
-public sealed record LogEvidence(VerifiedTreeHead Head, MapValueResponse Map, ImmutableArray<Digest>? Inclusion, ReadOnlyMemory<byte>? Value)
+public sealed record LogEvidence(
+    VerifiedTreeHead Head, MapValueResponse Map, ImmutableArray<Digest>? Inclusion, ReadOnlyMemory<byte>? Value)
 {
     /// <summary>What it proves: a claim, an absence, or for what reason nothing.</summary>
     /// <param name="elector">Whose log it is.</param>
     /// <param name="path">The path that was asked for.</param>
     public Ballot Judge(Elector.Log elector, StorePath path)
     {
-        if (!MapProof.TryRead(Map.Proof, out var proof, out _) || !proof.TryVerify(Head, elector.KeyOf(path), Map.Value.Span, out var proven, out _))
+        if (!MapProof.TryRead(Map.Proof, out var proof, out _)
+            || !proof.TryVerify(Head, elector.KeyOf(path), Map.Value.Span, out var proven, out _))
         {
             return new Ballot.Silent(SilenceReason.MapProof);
         }
@@ -30,7 +32,8 @@ public sealed record LogEvidence(VerifiedTreeHead Head, MapValueResponse Map, Im
         var isTied = Inclusion is { } nodes && proven.IsTied(nodes.AsSpan(), out _);
         return !isTied && elector.RequiresInclusionProof ? new Ballot.Silent(SilenceReason.InclusionProof)
             : Value is not { } value ? new Ballot.Silent(SilenceReason.ValueMissing)
-            : OutputClaim.TryRead(proven, value, path, out var claim, out var error) ? new Ballot.Claimed(claim, new VoteProof.ByLog(entry.Index, Head.Content.TreeSize, isTied) { Evidence = this })
+            : OutputClaim.TryRead(proven, value, path, out var claim, out var error)
+                ? new Ballot.Claimed(claim, new VoteProof.ByLog(entry.Index, Head.Content.TreeSize, isTied) { Evidence = this })
             : new Ballot.Silent(error switch
             {
                 OutputClaimError.Digest => SilenceReason.ValueDigest,

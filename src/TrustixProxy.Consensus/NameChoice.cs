@@ -9,7 +9,8 @@ namespace TrustixProxy.Consensus;
 /// <param name="MayBeGranted">Whether an answer that is still to come could grant it.</param>
 public readonly record struct NameVerdict(StorePath Path, Verdict? Verdict, bool MayBeGranted);
 
-/// <summary>Chooses among the names that are claimed for one digest. The unit of decision is the full path, and a digest has one true name.</summary>
+/// <summary>Chooses among the names that are claimed for one digest. The unit of decision is the full path, and a digest has one true
+/// name.</summary>
 public sealed record NameChoice
 {
     private NameChoice(ImmutableArray<Verdict> granted, bool isOpen) => (Contested, IsOpen, Granted) =
@@ -31,7 +32,8 @@ public sealed record NameChoice
     /// <summary>The choice among all names that are claimed; their order does not matter.</summary>
     public static NameChoice Of(IReadOnlyCollection<NameVerdict> names)
     {
-        ImmutableArray<Verdict> granted = [.. names.Select(name => name.Verdict).OfType<Verdict>().Where(verdict => verdict.Granted is not null)];
+        ImmutableArray<Verdict> granted = [
+            .. names.Select(name => name.Verdict).OfType<Verdict>().Where(verdict => verdict.Granted is not null)];
         return new NameChoice(granted, granted.Length is 1 && names.Any(name => name is { Verdict: null, MayBeGranted: true }));
     }
 }

@@ -37,7 +37,8 @@ public enum OutputClaimError
 }
 
 /// <summary>What an elector says that a build produced: the fields that Nix signs, and nothing else.</summary>
-/// <remarks>Equal claims have equal fingerprints: equality is the vote, and the voted text is the signed text, whatever JSON spelling it was read from.
+/// <remarks>Equal claims have equal fingerprints: equality is the vote, and the voted text is the signed text, whatever JSON spelling it
+/// was read from.
 /// Source: nix <c>ValidPathInfo::fingerprint</c>, version 1; the JSON is what the reference's post-build hook writes:
 /// <code>{"path":"/nix/store/…","narHash":"sha256-…","narSize":123,"references":["/nix/store/…"]}</code></remarks>
 public sealed record OutputClaim
@@ -71,7 +72,8 @@ public sealed record OutputClaim
     /// <param name="claim">The claim.</param>
     /// <param name="error">Why there is none.</param>
     public static bool TryRead(
-        ProvenDigest proven, ReadOnlyMemory<byte> value, StorePath asked, [NotNullWhen(true)] out OutputClaim? claim, out OutputClaimError error)
+        ProvenDigest proven, ReadOnlyMemory<byte> value, StorePath asked, [NotNullWhen(true)] out OutputClaim? claim,
+            out OutputClaimError error)
     {
         claim = null;
         if (!proven.IsValue(value.Span))
@@ -103,7 +105,8 @@ public sealed record OutputClaim
     /// <param name="claim">The claim.</param>
     /// <param name="signature">The signature that is valid.</param>
     public static bool TryReadSigned(
-        NarInfo narInfo, IEnumerable<NixPublicKey> keys, [NotNullWhen(true)] out OutputClaim? claim, [NotNullWhen(true)] out NixSignature? signature)
+        NarInfo narInfo, IEnumerable<NixPublicKey> keys, [NotNullWhen(true)] out OutputClaim? claim,
+            [NotNullWhen(true)] out NixSignature? signature)
     {
         (claim, signature) = (Of(narInfo), null);
         foreach (var key in keys)
@@ -115,7 +118,8 @@ public sealed record OutputClaim
         return claim is not null && signature is not null;
     }
 
-    /// <summary>What a narinfo says of a path that its content address makes: no vote, and true of whatever content has that address.</summary>
+    /// <summary>What a narinfo says of a path that its content address makes: no vote, and true of whatever content has that
+    /// address.</summary>
     public static bool TryReadContentAddressed(NarInfo narInfo, [NotNullWhen(true)] out OutputClaim? claim)
     {
         var fits = narInfo.ContentAddress?.Matches(narInfo.StorePath, narInfo.References, narInfo.NarHash) ?? false;
@@ -123,7 +127,8 @@ public sealed record OutputClaim
         return claim is not null;
     }
 
-    private static OutputClaim Of(NarInfo narInfo) => new(narInfo.StorePath, new NarHash(narInfo.NarHash), narInfo.NarSize, narInfo.References);
+    private static OutputClaim Of(NarInfo narInfo) =>
+        new(narInfo.StorePath, new NarHash(narInfo.NarHash), narInfo.NarSize, narInfo.References);
 
     /// <inheritdoc/>
     public bool Equals(OutputClaim? other) => Fingerprint == other?.Fingerprint;

@@ -15,7 +15,8 @@ public enum Dissent
     Veto,
 }
 
-/// <summary>Who is asked, and who of them must agree on what. Counts over all who were declared, never over those who happened to answer.</summary>
+/// <summary>Who is asked, and who of them must agree on what. Counts over all who were declared, never over those who happened to
+/// answer.</summary>
 public sealed class Policy
 {
     private readonly ImmutableArray<IGrouping<string, Elector>> _operators;
@@ -47,8 +48,10 @@ public sealed class Policy
         Rest = new Scope(null, rule([.. _operators.Select(group => group.Key)]), dissent);
         _text = new Lazy<string>(Write);
         _identity = new Lazy<Digest>(() => Digest.Of(Encoding.UTF8.GetBytes(Text)));
-        var keys = Electors.SelectMany(elector => elector.KeyBytes.Select(key => (Key: Convert.ToHexString(key), Voter: elector is Elector.Log ? elector.Name : elector.Operator)));
-        if (Electors.DistinctBy(elector => elector.Name).Count() != Electors.Length || keys.Distinct().GroupBy(key => key.Key).Any(group => group.Count() > 1))
+        var keys = Electors.SelectMany(elector => elector.KeyBytes.Select(
+            key => (Key: Convert.ToHexString(key), Voter: elector is Elector.Log ? elector.Name : elector.Operator)));
+        if (Electors.DistinctBy(elector => elector.Name).Count() != Electors.Length
+            || keys.Distinct().GroupBy(key => key.Key).Any(group => group.Count() > 1))
         {
             throw new ArgumentException("An electorate has each name once, and each key for one log or operator.", nameof(electors));
         }
@@ -68,7 +71,8 @@ public sealed class Policy
     /// <summary>Paths that are served without the rule being met; the first that has not expired and matches is the path's.</summary>
     public ImmutableArray<PolicyException> Exceptions { get; init; } = [];
 
-    /// <summary>Whether paths that their content address makes are served without a vote, once the content is seen to have that address.</summary>
+    /// <summary>Whether paths that their content address makes are served without a vote, once the content is seen to have that
+    /// address.</summary>
     public bool ServesContentAddressed { get; init; } = true;
 
     /// <summary>Whether a path is served only when all that it refers to may be served too.</summary>
@@ -91,8 +95,10 @@ public sealed class Policy
     /// <param name="ballots">Ballots by elector name; the order in which they came is of no account.</param>
     public Verdict Decide(StorePath path, IReadOnlyDictionary<string, Ballot> ballots)
     {
-        var all = Electors.ToDictionary(elector => elector.Name, elector => ballots.GetValueOrDefault(elector.Name) ?? new Ballot.Silent(SilenceReason.NoAnswer));
-        return TryDecide(path, all, out var verdict) ? verdict : throw new System.Diagnostics.UnreachableException("With every ballot in, nothing is open.");
+        var all = Electors.ToDictionary(
+            elector => elector.Name, elector => ballots.GetValueOrDefault(elector.Name) ?? new Ballot.Silent(SilenceReason.NoAnswer));
+        return TryDecide(path, all, out var verdict) ? verdict
+            : throw new System.Diagnostics.UnreachableException("With every ballot in, nothing is open.");
     }
 
     /// <summary>The verdict that no answer of those who have no ballot yet could change; false while one could.</summary>
@@ -104,7 +110,8 @@ public sealed class Policy
         var (scope, tally) = (ScopeOf(path), Count(ballots));
         var rule = scope.Rule;
         var winners = tally.Claims.Where(claim => rule.IsMetBy(tally.VotesFor(claim))).ToList();
-        var rivals = tally.Claims.Count(claim => !winners.Contains(claim) && rule.IsMetBy(tally.ReachOf(claim))) + (rule.IsMetBy(tally.Open) ? 1 : 0);
+        var rivals = tally.Claims.Count(claim => !winners.Contains(claim) && rule.IsMetBy(tally.ReachOf(claim)))
+            + (rule.IsMetBy(tally.Open) ? 1 : 0);
         var hasDissent = tally.Claims.Count >= 2;
         var mayDissent = scope.Dissent is Dissent.Veto && tally.IsWaiting;
         verdict = (winners.Count, scope.Dissent) switch
@@ -129,7 +136,8 @@ public sealed class Policy
     }
 
     /// <summary>The exception that a path has at a time, if the rule is not met; null when it has none.</summary>
-    public PolicyException? ExceptionFor(StorePath path, DateTimeOffset now) => Exceptions.FirstOrDefault(exception => exception.Expires > now && NameGlob.Matches(exception.Match, path));
+    public PolicyException? ExceptionFor(StorePath path, DateTimeOffset now) =>
+        Exceptions.FirstOrDefault(exception => exception.Expires > now && NameGlob.Matches(exception.Match, path));
 
     /// <summary>A verdict as exceptions leave it: what the rule grants stays, and a refusal may become what an exception accepts.</summary>
     public Verdict Except(StorePath path, Verdict verdict, DateTimeOffset now)
@@ -151,7 +159,8 @@ public sealed class Policy
     }
 
     private ImmutableArray<Answer> Answers(IReadOnlyDictionary<string, Ballot> ballots) =>
-        [.. Electors.Select(elector => new Answer(elector, ballots.GetValueOrDefault(elector.Name) ?? new Ballot.Silent(SilenceReason.NotHeard)))];
+        [.. Electors.Select(
+            elector => new Answer(elector, ballots.GetValueOrDefault(elector.Name) ?? new Ballot.Silent(SilenceReason.NotHeard)))];
 
     private Tally Count(IReadOnlyDictionary<string, Ballot> ballots)
     {
@@ -207,7 +216,8 @@ public sealed class Policy
 
     private string Write()
     {
-        string[] flags = [ServesContentAddressed ? "content-addressed" : "", RequiresClosure ? "closure" : "", Fallback is null ? "" : $"report {Fallback}"];
+        string[] flags = [ServesContentAddressed ? "content-addressed" : "", RequiresClosure ? "closure" : "", Fallback is null ? ""
+            : $"report {Fallback}"];
         var scopes = Scopes.Append(Rest).Select(scope => $"scope {scope.Match ?? "*"}: {scope.Rule.Text}, dissent {scope.Dissent}");
         var exceptions = Exceptions.Select(exception => $"exception {exception.Identity}");
         var electors = Electors.Select(elector => $"elector {elector.Identity}").Order(StringComparer.Ordinal);

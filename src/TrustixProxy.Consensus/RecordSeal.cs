@@ -6,7 +6,8 @@ using TrustixProxy.Nix;
 namespace TrustixProxy.Consensus;
 
 /// <summary>Puts a MAC over what we keep in stores that are not trusted, and believes only what bears it.</summary>
-/// <remarks>32 bytes HMAC-SHA256, then the body. The MAC covers kind, name and body; its key is derived from the signing key. Records of a previous key can be read, never made.</remarks>
+/// <remarks>32 bytes HMAC-SHA256, then the body. The MAC covers kind, name and body; its key is derived from the signing key. Records of a
+/// previous key can be read, never made.</remarks>
 public sealed class RecordSeal
 {
     private const int MacSize = 32;

@@ -4,9 +4,11 @@ namespace TrustixProxy.Consensus;
 
 /// <summary>Who must agree: a number of members out of a group; a member is an operator, or a group again.</summary>
 /// <param name="Quorum">How many members, from 1 to all.</param>
-/// <param name="Operators">The members that are operators, by name. No operator occurs twice in a rule, wherever it stands: it has one vote.</param>
+/// <param name="Operators">The members that are operators, by name. No operator occurs twice in a rule, wherever it stands: it has one
+/// vote.</param>
 /// <param name="Groups">The members that are groups.</param>
-/// <remarks>The words are those of C2SP tlog-policy. In a configuration: <c>{"quorum": 2, "of": ["alice", "bob", {"quorum": 1, "of": ["carol", "dave"]}]}</c>.</remarks>
+/// <remarks>The words are those of C2SP tlog-policy. In a configuration: <c>{"quorum": 2, "of": ["alice", "bob", {"quorum": 1, "of":
+/// ["carol", "dave"]}]}</c>.</remarks>
 public sealed record Rule(int Quorum, ImmutableArray<string> Operators, ImmutableArray<Rule> Groups)
 {
     /// <summary>A rule without groups.</summary>
@@ -18,7 +20,8 @@ public sealed record Rule(int Quorum, ImmutableArray<string> Operators, Immutabl
     /// <summary>The smallest number that is more than half.</summary>
     public static int Majority(int members) => (members / 2) + 1;
 
-    /// <summary>The smallest number that is at least <paramref name="percent"/> of <paramref name="members"/>, counted exactly: 66.7 of 3 is 3.</summary>
+    /// <summary>The smallest number that is at least <paramref name="percent"/> of <paramref name="members"/>, counted exactly: 66.7 of 3
+    /// is 3.</summary>
     public static int Percent(decimal percent, int members) => (int)Math.Ceiling(percent * members / 100);
 
     /// <summary>All operators that the rule counts.</summary>
@@ -28,16 +31,19 @@ public sealed record Rule(int Quorum, ImmutableArray<string> Operators, Immutabl
     public int Members => Operators.Length + Groups.Length;
 
     /// <summary>Whether these operators are enough.</summary>
-    public bool IsMetBy(IReadOnlySet<string> operators) => Operators.Count(operators.Contains) + Groups.Count(group => group.IsMetBy(operators)) >= Quorum;
+    public bool IsMetBy(IReadOnlySet<string> operators) =>
+        Operators.Count(operators.Contains) + Groups.Count(group => group.IsMetBy(operators)) >= Quorum;
 
-    /// <summary>Whether two sets of operators that have none in common can both meet the rule. Tried for up to 16 operators; false for more.</summary>
+    /// <summary>Whether two sets of operators that have none in common can both meet the rule. Tried for up to 16 operators; false for
+    /// more.</summary>
     public bool CanSplit
     {
         get
         {
             var all = AllOperators.ToList();
             return all.Count <= 16 && Enumerable.Range(0, 1 << all.Count).Any(set =>
-                IsMetBy(all.Where((_, i) => (set >> i & 1) == 1).ToHashSet()) && IsMetBy(all.Where((_, i) => (set >> i & 1) == 0).ToHashSet()));
+                IsMetBy(all.Where((_, i) => (set >> i & 1) == 1).ToHashSet())
+                    && IsMetBy(all.Where((_, i) => (set >> i & 1) == 0).ToHashSet()));
         }
     }
 

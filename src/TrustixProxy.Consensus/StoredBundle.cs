@@ -12,7 +12,8 @@ namespace TrustixProxy.Consensus;
 
 /// <summary>The JSON of <see cref="DecisionBundle"/>.</summary>
 internal sealed record StoredBundle(
-    int Version, string Path, string Outcome, string DecidedAt, BundledClaim? Claim, string? NarInfo, BundledPolicy Policy, BundledAnswer[] Answers, string? Sha256)
+    int Version, string Path, string Outcome, string DecidedAt, BundledClaim? Claim, string? NarInfo, BundledPolicy Policy,
+        BundledAnswer[] Answers, string? Sha256)
 {
     private const string TimeForm = "yyyy-MM-dd'T'HH:mm:ss.fff'Z'";
 
@@ -33,9 +34,11 @@ internal sealed record BundledPolicy(string Identity, string Text);
 internal sealed record BundledClaim(string NarHash, long NarSize, string[] References)
 {
     public static BundledClaim? Of(OutputClaim? claim) =>
-        claim is null ? null : new BundledClaim(claim.NarHash.ToString(), claim.NarSize, [.. claim.References.Select(reference => reference.ToString())]);
+        claim is null ? null
+            : new BundledClaim(claim.NarHash.ToString(), claim.NarSize, [.. claim.References.Select(reference => reference.ToString())]);
 
-    public bool Equals(BundledClaim? other) => other is not null && NarHash == other.NarHash && NarSize == other.NarSize && References.SequenceEqual(other.References);
+    public bool Equals(BundledClaim? other) =>
+        other is not null && NarHash == other.NarHash && NarSize == other.NarSize && References.SequenceEqual(other.References);
 
     public override int GetHashCode() => NarHash.GetHashCode(StringComparison.Ordinal);
 }
@@ -73,7 +76,9 @@ internal sealed record BundledAnswer(
             ({ Log: { } log }, Elector.Log by) => log.Judge(by, path),
             ({ NarInfo: { } text }, Elector.Cache by) => (DecisionBundleError.None, JudgeNarInfo(text, by, path)),
             ({ NotFound: { } size }, _) => (DecisionBundleError.None, new Ballot.Absent(IsProven: false, size)),
-            ({ Silent: { } reason }, _) => (DecisionBundleError.None, Enum.TryParse<SilenceReason>(reason, out var known) && known.ToString() == reason ? new Ballot.Silent(known) : null),
+            ({ Silent: { } reason }, _) =>
+                (DecisionBundleError.None, Enum.TryParse<SilenceReason>(reason, out var known) && known.ToString() == reason
+                ? new Ballot.Silent(known) : null),
             _ => (DecisionBundleError.Electors, null),
         };
         return error is DecisionBundleError.None && ballot is null ? DecisionBundleError.Answer : error;
@@ -100,7 +105,8 @@ internal sealed record BundledLog(
     /// <summary>The ballot that it proves; null when it proves none.</summary>
     public (DecisionBundleError Error, Ballot? Ballot) Judge(Elector.Log elector, StorePath path)
     {
-        if (!WireMessage.TryParse(LogHead.Parser, Head, out var message) || !SignedTreeHead.TryRead(message, out var read, out _) || !elector.Key.TryVerify(read, out var head, out _))
+        if (!WireMessage.TryParse(LogHead.Parser, Head, out var message) || !SignedTreeHead.TryRead(message, out var read, out _)
+            || !elector.Key.TryVerify(read, out var head, out _))
         {
             return (DecisionBundleError.Head, null);
         }

@@ -6,7 +6,8 @@ namespace TrustixProxy.Consensus;
 
 /// <summary>The JSON. It is read only under a valid MAC, so it is what <see cref="DecisionSeal"/> once wrote.</summary>
 internal sealed record StoredDecision(
-    string Policy, string Outcome, string Sentence, long DecidedAt, long ExpiresAt, StoredDecision.StoredClaim? Claim, StoredBallots Ballots, StoredDecision.StoredHints? Hints)
+    string Policy, string Outcome, string Sentence, long DecidedAt, long ExpiresAt, StoredDecision.StoredClaim? Claim,
+        StoredBallots Ballots, StoredDecision.StoredHints? Hints)
 {
     public static StoredDecision Of(DecisionRecord record, string policy) => new(
         policy, record.Outcome, record.Sentence, record.DecidedAt.ToUnixTimeMilliseconds(), record.ExpiresAt.ToUnixTimeMilliseconds(),
@@ -16,23 +17,27 @@ internal sealed record StoredDecision(
     {
         var claim = Claim?.ToClaim();
         return new DecisionRecord(
-            Outcome, Sentence, DateTimeOffset.FromUnixTimeMilliseconds(DecidedAt), DateTimeOffset.FromUnixTimeMilliseconds(ExpiresAt), claim, Ballots.ToBallots(claim), Hints?.ToHints());
+            Outcome, Sentence, DateTimeOffset.FromUnixTimeMilliseconds(DecidedAt), DateTimeOffset.FromUnixTimeMilliseconds(ExpiresAt),
+                claim, Ballots.ToBallots(claim), Hints?.ToHints());
     }
 
     internal sealed record StoredClaim(string Path, string NarHash, long NarSize, string[] References)
     {
         public static StoredClaim? Of(OutputClaim? claim) => claim is null
             ? null
-            : new(claim.Path.ToString(), claim.NarHash.ToString(), claim.NarSize, [.. claim.References.Select(reference => reference.ToString())]);
+            : new(claim.Path.ToString(), claim.NarHash.ToString(), claim.NarSize,
+                [.. claim.References.Select(reference => reference.ToString())]);
 
         public OutputClaim ToClaim() => new(PathOf(Path), new NarHash(HashOf(NarHash)), NarSize, References.Select(PathOf));
     }
 
-    internal sealed record StoredHints(string Compression, string FileHash, long? FileSize, string? Deriver, string? Ca, string[] Signatures, string Upstream)
+    internal sealed record StoredHints(
+        string Compression, string FileHash, long? FileSize, string? Deriver, string? Ca, string[] Signatures, string Upstream)
     {
         public static StoredHints? Of(NarHints? hints) => hints is null
             ? null
-            : new(hints.Compression, hints.FileHash.ToString(), hints.FileSize, hints.Deriver?.ToString(), hints.ContentAddress?.ToString(), [.. hints.Signatures.Select(signature => signature.ToString())], hints.Upstream);
+            : new(hints.Compression, hints.FileHash.ToString(), hints.FileSize, hints.Deriver?.ToString(), hints.ContentAddress?.ToString(),
+                [.. hints.Signatures.Select(signature => signature.ToString())], hints.Upstream);
 
         public NarHints ToHints() => new(
             Compression,
@@ -48,7 +53,8 @@ internal sealed record StoredDecision(
 
     private static NixHash HashOf(string text) => NixHash.TryParse(text, out var hash, out _) ? hash : throw Damaged(text);
 
-    private static InvalidOperationException Damaged(string text) => new($"A decision record with a valid MAC holds '{text}', which this program never wrote.");
+    private static InvalidOperationException Damaged(string text) =>
+        new($"A decision record with a valid MAC holds '{text}', which this program never wrote.");
 }
 
 /// <summary>The ballots; claims other than the decision's own are written once.</summary>
@@ -73,10 +79,12 @@ internal sealed record StoredBallots(StoredVote[] Votes, StoredDecision.StoredCl
 internal sealed record StoredVote(string Elector, int Other, long? Leaf, long HeadSize, byte[]? HeadRoot, bool IsTied, string? Signature)
 {
     public static StoredVote Of(Vote vote, int other) => new(
-        vote.Elector, other, vote.Position?.Leaf, vote.Position?.HeadSize ?? 0, vote.Position?.HeadRoot?.ToArray(), vote.Position?.IsTied ?? true, vote.Signature);
+        vote.Elector, other, vote.Position?.Leaf, vote.Position?.HeadSize ?? 0, vote.Position?.HeadRoot?.ToArray(), vote.Position?.IsTied
+            ?? true, vote.Signature);
 
     public Vote ToVote(OutputClaim claim) => new(
-        Elector, claim, Leaf is { } leaf ? new VotePosition(leaf, HeadSize, HeadRoot is { Length: > 0 } root ? new Digest(root) : null, IsTied) : null, Signature);
+        Elector, claim, Leaf is { } leaf
+            ? new VotePosition(leaf, HeadSize, HeadRoot is { Length: > 0 } root ? new Digest(root) : null, IsTied) : null, Signature);
 }
 
 [JsonSerializable(typeof(StoredDecision))]

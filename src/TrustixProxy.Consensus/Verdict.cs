@@ -43,7 +43,8 @@ public abstract record Verdict
     /// <summary>What may be served; null for a refusal.</summary>
     public OutputClaim? Granted => this switch { Agreed agreed => agreed.Claim, Excepted excepted => excepted.Claim, _ => null };
 
-    /// <summary>Whether a quorum of operators claims something of the path, be their claims alike or not: then the digest has this name.</summary>
+    /// <summary>Whether a quorum of operators claims something of the path, be their claims alike or not: then the digest has this
+    /// name.</summary>
     public bool IsNameCertain =>
         Rule.IsMetBy(Answers.Where(answer => answer.Ballot is Ballot.Claimed).Select(answer => answer.Elector.Operator).ToHashSet());
 
@@ -102,7 +103,8 @@ public abstract record Verdict
     /// <summary>What tells a claim from another one with the same hash.</summary>
     private string Distinction(OutputClaim claim)
     {
-        var hasTwin = Answers.Any(other => other.Ballot is Ballot.Claimed vote && vote.Claim != claim && vote.Claim.NarHash == claim.NarHash);
+        var hasTwin = Answers.Any(
+            other => other.Ballot is Ballot.Claimed vote && vote.Claim != claim && vote.Claim.NarHash == claim.NarHash);
         return hasTwin ? $"(size {claim.NarSize}, {claim.References.Length} references)" : "";
     }
 }

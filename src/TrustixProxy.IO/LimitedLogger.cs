@@ -4,8 +4,10 @@ using TrustixProxy.IO.Supervision;
 
 namespace TrustixProxy.IO;
 
-/// <summary>Writes messages that others can cause as often as they like at most once a minute each, and says how many were left out. All other messages pass.</summary>
-/// <remarks>Two messages are equal when they are of one event and about the same log, upstream or peer, and give the same reason out of a closed set.
+/// <summary>Writes messages that others can cause as often as they like at most once a minute each, and says how many were left out. All
+/// other messages pass.</summary>
+/// <remarks>Two messages are equal when they are of one event and about the same log, upstream or peer, and give the same reason out of a
+/// closed set.
 /// Paths, and texts that others write, do not tell them apart.</remarks>
 /// <param name="inner">Writes the messages.</param>
 /// <param name="events">The names of the events that others can cause.</param>
@@ -31,7 +33,8 @@ public sealed class LimitedLogger(ILogger inner, IEnumerable<string> events, Tim
     public bool IsEnabled(LogLevel logLevel) => inner.IsEnabled(logLevel);
 
     /// <inheritdoc/>
-    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    public void Log<TState>(
+        LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
     {
         if (eventId.Name is not { } name || !_events.Contains(name))
         {

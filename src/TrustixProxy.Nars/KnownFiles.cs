@@ -8,9 +8,12 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Nars;
 
-/// <summary>Compressed files that were once decompressed and seen to hold a NAR, to the last byte: whatever has their hash holds it too, and need not be decompressed again.</summary>
-/// <remarks>A fact about bytes, true under any policy and at any time; whether the NAR is agreed on is asked elsewhere, each time. No store is trusted: records are sealed;
-/// the body is a version byte and the file's length, little-endian. Anything else is a file that is not known. Replicas know each other's: <c>f:NARHASH:COMPRESSION:FILEHASH</c> in Redis.</remarks>
+/// <summary>Compressed files that were once decompressed and seen to hold a NAR, to the last byte: whatever has their hash holds it too,
+/// and need not be decompressed again.</summary>
+/// <remarks>A fact about bytes, true under any policy and at any time; whether the NAR is agreed on is asked elsewhere, each time. No store
+/// is trusted: records are sealed;
+/// the body is a version byte and the file's length, little-endian. Anything else is a file that is not known. Replicas know each other's:
+/// <c>f:NARHASH:COMPRESSION:FILEHASH</c> in Redis.</remarks>
 public sealed class KnownFiles : IDisposable
 {
     private const string Kind = "file";
@@ -40,10 +43,12 @@ public sealed class KnownFiles : IDisposable
             """);
     }
 
-    /// <summary>Has records sealed, and shared with replicas, in another way from now on. What is in memory was seen to be true, and stays.</summary>
+    /// <summary>Has records sealed, and shared with replicas, in another way from now on. What is in memory was seen to be true, and
+    /// stays.</summary>
     public void Use(RecordSeal seal, RedisConnection? redis) => (_seal, _redis) = (seal, redis);
 
-    /// <summary>The file with this hash, if it is known here or to another replica to hold the NAR under this compression; else null.</summary>
+    /// <summary>The file with this hash, if it is known here or to another replica to hold the NAR under this compression; else
+    /// null.</summary>
     public async ValueTask<KnownFile?> FindAsync(NixHash narHash, string compression, NixHash fileHash)
     {
         var (name, redis) = (NameOf(narHash, compression, fileHash), _redis);
@@ -78,18 +83,22 @@ public sealed class KnownFiles : IDisposable
     }
 
     /// <summary>Drops from the disk what was found good long ago.</summary>
-    public void Prune() => _writer.Write(() => _database.Execute("DELETE FROM nar_file WHERE seen_at < $before", (_time.GetUtcNow() - Lifetime).ToUnixTimeMilliseconds()));
+    public void Prune() =>
+        _writer.Write(
+        () => _database.Execute("DELETE FROM nar_file WHERE seen_at < $before", (_time.GetUtcNow() - Lifetime).ToUnixTimeMilliseconds()));
 
     public void Dispose() => _memory.Dispose();
 
-    private static string NameOf(NixHash narHash, string compression, NixHash fileHash) => $"{narHash.Digits} {compression} {fileHash.Digits}";
+    private static string NameOf(NixHash narHash, string compression, NixHash fileHash) =>
+        $"{narHash.Digits} {compression} {fileHash.Digits}";
 
     private void Remember(string name, long size) => _memory.Set(name, size, new MemoryCacheEntryOptions { Size = 1 });
 
     private static StackExchange.Redis.RedisKey KeyOf(RedisConnection redis, string name) => redis.Key($"f:{name.Replace(' ', ':')}");
 
     private void Store(string name, byte[] record) => _writer.Write(() => _database.Execute(
-        "INSERT OR REPLACE INTO nar_file (name, record, seen_at) VALUES ($name, $record, $now)", name, record, _time.GetUtcNow().ToUnixTimeMilliseconds()));
+        "INSERT OR REPLACE INTO nar_file (name, record, seen_at) VALUES ($name, $record, $now)", name, record,
+            _time.GetUtcNow().ToUnixTimeMilliseconds()));
 
     private byte[]? ReadStored(string name)
     {

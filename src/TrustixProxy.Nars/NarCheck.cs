@@ -6,7 +6,8 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Nars;
 
-/// <summary>Holds the uncompressed bytes of a NAR against the claim: size, hash and grammar; and against the content address where nobody vouches for the claim.</summary>
+/// <summary>Holds the uncompressed bytes of a NAR against the claim: size, hash and grammar; and against the content address where nobody
+/// vouches for the claim.</summary>
 /// <param name="narHash">SHA-256 that it must have.</param>
 /// <param name="narSize">How many bytes it must have.</param>
 /// <param name="content">What looks at its content; null when somebody vouches for it.</param>

@@ -2,7 +2,8 @@ using System.Buffers;
 
 namespace TrustixProxy.Nars;
 
-/// <summary>Some bytes of a file in memory, on their way to the client and to the verifier at once: the last to let go gives the memory back.</summary>
+/// <summary>Some bytes of a file in memory, on their way to the client and to the verifier at once: the last to let go gives the memory
+/// back.</summary>
 /// <param name="offset">Where in the file it begins.</param>
 public sealed class NarChunk(long offset)
 {

@@ -6,7 +6,8 @@ public enum NarFault
     /// <summary>The upstream gave no answer: a refused or reset connection, silence, or a failure of its own (5xx, 408, 429).</summary>
     Unreachable,
 
-    /// <summary>The upstream answered that it does not give the NAR: 404, 403, 410 or another status that asking again does not change.</summary>
+    /// <summary>The upstream answered that it does not give the NAR: 404, 403, 410 or another status that asking again does not
+    /// change.</summary>
     Gone,
 
     /// <summary>The upstream, and every one that could have gone on in its place, broke off or stalled.</summary>

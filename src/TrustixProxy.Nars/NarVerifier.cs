@@ -50,7 +50,8 @@ internal sealed class NarVerifier : IAsyncDisposable
             : new((pieces, end) => check.TakeAsync(new PieceStream(pieces, check, progress), compression, end));
 
     /// <summary>Verifies that the bytes are a file that is known to hold the NAR.</summary>
-    public static NarVerifier OfFile(KnownFile file, VerifierProgress progress) => new((pieces, end) => HashAsync(pieces, file, progress, end));
+    public static NarVerifier OfFile(KnownFile file, VerifierProgress progress) =>
+        new((pieces, end) => HashAsync(pieces, file, progress, end));
 
     /// <summary>Takes the next bytes; gives a fault once there is one.</summary>
     public async ValueTask<NarFault?> AppendAsync(NarChunk.Piece piece, CancellationToken cancellation)
@@ -88,7 +89,8 @@ internal sealed class NarVerifier : IAsyncDisposable
         _end.Dispose();
     }
 
-    private static async Task<NarFault?> CheckAsync(ChannelReader<NarChunk.Piece> pieces, NarCheck check, VerifierProgress progress, CancellationToken end)
+    private static async Task<NarFault?> CheckAsync(
+        ChannelReader<NarChunk.Piece> pieces, NarCheck check, VerifierProgress progress, CancellationToken end)
     {
         using var owned = check;
         while (await pieces.WaitToReadAsync(end))
@@ -109,7 +111,8 @@ internal sealed class NarVerifier : IAsyncDisposable
         return check.Complete();
     }
 
-    private static async Task<NarFault?> HashAsync(ChannelReader<NarChunk.Piece> pieces, KnownFile file, VerifierProgress progress, CancellationToken end)
+    private static async Task<NarFault?> HashAsync(
+        ChannelReader<NarChunk.Piece> pieces, KnownFile file, VerifierProgress progress, CancellationToken end)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var taken = 0L;
@@ -127,7 +130,8 @@ internal sealed class NarVerifier : IAsyncDisposable
         return NixHash.Sha256(hash.GetHashAndReset()) == file.Hash ? null : NarFault.FileHash;
     }
 
-    /// <summary>The pieces as a stream for a decoder. A decoder that asks for more has taken in everything before; if it holds back no output, that may leave.</summary>
+    /// <summary>The pieces as a stream for a decoder. A decoder that asks for more has taken in everything before; if it holds back no
+    /// output, that may leave.</summary>
     private sealed class PieceStream(ChannelReader<NarChunk.Piece> pieces, NarCheck check, VerifierProgress progress) : ReadOnlyStream
     {
         private NarChunk.Piece? _current;

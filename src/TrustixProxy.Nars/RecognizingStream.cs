@@ -5,7 +5,8 @@ namespace TrustixProxy.Nars;
 
 /// <summary>Reads the decompressed form of a file whose first bytes tell how it is compressed.</summary>
 /// <param name="source">The file; disposed with this stream.</param>
-/// <param name="recognize">Makes the decoder of a file that begins with these bytes, at most <see cref="StartSize"/>; null for none.</param>
+/// <param name="recognize">Makes the decoder of a file that begins with these bytes, at most <see cref="StartSize"/>; null for
+/// none.</param>
 internal sealed class RecognizingStream(Stream source, RecognizingStream.Recognition recognize) : ReadOnlyStream
 {
     /// <summary>How many bytes are looked at.</summary>

@@ -4,7 +4,8 @@ using Microsoft.Net.Http.Headers;
 
 namespace TrustixProxy.Nars;
 
-/// <summary>Which bytes of a NAR's file a request asks for: one range, or all of it. Whatever else it says is passed over, as HTTP allows.</summary>
+/// <summary>Which bytes of a NAR's file a request asks for: one range, or all of it. Whatever else it says is passed over, as HTTP
+/// allows.</summary>
 public sealed class RequestedRange
 {
     private const string ContentType = "application/x-nix-nar";

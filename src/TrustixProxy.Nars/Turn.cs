@@ -2,7 +2,8 @@ namespace TrustixProxy.Nars;
 
 /// <summary>A request's turn to decompress: taken once, and kept until its end.</summary>
 /// <param name="turns">How many there are.</param>
-/// <param name="patience">How long it is waited for; who has waited so long goes on without. Clients that read slowly, or not at all, keep theirs: they must not keep all others from getting anything.</param>
+/// <param name="patience">How long it is waited for; who has waited so long goes on without. Clients that read slowly, or not at all, keep
+/// theirs: they must not keep all others from getting anything.</param>
 /// <param name="time">The clock.</param>
 internal sealed class Turn(SemaphoreSlim turns, TimeSpan patience, TimeProvider time) : IDisposable
 {

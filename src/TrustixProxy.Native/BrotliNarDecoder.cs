@@ -3,7 +3,8 @@ using System.IO.Compression;
 
 namespace TrustixProxy.Native;
 
-/// <summary>Decodes brotli, by the framework's decoder; bytes after the end, which the framework's stream passes over, are damage.</summary>
+/// <summary>Decodes brotli, by the framework's decoder; bytes after the end, which the framework's stream passes over, are
+/// damage.</summary>
 public sealed class BrotliNarDecoder : Decoder
 {
     private BrotliDecoder _decoder;
@@ -17,7 +18,8 @@ public sealed class BrotliNarDecoder : Decoder
     {
         (consumed, written) = (0, 0);
         var status = _streams > 1 ? OperationStatus.InvalidData : _decoder.Decompress(source, destination, out consumed, out written);
-        return status switch { OperationStatus.Done => DecodeStatus.End, OperationStatus.InvalidData => DecodeStatus.Malformed, _ => DecodeStatus.More };
+        return status switch { OperationStatus.Done => DecodeStatus.End, OperationStatus.InvalidData => DecodeStatus.Malformed, _ =>
+            DecodeStatus.More };
     }
 
     private protected override void RestartCore() => _streams++; // the first; brotli streams are not concatenated, so any other is damage

@@ -19,7 +19,8 @@ public sealed class DecodingStream(Stream source, Decoder decoder) : Stream
     private bool _betweenStreams = true, _afterStream, _sourceEnded;
     private long _padding, _debt;
 
-    /// <summary>Whether the decoder has given all output of the input that it took. One that filled the whole buffer may hold back more.</summary>
+    /// <summary>Whether the decoder has given all output of the input that it took. One that filled the whole buffer may hold back
+    /// more.</summary>
     public bool IsDrained { get; private set; } = true;
 
     /// <inheritdoc/>
@@ -70,7 +71,8 @@ public sealed class DecodingStream(Stream source, Decoder decoder) : Stream
         ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
     /// <inheritdoc/>
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("This stream is read asynchronously.");
+    public override int Read(byte[] buffer, int offset, int count) =>
+        throw new NotSupportedException("This stream is read asynchronously.");
 
     /// <inheritdoc/>
     public override void Flush()

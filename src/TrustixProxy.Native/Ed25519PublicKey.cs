@@ -58,7 +58,8 @@ public sealed class Ed25519PublicKey : IEquatable<Ed25519PublicKey>
         return key is not null;
     }
 
-    /// <summary>Whether this key made <paramref name="signature"/> of <paramref name="message"/>. A signature of any other length is false.</summary>
+    /// <summary>Whether this key made <paramref name="signature"/> of <paramref name="message"/>. A signature of any other length is
+    /// false.</summary>
     public bool Verify(ReadOnlySpan<byte> message, ReadOnlySpan<byte> signature) =>
         signature.Length is SignatureSize && SignatureAlgorithm.Ed25519.Verify(_key, message, signature);
 

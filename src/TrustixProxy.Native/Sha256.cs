@@ -3,8 +3,10 @@ using System.Security.Cryptography;
 
 namespace TrustixProxy.Native;
 
-/// <summary>SHA-256 (FIPS 180-4) of short inputs, such as the nodes of a tree, of which one proof takes dozens and one batch of a log tens of thousands.</summary>
-/// <remarks>libcrypto's plain functions take 85 ns for 65 bytes where <see cref="SHA256.HashData(ReadOnlySpan{byte}, Span{byte})"/> takes 450, most of it to make and drop a context. Where a libcrypto lacks them, that is used.</remarks>
+/// <summary>SHA-256 (FIPS 180-4) of short inputs, such as the nodes of a tree, of which one proof takes dozens and one batch of a log tens
+/// of thousands.</summary>
+/// <remarks>libcrypto's plain functions take 85 ns for 65 bytes where <see cref="SHA256.HashData(ReadOnlySpan{byte}, Span{byte})"/> takes
+/// 450, most of it to make and drop a context. Where a libcrypto lacks them, that is used.</remarks>
 public static class Sha256
 {
     /// <summary>Length of a hash, in bytes.</summary>

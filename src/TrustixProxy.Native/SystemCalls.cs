@@ -18,7 +18,8 @@ public static partial class SystemCalls
 
     private const ushort TypeMask = 0xF000, SocketType = 0xC000; // S_IFMT, S_IFSOCK
 
-    /// <summary>How many files, sockets included, this process may have open at once: the soft limit, which .NET raises to the hard one when it starts.</summary>
+    /// <summary>How many files, sockets included, this process may have open at once: the soft limit, which .NET raises to the hard one
+    /// when it starts.</summary>
     public static int OpenFiles
     {
         get
@@ -30,7 +31,8 @@ public static partial class SystemCalls
         }
     }
 
-    /// <summary>Whether a path names a socket itself, not a link to one. False where the system does not say, and where nothing is there.</summary>
+    /// <summary>Whether a path names a socket itself, not a link to one. False where the system does not say, and where nothing is
+    /// there.</summary>
     public static bool IsSocket(string path)
     {
         try

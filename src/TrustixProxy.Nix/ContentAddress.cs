@@ -20,7 +20,8 @@ public enum ContentAddressMethod
 }
 
 /// <summary>A narinfo's <c>CA</c> line: how the contents of a path, with its references and name, give its store path.</summary>
-/// <remarks>The line is not signed: anyone on the way may add it, and one that does not fit crashes clients (<c>assert(info->path == info2->path)</c>),
+/// <remarks>The line is not signed: anyone on the way may add it, and one that does not fit crashes clients (<c>assert(info->path ==
+/// info2->path)</c>),
 /// so it goes out only after <see cref="Matches"/>. Source: nix <c>content-address.cc</c>, <c>store-dir-config.cc</c>.</remarks>
 public sealed record ContentAddress
 {
@@ -41,7 +42,8 @@ public sealed record ContentAddress
     public NixHash Hash { get; }
 
     /// <summary>Whether a NAR that streams by can be held against it.</summary>
-    public bool IsCheckable => Method is not ContentAddressMethod.Git && Hash.Algorithm is NixHashAlgorithm.Sha256 or NixHashAlgorithm.Sha512;
+    public bool IsCheckable =>
+        Method is not ContentAddressMethod.Git && Hash.Algorithm is NixHashAlgorithm.Sha256 or NixHashAlgorithm.Sha512;
 
     /// <summary>Reads <c>fixed:[r:|git:]algo:digits</c> or <c>text:sha256:digits</c>, whole.</summary>
     public static bool TryParse(ReadOnlySpan<char> text, [NotNullWhen(true)] out ContentAddress? address)
@@ -59,7 +61,8 @@ public sealed record ContentAddress
         return address is not null;
     }
 
-    /// <summary>Whether this address, <paramref name="references"/> and the path's name make <paramref name="path"/>, and a plain NAR hash is the path's NAR hash.</summary>
+    /// <summary>Whether this address, <paramref name="references"/> and the path's name make <paramref name="path"/>, and a plain NAR hash
+    /// is the path's NAR hash.</summary>
     /// <param name="path">The path; when it is among the references it refers to itself.</param>
     /// <param name="references">All its references.</param>
     /// <param name="narHash">SHA-256 of its NAR.</param>
@@ -86,7 +89,8 @@ public sealed record ContentAddress
         path = (isSource, isText) switch
         {
             (true, _) => Make(TypeWith("source", references, self), Hash.ToBase16(), name),
-            (_, true) when !self && Hash.Algorithm is NixHashAlgorithm.Sha256 => Make(TypeWith("text", references, false), Hash.ToBase16(), name),
+            (_, true) when !self && Hash.Algorithm is NixHashAlgorithm.Sha256 =>
+                Make(TypeWith("text", references, false), Hash.ToBase16(), name),
             (false, false) when !self && references.Count is 0 => Make("output:out", FixedOutputHash(), name),
             _ => null,
         };

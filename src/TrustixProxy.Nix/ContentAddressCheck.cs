@@ -6,7 +6,8 @@ using System.Text;
 namespace TrustixProxy.Nix;
 
 /// <summary>Holds a NAR that streams by against a content address. Whether it is a well-formed NAR, <see cref="NarReader"/> says.</summary>
-/// <remarks>Flat and text: the contents of the one regular, non-executable file in it. Otherwise the NAR itself, with each occurrence of the path's own digest as 32 zero bytes,
+/// <remarks>Flat and text: the contents of the one regular, non-executable file in it. Otherwise the NAR itself, with each occurrence of
+/// the path's own digest as 32 zero bytes,
 /// and after it <c>|offset</c> for each, in decimal. Source: nix <c>references.cc</c>, <c>HashModuloSink</c>.</remarks>
 public sealed class ContentAddressCheck : IDisposable
 {
@@ -24,8 +25,10 @@ public sealed class ContentAddressCheck : IDisposable
     /// <exception cref="ArgumentException">The address is none that can be checked so.</exception>
     public ContentAddressCheck(ContentAddress address, StorePath path)
     {
-        (_address, _digest) = (address.IsCheckable ? address : throw new ArgumentException($"'{address}' cannot be checked.", nameof(address)), Encoding.ASCII.GetBytes(path.Digest.ToString()));
-        _hash = IncrementalHash.CreateHash(address.Hash.Algorithm is NixHashAlgorithm.Sha512 ? HashAlgorithmName.SHA512 : HashAlgorithmName.SHA256);
+        (_address, _digest) = (address.IsCheckable ? address : throw new ArgumentException(
+            $"'{address}' cannot be checked.", nameof(address)), Encoding.ASCII.GetBytes(path.Digest.ToString()));
+        _hash = IncrementalHash.CreateHash(
+            address.Hash.Algorithm is NixHashAlgorithm.Sha512 ? HashAlgorithmName.SHA512 : HashAlgorithmName.SHA256);
     }
 
     private bool IsOfFile => _address.Method is ContentAddressMethod.Flat or ContentAddressMethod.Text;

@@ -4,7 +4,8 @@ namespace TrustixProxy.Nix;
 /// <remarks>Source: nix <c>src/libstore/path-info.cc</c>, <c>ValidPathInfo::fingerprint</c>, version 1.</remarks>
 public static class Fingerprint
 {
-    /// <summary>Writes <c>1;path;sha256:nix32;size;ref,ref</c>: absolute paths, references sorted by byte and without repeats, no newline.</summary>
+    /// <summary>Writes <c>1;path;sha256:nix32;size;ref,ref</c>: absolute paths, references sorted by byte and without repeats, no
+    /// newline.</summary>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="narSize"/> is not positive: Nix signs no such thing.</exception>
     public static string Format(StorePath path, NixHash narHash, long narSize, IEnumerable<StorePath> references)
     {

@@ -26,7 +26,8 @@ public enum NixKeyError
 internal static class KeyText
 {
     public static bool TryParse(
-        ReadOnlySpan<char> text, int size, [NotNullWhen(true)] out string? name, [NotNullWhen(true)] out byte[]? bytes, out NixKeyError error)
+        ReadOnlySpan<char> text, int size, [NotNullWhen(true)] out string? name, [NotNullWhen(true)] out byte[]? bytes,
+            out NixKeyError error)
     {
         (name, bytes) = (null, null);
         var colon = text.IndexOf(':');
@@ -52,7 +53,8 @@ internal static class KeyText
         }
 
         var decoded = new byte[size];
-        if (Convert.TryFromBase64Chars(digits, decoded, out var written) && written == size && digits.SequenceEqual(Convert.ToBase64String(decoded)))
+        if (Convert.TryFromBase64Chars(digits, decoded, out var written) && written == size
+            && digits.SequenceEqual(Convert.ToBase64String(decoded)))
         {
             bytes = decoded;
         }

@@ -63,7 +63,8 @@ public sealed record NarInfo
     /// <inheritdoc/>
     public override int GetHashCode() => ToString().GetHashCode(StringComparison.Ordinal);
 
-    /// <summary>The text, as Nix writes it: these fields, in this order, each line ended by a newline; <c>References: </c> with its space even when empty.</summary>
+    /// <summary>The text, as Nix writes it: these fields, in this order, each line ended by a newline; <c>References: </c> with its space
+    /// even when empty.</summary>
     public override string ToString()
     {
         var text = new StringBuilder(1024);

@@ -76,7 +76,8 @@ internal sealed class NarInfoReader
         "Compression" => Check(TrySetCompression(value), NarInfoError.Compression),
         "FileHash" => Check(NixHash.TryParse(value, out _fileHash, out _), NarInfoError.FileHash),
         "FileSize" => Check(TryParseSize(value, out _fileSize), NarInfoError.FileSize),
-        "NarHash" => Check(NixHash.TryParse(value, out _narHash, out _) && _narHash.Algorithm is NixHashAlgorithm.Sha256, NarInfoError.NarHash),
+        "NarHash" =>
+            Check(NixHash.TryParse(value, out _narHash, out _) && _narHash.Algorithm is NixHashAlgorithm.Sha256, NarInfoError.NarHash),
         "NarSize" => Check(TryParseSize(value, out _narSize) && _narSize > 0, NarInfoError.NarSize),
         "References" => SetReferences(value),
         "CA" => SetContentAddress(value),

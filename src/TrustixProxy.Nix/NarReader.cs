@@ -3,7 +3,8 @@ using System.Buffers.Binary;
 namespace TrustixProxy.Nix;
 
 /// <summary>Checks a NAR against the strict grammar while it streams by, in constant memory.</summary>
-/// <remarks>The grammar and limits of current Nix (<c>src/libutil/archive.cc</c>, 2.34 and later); older versions let more pass, but write nothing else.
+/// <remarks>The grammar and limits of current Nix (<c>src/libutil/archive.cc</c>, 2.34 and later); older versions let more pass, but write
+/// nothing else.
 /// <code>
 /// nar  = "nix-archive-1" node
 /// node = "(" "type" ( "regular" ["executable" ""] "contents" bytes | "symlink" "target" text | "directory" entry* ) ")"
@@ -33,7 +34,8 @@ public sealed class NarReader(bool allowsCaseHack = false)
         NodeClose, EntryTag, EntryOpen, NameTag, Name, NodeTag, EntryClose, End,
     }
 
-    /// <summary>The name of the entry, or the target of the symbolic link, that <see cref="NarEvent"/> told of last; valid until more bytes are read.</summary>
+    /// <summary>The name of the entry, or the target of the symbolic link, that <see cref="NarEvent"/> told of last; valid until more bytes
+    /// are read.</summary>
     public ReadOnlySpan<byte> Word => _word.AsSpan(8, WordLength);
 
     /// <summary>Whether the file that was told of last is executable.</summary>

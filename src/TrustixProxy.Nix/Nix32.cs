@@ -29,8 +29,10 @@ public static class Nix32
         return new string(text);
     }
 
-    /// <summary>Reads <paramref name="text"/> whole into <paramref name="bytes"/>, whose length says how many bytes there must be.</summary>
-    /// <returns>False when the length differs, a character is not of the alphabet, or surplus high bits are set: each value has one text.</returns>
+    /// <summary>Reads <paramref name="text"/> whole into <paramref name="bytes"/>, whose length says how many bytes there must
+    /// be.</summary>
+    /// <returns>False when the length differs, a character is not of the alphabet, or surplus high bits are set: each value has one
+    /// text.</returns>
     public static bool TryDecode(ReadOnlySpan<char> text, Span<byte> bytes)
     {
         if (text.Length != EncodedLength(bytes.Length))

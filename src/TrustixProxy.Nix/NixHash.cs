@@ -66,7 +66,8 @@ public sealed record NixHash
         return new NixHash(NixHashAlgorithm.Sha256, bytes.ToArray());
     }
 
-    /// <summary>Reads <c>algo:base16</c>, <c>algo:nix32</c>, <c>algo:base64</c> (told apart by length) or SRI (<c>algo-base64[?options]</c>), whole.</summary>
+    /// <summary>Reads <c>algo:base16</c>, <c>algo:nix32</c>, <c>algo:base64</c> (told apart by length) or SRI
+    /// (<c>algo-base64[?options]</c>), whole.</summary>
     public static bool TryParse(ReadOnlySpan<char> text, [NotNullWhen(true)] out NixHash? hash, out NixHashError error)
     {
         hash = null;
@@ -89,7 +90,8 @@ public sealed record NixHash
     }
 
     /// <summary>What stands before the options of SRI, which begin with a question mark and which Nix ignores.</summary>
-    private static ReadOnlySpan<char> WithoutOptions(ReadOnlySpan<char> digits) => digits.IndexOf('?') is >= 0 and var mark ? digits[..mark] : digits;
+    private static ReadOnlySpan<char> WithoutOptions(ReadOnlySpan<char> digits) =>
+        digits.IndexOf('?') is >= 0 and var mark ? digits[..mark] : digits;
 
     /// <summary>Reads the name of an algorithm.</summary>
     public static bool TryParseAlgorithm(ReadOnlySpan<char> text, out NixHashAlgorithm algorithm)
@@ -148,7 +150,8 @@ public sealed record NixHash
     public string AlgorithmName => Algorithms[(int)Algorithm].Name;
 
     private static bool TryParseBase64(
-        NixHashAlgorithm algorithm, ReadOnlySpan<char> digits, bool paddingOptional, [NotNullWhen(true)] out NixHash? hash, out NixHashError error)
+        NixHashAlgorithm algorithm, ReadOnlySpan<char> digits, bool paddingOptional, [NotNullWhen(true)] out NixHash? hash,
+            out NixHashError error)
     {
         hash = null;
         var bytes = new byte[Algorithms[(int)algorithm].Size];
@@ -161,7 +164,8 @@ public sealed record NixHash
         }
 
         var text = digits.ToString().PadRight(padded, '=');
-        error = Convert.TryFromBase64String(text, bytes, out var written) && written == bytes.Length && Convert.ToBase64String(bytes) == text
+        error = Convert.TryFromBase64String(text, bytes, out var written) && written == bytes.Length
+            && Convert.ToBase64String(bytes) == text
             ? NixHashError.None
             : NixHashError.Digit;
         hash = error is NixHashError.None ? new NixHash(algorithm, bytes) : null;

@@ -29,7 +29,8 @@ public sealed record NixPublicKey
         return key is not null;
     }
 
-    /// <summary>Whether <paramref name="signature"/> names this key and is its valid signature of <paramref name="text"/> (a <see cref="Fingerprint"/>, say).</summary>
+    /// <summary>Whether <paramref name="signature"/> names this key and is its valid signature of <paramref name="text"/> (a
+    /// <see cref="Fingerprint"/>, say).</summary>
     public bool Verify(string text, NixSignature signature) =>
         signature.KeyName == Name && Verify(Encoding.UTF8.GetBytes(text), signature.Bytes);
 

@@ -4,7 +4,8 @@ using TrustixProxy.Native;
 
 namespace TrustixProxy.Nix;
 
-/// <summary>An Ed25519 secret key with a name, as <c>nix-store --generate-binary-cache-key</c> writes it: <c>name:base64(seed || public key)</c>.</summary>
+/// <summary>An Ed25519 secret key with a name, as <c>nix-store --generate-binary-cache-key</c> writes it: <c>name:base64(seed || public
+/// key)</c>.</summary>
 public sealed class NixSecretKey
 {
     private NixSecretKey(string name, Ed25519SigningKey key) => (Key, PublicKey) = (key, new NixPublicKey(name, key.PublicKey));
@@ -16,7 +17,8 @@ public sealed class NixSecretKey
     public Ed25519SigningKey Key { get; }
 
     /// <summary>Makes a new random key.</summary>
-    /// <exception cref="ArgumentException"><paramref name="name"/> is empty, too long, or has a colon, white space or control characters.</exception>
+    /// <exception cref="ArgumentException"><paramref name="name"/> is empty, too long, or has a colon, white space or control
+    /// characters.</exception>
     public static NixSecretKey Generate(string name) => new(CheckedName(name), Ed25519SigningKey.Generate());
 
     /// <summary>The key of this name with this seed of 32 bytes.</summary>

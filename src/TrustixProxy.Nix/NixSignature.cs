@@ -2,8 +2,10 @@ using TrustixProxy.Native;
 
 namespace TrustixProxy.Nix;
 
-/// <summary>A <c>Sig:</c> line: the name of a key, and an Ed25519 signature of a fingerprint by it. Well formed; whether it is valid, <see cref="NixPublicKey.Verify(string, NixSignature)"/> says.</summary>
-/// <remarks>A line whose signature is not 64 bytes makes Nix up to 2.33 fail the whole query, so such a line is never passed on. Source: nix <c>local-keys.cc</c>.</remarks>
+/// <summary>A <c>Sig:</c> line: the name of a key, and an Ed25519 signature of a fingerprint by it. Well formed; whether it is valid,
+/// <see cref="NixPublicKey.Verify(string, NixSignature)"/> says.</summary>
+/// <remarks>A line whose signature is not 64 bytes makes Nix up to 2.33 fail the whole query, so such a line is never passed on. Source:
+/// nix <c>local-keys.cc</c>.</remarks>
 public sealed record NixSignature
 {
     private readonly byte[] _bytes;

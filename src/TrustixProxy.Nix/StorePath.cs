@@ -92,7 +92,8 @@ public sealed record StorePath : IComparable<StorePath>
     }
 
     /// <summary>The digest in the absolute path that a log's key is; null when it is none.</summary>
-    public static StorePathDigest? DigestOfKey(ReadOnlySpan<byte> key) => TryParseAbsolute(Encoding.ASCII.GetString(key), out var path, out _) ? path.Digest : null;
+    public static StorePathDigest? DigestOfKey(ReadOnlySpan<byte> key) =>
+        TryParseAbsolute(Encoding.ASCII.GetString(key), out var path, out _) ? path.Digest : null;
 
     /// <inheritdoc/>
     public int CompareTo(StorePath? other) => string.CompareOrdinal(_text, other?._text);

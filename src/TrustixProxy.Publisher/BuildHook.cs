@@ -30,7 +30,8 @@ public sealed class BuildHook(string spool, int maxJobs, string gcRoots, TimePro
                 return $"{spool} is full; is trustix-proxy publish running?";
             }
 
-            await WriteAsync(new SpoolJob($"{time.GetUtcNow().ToUnixTimeSeconds()}-{Environment.ProcessId}-{derivation.Digest}", default, derivation, outputs));
+            await WriteAsync(new SpoolJob(
+                $"{time.GetUtcNow().ToUnixTimeSeconds()}-{Environment.ProcessId}-{derivation.Digest}", default, derivation, outputs));
             return "";
         }
         catch (DirectoryNotFoundException)

@@ -4,7 +4,8 @@ namespace TrustixProxy.Publisher;
 
 /// <summary>What this machine's Nix says of one valid path.</summary>
 /// <param name="Statement">What a log is given.</param>
-/// <param name="IsBuiltHere">Whether it was built on this machine (Nix's <c>ultimate</c>), and not fetched or copied; null when Nix did not say.</param>
+/// <param name="IsBuiltHere">Whether it was built on this machine (Nix's <c>ultimate</c>), and not fetched or copied; null when Nix did not
+/// say.</param>
 /// <param name="RegisteredAt">When it became valid, to the second; null when Nix did not say.</param>
 public sealed record DescribedOutput(BuildStatement Statement, bool? IsBuiltHere, DateTimeOffset? RegisteredAt)
 {

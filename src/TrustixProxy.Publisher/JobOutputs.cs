@@ -15,7 +15,8 @@ internal sealed record JobOutputs(IReadOnlyList<DescribedOutput> Outputs, string
         return new JobOutputs(wanted, missing.Count is 0 ? "" : $"{Names(missing)} had been collected before Nix described it");
     }
 
-    /// <summary>Asks Nix now. What has been collected, or is not certain to be what the job's build left, is lost: better nothing than a wrong statement.</summary>
+    /// <summary>Asks Nix now. What has been collected, or is not certain to be what the job's build left, is lost: better nothing than a
+    /// wrong statement.</summary>
     /// <exception cref="NixException">Nix could not be asked.</exception>
     public static async Task<JobOutputs> AskAsync(SpoolJob job, CancellationToken cancellation)
     {

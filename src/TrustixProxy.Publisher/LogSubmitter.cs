@@ -32,7 +32,8 @@ public sealed class LogSubmitter(Uri url, NixSecretKey token) : IDisposable
 
         var found = node.Logs.Where(log => name is null || (log.Meta.TryGetValue("name", out var its) && its == name)).ToList();
         return found.Count is 1 ? found[0].LogID : throw new SubmissionException(
-            name is null ? $"{url}: the node has {node.Logs.Count} logs: say which by its name" : $"{url}: the node has no log named '{name}'", SubmissionFault.Refused);
+            name is null ? $"{url}: the node has {node.Logs.Count} logs: say which by its name"
+                : $"{url}: the node has no log named '{name}'", SubmissionFault.Refused);
     }
 
     /// <summary>Submits statements in parts, and has them put into the log. Done when the log's signed head covers them, durably.</summary>
@@ -51,12 +52,14 @@ public sealed class LogSubmitter(Uri url, NixSecretKey token) : IDisposable
     }
 
     /// <summary>Submits a part; where the log takes less at once, half of it at a time. What it does not take alone is set aside.</summary>
-    private async Task SubmitPartAsync(string logId, IReadOnlyList<BuildStatement> part, List<(BuildStatement, string)> refused, CancellationToken cancellation)
+    private async Task SubmitPartAsync(
+        string logId, IReadOnlyList<BuildStatement> part, List<(BuildStatement, string)> refused, CancellationToken cancellation)
     {
         try
         {
             var request = new SubmitRequest { LogID = logId };
-            request.Items.AddRange(part.Select(statement => new Item { Key = ByteString.CopyFrom(statement.Key), Value = ByteString.CopyFrom(statement.Value) }));
+            request.Items.AddRange(part.Select(
+                statement => new Item { Key = ByteString.CopyFrom(statement.Key), Value = ByteString.CopyFrom(statement.Value) }));
             await CallAsync(Rpc + "Submit", request, cancellation);
         }
         catch (SubmissionException exception) when (exception.Kind is SubmissionFault.TooMuch)
@@ -72,8 +75,10 @@ public sealed class LogSubmitter(Uri url, NixSecretKey token) : IDisposable
         }
     }
 
-    /// <summary>Those of the paths for which the log holds another value. None where the node does not have the call that says it.</summary>
-    private async Task<IReadOnlyList<StorePath>> FindContradictedAsync(string logId, IReadOnlyList<BuildStatement> statements, CancellationToken cancellation)
+    /// <summary>Those of the paths for which the log holds another value. None where the node does not have the call that says
+    /// it.</summary>
+    private async Task<IReadOnlyList<StorePath>> FindContradictedAsync(
+        string logId, IReadOnlyList<BuildStatement> statements, CancellationToken cancellation)
     {
         var contradicted = new List<StorePath>();
         foreach (var part in statements.Chunk(WireMessage.MaxLookups))
@@ -92,7 +97,8 @@ public sealed class LogSubmitter(Uri url, NixSecretKey token) : IDisposable
 
             if (WireMessage.TryParse(LookupResponse.Parser, bytes, out var answer) && answer.Items.Count == part.Length)
             {
-                contradicted.AddRange(part.Zip(answer.Items).Where(pair => HoldsAnother(pair.Second, pair.First)).Select(pair => pair.First.Path));
+                contradicted.AddRange(
+                    part.Zip(answer.Items).Where(pair => HoldsAnother(pair.Second, pair.First)).Select(pair => pair.First.Path));
             }
         }
 
@@ -100,7 +106,8 @@ public sealed class LogSubmitter(Uri url, NixSecretKey token) : IDisposable
     }
 
     private static bool HoldsAnother(LookupItem item, BuildStatement ours) =>
-        item.Entries is [{ Map.Value: { Length: > 0 } value }] && MapEntry.TryParse(value.Span, out var entry) && entry.ValueDigest != Digest.Of(ours.Value);
+        item.Entries is [{ Map.Value: { Length: > 0 } value }] && MapEntry.TryParse(value.Span, out var entry)
+            && entry.ValueDigest != Digest.Of(ours.Value);
 
     /// <inheritdoc/>
     public void Dispose() => _http.Dispose();
@@ -131,8 +138,10 @@ public sealed class LogSubmitter(Uri url, NixSecretKey token) : IDisposable
     private SubmissionException FaultOf(byte[] body, HttpStatusCode status)
     {
         var (code, message) = ErrorOf(body, (int)status);
-        var kind = status is HttpStatusCode.RequestEntityTooLarge || code is "resource_exhausted" or "invalid_argument" or "out_of_range" ? SubmissionFault.TooMuch
-            : (int)status is >= 400 and < 500 && status is not (HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests) ? SubmissionFault.Refused
+        var kind = status is HttpStatusCode.RequestEntityTooLarge || code is "resource_exhausted" or "invalid_argument" or "out_of_range"
+            ? SubmissionFault.TooMuch
+            : (int)status is >= 400 and < 500 && status is not (HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests)
+                ? SubmissionFault.Refused
             : SubmissionFault.Busy;
         return new SubmissionException($"{url}: {message}", kind);
     }
@@ -143,7 +152,8 @@ public sealed class LogSubmitter(Uri url, NixSecretKey token) : IDisposable
         {
             using var document = JsonDocument.Parse(body);
             var root = document.RootElement;
-            return (root.TryGetProperty("code", out var code) ? code.GetString() ?? "" : "", root.GetProperty("message").GetString() ?? $"HTTP {status}");
+            return (root.TryGetProperty("code", out var code) ? code.GetString() ?? ""
+                : "", root.GetProperty("message").GetString() ?? $"HTTP {status}");
         }
         catch (Exception exception) when (exception is JsonException or KeyNotFoundException or InvalidOperationException)
         {

@@ -10,7 +10,8 @@ public static class NixStore
     /// <summary>The most paths of one command line, which the system bounds.</summary>
     private const int MaxPaths = 2000;
 
-    /// <summary>What Nix says of these paths, all of which have to be valid; by <c>nix path-info</c>, or where that cannot be used by <c>nix-store -q</c>.</summary>
+    /// <summary>What Nix says of these paths, all of which have to be valid; by <c>nix path-info</c>, or where that cannot be used by
+    /// <c>nix-store -q</c>.</summary>
     /// <exception cref="NixException">Nix is missing, or says no.</exception>
     public static async Task<IReadOnlyList<DescribedOutput>> DescribeAsync(IEnumerable<StorePath> paths, CancellationToken cancellation)
     {
@@ -25,11 +26,13 @@ public static class NixStore
 
     /// <summary>The path and all that it refers to, references before what refers to them.</summary>
     /// <exception cref="NixException">Nix is missing, or says no.</exception>
-    public static Task<IReadOnlyList<StorePath>> ClosureAsync(StorePath path, CancellationToken cancellation) => QueryAsync("--requisites", path, cancellation);
+    public static Task<IReadOnlyList<StorePath>> ClosureAsync(StorePath path, CancellationToken cancellation) =>
+        QueryAsync("--requisites", path, cancellation);
 
     /// <summary>The outputs of a derivation.</summary>
     /// <exception cref="NixException">Nix is missing, or says no.</exception>
-    public static Task<IReadOnlyList<StorePath>> OutputsAsync(StorePath derivation, CancellationToken cancellation) => QueryAsync("--outputs", derivation, cancellation);
+    public static Task<IReadOnlyList<StorePath>> OutputsAsync(StorePath derivation, CancellationToken cancellation) =>
+        QueryAsync("--outputs", derivation, cancellation);
 
     /// <summary>Those of the paths that are valid: in the store, and registered there.</summary>
     /// <exception cref="NixException">Nix is missing, or says no.</exception>
@@ -38,7 +41,8 @@ public static class NixStore
         var invalid = new HashSet<StorePath>();
         foreach (var part in paths.Chunk(MaxPaths))
         {
-            invalid.UnionWith(ReadPaths(await RunAsync("nix-store", ["--check-validity", "--print-invalid", .. part.Select(path => path.Absolute)], cancellation)));
+            invalid.UnionWith(ReadPaths(
+                await RunAsync("nix-store", ["--check-validity", "--print-invalid", .. part.Select(path => path.Absolute)], cancellation)));
         }
 
         return [.. paths.Where(path => !invalid.Contains(path))];
@@ -49,7 +53,8 @@ public static class NixStore
     public static Stream Dump(StorePath path) =>
         (ProgramStart.TryStart("nix-store", ["--dump", path.Absolute]) ?? throw Missing("nix-store")).StandardOutput.BaseStream;
 
-    private static async Task<IReadOnlyList<DescribedOutput>> DescribePartAsync(IReadOnlyList<StorePath> paths, CancellationToken cancellation)
+    private static async Task<IReadOnlyList<DescribedOutput>> DescribePartAsync(
+        IReadOnlyList<StorePath> paths, CancellationToken cancellation)
     {
         string fault;
         try
@@ -58,7 +63,8 @@ public static class NixStore
             if (PathInfo.TryParse(json, out var outputs, out fault))
             {
                 var missing = paths.Except(outputs.Select(output => output.Statement.Path)).FirstOrDefault();
-                return missing is null ? outputs : throw new NixException($"'{missing.Absolute}' is not a valid path of this machine's store");
+                return missing is null ? outputs
+                    : throw new NixException($"'{missing.Absolute}' is not a valid path of this machine's store");
             }
         }
         catch (NixException exception)
@@ -70,7 +76,8 @@ public static class NixStore
     }
 
     /// <summary>As <c>nix-store -q</c> says it, which does not tell what was built here, nor when.</summary>
-    private static async Task<IReadOnlyList<DescribedOutput>> DescribeByQueryAsync(IReadOnlyList<StorePath> paths, string fault, CancellationToken cancellation)
+    private static async Task<IReadOnlyList<DescribedOutput>> DescribeByQueryAsync(
+        IReadOnlyList<StorePath> paths, string fault, CancellationToken cancellation)
     {
         try
         {
@@ -79,8 +86,10 @@ public static class NixStore
             {
                 var hash = (await RunAsync("nix-store", ["-q", "--hash", path.Absolute], cancellation)).Trim();
                 var size = (await RunAsync("nix-store", ["-q", "--size", path.Absolute], cancellation)).Trim();
-                described.Add(NixHash.TryParse(hash, out var narHash, out _) && long.TryParse(size, CultureInfo.InvariantCulture, out var narSize)
-                    ? new DescribedOutput(new BuildStatement(path, narHash, narSize, await QueryAsync("--references", path, cancellation)), null, null)
+                described.Add(
+                    NixHash.TryParse(hash, out var narHash, out _) && long.TryParse(size, CultureInfo.InvariantCulture, out var narSize)
+                    ? new DescribedOutput(
+                        new BuildStatement(path, narHash, narSize, await QueryAsync("--references", path, cancellation)), null, null)
                     : throw new NixException($"nix-store -q printed '{hash}' and '{size}', which are no hash and size"));
             }
 
@@ -96,17 +105,22 @@ public static class NixStore
         ReadPaths(await RunAsync("nix-store", ["-q", query, path.Absolute], cancellation));
 
     private static IReadOnlyList<StorePath> ReadPaths(string text) =>
-        [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => StorePath.TryParseAbsolute(line, out var path, out _) ? path : throw new NixException($"'{line}' is not a store path"))];
+        [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => StorePath.TryParseAbsolute(line, out var path, out _)
+            ? path : throw new NixException($"'{line}' is not a store path"))];
 
     /// <summary>Runs a command of Nix; gives what it printed. It is killed when that is no longer wanted.</summary>
-    /// <remarks>The <c>nix</c> command is an experimental feature, which Nix 2.3 knows no option for: hence the environment, which 2.3 does not read. Without <c>substitute = false</c> it asks binary caches about paths that are not valid here.</remarks>
+    /// <remarks>The <c>nix</c> command is an experimental feature, which Nix 2.3 knows no option for: hence the environment, which 2.3 does
+    /// not read. Without <c>substitute = false</c> it asks binary caches about paths that are not valid here.</remarks>
     private static async Task<string> RunAsync(string command, IEnumerable<string> arguments, CancellationToken cancellation)
     {
-        var configuration = $"{Environment.GetEnvironmentVariable("NIX_CONFIG")}\nextra-experimental-features = nix-command\nsubstitute = false\n";
-        using var process = ProgramStart.TryStart(command, arguments, isErrorPiped: true, ("NIX_CONFIG", configuration)) ?? throw Missing(command);
+        var configuration =
+            $"{Environment.GetEnvironmentVariable("NIX_CONFIG")}\nextra-experimental-features = nix-command\nsubstitute = false\n";
+        using var process = ProgramStart.TryStart(command, arguments, isErrorPiped: true, ("NIX_CONFIG", configuration))
+            ?? throw Missing(command);
         using var killing = cancellation.Register(() => process.Kill());
         // Asynchronous pipes would load the socket library, for which the hook has no time.
-        var (output, error) = (Task.Run(process.StandardOutput.ReadToEnd, cancellation), Task.Run(process.StandardError.ReadToEnd, cancellation));
+        var (output, error) = (
+            Task.Run(process.StandardOutput.ReadToEnd, cancellation), Task.Run(process.StandardError.ReadToEnd, cancellation));
         await process.WaitForExitAsync(cancellation);
         return process.ExitCode is 0
             ? await output.WaitAsync(cancellation)

@@ -5,13 +5,16 @@ namespace TrustixProxy.Publisher;
 
 /// <summary>Reads what <c>nix path-info --json</c> prints, in every shape from Nix 2.3 to 2.36.</summary>
 /// <remarks>
-/// A list of objects with <c>path</c> (to 2.18); an object by path (2.19 to 2.32, and <c>--json-format 1</c>, which adds <c>version</c> and <c>storeDir</c>);
-/// or an object whose <c>info</c> is one by base name (<c>--json-format 2</c> and <c>3</c>). A path that is not valid is <c>null</c> or has <c>"valid": false</c>.
+/// A list of objects with <c>path</c> (to 2.18); an object by path (2.19 to 2.32, and <c>--json-format 1</c>, which adds <c>version</c> and
+/// <c>storeDir</c>);
+/// or an object whose <c>info</c> is one by base name (<c>--json-format 2</c> and <c>3</c>). A path that is not valid is <c>null</c> or has
+/// <c>"valid": false</c>.
 /// <c>ultimate</c> is absent for false up to 2.20, where <c>registrationTime</c> is there; without both nobody has said it.
 /// </remarks>
 public static class PathInfo
 {
-    /// <summary>What is said of each path that is valid; of the others nothing. False, with what is wrong, when the text is of no known shape.</summary>
+    /// <summary>What is said of each path that is valid; of the others nothing. False, with what is wrong, when the text is of no known
+    /// shape.</summary>
     public static bool TryParse(string json, out IReadOnlyList<DescribedOutput> outputs, out string error)
     {
         outputs = [];
@@ -21,7 +24,8 @@ public static class PathInfo
             using var document = JsonDocument.Parse(json);
             outputs = [.. Objects(document.RootElement).Select(item => Read(item.Path, item.Info))];
         }
-        catch (Exception exception) when (exception is JsonException or FormatException or InvalidOperationException or KeyNotFoundException or ArgumentOutOfRangeException)
+        catch (Exception exception) when (exception is JsonException or FormatException or InvalidOperationException or KeyNotFoundException
+            or ArgumentOutOfRangeException)
         {
             error = $"nix path-info --json printed what is not understood: {exception.Message}";
         }
@@ -39,19 +43,22 @@ public static class PathInfo
         var byPath = root.TryGetProperty("info", out var info) ? info : root;
         CheckStore(root);
         CheckStore(byPath);
-        return byPath.EnumerateObject().Where(member => member.Value.ValueKind is JsonValueKind.Object && IsValid(member.Value)).Select(member => (member.Name, member.Value));
+        return byPath.EnumerateObject().Where(member => member.Value.ValueKind is JsonValueKind.Object && IsValid(member.Value))
+            .Select(member => (member.Name, member.Value));
     }
 
     /// <summary>Base names are of the store that is named beside them: only one at the usual place can be spoken of.</summary>
     private static void CheckStore(JsonElement item)
     {
-        if (item.TryGetProperty("storeDir", out var store) && store.ValueKind is JsonValueKind.String && store.GetString() is not StorePath.StoreDirectory)
+        if (item.TryGetProperty("storeDir", out var store) && store.ValueKind is JsonValueKind.String
+            && store.GetString() is not StorePath.StoreDirectory)
         {
             throw new FormatException($"the store is at '{store.GetString()}', not at {StorePath.StoreDirectory}");
         }
     }
 
-    private static bool IsValid(JsonElement item) => !(item.TryGetProperty("valid", out var valid) && valid.ValueKind is JsonValueKind.False);
+    private static bool IsValid(JsonElement item) =>
+        !(item.TryGetProperty("valid", out var valid) && valid.ValueKind is JsonValueKind.False);
 
     private static DescribedOutput Read(string path, JsonElement info)
     {
@@ -68,7 +75,8 @@ public static class PathInfo
         return new DescribedOutput(
             new BuildStatement(PathOf(path), hash, narSize, [.. references]),
             IsBuiltHere(info),
-            info.TryGetProperty("registrationTime", out var time) && time.ValueKind is JsonValueKind.Number ? DateTimeOffset.FromUnixTimeSeconds(time.GetInt64()) : null);
+            info.TryGetProperty("registrationTime", out var time) && time.ValueKind is JsonValueKind.Number
+                ? DateTimeOffset.FromUnixTimeSeconds(time.GetInt64()) : null);
     }
 
     private static bool? IsBuiltHere(JsonElement info) => info.TryGetProperty("ultimate", out var ultimate)
@@ -77,5 +85,6 @@ public static class PathInfo
 
     /// <summary>An absolute path, or a base name as newer shapes have it.</summary>
     private static StorePath PathOf(string? text) =>
-        StorePath.TryParseAbsolute(text, out var path, out _) || StorePath.TryParse(text, out path, out _) ? path : throw new FormatException($"'{text}' is not a store path");
+        StorePath.TryParseAbsolute(text, out var path, out _) || StorePath.TryParse(text, out path, out _) ? path
+            : throw new FormatException($"'{text}' is not a store path");
 }

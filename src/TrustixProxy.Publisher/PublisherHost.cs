@@ -18,7 +18,8 @@ public static class PublisherHost
     /// <param name="listen">Where: <c>http://host:port</c> or <c>unix:/path</c>; at least one.</param>
     /// <param name="configure">What the caller adds to the host: logging, say.</param>
     /// <param name="metrics">Answers <c>/metrics</c>.</param>
-    public static WebApplication Create(SpoolPublisher publisher, ImmutableArray<string> listen, Action<WebApplicationBuilder> configure, RequestDelegate metrics)
+    public static WebApplication Create(
+        SpoolPublisher publisher, ImmutableArray<string> listen, Action<WebApplicationBuilder> configure, RequestDelegate metrics)
     {
         var limits = new ConnectionLimits { Connections = MaxConnections, PerClient = MaxConnections / 2 };
         var gate = new ConnectionGate(() => limits, TimeProvider.System, () => { });
@@ -48,10 +49,15 @@ public static class PublisherHost
     private static Task AnswerHealthAsync(PublishPass? last, HttpContext http) => last switch
     {
         null or { Fault: PublishFault.None } => AnswerAsync(http, StatusCodes.Status200OK, "ok\n"),
-        { Fault: PublishFault.Refused } => AnswerAsync(http, StatusCodes.Status503ServiceUnavailable, $"the log refuses; jobs that wait: {last.Waiting}\n"),
-        { Fault: PublishFault.Busy } => AnswerAsync(http, StatusCodes.Status503ServiceUnavailable, $"the log does not take anything now; jobs that wait: {last.Waiting}\n"),
-        { Fault: PublishFault.Unreachable } => AnswerAsync(http, StatusCodes.Status503ServiceUnavailable, $"the log cannot be reached; jobs that wait: {last.Waiting}\n"),
-        { Fault: PublishFault.NoNix } => AnswerAsync(http, StatusCodes.Status503ServiceUnavailable, $"Nix cannot be asked; jobs that wait: {last.Waiting}\n"),
+        { Fault: PublishFault.Refused } =>
+            AnswerAsync(http, StatusCodes.Status503ServiceUnavailable, $"the log refuses; jobs that wait: {last.Waiting}\n"),
+        { Fault: PublishFault.Busy } =>
+            AnswerAsync(
+            http, StatusCodes.Status503ServiceUnavailable, $"the log does not take anything now; jobs that wait: {last.Waiting}\n"),
+        { Fault: PublishFault.Unreachable } =>
+            AnswerAsync(http, StatusCodes.Status503ServiceUnavailable, $"the log cannot be reached; jobs that wait: {last.Waiting}\n"),
+        { Fault: PublishFault.NoNix } =>
+            AnswerAsync(http, StatusCodes.Status503ServiceUnavailable, $"Nix cannot be asked; jobs that wait: {last.Waiting}\n"),
         _ => AnswerAsync(http, StatusCodes.Status503ServiceUnavailable, "the spool cannot be read or written to\n"),
     };
 

@@ -6,8 +6,10 @@ namespace TrustixProxy.Publisher;
 
 /// <summary>The directory where post-build hooks leave their jobs, held by the one process that publishes them.</summary>
 /// <remarks>
-/// A job is the files <c>ID.job</c> (see <see cref="SpoolJob"/>), <c>ID.info</c> (what <c>nix path-info --json</c> printed of its outputs, when it did) and
-/// <c>ID.root-DIGEST</c> (links that Nix's garbage collection heeds until then). Each is written under another name first and renamed, so that what is there is whole.
+/// A job is the files <c>ID.job</c> (see <see cref="SpoolJob"/>), <c>ID.info</c> (what <c>nix path-info --json</c> printed of its outputs,
+/// when it did) and
+/// <c>ID.root-DIGEST</c> (links that Nix's garbage collection heeds until then). Each is written under another name first and renamed, so
+/// that what is there is whole.
 /// </remarks>
 public sealed class Spool : IDisposable
 {
@@ -42,7 +44,8 @@ public sealed class Spool : IDisposable
         }
         catch (IOException exception) when (exception.InnerException is not null)
         {
-            throw new IOException($"spoolDirectory is '{directory}', from which another trustix-proxy publish is publishing: stop that one, or name another directory.", exception);
+            throw new IOException($"spoolDirectory is '{directory}', from which another trustix-proxy publish is publishing: stop that "
+                + $"one, or name another directory.", exception);
         }
     }
 
@@ -60,7 +63,8 @@ public sealed class Spool : IDisposable
 
     /// <summary>The ids of the jobs that are there, oldest first.</summary>
     internal IReadOnlyList<string> Jobs() =>
-        [.. JobFiles().Select(file => (Id: file.Name[..^JobSuffix.Length], At: file.LastWriteTimeUtc)).OrderBy(file => file.At).ThenBy(file => file.Id, StringComparer.Ordinal).Select(file => file.Id)];
+        [.. JobFiles().Select(file => (Id: file.Name[..^JobSuffix.Length], At: file.LastWriteTimeUtc)).OrderBy(file => file.At)
+            .ThenBy(file => file.Id, StringComparer.Ordinal).Select(file => file.Id)];
 
     /// <summary>When the job was written that has waited longest; null when none waits.</summary>
     internal DateTimeOffset? OldestJob() => JobFiles().Min(file => (DateTimeOffset?)file.LastWriteTimeUtc);
@@ -81,7 +85,8 @@ public sealed class Spool : IDisposable
         }
     }
 
-    /// <summary>What Nix said of a job's outputs when they had been built. False when it has not yet, or what is there cannot be understood.</summary>
+    /// <summary>What Nix said of a job's outputs when they had been built. False when it has not yet, or what is there cannot be
+    /// understood.</summary>
     internal bool TryReadDescription(SpoolJob job, out IReadOnlyList<DescribedOutput> outputs)
     {
         outputs = [];
@@ -112,7 +117,8 @@ public sealed class Spool : IDisposable
         }
     }
 
-    /// <summary>Puts a job that is none out of the way, into <c>rejected/</c> with the reason beside it; only removes it when a thousand are there already.</summary>
+    /// <summary>Puts a job that is none out of the way, into <c>rejected/</c> with the reason beside it; only removes it when a thousand
+    /// are there already.</summary>
     /// <exception cref="IOException">The directory cannot be written to.</exception>
     internal void Reject(string id, string reason)
     {
@@ -121,7 +127,8 @@ public sealed class Spool : IDisposable
             return;
         }
 
-        var rejected = Directory.CreateDirectory(Path.Combine(_directory, "rejected"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        var rejected = Directory.CreateDirectory(
+            Path.Combine(_directory, "rejected"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         if (rejected.EnumerateFiles($"*{JobSuffix}").Count() < MaxRejected)
         {
             File.WriteAllText(Path.Combine(rejected.FullName, $"{id}.reason"), reason + "\n");
@@ -149,7 +156,8 @@ public sealed class Spool : IDisposable
         var temporary = Path.ChangeExtension(path, $".{Environment.ProcessId}");
         try
         {
-            using (var file = new FileStream(temporary, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite }))
+            using (var file = new FileStream(temporary, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write,
+                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite }))
             {
                 file.Write(Encoding.ASCII.GetBytes(text));
             }
@@ -164,12 +172,14 @@ public sealed class Spool : IDisposable
     }
 
     private static string ReadText(FileInfo file, int limit) =>
-        file.Length <= limit ? File.ReadAllText(file.FullName) : throw new IOException($"it has {file.Length} bytes; at most {limit} are read");
+        file.Length <= limit ? File.ReadAllText(file.FullName)
+            : throw new IOException($"it has {file.Length} bytes; at most {limit} are read");
 
     private IEnumerable<FileInfo> JobFiles() => new DirectoryInfo(_directory).EnumerateFiles($"*{JobSuffix}");
 
     /// <summary>All files of jobs. A link to a store path that is a directory counts as one.</summary>
-    private IEnumerable<string> Files() => Directory.EnumerateFileSystemEntries(_directory).Where(path => Path.GetFileName(path).Contains('.'));
+    private IEnumerable<string> Files() =>
+        Directory.EnumerateFileSystemEntries(_directory).Where(path => Path.GetFileName(path).Contains('.'));
 
     private static string IdOf(string path) => Path.GetFileName(path).Split('.')[0];
 

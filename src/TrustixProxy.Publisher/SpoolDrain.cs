@@ -6,7 +6,8 @@ namespace TrustixProxy.Publisher;
 
 /// <summary>Goes once through the spool, and publishes what is there. For one use.</summary>
 /// <remarks>
-/// A job leaves the spool only when the log's signed head covers it, durably. A crash in between has it submitted again: the log keeps the first value of a key and takes an
+/// A job leaves the spool only when the log's signed head covers it, durably. A crash in between has it submitted again: the log keeps the
+/// first value of a key and takes an
 /// identical second one for the same, so that what is delivered at least once is in the log exactly once.
 /// </remarks>
 internal sealed class SpoolDrain(PublisherOptions options, Spool spool, LogSubmitter submitter, ILogger logger, TimeProvider time)
@@ -152,7 +153,8 @@ internal sealed class SpoolDrain(PublisherOptions options, Spool spool, LogSubmi
         var refused = came.Refused.ToDictionary(item => item.Statement, item => item.Reason);
         foreach (var item in _batch)
         {
-            string[] reasons = [.. item.TooLong, .. item.Statements.Where(refused.ContainsKey).Select(statement => $"has {statement.Path}, of which the log said: {refused[statement]}")];
+            string[] reasons = [.. item.TooLong, .. item.Statements.Where(refused.ContainsKey)
+                .Select(statement => $"has {statement.Path}, of which the log said: {refused[statement]}")];
             if (reasons.Length > 0)
             {
                 Reject(item.Id, string.Join("; ", reasons));

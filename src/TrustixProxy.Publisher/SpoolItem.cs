@@ -25,7 +25,8 @@ internal sealed record SpoolItem(string Id, IReadOnlyList<BuildStatement> Statem
     /// <summary>Parts what is known of a job's outputs.</summary>
     public static SpoolItem Choose(string id, JobOutputs outputs, PublisherOptions options)
     {
-        var admitted = outputs.Outputs.Where(output => options.Filter.Admits(output.Statement.Path)).ToLookup(output => ReasonOf(output, options));
+        var admitted = outputs.Outputs.Where(output => options.Filter.Admits(output.Statement.Path))
+            .ToLookup(output => ReasonOf(output, options));
         List<BuildStatement> statements = [.. admitted[LeftOut.No].Select(output => output.Statement)];
         return new SpoolItem(id, statements, outputs.Outputs.Count - admitted.Sum(group => group.Count()), outputs.Lost)
         {

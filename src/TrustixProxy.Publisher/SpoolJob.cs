@@ -3,10 +3,12 @@ using TrustixProxy.Nix;
 namespace TrustixProxy.Publisher;
 
 /// <summary>One run of the post-build hook: what was built.</summary>
-/// <param name="Id">Its files' name in the spool, before the first <c>.</c>: each run's own, with the digest of what was built at its end.</param>
+/// <param name="Id">Its files' name in the spool, before the first <c>.</c>: each run's own, with the digest of what was built at its
+/// end.</param>
 /// <param name="WrittenAt">When the hook wrote it: after its outputs had become valid.</param>
 /// <param name="Derivation">What was built (<c>DRV_PATH</c>).</param>
-/// <param name="Outputs">What came out (<c>OUT_PATHS</c>); none when Nix did not say, as Debian's 2.8 does not: then all outputs of the derivation.</param>
+/// <param name="Outputs">What came out (<c>OUT_PATHS</c>); none when Nix did not say, as Debian's 2.8 does not: then all outputs of the
+/// derivation.</param>
 /// <remarks>The file: a line with the derivation, and one with the outputs parted by spaces; nothing else.</remarks>
 internal sealed record SpoolJob(string Id, DateTimeOffset WrittenAt, StorePath Derivation, IReadOnlyList<StorePath> Outputs)
 {
@@ -29,7 +31,8 @@ internal sealed record SpoolJob(string Id, DateTimeOffset WrittenAt, StorePath D
 
     /// <summary>Reads what Nix tells a post-build hook. False, with what is wrong, when something in it is no store path.</summary>
     public static bool TryParseEnvironment(
-        string? derivation, string? outPaths, [NotNullWhen(true)] out StorePath? path, out IReadOnlyList<StorePath> outputs, out string error)
+        string? derivation, string? outPaths, [NotNullWhen(true)] out StorePath? path, out IReadOnlyList<StorePath> outputs,
+            out string error)
     {
         outputs = [];
         if (!StorePath.TryParseAbsolute(derivation, out path, out var fault))

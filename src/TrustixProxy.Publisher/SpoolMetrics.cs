@@ -2,7 +2,8 @@ using System.Diagnostics.Metrics;
 
 namespace TrustixProxy.Publisher;
 
-/// <summary>What a publisher counts and measures; names follow Prometheus' conventions (a counter's <c>_total</c> is added where it is shown).</summary>
+/// <summary>What a publisher counts and measures; names follow Prometheus' conventions (a counter's <c>_total</c> is added where it is
+/// shown).</summary>
 public sealed class SpoolMetrics : IDisposable
 {
     /// <summary>The meter that a listener asks for.</summary>
@@ -13,11 +14,17 @@ public sealed class SpoolMetrics : IDisposable
 
     internal SpoolMetrics(Spool spool, TimeProvider time)
     {
-        _paths = _meter.CreateCounter<long>("trustix_publish_paths", description: "Store paths, by what became of them: published, excluded, not-built-here, contradicted.");
-        _jobs = _meter.CreateCounter<long>("trustix_publish_jobs_lost", description: "Jobs of which a path was never published, by why: given-up, rejected.");
-        _passes = _meter.CreateCounter<long>("trustix_publish_passes", description: "Times that the spool was gone through, by what kept jobs in it: none, refused, busy, unreachable, no-nix, spool.");
-        _meter.CreateObservableGauge("trustix_spool_jobs", () => Read(() => spool.Jobs().Count), description: "Jobs that wait in the spool.");
-        _meter.CreateObservableGauge("trustix_spool_oldest_job_seconds", () => Read(() => (spool.OldestJob() is { } oldest ? time.GetUtcNow() - oldest : TimeSpan.Zero).TotalSeconds), description: "How long the oldest job has waited; 0 when none does.");
+        _paths = _meter.CreateCounter<long>("trustix_publish_paths",
+            description: "Store paths, by what became of them: published, excluded, not-built-here, contradicted.");
+        _jobs = _meter.CreateCounter<long>(
+            "trustix_publish_jobs_lost", description: "Jobs of which a path was never published, by why: given-up, rejected.");
+        _passes = _meter.CreateCounter<long>("trustix_publish_passes", description: "Times that the spool was gone through, by what kept "
+            + "jobs in it: none, refused, busy, unreachable, no-nix, spool.");
+        _meter.CreateObservableGauge(
+            "trustix_spool_jobs", () => Read(() => spool.Jobs().Count), description: "Jobs that wait in the spool.");
+        _meter.CreateObservableGauge(
+            "trustix_spool_oldest_job_seconds", () => Read(() => (spool.OldestJob() is { } oldest ? time.GetUtcNow() - oldest
+            : TimeSpan.Zero).TotalSeconds), description: "How long the oldest job has waited; 0 when none does.");
     }
 
     internal void Count(PublishPass pass)

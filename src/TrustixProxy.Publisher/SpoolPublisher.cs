@@ -38,7 +38,8 @@ public sealed class SpoolPublisher : IDisposable
     /// <summary>How the spool was gone through the last time; null before the first has ended.</summary>
     public PublishPass? Last => Volatile.Read(ref _last);
 
-    /// <summary>Publishes all jobs that are there now; waits for descriptions that have yet to come, and tries a log that cannot be reached three times.</summary>
+    /// <summary>Publishes all jobs that are there now; waits for descriptions that have yet to come, and tries a log that cannot be reached
+    /// three times.</summary>
     public async Task<PublishPass> OnceAsync(CancellationToken cancellation)
     {
         var (start, tries) = (_time.GetTimestamp(), 1);
@@ -80,7 +81,8 @@ public sealed class SpoolPublisher : IDisposable
         _spool.Dispose();
     }
 
-    /// <summary>How long to wait after a pass. After faults twice as long each time: up to a minute, where the log refuses up to five. Half of it is chance, so that many builders don't come at once.</summary>
+    /// <summary>How long to wait after a pass. After faults twice as long each time: up to a minute, where the log refuses up to five. Half
+    /// of it is chance, so that many builders don't come at once.</summary>
     /// <param name="fault">How the pass ended.</param>
     /// <param name="failures">How many have ended with a fault, one after the other; at least 1 when this one has.</param>
     internal static TimeSpan Pause(PublishFault fault, int failures)
@@ -90,7 +92,8 @@ public sealed class SpoolPublisher : IDisposable
             return Poll;
         }
 
-        var (first, most) = fault is PublishFault.Refused ? (TimeSpan.FromSeconds(30), TimeSpan.FromMinutes(5)) : (Poll, TimeSpan.FromMinutes(1));
+        var (first, most) = fault is PublishFault.Refused ? (TimeSpan.FromSeconds(30), TimeSpan.FromMinutes(5))
+            : (Poll, TimeSpan.FromMinutes(1));
         var pause = Math.Min(most.TotalMilliseconds, first.TotalMilliseconds * Math.Pow(2, Math.Min(failures - 1, 20)));
         return TimeSpan.FromMilliseconds((pause / 2) + (pause / 2 * RandomNumberGenerator.GetInt32(1000) / 1000));
     }

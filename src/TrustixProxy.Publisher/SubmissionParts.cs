@@ -36,6 +36,7 @@ internal static class SubmissionParts
     public static int SizeOf(BuildStatement statement)
     {
         const int framing = 32, ofReference = 16; // of quotes, commas and the store's name
-        return framing + (2 * statement.Path.Absolute.Length) + 200 + statement.References.Sum(reference => reference.ToString().Length + ofReference);
+        return framing + (2 * statement.Path.Absolute.Length) + 200
+            + statement.References.Sum(reference => reference.ToString().Length + ofReference);
     }
 }

@@ -4,24 +4,30 @@ using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.TransparencyLog;
 
-/// <summary>A log as static files, which only ever grow: <c>log export</c> writes them, any web server serves them, <c>log import</c> and mirrors read them.</summary>
+/// <summary>A log as static files, which only ever grow: <c>log export</c> writes them, any web server serves them, <c>log import</c> and
+/// mirrors read them.</summary>
 /// <remarks>
-/// After C2SP tlog-tiles (c2sp.org/tlog-tiles), where Trustix's logs are like the logs that it is for. Numbers are big-endian. N counts from 0 and is written in groups of three digits,
-/// all but the last after an x: 1234067 is <c>x001/x234/067</c>. Files of fewer than 256 records are <c>N.p/W</c>, with W records; they go once the full one is there.
+/// After C2SP tlog-tiles (c2sp.org/tlog-tiles), where Trustix's logs are like the logs that it is for. Numbers are big-endian. N counts
+/// from 0 and is written in groups of three digits,
+/// all but the last after an x: 1234067 is <c>x001/x234/067</c>. Files of fewer than 256 records are <c>N.p/W</c>, with W records; they go
+/// once the full one is there.
 /// <code>
 /// log.json               {"version":1,"logId":"…","publicKey":"…"}
 /// head                   the newest signed head, a LogHead message: written last, so that all before it is there
 /// tile/L/N               256 hashes of 32 bytes: leaves for level 0, above it roots of full tiles below (as tlog-tiles)
 /// tile/entries/N         256 entries, each: length of the key (2 bytes), key, length of the value (4 bytes), value
-/// tile/heads/N           256 heads, from the first on, each: length (2 bytes), LogHead message, time of signing (8 bytes, milliseconds since 1970, not signed)
+/// tile/heads/N 256 heads, from the first on, each: length (2 bytes), LogHead message, time of signing (8 bytes, milliseconds since 1970,
+/// not signed)
 /// tile/conflicts/N       256 conflicts, each: length (4 bytes), Conflict message (Wire/lookup.proto)
 /// </code>
-/// To verify: the head's signature; the leaves' root against it; each head's map root, from the entries up to its size, and the tree over those map roots (the map-head log).
+/// To verify: the head's signature; the leaves' root against it; each head's map root, from the entries up to its size, and the tree over
+/// those map roots (the map-head log).
 /// </remarks>
 public static class ArchiveLayout
 {
     /// <summary>What the files and folders are called.</summary>
-    public const string Description = "log.json", Head = "head", Entries = "tile/entries", Heads = "tile/heads", Conflicts = "tile/conflicts";
+    public const string Description = "log.json", Head = "head", Entries = "tile/entries", Heads = "tile/heads",
+        Conflicts = "tile/conflicts";
 
     /// <summary>How many records a full file holds.</summary>
     public const int Width = 256;
@@ -116,7 +122,8 @@ public static class ArchiveLayout
     /// <exception cref="InvalidDataException">The bytes are no such message.</exception>
     public static T Parse<T>(MessageParser<T> parser, byte[] bytes)
         where T : class, IMessage<T> =>
-        WireMessage.TryParse(parser, bytes, out var message) ? message : throw new InvalidDataException($"holds no {typeof(T).Name} message where one should be");
+        WireMessage.TryParse(parser, bytes, out var message) ? message
+            : throw new InvalidDataException($"holds no {typeof(T).Name} message where one should be");
 
     private static long Number(byte[] bytes, ref int at, int size)
     {

@@ -9,7 +9,8 @@ namespace TrustixProxy.TransparencyLog;
 /// <param name="ValueDigest">SHA-256 of the value that the log holds.</param>
 /// <param name="OtherDigest">SHA-256 of the value that came later.</param>
 /// <param name="SeenAt">When that was, in milliseconds since 1970.</param>
-/// <remarks>The text begins with words of its own and is longer than 32 bytes, so it can never pass for a head's. Source: <c>Wire/lookup.proto</c>, <c>Conflict</c>.</remarks>
+/// <remarks>The text begins with words of its own and is longer than 32 bytes, so it can never pass for a head's. Source:
+/// <c>Wire/lookup.proto</c>, <c>Conflict</c>.</remarks>
 public sealed record ConflictRecord(byte[] Key, long Index, Digest ValueDigest, Digest OtherDigest, long SeenAt)
 {
     /// <summary>The text that a log signs.</summary>
@@ -19,6 +20,7 @@ public sealed record ConflictRecord(byte[] Key, long Index, Digest ValueDigest, 
         var numbers = new byte[16];
         BinaryPrimitives.WriteInt64LittleEndian(numbers, Index);
         BinaryPrimitives.WriteInt64LittleEndian(numbers.AsSpan(8), SeenAt);
-        return [.. Encoding.ASCII.GetBytes($"trustix-proxy conflict v1\n{logId}"), .. numbers, .. ValueDigest.ToArray(), .. OtherDigest.ToArray(), .. Key];
+        return [.. Encoding.ASCII.GetBytes($"trustix-proxy conflict v1\n{logId}"), .. numbers, .. ValueDigest.ToArray(),
+            .. OtherDigest.ToArray(), .. Key];
     }
 }

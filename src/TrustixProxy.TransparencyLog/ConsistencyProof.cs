@@ -2,7 +2,8 @@ using System.Numerics;
 
 namespace TrustixProxy.TransparencyLog;
 
-/// <summary>Shows that a log of a given size and root begins with all the leaves of a smaller one: nothing was changed or taken away.</summary>
+/// <summary>Shows that a log of a given size and root begins with all the leaves of a smaller one: nothing was changed or taken
+/// away.</summary>
 /// <remarks>Source: RFC 9162, section 2.1.4. When the older size is a power of two its root is not repeated in the proof.</remarks>
 public static class ConsistencyProof
 {

@@ -38,7 +38,8 @@ public readonly struct Digest : IEquatable<Digest>
     /// <summary>Whether it is the placeholder, 32 zero bytes.</summary>
     public bool IsPlaceholder => _bytes == Vector256<byte>.Zero;
 
-    /// <summary>Bit <paramref name="depth"/> (0 to 255), the most significant first: the way through the map at that depth, true to the right.</summary>
+    /// <summary>Bit <paramref name="depth"/> (0 to 255), the most significant first: the way through the map at that depth, true to the
+    /// right.</summary>
     public bool Bit(int depth) => (_bytes[depth >> 3] >> (7 - (depth & 7)) & 1) != 0;
 
     /// <summary>Byte <paramref name="index"/>, 0 to 31.</summary>

@@ -26,11 +26,14 @@ public enum FaultEvidenceError
     NotShown,
 }
 
-/// <summary>The evidence of a log's fault as a file: whoever has the log's public key can see by himself that the log has contradicted itself.</summary>
+/// <summary>The evidence of a log's fault as a file: whoever has the log's public key can see by himself that the log has contradicted
+/// itself.</summary>
 /// <remarks>
 /// <code>
-/// { "version": 1, "kind": "split-view", "seenAt": "2026-11-24T12:00:00Z", "from": "https://log.example", "first": "base64 protobuf head", "second": "…",
-///   "key": null, "firstMap": null, "secondMap": null, "leaf": null, "proof": ["base64 node", "…"], "sha256": "of all of the above as JSON without white space" }
+/// { "version": 1, "kind": "split-view", "seenAt": "2026-11-24T12:00:00Z", "from": "https://log.example", "first": "base64 protobuf head",
+/// "second": "…",
+/// "key": null, "firstMap": null, "secondMap": null, "leaf": null, "proof": ["base64 node", "…"], "sha256": "of all of the above as JSON
+/// without white space" }
 /// </code>
 /// In a <c>repeated-key</c>, the maps hold each leaf's entry without a proof, and the proof is the one of the first leaf's inclusion, then
 /// that of the second's.
@@ -80,9 +83,11 @@ public sealed class FaultEvidence
             _ => [],
         };
         var file = new EvidenceFile(
-            FormatVersion, fault.Kind, seenAt.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", System.Globalization.CultureInfo.InvariantCulture), from,
+            FormatVersion, fault.Kind,
+                seenAt.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", System.Globalization.CultureInfo.InvariantCulture), from,
             fault.Heads[0].ToMessage().ToByteArray(), fault.Heads.Count > 1 ? fault.Heads[1].ToMessage().ToByteArray() : null,
-            first?.Key.ToArray(), first?.Map.ToByteArray(), second?.Map.ToByteArray(), (fault as LogFault.MapContradiction)?.Leaf.ToArray(), [.. proof.Select(node => node.ToArray())], null);
+            first?.Key.ToArray(), first?.Map.ToByteArray(), second?.Map.ToByteArray(), (fault as LogFault.MapContradiction)?.Leaf.ToArray(),
+                [.. proof.Select(node => node.ToArray())], null);
         return JsonSerializer.SerializeToUtf8Bytes(file with { Sha256 = HashOf(file) }, Strict.EvidenceFile);
     }
 
@@ -91,7 +96,8 @@ public sealed class FaultEvidence
     /// <param name="keys">The logs' keys.</param>
     /// <param name="evidence">The evidence.</param>
     /// <param name="error">Why it is none.</param>
-    public static bool TryVerify(ReadOnlySpan<byte> json, IEnumerable<LogKey> keys, [NotNullWhen(true)] out FaultEvidence? evidence, out FaultEvidenceError error)
+    public static bool TryVerify(
+        ReadOnlySpan<byte> json, IEnumerable<LogKey> keys, [NotNullWhen(true)] out FaultEvidence? evidence, out FaultEvidenceError error)
     {
         evidence = null;
         var file = Read(json);
@@ -101,7 +107,8 @@ public sealed class FaultEvidence
             return false;
         }
 
-        error = file.Version is not FormatVersion ? FaultEvidenceError.Version : file.Sha256 != HashOf(file) ? FaultEvidenceError.Digest : FaultEvidenceError.Heads;
+        error = file.Version is not FormatVersion ? FaultEvidenceError.Version : file.Sha256 != HashOf(file) ? FaultEvidenceError.Digest
+            : FaultEvidenceError.Heads;
         foreach (var key in error is FaultEvidenceError.Heads ? keys : [])
         {
             if (HeadOf(key, file.First) is { } first && (file.Second is null || HeadOf(key, file.Second) is not null))
@@ -122,7 +129,9 @@ public sealed class FaultEvidence
         {
             var text = JsonSerializer.Deserialize(json, Strict.JsonElement);
             var file = text.Deserialize(Strict.EvidenceFile);
-            return JsonSerializer.SerializeToUtf8Bytes(text, Strict.JsonElement).AsSpan().SequenceEqual(JsonSerializer.SerializeToUtf8Bytes(file!, Strict.EvidenceFile)) ? file : null; // one spelling, apart from white space
+            // one spelling, apart from white space
+            return JsonSerializer.SerializeToUtf8Bytes(text, Strict.JsonElement).AsSpan()
+                .SequenceEqual(JsonSerializer.SerializeToUtf8Bytes(file!, Strict.EvidenceFile)) ? file : null;
         }
         catch (JsonException)
         {
@@ -131,7 +140,8 @@ public sealed class FaultEvidence
     }
 
     private static VerifiedTreeHead? HeadOf(LogKey key, byte[] bytes) =>
-        WireMessage.TryParse(Wire.LogHead.Parser, bytes, out var message) && SignedTreeHead.TryRead(message, out var read, out _) && key.TryVerify(read, out var head, out _) ? head : null;
+        WireMessage.TryParse(Wire.LogHead.Parser, bytes, out var message) && SignedTreeHead.TryRead(message, out var read, out _)
+            && key.TryVerify(read, out var head, out _) ? head : null;
 
     private static LogFault? FaultOf(EvidenceFile file, VerifiedTreeHead first, VerifiedTreeHead? second)
     {
@@ -143,10 +153,12 @@ public sealed class FaultEvidence
             ("split-view", not null, false) => new LogFault.SplitView(first, second),
             ("rewritten-log", not null, false) => new LogFault.RewrittenPast(first, second, nodes, IsMapHeadLog: false),
             ("rewritten-map-heads", not null, false) => new LogFault.RewrittenPast(first, second, nodes, IsMapHeadLog: true),
-            ("map-contradiction", null, false) when file.Key is not null && firstMap is not null && Digest.TryRead(file.Leaf, out var leaf) => new LogFault.MapContradiction(new ProvenEntry(first, file.Key, firstMap), leaf, nodes),
+            ("map-contradiction", null, false) when file.Key is not null && firstMap is not null && Digest.TryRead(
+                file.Leaf, out var leaf) => new LogFault.MapContradiction(new ProvenEntry(first, file.Key, firstMap), leaf, nodes),
             ("repeated-key", null, false) when file.Key is not null && firstMap is not null && secondMap is not null =>
                 RepeatedKeyOf(first, file.Key, firstMap, secondMap, nodes),
-            ("two-entries", not null, false) when file.Key is not null && firstMap is not null && secondMap is not null => new LogFault.TwoEntries(new ProvenEntry(first, file.Key, firstMap), new ProvenEntry(second, file.Key, secondMap)),
+            ("two-entries", not null, false) when file.Key is not null && firstMap is not null && secondMap is not null =>
+                new LogFault.TwoEntries(new ProvenEntry(first, file.Key, firstMap), new ProvenEntry(second, file.Key, secondMap)),
             _ => null,
         };
     }
@@ -154,7 +166,8 @@ public sealed class FaultEvidence
     private static ProvenEntry EntryOf(LogFault.RepeatedKey fault, LogFault.KeyedLeaf leaf)
     {
         var entry = Google.Protobuf.UnsafeByteOperations.UnsafeWrap(new MapEntry(leaf.ValueDigest, leaf.Index).ToBytes());
-        return new ProvenEntry(fault.Head, fault.Key, new Wire.MapValueResponse { Value = entry, Proof = new MapProof([], null).ToMessage() });
+        return new ProvenEntry(
+            fault.Head, fault.Key, new Wire.MapValueResponse { Value = entry, Proof = new MapProof([], null).ToMessage() });
     }
 
     private static LogFault.RepeatedKey? RepeatedKeyOf(
@@ -173,7 +186,9 @@ public sealed class FaultEvidence
             new LogFault.KeyedLeaf(second.Index, second.ValueDigest, nodes[split..]));
     }
 
-    private static Wire.MapValueResponse? MapOf(byte[]? bytes) => bytes is not null && WireMessage.TryParse(Wire.MapValueResponse.Parser, bytes, out var map) ? map : null;
+    private static Wire.MapValueResponse? MapOf(byte[]? bytes) =>
+        bytes is not null && WireMessage.TryParse(Wire.MapValueResponse.Parser, bytes, out var map) ? map : null;
 
-    private static string HashOf(EvidenceFile file) => Digest.Of(JsonSerializer.SerializeToUtf8Bytes(file with { Sha256 = null }, Strict.EvidenceFile)).ToString();
+    private static string HashOf(EvidenceFile file) =>
+        Digest.Of(JsonSerializer.SerializeToUtf8Bytes(file with { Sha256 = null }, Strict.EvidenceFile)).ToString();
 }

@@ -41,7 +41,8 @@ public abstract record LogFault
     /// is a power
     /// of two, it begins one leaf later: see <see cref="ConsistencyProof.TryFindPrefix"/>.</param>
     /// <param name="IsMapHeadLog">Whether it is the map-head log that was rewritten, and not the log.</param>
-    public sealed record RewrittenPast(VerifiedTreeHead Older, VerifiedTreeHead Newer, IReadOnlyList<Digest> Proof, bool IsMapHeadLog) : LogFault
+    public sealed record RewrittenPast(VerifiedTreeHead Older, VerifiedTreeHead Newer, IReadOnlyList<Digest> Proof, bool IsMapHeadLog)
+        : LogFault
     {
         /// <inheritdoc/>
         public override string Kind => IsMapHeadLog ? "rewritten-map-heads" : "rewritten-log";
@@ -58,7 +59,8 @@ public abstract record LogFault
             var (newer, newerRoot) = IsMapHeadLog
                 ? (Newer.Content.MapHeadSize, Newer.Content.MapHeadRoot)
                 : (Newer.Content.TreeSize, Newer.Content.LogRoot);
-            return (!ConsistencyProof.TryVerify(older, newer, olderRoot, newerRoot, [.. Proof], out var error) && error is ProofError.OlderRoot)
+            return (!ConsistencyProof.TryVerify(older, newer, olderRoot, newerRoot, [.. Proof], out var error)
+                && error is ProofError.OlderRoot)
                 || (ConsistencyProof.TryFindPrefix(older, newer, newerRoot, [.. Proof], out var prefixRoot) && prefixRoot != olderRoot);
         }
     }
@@ -100,7 +102,8 @@ public abstract record LogFault
             First.Index < Second.Index && First.ValueDigest != Second.ValueDigest && IsIncluded(First) && IsIncluded(Second);
 
         private bool IsIncluded(KeyedLeaf leaf) => InclusionProof.TryVerify(
-            leaf.Index, Head.Content.TreeSize, MerkleHash.LogLeaf(Key.Span, leaf.ValueDigest), [.. leaf.Inclusion], Head.Content.LogRoot, out _);
+            leaf.Index, Head.Content.TreeSize, MerkleHash.LogLeaf(Key.Span, leaf.ValueDigest), [.. leaf.Inclusion], Head.Content.LogRoot,
+                out _);
     }
 
     /// <summary>A leaf of a log whose key is known.</summary>
@@ -135,5 +138,6 @@ public sealed record ProvenEntry(VerifiedTreeHead Head, ReadOnlyMemory<byte> Key
 {
     /// <summary>What is proven; null when nothing is.</summary>
     public ProvenDigest? Verify() =>
-        MapProof.TryRead(Map.Proof, out var proof, out _) && proof.TryVerify(Head, Key.Span, Map.Value.Span, out var proven, out _) ? proven : null;
+        MapProof.TryRead(Map.Proof, out var proof, out _) && proof.TryVerify(Head, Key.Span, Map.Value.Span, out var proven, out _) ? proven
+            : null;
 }

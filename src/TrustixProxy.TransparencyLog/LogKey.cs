@@ -36,7 +36,8 @@ public sealed record LogKey
 
     /// <summary>SHA-256("protocol:" uuid ";mode:0;keyType:ed25519;pubKey:" key ";") in hexadecimal.</summary>
     public static string MakeLogId(string protocol, ReadOnlySpan<byte> publicKey) =>
-        Convert.ToHexStringLower(SHA256.HashData([.. System.Text.Encoding.ASCII.GetBytes($"protocol:{protocol};mode:0;keyType:ed25519;pubKey:"), .. publicKey, (byte)';']));
+        Convert.ToHexStringLower(SHA256.HashData(
+            [.. System.Text.Encoding.ASCII.GetBytes($"protocol:{protocol};mode:0;keyType:ed25519;pubKey:"), .. publicKey, (byte)';']));
 
     /// <summary>Checks a head's signature: the door through which a log's answers come in.</summary>
     public bool TryVerify(SignedTreeHead head, [NotNullWhen(true)] out VerifiedTreeHead? verified, out TreeHeadError error)

@@ -1,6 +1,7 @@
 namespace TrustixProxy.TransparencyLog;
 
-/// <summary>Why a signed head does not become a log's new view. Only <see cref="LogFault"/> is held against the log: the rest may be the network's doing.</summary>
+/// <summary>Why a signed head does not become a log's new view. Only <see cref="LogFault"/> is held against the log: the rest may be the
+/// network's doing.</summary>
 public enum LogViewError
 {
     /// <summary>It does, or it is the head that is known.</summary>
@@ -61,13 +62,15 @@ public sealed class LogView
         return view is not null;
     }
 
-    private LogViewError CheckGrowth(VerifiedTreeHead next, ReadOnlySpan<Digest> logProof, ReadOnlySpan<Digest> mapHeadProof, out LogFault? fault)
+    private LogViewError CheckGrowth(
+        VerifiedTreeHead next, ReadOnlySpan<Digest> logProof, ReadOnlySpan<Digest> mapHeadProof, out LogFault? fault)
     {
         var (older, newer) = (Head.Content, next.Content);
         fault = null;
         if (!ConsistencyProof.TryVerify(older.TreeSize, newer.TreeSize, older.LogRoot, newer.LogRoot, logProof, out var logError))
         {
-            fault = logError is ProofError.OlderRoot ? new LogFault.RewrittenPast(Head, next, logProof.ToArray(), IsMapHeadLog: false) : null;
+            fault = logError is ProofError.OlderRoot ? new LogFault.RewrittenPast(Head, next, logProof.ToArray(), IsMapHeadLog: false)
+                : null;
             return fault is null ? LogViewError.Consistency : LogViewError.Fault;
         }
 
@@ -76,9 +79,11 @@ public sealed class LogView
             return LogViewError.MapHeadSize; // after the log's own proof: a rewritten past shows whatever the other sizes say
         }
 
-        if (!ConsistencyProof.TryVerify(older.MapHeadSize, newer.MapHeadSize, older.MapHeadRoot, newer.MapHeadRoot, mapHeadProof, out var mapHeadError))
+        if (!ConsistencyProof.TryVerify(
+            older.MapHeadSize, newer.MapHeadSize, older.MapHeadRoot, newer.MapHeadRoot, mapHeadProof, out var mapHeadError))
         {
-            fault = mapHeadError is ProofError.OlderRoot ? new LogFault.RewrittenPast(Head, next, mapHeadProof.ToArray(), IsMapHeadLog: true) : null;
+            fault = mapHeadError is ProofError.OlderRoot
+                ? new LogFault.RewrittenPast(Head, next, mapHeadProof.ToArray(), IsMapHeadLog: true) : null;
             return fault is null ? LogViewError.MapHeadConsistency : LogViewError.Fault;
         }
 

@@ -20,7 +20,8 @@ public sealed record MapEntry(Digest ValueDigest, long Index)
         entry = null;
         Span<byte> digest = stackalloc byte[33];
         if (text.Length is > indexStart and <= MaxSize
-            && Base64.DecodeFromUtf8(text.Slice(digestStart, digestLength), digest, out _, out var written) is System.Buffers.OperationStatus.Done
+            && Base64.DecodeFromUtf8(
+                text.Slice(digestStart, digestLength), digest, out _, out var written) is System.Buffers.OperationStatus.Done
             && written is Digest.Size
             && Utf8Parser.TryParse(text[indexStart..^1], out long index, out _)
             && index >= 0)

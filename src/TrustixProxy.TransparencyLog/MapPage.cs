@@ -9,10 +9,13 @@ namespace TrustixProxy.TransparencyLog;
 /// <param name="Index">Which leaf of the log holds key and value digest; kept beside the leaf, not hashed.</param>
 public readonly record struct MapLeaf(Digest Path, Digest ValueHash, long Index);
 
-/// <summary>Four levels of the map: 16 slots, each empty, a leaf that stands alone below it, or a page further down. A stored page is never changed: what changes is stored again, under another number.</summary>
+/// <summary>Four levels of the map: 16 slots, each empty, a leaf that stands alone below it, or a page further down. A stored page is never
+/// changed: what changes is stored again, under another number.</summary>
 /// <remarks>
-/// As bytes: two masks of 16 bits, little-endian, of the slots that hold leaves and of those that hold pages; then what they hold, in the order of the slots.
-/// A leaf: path, value hash, index (8 bytes, little-endian). A page: the hash of its root, and the number under which it is stored (8 bytes, little-endian).
+/// As bytes: two masks of 16 bits, little-endian, of the slots that hold leaves and of those that hold pages; then what they hold, in the
+/// order of the slots.
+/// A leaf: path, value hash, index (8 bytes, little-endian). A page: the hash of its root, and the number under which it is stored (8
+/// bytes, little-endian).
 /// </remarks>
 public sealed class MapPage
 {
@@ -85,7 +88,8 @@ public sealed class MapPage
         BinaryPrimitives.WriteUInt16LittleEndian(_bytes, (ushort)(Leaves | 1 << slot));
     }
 
-    /// <summary>Puts a page that is being changed into a slot, in place of what was there: the leaf that it holds now, or the page that it was.</summary>
+    /// <summary>Puts a page that is being changed into a slot, in place of what was there: the leaf that it holds now, or the page that it
+    /// was.</summary>
     internal void Set(int slot, MapPage draft)
     {
         if (KindOf(slot) is Kind.Leaf)

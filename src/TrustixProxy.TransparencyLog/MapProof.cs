@@ -45,8 +45,10 @@ public enum MapProofError
     Root,
 }
 
-/// <summary>A compact proof of the sparse Merkle map: that a key has an entry, or that it has none. Well formed; what it proves, a head says.</summary>
-/// <remarks>The form of celestiaorg/smt 0.3. A key's way is SHA-256(key), bit by bit, 0 to the left; a subtree with one leaf is that leaf, an empty one the placeholder.
+/// <summary>A compact proof of the sparse Merkle map: that a key has an entry, or that it has none. Well formed; what it proves, a head
+/// says.</summary>
+/// <remarks>The form of celestiaorg/smt 0.3. A key's way is SHA-256(key), bit by bit, 0 to the left; a subtree with one leaf is that leaf,
+/// an empty one the placeholder.
 /// Only the canonical encoding is accepted, so each proof has one.</remarks>
 public sealed class MapProof
 {
@@ -54,7 +56,8 @@ public sealed class MapProof
 
     /// <summary>Makes a proof from all side nodes, placeholders included.</summary>
     /// <param name="sideNodes">From the leaf's sibling up to the root's child; at most 256.</param>
-    /// <param name="otherLeaf">For absence: the path and value hash of the leaf that stands where the key's would, or null for an empty subtree.</param>
+    /// <param name="otherLeaf">For absence: the path and value hash of the leaf that stands where the key's would, or null for an empty
+    /// subtree.</param>
     public MapProof(ImmutableArray<Digest> sideNodes, (Digest Path, Digest ValueHash)? otherLeaf)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(sideNodes.Length, MaxDepth);
@@ -68,7 +71,8 @@ public sealed class MapProof
     public (Digest Path, Digest ValueHash)? OtherLeaf { get; }
 
     /// <summary>Reads the proof's wire form; null when the answer had none.</summary>
-    public static bool TryRead([NotNullWhen(true)] Wire.SparseCompactMerkleProof? message, [NotNullWhen(true)] out MapProof? proof, out MapProofError error)
+    public static bool TryRead(
+        [NotNullWhen(true)] Wire.SparseCompactMerkleProof? message, [NotNullWhen(true)] out MapProof? proof, out MapProofError error)
     {
         (proof, var count) = (null, 0);
         error = message is null ? MapProofError.Missing
@@ -126,7 +130,8 @@ public sealed class MapProof
     /// <param name="proven">What is proven: an entry, or absence.</param>
     /// <param name="error">Why nothing is.</param>
     public bool TryVerify(
-        VerifiedTreeHead head, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, [NotNullWhen(true)] out ProvenDigest? proven, out MapProofError error)
+        VerifiedTreeHead head, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, [NotNullWhen(true)] out ProvenDigest? proven,
+            out MapProofError error)
     {
         MapEntry? entry = null;
         error = !value.IsEmpty && !MapEntry.TryParse(value, out entry) ? MapProofError.Value

@@ -16,7 +16,8 @@ public static class MerkleHash
         return Digest.Of(input);
     }
 
-    /// <summary>A leaf of the log: SHA-256(00 || key || 3a || digest). Unambiguous, since the digest at the end has a fixed length.</summary>
+    /// <summary>A leaf of the log: SHA-256(00 || key || 3a || digest). Unambiguous, since the digest at the end has a fixed
+    /// length.</summary>
     public static Digest LogLeaf(ReadOnlySpan<byte> key, Digest valueDigest)
     {
         var length = 1 + key.Length + 1 + Digest.Size;

@@ -2,12 +2,14 @@ using System.Numerics;
 
 namespace TrustixProxy.TransparencyLog;
 
-/// <summary>Gives the root of a full subtree: of the 2^<paramref name="level"/> leaves from leaf <paramref name="index"/> * 2^<paramref name="level"/> on.</summary>
+/// <summary>Gives the root of a full subtree: of the 2^<paramref name="level"/> leaves from leaf <paramref name="index"/> *
+/// 2^<paramref name="level"/> on.</summary>
 /// <param name="level">0 for a leaf.</param>
 /// <param name="index">Which of the subtrees of that level, from the left, from 0.</param>
 public delegate Digest FullSubtree(int level, long index);
 
-/// <summary>Makes roots and proofs of the log and the map-head log out of their full subtrees, which never change once they are full.</summary>
+/// <summary>Makes roots and proofs of the log and the map-head log out of their full subtrees, which never change once they are
+/// full.</summary>
 /// <remarks>Source: RFC 6962, sections 2.1 to 2.1.2 (MTH, PATH, PROOF).</remarks>
 public static class MerkleTree
 {
@@ -40,7 +42,8 @@ public static class MerkleTree
     }
 
     /// <summary>The proof that the first <paramref name="newer"/> leaves begin with the first <paramref name="older"/>.</summary>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="older"/> is negative or larger than <paramref name="newer"/>.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="older"/> is negative or larger than
+    /// <paramref name="newer"/>.</exception>
     public static Digest[] ConsistencyProof(long older, long newer, FullSubtree subtrees)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(older);
@@ -68,7 +71,8 @@ public static class MerkleTree
         return [.. proof];
     }
 
-    /// <summary>Adds a leaf to a log of <paramref name="size"/> leaves: calls <paramref name="keep"/> for the leaf and for each subtree that it fills, small to large.</summary>
+    /// <summary>Adds a leaf to a log of <paramref name="size"/> leaves: calls <paramref name="keep"/> for the leaf and for each subtree
+    /// that it fills, small to large.</summary>
     public static void Append(long size, Digest leaf, FullSubtree subtrees, Action<int, long, Digest> keep)
     {
         keep(0, size, leaf);
@@ -79,7 +83,8 @@ public static class MerkleTree
         }
     }
 
-    /// <summary>The root of the leaves from <paramref name="start"/> to before <paramref name="end"/>; the start is a multiple of the largest power of two within.</summary>
+    /// <summary>The root of the leaves from <paramref name="start"/> to before <paramref name="end"/>; the start is a multiple of the
+    /// largest power of two within.</summary>
     private static Digest Root(long start, long end, FullSubtree subtrees)
     {
         var size = end - start;

@@ -1,6 +1,7 @@
 namespace TrustixProxy.TransparencyLog;
 
-/// <summary>What a log's map holds for a key under a signed head: an entry, or proven absence. Made only by <see cref="MapProof.TryVerify"/>.</summary>
+/// <summary>What a log's map holds for a key under a signed head: an entry, or proven absence. Made only by
+/// <see cref="MapProof.TryVerify"/>.</summary>
 public sealed class ProvenDigest
 {
     private readonly byte[] _key;
@@ -16,7 +17,8 @@ public sealed class ProvenDigest
     /// <summary>The entry; null when the key is proven to be absent.</summary>
     public MapEntry? Entry { get; }
 
-    /// <summary>Whether the log's leaf at the entry's index holds the same key and digest, which ties the map to the append-only log.</summary>
+    /// <summary>Whether the log's leaf at the entry's index holds the same key and digest, which ties the map to the append-only
+    /// log.</summary>
     /// <param name="proof">The inclusion proof under the same head.</param>
     /// <param name="error">Why it is not shown.</param>
     public bool IsTied(ReadOnlySpan<Digest> proof, out ProofError error)

@@ -6,11 +6,13 @@ namespace TrustixProxy.TransparencyLog;
 /// <param name="LogRoot">Root of the log.</param>
 /// <param name="TreeSize">How many leaves the log has; not negative.</param>
 /// <param name="MapRoot">Root of the sparse Merkle map; the placeholder when it is empty.</param>
-/// <param name="MapHeadRoot">Root of the map-head log, whose leaves are the map roots of all heads ever signed, this one's included.</param>
+/// <param name="MapHeadRoot">Root of the map-head log, whose leaves are the map roots of all heads ever signed, this one's
+/// included.</param>
 /// <param name="MapHeadSize">How many heads were ever signed; at least 1.</param>
 public sealed record TreeHead(Digest LogRoot, long TreeSize, Digest MapRoot, Digest MapHeadRoot, long MapHeadSize)
 {
-    /// <summary>The 32 bytes that the signature is made over: SHA-256(log root || LE64 tree size || map root || map-head root || LE64 map-head size).</summary>
+    /// <summary>The 32 bytes that the signature is made over: SHA-256(log root || LE64 tree size || map root || map-head root || LE64
+    /// map-head size).</summary>
     public byte[] SigningDigest()
     {
         Span<byte> text = stackalloc byte[(3 * Digest.Size) + 16];
@@ -32,7 +34,8 @@ public enum TreeHeadError
     /// <summary>A root is not 32 bytes.</summary>
     RootSize,
 
-    /// <summary>A size is 2^63 or more, the map-head log is empty (it has a leaf for each head, this one included), or an empty log has a root.</summary>
+    /// <summary>A size is 2^63 or more, the map-head log is empty (it has a leaf for each head, this one included), or an empty log has a
+    /// root.</summary>
     Sizes,
 
     /// <summary>The signature is not 64 bytes.</summary>
@@ -42,7 +45,8 @@ public enum TreeHeadError
     Signature,
 }
 
-/// <summary>A signed tree head that was read but not verified: nothing may be believed of it. <see cref="LogKey.TryVerify"/> makes more of it.</summary>
+/// <summary>A signed tree head that was read but not verified: nothing may be believed of it. <see cref="LogKey.TryVerify"/> makes more of
+/// it.</summary>
 public sealed class SignedTreeHead
 {
     private readonly byte[] _signature;

@@ -1,6 +1,7 @@
 namespace TrustixProxy.TransparencyLog;
 
-/// <summary>The map of a log, in one version of it: finds, proves and inserts leaves. It keeps nothing itself: pages are read through a function, and what an insert changes is handed out by <see cref="Commit"/>, as pages beside the old ones.</summary>
+/// <summary>The map of a log, in one version of it: finds, proves and inserts leaves. It keeps nothing itself: pages are read through a
+/// function, and what an insert changes is handed out by <see cref="Commit"/>, as pages beside the old ones.</summary>
 /// <param name="load">Gives the page of a number. What it gives is never changed.</param>
 /// <param name="root">Number of the page at the root, by which this version is told from others; 0 for the empty map.</param>
 public sealed class SparseMerkleMap(Func<long, MapPage> load, long root)
@@ -77,7 +78,8 @@ public sealed class SparseMerkleMap(Func<long, MapPage> load, long root)
 
     /// <summary>Hashes what has changed, each page once, and gives the new root's hash. The map is not to be used any more.</summary>
     /// <param name="first">The first number that no page has.</param>
-    /// <param name="changed">The pages to store, with their numbers, from <paramref name="first"/> on; the last is the new root. None when nothing was inserted.</param>
+    /// <param name="changed">The pages to store, with their numbers, from <paramref name="first"/> on; the last is the new root. None when
+    /// nothing was inserted.</param>
     /// <param name="replaced">Numbers of the pages that the new version has no more.</param>
     public Digest Commit(long first, out IReadOnlyList<KeyValuePair<long, MapPage>> changed, out IReadOnlyList<long> replaced)
     {
@@ -86,7 +88,8 @@ public sealed class SparseMerkleMap(Func<long, MapPage> load, long root)
         return _draft?.Number(first, numbered) ?? Root()?.RootHash() ?? default;
     }
 
-    /// <summary>Goes down to where the path ends: a leaf, the path's or another's, or an empty subtree (null). Side nodes are collected from the root down.</summary>
+    /// <summary>Goes down to where the path ends: a leaf, the path's or another's, or an empty subtree (null). Side nodes are collected
+    /// from the root down.</summary>
     private MapLeaf? Walk(Digest path, List<Digest> sideNodes)
     {
         Span<MapPage.Node> nodes = stackalloc MapPage.Node[2 * MapPage.Slots];

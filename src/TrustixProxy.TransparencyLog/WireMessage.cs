@@ -23,7 +23,8 @@ public static class WireMessage
     /// <summary>The most store paths and keys that one call looks up.</summary>
     public const int MaxLookups = 100;
 
-    /// <summary>Reads <paramref name="bytes"/> whole. False when they are no such message, or lack a required field (which C#'s protobuf does not notice by itself).</summary>
+    /// <summary>Reads <paramref name="bytes"/> whole. False when they are no such message, or lack a required field (which C#'s protobuf
+    /// does not notice by itself).</summary>
     public static bool TryParse<T>(MessageParser<T> parser, ReadOnlySpan<byte> bytes, [NotNullWhen(true)] out T? message)
         where T : class, IMessage<T>
     {

@@ -5,7 +5,8 @@ using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.Benchmarks;
 
-/// <summary>Decisions that nobody has made before: round trips, bytes, a whole closure beside nginx, and the same from mirrors. Upstream and logs are 50 ms away, behind relays in this process.</summary>
+/// <summary>Decisions that nobody has made before: round trips, bytes, a whole closure beside nginx, and the same from mirrors. Upstream
+/// and logs are 50 ms away, behind relays in this process.</summary>
 internal sealed class ColdBenchmark(ColdStage stage, string directory, Figures figures)
 {
     private const int Runs = 5, Connections = 25;
@@ -91,9 +92,11 @@ internal sealed class ColdBenchmark(ColdStage stage, string directory, Figures f
             relays.Add(new DelayRelay(await stage.WithoutLookupAsync(log.Url), RoundTrip));
         }
 
-        using var proxy = await StartAsync(upstream.Url, stage.Logs.Zip(relays, (log, relay) => new BenchLog(log.Name, relay.Url, log.PublicKey)));
+        using var proxy = await StartAsync(
+            upstream.Url, stage.Logs.Zip(relays, (log, relay) => new BenchLog(log.Name, relay.Url, log.PublicKey)));
         await LatencyAsync(proxy, 20);
-        figures.AtMost("cold decision, reference calls, name unknown, p50", await LatencyAsync(proxy, 60) / RoundTrip.TotalMilliseconds, "trips", 3.2);
+        figures.AtMost(
+            "cold decision, reference calls, name unknown, p50", await LatencyAsync(proxy, 60) / RoundTrip.TotalMilliseconds, "trips", 3.2);
         relays.ForEach(relay => relay.Dispose());
     }
 
@@ -105,12 +108,15 @@ internal sealed class ColdBenchmark(ColdStage stage, string directory, Figures f
         long size;
         using (var proxy = await StartAsync(stage.Upstream, direct))
         {
-            await UntilAsync(() => logs.All(log => proxy.Lines.Any(line => line.Contains($"Mirror of {log.Name}: all", StringComparison.Ordinal))));
-            size = (long)stage.Logs[0].Client.Read("/trustix_api.v1.LogAPI/GetHead", new LogHeadRequest { LogID = stage.Logs[0].Client.LogId }, LogHead.Parser).TreeSize;
+            await UntilAsync(
+                () => logs.All(log => proxy.Lines.Any(line => line.Contains($"Mirror of {log.Name}: all", StringComparison.Ordinal))));
+            size = (long)stage.Logs[0].Client.Read(
+                "/trustix_api.v1.LogAPI/GetHead", new LogHeadRequest { LogID = stage.Logs[0].Client.LogId }, LogHead.Parser).TreeSize;
         }
 
         figures.AtMost($"three mirrors followed, the largest of {size:N0} entries", watch.Elapsed.TotalSeconds, "s", 90);
-        var stored = Directory.GetFiles(Path.Combine(directory, "proxy", "mirrors"), $"{stage.Logs[0].Client.LogId}.*").Sum(file => new FileInfo(file).Length);
+        var stored = Directory.GetFiles(Path.Combine(directory, "proxy", "mirrors"), $"{stage.Logs[0].Client.LogId}.*")
+            .Sum(file => new FileInfo(file).Length);
         figures.AtMost("mirror on disk per entry", (double)stored / size, "B", 160);
         using (var proxy = await StartAsync(stage.Upstream, logs, keepMirrors: true))
         {
@@ -119,7 +125,8 @@ internal sealed class ColdBenchmark(ColdStage stage, string directory, Figures f
             var before = relays.Sum(relay => relay.Bytes);
             figures.AtMost("cold decision, mirrors, upstream on loopback, p50", await LatencyAsync(proxy, 400), "ms", 1);
             Figures.Show("  the upstream's answer alone, asked directly, p50", await LatencyAsync(stage.Upstream, 400), "ms");
-            Console.WriteLine($"  bytes to and from all logs meanwhile (the head polls of every 5 s, if one fell into it): {relays.Sum(relay => relay.Bytes) - before:N0}");
+            Console.WriteLine($"  bytes to and from all logs meanwhile (the head polls of every 5 s, if one fell into it): "
+                + $"{relays.Sum(relay => relay.Bytes) - before:N0}");
         }
     }
 
@@ -148,14 +155,16 @@ internal sealed class ColdBenchmark(ColdStage stage, string directory, Figures f
         }
     }
 
-    /// <summary>Asks for narinfos as Nix does: those that an answer refers to, each once, over so many connections. Gives seconds.</summary>
+    /// <summary>Asks for narinfos as Nix does: those that an answer refers to, each once, over so many connections. Gives
+    /// seconds.</summary>
     private async Task<double> WalkAsync(Uri cache)
     {
         using var client = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = Connections }) { BaseAddress = cache };
         using var turns = new SemaphoreSlim(Connections);
         var (seen, watch) = (new ConcurrentDictionary<StorePath, bool>(), Stopwatch.StartNew());
         await VisitAsync(stage.Root);
-        return seen.Count == ColdStage.ClosureSize ? watch.Elapsed.TotalSeconds : throw new InvalidOperationException($"the walk found {seen.Count} paths");
+        return seen.Count == ColdStage.ClosureSize ? watch.Elapsed.TotalSeconds
+            : throw new InvalidOperationException($"the walk found {seen.Count} paths");
 
         async Task VisitAsync(StorePath path)
         {
@@ -175,7 +184,8 @@ internal sealed class ColdBenchmark(ColdStage stage, string directory, Figures f
                 turns.Release();
             }
 
-            await Task.WhenAll(NarInfo.TryParse(text, out var narInfo, out var error) ? narInfo.References.Select(VisitAsync) : throw new InvalidOperationException($"{error}"));
+            await Task.WhenAll(NarInfo.TryParse(text, out var narInfo, out var error) ? narInfo.References.Select(VisitAsync)
+                : throw new InvalidOperationException($"{error}"));
         }
     }
 

@@ -63,7 +63,8 @@ internal sealed class ColdStage : IAsyncDisposable
                 return;
             }
 
-            using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(log, http.Request.Path)) { Content = new StreamContent(http.Request.Body) };
+            using var request = new HttpRequestMessage(
+                HttpMethod.Post, new Uri(log, http.Request.Path)) { Content = new StreamContent(http.Request.Body) };
             request.Content.Headers.ContentType = new("application/proto");
             using var response = await client.SendAsync(request);
             http.Response.StatusCode = (int)response.StatusCode;
@@ -91,7 +92,8 @@ internal sealed class ColdStage : IAsyncDisposable
         {
             var below = level;
             var count = depth is 0 ? 1 : (ClosureSize - 1) / Depth + (depth <= (ClosureSize - 1) % Depth ? 1 : 0);
-            level = [.. Enumerable.Range(0, count).Select(i => Add(next++, depth is 0 ? below : [.. below.Where((_, j) => j % count == i || random.Next(below.Count) < 4)], items))];
+            level = [.. Enumerable.Range(0, count).Select(
+                i => Add(next++, depth is 0 ? below : [.. below.Where((_, j) => j % count == i || random.Next(below.Count) < 4)], items))];
         }
 
         Root = level.Single();
@@ -102,8 +104,10 @@ internal sealed class ColdStage : IAsyncDisposable
     private StorePath Add(int number, IReadOnlyList<StorePath> references, List<(byte[] Key, byte[] Value)> items)
     {
         var (path, _, _) = LogClient.Entry(number);
-        var statement = new TrustixProxy.Publisher.BuildStatement(path, NixHash.Sha256(System.Security.Cryptography.SHA256.HashData(BitConverter.GetBytes(~number))), 1000, references);
-        var narInfo = new NarInfo { StorePath = path, Url = $"nar/{path.Digest}.nar", Compression = "none", NarHash = statement.NarHash, NarSize = statement.NarSize, References = [.. references] };
+        var statement = new TrustixProxy.Publisher.BuildStatement(
+            path, NixHash.Sha256(System.Security.Cryptography.SHA256.HashData(BitConverter.GetBytes(~number))), 1000, references);
+        var narInfo = new NarInfo { StorePath = path, Url = $"nar/{path.Digest}.nar", Compression = "none", NarHash = statement.NarHash,
+            NarSize = statement.NarSize, References = [.. references] };
         _narInfos[$"/{path.Digest}.narinfo"] = Encoding.ASCII.GetBytes(narInfo.ToString());
         items.Add((statement.Key, statement.Value));
         return path;
@@ -115,7 +119,8 @@ internal sealed class ColdStage : IAsyncDisposable
         var (key, token) = (NixSecretKey.Generate("bench"), NixSecretKey.Generate("builder"));
         await File.WriteAllTextAsync(Path.Combine(directory, "log.key"), key.Export());
         File.SetUnixFileMode(Path.Combine(directory, "log.key"), UnixFileMode.UserRead | UnixFileMode.UserWrite);
-        var node = await NodeProcess.StartAsync(directory, token, "01:00:00"); // longer than a run: no log drops its history beside what is measured
+        // longer than a run: no log drops its history beside what is measured
+        var node = await NodeProcess.StartAsync(directory, token, "01:00:00");
         var signer = new LogSigner(key.Key).Key;
         var client = new LogClient(node, token, signer.LogId);
         _owned.AddRange([client, node]);

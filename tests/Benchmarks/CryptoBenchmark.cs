@@ -4,7 +4,8 @@ using TrustixProxy.Native;
 
 namespace TrustixProxy.Benchmarks;
 
-/// <summary>Ed25519 as the program does it (NSec, libsodium) beside libcrypto, in short turns: what else the machine does hits both.</summary>
+/// <summary>Ed25519 as the program does it (NSec, libsodium) beside libcrypto, in short turns: what else the machine does hits
+/// both.</summary>
 internal static class CryptoBenchmark
 {
     private const int Rounds = 101;

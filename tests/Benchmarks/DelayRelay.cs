@@ -5,7 +5,8 @@ using System.Threading.Channels;
 
 namespace TrustixProxy.Benchmarks;
 
-/// <summary>A TCP relay on loopback that makes a round trip to what is behind it last as long as it is told: half of it each way, and a whole one for a new connection. Counts what passes.</summary>
+/// <summary>A TCP relay on loopback that makes a round trip to what is behind it last as long as it is told: half of it each way, and a
+/// whole one for a new connection. Counts what passes.</summary>
 internal sealed class DelayRelay : IDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);

@@ -39,6 +39,7 @@ internal sealed record Download(long Size, double FirstByte, double Seconds)
             got += read;
         }
 
-        return got == size ? new Download(size, first.TotalMilliseconds, watch.Elapsed.TotalSeconds) : throw new IOException($"{url}: {got} of {size} bytes came");
+        return got == size ? new Download(size, first.TotalMilliseconds, watch.Elapsed.TotalSeconds)
+            : throw new IOException($"{url}: {got} of {size} bytes came");
     }
 }

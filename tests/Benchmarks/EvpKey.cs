@@ -3,7 +3,8 @@ using System.Security.Cryptography;
 
 namespace TrustixProxy.Benchmarks;
 
-/// <summary>Ed25519 by libcrypto's EVP functions, as the program had it before NSec: what the benchmark compares with. A key is imported once.</summary>
+/// <summary>Ed25519 by libcrypto's EVP functions, as the program had it before NSec: what the benchmark compares with. A key is imported
+/// once.</summary>
 internal sealed partial class EvpKey : SafeHandle
 {
     private const string Crypto = "libcrypto.so.3";
@@ -51,7 +52,8 @@ internal sealed partial class EvpKey : SafeHandle
         return true;
     }
 
-    private static EvpKey Checked(EvpKey key) => key.IsInvalid ? throw new CryptographicException("libcrypto could not import the key") : key;
+    private static EvpKey Checked(EvpKey key) =>
+        key.IsInvalid ? throw new CryptographicException("libcrypto could not import the key") : key;
 
     [LibraryImport(Crypto, EntryPoint = "EVP_PKEY_new_raw_public_key")]
     private static partial EvpKey NewRawPublicKey(int type, nint engine, ReadOnlySpan<byte> key, nuint length);
@@ -72,7 +74,8 @@ internal sealed partial class EvpKey : SafeHandle
     private static partial int SignInit(Context context, nint keyContext, nint digest, nint engine, EvpKey key);
 
     [LibraryImport(Crypto, EntryPoint = "EVP_DigestSign")]
-    private static partial int Sign(Context context, Span<byte> signature, ref nuint length, ReadOnlySpan<byte> message, nuint messageLength);
+    private static partial int Sign(
+        Context context, Span<byte> signature, ref nuint length, ReadOnlySpan<byte> message, nuint messageLength);
 
     [LibraryImport(Crypto, EntryPoint = "EVP_DigestVerifyInit")]
     private static partial int VerifyInit(Context context, nint keyContext, nint digest, nint engine, EvpKey key);

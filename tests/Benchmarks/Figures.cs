@@ -7,9 +7,11 @@ internal sealed class Figures
 {
     public bool AllMet { get; private set; } = true;
 
-    public void AtLeast(string what, double figure, string unit, double bar) => Print(what, figure, unit, $"at least {Text(bar)}", figure >= bar);
+    public void AtLeast(string what, double figure, string unit, double bar) =>
+        Print(what, figure, unit, $"at least {Text(bar)}", figure >= bar);
 
-    public void AtMost(string what, double figure, string unit, double bar) => Print(what, figure, unit, $"at most {Text(bar)}", figure <= bar);
+    public void AtMost(string what, double figure, string unit, double bar) =>
+        Print(what, figure, unit, $"at most {Text(bar)}", figure <= bar);
 
     /// <summary>The one in the middle.</summary>
     public static double Median(IEnumerable<double> numbers) => numbers.Order().ToList() is var sorted ? sorted[sorted.Count / 2] : 0;

@@ -13,8 +13,10 @@ internal static class HookBenchmark
         var directory = Directory.CreateTempSubdirectory("trustix-bench-").FullName;
         try
         {
-            figures.AtMost("post-build hook, script, 99th percentile", Slowest(Runs, directory, "/bin/sh", Path.Combine(AppContext.BaseDirectory, "post-build-hook")), "ms", 30);
-            figures.AtMost("post-build hook, executable, 99th percentile", Slowest(Runs, directory, MeasuredProcess.ProgramPath, "hook"), "ms", 300);
+            figures.AtMost("post-build hook, script, 99th percentile",
+                Slowest(Runs, directory, "/bin/sh", Path.Combine(AppContext.BaseDirectory, "post-build-hook")), "ms", 30);
+            figures.AtMost(
+                "post-build hook, executable, 99th percentile", Slowest(Runs, directory, MeasuredProcess.ProgramPath, "hook"), "ms", 300);
         }
         finally
         {
@@ -35,7 +37,8 @@ internal static class HookBenchmark
             var (path, derivation) = (LogClient.Entry(run).Path, LogClient.Entry(runs + run).Path);
             var start = new ProcessStartInfo(command[0], command[1..])
             {
-                Environment = { ["DRV_PATH"] = $"{derivation.Absolute}.drv", ["OUT_PATHS"] = path.Absolute, ["TRUSTIX_SPOOL"] = spool, ["NIX_STATE_DIR"] = directory },
+                Environment = { ["DRV_PATH"] = $"{derivation.Absolute}.drv", ["OUT_PATHS"] = path.Absolute, ["TRUSTIX_SPOOL"] = spool,
+                    ["NIX_STATE_DIR"] = directory },
             };
             var watch = Stopwatch.StartNew();
             using var process = Process.Start(start)!;
@@ -46,6 +49,7 @@ internal static class HookBenchmark
 
         var left = Directory.GetFiles(spool, "*.job").Length;
         Directory.Delete(spool, recursive: true);
-        return left == runs ? taken.Order().ElementAt(runs * 99 / 100) : throw new InvalidOperationException($"{runs} runs of {command[0]} left {left} jobs");
+        return left == runs ? taken.Order().ElementAt(runs * 99 / 100)
+            : throw new InvalidOperationException($"{runs} runs of {command[0]} left {left} jobs");
     }
 }

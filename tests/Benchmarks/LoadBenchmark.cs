@@ -1,6 +1,7 @@
 namespace TrustixProxy.Benchmarks;
 
-/// <summary>10,000 connections that stay open and ask now and then, and 1,000 NARs on their way at once; beside nginx, with the memory of both.</summary>
+/// <summary>10,000 connections that stay open and ask now and then, and 1,000 NARs on their way at once; beside nginx, with the memory of
+/// both.</summary>
 internal static class LoadBenchmark
 {
     private const int Connections = 10_000, Rounds = 6, HotSet = 10_000, Streams = 1000, Late = 200, Nars = 10, NarSize = 8_000_000;
@@ -24,7 +25,8 @@ internal static class LoadBenchmark
         }
 
         using var nginx = await Nginx.StartAsync(Path.Combine(state.Directory, "nginx"), files, null);
-        using var proxy = await ServeProcess.StartAsync(state, nginx.Static, limits: new { concurrency = Streams, connections = 0, connectionsPerClient = 0 });
+        using var proxy = await ServeProcess.StartAsync(
+            state, nginx.Static, limits: new { concurrency = Streams, connections = 0, connectionsPerClient = 0 });
         string[] paths = [.. Enumerable.Range(0, HotSet).Select(i => $"/{SeededState.PathOf(i).Digest}.narinfo")];
         using (var client = new HttpClient())
         {
@@ -34,12 +36,14 @@ internal static class LoadBenchmark
             }
         }
 
-        foreach (var (name, url, server) in new[] { ("ours", proxy.Url, proxy.Measured), ("nginx, static files", nginx.Static, nginx.Measured) })
+        foreach (
+            var (name, url, server) in new[] { ("ours", proxy.Url, proxy.Measured), ("nginx, static files", nginx.Static, nginx.Measured) })
         {
             Hold(name, url, server, paths, figures);
         }
 
-        foreach (var (name, url, server, of) in new[] { ("ours", proxy.Url, proxy.Measured, (Func<NarBenchmark.Published, string>)(nar => nar.Served)), ("nginx, proxy_pass", nginx.Forward, nginx.Measured, nar => nar.Path) })
+        foreach (var (name, url, server, of) in new[] { ("ours", proxy.Url, proxy.Measured, (Func<NarBenchmark.Published, string>)(
+            nar => nar.Served)), ("nginx, proxy_pass", nginx.Forward, nginx.Measured, nar => nar.Path) })
         {
             Stream(name, url, server, [.. nars.Select(nar => $"/{of(nar)}")], nars[0].Size, figures);
         }
@@ -72,7 +76,8 @@ internal static class LoadBenchmark
         var (before, during) = (server.FamilyMemory, 0.0);
         var sockets = LoadClient.Connect(url, Streams + Late, receiveBuffer: 64 << 10);
         var crowd = LoadClient.Download(sockets, paths, size, () => during = server.FamilyMemory);
-        Console.WriteLine($"{name}: {Streams + Late:N0} downloads of {size / 1e6:N0} MB begun together, all at the same pace; ours answers limits.concurrency = {Streams:N0} at once");
+        Console.WriteLine($"{name}: {Streams + Late:N0} downloads of {size / 1e6:N0} MB begun together, all at the same pace; ours answers "
+            + $"limits.concurrency = {Streams:N0} at once");
         Figures.Show("MB per second, all together", (Streams + Late) * size / 1e6 / crowd.Seconds, "");
         Figures.Show("until the first and the last had it all", crowd.Percentile(0) / 1000, $"s, {crowd.Percentile(1) / 1000:0.0} s");
         figures.AtMost("errors", crowd.Errors, "", 0);

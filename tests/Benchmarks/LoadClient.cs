@@ -14,7 +14,8 @@ internal sealed record Crowd(double Seconds, List<double> Latencies, int Errors)
     public double Percentile(double share) => Latencies.Count is 0 ? double.NaN : Latencies[(int)((Latencies.Count - 1) * share)];
 }
 
-/// <summary>Many connections by few threads on plain sockets: the client takes a few kilobytes for each, and little of the machine.</summary>
+/// <summary>Many connections by few threads on plain sockets: the client takes a few kilobytes for each, and little of the
+/// machine.</summary>
 internal static class LoadClient
 {
     private const int Threads = 32;
@@ -105,7 +106,8 @@ internal static class LoadClient
                 }
             }
 
-            downloads.Values.Where(download => !download.IsGood).GroupBy(download => download.Fault).ToList().ForEach(faults => Console.Error.WriteLine($"{faults.Count()} downloads: {faults.Key}"));
+            downloads.Values.Where(download => !download.IsGood).GroupBy(download => download.Fault).ToList()
+                .ForEach(faults => Console.Error.WriteLine($"{faults.Count()} downloads: {faults.Key}"));
             return (latencies, errors: downloads.Values.Count(download => !download.IsGood));
         });
         return new Crowd(watch.Elapsed.TotalSeconds, [.. parts.SelectMany(part => part.latencies).Order()], parts.Sum(part => part.errors));
@@ -116,7 +118,8 @@ internal static class LoadClient
     private static List<T> InThreads<T>(List<Socket> sockets, Func<List<Socket>, int, T> run)
     {
         var results = new T[Threads];
-        var threads = Enumerable.Range(0, Threads).Select(thread => new Thread(() => results[thread] = run([.. sockets.Where((_, i) => i % Threads == thread)], thread), 256 << 10)).ToList();
+        var threads = Enumerable.Range(0, Threads).Select(thread =>
+            new Thread(() => results[thread] = run([.. sockets.Where((_, i) => i % Threads == thread)], thread), 256 << 10)).ToList();
         threads.ForEach(thread => thread.Start());
         threads.ForEach(thread => thread.Join());
         return [.. results];
@@ -146,12 +149,14 @@ internal static class LoadClient
         }
 
         var head = Encoding.ASCII.GetString(answer[..body]);
-        if (!head.StartsWith("HTTP/1.1 200 ", StringComparison.Ordinal) || head.IndexOf(lengthHeader, StringComparison.Ordinal) is not (> 0 and var at))
+        if (!head.StartsWith("HTTP/1.1 200 ", StringComparison.Ordinal)
+            || head.IndexOf(lengthHeader, StringComparison.Ordinal) is not (> 0 and var at))
         {
             throw new IOException(head);
         }
 
-        length = long.Parse(head.AsSpan(at + lengthHeader.Length, head.IndexOf('\r', at) - at - lengthHeader.Length), NumberStyles.None, CultureInfo.InvariantCulture);
+        length = long.Parse(head.AsSpan(at + lengthHeader.Length, head.IndexOf('\r', at) - at - lengthHeader.Length), NumberStyles.None,
+            CultureInfo.InvariantCulture);
         return true;
     }
 

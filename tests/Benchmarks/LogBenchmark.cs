@@ -6,12 +6,14 @@ using LogSigner = TrustixProxy.TransparencyLog.LogSigner;
 
 namespace TrustixProxy.Benchmarks;
 
-/// <summary>The log node at several sizes: writing, reading, storage, memory, start-up; and beside it what the disk can do at all.</summary>
+/// <summary>The log node at several sizes: writing, reading, storage, memory, start-up; and beside it what the disk can do at
+/// all.</summary>
 internal static class LogBenchmark
 {
     private const int BatchSize = 500;
 
-    /// <summary>Calls before the first measurement: the runtime compiles code again, and better, once it has run some dozen times.</summary>
+    /// <summary>Calls before the first measurement: the runtime compiles code again, and better, once it has run some dozen
+    /// times.</summary>
     private const int WarmUp = 3000;
 
     public static async Task<int> RunAsync(IReadOnlyList<int> sizes)
@@ -34,7 +36,8 @@ internal static class LogBenchmark
 
         if (readCpu is [var first, .., var last])
         {
-            figures.AtMost("GetMapValue: growth of CPU over growth of log n", last.Milliseconds / first.Milliseconds / (Math.Log(last.Entries) / Math.Log(first.Entries)), "", 1.2);
+            figures.AtMost("GetMapValue: growth of CPU over growth of log n",
+                last.Milliseconds / first.Milliseconds / (Math.Log(last.Entries) / Math.Log(first.Entries)), "", 1.2);
         }
 
         return figures.AllMet ? 0 : 1;
@@ -52,7 +55,8 @@ internal static class LogBenchmark
             figures.AtLeast("submit + flush, batches of 500", Fill(client, entries), "entries/s", 20_000);
             var (one, disk) = OneAtATime(() => new LogClient(node, token, logId), directory, entries + 500_000, isFlushing: true);
             Figures.Show("one at a time, Submit and Flush: over the disk's rate", one / disk, $"x {disk:N0}/s");
-            figures.AtLeast("the same, 8 clients", Rate(() => new LogClient(node, token, logId), entries + 1_000_000, 2000, 8, isFlushing: true), "entries/s", 1000);
+            figures.AtLeast("the same, 8 clients",
+                Rate(() => new LogClient(node, token, logId), entries + 1_000_000, 2000, 8, isFlushing: true), "entries/s", 1000);
             figures.AtMost("memory while writing, at most", node.Memory.Most, "MB", 100);
         }
 
@@ -100,7 +104,8 @@ internal static class LogBenchmark
         return entries / watch.Elapsed.TotalSeconds;
     }
 
-    /// <summary>Each entry durably under a head of its own before the next, by one client; beside it the rate at which the disk makes 4 kB durable. Medians of five alternating rounds.</summary>
+    /// <summary>Each entry durably under a head of its own before the next, by one client; beside it the rate at which the disk makes 4 kB
+    /// durable. Medians of five alternating rounds.</summary>
     private static (double Entries, double Disk) OneAtATime(Func<LogClient> connect, string directory, int from, bool isFlushing)
     {
         Rate(connect, from - WarmUp, WarmUp, 1, isFlushing);
@@ -163,7 +168,8 @@ internal static class LogBenchmark
         }
     }
 
-    private static long Stored(string directory) => Directory.GetFiles(Path.Combine(directory, "state")).Sum(file => new FileInfo(file).Length);
+    private static long Stored(string directory) =>
+        Directory.GetFiles(Path.Combine(directory, "state")).Sum(file => new FileInfo(file).Length);
 
     private static double StoredPerEntry(string directory, long entries)
     {
@@ -179,11 +185,13 @@ internal static class LogBenchmark
         var random = new Random(7);
         var map = Cpu(3000, () => client.Read(
             "/trustix_api.v1.LogAPI/GetMapValue",
-            new GetMapValueRequest { LogID = logId, Key = ByteString.CopyFrom(LogClient.Entry(random.Next(entries)).Key), MapRoot = head.MapRoot },
+            new GetMapValueRequest { LogID = logId, Key = ByteString.CopyFrom(LogClient.Entry(random.Next(entries)).Key),
+                MapRoot = head.MapRoot },
             MapValueResponse.Parser));
         var lookup = Cpu(100, () => client.Read(
             "/trustix_proxy.v1.LookupAPI/Lookup",
-            new LookupRequest { LogID = logId, PathDigests = { Enumerable.Range(0, 100).Select(_ => LogClient.Entry(random.Next(entries)).Path.Digest.ToString()) } },
+            new LookupRequest { LogID = logId,
+                PathDigests = { Enumerable.Range(0, 100).Select(_ => LogClient.Entry(random.Next(entries)).Path.Digest.ToString()) } },
             LookupResponse.Parser));
         figures.AtMost("GetMapValue: server CPU, median", map, "ms", 0.2);
         figures.AtMost("Lookup of 100 digests: server CPU, median", lookup, "ms", 10);

@@ -8,7 +8,8 @@ using Pair = TrustixProxy.TransparencyLog.Wire.KeyValuePair;
 
 namespace TrustixProxy.Benchmarks;
 
-/// <summary>Makes calls as publishers and proxies do, one after the other. Its tokens are the reference's, which are the same for every call: making them is the publisher's work, and not the log's.</summary>
+/// <summary>Makes calls as publishers and proxies do, one after the other. Its tokens are the reference's, which are the same for every
+/// call: making them is the publisher's work, and not the log's.</summary>
 internal sealed class LogClient(NodeProcess node, NixSecretKey token, string logId) : IDisposable
 {
     private const string Submitting = "/trustix_rpc.v1.LogRPC/Submit", Flushing = "/trustix_rpc.v1.LogRPC/Flush";
@@ -21,7 +22,8 @@ internal sealed class LogClient(NodeProcess node, NixSecretKey token, string log
     {
         var digest = Nix32.Encode(System.Security.Cryptography.SHA256.HashData(BitConverter.GetBytes(i)).AsSpan(0, 20));
         StorePath.TryParse($"{digest}-package-{i}", out var path, out _);
-        var statement = new BuildStatement(path!, NixHash.Sha256(System.Security.Cryptography.SHA256.HashData(BitConverter.GetBytes(~i))), 1000 + i, [path!]);
+        var statement = new BuildStatement(
+            path!, NixHash.Sha256(System.Security.Cryptography.SHA256.HashData(BitConverter.GetBytes(~i))), 1000 + i, [path!]);
         var value = statement.Value;
         return (path!, statement.Key, [.. value, .. Encoding.ASCII.GetBytes(new string(' ', Math.Max(0, 300 - value.Length)))]);
     }
@@ -31,13 +33,15 @@ internal sealed class LogClient(NodeProcess node, NixSecretKey token, string log
     public void Submit(int first, int count) => Submit(Submission(first, count));
 
     /// <summary>What submits entries, made beforehand: making them up is not the log's work.</summary>
-    public byte[] Submission(int first, int count) => Submission(Enumerable.Range(first, count).Select(Entry).Select(entry => (entry.Key, entry.Value)));
+    public byte[] Submission(int first, int count) =>
+        Submission(Enumerable.Range(first, count).Select(Entry).Select(entry => (entry.Key, entry.Value)));
 
     /// <inheritdoc cref="Submission(int, int)"/>
     public byte[] Submission(IEnumerable<(byte[] Key, byte[] Value)> items) => new SubmitRequest
     {
         LogID = logId,
-        Items = { items.Select(item => new Pair { Key = UnsafeByteOperations.UnsafeWrap(item.Key), Value = UnsafeByteOperations.UnsafeWrap(item.Value) }) },
+        Items = { items.Select(
+            item => new Pair { Key = UnsafeByteOperations.UnsafeWrap(item.Key), Value = UnsafeByteOperations.UnsafeWrap(item.Value) }) },
     }.ToByteArray();
 
     public void Submit(byte[] submission) => _connection.Post(Submitting, submission, _submitToken);
@@ -50,5 +54,6 @@ internal sealed class LogClient(NodeProcess node, NixSecretKey token, string log
 
     public void Dispose() => _connection.Dispose();
 
-    private static string TokenLine(NixSecretKey token, string procedure) => $"{WriteToken.Header}: {WriteToken.MakeReference(token, procedure)}\r\n";
+    private static string TokenLine(NixSecretKey token, string procedure) =>
+        $"{WriteToken.Header}: {WriteToken.MakeReference(token, procedure)}\r\n";
 }

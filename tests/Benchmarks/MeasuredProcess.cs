@@ -24,14 +24,17 @@ internal sealed class MeasuredProcess(Process process) : IDisposable
 
     /// <summary>Memory in use, with its children's, in MB; what they share counts once.</summary>
     public double FamilyMemory => Family().Sum(id => double.Parse(
-        File.ReadLines($"/proc/{id}/smaps_rollup").Single(line => line.StartsWith("Pss:", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture)) / 1024;
+        File.ReadLines($"/proc/{id}/smaps_rollup").Single(line => line.StartsWith("Pss:", StringComparison.Ordinal))
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture)) / 1024;
 
     /// <summary>Memory in use, and the most there ever was, in MB; its own.</summary>
     public (double Now, double Most) Memory
     {
         get
         {
-            double Read(string name) => double.Parse(File.ReadLines($"/proc/{process.Id}/status").Single(line => line.StartsWith(name, StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024;
+            double Read(string name) =>
+                double.Parse(File.ReadLines($"/proc/{process.Id}/status").Single(line => line.StartsWith(name, StringComparison.Ordinal))
+                .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024;
             return (Read("VmRSS:"), Read("VmHWM:"));
         }
     }

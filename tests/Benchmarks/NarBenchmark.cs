@@ -24,7 +24,8 @@ internal static class NarBenchmark
         Console.WriteLine("making a NAR of 1 GB");
         var nar = await MakeAsync(files, "bench", Size);
         var small = await MakeAsync(files, "small", 1_000_000);
-        var (bare, compressed) = (Publish(state, files, 1, "none", nar, nar), Publish(state, files, 2, "zstd", nar, Path.ChangeExtension(nar, ".zst")));
+        var (bare, compressed) = (
+            Publish(state, files, 1, "none", nar, nar), Publish(state, files, 2, "zstd", nar, Path.ChangeExtension(nar, ".zst")));
         var warmUp = Publish(state, files, 3, "zstd", small, Path.ChangeExtension(small, ".zst"));
         using var nginx = await Nginx.StartAsync(Path.Combine(state.Directory, "nginx"), files, null);
 
@@ -37,13 +38,15 @@ internal static class NarBenchmark
             figures.AtMost("memory, at most", proxy.Measured.Memory.Most, "MB", 200);
         }
 
-        var inProcess = Enumerable.Range(0, 3).Select(_ => DecodeAndHashAsync(Path.ChangeExtension(nar, ".zst")).GetAwaiter().GetResult()).ToList();
+        var inProcess = Enumerable.Range(0, 3).Select(_ => DecodeAndHashAsync(Path.ChangeExtension(nar, ".zst")).GetAwaiter().GetResult())
+            .ToList();
         await FirstPassAsync(state, nginx, compressed, warmUp, Figures.Median(inProcess), figures);
 
         using (var proxy = await ServeProcess.StartAsync(state, nginx.Static))
         {
             Console.WriteLine($"zstd, second pass: {compressed.Size / 1_000_000:N0} MB on the wire");
-            var (ours, theirs) = await CompareAsync(new Uri(proxy.Url, compressed.Served), new Uri(nginx.Forward, compressed.Path), compressed.Size);
+            var (ours, theirs) = await CompareAsync(
+                new Uri(proxy.Url, compressed.Served), new Uri(nginx.Forward, compressed.Path), compressed.Size);
             figures.AtLeast("bytes per second over nginx proxy_pass's", Ratio(ours, theirs), Mega(ours, theirs), 0.9);
             figures.AtMost("first byte, later than nginx's by", Late(ours, theirs), "ms", 10);
         }
@@ -97,7 +100,8 @@ internal static class NarBenchmark
             }
 
             var download = await Download.RunAsync(new Uri(cold.Url, file.Served), file.Size);
-            for (var patience = 0; directory is not null && patience < 100 && Directory.EnumerateFiles(directory, ".writing-*").Any(); patience++)
+            for (var patience = 0; directory is not null && patience < 100
+                && Directory.EnumerateFiles(directory, ".writing-*").Any(); patience++)
             {
                 await Task.Delay(100);
             }
@@ -107,7 +111,8 @@ internal static class NarBenchmark
     }
 
     /// <summary>Each time by a proxy that does not know the file.</summary>
-    private static async Task FirstPassAsync(SeededState state, Nginx nginx, Published file, Published warmUp, double inProcess, Figures figures)
+    private static async Task FirstPassAsync(
+        SeededState state, Nginx nginx, Published file, Published warmUp, double inProcess, Figures figures)
     {
         var (ours, theirs, memory) = (new List<Download>(), new List<Download>(), 0.0);
         for (var round = 0; round < Rounds; round++)
@@ -116,7 +121,8 @@ internal static class NarBenchmark
             using var proxy = await ServeProcess.StartAsync(state, nginx.Static);
             for (var i = 0; i < 5; i++)
             {
-                await Download.RunAsync(new Uri(proxy.Url, warmUp.Served), warmUp.Size); // another file: the code has run when it is measured
+                // another file: the code has run when it is measured
+                await Download.RunAsync(new Uri(proxy.Url, warmUp.Served), warmUp.Size);
             }
 
             ours.Add(await Download.RunAsync(new Uri(proxy.Url, file.Served), file.Size));
@@ -124,7 +130,8 @@ internal static class NarBenchmark
             theirs.Add(await Download.RunAsync(new Uri(nginx.Forward, file.Path), file.Size));
         }
 
-        Console.WriteLine($"zstd, first pass: {file.Size / 1_000_000:N0} MB on the wire, 1 GB of NAR; in one process alone decoded and hashed at {inProcess:N0} MB/s");
+        Console.WriteLine($"zstd, first pass: {file.Size / 1_000_000:N0} MB on the wire, 1 GB of NAR; in one process alone decoded and "
+            + $"hashed at {inProcess:N0} MB/s");
         var ratio = Figures.Median(ours.Select(download => Size / 1e6 / download.Seconds)) / inProcess;
         var overNginx = Ratio(ours, theirs);
         if (overNginx >= 0.9)
@@ -158,9 +165,11 @@ internal static class NarBenchmark
         return (our, their);
     }
 
-    private static double Ratio(List<Download> ours, List<Download> theirs) => Figures.Median(ours.Zip(theirs, (mine, other) => other.Seconds / mine.Seconds));
+    private static double Ratio(List<Download> ours, List<Download> theirs) =>
+        Figures.Median(ours.Zip(theirs, (mine, other) => other.Seconds / mine.Seconds));
 
-    private static double Late(List<Download> ours, List<Download> theirs) => Figures.Median(ours.Select(download => download.FirstByte)) - Figures.Median(theirs.Select(download => download.FirstByte));
+    private static double Late(List<Download> ours, List<Download> theirs) =>
+        Figures.Median(ours.Select(download => download.FirstByte)) - Figures.Median(theirs.Select(download => download.FirstByte));
 
     private static string Mega(List<Download> ours, List<Download> theirs)
     {
@@ -188,7 +197,8 @@ internal static class NarBenchmark
     {
         var path = Path.Combine(files, "nar", $"{name}.nar");
         var random = new Random(7);
-        byte[][] words = [.. Enumerable.Range(0, 4096).Select(_ => { var word = new byte[random.Next(3, 13)]; random.NextBytes(word); return word; })];
+        byte[][] words = [
+            .. Enumerable.Range(0, 4096).Select(_ => { var word = new byte[random.Next(3, 13)]; random.NextBytes(word); return word; })];
         var contents = new byte[size];
         for (var filled = 0; filled < size;)
         {
@@ -217,7 +227,8 @@ internal static class NarBenchmark
         var url = $"nar/{Path.GetFileName(file)}";
         File.WriteAllText(Path.Combine(files, $"{path.Digest}.narinfo"), new NarInfo
         {
-            StorePath = path, Url = url, Compression = compression, FileHash = fileHash, FileSize = size, NarHash = narHash, NarSize = narSize, References = [],
+            StorePath = path, Url = url, Compression = compression, FileHash = fileHash, FileSize = size, NarHash = narHash,
+                NarSize = narSize, References = [],
         }.ToString());
         return new Published($"nar/{path.Digest}/{narHash.Digits}/{fileHash.Digits}.nar{(compression is "zstd" ? ".zst" : "")}", url, size);
     }

@@ -32,10 +32,12 @@ internal sealed class NetworkLogs : IAsyncDisposable
     }
 
     /// <summary>Calls to a log, without those for its head.</summary>
-    public int Lookups(string name) => _calls[name].Where(call => !call.Key.EndsWith("/GetHead", StringComparison.Ordinal)).Sum(call => call.Value);
+    public int Lookups(string name) =>
+        _calls[name].Where(call => !call.Key.EndsWith("/GetHead", StringComparison.Ordinal)).Sum(call => call.Value);
 
     /// <summary>How often each call was made.</summary>
-    public string Describe(string name) => string.Join(", ", _calls[name].OrderByDescending(call => call.Value).Select(call => $"{call.Key.Split('/')[^1]} {call.Value:N0}"));
+    public string Describe(string name) =>
+        string.Join(", ", _calls[name].OrderByDescending(call => call.Value).Select(call => $"{call.Key.Split('/')[^1]} {call.Value:N0}"));
 
     public void Forget() => _calls.Values.ToList().ForEach(calls => calls.Clear());
 
@@ -81,7 +83,8 @@ internal sealed class NetworkLogs : IAsyncDisposable
     private async Task ForwardAsync(HttpContext http, string name, Uri log)
     {
         _calls[name].AddOrUpdate(http.Request.Path.Value!, 1, (_, count) => count + 1);
-        using var request = new HttpRequestMessage(new HttpMethod(http.Request.Method), new Uri(log, http.Request.Path.Value! + http.Request.QueryString));
+        using var request = new HttpRequestMessage(
+            new HttpMethod(http.Request.Method), new Uri(log, http.Request.Path.Value! + http.Request.QueryString));
         if (HttpMethods.IsPost(http.Request.Method))
         {
             request.Content = new StreamContent(http.Request.Body);

@@ -4,14 +4,16 @@ using System.Net.Sockets;
 
 namespace TrustixProxy.Benchmarks;
 
-/// <summary>What broken upstreams cost: paths that nobody has, and addresses that do not answer. The living upstream and the logs are 50 ms away.</summary>
+/// <summary>What broken upstreams cost: paths that nobody has, and addresses that do not answer. The living upstream and the logs are 50 ms
+/// away.</summary>
 internal static class NetworkMisses
 {
     private const int Rounds = 5, Misses = 200, AtOnce = 25;
 
     private static readonly TimeSpan RoundTrip = TimeSpan.FromMilliseconds(50);
 
-    /// <summary>(a) Misses with one dead, one hanging and one living upstream, beside nginx that forwards to the living one alone.</summary>
+    /// <summary>(a) Misses with one dead, one hanging and one living upstream, beside nginx that forwards to the living one
+    /// alone.</summary>
     public static async Task MissesAsync(Figures figures)
     {
         using var directory = new ScratchDirectory();
@@ -23,7 +25,8 @@ internal static class NetworkMisses
         using var hanging = new Socket(SocketType.Stream, ProtocolType.Tcp);
         hanging.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         hanging.Listen(512); // the system accepts, and nobody ever reads
-        (string, Uri)[] upstreams = [("dead", new Uri($"http://127.0.0.1:{ClosedPort()}")), ("hanging", UrlOf(hanging)), ("living", living.Url)];
+        (string, Uri)[] upstreams = [
+            ("dead", new Uri($"http://127.0.0.1:{ClosedPort()}")), ("hanging", UrlOf(hanging)), ("living", living.Url)];
         using var nginx = await Nginx.StartAsync(Path.Combine(directory.Path, "nginx"), directory.Path, living.Url);
 
         await AskAsync(nginx.Forward, AtOnce, AtOnce);
@@ -50,7 +53,8 @@ internal static class NetworkMisses
         var addresses = await Dns.GetHostAddressesAsync("localhost");
         if (addresses.FirstOrDefault()?.AddressFamily is not AddressFamily.InterNetworkV6 || !addresses.Contains(IPAddress.Loopback))
         {
-            Console.WriteLine($"  not measured here: localhost has to be ::1 and then 127.0.0.1, and is {string.Join(", ", addresses.AsEnumerable())}");
+            Console.WriteLine(
+                $"  not measured here: localhost has to be ::1 and then 127.0.0.1, and is {string.Join(", ", addresses.AsEnumerable())}");
             return;
         }
 

@@ -4,7 +4,8 @@ using System.Net.Http.Headers;
 
 namespace TrustixProxy.Benchmarks;
 
-/// <summary>NARs over a poor network: connections that end early, many ranges, files that are gone, and slow clients beside fast ones.</summary>
+/// <summary>NARs over a poor network: connections that end early, many ranges, files that are gone, and slow clients beside fast
+/// ones.</summary>
 internal static class NetworkNars
 {
     private const int Large = 200_000_000, Medium = 64_000_000, Small = 1_000_000, Rounds = 5, Ranges = 16;
@@ -28,8 +29,10 @@ internal static class NetworkNars
                 theirs.Add(await ResumeStraightAsync(new Uri(stage.Upstream.Url, stage.File.Path), stage.File.Size));
             }
 
-            Figures.Show($"200 MB in connections of 16 MB, {line}: through us", Figures.Median(ours), $"s, straight {Figures.Median(theirs):0.000} s");
-            figures.AtMost("over a client that resumes straight", Figures.Median(ours.Zip(theirs, (mine, other) => mine / other)), "times", 1.15);
+            Figures.Show($"200 MB in connections of 16 MB, {line}: through us", Figures.Median(ours),
+                $"s, straight {Figures.Median(theirs):0.000} s");
+            figures.AtMost(
+                "over a client that resumes straight", Figures.Median(ours.Zip(theirs, (mine, other) => mine / other)), "times", 1.15);
         }
     }
 
@@ -84,7 +87,8 @@ internal static class NetworkNars
         var bytes = 0L;
         for (var i = 0; i < 40; i++)
         {
-            bytes += await RangeAsync(client, new Uri(proxy.Url, stage.File.Served), i * (stage.File.Size / 40), i * (stage.File.Size / 40));
+            bytes += await RangeAsync(
+                client, new Uri(proxy.Url, stage.File.Served), i * (stage.File.Size / 40), i * (stage.File.Size / 40));
         }
 
         figures.AtLeast("bytes that 40 ranges of one byte brought", bytes, "B", 40);

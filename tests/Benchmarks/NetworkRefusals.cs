@@ -5,7 +5,8 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Benchmarks;
 
-/// <summary>What clients can cause by asking for what is refused: state on the disk, messages, and requests to upstreams and logs.</summary>
+/// <summary>What clients can cause by asking for what is refused: state on the disk, messages, and requests to upstreams and
+/// logs.</summary>
 internal static class NetworkRefusals
 {
     private const int Paths = 10_000, Clients = 100, PerSecond = 50;
@@ -45,7 +46,8 @@ internal static class NetworkRefusals
 
         using var proxy = await ProxyProcess.StartAsync(directory.Path, [("having", having.Url), ("lacking", lacking.Url)], logs.All);
         using var client = new HttpClient { BaseAddress = proxy.Url };
-        await Parallel.ForEachAsync(paths, new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (path, _) => await AskAsync(client, path));
+        await Parallel.ForEachAsync(
+            paths, new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (path, _) => await AskAsync(client, path));
         await Task.Delay(TimeSpan.FromSeconds(3)); // each has been refused once, and all those refusals are due again
         having.Forget();
         lacking.Forget();
@@ -61,7 +63,8 @@ internal static class NetworkRefusals
         })));
 
         var budget = (PerSecond * watch.Elapsed.TotalSeconds) + PerSecond; // as many at once after a pause
-        Figures.Show($"refusals by {Clients} clients in {watch.Elapsed.TotalSeconds:0.0} s", answers, $"({proxy.Lines.Count - messages} messages)");
+        Figures.Show(
+            $"refusals by {Clients} clients in {watch.Elapsed.TotalSeconds:0.0} s", answers, $"({proxy.Lines.Count - messages} messages)");
         figures.AtMost("requests to the upstream that has half of them", having.NarInfoRequests, "", budget);
         figures.AtMost("requests to the upstream that has none", lacking.NarInfoRequests, "", budget);
         foreach (var log in logs.All)
@@ -82,8 +85,10 @@ internal static class NetworkRefusals
 
     private static NarInfo NarInfoOf(StorePath path) => new()
     {
-        StorePath = path, Url = $"nar/{path.Digest}.nar", Compression = "none", NarHash = NixHash.Sha256(SHA256.HashData(path.Digest.ToBytes())), NarSize = 1000, References = [],
+        StorePath = path, Url = $"nar/{path.Digest}.nar", Compression = "none",
+            NarHash = NixHash.Sha256(SHA256.HashData(path.Digest.ToBytes())), NarSize = 1000, References = [],
     };
 
-    private static long SizeOf(DirectoryInfo directory) => directory.EnumerateFiles("*", SearchOption.AllDirectories).Sum(file => file.Length);
+    private static long SizeOf(DirectoryInfo directory) =>
+        directory.EnumerateFiles("*", SearchOption.AllDirectories).Sum(file => file.Length);
 }

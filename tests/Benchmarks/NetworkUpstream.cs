@@ -11,7 +11,8 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Benchmarks;
 
-/// <summary>A binary cache out of a directory and out of memory. It serves ranges, counts requests and bytes, and ends connections early where it is told to.</summary>
+/// <summary>A binary cache out of a directory and out of memory. It serves ranges, counts requests and bytes, and ends connections early
+/// where it is told to.</summary>
 internal sealed class NetworkUpstream : IAsyncDisposable
 {
     /// <summary>What the clock of a pause can tell apart.</summary>
@@ -56,7 +57,8 @@ internal sealed class NetworkUpstream : IAsyncDisposable
 
     /// <summary>A path that no cache and no log has.</summary>
     public static StorePath RandomPath() =>
-        StorePath.TryParse($"{Nix32.Encode(RandomNumberGenerator.GetBytes(20))}-absent", out var path, out _) ? path : throw new InvalidOperationException();
+        StorePath.TryParse($"{Nix32.Encode(RandomNumberGenerator.GetBytes(20))}-absent", out var path, out _) ? path
+            : throw new InvalidOperationException();
 
     /// <summary>Has this narinfo from now on.</summary>
     public void Offer(NarInfo narInfo) => _narInfos[$"/{narInfo.StorePath.Digest}.narinfo"] = Encoding.ASCII.GetBytes(narInfo.ToString());
@@ -107,7 +109,8 @@ internal sealed class NetworkUpstream : IAsyncDisposable
         var range = context.Request.Headers.Range.ToString();
         if (range.StartsWith("bytes=", StringComparison.Ordinal))
         {
-            content.Position = long.Parse(range["bytes=".Length..range.IndexOf('-', StringComparison.Ordinal)], CultureInfo.InvariantCulture);
+            content.Position = long.Parse(
+                range["bytes=".Length..range.IndexOf('-', StringComparison.Ordinal)], CultureInfo.InvariantCulture);
             context.Response.StatusCode = StatusCodes.Status206PartialContent;
             context.Response.Headers.ContentRange = $"bytes {content.Position}-{content.Length - 1}/{content.Length}";
         }

@@ -4,10 +4,12 @@ using System.Net.Sockets;
 
 namespace TrustixProxy.Benchmarks;
 
-/// <summary>nginx with what it is best at: static files from an open-file cache, a cache in front of another server, and bare forwarding.</summary>
+/// <summary>nginx with what it is best at: static files from an open-file cache, a cache in front of another server, and bare
+/// forwarding.</summary>
 internal sealed class Nginx : IDisposable
 {
-    private Nginx(Process process, int files, int cache, int forward) => (Measured, Static, Cache, Forward) = (new MeasuredProcess(process), UrlOf(files), UrlOf(cache), UrlOf(forward));
+    private Nginx(Process process, int files, int cache, int forward) =>
+        (Measured, Static, Cache, Forward) = (new MeasuredProcess(process), UrlOf(files), UrlOf(cache), UrlOf(forward));
 
     public MeasuredProcess Measured { get; }
 
@@ -23,7 +25,8 @@ internal sealed class Nginx : IDisposable
     /// <summary>Starts it.</summary>
     /// <param name="directory">A directory of its own.</param>
     /// <param name="files">Where static files are.</param>
-    /// <param name="behind">What <see cref="Cache"/> and <see cref="Forward"/> are in front of; null when that is its own <see cref="Static"/>.</param>
+    /// <param name="behind">What <see cref="Cache"/> and <see cref="Forward"/> are in front of; null when that is its own
+    /// <see cref="Static"/>.</param>
     public static async Task<Nginx> StartAsync(string directory, string files, Uri? behind)
     {
         var ports = FreePorts(3);
@@ -45,7 +48,8 @@ internal sealed class Nginx : IDisposable
               server { listen 127.0.0.1:{{ports[2]}} backlog=4096; location / { proxy_pass http://behind; } }
             }
             """);
-        var nginx = new Nginx(Process.Start("nginx", ["-e", Path.Combine(directory, "error.log"), "-c", Path.Combine(directory, "nginx.conf")]), ports[0], ports[1], ports[2]);
+        var nginx = new Nginx(Process.Start("nginx",
+            ["-e", Path.Combine(directory, "error.log"), "-c", Path.Combine(directory, "nginx.conf")]), ports[0], ports[1], ports[2]);
         using var probe = new HttpClient();
         for (var i = 0; ; i++)
         {

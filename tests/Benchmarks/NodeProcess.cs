@@ -9,7 +9,8 @@ internal sealed class NodeProcess : IDisposable
 {
     private readonly MeasuredProcess _process;
 
-    private NodeProcess(Process process, Uri publicUrl, Uri privateUrl, TimeSpan startup) => (_process, PublicUrl, PrivateUrl, Startup) = (new MeasuredProcess(process), publicUrl, privateUrl, startup);
+    private NodeProcess(Process process, Uri publicUrl, Uri privateUrl, TimeSpan startup) =>
+        (_process, PublicUrl, PrivateUrl, Startup) = (new MeasuredProcess(process), publicUrl, privateUrl, startup);
 
     public Uri PublicUrl { get; }
 
@@ -24,7 +25,8 @@ internal sealed class NodeProcess : IDisposable
     /// <summary>Memory in use, and the most there ever was, in MB.</summary>
     public (double Now, double Most) Memory => _process.Memory;
 
-    public static async Task<NodeProcess> StartAsync(string directory, NixSecretKey token, string historyWindow, string flushInterval = "00:00:01")
+    public static async Task<NodeProcess> StartAsync(
+        string directory, NixSecretKey token, string historyWindow, string flushInterval = "00:00:01")
     {
         var config = Path.Combine(directory, "log.json");
         await File.WriteAllTextAsync(config, JsonSerializer.Serialize(new
@@ -34,7 +36,8 @@ internal sealed class NodeProcess : IDisposable
             stateDirectory = Path.Combine(directory, "state"),
             historyWindow,
             flushInterval,
-            logs = new[] { new { name = "bench", privateKeyFile = Path.Combine(directory, "log.key"), writeTokens = new[] { token.PublicKey.ToString() } } },
+            logs = new[] { new { name = "bench", privateKeyFile = Path.Combine(directory, "log.key"),
+                writeTokens = new[] { token.PublicKey.ToString() } } },
         }));
         var watch = Stopwatch.StartNew();
         var process = MeasuredProcess.Program("log", "serve", "--config", config);

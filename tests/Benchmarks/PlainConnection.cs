@@ -4,7 +4,8 @@ using System.Text;
 
 namespace TrustixProxy.Benchmarks;
 
-/// <summary>HTTP/1.1 on one blocking socket: the node is measured, and a client that hands each answer from thread to thread takes longer than the node does.</summary>
+/// <summary>HTTP/1.1 on one blocking socket: the node is measured, and a client that hands each answer from thread to thread takes longer
+/// than the node does.</summary>
 internal sealed class PlainConnection : IDisposable
 {
     private readonly Socket _socket = new(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
@@ -18,7 +19,10 @@ internal sealed class PlainConnection : IDisposable
     /// <returns>The answer's body.</returns>
     public byte[] Post(string path, byte[] body, string header)
     {
-        _socket.Send([.. Encoding.ASCII.GetBytes($"POST {path} HTTP/1.1\r\nHost: log\r\nContent-Type: application/proto\r\nContent-Length: {body.Length}\r\n{header}\r\n"), .. body]);
+        _socket.Send(
+            [.. Encoding.ASCII.GetBytes(
+            $"POST {path} HTTP/1.1\r\nHost: log\r\nContent-Type: application/proto\r\nContent-Length: {body.Length}\r\n{header}\r\n"),
+            .. body]);
         var (read, end) = (0, -1);
         while (end < 0)
         {
@@ -35,7 +39,8 @@ internal sealed class PlainConnection : IDisposable
         }
 
         var answer = _buffer[(end + 4)..total];
-        return head.StartsWith("HTTP/1.1 200 ", StringComparison.Ordinal) ? answer : throw new HttpRequestException($"{head}\n{Encoding.UTF8.GetString(answer)}");
+        return head.StartsWith("HTTP/1.1 200 ", StringComparison.Ordinal) ? answer
+            : throw new HttpRequestException($"{head}\n{Encoding.UTF8.GetString(answer)}");
     }
 
     public void Dispose() => _socket.Dispose();

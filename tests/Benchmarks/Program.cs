@@ -14,15 +14,18 @@ catch (Exception exception) when (exception is InvalidOperationException or Http
 static async Task<int> RunAsync(string[] args) => args switch
 {
     ["log", .. var sizes] when sizes.All(size => int.TryParse(size, out var entries) && entries >= 1000) =>
-        await LogBenchmark.RunAsync(sizes.Length > 0 ? [.. sizes.Select(size => int.Parse(size, CultureInfo.InvariantCulture))] : [10_000, 100_000, 1_000_000]),
+        await LogBenchmark.RunAsync(
+            sizes.Length > 0 ? [.. sizes.Select(size => int.Parse(size, CultureInfo.InvariantCulture))] : [10_000, 100_000, 1_000_000]),
     ["hook"] => HookBenchmark.Run(),
     ["warm"] => await WarmBenchmark.RunAsync(),
     ["nar"] => await NarBenchmark.RunAsync(),
     ["nar-store"] => await NarBenchmark.RunKeptAsync(),
     ["cold"] => await ColdBenchmark.RunAsync(20_000, isMirrorsOnly: false),
     ["mirror"] => await ColdBenchmark.RunAsync(20_000, isMirrorsOnly: true),
-    ["mirror", var size] when int.TryParse(size, out var entries) && entries >= 2000 => await ColdBenchmark.RunAsync(entries, isMirrorsOnly: true),
-    ["cold", var size] when int.TryParse(size, out var entries) && entries >= 2000 => await ColdBenchmark.RunAsync(entries, isMirrorsOnly: false),
+    ["mirror", var size] when int.TryParse(size, out var entries) && entries >= 2000 =>
+        await ColdBenchmark.RunAsync(entries, isMirrorsOnly: true),
+    ["cold", var size] when int.TryParse(size, out var entries) && entries >= 2000 =>
+        await ColdBenchmark.RunAsync(entries, isMirrorsOnly: false),
     ["network", .. var letters] when NetworkBenchmark.AreLetters(letters) => await NetworkBenchmark.RunAsync(letters),
     ["load"] => await LoadBenchmark.RunAsync(),
     ["crypto"] => CryptoBenchmark.Run(),

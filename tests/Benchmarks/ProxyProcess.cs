@@ -18,9 +18,11 @@ internal sealed class ProxyProcess : IDisposable
     /// <summary>Lines that it has written.</summary>
     public System.Collections.Concurrent.ConcurrentQueue<string> Lines { get; } = new();
 
-    public static Task<ProxyProcess> StartAsync(string directory, Uri upstream, IEnumerable<BenchLog> logs) => StartAsync(directory, [("main", upstream)], logs);
+    public static Task<ProxyProcess> StartAsync(string directory, Uri upstream, IEnumerable<BenchLog> logs) =>
+        StartAsync(directory, [("main", upstream)], logs);
 
-    public static async Task<ProxyProcess> StartAsync(string directory, IEnumerable<(string Name, Uri Url)> upstreams, IEnumerable<BenchLog> logs)
+    public static async Task<ProxyProcess> StartAsync(
+        string directory, IEnumerable<(string Name, Uri Url)> upstreams, IEnumerable<BenchLog> logs)
     {
         Directory.CreateDirectory(Path.Combine(directory, "proxy"));
         var config = Path.Combine(directory, "proxy.json");
@@ -30,7 +32,8 @@ internal sealed class ProxyProcess : IDisposable
             operations = new { listen = Array.Empty<string>() },
             stateDirectory = Path.Combine(directory, "proxy"),
             upstreams = upstreams.Select(upstream => new { name = upstream.Name, url = upstream.Url.ToString() }),
-            logs = logs.Select(log => new { name = log.Name, url = log.Url.ToString(), publicKey = log.PublicKey, mode = log.IsMirrored ? "mirror" : "light" }),
+            logs = logs.Select(log =>
+                new { name = log.Name, url = log.Url.ToString(), publicKey = log.PublicKey, mode = log.IsMirrored ? "mirror" : "light" }),
         }));
         var started = new TaskCompletionSource<string>();
         var process = MeasuredProcess.Program("serve", "--config", config);

@@ -8,7 +8,8 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Benchmarks;
 
-/// <summary>A state directory with a signing key and many decisions, as a proxy that has been in use has them: agreements of three logs.</summary>
+/// <summary>A state directory with a signing key and many decisions, as a proxy that has been in use has them: agreements of three
+/// logs.</summary>
 internal sealed class SeededState : IDisposable
 {
     public const string Upstream = "bench";
@@ -35,7 +36,8 @@ internal sealed class SeededState : IDisposable
 
     /// <summary>Path <paramref name="i"/> of those that are decided on.</summary>
     public static StorePath PathOf(int i) =>
-        StorePath.TryParse($"{Nix32.Encode(SHA256.HashData(BitConverter.GetBytes(i)).AsSpan(0, 20))}-package-{i}", out var path, out _) ? path : throw new InvalidOperationException();
+        StorePath.TryParse($"{Nix32.Encode(SHA256.HashData(BitConverter.GetBytes(i)).AsSpan(0, 20))}-package-{i}", out var path, out _)
+            ? path : throw new InvalidOperationException();
 
     /// <summary>Has so many paths decided on.</summary>
     public void Decide(int count) => Keep(Enumerable.Range(0, count).Select(i => (
@@ -55,9 +57,11 @@ internal sealed class SeededState : IDisposable
         using var transaction = database.BeginTransaction();
         using var insert = database.CreateCommand();
         insert.CommandText = "INSERT INTO decision (digest, record, expires_at) VALUES ($digest, $record, $expires)";
-        var (digest, record, expires) = (insert.Parameters.Add("$digest", SqliteType.Text), insert.Parameters.Add("$record", SqliteType.Blob), insert.Parameters.Add("$expires", SqliteType.Integer));
+        var (digest, record, expires) = (insert.Parameters.Add("$digest", SqliteType.Text),
+            insert.Parameters.Add("$record", SqliteType.Blob), insert.Parameters.Add("$expires", SqliteType.Integer));
         var seal = new DecisionSeal(new RecordSeal(_key, []), _policy);
-        var sealedRecords = claims.AsParallel().AsOrdered().Select(item => (item.Claim.Path.Digest, Record: RecordOf(item.Claim, item.Hints))).Select(item => (item.Digest, item.Record.ExpiresAt, Bytes: seal.Seal(item.Digest, item.Record)));
+        var sealedRecords = claims.AsParallel().AsOrdered().Select(item => (item.Claim.Path.Digest, Record: RecordOf(
+            item.Claim, item.Hints))).Select(item => (item.Digest, item.Record.ExpiresAt, Bytes: seal.Seal(item.Digest, item.Record)));
         foreach (var (of, until, bytes) in sealedRecords)
         {
             (digest.Value, record.Value, expires.Value) = (of.ToString(), bytes, until.ToUnixTimeMilliseconds());
@@ -81,7 +85,8 @@ internal sealed class SeededState : IDisposable
 
     private DecisionRecord RecordOf(OutputClaim claim, NarHints hints)
     {
-        var ballots = Logs.ToDictionary(log => log.Name, Ballot (log) => new Ballot.Claimed(claim, new VoteProof.ByLog(1234, 5678, IsTied: true)));
+        var ballots = Logs.ToDictionary(
+            log => log.Name, Ballot (log) => new Ballot.Claimed(claim, new VoteProof.ByLog(1234, 5678, IsTied: true)));
         return DecisionRecord.Of(_policy.Decide(claim.Path, ballots), hints, DecidedAt);
     }
 

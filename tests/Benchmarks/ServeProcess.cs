@@ -8,7 +8,8 @@ internal sealed class ServeProcess : IDisposable
 {
     private ServeProcess(Process process, Uri url) => (Measured, Url) = (new MeasuredProcess(process), url);
 
-    private static readonly JsonSerializerOptions WithoutNulls = new() { DefaultIgnoreCondition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull };
+    private static readonly JsonSerializerOptions WithoutNulls =
+        new() { DefaultIgnoreCondition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull };
 
     public Uri Url { get; }
 
@@ -22,7 +23,8 @@ internal sealed class ServeProcess : IDisposable
             listen = new[] { "http://127.0.0.1:0" },
             operations = new { listen = new[] { "http://127.0.0.1:0" } },
             stateDirectory = state.Directory,
-            logs = state.Logs.Select(log => new { name = log.Name, url = "http://127.0.0.1:1", publicKey = Convert.ToBase64String(log.Key.Bytes.ToArray()) }),
+            logs = state.Logs.Select(
+                log => new { name = log.Name, url = "http://127.0.0.1:1", publicKey = Convert.ToBase64String(log.Key.Bytes.ToArray()) }),
             upstreams = new[] { new { name = SeededState.Upstream, url = upstream } },
             narStore = narStore is null ? null : new { directory = narStore },
             limits,

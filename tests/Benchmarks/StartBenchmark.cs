@@ -2,7 +2,8 @@ using System.Diagnostics;
 
 namespace TrustixProxy.Benchmarks;
 
-/// <summary>From the start of the process to the first narinfo, out of many decisions on disk; and what the process takes when nothing happens.</summary>
+/// <summary>From the start of the process to the first narinfo, out of many decisions on disk; and what the process takes when nothing
+/// happens.</summary>
 internal static class StartBenchmark
 {
     private const int Decisions = 100_000;

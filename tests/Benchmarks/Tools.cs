@@ -14,7 +14,8 @@ internal static class Tools
         var missing = needed.Where(tool => !directories.Any(directory => File.Exists(Path.Combine(directory, tool.Command)))).ToList();
         if (missing.Count > 0)
         {
-            Console.Error.WriteLine($"needs {string.Join(", ", missing.Select(tool => tool.Command))}: apt-get install -y --no-install-recommends {string.Join(' ', missing.Select(tool => tool.Package))}");
+            Console.Error.WriteLine($"needs {string.Join(", ", missing.Select(tool => tool.Command))}: apt-get install -y "
+                + $"--no-install-recommends {string.Join(' ', missing.Select(tool => tool.Package))}");
         }
 
         return missing.Count is 0;

@@ -1,6 +1,7 @@
 namespace TrustixProxy.Benchmarks;
 
-/// <summary>Narinfos that are in memory, beside nginx that serves the same bytes out of its cache and as files; and what more decisions on disk change of it.</summary>
+/// <summary>Narinfos that are in memory, beside nginx that serves the same bytes out of its cache and as files; and what more decisions on
+/// disk change of it.</summary>
 internal static class WarmBenchmark
 {
     private const int HotSet = 10_000, Rounds = 5;
@@ -40,7 +41,8 @@ internal static class WarmBenchmark
     {
         foreach (var (url, server) in new[] { (proxy.Url, proxy.Measured), (nginx.Cache, nginx.Measured), (nginx.Static, nginx.Measured) })
         {
-            await wrk.LoadAsync(url, server, 64, Time); // fills caches; and the runtime compiles code again, and better, once it has run often
+            // fills caches; and the runtime compiles code again, and better, once it has run often
+            await wrk.LoadAsync(url, server, 64, Time);
         }
 
         foreach (var connections in new[] { 64, 1 })
@@ -53,18 +55,22 @@ internal static class WarmBenchmark
                 file.Add(await wrk.LoadAsync(nginx.Static, nginx.Measured, connections, Time));
             }
 
-            double Ratio(List<Load> others, Func<Load, double> of) => Figures.Median(ours.Zip(others, (mine, other) => of(mine) / of(other)));
+            double Ratio(List<Load> others, Func<Load, double> of) =>
+                Figures.Median(ours.Zip(others, (mine, other) => of(mine) / of(other)));
             Console.WriteLine($"{connections} connection{(connections is 1 ? "" : "s")}, {HotSet:N0} narinfos of 700 bytes");
-            Figures.Show("answers per second: ours", Figures.Median(ours.Select(load => load.Rate)), $"nginx proxy_cache {Figures.Median(cache.Select(load => load.Rate)):N0}, static {Figures.Median(file.Select(load => load.Rate)):N0}");
+            Figures.Show("answers per second: ours", Figures.Median(ours.Select(load => load.Rate)), $"nginx proxy_cache "
+                + $"{Figures.Median(cache.Select(load => load.Rate)):N0}, static {Figures.Median(file.Select(load => load.Rate)):N0}");
             if (connections is 1)
             {
-                figures.AtMost("server CPU per answer", Figures.Median(ours.Select(load => load.Cpu)), "us", Figures.Median(cache.Select(load => load.Cpu)));
+                figures.AtMost("server CPU per answer", Figures.Median(ours.Select(load => load.Cpu)), "us",
+                    Figures.Median(cache.Select(load => load.Cpu)));
             }
             else
             {
                 figures.AtLeast("answers per second over nginx proxy_cache's", Ratio(cache, load => load.Rate), "", 1.0);
                 figures.AtLeast("answers per second over nginx's with static files", Ratio(file, load => load.Rate), "", 0.8);
-                figures.AtMost("p99 over nginx proxy_cache's", Ratio(cache, load => load.P99), $"({Figures.Median(ours.Select(load => load.P99)):0.00} ms)", 1.2);
+                figures.AtMost("p99 over nginx proxy_cache's", Ratio(cache, load => load.P99),
+                    $"({Figures.Median(ours.Select(load => load.P99)):0.00} ms)", 1.2);
                 figures.AtMost("server CPU per answer", Figures.Median(ours.Select(load => load.Cpu)), "us", 35);
                 Figures.Show("  nginx proxy_cache's", Figures.Median(cache.Select(load => load.Cpu)), "us");
             }

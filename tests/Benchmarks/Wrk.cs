@@ -36,11 +36,13 @@ internal sealed partial class Wrk
         var before = server.Cpu;
         var threads = Math.Min(connections, Environment.ProcessorCount);
         var output = await Tools.RunAsync(
-            "wrk", "-t", threads.ToString(CultureInfo.InvariantCulture), "-c", connections.ToString(CultureInfo.InvariantCulture), "-d", $"{time.TotalSeconds:0}s", "-s", _script, url.ToString());
+            "wrk", "-t", threads.ToString(CultureInfo.InvariantCulture), "-c", connections.ToString(CultureInfo.InvariantCulture), "-d",
+                $"{time.TotalSeconds:0}s", "-s", _script, url.ToString());
         var cpu = server.Cpu - before;
         var (rate, done) = (Rate().Match(output), Done().Match(output));
         var count = Number(done.Groups[3].Value);
-        return Number(done.Groups[2].Value) is 0 ? new Load(Number(rate.Groups[1].Value), Number(done.Groups[1].Value) / 1000, cpu.TotalMicroseconds / count) : throw new InvalidOperationException($"Not every answer was good: {output}");
+        return Number(done.Groups[2].Value) is 0 ? new Load(Number(rate.Groups[1].Value), Number(done.Groups[1].Value) / 1000,
+            cpu.TotalMicroseconds / count) : throw new InvalidOperationException($"Not every answer was good: {output}");
     }
 
     private static double Number(string text) => double.Parse(text, CultureInfo.InvariantCulture);

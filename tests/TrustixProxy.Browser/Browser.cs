@@ -14,8 +14,10 @@ public sealed class Browser : IAsyncLifetime
         Assertions.SetDefaultExpectTimeout(20_000); // a busy machine
         _browser = await _playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions
         {
-            ExecutablePath = Environment.GetEnvironmentVariable("PATH")!.Split(':').Select(folder => Path.Combine(folder, "chromium")).First(File.Exists),
-            Args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+            ExecutablePath = Environment.GetEnvironmentVariable("PATH")!.Split(':').Select(folder => Path.Combine(folder, "chromium"))
+                .First(File.Exists),
+            Args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+                "--disable-component-update", "--disable-sync"],
         });
     }
 
@@ -27,7 +29,8 @@ public sealed class Browser : IAsyncLifetime
 
     /// <summary>A window that tells of everything that a page does wrong: errors, what its policy forbids, requests to others.</summary>
     public async Task<Window> OpenAsync(Uri root, ColorScheme theme = ColorScheme.Light, int width = 1280, bool hasScript = true) =>
-        new(root, await _browser!.NewContextAsync(new BrowserNewContextOptions { BaseURL = root.ToString(), ColorScheme = theme, ViewportSize = new ViewportSize { Width = width, Height = 800 }, JavaScriptEnabled = hasScript }));
+        new(root, await _browser!.NewContextAsync(new BrowserNewContextOptions { BaseURL = root.ToString(), ColorScheme = theme,
+            ViewportSize = new ViewportSize { Width = width, Height = 800 }, JavaScriptEnabled = hasScript }));
 }
 
 [CollectionDefinition(nameof(Browser))]

@@ -19,15 +19,18 @@ public sealed class DashboardTests(Browser browser) : IAsyncLifetime
     public async Task InitializeAsync()
     {
         _proxy = await TestProxy.WithThreeLogsAsync();
-        _proxy.ChangeElector = elector => elector.Name is "carol" ? elector with { Name = $"carol{Hostile}", Operator = $"carol{Hostile}" } : elector;
+        _proxy.ChangeElector = elector =>
+            elector.Name is "carol" ? elector with { Name = $"carol{Hostile}", Operator = $"carol{Hostile}" } : elector;
         _proxy.Publish(_agreed, "alice", "bob").Publish(_split, "alice");
         _proxy.Log("bob").Publish(_split.Forge().Statement);
         await _proxy.StartAsync();
         await _proxy.NarInfoAsync(_agreed);
         await _proxy.AskAsync(_split.Path);
         new DoctorSummary(
-            2, 2, new Dictionary<string, int> { ["agreed"] = 1, ["conflict"] = 1 }, [new(Hostile, "agreed", Hostile, new Dictionary<string, string> { ["alice"] = Hostile })],
-            [new(_split.Path.Absolute, "conflict", Hostile, true, null, 1, new Dictionary<string, string>())], []).Keep(_proxy.StateDirectory);
+            2, 2, new Dictionary<string, int> { ["agreed"] = 1, ["conflict"] = 1 },
+                [new(Hostile, "agreed", Hostile, new Dictionary<string, string> { ["alice"] = Hostile })],
+            [new(_split.Path.Absolute, "conflict", Hostile, true, null, 1, new Dictionary<string, string>())], [])
+                .Keep(_proxy.StateDirectory);
     }
 
     public async Task DisposeAsync() => await _proxy.DisposeAsync();
@@ -47,8 +50,10 @@ public sealed class DashboardTests(Browser browser) : IAsyncLifetime
             await Window.PictureAsync(page, $"{i}-{theme}-{width}");
 
             Assert.Equal(width, await page.EvaluateAsync<int>("document.documentElement.scrollWidth"));
-            Assert.True(await page.EvaluateAsync<double>(LeastContrast) >= 4.5, $"{path}: too little contrast, {await page.EvaluateAsync<double>(LeastContrast):N2}");
-            Assert.Equal(theme is ColorScheme.Dark, await page.EvaluateAsync<int>("parseInt(getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0])") < 128);
+            Assert.True(await page.EvaluateAsync<double>(LeastContrast) >= 4.5,
+                $"{path}: too little contrast, {await page.EvaluateAsync<double>(LeastContrast):N2}");
+            Assert.Equal(theme is ColorScheme.Dark,
+                await page.EvaluateAsync<int>("parseInt(getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0])") < 128);
             await page.CloseAsync();
         }
 
@@ -155,7 +160,8 @@ public sealed class DashboardTests(Browser browser) : IAsyncLifetime
             return true;
         };
         await page.GotoAsync(other.Url.ToString());
-        var read = await page.EvaluateAsync<string>("url => fetch(url).then(answer => answer.text(), error => 'refused')", _proxy.OperationsUrl.ToString());
+        var read = await page.EvaluateAsync<string>(
+            "url => fetch(url).then(answer => answer.text(), error => 'refused')", _proxy.OperationsUrl.ToString());
         var framed = await page.EvaluateAsync<bool>("""
             url => new Promise(resolve => {
               const frame = document.createElement('iframe');
@@ -181,9 +187,11 @@ public sealed class DashboardTests(Browser browser) : IAsyncLifetime
         }
         """;
 
-    private static Task<string> FocusedAsync(IPage page) => page.EvaluateAsync<string>("document.activeElement.id || document.activeElement.textContent");
+    private static Task<string> FocusedAsync(IPage page) =>
+        page.EvaluateAsync<string>("document.activeElement.id || document.activeElement.textContent");
 
-    /// <summary>Waits until the page is there, by looking: the library's own waiting for an address misses one that is reached at once.</summary>
+    /// <summary>Waits until the page is there, by looking: the library's own waiting for an address misses one that is reached at
+    /// once.</summary>
     private async Task AtAsync(IPage page, string path)
     {
         await Assertions.Expect(page).ToHaveURLAsync(new Uri(_proxy.OperationsUrl, path).ToString(), new() { Timeout = 20_000 });

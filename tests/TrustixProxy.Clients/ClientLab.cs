@@ -5,7 +5,8 @@ using TrustixProxy.Publisher;
 
 namespace TrustixProxy.Clients;
 
-/// <summary>What every test of real clients shares: built paths, caches that hold them in three compressions, and two logs that vouch for them.</summary>
+/// <summary>What every test of real clients shares: built paths, caches that hold them in three compressions, and two logs that vouch for
+/// them.</summary>
 /// <remarks>Each client has a <c>/nix</c> of its own below this folder. Nothing outside the folder changes.</remarks>
 public sealed class ClientLab : IAsyncLifetime
 {
@@ -70,13 +71,15 @@ public sealed class ClientLab : IAsyncLifetime
         (await RunAsync(machine, ["nix-store", "--verify-path", .. paths.Select(path => path.Absolute)])).OrThrow();
 
     /// <summary>Whether a machine has this path.</summary>
-    internal async Task<bool> IsValidAsync(Machine machine, StorePath path) => (await RunAsync(machine, "nix-store", "--check-validity", path.Absolute)).Code is 0;
+    internal async Task<bool> IsValidAsync(Machine machine, StorePath path) =>
+        (await RunAsync(machine, "nix-store", "--check-validity", path.Absolute)).Code is 0;
 
     /// <summary>Publishes the spool of a machine to a log.</summary>
     internal async Task<Result> PublishAsync(string spool, string log)
     {
         var file = Path.Combine(Directory, $"{Guid.NewGuid():n}.json");
-        await File.WriteAllTextAsync(file, JsonSerializer.Serialize(new { log = new { url = _logs[log].Urls[1], tokenFile = _keys[log].Token, name = log }, spoolDirectory = spool }));
+        await File.WriteAllTextAsync(file, JsonSerializer.Serialize(
+            new { log = new { url = _logs[log].Urls[1], tokenFile = _keys[log].Token, name = log }, spoolDirectory = spool }));
         return await Daemon.RunAsync(["publish", "--once", "--config", file]);
     }
 
@@ -87,7 +90,8 @@ public sealed class ClientLab : IAsyncLifetime
     internal async Task<Proxy> StartProxyAsync(Action<JsonObject> change, params string[] upstreams)
     {
         var state = System.IO.Directory.CreateDirectory(Path.Combine(Directory, $"proxy-{Guid.NewGuid():n}")).FullName;
-        var publicKey = (await Daemon.RunAsync(["keygen", Path.Combine(state, "key"), "--name", "proxy-clients-1"])).OrThrow().Output.Trim();
+        var publicKey = (await Daemon.RunAsync(["keygen", Path.Combine(state, "key"), "--name", "proxy-clients-1"]))
+            .OrThrow().Output.Trim();
         var configuration = JsonSerializer.SerializeToNode(new
         {
             listen = new[] { "http://127.0.0.1:0" },
@@ -102,7 +106,8 @@ public sealed class ClientLab : IAsyncLifetime
         return await Proxy.StartAsync(Directory, publicKey, configuration);
     }
 
-    private string StoreOf(Machine machine) => System.IO.Directory.CreateDirectory(Path.Combine(Directory, "stores", machine.Name)).FullName;
+    private string StoreOf(Machine machine) =>
+        System.IO.Directory.CreateDirectory(Path.Combine(Directory, "stores", machine.Name)).FullName;
 
     /// <summary>Builds a closure of a dozen paths, one of 4 MB, and two that stand alone, and copies them to caches.</summary>
     private async Task BuildAsync(NixClient client)
@@ -125,7 +130,8 @@ public sealed class ClientLab : IAsyncLifetime
         var outputs = new Dictionary<string, StorePath>();
         foreach (var name in new[] { "top", "big", "lone" })
         {
-            outputs.Add(name, PathOf((await RunAsync(machine, "nix-build", Expression, "-A", name, "--no-out-link")).OrThrow().Output.Trim()));
+            outputs.Add(
+                name, PathOf((await RunAsync(machine, "nix-build", Expression, "-A", name, "--no-out-link")).OrThrow().Output.Trim()));
         }
 
         Outputs = outputs;
@@ -133,7 +139,8 @@ public sealed class ClientLab : IAsyncLifetime
         Closure = [.. closure.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(PathOf)];
         foreach (var compression in Compressions)
         {
-            (await RunAsync(machine, ["nix", "copy", "--to", $"file://{CacheOf(compression)}?compression={compression}", .. outputs.Values.Select(path => path.Absolute)])).OrThrow();
+            (await RunAsync(machine, ["nix", "copy", "--to", $"file://{CacheOf(compression)}?compression={compression}",
+                .. outputs.Values.Select(path => path.Absolute)])).OrThrow();
         }
     }
 
@@ -156,7 +163,8 @@ public sealed class ClientLab : IAsyncLifetime
     /// <summary>Submits what the lab's caches say of these paths to a log.</summary>
     private async Task SubmitAsync(string log, IEnumerable<StorePath> paths)
     {
-        var token = NixSecretKey.TryParse((await File.ReadAllTextAsync(_keys[log].Token)).Trim(), out var key, out _) ? key : throw new InvalidOperationException();
+        var token = NixSecretKey.TryParse((await File.ReadAllTextAsync(_keys[log].Token)).Trim(), out var key, out _) ? key
+            : throw new InvalidOperationException();
         using var submitter = new LogSubmitter(new Uri(_logs[log].Urls[1]), token);
         var statements = paths.Distinct().Select(StatementOf).ToList();
         await submitter.SubmitAsync(await submitter.FindLogAsync(null, default), statements, default);
@@ -170,7 +178,8 @@ public sealed class ClientLab : IAsyncLifetime
             : throw new FormatException($"{path}: {error}");
     }
 
-    internal static StorePath PathOf(string text) => StorePath.TryParseAbsolute(text, out var path, out _) ? path : throw new FormatException(text);
+    internal static StorePath PathOf(string text) =>
+        StorePath.TryParseAbsolute(text, out var path, out _) ? path : throw new FormatException(text);
 }
 
 [CollectionDefinition(Name)]

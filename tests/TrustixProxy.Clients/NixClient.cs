@@ -6,7 +6,8 @@ namespace TrustixProxy.Clients;
 public sealed record NixClient(string Version, string Folder)
 {
     /// <summary>The versions that the suite drives, and the Debian releases that have them, best first.</summary>
-    public static readonly (string Version, string[] Releases)[] Wanted = [("2.8", ["bookworm"]), ("2.26", ["trixie"]), ("2.34", ["forky", "sid"])];
+    public static readonly (string Version, string[] Releases)[] Wanted = [
+        ("2.8", ["bookworm"]), ("2.26", ["trixie"]), ("2.34", ["forky", "sid"])];
 
     private static readonly string Script = Path.Combine(AppContext.BaseDirectory, "folders");
 
@@ -22,7 +23,8 @@ public sealed record NixClient(string Version, string Folder)
     /// <param name="environment">Environment variables.</param>
     /// <param name="command">The command and its arguments.</param>
     /// <param name="seconds">How long it may take.</param>
-    internal Task<Result> RunAsync(string lab, string store, IReadOnlyDictionary<string, string> environment, IEnumerable<string> command, int seconds = 120) =>
+    internal Task<Result> RunAsync(
+        string lab, string store, IReadOnlyDictionary<string, string> environment, IEnumerable<string> command, int seconds = 120) =>
         Shell.RunAsync(Script, ["enter", Folder, lab, store, .. command], environment, seconds);
 
     private static List<NixClient> Find()

@@ -3,7 +3,8 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Clients;
 
-/// <summary>Content addresses of paths that refer to themselves, as Nix 2.26 makes them. Other versions compute them in another way.</summary>
+/// <summary>Content addresses of paths that refer to themselves, as Nix 2.26 makes them. Other versions compute them in another
+/// way.</summary>
 [Collection(ClientLabCollection.Name)]
 public sealed class SelfReferenceTests(ClientLab lab)
 {
@@ -18,7 +19,8 @@ public sealed class SelfReferenceTests(ClientLab lab)
             configuration =>
             {
                 configuration["logs"] = new JsonArray();
-                configuration["caches"] = new JsonArray(new JsonObject { ["name"] = "elector", ["url"] = cache.Url, ["publicKeys"] = new JsonArray(key) });
+                configuration["caches"] = new JsonArray(
+                    new JsonObject { ["name"] = "elector", ["url"] = cache.Url, ["publicKeys"] = new JsonArray(key) });
                 configuration["policy"] = new JsonObject { ["quorum"] = 1 };
             },
             cache.Url);

@@ -115,7 +115,8 @@ public sealed class SubstitutionTests(ClientLab lab)
         (await lab.RunAsync(machine, "nix", "copy", "--from", proxy.Url, top)).OrThrow();
         (await lab.RunAsync(machine, "nix", "store", "verify", "-r", top)).OrThrow();
 
-        Assert.Equal(lab.Closure.Select(path => path.Absolute).Order(), listed.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Order());
+        Assert.Equal(
+            lab.Closure.Select(path => path.Absolute).Order(), listed.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Order());
         Assert.Contains("proxy-clients-1", JsonNode.Parse(described.Output)!.ToJsonString(), StringComparison.Ordinal);
         await lab.AssertVerifiedAsync(machine, lab.Closure);
     }

@@ -19,7 +19,8 @@ public sealed class DecisionSealTests
 
         Assert.Equal(("agreed", record.Sentence, Now, record.Claim), (opened.Outcome, opened.Sentence, opened.DecidedAt, opened.Claim));
         Assert.Equal(
-            [new Vote("alice", Claim(1), new VotePosition(1, 10, null, true), null), new Vote("bob", Claim(1), new VotePosition(1, 10, null, true), null), new Vote("carol", Claim(2), new VotePosition(2, 10, null, true), null)],
+            [new Vote("alice", Claim(1), new VotePosition(1, 10, null, true), null), new Vote("bob", Claim(1),
+                new VotePosition(1, 10, null, true), null), new Vote("carol", Claim(2), new VotePosition(2, 10, null, true), null)],
             opened.Ballots.Votes.ToArray());
         Assert.Empty(opened.Ballots.NotHeard);
         Assert.Equal(record.Hints! with { Signatures = default }, opened.Hints! with { Signatures = default });
@@ -59,16 +60,19 @@ public sealed class DecisionSealTests
 
         Assert.False(Seal.TryOpen(PathOf("0jqd0rlxzra1rs38rdxl43yh6rxchgc6-a").Digest, bytes, out _, out var error));
         Assert.Equal(DecisionSealError.Mac, error);
-        Assert.False(new DecisionSeal(new RecordSeal(NixSecretKey.Generate("seal-1"), []), Policy).TryOpen(TestPath.Digest, bytes, out _, out error));
+        Assert.False(new DecisionSeal(new RecordSeal(NixSecretKey.Generate("seal-1"), []), Policy)
+            .TryOpen(TestPath.Digest, bytes, out _, out error));
         Assert.Equal(DecisionSealError.Mac, error);
-        Assert.False(new DecisionSeal(new RecordSeal(Key, []), new Policy(Policy.Electors, quorum: 3)).TryOpen(TestPath.Digest, bytes, out _, out error));
+        Assert.False(new DecisionSeal(new RecordSeal(Key, []), new Policy(Policy.Electors, quorum: 3))
+            .TryOpen(TestPath.Digest, bytes, out _, out error));
         Assert.Equal(DecisionSealError.Policy, error);
     }
 
     [Fact]
     public void A_previous_key_is_believed_and_seals_nothing()
     {
-        var (old, rotated) = (NixSecretKey.Generate("seal-1"), new RecordSeal(NixSecretKey.Generate("seal-2"), [NixSecretKey.Generate("seal-0")]));
+        var (old, rotated) = (
+            NixSecretKey.Generate("seal-1"), new RecordSeal(NixSecretKey.Generate("seal-2"), [NixSecretKey.Generate("seal-0")]));
         var both = new RecordSeal(NixSecretKey.Generate("seal-2"), [NixSecretKey.Generate("seal-0"), old]);
         var bytes = new RecordSeal(old, []).Seal("kind", "name", "body"u8);
 

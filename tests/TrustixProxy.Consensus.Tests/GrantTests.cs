@@ -7,7 +7,8 @@ using LogSigner = TrustixProxy.TransparencyLog.LogSigner;
 
 namespace TrustixProxy.Consensus.Tests;
 
-/// <summary>What is granted beside a plain quorum: groups, exceptions, signed caches, content addresses; and the bundles that show it.</summary>
+/// <summary>What is granted beside a plain quorum: groups, exceptions, signed caches, content addresses; and the bundles that show
+/// it.</summary>
 public sealed class GrantTests
 {
     private static readonly DateTimeOffset Now = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
@@ -42,7 +43,8 @@ public sealed class GrantTests
         Assert.Contains("(known)", excepted.Sentence, StringComparison.Ordinal);
         Assert.Equal(Now.AddDays(1), DecisionRecord.Of(excepted, Hints(Claim(1)), Now).ExpiresAt);
         Assert.Contains("; expired: the exception", policy.Except(TestPath, refusal, Now.AddDays(2)).Sentence, StringComparison.Ordinal);
-        Assert.Contains("finds no such claim, or two", policy.Except(TestPath, policy.Decide(TestPath, Ballots(("b", Vote(2)))), Now).Sentence, StringComparison.Ordinal);
+        Assert.Contains("finds no such claim, or two",
+            policy.Except(TestPath, policy.Decide(TestPath, Ballots(("b", Vote(2)))), Now).Sentence, StringComparison.Ordinal);
         var agreed = policy.Decide(TestPath, Ballots(("a", Vote(2)), ("b", Vote(2))));
         Assert.Same(agreed, policy.Except(TestPath, agreed, Now));
         Assert.Null(policy.ExceptionFor(PathOf("g3mvg9q2slaizvvc5jsr2azpgmjph5r7-other"), Now));
@@ -53,18 +55,22 @@ public sealed class GrantTests
     [Fact]
     public void A_caches_word_is_granted_by_an_exception_that_names_it_and_outlives_bundle_and_seal()
     {
-        var policy = new Policy([Elector("a"), Cache]) { Exceptions = [new PolicyException("src", "cache", null, "trusted", Now.AddDays(1))] };
+        var policy = new Policy(
+            [Elector("a"), Cache]) { Exceptions = [new PolicyException("src", "cache", null, "trusted", Now.AddDays(1))] };
         var vote = CacheVote();
-        var verdict = policy.Except(TestPath, policy.Decide(TestPath, Ballots(("cache", vote), ("a", new Ballot.Absent(IsProven: false, 7)))), Now);
+        var verdict = policy.Except(
+            TestPath, policy.Decide(TestPath, Ballots(("cache", vote), ("a", new Ballot.Absent(IsProven: false, 7)))), Now);
         var record = DecisionRecord.Of(verdict, Hints(vote.Claim), Now);
         var bundle = DecisionBundle.Of(TestPath, record, verdict, policy);
 
         Assert.True(DecisionBundle.TryVerify(bundle.ToBytes(), policy, out var verified, out var again, out var error), error.ToString());
-        Assert.Equal((bundle.Hash, "excepted", TestPath.Absolute, "2026-01-02T03:04:05.000Z"), (verified.Hash, verified.Outcome, verified.Path, verified.DecidedAt));
+        Assert.Equal((bundle.Hash, "excepted", TestPath.Absolute, "2026-01-02T03:04:05.000Z"),
+            (verified.Hash, verified.Outcome, verified.Path, verified.DecidedAt));
         Assert.Equal(vote.Claim, again!.Granted);
         var seal = new DecisionSeal(new RecordSeal(CacheKey, []), policy);
         Assert.True(seal.TryOpen(TestPath.Digest, seal.Seal(TestPath.Digest, record), out var opened, out _));
-        Assert.Equal(vote.Proof is VoteProof.BySignature { Signature: var signature } ? signature.ToString() : null, Assert.Single(opened.Ballots.Votes).Signature);
+        Assert.Equal(vote.Proof is VoteProof.BySignature { Signature: var signature } ? signature.ToString()
+            : null, Assert.Single(opened.Ballots.Votes).Signature);
         Assert.True(opened.IsExcepted);
     }
 
@@ -77,12 +83,15 @@ public sealed class GrantTests
     {
         var policy = new Policy([Elector("a"), Cache]);
         var verdict = policy.Decide(TestPath, Ballots(("cache", CacheVote()), ("a", Silent)));
-        var json = System.Text.Encoding.UTF8.GetString(DecisionBundle.Of(TestPath, DecisionRecord.Refusal(verdict.Outcome, verdict.Sentence, Now), verdict, policy).ToBytes());
+        var json = System.Text.Encoding.UTF8.GetString(
+            DecisionBundle.Of(TestPath, DecisionRecord.Refusal(verdict.Outcome, verdict.Sentence, Now), verdict, policy).ToBytes());
         var at = json.IndexOf(text, StringComparison.Ordinal);
 
-        Assert.False(DecisionBundle.TryVerify(System.Text.Encoding.UTF8.GetBytes(json[..at] + instead + json[(at + text.Length)..]), policy, out _, out _, out var error));
+        Assert.False(DecisionBundle.TryVerify(
+            System.Text.Encoding.UTF8.GetBytes(json[..at] + instead + json[(at + text.Length)..]), policy, out _, out _, out var error));
         Assert.Equal(expected, error);
-        Assert.False(DecisionBundle.TryVerify(System.Text.Encoding.UTF8.GetBytes(json), new Policy([Elector("a"), Cache], quorum: 1), out _, out _, out error));
+        Assert.False(DecisionBundle.TryVerify(
+            System.Text.Encoding.UTF8.GetBytes(json), new Policy([Elector("a"), Cache], quorum: 1), out _, out _, out error));
         Assert.Equal(DecisionBundleError.Policy, error);
     }
 
@@ -100,7 +109,8 @@ public sealed class GrantTests
         Assert.True(OutputClaim.TryReadContentAddressed(NarInfoOf(path) with { ContentAddress = address }, out var claim));
         Assert.False(OutputClaim.TryReadContentAddressed(NarInfoOf(TestPath) with { ContentAddress = address }, out _));
         Assert.Throws<ArgumentException>(() => DecisionRecord.OfContentAddress(claim, Hints(claim), "x", Now, isSettled: true));
-        var record = DecisionRecord.OfContentAddress(claim, Hints(claim) with { ContentAddress = address }, "content-addressed", Now, isSettled: true);
+        var record = DecisionRecord.OfContentAddress(
+            claim, Hints(claim) with { ContentAddress = address }, "content-addressed", Now, isSettled: true);
         var refusal = policy.Decide(path, Ballots(("a", new Ballot.Absent(IsProven: false, 3))));
         var bundle = DecisionBundle.Of(path, record, refusal, policy);
 
@@ -119,22 +129,27 @@ public sealed class GrantTests
         Assert.Equal(SilenceReason.ValueDigest, ReasonOf(good with { Value = "{}"u8.ToArray() }, log));
         Assert.Equal(SilenceReason.InclusionProof, ReasonOf(good with { Inclusion = null }, log));
         Assert.Equal(SilenceReason.ClaimMalformed, ReasonOf(EvidenceOf("{}"u8.ToArray(), log), log));
-        Assert.Equal(SilenceReason.ClaimOfOtherPath, ReasonOf(EvidenceOf(ValueOf(PathOf("g3mvg9q2slaizvvc5jsr2azpgmjph5r7-other")), log), log));
+        Assert.Equal(
+            SilenceReason.ClaimOfOtherPath, ReasonOf(EvidenceOf(ValueOf(PathOf("g3mvg9q2slaizvvc5jsr2azpgmjph5r7-other")), log), log));
         var absence = good with { Map = new MapValueResponse { Value = ByteString.Empty, Proof = good.Map.Proof } };
         Assert.Equal(SilenceReason.MapProof, ReasonOf(absence, log));
-        var empty = new LogEvidence(Signer.Sign(new TreeHead(MerkleHash.EmptyLog, 0, default, MerkleHash.MapHeadLeaf(default), 1)), absence.Map, null, null);
+        var empty = new LogEvidence(
+            Signer.Sign(new TreeHead(MerkleHash.EmptyLog, 0, default, MerkleHash.MapHeadLeaf(default), 1)), absence.Map, null, null);
         Assert.True(Assert.IsType<Ballot.Absent>(empty.Judge(log, TestPath)).IsProven);
 
         var policy = new Policy([log]);
         foreach (var ballot in new[] { vote, empty.Judge(log, TestPath) })
         {
             var verdict = policy.Decide(TestPath, Ballots(("a", ballot)));
-            var record = verdict.Granted is null ? DecisionRecord.Refusal(verdict.Outcome, verdict.Sentence, Now) : DecisionRecord.Of(verdict, Hints(verdict.Granted), Now);
-            Assert.True(DecisionBundle.TryVerify(DecisionBundle.Of(TestPath, record, verdict, policy).ToBytes(), policy, out _, out _, out var error), error.ToString());
+            var record = verdict.Granted is null ? DecisionRecord.Refusal(verdict.Outcome, verdict.Sentence, Now)
+                : DecisionRecord.Of(verdict, Hints(verdict.Granted), Now);
+            Assert.True(DecisionBundle.TryVerify(
+                DecisionBundle.Of(TestPath, record, verdict, policy).ToBytes(), policy, out _, out _, out var error), error.ToString());
         }
     }
 
-    private static SilenceReason ReasonOf(LogEvidence evidence, Elector.Log log) => Assert.IsType<Ballot.Silent>(evidence.Judge(log, TestPath)).Reason;
+    private static SilenceReason ReasonOf(LogEvidence evidence, Elector.Log log) =>
+        Assert.IsType<Ballot.Silent>(evidence.Judge(log, TestPath)).Reason;
 
     private static byte[] ValueOf(StorePath path) => StatementText.Format(path, Claim(1).NarHash, 100, []);
 
@@ -145,7 +160,8 @@ public sealed class GrantTests
         var key = log.KeyOf(TestPath);
         var root = MerkleHash.MapLeaf(Digest.Of(key), Digest.Of(entry.ToBytes()));
         var head = Signer.Sign(new TreeHead(MerkleHash.LogLeaf(key, entry.ValueDigest), 1, root, MerkleHash.MapHeadLeaf(root), 1));
-        return new LogEvidence(head, new MapValueResponse { Value = ByteString.CopyFrom(entry.ToBytes()), Proof = new MapProof([], null).ToMessage() }, [], value);
+        return new LogEvidence(head,
+            new MapValueResponse { Value = ByteString.CopyFrom(entry.ToBytes()), Proof = new MapProof([], null).ToMessage() }, [], value);
     }
 
     private static Ballot.Claimed CacheVote()
@@ -157,5 +173,6 @@ public sealed class GrantTests
             : throw new InvalidOperationException();
     }
 
-    private static NarInfo NarInfoOf(StorePath path) => new() { StorePath = path, Url = "nar/x", Compression = "none", NarHash = Claim(1).NarHash, NarSize = 100, References = [] };
+    private static NarInfo NarInfoOf(StorePath path) =>
+        new() { StorePath = path, Url = "nar/x", Compression = "none", NarHash = Claim(1).NarHash, NarSize = 100, References = [] };
 }

@@ -6,7 +6,8 @@ using static TrustixProxy.Consensus.Tests.Make;
 
 namespace TrustixProxy.Consensus.Tests;
 
-/// <summary>A kept decision whose voters lose trust is judged as a fresh one without them, for random electorates, rules and ballots.</summary>
+/// <summary>A kept decision whose voters lose trust is judged as a fresh one without them, for random electorates, rules and
+/// ballots.</summary>
 public sealed class KeptDecisionProperties
 {
     private static readonly Config Often = Config.QuickThrowOnFailure.WithMaxTest(5000);
@@ -14,14 +15,16 @@ public sealed class KeptDecisionProperties
     private static readonly NixSecretKey Key = NixSecretKey.Generate("kept-1");
 
     [Fact]
-    public void A_kept_decision_never_stands_where_a_fresh_one_without_the_silenced_is_refused() => Check.One(Often, Prop.ForAll((int seed) =>
+    public void A_kept_decision_never_stands_where_a_fresh_one_without_the_silenced_is_refused() =>
+        Check.One(Often, Prop.ForAll((int seed) =>
     {
         var trial = new Trial(seed);
         return trial.Kept(out var record) is false || !trial.Stands(record!) || trial.FreshGrants(record!);
     }));
 
     [Fact]
-    public void A_decision_that_was_kept_when_all_had_answered_stands_exactly_where_a_fresh_one_is_granted() => Check.One(Often, Prop.ForAll((int seed) =>
+    public void A_decision_that_was_kept_when_all_had_answered_stands_exactly_where_a_fresh_one_is_granted() =>
+        Check.One(Often, Prop.ForAll((int seed) =>
     {
         var trial = new Trial(seed, isEarly: false);
         return trial.Kept(out var record) is false || trial.Stands(record!) == trial.FreshGrants(record!);
@@ -51,7 +54,8 @@ public sealed class KeptDecisionProperties
 
         Assert.Equal(["carol-2"], record.Ballots.NotHeard.ToArray());
         Assert.True(record.StandsWithout(policy, ImmutableHashSet<string>.Empty, _ => false));
-        Assert.False(record.StandsWithout(policy, ImmutableHashSet.Create("bob"), _ => false)); // carol has a vote only when both of her electors are heard
+        // carol has a vote only when both of her electors are heard
+        Assert.False(record.StandsWithout(policy, ImmutableHashSet.Create("bob"), _ => false));
         Assert.True(record.StandsWithout(policy, ImmutableHashSet.Create("bob", "carol-2"), _ => false));
     }
 
@@ -79,7 +83,8 @@ public sealed class KeptDecisionProperties
         Assert.False(record.StandsBeside(policy, policy.Decide(TestPath, Ballots(("carol", Vote(2))))));
     }
 
-    /// <summary>A random policy with ballots that are complete in the end, of which a decision saw some, and electors that lose trust afterwards.</summary>
+    /// <summary>A random policy with ballots that are complete in the end, of which a decision saw some, and electors that lose trust
+    /// afterwards.</summary>
     private sealed class Trial
     {
         private readonly Policy _policy;
@@ -92,7 +97,8 @@ public sealed class KeptDecisionProperties
             var random = new Random(seed);
             Elector[] electors = [.. Enumerable.Range(0, random.Next(1, 8)).Select(i => Elector($"e{i}", $"o{random.Next(0, 5)}"))];
             _policy = PolicyOf(electors, random);
-            _ballots = electors.ToDictionary(elector => elector.Name, _ => random.Next(5) switch { 0 => Silent, 1 => Absent, var number => Vote(number is 4 ? 2 : 1) });
+            _ballots = electors.ToDictionary(
+                elector => elector.Name, _ => random.Next(5) switch { 0 => Silent, 1 => Absent, var number => Vote(number is 4 ? 2 : 1) });
             _seen = isEarly ? _ballots.Where(_ => random.Next(4) > 0).ToDictionary() : _ballots;
             string[] names = [.. electors.Select(elector => elector.Name)];
             _frozen = [.. names.Where(_ => random.Next(4) is 0)];
@@ -103,7 +109,8 @@ public sealed class KeptDecisionProperties
         public bool Kept(out DecisionRecord? record)
         {
             record = null;
-            if (!_policy.TryDecide(_path, _seen, out var verdict) || _policy.Except(_path, verdict, Now) is not { Granted: { } claim } granted)
+            if (!_policy.TryDecide(_path, _seen, out var verdict)
+                || _policy.Except(_path, verdict, Now) is not { Granted: { } claim } granted)
             {
                 return false;
             }
@@ -117,7 +124,8 @@ public sealed class KeptDecisionProperties
         /// <summary>Whether a fresh decision, in which the silenced say nothing, grants the same.</summary>
         public bool FreshGrants(DecisionRecord record)
         {
-            var ballots = _ballots.ToDictionary(ballot => ballot.Key, ballot => _frozen.Contains(ballot.Key) || (_revoked.Contains(ballot.Key) && ballot.Value is Ballot.Claimed) ? Silent : ballot.Value);
+            var ballots = _ballots.ToDictionary(ballot => ballot.Key, ballot => _frozen.Contains(ballot.Key)
+                || (_revoked.Contains(ballot.Key) && ballot.Value is Ballot.Claimed) ? Silent : ballot.Value);
             var fresh = _policy.Except(_path, _policy.Decide(_path, ballots), Now);
             return fresh.Granted == record.Claim && (record.IsExcepted || fresh is Verdict.Agreed);
         }
@@ -134,8 +142,10 @@ public sealed class KeptDecisionProperties
             };
             return new Policy(electors, rest, dissent)
             {
-                Scopes = random.Next(3) is 0 ? [new Scope(random.Next(2) is 0 ? "src" : "other", Nested(operators, random), (Dissent)random.Next(2))] : [],
-                Exceptions = random.Next(4) is 0 ? [new PolicyException("src", null, Claim(random.Next(1, 3)).NarHash, "known", Now.AddDays(random.Next(-1, 2)))] : [],
+                Scopes = random.Next(3) is 0
+                    ? [new Scope(random.Next(2) is 0 ? "src" : "other", Nested(operators, random), (Dissent)random.Next(2))] : [],
+                Exceptions = random.Next(4) is 0
+                    ? [new PolicyException("src", null, Claim(random.Next(1, 3)).NarHash, "known", Now.AddDays(random.Next(-1, 2)))] : [],
             };
         }
 

@@ -17,7 +17,8 @@ internal static class Make
         new(name, by ?? name, new LogSigner(SHA256.HashData(Encoding.ASCII.GetBytes(name))).Key);
 
     /// <summary>A claim told apart from others by a number.</summary>
-    public static OutputClaim Claim(int number) => new(TestPath, new NarHash(NixHash.Sha256(SHA256.HashData(BitConverter.GetBytes(number)))), 100, []);
+    public static OutputClaim Claim(int number) =>
+        new(TestPath, new NarHash(NixHash.Sha256(SHA256.HashData(BitConverter.GetBytes(number)))), 100, []);
 
     public static Ballot Vote(int number, bool isTied = true) => new Ballot.Claimed(Claim(number), new VoteProof.ByLog(number, 10, isTied));
 
@@ -25,7 +26,9 @@ internal static class Make
 
     public static Ballot Absent { get; } = new Ballot.Absent(IsProven: true, 10);
 
-    public static Dictionary<string, Ballot> Ballots(params (string Elector, Ballot Ballot)[] ballots) => ballots.ToDictionary(item => item.Elector, item => item.Ballot);
+    public static Dictionary<string, Ballot> Ballots(params (string Elector, Ballot Ballot)[] ballots) =>
+        ballots.ToDictionary(item => item.Elector, item => item.Ballot);
 
-    public static NarHints Hints(OutputClaim claim) => new("xz", claim.NarHash, 55, PathOf("g3mvg9q2slaizvvc5jsr2azpgmjph5r7-src.drv"), null, ImmutableArray<NixSignature>.Empty, "cache");
+    public static NarHints Hints(OutputClaim claim) =>
+        new("xz", claim.NarHash, 55, PathOf("g3mvg9q2slaizvvc5jsr2azpgmjph5r7-src.drv"), null, ImmutableArray<NixSignature>.Empty, "cache");
 }

@@ -16,8 +16,10 @@ public sealed class OutputClaimTests
 
     [Theory]
     [InlineData("sha256-ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=", "sha256:1b8m03r63zqhnjf7l5wnldhh7c134ap5vpj0850ymkq1iyzicy5s")]
-    [InlineData("sha256-ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=", "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")]
-    [InlineData("\"references\":[\"/nix/store/syd87l2rxw8cbsxmxl853h0r6pdwhwjr-b\",", "\"references\":[\"/nix/store/0jqd0rlxzra1rs38rdxl43yh6rxchgc6-a\",\"/nix/store/syd87l2rxw8cbsxmxl853h0r6pdwhwjr-b\",")]
+    [InlineData(
+        "sha256-ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=", "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")]
+    [InlineData("\"references\":[\"/nix/store/syd87l2rxw8cbsxmxl853h0r6pdwhwjr-b\",",
+        "\"references\":[\"/nix/store/0jqd0rlxzra1rs38rdxl43yh6rxchgc6-a\",\"/nix/store/syd87l2rxw8cbsxmxl853h0r6pdwhwjr-b\",")]
     [InlineData("{\"path\"", "{ \"deriver\" : null , \"signatures\" : [{\"a\":1}], \"path\"")]
     [InlineData("/nix/store/g3m", "\\/nix\\u002fstore/g3m")]
     public void Another_spelling_is_the_same_vote(string text, string instead) =>
@@ -63,7 +65,8 @@ public sealed class OutputClaimTests
     [InlineData("[\"/nix/store/syd", "[1,\"/nix/store/syd", OutputClaimError.References)]
     public void Anything_else_is_no_claim_for_its_own_reason(string text, string instead, OutputClaimError expected)
     {
-        var json = text.Length is 0 ? "{" : text is "}" ? Good[..^1] + instead : text is "{" ? instead + Good[1..] : Good.Replace(text, instead, StringComparison.Ordinal);
+        var json = text.Length is 0 ? "{" : text is "}" ? Good[..^1] + instead : text is "{" ? instead + Good[1..]
+            : Good.Replace(text, instead, StringComparison.Ordinal);
 
         Assert.Equal(expected is OutputClaimError.None, TryRead(json, out _, out var error));
         Assert.Equal(expected, error);
@@ -91,16 +94,20 @@ public sealed class OutputClaimTests
         Assert.StartsWith("30A3A5", Convert.ToHexString(proxy.KeyOf(path)), StringComparison.Ordinal);
     }
 
-    private static OutputClaim Read(string json) => TryRead(json, out var claim, out var error) ? claim! : throw new FormatException(error.ToString());
+    private static OutputClaim Read(string json) =>
+        TryRead(json, out var claim, out var error) ? claim! : throw new FormatException(error.ToString());
 
-    private static bool TryRead(string json, out OutputClaim? claim, out OutputClaimError error) => OutputClaim.TryRead(Proven(json), Encoding.UTF8.GetBytes(json), TestPath, out claim, out error);
+    private static bool TryRead(string json, out OutputClaim? claim, out OutputClaimError error) =>
+        OutputClaim.TryRead(Proven(json), Encoding.UTF8.GetBytes(json), TestPath, out claim, out error);
 
     /// <summary>A real proof, through the real doors, that a log holds this value.</summary>
     private static ProvenDigest Proven(string value)
     {
         var (key, entry) = ("key"u8.ToArray(), new MapEntry(Digest.Of(Encoding.UTF8.GetBytes(value)), 0));
         var root = MerkleHash.MapLeaf(Digest.Of(key), Digest.Of(entry.ToBytes()));
-        var head = new LogSigner(new byte[32]).Sign(new TreeHead(MerkleHash.LogLeaf(key, entry.ValueDigest), 1, root, MerkleHash.MapHeadLeaf(root), 1));
-        return new MapProof([], null).TryVerify(head, key, entry.ToBytes(), out var proven, out var error) ? proven : throw new InvalidOperationException(error.ToString());
+        var head = new LogSigner(new byte[32])
+            .Sign(new TreeHead(MerkleHash.LogLeaf(key, entry.ValueDigest), 1, root, MerkleHash.MapHeadLeaf(root), 1));
+        return new MapProof([], null).TryVerify(head, key, entry.ToBytes(), out var proven, out var error) ? proven
+            : throw new InvalidOperationException(error.ToString());
     }
 }

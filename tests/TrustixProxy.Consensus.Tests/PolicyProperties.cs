@@ -40,7 +40,8 @@ public sealed class PolicyProperties
 
         for (var i = 0; i < 20; i++)
         {
-            var completed = policy.Electors.ToDictionary(elector => elector.Name, elector => some.GetValueOrDefault(elector.Name) ?? AnyBallot(random));
+            var completed = policy.Electors.ToDictionary(
+                elector => elector.Name, elector => some.GetValueOrDefault(elector.Name) ?? AnyBallot(random));
             var final = policy.Decide(TestPath, completed);
             if (final.Outcome != early.Outcome || Claimed(final) != Claimed(early))
             {
@@ -75,7 +76,8 @@ public sealed class PolicyProperties
     {
         var (_, policy, ballots) = Random(seed);
         return policy.Decide(TestPath, ballots) is not Verdict.Agreed agreed
-            || policy.Electors.Where(elector => ballots.GetValueOrDefault(elector.Name) is Ballot.Claimed vote && vote.Claim == agreed.Claim)
+            || policy.Electors.Where(
+                elector => ballots.GetValueOrDefault(elector.Name) is Ballot.Claimed vote && vote.Claim == agreed.Claim)
                 .DistinctBy(elector => elector.Operator).Count() >= policy.Rest.Rule.Quorum;
     }));
 
@@ -93,7 +95,8 @@ public sealed class PolicyProperties
         var votes = new List<OutputClaim>();
         foreach (var group in policy.Electors.GroupBy(elector => elector.Operator))
         {
-            var said = group.Select(elector => ballots.GetValueOrDefault(elector.Name)).OfType<Ballot.Claimed>().Select(vote => vote.Claim).ToList();
+            var said = group.Select(elector => ballots.GetValueOrDefault(elector.Name)).OfType<Ballot.Claimed>().Select(vote => vote.Claim)
+                .ToList();
             claims.AddRange(said);
             if (said.Distinct().Count() is 1)
             {
@@ -116,7 +119,8 @@ public sealed class PolicyProperties
         return (random, policy, electors.ToDictionary(elector => elector.Name, _ => AnyBallot(random)));
     }
 
-    private static Ballot AnyBallot(Random random) => random.Next(5) switch { 0 => Silent, 1 => Absent, var number => Vote(number is 4 ? 2 : 1) };
+    private static Ballot AnyBallot(Random random) =>
+        random.Next(5) switch { 0 => Silent, 1 => Absent, var number => Vote(number is 4 ? 2 : 1) };
 
     private static Dictionary<string, Ballot> Shuffled(Dictionary<string, Ballot> ballots, Random random)
     {

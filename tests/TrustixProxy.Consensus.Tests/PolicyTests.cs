@@ -9,13 +9,15 @@ public sealed class PolicyTests
     [Fact]
     public void The_quorum_is_a_majority_unless_said_otherwise()
     {
-        Assert.Equal([1, 2, 2, 3, 3], Enumerable.Range(1, 5).Select(count => new Policy(Enumerable.Range(0, count).Select(i => Elector($"e{i}"))).Rest.Rule.Quorum));
+        Assert.Equal([1, 2, 2, 3, 3],
+            Enumerable.Range(1, 5).Select(count => new Policy(Enumerable.Range(0, count).Select(i => Elector($"e{i}"))).Rest.Rule.Quorum));
     }
 
     [Fact]
     public void A_quorum_agrees_and_the_dissenter_is_kept_as_part_of_the_reason()
     {
-        var verdict = Assert.IsType<Verdict.Agreed>(TwoOfThree.Decide(TestPath, Ballots(("alice", Vote(1)), ("bob", Vote(1)), ("carol", Vote(2)))));
+        var verdict = Assert.IsType<Verdict.Agreed>(
+            TwoOfThree.Decide(TestPath, Ballots(("alice", Vote(1)), ("bob", Vote(1)), ("carol", Vote(2)))));
 
         Assert.Equal(Claim(1), verdict.Claim);
         Assert.Equal($"2 of 3 needed: alice={Claim(1).NarHash}, bob={Claim(1).NarHash}, carol={Claim(2).NarHash}", verdict.Sentence);
@@ -56,7 +58,8 @@ public sealed class PolicyTests
     {
         var policy = new Policy([Elector("alice"), Elector("bob"), Elector("carol")], dissent: Dissent.Veto);
 
-        Assert.Equal(ConflictReason.Veto, Assert.IsType<Verdict.Conflict>(policy.Decide(TestPath, Ballots(("alice", Vote(1)), ("bob", Vote(1)), ("carol", Vote(2))))).Reason);
+        Assert.Equal(ConflictReason.Veto, Assert.IsType<Verdict.Conflict>(
+            policy.Decide(TestPath, Ballots(("alice", Vote(1)), ("bob", Vote(1)), ("carol", Vote(2))))).Reason);
         Assert.IsType<Verdict.Agreed>(policy.Decide(TestPath, Ballots(("alice", Vote(1)), ("bob", Vote(1)), ("carol", Absent))));
         Assert.IsType<Verdict.Agreed>(policy.Decide(TestPath, Ballots(("alice", Vote(1)), ("bob", Vote(1)), ("carol", Silent))));
     }
@@ -78,7 +81,8 @@ public sealed class PolicyTests
     {
         var other = new OutputClaim(TestPath, new NarHash(Claim(1).NarHash), 100, [TestPath]);
 
-        var verdict = TwoOfThree.Decide(TestPath, Ballots(("alice", Vote(1)), ("bob", new Ballot.Claimed(other, new VoteProof.ByLog(0, 10, true)))));
+        var verdict = TwoOfThree.Decide(
+            TestPath, Ballots(("alice", Vote(1)), ("bob", new Ballot.Claimed(other, new VoteProof.ByLog(0, 10, true)))));
 
         Assert.IsType<Verdict.Conflict>(verdict);
         Assert.Contains("(size 100, 0 references), bob=", verdict.Sentence, StringComparison.Ordinal);
@@ -88,7 +92,8 @@ public sealed class PolicyTests
     [Fact]
     public void An_untied_vote_is_shown_as_one()
     {
-        var verdict = TwoOfThree.Decide(TestPath, Ballots(("alice", Vote(1, isTied: false)), ("bob", new Ballot.Absent(IsProven: false, 3))));
+        var verdict = TwoOfThree.Decide(
+            TestPath, Ballots(("alice", Vote(1, isTied: false)), ("bob", new Ballot.Absent(IsProven: false, 3))));
 
         Assert.Equal($"2 of 3 needed: alice={Claim(1).NarHash}(untied), bob=silent(not-found), carol=silent(no-answer)", verdict.Sentence);
     }

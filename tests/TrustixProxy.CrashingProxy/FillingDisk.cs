@@ -6,7 +6,8 @@ using TrustixProxy.Nars;
 using TrustixProxy.Nars.Store;
 using TrustixProxy.Nix;
 
-/// <summary>A NAR store as it is, on a disk of a mebibyte (or, where there is none, in a folder that goes away and comes back): NARs are stored until the disk is full, and again when it is not. Prints what is not as it must be, and gives how much that is.</summary>
+/// <summary>A NAR store as it is, on a disk of a mebibyte (or, where there is none, in a folder that goes away and comes back): NARs are
+/// stored until the disk is full, and again when it is not. Prints what is not as it must be, and gives how much that is.</summary>
 internal static class FillingDisk
 {
     /// <summary>usage: nar-store-full DIRECTORY STATE-DIRECTORY.</summary>
@@ -87,6 +88,7 @@ internal static class FillingDisk
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) => Lines.Enqueue(formatter(state, exception));
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?,
+            string> formatter) => Lines.Enqueue(formatter(state, exception));
     }
 }

@@ -9,7 +9,8 @@ using TrustixProxy.Logs.Client;
 using TrustixProxy.Logs.Watching;
 using TrustixProxy.TransparencyLog;
 
-// A proxy's watch over one log as it is, which kills itself (SIGKILL) the n-th time that the writing of a head reaches a point. Prints the size of each head that it has taken in.
+// A proxy's watch over one log as it is, which kills itself (SIGKILL) the n-th time that the writing of a head reaches a point. Prints the
+// size of each head that it has taken in.
 // usage: STATE-DIRECTORY LOG-URL LOG-KEY POINT N
 if (args is ["nar-store", var nars, var decisions, var maxSize, var seed])
 {

@@ -9,12 +9,14 @@ using TrustixProxy.Nars;
 using TrustixProxy.Nars.Store;
 using TrustixProxy.Nix;
 
-/// <summary>A NAR store as it is, into which NARs are written until the process kills itself (SIGKILL), or the disk is full. Prints a line for each that is begun.</summary>
+/// <summary>A NAR store as it is, into which NARs are written until the process kills itself (SIGKILL), or the disk is full. Prints a line
+/// for each that is begun.</summary>
 internal static class StoringNars
 {
     private const int Writers = 8;
 
-    /// <summary>usage: nar-store DIRECTORY STATE-DIRECTORY MAX-SIZE SEED. It kills itself within 100 ms of the first write, the seed says when.</summary>
+    /// <summary>usage: nar-store DIRECTORY STATE-DIRECTORY MAX-SIZE SEED. It kills itself within 100 ms of the first write, the seed says
+    /// when.</summary>
     public static void Run(string directory, string state, long maxSize, int seed)
     {
         var (time, random) = (TimeProvider.System, new Random(seed));

@@ -54,7 +54,8 @@ internal sealed class Builder
     }
 
     /// <summary>Waits until the hook, or its background process, keeps these paths from collection.</summary>
-    public Task RootedAsync(IEnumerable<StorePath> paths) => Eventually.UntilAsync(() => paths.All(path => Directory.GetFiles(Spool, $"*.root-{path.Digest}").Length > 0));
+    public Task RootedAsync(IEnumerable<StorePath> paths) =>
+        Eventually.UntilAsync(() => paths.All(path => Directory.GetFiles(Spool, $"*.root-{path.Digest}").Length > 0));
 
     /// <summary>Waits until the hook's background process has had Nix describe all jobs.</summary>
     public async Task DescribedAsync()
@@ -64,7 +65,8 @@ internal sealed class Builder
             await Task.Delay(100);
         }
 
-        Assert.True(Jobs == Directory.GetFiles(Spool, "*.info").Length, $"not described within a minute: {string.Join(' ', Directory.GetFiles(Spool).Select(Path.GetFileName))}");
+        Assert.True(Jobs == Directory.GetFiles(Spool, "*.info").Length,
+            $"not described within a minute: {string.Join(' ', Directory.GetFiles(Spool).Select(Path.GetFileName))}");
     }
 
     public async Task<bool> CollectAsync(StorePath path)
@@ -77,7 +79,8 @@ internal sealed class Builder
     public async Task<Result> PublishAsync(string log, params string[] exclude)
     {
         var file = Path.Combine(_lab.Directory, $"{Guid.NewGuid():n}.json");
-        await File.WriteAllTextAsync(file, JsonSerializer.Serialize(new { log = new { url = _lab.Log(log).Urls[1], tokenFile = _lab.TokenOf(log), name = log }, spoolDirectory = Spool, exclude }));
+        await File.WriteAllTextAsync(file, JsonSerializer.Serialize(
+            new { log = new { url = _lab.Log(log).Urls[1], tokenFile = _lab.TokenOf(log), name = log }, spoolDirectory = Spool, exclude }));
         return await Daemon.RunAsync(["publish", "--once", "--config", file], Environment);
     }
 
@@ -85,5 +88,6 @@ internal sealed class Builder
     public async Task CopyAsync(string cache, IEnumerable<StorePath> paths) =>
         (await Shell.RunAsync("nix", ["copy", "--to", $"file://{cache}", .. paths.Select(path => path.Absolute)], Environment)).OrThrow();
 
-    private static StorePath PathOf(string text) => StorePath.TryParseAbsolute(text, out var path, out _) ? path : throw new FormatException(text);
+    private static StorePath PathOf(string text) =>
+        StorePath.TryParseAbsolute(text, out var path, out _) ? path : throw new FormatException(text);
 }

@@ -38,7 +38,8 @@ internal sealed partial class Daemon : IAsyncDisposable
     {
         var file = Path.Combine(directory, $"{Guid.NewGuid():n}.json");
         await File.WriteAllTextAsync(file, JsonSerializer.Serialize(configuration));
-        var daemon = new Daemon(Process.Start(Shell.Start(Executable.Command[0], [.. Executable.Command.Skip(1), .. verb, "--config", file], null))!);
+        var daemon = new Daemon(
+            Process.Start(Shell.Start(Executable.Command[0], [.. Executable.Command.Skip(1), .. verb, "--config", file], null))!);
         await daemon._urls.Task.WaitAsync(TimeSpan.FromSeconds(30));
         return daemon;
     }

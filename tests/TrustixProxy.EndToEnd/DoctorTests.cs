@@ -12,7 +12,8 @@ public sealed class DoctorTests(NixLab lab)
     {
         await using var cache = await FaultyCache.StartAsync(lab.CacheOf("xz"));
         var configuration = new JsonObject();
-        await using var proxy = await lab.StartProxyAsync(TimeSpan.FromSeconds(3), config => configuration = config.DeepClone().AsObject(), cache.Url);
+        await using var proxy = await lab.StartProxyAsync(
+            TimeSpan.FromSeconds(3), config => configuration = config.DeepClone().AsObject(), cache.Url);
         var file = Path.Combine(lab.Directory, "doctor.json");
         await File.WriteAllTextAsync(file, configuration.ToJsonString());
         var sick = lab.Outputs["sick"];
@@ -23,7 +24,8 @@ public sealed class DoctorTests(NixLab lab)
         var unwell = await ExamineAsync(file, sick.Absolute);
 
         Assert.True(well.Code is 0, well.ToString());
-        Assert.Equal(lab.Closure.Count, JsonDocument.Parse(well.Output).RootElement.GetProperty("outcomes").GetProperty("agreed").GetInt32());
+        Assert.Equal(
+            lab.Closure.Count, JsonDocument.Parse(well.Output).RootElement.GetProperty("outcomes").GetProperty("agreed").GetInt32());
         Assert.True(unwell.Code is 1, unwell.ToString());
         Assert.Contains($"INSTALLED OTHERWISE {sick.Absolute}", unwell.Output, StringComparison.Ordinal);
     }

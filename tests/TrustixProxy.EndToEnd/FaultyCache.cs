@@ -22,7 +22,8 @@ internal sealed class FaultyCache : IAsyncDisposable
     /// <param name="folder">The cache.</param>
     /// <param name="changeNarInfo">What becomes of each narinfo.</param>
     /// <param name="changeNar">What becomes of each NAR's file.</param>
-    public static async Task<FaultyCache> StartAsync(string folder, Func<string, string>? changeNarInfo = null, Func<byte[], byte[]>? changeNar = null)
+    public static async Task<FaultyCache> StartAsync(
+        string folder, Func<string, string>? changeNarInfo = null, Func<byte[], byte[]>? changeNar = null)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -40,7 +41,8 @@ internal sealed class FaultyCache : IAsyncDisposable
             }
 
             var bytes = await File.ReadAllBytesAsync(file);
-            bytes = path.EndsWith(".narinfo", StringComparison.Ordinal) ? Encoding.Latin1.GetBytes((changeNarInfo ?? (text => text))(Encoding.Latin1.GetString(bytes)))
+            bytes = path.EndsWith(".narinfo", StringComparison.Ordinal)
+                ? Encoding.Latin1.GetBytes((changeNarInfo ?? (text => text))(Encoding.Latin1.GetString(bytes)))
                 : path.StartsWith("/nar/", StringComparison.Ordinal) ? (changeNar ?? (nar => nar))(bytes) : bytes;
             await Results.Bytes(bytes, "application/octet-stream", enableRangeProcessing: true).ExecuteAsync(context);
         });

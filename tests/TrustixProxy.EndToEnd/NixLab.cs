@@ -4,20 +4,25 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.EndToEnd;
 
-/// <summary>A real Nix, a store of its own with things that it has built, and three log nodes that know of them. Nothing outside its folder is touched.</summary>
-/// <remarks>The builder's store and each client's are chroot stores: paths are named /nix/store/… as everywhere, and lie below the folder.</remarks>
+/// <summary>A real Nix, a store of its own with things that it has built, and three log nodes that know of them. Nothing outside its folder
+/// is touched.</summary>
+/// <remarks>The builder's store and each client's are chroot stores: paths are named /nix/store/… as everywhere, and lie below the
+/// folder.</remarks>
 public sealed class NixLab : IAsyncLifetime
 {
     /// <summary>The compressions that every Nix since 2.4 reads.</summary>
     public static readonly string[] Compressions = ["none", "xz", "zstd", "bzip2"];
 
-    /// <summary>Where builders find a shell and a few small commands: the system's own, or on NixOS a static busybox that the development shell names.</summary>
-    private static readonly string Sandbox = System.Environment.GetEnvironmentVariable("TRUSTIXPROXY_TEST_SANDBOX") ?? "/bin /usr /lib /lib64?";
+    /// <summary>Where builders find a shell and a few small commands: the system's own, or on NixOS a static busybox that the development
+    /// shell names.</summary>
+    private static readonly string Sandbox = System.Environment.GetEnvironmentVariable("TRUSTIXPROXY_TEST_SANDBOX")
+        ?? "/bin /usr /lib /lib64?";
 
     /// <summary>What every Nix here is told; what comes later overrides it.</summary>
     private static readonly (string Name, string Value)[] Settings =
     [
-        ("build-users-group", ""), ("experimental-features", "nix-command"), ("sandbox", "true"), ("sandbox-paths", Sandbox), ("substituters", ""),
+        ("build-users-group", ""), ("experimental-features", "nix-command"), ("sandbox", "true"), ("sandbox-paths", Sandbox),
+            ("substituters", ""),
     ];
 
     private readonly Dictionary<string, Daemon> _logs = [];
@@ -79,7 +84,8 @@ public sealed class NixLab : IAsyncLifetime
     /// <summary>Tells a log that a path's build came to something else: one hash for another.</summary>
     internal async Task SubmitForgedAsync(string log, StorePath path)
     {
-        var token = NixSecretKey.TryParse((await File.ReadAllTextAsync(_logKeys[log].Token)).Trim(), out var key, out _) ? key : throw new InvalidOperationException();
+        var token = NixSecretKey.TryParse((await File.ReadAllTextAsync(_logKeys[log].Token)).Trim(), out var key, out _) ? key
+            : throw new InvalidOperationException();
         using var submitter = new Publisher.LogSubmitter(new Uri(_logs[log].Urls[1]), token);
         var forged = new Publisher.BuildStatement(path, NixHash.Sha256(new byte[32]), 1234, []);
         await submitter.SubmitAsync(await submitter.FindLogAsync(null, default), [forged], default);
@@ -113,7 +119,8 @@ public sealed class NixLab : IAsyncLifetime
     {
         var (folder, key) = (Path.Combine(Directory, "cache", name), Path.Combine(Directory, $"{name}.key"));
         var publicKey = (await Daemon.RunAsync(["keygen", key, "--name", name])).OrThrow().Output.Trim();
-        (await Shell.RunAsync("nix", ["copy", "--to", $"file://{folder}?compression=zstd&secret-key={key}", .. paths.Select(path => path.Absolute)], Environment(store, []))).OrThrow();
+        (await Shell.RunAsync("nix", ["copy", "--to", $"file://{folder}?compression=zstd&secret-key={key}",
+            .. paths.Select(path => path.Absolute)], Environment(store, []))).OrThrow();
         return (folder, publicKey);
     }
 
@@ -121,7 +128,8 @@ public sealed class NixLab : IAsyncLifetime
     internal Task<Result> ClientAsync(string store, string substituters, string publicKey, params string[] command) => Shell.RunAsync(
         command[0],
         [.. command[1..]],
-        Environment(store, [("substituters", substituters), ("trusted-public-keys", publicKey), ("connect-timeout", "3"), ("stalled-download-timeout", "20")]));
+        Environment(store, [("substituters", substituters), ("trusted-public-keys", publicKey), ("connect-timeout", "3"),
+            ("stalled-download-timeout", "20")]));
 
     /// <summary>Has a client fetch paths.</summary>
     internal Task<Result> RealiseAsync(string store, string substituters, string publicKey, params StorePath[] paths) =>
@@ -132,7 +140,8 @@ public sealed class NixLab : IAsyncLifetime
         (await ClientAsync(store, "", "", ["nix-store", "--verify-path", .. paths.Select(path => path.Absolute)])).OrThrow();
 
     /// <summary>Whether a client has a path; what a broken download leaves behind is none.</summary>
-    internal async Task<bool> IsValidAsync(string store, StorePath path) => (await ClientAsync(store, "", "", "nix-store", "--check-validity", path.Absolute)).Code is 0;
+    internal async Task<bool> IsValidAsync(string store, StorePath path) =>
+        (await ClientAsync(store, "", "", "nix-store", "--check-validity", path.Absolute)).Code is 0;
 
     /// <summary>What a Nix with a store of its own runs under.</summary>
     internal Dictionary<string, string> Environment(string store, IEnumerable<(string Name, string Value)> settings) => new()
@@ -167,7 +176,8 @@ public sealed class NixLab : IAsyncLifetime
         var outputs = new Dictionary<string, StorePath>();
         foreach (var name in new[] { "top", "big", "split", "lone", "fresh", "spare", "sick" })
         {
-            var built = (await Shell.RunAsync("nix-build", [expression, "-A", name, "--no-out-link"], Environment("builder", []), 120)).OrThrow();
+            var built = (await Shell.RunAsync("nix-build", [expression, "-A", name, "--no-out-link"], Environment("builder", []), 120))
+                .OrThrow();
             outputs.Add(name, PathOf(built.Output.Trim()));
         }
 
@@ -180,7 +190,8 @@ public sealed class NixLab : IAsyncLifetime
     {
         foreach (var compression in Compressions)
         {
-            (await Shell.RunAsync("nix", ["copy", "--to", $"file://{CacheOf(compression)}?compression={compression}", .. Outputs.Values.Select(path => path.Absolute)], Environment("builder", []))).OrThrow();
+            (await Shell.RunAsync("nix", ["copy", "--to", $"file://{CacheOf(compression)}?compression={compression}",
+                .. Outputs.Values.Select(path => path.Absolute)], Environment("builder", []))).OrThrow();
         }
     }
 
@@ -195,7 +206,8 @@ public sealed class NixLab : IAsyncLifetime
     private async Task StartLogAsync(string name)
     {
         var folder = Path.Combine(Directory, $"log-{name}");
-        var token = NixSecretKey.TryParse((await File.ReadAllTextAsync(Path.Combine(folder, "token"))).Trim(), out var key, out _) ? key.PublicKey.ToString() : "";
+        var token = NixSecretKey.TryParse((await File.ReadAllTextAsync(Path.Combine(folder, "token"))).Trim(), out var key, out _)
+            ? key.PublicKey.ToString() : "";
         _logs[name] = await Daemon.StartAsync(["log", "serve"], Directory, new
         {
             listen = new[] { "http://127.0.0.1:0" },
@@ -210,7 +222,8 @@ public sealed class NixLab : IAsyncLifetime
 
     internal Task ReviveAsync(string name) => StartLogAsync(name);
 
-    private static StorePath PathOf(string text) => StorePath.TryParseAbsolute(text, out var path, out _) ? path : throw new FormatException(text);
+    private static StorePath PathOf(string text) =>
+        StorePath.TryParseAbsolute(text, out var path, out _) ? path : throw new FormatException(text);
 }
 
 [CollectionDefinition(Name)]

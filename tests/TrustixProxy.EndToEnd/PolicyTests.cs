@@ -3,7 +3,8 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.EndToEnd;
 
-/// <summary>What a real Nix client gets under policies that fit real life: signed caches, watching, reporting, exceptions, content addresses, whole closures.</summary>
+/// <summary>What a real Nix client gets under policies that fit real life: signed caches, watching, reporting, exceptions, content
+/// addresses, whole closures.</summary>
 [Collection(NixLabCollection.Name)]
 public sealed class PolicyTests(NixLab lab)
 {
@@ -56,7 +57,8 @@ public sealed class PolicyTests(NixLab lab)
         (await lab.RealiseAsync("watch", proxy.Url, proxy.PublicKey, lab.Top)).OrThrow();
 
         Assert.NotEqual(0, (await lab.RealiseAsync("watch", proxy.Url, proxy.PublicKey, built[0])).Code);
-        Assert.Equal((404, "conflict"), await proxy.AskAsync($"{built[0].Digest}.narinfo") is var answer ? (answer.Status, answer.Decision) : default);
+        Assert.Equal((404, "conflict"), await proxy.AskAsync($"{built[0].Digest}.narinfo") is var answer ? (answer.Status, answer.Decision)
+            : default);
     }
 
     [Fact]
@@ -120,13 +122,16 @@ public sealed class PolicyTests(NixLab lab)
         var flat = await AddAsync("nix-store", "--add-fixed", "sha256", Path.Combine(folder, "flat.txt"));
         var flat512 = await AddAsync("nix-store", "--add-fixed", "sha512", Path.Combine(folder, "flat.txt"));
         var recursive = await AddAsync("nix-store", "--add-fixed", "--recursive", "sha256", Path.Combine(folder, "tree"));
-        var text = await AddAsync("nix-instantiate", "--eval", "--read-write-mode", "-E", "toString (builtins.toFile \"text-1.0\" \"text contents\")");
+        var text = await AddAsync(
+            "nix-instantiate", "--eval", "--read-write-mode", "-E", "toString (builtins.toFile \"text-1.0\" \"text contents\")");
         var made = (await Shell.RunAsync("nix", ["store", "make-content-addressed", "--json", own[0].Absolute], store)).OrThrow();
         var self = PathOf(JsonNode.Parse(made.Output)!["rewrites"]![own[0].Absolute]!.ToString());
         StorePath[] all = [flat, flat512, recursive, text, self];
-        (await Shell.RunAsync("nix", ["copy", "--to", $"file://{lab.CacheOf("content")}?compression=xz", .. all.Select(path => path.Absolute)], store)).OrThrow();
+        (await Shell.RunAsync("nix",
+            ["copy", "--to", $"file://{lab.CacheOf("content")}?compression=xz", .. all.Select(path => path.Absolute)], store)).OrThrow();
         await using var cache = await FaultyCache.StartAsync(lab.CacheOf("content"));
-        await using var proxy = await lab.StartProxyAsync(Deadline, config => (config["logs"], config["policy"]) = (new JsonArray(), new JsonObject()), cache.Url);
+        await using var proxy = await lab.StartProxyAsync(
+            Deadline, config => (config["logs"], config["policy"]) = (new JsonArray(), new JsonObject()), cache.Url);
 
         (await lab.RealiseAsync("content-client", proxy.Url, proxy.PublicKey, all)).OrThrow();
 
@@ -136,7 +141,8 @@ public sealed class PolicyTests(NixLab lab)
             Assert.Equal("content-addressed", (await proxy.AskAsync($"{path.Digest}.narinfo")).Decision);
         }
 
-        async Task<StorePath> AddAsync(string command, params string[] arguments) => PathOf((await Shell.RunAsync(command, arguments, store)).OrThrow().Output.Trim().Trim('"'));
+        async Task<StorePath> AddAsync(string command, params string[] arguments) =>
+            PathOf((await Shell.RunAsync(command, arguments, store)).OrThrow().Output.Trim().Trim('"'));
     }
 
     [Fact]
@@ -162,7 +168,9 @@ public sealed class PolicyTests(NixLab lab)
         Assert.NotEqual(0, (await lab.RealiseAsync("closure-whole", whole.Url, whole.PublicKey, lab.Top)).Code);
     }
 
-    private static JsonObject Cache(string name, string url, string publicKey) => new() { ["name"] = name, ["url"] = url, ["publicKeys"] = new JsonArray(publicKey) };
+    private static JsonObject Cache(string name, string url, string publicKey) =>
+        new() { ["name"] = name, ["url"] = url, ["publicKeys"] = new JsonArray(publicKey) };
 
-    private static StorePath PathOf(string text) => StorePath.TryParseAbsolute(text, out var path, out _) ? path : throw new FormatException(text);
+    private static StorePath PathOf(string text) =>
+        StorePath.TryParseAbsolute(text, out var path, out _) ? path : throw new FormatException(text);
 }

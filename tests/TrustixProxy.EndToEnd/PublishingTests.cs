@@ -7,7 +7,8 @@ using TrustixProxy.Testing;
 
 namespace TrustixProxy.EndToEnd;
 
-/// <summary>From a build to another machine's store; and what goes wrong on the way never troubles the build, and never puts anything wrong into a log.</summary>
+/// <summary>From a build to another machine's store; and what goes wrong on the way never troubles the build, and never puts anything wrong
+/// into a log.</summary>
 [Collection(NixLabCollection.Name)]
 public sealed class PublishingTests(NixLab lab)
 {
@@ -25,9 +26,11 @@ public sealed class PublishingTests(NixLab lab)
         var second = await verb.PublishAsync("carol");
         await script.CopyAsync(lab.CacheOf("published"), built);
 
-        Assert.All([first, second], result => Assert.StartsWith("published 3 paths, 0 excluded; 0 jobs given up, 0 rejected, 0 left", result.OrThrow().Output, StringComparison.Ordinal));
+        Assert.All([first, second], result => Assert.StartsWith(
+            "published 3 paths, 0 excluded; 0 jobs given up, 0 rejected, 0 left", result.OrThrow().Output, StringComparison.Ordinal));
         Assert.Equal((0, 0), (script.Jobs, verb.Jobs));
-        Assert.All([script, verb], builder => Assert.Equal(["lock"], Directory.GetFileSystemEntries(builder.Spool).Select(Path.GetFileName)));
+        Assert.All(
+            [script, verb], builder => Assert.Equal(["lock"], Directory.GetFileSystemEntries(builder.Spool).Select(Path.GetFileName)));
         await using var cache = await FaultyCache.StartAsync(lab.CacheOf("published"));
         await using var proxy = await lab.StartProxyAsync(TimeSpan.FromSeconds(3), cache.Url);
         await Task.Delay(1000);
@@ -80,8 +83,10 @@ public sealed class PublishingTests(NixLab lab)
 
             var (built, said) = await builder.BuildAsync($"spool-{fault.Replace(' ', '-')}");
 
-            Assert.True(File.Exists(Path.Combine(lab.Directory, "stores", Path.GetFileName(builder.Spool)["spool-".Length..], built[0].Absolute[1..])));
-            Assert.Single(said.Split('\n'), line => line.Contains("trustix: what was built will not be published: ", StringComparison.Ordinal));
+            Assert.True(File.Exists(
+                Path.Combine(lab.Directory, "stores", Path.GetFileName(builder.Spool)["spool-".Length..], built[0].Absolute[1..])));
+            Assert.Single(
+                said.Split('\n'), line => line.Contains("trustix: what was built will not be published: ", StringComparison.Ordinal));
             Assert.Equal(fault is "full" ? 1 : 0, builder.Jobs);
         }
     }
@@ -140,7 +145,8 @@ public sealed class PublishingTests(NixLab lab)
         var published = (await builder.PublishAsync("alice")).OrThrow();
 
         Assert.StartsWith("published 0 paths, 0 excluded; 1 job given up", published.Output, StringComparison.Ordinal);
-        Assert.Contains(isReplaced ? "may have been replaced since it was built" : "has been collected", published.Error, StringComparison.Ordinal);
+        Assert.Contains(
+            isReplaced ? "may have been replaced since it was built" : "has been collected", published.Error, StringComparison.Ordinal);
         Assert.False(await IsInLogAsync("alice", built[0]));
         Assert.Equal(0, builder.Jobs);
     }
@@ -163,12 +169,16 @@ public sealed class PublishingTests(NixLab lab)
     public async Task A_closure_is_submitted_as_far_as_it_was_built_here()
     {
         var top = lab.Top.Absolute;
-        (await Shell.RunAsync("nix", ["copy", "--no-check-sigs", "--from", $"file://{lab.CacheOf("none")}", .. lab.Closure.Where(path => path.Name.StartsWith("fan", StringComparison.Ordinal)).Select(path => path.Absolute)], lab.Environment("a-mixed", []))).OrThrow();
-        (await Shell.RunAsync("nix-build", [Path.Combine(lab.Directory, "lab.nix"), "-A", "top", "--no-out-link"], lab.Environment("a-mixed", []), 120)).OrThrow();
+        (await Shell.RunAsync(
+            "nix", ["copy", "--no-check-sigs", "--from", $"file://{lab.CacheOf("none")}", .. lab.Closure.Where(path => path.Name.StartsWith(
+            "fan", StringComparison.Ordinal)).Select(path => path.Absolute)], lab.Environment("a-mixed", []))).OrThrow();
+        (await Shell.RunAsync("nix-build", [Path.Combine(lab.Directory, "lab.nix"), "-A", "top", "--no-out-link"],
+            lab.Environment("a-mixed", []), 120)).OrThrow();
         string[] verb = ["log", "submit-closure", "--url", lab.Log("carol").Urls[1], "--token-file", lab.TokenOf("carol"), top];
 
         var mixed = (await Daemon.RunAsync(verb, lab.Environment("a-mixed", []))).OrThrow();
-        var filtered = (await Daemon.RunAsync([.. verb, "--include", "chain-*", "--include", "top-*", "--exclude", "chain-1*"], lab.Environment("builder", []))).OrThrow();
+        var filtered = (await Daemon.RunAsync(
+            [.. verb, "--include", "chain-*", "--include", "top-*", "--exclude", "chain-1*"], lab.Environment("builder", []))).OrThrow();
         var none = (await Daemon.RunAsync([.. verb, "--exclude", "*"], lab.Environment("builder", []))).OrThrow();
         var all = (await Daemon.RunAsync([.. verb, "--all"], lab.Environment("a-mixed", []))).OrThrow();
 
@@ -202,20 +212,24 @@ public sealed class PublishingTests(NixLab lab)
         return JsonNode.Parse(await answer.Content.ReadAsStringAsync())!;
     }
 
-    private async Task<string> LogIdAsync(string log) => (await AskAsync(lab.Log(log).Urls[0], "NodeAPI/Logs", new { }))["Logs"]![0]!["LogID"]!.GetValue<string>();
+    private async Task<string> LogIdAsync(string log) =>
+        (await AskAsync(lab.Log(log).Urls[0], "NodeAPI/Logs", new { }))["Logs"]![0]!["LogID"]!.GetValue<string>();
 
     private async Task<long> SizeAsync(string log) =>
-        long.Parse((await AskAsync(lab.Log(log).Urls[0], "LogAPI/GetHead", new { LogID = await LogIdAsync(log) }))["TreeSize"]?.ToString() ?? "0");
+        long.Parse(
+            (await AskAsync(lab.Log(log).Urls[0], "LogAPI/GetHead", new { LogID = await LogIdAsync(log) }))["TreeSize"]?.ToString() ?? "0");
 
     private async Task<bool> IsInLogAsync(string log, StorePath path)
     {
         var request = new { LogID = await LogIdAsync(log), Start = "0", Finish = $"{await SizeAsync(log) - 1}" };
         var entries = await AskAsync(lab.Log(log).Urls[0], "LogAPI/GetLogEntries", request);
-        return entries["Leaves"] is JsonArray leaves && leaves.Any(leaf => leaf!["Key"]!.ToString() == Convert.ToBase64String(Encoding.ASCII.GetBytes(path.Absolute)));
+        return entries["Leaves"] is JsonArray leaves
+            && leaves.Any(leaf => leaf!["Key"]!.ToString() == Convert.ToBase64String(Encoding.ASCII.GetBytes(path.Absolute)));
     }
 
     /// <summary>A PATH on which the hook, in the background, finds a Nix that describes nothing.</summary>
-    private string PathWithFailingNix() => $"{Path.GetDirectoryName(Script("no-nix/nix", "exit 1"))}:{System.Environment.GetEnvironmentVariable("PATH")}";
+    private string PathWithFailingNix() =>
+        $"{Path.GetDirectoryName(Script("no-nix/nix", "exit 1"))}:{System.Environment.GetEnvironmentVariable("PATH")}";
 
     /// <summary>A script of one line.</summary>
     private string Script(string name, string line)

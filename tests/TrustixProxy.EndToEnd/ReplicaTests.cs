@@ -19,7 +19,8 @@ public sealed class ReplicaTests(NixLab lab)
             return nar;
         });
         var key = "";
-        await using var one = await lab.StartProxyAsync(TimeSpan.FromSeconds(5), config => key = (string)config["signingKeyFile"]!, cache.Url);
+        await using var one = await lab.StartProxyAsync(
+            TimeSpan.FromSeconds(5), config => key = (string)config["signingKeyFile"]!, cache.Url);
         await using var other = await lab.StartProxyAsync(TimeSpan.FromSeconds(5), config => config["signingKeyFile"] = key, cache.Url);
         await using var balancer = await Balancer.StartAsync(Path.Combine(lab.Directory, "nginx"), one.Url, other.Url);
 

@@ -24,7 +24,8 @@ public sealed class RogueUpstreamTests(NixLab lab)
         var served = await lab.RealiseAsync($"both-{fault}", both.Url, both.PublicKey, big);
         if (served.Code is not 0)
         {
-            served = await lab.RealiseAsync($"both-{fault}", both.Url, both.PublicKey, big); // the first try may have been cut; the next goes to the honest one
+            // the first try may have been cut; the next goes to the honest one
+            served = await lab.RealiseAsync($"both-{fault}", both.Url, both.PublicKey, big);
         }
 
         AssertNoCrash(refused);
@@ -48,7 +49,8 @@ public sealed class RogueUpstreamTests(NixLab lab)
         await lab.SubmitAsync("alice", [spare]);
         await lab.SubmitAsync("bob", [spare]);
         await using var files = await FaultyCache.StartAsync(lab.CacheOf("xz"));
-        await using var rogue = await FaultyCache.StartAsync(lab.CacheOf("xz"), text => line is null ? text.Replace("URL: ", $"URL: {files.Url}/", StringComparison.Ordinal) : Put(text, line));
+        await using var rogue = await FaultyCache.StartAsync(lab.CacheOf("xz"), text => line is null
+            ? text.Replace("URL: ", $"URL: {files.Url}/", StringComparison.Ordinal) : Put(text, line));
         await using var proxy = await lab.StartProxyAsync(Deadline, rogue.Url);
 
         var result = await lab.RealiseAsync(what, proxy.Url, proxy.PublicKey, spare);
@@ -103,7 +105,8 @@ public sealed class RogueUpstreamTests(NixLab lab)
     private static string Put(string text, string line)
     {
         var name = line.Split(':')[0] + ":";
-        return string.Concat(text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(other => !other.StartsWith(name, StringComparison.Ordinal)).Append(line).Select(other => other + "\n"));
+        return string.Concat(text.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Where(other => !other.StartsWith(name, StringComparison.Ordinal)).Append(line).Select(other => other + "\n"));
     }
 
     /// <summary>A CA line that does not fit makes an unprotected client abort with a failed assertion.</summary>

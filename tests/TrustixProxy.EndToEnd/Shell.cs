@@ -13,7 +13,8 @@ internal sealed record Result(int Code, string Output, string Error)
 /// <summary>Runs commands, each within a time.</summary>
 internal static class Shell
 {
-    public static async Task<Result> RunAsync(string command, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null, int seconds = 60)
+    public static async Task<Result> RunAsync(
+        string command, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null, int seconds = 60)
     {
         using var process = Process.Start(Start(command, arguments, environment))!;
         using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(seconds));

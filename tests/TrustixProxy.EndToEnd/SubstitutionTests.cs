@@ -4,7 +4,8 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.EndToEnd;
 
-/// <summary>The main job: a real Nix client that trusts the proxy's key alone gets what two of three logs agree on, and nothing else.</summary>
+/// <summary>The main job: a real Nix client that trusts the proxy's key alone gets what two of three logs agree on, and nothing
+/// else.</summary>
 [Collection(NixLabCollection.Name)]
 public sealed class SubstitutionTests(NixLab lab)
 {
@@ -25,14 +26,16 @@ public sealed class SubstitutionTests(NixLab lab)
 
         Assert.True(lab.Closure.Count >= 20);
         await lab.AssertVerifiedAsync(store, lab.Closure);
-        Assert.Contains(cache.Requests, request => request.EndsWith(compression is "none" ? ".nar" : compression is "bzip2" ? ".bz2" : compression is "zstd" ? ".zst" : ".xz", StringComparison.Ordinal));
+        Assert.Contains(cache.Requests, request => request.EndsWith(compression is "none" ? ".nar" : compression is "bzip2" ? ".bz2"
+            : compression is "zstd" ? ".zst" : ".xz", StringComparison.Ordinal));
     }
 
     [Fact]
     public async Task A_closure_that_was_served_once_is_substituted_while_every_upstream_is_down_also_after_the_proxy_was_killed()
     {
         var cache = await FaultyCache.StartAsync(lab.CacheOf("xz"));
-        await using var proxy = await lab.StartProxyAsync(Deadline, configuration => configuration["narStore"] = new JsonObject { ["maxSize"] = "1GiB" }, cache.Url);
+        await using var proxy = await lab.StartProxyAsync(
+            Deadline, configuration => configuration["narStore"] = new JsonObject { ["maxSize"] = "1GiB" }, cache.Url);
         (await lab.RealiseAsync("kept-1", proxy.Url, proxy.PublicKey, lab.Top)).OrThrow();
         await cache.DisposeAsync();
 
@@ -140,7 +143,8 @@ public sealed class SubstitutionTests(NixLab lab)
     {
         await using var cache = await FaultyCache.StartAsync(lab.CacheOf("zstd"));
         await using var proxy = await lab.StartProxyAsync(Deadline, cache.Url);
-        (await lab.ClientAsync("restart", proxy.Url, proxy.PublicKey, "nix", "path-info", "--store", proxy.Url, "-r", lab.Top.Absolute)).OrThrow();
+        (await lab.ClientAsync("restart", proxy.Url, proxy.PublicKey, "nix", "path-info", "--store", proxy.Url, "-r", lab.Top.Absolute))
+            .OrThrow();
 
         await proxy.RestartAsync();
         (await lab.RealiseAsync("restart", proxy.Url, proxy.PublicKey, lab.Top)).OrThrow();

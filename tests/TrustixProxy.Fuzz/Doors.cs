@@ -24,7 +24,8 @@ internal sealed record Door(string Name, IReadOnlyList<byte[]> Seeds, Func<byte[
 /// <summary>Every <c>TryParse</c>, <c>TryRead</c> and <c>TryVerify</c>, and every reader of streams.</summary>
 internal static class Doors
 {
-    private const string Path = "7f8p3f8i50ssdjmxwd5ccd5y1ykgm9xj-hello-2.12.1", Hash = "1b8m03r63zqhnjf7l5wnldhh7c134ap5vpj0850ymkq1iyzicy5s";
+    private const string Path = "7f8p3f8i50ssdjmxwd5ccd5y1ykgm9xj-hello-2.12.1",
+        Hash = "1b8m03r63zqhnjf7l5wnldhh7c134ap5vpj0850ymkq1iyzicy5s";
     private const int MaxDecoded = 1 << 20;
 
     private static readonly TestOutput Output = TestOutput.Make(size: 3000);
@@ -42,25 +43,35 @@ internal static class Doors
         yield return Door.OfText("StorePathDigest", text => StorePathDigest.TryParse(text, out _), Path[..32]);
         yield return Door.OfText("StorePath", text => StorePath.TryParse(text, out _, out _), Path);
         yield return Door.OfText("StorePath, absolute", text => StorePath.TryParseAbsolute(text, out _, out _), $"/nix/store/{Path}");
-        yield return Door.OfText("NixHash", text => NixHash.TryParse(text, out _, out _), $"sha256:{Hash}", NixHash.Sha256(new byte[32]).ToSri(), NixHash.Sha256(new byte[32]).ToBase16());
+        yield return Door.OfText("NixHash", text => NixHash.TryParse(text, out _, out _), $"sha256:{Hash}",
+            NixHash.Sha256(new byte[32]).ToSri(), NixHash.Sha256(new byte[32]).ToBase16());
         yield return Door.OfText("Nix32", text => Nix32.TryDecode(text, new byte[32]), Hash);
         yield return Door.OfText("NixPublicKey", text => NixPublicKey.TryParse(text, out _, out _), secret.PublicKey.ToString());
         yield return Door.OfText("NixSecretKey", text => NixSecretKey.TryParse(text, out _, out _), secret.Export());
         yield return Door.OfText("NixSignature", text => NixSignature.TryParse(text, out _), secret.Sign("x").ToString());
-        yield return Door.OfText("ContentAddress", text => ContentAddress.TryParse(text, out _), $"fixed:r:sha256:{Hash}", $"text:sha256:{Hash}");
-        yield return Door.OfText("RevokedSubject", text => RevokedSubject.TryParse(text, out _), $"path {Path[..32]}", $"nar sha256:{Hash}", $"log {new string('a', 64)} 12");
-        yield return Door.OfText("NarUrl", text => NarUrl.TryParse(text, out _), $"nar/{Path[..32]}/{Hash}/{Hash}.nar", $"nar/{Path[..32]}/{Hash}/{Hash}.nar.xz");
-        yield return new Door("WireNumber", [new byte[8]], bytes => bytes.Length is 8 && WireNumber.TryRead(BitConverter.ToUInt64(bytes), out _));
+        yield return Door.OfText(
+            "ContentAddress", text => ContentAddress.TryParse(text, out _), $"fixed:r:sha256:{Hash}", $"text:sha256:{Hash}");
+        yield return Door.OfText("RevokedSubject", text => RevokedSubject.TryParse(text, out _), $"path {Path[..32]}", $"nar sha256:{Hash}",
+            $"log {new string('a', 64)} 12");
+        yield return Door.OfText("NarUrl", text => NarUrl.TryParse(text, out _), $"nar/{Path[..32]}/{Hash}/{Hash}.nar",
+            $"nar/{Path[..32]}/{Hash}/{Hash}.nar.xz");
+        yield return new Door(
+            "WireNumber", [new byte[8]], bytes => bytes.Length is 8 && WireNumber.TryRead(BitConverter.ToUInt64(bytes), out _));
         yield return Door.OfText("LogKey", text => LogKey.TryParse(text, out _, out _), new LogSigner(new byte[32]).Key.ToString());
-        yield return Door.OfText("WriteToken", text => WriteToken.TryParse(text, out _), WriteToken.MakeReference(secret, "/a.B/C").ToString(), WriteToken.Make(secret, "/a.B/C", "x"u8, DateTimeOffset.UnixEpoch).ToString());
+        yield return Door.OfText("WriteToken", text => WriteToken.TryParse(text, out _), WriteToken.MakeReference(secret, "/a.B/C")
+            .ToString(), WriteToken.Make(secret, "/a.B/C", "x"u8, DateTimeOffset.UnixEpoch).ToString());
         yield return Door.OfText("PathInfo", text => PathInfo.TryParse(text, out _, out _),
             $$"""{"/nix/store/{{Path}}": {"narHash": "sha256:{{Hash}}", "narSize": 120, "references": ["/nix/store/{{Path}}"] } }""",
             $$"""[{"path":"/nix/store/{{Path}}","narHash":"sha256:{{Hash}}","narSize":120,"references":[]}]""");
         yield return new Door("NarInfo", [Encoding.UTF8.GetBytes(
-            $"StorePath: /nix/store/{Path}\nURL: nar/x.nar.xz\nCompression: xz\nFileHash: sha256:{Hash}\nFileSize: 5\nNarHash: sha256:{Hash}\nNarSize: 120\nReferences: {Path}\nDeriver: {Path}.drv\nSig: {secret.Sign("x")}\nCA: fixed:r:sha256:{Hash}\n")],
+            $"StorePath: /nix/store/{Path}\nURL: nar/x.nar.xz\nCompression: xz\nFileHash: sha256:{Hash}\nFileSize: 5\nNarHash: "
+                + $"sha256:{Hash}\nNarSize: 120\nReferences: {Path}\nDeriver: {Path}.drv\nSig: {secret.Sign("x")}\nCA: "
+                + $"fixed:r:sha256:{Hash}\n")],
             bytes => NarInfo.TryParse(bytes, out _, out _));
-        yield return new Door("RecordSeal", [records.Seal("kind", "name", "body"u8)], bytes => records.TryOpen("kind", "name", bytes, out _));
-        yield return new Door("DecisionSeal", [seal.Seal(digest, DecisionRecord.Refusal("conflict", "reason", DateTimeOffset.UnixEpoch))], bytes => seal.TryOpen(digest, bytes, out _, out _));
+        yield return new Door(
+            "RecordSeal", [records.Seal("kind", "name", "body"u8)], bytes => records.TryOpen("kind", "name", bytes, out _));
+        yield return new Door("DecisionSeal", [seal.Seal(digest, DecisionRecord.Refusal("conflict", "reason", DateTimeOffset.UnixEpoch))],
+            bytes => seal.TryOpen(digest, bytes, out _, out _));
     }
 
     private static IEnumerable<Door> Streams()

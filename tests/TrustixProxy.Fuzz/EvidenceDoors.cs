@@ -9,7 +9,8 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Fuzz;
 
-/// <summary>The doors that evidence files and decision bundles pass. Both end with a digest of all before it, so damaged input is offered once more with a digest that fits.</summary>
+/// <summary>The doors that evidence files and decision bundles pass. Both end with a digest of all before it, so damaged input is offered
+/// once more with a digest that fits.</summary>
 internal static class EvidenceDoors
 {
     private static readonly JsonSerializerOptions Plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
@@ -21,8 +22,10 @@ internal static class EvidenceDoors
 
     public static IEnumerable<Door> All =>
     [
-        new("FaultEvidence", [.. Faults().Select(fault => FaultEvidence.Write(fault, DateTimeOffset.UnixEpoch, "https://log.example"))], bytes => Redigested(bytes).All(VerifyFault)),
-        new("DecisionBundle", [Bundle(Claimed()), Bundle(new Ballot.Silent(SilenceReason.NoAnswer))], bytes => Redigested(bytes).All(VerifyBundle)),
+        new("FaultEvidence", [.. Faults().Select(fault => FaultEvidence.Write(fault, DateTimeOffset.UnixEpoch, "https://log.example"))],
+            bytes => Redigested(bytes).All(VerifyFault)),
+        new("DecisionBundle", [Bundle(Claimed()), Bundle(new Ballot.Silent(SilenceReason.NoAnswer))], bytes =>
+            Redigested(bytes).All(VerifyBundle)),
     ];
 
     private static MemoryLog Fill()
@@ -45,13 +48,16 @@ internal static class EvidenceDoors
     }
 
     private static Ballot Claimed() => new LogEvidence(
-        Log.Head, Log.MapValue(Output.Statement.Key, Log.Head.Content.MapRoot)!, [.. Log.InclusionProof(0, Log.Head.Content.TreeSize)], Output.Statement.Value).Judge(Alice, Output.Path);
+        Log.Head, Log.MapValue(Output.Statement.Key, Log.Head.Content.MapRoot)!, [.. Log.InclusionProof(0, Log.Head.Content.TreeSize)],
+            Output.Statement.Value).Judge(Alice, Output.Path);
 
     private static byte[] Bundle(Ballot ballot)
     {
-        var verdict = Policy.Decide(Output.Path, new Dictionary<string, Ballot> { ["alice"] = ballot, ["bob"] = new Ballot.Silent(SilenceReason.NoAnswer) });
+        var verdict = Policy.Decide(
+            Output.Path, new Dictionary<string, Ballot> { ["alice"] = ballot, ["bob"] = new Ballot.Silent(SilenceReason.NoAnswer) });
         var hints = new NarHints("none", Output.Statement.NarHash, Output.Statement.NarSize, null, null, [], "main");
-        var record = verdict.Granted is null ? DecisionRecord.Refusal(verdict.Outcome, verdict.Sentence, DateTimeOffset.UnixEpoch) : DecisionRecord.Of(verdict, hints, DateTimeOffset.UnixEpoch);
+        var record = verdict.Granted is null ? DecisionRecord.Refusal(verdict.Outcome, verdict.Sentence, DateTimeOffset.UnixEpoch)
+            : DecisionRecord.Of(verdict, hints, DateTimeOffset.UnixEpoch);
         return DecisionBundle.Of(Output.Path, record, verdict, Policy).ToBytes();
     }
 

@@ -8,13 +8,16 @@ using TrustixProxy.TransparencyLog;
 namespace TrustixProxy.Fuzz;
 
 /// <summary>Every door gets damaged input for a bounded time: it answers, never throws, and never takes long.</summary>
-/// <remarks>A failure names the door, the seed and the input. <c>TRUSTIXPROXY_FUZZ_SEED</c> repeats a run; <c>TRUSTIXPROXY_FUZZ_SECONDS</c> makes it longer (per door; 2 unless set).</remarks>
+/// <remarks>A failure names the door, the seed and the input. <c>TRUSTIXPROXY_FUZZ_SEED</c> repeats a run; <c>TRUSTIXPROXY_FUZZ_SECONDS</c>
+/// makes it longer (per door; 2 unless set).</remarks>
 public sealed class FuzzTests
 {
-    private static readonly int Seed = int.TryParse(Environment.GetEnvironmentVariable("TRUSTIXPROXY_FUZZ_SEED"), out var seed) ? seed : Random.Shared.Next();
+    private static readonly int Seed = int.TryParse(Environment.GetEnvironmentVariable("TRUSTIXPROXY_FUZZ_SEED"), out var seed) ? seed
+        : Random.Shared.Next();
 
     private static readonly TimeSpan Duration =
-        TimeSpan.FromSeconds(double.TryParse(Environment.GetEnvironmentVariable("TRUSTIXPROXY_FUZZ_SECONDS"), System.Globalization.CultureInfo.InvariantCulture, out var seconds) ? seconds : 2);
+        TimeSpan.FromSeconds(double.TryParse(Environment.GetEnvironmentVariable("TRUSTIXPROXY_FUZZ_SECONDS"),
+            System.Globalization.CultureInfo.InvariantCulture, out var seconds) ? seconds : 2);
 
     /// <summary>Longest that one input of a few kilobytes may take, on a machine that is busy.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
@@ -49,7 +52,8 @@ public sealed class FuzzTests
         string[] verbs = ["TryParse", "TryRead", "TryVerify", "TryOpen", "TryAdvance", "TryDecode"];
         var readers = new[] { typeof(NixHash), typeof(LogKey), typeof(OutputClaim), typeof(PathInfo), typeof(SubstituterHost) }
             .SelectMany(type => type.Assembly.GetExportedTypes())
-            .Where(type => type.GetMethods().Any(method => method.DeclaringType == type && verbs.Any(verb => method.Name.StartsWith(verb, StringComparison.Ordinal))))
+            .Where(type => type.GetMethods()
+                .Any(method => method.DeclaringType == type && verbs.Any(verb => method.Name.StartsWith(verb, StringComparison.Ordinal))))
             .Select(type => type.Name);
 
         Assert.All(readers, reader => Assert.Contains(Doors.All, door => door.Name.StartsWith(reader, StringComparison.Ordinal)));

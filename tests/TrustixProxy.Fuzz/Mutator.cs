@@ -1,12 +1,15 @@
 namespace TrustixProxy.Fuzz;
 
-/// <summary>Damages valid input the way bugs and attackers do: bits, bytes, cuts, repeats, splices, numbers at their limits, noise.</summary>
+/// <summary>Damages valid input the way bugs and attackers do: bits, bytes, cuts, repeats, splices, numbers at their limits,
+/// noise.</summary>
 internal sealed class Mutator(int seed)
 {
     private static readonly byte[][] Spice =
     [
-        [0], [0xff], [0x80], "\n"u8.ToArray(), "\r\n"u8.ToArray(), "\0"u8.ToArray(), " "u8.ToArray(), "//"u8.ToArray(), "../"u8.ToArray(), ":"u8.ToArray(), "\""u8.ToArray(), "\\ud800"u8.ToArray(),
-        "null"u8.ToArray(), "-1"u8.ToArray(), "9223372036854775808"u8.ToArray(), "1e999"u8.ToArray(), "{}"u8.ToArray(), "[[[["u8.ToArray(), "é\U0001F600"u8.ToArray(),
+        [0], [0xff], [0x80], "\n"u8.ToArray(), "\r\n"u8.ToArray(), "\0"u8.ToArray(), " "u8.ToArray(), "//"u8.ToArray(), "../"u8.ToArray(),
+            ":"u8.ToArray(), "\""u8.ToArray(), "\\ud800"u8.ToArray(),
+        "null"u8.ToArray(), "-1"u8.ToArray(), "9223372036854775808"u8.ToArray(), "1e999"u8.ToArray(), "{}"u8.ToArray(), "[[[["u8.ToArray(),
+            "é\U0001F600"u8.ToArray(),
         [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f], [0, 0, 0, 0, 0, 0, 0, 0x80], new byte[64],
     ];
 

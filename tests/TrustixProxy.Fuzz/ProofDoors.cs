@@ -20,13 +20,18 @@ internal static class ProofDoors
     [
         new("SignedTreeHead", [Log.Head.ToMessage().ToByteArray()], VerifyHead),
         new("Digest", [new byte[Digest.Size]], bytes => Digest.TryRead(bytes, out _)),
-        new("WireMessage", [Log.MapValue(Absent, Log.Head.Content.MapRoot)!.ToByteArray()], bytes => WireMessage.TryParse(Wire.MapValueResponse.Parser, bytes, out _)),
+        new("WireMessage", [Log.MapValue(Absent, Log.Head.Content.MapRoot)!.ToByteArray()], bytes =>
+            WireMessage.TryParse(Wire.MapValueResponse.Parser, bytes, out _)),
         new("MapEntry", [new MapEntry(Digest.Of([]), 7).ToBytes()], bytes => MapEntry.TryParse(bytes, out _)),
-        new("MapProof of presence", [Log.MapValue(Output.Statement.Key, Log.Head.Content.MapRoot)!.ToByteArray()], bytes => VerifyMap(bytes, Output.Statement.Key)),
+        new("MapProof of presence", [Log.MapValue(Output.Statement.Key, Log.Head.Content.MapRoot)!.ToByteArray()], bytes =>
+            VerifyMap(bytes, Output.Statement.Key)),
         new("MapProof of absence", [Log.MapValue(Absent, Log.Head.Content.MapRoot)!.ToByteArray()], bytes => VerifyMap(bytes, Absent)),
-        new("InclusionProof", [.. Enumerable.Range(0, Entries).Select(index => Sized(index, Entries, Log.InclusionProof(index, Entries)))], VerifyInclusion),
-        new("ConsistencyProof", [.. Enumerable.Range(0, Entries + 1).Select(size => Sized(size, Entries, Log.ConsistencyProof(size, Entries)))], VerifyConsistency),
-        new("LogView", [.. Enumerable.Range(0, Entries).Select(size => Sized(size, Entries, Log.ConsistencyProof(size, Entries)))], Advance),
+        new("InclusionProof", [.. Enumerable.Range(0, Entries).Select(index => Sized(index, Entries, Log.InclusionProof(index, Entries)))],
+            VerifyInclusion),
+        new("ConsistencyProof", [.. Enumerable.Range(0, Entries + 1)
+            .Select(size => Sized(size, Entries, Log.ConsistencyProof(size, Entries)))], VerifyConsistency),
+        new("LogView", [.. Enumerable.Range(0, Entries).Select(size => Sized(size, Entries, Log.ConsistencyProof(size, Entries)))],
+            Advance),
         new("OutputClaim", [Output.Statement.Value], ReadClaim),
     ];
 
@@ -43,7 +48,8 @@ internal static class ProofDoors
     }
 
     private static bool VerifyHead(byte[] bytes) =>
-        WireMessage.TryParse(Wire.LogHead.Parser, bytes, out var message) && SignedTreeHead.TryRead(message, out var head, out _) && Log.Signer.Key.TryVerify(head, out _, out _);
+        WireMessage.TryParse(Wire.LogHead.Parser, bytes, out var message) && SignedTreeHead.TryRead(message, out var head, out _)
+            && Log.Signer.Key.TryVerify(head, out _, out _);
 
     private static bool VerifyMap(byte[] bytes, byte[] key) =>
         WireMessage.TryParse(Wire.MapValueResponse.Parser, bytes, out var message)
@@ -64,7 +70,8 @@ internal static class ProofDoors
     private static bool TryReadSized(byte[] bytes, out long first, out long second, out Digest[] nodes)
     {
         (first, second, nodes) = (0, 0, []);
-        if (bytes.Length < 16 || !WireMessage.TryParse(Wire.ProofResponse.Parser, bytes.AsSpan(16), out var message) || !WireMessage.TryReadNodes(message, out nodes))
+        if (bytes.Length < 16 || !WireMessage.TryParse(Wire.ProofResponse.Parser, bytes.AsSpan(16), out var message)
+            || !WireMessage.TryReadNodes(message, out nodes))
         {
             return false;
         }

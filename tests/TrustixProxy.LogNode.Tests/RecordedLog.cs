@@ -8,7 +8,8 @@ namespace TrustixProxy.LogNode.Tests;
 /// <summary>Our node, made to hold the log that the vectors were recorded from: the same key, the same entries, the same heads.</summary>
 internal static class RecordedLog
 {
-    public static readonly IReadOnlyList<(byte[] Key, byte[] Value)> Entries = [.. Vectors.Load("audit").All("leaves").Select(leaf => (leaf.Hex("key"), leaf.Hex("value")))];
+    public static readonly IReadOnlyList<(byte[] Key, byte[] Value)> Entries = [
+        .. Vectors.Load("audit").All("leaves").Select(leaf => (leaf.Hex("key"), leaf.Hex("value")))];
 
     public static readonly IReadOnlyList<JsonElement> Heads = [.. Vectors.Load("sth").All("heads")];
 
@@ -33,5 +34,6 @@ internal static class RecordedLog
     }
 
     /// <summary>From which to which size each head went.</summary>
-    public static IEnumerable<(int From, int To)> Steps() => Heads.Zip(Heads.Skip(1), (before, after) => ((int)before.Number("tree_size"), (int)after.Number("tree_size")));
+    public static IEnumerable<(int From, int To)> Steps() =>
+        Heads.Zip(Heads.Skip(1), (before, after) => ((int)before.Number("tree_size"), (int)after.Number("tree_size")));
 }

@@ -32,7 +32,8 @@ public sealed class RecordedLogTests
         // Roots of heads that were superseded an hour ago at the most stay answerable, which the reference's do not.
         foreach (var vector in generations.SelectMany(group => group))
         {
-            Assert.Equal(vector.Hex("raw_response"), (await node.CallAsync("LogAPI/GetMapValue", MapRequest(node.LogId, vector), MapValueResponse.Parser)).ToByteArray());
+            Assert.Equal(vector.Hex("raw_response"),
+                (await node.CallAsync("LogAPI/GetMapValue", MapRequest(node.LogId, vector), MapValueResponse.Parser)).ToByteArray());
         }
     }
 
@@ -40,20 +41,24 @@ public sealed class RecordedLogTests
     public async Task Proofs_of_the_log_and_of_the_map_head_log_are_the_same()
     {
         await using var node = await RecordedLog.FullAsync();
-        foreach (var (file, member, method) in new[] { ("consistency", "proofs", "GetLogConsistencyProof"), ("maphead", "consistency", "GetMHLogConsistencyProof") })
+        foreach (var (file, member, method) in new[] { ("consistency", "proofs", "GetLogConsistencyProof"),
+            ("maphead", "consistency", "GetMHLogConsistencyProof") })
         {
             foreach (var vector in Vectors.Load(file).All(member))
             {
-                var request = new GetLogConsistencyProofRequest { LogID = node.LogId, FirstSize = (ulong)vector.Number("first"), SecondSize = (ulong)vector.Number("second") };
+                var request = new GetLogConsistencyProofRequest { LogID = node.LogId, FirstSize = (ulong)vector.Number("first"),
+                    SecondSize = (ulong)vector.Number("second") };
                 Assert.Equal(Nodes(vector), Nodes(await node.CallAsync($"LogAPI/{method}", request, ProofResponse.Parser)));
             }
         }
 
-        foreach (var (file, member, method) in new[] { ("audit", "proofs", "GetLogAuditProof"), ("maphead", "audit", "GetMHLogAuditProof") })
+        foreach (
+            var (file, member, method) in new[] { ("audit", "proofs", "GetLogAuditProof"), ("maphead", "audit", "GetMHLogAuditProof") })
         {
             foreach (var vector in Vectors.Load(file).All(member))
             {
-                var request = new GetLogAuditProofRequest { LogID = node.LogId, Index = (ulong)vector.Number("index"), TreeSize = (ulong)vector.Number("tree_size") };
+                var request = new GetLogAuditProofRequest { LogID = node.LogId, Index = (ulong)vector.Number("index"),
+                    TreeSize = (ulong)vector.Number("tree_size") };
                 Assert.Equal(Nodes(vector), Nodes(await node.CallAsync($"LogAPI/{method}", request, ProofResponse.Parser)));
             }
         }
@@ -64,17 +69,22 @@ public sealed class RecordedLogTests
     {
         await using var node = await RecordedLog.FullAsync();
         var leaves = Vectors.Load("audit").All("leaves").ToList();
-        var answer = await node.CallAsync("LogAPI/GetLogEntries", new GetLogEntriesRequest { LogID = node.LogId, Start = 0, Finish = 49 }, LogEntriesResponse.Parser);
-        Assert.Equal(leaves.Select(leaf => (leaf.Text("key"), leaf.Text("value_digest"), leaf.Text("leaf_digest"))), answer.Leaves.Select(leaf => (Hex(leaf.Key), Hex(leaf.ValueDigest), Hex(leaf.LeafDigest))));
+        var answer = await node.CallAsync(
+            "LogAPI/GetLogEntries", new GetLogEntriesRequest { LogID = node.LogId, Start = 0, Finish = 49 }, LogEntriesResponse.Parser);
+        Assert.Equal(leaves.Select(leaf => (leaf.Text("key"), leaf.Text("value_digest"), leaf.Text("leaf_digest"))),
+            answer.Leaves.Select(leaf => (Hex(leaf.Key), Hex(leaf.ValueDigest), Hex(leaf.LeafDigest))));
 
         foreach (var leaf in leaves)
         {
-            var value = await node.CallAsync("NodeAPI/GetValue", new ValueRequest { Digest = ByteString.CopyFrom(leaf.Hex("value_digest")) }, ValueResponse.Parser);
+            var value = await node.CallAsync(
+                "NodeAPI/GetValue", new ValueRequest { Digest = ByteString.CopyFrom(leaf.Hex("value_digest")) }, ValueResponse.Parser);
             Assert.Equal(leaf.Text("value"), Hex(value.Value));
         }
 
-        var heads = await node.CallAsync("LogAPI/GetMHLogEntries", new GetLogEntriesRequest { LogID = node.LogId, Start = 0, Finish = 9 }, LogEntriesResponse.Parser);
-        Assert.Equal(Vectors.Load("maphead").All("generations").Select(head => head.Text("leaf_digest")), heads.Leaves.Select(leaf => Hex(leaf.LeafDigest)));
+        var heads = await node.CallAsync(
+            "LogAPI/GetMHLogEntries", new GetLogEntriesRequest { LogID = node.LogId, Start = 0, Finish = 9 }, LogEntriesResponse.Parser);
+        Assert.Equal(Vectors.Load("maphead").All("generations").Select(head => head.Text("leaf_digest")),
+            heads.Leaves.Select(leaf => Hex(leaf.LeafDigest)));
     }
 
     private static GetMapValueRequest MapRequest(string logId, System.Text.Json.JsonElement vector) =>

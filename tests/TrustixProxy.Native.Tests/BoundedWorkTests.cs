@@ -107,7 +107,8 @@ public sealed class BoundedWorkTests
     {
         byte[] frame = [0x5f, 0x2a, 0x4d, 0x18, 0x00, 0x00, 0x02, 0x00, .. new byte[0x20000]];
 
-        Assert.Equal([1, 2], await UnpackAsync("zstd", [.. frame, .. Packer.Pack("zstd", [1]), .. frame, .. Packer.Pack("zstd", [2]), .. frame]));
+        Assert.Equal(
+            [1, 2], await UnpackAsync("zstd", [.. frame, .. Packer.Pack("zstd", [1]), .. frame, .. Packer.Pack("zstd", [2]), .. frame]));
     }
 
     private static async Task<byte[]> UnpackAsync(string format, byte[] packed)

@@ -46,7 +46,8 @@ public sealed class DecodingStreamTests
     public async Task Other_bytes_and_bytes_behind_the_end_are_damaged(string tool)
     {
         await Assert.ThrowsAsync<InvalidDataException>(() => UnpackAsync(tool, Plain));
-        await Assert.ThrowsAsync<InvalidDataException>(() => UnpackAsync(tool, [.. Packer.Pack(tool, Plain), 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]));
+        await Assert.ThrowsAsync<InvalidDataException>(
+            () => UnpackAsync(tool, [.. Packer.Pack(tool, Plain), 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]));
     }
 
     [Fact]

@@ -78,5 +78,6 @@ public sealed class DisposalTests
     }
 
     private static int NumberAfter(string word, string output) =>
-        int.Parse(output.Split('\n').Single(line => line.StartsWith(word, StringComparison.Ordinal))[word.Length..], CultureInfo.InvariantCulture);
+        int.Parse(output.Split('\n').Single(line => line.StartsWith(word, StringComparison.Ordinal))[word.Length..],
+            CultureInfo.InvariantCulture);
 }

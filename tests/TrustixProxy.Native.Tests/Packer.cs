@@ -21,7 +21,8 @@ internal static class Packer
 
     private static byte[] PackWithTool(string tool, byte[] plain)
     {
-        using var process = Process.Start(new ProcessStartInfo(tool, ["-c"]) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
+        using var process = Process.Start(
+            new ProcessStartInfo(tool, ["-c"]) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
         using var packed = new MemoryStream();
         var reading = process.StandardOutput.BaseStream.CopyToAsync(packed);
         process.StandardInput.BaseStream.Write(plain);

@@ -7,7 +7,8 @@ namespace TrustixProxy.Nix.Tests;
 
 public sealed class ContentAddressCheckTests
 {
-    private static readonly StorePath Path = StorePath.TryParse("n5wkd9frr45pa74if5gpz9j7mifg27fh-foo", out var path, out _) ? path : throw new InvalidOperationException();
+    private static readonly StorePath Path = StorePath.TryParse("n5wkd9frr45pa74if5gpz9j7mifg27fh-foo", out var path, out _) ? path
+        : throw new InvalidOperationException();
     private static readonly byte[] Contents = "some contents, of no account"u8.ToArray();
 
     [Theory]
@@ -51,14 +52,17 @@ public sealed class ContentAddressCheckTests
     }
 
     [Fact]
-    public void References_to_itself_are_hashed_as_zeros_and_then_where_they_are() => Check.One(Config.QuickThrowOnFailure.WithMaxTest(300), Prop.ForAll((int seed) =>
+    public void References_to_itself_are_hashed_as_zeros_and_then_where_they_are() =>
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(300), Prop.ForAll((int seed) =>
     {
         var random = new Random(seed);
         var own = Encoding.ASCII.GetBytes(Path.Digest.ToString());
-        byte[] contents = [.. Enumerable.Range(0, random.Next(1, 5)).SelectMany(_ => (byte[])[.. Bytes(random), .. random.Next(3) is 0 ? own.AsSpan(0, random.Next(32)).ToArray() : own])];
+        byte[] contents = [.. Enumerable.Range(0, random.Next(1, 5))
+            .SelectMany(_ => (byte[])[.. Bytes(random), .. random.Next(3) is 0 ? own.AsSpan(0, random.Next(32)).ToArray() : own])];
         var nar = Nar(writer => writer.File(contents));
         var address = Address("fixed:r:sha256", SHA256.HashData(Modulo(nar, own)));
-        return IsOf(address, nar, random) && !IsOf(address, nar.AsSpan().ToArray().Select((b, i) => i == 100 ? (byte)(b ^ 1) : b).ToArray(), random);
+        return IsOf(address, nar, random)
+            && !IsOf(address, nar.AsSpan().ToArray().Select((b, i) => i == 100 ? (byte)(b ^ 1) : b).ToArray(), random);
     }));
 
     [Fact]
@@ -102,7 +106,8 @@ public sealed class ContentAddressCheckTests
     {
         var text = Encoding.Latin1.GetString(nar);
         var tail = new StringBuilder();
-        for (var at = text.IndexOf(Encoding.ASCII.GetString(own), StringComparison.Ordinal); at >= 0; at = text.IndexOf(Encoding.ASCII.GetString(own), StringComparison.Ordinal))
+        for (var at = text.IndexOf(Encoding.ASCII.GetString(own), StringComparison.Ordinal); at >= 0; at = text.IndexOf(
+            Encoding.ASCII.GetString(own), StringComparison.Ordinal))
         {
             text = text[..at] + new string('\0', own.Length) + text[(at + own.Length)..];
             tail.Append('|').Append(at);
@@ -138,7 +143,8 @@ public sealed class ContentAddressCheckTests
         return stream.ToArray();
     }
 
-    private static byte[] Hash(string method, byte[] bytes) => method.EndsWith("sha512", StringComparison.Ordinal) ? SHA512.HashData(bytes) : SHA256.HashData(bytes);
+    private static byte[] Hash(string method, byte[] bytes) =>
+        method.EndsWith("sha512", StringComparison.Ordinal) ? SHA512.HashData(bytes) : SHA256.HashData(bytes);
 
     private static ContentAddress Address(string method, byte[] hash) =>
         ContentAddress.TryParse($"{method}:{Nix32.Encode(hash)}", out var address) ? address : throw new ArgumentException(method);

@@ -17,7 +17,8 @@ public sealed class ContentAddressTests
             var references = vector.GetProperty("references").EnumerateArray().Select(text => text.GetString()!)
                 .Select(text => text is "self" ? path : Path(text)).ToList();
             Assert.True(ContentAddress.TryParse(AddressOf(vector), out var address));
-            var narHash = address.Method is ContentAddressMethod.Nar && address.Hash.Algorithm is NixHashAlgorithm.Sha256 ? address.Hash : AnyHash;
+            var narHash = address.Method is ContentAddressMethod.Nar && address.Hash.Algorithm is NixHashAlgorithm.Sha256 ? address.Hash
+                : AnyHash;
 
             Assert.True(address.Matches(path, references, narHash), vector.ToString());
             Assert.False(address.Matches(Path("/nix/store/00000000000000000000000000000000-" + path.Name), references, narHash));
@@ -96,5 +97,6 @@ public sealed class ContentAddressTests
         return stream.ToArray();
     }
 
-    private static StorePath Path(string text) => StorePath.TryParseAbsolute(text, out var path, out _) ? path : throw new ArgumentException(text);
+    private static StorePath Path(string text) =>
+        StorePath.TryParseAbsolute(text, out var path, out _) ? path : throw new ArgumentException(text);
 }

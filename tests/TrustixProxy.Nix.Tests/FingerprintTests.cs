@@ -13,13 +13,16 @@ public sealed class FingerprintTests
             var size = long.Parse(parts[3]);
 
             Assert.Equal(vector.Text("fingerprint"), Fingerprint.Format(Path(parts[1]), narHash, size, references));
-            Assert.Equal(vector.Text("fingerprint"), Fingerprint.Format(Path(parts[1]), narHash, size, references.AsEnumerable().Reverse().Concat(references)));
+            Assert.Equal(vector.Text("fingerprint"),
+                Fingerprint.Format(Path(parts[1]), narHash, size, references.AsEnumerable().Reverse().Concat(references)));
         }
     }
 
     [Fact]
     public void A_size_of_nothing_is_never_signed() =>
-        Assert.Throws<ArgumentOutOfRangeException>(() => Fingerprint.Format(Path("/nix/store/g3mvg9q2slaizvvc5jsr2azpgmjph5r7-src"), NixHash.Sha256(new byte[32]), 0, []));
+        Assert.Throws<ArgumentOutOfRangeException>(
+            () => Fingerprint.Format(Path("/nix/store/g3mvg9q2slaizvvc5jsr2azpgmjph5r7-src"), NixHash.Sha256(new byte[32]), 0, []));
 
-    private static StorePath Path(string text) => StorePath.TryParseAbsolute(text, out var path, out _) ? path : throw new ArgumentException(text);
+    private static StorePath Path(string text) =>
+        StorePath.TryParseAbsolute(text, out var path, out _) ? path : throw new ArgumentException(text);
 }

@@ -19,7 +19,8 @@ public sealed class KeyTests
     public void A_signature_under_another_name_is_none_of_this_key()
     {
         var key = NixSecretKey.Generate("ours-1");
-        Assert.True(NixSignature.TryParse(key.Sign("text").ToString().Replace("ours-1", "ours-2", StringComparison.Ordinal), out var renamed));
+        Assert.True(
+            NixSignature.TryParse(key.Sign("text").ToString().Replace("ours-1", "ours-2", StringComparison.Ordinal), out var renamed));
 
         Assert.True(key.PublicKey.Verify("text", key.Sign("text")));
         Assert.False(key.PublicKey.Verify("text", renamed));

@@ -27,7 +27,8 @@ public sealed class NarInfoTests
     {
         Assert.Equal(Good, Parse(Good).ToString());
 
-        var bare = Without(Good, "FileHash", "FileSize", "Deriver", "Sig", "CA").Replace(Line(Good, "References"), "References: ", StringComparison.Ordinal);
+        var bare = Without(Good, "FileHash", "FileSize", "Deriver", "Sig", "CA")
+            .Replace(Line(Good, "References"), "References: ", StringComparison.Ordinal);
         Assert.Equal(bare, Parse(bare).ToString());
     }
 
@@ -46,7 +47,8 @@ public sealed class NarInfoTests
         var vector = Vectors.All("fingerprints").ElementAt(1);
         var parts = vector.Text("fingerprint").Split(';');
         var text = $"StorePath: {parts[1]}\nURL: nar/x.nar.xz\nCompression: xz\nNarHash: {parts[2]}\nNarSize: {parts[3]}\n"
-            + $"References: {parts[4].Replace("/nix/store/", "", StringComparison.Ordinal).Replace(',', ' ')}\nSig: cache.nixos.org-1:{vector.Text("signature")}\n";
+            + $"References: {parts[4].Replace("/nix/store/", "", StringComparison.Ordinal).Replace(',', ' ')}\nSig: "
+                + $"cache.nixos.org-1:{vector.Text("signature")}\n";
         Assert.True(NixPublicKey.TryParse(vector.Text("public_key"), out var key, out _));
 
         var narInfo = Parse(text);
@@ -104,7 +106,8 @@ public sealed class NarInfoTests
     [Theory]
     [InlineData("References: 0jqd0rlxzra1rs38rdxl43yh6rxchgc6-curl-7.82.0\n")]
     [InlineData("CA: fixed:r:sha256:1wmyzqi978bzv8f43375m9ccbzl7ddv9jly3jq0sbl7j5x53qx18\n")]
-    public void A_second_references_or_content_address_field_is_refused(string line) => Assert.Equal(NarInfoError.Duplicate, ErrorOf(Good + line));
+    public void A_second_references_or_content_address_field_is_refused(string line) =>
+        Assert.Equal(NarInfoError.Duplicate, ErrorOf(Good + line));
 
     [Theory]
     [InlineData("URL")]
@@ -115,7 +118,8 @@ public sealed class NarInfoTests
     public void Of_other_fields_that_occur_twice_the_last_one_counts(string name)
     {
         var line = Line(Good, name);
-        var wrong = name switch { "NarSize" => "NarSize: 12\n", "FileHash" => $"FileHash: sha256:{new string('0', 52)}\n", _ => $"{name}: other\n" };
+        var wrong = name switch { "NarSize" => "NarSize: 12\n", "FileHash" => $"FileHash: sha256:{new string('0', 52)}\n", _ =>
+            $"{name}: other\n" };
 
         Assert.Equal(Parse(Good), Parse(wrong + Good));
         Assert.Contains(line, Parse(wrong + Good).ToString(), StringComparison.Ordinal);
@@ -129,7 +133,8 @@ public sealed class NarInfoTests
         Assert.Equal(NarInfoError.StorePathMissing, ErrorOf(""));
         Assert.Equal(NarInfoError.StorePath, ErrorOf(Good.Replace("\n", "\r\n", StringComparison.Ordinal)));
         Assert.Equal(NarInfoError.NoSeparator, ErrorOf(Good + "\n"));
-        Assert.Equal(NarInfoError.References, ErrorOf(Replace(Good, "References", "").Replace("References: \n", "References:\n", StringComparison.Ordinal)));
+        Assert.Equal(NarInfoError.References,
+            ErrorOf(Replace(Good, "References", "").Replace("References: \n", "References:\n", StringComparison.Ordinal)));
         Assert.Equal(NarInfoError.NoSeparator, ErrorOf("<html>hello</html>\n"));
     }
 
@@ -158,10 +163,12 @@ public sealed class NarInfoTests
         Assert.Equal("nar/%C3%BC.nar", Parse(Replace(Good, "URL", "nar/\u00c3\u00bc.nar")).Url);
 
     [Fact]
-    public void More_than_a_mebibyte_is_refused_unread() => Assert.Equal(NarInfoError.TooLarge, ErrorOf(new string('a', NarInfo.MaxSize + 1)));
+    public void More_than_a_mebibyte_is_refused_unread() =>
+        Assert.Equal(NarInfoError.TooLarge, ErrorOf(new string('a', NarInfo.MaxSize + 1)));
 
     private static NarInfo Parse(string text) =>
-        NarInfo.TryParse(Encoding.Latin1.GetBytes(text), out var narInfo, out var error) ? narInfo : throw new FormatException(error.ToString());
+        NarInfo.TryParse(Encoding.Latin1.GetBytes(text), out var narInfo, out var error) ? narInfo
+            : throw new FormatException(error.ToString());
 
     private static NarInfoError ErrorOf(string text)
     {
@@ -169,9 +176,12 @@ public sealed class NarInfoTests
         return error;
     }
 
-    private static string Line(string text, string name) => text.Split('\n').Single(line => line.StartsWith(name + ":", StringComparison.Ordinal));
+    private static string Line(string text, string name) =>
+        text.Split('\n').Single(line => line.StartsWith(name + ":", StringComparison.Ordinal));
 
-    private static string Without(string text, params string[] names) => names.Aggregate(text, (rest, name) => rest.Replace(Line(rest, name) + "\n", "", StringComparison.Ordinal));
+    private static string Without(string text, params string[] names) =>
+        names.Aggregate(text, (rest, name) => rest.Replace(Line(rest, name) + "\n", "", StringComparison.Ordinal));
 
-    private static string Replace(string text, string name, string value) => text.Replace(Line(text, name), $"{name}: {value}", StringComparison.Ordinal);
+    private static string Replace(string text, string name, string value) =>
+        text.Replace(Line(text, name), $"{name}: {value}", StringComparison.Ordinal);
 }

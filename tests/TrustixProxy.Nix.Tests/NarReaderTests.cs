@@ -45,7 +45,8 @@ public sealed class NarReaderTests
 
         for (var size = 1; size <= stream.Length; size = size < 20 ? size + 1 : size * 2)
         {
-            Assert.Equal("Directory Entry:a File:5:True Close Entry:b Symlink:to/a Close Entry:c File:0:False Close Close", string.Join(' ', Events(stream.ToArray(), size)));
+            Assert.Equal("Directory Entry:a File:5:True Close Entry:b Symlink:to/a Close Entry:c File:0:False Close Close",
+                string.Join(' ', Events(stream.ToArray(), size)));
         }
     }
 
@@ -232,7 +233,8 @@ public sealed class NarReaderTests
         var reader = new NarReader();
         for (var start = 0; start < nar.Length;)
         {
-            Assert.Equal(NarError.None, reader.Read(nar.AsSpan(start, Math.Min(size, nar.Length - start)), out var taken, out var happened));
+            Assert.Equal(
+                NarError.None, reader.Read(nar.AsSpan(start, Math.Min(size, nar.Length - start)), out var taken, out var happened));
             start += taken;
             if (happened is not NarEvent.None)
             {

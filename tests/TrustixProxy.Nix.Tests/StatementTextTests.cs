@@ -28,5 +28,6 @@ public sealed class StatementTextTests
         Assert.Equal(2, StatementText.AllSpellings(path, hash, 7, [path]).Count());
     }
 
-    private static StorePath Parse(string text) => StorePath.TryParse(text, out var path, out var error) ? path : throw new ArgumentException(error.ToString());
+    private static StorePath Parse(string text) =>
+        StorePath.TryParse(text, out var path, out var error) ? path : throw new ArgumentException(error.ToString());
 }

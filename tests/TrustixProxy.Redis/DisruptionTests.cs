@@ -8,10 +8,12 @@ using static TrustixProxy.Testing.Eventually;
 namespace TrustixProxy.Redis;
 
 /// <summary>Replicas under load while Redis is killed, stopped, emptied and filled: no client notices.</summary>
-/// <remarks><c>TRUSTIXPROXY_TEST_STOP=30 dotnet test tests/TrustixProxy.Redis --filter Disruption -l "console;verbosity=detailed"</c> stops it for 30 s, and shows the times.</remarks>
+/// <remarks><c>TRUSTIXPROXY_TEST_STOP=30 dotnet test tests/TrustixProxy.Redis --filter Disruption -l "console;verbosity=detailed"</c> stops
+/// it for 30 s, and shows the times.</remarks>
 public sealed class DisruptionTests(ITestOutputHelper output)
 {
-    private static readonly TimeSpan Stop = TimeSpan.FromSeconds(double.Parse(Environment.GetEnvironmentVariable("TRUSTIXPROXY_TEST_STOP") ?? "3", CultureInfo.InvariantCulture));
+    private static readonly TimeSpan Stop = TimeSpan.FromSeconds(
+        double.Parse(Environment.GetEnvironmentVariable("TRUSTIXPROXY_TEST_STOP") ?? "3", CultureInfo.InvariantCulture));
 
     [Fact]
     public async Task No_client_notices_what_becomes_of_redis_and_it_is_shared_again_within_five_seconds()
@@ -39,7 +41,8 @@ public sealed class DisruptionTests(ITestOutputHelper output)
         await HealedAsync(lab, cold, "no longer full");
     }
 
-    /// <summary>Has 8 clients ask the replicas, one in twenty times for a path that nobody has asked for; any wrong answer, refusal or error fails.</summary>
+    /// <summary>Has 8 clients ask the replicas, one in twenty times for a path that nobody has asked for; any wrong answer, refusal or
+    /// error fails.</summary>
     private async Task LoadAsync(ReplicaLab lab, ConcurrentQueue<TestOutput> cold, string phase, TimeSpan duration)
     {
         var times = new ConcurrentBag<double>();
@@ -57,7 +60,8 @@ public sealed class DisruptionTests(ITestOutputHelper output)
             }
         })));
         var sorted = times.Order().ToList();
-        output.WriteLine($"{phase}: {sorted.Count} answers, median {sorted[sorted.Count / 2]:f1} ms, p99 {sorted[sorted.Count * 99 / 100]:f1} ms, longest {sorted[^1]:f1} ms");
+        output.WriteLine($"{phase}: {sorted.Count} answers, median {sorted[sorted.Count / 2]:f1} ms, p99 "
+            + $"{sorted[sorted.Count * 99 / 100]:f1} ms, longest {sorted[^1]:f1} ms");
         Assert.InRange(sorted[sorted.Count * 99 / 100], 0, 2000); // seen: far less; the machine of a test may be busy
     }
 

@@ -69,7 +69,8 @@ public sealed class HostileRedisTests
         await DecidedAsync(lab);
         var (asked, old) = (lab.Questions("alice"), Path.Combine(lab.Replicas[0].State, "signing.key"));
 
-        var rotated = await lab.AddReplicaAsync(configuration => configuration["previousSigningKeyFiles"] = new System.Text.Json.Nodes.JsonArray(old), NixSecretKey.Generate("replicas-2"));
+        var rotated = await lab.AddReplicaAsync(configuration =>
+            configuration["previousSigningKeyFiles"] = new System.Text.Json.Nodes.JsonArray(old), NixSecretKey.Generate("replicas-2"));
 
         Assert.All(await Task.WhenAll(lab.Outputs.Select(rotated.NarInfoAsync)), Assert.NotNull); // signed with the new key
         Assert.Equal(asked, lab.Questions("alice"));
@@ -105,7 +106,8 @@ public sealed class HostileRedisTests
         forged.TreeSize = 1_000_000;
         await UntilAsync(async () => await lab.Redis.Database.StringGetAsync(key) == newest, 20);
 
-        foreach (var bytes in new[] { log.Heads[0].ToMessage().ToByteArray(), forged.ToByteArray(), "garbage"u8.ToArray(), new byte[100_000] })
+        foreach (
+            var bytes in new[] { log.Heads[0].ToMessage().ToByteArray(), forged.ToByteArray(), "garbage"u8.ToArray(), new byte[100_000] })
         {
             await lab.Redis.Database.StringSetAsync(key, bytes);
             await lab.Redis.Database.PublishAsync(RedisChannel.Literal("trustix-proxy:told"), $"view {log.Signer.Key.LogId}");
@@ -135,7 +137,8 @@ public sealed class HostileRedisTests
 
         foreach (var replica in new[] { first, second })
         {
-            await UntilAsync(async () => (await replica.RunAsync("logs")).Output.Contains("frozen: split-view", StringComparison.Ordinal), 30);
+            await UntilAsync(
+                async () => (await replica.RunAsync("logs")).Output.Contains("frozen: split-view", StringComparison.Ordinal), 30);
             await UntilAsync(async () => (await replica.AskAsync(lab.Outputs[0])).Decision is "undecided", 30);
         }
     }
@@ -202,7 +205,8 @@ public sealed class HostileRedisTests
         return [.. lab.Outputs.Select(output => Key(lab, "d", output))];
     }
 
-    private static RedisKey Key(ReplicaLab lab, string kind, TestOutput output) => lab.Redis.Keys($"*:{kind}:*:{output.Path.Digest}").Single();
+    private static RedisKey Key(ReplicaLab lab, string kind, TestOutput output) =>
+        lab.Redis.Keys($"*:{kind}:*:{output.Path.Digest}").Single();
 
     private static RedisKey Bundle(RedisKey record) => record.ToString().Replace(":d:", ":b:", StringComparison.Ordinal);
 }

@@ -7,7 +7,8 @@ using static TrustixProxy.Testing.RecordedCast;
 
 namespace TrustixProxy.Redis;
 
-/// <summary>What replicas of version 0.1 left in Redis: their revocations hold for a replica of now, and nothing wrong comes from their decisions.</summary>
+/// <summary>What replicas of version 0.1 left in Redis: their revocations hold for a replica of now, and nothing wrong comes from their
+/// decisions.</summary>
 public sealed class RecordedRedisTests
 {
     [Fact]
@@ -22,14 +23,16 @@ public sealed class RecordedRedisTests
         await proxy.StartAsync();
         await UntilAsync(async () => await DecisionOf(RevokedPath) is "revoked");
         await UntilAsync(async () => await DecisionOf(RevokedNar) is "revoked");
-        await UntilAsync(async () => (await proxy.AskAsync(BehindRevokedLog.Path)).Text.Contains("erin=silent(revoked)", StringComparison.Ordinal));
+        await UntilAsync(
+            async () => (await proxy.AskAsync(BehindRevokedLog.Path)).Text.Contains("erin=silent(revoked)", StringComparison.Ordinal));
 
         Assert.Equal(("agreed", "agreed", "agreed"), (await DecisionOf(Undone), await DecisionOf(Agreed), await DecisionOf(Mirrored)));
         Assert.Equal(("conflict", "undecided"), (await DecisionOf(Voided), await DecisionOf(Refused)));
         Assert.Equal(Agreed.Statement.NarHash, (await proxy.NarInfoAsync(Agreed)).NarHash);
         foreach (var (subject, record) in recorded)
         {
-            Assert.Equal(record, (byte[]?)await redis.Database.HashGetAsync("trustix-proxy:revocations", subject)); // a replica of 0.1 still reads it
+            // a replica of 0.1 still reads it
+            Assert.Equal(record, (byte[]?)await redis.Database.HashGetAsync("trustix-proxy:revocations", subject));
         }
 
         async Task<string?> DecisionOf(TestOutput output) => (await proxy.AskAsync(output.Path)).Decision;

@@ -17,7 +17,8 @@ internal sealed class RedisServer : IAsyncDisposable
     public int Port { get; }
 
     /// <summary>Whoever can write to it.</summary>
-    public IDatabase Database => (_connection ??= ConnectionMultiplexer.Connect($"127.0.0.1:{Port},allowAdmin=true,abortConnect=false")).GetDatabase();
+    public IDatabase Database =>
+        (_connection ??= ConnectionMultiplexer.Connect($"127.0.0.1:{Port},allowAdmin=true,abortConnect=false")).GetDatabase();
 
     public IServer Server
     {
@@ -95,7 +96,8 @@ internal sealed class RedisServer : IAsyncDisposable
 
     private static Process Run(int port)
     {
-        var start = new ProcessStartInfo("redis-server", ["--port", $"{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", Path.GetTempPath()]) { RedirectStandardOutput = true };
+        var start = new ProcessStartInfo("redis-server", ["--port", $"{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+            "--dir", Path.GetTempPath()]) { RedirectStandardOutput = true };
         var process = Process.Start(start)!;
         process.BeginOutputReadLine();
         return process;

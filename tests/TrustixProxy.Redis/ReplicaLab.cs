@@ -113,7 +113,8 @@ internal sealed record Reply(HttpStatusCode Status, string? Decision, string Tex
 /// <summary>One replica: a process that can be killed and started again over its state.</summary>
 internal sealed class Replica(string state, System.Text.Json.Nodes.JsonObject configuration, NixSecretKey key) : IAsyncDisposable
 {
-    private static readonly HttpClient Client = new(new SocketsHttpHandler { AllowAutoRedirect = false, AutomaticDecompression = DecompressionMethods.None });
+    private static readonly HttpClient Client = new(
+        new SocketsHttpHandler { AllowAutoRedirect = false, AutomaticDecompression = DecompressionMethods.None });
     private readonly List<string> _said = [];
     private Daemon? _daemon;
     private long _startedAt;
@@ -124,7 +125,8 @@ internal sealed class Replica(string state, System.Text.Json.Nodes.JsonObject co
     public string Lines => _daemon!.Lines;
 
     /// <summary>What it has ever said of something.</summary>
-    public IEnumerable<string> LinesOf(string what) => _said.Append(Lines).SelectMany(lines => lines.Split('\n')).Where(line => line.Contains(what, StringComparison.Ordinal));
+    public IEnumerable<string> LinesOf(string what) =>
+        _said.Append(Lines).SelectMany(lines => lines.Split('\n')).Where(line => line.Contains(what, StringComparison.Ordinal));
 
     public string ConfigurationFile => Path.Combine(state, "configuration.json");
 
@@ -153,8 +155,10 @@ internal sealed class Replica(string state, System.Text.Json.Nodes.JsonObject co
     {
         try
         {
-            var line = File.ReadLines($"/proc/{_daemon!.Id}/status").FirstOrDefault(line => line.StartsWith("VmRSS:", StringComparison.Ordinal));
-            return line is null || System.Diagnostics.Stopwatch.GetElapsedTime(_startedAt) < age ? null : double.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], System.Globalization.CultureInfo.InvariantCulture) / 1024;
+            var line = File.ReadLines($"/proc/{_daemon!.Id}/status")
+                .FirstOrDefault(line => line.StartsWith("VmRSS:", StringComparison.Ordinal));
+            return line is null || System.Diagnostics.Stopwatch.GetElapsedTime(_startedAt) < age ? null : double.Parse(
+                line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], System.Globalization.CultureInfo.InvariantCulture) / 1024;
         }
         catch (IOException)
         {
@@ -164,7 +168,8 @@ internal sealed class Replica(string state, System.Text.Json.Nodes.JsonObject co
 
     /// <summary>The most memory that it ever had in use, in MB.</summary>
     public double PeakMemory() => double.Parse(
-        File.ReadLines($"/proc/{_daemon!.Id}/status").First(line => line.StartsWith("VmHWM:", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
+        File.ReadLines($"/proc/{_daemon!.Id}/status").First(line => line.StartsWith("VmHWM:", StringComparison.Ordinal))
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
         System.Globalization.CultureInfo.InvariantCulture) / 1024;
 
     public async Task<Reply> AskAsync(string path)
@@ -183,7 +188,8 @@ internal sealed class Replica(string state, System.Text.Json.Nodes.JsonObject co
         var reply = await AskAsync(output);
         return reply.Status is HttpStatusCode.NotFound ? null
             : reply.Status is HttpStatusCode.OK && NarInfo.TryParse(Encoding.ASCII.GetBytes(reply.Text), out var narInfo, out _)
-                && narInfo.Signatures.Any(signature => key.PublicKey.Verify(narInfo.Fingerprint, signature)) && narInfo.NarHash == output.Statement.NarHash ? narInfo
+                && narInfo.Signatures.Any(signature => key.PublicKey.Verify(narInfo.Fingerprint, signature))
+                    && narInfo.NarHash == output.Statement.NarHash ? narInfo
             : throw new InvalidOperationException($"Wrong: {reply}");
     }
 

@@ -91,7 +91,8 @@ public sealed class RevocationTests
 
         await database.HashSetAsync(key, $"path {other.Path.Digest}", sealedRecord);
         await database.HashSetAsync(key, $"path {output.Path.Digest}", (byte[])[.. sealedRecord[..^1], (byte)(sealedRecord[^1] ^ 1)]);
-        await database.PublishAsync(RedisChannel.Literal("trustix-proxy:told"), $"revocation path {other.Path.Digest}|{Convert.ToBase64String(sealedRecord)}");
+        await database.PublishAsync(
+            RedisChannel.Literal("trustix-proxy:told"), $"revocation path {other.Path.Digest}|{Convert.ToBase64String(sealedRecord)}");
         await UntilAsync(async () => (await database.HashGetAsync(key, $"path {output.Path.Digest}")) == sealedRecord, 15);
 
         await RefusedEverywhereAsync(lab, output, narInfo, "no");
@@ -114,7 +115,8 @@ public sealed class RevocationTests
 
         Assert.Contains("no proxy listens in this state directory", revoked.Output, StringComparison.Ordinal);
         await RefusedEverywhereAsync(lab, output, narInfo, "no");
-        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(lab.Replicas[0].State, "control.sock")));
+        Assert.Equal(
+            UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(lab.Replicas[0].State, "control.sock")));
     }
 
     private static async Task<NarInfo> EverywhereAsync(ReplicaLab lab, TestOutput output)
@@ -128,7 +130,8 @@ public sealed class RevocationTests
     {
         foreach (var replica in lab.Replicas)
         {
-            await UntilAsync(async () => await replica.AskAsync(output) is { Status: HttpStatusCode.NotFound, Decision: "revoked" }, seconds);
+            await UntilAsync(
+                async () => await replica.AskAsync(output) is { Status: HttpStatusCode.NotFound, Decision: "revoked" }, seconds);
             var (text, nar) = (await replica.AskAsync(output), await replica.AskAsync(narInfo.Url));
             Assert.Equal((HttpStatusCode.NotFound, "revoked"), (nar.Status, nar.Decision));
             Assert.Matches($"revoked \\(no\\. 1, 20.*Z\\): {reason}\n$", text.Text);

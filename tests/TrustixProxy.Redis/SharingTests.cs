@@ -30,7 +30,8 @@ public sealed class SharingTests
         await Task.WhenAll(lab.Replicas.Select(replica => replica.NarInfoAsync(lab.Outputs[0])));
         var before = lab.Logs.Keys.ToDictionary(log => log, lab.Questions);
 
-        await Task.WhenAll(lab.Replicas.Select(replica => Parallel.ForEachAsync(lab.Outputs.Skip(1), new ParallelOptions { MaxDegreeOfParallelism = 32 }, async (output, _) => Assert.NotNull(await replica.NarInfoAsync(output)))));
+        await Task.WhenAll(lab.Replicas.Select(replica => Parallel.ForEachAsync(lab.Outputs.Skip(1),
+            new ParallelOptions { MaxDegreeOfParallelism = 32 }, async (output, _) => Assert.NotNull(await replica.NarInfoAsync(output)))));
 
         Assert.All(before, log => Assert.InRange(lab.Questions(log.Key) - log.Value, 0, 1100));
     }
@@ -56,7 +57,9 @@ public sealed class SharingTests
         var output = lab.Outputs[0];
         lab.Upstream.Add(output, "xz");
         using var client = new HttpClient();
-        async Task FetchedAsync(Replica replica) => Assert.Equal(output.File("xz"), await client.GetByteArrayAsync(new Uri(replica.Url, (await replica.NarInfoAsync(output))!.Url)));
+        async Task FetchedAsync(Replica replica) =>
+            Assert.Equal(
+            output.File("xz"), await client.GetByteArrayAsync(new Uri(replica.Url, (await replica.NarInfoAsync(output))!.Url)));
 
         await FetchedAsync(lab.Replicas[0]);
         await UntilAsync(() => lab.Redis.Keys("*:f:*").Count is 1);

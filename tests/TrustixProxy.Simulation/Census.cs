@@ -62,11 +62,14 @@ internal sealed class Census
         yield return $"{"told by",-9} {"lie",-24} {"times",8}  what became of it";
         foreach (var kind in LieKind.All.Values)
         {
-            var fates = _lies.Where(entry => entry.Key.Lie == kind.Lie).OrderByDescending(entry => entry.Value).Select(entry => kind.Fate is LieKind.Harmless ? $"{entry.Key.Fate} {entry.Value}" : entry.Key.Fate);
+            var fates = _lies.Where(entry => entry.Key.Lie == kind.Lie).OrderByDescending(entry => entry.Value)
+                .Select(entry => kind.Fate is LieKind.Harmless ? $"{entry.Key.Fate} {entry.Value}" : entry.Key.Fate);
             yield return $"{kind.By.ToString().ToLowerInvariant(),-9} {kind.Lie,-24} {CountOf(kind.Lie),8}  {string.Join(", ", fates)}";
         }
 
-        yield return $"outcomes: {string.Join(", ", _outcomes.OrderByDescending(entry => entry.Value).Select(entry => $"{entry.Key} {entry.Value}"))}; honest quorums, all served: {HonestQuorums}; decided ahead as well: {AskedAhead}";
+        yield return $"outcomes: "
+            + $"{string.Join(", ", _outcomes.OrderByDescending(entry => entry.Value).Select(entry => $"{entry.Key} {entry.Value}"))}; "
+            + $"honest quorums, all served: {HonestQuorums}; decided ahead as well: {AskedAhead}";
     }
 
     private static void Add<T>(Dictionary<T, long> counts, T key, long count)

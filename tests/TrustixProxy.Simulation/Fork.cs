@@ -10,7 +10,8 @@ namespace TrustixProxy.Simulation;
 internal sealed record Fork(VerifiedTreeHead Head, Func<long, Digest[]> LogProof, Func<long, Digest[]> MapHeadProof)
 {
     /// <summary>A second head of a known one's size.</summary>
-    public static Fork Beside(MemoryLog log, VerifiedTreeHead known, Digest other) => new(log.Signer.Sign(known.Content with { LogRoot = other }), _ => [], _ => []);
+    public static Fork Beside(MemoryLog log, VerifiedTreeHead known, Digest other) =>
+        new(log.Signer.Sign(known.Content with { LogRoot = other }), _ => [], _ => []);
 
     /// <summary>A longer history that is not the continuation of a known head.</summary>
     /// <param name="log">The log.</param>
@@ -23,9 +24,12 @@ internal sealed record Fork(VerifiedTreeHead Head, Func<long, Digest[]> LogProof
         var heads = log.Heads.Select(head => MerkleHash.MapHeadLeaf(head.Content.MapRoot)).Append(MerkleHash.MapHeadLeaf(other)).ToArray();
         (changesMapHeads ? heads : leaves)[0] = other;
         var (logTree, mapHeadTree) = (Plant(leaves), Plant(heads));
-        var head = new TreeHead(MerkleTree.Root(logSize + 1, logTree), logSize + 1, log.Head.Content.MapRoot, MerkleTree.Root(mapHeads + 1, mapHeadTree), mapHeads + 1);
+        var head = new TreeHead(MerkleTree.Root(logSize + 1, logTree), logSize + 1, log.Head.Content.MapRoot,
+            MerkleTree.Root(mapHeads + 1, mapHeadTree), mapHeads + 1);
         return new Fork(
-            log.Signer.Sign(head), older => MerkleTree.ConsistencyProof(older, logSize + 1, logTree), older => MerkleTree.ConsistencyProof(older, mapHeads + 1, mapHeadTree));
+            log.Signer.Sign(head), older =>
+                MerkleTree.ConsistencyProof(older, logSize + 1, logTree), older =>
+                MerkleTree.ConsistencyProof(older, mapHeads + 1, mapHeadTree));
     }
 
     /// <summary>Whether a consistency proof shows by itself that a log of this size has another past: where the size is a power of two, it

@@ -64,8 +64,10 @@ internal sealed class MirrorStage(World world, Census census)
         }
 
         var head = actor.Memory.Head.ToMessage();
-        var number = actor.Lie is Lie.UnsignedExportHead ? (ulong)world.Random.NextInt64(1, long.MaxValue) : ulong.MaxValue - (ulong)world.Random.NextInt64(1L << 40);
-        (head.TreeSize, head.MHTreeSize) = world.Random.Next(3) switch { 0 => (number, head.MHTreeSize), 1 => (head.TreeSize, number), _ => (number, number) };
+        var number = actor.Lie is Lie.UnsignedExportHead ? (ulong)world.Random.NextInt64(1, long.MaxValue)
+            : ulong.MaxValue - (ulong)world.Random.NextInt64(1L << 40);
+        (head.TreeSize, head.MHTreeSize) = world.Random.Next(
+            3) switch { 0 => (number, head.MHTreeSize), 1 => (head.TreeSize, number), _ => (number, number) };
         actor.Shown = head;
         var told = $"{await log.RefreshAsync()}";
         Fault.Unless(told == LieKind.All[actor.Lie].Fate, $"the stage of world {world.Number}: {actor.Lie} comes to '{told}'");
@@ -82,10 +84,12 @@ internal sealed class MirrorStage(World world, Census census)
         foreach (var (actor, answer) in _actors.Zip((all ?? throw new Fault("nobody was heard")).Answers))
         {
             var isFrozen = parts.Logs.Single(log => log.Name == actor.Name).IsFrozen;
-            var told = isFrozen ? register.List().Single(log => log.Name == actor.Name).State.Split(',')[0].Replace("frozen", "Frozen", StringComparison.Ordinal)
+            var told = isFrozen ? register.List().Single(log => log.Name == actor.Name).State.Split(',')[0]
+                .Replace("frozen", "Frozen", StringComparison.Ordinal)
                 : Member.Told(answer.Ballot, Stage.FingerprintOf(_built));
             var expected = actor.Lie is Lie.RepeatedKey or Lie.RepeatedEntry ? LieKind.All[actor.Lie].Fate : LieKind.Truth;
-            Fault.Unless(told == expected, $"the stage of world {world.Number}: {actor.Name} with the lie {actor.Lie} is to come to '{expected}', and comes to '{told}'");
+            Fault.Unless(told == expected, $"the stage of world {world.Number}: {actor.Name} with the lie {actor.Lie} is to come to "
+                + $"'{expected}', and comes to '{told}'");
             if (actor.Lie is Lie.RepeatedKey or Lie.RepeatedEntry)
             {
                 census.Count(actor.Lie, told);
@@ -129,7 +133,8 @@ internal sealed class MirrorStage(World world, Census census)
             SigningKey = world.Key,
             Policy = new Policy(electors),
             Logs = [.. electors.Zip(_actors, (elector, actor) => new LogOptions(
-                elector, new Uri($"http://{actor.Name}"), IsMirrored: true, IsExport: actor.Lie is Lie.UnsignedExportHead or Lie.ExportHeadOfNoSize))],
+                elector, new Uri($"http://{actor.Name}"), IsMirrored: true,
+                    IsExport: actor.Lie is Lie.UnsignedExportHead or Lie.ExportHeadOfNoSize))],
             Caches = [],
             Upstreams = [],
             Deadline = World.Deadline,
@@ -148,7 +153,8 @@ internal sealed class MirrorStage(World world, Census census)
         {
             var width = Memory.Leaves.Count;
             return name == ArchiveLayout.Head ? (Shown ?? Memory.Head.ToMessage()).ToByteArray()
-                : name == ArchiveLayout.FileName(ArchiveLayout.Entries, 0, width) ? [.. Memory.Leaves.SelectMany(leaf => ArchiveLayout.Encode(leaf.Key, Memory.Values[leaf.ValueDigest]))]
+                : name == ArchiveLayout.FileName(ArchiveLayout.Entries, 0, width)
+                    ? [.. Memory.Leaves.SelectMany(leaf => ArchiveLayout.Encode(leaf.Key, Memory.Values[leaf.ValueDigest]))]
                 : null;
         }
     }

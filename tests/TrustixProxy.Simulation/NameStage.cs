@@ -151,7 +151,8 @@ internal sealed class NameStage
         }
     }
 
-    /// <summary>Decides as for a request, and looks at what the proxy keeps once all have spoken: the true name, and never one of two granted ones.</summary>
+    /// <summary>Decides as for a request, and looks at what the proxy keeps once all have spoken: the true name, and never one of two
+    /// granted ones.</summary>
     private async Task CheckKeptAsync(Act act, DecidingParts parts)
     {
         await parts.Decider.DecideAheadAsync(act.Built.Path.Digest, 0, default);

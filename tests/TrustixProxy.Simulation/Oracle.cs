@@ -6,11 +6,13 @@ namespace TrustixProxy.Simulation;
 internal static class Oracle
 {
     /// <summary>The word, and the claim if one is granted.</summary>
-    public static (string Word, OutputClaim? Claim) Decide(Rule rule, Dissent dissent, IReadOnlyCollection<(string Operator, Ballot Ballot)> ballots)
+    public static (string Word, OutputClaim? Claim) Decide(
+        Rule rule, Dissent dissent, IReadOnlyCollection<(string Operator, Ballot Ballot)> ballots)
     {
         var proven = ballots.Select(ballot => ballot.Ballot).OfType<Ballot.Claimed>().Select(vote => vote.Claim).Distinct().ToList();
         var winners = proven.Where(claim => IsMet(rule, Voters(claim, ballots))).ToList();
-        return winners.Count is 1 && !(dissent is Dissent.Veto && proven.Count > 1) ? ("agreed", winners[0]) : (proven.Count > 1 ? "conflict" : "undecided", null);
+        return winners.Count is 1 && !(dissent is Dissent.Veto && proven.Count > 1) ? ("agreed", winners[0])
+            : (proven.Count > 1 ? "conflict" : "undecided", null);
     }
 
     /// <summary>Operators of whom some elector proves the claim, and none proves another.</summary>

@@ -39,10 +39,13 @@ internal sealed class Scene
 
     public bool HasLieOfTheWire => _world.Members.Any(member => IsOfTheWire(member.Lie));
 
-    public bool HasHarmlessLie => _world.Members.Any(member => LieKind.All.TryGetValue(member.Lie, out var kind) && kind.Fate is LieKind.Harmless);
+    public bool HasHarmlessLie =>
+        _world.Members.Any(member => LieKind.All.TryGetValue(member.Lie, out var kind) && kind.Fate is LieKind.Harmless);
 
-    /// <summary>The name that the proxy knows beforehand; null when it has to find it. Where an upstream gives a false one, both are decided on, and this one is to be told of.</summary>
-    public StorePath? KnownName => Random.Next(2) is 0 || _world.Upstreams.Any(upstream => upstream.Lie is Lie.UpstreamWrongName) ? Path : null;
+    /// <summary>The name that the proxy knows beforehand; null when it has to find it. Where an upstream gives a false one, both are
+    /// decided on, and this one is to be told of.</summary>
+    public StorePath? KnownName =>
+        Random.Next(2) is 0 || _world.Upstreams.Any(upstream => upstream.Lie is Lie.UpstreamWrongName) ? Path : null;
 
     public bool HasUpstreamLie => _world.Upstreams.Any(upstream => upstream.Lie is not Lie.None);
 
@@ -86,7 +89,8 @@ internal sealed class Scene
         var areAllQuick = Random.Next(3) > 0;
         foreach (var host in _world.Network.Logs.Keys.Concat(_world.Network.Caches.Keys))
         {
-            _world.Network.Latencies[host] = areAllQuick || Random.Next(2) is 0 ? TimeSpan.Zero : TimeSpan.FromMilliseconds(Random.Next(1, 6));
+            _world.Network.Latencies[host] = areAllQuick || Random.Next(2) is 0 ? TimeSpan.Zero
+                : TimeSpan.FromMilliseconds(Random.Next(1, 6));
         }
     }
 
@@ -126,15 +130,18 @@ internal sealed class Scene
         }
     }
 
-    /// <summary>Each ballot is what the lie has to come to; only those are frozen who contradict themselves; and no view moves back, or off the log's history.</summary>
+    /// <summary>Each ballot is what the lie has to come to; only those are frozen who contradict themselves; and no view moves back, or off
+    /// the log's history.</summary>
     public void CheckBallots(Verdict all, bool isLater, Census census, string name)
     {
         foreach (var (member, answer) in _world.Members.Zip(all.Answers))
         {
             var (told, expected) = (Member.Told(answer.Ballot, Truth), member.Expected(isLater));
             var isExpected = expected is LieKind.Harmless ? told is not ("Frozen" or LieKind.Dissent)
-                : told == expected || (told is "Frozen" && expected.StartsWith("Frozen", StringComparison.Ordinal)) || (told is "BreakerOpen" && isLater && IsOfTheWire(member.Lie));
-            Fault.Unless(isExpected, $"{name}: {member.Name} with the lie {member.Lie} is to come to '{expected}', and comes to '{told}': {all.Sentence}");
+                : told == expected || (told is "Frozen" && expected.StartsWith("Frozen", StringComparison.Ordinal))
+                    || (told is "BreakerOpen" && isLater && IsOfTheWire(member.Lie));
+            Fault.Unless(isExpected,
+                $"{name}: {member.Name} with the lie {member.Lie} is to come to '{expected}', and comes to '{told}': {all.Sentence}");
             if (member.Log is not null)
             {
                 CheckView(member, expected, told, name);
@@ -150,17 +157,21 @@ internal sealed class Scene
     public bool IsFrozen(string elector) => _frozen.Contains(elector);
 
     /// <summary>Whether an upstream, or this one, says that it has the claim's NAR.</summary>
-    public bool IsOffered(OutputClaim claim, string? upstream = null) => _world.Upstreams.Where((_, i) => upstream is null || $"u{i}" == upstream).Any(cache =>
+    public bool IsOffered(OutputClaim claim, string? upstream = null) =>
+        _world.Upstreams.Where((_, i) => upstream is null || $"u{i}" == upstream).Any(cache =>
         cache.Lie is not (Lie.UpstreamHang or Lie.UpstreamHtml or Lie.UpstreamReset)
-        && (cache.Lie is Lie.UpstreamWrongName or Lie.UpstreamFalseHash or Lie.UpstreamFalseSize or Lie.UpstreamInjectedAddress ? cache.Instead : cache.Has)!.NarHash == claim.NarHash);
+        && (cache.Lie is Lie.UpstreamWrongName or Lie.UpstreamFalseHash or Lie.UpstreamFalseSize or Lie.UpstreamInjectedAddress
+            ? cache.Instead : cache.Has)!.NarHash == claim.NarHash);
 
     /// <summary>What a store gives back that is not what it was given for this path under this policy is no decision.</summary>
     public void CheckStores(DecisionRecord record, Census census, string name)
     {
         var records = new RecordSeal(_world.Key, []);
-        var (seal, other) = (new DecisionSeal(records, _world.Policy), new DecisionSeal(records, new Policy(_world.Policy.Electors, _world.Rule, _world.Policy.Rest.Dissent) { RequiresClosure = true }));
+        var (seal, other) = (new DecisionSeal(records, _world.Policy), new DecisionSeal(
+            records, new Policy(_world.Policy.Electors, _world.Rule, _world.Policy.Rest.Dissent) { RequiresClosure = true }));
         var bytes = seal.Seal(Path.Digest, record);
-        Fault.Unless(seal.TryOpen(Path.Digest, bytes, out var same, out _) && same.Claim == record.Claim, $"{name}: a sealed record does not open");
+        Fault.Unless(
+            seal.TryOpen(Path.Digest, bytes, out var same, out _) && same.Claim == record.Claim, $"{name}: a sealed record does not open");
         Count(Lie.StoreMoved, seal.TryOpen(MakePath("m").Digest, bytes, out _, out var error), error);
         Count(Lie.StoreOfOtherPolicy, other.TryOpen(Path.Digest, bytes, out _, out error), error);
         bytes[Random.Next(bytes.Length)] ^= (byte)(1 << Random.Next(8));
@@ -181,17 +192,20 @@ internal sealed class Scene
         }
     }
 
-    /// <summary>All tell the truth again. Who was frozen is unfrozen by an operator, once its evidence has been seen to show what it was frozen for.</summary>
+    /// <summary>All tell the truth again. Who was frozen is unfrozen by an operator, once its evidence has been seen to show what it was
+    /// frozen for.</summary>
     public async Task ClearAsync()
     {
-        var toRefresh = _world.Members.Where(member => member.Log is not null && (_frozen.Contains(member.Name) || IsOfTheWire(member.Lie))).ToList();
+        var toRefresh = _world.Members.Where(member => member.Log is not null && (_frozen.Contains(member.Name) || IsOfTheWire(member.Lie)))
+            .ToList();
         var states = _frozen.Count is 0 ? [] : await StatesAsync();
         foreach (var member in _world.Members)
         {
             if (_frozen.Contains(member.Name))
             {
                 var kind = LieKind.All[member.Lie].Fate.Replace("F", "f", StringComparison.Ordinal);
-                Fault.Unless(states[member.Name].StartsWith($"{kind}, ", StringComparison.Ordinal), $"{member.Name} is to be {kind}, and is {states[member.Name]}");
+                Fault.Unless(states[member.Name].StartsWith($"{kind}, ", StringComparison.Ordinal),
+                    $"{member.Name} is to be {kind}, and is {states[member.Name]}");
                 Fault.Unless(_world.Register.Unfreeze(member.Name, "the simulation goes on"), $"{member.Name} is not unfrozen");
             }
 
@@ -213,7 +227,8 @@ internal sealed class Scene
 
         if (toRefresh.Count > 0)
         {
-            await Task.Delay(TimeSpan.FromSeconds(3), _world.Time); // it is looked at again whether they are frozen, and their breakers let a call through
+            // it is looked at again whether they are frozen, and their breakers let a call through
+            await Task.Delay(TimeSpan.FromSeconds(3), _world.Time);
             foreach (var watched in toRefresh.Select(_world.Watched))
             {
                 Fault.Unless(!watched.IsFrozen, $"{watched.Source} is frozen still");
@@ -239,12 +254,14 @@ internal sealed class Scene
 
     private static bool IsDelayed(Member member) => LieKind.All.TryGetValue(member.Lie, out var kind) && kind.IsDelayed;
 
-    private static bool IsOfTheWire(Lie lie) => lie is Lie.Noise || (lie is not Lie.None && LieKind.All[lie].Fate is "TooLarge" or "NoAnswer" or "Unreachable" or "BadAnswer");
+    private static bool IsOfTheWire(Lie lie) =>
+        lie is Lie.Noise || (lie is not Lie.None && LieKind.All[lie].Fate is "TooLarge" or "NoAnswer" or "Unreachable" or "BadAnswer");
 
     private void CheckView(Member member, string expected, string told, string name)
     {
         var watched = _world.Watched(member);
-        Fault.Unless(watched.IsFrozen == expected.StartsWith("Frozen", StringComparison.Ordinal), $"{name}: {member.Name} with the lie {member.Lie} is {(watched.IsFrozen ? "frozen" : "not frozen")}; it said: {told}");
+        Fault.Unless(watched.IsFrozen == expected.StartsWith("Frozen", StringComparison.Ordinal),
+            $"{name}: {member.Name} with the lie {member.Lie} is {(watched.IsFrozen ? "frozen" : "not frozen")}; it said: {told}");
         if (watched.IsFrozen)
         {
             _frozen.Add(member.Name);
@@ -252,7 +269,8 @@ internal sealed class Scene
         }
 
         var (before, now) = (_views[member], watched.Head!.Content);
-        Fault.Unless(now.TreeSize >= before.TreeSize && now == member.Log!.Log.Heads[(int)now.TreeSize].Content, $"{name}: the view of {member.Name} went from {before} to {now}");
+        Fault.Unless(now.TreeSize >= before.TreeSize && now == member.Log!.Log.Heads[(int)now.TreeSize].Content,
+            $"{name}: the view of {member.Name} went from {before} to {now}");
         _views[member] = now;
     }
 
@@ -270,7 +288,9 @@ internal sealed class Scene
             Lie.ValueOfOtherPath => (_true with { Path = MakePath("o") }).Value,
             Lie.ValueOfOtherName => (_true with { Path = Renamed("second") }).Value,
             Lie.ValueOfNothing => Encoding.ASCII.GetBytes($$"""{"path":"{{Path.Absolute}}","narHash":"x"}"""),
-            Lie.WrongValue or Lie.NoValue or Lie.TamperedValue => Encoding.ASCII.GetBytes(Encoding.ASCII.GetString(_true.Value)[..^1] + ",\"builtBy\":\"us\"}"), // what upstreams say does not give it away
+            // what upstreams say does not give it away
+            Lie.WrongValue or Lie.NoValue or Lie.TamperedValue =>
+                Encoding.ASCII.GetBytes(Encoding.ASCII.GetString(_true.Value)[..^1] + ",\"builtBy\":\"us\"}"),
             _ => _true.Value,
         };
         log.Publish(DigestFor(member), KeyOf(member), value, member.Lie is Lie.EntryOfOtherLeaf ? 0 : null);
@@ -310,7 +330,9 @@ internal sealed class Scene
                 Lie.UpstreamWrongName => NarInfoOf(_true with { Path = Renamed("wrong") }),
                 Lie.UpstreamFalseHash => NarInfoOf(_false),
                 Lie.UpstreamFalseSize => NarInfoOf(_true with { NarSize = _true.NarSize + 7, References = [] }),
-                Lie.UpstreamInjectedAddress => NarInfoOf(_true) with { ContentAddress = ContentAddress.TryParse($"fixed:r:{_true.NarHash}", out var address) ? address : null },
+                Lie.UpstreamInjectedAddress =>
+                    NarInfoOf(
+                    _true) with { ContentAddress = ContentAddress.TryParse($"fixed:r:{_true.NarHash}", out var address) ? address : null },
                 _ => null,
             };
         }
@@ -337,21 +359,29 @@ internal sealed class Scene
             head.Signature = Google.Protobuf.ByteString.CopyFrom(_world.Bytes(64));
         }
 
-        var message = new { version = 1, heads = new[] { new { logId = log.Log.Signer.Key.LogId, head = Google.Protobuf.MessageExtensions.ToByteArray(head) } } };
-        Fault.Unless(await _world.Gossip.HearAsync(JsonSerializer.SerializeToUtf8Bytes(message), "http://peer"), "gossip is not understood");
+        var message = new { version = 1,
+            heads = new[] { new { logId = log.Log.Signer.Key.LogId, head = Google.Protobuf.MessageExtensions.ToByteArray(head) } } };
+        Fault.Unless(
+            await _world.Gossip.HearAsync(JsonSerializer.SerializeToUtf8Bytes(message), "http://peer"), "gossip is not understood");
     }
 
-    private string? DigestFor(Member member) => ((Elector.Log)member.Elector).KeyForm is LogKeyForm.StorePath ? Path.Digest.ToString() : null;
+    private string? DigestFor(Member member) =>
+        ((Elector.Log)member.Elector).KeyForm is LogKeyForm.StorePath ? Path.Digest.ToString() : null;
 
     private byte[] KeyOf(Member member) => ((Elector.Log)member.Elector).KeyOf(Path);
 
-    private StorePath Renamed(string name) => StorePath.TryParse($"{Path.Digest}-{name}", out var path, out var error) ? path : throw new InvalidOperationException(error.ToString());
+    private StorePath Renamed(string name) =>
+        StorePath.TryParse($"{Path.Digest}-{name}", out var path, out var error) ? path
+        : throw new InvalidOperationException(error.ToString());
 
-    private StorePath MakePath(string name) => StorePath.TryParse($"{Nix32.Encode(_world.Bytes(20))}-{name}", out var path, out var error) ? path : throw new InvalidOperationException(error.ToString());
+    private StorePath MakePath(string name) =>
+        StorePath.TryParse($"{Nix32.Encode(_world.Bytes(20))}-{name}", out var path, out var error) ? path
+        : throw new InvalidOperationException(error.ToString());
 
     /// <summary>The narinfo that an honest cache gives for a build.</summary>
     public static NarInfo NarInfoOf(BuildStatement statement) => new()
     {
-        StorePath = statement.Path, Url = "nar/x.nar", Compression = "none", NarHash = statement.NarHash, NarSize = statement.NarSize, References = [.. statement.References.Distinct().Order()],
+        StorePath = statement.Path, Url = "nar/x.nar", Compression = "none", NarHash = statement.NarHash, NarSize = statement.NarSize,
+            References = [.. statement.References.Distinct().Order()],
     };
 }

@@ -33,7 +33,8 @@ internal sealed class SimulatedCache(NixSecretKey? key)
             return "<html><body>This domain is for sale</body></html>"u8.ToArray();
         }
 
-        return narInfo is null || (narInfo.StorePath.Digest.ToString() != digest && Lie is not Lie.CacheOtherPath) ? null : Encoding.ASCII.GetBytes(Signed(narInfo).ToString());
+        return narInfo is null || (narInfo.StorePath.Digest.ToString() != digest && Lie is not Lie.CacheOtherPath) ? null
+            : Encoding.ASCII.GetBytes(Signed(narInfo).ToString());
     }
 
     private NarInfo Signed(NarInfo narInfo) => Lie switch

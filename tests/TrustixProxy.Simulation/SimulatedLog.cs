@@ -63,7 +63,8 @@ internal sealed class SimulatedLog(MemoryLog log, bool hasOneCall, Random random
 
             var bytes = Tell(method, body)?.ToByteArray();
             _lastLookup = method is "Lookup" && Lie is Lie.None ? bytes : _lastLookup;
-            return bytes is null ? (Error(method), true) : (Lie is Lie.Noise ? Disturb(bytes) : Lie is Lie.Truncated ? bytes[..(bytes.Length / 2)] : bytes, false);
+            return bytes is null ? (Error(method), true)
+                : (Lie is Lie.Noise ? Disturb(bytes) : Lie is Lie.Truncated ? bytes[..(bytes.Length / 2)] : bytes, false);
         }
     }
 
@@ -79,7 +80,9 @@ internal sealed class SimulatedLog(MemoryLog log, bool hasOneCall, Random random
         }
     }
 
-    private static byte[] Error(string method) => Encoding.ASCII.GetBytes(method is "GetMapValue" ? "{\"code\":\"not_found\",\"message\":\"no such root\"}" : "{\"code\":\"unknown\",\"message\":\"no\"}");
+    private static byte[] Error(string method) =>
+        Encoding.ASCII.GetBytes(
+        method is "GetMapValue" ? "{\"code\":\"not_found\",\"message\":\"no such root\"}" : "{\"code\":\"unknown\",\"message\":\"no\"}");
 
     private byte[] Disturb(byte[] bytes)
     {
@@ -95,12 +98,17 @@ internal sealed class SimulatedLog(MemoryLog log, bool hasOneCall, Random random
     private IMessage? Tell(string method, byte[] body) => method switch
     {
         "GetHead" => HeadMessage(Shown(isOneCall: false), isOneCall: false),
-        "GetLogConsistencyProof" when GetLogConsistencyProofRequest.Parser.ParseFrom(body) is var asked => Proof(Consistency((long)asked.FirstSize, (long)asked.SecondSize)),
-        "GetMHLogConsistencyProof" when GetLogConsistencyProofRequest.Parser.ParseFrom(body) is var asked => Proof(MapHeadConsistency((long)asked.FirstSize, (long)asked.SecondSize)),
-        "GetLogAuditProof" when GetLogAuditProofRequest.Parser.ParseFrom(body) is var asked => Proof(Inclusion((long)asked.Index, (long)asked.TreeSize)),
+        "GetLogConsistencyProof" when GetLogConsistencyProofRequest.Parser.ParseFrom(body) is var asked =>
+            Proof(Consistency((long)asked.FirstSize, (long)asked.SecondSize)),
+        "GetMHLogConsistencyProof" when GetLogConsistencyProofRequest.Parser.ParseFrom(body) is var asked =>
+            Proof(MapHeadConsistency((long)asked.FirstSize, (long)asked.SecondSize)),
+        "GetLogAuditProof" when GetLogAuditProofRequest.Parser.ParseFrom(body) is var asked =>
+            Proof(Inclusion((long)asked.Index, (long)asked.TreeSize)),
         "GetLogEntries" when GetLogEntriesRequest.Parser.ParseFrom(body) is var asked => Entries((int)asked.Start, (int)asked.Finish),
-        "GetMapValue" when GetMapValueRequest.Parser.ParseFrom(body) is var asked => MapValue(asked.Key.ToByteArray(), new Digest(asked.MapRoot.Span)),
-        "GetValue" when ValueRequest.Parser.ParseFrom(body) is var asked => Value(new Digest(asked.Digest.Span)) is { } value ? new ValueResponse { Value = value } : null,
+        "GetMapValue" when GetMapValueRequest.Parser.ParseFrom(body) is var asked =>
+            MapValue(asked.Key.ToByteArray(), new Digest(asked.MapRoot.Span)),
+        "GetValue" when ValueRequest.Parser.ParseFrom(body) is var asked =>
+            Value(new Digest(asked.Digest.Span)) is { } value ? new ValueResponse { Value = value } : null,
         "Lookup" when hasOneCall => Lookup(LookupRequest.Parser.ParseFrom(body)),
         _ => null,
     };
@@ -112,10 +120,13 @@ internal sealed class SimulatedLog(MemoryLog log, bool hasOneCall, Random random
             return null;
         }
 
-        var leaves = Enumerable.Range(start, Math.Min(finish, log.Leaves.Count - 1) - start + 1).Select(i => new LogLeaf { Key = ByteString.CopyFrom(log.Leaves[i].Key), ValueDigest = WireMessage.ToBytes(log.Leaves[i].ValueDigest), LeafDigest = WireMessage.ToBytes(log.Leaf(i)) }).ToList();
+        var leaves = Enumerable.Range(start, Math.Min(finish, log.Leaves.Count - 1) - start + 1)
+            .Select(i => new LogLeaf { Key = ByteString.CopyFrom(log.Leaves[i].Key),
+            ValueDigest = WireMessage.ToBytes(log.Leaves[i].ValueDigest), LeafDigest = WireMessage.ToBytes(log.Leaf(i)) }).ToList();
         if (Lie is Lie.WrongEntry && leaves[random.Next(leaves.Count)] is var wrong)
         {
-            (wrong.Key, wrong.ValueDigest) = random.Next(2) is 0 ? (Flip(wrong.Key), wrong.ValueDigest) : (wrong.Key, Flip(wrong.ValueDigest));
+            (wrong.Key, wrong.ValueDigest) = random.Next(2) is 0 ? (Flip(wrong.Key), wrong.ValueDigest)
+                : (wrong.Key, Flip(wrong.ValueDigest));
         }
 
         return new LogEntriesResponse { Leaves = { leaves } };
@@ -137,7 +148,8 @@ internal sealed class SimulatedLog(MemoryLog log, bool hasOneCall, Random random
             return response;
         }
 
-        response.Items.AddRange(asked.PathDigests.Select(digest => _byDigest.TryGetValue(digest, out var key) ? Item(ByteString.CopyFrom(key), head) : new LookupItem()));
+        response.Items.AddRange(asked.PathDigests.Select(
+            digest => _byDigest.TryGetValue(digest, out var key) ? Item(ByteString.CopyFrom(key), head) : new LookupItem()));
         response.Items.AddRange(asked.Keys.Select(key => Item(key, head)));
         return response;
     }
@@ -145,7 +157,8 @@ internal sealed class SimulatedLog(MemoryLog log, bool hasOneCall, Random random
     private LookupItem Item(ByteString key, VerifiedTreeHead head)
     {
         var size = head.Content.TreeSize;
-        var entry = new LookupEntry { Key = key, Map = MapValue(key.ToByteArray(), head.Content.MapRoot) ?? new MapValueResponse { Value = ByteString.Empty, Proof = new MapProof([], null).ToMessage() } };
+        var entry = new LookupEntry { Key = key, Map = MapValue(key.ToByteArray(), head.Content.MapRoot)
+            ?? new MapValueResponse { Value = ByteString.Empty, Proof = new MapProof([], null).ToMessage() } };
         if (MapEntry.TryParse(entry.Map.Value.Span, out var found) && found.Index < size)
         {
             entry.InclusionProof.AddRange((Inclusion(found.Index, size) ?? []).Select(WireMessage.ToBytes));
@@ -204,7 +217,8 @@ internal sealed class SimulatedLog(MemoryLog log, bool hasOneCall, Random random
         _ => log.MapHeadConsistencyProof(older, newer),
     };
 
-    private Digest[]? Inclusion(long index, long size) => size > log.Head.Content.TreeSize || Lie is Lie.ThiefPointsAtOldLeaf ? null : Lie switch
+    private Digest[]? Inclusion(long index, long size) =>
+        size > log.Head.Content.TreeSize || Lie is Lie.ThiefPointsAtOldLeaf ? null : Lie switch
     {
         Lie.SurplusProofNode => [.. log.InclusionProof(index, size), AnyDigest()],
         Lie.MissingProofNode => log.InclusionProof(index, size)[..^1],
@@ -225,7 +239,8 @@ internal sealed class SimulatedLog(MemoryLog log, bool hasOneCall, Random random
         {
             case Lie.PaddingBits:
                 var mask = answer.Proof.BitMask.ToByteArray();
-                answer.Proof.BitMask = answer.Proof.NumSideNodes % 8 is 0 ? ByteString.CopyFrom([.. mask, 0]) : ByteString.CopyFrom([.. mask[..^1], (byte)(mask[^1] | 1)]);
+                answer.Proof.BitMask = answer.Proof.NumSideNodes % 8 is 0 ? ByteString.CopyFrom([.. mask, 0])
+                    : ByteString.CopyFrom([.. mask[..^1], (byte)(mask[^1] | 1)]);
                 break;
             case Lie.SurplusSideNode:
                 answer.Proof.SideNodes.Add(WireMessage.ToBytes(AnyDigest()));
@@ -241,7 +256,8 @@ internal sealed class SimulatedLog(MemoryLog log, bool hasOneCall, Random random
 
     private ByteString? Value(Digest digest) =>
         Lie is Lie.NoValue or Lie.KnownValueWithheld || !log.Values.TryGetValue(digest, out var value) ? null
-        : Lie is Lie.WrongValue ? ByteString.CopyFrom(Encoding.ASCII.GetBytes(Encoding.ASCII.GetString(value).Replace("narSize\":", "narSize\":1", StringComparison.Ordinal)))
+        : Lie is Lie.WrongValue ? ByteString.CopyFrom(
+            Encoding.ASCII.GetBytes(Encoding.ASCII.GetString(value).Replace("narSize\":", "narSize\":1", StringComparison.Ordinal)))
         : Lie is Lie.TamperedValue ? Flip(ByteString.CopyFrom(value))
         : ByteString.CopyFrom(value);
 
@@ -266,5 +282,6 @@ internal sealed class SimulatedLog(MemoryLog log, bool hasOneCall, Random random
         return proof;
     }
 
-    private static ProofResponse? Proof(Digest[]? nodes) => nodes is null ? null : new ProofResponse { Proof = { nodes.Select(WireMessage.ToBytes) } };
+    private static ProofResponse? Proof(Digest[]? nodes) =>
+        nodes is null ? null : new ProofResponse { Proof = { nodes.Select(WireMessage.ToBytes) } };
 }

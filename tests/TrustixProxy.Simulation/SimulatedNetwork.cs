@@ -28,7 +28,8 @@ internal sealed class SimulatedNetwork(VirtualTime time) : HttpMessageHandler
 
         if (Files.TryGetValue(host, out var files))
         {
-            return files(request.RequestUri.AbsolutePath.TrimStart('/')) is { } file ? Of(HttpStatusCode.OK, new ByteArrayContent(file), Proto) : Of(HttpStatusCode.NotFound, new ByteArrayContent([]), Html);
+            return files(request.RequestUri.AbsolutePath.TrimStart('/')) is { } file
+                ? Of(HttpStatusCode.OK, new ByteArrayContent(file), Proto) : Of(HttpStatusCode.NotFound, new ByteArrayContent([]), Html);
         }
 
         var method = Path.GetFileName(request.RequestUri.AbsolutePath);
@@ -57,7 +58,8 @@ internal sealed class SimulatedNetwork(VirtualTime time) : HttpMessageHandler
         }
 
         var (bytes, isError) = log.Answer(method, body);
-        return isError ? Of(HttpStatusCode.InternalServerError, new ByteArrayContent(bytes), Json) : Of(HttpStatusCode.OK, new ByteArrayContent(bytes), Proto);
+        return isError ? Of(HttpStatusCode.InternalServerError, new ByteArrayContent(bytes), Json)
+            : Of(HttpStatusCode.OK, new ByteArrayContent(bytes), Proto);
     }
 
     private async Task<HttpResponseMessage> CarryAsync(SimulatedCache cache, string digest, CancellationToken cancellation)
@@ -73,7 +75,8 @@ internal sealed class SimulatedNetwork(VirtualTime time) : HttpMessageHandler
                 return Of(HttpStatusCode.InternalServerError, new ByteArrayContent([]), Html);
         }
 
-        return cache.Answer(digest) is { } bytes ? Of(HttpStatusCode.OK, new ByteArrayContent(bytes), Html) : Of(HttpStatusCode.NotFound, new ByteArrayContent([]), Html);
+        return cache.Answer(digest) is { } bytes ? Of(HttpStatusCode.OK, new ByteArrayContent(bytes), Html)
+            : Of(HttpStatusCode.NotFound, new ByteArrayContent([]), Html);
     }
 
     private static HttpResponseMessage Of(HttpStatusCode status, HttpContent content, MediaTypeHeaderValue type)

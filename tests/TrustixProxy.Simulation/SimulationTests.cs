@@ -2,8 +2,11 @@ using Xunit.Abstractions;
 
 namespace TrustixProxy.Simulation;
 
-/// <summary>Electorates of which up to N − M operators lie in every known way, behind a hostile network: through the production doors, with real signatures and proofs, in virtual time.</summary>
-/// <remarks>A fault names its seed, its world and the command that repeats that world alone. A run is the same each time; <c>TRUSTIXPROXY_SIMULATION_SEED</c> makes it another one, and <c>TRUSTIXPROXY_SIMULATION_REPORT</c> names a file for the report.</remarks>
+/// <summary>Electorates of which up to N − M operators lie in every known way, behind a hostile network: through the production doors, with
+/// real signatures and proofs, in virtual time.</summary>
+/// <remarks>A fault names its seed, its world and the command that repeats that world alone. A run is the same each time;
+/// <c>TRUSTIXPROXY_SIMULATION_SEED</c> makes it another one, and <c>TRUSTIXPROXY_SIMULATION_REPORT</c> names a file for the
+/// report.</remarks>
 public sealed class SimulationTests(ITestOutputHelper output)
 {
     [Fact]

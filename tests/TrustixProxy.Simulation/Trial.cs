@@ -28,7 +28,8 @@ internal sealed class Trial
         await _scene.SetAsync();
         var ahead = Random.Next(8) is 0 && !_scene.HasLieOfTheWire ? await AskAheadAsync() : null;
         var first = await AskAsync(isLater: false);
-        Fault.Unless(ahead is null || ahead == first.All.Granted || _scene.HasHarmlessLie, $"{_name}: asked ahead, {ahead?.NarHash} is kept, and asked for it is {first.Word}: {first.All.Sentence}");
+        Fault.Unless(ahead is null || ahead == first.All.Granted || _scene.HasHarmlessLie,
+            $"{_name}: asked ahead, {ahead?.NarHash} is kept, and asked for it is {first.Word}: {first.All.Sentence}");
         var record = (first.Outcome as Outcome.Served)?.Record;
         var isKept = record is not null && (Random.Next(4) is 0 || _scene.HasUpstreamLie || _scene.HasDelayedLie)
             && first.All.Granted == record.Claim; // else who was heard only after the answer had left has voided it
@@ -87,9 +88,12 @@ internal sealed class Trial
             return;
         }
 
-        var isSplit = late.Any(member => _world.Members.Any(other => other.Elector.Operator == member.Elector.Operator && other.Expected(isLater: true) is LieKind.Dissent));
-        Fault.Unless(late.Count > 0 ? first.Served is null || isSplit || second.Served == first.Served : (first.Word, first.Served) == (second.Word, second.Served),
-            $"{_name}: asked again {(late.Count > 0 ? "with more honest votes" : "in another order")}, {first.Word} became {second.Word}: {first.All.Sentence}; then: {second.All.Sentence}");
+        var isSplit = late.Any(member => _world.Members.Any(
+            other => other.Elector.Operator == member.Elector.Operator && other.Expected(isLater: true) is LieKind.Dissent));
+        Fault.Unless(late.Count > 0 ? first.Served is null || isSplit || second.Served == first.Served
+            : (first.Word, first.Served) == (second.Word, second.Served),
+            $"{_name}: asked again {(late.Count > 0 ? "with more honest votes" : "in another order")}, {first.Word} became {second.Word}: "
+                + $"{first.All.Sentence}; then: {second.All.Sentence}");
     }
 
     private static bool IsLate(TimeSpan latency) => latency >= World.Deadline;
@@ -103,14 +107,18 @@ internal sealed class Trial
         var inTheEnd = word;
         if (answered.Word != word && latencies.Values.Any(IsLate))
         {
-            // Who failed at first was heard only after the answer had left: the answer is right by those who were in time, and what came late voids it.
-            ballots = [.. answered.All.Answers.Select(answer => (answer.Elector.Operator, IsLate(latencies.GetValueOrDefault(answer.Elector.Name)) ? new Ballot.Silent(SilenceReason.NoAnswer) : answer.Ballot))];
+            // Who failed at first was heard only after the answer had left: the answer is right by those who were in time, and what came
+            // late voids it.
+            ballots = [.. answered.All.Answers.Select(answer => (answer.Elector.Operator,
+                IsLate(latencies.GetValueOrDefault(answer.Elector.Name)) ? new Ballot.Silent(SilenceReason.NoAnswer) : answer.Ballot))];
             (word, claim) = Oracle.Decide(_world.Rule, _world.Policy.Rest.Dissent, ballots);
         }
 
         word = claim is not null && !_scene.IsOffered(claim) ? "no-upstream" : word;
-        Fault.Unless((answered.Word == word && (answered.Served == claim || word is "no-upstream")) || (answered.Served is null && _scene.HasHarmlessLie),
-            $"{_name}: {answered.Word} where the rules say {word}: {(answered.Outcome as Outcome.Refused)?.Sentence ?? answered.All.Sentence}");
+        Fault.Unless((answered.Word == word && (answered.Served == claim || word is "no-upstream"))
+            || (answered.Served is null && _scene.HasHarmlessLie),
+            $"{_name}: {answered.Word} where the rules say {word}: "
+                + $"{(answered.Outcome as Outcome.Refused)?.Sentence ?? answered.All.Sentence}");
         if (answered.Served is { } served)
         {
             CheckVotes(served, answered.All, ballots);
@@ -129,8 +137,10 @@ internal sealed class Trial
         {
             var isProven = (elector, ballot) switch
             {
-                (Elector.Log log, Ballot.Claimed { Proof: VoteProof.ByLog { Evidence: { } evidence } } vote) => evidence.Judge(log, _scene.Path) is Ballot.Claimed again && again.Claim == vote.Claim,
-                (Elector.Cache cache, Ballot.Claimed { Proof: VoteProof.BySignature { Signature: var signature } } vote) => cache.Keys.Any(key => key.Verify(vote.Claim.Fingerprint, signature)),
+                (Elector.Log log, Ballot.Claimed { Proof: VoteProof.ByLog { Evidence: { } evidence } } vote) =>
+                    evidence.Judge(log, _scene.Path) is Ballot.Claimed again && again.Claim == vote.Claim,
+                (Elector.Cache cache, Ballot.Claimed { Proof: VoteProof.BySignature { Signature: var signature } } vote) =>
+                    cache.Keys.Any(key => key.Verify(vote.Claim.Fingerprint, signature)),
                 (_, Ballot.Claimed) => false,
                 _ => true,
             };
@@ -142,7 +152,8 @@ internal sealed class Trial
             return;
         }
 
-        var liars = _world.Members.Where(member => LieKind.All.TryGetValue(member.Lie, out var kind) && (kind.Fate is LieKind.Dissent || kind.FateBefore is LieKind.Dissent)).Select(member => member.Elector.Operator).ToHashSet();
+        var liars = _world.Members.Where(member => LieKind.All.TryGetValue(member.Lie, out var kind)
+            && (kind.Fate is LieKind.Dissent || kind.FateBefore is LieKind.Dissent)).Select(member => member.Elector.Operator).ToHashSet();
         Fault.Unless(Oracle.IsMet(_world.Rule, liars), $"{_name}: a false claim is served that no quorum tells: {all.Sentence}");
     }
 
@@ -150,13 +161,15 @@ internal sealed class Trial
     private void CheckHonestQuorum(Answered answered, bool isLater)
     {
         var told = _world.Members.GroupBy(member => member.Elector.Operator, member => member.Expected(isLater)).ToList();
-        var sound = told.Where(group => group.Contains(LieKind.Truth) && !group.Contains(LieKind.Dissent) && !group.Contains(LieKind.Harmless)).Select(group => group.Key).ToHashSet();
+        var sound = told.Where(group => group.Contains(LieKind.Truth) && !group.Contains(LieKind.Dissent)
+            && !group.Contains(LieKind.Harmless)).Select(group => group.Key).ToHashSet();
         var dissent = told.Where(group => group.Contains(LieKind.Dissent)).Select(group => group.Key).ToHashSet();
         var isRefusable = _world.Policy.Rest.Dissent is Dissent.Veto ? dissent.Count > 0 : Oracle.IsMet(_world.Rule, dissent);
         if (Oracle.IsMet(_world.Rule, sound) && !isRefusable)
         {
             _census.HonestQuorums++;
-            Fault.Unless(answered.Served?.Fingerprint == _scene.Truth, $"{_name}: an honest quorum is not served: {answered.Word}, {answered.All.Sentence}");
+            Fault.Unless(answered.Served?.Fingerprint == _scene.Truth,
+                $"{_name}: an honest quorum is not served: {answered.Word}, {answered.All.Sentence}");
         }
     }
 
@@ -176,7 +189,8 @@ internal sealed class Trial
             }
         }
 
-        Fault.Unless(early is not null && early.Outcome == word && early.Granted == all.Granted, $"{_name}: in another order it is {early?.Outcome}, and not {word}: {all.Sentence}");
+        Fault.Unless(early is not null && early.Outcome == word && early.Granted == all.Granted,
+            $"{_name}: in another order it is {early?.Outcome}, and not {word}: {all.Sentence}");
     }
 
     /// <summary>One more vote for what is agreed on changes nothing, unless it splits its operator.</summary>
@@ -188,9 +202,11 @@ internal sealed class Trial
         }
 
         var ballots = all.Answers.ToDictionary(answer => answer.Elector.Name, answer => answer.Ballot);
-        var isSplit = all.Answers.Any(answer => answer.Elector.Operator == silent.Elector.Operator && answer.Ballot is Ballot.Claimed vote && vote.Claim != claim);
+        var isSplit = all.Answers.Any(
+            answer => answer.Elector.Operator == silent.Elector.Operator && answer.Ballot is Ballot.Claimed vote && vote.Claim != claim);
         ballots[silent.Elector.Name] = all.Answers.First(answer => answer.Ballot is Ballot.Claimed vote && vote.Claim == claim).Ballot;
-        Fault.Unless(isSplit || _world.Policy.Decide(_scene.Path, ballots).Granted == claim, $"{_name}: one more vote, of {silent.Elector.Name}, undoes {all.Sentence}");
+        Fault.Unless(isSplit || _world.Policy.Decide(_scene.Path, ballots).Granted == claim,
+            $"{_name}: one more vote, of {silent.Elector.Name}, undoes {all.Sentence}");
     }
 
     /// <summary>What leaves is the claim and our signature; what is kept can be checked by others; and no store can change it.</summary>
@@ -199,24 +215,29 @@ internal sealed class Trial
         var claim = record.Claim!;
         var decision = await _world.Parts.Cache.KeepAsync(_scene.Path.Digest, record, _scene.Path, all);
         Fault.Unless(
-            NarInfo.TryParse(decision.Body, out var narInfo, out var error) && narInfo.Fingerprint == claim.Fingerprint && narInfo.ContentAddress is null
+            NarInfo.TryParse(decision.Body, out var narInfo, out var error) && narInfo.Fingerprint == claim.Fingerprint
+                && narInfo.ContentAddress is null
             && narInfo.Signatures.Count(signature => _world.Key.PublicKey.Verify(claim.Fingerprint, signature)) is 1,
             $"{_name}: the narinfo is not the claim ({error}): {System.Text.Encoding.ASCII.GetString(decision.Body)}");
         Fault.Unless(_scene.IsOffered(claim, record.Hints!.Upstream), $"{_name}: {record.Hints.Upstream} does not have what it is to send");
         var bundle = DecisionBundle.Of(_scene.Path, record, all, _world.Policy).ToBytes();
-        Fault.Unless(DecisionBundle.TryVerify(bundle, _world.Policy, out _, out _, out var fault), $"{_name}: the bundle does not verify: {fault}");
+        Fault.Unless(
+            DecisionBundle.TryVerify(bundle, _world.Policy, out _, out _, out var fault), $"{_name}: the bundle does not verify: {fault}");
         _scene.CheckStores(record, _census, _name);
         _scene.CountUpstreamLies(_census);
     }
 
-    /// <summary>A decision that is kept stands while the rules, read aloud over the ballots that are still believed, grant the same.</summary>
+    /// <summary>A decision that is kept stands while the rules, read aloud over the ballots that are still believed, grant the
+    /// same.</summary>
     private void CheckKept(DecisionRecord record)
     {
         var ballots = record.Ballots.Votes.Where(vote => !_scene.IsFrozen(vote.Elector))
-            .Select(vote => (_world.Members.Single(member => member.Name == vote.Elector).Elector.Operator, (Ballot)new Ballot.Claimed(vote.Claim, new VoteProof.ByLog(0, 1, IsTied: true)))).ToList();
+            .Select(vote => (_world.Members.Single(member => member.Name == vote.Elector).Elector.Operator,
+                (Ballot)new Ballot.Claimed(vote.Claim, new VoteProof.ByLog(0, 1, IsTied: true)))).ToList();
         var (word, claim) = Oracle.Decide(_world.Rule, _world.Policy.Rest.Dissent, ballots);
         var found = _world.Parts.Cache.Find(_scene.Path.Digest);
-        Fault.Unless((found is not null) == (claim == record.Claim), $"{_name}: the kept decision {(found is null ? "is gone" : "stands")} where the rules say {word}: {record.Sentence}");
+        Fault.Unless((found is not null) == (claim == record.Claim),
+            $"{_name}: the kept decision {(found is null ? "is gone" : "stands")} where the rules say {word}: {record.Sentence}");
     }
 
     /// <param name="Outcome">What left.</param>
@@ -225,6 +246,8 @@ internal sealed class Trial
     {
         public OutputClaim? Served => (Outcome as Outcome.Served)?.Record.Claim;
 
-        public string Word => Outcome switch { Outcome.Served served => served.Record.Outcome, Outcome.Refused refused => refused.Word, _ => throw new System.Diagnostics.UnreachableException() };
+        public string Word =>
+            Outcome switch { Outcome.Served served => served.Record.Outcome, Outcome.Refused refused => refused.Word, _ =>
+            throw new System.Diagnostics.UnreachableException() };
     }
 }

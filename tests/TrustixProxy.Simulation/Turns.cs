@@ -7,8 +7,10 @@ namespace TrustixProxy.Simulation;
 /// <param name="Run">Its way.</param>
 internal sealed record RunningWorld(World World, Task Run);
 
-/// <summary>Runs all that some worlds do on one thread, and lets their clocks go on whenever nothing is left to do at the present instant.</summary>
-/// <remarks>What does not keep to the thread (writers to the disk, continuations of libraries) is waited for: the thread pool must be the worlds' alone.</remarks>
+/// <summary>Runs all that some worlds do on one thread, and lets their clocks go on whenever nothing is left to do at the present
+/// instant.</summary>
+/// <remarks>What does not keep to the thread (writers to the disk, continuations of libraries) is waited for: the thread pool must be the
+/// worlds' alone.</remarks>
 internal sealed class Turns : SynchronizationContext
 {
     private readonly ConcurrentQueue<(SendOrPostCallback Turn, object? State)> _waiting = new();
@@ -54,7 +56,8 @@ internal sealed class Turns : SynchronizationContext
         }
     }
 
-    /// <remarks>Working threads are counted before and after what is queued: a thread that has just run out of work counts as none for an instant, and may in the next have taken up what came meanwhile.</remarks>
+    /// <remarks>Working threads are counted before and after what is queued: a thread that has just run out of work counts as none for an
+    /// instant, and may in the next have taken up what came meanwhile.</remarks>
     private static bool IsPoolBusy => IsPoolWorking || ThreadPool.PendingWorkItemCount > 0 || IsPoolWorking;
 
     private static bool IsPoolWorking

@@ -44,8 +44,10 @@ internal sealed class World : IDisposable
             StateDirectory = Directory.CreateDirectory(directory).FullName,
             SigningKey = Key,
             Policy = policy,
-            Logs = [.. Members.Where(member => member.Log is not null).Select(member => new LogOptions((Elector.Log)member.Elector, new Uri($"http://{member.Name}"), member.IsMirrored))],
-            Caches = [.. Members.Where(member => member.Cache is not null).Select(member => new CacheOptions((Elector.Cache)member.Elector, new Uri($"http://{member.Name}")))],
+            Logs = [.. Members.Where(member => member.Log is not null)
+                .Select(member => new LogOptions((Elector.Log)member.Elector, new Uri($"http://{member.Name}"), member.IsMirrored))],
+            Caches = [.. Members.Where(member => member.Cache is not null)
+                .Select(member => new CacheOptions((Elector.Cache)member.Elector, new Uri($"http://{member.Name}")))],
             Upstreams = [.. Upstreams.Select((_, i) => new UpstreamOptions($"u{i}", new Uri($"http://u{i}"), i))],
             Deadline = Deadline,
             DecisionMemory = 1 << 20,
@@ -158,7 +160,8 @@ internal sealed class World : IDisposable
         Fault.Unless(before.SequenceEqual(_parts.Logs.Select(log => log.Head?.Content)), "a restart has lost a view");
         foreach (var (digest, narHash) in kept.TakeLast(4))
         {
-            Fault.Unless(_parts.Cache.Find(digest) is { Record.Claim: { } claim } && claim.NarHash == narHash, $"after a restart the decision on {digest} is another one");
+            Fault.Unless(_parts.Cache.Find(digest) is { Record.Claim: { } claim } && claim.NarHash == narHash,
+                $"after a restart the decision on {digest} is another one");
         }
     }
 
@@ -202,10 +205,12 @@ internal sealed class World : IDisposable
         }
 
         var (isMirrored, hasOneCall) = (Random.Next(5) is 0, Random.Next(3) > 0);
-        var log = new SimulatedLog(memory, hasOneCall && !isMirrored, new Random(Random.Next())); // how often it is asked must not change what else is drawn
+        // how often it is asked must not change what else is drawn
+        var log = new SimulatedLog(memory, hasOneCall && !isMirrored, new Random(Random.Next()));
         Network.Logs[name] = log;
         var form = Random.Next(5) is 0 ? LogKeyForm.ReferenceProxy : LogKeyForm.StorePath;
-        return new Member(new Elector.Log(name, owner, memory.Signer.Key, form, RequiresInclusionProof: Random.Next(4) > 0), log, null) { IsRogue = isRogue, IsMirrored = isMirrored };
+        return new Member(new Elector.Log(name, owner, memory.Signer.Key, form, RequiresInclusionProof: Random.Next(4) > 0), log,
+            null) { IsRogue = isRogue, IsMirrored = isMirrored };
     }
 
     /// <summary>A quorum that the sound operators can reach without the rogue ones: at most N − M lie. Sometimes with a group.</summary>

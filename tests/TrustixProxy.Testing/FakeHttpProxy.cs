@@ -10,7 +10,8 @@ namespace TrustixProxy.Testing;
 public sealed class FakeHttpProxy : IAsyncDisposable
 {
     private static readonly byte[] Refusal =
-        Encoding.ASCII.GetBytes("HTTP/1.1 407 Who?\r\nProxy-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        Encoding.ASCII.GetBytes(
+            "HTTP/1.1 407 Who?\r\nProxy-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
 
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly ConcurrentQueue<string> _requests = new();

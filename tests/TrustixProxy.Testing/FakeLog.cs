@@ -195,12 +195,14 @@ public sealed class FakeLog : FakeServer
         var isKnown = Lie is not LogLie.StaleRoot && new Digest(request.MapRoot.Span) == Log.Head.Content.MapRoot;
         var missing = isKnown ? Digest.Of(request.Key.Span) : new Digest(request.MapRoot.Span);
         return System.Text.Encoding.ASCII.GetBytes(
-            $"{{\"code\":\"unknown\",\"message\":\"error retreiving object with key '[{string.Join(' ', missing.ToArray())}]': could not find object\"}}");
+            $"{{\"code\":\"unknown\",\"message\":\"error retreiving object with key '[{string.Join(' ', missing.ToArray())}]': could not "
+                + $"find object\"}}");
     }
 
     private byte[] Error(string method) => SaysAbsenceLikeTheReference && method is "GetMapValue" && Lie is not LogLie.StaleRoot
         ? "{\"code\":\"unknown\",\"message\":\"Map value not found\"}"u8.ToArray()
-        : method is "GetMapValue" ? "{\"code\":\"unknown\",\"message\":\"error retreiving object with key '[1]': could not find object\"}"u8.ToArray()
+        : method is "GetMapValue"
+            ? "{\"code\":\"unknown\",\"message\":\"error retreiving object with key '[1]': could not find object\"}"u8.ToArray()
         : "{\"code\":\"unknown\",\"message\":\"no\"}"u8.ToArray();
 
     private IMessage? Answer(string method, byte[] body)
@@ -210,8 +212,12 @@ public sealed class FakeLog : FakeServer
             return method switch
             {
                 "GetHead" => Head(),
-                "GetLogConsistencyProof" => Proof(GetLogConsistencyProofRequest.Parser.ParseFrom(body) is var r && Lie is not LogLie.EmptyConsistencyProof ? Log.ConsistencyProof((long)r.FirstSize, (long)r.SecondSize) : []),
-                "GetMHLogConsistencyProof" => Proof(GetLogConsistencyProofRequest.Parser.ParseFrom(body) is var m && Lie is not LogLie.EmptyMapHeadProof ? Log.MapHeadConsistencyProof((long)m.FirstSize, (long)m.SecondSize) : []),
+                "GetLogConsistencyProof" =>
+                    Proof(GetLogConsistencyProofRequest.Parser.ParseFrom(body) is var r && Lie is not LogLie.EmptyConsistencyProof
+                    ? Log.ConsistencyProof((long)r.FirstSize, (long)r.SecondSize) : []),
+                "GetMHLogConsistencyProof" =>
+                    Proof(GetLogConsistencyProofRequest.Parser.ParseFrom(body) is var m && Lie is not LogLie.EmptyMapHeadProof
+                    ? Log.MapHeadConsistencyProof((long)m.FirstSize, (long)m.SecondSize) : []),
                 "GetLogAuditProof" => Proof(Inclusion(GetLogAuditProofRequest.Parser.ParseFrom(body))),
                 "GetLogEntries" => Entries(GetLogEntriesRequest.Parser.ParseFrom(body)),
                 "GetMapValue" => MapValue(GetMapValueRequest.Parser.ParseFrom(body)),
@@ -261,7 +267,8 @@ public sealed class FakeLog : FakeServer
 
         if (answer is not null && Lie is LogLie.PaddingBits)
         {
-            answer.Proof.BitMask = ByteString.CopyFrom(answer.Proof.BitMask.Length is 0 ? [1] : [.. answer.Proof.BitMask.Span[..^1], (byte)(answer.Proof.BitMask[^1] | 1)]);
+            answer.Proof.BitMask = ByteString.CopyFrom(
+                answer.Proof.BitMask.Length is 0 ? [1] : [.. answer.Proof.BitMask.Span[..^1], (byte)(answer.Proof.BitMask[^1] | 1)]);
         }
 
         return answer;
@@ -274,7 +281,8 @@ public sealed class FakeLog : FakeServer
             return null;
         }
 
-        return new ValueResponse { Value = ByteString.CopyFrom(Lie is LogLie.WrongValue ? System.Text.Encoding.ASCII.GetBytes(System.Text.Encoding.ASCII.GetString(value).Replace("narSize\":", "narSize\":1", StringComparison.Ordinal)) : value) };
+        return new ValueResponse { Value = ByteString.CopyFrom(Lie is LogLie.WrongValue ? System.Text.Encoding.ASCII.GetBytes(
+            System.Text.Encoding.ASCII.GetString(value).Replace("narSize\":", "narSize\":1", StringComparison.Ordinal)) : value) };
     }
 
     private LogEntriesResponse Entries(GetLogEntriesRequest request)
@@ -283,7 +291,8 @@ public sealed class FakeLog : FakeServer
         for (var i = (int)request.Start; i <= (int)request.Finish; i++)
         {
             var (key, digest) = Log.Leaves[i];
-            var leaf = new LogLeaf { Key = ByteString.CopyFrom(key), ValueDigest = WireMessage.ToBytes(digest), LeafDigest = WireMessage.ToBytes(Log.Leaf(i)) };
+            var leaf = new LogLeaf { Key = ByteString.CopyFrom(key), ValueDigest = WireMessage.ToBytes(digest),
+                LeafDigest = WireMessage.ToBytes(Log.Leaf(i)) };
             answer.Leaves.Add(TwistEntry?.Invoke(i, leaf) ?? leaf);
         }
 

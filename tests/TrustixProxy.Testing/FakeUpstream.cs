@@ -120,9 +120,11 @@ public sealed class FakeUpstream : FakeServer
 
         if (Lie is UpstreamLie.Unavailable or UpstreamLie.Absent)
         {
-            context.Response.StatusCode = Lie is UpstreamLie.Absent ? StatusCodes.Status404NotFound : StatusCodes.Status503ServiceUnavailable;
+            context.Response.StatusCode = Lie is UpstreamLie.Absent ? StatusCodes.Status404NotFound
+                : StatusCodes.Status503ServiceUnavailable;
         }
-        else if (await Misbehaviour.TryAsync(context, Enum.TryParse<Misbehaviour.Kind>(Lie.ToString(), out var kind) ? kind : Misbehaviour.Kind.None))
+        else if (await Misbehaviour.TryAsync(
+            context, Enum.TryParse<Misbehaviour.Kind>(Lie.ToString(), out var kind) ? kind : Misbehaviour.Kind.None))
         {
             return;
         }
@@ -157,7 +159,8 @@ public sealed class FakeUpstream : FakeServer
             case UpstreamLie.LongFile:
                 return [.. file, .. Enumerable.Repeat((byte)1, 1000)]; // zeros would be padding, which xz and gzip allow
             case UpstreamLie.OtherFile:
-                return _files.Where(other => !other.Value.SequenceEqual(file)).OrderBy(other => IsOfSamePath(other.Key, path)).First().Value;
+                return _files.Where(other => !other.Value.SequenceEqual(file)).OrderBy(other => IsOfSamePath(other.Key, path))
+                    .First().Value;
         }
 
         return twisted;
@@ -168,7 +171,8 @@ public sealed class FakeUpstream : FakeServer
     private async Task SendAsync(HttpContext context, string path, byte[] file)
     {
         var range = context.Request.Headers.Range.ToString();
-        var start = KnowsRanges && range.StartsWith("bytes=", StringComparison.Ordinal) ? int.Parse(range["bytes=".Length..^1], System.Globalization.CultureInfo.InvariantCulture) : 0;
+        var start = KnowsRanges && range.StartsWith("bytes=", StringComparison.Ordinal)
+            ? int.Parse(range["bytes=".Length..^1], System.Globalization.CultureInfo.InvariantCulture) : 0;
         if (start > 0)
         {
             context.Response.StatusCode = StatusCodes.Status206PartialContent;

@@ -99,7 +99,8 @@ public sealed class MemoryLog
         }
 
         var proof = new SparseMerkleMap(number => _pages[number], map).Prove(Digest.Of(key), out var leaf);
-        return new MapValueResponse { Proof = proof.ToMessage(), Value = Google.Protobuf.ByteString.CopyFrom(leaf is { } found ? _mapValues[found.ValueHash] : []) };
+        return new MapValueResponse { Proof = proof.ToMessage(),
+            Value = Google.Protobuf.ByteString.CopyFrom(leaf is { } found ? _mapValues[found.ValueHash] : []) };
     }
 
     private MapLeaf LeafOf(byte[] key, MapEntry entry)
@@ -129,7 +130,8 @@ public sealed class MemoryLog
         Append(_mapHeads, heads, MerkleHash.MapHeadLeaf(mapRoot));
         var size = heads; // one head for each entry, and one before them
         _maps[mapRoot] = _map;
-        Heads.Add(Signer.Sign(new TreeHead(MerkleTree.Root(size, Read(_log)), size, mapRoot, MerkleTree.Root(heads + 1, Read(_mapHeads)), heads + 1)));
+        Heads.Add(Signer.Sign(
+            new TreeHead(MerkleTree.Root(size, Read(_log)), size, mapRoot, MerkleTree.Root(heads + 1, Read(_mapHeads)), heads + 1)));
     }
 
     private static void Append(Dictionary<(int, long), Digest> tree, long size, Digest leaf) =>

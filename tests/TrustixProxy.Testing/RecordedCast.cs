@@ -97,7 +97,8 @@ public static class RecordedCast
         _ => [.. Enumerable.Range(0, RevokedSince).Select(i => Output($"filler-{i}")), BehindRevokedLog],
     };
 
-    private static TestOutput Output(string name, string contents = "a build") => TestOutput.At(PathOf(name), Encoding.ASCII.GetBytes($"{name}: {contents}"));
+    private static TestOutput Output(string name, string contents = "a build") =>
+        TestOutput.At(PathOf(name), Encoding.ASCII.GetBytes($"{name}: {contents}"));
 
     private static StorePath PathOf(string name) =>
         StorePath.TryParse($"{Nix32.Encode(Seed($"path {name}").AsSpan(0, 20))}-{name}-1.0", out var path, out var error)

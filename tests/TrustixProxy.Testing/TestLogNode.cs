@@ -72,7 +72,8 @@ public sealed class TestLogNode : IAsyncDisposable
     public async Task SubmitAsync(params (byte[] Key, byte[] Value)[] items)
     {
         var submit = new TransparencyLog.Wire.SubmitRequest { LogID = LogId };
-        submit.Items.AddRange(items.Select(item => new TransparencyLog.Wire.KeyValuePair { Key = ByteString.CopyFrom(item.Key), Value = ByteString.CopyFrom(item.Value) }));
+        submit.Items.AddRange(items.Select(item =>
+            new TransparencyLog.Wire.KeyValuePair { Key = ByteString.CopyFrom(item.Key), Value = ByteString.CopyFrom(item.Value) }));
         await WriteAsync("/trustix_rpc.v1.LogRPC/Submit", submit);
         await WriteAsync("/trustix_rpc.v1.LogRPC/Flush", new TransparencyLog.Wire.FlushRequest { LogID = LogId });
     }
@@ -87,7 +88,8 @@ public sealed class TestLogNode : IAsyncDisposable
 
     /// <summary>A header that the reference's form of tokens makes for a call.</summary>
     public string TokenFor(string procedure) =>
-        System.Text.Json.JsonSerializer.Serialize(new { name = Token.PublicKey.Name, sig = Token.Sign(System.Text.Encoding.ASCII.GetBytes($"{Token.PublicKey.Name}:{procedure}")) });
+        System.Text.Json.JsonSerializer.Serialize(new { name = Token.PublicKey.Name,
+            sig = Token.Sign(System.Text.Encoding.ASCII.GetBytes($"{Token.PublicKey.Name}:{procedure}")) });
 
     /// <summary>A read call that has to be answered well.</summary>
     public async Task<T> CallAsync<T>(string procedure, IMessage request, MessageParser<T> parser)
@@ -96,10 +98,12 @@ public sealed class TestLogNode : IAsyncDisposable
         using var message = Request(PublicUrl, procedure.StartsWith('/') ? procedure : "/trustix_api.v1." + procedure, request);
         using var response = await Client.SendAsync(message);
         var body = await response.Content.ReadAsByteArrayAsync();
-        return response.IsSuccessStatusCode ? parser.ParseFrom(body) : throw new HttpRequestException($"{(int)response.StatusCode} {System.Text.Encoding.UTF8.GetString(body)}");
+        return response.IsSuccessStatusCode ? parser.ParseFrom(body)
+            : throw new HttpRequestException($"{(int)response.StatusCode} {System.Text.Encoding.UTF8.GetString(body)}");
     }
 
-    public Task<TransparencyLog.Wire.LogHead> HeadAsync() => CallAsync("LogAPI/GetHead", new TransparencyLog.Wire.LogHeadRequest { LogID = LogId }, TransparencyLog.Wire.LogHead.Parser);
+    public Task<TransparencyLog.Wire.LogHead> HeadAsync() =>
+        CallAsync("LogAPI/GetHead", new TransparencyLog.Wire.LogHeadRequest { LogID = LogId }, TransparencyLog.Wire.LogHead.Parser);
 
     public async Task StopAsync()
     {
@@ -124,7 +128,8 @@ public sealed class TestLogNode : IAsyncDisposable
 
     private static HttpRequestMessage Request(Uri url, string procedure, IMessage request)
     {
-        var message = new HttpRequestMessage(HttpMethod.Post, new Uri(url, procedure)) { Content = new ByteArrayContent(request.ToByteArray()) };
+        var message = new HttpRequestMessage(
+            HttpMethod.Post, new Uri(url, procedure)) { Content = new ByteArrayContent(request.ToByteArray()) };
         message.Content.Headers.ContentType = new("application/proto");
         return message;
     }

@@ -33,7 +33,8 @@ public sealed class TestOutput
     public TestOutput Forge() => new(Path, Pack(nar => nar.File(Contents(Nar.Length), executable: true)), Statement.References);
 
     /// <summary>An output at a path of the caller's choosing.</summary>
-    public static TestOutput At(StorePath path, byte[] contents, params StorePath[] references) => new(path, Pack(nar => nar.File(contents)), references);
+    public static TestOutput At(StorePath path, byte[] contents, params StorePath[] references) =>
+        new(path, Pack(nar => nar.File(contents)), references);
 
     /// <summary>An output that holds what is written.</summary>
     public static TestOutput Of(StorePath path, Action<NarWriter> write) => new(path, Pack(write), []);
@@ -99,7 +100,8 @@ public sealed class TestOutput
     /// <summary>Runs <c>xz</c>, <c>zstd</c> or <c>bzip2</c> over the bytes.</summary>
     private static void Pipe(string tool, byte[] bytes, MemoryStream output)
     {
-        using var process = Process.Start(new ProcessStartInfo(tool, ["-1", "-c"]) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
+        using var process = Process.Start(
+            new ProcessStartInfo(tool, ["-1", "-c"]) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
         var reading = process.StandardOutput.BaseStream.CopyToAsync(output);
         process.StandardInput.BaseStream.Write(bytes);
         process.StandardInput.Close();
@@ -111,5 +113,6 @@ public sealed class TestOutput
         }
     }
 
-    private static byte[] Contents(int size) => [.. RandomNumberGenerator.GetBytes(size / 2), .. Encoding.ASCII.GetBytes(new string('x', size - (size / 2)))];
+    private static byte[] Contents(int size) =>
+        [.. RandomNumberGenerator.GetBytes(size / 2), .. Encoding.ASCII.GetBytes(new string('x', size - (size / 2)))];
 }

@@ -29,7 +29,8 @@ public sealed class TestProxy : IAsyncDisposable
 
     public NixSecretKey Key { get; }
 
-    public HttpClient Client { get; } = new(new SocketsHttpHandler { AllowAutoRedirect = false, AutomaticDecompression = DecompressionMethods.None });
+    public HttpClient Client { get; } = new(
+        new SocketsHttpHandler { AllowAutoRedirect = false, AutomaticDecompression = DecompressionMethods.None });
 
     public Uri Url => new(_app!.Urls.Single());
 
@@ -134,17 +135,20 @@ public sealed class TestProxy : IAsyncDisposable
 
     private async Task<TestProxy> StartColdAsync()
     {
-        var logs = _logs.Select(log => new LogOptions(ChangeElector(new Elector.Log(log.Key, log.Key, log.Value.Log.Signer.Key)), log.Value.Url)).ToList();
+        var logs = _logs.Select(
+            log => new LogOptions(ChangeElector(new Elector.Log(log.Key, log.Key, log.Value.Log.Signer.Key)), log.Value.Url)).ToList();
         var options = Change(new SubstituterOptions
         {
             FrontDoor = new FrontDoorOptions { Listen = ["http://127.0.0.1:0"] },
             OperationsListen = ["http://127.0.0.1:0"],
             StateDirectory = _directory,
             SigningKey = Key,
-            Policy = ChangePolicy(new Policy([.. logs.Select(log => log.Elector), .. Caches.Select(cache => cache.Elector)], Quorum, Dissent)),
+            Policy = ChangePolicy(
+                new Policy([.. logs.Select(log => log.Elector), .. Caches.Select(cache => cache.Elector)], Quorum, Dissent)),
             Caches = [.. Caches],
             Logs = [.. logs],
-            Upstreams = [.. _upstreams.Select((upstream, i) => new UpstreamOptions(upstream.Key, upstream.Value.Url, 10 * (i + 1)) { NarDeadline = NarDeadline })],
+            Upstreams = [.. _upstreams.Select(
+                (upstream, i) => new UpstreamOptions(upstream.Key, upstream.Value.Url, 10 * (i + 1)) { NarDeadline = NarDeadline })],
             NarStay = TimeSpan.Zero, // each request asks the upstreams anew, unless a test says otherwise
             Deadline = TimeSpan.FromSeconds(2),
         });
@@ -238,7 +242,8 @@ public sealed class TestProxy : IAsyncDisposable
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
             lines.Enqueue($"{logLevel} {eventId.Id} {formatter(state, exception)} {exception}");
 
         public void Dispose()

@@ -4,7 +4,8 @@ using Wire = TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.Testing;
 
-/// <summary>Golden data of <c>tests/Vectors/trustix</c>: recorded from a running reference daemon; each file's <c>about</c> explains its fields.</summary>
+/// <summary>Golden data of <c>tests/Vectors/trustix</c>: recorded from a running reference daemon; each file's <c>about</c> explains its
+/// fields.</summary>
 public static class Vectors
 {
     public static JsonElement Load(string file) => JsonDocument.Parse(File.ReadAllText($"Vectors/trustix/{file}.json")).RootElement;
@@ -23,11 +24,13 @@ public static class Vectors
     public static Digest[]? Nodes(this JsonElement element, string member)
     {
         var message = new Wire.ProofResponse();
-        message.Proof.AddRange(element.All(member).Select(node => Google.Protobuf.ByteString.CopyFrom(Convert.FromHexString(node.GetString()!))));
+        message.Proof.AddRange(
+            element.All(member).Select(node => Google.Protobuf.ByteString.CopyFrom(Convert.FromHexString(node.GetString()!))));
         return WireMessage.TryReadNodes(message, out var nodes) ? nodes : null;
     }
 
-    public static bool? Valid(this JsonElement element) => element.GetProperty("valid") is { ValueKind: not JsonValueKind.Null } valid ? valid.GetBoolean() : null;
+    public static bool? Valid(this JsonElement element) =>
+        element.GetProperty("valid") is { ValueKind: not JsonValueKind.Null } valid ? valid.GetBoolean() : null;
 
     public static string Note(this JsonElement element) => element.TryGetProperty("note", out var note) ? note.GetString()! : "as recorded";
 }

@@ -26,11 +26,13 @@ public sealed partial class ArchitectureTests
     [Fact]
     public void The_projects_refer_to_each_other_along_the_arrows_and_nowhere_else()
     {
-        Assert.Equal(Arrows.Keys.Order(), Directory.GetDirectories(Path.Combine(Repository.Root, "src")).Select(folder => Room(Path.GetFileName(folder))).Order());
+        Assert.Equal(Arrows.Keys.Order(),
+            Directory.GetDirectories(Path.Combine(Repository.Root, "src")).Select(folder => Room(Path.GetFileName(folder))).Order());
         foreach (var (room, arrows) in Arrows)
         {
             var references = XDocument.Load(Path.Combine(Repository.Root, "src", Project(room), $"{Project(room)}.csproj"))
-                .Descendants("ProjectReference").Select(reference => Room(Path.GetFileNameWithoutExtension(reference.Attribute("Include")!.Value)));
+                .Descendants("ProjectReference")
+                    .Select(reference => Room(Path.GetFileNameWithoutExtension(reference.Attribute("Include")!.Value)));
             Assert.Equal(arrows, references.Order());
         }
     }
@@ -40,7 +42,8 @@ public sealed partial class ArchitectureTests
     {
         foreach (var (room, arrows) in Arrows.Where(entry => entry.Key is not "TrustixProxy"))
         {
-            var used = Assembly.Load(Project(room)).GetReferencedAssemblies().Select(name => name.Name!).Where(name => name.StartsWith("TrustixProxy", StringComparison.Ordinal)).Select(Room);
+            var used = Assembly.Load(Project(room)).GetReferencedAssemblies().Select(name => name.Name!)
+                .Where(name => name.StartsWith("TrustixProxy", StringComparison.Ordinal)).Select(Room);
             Assert.Subset(arrows.ToHashSet(), used.ToHashSet());
         }
     }
@@ -51,7 +54,8 @@ public sealed partial class ArchitectureTests
         foreach (var room in PureRooms)
         {
             var used = Assembly.Load(Project(room)).GetReferencedAssemblies().Select(name => name.Name!).ToList();
-            Assert.DoesNotContain(used, name => name.StartsWith("Microsoft.", StringComparison.Ordinal) || name.StartsWith("System.Net", StringComparison.Ordinal) || name is "System.IO.FileSystem" or "System.Threading.Thread");
+            Assert.DoesNotContain(used, name => name.StartsWith("Microsoft.", StringComparison.Ordinal)
+                || name.StartsWith("System.Net", StringComparison.Ordinal) || name is "System.IO.FileSystem" or "System.Threading.Thread");
             Assert.All(Repository.Sources($"src/{Project(room)}"), file => Assert.DoesNotMatch(Async, File.ReadAllText(file)));
         }
     }
@@ -91,8 +95,10 @@ public sealed partial class ArchitectureTests
     {
         foreach (var room in Arrows.Keys.Where(room => room is not "Native"))
         {
-            Assert.DoesNotContain("AllowUnsafeBlocks", Repository.Read($"src/{Project(room)}/{Project(room)}.csproj"), StringComparison.Ordinal);
-            Assert.All(Repository.Sources($"src/{Project(room)}"), file => Assert.DoesNotContain("DllImport", File.ReadAllText(file), StringComparison.Ordinal));
+            Assert.DoesNotContain(
+                "AllowUnsafeBlocks", Repository.Read($"src/{Project(room)}/{Project(room)}.csproj"), StringComparison.Ordinal);
+            Assert.All(Repository.Sources($"src/{Project(room)}"), file =>
+                Assert.DoesNotContain("DllImport", File.ReadAllText(file), StringComparison.Ordinal));
         }
     }
 
@@ -100,9 +106,11 @@ public sealed partial class ArchitectureTests
     public void The_picture_in_the_readme_shows_the_arrows()
     {
         var drawn = Arrow.Matches(Repository.Read("README.md"))
-            .ToDictionary(match => match.Groups[1].Value, match => match.Groups[2].Value.Split(", ", StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Order().ToArray());
+            .ToDictionary(match => match.Groups[1].Value, match => match.Groups[2].Value.Split(
+                ", ", StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Order().ToArray());
 
-        Assert.Equal(Arrows.Where(entry => entry.Value.Length > 0).OrderBy(entry => entry.Key), drawn.OrderBy(entry => entry.Key), (a, b) => a.Key == b.Key && a.Value.SequenceEqual(b.Value));
+        Assert.Equal(Arrows.Where(entry => entry.Value.Length > 0).OrderBy(entry => entry.Key), drawn.OrderBy(entry => entry.Key), (a, b) =>
+            a.Key == b.Key && a.Value.SequenceEqual(b.Value));
     }
 
     [Fact]
@@ -127,18 +135,23 @@ public sealed partial class ArchitectureTests
     public void Rooms_and_folders_are_named_for_what_is_in_them()
     {
         string[] banned = ["Common", "Shared", "Core", "Utils", "Utilities", "Helpers", "Abstractions", "Misc"];
-        var folders = Directory.EnumerateDirectories(Path.Combine(Repository.Root, "src"), "*", SearchOption.AllDirectories).Select(Path.GetFileName);
+        var folders = Directory.EnumerateDirectories(Path.Combine(Repository.Root, "src"), "*", SearchOption.AllDirectories)
+            .Select(Path.GetFileName);
 
         Assert.DoesNotContain(folders, folder => banned.Contains(folder));
         Assert.All(Repository.Sources("src"), file => Assert.DoesNotMatch(Interface, File.ReadAllText(file)));
     }
 
-    /// <summary>What a verdict's truth rests on: verification of heads, proofs and the map; fingerprint; policy; check of stored records.</summary>
+    /// <summary>What a verdict's truth rests on: verification of heads, proofs and the map; fingerprint; policy; check of stored
+    /// records.</summary>
     private static IEnumerable<string> TrustCore => new[]
     {
-        "TransparencyLog/Digest", "TransparencyLog/MerkleHash", "TransparencyLog/InclusionProof", "TransparencyLog/ConsistencyProof", "TransparencyLog/MapEntry",
-        "TransparencyLog/MapProof", "TransparencyLog/ProvenDigest", "TransparencyLog/SignedTreeHead", "TransparencyLog/LogKey", "TransparencyLog/LogView",
-        "Nix/Fingerprint", "Consensus/OutputClaim", "Consensus/LogEvidence", "Consensus/Policy", "Consensus/Rule", "Consensus/RecordSeal", "Consensus/DecisionSeal",
+        "TransparencyLog/Digest", "TransparencyLog/MerkleHash", "TransparencyLog/InclusionProof", "TransparencyLog/ConsistencyProof",
+            "TransparencyLog/MapEntry",
+        "TransparencyLog/MapProof", "TransparencyLog/ProvenDigest", "TransparencyLog/SignedTreeHead", "TransparencyLog/LogKey",
+            "TransparencyLog/LogView",
+        "Nix/Fingerprint", "Consensus/OutputClaim", "Consensus/LogEvidence", "Consensus/Policy", "Consensus/Rule", "Consensus/RecordSeal",
+            "Consensus/DecisionSeal",
         "Consensus/CountedBallots", "Consensus/NameChoice",
     }.Select(file => Path.Combine(Repository.Root, $"src/TrustixProxy.{file}.cs"));
 

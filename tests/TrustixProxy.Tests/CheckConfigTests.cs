@@ -137,7 +137,8 @@ public sealed class CheckConfigTests
     [InlineData("{\"redis\": \"localhost\"}", "redis: is 'localhost'; it must be an object")]
     [InlineData("{\"redis\": {\"keyPrefix\": \"x\"}}", "redis.configuration: is missing. Set it, for example to localhost:6379.")]
     [InlineData("{\"redis\": {\"configuration\": \"ssl=true\"}}", "redis.configuration: is 'ssl=true', which names no server")]
-    [InlineData("{\"redis\": {\"configuration\": \"a:1,tls=1\"}}", "redis.configuration: is 'a:1,tls=1', which is not host:port with settings")]
+    [InlineData(
+        "{\"redis\": {\"configuration\": \"a:1,tls=1\"}}", "redis.configuration: is 'a:1,tls=1', which is not host:port with settings")]
     [InlineData("{\"listen\": \"x\"}", "listen: is 'x'; it must be a list of texts")]
     [InlineData("{\"logs\": [{\"url\": \"unix:run/log\"}]}", "logs[0].url: is 'unix:run/log'; it must be an address")]
     [InlineData("{\"logs\": [{\"url\": \"unix://run/log\"}]}", "logs[0].url: is 'unix://run/log'; it must be an address")]
@@ -205,7 +206,8 @@ public sealed class CheckConfigTests
         using var folder = new Folder();
         var file = folder.File("c.json", $$"""{ "stateDirectory": "{{folder.Path}}", "priority": 20 }""");
 
-        var (code, _, error) = await Cli.RunAsync(["check-config", "--config", file], new() { ["TRUSTIXPROXY__PRIORITY"] = "high", ["TRUSTIXPROXY__LOGS__0__NAME"] = "alice" });
+        var (code, _, error) = await Cli.RunAsync(
+            ["check-config", "--config", file], new() { ["TRUSTIXPROXY__PRIORITY"] = "high", ["TRUSTIXPROXY__LOGS__0__NAME"] = "alice" });
 
         Assert.Equal(2, code);
         Assert.Contains("priority: is 'high'", error, StringComparison.OrdinalIgnoreCase);
@@ -243,11 +245,15 @@ public sealed class CheckConfigTests
         Assert.Equal(2, bad.Code);
         var tooShort = await CheckAsync(folder, $$"""{ "stateDirectory": "{{folder.Path}}", "flushInterval": "0:00:00.005", "logs": [{ "name": "mine", "privateKeyFile": "{{key}}" }] }""");
         Assert.Contains("flushInterval: is '00:00:00.0050000'; it must be 00:00:00,", tooShort.Error, StringComparison.Ordinal);
-        foreach (var expected in new[] { "privateListen: has 'tcp:1'", "flushInterval: is", "historyWindow: is 'x'", "referenceTokens: is 'perhaps'", "logs[0].name: is 'a/b'", "logs[0].privateKeyFile: is '/nowhere'", "logs[0].writeTokens: has 'x'", "logs: has the name 'mine' 2 times", "logs: has one key for 'mine' and 'mine'" })
+        foreach (
+            var expected in new[] { "privateListen: has 'tcp:1'", "flushInterval: is", "historyWindow: is 'x'",
+            "referenceTokens: is 'perhaps'", "logs[0].name: is 'a/b'", "logs[0].privateKeyFile: is '/nowhere'",
+            "logs[0].writeTokens: has 'x'", "logs: has the name 'mine' 2 times", "logs: has one key for 'mine' and 'mine'" })
         {
             Assert.Contains(expected, bad.Error, StringComparison.Ordinal);
         }
     }
 
-    private static Task<(int Code, string Output, string Error)> CheckAsync(Folder folder, string json) => Cli.RunAsync(["check-config", "--config", folder.File("config.json", json)]);
+    private static Task<(int Code, string Output, string Error)> CheckAsync(Folder folder, string json) =>
+        Cli.RunAsync(["check-config", "--config", folder.File("config.json", json)]);
 }

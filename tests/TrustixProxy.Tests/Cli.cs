@@ -6,7 +6,8 @@ namespace TrustixProxy.Tests;
 /// <summary>Runs the executable.</summary>
 internal static class Cli
 {
-    /// <summary>A network namespace of its own, with no interface but a loopback that is down; nothing where this machine lets nobody have one.</summary>
+    /// <summary>A network namespace of its own, with no interface but a loopback that is down; nothing where this machine lets nobody have
+    /// one.</summary>
     private static readonly Lazy<string[]> NoNetwork = new(() =>
     {
         string[] unshare = ["unshare", "--map-root-user", "--net"];
@@ -22,14 +23,17 @@ internal static class Cli
         }
     });
 
-    public static Task<(int Code, string Output, string Error)> RunAsync(IEnumerable<string> arguments, Dictionary<string, string>? environment = null, string? input = null) =>
+    public static Task<(int Code, string Output, string Error)> RunAsync(
+        IEnumerable<string> arguments, Dictionary<string, string>? environment = null, string? input = null) =>
         RunAsync([.. Executable.Command, .. arguments], environment, input);
 
     /// <summary>Runs it where nobody can be reached, as far as this machine allows that.</summary>
-    public static Task<(int Code, string Output, string Error)> RunOfflineAsync(params string[] arguments) => RunAsync([.. NoNetwork.Value, .. Executable.Command, .. arguments], null, null);
+    public static Task<(int Code, string Output, string Error)> RunOfflineAsync(params string[] arguments) =>
+        RunAsync([.. NoNetwork.Value, .. Executable.Command, .. arguments], null, null);
 
     /// <summary>Runs it in a folder.</summary>
-    public static Task<(int Code, string Output, string Error)> RunInAsync(string folder, IEnumerable<string> arguments, Dictionary<string, string> environment) =>
+    public static Task<(int Code, string Output, string Error)> RunInAsync(
+        string folder, IEnumerable<string> arguments, Dictionary<string, string> environment) =>
         RunAsync([.. Executable.Command, .. arguments], environment, null, folder);
 
     private static async Task<(int Code, string Output, string Error)> RunAsync(

@@ -37,7 +37,8 @@ public sealed class ConnectionStormTests
 
     private static async Task StormAsync(string verb, string config, string path, string expected)
     {
-        var start = new ProcessStartInfo("/bin/sh", ["-c", $"ulimit -n {Files} && exec {Executable.Words} {verb} --config '{config}'"]) { RedirectStandardError = true };
+        var start = new ProcessStartInfo(
+            "/bin/sh", ["-c", $"ulimit -n {Files} && exec {Executable.Words} {verb} --config '{config}'"]) { RedirectStandardError = true };
         using var server = Process.Start(start)!;
         var held = new List<Socket>();
         try
@@ -52,7 +53,8 @@ public sealed class ConnectionStormTests
                 {
                     var begun = Stopwatch.GetTimestamp();
                     var answer = await AskAsync("127.0.0.2", port, path);
-                    quickest = answer.StartsWith("HTTP/1.1 ", StringComparison.Ordinal) && Stopwatch.GetElapsedTime(begun) < quickest ? Stopwatch.GetElapsedTime(begun) : quickest;
+                    quickest = answer.StartsWith("HTTP/1.1 ", StringComparison.Ordinal) && Stopwatch.GetElapsedTime(begun) < quickest
+                        ? Stopwatch.GetElapsedTime(begun) : quickest;
                     Assert.True(port != ports[0] || answer.StartsWith(expected, StringComparison.Ordinal), answer);
                 }
 
@@ -70,7 +72,8 @@ public sealed class ConnectionStormTests
         }
     }
 
-    /// <summary>Opens a share of the sockets, none of which says a word. Those that the server has closed make room where this process may not hold them all.</summary>
+    /// <summary>Opens a share of the sockets, none of which says a word. Those that the server has closed make room where this process may
+    /// not hold them all.</summary>
     private static async Task OpenAsync(int port, List<Socket> held)
     {
         for (var i = 0; i < Sockets / Openers; i++)
@@ -127,7 +130,8 @@ public sealed class ConnectionStormTests
             if (line.StartsWith("serving", StringComparison.Ordinal))
             {
                 _ = server.StandardError.ReadToEndAsync(); // so that it never waits for us
-                return [.. line.Split(' ', ',').Where(word => word.StartsWith("http://", StringComparison.Ordinal)).Select(word => new Uri(word).Port)];
+                return [.. line.Split(' ', ',').Where(word => word.StartsWith("http://", StringComparison.Ordinal))
+                    .Select(word => new Uri(word).Port)];
             }
         }
 
@@ -135,6 +139,7 @@ public sealed class ConnectionStormTests
     }
 
     private static long PeakMemory(Process server) => 1024 * long.Parse(
-        File.ReadLines($"/proc/{server.Id}/status").First(line => line.StartsWith("VmHWM:", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
+        File.ReadLines($"/proc/{server.Id}/status").First(line => line.StartsWith("VmHWM:", StringComparison.Ordinal))
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
         CultureInfo.InvariantCulture);
 }

@@ -53,10 +53,15 @@ public sealed class DiffVerbTests
         var json = JsonDocument.Parse(text).RootElement;
         var differences = json.GetProperty("differences").EnumerateArray().ToList();
 
-        Assert.Equal((1, "different", "two", Path.Absolute), (code, json.GetProperty("outcome").GetString(), json.GetProperty("a").GetProperty("name").GetString(), json.GetProperty("path").GetString()));
+        Assert.Equal((1, "different", "two", Path.Absolute), (code, json.GetProperty("outcome").GetString(),
+            json.GetProperty("a").GetProperty("name").GetString(), json.GetProperty("path").GetString()));
         Assert.Equal(["changed bin/hello", """removed extra\u001b""", """removed extra\u001b/file""", "changed link"], differences.Select(item => $"{item.GetProperty("change")} {item.GetProperty("path")}"));
-        Assert.Equal(("2026-11-24", 9, "regular"), (differences[0].GetProperty("contents").GetProperty("onlyInA")[0].GetProperty("text").GetString(), differences[0].GetProperty("contents").GetProperty("first").GetInt32(), differences[0].GetProperty("a").GetProperty("type").GetString()));
-        Assert.Equal((2, 0, 2, 4), (json.GetProperty("removed").GetInt32(), json.GetProperty("added").GetInt32(), json.GetProperty("changed").GetInt32(), json.GetProperty("same").GetInt32()));
+        Assert.Equal(
+            ("2026-11-24", 9, "regular"),
+            (differences[0].GetProperty("contents").GetProperty("onlyInA")[0].GetProperty("text").GetString(), differences[0]
+            .GetProperty("contents").GetProperty("first").GetInt32(), differences[0].GetProperty("a").GetProperty("type").GetString()));
+        Assert.Equal((2, 0, 2, 4), (json.GetProperty("removed").GetInt32(), json.GetProperty("added").GetInt32(),
+            json.GetProperty("changed").GetInt32(), json.GetProperty("same").GetInt32()));
     }
 
     [Fact]
@@ -71,7 +76,8 @@ public sealed class DiffVerbTests
         var same = await lab.RunAsync(Path.Absolute);
         var missing = await lab.RunAsync(TestOutput.PathOf("other").Absolute, "--between", "one", "two", "--json");
 
-        Assert.Equal((3, "", "the NAR of two builders is needed to compare, and of the upstreams and caches of the configuration only two has one; one: absent. Name two with --between: an upstream, a cache, local, or a file.\n"), alone);
+        Assert.Equal((3, "", "the NAR of two builders is needed to compare, and of the upstreams and caches of the configuration only two "
+            + "has one; one: absent. Name two with --between: an upstream, a cache, local, or a file.\n"), alone);
         Assert.Equal(0, same.Code);
         Assert.EndsWith($"the same: both name {output.Statement.NarHash}\n", same.Output, StringComparison.Ordinal);
         Assert.Equal((3, "", "the NAR of one is not to be had: absent\n"), missing);
@@ -120,7 +126,8 @@ public sealed class DiffVerbTests
         File.WriteAllBytes(folder.File("other.nar.xz"), other.File("xz"));
         var nix = folder.File("nix-store", $"#!/bin/sh\n[ \"$1\" != --dump ] || exec cat '{folder.File("mine.nar")}'\n");
         File.SetUnixFileMode(nix, UnixFileMode.UserRead | UnixFileMode.UserExecute);
-        var environment = new Dictionary<string, string> { ["PATH"] = $"{folder.Path}:{Environment.GetEnvironmentVariable("PATH")}", ["XDG_STATE_HOME"] = folder.Path };
+        var environment = new Dictionary<string,
+            string> { ["PATH"] = $"{folder.Path}:{Environment.GetEnvironmentVariable("PATH")}", ["XDG_STATE_HOME"] = folder.Path };
 
         var differ = await Cli.RunAsync(["diff", Path.Absolute, "--between", "local", folder.File("other.nar.xz")], environment);
         var same = await Cli.RunAsync(["diff", Path.Absolute, "--between", folder.File("mine.nar"), "local"], environment);
@@ -131,7 +138,9 @@ public sealed class DiffVerbTests
         Assert.Contains("\na is local\n", differ.Output, StringComparison.Ordinal);
         Assert.Equal((0, ""), (same.Code, same.Error));
         Assert.EndsWith($"the same: {mine.Statement.NarHash}, 6 paths\n", same.Output, StringComparison.Ordinal);
-        Assert.Equal((2, "--between has 'nobody', which is no upstream or cache of the configuration (it has none), nor 'local', nor a file.\n"), (none.Code, none.Error));
+        Assert.Equal(
+            (2, "--between has 'nobody', which is no upstream or cache of the configuration (it has none), nor 'local', nor a file.\n"),
+            (none.Code, none.Error));
         Assert.Equal(2, noPath.Code);
     }
 
@@ -189,7 +198,8 @@ public sealed class DiffVerbTests
 
         public void Serve(string name, TestOutput output, string compression = "none") => _places[name].Add(output, compression);
 
-        public Task<(int Code, string Output, string Error)> RunAsync(params string[] arguments) => Cli.RunAsync(["diff", .. arguments, "--config", _folder.File("config.json")]);
+        public Task<(int Code, string Output, string Error)> RunAsync(params string[] arguments) =>
+            Cli.RunAsync(["diff", .. arguments, "--config", _folder.File("config.json")]);
 
         public async ValueTask DisposeAsync()
         {

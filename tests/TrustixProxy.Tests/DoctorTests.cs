@@ -29,11 +29,16 @@ public sealed class DoctorTests
         Assert.True(code is 1, error);
         Assert.Equal((4, 4), (root.GetProperty("paths").GetInt32(), root.GetProperty("installed").GetInt32()));
         Assert.Equal("""{"agreed":2,"undecided":1,"conflict":1}""", JsonSerializer.Serialize(root.GetProperty("outcomes")));
-        Assert.Equal([(tool.Path.Absolute, 2), (odd.Path.Absolute, 1)], root.GetProperty("installedOtherwise").EnumerateArray().Select(item => (item.GetProperty("path").GetString()!, item.GetProperty("against").EnumerateObject().Count())));
-        Assert.Equal([(odd.Path.Absolute, 1), (libc.Path.Absolute, 1)], root.GetProperty("refused").EnumerateArray().Select(item => (item.GetProperty("path").GetString()!, item.GetProperty("neededBy").GetInt32())));
-        Assert.Equal(["bob", "carol"], root.GetProperty("helpers").EnumerateArray().Select(item => item.GetProperty("elector").GetString()));
+        Assert.Equal([(tool.Path.Absolute, 2), (odd.Path.Absolute, 1)], root.GetProperty("installedOtherwise").EnumerateArray()
+            .Select(item => (item.GetProperty("path").GetString()!, item.GetProperty("against").EnumerateObject().Count())));
+        Assert.Equal([(odd.Path.Absolute, 1), (libc.Path.Absolute, 1)], root.GetProperty("refused").EnumerateArray()
+            .Select(item => (item.GetProperty("path").GetString()!, item.GetProperty("neededBy").GetInt32())));
+        Assert.Equal(
+            ["bob", "carol"], root.GetProperty("helpers").EnumerateArray().Select(item => item.GetProperty("elector").GetString()));
         Assert.Equal("", error);
-        Assert.True(DoctorSummary.Read(stage.Folder.File("state")) is { Report: { Paths: 4, Refused.Count: 2, InstalledOtherwise: [{ Against.Count: 2 }, _] } }); // for the dashboard
+        // for the dashboard
+        Assert.True(DoctorSummary.Read(
+            stage.Folder.File("state")) is { Report: { Paths: 4, Refused.Count: 2, InstalledOtherwise: [{ Against.Count: 2 }, _] } });
         Assert.StartsWith("4 paths, 4 of them installed\n  agreed                   2\n", shown.Output, StringComparison.Ordinal);
         Assert.Contains($"INSTALLED OTHERWISE {tool.Path.Absolute} (agreed): ", shown.Output, StringComparison.Ordinal);
         Assert.Contains("a vote of bob would decide 1 of 1 path that is undecided (now absent 1)", shown.Output, StringComparison.Ordinal);
@@ -51,7 +56,8 @@ public sealed class DoctorTests
         Assert.Equal(0, (await Cli.RunAsync(["keygen", Path.Combine(state, "signing.key"), "--name", "doctor-1"])).Code);
         Assert.Equal(0, (await Cli.RunAsync(["revoke", revoked.Path.Absolute, "--reason", "phones home", "--config", stage.Config])).Code);
 
-        var (code, text, error) = await Cli.RunAsync(["doctor", good.Path.Absolute, "--config", stage.Config], stage.WithNix((good, good), (revoked, revoked), (rare, rare)));
+        var (code, text, error) = await Cli.RunAsync(
+            ["doctor", good.Path.Absolute, "--config", stage.Config], stage.WithNix((good, good), (revoked, revoked), (rare, rare)));
 
         Assert.True(code is 1, error);
         var first = text.Split('\n').First(line => line.StartsWith("  needed by", StringComparison.Ordinal));
@@ -66,7 +72,8 @@ public sealed class DoctorTests
         await using var stage = await Stage.StartAsync();
         stage.Publish(output, "alice", "bob");
 
-        var good = await Cli.RunAsync(["doctor", "-", "--config", stage.Config], stage.WithoutNix, $"{output.Path.Absolute}\n{output.Path}\n");
+        var good = await Cli.RunAsync(
+            ["doctor", "-", "--config", stage.Config], stage.WithoutNix, $"{output.Path.Absolute}\n{output.Path}\n");
         var bad = await Cli.RunAsync(["doctor", "-", "--config", stage.Config], stage.WithoutNix, "hello\n");
         var none = await Cli.RunAsync(["doctor", "--config", stage.Config], stage.WithoutNix);
 
@@ -86,7 +93,8 @@ public sealed class DoctorTests
         await stage.Proxy.Log("bob").StopAsync();
         stage.Proxy.Log("carol").Lie = LogLie.Reset;
 
-        var (code, text, error) = await Cli.RunAsync(["doctor", "-", "--config", stage.Config], stage.WithoutNix, string.Join('\n', outputs.Select(output => output.Path.Absolute)));
+        var (code, text, error) = await Cli.RunAsync(
+            ["doctor", "-", "--config", stage.Config], stage.WithoutNix, string.Join('\n', outputs.Select(output => output.Path.Absolute)));
 
         Assert.True(code is 3, error);
         Assert.Contains("worst of 60 paths that would be refused:", text, StringComparison.Ordinal);

@@ -16,7 +16,8 @@ public sealed class ExplainTests
         var (code, text, error) = await Cli.RunAsync(["explain", output.Path.Absolute, "--config", stage.Config]);
 
         Assert.True(code is 0, error);
-        Assert.Contains("rule of all paths without a scope of their own: 2 of 3 must agree, dissent is outvoted", text, StringComparison.Ordinal);
+        Assert.Contains(
+            "rule of all paths without a scope of their own: 2 of 3 must agree, dissent is outvoted", text, StringComparison.Ordinal);
         Assert.Matches($@"alice +alice +{output.Statement.NarHash} +tied to leaf 0 +1 +\d+", text);
         Assert.Matches(@"carol +carol +absent +absence proven +0 +\d+", text);
         Assert.Contains($"agreed: 2 of 3 needed: alice={output.Statement.NarHash}", text, StringComparison.Ordinal);
@@ -32,8 +33,10 @@ public sealed class ExplainTests
         var (code, text, _) = await Cli.RunAsync(["explain", output.Path.Digest.ToString(), "--json", "--config", stage.Config]);
         using var json = JsonDocument.Parse(text);
 
-        Assert.Equal((1, "undecided", output.Path.Absolute), (code, json.RootElement.GetProperty("outcome").GetString(), json.RootElement.GetProperty("path").GetString()));
-        Assert.Equal(["alice", "bob", "carol"], json.RootElement.GetProperty("answers").EnumerateArray().Select(answer => answer.GetProperty("elector").GetString()));
+        Assert.Equal((1, "undecided", output.Path.Absolute),
+            (code, json.RootElement.GetProperty("outcome").GetString(), json.RootElement.GetProperty("path").GetString()));
+        Assert.Equal(["alice", "bob", "carol"],
+            json.RootElement.GetProperty("answers").EnumerateArray().Select(answer => answer.GetProperty("elector").GetString()));
     }
 
     [Fact]
@@ -58,16 +61,20 @@ public sealed class ExplainTests
         await stage.Proxy.DisposeAsync(); // no log answers any more
 
         var good = await Cli.RunOfflineAsync("verify", file, "--policy", stage.Config);
-        var changed = stage.Folder.File("changed.json", (await File.ReadAllTextAsync(file)).Replace("\"agreed\"", "\"Agreed\"", StringComparison.Ordinal));
+        var changed = stage.Folder.File(
+            "changed.json", (await File.ReadAllTextAsync(file)).Replace("\"agreed\"", "\"Agreed\"", StringComparison.Ordinal));
         var bad = await Cli.RunAsync(["verify", changed, "--policy", stage.Config]);
-        var (told, denied) = (await Cli.RunAsync(["verify", file, "--json", "--policy", stage.Config]), await Cli.RunAsync(["verify", changed, "--json", "--policy", stage.Config]));
+        var (told, denied) = (await Cli.RunAsync(["verify", file, "--json", "--policy", stage.Config]),
+            await Cli.RunAsync(["verify", changed, "--json", "--policy", stage.Config]));
         var missing = await Cli.RunAsync(["verify", "/nowhere", "--policy", stage.Config]);
 
         Assert.StartsWith($"verified: {output.Path.Absolute} agreed at ", good.Output, StringComparison.Ordinal);
         Assert.Equal((0, 1, 2), (good.Code, bad.Code, missing.Code));
         Assert.Equal("not verified: it was changed: its content does not have the digest that it names.\n", bad.Output);
-        Assert.Equal((0, true, "agreed"), (told.Code, Json(told.Output, "verified").GetBoolean(), Json(told.Output, "outcome").GetString()));
-        Assert.Equal((1, false, "it was changed: its content does not have the digest that it names."), (denied.Code, Json(denied.Output, "verified").GetBoolean(), Json(denied.Output, "why").GetString()));
+        Assert.Equal(
+            (0, true, "agreed"), (told.Code, Json(told.Output, "verified").GetBoolean(), Json(told.Output, "outcome").GetString()));
+        Assert.Equal((1, false, "it was changed: its content does not have the digest that it names."),
+            (denied.Code, Json(denied.Output, "verified").GetBoolean(), Json(denied.Output, "why").GetString()));
     }
 
     [Fact]

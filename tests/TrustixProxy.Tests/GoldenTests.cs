@@ -1,6 +1,7 @@
 namespace TrustixProxy.Tests;
 
-/// <summary>Bundles and evidence that earlier versions wrote are verified for ever, offline, under the configuration that they were made under. A new version of either form adds files; none is ever changed.</summary>
+/// <summary>Bundles and evidence that earlier versions wrote are verified for ever, offline, under the configuration that they were made
+/// under. A new version of either form adds files; none is ever changed.</summary>
 public sealed class GoldenTests
 {
     [Theory]
@@ -33,10 +34,14 @@ public sealed class GoldenTests
         var other = await Cli.RunOfflineAsync("verify", Vector("evidence", kind), "--config", Vector("bundles", "config"));
 
         Assert.True(good.Code is 0, good.Output + good.Error);
-        Assert.StartsWith($"verified: the log 'mallory' has contradicted itself ({kind}) under its own signature", good.Output, StringComparison.Ordinal);
-        Assert.Contains($"\"fault\": \"{kind}\"", (await Cli.RunAsync(["verify", Vector("evidence", kind), "--json", "--config", Vector("evidence", "config")])).Output, StringComparison.Ordinal);
-        Assert.Equal((1, "not verified: its heads are signed by none of the logs in the configuration given.\n"), (other.Code, other.Output));
+        Assert.StartsWith(
+            $"verified: the log 'mallory' has contradicted itself ({kind}) under its own signature", good.Output, StringComparison.Ordinal);
+        Assert.Contains($"\"fault\": \"{kind}\"", (await Cli.RunAsync(
+            ["verify", Vector("evidence", kind), "--json", "--config", Vector("evidence", "config")])).Output, StringComparison.Ordinal);
+        Assert.Equal(
+            (1, "not verified: its heads are signed by none of the logs in the configuration given.\n"), (other.Code, other.Output));
     }
 
-    private static string Vector(string folder, string name) => Path.Combine(AppContext.BaseDirectory, "Vectors", folder, "v1", $"{name}.json");
+    private static string Vector(string folder, string name) =>
+        Path.Combine(AppContext.BaseDirectory, "Vectors", folder, "v1", $"{name}.json");
 }

@@ -15,7 +15,9 @@ public sealed class LibsodiumTests
         var (code, error) = await RunAsync([.. command, "keygen", folder.File("key")]);
 
         Assert.Equal(3, code);
-        Assert.Equal($"libsodium.so in {folder.Path}/ is missing or cannot be loaded. Put all files of one build there, not the executable alone.\n", error);
+        Assert.Equal(
+            $"libsodium.so in {folder.Path}/ is missing or cannot be loaded. Put all files of one build there, not the executable alone.\n",
+            error);
         Assert.False(File.Exists(folder.File("key")));
     }
 
@@ -35,7 +37,8 @@ public sealed class LibsodiumTests
     private static string[] CopyWithoutLibraries(string folder)
     {
         IEnumerable<string> files = Executable.Command is [var program] ? [program]
-            : [.. Directory.GetFiles(AppContext.BaseDirectory, "*.dll"), Path.Combine(AppContext.BaseDirectory, "trustix-proxy.runtimeconfig.json")];
+            : [.. Directory.GetFiles(AppContext.BaseDirectory, "*.dll"),
+                Path.Combine(AppContext.BaseDirectory, "trustix-proxy.runtimeconfig.json")];
         foreach (var file in files)
         {
             File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));

@@ -13,9 +13,11 @@ public sealed partial class MutationsTests
         Assert.InRange(faults.Count, 20, 100);
         Assert.All(faults, fault =>
         {
-            var (file, suite, type, method, old) = (fault.Groups[1].Value, fault.Groups[2].Value, fault.Groups[3].Value, fault.Groups[4].Value, fault.Groups[5].Value);
+            var (file, suite, type, method, old) = (
+                fault.Groups[1].Value, fault.Groups[2].Value, fault.Groups[3].Value, fault.Groups[4].Value, fault.Groups[5].Value);
             Assert.Equal(2, Repository.Read($"src/{file}").Split(old).Length);
-            Assert.Contains(Repository.Sources($"tests/TrustixProxy.{suite}.Tests"), source => Path.GetFileName(source) == $"{type}.cs" && File.ReadAllText(source).Contains($" {method}(", StringComparison.Ordinal));
+            Assert.Contains(Repository.Sources($"tests/TrustixProxy.{suite}.Tests"), source => Path.GetFileName(source) == $"{type}.cs"
+                && File.ReadAllText(source).Contains($" {method}(", StringComparison.Ordinal));
         });
     }
 

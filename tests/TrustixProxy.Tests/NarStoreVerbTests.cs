@@ -10,7 +10,8 @@ public sealed class NarStoreVerbTests
     public async Task Fsck_finds_what_is_damaged_and_gc_makes_room()
     {
         using var folder = new Folder();
-        var outputs = new[] { "none", "xz", "zstd" }.Select((compression, i) => (Output: TestOutput.Make(i is 2 ? "kept-1" : "some-1", 3000), Compression: compression)).ToList();
+        var outputs = new[] { "none", "xz", "zstd" }.Select(
+            (compression, i) => (Output: TestOutput.Make(i is 2 ? "kept-1" : "some-1", 3000), Compression: compression)).ToList();
         var files = outputs.Select((item, i) => Write(folder, item.Output, item.Compression, DateTime.UtcNow.AddDays(-10 + i))).ToList();
         File.WriteAllText(folder.File("nars/.writing-0123"), "half");
         var size = files.Sum(file => new FileInfo(file).Length);
@@ -27,9 +28,12 @@ public sealed class NarStoreVerbTests
         Write(folder, outputs[1].Output, "xz", DateTime.UtcNow);
         var collected = await Cli.RunAsync(["nar-store", "gc", "--config", config, "--json"]);
 
-        Assert.Equal((0, $"3 NARs of {size.ToString("N0", CultureInfo.InvariantCulture)} bytes, all of them what their names say\n", ""), good);
+        Assert.Equal(
+            (0, $"3 NARs of {size.ToString("N0", CultureInfo.InvariantCulture)} bytes, all of them what their names say\n", ""), good);
         Assert.Equal((1, ""), (bad.Code, bad.Error));
-        Assert.Equal($"{outputs[1].Output.Path}/{Path.GetFileName(files[1])} FileHash", JsonDocument.Parse(bad.Output).RootElement.GetProperty("damaged").EnumerateArray().Single() is var one ? $"{one.GetProperty("file")} {one.GetProperty("fault")}" : "");
+        Assert.Equal(
+            $"{outputs[1].Output.Path}/{Path.GetFileName(files[1])} FileHash", JsonDocument.Parse(bad.Output).RootElement.GetProperty(
+            "damaged").EnumerateArray().Single() is var one ? $"{one.GetProperty("file")} {one.GetProperty("fault")}" : "");
         Assert.Equal(1, deleted.Code);
         Assert.Contains(": FileHash, deleted\n3 NARs of ", deleted.Output, StringComparison.Ordinal);
         Assert.Equal(0, collected.Code);
@@ -49,7 +53,9 @@ public sealed class NarStoreVerbTests
         Assert.Equal((2, 3, 2), (none.Code, gone.Code, bad.Code));
         Assert.Contains("narStore: is missing", none.Error, StringComparison.Ordinal);
         Assert.Contains("gone' cannot be used", gone.Error, StringComparison.Ordinal);
-        Assert.Contains("narStore.maxSize: is '10 GB'; it must be a number of bytes from 1 to 1024TiB: digits, and then KiB, MiB, GiB, TiB or nothing.", bad.Error, StringComparison.Ordinal);
+        Assert.Contains(
+            "narStore.maxSize: is '10 GB'; it must be a number of bytes from 1 to 1024TiB: digits, and then KiB, MiB, GiB, TiB or nothing.",
+            bad.Error, StringComparison.Ordinal);
     }
 
     private static string Write(Folder folder, TestOutput output, string compression, DateTime usedAt)

@@ -16,8 +16,11 @@ public sealed class PolicyConfigurationTests
     [InlineData("{ \"percent\": 66.6 }", "2 of 3")]
     [InlineData("{ \"percent\": 66.7 }", "3 of 3")]
     [InlineData("{ \"percent\": 0.1 }", "1 of 3")]
-    [InlineData("{ \"rule\": { \"quorum\": 2, \"of\": [\"alice\", { \"quorum\": 1, \"of\": [\"bob\", \"nixos\"] }] } }", "2 of (alice, 1 of (bob, nixos))")]
-    [InlineData("{ \"scopes\": [{ \"match\": \"linux-*\", \"quorum\": 3, \"dissent\": \"veto\" }], \"exceptions\": [{ \"match\": \"x-?\", \"accept\": \"cache:nixos\", \"reason\": \"r\", \"expires\": \"2031-01-01\" }], \"contentAddressed\": false, \"closure\": true }", "2 of 3")]
+    [InlineData("{ \"rule\": { \"quorum\": 2, \"of\": [\"alice\", { \"quorum\": 1, \"of\": [\"bob\", \"nixos\"] }] } }",
+        "2 of (alice, 1 of (bob, nixos))")]
+    [InlineData("{ \"scopes\": [{ \"match\": \"linux-*\", \"quorum\": 3, \"dissent\": \"veto\" }], \"exceptions\": [{ \"match\": \"x-?\", "
+        + "\"accept\": \"cache:nixos\", \"reason\": \"r\", \"expires\": \"2031-01-01\" }], \"contentAddressed\": false, \"closure\": "
+        + "true }", "2 of 3")]
     public async Task A_good_policy_is_summed_up(string policy, string rule)
     {
         var (code, output, error) = await CheckAsync(policy);
@@ -30,20 +33,29 @@ public sealed class PolicyConfigurationTests
     [InlineData("{ \"quorum\": 4 }", "policy.quorum: is 4; it must be from 1 to 3, the number of operators of the electors.")]
     [InlineData("{ \"percent\": 101 }", "policy.percent: is '101'; it must be a number above 0 and at most 100")]
     [InlineData("{ \"percent\": 0 }", "policy.percent: is '0'")]
-    [InlineData("{ \"rule\": { \"of\": [\"alice\"] } }", "policy.rule.quorum: is missing; a group says how many of its members must agree.")]
+    [InlineData(
+        "{ \"rule\": { \"of\": [\"alice\"] } }", "policy.rule.quorum: is missing; a group says how many of its members must agree.")]
     [InlineData("{ \"rule\": { \"quorum\": 1 } }", "policy.rule.of: is missing or empty")]
-    [InlineData("{ \"rule\": { \"quorum\": 3, \"of\": [\"alice\", \"bob\"] } }", "policy.rule.quorum: is '3'; it must be a whole number from 1 to 2.")]
-    [InlineData("{ \"rule\": { \"quorum\": 1, \"of\": [\"eve\"] } }", "policy.rule.of: has 'eve', which is no operator. Known: alice, bob, nixos.")]
+    [InlineData("{ \"rule\": { \"quorum\": 3, \"of\": [\"alice\", \"bob\"] } }",
+        "policy.rule.quorum: is '3'; it must be a whole number from 1 to 2.")]
+    [InlineData(
+        "{ \"rule\": { \"quorum\": 1, \"of\": [\"eve\"] } }", "policy.rule.of: has 'eve', which is no operator. Known: alice, bob, nixos.")]
     [InlineData("{ \"rule\": { \"quorum\": 1, \"of\": [\"bob2\"] } }", "which is an elector of the operator 'bob': name that")]
-    [InlineData("{ \"rule\": { \"quorum\": 2, \"of\": [\"alice\", { \"quorum\": 1, \"of\": [\"alice\"] }] } }", "policy.rule.of[1].of: has 'alice' twice; an operator has one vote in a rule.")]
+    [InlineData("{ \"rule\": { \"quorum\": 2, \"of\": [\"alice\", { \"quorum\": 1, \"of\": [\"alice\"] }] } }",
+        "policy.rule.of[1].of: has 'alice' twice; an operator has one vote in a rule.")]
     [InlineData("{ \"rule\": { \"quorum\": 1, \"of\": [\"alice\"] }, \"quorum\": 1 }", "policy.quorum: stands beside 'rule'")]
     [InlineData("{ \"scopes\": [{ \"quorum\": 1 }] }", "policy.scopes[0].match: is missing")]
     [InlineData("{ \"scopes\": [{ \"match\": \"a/b\" }] }", "policy.scopes[0].match: is 'a/b'; it must be a pattern of store path names")]
-    [InlineData("{ \"exceptions\": [{ \"match\": \"x\", \"accept\": \"cache:eve\", \"reason\": \"r\", \"expires\": \"2031-01-01\" }] }", "policy.exceptions[0].accept: is 'cache:eve', and no cache of that name is in 'caches'.")]
-    [InlineData("{ \"exceptions\": [{ \"match\": \"x\", \"accept\": \"yes\", \"reason\": \"r\", \"expires\": \"2031-01-01\" }] }", "policy.exceptions[0].accept: is 'yes'; it must be \"cache:NAME\"")]
-    [InlineData("{ \"exceptions\": [{ \"match\": \"x\", \"accept\": \"cache:nixos\", \"expires\": \"2031-01-01\" }] }", "policy.exceptions[0].reason: is missing")]
-    [InlineData("{ \"exceptions\": [{ \"match\": \"x\", \"accept\": \"cache:nixos\", \"reason\": \"r\" }] }", "policy.exceptions[0].expires: is missing")]
-    [InlineData("{ \"exceptions\": [{ \"match\": \"x\", \"accept\": \"cache:nixos\", \"reason\": \"r\", \"expires\": \"soon\" }] }", "policy.exceptions[0].expires: is 'soon'; it must be a day or a time in UTC")]
+    [InlineData("{ \"exceptions\": [{ \"match\": \"x\", \"accept\": \"cache:eve\", \"reason\": \"r\", \"expires\": \"2031-01-01\" }] }",
+        "policy.exceptions[0].accept: is 'cache:eve', and no cache of that name is in 'caches'.")]
+    [InlineData("{ \"exceptions\": [{ \"match\": \"x\", \"accept\": \"yes\", \"reason\": \"r\", \"expires\": \"2031-01-01\" }] }",
+        "policy.exceptions[0].accept: is 'yes'; it must be \"cache:NAME\"")]
+    [InlineData("{ \"exceptions\": [{ \"match\": \"x\", \"accept\": \"cache:nixos\", \"expires\": \"2031-01-01\" }] }",
+        "policy.exceptions[0].reason: is missing")]
+    [InlineData("{ \"exceptions\": [{ \"match\": \"x\", \"accept\": \"cache:nixos\", \"reason\": \"r\" }] }",
+        "policy.exceptions[0].expires: is missing")]
+    [InlineData("{ \"exceptions\": [{ \"match\": \"x\", \"accept\": \"cache:nixos\", \"reason\": \"r\", \"expires\": \"soon\" }] }",
+        "policy.exceptions[0].expires: is 'soon'; it must be a day or a time in UTC")]
     [InlineData("{ \"closure\": \"maybe\" }", "policy.closure: is 'maybe'; it must be true or false.")]
     public async Task A_faulty_policy_is_refused_with_key_value_and_remedy(string policy, string expected)
     {
@@ -68,10 +80,13 @@ public sealed class PolicyConfigurationTests
     [Fact]
     public async Task What_is_weaker_than_it_looks_is_said()
     {
-        var (code, _, error) = await CheckAsync("{ \"rule\": { \"quorum\": 1, \"of\": [\"alice\", { \"quorum\": 1, \"of\": [\"bob\", \"nixos\"] }] }, \"scopes\": [{ \"match\": \"linux-*\", \"quorum\": 1 }] }", "\"mode\": \"report\", \"fallback\": \"nixos\"");
+        var (code, _, error) = await CheckAsync("{ \"rule\": { \"quorum\": 1, \"of\": [\"alice\", { \"quorum\": 1, \"of\": [\"bob\", "
+            + "\"nixos\"] }] }, \"scopes\": [{ \"match\": \"linux-*\", \"quorum\": 1 }] }",
+            "\"mode\": \"report\", \"fallback\": \"nixos\"");
 
         Assert.Equal(0, code);
-        Assert.Contains("policy.rule: 1 of (alice, 1 of (bob, nixos)) can be met by two sets of operators that have none in common", error, StringComparison.Ordinal);
+        Assert.Contains("policy.rule: 1 of (alice, 1 of (bob, nixos)) can be met by two sets of operators that have none in common", error,
+            StringComparison.Ordinal);
         Assert.Contains("policy.scopes 'linux-*'.quorum: 1 of 3 is at most half", error, StringComparison.Ordinal);
         Assert.Contains("mode: \"report\" enforces nothing", error, StringComparison.Ordinal);
     }
@@ -92,7 +107,8 @@ public sealed class PolicyConfigurationTests
 
         Assert.Equal(2, code);
         Assert.Contains("caches: has our own signing key for 'four'", error, StringComparison.Ordinal);
-        Assert.Contains("caches: has one publicKey for 'alice' and 'one'; one key under two operators would vote twice.", error, StringComparison.Ordinal);
+        Assert.Contains("caches: has one publicKey for 'alice' and 'one'; one key under two operators would vote twice.", error,
+            StringComparison.Ordinal);
         Assert.Contains("caches: has our own signing key for 'two'", error, StringComparison.Ordinal);
         Assert.Contains("caches[0].publicKeys: has 'short', which has no colon", error, StringComparison.Ordinal);
         Assert.Contains("caches[2].publicKeys: is missing.", error, StringComparison.Ordinal);
@@ -100,7 +116,8 @@ public sealed class PolicyConfigurationTests
         async Task<string> KeyAsync(string file)
         {
             await Cli.RunAsync(["keygen", folder.File(file), "--name", "us"]);
-            return Convert.ToBase64String(Convert.FromBase64String((await File.ReadAllTextAsync(folder.File(file))).Trim().Split(':')[1])[32..]);
+            return Convert.ToBase64String(
+                Convert.FromBase64String((await File.ReadAllTextAsync(folder.File(file))).Trim().Split(':')[1])[32..]);
         }
     }
 
@@ -110,5 +127,6 @@ public sealed class PolicyConfigurationTests
         return await CheckAsync(folder, $$"""{ "stateDirectory": "{{folder.Path}}", {{Electors}}, "policy": {{policy}}, {{mode}} }""");
     }
 
-    private static Task<(int Code, string Output, string Error)> CheckAsync(Folder folder, string json) => Cli.RunAsync(["check-config", "--config", folder.File("config.json", json)]);
+    private static Task<(int Code, string Output, string Error)> CheckAsync(Folder folder, string json) =>
+        Cli.RunAsync(["check-config", "--config", folder.File("config.json", json)]);
 }

@@ -24,11 +24,13 @@ public sealed class ProgramStartTests
             Script(Path.Combine(bad, "nix-store"), $"touch {folder.File("evil")}");
         }
 
-        Script(Path.Combine(good, "nix"), $"echo '[{{\"path\":\"{Built.Path.Absolute}\",\"narHash\":\"{Built.Statement.NarHash}\",\"narSize\":120,\"references\":[]}}]'");
+        Script(Path.Combine(good, "nix"),
+            $"echo '[{{\"path\":\"{Built.Path.Absolute}\",\"narHash\":\"{Built.Statement.NarHash}\",\"narSize\":120,\"references\":[]}}]'");
         Script(Path.Combine(good, "nix-store"), $"echo {Built.Path.Absolute}");
         var path = $"{entry}:{good}";
 
-        var hook = await Cli.RunInAsync(here, ["hook", "--spool", here], new() { ["PATH"] = path, ["DRV_PATH"] = Built.Path.Absolute + ".drv", ["OUT_PATHS"] = Built.Path.Absolute });
+        var hook = await Cli.RunInAsync(here, ["hook", "--spool", here],
+            new() { ["PATH"] = path, ["DRV_PATH"] = Built.Path.Absolute + ".drv", ["OUT_PATHS"] = Built.Path.Absolute });
 
         Assert.False(File.Exists(folder.File("evil")));
         Assert.Equal((0, ""), (hook.Code, hook.Error));

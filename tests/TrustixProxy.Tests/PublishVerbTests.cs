@@ -22,7 +22,10 @@ public sealed class PublishVerbTests
         Assert.Equal((0, $"good for publish: from {folder.Path}/spool to http://127.0.0.1:1/.\n"), (good.Code, good.Output));
         Assert.False(Directory.Exists(folder.File("spool")));
         Assert.Equal(2, bad.Code);
-        foreach (var expected in new[] { "log.url: is 'nowhere'", "log.tokenFile: is '/nowhere/token'", "log.nmae: is not a key of this configuration; 'name' is", "spoolDirectory: is '/proc/self', which cannot be written to", "include: has 'a/b', which matches no name", "exclude: has ''", "listen: has '8092'; an address is" })
+        foreach (
+            var expected in new[] { "log.url: is 'nowhere'", "log.tokenFile: is '/nowhere/token'",
+            "log.nmae: is not a key of this configuration; 'name' is", "spoolDirectory: is '/proc/self', which cannot be written to",
+            "include: has 'a/b', which matches no name", "exclude: has ''", "listen: has '8092'; an address is" })
         {
             Assert.Contains(expected, bad.Error, StringComparison.Ordinal);
         }
@@ -64,7 +67,8 @@ public sealed class PublishVerbTests
         Directory.CreateDirectory(folder.File("spool"));
         string[] option = expected.StartsWith('-') ? [expected] : [];
 
-        var (code, _, error) = await Cli.RunAsync(["hook", "--spool", folder.File("spool"), .. option], new() { ["DRV_PATH"] = derivation, ["OUT_PATHS"] = outputs, ["NIX_STATE_DIR"] = folder.Path });
+        var (code, _, error) = await Cli.RunAsync(["hook", "--spool", folder.File("spool"), .. option],
+            new() { ["DRV_PATH"] = derivation, ["OUT_PATHS"] = outputs, ["NIX_STATE_DIR"] = folder.Path });
 
         Assert.Equal(0, code);
         Assert.Contains(expected, error, StringComparison.Ordinal);
@@ -80,7 +84,8 @@ public sealed class PublishVerbTests
     {
         var script = Path.Combine(Repository.Root, "nix/post-build-hook");
         Assert.InRange(File.ReadAllLines(script).Length, 1, 30);
-        if (shell is not "sh" && !Environment.GetEnvironmentVariable("PATH")!.Split(':').Any(folder => File.Exists(Path.Combine(folder, shell))))
+        if (shell is not "sh"
+            && !Environment.GetEnvironmentVariable("PATH")!.Split(':').Any(folder => File.Exists(Path.Combine(folder, shell))))
         {
             return; // not every machine has it
         }
@@ -89,8 +94,10 @@ public sealed class PublishVerbTests
         Directory.CreateDirectory(folder.File("spool"));
         foreach (var (derivation, outputs, expected) in new[]
         {
-            ("", Output, "DRV_PATH names nothing in /nix/store"), ("/etc/passwd", Output, "DRV_PATH names nothing in /nix/store"), (Derivation, "--option", "no store path"),
-            (Derivation, $"{Output} $(touch x)", "no store path"), ($"{Derivation}\n/x", Output, "no store path"), (Derivation, $"{Output} *", "no store path"), (Derivation, Output, ""),
+            ("", Output, "DRV_PATH names nothing in /nix/store"), ("/etc/passwd", Output, "DRV_PATH names nothing in /nix/store"),
+                (Derivation, "--option", "no store path"),
+            (Derivation, $"{Output} $(touch x)", "no store path"), ($"{Derivation}\n/x", Output, "no store path"),
+                (Derivation, $"{Output} *", "no store path"), (Derivation, Output, ""),
         })
         {
             var result = await RunAsync(shell, script, folder.File("spool"), derivation, outputs);
@@ -108,7 +115,8 @@ public sealed class PublishVerbTests
         Assert.Equal($"{Derivation}\n{Output}\n", File.ReadAllText(Assert.Single(Directory.GetFiles(folder.File("spool"), "*.job"))));
     }
 
-    private static Task<(int Code, string Output, string Error)> CheckAsync(Folder folder, string json) => Cli.RunAsync(["check-config", "--config", folder.File("config.json", json)]);
+    private static Task<(int Code, string Output, string Error)> CheckAsync(Folder folder, string json) =>
+        Cli.RunAsync(["check-config", "--config", folder.File("config.json", json)]);
 
     private static async Task<string> ConfigureAsync(Folder folder, string address)
     {
@@ -120,11 +128,13 @@ public sealed class PublishVerbTests
         return folder.File("c.json", $$"""{ "log": { "url": "http://{{address}}", "tokenFile": "{{token}}" }, "spoolDirectory": "{{folder.Path}}/spool", "listen": ["http://127.0.0.1:0"] }""");
     }
 
-    private static async Task<(int Code, string Output, string Error)> RunAsync(string shell, string script, string spool, string derivation, string outputs)
+    private static async Task<(int Code, string Output, string Error)> RunAsync(
+        string shell, string script, string spool, string derivation, string outputs)
     {
         string[] arguments = shell is "busybox" ? ["sh", script] : [script];
         var start = new ProcessStartInfo(shell, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (var (name, value) in new[] { ("DRV_PATH", derivation), ("OUT_PATHS", outputs), ("TRUSTIX_SPOOL", spool), ("NIX_STATE_DIR", spool) })
+        foreach (var (
+            name, value) in new[] { ("DRV_PATH", derivation), ("OUT_PATHS", outputs), ("TRUSTIX_SPOOL", spool), ("NIX_STATE_DIR", spool) })
         {
             start.Environment[name] = value;
         }

@@ -8,7 +8,8 @@ public sealed partial class ReadmeTests
     [Theory]
     [InlineData("Watch", "good for serve: 1 of 1 operators must agree", "warning: policy.dissent: under \"veto\"")]
     [InlineData("Home", "good for serve: 2 of 3 operators must agree", "")]
-    [InlineData("Organisation", "good for serve: 2 of (farm, 1 of (berlin, osaka)) operators must agree", "warning: policy.scopes 'linux-*'.dissent")]
+    [InlineData("Organisation", "good for serve: 2 of (farm, 1 of (berlin, osaka)) operators must agree",
+        "warning: policy.scopes 'linux-*'.dissent")]
     [InlineData("High security", "good for serve: 3 of 4 operators must agree", "warning: policy.dissent: under \"veto\"")]
     public async Task Each_policy_to_begin_with_is_good_and_its_weakness_is_said(string name, string expected, string warning)
     {
@@ -16,7 +17,8 @@ public sealed partial class ReadmeTests
         var readme = await File.ReadAllTextAsync(Path.Combine(Repository.Root, "README.md"));
         var json = Block().Matches(readme).Single(block => block.Groups["name"].Value == name).Groups["json"].Value;
 
-        var (code, output, error) = await Cli.RunAsync(["check-config", "--config", folder.File("config.json", json)], new() { ["TRUSTIXPROXY__STATEDIRECTORY"] = folder.Path });
+        var (code, output, error) = await Cli.RunAsync(
+            ["check-config", "--config", folder.File("config.json", json)], new() { ["TRUSTIXPROXY__STATEDIRECTORY"] = folder.Path });
 
         Assert.True(code is 0, error);
         Assert.StartsWith(expected, output, StringComparison.Ordinal);

@@ -13,9 +13,11 @@ internal static class Repository
             .Where(file => !file.Contains("/obj/", StringComparison.Ordinal) && !file.Contains("/bin/", StringComparison.Ordinal));
 
     /// <summary>Lines of code: not blank, and no comment.</summary>
-    public static int CodeLines(string file) => File.ReadLines(file).Select(line => line.Trim()).Count(line => line.Length > 0 && !line.StartsWith("//", StringComparison.Ordinal));
+    public static int CodeLines(string file) =>
+        File.ReadLines(file).Select(line => line.Trim()).Count(line => line.Length > 0 && !line.StartsWith("//", StringComparison.Ordinal));
 
     private static string Above(string folder) =>
         File.Exists(Path.Combine(folder, "TrustixProxy.sln")) ? folder
-        : Above(Path.GetDirectoryName(folder) ?? throw new DirectoryNotFoundException($"{AppContext.BaseDirectory} is below no TrustixProxy.sln"));
+        : Above(Path.GetDirectoryName(folder)
+            ?? throw new DirectoryNotFoundException($"{AppContext.BaseDirectory} is below no TrustixProxy.sln"));
 }

@@ -33,7 +33,8 @@ internal sealed class Stage : IAsyncDisposable
         var bin = Directory.CreateDirectory(Folder.File("bin")).FullName;
         var infos = store.Select(item => $$"""{"path":"{{item.Path.Path.Absolute}}","narHash":"{{item.Installed.Statement.NarHash}}","narSize":{{item.Installed.Statement.NarSize}},"references":[{{string.Join(',', item.Path.Statement.References.Select(reference => $"\"{reference.Absolute}\""))}}]}""");
         Script(Path.Combine(bin, "nix"), $"echo '[{string.Join(',', infos)}]'");
-        Script(Path.Combine(bin, "nix-store"), $"[ \"$1\" = -q ] || exit 0\nprintf '%s\\n' {string.Join(' ', store.Select(item => item.Path.Path.Absolute))}");
+        Script(Path.Combine(bin, "nix-store"),
+            $"[ \"$1\" = -q ] || exit 0\nprintf '%s\\n' {string.Join(' ', store.Select(item => item.Path.Path.Absolute))}");
         return new() { ["PATH"] = bin };
     }
 

@@ -59,13 +59,15 @@ public sealed class UpstreamConfigurationTests
     [Fact]
     public async Task A_file_that_others_may_read_is_refused()
     {
-        var (code, _, error) = await CheckAsync("https://cache.corp", "netrcFile", "machine cache.corp login nix password s3cret", UnixFileMode.GroupRead);
+        var (code, _, error) = await CheckAsync(
+            "https://cache.corp", "netrcFile", "machine cache.corp login nix password s3cret", UnixFileMode.GroupRead);
 
         Assert.Equal(2, code);
         Assert.Contains("which others than its owner may read", error, StringComparison.Ordinal);
     }
 
-    private static async Task<(int Code, string Output, string Error)> CheckAsync(string url, string key, string? content, UnixFileMode others = UnixFileMode.None)
+    private static async Task<(int Code, string Output, string Error)> CheckAsync(
+        string url, string key, string? content, UnixFileMode others = UnixFileMode.None)
     {
         using var folder = new Folder();
         var value = "7";

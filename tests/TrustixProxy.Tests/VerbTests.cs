@@ -39,7 +39,8 @@ public sealed partial class VerbTests
         {
             var (known, examples) = (page.Page.Split("\nExamples:\n")[0], page.Page.Split("\nExamples:\n")[1]);
             Assert.Contains($"$ trustix-proxy {(page.Verb.Length is 0 ? "VERB" : page.Verb)}", examples, StringComparison.Ordinal);
-            Assert.All(Option.Matches(examples), option => Assert.True(option.Value is "--help" || known.Contains($"{option.Value} ", StringComparison.Ordinal), $"{page.Verb} has no {option.Value}"));
+            Assert.All(Option.Matches(examples), option => Assert.True(option.Value is "--help"
+                || known.Contains($"{option.Value} ", StringComparison.Ordinal), $"{page.Verb} has no {option.Value}"));
             Assert.Contains("\nExit codes:\n  0 good, 1 the answer is no, 2 the command line", examples, StringComparison.Ordinal);
         });
 
@@ -48,7 +49,8 @@ public sealed partial class VerbTests
             var page = (await Cli.RunAsync([.. verb, "--help"])).Output;
             pages.Add((string.Join(' ', verb), page));
             var commands = page.IndexOf("\nCommands:\n", StringComparison.Ordinal);
-            await Task.WhenAll(commands < 0 ? [] : Listed.Matches(page[commands..]).Select(match => ReadAsync([.. verb, match.Groups[1].Value])));
+            await Task.WhenAll(
+                commands < 0 ? [] : Listed.Matches(page[commands..]).Select(match => ReadAsync([.. verb, match.Groups[1].Value])));
         }
     }
 
@@ -60,7 +62,8 @@ public sealed partial class VerbTests
 
         Assert.True(code is 0, output + error);
         Assert.True(timer.Elapsed < TimeSpan.FromSeconds(20), $"{timer.Elapsed}");
-        foreach (var expected in new[] { "hello-1.0", "agreed", "conflict", "undecided", "bytes, verified", "All as it should be.", "nix --extra-experimental-features nix-command copy --from http://127.0.0.1:", "trusted-public-keys = demo-trustix-1:" })
+        foreach (var expected in new[] { "hello-1.0", "agreed", "conflict", "undecided", "bytes, verified", "All as it should be.",
+            "nix --extra-experimental-features nix-command copy --from http://127.0.0.1:", "trusted-public-keys = demo-trustix-1:" })
         {
             Assert.Contains(expected, output, StringComparison.Ordinal);
         }
@@ -109,7 +112,8 @@ public sealed partial class VerbTests
     [InlineData("log", "submit")]
     [InlineData("log", "submit", "/nix/store/x", "--token-file", "x", "--url", "nonsense")]
     [InlineData("log", "submit", "/nix/store/x", "--token-file", "x", "--url", "unix://run/log")]
-    public async Task A_wrong_command_line_is_a_usage_error(params string[] arguments) => Assert.Equal(2, (await Cli.RunAsync(arguments)).Code);
+    public async Task A_wrong_command_line_is_a_usage_error(params string[] arguments) =>
+        Assert.Equal(2, (await Cli.RunAsync(arguments)).Code);
 
     [Fact]
     public async Task What_is_no_store_path_cannot_be_submitted()
@@ -138,7 +142,8 @@ public sealed partial class VerbTests
 
         Assert.Equal(2, code);
         Assert.Contains($"http://{taken.LocalEndpoint}", error, StringComparison.Ordinal);
-        Assert.EndsWith("address already in use. Name an address of this machine that nothing else uses.\n1 fault; nothing was started.\n", error, StringComparison.Ordinal);
+        Assert.EndsWith("address already in use. Name an address of this machine that nothing else uses.\n1 fault; nothing was started.\n",
+            error, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", error, StringComparison.Ordinal);
     }
 
@@ -160,10 +165,12 @@ public sealed partial class VerbTests
         await first.WaitForExitAsync();
 
         Assert.Equal(2, second.Code);
-        Assert.Contains($"stateDirectory is '{folder.Path}', which another trustix-proxy process is using", second.Error, StringComparison.Ordinal);
+        Assert.Contains(
+            $"stateDirectory is '{folder.Path}', which another trustix-proxy process is using", second.Error, StringComparison.Ordinal);
         var check = await Cli.RunAsync(["log", "fsck", "--json", "--config", config]);
         Assert.True(check.Code is 0, check.Error);
-        Assert.Equal(("mine", 0, 0), (Json(check.Output, "log").GetString(), Json(check.Output, "entries").GetInt32(), Json(check.Output, "faults").GetArrayLength()));
+        Assert.Equal(("mine", 0, 0), (Json(check.Output, "log").GetString(), Json(check.Output, "entries").GetInt32(),
+            Json(check.Output, "faults").GetArrayLength()));
     }
 
     private static JsonElement Json(string text, string name) => JsonDocument.Parse(text).RootElement.GetProperty(name);

@@ -16,10 +16,13 @@ public sealed class ArchiveLayoutTests
     [Fact]
     public void Records_are_read_as_they_were_written()
     {
-        var (head, conflict) = (new LogHead { LogRoot = ByteString.CopyFrom(new byte[32]), TreeSize = 7, MapRoot = ByteString.CopyFrom(new byte[32]), MHRoot = ByteString.CopyFrom(new byte[32]), MHTreeSize = 1, Signature = ByteString.CopyFrom(new byte[64]) }, new Conflict { Index = 3 });
+        var (head, conflict) = (
+            new LogHead { LogRoot = ByteString.CopyFrom(new byte[32]), TreeSize = 7, MapRoot = ByteString.CopyFrom(new byte[32]), MHRoot =
+            ByteString.CopyFrom(new byte[32]), MHTreeSize = 1, Signature = ByteString.CopyFrom(new byte[64]) }, new Conflict { Index = 3 });
 
         byte[] entries = [.. ArchiveLayout.Encode("a"u8.ToArray(), "bc"u8.ToArray()), .. ArchiveLayout.Encode("d"u8.ToArray(), [])];
-        Assert.Equal([("a", "bc"), ("d", "")], ArchiveLayout.DecodeEntries(entries).Select(entry => (System.Text.Encoding.ASCII.GetString(entry.Key), System.Text.Encoding.ASCII.GetString(entry.Value))));
+        Assert.Equal([("a", "bc"), ("d", "")], ArchiveLayout.DecodeEntries(entries)
+            .Select(entry => (System.Text.Encoding.ASCII.GetString(entry.Key), System.Text.Encoding.ASCII.GetString(entry.Value))));
         Assert.Equal((head, 12345L), ArchiveLayout.DecodeHeads(ArchiveLayout.Encode(head, 12345)).Single());
         Assert.Throws<InvalidDataException>(() => ArchiveLayout.DecodeHeads([0, 1, 255]).ToList());
         Assert.Equal(conflict, ArchiveLayout.DecodeConflicts(ArchiveLayout.Encode(conflict)).Single());
@@ -30,7 +33,8 @@ public sealed class ArchiveLayoutTests
     {
         var bytes = ArchiveLayout.Encode("key"u8.ToArray(), "value"u8.ToArray());
 
-        Assert.All(Enumerable.Range(1, bytes.Length - 1), length => Assert.True(Throws(() => ArchiveLayout.DecodeEntries(bytes[..length]).ToList())));
+        Assert.All(Enumerable.Range(1, bytes.Length - 1), length =>
+            Assert.True(Throws(() => ArchiveLayout.DecodeEntries(bytes[..length]).ToList())));
     }
 
     private static bool Throws(Action act) => Record.Exception(act) is InvalidDataException;

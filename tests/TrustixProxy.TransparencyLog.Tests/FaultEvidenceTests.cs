@@ -9,7 +9,8 @@ public sealed class FaultEvidenceTests
 {
     private static readonly DateTimeOffset Now = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
 
-    public static TheoryData<string> Kinds => ["split-view", "rewritten-log", "rewritten-map-heads", "map-contradiction", "two-entries", "repeated-key"];
+    public static TheoryData<string> Kinds =>
+        ["split-view", "rewritten-log", "rewritten-map-heads", "map-contradiction", "two-entries", "repeated-key"];
 
     [Theory]
     [MemberData(nameof(Kinds))]
@@ -82,7 +83,8 @@ public sealed class FaultEvidenceTests
             Fill(log, 0, newer, "value");
             fork = log.Fork(older - 1);
             Fill(fork, older - 1, older, "forked");
-            var fault = new LogFault.RewrittenPast(fork.Heads[older], log.Heads[newer], log.ConsistencyProof(older + 1, newer), IsMapHeadLog: false);
+            var fault = new LogFault.RewrittenPast(
+                fork.Heads[older], log.Heads[newer], log.ConsistencyProof(older + 1, newer), IsMapHeadLog: false);
             var honest = fault with { Older = log.Heads[older] };
 
             Assert.True(fault.IsShown, $"{older} to {newer}");
@@ -135,7 +137,8 @@ public sealed class FaultEvidenceTests
         {
             "split-view" => new LogFault.SplitView(log.Heads[5], fork.Heads[5]),
             "rewritten-log" => new LogFault.RewrittenPast(fork.Heads[3], log.Heads[6], log.ConsistencyProof(3, 6), IsMapHeadLog: false),
-            "rewritten-map-heads" => new LogFault.RewrittenPast(fork.Heads[4], log.Heads[6], log.MapHeadConsistencyProof(5, 7), IsMapHeadLog: true),
+            "rewritten-map-heads" =>
+                new LogFault.RewrittenPast(fork.Heads[4], log.Heads[6], log.MapHeadConsistencyProof(5, 7), IsMapHeadLog: true),
             "map-contradiction" => Misplaced(log),
             "repeated-key" => Repeated(log),
             _ => new LogFault.TwoEntries(Entry(log, log.Heads[6], Key(4)), Entry(fork, fork.Heads[7], Key(4))),
@@ -158,7 +161,8 @@ public sealed class FaultEvidenceTests
     private static LogFault.KeyedLeaf Leaf(MemoryLog log, int index, VerifiedTreeHead head) =>
         new(index, log.Leaves[index].ValueDigest, log.InclusionProof(index, head.Content.TreeSize));
 
-    private static ProvenEntry Entry(MemoryLog log, VerifiedTreeHead head, byte[] key) => new(head, key, log.MapValue(key, head.Content.MapRoot)!);
+    private static ProvenEntry Entry(MemoryLog log, VerifiedTreeHead head, byte[] key) =>
+        new(head, key, log.MapValue(key, head.Content.MapRoot)!);
 
     private static MemoryLog Make()
     {

@@ -118,14 +118,17 @@ public sealed class LogViewTests
         var log = new History(Signer).Add("a");
         var view = new LogView(log.Head);
         log.Add("b");
-        var stuck = Signer.Sign(log.Head.Content with { MapHeadSize = view.Head.Content.MapHeadSize, MapHeadRoot = view.Head.Content.MapHeadRoot });
+        var stuck = Signer.Sign(
+            log.Head.Content with { MapHeadSize = view.Head.Content.MapHeadSize, MapHeadRoot = view.Head.Content.MapHeadRoot });
 
         Assert.False(view.TryAdvance(stuck, log.LogProof(1), [], out _, out var error, out _));
         Assert.Equal(LogViewError.MapHeadSize, error);
     }
 
-    private static bool Advance(LogView view, History log, VerifiedTreeHead head, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out LogView? next, out LogViewError error, out LogFault? fault) =>
-        view.TryAdvance(head, log.LogProof(view.Head.Content.TreeSize), log.MapHeadProof(view.Head.Content.MapHeadSize), out next, out error, out fault);
+    private static bool Advance(LogView view, History log, VerifiedTreeHead head,
+        [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out LogView? next, out LogViewError error, out LogFault? fault) =>
+        view.TryAdvance(head, log.LogProof(view.Head.Content.TreeSize), log.MapHeadProof(view.Head.Content.MapHeadSize), out next,
+            out error, out fault);
 
     /// <summary>A log in memory, by the definitions alone.</summary>
     private sealed class History
@@ -163,7 +166,8 @@ public sealed class LogViewTests
         {
             var mapRoot = SlowReference.MapRoot(_map);
             _mapHeads.Add(MerkleHash.MapHeadLeaf(mapRoot));
-            return _signer.Sign(new TreeHead(SlowReference.LogRoot(_leaves.ToArray()), _leaves.Count, mapRoot, SlowReference.LogRoot(_mapHeads.ToArray()), _mapHeads.Count));
+            return _signer.Sign(new TreeHead(SlowReference.LogRoot(_leaves.ToArray()), _leaves.Count, mapRoot,
+                SlowReference.LogRoot(_mapHeads.ToArray()), _mapHeads.Count));
         }
     }
 }

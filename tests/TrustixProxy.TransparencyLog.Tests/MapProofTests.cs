@@ -72,14 +72,16 @@ public sealed class MapProofTests
     [InlineData(MapProofError.OtherLeaf)]
     public void Each_fault_of_the_encoding_is_refused_for_its_own_reason(MapProofError expected)
     {
-        var vector = Vectors.Load("smt").All("proofs").First(vector => vector.GetProperty("proof").Number("num_side_nodes") is > 2 and not 8 and not 16);
+        var vector = Vectors.Load("smt").All("proofs")
+            .First(vector => vector.GetProperty("proof").Number("num_side_nodes") is > 2 and not 8 and not 16);
         var message = Message(vector.GetProperty("proof"));
         switch (expected)
         {
             case MapProofError.TooDeep: message.NumSideNodes = 257; break;
             case MapProofError.SideNodeSize: message.SideNodes[0] = ByteString.CopyFrom(new byte[31]); break;
             case MapProofError.BitMaskLength: message.BitMask = ByteString.CopyFrom([.. message.BitMask.Span, 0]); break;
-            case MapProofError.BitMaskPadding: message.BitMask = ByteString.CopyFrom([.. message.BitMask.Span[..^1], (byte)(message.BitMask[^1] | 1)]); break;
+            case MapProofError.BitMaskPadding: message.BitMask = ByteString.CopyFrom(
+                [.. message.BitMask.Span[..^1], (byte)(message.BitMask[^1] | 1)]); break;
             case MapProofError.SideNodeCount: message.SideNodes.Add(message.SideNodes[0]); break;
             case MapProofError.SideNodePlaceholder: message.SideNodes[0] = ByteString.CopyFrom(new byte[32]); break;
             default: message.NonMembershipLeafData = ByteString.CopyFrom(new byte[64]); break;
@@ -105,7 +107,8 @@ public sealed class MapProofTests
         var sibling = Digest.Of([2]);
         var offWay = Digest.Of(key).ToArray();
         offWay[0] ^= 0x80;
-        var root = Digest.Of(key).Bit(0) ? MerkleHash.Node(sibling, MerkleHash.MapLeaf(new Digest(offWay), default)) : MerkleHash.Node(MerkleHash.MapLeaf(new Digest(offWay), default), sibling);
+        var root = Digest.Of(key).Bit(0) ? MerkleHash.Node(sibling, MerkleHash.MapLeaf(new Digest(offWay), default))
+            : MerkleHash.Node(MerkleHash.MapLeaf(new Digest(offWay), default), sibling);
 
         Assert.False(own.TryVerify(Head(leaf), key, [], out _, out var error));
         Assert.Equal(MapProofError.OtherLeafPath, error);
@@ -118,7 +121,8 @@ public sealed class MapProofTests
     {
         var (key, value) = ("key"u8.ToArray(), new MapEntry(Digest.Of([1]), 1000).ToBytes());
 
-        Assert.False(new MapProof([], null).TryVerify(Head(MerkleHash.MapLeaf(Digest.Of(key), Digest.Of(value))), key, value, out _, out var error));
+        Assert.False(
+            new MapProof([], null).TryVerify(Head(MerkleHash.MapLeaf(Digest.Of(key), Digest.Of(value))), key, value, out _, out var error));
         Assert.Equal(MapProofError.Index, error);
     }
 
@@ -147,7 +151,8 @@ public sealed class MapProofTests
 
     private static Wire.SparseCompactMerkleProof Message(JsonElement proof)
     {
-        var message = new Wire.SparseCompactMerkleProof { NumSideNodes = (ulong)proof.Number("num_side_nodes"), BitMask = ByteString.CopyFrom(proof.Hex("bit_mask")) };
+        var message = new Wire.SparseCompactMerkleProof { NumSideNodes = (ulong)proof.Number("num_side_nodes"),
+            BitMask = ByteString.CopyFrom(proof.Hex("bit_mask")) };
         message.SideNodes.AddRange(proof.All("side_nodes").Select(node => ByteString.CopyFrom(Convert.FromHexString(node.GetString()!))));
         if (proof.GetProperty("non_membership_leaf_data").ValueKind is JsonValueKind.String)
         {

@@ -71,7 +71,8 @@ public sealed class MerkleTreeTests
         var subtrees = new Dictionary<(int, long), Digest>();
         for (var size = 0; size < leaves.Length; size++)
         {
-            MerkleTree.Append(size, leaves[size], (level, index) => subtrees[(level, index)], (level, index, hash) => subtrees.Add((level, index), hash));
+            MerkleTree.Append(
+                size, leaves[size], (level, index) => subtrees[(level, index)], (level, index, hash) => subtrees.Add((level, index), hash));
         }
 
         return subtrees;

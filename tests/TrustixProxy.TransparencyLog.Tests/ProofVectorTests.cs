@@ -16,7 +16,8 @@ public sealed class ProofVectorTests
         foreach (var vector in vectors)
         {
             var good = vector.Nodes("proof") is { } proof
-                && InclusionProof.TryVerify(vector.Number("index"), vector.Number("tree_size"), vector.Digest("leaf_digest"), proof, vector.Digest("root"), out _);
+                && InclusionProof.TryVerify(
+                    vector.Number("index"), vector.Number("tree_size"), vector.Digest("leaf_digest"), proof, vector.Digest("root"), out _);
 
             Assert.True(vector.Valid() == good, vector.Note());
         }
@@ -33,7 +34,8 @@ public sealed class ProofVectorTests
         foreach (var vector in vectors)
         {
             var good = vector.Nodes("proof") is { } proof
-                && ConsistencyProof.TryVerify(vector.Number("first"), vector.Number("second"), vector.Digest("first_root"), vector.Digest("second_root"), proof, out _);
+                && ConsistencyProof.TryVerify(vector.Number("first"), vector.Number("second"), vector.Digest("first_root"),
+                    vector.Digest("second_root"), proof, out _);
 
             Assert.True(vector.Valid() == good, vector.Note());
         }
@@ -47,7 +49,8 @@ public sealed class ProofVectorTests
         {
             var hash = MerkleHash.LogLeaf(leaf.Hex("key"), Digest.Of(leaf.Hex("value")));
             Assert.Equal(leaf.Digest("leaf_digest"), hash);
-            MerkleTree.Append(leaf.Number("index"), hash, (level, index) => subtrees[(level, index)], (level, index, node) => subtrees.Add((level, index), node));
+            MerkleTree.Append(leaf.Number("index"), hash, (level, index) => subtrees[(level, index)], (level, index, node) =>
+                subtrees.Add((level, index), node));
         }
 
         foreach (var vector in Vectors.Load("consistency").All("roots"))

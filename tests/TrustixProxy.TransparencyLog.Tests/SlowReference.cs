@@ -1,6 +1,7 @@
 namespace TrustixProxy.TransparencyLog.Tests;
 
-/// <summary>The definitions, written down as they stand in RFC 6962 and in the map's description: slow, recursive, and sharing nothing with what they check.</summary>
+/// <summary>The definitions, written down as they stand in RFC 6962 and in the map's description: slow, recursive, and sharing nothing with
+/// what they check.</summary>
 internal static class SlowReference
 {
     public static Digest LogRoot(ReadOnlySpan<Digest> leaves) => leaves.Length switch

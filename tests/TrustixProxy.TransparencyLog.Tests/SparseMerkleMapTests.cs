@@ -41,7 +41,8 @@ public sealed class SparseMerkleMapTests
             store.Insert([first]);
             var root = store.Insert([second, third]);
 
-            return root == SlowReference.MapRoot([(first.Path, first.ValueHash), (second.Path, second.ValueHash), (third.Path, third.ValueHash)])
+            return root == SlowReference.MapRoot(
+                [(first.Path, first.ValueHash), (second.Path, second.ValueHash), (third.Path, third.ValueHash)])
                 && store.Map().TryFind(second.Path, out var found) && found == second
                 && store.Map().Prove(second.Path, out _).SideNodes.Length > sharedBits;
         }));
@@ -121,7 +122,8 @@ public sealed class SparseMerkleMapTests
     [InlineData("00000000ff")]
     [InlineData("01000100")]
     [InlineData("01000000")]
-    public void Bytes_of_another_form_are_no_page(string hex) => Assert.Throws<ArgumentException>(() => MapPage.Of(Convert.FromHexString(hex)));
+    public void Bytes_of_another_form_are_no_page(string hex) =>
+        Assert.Throws<ArgumentException>(() => MapPage.Of(Convert.FromHexString(hex)));
 
     [Fact]
     public void Proofs_are_made_as_the_reference_makes_them()
@@ -130,15 +132,18 @@ public sealed class SparseMerkleMapTests
         {
             var size = (int)generation.First().Number("map_size");
             var store = new Store();
-            var leaves = Vectors.Load("audit").All("leaves").Take(size).Select(leaf => (Key: leaf.Hex("key"), Entry: new MapEntry(leaf.Digest("value_digest"), leaf.Number("index")))).ToList();
+            var leaves = Vectors.Load("audit").All("leaves").Take(size)
+                .Select(leaf => (Key: leaf.Hex("key"), Entry: new MapEntry(leaf.Digest("value_digest"), leaf.Number("index")))).ToList();
             Assert.Equal(size, leaves.Count);
-            var root = store.Insert([.. leaves.Select(leaf => new MapLeaf(Digest.Of(leaf.Key), Digest.Of(leaf.Entry.ToBytes()), leaf.Entry.Index))]);
+            var root = store.Insert(
+                [.. leaves.Select(leaf => new MapLeaf(Digest.Of(leaf.Key), Digest.Of(leaf.Entry.ToBytes()), leaf.Entry.Index))]);
 
             foreach (var vector in generation)
             {
                 Assert.Equal(vector.Digest("map_root"), root);
                 var proof = store.Map().Prove(Digest.Of(vector.Hex("key")), out _).ToMessage();
-                Assert.Equal(vector.GetProperty("proof").All("side_nodes").Select(node => node.GetString()), proof.SideNodes.Select(node => Convert.ToHexStringLower(node.Span)));
+                Assert.Equal(vector.GetProperty("proof").All("side_nodes").Select(node => node.GetString()),
+                    proof.SideNodes.Select(node => Convert.ToHexStringLower(node.Span)));
                 Assert.Equal(vector.GetProperty("proof").Text("bit_mask"), Convert.ToHexStringLower(proof.BitMask.Span));
             }
         }

@@ -1,7 +1,8 @@
 namespace TrustixProxy.IO.Connecting;
 
 /// <summary>Bounds how often known refusals are asked about again: a number of requests a second to each upstream and elector.</summary>
-/// <remarks>An asking takes one request from each account. Further requests to the same upstream or elector, such as retries, are charged to its account.
+/// <remarks>An asking takes one request from each account. Further requests to the same upstream or elector, such as retries, are charged
+/// to its account.
 /// While one account is empty, nothing is asked again.</remarks>
 /// <param name="perSecond">How many a second, and how many at once after a pause.</param>
 /// <param name="time">The clock.</param>

@@ -3,7 +3,8 @@ using System.Net.Http.Headers;
 
 namespace TrustixProxy.IO.Connecting;
 
-/// <summary>A cache in a folder (<c>file://</c>, as <c>nix copy --to</c> writes it) that answers as one behind HTTP would. Nothing outside the folder is reachable by any address; links within it are its owner's.</summary>
+/// <summary>A cache in a folder (<c>file://</c>, as <c>nix copy --to</c> writes it) that answers as one behind HTTP would. Nothing outside
+/// the folder is reachable by any address; links within it are its owner's.</summary>
 /// <param name="folder">The folder's absolute path.</param>
 public sealed class FolderTransport(string folder) : HttpMessageHandler
 {
@@ -12,13 +13,15 @@ public sealed class FolderTransport(string folder) : HttpMessageHandler
     /// <summary>What its files' addresses begin with: a name that leads nowhere.</summary>
     public static Uri Base { get; } = new("http://folder.invalid/");
 
-    protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) => Task.Run(() => Answer(request), cancellationToken);
+    protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+        Task.Run(() => Answer(request), cancellationToken);
 
     private HttpResponseMessage Answer(HttpRequestMessage request)
     {
         try
         {
-            return FileOf(request.RequestUri!) is { } path && Open(path) is { } file ? Send(file, request.Headers.Range) : new HttpResponseMessage(HttpStatusCode.NotFound);
+            return FileOf(request.RequestUri!) is { } path && Open(path) is { } file ? Send(file, request.Headers.Range)
+                : new HttpResponseMessage(HttpStatusCode.NotFound);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -41,12 +44,14 @@ public sealed class FolderTransport(string folder) : HttpMessageHandler
         return path?.StartsWith(_folder, StringComparison.Ordinal) is true ? path : null;
     }
 
-    /// <summary>Opens a file that has bytes: whatever has none (a folder, a pipe, a device) is no file of a cache, and is not opened.</summary>
+    /// <summary>Opens a file that has bytes: whatever has none (a folder, a pipe, a device) is no file of a cache, and is not
+    /// opened.</summary>
     private static FileStream? Open(string path) => new FileInfo(path) switch
     {
         { Exists: false } => throw new FileNotFoundException(null, path),
         var file => (file.ResolveLinkTarget(returnFinalTarget: true) as FileInfo ?? file).Length > 0
-            ? new FileStream(path, new FileStreamOptions { Share = FileShare.ReadWrite | FileShare.Delete, Options = FileOptions.Asynchronous | FileOptions.SequentialScan })
+            ? new FileStream(path, new FileStreamOptions { Share = FileShare.ReadWrite | FileShare.Delete,
+                Options = FileOptions.Asynchronous | FileOptions.SequentialScan })
             : null,
     };
 
@@ -54,7 +59,8 @@ public sealed class FolderTransport(string folder) : HttpMessageHandler
     {
         var (length, start) = (file.Length, range?.Ranges.Single().From ?? 0);
         file.Position = Math.Min(start, length);
-        var response = new HttpResponseMessage(start > 0 ? HttpStatusCode.PartialContent : HttpStatusCode.OK) { Content = new StreamContent(file) };
+        var response = new HttpResponseMessage(
+            start > 0 ? HttpStatusCode.PartialContent : HttpStatusCode.OK) { Content = new StreamContent(file) };
         response.Content.Headers.ContentLength = length - file.Position;
         if (start > 0 && start < length)
         {

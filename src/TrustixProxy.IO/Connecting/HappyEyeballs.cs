@@ -9,7 +9,7 @@ namespace TrustixProxy.IO.Connecting;
 /// <remarks>
 /// <code>
 /// name ──resolve──▶ addresses ──admit──▶ the winner of last time, then IPv6 and IPv4 in turn, 16 at most
-///      ──▶ first attempt ──250 ms, or it fails──▶ second attempt beside it … ──▶ the first that connects; all others are cancelled and closed
+/// ──▶ first attempt ──250 ms, or it fails──▶ second attempt beside it … ──▶ the first that connects; all others are cancelled and closed
 /// </code>
 /// Source: RFC 8305, sections 4 and 5; both families are resolved by one call, so section 3 does not apply.</remarks>
 public sealed class HappyEyeballs
@@ -190,7 +190,8 @@ public sealed class HappyEyeballs
 
     /// <summary>Whether a failure says only that this machine has no way to such addresses, as one without IPv6.</summary>
     private static bool IsOfOurSide(SocketError error) =>
-        error is SocketError.NetworkUnreachable or SocketError.HostUnreachable or SocketError.AddressFamilyNotSupported or SocketError.AddressNotAvailable;
+        error is SocketError.NetworkUnreachable or SocketError.HostUnreachable or SocketError.AddressFamilyNotSupported
+            or SocketError.AddressNotAvailable;
 
     private IPAddress? Recall(DnsEndPoint target) =>
         _winners.TryGetValue(target, out var known) && _time.GetElapsedTime(known.At) < WinnerLifetime ? known.Address : null;

@@ -28,7 +28,8 @@ public sealed class PeerTransport : HttpMessageHandler
     {
         (_proxies, _maxHeaders, _connecting) = (proxies, maxHeaders, connecting ?? new HappyEyeballs(time));
         _direct = new HttpMessageInvoker(Sockets((context, cancellation) =>
-            _connecting.ConnectAsync(context.DnsEndPoint, addresses => Admit?.Invoke(context.DnsEndPoint, addresses) ?? addresses, cancellation)));
+            _connecting.ConnectAsync(
+                context.DnsEndPoint, addresses => Admit?.Invoke(context.DnsEndPoint, addresses) ?? addresses, cancellation)));
     }
 
     private PeerTransport(string socket, int maxHeaders)

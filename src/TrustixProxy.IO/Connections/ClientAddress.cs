@@ -3,7 +3,8 @@ using System.Net.Sockets;
 
 namespace TrustixProxy.IO.Connections;
 
-/// <summary>Whom a connection or a request counts for: an IPv4 address, or the first 64 bits of an IPv6 address, which one client has to itself.</summary>
+/// <summary>Whom a connection or a request counts for: an IPv4 address, or the first 64 bits of an IPv6 address, which one client has to
+/// itself.</summary>
 public readonly record struct ClientAddress
 {
     private readonly AddressFamily _family;

@@ -31,11 +31,13 @@ public sealed class ConnectionGate(Func<ConnectionLimits> limits, TimeProvider t
     /// <summary>What may still be in our buffer when the last answer has been written.</summary>
     private const int MaxUnsent = 64 << 10;
 
-    /// <summary>How long a connection is left alone, since its first request may still be on its way; and how often others are asked to end for one that waits.</summary>
+    /// <summary>How long a connection is left alone, since its first request may still be on its way; and how often others are asked to end
+    /// for one that waits.</summary>
     private static readonly TimeSpan Youth = TimeSpan.FromSeconds(2), AskAgain = TimeSpan.FromMilliseconds(500);
 
     private readonly Lock _lock = new();
-    private readonly LinkedList<(ConnectionContext Connection, long Since)> _oldest = []; // of those that are served, and have not been asked to end
+    // of those that are served, and have not been asked to end
+    private readonly LinkedList<(ConnectionContext Connection, long Since)> _oldest = [];
     private readonly LinkedList<TaskCompletionSource> _waiting = [];
     private readonly ClientShares _shares = new();
     private int _served;
@@ -67,7 +69,8 @@ public sealed class ConnectionGate(Func<ConnectionLimits> limits, TimeProvider t
     }
 
     /// <summary>The first bytes of a connection; none when its client is silent for too long. See <see cref="FirstBytes"/>.</summary>
-    public ValueTask<byte[]> PeekAsync(ConnectionContext connection, int count) => FirstBytes.PeekAsync(connection, count, limits().HeaderTimeout, time);
+    public ValueTask<byte[]> PeekAsync(ConnectionContext connection, int count) =>
+        FirstBytes.PeekAsync(connection, count, limits().HeaderTimeout, time);
 
     /// <summary>Whether a request came over a connection that there is no room for.</summary>
     public bool IsRefused(HttpContext context) => _refused > 0 && context.Features.Get<Overflow>() is not null;
@@ -77,7 +80,8 @@ public sealed class ConnectionGate(Func<ConnectionLimits> limits, TimeProvider t
     {
         turnedAway();
         context.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
-        (context.Response.StatusCode, context.Response.ContentType) = (StatusCodes.Status503ServiceUnavailable, "text/plain; charset=utf-8");
+        (context.Response.StatusCode, context.Response.ContentType) = (
+            StatusCodes.Status503ServiceUnavailable, "text/plain; charset=utf-8");
         (context.Response.Headers.RetryAfter, context.Response.Headers.CacheControl) = ("1", "no-store");
         return context.Response.WriteAsync("too many connections are open already; come again later\n", context.RequestAborted);
     }
@@ -136,14 +140,17 @@ public sealed class ConnectionGate(Func<ConnectionLimits> limits, TimeProvider t
         }
     }
 
-    /// <summary>Has the system give up a client that takes nothing at all of what waits for it. The server only knows a rate over the whole connection.</summary>
+    /// <summary>Has the system give up a client that takes nothing at all of what waits for it. The server only knows a rate over the whole
+    /// connection.</summary>
     private void LimitStalls(ConnectionContext connection)
     {
-        if (OperatingSystem.IsLinux() && connection.Features.Get<IConnectionSocketFeature>()?.Socket is { AddressFamily: not AddressFamily.Unix } socket)
+        if (OperatingSystem.IsLinux()
+            && connection.Features.Get<IConnectionSocketFeature>()?.Socket is { AddressFamily: not AddressFamily.Unix } socket)
         {
             try
             {
-                socket.SetRawSocketOption((int)SocketOptionLevel.Tcp, UserTimeout, BitConverter.GetBytes((int)TimeToSend(MaxUnsent).TotalMilliseconds));
+                socket.SetRawSocketOption(
+                    (int)SocketOptionLevel.Tcp, UserTimeout, BitConverter.GetBytes((int)TimeToSend(MaxUnsent).TotalMilliseconds));
             }
             catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
             {
@@ -229,7 +236,8 @@ public sealed class ConnectionGate(Func<ConnectionLimits> limits, TimeProvider t
             _oldest.Remove(first);
         }
 
-        oldest.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose(); // an idle one ends at once, a busy one after its answer
+        // an idle one ends at once, a busy one after its answer
+        oldest.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
     }
 
     private void Leave(LinkedListNode<(ConnectionContext, long)> own)

@@ -12,7 +12,8 @@ public sealed record ConnectionLimits
     /// <summary>How many connections are served at once; no limit when null.</summary>
     public int? Connections { get; init; }
 
-    /// <summary>How many of them one client may have, those that wait included; no limit when null. Unix sockets and <see cref="Proxies"/> are exempt.</summary>
+    /// <summary>How many of them one client may have, those that wait included; no limit when null. Unix sockets and <see cref="Proxies"/>
+    /// are exempt.</summary>
     public int? PerClient { get; init; }
 
     /// <summary>How many connections wait for room. The files that the system allows bound it further.</summary>
@@ -37,7 +38,8 @@ public sealed record ConnectionLimits
     public IReadOnlyCollection<IPNetwork> Proxies { get; init; } = [];
 
     /// <summary>What <c>limits.connections</c> is where the configuration does not say: half of what the system lets us open.</summary>
-    /// <remarks>An answer may need a connection to an upstream and a file; the other half is for those, for logs, and for connections that wait.</remarks>
+    /// <remarks>An answer may need a connection to an upstream and a file; the other half is for those, for logs, and for connections that
+    /// wait.</remarks>
     public static int Default => Math.Clamp(SystemCalls.OpenFiles / 2, 16, MostByDefault);
 
     /// <summary>How many connections may wait, so that they leave files for what is served.</summary>

@@ -8,7 +8,8 @@ namespace TrustixProxy.IO.Connections;
 /// <summary>Waits for the first bytes of a connection, so that a silent one costs no more than its socket, and that not for long.</summary>
 public static class FirstBytes
 {
-    /// <summary>The first bytes of a connection, as far as they have come; they stay in it. Empty when the client was silent for too long, or left.</summary>
+    /// <summary>The first bytes of a connection, as far as they have come; they stay in it. Empty when the client was silent for too long,
+    /// or left.</summary>
     /// <param name="connection">The connection.</param>
     /// <param name="count">How many bytes are waited for; fewer are given where the client sends no more.</param>
     /// <param name="limit">How long the client may take.</param>
@@ -16,7 +17,8 @@ public static class FirstBytes
     public static async ValueTask<byte[]> PeekAsync(ConnectionContext connection, int count, TimeSpan limit, TimeProvider time)
     {
         var input = connection.Transport.Input;
-        await using var end = time.CreateTimer(static state => ((ConnectionContext)state!).Abort(), connection, limit, Timeout.InfiniteTimeSpan);
+        await using var end = time.CreateTimer(
+            static state => ((ConnectionContext)state!).Abort(), connection, limit, Timeout.InfiniteTimeSpan);
         var asked = connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.ConnectionClosedRequested ?? CancellationToken.None;
         await using var ending = asked.UnsafeRegister(static state => ((PipeReader)state!).CancelPendingRead(), input);
         try

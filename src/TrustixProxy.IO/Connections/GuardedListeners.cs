@@ -7,7 +7,8 @@ namespace TrustixProxy.IO.Connections;
 public static class GuardedListeners
 {
     /// <summary>Has a listener's connections counted.</summary>
-    public static void UseGate(this ListenOptions listen, ConnectionGate gate) => listen.Use(next => connection => gate.ServeAsync(connection, next));
+    public static void UseGate(this ListenOptions listen, ConnectionGate gate) =>
+        listen.Use(next => connection => gate.ServeAsync(connection, next));
 
     /// <summary>Closes connections that say nothing; to be used after TLS, where there is TLS.</summary>
     public static void CloseSilent(this ListenOptions listen, ConnectionGate gate) => listen.Use(next => async connection =>

@@ -22,9 +22,11 @@ public sealed record Listener(bool IsPrivate, bool IsLocal)
 
     /// <summary>Where <paramref name="http"/> came in; a public place when nothing was said of it.</summary>
     public static Listener Of(HttpContext http) =>
-        http.Features.Get<IConnectionItemsFeature>()?.Items.TryGetValue(Item, out var listener) is true ? (Listener)listener! : new Listener(false, false);
+        http.Features.Get<IConnectionItemsFeature>()?.Items.TryGetValue(Item, out var listener) is true ? (Listener)listener!
+            : new Listener(false, false);
 
-    /// <summary>Listens at <paramref name="address"/>, <c>http://host:port</c> or <c>unix:/path</c>, for HTTP/1.1 and for HTTP/2 without TLS.</summary>
+    /// <summary>Listens at <paramref name="address"/>, <c>http://host:port</c> or <c>unix:/path</c>, for HTTP/1.1 and for HTTP/2 without
+    /// TLS.</summary>
     public static void Add(KestrelServerOptions kestrel, string address, bool isPrivate, ConnectionGate gate)
     {
         kestrel.AllowAlternateSchemes = true; // HTTP/2 without TLS says "http", whatever the connection below looks like
@@ -82,6 +84,7 @@ public sealed record Listener(bool IsPrivate, bool IsLocal)
 
         public ReadOnlyMemory<byte> ApplicationProtocol { get; } = "h2"u8.ToArray();
 
-        public Task<X509Certificate2?> GetClientCertificateAsync(CancellationToken cancellationToken) => Task.FromResult<X509Certificate2?>(null);
+        public Task<X509Certificate2?> GetClientCertificateAsync(CancellationToken cancellationToken) =>
+            Task.FromResult<X509Certificate2?>(null);
     }
 }

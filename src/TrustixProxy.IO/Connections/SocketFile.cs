@@ -7,7 +7,8 @@ namespace TrustixProxy.IO.Connections;
 public static class SocketFile
 {
     /// <summary>Removes the socket that a dead process left behind, since the system lets nobody listen there again.</summary>
-    /// <remarks>A socket that somebody listens at stays. So does everything that is no socket: a mistyped address must not cost a file.</remarks>
+    /// <remarks>A socket that somebody listens at stays. So does everything that is no socket: a mistyped address must not cost a
+    /// file.</remarks>
     /// <returns>Whether somebody listens there.</returns>
     public static bool IsTaken(string path)
     {

@@ -49,7 +49,8 @@ public static class ProgramStart
         return Entries(path).Select(entry => Path.Combine(entry, name)).FirstOrDefault(IsProgram);
     }
 
-    private static IEnumerable<string> Entries(string? path) => (path ?? "").Split(Path.PathSeparator).Where(entry => entry.StartsWith('/'));
+    private static IEnumerable<string> Entries(string? path) =>
+        (path ?? "").Split(Path.PathSeparator).Where(entry => entry.StartsWith('/'));
 
     private static bool IsProgram(string file)
     {

@@ -10,7 +10,8 @@ namespace TrustixProxy.IO.Redis;
 public readonly record struct RedisReply<T>(bool IsAnswered, T? Value);
 
 /// <summary>The only connection to Redis. Calls never throw and never wait long; replies are foreign bytes.</summary>
-/// <remarks>The library reconnects and times out by itself (<see cref="RedisOptions.ToConfiguration"/>). The circuit breaker spares callers that wait while Redis hangs.</remarks>
+/// <remarks>The library reconnects and times out by itself (<see cref="RedisOptions.ToConfiguration"/>). The circuit breaker spares callers
+/// that wait while Redis hangs.</remarks>
 public sealed class RedisConnection : SupervisedService
 {
     /// <summary>Interval of the ping that decides whether Redis is there; also the breaker's sampling and break duration.</summary>
@@ -80,7 +81,9 @@ public sealed class RedisConnection : SupervisedService
         }
         catch (Exception exception)
         {
-            Logger.RedisFailed(exception); // the library's other exceptions, which are no common kind, and faults of ours: none costs a client more than Redis' silence does
+            // the library's other exceptions, which are no common kind, and faults of ours: none costs a client more than Redis' silence
+            // does
+            Logger.RedisFailed(exception);
             return default;
         }
     }
@@ -112,7 +115,9 @@ public sealed class RedisConnection : SupervisedService
         }
     }
 
-    private static bool IsAbsence(Exception exception) => exception is TimeoutException or RedisException and not RedisServerException or ObjectDisposedException or OperationCanceledException;
+    private static bool IsAbsence(Exception exception) =>
+        exception is TimeoutException or RedisException and not RedisServerException or ObjectDisposedException
+        or OperationCanceledException;
 
     private async Task BeatAsync()
     {

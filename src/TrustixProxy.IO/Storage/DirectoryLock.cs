@@ -14,7 +14,9 @@ public static class DirectoryLock
         }
         catch (IOException exception) when (Directory.Exists(directory))
         {
-            throw new IOException($"stateDirectory is '{directory}', which another trustix-proxy process is using: stop that one, or name another directory.", exception);
+            throw new IOException(
+                $"stateDirectory is '{directory}', which another trustix-proxy process is using: stop that one, or name another directory.",
+                exception);
         }
     }
 }

@@ -2,8 +2,10 @@ using Microsoft.Data.Sqlite;
 
 namespace TrustixProxy.IO.Storage;
 
-/// <summary>The state database, <c>state.sqlite</c> in the state directory: one connection that writes, one that reads beside it. Calls of either kind take turns.</summary>
-/// <remarks>Several processes may share the file: WAL, and each statement is atomic by itself. What another connection holds is waited for, a second at the most and by SQLite itself: ADO.NET would sleep for 150 ms at once. Statements stay prepared: there are few.</remarks>
+/// <summary>The state database, <c>state.sqlite</c> in the state directory: one connection that writes, one that reads beside it. Calls of
+/// either kind take turns.</summary>
+/// <remarks>Several processes may share the file: WAL, and each statement is atomic by itself. What another connection holds is waited for,
+/// a second at the most and by SQLite itself: ADO.NET would sleep for 150 ms at once. Statements stay prepared: there are few.</remarks>
 public sealed class StateDatabase : IDisposable
 {
     private readonly SqliteConnection _writer, _reader;
@@ -16,7 +18,8 @@ public sealed class StateDatabase : IDisposable
     /// <exception cref="SqliteException">The file cannot be read or written, or is no database.</exception>
     public StateDatabase(string directory, bool isDurable, string schema = "")
     {
-        var file = new SqliteConnectionStringBuilder { DataSource = Path.Combine(directory, "state.sqlite"), Pooling = false, DefaultTimeout = 1 }.ToString();
+        var file = new SqliteConnectionStringBuilder { DataSource = Path.Combine(directory, "state.sqlite"), Pooling = false,
+            DefaultTimeout = 1 }.ToString();
         (_writer, _reader) = (new SqliteConnection(file), new SqliteConnection(file));
         _writer.Open();
         Ensure($"PRAGMA busy_timeout = 1000; PRAGMA journal_mode = WAL; PRAGMA synchronous = {(isDurable ? "FULL" : "NORMAL")}; {schema}");
@@ -55,7 +58,8 @@ public sealed class StateDatabase : IDisposable
         }
     }
 
-    /// <summary>Runs one statement, with values for its parameters in the order in which these first appear; answers how many rows it changed.</summary>
+    /// <summary>Runs one statement, with values for its parameters in the order in which these first appear; answers how many rows it
+    /// changed.</summary>
     public int Execute(string sql, params ReadOnlySpan<SqlValue> values)
     {
         lock (_writing)

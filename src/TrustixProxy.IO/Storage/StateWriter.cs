@@ -8,8 +8,10 @@ using TrustixProxy.IO.Supervision;
 
 namespace TrustixProxy.IO.Storage;
 
-/// <summary>The state database of this process, with what writes to it in the background: what waits at a moment becomes true at once, in the order that it came in. What a refusing disk does not take is lost, unless it must not be: then it is tried again.</summary>
-/// <remarks>What is due is somebody's answer that waits: it goes before the rest, which is written when nothing has been due for a moment, or much of it waits.</remarks>
+/// <summary>The state database of this process, with what writes to it in the background: what waits at a moment becomes true at once, in
+/// the order that it came in. What a refusing disk does not take is lost, unless it must not be: then it is tried again.</summary>
+/// <remarks>What is due is somebody's answer that waits: it goes before the rest, which is written when nothing has been due for a moment,
+/// or much of it waits.</remarks>
 public sealed class StateWriter : IDisposable
 {
     /// <summary>What waits beyond this is dropped, unless it must not be: the disk does not follow.</summary>
@@ -43,7 +45,8 @@ public sealed class StateWriter : IDisposable
     /// <param name="stateDirectory">Where the database is.</param>
     /// <param name="time">The clock.</param>
     /// <param name="logger">Told of faults of this program.</param>
-    /// <param name="onFailed">Told when the disk refuses (<see cref="SqliteException"/>; once a minute while it does), and of what failed for another reason.</param>
+    /// <param name="onFailed">Told when the disk refuses (<see cref="SqliteException"/>; once a minute while it does), and of what failed
+    /// for another reason.</param>
     /// <exception cref="SqliteException">The file cannot be read or written, or is no database.</exception>
     public StateWriter(string stateDirectory, TimeProvider time, ILogger logger, Action<Exception>? onFailed = null)
     {
@@ -108,7 +111,8 @@ public sealed class StateWriter : IDisposable
             return;
         }
 
-        var isQuiet = _due.IsEmpty && !await _news.WaitAsync(_isEnding ? TimeSpan.Zero : Volatile.Read(ref _count) > 0 ? Linger : Timeout.InfiniteTimeSpan);
+        var isQuiet = _due.IsEmpty
+            && !await _news.WaitAsync(_isEnding ? TimeSpan.Zero : Volatile.Read(ref _count) > 0 ? Linger : Timeout.InfiniteTimeSpan);
         while (await WriteSomeAsync(_due))
         {
             // All that is due.

@@ -3,8 +3,10 @@ using SQLitePCL;
 
 namespace TrustixProxy.IO.Storage;
 
-/// <summary>A prepared statement, run many times. Values are bound to its parameters in the order in which these first appear in it.</summary>
-/// <remarks>On SQLite's own interface: through commands and parameters of ADO.NET each of the thousands of small statements of a batch costs three times as much.</remarks>
+/// <summary>A prepared statement, run many times. Values are bound to its parameters in the order in which these first appear in
+/// it.</summary>
+/// <remarks>On SQLite's own interface: through commands and parameters of ADO.NET each of the thousands of small statements of a batch
+/// costs three times as much.</remarks>
 public sealed class Statement : IDisposable
 {
     private readonly sqlite3 _connection;

@@ -3,7 +3,8 @@ using Microsoft.AspNetCore.Http;
 namespace TrustixProxy.LogNode.Api;
 
 /// <summary>Ends the connection of a client that does not send its request, or take its answer, in a bounded time.</summary>
-/// <remarks>The server's own rate is one over a whole connection: who was fast for a while may then be silent for as long. What is there at once starts no timer.</remarks>
+/// <remarks>The server's own rate is one over a whole connection: who was fast for a while may then be silent for as long. What is there at
+/// once starts no timer.</remarks>
 internal sealed class BodyTimer(HttpContext http, TimeProvider time) : IDisposable
 {
     /// <summary>How long any body may take, and how much longer for each second's worth of bytes.</summary>

@@ -5,7 +5,8 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.LogNode.Api;
 
-/// <summary>Tells who calls by the token of a call. Tokens of our form are good once, for a minute; the reference's can be replayed, and so are for loopback and unix sockets unless the configuration says otherwise.</summary>
+/// <summary>Tells who calls by the token of a call. Tokens of our form are good once, for a minute; the reference's can be replayed, and so
+/// are for loopback and unix sockets unless the configuration says otherwise.</summary>
 internal sealed class Callers(IReadOnlyCollection<NixPublicKey> known, bool? acceptReference, TimeProvider time)
 {
     /// <summary>How far a token's time may be from ours.</summary>
@@ -21,7 +22,8 @@ internal sealed class Callers(IReadOnlyCollection<NixPublicKey> known, bool? acc
     private long _nextCleaning;
 
     /// <summary>Who calls; null without a token. False, with the answer, when there is a token and it is not good.</summary>
-    public bool TryIdentify(string header, Listener listener, string procedure, ReadOnlySpan<byte> body, out NixPublicKey? caller, out ConnectAnswer refusal)
+    public bool TryIdentify(
+        string header, Listener listener, string procedure, ReadOnlySpan<byte> body, out NixPublicKey? caller, out ConnectAnswer refusal)
     {
         (caller, refusal) = (null, default);
         if (header.Length is 0)
@@ -37,16 +39,19 @@ internal sealed class Callers(IReadOnlyCollection<NixPublicKey> known, bool? acc
         }
 
         var error = caller is null ? "the token is not valid for this call"
-            : isKnown || token!.IsReference ? (acceptReference ?? listener.IsLocal ? null : "tokens of this form can be replayed, and are accepted on loopback and unix listeners only: use trustix-proxy's, or set referenceTokens")
+            : isKnown || token!.IsReference ? (acceptReference ?? listener.IsLocal ? null : "tokens of this form can be replayed, and are "
+                + "accepted on loopback and unix listeners only: use trustix-proxy's, or set referenceTokens")
             : !CryptographicOperations.FixedTimeEquals(token.Body, SHA256.HashData(body)) ? "the token was made for another message"
-            : (DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(token.Time!.Value, 0, uint.MaxValue)) - time.GetUtcNow()).Duration() > Window ? $"the token's time is more than {Window.TotalSeconds:0} s from the log's: set the clock"
+            : (DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(token.Time!.Value, 0, uint.MaxValue)) - time.GetUtcNow()).Duration() > Window
+                ? $"the token's time is more than {Window.TotalSeconds:0} s from the log's: set the clock"
             : !TryUse(new Guid(token.Nonce!)) ? "the token was used before, or there were too many tokens within a minute"
             : null;
         refusal = error is null ? default : ConnectAnswer.Fail(ConnectCode.Unauthenticated, error);
         return error is null;
     }
 
-    /// <summary>Whose token it is. The reference's form is the same for every call, so that it need not be read and verified each time.</summary>
+    /// <summary>Whose token it is. The reference's form is the same for every call, so that it need not be read and verified each
+    /// time.</summary>
     private NixPublicKey? FindSigner(WriteToken token, string header, string procedure)
     {
         var signer = known.FirstOrDefault(key => token.IsBy(key, procedure));

@@ -40,7 +40,8 @@ internal readonly record struct ConnectAnswer(IMessage? Message, ConnectCode Cod
 
     public static ConnectAnswer Fail(ConnectCode code, string error) => new(null, code, error);
 
-    /// <summary>The HTTP status of an error. <c>unimplemented</c> is 404 and <c>deadline_exceeded</c> 408, as connect-go has them up to 1.12; clients go by the code.</summary>
+    /// <summary>The HTTP status of an error. <c>unimplemented</c> is 404 and <c>deadline_exceeded</c> 408, as connect-go has them up to
+    /// 1.12; clients go by the code.</summary>
     public int Status => Code switch
     {
         ConnectCode.InvalidArgument => StatusCodes.Status400BadRequest,

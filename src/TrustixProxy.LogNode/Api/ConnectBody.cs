@@ -29,7 +29,8 @@ internal static class ConnectBody
         try
         {
             var bytes = new MemoryStream((int)Math.Min(http.Request.ContentLength ?? 0, most));
-            await using var body = http.Request.Headers.ContentEncoding.ToString() is "gzip" ? new GZipStream(http.Request.Body, CompressionMode.Decompress) : http.Request.Body;
+            await using var body = http.Request.Headers.ContentEncoding.ToString() is "gzip"
+                ? new GZipStream(http.Request.Body, CompressionMode.Decompress) : http.Request.Body;
             var buffer = new byte[16 << 10];
             while (await end.WaitAsync(body.ReadAsync(buffer, http.RequestAborted), most) is var read and > 0)
             {
@@ -50,14 +51,16 @@ internal static class ConnectBody
 
     /// <summary>How long the client waits; for ever if it does not say.</summary>
     public static TimeSpan TimeoutOf(HttpRequest request) =>
-        ulong.TryParse(request.Headers[TimeoutHeader].ToString(), out var milliseconds) ? TimeSpan.FromMilliseconds((long)Math.Min(milliseconds, int.MaxValue)) : Timeout.InfiniteTimeSpan;
+        ulong.TryParse(request.Headers[TimeoutHeader].ToString(), out var milliseconds)
+            ? TimeSpan.FromMilliseconds((long)Math.Min(milliseconds, int.MaxValue)) : Timeout.InfiniteTimeSpan;
 
     /// <summary>Writes a call's answer.</summary>
     public static Task WriteAsync(HttpContext http, ConnectAnswer answer, bool isJson, TimeProvider time)
     {
         http.Response.Headers.AcceptEncoding = "gzip";
         return answer.Message is { } message
-            ? WriteAsync(http, StatusCodes.Status200OK, http.Request.ContentType!, isJson ? Encoding.UTF8.GetBytes(JsonText.Format(message)) : message.ToByteArray(), time)
+            ? WriteAsync(http, StatusCodes.Status200OK, http.Request.ContentType!, isJson ? Encoding.UTF8.GetBytes(JsonText.Format(message))
+                : message.ToByteArray(), time)
             : WriteAsync(http, answer.Status, "application/json", ErrorText(answer), time);
     }
 
@@ -66,7 +69,8 @@ internal static class ConnectBody
     {
         var response = http.Response;
         (response.StatusCode, response.ContentType) = (status, contentType);
-        var accepted = http.Request.Headers.AcceptEncoding is { Count: > 0 } said ? said : http.Request.Headers.ContentEncoding; // who sends gzip reads it
+        // who sends gzip reads it
+        var accepted = http.Request.Headers.AcceptEncoding is { Count: > 0 } said ? said : http.Request.Headers.ContentEncoding;
         if (body.Length > 0 && accepted.ToString().Contains("gzip", StringComparison.Ordinal))
         {
             using var compressed = new MemoryStream();
@@ -86,16 +90,22 @@ internal static class ConnectBody
 
     private static ConnectAnswer? CheckHeaders(HttpRequest request, int most)
     {
-        var (version, timeout, encoding) = (request.Headers["Connect-Protocol-Version"].ToString(), request.Headers[TimeoutHeader].ToString(), request.Headers.ContentEncoding.ToString());
-        return version is not ("" or "1") ? ConnectAnswer.Fail(ConnectCode.InvalidArgument, $"Connect-Protocol-Version must be \"1\": got \"{version}\"")
-            : timeout.Length > 0 && !ulong.TryParse(timeout, out _) ? ConnectAnswer.Fail(ConnectCode.InvalidArgument, $"{TimeoutHeader} must be a number of milliseconds: got \"{timeout}\"")
-            : encoding is not ("" or "identity" or "gzip") ? ConnectAnswer.Fail(ConnectCode.Unimplemented, $"unknown compression \"{encoding}\": supported encodings are gzip")
+        var (version, timeout, encoding) = (request.Headers["Connect-Protocol-Version"].ToString(),
+            request.Headers[TimeoutHeader].ToString(), request.Headers.ContentEncoding.ToString());
+        return version is not ("" or "1")
+            ? ConnectAnswer.Fail(ConnectCode.InvalidArgument, $"Connect-Protocol-Version must be \"1\": got \"{version}\"")
+            : timeout.Length > 0 && !ulong.TryParse(timeout, out _)
+                ? ConnectAnswer.Fail(ConnectCode.InvalidArgument, $"{TimeoutHeader} must be a number of milliseconds: got \"{timeout}\"")
+            : encoding is not ("" or "identity" or "gzip")
+                ? ConnectAnswer.Fail(ConnectCode.Unimplemented, $"unknown compression \"{encoding}\": supported encodings are gzip")
             : request.ContentLength > most ? TooLong(most)
             : null;
     }
 
-    private static ConnectAnswer TooLong(int most) => ConnectAnswer.Fail(ConnectCode.ResourceExhausted, $"the request has more than {most} bytes: send less at once");
+    private static ConnectAnswer TooLong(int most) =>
+        ConnectAnswer.Fail(ConnectCode.ResourceExhausted, $"the request has more than {most} bytes: send less at once");
 
     private static byte[] ErrorText(ConnectAnswer answer) => Encoding.UTF8.GetBytes(
-        new JsonObject { ["code"] = JsonNamingPolicy.SnakeCaseLower.ConvertName(answer.Code.ToString()), ["message"] = answer.Error }.ToJsonString(ErrorJson));
+        new JsonObject { ["code"] = JsonNamingPolicy.SnakeCaseLower.ConvertName(answer.Code.ToString()),
+            ["message"] = answer.Error }.ToJsonString(ErrorJson));
 }

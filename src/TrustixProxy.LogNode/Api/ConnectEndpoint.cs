@@ -19,8 +19,10 @@ internal sealed record ConnectContext(string Procedure, Listener Listener, NixPu
     public CancellationToken Aborted => Http.RequestAborted;
 }
 
-/// <summary>Serves unary calls of the Connect protocol: POST, <c>application/proto</c> or <c>application/json</c>, gzip both ways.</summary>
-/// <remarks>Source: connectrpc.com/docs/protocol; compatible with connect-go 1.12 as the reference daemon uses it. Streaming, gRPC and gRPC-Web are answered with 415.</remarks>
+/// <summary>Serves unary calls of the Connect protocol: POST, <c>application/proto</c> or <c>application/json</c>, gzip both
+/// ways.</summary>
+/// <remarks>Source: connectrpc.com/docs/protocol; compatible with connect-go 1.12 as the reference daemon uses it. Streaming, gRPC and
+/// gRPC-Web are answered with 415.</remarks>
 internal sealed class ConnectEndpoint(Callers callers, RequestRate rate, LogMetrics metrics, TimeProvider time, ILogger logger)
 {
     /// <summary>The most bytes of a call that is not said to take more: 1 MiB.</summary>
@@ -49,7 +51,8 @@ internal sealed class ConnectEndpoint(Callers callers, RequestRate rate, LogMetr
         Func<T, int>? cost = null)
         where T : class, IMessage<T>, new() =>
         _calls.Add("/" + procedure, new Call(maxRequest, isLong, (context, bytes, isJson) =>
-            !TryParse(parser, bytes, isJson, out var request, out var error) ? Fail(ConnectCode.InvalidArgument, $"unmarshal message: {error}")
+            !TryParse(parser, bytes, isJson, out var request, out var error)
+                ? Fail(ConnectCode.InvalidArgument, $"unmarshal message: {error}")
             : cost is not null && !TryPay(context, cost(request)) ? Task.FromResult(TooMuch)
             : handle(context, request)));
 
@@ -65,7 +68,8 @@ internal sealed class ConnectEndpoint(Callers callers, RequestRate rate, LogMetr
         var procedure = http.Request.Path.Value ?? "";
         if (!_calls.TryGetValue(procedure, out var call))
         {
-            await ConnectBody.WriteAsync(http, StatusCodes.Status404NotFound, "text/plain; charset=utf-8", "404 page not found\n"u8.ToArray(), time);
+            await ConnectBody.WriteAsync(
+                http, StatusCodes.Status404NotFound, "text/plain; charset=utf-8", "404 page not found\n"u8.ToArray(), time);
             return;
         }
 
@@ -104,13 +108,16 @@ internal sealed class ConnectEndpoint(Callers callers, RequestRate rate, LogMetr
             }
 
             return refusal
-                ?? (callers.TryIdentify(http.Request.Headers[WriteToken.Header].ToString(), listener, procedure, bytes, out var caller, out var unknown)
-                    ? await call.Handle(new ConnectContext(procedure, listener, caller, http), bytes, isJson).WaitAsync(ConnectBody.TimeoutOf(http.Request))
+                ?? (callers.TryIdentify(
+                    http.Request.Headers[WriteToken.Header].ToString(), listener, procedure, bytes, out var caller, out var unknown)
+                    ? await call.Handle(new ConnectContext(procedure, listener, caller, http), bytes, isJson)
+                        .WaitAsync(ConnectBody.TimeoutOf(http.Request))
                     : unknown);
         }
         catch (TimeoutException)
         {
-            return ConnectAnswer.Fail(ConnectCode.DeadlineExceeded, "the log did not come to it within Connect-Timeout-Ms; what was submitted may be in the log all the same");
+            return ConnectAnswer.Fail(ConnectCode.DeadlineExceeded,
+                "the log did not come to it within Connect-Timeout-Ms; what was submitted may be in the log all the same");
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
@@ -126,7 +133,8 @@ internal sealed class ConnectEndpoint(Callers callers, RequestRate rate, LogMetr
     private static Task<ConnectAnswer> Fail(ConnectCode code, string error) => Task.FromResult(ConnectAnswer.Fail(code, error));
 
     /// <summary>Takes what a call costs beside the token that it took to be read.</summary>
-    private bool TryPay(ConnectContext context, int tokens) => context.Listener.IsPrivate || tokens <= 1 || rate.TryTake(context.Http, tokens - 1);
+    private bool TryPay(ConnectContext context, int tokens) =>
+        context.Listener.IsPrivate || tokens <= 1 || rate.TryTake(context.Http, tokens - 1);
 
     private static bool TryReadType(string? contentType, out bool isJson)
     {
@@ -143,7 +151,8 @@ internal sealed class ConnectEndpoint(Callers callers, RequestRate rate, LogMetr
             request = isJson ? Json.Parse<T>(System.Text.Encoding.UTF8.GetString(bytes)) : parser.ParseFrom(bytes);
             error = request.IsInitialized() ? "" : $"required field missing in {request.Descriptor.FullName}";
         }
-        catch (Exception exception) when (exception is InvalidProtocolBufferException or InvalidJsonException or FormatException or OverflowException or ArgumentException)
+        catch (Exception exception) when (exception is InvalidProtocolBufferException or InvalidJsonException or FormatException
+            or OverflowException or ArgumentException)
         {
             (request, error) = (null!, exception.Message);
         }

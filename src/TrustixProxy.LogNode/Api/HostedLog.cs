@@ -17,7 +17,8 @@ internal sealed record HostedLog(HostedLogOptions Options, LogDatabase Database,
         LogID = LogId,
         Mode = Log.Types.LogModes.Log,
         Protocol = LogKey.NixProtocol,
-        Signer = new TransparencyLog.Wire.LogSigner { KeyType = TransparencyLog.Wire.LogSigner.Types.KeyTypes.Ed25519, Public = Options.Signer.Key.ToString() },
+        Signer = new TransparencyLog.Wire.LogSigner { KeyType = TransparencyLog.Wire.LogSigner.Types.KeyTypes.Ed25519,
+            Public = Options.Signer.Key.ToString() },
         Meta = { ["name"] = Options.Name },
     };
 }
@@ -27,5 +28,6 @@ internal static class HostedLogs
 {
     /// <summary>Answers for the log that a call names.</summary>
     public static ConnectAnswer On(this IReadOnlyDictionary<string, HostedLog> logs, string logId, Func<HostedLog, ConnectAnswer> answer) =>
-        logs.TryGetValue(logId, out var log) ? answer(log) : ConnectAnswer.Fail(ConnectCode.NotFound, $"Log with ID '{logId}' is not published");
+        logs.TryGetValue(logId, out var log) ? answer(log)
+            : ConnectAnswer.Fail(ConnectCode.NotFound, $"Log with ID '{logId}' is not published");
 }

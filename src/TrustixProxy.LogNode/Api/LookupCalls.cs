@@ -40,7 +40,8 @@ internal sealed class LookupCalls(IReadOnlyDictionary<string, HostedLog> logs)
         {
             // With a short historyWindow the map of the newest head may be gone a moment later, when there is a newer one.
             var head = log.Sequencer.Head;
-            if ((Check(request, head) ?? log.Database.Read(reader => reader.FindMap(head.MapHeadSize) is { } map ? Lookup(reader, map, head, request) : null)) is { } answer)
+            if ((Check(request, head) ?? log.Database.Read(
+                reader => reader.FindMap(head.MapHeadSize) is { } map ? Lookup(reader, map, head, request) : null)) is { } answer)
             {
                 return answer;
             }
@@ -57,7 +58,8 @@ internal sealed class LookupCalls(IReadOnlyDictionary<string, HostedLog> logs)
             ConsistencyProof = { Nodes(MerkleTree.ConsistencyProof((long)request.TreeSize, head.Size, tree)) },
             MHConsistencyProof = { Nodes(MerkleTree.ConsistencyProof((long)request.MHTreeSize, head.MapHeadSize, mapHeads)) },
         };
-        answer.Items.AddRange(request.PathDigests.Select(text => new LookupItem { Entries = { KeysOf(reader, text, head.Size).Select(items.Find) } }));
+        answer.Items.AddRange(
+            request.PathDigests.Select(text => new LookupItem { Entries = { KeysOf(reader, text, head.Size).Select(items.Find) } }));
         answer.Items.AddRange(request.Keys.Select(key => new LookupItem { Entries = { items.Find(key.ToByteArray()) } }));
         return ConnectAnswer.Of(answer);
     }
@@ -68,7 +70,8 @@ internal sealed class LookupCalls(IReadOnlyDictionary<string, HostedLog> logs)
         var wrong = request.PathDigests.FirstOrDefault(text => !StorePathDigest.TryParse(text, out _));
         var error = count > WireMessage.MaxLookups ? $"PathDigests and Keys are {count}; at most {WireMessage.MaxLookups} are taken at once"
             : wrong is not null ? $"PathDigests has '{wrong}'; a digest is 32 characters of nix32"
-            : request.Keys.Any(key => key.Length > WireMessage.MaxKey) ? $"Keys has one of more than {WireMessage.MaxKey} bytes; no key is longer"
+            : request.Keys.Any(key => key.Length > WireMessage.MaxKey)
+                ? $"Keys has one of more than {WireMessage.MaxKey} bytes; no key is longer"
             : request.TreeSize > (ulong)head.Size ? $"TreeSize is {request.TreeSize}; the log has {head.Size}"
             : request.MHTreeSize > (ulong)head.MapHeadSize ? $"MHTreeSize is {request.MHTreeSize}; the map-head log has {head.MapHeadSize}"
             : null;
@@ -97,7 +100,8 @@ internal sealed class LookupCalls(IReadOnlyDictionary<string, HostedLog> logs)
         public LookupEntry Find(byte[] key)
         {
             var proof = map.Prove(Digest.Of(key), out var leaf);
-            var answer = new LookupEntry { Key = UnsafeByteOperations.UnsafeWrap(key), Map = new MapValueResponse { Value = ByteString.Empty, Proof = proof.ToMessage() } };
+            var answer = new LookupEntry { Key = UnsafeByteOperations.UnsafeWrap(key),
+                Map = new MapValueResponse { Value = ByteString.Empty, Proof = proof.ToMessage() } };
             if (leaf is { Index: var index })
             {
                 var entry = reader.FindEntry(index)!;

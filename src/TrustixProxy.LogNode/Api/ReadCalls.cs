@@ -16,16 +16,23 @@ internal sealed class ReadCalls(IReadOnlyDictionary<string, HostedLog> logs)
     {
         foreach (var service in new[] { "trustix_api.v1.LogAPI/", "trustix_rpc.v1.LogRPC/" })
         {
-            endpoint.Map(service + "GetHead", LogHeadRequest.Parser, request => logs.On(request.LogID, log => ConnectAnswer.Of(log.Sequencer.Head.Message)));
-            endpoint.Map(service + "GetLogEntries", GetLogEntriesRequest.Parser, request => logs.On(request.LogID, log => GetEntries(log, request)), isLong: true, CostOfRange);
+            endpoint.Map(service + "GetHead", LogHeadRequest.Parser, request =>
+                logs.On(request.LogID, log => ConnectAnswer.Of(log.Sequencer.Head.Message)));
+            endpoint.Map(service + "GetLogEntries", GetLogEntriesRequest.Parser, request =>
+                logs.On(request.LogID, log => GetEntries(log, request)), isLong: true, CostOfRange);
         }
 
         const string api = "trustix_api.v1.LogAPI/";
-        endpoint.Map(api + "GetLogConsistencyProof", GetLogConsistencyProofRequest.Parser, request => logs.On(request.LogID, log => GetConsistencyProof(log, Tree.Log, request)));
-        endpoint.Map(api + "GetMHLogConsistencyProof", GetLogConsistencyProofRequest.Parser, request => logs.On(request.LogID, log => GetConsistencyProof(log, Tree.MapHeads, request)));
-        endpoint.Map(api + "GetLogAuditProof", GetLogAuditProofRequest.Parser, request => logs.On(request.LogID, log => GetInclusionProof(log, Tree.Log, request)));
-        endpoint.Map(api + "GetMHLogAuditProof", GetLogAuditProofRequest.Parser, request => logs.On(request.LogID, log => GetInclusionProof(log, Tree.MapHeads, request)));
-        endpoint.Map(api + "GetMHLogEntries", GetLogEntriesRequest.Parser, request => logs.On(request.LogID, log => GetMapHeads(log, request)), isLong: true, CostOfRange);
+        endpoint.Map(api + "GetLogConsistencyProof", GetLogConsistencyProofRequest.Parser, request =>
+            logs.On(request.LogID, log => GetConsistencyProof(log, Tree.Log, request)));
+        endpoint.Map(api + "GetMHLogConsistencyProof", GetLogConsistencyProofRequest.Parser, request =>
+            logs.On(request.LogID, log => GetConsistencyProof(log, Tree.MapHeads, request)));
+        endpoint.Map(api + "GetLogAuditProof", GetLogAuditProofRequest.Parser, request =>
+            logs.On(request.LogID, log => GetInclusionProof(log, Tree.Log, request)));
+        endpoint.Map(api + "GetMHLogAuditProof", GetLogAuditProofRequest.Parser, request =>
+            logs.On(request.LogID, log => GetInclusionProof(log, Tree.MapHeads, request)));
+        endpoint.Map(api + "GetMHLogEntries", GetLogEntriesRequest.Parser, request =>
+            logs.On(request.LogID, log => GetMapHeads(log, request)), isLong: true, CostOfRange);
         endpoint.Map(api + "GetMapValue", GetMapValueRequest.Parser, request => logs.On(request.LogID, log => GetMapValue(log, request)));
         foreach (var service in new[] { "trustix_api.v1.NodeAPI/", "trustix_rpc.v1.RPCApi/" })
         {
@@ -33,13 +40,15 @@ internal sealed class ReadCalls(IReadOnlyDictionary<string, HostedLog> logs)
             endpoint.Map(service + "GetValue", ValueRequest.Parser, GetValue);
         }
 
-        endpoint.Map("trustix_rpc.v1.RPCApi/Decide", DecideRequest.Parser, _ => ConnectAnswer.Fail(ConnectCode.Unimplemented, "a log cannot decide: ask trustix-proxy serve"));
+        endpoint.Map("trustix_rpc.v1.RPCApi/Decide", DecideRequest.Parser, _ =>
+            ConnectAnswer.Fail(ConnectCode.Unimplemented, "a log cannot decide: ask trustix-proxy serve"));
     }
 
     private ConnectAnswer GetLogs(LogsRequest request)
     {
         var answer = new LogsResponse();
-        answer.Logs.AddRange(logs.Values.Select(log => log.Describe()).Where(log => request.Protocols.Count is 0 || request.Protocols.Contains(log.Protocol)));
+        answer.Logs.AddRange(logs.Values.Select(log => log.Describe())
+            .Where(log => request.Protocols.Count is 0 || request.Protocols.Contains(log.Protocol)));
         return ConnectAnswer.Of(answer);
     }
 
@@ -62,16 +71,21 @@ internal sealed class ReadCalls(IReadOnlyDictionary<string, HostedLog> logs)
         }
 
         return request.SecondSize > (ulong)SizeOf(log.Sequencer.Head, tree)
-            ? ConnectAnswer.Fail(ConnectCode.InvalidArgument, $"SecondSize is {request.SecondSize}; the log has {SizeOf(log.Sequencer.Head, tree)}")
-            : Proof(log.Database.Read(reader => MerkleTree.ConsistencyProof((long)request.FirstSize, (long)request.SecondSize, TileNodes.Of(reader, tree))));
+            ? ConnectAnswer.Fail(
+                ConnectCode.InvalidArgument, $"SecondSize is {request.SecondSize}; the log has {SizeOf(log.Sequencer.Head, tree)}")
+            : Proof(log.Database.Read(
+                reader => MerkleTree.ConsistencyProof((long)request.FirstSize, (long)request.SecondSize, TileNodes.Of(reader, tree))));
     }
 
     private static ConnectAnswer GetInclusionProof(HostedLog log, Tree tree, GetLogAuditProofRequest request)
     {
         var size = SizeOf(log.Sequencer.Head, tree);
-        return request.TreeSize > (ulong)size ? ConnectAnswer.Fail(ConnectCode.InvalidArgument, $"TreeSize is {request.TreeSize}; the log has {size}")
-            : request.Index >= request.TreeSize ? ConnectAnswer.Fail(ConnectCode.InvalidArgument, $"Index is {request.Index}; it must be less than TreeSize, {request.TreeSize}")
-            : Proof(log.Database.Read(reader => MerkleTree.InclusionProof((long)request.Index, (long)request.TreeSize, TileNodes.Of(reader, tree))));
+        return request.TreeSize > (ulong)size
+            ? ConnectAnswer.Fail(ConnectCode.InvalidArgument, $"TreeSize is {request.TreeSize}; the log has {size}")
+            : request.Index >= request.TreeSize ? ConnectAnswer.Fail(
+                ConnectCode.InvalidArgument, $"Index is {request.Index}; it must be less than TreeSize, {request.TreeSize}")
+            : Proof(log.Database.Read(
+                reader => MerkleTree.InclusionProof((long)request.Index, (long)request.TreeSize, TileNodes.Of(reader, tree))));
     }
 
     private static ConnectAnswer GetEntries(HostedLog log, GetLogEntriesRequest request)
@@ -118,15 +132,19 @@ internal sealed class ReadCalls(IReadOnlyDictionary<string, HostedLog> logs)
 
     /// <summary>What a range costs; one that is refused costs a call.</summary>
     private static int CostOfRange(GetLogEntriesRequest request) =>
-        request.Finish >= request.Start && request.Finish - request.Start < MaxEntries ? 1 + ((int)(request.Finish - request.Start) / RequestRate.EntriesPerToken) : 1;
+        request.Finish >= request.Start && request.Finish - request.Start < MaxEntries
+            ? 1 + ((int)(request.Finish - request.Start) / RequestRate.EntriesPerToken) : 1;
 
     /// <summary>Why a range is not given: it is not within the log, or too long. An empty one, from just past its end, is.</summary>
     private static ConnectAnswer? CheckRange(GetLogEntriesRequest request, long size)
     {
         var isEmpty = request.Start > 0 && request.Start - 1 == request.Finish;
-        return !isEmpty && request.Start > request.Finish ? ConnectAnswer.Fail(ConnectCode.InvalidArgument, $"Start is {request.Start}; it must not be past Finish, {request.Finish}")
-            : !isEmpty && request.Finish >= (ulong)size ? ConnectAnswer.Fail(ConnectCode.InvalidArgument, $"Finish is {request.Finish}; it is included, and the log has {size}")
-            : !isEmpty && request.Finish - request.Start >= MaxEntries ? ConnectAnswer.Fail(ConnectCode.InvalidArgument, $"Start to Finish are more than {MaxEntries} entries: ask for fewer at once")
+        return !isEmpty && request.Start > request.Finish
+            ? ConnectAnswer.Fail(ConnectCode.InvalidArgument, $"Start is {request.Start}; it must not be past Finish, {request.Finish}")
+            : !isEmpty && request.Finish >= (ulong)size
+                ? ConnectAnswer.Fail(ConnectCode.InvalidArgument, $"Finish is {request.Finish}; it is included, and the log has {size}")
+            : !isEmpty && request.Finish - request.Start >= MaxEntries ? ConnectAnswer.Fail(
+                ConnectCode.InvalidArgument, $"Start to Finish are more than {MaxEntries} entries: ask for fewer at once")
             : isEmpty ? ConnectAnswer.Of(new LogEntriesResponse())
             : null;
     }
@@ -136,7 +154,8 @@ internal sealed class ReadCalls(IReadOnlyDictionary<string, HostedLog> logs)
     {
         if (!Digest.TryRead(request.MapRoot.Span, out var root) || request.Key.Length > WireMessage.MaxKey)
         {
-            return ConnectAnswer.Fail(ConnectCode.InvalidArgument, $"MapRoot has {request.MapRoot.Length} bytes and Key {request.Key.Length}; it must be 32, and at most {WireMessage.MaxKey}");
+            return ConnectAnswer.Fail(ConnectCode.InvalidArgument, $"MapRoot has {request.MapRoot.Length} bytes and Key "
+                + $"{request.Key.Length}; it must be 32, and at most {WireMessage.MaxKey}");
         }
 
         return log.Database.Read(reader =>

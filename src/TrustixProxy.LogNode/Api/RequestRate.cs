@@ -5,16 +5,19 @@ using TrustixProxy.IO.Connections;
 namespace TrustixProxy.LogNode.Api;
 
 /// <summary>How much one address may ask of public listeners. All clients of a unix socket count as one address.</summary>
-/// <remarks>A call takes as many tokens as it has items, and one at least: a call that looks a hundred paths up costs a hundred times what a call for one does.</remarks>
+/// <remarks>A call takes as many tokens as it has items, and one at least: a call that looks a hundred paths up costs a hundred times what
+/// a call for one does.</remarks>
 internal sealed class RequestRate : IDisposable
 {
     /// <summary>Tokens a second that one address gets in the long run; twice as many at once.</summary>
     public const int PerSecond = 4000;
 
-    /// <summary>How many entries of a range cost a token: they are read one after the other, where an item has a proof of its own.</summary>
+    /// <summary>How many entries of a range cost a token: they are read one after the other, where an item has a proof of its
+    /// own.</summary>
     public const int EntriesPerToken = 25;
 
-    private readonly PartitionedRateLimiter<HttpContext> _limiter = PartitionedRateLimiter.Create<HttpContext, ClientAddress>(http => RateLimitPartition.GetTokenBucketLimiter(
+    private readonly PartitionedRateLimiter<HttpContext> _limiter = PartitionedRateLimiter.Create<HttpContext,
+        ClientAddress>(http => RateLimitPartition.GetTokenBucketLimiter(
         ClientAddress.Of(http.Connection.RemoteIpAddress),
         _ => new TokenBucketRateLimiterOptions
         {

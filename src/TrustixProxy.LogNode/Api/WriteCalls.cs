@@ -26,17 +26,20 @@ internal sealed class WriteCalls(IReadOnlyDictionary<string, HostedLog> logs)
             return refusal;
         }
 
-        var tooLong = request.Items.FirstOrDefault(item => item.Key.Length > WireMessage.MaxKey || item.Value.Length > WireMessage.MaxValue);
+        var tooLong = request.Items.FirstOrDefault(
+            item => item.Key.Length > WireMessage.MaxKey || item.Value.Length > WireMessage.MaxValue);
         if (request.Items.Count > MaxItems || tooLong is not null)
         {
             return ConnectAnswer.Fail(ConnectCode.InvalidArgument, tooLong is null
                 ? $"Items are {request.Items.Count}; at most {MaxItems} are taken at once"
-                : $"an item has a key of {tooLong.Key.Length} bytes and a value of {tooLong.Value.Length}; at most {WireMessage.MaxKey} and {WireMessage.MaxValue} are taken");
+                : $"an item has a key of {tooLong.Key.Length} bytes and a value of {tooLong.Value.Length}; at most {WireMessage.MaxKey} "
+                    + $"and {WireMessage.MaxValue} are taken");
         }
 
         if (request.Items.Count > 0)
         {
-            await log!.Sequencer.SubmitAsync([.. request.Items.Select(item => new Entry(item.Key.ToByteArray(), item.Value.ToByteArray()))], context.Aborted);
+            await log!.Sequencer.SubmitAsync(
+                [.. request.Items.Select(item => new Entry(item.Key.ToByteArray(), item.Value.ToByteArray()))], context.Aborted);
         }
 
         return ConnectAnswer.Of(new SubmitResponse { Status = SubmitResponse.Types.Status.Ok });
@@ -57,10 +60,13 @@ internal sealed class WriteCalls(IReadOnlyDictionary<string, HostedLog> logs)
     private ConnectAnswer? Find(ConnectContext context, string logId, out HostedLog? log)
     {
         logs.TryGetValue(logId, out log);
-        return !context.Listener.IsPrivate ? ConnectAnswer.Fail(ConnectCode.PermissionDenied, "this listener is for reading: writes go to the node's privateListen")
-            : context.Caller is null ? ConnectAnswer.Fail(ConnectCode.Unauthenticated, $"unauthenticated write call attempted: the {WriteToken.Header} header is missing")
+        return !context.Listener.IsPrivate
+            ? ConnectAnswer.Fail(ConnectCode.PermissionDenied, "this listener is for reading: writes go to the node's privateListen")
+            : context.Caller is null ? ConnectAnswer.Fail(
+                ConnectCode.Unauthenticated, $"unauthenticated write call attempted: the {WriteToken.Header} header is missing")
             : log is null ? ConnectAnswer.Fail(ConnectCode.NotFound, $"Publisher with log id '{logId}' doesn't exist")
-            : !log.Options.WriteTokens.Contains(context.Caller) ? ConnectAnswer.Fail(ConnectCode.PermissionDenied, $"the token '{context.Caller.Name}' may not write to this log: its writeTokens don't name it")
+            : !log.Options.WriteTokens.Contains(context.Caller) ? ConnectAnswer.Fail(
+                ConnectCode.PermissionDenied, $"the token '{context.Caller.Name}' may not write to this log: its writeTokens don't name it")
             : null;
     }
 }

@@ -13,8 +13,10 @@ namespace TrustixProxy.LogNode.Api;
 /// <param name="Nonce">16 random bytes; null in the reference's form.</param>
 /// <param name="Body">SHA-256 of the call's uncompressed message; null in the reference's form.</param>
 /// <remarks>
-/// The reference's form, <c>Trustix-Token: {"name":"peer","sig":"base64"}</c>, signs <c>name:/package.Service/Method</c> and nothing else: whoever sees it can use it again with any body, for ever.
-/// Ours, <c>{"name":"peer","sig":"base64","time":1700000000,"nonce":"base64","body":"base64"}</c>, signs the lines <c>trustix-proxy token v1</c>, name, call, time, nonce and body, each but the last ended by a line feed.
+/// The reference's form, <c>Trustix-Token: {"name":"peer","sig":"base64"}</c>, signs <c>name:/package.Service/Method</c> and nothing else:
+/// whoever sees it can use it again with any body, for ever.
+/// Ours, <c>{"name":"peer","sig":"base64","time":1700000000,"nonce":"base64","body":"base64"}</c>, signs the lines <c>trustix-proxy token
+/// v1</c>, name, call, time, nonce and body, each but the last ended by a line feed.
 /// </remarks>
 public sealed record WriteToken(
     string Name,
@@ -37,7 +39,8 @@ public sealed record WriteToken(
     /// <param name="now">The time.</param>
     public static WriteToken Make(NixSecretKey key, string procedure, ReadOnlySpan<byte> body, DateTimeOffset now)
     {
-        var token = new WriteToken(key.PublicKey.Name, [], now.ToUnixTimeSeconds(), RandomNumberGenerator.GetBytes(16), SHA256.HashData(body));
+        var token = new WriteToken(
+            key.PublicKey.Name, [], now.ToUnixTimeSeconds(), RandomNumberGenerator.GetBytes(16), SHA256.HashData(body));
         return token with { Signature = key.Sign(token.SignedText(procedure)) };
     }
 
@@ -54,7 +57,8 @@ public sealed record WriteToken(
         try
         {
             token = JsonSerializer.Deserialize(header, WriteTokenJson.Default.WriteToken);
-            return token is { Name: not null, Signature: not null } && (token.IsReference || token is { Time: not null, Nonce.Length: 16, Body: not null });
+            return token is { Name: not null, Signature: not null }
+                && (token.IsReference || token is { Time: not null, Nonce.Length: 16, Body: not null });
         }
         catch (JsonException)
         {

@@ -6,8 +6,10 @@ namespace TrustixProxy.LogNode.Archive;
 
 /// <summary>Recomputes all that a log's file holds from its leaves, and says what does not follow from them: <c>log fsck</c>.</summary>
 /// <remarks>
-/// Checked: every entry's place, digest and row by which it is found; every stored hash of both trees; every head's signature, sizes and three roots, in the order
-/// in which they were signed; every page of every version of the map that is kept, and what versions are found and dropped by; every conflict's digest and signature. The file is read as it was at one moment, so a node may go on writing.
+/// Checked: every entry's place, digest and row by which it is found; every stored hash of both trees; every head's signature, sizes and
+/// three roots, in the order
+/// in which they were signed; every page of every version of the map that is kept, and what versions are found and dropped by; every
+/// conflict's digest and signature. The file is read as it was at one moment, so a node may go on writing.
 /// </remarks>
 public sealed class LogCheck
 {
@@ -71,7 +73,8 @@ public sealed class LogCheck
                 Fault($"{where} is missing: head {number} follows");
             }
 
-            if (!SignedTreeHead.TryRead(LogHead.Parser.ParseFrom(bytes), out var head, out var error) || !_key.TryVerify(head, out _, out error))
+            if (!SignedTreeHead.TryRead(LogHead.Parser.ParseFrom(bytes), out var head, out var error)
+                || !_key.TryVerify(head, out _, out error))
             {
                 Fault($"{where}: {error} is wrong");
             }
@@ -109,7 +112,8 @@ public sealed class LogCheck
         var computed = new TreeHead(_log.Root(), _log.Size, mapRoot, _mapHeads.Root(), _mapHeads.Size);
         foreach (var (what, said, is_) in new (string, object, object)[]
                  {
-                     ("log root", head.LogRoot, computed.LogRoot), ("tree size", head.TreeSize, computed.TreeSize), ("map root", head.MapRoot, computed.MapRoot),
+                     ("log root", head.LogRoot, computed.LogRoot), ("tree size", head.TreeSize, computed.TreeSize),
+                         ("map root", head.MapRoot, computed.MapRoot),
                      ("map-head root", head.MapHeadRoot, computed.MapHeadRoot), ("map-head size", head.MapHeadSize, computed.MapHeadSize),
                  })
         {

@@ -7,7 +7,8 @@ using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.LogNode.Archive;
 
-/// <summary>Writes a log as static files, as <see cref="ArchiveLayout"/> says; a later export into the same folder adds what is new.</summary>
+/// <summary>Writes a log as static files, as <see cref="ArchiveLayout"/> says; a later export into the same folder adds what is
+/// new.</summary>
 public sealed class LogExport
 {
     private readonly LogReader _reader;
@@ -33,7 +34,8 @@ public sealed class LogExport
         var head = _reader.NewestHead();
         CheckFolder(key, head);
         var size = WireNumber.OfOurs(head.TreeSize);
-        var files = WriteRecords(ArchiveLayout.Entries, size, (from, to) => _reader.AllEntries(from, to).Select(row => ArchiveLayout.Encode(row.Entry.Key, row.Entry.Value)));
+        var files = WriteRecords(ArchiveLayout.Entries, size, (from, to) =>
+            _reader.AllEntries(from, to).Select(row => ArchiveLayout.Encode(row.Entry.Key, row.Entry.Value)));
         for (var (level, count) = (0, size); count > 0; level++, count /= ArchiveLayout.Width)
         {
             var below = level;
@@ -42,15 +44,18 @@ public sealed class LogExport
                 : Enumerable.Range(0, (int)(to - from)).Select(i => RootOfTile(below - 1, from + i)));
         }
 
-        files += WriteRecords(ArchiveLayout.Heads, WireNumber.OfOurs(head.MHTreeSize), (from, to) => _reader.HeadsBetween(from, to).Select(head => ArchiveLayout.Encode(head.Message, head.SignedAt)));
-        files += WriteRecords(ArchiveLayout.Conflicts, _reader.Count("conflict"), (from, to) => _reader.FindConflicts(from, (int)(to - from)).Select(ArchiveLayout.Encode));
+        files += WriteRecords(ArchiveLayout.Heads, WireNumber.OfOurs(head.MHTreeSize), (from, to) =>
+            _reader.HeadsBetween(from, to).Select(head => ArchiveLayout.Encode(head.Message, head.SignedAt)));
+        files += WriteRecords(ArchiveLayout.Conflicts, _reader.Count("conflict"), (from, to) =>
+            _reader.FindConflicts(from, (int)(to - from)).Select(ArchiveLayout.Encode));
         WriteFile(ArchiveLayout.Head, head.ToByteArray());
         return (size, files + 1);
     }
 
     private void CheckFolder(LogKey key, LogHead head)
     {
-        var description = Encoding.UTF8.GetBytes(new JsonObject { ["version"] = 1, ["logId"] = key.LogId, ["publicKey"] = key.ToString() }.ToJsonString());
+        var description = Encoding.UTF8.GetBytes(
+            new JsonObject { ["version"] = 1, ["logId"] = key.LogId, ["publicKey"] = key.ToString() }.ToJsonString());
         var path = Path.Combine(_folder, ArchiveLayout.Description);
         if (!File.Exists(path))
         {
@@ -64,7 +69,8 @@ public sealed class LogExport
         var newest = Path.Combine(_folder, ArchiveLayout.Head);
         if (File.Exists(newest) && LogHead.Parser.ParseFrom(File.ReadAllBytes(newest)).TreeSize > head.TreeSize)
         {
-            throw new InvalidDataException($"{newest} is of a larger log than this one, of {head.TreeSize} entries: is the state directory an old copy? It must never sign again.");
+            throw new InvalidDataException($"{newest} is of a larger log than this one, of {head.TreeSize} entries: is the state directory "
+                + $"an old copy? It must never sign again.");
         }
     }
 
@@ -97,7 +103,8 @@ public sealed class LogExport
         while (low < high)
         {
             var middle = (low + high) / 2;
-            (low, high) = File.Exists(Path.Combine(_folder, ArchiveLayout.FileName(folder, middle, ArchiveLayout.Width))) ? (middle + 1, high) : (low, middle);
+            (low, high) = File.Exists(Path.Combine(_folder, ArchiveLayout.FileName(folder, middle, ArchiveLayout.Width)))
+                ? (middle + 1, high) : (low, middle);
         }
 
         return low;
@@ -105,7 +112,8 @@ public sealed class LogExport
 
     private byte[] RootOfTile(int level, long index)
     {
-        var bytes = File.ReadAllBytes(Path.Combine(_folder, ArchiveLayout.FileName(ArchiveLayout.Level(level), index, ArchiveLayout.Width)));
+        var bytes = File.ReadAllBytes(
+            Path.Combine(_folder, ArchiveLayout.FileName(ArchiveLayout.Level(level), index, ArchiveLayout.Width)));
         return MerkleTree.RootOf([.. bytes.Chunk(Digest.Size).Select(hash => new Digest(hash))]).ToArray();
     }
 

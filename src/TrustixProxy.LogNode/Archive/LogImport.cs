@@ -7,8 +7,10 @@ using LogSigner = TrustixProxy.TransparencyLog.LogSigner;
 
 namespace TrustixProxy.LogNode.Archive;
 
-/// <summary>Rebuilds a log's file from its static files, and verifies all on the way: every head's signature, and all three roots that it signs.</summary>
-/// <remarks>The heads are kept as they are; nothing is signed. A log that goes on from an export which lacks what it has published since forks itself: import only where nothing newer was ever shown.</remarks>
+/// <summary>Rebuilds a log's file from its static files, and verifies all on the way: every head's signature, and all three roots that it
+/// signs.</summary>
+/// <remarks>The heads are kept as they are; nothing is signed. A log that goes on from an export which lacks what it has published since
+/// forks itself: import only where nothing newer was ever shown.</remarks>
 public sealed class LogImport
 {
     private const int EntriesAtOnce = 20_000;
@@ -27,7 +29,8 @@ public sealed class LogImport
         if (!WireNumber.TryRead(_newest.TreeSize, out _size) || !WireNumber.TryRead(_newest.MHTreeSize, out _mapHeadSize))
         {
             throw new InvalidDataException(
-                $"{Path.Combine(folder, ArchiveLayout.Head)} names sizes {_newest.TreeSize} and {_newest.MHTreeSize}; both must be less than 2^63.");
+                $"{Path.Combine(folder, ArchiveLayout.Head)} names sizes {_newest.TreeSize} and {_newest.MHTreeSize}; both must be less "
+                    + $"than 2^63.");
         }
 
         _entries = Records(ArchiveLayout.Entries, _size, ArchiveLayout.DecodeEntries).GetEnumerator();
@@ -40,7 +43,8 @@ public sealed class LogImport
     /// <param name="name">The log's name there.</param>
     /// <returns>How many entries and heads it has.</returns>
     /// <exception cref="InvalidDataException">The files are not whole, or not what the log has signed; the text says where.</exception>
-    /// <exception cref="IOException">A node is running there, or there is such a log already, or a file cannot be read or written.</exception>
+    /// <exception cref="IOException">A node is running there, or there is such a log already, or a file cannot be read or
+    /// written.</exception>
     public static (long Entries, long Heads) Run(string folder, LogSigner signer, string stateDirectory, string name)
     {
         using var directory = DirectoryLock.Take(stateDirectory);
@@ -96,7 +100,8 @@ public sealed class LogImport
     {
         if (!SignedTreeHead.TryRead(head, out var read, out var error) || !_signer.Key.TryVerify(read, out _, out error))
         {
-            throw new InvalidDataException($"The head of size {head.TreeSize} in {ArchiveLayout.Heads} is not signed by the log {_signer.Key.LogId}: {error}.");
+            throw new InvalidDataException(
+                $"The head of size {head.TreeSize} in {ArchiveLayout.Heads} is not signed by the log {_signer.Key.LogId}: {error}.");
         }
 
         return read.Content;
@@ -151,7 +156,8 @@ public sealed class LogImport
         var full = ArchiveLayout.FileName(folder, index, ArchiveLayout.Width);
         var partial = Path.Combine(_folder, full + ".p");
         return File.Exists(Path.Combine(_folder, full)) ? full
-            : Directory.Exists(partial) && Directory.GetFiles(partial).Select(Path.GetFileName).Where(name => int.TryParse(name, out _)).MaxBy(int.Parse!) is { } width ? $"{full}.p/{width}"
+            : Directory.Exists(partial) && Directory.GetFiles(partial).Select(Path.GetFileName).Where(name => int.TryParse(name, out _))
+                .MaxBy(int.Parse!) is { } width ? $"{full}.p/{width}"
             : null;
     }
 
@@ -160,7 +166,8 @@ public sealed class LogImport
         var path = Path.Combine(_folder, name);
         try
         {
-            return new FileInfo(path) is { Exists: true, Length: > ArchiveLayout.MaxFile } ? throw new InvalidDataException("is too long") : decode(File.ReadAllBytes(path));
+            return new FileInfo(path) is { Exists: true, Length: > ArchiveLayout.MaxFile } ? throw new InvalidDataException("is too long")
+                : decode(File.ReadAllBytes(path));
         }
         catch (InvalidDataException exception)
         {

@@ -25,7 +25,8 @@ public static class LogNodeHost
     /// <param name="time">The clock; the system's when null.</param>
     /// <exception cref="IOException">Another process keeps these logs.</exception>
     /// <exception cref="InvalidDataException">A log's file is damaged, or another key's.</exception>
-    public static WebApplication Create(LogNodeOptions options, Action<WebApplicationBuilder>? configure = null, RequestDelegate? metrics = null, TimeProvider? time = null) =>
+    public static WebApplication Create(LogNodeOptions options, Action<WebApplicationBuilder>? configure = null,
+        RequestDelegate? metrics = null, TimeProvider? time = null) =>
         Create(options, configure, metrics, time, reached: null);
 
     /// <param name="options">As above.</param>
@@ -33,18 +34,22 @@ public static class LogNodeHost
     /// <param name="metrics">As above.</param>
     /// <param name="time">As above.</param>
     /// <param name="reached">Told of each phase of each log's writer; for tests that kill the process there.</param>
-    internal static WebApplication Create(LogNodeOptions options, Action<WebApplicationBuilder>? configure, RequestDelegate? metrics, TimeProvider? time, Action<WritePhase>? reached)
+    internal static WebApplication Create(LogNodeOptions options, Action<WebApplicationBuilder>? configure, RequestDelegate? metrics,
+        TimeProvider? time, Action<WritePhase>? reached)
     {
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions()) /* no file and no variable but the program's own says anything */;
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions()) /* no file
+            and no variable but the program's own says anything */;
         var (clock, limits) = (time ?? TimeProvider.System, options.ConnectionLimits);
         Parts? parts = null;
         void TurnAway() => parts!.Metrics.TurnedAway();
         var (readers, writers) = (new ConnectionGate(() => limits, clock, TurnAway), new ConnectionGate(() => limits, clock, TurnAway));
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Listen(kestrel, options, readers, writers));
-        builder.Services.Configure<SocketTransportOptions>(sockets => sockets.UnsafePreferInlineScheduling = true); // a call is answered on the thread that reads it: on an idle machine each hand-over costs what a read costs
+        // a call is answered on the thread that reads it: on an idle machine each hand-over costs what a read costs
+        builder.Services.Configure<SocketTransportOptions>(sockets => sockets.UnsafePreferInlineScheduling = true);
         configure?.Invoke(builder);
         builder.Services.AddSingleton(services => new Parts(
-            options, LimitForeign(services.GetRequiredService<ILoggerFactory>().CreateLogger("TrustixProxy.LogNode"), clock), clock, reached));
+            options, LimitForeign(services.GetRequiredService<ILoggerFactory>().CreateLogger("TrustixProxy.LogNode"), clock), clock,
+                reached));
         builder.Services.AddHostedService(services => new SequencerService(
             [.. services.GetRequiredService<Parts>().Logs.Values.Select(log => log.Sequencer)], clock,
             services.GetRequiredService<ILoggerFactory>().CreateLogger("TrustixProxy.LogNode")));
@@ -108,7 +113,8 @@ public static class LogNodeHost
             }
 
             metrics.Observe([.. Logs.Values.Select(log => (log.Options.Name, log.Sequencer))]);
-            Endpoint = new ConnectEndpoint(new Callers([.. options.Logs.SelectMany(log => log.WriteTokens).Distinct()], options.ReferenceTokens, time), rate, metrics, time, logger);
+            Endpoint = new ConnectEndpoint(new Callers([.. options.Logs.SelectMany(log => log.WriteTokens).Distinct()],
+                options.ReferenceTokens, time), rate, metrics, time, logger);
             new ReadCalls(Logs).Map(Endpoint);
             new LookupCalls(Logs).Map(Endpoint);
             new WriteCalls(Logs).Map(Endpoint);
@@ -126,19 +132,22 @@ public static class LogNodeHost
             var failed = Logs.Values.Where(log => log.Sequencer.HasFailed).Select(log => log.Options.Name).ToList();
             http.Response.StatusCode = failed.Count is 0 ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
             http.Response.ContentType = "text/plain; charset=utf-8";
-            return http.Response.WriteAsync(failed.Count is 0 ? "ok\n" : $"the last write failed: {string.Join(", ", failed)}\n", http.RequestAborted);
+            return http.Response.WriteAsync(
+                failed.Count is 0 ? "ok\n" : $"the last write failed: {string.Join(", ", failed)}\n", http.RequestAborted);
         }
 
         public void Dispose() => _owned.ForEach(part => part.Dispose());
 
-        private void Open(HostedLogOptions log, LogNodeOptions options, LogMetrics metrics, ILogger logger, TimeProvider time, Action<WritePhase>? reached)
+        private void Open(HostedLogOptions log, LogNodeOptions options, LogMetrics metrics, ILogger logger, TimeProvider time,
+            Action<WritePhase>? reached)
         {
             var database = LogDatabase.OpenToWrite(LogDatabase.PathOf(options.StateDirectory, log.Name));
             _owned.Insert(0, database);
             var writer = new LogWriter(database, log.Signer, time, reached);
             _owned.Insert(0, writer);
             writer.Begin();
-            var hosted = new HostedLog(log, database, new Sequencer(log.Name, writer, metrics, options.FlushInterval, options.HistoryWindow, time, logger));
+            var hosted = new HostedLog(
+                log, database, new Sequencer(log.Name, writer, metrics, options.FlushInterval, options.HistoryWindow, time, logger));
             Logs.Add(hosted.LogId, hosted);
         }
     }

@@ -28,15 +28,18 @@ public sealed record LogNodeOptions
     /// <summary>The logs.</summary>
     public required ImmutableArray<HostedLogOptions> Logs { get; init; }
 
-    /// <summary>Whether tokens of the reference's form, which can be replayed, are accepted; null for loopback and unix listeners only.</summary>
+    /// <summary>Whether tokens of the reference's form, which can be replayed, are accepted; null for loopback and unix listeners
+    /// only.</summary>
     public bool? ReferenceTokens { get; init; }
 
-    /// <summary>How long a submitted item waits for its head at the most, unless 500 have come before; zero: it is answered under its head.</summary>
+    /// <summary>How long a submitted item waits for its head at the most, unless 500 have come before; zero: it is answered under its
+    /// head.</summary>
     public TimeSpan FlushInterval { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <summary>How long the map root of a superseded head stays answerable; zero for ever.</summary>
     public TimeSpan HistoryWindow { get; init; } = TimeSpan.FromHours(1);
 
     /// <summary>What bounds the connections of the public addresses, and of the private ones.</summary>
-    internal ConnectionLimits ConnectionLimits => new() { Connections = Connections, PerClient = ConnectionsPerClient, HeaderTimeout = HeaderTimeout };
+    internal ConnectionLimits ConnectionLimits =>
+        new() { Connections = Connections, PerClient = ConnectionsPerClient, HeaderTimeout = HeaderTimeout };
 }

@@ -2,7 +2,8 @@ using System.Diagnostics.Metrics;
 
 namespace TrustixProxy.LogNode.Sequencing;
 
-/// <summary>What the node counts and measures; names follow Prometheus' conventions (a counter's <c>_total</c> is added where it is shown).</summary>
+/// <summary>What the node counts and measures; names follow Prometheus' conventions (a counter's <c>_total</c> is added where it is
+/// shown).</summary>
 internal sealed class LogMetrics : IDisposable
 {
     /// <summary>The meter that a listener asks for.</summary>
@@ -15,8 +16,10 @@ internal sealed class LogMetrics : IDisposable
     public LogMetrics()
     {
         _submitted = _meter.CreateCounter<long>("trustix_log_submitted_items", description: "Items that were queued durably.");
-        _conflicts = _meter.CreateCounter<long>("trustix_log_conflicts", description: "Submitted values that differ from the one the log holds for their key, seen by this process.");
-        _batch = _meter.CreateHistogram<double>("trustix_log_batch_seconds", "s", "Time to put a batch into the log and make its head durable.");
+        _conflicts = _meter.CreateCounter<long>("trustix_log_conflicts",
+            description: "Submitted values that differ from the one the log holds for their key, seen by this process.");
+        _batch = _meter.CreateHistogram<double>(
+            "trustix_log_batch_seconds", "s", "Time to put a batch into the log and make its head durable.");
         _requests = _meter.CreateCounter<long>("trustix_log_requests", description: "Calls, by procedure and HTTP status.");
         _turnedAway = _meter.CreateCounter<long>(
             "trustix_log_connections_turned_away", description: "Connections that were closed unanswered: too many were open.");
@@ -29,10 +32,13 @@ internal sealed class LogMetrics : IDisposable
         Gauge("trustix_log_tree_size", "Entries in the log.", log => log.Sequencer.Head.Size);
         Gauge("trustix_log_heads", "Heads ever signed.", log => log.Sequencer.Head.MapHeadSize);
         Gauge("trustix_log_queue_items", "Items that wait for their head.", log => log.Sequencer.Queued);
-        Gauge("trustix_log_head_age_seconds", "How long the newest head has been the newest, in this process.", log => log.Sequencer.HeadAge.TotalSeconds);
+        Gauge("trustix_log_head_age_seconds", "How long the newest head has been the newest, in this process.", log =>
+            log.Sequencer.HeadAge.TotalSeconds);
 
         void Gauge(string name, string description, Func<(string Name, Sequencer Sequencer), double> read) => _meter.CreateObservableGauge(
-            name, () => logs.Select(log => new Measurement<double>(read(log), new KeyValuePair<string, object?>("log", log.Name))), description: description);
+            name, () =>
+                logs.Select(log => new Measurement<double>(read(log), new KeyValuePair<string, object?>("log", log.Name))),
+                description: description);
     }
 
     public void Submitted(string log, int items) => _submitted.Add(items, new KeyValuePair<string, object?>("log", log));

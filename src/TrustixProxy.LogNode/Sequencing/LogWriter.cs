@@ -95,7 +95,8 @@ internal sealed class LogWriter : IDisposable
         return items.Count is 0 ? default : (items.Count, Sequence(items.Select(item => item.Entry), dequeueTo: items[^1].Seq));
     }
 
-    /// <summary>Puts a batch into the log without queueing it: for an empty queue, so that order is kept. Durable when it is done.</summary>
+    /// <summary>Puts a batch into the log without queueing it: for an empty queue, so that order is kept. Durable when it is
+    /// done.</summary>
     /// <returns>How many of the items contradict an entry that the log has.</returns>
     public int Sequence(IEnumerable<Entry> batch) => Sequence(batch, dequeueTo: 0);
 
@@ -127,7 +128,8 @@ internal sealed class LogWriter : IDisposable
         }
     }
 
-    /// <summary>Writes part of a log that exists already, batch by batch, each with the head that was signed over it. All or none.</summary>
+    /// <summary>Writes part of a log that exists already, batch by batch, each with the head that was signed over it. All or
+    /// none.</summary>
     /// <exception cref="InvalidDataException">A head says other than its batches come to.</exception>
     public void Replay(IEnumerable<(IReadOnlyList<Entry> Batch, LogHead Head, long SignedAt)> batches)
     {
@@ -165,7 +167,8 @@ internal sealed class LogWriter : IDisposable
         }
     });
 
-    /// <summary>Drops pages of the map that only heads which were superseded longer than <paramref name="window"/> ago need (none when it is zero), and gives disk space back; answers whether there may be more.</summary>
+    /// <summary>Drops pages of the map that only heads which were superseded longer than <paramref name="window"/> ago need (none when it
+    /// is zero), and gives disk space back; answers whether there may be more.</summary>
     public bool Reclaim(TimeSpan window)
     {
         var limit = (_time.GetUtcNow() - window).ToUnixTimeMilliseconds();
@@ -184,7 +187,8 @@ internal sealed class LogWriter : IDisposable
 
     public void Dispose()
     {
-        foreach (var part in new IDisposable[] { _transactions, _entries, _index, _maps, _enqueue, _next, _dequeue, _find, _tile, _head, _space })
+        foreach (var part in new IDisposable[] { _transactions, _entries, _index, _maps, _enqueue, _next, _dequeue, _find, _tile, _head,
+            _space })
         {
             part.Dispose();
         }
@@ -197,7 +201,8 @@ internal sealed class LogWriter : IDisposable
         var head = newest.First(row => row.Bytes(0)) is { } stored ? LogHead.Parser.ParseFrom(stored) : new LogHead();
         return head.MHTreeSize is 0 || (SignedTreeHead.TryRead(head, out var read, out _) && _signer.Key.TryVerify(read, out _, out _))
             ? new PublishedHead(head, _maps.Newest())
-            : throw new InvalidDataException($"{file} holds a log that was begun with another key than {_signer.Key}: a log keeps its key for life.");
+            : throw new InvalidDataException(
+                $"{file} holds a log that was begun with another key than {_signer.Key}: a log keeps its key for life.");
     }
 
     private TileFrontier Frontier(Tree tree, long size) =>

@@ -5,9 +5,12 @@ using TrustixProxy.LogNode.Storage;
 
 namespace TrustixProxy.LogNode.Sequencing;
 
-/// <summary>Takes submissions and flushes of one log in their order, and hands them to its writer: all that wait at one moment share one write to the disk.</summary>
-/// <remarks>Whoever comes when nobody writes does the writing, for all that wait, on the thread that it came on: for one client at a time there is no other thread to wake and to wait for.</remarks>
-internal sealed class Sequencer(string name, LogWriter writer, LogMetrics metrics, TimeSpan flushInterval, TimeSpan historyWindow, TimeProvider time, ILogger logger)
+/// <summary>Takes submissions and flushes of one log in their order, and hands them to its writer: all that wait at one moment share one
+/// write to the disk.</summary>
+/// <remarks>Whoever comes when nobody writes does the writing, for all that wait, on the thread that it came on: for one client at a time
+/// there is no other thread to wake and to wait for.</remarks>
+internal sealed class Sequencer(
+    string name, LogWriter writer, LogMetrics metrics, TimeSpan flushInterval, TimeSpan historyWindow, TimeProvider time, ILogger logger)
 {
     private const int MaxWaiting = 1024;
     private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(50), Housekeeping = TimeSpan.FromSeconds(1);
@@ -33,7 +36,8 @@ internal sealed class Sequencer(string name, LogWriter writer, LogMetrics metric
     public int Queued => Volatile.Read(ref _queued);
 
     /// <summary>Queues items; done when they are on the disk, and under a head if each is to have it at once.</summary>
-    public Task SubmitAsync(IReadOnlyList<Entry> items, CancellationToken cancellation) => AskAsync(new Request(items, IsFlush: false), cancellation);
+    public Task SubmitAsync(IReadOnlyList<Entry> items, CancellationToken cancellation) =>
+        AskAsync(new Request(items, IsFlush: false), cancellation);
 
     /// <summary>Puts all that was queued before into the log; done when the head over it is on the disk.</summary>
     public Task FlushAsync(CancellationToken cancellation) => AskAsync(new Request([], IsFlush: true), cancellation);

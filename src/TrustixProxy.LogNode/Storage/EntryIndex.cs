@@ -4,12 +4,16 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.LogNode.Storage;
 
-/// <summary>By what entries are found: the digest of their value, and that of the store path which their key is. The first 8 bytes of either; the rest is compared with the entry.</summary>
-/// <remarks>Digests come in no order, so that each row would change another page of the file. The newest rows are kept in memory instead, and when they are many they move into the table in its order,
-/// a share of them with each batch, so that many change the same page. After a crash what had not moved is read again from the log.</remarks>
+/// <summary>By what entries are found: the digest of their value, and that of the store path which their key is. The first 8 bytes of
+/// either; the rest is compared with the entry.</summary>
+/// <remarks>Digests come in no order, so that each row would change another page of the file. The newest rows are kept in memory instead,
+/// and when they are many they move into the table in its order,
+/// a share of them with each batch, so that many change the same page. After a crash what had not moved is read again from the
+/// log.</remarks>
 internal sealed class EntryIndex(LogDatabase database) : IDisposable
 {
-    /// <summary>So many rows begin to move: two megabytes. The more there are, the more of them change one page of the file; and the more are read again at a start, up to as many entries.</summary>
+    /// <summary>So many rows begin to move: two megabytes. The more there are, the more of them change one page of the file; and the more
+    /// are read again at a start, up to as many entries.</summary>
     private const int MoveAt = 131_072;
 
     private readonly Statement _insert = new(database.Writer, "INSERT OR IGNORE INTO find (prefix, idx) VALUES ($1, $2)");
@@ -19,7 +23,9 @@ internal sealed class EntryIndex(LogDatabase database) : IDisposable
     private long _movingTo;
 
     /// <summary>The numbers under which an entry is found.</summary>
-    public static IEnumerable<long> PrefixesOf(Entry entry) => StorePath.DigestOfKey(entry.Key) is { } path ? [IndexRow.PrefixOf(entry.ValueDigest), IndexRow.PrefixOf(path)] : [IndexRow.PrefixOf(entry.ValueDigest)];
+    public static IEnumerable<long> PrefixesOf(Entry entry) =>
+        StorePath.DigestOfKey(entry.Key) is { } path ? [IndexRow.PrefixOf(entry.ValueDigest), IndexRow.PrefixOf(path)]
+        : [IndexRow.PrefixOf(entry.ValueDigest)];
 
     /// <summary>Reads what the table lacks.</summary>
     /// <param name="size">Size of the log.</param>

@@ -10,11 +10,13 @@ internal sealed class EntryRows(SqliteConnection connection) : IDisposable
     private readonly Statement _entry = new(connection, "INSERT INTO entry (idx, key, value) VALUES ($1, $2, $3)");
     private readonly Statement _value = new(connection, "SELECT value FROM entry WHERE idx = $1");
     private readonly Statement _known = new(connection, "SELECT 1 FROM conflict WHERE idx = $1 AND digest = $2");
-    private readonly Statement _conflict = new(connection, "INSERT INTO conflict (idx, digest, value, seen_at, signature) VALUES ($1, $2, $3, $4, $5)");
+    private readonly Statement _conflict = new(
+        connection, "INSERT INTO conflict (idx, digest, value, seen_at, signature) VALUES ($1, $2, $3, $4, $5)");
 
     public void Add(long index, Entry entry) => _entry.Run(index, entry.Key, entry.Value);
 
-    /// <summary>Keeps that <paramref name="other"/> was submitted for the key of entry <paramref name="index"/>, unless it says the same, or this was kept before.</summary>
+    /// <summary>Keeps that <paramref name="other"/> was submitted for the key of entry <paramref name="index"/>, unless it says the same,
+    /// or this was kept before.</summary>
     public bool AddConflict(long index, Entry other, LogSigner signer, long seenAt)
     {
         var first = Digest.Of(_value.First(row => row.Bytes(0), index));
@@ -29,7 +31,8 @@ internal sealed class EntryRows(SqliteConnection connection) : IDisposable
     }
 
     /// <summary>Keeps a conflict that was signed before.</summary>
-    public void AddConflict(long index, Entry other, long seenAt, byte[] signature) => _conflict.Run(index, other.ValueDigest.ToArray(), other.Value, seenAt, signature);
+    public void AddConflict(long index, Entry other, long seenAt, byte[] signature) =>
+        _conflict.Run(index, other.ValueDigest.ToArray(), other.Value, seenAt, signature);
 
     public void Dispose()
     {

@@ -15,10 +15,13 @@ internal sealed class FreeSpace(SqliteConnection connection) : IDisposable
     private const int PagesAtOnce = 2000;
 
     private readonly Statement _free = new(connection, "PRAGMA freelist_count"), _all = new(connection, "PRAGMA page_count");
-    private readonly Statement _vacuum = new(connection, $"PRAGMA incremental_vacuum({PagesAtOnce})"), _checkpoint = new(connection, "PRAGMA wal_checkpoint(TRUNCATE)");
+    private readonly Statement _vacuum = new(connection, $"PRAGMA incremental_vacuum({PagesAtOnce})"),
+        _checkpoint = new(connection, "PRAGMA wal_checkpoint(TRUNCATE)");
     private long _changes, _checkpointedAt;
 
-    /// <summary>Shrinks the file by a step, if much of it is free, or else, when nothing was written since the last call, moves what is in the write-ahead log into the file (until then it is better overwritten than begun anew: a file that grows costs the disk a third more for each head); answers whether there may be more to do.</summary>
+    /// <summary>Shrinks the file by a step, if much of it is free, or else, when nothing was written since the last call, moves what is in
+    /// the write-ahead log into the file (until then it is better overwritten than begun anew: a file that grows costs the disk a third
+    /// more for each head); answers whether there may be more to do.</summary>
     public bool GiveBack()
     {
         var all = _all.First(row => row.Number(0));

@@ -7,11 +7,14 @@ namespace TrustixProxy.LogNode.Storage;
 internal sealed class LogDatabase : IDisposable
 {
     /// <remarks>
-    /// entry: what was submitted, by index in the log. find: entries by the first 8 bytes of their value's digest, and of that of the store path which their key is; of those from size indexed on it may lack some.
+    /// entry: what was submitted, by index in the log. find: entries by the first 8 bytes of their value's digest, and of that of the store
+    /// path which their key is; of those from size indexed on it may lack some.
     /// conflict: a later, different value for the key of an entry.
     /// tile: hashes of a tree, 16 a row: tree 0 is the log, 1 the map-head log; level l holds the roots of full subtrees of 16^l leaves.
-    /// map_page: pages of the map; one that a head needs lies before those above it, and what no kept head needs is deleted. map: the heads whose map is kept, each with the number of its root's page,
-    /// the first 8 bytes of its map root, and the numbers of the pages (8 bytes each, little-endian, ascending) that the head before needs and it does not.
+    /// map_page: pages of the map; one that a head needs lies before those above it, and what no kept head needs is deleted. map: the heads
+    /// whose map is kept, each with the number of its root's page,
+    /// the first 8 bytes of its map root, and the numbers of the pages (8 bytes each, little-endian, ascending) that the head before needs
+    /// and it does not.
     /// head: every head ever signed. queue: submitted, and not in the log yet.
     /// </remarks>
     private const string Schema =
@@ -38,7 +41,8 @@ internal sealed class LogDatabase : IDisposable
 
     private LogDatabase(string path, bool isWritable)
     {
-        _connectionString = new SqliteConnectionStringBuilder { DataSource = path, Pooling = false, Mode = isWritable ? SqliteOpenMode.ReadWriteCreate : SqliteOpenMode.ReadWrite }.ToString();
+        _connectionString = new SqliteConnectionStringBuilder { DataSource = path, Pooling = false, Mode = isWritable
+            ? SqliteOpenMode.ReadWriteCreate : SqliteOpenMode.ReadWrite }.ToString();
         try
         {
             Writer = Open(100); // it is the only one that writes: the wait is a checkpoint's, for readers
@@ -47,7 +51,8 @@ internal sealed class LogDatabase : IDisposable
         catch (SqliteException exception)
         {
             Writer?.Dispose();
-            throw new InvalidDataException($"{path} cannot be used as a log's file: {exception.Message.TrimEnd('.')}. If it is damaged, log import rebuilds it from an export.", exception);
+            throw new InvalidDataException($"{path} cannot be used as a log's file: {exception.Message.TrimEnd('.')}. If it is damaged, "
+                + $"log import rebuilds it from an export.", exception);
         }
     }
 
@@ -57,7 +62,8 @@ internal sealed class LogDatabase : IDisposable
     {
         var database = new LogDatabase(path, isWritable: true);
         using var command = database.Writer.CreateCommand();
-        command.CommandText = $"PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -2048; PRAGMA wal_autocheckpoint = 4000; {Schema} PRAGMA user_version = {Version}";
+        command.CommandText = $"PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size "
+            + $"= -2048; PRAGMA wal_autocheckpoint = 4000; {Schema} PRAGMA user_version = {Version}";
         command.ExecuteNonQuery();
         return database;
     }
@@ -65,7 +71,9 @@ internal sealed class LogDatabase : IDisposable
     /// <summary>Opens a log's file to read it; another process may write to it.</summary>
     /// <exception cref="FileNotFoundException">There is none.</exception>
     /// <exception cref="InvalidDataException">It is of another layout, or no log's file.</exception>
-    public static LogDatabase OpenToRead(string path) => File.Exists(path) ? new LogDatabase(path, isWritable: false) : throw new FileNotFoundException($"There is no {path}: no log of that name was ever kept there.");
+    public static LogDatabase OpenToRead(string path) =>
+        File.Exists(path) ? new LogDatabase(path, isWritable: false)
+        : throw new FileNotFoundException($"There is no {path}: no log of that name was ever kept there.");
 
     /// <summary>The file of the log of this name.</summary>
     public static string PathOf(string stateDirectory, string log) => Path.Combine(stateDirectory, $"{log}.sqlite");
@@ -127,7 +135,8 @@ internal sealed class LogDatabase : IDisposable
         var version = (long)command.ExecuteScalar()!;
         if (version != Version && !(mayBeNew && version is 0))
         {
-            throw new InvalidDataException($"{path} has the layout {version}, and this program knows {Version}: use the program that wrote it, or log export there and log import here.");
+            throw new InvalidDataException($"{path} has the layout {version}, and this program knows {Version}: use the program that wrote "
+                + $"it, or log export there and log import here.");
         }
     }
 

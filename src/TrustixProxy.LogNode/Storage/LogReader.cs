@@ -59,9 +59,11 @@ internal sealed class LogReader : IDisposable
         _range = new Statement(connection, "SELECT key, value FROM entry WHERE idx BETWEEN $1 AND $2 ORDER BY idx");
         _conflicts = new Statement(
             connection,
-            "SELECT e.key, e.idx, e.value, c.value, c.seen_at, c.signature FROM conflict AS c JOIN entry AS e ON e.idx = c.idx WHERE c.seq > $1 ORDER BY c.seq LIMIT $2");
+            "SELECT e.key, e.idx, e.value, c.value, c.seen_at, c.signature FROM conflict AS c JOIN entry AS e ON e.idx = c.idx WHERE c.seq "
+                + "> $1 ORDER BY c.seq LIMIT $2");
         _tile = new Statement(connection, "SELECT hashes FROM tile WHERE tree = $1 AND level = $2 AND idx = $3");
-        _rootsOf = new Statement(connection, "SELECT head.head, map.root FROM map JOIN head ON head.mh_size = map.head WHERE map.prefix = $1");
+        _rootsOf = new Statement(
+            connection, "SELECT head.head, map.root FROM map JOIN head ON head.mh_size = map.head WHERE map.prefix = $1");
         _root = new Statement(connection, "SELECT root FROM map WHERE head = $1");
     }
 
@@ -90,11 +92,13 @@ internal sealed class LogReader : IDisposable
     public List<Entry> FindEntries(long first, long last) => _range.All(ReadEntry, first, last);
 
     /// <summary>The value with this digest; null when there is none.</summary>
-    public byte[]? FindValue(Digest digest) => Find(IndexRow.PrefixOf(digest)).Select(FindEntry).FirstOrDefault(entry => entry?.ValueDigest == digest)?.Value;
+    public byte[]? FindValue(Digest digest) =>
+        Find(IndexRow.PrefixOf(digest)).Select(FindEntry).FirstOrDefault(entry => entry?.ValueDigest == digest)?.Value;
 
     /// <summary>Keys of the log's first <paramref name="size"/> entries that are store paths with this digest.</summary>
     public IEnumerable<byte[]> FindKeysOfPath(StorePathDigest digest, long size) =>
-        Find(IndexRow.PrefixOf(digest)).Where(index => index < size).Select(index => _key.First(row => row.Bytes(0), index)).OfType<byte[]>().Where(key => StorePath.DigestOfKey(key) == digest);
+        Find(IndexRow.PrefixOf(digest)).Where(index => index < size).Select(index => _key.First(row => row.Bytes(0), index))
+            .OfType<byte[]>().Where(key => StorePath.DigestOfKey(key) == digest);
 
     /// <summary>Conflicts from number <paramref name="start"/> on, counted from 0.</summary>
     public List<Conflict> FindConflicts(long start, int most) => _conflicts.All(
@@ -117,7 +121,8 @@ internal sealed class LogReader : IDisposable
     /// <summary>The map with this root; null when no head has it whose map is kept.</summary>
     public SparseMerkleMap? FindMap(Digest mapRoot)
     {
-        foreach (var (head, root) in _rootsOf.All(row => (LogHead.Parser.ParseFrom(row.Bytes(0)), row.Number(1)), IndexRow.PrefixOf(mapRoot)))
+        foreach (
+            var (head, root) in _rootsOf.All(row => (LogHead.Parser.ParseFrom(row.Bytes(0)), row.Number(1)), IndexRow.PrefixOf(mapRoot)))
         {
             if (mapRoot == new Digest(head.MapRoot.Span))
             {
@@ -129,10 +134,12 @@ internal sealed class LogReader : IDisposable
     }
 
     /// <summary>Every head with its number, from the first on.</summary>
-    public IEnumerable<(long Number, byte[] Head)> AllHeads() => Stream("SELECT mh_size, head FROM head ORDER BY mh_size", row => (row.Number(0), row.Bytes(1)));
+    public IEnumerable<(long Number, byte[] Head)> AllHeads() =>
+        Stream("SELECT mh_size, head FROM head ORDER BY mh_size", row => (row.Number(0), row.Bytes(1)));
 
     /// <summary>The digest by which each conflict is known for one that was seen, and its value.</summary>
-    public IEnumerable<(byte[] Digest, byte[] Value)> AllConflictRows() => Stream("SELECT digest, value FROM conflict ORDER BY seq", row => (row.Bytes(0), row.Bytes(1)));
+    public IEnumerable<(byte[] Digest, byte[] Value)> AllConflictRows() =>
+        Stream("SELECT digest, value FROM conflict ORDER BY seq", row => (row.Bytes(0), row.Bytes(1)));
 
     /// <summary>Heads from number <paramref name="from"/>, counted from 0, to before <paramref name="to"/>.</summary>
     public IEnumerable<TimedHead> HeadsBetween(long from, long to) => Stream(
@@ -140,7 +147,8 @@ internal sealed class LogReader : IDisposable
         row => new TimedHead(LogHead.Parser.ParseFrom(row.Bytes(0)), row.Number(1)));
 
     /// <exception cref="InvalidDataException">No head was ever signed.</exception>
-    public LogHead NewestHead() => Stream("SELECT head FROM head ORDER BY mh_size DESC LIMIT 1", row => LogHead.Parser.ParseFrom(row.Bytes(0))).FirstOrDefault()
+    public LogHead NewestHead() =>
+        Stream("SELECT head FROM head ORDER BY mh_size DESC LIMIT 1", row => LogHead.Parser.ParseFrom(row.Bytes(0))).FirstOrDefault()
         ?? throw new InvalidDataException($"{_connection.DataSource} holds no head: the log was never served.");
 
     /// <summary>Entries from one size to another.</summary>
@@ -156,11 +164,13 @@ internal sealed class LogReader : IDisposable
 
     /// <summary>The heads whose map is kept.</summary>
     public IEnumerable<KeptMap> KeptMaps() => Stream(
-        "SELECT map.head, root, prefix, map.signed_at IS head.signed_at, replaced FROM map LEFT JOIN head ON head.mh_size = map.head ORDER BY map.head",
+        "SELECT map.head, root, prefix, map.signed_at IS head.signed_at, replaced FROM map LEFT JOIN head ON head.mh_size = map.head ORDER "
+            + "BY map.head",
         row => new KeptMap(row.Number(0), row.Number(1), row.Number(2), row.Number(3) is not 0, KeptMap.NumbersOf(row.Bytes(4))));
 
     /// <summary>All pages of the map.</summary>
-    public IEnumerable<(long Number, byte[] Page)> AllPages() => Stream("SELECT number, page FROM map_page ORDER BY number", row => (row.Number(0), row.Bytes(1)));
+    public IEnumerable<(long Number, byte[] Page)> AllPages() =>
+        Stream("SELECT number, page FROM map_page ORDER BY number", row => (row.Number(0), row.Bytes(1)));
 
     public long Count(string table)
     {

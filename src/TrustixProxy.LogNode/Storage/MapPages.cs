@@ -4,7 +4,8 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.LogNode.Storage;
 
-/// <summary>Reads pages of the map by number. Pages never change, so those that most ways go through are kept in memory, for all connections together.</summary>
+/// <summary>Reads pages of the map by number. Pages never change, so those that most ways go through are kept in memory, for all
+/// connections together.</summary>
 internal sealed class MapPages(SqliteConnection connection, MapPages.Cache cache) : IDisposable
 {
     private readonly Statement _find = new(connection, "SELECT page FROM map_page WHERE number = $1");
@@ -34,12 +35,14 @@ internal sealed class MapPages(SqliteConnection connection, MapPages.Cache cache
 
     public void Dispose() => _find.Dispose();
 
-    /// <summary>Some of the pages that hold nothing but pages: those near the root. At most 6 MB: all of them up to a million entries, or nearly.</summary>
+    /// <summary>Some of the pages that hold nothing but pages: those near the root. At most 6 MB: all of them up to a million entries, or
+    /// nearly.</summary>
     internal sealed class Cache
     {
         private readonly Kept?[] _kept = new Kept?[8192];
 
-        public MapPage? Find(long number) => Volatile.Read(ref _kept[number % _kept.Length]) is { } kept && kept.Number == number ? kept.Page : null;
+        public MapPage? Find(long number) =>
+            Volatile.Read(ref _kept[number % _kept.Length]) is { } kept && kept.Number == number ? kept.Page : null;
 
         public void Keep(long number, MapPage page)
         {

@@ -10,7 +10,8 @@ namespace TrustixProxy.LogNode.Storage;
 /// <param name="Replaced">Numbers of the pages that the version before has and this one has not.</param>
 internal readonly record struct MapVersion(Digest Hash, long Root, IReadOnlyList<long> Replaced);
 
-/// <summary>Writes the map. A batch adds the pages that it changes at the end of the table, and the version before keeps its own: so writes are in sequence, and history is what has not been deleted yet.</summary>
+/// <summary>Writes the map. A batch adds the pages that it changes at the end of the table, and the version before keeps its own: so writes
+/// are in sequence, and history is what has not been deleted yet.</summary>
 internal sealed class MapVersions(LogDatabase database) : IDisposable
 {
     /// <summary>About how many pages are deleted in one transaction.</summary>
@@ -20,7 +21,8 @@ internal sealed class MapVersions(LogDatabase database) : IDisposable
     private readonly Dictionary<long, MapPage> _loaded = [];
     private readonly Statement _write = new(database.Writer, "INSERT INTO map_page (number, page) VALUES ($1, $2)");
     private readonly Statement _delete = new(database.Writer, "DELETE FROM map_page WHERE number = $1");
-    private readonly Statement _keep = new(database.Writer, "INSERT INTO map (head, root, prefix, signed_at, replaced) VALUES ($1, $2, $3, $4, $5)");
+    private readonly Statement _keep = new(
+        database.Writer, "INSERT INTO map (head, root, prefix, signed_at, replaced) VALUES ($1, $2, $3, $4, $5)");
     private readonly Statement _newest = new(database.Writer, "SELECT root FROM map ORDER BY head DESC LIMIT 1");
     private readonly Statement _second = new(database.Writer, "SELECT signed_at FROM map ORDER BY head LIMIT 1 OFFSET 1");
     private readonly Statement _later = new(database.Writer, "SELECT head, signed_at, replaced FROM map ORDER BY head LIMIT 500 OFFSET 1");

@@ -21,7 +21,8 @@ internal readonly record struct IndexRow(long Prefix, long Index) : IComparable<
     public int CompareTo(IndexRow other) => Prefix != other.Prefix ? Prefix.CompareTo(other.Prefix) : Index.CompareTo(other.Index);
 }
 
-/// <summary>Rows of the index that the table lacks, sorted, in a few arrays of which each is at least twice as long as the next. It is never changed: what is added makes another.</summary>
+/// <summary>Rows of the index that the table lacks, sorted, in a few arrays of which each is at least twice as long as the next. It is
+/// never changed: what is added makes another.</summary>
 internal sealed class RecentEntries
 {
     private readonly IndexRow[] _moving;
@@ -59,8 +60,10 @@ internal sealed class RecentEntries
         return new RecentEntries(_moving, [.. runs, last]);
     }
 
-    /// <summary>The same rows without those that are moving, which the table has by now; the others move from now on, if they are to.</summary>
-    public RecentEntries Moved(bool moveOthers) => moveOthers ? new RecentEntries(_runs.Aggregate(Array.Empty<IndexRow>(), Merge), []) : new RecentEntries([], _runs);
+    /// <summary>The same rows without those that are moving, which the table has by now; the others move from now on, if they are
+    /// to.</summary>
+    public RecentEntries Moved(bool moveOthers) =>
+        moveOthers ? new RecentEntries(_runs.Aggregate(Array.Empty<IndexRow>(), Merge), []) : new RecentEntries([], _runs);
 
     private static IEnumerable<long> Find(IndexRow[] run, long prefix)
     {

@@ -2,8 +2,10 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.LogNode.Storage;
 
-/// <summary>The right edge of a tree: of each level of tiles the one that is not full yet. That is all it takes to append and to know the root.</summary>
-/// <remarks>A tile holds 16 hashes: leaves on level 0, and on each level above it the roots of full tiles below. (C2SP tlog-tiles has 256: right for files, too many to hash for one proof.)</remarks>
+/// <summary>The right edge of a tree: of each level of tiles the one that is not full yet. That is all it takes to append and to know the
+/// root.</summary>
+/// <remarks>A tile holds 16 hashes: leaves on level 0, and on each level above it the roots of full tiles below. (C2SP tlog-tiles has 256:
+/// right for files, too many to hash for one proof.)</remarks>
 internal sealed class TileFrontier
 {
     /// <summary>How many levels of the tree one level of tiles spans.</summary>
@@ -24,7 +26,8 @@ internal sealed class TileFrontier
         for (var (level, count) = (0, size); count > 0; level++, count /= Width)
         {
             var inTile = (int)(count % Width);
-            var bytes = inTile is 0 ? [] : load(level, count / Width) ?? throw new InvalidDataException($"Tile {level}/{count / Width} is missing: the log's file is damaged.");
+            var bytes = inTile is 0 ? [] : load(level, count / Width)
+                ?? throw new InvalidDataException($"Tile {level}/{count / Width} is missing: the log's file is damaged.");
             _partial.Add([.. bytes.Take(inTile * Digest.Size).Chunk(Digest.Size).Select(hash => new Digest(hash))]);
         }
     }
@@ -64,7 +67,8 @@ internal sealed class TileFrontier
     public IEnumerable<((int Level, long Index) Tile, byte[] Hashes)> TakeChanges()
     {
         var changes = _full.Select(entry => (entry.Key, entry.Value)).ToList();
-        changes.AddRange(_touched.Where(level => _partial[level].Count > 0).Select(level => ((level, Size >> (Height * (level + 1))), Bytes(_partial[level]))));
+        changes.AddRange(_touched.Where(level => _partial[level].Count > 0)
+            .Select(level => ((level, Size >> (Height * (level + 1))), Bytes(_partial[level]))));
         _full.Clear();
         _touched.Clear();
         return changes;

@@ -23,7 +23,8 @@ internal static class TileNodes
         };
     }
 
-    /// <summary>All nodes of a tile, as a heap: node 1 is the tile's root, nodes 16 to 31 its hashes. Those above hashes that are not there yet are nothing.</summary>
+    /// <summary>All nodes of a tile, as a heap: node 1 is the tile's root, nodes 16 to 31 its hashes. Those above hashes that are not there
+    /// yet are nothing.</summary>
     private static Digest[] Load(LogReader reader, Tree tree, (int Level, long Index) tile)
     {
         if (reader.Tiles.Find(tree, tile.Level, tile.Index) is { } kept)
@@ -31,7 +32,8 @@ internal static class TileNodes
             return kept;
         }
 
-        var bytes = reader.FindTile(tree, tile.Level, tile.Index) ?? throw new InvalidDataException($"Tile {tile.Level}/{tile.Index} of the {tree} tree is missing: the log's file is damaged; log fsck says where.");
+        var bytes = reader.FindTile(tree, tile.Level, tile.Index) ?? throw new InvalidDataException(
+            $"Tile {tile.Level}/{tile.Index} of the {tree} tree is missing: the log's file is damaged; log fsck says where.");
         var (nodes, count) = (new Digest[2 * TileFrontier.Width], bytes.Length / Digest.Size);
         for (var i = 0; i < count; i++)
         {
@@ -54,7 +56,8 @@ internal static class TileNodes
         return nodes;
     }
 
-    /// <summary>Some of the full tiles from the third level on, each over 4,096 leaves and more: they never change, and most proofs go through them. At most 0.6 MB, for all connections together.</summary>
+    /// <summary>Some of the full tiles from the third level on, each over 4,096 leaves and more: they never change, and most proofs go
+    /// through them. At most 0.6 MB, for all connections together.</summary>
     internal sealed class Cache
     {
         private const int KeptFrom = 2;
@@ -62,7 +65,8 @@ internal static class TileNodes
         private readonly Kept?[] _kept = new Kept?[512];
 
         public Digest[]? Find(Tree tree, int level, long index) =>
-            Volatile.Read(ref _kept[Slot(tree, level, index)]) is { } kept && kept.Tree == tree && kept.Level == level && kept.Index == index ? kept.Nodes : null;
+            Volatile.Read(ref _kept[Slot(tree, level, index)]) is { } kept && kept.Tree == tree && kept.Level == level
+                && kept.Index == index ? kept.Nodes : null;
 
         public void Keep(Tree tree, int level, long index, Digest[] nodes)
         {
@@ -72,7 +76,8 @@ internal static class TileNodes
             }
         }
 
-        private int Slot(Tree tree, int level, long index) => (int)((index + (_kept.Length / 2 * level) + (_kept.Length / 4 * (int)tree)) % _kept.Length);
+        private int Slot(Tree tree, int level, long index) =>
+            (int)((index + (_kept.Length / 2 * level) + (_kept.Length / 4 * (int)tree)) % _kept.Length);
 
         private sealed record Kept(Tree Tree, int Level, long Index, Digest[] Nodes);
     }

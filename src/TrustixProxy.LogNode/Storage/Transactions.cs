@@ -6,7 +6,8 @@ namespace TrustixProxy.LogNode.Storage;
 /// <summary>Runs work on the writing connection, all of it or none, durable when it is done.</summary>
 internal sealed class Transactions(SqliteConnection connection) : IDisposable
 {
-    private readonly Statement _begin = new(connection, "BEGIN IMMEDIATE"), _commit = new(connection, "COMMIT"), _rollback = new(connection, "ROLLBACK");
+    private readonly Statement _begin = new(connection, "BEGIN IMMEDIATE"), _commit = new(connection, "COMMIT"),
+        _rollback = new(connection, "ROLLBACK");
 
     public SqliteConnection Connection => connection;
 

@@ -19,7 +19,8 @@ namespace TrustixProxy.Logs.Client;
 public readonly record struct CallResult<T>(T? Message, SilenceReason Failure, string? Error)
     where T : class;
 
-/// <summary>Calls one log by the Connect protocol: unary POST, <c>application/proto</c>. Every answer is bounded in size and time.</summary>
+/// <summary>Calls one log by the Connect protocol: unary POST, <c>application/proto</c>. Every answer is bounded in size and
+/// time.</summary>
 public sealed class ConnectClient(HttpClient http, TimeSpan timeout, TimeProvider time) : IDisposable
 {
     private const int MaxError = 16 << 10;
@@ -30,7 +31,8 @@ public sealed class ConnectClient(HttpClient http, TimeSpan timeout, TimeProvide
     private readonly ResiliencePipeline _breaker = new ResiliencePipelineBuilder { TimeProvider = time }
         .AddCircuitBreaker(new CircuitBreakerStrategyOptions
         {
-            ShouldHandle = new PredicateBuilder().Handle<HttpRequestException>().Handle<IOException>().Handle<TimeoutRejectedException>().Handle<NotTheProtocolException>(),
+            ShouldHandle = new PredicateBuilder().Handle<HttpRequestException>().Handle<IOException>().Handle<TimeoutRejectedException>()
+                .Handle<NotTheProtocolException>(),
             FailureRatio = 0.9,
             MinimumThroughput = 5,
             SamplingDuration = TimeSpan.FromSeconds(30),
@@ -131,7 +133,8 @@ public sealed class ConnectClient(HttpClient http, TimeSpan timeout, TimeProvide
         try
         {
             using var document = JsonDocument.Parse(json);
-            return $"{document.RootElement.GetProperty("code").GetString()}: {(document.RootElement.TryGetProperty("message", out var text) ? text.GetString() : "")}";
+            return $"{document.RootElement.GetProperty("code").GetString()}: "
+                + $"{(document.RootElement.TryGetProperty("message", out var text) ? text.GetString() : "")}";
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException or KeyNotFoundException)
         {

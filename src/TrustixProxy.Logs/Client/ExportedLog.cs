@@ -9,8 +9,10 @@ using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.Logs.Client;
 
-/// <summary>A log that is static files, as its operator's <c>log export</c> writes them: answers the calls by which a mirror follows, out of the files.</summary>
-/// <remarks>Nothing in the files is believed, no more than a node's answers: whoever called verifies what comes. What a node would do and files cannot (questions about one key) fails here.</remarks>
+/// <summary>A log that is static files, as its operator's <c>log export</c> writes them: answers the calls by which a mirror follows, out
+/// of the files.</summary>
+/// <remarks>Nothing in the files is believed, no more than a node's answers: whoever called verifies what comes. What a node would do and
+/// files cannot (questions about one key) fails here.</remarks>
 /// <param name="files">Fetches files; their names are below its base address.</param>
 internal sealed class ExportedLog(HttpClient files) : HttpMessageHandler
 {
@@ -40,15 +42,20 @@ internal sealed class ExportedLog(HttpClient files) : HttpMessageHandler
             {
                 "GetHead" => (await HeadAsync(cancellationToken)).ToByteArray(),
                 "GetLogEntries" => (await EntriesAsync(GetLogEntriesRequest.Parser.ParseFrom(body), cancellationToken)).ToByteArray(),
-                "GetLogConsistencyProof" => await ProofAsync(GetLogConsistencyProofRequest.Parser.ParseFrom(body), LogProofAsync, cancellationToken),
-                "GetMHLogConsistencyProof" => await ProofAsync(GetLogConsistencyProofRequest.Parser.ParseFrom(body), MapHeadProofAsync, cancellationToken),
-                "GetValueAt" => (await ValueAsync(NumberOf("Start", GetLogEntriesRequest.Parser.ParseFrom(body).Start), cancellationToken)).ToByteArray(),
+                "GetLogConsistencyProof" =>
+                    await ProofAsync(GetLogConsistencyProofRequest.Parser.ParseFrom(body), LogProofAsync, cancellationToken),
+                "GetMHLogConsistencyProof" =>
+                    await ProofAsync(GetLogConsistencyProofRequest.Parser.ParseFrom(body), MapHeadProofAsync, cancellationToken),
+                "GetValueAt" =>
+                    (await ValueAsync(NumberOf("Start", GetLogEntriesRequest.Parser.ParseFrom(body).Start), cancellationToken))
+                    .ToByteArray(),
                 var other => throw new InvalidDataException($"files do not answer {other}"),
             });
         }
         catch (InvalidDataException exception)
         {
-            return Answer(HttpStatusCode.InternalServerError, "application/json", Encoding.UTF8.GetBytes(new JsonObject { ["code"] = "data_loss", ["message"] = exception.Message }.ToJsonString()));
+            return Answer(HttpStatusCode.InternalServerError, "application/json",
+                Encoding.UTF8.GetBytes(new JsonObject { ["code"] = "data_loss", ["message"] = exception.Message }.ToJsonString()));
         }
     }
 
@@ -67,12 +74,14 @@ internal sealed class ExportedLog(HttpClient files) : HttpMessageHandler
         new(status) { Content = new ByteArrayContent(body) { Headers = { ContentType = new MediaTypeHeaderValue(type) } } };
 
     private static long NumberOf(string field, ulong value) =>
-        WireNumber.TryRead(value, out long number) ? number : throw new InvalidDataException($"{field} is {value}; it must be less than 2^63");
+        WireNumber.TryRead(value, out long number) ? number
+            : throw new InvalidDataException($"{field} is {value}; it must be less than 2^63");
 
     private async Task<LogHead> HeadAsync(CancellationToken cancellation)
     {
         _tiles.Clear(); // one that was wrong is right the next time, perhaps
-        var head = Decode(ArchiveLayout.Head, await FindAsync(ArchiveLayout.Head, cancellation), bytes => ArchiveLayout.Parse(LogHead.Parser, bytes));
+        var head = Decode(
+            ArchiveLayout.Head, await FindAsync(ArchiveLayout.Head, cancellation), bytes => ArchiveLayout.Parse(LogHead.Parser, bytes));
         (_size, _mapHeadSize) = (NumberOf("head: TreeSize", head.TreeSize), NumberOf("head: MHTreeSize", head.MHTreeSize));
         return head;
     }
@@ -84,7 +93,8 @@ internal sealed class ExportedLog(HttpClient files) : HttpMessageHandler
         while (next < end)
         {
             var (index, start) = (next / ArchiveLayout.Width, next / ArchiveLayout.Width * ArchiveLayout.Width);
-            foreach (var (key, value) in await RecordsAsync(ArchiveLayout.Entries, index, _size, Math.Min(end - start, ArchiveLayout.Width), ArchiveLayout.DecodeEntries, cancellation))
+            foreach (var (key, value) in await RecordsAsync(
+                ArchiveLayout.Entries, index, _size, Math.Min(end - start, ArchiveLayout.Width), ArchiveLayout.DecodeEntries, cancellation))
             {
                 if (start++ == next && next < end)
                 {
@@ -95,7 +105,8 @@ internal sealed class ExportedLog(HttpClient files) : HttpMessageHandler
                     }
 
                     var digest = Digest.Of(value);
-                    response.Leaves.Add(new LogLeaf { Key = UnsafeByteOperations.UnsafeWrap(key), ValueDigest = WireMessage.ToBytes(digest), LeafDigest = WireMessage.ToBytes(MerkleHash.LogLeaf(key, digest)) });
+                    response.Leaves.Add(new LogLeaf { Key = UnsafeByteOperations.UnsafeWrap(key), ValueDigest = WireMessage.ToBytes(digest),
+                        LeafDigest = WireMessage.ToBytes(MerkleHash.LogLeaf(key, digest)) });
                     next++;
                 }
             }
@@ -107,11 +118,13 @@ internal sealed class ExportedLog(HttpClient files) : HttpMessageHandler
     private async Task<ValueResponse> ValueAsync(long number, CancellationToken cancellation)
     {
         var within = number % ArchiveLayout.Width;
-        var records = await RecordsAsync(ArchiveLayout.Entries, number / ArchiveLayout.Width, _size, within + 1, ArchiveLayout.DecodeEntries, cancellation);
+        var records = await RecordsAsync(
+            ArchiveLayout.Entries, number / ArchiveLayout.Width, _size, within + 1, ArchiveLayout.DecodeEntries, cancellation);
         return new ValueResponse { Value = UnsafeByteOperations.UnsafeWrap(records[(int)within].Value) };
     }
 
-    private static async Task<byte[]> ProofAsync(GetLogConsistencyProofRequest request, Func<long, long, CancellationToken, Task<Digest[]>> prove, CancellationToken cancellation)
+    private static async Task<byte[]> ProofAsync(
+        GetLogConsistencyProofRequest request, Func<long, long, CancellationToken, Task<Digest[]>> prove, CancellationToken cancellation)
     {
         var proof = new ProofResponse();
         var (first, second) = (NumberOf("FirstSize", request.FirstSize), NumberOf("SecondSize", request.SecondSize));
@@ -144,8 +157,10 @@ internal sealed class ExportedLog(HttpClient files) : HttpMessageHandler
 
         async Task<List<Digest>> HeadsAsync(long index)
         {
-            var heads = await RecordsAsync(ArchiveLayout.Heads, index, _mapHeadSize, Math.Min(newer - (index * ArchiveLayout.Width), ArchiveLayout.Width), ArchiveLayout.DecodeHeads, cancellation);
-            return [.. heads.Select(head => SignedTreeHead.TryRead(head.Head, out var read, out _) ? MerkleHash.MapHeadLeaf(read.Content.MapRoot) : default)];
+            var heads = await RecordsAsync(ArchiveLayout.Heads, index, _mapHeadSize,
+                Math.Min(newer - (index * ArchiveLayout.Width), ArchiveLayout.Width), ArchiveLayout.DecodeHeads, cancellation);
+            return [.. heads.Select(
+                head => SignedTreeHead.TryRead(head.Head, out var read, out _) ? MerkleHash.MapHeadLeaf(read.Content.MapRoot) : default)];
         }
     }
 
@@ -167,12 +182,14 @@ internal sealed class ExportedLog(HttpClient files) : HttpMessageHandler
         var (tileLevel, inner) = (level / 8, level % 8);
         var (first, count) = (index << inner, 1 << inner);
         var (tile, within) = (first / ArchiveLayout.Width, (int)(first % ArchiveLayout.Width));
-        var hashes = await RecordsAsync(ArchiveLayout.Level(tileLevel), tile, _size >> (8 * tileLevel), within + count, DecodeHashes, cancellation);
+        var hashes = await RecordsAsync(
+            ArchiveLayout.Level(tileLevel), tile, _size >> (8 * tileLevel), within + count, DecodeHashes, cancellation);
         return MerkleTree.RootOf([.. hashes.Skip(within).Take(count)]);
     }
 
     private static IEnumerable<Digest> DecodeHashes(byte[] bytes) =>
-        bytes.Length % Digest.Size is 0 ? bytes.Chunk(Digest.Size).Select(hash => new Digest(hash)) : throw new InvalidDataException("is cut short, or not what its name says");
+        bytes.Length % Digest.Size is 0 ? bytes.Chunk(Digest.Size).Select(hash => new Digest(hash))
+            : throw new InvalidDataException("is cut short, or not what its name says");
 
     /// <summary>The records of a file: of the full one, or of the one that has as many as there are.</summary>
     /// <param name="folder">Which folder.</param>
@@ -181,7 +198,8 @@ internal sealed class ExportedLog(HttpClient files) : HttpMessageHandler
     /// <param name="least">How many the file has at least.</param>
     /// <param name="decode">Reads them.</param>
     /// <param name="cancellation">Ends it.</param>
-    private async Task<List<T>> RecordsAsync<T>(string folder, long index, long size, long least, Func<byte[], IEnumerable<T>> decode, CancellationToken cancellation)
+    private async Task<List<T>> RecordsAsync<T>(
+        string folder, long index, long size, long least, Func<byte[], IEnumerable<T>> decode, CancellationToken cancellation)
     {
         var there = Math.Clamp(size - (index * ArchiveLayout.Width), least, ArchiveLayout.Width);
         foreach (var width in new[] { ArchiveLayout.Width, there, least }.Distinct().OrderByDescending(width => width == there))
@@ -190,7 +208,8 @@ internal sealed class ExportedLog(HttpClient files) : HttpMessageHandler
             if (await FindAsync(name, cancellation) is { } bytes)
             {
                 var records = Decode(name, bytes, file => decode(file).ToList());
-                return records.Count == width ? records : throw new InvalidDataException($"{name} holds {records.Count} records; it must hold {width}");
+                return records.Count == width ? records
+                    : throw new InvalidDataException($"{name} holds {records.Count} records; it must hold {width}");
             }
         }
 

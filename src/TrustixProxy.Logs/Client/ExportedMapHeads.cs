@@ -3,7 +3,8 @@ using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.Logs.Client;
 
-/// <summary>The map-head log of an exported log, read as far as it was needed: its right edge is kept, so that a later proof reads only what has been added.</summary>
+/// <summary>The map-head log of an exported log, read as far as it was needed: its right edge is kept, so that a later proof reads only
+/// what has been added.</summary>
 internal sealed class ExportedMapHeads
 {
     private Digest[] _edge = new Digest[64];
@@ -14,7 +15,8 @@ internal sealed class ExportedMapHeads
     /// <param name="newer">The larger one.</param>
     /// <param name="wanted">The subtrees that the proof is made of.</param>
     /// <param name="leavesOf">The leaves in one file.</param>
-    public async Task<Digest[]> ProveAsync(long older, long newer, HashSet<(int Level, long Index)> wanted, Func<long, Task<List<Digest>>> leavesOf)
+    public async Task<Digest[]> ProveAsync(
+        long older, long newer, HashSet<(int Level, long Index)> wanted, Func<long, Task<List<Digest>>> leavesOf)
     {
         if (_size > older)
         {

@@ -14,8 +14,10 @@ public sealed class LogClient(ConnectClient connect, string logId, TimeProvider 
 {
     private const string LogApi = "trustix_api.v1.LogAPI/", NodeApi = "trustix_api.v1.NodeAPI/", LookupApi = "trustix_proxy.v1.LookupAPI/";
 
-    /// <summary>The most bytes of a lookup of one key: all that the separate calls answer together. Of several: as much as logs put into one answer, values included.</summary>
-    private const int MaxLookup = WireMessage.MaxHead + (3 * WireMessage.MaxProof) + WireMessage.MaxMapValue + WireMessage.MaxKey + WireMessage.MaxValue + 1024, MaxTogether = 8 << 20;
+    /// <summary>The most bytes of a lookup of one key: all that the separate calls answer together. Of several: as much as logs put into
+    /// one answer, values included.</summary>
+    private const int MaxLookup = WireMessage.MaxHead + (3 * WireMessage.MaxProof) + WireMessage.MaxMapValue + WireMessage.MaxKey
+        + WireMessage.MaxValue + 1024, MaxTogether = 8 << 20;
 
     /// <summary>How long a log that has no such call is not asked for it again.</summary>
     private static readonly TimeSpan WithoutLookup = TimeSpan.FromMinutes(10);
@@ -27,7 +29,8 @@ public sealed class LogClient(ConnectClient connect, string logId, TimeProvider 
     private volatile bool _hasGivenInclusionProof;
 
     public Task<CallResult<LogHead>> GetHeadAsync(CancellationToken cancellation) =>
-        connect.CallAsync(LogApi + "GetHead", new LogHeadRequest { LogID = logId }, LogHead.Parser, WireMessage.MaxHead, counts: true, cancellation);
+        connect.CallAsync(
+            LogApi + "GetHead", new LogHeadRequest { LogID = logId }, LogHead.Parser, WireMessage.MaxHead, counts: true, cancellation);
 
     public Task<CallResult<ProofResponse>> GetConsistencyProofAsync(long older, long newer, CancellationToken cancellation) =>
         ConsistencyAsync("GetLogConsistencyProof", older, newer, cancellation);
@@ -64,7 +67,8 @@ public sealed class LogClient(ConnectClient connect, string logId, TimeProvider 
     public bool NoteFailedInclusionProof(CallResult<ProofResponse> call)
     {
         var isLacking = !_hasGivenInclusionProof
-            && (call is { Error: null, Failure: SilenceReason.Unreachable } || call.Error?.StartsWith("unimplemented:", StringComparison.Ordinal) is true);
+            && (call is { Error: null, Failure: SilenceReason.Unreachable }
+                || call.Error?.StartsWith("unimplemented:", StringComparison.Ordinal) is true);
         if (isLacking)
         {
             Interlocked.Exchange(ref _lacksInclusionProofsSince, time.GetTimestamp());
@@ -77,32 +81,39 @@ public sealed class LogClient(ConnectClient connect, string logId, TimeProvider 
     public Task<CallResult<LogEntriesResponse>> GetEntriesAsync(long start, int count, CancellationToken cancellation)
     {
         var request = new GetLogEntriesRequest { LogID = logId, Start = (ulong)start, Finish = (ulong)(start + count - 1) };
-        return connect.CallAsync(LogApi + "GetLogEntries", request, LogEntriesResponse.Parser, Math.Min(count * (WireMessage.MaxKey + 256), MaxTogether), counts: false, cancellation);
+        return connect.CallAsync(LogApi + "GetLogEntries", request, LogEntriesResponse.Parser,
+            Math.Min(count * (WireMessage.MaxKey + 256), MaxTogether), counts: false, cancellation);
     }
 
     public Task<CallResult<MapValueResponse>> GetMapValueAsync(ReadOnlySpan<byte> key, Digest mapRoot, CancellationToken cancellation)
     {
         var request = new GetMapValueRequest { LogID = logId, Key = ByteString.CopyFrom(key), MapRoot = WireMessage.ToBytes(mapRoot) };
-        return connect.CallAsync(LogApi + "GetMapValue", request, MapValueResponse.Parser, WireMessage.MaxMapValue, counts: true, cancellation);
+        return connect.CallAsync(
+            LogApi + "GetMapValue", request, MapValueResponse.Parser, WireMessage.MaxMapValue, counts: true, cancellation);
     }
 
     /// <summary>The value of an entry of a mirrored log.</summary>
     public Task<CallResult<ValueResponse>> GetValueAsync(MapEntry entry, CancellationToken cancellation) => isExported
-        ? connect.CallAsync(ExportedLog.ValueCall, new GetLogEntriesRequest { LogID = logId, Start = (ulong)entry.Index, Finish = (ulong)entry.Index }, ValueResponse.Parser, WireMessage.MaxValue + 16, counts: true, cancellation)
+        ? connect.CallAsync(ExportedLog.ValueCall, new GetLogEntriesRequest { LogID = logId, Start = (ulong)entry.Index,
+            Finish = (ulong)entry.Index }, ValueResponse.Parser, WireMessage.MaxValue + 16, counts: true, cancellation)
         : GetValueAsync(entry.ValueDigest, cancellation);
 
     public Task<CallResult<ValueResponse>> GetValueAsync(Digest digest, CancellationToken cancellation) =>
-        connect.CallAsync(NodeApi + "GetValue", new ValueRequest { Digest = WireMessage.ToBytes(digest) }, ValueResponse.Parser, WireMessage.MaxValue + 16, counts: true, cancellation);
+        connect.CallAsync(NodeApi + "GetValue", new ValueRequest { Digest = WireMessage.ToBytes(digest) }, ValueResponse.Parser,
+            WireMessage.MaxValue + 16, counts: true, cancellation);
 
     /// <summary>Whether the log was found not to have the one call, a while ago at the most.</summary>
-    public bool LacksLookup => Interlocked.Read(ref _lacksLookupSince) is var since && since is not long.MinValue && time.GetElapsedTime(since) < WithoutLookup;
+    public bool LacksLookup =>
+        Interlocked.Read(ref _lacksLookupSince) is var since && since is not long.MinValue && time.GetElapsedTime(since) < WithoutLookup;
 
-    /// <summary>All that the calls above give for some keys, in one; null when the log has no such call, or it failed: the separate calls say why.</summary>
+    /// <summary>All that the calls above give for some keys, in one; null when the log has no such call, or it failed: the separate calls
+    /// say why.</summary>
     /// <param name="known">The head that consistency proofs begin at.</param>
     /// <param name="pathDigests">Digests of store paths.</param>
     /// <param name="keys">Full keys.</param>
     /// <param name="cancellation">Ends the call.</param>
-    public async Task<LookupResponse?> LookupAsync(TreeHead known, IReadOnlyList<string> pathDigests, IReadOnlyList<byte[]> keys, CancellationToken cancellation)
+    public async Task<LookupResponse?> LookupAsync(
+        TreeHead known, IReadOnlyList<string> pathDigests, IReadOnlyList<byte[]> keys, CancellationToken cancellation)
     {
         var request = new LookupRequest { LogID = logId, TreeSize = (ulong)known.TreeSize, MHTreeSize = (ulong)known.MapHeadSize };
         request.PathDigests.AddRange(pathDigests);

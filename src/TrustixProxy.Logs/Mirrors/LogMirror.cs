@@ -9,13 +9,15 @@ using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.Logs.Mirrors;
 
-/// <summary>One log, followed entry by entry: every leaf, the log's root and the map's root are computed here and held against what it signed. It then proves by itself what the log would prove.</summary>
+/// <summary>One log, followed entry by entry: every leaf, the log's root and the map's root are computed here and held against what it
+/// signed. It then proves by itself what the log would prove.</summary>
 /// <remarks>
 /// <code>
 /// signed head ──▶ entries, some at a time ──▶ leaves hashed; their root is that of a prefix of the head's log ──▶ kept
-///                                         last entry kept ──▶ map made of them; its root is the head's        ──▶ the head that is proven under
+/// last entry kept ──▶ map made of them; its root is the head's ──▶ the head that is proven under
 /// </code>
-/// What is kept was shown to be under the log's signature; what is refused is fetched again. An interrupted mirror goes on where it was.</remarks>
+/// What is kept was shown to be under the log's signature; what is refused is fetched again. An interrupted mirror goes on where it
+/// was.</remarks>
 public sealed class LogMirror(string name, WatchedLog log, MirrorStore store, TimeProvider time, ILogger logger) : IDisposable
 {
     private static readonly TimeSpan Telling = TimeSpan.FromSeconds(10);
@@ -68,12 +70,15 @@ public sealed class LogMirror(string name, WatchedLog log, MirrorStore store, Ti
         }
     }
 
-    /// <summary>What the log's map holds for a key, proven under the newest head that the mirror has followed to; null when it has followed to none yet. Without the value.</summary>
+    /// <summary>What the log's map holds for a key, proven under the newest head that the mirror has followed to; null when it has followed
+    /// to none yet. Without the value.</summary>
     public LogEvidence? Prove(byte[] key) => store.Read(reader => HeadOf(reader) is { } head ? Prove(reader, head, Digest.Of(key)) : null);
 
-    /// <summary>The same for what seems to be the key of a store path of which only the digest is known, with where in the map that key is; null when there is none.</summary>
+    /// <summary>The same for what seems to be the key of a store path of which only the digest is known, with where in the map that key is;
+    /// null when there is none.</summary>
     public (Digest Path, LogEvidence Evidence)? Prove(StorePathDigest digest) => store.Read(reader =>
-        HeadOf(reader) is { } head && reader.FindPathOf(digest, head.Content.TreeSize) is { } path ? (path, Prove(reader, head, path)) : ((Digest, LogEvidence)?)null);
+        HeadOf(reader) is { } head && reader.FindPathOf(digest, head.Content.TreeSize) is { } path ? (path, Prove(reader, head, path))
+            : ((Digest, LogEvidence)?)null);
 
     /// <summary>Closes the store, unless the log is being followed still: then the store is closed when that ends.</summary>
     public void Dispose()
@@ -164,7 +169,8 @@ public sealed class LogMirror(string name, WatchedLog log, MirrorStore store, Ti
         return Finish(known, head, cancellation);
     }
 
-    /// <summary>Makes the map of all entries under the head; only if its root is the head's, the mirror proves under it from now on.</summary>
+    /// <summary>Makes the map of all entries under the head; only if its root is the head's, the mirror proves under it from now
+    /// on.</summary>
     private string? Finish(VerifiedTreeHead? known, VerifiedTreeHead head, CancellationToken cancellation)
     {
         var isRight = store.Write(() =>
@@ -176,7 +182,8 @@ public sealed class LogMirror(string name, WatchedLog log, MirrorStore store, Ti
         if (!isRight)
         {
             _refused = head.Content;
-            return $"the {head.Content.TreeSize} entries under its signed head do not make the map that the head names: the log contradicts itself, and nothing is believed of it that its mirror had not verified before";
+            return $"the {head.Content.TreeSize} entries under its signed head do not make the map that the head names: the log "
+                + $"contradicts itself, and nothing is believed of it that its mirror had not verified before";
         }
 
         if (known is null || head.Content.TreeSize - known.Content.TreeSize > 1000)
@@ -199,7 +206,8 @@ public sealed class LogMirror(string name, WatchedLog log, MirrorStore store, Ti
 
         if (_head is not { } last || !last.ToMessage().Equals(message))
         {
-            _head = SignedTreeHead.TryRead(message, out var read, out _) && log.Key.TryVerify(read, out var verified, out _) ? verified : null;
+            _head = SignedTreeHead.TryRead(message, out var read, out _) && log.Key.TryVerify(read, out var verified, out _) ? verified
+                : null;
         }
 
         return _head;

@@ -3,7 +3,8 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Logs.Mirrors;
 
-/// <summary>A subtree of the map: all paths that begin with the first <paramref name="Depth"/> bits of <paramref name="Path"/>, whose other bits are zero.</summary>
+/// <summary>A subtree of the map: all paths that begin with the first <paramref name="Depth"/> bits of <paramref name="Path"/>, whose other
+/// bits are zero.</summary>
 /// <param name="Path">The bits.</param>
 /// <param name="Depth">How many; 0 to 256.</param>
 public readonly record struct MapPrefix(Digest Path, int Depth)

@@ -8,7 +8,8 @@ public static partial class MirrorLog
     [LoggerMessage(3101, LogLevel.Information, "Mirror of {Log}: {Size} of {TreeSize} entries verified and kept")]
     public static partial void MirrorFollows(this ILogger logger, string log, long size, long treeSize);
 
-    [LoggerMessage(3102, LogLevel.Information, "Mirror of {Log}: all {Size} entries make the log and the map that it signed; it answers from here")]
+    [LoggerMessage(
+        3102, LogLevel.Information, "Mirror of {Log}: all {Size} entries make the log and the map that it signed; it answers from here")]
     public static partial void MirrorIsThere(this ILogger logger, string log, long size);
 
     [LoggerMessage(3103, LogLevel.Warning, "Mirror of {Log} stays where it was: {Failure}")]

@@ -2,7 +2,8 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Logs.Mirrors;
 
-/// <summary>The map of a mirrored log: the hashes of subtrees with many leaves are stored, all others are made of their leaves when they are needed.</summary>
+/// <summary>The map of a mirrored log: the hashes of subtrees with many leaves are stored, all others are made of their leaves when they
+/// are needed.</summary>
 /// <remarks>A subtree with one leaf is that leaf, an empty one the placeholder, any other the hash of its halves.</remarks>
 internal static class MirrorMap
 {
@@ -14,7 +15,8 @@ internal static class MirrorMap
 
     private const int MaxDepth = 256;
 
-    /// <summary>The proof that a path has the leaf that it has among the first <paramref name="size"/> entries, or that it has none.</summary>
+    /// <summary>The proof that a path has the leaf that it has among the first <paramref name="size"/> entries, or that it has
+    /// none.</summary>
     public static MapProof Prove(MirrorReader reader, long size, Digest path, out MapLeaf? found)
     {
         var sideNodes = new List<Digest>();
@@ -59,7 +61,8 @@ internal static class MirrorMap
         return (root, hashing.Subtrees);
     }
 
-    private static Digest HashOf(MirrorReader reader, long size, MapPrefix at) => (at.Depth < MaxDepth ? reader.FindSubtree(at) : null) ?? HashOfLeaves(reader, size, at);
+    private static Digest HashOf(MirrorReader reader, long size, MapPrefix at) =>
+        (at.Depth < MaxDepth ? reader.FindSubtree(at) : null) ?? HashOfLeaves(reader, size, at);
 
     private static Digest HashOfLeaves(MirrorReader reader, long size, MapPrefix at) => HashOf(reader.LeavesIn(at, size), at.Depth);
 

@@ -13,7 +13,8 @@ public sealed class MirrorReader : IDisposable
 {
     private const int NodesTogether = 1 << MirrorStore.NodeLevels;
 
-    /// <summary>The most groups of the log's nodes that are kept in memory; then it is begun anew. Those of leaves are not: few proofs have one in common.</summary>
+    /// <summary>The most groups of the log's nodes that are kept in memory; then it is begun anew. Those of leaves are not: few proofs have
+    /// one in common.</summary>
     private const int MaxKeptNodes = 1000;
 
     /// <summary>The map's subtrees are kept in memory down to this depth.</summary>
@@ -60,7 +61,8 @@ public sealed class MirrorReader : IDisposable
     {
         get
         {
-            var head = _keptHead ?? (_head.First(row => row.Bytes(0)) is { } bytes && WireMessage.TryParse(LogHead.Parser, bytes, out var read) ? read : null);
+            var head = _keptHead ?? (
+                _head.First(row => row.Bytes(0)) is { } bytes && WireMessage.TryParse(LogHead.Parser, bytes, out var read) ? read : null);
             _keptHead = _isKeeping ? head : null;
             return head;
         }
@@ -72,8 +74,10 @@ public sealed class MirrorReader : IDisposable
     /// <summary>What is kept of the digest of a store path.</summary>
     public static int PrefixOf(StorePathDigest digest) => BinaryPrimitives.ReadInt32BigEndian(digest.ToBytes());
 
-    /// <summary>The path in the map of the first entry, of the first <paramref name="size"/>, whose key seems to be a store path with this digest: as far as four bytes tell; null when there is none.</summary>
-    public Digest? FindPathOf(StorePathDigest digest, long size) => _path.First(row => (Digest?)new Digest(row.Span(0)), (long)PrefixOf(digest), size);
+    /// <summary>The path in the map of the first entry, of the first <paramref name="size"/>, whose key seems to be a store path with this
+    /// digest: as far as four bytes tell; null when there is none.</summary>
+    public Digest? FindPathOf(StorePathDigest digest, long size) =>
+        _path.First(row => (Digest?)new Digest(row.Span(0)), (long)PrefixOf(digest), size);
 
     public Digest ValueDigest(long number) => _leaf.First(row => new Digest(row.Span(0)), number);
 
@@ -136,7 +140,8 @@ public sealed class MirrorReader : IDisposable
     public Digest Subtree(int level, long index)
     {
         var (stored, inner) = (level - (level % MirrorStore.NodeLevels), level % MirrorStore.NodeLevels);
-        var (nodes, first, count) = (NodesOf(stored, index >> (MirrorStore.NodeLevels - inner)), (int)((index << inner) % NodesTogether), 1 << inner);
+        var (nodes, first, count) = (
+            NodesOf(stored, index >> (MirrorStore.NodeLevels - inner)), (int)((index << inner) % NodesTogether), 1 << inner);
         if (nodes.Length < first + count)
         {
             throw Damaged(stored, index << inner);
@@ -145,7 +150,8 @@ public sealed class MirrorReader : IDisposable
         return MerkleTree.RootOf(nodes.AsSpan(first, count));
     }
 
-    /// <summary>Forgets what it has in memory if another connection has changed the file; to be called at the beginning of a transaction that reads.</summary>
+    /// <summary>Forgets what it has in memory if another connection has changed the file; to be called at the beginning of a transaction
+    /// that reads.</summary>
     public void Refresh()
     {
         var version = _version.First(row => row.Number(0));
@@ -160,7 +166,8 @@ public sealed class MirrorReader : IDisposable
 
     public void Dispose()
     {
-        foreach (var statement in new[] { _version, _size, _head, _leaf, _hashes, _nodes, _subtree, _halves, _below, _count, _paths, _path, _repeat })
+        foreach (var statement in new[] { _version, _size, _head, _leaf, _hashes, _nodes, _subtree, _halves, _below, _count, _paths, _path,
+            _repeat })
         {
             statement.Dispose();
         }
@@ -176,7 +183,8 @@ public sealed class MirrorReader : IDisposable
         }
 
         var nodes = new List<Digest>(NodesTogether);
-        foreach (var (number, hash) in (stored is 0 ? _hashes : _nodes).Stream(row => (row.Number(0), new Digest(row.Span(1))), first, first + NodesTogether - 1))
+        foreach (var (number, hash) in (stored is 0 ? _hashes : _nodes)
+            .Stream(row => (row.Number(0), new Digest(row.Span(1))), first, first + NodesTogether - 1))
         {
             nodes.Add(number == first + nodes.Count ? hash : throw Damaged(stored, (parent * NodesTogether) + nodes.Count));
         }
@@ -195,7 +203,8 @@ public sealed class MirrorReader : IDisposable
         return all;
     }
 
-    private static InvalidDataException Damaged(int level, long index) => new($"The mirror lacks node {index} of level {level}: its file is damaged. Delete it, and the log is followed from its beginning.");
+    private static InvalidDataException Damaged(int level, long index) =>
+        new($"The mirror lacks node {index} of level {level}: its file is damaged. Delete it, and the log is followed from its beginning.");
 
     private static MapLeaf LeafOf(Row row)
     {

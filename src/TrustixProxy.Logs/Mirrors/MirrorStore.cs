@@ -13,14 +13,16 @@ namespace TrustixProxy.Logs.Mirrors;
 /// <param name="StorePath">The digest in the store path that the key is; null when it is none.</param>
 public readonly record struct MirrorLeaf(Digest Path, Digest ValueDigest, Digest Hash, StorePathDigest? StorePath);
 
-/// <summary>What is kept of a mirrored log, in a file of its own: of each entry three hashes and four bytes of its store path's digest, of the log every fourth level of nodes, of the map the subtrees with many leaves.</summary>
+/// <summary>What is kept of a mirrored log, in a file of its own: of each entry three hashes and four bytes of its store path's digest, of
+/// the log every fourth level of nodes, of the map the subtrees with many leaves.</summary>
 /// <remarks>Neither keys nor values. What is not kept is hashed again when it is needed; a proof takes some dozen hashes.</remarks>
 public sealed class MirrorStore : IDisposable
 {
     /// <summary>How many levels of the log lie between two that are stored.</summary>
     public const int NodeLevels = 4;
 
-    private const string IndexOfStorePaths = "CREATE INDEX IF NOT EXISTS leaf_by_store_path ON leaf (store_path) WHERE store_path IS NOT NULL";
+    private const string IndexOfStorePaths =
+        "CREATE INDEX IF NOT EXISTS leaf_by_store_path ON leaf (store_path) WHERE store_path IS NOT NULL";
 
     private readonly SqliteConnection _writing, _reading;
     private readonly Statement _begin, _end, _addLeaf, _addNode, _putSubtree, _putHead;
@@ -96,7 +98,9 @@ public sealed class MirrorStore : IDisposable
     /// <summary>Moves what was written into the file itself, so that much of it does not stay there twice.</summary>
     public void Settle() => Run(_writing, "PRAGMA wal_checkpoint(TRUNCATE)");
 
-    public void AddLeaf(long number, MirrorLeaf leaf) => _addLeaf.Run(number, leaf.Path.ToArray(), leaf.ValueDigest.ToArray(), leaf.Hash.ToArray(), leaf.StorePath is { } digest ? MirrorReader.PrefixOf(digest) : SqlValue.Null);
+    public void AddLeaf(long number, MirrorLeaf leaf) =>
+        _addLeaf.Run(number, leaf.Path.ToArray(), leaf.ValueDigest.ToArray(), leaf.Hash.ToArray(), leaf.StorePath is { } digest
+        ? MirrorReader.PrefixOf(digest) : SqlValue.Null);
 
     public void AddNode(int level, long index, Digest hash) => _addNode.Run(MirrorReader.NodeId(level, index), hash.ToArray());
 
@@ -120,13 +124,15 @@ public sealed class MirrorStore : IDisposable
 
     public void Dispose()
     {
-        foreach (var part in new IDisposable[] { _begin, _end, _addLeaf, _addNode, _putSubtree, _putHead, Writer, _reader, _reading, _writing })
+        foreach (
+            var part in new IDisposable[] { _begin, _end, _addLeaf, _addNode, _putSubtree, _putHead, Writer, _reader, _reading, _writing })
         {
             part.Dispose();
         }
     }
 
-    /// <summary>A mirror that was begun before store paths were kept has none of its first entries: those are found by their keys alone.</summary>
+    /// <summary>A mirror that was begun before store paths were kept has none of its first entries: those are found by their keys
+    /// alone.</summary>
     private void AddStorePaths()
     {
         if (LacksStorePaths())

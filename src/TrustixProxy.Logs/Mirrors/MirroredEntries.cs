@@ -6,7 +6,8 @@ using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.Logs.Mirrors;
 
-/// <summary>The entries of one mirrored log: fetches them in order, and keeps none that was not shown to be under the log's signature.</summary>
+/// <summary>The entries of one mirrored log: fetches them in order, and keeps none that was not shown to be under the log's
+/// signature.</summary>
 internal sealed class MirroredEntries(LogClient client, MirrorStore store)
 {
     private const int MostTogether = 1000;
@@ -45,7 +46,8 @@ internal sealed class MirroredEntries(LogClient client, MirrorStore store)
         {
             var (entries, proof) = await next;
             var size = batch.Size + (entries.Message?.Leaves.Count ?? 0);
-            next = size < head.Content.TreeSize && fetches + 1 < WrittenTogether ? AskAsync(size, head, cancellation) : next; // under way while this part is hashed
+            // under way while this part is hashed
+            next = size < head.Content.TreeSize && fetches + 1 < WrittenTogether ? AskAsync(size, head, cancellation) : next;
             failure = batch.Size == size ? Complain(entries) : TakeIn(ref batch, entries.Message!, proof, head);
         }
 
@@ -65,7 +67,8 @@ internal sealed class MirroredEntries(LogClient client, MirrorStore store)
         return failure;
     }
 
-    private async Task<(CallResult<LogEntriesResponse> Entries, Digest[] Proof)> AskAsync(long from, VerifiedTreeHead head, CancellationToken cancellation)
+    private async Task<(CallResult<LogEntriesResponse> Entries, Digest[] Proof)> AskAsync(
+        long from, VerifiedTreeHead head, CancellationToken cancellation)
     {
         var count = (int)Math.Min(_together, head.Content.TreeSize - from);
         var entries = client.GetEntriesAsync(from, count, cancellation);
@@ -96,7 +99,8 @@ internal sealed class MirroredEntries(LogClient client, MirrorStore store)
                 return $"entry {next.Size} has no value digest: a log whose entries are not given whole cannot be mirrored";
             }
 
-            next.Add(new MirrorLeaf(Digest.Of(leaf.Key.Span), valueDigest, MerkleHash.LogLeaf(leaf.Key.Span, valueDigest), StorePath.DigestOfKey(leaf.Key.Span)));
+            next.Add(new MirrorLeaf(Digest.Of(leaf.Key.Span), valueDigest, MerkleHash.LogLeaf(leaf.Key.Span, valueDigest),
+                StorePath.DigestOfKey(leaf.Key.Span)));
         }
 
         if (!ConsistencyProof.TryVerify(next.Size, head.Content.TreeSize, next.Root(), head.Content.LogRoot, proof, out var error))

@@ -7,14 +7,19 @@ namespace TrustixProxy.Logs.Watching;
 /// <summary>What is counted of evidence.</summary>
 public static class EvidenceMetrics
 {
-    private static readonly Counter<long> Failures = ProxyMeter.Meter.CreateCounter<long>("trustix_proxy_proof_failures", description: "Answers of an elector that counted for nothing, by why: proofs that prove nothing, heads that were not taken in, and calls that failed. One that is asked again may count more than once for a decision.");
+    private static readonly Counter<long> Failures = ProxyMeter.Meter.CreateCounter<long>(
+        "trustix_proxy_proof_failures",
+        description: "Answers of an elector that counted for nothing, by why: proofs that prove nothing, heads that were not taken in, and "
+            + "calls that failed. One that is asked again may count more than once for a decision.");
 
-    private static readonly Histogram<double> Seconds = ProxyMeter.Seconds("trustix_proxy_elector_seconds", "Time from the beginning of a decision to an elector's answer that counts.");
+    private static readonly Histogram<double> Seconds = ProxyMeter.Seconds(
+        "trustix_proxy_elector_seconds", "Time from the beginning of a decision to an elector's answer that counts.");
 
     /// <summary>An elector has answered about a path, be it to no avail.</summary>
     public static void Heard(string elector, Ballot ballot, TimeSpan after)
     {
-        ProxyMeter.Stepped("elector", "elector", elector, after, ballot switch { Ballot.Silent { Reason: var reason } => Kebab.Of(reason), Ballot.Absent => "absent", _ => "claimed" });
+        ProxyMeter.Stepped("elector", "elector", elector, after,
+            ballot switch { Ballot.Silent { Reason: var reason } => Kebab.Of(reason), Ballot.Absent => "absent", _ => "claimed" });
         if (ballot is Ballot.Silent silent)
         {
             Failed(elector, silent.Reason);
@@ -26,5 +31,6 @@ public static class EvidenceMetrics
     }
 
     /// <summary>What an elector gave counts for nothing.</summary>
-    public static void Failed(string elector, SilenceReason reason) => Failures.Add(1, new("elector", elector), new("kind", Kebab.Of(reason)));
+    public static void Failed(string elector, SilenceReason reason) =>
+        Failures.Add(1, new("elector", elector), new("kind", Kebab.Of(reason)));
 }

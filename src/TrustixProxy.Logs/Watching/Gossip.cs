@@ -7,10 +7,12 @@ using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.Logs.Watching;
 
-/// <summary>What proxies tell each other: the newest signed heads that they have seen, so that a log which shows two of them two histories is caught.</summary>
+/// <summary>What proxies tell each other: the newest signed heads that they have seen, so that a log which shows two of them two histories
+/// is caught.</summary>
 /// <remarks>
 /// <code>{ "version": 1, "heads": [ { "logId": "64 hex digits", "head": "base64 of the protobuf LogHead" } ] }</code>
-/// Of each log the first head counts, since a peer tells its newest. Heads of logs that are not configured here are dropped unread; then the signature is checked; then the log itself
+/// Of each log the first head counts, since a peer tells its newest. Heads of logs that are not configured here are dropped unread; then
+/// the signature is checked; then the log itself
 /// is asked for what is missing. So one message makes us ask each log once, and whoever calls bounds how many are heard at once.</remarks>
 public sealed class Gossip(IReadOnlyList<WatchedLog> logs)
 {
@@ -23,14 +25,16 @@ public sealed class Gossip(IReadOnlyList<WatchedLog> logs)
     /// <summary>How many heads of each log are remembered as judged, so that telling them again costs nobody anything.</summary>
     private const int MaxRemembered = 256;
 
-    private static readonly ToldHeadsJson Form = new(new JsonSerializerOptions(JsonSerializerDefaults.Web) { AllowDuplicateProperties = false, MaxDepth = 8, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true });
+    private static readonly ToldHeadsJson Form = new(new JsonSerializerOptions(JsonSerializerDefaults.Web) { AllowDuplicateProperties =
+        false, MaxDepth = 8, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true });
 
     private readonly ConcurrentDictionary<string, Judged> _judged = new();
 
     /// <summary>What we tell.</summary>
     public byte[] Tell()
     {
-        var heads = logs.Select(log => (log.Key, log.Head)).Where(log => log.Head is not null).Select(log => new ToldHead(log.Key.LogId, log.Head!.ToMessage().ToByteArray()));
+        var heads = logs.Select(log => (log.Key, log.Head)).Where(log => log.Head is not null)
+            .Select(log => new ToldHead(log.Key.LogId, log.Head!.ToMessage().ToByteArray()));
         return JsonSerializer.SerializeToUtf8Bytes(new ToldHeads(1, [.. heads]), Form.ToldHeads);
     }
 
@@ -69,14 +73,16 @@ public sealed class Gossip(IReadOnlyList<WatchedLog> logs)
             return;
         }
 
-        var isOurs = WireMessage.TryParse(LogHead.Parser, bytes, out var message) & SignedTreeHead.TryRead(message ?? new LogHead(), out var read, out _);
+        var isOurs = WireMessage.TryParse(LogHead.Parser, bytes, out var message) & SignedTreeHead.TryRead(
+            message ?? new LogHead(), out var read, out _);
         if (!isOurs || !log.Key.TryVerify(read!, out var head, out _) || await log.HearAsync(head, from))
         {
             judged.Add(digest);
         }
     }
 
-    /// <summary>The last heads of one log that were judged. What could not be, for want of the log's proofs, is judged when it comes again.</summary>
+    /// <summary>The last heads of one log that were judged. What could not be, for want of the log's proofs, is judged when it comes
+    /// again.</summary>
     private sealed class Judged
     {
         private readonly Queue<Digest> _order = new();

@@ -12,7 +12,8 @@ namespace TrustixProxy.Logs.Watching;
 /// <param name="stateDirectory">Where evidence files go, into <c>evidence/</c>.</param>
 /// <param name="time">The clock.</param>
 /// <param name="logger">Logs faults.</param>
-public sealed class LogDocket(LogIdentity log, ViewStore store, LogRecords records, string stateDirectory, TimeProvider time, ILogger logger)
+public sealed class LogDocket(
+    LogIdentity log, ViewStore store, LogRecords records, string stateDirectory, TimeProvider time, ILogger logger)
 {
     /// <summary>The fault that a failing disk has not taken in; the log is held to it all the same.</summary>
     private volatile Unkept? _unkept;
@@ -38,7 +39,8 @@ public sealed class LogDocket(LogIdentity log, ViewStore store, LogRecords recor
 
     /// <summary>Takes in what the map was proven to hold for a key; the fault when it has held something else before.</summary>
     /// <param name="entry">What it was proven to hold.</param>
-    /// <param name="isOfMirror">Whether a mirror has proven it. It holds all entries itself, and they do not change: no more is remembered of them, and what the log had proven before it was mirrored is all that can stand against it.</param>
+    /// <param name="isOfMirror">Whether a mirror has proven it. It holds all entries itself, and they do not change: no more is remembered
+    /// of them, and what the log had proven before it was mirrored is all that can stand against it.</param>
     public LogFault? Hold(ProvenEntry entry, bool isOfMirror = false)
     {
         if (isOfMirror && (_hasNoneProven || (_hasNoneProven = !OnDisk(() => records.HasProven(log.Key), true))))
@@ -74,7 +76,8 @@ public sealed class LogDocket(LogIdentity log, ViewStore store, LogRecords recor
         logger.LogFrozen(log.Name, fault.Kind, from, KeepFile(evidence));
     }
 
-    /// <summary>Writes the evidence file of a frozen log, if it is not there: the process may have ended between the database and the file.</summary>
+    /// <summary>Writes the evidence file of a frozen log, if it is not there: the process may have ended between the database and the
+    /// file.</summary>
     /// <returns>Where it is; empty when what is kept is no evidence.</returns>
     public string KeepFile(byte[] evidence)
     {
@@ -112,7 +115,8 @@ public sealed class LogDocket(LogIdentity log, ViewStore store, LogRecords recor
         var next = failure is null
             ? new LogCondition(now, hasGrown ? now : last.GrownAt ?? now, null, null)
             : last with { Failure = failure, FailingSince = last.FailingSince ?? now };
-        if (hasGrown || next.Failure != last.Failure || (failure is null && now - last.SeenAt > TimeSpan.FromMinutes(1)) || (failure is null && last.SeenAt is null))
+        if (hasGrown || next.Failure != last.Failure || (failure is null && now - last.SeenAt > TimeSpan.FromMinutes(1))
+            || (failure is null && last.SeenAt is null))
         {
             _condition = next;
             records.KeepCondition(log.Key, next);

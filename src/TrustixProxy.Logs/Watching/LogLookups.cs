@@ -9,7 +9,8 @@ public readonly record struct LookupQuestion(string? PathDigest, byte[]? Key);
 /// <summary>What the log answers, under a head that continues the view. The head is verified, the entries are not.</summary>
 public sealed record LookupAnswer(VerifiedTreeHead Head, LookupItem Item);
 
-/// <summary>Asks one log by the one call that some logs have (<c>Wire/lookup.proto</c>). Questions of one moment travel together; one that is alone waits for nothing.</summary>
+/// <summary>Asks one log by the one call that some logs have (<c>Wire/lookup.proto</c>). Questions of one moment travel together; one that
+/// is alone waits for nothing.</summary>
 public sealed class LogLookups(WatchedLog log, TimeProvider time)
 {
     /// <summary>The most questions that one call takes.</summary>
@@ -88,8 +89,10 @@ public sealed class LogLookups(WatchedLog log, TimeProvider time)
     {
         try
         {
-            var (digests, keys) = (together.Where(waiting => waiting.Question.PathDigest is not null).ToList(), together.Where(waiting => waiting.Question.Key is not null).ToList());
-            var answer = await AskAsync([.. digests.Select(waiting => waiting.Question.PathDigest!)], [.. keys.Select(waiting => waiting.Question.Key!)]);
+            var (digests, keys) = (together.Where(waiting => waiting.Question.PathDigest is not null).ToList(),
+                together.Where(waiting => waiting.Question.Key is not null).ToList());
+            var answer = await AskAsync(
+                [.. digests.Select(waiting => waiting.Question.PathDigest!)], [.. keys.Select(waiting => waiting.Question.Key!)]);
             foreach (var (waiting, i) in digests.Concat(keys).Select((waiting, i) => (waiting, i)))
             {
                 waiting.Answer.TrySetResult(answer is null ? null : new LookupAnswer(answer.Value.Head, answer.Value.Items[i]));
@@ -111,7 +114,8 @@ public sealed class LogLookups(WatchedLog log, TimeProvider time)
     }
 
     /// <summary>One call, and a second one when others have moved the view meanwhile.</summary>
-    private async Task<(VerifiedTreeHead Head, IReadOnlyList<LookupItem> Items)?> AskAsync(IReadOnlyList<string> digests, IReadOnlyList<byte[]> keys)
+    private async Task<(VerifiedTreeHead Head, IReadOnlyList<LookupItem> Items)?> AskAsync(
+        IReadOnlyList<string> digests, IReadOnlyList<byte[]> keys)
     {
         for (var attempt = 0; attempt < 2; attempt++)
         {

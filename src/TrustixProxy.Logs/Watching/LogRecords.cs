@@ -13,7 +13,8 @@ namespace TrustixProxy.Logs.Watching;
 /// <param name="FailingSince">Since when; null when it does not.</param>
 public sealed record LogCondition(DateTimeOffset? SeenAt, DateTimeOffset? GrownAt, string? Failure, DateTimeOffset? FailingSince);
 
-/// <summary>What is remembered of logs beside their views: what their maps were proven to hold, which must not change, and how they fare. No request waits for its writes.</summary>
+/// <summary>What is remembered of logs beside their views: what their maps were proven to hold, which must not change, and how they fare.
+/// No request waits for its writes.</summary>
 public sealed class LogRecords
 {
     /// <summary>The most entries that are remembered, of all logs together: the newest.</summary>
@@ -49,7 +50,8 @@ public sealed class LogRecords
             "SELECT head, map FROM proven WHERE log_id = $id AND key = $key",
             row => (row.Bytes(0), row.Bytes(1)),
             key.LogId, mapKey.ToArray());
-        return WireMessage.TryParse(LogHead.Parser, head, out var message) && SignedTreeHead.TryRead(message, out var read, out _) && key.TryVerify(read, out var verified, out _)
+        return WireMessage.TryParse(LogHead.Parser, head, out var message) && SignedTreeHead.TryRead(message, out var read, out _)
+            && key.TryVerify(read, out var verified, out _)
             && WireMessage.TryParse(MapValueResponse.Parser, map, out var answer)
                 ? new ProvenEntry(verified, mapKey, answer)
                 : null;
@@ -68,7 +70,8 @@ public sealed class LogRecords
         var kept = _unwritten.AddOrUpdate(name, entry, (_, known) => isFirst ? known : entry);
         if (ReferenceEquals(kept, entry))
         {
-            _ = _writer.Write(() => Write(entry, isFirst)).ContinueWith(_ => _unwritten.TryRemove(new KeyValuePair<(string, Digest), ProvenEntry>(name, entry)), TaskScheduler.Default);
+            _ = _writer.Write(() => Write(entry, isFirst)).ContinueWith(
+                _ => _unwritten.TryRemove(new KeyValuePair<(string, Digest), ProvenEntry>(name, entry)), TaskScheduler.Default);
         }
     }
 
@@ -82,8 +85,10 @@ public sealed class LogRecords
             key.LogId) ?? new LogCondition(null, null, null, null);
 
     public void KeepCondition(LogKey key, LogCondition condition) => _writer.Write(() => _database.Execute(
-        "INSERT OR REPLACE INTO log_condition (log_id, seen_at, grown_at, failure, failing_since) VALUES ($id, $seen, $grown, $failure, $since)",
-        key.LogId, condition.SeenAt?.ToUnixTimeMilliseconds(), condition.GrownAt?.ToUnixTimeMilliseconds(), condition.Failure, condition.FailingSince?.ToUnixTimeMilliseconds()));
+        "INSERT OR REPLACE INTO log_condition (log_id, seen_at, grown_at, failure, failing_since) VALUES ($id, $seen, $grown, $failure, "
+            + "$since)",
+        key.LogId, condition.SeenAt?.ToUnixTimeMilliseconds(), condition.GrownAt?.ToUnixTimeMilliseconds(), condition.Failure,
+            condition.FailingSince?.ToUnixTimeMilliseconds()));
 
     /// <summary>Since when a log has been known to give no inclusion proofs; null when it gives them, or was not asked.</summary>
     public DateTimeOffset? LacksInclusionProofsSince(LogKey key) =>
@@ -106,5 +111,6 @@ public sealed class LogRecords
         }
     }
 
-    private static DateTimeOffset? Time(Row row, int column) => row.IsNull(column) ? null : DateTimeOffset.FromUnixTimeMilliseconds(row.Number(column));
+    private static DateTimeOffset? Time(Row row, int column) =>
+        row.IsNull(column) ? null : DateTimeOffset.FromUnixTimeMilliseconds(row.Number(column));
 }

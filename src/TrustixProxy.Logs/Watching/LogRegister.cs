@@ -38,7 +38,8 @@ public enum LogHealth
 /// <param name="Health">The same in one word.</param>
 /// <param name="Unfreezings">When and why it was unfrozen before.</param>
 public sealed record LogStatus(
-    string Name, string Url, long? Size, DateTimeOffset? SeenAt, DateTimeOffset? GrownAt, string State, [property: JsonIgnore] LogHealth Health, IReadOnlyList<string> Unfreezings)
+    string Name, string Url, long? Size, DateTimeOffset? SeenAt, DateTimeOffset? GrownAt, string State,
+        [property: JsonIgnore] LogHealth Health, IReadOnlyList<string> Unfreezings)
 {
     /// <summary>Whether it is unheard.</summary>
     public bool IsFrozen => Health is LogHealth.Frozen;
@@ -54,7 +55,8 @@ public sealed class LogRegister : IDisposable
     /// <summary>A log that has not answered for so long is stale, whatever the reason.</summary>
     private static readonly TimeSpan StaleAfter = TimeSpan.FromMinutes(5);
 
-    /// <summary>So is one that answers, and has not grown for so long: it has stopped, or somebody on the way holds its new heads back.</summary>
+    /// <summary>So is one that answers, and has not grown for so long: it has stopped, or somebody on the way holds its new heads
+    /// back.</summary>
     private static readonly TimeSpan StaleUngrown = TimeSpan.FromDays(7);
 
     private readonly ImmutableArray<LogOptions> _logs;
@@ -114,15 +116,20 @@ public sealed class LogRegister : IDisposable
         var key = log.Elector.Key;
         if (stored.Fault is { } fault)
         {
-            return (LogHealth.Frozen, FaultEvidence.TryVerify(fault, [key], out var evidence, out _) ? $"frozen: {evidence.Fault.Kind}, seen {evidence.SeenAt} from {evidence.From}" : "frozen: the evidence that is kept is damaged");
+            return (LogHealth.Frozen, FaultEvidence.TryVerify(fault, [key], out var evidence, out _)
+                ? $"frozen: {evidence.Fault.Kind}, seen {evidence.SeenAt} from {evidence.From}"
+                : "frozen: the evidence that is kept is damaged");
         }
 
-        return condition.Failure is { } failure ? (LogHealth.Failing, $"failing since {condition.FailingSince:yyyy-MM-dd HH:mm:ss}Z: {failure}")
+        return condition.Failure is { } failure
+            ? (LogHealth.Failing, $"failing since {condition.FailingSince:yyyy-MM-dd HH:mm:ss}Z: {failure}")
             : log is { IsMirrored: false, Elector.RequiresInclusionProof: true } && _records.LacksInclusionProofsSince(key) is { } since
-                ? (LogHealth.Failing, $"failing since {since:yyyy-MM-dd HH:mm:ss}Z: gives no inclusion proofs: set inclusionProof to optional")
+                ? (LogHealth.Failing,
+                    $"failing since {since:yyyy-MM-dd HH:mm:ss}Z: gives no inclusion proofs: set inclusionProof to optional")
             : condition.SeenAt is not { } seen ? (LogHealth.Unseen, "never seen")
             : _time.GetUtcNow() - seen > StaleAfter ? (LogHealth.Stale, $"stale since {seen:yyyy-MM-dd HH:mm:ss}Z")
-            : _time.GetUtcNow() - condition.GrownAt > StaleUngrown ? (LogHealth.Idle, $"stale since {condition.GrownAt:yyyy-MM-dd HH:mm:ss}Z: it answers, and does not grow")
+            : _time.GetUtcNow() - condition.GrownAt > StaleUngrown
+                ? (LogHealth.Idle, $"stale since {condition.GrownAt:yyyy-MM-dd HH:mm:ss}Z: it answers, and does not grow")
             : (LogHealth.Live, "live");
     }
 }

@@ -9,10 +9,11 @@ using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.Logs.Watching;
 
-/// <summary>Has all replicas hold each log to one history: the newest head that any of them has seen is in Redis, and changes by compare-and-swap from one that it continues.</summary>
+/// <summary>Has all replicas hold each log to one history: the newest head that any of them has seen is in Redis, and changes by
+/// compare-and-swap from one that it continues.</summary>
 /// <remarks>
 /// <code>
-/// view:LOGID    the newest head; believed under the log's signature, and held against our view with proofs from the log itself, as in gossip
+/// view:LOGID the newest head; believed under the log's signature, and held against our view with proofs from the log itself, as in gossip
 /// fault:LOGID   the evidence for which a replica has frozen the log; believed when it shows that under the log's signatures
 /// </code></remarks>
 public sealed class ViewExchange : SupervisedService
@@ -27,7 +28,8 @@ public sealed class ViewExchange : SupervisedService
     /// <summary>The most bytes of evidence that are read.</summary>
     private const int MaxEvidence = 1 << 20;
 
-    private const string Read = "if redis.call('TYPE', KEYS[1]).ok == 'string' then return redis.call('GETRANGE', KEYS[1], 0, ARGV[1]) end return ''";
+    private const string Read =
+        "if redis.call('TYPE', KEYS[1]).ok == 'string' then return redis.call('GETRANGE', KEYS[1], 0, ARGV[1]) end return ''";
 
     private const string Swap = """
         if redis.call('TYPE', KEYS[1]).ok ~= 'string' then redis.call('DEL', KEYS[1]) end
@@ -50,7 +52,8 @@ public sealed class ViewExchange : SupervisedService
         redis.Connected += () => ExchangeAll();
         redis.Told += message =>
         {
-            if (message.StartsWith(Message, StringComparison.Ordinal) && logs.FirstOrDefault(log => log.Key.LogId == message[Message.Length..]) is { } log)
+            if (message.StartsWith(Message, StringComparison.Ordinal)
+                && logs.FirstOrDefault(log => log.Key.LogId == message[Message.Length..]) is { } log)
             {
                 _ = ExchangeAsync(log);
             }
@@ -62,7 +65,8 @@ public sealed class ViewExchange : SupervisedService
         new SupervisedLoop("view exchange", "all logs", Interval, stopping =>
         {
             _intervals++;
-            foreach (var log in _logs.Where(log => _intervals % IntervalsPerLook is 0 || _states[log.Key.LogId].Shown != (log.Head?.Content, log.IsFrozen)))
+            foreach (var log in _logs.Where(
+                log => _intervals % IntervalsPerLook is 0 || _states[log.Key.LogId].Shown != (log.Head?.Content, log.IsFrozen)))
             {
                 _ = ExchangeAsync(log);
             }
@@ -106,7 +110,8 @@ public sealed class ViewExchange : SupervisedService
         }
     }
 
-    /// <summary>Takes in the head that Redis has, and puts ours in its place where that continues it; whether the two are one now.</summary>
+    /// <summary>Takes in the head that Redis has, and puts ours in its place where that continues it; whether the two are one
+    /// now.</summary>
     private async Task<bool> ExchangeHeadAsync(WatchedLog log)
     {
         var key = _redis.Key($"view:{log.Key.LogId}");
@@ -117,7 +122,8 @@ public sealed class ViewExchange : SupervisedService
                 return false;
             }
 
-            var held = WireMessage.TryParse(LogHead.Parser, bytes, out var message) && SignedTreeHead.TryRead(message, out var read, out _) && log.Key.TryVerify(read, out var verified, out _) ? verified : null;
+            var held = WireMessage.TryParse(LogHead.Parser, bytes, out var message) && SignedTreeHead.TryRead(message, out var read, out _)
+                && log.Key.TryVerify(read, out var verified, out _) ? verified : null;
             if (held is not null && !await log.HearAsync(held, Source))
             {
                 return false; // the log gives no proof: it is looked at again
@@ -135,7 +141,8 @@ public sealed class ViewExchange : SupervisedService
 
             // Ours was just shown to continue it; or what was there is no head.
             object[] arguments = [Swap, 1, key, bytes, ours.ToMessage().ToByteArray(), WireMessage.MaxHead - 1];
-            if (await _redis.AskAsync(async database => (int)await database.ExecuteAsync("EVAL", arguments)) is { IsAnswered: true, Value: 1 })
+            if (await _redis.AskAsync(
+                async database => (int)await database.ExecuteAsync("EVAL", arguments)) is { IsAnswered: true, Value: 1 })
             {
                 _redis.Tell(Message + log.Key.LogId);
                 return true;
@@ -145,7 +152,8 @@ public sealed class ViewExchange : SupervisedService
         return false;
     }
 
-    /// <summary>Shows for what reason the log is frozen here, or freezes it for what another replica shows; whether Redis has answered.</summary>
+    /// <summary>Shows for what reason the log is frozen here, or freezes it for what another replica shows; whether Redis has
+    /// answered.</summary>
     private async Task<bool> ExchangeFaultAsync(WatchedLog log)
     {
         var key = _redis.Key($"fault:{log.Key.LogId}");
@@ -170,14 +178,16 @@ public sealed class ViewExchange : SupervisedService
 
     /// <summary>Whether a person has looked at this very fault, and unfrozen the log: it does not freeze it again.</summary>
     private bool WasUnfrozen(LogKey key, LogFault fault) =>
-        _views.UnfrozenFaults(key).Any(bytes => FaultEvidence.TryVerify(bytes, [key], out var evidence, out _) && Identify(evidence.Fault).AsSpan().SequenceEqual(Identify(fault)));
+        _views.UnfrozenFaults(key).Any(bytes => FaultEvidence.TryVerify(bytes, [key], out var evidence, out _)
+            && Identify(evidence.Fault).AsSpan().SequenceEqual(Identify(fault)));
 
     private static byte[] Identify(LogFault fault) => FaultEvidence.Write(fault, DateTimeOffset.UnixEpoch, "");
 
     private async Task<byte[]?> ReadAsync(RedisKey key, int size)
     {
         object[] arguments = [Read, 1, key, size - 1];
-        return await _redis.AskAsync(async database => (byte[]?)await database.ExecuteAsync("EVAL", arguments)) is { IsAnswered: true } reply ? reply.Value ?? [] : null;
+        return await _redis.AskAsync(async database => (byte[]?)await database.ExecuteAsync("EVAL", arguments)) is
+            { IsAnswered: true } reply ? reply.Value ?? [] : null;
     }
 
     private sealed class State

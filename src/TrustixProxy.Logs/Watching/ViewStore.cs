@@ -14,7 +14,8 @@ public readonly record struct StoredView(LogView? View, byte[]? Head, byte[]? Fa
     public bool IsFrozen => Fault is not null;
 }
 
-/// <summary>Keeps what each log is held to, across restarts and processes. Views change by compare-and-swap only, so there is one history; heads are verified again when they are read.</summary>
+/// <summary>Keeps what each log is held to, across restarts and processes. Views change by compare-and-swap only, so there is one history;
+/// heads are verified again when they are read.</summary>
 public sealed class ViewStore(string stateDirectory) : IDisposable
 {
     private readonly StateDatabase _database = new(
@@ -38,24 +39,29 @@ public sealed class ViewStore(string stateDirectory) : IDisposable
     }
 
     /// <summary>Whether a fault of the log is kept, be it another process that found it.</summary>
-    public bool IsFrozen(LogKey key) => _database.First("SELECT fault IS NOT NULL FROM log_view WHERE log_id = $id", row => row.Number(0) is not 0, key.LogId);
+    public bool IsFrozen(LogKey key) =>
+        _database.First("SELECT fault IS NOT NULL FROM log_view WHERE log_id = $id", row => row.Number(0) is not 0, key.LogId);
 
-    /// <summary>Puts <paramref name="next"/> in the place of what is <paramref name="known"/> to be kept; false when another process was faster, or has frozen the log.</summary>
+    /// <summary>Puts <paramref name="next"/> in the place of what is <paramref name="known"/> to be kept; false when another process was
+    /// faster, or has frozen the log.</summary>
     public bool TrySwap(byte[]? known, LogView next)
     {
         var (id, head) = (next.Head.Key.LogId, next.Head.ToMessage().ToByteArray());
         return known is null
             ? _database.Execute("INSERT OR IGNORE INTO log_view (log_id, head) VALUES ($id, $head)", id, head) is 1
-            : _database.Execute("UPDATE log_view SET head = $head WHERE log_id = $id AND head = $known AND fault IS NULL", head, id, known) is 1;
+            : _database.Execute(
+                "UPDATE log_view SET head = $head WHERE log_id = $id AND head = $known AND fault IS NULL", head, id, known) is 1;
     }
 
     /// <summary>Keeps the evidence of a fault: from now on the log is frozen.</summary>
     public void Freeze(VerifiedTreeHead known, byte[] evidence) =>
         _database.Execute(
-            "INSERT INTO log_view (log_id, head, fault) VALUES ($id, $head, $fault) ON CONFLICT (log_id) DO UPDATE SET fault = coalesce(fault, $fault)",
+            "INSERT INTO log_view (log_id, head, fault) VALUES ($id, $head, $fault) ON CONFLICT (log_id) DO UPDATE SET fault = "
+                + "coalesce(fault, $fault)",
             known.Key.LogId, known.ToMessage().ToByteArray(), evidence);
 
-    /// <summary>Lets a frozen log be heard again, from the head that it shows next; records who wanted that and the evidence. False when it is not frozen.</summary>
+    /// <summary>Lets a frozen log be heard again, from the head that it shows next; records who wanted that and the evidence. False when it
+    /// is not frozen.</summary>
     public bool Unfreeze(LogKey key, string reason, DateTimeOffset at)
     {
         if (Load(key).Fault is not { } fault)
@@ -65,7 +71,8 @@ public sealed class ViewStore(string stateDirectory) : IDisposable
 
         _database.Together(() =>
         {
-            _database.Execute("INSERT INTO unfrozen (log_id, at, reason, fault) VALUES ($id, $at, $reason, $fault)", key.LogId, at.ToUnixTimeMilliseconds(), reason, fault);
+            _database.Execute("INSERT INTO unfrozen (log_id, at, reason, fault) VALUES ($id, $at, $reason, $fault)", key.LogId,
+                at.ToUnixTimeMilliseconds(), reason, fault);
             _database.Execute("DELETE FROM log_view WHERE log_id = $id AND fault = $fault", key.LogId, fault);
         });
         return true;
@@ -78,7 +85,8 @@ public sealed class ViewStore(string stateDirectory) : IDisposable
         key.LogId);
 
     /// <summary>The evidence for which a log was frozen, and in spite of which it was unfrozen.</summary>
-    public IReadOnlyList<byte[]> UnfrozenFaults(LogKey key) => _database.All("SELECT fault FROM unfrozen WHERE log_id = $id", row => row.Bytes(0), key.LogId);
+    public IReadOnlyList<byte[]> UnfrozenFaults(LogKey key) =>
+        _database.All("SELECT fault FROM unfrozen WHERE log_id = $id", row => row.Bytes(0), key.LogId);
 
     public void Dispose() => _database.Dispose();
 }

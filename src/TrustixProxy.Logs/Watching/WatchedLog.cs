@@ -13,8 +13,10 @@ namespace TrustixProxy.Logs.Watching;
 /// <param name="Reason">Why not.</param>
 public readonly record struct ViewResult(LogView? View, SilenceReason Reason);
 
-/// <summary>One log as it is held to what it signed: fetches its head, verifies that it continues the view, keeps it. Refreshes are shared by all who wait for one.</summary>
-public sealed class WatchedLog(string name, LogKey key, LogClient client, ViewStore store, LogDocket docket, TimeProvider time, ILogger logger)
+/// <summary>One log as it is held to what it signed: fetches its head, verifies that it continues the view, keeps it. Refreshes are shared
+/// by all who wait for one.</summary>
+public sealed class WatchedLog(
+    string name, LogKey key, LogClient client, ViewStore store, LogDocket docket, TimeProvider time, ILogger logger)
 {
     /// <summary>How long it may be overlooked that another process has frozen the log, or a person has unfrozen it.</summary>
     private static readonly TimeSpan FrozenAge = TimeSpan.FromSeconds(1);
@@ -50,7 +52,8 @@ public sealed class WatchedLog(string name, LogKey key, LogClient client, ViewSt
     /// <summary>The log's key.</summary>
     public LogKey Key => key;
 
-    /// <summary>The newest head that was taken in, be the log frozen since: others are to see it all the more. Null when there is none.</summary>
+    /// <summary>The newest head that was taken in, be the log frozen since: others are to see it all the more. Null when there is
+    /// none.</summary>
     public VerifiedTreeHead? Head => _seen?.View.Head;
 
     /// <summary>Takes in what the map was proven to hold; false when that contradicts what it has held: then the log is frozen.</summary>
@@ -95,7 +98,8 @@ public sealed class WatchedLog(string name, LogKey key, LogClient client, ViewSt
         }
     }
 
-    /// <summary>A view that was seen at most <paramref name="maxAge"/> ago, fetched if need be; any age will do when that is infinite.</summary>
+    /// <summary>A view that was seen at most <paramref name="maxAge"/> ago, fetched if need be; any age will do when that is
+    /// infinite.</summary>
     public async Task<ViewResult> ViewAsync(TimeSpan maxAge, CancellationToken cancellation)
     {
         // Twice: a refresh that was under way already may have asked too long ago.
@@ -114,7 +118,8 @@ public sealed class WatchedLog(string name, LogKey key, LogClient client, ViewSt
     /// <summary>The view, if it was seen at most <paramref name="maxAge"/> ago; null else. Nothing is fetched.</summary>
     public LogView? Recent(TimeSpan maxAge) => !IsFrozen && _seen is { } seen && seen.At >= TimestampBefore(maxAge) ? seen.View : null;
 
-    private long TimestampBefore(TimeSpan age) => age == Timeout.InfiniteTimeSpan ? long.MinValue : time.GetTimestamp() - (long)(age.TotalSeconds * time.TimestampFrequency);
+    private long TimestampBefore(TimeSpan age) =>
+        age == Timeout.InfiniteTimeSpan ? long.MinValue : time.GetTimestamp() - (long)(age.TotalSeconds * time.TimestampFrequency);
 
     private bool IsLookDue => time.GetElapsedTime(Interlocked.Read(ref _frozenCheckedAt)) > FrozenAge;
 
@@ -127,14 +132,16 @@ public sealed class WatchedLog(string name, LogKey key, LogClient client, ViewSt
         }
     }
 
-    /// <summary>Takes in a head that came with its proofs from the view; null when it does not continue it, or the view has moved meanwhile.</summary>
+    /// <summary>Takes in a head that came with its proofs from the view; null when it does not continue it, or the view has moved
+    /// meanwhile.</summary>
     /// <param name="known">The view that the proofs begin at.</param>
     /// <param name="answer">The head and the proofs.</param>
     /// <param name="at">When it was asked for, as a timestamp of the clock.</param>
     public VerifiedTreeHead? TakeIn(LogView known, LookupResponse answer, long at)
     {
         if (!TryVerify(known, answer.Head, out var head)
-            || !HeadProofs.TryRead(answer.ConsistencyProof, out var logProof) || !HeadProofs.TryRead(answer.MHConsistencyProof, out var mapHeadProof)
+            || !HeadProofs.TryRead(answer.ConsistencyProof, out var logProof)
+                || !HeadProofs.TryRead(answer.MHConsistencyProof, out var mapHeadProof)
             || Advance(known, head, logProof, mapHeadProof, docket.Source).Next is not { } next)
         {
             return null;
@@ -143,7 +150,8 @@ public sealed class WatchedLog(string name, LogKey key, LogClient client, ViewSt
         return TrySeat(known, next, BytesOf(known), at) ? next.Head : null;
     }
 
-    /// <summary>Holds a head that others have seen against the view. Nothing but the log's own signatures and proofs moves the view, or freezes the log.</summary>
+    /// <summary>Holds a head that others have seen against the view. Nothing but the log's own signatures and proofs moves the view, or
+    /// freezes the log.</summary>
     /// <param name="head">The head; its signature was verified.</param>
     /// <param name="from">Who has shown it.</param>
     /// <returns>Whether it could be judged: false when the log did not give the proofs for that, or there is no view yet.</returns>
@@ -161,7 +169,8 @@ public sealed class WatchedLog(string name, LogKey key, LogClient client, ViewSt
 
         if (head.Content.TreeSize < known.Head.Content.TreeSize)
         {
-            return await AdvanceAsync(new LogView(head), known.Head, from) is { Next: not null } or { Reason: SilenceReason.Frozen }; // the view stays; but if the older head is of another history, the log's own proof shows it
+            // the view stays; but if the older head is of another history, the log's own proof shows it
+            return await AdvanceAsync(new LogView(head), known.Head, from) is { Next: not null } or { Reason: SilenceReason.Frozen };
         }
 
         var advance = await AdvanceAsync(known, head, from);
@@ -173,7 +182,8 @@ public sealed class WatchedLog(string name, LogKey key, LogClient client, ViewSt
         return advance is { Next: not null } or { Reason: SilenceReason.Frozen };
     }
 
-    /// <summary>Looks whether the log was frozen by another process, or unfrozen by a person. Of several who look at once, those who hold it to be frozen wait for the one who was first: none of them calls it so longer than it may.</summary>
+    /// <summary>Looks whether the log was frozen by another process, or unfrozen by a person. Of several who look at once, those who hold
+    /// it to be frozen wait for the one who was first: none of them calls it so longer than it may.</summary>
     private void LookAtDocketWhenDue()
     {
         if (!IsLookDue || !_turn.TryEnter(_isFrozen ? TimeSpan.FromMilliseconds(500) : TimeSpan.Zero))
@@ -218,7 +228,8 @@ public sealed class WatchedLog(string name, LogKey key, LogClient client, ViewSt
         }
     }
 
-    /// <summary>Puts a view in the place of the one that it was shown to continue, on the disk and here: the only way by which a view moves. False when it has moved meanwhile.</summary>
+    /// <summary>Puts a view in the place of the one that it was shown to continue, on the disk and here: the only way by which a view
+    /// moves. False when it has moved meanwhile.</summary>
     /// <param name="known">The view that it continues; null for a first one.</param>
     /// <param name="next">The view.</param>
     /// <param name="stored">The bytes that the disk is known to have.</param>
@@ -297,7 +308,8 @@ public sealed class WatchedLog(string name, LogKey key, LogClient client, ViewSt
             var (next, reason) = known is null ? (new LogView(head), (SilenceReason?)null) : await AdvanceAsync(known, head, docket.Source);
             if (next is null)
             {
-                return reason is SilenceReason.HeadOlder && await HearAsync(head, docket.Source) && IsFrozen ? SilenceReason.Frozen : reason;
+                return reason is SilenceReason.HeadOlder && await HearAsync(head, docket.Source) && IsFrozen ? SilenceReason.Frozen
+                    : reason;
             }
 
             if (TrySeat(known, next, stored, at))
@@ -327,7 +339,8 @@ public sealed class WatchedLog(string name, LogKey key, LogClient client, ViewSt
         return SilenceReason.HeadInconsistent;
     }
 
-    /// <summary>Takes over a view that another process has come to, once it was shown to continue ours: what this process has seen is forgotten no more than what the disk has.</summary>
+    /// <summary>Takes over a view that another process has come to, once it was shown to continue ours: what this process has seen is
+    /// forgotten no more than what the disk has.</summary>
     private async Task<SilenceReason?> MeetAsync(LogView other)
     {
         var known = _seen?.View;
@@ -349,11 +362,13 @@ public sealed class WatchedLog(string name, LogKey key, LogClient client, ViewSt
         }
 
         var advance = Advance(known, head, proofs.Log, proofs.MapHeads, from);
-        return advance.Reason is SilenceReason.HeadInconsistent && await HeadProofs.FindRewrittenPastAsync(client, known.Head, head) is { } fault ? Frozen(fault, from) : advance;
+        return advance.Reason is SilenceReason.HeadInconsistent
+            && await HeadProofs.FindRewrittenPastAsync(client, known.Head, head) is { } fault ? Frozen(fault, from) : advance;
     }
 
     /// <summary>Holds a head against the view; when the two show that the log contradicts itself, it is frozen.</summary>
-    private (LogView? Next, SilenceReason? Reason) Advance(LogView known, VerifiedTreeHead head, Digest[] logProof, Digest[] mapHeadProof, string from)
+    private (LogView? Next, SilenceReason? Reason) Advance(
+        LogView known, VerifiedTreeHead head, Digest[] logProof, Digest[] mapHeadProof, string from)
     {
         if (known.TryAdvance(head, logProof, mapHeadProof, out var next, out var error, out var fault))
         {
@@ -378,7 +393,8 @@ public sealed class WatchedLog(string name, LogKey key, LogClient client, ViewSt
     private bool TryVerify(LogView known, LogHead? message, [NotNullWhen(true)] out VerifiedTreeHead? head)
     {
         head = known.Head.ToMessage().Equals(message) ? known.Head : null;
-        return head is not null || (message is not null && SignedTreeHead.TryRead(message, out var read, out _) && key.TryVerify(read, out head, out _));
+        return head is not null
+            || (message is not null && SignedTreeHead.TryRead(message, out var read, out _) && key.TryVerify(read, out head, out _));
     }
 
     /// <summary>Writes to the store. When the disk refuses, the log is still held to what this process has seen.</summary>

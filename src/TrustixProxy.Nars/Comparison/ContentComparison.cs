@@ -1,6 +1,7 @@
 namespace TrustixProxy.Nars.Comparison;
 
-/// <summary>Compares the contents of the files that two walks stand at, block by block; a file that fits into a block also as text.</summary>
+/// <summary>Compares the contents of the files that two walks stand at, block by block; a file that fits into a block also as
+/// text.</summary>
 /// <param name="a">The first walk.</param>
 /// <param name="b">The second walk.</param>
 internal sealed class ContentComparison(NarWalk a, NarWalk b)
@@ -70,7 +71,8 @@ internal sealed class ContentComparison(NarWalk a, NarWalk b)
             }
 
             var (a, b) = (_tracesA!.Complete(), _tracesB!.Complete());
-            return new ContentDifference(_first, _bytes, WindowStart, [.. _windowA], [.. _windowB], _lines, Only(_headA, a, b), Only(_headB, b, a));
+            return new ContentDifference(
+                _first, _bytes, WindowStart, [.. _windowA], [.. _windowB], _lines, Only(_headA, a, b), Only(_headB, b, a));
         }
 
         private long WindowStart => _first - (_first % WindowAlignment);

@@ -14,7 +14,8 @@ internal static class LineDiff
     /// <summary>The lines of a text, with their ends; null when it is no text.</summary>
     private static List<string>? Lines(ReadOnlySpan<byte> bytes)
     {
-        if (!System.Text.Unicode.Utf8.IsValid(bytes) || bytes.IndexOfAnyInRange((byte)0, (byte)8) >= 0 || bytes.IndexOfAnyInRange((byte)14, (byte)31) >= 0)
+        if (!System.Text.Unicode.Utf8.IsValid(bytes) || bytes.IndexOfAnyInRange((byte)0, (byte)8) >= 0
+            || bytes.IndexOfAnyInRange((byte)14, (byte)31) >= 0)
         {
             return null;
         }
@@ -124,6 +125,7 @@ internal static class LineDiff
     private static string Cut(string line)
     {
         var (text, hasEnd) = (line.TrimEnd('\n'), line.EndsWith('\n'));
-        return Printable.Of(Encoding.UTF8.GetBytes(text.Length > MaxLine ? text[..MaxLine] + "…" : text)).Replace("\\u0009", "\t", StringComparison.Ordinal) + (hasEnd ? "" : " (no newline at the end)");
+        return Printable.Of(Encoding.UTF8.GetBytes(text.Length > MaxLine ? text[..MaxLine] + "…" : text))
+            .Replace("\\u0009", "\t", StringComparison.Ordinal) + (hasEnd ? "" : " (no newline at the end)");
     }
 }

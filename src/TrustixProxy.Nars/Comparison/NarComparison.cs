@@ -15,12 +15,15 @@ public sealed record ComparisonResult(long Removed, long Added, long Changed, lo
     public bool IsSame => HashA == HashB;
 }
 
-/// <summary>Compares two NARs while they stream in. Their entries are sorted, so they are merged; memory is a few buffers, however large they are.</summary>
+/// <summary>Compares two NARs while they stream in. Their entries are sorted, so they are merged; memory is a few buffers, however large
+/// they are.</summary>
 public static class NarComparison
 {
     /// <summary>Compares to the end; tells of each difference as soon as it is known, in the order of the archives.</summary>
-    /// <exception cref="NarUnreadableException">One of them could not be read to its end, or is not what it was said to be. What was told until then is so.</exception>
-    public static async Task<ComparisonResult> RunAsync(NarSource a, NarSource b, Action<NarDifference> tell, CancellationToken cancellation)
+    /// <exception cref="NarUnreadableException">One of them could not be read to its end, or is not what it was said to be. What was told
+    /// until then is so.</exception>
+    public static async Task<ComparisonResult> RunAsync(
+        NarSource a, NarSource b, Action<NarDifference> tell, CancellationToken cancellation)
     {
         await using var first = new NarWalk(a, cancellation);
         await using var second = new NarWalk(b, cancellation);
@@ -40,10 +43,12 @@ public static class NarComparison
                 same++;
             }
 
-            await Task.WhenAll(order <= 0 ? first.MoveNextAsync() : Task.CompletedTask, order >= 0 ? second.MoveNextAsync() : Task.CompletedTask);
+            await Task.WhenAll(
+                order <= 0 ? first.MoveNextAsync() : Task.CompletedTask, order >= 0 ? second.MoveNextAsync() : Task.CompletedTask);
         }
 
-        return new ComparisonResult(counts[(int)NarChange.Removed], counts[(int)NarChange.Added], counts[(int)NarChange.Changed], same, first.NarHash!, second.NarHash!);
+        return new ComparisonResult(counts[(int)NarChange.Removed], counts[(int)NarChange.Added], counts[(int)NarChange.Changed], same,
+            first.NarHash!, second.NarHash!);
     }
 
     private static async Task<NarDifference?> DifferenceAsync(NarWalk a, NarWalk b, int order, ContentComparison contents)
@@ -51,12 +56,15 @@ public static class NarComparison
         var (nodeA, nodeB) = (order <= 0 ? a.Node : null, order >= 0 ? b.Node : null);
         var areFiles = nodeA?.Kind is NarNodeKind.File && nodeB?.Kind is NarNodeKind.File;
         var difference = areFiles ? await contents.RunAsync() : null;
-        return difference is null && nodeA == nodeB && a.Target.AsSpan().SequenceEqual(nodeA?.Kind is NarNodeKind.Symlink ? b.Target : a.Target)
+        return difference is null && nodeA == nodeB
+            && a.Target.AsSpan().SequenceEqual(nodeA?.Kind is NarNodeKind.Symlink ? b.Target : a.Target)
             ? null
-            : new NarDifference(PathOf(order <= 0 ? a : b), order switch { < 0 => NarChange.Removed, > 0 => NarChange.Added, _ => NarChange.Changed }, nodeA, nodeB, difference);
+            : new NarDifference(PathOf(order <= 0 ? a : b),
+                order switch { < 0 => NarChange.Removed, > 0 => NarChange.Added, _ => NarChange.Changed }, nodeA, nodeB, difference);
     }
 
-    private static string PathOf(NarWalk walk) => walk.Path.Length is 0 ? "." : string.Join('/', walk.Path.Select(name => Printable.Of(name)));
+    private static string PathOf(NarWalk walk) =>
+        walk.Path.Length is 0 ? "." : string.Join('/', walk.Path.Select(name => Printable.Of(name)));
 
     /// <summary>The order in which archives have their nodes: name by name, each by its bytes.</summary>
     private static int Compare(byte[][] a, byte[][] b)

@@ -47,11 +47,13 @@ public sealed record NarDifference(string Path, NarChange Change, NarNode? A, Na
 /// <param name="WindowStart">Offset at which both windows begin: <paramref name="First"/> or up to 15 before it.</param>
 /// <param name="WindowA">Up to 64 bytes of the first file from there on.</param>
 /// <param name="WindowB">Up to 64 bytes of the second file from there on.</param>
-/// <param name="Lines">The lines that differ, printable, each after <c>-</c>, <c>+</c>, a space, or <c>@@</c> where some are left out; null unless both are small texts that differ in few lines.</param>
+/// <param name="Lines">The lines that differ, printable, each after <c>-</c>, <c>+</c>, a space, or <c>@@</c> where some are left out; null
+/// unless both are small texts that differ in few lines.</param>
 /// <param name="OnlyInA">Times, build paths and store paths that only the first file has; some of them when there are many.</param>
 /// <param name="OnlyInB">The same of the second file.</param>
 public sealed record ContentDifference(
-    long First, long Bytes, long WindowStart, byte[] WindowA, byte[] WindowB, IReadOnlyList<string>? Lines, IReadOnlyList<Trace> OnlyInA, IReadOnlyList<Trace> OnlyInB);
+    long First, long Bytes, long WindowStart, byte[] WindowA, byte[] WindowB, IReadOnlyList<string>? Lines, IReadOnlyList<Trace> OnlyInA,
+        IReadOnlyList<Trace> OnlyInB);
 
 /// <summary>What in a file looks as if it came from where and when it was built, rather than from what.</summary>
 /// <param name="Kind">What it looks like.</param>

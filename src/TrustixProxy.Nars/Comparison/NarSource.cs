@@ -6,7 +6,8 @@ namespace TrustixProxy.Nars.Comparison;
 /// <param name="Name">Whose.</param>
 /// <param name="NarHash">SHA-256 that it is said to have; null when nobody says.</param>
 /// <param name="NarSize">How many bytes it is said to have; null when nobody says.</param>
-/// <param name="OpenAsync">Reads it, decompressed. A fault is an <see cref="IOException"/>, an <see cref="HttpRequestException"/> or an <see cref="InvalidDataException"/>.</param>
+/// <param name="OpenAsync">Reads it, decompressed. A fault is an <see cref="IOException"/>, an <see cref="HttpRequestException"/> or an
+/// <see cref="InvalidDataException"/>.</param>
 public sealed record NarSource(string Name, NixHash? NarHash, long? NarSize, Func<CancellationToken, Task<Stream>> OpenAsync);
 
 /// <summary>A NAR could not be read to its end, or is not what it was said to be.</summary>

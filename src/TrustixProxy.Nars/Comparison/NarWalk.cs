@@ -19,7 +19,8 @@ internal sealed class NarWalk : IAsyncDisposable
     private int _start, _end;
     private long _contents; // bytes of the node's contents that are still to come
 
-    public NarWalk(NarSource source, CancellationToken cancellation) => (_source, _silence) = (source, CancellationTokenSource.CreateLinkedTokenSource(cancellation));
+    public NarWalk(NarSource source, CancellationToken cancellation) =>
+        (_source, _silence) = (source, CancellationTokenSource.CreateLinkedTokenSource(cancellation));
 
     /// <summary>Names from the root to the node; none for the root.</summary>
     public byte[][] Path { get; private set; } = [];
@@ -36,7 +37,8 @@ internal sealed class NarWalk : IAsyncDisposable
     /// <summary>The NAR's hash, once there is no node any more.</summary>
     public NixHash? NarHash { get; private set; }
 
-    /// <summary>Goes to the next node, in the order of the archive: a directory before its entries, those by the bytes of their names.</summary>
+    /// <summary>Goes to the next node, in the order of the archive: a directory before its entries, those by the bytes of their
+    /// names.</summary>
     /// <exception cref="NarUnreadableException">There is no more to be read before the end, or it is not what was said.</exception>
     public async Task MoveNextAsync()
     {
@@ -118,7 +120,8 @@ internal sealed class NarWalk : IAsyncDisposable
         NarHash = NixHash.Sha256(_hash.GetHashAndReset());
         if (_source.NarHash is { } said && said != NarHash)
         {
-            throw new NarUnreadableException(_source.Name, $"is not the one that was named: it has the hash {NarHash}, and was to have {said}");
+            throw new NarUnreadableException(
+                _source.Name, $"is not the one that was named: it has the hash {NarHash}, and was to have {said}");
         }
     }
 
@@ -137,9 +140,11 @@ internal sealed class NarWalk : IAsyncDisposable
             (_start, _end) = (0, await _nar.ReadAsync(_buffer, _silence.Token));
             _silence.CancelAfter(Timeout.InfiniteTimeSpan); // it may have to wait for the other
         }
-        catch (Exception exception) when (exception is IOException or HttpRequestException or InvalidDataException or UnauthorizedAccessException)
+        catch (Exception exception)
+            when (exception is IOException or HttpRequestException or InvalidDataException or UnauthorizedAccessException)
         {
-            throw new NarUnreadableException(_source.Name, $"cannot be read: {Printable.Of(System.Text.Encoding.UTF8.GetBytes(exception.Message))}");
+            throw new NarUnreadableException(
+                _source.Name, $"cannot be read: {Printable.Of(System.Text.Encoding.UTF8.GetBytes(exception.Message))}");
         }
         catch (OperationCanceledException)
         {
@@ -148,7 +153,8 @@ internal sealed class NarWalk : IAsyncDisposable
 
         Size += _end;
         _hash.AppendData(_buffer, 0, _end);
-        return Size <= (_source.NarSize ?? long.MaxValue) ? _end > 0 : throw new NarUnreadableException(_source.Name, $"has more than the {_source.NarSize:N0} bytes that were named");
+        return Size <= (_source.NarSize ?? long.MaxValue) ? _end > 0
+            : throw new NarUnreadableException(_source.Name, $"has more than the {_source.NarSize:N0} bytes that were named");
     }
 
     private void Check(NarError error)

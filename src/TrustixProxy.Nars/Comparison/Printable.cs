@@ -7,7 +7,8 @@ namespace TrustixProxy.Nars.Comparison;
 /// <summary>Foreign bytes as text that does nothing to a terminal.</summary>
 public static class Printable
 {
-    /// <summary>The text, with what is no UTF-8 as <c>\xNN</c>, and control, format and separating characters other than the space as <c>\uNNNN</c>.</summary>
+    /// <summary>The text, with what is no UTF-8 as <c>\xNN</c>, and control, format and separating characters other than the space as
+    /// <c>\uNNNN</c>.</summary>
     public static string Of(ReadOnlySpan<byte> bytes)
     {
         var text = new StringBuilder(bytes.Length);
@@ -21,7 +22,11 @@ public static class Printable
                     text.Append(CultureInfo.InvariantCulture, $"\\x{other:x2}");
                 }
             }
-            else if (rune.Value is not ' ' && Rune.GetUnicodeCategory(rune) is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator or UnicodeCategory.SpaceSeparator or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned)
+            else if (
+                rune.Value is not ' '
+                && Rune.GetUnicodeCategory(rune) is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator
+                or UnicodeCategory.ParagraphSeparator or UnicodeCategory.SpaceSeparator or UnicodeCategory.PrivateUse
+                or UnicodeCategory.OtherNotAssigned)
             {
                 text.Append(CultureInfo.InvariantCulture, $"\\u{rune.Value:x4}");
             }

@@ -54,11 +54,13 @@ internal sealed partial class TraceScan
         var kind = text.StartsWith("/nix/store/") ? TraceKind.StorePath : text[0] is '/' ? TraceKind.BuildPath : TraceKind.Time;
         var isSeconds = !text.ContainsAnyExceptInRange('0', '9');
         return new Trace(kind, isSeconds
-            ? string.Create(CultureInfo.InvariantCulture, $"{text} ({DateTimeOffset.FromUnixTimeSeconds(long.Parse(text, CultureInfo.InvariantCulture)):yyyy-MM-dd HH:mm:ss}Z)")
+            ? string.Create(CultureInfo.InvariantCulture,
+                $"{text} ({DateTimeOffset.FromUnixTimeSeconds(long.Parse(text, CultureInfo.InvariantCulture)):yyyy-MM-dd HH:mm:ss}Z)")
             : text.ToString());
     }
 
-    /// <summary>Paths; dates as in ISO 8601, C's <c>__DATE__</c>, <c>ctime</c> and mails; times of day; seconds since 1970 from 2001 to 2033. Every character of them is printable ASCII.</summary>
+    /// <summary>Paths; dates as in ISO 8601, C's <c>__DATE__</c>, <c>ctime</c> and mails; times of day; seconds since 1970 from 2001 to
+    /// 2033. Every character of them is printable ASCII.</summary>
     [GeneratedRegex("""
         /nix/store/[0-9a-z]{32}-[0-9A-Za-z+._?=-]{1,200}
         | (?<![0-9A-Za-z_./-]) /(?: build/ | (?:private/)?tmp/nix-build- | home/ | Users/ | root/ | var/folders/ | nix/var/nix/builds/ ) [0-9A-Za-z_./+@%~=-]{1,200}

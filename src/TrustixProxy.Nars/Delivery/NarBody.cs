@@ -11,7 +11,8 @@ namespace TrustixProxy.Nars.Delivery;
 ///   └─ read from disk by slow readers    └─ read by those that keep up     └─ the producer
 ///                                                    └─ released: nothing beyond leaves before the verdict
 /// </code>
-/// Where the disk takes no more, the window moves on only when every reader has passed: the producer waits, and later requests start a download of their own.</remarks>
+/// Where the disk takes no more, the window moves on only when every reader has passed: the producer waits, and later requests start a
+/// download of their own.</remarks>
 public sealed class NarBody(NarCandidate source, long? length, SpoolSpace space) : IDisposable
 {
     /// <summary>How many chunks the window has; with what is being read that is below 2 MiB.</summary>
@@ -372,7 +373,8 @@ public sealed class NarBody(NarCandidate source, long? length, SpoolSpace space)
         throw new UnreachableException();
     }
 
-    /// <summary>Moves the window past its oldest chunk, to the disk where it takes it; false while a reader still needs the chunk.</summary>
+    /// <summary>Moves the window past its oldest chunk, to the disk where it takes it; false while a reader still needs the
+    /// chunk.</summary>
     private bool TryEvict(NarChunk oldest)
     {
         var isSpooled = MaySpool() && (_spool ??= space.Open())?.TryAppend(oldest.All) is true;
@@ -394,7 +396,8 @@ public sealed class NarBody(NarCandidate source, long? length, SpoolSpace space)
     {
         lock (_lock)
         {
-            return _hasBeginning && (_windowStart < LoneSpool || _readers.Count > 1 || _readers.Exists(reader => reader.Range != ByteRange.All));
+            return _hasBeginning
+                && (_windowStart < LoneSpool || _readers.Count > 1 || _readers.Exists(reader => reader.Range != ByteRange.All));
         }
     }
 

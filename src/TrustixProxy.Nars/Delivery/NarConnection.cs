@@ -49,7 +49,8 @@ internal sealed class NarConnection : IDisposable
     /// <param name="cancellation">Ends the asking, and nothing after that.</param>
     /// <exception cref="NoNarException">It gives no such file.</exception>
     /// <exception cref="HttpRequestException">It cannot be reached.</exception>
-    public static async Task<NarConnection> OpenAsync(NarCandidate candidate, long offset, EntityTagHeaderValue? tag, TimeProvider time, CancellationToken cancellation)
+    public static async Task<NarConnection> OpenAsync(
+        NarCandidate candidate, long offset, EntityTagHeaderValue? tag, TimeProvider time, CancellationToken cancellation)
     {
         var end = new CancellationTokenSource();
         var silence = time.CreateTimer(_ => end.Cancel(), null, candidate.Upstream.Options.NarDeadline, Timeout.InfiniteTimeSpan);
@@ -57,7 +58,8 @@ internal sealed class NarConnection : IDisposable
         try
         {
             using var either = CancellationTokenSource.CreateLinkedTokenSource(end.Token, cancellation);
-            using var request = new HttpRequestMessage(HttpMethod.Get, candidate.Address) { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionOrLower };
+            using var request = new HttpRequestMessage(HttpMethod.Get, candidate.Address) { Version = HttpVersion.Version20,
+                VersionPolicy = HttpVersionPolicy.RequestVersionOrLower };
             if (offset > 0)
             {
                 request.Headers.Range = new RangeHeaderValue(offset, null);
@@ -105,7 +107,8 @@ internal sealed class NarConnection : IDisposable
         _body.Dispose();
     }
 
-    /// <summary>Tells the upstream's health why it gave no NAR. That nobody waits any more, or that it may not be asked now, says nothing of it.</summary>
+    /// <summary>Tells the upstream's health why it gave no NAR. That nobody waits any more, or that it may not be asked now, says nothing
+    /// of it.</summary>
     private static void Note(Upstream upstream, Exception exception, CancellationToken cancellation)
     {
         var fault = exception switch
@@ -136,7 +139,8 @@ internal sealed class NarConnection : IDisposable
 
         var start = StartOf(response);
         var encoding = NarCompression.OfContentEncoding(response.Content.Headers.ContentEncoding);
-        var isUsable = status is not (204 or 205) && start <= offset && encoding is not null && (offset is 0 || encoding is NarCompression.None);
+        var isUsable = status is not (204 or 205) && start <= offset && encoding is not null
+            && (offset is 0 || encoding is NarCompression.None);
         return isUsable ? (start, encoding!) : throw new NoNarException(NarFault.Gone, $"HTTP {status} with a body that does not fit");
     }
 

@@ -70,7 +70,8 @@ public sealed class NarDelivery(NarDownload download, RequestedRange requested) 
     public bool WantsSameFile => !requested.IsWhole;
 
     /// <summary>Whether its bytes are those that the URL names, as far as is known.</summary>
-    public bool IsSameFile => Body is { Source.IsSameFile: true } && (Body.Verdict?.FileHash ?? download.Order.FileHash) == download.Order.FileHash;
+    public bool IsSameFile =>
+        Body is { Source.IsSameFile: true } && (Body.Verdict?.FileHash ?? download.Order.FileHash) == download.Order.FileHash;
 
     /// <summary>Whether the body can be used, is refused, or there is none, as far as this client is concerned.</summary>
     public Task<DeliveryState> StartAsync(CancellationToken cancellation) => download.StartAsync(this, cancellation);

@@ -3,7 +3,8 @@ using TrustixProxy.Nars.Upstreams;
 namespace TrustixProxy.Nars.Delivery;
 
 /// <summary>One file for all clients and ranges that want it at a time: fetched once, verified once.</summary>
-/// <remarks>It runs while somebody reads. It owns what it runs: <see cref="DisposeAsync"/> ends that, waits for it, and then frees what it used.</remarks>
+/// <remarks>It runs while somebody reads. It owns what it runs: <see cref="DisposeAsync"/> ends that, waits for it, and then frees what it
+/// used.</remarks>
 public sealed class NarDownload : IAsyncDisposable
 {
     private readonly Lock _lock = new();

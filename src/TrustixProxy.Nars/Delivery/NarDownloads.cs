@@ -3,7 +3,8 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Nars.Delivery;
 
-/// <summary>All downloads of NARs: one at a time for each file, shared by all clients and ranges. What was verified stays a while.</summary>
+/// <summary>All downloads of NARs: one at a time for each file, shared by all clients and ranges. What was verified stays a
+/// while.</summary>
 public sealed class NarDownloads : IAsyncDisposable
 {
     /// <summary>The most bytes of memory that downloads take which nobody reads.</summary>

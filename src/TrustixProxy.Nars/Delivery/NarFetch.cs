@@ -52,7 +52,8 @@ internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownl
         var start = _time.GetTimestamp();
         for (var pause = FirstPause; ; pause *= 2)
         {
-            var (candidates, hasFailed) = await context.Finder.FindAsync(order, context.Deadline - _time.GetElapsedTime(start), cancellation);
+            var (candidates, hasFailed) = await context.Finder.FindAsync(
+                order, context.Deadline - _time.GetElapsedTime(start), cancellation);
             HasFailed = hasFailed;
             start += candidates.Count > 0 && await NeedsTurnAsync(candidates[0]) ? await turn.TakeAsync(cancellation) : 0;
             if (await TryAllAsync(candidates, turn, cancellation) is { } outcome)
@@ -108,14 +109,16 @@ internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownl
     private Task<NarSource> OpenAsync(NarCandidate candidate, CancellationToken cancellation) =>
         NarSource.OpenAsync(candidate, NarPump.MostBytes(order, null), _time, cancellation);
 
-    /// <summary>The URL's file, if the candidate says it has it and it is known to hold the NAR. Content that must match is looked at each time.</summary>
+    /// <summary>The URL's file, if the candidate says it has it and it is known to hold the NAR. Content that must match is looked at each
+    /// time.</summary>
     private ValueTask<KnownFile?> KnownFileOfAsync(NarCandidate candidate) =>
         Decodes(candidate) && candidate is { IsSameFile: true, Decompress: false } && order.MustMatch is null
             ? context.Known.FindAsync(order.Claim.NarHash, order.Compression, order.FileHash)
             : default;
 
     /// <summary>Delivers one upstream's file. A state when that ends the download; else the next is tried.</summary>
-    private async Task<(DeliveryState? State, bool IsTooShort)> TryAsync(NarSource source, KnownFile? known, List<NarCandidate> rest, CancellationToken cancellation)
+    private async Task<(DeliveryState? State, bool IsTooShort)> TryAsync(
+        NarSource source, KnownFile? known, List<NarCandidate> rest, CancellationToken cancellation)
     {
         var candidate = source.Candidate;
         var isBare = candidate.ServedCompression is NarCompression.None;
@@ -202,11 +205,13 @@ internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownl
     private static IEnumerable<NarCandidate> SameFileOf(List<NarCandidate> rest, NarCandidate candidate)
     {
         var hash = FileHashOf(candidate);
-        return hash is null ? [] : rest.Where(other => FileHashOf(other) == hash && other.NarInfo.Compression == candidate.NarInfo.Compression);
+        return hash is null ? []
+            : rest.Where(other => FileHashOf(other) == hash && other.NarInfo.Compression == candidate.NarInfo.Compression);
     }
 
     /// <summary>The file's hash by the upstream's word; for a file that is not compressed that is the NAR's.</summary>
-    private static NixHash? FileHashOf(NarCandidate candidate) => Decodes(candidate) ? candidate.NarInfo.FileHash : candidate.NarInfo.NarHash;
+    private static NixHash? FileHashOf(NarCandidate candidate) =>
+        Decodes(candidate) ? candidate.NarInfo.FileHash : candidate.NarInfo.NarHash;
 
     private static Stream Decode(NarSource source)
     {

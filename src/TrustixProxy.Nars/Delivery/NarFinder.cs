@@ -19,7 +19,8 @@ public sealed class NarFinder(IReadOnlyList<Upstream> upstreams, UpstreamMarks m
     /// <param name="limit">How long upstreams are waited for.</param>
     /// <param name="cancellation">Ends it.</param>
     /// <returns>The candidates, and whether an upstream that is not known to be down gave no answer.</returns>
-    public async Task<(List<NarCandidate> Candidates, bool HasFailed)> FindAsync(NarOrder order, TimeSpan limit, CancellationToken cancellation)
+    public async Task<(List<NarCandidate> Candidates, bool HasFailed)> FindAsync(
+        NarOrder order, TimeSpan limit, CancellationToken cancellation)
     {
         var digest = order.Claim.Path.Digest;
         var (candidates, hasFailed) = (new List<NarCandidate>(), false);

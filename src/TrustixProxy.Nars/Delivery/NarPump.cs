@@ -29,7 +29,8 @@ internal sealed class NarPump(NarOrder order, NarBody body, KnownFile? known)
     public Action<KnownFile> OnVerified { get; init; } = _ => { };
 
     /// <summary>The most bytes that the file can have.</summary>
-    public static long MostBytes(NarOrder order, KnownFile? known) => known?.Size ?? order.Claim.NarSize + (order.Claim.NarSize / 16) + (1 << 20);
+    public static long MostBytes(NarOrder order, KnownFile? known) =>
+        known?.Size ?? order.Claim.NarSize + (order.Claim.NarSize / 16) + (1 << 20);
 
     /// <summary>Runs to the verdict.</summary>
     public async Task<NarVerdict> RunAsync(Stream source, CancellationToken cancellation)
@@ -65,7 +66,8 @@ internal sealed class NarPump(NarOrder order, NarBody body, KnownFile? known)
     /// <summary>Ends the reading as soon as the verifier has found a fault.</summary>
     private static async Task EndWithAsync(NarVerifier verifier, CancellationTokenSource end)
     {
-        await verifier.Verdict.ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        await verifier.Verdict.ContinueWith(
+            _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         await end.CancelAsync();
     }
 

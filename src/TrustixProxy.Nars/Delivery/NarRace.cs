@@ -2,15 +2,18 @@ using TrustixProxy.Nars.Upstreams;
 
 namespace TrustixProxy.Nars.Delivery;
 
-/// <summary>Opens the file of the best upstream that gives it. While one is silent, the next is asked beside it, and the first that sends bytes is taken.</summary>
+/// <summary>Opens the file of the best upstream that gives it. While one is silent, the next is asked beside it, and the first that sends
+/// bytes is taken.</summary>
 /// <param name="open">Opens the file of one; throws what <see cref="NarSource.OpenAsync"/> throws.</param>
 /// <param name="onFault">Told of each that failed.</param>
 /// <param name="patience">How long one may be silent before the next is asked.</param>
 /// <param name="time">The clock.</param>
 internal sealed class NarRace(
-    Func<NarCandidate, CancellationToken, Task<NarSource>> open, Action<NarCandidate, NarFault> onFault, TimeSpan patience, TimeProvider time)
+    Func<NarCandidate, CancellationToken, Task<NarSource>> open, Action<NarCandidate, NarFault> onFault, TimeSpan patience,
+        TimeProvider time)
 {
-    /// <summary>Takes candidates off the list, first to last; those that were beaten go back to its beginning. Null when all have failed.</summary>
+    /// <summary>Takes candidates off the list, first to last; those that were beaten go back to its beginning. Null when all have
+    /// failed.</summary>
     public async Task<NarSource?> RunAsync(List<NarCandidate> candidates, CancellationToken cancellation)
     {
         using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
@@ -31,7 +34,8 @@ internal sealed class NarRace(
                 }
 
                 using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-                var first = await Task.WhenAny([.. running.Keys, Task.Delay(candidates.Count > 0 ? patience : Timeout.InfiniteTimeSpan, time, stop.Token)]);
+                var first = await Task.WhenAny(
+                    [.. running.Keys, Task.Delay(candidates.Count > 0 ? patience : Timeout.InfiniteTimeSpan, time, stop.Token)]);
                 await stop.CancelAsync();
                 if (first is Task<NarSource?> opened && running.Remove(opened) && await opened is { } source)
                 {
@@ -61,7 +65,8 @@ internal sealed class NarRace(
         }
         catch (Exception exception) when (exception is IOException or HttpRequestException)
         {
-            onFault(candidate, exception switch { NoNarException none => none.Fault, NarRefusedException refused => refused.Fault, _ => NarFault.Unreachable });
+            onFault(candidate, exception switch { NoNarException none => none.Fault, NarRefusedException refused => refused.Fault, _ =>
+                NarFault.Unreachable });
         }
         catch (OperationCanceledException)
         {

@@ -4,7 +4,8 @@ using TrustixProxy.Nars.Upstreams;
 
 namespace TrustixProxy.Nars.Delivery;
 
-/// <summary>Reads a file from an upstream. Where that breaks off or falls silent it goes on at the offset: there again, then at another that says it has the same file.</summary>
+/// <summary>Reads a file from an upstream. Where that breaks off or falls silent it goes on at the offset: there again, then at another
+/// that says it has the same file.</summary>
 /// <remarks>Whether they had the same file, the hash at the end shows. As long as bytes come in between there is no limit to breaks;
 /// without any, it gives up once the upstream's <c>narDeadline</c> is over and everyone was asked.</remarks>
 internal sealed class NarSource : ReadOnlyStream
@@ -127,7 +128,8 @@ internal sealed class NarSource : ReadOnlyStream
 
             if (read is null)
             {
-                Candidate.Upstream.NoteNarFailure(new UpstreamFault(_connection!.IsSilent ? UpstreamFailure.Silent : UpstreamFailure.ConnectionReset));
+                Candidate.Upstream.NoteNarFailure(
+                    new UpstreamFault(_connection!.IsSilent ? UpstreamFailure.Silent : UpstreamFailure.ConnectionReset));
                 throw new NoNarException(NarFault.Unreachable, "broke off before its first bytes");
             }
 
@@ -232,7 +234,8 @@ internal sealed class NarSource : ReadOnlyStream
         var buffer = new byte[32 << 10];
         while (count > 0)
         {
-            if (await connection.TryReadAsync(buffer.AsMemory(0, (int)Math.Min(count, buffer.Length)), cancellation) is not (> 0 and var read))
+            if (await connection.TryReadAsync(buffer.AsMemory(0, (int)Math.Min(count, buffer.Length)), cancellation) is not (
+                > 0 and var read))
             {
                 return false;
             }

@@ -29,7 +29,8 @@ public sealed class NarSpool(SpoolSpace space, SafeFileHandle handle) : IDisposa
     }
 
     /// <summary>Reads at an offset. It never runs on the caller's thread, which may be one that waits for sockets.</summary>
-    public ValueTask<int> ReadAsync(Memory<byte> buffer, long offset, CancellationToken cancellation) => RandomAccess.ReadAsync(handle, buffer, offset, cancellation);
+    public ValueTask<int> ReadAsync(Memory<byte> buffer, long offset, CancellationToken cancellation) =>
+        RandomAccess.ReadAsync(handle, buffer, offset, cancellation);
 
     public void Dispose()
     {

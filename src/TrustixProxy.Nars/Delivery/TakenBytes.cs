@@ -1,6 +1,7 @@
 namespace TrustixProxy.Nars.Delivery;
 
-/// <summary>Bytes that a reader takes out of a chunk, which is held, or out of the spool. With neither, they are in the room already.</summary>
+/// <summary>Bytes that a reader takes out of a chunk, which is held, or out of the spool. With neither, they are in the room
+/// already.</summary>
 /// <param name="Chunk">The chunk; null when the bytes are elsewhere.</param>
 /// <param name="Spool">The spool; null when the bytes are elsewhere.</param>
 /// <param name="Start">Offset of the first byte in the file.</param>

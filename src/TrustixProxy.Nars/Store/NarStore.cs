@@ -10,7 +10,8 @@ namespace TrustixProxy.Nars.Store;
 /// <param name="Size">Its length in bytes.</param>
 public sealed record StoredFile(string Path, long Size);
 
-/// <summary>NARs that were verified on their way to a client, kept on disk as they were served. It decides nothing: what is asked of it was decided on elsewhere, each time.</summary>
+/// <summary>NARs that were verified on their way to a client, kept on disk as they were served. It decides nothing: what is asked of it was
+/// decided on elsewhere, each time.</summary>
 /// <remarks>
 /// <code>
 /// verified beside its way ──▶ <see cref="NarStoreWriter"/> ──▶ temporary file, fsync, room made, rename ──▶ served
@@ -57,17 +58,20 @@ public sealed class NarStore : IDisposable
 
     /// <summary>Whether it has the file that a decision names. It may not have been hashed yet.</summary>
     public bool Holds(DecisionRecord record) => record is { Claim: { } claim, Hints: { } hints } && record.MustMatch is null
-        && _index.FindOf(claim.Path.Digest, nar => IsOf(nar, claim) && nar.FileHash == hints.FileHash && nar.Compression == hints.Compression) is not null;
+        && _index.FindOf(claim.Path.Digest, nar => IsOf(nar, claim) && nar.FileHash == hints.FileHash
+            && nar.Compression == hints.Compression) is not null;
 
     /// <summary>The full path of a digest, where it has a NAR of that: a hint, as any other name is.</summary>
     public StorePath? NameOf(StorePathDigest digest) => _index.FindOf(digest, _ => true)?.Path;
 
     /// <summary>What a narinfo says of the NAR of a claim where only the store has it; null when it has not.</summary>
-    public NarHints? HintsFor(OutputClaim claim) => _index.FindOf(claim.Path.Digest, nar => IsOf(nar, claim)) is { } nar && _index.Find(nar) is { } entry
+    public NarHints? HintsFor(OutputClaim claim) =>
+        _index.FindOf(claim.Path.Digest, nar => IsOf(nar, claim)) is { } nar && _index.Find(nar) is { } entry
         ? new NarHints(nar.Compression, nar.FileHash, entry.Size, null, null, [], Name)
         : null;
 
-    /// <summary>Finds a file, hashed if that has not been done since this process runs; null when there is none, or its hash is not known in time.</summary>
+    /// <summary>Finds a file, hashed if that has not been done since this process runs; null when there is none, or its hash is not known
+    /// in time.</summary>
     /// <param name="nar">What it must hold.</param>
     /// <param name="patience">How long it is waited for; the hashing goes on.</param>
     /// <param name="cancellation">Ends the waiting.</param>
@@ -76,7 +80,8 @@ public sealed class NarStore : IDisposable
         var start = _time.GetTimestamp();
         var entry = await IsDoneAsync(_loaded.Task, patience, cancellation) ? _index.Find(nar) : null;
         var file = entry is null ? null : Use(entry);
-        if (file is null && entry is not null && await IsDoneAsync(HashedAsync(entry), patience - _time.GetElapsedTime(start), cancellation))
+        if (file is null && entry is not null
+            && await IsDoneAsync(HashedAsync(entry), patience - _time.GetElapsedTime(start), cancellation))
         {
             file = Use(entry);
         }
@@ -99,7 +104,8 @@ public sealed class NarStore : IDisposable
     /// <param name="nar">What it is said to be.</param>
     /// <param name="length">How many bytes it has, when that is known.</param>
     public NarStoreWriter.Write? Begin(StoredNar nar, long? length) =>
-        length > _options.MaxSize || !_loaded.Task.IsCompletedSuccessfully || IsPausing() || _index.Find(nar) is not null ? null : _writer.Begin(nar);
+        length > _options.MaxSize || !_loaded.Task.IsCompletedSuccessfully || IsPausing() || _index.Find(nar) is not null ? null
+            : _writer.Begin(nar);
 
     public void Dispose()
     {
@@ -107,7 +113,8 @@ public sealed class NarStore : IDisposable
         _end.Cancel();
     }
 
-    private static bool IsOf(StoredNar nar, OutputClaim claim) => nar.NarHash == claim.NarHash && nar.NarSize == claim.NarSize && nar.Path == claim.Path;
+    private static bool IsOf(StoredNar nar, OutputClaim claim) =>
+        nar.NarHash == claim.NarHash && nar.NarSize == claim.NarSize && nar.Path == claim.Path;
 
     private async Task<bool> IsDoneAsync(Task task, TimeSpan patience, CancellationToken cancellation)
     {
@@ -145,7 +152,8 @@ public sealed class NarStore : IDisposable
     {
         lock (entry)
         {
-            return entry.Verifying is { IsCompleted: false } underway ? underway : entry.Verifying = Task.Run(() => HashAsync(entry, _end.Token));
+            return entry.Verifying is { IsCompleted: false } underway ? underway
+                : entry.Verifying = Task.Run(() => HashAsync(entry, _end.Token));
         }
     }
 
@@ -191,7 +199,8 @@ public sealed class NarStore : IDisposable
         }
     }
 
-    /// <summary>Looks at what there is, on the writer's thread: files that were begun by the dead go, and so does what is too much.</summary>
+    /// <summary>Looks at what there is, on the writer's thread: files that were begun by the dead go, and so does what is too
+    /// much.</summary>
     private void Load()
     {
         try
@@ -212,7 +221,8 @@ public sealed class NarStore : IDisposable
         }
     }
 
-    /// <summary>Takes a file that is whole and right, on the writer's thread. At no moment do all files together have more bytes than they may.</summary>
+    /// <summary>Takes a file that is whole and right, on the writer's thread. At no moment do all files together have more bytes than they
+    /// may.</summary>
     private void Publish(StoredNar nar, string temporary, FileStamp state)
     {
         var excess = _index.Excess(state.Size, out var isEnough);

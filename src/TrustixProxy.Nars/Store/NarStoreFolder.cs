@@ -4,7 +4,8 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Nars.Store;
 
-/// <summary>The folder of the NAR store. A file comes into it by one rename, when all of it is on the disk; what else lies there is not ours, and is left alone.</summary>
+/// <summary>The folder of the NAR store. A file comes into it by one rename, when all of it is on the disk; what else lies there is not
+/// ours, and is left alone.</summary>
 /// <param name="directory">Where it is; exists.</param>
 public sealed class NarStoreFolder(string directory)
 {
@@ -72,7 +73,8 @@ public sealed class NarStoreFolder(string directory)
         }
     }
 
-    /// <summary>Gives a file that was written its place in the store; answers its stamp there, null when it is another file by then.</summary>
+    /// <summary>Gives a file that was written its place in the store; answers its stamp there, null when it is another file by
+    /// then.</summary>
     /// <param name="temporary">Where it was written.</param>
     /// <param name="nar">What it holds.</param>
     /// <param name="written">Its stamp when it was written.</param>
@@ -111,7 +113,8 @@ public sealed class NarStoreFolder(string directory)
         {
             try
             {
-                using var abandoned = new FileStream(file.FullName, new FileStreamOptions { Access = FileAccess.ReadWrite, Share = FileShare.None });
+                using var abandoned = new FileStream(
+                    file.FullName, new FileStreamOptions { Access = FileAccess.ReadWrite, Share = FileShare.None });
                 (files, bytes) = (files + 1, bytes + abandoned.Length);
                 file.Delete();
             }

@@ -19,7 +19,8 @@ public sealed record NarStoreCheckResult(int Files, long Bytes, IReadOnlyList<Da
 /// <param name="MaxSize">How many they may have.</param>
 public sealed record NarStoreGcResult(int Deleted, int Abandoned, long DeletedBytes, long Bytes, long MaxSize);
 
-/// <summary>What can be done with a store from outside, beside a proxy that runs over it: that notices what is gone when it looks for it.</summary>
+/// <summary>What can be done with a store from outside, beside a proxy that runs over it: that notices what is gone when it looks for
+/// it.</summary>
 /// <param name="options">Where it is.</param>
 public sealed class NarStoreMaintenance(NarStoreOptions options)
 {

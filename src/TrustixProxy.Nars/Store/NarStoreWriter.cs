@@ -9,7 +9,8 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Nars.Store;
 
-/// <summary>Writes NARs to the disk beside their way to clients, on one thread of its own. Nobody waits for it: what the disk does not follow with is given up.</summary>
+/// <summary>Writes NARs to the disk beside their way to clients, on one thread of its own. Nobody waits for it: what the disk does not
+/// follow with is given up.</summary>
 /// <remarks>
 /// <code>
 /// pieces of up to 64 NARs ──512 pieces (32 MiB) wait at the most──▶ temporary file ──verified?──▶ fsync ──▶ publish
@@ -42,13 +43,15 @@ public sealed class NarStoreWriter : IDisposable
     /// <param name="time">The clock; the system's when null.</param>
     /// <param name="logger">Told of faults of this program.</param>
     public NarStoreWriter(
-        NarStoreFolder folder, long maxSize, Action prepare, Action<StoredNar, string, FileStamp> publish, Action<StoredNar, Exception?> onGivenUp,
+        NarStoreFolder folder, long maxSize, Action prepare, Action<StoredNar, string, FileStamp> publish, Action<StoredNar,
+            Exception?> onGivenUp,
         TimeProvider? time = null, ILogger? logger = null)
     {
         (_folder, _maxSize, _prepare, _publish, _onGivenUp) = (folder, maxSize, prepare, publish, onGivenUp);
         (_time, _logger) = (time ?? TimeProvider.System, logger ?? NullLogger.Instance);
         _loop = new SupervisedLoop(
-            "NAR store writer", folder.Location, TimeSpan.Zero, _ => Task.Factory.StartNew(WriteAll, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default));
+            "NAR store writer", folder.Location, TimeSpan.Zero, _ =>
+                Task.Factory.StartNew(WriteAll, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default));
     }
 
     public void Start() => _running = _loop.RunAsync(_time, _logger, _written.Token);

@@ -3,7 +3,8 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Nars.Store;
 
-/// <summary>A file of the NAR store, by what it must hold. All that is known of it stands in its name: the folder is the index, and no crash can leave the two different.</summary>
+/// <summary>A file of the NAR store, by what it must hold. All that is known of it stands in its name: the folder is the index, and no
+/// crash can leave the two different.</summary>
 /// <param name="Path">Whose NAR it is.</param>
 /// <param name="NarHash">SHA-256 of the uncompressed NAR.</param>
 /// <param name="NarSize">Its length in bytes.</param>
@@ -15,10 +16,13 @@ public sealed record StoredNar(StorePath Path, NixHash NarHash, long NarSize, Ni
     private const string Extension = ".nar";
 
     /// <summary>Name of the file within the folder of its path.</summary>
-    public string FileName => string.Create(CultureInfo.InvariantCulture, $"{NarHash.Digits}-{NarSize}-{FileHash.Digits}{Extension}{NarCompression.SuffixOf(Compression)}");
+    public string FileName =>
+        string.Create(
+        CultureInfo.InvariantCulture, $"{NarHash.Digits}-{NarSize}-{FileHash.Digits}{Extension}{NarCompression.SuffixOf(Compression)}");
 
     /// <summary>The file that would answer an order.</summary>
-    public static StoredNar Of(NarOrder order) => new(order.Claim.Path, order.Claim.NarHash, order.Claim.NarSize, order.FileHash, order.Compression);
+    public static StoredNar Of(NarOrder order) =>
+        new(order.Claim.Path, order.Claim.NarHash, order.Claim.NarSize, order.FileHash, order.Compression);
 
     /// <summary>Reads what <see cref="FileName"/> writes, and nothing else.</summary>
     public static bool TryParse(StorePath path, string fileName, [NotNullWhen(true)] out StoredNar? nar)

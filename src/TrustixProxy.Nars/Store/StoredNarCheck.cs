@@ -16,7 +16,8 @@ internal static class StoredNarCheck
     /// <exception cref="IOException">It cannot be read.</exception>
     public static async Task<NarFault?> RunAsync(string path, StoredNar nar, bool isKnown, CancellationToken cancellation)
     {
-        await using var file = new FileStream(path, new FileStreamOptions { BufferSize = BufferSize, Options = FileOptions.SequentialScan });
+        await using var file = new FileStream(
+            path, new FileStreamOptions { BufferSize = BufferSize, Options = FileOptions.SequentialScan });
         if (nar.Compression is not NarCompression.None)
         {
             if (NixHash.Sha256(await SHA256.HashDataAsync(file, cancellation)) != nar.FileHash)

@@ -113,7 +113,8 @@ internal sealed class StoredNarIndex(long maxSize, ImmutableArray<string> pinned
         }
     }
 
-    /// <summary>The fewest files that have to go, oldest use first, so that one more of this size fits. When even all that are not pinned would not do, that is all of them.</summary>
+    /// <summary>The fewest files that have to go, oldest use first, so that one more of this size fits. When even all that are not pinned
+    /// would not do, that is all of them.</summary>
     public IReadOnlyList<StoredNarEntry> Excess(long size, out bool isEnough)
     {
         lock (_lock)
@@ -134,5 +135,6 @@ internal sealed class StoredNarIndex(long maxSize, ImmutableArray<string> pinned
         }
     }
 
-    private LinkedListNode<StoredNarEntry>? NodeOf(StoredNar nar) => _byPath.GetValueOrDefault(nar.Path.Digest)?.Find(node => node.Value.Nar == nar);
+    private LinkedListNode<StoredNarEntry>? NodeOf(StoredNar nar) =>
+        _byPath.GetValueOrDefault(nar.Path.Digest)?.Find(node => node.Value.Nar == nar);
 }

@@ -20,7 +20,8 @@ public sealed record NarCandidate(Upstream Upstream, NarInfo NarInfo, Uri Addres
     /// <param name="compression">The compression that the request's URL names.</param>
     /// <param name="fileHash">The file hash that it names.</param>
     /// <param name="marks">What is remembered of upstreams.</param>
-    public static NarCandidate? Of(Upstream upstream, NarInfo narInfo, NixHash narHash, string compression, NixHash fileHash, UpstreamMarks marks)
+    public static NarCandidate? Of(
+        Upstream upstream, NarInfo narInfo, NixHash narHash, string compression, NixHash fileHash, UpstreamMarks marks)
     {
         var decompress = compression is NarCompression.None && narInfo.Compression is not NarCompression.None;
         if (narInfo.NarHash != narHash

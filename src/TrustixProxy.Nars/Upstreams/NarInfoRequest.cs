@@ -12,7 +12,8 @@ internal static class NarInfoRequest
     /// <param name="digest">What is asked for.</param>
     /// <param name="cancellation">Ends it.</param>
     /// <exception cref="HttpRequestException">There was no whole answer.</exception>
-    public static async Task<UpstreamAnswer> SendAsync(HttpMessageInvoker http, Uri cache, StorePathDigest digest, CancellationToken cancellation)
+    public static async Task<UpstreamAnswer> SendAsync(
+        HttpMessageInvoker http, Uri cache, StorePathDigest digest, CancellationToken cancellation)
     {
         using var request = Of(new Uri(cache, $"{digest}.narinfo"));
         using var response = await http.SendAsync(request, cancellation);
@@ -45,7 +46,8 @@ internal static class NarInfoRequest
 
     private static UpstreamAnswer.Failed Failed(UpstreamFailure kind) => new(new UpstreamFault(kind));
 
-    private static async Task<UpstreamAnswer> ReadAsync(HttpContent content, string encoding, StorePathDigest digest, CancellationToken cancellation)
+    private static async Task<UpstreamAnswer> ReadAsync(
+        HttpContent content, string encoding, StorePathDigest digest, CancellationToken cancellation)
     {
         byte[]? body;
         try

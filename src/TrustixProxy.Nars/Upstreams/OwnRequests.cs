@@ -5,9 +5,11 @@ using System.Security.Cryptography;
 
 namespace TrustixProxy.Nars.Upstreams;
 
-/// <summary>Tells this process's own requests: a proxy that is its own upstream, also through other proxies, would wait for itself.</summary>
+/// <summary>Tells this process's own requests: a proxy that is its own upstream, also through other proxies, would wait for
+/// itself.</summary>
 /// <remarks>Each process has a mark: a comment of its User-Agent, so that no server sees a header that it does not know.
-/// What a proxy asks for the sake of another proxy's request carries the marks of that request too, so that a ring of proxies ends where it began.</remarks>
+/// What a proxy asks for the sake of another proxy's request carries the marks of that request too, so that a ring of proxies ends where it
+/// began.</remarks>
 public static class OwnRequests
 {
     private const string Product = "trustix-proxy/";
@@ -37,7 +39,8 @@ public static class OwnRequests
         }
 
         var marks = ImmutableArray.CreateBuilder<ProductInfoHeaderValue>();
-        for (var start = userAgent.IndexOf('(', StringComparison.Ordinal); start >= 0 && marks.Count < MostMarks; start = userAgent.IndexOf('(', start + 1))
+        for (var start = userAgent.IndexOf('(', StringComparison.Ordinal); start >= 0
+            && marks.Count < MostMarks; start = userAgent.IndexOf('(', start + 1))
         {
             if (userAgent.Length >= start + MarkLength && IsMark(userAgent.AsSpan(start, MarkLength)))
             {

@@ -15,11 +15,13 @@ public sealed record RefusedNar(string Upstream, string Path, string Fault, stri
 {
     /// <inheritdoc/>
     public override string ToString() =>
-        $"upstream {Upstream} sent another NAR than it names for {StorePath.StoreDirectory}/{Path} ({Fault}), {Times:N0} times, last {At.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}: "
+        $"upstream {Upstream} sent another NAR than it names for {StorePath.StoreDirectory}/{Path} ({Fault}), {Times:N0} times, last "
+            + $"{At.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}: "
         + $"{Agreed} was agreed on, it sent {Sent ?? "something that was not read to its end"}";
 }
 
-/// <summary>The latest NARs that upstreams sent in the place of those that they name, each upstream and path once. In bounded memory.</summary>
+/// <summary>The latest NARs that upstreams sent in the place of those that they name, each upstream and path once. In bounded
+/// memory.</summary>
 /// <param name="time">The clock.</param>
 public sealed class RefusedNars(TimeProvider time)
 {
@@ -59,7 +61,8 @@ public sealed class RefusedNars(TimeProvider time)
                 _latest.Remove(before);
             }
 
-            _latest.AddFirst(new RefusedNar(upstream, path, Kebab.Of(fault), $"{claim.NarHash}", sent?.ToString(), time.GetUtcNow(), (before?.Times ?? 0) + 1));
+            _latest.AddFirst(new RefusedNar(
+                upstream, path, Kebab.Of(fault), $"{claim.NarHash}", sent?.ToString(), time.GetUtcNow(), (before?.Times ?? 0) + 1));
             if (_latest.Count > Most)
             {
                 _latest.RemoveLast();

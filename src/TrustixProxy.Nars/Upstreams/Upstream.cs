@@ -35,7 +35,8 @@ public sealed class Upstream : IDisposable
     /// <param name="time">The clock.</param>
     /// <param name="logger">Told when it goes away and comes back.</param>
     /// <param name="network">What carries requests; sockets when null.</param>
-    public Upstream(UpstreamOptions options, TimeSpan timeout, TimeProvider time, ILogger? logger = null, HttpMessageHandler? network = null)
+    public Upstream(
+        UpstreamOptions options, TimeSpan timeout, TimeProvider time, ILogger? logger = null, HttpMessageHandler? network = null)
     {
         (Options, _timeout, _time, logger) = (options, timeout, time, logger ?? NullLogger.Instance);
         _firstPause = timeout / 50 < LongestPause ? timeout / 50 : LongestPause;
@@ -80,7 +81,8 @@ public sealed class Upstream : IDisposable
         }
     }
 
-    /// <summary>Takes in that a request for a NAR failed. Where there was no answer, it is probed, so that it is known whether it is away.</summary>
+    /// <summary>Takes in that a request for a NAR failed. Where there was no answer, it is probed, so that it is known whether it is
+    /// away.</summary>
     public void NoteNarFailure(UpstreamFault fault)
     {
         Health.ReportNar(fault);
@@ -90,14 +92,16 @@ public sealed class Upstream : IDisposable
         }
     }
 
-    /// <summary>Asks, once for all who want to know at the moment. A narinfo that was found a few minutes ago is not asked for again, and nothing is while it is away.</summary>
+    /// <summary>Asks, once for all who want to know at the moment. A narinfo that was found a few minutes ago is not asked for again, and
+    /// nothing is while it is away.</summary>
     public async Task<UpstreamAnswer> AskAsync(StorePathDigest digest, CancellationToken cancellation) =>
         Recall(digest) is UpstreamAnswer.Found known ? known
             : Health.IsAway ? AwayAnswer()
             : await _underway.GetOrAdd(digest, key => new Lazy<Task<UpstreamAnswer>>(() => AskAsync(key))).Value.WaitAsync(cancellation);
 
     /// <summary>The same where nothing is decided: that it had nothing a moment ago is an answer, too.</summary>
-    public async Task<UpstreamAnswer> LookAsync(StorePathDigest digest, CancellationToken cancellation) => Recall(digest) ?? await AskAsync(digest, cancellation);
+    public async Task<UpstreamAnswer> LookAsync(StorePathDigest digest, CancellationToken cancellation) =>
+        Recall(digest) ?? await AskAsync(digest, cancellation);
 
     /// <summary>Forgets the narinfo of a digest, so that it is asked for again.</summary>
     public void Forget(StorePathDigest digest) => _known.Remove(digest);
@@ -117,7 +121,8 @@ public sealed class Upstream : IDisposable
     }
 
     /// <summary>The address of a NAR; null when the narinfo's URL leads where this upstream may not lead.</summary>
-    public Uri? AddressOf(NarInfo narInfo) => Uri.TryCreate(_base, narInfo.Url, out var address) && UpstreamTransport.MayLead(_base, address) ? address : null;
+    public Uri? AddressOf(NarInfo narInfo) =>
+        Uri.TryCreate(_base, narInfo.Url, out var address) && UpstreamTransport.MayLead(_base, address) ? address : null;
 
     public void Dispose()
     {
@@ -204,14 +209,16 @@ public sealed class Upstream : IDisposable
         if (LifetimeOf(answer) is var lifetime && lifetime > TimeSpan.Zero)
         {
             var size = 1024 + ((answer as UpstreamAnswer.Found)?.NarInfo.References.Length * 128 ?? 0);
-            _known.Set(digest, (answer, _time.GetTimestamp()), new MemoryCacheEntryOptions { Size = size, AbsoluteExpirationRelativeToNow = lifetime });
+            _known.Set(digest, (answer, _time.GetTimestamp()),
+                new MemoryCacheEntryOptions { Size = size, AbsoluteExpirationRelativeToNow = lifetime });
         }
     }
 
     private UpstreamAnswer.Failed AwayAnswer() => new(Health.Status.Cause ?? new UpstreamFault(UpstreamFailure.Silent), IsAway: true);
 
     private UpstreamAnswer? Recall(StorePathDigest digest) =>
-        _known.TryGetValue(digest, out (UpstreamAnswer Answer, long At) known) && _time.GetElapsedTime(known.At) < LifetimeOf(known.Answer) ? known.Answer : null;
+        _known.TryGetValue(digest, out (UpstreamAnswer Answer, long At) known) && _time.GetElapsedTime(known.At) < LifetimeOf(known.Answer)
+            ? known.Answer : null;
 
     private static TimeSpan LifetimeOf(UpstreamAnswer answer) => answer switch
     {

@@ -3,7 +3,8 @@ using System.Text;
 
 namespace TrustixProxy.Nars.Upstreams;
 
-/// <summary>What shows an upstream who we are. It is sent to that upstream's own origin (scheme, host and port), and over no redirect to another.</summary>
+/// <summary>What shows an upstream who we are. It is sent to that upstream's own origin (scheme, host and port), and over no redirect to
+/// another.</summary>
 public sealed class UpstreamCredentials
 {
     private UpstreamCredentials(string scheme, string parameter) => Header = new AuthenticationHeaderValue(scheme, parameter);
@@ -12,7 +13,8 @@ public sealed class UpstreamCredentials
     public AuthenticationHeaderValue Header { get; }
 
     /// <summary>A name and a password (RFC 7617). A name with a colon in it is for the server to part.</summary>
-    public static UpstreamCredentials Basic(string login, string password) => new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{login}:{password}")));
+    public static UpstreamCredentials Basic(string login, string password) =>
+        new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{login}:{password}")));
 
     /// <summary>A token (RFC 6750): printable ASCII without spaces.</summary>
     public static UpstreamCredentials Bearer(string token) => new("Bearer", token);

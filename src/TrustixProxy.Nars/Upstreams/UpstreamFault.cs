@@ -11,7 +11,8 @@ public sealed record UpstreamFault(UpstreamFailure Kind, int? Status = null)
     public string Word => this is { Kind: UpstreamFailure.HttpStatus, Status: { } status } ? $"http-{status}" : Kebab.Of(Kind);
 
     /// <summary>The word for a metric's label: a status only by its class, so an upstream cannot make up new labels.</summary>
-    public string Label => this is { Kind: UpstreamFailure.HttpStatus, Status: { } status } ? $"http-{Math.Clamp(status / 100, 1, 6)}xx" : Kebab.Of(Kind);
+    public string Label =>
+        this is { Kind: UpstreamFailure.HttpStatus, Status: { } status } ? $"http-{Math.Clamp(status / 100, 1, 6)}xx" : Kebab.Of(Kind);
 
     /// <summary>What helps against it; null where the word says enough.</summary>
     public string? Remedy => Kind switch
@@ -32,7 +33,8 @@ public sealed record UpstreamFault(UpstreamFailure Kind, int? Status = null)
     {
         UpstreamFailure.HttpStatus => Status is < 500 and not (408 or 425),
         UpstreamFailure.Throttled or UpstreamFailure.RedirectRefused or UpstreamFailure.NotANarinfo => true,
-        UpstreamFailure.NarinfoOfAnotherPath or UpstreamFailure.NarinfoTooLarge or UpstreamFailure.UnknownEncoding or UpstreamFailure.NarMissing => true,
+        UpstreamFailure.NarinfoOfAnotherPath or UpstreamFailure.NarinfoTooLarge or UpstreamFailure.UnknownEncoding
+            or UpstreamFailure.NarMissing => true,
         _ => false,
     };
 

@@ -13,7 +13,8 @@ internal sealed class UpstreamGate(HttpMessageHandler inner, int concurrency, Up
     /// <summary>How many requests may wait for their turn.</summary>
     private const int MostWaiting = 10_000;
 
-    /// <summary>Marks a probe: it is sent beside other requests, however many there are, so that an upstream which holds all of them is found out.</summary>
+    /// <summary>Marks a probe: it is sent beside other requests, however many there are, so that an upstream which holds all of them is
+    /// found out.</summary>
     public static readonly HttpRequestOptionsKey<bool> IsProbe = new("trustix-probe");
 
     private readonly ConcurrencyLimiter? _turns = concurrency is 0 ? null : new ConcurrencyLimiter(new ConcurrencyLimiterOptions
@@ -75,4 +76,5 @@ internal sealed class UpstreamGate(HttpMessageHandler inner, int concurrency, Up
 }
 
 /// <summary>Thrown where a request gets no turn: as many as may wait do so already.</summary>
-internal sealed class UpstreamBusyException() : HttpRequestException("As many requests to this upstream are under way as its concurrency allows.");
+internal sealed class UpstreamBusyException()
+    : HttpRequestException("As many requests to this upstream are under way as its concurrency allows.");

@@ -5,7 +5,8 @@ namespace TrustixProxy.Nars.Upstreams;
 /// <summary>Whether one upstream can be asked, judged by what became of the requests to it.</summary>
 /// <remarks>
 /// <code>
-/// unknown ──answer──▶ live ──failure, or three useless answers or missing NARs──▶ failing ──three failures, the last probe's too, or silence──▶ away
+/// unknown ──answer──▶ live ──failure, or three useless answers or missing NARs──▶ failing ──three failures, the last probe's too, or
+/// silence──▶ away
 ///                      ▲──────────────────────────answer────────────────┴──────────answer, also to a probe─────────────────────────┘
 /// </code>
 /// The first real cause is kept until it answers again. An upstream that asked to be left alone is away for as long as it said.</remarks>
@@ -110,7 +111,8 @@ public sealed class UpstreamHealth(string name, TimeProvider time, ILogger logge
     /// <summary>A request failed for a reason without a status.</summary>
     public void Report(UpstreamFailure kind) => Report(new UpstreamFault(kind));
 
-    /// <summary>A NAR that it offers has begun to come (null), or it gave none. Narinfos that it gives meanwhile do not end a run of such failures.</summary>
+    /// <summary>A NAR that it offers has begun to come (null), or it gave none. Narinfos that it gives meanwhile do not end a run of such
+    /// failures.</summary>
     public void ReportNar(UpstreamFault? fault)
     {
         lock (_turn)

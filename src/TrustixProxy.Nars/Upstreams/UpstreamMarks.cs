@@ -3,7 +3,8 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Nars.Upstreams;
 
-/// <summary>Which upstream gave bad bytes for which path, for a while: it is asked last, never left out, so a mark cannot make a path unavailable.</summary>
+/// <summary>Which upstream gave bad bytes for which path, for a while: it is asked last, never left out, so a mark cannot make a path
+/// unavailable.</summary>
 public sealed class UpstreamMarks : IDisposable
 {
     private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(10), ShortLifetime = TimeSpan.FromSeconds(30);
@@ -17,7 +18,8 @@ public sealed class UpstreamMarks : IDisposable
         if (fault is not NarFault.BrokenOff)
         {
             var lifetime = fault is NarFault.Unreachable ? ShortLifetime : Lifetime;
-            _marks.Set((upstream, path, fault is NarFault.FileHash), fault, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = lifetime });
+            _marks.Set((upstream, path, fault is NarFault.FileHash), fault,
+                new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = lifetime });
         }
     }
 

@@ -4,8 +4,10 @@ using TrustixProxy.IO.Supervision;
 
 namespace TrustixProxy.Nars.Upstreams;
 
-/// <summary>Finds out in the background whether an upstream can be reached: while it fails, while it is away, and while it says nothing.</summary>
-/// <remarks>A probe is <c>GET nix-cache-info</c>; any answer but a server's error is one. A probe runs beside requests and never before them, so no request waits for it.</remarks>
+/// <summary>Finds out in the background whether an upstream can be reached: while it fails, while it is away, and while it says
+/// nothing.</summary>
+/// <remarks>A probe is <c>GET nix-cache-info</c>; any answer but a server's error is one. A probe runs beside requests and never before
+/// them, so no request waits for it.</remarks>
 /// <param name="name">The upstream's name.</param>
 /// <param name="probe">Probes once: null when it was answered, else the fault.</param>
 /// <param name="health">Told of what comes of it.</param>
@@ -13,17 +15,21 @@ namespace TrustixProxy.Nars.Upstreams;
 /// <param name="time">The clock.</param>
 /// <param name="logger">Where our own faults are told.</param>
 internal sealed class UpstreamProber(
-    string name, Func<CancellationToken, Task<UpstreamFault?>> probe, UpstreamHealth health, TimeSpan limit, TimeProvider time, ILogger logger)
+    string name, Func<CancellationToken, Task<UpstreamFault?>> probe, UpstreamHealth health, TimeSpan limit, TimeProvider time,
+        ILogger logger)
     : IDisposable
 {
-    /// <summary>How long a request may bring no sign of life until a probe is sent beside it, and how often that is looked at again.</summary>
+    /// <summary>How long a request may bring no sign of life until a probe is sent beside it, and how often that is looked at
+    /// again.</summary>
     private static readonly TimeSpan Unease = TimeSpan.FromMilliseconds(250), Look = TimeSpan.FromSeconds(1);
 
-    /// <summary>How long a probe may bring no sign of life, too, until the upstream is taken for silent; more for one that answered late before.</summary>
+    /// <summary>How long a probe may bring no sign of life, too, until the upstream is taken for silent; more for one that answered late
+    /// before.</summary>
     private static readonly TimeSpan LeastPatience = TimeSpan.FromMilliseconds(650);
 
     /// <summary>Pauses between probes: while it fails, and from the first to the last while it is away.</summary>
-    private static readonly TimeSpan FailingPause = TimeSpan.FromMilliseconds(250), FirstPause = TimeSpan.FromSeconds(1), LastPause = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan FailingPause = TimeSpan.FromMilliseconds(250), FirstPause = TimeSpan.FromSeconds(1),
+        LastPause = TimeSpan.FromSeconds(15);
 
     /// <summary>Patience is counted in this many waits, so that a machine too busy to run us does not use it up.</summary>
     private const int Waits = 7;
@@ -43,7 +49,8 @@ internal sealed class UpstreamProber(
         }
     }
 
-    /// <summary>Watches one request: while the upstream says nothing to anyone, it is probed. Dispose it when the request has ended.</summary>
+    /// <summary>Watches one request: while the upstream says nothing to anyone, it is probed. Dispose it when the request has
+    /// ended.</summary>
     public IDisposable Watch()
     {
         var start = time.GetTimestamp();

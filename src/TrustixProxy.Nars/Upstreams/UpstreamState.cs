@@ -21,7 +21,8 @@ public enum UpstreamState
 /// <param name="Since">When it left the last good state; null in good ones.</param>
 /// <param name="Cause">The first real failure since then; null in good states.</param>
 /// <param name="Latest">The latest failure, where it is another one; else null.</param>
-public sealed record UpstreamStatus(UpstreamState State, DateTimeOffset? Since = null, UpstreamFault? Cause = null, UpstreamFault? Latest = null)
+public sealed record UpstreamStatus(
+    UpstreamState State, DateTimeOffset? Since = null, UpstreamFault? Cause = null, UpstreamFault? Latest = null)
 {
     /// <summary>Whether it is asked.</summary>
     public bool IsAway => State is UpstreamState.Away;

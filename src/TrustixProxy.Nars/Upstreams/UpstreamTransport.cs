@@ -29,7 +29,8 @@ internal sealed class UpstreamTransport : DelegatingHandler
     }
 
     /// <summary>What this program calls itself; nothing of a client's request goes to an upstream.</summary>
-    public static ProductInfoHeaderValue UserAgent { get; } = new("trustix-proxy", typeof(UpstreamTransport).Assembly.GetName().Version!.ToString(2));
+    public static ProductInfoHeaderValue UserAgent { get; } = new(
+        "trustix-proxy", typeof(UpstreamTransport).Assembly.GetName().Version!.ToString(2));
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
@@ -47,7 +48,8 @@ internal sealed class UpstreamTransport : DelegatingHandler
             {
                 throw new UpstreamFaultException(
                     UpstreamFailure.AddressRefused,
-                    $"{_origin.Host} leads to {from.Host}, which is a name or address of a private network: not asked through the HTTP proxy {proxy}.");
+                    $"{_origin.Host} leads to {from.Host}, which is a name or address of a private network: not asked through the HTTP "
+                        + $"proxy {proxy}.");
             }
 
             var response = await base.SendAsync(request, cancellationToken);
@@ -60,7 +62,8 @@ internal sealed class UpstreamTransport : DelegatingHandler
             if (!Uri.TryCreate(from, location, out var to) || hop == MaxHops || !MayLead(from, to))
             {
                 var reason = hop == MaxHops ? $"more than {MaxHops} hops" : "not allowed";
-                throw new UpstreamFaultException(UpstreamFailure.RedirectRefused, $"{_origin.Host} redirects from {from} to {location}: {reason}.");
+                throw new UpstreamFaultException(
+                    UpstreamFailure.RedirectRefused, $"{_origin.Host} redirects from {from} to {location}: {reason}.");
             }
 
             request.RequestUri = to;
@@ -87,8 +90,10 @@ internal sealed class UpstreamTransport : DelegatingHandler
         return plain;
     }
 
-    private bool IsOrigin(Uri address) => Uri.Compare(address, _origin, UriComponents.SchemeAndServer, UriFormat.SafeUnescaped, StringComparison.OrdinalIgnoreCase) is 0;
+    private bool IsOrigin(Uri address) =>
+        Uri.Compare(address, _origin, UriComponents.SchemeAndServer, UriFormat.SafeUnescaped, StringComparison.OrdinalIgnoreCase) is 0;
 
     /// <summary>Whether an address that came out of another may be followed: only http and https, and never from https to http.</summary>
-    public static bool MayLead(Uri from, Uri to) => to.Scheme == Uri.UriSchemeHttps || (to.Scheme == Uri.UriSchemeHttp && from.Scheme == Uri.UriSchemeHttp);
+    public static bool MayLead(Uri from, Uri to) =>
+        to.Scheme == Uri.UriSchemeHttps || (to.Scheme == Uri.UriSchemeHttp && from.Scheme == Uri.UriSchemeHttp);
 }

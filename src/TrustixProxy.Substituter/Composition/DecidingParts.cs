@@ -43,8 +43,10 @@ internal sealed class DecidingParts : IDisposable
     /// <param name="time">The clock.</param>
     /// <param name="network">What carries all requests; sockets when null.</param>
     /// <param name="journal">Remembers decisions for people; one that nobody looks at when null.</param>
-    /// <param name="before">Those whose place these are to take over the same state: what exists once is shared with them, and so are logs of which nothing else is said. See <see cref="HandOver"/>.</param>
-    public DecidingParts(SubstituterOptions options, ILogger logger, TimeProvider time, HttpMessageHandler? network = null, DecisionJournal? journal = null, DecidingParts? before = null)
+    /// <param name="before">Those whose place these are to take over the same state: what exists once is shared with them, and so are logs
+    /// of which nothing else is said. See <see cref="HandOver"/>.</param>
+    public DecidingParts(SubstituterOptions options, ILogger logger, TimeProvider time, HttpMessageHandler? network = null,
+        DecisionJournal? journal = null, DecidingParts? before = null)
     {
         (Options, _time, Logger) = (options, time, logger);
         var timeout = options.Deadline / 2;
@@ -57,15 +59,18 @@ internal sealed class DecidingParts : IDisposable
         Upstreams =
         [
             .. options.Upstreams.Select(upstream => Known(
-                before?.Upstreams ?? [], new Upstream(upstream with { Proxies = options.Proxies }, options.Deadline, time, logger, network))),
+                before?.Upstreams ?? [],
+                    new Upstream(upstream with { Proxies = options.Proxies }, options.Deadline, time, logger, network))),
         ];
         var caches = options.Caches.Select(cache => Upstreams.FirstOrDefault(upstream => upstream.Options.Url == cache.Url)
-            ?? new Upstream(new UpstreamOptions(cache.Elector.Name, cache.Url, 0) { Proxies = options.Proxies }, options.Deadline, time, logger, network)).ToList();
+            ?? new Upstream(new UpstreamOptions(cache.Elector.Name, cache.Url, 0) { Proxies = options.Proxies }, options.Deadline, time,
+                logger, network)).ToList();
         CacheSources = [.. options.Caches.Zip(caches, (cache, source) => (cache.Elector, source))];
         Register = new LogRegister(options.Logs, _views, _state, time);
         _seal = new RecordSeal(options.SigningKey, options.PreviousSigningKeys);
         var revocations = new RevocationStore(options.StateDirectory, _seal);
-        Revocations = new RevocationRegister(revocations, _seal, options.Logs.Select(log => KeyValuePair.Create(log.Elector.Key.LogId, log.Elector.Name)), time, logger, HeadOf);
+        Revocations = new RevocationRegister(revocations, _seal,
+            options.Logs.Select(log => KeyValuePair.Create(log.Elector.Key.LogId, log.Elector.Name)), time, logger, HeadOf);
         Mirrors = [.. _logs.Where(log => log.Mirror is not null).Select(log => (log.Log, log.Mirror!))];
         Redis = options.Redis is null ? null : new RedisConnection(options.Redis, time, logger);
         ViewExchange = Redis is null ? null : new ViewExchange(Logs, _views, Redis, time, logger);
@@ -82,13 +87,16 @@ internal sealed class DecidingParts : IDisposable
         Cache = new DecisionCache(stores, trust, options.DecisionMemory, time, logger, before?.Cache);
         RefusedNars = before?.RefusedNars ?? new RefusedNars(time);
         KnownFiles = before?.KnownFiles ?? new KnownFiles(_state, _seal, Redis, time);
-        NarStore = before is not null ? before.NarStore : options.NarStore is null ? null : new NarStore(options.NarStore, KnownFiles, time, logger);
-        Electorate = new Electorate([.. _logs.Select(ElectorOf), .. CacheSources.Select(CacheElectorOf)], Upstreams, Marks, NarStore, options.Policy, time);
+        NarStore = before is not null ? before.NarStore : options.NarStore is null ? null
+            : new NarStore(options.NarStore, KnownFiles, time, logger);
+        Electorate = new Electorate(
+            [.. _logs.Select(ElectorOf), .. CacheSources.Select(CacheElectorOf)], Upstreams, Marks, NarStore, options.Policy, time);
         Refusals = new RefusalMemory(News, time);
         var references = new ReferenceQueue();
         var memory = new DeciderMemory(Cache, Refusals, shared, journal ?? new DecisionJournal(time));
         var turns = new DeliberationTurns(options.FrontDoor.AllClients.Concurrency ?? DeliberationTurns.Default, time);
-        Decider = new Decider(Electorate, memory, new AskingBounds(new AskingBudget(AskingsAgain, time), turns), Revocations, references, options.Deadline, logger);
+        Decider = new Decider(Electorate, memory, new AskingBounds(new AskingBudget(AskingsAgain, time), turns), Revocations, references,
+            options.Deadline, logger);
         Prefetch = new ClosurePrefetch(Decider, references, time, logger);
         Closure = new ClosureGate(Decider, Cache, options.Policy, options.Deadline, time, logger);
         _owned =
@@ -209,7 +217,8 @@ internal sealed class DecidingParts : IDisposable
         KnownFiles.Prune();
     }
 
-    /// <summary>Others have taken the place of these, which serve what is under way: what is shared is theirs now, and they learn what these still find out.</summary>
+    /// <summary>Others have taken the place of these, which serve what is under way: what is shared is theirs now, and they learn what
+    /// these still find out.</summary>
     public void HandOver(DecidingParts heir)
     {
         _heir = heir;
@@ -252,8 +261,10 @@ internal sealed class DecidingParts : IDisposable
         var (elector, connection) = (options.Elector, new ConnectClient(http, timeout, _time));
         var identity = new LogIdentity(elector.Name, elector.Key, options.Url);
         var docket = new LogDocket(identity, _views, _records, Options.StateDirectory, _time, Logger);
-        var log = new WatchedLog(elector.Name, elector.Key, new LogClient(connection, elector.Key.LogId, _time, options.IsExport), _views, docket, _time, Logger);
-        var mirror = options.IsMirrored ? new LogMirror(elector.Name, log, new MirrorStore(Path.Combine(Options.StateDirectory, "mirrors", $"{elector.Key.LogId}.sqlite")), _time, Logger) : null;
+        var log = new WatchedLog(elector.Name, elector.Key, new LogClient(connection, elector.Key.LogId, _time, options.IsExport), _views,
+            docket, _time, Logger);
+        var mirror = options.IsMirrored ? new LogMirror(elector.Name, log,
+            new MirrorStore(Path.Combine(Options.StateDirectory, "mirrors", $"{elector.Key.LogId}.sqlite")), _time, Logger) : null;
         return new LogParts(options, timeout, connection, log, mirror);
     }
 
@@ -265,11 +276,13 @@ internal sealed class DecidingParts : IDisposable
         return new RevocableElector(client, Revocations, log.Log.Client);
     }
 
-    private static ElectorClient CacheElectorOf((Elector.Cache Elector, Upstream Source) cache) => new CacheElector(cache.Elector, cache.Source);
+    private static ElectorClient CacheElectorOf((Elector.Cache Elector, Upstream Source) cache) =>
+        new CacheElector(cache.Elector, cache.Source);
 
     /// <summary>The newest head that was taken in of a log, by its id; null when none was.</summary>
     private RevokedHead? HeadOf(string logId) =>
-        Logs.FirstOrDefault(log => log.Key.LogId == logId)?.Head is { Content: var content } ? new RevokedHead(content.TreeSize, content.LogRoot) : null;
+        Logs.FirstOrDefault(log => log.Key.LogId == logId)?.Head is { Content: var content }
+            ? new RevokedHead(content.TreeSize, content.LogRoot) : null;
 
     /// <summary>Another number when a log has a new head, or an upstream has gone or come back.</summary>
     private long News()
@@ -301,11 +314,13 @@ internal sealed class DecidingParts : IDisposable
             }
         }
 
-        return isSame && count == known.Count ? known : _frozen = Electorate.Electors.Where(elector => elector.IsFrozen).Select(elector => elector.Elector.Name).ToFrozenSet();
+        return isSame && count == known.Count ? known
+            : _frozen = Electorate.Electors.Where(elector => elector.IsFrozen).Select(elector => elector.Elector.Name).ToFrozenSet();
     }
 
     /// <summary>A log, and how it is asked.</summary>
-    private sealed record LogParts(LogOptions Options, TimeSpan Timeout, ConnectClient Connection, WatchedLog Log, LogMirror? Mirror) : IDisposable
+    private sealed record LogParts(LogOptions Options, TimeSpan Timeout, ConnectClient Connection, WatchedLog Log, LogMirror? Mirror)
+        : IDisposable
     {
         public void Dispose()
         {

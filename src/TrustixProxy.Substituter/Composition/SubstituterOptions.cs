@@ -69,7 +69,8 @@ public sealed record SubstituterOptions
     /// <summary>How often each log's head is fetched.</summary>
     public TimeSpan HeadPollInterval { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>How many NARs are decompressed at once, each with a window of up to 128 MiB; others wait in turn, for one deadline at the most.</summary>
+    /// <summary>How many NARs are decompressed at once, each with a window of up to 128 MiB; others wait in turn, for one deadline at the
+    /// most.</summary>
     public int Decompressions { get; init; } = 16;
 
     /// <summary>How long a NAR that was verified stays for later requests after its last reader.</summary>

@@ -29,14 +29,16 @@ internal static class ConflictsPage
 
     private static Html Cell(IReadOnlyList<JournalEntry> entries, string one, string other)
     {
-        var pairs = entries.Select(entry => (One: ClaimOf(entry, one), Other: ClaimOf(entry, other))).Where(pair => pair is { One: not null, Other: not null }).ToList();
+        var pairs = entries.Select(entry => (One: ClaimOf(entry, one), Other: ClaimOf(entry, other)))
+            .Where(pair => pair is { One: not null, Other: not null }).ToList();
         var same = pairs.Count(pair => pair.One == pair.Other);
         return one == other || pairs.Count is 0
             ? Html.Of($"""<td class="none">-</td>""")
             : Html.Of($"""<td class="{(same == pairs.Count ? "good" : same * 2 >= pairs.Count ? "warn" : "bad")}">{same} of {pairs.Count} ({100 * same / pairs.Count} %)</td>""");
     }
 
-    private static OutputClaim? ClaimOf(JournalEntry entry, string elector) => entry.Votes.FirstOrDefault(vote => vote.Elector == elector)?.Claim;
+    private static OutputClaim? ClaimOf(JournalEntry entry, string elector) =>
+        entry.Votes.FirstOrDefault(vote => vote.Elector == elector)?.Claim;
 
     private static Html Refused(RefusedNar nar) => Html.Of($"""
         <tr><td>{nar.Upstream}</td><td>{nar.Path}</td><td>{Page.Badge(nar.Fault, "bad")}</td><td>{Page.Time(nar.At)}</td><td class="number">{nar.Times:N0}</td>

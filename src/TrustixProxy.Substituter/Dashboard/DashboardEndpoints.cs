@@ -16,10 +16,12 @@ namespace TrustixProxy.Substituter.Dashboard;
 /// /path?q=TEXT     goes there                 /events      server-sent events
 /// </code>
 /// Nothing on a page comes from elsewhere, and nothing in it is run but the script: the policy that goes with it says so.</remarks>
-internal sealed class DashboardEndpoints(Func<DecidingParts> parts, HealthCheck check, DecisionJournal journal, string stateDirectory, LiveEvents events)
+internal sealed class DashboardEndpoints(
+    Func<DecidingParts> parts, HealthCheck check, DecisionJournal journal, string stateDirectory, LiveEvents events)
 {
     private const string ContentSecurityPolicy =
-        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; "
+            + "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
     private static readonly byte[] Style = Read("dashboard.css"), Script = Read("dashboard.js");
 
@@ -37,7 +39,8 @@ internal sealed class DashboardEndpoints(Func<DecidingParts> parts, HealthCheck 
             "/events" when HttpMethods.IsGet(context.Request.Method) => LiveAsync(context),
             "/dashboard.css" => WriteAsync(context, StatusCodes.Status200OK, "text/css; charset=utf-8", Style),
             "/dashboard.js" => WriteAsync(context, StatusCodes.Status200OK, "text/javascript; charset=utf-8", Script),
-            _ when path.StartsWith(paths, StringComparison.Ordinal) && StorePathDigest.TryParse(path.AsSpan(paths.Length), out var digest) => ShowAsync(context, digest),
+            _ when path.StartsWith(paths, StringComparison.Ordinal)
+                && StorePathDigest.TryParse(path.AsSpan(paths.Length), out var digest) => ShowAsync(context, digest),
             _ => null,
         };
     }
@@ -50,7 +53,8 @@ internal sealed class DashboardEndpoints(Func<DecidingParts> parts, HealthCheck 
 
     private static Task Find(HttpContext context, string text)
     {
-        var name = StorePath.TryParseAbsolute(text, out var absolute, out _) ? absolute : StorePath.TryParse(text, out var bare, out _) ? bare : null;
+        var name = StorePath.TryParseAbsolute(text, out var absolute, out _) ? absolute : StorePath.TryParse(text, out var bare, out _)
+            ? bare : null;
         if ((name?.Digest ?? (StorePathDigest.TryParse(text, out var alone) ? alone : null)) is not { } digest)
         {
             return WriteAsync(context, DecisionPage.NoPath(text), StatusCodes.Status400BadRequest);
@@ -67,7 +71,8 @@ internal sealed class DashboardEndpoints(Func<DecidingParts> parts, HealthCheck 
         return events.AnswerAsync(context);
     }
 
-    private static Task WriteAsync(HttpContext context, Html page, int status = StatusCodes.Status200OK) => WriteAsync(context, status, "text/html; charset=utf-8", Encoding.UTF8.GetBytes(page.ToString()));
+    private static Task WriteAsync(HttpContext context, Html page, int status = StatusCodes.Status200OK) =>
+        WriteAsync(context, status, "text/html; charset=utf-8", Encoding.UTF8.GetBytes(page.ToString()));
 
     private static async Task WriteAsync(HttpContext context, int status, string type, byte[] body)
     {

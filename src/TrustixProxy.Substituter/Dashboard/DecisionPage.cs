@@ -18,23 +18,28 @@ internal static class DecisionPage
         var notice = revocation is null ? Html.Empty : Html.Of($"<p>{Page.Badge("revoked", "bad")} {revocation.Sentence}</p>");
         var main = decision is not null ? Show(digest, decision, bundle!.Length, entry)
             : entry is not null ? Html.Of($"""{Outcome(entry.Path.Absolute, entry.Outcome, entry.Sentence, entry.At)}{Votes(entry.Votes)}<p>What it rested on is not kept{(bundle is null ? ": somebody had not answered, or it is too long ago" : ", or cannot be read under this policy")}. <code>trustix-proxy explain {entry.Path.Absolute}</code> asks everyone anew.</p>""")
-            : Html.Of($"<p>No decision on {digest} is kept. <code>trustix-proxy explain {digest}</code> asks everyone, and decides nothing.</p>");
-        return (Page.Of(decision?.Path.Name ?? entry?.Path.Name ?? digest.ToString(), $"/path/{digest}", Html.Of($"{notice}{main}")), decision is not null || entry is not null || revocation is not null);
+            : Html.Of(
+                $"<p>No decision on {digest} is kept. <code>trustix-proxy explain {digest}</code> asks everyone, and decides nothing.</p>");
+        return (Page.Of(decision?.Path.Name ?? entry?.Path.Name ?? digest.ToString(), $"/path/{digest}", Html.Of($"{notice}{main}")),
+            decision is not null || entry is not null || revocation is not null);
     }
 
     /// <summary>What stands in for a path that cannot be read.</summary>
-    public static Html NoPath(string text) => Page.Of("No store path", "/path", Html.Of($"<p><code>{text}</code> is no store path: /nix/store/DIGEST-NAME, DIGEST-NAME, or the digest alone, which is 32 characters of nix32.</p>"));
+    public static Html NoPath(string text) => Page.Of("No store path", "/path", Html.Of($"<p><code>{text}</code> is no store path: "
+        + $"/nix/store/DIGEST-NAME, DIGEST-NAME, or the digest alone, which is 32 characters of nix32.</p>"));
 
     /// <summary>Decides again from the bundle's proofs; null when they do not show it under this policy.</summary>
     private static Shown? Read(byte[] json, Policy policy) =>
-        DecisionBundle.TryVerify(json, policy, out var bundle, out var verdict, out _) && verdict is not null && StorePath.TryParseAbsolute(bundle.Path, out var path, out _)
+        DecisionBundle.TryVerify(json, policy, out var bundle, out var verdict, out _) && verdict is not null
+            && StorePath.TryParseAbsolute(bundle.Path, out var path, out _)
             ? new Shown(path, bundle.Outcome, bundle.DecidedAt, verdict)
             : null;
 
     private static Html Show(StorePathDigest digest, Shown decision, int size, JournalEntry? entry)
     {
         var votes = decision.Verdict.Answers.Select(Testimony.Of).ToImmutableArray();
-        var later = entry is not null && !entry.Votes.SequenceEqual(votes) && entry.Votes.Length > 0 ? Html.Of($"<h2>Said after it had left, too</h2>{Votes(entry.Votes)}") : Html.Empty;
+        var later = entry is not null && !entry.Votes.SequenceEqual(votes) && entry.Votes.Length > 0
+            ? Html.Of($"<h2>Said after it had left, too</h2>{Votes(entry.Votes)}") : Html.Empty;
         return Html.Of($"""
             {Outcome(decision.Path.Absolute, decision.Outcome, decision.Verdict.Sentence, DateTimeOffset.TryParse(decision.DecidedAt, System.Globalization.CultureInfo.InvariantCulture, out var at) ? at : null)}
             <p>{Page.Badge("proofs hold", "good")} They were checked again for this page, from the bundle alone. <a href="/decisions/{digest}" download="{decision.Path.Name}.json">Download the bundle</a> ({size:N0} bytes; <code>trustix-proxy verify</code> checks it anywhere).</p>

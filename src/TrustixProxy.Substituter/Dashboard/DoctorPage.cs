@@ -9,7 +9,8 @@ internal static class DoctorPage
     private const int Most = 200;
 
     public static Html Of((DoctorSummary Report, DateTimeOffset At)? last) => Page.Of("Doctor", "/doctor", last is not var (report, at)
-        ? Html.Of($"<p>There is no report. <code>trustix-proxy doctor</code>, run over this proxy's configuration, asks everyone about all paths of the running system, and leaves one here.</p>")
+        ? Html.Of($"<p>There is no report. <code>trustix-proxy doctor</code>, run over this proxy's configuration, asks everyone about all "
+            + $"paths of the running system, and leaves one here.</p>")
         : Html.Of($"""
             <p>{report.Paths:N0} paths, {report.Installed:N0} of them installed, looked at {Page.Time(at)}. {Html.Each(report.Outcomes.OrderByDescending(outcome => outcome.Value), outcome => Html.Of($"{Page.Badge(outcome.Key)} {outcome.Value:N0} "))}</p>
             <section><h2>Upstreams and signed caches</h2>

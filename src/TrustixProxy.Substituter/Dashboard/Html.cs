@@ -5,8 +5,10 @@ using System.Text.Encodings.Web;
 
 namespace TrustixProxy.Substituter.Dashboard;
 
-/// <summary>Markup that may be sent: made of literals of this program, and of texts that were encoded on their way in. Made only by <see cref="Of"/>.</summary>
-/// <remarks>This is the one place where texts become markup: a hole in <c>Html.Of($"&lt;td&gt;{name}&lt;/td&gt;")</c> is encoded for elements and quoted attributes, unless it is markup itself.
+/// <summary>Markup that may be sent: made of literals of this program, and of texts that were encoded on their way in. Made only by
+/// <see cref="Of"/>.</summary>
+/// <remarks>This is the one place where texts become markup: a hole in <c>Html.Of($"&lt;td&gt;{name}&lt;/td&gt;")</c> is encoded for
+/// elements and quoted attributes, unless it is markup itself.
 /// No hole stands in a script, a style or an unquoted attribute.</remarks>
 internal sealed class Html
 {
@@ -42,6 +44,7 @@ internal sealed class Html
         public void AppendFormatted<T>(T value) => AppendFormatted(value, null);
 
         public void AppendFormatted<T>(T value, string? format) =>
-            _markup.Append(HtmlEncoder.Default.Encode((value as IFormattable)?.ToString(format, CultureInfo.InvariantCulture) ?? value?.ToString() ?? ""));
+            _markup.Append(HtmlEncoder.Default.Encode(
+                (value as IFormattable)?.ToString(format, CultureInfo.InvariantCulture) ?? value?.ToString() ?? ""));
     }
 }

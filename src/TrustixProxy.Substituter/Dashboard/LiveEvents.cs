@@ -5,7 +5,8 @@ using TrustixProxy.Substituter.Health;
 
 namespace TrustixProxy.Substituter.Dashboard;
 
-/// <summary>Tells who looks at a page that there is something new: server-sent events, at most one a second. What it is, the page itself says when it is fetched again.</summary>
+/// <summary>Tells who looks at a page that there is something new: server-sent events, at most one a second. What it is, the page itself
+/// says when it is fetched again.</summary>
 /// <param name="journal">Decisions.</param>
 /// <param name="check">How the proxy fares.</param>
 /// <param name="time">The clock.</param>

@@ -6,7 +6,8 @@ namespace TrustixProxy.Substituter.Dashboard;
 /// <summary>What all pages have around them.</summary>
 internal static class Page
 {
-    private static readonly (string Path, string Title)[] Sections = [("/", "Overview"), ("/conflicts", "Conflicts"), ("/doctor", "Doctor")];
+    private static readonly (string Path, string Title)[] Sections = [
+        ("/", "Overview"), ("/conflicts", "Conflicts"), ("/doctor", "Doctor")];
 
     /// <summary>A whole page.</summary>
     /// <param name="title">What it is.</param>
@@ -62,5 +63,6 @@ internal static class Page
     public static Html Badge(string outcome) => Badge(outcome, VerdictChart.KindOf(outcome));
 
     /// <summary>A log's state.</summary>
-    public static Html Badge(LogHealth health) => Badge(Consensus.Kebab.Of(health), health switch { LogHealth.Live => "good", LogHealth.Frozen => "bad", _ => "warn" });
+    public static Html Badge(LogHealth health) =>
+        Badge(Consensus.Kebab.Of(health), health switch { LogHealth.Live => "good", LogHealth.Frozen => "bad", _ => "warn" });
 }

@@ -8,7 +8,8 @@ internal static class VerdictChart
 {
     private const int Width = 720, Height = 160;
 
-    private static readonly (string Kind, string Meaning)[] Kinds = [("good", "served by the rule"), ("ok", "served otherwise"), ("bad", "conflict or revoked"), ("warn", "refused otherwise")];
+    private static readonly (string Kind, string Meaning)[] Kinds = [
+        ("good", "served by the rule"), ("ok", "served otherwise"), ("bad", "conflict or revoked"), ("warn", "refused otherwise")];
 
     /// <summary>The kind of an outcome: its colour.</summary>
     public static string KindOf(string outcome) => outcome switch
@@ -42,7 +43,8 @@ internal static class VerdictChart
     private static Html Bar(int index, int count, IReadOnlyDictionary<string, int> counts, int highest)
     {
         var (x, width, top) = ((double)Width * index / count, ((double)Width / count) - 1, (double)Height);
-        return Html.Each(Kinds.Select(kind => (kind.Kind, Count: counts.Where(item => KindOf(item.Key) == kind.Kind).Sum(item => item.Value))).Where(part => part.Count > 0), part =>
+        return Html.Each(Kinds.Select(kind => (kind.Kind,
+            Count: counts.Where(item => KindOf(item.Key) == kind.Kind).Sum(item => item.Value))).Where(part => part.Count > 0), part =>
         {
             var height = (double)Height * part.Count / highest;
             top -= height;

@@ -12,14 +12,16 @@ namespace TrustixProxy.Substituter.Decisions;
 /// <param name="deadline">How long one request is held for its closure.</param>
 /// <param name="time">The clock.</param>
 /// <param name="logger">Logs refusals.</param>
-internal sealed class ClosureGate(Decider decider, DecisionCache cache, Policy policy, TimeSpan deadline, TimeProvider time, ILogger logger) : IDisposable
+internal sealed class ClosureGate(Decider decider, DecisionCache cache, Policy policy, TimeSpan deadline, TimeProvider time, ILogger logger)
+    : IDisposable
 {
     /// <summary>The most paths of a closure that are looked at; a NixOS system has some thousands.</summary>
     private const int MaxPaths = 100_000;
 
     private const int AtOnce = 16;
 
-    /// <summary>How long a closure that was found whole is not gone through again, unless a decision in it ends sooner: what becomes of a reference meanwhile is noticed when it is itself asked for.</summary>
+    /// <summary>How long a closure that was found whole is not gone through again, unless a decision in it ends sooner: what becomes of a
+    /// reference meanwhile is noticed when it is itself asked for.</summary>
     private static readonly TimeSpan WholeLifetime = TimeSpan.FromSeconds(10);
 
     private readonly RefusalReports _reports = new(logger, time);
@@ -31,7 +33,8 @@ internal sealed class ClosureGate(Decider decider, DecisionCache cache, Policy p
 
     /// <summary>The decision if it is in memory, and nobody has to be asked; else null. Makes no garbage.</summary>
     public Decision? FindWarm(ReadOnlySpan<char> digest) =>
-        decider.FindWarm(digest) is { } known && (!policy.RequiresClosure || known.Record.Claim is not { } claim || IsWhole(claim.Path)) ? known : null;
+        decider.FindWarm(digest) is { } known && (!policy.RequiresClosure || known.Record.Claim is not { } claim || IsWhole(claim.Path))
+            ? known : null;
 
     private async ValueTask<Decision> DecideClosureAsync(StorePathDigest digest, CancellationToken cancellation)
     {
@@ -44,7 +47,8 @@ internal sealed class ClosureGate(Decider decider, DecisionCache cache, Policy p
         var sentence = $"{claim.Path}: {refusal.Sentence}";
         _reports.Refused(digest.ToString(), refusal.Outcome, sentence);
         return SignatureOfFallback(decision.Record) is { } signature
-            ? cache.Render(DecisionRecord.OfFallback(claim, decision.Record.Hints! with { Signatures = [signature] }, $"{refusal.Outcome}: {sentence}", time.GetUtcNow()), refusal.WasCutShort)
+            ? cache.Render(DecisionRecord.OfFallback(claim, decision.Record.Hints! with { Signatures = [signature] },
+                $"{refusal.Outcome}: {sentence}", time.GetUtcNow()), refusal.WasCutShort)
             : cache.Render(DecisionRecord.Refusal(refusal.Outcome, sentence, time.GetUtcNow()), refusal.WasCutShort);
     }
 
@@ -55,7 +59,8 @@ internal sealed class ClosureGate(Decider decider, DecisionCache cache, Policy p
     private NixSignature? SignatureOfFallback(DecisionRecord record) =>
         policy.Fallback is not { } fallback ? null
         : record.IsOfFallback ? record.Hints!.Signatures[0]
-        : record.Ballots.Votes.FirstOrDefault(vote => vote.Elector == fallback && vote.Claim == record.Claim) is { Signature: { } text } && NixSignature.TryParse(text, out var signature) ? signature : null;
+        : record.Ballots.Votes.FirstOrDefault(vote => vote.Elector == fallback && vote.Claim == record.Claim) is { Signature: { } text }
+            && NixSignature.TryParse(text, out var signature) ? signature : null;
 
     public void Dispose() => _whole.Dispose();
 
@@ -89,15 +94,21 @@ internal sealed class ClosureGate(Decider decider, DecisionCache cache, Policy p
             var decided = new List<OutputClaim>();
             foreach (var part in level.Chunk(AtOnce))
             {
-                var decisions = await Task.WhenAll(part.Select(async path => (Path: path, Decision: await decider.DecideAsync(path.Digest, path, cancellation))));
+                var decisions = await Task.WhenAll(
+                    part.Select(async path => (Path: path, Decision: await decider.DecideAsync(path.Digest, path, cancellation))));
                 if (decisions.FirstOrDefault(item => item.Decision.Record.Claim is null) is { Path: { } path, Decision: var refused })
                 {
-                    return new Refusal(refused.Record.Outcome, $"the closure needs {path}, which is refused ({refused.Record.Outcome}): {refused.Record.Sentence}", refused.WasCutShort);
+                    return new Refusal(
+                        refused.Record.Outcome,
+                        $"the closure needs {path}, which is refused ({refused.Record.Outcome}): {refused.Record.Sentence}",
+                        refused.WasCutShort);
                 }
 
-                if (decisions.FirstOrDefault(item => item.Decision.Record.Claim!.Path != item.Path) is { Path: { } needed, Decision.Record.Claim: { } other })
+                if (decisions.FirstOrDefault(
+                    item => item.Decision.Record.Claim!.Path != item.Path) is { Path: { } needed, Decision.Record.Claim: { } other })
                 {
-                    return new Refusal("conflict", $"the closure needs {needed}, and what is decided for its digest is {other.Path}", WasCutShort: false);
+                    return new Refusal(
+                        "conflict", $"the closure needs {needed}, and what is decided for its digest is {other.Path}", WasCutShort: false);
                 }
 
                 decided.AddRange(decisions.Select(item => item.Decision.Record.Claim!));
@@ -115,7 +126,8 @@ internal sealed class ClosureGate(Decider decider, DecisionCache cache, Policy p
         return null;
     }
 
-    /// <summary>What the claims refer to and was not looked at yet. What was found whole a moment ago is passed over, and then this closure is known no longer than that one.</summary>
+    /// <summary>What the claims refer to and was not looked at yet. What was found whole a moment ago is passed over, and then this closure
+    /// is known no longer than that one.</summary>
     private List<StorePath> Next(IEnumerable<OutputClaim> claims, HashSet<StorePath> seen, ref DateTimeOffset until)
     {
         var next = new List<StorePath>();
@@ -135,7 +147,8 @@ internal sealed class ClosureGate(Decider decider, DecisionCache cache, Policy p
     }
 
     /// <summary>Until when a closure counts as whole that was found so; null when it has to be gone through.</summary>
-    private DateTimeOffset? WholeUntil(StorePath path) => _whole.TryGetValue(path, out DateTimeOffset until) && time.GetUtcNow() < until ? until : null;
+    private DateTimeOffset? WholeUntil(StorePath path) =>
+        _whole.TryGetValue(path, out DateTimeOffset until) && time.GetUtcNow() < until ? until : null;
 
     /// <summary>Why a closure is not whole.</summary>
     /// <param name="Outcome">The word that stands in <c>X-Trustix-Decision</c>.</param>

@@ -4,12 +4,14 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Substituter.Decisions;
 
-/// <summary>Decides ahead on references of served paths, near and far. No request waits for it; each finds what is done or in flight.</summary>
+/// <summary>Decides ahead on references of served paths, near and far. No request waits for it; each finds what is done or in
+/// flight.</summary>
 /// <param name="decider">Decides on one digest.</param>
 /// <param name="references">The references that wait.</param>
 /// <param name="time">The clock.</param>
 /// <param name="logger">Logs what fails.</param>
-internal sealed class ClosurePrefetch(Decider decider, ReferenceQueue references, TimeProvider time, ILogger logger) : SupervisedService(time, logger)
+internal sealed class ClosurePrefetch(Decider decider, ReferenceQueue references, TimeProvider time, ILogger logger)
+    : SupervisedService(time, logger)
 {
     private const int AtOnce = 64;
 

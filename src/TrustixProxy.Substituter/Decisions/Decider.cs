@@ -40,11 +40,13 @@ internal sealed class Decider(
     private readonly KnownNames _names = new();
 
     /// <summary>The decision on a digest. Waits for the deadline at the most.</summary>
-    public ValueTask<Decision> DecideAsync(StorePathDigest digest, CancellationToken cancellation) => DecideAsync(digest, null, cancellation);
+    public ValueTask<Decision> DecideAsync(StorePathDigest digest, CancellationToken cancellation) =>
+        DecideAsync(digest, null, cancellation);
 
     /// <summary>The decision on a digest that somebody knows by a full path.</summary>
     /// <param name="digest">The digest.</param>
-    /// <param name="name">A full path of that digest that must be asked about; null when none is known. A kept decision on another path does not stand.</param>
+    /// <param name="name">A full path of that digest that must be asked about; null when none is known. A kept decision on another path
+    /// does not stand.</param>
     /// <param name="cancellation">Ends the waiting.</param>
     public async ValueTask<Decision> DecideAsync(StorePathDigest digest, StorePath? name, CancellationToken cancellation)
     {
@@ -63,7 +65,8 @@ internal sealed class Decider(
         // The asking is not the client's: who comes later waits for the same, and who goes away ends nothing.
         var stands = known is not null && !isOfOtherName && !memory.Refusals.IsWithheld(digest.ToString()) && Stands(digest, known);
         var decision = stands ? known! : FindRefusal(digest, known) ?? await UnderwayAsync(digest, known, 0).WaitAsync(cancellation);
-        return decision.Record.Claim is { } claim && revocations.Standing.Find(claim) is { } revoked ? Refuse($"{claim.Path}", revoked) : decision;
+        return decision.Record.Claim is { } claim && revocations.Standing.Find(claim) is { } revoked ? Refuse($"{claim.Path}", revoked)
+            : decision;
     }
 
     /// <summary>Decides before anyone asks; a request that comes meanwhile waits for the same.</summary>
@@ -71,12 +74,14 @@ internal sealed class Decider(
     /// <param name="depth">How many references away from a request it is.</param>
     /// <param name="cancellation">Ends the waiting.</param>
     public Task DecideAheadAsync(StorePathDigest digest, int depth, CancellationToken cancellation) =>
-        memory.Cache.Find(digest) is null && memory.Refusals.Find(digest) is null ? UnderwayAsync(digest, null, depth).WaitAsync(cancellation) : Task.CompletedTask;
+        memory.Cache.Find(digest) is null && memory.Refusals.Find(digest) is null
+            ? UnderwayAsync(digest, null, depth).WaitAsync(cancellation) : Task.CompletedTask;
 
     /// <summary>The decision on a digest if it is in memory, and nothing has to be asked; else null. Makes no garbage.</summary>
     public Decision? FindWarm(ReadOnlySpan<char> digest)
     {
-        if (memory.Cache.FindInMemory(digest) is not { } known || memory.Refusals.IsWithheld(digest) || !Stands(known.Record.Claim!.Path.Digest, known))
+        if (memory.Cache.FindInMemory(digest) is not { } known || memory.Refusals.IsWithheld(digest)
+            || !Stands(known.Record.Claim!.Path.Digest, known))
         {
             return null;
         }
@@ -91,19 +96,22 @@ internal sealed class Decider(
         return known;
     }
 
-    /// <summary>Decides anew in the background, because the NAR that the kept decision names could not be served: another upstream's may be named then. Until that is done, the decision stands.</summary>
+    /// <summary>Decides anew in the background, because the NAR that the kept decision names could not be served: another upstream's may be
+    /// named then. Until that is done, the decision stands.</summary>
     /// <remarks>Only for the NAR that the record names, and once a minute for each path: what a request says makes nothing void.</remarks>
     public void Renew(NarOrder order)
     {
         var digest = order.Claim.Path.Digest;
-        if (memory.Cache.Find(digest) is { Record.Hints: { } hints } known && hints.Compression == order.Compression && hints.FileHash == order.FileHash && MayRenew(digest))
+        if (memory.Cache.Find(digest) is { Record.Hints: { } hints } known && hints.Compression == order.Compression
+            && hints.FileHash == order.FileHash && MayRenew(digest))
         {
             _ = UnderwayAsync(digest, known, 0);
         }
     }
 
     /// <summary>What the last decision on a digest rests on, as JSON; null when none is kept.</summary>
-    public byte[]? FindBundle(StorePathDigest digest) => memory.Refusals.Find(digest) is { } refusal ? refusal.Bundle?.Value.ToBytes() : memory.Cache.FindBundle(digest);
+    public byte[]? FindBundle(StorePathDigest digest) =>
+        memory.Refusals.Find(digest) is { } refusal ? refusal.Bundle?.Value.ToBytes() : memory.Cache.FindBundle(digest);
 
     /// <summary>How many digests are being decided on just now.</summary>
     public int Underway => bounds.Turns.Taken;
@@ -115,7 +123,8 @@ internal sealed class Decider(
         _renewed.Dispose();
     }
 
-    /// <summary>The refusal that answers instead of asking: one that is alive, or any where the budget for asking again is used up. Null when it is to be asked.</summary>
+    /// <summary>The refusal that answers instead of asking: one that is alive, or any where the budget for asking again is used up. Null
+    /// when it is to be asked.</summary>
     private Decision? FindRefusal(StorePathDigest digest, Decision? known)
     {
         if (_underway.ContainsKey(digest))
@@ -143,10 +152,13 @@ internal sealed class Decider(
         return true;
     }
 
-    private void Note(StorePathDigest digest) => _renewed.Set(digest, true, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = RenewInterval });
+    private void Note(StorePathDigest digest) =>
+        _renewed.Set(digest, true, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = RenewInterval });
 
-    /// <summary>Whether a kept decision is served as it is. One that leads to an upstream that is down is made anew first, once a minute.</summary>
-    private bool Stands(StorePathDigest digest, Decision decision) => LeadsSomewhere(decision.Record) || _renewed.TryGetValue(digest, out _);
+    /// <summary>Whether a kept decision is served as it is. One that leads to an upstream that is down is made anew first, once a
+    /// minute.</summary>
+    private bool Stands(StorePathDigest digest, Decision decision) =>
+        LeadsSomewhere(decision.Record) || _renewed.TryGetValue(digest, out _);
 
     private bool LeadsSomewhere(DecisionRecord record)
     {
@@ -170,9 +182,11 @@ internal sealed class Decider(
         return areAllDown || electorate.Store?.Holds(record) is true;
     }
 
-    private Decision Refuse(string what, Revocation revocation) => memory.Cache.Render(DecisionRecord.Refusal("revoked", $"{what}: {revocation.Sentence}", revocation.At));
+    private Decision Refuse(string what, Revocation revocation) =>
+        memory.Cache.Render(DecisionRecord.Refusal("revoked", $"{what}: {revocation.Sentence}", revocation.At));
 
-    private Task<Decision> UnderwayAsync(StorePathDigest digest, Decision? before, int depth) => _underway.GetOrAdd(digest, key => new Lazy<Task<Decision>>(() => AskAsync(key, before, depth))).Value;
+    private Task<Decision> UnderwayAsync(StorePathDigest digest, Decision? before, int depth) =>
+        _underway.GetOrAdd(digest, key => new Lazy<Task<Decision>>(() => AskAsync(key, before, depth))).Value;
 
     /// <param name="digest">What is asked about.</param>
     /// <param name="before">What was decided before, and is asked about again.</param>
@@ -188,7 +202,8 @@ internal sealed class Decider(
                 bounds.Again.Begin();
             }
 
-            var (known, turn) = memory.Shared is not { } shared ? default : await shared.WaitAsync(digest, found => AdoptAsync(digest, depth, found), deadline / 2);
+            var (known, turn) = memory.Shared is not { } shared ? default
+                : await shared.WaitAsync(digest, found => AdoptAsync(digest, depth, found), deadline / 2);
             using var owned = turn;
             if (known is not null)
             {
@@ -213,7 +228,9 @@ internal sealed class Decider(
         catch (Exception exception)
         {
             logger.DecidingFailed(exception, digest.ToString());
-            return memory.Cache.Render(DecisionRecord.Refusal("undecided", "this proxy could not decide, by a fault of its own that its messages name", electorate.Time.GetUtcNow()), wasCutShort: true);
+            return memory.Cache.Render(
+                DecisionRecord.Refusal("undecided", "this proxy could not decide, by a fault of its own that its messages name",
+                electorate.Time.GetUtcNow()), wasCutShort: true);
         }
         finally
         {
@@ -223,10 +240,13 @@ internal sealed class Decider(
 
     /// <summary>Nothing could be asked in time: that is said, and not kept.</summary>
     private Decision RefuseCrowded() => memory.Cache.Render(
-        DecisionRecord.Refusal("undecided", $"this proxy decides on {bounds.Turns.Most:N0} other paths at once, which limits.concurrency bounds; ask again", electorate.Time.GetUtcNow()),
+        DecisionRecord.Refusal(
+            "undecided", $"this proxy decides on {bounds.Turns.Most:N0} other paths at once, which limits.concurrency bounds; ask again",
+            electorate.Time.GetUtcNow()),
         wasCutShort: true);
 
-    /// <summary>All names that are known for a digest: of the decision or refusal before, of references, and of what the NAR store holds.</summary>
+    /// <summary>All names that are known for a digest: of the decision or refusal before, of references, and of what the NAR store
+    /// holds.</summary>
     private ImmutableArray<StorePath> NamesOf(StorePathDigest digest, Decision? before) =>
         [.. new[] { before?.Record.Claim?.Path, memory.Refusals.Find(digest)?.Path, electorate.Store?.NameOf(digest) }
             .OfType<StorePath>().Concat(_names.Of(digest)).Distinct()];
@@ -274,7 +294,8 @@ internal sealed class Decider(
 
     private Decision Refuse(StorePathDigest digest, Outcome.Refused refused, long start, long news)
     {
-        var standing = memory.Cache.Find(digest) is { Record: { Claim: not null } record } known && !IsContradicted(record, refused) ? known : null;
+        var standing = memory.Cache.Find(digest) is { Record: { Claim: not null } record } known && !IsContradicted(record, refused) ? known
+            : null;
         if (standing is not null && (refused.WasCutShort || refused.Word is not "no-upstream"))
         {
             Note(digest);
@@ -291,25 +312,31 @@ internal sealed class Decider(
             memory.Cache.Forget(digest); // else the agreement is kept until an upstream has its NAR again
         }
 
-        var refusal = RefusalOf(refused.Word, refused.Sentence, refused.Path, refused.Verdict, refused.IsSettled, refused.WasCutShort) with { Withholds = withholds };
+        var refusal = RefusalOf(refused.Word, refused.Sentence, refused.Path, refused.Verdict, refused.IsSettled,
+            refused.WasCutShort) with { Withholds = withholds };
         memory.Refusals.Keep(digest, refusal, news);
         return refusal.Decision;
     }
 
-    /// <summary>Whether a later refusal speaks against a kept agreement: a second name is granted, or claims that it does not outvote.</summary>
+    /// <summary>Whether a later refusal speaks against a kept agreement: a second name is granted, or claims that it does not
+    /// outvote.</summary>
     private bool IsContradicted(DecisionRecord kept, Outcome.Refused later) =>
-        later.IsContested || (later.Names.GetValueOrDefault(kept.Claim!.Path) is { } verdict && !kept.StandsBeside(electorate.Policy, verdict));
+        later.IsContested
+            || (later.Names.GetValueOrDefault(kept.Claim!.Path) is { } verdict && !kept.StandsBeside(electorate.Policy, verdict));
 
     private KeptRefusal RefusalOf(string word, string sentence, StorePath? path, Verdict? verdict, bool isSettled, bool wasCutShort)
     {
         var record = DecisionRecord.Refusal(word, sentence, electorate.Time.GetUtcNow());
-        var bundle = path is null || verdict is null ? null : new Lazy<DecisionBundle>(() => DecisionBundle.Of(path, record, verdict, electorate.Policy));
+        var bundle = path is null || verdict is null ? null
+            : new Lazy<DecisionBundle>(() => DecisionBundle.Of(path, record, verdict, electorate.Policy));
         var gist = KeptRefusal.GistOf(word, verdict);
         return new KeptRefusal(memory.Cache.Render(record, wasCutShort), gist, isSettled, Withholds: false, bundle) { Path = path };
     }
 
-    /// <summary>Runs the asking to its end, past the answer: who comes late is still heard, once the answer is kept. A fault of ours is told, and leaves nobody waiting.</summary>
-    private async Task FollowAsync(Deliberation deliberation, StorePathDigest digest, ImmutableArray<StorePath> names, Task<Decision> concluding)
+    /// <summary>Runs the asking to its end, past the answer: who comes late is still heard, once the answer is kept. A fault of ours is
+    /// told, and leaves nobody waiting.</summary>
+    private async Task FollowAsync(
+        Deliberation deliberation, StorePathDigest digest, ImmutableArray<StorePath> names, Task<Decision> concluding)
     {
         var settling = () => Task.CompletedTask;
         Exception? fault = null;
@@ -348,9 +375,11 @@ internal sealed class Decider(
         {
             await SettleServedAsync(digest, served, all);
         }
-        else if (outcome is Outcome.Refused { IsSettled: false, Path: { } asked } refused && isSettled && all.Granted is null && all.Outcome == refused.Word)
+        else if (outcome is Outcome.Refused { IsSettled: false, Path: { } asked } refused && isSettled && all.Granted is null
+            && all.Outcome == refused.Word)
         {
-            memory.Refusals.Amend(digest, RefusalOf(all.Outcome, all.Sentence, asked, all, isSettled, wasCutShort: false)); // it had left before everyone had spoken
+            // it had left before everyone had spoken
+            memory.Refusals.Amend(digest, RefusalOf(all.Outcome, all.Sentence, asked, all, isSettled, wasCutShort: false));
         }
     }
 
@@ -370,7 +399,8 @@ internal sealed class Decider(
     private async Task SettleServedAsync(StorePathDigest digest, Outcome.Served served, Verdict all)
     {
         var (record, claim) = (served.Record, served.Record.Claim!);
-        foreach (var dissent in all.Answers.Where(answer => answer.Ballot is Ballot.Claimed vote && vote.Claim != claim && !served.Verdict.Answers.Contains(answer)))
+        foreach (var dissent in all.Answers.Where(
+            answer => answer.Ballot is Ballot.Claimed vote && vote.Claim != claim && !served.Verdict.Answers.Contains(answer)))
         {
             logger.LateDissent(claim.Path.ToString(), dissent.Elector.Name, all.Sentence);
             DecisionMetrics.LateDissent(dissent.Elector.Name);

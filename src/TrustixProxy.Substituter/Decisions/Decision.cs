@@ -28,9 +28,11 @@ internal sealed class Decision(DecisionRecord record, byte[] body, bool wasCutSh
     public MissingReferences.Known? Missing { get; set; }
 
     /// <summary>How many bytes it takes in memory, as far as can be told.</summary>
-    public int Size { get; } = RecordSize + body.Length + (record.Claim is { } claim ? SizeOf(claim) + record.Ballots.Votes.Select(vote => vote.Claim).Where(other => other != claim).Distinct().Sum(SizeOf) : 0);
+    public int Size { get; } = RecordSize + body.Length + (record.Claim is { } claim
+        ? SizeOf(claim) + record.Ballots.Votes.Select(vote => vote.Claim).Where(other => other != claim).Distinct().Sum(SizeOf) : 0);
 
-    /// <summary>Whether the policy grants the same again when some of its voters are no longer believed. Judged anew only when those are others than before.</summary>
+    /// <summary>Whether the policy grants the same again when some of its voters are no longer believed. Judged anew only when those are
+    /// others than before.</summary>
     /// <param name="frozen">Those who are not, the same set while they are the same.</param>
     /// <param name="revoked">Which of their votes are not.</param>
     /// <param name="proven">What heads were proven consistent with those of revocations.</param>
@@ -45,7 +47,8 @@ internal sealed class Decision(DecisionRecord record, byte[] body, bool wasCutSh
         var judged = Volatile.Read(ref _judged);
         if (!ReferenceEquals(judged?.Frozen, frozen) || !ReferenceEquals(judged.Revoked, revoked))
         {
-            judged = new Judgement(frozen, revoked, record.StandsWithout(policy, frozen, vote => revoked.Covers(vote.Elector, vote.Position, proven)));
+            judged = new Judgement(
+                frozen, revoked, record.StandsWithout(policy, frozen, vote => revoked.Covers(vote.Elector, vote.Position, proven)));
             Volatile.Write(ref _judged, judged);
         }
 

@@ -9,7 +9,8 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Substituter.Decisions;
 
-/// <summary>Decisions that were made before: in memory, and on disk. What comes out was sealed by us under this policy, has not expired, and still stands on voters who are believed.</summary>
+/// <summary>Decisions that were made before: in memory, and on disk. What comes out was sealed by us under this policy, has not expired,
+/// and still stands on voters who are believed.</summary>
 internal sealed class DecisionCache
 {
     /// <summary>How long an answer waits at the most for its signature to be on record, while the disk is not known to be stuck.</summary>
@@ -30,7 +31,8 @@ internal sealed class DecisionCache
     /// <param name="time">The clock.</param>
     /// <param name="logger">Logs refused records.</param>
     /// <param name="before">The cache that this one replaces: its memory is kept where policy, key and size are the same.</param>
-    public DecisionCache(DecisionStores stores, DecisionTrust trust, long memory, TimeProvider time, ILogger logger, DecisionCache? before = null)
+    public DecisionCache(
+        DecisionStores stores, DecisionTrust trust, long memory, TimeProvider time, ILogger logger, DecisionCache? before = null)
     {
         (_stores, _trust, _time, _logger) = (stores, trust, time, logger);
         _kind = (trust.Policy.Identity, trust.Signer.PublicKey.ToString(), memory);
@@ -61,7 +63,8 @@ internal sealed class DecisionCache
     /// <summary>The same without a look at the disk, and without garbage.</summary>
     public Decision? FindInMemory(ReadOnlySpan<char> digest) => _memory.Find(digest) is { } decision && Holds(decision) ? decision : null;
 
-    /// <summary>Keeps what is served in memory, on disk and for other replicas, with what it rests on; a signature is recorded before anyone sees it, if the disk is not stuck.</summary>
+    /// <summary>Keeps what is served in memory, on disk and for other replicas, with what it rests on; a signature is recorded before
+    /// anyone sees it, if the disk is not stuck.</summary>
     /// <exception cref="ArgumentException">It is a refusal: those are kept nowhere but in <see cref="RefusalMemory"/>.</exception>
     public Task<Decision> KeepAsync(StorePathDigest digest, DecisionRecord record, StorePath? path, Verdict? verdict)
     {
@@ -70,8 +73,11 @@ internal sealed class DecisionCache
             throw new ArgumentException("Refusals are not kept.", nameof(record));
         }
 
-        var bundle = path is null || verdict is null ? null : new Lazy<DecisionBundle>(() => DecisionBundle.Of(path, record, verdict, _trust.Policy)); // by whoever writes it: no answer waits for that
-        var kept = new SharedDecision(_trust.Seal.Seal(digest, record), bundle is null ? null : new SharedBundle(new Lazy<Digest>(() => bundle.Value.Hash), new Lazy<byte[]>(() => PackedBundle.Pack(bundle.Value))));
+        // by whoever writes it: no answer waits for that
+        var bundle = path is null || verdict is null ? null
+            : new Lazy<DecisionBundle>(() => DecisionBundle.Of(path, record, verdict, _trust.Policy));
+        var kept = new SharedDecision(_trust.Seal.Seal(digest, record), bundle is null ? null
+            : new SharedBundle(new Lazy<Digest>(() => bundle.Value.Hash), new Lazy<byte[]>(() => PackedBundle.Pack(bundle.Value))));
         return KeepAsync(
             digest, record, kept,
             () =>
@@ -81,7 +87,8 @@ internal sealed class DecisionCache
             });
     }
 
-    /// <summary>Takes in what another replica has decided: foreign bytes. Null when it is no decision of ours, holds no longer, or is not newer than what was decided here.</summary>
+    /// <summary>Takes in what another replica has decided: foreign bytes. Null when it is no decision of ours, holds no longer, or is not
+    /// newer than what was decided here.</summary>
     public async Task<Decision?> AdoptAsync(StorePathDigest digest, SharedDecision shared)
     {
         if (Open(digest, shared.Record) is not { Claim: not null } record || (record.IsSigned && shared.Bundle is null)
@@ -126,7 +133,8 @@ internal sealed class DecisionCache
         }
     }
 
-    /// <summary>Voids the decision on a digest, on all replicas: the next request decides anew, and none that was made before is believed.</summary>
+    /// <summary>Voids the decision on a digest, on all replicas: the next request decides anew, and none that was made before is
+    /// believed.</summary>
     public void Forget(StorePathDigest digest)
     {
         _heir?.Forget(digest); // a dissent that comes late to the one voids what the other believes
@@ -209,7 +217,9 @@ internal sealed class DecisionCache
         return null;
     }
 
-    private bool Holds(Decision decision) => decision.Record.ExpiresAt > _time.GetUtcNow() && decision.StandsWithout(_trust.Frozen(), _trust.Revoked(), _trust.ProvenHeads, _trust.Policy);
+    private bool Holds(Decision decision) =>
+        decision.Record.ExpiresAt > _time.GetUtcNow()
+        && decision.StandsWithout(_trust.Frozen(), _trust.Revoked(), _trust.ProvenHeads, _trust.Policy);
 
     /// <summary>A disk that refuses costs memory of the past, and nothing else; false when it does.</summary>
     private bool TryRead(Action act)

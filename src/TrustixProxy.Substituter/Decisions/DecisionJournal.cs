@@ -11,13 +11,15 @@ namespace TrustixProxy.Substituter.Decisions;
 /// <param name="Sentence">The reason in one line.</param>
 /// <param name="At">When.</param>
 /// <param name="Votes">What each elector had said, in the end: who answered after the decision had left, too.</param>
-internal sealed record JournalEntry(StorePathDigest Digest, StorePath Path, string Outcome, string Sentence, DateTimeOffset At, ImmutableArray<Testimony> Votes)
+internal sealed record JournalEntry(
+    StorePathDigest Digest, StorePath Path, string Outcome, string Sentence, DateTimeOffset At, ImmutableArray<Testimony> Votes)
 {
     /// <summary>Whether different claims are proven.</summary>
     public bool IsDisputed => Votes.Select(vote => vote.Claim).OfType<OutputClaim>().Distinct().Skip(1).Any();
 }
 
-/// <summary>Decisions of this process that a person may ask about: how many by the minute for a day, and the latest, each path once. In memory, bounded, and of no account for anything that is decided.</summary>
+/// <summary>Decisions of this process that a person may ask about: how many by the minute for a day, and the latest, each path once. In
+/// memory, bounded, and of no account for anything that is decided.</summary>
 internal sealed class DecisionJournal(TimeProvider time)
 {
     /// <summary>How many paths are remembered, and how many more that are disputed.</summary>
@@ -28,7 +30,8 @@ internal sealed class DecisionJournal(TimeProvider time)
     private readonly Lock _writing = new();
     private readonly Dictionary<StorePathDigest, LinkedListNode<JournalEntry>> _entries = [];
     private readonly LinkedList<JournalEntry> _plain = new(), _disputed = new(); // the newest first
-    private readonly (long Minute, Dictionary<string, int> Counts)[] _minutes = [.. Enumerable.Repeat((-1L, new Dictionary<string, int>()), Minutes)];
+    private readonly (long Minute, Dictionary<string, int> Counts)[] _minutes = [
+        .. Enumerable.Repeat((-1L, new Dictionary<string, int>()), Minutes)];
     private long _version;
 
     /// <summary>Since when it is kept.</summary>
@@ -111,8 +114,10 @@ internal sealed class DecisionJournal(TimeProvider time)
             [
                 .. Enumerable.Range(0, spans).Select(span => first + (span * minutes)).Select(start => (
                     DateTimeOffset.FromUnixTimeSeconds(start * 60),
-                    (IReadOnlyDictionary<string, int>)Enumerable.Range(0, minutes).Select(i => start + i).Where(minute => _minutes[minute % Minutes].Minute == minute)
-                        .SelectMany(minute => _minutes[minute % Minutes].Counts).GroupBy(count => count.Key).ToDictionary(group => group.Key, group => group.Sum(count => count.Value)))),
+                    (IReadOnlyDictionary<string, int>)Enumerable.Range(0, minutes).Select(i => start + i)
+                        .Where(minute => _minutes[minute % Minutes].Minute == minute)
+                        .SelectMany(minute => _minutes[minute % Minutes].Counts).GroupBy(count => count.Key)
+                            .ToDictionary(group => group.Key, group => group.Sum(count => count.Value)))),
             ];
         }
     }

@@ -21,6 +21,7 @@ internal static partial class DecisionLog
     [LoggerMessage(4005, LogLevel.Error, "Something to be kept was not written, by a fault of this program")]
     public static partial void KeepingFailed(this ILogger logger, Exception exception);
 
-    [LoggerMessage(4006, LogLevel.Information, "{Count} more refusals with the outcome {Outcome} were not told since the last that was: the dashboard counts them all")]
+    [LoggerMessage(4006, LogLevel.Information,
+        "{Count} more refusals with the outcome {Outcome} were not told since the last that was: the dashboard counts them all")]
     public static partial void RefusalsNotTold(this ILogger logger, long count, string outcome);
 }

@@ -4,7 +4,8 @@ using TrustixProxy.Nix;
 namespace TrustixProxy.Substituter.Decisions;
 
 /// <summary>Decisions with the answers that were made of them, in memory: those that are asked for, within a number of bytes.</summary>
-/// <remarks>They leave in the order in which they came, but one that was read since its last turn has another (second chance). A read takes no lock, makes no garbage, and writes a flag at the most.</remarks>
+/// <remarks>They leave in the order in which they came, but one that was read since its last turn has another (second chance). A read takes
+/// no lock, makes no garbage, and writes a flag at the most.</remarks>
 /// <param name="capacity">The most bytes that they take.</param>
 internal sealed class DecisionMemory(long capacity)
 {
@@ -35,7 +36,8 @@ internal sealed class DecisionMemory(long capacity)
         return node.Value.Decision;
     }
 
-    /// <summary>Takes in a decision in the place of any other on that digest. One that is larger than all of the room is not kept.</summary>
+    /// <summary>Takes in a decision in the place of any other on that digest. One that is larger than all of the room is not
+    /// kept.</summary>
     public void Set(StorePathDigest digest, Decision decision)
     {
         lock (_turning)

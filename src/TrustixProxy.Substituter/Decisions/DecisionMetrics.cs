@@ -33,21 +33,31 @@ internal enum LookupResult
 /// <summary>What is counted of decisions.</summary>
 internal static class DecisionMetrics
 {
-    private static readonly Counter<long> Refused = ProxyMeter.Meter.CreateCounter<long>("trustix_proxy_records_refused", description: "Stored decisions that were misses, as they were altered, or of another path, key, policy or version.");
+    private static readonly Counter<long> Refused = ProxyMeter.Meter.CreateCounter<long>("trustix_proxy_records_refused",
+        description: "Stored decisions that were misses, as they were altered, or of another path, key, policy or version.");
 
-    private static readonly Counter<long> Decisions = ProxyMeter.Meter.CreateCounter<long>("trustix_proxy_decisions", description: "Decisions that were made here, by what clients are told (outcome) and what the policy makes of the electors' answers (verdict).");
+    private static readonly Counter<long> Decisions = ProxyMeter.Meter.CreateCounter<long>(
+        "trustix_proxy_decisions",
+        description: "Decisions that were made here, by what clients are told (outcome) and what the policy makes of the electors' answers "
+            + "(verdict).");
 
-    private static readonly Counter<long> Answers = ProxyMeter.Meter.CreateCounter<long>("trustix_proxy_elector_answers", description: "What each elector had said when a decision was made: claimed and how that fared (with, against or open), absent, or why it was silent.");
+    private static readonly Counter<long> Answers = ProxyMeter.Meter.CreateCounter<long>(
+        "trustix_proxy_elector_answers",
+        description: "What each elector had said when a decision was made: claimed and how that fared (with, against or open), absent, or "
+            + "why it was silent.");
 
-    private static readonly Counter<long> LateDissents = ProxyMeter.Meter.CreateCounter<long>("trustix_proxy_late_dissents", description: "Claims against a decision that were proven after it had left, by elector.");
+    private static readonly Counter<long> LateDissents = ProxyMeter.Meter.CreateCounter<long>(
+        "trustix_proxy_late_dissents", description: "Claims against a decision that were proven after it had left, by elector.");
 
-    private static readonly Histogram<double> Seconds = ProxyMeter.Seconds("trustix_proxy_decision_seconds", "Time to make a decision, from the first asking to the answer, by outcome.");
+    private static readonly Histogram<double> Seconds = ProxyMeter.Seconds(
+        "trustix_proxy_decision_seconds", "Time to make a decision, from the first asking to the answer, by outcome.");
 
     /// <summary>Looks at each tier, by result: plain numbers, as the memory's are every warm request's.</summary>
     private static readonly long[,] Looks = new long[Enum.GetValues<CacheTier>().Length, Enum.GetValues<LookupResult>().Length];
 
     static DecisionMetrics() => ProxyMeter.Meter.CreateObservableCounter(
-        "trustix_proxy_cache_lookups", CountLookups, description: "Looks for a decision that was made before, by tier: hit, miss, or rejected because what was there is not believed. What hits goes no further.");
+        "trustix_proxy_cache_lookups", CountLookups, description: "Looks for a decision that was made before, by tier: hit, miss, or "
+            + "rejected because what was there is not believed. What hits goes no further.");
 
     /// <summary>A decision was made.</summary>
     /// <param name="outcome">The word that stands in <c>X-Trustix-Decision</c>.</param>
@@ -67,7 +77,8 @@ internal static class DecisionMetrics
     public static void LateDissent(string elector) => LateDissents.Add(1, new KeyValuePair<string, object?>("elector", elector));
 
     /// <summary>A record from the disk or from Redis was none of ours.</summary>
-    public static void RecordRefused(DecisionSealError error) => Refused.Add(1, new KeyValuePair<string, object?>("reason", error.ToString().ToLowerInvariant()));
+    public static void RecordRefused(DecisionSealError error) =>
+        Refused.Add(1, new KeyValuePair<string, object?>("reason", error.ToString().ToLowerInvariant()));
 
     /// <summary>It was looked whether a decision was made before. Costs an addition.</summary>
     public static void LookedUp(CacheTier tier, LookupResult result) => Interlocked.Increment(ref Looks[(int)tier, (int)result]);

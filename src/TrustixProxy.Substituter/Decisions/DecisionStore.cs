@@ -3,8 +3,10 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Substituter.Decisions;
 
-/// <summary>Sealed decisions on disk: bytes that are believed only after the seal was opened. Several processes may share the file.</summary>
-/// <remarks>Not in tables WITHOUT ROWID: SQLite compares whole rows of those, and a look for one would read what does not fit the pages of all that it passes.</remarks>
+/// <summary>Sealed decisions on disk: bytes that are believed only after the seal was opened. Several processes may share the
+/// file.</summary>
+/// <remarks>Not in tables WITHOUT ROWID: SQLite compares whole rows of those, and a look for one would read what does not fit the pages of
+/// all that it passes.</remarks>
 internal sealed class DecisionStore
 {
     private readonly StateDatabase _database;
@@ -25,10 +27,12 @@ internal sealed class DecisionStore
     public byte[]? Find(StorePathDigest digest) =>
         _database.First("SELECT record FROM decision WHERE digest = $digest", row => row.Bytes(0), digest.ToString());
 
-    /// <summary>Keeps a decision. It stays as long as what it replaces would have: older ones of other replicas are known as older.</summary>
+    /// <summary>Keeps a decision. It stays as long as what it replaces would have: older ones of other replicas are known as
+    /// older.</summary>
     public void Keep(StorePathDigest digest, byte[] record, DateTimeOffset expiresAt) =>
         _database.Execute(
-            "INSERT INTO decision (digest, record, expires_at) VALUES ($digest, $record, $expires) ON CONFLICT (digest) DO UPDATE SET record = $record, expires_at = max(expires_at, $expires)",
+            "INSERT INTO decision (digest, record, expires_at) VALUES ($digest, $record, $expires) ON CONFLICT (digest) DO UPDATE SET "
+                + "record = $record, expires_at = max(expires_at, $expires)",
             digest.ToString(), record, expiresAt.ToUnixTimeMilliseconds());
 
     /// <summary>Keeps what a decision rests on, in its packed form.</summary>
@@ -42,11 +46,14 @@ internal sealed class DecisionStore
         _database.First("SELECT bundle FROM bundle WHERE digest = $digest", row => row.Bytes(0), digest.ToString());
 
     /// <summary>Up to when decisions that were made are not believed; long ago when that was never needed.</summary>
-    public DateTimeOffset DistrustedUntil() => DateTimeOffset.FromUnixTimeMilliseconds(_database.First("SELECT until FROM distrust", row => row.Number(0)));
+    public DateTimeOffset DistrustedUntil() =>
+        DateTimeOffset.FromUnixTimeMilliseconds(_database.First("SELECT until FROM distrust", row => row.Number(0)));
 
     /// <summary>Has no decision believed that was made up to a time.</summary>
     public void Distrust(DateTimeOffset until) =>
-        _database.Execute("INSERT INTO distrust (number, until) VALUES (0, $until) ON CONFLICT (number) DO UPDATE SET until = max(until, $until)", until.ToUnixTimeMilliseconds() + 1);
+        _database.Execute(
+            "INSERT INTO distrust (number, until) VALUES (0, $until) ON CONFLICT (number) DO UPDATE SET until = max(until, $until)",
+            until.ToUnixTimeMilliseconds() + 1);
 
     /// <summary>Drops what has expired; the expiry that decides is under the seal, this one only says what may go.</summary>
     public void Prune(DateTimeOffset now)

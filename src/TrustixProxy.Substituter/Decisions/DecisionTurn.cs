@@ -6,7 +6,8 @@ namespace TrustixProxy.Substituter.Decisions;
 /// <summary>Our turn to decide on a digest: a lease that others wait for while we renew it. Without Redis it is everyone's turn.</summary>
 internal sealed class DecisionTurn(RedisConnection redis, RedisKey key, string message, TimeProvider time) : IDisposable
 {
-    private const string Renew = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0";
+    private const string Renew =
+        "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0";
 
     private const string Release = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0";
 
@@ -59,9 +60,11 @@ internal sealed class DecisionTurn(RedisConnection redis, RedisKey key, string m
                 return;
             }
 
-            _renewing = time.CreateTimer(_ => Run(Renew, (long)SharedDecisions.Lease.TotalMilliseconds), null, SharedDecisions.Lease / 3, SharedDecisions.Lease / 3);
+            _renewing = time.CreateTimer(
+                _ => Run(Renew, (long)SharedDecisions.Lease.TotalMilliseconds), null, SharedDecisions.Lease / 3, SharedDecisions.Lease / 3);
         }
     }
 
-    private void Run(string script, params object[] arguments) => _ = redis.AskAsync(database => database.ExecuteAsync("EVAL", [script, 1, key, _token, .. arguments]));
+    private void Run(string script, params object[] arguments) =>
+        _ = redis.AskAsync(database => database.ExecuteAsync("EVAL", [script, 1, key, _token, .. arguments]));
 }

@@ -5,7 +5,8 @@ using TrustixProxy.Substituter.Evidence;
 namespace TrustixProxy.Substituter.Decisions;
 
 /// <summary>Bounds how many paths are decided on at once, whoever asks for them and whether they still wait.</summary>
-/// <remarks>A deliberation holds its turn until its outcome. As many others may still listen for late answers: beyond that, one of them ends at once,
+/// <remarks>A deliberation holds its turn until its outcome. As many others may still listen for late answers: beyond that, one of them
+/// ends at once,
 /// a refusal before an agreement, and the oldest first.</remarks>
 internal sealed class DeliberationTurns(int most, TimeProvider time) : IDisposable
 {
@@ -73,7 +74,8 @@ internal sealed class DeliberationTurns(int most, TimeProvider time) : IDisposab
         }
 
         surplus?.EndListening();
-        _ = end.ContinueWith(_ => Forget(deliberation), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        _ = end.ContinueWith(
+            _ => Forget(deliberation), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
     public void Dispose() => _turns.Dispose();

@@ -4,7 +4,8 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Substituter.Decisions;
 
-/// <summary>Names that references of served paths give for digests. One digest may be given several: all are asked about, so that no name takes another's place.</summary>
+/// <summary>Names that references of served paths give for digests. One digest may be given several: all are asked about, so that no name
+/// takes another's place.</summary>
 internal sealed class KnownNames : IDisposable
 {
     /// <summary>The most names that one digest keeps. The first ones stay: a true reference is usually seen before a false one.</summary>
@@ -16,7 +17,8 @@ internal sealed class KnownNames : IDisposable
     private readonly Lock _adding = new();
 
     /// <summary>The names of a digest; empty when none is known.</summary>
-    public ImmutableArray<StorePath> Of(StorePathDigest digest) => _names.TryGetValue(digest, out ImmutableArray<StorePath> names) ? names : [];
+    public ImmutableArray<StorePath> Of(StorePathDigest digest) =>
+        _names.TryGetValue(digest, out ImmutableArray<StorePath> names) ? names : [];
 
     /// <summary>Adds a name.</summary>
     public void Add(StorePath path)

@@ -3,7 +3,8 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Substituter.Decisions;
 
-/// <summary>A narinfo that may be shown to a client: made of a decision, and signed by us where electors vouch for it. Made only by <see cref="NarInfoSigner"/>.</summary>
+/// <summary>A narinfo that may be shown to a client: made of a decision, and signed by us where electors vouch for it. Made only by
+/// <see cref="NarInfoSigner"/>.</summary>
 internal sealed record DecidedNarInfo
 {
     private DecidedNarInfo(string text) => Text = text;
@@ -34,7 +35,8 @@ internal sealed record DecidedNarInfo
     }
 }
 
-/// <summary>Renders decisions; signs those that electors vouch for, and nothing else: the only place where our key makes a signature.</summary>
+/// <summary>Renders decisions; signs those that electors vouch for, and nothing else: the only place where our key makes a
+/// signature.</summary>
 internal sealed class NarInfoSigner(NixSecretKey key)
 {
     /// <summary>What clients check signatures with.</summary>

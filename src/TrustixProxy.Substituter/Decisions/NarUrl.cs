@@ -35,10 +35,12 @@ internal sealed record NarUrl(StorePathDigest Path, NixHash NarHash, NixHash Fil
             url = new NarUrl(path, narHash, fileHash, compression);
         }
 
-        return url is not null && text.SequenceEqual(url.ToString()) && (url.Compression is not NarCompression.None || url.FileHash == url.NarHash);
+        return url is not null && text.SequenceEqual(url.ToString())
+            && (url.Compression is not NarCompression.None || url.FileHash == url.NarHash);
     }
 
-    public override string ToString() => $"{Prefix}{Path}/{NarHash.Digits}/{FileHash.Digits}{Extension}{NarCompression.SuffixOf(Compression)}";
+    public override string ToString() =>
+        $"{Prefix}{Path}/{NarHash.Digits}/{FileHash.Digits}{Extension}{NarCompression.SuffixOf(Compression)}";
 
     private static bool TryParseHash(ReadOnlySpan<char> digits, [NotNullWhen(true)] out NixHash? hash) =>
         NixHash.TryParseDigits(NixHashAlgorithm.Sha256, digits, out hash, out _);

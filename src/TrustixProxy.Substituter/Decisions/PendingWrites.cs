@@ -5,8 +5,10 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Substituter.Decisions;
 
-/// <summary>Changes of decisions that the disk has not taken yet; until it has, they are read from here. One for all generations of a process.</summary>
-/// <remarks>A void takes trust away, so it is never lost: it stays here until it is on the disk, and is tried again. When too many wait, one mark in their place says that no decision
+/// <summary>Changes of decisions that the disk has not taken yet; until it has, they are read from here. One for all generations of a
+/// process.</summary>
+/// <remarks>A void takes trust away, so it is never lost: it stays here until it is on the disk, and is tried again. When too many wait,
+/// one mark in their place says that no decision
 /// from before it is believed; the disk is then no longer read for those.</remarks>
 internal sealed class PendingWrites
 {
@@ -40,7 +42,8 @@ internal sealed class PendingWrites
     public void Write(StorePathDigest digest, PendingDecision change, bool mustNotBeLost)
     {
         _changes[digest] = change;
-        _ = _writer.Write(() => WriteNewest(digest, change), mustNotBeLost).ContinueWith(_ => End(digest, change, mustNotBeLost), TaskScheduler.Default);
+        _ = _writer.Write(() => WriteNewest(digest, change), mustNotBeLost)
+            .ContinueWith(_ => End(digest, change, mustNotBeLost), TaskScheduler.Default);
     }
 
     /// <summary>Writes a void: it holds from now on, whether or not the disk takes it.</summary>
@@ -52,7 +55,8 @@ internal sealed class PendingWrites
         if (Interlocked.Increment(ref _voids) <= _maxVoids)
         {
             _changes[digest] = change;
-            _ = _writer.Write(() => WriteNewest(digest, change), isDue: true).ContinueWith(_ => EndVoid(digest, change), TaskScheduler.Default);
+            _ = _writer.Write(() => WriteNewest(digest, change), isDue: true)
+                .ContinueWith(_ => EndVoid(digest, change), TaskScheduler.Default);
             return;
         }
 

@@ -41,7 +41,8 @@ internal sealed class ReferenceQueue : IDisposable
     }
 
     /// <summary>Takes the next reference, and how many references away from a request it is; waits for one.</summary>
-    public ValueTask<(StorePathDigest Digest, int Depth)> TakeAsync(CancellationToken cancellation) => _waiting.Reader.ReadAsync(cancellation);
+    public ValueTask<(StorePathDigest Digest, int Depth)> TakeAsync(CancellationToken cancellation) =>
+        _waiting.Reader.ReadAsync(cancellation);
 
     public void Dispose() => _seen.Dispose();
 

@@ -12,15 +12,18 @@ namespace TrustixProxy.Substituter.Decisions;
 /// <param name="Bundle">What it rests on; null when no name was known.</param>
 internal sealed record KeptRefusal(Decision Decision, string Gist, bool IsSettled, bool Withholds, Lazy<DecisionBundle>? Bundle)
 {
-    /// <summary>The path that was refused; null when no name was known. Asking again begins with it, so that each log is asked one question.</summary>
+    /// <summary>The path that was refused; null when no name was known. Asking again begins with it, so that each log is asked one
+    /// question.</summary>
     public StorePath? Path { get; init; }
 
     public static string GistOf(string word, Verdict? verdict) => string.Join(
-        ' ', (verdict?.Answers ?? []).Where(answer => answer.Ballot is Ballot.Claimed).Select(answer => $"{answer.Elector.Name}={((Ballot.Claimed)answer.Ballot).Claim.NarHash}").Prepend(word));
+        ' ', (verdict?.Answers ?? []).Where(answer => answer.Ballot is Ballot.Claimed)
+            .Select(answer => $"{answer.Elector.Name}={((Ballot.Claimed)answer.Ballot).Claim.NarHash}").Prepend(word));
 }
 
 /// <summary>Refusals, in bounded memory only: any client can cause as many as it likes, so none is written to a disk or to Redis.</summary>
-/// <remarks>A refusal lives for <see cref="Young"/>. Asked again unchanged, it lives twice as long each time, up to <see cref="Oldest"/>; news (a log's new head, an upstream's change) makes it young again.</remarks>
+/// <remarks>A refusal lives for <see cref="Young"/>. Asked again unchanged, it lives twice as long each time, up to <see cref="Oldest"/>;
+/// news (a log's new head, an upstream's change) makes it young again.</remarks>
 /// <param name="news">Differs when a log has a new head or an upstream has changed.</param>
 /// <param name="time">The clock.</param>
 /// <param name="capacity">The most bytes that they take.</param>
@@ -73,7 +76,8 @@ internal sealed class RefusalMemory(Func<long> news, TimeProvider time, long cap
         Look(digest) is { } entry && time.GetElapsedTime(entry.At) < (entry.News == News ? entry.Life : Young) ? entry.Refusal : null;
 
     /// <summary>Whether an agreement on a digest is not served for now. Makes no garbage.</summary>
-    public bool IsWithheld(ReadOnlySpan<char> digest) => _withheldCount > 0 && _withheld.GetAlternateLookup<ReadOnlySpan<char>>().ContainsKey(digest);
+    public bool IsWithheld(ReadOnlySpan<char> digest) =>
+        _withheldCount > 0 && _withheld.GetAlternateLookup<ReadOnlySpan<char>>().ContainsKey(digest);
 
     /// <summary>Keeps a refusal.</summary>
     /// <param name="digest">Whose.</param>
@@ -84,7 +88,8 @@ internal sealed class RefusalMemory(Func<long> news, TimeProvider time, long cap
         lock (_turn)
         {
             var before = Drop(digest);
-            var isUnchanged = refusal.IsSettled && before is { Refusal.IsSettled: true } && before.Refusal.Gist == refusal.Gist && before.News == newsBefore;
+            var isUnchanged = refusal.IsSettled && before is { Refusal.IsSettled: true } && before.Refusal.Gist == refusal.Gist
+                && before.News == newsBefore;
             var life = !isUnchanged ? Young : 2 * before!.Life < Oldest ? 2 * before.Life : Oldest;
             Add(new Entry(digest, refusal, life, newsBefore, time.GetTimestamp()));
         }
@@ -146,7 +151,8 @@ internal sealed class RefusalMemory(Func<long> news, TimeProvider time, long cap
         }
 
         _withBundles.Enqueue(entry);
-        if (_withBundles.Count > MaxBundles && _withBundles.Dequeue() is var old && _entries.GetValueOrDefault(old.Digest) is { } node && ReferenceEquals(node.Value, old))
+        if (_withBundles.Count > MaxBundles && _withBundles.Dequeue() is var old && _entries.GetValueOrDefault(old.Digest) is { } node
+            && ReferenceEquals(node.Value, old))
         {
             node.Value = old with { Refusal = old.Refusal with { Bundle = null } };
         }
@@ -171,7 +177,8 @@ internal sealed class RefusalMemory(Func<long> news, TimeProvider time, long cap
     }
 
     private static int SizeOf(Entry entry) =>
-        EntrySize + (2 * entry.Refusal.Decision.Record.Sentence.Length) + (2 * entry.Refusal.Gist.Length) + entry.Refusal.Decision.Body.Length
+        EntrySize + (2 * entry.Refusal.Decision.Record.Sentence.Length) + (2 * entry.Refusal.Gist.Length)
+            + entry.Refusal.Decision.Body.Length
         + (entry.Refusal.Path is { Name: var name } ? PathSize + (4 * name.Length) : 0);
 
     /// <param name="Digest">Whose.</param>

@@ -2,7 +2,8 @@ using Microsoft.Extensions.Logging;
 
 namespace TrustixProxy.Substituter.Decisions;
 
-/// <summary>Tells of refusals, of which any client can cause as many as it likes: a few of each outcome at once, then one a minute that says how many were not told.</summary>
+/// <summary>Tells of refusals, of which any client can cause as many as it likes: a few of each outcome at once, then one a minute that
+/// says how many were not told.</summary>
 internal sealed class RefusalReports(ILogger logger, TimeProvider time)
 {
     private const int AtOnce = 5;
@@ -32,7 +33,8 @@ internal sealed class RefusalReports(ILogger logger, TimeProvider time)
         lock (_turn)
         {
             var now = time.GetTimestamp();
-            var account = _accounts.TryGetValue(outcome, out var known) ? known : _accounts[outcome] = new Account { Left = AtOnce, At = now };
+            var account = _accounts.TryGetValue(outcome, out var known) ? known
+                : _accounts[outcome] = new Account { Left = AtOnce, At = now };
             var refill = Math.Min(AtOnce, (long)(time.GetElapsedTime(account.At, now) / Interval));
             if (refill > 0)
             {

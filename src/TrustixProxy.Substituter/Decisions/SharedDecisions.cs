@@ -9,7 +9,8 @@ namespace TrustixProxy.Substituter.Decisions;
 
 /// <summary>A decision as replicas show it to each other: foreign bytes until the seal was opened.</summary>
 /// <param name="Record">The sealed record.</param>
-/// <param name="Bundle">What it rests on, packed when that is first needed; null when there is none, or what there is was not sealed with this record.</param>
+/// <param name="Bundle">What it rests on, packed when that is first needed; null when there is none, or what there is was not sealed with
+/// this record.</param>
 internal sealed record SharedDecision(byte[] Record, SharedBundle? Bundle);
 
 /// <summary>What a decision rests on, made when it is first asked for.</summary>
@@ -48,7 +49,8 @@ internal sealed class SharedDecisions
         (_redis, _seal, _policy, _time) = (redis, seal, policy.Identity.ToString()[..16], time);
         redis.Told += message =>
         {
-            if (message.StartsWith(DecidedMessage, StringComparison.Ordinal) && _awaited.TryGetValue(message[DecidedMessage.Length..], out var waiting))
+            if (message.StartsWith(DecidedMessage, StringComparison.Ordinal)
+                && _awaited.TryGetValue(message[DecidedMessage.Length..], out var waiting))
             {
                 waiting.TrySetResult();
             }
@@ -60,7 +62,8 @@ internal sealed class SharedDecisions
     /// <param name="adopt">Takes in what another has decided; null when it does not hold here.</param>
     /// <param name="patience">How long another that is alive is waited for.</param>
     /// <returns>What was adopted, or our turn.</returns>
-    public async Task<(T? Adopted, DecisionTurn? Turn)> WaitAsync<T>(StorePathDigest digest, Func<SharedDecision, Task<T?>> adopt, TimeSpan patience)
+    public async Task<(T? Adopted, DecisionTurn? Turn)> WaitAsync<T>(
+        StorePathDigest digest, Func<SharedDecision, Task<T?>> adopt, TimeSpan patience)
         where T : class
     {
         var (name, start) = (digest.ToString(), _time.GetTimestamp());
@@ -69,7 +72,8 @@ internal sealed class SharedDecisions
         {
             while (true)
             {
-                var told = (_awaited[name] = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task; // before we look
+                // before we look
+                var told = (_awaited[name] = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
                 var reply = await TakeAndLookAsync(digest, turn);
                 var adopted = reply is { IsAnswered: true, Value: { } found } ? await adopt(found) : null;
                 if (adopted is not null)
@@ -108,7 +112,8 @@ internal sealed class SharedDecisions
             return;
         }
 
-        byte[] bundle = decision.Bundle is { } kept ? _seal.Seal(BundleKind, NameOfBundle(digest, decision.Record), [.. kept.Hash.Value.ToArray(), .. kept.Packed.Value]) : [];
+        byte[] bundle = decision.Bundle is { } kept
+            ? _seal.Seal(BundleKind, NameOfBundle(digest, decision.Record), [.. kept.Hash.Value.ToArray(), .. kept.Packed.Value]) : [];
         _ = _redis.AskAsync(database =>
         {
             _ = bundle.Length > 0 ? database.StringSetAsync(Key('b', digest), bundle, lifetime) : database.KeyDeleteAsync(Key('b', digest));
@@ -116,8 +121,10 @@ internal sealed class SharedDecisions
         });
     }
 
-    /// <summary>Tries to take the lease, and looks what is decided: in this order, so that what was decided before it was our turn is seen.</summary>
-    private Task<RedisReply<SharedDecision>> TakeAndLookAsync(StorePathDigest digest, DecisionTurn turn) => _redis.AskAsync(async database =>
+    /// <summary>Tries to take the lease, and looks what is decided: in this order, so that what was decided before it was our turn is
+    /// seen.</summary>
+    private Task<RedisReply<SharedDecision>> TakeAndLookAsync(StorePathDigest digest, DecisionTurn turn) =>
+        _redis.AskAsync(async database =>
     {
         var taking = turn.TakeAsync(database);
         var record = _redis.ReadAsync(database, Key('d', digest), MaxRecord);
@@ -128,7 +135,8 @@ internal sealed class SharedDecisions
     });
 
     private SharedDecision OpenBundle(StorePathDigest digest, byte[] record, byte[]? bundle) =>
-        _seal.TryOpen(BundleKind, NameOfBundle(digest, record), bundle, out var body) && Digest.TryRead(body[..Math.Min(body.Length, Digest.Size)], out var hash)
+        _seal.TryOpen(BundleKind, NameOfBundle(digest, record), bundle, out var body)
+            && Digest.TryRead(body[..Math.Min(body.Length, Digest.Size)], out var hash)
             ? new SharedDecision(record, new SharedBundle(new Lazy<Digest>(hash), new Lazy<byte[]>(body[Digest.Size..].ToArray())))
             : new SharedDecision(record, null);
 

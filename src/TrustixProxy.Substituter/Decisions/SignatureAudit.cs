@@ -13,7 +13,8 @@ namespace TrustixProxy.Substituter.Decisions;
 /// <param name="Bundle">Hash of the bundle that shows why.</param>
 public sealed record AuditEntry(DateTimeOffset At, string Path, string Outcome, string Fingerprint, string Policy, string Bundle);
 
-/// <summary>The append-only record of every signature that the proxy has made, in the state database. Nothing drops an entry but <see cref="Prune"/>, which only a person calls.</summary>
+/// <summary>The append-only record of every signature that the proxy has made, in the state database. Nothing drops an entry but
+/// <see cref="Prune"/>, which only a person calls.</summary>
 public sealed class SignatureAudit : IDisposable
 {
     private readonly StateDatabase _database;
@@ -36,21 +37,24 @@ public sealed class SignatureAudit : IDisposable
 
     /// <summary>All entries from a time on, oldest first; at most <paramref name="count"/>, the newest of them.</summary>
     public IReadOnlyList<AuditEntry> Read(DateTimeOffset since, int count) => [.. _database.All(
-        "SELECT * FROM (SELECT number, at, path, outcome, fingerprint, policy, bundle FROM signature WHERE at >= $since ORDER BY number DESC LIMIT $count) ORDER BY number",
+        "SELECT * FROM (SELECT number, at, path, outcome, fingerprint, policy, bundle FROM signature WHERE at >= $since ORDER BY number "
+            + "DESC LIMIT $count) ORDER BY number",
         row => new AuditEntry(
             DateTimeOffset.FromUnixTimeMilliseconds(row.Number(1)), row.Text(2), row.Text(3), row.Text(4),
             Convert.ToHexStringLower(row.Bytes(5)), Convert.ToHexStringLower(row.Bytes(6))),
         since.ToUnixTimeMilliseconds(), count)];
 
     /// <summary>Drops the entries before a time; answers how many.</summary>
-    public int Prune(DateTimeOffset before) => _database.Execute("DELETE FROM signature WHERE at < $before", before.ToUnixTimeMilliseconds());
+    public int Prune(DateTimeOffset before) =>
+        _database.Execute("DELETE FROM signature WHERE at < $before", before.ToUnixTimeMilliseconds());
 
     /// <inheritdoc/>
     public void Dispose() => _database.Dispose();
 
     /// <summary>Records a signature: written, if not yet flushed to the disk, when this returns.</summary>
     internal void Append(DecisionRecord record, Digest policy, Digest bundle) => _database.Execute(
-        "INSERT INTO signature (at, path, outcome, fingerprint, policy, bundle) VALUES ($at, $path, $outcome, $fingerprint, $policy, $bundle)",
+        "INSERT INTO signature (at, path, outcome, fingerprint, policy, bundle) VALUES ($at, $path, $outcome, $fingerprint, $policy, "
+            + "$bundle)",
         record.DecidedAt.ToUnixTimeMilliseconds(), record.Claim!.Path.Absolute, record.Outcome, record.Claim.Fingerprint,
         policy.ToArray(), bundle.ToArray());
 }

@@ -15,8 +15,11 @@ public sealed record Testimony(string Elector, string Operator, OutputClaim? Cla
     {
         var (claim, says, proof, head) = answer.Ballot switch
         {
-            Ballot.Claimed { Proof: VoteProof.ByLog log } vote => (vote.Claim, vote.Claim.NarHash.ToString(), log.IsTied ? $"tied to leaf {log.LeafIndex}" : $"untied, entry names leaf {log.LeafIndex}", log.HeadSize),
-            Ballot.Claimed { Proof: VoteProof.BySignature cache } vote => (vote.Claim, vote.Claim.NarHash.ToString(), $"signed by {cache.Signature.KeyName}", (long?)null),
+            Ballot.Claimed { Proof: VoteProof.ByLog log } vote =>
+                (vote.Claim, vote.Claim.NarHash.ToString(), log.IsTied ? $"tied to leaf {log.LeafIndex}"
+                : $"untied, entry names leaf {log.LeafIndex}", log.HeadSize),
+            Ballot.Claimed { Proof: VoteProof.BySignature cache } vote =>
+                (vote.Claim, vote.Claim.NarHash.ToString(), $"signed by {cache.Signature.KeyName}", (long?)null),
             Ballot.Absent { IsProven: true } absent => (null, "absent", "absence proven", absent.HeadSize),
             Ballot.Absent => (null, "not found", "not proven", null),
             Ballot.Silent silent => (null, "silent", Kebab.Of(silent.Reason), null),

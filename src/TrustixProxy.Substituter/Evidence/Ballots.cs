@@ -30,7 +30,8 @@ internal sealed class Ballots
     }
 
     /// <summary>Whether no elector's word can change any more.</summary>
-    public bool AreSettled(Policy policy) => policy.Electors.All(elector => _last.TryGetValue(elector.Name, out var ballot) && IsLastWord(ballot));
+    public bool AreSettled(Policy policy) =>
+        policy.Electors.All(elector => _last.TryGetValue(elector.Name, out var ballot) && IsLastWord(ballot));
 
     /// <summary>Whether each elector has been heard once, be it of a failure.</summary>
     public bool HaveAllAnswered(Policy policy) => policy.Electors.All(elector => _last.ContainsKey(elector.Name));
@@ -43,12 +44,14 @@ internal sealed class Ballots
             return policy.Except(path, policy.Decide(path, _telling), now);
         }
 
-        // One behind an open breaker is silent at once, unless that alone puts the quorum out of reach: then there is something to wait for.
+        // One behind an open breaker is silent at once, unless that alone puts the quorum out of reach: then there is something to wait
+        // for.
         // It never completes its operator's vote: that counts early only when all electors of the operator have answered.
         var firm = Where(IsLastWord);
         var isReachable = policy.CanReachQuorum(path, firm);
         if (!policy.TryDecide(path, AtOnce(policy), out var verdict)
-            && (isReachable || !policy.TryDecide(path, Where(ballot => IsLastWord(ballot) || IsBreakerOpen(ballot)), out verdict) || verdict.Granted is not null))
+            && (isReachable || !policy.TryDecide(path, Where(ballot => IsLastWord(ballot) || IsBreakerOpen(ballot)), out verdict)
+                || verdict.Granted is not null))
         {
             return null;
         }
@@ -76,8 +79,10 @@ internal sealed class Ballots
     /// <summary>Last words, and the silence of those behind an open breaker whose operator has not voted by another elector.</summary>
     private Dictionary<string, Ballot> AtOnce(Policy policy)
     {
-        var voting = policy.Electors.Where(elector => _last.GetValueOrDefault(elector.Name) is Ballot.Claimed).Select(elector => elector.Operator).ToHashSet();
-        var counting = policy.Electors.Where(elector => _last.TryGetValue(elector.Name, out var ballot) && (IsLastWord(ballot) || (IsBreakerOpen(ballot) && !voting.Contains(elector.Operator))));
+        var voting = policy.Electors.Where(elector => _last.GetValueOrDefault(elector.Name) is Ballot.Claimed)
+            .Select(elector => elector.Operator).ToHashSet();
+        var counting = policy.Electors.Where(elector => _last.TryGetValue(elector.Name, out var ballot)
+            && (IsLastWord(ballot) || (IsBreakerOpen(ballot) && !voting.Contains(elector.Operator))));
         return counting.ToDictionary(elector => elector.Name, elector => _last[elector.Name]);
     }
 

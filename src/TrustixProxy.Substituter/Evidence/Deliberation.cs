@@ -7,16 +7,19 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Substituter.Evidence;
 
-/// <summary>All asking about one digest: every upstream for its name, every elector about every name, all at once and until the verdict cannot change.</summary>
+/// <summary>All asking about one digest: every upstream for its name, every elector about every name, all at once and until the verdict
+/// cannot change.</summary>
 /// <remarks>
 /// <code>
 /// upstreams ──names──▶ electors ──ballots──▶ one loop that owns all state ──▶ outcome, as soon as nothing can change it
 ///           ──narinfos────────────────────▶                               ──▶ stragglers, for one deadline more
 /// electors are begun with at once, name or not: a log that knows paths by their digests answers while upstreams are asked for the name
 /// </code>
-/// Each upstream is asked once, and its answer stands: an upstream that is away has nothing. An elector that fails is asked again until the deadline;
+/// Each upstream is asked once, and its answer stands: an upstream that is away has nothing. An elector that fails is asked again until the
+/// deadline;
 /// what is not conclusive then counts as silence. In haste, each elector is asked once.
-/// An upstream that is only asked for some names waits for a name: from references, the NAR store or another upstream. It is asked without one when nobody else gives one.</remarks>
+/// An upstream that is only asked for some names waits for a name: from references, the NAR store or another upstream. It is asked without
+/// one when nobody else gives one.</remarks>
 internal sealed class Deliberation
 {
     /// <summary>How long an upstream that is only asked for some names waits for a name, while others have not answered.</summary>
@@ -38,7 +41,9 @@ internal sealed class Deliberation
     private readonly bool _isHasty;
     private readonly TimeProvider _time;
     private readonly ResiliencePipeline _retry;
-    private readonly Channel<Action> _events = Channel.CreateUnbounded<Action>(new UnboundedChannelOptions { SingleReader = true, AllowSynchronousContinuations = true }); // whoever brings news goes on with it
+    // whoever brings news goes on with it
+    private readonly Channel<Action> _events = Channel.CreateUnbounded<Action>(
+        new UnboundedChannelOptions { SingleReader = true, AllowSynchronousContinuations = true });
     private readonly TaskCompletionSource<Outcome> _outcome = new(); // who waits for it goes on at once, and comes before the stragglers
     private CancellationToken _asking;
     private volatile Exception? _fault;
@@ -69,10 +74,12 @@ internal sealed class Deliberation
     public void EndListening() => _events.Writer.TryWrite(() => _isOver |= _outcome.Task.IsCompleted);
 
     /// <summary>How long each elector took to its last word on a path, by name; when the asking is over.</summary>
-    public IReadOnlyDictionary<string, TimeSpan> LatenciesOf(StorePath? path) => path is null ? new Dictionary<string, TimeSpan>() : _candidates[path].Latencies;
+    public IReadOnlyDictionary<string, TimeSpan> LatenciesOf(StorePath? path) =>
+        path is null ? new Dictionary<string, TimeSpan>() : _candidates[path].Latencies;
 
     /// <summary>Asks everyone. Ends when all have spoken, or one deadline after the deadline.</summary>
-    /// <param name="knownNames">Names that are known for the digest, for example from another path's references; each is asked about.</param>
+    /// <param name="knownNames">Names that are known for the digest, for example from another path's references; each is asked
+    /// about.</param>
     /// <param name="onSettled">Told at the end of what all answers come to, when an answer had left before.</param>
     public async Task RunAsync(IReadOnlyList<StorePath> knownNames, Action<Settlement> onSettled)
     {
@@ -83,7 +90,8 @@ internal sealed class Deliberation
         using var end = Schedule(_deadline * 2, () => _isOver = true);
         using var names = Schedule(NameGrace, AskWithoutName);
         AskUpstreams(_upstreams.TakeFor(null));
-        _asks.AddRange(_electors.Select(elector => (elector.Elector.Name, elector.Begin(_digest, knownNames.Count > 0 ? knownNames[0] : null, _statements, asking.Token))));
+        _asks.AddRange(_electors.Select(elector =>
+            (elector.Elector.Name, elector.Begin(_digest, knownNames.Count > 0 ? knownNames[0] : null, _statements, asking.Token))));
         CloseStatements();
         foreach (var name in knownNames)
         {
@@ -121,11 +129,13 @@ internal sealed class Deliberation
     }
 
     /// <summary>Whether an answer that came after an agreement had left stands against it.</summary>
-    private bool IsOverturned => _outcome.Task is { IsCompletedSuccessfully: true, Result: Outcome.Served { Record: { IsSigned: true, Claim: { } claim } } } 
+    private bool IsOverturned =>
+        _outcome.Task is { IsCompletedSuccessfully: true, Result: Outcome.Served { Record: { IsSigned: true, Claim: { } claim } } } 
         && (All(claim.Path).Granted != claim || !ContestingOf(claim.Path).IsEmpty);
 
     /// <summary>The other names of the digest that are granted beside this one.</summary>
-    private ImmutableArray<StorePath> ContestingOf(StorePath path) => [.. _candidates.Keys.Where(other => other != path && All(other).Granted is not null)];
+    private ImmutableArray<StorePath> ContestingOf(StorePath path) =>
+        [.. _candidates.Keys.Where(other => other != path && All(other).Granted is not null)];
 
     private Verdict All(StorePath path) => _policy.Except(path, _policy.Decide(path, _candidates[path].All), _time.GetUtcNow());
 
@@ -282,8 +292,10 @@ internal sealed class Deliberation
     {
         var now = _time.GetUtcNow();
         HushFrozen();
-        var verdicts = _candidates.ToDictionary(candidate => candidate.Key, candidate => candidate.Value.Decide(_policy, candidate.Key, _isLate, now));
-        var choice = NameChoice.Of([.. verdicts.Select(name => new NameVerdict(name.Key, name.Value, name.Value is null && _candidates[name.Key].MayBeGranted(_policy, name.Key, now)))]);
+        var verdicts = _candidates.ToDictionary(
+            candidate => candidate.Key, candidate => candidate.Value.Decide(_policy, candidate.Key, _isLate, now));
+        var choice = NameChoice.Of([.. verdicts.Select(name =>
+            new NameVerdict(name.Key, name.Value, name.Value is null && _candidates[name.Key].MayBeGranted(_policy, name.Key, now)))]);
         var granted = choice.Granted;
         return _policy.Fallback is { } name && IsFallbackOpen(name) ? null
             : choice.IsOpen ? null
@@ -293,7 +305,8 @@ internal sealed class Deliberation
 
     /// <summary>Two granted names of one digest refuse each other: neither takes the other's place.</summary>
     private Outcome.Refused? Contest(NameChoice choice) =>
-        choice.Contested.IsEmpty ? null : new Outcome.Refused("conflict", choice.Sentence, null, null, IsSettled, WasCutShort: false) { IsContested = true };
+        choice.Contested.IsEmpty ? null
+            : new Outcome.Refused("conflict", choice.Sentence, null, null, IsSettled, WasCutShort: false) { IsContested = true };
 
     /// <summary>Who was frozen since it spoke has not spoken.</summary>
     private void HushFrozen()
@@ -309,7 +322,8 @@ internal sealed class Deliberation
 
     /// <summary>What is granted is served once the best upstream that can be had in time has its NAR.</summary>
     private Outcome.Served? Grant(Verdict? granted, DateTimeOffset now) =>
-        granted?.Granted is { } claim && HintsFor(claim) is { } hints ? new Outcome.Served(DecisionRecord.Of(granted, hints, now), granted) : null;
+        granted?.Granted is { } claim && HintsFor(claim) is { } hints ? new Outcome.Served(DecisionRecord.Of(granted, hints, now), granted)
+            : null;
 
     private NarHints? HintsFor(OutputClaim claim)
     {
@@ -323,18 +337,21 @@ internal sealed class Deliberation
     {
         foreach (var (path, ballots) in _candidates)
         {
-            if (_policy.Fallback is { } name && ballots.All.GetValueOrDefault(name) is Ballot.Claimed { Proof: VoteProof.BySignature { Signature: var signature } } vote
+            if (_policy.Fallback is { } name
+                && ballots.All.GetValueOrDefault(name) is Ballot.Claimed { Proof: VoteProof.BySignature { Signature: var signature } } vote
                 && granted?.Granted != vote.Claim
                 && Unvouched(path, verdicts) is { } verdict && HintsFor(vote.Claim) is { } hints)
             {
-                return new Outcome.Served(DecisionRecord.OfFallback(vote.Claim, hints with { Signatures = [signature] }, $"{verdict.Outcome}: {verdict.Sentence}", now), verdict);
+                return new Outcome.Served(DecisionRecord.OfFallback(
+                    vote.Claim, hints with { Signatures = [signature] }, $"{verdict.Outcome}: {verdict.Sentence}", now), verdict);
             }
         }
 
         return null;
     }
 
-    private bool IsFallbackOpen(string name) => !_isLate && _candidates.Values.Any(ballots => ballots.All.GetValueOrDefault(name) is null or { IsFirm: false });
+    private bool IsFallbackOpen(string name) =>
+        !_isLate && _candidates.Values.Any(ballots => ballots.All.GetValueOrDefault(name) is null or { IsFirm: false });
 
     /// <summary>What nobody grants is served for its content's sake, if an upstream's content address makes the path.</summary>
     private Outcome.Served? ContentAddressed(Verdict? granted, Dictionary<StorePath, Verdict?> verdicts, DateTimeOffset now)
@@ -346,10 +363,12 @@ internal sealed class Deliberation
         }
 
         var isSettled = _candidates[claim.Path].AreSettled(_policy);
-        return new Outcome.Served(DecisionRecord.OfContentAddress(claim, hints, $"content-addressed; {verdict.Sentence}", now, isSettled), verdict);
+        return new Outcome.Served(
+            DecisionRecord.OfContentAddress(claim, hints, $"content-addressed; {verdict.Sentence}", now, isSettled), verdict);
     }
 
-    /// <summary>The verdict on a path that can be served without one: while it is open, others are waited for, but not as long as the deadline.</summary>
+    /// <summary>The verdict on a path that can be served without one: while it is open, others are waited for, but not as long as the
+    /// deadline.</summary>
     private Verdict? Unvouched(StorePath path, Dictionary<StorePath, Verdict?> verdicts)
     {
         if (verdicts[path] is { } verdict)
@@ -366,7 +385,10 @@ internal sealed class Deliberation
         if (granted is not null)
         {
             return _upstreams.HaveAllSpoken || _isLate
-                ? new Outcome.Refused("no-upstream", $"{granted.Sentence}; {granted.Outcome}, but no upstream has that NAR{_upstreams.Complaint}", granted.Granted!.Path, granted, IsSettled && granted.Answers.All(answer => answer.Ballot.IsFirm), _upstreams.HasOpenFailure || !_upstreams.HaveAllSpoken)
+                ? new Outcome.Refused(
+                    "no-upstream", $"{granted.Sentence}; {granted.Outcome}, but no upstream has that NAR{_upstreams.Complaint}",
+                    granted.Granted!.Path, granted, IsSettled && granted.Answers.All(answer => answer.Ballot.IsFirm),
+                    _upstreams.HasOpenFailure || !_upstreams.HaveAllSpoken)
                 : null;
         }
 
@@ -379,9 +401,12 @@ internal sealed class Deliberation
 
         var isNamed = verdicts.Values.Any(verdict => verdict?.Answers.Any(answer => answer.Ballot is Ballot.Claimed) is true);
         var wasCutShort = _isLate || (_upstreams.HasOpenFailure && !isNamed);
-        var (path, fullest) = verdicts.DefaultIfEmpty().MaxBy(verdict => verdict.Value?.Answers.Count(answer => answer.Ballot is Ballot.Claimed) ?? -1);
+        var (path, fullest) = verdicts.DefaultIfEmpty()
+            .MaxBy(verdict => verdict.Value?.Answers.Count(answer => answer.Ballot is Ballot.Claimed) ?? -1);
         return fullest is null
-            ? new Outcome.Refused("no-upstream", $"no upstream has {_digest}{_upstreams.Complaint}", null, null, _upstreams.IsSettled, wasCutShort)
-            : new Outcome.Refused(fullest.Outcome, fullest.Sentence + _upstreams.Complaint, path, fullest, IsSettled && fullest.Answers.All(answer => answer.Ballot.IsFirm), wasCutShort);
+            ? new Outcome.Refused(
+                "no-upstream", $"no upstream has {_digest}{_upstreams.Complaint}", null, null, _upstreams.IsSettled, wasCutShort)
+            : new Outcome.Refused(fullest.Outcome, fullest.Sentence + _upstreams.Complaint, path, fullest, IsSettled
+                && fullest.Answers.All(answer => answer.Ballot.IsFirm), wasCutShort);
     }
 }

@@ -24,7 +24,8 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
 
     public override bool IsFrozen => log.IsFrozen;
 
-    /// <summary>Has the log look the digest up while the name is not known; one that cannot do that is asked for its newest head meanwhile.</summary>
+    /// <summary>Has the log look the digest up while the name is not known; one that cannot do that is asked for its newest head
+    /// meanwhile.</summary>
     public override AskElector Begin(StorePathDigest digest, StorePath? name, Statements statements, CancellationToken cancellation)
     {
         Task<LookupAnswer?>? ahead = null;
@@ -89,7 +90,8 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
         }
     }
 
-    /// <summary>Asks by the one call that some logs have: its head is new, so that an absence under it is final. Null when it proves nothing; then the separate calls show why.</summary>
+    /// <summary>Asks by the one call that some logs have: its head is new, so that an absence under it is final. Null when it proves
+    /// nothing; then the separate calls show why.</summary>
     private async Task<Ballot?> LookUpAsync(StorePath path, Task<LookupAnswer?>? ahead, CancellationToken cancellation)
     {
         var key = elector.KeyOf(path);
@@ -108,7 +110,8 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
         }
 
         // That a log names no key with a digest proves nothing; it can prove that it has no such key.
-        return await _lookups.AskAsync(new LookupQuestion(null, key), cancellation) is { Item.Entries: [var entry] } answer ? Judge(answer.Head, entry, path) : null;
+        return await _lookups.AskAsync(new LookupQuestion(null, key), cancellation) is { Item.Entries: [var entry] } answer
+            ? Judge(answer.Head, entry, path) : null;
     }
 
     private Ballot? Judge(VerifiedTreeHead head, LookupEntry entry, StorePath path)
@@ -118,8 +121,10 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
             return null;
         }
 
-        var evidence = new LogEvidence(head, entry.Map, NodesOf(new ProofResponse { Proof = { entry.InclusionProof } }), entry.HasValue ? entry.Value.Memory : null);
-        return evidence.Judge(elector, path) is { IsFirm: true } ballot and not Ballot.Claimed { IsUntied: true } ? Held(ballot, evidence, path) : null;
+        var evidence = new LogEvidence(
+            head, entry.Map, NodesOf(new ProofResponse { Proof = { entry.InclusionProof } }), entry.HasValue ? entry.Value.Memory : null);
+        return evidence.Judge(elector, path) is { IsFirm: true } ballot and not Ballot.Claimed { IsUntied: true }
+            ? Held(ballot, evidence, path) : null;
     }
 
     private async Task<Ballot> AskUnderAsync(VerifiedTreeHead head, StorePath path, Statements statements, CancellationToken cancellation)
@@ -127,7 +132,9 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
         var key = elector.KeyOf(path);
         if (head.Content.TreeSize is 0)
         {
-            return new LogEvidence(head, new MapValueResponse { Value = ByteString.Empty, Proof = new MapProof([], null).ToMessage() }, null, null).Judge(elector, path); // logs refuse to be asked for it
+            // logs refuse to be asked for it
+            return new LogEvidence(head, new MapValueResponse { Value = ByteString.Empty, Proof = new MapProof([], null).ToMessage() },
+                null, null).Judge(elector, path);
         }
 
         var call = await log.Client.GetMapValueAsync(key, head.Content.MapRoot, cancellation);
@@ -142,23 +149,28 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
             : evidence.Judge(elector, path);
     }
 
-    /// <summary>Fetches what turns a map entry into a vote: the proof that it is in the log, and the value if it does not follow from what an upstream says.</summary>
-    private async Task<Ballot> CompleteAsync(LogEvidence evidence, MapEntry entry, StorePath path, Statements statements, CancellationToken cancellation)
+    /// <summary>Fetches what turns a map entry into a vote: the proof that it is in the log, and the value if it does not follow from what
+    /// an upstream says.</summary>
+    private async Task<Ballot> CompleteAsync(
+        LogEvidence evidence, MapEntry entry, StorePath path, Statements statements, CancellationToken cancellation)
     {
         var isAsked = !log.Client.LacksInclusionProofs;
         var inclusion = isAsked
             ? log.Client.GetInclusionProofAsync(entry.Index, evidence.Head.Content.TreeSize, elector.RequiresInclusionProof, cancellation)
             : Task.FromResult(default(CallResult<ProofResponse>));
         var rebuilt = statements.Find(entry.ValueDigest);
-        var value = rebuilt is null ? log.Client.GetValueAsync(entry.ValueDigest, cancellation) : Task.FromResult(default(CallResult<ValueResponse>));
+        var value = rebuilt is null ? log.Client.GetValueAsync(entry.ValueDigest, cancellation)
+            : Task.FromResult(default(CallResult<ValueResponse>));
         var (inclusionCall, valueCall) = (await inclusion, await value);
         if (isAsked)
         {
             await log.NoteInclusionProofAsync(inclusionCall);
         }
 
-        var ballot = (evidence with { Inclusion = NodesOf(inclusionCall.Message), Value = rebuilt ?? valueCall.Message?.Value.Memory }).Judge(elector, path);
-        if (ballot is Ballot.Claimed { IsUntied: true } or Ballot.Silent { Reason: SilenceReason.InclusionProof } && inclusionCall.Message is not null
+        var ballot = (evidence with { Inclusion = NodesOf(inclusionCall.Message), Value = rebuilt ?? valueCall.Message?.Value.Memory })
+            .Judge(elector, path);
+        if (ballot is Ballot.Claimed { IsUntied: true } or Ballot.Silent { Reason: SilenceReason.InclusionProof }
+            && inclusionCall.Message is not null
             && await ContradictionAsync(evidence, entry, path, inclusionCall.Message, cancellation) is { } fault)
         {
             log.Freeze(fault, log.Source);
@@ -169,7 +181,8 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
         {
             Ballot.Silent { Reason: SilenceReason.InclusionProof } when log.Client.LacksInclusionProofs =>
                 new Ballot.Silent(SilenceReason.NoInclusionProofs),
-            Ballot.Silent { Reason: SilenceReason.InclusionProof } when inclusionCall is { Message: null, Error: null } => new Ballot.Silent(inclusionCall.Failure),
+            Ballot.Silent { Reason: SilenceReason.InclusionProof } when inclusionCall is { Message: null, Error: null } =>
+                new Ballot.Silent(inclusionCall.Failure),
             Ballot.Silent { Reason: SilenceReason.ValueMissing } when valueCall.Error is null => new Ballot.Silent(valueCall.Failure),
             var held => held,
         };
@@ -177,15 +190,19 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
 
     /// <summary>The ballot, if the log's map has not held another entry for the path before.</summary>
     private Ballot Held(Ballot ballot, LogEvidence evidence, StorePath path) =>
-        ballot is Ballot.Absent or Ballot.Silent { Reason: SilenceReason.MapProof } || log.IsHeldTo(new ProvenEntry(evidence.Head, elector.KeyOf(path), evidence.Map))
+        ballot is Ballot.Absent or Ballot.Silent { Reason: SilenceReason.MapProof }
+            || log.IsHeldTo(new ProvenEntry(evidence.Head, elector.KeyOf(path), evidence.Map))
             ? ballot
             : new Ballot.Silent(SilenceReason.Frozen);
 
-    /// <summary>An inclusion proof did not fit the map's entry: if it fits what the log says is at that place, map and log contradict each other.</summary>
-    private async Task<LogFault?> ContradictionAsync(LogEvidence evidence, MapEntry entry, StorePath path, ProofResponse proof, CancellationToken cancellation)
+    /// <summary>An inclusion proof did not fit the map's entry: if it fits what the log says is at that place, map and log contradict each
+    /// other.</summary>
+    private async Task<LogFault?> ContradictionAsync(
+        LogEvidence evidence, MapEntry entry, StorePath path, ProofResponse proof, CancellationToken cancellation)
     {
         if (!WireMessage.TryReadNodes(proof, out var nodes)
-            || await log.Client.GetEntriesAsync(entry.Index, 1, cancellation) is not { Message.Leaves: [var leaf] } || !Digest.TryRead(leaf.LeafDigest.Span, out var digest))
+            || await log.Client.GetEntriesAsync(entry.Index, 1, cancellation) is not { Message.Leaves: [var leaf] }
+                || !Digest.TryRead(leaf.LeafDigest.Span, out var digest))
         {
             return null;
         }
@@ -194,7 +211,8 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
         return fault.IsShown ? fault : null;
     }
 
-    private static ImmutableArray<Digest>? NodesOf(ProofResponse? proof) => proof is not null && WireMessage.TryReadNodes(proof, out var nodes) ? [.. nodes] : null;
+    private static ImmutableArray<Digest>? NodesOf(ProofResponse? proof) =>
+        proof is not null && WireMessage.TryReadNodes(proof, out var nodes) ? [.. nodes] : null;
 
     /// <remarks>The reference answers an absent key and a lost root with the same code; only their texts differ, and with some of its
     /// versions only the bytes in them.</remarks>
@@ -203,7 +221,8 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
         null => new Ballot.Silent(call.Failure),
         var text when text.Contains("Map value not found", StringComparison.Ordinal) || MissingObject.IsNamed(text, Digest.Of(key)) =>
             new Ballot.Absent(IsProven: false, head.Content.TreeSize),
-        var text when text.StartsWith("not_found:", StringComparison.Ordinal) || text.Contains("could not find object", StringComparison.Ordinal) =>
+        var text when text.StartsWith("not_found:", StringComparison.Ordinal)
+            || text.Contains("could not find object", StringComparison.Ordinal) =>
             new Ballot.Silent(SilenceReason.MapRootUnknown),
         _ => new Ballot.Silent(SilenceReason.BadAnswer),
     };

@@ -7,7 +7,8 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Substituter.Evidence;
 
-/// <summary>Answers for a log out of its mirror: the same proofs as the log's, judged by the same doors. The log is asked for a value at most, and only when no upstream spells it out.</summary>
+/// <summary>Answers for a log out of its mirror: the same proofs as the log's, judged by the same doors. The log is asked for a value at
+/// most, and only when no upstream spells it out.</summary>
 internal sealed class MirrorElector(Elector.Log elector, WatchedLog log, LogMirror mirror, TimeSpan pollInterval, TimeProvider time)
     : ElectorClient
 {
@@ -20,7 +21,8 @@ internal sealed class MirrorElector(Elector.Log elector, WatchedLog log, LogMirr
 
     public override AskElector Begin(StorePathDigest digest, StorePath? name, Statements statements, CancellationToken cancellation)
     {
-        var ahead = Task.Run(() => ProveAhead(digest), cancellation); // mirrors are looked into beside each other, while upstreams are asked for the name
+        // mirrors are looked into beside each other, while upstreams are asked for the name
+        var ahead = Task.Run(() => ProveAhead(digest), cancellation);
         return (path, token) => AskAsync(path, ahead, statements, token);
     }
 
@@ -36,10 +38,12 @@ internal sealed class MirrorElector(Elector.Log elector, WatchedLog log, LogMirr
         }
     }
 
-    private async Task<Ballot> AskAsync(StorePath path, Task<(Digest Path, LogEvidence Evidence)?> ahead, Statements statements, CancellationToken cancellation)
+    private async Task<Ballot> AskAsync(
+        StorePath path, Task<(Digest Path, LogEvidence Evidence)?> ahead, Statements statements, CancellationToken cancellation)
     {
         var key = elector.KeyOf(path);
-        var evidence = await ahead is { } proven && proven.Path == Digest.Of(key) ? proven.Evidence : await Task.Run(() => mirror.Prove(key), cancellation);
+        var evidence = await ahead is { } proven && proven.Path == Digest.Of(key) ? proven.Evidence
+            : await Task.Run(() => mirror.Prove(key), cancellation);
         if (log.IsFrozen || evidence is null)
         {
             return new Ballot.Silent(log.IsFrozen ? SilenceReason.Frozen : SilenceReason.MirrorIncomplete);
@@ -58,7 +62,8 @@ internal sealed class MirrorElector(Elector.Log elector, WatchedLog log, LogMirr
             return new Ballot.Silent(SilenceReason.Frozen);
         }
 
-        var value = await statements.WaitForAsync(entry.ValueDigest, cancellation) ?? (await log.Client.GetValueAsync(entry, cancellation)).Message?.Value.Memory;
+        var value = await statements.WaitForAsync(entry.ValueDigest, cancellation)
+            ?? (await log.Client.GetValueAsync(entry, cancellation)).Message?.Value.Memory;
         return (evidence with { Value = value }).Judge(elector, path);
     }
 

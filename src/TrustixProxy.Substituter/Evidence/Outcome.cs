@@ -23,7 +23,8 @@ internal abstract record Outcome
     /// <param name="Verdict">What the electors' answers come to; null when nobody could be asked, as no name is known.</param>
     /// <param name="IsSettled">Whether everyone has spoken: it may be remembered for a while.</param>
     /// <param name="WasCutShort">Whether someone who failed to answer before the deadline could have changed it.</param>
-    public sealed record Refused(string Word, string Sentence, StorePath? Path, Verdict? Verdict, bool IsSettled, bool WasCutShort) : Outcome
+    public sealed record Refused(string Word, string Sentence, StorePath? Path, Verdict? Verdict, bool IsSettled, bool WasCutShort)
+        : Outcome
     {
         /// <summary>Whether two names of the digest are granted.</summary>
         public bool IsContested { get; init; }

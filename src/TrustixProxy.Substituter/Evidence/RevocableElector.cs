@@ -5,7 +5,8 @@ using TrustixProxy.Substituter.Revocations;
 
 namespace TrustixProxy.Substituter.Evidence;
 
-/// <summary>Asks a log, and does not hear what it has taken in since it was revoked, nor anything of a history that does not contain the one that was known then.</summary>
+/// <summary>Asks a log, and does not hear what it has taken in since it was revoked, nor anything of a history that does not contain the
+/// one that was known then.</summary>
 internal sealed class RevocableElector(ElectorClient elector, RevocationRegister register, LogClient client) : ElectorClient
 {
     public override Elector Elector => elector.Elector;
@@ -30,7 +31,8 @@ internal sealed class RevocableElector(ElectorClient elector, RevocationRegister
                 return SilenceReason.Revoked;
             }
 
-            if (leaves.Head is { } head && await register.ProvenHeads.ProveAsync(head, proof.Evidence?.Head, client, cancellation) is { } reason)
+            if (leaves.Head is { } head
+                && await register.ProvenHeads.ProveAsync(head, proof.Evidence?.Head, client, cancellation) is { } reason)
             {
                 return reason;
             }

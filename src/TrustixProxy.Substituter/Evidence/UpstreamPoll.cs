@@ -21,7 +21,8 @@ internal sealed class UpstreamPoll(IReadOnlyList<Upstream> upstreams, UpstreamMa
 
     /// <summary>Whether one that may have the path failed. Those that are away have nothing, as long as another one answers.</summary>
     public bool HasOpenFailure => _last.Values.Any(IsFailure)
-        && (_last.Values.Any(answer => IsFailure(answer) && answer is UpstreamAnswer.Failed { IsAway: false }) || _last.Values.All(IsFailure));
+        && (_last.Values.Any(answer => IsFailure(answer) && answer is UpstreamAnswer.Failed { IsAway: false })
+            || _last.Values.All(IsFailure));
 
     /// <summary>Whether all have spoken but those that wait for a name.</summary>
     public bool IsWaitingForNames => _unasked.Count > 0 && _last.Count + _unasked.Count == upstreams.Count;
@@ -67,7 +68,8 @@ internal sealed class UpstreamPoll(IReadOnlyList<Upstream> upstreams, UpstreamMa
     /// <summary>What it said; null when it has not said anything yet.</summary>
     public UpstreamAnswer? Find(Upstream upstream) => _last.GetValueOrDefault(upstream);
 
-    /// <summary>Where the claim's NAR comes from, by the best upstream that says it has it, else from the store; null when none has said so yet.</summary>
+    /// <summary>Where the claim's NAR comes from, by the best upstream that says it has it, else from the store; null when none has said so
+    /// yet.</summary>
     /// <param name="claim">What was agreed on.</param>
     /// <param name="mustBeBest">Whether a better-placed upstream that has not said anything yet is to be waited for.</param>
     public NarHints? HintsFor(OutputClaim claim, bool mustBeBest)
@@ -89,7 +91,8 @@ internal sealed class UpstreamPoll(IReadOnlyList<Upstream> upstreams, UpstreamMa
         return HaveAllSpoken || !mustBeBest ? store?.HintsFor(claim) : null;
     }
 
-    /// <summary>What the best upstream says of a path that its content address makes, which can be checked while it streams; null when none says such a thing.</summary>
+    /// <summary>What the best upstream says of a path that its content address makes, which can be checked while it streams; null when none
+    /// says such a thing.</summary>
     public (OutputClaim Claim, NarHints Hints)? FindContentAddressed(StorePathDigest digest)
     {
         foreach (var upstream in Ranked(digest))
@@ -106,7 +109,8 @@ internal sealed class UpstreamPoll(IReadOnlyList<Upstream> upstreams, UpstreamMa
         return null;
     }
 
-    private static bool IsFailure(UpstreamAnswer answer) => answer is UpstreamAnswer.Failed { Fault.IsAnswer: false } or UpstreamAnswer.Failed { IsAway: true };
+    private static bool IsFailure(UpstreamAnswer answer) =>
+        answer is UpstreamAnswer.Failed { Fault.IsAnswer: false } or UpstreamAnswer.Failed { IsAway: true };
 
     private IEnumerable<Upstream> Ranked(StorePathDigest digest) => upstreams
         .OrderBy(upstream => marks.IsBad(upstream, digest))

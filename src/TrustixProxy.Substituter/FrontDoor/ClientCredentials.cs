@@ -15,7 +15,8 @@ public enum ClientScheme
 }
 
 /// <summary>Who may ask, where not everyone may.</summary>
-/// <remarks>Secrets are kept and looked up by their HMAC under a key of this process: how long that takes tells nothing of how near a guess was.</remarks>
+/// <remarks>Secrets are kept and looked up by their HMAC under a key of this process: how long that takes tells nothing of how near a guess
+/// was.</remarks>
 public sealed class ClientCredentials
 {
     private readonly byte[] _key = RandomNumberGenerator.GetBytes(32);
@@ -23,7 +24,9 @@ public sealed class ClientCredentials
     private readonly SortedSet<ClientScheme> _schemes = [];
 
     /// <summary>What a client that is not known is told to do: the value of <c>WWW-Authenticate</c>.</summary>
-    public StringValues Challenge => new([.. _schemes.Select(scheme => scheme is ClientScheme.Basic ? "Basic realm=\"trustix-proxy\", charset=\"UTF-8\"" : "Bearer realm=\"trustix-proxy\"")]);
+    public StringValues Challenge =>
+        new([.. _schemes.Select(
+        scheme => scheme is ClientScheme.Basic ? "Basic realm=\"trustix-proxy\", charset=\"UTF-8\"" : "Bearer realm=\"trustix-proxy\"")]);
 
     /// <summary>Lets a client in; false when another one has the same secret.</summary>
     /// <param name="scheme">How it says who it is.</param>

@@ -13,7 +13,8 @@ namespace TrustixProxy.Substituter.FrontDoor;
 /// who is it ──▶ its own limits ──▶ the limits of all ──▶ known? ──▶ answer, no faster than it may be
 ///              a request waits for its turn; when too many wait: 503 with Retry-After
 /// </code>
-/// A client is known by the name that it shows a secret for, else by its address; IPv6 addresses count by their first 64 bits, all clients of a unix socket as one.</remarks>
+/// A client is known by the name that it shows a secret for, else by its address; IPv6 addresses count by their first 64 bits, all clients
+/// of a unix socket as one.</remarks>
 internal sealed class ClientGate : IAsyncDisposable
 {
     private readonly ClientCredentials? _credentials;
@@ -28,7 +29,8 @@ internal sealed class ClientGate : IAsyncDisposable
     {
         (_credentials, _next) = (options.Credentials, next);
         var (each, all) = (options.EachClient, options.AllClients);
-        _requests = PartitionedRateLimiter.CreateChained([.. each.LimitRequests(client => client), .. all.LimitRequests(_ => ""), PartitionedRateLimiter.Create<string, string>(_ => RateLimitPartition.GetNoLimiter(""))]);
+        _requests = PartitionedRateLimiter.CreateChained([.. each.LimitRequests(client => client), .. all.LimitRequests(_ => ""),
+            PartitionedRateLimiter.Create<string, string>(_ => RateLimitPartition.GetNoLimiter(""))]);
         PartitionedRateLimiter<string>[] bytes = [.. each.LimitBytes(client => client), .. all.LimitBytes(_ => "")];
         _bytes = bytes.Length is 0 ? null : PartitionedRateLimiter.CreateChained(bytes);
         _bytesAtOnce = Math.Min(64 << 10, Math.Min(each.BytesPerSecond ?? int.MaxValue, all.BytesPerSecond ?? int.MaxValue));
@@ -36,7 +38,8 @@ internal sealed class ClientGate : IAsyncDisposable
 
     /// <summary>Whether there is anything to do before an answer; where there is not, nothing is to stand in its way.</summary>
     public static bool IsNeeded(FrontDoorOptions options) =>
-        options.Credentials is not null || new[] { options.EachClient, options.AllClients }.Any(limits => limits is not { Concurrency: null, RequestsPerSecond: null, BytesPerSecond: null });
+        options.Credentials is not null || new[] { options.EachClient, options.AllClients }.Any(
+            limits => limits is not { Concurrency: null, RequestsPerSecond: null, BytesPerSecond: null });
 
     public async Task AnswerAsync(HttpContext context)
     {
@@ -45,7 +48,10 @@ internal sealed class ClientGate : IAsyncDisposable
         try
         {
             using var lease = await _requests.AcquireAsync(client, 1, context.RequestAborted);
-            await (!lease.IsAcquired ? PutOffAsync(context, "too many requests wait already; come again later\n", lease.TryGetMetadata(MetadataName.RetryAfter, out var after) ? after : default) : _credentials is not null && name is null ? ChallengeAsync(context) : ServeAsync(context, client));
+            await (!lease.IsAcquired
+                ? PutOffAsync(
+                context, "too many requests wait already; come again later\n", lease.TryGetMetadata(MetadataName.RetryAfter, out var after)
+                ? after : default) : _credentials is not null && name is null ? ChallengeAsync(context) : ServeAsync(context, client));
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
@@ -88,7 +94,8 @@ internal sealed class ClientGate : IAsyncDisposable
     {
         ClientMetrics.TurnedAway("unknown");
         context.Response.Headers.WWWAuthenticate = _credentials!.Challenge;
-        return WriteAsync(context, StatusCodes.Status401Unauthorized, "this cache answers clients that it knows; Nix shows what stands in its netrc-file\n");
+        return WriteAsync(context, StatusCodes.Status401Unauthorized,
+            "this cache answers clients that it knows; Nix shows what stands in its netrc-file\n");
     }
 
     private static Task WriteAsync(HttpContext context, int status, string text)
@@ -106,6 +113,7 @@ internal sealed class ClientGate : IAsyncDisposable
             return address.MapToIPv4().ToString();
         }
 
-        return address.AddressFamily is AddressFamily.InterNetworkV6 ? Convert.ToHexString(address.GetAddressBytes().AsSpan(0, 8)) : address.ToString();
+        return address.AddressFamily is AddressFamily.InterNetworkV6 ? Convert.ToHexString(address.GetAddressBytes().AsSpan(0, 8))
+            : address.ToString();
     }
 }

@@ -6,7 +6,9 @@ namespace TrustixProxy.Substituter.FrontDoor;
 /// <summary>What is counted of clients.</summary>
 internal static class ClientMetrics
 {
-    private static readonly Counter<long> Away = ProxyMeter.Meter.CreateCounter<long>("trustix_proxy_requests_turned_away", description: "Requests that were not answered: too many waited (overflow), or the client showed no secret that is known (unknown).");
+    private static readonly Counter<long> Away = ProxyMeter.Meter.CreateCounter<long>(
+        "trustix_proxy_requests_turned_away", description: "Requests that were not answered: too many waited (overflow), or the client "
+            + "showed no secret that is known (unknown).");
 
     /// <summary>A request was turned away.</summary>
     public static void TurnedAway(string reason) => Away.Add(1, new KeyValuePair<string, object?>("reason", reason));

@@ -13,13 +13,15 @@ namespace TrustixProxy.Substituter.FrontDoor;
 /// <param name="IsUnixTrusted">Whether whoever comes by a unix socket is one.</param>
 public sealed record ForwardedClients(ImmutableArray<System.Net.IPNetwork> Networks, bool IsUnixTrusted)
 {
-    /// <summary>Puts the client that they name in the place of their own address. The last hop that is none of them is the client: what stands before it in the header is its own word.</summary>
+    /// <summary>Puts the client that they name in the place of their own address. The last hop that is none of them is the client: what
+    /// stands before it in the header is its own word.</summary>
     internal RequestDelegate Before(RequestDelegate next, ILoggerFactory loggers)
     {
         var options = new ForwardedHeadersOptions { ForwardedHeaders = ForwardedHeaders.XForwardedFor, ForwardLimit = null };
         options.KnownProxies.Clear();
         options.KnownIPNetworks.Clear();
-        foreach (var network in Networks.Append(new System.Net.IPNetwork(IPAddress.None, 32))) // where there is no network at all, the middleware would trust everyone
+        // where there is no network at all, the middleware would trust everyone
+        foreach (var network in Networks.Append(new System.Net.IPNetwork(IPAddress.None, 32)))
         {
             options.KnownIPNetworks.Add(network);
         }

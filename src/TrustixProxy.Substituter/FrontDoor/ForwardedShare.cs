@@ -4,7 +4,8 @@ using TrustixProxy.IO.Connections;
 
 namespace TrustixProxy.Substituter.FrontDoor;
 
-/// <summary>Bounds how many requests at once a client has that comes through a trusted proxy, as its connections would be bounded without one.</summary>
+/// <summary>Bounds how many requests at once a client has that comes through a trusted proxy, as its connections would be bounded without
+/// one.</summary>
 /// <param name="most">The bound; none when null.</param>
 /// <param name="next">What answers.</param>
 internal sealed class ForwardedShare(int? most, RequestDelegate next)

@@ -6,10 +6,12 @@ namespace TrustixProxy.Substituter.FrontDoor;
 /// <summary>Where clients connect, who they are, and what they may take.</summary>
 public sealed record FrontDoorOptions
 {
-    /// <summary>Addresses to listen on, <c>http://host:port</c>, <c>https://host:port</c> or <c>unix:/path</c>; unused when systemd passes sockets.</summary>
+    /// <summary>Addresses to listen on, <c>http://host:port</c>, <c>https://host:port</c> or <c>unix:/path</c>; unused when systemd passes
+    /// sockets.</summary>
     public ImmutableArray<string> Listen { get; init; } = ["http://127.0.0.1:8080"];
 
-    /// <summary>What is shown at https addresses, and at sockets that systemd passes; required where any of <see cref="Listen"/> is https.</summary>
+    /// <summary>What is shown at https addresses, and at sockets that systemd passes; required where any of <see cref="Listen"/> is
+    /// https.</summary>
     public TlsCertificate? Certificate { get; init; }
 
     /// <summary>Who may ask; everyone when null.</summary>
@@ -24,10 +26,12 @@ public sealed record FrontDoorOptions
     /// <summary>How many connections clients may have at once; those beyond wait. No limit when null.</summary>
     public int? Connections { get; init; }
 
-    /// <summary>How many of them one client may have; behind <see cref="ForwardedFrom"/>, how many requests at once. No limit when null.</summary>
+    /// <summary>How many of them one client may have; behind <see cref="ForwardedFrom"/>, how many requests at once. No limit when
+    /// null.</summary>
     public int? ConnectionsPerClient { get; init; }
 
-    /// <summary>A client that takes fewer bytes a second of what waits for it is given up, once it is <see cref="SlownessGrace"/> behind.</summary>
+    /// <summary>A client that takes fewer bytes a second of what waits for it is given up, once it is <see cref="SlownessGrace"/>
+    /// behind.</summary>
     public int LeastBytesPerSecond { get; init; } = 1000;
 
     /// <summary>How far behind it may be; more than a second.</summary>

@@ -22,14 +22,16 @@ internal static class Listeners
     /// <summary>Whether systemd has opened the listening sockets, and hands them over. Source: sd_listen_fds(3).</summary>
     public static bool ArePassed =>
         Environment.GetEnvironmentVariable("LISTEN_PID") == Environment.ProcessId.ToString(CultureInfo.InvariantCulture)
-        && int.TryParse(Environment.GetEnvironmentVariable("LISTEN_FDS"), NumberStyles.None, CultureInfo.InvariantCulture, out var count) && count > 0;
+        && int.TryParse(Environment.GetEnvironmentVariable("LISTEN_FDS"), NumberStyles.None, CultureInfo.InvariantCulture, out var count)
+            && count > 0;
 
     /// <summary>Listens where the options say, or at the sockets that systemd has passed instead.</summary>
     /// <param name="kestrel">The server.</param>
     /// <param name="options">What the proxy is told.</param>
     /// <param name="certificate">The certificate that a new connection is shown; asked for each.</param>
     /// <param name="gate">Bounds connections.</param>
-    public static void Configure(KestrelServerOptions kestrel, FrontDoorOptions options, Func<TlsCertificate?> certificate, ConnectionGate gate)
+    public static void Configure(
+        KestrelServerOptions kestrel, FrontDoorOptions options, Func<TlsCertificate?> certificate, ConnectionGate gate)
     {
         kestrel.AddServerHeader = false;
         Limit(kestrel.Limits, options);
@@ -47,12 +49,14 @@ internal static class Listeners
 
     private static void Limit(KestrelServerLimits limits, FrontDoorOptions options)
     {
-        (limits.MaxRequestLineSize, limits.MaxRequestHeadersTotalSize, limits.MaxRequestHeaderCount, limits.MaxRequestBodySize) = (MaxRequestLine, MaxHeaders, MaxHeaderCount, 0);
+        (limits.MaxRequestLineSize, limits.MaxRequestHeadersTotalSize, limits.MaxRequestHeaderCount, limits.MaxRequestBodySize) = (
+            MaxRequestLine, MaxHeaders, MaxHeaderCount, 0);
         limits.Http2.MaxRequestHeaderFieldSize = MaxHeaders;
         limits.LimitTimes(options.LimitConnections(Timeout.InfiniteTimeSpan));
     }
 
-    private static void Listen(KestrelServerOptions kestrel, string address, Func<TlsCertificate?> certificate, ConnectionGate gate, TimeSpan handshake)
+    private static void Listen(
+        KestrelServerOptions kestrel, string address, Func<TlsCertificate?> certificate, ConnectionGate gate, TimeSpan handshake)
     {
         if (address.StartsWith(UnixPrefix, StringComparison.Ordinal))
         {

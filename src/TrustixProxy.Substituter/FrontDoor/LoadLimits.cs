@@ -20,14 +20,17 @@ public sealed record LoadLimits(int? Concurrency = null, int? RequestsPerSecond 
 
         if (Concurrency is { } concurrency)
         {
-            var options = new ConcurrencyLimiterOptions { PermitLimit = concurrency, QueueLimit = Waiting, QueueProcessingOrder = QueueProcessingOrder.OldestFirst };
-            yield return PartitionedRateLimiter.Create<string, string>(client => RateLimitPartition.GetConcurrencyLimiter(partition(client), _ => options));
+            var options = new ConcurrencyLimiterOptions { PermitLimit = concurrency, QueueLimit = Waiting,
+                QueueProcessingOrder = QueueProcessingOrder.OldestFirst };
+            yield return PartitionedRateLimiter.Create<string,
+                string>(client => RateLimitPartition.GetConcurrencyLimiter(partition(client), _ => options));
         }
     }
 
     /// <summary>What bounds bytes; none, or one limiter. Whoever writes, waits: their number is bounded by that of requests.</summary>
     /// <param name="partition">Who shares a limit: the client, or all.</param>
-    internal IEnumerable<PartitionedRateLimiter<string>> LimitBytes(Func<string, string> partition) => BytesPerSecond is { } rate ? [Create(partition, rate, int.MaxValue)] : [];
+    internal IEnumerable<PartitionedRateLimiter<string>> LimitBytes(Func<string, string> partition) =>
+        BytesPerSecond is { } rate ? [Create(partition, rate, int.MaxValue)] : [];
 
     private static PartitionedRateLimiter<string> Create(Func<string, string> partition, int perSecond, int waiting)
     {
@@ -40,6 +43,7 @@ public sealed record LoadLimits(int? Concurrency = null, int? RequestsPerSecond 
             QueueLimit = waiting,
             QueueProcessingOrder = QueueProcessingOrder.OldestFirst,
         };
-        return PartitionedRateLimiter.Create<string, string>(client => RateLimitPartition.GetTokenBucketLimiter(partition(client), _ => options));
+        return PartitionedRateLimiter.Create<string,
+            string>(client => RateLimitPartition.GetTokenBucketLimiter(partition(client), _ => options));
     }
 }

@@ -5,7 +5,8 @@ using TrustixProxy.IO.Streams;
 namespace TrustixProxy.Substituter.FrontDoor;
 
 /// <summary>A long answer's body, whose client is given up when it takes it too slowly.</summary>
-/// <remarks>Kestrel's own least rate is one over the whole connection: who was fast with the first 100 MB could be silent for a day. Here each write has to end in its own time.</remarks>
+/// <remarks>Kestrel's own least rate is one over the whole connection: who was fast with the first 100 MB could be silent for a day. Here
+/// each write has to end in its own time.</remarks>
 internal sealed class SteadyStream : WriteOnlyStream
 {
     /// <summary>What waits before a write at the most: the server's buffer.</summary>

@@ -5,7 +5,8 @@ using System.Text;
 
 namespace TrustixProxy.Substituter.FrontDoor;
 
-/// <summary>What the proxy shows to clients that ask by https: a certificate with its key, and the certificates above it that clients may lack.</summary>
+/// <summary>What the proxy shows to clients that ask by https: a certificate with its key, and the certificates above it that clients may
+/// lack.</summary>
 public sealed class TlsCertificate
 {
     private TlsCertificate(SslStreamCertificateContext context, string keyFile) => (Context, KeyFile) = (context, keyFile);
@@ -23,7 +24,8 @@ public sealed class TlsCertificate
     /// <param name="keyFile">The private key, not encrypted.</param>
     /// <param name="certificate">Both.</param>
     /// <param name="fault">Why they cannot be used, to follow the name of the setting.</param>
-    public static bool TryLoad(string certificateFile, string keyFile, [NotNullWhen(true)] out TlsCertificate? certificate, out string fault)
+    public static bool TryLoad(
+        string certificateFile, string keyFile, [NotNullWhen(true)] out TlsCertificate? certificate, out string fault)
     {
         (certificate, fault) = (null, "");
         try
@@ -34,9 +36,11 @@ public sealed class TlsCertificate
             all.ImportFromPem(text);
             certificate = new TlsCertificate(SslStreamCertificateContext.Create(own, all, offline: true), keyFile);
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or CryptographicException or ArgumentException)
+        catch (Exception exception)
+            when (exception is IOException or UnauthorizedAccessException or CryptographicException or ArgumentException)
         {
-            fault = $"is '{certificateFile}', which with the key '{keyFile}' makes no certificate: {exception.Message.TrimEnd('.')}. Both are PEM; the certificate that is shown comes first in its file.";
+            fault = $"is '{certificateFile}', which with the key '{keyFile}' makes no certificate: {exception.Message.TrimEnd('.')}. Both "
+                + $"are PEM; the certificate that is shown comes first in its file.";
         }
 
         return certificate is not null;

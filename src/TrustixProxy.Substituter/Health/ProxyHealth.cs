@@ -41,24 +41,30 @@ internal sealed record RuleHealth(string Match, string Rule, bool IsReachable);
 /// <param name="Caches">The signed caches that vote.</param>
 /// <param name="Upstreams">Where NARs come from.</param>
 /// <param name="Rules">The policy's rules, the one for all other names last.</param>
-/// <param name="CanDecide">Whether a decision can be made at all: that last rule can be met (in report mode: the fallback is up), and an upstream is there.</param>
-internal sealed record ProxyHealth(IReadOnlyList<LogStatus> Logs, IReadOnlyList<SourceHealth> Caches, IReadOnlyList<SourceHealth> Upstreams, IReadOnlyList<RuleHealth> Rules, bool CanDecide)
+/// <param name="CanDecide">Whether a decision can be made at all: that last rule can be met (in report mode: the fallback is up), and an
+/// upstream is there.</param>
+internal sealed record ProxyHealth(IReadOnlyList<LogStatus> Logs, IReadOnlyList<SourceHealth> Caches, IReadOnlyList<SourceHealth> Upstreams,
+    IReadOnlyList<RuleHealth> Rules, bool CanDecide)
 {
     public static ProxyHealth Of(DecidingParts parts)
     {
         var logs = LogsOf(parts);
         var caches = parts.CacheSources.Select(cache => SourceHealth.Of(cache.Elector.Name, cache.Source)).ToList();
         var upstreams = parts.Upstreams.Select(upstream => SourceHealth.Of(upstream.Options.Name, upstream)).ToList();
-        var heard = logs.Where(log => log.IsHeard).Select(log => log.Name).Concat(caches.Where(cache => cache.MayAnswer).Select(cache => cache.Name)).ToHashSet();
-        var operators = parts.Policy.Electors.Where(elector => heard.Contains(elector.Name)).Select(elector => elector.Operator).ToHashSet();
-        var rules = parts.Policy.Scopes.Append(parts.Policy.Rest).Select(scope => new RuleHealth(scope.Match ?? "*", scope.Rule.ToString(), scope.Rule.IsMetBy(operators))).ToList();
+        var heard = logs.Where(log => log.IsHeard).Select(log => log.Name)
+            .Concat(caches.Where(cache => cache.MayAnswer).Select(cache => cache.Name)).ToHashSet();
+        var operators = parts.Policy.Electors.Where(elector => heard.Contains(elector.Name)).Select(elector => elector.Operator)
+            .ToHashSet();
+        var rules = parts.Policy.Scopes.Append(parts.Policy.Rest)
+            .Select(scope => new RuleHealth(scope.Match ?? "*", scope.Rule.ToString(), scope.Rule.IsMetBy(operators))).ToList();
         var isRuleMet = parts.Policy.Fallback is { } fallback ? heard.Contains(fallback) : rules[^1].IsReachable;
         return new ProxyHealth(logs, caches, upstreams, rules, isRuleMet && upstreams.Any(upstream => upstream.MayAnswer));
     }
 
     /// <summary>What <c>/readyz</c> says.</summary>
     public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(
-        new ToldHealth(CanDecide, Logs.Select(log => new ToldLogHealth(log.Name, Kebab.Of(log.Health), log.IsHeard, log.State, log.Size, log.SeenAt, log.GrownAt)), Caches, Upstreams, Rules),
+        new ToldHealth(CanDecide, Logs.Select(log => new ToldLogHealth(
+            log.Name, Kebab.Of(log.Health), log.IsHeard, log.State, log.Size, log.SeenAt, log.GrownAt)), Caches, Upstreams, Rules),
         ToldHealthJson.Default.ToldHealth);
 
     private static IReadOnlyList<LogStatus> LogsOf(DecidingParts parts)
@@ -71,17 +77,20 @@ internal sealed record ProxyHealth(IReadOnlyList<LogStatus> Logs, IReadOnlyList<
         {
             // Decisions go on without the disk, on what this process has seen.
             return [.. parts.Logs.Select(log => new LogStatus(
-                log.Name, log.Source, log.Head?.Content.TreeSize, null, null, $"not known: the state database refuses ({exception.Message})",
+                log.Name, log.Source, log.Head?.Content.TreeSize, null, null,
+                    $"not known: the state database refuses ({exception.Message})",
                 log.IsFrozen ? LogHealth.Frozen : log.Head is null ? LogHealth.Unseen : LogHealth.Live, []))];
         }
     }
 }
 
 /// <summary>The JSON of <c>/readyz</c>.</summary>
-internal sealed record ToldHealth(bool Ready, IEnumerable<ToldLogHealth> Logs, IReadOnlyList<SourceHealth> Caches, IReadOnlyList<SourceHealth> Upstreams, IReadOnlyList<RuleHealth> Rules);
+internal sealed record ToldHealth(bool Ready, IEnumerable<ToldLogHealth> Logs, IReadOnlyList<SourceHealth> Caches,
+    IReadOnlyList<SourceHealth> Upstreams, IReadOnlyList<RuleHealth> Rules);
 
 /// <summary>A log in it.</summary>
-internal sealed record ToldLogHealth(string Name, string Health, bool IsHeard, string State, long? Size, DateTimeOffset? SeenAt, DateTimeOffset? GrownAt);
+internal sealed record ToldLogHealth(
+    string Name, string Health, bool IsHeard, string State, long? Size, DateTimeOffset? SeenAt, DateTimeOffset? GrownAt);
 
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
 [JsonSerializable(typeof(ToldHealth))]

@@ -31,7 +31,8 @@ internal sealed record ControlReply(long? Number, string? Fault)
 [JsonSerializable(typeof(ControlReply))]
 internal sealed partial class ControlJson : JsonSerializerContext;
 
-/// <summary>Where verbs change a running proxy: a socket in its state directory that only its own user may open. One line of JSON there, one back.</summary>
+/// <summary>Where verbs change a running proxy: a socket in its state directory that only its own user may open. One line of JSON there,
+/// one back.</summary>
 /// <param name="path">The socket.</param>
 /// <param name="revocations">What is revoked, at the moment.</param>
 /// <param name="refused">NARs of upstreams that were refused, the newest first.</param>
@@ -114,7 +115,8 @@ internal sealed class ControlSocket(
             _listener.Listen();
             return true;
         }
-        catch (Exception exception) when (exception is SocketException or IOException or UnauthorizedAccessException or ArgumentOutOfRangeException)
+        catch (Exception exception)
+            when (exception is SocketException or IOException or UnauthorizedAccessException or ArgumentOutOfRangeException)
         {
             Logger.NoControlSocket(path, exception.Message);
             return false;
@@ -143,8 +145,10 @@ internal sealed class ControlSocket(
         try
         {
             var request = JsonSerializer.Deserialize(line, ControlJson.Default.ControlRequest);
-            return request is { Verb: "nars" } ? new ControlReply(null, null) { Nars = [.. refused().Where(nar => request.Subject is "" || nar.Path == request.Subject)] }
-                : request is { Verb: "revoke" } && RevokedSubject.TryParse(request.Subject, out var subject) && Revocation.IsReason(request.Reason)
+            return request is { Verb: "nars" }
+                ? new ControlReply(null, null) { Nars = [.. refused().Where(nar => request.Subject is "" || nar.Path == request.Subject)] }
+                : request is { Verb: "revoke" } && RevokedSubject.TryParse(request.Subject, out var subject)
+                    && Revocation.IsReason(request.Reason)
                 ? new ControlReply(revocations().Give(subject, request.IsUndone, request.Reason)?.Number, null)
                 : new ControlReply(null, "this proxy does not know that request: is it of another version?");
         }

@@ -13,7 +13,8 @@ using Yarp.ReverseProxy.Forwarder;
 
 namespace TrustixProxy.Substituter.Hosting;
 
-/// <summary>All that answers clients under one configuration, from when that is read until the last request that came under it has been answered.</summary>
+/// <summary>All that answers clients under one configuration, from when that is read until the last request that came under it has been
+/// answered.</summary>
 internal sealed class Generation : IAsyncDisposable
 {
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
@@ -31,7 +32,8 @@ internal sealed class Generation : IAsyncDisposable
     /// <param name="loggers">Where it is told what happens.</param>
     /// <param name="time">The clock.</param>
     /// <param name="before">The one whose place it is to take; null for the first.</param>
-    public Generation(SubstituterOptions options, IHttpForwarder forwarder, DecisionJournal journal, ILoggerFactory loggers, TimeProvider time, Generation? before = null)
+    public Generation(SubstituterOptions options, IHttpForwarder forwarder, DecisionJournal journal, ILoggerFactory loggers,
+        TimeProvider time, Generation? before = null)
     {
         (Options, Connections, _time) = (options, options.FrontDoor.LimitConnections(options.Deadline), time);
         var logger = before?.Parts.Logger ?? ForeignMessages.Limit(loggers.CreateLogger("TrustixProxy"), time);
@@ -39,12 +41,15 @@ internal sealed class Generation : IAsyncDisposable
         Gossip = new Gossip(Parts.Logs);
         _forwarder = Parts.Forward(forwarder);
         var missing = new MissingReferences(Parts.Refusals, Parts.Revocations, time);
-        var endpoints = new SubstituterEndpoints(Parts.Closure, missing, Parts.Revocations, _forwarder, options.Answers, options.FrontDoor, time);
+        var endpoints = new SubstituterEndpoints(
+            Parts.Closure, missing, Parts.Revocations, _forwarder, options.Answers, options.FrontDoor, time);
         RequestDelegate answer = endpoints.AnswerAsync;
         _gate = ClientGate.IsNeeded(options.FrontDoor) ? new ClientGate(options.FrontDoor, answer) : null;
         answer = _gate is null ? answer : _gate.AnswerAsync;
-        _answer = options.FrontDoor.ForwardedFrom?.Before(new ForwardedShare(options.FrontDoor.ConnectionsPerClient, answer).AnswerAsync, loggers) ?? answer;
-        _listening = [.. new BackgroundService?[] { Parts.Redis, Parts.ViewExchange, Parts.RevocationExchange }.OfType<BackgroundService>()];
+        _answer = options.FrontDoor.ForwardedFrom?.Before(
+            new ForwardedShare(options.FrontDoor.ConnectionsPerClient, answer).AnswerAsync, loggers) ?? answer;
+        _listening = [
+            .. new BackgroundService?[] { Parts.Redis, Parts.ViewExchange, Parts.RevocationExchange }.OfType<BackgroundService>()];
         _polling =
         [
             new HeadPoller(Parts.Polled, options.HeadPollInterval, time, Parts.Logger),
@@ -97,7 +102,8 @@ internal sealed class Generation : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends what another one does from now on; requests that are under way are answered still, and what is revoked meanwhile is heard of.</summary>
+    /// <summary>Ends what another one does from now on; requests that are under way are answered still, and what is revoked meanwhile is
+    /// heard of.</summary>
     public Task RetireAsync(CancellationToken cancellation) => Task.WhenAll(_polling.Select(service => service.StopAsync(cancellation)));
 
     /// <summary>Waits for the last answer, and for those who may still say something to a decision that was made.</summary>
@@ -111,7 +117,8 @@ internal sealed class Generation : IAsyncDisposable
         await Task.Delay(2 * Options.Deadline, _time, cancellation);
     }
 
-    public Task StopAsync(CancellationToken cancellation) => Task.WhenAll(_polling.Concat(_listening).Select(service => service.StopAsync(cancellation)));
+    public Task StopAsync(CancellationToken cancellation) =>
+        Task.WhenAll(_polling.Concat(_listening).Select(service => service.StopAsync(cancellation)));
 
     public async ValueTask DisposeAsync()
     {

@@ -5,11 +5,13 @@ using TrustixProxy.Substituter.Composition;
 
 namespace TrustixProxy.Substituter.Hosting;
 
-/// <summary>The configuration that is in force, and how another one takes its place while requests come: a new generation is made whole, one reference is set, and the old one answers what is under way to the end.</summary>
+/// <summary>The configuration that is in force, and how another one takes its place while requests come: a new generation is made whole,
+/// one reference is set, and the old one answers what is under way to the end.</summary>
 /// <param name="create">Makes a generation; the second is the one whose place it is to take.</param>
 /// <param name="options">The first configuration.</param>
 /// <param name="logger">Where it is told what happens.</param>
-internal sealed class Generations(Func<SubstituterOptions, Generation?, Generation> create, SubstituterOptions options, ILogger logger) : IHostedService, IAsyncDisposable
+internal sealed class Generations(Func<SubstituterOptions, Generation?, Generation> create, SubstituterOptions options, ILogger logger)
+    : IHostedService, IAsyncDisposable
 {
     private readonly SemaphoreSlim _turn = new(1);
     private readonly CancellationTokenSource _end = new();
@@ -78,7 +80,8 @@ internal sealed class Generations(Func<SubstituterOptions, Generation?, Generati
             ("tls", now.FrontDoor.Certificate is null == next.FrontDoor.Certificate is null),
             ("limits.leastBytesPerSecond", now.FrontDoor.LeastBytesPerSecond == next.FrontDoor.LeastBytesPerSecond),
             ("operations.listen", now.OperationsListen.SequenceEqual(next.OperationsListen)),
-            ("narStore", (now.NarStore?.Directory, now.NarStore?.MaxSize) == (next.NarStore?.Directory, next.NarStore?.MaxSize) && (now.NarStore?.Pinned ?? []).SequenceEqual(next.NarStore?.Pinned ?? [])),
+            ("narStore", (now.NarStore?.Directory, now.NarStore?.MaxSize) == (next.NarStore?.Directory, next.NarStore?.MaxSize)
+                && (now.NarStore?.Pinned ?? []).SequenceEqual(next.NarStore?.Pinned ?? [])),
             ("stateDirectory", now.StateDirectory == next.StateDirectory),
         ];
         return settings.Where(setting => !setting.IsSame).Select(setting => (setting.Key, reason));

@@ -28,7 +28,8 @@ namespace TrustixProxy.Substituter.Hosting;
 /// POST /gossip/heads       takes a peer's, and answers with ours
 /// GET  /                   the dashboard, and its other pages
 /// </code>
-/// A request must name this machine or one of <c>operations.hosts</c>, and a POST be of JSON: so no web page makes a browser ask, by a name that it has pointed here or by a form.</remarks>
+/// A request must name this machine or one of <c>operations.hosts</c>, and a POST be of JSON: so no web page makes a browser ask, by a name
+/// that it has pointed here or by a form.</remarks>
 internal sealed class OperationsServer : IHostedService, IAsyncDisposable
 {
     /// <summary>How long a peer may take to tell.</summary>
@@ -47,16 +48,22 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
 
     /// <summary>How many peers are heard at once, and how often each: what they tell makes us ask logs.</summary>
     private readonly PartitionedRateLimiter<HttpContext> _peers = PartitionedRateLimiter.CreateChained(
-        PartitionedRateLimiter.Create<HttpContext, string>(_ => RateLimitPartition.GetConcurrencyLimiter("", _ => new ConcurrencyLimiterOptions { PermitLimit = 8 })),
-        PartitionedRateLimiter.Create<HttpContext, IPAddress>(context => RateLimitPartition.GetConcurrencyLimiter(Peer(context), _ => new ConcurrencyLimiterOptions { PermitLimit = 2 })),
+        PartitionedRateLimiter.Create<HttpContext,
+            string>(_ => RateLimitPartition.GetConcurrencyLimiter("", _ => new ConcurrencyLimiterOptions { PermitLimit = 8 })),
+        PartitionedRateLimiter.Create<HttpContext, IPAddress>(
+            context => RateLimitPartition.GetConcurrencyLimiter(Peer(context), _ => new ConcurrencyLimiterOptions { PermitLimit = 2 })),
         PartitionedRateLimiter.Create<HttpContext, IPAddress>(context => RateLimitPartition.GetTokenBucketLimiter(
-            Peer(context), _ => new TokenBucketRateLimiterOptions { TokenLimit = 20, TokensPerPeriod = 1, ReplenishmentPeriod = TimeSpan.FromSeconds(1) })));
+            Peer(context), _ =>
+                new TokenBucketRateLimiterOptions { TokenLimit = 20, TokensPerPeriod = 1,
+                ReplenishmentPeriod = TimeSpan.FromSeconds(1) })));
 
-    public OperationsServer(SubstituterOptions options, Func<DecidingParts> parts, HealthCheck check, DecisionJournal journal, Func<Gossip> gossip, Func<HttpContext, Task>? metrics, ILoggerFactory loggers, TimeProvider time)
+    public OperationsServer(SubstituterOptions options, Func<DecidingParts> parts, HealthCheck check, DecisionJournal journal,
+        Func<Gossip> gossip, Func<HttpContext, Task>? metrics, ILoggerFactory loggers, TimeProvider time)
     {
         (_options, _parts, _check, _gossip, _metrics) = (options, parts, check, gossip, metrics);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        var limits = new ConnectionLimits { Connections = MaxConnections, PerClient = MaxConnections / 2, HeaderTimeout = options.FrontDoor.HeaderTimeout };
+        var limits = new ConnectionLimits { Connections = MaxConnections, PerClient = MaxConnections / 2,
+            HeaderTimeout = options.FrontDoor.HeaderTimeout };
         var gate = new ConnectionGate(() => limits, time, () => ClientMetrics.TurnedAway("operations"));
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
@@ -71,16 +78,19 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
         builder.WebHost.UseUrls([.. options.OperationsListen]);
         builder.Services.Add(new(typeof(ILoggerFactory), loggers));
         _app = builder.Build();
-        _dashboard = new DashboardEndpoints(parts, check, journal, options.StateDirectory, new LiveEvents(journal, check, time, _app.Lifetime.ApplicationStopping));
+        _dashboard = new DashboardEndpoints(
+            parts, check, journal, options.StateDirectory, new LiveEvents(journal, check, time, _app.Lifetime.ApplicationStopping));
         _app.Run(context => gate.IsRefused(context) ? gate.RefuseAsync(context) : AnswerAsync(context));
     }
 
     /// <summary>Where it listens, once it does.</summary>
     public IReadOnlyCollection<string> Urls => [.. _app.Urls];
 
-    public Task StartAsync(CancellationToken cancellationToken) => _options.OperationsListen.IsEmpty ? Task.CompletedTask : _app.StartAsync(cancellationToken);
+    public Task StartAsync(CancellationToken cancellationToken) =>
+        _options.OperationsListen.IsEmpty ? Task.CompletedTask : _app.StartAsync(cancellationToken);
 
-    public Task StopAsync(CancellationToken cancellationToken) => _options.OperationsListen.IsEmpty ? Task.CompletedTask : _app.StopAsync(cancellationToken);
+    public Task StopAsync(CancellationToken cancellationToken) =>
+        _options.OperationsListen.IsEmpty ? Task.CompletedTask : _app.StopAsync(cancellationToken);
 
     public async ValueTask DisposeAsync()
     {
@@ -94,7 +104,8 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
         var (method, path) = (context.Request.Method, context.Request.Path.Value ?? "");
         if (!IsOurs(context.Request.Host.Host))
         {
-            return WriteAsync(context, StatusCodes.Status421MisdirectedRequest, $"'{context.Request.Host}' is no name of this listener; add it to operations.hosts if it should be\n");
+            return WriteAsync(context, StatusCodes.Status421MisdirectedRequest,
+                $"'{context.Request.Host}' is no name of this listener; add it to operations.hosts if it should be\n");
         }
 
         if (path is "/gossip/heads" && HttpMethods.IsPost(method))
@@ -112,14 +123,16 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
             : path is "/readyz" ? AnswerReadyAsync(context)
             : path is "/metrics" && _metrics is not null ? _metrics(context)
             : path is "/gossip/heads" ? WriteAsync(context, StatusCodes.Status200OK, _gossip().Tell(), "application/json")
-            : path.StartsWith(decisions, StringComparison.Ordinal) && StorePathDigest.TryParse(path.AsSpan(decisions.Length), out var digest) ? AnswerDecisionAsync(context, digest)
+            : path.StartsWith(decisions, StringComparison.Ordinal)
+                && StorePathDigest.TryParse(path.AsSpan(decisions.Length), out var digest) ? AnswerDecisionAsync(context, digest)
             : _dashboard.TryAnswer(context) ?? WriteAsync(context, StatusCodes.Status404NotFound, "not found\n");
     }
 
     private Task AnswerReadyAsync(HttpContext context)
     {
         var health = _check.Look();
-        return WriteAsync(context, health.CanDecide ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable, health.ToJson(), "application/json");
+        return WriteAsync(context, health.CanDecide ? StatusCodes.Status200OK
+            : StatusCodes.Status503ServiceUnavailable, health.ToJson(), "application/json");
     }
 
     private Task AnswerDecisionAsync(HttpContext context, StorePathDigest digest) => _parts().Decider.FindBundle(digest) is { } bundle
@@ -149,7 +162,8 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
             using var body = new MemoryStream();
             await context.Request.Body.CopyToAsync(body, limit.Token);
             var isHeard = await _gossip().HearAsync(body.ToArray(), $"peer {Peer(context)}");
-            await (isHeard ? WriteAsync(context, StatusCodes.Status200OK, _gossip().Tell(), "application/json") : WriteAsync(context, StatusCodes.Status400BadRequest, "that is no message of heads\n"));
+            await (isHeard ? WriteAsync(context, StatusCodes.Status200OK, _gossip().Tell(), "application/json")
+                : WriteAsync(context, StatusCodes.Status400BadRequest, "that is no message of heads\n"));
         }
         catch (BadHttpRequestException exception)
         {
@@ -168,7 +182,8 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
         || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address))
         || _parts().Options.OperationsHosts.Contains(host, StringComparer.OrdinalIgnoreCase);
 
-    private static Task WriteAsync(HttpContext context, int status, string text) => WriteAsync(context, status, System.Text.Encoding.UTF8.GetBytes(text), "text/plain; charset=utf-8");
+    private static Task WriteAsync(HttpContext context, int status, string text) =>
+        WriteAsync(context, status, System.Text.Encoding.UTF8.GetBytes(text), "text/plain; charset=utf-8");
 
     private static async Task WriteAsync(HttpContext context, int status, byte[] body, string type)
     {

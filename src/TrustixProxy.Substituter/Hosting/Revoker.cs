@@ -20,8 +20,10 @@ public sealed class Revoker(SubstituterOptions options) : IDisposable
     /// <param name="isUndone">Whether an earlier revocation is taken back.</param>
     /// <param name="reason">Why.</param>
     /// <param name="cancellation">Ends the waiting.</param>
-    /// <returns>The number, which is null when there was nothing to undo; whether a running proxy has taken it; and the fault, if there is one.</returns>
-    public async Task<(long? Number, bool IsRunning, string? Fault)> RevokeAsync(RevokedSubject subject, bool isUndone, string reason, CancellationToken cancellation)
+    /// <returns>The number, which is null when there was nothing to undo; whether a running proxy has taken it; and the fault, if there is
+    /// one.</returns>
+    public async Task<(long? Number, bool IsRunning, string? Fault)> RevokeAsync(
+        RevokedSubject subject, bool isUndone, string reason, CancellationToken cancellation)
     {
         var request = new ControlRequest("revoke", subject.ToString(), reason, isUndone);
         if (await ControlSocket.AskAsync(Path.Combine(options.StateDirectory, ControlSocket.FileName), request, cancellation) is { } reply)
@@ -31,14 +33,16 @@ public sealed class Revoker(SubstituterOptions options) : IDisposable
 
         var register = new RevocationRegister(Store, _seal, [], TimeProvider.System, NullLogger.Instance, HeadOf);
         var number = register.Give(subject, isUndone, reason)?.Number;
-        return register.IsAheadOfDisk ? (null, false, $"The state database in {options.StateDirectory} does not take it: nothing is revoked. Free its disk, or start the proxy and revoke again.") : (number, false, null);
+        return register.IsAheadOfDisk ? (null, false, $"The state database in {options.StateDirectory} does not take it: nothing is "
+            + $"revoked. Free its disk, or start the proxy and revoke again.") : (number, false, null);
     }
 
     /// <summary>The head that the state database keeps of a log; null when there is none.</summary>
     private RevokedHead? HeadOf(string logId)
     {
         using var views = new ViewStore(options.StateDirectory);
-        return options.Logs.FirstOrDefault(log => log.Elector.Key.LogId == logId) is { } known && views.Load(known.Elector.Key).View is { Head.Content: var content }
+        return options.Logs.FirstOrDefault(log => log.Elector.Key.LogId == logId) is { } known
+            && views.Load(known.Elector.Key).View is { Head.Content: var content }
             ? new RevokedHead(content.TreeSize, content.LogRoot)
             : null;
     }

@@ -21,32 +21,41 @@ public static class SubstituterHost
     /// <param name="configure">What the caller adds to the host: logging, say.</param>
     /// <param name="time">The clock; the system's when null.</param>
     /// <param name="metrics">Answers <c>/metrics</c> on the operations listener; nothing does when null.</param>
-    public static WebApplication Create(SubstituterOptions options, Action<WebApplicationBuilder>? configure = null, TimeProvider? time = null, Func<HttpContext, Task>? metrics = null)
+    public static WebApplication Create(SubstituterOptions options, Action<WebApplicationBuilder>? configure = null,
+        TimeProvider? time = null, Func<HttpContext, Task>? metrics = null)
     {
         var clock = time ?? TimeProvider.System;
         Generations? generations = null;
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions()) /* no file and no variable but the program's own says anything */;
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions()) /* no file
+            and no variable but the program's own says anything */;
         var gate = new ConnectionGate(() => generations!.Current.Connections, clock, () => ClientMetrics.TurnedAway("overflow"));
-        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => Listeners.Configure(kestrel, options.FrontDoor, () => generations!.Current.Options.FrontDoor.Certificate, gate));
-        builder.WebHost.UseSockets(sockets => (sockets.UnsafePreferInlineScheduling, sockets.MaxReadBufferSize) = (true, ConnectionGate.MaxUnread)) /* an answer from memory is written where its request was read; what waits does so asynchronously */;
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(
+            kestrel => Listeners.Configure(kestrel, options.FrontDoor, () => generations!.Current.Options.FrontDoor.Certificate, gate));
+        builder.WebHost.UseSockets(sockets => (sockets.UnsafePreferInlineScheduling, sockets.MaxReadBufferSize) = (true,
+            ConnectionGate.MaxUnread)) /* an answer from memory is written where its request was read; what waits does so asynchronously */;
         builder.Services.AddHttpForwarder();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(30));
         configure?.Invoke(builder);
-        builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None) /* else each request makes an activity that nobody looks at */;
+        builder.Logging.AddFilter(
+            "Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None) /* else each request makes an activity that nobody looks at */;
         builder.Services.AddSingleton(new DecisionJournal(clock));
         builder.Services.AddSingleton(services =>
         {
-            var (forwarder, journal, loggers) = (services.GetRequiredService<IHttpForwarder>(), services.GetRequiredService<DecisionJournal>(), services.GetRequiredService<ILoggerFactory>());
-            return new Generations((next, before) => new Generation(next, forwarder, journal, loggers, clock, before), options, loggers.CreateLogger("TrustixProxy"));
+            var (forwarder, journal, loggers) = (services.GetRequiredService<IHttpForwarder>(),
+                services.GetRequiredService<DecisionJournal>(), services.GetRequiredService<ILoggerFactory>());
+            return new Generations((next, before) => new Generation(next, forwarder, journal, loggers, clock, before), options,
+                loggers.CreateLogger("TrustixProxy"));
         });
         DecidingParts Parts() => generations!.Current.Parts;
         builder.Services.AddHostedService(services => services.GetRequiredService<Generations>());
         builder.Services.AddHostedService(services => new ControlSocket(
-            Path.Combine(options.StateDirectory, ControlSocket.FileName), () => Parts().Revocations, () => Parts().RefusedNars.List(), clock, Parts().Logger));
+            Path.Combine(options.StateDirectory, ControlSocket.FileName), () =>
+                Parts().Revocations, () => Parts().RefusedNars.List(), clock, Parts().Logger));
         builder.Services.AddSingleton(_ => new HealthCheck(Parts, clock));
         builder.Services.AddSingleton(services => new StateMetrics(Parts, services.GetRequiredService<HealthCheck>()));
         builder.Services.AddSingleton(services => new OperationsServer(
-            options, Parts, services.GetRequiredService<HealthCheck>(), services.GetRequiredService<DecisionJournal>(), () => generations!.Current.Gossip, metrics, services.GetRequiredService<ILoggerFactory>(), clock));
+            options, Parts, services.GetRequiredService<HealthCheck>(), services.GetRequiredService<DecisionJournal>(), () =>
+                generations!.Current.Gossip, metrics, services.GetRequiredService<ILoggerFactory>(), clock));
         builder.Services.AddHostedService(services => services.GetRequiredService<OperationsServer>());
 
         var app = builder.Build();
@@ -57,9 +66,12 @@ public static class SubstituterHost
         return app;
     }
 
-    /// <summary>Has another configuration in force, without a request being dropped: what is under way is answered under the old one.</summary>
+    /// <summary>Has another configuration in force, without a request being dropped: what is under way is answered under the old
+    /// one.</summary>
     /// <param name="app">The proxy.</param>
     /// <param name="options">The configuration.</param>
-    /// <returns>Keys that cannot change while it runs, and why not: then all stays as it is. None when the configuration is in force.</returns>
-    public static Task<IReadOnlyList<(string Key, string Reason)>> ReloadAsync(WebApplication app, SubstituterOptions options) => app.Services.GetRequiredService<Generations>().ReloadAsync(options);
+    /// <returns>Keys that cannot change while it runs, and why not: then all stays as it is. None when the configuration is in
+    /// force.</returns>
+    public static Task<IReadOnlyList<(string Key, string Reason)>> ReloadAsync(WebApplication app, SubstituterOptions options) =>
+        app.Services.GetRequiredService<Generations>().ReloadAsync(options);
 }

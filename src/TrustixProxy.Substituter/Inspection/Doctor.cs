@@ -19,7 +19,8 @@ public sealed record Patient(StorePath Path, NixHash? Installed, IReadOnlyList<S
 /// <param name="Installed">The NAR hash that is installed; null when it is not.</param>
 /// <param name="Against">What electors prove that is not what is installed, by elector.</param>
 /// <param name="NeededBy">How many of the other paths need it, near and far.</param>
-/// <param name="Completing">Electors whose vote for the one claim that is proven would complete the rule, and why each is silent now; null for one that says it has no such path.</param>
+/// <param name="Completing">Electors whose vote for the one claim that is proven would complete the rule, and why each is silent now; null
+/// for one that says it has no such path.</param>
 public sealed record Finding(
     StorePath Path, string Outcome, string Sentence, bool IsServed, bool IsUncertain, NixHash? Installed,
     IReadOnlyDictionary<string, NixHash> Against, int NeededBy, IReadOnlyDictionary<string, SilenceReason?> Completing)
@@ -35,11 +36,13 @@ public sealed class Doctor(Examiner examiner, Policy policy)
 {
     private const int AtOnce = 16;
 
-    /// <summary>Examines each path, and those once more that somebody's failure has left open; the findings come in the order of the paths.</summary>
+    /// <summary>Examines each path, and those once more that somebody's failure has left open; the findings come in the order of the
+    /// paths.</summary>
     /// <param name="patients">The paths, each once.</param>
     /// <param name="onExamined">Told after each.</param>
     /// <param name="cancellation">Ends it.</param>
-    public async Task<IReadOnlyList<Finding>> ExamineAsync(IReadOnlyList<Patient> patients, Action onExamined, CancellationToken cancellation)
+    public async Task<IReadOnlyList<Finding>> ExamineAsync(
+        IReadOnlyList<Patient> patients, Action onExamined, CancellationToken cancellation)
     {
         var (findings, needed) = (new ConcurrentDictionary<StorePath, Finding>(), FindNeeds(patients));
         var limits = new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellation };
@@ -54,17 +57,20 @@ public sealed class Doctor(Examiner examiner, Policy policy)
             await ExamineAsync(patient, token);
             onExamined();
         });
-        await Parallel.ForEachAsync(patients.Where(patient => findings[patient.Path] is { IsServed: false, IsUncertain: true }).ToList(), limits, ExamineAsync);
+        await Parallel.ForEachAsync(
+            patients.Where(patient => findings[patient.Path] is { IsServed: false, IsUncertain: true }).ToList(), limits, ExamineAsync);
         return [.. patients.Select(patient => findings[patient.Path])];
     }
 
     private Finding Find(Patient patient, Examination examination, Needs needs)
     {
         var votes = (examination.Verdict?.Answers ?? []).Where(answer => answer.Ballot is Ballot.Claimed).ToList();
-        var against = votes.Select(answer => (answer.Elector.Name, Hash: ((Ballot.Claimed)answer.Ballot).Claim.NarHash)).Where(vote => patient.Installed is not null && vote.Hash != patient.Installed);
+        var against = votes.Select(answer => (answer.Elector.Name, Hash: ((Ballot.Claimed)answer.Ballot).Claim.NarHash))
+            .Where(vote => patient.Installed is not null && vote.Hash != patient.Installed);
         var completing = examination.Outcome is "undecided" ? Completing(patient.Path, examination.Verdict!) : [];
         return new Finding(
-            patient.Path, examination.Outcome, examination.Sentence, examination.Claim is not null, examination.Outcome is not "revoked" && (examination.WasCutShort || examination.Verdict is null), patient.Installed,
+            patient.Path, examination.Outcome, examination.Sentence, examination.Claim is not null, examination.Outcome is not "revoked"
+                && (examination.WasCutShort || examination.Verdict is null), patient.Installed,
             against.ToDictionary(vote => vote.Name, vote => vote.Hash), needs.Paths, completing)
         {
             HoldsBack = examination.Claim is null ? needs.Roots : [],
@@ -77,7 +83,8 @@ public sealed class Doctor(Examiner examiner, Policy policy)
         var ballots = verdict.Answers.ToDictionary(answer => answer.Elector.Name, answer => answer.Ballot);
         return ballots.Values.FirstOrDefault(ballot => ballot is Ballot.Claimed) is not { } vote ? []
             : verdict.Answers.Where(answer => answer.Ballot is not Ballot.Claimed)
-                .Where(answer => policy.Decide(path, new Dictionary<string, Ballot>(ballots) { [answer.Elector.Name] = vote }).Granted is not null)
+                .Where(answer =>
+                    policy.Decide(path, new Dictionary<string, Ballot>(ballots) { [answer.Elector.Name] = vote }).Granted is not null)
                 .ToDictionary(answer => answer.Elector.Name, answer => (answer.Ballot as Ballot.Silent)?.Reason);
     }
 

@@ -19,7 +19,8 @@ public sealed record ContradictedPath(string Path, string Outcome, string Instal
 /// <param name="Installed">The NAR hash that is installed; null when it is not.</param>
 /// <param name="NeededBy">How many others need it.</param>
 /// <param name="CompletedBy">Whose vote would decide it, and what they say now.</param>
-public sealed record RefusedPath(string Path, string Outcome, string Sentence, bool IsUncertain, string? Installed, int NeededBy, IReadOnlyDictionary<string, string> CompletedBy);
+public sealed record RefusedPath(string Path, string Outcome, string Sentence, bool IsUncertain, string? Installed, int NeededBy,
+    IReadOnlyDictionary<string, string> CompletedBy);
 
 /// <summary>An elector whose vote would decide paths.</summary>
 /// <param name="Elector">Its name.</param>
@@ -35,7 +36,8 @@ public sealed record HelpfulElector(string Elector, int Decides, IReadOnlyDictio
 /// <param name="Refused">Those that would be refused, the worst first.</param>
 /// <param name="Helpers">Whose votes would help, the most first.</param>
 public sealed record DoctorSummary(
-    int Paths, int Installed, IReadOnlyDictionary<string, int> Outcomes, IReadOnlyList<ContradictedPath> InstalledOtherwise, IReadOnlyList<RefusedPath> Refused, IReadOnlyList<HelpfulElector> Helpers)
+    int Paths, int Installed, IReadOnlyDictionary<string, int> Outcomes, IReadOnlyList<ContradictedPath> InstalledOtherwise,
+        IReadOnlyList<RefusedPath> Refused, IReadOnlyList<HelpfulElector> Helpers)
 {
     private const string FileName = "doctor.json";
 
@@ -54,7 +56,8 @@ public sealed record DoctorSummary(
         var file = new FileInfo(Path.Combine(stateDirectory, FileName));
         try
         {
-            return file is { Exists: true, Length: <= MaxSize } && JsonSerializer.Deserialize(File.ReadAllBytes(file.FullName), DoctorJson.Default.DoctorSummary) is { } report ? (report, file.LastWriteTimeUtc) : null;
+            return file is { Exists: true, Length: <= MaxSize } && JsonSerializer.Deserialize(
+                File.ReadAllBytes(file.FullName), DoctorJson.Default.DoctorSummary) is { } report ? (report, file.LastWriteTimeUtc) : null;
         }
         catch (Exception exception) when (exception is JsonException or IOException or UnauthorizedAccessException)
         {

@@ -20,7 +20,8 @@ namespace TrustixProxy.Substituter.Inspection;
 /// <param name="Bundle">All of it for others to check; null when nobody could be asked.</param>
 /// <param name="WasCutShort">Whether someone who failed to answer in time could have changed it.</param>
 public sealed record Examination(
-    string Outcome, string Sentence, OutputClaim? Claim, StorePath? Path, Verdict? Verdict, IReadOnlyDictionary<string, TimeSpan> Latencies, DecisionBundle? Bundle, bool WasCutShort);
+    string Outcome, string Sentence, OutputClaim? Claim, StorePath? Path, Verdict? Verdict, IReadOnlyDictionary<string, TimeSpan> Latencies,
+        DecisionBundle? Bundle, bool WasCutShort);
 
 /// <summary>How an upstream, or a signed cache that votes, did when it was asked.</summary>
 /// <param name="Name">Its name.</param>
@@ -30,7 +31,8 @@ public sealed record Examination(
 public sealed record UpstreamReport(string Name, string State, DateTimeOffset? Since, string? Why)
 {
     /// <inheritdoc/>
-    public override string ToString() => $"{Name}: {State}{(Since is { } at ? $" since {at.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}" : "")}{(Why is null ? "" : $" ({Why})")}";
+    public override string ToString() =>
+        $"{Name}: {State}{(Since is { } at ? $" since {at.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}" : "")}{(Why is null ? "" : $" ({Why})")}";
 }
 
 /// <summary>Decides as the proxy does, over the same state, for whoever wants to know why.</summary>
@@ -62,7 +64,8 @@ public sealed class Examiner(SubstituterOptions options, TimeProvider? time = nu
         }
 
         return new Examination(
-            record.Outcome, record.Sentence, record.Claim, path, verdict, deliberation.LatenciesOf(path), bundle, outcome is Outcome.Refused { WasCutShort: true });
+            record.Outcome, record.Sentence, record.Claim, path, verdict, deliberation.LatenciesOf(path), bundle,
+                outcome is Outcome.Refused { WasCutShort: true });
     }
 
     /// <summary>How the upstreams and signed caches did, as far as they were asked.</summary>
@@ -75,7 +78,8 @@ public sealed class Examiner(SubstituterOptions options, TimeProvider? time = nu
             .Select(item => new UpstreamReport(item.Name, Kebab.Of(item.Status.State), item.Status.Since, item.Status.Why)),
     ];
 
-    /// <summary>NARs that the proxy which runs over the same state has refused, the newest first; empty where none runs, or one of another version.</summary>
+    /// <summary>NARs that the proxy which runs over the same state has refused, the newest first; empty where none runs, or one of another
+    /// version.</summary>
     /// <param name="path">Of which path; null for all paths.</param>
     /// <param name="cancellation">Ends the asking.</param>
     public async Task<IReadOnlyList<RefusedNar>> FindRefusedNarsAsync(StorePath? path, CancellationToken cancellation)
@@ -113,7 +117,8 @@ public sealed class Examiner(SubstituterOptions options, TimeProvider? time = nu
     public void Dispose() => _parts.Dispose();
 
     private (DecisionRecord Record, StorePath? Path, Verdict? Verdict) Contest() =>
-        (DecisionRecord.Refusal("conflict", "more than one name of this digest is granted; ask again for their votes", _time.GetUtcNow()), null, null);
+        (DecisionRecord.Refusal("conflict", "more than one name of this digest is granted; ask again for their votes", _time.GetUtcNow()),
+            null, null);
 
     /// <summary>The outcome, with all answers that came to the same after it.</summary>
     private (DecisionRecord Record, StorePath? Path, Verdict? Verdict) Conclude(Outcome outcome, Verdict? all)
@@ -121,9 +126,11 @@ public sealed class Examiner(SubstituterOptions options, TimeProvider? time = nu
         var now = _time.GetUtcNow();
         return outcome switch
         {
-            Outcome.Served served when all?.Granted == served.Record.Claim => (DecisionRecord.Of(all!, served.Record.Hints!, now), served.Record.Claim!.Path, all),
+            Outcome.Served served when all?.Granted == served.Record.Claim =>
+                (DecisionRecord.Of(all!, served.Record.Hints!, now), served.Record.Claim!.Path, all),
             Outcome.Served served => (served.Record, served.Record.Claim!.Path, served.Verdict),
-            Outcome.Refused refused when all is not null && all.Outcome == refused.Word => (DecisionRecord.Refusal(refused.Word, all.Sentence, now), refused.Path, all),
+            Outcome.Refused refused when all is not null && all.Outcome == refused.Word =>
+                (DecisionRecord.Refusal(refused.Word, all.Sentence, now), refused.Path, all),
             Outcome.Refused refused => (DecisionRecord.Refusal(refused.Word, refused.Sentence, now), refused.Path, all ?? refused.Verdict),
             _ => throw new System.Diagnostics.UnreachableException(),
         };

@@ -20,7 +20,8 @@ public sealed class NarSources : IDisposable
 
     /// <param name="options">What the proxy is told.</param>
     public NarSources(SubstituterOptions options) =>
-        _places = [.. options.Upstreams.Concat(options.Caches.Select(cache => new UpstreamOptions(cache.Elector.Name, cache.Url, 0, options.Upstreams.FirstOrDefault(upstream => upstream.Url == cache.Url)?.Credentials)))
+        _places = [.. options.Upstreams.Concat(options.Caches.Select(cache => new UpstreamOptions(
+            cache.Elector.Name, cache.Url, 0, options.Upstreams.FirstOrDefault(upstream => upstream.Url == cache.Url)?.Credentials)))
             .DistinctBy(place => place.Name)
             .Select(place => new Upstream(place with { Proxies = options.Proxies }, options.Deadline, TimeProvider.System))];
 
@@ -45,10 +46,12 @@ public sealed class NarSources : IDisposable
         {
             UpstreamAnswer.Absent => new NarOffer(name, null, "absent"),
             UpstreamAnswer.Failed failed => new NarOffer(name, null, failed.Reason),
-            UpstreamAnswer.Found { NarInfo: var narInfo } when narInfo.StorePath != path => new NarOffer(name, null, "narinfo-of-another-path"),
+            UpstreamAnswer.Found { NarInfo: var narInfo } when narInfo.StorePath != path =>
+                new NarOffer(name, null, "narinfo-of-another-path"),
             UpstreamAnswer.Found { NarInfo: var narInfo } when place.AddressOf(narInfo) is null =>
                 new NarOffer(name, null, "nar-cannot-be-read"),
-            UpstreamAnswer.Found { NarInfo: var narInfo } => new NarOffer(name, new NarSource(name, narInfo.NarHash, narInfo.NarSize, token => OpenAsync(place, narInfo, token)), null),
+            UpstreamAnswer.Found { NarInfo: var narInfo } =>
+                new NarOffer(name, new NarSource(name, narInfo.NarHash, narInfo.NarSize, token => OpenAsync(place, narInfo, token)), null),
             _ => throw new System.Diagnostics.UnreachableException(),
         };
     }
@@ -57,16 +60,21 @@ public sealed class NarSources : IDisposable
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, place.AddressOf(narInfo));
         var response = await place.Http.SendAsync(request, cancellation);
-        if (response.StatusCode is not HttpStatusCode.OK || NarCompression.OfContentEncoding(response.Content.Headers.ContentEncoding) is not { } encoding)
+        if (response.StatusCode is not HttpStatusCode.OK
+            || NarCompression.OfContentEncoding(response.Content.Headers.ContentEncoding) is not { } encoding)
         {
             response.Dispose();
             throw new HttpRequestException($"HTTP {(int)response.StatusCode}");
         }
 
-        return NarCompression.Open(narInfo.Compression, NarCompression.Open(encoding, await response.Content.ReadAsStreamAsync(cancellation)));
+        return NarCompression.Open(
+            narInfo.Compression, NarCompression.Open(encoding, await response.Content.ReadAsStreamAsync(cancellation)));
     }
 
-    /// <summary>A file of this machine: <c>.nar</c>, compressed when its name ends so (<c>.nar.xz</c>, <c>.zst</c>, <c>.bz2</c>, <c>.br</c>, <c>.gz</c>).</summary>
+    /// <summary>A file of this machine: <c>.nar</c>, compressed when its name ends so (<c>.nar.xz</c>, <c>.zst</c>, <c>.bz2</c>,
+    /// <c>.br</c>, <c>.gz</c>).</summary>
     public static NarSource OfFile(string file) => new(
-        file, null, null, _ => Task.FromResult(NarCompression.Open(NarCompression.OfSuffix(Path.GetExtension(file) is var suffix and not ".nar" ? suffix : "") ?? NarCompression.None, File.OpenRead(file))));
+        file, null, null, _ =>
+            Task.FromResult(NarCompression.Open(NarCompression.OfSuffix(Path.GetExtension(file) is var suffix and not ".nar" ? suffix : "")
+            ?? NarCompression.None, File.OpenRead(file))));
 }

@@ -5,7 +5,8 @@ using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.Substituter.Revocations;
 
-/// <summary>Heads of logs that were proven consistent with the heads of revocations. Proofs come from the log itself and are verified here.</summary>
+/// <summary>Heads of logs that were proven consistent with the heads of revocations. Proofs come from the log itself and are verified
+/// here.</summary>
 internal sealed class ProvenHeads
 {
     /// <summary>The most heads that are remembered; decisions on votes under older ones are made anew.</summary>
@@ -37,7 +38,8 @@ internal sealed class ProvenHeads
     /// <param name="head">The other head; null when it was not kept.</param>
     /// <param name="client">The log's calls.</param>
     /// <param name="cancellation">Ends the call.</param>
-    public async Task<SilenceReason?> ProveAsync(RevokedHead revoked, VerifiedTreeHead? head, LogClient client, CancellationToken cancellation)
+    public async Task<SilenceReason?> ProveAsync(
+        RevokedHead revoked, VerifiedTreeHead? head, LogClient client, CancellationToken cancellation)
     {
         if (head is null || Knows(revoked, head.Content.TreeSize, head.Content.LogRoot))
         {
@@ -54,7 +56,8 @@ internal sealed class ProvenHeads
         if (older.Size > 0)
         {
             var call = await client.GetConsistencyProofAsync(older.Size, newer.Size, cancellation);
-            if (call.Message is null || !WireMessage.TryReadNodes(call.Message, out var nodes) || !ConsistencyProof.TryVerify(older.Size, newer.Size, older.Root, newer.Root, nodes, out _))
+            if (call.Message is null || !WireMessage.TryReadNodes(call.Message, out var nodes)
+                || !ConsistencyProof.TryVerify(older.Size, newer.Size, older.Root, newer.Root, nodes, out _))
             {
                 return call.Message is null && call.Error is null ? call.Failure : SilenceReason.HeadInconsistent;
             }

@@ -10,7 +10,8 @@ namespace TrustixProxy.Substituter.Revocations;
 /// <param name="Root">The root of their tree.</param>
 public sealed record RevokedHead(long Size, Digest Root);
 
-/// <summary>A person's word that something is no longer served, or is again. Of two on one subject the higher number holds; of two with one number, the one that revokes.</summary>
+/// <summary>A person's word that something is no longer served, or is again. Of two on one subject the higher number holds; of two with one
+/// number, the one that revokes.</summary>
 /// <param name="Number">One more than any that was known where it was given: positive.</param>
 /// <param name="Subject">What it is of.</param>
 /// <param name="IsUndone">Whether it takes an earlier one back.</param>
@@ -24,7 +25,8 @@ public sealed record Revocation(long Number, RevokedSubject Subject, bool IsUndo
     /// <summary>The most characters of a reason.</summary>
     public const int MaxReason = 500;
 
-    /// <summary>Of a log: the head that leaves must be included in, or in one consistent with it. Null for other subjects, where the log was never seen, and from versions before.</summary>
+    /// <summary>Of a log: the head that leaves must be included in, or in one consistent with it. Null for other subjects, where the log
+    /// was never seen, and from versions before.</summary>
     public RevokedHead? Head { get; init; }
 
     /// <summary>The reason of a refusal, in one line.</summary>
@@ -35,11 +37,13 @@ public sealed record Revocation(long Number, RevokedSubject Subject, bool IsUndo
 
     /// <summary>Whether it holds against another on the same subject.</summary>
     internal bool Beats(Revocation? other) => other is null || Number > other.Number
-        || (Number == other.Number && !IsUndone && (other.IsUndone || (Head is not null && other.Head is null))); // a version before shows it without its head
+        // a version before shows it without its head
+        || (Number == other.Number && !IsUndone && (other.IsUndone || (Head is not null && other.Head is null)));
 
     /// <summary>As bytes that any store may keep.</summary>
     internal byte[] Seal(RecordSeal seal) =>
-        seal.Seal(Kind, Subject.ToString(), [FormatVersion, .. JsonSerializer.SerializeToUtf8Bytes(StoredRevocation.Of(this), StoredRevocationJson.Default.StoredRevocation)]);
+        seal.Seal(Kind, Subject.ToString(), [FormatVersion,
+            .. JsonSerializer.SerializeToUtf8Bytes(StoredRevocation.Of(this), StoredRevocationJson.Default.StoredRevocation)]);
 
     /// <summary>The revocation that these bytes are, if we sealed them for this subject; null otherwise.</summary>
     internal static Revocation? Open(RecordSeal seal, string subject, ReadOnlySpan<byte> bytes) =>
@@ -55,7 +59,8 @@ internal sealed record StoredRevocation(long Number, bool IsUndone, string Reaso
         revocation.Number, revocation.IsUndone, revocation.Reason, revocation.At.ToUnixTimeMilliseconds(),
         revocation.Head is { } head ? new StoredHead(head.Size, Convert.ToBase64String(head.Root.ToArray())) : null);
 
-    public Revocation ToRevocation(RevokedSubject subject) => new(Number, subject, IsUndone, Reason, DateTimeOffset.FromUnixTimeMilliseconds(At))
+    public Revocation ToRevocation(RevokedSubject subject) =>
+        new(Number, subject, IsUndone, Reason, DateTimeOffset.FromUnixTimeMilliseconds(At))
     {
         Head = Head is null ? null : new RevokedHead(Head.Size, new Digest(Convert.FromBase64String(Head.Root))),
     };
@@ -65,5 +70,6 @@ internal sealed record StoredRevocation(long Number, bool IsUndone, string Reaso
 internal sealed record StoredHead(long Size, string Root);
 
 [JsonSerializable(typeof(StoredRevocation))]
-[JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)] // without a head the bytes are those of version 0.1
+// without a head the bytes are those of version 0.1
+[JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 internal sealed partial class StoredRevocationJson : JsonSerializerContext;

@@ -7,8 +7,10 @@ using TrustixProxy.IO.Supervision;
 
 namespace TrustixProxy.Substituter.Revocations;
 
-/// <summary>Has every replica know every revocation: told at once, read again when Redis is there again and at an interval, and written back where Redis lacks one.</summary>
-/// <remarks><c>revocations</c>: a hash, the sealed revocation by its subject. The message carries it too, so that one gets through a Redis that takes nothing more.</remarks>
+/// <summary>Has every replica know every revocation: told at once, read again when Redis is there again and at an interval, and written
+/// back where Redis lacks one.</summary>
+/// <remarks><c>revocations</c>: a hash, the sealed revocation by its subject. The message carries it too, so that one gets through a Redis
+/// that takes nothing more.</remarks>
 internal sealed class RevocationExchange : SupervisedService
 {
     private static readonly TimeSpan DiskInterval = TimeSpan.FromSeconds(1);
@@ -87,7 +89,8 @@ internal sealed class RevocationExchange : SupervisedService
     {
         var bar = message.IndexOf('|', StringComparison.Ordinal);
         var record = new byte[message.Length];
-        if (message.StartsWith(Message, StringComparison.Ordinal) && bar > 0 && Convert.TryFromBase64Chars(message.AsSpan(bar + 1), record, out var length))
+        if (message.StartsWith(Message, StringComparison.Ordinal) && bar > 0
+            && Convert.TryFromBase64Chars(message.AsSpan(bar + 1), record, out var length))
         {
             _register.Hear(message[Message.Length..bar], record.AsSpan(0, length), out _);
         }
@@ -143,14 +146,16 @@ internal sealed class RevocationExchange : SupervisedService
         var size = await _redis.AskAsync(async database => (long?)await database.ExecuteAsync("MEMORY", "USAGE", key, "SAMPLES", 0));
         if (reply is { IsAnswered: true, Value: not (RedisType.Hash or RedisType.None) } || size.Value > MaxHash)
         {
-            await _redis.AskAsync(database => database.KeyDeleteAsync(key)); // someone has put something else there: each replica writes back what it knows
+            // someone has put something else there: each replica writes back what it knows
+            await _redis.AskAsync(database => database.KeyDeleteAsync(key));
         }
 
         var cursor = "0";
         for (var read = 0; read < MaxCount;)
         {
             var from = cursor;
-            if (await _redis.AskAsync(database => BoundedReads.ReadHashAsync(database, key, from, MaxEntry)) is not { IsAnswered: true, Value: var part })
+            if (await _redis.AskAsync(
+                database => BoundedReads.ReadHashAsync(database, key, from, MaxEntry)) is not { IsAnswered: true, Value: var part })
             {
                 yield break;
             }

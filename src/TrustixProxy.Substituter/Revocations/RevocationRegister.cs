@@ -27,7 +27,8 @@ internal sealed class RevocationRegister
     /// <param name="logger">Where they are told.</param>
     /// <param name="headOf">The newest head that is known of a log, by its id; null when none is.</param>
     /// <exception cref="SqliteException">What was revoked cannot be read: then nothing may be served.</exception>
-    public RevocationRegister(RevocationStore store, RecordSeal seal, IEnumerable<KeyValuePair<string, string>> logs, TimeProvider time, ILogger logger, Func<string, RevokedHead?> headOf)
+    public RevocationRegister(RevocationStore store, RecordSeal seal, IEnumerable<KeyValuePair<string, string>> logs, TimeProvider time,
+        ILogger logger, Func<string, RevokedHead?> headOf)
     {
         _headOf = headOf;
         (_store, _seal, _logNames, _time, _logger) = (store, seal, logs.ToFrozenDictionary(), time, logger);
@@ -78,7 +79,8 @@ internal sealed class RevocationRegister
                 return null;
             }
 
-            given = new Revocation(_latest.Values.Select(known => known.Number).DefaultIfEmpty().Max() + 1, subject, isUndone, reason, _time.GetUtcNow())
+            given = new Revocation(
+                _latest.Values.Select(known => known.Number).DefaultIfEmpty().Max() + 1, subject, isUndone, reason, _time.GetUtcNow())
             {
                 Head = subject is RevokedSubject.Log log && !isUndone ? _headOf(log.LogId) : null,
             };
@@ -88,7 +90,8 @@ internal sealed class RevocationRegister
         return given;
     }
 
-    /// <summary>Takes in what another replica, or whoever can write to Redis, shows: foreign bytes. False when we did not seal them.</summary>
+    /// <summary>Takes in what another replica, or whoever can write to Redis, shows: foreign bytes. False when we did not seal
+    /// them.</summary>
     public bool Hear(string subject, ReadOnlySpan<byte> bytes, out Revocation? revocation)
     {
         revocation = Revocation.Open(_seal, subject, bytes);
@@ -114,7 +117,8 @@ internal sealed class RevocationRegister
         }
     }
 
-    /// <summary>Takes in all that another register of this process knows, be it that the disk has not taken it or that the key is another one now: nothing that was revoked is served because of a new configuration.</summary>
+    /// <summary>Takes in all that another register of this process knows, be it that the disk has not taken it or that the key is another
+    /// one now: nothing that was revoked is served because of a new configuration.</summary>
     public void TakeOver(RevocationRegister before)
     {
         foreach (var revocation in before.Latest)
@@ -138,7 +142,8 @@ internal sealed class RevocationRegister
             Keep(revocation);
         }
 
-        _logger.RevocationTaken(revocation.Number, revocation.Subject.ToString(), revocation.IsUndone ? "no longer revoked" : "revoked", revocation.Reason);
+        _logger.RevocationTaken(
+            revocation.Number, revocation.Subject.ToString(), revocation.IsUndone ? "no longer revoked" : "revoked", revocation.Reason);
         Taken?.Invoke(revocation);
     }
 

@@ -11,7 +11,8 @@ public sealed class RevocationStore(string stateDirectory, RecordSeal seal) : ID
     private readonly StateDatabase _database = new(
         stateDirectory,
         isDurable: true,
-        "CREATE TABLE IF NOT EXISTS revocation (subject TEXT NOT NULL, number INTEGER NOT NULL, record BLOB NOT NULL, PRIMARY KEY (subject, number, record)) WITHOUT ROWID");
+        "CREATE TABLE IF NOT EXISTS revocation (subject TEXT NOT NULL, number INTEGER NOT NULL, record BLOB NOT NULL, PRIMARY KEY "
+            + "(subject, number, record)) WITHOUT ROWID");
 
     /// <summary>All that were ever given, by number; what we did not seal is none.</summary>
     public IReadOnlyList<Revocation> Load() =>

@@ -42,8 +42,10 @@ public abstract record RevokedSubject
         subject = text.Split(' ') switch
         {
             ["path", var digest] when StorePathDigest.TryParse(digest, out var path) => new Path(path),
-            ["nar", var hash] when NixHash.TryParse(hash, out var narHash, out _) && narHash.Algorithm is NixHashAlgorithm.Sha256 => new Nar(narHash),
-            ["log", { Length: 64 } logId, var since] when long.TryParse(since, NumberStyles.None, CultureInfo.InvariantCulture, out var size) => new Log(logId, size),
+            ["nar", var hash] when NixHash.TryParse(hash, out var narHash, out _) && narHash.Algorithm is NixHashAlgorithm.Sha256 =>
+                new Nar(narHash),
+            ["log", { Length: 64 } logId, var since]
+                when long.TryParse(since, NumberStyles.None, CultureInfo.InvariantCulture, out var size) => new Log(logId, size),
             _ => null,
         };
         subject = subject?.ToString() == text ? subject : null;

@@ -6,7 +6,8 @@ using Yarp.ReverseProxy.Forwarder;
 
 namespace TrustixProxy.Substituter.Substitution;
 
-/// <summary>Has YARP copy a delivery to a client, as if an upstream within this process had sent it. Nobody reads the client's request.</summary>
+/// <summary>Has YARP copy a delivery to a client, as if an upstream within this process had sent it. Nobody reads the client's
+/// request.</summary>
 /// <param name="delivery">What is sent.</param>
 internal sealed class DeliveryTransformer(NarDelivery delivery) : HttpTransformer
 {
@@ -15,7 +16,8 @@ internal sealed class DeliveryTransformer(NarDelivery delivery) : HttpTransforme
     /// <summary>What YARP sends its requests through.</summary>
     public static HttpMessageInvoker Invoker { get; } = new(new Handler());
 
-    public override ValueTask TransformRequestAsync(HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
+    public override ValueTask TransformRequestAsync(
+        HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
     {
         proxyRequest.Method = HttpMethod.Get;
         proxyRequest.Headers.Clear();
@@ -23,7 +25,8 @@ internal sealed class DeliveryTransformer(NarDelivery delivery) : HttpTransforme
         return ValueTask.CompletedTask;
     }
 
-    public override ValueTask<bool> TransformResponseAsync(HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
+    public override ValueTask<bool> TransformResponseAsync(
+        HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
     {
         var isThere = proxyResponse is { StatusCode: HttpStatusCode.OK };
         if (isThere)

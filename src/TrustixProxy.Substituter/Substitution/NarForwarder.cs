@@ -18,7 +18,8 @@ namespace TrustixProxy.Substituter.Substitution;
 /// <param name="forwarder">YARP's.</param>
 /// <param name="deadline">How long a request is held for upstreams that fail.</param>
 /// <param name="time">The clock.</param>
-internal sealed class NarForwarder(NarDownloads downloads, NarFinder finder, NarStore? store, IHttpForwarder forwarder, TimeSpan deadline, TimeProvider time)
+internal sealed class NarForwarder(
+    NarDownloads downloads, NarFinder finder, NarStore? store, IHttpForwarder forwarder, TimeSpan deadline, TimeProvider time)
     : IAsyncDisposable
 {
     /// <summary>What YARP is told as the address of what is in this process.</summary>
@@ -26,12 +27,14 @@ internal sealed class NarForwarder(NarDownloads downloads, NarFinder finder, Nar
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>Long enough for the silence before a late range of a large file. Silent upstreams are noticed by <see cref="NarSource"/>.</summary>
+    /// <summary>Long enough for the silence before a late range of a large file. Silent upstreams are noticed by
+    /// <see cref="NarSource"/>.</summary>
     private static readonly ForwarderRequestConfig Config = new() { ActivityTimeout = TimeSpan.FromHours(1) };
 
     public ValueTask DisposeAsync() => downloads.DisposeAsync();
 
-    /// <summary>Answers the request, or leaves it unanswered: then the result says whether an upstream failed that may have had the NAR.</summary>
+    /// <summary>Answers the request, or leaves it unanswered: then the result says whether an upstream failed that may have had the
+    /// NAR.</summary>
     /// <param name="context">The request.</param>
     /// <param name="order">What is wanted.</param>
     /// <param name="start">When the request came, as a timestamp of the clock.</param>
@@ -83,7 +86,8 @@ internal sealed class NarForwarder(NarDownloads downloads, NarFinder finder, Nar
             }
 
             context.Features.Set<IHttpUpgradeFeature>(null); // else YARP would change to a protocol that the client names
-            await forwarder.SendAsync(context, Here, DeliveryTransformer.Invoker, Config, new DeliveryTransformer(delivery), context.RequestAborted);
+            await forwarder.SendAsync(
+                context, Here, DeliveryTransformer.Invoker, Config, new DeliveryTransformer(delivery), context.RequestAborted);
             if (context.Response.HasStarted || context.RequestAborted.IsCancellationRequested)
             {
                 return ForwardResult.Answered;
@@ -127,10 +131,12 @@ internal sealed class NarForwarder(NarDownloads downloads, NarFinder finder, Nar
         }
     }
 
-    /// <summary>Answers from the store, if it has the file and knows in time that it is the right one. What nobody vouches for is looked at anew each time.</summary>
+    /// <summary>Answers from the store, if it has the file and knows in time that it is the right one. What nobody vouches for is looked at
+    /// anew each time.</summary>
     private async Task<bool> ServeStoredAsync(HttpContext context, NarOrder order, TimeSpan patience)
     {
-        if (store is null || order.MustMatch is not null || await store.FindAsync(StoredNar.Of(order), patience, context.RequestAborted) is not { } file || order.IsRevoked())
+        if (store is null || order.MustMatch is not null
+            || await store.FindAsync(StoredNar.Of(order), patience, context.RequestAborted) is not { } file || order.IsRevoked())
         {
             return false;
         }
@@ -144,7 +150,8 @@ internal sealed class NarForwarder(NarDownloads downloads, NarFinder finder, Nar
         RequestedRange.WriteHead(context.Response, file.Size, range, isSameFile: true);
         try
         {
-            await context.Response.SendFileAsync(file.Path, range.Start, Math.Min(range.End, file.Size) - range.Start, context.RequestAborted);
+            await context.Response.SendFileAsync(
+                file.Path, range.Start, Math.Min(range.End, file.Size) - range.Start, context.RequestAborted);
             UpstreamMetrics.NarEnded(context.Response.ContentLength!.Value, isVerified: true);
             return true;
         }

@@ -18,7 +18,8 @@ namespace TrustixProxy.Substituter.Substitution;
 /// our own requests     404: an upstream that leads back to this proxy has nothing
 /// anything else        404; methods other than GET and HEAD 405
 /// </code>
-/// A refusal is a 404, so Nix goes on to its next substituter; it remembers one for <c>narinfo-cache-negative-ttl</c> (3600 s unless set).</remarks>
+/// A refusal is a 404, so Nix goes on to its next substituter; it remembers one for <c>narinfo-cache-negative-ttl</c> (3600 s unless
+/// set).</remarks>
 internal sealed class SubstituterEndpoints(
     ClosureGate decisions,
     MissingReferences missing,
@@ -28,9 +29,11 @@ internal sealed class SubstituterEndpoints(
     FrontDoorOptions clients,
     TimeProvider time)
 {
-    private const string DecisionHeader = "X-Trustix-Decision", MissingHeader = "X-Trustix-Missing", NarInfoSuffix = ".narinfo", NarInfoType = "text/x-nix-narinfo", TextType = "text/plain; charset=utf-8";
+    private const string DecisionHeader = "X-Trustix-Decision", MissingHeader = "X-Trustix-Missing", NarInfoSuffix = ".narinfo",
+        NarInfoType = "text/x-nix-narinfo", TextType = "text/plain; charset=utf-8";
 
-    private readonly byte[] _cacheInfo = Encoding.ASCII.GetBytes($"StoreDir: {StorePath.StoreDirectory}\nWantMassQuery: 1\nPriority: {options.Priority}\n");
+    private readonly byte[] _cacheInfo = Encoding.ASCII.GetBytes(
+        $"StoreDir: {StorePath.StoreDirectory}\nWantMassQuery: 1\nPriority: {options.Priority}\n");
 
     public Task AnswerAsync(HttpContext context)
     {
@@ -57,7 +60,8 @@ internal sealed class SubstituterEndpoints(
     {
         if (decisions.FindWarm(text) is not { } decision)
         {
-            return StorePathDigest.TryParse(text, out var digest) ? DecideNarInfoAsync(context, digest) : WriteTextAsync(context, StatusCodes.Status404NotFound, "not found");
+            return StorePathDigest.TryParse(text, out var digest) ? DecideNarInfoAsync(context, digest)
+                : WriteTextAsync(context, StatusCodes.Status404NotFound, "not found");
         }
 
         context.Response.Headers[DecisionHeader] = decision.Record.Outcome;
@@ -101,12 +105,14 @@ internal sealed class SubstituterEndpoints(
         }
         else if (claim.NarHash != url.NarHash)
         {
-            await WriteTextAsync(context, StatusCodes.Status404NotFound, $"{claim.Path}: agreed on {claim.NarHash}, and not on {url.NarHash}");
+            await WriteTextAsync(
+                context, StatusCodes.Status404NotFound, $"{claim.Path}: agreed on {claim.NarHash}, and not on {url.NarHash}");
         }
         else
         {
             await using var watched = SteadyStream.Watch(context, clients, time);
-            await ServeNarAsync(context, new NarOrder(claim, url.Compression, url.FileHash, decision.Record.MustMatch, () => revocations.Standing.Find(claim) is not null), start);
+            await ServeNarAsync(context, new NarOrder(claim, url.Compression, url.FileHash, decision.Record.MustMatch, () =>
+                revocations.Standing.Find(claim) is not null), start);
         }
     }
 
@@ -118,13 +124,15 @@ internal sealed class SubstituterEndpoints(
         {
             var decision = await decisions.DecideAsync(order.Claim.Path.Digest, context.RequestAborted);
             Say(context, decision.Record.Outcome);
-            await (decision.Record.Claim is null ? RefuseAsync(context, decision) : ServeNarAsync(context, order, start)); // it may have been undone meanwhile
+            // it may have been undone meanwhile
+            await (decision.Record.Claim is null ? RefuseAsync(context, decision) : ServeNarAsync(context, order, start));
         }
         else if (result is not ForwardResult.Answered)
         {
             Say(context, "no-upstream");
             var isUnavailable = result is ForwardResult.Unavailable && options.OnUndecided is OnUndecided.Unavailable;
-            await WriteTextAsync(context, isUnavailable ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status404NotFound, $"{order.Claim.Path}: no upstream has the agreed NAR in this form");
+            await WriteTextAsync(context, isUnavailable ? StatusCodes.Status503ServiceUnavailable
+                : StatusCodes.Status404NotFound, $"{order.Claim.Path}: no upstream has the agreed NAR in this form");
         }
     }
 
@@ -146,7 +154,8 @@ internal sealed class SubstituterEndpoints(
     private Task RefuseAsync(HttpContext context, Decision decision)
     {
         var isUnavailable = decision.WasCutShort && options.OnUndecided is OnUndecided.Unavailable;
-        return WriteAsync(context, isUnavailable ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status404NotFound, TextType, decision.Body);
+        return WriteAsync(
+            context, isUnavailable ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status404NotFound, TextType, decision.Body);
     }
 
     private static Task WriteTextAsync(HttpContext context, int status, string text) =>
@@ -156,6 +165,8 @@ internal sealed class SubstituterEndpoints(
     {
         var response = context.Response;
         (response.StatusCode, response.ContentType, response.ContentLength) = (status, contentType, body.Length);
-        return HttpMethods.IsHead(context.Request.Method) ? Task.CompletedTask : response.Body.WriteAsync(body, 0, body.Length, CancellationToken.None); // a connection that ends ends it; a token would be made for each request
+        // a connection that ends ends it; a token would be made for each request
+        return HttpMethods.IsHead(context.Request.Method) ? Task.CompletedTask
+            : response.Body.WriteAsync(body, 0, body.Length, CancellationToken.None);
     }
 }

@@ -42,7 +42,8 @@ internal static class ClientConfiguration
         {
             if (listen.FirstOrDefault(address => address.StartsWith("https:", StringComparison.Ordinal)) is { } secure)
             {
-                section.Fault("tls", $"is missing, and listen has '{secure}'. Name the certificate and its key: {{\"certificateFile\": \"/etc/trustix/tls.pem\", \"keyFile\": \"/etc/trustix/tls.key\"}}.");
+                section.Fault("tls", $"is missing, and listen has '{secure}'. Name the certificate and its key: {{\"certificateFile\": "
+                    + $"\"/etc/trustix/tls.pem\", \"keyFile\": \"/etc/trustix/tls.key\"}}.");
             }
 
             return null;
@@ -95,7 +96,8 @@ internal static class ClientConfiguration
 
     /// <summary>What is to be said of a number of connections that the system does not allow.</summary>
     public static IEnumerable<string> ConnectionWarnings(int? connections) => connections >= SystemCalls.OpenFiles
-        ? [$"limits.connections: is {connections}, and the system lets this process open {SystemCalls.OpenFiles} files, connections included. Raise that (ulimit -n, LimitNOFILE), or leave the key out."]
+        ? [$"limits.connections: is {connections}, and the system lets this process open {SystemCalls.OpenFiles} files, connections "
+            + $"included. Raise that (ulimit -n, LimitNOFILE), or leave the key out."]
         : [];
 
     /// <summary><c>forwardedFrom</c>: whose word is taken for who a client is.</summary>
@@ -109,13 +111,15 @@ internal static class ClientConfiguration
             {
                 isUnixTrusted = true;
             }
-            else if (IPNetwork.TryParse(text, out var network) || (IPAddress.TryParse(text, out var address) && IPNetwork.TryParse($"{address}/{(address.GetAddressBytes().Length * 8)}", out network)))
+            else if (IPNetwork.TryParse(text, out var network) || (IPAddress.TryParse(text, out var address)
+                && IPNetwork.TryParse($"{address}/{(address.GetAddressBytes().Length * 8)}", out network)))
             {
                 networks.Add(network);
             }
             else
             {
-                section.Fault(key, $"has '{text}'; it must be an address, a network (10.0.0.0/8), or \"unix:\" for whoever comes by a unix socket.");
+                section.Fault(
+                    key, $"has '{text}'; it must be an address, a network (10.0.0.0/8), or \"unix:\" for whoever comes by a unix socket.");
             }
         }
 
@@ -123,7 +127,8 @@ internal static class ClientConfiguration
     }
 
     private static LoadLimits ReadLimits(Section section, int waiting) => new(
-        Limit(section, "concurrency", 1, 1_000_000), Limit(section, "requestsPerSecond", 1, 10_000_000), Limit(section, "bytesPerSecond", 1000, int.MaxValue), section.Integer("waiting", waiting, 0, 1_000_000));
+        Limit(section, "concurrency", 1, 1_000_000), Limit(section, "requestsPerSecond", 1, 10_000_000),
+            Limit(section, "bytesPerSecond", 1000, int.MaxValue), section.Integer("waiting", waiting, 0, 1_000_000));
 
     private static int? Limit(Section section, string key, int min, int max) => section.Integer(key, 0, 0, max) switch
     {
@@ -151,19 +156,22 @@ internal static class ClientConfiguration
         {
             if (KeyFile.IsReadByOthers(path))
             {
-                section.Fault(key, $"is '{path}', which others than its owner may read: chmod 600 it, and if they are not trusted change what is in it.");
+                section.Fault(key,
+                    $"is '{path}', which others than its owner may read: chmod 600 it, and if they are not trusted change what is in it.");
             }
 
             using var file = File.OpenRead(path);
             var buffer = new byte[maxSize];
             var text = Encoding.UTF8.GetString(buffer, 0, file.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false));
-            var lines = text.Split('\n').Select(line => line.TrimEnd('\r')).Index().Where(line => line.Item.Length > 0 && line.Item[0] is not '#').ToList();
+            var lines = text.Split('\n').Select(line => line.TrimEnd('\r')).Index()
+                .Where(line => line.Item.Length > 0 && line.Item[0] is not '#').ToList();
             foreach (var (number, line) in lines)
             {
                 var colon = line.IndexOf(':', StringComparison.Ordinal);
                 if (colon < 1 || colon == line.Length - 1)
                 {
-                    section.Fault(key, $"is '{path}', whose line {number + 1} is not name:{(scheme is ClientScheme.Basic ? "password" : "token")}.");
+                    section.Fault(
+                        key, $"is '{path}', whose line {number + 1} is not name:{(scheme is ClientScheme.Basic ? "password" : "token")}.");
                 }
                 else if (!credentials!.TryAdd(scheme, line[..colon], line[(colon + 1)..]))
                 {
@@ -173,7 +181,8 @@ internal static class ClientConfiguration
 
             if (lines.Count is 0 || text.Length >= maxSize)
             {
-                section.Fault(key, $"is '{path}', which {(lines.Count is 0 ? "names no client: nobody could ask" : "has more than 1 MiB")}.");
+                section.Fault(
+                    key, $"is '{path}', which {(lines.Count is 0 ? "names no client: nobody could ask" : "has more than 1 MiB")}.");
             }
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
@@ -190,9 +199,11 @@ internal static class ClientConfiguration
             yield return warning;
         }
 
-        foreach (var open in options.Credentials is null ? [] : options.Listen.Where(address => Uri.TryCreate(address, UriKind.Absolute, out var url) && url is { Scheme: "http", IsLoopback: false }))
+        foreach (var open in options.Credentials is null ? [] : options.Listen.Where(
+            address => Uri.TryCreate(address, UriKind.Absolute, out var url) && url is { Scheme: "http", IsLoopback: false }))
         {
-            yield return $"clients: passwords and tokens travel readable to '{open}'. Listen at https, and name a certificate in tls; or let a proxy that does stand before this one.";
+            yield return $"clients: passwords and tokens travel readable to '{open}'. Listen at https, and name a certificate in tls; or "
+                + $"let a proxy that does stand before this one.";
         }
 
         if (options.Certificate is not { } certificate)
@@ -202,12 +213,14 @@ internal static class ClientConfiguration
 
         if (File.Exists(certificate.KeyFile) && (File.GetUnixFileMode(certificate.KeyFile) & UnixFileMode.OtherRead) is not 0)
         {
-            yield return $"tls.keyFile: '{certificate.KeyFile}' may be read by everyone on this machine: chmod 640 it, and if they are not trusted get a new certificate.";
+            yield return $"tls.keyFile: '{certificate.KeyFile}' may be read by everyone on this machine: chmod 640 it, and if they are not "
+                + $"trusted get a new certificate.";
         }
 
         if (certificate.ExpiresAt <= TimeProvider.System.GetUtcNow())
         {
-            yield return $"tls.certificateFile: the certificate has expired at {certificate.ExpiresAt.UtcDateTime:yyyy-MM-dd HH:mm}Z: clients refuse it.";
+            yield return $"tls.certificateFile: the certificate has expired at {certificate.ExpiresAt.UtcDateTime:yyyy-MM-dd HH:mm}Z: "
+                + $"clients refuse it.";
         }
 
         if (!options.Listen.Any(address => address.StartsWith("https:", StringComparison.Ordinal)))

@@ -15,7 +15,8 @@ internal static class CommonKeys
     public static readonly LogKey UnreadKey = new LogSigner(Ed25519SigningKey.Generate()).Key;
 
     /// <summary>The state directory, made if it is not there: as configured, or where this machine keeps such things.</summary>
-    public static string StateDirectory(Section section, string name, bool isCheck) => WritableDirectory(section, "stateDirectory", DefaultStateDirectory(name), isCheck);
+    public static string StateDirectory(Section section, string name, bool isCheck) =>
+        WritableDirectory(section, "stateDirectory", DefaultStateDirectory(name), isCheck);
 
     /// <summary>A directory of ours that is written to, made (0700) if it is not there.</summary>
     public static string WritableDirectory(Section section, string key, string fallback, bool isCheck)
@@ -29,17 +30,20 @@ internal static class CommonKeys
         try
         {
             Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-            using var probe = new FileStream(Path.Combine(path, $".probe-{Environment.ProcessId}"), new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, Options = FileOptions.DeleteOnClose });
+            using var probe = new FileStream(Path.Combine(path, $".probe-{Environment.ProcessId}"),
+                new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, Options = FileOptions.DeleteOnClose });
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            section.Fault(key, $"is '{path}', which cannot be written to ({exception.Message}). Name a directory that this user may write to.");
+            section.Fault(
+                key, $"is '{path}', which cannot be written to ({exception.Message}). Name a directory that this user may write to.");
         }
 
         return path;
     }
 
-    /// <summary>A listening address: <c>http://host:port</c>, and where the section allows them <c>unix:/path</c> and <c>https://host:port</c>.</summary>
+    /// <summary>A listening address: <c>http://host:port</c>, and where the section allows them <c>unix:/path</c> and
+    /// <c>https://host:port</c>.</summary>
     public static void CheckListen(Section section, string key, IReadOnlyList<string> addresses, bool allowUnix, bool allowTls = false)
     {
         if (addresses.Count is 0)
@@ -52,7 +56,9 @@ internal static class CommonKeys
             var isUnix = allowUnix && address.StartsWith("unix:/", StringComparison.Ordinal);
             if (!isUnix && !IsListenUrl(address, allowTls))
             {
-                section.Fault(key, $"has '{address}'; an address is http://ip:port or http://localhost:port{(allowTls ? ", the same with https" : "")}{(allowUnix ? ", or unix:/path" : "")}. For all of this machine's addresses: http://0.0.0.0:port or http://[::]:port.");
+                section.Fault(key, $"has '{address}'; an address is http://ip:port or "
+                    + $"http://localhost:port{(allowTls ? ", the same with https" : "")}{(allowUnix ? ", or unix:/path" : "")}. For all of "
+                    + $"this machine's addresses: http://0.0.0.0:port or http://[::]:port.");
             }
             else if (isUnix && ServiceUrl.FaultOfSocket(address["unix:".Length..]) is { } fault)
             {
@@ -62,7 +68,8 @@ internal static class CommonKeys
     }
 
     private static bool IsListenUrl(string address, bool allowTls) =>
-        Uri.TryCreate(address, UriKind.Absolute, out var url) && (url.Scheme is "http" || (allowTls && url.Scheme is "https")) && url.PathAndQuery is "/" && url.Fragment.Length is 0 && url.UserInfo.Length is 0
+        Uri.TryCreate(address, UriKind.Absolute, out var url) && (url.Scheme is "http" || (allowTls && url.Scheme is "https"))
+            && url.PathAndQuery is "/" && url.Fragment.Length is 0 && url.UserInfo.Length is 0
         && (url.Host is "localhost" || url.HostNameType is UriHostNameType.IPv4 or UriHostNameType.IPv6);
 
     /// <summary>The address of a binary cache: http, https, or <c>file:///path</c>.</summary>

@@ -3,12 +3,14 @@ using Microsoft.Extensions.Configuration;
 
 namespace TrustixProxy.Configuration;
 
-/// <summary>Where a configuration comes from: one JSON file, if one is named, and over it the environment's <c>TRUSTIXPROXY__…</c>.</summary>
+/// <summary>Where a configuration comes from: one JSON file, if one is named, and over it the environment's
+/// <c>TRUSTIXPROXY__…</c>.</summary>
 internal static class ConfigurationFile
 {
     private const int MaxSize = 16 << 20;
 
-    private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false, AllowTrailingCommas = true, CommentHandling = JsonCommentHandling.Skip };
+    private static readonly JsonDocumentOptions Strict =
+        new() { AllowDuplicateProperties = false, AllowTrailingCommas = true, CommentHandling = JsonCommentHandling.Skip };
 
     /// <summary>Reads it all, and has <paramref name="read"/> make options of it.</summary>
     /// <returns>The options, or the faults, all at once.</returns>
@@ -31,17 +33,21 @@ internal static class ConfigurationFile
     /// <summary>Whether a configuration is a log node's: it has what only a log node has.</summary>
     public static bool IsOfLogNode(string? path) =>
         Load(path, []) is { } values
-        && (values.GetSection("privateListen").Exists() || values.GetSection("logs").GetChildren().Any(log => log["privateKeyFile"] is not null));
+        && (values.GetSection("privateListen").Exists()
+            || values.GetSection("logs").GetChildren().Any(log => log["privateKeyFile"] is not null));
 
     /// <summary>Whether a configuration is a publisher's: it has what only a publisher has.</summary>
-    public static bool IsOfPublisher(string? path) => Load(path, []) is { } values && (values.GetSection("log").Exists() || values.GetSection("spoolDirectory").Exists());
+    public static bool IsOfPublisher(string? path) =>
+        Load(path, []) is { } values && (values.GetSection("log").Exists() || values.GetSection("spoolDirectory").Exists());
 
     /// <summary>The file itself, and all that it names: what stands under a key that ends in <c>File</c> or <c>Files</c>.</summary>
     public static IReadOnlyList<string> FilesOf(string? path)
     {
         string[] own = path is null ? [] : [path];
         return Load(path, []) is not { } values ? own : [.. own, .. values.AsEnumerable()
-            .Where(entry => entry.Value is { Length: > 0 } && entry.Key.Split(':').LastOrDefault(part => !part.All(char.IsAsciiDigit)) is { } key && (key.EndsWith("File", StringComparison.OrdinalIgnoreCase) || key.EndsWith("Files", StringComparison.OrdinalIgnoreCase)))
+            .Where(entry => entry.Value is { Length: > 0 }
+                && entry.Key.Split(':').LastOrDefault(part => !part.All(char.IsAsciiDigit)) is { } key
+                && (key.EndsWith("File", StringComparison.OrdinalIgnoreCase) || key.EndsWith("Files", StringComparison.OrdinalIgnoreCase)))
             .Select(entry => Path.GetFullPath(entry.Value!)).Distinct().Order(StringComparer.Ordinal)];
     }
 
@@ -54,7 +60,8 @@ internal static class ConfigurationFile
             {
                 var text = Text(Read(path));
                 using var strict = JsonDocument.Parse(text, Strict); // the builder would pass over a key that is named twice
-                faults.AddRange(Keys(strict.RootElement).Where(key => key.Contains(':', StringComparison.Ordinal)).Select(key => new Fault(key, "is a key with a colon; write an object within an object.")));
+                faults.AddRange(Keys(strict.RootElement).Where(key => key.Contains(':', StringComparison.Ordinal))
+                    .Select(key => new Fault(key, "is a key with a colon; write an object within an object.")));
                 builder.AddJsonStream(new MemoryStream(text.ToArray()));
             }
 
@@ -67,7 +74,8 @@ internal static class ConfigurationFile
         catch (Exception exception) when (exception is JsonException or InvalidDataException or FormatException
             or InvalidOperationException or ArgumentException or IOException or UnauthorizedAccessException)
         {
-            faults.Add(new Fault("--config", $"is '{path}', which cannot be read: {exception.InnerException?.Message ?? exception.Message}"));
+            faults.Add(
+                new Fault("--config", $"is '{path}', which cannot be read: {exception.InnerException?.Message ?? exception.Message}"));
         }
 
         return null;
@@ -93,7 +101,8 @@ internal static class ConfigurationFile
             }
         }
 
-        return content.Length > 0 ? content.ToArray() : throw new InvalidDataException("it is empty. A configuration is a JSON object; {} has all defaults.");
+        return content.Length > 0 ? content.ToArray()
+            : throw new InvalidDataException("it is empty. A configuration is a JSON object; {} has all defaults.");
     }
 
     /// <summary>The text without the mark that some editors put before it.</summary>

@@ -27,7 +27,8 @@ internal static class KeyFile
         file.Flush(flushToDisk: true);
     }
 
-    /// <summary>Reads a secret key, in Nix's form or, where that is allowed, the reference log's: bare base64 of seed and public key.</summary>
+    /// <summary>Reads a secret key, in Nix's form or, where that is allowed, the reference log's: bare base64 of seed and public
+    /// key.</summary>
     /// <param name="path">The file.</param>
     /// <param name="allowBare">Whether the reference's form is read.</param>
     /// <param name="key">The key.</param>
@@ -51,12 +52,14 @@ internal static class KeyFile
         return key is not null;
     }
 
-    /// <summary>As <see cref="TryRead"/>, for files that must be private: one that others may read is refused, except where systemd keeps credentials.</summary>
+    /// <summary>As <see cref="TryRead"/>, for files that must be private: one that others may read is refused, except where systemd keeps
+    /// credentials.</summary>
     public static bool TryReadPrivate(string path, bool allowBare, [NotNullWhen(true)] out NixSecretKey? key, out string fault)
     {
         if (IsReadByOthers(path))
         {
-            (key, fault) = (null, $"is '{path}', which others than its owner may read: chmod 600 it, and if they are not trusted make a new key.");
+            (key, fault) = (
+                null, $"is '{path}', which others than its owner may read: chmod 600 it, and if they are not trusted make a new key.");
             return false;
         }
 
@@ -87,7 +90,8 @@ internal static class KeyFile
                 return text;
             }
 
-            section.Fault(key, $"is '{path}', which others than its owner may read: chmod 600 it, and if they are not trusted change what is in it.");
+            section.Fault(
+                key, $"is '{path}', which others than its owner may read: chmod 600 it, and if they are not trusted change what is in it.");
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -101,7 +105,8 @@ internal static class KeyFile
     public static bool IsReadByOthers(string path)
     {
         const UnixFileMode others = UnixFileMode.GroupRead | UnixFileMode.OtherRead;
-        var isCredential = Environment.GetEnvironmentVariable("CREDENTIALS_DIRECTORY") is { Length: > 0 } directory && Path.GetFullPath(path).StartsWith(directory + "/", StringComparison.Ordinal);
+        var isCredential = Environment.GetEnvironmentVariable("CREDENTIALS_DIRECTORY") is { Length: > 0 } directory
+            && Path.GetFullPath(path).StartsWith(directory + "/", StringComparison.Ordinal);
         return !isCredential && File.Exists(path) && (File.GetUnixFileMode(path) & others) is not 0;
     }
 

@@ -27,7 +27,8 @@ internal static class LogServeConfiguration
         var flushInterval = section.Time("flushInterval", TimeSpan.FromSeconds(1), TimeSpan.Zero, TimeSpan.FromHours(1));
         if (flushInterval > TimeSpan.Zero && flushInterval < LeastFlushInterval)
         {
-            section.Fault("flushInterval", $"is '{flushInterval}'; it must be 00:00:00, for a head under each submission, or at least {LeastFlushInterval}.");
+            section.Fault("flushInterval",
+                $"is '{flushInterval}'; it must be 00:00:00, for a head under each submission, or at least {LeastFlushInterval}.");
         }
 
         var (connections, perClient) = ClientConfiguration.ReadConnections(section.Object("limits"), ConnectionLimits.Default * 3 / 4);
@@ -50,7 +51,8 @@ internal static class LogServeConfiguration
     {
         if (logs.Count is 0)
         {
-            section.Fault("logs", "is missing or empty. Name a log: [{\"name\": \"mine\", \"privateKeyFile\": \"/var/lib/trustix-log/mine.key\"}]; trustix-proxy keygen makes the key.");
+            section.Fault("logs", "is missing or empty. Name a log: [{\"name\": \"mine\", \"privateKeyFile\": "
+                + "\"/var/lib/trustix-log/mine.key\"}]; trustix-proxy keygen makes the key.");
         }
 
         var good = logs.OfType<HostedLogOptions>().ToList();
@@ -61,14 +63,16 @@ internal static class LogServeConfiguration
 
         foreach (var twice in good.GroupBy(log => log.Signer.Key).Where(group => group.Count() > 1))
         {
-            section.Fault("logs", $"has one key for {string.Join(" and ", twice.Select(log => $"'{log.Name}'"))}; two logs with one key would contradict each other under one signature.");
+            section.Fault("logs", $"has one key for {string.Join(" and ", twice.Select(log => $"'{log.Name}'"))}; two logs with one key "
+                + $"would contradict each other under one signature.");
         }
     }
 
     private static HostedLogOptions? ReadLog(Section section)
     {
         var name = section.Required("name", "\"mine\"");
-        if (name.AsSpan().ContainsAnyExcept(System.Buffers.SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")) || name.StartsWith('.'))
+        if (name.AsSpan().ContainsAnyExcept(System.Buffers.SearchValues.Create(
+            "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")) || name.StartsWith('.'))
         {
             section.Fault("name", $"is '{name}'; it names the log's file, so it has letters, digits, '-', '_' and '.' only.");
         }

@@ -27,11 +27,13 @@ internal static class PolicyConfiguration
         var dissent = policy.Choice("dissent", Dissent.Outvoted);
         var rule = ReadRule(policy, electors) ?? new Rule(Rule.Majority(operators.Length), operators);
         var scopes = policy.List("scopes").Select(scope => ReadScope(scope, electors, rule, dissent)).ToImmutableArray();
-        var exceptions = policy.List("exceptions").Select(exception => ReadException(exception, electors)).OfType<PolicyException>().ToImmutableArray();
+        var exceptions = policy.List("exceptions").Select(exception => ReadException(exception, electors)).OfType<PolicyException>()
+            .ToImmutableArray();
         var (isContentAddressed, isClosure) = (policy.Flag("contentAddressed") ?? true, policy.Flag("closure") ?? false);
         var fallback = ReadFallback(section, electors);
         return CheckKeys(section, electors, ours) && electors.DistinctBy(elector => elector.Name).Count() == electors.Length
-            ? new Policy(electors, rule, dissent) { Scopes = scopes, Exceptions = exceptions, ServesContentAddressed = isContentAddressed, RequiresClosure = isClosure, Fallback = fallback }
+            ? new Policy(electors, rule, dissent) { Scopes = scopes, Exceptions = exceptions, ServesContentAddressed = isContentAddressed,
+                RequiresClosure = isClosure, Fallback = fallback }
             : null;
     }
 
@@ -41,16 +43,19 @@ internal static class PolicyConfiguration
         var (rule, where) = (scope.Rule, scope.Match is null ? "policy" : $"policy.scopes '{scope.Match}'");
         if (rule.Groups.IsEmpty && rule.Members > 1 && rule.Quorum * 2 <= rule.Members)
         {
-            yield return $"{where}.quorum: {rule} is at most half: whoever can silence the others decides alone. A majority is {Rule.Majority(rule.Members)}.";
+            yield return $"{where}.quorum: {rule} is at most half: whoever can silence the others decides alone. A majority is "
+                + $"{Rule.Majority(rule.Members)}.";
         }
         else if (rule.CanSplit)
         {
-            yield return $"{where}.rule: {rule} can be met by two sets of operators that have none in common: whoever can silence one set decides by the other.";
+            yield return $"{where}.rule: {rule} can be met by two sets of operators that have none in common: whoever can silence one set "
+                + $"decides by the other.";
         }
 
         if (scope.Dissent is Dissent.Veto)
         {
-            yield return $"{where}.dissent: under \"veto\" one dissent refuses, but only if it is heard: whoever can silence that elector lifts the veto.";
+            yield return $"{where}.dissent: under \"veto\" one dissent refuses, but only if it is heard: whoever can silence that elector "
+                + $"lifts the veto.";
         }
     }
 
@@ -85,12 +90,14 @@ internal static class PolicyConfiguration
             return null;
         }
 
-        if (decimal.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var percent) && percent is > 0 and <= 100)
+        if (decimal.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var percent)
+            && percent is > 0 and <= 100)
         {
             return percent;
         }
 
-        section.Fault("percent", $"is '{text}'; it must be a number above 0 and at most 100: so much of the declared electorate, rounded up.");
+        section.Fault(
+            "percent", $"is '{text}'; it must be a number above 0 and at most 100: so much of the declared electorate, rounded up.");
         return null;
     }
 
@@ -121,7 +128,8 @@ internal static class PolicyConfiguration
         var members = operators.Count + groups.Count;
         if (members is 0)
         {
-            section.Fault("of", "is missing or empty; it must be a list of operators and groups: [\"alice\", {\"quorum\": 1, \"of\": [\"bob\", \"carol\"]}].");
+            section.Fault("of", "is missing or empty; it must be a list of operators and groups: [\"alice\", {\"quorum\": 1, \"of\": "
+                + "[\"bob\", \"carol\"]}].");
         }
 
         if (!section.Has("quorum"))
@@ -137,7 +145,9 @@ internal static class PolicyConfiguration
     {
         var elector = electors.FirstOrDefault(elector => elector.Name == name);
         return electors.All(candidate => candidate.Operator != name)
-            ? $"has '{name}', which is {(elector is null ? "no operator" : $"an elector of the operator '{elector.Operator}': name that")}. Known: {string.Join(", ", electors.Select(candidate => candidate.Operator).Distinct())}."
+            ? $"has '{name}', which is "
+                + $"{(elector is null ? "no operator" : $"an elector of the operator '{elector.Operator}': name that")}. Known: "
+                + $"{string.Join(", ", electors.Select(candidate => candidate.Operator).Distinct())}."
             : !seen.Add(name) ? $"has '{name}' twice; an operator has one vote in a rule." : null;
     }
 
@@ -162,7 +172,8 @@ internal static class PolicyConfiguration
     private static PolicyException? ReadException(Section section, ImmutableArray<Elector> electors)
     {
         const string cachePrefix = "cache:";
-        var (match, accept, reason) = (ReadMatch(section), section.Required("accept", "\"cache:cache.nixos.org\""), section.Required("reason", "\"has a build date inside\""));
+        var (match, accept, reason) = (ReadMatch(section), section.Required("accept", "\"cache:cache.nixos.org\""),
+            section.Required("reason", "\"has a build date inside\""));
         var expires = ReadExpiry(section);
         var cache = accept.StartsWith(cachePrefix, StringComparison.Ordinal) ? accept[cachePrefix.Length..] : null;
         var isHash = NixHash.TryParse(accept, out var hash, out _) && hash.Algorithm is NixHashAlgorithm.Sha256;
@@ -172,7 +183,8 @@ internal static class PolicyConfiguration
         }
         else if (cache is null && !isHash && accept.Length > 0)
         {
-            section.Fault("accept", $"is '{accept}'; it must be \"cache:NAME\" with a name in 'caches', or the NAR hash that is accepted: \"sha256:…\".");
+            section.Fault("accept",
+                $"is '{accept}'; it must be \"cache:NAME\" with a name in 'caches', or the NAR hash that is accepted: \"sha256:…\".");
         }
 
         return expires is { } until ? new PolicyException(match, cache, isHash ? hash : null, reason, until) : null;
@@ -233,7 +245,8 @@ internal static class PolicyConfiguration
 
             if (own.Contains(group.Key))
             {
-                section.Fault(voters[0] is Elector.Log ? "logs" : "caches", $"has our own signing key for '{voters[0].Name}': what we have signed would vote for itself. Name the key of the one who builds.");
+                section.Fault(voters[0] is Elector.Log ? "logs" : "caches", $"has our own signing key for '{voters[0].Name}': what we have "
+                    + $"signed would vote for itself. Name the key of the one who builds.");
             }
         }
 

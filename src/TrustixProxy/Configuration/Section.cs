@@ -13,7 +13,8 @@ public sealed record Fault(string Key, string Message)
     public override string ToString() => $"{Key}: {Message}";
 }
 
-/// <summary>Reads a part of the configuration key by key. Faults are collected, so that all are shown at once; what is never read is unknown.</summary>
+/// <summary>Reads a part of the configuration key by key. Faults are collected, so that all are shown at once; what is never read is
+/// unknown.</summary>
 internal sealed class Section
 {
     private static readonly string[] Units = ["KiB", "MiB", "GiB", "TiB"];
@@ -28,8 +29,10 @@ internal sealed class Section
     /// <param name="values">What is in this part.</param>
     /// <param name="faults">Where faults go.</param>
     /// <param name="path">The part's full name; empty for the whole.</param>
-    /// <param name="described">Not null when the configuration is read only to learn its keys, which go here: then every object and list is there, with one empty member.</param>
-    public Section(IConfiguration values, List<Fault> faults, string path = "", List<ConfigurationKey>? described = null) => (_values, _faults, _path, _described) = (values, faults, path, described);
+    /// <param name="described">Not null when the configuration is read only to learn its keys, which go here: then every object and list is
+    /// there, with one empty member.</param>
+    public Section(IConfiguration values, List<Fault> faults, string path = "", List<ConfigurationKey>? described = null) =>
+        (_values, _faults, _path, _described) = (values, faults, path, described);
 
     /// <summary>The full name of a key in this section.</summary>
     public string NameOf(string key) => _path.Length is 0 ? key : $"{_path}.{key}";
@@ -73,7 +76,8 @@ internal sealed class Section
             return fallback;
         }
 
-        var isGood = int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) && value >= min && value <= max;
+        var isGood = int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) && value >= min
+            && value <= max;
         if (!isGood)
         {
             Fault(key, $"is '{text}'; it must be a whole number from {min} to {max}.");
@@ -82,13 +86,15 @@ internal sealed class Section
         return isGood ? value : fallback;
     }
 
-    /// <summary>A number of bytes, at least one: digits, with <c>KiB</c>, <c>MiB</c>, <c>GiB</c> or <c>TiB</c> after them or nothing.</summary>
+    /// <summary>A number of bytes, at least one: digits, with <c>KiB</c>, <c>MiB</c>, <c>GiB</c> or <c>TiB</c> after them or
+    /// nothing.</summary>
     public long Size(string key, string fallback)
     {
         Describe(key, "size", fallback, "1 to 1024TiB");
         var text = Value(key, fallback)!;
         var unit = text.Length > 3 ? Array.IndexOf(Units, text[^3..]) : -1;
-        if (long.TryParse(unit < 0 ? text : text[..^3], NumberStyles.None, CultureInfo.InvariantCulture, out var count) && count > 0 && count <= (1L << 50) >> (10 * (unit + 1)))
+        if (long.TryParse(unit < 0 ? text : text[..^3], NumberStyles.None, CultureInfo.InvariantCulture, out var count) && count > 0
+            && count <= (1L << 50) >> (10 * (unit + 1)))
         {
             return count << (10 * (unit + 1));
         }
@@ -151,7 +157,8 @@ internal sealed class Section
     {
         Describe(key, "name", fallback, "letters, digits, `-_.`; at most 64");
         var name = fallback is null ? Required(key, example) : Text(key, fallback)!;
-        if (name.Length > 64 || (name.Length > 0 && !name.All(character => char.IsAsciiLetterOrDigit(character) || character is '-' or '_' or '.')) || name.StartsWith('.'))
+        if (name.Length > 64 || (name.Length > 0
+            && !name.All(character => char.IsAsciiLetterOrDigit(character) || character is '-' or '_' or '.')) || name.StartsWith('.'))
         {
             Fault(key, $"is '{name}'; a name has letters, digits, '-', '_' and '.' (not at its beginning), and at most 64 of them.");
         }
@@ -168,13 +175,15 @@ internal sealed class Section
         var items = section.GetChildren().ToList();
         if (!string.IsNullOrEmpty(section.Value) || items.Exists(item => item.Value is null))
         {
-            Fault(key, $"is {(section.Value is null ? "a list of other things" : $"'{section.Value}'")}; it must be a list of texts: [\"…\"].");
+            Fault(key,
+                $"is {(section.Value is null ? "a list of other things" : $"'{section.Value}'")}; it must be a list of texts: [\"…\"].");
             return fallback;
         }
 
         if (items.Exists(item => item.Value!.Length is 0 || HasControl(item.Value)))
         {
-            Fault(key, items.Exists(item => item.Value is "") ? "has '', an empty text; take it out." : "has a text with a control character in it; take it out.");
+            Fault(key, items.Exists(item => item.Value is "") ? "has '', an empty text; take it out."
+                : "has a text with a control character in it; take it out.");
             return fallback;
         }
 
@@ -186,7 +195,8 @@ internal sealed class Section
     {
         _read.Add(key);
         var section = _values.GetSection(key);
-        if (!string.IsNullOrEmpty(section.Value) || section.GetChildren().Any(item => !int.TryParse(item.Key, NumberStyles.None, CultureInfo.InvariantCulture, out _)))
+        if (!string.IsNullOrEmpty(section.Value)
+            || section.GetChildren().Any(item => !int.TryParse(item.Key, NumberStyles.None, CultureInfo.InvariantCulture, out _)))
         {
             Fault(key, $"is {(section.Value is null ? "an object" : $"'{section.Value}'")}; it must be a list of objects: [{{…}}].");
             return [];
@@ -209,13 +219,15 @@ internal sealed class Section
         _read.Add(key);
         Describe(key, "list of names and objects", null);
         var section = _values.GetSection(key);
-        if (!string.IsNullOrEmpty(section.Value) || section.GetChildren().Any(item => !int.TryParse(item.Key, NumberStyles.None, CultureInfo.InvariantCulture, out _)))
+        if (!string.IsNullOrEmpty(section.Value)
+            || section.GetChildren().Any(item => !int.TryParse(item.Key, NumberStyles.None, CultureInfo.InvariantCulture, out _)))
         {
             Fault(key, $"is {(section.Value is null ? "an object" : $"'{section.Value}'")}; it must be a list of names and objects.");
             return [];
         }
 
-        var members = section.GetChildren().Select((item, i) => item.Value is null ? (default(string), new Section(item, _faults, $"{NameOf(key)}[{i}]")) : (item.Value, null)).ToList();
+        var members = section.GetChildren().Select((item, i) => item.Value is null
+            ? (default(string), new Section(item, _faults, $"{NameOf(key)}[{i}]")) : (item.Value, null)).ToList();
         _children.AddRange(members.Select(member => member.Item2).OfType<Section>());
         return members;
     }
@@ -240,7 +252,8 @@ internal sealed class Section
         foreach (var child in _values.GetChildren().Where(child => !_read.Contains(child.Key)))
         {
             var near = _read.Where(known => Distance(known, child.Key) <= 2).MinBy(known => Distance(known, child.Key));
-            Fault(child.Key, $"is not a key of this configuration{(near is null ? "" : $"; '{near}' is")}. Known here: {string.Join(", ", _read.Order(StringComparer.Ordinal))}.");
+            Fault(child.Key, $"is not a key of this configuration{(near is null ? "" : $"; '{near}' is")}. Known here: "
+                + $"{string.Join(", ", _read.Order(StringComparer.Ordinal))}.");
         }
 
         _children.ForEach(child => child.RefuseUnknown());

@@ -48,7 +48,8 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         }
 
         var logs = Unique(section, "logs", [.. section.List("logs").Select(ReadLog)], log => log.Elector.Name);
-        var upstreams = Unique(section, "upstreams", [.. section.List("upstreams").Select(UpstreamConfiguration.Read)], upstream => upstream.Name);
+        var upstreams = Unique(
+            section, "upstreams", [.. section.List("upstreams").Select(UpstreamConfiguration.Read)], upstream => upstream.Name);
         var priority = section.Integer("priority", 30, 1, 1000);
         var deadline = section.Time("deadline", TimeSpan.FromSeconds(10), TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(4));
         var decompressions = section.Integer("decompressions", 16, 1, 1000);
@@ -63,7 +64,8 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         CheckOthers(section, "upstreams", own, upstreams.Select(upstream => ("url", upstream.Url)));
         CheckOthers(section, "logs", own, logs.Select(log => (log.IsExport ? "exportUrl" : "url", log.Url)));
         CheckOthers(section, "caches", own, caches.Select(cache => ("url", cache.Url)));
-        var policy = PolicyConfiguration.Read(section, [.. logs.Select(log => log.Elector), .. caches.Select(cache => cache.Elector)], new[] { key }.Concat(previous).OfType<NixSecretKey>().Select(own => own.PublicKey));
+        var policy = PolicyConfiguration.Read(section, [.. logs.Select(log => log.Elector), .. caches.Select(cache => cache.Elector)],
+            new[] { key }.Concat(previous).OfType<NixSecretKey>().Select(own => own.PublicKey));
         return policy is null || key is null ? null : new ServeConfiguration(
             new SubstituterOptions
             {
@@ -97,7 +99,8 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         var (policy, upstreams) = (Options.Policy, Options.Upstreams);
         if (Configuration.KeyFile.IsReadByOthers(KeyFile))
         {
-            yield return $"signingKeyFile: '{KeyFile}' may be read by others than its owner, and whoever has read it can sign anything for your clients: chmod 600 it, and if they are not trusted make a new key.";
+            yield return $"signingKeyFile: '{KeyFile}' may be read by others than its owner, and whoever has read it can sign anything for "
+                + $"your clients: chmod 600 it, and if they are not trusted make a new key.";
         }
 
         foreach (var warning in ClientConfiguration.Warnings(Options.FrontDoor))
@@ -107,12 +110,14 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
 
         if (policy.Electors.IsEmpty)
         {
-            yield return "logs: none is named, and no caches, so nothing is ever agreed on and every path is refused. Name at least three, run by different operators.";
+            yield return "logs: none is named, and no caches, so nothing is ever agreed on and every path is refused. Name at least three, "
+                + "run by different operators.";
         }
 
         if (upstreams.Length is 0)
         {
-            yield return "upstreams: none is named, so there is no NAR to serve. Name a binary cache, for example {\"name\": \"nixos\", \"url\": \"https://cache.nixos.org\"}.";
+            yield return "upstreams: none is named, so there is no NAR to serve. Name a binary cache, for example {\"name\": \"nixos\", "
+                + "\"url\": \"https://cache.nixos.org\"}.";
         }
 
         foreach (var warning in upstreams.SelectMany(UpstreamConfiguration.Warnings))
@@ -130,17 +135,20 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
 
         foreach (var expired in policy.Exceptions.Where(exception => exception.Expires <= TimeProvider.System.GetUtcNow()))
         {
-            yield return $"policy.exceptions: {expired} has expired: what it matches is refused again. Take it out, or say anew until when.";
+            yield return $"policy.exceptions: {expired} has expired: what it matches is refused again. Take it out, or say anew until "
+                + $"when.";
         }
 
         if (policy.Fallback is not null)
         {
-            yield return $"mode: \"report\" enforces nothing: whatever '{policy.Fallback}' has signed is served, and only recorded when others disagree.";
+            yield return $"mode: \"report\" enforces nothing: whatever '{policy.Fallback}' has signed is served, and only recorded when "
+                + $"others disagree.";
         }
 
         if (Options.Redis is not null && IsKeyMissing)
         {
-            yield return "redis: the signing key is made here and now, and replicas believe only what bears one key. Give them all the same signingKeyFile.";
+            yield return "redis: the signing key is made here and now, and replicas believe only what bears one key. Give them all the "
+                + "same signingKeyFile.";
         }
 
         if (Options.PreviousSigningKeys.Any(previous => previous.PublicKey == Options.SigningKey.PublicKey))
@@ -150,7 +158,8 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
 
         foreach (var log in Options.Logs.Where(log => !log.Elector.RequiresInclusionProof))
         {
-            yield return $"logs: '{log.Elector.Name}' need not tie its map to its append-only log (inclusionProof: optional): a wrong answer to us alone would leave no trace in the log.";
+            yield return $"logs: '{log.Elector.Name}' need not tie its map to its append-only log (inclusionProof: optional): a wrong "
+                + $"answer to us alone would leave no trace in the log.";
         }
     }
 
@@ -211,7 +220,8 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         var keys = CommonKeys.PublicKeys(section, "publicKeys");
         if (!section.Has("publicKeys"))
         {
-            section.Fault("publicKeys", "is missing. Name the keys that the cache signs with, as in nix.conf's trusted-public-keys: [\"cache.nixos.org-1:…\"].");
+            section.Fault("publicKeys",
+                "is missing. Name the keys that the cache signs with, as in nix.conf's trusted-public-keys: [\"cache.nixos.org-1:…\"].");
         }
 
         return new CacheOptions(new Elector.Cache(name, section.Name("operator", name, ""), [.. keys]), url);

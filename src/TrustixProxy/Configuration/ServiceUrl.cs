@@ -38,7 +38,8 @@ internal static class ServiceUrl
         (url, priority) = (null, null);
         if (!Uri.TryCreate(text, UriKind.Absolute, out var read) || !IsOfForm(text, read, forms))
         {
-            var others = $"{(forms.HasFlag(UrlForms.Unix) ? ", or unix:/path" : "")}{(forms.HasFlag(UrlForms.Folder) ? ", or file:///path" : "")}";
+            var others =
+                $"{(forms.HasFlag(UrlForms.Unix) ? ", or unix:/path" : "")}{(forms.HasFlag(UrlForms.Folder) ? ", or file:///path" : "")}";
             return $"is '{text}'; it must be an address with http:// or https://{others}.";
         }
 
@@ -61,7 +62,8 @@ internal static class ServiceUrl
         {
             if (!forms.HasFlag(UrlForms.Priority) || !TryReadPriority(read.Query, out priority))
             {
-                var why = forms.HasFlag(UrlForms.Priority) ? "has more than priority=N, which is all that is heeded here" : "is not heeded here";
+                var why = forms.HasFlag(UrlForms.Priority) ? "has more than priority=N, which is all that is heeded here"
+                    : "is not heeded here";
                 return $"is '{text}', whose query '{read.Query}' {why}; take it out.";
             }
 

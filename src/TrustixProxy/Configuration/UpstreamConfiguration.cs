@@ -61,7 +61,8 @@ internal static class UpstreamConfiguration
     {
         if (upstream is { Credentials: { } credentials, Url: { Scheme: "http", IsLoopback: false } })
         {
-            yield return $"upstreams: '{upstream.Name}' is shown its {credentials} credentials over http, where everyone on the way can read them. Use https.";
+            yield return $"upstreams: '{upstream.Name}' is shown its {credentials} credentials over http, where everyone on the way can "
+                + $"read them. Use https.";
         }
     }
 }

@@ -10,7 +10,8 @@ internal sealed record DemoOutput(BuildStatement Statement, string NarFile);
 /// <summary>Stands in for a build: packs files of this machine into NARs, under store paths that are made up.</summary>
 internal sealed class DemoBuilder(string directory)
 {
-    /// <summary>Packs this program's own libraries, or another content under the same store path when <paramref name="isForged"/>.</summary>
+    /// <summary>Packs this program's own libraries, or another content under the same store path when
+    /// <paramref name="isForged"/>.</summary>
     public DemoOutput Build(string name, bool isForged, params StorePath[] references)
     {
         var file = Path.Combine(directory, $"{name}{(isForged ? "-forged" : "")}.nar");
@@ -26,7 +27,8 @@ internal sealed class DemoBuilder(string directory)
     private static void Pack(NarWriter nar, bool isForged, StorePath[] references)
     {
         nar.Directory();
-        Entry("about", () => nar.File(System.Text.Encoding.UTF8.GetBytes($"demo output{(isForged ? ", with something added" : "")}\n{string.Join('\n', references.Select(path => path.Absolute))}\n")));
+        Entry("about", () => nar.File(System.Text.Encoding.UTF8.GetBytes(
+            $"demo output{(isForged ? ", with something added" : "")}\n{string.Join('\n', references.Select(path => path.Absolute))}\n")));
         foreach (var library in Directory.GetFiles(AppContext.BaseDirectory, "TrustixProxy.*.dll").Order(StringComparer.Ordinal))
         {
             Entry(Path.GetFileName(library).ToLowerInvariant(), () => nar.File(File.ReadAllBytes(library)));
@@ -45,6 +47,7 @@ internal sealed class DemoBuilder(string directory)
     private static StorePath PathOf(string name)
     {
         var digest = Nix32.Encode(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes($"trustix-proxy demo {name}")).AsSpan(0, 20));
-        return StorePath.TryParse($"{digest}-{name}", out var path, out _) ? path : throw new ArgumentException($"'{name}' makes no store path.", nameof(name));
+        return StorePath.TryParse($"{digest}-{name}", out var path, out _) ? path
+            : throw new ArgumentException($"'{name}' makes no store path.", nameof(name));
     }
 }

@@ -47,7 +47,8 @@ internal sealed class DemoCache : IAsyncDisposable
     {
         var name = Path.GetFileName(context.Request.Path.Value ?? "");
         return !_paths.TryGetValue(name.Split('.')[0], out var found) ? Results.NotFound().ExecuteAsync(context)
-            : name.EndsWith(".narinfo", StringComparison.Ordinal) ? Results.Text(found.NarInfo.ToString(), "text/x-nix-narinfo").ExecuteAsync(context)
+            : name.EndsWith(".narinfo", StringComparison.Ordinal)
+                ? Results.Text(found.NarInfo.ToString(), "text/x-nix-narinfo").ExecuteAsync(context)
             : Results.File(found.File, "application/x-nix-nar").ExecuteAsync(context);
     }
 }

@@ -84,7 +84,8 @@ internal sealed class DemoStage : IAsyncDisposable
         using var response = await _client.GetAsync(new Uri($"{ProxyUrl}/{path.Digest}.narinfo"), cancellation);
         var text = await response.Content.ReadAsStringAsync(cancellation);
         var verdict = response.Headers.GetValues("X-Trustix-Decision").Single();
-        return new DemoAnswer(verdict, text, response.IsSuccessStatusCode && NarInfo.TryParse(Encoding.ASCII.GetBytes(text), out var narInfo, out _) ? narInfo : null);
+        return new DemoAnswer(verdict, text, response.IsSuccessStatusCode
+            && NarInfo.TryParse(Encoding.ASCII.GetBytes(text), out var narInfo, out _) ? narInfo : null);
     }
 
     /// <summary>A NAR from the proxy; null when it gives none.</summary>
@@ -124,7 +125,8 @@ internal sealed class DemoStage : IAsyncDisposable
         _parts.Add(node);
         await node.StartAsync(cancellation);
         _submitters.Add(name, new LogSubmitter(new Uri(socket), token));
-        _logs.Add(new LogOptions(new Elector.Log(name, name, signer.Key), new Uri(node.Urls.First(url => url.StartsWith("http://127", StringComparison.Ordinal)))));
+        _logs.Add(new LogOptions(new Elector.Log(name, name, signer.Key),
+            new Uri(node.Urls.First(url => url.StartsWith("http://127", StringComparison.Ordinal)))));
     }
 
     private string Make(string name) => Directory.CreateDirectory(Path.Combine(_directory, name)).FullName;

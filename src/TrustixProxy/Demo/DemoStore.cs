@@ -10,9 +10,11 @@ internal static class DemoStore
     /// <exception cref="NixException">Nix is missing, or does not know the path.</exception>
     public static async Task<IReadOnlyList<DemoOutput>> PackAsync(string path, string directory, CancellationToken cancellation)
     {
-        var top = StorePath.TryParseAbsolute(path, out var parsed, out _) ? parsed : throw new NixException($"'{path}' is not a store path");
+        var top = StorePath.TryParseAbsolute(path, out var parsed, out _) ? parsed
+            : throw new NixException($"'{path}' is not a store path");
         var closure = await NixStore.ClosureAsync(top, cancellation);
-        var statements = (await NixStore.DescribeAsync(closure, cancellation)).Select(output => output.Statement).ToDictionary(statement => statement.Path);
+        var statements = (await NixStore.DescribeAsync(closure, cancellation)).Select(output => output.Statement)
+            .ToDictionary(statement => statement.Path);
         var outputs = new List<DemoOutput>();
         foreach (var item in closure)
         {

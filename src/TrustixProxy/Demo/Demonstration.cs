@@ -39,7 +39,8 @@ internal static class Demonstration
     }
 
     /// <summary>Builds, publishes and tells the logs. Mallory's builder is the rogue one.</summary>
-    private static async Task<IReadOnlyList<DemoCase>> SetAsync(DemoStage stage, string directory, string? storePath, CancellationToken cancellation)
+    private static async Task<IReadOnlyList<DemoCase>> SetAsync(
+        DemoStage stage, string directory, string? storePath, CancellationToken cancellation)
     {
         var builder = new DemoBuilder(directory);
         var agreed = storePath is null
@@ -74,8 +75,10 @@ internal static class Demonstration
         {
             var answer = await stage.AskAsync(item.Path, cancellation);
             var result = answer.NarInfo is null ? $"404" : await FetchAsync(stage, answer.NarInfo, cancellation);
-            isAsExpected &= answer.Verdict == item.Expected && result.StartsWith("404", StringComparison.Ordinal) == (item.Expected is not "agreed");
-            table.AddRow([Markup.Escape(item.Path.Name), .. item.Votes.Select(vote => Short(vote.Claim)), answer.Verdict, Markup.Escape(result)]);
+            isAsExpected &= answer.Verdict == item.Expected
+                && result.StartsWith("404", StringComparison.Ordinal) == (item.Expected is not "agreed");
+            table.AddRow(
+                [Markup.Escape(item.Path.Name), .. item.Votes.Select(vote => Short(vote.Claim)), answer.Verdict, Markup.Escape(result)]);
             if (answer.NarInfo is null)
             {
                 item.Reason = answer.Text.Trim();
@@ -83,7 +86,8 @@ internal static class Demonstration
         }
 
         AnsiConsole.Profile.Width = Math.Max(120, AnsiConsole.Profile.Width);
-        AnsiConsole.MarkupLine("Three logs, quorum 2 of 3; the builder mallory is rogue. What each log says a build produced, and what the proxy makes of it:");
+        AnsiConsole.MarkupLine("Three logs, quorum 2 of 3; the builder mallory is rogue. What each log says a build produced, and what the "
+            + "proxy makes of it:");
         AnsiConsole.Write(table);
         foreach (var item in cases.Where(item => item.Reason is not null))
         {
@@ -109,7 +113,8 @@ internal static class Demonstration
     private static void Explain(DemoStage stage, StorePath path, bool keep)
     {
         var text = new StringBuilder();
-        text.AppendLine(keep ? "\nEverything is running until Ctrl-C. Try it with a real Nix:" : "\nWith --keep everything stays running. Then try it with a real Nix:");
+        text.AppendLine(keep ? "\nEverything is running until Ctrl-C. Try it with a real Nix:"
+            : "\nWith --keep everything stays running. Then try it with a real Nix:");
         text.AppendLine($"  nix --extra-experimental-features nix-command copy --from {stage.ProxyUrl} --to /tmp/demo-store \\");
         text.AppendLine($"      --option trusted-public-keys {stage.PublicKey} {path.Absolute}");
         text.AppendLine("or, for every build of a machine, in nix.conf:");

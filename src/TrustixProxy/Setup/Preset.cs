@@ -33,7 +33,8 @@ internal static class PresetNames
 /// <param name="Key">A log's key, or a cache's as <c>name:base64</c>.</param>
 internal sealed record Voter(string Name, string Url, string Key)
 {
-    public static Voter CacheNixosOrg { get; } = new("cache.nixos.org", "https://cache.nixos.org", "cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY=");
+    public static Voter CacheNixosOrg { get; } = new(
+        "cache.nixos.org", "https://cache.nixos.org", "cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY=");
 
     /// <summary>Reads <c>NAME,URL,KEY</c>. What the three are is for the configuration's reader to judge.</summary>
     public static bool TryParse(string text, [NotNullWhen(true)] out Voter? voter)

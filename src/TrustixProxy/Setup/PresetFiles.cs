@@ -61,15 +61,18 @@ internal sealed class PresetFiles(SetupAnswers answers)
             ["listen"] = Texts(answers.Preset is Preset.Organisation ? "http://0.0.0.0:8080" : "http://127.0.0.1:8080"),
             ["signingKeyFile"] = PathOf("signing.key"),
             ["upstreams"] = new JsonArray(new JsonObject { ["name"] = answers.Cache.Name, ["url"] = answers.Cache.Url }),
-            ["logs"] = new JsonArray([.. answers.Logs.Select(log => new JsonObject { ["name"] = log.Name, ["url"] = log.Url, ["publicKey"] = log.Key })]),
+            ["logs"] = new JsonArray(
+                [.. answers.Logs.Select(log => new JsonObject { ["name"] = log.Name, ["url"] = log.Url, ["publicKey"] = log.Key })]),
         };
         if (answers.Preset is Preset.Watch or Preset.Organisation)
         {
-            configuration["caches"] = new JsonArray(new JsonObject { ["name"] = answers.Cache.Name, ["url"] = answers.Cache.Url, ["publicKeys"] = Texts(answers.Cache.Key) });
+            configuration["caches"] = new JsonArray(
+                new JsonObject { ["name"] = answers.Cache.Name, ["url"] = answers.Cache.Url, ["publicKeys"] = Texts(answers.Cache.Key) });
         }
 
         configuration["policy"] = Policy();
-        return Write([(Proxy, configuration, path => ConfigurationFile.Read(path, section => ServeConfiguration.Read(section, isCheck: true)).Faults)], overwrite);
+        return Write([(Proxy, configuration, path =>
+            ConfigurationFile.Read(path, section => ServeConfiguration.Read(section, isCheck: true)).Faults)], overwrite);
     }
 
     private JsonObject Policy()
@@ -87,23 +90,28 @@ internal sealed class PresetFiles(SetupAnswers answers)
     {
         var (log, token) = (Key("log.key", answers.Name), Key("token.key", $"{answers.Name}-builder"));
         WriteToken = token.PublicKey;
-        OwnLog = new Voter(answers.Name, answers.Url ?? $"http://{Environment.MachineName.ToLowerInvariant()}:8090", Convert.ToBase64String(log.PublicKey.Bytes));
+        OwnLog = new Voter(answers.Name, answers.Url ?? $"http://{Environment.MachineName.ToLowerInvariant()}:8090",
+            Convert.ToBase64String(log.PublicKey.Bytes));
         var node = new JsonObject
         {
             ["listen"] = Texts("http://0.0.0.0:8090"),
-            ["logs"] = new JsonArray(new JsonObject { ["name"] = answers.Name, ["privateKeyFile"] = PathOf("log.key"), ["writeTokens"] = Texts($"{WriteToken}") }),
+            ["logs"] = new JsonArray(new JsonObject { ["name"] = answers.Name, ["privateKeyFile"] = PathOf("log.key"),
+                ["writeTokens"] = Texts($"{WriteToken}") }),
         };
-        var publisher = new JsonObject { ["log"] = new JsonObject { ["url"] = "http://127.0.0.1:8091", ["tokenFile"] = PathOf("token.key"), ["name"] = answers.Name } };
+        var publisher = new JsonObject { [
+            "log"] = new JsonObject { ["url"] = "http://127.0.0.1:8091", ["tokenFile"] = PathOf("token.key"), ["name"] = answers.Name } };
         return Write(
             [
                 (Log, node, path => ConfigurationFile.Read(path, section => LogServeConfiguration.Read(section, isCheck: true)).Faults),
-                (Publish, publisher, path => ConfigurationFile.Read(path, section => PublishConfiguration.Read(section, isCheck: true)).Faults),
+                (Publish, publisher, path =>
+                    ConfigurationFile.Read(path, section => PublishConfiguration.Read(section, isCheck: true)).Faults),
             ],
             overwrite);
     }
 
     /// <summary>Writes configurations beside their places, has their readers judge them, and puts them there when all are good.</summary>
-    private static List<Fault> Write(IReadOnlyList<(string Path, JsonObject Content, Func<string, IReadOnlyList<Fault>> Judge)> files, bool overwrite)
+    private static List<Fault> Write(
+        IReadOnlyList<(string Path, JsonObject Content, Func<string, IReadOnlyList<Fault>> Judge)> files, bool overwrite)
     {
         var faults = new List<Fault>();
         foreach (var (path, content, judge) in files)

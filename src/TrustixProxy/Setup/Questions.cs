@@ -1,6 +1,7 @@
 namespace TrustixProxy.Setup;
 
-/// <summary>Asks for what <c>init</c> needs to know, a line for each answer. Questions go to standard error, so that the output stays the result.</summary>
+/// <summary>Asks for what <c>init</c> needs to know, a line for each answer. Questions go to standard error, so that the output stays the
+/// result.</summary>
 internal sealed class Questions(TextReader answers, TextWriter questions)
 {
     public static string Presets { get; } = """

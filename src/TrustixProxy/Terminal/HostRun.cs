@@ -10,20 +10,27 @@ namespace TrustixProxy.Terminal;
 /// <summary>Starts a host, and runs it until the process is told to stop.</summary>
 internal static class HostRun
 {
-    /// <summary>Messages on standard error: one line each, systemd's form where its journal listens, or JSON where <c>TRUSTIXPROXY_LOG_FORMAT</c> says so.</summary>
+    /// <summary>Messages on standard error: one line each, systemd's form where its journal listens, or JSON where
+    /// <c>TRUSTIXPROXY_LOG_FORMAT</c> says so.</summary>
     public static void LogToConsole(WebApplicationBuilder builder) => LogToConsole(builder.Logging);
 
     /// <inheritdoc cref="LogToConsole(WebApplicationBuilder)"/>
     public static void LogToConsole(ILoggingBuilder logging)
     {
-        var format = Notice.IsJson ? ConsoleFormatterNames.Json : Notice.IsJournal ? ConsoleFormatterNames.Systemd : ConsoleFormatterNames.Simple;
+        var format = Notice.IsJson ? ConsoleFormatterNames.Json : Notice.IsJournal ? ConsoleFormatterNames.Systemd
+            : ConsoleFormatterNames.Simple;
         logging.ClearProviders();
         logging.AddConsole(console => (console.FormatterName, console.LogToStandardErrorThreshold) = (format, LogLevel.Trace));
-        logging.Services.Configure<SimpleConsoleFormatterOptions>(console => (console.SingleLine, console.TimestampFormat) = (true, "HH:mm:ss ")); // AddSimpleConsole would choose that form, whatever was chosen before
-        logging.Services.Configure<JsonConsoleFormatterOptions>(console => (console.UseUtcTimestamp, console.TimestampFormat) = (true, "yyyy-MM-ddTHH:mm:ss.fffZ"));
+        // AddSimpleConsole would choose that form, whatever was chosen before
+        logging.Services.Configure<SimpleConsoleFormatterOptions>(
+            console => (console.SingleLine, console.TimestampFormat) = (true, "HH:mm:ss "));
+        logging.Services.Configure<JsonConsoleFormatterOptions>(
+            console => (console.UseUtcTimestamp, console.TimestampFormat) = (true, "yyyy-MM-ddTHH:mm:ss.fffZ"));
         logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning).AddFilter("Yarp", LogLevel.Error)
-            .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None) // a host that does not start is told of by RunAsync, in one line
-            .AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Error); // it warns that HTTP/2 needs TLS, which the log node's listeners do without
+            // a host that does not start is told of by RunAsync, in one line
+            .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None)
+            // it warns that HTTP/2 needs TLS, which the log node's listeners do without
+            .AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Error);
     }
 
     /// <summary>Runs a host until it is told to stop; says when it listens, and clearly why it cannot.</summary>
@@ -52,7 +59,8 @@ internal static class HostRun
         }
         catch (Exception exception) when (exception is IOException or System.Net.Sockets.SocketException)
         {
-            return new Fault(string.Join(", ", listen), $"cannot be listened at: {exception.Message.TrimEnd('.')}. Name an address of this machine that nothing else uses.");
+            return new Fault(string.Join(", ", listen),
+                $"cannot be listened at: {exception.Message.TrimEnd('.')}. Name an address of this machine that nothing else uses.");
         }
     }
 }

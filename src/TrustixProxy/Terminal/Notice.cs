@@ -5,7 +5,8 @@ using Microsoft.Extensions.Logging;
 
 namespace TrustixProxy.Terminal;
 
-/// <summary>What a process that runs on says for itself, before its host's messages and beside them: a line each on standard error, in the form that those have.</summary>
+/// <summary>What a process that runs on says for itself, before its host's messages and beside them: a line each on standard error, in the
+/// form that those have.</summary>
 internal static class Notice
 {
     private static readonly NoticeJson OneLine = new(new JsonSerializerOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
@@ -24,7 +25,8 @@ internal static class Notice
     public static void Fail(string text) => Write(LogLevel.Error, text, $"{(IsJournal ? "<3>" : "")}{text}");
 
     private static void Write(LogLevel level, string text, string line) => Console.Error.WriteLine(IsJson
-        ? JsonSerializer.Serialize(new Noticed(TimeProvider.System.GetUtcNow().ToString("yyyy-MM-ddTHH:mm:ss.fffZ", null), 0, level.ToString(), "TrustixProxy", text), OneLine.Noticed)
+        ? JsonSerializer.Serialize(new Noticed(TimeProvider.System.GetUtcNow().ToString("yyyy-MM-ddTHH:mm:ss.fffZ", null), 0,
+            level.ToString(), "TrustixProxy", text), OneLine.Noticed)
         : line);
 }
 

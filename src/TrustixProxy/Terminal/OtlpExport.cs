@@ -7,7 +7,8 @@ using OpenTelemetry.Trace;
 namespace TrustixProxy.Terminal;
 
 /// <summary>Sends traces and metrics to a collector, by OTLP over HTTP. Whatever becomes of them, nothing waits for it.</summary>
-/// <remarks>Headers for the collector come from <c>OTEL_EXPORTER_OTLP_HEADERS</c>, as they may be secret. Nothing of a trace goes to logs, upstreams or clients.</remarks>
+/// <remarks>Headers for the collector come from <c>OTEL_EXPORTER_OTLP_HEADERS</c>, as they may be secret. Nothing of a trace goes to logs,
+/// upstreams or clients.</remarks>
 internal sealed class OtlpExport : IDisposable
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
@@ -20,8 +21,10 @@ internal sealed class OtlpExport : IDisposable
     public OtlpExport(Uri endpoint, string name)
     {
         var resource = ResourceBuilder.CreateEmpty().AddService("trustix-proxy", serviceInstanceId: Environment.MachineName);
-        _traces = Sdk.CreateTracerProviderBuilder().SetResourceBuilder(resource).AddSource(name).AddOtlpExporter(exporter => Configure(exporter, endpoint, "v1/traces")).Build();
-        _metrics = Sdk.CreateMeterProviderBuilder().SetResourceBuilder(resource).AddMeter(name).AddOtlpExporter(exporter => Configure(exporter, endpoint, "v1/metrics")).Build();
+        _traces = Sdk.CreateTracerProviderBuilder().SetResourceBuilder(resource).AddSource(name)
+            .AddOtlpExporter(exporter => Configure(exporter, endpoint, "v1/traces")).Build();
+        _metrics = Sdk.CreateMeterProviderBuilder().SetResourceBuilder(resource).AddMeter(name)
+            .AddOtlpExporter(exporter => Configure(exporter, endpoint, "v1/metrics")).Build();
     }
 
     /// <summary>Sends what is left, for a few seconds at the most.</summary>
@@ -32,5 +35,6 @@ internal sealed class OtlpExport : IDisposable
     }
 
     private static void Configure(OtlpExporterOptions exporter, Uri endpoint, string signal) =>
-        (exporter.Protocol, exporter.Endpoint, exporter.TimeoutMilliseconds) = (OtlpExportProtocol.HttpProtobuf, new Uri($"{endpoint.AbsoluteUri.TrimEnd('/')}/{signal}"), (int)Limit.TotalMilliseconds);
+        (exporter.Protocol, exporter.Endpoint, exporter.TimeoutMilliseconds) = (
+            OtlpExportProtocol.HttpProtobuf, new Uri($"{endpoint.AbsoluteUri.TrimEnd('/')}/{signal}"), (int)Limit.TotalMilliseconds);
 }

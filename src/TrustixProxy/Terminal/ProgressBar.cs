@@ -17,7 +17,8 @@ internal static class ProgressBar
         }
 
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
-        return await console.Progress().AutoClear(true).Columns(new ProgressBarColumn(), new TaskDescriptionColumn(), new RemainingTimeColumn()).StartAsync(progress =>
+        return await console.Progress().AutoClear(true)
+            .Columns(new ProgressBarColumn(), new TaskDescriptionColumn(), new RemainingTimeColumn()).StartAsync(progress =>
         {
             var task = progress.AddTask(what, maxValue: all);
             return work(done => task.Value = done);

@@ -13,7 +13,8 @@ internal sealed class PrometheusText : IDisposable
     /// <summary>Upper bounds of a histogram's buckets, in seconds.</summary>
     private static readonly double[] Bounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-    /// <summary>The most different label values that one instrument shows; more are left out, so that foreign input can't fill the memory.</summary>
+    /// <summary>The most different label values that one instrument shows; more are left out, so that foreign input can't fill the
+    /// memory.</summary>
     private const int MaxSeries = 1000;
 
     private readonly MeterListener _listener = new();
@@ -101,7 +102,8 @@ internal sealed class PrometheusText : IDisposable
         var text = new StringBuilder();
         foreach (var (name, value) in tags)
         {
-            var escaped = $"{value}".Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
+            var escaped = $"{value}".Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)
+                .Replace("\n", "\\n", StringComparison.Ordinal);
             text.Append(text.Length > 0 ? "," : "").Append(name).Append("=\"").Append(escaped).Append('"');
         }
 
@@ -145,7 +147,8 @@ internal sealed class PrometheusText : IDisposable
                     text.Append(CultureInfo.InvariantCulture, $"{name}_bucket{{{labels}{comma}le=\"{Bounds[i]}\"}} {_buckets[i]}\n");
                 }
 
-                text.Append(CultureInfo.InvariantCulture, $"{name}_bucket{{{labels}{comma}le=\"+Inf\"}} {_count}\n{name}_sum{all} {_value}\n{name}_count{all} {_count}\n");
+                text.Append(CultureInfo.InvariantCulture,
+                    $"{name}_bucket{{{labels}{comma}le=\"+Inf\"}} {_count}\n{name}_sum{all} {_value}\n{name}_count{all} {_count}\n");
             }
         }
     }

@@ -13,7 +13,8 @@ internal static class ProxyConfiguration
     /// <param name="parsed">The command line.</param>
     /// <param name="run">The verb.</param>
     /// <param name="needsKey">Whether it is of no use without the signing key that the proxy has.</param>
-    public static Task<int> WithAsync(ParseResult parsed, Func<SubstituterOptions, Task<int>> run, bool needsKey = false) => ReadAsync(parsed.GetValue(SharedOptions.Config), needsKey, async options =>
+    public static Task<int> WithAsync(ParseResult parsed, Func<SubstituterOptions, Task<int>> run, bool needsKey = false) =>
+        ReadAsync(parsed.GetValue(SharedOptions.Config), needsKey, async options =>
     {
         try
         {
@@ -22,7 +23,8 @@ internal static class ProxyConfiguration
         }
         catch (Exception exception) when (exception is SqliteException or IOException or UnauthorizedAccessException)
         {
-            Console.Error.WriteLine($"stateDirectory: '{options.StateDirectory}' cannot be used: {exception.Message} Run this as the user that the proxy runs as.");
+            Console.Error.WriteLine($"stateDirectory: '{options.StateDirectory}' cannot be used: {exception.Message} Run this as the user "
+                + $"that the proxy runs as.");
             return ExitCode.Unknown;
         }
     });
@@ -35,7 +37,8 @@ internal static class ProxyConfiguration
         var (read, faults) = ConfigurationFile.Read(config, section => ServeConfiguration.Read(section, isCheck: true));
         if (needsKey && read is { IsKeyMissing: true, KeyFile: var path })
         {
-            return ExitCode.Refuse([new Fault("signingKeyFile", $"is '{path}', where there is no key: no proxy has run with this configuration yet.")]);
+            return ExitCode.Refuse(
+                [new Fault("signingKeyFile", $"is '{path}', where there is no key: no proxy has run with this configuration yet.")]);
         }
 
         return read is null ? ExitCode.Refuse(faults) : await run(read.Options);

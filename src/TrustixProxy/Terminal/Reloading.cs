@@ -9,13 +9,15 @@ using TrustixProxy.Substituter.Hosting;
 
 namespace TrustixProxy.Terminal;
 
-/// <summary>Has a proxy run under its configuration as it is now: read again at SIGHUP, and when it, or a file that it names, has changed. One with faults is told of, and the old one stays in force.</summary>
+/// <summary>Has a proxy run under its configuration as it is now: read again at SIGHUP, and when it, or a file that it names, has changed.
+/// One with faults is told of, and the old one stays in force.</summary>
 /// <param name="app">The proxy.</param>
 /// <param name="config">The configuration's file; null when there is none.</param>
 internal sealed class Reloading(WebApplication app, string? config)
     : SupervisedService(TimeProvider.System, app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("TrustixProxy"))
 {
-    /// <summary>How often files are looked at. What has changed is read once it has stayed the same for as long: it may still be written.</summary>
+    /// <summary>How often files are looked at. What has changed is read once it has stayed the same for as long: it may still be
+    /// written.</summary>
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
     /// <summary>As much of a file is looked at.</summary>
@@ -25,7 +27,8 @@ internal sealed class Reloading(WebApplication app, string? config)
     private PosixSignalRegistration? _signal;
     private string _read = "", _seen = "";
 
-    /// <summary>What was read at the start is what changes are told by. Hears the signal from here on: before anyone is told that the proxy is ready, as it would end a process that does not.</summary>
+    /// <summary>What was read at the start is what changes are told by. Hears the signal from here on: before anyone is told that the proxy
+    /// is ready, as it would end a process that does not.</summary>
     public override Task StartAsync(CancellationToken cancellationToken)
     {
         _signal = PosixSignalRegistration.Create(PosixSignal.SIGHUP, context =>
@@ -44,7 +47,8 @@ internal sealed class Reloading(WebApplication app, string? config)
         _hangUp.Dispose();
     }
 
-    protected override IEnumerable<SupervisedLoop> Loops => [new SupervisedLoop("reloader", config ?? "the environment", TimeSpan.Zero, LookAgainAsync)];
+    protected override IEnumerable<SupervisedLoop> Loops =>
+        [new SupervisedLoop("reloader", config ?? "the environment", TimeSpan.Zero, LookAgainAsync)];
 
     private async Task LookAgainAsync(CancellationToken stopping)
     {
@@ -77,11 +81,13 @@ internal sealed class Reloading(WebApplication app, string? config)
         var (read, faults) = ConfigurationFile.Read(config, section => ServeConfiguration.Read(section, isCheck: true));
         if (read is { IsKeyMissing: true })
         {
-            faults = [new Fault("signingKeyFile", $"is '{read.KeyFile}', where there is no key any more. Put it back; a new one is made only at the start.")];
+            faults = [new Fault("signingKeyFile",
+                $"is '{read.KeyFile}', where there is no key any more. Put it back; a new one is made only at the start.")];
         }
         else if (read is not null)
         {
-            faults = [.. (await SubstituterHost.ReloadAsync(app, read.Options)).Select(refused => new Fault(refused.Key, refused.Reason + "."))];
+            faults = [
+                .. (await SubstituterHost.ReloadAsync(app, read.Options)).Select(refused => new Fault(refused.Key, refused.Reason + "."))];
         }
 
         foreach (var fault in faults)
@@ -91,7 +97,8 @@ internal sealed class Reloading(WebApplication app, string? config)
 
         if (faults.Count > 0)
         {
-            Console.Error.WriteLine($"{faults.Count} {(faults.Count is 1 ? "fault" : "faults")}; the configuration from before stays in force.");
+            Console.Error.WriteLine(
+                $"{faults.Count} {(faults.Count is 1 ? "fault" : "faults")}; the configuration from before stays in force.");
             return;
         }
 
@@ -100,7 +107,8 @@ internal sealed class Reloading(WebApplication app, string? config)
             Console.Error.WriteLine($"warning: {warning}");
         }
 
-        Console.Error.WriteLine($"reloaded: {read.Options.Policy.Rest.Rule} operators must agree, {read.Options.Upstreams.Length} upstreams; clients trust {read.Options.SigningKey.PublicKey}");
+        Console.Error.WriteLine($"reloaded: {read.Options.Policy.Rest.Rule} operators must agree, {read.Options.Upstreams.Length} "
+            + $"upstreams; clients trust {read.Options.SigningKey.PublicKey}");
     }
 
     /// <summary>What stands in all files, as one text.</summary>
@@ -112,7 +120,8 @@ internal sealed class Reloading(WebApplication app, string? config)
         {
             using var file = File.OpenRead(path);
             var buffer = new byte[Math.Min(MaxSize, Math.Max(4096, file.Length))];
-            return Convert.ToHexString(SHA256.HashData(buffer.AsSpan(0, file.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false))));
+            return Convert.ToHexString(
+                SHA256.HashData(buffer.AsSpan(0, file.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false))));
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or NotSupportedException)
         {

@@ -9,7 +9,8 @@ internal static class StorePathArgument
     public static bool TryRead(string text, [NotNullWhen(true)] out StorePath? found)
     {
         var path = Path.GetFullPath(text);
-        for (var links = 0; links < 40 && !path.StartsWith(StorePath.StoreDirectory + "/", StringComparison.Ordinal) && new FileInfo(path).LinkTarget is { } target; links++)
+        for (var links = 0; links < 40 && !path.StartsWith(StorePath.StoreDirectory + "/", StringComparison.Ordinal)
+            && new FileInfo(path).LinkTarget is { } target; links++)
         {
             path = Path.GetFullPath(target, Path.GetDirectoryName(path)!);
         }

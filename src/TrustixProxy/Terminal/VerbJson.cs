@@ -10,7 +10,8 @@ namespace TrustixProxy.Terminal;
 
 /// <summary>What <c>explain --json</c> prints.</summary>
 internal sealed record Explanation(
-    string? Path, string Outcome, string Sentence, string? NarHash, long? NarSize, IEnumerable<string>? References, string? Rule, string Policy, IEnumerable<ExplainedAnswer>? Answers,
+    string? Path, string Outcome, string Sentence, string? NarHash, long? NarSize, IEnumerable<string>? References, string? Rule,
+        string Policy, IEnumerable<ExplainedAnswer>? Answers,
     IReadOnlyList<UpstreamReport> Upstreams)
 {
     /// <summary>References that would be refused; null where the path itself is.</summary>
@@ -25,7 +26,8 @@ internal sealed record ExplainedAnswer(string Elector, string Operator, string S
 
 /// <summary>What <c>policy test --json</c> prints.</summary>
 internal sealed record TestedPolicy(
-    string Name, string? Scope, string Rule, string Dissent, IEnumerable<IReadOnlyList<string>> SatisfiedBy, IReadOnlyList<string> NotCounted, IEnumerable<TestedException> Exceptions, string? Fallback);
+    string Name, string? Scope, string Rule, string Dissent, IEnumerable<IReadOnlyList<string>> SatisfiedBy,
+        IReadOnlyList<string> NotCounted, IEnumerable<TestedException> Exceptions, string? Fallback);
 
 /// <summary>An exception in it.</summary>
 internal sealed record TestedException(string Text, bool IsExpired);
@@ -62,5 +64,6 @@ internal sealed record AuditedRevocation(DateTimeOffset At, string Outcome, long
 internal sealed partial class VerbJson : JsonSerializerContext
 {
     /// <summary>The form that all verbs print: indented, and with every character that JSON allows.</summary>
-    public static VerbJson Indented { get; } = new(new JsonSerializerOptions(JsonSerializerDefaults.Web) { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+    public static VerbJson Indented { get; } = new(new JsonSerializerOptions(JsonSerializerDefaults.Web) { WriteIndented = true,
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
 }

@@ -51,7 +51,8 @@ internal static class CommandLine
         var isHelp = parsed.Action is Teaching && parsed.UnmatchedTokens.Count is 0;
         if (!isHook && !isHelp && UnknownOption(parsed, arguments) is { } unknown)
         {
-            await Console.Error.WriteLineAsync($"'{unknown}' is no option of this verb; --help lists them. Write -- before a name that begins so.");
+            await Console.Error.WriteLineAsync(
+                $"'{unknown}' is no option of this verb; --help lists them. Write -- before a name that begins so.");
             return ExitCode.Usage;
         }
 
@@ -65,7 +66,8 @@ internal static class CommandLine
         return isHook ? ExitCode.Good : parsed.Errors.Count > 0 && !isHelp ? ExitCode.Usage : code;
     }
 
-    /// <summary>What looks like an option and would be taken for a name; null when nothing does, or when <c>--</c> says that names follow.</summary>
+    /// <summary>What looks like an option and would be taken for a name; null when nothing does, or when <c>--</c> says that names
+    /// follow.</summary>
     private static string? UnknownOption(ParseResult parsed, string[] arguments) => arguments.Contains("--") ? null
         : parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(argument => argument.Tokens)
             .Select(token => token.Value).FirstOrDefault(text => text.Length > 2 && text.StartsWith("--", StringComparison.Ordinal));

@@ -9,8 +9,11 @@ internal sealed class Teaching(HelpAction plain) : SynchronousCommandLineAction
 {
     private static readonly Dictionary<string, string[]> Examples = new()
     {
-        [""] = ["demo                                     # see what it does, on loopback", "init                                     # a configuration with keys, by asking", "VERB --help                              # each verb has examples"],
-        ["serve"] = ["serve --config proxy.json", "serve                                    # with nothing but the environment: TRUSTIXPROXY__LISTEN__0=http://127.0.0.1:8080"],
+        [""] = ["demo                                     # see what it does, on loopback",
+            "init                                     # a configuration with keys, by asking",
+            "VERB --help                              # each verb has examples"],
+        ["serve"] = ["serve --config proxy.json",
+            "serve                                    # with nothing but the environment: TRUSTIXPROXY__LISTEN__0=http://127.0.0.1:8080"],
         ["log"] = ["log VERB --help                          # serve is the node; the others are for its operator and its builders"],
         ["log serve"] = ["log serve --config log.json"],
         ["log submit"] = ["log submit --token-file token.key ./result"],
@@ -20,24 +23,36 @@ internal sealed class Teaching(HelpAction plain) : SynchronousCommandLineAction
         ["log import"] = ["log import --config log.json --from /srv/log"],
         ["log conflicts"] = ["log conflicts --config log.json          # who builds differently?"],
         ["log token"] = ["log token token.key", "log token token.key --call trustix_rpc.v1.LogRPC/Submit --body message.bin"],
-        ["hook"] = ["hook                                     # in a script, whose path stands in nix.conf: post-build-hook = /etc/nix/hook"],
-        ["publish"] = ["publish --config publish.json            # until it is told to stop", "publish --config publish.json --once     # for a timer"],
-        ["init"] = ["init                                     # asks", "init --preset watch --directory /etc/trustix-proxy", "init --preset home --log alice,https://log.alice.example,KEY --log bob,https://log.bob.example,KEY"],
-        ["keygen"] = ["keygen signing.key                       # for serve; clients trust what it prints", "keygen token.key --name builder          # a write token; what it prints goes into writeTokens"],
+        ["hook"] = [
+            "hook                                     # in a script, whose path stands in nix.conf: post-build-hook = /etc/nix/hook"],
+        ["publish"] = ["publish --config publish.json            # until it is told to stop",
+            "publish --config publish.json --once     # for a timer"],
+        ["init"] = ["init                                     # asks", "init --preset watch --directory /etc/trustix-proxy",
+            "init --preset home --log alice,https://log.alice.example,KEY --log bob,https://log.bob.example,KEY"],
+        ["keygen"] = ["keygen signing.key                       # for serve; clients trust what it prints",
+            "keygen token.key --name builder          # a write token; what it prints goes into writeTokens"],
         ["check-config"] = ["check-config --config proxy.json", "check-config --keys                      # all keys, as Markdown"],
-        ["explain"] = ["explain /nix/store/…-hello-2.12.1 --config proxy.json", "explain ./result --config proxy.json --bundle hello.json   # its proofs, for verify"],
-        ["doctor"] = ["doctor --config proxy.json               # the running system", "nix-store -qR ./result | trustix-proxy doctor - --config proxy.json"],
-        ["diff"] = ["diff ./result --config proxy.json        # the first two that name different outputs", "diff /nix/store/…-hello-2.12.1 --between alice local --config proxy.json", "diff /nix/store/…-hello-2.12.1 --between a.nar b.nar.xz --json"],
-        ["verify"] = ["verify hello.json --policy proxy.json", "verify /var/lib/trustix-proxy/evidence/mallory-split-view-20261124T120000Z.json --config proxy.json"],
+        ["explain"] = ["explain /nix/store/…-hello-2.12.1 --config proxy.json",
+            "explain ./result --config proxy.json --bundle hello.json   # its proofs, for verify"],
+        ["doctor"] = ["doctor --config proxy.json               # the running system",
+            "nix-store -qR ./result | trustix-proxy doctor - --config proxy.json"],
+        ["diff"] = [
+            "diff ./result --config proxy.json        # the first two that name different outputs",
+            "diff /nix/store/…-hello-2.12.1 --between alice local --config proxy.json",
+            "diff /nix/store/…-hello-2.12.1 --between a.nar b.nar.xz --json"],
+        ["verify"] = ["verify hello.json --policy proxy.json",
+            "verify /var/lib/trustix-proxy/evidence/mallory-split-view-20261124T120000Z.json --config proxy.json"],
         ["policy"] = ["policy VERB --help"],
         ["policy test"] = ["policy test linux-6.1 --config proxy.json"],
         ["logs"] = ["logs --config proxy.json                 # exit code 1: one is frozen"],
         ["logs unfreeze"] = ["logs unfreeze alice --reason 'restored from an old backup; asked the operator' --config proxy.json"],
-        ["revoke"] = ["revoke /nix/store/…-hello-2.12.1 --reason 'it phones home' --config proxy.json", "revoke --log alice --since 120345 --reason 'broken into' --config proxy.json"],
+        ["revoke"] = ["revoke /nix/store/…-hello-2.12.1 --reason 'it phones home' --config proxy.json",
+            "revoke --log alice --since 120345 --reason 'broken into' --config proxy.json"],
         ["audit"] = ["audit --since 2027-01-31 --json --config proxy.json"],
         ["audit prune"] = ["audit prune --before 2027-01-31 --config proxy.json"],
         ["nar-store"] = ["nar-store VERB --help"],
-        ["nar-store fsck"] = ["nar-store fsck --config proxy.json       # is anything on the disk damaged?", "nar-store fsck --delete --config proxy.json"],
+        ["nar-store fsck"] = [
+            "nar-store fsck --config proxy.json       # is anything on the disk damaged?", "nar-store fsck --delete --config proxy.json"],
         ["nar-store gc"] = ["nar-store gc --config proxy.json"],
         ["demo"] = ["demo", "demo --keep                              # stays up, for a Nix of yours to ask"],
     };
@@ -57,7 +72,8 @@ internal sealed class Teaching(HelpAction plain) : SynchronousCommandLineAction
         output.WriteLine("Examples:");
         foreach (var example in Examples[NameOf(parseResult.CommandResult.Command)])
         {
-            output.WriteLine(example.Contains("trustix-proxy ", StringComparison.Ordinal) ? $"  $ {example}" : $"  $ trustix-proxy {example}");
+            output.WriteLine(
+                example.Contains("trustix-proxy ", StringComparison.Ordinal) ? $"  $ {example}" : $"  $ trustix-proxy {example}");
         }
 
         output.WriteLine();
@@ -67,5 +83,6 @@ internal sealed class Teaching(HelpAction plain) : SynchronousCommandLineAction
         return code;
     }
 
-    private static string NameOf(Command command) => command is RootCommand ? "" : $"{NameOf(command.Parents.OfType<Command>().Single())} {command.Name}".TrimStart();
+    private static string NameOf(Command command) =>
+        command is RootCommand ? "" : $"{NameOf(command.Parents.OfType<Command>().Single())} {command.Name}".TrimStart();
 }

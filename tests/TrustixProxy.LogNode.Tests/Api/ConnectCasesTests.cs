@@ -7,7 +7,8 @@ using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.LogNode.Tests.Api;
 
-/// <summary>Every recorded exchange with the reference daemon, made with our node: the same answers, but for one table of differences.</summary>
+/// <summary>Every recorded exchange with the reference daemon, made with our node: the same answers, but for one table of
+/// differences.</summary>
 public sealed class ConnectCasesTests
 {
     /// <summary>All that we answer differently, and which words ask for that.</summary>
@@ -38,7 +39,8 @@ public sealed class ConnectCasesTests
         ["gRPC content type over HTTP/1.1"] = (415, null, "gRPC and gRPC-Web answer 415"),
     };
 
-    /// <summary>Answers that hold the state of the recorded daemon at that moment (three entries that were not recorded, its upstream), which is not ours: their form is compared.</summary>
+    /// <summary>Answers that hold the state of the recorded daemon at that moment (three entries that were not recorded, its upstream),
+    /// which is not ours: their form is compared.</summary>
     private static readonly Dictionary<string, MessageParser> StateDependent = new()
     {
         ["GetHead"] = LogHead.Parser,
@@ -47,7 +49,8 @@ public sealed class ConnectCasesTests
     };
 
     public static TheoryData<string> Names =>
-        [.. Vectors.Load("connect").All("cases").Select(recorded => recorded.Text("name")).Where(name => !name.StartsWith("aggregator", StringComparison.Ordinal))];
+        [.. Vectors.Load("connect").All("cases").Select(recorded => recorded.Text("name"))
+            .Where(name => !name.StartsWith("aggregator", StringComparison.Ordinal))];
 
     [Theory]
     [MemberData(nameof(Names))]
@@ -81,9 +84,11 @@ public sealed class ConnectCasesTests
     private static void AssertSameHeaders(JsonElement recorded, HttpResponseMessage response)
     {
         Assert.Equal(recorded.GetProperty("content_type").GetString(), response.Content.Headers.ContentType?.ToString());
-        foreach (var header in recorded.GetProperty("response_headers").EnumerateObject().Where(header => header.Name is "accept-encoding" or "content-encoding"))
+        foreach (var header in recorded.GetProperty("response_headers").EnumerateObject()
+            .Where(header => header.Name is "accept-encoding" or "content-encoding"))
         {
-            var sent = header.Name is "accept-encoding" ? response.Headers.GetValues("Accept-Encoding") : response.Content.Headers.ContentEncoding;
+            var sent = header.Name is "accept-encoding" ? response.Headers.GetValues("Accept-Encoding")
+                : response.Content.Headers.ContentEncoding;
             Assert.Equal(header.Value.GetString(), string.Join(",", sent));
         }
     }
@@ -92,7 +97,8 @@ public sealed class ConnectCasesTests
     {
         var expected = recorded.GetProperty("response_body").GetBytesFromBase64();
         var isCompressed = !IsHttp2(recorded) && recorded.GetProperty("response_headers").TryGetProperty("content-encoding", out _);
-        var (type, method) = (IsHttp2(recorded) ? "application/proto" : recorded.Text("content_type"), recorded.Text("path").Split('/')[^1]);
+        var (type, method) = (
+            IsHttp2(recorded) ? "application/proto" : recorded.Text("content_type"), recorded.Text("path").Split('/')[^1]);
         (expected, body) = isCompressed ? (Unzip(expected), Unzip(body)) : (expected, body);
         if (!StateDependent.TryGetValue(method, out var parser))
         {
@@ -135,7 +141,8 @@ public sealed class ConnectCasesTests
     /// <summary>The recorded body; a map root of the recorded daemon's last head is replaced with one that our log has.</summary>
     private static byte[] Body(JsonElement recorded, TestLogNode node)
     {
-        var body = recorded.TryGetProperty("request_body", out var text) && text.ValueKind is JsonValueKind.String ? text.GetBytesFromBase64() : [];
+        var body = recorded.TryGetProperty("request_body", out var text) && text.ValueKind is JsonValueKind.String
+            ? text.GetBytesFromBase64() : [];
         if (recorded.Text("name") is "GetMapValue hit" or "GetMapValue absent key")
         {
             var request = GetMapValueRequest.Parser.ParseFrom(body);
@@ -146,13 +153,16 @@ public sealed class ConnectCasesTests
         if (recorded.Text("name") is "GetMapValue JSON hit")
         {
             var root = node.HeadAsync().GetAwaiter().GetResult().MapRoot.ToBase64();
-            return Encoding.UTF8.GetBytes(System.Text.RegularExpressions.Regex.Replace(Encoding.UTF8.GetString(body), "\"MapRoot\": \"[^\"]*\"", $"\"MapRoot\": \"{root}\""));
+            return Encoding.UTF8.GetBytes(System.Text.RegularExpressions.Regex.Replace(
+                Encoding.UTF8.GetString(body), "\"MapRoot\": \"[^\"]*\"", $"\"MapRoot\": \"{root}\""));
         }
 
         return body;
     }
 
-    private static string? CodeOf(byte[] body) => body.Length > 0 && body[0] == '{' ? JsonDocument.Parse(body).RootElement.TryGetProperty("code", out var code) ? code.GetString() : null : null;
+    private static string? CodeOf(byte[] body) =>
+        body.Length > 0 && body[0] == '{' ? JsonDocument.Parse(body).RootElement.TryGetProperty("code", out var code) ? code.GetString()
+        : null : null;
 
     private static byte[] Unzip(byte[] bytes)
     {
@@ -162,7 +172,8 @@ public sealed class ConnectCasesTests
         return unzipped.ToArray();
     }
 
-    private static IEnumerable<string> Members(byte[] json) => JsonDocument.Parse(json).RootElement.EnumerateObject().Select(member => $"{member.Name}: {member.Value.ValueKind}");
+    private static IEnumerable<string> Members(byte[] json) =>
+        JsonDocument.Parse(json).RootElement.EnumerateObject().Select(member => $"{member.Name}: {member.Value.ValueKind}");
 
     private static IEnumerable<string> Fields(IMessage message) => message.Descriptor.Fields.InDeclarationOrder()
         .Where(field => field.IsRepeated || field.Accessor.HasValue(message)).Select(field => field.Name);

@@ -14,7 +14,8 @@ public sealed class ConnectionTests
     [InlineData("GET / HTTP/1.1\r\nHost: x\r\n")]
     public async Task A_connection_that_does_not_go_on_is_closed_in_time(string said)
     {
-        await using var node = await new TestLogNode { Change = options => options with { HeaderTimeout = TimeSpan.FromSeconds(1) } }.StartAsync();
+        await using var node =
+            await new TestLogNode { Change = options => options with { HeaderTimeout = TimeSpan.FromSeconds(1) } }.StartAsync();
         using var socket = await ConnectAsync(node.PublicUrl);
         await socket.SendAsync(System.Text.Encoding.ASCII.GetBytes(said));
 

@@ -17,23 +17,29 @@ public sealed class LookupTests
         await using var node = await RecordedLog.FullAsync();
         var output = TestOutput.Make();
         await node.SubmitAsync((output.Statement.Key, output.Statement.Value));
-        var request = new LookupRequest { LogID = node.LogId, TreeSize = 7, MHTreeSize = 3, PathDigests = { output.Path.Digest.ToString() }, Keys = { ByteString.CopyFrom(RecordedLog.Entries[5].Key), ByteString.CopyFromUtf8("absent") } };
+        var request = new LookupRequest { LogID = node.LogId, TreeSize = 7, MHTreeSize = 3, PathDigests = { output.Path.Digest.ToString() },
+            Keys = { ByteString.CopyFrom(RecordedLog.Entries[5].Key), ByteString.CopyFromUtf8("absent") } };
 
         var answer = await node.CallAsync(Lookup, request, LookupResponse.Parser);
 
         var head = await node.HeadAsync();
         Assert.Equal(head, answer.Head);
-        Assert.Equal((await node.CallAsync("LogAPI/GetLogConsistencyProof", new GetLogConsistencyProofRequest { LogID = node.LogId, FirstSize = 7, SecondSize = head.TreeSize }, ProofResponse.Parser)).Proof, answer.ConsistencyProof);
-        Assert.Equal((await node.CallAsync("LogAPI/GetMHLogConsistencyProof", new GetLogConsistencyProofRequest { LogID = node.LogId, FirstSize = 3, SecondSize = head.MHTreeSize }, ProofResponse.Parser)).Proof, answer.MHConsistencyProof);
+        Assert.Equal((await node.CallAsync("LogAPI/GetLogConsistencyProof", new GetLogConsistencyProofRequest { LogID = node.LogId,
+            FirstSize = 7, SecondSize = head.TreeSize }, ProofResponse.Parser)).Proof, answer.ConsistencyProof);
+        Assert.Equal((await node.CallAsync("LogAPI/GetMHLogConsistencyProof", new GetLogConsistencyProofRequest { LogID = node.LogId,
+            FirstSize = 3, SecondSize = head.MHTreeSize }, ProofResponse.Parser)).Proof, answer.MHConsistencyProof);
         Assert.Equal(3, answer.Items.Count);
-        foreach (var (key, index, value) in new[] { (output.Statement.Key, 50, output.Statement.Value), (RecordedLog.Entries[5].Key, 5, RecordedLog.Entries[5].Value), (Encoding.UTF8.GetBytes("absent"), -1, null) })
+        foreach (var (key, index, value) in new[] { (output.Statement.Key, 50, output.Statement.Value),
+            (RecordedLog.Entries[5].Key, 5, RecordedLog.Entries[5].Value), (Encoding.UTF8.GetBytes("absent"), -1, null) })
         {
             var entry = answer.Items.SelectMany(item => item.Entries).Single(entry => entry.Key.Span.SequenceEqual(key));
-            Assert.Equal(await node.CallAsync("LogAPI/GetMapValue", new GetMapValueRequest { LogID = node.LogId, Key = entry.Key, MapRoot = head.MapRoot }, MapValueResponse.Parser), entry.Map);
+            Assert.Equal(await node.CallAsync("LogAPI/GetMapValue", new GetMapValueRequest { LogID = node.LogId, Key = entry.Key,
+                MapRoot = head.MapRoot }, MapValueResponse.Parser), entry.Map);
             Assert.Equal(index >= 0, entry.HasValue);
             if (value is not null)
             {
-                Assert.Equal((await node.CallAsync("LogAPI/GetLogAuditProof", new GetLogAuditProofRequest { LogID = node.LogId, Index = (ulong)index, TreeSize = head.TreeSize }, ProofResponse.Parser)).Proof, entry.InclusionProof);
+                Assert.Equal((await node.CallAsync("LogAPI/GetLogAuditProof", new GetLogAuditProofRequest { LogID = node.LogId,
+                    Index = (ulong)index, TreeSize = head.TreeSize }, ProofResponse.Parser)).Proof, entry.InclusionProof);
                 Assert.Equal(value, entry.Value.ToByteArray());
             }
         }
@@ -45,9 +51,11 @@ public sealed class LookupTests
         await using var node = await new TestLogNode().StartAsync();
         var path = TestOutput.PathOf("hello-1.0");
         var names = new[] { "hello-1.0", "hello-2.0", "other" };
-        await node.SubmitAsync([.. names.Select(name => (Encoding.ASCII.GetBytes($"/nix/store/{path.Digest}-{name}"), Encoding.ASCII.GetBytes(name)))]);
+        await node.SubmitAsync(
+            [.. names.Select(name => (Encoding.ASCII.GetBytes($"/nix/store/{path.Digest}-{name}"), Encoding.ASCII.GetBytes(name)))]);
 
-        var answer = await node.CallAsync(Lookup, new LookupRequest { LogID = node.LogId, PathDigests = { path.Digest.ToString(), TestOutput.PathOf("unknown-1.0").Digest.ToString() } }, LookupResponse.Parser);
+        var answer = await node.CallAsync(Lookup, new LookupRequest { LogID = node.LogId,
+            PathDigests = { path.Digest.ToString(), TestOutput.PathOf("unknown-1.0").Digest.ToString() } }, LookupResponse.Parser);
 
         Assert.Equal(names, answer.Items[0].Entries.Select(entry => entry.Value.ToStringUtf8()));
         Assert.Empty(answer.Items[1].Entries);
@@ -59,7 +67,8 @@ public sealed class LookupTests
         await using var node = await RecordedLog.FullAsync();
         var (key, value) = RecordedLog.Entries[17];
 
-        var answer = await node.CallAsync(Lookup, new LookupRequest { LogID = node.LogId, Keys = { ByteString.CopyFrom(key), ByteString.CopyFromUtf8("absent") } }, LookupResponse.Parser);
+        var answer = await node.CallAsync(Lookup, new LookupRequest { LogID = node.LogId,
+            Keys = { ByteString.CopyFrom(key), ByteString.CopyFromUtf8("absent") } }, LookupResponse.Parser);
 
         Assert.True(SignedTreeHead.TryRead(answer.Head, out var signed, out _));
         Assert.True(node.Signer.Key.TryVerify(signed, out var head, out _));
@@ -70,20 +79,24 @@ public sealed class LookupTests
         Assert.True(MapProof.TryRead(absent.Map.Proof, out var none, out _));
         Assert.True(none.TryVerify(head, "absent"u8, [], out var nothing, out _));
         Assert.Null(nothing.Entry);
-        Assert.True(InclusionProof.TryVerify(17, 50, MerkleHash.LogLeaf(key, Digest.Of(value)), [.. present.InclusionProof.Select(node => new Digest(node.Span))], head.Content.LogRoot, out _));
+        Assert.True(InclusionProof.TryVerify(17, 50, MerkleHash.LogLeaf(key, Digest.Of(value)),
+            [.. present.InclusionProof.Select(node => new Digest(node.Span))], head.Content.LogRoot, out _));
     }
 
     [Fact]
     public async Task What_cannot_be_answered_is_refused_by_name()
     {
         await using var node = await RecordedLog.FullAsync();
-        async Task Refused(LookupRequest request, string word) => Assert.Contains(word, (await Assert.ThrowsAsync<HttpRequestException>(() => node.CallAsync(Lookup, request, LookupResponse.Parser))).Message, StringComparison.Ordinal);
+        async Task Refused(LookupRequest request, string word) =>
+            Assert.Contains(word, (await Assert.ThrowsAsync<HttpRequestException>(
+            () => node.CallAsync(Lookup, request, LookupResponse.Parser))).Message, StringComparison.Ordinal);
 
         await Refused(new LookupRequest { LogID = "x" }, "not_found");
         await Refused(new LookupRequest { LogID = node.LogId, TreeSize = 51 }, "TreeSize is 51; the log has 50");
         await Refused(new LookupRequest { LogID = node.LogId, MHTreeSize = 99 }, "MHTreeSize is 99");
         await Refused(new LookupRequest { LogID = node.LogId, PathDigests = { "../etc" } }, "PathDigests has '../etc'");
-        await Refused(new LookupRequest { LogID = node.LogId, Keys = { Enumerable.Repeat(ByteString.CopyFromUtf8("k"), 101) } }, "at most 100");
+        await Refused(
+            new LookupRequest { LogID = node.LogId, Keys = { Enumerable.Repeat(ByteString.CopyFromUtf8("k"), 101) } }, "at most 100");
         await Refused(new LookupRequest { LogID = node.LogId, Keys = { ByteString.CopyFrom(new byte[5000]) } }, "4096");
     }
 
@@ -96,7 +109,8 @@ public sealed class LookupTests
             await node.SubmitAsync(([i], [.. Enumerable.Repeat(i, 1 << 20)]));
         }
 
-        var answer = await node.CallAsync(Lookup, new LookupRequest { LogID = node.LogId, Keys = { Enumerable.Range(0, 6).Select(i => ByteString.CopyFrom((byte)i)) } }, LookupResponse.Parser);
+        var answer = await node.CallAsync(Lookup, new LookupRequest { LogID = node.LogId,
+            Keys = { Enumerable.Range(0, 6).Select(i => ByteString.CopyFrom((byte)i)) } }, LookupResponse.Parser);
 
         Assert.Equal([true, true, true, true, false, false], answer.Items.Select(item => item.Entries[0].HasValue));
     }
@@ -118,10 +132,13 @@ public sealed class LookupTests
         Assert.All(answer.Conflicts, conflict => Assert.True(IsSigned(node, conflict)));
         answer.Conflicts[0].SeenAt++;
         Assert.False(IsSigned(node, answer.Conflicts[0]));
-        Assert.Single((await node.CallAsync(Conflicts, new GetConflictsRequest { LogID = node.LogId, Start = 1 }, GetConflictsResponse.Parser)).Conflicts);
-        Assert.Equal("first"u8.ToArray(), (await node.CallAsync(Lookup, new LookupRequest { LogID = node.LogId, Keys = { ByteString.CopyFrom(key) } }, LookupResponse.Parser)).Items[0].Entries[0].Value.ToByteArray());
+        Assert.Single((await node.CallAsync(
+            Conflicts, new GetConflictsRequest { LogID = node.LogId, Start = 1 }, GetConflictsResponse.Parser)).Conflicts);
+        Assert.Equal("first"u8.ToArray(), (await node.CallAsync(Lookup, new LookupRequest { LogID = node.LogId,
+            Keys = { ByteString.CopyFrom(key) } }, LookupResponse.Parser)).Items[0].Entries[0].Value.ToByteArray());
     }
 
     private static bool IsSigned(TestLogNode node, Conflict conflict) => node.Signer.Key.Verify(
-        new ConflictRecord(conflict.Key.ToByteArray(), (long)conflict.Index, new Digest(conflict.ValueDigest.Span), Digest.Of(conflict.OtherValue.Span), (long)conflict.SeenAt), conflict.Signature.Span);
+        new ConflictRecord(conflict.Key.ToByteArray(), (long)conflict.Index, new Digest(conflict.ValueDigest.Span),
+            Digest.Of(conflict.OtherValue.Span), (long)conflict.SeenAt), conflict.Signature.Span);
 }

@@ -12,7 +12,8 @@ using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.LogNode.Tests.Api;
 
-/// <summary>What goes past a limit, or over the edge of a number, is refused with a clear error; nothing of it is a fault of ours.</summary>
+/// <summary>What goes past a limit, or over the edge of a number, is refused with a clear error; nothing of it is a fault of
+/// ours.</summary>
 public sealed class RequestLimitTests
 {
     [Theory]
@@ -28,7 +29,8 @@ public sealed class RequestLimitTests
         await node.SubmitAsync([.. Enumerable.Range(0, 3).Select(i => (new[] { (byte)i }, Array.Empty<byte>()))]);
         foreach (var call in new[] { "GetLogEntries", "GetMHLogEntries" })
         {
-            var (status, text) = await PostAsync(node, call, new GetLogEntriesRequest { LogID = node.LogId, Start = start, Finish = finish }.ToByteArray());
+            var (status, text) = await PostAsync(
+                node, call, new GetLogEntriesRequest { LogID = node.LogId, Start = start, Finish = finish }.ToByteArray());
 
             Assert.Equal(expected.Length is 0 ? HttpStatusCode.OK : HttpStatusCode.BadRequest, status);
             Assert.Contains(expected, text, StringComparison.Ordinal);
@@ -41,7 +43,8 @@ public sealed class RequestLimitTests
         await using var node = await new TestLogNode().StartAsync();
         await node.SubmitAsync([.. Enumerable.Range(0, 1001).Select(i => (BitConverter.GetBytes(i), Array.Empty<byte>()))]);
 
-        var (status, text) = await PostAsync(node, "GetLogEntries", new GetLogEntriesRequest { LogID = node.LogId, Start = 0, Finish = 1000 }.ToByteArray());
+        var (status, text) = await PostAsync(
+            node, "GetLogEntries", new GetLogEntriesRequest { LogID = node.LogId, Start = 0, Finish = 1000 }.ToByteArray());
 
         Assert.Equal(HttpStatusCode.BadRequest, status);
         Assert.Contains("more than 1000 entries: ask for fewer", text, StringComparison.Ordinal);
@@ -70,7 +73,8 @@ public sealed class RequestLimitTests
     }
 
     [Theory]
-    [InlineData("{\"x\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[")]
+    [InlineData(
+        "{\"x\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[")]
     [InlineData("{\"LogID\":\"\\ud800\"}")]
     [InlineData("{\"LogID\":5}")]
     [InlineData("[]")]
@@ -79,7 +83,8 @@ public sealed class RequestLimitTests
     {
         await using var node = await new TestLogNode().StartAsync();
 
-        Assert.Equal(HttpStatusCode.BadRequest, (await PostAsync(node, "GetHead", Encoding.UTF8.GetBytes(json), "application/json")).Status);
+        Assert.Equal(
+            HttpStatusCode.BadRequest, (await PostAsync(node, "GetHead", Encoding.UTF8.GetBytes(json), "application/json")).Status);
     }
 
     /// <remarks>A call that comes while another writes waits for it.</remarks>
@@ -88,7 +93,8 @@ public sealed class RequestLimitTests
     {
         using var metrics = new LogMetrics();
         using var rate = new RequestRate();
-        var endpoint = new ConnectEndpoint(new Callers([], null, TimeProvider.System), rate, metrics, TimeProvider.System, NullLogger.Instance);
+        var endpoint = new ConnectEndpoint(
+            new Callers([], null, TimeProvider.System), rate, metrics, TimeProvider.System, NullLogger.Instance);
         var never = new TaskCompletionSource<ConnectAnswer>();
         endpoint.Map("test/Never", FlushRequest.Parser, (_, _) => never.Task);
         using var body = new MemoryStream();
@@ -117,9 +123,11 @@ public sealed class RequestLimitTests
         return zipped.ToArray();
     }
 
-    private static async Task<(HttpStatusCode Status, string Text)> PostAsync(TestLogNode node, string call, byte[] body, string type = "application/proto", string encoding = "", bool isChunked = false)
+    private static async Task<(HttpStatusCode Status, string Text)> PostAsync(
+        TestLogNode node, string call, byte[] body, string type = "application/proto", string encoding = "", bool isChunked = false)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(node.PublicUrl, $"/trustix_api.v1.LogAPI/{call}")) { Content = new StreamContent(new MemoryStream(body)) };
+        using var request = new HttpRequestMessage(HttpMethod.Post,
+            new Uri(node.PublicUrl, $"/trustix_api.v1.LogAPI/{call}")) { Content = new StreamContent(new MemoryStream(body)) };
         request.Content.Headers.ContentType = MediaTypeHeaderValue.Parse(type);
         request.Headers.TransferEncodingChunked = isChunked;
         if (encoding.Length > 0)
@@ -129,7 +137,8 @@ public sealed class RequestLimitTests
 
         using var response = await node.Client.SendAsync(request);
         await using var answer = await response.Content.ReadAsStreamAsync();
-        using var text = new StreamReader(response.Content.Headers.ContentEncoding.Contains("gzip") ? new GZipStream(answer, CompressionMode.Decompress) : answer);
+        using var text = new StreamReader(
+            response.Content.Headers.ContentEncoding.Contains("gzip") ? new GZipStream(answer, CompressionMode.Decompress) : answer);
         return (response.StatusCode, await text.ReadToEndAsync());
     }
 }

@@ -17,7 +17,8 @@ public sealed class TokenTests
         await using var node = await RecordedLog.Node().StartAsync();
         foreach (var recorded in Vectors.Load("tokens").All("requests"))
         {
-            var status = await SendAsync(node, recorded.Text("procedure"), recorded.Hex("request_body"), recorded.GetProperty("header").GetString());
+            var status = await SendAsync(
+                node, recorded.Text("procedure"), recorded.Hex("request_body"), recorded.GetProperty("header").GetString());
 
             // The one difference: no token at all is "unauthenticated", where the reference says "unknown".
             var isValid = recorded.GetProperty("valid").GetBoolean();
@@ -42,7 +43,8 @@ public sealed class TokenTests
         Assert.Equal(401, await SendAsync(node, Submit, body, Token(now - TimeSpan.FromSeconds(90))));
         Assert.Equal(401, await SendAsync(node, Submit, body, Token(now + TimeSpan.FromSeconds(90))));
         Assert.Equal(200, await SendAsync(node, Submit, body, Token(now - TimeSpan.FromSeconds(30))));
-        Assert.Equal(401, await SendAsync(node, Submit, body, WriteToken.Make(NixSecretKey.Generate("peer"), Submit, body, now).ToString()));
+        Assert.Equal(
+            401, await SendAsync(node, Submit, body, WriteToken.Make(NixSecretKey.Generate("peer"), Submit, body, now).ToString()));
     }
 
     [Fact]
@@ -55,7 +57,8 @@ public sealed class TokenTests
         Assert.False((token with { Time = token.Time + 1 }).IsBy(key.PublicKey, Submit));
         Assert.False((token with { Nonce = new byte[16] }).IsBy(key.PublicKey, Submit));
         Assert.False((token with { Body = new byte[32] }).IsBy(key.PublicKey, Submit));
-        Assert.False((token with { Time = null, Nonce = null, Body = null }).IsBy(key.PublicKey, Submit)); // it is none of the reference's form either
+        // it is none of the reference's form either
+        Assert.False((token with { Time = null, Nonce = null, Body = null }).IsBy(key.PublicKey, Submit));
     }
 
     [Theory]
@@ -92,11 +95,13 @@ public sealed class TokenTests
         Assert.Equal(403, await SendAsync(node, Submit, body, node.TokenFor(Submit), node.PublicUrl));
     }
 
-    private static TransparencyLog.Wire.KeyValuePair Item(string key) => new() { Key = ByteString.CopyFromUtf8(key), Value = ByteString.CopyFromUtf8("v") };
+    private static TransparencyLog.Wire.KeyValuePair Item(string key) =>
+        new() { Key = ByteString.CopyFromUtf8(key), Value = ByteString.CopyFromUtf8("v") };
 
     private static async Task<int> SendAsync(TestLogNode node, string procedure, byte[] body, string? header, Uri? url = null)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(url ?? node.PrivateUrl, procedure)) { Content = new ByteArrayContent(body) };
+        using var request = new HttpRequestMessage(
+            HttpMethod.Post, new Uri(url ?? node.PrivateUrl, procedure)) { Content = new ByteArrayContent(body) };
         request.Content.Headers.ContentType = new("application/proto");
         if (header is not null)
         {

@@ -9,7 +9,8 @@ namespace TrustixProxy.LogNode.Tests.Archive;
 [System.Diagnostics.CodeAnalysis.SuppressMessage("Design", "CA1001", Justification = "xunit disposes it through IAsyncLifetime")]
 public sealed class ArchiveTests : IAsyncLifetime
 {
-    private static readonly byte[][] Keys = [.. Enumerable.Range(0, 10_000).Select(i => Encoding.ASCII.GetBytes(TestOutput.PathOf($"p{i}").Absolute))];
+    private static readonly byte[][] Keys = [
+        .. Enumerable.Range(0, 10_000).Select(i => Encoding.ASCII.GetBytes(TestOutput.PathOf($"p{i}").Absolute))];
 
     private readonly TestLogNode _node = new();
     private readonly string _folder = Directory.CreateTempSubdirectory("trustix-archive-").FullName;
@@ -55,7 +56,8 @@ public sealed class ArchiveTests : IAsyncLifetime
     [InlineData("UPDATE head SET head = (SELECT head FROM head WHERE mh_size = 2) WHERE mh_size = 3", "head 3 says the map-head size is 2")]
     [InlineData("UPDATE head SET head = substr(head, 1, length(head) - 1) || x'FF' WHERE mh_size = 4", "head 4: Signature is wrong")]
     [InlineData("DELETE FROM head WHERE mh_size = 2", "head 2 is missing")]
-    [InlineData("UPDATE map_page SET page = x'00000000' WHERE number = (SELECT root FROM map WHERE head = 5)", "holds other leaves than the entries come to")]
+    [InlineData("UPDATE map_page SET page = x'00000000' WHERE number = (SELECT root FROM map WHERE head = 5)",
+        "holds other leaves than the entries come to")]
     [InlineData("DELETE FROM map_page WHERE number = 1", "map page 1 is missing")]
     [InlineData("DELETE FROM map_page WHERE number = (SELECT root FROM map WHERE head = 3)", "is missing")]
     [InlineData("INSERT INTO map_page VALUES (99999, x'00000000')", "map page 99999 is of no map that is kept")]
@@ -106,7 +108,8 @@ public sealed class ArchiveTests : IAsyncLifetime
         var timer = Stopwatch.StartNew();
 
         Assert.Equal((0, 1), LogImport.Run(Static, empty.Signer, Path.GetDirectoryName(Imported)!, "test"));
-        Assert.True(timer.Elapsed < TimeSpan.FromSeconds(25), $"{timer.Elapsed}: a connection that reads held up the last checkpoint for SQLite's 30 s");
+        Assert.True(timer.Elapsed < TimeSpan.FromSeconds(25),
+            $"{timer.Elapsed}: a connection that reads held up the last checkpoint for SQLite's 30 s");
     }
 
     [Fact]
@@ -118,7 +121,8 @@ public sealed class ArchiveTests : IAsyncLifetime
 
         Assert.Equal(850, LogExport.Run(LogFile, _node.Signer.Key, Static).Entries);
         var after = Files();
-        Assert.All(before.Where(file => !file.Key.Contains(".p/", StringComparison.Ordinal) && file.Key is not "head"), file => Assert.Equal(file.Value, after[file.Key]));
+        Assert.All(before.Where(file => !file.Key.Contains(".p/", StringComparison.Ordinal) && file.Key is not "head"), file =>
+            Assert.Equal(file.Value, after[file.Key]));
         Assert.Contains("tile/entries/002", after.Keys);
         Assert.DoesNotContain(after.Keys, file => file.StartsWith("tile/entries/002.p", StringComparison.Ordinal));
         Assert.Contains("tile/1/000.p/3", after.Keys);
@@ -160,7 +164,8 @@ public sealed class ArchiveTests : IAsyncLifetime
         await using var other = await new TestLogNode().StartAsync();
         await using var old = await new TestLogNode(signer: _node.Signer).StartAsync();
 
-        Assert.Throws<InvalidDataException>(() => LogExport.Run(Path.Combine(other.StateDirectory, "test.sqlite"), other.Signer.Key, Static));
+        Assert.Throws<InvalidDataException>(
+            () => LogExport.Run(Path.Combine(other.StateDirectory, "test.sqlite"), other.Signer.Key, Static));
         Assert.Throws<InvalidDataException>(() => LogExport.Run(Path.Combine(old.StateDirectory, "test.sqlite"), old.Signer.Key, Static));
     }
 
@@ -187,7 +192,8 @@ public sealed class ArchiveTests : IAsyncLifetime
     }
 
     private Dictionary<string, string> Files() => Directory.GetFiles(Static, "*", SearchOption.AllDirectories)
-        .ToDictionary(file => Path.GetRelativePath(Static, file), file => Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(file))));
+        .ToDictionary(file => Path.GetRelativePath(Static, file), file =>
+            Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(file))));
 
     private static byte[] Key(int i) => Keys[i];
 }

@@ -65,7 +65,8 @@ public sealed class CrashTests : IDisposable
         Assert.All(Enum.GetValues<WritePhase>(), phase => Assert.Equal(KillsAPhase, killed[phase]));
     }
 
-    /// <summary>Several clients submit, and remember what was acknowledged and which heads they were shown, until the node is gone.</summary>
+    /// <summary>Several clients submit, and remember what was acknowledged and which heads they were shown, until the node is
+    /// gone.</summary>
     private async Task LoadUntilKilledAsync(WritePhase phase, int count)
     {
         using var node = Start(phase.ToString(), count);
@@ -96,8 +97,10 @@ public sealed class CrashTests : IDisposable
             {
                 var items = Enumerable.Range(0, 1 + (_next % 40)).Select(_ => $"{Interlocked.Increment(ref _next)}").ToList();
                 var request = new SubmitRequest { LogID = _signer.Key.LogId };
-                request.Items.AddRange(items.Select(item => new TransparencyLog.Wire.KeyValuePair { Key = ByteString.CopyFromUtf8(item), Value = ByteString.CopyFromUtf8($"value {item}") }));
-                using var message = new HttpRequestMessage(HttpMethod.Post, url + procedure) { Content = new ByteArrayContent(request.ToByteArray()) };
+                request.Items.AddRange(items.Select(item => new TransparencyLog.Wire.KeyValuePair { Key = ByteString.CopyFromUtf8(item),
+                    Value = ByteString.CopyFromUtf8($"value {item}") }));
+                using var message = new HttpRequestMessage(
+                    HttpMethod.Post, url + procedure) { Content = new ByteArrayContent(request.ToByteArray()) };
                 message.Content.Headers.ContentType = new("application/proto");
                 message.Headers.Add(WriteToken.Header, WriteToken.MakeReference(_token, procedure).ToString());
                 using var response = await _http.SendAsync(message);
@@ -160,7 +163,8 @@ public sealed class CrashTests : IDisposable
 
         AssertWhole();
         using var database = LogDatabase.OpenToRead(Path.Combine(_directory, "test.sqlite"));
-        var entries = database.Read(reader => reader.AllEntries(0, long.MaxValue).ToDictionary(row => Encoding.UTF8.GetString(row.Entry.Key), row => Encoding.UTF8.GetString(row.Entry.Value)));
+        var entries = database.Read(reader => reader.AllEntries(0, long.MaxValue)
+            .ToDictionary(row => Encoding.UTF8.GetString(row.Entry.Key), row => Encoding.UTF8.GetString(row.Entry.Value)));
         Assert.All(_acknowledged, item => Assert.Equal(item.Value, entries.GetValueOrDefault(item.Key)));
     }
 
@@ -174,7 +178,8 @@ public sealed class CrashTests : IDisposable
 
     private Process Start(string phase, int count) => Process.Start(new ProcessStartInfo(
         "dotnet",
-        [Path.Combine(AppContext.BaseDirectory, "TrustixProxy.CrashingNode.dll"), _directory, Convert.ToHexString(_seed), _token.PublicKey.ToString(), phase, $"{count}"])
+        [Path.Combine(AppContext.BaseDirectory, "TrustixProxy.CrashingNode.dll"), _directory, Convert.ToHexString(_seed),
+            _token.PublicKey.ToString(), phase, $"{count}"])
     { RedirectStandardOutput = true })!;
 
     private static string NewDirectory() => Directory.CreateTempSubdirectory("trustix-crash-").FullName;

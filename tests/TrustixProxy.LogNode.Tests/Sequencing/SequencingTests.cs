@@ -84,7 +84,8 @@ public sealed class SequencingTests
     [Fact]
     public async Task Superseded_roots_are_answered_within_the_window_and_gone_after_it()
     {
-        await using var node = new TestLogNode { Change = options => options with { HistoryWindow = TimeSpan.FromSeconds(1), FlushInterval = TimeSpan.FromMilliseconds(100) } };
+        await using var node = new TestLogNode { Change = options =>
+            options with { HistoryWindow = TimeSpan.FromSeconds(1), FlushInterval = TimeSpan.FromMilliseconds(100) } };
         await node.StartAsync();
         await node.SubmitAsync(([1], [1]));
         var old = await node.HeadAsync();
@@ -114,7 +115,8 @@ public sealed class SequencingTests
             await node.WriteAsync("/trustix_rpc.v1.LogRPC/Submit", new SubmitRequest
             {
                 LogID = node.LogId,
-                Items = { Enumerable.Range((int)size, 10_000).Select(i => new TransparencyLog.Wire.KeyValuePair { Key = ByteString.CopyFromUtf8($"/nix/store/{i:D32}-k"), Value = ByteString.CopyFromUtf8($"v{i}") }) },
+                Items = { Enumerable.Range((int)size, 10_000).Select(i => new TransparencyLog.Wire.KeyValuePair { Key =
+                    ByteString.CopyFromUtf8($"/nix/store/{i:D32}-k"), Value = ByteString.CopyFromUtf8($"v{i}") }) },
             });
             await SizeReachesAsync(node, size + 10_000);
             await AssertFoundAsync(0, 4_999, (int)size, (int)size + 9_999);
@@ -131,7 +133,8 @@ public sealed class SequencingTests
         {
             foreach (var i in numbers)
             {
-                var request = new ValueRequest { Digest = ByteString.CopyFrom(System.Security.Cryptography.SHA256.HashData(Encoding.UTF8.GetBytes($"v{i}"))) };
+                var request = new ValueRequest { Digest = ByteString.CopyFrom(
+                    System.Security.Cryptography.SHA256.HashData(Encoding.UTF8.GetBytes($"v{i}"))) };
                 Assert.Equal($"v{i}", (await node.CallAsync("NodeAPI/GetValue", request, ValueResponse.Parser)).Value.ToStringUtf8());
             }
         }
@@ -179,7 +182,8 @@ public sealed class SequencingTests
     public async Task The_socket_of_a_node_that_was_killed_is_taken_over()
     {
         var socket = Path.Combine(Path.GetTempPath(), $"trustix-{Guid.NewGuid():n}.sock");
-        using (var dead = new System.Net.Sockets.Socket(System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, default))
+        using (var dead = new System.Net.Sockets.Socket(
+            System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, default))
         {
             dead.Bind(new System.Net.Sockets.UnixDomainSocketEndPoint(socket));
             File.Move(socket, $"{socket}.kept"); // closing it would remove it
@@ -241,7 +245,8 @@ public sealed class SequencingTests
     {
         try
         {
-            return !(await node.CallAsync("LogAPI/GetMapValue", request, MapValueResponse.Parser)).Value.IsEmpty ? true : throw new InvalidDataException("a present key was said to be absent");
+            return !(await node.CallAsync("LogAPI/GetMapValue", request, MapValueResponse.Parser)).Value.IsEmpty ? true
+                : throw new InvalidDataException("a present key was said to be absent");
         }
         catch (HttpRequestException exception) when (exception.Message.Contains("not_found", StringComparison.Ordinal))
         {
@@ -263,6 +268,7 @@ public sealed class SequencingTests
     private static SubmitRequest Items(TestLogNode node, int count) => new()
     {
         LogID = node.LogId,
-        Items = { Enumerable.Range(0, count).Select(_ => new TransparencyLog.Wire.KeyValuePair { Key = ByteString.CopyFromUtf8($"key {Interlocked.Increment(ref _made)}"), Value = ByteString.CopyFromUtf8("v") }) },
+        Items = { Enumerable.Range(0, count).Select(_ => new TransparencyLog.Wire.KeyValuePair { Key = ByteString.CopyFromUtf8(
+            $"key {Interlocked.Increment(ref _made)}"), Value = ByteString.CopyFromUtf8("v") }) },
     };
 }

@@ -19,7 +19,8 @@ public sealed class TileNodesTests
         {
             while (leaves.Count < size)
             {
-                var batch = Enumerable.Range(leaves.Count, Math.Min(LogWriter.BatchSize, size - leaves.Count)).Select(i => new Entry(BitConverter.GetBytes(i), [1])).ToList();
+                var batch = Enumerable.Range(leaves.Count, Math.Min(LogWriter.BatchSize, size - leaves.Count))
+                    .Select(i => new Entry(BitConverter.GetBytes(i), [1])).ToList();
                 leaves.AddRange(batch.Select(entry => MerkleHash.LogLeaf(entry.Key, entry.ValueDigest)));
                 writer.Sequence(batch);
             }
@@ -28,7 +29,8 @@ public sealed class TileNodesTests
             {
                 var proof = database.Read(reader => MerkleTree.InclusionProof(index, size, TileNodes.Of(reader, Tree.Log)));
 
-                Assert.Equal(MerkleTree.InclusionProof(index, size, (level, at) => MerkleTree.RootOf(CollectionsMarshal.AsSpan(leaves).Slice((int)(at << level), 1 << level))), proof);
+                Assert.Equal(MerkleTree.InclusionProof(index, size, (level, at) =>
+                    MerkleTree.RootOf(CollectionsMarshal.AsSpan(leaves).Slice((int)(at << level), 1 << level))), proof);
             }
         }
     }

@@ -44,7 +44,8 @@ internal sealed class NarrowDoor : IAsyncDisposable
             return;
         }
 
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(node, context.Request.Path.Value)) { Content = new ByteArrayContent(body.ToArray()) };
+        using var request = new HttpRequestMessage(
+            HttpMethod.Post, new Uri(node, context.Request.Path.Value)) { Content = new ByteArrayContent(body.ToArray()) };
         foreach (var (name, value) in context.Request.Headers.Where(header => header.Key is "Content-Type"))
         {
             request.Content.Headers.TryAddWithoutValidation(name, value.ToString());
@@ -52,7 +53,8 @@ internal sealed class NarrowDoor : IAsyncDisposable
 
         request.Headers.TryAddWithoutValidation("Trustix-Token", context.Request.Headers["Trustix-Token"].ToString());
         using var response = await _client.SendAsync(request);
-        (context.Response.StatusCode, context.Response.ContentType) = ((int)response.StatusCode, response.Content.Headers.ContentType?.ToString());
+        (context.Response.StatusCode, context.Response.ContentType) = (
+            (int)response.StatusCode, response.Content.Headers.ContentType?.ToString());
         await (await response.Content.ReadAsStreamAsync()).CopyToAsync(context.Response.Body);
     }
 }

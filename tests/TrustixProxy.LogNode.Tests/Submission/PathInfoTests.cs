@@ -31,7 +31,8 @@ public sealed class PathInfoTests
     [MemberData(nameof(Shapes))]
     public void Every_shape_gives_the_statement_that_the_references_hook_writes_byte_for_byte(string version, string json, bool isBuiltHere)
     {
-        var printed = json.Replace("@out", Out).Replace("@dep", Dep).Replace("@gone", Gone).Replace("@sri", Sri).Replace("@nix32", Nix32).Replace("@digits", Nix32[7..]).Replace("@hex", Hex);
+        var printed = json.Replace("@out", Out).Replace("@dep", Dep).Replace("@gone", Gone).Replace("@sri", Sri).Replace("@nix32", Nix32)
+            .Replace("@digits", Nix32[7..]).Replace("@hex", Hex);
 
         Assert.True(PathInfo.TryParse(printed, out var outputs, out var error), $"{version}: {error}");
 
@@ -52,7 +53,8 @@ public sealed class PathInfoTests
         Assert.True(PathInfo.TryParse(json, out var outputs, out _));
 
         Assert.Equal([Out, Dep], outputs.Select(output => output.Statement.Path.ToString()));
-        Assert.EndsWith("\"narSize\":120,\"references\":[]}", Encoding.ASCII.GetString(outputs[0].Statement.Value), StringComparison.Ordinal);
+        Assert.EndsWith(
+            "\"narSize\":120,\"references\":[]}", Encoding.ASCII.GetString(outputs[0].Statement.Value), StringComparison.Ordinal);
         Assert.Contains("\"narSize\":9000000000,", Encoding.ASCII.GetString(outputs[1].Statement.Value), StringComparison.Ordinal);
         Assert.Null(outputs[0].RegisteredAt);
     }
@@ -65,12 +67,15 @@ public sealed class PathInfoTests
     [InlineData("[{}]")]
     [InlineData("{\"info\":[]}")]
     [InlineData("{\"info\":{\"" + Out + "\":{}}}")]
-    [InlineData("{\"info\":{\"" + Out + "\":{\"narHash\":\"" + Sri + "\",\"narSize\":1,\"references\":[]}},\"storeDir\":\"/gnu/store\",\"version\":2}")]
+    [InlineData("{\"info\":{\"" + Out + "\":{\"narHash\":\"" + Sri
+        + "\",\"narSize\":1,\"references\":[]}},\"storeDir\":\"/gnu/store\",\"version\":2}")]
     [InlineData("{\"/gnu/store/" + Out + "\":{\"narHash\":\"" + Sri + "\",\"narSize\":1,\"references\":[]}}")]
-    [InlineData("[{\"path\":\"/nix/store/" + Out + "\",\"narHash\":\"sha1:" + "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" + "\",\"narSize\":1,\"references\":[]}]")]
+    [InlineData("[{\"path\":\"/nix/store/" + Out + "\",\"narHash\":\"sha1:" + "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+        + "\",\"narSize\":1,\"references\":[]}]")]
     [InlineData("[{\"path\":\"/nix/store/" + Out + "\",\"narHash\":\"" + Sri + "\",\"narSize\":0,\"references\":[]}]")]
     [InlineData("[{\"path\":\"/nix/store/" + Out + "\",\"narHash\":\"" + Sri + "\",\"narSize\":1,\"references\":[null]}]")]
-    [InlineData("[{\"path\":\"/nix/store/" + Out + "\",\"narHash\":\"" + Sri + "\",\"narSize\":1,\"references\":[],\"registrationTime\":99999999999999999}]")]
+    [InlineData("[{\"path\":\"/nix/store/" + Out + "\",\"narHash\":\"" + Sri
+        + "\",\"narSize\":1,\"references\":[],\"registrationTime\":99999999999999999}]")]
     [InlineData("[{\"path\":null,\"narHash\":\"" + Sri + "\",\"narSize\":1,\"references\":[]}]")]
     public void What_is_of_no_known_shape_says_nothing(string json)
     {

@@ -133,7 +133,8 @@ public sealed class PublisherTests : IDisposable
 
         Assert.Equal((2, 1, 0, PublishFault.None), (pass.Paths, pass.Rejected, pass.Waiting, pass.Fault));
         Assert.Equal(Lines(good, other), await EntriesAsync(node));
-        Assert.Contains("-long, of which more is to be said", await File.ReadAllTextAsync(Path.Combine(_directory, "rejected", "1.reason")), StringComparison.Ordinal);
+        Assert.Contains("-long, of which more is to be said", await File.ReadAllTextAsync(Path.Combine(_directory, "rejected", "1.reason")),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -198,7 +199,8 @@ public sealed class PublisherTests : IDisposable
         var pass = await OnceAsync(Options(node));
 
         Assert.Equal(new PublishPass(1, 0, 0, 2, 0, PublishFault.None), pass);
-        Assert.Equal(["0.job", "0.reason", "1.job", "1.reason"], Directory.GetFiles(Path.Combine(_directory, "rejected")).Select(Path.GetFileName).Order());
+        Assert.Equal(["0.job", "0.reason", "1.job", "1.reason"],
+            Directory.GetFiles(Path.Combine(_directory, "rejected")).Select(Path.GetFileName).Order());
     }
 
     [Fact]
@@ -217,7 +219,8 @@ public sealed class PublisherTests : IDisposable
         var publicListener = await OnceAsync(good with { Url = node.PublicUrl });
         var noLog = await OnceAsync(good with { Url = dead });
 
-        Assert.All([wrongToken, wrongName, publicListener], pass => Assert.Equal(new PublishPass(0, 0, 0, 0, 1, PublishFault.Refused), pass));
+        Assert.All(
+            [wrongToken, wrongName, publicListener], pass => Assert.Equal(new PublishPass(0, 0, 0, 0, 1, PublishFault.Refused), pass));
         Assert.Equal(new PublishPass(0, 0, 0, 0, 1, PublishFault.Unreachable), noLog);
         Assert.Equal(1, (await OnceAsync(good)).Paths);
     }
@@ -249,7 +252,9 @@ public sealed class PublisherTests : IDisposable
         var certain = JobOutputs.Certain(job, [.. outputs.Select(output => output.Path)], described);
 
         Assert.Equal([outputs[0]], certain.Outputs.Select(output => output.Statement));
-        Assert.Equal($"{outputs[3].Path} has been collected; {outputs[1].Path}, {outputs[2].Path} may have been replaced since it was built", certain.Lost);
+        Assert.Equal(
+            $"{outputs[3].Path} has been collected; {outputs[1].Path}, {outputs[2].Path} may have been replaced since it was built",
+            certain.Lost);
     }
 
     [Fact]
@@ -258,7 +263,8 @@ public sealed class PublisherTests : IDisposable
         using var mute = new TcpListener(IPAddress.Loopback, 0);
         mute.Start();
         Spooled("1", [Make("one")]);
-        var options = new PublisherOptions { Url = new Uri($"http://{mute.LocalEndpoint}"), Token = NixSecretKey.Generate("peer"), SpoolDirectory = _directory };
+        var options = new PublisherOptions { Url = new Uri($"http://{mute.LocalEndpoint}"), Token = NixSecretKey.Generate("peer"),
+            SpoolDirectory = _directory };
         using var publisher = new SpoolPublisher(options, NullLogger.Instance);
         using var stop = new CancellationTokenSource(TimeSpan.FromMilliseconds(300));
 
@@ -293,7 +299,8 @@ public sealed class PublisherTests : IDisposable
     public void Pauses_double_up_to_a_bound_and_are_not_all_alike()
     {
         Assert.Equal(TimeSpan.FromSeconds(1), SpoolPublisher.Pause(PublishFault.None, 0));
-        foreach (var (fault, first, most) in new[] { (PublishFault.Unreachable, 1.0, 60.0), (PublishFault.NoNix, 1, 60), (PublishFault.Refused, 30, 300) })
+        foreach (var (fault, first, most) in new[] { (PublishFault.Unreachable, 1.0, 60.0), (PublishFault.NoNix, 1, 60),
+            (PublishFault.Refused, 30, 300) })
         {
             for (var failures = 1; failures < 1000; failures++)
             {
@@ -313,19 +320,24 @@ public sealed class PublisherTests : IDisposable
 
     private static StorePath[] References(int count) => [.. Enumerable.Range(0, count).Select(i => TestOutput.PathOf($"a-reference-{i}"))];
 
-    private static DescribedOutput Described(BuildStatement statement, long seconds) => new(statement, true, DateTimeOffset.FromUnixTimeSeconds(seconds));
+    private static DescribedOutput Described(BuildStatement statement, long seconds) =>
+        new(statement, true, DateTimeOffset.FromUnixTimeSeconds(seconds));
 
     private static IEnumerable<string> Lines(params BuildStatement[] statements) =>
-        statements.Select(statement => $"{statement.Path.Absolute} {Convert.ToHexString(SHA256.HashData(statement.Value))}").Order(StringComparer.Ordinal);
+        statements.Select(statement => $"{statement.Path.Absolute} {Convert.ToHexString(SHA256.HashData(statement.Value))}")
+            .Order(StringComparer.Ordinal);
 
     private static async Task<IEnumerable<string>> EntriesAsync(TestLogNode node)
     {
         var size = (await node.HeadAsync()).TreeSize;
-        var entries = await node.CallAsync("LogAPI/GetLogEntries", new GetLogEntriesRequest { LogID = node.LogId, Start = 0, Finish = size - 1 }, LogEntriesResponse.Parser);
-        return entries.Leaves.Select(leaf => $"{Encoding.ASCII.GetString(leaf.Key.Span)} {Convert.ToHexString(leaf.ValueDigest.Span)}").Order(StringComparer.Ordinal);
+        var entries = await node.CallAsync("LogAPI/GetLogEntries",
+            new GetLogEntriesRequest { LogID = node.LogId, Start = 0, Finish = size - 1 }, LogEntriesResponse.Parser);
+        return entries.Leaves.Select(leaf => $"{Encoding.ASCII.GetString(leaf.Key.Span)} {Convert.ToHexString(leaf.ValueDigest.Span)}")
+            .Order(StringComparer.Ordinal);
     }
 
-    private PublisherOptions Options(TestLogNode node) => new() { Url = node.PrivateUrl, Token = node.Token, LogName = "test", SpoolDirectory = _directory };
+    private PublisherOptions Options(TestLogNode node) =>
+        new() { Url = node.PrivateUrl, Token = node.Token, LogName = "test", SpoolDirectory = _directory };
 
     private static async Task<PublishPass> OnceAsync(PublisherOptions options)
     {
@@ -334,7 +346,8 @@ public sealed class PublisherTests : IDisposable
     }
 
     /// <summary>Puts a job and its description into the spool, as a hook does.</summary>
-    private void Spooled(string id, IReadOnlyList<BuildStatement> described, IReadOnlyList<StorePath>? outputs = null, bool? isBuiltHere = true)
+    private void Spooled(
+        string id, IReadOnlyList<BuildStatement> described, IReadOnlyList<StorePath>? outputs = null, bool? isBuiltHere = true)
     {
         var job = new SpoolJob(id, default, TestOutput.PathOf("x.drv"), outputs ?? [.. described.Select(output => output.Path)]);
         Spool.Describe(_directory, job, described.Select(statement => new DescribedOutput(statement, isBuiltHere, null)));

@@ -58,7 +58,8 @@ public sealed class SpoolTests : IDisposable
 
         Assert.Equal(Private, File.GetUnixFileMode(directory));
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(directory, "1.job")));
-        Assert.Contains($"spoolDirectory is '{directory}', from which another trustix-proxy publish is publishing", second.Message, StringComparison.Ordinal);
+        Assert.Contains($"spoolDirectory is '{directory}', from which another trustix-proxy publish is publishing", second.Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -89,7 +90,8 @@ public sealed class SpoolTests : IDisposable
 
         spool.Remove(["1"]);
 
-        Assert.Equal(["10.info", "10.job", "10.root-x", "10.root-y", "lock", "target"], Directory.GetFileSystemEntries(_directory).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal(["10.info", "10.job", "10.root-x", "10.root-y", "lock", "target"],
+            Directory.GetFileSystemEntries(_directory).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         Assert.True(Directory.Exists(target));
     }
 
@@ -130,7 +132,8 @@ public sealed class SpoolTests : IDisposable
 
         spool.Sweep(DateTimeOffset.UtcNow);
 
-        Assert.Equal(["job.info", "job.job", "lock", "young.info"], Directory.GetFiles(_directory).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal(["job.info", "job.job", "lock", "young.info"],
+            Directory.GetFiles(_directory).Select(Path.GetFileName).Order(StringComparer.Ordinal));
     }
 
     [Theory]
@@ -146,7 +149,8 @@ public sealed class SpoolTests : IDisposable
     [InlineData("", "*", false)]
     public void Names_are_admitted_by_globs_over_the_part_after_the_digest(string include, string exclude, bool isAdmitted)
     {
-        var filter = new NameFilter([.. include.Split(',', StringSplitOptions.RemoveEmptyEntries)], [.. exclude.Split(',', StringSplitOptions.RemoveEmptyEntries)]);
+        var filter = new NameFilter(
+            [.. include.Split(',', StringSplitOptions.RemoveEmptyEntries)], [.. exclude.Split(',', StringSplitOptions.RemoveEmptyEntries)]);
 
         Assert.Equal(isAdmitted, filter.Admits(TestOutput.PathOf("hello-2.12.1")));
     }

@@ -6,10 +6,12 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Redis.Chaos;
 
-/// <summary>Clients that ask the replicas as through a balancer, which asks the next one where one does not answer; each answer is judged.</summary>
+/// <summary>Clients that ask the replicas as through a balancer, which asks the next one where one does not answer; each answer is
+/// judged.</summary>
 internal sealed class ChaosClients(ChaosLab lab, Outages outages) : IDisposable
 {
-    private readonly HttpClient _client = new(new SocketsHttpHandler { PooledConnectionIdleTimeout = TimeSpan.FromSeconds(30) }) { Timeout = TimeSpan.FromSeconds(40) };
+    private readonly HttpClient _client = new(
+        new SocketsHttpHandler { PooledConnectionIdleTimeout = TimeSpan.FromSeconds(30) }) { Timeout = TimeSpan.FromSeconds(40) };
     private readonly ConcurrentDictionary<string, int> _counts = new();
     private readonly ConcurrentQueue<string> _faults = new();
     private readonly ConcurrentBag<double> _quiet = [], _disturbed = [];
@@ -52,7 +54,8 @@ internal sealed class ChaosClients(ChaosLab lab, Outages outages) : IDisposable
 
     public IEnumerable<string> Report()
     {
-        yield return $"answers: {string.Join(", ", _counts.OrderByDescending(count => count.Value).Select(count => $"{count.Key} {count.Value}"))}";
+        yield return $"answers: "
+            + $"{string.Join(", ", _counts.OrderByDescending(count => count.Value).Select(count => $"{count.Key} {count.Value}"))}";
         yield return $"of these had to be served, as two logs and an upstream with the file were there: {_mustServe}";
         yield return $"nothing broken: {Times(_quiet)}";
         yield return $"while something was: {Times(_disturbed)}";
@@ -91,8 +94,10 @@ internal sealed class ChaosClients(ChaosLab lab, Outages outages) : IDisposable
     private void Judge(Wanted wanted, int replica, (int Status, string Text, string? Decision) reply, long start)
     {
         var end = Stopwatch.GetTimestamp();
-        var hadToAnswer = outages.CountWhole(lab.Logs.Keys.Select(name => $"log {name}"), start, end) >= 2 && outages.CountWhole(wanted.Upstreams.Select(number => $"upstream {number}"), start, end) > 0;
-        (hadToAnswer && outages.CountWhole(["redis", "replica 0", "replica 1", "replica 2"], start, end) is 4 ? _quiet : _disturbed).Add(Stopwatch.GetElapsedTime(start, end).TotalMilliseconds);
+        var hadToAnswer = outages.CountWhole(lab.Logs.Keys.Select(name => $"log {name}"), start, end) >= 2
+            && outages.CountWhole(wanted.Upstreams.Select(number => $"upstream {number}"), start, end) > 0;
+        (hadToAnswer && outages.CountWhole(["redis", "replica 0", "replica 1", "replica 2"], start, end) is 4 ? _quiet : _disturbed)
+            .Add(Stopwatch.GetElapsedTime(start, end).TotalMilliseconds);
         _ = hadToAnswer && wanted.IsAgreed ? Interlocked.Increment(ref _mustServe) : 0;
         Count(reply.Status is 200 ? "served" : $"{reply.Status} {reply.Decision}");
         switch (reply.Status)
@@ -107,7 +112,10 @@ internal sealed class ChaosClients(ChaosLab lab, Outages outages) : IDisposable
             case 503 when reply.Decision is "overflow":
                 break;
             default:
-                _faults.Enqueue($"replica {replica} answered {reply.Status} for {wanted.Output.Path} after {Stopwatch.GetElapsedTime(start, end).TotalSeconds:f1} s, while two logs and an upstream were there: {reply.Text}; broken then: {string.Join(", ", outages.Between(start, end))}; its last lines: {string.Join('\n', lab.Replicas[replica].Lines.Split('\n').TakeLast(20))}");
+                _faults.Enqueue($"replica {replica} answered {reply.Status} for {wanted.Output.Path} after "
+                    + $"{Stopwatch.GetElapsedTime(start, end).TotalSeconds:f1} s, while two logs and an upstream were there: {reply.Text}; "
+                    + $"broken then: {string.Join(", ", outages.Between(start, end))}; its last lines: "
+                    + $"{string.Join('\n', lab.Replicas[replica].Lines.Split('\n').TakeLast(20))}");
                 break;
         }
     }
@@ -137,6 +145,7 @@ internal sealed class ChaosClients(ChaosLab lab, Outages outages) : IDisposable
     private static string Times(ConcurrentBag<double> times)
     {
         var sorted = times.Order().ToList();
-        return sorted.Count is 0 ? "no answers" : $"{sorted.Count} answers, median {sorted[sorted.Count / 2]:f1} ms, p99 {sorted[sorted.Count * 99 / 100]:f1} ms, longest {sorted[^1]:f0} ms";
+        return sorted.Count is 0 ? "no answers" : $"{sorted.Count} answers, median {sorted[sorted.Count / 2]:f1} ms, p99 "
+            + $"{sorted[sorted.Count * 99 / 100]:f1} ms, longest {sorted[^1]:f0} ms";
     }
 }

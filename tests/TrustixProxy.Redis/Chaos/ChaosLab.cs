@@ -40,14 +40,16 @@ internal sealed class ChaosLab : IAsyncDisposable
             await lab._lab.AddReplicaAsync(configuration =>
             {
                 configuration["deadline"] = "00:00:04";
-                configuration["upstreams"]!.AsArray().Add(new JsonObject { ["name"] = "second", ["url"] = lab.Upstreams[1].Url.ToString(), ["narDeadline"] = "00:00:10" });
+                configuration["upstreams"]!.AsArray()
+                    .Add(new JsonObject { ["name"] = "second", ["url"] = lab.Upstreams[1].Url.ToString(), ["narDeadline"] = "00:00:10" });
             });
         }
 
         return lab;
     }
 
-    /// <summary>Publishes something each tenth of a second; a path is asked for once a log's head that lacks it is too old to be believed.</summary>
+    /// <summary>Publishes something each tenth of a second; a path is asked for once a log's head that lacks it is too old to be
+    /// believed.</summary>
     public async Task PublishAsync(CancellationToken cancellation)
     {
         var waiting = new Queue<Wanted>();
@@ -80,7 +82,8 @@ internal sealed class ChaosLab : IAsyncDisposable
 
     /// <summary>Whether a narinfo is the one that all replicas have to give.</summary>
     public bool IsRight(Wanted wanted, string text) =>
-        wanted.IsAgreed && Nix.NarInfo.TryParse(System.Text.Encoding.ASCII.GetBytes(text), out var narInfo, out _) && narInfo.NarHash == wanted.Output.Statement.NarHash
+        wanted.IsAgreed && Nix.NarInfo.TryParse(System.Text.Encoding.ASCII.GetBytes(text), out var narInfo, out _)
+            && narInfo.NarHash == wanted.Output.Statement.NarHash
         && narInfo.Signatures.Any(signature => _lab.Key.PublicKey.Verify(narInfo.Fingerprint, signature));
 
     public async ValueTask DisposeAsync()

@@ -5,8 +5,10 @@ using Xunit.Abstractions;
 
 namespace TrustixProxy.Redis.Chaos;
 
-/// <summary>200 clients ask three replicas while logs, upstreams, Redis and the replicas themselves are killed, stopped, slowed, made to lie and mended.</summary>
-/// <remarks><c>TRUSTIXPROXY_CHAOS_SECONDS=600 TRUSTIXPROXY_CHAOS_SEED=7 dotnet test tests/TrustixProxy.Redis --filter Chaos -l "console;verbosity=detailed"</c> goes on for ten minutes, and shows what happened.</remarks>
+/// <summary>200 clients ask three replicas while logs, upstreams, Redis and the replicas themselves are killed, stopped, slowed, made to
+/// lie and mended.</summary>
+/// <remarks><c>TRUSTIXPROXY_CHAOS_SECONDS=600 TRUSTIXPROXY_CHAOS_SEED=7 dotnet test tests/TrustixProxy.Redis --filter Chaos -l
+/// "console;verbosity=detailed"</c> goes on for ten minutes, and shows what happened.</remarks>
 public sealed class ChaosTests(ITestOutputHelper output)
 {
     private const int Clients = 200;
@@ -21,7 +23,8 @@ public sealed class ChaosTests(ITestOutputHelper output)
         await using var lab = await ChaosLab.StartAsync();
         using var clients = new ChaosClients(lab, _outages);
         using var stop = new CancellationTokenSource();
-        var asking = Enumerable.Range(0, Clients).Select(i => clients.RunAsync(i, stop.Token)).Append(lab.PublishAsync(stop.Token)).ToList();
+        var asking = Enumerable.Range(0, Clients).Select(i => clients.RunAsync(i, stop.Token)).Append(lab.PublishAsync(stop.Token))
+            .ToList();
         var memory = MeasureAsync(lab, stop.Token);
 
         await Task.Delay(_duration / 12); // nothing is broken yet
@@ -30,12 +33,14 @@ public sealed class ChaosTests(ITestOutputHelper output)
         await Task.WhenAll(asking);
         var (second, last) = await memory;
 
-        foreach (var line in _outages.All.GroupBy(outage => $"{outage.Part.Split(' ')[0]} {outage.How}").OrderBy(group => group.Key, StringComparer.Ordinal).Select(group => $"  {group.Key}: {group.Count()}"))
+        foreach (var line in _outages.All.GroupBy(outage => $"{outage.Part.Split(' ')[0]} {outage.How}")
+            .OrderBy(group => group.Key, StringComparer.Ordinal).Select(group => $"  {group.Key}: {group.Count()}"))
         {
             output.WriteLine(line);
         }
 
-        output.WriteLine($"seed {_seed}, {_duration.TotalSeconds:f0} s, {Clients} clients, {_outages.All.Count} outages; memory of a replica in the second and the last quarter {second:f0} and {last:f0} MB");
+        output.WriteLine($"seed {_seed}, {_duration.TotalSeconds:f0} s, {Clients} clients, {_outages.All.Count} outages; memory of a "
+            + $"replica in the second and the last quarter {second:f0} and {last:f0} MB");
         clients.Report().ToList().ForEach(output.WriteLine);
         Assert.Empty(clients.Faults.Take(5));
         Assert.True(clients.MustServe > 100, "Hardly an answer had to be given.");
@@ -59,14 +64,16 @@ public sealed class ChaosTests(ITestOutputHelper output)
             var reply = await clients.AskAsync(entry.Replica, $"{entry.Wanted.Output.Path.Digest}.narinfo");
             if (reply is not { Status: 200 } given || !lab.IsRight(entry.Wanted, given.Text))
             {
-                lost.Enqueue($"replica {entry.Replica}, {entry.Wanted.Output.Path}: {reply}; it said of it: {string.Join('\n', lab.Replicas[entry.Replica].LinesOf(entry.Wanted.Output.Path.Digest.ToString()))}");
+                lost.Enqueue($"replica {entry.Replica}, {entry.Wanted.Output.Path}: {reply}; it said of it: "
+                    + $"{string.Join('\n', lab.Replicas[entry.Replica].LinesOf(entry.Wanted.Output.Path.Digest.ToString()))}");
             }
         });
         output.WriteLine($"decisions that a replica had served: {served.Count}; lost: {lost.Count}");
         Assert.True(lost.IsEmpty, string.Join('\n', lost.Take(5)));
     }
 
-    /// <summary>The median memory of replicas that have run for three seconds, in the second and the last quarter of the time, in MB.</summary>
+    /// <summary>The median memory of replicas that have run for three seconds, in the second and the last quarter of the time, in
+    /// MB.</summary>
     private async Task<(double Second, double Last)> MeasureAsync(ChaosLab lab, CancellationToken stop)
     {
         var (start, quarters) = (Stopwatch.GetTimestamp(), new List<double>[] { [], [], [], [] });
@@ -82,5 +89,6 @@ public sealed class ChaosTests(ITestOutputHelper output)
 
     private static double Median(List<double> values) => values.Count is 0 ? 0 : values.Order().ElementAt(values.Count / 2);
 
-    private static int Read(string variable, int otherwise) => int.TryParse(Environment.GetEnvironmentVariable(variable), CultureInfo.InvariantCulture, out var value) ? value : otherwise;
+    private static int Read(string variable, int otherwise) =>
+        int.TryParse(Environment.GetEnvironmentVariable(variable), CultureInfo.InvariantCulture, out var value) ? value : otherwise;
 }

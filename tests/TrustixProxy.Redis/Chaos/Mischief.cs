@@ -4,17 +4,21 @@ using TrustixProxy.Testing;
 
 namespace TrustixProxy.Redis.Chaos;
 
-/// <summary>Breaks one part after the other, several at once, and mends each after a while. What it does follows from the seed; when exactly it happens does not.</summary>
+/// <summary>Breaks one part after the other, several at once, and mends each after a while. What it does follows from the seed; when
+/// exactly it happens does not.</summary>
 internal sealed class Mischief(ChaosLab lab, Outages outages, int seed)
 {
     /// <summary>The most parts that are broken at once.</summary>
     private const int AtOnce = 3;
 
     private static readonly LogLie[] LogLies =
-        [LogLie.Rollback, LogLie.ForgedSignature, LogLie.StaleRoot, LogLie.PaddingBits, LogLie.SurplusProofNode, LogLie.WrongValue, LogLie.NoValue, LogLie.Hang, LogLie.Reset, LogLie.Html, LogLie.Drip, LogLie.Huge, LogLie.Truncated];
+        [LogLie.Rollback, LogLie.ForgedSignature, LogLie.StaleRoot, LogLie.PaddingBits, LogLie.SurplusProofNode, LogLie.WrongValue,
+            LogLie.NoValue, LogLie.Hang, LogLie.Reset, LogLie.Html, LogLie.Drip, LogLie.Huge, LogLie.Truncated];
 
     private static readonly UpstreamLie[] UpstreamLies =
-        [UpstreamLie.Unavailable, UpstreamLie.Hang, UpstreamLie.Reset, UpstreamLie.Html, UpstreamLie.Drip, UpstreamLie.Huge, UpstreamLie.FlippedByte, UpstreamLie.ShortFile, UpstreamLie.LongFile, UpstreamLie.CutFile, UpstreamLie.OtherFile, UpstreamLie.NoFile];
+        [UpstreamLie.Unavailable, UpstreamLie.Hang, UpstreamLie.Reset, UpstreamLie.Html, UpstreamLie.Drip, UpstreamLie.Huge,
+            UpstreamLie.FlippedByte, UpstreamLie.ShortFile, UpstreamLie.LongFile, UpstreamLie.CutFile, UpstreamLie.OtherFile,
+            UpstreamLie.NoFile];
 
     /// <summary>Once, Redis is stopped for as long, if there is time for more than that.</summary>
     private static readonly TimeSpan LongStop = TimeSpan.FromSeconds(30);
@@ -25,7 +29,8 @@ internal sealed class Mischief(ChaosLab lab, Outages outages, int seed)
     public async Task RunAsync(TimeSpan duration)
     {
         var (start, running) = (Stopwatch.GetTimestamp(), new List<Task>());
-        var stopped = duration > LongStop ? WhileAsync("redis", $"stopped for {LongStop.TotalSeconds} s", LongStop, lab.Redis.StopAsync, lab.Redis.ContinueAsync) : Task.CompletedTask;
+        var stopped = duration > LongStop ? WhileAsync(
+            "redis", $"stopped for {LongStop.TotalSeconds} s", LongStop, lab.Redis.StopAsync, lab.Redis.ContinueAsync) : Task.CompletedTask;
         while (Stopwatch.GetElapsedTime(start) < duration)
         {
             running.RemoveAll(fault => fault.IsCompletedSuccessfully);
@@ -43,7 +48,8 @@ internal sealed class Mischief(ChaosLab lab, Outages outages, int seed)
     private Task BreakAsync(TimeSpan time) => _random.Next(4) switch
     {
         0 => OnReplicaAsync(_random.Next(lab.Replicas.Count), _random.Next(3) > 0, time),
-        1 => OnLogAsync(lab.Logs.Keys.Order(StringComparer.Ordinal).ElementAt(_random.Next(lab.Logs.Count)), _random.Next(LogLies.Length + 4), time),
+        1 => OnLogAsync(
+            lab.Logs.Keys.Order(StringComparer.Ordinal).ElementAt(_random.Next(lab.Logs.Count)), _random.Next(LogLies.Length + 4), time),
         2 => OnUpstreamAsync(_random.Next(lab.Upstreams.Count), _random.Next(UpstreamLies.Length + 3), time),
         _ => OnRedisAsync(_random.Next(5), time),
     };
@@ -59,7 +65,8 @@ internal sealed class Mischief(ChaosLab lab, Outages outages, int seed)
     private Task OnLogAsync(string name, int how, TimeSpan time)
     {
         var log = lab.Logs[name];
-        return how < LogLies.Length ? WhileAsync($"log {name}", $"lies: {LogLies[how]}", time, () => Set(() => log.Lie = LogLies[how]), () => Set(() => log.Lie = LogLie.None))
+        return how < LogLies.Length ? WhileAsync(
+            $"log {name}", $"lies: {LogLies[how]}", time, () => Set(() => log.Lie = LogLies[how]), () => Set(() => log.Lie = LogLie.None))
             : how % 2 is 0 ? WhileAsync($"log {name}", "away", time, log.StopAsync, log.RestartAsync)
             : WhileAsync($"log {name}", "slow", time, () => Set(() => log.Delay = time), () => Set(() => log.Delay = TimeSpan.Zero));
     }
@@ -67,8 +74,10 @@ internal sealed class Mischief(ChaosLab lab, Outages outages, int seed)
     private Task OnUpstreamAsync(int number, int how, TimeSpan time)
     {
         var (part, upstream) = ($"upstream {number}", lab.Upstreams[number]);
-        return how < UpstreamLies.Length ? WhileAsync(part, $"lies: {UpstreamLies[how]}", time, () => Set(() => upstream.Lie = UpstreamLies[how]), () => Set(() => upstream.Lie = UpstreamLie.None))
-            : how == UpstreamLies.Length ? WhileAsync(part, "slow", time, () => Set(() => upstream.Delay = time), () => Set(() => upstream.Delay = TimeSpan.Zero))
+        return how < UpstreamLies.Length ? WhileAsync(part, $"lies: {UpstreamLies[how]}", time, () =>
+            Set(() => upstream.Lie = UpstreamLies[how]), () => Set(() => upstream.Lie = UpstreamLie.None))
+            : how == UpstreamLies.Length
+                ? WhileAsync(part, "slow", time, () => Set(() => upstream.Delay = time), () => Set(() => upstream.Delay = TimeSpan.Zero))
             : WhileAsync(part, "away", time, upstream.StopAsync, upstream.RestartAsync);
     }
 
@@ -100,7 +109,8 @@ internal sealed class Mischief(ChaosLab lab, Outages outages, int seed)
     {
         foreach (var key in lab.Redis.Keys())
         {
-            if (await lab.Redis.Database.KeyTypeAsync(key) is RedisType.String && (byte[]?)await lab.Redis.Database.StringGetAsync(key) is { Length: > 0 } bytes)
+            if (await lab.Redis.Database.KeyTypeAsync(key) is RedisType.String
+                && (byte[]?)await lab.Redis.Database.StringGetAsync(key) is { Length: > 0 } bytes)
             {
                 bytes[Random.Shared.Next(bytes.Length)] ^= (byte)(1 << Random.Shared.Next(8));
                 await lab.Redis.Database.StringSetAsync(key, bytes);

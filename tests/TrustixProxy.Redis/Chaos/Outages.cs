@@ -38,7 +38,9 @@ internal sealed class Outages
     public bool IsBroken(string part) => _all.Any(outage => outage.Part == part && outage.To is long.MaxValue);
 
     /// <summary>How many parts whose names begin so are broken now.</summary>
-    public int CountBroken(string kind) => _all.Where(outage => outage.To is long.MaxValue && outage.Part.StartsWith(kind, StringComparison.Ordinal)).Select(outage => outage.Part).Distinct().Count();
+    public int CountBroken(string kind) =>
+        _all.Where(outage => outage.To is long.MaxValue && outage.Part.StartsWith(kind, StringComparison.Ordinal))
+        .Select(outage => outage.Part).Distinct().Count();
 
     /// <summary>How many of these parts were whole from five seconds before <paramref name="from"/> until <paramref name="to"/>.</summary>
     public int CountWhole(IEnumerable<string> parts, long from, long to)

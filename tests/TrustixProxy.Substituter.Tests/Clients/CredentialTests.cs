@@ -27,7 +27,8 @@ public sealed class CredentialTests
         foreach (var path in new[] { "nix-cache-info", $"{TestOutput.Make().Path.Digest}.narinfo", "nar/x" })
         {
             using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(proxy.Url, path));
-            request.Headers.Authorization = new AuthenticationHeaderValue(scheme, scheme.Equals("Basic", StringComparison.OrdinalIgnoreCase) ? Convert.ToBase64String(Encoding.UTF8.GetBytes(secret)) : secret);
+            request.Headers.Authorization = new AuthenticationHeaderValue(scheme, scheme.Equals("Basic", StringComparison.OrdinalIgnoreCase)
+                ? Convert.ToBase64String(Encoding.UTF8.GetBytes(secret)) : secret);
             using var response = await proxy.Client.SendAsync(request);
             Assert.Equal(isKnown, response.StatusCode is not HttpStatusCode.Unauthorized);
         }
@@ -38,13 +39,15 @@ public sealed class CredentialTests
     {
         await using var proxy = await StartAsync();
 
-        foreach (var shown in new[] { null, "", "Basic", "Basic !!", "Basic YWxpY2U", "Bearer", "Bearer ", " ", "Bearer token-of-bob, Bearer token-of-bob" })
+        foreach (var shown in new[] { null, "", "Basic", "Basic !!", "Basic YWxpY2U", "Bearer", "Bearer ", " ",
+            "Bearer token-of-bob, Bearer token-of-bob" })
         {
             using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(proxy.Url, "nix-cache-info"));
             request.Headers.TryAddWithoutValidation("Authorization", shown is null ? [] : [shown]);
             using var response = await proxy.Client.SendAsync(request);
             Assert.Equal(HttpStatusCode.Unauthorized, response.StatusCode);
-            Assert.Equal(["Basic realm=\"trustix-proxy\", charset=\"UTF-8\"", "Bearer realm=\"trustix-proxy\""], response.Headers.WwwAuthenticate.Select(challenge => challenge.ToString()));
+            Assert.Equal(["Basic realm=\"trustix-proxy\", charset=\"UTF-8\"", "Bearer realm=\"trustix-proxy\""],
+                response.Headers.WwwAuthenticate.Select(challenge => challenge.ToString()));
         }
     }
 
@@ -63,6 +66,7 @@ public sealed class CredentialTests
         var credentials = new ClientCredentials();
         credentials.TryAdd(ClientScheme.Basic, "alice", "pass:word");
         credentials.TryAdd(ClientScheme.Bearer, "bob", "token-of-bob");
-        return await new TestProxy { Change = options => options with { FrontDoor = options.FrontDoor with { Credentials = credentials } } }.StartAsync();
+        return await new TestProxy { Change = options =>
+            options with { FrontDoor = options.FrontDoor with { Credentials = credentials } } }.StartAsync();
     }
 }

@@ -22,7 +22,8 @@ public sealed class LimitTests
         later.Remove(overflow);
         held.LetGo();
 
-        Assert.Equal((HttpStatusCode.ServiceUnavailable, TimeSpan.FromSeconds(1)), ((await overflow).StatusCode, (await overflow).Headers.RetryAfter!.Delta));
+        Assert.Equal((HttpStatusCode.ServiceUnavailable, TimeSpan.FromSeconds(1)),
+            ((await overflow).StatusCode, (await overflow).Headers.RetryAfter!.Delta));
         Assert.All(await Task.WhenAll(later.Append(first)), answer => Assert.Equal(HttpStatusCode.OK, answer.StatusCode));
     }
 
@@ -58,7 +59,8 @@ public sealed class LimitTests
         {
             second = held.AskAsync();
         }
-        while (await Task.WhenAny(second, Task.Delay(TimeSpan.FromMilliseconds(500))) == second); // until the proxy has noticed, it is turned away at once
+        // until the proxy has noticed, it is turned away at once
+        while (await Task.WhenAny(second, Task.Delay(TimeSpan.FromMilliseconds(500))) == second);
         held.LetGo();
 
         Assert.Equal(HttpStatusCode.ServiceUnavailable, (await overflow).StatusCode);
@@ -68,7 +70,8 @@ public sealed class LimitTests
     [Fact]
     public async Task Requests_come_no_faster_than_they_may_and_none_is_lost()
     {
-        await using var proxy = await new TestProxy { Change = options => options with { FrontDoor = options.FrontDoor with { EachClient = new LoadLimits(RequestsPerSecond: 20) } } }.StartAsync();
+        await using var proxy = await new TestProxy { Change = options =>
+            options with { FrontDoor = options.FrontDoor with { EachClient = new LoadLimits(RequestsPerSecond: 20) } } }.StartAsync();
         var timer = Stopwatch.StartNew();
 
         var answers = await Task.WhenAll(Enumerable.Range(0, 40).Select(_ => proxy.AskAsync("nix-cache-info")));
@@ -82,7 +85,8 @@ public sealed class LimitTests
     {
         await using var proxy = await TestProxy.WithThreeLogsAsync();
         var output = TestOutput.Make(size: 300_000);
-        proxy.Change = options => options with { FrontDoor = options.FrontDoor with { EachClient = new LoadLimits(BytesPerSecond: 200_000) } };
+        proxy.Change = options =>
+            options with { FrontDoor = options.FrontDoor with { EachClient = new LoadLimits(BytesPerSecond: 200_000) } };
         await proxy.Publish(output, "alice", "bob", "carol").StartAsync();
         var narInfo = await proxy.NarInfoAsync(output);
         var timer = Stopwatch.StartNew();
@@ -113,7 +117,8 @@ public sealed class LimitTests
     [Fact]
     public async Task What_a_limiter_has_no_room_for_is_not_written_before_its_turn()
     {
-        await using var bytes = PartitionedRateLimiter.Create<string, string>(client => RateLimitPartition.GetConcurrencyLimiter(client, _ => new ConcurrencyLimiterOptions { PermitLimit = 10, QueueLimit = 0 }));
+        await using var bytes = PartitionedRateLimiter.Create<string, string>(client =>
+            RateLimitPartition.GetConcurrencyLimiter(client, _ => new ConcurrencyLimiterOptions { PermitLimit = 10, QueueLimit = 0 }));
         using var body = new MemoryStream();
         await using var metered = new MeteredStream(body, bytes, "a client", atOnce: 10);
         var others = bytes.AttemptAcquire("a client", 10);
@@ -144,13 +149,15 @@ public sealed class LimitTests
     /// <summary>A proxy whose upstream answers when the test says so, and one path that is agreed on.</summary>
     private sealed class HeldProxy : IAsyncDisposable
     {
-        private readonly TaskCompletionSource _asked = new(TaskCreationOptions.RunContinuationsAsynchronously), _go = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly TaskCompletionSource _asked = new(TaskCreationOptions.RunContinuationsAsynchronously),
+            _go = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private readonly TestOutput _output = TestOutput.Make();
         private readonly TestProxy _proxy;
 
         private HeldProxy(TestProxy proxy) => _proxy = proxy;
 
-        public static async Task<HeldProxy> StartAsync(bool isClients, LoadLimits limits) => await StartAsync(isClients, limits, new ForwardedClients([new IPNetwork(IPAddress.Loopback, 32)], IsUnixTrusted: false));
+        public static async Task<HeldProxy> StartAsync(bool isClients, LoadLimits limits) =>
+            await StartAsync(isClients, limits, new ForwardedClients([new IPNetwork(IPAddress.Loopback, 32)], IsUnixTrusted: false));
 
         public static async Task<HeldProxy> StartAsync(bool isClients, LoadLimits limits, ForwardedClients? forwarded)
         {
@@ -180,7 +187,8 @@ public sealed class LimitTests
 
         public void LetGo() => _go.TrySetResult();
 
-        public async Task<HttpResponseMessage> AskAsync(string? forwarded = null, string? path = null, CancellationToken cancellation = default)
+        public async Task<HttpResponseMessage> AskAsync(
+            string? forwarded = null, string? path = null, CancellationToken cancellation = default)
         {
             using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(_proxy.Url, path ?? $"{_output.Path.Digest}.narinfo"));
             request.Headers.TryAddWithoutValidation("X-Forwarded-For", forwarded is null ? [] : [forwarded]);

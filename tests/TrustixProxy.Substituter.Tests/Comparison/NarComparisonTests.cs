@@ -20,7 +20,8 @@ public sealed class NarComparisonTests
             var (result, told) = await CompareAsync(Source(tree.ToNar(), random), Source(other.ToNar(), random));
 
             var (flat, flatOther) = (tree.Flat(), other.Flat());
-            var expected = flat.Keys.Union(flatOther.Keys).Select(path => (path, Change(flat.GetValueOrDefault(path), flatOther.GetValueOrDefault(path)))).Where(item => item.Item2 is not null).ToHashSet();
+            var expected = flat.Keys.Union(flatOther.Keys).Select(path => (path,
+                Change(flat.GetValueOrDefault(path), flatOther.GetValueOrDefault(path)))).Where(item => item.Item2 is not null).ToHashSet();
             Assert.True(expected.SetEquals(told.Select(item => (item.Path, (NarChange?)item.Change))), $"seed {seed}");
             Assert.Equal(expected.Count is 0, result.IsSame);
             Assert.Equal(flat.Keys.Union(flatOther.Keys).Count() - expected.Count, result.Same);
@@ -48,11 +49,13 @@ public sealed class NarComparisonTests
     {
         var text = string.Concat(Enumerable.Range(1, 20).Select(number => $"line {number}\n"));
 
-        var lines = (await CompareAsync(Tree.Text(text), Tree.Text(text.Replace("line 7\n", "line seven\nand more\n", StringComparison.Ordinal)[..^1]))).Single().Contents!.Lines;
+        var lines = (await CompareAsync(Tree.Text(text),
+            Tree.Text(text.Replace("line 7\n", "line seven\nand more\n", StringComparison.Ordinal)[..^1]))).Single().Contents!.Lines;
         var binary = (await CompareAsync(Tree.Text(text), Tree.Text(text + "\u0001"))).Single().Contents!.Lines;
         var empty = (await CompareAsync(Tree.Text(""), Tree.Text("\u001b[31mx\u202e\n"))).Single().Contents;
 
-        Assert.Equal(["@@ line 5 @@", " line 5", " line 6", "-line 7", "+line seven", "+and more", " line 8", " line 9", "@@ line 19 @@", " line 18", " line 19", "-line 20", "+line 20 (no newline at the end)"], lines);
+        Assert.Equal(["@@ line 5 @@", " line 5", " line 6", "-line 7", "+line seven", "+and more", " line 8", " line 9", "@@ line 19 @@",
+            " line 18", " line 19", "-line 20", "+line 20 (no newline at the end)"], lines);
         Assert.Null(binary);
         Assert.Null(empty!.Lines);
         Assert.Equal((0, 0), (empty.First, empty.Bytes));
@@ -61,7 +64,8 @@ public sealed class NarComparisonTests
     [Fact]
     public async Task Texts_that_differ_in_everything_are_not_shown_line_by_line()
     {
-        var (a, b) = (string.Concat(Enumerable.Range(0, 5000).Select(number => $"a{number}\n")), string.Concat(Enumerable.Range(0, 5000).Select(number => $"b{number}\n")));
+        var (a, b) = (string.Concat(Enumerable.Range(0, 5000).Select(number => $"a{number}\n")),
+            string.Concat(Enumerable.Range(0, 5000).Select(number => $"b{number}\n")));
 
         Assert.Null((await CompareAsync(Tree.Text(a), Tree.Text(b))).Single().Contents!.Lines);
     }
@@ -78,13 +82,15 @@ public sealed class NarComparisonTests
     [InlineData(" /tmp/nix-build-a.drv-0/src ", TraceKind.BuildPath, "/tmp/nix-build-a.drv-0/src")]
     [InlineData("/home/alice/x:", TraceKind.BuildPath, "/home/alice/x")]
     [InlineData("/builder/x", TraceKind.BuildPath, null)]
-    [InlineData("/nix/store/00000000000000000000000000000000-gcc-1/bin", TraceKind.StorePath, "/nix/store/00000000000000000000000000000000-gcc-1")]
+    [InlineData(
+        "/nix/store/00000000000000000000000000000000-gcc-1/bin", TraceKind.StorePath, "/nix/store/00000000000000000000000000000000-gcc-1")]
     public async Task Times_and_build_paths_that_only_one_has_are_pointed_out(string text, TraceKind kind, string? expected)
     {
         foreach (var before in new[] { 1, 65_536 - 12, 65_536 - 300, 131_072 - 5 })
         {
             var padding = new string('.', before) + "\n\0";
-            var difference = (await CompareAsync(Tree.Text("\0" + padding), Tree.Text("\u0001" + padding + text + padding))).Single().Contents!;
+            var difference = (await CompareAsync(Tree.Text("\0" + padding), Tree.Text("\u0001" + padding + text + padding)))
+                .Single().Contents!;
 
             Assert.Equal(expected is null ? [] : [new Trace(kind, expected)], difference.OnlyInB);
             Assert.Empty(difference.OnlyInA);
@@ -114,13 +120,18 @@ public sealed class NarComparisonTests
         var time = new byte[4];
         BinaryPrimitives.WriteUInt32LittleEndian(time, 1764000000);
 
-        var gzip = (await CompareAsync(new Tree.File([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3], false), new Tree.File([0x1f, 0x8b, 8, 0, .. time, 0, 3], false))).Single().Contents!;
-        var python = (await CompareAsync(new Tree.File([0xcb, 0x0d, 0x0d, 0x0a, 0, 0, 0, 0, 1, 0, 0, 0], false), new Tree.File([0xcb, 0x0d, 0x0d, 0x0a, 0, 0, 0, 0, .. time], false))).Single().Contents!;
-        var zip = (await CompareAsync(new Tree.File([(byte)'P', (byte)'K', 3, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0x21, 0, 0], false), new Tree.File([(byte)'P', (byte)'K', 3, 4, 0, 0, 0, 0, 0, 0, 0x65, 0x51, 0x78, 0x5b, 0], false))).Single().Contents!;
+        var gzip = (await CompareAsync(new Tree.File([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3], false),
+            new Tree.File([0x1f, 0x8b, 8, 0, .. time, 0, 3], false))).Single().Contents!;
+        var python = (await CompareAsync(new Tree.File([0xcb, 0x0d, 0x0d, 0x0a, 0, 0, 0, 0, 1, 0, 0, 0], false),
+            new Tree.File([0xcb, 0x0d, 0x0d, 0x0a, 0, 0, 0, 0, .. time], false))).Single().Contents!;
+        var zip = (await CompareAsync(new Tree.File([(byte)'P', (byte)'K', 3, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0x21, 0, 0], false),
+            new Tree.File([(byte)'P', (byte)'K', 3, 4, 0, 0, 0, 0, 0, 0, 0x65, 0x51, 0x78, 0x5b, 0], false))).Single().Contents!;
 
-        Assert.Equal("1970-01-01 00:00:00Z in the gzip header, 2025-11-24 16:00:00Z in the gzip header", $"{gzip.OnlyInA.Single().Text}, {gzip.OnlyInB.Single().Text}");
+        Assert.Equal("1970-01-01 00:00:00Z in the gzip header, 2025-11-24 16:00:00Z in the gzip header",
+            $"{gzip.OnlyInA.Single().Text}, {gzip.OnlyInB.Single().Text}");
         Assert.Equal("2025-11-24 16:00:00Z in the Python bytecode header", python.OnlyInB.Single().Text);
-        Assert.Equal("1980-01-01 00:00:00 in the zip header, 2025-11-24 10:11:10 in the zip header", $"{zip.OnlyInA.Single().Text}, {zip.OnlyInB.Single().Text}");
+        Assert.Equal("1980-01-01 00:00:00 in the zip header, 2025-11-24 10:11:10 in the zip header",
+            $"{zip.OnlyInA.Single().Text}, {zip.OnlyInB.Single().Text}");
     }
 
     [Fact]
@@ -137,15 +148,18 @@ public sealed class NarComparisonTests
     {
         var nar = Tree.Text("a").ToNar();
         var other = Source(Tree.Text("b").ToNar());
-        NarSource Named(byte[] bytes, byte[] hashed, long size) => Source(bytes) with { NarHash = NixHash.Sha256(SHA256.HashData(hashed)), NarSize = size };
+        NarSource Named(byte[] bytes, byte[] hashed, long size) =>
+            Source(bytes) with { NarHash = NixHash.Sha256(SHA256.HashData(hashed)), NarSize = size };
 
         Assert.False((await CompareAsync(Named(nar, nar, nar.Length), other)).Result.IsSame);
         Assert.Contains("is not the one that was named", await FaultAsync(Named(nar, [], nar.Length), other), StringComparison.Ordinal);
         Assert.Contains("has more than the 10 bytes", await FaultAsync(other, Named(nar, nar, 10)), StringComparison.Ordinal);
         Assert.Contains("is no NAR (Truncated)", await FaultAsync(other, Source(nar[..^1])), StringComparison.Ordinal);
         Assert.Contains("is no NAR (TrailingBytes)", await FaultAsync(other, Source([.. nar, 0])), StringComparison.Ordinal);
-        Assert.Contains("is no NAR (TagLength)", await FaultAsync(Source("<html>no such file</html>"u8.ToArray()), other), StringComparison.Ordinal);
-        Assert.Contains("cannot be read: \\u001b", await FaultAsync(new NarSource("x", null, null, _ => throw new IOException("\u001b")), other), StringComparison.Ordinal);
+        Assert.Contains(
+            "is no NAR (TagLength)", await FaultAsync(Source("<html>no such file</html>"u8.ToArray()), other), StringComparison.Ordinal);
+        Assert.Contains("cannot be read: \\u001b",
+            await FaultAsync(new NarSource("x", null, null, _ => throw new IOException("\u001b")), other), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -156,7 +170,8 @@ public sealed class NarComparisonTests
         tail[^100] = 1;
         var before = GC.GetAllocatedBytesForCurrentThread();
 
-        var result = NarComparison.RunAsync(new NarSource("a", null, null, _ => Task.FromResult<Stream>(new MemoryStream(head))), new NarSource("b", null, null, _ => Task.FromResult<Stream>(new MemoryStream(tail))), _ => { }, CancellationToken.None);
+        var result = NarComparison.RunAsync(new NarSource("a", null, null, _ => Task.FromResult<Stream>(new MemoryStream(head))),
+            new NarSource("b", null, null, _ => Task.FromResult<Stream>(new MemoryStream(tail))), _ => { }, CancellationToken.None);
 
         Assert.True(result.IsCompletedSuccessfully); // all of it on this thread
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 2 << 20);
@@ -174,7 +189,8 @@ public sealed class NarComparisonTests
         }
         else
         {
-            Assert.False(told.Change is NarChange.Changed && a[told.Path] is Tree.File first && b[told.Path] is Tree.File second && !first.Contents.SequenceEqual(second.Contents), told.Path);
+            Assert.False(told.Change is NarChange.Changed && a[told.Path] is Tree.File first && b[told.Path] is Tree.File second
+                && !first.Contents.SequenceEqual(second.Contents), told.Path);
         }
     }
 
@@ -183,14 +199,17 @@ public sealed class NarComparisonTests
         (null, _) => NarChange.Added,
         (_, null) => NarChange.Removed,
         (Tree.Directory, Tree.Directory) => null,
-        (Tree.File first, Tree.File second) when first.IsExecutable == second.IsExecutable && first.Contents.SequenceEqual(second.Contents) => null,
+        (Tree.File first, Tree.File second)
+            when first.IsExecutable == second.IsExecutable && first.Contents.SequenceEqual(second.Contents) => null,
         (Tree.Symlink first, Tree.Symlink second) when first.Target == second.Target => null,
         _ => NarChange.Changed,
     };
 
-    private static async Task<string> FaultAsync(NarSource a, NarSource b) => (await Assert.ThrowsAsync<NarUnreadableException>(() => CompareAsync(a, b))).Message;
+    private static async Task<string> FaultAsync(NarSource a, NarSource b) =>
+        (await Assert.ThrowsAsync<NarUnreadableException>(() => CompareAsync(a, b))).Message;
 
-    private static async Task<List<NarDifference>> CompareAsync(Tree a, Tree b) => (await CompareAsync(Source(a.ToNar()), Source(b.ToNar()))).Told;
+    private static async Task<List<NarDifference>> CompareAsync(Tree a, Tree b) =>
+        (await CompareAsync(Source(a.ToNar()), Source(b.ToNar()))).Told;
 
     private static async Task<(ComparisonResult Result, List<NarDifference> Told)> CompareAsync(NarSource a, NarSource b)
     {
@@ -198,13 +217,15 @@ public sealed class NarComparisonTests
         return (await NarComparison.RunAsync(a, b, told.Add, CancellationToken.None), told);
     }
 
-    private static NarSource Source(byte[] nar, Random? random = null) => new("x", null, null, _ => Task.FromResult<Stream>(random is null ? new MemoryStream(nar) : new Dripping(nar, random)));
+    private static NarSource Source(byte[] nar, Random? random = null) =>
+        new("x", null, null, _ => Task.FromResult<Stream>(random is null ? new MemoryStream(nar) : new Dripping(nar, random)));
 
     /// <summary>Gives few bytes at a time.</summary>
     private sealed class Dripping(byte[] bytes, Random random) : MemoryStream(bytes)
     {
         private readonly int _most = random.Next(3) switch { 0 => 7, 1 => 5000, _ => 100_000 };
 
-        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => base.ReadAsync(buffer[..Math.Min(buffer.Length, _most)], cancellationToken);
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+            base.ReadAsync(buffer[..Math.Min(buffer.Length, _most)], cancellationToken);
     }
 }

@@ -17,7 +17,8 @@ internal abstract record Tree
 
     public static Directory Of(params (string Name, Tree Node)[] entries)
     {
-        var sorted = new SortedDictionary<string, Tree>(Comparer<string>.Create((a, b) => Encoding.UTF8.GetBytes(a).AsSpan().SequenceCompareTo(Encoding.UTF8.GetBytes(b))));
+        var sorted = new SortedDictionary<string,
+            Tree>(Comparer<string>.Create((a, b) => Encoding.UTF8.GetBytes(a).AsSpan().SequenceCompareTo(Encoding.UTF8.GetBytes(b))));
         foreach (var (name, node) in entries)
         {
             sorted[name] = node;
@@ -38,10 +39,13 @@ internal abstract record Tree
     /// <summary>Another tree that has much in common with this one.</summary>
     public Tree Changed(Random random) => random.Next(4) is 0 ? Random(random, 1) : this switch
     {
-        Directory directory => Of([.. directory.Entries.Where(_ => random.Next(6) > 0).Select(entry => (entry.Key, random.Next(2) is 0 ? entry.Value : entry.Value.Changed(random))),
+        Directory directory =>
+            Of([.. directory.Entries.Where(_ => random.Next(6) > 0)
+            .Select(entry => (entry.Key, random.Next(2) is 0 ? entry.Value : entry.Value.Changed(random))),
             .. random.Next(3) is 0 ? [(Names[random.Next(Names.Length)], Random(random, 3))] : Array.Empty<(string, Tree)>()]),
         File file when random.Next(2) is 0 => file with { IsExecutable = !file.IsExecutable },
-        File { Contents.Length: > 0 } file => new File([.. file.Contents[..^1], (byte)(file.Contents[^1] ^ 1), .. new byte[random.Next(3)]], file.IsExecutable),
+        File { Contents.Length: > 0 } file =>
+            new File([.. file.Contents[..^1], (byte)(file.Contents[^1] ^ 1), .. new byte[random.Next(3)]], file.IsExecutable),
         _ => this,
     };
 
@@ -57,7 +61,8 @@ internal abstract record Tree
 
     private static byte[] Bytes(Random random)
     {
-        var bytes = new byte[random.Next(8) switch { 0 => 0, 1 => 65536, 2 => 65536 + random.Next(100), 3 => 200_000, _ => random.Next(300) }];
+        var bytes = new byte[
+            random.Next(8) switch { 0 => 0, 1 => 65536, 2 => 65536 + random.Next(100), 3 => 200_000, _ => random.Next(300) }];
         random.NextBytes(bytes);
         return bytes;
     }

@@ -77,7 +77,8 @@ public sealed class AddressScopeTests
         }
         else
         {
-            Assert.ThrowsAny<HttpRequestException>(() => networks.Admit(new DnsEndPoint("elsewhere.test", 80), [IPAddress.Parse(elsewhere)]));
+            Assert.ThrowsAny<HttpRequestException>(
+                () => networks.Admit(new DnsEndPoint("elsewhere.test", 80), [IPAddress.Parse(elsewhere)]));
         }
     }
 

@@ -89,11 +89,14 @@ public sealed partial class DashboardTests
         await using var proxy = await StartAsync([output], proxy =>
         {
             proxy.ChangeElector = elector => elector with { Name = $"{elector.Name}{Hostile}", Operator = $"{elector.Name}{Hostile}" };
-            proxy.Change = options => options with { Upstreams = [.. options.Upstreams.Select(upstream => upstream with { Name = Hostile })] };
+            proxy.Change = options =>
+                options with { Upstreams = [.. options.Upstreams.Select(upstream => upstream with { Name = Hostile })] };
         });
         new DoctorSummary(
-            1, 1, new Dictionary<string, int> { [Hostile] = 1 }, [new(Hostile, Hostile, Hostile, new Dictionary<string, string> { [Hostile] = Hostile })],
-            [new(Hostile, Hostile, Hostile, true, Hostile, 1, new Dictionary<string, string>())], [new(Hostile, 1, new Dictionary<string, int> { [Hostile] = 1 })]).Keep(proxy.StateDirectory);
+            1, 1, new Dictionary<string, int> { [Hostile] = 1 },
+                [new(Hostile, Hostile, Hostile, new Dictionary<string, string> { [Hostile] = Hostile })],
+            [new(Hostile, Hostile, Hostile, true, Hostile, 1, new Dictionary<string, string>())],
+                [new(Hostile, 1, new Dictionary<string, int> { [Hostile] = 1 })]).Keep(proxy.StateDirectory);
 
         foreach (var path in new[] { "/", "/?span=day", "/conflicts", "/doctor", $"/path/{output.Path.Digest}" })
         {
@@ -147,11 +150,13 @@ public sealed partial class DashboardTests
         await using var proxy = await StartAsync();
 
         using var answer = await GetAsync(proxy, path);
-        using var foreign = new HttpRequestMessage(HttpMethod.Get, new Uri(proxy.OperationsUrl, path)) { Headers = { Host = "evil.example" } };
+        using var foreign = new HttpRequestMessage(
+            HttpMethod.Get, new Uri(proxy.OperationsUrl, path)) { Headers = { Host = "evil.example" } };
         using var refused = await proxy.Client.SendAsync(foreign);
 
         Assert.Equal(
-            "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
+            "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; form-action 'self'; base-uri "
+                + "'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
             answer.Headers.GetValues("Content-Security-Policy").Single());
         Assert.Equal("nosniff", answer.Headers.GetValues("X-Content-Type-Options").Single());
         Assert.True(answer.Headers.CacheControl!.NoStore);
@@ -230,7 +235,8 @@ public sealed partial class DashboardTests
         return proxy;
     }
 
-    private static Task<HttpResponseMessage> GetAsync(TestProxy proxy, string path) => proxy.Client.GetAsync(new Uri(proxy.OperationsUrl, path));
+    private static Task<HttpResponseMessage> GetAsync(TestProxy proxy, string path) =>
+        proxy.Client.GetAsync(new Uri(proxy.OperationsUrl, path));
 
     private static async Task<string> TextAsync(TestProxy proxy, string path)
     {

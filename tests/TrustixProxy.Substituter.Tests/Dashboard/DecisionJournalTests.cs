@@ -24,7 +24,8 @@ public sealed class DecisionJournalTests
         _clock.Now += TimeSpan.FromHours(25);
 
         Assert.Equal((3, 2), (hour[0].Counts["agreed"], hour[59].Counts["conflict"]));
-        Assert.Equal((0, 2), (later.Sum(span => span.Counts.GetValueOrDefault("agreed")), later.Sum(span => span.Counts.GetValueOrDefault("conflict"))));
+        Assert.Equal((0, 2),
+            (later.Sum(span => span.Counts.GetValueOrDefault("agreed")), later.Sum(span => span.Counts.GetValueOrDefault("conflict"))));
         Assert.Equal(5, day.Sum(span => span.Counts.Values.Sum()));
         Assert.All(journal.Count(48, 30), span => Assert.Empty(span.Counts));
     }
@@ -76,11 +77,13 @@ public sealed class DecisionJournalTests
         Ballot Signed(TestOutput output)
         {
             var narInfo = output.NarInfo();
-            Assert.True(OutputClaim.TryReadSigned(narInfo with { Signatures = [key.Sign(narInfo.Fingerprint)] }, [key.PublicKey], out var claim, out var signature));
+            Assert.True(OutputClaim.TryReadSigned(
+                narInfo with { Signatures = [key.Sign(narInfo.Fingerprint)] }, [key.PublicKey], out var claim, out var signature));
             return new Ballot.Claimed(claim, new VoteProof.BySignature(signature));
         }
 
-        var ballots = new Dictionary<string, Ballot> { ["one"] = Signed(one), ["other"] = other is null ? new Ballot.Silent(SilenceReason.NoAnswer) : Signed(other) };
+        var ballots = new Dictionary<string,
+            Ballot> { ["one"] = Signed(one), ["other"] = other is null ? new Ballot.Silent(SilenceReason.NoAnswer) : Signed(other) };
         return new Policy(electors).Decide(one.Path, ballots);
     }
 }

@@ -26,7 +26,8 @@ public sealed class HtmlTests
     {
         var cell = Html.Of($"<td>{1234567.5:N1}</td>");
 
-        Assert.Equal("<tr><td>1,234,567.5</td><td>1,234,567.5</td></tr>", Html.Of($"<tr>{cell}{Html.Each([1], _ => cell)}{Html.Empty}{null as string}</tr>").ToString());
+        Assert.Equal("<tr><td>1,234,567.5</td><td>1,234,567.5</td></tr>",
+            Html.Of($"<tr>{cell}{Html.Each([1], _ => cell)}{Html.Empty}{null as string}</tr>").ToString());
         Assert.Equal("&lt;b&gt; &amp;lt; &#x27;", Html.Of($"{"<b> &lt; '"}").ToString());
     }
 

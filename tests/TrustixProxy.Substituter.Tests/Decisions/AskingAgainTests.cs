@@ -10,12 +10,14 @@ using TrustixProxy.Testing;
 
 namespace TrustixProxy.Substituter.Tests.Decisions;
 
-/// <summary>Asking again about refused paths costs each upstream and elector at most 50 requests a second, counted request by request on a virtual clock.</summary>
+/// <summary>Asking again about refused paths costs each upstream and elector at most 50 requests a second, counted request by request on a
+/// virtual clock.</summary>
 public sealed class AskingAgainTests
 {
     private const int PerSecond = 50, Paths = 400, Seconds = 8;
 
-    /// <summary>How much the clock moves while answers are awaited, and after which time. It runs slowly, so that no upstream seems silent on a busy machine.</summary>
+    /// <summary>How much the clock moves while answers are awaited, and after which time. It runs slowly, so that no upstream seems silent
+    /// on a busy machine.</summary>
     private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(1), Pause = TimeSpan.FromMilliseconds(10);
 
     private readonly SteppedTime _clock = new();
@@ -45,7 +47,8 @@ public sealed class AskingAgainTests
         var outputs = Enumerable.Range(0, Paths).Select(i => TestOutput.Make($"refused-{i}")).ToList();
         outputs.ForEach(output => alice.Publish(output.Statement)); // bob has none, so that the quorum is missed
         outputs.Where((_, i) => i % 2 is 0).ToList().ForEach(output => upstream.Add(output));
-        var logs = new[] { ("alice", alice), ("bob", bob) }.Select(log => new LogOptions(new Elector.Log(log.Item1, log.Item1, log.Item2.Log.Signer.Key), log.Item2.Url)).ToList();
+        var logs = new[] { ("alice", alice), ("bob", bob) }.Select(
+            log => new LogOptions(new Elector.Log(log.Item1, log.Item1, log.Item2.Log.Signer.Key), log.Item2.Url)).ToList();
         using var state = new TestFolder();
         using var parts = new DecidingParts(OptionsIn(state.Path, upstream.Url, logs), NullLogger.Instance, _clock);
         await AskAllAsync(parts, outputs);
@@ -59,7 +62,8 @@ public sealed class AskingAgainTests
         }
 
         var budget = PerSecond * ((_clock.GetUtcNow() - start).TotalSeconds + 1);
-        Assert.InRange(CallsOf(alice) - before, PerSecond * Seconds / 2, budget + (2 * PerSecond)); // what was begun together at first is charged later
+        // what was begun together at first is charged later
+        Assert.InRange(CallsOf(alice) - before, PerSecond * Seconds / 2, budget + (2 * PerSecond));
         Assert.InRange(upstream.Requests.Count - requests, 1, budget);
     }
 
@@ -73,7 +77,8 @@ public sealed class AskingAgainTests
         var output = TestOutput.Make();
         upstream.Add(output);
         using var state = new TestFolder();
-        using var parts = new DecidingParts(OptionsIn(state.Path, upstream.Url, [new LogOptions(new Elector.Log("node", "node", node.Signer.Key), relay.Url)]), NullLogger.Instance, _clock);
+        using var parts = new DecidingParts(OptionsIn(state.Path, upstream.Url,
+            [new LogOptions(new Elector.Log("node", "node", node.Signer.Key), relay.Url)]), NullLogger.Instance, _clock);
         await AskAllAsync(parts, [output]);
         var before = relay.Calls.Count(call => call is not "GetHead");
 
@@ -102,7 +107,8 @@ public sealed class AskingAgainTests
     {
         foreach (var some in outputs.Chunk(16))
         {
-            var asking = Task.WhenAll(some.Select(output => parts.Decider.DecideAsync(output.Path.Digest, CancellationToken.None).AsTask()));
+            var asking = Task.WhenAll(
+                some.Select(output => parts.Decider.DecideAsync(output.Path.Digest, CancellationToken.None).AsTask()));
             while (!asking.IsCompleted)
             {
                 await Task.WhenAny(asking, Task.Delay(Pause));

@@ -67,9 +67,11 @@ public sealed class BundleTests
         Assert.Equal(DecisionBundleError.Outcome, Redigested(proxy, bytes, bundle => bundle["outcome"] = "conflict"));
         Assert.Equal(DecisionBundleError.Policy, Redigested(proxy, bytes, bundle => bundle["policy"]!["text"] = "policy 2"));
         Assert.Equal(DecisionBundleError.Electors, Redigested(proxy, bytes, bundle => bundle["answers"]!.AsArray().RemoveAt(0)));
-        Assert.Equal(DecisionBundleError.Outcome, Redigested(proxy, bytes, bundle => bundle["answers"]![0] = new JsonObject { ["elector"] = "alice", ["silent"] = "NoAnswer" }));
+        Assert.Equal(DecisionBundleError.Outcome,
+            Redigested(proxy, bytes, bundle => bundle["answers"]![0] = new JsonObject { ["elector"] = "alice", ["silent"] = "NoAnswer" }));
         Assert.Equal(DecisionBundleError.Answer, Redigested(proxy, bytes, bundle => bundle["answers"]![0]!["log"]!["value"] = "e30="));
-        Assert.Equal(DecisionBundleError.Head, Redigested(proxy, bytes, bundle => bundle["answers"]![0]!["log"]!["head"] = bundle["answers"]![1]!["log"]!["head"]!.DeepClone()));
+        Assert.Equal(DecisionBundleError.Head, Redigested(
+            proxy, bytes, bundle => bundle["answers"]![0]!["log"]!["head"] = bundle["answers"]![1]!["log"]!["head"]!.DeepClone()));
         Assert.Equal(DecisionBundleError.Version, Redigested(proxy, bytes, bundle => bundle["version"] = 2));
     }
 
@@ -78,7 +80,8 @@ public sealed class BundleTests
     {
         var output = TestOutput.Make();
         await using var proxy = await StartAsync(output, "alice", "bob");
-        var indented = Encoding.UTF8.GetBytes(JsonNode.Parse(await BundleAsync(proxy, output))!.ToJsonString(new() { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }));
+        var indented = Encoding.UTF8.GetBytes(JsonNode.Parse(await BundleAsync(proxy, output))!.ToJsonString(
+            new() { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }));
 
         Assert.True(DecisionBundle.TryVerify(indented, PolicyOf(proxy), out _, out _, out _));
         Assert.False(DecisionBundle.TryVerify(indented, new Policy(PolicyOf(proxy).Electors, 1), out _, out _, out var error));
@@ -98,10 +101,12 @@ public sealed class BundleTests
         using var audit = new SignatureAudit(proxy.StateDirectory);
         var entries = audit.Read(DateTimeOffset.UnixEpoch, 100);
 
-        Assert.All(entries, entry => Assert.Equal((output.Path.Absolute, "agreed", PolicyOf(proxy).Identity.ToString()), (entry.Path, entry.Outcome, entry.Policy)));
+        Assert.All(entries, entry =>
+            Assert.Equal((output.Path.Absolute, "agreed", PolicyOf(proxy).Identity.ToString()), (entry.Path, entry.Outcome, entry.Policy)));
         Assert.Equal(bundle!.Hash.ToString(), entries[^1].Bundle);
         Assert.Contains(output.Statement.NarHash.ToString(), entries[^1].Fingerprint, StringComparison.Ordinal);
-        Assert.Equal((entries.Count, 0), (audit.Prune(DateTimeOffset.UtcNow.AddMinutes(1)), audit.Read(DateTimeOffset.UnixEpoch, 100).Count));
+        Assert.Equal(
+            (entries.Count, 0), (audit.Prune(DateTimeOffset.UtcNow.AddMinutes(1)), audit.Read(DateTimeOffset.UnixEpoch, 100).Count));
     }
 
     [Fact]
@@ -124,7 +129,8 @@ public sealed class BundleTests
         }
 
         using var audit = new SignatureAudit(proxy.StateDirectory);
-        Assert.True(SpinWait.SpinUntil(() => audit.Read(DateTimeOffset.UnixEpoch, 10).Select(entry => entry.Path).ToHashSet().IsSupersetOf(outputs.Select(output => output.Path.Absolute)), TimeSpan.FromSeconds(10)));
+        Assert.True(SpinWait.SpinUntil(() => audit.Read(DateTimeOffset.UnixEpoch, 10).Select(entry => entry.Path).ToHashSet()
+            .IsSupersetOf(outputs.Select(output => output.Path.Absolute)), TimeSpan.FromSeconds(10)));
     }
 
     [Fact]
@@ -134,14 +140,16 @@ public sealed class BundleTests
         await using var proxy = await StartAsync(output, "alice", "bob");
         await proxy.NarInfoAsync(output);
         using var audit = new SignatureAudit(proxy.StateDirectory);
-        Assert.True(SpinWait.SpinUntil(() => audit.Read(DateTimeOffset.UnixEpoch, 1).Count > 0, TimeSpan.FromSeconds(10))); // on a busy machine, later than the answer
+        // on a busy machine, later than the answer
+        Assert.True(SpinWait.SpinUntil(() => audit.Read(DateTimeOffset.UnixEpoch, 1).Count > 0, TimeSpan.FromSeconds(10)));
 
         await using var connection = new SqliteConnection($"Data Source={proxy.StateDirectory}/state.sqlite;Pooling=false");
         await connection.OpenAsync();
         await using var command = connection.CreateCommand();
         command.CommandText = "UPDATE signature SET path = 'x'";
 
-        Assert.Contains("append-only", (await Assert.ThrowsAsync<SqliteException>(() => command.ExecuteNonQueryAsync())).Message, StringComparison.Ordinal);
+        Assert.Contains("append-only", (await Assert.ThrowsAsync<SqliteException>(() => command.ExecuteNonQueryAsync())).Message,
+            StringComparison.Ordinal);
     }
 
     private static DecisionBundleError Redigested(TestProxy proxy, byte[] bytes, Action<JsonNode> change)
@@ -149,9 +157,12 @@ public sealed class BundleTests
         var json = JsonNode.Parse(bytes)!;
         change(json);
         json["sha256"] = null;
-        var options = new System.Text.Json.JsonSerializerOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-        json["sha256"] = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(Encoding.UTF8.GetBytes(json.ToJsonString(options))));
-        Assert.False(DecisionBundle.TryVerify(Encoding.UTF8.GetBytes(json.ToJsonString(options)), PolicyOf(proxy), out _, out _, out var error));
+        var options =
+            new System.Text.Json.JsonSerializerOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+        json["sha256"] = Convert.ToHexStringLower(
+            System.Security.Cryptography.SHA256.HashData(Encoding.UTF8.GetBytes(json.ToJsonString(options))));
+        Assert.False(
+            DecisionBundle.TryVerify(Encoding.UTF8.GetBytes(json.ToJsonString(options)), PolicyOf(proxy), out _, out _, out var error));
         return error;
     }
 

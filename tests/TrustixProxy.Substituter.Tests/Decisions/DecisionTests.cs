@@ -139,7 +139,8 @@ public sealed class DecisionTests
         {
             state.Open();
             using var command = state.CreateCommand();
-            command.CommandText = $"INSERT INTO decision SELECT '{two.Path.Digest}', record, expires_at FROM decision; UPDATE decision SET record = replace(record, x'7b', x'7c') WHERE digest = '{one.Path.Digest}'";
+            command.CommandText = $"INSERT INTO decision SELECT '{two.Path.Digest}', record, expires_at FROM decision; UPDATE decision SET "
+                + $"record = replace(record, x'7b', x'7c') WHERE digest = '{one.Path.Digest}'";
             command.ExecuteNonQuery();
         }
 
@@ -184,7 +185,8 @@ public sealed class DecisionTests
         Assert.Equal("agreed", (await proxy.AskAsync(output.Path)).Decision);
         await Task.Delay(1500);
 
-        Assert.Contains(proxy.Lines, line => line.StartsWith("Warning 3003", StringComparison.Ordinal) && line.Contains("carol dissents", StringComparison.Ordinal));
+        Assert.Contains(proxy.Lines, line => line.StartsWith("Warning 3003", StringComparison.Ordinal)
+            && line.Contains("carol dissents", StringComparison.Ordinal));
         Assert.Equal("agreed", (await proxy.AskAsync(output.Path)).Decision);
     }
 

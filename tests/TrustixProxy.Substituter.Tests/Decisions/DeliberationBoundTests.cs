@@ -6,7 +6,8 @@ using static TrustixProxy.Testing.Eventually;
 
 namespace TrustixProxy.Substituter.Tests.Decisions;
 
-/// <summary>However many paths are asked for, and whether clients still wait: <c>limits.concurrency</c> paths are decided on at once.</summary>
+/// <summary>However many paths are asked for, and whether clients still wait: <c>limits.concurrency</c> paths are decided on at
+/// once.</summary>
 public sealed class DeliberationBoundTests
 {
     private const int Most = 5;
@@ -80,6 +81,7 @@ public sealed class DeliberationBoundTests
         Parallel.ForEachAsync(Enumerable.Range(0, paths), new ParallelOptions { MaxDegreeOfParallelism = 4 }, async (_, _) =>
         {
             using var leaving = new CancellationTokenSource(TimeSpan.FromMilliseconds(100));
-            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => proxy.Client.GetAsync(new Uri(proxy.Url, $"{TestOutput.PathOf("left").Digest}.narinfo"), leaving.Token));
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(
+                () => proxy.Client.GetAsync(new Uri(proxy.Url, $"{TestOutput.PathOf("left").Digest}.narinfo"), leaving.Token));
         });
 }

@@ -4,7 +4,8 @@ using static TrustixProxy.Testing.Eventually;
 
 namespace TrustixProxy.Substituter.Tests.Decisions;
 
-/// <summary>A kept agreement is asked about again when its upstream is away. It ends by what speaks against it, and not by what is missing.</summary>
+/// <summary>A kept agreement is asked about again when its upstream is away. It ends by what speaks against it, and not by what is
+/// missing.</summary>
 public sealed class KeptAgreementTests
 {
     [Theory]
@@ -55,11 +56,13 @@ public sealed class KeptAgreementTests
         return proxy;
     }
 
-    /// <summary>Moves the NAR from the upstream that the kept agreement names to the other one, and waits until the proxy knows the first as away.</summary>
+    /// <summary>Moves the NAR from the upstream that the kept agreement names to the other one, and waits until the proxy knows the first
+    /// as away.</summary>
     private static async Task MoveUpstreamAsync(TestProxy proxy, TestOutput output)
     {
         proxy.Upstream("second").Add(output);
         await proxy.Upstream("main").StopAsync();
-        await UntilAsync(async () => (await proxy.AskAsync(TestOutput.PathOf("missing"))).Text.Contains("main=away", StringComparison.Ordinal));
+        await UntilAsync(
+            async () => (await proxy.AskAsync(TestOutput.PathOf("missing"))).Text.Contains("main=away", StringComparison.Ordinal));
     }
 }

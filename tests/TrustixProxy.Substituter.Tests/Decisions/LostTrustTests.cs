@@ -14,7 +14,8 @@ namespace TrustixProxy.Substituter.Tests.Decisions;
 /// <summary>Writes that take trust away are never lost: they hold at once, and are tried until the disk takes them.</summary>
 public sealed class LostTrustTests : IDisposable
 {
-    private const string RefuseDecisions = "CREATE TRIGGER refuse BEFORE UPDATE ON decision BEGIN SELECT RAISE(ABORT, 'the disk is full'); END";
+    private const string RefuseDecisions =
+        "CREATE TRIGGER refuse BEFORE UPDATE ON decision BEGIN SELECT RAISE(ABORT, 'the disk is full'); END";
     private const string Accept = "DROP TRIGGER refuse";
 
     private readonly TestFolder _directory = new();
@@ -118,8 +119,10 @@ public sealed class LostTrustTests : IDisposable
     private DecisionRecord RecordOf(TestOutput output)
     {
         var narInfo = output.NarInfo();
-        Assert.True(OutputClaim.TryReadSigned(narInfo with { Signatures = [_key.Sign(narInfo.Fingerprint)] }, [_key.PublicKey], out var claim, out _));
+        Assert.True(OutputClaim.TryReadSigned(
+            narInfo with { Signatures = [_key.Sign(narInfo.Fingerprint)] }, [_key.PublicKey], out var claim, out _));
         var ballots = new Dictionary<string, Ballot> { ["alice"] = new Ballot.Claimed(claim, new VoteProof.ByLog(0, 1, IsTied: true)) };
-        return DecisionRecord.Of(_policy.Decide(claim.Path, ballots), new NarHints("none", claim.NarHash, claim.NarSize, null, null, [], "main"), _clock.Now);
+        return DecisionRecord.Of(
+            _policy.Decide(claim.Path, ballots), new NarHints("none", claim.NarHash, claim.NarSize, null, null, [], "main"), _clock.Now);
     }
 }

@@ -16,7 +16,8 @@ public sealed class NameTests
     {
         var (strict, loose) = Twins();
         await using var proxy = await WithTwoNamesAsync(strict, loose);
-        (proxy.Upstream("main").Delay, proxy.Upstream("rogue").Delay) = (TimeSpan.FromMilliseconds(strictDelay), TimeSpan.FromMilliseconds(looseDelay));
+        (proxy.Upstream("main").Delay, proxy.Upstream("rogue").Delay) = (
+            TimeSpan.FromMilliseconds(strictDelay), TimeSpan.FromMilliseconds(looseDelay));
         await proxy.StartAsync();
 
         var answers = new List<ProxyAnswer>();
@@ -68,12 +69,14 @@ public sealed class NameTests
         return (strict, TestOutput.At(path, [1, 2, 3]));
     }
 
-    /// <summary>The strict name is agreed by alice and bob and served by "main"; carol alone vouches for the loose name, which "rogue" serves.</summary>
+    /// <summary>The strict name is agreed by alice and bob and served by "main"; carol alone vouches for the loose name, which "rogue"
+    /// serves.</summary>
     private static async Task<TestProxy> WithTwoNamesAsync(TestOutput strict, TestOutput loose, bool publishLoose = true)
     {
         var proxy = await TestProxy.WithThreeLogsAsync();
         await proxy.AddUpstreamAsync("rogue");
-        proxy.ChangePolicy = policy => new Policy(policy.Electors, 2) { Scopes = [new Scope("*-loose", new Rule(1, ["alice", "bob", "carol"]), Dissent.Outvoted)] };
+        proxy.ChangePolicy = policy =>
+            new Policy(policy.Electors, 2) { Scopes = [new Scope("*-loose", new Rule(1, ["alice", "bob", "carol"]), Dissent.Outvoted)] };
         proxy.Upstream("main").Add(strict);
         proxy.Upstream("rogue").Add(loose);
         proxy.Log("alice").Publish(strict.Statement);

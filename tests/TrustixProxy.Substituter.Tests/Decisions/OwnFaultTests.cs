@@ -15,8 +15,10 @@ public sealed class OwnFaultTests
     public async Task Whoever_cannot_be_asked_by_a_fault_of_ours_is_silent_and_the_rest_decides()
     {
         var output = TestOutput.Make();
-        var electors = new[] { "alice", "bob" }.Select((name, i) => new Elector.Log(name, name, new LogSigner([.. Enumerable.Repeat((byte)i, 32)]).Key)).ToList();
-        var electorate = new Electorate([.. electors.Select(elector => new FaultyElector(elector))], [], new UpstreamMarks(), null, new Policy(electors), TimeProvider.System);
+        var electors = new[] { "alice", "bob" }.Select(
+            (name, i) => new Elector.Log(name, name, new LogSigner([.. Enumerable.Repeat((byte)i, 32)]).Key)).ToList();
+        var electorate = new Electorate([.. electors.Select(elector => new FaultyElector(elector))], [], new UpstreamMarks(), null,
+            new Policy(electors), TimeProvider.System);
         var deliberation = electorate.Deliberate(output.Path.Digest, TimeSpan.FromMilliseconds(300));
 
         await deliberation.RunAsync([output.Path], _ => { });
@@ -34,6 +36,8 @@ public sealed class OwnFaultTests
         public override bool IsFrozen => false;
 
         public override AskElector Begin(StorePathDigest digest, StorePath? name, Statements statements, CancellationToken cancellation) =>
-            (_, _) => elector.Name is "bob" ? Task.FromResult<Ballot>(new Ballot.Absent(true, 1)) : throw new NotSupportedException("a fault that nobody has thought of");
+            (_, _) =>
+                elector.Name is "bob" ? Task.FromResult<Ballot>(new Ballot.Absent(true, 1))
+                : throw new NotSupportedException("a fault that nobody has thought of");
     }
 }

@@ -72,7 +72,8 @@ public sealed class PolicyModeTests
 
         var answer = await proxy.AskAsync(output.Path);
         await proxy.NarInfoAsync(output);
-        proxy.ChangePolicy = policy => With(policy, new PolicyException("linux-*", "nixos", null, "has a build date", DateTimeOffset.UtcNow.AddSeconds(-1)));
+        proxy.ChangePolicy = policy =>
+            With(policy, new PolicyException("linux-*", "nixos", null, "has a build date", DateTimeOffset.UtcNow.AddSeconds(-1)));
         await proxy.RestartAsync();
         var expired = await proxy.AskAsync(output.Path);
 
@@ -102,7 +103,9 @@ public sealed class PolicyModeTests
         var (output, other) = (TestOutput.Make("linux-6.1"), TestOutput.Make("linux-6.2"));
         await using var proxy = await DisputedAsync(output);
         proxy.Publish(other, "alice").Log("bob").Publish(other.Forge().Statement);
-        proxy.ChangePolicy = policy => With(policy, new PolicyException("linux-*", null, output.Statement.NarHash, "audited by hand", DateTimeOffset.UtcNow.AddDays(1)));
+        proxy.ChangePolicy = policy =>
+            With(policy,
+            new PolicyException("linux-*", null, output.Statement.NarHash, "audited by hand", DateTimeOffset.UtcNow.AddDays(1)));
         await proxy.StartAsync();
 
         Assert.Equal("excepted", (await proxy.AskAsync(output.Path)).Decision);
@@ -123,12 +126,14 @@ public sealed class PolicyModeTests
 
         await proxy.NarInfoAsync(agreed);
         var answer = await proxy.AskAsync(disputed.Path);
-        var narInfo = NarInfo.TryParse(System.Text.Encoding.ASCII.GetBytes(answer.Text), out var read, out _) ? read : throw new InvalidOperationException(answer.Text);
+        var narInfo = NarInfo.TryParse(System.Text.Encoding.ASCII.GetBytes(answer.Text), out var read, out _) ? read
+            : throw new InvalidOperationException(answer.Text);
 
         Assert.Equal((HttpStatusCode.OK, "report"), (answer.Status, answer.Decision));
         Assert.True(CacheKey.PublicKey.Verify(narInfo.Fingerprint, Assert.Single(narInfo.Signatures)));
         Assert.Equal(disputed.Nar, await proxy.NarAsync(narInfo));
-        Assert.Equal((HttpStatusCode.NotFound, "undecided"), (await proxy.AskAsync(unknown.Path) is var refused ? refused.Status : default, refused.Decision));
+        Assert.Equal((HttpStatusCode.NotFound, "undecided"),
+            (await proxy.AskAsync(unknown.Path) is var refused ? refused.Status : default, refused.Decision));
     }
 
     [Fact]
@@ -146,7 +151,8 @@ public sealed class PolicyModeTests
         await proxy.RestartAsync(); // no refusal outlives the process
 
         Assert.Equal((HttpStatusCode.NotFound, "undecided"), (answer.Status, answer.Decision));
-        Assert.Contains($"the closure needs {leaf.Path}, which is refused (undecided): 2 of 3 needed: alice=sha256:", answer.Text, StringComparison.Ordinal);
+        Assert.Contains($"the closure needs {leaf.Path}, which is refused (undecided): 2 of 3 needed: alice=sha256:", answer.Text,
+            StringComparison.Ordinal);
         var narInfo = await proxy.NarInfoAsync(top);
         Assert.Equal(top.Nar, await proxy.NarAsync(narInfo));
     }
@@ -163,7 +169,9 @@ public sealed class PolicyModeTests
         await proxy.NarInfoAsync(output);
     }
 
-    private static Policy With(Policy policy, PolicyException exception) => new(policy.Electors.Where(elector => elector is Elector.Log).Concat(policy.Electors.OfType<Elector.Cache>()), 3) { Exceptions = [exception] };
+    private static Policy With(Policy policy, PolicyException exception) =>
+        new(policy.Electors.Where(elector => elector is Elector.Log).Concat(policy.Electors.OfType<Elector.Cache>()),
+        3) { Exceptions = [exception] };
 
     /// <summary>Logs alice and bob, who differ, and the signed cache "nixos", which sides with alice; three would have to agree.</summary>
     private static async Task<TestProxy> DisputedAsync(TestOutput output)

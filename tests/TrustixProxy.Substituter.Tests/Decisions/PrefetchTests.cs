@@ -4,7 +4,8 @@ using static TrustixProxy.Testing.Eventually;
 
 namespace TrustixProxy.Substituter.Tests.Decisions;
 
-/// <summary>What a served path refers to is decided before it is asked for; a request finds what was decided, and nothing is asked for more often than by requests alone.</summary>
+/// <summary>What a served path refers to is decided before it is asked for; a request finds what was decided, and nothing is asked for more
+/// often than by requests alone.</summary>
 public sealed class PrefetchTests
 {
     [Fact]
@@ -67,7 +68,8 @@ public sealed class PrefetchTests
         await proxy.NarInfoAsync(reference);
         await UntilAsync(() => proxy.Log("carol").Calls.Count(call => call is "GetMapValue") >= 2);
         await proxy.StopAsync();
-        using (var state = new Microsoft.Data.Sqlite.SqliteConnection($"Data Source={Path.Combine(proxy.StateDirectory, "state.sqlite")};Pooling=False"))
+        using (var state = new Microsoft.Data.Sqlite.SqliteConnection(
+            $"Data Source={Path.Combine(proxy.StateDirectory, "state.sqlite")};Pooling=False"))
         {
             state.Open();
             using var forget = state.CreateCommand();
@@ -109,5 +111,6 @@ public sealed class PrefetchTests
 
     private static int Asked(TestProxy proxy, TestOutput output) => Asked(proxy, output.Path);
 
-    private static int Asked(TestProxy proxy, StorePath path) => proxy.Upstream().Requests.Count(request => request == $"GET /{path.Digest}.narinfo");
+    private static int Asked(TestProxy proxy, StorePath path) =>
+        proxy.Upstream().Requests.Count(request => request == $"GET /{path.Digest}.narinfo");
 }

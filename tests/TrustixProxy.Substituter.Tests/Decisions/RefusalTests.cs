@@ -106,7 +106,8 @@ public sealed class RefusalTests
         await proxy.AskAsync(TestOutput.PathOf("first"));
         var before = SizeOf(proxy.StateDirectory);
 
-        await Parallel.ForEachAsync(Enumerable.Range(0, 2000), new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (_, _) => await proxy.AskAsync(TestOutput.PathOf("miss")));
+        await Parallel.ForEachAsync(Enumerable.Range(0, 2000), new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (_, _) =>
+            await proxy.AskAsync(TestOutput.PathOf("miss")));
 
         Assert.Equal(before, SizeOf(proxy.StateDirectory));
         Assert.InRange(proxy.Lines.Count(line => line.Contains(" 400", StringComparison.Ordinal)), 1, 10);
@@ -153,8 +154,10 @@ public sealed class RefusalTests
         Assert.Equal(calls, proxy.Log("alice").Calls.Count(call => call is "GetMapValue"));
     }
 
-    private static long SizeOf(string directory) => new DirectoryInfo(directory).EnumerateFiles("*", SearchOption.AllDirectories).Sum(file => file.Length);
+    private static long SizeOf(string directory) =>
+        new DirectoryInfo(directory).EnumerateFiles("*", SearchOption.AllDirectories).Sum(file => file.Length);
 
     private KeptRefusal Refusal(string word, bool isSettled = true) =>
-        new(new Decision(DecisionRecord.Refusal(word, "a reason", _clock.Now), new byte[100]), KeptRefusal.GistOf(word, null), isSettled, Withholds: false, null);
+        new(new Decision(DecisionRecord.Refusal(word, "a reason", _clock.Now), new byte[100]), KeptRefusal.GistOf(word, null), isSettled,
+            Withholds: false, null);
 }

@@ -170,8 +170,10 @@ public sealed class WarmDecisionTests : IDisposable
     [Fact]
     public async Task What_a_decision_is_reckoned_to_take_covers_what_it_does_take()
     {
-        using var process = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "TrustixProxy.CrashingProxy.dll"), "decision-memory", "2000"]) { RedirectStandardOutput = true })!;
-        var figures = (await process.StandardOutput.ReadToEndAsync()).Trim().Split(' ').Select(figure => long.Parse(figure, CultureInfo.InvariantCulture)).ToList();
+        using var process = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(
+            AppContext.BaseDirectory, "TrustixProxy.CrashingProxy.dll"), "decision-memory", "2000"]) { RedirectStandardOutput = true })!;
+        var figures = (await process.StandardOutput.ReadToEndAsync()).Trim().Split(' ')
+            .Select(figure => long.Parse(figure, CultureInfo.InvariantCulture)).ToList();
         var (taken, reckoned) = (figures[0], figures[1]);
 
         Assert.InRange(taken, reckoned / 2, reckoned + (reckoned / 10));
@@ -184,15 +186,19 @@ public sealed class WarmDecisionTests : IDisposable
         await using var proxy = await TestProxy.WithThreeLogsAsync();
         await proxy.Publish(output, "alice", "bob", "carol").StartAsync();
 
-        foreach (var (path, status, type) in new[] { (output.Path, HttpStatusCode.OK, "text/x-nix-narinfo"), (absent, HttpStatusCode.NotFound, "text/plain; charset=utf-8") })
+        foreach (var (path, status, type) in new[] { (output.Path, HttpStatusCode.OK, "text/x-nix-narinfo"),
+            (absent, HttpStatusCode.NotFound, "text/plain; charset=utf-8") })
         {
             var first = await proxy.AskAsync(path);
             using var warm = await proxy.Client.GetAsync(new Uri(proxy.Url, $"{path.Digest}.narinfo"));
-            using var head = await proxy.Client.SendAsync(new HttpRequestMessage(HttpMethod.Head, new Uri(proxy.Url, $"{path.Digest}.narinfo")));
+            using var head = await proxy.Client.SendAsync(
+                new HttpRequestMessage(HttpMethod.Head, new Uri(proxy.Url, $"{path.Digest}.narinfo")));
 
             Assert.Equal((status, status), (first.Status, warm.StatusCode));
-            Assert.Equal((first.Text, first.Decision), (await warm.Content.ReadAsStringAsync(), warm.Headers.GetValues("X-Trustix-Decision").Single()));
-            Assert.Equal((type, (long?)Encoding.UTF8.GetByteCount(first.Text)), (warm.Content.Headers.ContentType?.ToString(), warm.Content.Headers.ContentLength));
+            Assert.Equal((first.Text, first.Decision),
+                (await warm.Content.ReadAsStringAsync(), warm.Headers.GetValues("X-Trustix-Decision").Single()));
+            Assert.Equal((type, (long?)Encoding.UTF8.GetByteCount(first.Text)),
+                (warm.Content.Headers.ContentType?.ToString(), warm.Content.Headers.ContentLength));
             Assert.Equal((status, warm.Content.Headers.ContentLength), (head.StatusCode, head.Content.Headers.ContentLength));
         }
     }
@@ -208,7 +214,8 @@ public sealed class WarmDecisionTests : IDisposable
         await KeepAsync(cache, output); // on leaf 12 of alice and bob
         var revoked = new Revocation(1, new RevokedSubject.Log(_logs[0].Key.LogId, since), IsUndone: false, "broken into", _clock.Now);
 
-        _revoked = new StandingRevocations([revoked], new Dictionary<string, string> { [_logs[0].Key.LogId] = "alice" }.ToFrozenDictionary());
+        _revoked = new StandingRevocations(
+            [revoked], new Dictionary<string, string> { [_logs[0].Key.LogId] = "alice" }.ToFrozenDictionary());
         Assert.Equal(stands, cache.FindInMemory(output.Path.Digest.ToString()) is not null);
         Assert.Equal(stands, cache.Find(output.Path.Digest) is not null);
 
@@ -221,15 +228,19 @@ public sealed class WarmDecisionTests : IDisposable
     {
         var output = TestOutput.Make();
         var seal = new DecisionSeal(new RecordSeal(_key, []), PolicyOf(null));
-        SharedDecision Shared() => new(seal.Seal(output.Path.Digest, DecisionOf(output).Record), new SharedBundle(new Lazy<Digest>(Digest.Of([1])), new Lazy<byte[]>([1])));
+        SharedDecision Shared() =>
+            new(seal.Seal(output.Path.Digest, DecisionOf(output).Record),
+            new SharedBundle(new Lazy<Digest>(Digest.Of([1])), new Lazy<byte[]>([1])));
         using var state = new StateWriter(_directory);
         var cache = Open(state);
         var first = Shared();
 
         Assert.Null(await cache.AdoptAsync(output.Path.Digest, first with { Bundle = null })); // what it rests on has to be there
-        using var counting = new System.Diagnostics.Metrics.MeterListener { InstrumentPublished = (instrument, listener) => listener.EnableMeasurementEvents(instrument) };
+        using var counting = new System.Diagnostics.Metrics.MeterListener { InstrumentPublished = (instrument, listener) =>
+            listener.EnableMeasurementEvents(instrument) };
         var counted = new System.Collections.Concurrent.ConcurrentQueue<string>();
-        counting.SetMeasurementEventCallback<long>((instrument, _, tags, _) => counted.Enqueue($"{instrument.Name} {(tags.Length > 0 ? tags[0].Value : "")}"));
+        counting.SetMeasurementEventCallback<long>(
+            (instrument, _, tags, _) => counted.Enqueue($"{instrument.Name} {(tags.Length > 0 ? tags[0].Value : "")}"));
         counting.Start();
         Assert.Null(await cache.AdoptAsync(TestOutput.PathOf("other").Digest, first));
         Assert.Contains("trustix_proxy_records_refused mac", counted);
@@ -290,7 +301,8 @@ public sealed class WarmDecisionTests : IDisposable
         return new DecisionCache(stores, trust, 1 << 20, _clock, NullLogger.Instance, before);
     }
 
-    private Task<Decision> KeepAsync(DecisionCache cache, TestOutput output) => cache.KeepAsync(output.Path.Digest, DecisionOf(output).Record, output.Path, null);
+    private Task<Decision> KeepAsync(DecisionCache cache, TestOutput output) =>
+        cache.KeepAsync(output.Path.Digest, DecisionOf(output).Record, output.Path, null);
 
     private Policy PolicyOf(int? quorum) => new(_logs, quorum);
 
@@ -299,12 +311,16 @@ public sealed class WarmDecisionTests : IDisposable
         var statement = output.Statement;
         var narInfo = new NarInfo
         {
-            StorePath = output.Path, Url = "nar", Compression = "none", FileHash = statement.NarHash, NarHash = statement.NarHash, NarSize = statement.NarSize, References = [.. statement.References],
+            StorePath = output.Path, Url = "nar", Compression = "none", FileHash = statement.NarHash, NarHash = statement.NarHash,
+                NarSize = statement.NarSize, References = [.. statement.References],
         };
-        Assert.True(OutputClaim.TryReadSigned(narInfo with { Signatures = [_key.Sign(narInfo.Fingerprint)] }, [_key.PublicKey], out var claim, out var signature));
-        var ballots = _logs.Take(2).ToDictionary(log => log.Name, Ballot (log) => new Ballot.Claimed(claim, new VoteProof.ByLog(12, 34, IsTied: true)));
+        Assert.True(OutputClaim.TryReadSigned(
+            narInfo with { Signatures = [_key.Sign(narInfo.Fingerprint)] }, [_key.PublicKey], out var claim, out var signature));
+        var ballots = _logs.Take(2)
+            .ToDictionary(log => log.Name, Ballot (log) => new Ballot.Claimed(claim, new VoteProof.ByLog(12, 34, IsTied: true)));
         ballots.Add("carol", new Ballot.Silent(SilenceReason.Unreachable));
-        var record = DecisionRecord.Of(PolicyOf(null).Decide(claim.Path, ballots), new NarHints("none", statement.NarHash, statement.NarSize, null, null, [signature], "main"), _clock.Now);
+        var record = DecisionRecord.Of(PolicyOf(null).Decide(claim.Path, ballots),
+            new NarHints("none", statement.NarHash, statement.NarSize, null, null, [signature], "main"), _clock.Now);
         return new Decision(record, Encoding.UTF8.GetBytes(new NarInfoSigner(_key).Render(record).Text));
     }
 }

@@ -29,7 +29,8 @@ public sealed class MissingNarTests
 
         await proxy.NarInfoAsync(next); // the next decision takes at least as long as one in the background
         await Task.Delay(300);
-        var requests = proxy.Upstream().Requests.Skip(before).Where(request => !request.Contains($"{next.Path.Digest}", StringComparison.Ordinal)).ToList();
+        var requests = proxy.Upstream().Requests.Skip(before)
+            .Where(request => !request.Contains($"{next.Path.Digest}", StringComparison.Ordinal)).ToList();
         Assert.InRange(requests.Count, 1, 2);
         Assert.Single(requests, request => request.Contains("/nar/", StringComparison.Ordinal));
     }
@@ -174,5 +175,7 @@ public sealed class MissingNarTests
         Assert.Equal(UpstreamState.Live, health.Status.State);
     }
 
-    private static Task<string> ReadyAsync(TestProxy proxy) => proxy.Client.GetAsync(new Uri(proxy.OperationsUrl, "/readyz")).ContinueWith(answer => answer.Result.Content.ReadAsStringAsync(), TaskScheduler.Default).Unwrap();
+    private static Task<string> ReadyAsync(TestProxy proxy) =>
+        proxy.Client.GetAsync(new Uri(proxy.OperationsUrl, "/readyz"))
+        .ContinueWith(answer => answer.Result.Content.ReadAsStringAsync(), TaskScheduler.Default).Unwrap();
 }

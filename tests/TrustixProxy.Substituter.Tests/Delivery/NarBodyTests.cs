@@ -65,7 +65,8 @@ public sealed class NarBodyTests : IDisposable
     [InlineData("none", 0, 999)]
     [InlineData("none", 5_000_000, 5_400_000)]
     [InlineData("zstd", 1_000_000, 1_000_000)]
-    public async Task A_bounded_range_that_waits_for_its_verdict_keeps_its_end_itself_where_there_is_no_spool(string compression, int from, int to)
+    public async Task A_bounded_range_that_waits_for_its_verdict_keeps_its_end_itself_where_there_is_no_spool(
+        string compression, int from, int to)
     {
         var output = TestOutput.Make(size: Large);
         using var source = new MemoryStream(output.File(compression));
@@ -135,7 +136,8 @@ public sealed class NarBodyTests : IDisposable
         await using var reader = run.Read();
 
         await Assert.ThrowsAsync<NarRefusedException>(() => AllAsync(reader));
-        Assert.InRange(DecodedOf(compression, file[..(int)Math.Min(file.Length, reader.Offset)]), 0, other.Nar.Length - ReleaseBound.Buffer);
+        Assert.InRange(
+            DecodedOf(compression, file[..(int)Math.Min(file.Length, reader.Offset)]), 0, other.Nar.Length - ReleaseBound.Buffer);
     }
 
     private static long DecodedOf(string compression, byte[] beginning)
@@ -202,8 +204,10 @@ public sealed class NarBodyTests : IDisposable
             _context = new DeliveryContext
             {
                 Refused = new RefusedNars(TimeProvider.System),
-                Finder = new NarFinder([], _marks, TimeProvider.System), Marks = _marks, Known = null!, Store = null, Space = space, Turns = new SemaphoreSlim(1),
-                OnRefused = _ => { }, Deadline = TimeSpan.FromSeconds(5), Stay = TimeSpan.Zero, Time = TimeProvider.System, Logger = NullLogger.Instance,
+                Finder = new NarFinder([], _marks, TimeProvider.System), Marks = _marks, Known = null!, Store = null, Space = space,
+                    Turns = new SemaphoreSlim(1),
+                OnRefused = _ =>
+                    { }, Deadline = TimeSpan.FromSeconds(5), Stay = TimeSpan.Zero, Time = TimeProvider.System, Logger = NullLogger.Instance,
             };
             _download = new NarDownload(order, _context, _ => { });
             _body = new NarBody(candidate, length, space);
@@ -215,8 +219,10 @@ public sealed class NarBodyTests : IDisposable
         {
             var key = NixSecretKey.Generate("builder");
             var narInfo = output.NarInfo(compression);
-            Assert.True(OutputClaim.TryReadSigned(narInfo with { Signatures = [key.Sign(narInfo.Fingerprint)] }, [key.PublicKey], out var claim, out _));
-            var upstream = new Upstream(new UpstreamOptions("main", new Uri("http://127.0.0.1:1"), 1), TimeSpan.FromSeconds(1), TimeProvider.System);
+            Assert.True(OutputClaim.TryReadSigned(
+                narInfo with { Signatures = [key.Sign(narInfo.Fingerprint)] }, [key.PublicKey], out var claim, out _));
+            var upstream = new Upstream(
+                new UpstreamOptions("main", new Uri("http://127.0.0.1:1"), 1), TimeSpan.FromSeconds(1), TimeProvider.System);
             var order = new NarOrder(claim, compression, narInfo.FileHash!, null, () => false);
             var candidate = new NarCandidate(upstream, narInfo, new Uri("http://127.0.0.1:1/nar"), Decompress: false, IsSameFile: true);
             return new Run(order, candidate, source, space, length is -1 ? output.File(compression).Length : length);

@@ -53,7 +53,8 @@ public sealed class ResumingTests
         var output = TestOutput.Make(size: Large);
         await using var proxy = await AgreedAsync(output, "none");
         var narInfo = await proxy.NarInfoAsync(output);
-        var sent = Cut(proxy, output.Nar, (start, file) => string.Format(CultureInfo.InvariantCulture, contentRange, start, file.Length - 1, file.Length), status);
+        var sent = Cut(proxy, output.Nar, (start, file) =>
+            string.Format(CultureInfo.InvariantCulture, contentRange, start, file.Length - 1, file.Length), status);
 
         Assert.Equal(output.Nar, await proxy.NarAsync(narInfo));
         Assert.InRange(sent(), output.Nar.Length, output.Nar.Length * 1.05);
@@ -209,7 +210,8 @@ public sealed class ResumingTests
         var output = TestOutput.Make(size: Large);
         await using var proxy = await AgreedAsync(output, "none", null, "spare");
         var narInfo = await proxy.NarInfoAsync(output);
-        proxy.Upstream().AddFile($"/{output.NarInfo().Url}", difference < 0 ? output.Nar[..^-difference] : [.. output.Nar, .. new byte[difference]]);
+        proxy.Upstream()
+            .AddFile($"/{output.NarInfo().Url}", difference < 0 ? output.Nar[..^-difference] : [.. output.Nar, .. new byte[difference]]);
 
         Assert.Equal(output.Nar, await proxy.NarAsync(narInfo));
     }
@@ -318,7 +320,8 @@ public sealed class ResumingTests
         }
     }
 
-    private static async Task<TestProxy> AgreedAsync(TestOutput output, string compression, Func<string, string>? change = null, params string[] more)
+    private static async Task<TestProxy> AgreedAsync(
+        TestOutput output, string compression, Func<string, string>? change = null, params string[] more)
     {
         var proxy = await TestProxy.WithThreeLogsAsync();
         foreach (var name in more)

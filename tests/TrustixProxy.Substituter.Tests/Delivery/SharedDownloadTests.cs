@@ -23,7 +23,8 @@ public sealed class SharedDownloadTests
         var url = (await proxy.NarInfoAsync(output)).Url;
         var part = (file.Length + 15) / 16;
 
-        var parts = await Task.WhenAll(Enumerable.Range(0, 16).Select(i => RangeAsync(proxy, url, i * part, Math.Min((i + 1) * part, file.Length) - 1)));
+        var parts = await Task.WhenAll(
+            Enumerable.Range(0, 16).Select(i => RangeAsync(proxy, url, i * part, Math.Min((i + 1) * part, file.Length) - 1)));
 
         Assert.Equal(file, parts.SelectMany(bytes => bytes).ToArray());
         Assert.Equal(1, Downloads(proxy));
@@ -108,7 +109,8 @@ public sealed class SharedDownloadTests
 
             return false;
         };
-        var (leftUrl, readUrl) = (new Uri(proxy.Url, (await proxy.NarInfoAsync(left)).Url), new Uri(proxy.Url, (await proxy.NarInfoAsync(read)).Url));
+        var (leftUrl, readUrl) = (
+            new Uri(proxy.Url, (await proxy.NarInfoAsync(left)).Url), new Uri(proxy.Url, (await proxy.NarInfoAsync(read)).Url));
         using (await proxy.Client.GetAsync(leftUrl, HttpCompletionOption.ResponseHeadersRead))
         using (await proxy.Client.GetAsync(readUrl, HttpCompletionOption.ResponseHeadersRead))
         {
@@ -150,18 +152,21 @@ public sealed class SharedDownloadTests
 
         await proxy.StopAsync();
 
-        Assert.DoesNotContain(OpenFiles(), file => file.StartsWith(proxy.StateDirectory, StringComparison.Ordinal) && file.Contains("spool", StringComparison.Ordinal));
+        Assert.DoesNotContain(OpenFiles(), file => file.StartsWith(proxy.StateDirectory, StringComparison.Ordinal)
+            && file.Contains("spool", StringComparison.Ordinal));
         Assert.DoesNotContain(Directory.GetFiles(proxy.StateDirectory), file => file.Contains("spool", StringComparison.Ordinal));
     }
 
     private static IEnumerable<string> OpenFiles() =>
         new DirectoryInfo("/proc/self/fd").EnumerateFileSystemInfos().Select(entry => entry.LinkTarget ?? "");
 
-    private static int Downloads(TestProxy proxy) => proxy.Upstream().Requests.Count(request => request.Contains("/nar/", StringComparison.Ordinal));
+    private static int Downloads(TestProxy proxy) =>
+        proxy.Upstream().Requests.Count(request => request.Contains("/nar/", StringComparison.Ordinal));
 
     private static async Task<byte[]> RangeAsync(TestProxy proxy, string url, long from, long to)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(proxy.Url, url)) { Headers = { Range = new RangeHeaderValue(from, to) } };
+        using var request = new HttpRequestMessage(
+            HttpMethod.Get, new Uri(proxy.Url, url)) { Headers = { Range = new RangeHeaderValue(from, to) } };
         using var response = await proxy.Client.SendAsync(request);
         Assert.Equal(HttpStatusCode.PartialContent, response.StatusCode);
         return await response.Content.ReadAsByteArrayAsync();

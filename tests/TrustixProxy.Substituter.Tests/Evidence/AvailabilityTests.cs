@@ -101,7 +101,8 @@ public sealed class AvailabilityTests
         await using var proxy = await TestProxy.WithThreeLogsAsync();
         proxy.Change = options => options with { Deadline = Deadline };
         proxy.Publish(output, "alice", "bob");
-        await Task.WhenAll(proxy.Log("alice").StopAsync(), proxy.Log("bob").StopAsync(), proxy.Log("carol").StopAsync(), proxy.Upstream().StopAsync());
+        await Task.WhenAll(
+            proxy.Log("alice").StopAsync(), proxy.Log("bob").StopAsync(), proxy.Log("carol").StopAsync(), proxy.Upstream().StopAsync());
         await proxy.StartAsync();
         Assert.Equal("no-upstream", (await proxy.AskAsync(output.Path)).Decision);
 

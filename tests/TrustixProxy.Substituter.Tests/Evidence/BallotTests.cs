@@ -11,7 +11,8 @@ public sealed class BallotTests
 {
     private static readonly NixSecretKey Key = NixSecretKey.Generate("ballot-1");
     private static readonly TestOutput Output = TestOutput.Make();
-    private static readonly Policy Policy = new([Elector("alice"), Elector("bob"), Elector("carol-1", "carol"), Elector("carol-2", "carol")]);
+    private static readonly Policy Policy = new(
+        [Elector("alice"), Elector("bob"), Elector("carol-1", "carol"), Elector("carol-2", "carol")]);
 
     [Fact]
     public void An_open_breaker_does_not_complete_its_operators_early_vote()
@@ -87,7 +88,8 @@ public sealed class BallotTests
     [InlineData(200, "StorePath: nonsense\n")]
     [InlineData(401, "")]
     [InlineData(400, "")]
-    public async Task A_signed_cache_that_gives_a_useless_answer_has_spoken_and_does_not_hold_a_refusal_to_its_deadline(int status, string body)
+    public async Task A_signed_cache_that_gives_a_useless_answer_has_spoken_and_does_not_hold_a_refusal_to_its_deadline(
+        int status, string body)
     {
         var output = TestOutput.Make("hello");
         await using var proxy = await TestProxy.WithThreeLogsAsync();
@@ -114,12 +116,14 @@ public sealed class BallotTests
 
     private static void Hear(Ballots ballots, string elector, Ballot ballot) => ballots.Hear(elector, ballot, TimeSpan.Zero);
 
-    private static Verdict? Decide(Ballots ballots, bool isLate = false) => ballots.Decide(Policy, Output.Path, isLate, DateTimeOffset.UnixEpoch);
+    private static Verdict? Decide(Ballots ballots, bool isLate = false) =>
+        ballots.Decide(Policy, Output.Path, isLate, DateTimeOffset.UnixEpoch);
 
     private static Ballot.Claimed Vote()
     {
         var narInfo = Output.NarInfo();
-        Assert.True(OutputClaim.TryReadSigned(narInfo with { Signatures = [Key.Sign(narInfo.Fingerprint)] }, [Key.PublicKey], out var claim, out _));
+        Assert.True(OutputClaim.TryReadSigned(
+            narInfo with { Signatures = [Key.Sign(narInfo.Fingerprint)] }, [Key.PublicKey], out var claim, out _));
         return new Ballot.Claimed(claim, new VoteProof.ByLog(0, 1, IsTied: true));
     }
 }

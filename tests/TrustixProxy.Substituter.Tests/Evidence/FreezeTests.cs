@@ -20,7 +20,8 @@ public sealed class FreezeTests
         await using var proxy = await FrozenAsync(lie);
 
         var bytes = await File.ReadAllBytesAsync(EvidenceFile(proxy));
-        Assert.True(FaultEvidence.TryVerify(bytes, [proxy.Log("bob").Log.Signer.Key, proxy.Log("alice").Log.Signer.Key], out var evidence, out var error), error.ToString());
+        Assert.True(FaultEvidence.TryVerify(bytes, [proxy.Log("bob").Log.Signer.Key, proxy.Log("alice").Log.Signer.Key], out var evidence,
+            out var error), error.ToString());
 
         Assert.Equal((kind, proxy.Log("alice").Url.ToString()), (evidence.Fault.Kind, evidence.From));
         Assert.False(FaultEvidence.TryVerify(bytes, [proxy.Log("bob").Log.Signer.Key], out _, out error));
@@ -59,7 +60,8 @@ public sealed class FreezeTests
         });
 
         await UntilAsync(() => proxy.Lines.Any(line => line.StartsWith("Critical 3002", StringComparison.Ordinal)));
-        Assert.True(FaultEvidence.TryVerify(await File.ReadAllBytesAsync(EvidenceFile(proxy)), [fork.Signer.Key], out var evidence, out var error), error.ToString());
+        Assert.True(FaultEvidence.TryVerify(
+            await File.ReadAllBytesAsync(EvidenceFile(proxy)), [fork.Signer.Key], out var evidence, out var error), error.ToString());
         Assert.Equal("rewritten-log", evidence.Fault.Kind);
     }
 
@@ -130,7 +132,8 @@ public sealed class FreezeTests
     [InlineData(10, 10, null, "stale since 2026-01-01 00:00:00Z")]
     [InlineData(0, 60 * 24 * 8, null, "stale since 2025-12-24 00:00:00Z: it answers, and does not grow")]
     [InlineData(0, 0, "NoAnswer", "failing since 2026-01-01 00:00:00Z: NoAnswer")]
-    public void A_log_that_no_longer_answers_or_grows_is_said_to_be_stale(int minutesUnseen, int minutesUngrown, string? failure, string expected)
+    public void A_log_that_no_longer_answers_or_grows_is_said_to_be_stale(
+        int minutesUnseen, int minutesUngrown, string? failure, string expected)
     {
         var now = new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
         var directory = Directory.CreateTempSubdirectory("trustix-test-").FullName;
@@ -138,13 +141,15 @@ public sealed class FreezeTests
         var elector = new Consensus.Elector.Log("alice", "alice", log.Signer.Key);
         var options = new SubstituterOptions
         {
-            StateDirectory = directory, SigningKey = Nix.NixSecretKey.Generate("x"), Policy = new Consensus.Policy([elector]), Logs = [new LogOptions(elector, new Uri("http://alice"))], Upstreams = [],
+            StateDirectory = directory, SigningKey = Nix.NixSecretKey.Generate("x"), Policy = new Consensus.Policy([elector]),
+                Logs = [new LogOptions(elector, new Uri("http://alice"))], Upstreams = [],
         };
         using (var state = new StateWriter(directory))
         using (var register = new LogRegister(options.Logs, options.StateDirectory, new ManualTime { Now = now.AddMinutes(minutesUnseen) }))
         {
             var records = new LogRecords(state);
-            records.KeepCondition(log.Signer.Key, new LogCondition(now, now.AddMinutes(-minutesUngrown), failure, failure is null ? null : now));
+            records.KeepCondition(
+                log.Signer.Key, new LogCondition(now, now.AddMinutes(-minutesUngrown), failure, failure is null ? null : now));
             Until(() => register.List()[0].State != "never seen");
 
             Assert.Equal(expected, register.List()[0].State);
@@ -166,7 +171,8 @@ public sealed class FreezeTests
         using (var state = new StateWriter(directory))
         {
             var records = new LogRecords(state);
-            var docket = new LogDocket(new LogIdentity("alice", log.Signer.Key, new Uri("http://alice")), store, records, directory, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
+            var docket = new LogDocket(new LogIdentity("alice", log.Signer.Key, new Uri("http://alice")), store, records, directory,
+                TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
             var (one, two) = (Entry(log, key), Entry(fork, key));
 
             Assert.Null(docket.Hold(one));
@@ -195,7 +201,8 @@ public sealed class FreezeTests
         {
             var state = new StateWriter(directory);
             var records = new LogRecords(state);
-            var docket = new LogDocket(new LogIdentity("alice", log.Signer.Key, new Uri("http://alice")), store, records, directory, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
+            var docket = new LogDocket(new LogIdentity("alice", log.Signer.Key, new Uri("http://alice")), store, records, directory,
+                TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
 
             Assert.Null(docket.Hold(Entry(log, key), isOfMirror: true));
             state.Dispose(); // what waits is written
@@ -223,7 +230,8 @@ public sealed class FreezeTests
         {
             var records = new LogRecords(state);
             records.KeepProven(entry with { Map = damaged }, isFirst: true);
-            var docket = new LogDocket(new LogIdentity("alice", log.Signer.Key, new Uri("http://alice")), store, records, directory, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
+            var docket = new LogDocket(new LogIdentity("alice", log.Signer.Key, new Uri("http://alice")), store, records, directory,
+                TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
 
             Until(() => records.FindProven(log.Signer.Key, key) is not null);
             Assert.Null(docket.Hold(entry));
@@ -239,7 +247,8 @@ public sealed class FreezeTests
 
     private static SubstituterOptions Options(TestProxy proxy) => proxy.Options!;
 
-    private static string EvidenceFile(TestProxy proxy) => Assert.Single(Directory.GetFiles(Path.Combine(proxy.StateDirectory, "evidence"), "alice-*.json"));
+    private static string EvidenceFile(TestProxy proxy) =>
+        Assert.Single(Directory.GetFiles(Path.Combine(proxy.StateDirectory, "evidence"), "alice-*.json"));
 
     /// <summary>A proxy that has seen its log alice contradict itself.</summary>
     private static async Task<TestProxy> FrozenAsync(LogLie lie)

@@ -28,7 +28,8 @@ public sealed class GossipTests
         foreach (var proxy in new[] { second, first })
         {
             var file = await EvidenceAsync(proxy);
-            Assert.True(FaultEvidence.TryVerify(await File.ReadAllBytesAsync(file), [key], out var evidence, out var error), error.ToString());
+            Assert.True(
+                FaultEvidence.TryVerify(await File.ReadAllBytesAsync(file), [key], out var evidence, out var error), error.ToString());
             Assert.Equal("split-view", evidence.Fault.Kind);
         }
     }
@@ -50,7 +51,8 @@ public sealed class GossipTests
         await proxy.Publish(output, "alice").NarInfoAsync(output);
         await TellAsync(proxy, log.Signer.Key.LogId, fork.Head.ToMessage().ToByteArray());
 
-        Assert.True(FaultEvidence.TryVerify(await File.ReadAllBytesAsync(await EvidenceAsync(proxy)), [log.Signer.Key], out var evidence, out _));
+        Assert.True(
+            FaultEvidence.TryVerify(await File.ReadAllBytesAsync(await EvidenceAsync(proxy)), [log.Signer.Key], out var evidence, out _));
         Assert.Equal("rewritten-log", evidence.Fault.Kind);
     }
 
@@ -81,7 +83,8 @@ public sealed class GossipTests
         var forged = log.Heads[3].ToMessage();
         forged.LogRoot = ByteString.CopyFrom(new byte[32]);
 
-        foreach (var head in log.Heads.Select(head => head.ToMessage().ToByteArray()).Append(forged.ToByteArray()).Append([]).Append([1, 2, 3]).Append(new MemoryLog().Head.ToMessage().ToByteArray()))
+        foreach (var head in log.Heads.Select(head => head.ToMessage().ToByteArray()).Append(forged.ToByteArray()).Append([])
+            .Append([1, 2, 3]).Append(new MemoryLog().Head.ToMessage().ToByteArray()))
         {
             Assert.Equal(HttpStatusCode.OK, await TellAsync(proxy, id, head));
         }
@@ -172,12 +175,14 @@ public sealed class GossipTests
         PostAsync(proxy, Message(logId, heads));
 
     private static string Message(string logId, params byte[][] heads) =>
-        new JsonObject { ["version"] = 1, ["heads"] = new JsonArray([.. heads.Select(head => new JsonObject { ["logId"] = logId, ["head"] = Convert.ToBase64String(head) })]) }.ToJsonString();
+        new JsonObject { ["version"] = 1, ["heads"] = new JsonArray(
+            [.. heads.Select(head => new JsonObject { ["logId"] = logId, ["head"] = Convert.ToBase64String(head) })]) }.ToJsonString();
 
     private static async Task<HttpStatusCode> PostAsync(TestProxy proxy, string body)
     {
         using var http = new HttpClient();
-        using var response = await http.PostAsync(new Uri(OperationsUrl(proxy), "gossip/heads"), new StringContent(body, Encoding.UTF8, "application/json"));
+        using var response = await http.PostAsync(
+            new Uri(OperationsUrl(proxy), "gossip/heads"), new StringContent(body, Encoding.UTF8, "application/json"));
         return response.StatusCode;
     }
 
@@ -215,7 +220,8 @@ public sealed class GossipTests
     {
         await RunBlindAsync(proxy, key, peers);
         using var http = new HttpClient();
-        for (var i = 0; i < 50 && !(await http.GetStringAsync(new Uri(OperationsUrl(proxy), "gossip/heads"))).Contains(key.LogId, StringComparison.Ordinal); i++)
+        for (var i = 0; i < 50 && !(await http.GetStringAsync(new Uri(OperationsUrl(proxy), "gossip/heads")))
+            .Contains(key.LogId, StringComparison.Ordinal); i++)
         {
             await Task.Delay(100);
         }
@@ -230,7 +236,8 @@ public sealed class GossipTests
         proxy.ChangeElector = elector => elector with { Key = key };
         proxy.Change = options => options with
         {
-            OperationsListen = [$"http://127.0.0.1:{port}"], OperationsHosts = ["proxy.example"], GossipPeers = [.. peers], GossipInterval = TimeSpan.FromMilliseconds(300),
+            OperationsListen = [$"http://127.0.0.1:{port}"], OperationsHosts = ["proxy.example"], GossipPeers = [.. peers],
+                GossipInterval = TimeSpan.FromMilliseconds(300),
         };
         await proxy.StartAsync();
     }

@@ -27,20 +27,24 @@ public sealed class LookupTests
         upstream.Add(present);
         upstream.Add(absent);
         using var state = new TestFolder();
-        await using var proxy = await StartAsync(new LogOptions(new Elector.Log("alice", "alice", node.Signer.Key), relay.Url), upstream, state.Path);
+        await using var proxy = await StartAsync(
+            new LogOptions(new Elector.Log("alice", "alice", node.Signer.Key), relay.Url), upstream, state.Path);
         using var client = new HttpClient { BaseAddress = new Uri(proxy.Urls.Single()) };
 
-        Assert.Contains($"NarHash: {present.Statement.NarHash}", await client.GetStringAsync($"/{present.Path.Digest}.narinfo"), StringComparison.Ordinal);
+        Assert.Contains($"NarHash: {present.Statement.NarHash}", await client.GetStringAsync($"/{present.Path.Digest}.narinfo"),
+            StringComparison.Ordinal);
         using var refused = await client.GetAsync($"/{absent.Path.Digest}.narinfo");
         Assert.Equal(HttpStatusCode.NotFound, refused.StatusCode);
         Assert.Contains("alice=absent", await refused.Content.ReadAsStringAsync(), StringComparison.Ordinal);
-        Assert.Equal(["Lookup", "Lookup", "Lookup"], relay.Calls.Where(call => call is not "GetHead")); // a log that names no key with a digest is asked to prove that it has not the one key
+        // a log that names no key with a digest is asked to prove that it has not the one key
+        Assert.Equal(["Lookup", "Lookup", "Lookup"], relay.Calls.Where(call => call is not "GetHead"));
 
         // What was published since comes with the head that covers it, and the proof that it continues the one before.
         var late = TestOutput.Make("late-1.0");
         upstream.Add(late);
         await node.SubmitAsync((late.Statement.Key, late.Statement.Value));
-        Assert.Contains($"NarHash: {late.Statement.NarHash}", await client.GetStringAsync($"/{late.Path.Digest}.narinfo"), StringComparison.Ordinal);
+        Assert.Contains(
+            $"NarHash: {late.Statement.NarHash}", await client.GetStringAsync($"/{late.Path.Digest}.narinfo"), StringComparison.Ordinal);
         Assert.Equal(["Lookup", "Lookup", "Lookup", "Lookup"], relay.Calls.Where(call => call is not "GetHead"));
     }
 
@@ -73,10 +77,12 @@ public sealed class LookupTests
             return false;
         };
         using var state = new TestFolder();
-        await using var proxy = await StartAsync(new LogOptions(new Elector.Log("alice", "alice", node.Signer.Key), relay.Url), upstream, state.Path);
+        await using var proxy = await StartAsync(
+            new LogOptions(new Elector.Log("alice", "alice", node.Signer.Key), relay.Url), upstream, state.Path);
         using var client = new HttpClient { BaseAddress = new Uri(proxy.Urls.Single()) };
 
-        Assert.Contains($"NarHash: {output.Statement.NarHash}", await client.GetStringAsync($"/{output.Path.Digest}.narinfo"), StringComparison.Ordinal);
+        Assert.Contains($"NarHash: {output.Statement.NarHash}", await client.GetStringAsync($"/{output.Path.Digest}.narinfo"),
+            StringComparison.Ordinal);
         Assert.Equal(["Lookup"], relay.Calls.Where(call => call is not "GetHead"));
     }
 
@@ -90,13 +96,15 @@ public sealed class LookupTests
         await using var upstream = await FakeUpstream.StartAsync();
         outputs.ForEach(output => upstream.Add(output));
         using var state = new TestFolder();
-        await using var proxy = await StartAsync(new LogOptions(new Elector.Log("alice", "alice", node.Signer.Key), relay.Url), upstream, state.Path);
+        await using var proxy = await StartAsync(
+            new LogOptions(new Elector.Log("alice", "alice", node.Signer.Key), relay.Url), upstream, state.Path);
         using var client = new HttpClient { BaseAddress = new Uri(proxy.Urls.Single()) };
         relay.Delay = TimeSpan.FromMilliseconds(200);
 
         var answers = await Task.WhenAll(outputs.Select(output => client.GetStringAsync($"/{output.Path.Digest}.narinfo")));
 
-        Assert.All(outputs.Zip(answers), pair => Assert.Contains($"NarHash: {pair.First.Statement.NarHash}", pair.Second, StringComparison.Ordinal));
+        Assert.All(outputs.Zip(answers), pair =>
+            Assert.Contains($"NarHash: {pair.First.Statement.NarHash}", pair.Second, StringComparison.Ordinal));
         Assert.InRange(relay.Calls.Count(call => call is "Lookup"), 1, 30);
     }
 
@@ -113,7 +121,8 @@ public sealed class LookupTests
         await using var upstream = await FakeUpstream.StartAsync();
         upstream.Add(output);
         using var state = new TestFolder();
-        await using var proxy = await StartAsync(new LogOptions(new Elector.Log("alice", "alice", one.Signer.Key), relay.Url), upstream, state.Path);
+        await using var proxy = await StartAsync(
+            new LogOptions(new Elector.Log("alice", "alice", one.Signer.Key), relay.Url), upstream, state.Path);
         using var client = new HttpClient { BaseAddress = new Uri(proxy.Urls.Single()) };
 
         using var answer = await client.GetAsync($"/{output.Path.Digest}.narinfo");

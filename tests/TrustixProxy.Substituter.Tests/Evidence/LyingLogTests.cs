@@ -4,7 +4,8 @@ using TrustixProxy.Testing;
 
 namespace TrustixProxy.Substituter.Tests.Evidence;
 
-/// <summary>A log that lies in every way there is: never a wrong narinfo, never a crash, never later than the deadline, and each lie is refused for its own reason.</summary>
+/// <summary>A log that lies in every way there is: never a wrong narinfo, never a crash, never later than the deadline, and each lie is
+/// refused for its own reason.</summary>
 public sealed class LyingLogTests
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(1);
@@ -16,7 +17,8 @@ public sealed class LyingLogTests
         { LogLie.SplitView, "frozen" },
         { LogLie.EmptyConsistencyProof, "head-inconsistent" },
         { LogLie.EmptyMapHeadProof, "head-inconsistent" },
-        { LogLie.StaleRoot, "not-found" }, // a root that stays the newest and is said to be lost is how the reference answers for an absent key
+        // a root that stays the newest and is said to be lost is how the reference answers for an absent key
+        { LogLie.StaleRoot, "not-found" },
         { LogLie.WrongValue, "value-digest" },
         { LogLie.NoValue, "value-missing" },
         { LogLie.ValueOfOtherPath, "claim-of-other-path" },
@@ -46,7 +48,8 @@ public sealed class LyingLogTests
         // Alice tells the truth, bob has nothing, and carol's lie would make the quorum.
         proxy.Log("carol").Lie = lie;
         proxy.Publish(second, "alice", "carol");
-        proxy.Upstream().Add(second, change: text => text.Replace("NarSize: ", "NarSize: 1", StringComparison.Ordinal)); // so that no value follows from it
+        // so that no value follows from it
+        proxy.Upstream().Add(second, change: text => text.Replace("NarSize: ", "NarSize: 1", StringComparison.Ordinal));
         var timer = Stopwatch.StartNew();
         var answer = await proxy.AskAsync(second.Path);
 
@@ -107,7 +110,8 @@ public sealed class LyingLogTests
     {
         var outputs = Enumerable.Range(0, 4).Select(i => TestOutput.Make($"path-{i}")).ToList();
         await using var proxy = await TestProxy.WithThreeLogsAsync();
-        proxy.Publish(outputs[0], "alice", "bob", "carol").Publish(outputs[1], "alice", "carol").Publish(outputs[2], "alice", "bob", "carol");
+        proxy.Publish(outputs[0], "alice", "bob", "carol").Publish(outputs[1], "alice", "carol")
+            .Publish(outputs[2], "alice", "bob", "carol");
         await proxy.StartAsync();
         await proxy.NarInfoAsync(outputs[0]);
         await Task.Delay(1100);
@@ -118,7 +122,8 @@ public sealed class LyingLogTests
         var answer = await proxy.AskAsync(outputs[3].Path);
 
         Assert.Contains("carol=silent(frozen)", answer.Text, StringComparison.Ordinal);
-        Assert.True(SpinWait.SpinUntil(() => proxy.Lines.Any(line => line.StartsWith("Critical 3002", StringComparison.Ordinal)), TimeSpan.FromSeconds(5)));
+        Assert.True(SpinWait.SpinUntil(
+            () => proxy.Lines.Any(line => line.StartsWith("Critical 3002", StringComparison.Ordinal)), TimeSpan.FromSeconds(5)));
         await proxy.RestartAsync();
         Assert.Contains("carol=silent(frozen)", (await proxy.AskAsync(outputs[1].Path)).Text, StringComparison.Ordinal);
         Assert.Equal("agreed", (await proxy.AskAsync(outputs[0].Path)).Decision);
@@ -157,7 +162,8 @@ public sealed class LyingLogTests
 
         proxy.Log("carol").Lie = LogLie.None;
 
-        await Eventually.UntilAsync(async () => (await proxy.AskAsync(second.Path)).Decision is "agreed"); // the refusal lives for two seconds
+        // the refusal lives for two seconds
+        await Eventually.UntilAsync(async () => (await proxy.AskAsync(second.Path)).Decision is "agreed");
     }
 
     [Fact]

@@ -48,7 +48,8 @@ public sealed class ReferenceLogTests
         foreach (var output in outputs)
         {
             var answer = await proxy.AskAsync(output.Path).WaitAsync(Soon);
-            Assert.Contains("carol=silent(gives no inclusion proofs: set inclusionProof to optional)", answer.Text, StringComparison.Ordinal);
+            Assert.Contains(
+                "carol=silent(gives no inclusion proofs: set inclusionProof to optional)", answer.Text, StringComparison.Ordinal);
         }
 
         Assert.Equal(1, Count(proxy, "carol", "GetLogAuditProof"));
@@ -56,7 +57,8 @@ public sealed class ReferenceLogTests
             .Contains("gives no inclusion proofs: set inclusionProof to optional", StringComparison.Ordinal));
         await proxy.StopAsync();
         using var register = new LogRegister(proxy.Options!.Logs, proxy.StateDirectory);
-        Assert.EndsWith("gives no inclusion proofs: set inclusionProof to optional", register.List().Single(log => log.Name == "carol").State, StringComparison.Ordinal);
+        Assert.EndsWith("gives no inclusion proofs: set inclusionProof to optional",
+            register.List().Single(log => log.Name == "carol").State, StringComparison.Ordinal);
         Assert.Equal("live", register.List().Single(log => log.Name == "alice").State);
     }
 

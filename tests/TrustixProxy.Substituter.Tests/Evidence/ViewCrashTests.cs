@@ -12,7 +12,8 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Substituter.Tests.Evidence;
 
-/// <summary>A proxy that is killed wherever the writing of a head can be, and one whose disk fails: no view is lost, none goes back, and no frozen log is heard.</summary>
+/// <summary>A proxy that is killed wherever the writing of a head can be, and one whose disk fails: no view is lost, none goes back, and no
+/// frozen log is heard.</summary>
 public sealed class ViewCrashTests : IDisposable
 {
     private readonly string _directory = Directory.CreateTempSubdirectory("trustix-crash-").FullName;
@@ -45,7 +46,8 @@ public sealed class ViewCrashTests : IDisposable
             using var views = new ViewStore(_directory);
             var kept = views.Load(log.Log.Signer.Key).View;
 
-            Assert.True(told is 0 || kept?.Head.Content.TreeSize >= told, $"killed at {point} {n}: told {told}, kept {kept?.Head.Content.TreeSize}");
+            Assert.True(told is 0 || kept?.Head.Content.TreeSize >= told,
+                $"killed at {point} {n}: told {told}, kept {kept?.Head.Content.TreeSize}");
             Assert.True(kept is null || kept.Head.Content == log.Log.Heads[(int)kept.Head.Content.TreeSize].Content);
             if (kept is { Head.Content.TreeSize: > 0 })
             {
@@ -174,7 +176,8 @@ public sealed class ViewCrashTests : IDisposable
     private async Task<long> WatchUntilKilledAsync(FakeLog log, string point, int n)
     {
         using var process = Process.Start(new ProcessStartInfo(
-            "dotnet", [Path.Combine(AppContext.BaseDirectory, "TrustixProxy.CrashingProxy.dll"), _directory, log.Url.ToString(), log.Log.Signer.Key.ToString(), point, n.ToString(CultureInfo.InvariantCulture)])
+            "dotnet", [Path.Combine(AppContext.BaseDirectory, "TrustixProxy.CrashingProxy.dll"), _directory, log.Url.ToString(),
+                log.Log.Signer.Key.ToString(), point, n.ToString(CultureInfo.InvariantCulture)])
         { RedirectStandardOutput = true })!;
         var told = new ConcurrentStack<string>();
         var reading = Task.Run(async () =>
@@ -198,8 +201,10 @@ public sealed class ViewCrashTests : IDisposable
         var key = log.Log.Signer.Key;
         var state = new StateWriter(_directory);
         _states.Add(state);
-        var docket = new LogDocket(new LogIdentity("log", key, log.Url), views, new LogRecords(state), _directory, _time, NullLogger.Instance);
-        return new WatchedLog("log", key, new LogClient(new ConnectClient(LogTransport.Create(log.Url, network: null), TimeSpan.FromSeconds(10), TimeProvider.System), key.LogId, TimeProvider.System), views, docket, _time, NullLogger.Instance);
+        var docket = new LogDocket(
+            new LogIdentity("log", key, log.Url), views, new LogRecords(state), _directory, _time, NullLogger.Instance);
+        return new WatchedLog("log", key, new LogClient(new ConnectClient(LogTransport.Create(log.Url, network: null),
+            TimeSpan.FromSeconds(10), TimeProvider.System), key.LogId, TimeProvider.System), views, docket, _time, NullLogger.Instance);
     }
 
     private static void Grow(FakeLog log, int entries)

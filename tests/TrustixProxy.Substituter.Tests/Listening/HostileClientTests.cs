@@ -43,7 +43,8 @@ public sealed class HostileClientTests
     {
         await using var proxy = await new TestProxy().StartAsync();
 
-        var answer = await AskAsync(proxy, $"GET /nix-cache-info HTTP/1.1\r\nHost: x\r\n{string.Concat(Enumerable.Range(0, 100).Select(i => $"X{i}: 1\r\n"))}\r\n");
+        var answer = await AskAsync(
+            proxy, $"GET /nix-cache-info HTTP/1.1\r\nHost: x\r\n{string.Concat(Enumerable.Range(0, 100).Select(i => $"X{i}: 1\r\n"))}\r\n");
 
         Assert.StartsWith("HTTP/1.1 431 ", answer, StringComparison.Ordinal);
     }
@@ -51,10 +52,12 @@ public sealed class HostileClientTests
     [Fact]
     public async Task Headers_that_come_byte_by_byte_are_cut_off_in_time_and_others_are_answered_meanwhile()
     {
-        await using var proxy = await new TestProxy { Change = options => options with { FrontDoor = options.FrontDoor with { HeaderTimeout = TimeSpan.FromSeconds(1) } } }.StartAsync();
+        await using var proxy = await new TestProxy { Change = options =>
+            options with { FrontDoor = options.FrontDoor with { HeaderTimeout = TimeSpan.FromSeconds(1) } } }.StartAsync();
         var slow = await Task.WhenAll(Enumerable.Range(0, 100).Select(_ => ConnectAsync(proxy)));
         var ends = slow.Select(ReadToEndAsync).ToList();
-        await Task.WhenAll(slow.Select(socket => socket.SendAsync(Encoding.ASCII.GetBytes("GET /nix-cache-info HTTP/1.1\r\nHost: x\r\nX: "))));
+        await Task.WhenAll(
+            slow.Select(socket => socket.SendAsync(Encoding.ASCII.GetBytes("GET /nix-cache-info HTTP/1.1\r\nHost: x\r\nX: "))));
         var dripping = Task.WhenAll(slow.Select(DripAsync));
 
         while (!ends.TrueForAll(end => end.IsCompleted))
@@ -63,7 +66,8 @@ public sealed class HostileClientTests
         }
 
         await dripping;
-        Assert.All(await Task.WhenAll(ends), answer => Assert.True(answer is "" || answer.StartsWith("HTTP/1.1 408 ", StringComparison.Ordinal), answer));
+        Assert.All(await Task.WhenAll(ends), answer =>
+            Assert.True(answer is "" || answer.StartsWith("HTTP/1.1 408 ", StringComparison.Ordinal), answer));
         Array.ForEach(slow, socket => socket.Dispose());
     }
 
@@ -82,10 +86,13 @@ public sealed class HostileClientTests
     {
         await using var proxy = await TestProxy.WithThreeLogsAsync();
         var output = TestOutput.Make(size: 12_000_000);
-        proxy.Change = options => options with { FrontDoor = options.FrontDoor with { LeastBytesPerSecond = 1_000_000, SlownessGrace = TimeSpan.FromSeconds(1.1) } };
+        proxy.Change = options =>
+            options with { FrontDoor =
+            options.FrontDoor with { LeastBytesPerSecond = 1_000_000, SlownessGrace = TimeSpan.FromSeconds(1.1) } };
         await proxy.Publish(output, "alice", "bob", "carol").StartAsync();
         var narInfo = await proxy.NarInfoAsync(output);
-        var slow = Enumerable.Range(0, 4).Select(_ => new Socket(SocketType.Stream, ProtocolType.Tcp) { ReceiveBufferSize = 8192 }).ToList();
+        var slow = Enumerable.Range(0, 4).Select(_ => new Socket(SocketType.Stream, ProtocolType.Tcp) { ReceiveBufferSize = 8192 })
+            .ToList();
         foreach (var socket in slow)
         {
             await socket.ConnectAsync(proxy.Url.Host, proxy.Url.Port);

@@ -10,7 +10,8 @@ using static TrustixProxy.Testing.Eventually;
 
 namespace TrustixProxy.Substituter.Tests.Mirrors;
 
-/// <summary>A mirror follows a log out of the static files that its node exports, verified as if the node had answered, and never asks the node.</summary>
+/// <summary>A mirror follows a log out of the static files that its node exports, verified as if the node had answered, and never asks the
+/// node.</summary>
 public sealed class ExportTests : IAsyncDisposable
 {
     private const int Fillers = 300, More = 1100;
@@ -24,7 +25,8 @@ public sealed class ExportTests : IAsyncDisposable
     [InlineData(false)]
     public async Task Files_are_followed_as_they_grow_and_vote_without_their_node(bool isFolder)
     {
-        var (first, late, unspelled, nowhere) = (TestOutput.Make(), TestOutput.Make("late-1.0"), TestOutput.Make("unspelled-1.0"), TestOutput.Make("nowhere-1.0"));
+        var (first, late, unspelled, nowhere) = (
+            TestOutput.Make(), TestOutput.Make("late-1.0"), TestOutput.Make("unspelled-1.0"), TestOutput.Make("nowhere-1.0"));
         await FillAsync(first, unspelled);
         await using var proxy = await StartAsync(isFolder, first, unspelled, nowhere);
         proxy.Upstream().Add(unspelled, change: text => text.Replace("NarSize: ", "NarSize: 1", StringComparison.Ordinal));
@@ -81,7 +83,8 @@ public sealed class ExportTests : IAsyncDisposable
         await using var proxy = await StartAsync(isFolder: false, output);
 
         var refused = await proxy.AskAsync(output.Path);
-        await UntilAsync(() => proxy.Lines.Any(line => line.Contains("Mirror of files stays where it was", StringComparison.Ordinal) || line.Contains("its head was not taken in", StringComparison.Ordinal)));
+        await UntilAsync(() => proxy.Lines.Any(line => line.Contains("Mirror of files stays where it was", StringComparison.Ordinal)
+            || line.Contains("its head was not taken in", StringComparison.Ordinal)));
         await File.WriteAllBytesAsync(path, right);
 
         Assert.Contains("files=silent(", refused.Text, StringComparison.Ordinal);
@@ -122,7 +125,8 @@ public sealed class ExportTests : IAsyncDisposable
         File.Move(path, aside);
         await using var proxy = await StartAsync(isFolder: true, output);
 
-        await UntilAsync(() => proxy.Lines.Any(line => line.Contains("data_loss: tile/entries/000 is not there", StringComparison.Ordinal)));
+        await UntilAsync(
+            () => proxy.Lines.Any(line => line.Contains("data_loss: tile/entries/000 is not there", StringComparison.Ordinal)));
         File.Move(aside, path);
         await UntilAsync(() => proxy.Lines.Any(IsRead(Fillers + 1)));
         File.Delete(Path.Combine(_export.Path, "head"));
@@ -181,7 +185,8 @@ public sealed class ExportTests : IAsyncDisposable
 
     private static Func<string, bool> IsRead(long size) => line => line.Contains($"Mirror of files: all {size} ", StringComparison.Ordinal);
 
-    private static (byte[] Key, byte[] Value) Filler(int number) => (Encoding.ASCII.GetBytes($"key {number}"), Encoding.ASCII.GetBytes($"value {number}"));
+    private static (byte[] Key, byte[] Value) Filler(int number) =>
+        (Encoding.ASCII.GetBytes($"key {number}"), Encoding.ASCII.GetBytes($"value {number}"));
 
     /// <summary>Any web server: files of a folder, below <c>/log/</c>.</summary>
     private sealed class FileServer(string folder) : FakeServer

@@ -45,7 +45,8 @@ public sealed class MirrorMapTests
         }
 
         var reference = new SparseMerkleMap(number => pages[number], top);
-        foreach (var path in leaves.Take(50).Select(leaf => leaf.Path).Concat(Enumerable.Range(0, 50).Select(_ => new Digest(RandomNumberGenerator.GetBytes(32)))))
+        foreach (var path in leaves.Take(50).Select(leaf => leaf.Path)
+            .Concat(Enumerable.Range(0, 50).Select(_ => new Digest(RandomNumberGenerator.GetBytes(32)))))
         {
             var mine = store.Read(reader => MirrorMap.Prove(reader, leaves.Count, path, out _).ToMessage());
             Assert.Equal(reference.Prove(path, out _).ToMessage(), mine);
@@ -131,10 +132,12 @@ public sealed class MirrorMapTests
         using var store = new MirrorStore(Path.Combine(folder.Path, "mirror.sqlite"));
         store.Index();
         var (digest, none) = (TestOutput.PathOf("some").Digest, TestOutput.PathOf("none").Digest);
-        var leaves = Enumerable.Range(0, 10).Select(i => Leaf(i) with { StorePath = i is 4 or 6 ? digest : i % 2 is 0 ? null : TestOutput.PathOf($"{i}").Digest }).ToList();
+        var leaves = Enumerable.Range(0, 10)
+            .Select(i => Leaf(i) with { StorePath = i is 4 or 6 ? digest : i % 2 is 0 ? null : TestOutput.PathOf($"{i}").Digest }).ToList();
         Extend(store, leaves, 0);
 
-        Assert.Equal([null, leaves[4].Path, leaves[4].Path], new[] { 4, 5, 10 }.Select(size => store.Read(reader => reader.FindPathOf(digest, size))));
+        Assert.Equal([null, leaves[4].Path, leaves[4].Path],
+            new[] { 4, 5, 10 }.Select(size => store.Read(reader => reader.FindPathOf(digest, size))));
         Assert.Null(store.Read(reader => reader.FindPathOf(none, 10)));
     }
 
@@ -172,7 +175,10 @@ public sealed class MirrorMapTests
         }
     }
 
-    private static MirrorLeaf Leaf(int i) => new(new Digest(RandomNumberGenerator.GetBytes(32)), Digest.Of(BitConverter.GetBytes(i)), Digest.Of(BitConverter.GetBytes(-i)), null);
+    private static MirrorLeaf Leaf(int i) =>
+        new(new Digest(RandomNumberGenerator.GetBytes(32)), Digest.Of(BitConverter.GetBytes(i)), Digest.Of(BitConverter.GetBytes(-i)),
+        null);
 
-    private static MapLeaf MapLeafOf(List<MirrorLeaf> leaves, int i) => new(leaves[i].Path, Digest.Of(new MapEntry(leaves[i].ValueDigest, i).ToBytes()), i);
+    private static MapLeaf MapLeafOf(List<MirrorLeaf> leaves, int i) =>
+        new(leaves[i].Path, Digest.Of(new MapEntry(leaves[i].ValueDigest, i).ToBytes()), i);
 }

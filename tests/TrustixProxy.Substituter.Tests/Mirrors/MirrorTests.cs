@@ -10,7 +10,8 @@ using static TrustixProxy.Testing.Eventually;
 
 namespace TrustixProxy.Substituter.Tests.Mirrors;
 
-/// <summary>A mirrored log is followed and verified whole; decisions then ask it nothing, and what it could not have signed is never taken in.</summary>
+/// <summary>A mirrored log is followed and verified whole; decisions then ask it nothing, and what it could not have signed is never taken
+/// in.</summary>
 public sealed class MirrorTests
 {
     private static readonly string[] Following = ["GetHead", "GetLogEntries", "GetLogConsistencyProof", "GetMHLogConsistencyProof"];
@@ -18,7 +19,8 @@ public sealed class MirrorTests
     [Fact]
     public async Task Decisions_ask_a_mirrored_log_nothing()
     {
-        var outputs = Enumerable.Range(0, 30).Select(i => TestOutput.Make($"path-{i}", references: TestOutput.PathOf("reference"))).ToList();
+        var outputs = Enumerable.Range(0, 30).Select(i => TestOutput.Make($"path-{i}", references: TestOutput.PathOf("reference")))
+            .ToList();
         await using var proxy = await MirroringAsync(outputs);
 
         foreach (var output in outputs)
@@ -100,7 +102,8 @@ public sealed class MirrorTests
 
         var refused = await proxy.AskAsync(nowhere.Path);
         proxy.Publish(late, "alice", "bob");
-        await UntilAsync(() => proxy.Log("alice").Calls.Count(call => call is "GetLogEntries") > 1 && proxy.Log("bob").Calls.Count(call => call is "GetLogEntries") > 1);
+        await UntilAsync(() => proxy.Log("alice").Calls.Count(call => call is "GetLogEntries") > 1
+            && proxy.Log("bob").Calls.Count(call => call is "GetLogEntries") > 1);
 
         Assert.Equal("undecided", refused.Decision);
         Assert.Contains("alice=absent", refused.Text, StringComparison.Ordinal);
@@ -182,7 +185,8 @@ public sealed class MirrorTests
         await UntilAsync(() => proxy.Lines.Any(line => line.Contains("Log alice is frozen: repeated-key", StringComparison.Ordinal)));
 
         await proxy.NarInfoAsync(outputs[0]);
-        Assert.Contains(proxy.Lines, line => line.Contains("Mirror of alice stays where it was: entry 3 has the key of entry 1 and another value", StringComparison.Ordinal));
+        Assert.Contains(proxy.Lines, line => line.Contains(
+            "Mirror of alice stays where it was: entry 3 has the key of entry 1 and another value", StringComparison.Ordinal));
         var evidence = await File.ReadAllBytesAsync(Assert.Single(Directory.GetFiles(Path.Combine(proxy.StateDirectory, "evidence"))));
         Assert.True(FaultEvidence.TryVerify(evidence, [proxy.Log("alice").Log.Signer.Key], out var read, out _));
         Assert.Equal("repeated-key", read.Fault.Kind);
@@ -197,10 +201,12 @@ public sealed class MirrorTests
         await using var proxy = await WithMirrorsAsync();
         proxy.Publish(outputs[0], "alice", "bob");
         proxy.Publish(outputs[1], "alice", "carol");
-        Enumerable.Range(0, times).ToList().ForEach(_ => proxy.Log("alice").Log.Repeat(outputs[0].Statement.Key, outputs[0].Statement.Value));
+        Enumerable.Range(0, times).ToList()
+            .ForEach(_ => proxy.Log("alice").Log.Repeat(outputs[0].Statement.Key, outputs[0].Statement.Value));
         await proxy.StartAsync();
 
-        await UntilAsync(() => proxy.Lines.Any(line => line.Contains("entry 2 has the key of entry 0 and the same value: a log that repeats a key is not mirrored", StringComparison.Ordinal)));
+        await UntilAsync(() => proxy.Lines.Any(line => line.Contains(
+            "entry 2 has the key of entry 0 and the same value: a log that repeats a key is not mirrored", StringComparison.Ordinal)));
 
         Assert.Contains("alice=silent(mirror-incomplete)", (await proxy.AskAsync(outputs[0].Path)).Text, StringComparison.Ordinal);
         Assert.DoesNotContain(proxy.Lines, line => line.StartsWith("Critical 3002", StringComparison.Ordinal));
@@ -251,5 +257,6 @@ public sealed class MirrorTests
         return proxy;
     }
 
-    private static bool IsThere(TestProxy proxy, string log) => proxy.Lines.Any(line => line.Contains($"Mirror of {log}: all", StringComparison.Ordinal));
+    private static bool IsThere(TestProxy proxy, string log) =>
+        proxy.Lines.Any(line => line.Contains($"Mirror of {log}: all", StringComparison.Ordinal));
 }

@@ -83,7 +83,8 @@ public sealed class ReadinessTests
         using var response = await proxy.Client.GetAsync(new Uri(proxy.OperationsUrl, "/readyz"));
         Assert.Equal("application/json", response.Content.Headers.ContentType!.ToString());
         var body = JsonDocument.Parse(await response.Content.ReadAsStringAsync()).RootElement;
-        return new Answer(response.StatusCode, body, body.GetProperty("logs").EnumerateArray().ToDictionary(log => log.GetProperty("name").GetString()!, log => log.GetProperty("health").GetString()!));
+        return new Answer(response.StatusCode, body, body.GetProperty("logs").EnumerateArray()
+            .ToDictionary(log => log.GetProperty("name").GetString()!, log => log.GetProperty("health").GetString()!));
     }
 
     private sealed record Answer(HttpStatusCode Status, JsonElement Body, Dictionary<string, string> Health);

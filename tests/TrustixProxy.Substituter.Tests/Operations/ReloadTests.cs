@@ -61,7 +61,8 @@ public sealed class ReloadTests
         var load = Enumerable.Range(0, 4).Select(_ => Task.Run(LoadAsync)).ToList();
         for (var i = 0; i < 12; i++)
         {
-            Assert.Empty(await proxy.ReloadAsync(options => options with { Policy = new Policy(options.Policy.Electors, 1 + (i % 3)), Upstreams = [.. options.Upstreams.Reverse()] }));
+            Assert.Empty(await proxy.ReloadAsync(options =>
+                options with { Policy = new Policy(options.Policy.Electors, 1 + (i % 3)), Upstreams = [.. options.Upstreams.Reverse()] }));
             await proxy.AskAsync(output.Path);
         }
 
@@ -123,7 +124,9 @@ public sealed class ReloadTests
     {
         var output = TestOutput.Make();
         await using var proxy = await TestProxy.WithThreeLogsAsync();
-        proxy.Change = options => options with { Logs = [.. options.Logs.Select(log => log with { IsMirrored = true })], MirrorPollInterval = TimeSpan.FromMilliseconds(100) };
+        proxy.Change = options =>
+            options with { Logs = [.. options.Logs.Select(log => log with { IsMirrored = true })],
+            MirrorPollInterval = TimeSpan.FromMilliseconds(100) };
         await proxy.Publish(output, "alice", "bob").StartAsync();
         while ((await proxy.AskAsync(output.Path)).Decision is not "agreed")
         {
@@ -150,7 +153,8 @@ public sealed class ReloadTests
             return certificate;
         }
 
-        await using var proxy = await new TestProxy { Change = options => options with { FrontDoor = options.FrontDoor with { Listen = ["https://127.0.0.1:0"], Certificate = Load("first") } } }.StartAsync();
+        await using var proxy = await new TestProxy { Change = options => options with { FrontDoor =
+            options.FrontDoor with { Listen = ["https://127.0.0.1:0"], Certificate = Load("first") } } }.StartAsync();
         var shown = new System.Collections.Concurrent.ConcurrentQueue<string>();
         bool IsOurs(string subject)
         {
@@ -158,11 +162,14 @@ public sealed class ReloadTests
             return subject is "CN=first" or "CN=second";
         }
 
-        HttpClient Connect() => new(new SocketsHttpHandler { SslOptions = { RemoteCertificateValidationCallback = (_, certificate, _, _) => IsOurs(certificate!.Subject) } });
+        HttpClient Connect() =>
+            new(new SocketsHttpHandler { SslOptions =
+            { RemoteCertificateValidationCallback = (_, certificate, _, _) => IsOurs(certificate!.Subject) } });
         using var old = Connect();
         await old.GetStringAsync(new Uri(proxy.Url, "nix-cache-info"));
 
-        Assert.Empty(await proxy.ReloadAsync(options => options with { FrontDoor = options.FrontDoor with { Certificate = Load("second") } }));
+        Assert.Empty(
+            await proxy.ReloadAsync(options => options with { FrontDoor = options.FrontDoor with { Certificate = Load("second") } }));
         using var young = Connect();
         await young.GetStringAsync(new Uri(proxy.Url, "nix-cache-info"));
         await old.GetStringAsync(new Uri(proxy.Url, "nix-cache-info"));
@@ -177,7 +184,11 @@ public sealed class ReloadTests
         await using var proxy = await TestProxy.WithThreeLogsAsync();
         await proxy.StartAsync();
 
-        var refused = await proxy.ReloadAsync(options => options with { OperationsListen = ["http://127.0.0.1:2"], StateDirectory = "/nowhere", FrontDoor = options.FrontDoor with { Listen = ["http://127.0.0.1:1"], LeastBytesPerSecond = 1 }, Answers = options.Answers with { Priority = 99 } });
+        var refused = await proxy.ReloadAsync(
+            options =>
+            options with { OperationsListen = ["http://127.0.0.1:2"], StateDirectory = "/nowhere",
+            FrontDoor = options.FrontDoor with { Listen = ["http://127.0.0.1:1"], LeastBytesPerSecond = 1 },
+            Answers = options.Answers with { Priority = 99 } });
 
         Assert.Equal(["listen", "limits.leastBytesPerSecond", "operations.listen", "stateDirectory"], refused);
         Assert.Contains("Priority: 30\n", (await proxy.AskAsync("nix-cache-info")).Text, StringComparison.Ordinal);

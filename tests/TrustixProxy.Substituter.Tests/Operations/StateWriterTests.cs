@@ -22,7 +22,8 @@ public sealed class StateWriterTests : IDisposable
         using var writer = new StateWriter(_directory.Path, _failures.Enqueue);
         var written = new ConcurrentBag<int>();
 
-        var all = Enumerable.Range(0, 10).Select(i => writer.Write(() => written.Add(i is 3 ? throw new InvalidOperationException("a fault") : i), isDue)).ToList();
+        var all = Enumerable.Range(0, 10)
+            .Select(i => writer.Write(() => written.Add(i is 3 ? throw new InvalidOperationException("a fault") : i), isDue)).ToList();
         await Task.WhenAll(all).WaitAsync(TimeSpan.FromSeconds(10));
         await writer.Write(() => written.Add(10), isDue).WaitAsync(TimeSpan.FromSeconds(10));
 
@@ -61,7 +62,8 @@ public sealed class StateWriterTests : IDisposable
         using var writer = new StateWriter(_directory.Path, _failures.Enqueue);
         var refusals = 0;
 
-        await writer.Write(() => _ = ++refusals <= 4 ? throw new SqliteException("full", 13) : 0, isDue: true).WaitAsync(TimeSpan.FromSeconds(10));
+        await writer.Write(() => _ = ++refusals <= 4 ? throw new SqliteException("full", 13) : 0, isDue: true)
+            .WaitAsync(TimeSpan.FromSeconds(10));
         await writer.Write(() => throw new SqliteException("full again", 13)).WaitAsync(TimeSpan.FromSeconds(10));
 
         Assert.Equal(5, refusals);

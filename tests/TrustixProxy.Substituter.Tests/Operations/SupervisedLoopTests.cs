@@ -96,7 +96,8 @@ public sealed class SupervisedLoopTests
 
         await service.StopAsync(CancellationToken.None).WaitAsync(TimeSpan.FromMinutes(1));
 
-        Assert.Contains("mirror follower of alpha did not end within 5 s and was left behind", Assert.Single(_log.Messages), StringComparison.Ordinal);
+        Assert.Contains(
+            "mirror follower of alpha did not end within 5 s and was left behind", Assert.Single(_log.Messages), StringComparison.Ordinal);
         Assert.False(service.Ended.IsCompleted);
         release.SetResult();
         await service.Ended.WaitAsync(TimeSpan.FromMinutes(1));
@@ -162,7 +163,8 @@ public sealed class SupervisedLoopTests
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
             Messages.Enqueue(exception is null ? formatter(state, exception) : $"{formatter(state, exception)}: {exception.Message}");
     }
 }

@@ -33,7 +33,8 @@ public sealed class RevocationTests
         var nar = proxy.AskAsync(narInfo.Url);
         await asked.Task;
         using var revoker = new Revoker(proxy.Options!);
-        Assert.Equal((1, true, null), await revoker.RevokeAsync(new RevokedSubject.Path(output.Path.Digest), isUndone: false, "no", default));
+        Assert.Equal(
+            (1, true, null), await revoker.RevokeAsync(new RevokedSubject.Path(output.Path.Digest), isUndone: false, "no", default));
         revoked.SetResult();
 
         Assert.Equal((HttpStatusCode.NotFound, "revoked"), ((await nar).Status, (await nar).Decision));
@@ -44,7 +45,8 @@ public sealed class RevocationTests
     public void Of_two_words_on_one_subject_the_later_holds_in_whatever_order_they_are_heard()
     {
         var (path, now) = (new RevokedSubject.Path(TestOutput.PathOf("x").Digest), DateTimeOffset.UnixEpoch);
-        Revocation[] words = [new(1, path, false, "a", now), new(2, path, true, "b", now), new(3, path, false, "c", now), new(3, path, true, "d", now)];
+        Revocation[] words = [
+            new(1, path, false, "a", now), new(2, path, true, "b", now), new(3, path, false, "c", now), new(3, path, true, "d", now)];
 
         Assert.True(words[0].Beats(null));
         Assert.All(words.Zip(words.Skip(1)).Take(2), pair => Assert.True(pair.Second.Beats(pair.First) && !pair.First.Beats(pair.Second)));
@@ -91,7 +93,8 @@ public sealed class RevocationTests
     {
         await using var proxy = await TestProxy.WithThreeLogsAsync();
         await proxy.StartAsync();
-        using var socket = new System.Net.Sockets.Socket(System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Unspecified);
+        using var socket = new System.Net.Sockets.Socket(
+            System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Unspecified);
         await socket.ConnectAsync(new System.Net.Sockets.UnixDomainSocketEndPoint(Path.Combine(proxy.StateDirectory, "control.sock")));
         await socket.SendAsync(System.Text.Encoding.UTF8.GetBytes(line + "\n"));
         var buffer = new byte[4096];

@@ -4,7 +4,8 @@ using TrustixProxy.Testing;
 
 namespace TrustixProxy.Substituter.Tests.Revocations;
 
-/// <summary>What a thief of a log's key can still do after the log was revoked from a size on: nothing, whatever history it shows.</summary>
+/// <summary>What a thief of a log's key can still do after the log was revoked from a size on: nothing, whatever history it
+/// shows.</summary>
 public sealed class RevokedHeadTests
 {
     [Theory]
@@ -95,7 +96,8 @@ public sealed class RevokedHeadTests
         Assert.False((with with { IsUndone = true }).Beats(without));
     }
 
-    private static Revocation Of(MemoryLog log, long since, MemoryLog? seen) => new(1, new RevokedSubject.Log(log.Signer.Key.LogId, since), IsUndone: false, "the key was stolen", DateTimeOffset.UnixEpoch)
+    private static Revocation Of(MemoryLog log, long since, MemoryLog? seen) =>
+        new(1, new RevokedSubject.Log(log.Signer.Key.LogId, since), IsUndone: false, "the key was stolen", DateTimeOffset.UnixEpoch)
     {
         Head = seen is null ? null : new RevokedHead(seen.Head.Content.TreeSize, seen.Head.Content.LogRoot),
     };

@@ -17,7 +17,8 @@ public sealed class NarStoreChangeTests
         await UntilAsync(() => Files(proxy).Length is 1);
         var file = Files(proxy).Single();
         // The file lies there a moment before it is used.
-        await UntilAsync(async () => Requests(proxy) is var before && (await proxy.NarAsync(narInfo)).Length > 0 && Requests(proxy) == before);
+        await UntilAsync(
+            async () => Requests(proxy) is var before && (await proxy.NarAsync(narInfo)).Length > 0 && Requests(proxy) == before);
         var (bytes, time) = (await File.ReadAllBytesAsync(file), File.GetLastWriteTimeUtc(file));
         await Task.Delay(20); // the kernel's clock for files moves every 4 to 10 ms
 
@@ -41,5 +42,6 @@ public sealed class NarStoreChangeTests
     private static string[] Files(TestProxy proxy) =>
         Directory.GetFiles(Path.Combine(proxy.StateDirectory, "nars"), "*.nar*", SearchOption.AllDirectories);
 
-    private static int Requests(TestProxy proxy) => proxy.Upstream().Requests.Count(request => request.StartsWith("GET /nar/", StringComparison.Ordinal));
+    private static int Requests(TestProxy proxy) =>
+        proxy.Upstream().Requests.Count(request => request.StartsWith("GET /nar/", StringComparison.Ordinal));
 }

@@ -37,12 +37,15 @@ public sealed class NarStoreCrashTests : IDisposable
     [Fact]
     public async Task A_full_disk_costs_what_does_not_fit_and_nothing_else_until_there_is_room()
     {
-        string[] fill = ["dotnet", Path.Combine(AppContext.BaseDirectory, "TrustixProxy.CrashingProxy.dll"), "nar-store-full", Nars, _directory];
-        string[] mounted = ["unshare", "--map-root-user", "--mount", "sh", "-c", $"mount -t tmpfs -o size=1m none '{Nars}' && exec \"$@\"", "sh"];
+        string[] fill = [
+            "dotnet", Path.Combine(AppContext.BaseDirectory, "TrustixProxy.CrashingProxy.dll"), "nar-store-full", Nars, _directory];
+        string[] mounted = [
+            "unshare", "--map-root-user", "--mount", "sh", "-c", $"mount -t tmpfs -o size=1m none '{Nars}' && exec \"$@\"", "sh"];
         using var probe = Process.Start(new ProcessStartInfo(mounted[0], [.. mounted[1..], "true"]) { RedirectStandardError = true })!;
         await probe.WaitForExitAsync();
         string[] command = probe.ExitCode is 0 ? [.. mounted, .. fill] : fill;
-        using var process = Process.Start(new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        using var process = Process.Start(
+            new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
         var error = process.StandardError.ReadToEndAsync();
         var output = await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync();
@@ -53,7 +56,8 @@ public sealed class NarStoreCrashTests : IDisposable
     private async Task<int> WriteUntilKilledAsync(int seed)
     {
         using var process = Process.Start(new ProcessStartInfo(
-            "dotnet", [Path.Combine(AppContext.BaseDirectory, "TrustixProxy.CrashingProxy.dll"), "nar-store", Nars, _directory, MaxSize.ToString(CultureInfo.InvariantCulture), seed.ToString(CultureInfo.InvariantCulture)])
+            "dotnet", [Path.Combine(AppContext.BaseDirectory, "TrustixProxy.CrashingProxy.dll"), "nar-store", Nars, _directory,
+                MaxSize.ToString(CultureInfo.InvariantCulture), seed.ToString(CultureInfo.InvariantCulture)])
         { RedirectStandardOutput = true })!;
         var output = await process.StandardOutput.ReadToEndAsync();
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));

@@ -9,7 +9,8 @@ using static TrustixProxy.Testing.Eventually;
 
 namespace TrustixProxy.Substituter.Tests.Storage;
 
-/// <summary>NARs that were served once are served on, whatever becomes of upstreams; and whatever becomes of the disk, nothing else is.</summary>
+/// <summary>NARs that were served once are served on, whatever becomes of upstreams; and whatever becomes of the disk, nothing else
+/// is.</summary>
 public sealed class NarStoreTests
 {
     private const int Small = 5_000, Large = 3_000_000;
@@ -32,7 +33,8 @@ public sealed class NarStoreTests
         await proxy.RestartAsync();
         await ExpectAsync("after a restart");
         var change = proxy.Change;
-        proxy.Change = options => change(options) with { StateDirectory = Directory.CreateDirectory(Path.Combine(proxy.StateDirectory, "new")).FullName };
+        proxy.Change = options =>
+            change(options) with { StateDirectory = Directory.CreateDirectory(Path.Combine(proxy.StateDirectory, "new")).FullName };
         await proxy.RestartAsync();
         await ExpectAsync("when all is decided anew, by logs alone");
 
@@ -44,17 +46,21 @@ public sealed class NarStoreTests
             Assert.Equal((when, narInfo.Url, narInfo.FileSize), (when, again.Url, again.FileSize));
             using var whole = await proxy.Client.GetAsync(new Uri(proxy.Url, narInfo.Url));
             Assert.Equal(file, await whole.Content.ReadAsByteArrayAsync());
-            Assert.Equal(("bytes", file.Length, "agreed"), (whole.Headers.AcceptRanges.Single(), (int)whole.Content.Headers.ContentLength!, whole.Headers.GetValues("X-Trustix-Decision").Single()));
-            foreach (var (range, expected) in new (RangeHeaderValue, Range)[] { (new(100, 299), 100..300), (new(file.Length - 1, null), ^1..), (new(null, 10), ^10..), (new(0, null), ..), (new(1, file.Length * 2), 1..) })
+            Assert.Equal(("bytes", file.Length, "agreed"), (whole.Headers.AcceptRanges.Single(), (int)whole.Content.Headers.ContentLength!,
+                whole.Headers.GetValues("X-Trustix-Decision").Single()));
+            foreach (var (range, expected) in new (RangeHeaderValue, Range)[] { (new(100, 299), 100..300),
+                (new(file.Length - 1, null), ^1..), (new(null, 10), ^10..), (new(0, null), ..), (new(1, file.Length * 2), 1..) })
             {
                 using var part = await SendAsync(proxy, HttpMethod.Get, narInfo, range);
-                Assert.Equal((HttpStatusCode.PartialContent, file.Length), (part.StatusCode, (int)part.Content.Headers.ContentRange!.Length!));
+                Assert.Equal(
+                    (HttpStatusCode.PartialContent, file.Length), (part.StatusCode, (int)part.Content.Headers.ContentRange!.Length!));
                 Assert.Equal(file[expected], await part.Content.ReadAsByteArrayAsync());
             }
 
             using var past = await SendAsync(proxy, HttpMethod.Get, narInfo, new(file.Length, null));
             using var head = await SendAsync(proxy, HttpMethod.Head, narInfo, null);
-            Assert.Equal((HttpStatusCode.RequestedRangeNotSatisfiable, HttpStatusCode.OK, file.Length), (past.StatusCode, head.StatusCode, (int)head.Content.Headers.ContentLength!));
+            Assert.Equal((HttpStatusCode.RequestedRangeNotSatisfiable, HttpStatusCode.OK, file.Length),
+                (past.StatusCode, head.StatusCode, (int)head.Content.Headers.ContentLength!));
             Assert.Equal(before, proxy.Upstream().Requests.Count(IsNar));
         }
     }
@@ -70,8 +76,10 @@ public sealed class NarStoreTests
         var narInfo = await proxy.NarInfoAsync(output);
         foreach (var (what, damaged) in new (string, byte[])[]
         {
-            ("a bit", [.. file[..100], (byte)(file[100] ^ 1), .. file[101..]]), ("the last byte", [.. file[..^1], (byte)(file[^1] ^ 1)]), ("cut", file[..^1]), ("longer", [.. file, 0]), ("empty", []),
-            ("another NAR", TestOutput.Make(size: Small).File(compression)), ("the same NAR in other bytes", TestOutput.Compress("gzip", output.Nar)),
+            ("a bit", [.. file[..100], (byte)(file[100] ^ 1), .. file[101..]]), ("the last byte", [.. file[..^1], (byte)(file[^1] ^ 1)]),
+                ("cut", file[..^1]), ("longer", [.. file, 0]), ("empty", []),
+            ("another NAR", TestOutput.Make(size: Small).File(compression)),
+                ("the same NAR in other bytes", TestOutput.Compress("gzip", output.Nar)),
         })
         {
             Assert.Equal(file, await proxy.NarAsync(narInfo));
@@ -94,7 +102,8 @@ public sealed class NarStoreTests
         var output = TestOutput.Make(size: Small);
         await using var proxy = await AgreedAsync(output, "none");
         var narInfo = await proxy.NarInfoAsync(output);
-        foreach (var change in new Action<string>[] { File.Delete, path => File.WriteAllBytes(path, [.. output.Nar[..^1], 1]), path => File.CreateSymbolicLink(Moved(path), "/etc/passwd") })
+        foreach (var change in new Action<string>[] { File.Delete, path => File.WriteAllBytes(path, [.. output.Nar[..^1], 1]), path =>
+            File.CreateSymbolicLink(Moved(path), "/etc/passwd") })
         {
             Assert.Equal(output.Nar, await proxy.NarAsync(narInfo));
             change((await StoredAsync(proxy, 1)).Single());
@@ -120,9 +129,11 @@ public sealed class NarStoreTests
         using var revoker = new Revoker(proxy.Options!);
         await revoker.RevokeAsync(new RevokedSubject.Nar(output.Statement.NarHash), isUndone: false, "no", default);
 
-        Assert.Equal((HttpStatusCode.NotFound, "revoked"), await proxy.AskAsync(narInfo.Url) is var nar ? (nar.Status, nar.Decision) : default);
+        Assert.Equal(
+            (HttpStatusCode.NotFound, "revoked"), await proxy.AskAsync(narInfo.Url) is var nar ? (nar.Status, nar.Decision) : default);
         await proxy.RestartAsync();
-        Assert.Equal((HttpStatusCode.NotFound, "revoked"), await proxy.AskAsync(narInfo.Url) is var again ? (again.Status, again.Decision) : default);
+        Assert.Equal((HttpStatusCode.NotFound, "revoked"), await proxy.AskAsync(narInfo.Url) is var again ? (again.Status, again.Decision)
+            : default);
     }
 
     [Fact]
@@ -137,7 +148,8 @@ public sealed class NarStoreTests
         await proxy.StartAsync();
 
         Assert.Equal(output.Nar, await proxy.NarAsync(await proxy.NarInfoAsync(output)));
-        Assert.Equal(HttpStatusCode.NotFound, (await proxy.AskAsync($"nar/{output.Path.Digest}/{forged.Statement.NarHash.Digits}/{forged.Statement.NarHash.Digits}.nar")).Status);
+        Assert.Equal(HttpStatusCode.NotFound, (await proxy.AskAsync(
+            $"nar/{output.Path.Digest}/{forged.Statement.NarHash.Digits}/{forged.Statement.NarHash.Digits}.nar")).Status);
     }
 
     [Theory]
@@ -194,7 +206,9 @@ public sealed class NarStoreTests
             await UntilAsync(() => Files(proxy).Exists(file => file.Contains(outputs[i].Path.ToString(), StringComparison.Ordinal)));
         }
 
-        string Held() => string.Join(' ', outputs.Index().Where(item => Files(proxy).Exists(file => file.Contains(item.Item.Path.ToString(), StringComparison.Ordinal))).Select(item => item.Index));
+        string Held() =>
+            string.Join(' ', outputs.Index().Where(item =>
+            Files(proxy).Exists(file => file.Contains(item.Item.Path.ToString(), StringComparison.Ordinal))).Select(item => item.Index));
     }
 
     [Fact]
@@ -241,7 +255,9 @@ public sealed class NarStoreTests
     private static string Nars(TestProxy proxy) => Path.Combine(proxy.StateDirectory, "nars");
 
     /// <summary>What is stored; a folder may be deleted while this looks.</summary>
-    private static List<string> Files(TestProxy proxy) => [.. Directory.EnumerateFiles(Nars(proxy), "*", SearchOption.AllDirectories).Where(file => Path.GetDirectoryName(file) != Nars(proxy))];
+    private static List<string> Files(TestProxy proxy) =>
+        [.. Directory.EnumerateFiles(Nars(proxy), "*", SearchOption.AllDirectories)
+        .Where(file => Path.GetDirectoryName(file) != Nars(proxy))];
 
     private static async Task<List<string>> StoredAsync(TestProxy proxy, int count)
     {
@@ -253,15 +269,18 @@ public sealed class NarStoreTests
     {
         var hash = output.Statement.NarHash;
         var nar = new StoredNar(path, hash, output.Nar.Length, hash, "none");
-        File.WriteAllBytes(Path.Combine(Directory.CreateDirectory(Path.Combine(Nars(proxy), path.ToString())).FullName, nar.FileName), output.Nar);
+        File.WriteAllBytes(
+            Path.Combine(Directory.CreateDirectory(Path.Combine(Nars(proxy), path.ToString())).FullName, nar.FileName), output.Nar);
     }
 
     private static Task<TestProxy> AgreedAsync(TestOutput output, string compression) => AgreedAsync([output], compression);
 
-    private static async Task<TestProxy> AgreedAsync(IReadOnlyList<TestOutput> outputs, string compression, long maxSize = 1 << 30, params string[] pinned)
+    private static async Task<TestProxy> AgreedAsync(
+        IReadOnlyList<TestOutput> outputs, string compression, long maxSize = 1 << 30, params string[] pinned)
     {
         var proxy = await TestProxy.WithThreeLogsAsync();
-        proxy.Change = options => options with { NarStore = new NarStoreOptions(Directory.CreateDirectory(Nars(proxy)).FullName, maxSize, [.. pinned]) };
+        proxy.Change = options =>
+            options with { NarStore = new NarStoreOptions(Directory.CreateDirectory(Nars(proxy)).FullName, maxSize, [.. pinned]) };
         foreach (var output in outputs)
         {
             proxy.Publish(output, "alice", "bob").Upstream().Add(output, compression);

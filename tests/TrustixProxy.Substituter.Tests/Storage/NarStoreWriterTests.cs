@@ -21,7 +21,8 @@ public sealed class NarStoreWriterTests : IDisposable
     {
         using var stuck = new ManualResetEventSlim();
         var (published, givenUp) = (new List<StoredNar>(), new List<StoredNar>());
-        using var writer = new NarStoreWriter(new NarStoreFolder(_directory), 1 << 30, stuck.Wait, (nar, _, _) => published.Add(nar), (nar, _) => givenUp.Add(nar));
+        using var writer = new NarStoreWriter(
+            new NarStoreFolder(_directory), 1 << 30, stuck.Wait, (nar, _, _) => published.Add(nar), (nar, _) => givenUp.Add(nar));
         writer.Start();
         var (small, large) = (Begin(writer), Begin(writer));
 
@@ -36,7 +37,8 @@ public sealed class NarStoreWriterTests : IDisposable
         Assert.Equal([large.Nar], givenUp);
         stuck.Set();
 
-        await UntilAsync(() => published.Count > 0 && Directory.GetFiles(_directory).Length is 1); // what was published lies where this test leaves it
+        // what was published lies where this test leaves it
+        await UntilAsync(() => published.Count > 0 && Directory.GetFiles(_directory).Length is 1);
         Assert.Equal([small.Nar], published);
     }
 
@@ -50,7 +52,8 @@ public sealed class NarStoreWriterTests : IDisposable
             published.Add(++faults is 1 ? throw new InvalidOperationException("a fault that nobody has thought of") : nar);
         }
 
-        using var writer = new NarStoreWriter(new NarStoreFolder(_directory), 1 << 30, () => throw new InvalidOperationException("another"), Publish, (_, _) => { });
+        using var writer = new NarStoreWriter(
+            new NarStoreFolder(_directory), 1 << 30, () => throw new InvalidOperationException("another"), Publish, (_, _) => { });
         writer.Start();
         var (first, second) = (Begin(writer), Begin(writer));
         foreach (var write in new[] { first, second })
@@ -67,7 +70,8 @@ public sealed class NarStoreWriterTests : IDisposable
     [Fact]
     public async Task No_more_than_64_files_are_written_at_once_and_none_twice()
     {
-        using var writer = new NarStoreWriter(new NarStoreFolder(_directory), 1 << 30, () => { }, (_, path, _) => File.Delete(path), (_, _) => { });
+        using var writer = new NarStoreWriter(
+            new NarStoreFolder(_directory), 1 << 30, () => { }, (_, path, _) => File.Delete(path), (_, _) => { });
         writer.Start();
         var writes = Enumerable.Range(0, 64).Select(_ => Begin(writer)).ToList();
 
@@ -83,7 +87,8 @@ public sealed class NarStoreWriterTests : IDisposable
     public async Task A_file_with_another_hash_than_its_name_or_more_bytes_than_there_may_be_is_not_published()
     {
         var published = new List<StoredNar>();
-        using var writer = new NarStoreWriter(new NarStoreFolder(_directory), 100, () => { }, (nar, _, _) => published.Add(nar), (_, _) => { });
+        using var writer = new NarStoreWriter(
+            new NarStoreFolder(_directory), 100, () => { }, (nar, _, _) => published.Add(nar), (_, _) => { });
         writer.Start();
         var (other, large, right) = (Begin(writer), Begin(writer), Begin(writer));
         Append(other, 10);
@@ -98,7 +103,8 @@ public sealed class NarStoreWriterTests : IDisposable
         Assert.Equal([right.Nar], published);
     }
 
-    private static NarStoreWriter.Write Begin(NarStoreWriter writer) => writer.Begin(Nar()) ?? throw new InvalidOperationException("It was not begun.");
+    private static NarStoreWriter.Write Begin(NarStoreWriter writer) =>
+        writer.Begin(Nar()) ?? throw new InvalidOperationException("It was not begun.");
 
     private static StoredNar Nar() => new(TestOutput.PathOf("some-1"), Hash, 1, Hash, "none");
 

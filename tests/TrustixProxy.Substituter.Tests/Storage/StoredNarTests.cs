@@ -24,8 +24,10 @@ public sealed class StoredNarTests
         Assert.Equal(nar, read);
         foreach (var wrong in new[]
         {
-            "", ".nar", name + "x", name[1..], "x" + name, name.ToUpperInvariant(), name.Replace("-", "--", StringComparison.Ordinal), name.Replace(".nar", ".nar.nar", StringComparison.Ordinal),
-            name.Replace($"-{size}-", $"-0{size}-", StringComparison.Ordinal), name.Replace($"-{size}-", "-0-", StringComparison.Ordinal), name.Replace($"-{size}-", "-99999999999999999999-", StringComparison.Ordinal),
+            "", ".nar", name + "x", name[1..], "x" + name, name.ToUpperInvariant(), name.Replace("-", "--", StringComparison.Ordinal),
+                name.Replace(".nar", ".nar.nar", StringComparison.Ordinal),
+            name.Replace($"-{size}-", $"-0{size}-", StringComparison.Ordinal), name.Replace($"-{size}-", "-0-", StringComparison.Ordinal),
+                name.Replace($"-{size}-", "-99999999999999999999-", StringComparison.Ordinal),
             $"{narHash.Digits}-{size}-{TestOutput.Make().Statement.NarHash.Digits}.nar",
         })
         {

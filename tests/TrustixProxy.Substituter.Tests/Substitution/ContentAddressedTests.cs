@@ -80,10 +80,13 @@ public sealed class ContentAddressedTests
         proxy.ChangePolicy = policy => new Policy(policy.Electors) { ServesContentAddressed = false };
         await proxy.StartAsync();
 
-        Assert.Equal((HttpStatusCode.NotFound, "undecided"), await proxy.AskAsync(output.Path) is var answer ? (answer.Status, answer.Decision) : default);
+        Assert.Equal((HttpStatusCode.NotFound, "undecided"), await proxy.AskAsync(output.Path) is var answer
+            ? (answer.Status, answer.Decision) : default);
     }
 
-    private static NarInfo Read(string text) => NarInfo.TryParse(System.Text.Encoding.ASCII.GetBytes(text), out var narInfo, out _) ? narInfo : throw new InvalidOperationException(text);
+    private static NarInfo Read(string text) =>
+        NarInfo.TryParse(System.Text.Encoding.ASCII.GetBytes(text), out var narInfo, out _) ? narInfo
+        : throw new InvalidOperationException(text);
 
     private static (TestOutput Output, ContentAddress Address) Make(string method, byte[] contents)
     {

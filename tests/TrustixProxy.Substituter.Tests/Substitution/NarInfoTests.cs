@@ -197,7 +197,8 @@ public sealed class NarInfoTests
         await proxy.StartAsync();
 
         Assert.Equal(HttpStatusCode.MethodNotAllowed, (await proxy.AskAsync("nix-cache-info", new HttpMethod(method))).Status);
-        Assert.Equal(HttpStatusCode.MethodNotAllowed, (await proxy.AskAsync("g3mvg9q2slaizvvc5jsr2azpgmjph5r7.narinfo", new HttpMethod(method))).Status);
+        Assert.Equal(HttpStatusCode.MethodNotAllowed,
+            (await proxy.AskAsync("g3mvg9q2slaizvvc5jsr2azpgmjph5r7.narinfo", new HttpMethod(method))).Status);
     }
 
     [Fact]
@@ -233,7 +234,8 @@ public sealed class NarInfoTests
         var other = NixSecretKey.Generate("cache.example.org-1");
         await using var proxy = await TestProxy.WithThreeLogsAsync();
         await proxy.Publish(output, "alice", "bob").StartAsync();
-        proxy.Upstream().Add(output, change: text => $"{text}Sig: {other.Sign(output.NarInfo().Fingerprint)}\nSig: short:c2hvcnQ=\nSig: proxy-test-1:{Convert.ToBase64String(new byte[64])}\n");
+        proxy.Upstream().Add(output, change: text => $"{text}Sig: {other.Sign(output.NarInfo().Fingerprint)}\nSig: short:c2hvcnQ=\nSig: "
+            + $"proxy-test-1:{Convert.ToBase64String(new byte[64])}\n");
 
         var narInfo = await proxy.NarInfoAsync(output);
 

@@ -66,9 +66,11 @@ public sealed class RecordedStateTests
 
         Assert.NotEqual("agreed", behind.Decision);
         Assert.Contains("dave=silent(frozen)", behind.Text, StringComparison.Ordinal);
-        Assert.StartsWith("frozen: split-view, seen 2026-11-28", register.List().Single(log => log.IsFrozen).State, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "frozen: split-view, seen 2026-11-28", register.List().Single(log => log.IsFrozen).State, StringComparison.Ordinal);
         var file = Assert.Single(Directory.GetFiles(Path.Combine(proxy.StateDirectory, "evidence")));
-        Assert.True(FaultEvidence.TryVerify(await File.ReadAllBytesAsync(file), [proxy.Log("dave").Log.Signer.Key], out var evidence, out var error), $"{error}");
+        Assert.True(FaultEvidence.TryVerify(
+            await File.ReadAllBytesAsync(file), [proxy.Log("dave").Log.Signer.Key], out var evidence, out var error), $"{error}");
         Assert.Equal("split-view", evidence.Fault.Kind);
     }
 
@@ -116,7 +118,8 @@ public sealed class RecordedStateTests
 
         Assert.Contains(Voided.Path.Absolute, recorded[0].Path, StringComparison.Ordinal);
         Assert.All(recorded, entry => Assert.Equal("agreed", entry.Outcome));
-        Assert.Contains(recorded, entry => entry.Fingerprint == $"1;{Agreed.Path.Absolute};{Agreed.Statement.NarHash};{Agreed.Nar.Length};");
+        Assert.Contains(
+            recorded, entry => entry.Fingerprint == $"1;{Agreed.Path.Absolute};{Agreed.Statement.NarHash};{Agreed.Nar.Length};");
         Assert.Equal(recorded, audit.Read(since, 100).Take(8));
     }
 
@@ -129,7 +132,8 @@ public sealed class RecordedStateTests
         var file = await proxy.NarAsync(narInfo);
 
         Assert.Equal("zstd", narInfo.Compression);
-        Assert.Equal(await File.ReadAllBytesAsync(Assert.Single(Directory.GetFiles("Vectors/state-0.1/nars", "*.zst", SearchOption.AllDirectories))), file);
+        Assert.Equal(await File.ReadAllBytesAsync(
+            Assert.Single(Directory.GetFiles("Vectors/state-0.1/nars", "*.zst", SearchOption.AllDirectories))), file);
     }
 
     [Fact]

@@ -29,7 +29,8 @@ public sealed class HostileUpstreamTests
         padded.AddRange(new byte[promised - padded.Count]);
         await using var proxy = await TestProxy.WithThreeLogsAsync();
         proxy.Publish(output, "alice", "bob", "carol");
-        proxy.Upstream().Add(output, "xz", text => System.Text.RegularExpressions.Regex.Replace(text, "FileSize: [0-9]+", $"FileSize: {promised}"));
+        proxy.Upstream()
+            .Add(output, "xz", text => System.Text.RegularExpressions.Regex.Replace(text, "FileSize: [0-9]+", $"FileSize: {promised}"));
         await proxy.StartAsync();
         var narInfo = await proxy.NarInfoAsync(output);
         proxy.Upstream().Intercept = async context =>
@@ -59,7 +60,8 @@ public sealed class HostileUpstreamTests
         var output = TestOutput.Make(size: 1_000_000);
         await using var proxy = await TestProxy.WithThreeLogsAsync();
         proxy.Publish(output, "alice", "bob");
-        proxy.Upstream().Add(output, "zstd", text => System.Text.RegularExpressions.Regex.Replace(text, "FileSize: [0-9]+", "FileSize: 100000"));
+        proxy.Upstream()
+            .Add(output, "zstd", text => System.Text.RegularExpressions.Regex.Replace(text, "FileSize: [0-9]+", "FileSize: 100000"));
         proxy.Upstream().Lie = UpstreamLie.Chunked;
         await proxy.StartAsync();
 
@@ -167,7 +169,8 @@ public sealed class HostileUpstreamTests
         Assert.Equal(file[from..], await response.Content.ReadAsByteArrayAsync());
 
         using var beyond = await GetRangeAsync(proxy, narInfo.Url, file.Length + 5);
-        Assert.Equal((HttpStatusCode.RequestedRangeNotSatisfiable, $"bytes */{file.Length}"), (beyond.StatusCode, beyond.Content.Headers.ContentRange?.ToString()));
+        Assert.Equal((HttpStatusCode.RequestedRangeNotSatisfiable, $"bytes */{file.Length}"),
+            (beyond.StatusCode, beyond.Content.Headers.ContentRange?.ToString()));
     }
 
     [Fact]
@@ -192,7 +195,8 @@ public sealed class HostileUpstreamTests
             return false;
         };
 
-        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(proxy.Url, narInfo.Url)) { Content = new StringContent("SECRET") };
+        using var request = new HttpRequestMessage(
+            HttpMethod.Get, new Uri(proxy.Url, narInfo.Url)) { Content = new StringContent("SECRET") };
         request.Headers.Add("Cookie", "SECRET");
         request.Headers.Connection.Add("Upgrade");
         request.Headers.Upgrade.Add(new("websocket"));

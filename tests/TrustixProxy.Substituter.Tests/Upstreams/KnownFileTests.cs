@@ -10,7 +10,8 @@ using TrustixProxy.Testing;
 
 namespace TrustixProxy.Substituter.Tests.Upstreams;
 
-/// <summary>Files that were seen to hold a NAR are not decompressed again; and whoever puts another file in their place gains nothing.</summary>
+/// <summary>Files that were seen to hold a NAR are not decompressed again; and whoever puts another file in their place gains
+/// nothing.</summary>
 public sealed class KnownFileTests
 {
     private const int Small = 5_000, Large = 3_000_000;
@@ -95,7 +96,8 @@ public sealed class KnownFileTests
             for (var tries = 0; tries < 2; tries++)
             {
                 var body = await FetchAsync(proxy, narInfo.Url);
-                Assert.True(body is null || (lie is UpstreamLie.LongFile && body.AsSpan().StartsWith(output.File("xz"))), $"{body?.Length}");
+                Assert.True(
+                    body is null || (lie is UpstreamLie.LongFile && body.AsSpan().StartsWith(output.File("xz"))), $"{body?.Length}");
             }
 
             proxy.Upstream().Lie = UpstreamLie.None;

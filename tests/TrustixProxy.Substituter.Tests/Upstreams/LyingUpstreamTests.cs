@@ -7,7 +7,8 @@ using TrustixProxy.Testing;
 
 namespace TrustixProxy.Substituter.Tests.Upstreams;
 
-/// <summary>An upstream that says whatever it likes of a path that is agreed on: the client is never shown anything but the claim.</summary>
+/// <summary>An upstream that says whatever it likes of a path that is agreed on: the client is never shown anything but the
+/// claim.</summary>
 public sealed class LyingUpstreamTests
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(1);
@@ -76,7 +77,8 @@ public sealed class LyingUpstreamTests
     {
         var (output, absent) = (TestOutput.Make(), TestOutput.PathOf("absent"));
         await using var proxy = await AgreedAsync(output);
-        proxy.Change = options => options with { Deadline = Deadline, Answers = options.Answers with { OnUndecided = OnUndecided.Unavailable } };
+        proxy.Change = options =>
+            options with { Deadline = Deadline, Answers = options.Answers with { OnUndecided = OnUndecided.Unavailable } };
         await proxy.RestartAsync();
 
         Assert.Equal(HttpStatusCode.NotFound, (await proxy.AskAsync(absent)).Status);
@@ -104,7 +106,8 @@ public sealed class LyingUpstreamTests
         var output = TestOutput.Make();
         await using var proxy = await AgreedAsync(output);
         var name = line.Split(':')[0];
-        proxy.Upstream().Add(output, change: text => string.Concat(text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(other => !other.StartsWith(name + ":", StringComparison.Ordinal)).Append(line).Select(other => other + "\n")));
+        proxy.Upstream().Add(output, change: text => string.Concat(text.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Where(other => !other.StartsWith(name + ":", StringComparison.Ordinal)).Append(line).Select(other => other + "\n")));
 
         var narInfo = await proxy.NarInfoAsync(output);
 
@@ -195,7 +198,8 @@ public sealed class LyingUpstreamTests
         await using var proxy = await AgreedAsync(output);
         proxy.Upstream().Intercept = context =>
         {
-            var left = int.Parse(context.Request.Query["left"].FirstOrDefault() ?? hops.ToString(System.Globalization.CultureInfo.InvariantCulture), System.Globalization.CultureInfo.InvariantCulture);
+            var left = int.Parse(context.Request.Query["left"].FirstOrDefault()
+                ?? hops.ToString(System.Globalization.CultureInfo.InvariantCulture), System.Globalization.CultureInfo.InvariantCulture);
             if (left > 0)
             {
                 context.Response.Redirect($"{context.Request.Path}?left={left - 1}");
@@ -264,6 +268,7 @@ public sealed class LyingUpstreamTests
             folded[i % 20] ^= sha[i];
         }
 
-        return (StorePath.TryParse($"{Nix32.Encode(folded)}-thing", out var path, out _) ? path : throw new InvalidOperationException(), $"CA: fixed:r:{hash}\n");
+        return (StorePath.TryParse($"{Nix32.Encode(folded)}-thing", out var path, out _) ? path
+            : throw new InvalidOperationException(), $"CA: fixed:r:{hash}\n");
     }
 }

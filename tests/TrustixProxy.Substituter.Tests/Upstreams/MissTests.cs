@@ -9,7 +9,8 @@ using TrustixProxy.Testing;
 
 namespace TrustixProxy.Substituter.Tests.Upstreams;
 
-/// <summary>What a path costs that nobody has, while some upstreams fail: one answer of each is enough, and who is away has not got it.</summary>
+/// <summary>What a path costs that nobody has, while some upstreams fail: one answer of each is enough, and who is away has not got
+/// it.</summary>
 public sealed class MissTests
 {
     /// <summary>Far more than any answer below takes, so that a test fails on waiting and on nothing else.</summary>
@@ -145,7 +146,8 @@ public sealed class MissTests
         await proxy.Publish(output, "alice", "bob").StartAsync();
         proxy.Upstream().Intercept = async context =>
         {
-            await Task.Delay(TimeSpan.FromSeconds(context.Request.Path.Value!.EndsWith(".narinfo", StringComparison.Ordinal) ? 3.5 : 0)); // more than half of the deadline
+            // more than half of the deadline
+            await Task.Delay(TimeSpan.FromSeconds(context.Request.Path.Value!.EndsWith(".narinfo", StringComparison.Ordinal) ? 3.5 : 0));
             return false;
         };
 
@@ -169,9 +171,11 @@ public sealed class MissTests
         var away = await StateOfAsync(proxy, "main");
         var page = await proxy.Client.GetStringAsync(proxy.OperationsUrl);
         await proxy.Upstream().RestartAsync();
-        await Eventually.UntilAsync(async () => (await StateOfAsync(proxy, "main")).GetProperty("state").GetString() is "live"); // without any request
+        // without any request
+        await Eventually.UntilAsync(async () => (await StateOfAsync(proxy, "main")).GetProperty("state").GetString() is "live");
 
-        await Eventually.UntilAsync(async () => (await proxy.AskAsync(output.Path)).Decision is "agreed"); // the refusal lives for two seconds
+        // the refusal lives for two seconds
+        await Eventually.UntilAsync(async () => (await proxy.AskAsync(output.Path)).Decision is "agreed");
         Assert.False(away.GetProperty("isUp").GetBoolean());
         Assert.StartsWith("connection-re", away.GetProperty("why").GetString(), StringComparison.Ordinal);
         Assert.True(away.GetProperty("since").GetDateTimeOffset() > DateTimeOffset.UnixEpoch);
@@ -187,7 +191,8 @@ public sealed class MissTests
         await examiner.ExamineAsync(TestOutput.PathOf("first").Digest, null);
 
         Assert.Equal("live", examiner.Upstreams.Single(upstream => upstream.Name is "main").State);
-        Assert.Contains("(name-resolution: check its host name", examiner.Upstreams.Single(upstream => upstream.Name is "dead").ToString(), StringComparison.Ordinal);
+        Assert.Contains("(name-resolution: check its host name", examiner.Upstreams.Single(upstream => upstream.Name is "dead").ToString(),
+            StringComparison.Ordinal);
     }
 
     /// <summary>A proxy with a living upstream "main", and where an address is given a second one, "dead".</summary>

@@ -28,7 +28,8 @@ public sealed class NarTests
         var bytes = await response.Content.ReadAsByteArrayAsync();
 
         Assert.Equal(output.File(compression), bytes);
-        Assert.Equal((compression, bytes.Length, NixHash.Sha256(SHA256.HashData(bytes))), (narInfo.Compression, (int)narInfo.FileSize!, narInfo.FileHash));
+        Assert.Equal((compression, bytes.Length, NixHash.Sha256(SHA256.HashData(bytes))),
+            (narInfo.Compression, (int)narInfo.FileSize!, narInfo.FileHash));
         Assert.Equal(bytes.Length, response.Content.Headers.ContentLength);
         Assert.Equal(["bytes"], response.Headers.AcceptRanges);
         Assert.Equal("application/x-nix-nar", response.Content.Headers.ContentType?.ToString());
@@ -46,12 +47,14 @@ public sealed class NarTests
 
         var narInfo = await proxy.NarInfoAsync(output);
 
-        Assert.Equal(("none", output.Statement.NarHash, output.Nar.Length), (narInfo.Compression, narInfo.FileHash, (int)narInfo.FileSize!));
+        Assert.Equal(
+            ("none", output.Statement.NarHash, output.Nar.Length), (narInfo.Compression, narInfo.FileHash, (int)narInfo.FileSize!));
         Assert.Equal(output.Nar, await proxy.NarAsync(narInfo));
     }
 
     public static IEnumerable<object[]> Lies() =>
-        from lie in new[] { UpstreamLie.FlippedByte, UpstreamLie.FlippedLastByte, UpstreamLie.ShortFile, UpstreamLie.LongFile, UpstreamLie.CutFile, UpstreamLie.OtherFile, UpstreamLie.NoFile }
+        from lie in new[] { UpstreamLie.FlippedByte, UpstreamLie.FlippedLastByte, UpstreamLie.ShortFile, UpstreamLie.LongFile,
+            UpstreamLie.CutFile, UpstreamLie.OtherFile, UpstreamLie.NoFile }
         from compression in new[] { "none", "zstd" }
         from size in new[] { Small, Large }
         select new object[] { lie, compression, size };
@@ -69,7 +72,8 @@ public sealed class NarTests
         // The end of a compressed file may hold nothing of the NAR; then the right NAR in other bytes is all that can come.
         var nar = await FetchAsync(proxy, narInfo.Url);
 
-        Assert.True(nar is null || (compression is "zstd" && lie is UpstreamLie.FlippedLastByte && nar.SequenceEqual(output.File(compression))), $"{nar?.Length}");
+        Assert.True(nar is null || (
+            compression is "zstd" && lie is UpstreamLie.FlippedLastByte && nar.SequenceEqual(output.File(compression))), $"{nar?.Length}");
         Assert.Equal("agreed", (await proxy.AskAsync(output.Path)).Decision);
     }
 
@@ -170,7 +174,8 @@ public sealed class NarTests
 
             Assert.Equal(HttpStatusCode.PartialContent, response.StatusCode);
             Assert.Equal(file[expected], bytes);
-            Assert.Equal((expected.Start.GetOffset(file.Length), file.Length), ((int)response.Content.Headers.ContentRange!.From!, (int)response.Content.Headers.ContentRange.Length!));
+            Assert.Equal((expected.Start.GetOffset(file.Length), file.Length),
+                ((int)response.Content.Headers.ContentRange!.From!, (int)response.Content.Headers.ContentRange.Length!));
         }
 
         Assert.All(proxy.Upstream().Requests, request => Assert.DoesNotContain("bytes=", request, StringComparison.Ordinal));
@@ -218,7 +223,8 @@ public sealed class NarTests
         var output = TestOutput.Make(size: size);
         await using var proxy = await AgreedAsync(output, "xz");
         var narInfo = await proxy.NarInfoAsync(output);
-        var other = TestOutput.Compress("xz", output.Nar[..(output.Nar.Length / 2)]).Concat(TestOutput.Compress("xz", output.Nar[(output.Nar.Length / 2)..])).ToArray();
+        var other = TestOutput.Compress("xz", output.Nar[..(output.Nar.Length / 2)])
+            .Concat(TestOutput.Compress("xz", output.Nar[(output.Nar.Length / 2)..])).ToArray();
         proxy.Upstream().AddFile("/" + output.NarInfo("xz").Url, other);
 
         Assert.Equal(other, await proxy.NarAsync(narInfo));
@@ -250,7 +256,8 @@ public sealed class NarTests
         await using var proxy = await AgreedAsync(output, compression);
         proxy.Upstream().Intercept = async context =>
         {
-            var body = context.Request.Path.Value!.EndsWith(".narinfo", StringComparison.Ordinal) ? System.Text.Encoding.UTF8.GetBytes(output.NarInfo(compression).ToString()) : output.File(compression);
+            var body = context.Request.Path.Value!.EndsWith(".narinfo", StringComparison.Ordinal)
+                ? System.Text.Encoding.UTF8.GetBytes(output.NarInfo(compression).ToString()) : output.File(compression);
             context.Response.Headers.ContentEncoding = encoding;
             await context.Response.Body.WriteAsync(encoding is "identity" ? body : TestOutput.Compress(encoding, body));
             return true;
@@ -270,11 +277,13 @@ public sealed class NarTests
         proxy.Upstream().Intercept = async context =>
         {
             context.Response.Headers.ContentEncoding = encoding;
-            await context.Response.Body.WriteAsync(encoding is "gzip" ? TestOutput.Compress("gzip", new byte[50 << 20]) : System.Text.Encoding.UTF8.GetBytes(output.NarInfo().ToString()));
+            await context.Response.Body.WriteAsync(encoding is "gzip" ? TestOutput.Compress("gzip", new byte[50 << 20])
+                : System.Text.Encoding.UTF8.GetBytes(output.NarInfo().ToString()));
             return true;
         };
 
-        Assert.Equal((HttpStatusCode.NotFound, "no-upstream"), await proxy.AskAsync(output.Path) is var answer ? (answer.Status, answer.Decision) : default);
+        Assert.Equal((HttpStatusCode.NotFound, "no-upstream"), await proxy.AskAsync(output.Path) is var answer
+            ? (answer.Status, answer.Decision) : default);
     }
 
     [Fact]
@@ -305,7 +314,8 @@ public sealed class NarTests
         await proxy.RestartAsync();
         Assert.Equal(output.File("xz"), await proxy.NarAsync(narInfo));
 
-        proxy.Change = options => options with { StateDirectory = Directory.CreateDirectory(Path.Combine(proxy.StateDirectory, "new")).FullName };
+        proxy.Change = options =>
+            options with { StateDirectory = Directory.CreateDirectory(Path.Combine(proxy.StateDirectory, "new")).FullName };
         await proxy.RestartAsync();
         Assert.Equal(output.File("xz"), await proxy.NarAsync(narInfo));
     }
@@ -351,5 +361,6 @@ public sealed class NarTests
     }
 
     private static string Drop(string text, params string[] names) =>
-        string.Concat(text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(line => !names.Any(name => line.StartsWith(name + ":", StringComparison.Ordinal))).Select(line => line + "\n"));
+        string.Concat(text.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Where(line => !names.Any(name => line.StartsWith(name + ":", StringComparison.Ordinal))).Select(line => line + "\n"));
 }

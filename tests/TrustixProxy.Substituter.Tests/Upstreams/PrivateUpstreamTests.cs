@@ -41,7 +41,8 @@ public sealed class PrivateUpstreamTests
             return isNar || context.Response.StatusCode is StatusCodes.Status401Unauthorized;
         };
         var credentials = isBasic ? UpstreamCredentials.Basic("nix", "s3cret:") : UpstreamCredentials.Bearer("t0ken");
-        proxy.Change = options => options with { Upstreams = [.. options.Upstreams.Select(upstream => upstream with { Credentials = credentials })] };
+        proxy.Change = options =>
+            options with { Upstreams = [.. options.Upstreams.Select(upstream => upstream with { Credentials = credentials })] };
         await proxy.StartAsync();
 
         Assert.Equal(output.Nar, await proxy.NarAsync(await proxy.NarInfoAsync(output)));
@@ -60,8 +61,11 @@ public sealed class PrivateUpstreamTests
         var told = new ConcurrentQueue<string>();
         elsewhere.AddFile("/nar", output.Nar);
         elsewhere.Intercept = context => Tell(context, told);
-        proxy.Publish(output, "alice", "bob").Upstream().Add(output, "none", text => text.Replace($"URL: {output.NarInfo().Url}", $"URL: {new Uri(elsewhere.Url, "/nar")}", StringComparison.Ordinal));
-        proxy.Change = options => options with { Upstreams = [.. options.Upstreams.Select(upstream => upstream with { Credentials = UpstreamCredentials.Bearer("t0ken") })] };
+        proxy.Publish(output, "alice", "bob").Upstream().Add(output, "none", text =>
+            text.Replace($"URL: {output.NarInfo().Url}", $"URL: {new Uri(elsewhere.Url, "/nar")}", StringComparison.Ordinal));
+        proxy.Change = options =>
+            options with { Upstreams = [
+            .. options.Upstreams.Select(upstream => upstream with { Credentials = UpstreamCredentials.Bearer("t0ken") })] };
         await proxy.StartAsync();
 
         Assert.Equal(output.Nar, await proxy.NarAsync(await proxy.NarInfoAsync(output)));
@@ -78,7 +82,8 @@ public sealed class PrivateUpstreamTests
     [InlineData(503, null, 0)]
     [InlineData(503, "soon", 0)]
     [InlineData(404, "30", 0)]
-    public async Task An_object_that_is_throttled_is_not_asked_for_before_its_time_within_bounds(int status, string? retryAfter, int seconds)
+    public async Task An_object_that_is_throttled_is_not_asked_for_before_its_time_within_bounds(
+        int status, string? retryAfter, int seconds)
     {
         var (clock, asked) = (new ManualTime { Now = DateTimeOffset.UnixEpoch }, 0);
         using var network = new Answering(() =>
@@ -207,11 +212,15 @@ public sealed class PrivateUpstreamTests
         using var http = new HttpMessageInvoker(new FolderTransport(folder));
         using var rest = await GetAsync("file", 1);
         using var end = await GetAsync("file", 3);
-        Assert.Equal((HttpStatusCode.PartialContent, 1, 2), (rest.StatusCode, (int)rest.Content.Headers.ContentRange!.From!, (int)rest.Content.Headers.ContentLength!));
+        Assert.Equal((HttpStatusCode.PartialContent, 1, 2),
+            (rest.StatusCode, (int)rest.Content.Headers.ContentRange!.From!, (int)rest.Content.Headers.ContentLength!));
         Assert.Equal([2, 3], await rest.Content.ReadAsByteArrayAsync());
         Assert.Empty(await end.Content.ReadAsByteArrayAsync());
 
-        foreach (var url in new[] { "../outside", "..%2foutside", "%2e%2e%2foutside", "nar/..%2f..%2foutside", "%2foutside", $"{root}/outside", "file%00", "zero", "nar", ".", "", "missing", "missing/file", "http://other.invalid/file", "https://folder.invalid/../../outside" })
+        foreach (
+            var url in new[] { "../outside", "..%2foutside", "%2e%2e%2foutside", "nar/..%2f..%2foutside", "%2foutside", $"{root}/outside",
+            "file%00", "zero", "nar", ".", "", "missing", "missing/file", "http://other.invalid/file",
+            "https://folder.invalid/../../outside" })
         {
             using var answer = await GetAsync(url, null);
             Assert.Equal((url, HttpStatusCode.NotFound), (url, answer.StatusCode));
@@ -248,6 +257,7 @@ public sealed class PrivateUpstreamTests
 
     private sealed class Answering(Func<HttpResponseMessage> answer) : HttpMessageHandler
     {
-        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) => Task.FromResult(answer());
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+            Task.FromResult(answer());
     }
 }

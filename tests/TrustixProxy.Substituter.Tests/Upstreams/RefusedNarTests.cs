@@ -29,7 +29,8 @@ public sealed class RefusedNarTests
         using var examiner = new Examiner(proxy.Options!);
         var refused = Assert.Single(await examiner.FindRefusedNarsAsync(output.Path, CancellationToken.None));
         Assert.Equal(("main", output.Path.ToString(), 1), (refused.Upstream, refused.Path, refused.Times));
-        Assert.Equal((output.Statement.NarHash.ToString(), NixHash.Sha256(System.Security.Cryptography.SHA256.HashData(other)).ToString()), (refused.Agreed, refused.Sent));
+        Assert.Equal((output.Statement.NarHash.ToString(), NixHash.Sha256(System.Security.Cryptography.SHA256.HashData(other)).ToString()),
+            (refused.Agreed, refused.Sent));
         Assert.Empty(await examiner.FindRefusedNarsAsync(TestOutput.PathOf("another"), CancellationToken.None));
         Assert.Single(await examiner.FindRefusedNarsAsync(null, CancellationToken.None));
         var page = await proxy.Client.GetStringAsync(new Uri(proxy.OperationsUrl, "/conflicts"));
@@ -70,7 +71,8 @@ public sealed class RefusedNarTests
     private OutputClaim ClaimOf(TestOutput output)
     {
         var narInfo = output.NarInfo("none");
-        Assert.True(OutputClaim.TryReadSigned(narInfo with { Signatures = [_key.Sign(narInfo.Fingerprint)] }, [_key.PublicKey], out var claim, out _));
+        Assert.True(OutputClaim.TryReadSigned(
+            narInfo with { Signatures = [_key.Sign(narInfo.Fingerprint)] }, [_key.PublicKey], out var claim, out _));
         return claim;
     }
 }

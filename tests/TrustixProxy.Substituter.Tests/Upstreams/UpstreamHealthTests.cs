@@ -65,7 +65,8 @@ public sealed class UpstreamHealthTests
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
             if (!Thrown)
             {
@@ -95,7 +96,8 @@ public sealed class UpstreamHealthTests
         _health.ReportProbe(new UpstreamFault(UpstreamFailure.HttpStatus, 503));
         _health.ReportProbe(new UpstreamFault(UpstreamFailure.HttpStatus, 503));
 
-        Assert.StartsWith("away since 2030-01-01T00:00:00Z (name-resolution, by now http-503", _health.Status.ToString(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "away since 2030-01-01T00:00:00Z (name-resolution, by now http-503", _health.Status.ToString(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -182,7 +184,8 @@ public sealed class UpstreamHealthTests
         ["connection-reset"] = new HttpRequestException("no", new IOException("no", new SocketException((int)SocketError.ConnectionReset))),
         ["unreachable"] = new HttpRequestException("no", new SocketException((int)SocketError.NetworkUnreachable)),
         ["silent"] = new TaskCanceledException("late"),
-        ["untrusted-certificate"] = new HttpRequestException("no", new AuthenticationException("errors in the certificate chain: UntrustedRoot")),
+        ["untrusted-certificate"] = new HttpRequestException(
+            "no", new AuthenticationException("errors in the certificate chain: UntrustedRoot")),
         ["tls"] = new HttpRequestException("no", new AuthenticationException("RemoteCertificateNameMismatch")),
         ["proxy-refused"] = new HttpRequestException(HttpRequestError.ProxyTunnelError, "no"),
         ["redirect-refused"] = new UpstreamFaultException(UpstreamFailure.RedirectRefused, "no"),

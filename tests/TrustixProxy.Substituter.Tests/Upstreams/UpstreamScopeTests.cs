@@ -20,7 +20,8 @@ public sealed class UpstreamScopeTests
         await proxy.NarAsync(await proxy.NarInfoAsync(secret));
         await proxy.NarAsync(await proxy.NarInfoAsync(open));
 
-        Assert.DoesNotContain(proxy.Upstream("limited").Requests, request => request.Contains($"{secret.Path.Digest}", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            proxy.Upstream("limited").Requests, request => request.Contains($"{secret.Path.Digest}", StringComparison.Ordinal));
         Assert.Contains(proxy.Upstream("limited").Requests, request => request.Contains($"{open.Path.Digest}", StringComparison.Ordinal));
     }
 
@@ -118,7 +119,8 @@ public sealed class UpstreamScopeTests
             var theirs = context.Request.Headers.UserAgent.ToString();
             asked.Enqueue(theirs);
             using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(proxy.Url, context.Request.Path.Value));
-            request.Headers.TryAddWithoutValidation("User-Agent", $"{Theirs} {theirs[theirs.IndexOf('(', StringComparison.Ordinal)..]}"); // it passes our mark on, as we do theirs
+            // it passes our mark on, as we do theirs
+            request.Headers.TryAddWithoutValidation("User-Agent", $"{Theirs} {theirs[theirs.IndexOf('(', StringComparison.Ordinal)..]}");
             using var answer = await proxy.Client.SendAsync(request);
             context.Response.StatusCode = (int)answer.StatusCode;
             return true;

@@ -54,10 +54,12 @@ public sealed class UpstreamTransportTests
         });
         await app.StartAsync();
         using var network = new SocketsHttpHandler();
-        network.SslOptions.RemoteCertificateValidationCallback = (_, shown, _, _) => shown?.GetCertHashString() == certificate.GetCertHashString();
+        network.SslOptions.RemoteCertificateValidationCallback = (_, shown, _, _) =>
+            shown?.GetCertHashString() == certificate.GetCertHashString();
         var url = new Uri(app.Urls.Single());
         using var http = new HttpMessageInvoker(new UpstreamTransport(url, null, TimeProvider.System, network));
-        using var request = new HttpRequestMessage(HttpMethod.Get, url) { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionOrLower };
+        using var request = new HttpRequestMessage(
+            HttpMethod.Get, url) { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionOrLower };
 
         using var response = await http.SendAsync(request, default);
 

@@ -7,7 +7,8 @@ namespace TrustixProxy.Tests.Operations;
 /// <param name="Name">Its name.</param>
 /// <param name="Type">counter, gauge or histogram.</param>
 /// <param name="Samples">Values by name and labels, as they are written.</param>
-internal sealed record MetricFamily(string Name, string Type, IReadOnlyList<(string Name, IReadOnlyDictionary<string, string> Labels, double Value)> Samples);
+internal sealed record MetricFamily(
+    string Name, string Type, IReadOnlyList<(string Name, IReadOnlyDictionary<string, string> Labels, double Value)> Samples);
 
 /// <summary>A strict reader of Prometheus' text format, version 0.0.4: whatever a scraper may refuse or misread is a fault.</summary>
 internal static partial class Exposition
@@ -25,7 +26,8 @@ internal static partial class Exposition
             var name = help.Groups[1].Value;
             var type = i + 1 < lines.Length ? TypeLine.Match(lines[i + 1]) : Match.Empty;
             Check(type.Success && type.Groups[1].Value == name, i + 1, $"is no TYPE of {name}");
-            Check(type.Groups[2].Value is "counter" == name.EndsWith("_total", StringComparison.Ordinal), i + 1, $"counters, and they alone, end in _total: {name}");
+            Check(type.Groups[2].Value is "counter" == name.EndsWith("_total", StringComparison.Ordinal), i + 1,
+                $"counters, and they alone, end in _total: {name}");
             var samples = new List<(string Name, IReadOnlyDictionary<string, string> Labels, double Value)>();
             for (i += 2; i < lines.Length && lines[i].Length > 0 && lines[i][0] is not '#'; i++)
             {
@@ -50,15 +52,18 @@ internal static partial class Exposition
             Check(labels.TryAdd(label.Groups[1].Value, label.Groups[2].Value), number, $"has a label twice: {line}");
         }
 
-        var number64 = match.Groups[3].Value is "+Inf" ? double.PositiveInfinity : double.Parse(match.Groups[3].Value, NumberStyles.Float, CultureInfo.InvariantCulture);
+        var number64 = match.Groups[3].Value is "+Inf" ? double.PositiveInfinity
+            : double.Parse(match.Groups[3].Value, NumberStyles.Float, CultureInfo.InvariantCulture);
         return (match.Groups[1].Value, labels, number64);
     }
 
     private static void CheckFamily(MetricFamily family, int line)
     {
-        string[] names = family.Type is "histogram" ? [$"{family.Name}_bucket", $"{family.Name}_sum", $"{family.Name}_count"] : [family.Name];
+        string[] names = family.Type is "histogram" ? [$"{family.Name}_bucket", $"{family.Name}_sum", $"{family.Name}_count"]
+            : [family.Name];
         Check(family.Samples.All(sample => names.Contains(sample.Name)), line, $"{family.Name} has a sample of another name");
-        Check(family.Samples.Select(sample => sample.Name + Text(sample.Labels)).Distinct().Count() == family.Samples.Count, line, $"{family.Name} has a sample twice");
+        Check(family.Samples.Select(sample => sample.Name + Text(sample.Labels)).Distinct().Count() == family.Samples.Count, line,
+            $"{family.Name} has a sample twice");
         Check(family.Type is not "counter" || family.Samples.All(sample => sample.Value >= 0), line, $"{family.Name} is less than nothing");
         if (family.Type is not "histogram")
         {
@@ -68,15 +73,20 @@ internal static partial class Exposition
         foreach (var series in family.Samples.GroupBy(sample => Text(sample.Labels.Where(label => label.Key is not "le"))))
         {
             var buckets = series.Where(sample => sample.Name == names[0]).ToList();
-            var bounds = buckets.Select(bucket => bucket.Labels["le"] is "+Inf" ? double.PositiveInfinity : double.Parse(bucket.Labels["le"], CultureInfo.InvariantCulture)).ToList();
-            Check(bounds.Order().SequenceEqual(bounds) && double.IsPositiveInfinity(bounds[^1]), line, $"{family.Name}: buckets are in disorder, or have no end");
-            Check(buckets.Select(bucket => bucket.Value).Order().SequenceEqual(buckets.Select(bucket => bucket.Value)), line, $"{family.Name}: buckets do not add up");
-            Check(series.Single(sample => sample.Name == names[2]).Value.Equals(buckets[^1].Value), line, $"{family.Name}: the count is not the last bucket's");
+            var bounds = buckets.Select(bucket => bucket.Labels["le"] is "+Inf" ? double.PositiveInfinity
+                : double.Parse(bucket.Labels["le"], CultureInfo.InvariantCulture)).ToList();
+            Check(bounds.Order().SequenceEqual(bounds) && double.IsPositiveInfinity(bounds[^1]), line,
+                $"{family.Name}: buckets are in disorder, or have no end");
+            Check(buckets.Select(bucket => bucket.Value).Order().SequenceEqual(buckets.Select(bucket => bucket.Value)), line,
+                $"{family.Name}: buckets do not add up");
+            Check(series.Single(sample => sample.Name == names[2]).Value.Equals(buckets[^1].Value), line,
+                $"{family.Name}: the count is not the last bucket's");
             Check(series.Count(sample => sample.Name == names[1]) is 1, line, $"{family.Name} has no sum");
         }
     }
 
-    private static string Text(IEnumerable<KeyValuePair<string, string>> labels) => string.Join(',', labels.OrderBy(label => label.Key, StringComparer.Ordinal).Select(label => $"{label.Key}={label.Value}"));
+    private static string Text(IEnumerable<KeyValuePair<string, string>> labels) =>
+        string.Join(',', labels.OrderBy(label => label.Key, StringComparer.Ordinal).Select(label => $"{label.Key}={label.Value}"));
 
     private static void Check(bool isGood, int line, string fault)
     {

@@ -13,7 +13,8 @@ public sealed class LogFormatTests
 
     [Fact]
     public async Task For_systemds_journal_a_line_begins_with_its_level_and_has_no_time() =>
-        Assert.Matches(@"^<6>TrustixProxy\[4001\] Refused [a-z0-9]{32} \(undecided\): 2 of 3 needed: alice=sha256:", await RefusalAsync(("JOURNAL_STREAM", "8:1")));
+        Assert.Matches(@"^<6>TrustixProxy\[4001\] Refused [a-z0-9]{32} \(undecided\): 2 of 3 needed: alice=sha256:",
+            await RefusalAsync(("JOURNAL_STREAM", "8:1")));
 
     [Fact]
     public async Task For_programs_a_line_is_json_with_each_value_by_itself()
@@ -32,7 +33,8 @@ public sealed class LogFormatTests
         var json = await Cli.RunAsync(["serve", "--config", "/nowhere"], new() { ["TRUSTIXPROXY_LOG_FORMAT"] = "json" });
         var journal = await Cli.RunAsync(["serve", "--config", "/nowhere"], new() { ["JOURNAL_STREAM"] = "8:1" });
 
-        Assert.Equal(["--config: is '/nowhere', where there is no file.", "1 fault; nothing was started."], json.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement.GetProperty("Message").GetString()));
+        Assert.Equal(["--config: is '/nowhere', where there is no file.", "1 fault; nothing was started."], json.Error.Split('\n',
+            StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement.GetProperty("Message").GetString()));
         Assert.StartsWith("<3>--config: is '/nowhere'", journal.Error, StringComparison.Ordinal);
     }
 
@@ -43,7 +45,8 @@ public sealed class LogFormatTests
         await using var stage = await Stage.StartAsync();
         stage.Publish(output, "alice");
         var start = Executable.Start("serve", "--config", stage.Config);
-        foreach (var (name, value) in environment.Prepend(("TRUSTIXPROXY__LISTEN__0", "http://127.0.0.1:0")).Append(("TRUSTIXPROXY__OPERATIONS__LISTEN__0", "http://127.0.0.1:0")))
+        foreach (var (name, value) in environment.Prepend(("TRUSTIXPROXY__LISTEN__0", "http://127.0.0.1:0"))
+            .Append(("TRUSTIXPROXY__OPERATIONS__LISTEN__0", "http://127.0.0.1:0")))
         {
             start.Environment[name] = value;
         }
@@ -60,7 +63,8 @@ public sealed class LogFormatTests
                 if (text.StartsWith(serving, StringComparison.Ordinal))
                 {
                     using var client = new HttpClient();
-                    using var answer = await client.GetAsync(new Uri($"{text[serving.Length..]}/{output.Path.Digest}.narinfo"), limit.Token);
+                    using var answer = await client.GetAsync(
+                        new Uri($"{text[serving.Length..]}/{output.Path.Digest}.narinfo"), limit.Token);
                 }
                 else if (line.Contains("Refused", StringComparison.Ordinal))
                 {

@@ -47,8 +47,10 @@ public sealed partial class MetricsTests
         Assert.Equal(1, Value(page, "trustix_proxy_rule_reachable", ("match", "*")));
         Assert.Equal(2, Value(page, "trustix_proxy_log_entries", ("log", "alice")));
         Assert.True(Value(page, "trustix_proxy_cache_memory_bytes") > 0);
-        Assert.All(page["trustix_proxy_log_state"].Samples.GroupBy(sample => sample.Labels["log"]), log => Assert.Equal(1, log.Sum(sample => sample.Value)));
-        Assert.Contains(page["trustix_proxy_decision_seconds"].Samples, sample => sample.Name.EndsWith("_count", StringComparison.Ordinal) && sample.Value >= 1);
+        Assert.All(page["trustix_proxy_log_state"].Samples.GroupBy(sample => sample.Labels["log"]), log =>
+            Assert.Equal(1, log.Sum(sample => sample.Value)));
+        Assert.Contains(page["trustix_proxy_decision_seconds"].Samples, sample => sample.Name.EndsWith("_count", StringComparison.Ordinal)
+            && sample.Value >= 1);
     }
 
     [Fact]
@@ -69,7 +71,8 @@ public sealed partial class MetricsTests
     {
         using var folder = new Folder();
         using var text = new PrometheusText(SpoolMetrics.MeterName);
-        using var publisher = new SpoolPublisher(new PublisherOptions { Url = new Uri("http://127.0.0.1:1"), Token = NixSecretKey.Generate("builder"), SpoolDirectory = folder.File("spool") }, NullLogger.Instance);
+        using var publisher = new SpoolPublisher(new PublisherOptions { Url = new Uri("http://127.0.0.1:1"),
+            Token = NixSecretKey.Generate("builder"), SpoolDirectory = folder.File("spool") }, NullLogger.Instance);
         folder.File("spool/0.job", "nonsense");
         var built = TestOutput.Make("x").Statement;
         folder.File("spool/1.info", $"[{System.Text.Encoding.ASCII.GetString(built.Value)}]");
@@ -92,7 +95,8 @@ public sealed partial class MetricsTests
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => publishing);
         Assert.Equal("ok\n", before);
-        Assert.Equal((503, "the log cannot be reached; jobs that wait: 1\n"), ((int)health.StatusCode, await health.Content.ReadAsStringAsync()));
+        Assert.Equal(
+            (503, "the log cannot be reached; jobs that wait: 1\n"), ((int)health.StatusCode, await health.Content.ReadAsStringAsync()));
         Assert.Equal(404, (int)other.StatusCode);
         Assert.Equal(1, Value(page, "trustix_spool_jobs"));
         Assert.True(Value(page, "trustix_spool_oldest_job_seconds") > 0);
@@ -108,7 +112,8 @@ public sealed partial class MetricsTests
         using var meter = new Meter("test-of-text");
         using var text = new PrometheusText("test-of-text");
         string[] names = ["a\"b\\c\nd{}=,é", "other"];
-        meter.CreateObservableGauge("test_state", () => names.Select(name => new Measurement<double>(1, new KeyValuePair<string, object?>("name", name))), description: "Any text.");
+        meter.CreateObservableGauge("test_state", () =>
+            names.Select(name => new Measurement<double>(1, new KeyValuePair<string, object?>("name", name))), description: "Any text.");
         var counter = meter.CreateCounter<long>("test_things", description: "Things.");
         for (var i = 0; i < 5000; i++)
         {
@@ -136,10 +141,12 @@ public sealed partial class MetricsTests
         await proxy.StartAsync();
         using var folder = new Folder();
         using var spoolText = new PrometheusText(SpoolMetrics.MeterName);
-        using var publisher = new SpoolPublisher(new PublisherOptions { Url = node.PrivateUrl, Token = node.Token, SpoolDirectory = folder.File("spool") }, NullLogger.Instance);
+        using var publisher = new SpoolPublisher(
+            new PublisherOptions { Url = node.PrivateUrl, Token = node.Token, SpoolDirectory = folder.File("spool") }, NullLogger.Instance);
         await publisher.OnceAsync(default);
         var page = (await ScrapeAsync(proxy))
-            .Concat(Exposition.Parse(await node.Client.GetStringAsync(new Uri(node.PrivateUrl, "/metrics")))).Concat(Exposition.Parse(await WriteAsync(spoolText))).ToDictionary();
+            .Concat(Exposition.Parse(await node.Client.GetStringAsync(new Uri(node.PrivateUrl, "/metrics"))))
+                .Concat(Exposition.Parse(await WriteAsync(spoolText))).ToDictionary();
         var rules = Repository.Read("nix/alerts.yaml");
         var used = Use.Matches(rules);
 
@@ -148,16 +155,19 @@ public sealed partial class MetricsTests
             Assert.True(page.TryGetValue(use.Groups[1].Value, out var family), $"there is no {use.Groups[1].Value}");
             foreach (Match label in UsedLabel.Matches(use.Groups[2].Value))
             {
-                Assert.True(family.Samples.Count is 0 || family.Samples.Any(sample => sample.Labels.ContainsKey(label.Groups[1].Value)), $"{use.Value}: it has no such label");
+                Assert.True(family.Samples.Count is 0 || family.Samples.Any(sample => sample.Labels.ContainsKey(label.Groups[1].Value)),
+                    $"{use.Value}: it has no such label");
                 Assert.True(
-                    family.Type is not "gauge" || label.Groups[2].Value.Split('|').All(value => family.Samples.Any(sample => sample.Labels[label.Groups[1].Value] == value)), $"{use.Value}: no such value is ever shown");
+                    family.Type is not "gauge" || label.Groups[2].Value.Split('|').All(value => family.Samples.Any(
+                        sample => sample.Labels[label.Groups[1].Value] == value)), $"{use.Value}: no such value is ever shown");
             }
         }
 
         string[] names = ["TrustixLogFrozen", "TrustixEvidenceKept", "TrustixQuorumUnreachable", "TrustixConflictsRising"];
         Assert.Subset(Alert.Matches(rules).Select(match => match.Groups[1].Value).ToHashSet(), names.ToHashSet());
         Assert.Equal(Alert.Count(rules), Expression.Count(rules));
-        Assert.All(Expression.Matches(rules), expression => Assert.Contains(used, use => use.Index > expression.Index && use.Index < expression.Index + expression.Length));
+        Assert.All(Expression.Matches(rules), expression =>
+            Assert.Contains(used, use => use.Index > expression.Index && use.Index < expression.Index + expression.Length));
     }
 
     [Fact]
@@ -176,13 +186,16 @@ public sealed partial class MetricsTests
     {
         Assert.Equal(Ours(page.Keys), Ours(Named.Matches(Repository.Read("README.md")).Select(match => match.Groups[1].Value).Distinct()));
 
-        IEnumerable<string> Ours(IEnumerable<string> names) => names.Where(name => prefixes.Any(prefix => name.StartsWith(prefix, StringComparison.Ordinal))).Order(StringComparer.Ordinal);
+        IEnumerable<string> Ours(IEnumerable<string> names) =>
+            names.Where(name => prefixes.Any(prefix => name.StartsWith(prefix, StringComparison.Ordinal))).Order(StringComparer.Ordinal);
     }
 
     private static double Value(IReadOnlyDictionary<string, MetricFamily> page, string name, params (string Label, string Value)[] labels)
     {
-        var found = page[name].Samples.Where(sample => sample.Labels.Count == labels.Length && labels.All(label => sample.Labels.GetValueOrDefault(label.Label) == label.Value)).ToList();
-        return found.Count is 1 ? found[0].Value : throw new InvalidOperationException($"{name} has {string.Join("; ", page[name].Samples)}");
+        var found = page[name].Samples.Where(sample => sample.Labels.Count == labels.Length
+            && labels.All(label => sample.Labels.GetValueOrDefault(label.Label) == label.Value)).ToList();
+        return found.Count is 1 ? found[0].Value
+            : throw new InvalidOperationException($"{name} has {string.Join("; ", page[name].Samples)}");
     }
 
     private static async Task<IReadOnlyDictionary<string, MetricFamily>> ScrapeAsync(TestProxy proxy)

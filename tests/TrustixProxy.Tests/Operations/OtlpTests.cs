@@ -20,14 +20,16 @@ public sealed class OtlpTests
         {
             using var body = new MemoryStream();
             await context.Request.Body.CopyToAsync(body);
-            told.AddOrUpdate(context.Request.Path.Value!, Encoding.Latin1.GetString(body.ToArray()), (_, before) => before + Encoding.Latin1.GetString(body.ToArray()));
+            told.AddOrUpdate(context.Request.Path.Value!, Encoding.Latin1.GetString(body.ToArray()), (_, before) =>
+                before + Encoding.Latin1.GetString(body.ToArray()));
             context.Response.ContentType = "application/x-protobuf";
             return true;
         };
         await using var proxy = await TestProxy.WithThreeLogsAsync();
         proxy.Upstream().Intercept = context =>
         {
-            foreach (var name in context.Request.Headers.Keys.Where(name => name is "traceparent" or "tracestate" or "baggage" or "Request-Id"))
+            foreach (
+                var name in context.Request.Headers.Keys.Where(name => name is "traceparent" or "tracestate" or "baggage" or "Request-Id"))
             {
                 traced.Enqueue(name);
             }
@@ -39,13 +41,15 @@ public sealed class OtlpTests
         using (new OtlpExport(new Uri(collector.Url, "otlp"), "TrustixProxy.Substituter"))
         {
             var isServed = new TaskCompletionSource();
-            using var steps = new ActivityListener { ShouldListenTo = source => source.Name is "TrustixProxy.Substituter", ActivityStopped = step => _ = step.OperationName is "nar" && isServed.TrySetResult() };
+            using var steps = new ActivityListener { ShouldListenTo = source => source.Name is "TrustixProxy.Substituter",
+                ActivityStopped = step => _ = step.OperationName is "nar" && isServed.TrySetResult() };
             ActivitySource.AddActivityListener(steps);
             await proxy.NarAsync(await proxy.NarInfoAsync(output));
             await isServed.Task.WaitAsync(TimeSpan.FromSeconds(30)); // the client has it a moment before that
         }
 
-        string[] expected = ["decide", "elector", "upstream", "nar", "alice", "bob", "main", output.Path.Digest.ToString(), "2 of 3 needed: alice=sha256:"];
+        string[] expected = [
+            "decide", "elector", "upstream", "nar", "alice", "bob", "main", output.Path.Digest.ToString(), "2 of 3 needed: alice=sha256:"];
         Assert.All(expected, step => Assert.Contains(step, told["/otlp/v1/traces"], StringComparison.Ordinal));
         Assert.Contains("trustix_proxy_decisions", told["/otlp/v1/metrics"], StringComparison.Ordinal);
         Assert.Contains("trustix_proxy_log_state", told["/otlp/v1/metrics"], StringComparison.Ordinal);

@@ -31,12 +31,15 @@ internal static class Command
     /// <summary>The value of a Nix expression, in which <c>stub</c> is our stub of nixpkgs and <c>root</c> this checkout.</summary>
     public static async Task<JsonElement> EvaluateAsync(string expression)
     {
-        var text = $"let root = {Repository.Root}; stub = import (root + \"/tests/TrustixProxy.Tests/Packaging/stub.nix\"); ours = map (name: root + \"/nix/modules/${{name}}.nix\") [ \"proxy\" \"log\" \"publisher\" ]; in {expression}";
-        return JsonDocument.Parse(await RunAsync("nix-instantiate", ["--eval", "--strict", "--json", "--store", "dummy://", "--expr", text], Quiet)).RootElement;
+        var text = $"let root = {Repository.Root}; stub = import (root + \"/tests/TrustixProxy.Tests/Packaging/stub.nix\"); ours = map "
+            + $"(name: root + \"/nix/modules/${{name}}.nix\") [ \"proxy\" \"log\" \"publisher\" ]; in {expression}";
+        return JsonDocument.Parse(
+            await RunAsync("nix-instantiate", ["--eval", "--strict", "--json", "--store", "dummy://", "--expr", text], Quiet)).RootElement;
     }
 
     /// <summary>For Nix, where no build users are: then it warns.</summary>
-    public static Dictionary<string, string> Quiet { get; } = new() { ["NIX_CONFIG"] = "build-users-group =\nextra-experimental-features = nix-command" };
+    public static Dictionary<string,
+        string> Quiet { get; } = new() { ["NIX_CONFIG"] = "build-users-group =\nextra-experimental-features = nix-command" };
 
     private static async Task ShimAsync(Folder folder)
     {

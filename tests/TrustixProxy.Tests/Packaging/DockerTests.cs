@@ -10,7 +10,8 @@ public sealed partial class DockerTests
 {
     private static readonly JsonObject Compose = Yaml.Parse(Repository.Read("docker/compose.yaml"));
 
-    private static readonly HashSet<string> ServiceKeys = ["image", "build", "entrypoint", "command", "depends_on", "environment", "healthcheck", "user", "ports", "volumes", "read_only", "tmpfs", "cap_drop", "cap_add", "security_opt", "network_mode", "restart"];
+    private static readonly HashSet<string> ServiceKeys = ["image", "build", "entrypoint", "command", "depends_on", "environment",
+        "healthcheck", "user", "ports", "volumes", "read_only", "tmpfs", "cap_drop", "cap_add", "security_opt", "network_mode", "restart"];
 
     [Fact]
     public void Services_refer_to_services_volumes_and_an_image_that_are_there()
@@ -21,15 +22,18 @@ public sealed partial class DockerTests
         {
             Assert.Subset(ServiceKeys, service.Select(entry => entry.Key).ToHashSet());
             Assert.Equal(name is "redis" ? "redis:7-alpine" : "trustix-proxy", (string?)service["image"]);
-            Assert.All(service["depends_on"]?.AsObject() ?? [], other => Assert.Equal(other.Key is "setup" ? "service_completed_successfully" : "service_healthy", (string?)other.Value!["condition"]));
+            Assert.All(service["depends_on"]?.AsObject() ?? [], other => Assert.Equal(
+                other.Key is "setup" ? "service_completed_successfully" : "service_healthy", (string?)other.Value!["condition"]));
             Assert.All(service["depends_on"]?.AsObject() ?? [], other => Assert.Contains(other.Key, Services.Select(known => known.Name)));
-            foreach (var source in (service["volumes"]?.AsArray() ?? []).Select(volume => ((string)volume!).Split(':')[0]).Where(source => source[0] is not '$'))
+            foreach (var source in (service["volumes"]?.AsArray() ?? []).Select(volume => ((string)volume!).Split(':')[0])
+                .Where(source => source[0] is not '$'))
             {
                 Assert.True(Compose["volumes"]!.AsObject().ContainsKey(source), source);
             }
         }
 
-        Assert.Equal(Repository.Root, Path.GetFullPath(Path.Combine(Repository.Root, "docker", (string)Compose["services"]!["setup"]!["build"]!["context"]!)));
+        Assert.Equal(Repository.Root,
+            Path.GetFullPath(Path.Combine(Repository.Root, "docker", (string)Compose["services"]!["setup"]!["build"]!["context"]!)));
         Assert.True(File.Exists(Path.Combine(Repository.Root, (string)Compose["services"]!["setup"]!["build"]!["dockerfile"]!)));
     }
 
@@ -41,7 +45,8 @@ public sealed partial class DockerTests
             Assert.True((bool)service["read_only"]!, name);
             Assert.Equal("""["ALL"]""", service["cap_drop"]!.ToJsonString());
             Assert.Equal("""["no-new-privileges:true"]""", service["security_opt"]!.ToJsonString());
-            Assert.True((service["user"] is null || name is "publisher" or "redis") && (service["cap_add"] is null || name is "publisher"), name);
+            Assert.True(
+                (service["user"] is null || name is "publisher" or "redis") && (service["cap_add"] is null || name is "publisher"), name);
             Assert.All(service["ports"]?.AsArray() ?? [], port => Assert.StartsWith("127.0.0.1:", (string)port!, StringComparison.Ordinal));
         }
     }
@@ -60,9 +65,11 @@ public sealed partial class DockerTests
             var command = service["command"]!.AsArray().Select(word => (string)word!).ToList();
             var environment = (service["environment"]?.AsObject() ?? []).ToDictionary(entry => entry.Key, entry => (string)entry.Value!);
             var config = command[^1].Replace("/config/", $"{folder.Path}/", StringComparison.Ordinal);
-            await File.WriteAllTextAsync(config, (await File.ReadAllTextAsync(config)).Replace("/config/", $"{folder.Path}/", StringComparison.Ordinal));
+            await File.WriteAllTextAsync(
+                config, (await File.ReadAllTextAsync(config)).Replace("/config/", $"{folder.Path}/", StringComparison.Ordinal));
 
-            var check = await Cli.RunAsync(["check-config", "--config", config], new(environment) { ["TRUSTIXPROXY__" + (name is "publisher" ? "SPOOLDIRECTORY" : "STATEDIRECTORY")] = folder.File("state") });
+            var check = await Cli.RunAsync(["check-config", "--config", config], new(
+                environment) { ["TRUSTIXPROXY__" + (name is "publisher" ? "SPOOLDIRECTORY" : "STATEDIRECTORY")] = folder.File("state") });
             var help = await Cli.RunAsync([.. command[..^2], "--help"]);
 
             Assert.True(check.Code is 0, name + check.Error);
@@ -78,15 +85,19 @@ public sealed partial class DockerTests
         await using var bad = await Health.StartAsync(503);
 
         await Command.RunAsync("bash", [Path.Combine(Repository.Root, "docker/healthcheck"), $"{good.Url.Port}"]);
-        await Assert.ThrowsAnyAsync<Xunit.Sdk.XunitException>(() => Command.RunAsync("bash", [Path.Combine(Repository.Root, "docker/healthcheck"), $"{bad.Url.Port}"]));
+        await Assert.ThrowsAnyAsync<Xunit.Sdk.XunitException>(
+            () => Command.RunAsync("bash", [Path.Combine(Repository.Root, "docker/healthcheck"), $"{bad.Url.Port}"]));
     }
 
     [Fact]
     public void The_image_is_made_of_files_that_are_there_and_does_not_run_as_root()
     {
-        var instructions = Continued.Replace(Repository.Read("docker/Dockerfile"), " ").Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(line => line[0] is not '#').Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)).ToList();
-        Assert.All(instructions, words => Assert.Contains(words[0], new[] { "FROM", "WORKDIR", "COPY", "RUN", "ENV", "USER", "VOLUME", "EXPOSE", "HEALTHCHECK", "ENTRYPOINT", "CMD" }));
-        foreach (var source in instructions.Where(words => words[0] is "COPY" && !words[1].StartsWith("--from=", StringComparison.Ordinal)).SelectMany(words => words[1..^1]))
+        var instructions = Continued.Replace(Repository.Read("docker/Dockerfile"), " ").Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Where(line => line[0] is not '#').Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)).ToList();
+        Assert.All(instructions, words => Assert.Contains(
+            words[0], new[] { "FROM", "WORKDIR", "COPY", "RUN", "ENV", "USER", "VOLUME", "EXPOSE", "HEALTHCHECK", "ENTRYPOINT", "CMD" }));
+        foreach (var source in instructions.Where(words => words[0] is "COPY" && !words[1].StartsWith("--from=", StringComparison.Ordinal))
+            .SelectMany(words => words[1..^1]))
         {
             Assert.True(Path.Exists(Path.Combine(Repository.Root, source)), source);
         }
@@ -100,7 +111,8 @@ public sealed partial class DockerTests
         }
     }
 
-    private static IEnumerable<(string Name, JsonObject Service)> Services => Compose["services"]!.AsObject().Select(service => (service.Key, service.Value!.AsObject()));
+    private static IEnumerable<(string Name, JsonObject Service)> Services =>
+        Compose["services"]!.AsObject().Select(service => (service.Key, service.Value!.AsObject()));
 
     private sealed class Health : FakeServer
     {

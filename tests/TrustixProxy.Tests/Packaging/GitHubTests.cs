@@ -25,7 +25,8 @@ public sealed class GitHubTests
     {
         var workflow = Yaml.Parse(Repository.Read(".github/workflows/ci.yml"));
 
-        var uses = workflow["jobs"]!.AsObject().SelectMany(job => job.Value!["steps"]!.AsArray()).Select(step => (string?)step!["uses"]).OfType<string>();
+        var uses = workflow["jobs"]!.AsObject().SelectMany(job => job.Value!["steps"]!.AsArray()).Select(step => (string?)step!["uses"])
+            .OfType<string>();
 
         Assert.All(uses, action => Assert.Matches("^[a-z-]+/[a-z-]+@v[0-9]+$", action));
         Assert.Equal("read", (string?)workflow["permissions"]!["contents"]);
@@ -57,7 +58,8 @@ public sealed class GitHubTests
         Assert.Contains("license = lib.licenses.mit;", Repository.Read("nix/package.nix"));
         foreach (var file in new[] { "api", "rpc" })
         {
-            Assert.Contains("The Trustix Authors. SPDX-License-Identifier: MIT", Repository.Read($"src/TrustixProxy.TransparencyLog/Wire/{file}.proto"));
+            Assert.Contains("The Trustix Authors. SPDX-License-Identifier: MIT",
+                Repository.Read($"src/TrustixProxy.TransparencyLog/Wire/{file}.proto"));
         }
     }
 
@@ -67,7 +69,8 @@ public sealed class GitHubTests
         var version = XDocument.Load(Path.Combine(Repository.Root, "Directory.Build.props")).Descendants("Version").Single().Value;
 
         Assert.DoesNotContain($"\"{version}\"", Repository.Read("nix/package.nix"));
-        Assert.All(Repository.Sources("src"), file => Assert.DoesNotContain($"\"{version[..version.LastIndexOf('.')]}", File.ReadAllText(file)));
+        Assert.All(
+            Repository.Sources("src"), file => Assert.DoesNotContain($"\"{version[..version.LastIndexOf('.')]}", File.ReadAllText(file)));
         Assert.Contains($"## [{version}]", Repository.Read(".github/CHANGELOG.md"));
     }
 

@@ -7,7 +7,8 @@ namespace TrustixProxy.Tests.Packaging;
 
 public sealed class InitTests
 {
-    private const string Alice = "alice,https://alice.example,kqh3P79OdHQj0qrkZGC9FiuC1tQi1asdKdTmUkCUvWw=", Bob = "bob,https://bob.example,QUR9i6xPiigzO/JAfcX082KT2P+Ajipf2H65fEqq+6E=";
+    private const string Alice = "alice,https://alice.example,kqh3P79OdHQj0qrkZGC9FiuC1tQi1asdKdTmUkCUvWw=",
+        Bob = "bob,https://bob.example,QUR9i6xPiigzO/JAfcX082KT2P+Ajipf2H65fEqq+6E=";
 
     [Theory]
     [InlineData("watch", new string[0], "http://127.0.0.1:8080")]
@@ -18,8 +19,10 @@ public sealed class InitTests
     {
         using var folder = new Folder();
 
-        var made = await Cli.RunAsync(["init", "--preset", preset, "--directory", folder.Path, "--url", "http://cache.example:8080", .. logs.SelectMany(log => new[] { "--log", log })]);
-        var check = await Cli.RunAsync(["check-config", "--config", folder.File("trustix-proxy.json")], new() { ["TRUSTIXPROXY__STATEDIRECTORY"] = folder.File("state") });
+        var made = await Cli.RunAsync(["init", "--preset", preset, "--directory", folder.Path, "--url", "http://cache.example:8080",
+            .. logs.SelectMany(log => new[] { "--log", log })]);
+        var check = await Cli.RunAsync(["check-config", "--config", folder.File("trustix-proxy.json")],
+            new() { ["TRUSTIXPROXY__STATEDIRECTORY"] = folder.File("state") });
 
         Assert.True(made.Code is 0, made.Error);
         Assert.True(check.Code is 0, check.Error);
@@ -28,7 +31,8 @@ public sealed class InitTests
         Assert.Contains($"substituters = {url}\n", made.Output, StringComparison.Ordinal);
         Assert.Contains($"trusted-public-keys = {key.PublicKey}\n", made.Output, StringComparison.Ordinal);
         var machine = await EvaluateAsync(folder, made.Output);
-        Assert.Equal(key.PublicKey.ToString(), machine.GetProperty("nix").GetProperty("settings").GetProperty("trusted-public-keys")[0].GetString());
+        Assert.Equal(
+            key.PublicKey.ToString(), machine.GetProperty("nix").GetProperty("settings").GetProperty("trusted-public-keys")[0].GetString());
         Assert.Equal(preset is "organisation" ? 1 : 0, machine.GetProperty("ports").GetArrayLength());
     }
 
@@ -38,15 +42,20 @@ public sealed class InitTests
         using var folder = new Folder();
         var builder = folder.File("builder");
 
-        var made = await Cli.RunAsync(["init", "--preset", "builder", "--name", "alice", "--url", "https://log.alice.example", "--directory", builder]);
-        var log = await Cli.RunAsync(["check-config", "--config", Path.Combine(builder, "trustix-log.json")], new() { ["TRUSTIXPROXY__STATEDIRECTORY"] = folder.File("state") });
-        var publish = await Cli.RunAsync(["check-config", "--config", Path.Combine(builder, "trustix-publish.json")], new() { ["TRUSTIXPROXY__SPOOLDIRECTORY"] = folder.File("spool") });
-        var added = made.Output.Split('\n').Single(line => line.StartsWith("others add: ", StringComparison.Ordinal))["others add: ".Length..];
+        var made = await Cli.RunAsync(
+            ["init", "--preset", "builder", "--name", "alice", "--url", "https://log.alice.example", "--directory", builder]);
+        var log = await Cli.RunAsync(["check-config", "--config", Path.Combine(builder, "trustix-log.json")],
+            new() { ["TRUSTIXPROXY__STATEDIRECTORY"] = folder.File("state") });
+        var publish = await Cli.RunAsync(["check-config", "--config", Path.Combine(builder, "trustix-publish.json")],
+            new() { ["TRUSTIXPROXY__SPOOLDIRECTORY"] = folder.File("spool") });
+        var added = made.Output.Split('\n')
+            .Single(line => line.StartsWith("others add: ", StringComparison.Ordinal))["others add: ".Length..];
         var other = await Cli.RunAsync(["init", "--preset", "home", "--log", added, "--log", Bob, "--directory", folder.File("other")]);
 
         Assert.Equal((0, 0, 0, 0), (made.Code, log.Code, publish.Code, other.Code));
         Assert.StartsWith("alice,https://log.alice.example,", added, StringComparison.Ordinal);
-        Assert.Equal(2, new Unit(await EvaluateAsync(folder, made.Output), "trustix-log").Service.GetProperty("LoadCredential")[0].GetString()!.Split(':').Length);
+        Assert.Equal(2, new Unit(await EvaluateAsync(folder, made.Output), "trustix-log").Service.GetProperty("LoadCredential")[0]
+            .GetString()!.Split(':').Length);
     }
 
     [Fact]
@@ -60,7 +69,8 @@ public sealed class InitTests
         Assert.Equal((0, 2), (code, ended));
         Assert.Contains("wrote ", output, StringComparison.Ordinal);
         using var made = JsonDocument.Parse(await File.ReadAllBytesAsync(folder.File("trustix-proxy.json")));
-        Assert.Equal(["alice", "bob"], made.RootElement.GetProperty("logs").EnumerateArray().Select(log => log.GetProperty("name").GetString()));
+        Assert.Equal(
+            ["alice", "bob"], made.RootElement.GetProperty("logs").EnumerateArray().Select(log => log.GetProperty("name").GetString()));
         Assert.Equal(2, made.RootElement.GetProperty("policy").GetProperty("quorum").GetInt32());
     }
 
@@ -70,14 +80,16 @@ public sealed class InitTests
         using var folder = new Folder();
         string[] watch = ["init", "--preset", "watch", "--directory", folder.Path];
         await Cli.RunAsync(watch);
-        var (config, key) = (await File.ReadAllTextAsync(folder.File("trustix-proxy.json")), await File.ReadAllTextAsync(folder.File("signing.key")));
+        var (config, key) = (
+            await File.ReadAllTextAsync(folder.File("trustix-proxy.json")), await File.ReadAllTextAsync(folder.File("signing.key")));
 
         var refused = await Cli.RunAsync([.. watch, "--log", Alice]);
         var same = await File.ReadAllTextAsync(folder.File("trustix-proxy.json"));
         var forced = await Cli.RunAsync([.. watch, "--log", Alice, "--force"]);
 
         Assert.Equal((2, 0), (refused.Code, forced.Code));
-        Assert.Contains($"{folder.File("trustix-proxy.json")} is there already; --force writes over it (keys are kept)", refused.Error, StringComparison.Ordinal);
+        Assert.Contains($"{folder.File("trustix-proxy.json")} is there already; --force writes over it (keys are kept)", refused.Error,
+            StringComparison.Ordinal);
         Assert.Equal(config, same);
         Assert.NotEqual(config, await File.ReadAllTextAsync(folder.File("trustix-proxy.json")));
         Assert.Equal(key, await File.ReadAllTextAsync(folder.File("signing.key")));
@@ -86,7 +98,8 @@ public sealed class InitTests
     [Theory]
     [InlineData("--log: is given 1 times; the preset needs at least 2", "--preset", "home", "--log", Alice)]
     [InlineData("logs: has the name 'alice' 2 times", "--preset", "home", "--log", Alice, "--log", Alice)]
-    [InlineData("logs[1].publicKey: is 'short'; it must be the base64", "--preset", "home", "--log", Alice, "--log", "bob,https://bob.example,short")]
+    [InlineData("logs[1].publicKey: is 'short'; it must be the base64", "--preset", "home", "--log", Alice, "--log",
+        "bob,https://bob.example,short")]
     [InlineData("policy.quorum: is 3; it must be from 1 to 2", "--preset", "home", "--log", Alice, "--log", Bob, "--quorum", "3")]
     [InlineData("'alice' is not NAME,URL,KEY", "--preset", "home", "--log", "alice")]
     [InlineData("--preset is 'nonsense'; it must be watch, home, organisation or builder.", "--preset", "nonsense")]
@@ -105,7 +118,8 @@ public sealed class InitTests
     /// <summary>The lines for NixOS that it printed, as a machine.</summary>
     private static async Task<JsonElement> EvaluateAsync(Folder folder, string output)
     {
-        var module = folder.File("module.nix", $"{{ lib, ... }}: {{\n{output[output.IndexOf("  services.trustix-", StringComparison.Ordinal)..]}\n}}\n");
+        var module = folder.File(
+            "module.nix", $"{{ lib, ... }}: {{\n{output[output.IndexOf("  services.trustix-", StringComparison.Ordinal)..]}\n}}\n");
         var machine = await Command.EvaluateAsync($"stub.machine (ours ++ [ {module} ])");
         Assert.Equal(0, machine.GetProperty("failed").GetArrayLength());
         return machine;

@@ -33,7 +33,8 @@ public sealed class ModuleTests
         Assert.Empty(Texts(machine, "failed"));
         Assert.Empty(Texts(machine, "warnings"));
         Assert.Equal("/coreutils/bin/kill -HUP $MAINPID", unit.Service.GetProperty("ExecReload").GetString());
-        await unit.StartAndStopAsync(folder, new() { ["TRUSTIXPROXY__LISTEN__0"] = "http://127.0.0.1:0", ["TRUSTIXPROXY__OPERATIONS__LISTEN__0"] = "http://127.0.0.1:0", ["TRUSTIXPROXY__STATEDIRECTORY"] = folder.File("state") });
+        await unit.StartAndStopAsync(folder, new() { ["TRUSTIXPROXY__LISTEN__0"] = "http://127.0.0.1:0",
+            ["TRUSTIXPROXY__OPERATIONS__LISTEN__0"] = "http://127.0.0.1:0", ["TRUSTIXPROXY__STATEDIRECTORY"] = folder.File("state") });
         Assert.False(File.Exists(folder.File("state/signing.key")), "the key is the credential");
     }
 
@@ -42,7 +43,8 @@ public sealed class ModuleTests
     [InlineData("trustix-publisher", Publisher)]
     public async Task A_unit_that_asks_others_is_told_of_the_machines_http_proxy(string name, string module)
     {
-        var machine = await MachineAsync($"{module} networking.proxy.envVars = {{ https_proxy = \"http://proxy:3128\"; no_proxy = \"corp\"; }};");
+        var machine = await MachineAsync(
+            $"{module} networking.proxy.envVars = {{ https_proxy = \"http://proxy:3128\"; no_proxy = \"corp\"; }};");
 
         var environment = machine.GetProperty("systemd").GetProperty("services").GetProperty(name).GetProperty("environment");
         Assert.Equal("http://proxy:3128", environment.GetProperty("https_proxy").GetString());
@@ -58,7 +60,8 @@ public sealed class ModuleTests
 
         Assert.Empty(Texts(machine, "failed"));
         Assert.Equal(["alice.key:/secrets/alice", "bob.key:/secrets/bob"], Texts(unit.Service, "LoadCredential"));
-        await unit.StartAndStopAsync(folder, new() { ["TRUSTIXPROXY__LISTEN__0"] = "http://127.0.0.1:0", ["TRUSTIXPROXY__PRIVATELISTEN__0"] = "http://127.0.0.1:0", ["TRUSTIXPROXY__STATEDIRECTORY"] = folder.File("state") });
+        await unit.StartAndStopAsync(folder, new() { ["TRUSTIXPROXY__LISTEN__0"] = "http://127.0.0.1:0",
+            ["TRUSTIXPROXY__PRIVATELISTEN__0"] = "http://127.0.0.1:0", ["TRUSTIXPROXY__STATEDIRECTORY"] = folder.File("state") });
         Assert.Equal(2, Directory.GetFiles(folder.File("state"), "*.sqlite").Length);
     }
 
@@ -70,7 +73,8 @@ public sealed class ModuleTests
         var (unit, nix) = (new Unit(machine, "trustix-publisher"), machine.GetProperty("nix").GetProperty("settings"));
 
         Assert.Empty(Texts(machine, "failed"));
-        Assert.Equal("export TRUSTIX_SPOOL='/var/spool/trustix'\nexec /package/libexec/trustix-proxy/post-build-hook\n", nix.GetProperty("post-build-hook").GetString());
+        Assert.Equal("export TRUSTIX_SPOOL='/var/spool/trustix'\nexec /package/libexec/trustix-proxy/post-build-hook\n",
+            nix.GetProperty("post-build-hook").GetString());
         Assert.Equal("alice", unit.Configuration.GetProperty("log").GetProperty("name").GetString());
         Assert.Equal("/var/spool/trustix", unit.Configuration.GetProperty("spoolDirectory").GetString());
         await unit.StartAndStopAsync(folder, new() { ["TRUSTIXPROXY__SPOOLDIRECTORY"] = folder.File("spool") });
@@ -86,20 +90,25 @@ public sealed class ModuleTests
 
         for (var boot = 0; boot < 2; boot++)
         {
-            await Command.RunAsync("sh", ["-euc", unit.GetProperty("script").GetString()!], new(Command.Quiet) { ["KEY"] = folder.File("signing.key"), ["RUNTIME_DIRECTORY"] = folder.Path });
+            await Command.RunAsync("sh", ["-euc", unit.GetProperty("script").GetString()!],
+                new(Command.Quiet) { ["KEY"] = folder.File("signing.key"), ["RUNTIME_DIRECTORY"] = folder.Path });
         }
 
         var key = folder.File("nix.conf");
         var conf = Directory.CreateDirectory(folder.File("etc")).FullName;
-        var settings = nix.GetProperty("settings").EnumerateObject().Select(setting => $"{setting.Name} = {(setting.Value.ValueKind is JsonValueKind.Array ? string.Join(' ', setting.Value.EnumerateArray()) : setting.Value)}");
-        await File.WriteAllTextAsync(Path.Combine(conf, "nix.conf"), string.Join('\n', settings) + "\n" + nix.GetProperty("extraOptions").GetString()!.Replace("/run/trustix-proxy-key", folder.Path, StringComparison.Ordinal));
-        var shown = await Command.RunAsync("nix", ["show-config", "--store", "dummy://"], new(Command.Quiet) { ["NIX_CONF_DIR"] = conf, ["NIX_USER_CONF_FILES"] = "/dev/null" });
+        var settings = nix.GetProperty("settings").EnumerateObject().Select(setting => $"{setting.Name} = "
+            + $"{(setting.Value.ValueKind is JsonValueKind.Array ? string.Join(' ', setting.Value.EnumerateArray()) : setting.Value)}");
+        await File.WriteAllTextAsync(Path.Combine(conf, "nix.conf"), string.Join('\n', settings) + "\n" + nix.GetProperty("extraOptions")
+            .GetString()!.Replace("/run/trustix-proxy-key", folder.Path, StringComparison.Ordinal));
+        var shown = await Command.RunAsync("nix", ["show-config", "--store", "dummy://"],
+            new(Command.Quiet) { ["NIX_CONF_DIR"] = conf, ["NIX_USER_CONF_FILES"] = "/dev/null" });
         Assert.Contains(await File.ReadAllTextAsync(key), shown, StringComparison.Ordinal);
         Assert.Contains("\nsubstituters = http://127.0.0.1:8080\n", shown, StringComparison.Ordinal);
         Assert.Contains("\nnarinfo-cache-negative-ttl = 60\n", shown, StringComparison.Ordinal);
         Assert.Contains("nix-daemon.service", Texts(unit, "before"));
         Assert.Contains("trustix-proxy-key.service", Texts(services.GetProperty("nix-daemon"), "wants"));
-        Assert.Equal(["signing.key:/var/lib/trustix-proxy-key/signing.key"], Texts(new Unit(machine, "trustix-proxy").Service, "LoadCredential"));
+        Assert.Equal(
+            ["signing.key:/var/lib/trustix-proxy-key/signing.key"], Texts(new Unit(machine, "trustix-proxy").Service, "LoadCredential"));
     }
 
     [Fact]
@@ -110,27 +119,39 @@ public sealed class ModuleTests
         Assert.Empty(Texts(machine, "failed"));
         Assert.Empty(Texts(machine, "warnings"));
         Assert.False(machine.GetProperty("systemd").GetProperty("services").TryGetProperty("trustix-proxy-key", out _));
-        Assert.Equal($"cache-1:{Key}", machine.GetProperty("nix").GetProperty("settings").GetProperty("trusted-public-keys")[0].GetString());
-        Assert.Equal("http://127.0.0.1:5000", machine.GetProperty("nix").GetProperty("settings").GetProperty("substituters")[0].GetString());
+        Assert.Equal(
+            $"cache-1:{Key}", machine.GetProperty("nix").GetProperty("settings").GetProperty("trusted-public-keys")[0].GetString());
+        Assert.Equal(
+            "http://127.0.0.1:5000", machine.GetProperty("nix").GetProperty("settings").GetProperty("substituters")[0].GetString());
         Assert.Equal("http://0.0.0.0:5000", new Unit(machine, "trustix-proxy").Configuration.GetProperty("listen")[0].GetString());
         Assert.Equal(5000, machine.GetProperty("ports")[0].GetInt32());
     }
 
     [Theory]
     [InlineData("services.trustix-proxy.port = 80;", "services.trustix-proxy.port is 80; ports below 1024 need")]
-    [InlineData("services.trustix-proxy.openFirewall = true;", "services.trustix-proxy.openFirewall opens port 8080, but the proxy listens on 127.0.0.1 only. Set address")]
+    [InlineData("services.trustix-proxy.openFirewall = true;",
+        "services.trustix-proxy.openFirewall opens port 8080, but the proxy listens on 127.0.0.1 only. Set address")]
     [InlineData("services.trustix-proxy.publicKey = \"a:" + Key + "\";", "services.trustix-proxy.publicKey is set without signingKeyFile")]
-    [InlineData("services.trustix-proxy = { publicKey = \"" + Key + "\"; signingKeyFile = \"/k\"; };", "publicKey is '" + Key + "'; it must be name:base64")]
-    [InlineData("services.trustix-proxy.signingKeyFile = \"/nix/store/00000000000000000000000000000000-key\";", "signingKeyFile is in the Nix store, where everyone may read it")]
+    [InlineData("services.trustix-proxy = { publicKey = \"" + Key + "\"; signingKeyFile = \"/k\"; };",
+        "publicKey is '" + Key + "'; it must be name:base64")]
+    [InlineData("services.trustix-proxy.signingKeyFile = \"/nix/store/00000000000000000000000000000000-key\";",
+        "signingKeyFile is in the Nix store, where everyone may read it")]
     [InlineData("services.trustix-proxy.settings.signingKeyFile = \"/k\";", "settings has signingKeyFile, which the service may not read")]
-    [InlineData("services.trustix-proxy.settings.listen = [ \"unix:/run/proxy\" ];", "settings.listen lacks http://127.0.0.1:8080, where configureNix would have Nix ask")]
+    [InlineData("services.trustix-proxy.settings.listen = [ \"unix:/run/proxy\" ];",
+        "settings.listen lacks http://127.0.0.1:8080, where configureNix would have Nix ask")]
     [InlineData("services.trustix-log.enable = true;", "services.trustix-log.logs is empty. Name a log")]
-    [InlineData("services.trustix-log = { enable = true; logs.a.privateKeyFile = \"/nix/store/00000000000000000000000000000000-key\"; };", "services.trustix-log.logs.a.privateKeyFile is in the Nix store")]
-    [InlineData("services.trustix-log = { enable = true; logs.a.privateKeyFile = \"/k\"; settings.logs = [ { name = \"b\"; } ]; };", "services.trustix-log.settings has logs")]
-    [InlineData("services.trustix-log = { enable = true; logs.a.privateKeyFile = \"/k\"; port = 443; };", "services.trustix-log.port is 443; ports below 1024")]
-    [InlineData("services.trustix-log = { enable = true; logs.a.privateKeyFile = \"/k\"; openFirewall = true; };", "services.trustix-log.openFirewall opens port 8090, but the log listens on 127.0.0.1 only")]
-    [InlineData("services.trustix-publisher = { enable = true; tokenFile = \"/nix/store/00000000000000000000000000000000-token\"; };", "services.trustix-publisher.tokenFile is in the Nix store")]
-    [InlineData("services.trustix-publisher = { enable = true; tokenFile = \"/k\"; spoolDirectory = \"spool\"; };", "spoolDirectory is 'spool'; it must be an absolute path")]
+    [InlineData("services.trustix-log = { enable = true; logs.a.privateKeyFile = \"/nix/store/00000000000000000000000000000000-key\"; };",
+        "services.trustix-log.logs.a.privateKeyFile is in the Nix store")]
+    [InlineData("services.trustix-log = { enable = true; logs.a.privateKeyFile = \"/k\"; settings.logs = [ { name = \"b\"; } ]; };",
+        "services.trustix-log.settings has logs")]
+    [InlineData("services.trustix-log = { enable = true; logs.a.privateKeyFile = \"/k\"; port = 443; };",
+        "services.trustix-log.port is 443; ports below 1024")]
+    [InlineData("services.trustix-log = { enable = true; logs.a.privateKeyFile = \"/k\"; openFirewall = true; };",
+        "services.trustix-log.openFirewall opens port 8090, but the log listens on 127.0.0.1 only")]
+    [InlineData("services.trustix-publisher = { enable = true; tokenFile = \"/nix/store/00000000000000000000000000000000-token\"; };",
+        "services.trustix-publisher.tokenFile is in the Nix store")]
+    [InlineData("services.trustix-publisher = { enable = true; tokenFile = \"/k\"; spoolDirectory = \"spool\"; };",
+        "spoolDirectory is 'spool'; it must be an absolute path")]
     public async Task What_cannot_work_fails_the_evaluation_with_its_reason(string module, string expected)
     {
         var failed = Texts(await MachineAsync(Proxy, module), "failed");
@@ -182,7 +203,8 @@ public sealed class ModuleTests
     {
         var service = new Unit(await MachineAsync(Proxy, Log, Publisher), name).Service;
 
-        Assert.Equal(("notify", "on-failure", "strict", "EPERM"), (service.GetProperty("Type").GetString(), service.GetProperty("Restart").GetString(), service.GetProperty("ProtectSystem").GetString(), service.GetProperty("SystemCallErrorNumber").GetString()));
+        Assert.Equal(("notify", "on-failure", "strict", "EPERM"), (service.GetProperty("Type").GetString(), service.GetProperty("Restart")
+            .GetString(), service.GetProperty("ProtectSystem").GetString(), service.GetProperty("SystemCallErrorNumber").GetString()));
         Assert.False(service.GetProperty("MemoryDenyWriteExecute").GetBoolean(), "the runtime compiles while it runs");
         Assert.Equal("", service.GetProperty("CapabilityBoundingSet").GetString());
         Assert.True(service.GetProperty("NoNewPrivileges").GetBoolean());
@@ -191,5 +213,6 @@ public sealed class ModuleTests
     private static Task<JsonElement> MachineAsync(params string[] modules) =>
         Command.EvaluateAsync($"stub.machine (ours ++ [ {string.Concat(modules.Select(module => $"{{ {module} }} "))} ])");
 
-    private static IEnumerable<string> Texts(JsonElement element, string name) => element.GetProperty(name).EnumerateArray().Select(text => text.GetString()!);
+    private static IEnumerable<string> Texts(JsonElement element, string name) =>
+        element.GetProperty(name).EnumerateArray().Select(text => text.GetString()!);
 }

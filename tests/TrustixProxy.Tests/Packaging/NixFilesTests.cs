@@ -9,7 +9,8 @@ public sealed partial class NixFilesTests
 {
     [Fact]
     public async Task Every_nix_file_parses() =>
-        await Command.RunAsync("nix-instantiate", ["--store", "dummy://", "--parse", .. Directory.GetFiles(Repository.Root, "*.nix").Concat(Repository.Sources("nix", "*.nix"))], Command.Quiet);
+        await Command.RunAsync("nix-instantiate", ["--store", "dummy://", "--parse",
+            .. Directory.GetFiles(Repository.Root, "*.nix").Concat(Repository.Sources("nix", "*.nix"))], Command.Quiet);
 
     [Fact]
     public async Task The_flake_has_what_its_users_name()
@@ -61,32 +62,43 @@ public sealed partial class NixFilesTests
         var needed = Needed.Matches(Repository.Read("tests/run")).Select(match => match.Groups[1].Value).ToList();
 
         Assert.NotEmpty(needed);
-        Assert.Subset(packages.EnumerateArray().Select(package => package.GetString()!).ToHashSet(), needed.Select(debian => debian switch { "nix-bin" => "nix", "redis-server" => "redis", _ => debian }).ToHashSet());
+        Assert.Subset(packages.EnumerateArray().Select(package => package.GetString()!).ToHashSet(),
+            needed.Select(debian => debian switch { "nix-bin" => "nix", "redis-server" => "redis", _ => debian }).ToHashSet());
     }
 
     [Fact]
     public void Deps_json_names_each_package_of_the_lock_files_with_the_hash_of_its_file()
     {
         var locked = Directory.GetDirectories(Path.Combine(Repository.Root, "src"))
-            .SelectMany(project => JsonDocument.Parse(File.ReadAllBytes(Path.Combine(project, "packages.lock.json"))).RootElement.GetProperty("dependencies").EnumerateObject())
-            .SelectMany(framework => framework.Value.EnumerateObject()).Where(package => package.Value.GetProperty("type").GetString() is not "Project")
-            .Select(package => (package.Name, Version: package.Value.GetProperty("resolved").GetString()!, Content: package.Value.GetProperty("contentHash").GetString())).Distinct().OrderBy(package => package.Name, StringComparer.OrdinalIgnoreCase).ToList();
-        var packages = Environment.GetEnvironmentVariable("NUGET_PACKAGES") ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
+            .SelectMany(project => JsonDocument.Parse(
+                File.ReadAllBytes(Path.Combine(project, "packages.lock.json"))).RootElement.GetProperty("dependencies").EnumerateObject())
+            .SelectMany(framework => framework.Value.EnumerateObject())
+                .Where(package => package.Value.GetProperty("type").GetString() is not "Project")
+            .Select(package =>
+                (package.Name, Version: package.Value.GetProperty("resolved").GetString()!, Content: package.Value.GetProperty(
+                "contentHash").GetString())).Distinct().OrderBy(package => package.Name, StringComparer.OrdinalIgnoreCase).ToList();
+        var packages = Environment.GetEnvironmentVariable("NUGET_PACKAGES")
+            ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
 
         var named = JsonDocument.Parse(Repository.Read("nix/deps.json")).RootElement.EnumerateArray()
-            .Select(package => (Name: package.GetProperty("pname").GetString()!, Version: package.GetProperty("version").GetString()!, Hash: package.GetProperty("hash").GetString())).OrderBy(package => package.Name, StringComparer.OrdinalIgnoreCase).ToList();
+            .Select(package => (Name: package.GetProperty("pname").GetString()!, Version: package.GetProperty("version").GetString()!,
+                Hash: package.GetProperty("hash").GetString())).OrderBy(package => package.Name, StringComparer.OrdinalIgnoreCase).ToList();
 
-        Assert.True(locked.Select(package => (package.Name, package.Version)).SequenceEqual(named.Select(package => (package.Name, package.Version))), "nix/deps.json and the lock files differ: run nix/update-deps");
+        Assert.True(locked.Select(package => (package.Name, package.Version)).SequenceEqual(
+            named.Select(package => (package.Name, package.Version))), "nix/deps.json and the lock files differ: run nix/update-deps");
         foreach (var ((name, version, content), hash) in locked.Zip(named.Select(package => package.Hash)))
         {
-            // A lock file's hash leaves out the signature in the package, so that it is not the file's: the file is taken for the package by what NuGet noted beside it.
+            // A lock file's hash leaves out the signature in the package, so that it is not the file's: the file is taken for the package
+            // by what NuGet noted beside it.
             var (id, folder) = (name.ToLowerInvariant(), Path.Combine(packages, name.ToLowerInvariant(), version.ToLowerInvariant()));
-            Assert.Equal(content, JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, ".nupkg.metadata"))).RootElement.GetProperty("contentHash").GetString());
+            Assert.Equal(content, JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, ".nupkg.metadata"))).RootElement.GetProperty(
+                "contentHash").GetString());
             Assert.Equal($"sha256-{Convert.ToBase64String(SHA256.HashData(File.ReadAllBytes(Path.Combine(folder, $"{id}.{version.ToLowerInvariant()}.nupkg"))))}", hash);
         }
     }
 
-    private static IEnumerable<string> Texts(JsonElement element, string name) => element.GetProperty(name).EnumerateArray().Select(text => text.GetString()!);
+    private static IEnumerable<string> Texts(JsonElement element, string name) =>
+        element.GetProperty(name).EnumerateArray().Select(text => text.GetString()!);
 
     /// <summary>A program that a suite needs, by its Debian package.</summary>
     [GeneratedRegex(@"needs (\S+) command -v")]

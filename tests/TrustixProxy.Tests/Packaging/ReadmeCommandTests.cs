@@ -9,14 +9,16 @@ public sealed partial class ReadmeCommandTests
 {
     private static readonly string Readme = Repository.Read("README.md");
 
-    /// <summary>What is run by other tests: it needs two builders' caches, a Nix with builds of its own, evidence, or does not end.</summary>
+    /// <summary>What is run by other tests: it needs two builders' caches, a Nix with builds of its own, evidence, or does not
+    /// end.</summary>
     private static readonly string[] Elsewhere = [" diff ", " log serve", " log submit", " doctor", "mallory", " keygen "];
 
     [Fact]
     public async Task Each_option_in_it_is_one_of_its_verb()
     {
         var helps = new Dictionary<string, Task<(int Code, string Output, string Error)>>();
-        var lines = Commands.Matches(Readme).Select(match => match.Groups[1].Value).Where(line => line.Contains(" --", StringComparison.Ordinal)).ToList();
+        var lines = Commands.Matches(Readme).Select(match => match.Groups[1].Value)
+            .Where(line => line.Contains(" --", StringComparison.Ordinal)).ToList();
 
         Assert.True(lines.Count > 10);
         foreach (var line in lines)
@@ -29,7 +31,8 @@ public sealed partial class ReadmeCommandTests
             }
 
             var known = Option.Matches((await help).Output).Select(match => match.Value).ToHashSet();
-            Assert.All(Option.Matches(line), option => Assert.True(known.Contains(option.Value), $"trustix-proxy {verb} has no {option.Value}, which the README names: {line}"));
+            Assert.All(Option.Matches(line), option =>
+                Assert.True(known.Contains(option.Value), $"trustix-proxy {verb} has no {option.Value}, which the README names: {line}"));
         }
     }
 
@@ -44,9 +47,11 @@ public sealed partial class ReadmeCommandTests
         foreach (var block in blocks)
         {
             var (code, _, error) = await Cli.RunAsync(["check-config", "--config", folder.File("config.json", block)], environment);
-            var faults = error.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(line => !line.StartsWith("warning: ", StringComparison.Ordinal) && !Placeholder.IsMatch(line)).ToList();
+            var faults = error.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+                .Where(line => !line.StartsWith("warning: ", StringComparison.Ordinal) && !Placeholder.IsMatch(line)).ToList();
 
-            Assert.True(code is 0 ? faults.Count is 0 : code is 2 && faults is [var last] && last.EndsWith("; nothing was started.", StringComparison.Ordinal), $"{block}\n{error}");
+            Assert.True(code is 0 ? faults.Count is 0 : code is 2 && faults is [var last]
+                && last.EndsWith("; nothing was started.", StringComparison.Ordinal), $"{block}\n{error}");
         }
     }
 
@@ -63,15 +68,19 @@ public sealed partial class ReadmeCommandTests
         var token = (await File.ReadAllTextAsync(folder.File("token.key"))).Trim();
         Assert.True(Nix.NixSecretKey.TryParse(token, out var key, out _));
         folder.File("log.json", Braces.Match(block).Value.Replace("builder:…", key.PublicKey.ToString(), StringComparison.Ordinal));
-        var good = await Command.RunAsync("sh", ["-c", $"cd '{folder.Path}' && TRUSTIXPROXY__STATEDIRECTORY='{folder.Path}' trustix-proxy check-config --config log.json"]);
+        var good = await Command.RunAsync("sh",
+            ["-c", $"cd '{folder.Path}' && TRUSTIXPROXY__STATEDIRECTORY='{folder.Path}' trustix-proxy check-config --config log.json"]);
 
         Assert.Equal("good for log serve: alice.\n", good);
-        var publish = Consoles.Matches(Readme).Single(match => match.Value.Contains("cat /etc/trustix-publish.json", StringComparison.Ordinal)).Value;
-        var config = folder.File("publish.json", Braces.Match(publish).Value.Replace("/etc/trustix/token.key", folder.File("token.key"), StringComparison.Ordinal));
+        var publish = Consoles.Matches(Readme)
+            .Single(match => match.Value.Contains("cat /etc/trustix-publish.json", StringComparison.Ordinal)).Value;
+        var config = folder.File("publish.json",
+            Braces.Match(publish).Value.Replace("/etc/trustix/token.key", folder.File("token.key"), StringComparison.Ordinal));
         Assert.Equal(0, (await Cli.RunAsync(["check-config", "--config", config])).Code);
     }
 
-    /// <summary>One after the other, in a world where the paths, files and logs that they name are there: each does what it is there for, or answers no.</summary>
+    /// <summary>One after the other, in a world where the paths, files and logs that they name are there: each does what it is there for,
+    /// or answers no.</summary>
     [Fact]
     public async Task Each_command_at_a_prompt_that_can_run_here_runs()
     {
@@ -80,18 +89,27 @@ public sealed partial class ReadmeCommandTests
         stage.Publish(output, "alice", "bob");
         var folder = stage.Folder;
         folder.File("message.bin", "");
-        await Command.RunAsync("sh", ["-c", $"cd '{folder.Path}' && mkdir -p state/nars && trustix-proxy keygen state/signing.key"]); // as a proxy that keeps NARs leaves it
+        // as a proxy that keeps NARs leaves it
+        await Command.RunAsync("sh", ["-c", $"cd '{folder.Path}' && mkdir -p state/nars && trustix-proxy keygen state/signing.key"]);
         await LogAsync(folder);
-        var lines = Typed.Matches(Readme).Select(match => match.Groups[1].Value.Trim()).Where(line => !Elsewhere.Any(line.Contains)).ToList();
+        var lines = Typed.Matches(Readme).Select(match => match.Groups[1].Value.Trim()).Where(line => !Elsewhere.Any(line.Contains))
+            .ToList();
 
         Assert.True(lines.Count >= 19, string.Join('\n', lines));
         foreach (var line in lines)
         {
             var isOfLog = line.StartsWith("trustix-proxy log ", StringComparison.Ordinal);
-            var command = line.Replace("/nix/store/…-hello-2.12.1", output.Path.Absolute, StringComparison.Ordinal).Replace("TEXT", "why", StringComparison.Ordinal).Replace("DIR", "export", StringComparison.Ordinal)
-                .Replace("FILE", stage.Config, StringComparison.Ordinal).Replace(" config.json", $" {stage.Config}", StringComparison.Ordinal);
-            var whole = isOfLog || command.Contains(stage.Config, StringComparison.Ordinal) ? command : $"{command} --config {stage.Config}";
-            var environment = isOfLog ? new Dictionary<string, string> { ["TRUSTIXPROXY__STATEDIRECTORY"] = folder.File(line.Contains(" import ", StringComparison.Ordinal) ? "restored" : "log") } : new() { ["TRUSTIXPROXY__NARSTORE__MAXSIZE"] = "1GiB", ["TRUSTIXPROXY__DEADLINE"] = "00:01:00" }; // however busy the machine is
+            var command = line.Replace("/nix/store/…-hello-2.12.1", output.Path.Absolute, StringComparison.Ordinal)
+                .Replace("TEXT", "why", StringComparison.Ordinal).Replace("DIR", "export", StringComparison.Ordinal)
+                .Replace("FILE", stage.Config, StringComparison.Ordinal)
+                    .Replace(" config.json", $" {stage.Config}", StringComparison.Ordinal);
+            var whole = isOfLog || command.Contains(stage.Config, StringComparison.Ordinal) ? command
+                : $"{command} --config {stage.Config}";
+            // however busy the machine is
+            var environment = isOfLog
+                ? new Dictionary<string,
+                string> { ["TRUSTIXPROXY__STATEDIRECTORY"] = folder.File(line.Contains(" import ", StringComparison.Ordinal) ? "restored"
+                : "log") } : new() { ["TRUSTIXPROXY__NARSTORE__MAXSIZE"] = "1GiB", ["TRUSTIXPROXY__DEADLINE"] = "00:01:00" };
 
             await Command.RunAsync("sh", ["-c", $"cd '{folder.Path}' && {{ {whole}; [ $? -le 1 ]; }}"], environment);
         }
@@ -106,10 +124,12 @@ public sealed partial class ReadmeCommandTests
             await Command.RunAsync("sh", ["-c", $"cd '{folder.Path}' && {line}"]);
         }
 
-        folder.File("log.json", Braces.Match(block).Value.Replace("builder:…", Nix.NixSecretKey.Generate("builder").PublicKey.ToString(), StringComparison.Ordinal));
+        folder.File("log.json", Braces.Match(block).Value.Replace(
+            "builder:…", Nix.NixSecretKey.Generate("builder").PublicKey.ToString(), StringComparison.Ordinal));
         var start = Executable.Start("log", "serve", "--config", "log.json");
         start.WorkingDirectory = folder.Path;
-        (start.Environment["TRUSTIXPROXY__LISTEN__0"], start.Environment["TRUSTIXPROXY__PRIVATELISTEN__0"], start.Environment["TRUSTIXPROXY__STATEDIRECTORY"]) = ("http://127.0.0.1:0", "http://127.0.0.1:0", folder.File("log"));
+        (start.Environment["TRUSTIXPROXY__LISTEN__0"], start.Environment["TRUSTIXPROXY__PRIVATELISTEN__0"],
+            start.Environment["TRUSTIXPROXY__STATEDIRECTORY"]) = ("http://127.0.0.1:0", "http://127.0.0.1:0", folder.File("log"));
         using var node = Process.Start(start)!;
         while (await node.StandardError.ReadLineAsync() is { } line && !line.StartsWith("serving", StringComparison.Ordinal))
         {

@@ -14,14 +14,16 @@ public sealed partial class ReadmeTests
         var (code, keys, error) = await Cli.RunAsync(["check-config", "--keys"]);
 
         Assert.True(code is 0, error);
-        Assert.True(Readme.Contains(keys.Trim(), StringComparison.Ordinal), "README.md does not have the tables that trustix-proxy check-config --keys prints; put them there");
+        Assert.True(Readme.Contains(keys.Trim(), StringComparison.Ordinal),
+            "README.md does not have the tables that trustix-proxy check-config --keys prints; put them there");
     }
 
     [Fact]
     public async Task Configurations_in_it_have_only_keys_that_exist()
     {
         var known = Row.Matches((await Cli.RunAsync(["check-config", "--keys"])).Output).Select(match => match.Groups[1].Value).ToHashSet();
-        var named = JsonBlock.Matches(Readme).SelectMany(block => Paths(JsonDocument.Parse(block.Groups[1].Value).RootElement, "")).ToList();
+        var named = JsonBlock.Matches(Readme).SelectMany(block => Paths(JsonDocument.Parse(block.Groups[1].Value).RootElement, ""))
+            .ToList();
 
         Assert.NotEmpty(named);
         Assert.All(named, path => Assert.True(known.Contains(path), path));
@@ -33,8 +35,12 @@ public sealed partial class ReadmeTests
         var rows = (await Command.EvaluateAsync("stub.table ours")).EnumerateArray().Select(row => row.GetString()!).ToList();
         var known = rows.Select(row => row.Split('`')[1]).ToList();
 
-        Assert.True(Readme.Contains(string.Join('\n', rows), StringComparison.Ordinal), "README.md does not have the table of the modules' options:\n" + string.Join('\n', rows));
-        Assert.All(ModuleOption.Matches(Readme).Select(match => match.Value), named => Assert.Contains(known, option => option == named || option.StartsWith(named + ".", StringComparison.Ordinal) || named.StartsWith("services.trustix-proxy.settings.", StringComparison.Ordinal)));
+        Assert.True(Readme.Contains(string.Join('\n', rows), StringComparison.Ordinal),
+            "README.md does not have the table of the modules' options:\n" + string.Join('\n', rows));
+        Assert.All(
+            ModuleOption.Matches(Readme).Select(match => match.Value), named =>
+            Assert.Contains(known, option => option == named || option.StartsWith(named + ".", StringComparison.Ordinal)
+            || named.StartsWith("services.trustix-proxy.settings.", StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -47,7 +53,8 @@ public sealed partial class ReadmeTests
         {
             var machine = await Command.EvaluateAsync($"stub.machine (ours ++ [ {{ {block} }} ])");
             Assert.Empty(machine.GetProperty("failed").EnumerateArray());
-            foreach (var unit in machine.GetProperty("systemd").GetProperty("services").EnumerateObject().Where(unit => unit.Value.GetProperty("serviceConfig").TryGetProperty("ExecStart", out _)))
+            foreach (var unit in machine.GetProperty("systemd").GetProperty("services").EnumerateObject()
+                .Where(unit => unit.Value.GetProperty("serviceConfig").TryGetProperty("ExecStart", out _)))
             {
                 using var folder = new Folder();
                 await new Unit(machine, unit.Name).BuildAsync(folder);
@@ -66,7 +73,8 @@ public sealed partial class ReadmeTests
             verbs.AddRange(verb is "logs" or "audit" ? [verb] : []); // these do something by themselves, too
         }
 
-        var named = Code.Matches(Readme).SelectMany(code => Verb.Matches(code.Value)).Select(match => (First: match.Groups[1].Value, Both: match.Value["trustix-proxy ".Length..]))
+        var named = Code.Matches(Readme).SelectMany(code => Verb.Matches(code.Value))
+            .Select(match => (First: match.Groups[1].Value, Both: match.Value["trustix-proxy ".Length..]))
             .Select(words => verbs.Contains(words.Both) ? words.Both : words.First).ToHashSet();
 
         Assert.All(verbs, verb => Assert.True(named.Contains(verb), $"the README does not name trustix-proxy {verb}"));
@@ -82,9 +90,13 @@ public sealed partial class ReadmeTests
 
     private static IEnumerable<string> Paths(JsonElement element, string path) => element.ValueKind switch
     {
-        JsonValueKind.Object => element.EnumerateObject().SelectMany(member => Paths(member.Value, path.Length is 0 ? member.Name : $"{path}.{member.Name}")),
-        JsonValueKind.Array when path.EndsWith(".of", StringComparison.Ordinal) => element.EnumerateArray().SelectMany(item => Paths(item, item.ValueKind is JsonValueKind.Object ? path[..^3] : path)), // groups in groups
-        JsonValueKind.Array when element.EnumerateArray().Any(item => item.ValueKind is JsonValueKind.Object) => element.EnumerateArray().SelectMany(item => Paths(item, $"{path}[]")),
+        JsonValueKind.Object =>
+            element.EnumerateObject().SelectMany(member => Paths(member.Value, path.Length is 0 ? member.Name : $"{path}.{member.Name}")),
+        // groups in groups
+        JsonValueKind.Array when path.EndsWith(".of", StringComparison.Ordinal) =>
+            element.EnumerateArray().SelectMany(item => Paths(item, item.ValueKind is JsonValueKind.Object ? path[..^3] : path)),
+        JsonValueKind.Array when element.EnumerateArray().Any(item => item.ValueKind is JsonValueKind.Object) =>
+            element.EnumerateArray().SelectMany(item => Paths(item, $"{path}[]")),
         _ => [path],
     };
 

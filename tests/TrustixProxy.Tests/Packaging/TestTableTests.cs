@@ -10,13 +10,15 @@ public sealed partial class TestTableTests
     {
         var sources = string.Join('\n', Repository.Sources("tests").Select(File.ReadAllText));
 
-        var named = Named.Matches(Repository.Read("tests/README.md")).Select(match => (Class: match.Groups[1].Value, Method: match.Groups[2].Value)).ToList();
+        var named = Named.Matches(Repository.Read("tests/README.md"))
+            .Select(match => (Class: match.Groups[1].Value, Method: match.Groups[2].Value)).ToList();
 
         Assert.True(named.Count > 50);
         Assert.All(named, name =>
         {
             Assert.Contains($"class {name.Class}", sources, StringComparison.Ordinal);
-            Assert.True(name.Method.Length is 0 || sources.Contains($" {name.Method}(", StringComparison.Ordinal), $"{name.Class}.{name.Method}");
+            Assert.True(
+                name.Method.Length is 0 || sources.Contains($" {name.Method}(", StringComparison.Ordinal), $"{name.Class}.{name.Method}");
         });
     }
 

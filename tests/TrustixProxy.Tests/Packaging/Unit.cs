@@ -33,11 +33,13 @@ internal sealed partial class Unit
     public async Task<string> BuildAsync(Folder folder)
     {
         var (value, result) = (folder.File("value", _build.GetProperty("value").GetString()), folder.File("configuration.json"));
-        await Packaging.Command.RunAsync("sh", ["-euc", $"cd {folder.Path}\n{_build.GetProperty("script").GetString()}"], new() { ["valuePath"] = value, ["out"] = result });
+        await Packaging.Command.RunAsync("sh", ["-euc", $"cd {folder.Path}\n{_build.GetProperty("script").GetString()}"],
+            new() { ["valuePath"] = value, ["out"] = result });
         return result;
     }
 
-    /// <summary>Starts what the unit starts, with its environment and its credentials, until it says that it is ready; reloads it where the unit says how, and ends it.</summary>
+    /// <summary>Starts what the unit starts, with its environment and its credentials, until it says that it is ready; reloads it where the
+    /// unit says how, and ends it.</summary>
     /// <param name="folder">Where files go.</param>
     /// <param name="others">What has to differ on a machine that is not the unit's alone.</param>
     public async Task StartAndStopAsync(Folder folder, Dictionary<string, string> others)
@@ -45,7 +47,8 @@ internal sealed partial class Unit
         var credentials = Directory.CreateDirectory(folder.File("credentials")).FullName;
         foreach (var credential in Service.GetProperty("LoadCredential").EnumerateArray())
         {
-            await File.WriteAllTextAsync(Path.Combine(credentials, credential.GetString()!.Split(':')[0]), NixSecretKey.Generate("credential-1").Export());
+            await File.WriteAllTextAsync(
+                Path.Combine(credentials, credential.GetString()!.Split(':')[0]), NixSecretKey.Generate("credential-1").Export());
         }
 
         using var manager = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
@@ -64,13 +67,15 @@ internal sealed partial class Unit
 
         using var process = Process.Start(start)!;
         var isReloaded = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var error = ReadAsync(process.StandardError, line => _ = line.StartsWith("reloaded: ", StringComparison.Ordinal) && isReloaded.TrySetResult());
+        var error = ReadAsync(
+            process.StandardError, line => _ = line.StartsWith("reloaded: ", StringComparison.Ordinal) && isReloaded.TrySetResult());
         try
         {
             Assert.Equal("READY=1", await Task.WhenAny(ReceiveAsync(manager), EndedAsync(process, error)).Unwrap());
             if (Service.TryGetProperty("ExecReload", out var reload))
             {
-                await Packaging.Command.RunAsync("sh", ["-euc", reload.GetString()!.Replace("/coreutils/bin/", "", StringComparison.Ordinal)], new() { ["MAINPID"] = process.Id.ToString(CultureInfo.InvariantCulture) });
+                await Packaging.Command.RunAsync("sh", ["-euc", reload.GetString()!.Replace("/coreutils/bin/", "",
+                    StringComparison.Ordinal)], new() { ["MAINPID"] = process.Id.ToString(CultureInfo.InvariantCulture) });
                 await isReloaded.Task.WaitAsync(TimeSpan.FromSeconds(60));
             }
 

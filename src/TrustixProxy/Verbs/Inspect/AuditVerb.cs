@@ -13,15 +13,20 @@ namespace TrustixProxy.Verbs.Inspect;
 internal static class AuditVerb
 {
     private static readonly Option<DateTimeOffset> Since = Time("--since", "Only what was signed from then on.");
-    private static readonly Option<int> Count = new("--count") { Description = "At most so many, the newest.", DefaultValueFactory = _ => 1000, HelpName = "N" };
+    private static readonly Option<int> Count = new(
+        "--count") { Description = "At most so many, the newest.", DefaultValueFactory = _ => 1000, HelpName = "N" };
     private static readonly Option<DateTimeOffset> Before = Time("--before", "Drops what was signed before then.");
 
     public static Command Create()
     {
         Before.Required = true;
-        var prune = new Command("prune", "Drops old entries of the record: the only way by which any is dropped.") { SharedOptions.Config, Before };
+        var prune = new Command(
+            "prune", "Drops old entries of the record: the only way by which any is dropped.") { SharedOptions.Config, Before };
         prune.SetAction((parsed, _) => RunAsync(parsed, audit => Prune(audit, parsed.GetValue(Before))));
-        var command = new Command("audit", "Shows the append-only record of every signature that the proxy has made, and every revocation.") { SharedOptions.Config, Since, Count, SharedOptions.Json, prune };
+        var command = new Command(
+            "audit",
+            "Shows the append-only record of every signature that the proxy has made, and every revocation.") { SharedOptions.Config, Since,
+            Count, SharedOptions.Json, prune };
         command.SetAction((parsed, _) => ProxyConfiguration.WithAsync(parsed, options => Task.FromResult(Show(options, parsed))));
         return command;
     }
@@ -39,7 +44,8 @@ internal static class AuditVerb
         var (isJson, since, count) = (parsed.GetValue(SharedOptions.Json), parsed.GetValue(Since), parsed.GetValue(Count));
         var signatures = audit.Read(since, count).Select(entry => (entry.At, Text: isJson
             ? JsonSerializer.Serialize(entry, VerbJson.Default.AuditEntry)
-            : $"{entry.At:yyyy-MM-dd HH:mm:ss}Z {entry.Outcome} {entry.Fingerprint} policy {entry.Policy[..16]} bundle {entry.Bundle[..16]}"));
+            : $"{entry.At:yyyy-MM-dd HH:mm:ss}Z {entry.Outcome} {entry.Fingerprint} policy {entry.Policy[..16]} bundle "
+                + $"{entry.Bundle[..16]}"));
         var revocations = revoker.All().Where(entry => entry.At >= since).Select(entry => (entry.At, Text: Describe(entry, isJson)));
         foreach (var (_, text) in signatures.Concat(revocations).OrderBy(entry => entry.At).TakeLast(count))
         {
@@ -53,7 +59,8 @@ internal static class AuditVerb
     {
         var outcome = entry.IsUndone ? "revocation-undone" : "revoked";
         return isJson
-            ? JsonSerializer.Serialize(new AuditedRevocation(entry.At, outcome, entry.Number, entry.Subject.ToString(), entry.Reason), VerbJson.Default.AuditedRevocation)
+            ? JsonSerializer.Serialize(new AuditedRevocation(entry.At, outcome, entry.Number, entry.Subject.ToString(), entry.Reason),
+                VerbJson.Default.AuditedRevocation)
             : $"{entry.At:yyyy-MM-dd HH:mm:ss}Z {outcome} no. {entry.Number} {entry.Subject}: {entry.Reason}";
     }
 
@@ -72,9 +79,11 @@ internal static class AuditVerb
             HelpName = "TIME",
             CustomParser = result =>
             {
-                if (!DateTimeOffset.TryParseExact(result.Tokens.Single().Value, forms, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time))
+                if (!DateTimeOffset.TryParseExact(
+                    result.Tokens.Single().Value, forms, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time))
                 {
-                    result.AddError($"{name} is '{result.Tokens.Single().Value}'; it must be a day or a time in UTC: 2027-01-31 or 2027-01-31T12:00:00Z.");
+                    result.AddError($"{name} is '{result.Tokens.Single().Value}'; it must be a day or a time in UTC: 2027-01-31 or "
+                        + $"2027-01-31T12:00:00Z.");
                 }
 
                 return time;

@@ -24,7 +24,8 @@ internal abstract class DiffReport
 /// <summary>For people.</summary>
 internal sealed class DiffText(TextWriter output) : DiffReport
 {
-    private static readonly SearchValues<byte> Visible = SearchValues.Create([.. Enumerable.Range(' ', '~' - ' ' + 1).Select(c => (byte)c)]);
+    private static readonly SearchValues<byte> Visible = SearchValues.Create(
+        [.. Enumerable.Range(' ', '~' - ' ' + 1).Select(c => (byte)c)]);
 
     private string? _hash;
 
@@ -39,7 +40,8 @@ internal sealed class DiffText(TextWriter output) : DiffReport
     public override void Tell(NarDifference difference)
     {
         var (a, b) = (difference.A, difference.B);
-        output.WriteLine($"{Word(difference.Change),-7} {difference.Path}: {(a is null || b is null ? Describe((a ?? b)!) : a == b ? Describe(a) : $"{Describe(a)} → {Describe(b)}")}");
+        output.WriteLine($"{Word(difference.Change),-7} {difference.Path}: "
+            + $"{(a is null || b is null ? Describe((a ?? b)!) : a == b ? Describe(a) : $"{Describe(a)} → {Describe(b)}")}");
         if (difference.Contents is { } contents)
         {
             Tell(contents, b!.Size - a!.Size);
@@ -52,7 +54,8 @@ internal sealed class DiffText(TextWriter output) : DiffReport
         {
             output.WriteLine(result is null ? $"the same: both name {_hash}"
                 : result.IsSame ? $"the same: {result.HashA}, {result.Same:N0} {(result.Same is 1 ? "path" : "paths")}"
-                : $"{result.Changed:N0} changed, {result.Removed:N0} removed (only in a), {result.Added:N0} added (only in b), {result.Same:N0} the same");
+                : $"{result.Changed:N0} changed, {result.Removed:N0} removed (only in a), {result.Added:N0} added (only in b), "
+                    + $"{result.Same:N0} the same");
         }
     }
 
@@ -76,7 +79,8 @@ internal sealed class DiffText(TextWriter output) : DiffReport
     {
         var length = longer is 0 ? "" : $"; b is {Math.Abs(longer):N0} bytes {(longer > 0 ? "longer" : "shorter")}";
         var place = $"byte {contents.First:N0} (0x{contents.First:x})";
-        output.WriteLine(contents.Bytes is 0 ? $"    alike up to {place}{length}" : $"    {contents.Bytes:N0} {(contents.Bytes is 1 ? "byte differs" : "bytes differ")} in place, from {place} on{length}");
+        output.WriteLine(contents.Bytes is 0 ? $"    alike up to {place}{length}"
+            : $"    {contents.Bytes:N0} {(contents.Bytes is 1 ? "byte differs" : "bytes differ")} in place, from {place} on{length}");
         TellTraces("a", contents.OnlyInA);
         TellTraces("b", contents.OnlyInB);
         if (contents.Lines is { } lines)

@@ -13,11 +13,14 @@ internal static class DiffVerb
 {
     private const string Local = "local";
 
-    private static readonly Argument<string> PathArgument = new("path") { Description = "A store path, with or without /nix/store/, or a link to one.", HelpName = "PATH" };
+    private static readonly Argument<string> PathArgument = new(
+        "path") { Description = "A store path, with or without /nix/store/, or a link to one.", HelpName = "PATH" };
 
     private static readonly Option<string[]> Between = new("--between")
     {
-        Description = $"Whose NARs: two names of upstreams or caches of the configuration, of {Local} for this machine's store, or of files (.nar, or compressed: .nar.xz, .nar.zst). Without it, the first two of the configuration that name different NAR hashes.",
+        Description = $"Whose NARs: two names of upstreams or caches of the configuration, of {Local} for this machine's store, or of "
+            + $"files (.nar, or compressed: .nar.xz, .nar.zst). Without it, the first two of the configuration that name different NAR "
+            + $"hashes.",
         Arity = new ArgumentArity(2, 2),
         AllowMultipleArgumentsPerToken = true,
         HelpName = "A B",
@@ -25,7 +28,8 @@ internal static class DiffVerb
 
     public static Command Create()
     {
-        var command = new Command("diff", "Compares two builders' outputs of a path file by file while both are fetched, and points out what looks like a time or a build path. Exit code 0: the same; 1: they differ; 3: it could not be found out.")
+        var command = new Command("diff", "Compares two builders' outputs of a path file by file while both are fetched, and points out "
+            + "what looks like a time or a build path. Exit code 0: the same; 1: they differ; 3: it could not be found out.")
         {
             PathArgument, Between, SharedOptions.Config, SharedOptions.Json,
         };
@@ -38,7 +42,8 @@ internal static class DiffVerb
         var text = parsed.GetValue(PathArgument)!;
         if (!StorePath.TryParse(text, out var path, out _) && !StorePathArgument.TryRead(text, out path))
         {
-            Console.Error.WriteLine($"PATH is '{text}'; it must be a store path (/nix/store/digest-name or digest-name), or a link to one.");
+            Console.Error.WriteLine(
+                $"PATH is '{text}'; it must be a store path (/nix/store/digest-name or digest-name), or a link to one.");
             return ExitCode.Usage;
         }
 
@@ -48,7 +53,8 @@ internal static class DiffVerb
             try
             {
                 var words = parsed.GetValue(Between) is { Length: 2 } named ? named : null;
-                var pair = words is null ? await DifferentAsync(sources, path, cancellation) : await NamedAsync(sources, path, words, cancellation);
+                var pair = words is null ? await DifferentAsync(sources, path, cancellation)
+                    : await NamedAsync(sources, path, words, cancellation);
                 await using var json = new Utf8JsonWriter(Console.OpenStandardOutput(), DiffJson.Form);
                 DiffReport report = parsed.GetValue(SharedOptions.Json) ? new DiffJson(json) : new DiffText(Console.Out);
                 return await CompareAsync(path, pair, mustRead: words is not null, report, cancellation);
@@ -67,7 +73,8 @@ internal static class DiffVerb
     }
 
     /// <summary>Compares the bytes of two NARs. Where the user has named none, two that name the same hash count as the same.</summary>
-    private static async Task<int> CompareAsync(StorePath path, (NarSource A, NarSource B) pair, bool mustRead, DiffReport report, CancellationToken cancellation)
+    private static async Task<int> CompareAsync(
+        StorePath path, (NarSource A, NarSource B) pair, bool mustRead, DiffReport report, CancellationToken cancellation)
     {
         var (a, b) = pair;
         report.Begin(path, a, b);
@@ -90,16 +97,19 @@ internal static class DiffVerb
         }
     }
 
-    private static async Task<(NarSource A, NarSource B)> NamedAsync(NarSources sources, StorePath path, string[] words, CancellationToken cancellation)
+    private static async Task<(NarSource A, NarSource B)> NamedAsync(
+        NarSources sources, StorePath path, string[] words, CancellationToken cancellation)
     {
         var offers = (await sources.AskAsync(path, words, cancellation)).ToDictionary(offer => offer.Name);
         var found = new List<NarSource>();
         foreach (var word in words)
         {
-            found.Add(offers.TryGetValue(word, out var offer) ? offer.Source ?? throw new NarUnreadableException(word, $"is not to be had: {offer.Fault}")
+            found.Add(offers.TryGetValue(word, out var offer)
+                ? offer.Source ?? throw new NarUnreadableException(word, $"is not to be had: {offer.Fault}")
                 : word is Local ? await LocalAsync(path, cancellation)
                 : File.Exists(word) ? NarSources.OfFile(word)
-                : throw new FormatException($"--between has '{word}', which is no upstream or cache of the configuration ({(sources.Names.Count is 0 ? "it has none" : string.Join(", ", sources.Names))}), nor '{Local}', nor a file."));
+                : throw new FormatException($"--between has '{word}', which is no upstream or cache of the configuration "
+                    + $"({(sources.Names.Count is 0 ? "it has none" : string.Join(", ", sources.Names))}), nor '{Local}', nor a file."));
         }
 
         return (found[0], found[1]);
@@ -116,7 +126,9 @@ internal static class DiffVerb
         var offers = await sources.AskAllAsync(path, cancellation);
         var found = offers.Select(offer => offer.Source).OfType<NarSource>().ToList();
         return found.Count >= 2 ? (found[0], found.Find(source => source.NarHash != found[0].NarHash) ?? found[1])
-            : throw new NarUnreadableException("two builders", $"is needed to compare, and of the upstreams and caches of the configuration {(found.Count is 0 ? "none has one" : $"only {found[0].Name} has one")}"
-                + $"{string.Concat(offers.Where(offer => offer.Source is null).Select(offer => $"; {offer.Name}: {offer.Fault}"))}. Name two with --between: an upstream, a cache, {Local}, or a file.");
+            : throw new NarUnreadableException("two builders", $"is needed to compare, and of the upstreams and caches of the "
+                + $"configuration {(found.Count is 0 ? "none has one" : $"only {found[0].Name} has one")}"
+                + $"{string.Concat(offers.Where(offer => offer.Source is null).Select(offer => $"; {offer.Name}: {offer.Fault}"))}. Name "
+                    + $"two with --between: an upstream, a cache, {Local}, or a file.");
     }
 }

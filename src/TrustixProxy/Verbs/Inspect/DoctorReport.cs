@@ -7,7 +7,8 @@ using TrustixProxy.Substituter.Inspection;
 namespace TrustixProxy.Verbs.Inspect;
 
 /// <summary>What <c>doctor</c> has found, for people and for programs.</summary>
-internal sealed class DoctorReport(IReadOnlyList<Finding> findings, IReadOnlyList<UpstreamReport> upstreams, IReadOnlyList<RefusedNar> refusedNars)
+internal sealed class DoctorReport(
+    IReadOnlyList<Finding> findings, IReadOnlyList<UpstreamReport> upstreams, IReadOnlyList<RefusedNar> refusedNars)
 {
     private const int Most = 10;
 
@@ -18,16 +19,21 @@ internal sealed class DoctorReport(IReadOnlyList<Finding> findings, IReadOnlyLis
     public bool IsUncertain => findings.Any(finding => finding is { IsServed: false, IsUncertain: true });
 
     /// <summary>Installed otherwise than an elector proves, the most contradicted first.</summary>
-    private List<Finding> Contradicted => [.. findings.Where(finding => finding.Against.Count > 0).OrderByDescending(finding => finding.Against.Count).ThenByDescending(finding => finding.NeededBy)];
+    private List<Finding> Contradicted =>
+        [.. findings.Where(finding => finding.Against.Count > 0).OrderByDescending(finding => finding.Against.Count)
+        .ThenByDescending(finding => finding.NeededBy)];
 
     /// <summary>What would be refused: what is revoked first, then conflicts, and of each what others need most.</summary>
-    private List<Finding> Refused => [.. findings.Where(finding => !finding.IsServed).OrderBy(finding => finding.Outcome switch { "revoked" => 0, "conflict" => 1, _ => 2 }).ThenByDescending(finding => finding.NeededBy)];
+    private List<Finding> Refused =>
+        [.. findings.Where(finding => !finding.IsServed).OrderBy(
+        finding => finding.Outcome switch { "revoked" => 0, "conflict" => 1, _ => 2 }).ThenByDescending(finding => finding.NeededBy)];
 
     /// <summary>How many undecided paths each elector could complete, and what it says of them now.</summary>
     private List<(string Elector, int Count, Dictionary<string, int> Now)> Helpers =>
     [
         .. findings.SelectMany(finding => finding.Completing).GroupBy(vote => vote.Key)
-            .Select(group => (group.Key, group.Count(), group.GroupBy(vote => Now(vote.Value)).ToDictionary(now => now.Key, now => now.Count())))
+            .Select(group =>
+                (group.Key, group.Count(), group.GroupBy(vote => Now(vote.Value)).ToDictionary(now => now.Key, now => now.Count())))
             .OrderByDescending(helper => helper.Item2).ThenBy(helper => helper.Key, StringComparer.Ordinal),
     ];
 
@@ -64,8 +70,10 @@ internal sealed class DoctorReport(IReadOnlyList<Finding> findings, IReadOnlyLis
     {
         foreach (var finding in Contradicted)
         {
-            var others = finding.Against.GroupBy(vote => vote.Value).Select(group => $"{string.Join(", ", group.Select(vote => vote.Key))} {(group.Count() is 1 ? "proves" : "prove")} {group.Key}");
-            output.WriteLine($"INSTALLED OTHERWISE {finding.Path.Absolute} ({finding.Outcome}): {finding.Installed} is installed, and {string.Join("; ", others)}");
+            var others = finding.Against.GroupBy(vote => vote.Value).Select(
+                group => $"{string.Join(", ", group.Select(vote => vote.Key))} {(group.Count() is 1 ? "proves" : "prove")} {group.Key}");
+            output.WriteLine($"INSTALLED OTHERWISE {finding.Path.Absolute} ({finding.Outcome}): {finding.Installed} is installed, and "
+                + $"{string.Join("; ", others)}");
         }
     }
 
@@ -92,16 +100,20 @@ internal sealed class DoctorReport(IReadOnlyList<Finding> findings, IReadOnlyLis
         var undecided = findings.Count(finding => finding.Outcome is "undecided");
         foreach (var (elector, count, now) in Helpers.Take(Most))
         {
-            output.WriteLine($"a vote of {elector} would decide {count:N0} of {Count(undecided)} that {(undecided is 1 ? "is" : "are")} undecided (now {string.Join(", ", now.Select(item => $"{item.Key} {item.Value:N0}"))})");
+            output.WriteLine($"a vote of {elector} would decide {count:N0} of {Count(undecided)} that {(undecided is 1 ? "is" : "are")} "
+                + $"undecided (now {string.Join(", ", now.Select(item => $"{item.Key} {item.Value:N0}"))})");
         }
 
         if (undecided > 0 && Helpers.Count is 0)
         {
-            output.WriteLine($"no single vote would decide any of {Count(undecided)} that {(undecided is 1 ? "is" : "are")} undecided: two or more are lacking for each");
+            output.WriteLine($"no single vote would decide any of {Count(undecided)} that {(undecided is 1 ? "is" : "are")} undecided: two "
+                + $"or more are lacking for each");
         }
     }
 
-    private List<(string Outcome, int Count)> Outcomes() => [.. findings.GroupBy(finding => finding.Outcome).Select(group => (group.Key, group.Count())).OrderByDescending(outcome => outcome.Item2)];
+    private List<(string Outcome, int Count)> Outcomes() =>
+        [.. findings.GroupBy(finding => finding.Outcome).Select(group => (group.Key, group.Count()))
+        .OrderByDescending(outcome => outcome.Item2)];
 
     private static string Now(SilenceReason? reason) => reason is { } why ? Kebab.Of(why) : "absent";
 
@@ -112,8 +124,10 @@ internal sealed class DoctorReport(IReadOnlyList<Finding> findings, IReadOnlyLis
         findings.Count,
         findings.Count(finding => finding.Installed is not null),
         Outcomes().ToDictionary(outcome => outcome.Outcome, outcome => outcome.Count),
-        [.. Contradicted.Select(finding => new ContradictedPath(finding.Path.Absolute, finding.Outcome, finding.Installed!.ToString(), finding.Against.ToDictionary(vote => vote.Key, vote => vote.Value.ToString())))],
-        [.. Refused.Select(finding => new RefusedPath(finding.Path.Absolute, finding.Outcome, finding.Sentence, finding.IsUncertain, finding.Installed?.ToString(), finding.NeededBy, finding.Completing.ToDictionary(vote => vote.Key, vote => Now(vote.Value))))],
+        [.. Contradicted.Select(finding => new ContradictedPath(finding.Path.Absolute, finding.Outcome, finding.Installed!.ToString(),
+            finding.Against.ToDictionary(vote => vote.Key, vote => vote.Value.ToString())))],
+        [.. Refused.Select(finding => new RefusedPath(finding.Path.Absolute, finding.Outcome, finding.Sentence, finding.IsUncertain,
+            finding.Installed?.ToString(), finding.NeededBy, finding.Completing.ToDictionary(vote => vote.Key, vote => Now(vote.Value))))],
         [.. Helpers.Select(helper => new HelpfulElector(helper.Elector, helper.Count, helper.Now))])
     {
         Upstreams = upstreams,

@@ -6,14 +6,16 @@ using TrustixProxy.Substituter.Inspection;
 
 namespace TrustixProxy.Verbs.Inspect;
 
-/// <summary><c>trustix-proxy doctor</c>: what the policy would make of a whole system, and what of it is installed otherwise than electors prove.</summary>
+/// <summary><c>trustix-proxy doctor</c>: what the policy would make of a whole system, and what of it is installed otherwise than electors
+/// prove.</summary>
 internal static class DoctorVerb
 {
     private const string System = "/run/current-system", StandardInput = "-";
 
     private static readonly Argument<string[]> Paths = new("path")
     {
-        Description = $"Store paths, or links to them, each with all that it refers to if it is installed; {StandardInput} reads a list of paths from standard input, and takes each alone.",
+        Description = $"Store paths, or links to them, each with all that it refers to if it is installed; {StandardInput} reads a list of "
+            + $"paths from standard input, and takes each alone.",
         Arity = ArgumentArity.ZeroOrMore,
         DefaultValueFactory = _ => [System],
         HelpName = "PATH",
@@ -21,12 +23,15 @@ internal static class DoctorVerb
 
     public static Command Create()
     {
-        var command = new Command("doctor", "Asks every elector about all paths of a closure: what would be served, what not and why, what is installed otherwise than electors prove, and whose vote would help most.") { Paths, SharedOptions.Config, SharedOptions.Json };
+        var command = new Command("doctor", "Asks every elector about all paths of a closure: what would be served, what not and why, what "
+            + "is installed otherwise than electors prove, and whose vote would help most.") { Paths, SharedOptions.Config,
+            SharedOptions.Json };
         command.SetAction(RunAsync);
         return command;
     }
 
-    private static Task<int> RunAsync(ParseResult parsed, CancellationToken cancellation) => ProxyConfiguration.WithAsync(parsed, async options =>
+    private static Task<int> RunAsync(ParseResult parsed, CancellationToken cancellation) =>
+        ProxyConfiguration.WithAsync(parsed, async options =>
     {
         try
         {
@@ -59,7 +64,8 @@ internal static class DoctorVerb
     private static Task<IReadOnlyList<Finding>> ExamineAsync(Doctor doctor, IReadOnlyList<Patient> patients, CancellationToken cancellation)
     {
         var done = 0;
-        return ProgressBar.ShowAsync($"of {patients.Count:N0} paths", patients.Count, tell => doctor.ExamineAsync(patients, () => tell(Interlocked.Increment(ref done)), cancellation));
+        return ProgressBar.ShowAsync($"of {patients.Count:N0} paths", patients.Count, tell =>
+            doctor.ExamineAsync(patients, () => tell(Interlocked.Increment(ref done)), cancellation));
     }
 
     private static async Task<IReadOnlyList<Patient>> ReadAsync(string[] texts, CancellationToken cancellation)
@@ -67,25 +73,31 @@ internal static class DoctorVerb
         var paths = new List<StorePath>();
         foreach (var text in texts.Where(text => text is not StandardInput))
         {
-            var path = StorePathArgument.TryRead(text, out var found) ? found : throw new FormatException($"PATH is '{text}', which is no path of {StorePath.StoreDirectory}, in one or a link to one.");
+            var path = StorePathArgument.TryRead(text, out var found) ? found
+                : throw new FormatException($"PATH is '{text}', which is no path of {StorePath.StoreDirectory}, in one or a link to one.");
             paths.AddRange(await IsInstalledAsync(path, cancellation) ? await NixStore.ClosureAsync(path, cancellation) : [path]);
         }
 
-        for (var line = texts.Contains(StandardInput) ? await Console.In.ReadLineAsync(cancellation) : null; line is not null; line = await Console.In.ReadLineAsync(cancellation))
+        for (var line = texts.Contains(StandardInput) ? await Console.In.ReadLineAsync(cancellation)
+            : null; line is not null; line = await Console.In.ReadLineAsync(cancellation))
         {
-            paths.Add(StorePath.TryParseAbsolute(line, out var path, out _) || StorePath.TryParse(line, out path, out _) ? path : throw new FormatException($"Standard input has the line '{line}', which is no store path."));
+            paths.Add(StorePath.TryParseAbsolute(line, out var path, out _) || StorePath.TryParse(line, out path, out _) ? path
+                : throw new FormatException($"Standard input has the line '{line}', which is no store path."));
         }
 
         return await DescribeAsync([.. paths.Distinct()], cancellation);
     }
 
-    private static async Task<bool> IsInstalledAsync(StorePath path, CancellationToken cancellation) => (await InstalledAsync([path], cancellation)).Count > 0;
+    private static async Task<bool> IsInstalledAsync(StorePath path, CancellationToken cancellation) =>
+        (await InstalledAsync([path], cancellation)).Count > 0;
 
     /// <summary>What this machine's Nix says of the paths; where there is no Nix, nothing is installed.</summary>
     private static async Task<IReadOnlyList<Patient>> DescribeAsync(IReadOnlyList<StorePath> paths, CancellationToken cancellation)
     {
-        var described = (await NixStore.DescribeAsync(await InstalledAsync(paths, cancellation), cancellation)).ToDictionary(output => output.Statement.Path, output => output.Statement);
-        return [.. paths.Select(path => described.TryGetValue(path, out var statement) ? new Patient(path, statement.NarHash, statement.References) : new Patient(path, null, []))];
+        var described = (await NixStore.DescribeAsync(await InstalledAsync(paths, cancellation), cancellation))
+            .ToDictionary(output => output.Statement.Path, output => output.Statement);
+        return [.. paths.Select(path => described.TryGetValue(path, out var statement)
+            ? new Patient(path, statement.NarHash, statement.References) : new Patient(path, null, []))];
     }
 
     private static async Task<IReadOnlyList<StorePath>> InstalledAsync(IReadOnlyList<StorePath> paths, CancellationToken cancellation)

@@ -12,12 +12,15 @@ namespace TrustixProxy.Verbs.Inspect;
 /// <summary><c>trustix-proxy explain</c>: who says what of a path, how it is proven, and what that comes to.</summary>
 internal static class ExplainVerb
 {
-    private static readonly Argument<string> Path = new("path") { Description = "A store path, with or without /nix/store/, a link to one, or its digest.", HelpName = "PATH" };
-    private static readonly Option<string?> Bundle = new("--bundle") { Description = "Also writes the decision with all its proofs, for trustix-proxy verify.", HelpName = "FILE" };
+    private static readonly Argument<string> Path = new(
+        "path") { Description = "A store path, with or without /nix/store/, a link to one, or its digest.", HelpName = "PATH" };
+    private static readonly Option<string?> Bundle = new(
+        "--bundle") { Description = "Also writes the decision with all its proofs, for trustix-proxy verify.", HelpName = "FILE" };
 
     public static Command Create()
     {
-        var command = new Command("explain", "Asks every elector about a path, and shows each vote, its proof, and the verdict.") { Path, SharedOptions.Config, SharedOptions.Json, Bundle };
+        var command = new Command("explain", "Asks every elector about a path, and shows each vote, its proof, and the verdict.") { Path,
+            SharedOptions.Config, SharedOptions.Json, Bundle };
         command.SetAction(RunAsync);
         return command;
     }
@@ -25,17 +28,20 @@ internal static class ExplainVerb
     private static async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellation)
     {
         var text = parsed.GetValue(Path)!;
-        var name = StorePath.TryParseAbsolute(text, out var absolute, out _) ? absolute : StorePath.TryParse(text, out var bare, out _) || StorePathArgument.TryRead(text, out bare) ? bare : null;
+        var name = StorePath.TryParseAbsolute(text, out var absolute, out _) ? absolute
+            : StorePath.TryParse(text, out var bare, out _) || StorePathArgument.TryRead(text, out bare) ? bare : null;
         if (name is null && !StorePathDigest.TryParse(text, out _))
         {
-            Console.Error.WriteLine($"PATH is '{text}'; it must be a store path (/nix/store/digest-name or digest-name), a link to one, or the digest alone: 32 characters of nix32.");
+            Console.Error.WriteLine($"PATH is '{text}'; it must be a store path (/nix/store/digest-name or digest-name), a link to one, or "
+                + $"the digest alone: 32 characters of nix32.");
             return ExitCode.Usage;
         }
 
         return await ProxyConfiguration.WithAsync(parsed, async options =>
         {
             using var examiner = new Examiner(options);
-            var digest = name?.Digest ?? (StorePathDigest.TryParse(text, out var alone) ? alone : throw new System.Diagnostics.UnreachableException());
+            var digest = name?.Digest
+                ?? (StorePathDigest.TryParse(text, out var alone) ? alone : throw new System.Diagnostics.UnreachableException());
             var examination = await examiner.ExamineAsync(digest, name);
             if (parsed.GetValue(Bundle) is { } file)
             {
@@ -72,7 +78,8 @@ internal static class ExplainVerb
                 }
             }
 
-            return examination.Claim is not null ? ExitCode.Good : examination.Verdict is null || examination.WasCutShort ? ExitCode.Unknown : ExitCode.No;
+            return examination.Claim is not null ? ExitCode.Good : examination.Verdict is null || examination.WasCutShort ? ExitCode.Unknown
+                : ExitCode.No;
         });
     }
 
@@ -86,7 +93,8 @@ internal static class ExplainVerb
             foreach (var answer in verdict.Answers)
             {
                 var vote = Testimony.Of(answer);
-                table.AddRow(new[] { vote.Elector, vote.Operator, vote.Says, vote.Proof, vote.Head?.ToString("N0", null) ?? "-", Latency(examination, answer)?.ToString("N0", null) ?? "-" }.Select(cell => new Text(cell)));
+                table.AddRow(new[] { vote.Elector, vote.Operator, vote.Says, vote.Proof, vote.Head?.ToString("N0", null) ?? "-",
+                    Latency(examination, answer)?.ToString("N0", null) ?? "-" }.Select(cell => new Text(cell)));
             }
 
             var console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors });
@@ -115,6 +123,7 @@ internal static class ExplainVerb
         examination.Path is null ? null : PolicyText.Of(policy.ScopeOf(examination.Path)),
         policy.Identity.ToString(),
         examination.Verdict?.Answers.Select(answer => (answer, Told: Testimony.Of(answer)))
-            .Select(item => new ExplainedAnswer(item.Told.Elector, item.Told.Operator, item.Told.Says, item.Told.Proof, item.Told.Head, Latency(examination, item.answer))),
+            .Select(item => new ExplainedAnswer(
+                item.Told.Elector, item.Told.Operator, item.Told.Says, item.Told.Proof, item.Told.Head, Latency(examination, item.answer))),
         upstreams);
 }

@@ -10,14 +10,21 @@ namespace TrustixProxy.Verbs.Inspect;
 internal static class LogsVerb
 {
     private static readonly Argument<string> Name = new("name") { Description = "The log's name in the configuration.", HelpName = "NAME" };
-    private static readonly Option<string> Reason = new("--reason") { Description = "Why it is to be heard again; kept with the evidence.", Required = true, HelpName = "TEXT" };
+    private static readonly Option<string> Reason = new(
+        "--reason") { Description = "Why it is to be heard again; kept with the evidence.", Required = true, HelpName = "TEXT" };
 
     public static Command Create()
     {
-        var unfreeze = new Command("unfreeze", "Lets a frozen log be heard again, from the head that it shows next. A running proxy notices within a second.") { Name, Reason, SharedOptions.Config };
-        unfreeze.SetAction((parsed, _) => ProxyConfiguration.WithAsync(parsed, options => Task.FromResult(Unfreeze(options, parsed.GetValue(Name)!, parsed.GetValue(Reason)!))));
-        var logs = new Command("logs", "Lists every log with its size, when it last grew, and how it fares.") { SharedOptions.Config, SharedOptions.Json, unfreeze };
-        logs.SetAction((parsed, _) => ProxyConfiguration.WithAsync(parsed, options => Task.FromResult(List(options, parsed.GetValue(SharedOptions.Json)))));
+        var unfreeze = new Command(
+            "unfreeze",
+            "Lets a frozen log be heard again, from the head that it shows next. A running proxy notices within a second.") { Name, Reason,
+            SharedOptions.Config };
+        unfreeze.SetAction((parsed, _) => ProxyConfiguration.WithAsync(
+            parsed, options => Task.FromResult(Unfreeze(options, parsed.GetValue(Name)!, parsed.GetValue(Reason)!))));
+        var logs = new Command("logs", "Lists every log with its size, when it last grew, and how it fares.") { SharedOptions.Config,
+            SharedOptions.Json, unfreeze };
+        logs.SetAction((parsed, _) =>
+            ProxyConfiguration.WithAsync(parsed, options => Task.FromResult(List(options, parsed.GetValue(SharedOptions.Json)))));
         return logs;
     }
 
@@ -34,7 +41,8 @@ internal static class LogsVerb
             foreach (var log in logs)
             {
                 var unfrozen = log.Unfreezings.Count is 0 ? "" : $"; unfrozen {string.Join(", ", log.Unfreezings)}";
-                Console.WriteLine($"{log.Name}: {log.Size?.ToString("N0", null) ?? "no"} entries, last grown {Time(log.GrownAt)}, {log.State}{unfrozen}");
+                Console.WriteLine(
+                    $"{log.Name}: {log.Size?.ToString("N0", null) ?? "no"} entries, last grown {Time(log.GrownAt)}, {log.State}{unfrozen}");
             }
         }
 
@@ -46,7 +54,8 @@ internal static class LogsVerb
         using var register = new LogRegister(options.Logs, options.StateDirectory);
         if (options.Logs.All(log => log.Elector.Name != name))
         {
-            Console.Error.WriteLine($"NAME is '{name}'; the configuration has {string.Join(", ", options.Logs.Select(log => log.Elector.Name))}.");
+            Console.Error.WriteLine(
+                $"NAME is '{name}'; the configuration has {string.Join(", ", options.Logs.Select(log => log.Elector.Name))}.");
             return ExitCode.Usage;
         }
 

@@ -7,7 +7,8 @@ internal static class PolicyText
 {
     /// <summary>The rule of some paths in one line.</summary>
     public static string Of(Scope scope) =>
-        $"rule of {(scope.Match is null ? "all paths without a scope of their own" : $"'{scope.Match}'")}: {scope.Rule} must agree, dissent {(scope.Dissent is Dissent.Veto ? "refuses" : "is outvoted")}";
+        $"rule of {(scope.Match is null ? "all paths without a scope of their own" : $"'{scope.Match}'")}: {scope.Rule} must agree, "
+            + $"dissent {(scope.Dissent is Dissent.Veto ? "refuses" : "is outvoted")}";
 
     /// <summary>The smallest sets of operators that meet a rule, at most <paramref name="count"/> of them.</summary>
     public static IEnumerable<IReadOnlyList<string>> Satisfying(Rule rule, int count)
@@ -20,5 +21,6 @@ internal static class PolicyText
 
     private static IEnumerable<IReadOnlyList<string>> Choose(List<string> all, int size, int from) => size is 0
         ? [[]]
-        : Enumerable.Range(from, Math.Max(0, all.Count - from)).SelectMany(i => Choose(all, size - 1, i + 1).Select(rest => (IReadOnlyList<string>)[all[i], .. rest]));
+        : Enumerable.Range(from, Math.Max(0, all.Count - from))
+            .SelectMany(i => Choose(all, size - 1, i + 1).Select(rest => (IReadOnlyList<string>)[all[i], .. rest]));
 }

@@ -11,11 +11,14 @@ internal static class PolicyVerb
 {
     private const int MostSets = 20;
 
-    private static readonly Argument<string> Name = new("name") { Description = "A name as in a store path, for example linux-6.1, or a whole path.", HelpName = "NAME" };
+    private static readonly Argument<string> Name = new(
+        "name") { Description = "A name as in a store path, for example linux-6.1, or a whole path.", HelpName = "NAME" };
 
     public static Command Create()
     {
-        var test = new Command("test", "Shows which rule and which exceptions a path of this name has, and what would meet the rule.") { Name, SharedOptions.Config, SharedOptions.Json };
+        var test = new Command(
+            "test", "Shows which rule and which exceptions a path of this name has, and what would meet the rule.") { Name,
+            SharedOptions.Config, SharedOptions.Json };
         test.SetAction((parsed, _) => RunAsync(parsed));
         return new Command("policy", "Looks at the policy.") { test };
     }
@@ -26,7 +29,8 @@ internal static class PolicyVerb
         var isPath = StorePath.TryParseAbsolute(name, out var path, out _) || StorePath.TryParse(name, out path, out _);
         if (!isPath && !StorePath.TryParse($"{new string('0', 32)}-{name}", out path, out var error))
         {
-            Console.Error.WriteLine($"NAME is '{name}', which cannot be the name of a store path ({Kebab.Of(error)}): 1 to 211 characters of letters, digits and + - . _ ? =.");
+            Console.Error.WriteLine($"NAME is '{name}', which cannot be the name of a store path ({Kebab.Of(error)}): 1 to 211 characters "
+                + $"of letters, digits and + - . _ ? =.");
             return ExitCode.Usage;
         }
 
@@ -42,21 +46,27 @@ internal static class PolicyVerb
         var now = TimeProvider.System.GetUtcNow();
         var scope = policy.ScopeOf(path);
         var sets = PolicyText.Satisfying(scope.Rule, MostSets + 1).ToList();
-        var exceptions = policy.Exceptions.Where(exception => NameGlob.Matches(exception.Match, path)).Select(exception => (Text: exception.ToString(), IsExpired: exception.Expires <= now)).ToList();
-        var outside = policy.Electors.Where(elector => !scope.Rule.AllOperators.Contains(elector.Operator)).Select(elector => elector.Name).ToList();
+        var exceptions = policy.Exceptions.Where(exception => NameGlob.Matches(exception.Match, path))
+            .Select(exception => (Text: exception.ToString(), IsExpired: exception.Expires <= now)).ToList();
+        var outside = policy.Electors.Where(elector => !scope.Rule.AllOperators.Contains(elector.Operator)).Select(elector => elector.Name)
+            .ToList();
         if (isJson)
         {
             Console.WriteLine(JsonSerializer.Serialize(
-                new TestedPolicy(path.Name, scope.Match, scope.Rule.ToString(), Kebab.Of(scope.Dissent), sets.Take(MostSets), outside, exceptions.Select(exception => new TestedException(exception.Text, exception.IsExpired)), policy.Fallback),
+                new TestedPolicy(path.Name, scope.Match, scope.Rule.ToString(), Kebab.Of(scope.Dissent), sets.Take(MostSets), outside,
+                    exceptions.Select(exception => new TestedException(exception.Text, exception.IsExpired)), policy.Fallback),
                 VerbJson.Indented.TestedPolicy));
             return;
         }
 
         Console.WriteLine($"{path.Name}: {PolicyText.Of(scope)}");
-        Console.WriteLine(sets.Count is 0 ? "met by nobody: no elector is declared" : $"met by any of: {string.Join("; ", sets.Take(MostSets).Select(set => string.Join(" + ", set)))}{(sets.Count > MostSets ? "; …" : "")}");
+        Console.WriteLine(sets.Count is 0 ? "met by nobody: no elector is declared" : $"met by any of: "
+            + $"{string.Join("; ", sets.Take(MostSets).Select(set => string.Join(" + ", set)))}{(sets.Count > MostSets ? "; …" : "")}");
         if (outside.Count > 0)
         {
-            Console.WriteLine($"asked too, and not counted{(scope.Dissent is Dissent.Veto ? ", but one that proves something else refuses" : "")}: {string.Join(", ", outside)}");
+            Console.WriteLine($"asked too, and not "
+                + $"counted{(scope.Dissent is Dissent.Veto ? ", but one that proves something else refuses" : "")}: "
+                + $"{string.Join(", ", outside)}");
         }
 
         foreach (var (text, isExpired) in exceptions)

@@ -6,20 +6,27 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Verbs.Inspect;
 
-/// <summary><c>trustix-proxy verify</c>: checks a decision, or the evidence against a log, again: offline, trusting nobody who made it.</summary>
+/// <summary><c>trustix-proxy verify</c>: checks a decision, or the evidence against a log, again: offline, trusting nobody who made
+/// it.</summary>
 internal static class VerifyVerb
 {
-    private static readonly Argument<string> File = new("file") { Description = "A decision bundle (explain --bundle, or /decisions/DIGEST), or evidence against a log (evidence/ in the state directory).", HelpName = "FILE" };
-    private static readonly Option<string?> PolicyFile = new("--policy") { Description = "The configuration whose electors and policy it is held against; names and keys come from there only.", HelpName = "FILE" };
+    private static readonly Argument<string> File = new(
+        "file") { Description =
+        "A decision bundle (explain --bundle, or /decisions/DIGEST), or evidence against a log (evidence/ in the state directory).",
+        HelpName = "FILE" };
+    private static readonly Option<string?> PolicyFile = new("--policy") { Description =
+        "The configuration whose electors and policy it is held against; names and keys come from there only.", HelpName = "FILE" };
 
     public static Command Create()
     {
-        var command = new Command("verify", "Re-checks a decision bundle or the evidence against a log: every signature, every proof, and what they come to. Needs no network.") { File, PolicyFile, SharedOptions.Config, SharedOptions.Json };
+        var command = new Command("verify", "Re-checks a decision bundle or the evidence against a log: every signature, every proof, and "
+            + "what they come to. Needs no network.") { File, PolicyFile, SharedOptions.Config, SharedOptions.Json };
         command.SetAction((parsed, _) => RunAsync(parsed));
         return command;
     }
 
-    private static Task<int> RunAsync(ParseResult parsed) => ProxyConfiguration.ReadAsync(parsed.GetValue(PolicyFile) ?? parsed.GetValue(SharedOptions.Config), async options =>
+    private static Task<int> RunAsync(ParseResult parsed) =>
+        ProxyConfiguration.ReadAsync(parsed.GetValue(PolicyFile) ?? parsed.GetValue(SharedOptions.Config), async options =>
     {
         byte[] bytes;
         try
@@ -61,7 +68,8 @@ internal static class VerifyVerb
         var (name, sizes) = (logs.Single(log => log.Key == heads[0].Key).Name, heads.Select(head => head.Content.TreeSize));
         Console.WriteLine(isJson
             ? JsonSerializer.Serialize(new VerifiedEvidence(true, name, evidence.Fault.Kind, sizes), VerbJson.Indented.VerifiedEvidence)
-            : $"verified: the log '{name}' has contradicted itself ({evidence.Fault.Kind}) under its own signature, between heads of size {string.Join(" and ", sizes)}");
+            : $"verified: the log '{name}' has contradicted itself ({evidence.Fault.Kind}) under its own signature, between heads of size "
+                + $"{string.Join(" and ", sizes)}");
         return ExitCode.Good;
     }
 
@@ -73,14 +81,16 @@ internal static class VerifyVerb
         }
 
         Console.WriteLine(isJson
-            ? JsonSerializer.Serialize(new VerifiedBundle(true, bundle.Path.ToString(), bundle.Outcome, bundle.DecidedAt, verdict!.Sentence), VerbJson.Indented.VerifiedBundle)
+            ? JsonSerializer.Serialize(new VerifiedBundle(
+                true, bundle.Path.ToString(), bundle.Outcome, bundle.DecidedAt, verdict!.Sentence), VerbJson.Indented.VerifiedBundle)
             : $"verified: {bundle.Path} {bundle.Outcome} at {bundle.DecidedAt}: {verdict!.Sentence}");
         return ExitCode.Good;
     }
 
     private static int Refuse(string why, bool isJson)
     {
-        Console.WriteLine(isJson ? JsonSerializer.Serialize(new NotVerified(false, why), VerbJson.Indented.NotVerified) : $"not verified: {why}");
+        Console.WriteLine(
+            isJson ? JsonSerializer.Serialize(new NotVerified(false, why), VerbJson.Indented.NotVerified) : $"not verified: {why}");
         return ExitCode.No;
     }
 

@@ -11,8 +11,10 @@ internal static class KeygenVerb
     public static Command Create()
     {
         var file = new Argument<string>("FILE") { Description = "Where the secret key goes (0600). Must not be there yet." };
-        var name = new Option<string>("--name") { Description = "The key's name, as in name:base64.", DefaultValueFactory = _ => $"{Environment.MachineName.ToLowerInvariant()}-trustix-1" };
-        var command = new Command("keygen", "Makes an Ed25519 key in Nix's form, for serve (signingKeyFile), log serve (privateKeyFile) or as a write token, and prints its public half.") { file, name };
+        var name = new Option<string>("--name") { Description = "The key's name, as in name:base64.", DefaultValueFactory = _ =>
+            $"{Environment.MachineName.ToLowerInvariant()}-trustix-1" };
+        var command = new Command("keygen", "Makes an Ed25519 key in Nix's form, for serve (signingKeyFile), log serve (privateKeyFile) or "
+            + "as a write token, and prints its public half.") { file, name };
         command.SetAction(parsed => Run(parsed.GetValue(file)!, parsed.GetValue(name)!));
         return command;
     }
@@ -28,7 +30,8 @@ internal static class KeygenVerb
         }
         catch (ArgumentException exception)
         {
-            Console.Error.WriteLine($"--name: {exception.Message.Replace($" (Parameter '{exception.ParamName}')", "", StringComparison.Ordinal)}");
+            Console.Error.WriteLine(
+                $"--name: {exception.Message.Replace($" (Parameter '{exception.ParamName}')", "", StringComparison.Ordinal)}");
             return ExitCode.Usage;
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)

@@ -13,15 +13,22 @@ internal static class NarStoreVerb
 
     public static Command Create()
     {
-        var fsck = new Command("fsck", "Hashes every NAR of the store, decompressed, against its name.") { SharedOptions.Config, Delete, SharedOptions.Json };
+        var fsck = new Command(
+            "fsck", "Hashes every NAR of the store, decompressed, against its name.") { SharedOptions.Config, Delete, SharedOptions.Json };
         fsck.SetAction((parsed, cancellation) => WithAsync(parsed, store => CheckAsync(store, parsed, cancellation)));
-        var gc = new Command("gc", "Deletes what writers that have died left behind, and the NARs whose use is longest ago until the others have no more than narStore.maxSize.") { SharedOptions.Config, SharedOptions.Json };
+        var gc = new Command("gc", "Deletes what writers that have died left behind, and the NARs whose use is longest ago until the "
+            + "others have no more than narStore.maxSize.") { SharedOptions.Config, SharedOptions.Json };
         gc.SetAction((parsed, _) => WithAsync(parsed, store => Task.FromResult(Collect(store, parsed.GetValue(SharedOptions.Json)))));
         return new Command("nar-store", "Checks or cleans the NARs that the proxy keeps on disk.") { fsck, gc };
     }
 
-    private static Task<int> WithAsync(ParseResult parsed, Func<NarStoreMaintenance, Task<int>> run) => ProxyConfiguration.ReadAsync(parsed.GetValue(SharedOptions.Config), options =>
-        options.NarStore is null ? Task.FromResult(ExitCode.Refuse([new Fault("narStore", "is missing: this proxy keeps no NARs. Set it, for example to {\"maxSize\": \"50GiB\"}.")])) : WithAsync(options.NarStore, run));
+    private static Task<int> WithAsync(ParseResult parsed, Func<NarStoreMaintenance, Task<int>> run) =>
+        ProxyConfiguration.ReadAsync(parsed.GetValue(SharedOptions.Config), options =>
+        options.NarStore is null
+            ? Task.FromResult(
+            ExitCode.Refuse(
+            [new Fault("narStore", "is missing: this proxy keeps no NARs. Set it, for example to {\"maxSize\": \"50GiB\"}.")]))
+            : WithAsync(options.NarStore, run));
 
     private static async Task<int> WithAsync(NarStoreOptions options, Func<NarStoreMaintenance, Task<int>> run)
     {
@@ -31,7 +38,8 @@ internal static class NarStoreVerb
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            Console.Error.WriteLine($"narStore.directory: '{options.Directory}' cannot be used: {exception.Message} Run this as the user that the proxy runs as.");
+            Console.Error.WriteLine($"narStore.directory: '{options.Directory}' cannot be used: {exception.Message} Run this as the user "
+                + $"that the proxy runs as.");
             return ExitCode.Unknown;
         }
     }
@@ -51,7 +59,8 @@ internal static class NarStoreVerb
                 Console.WriteLine($"{damage.File}: {damage.Fault}{(isToDelete ? ", deleted" : "")}");
             }
 
-            Console.WriteLine($"{result.Files:N0} NARs of {result.Bytes:N0} bytes, {(result.Damaged.Count is 0 ? "all of them what their names say" : $"{result.Damaged.Count} damaged")}");
+            Console.WriteLine($"{result.Files:N0} NARs of {result.Bytes:N0} bytes, "
+                + $"{(result.Damaged.Count is 0 ? "all of them what their names say" : $"{result.Damaged.Count} damaged")}");
         }
 
         return result.Damaged.Count is 0 ? ExitCode.Good : ExitCode.No;
@@ -62,7 +71,8 @@ internal static class NarStoreVerb
         var result = store.Collect();
         Console.WriteLine(isJson
             ? JsonSerializer.Serialize(result, VerbJson.Indented.NarStoreGcResult)
-            : $"{result.Deleted:N0} NARs and {result.Abandoned:N0} unfinished files of {result.DeletedBytes:N0} bytes deleted; {result.Bytes:N0} bytes are left, {result.MaxSize:N0} may be");
+            : $"{result.Deleted:N0} NARs and {result.Abandoned:N0} unfinished files of {result.DeletedBytes:N0} bytes deleted; "
+                + $"{result.Bytes:N0} bytes are left, {result.MaxSize:N0} may be");
         return result.Bytes <= result.MaxSize ? ExitCode.Good : ExitCode.No;
     }
 }

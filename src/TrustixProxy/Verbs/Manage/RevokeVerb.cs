@@ -10,19 +10,25 @@ namespace TrustixProxy.Verbs.Manage;
 /// <summary><c>trustix-proxy revoke</c>: has something served no longer, whatever was decided, by any replica.</summary>
 internal static class RevokeVerb
 {
-    private static readonly Argument<string?> What = new("what") { Description = "A store path, its digest, or a NAR hash (sha256:…).", HelpName = "PATH|NARHASH", Arity = ArgumentArity.ZeroOrOne };
-    private static readonly Option<string?> Log = new("--log") { Description = "Instead: what this log has taken in from --since on is no longer believed.", HelpName = "NAME" };
-    private static readonly Option<long?> Since = new("--since") { Description = "The log's size up to which it is believed.", HelpName = "SIZE" };
-    private static readonly Option<string> Reason = new("--reason") { Description = "Why; clients are told.", Required = true, HelpName = "TEXT" };
+    private static readonly Argument<string?> What = new("what") { Description = "A store path, its digest, or a NAR hash (sha256:…).",
+        HelpName = "PATH|NARHASH", Arity = ArgumentArity.ZeroOrOne };
+    private static readonly Option<string?> Log = new(
+        "--log") { Description = "Instead: what this log has taken in from --since on is no longer believed.", HelpName = "NAME" };
+    private static readonly Option<long?> Since = new(
+        "--since") { Description = "The log's size up to which it is believed.", HelpName = "SIZE" };
+    private static readonly Option<string> Reason = new(
+        "--reason") { Description = "Why; clients are told.", Required = true, HelpName = "TEXT" };
     private static readonly Option<bool> Undo = new("--undo") { Description = "Takes the revocation back." };
 
     public static Command Create()
     {
-        var command = new Command("revoke", "Has a path, a NAR, or what a log has taken in since, served no longer: by this proxy at once, by its replicas within a second.")
+        var command = new Command("revoke", "Has a path, a NAR, or what a log has taken in since, served no longer: by this proxy at once, "
+            + "by its replicas within a second.")
         {
             What, Log, Since, Reason, Undo, SharedOptions.Config,
         };
-        command.SetAction((parsed, cancellation) => ProxyConfiguration.WithAsync(parsed, options => RunAsync(parsed, options, cancellation), needsKey: true));
+        command.SetAction((parsed, cancellation) =>
+            ProxyConfiguration.WithAsync(parsed, options => RunAsync(parsed, options, cancellation), needsKey: true));
         return command;
     }
 
@@ -47,12 +53,15 @@ internal static class RevokeVerb
             return ExitCode.Unknown;
         }
 
-        var where = isRunning ? "the running proxy has it, and tells its replicas" : "no proxy listens in this state directory: it holds when one starts, and within a second where one runs";
-        Console.WriteLine(number is null ? $"{subject} is not revoked" : $"no. {number}: {subject} is {(isUndone ? "no longer revoked" : "revoked")}; {where}");
+        var where = isRunning ? "the running proxy has it, and tells its replicas"
+            : "no proxy listens in this state directory: it holds when one starts, and within a second where one runs";
+        Console.WriteLine(number is null ? $"{subject} is not revoked"
+            : $"no. {number}: {subject} is {(isUndone ? "no longer revoked" : "revoked")}; {where}");
         return number is null ? ExitCode.No : ExitCode.Good;
     }
 
-    private static bool TryReadSubject(ParseResult parsed, SubstituterOptions options, [NotNullWhen(true)] out RevokedSubject? subject, out string fault)
+    private static bool TryReadSubject(
+        ParseResult parsed, SubstituterOptions options, [NotNullWhen(true)] out RevokedSubject? subject, out string fault)
     {
         (subject, fault) = (null, "");
         var (what, name, since) = (parsed.GetValue(What), parsed.GetValue(Log), parsed.GetValue(Since));
@@ -63,18 +72,21 @@ internal static class RevokeVerb
         else if (name is not null)
         {
             var log = options.Logs.FirstOrDefault(log => log.Elector.Name == name);
-            fault = log is null ? $"--log is '{name}'; the configuration has {string.Join(", ", options.Logs.Select(log => log.Elector.Name))}."
+            fault = log is null
+                ? $"--log is '{name}'; the configuration has {string.Join(", ", options.Logs.Select(log => log.Elector.Name))}."
                 : since < 0 ? $"--since is {since}; it must be 0 or more."
                 : "";
             subject = fault.Length is 0 ? new RevokedSubject.Log(log!.Elector.Key.LogId, since!.Value) : null;
         }
         else
         {
-            subject = StorePath.TryParseAbsolute(what!, out var path, out _) || StorePath.TryParse(what, out path, out _) ? new RevokedSubject.Path(path.Digest)
+            subject = StorePath.TryParseAbsolute(what!, out var path, out _) || StorePath.TryParse(what, out path, out _)
+                ? new RevokedSubject.Path(path.Digest)
                 : StorePathDigest.TryParse(what, out var digest) ? new RevokedSubject.Path(digest)
                 : NixHash.TryParse(what, out var hash, out _) && hash.Algorithm is NixHashAlgorithm.Sha256 ? new RevokedSubject.Nar(hash)
                 : null;
-            fault = subject is null ? $"PATH|NARHASH is '{what}'; it must be a store path, its digest, or a NAR hash: sha256:… or sha256-…." : "";
+            fault = subject is null ? $"PATH|NARHASH is '{what}'; it must be a store path, its digest, or a NAR hash: sha256:… or sha256-…."
+                : "";
         }
 
         return subject is not null;

@@ -12,20 +12,29 @@ namespace TrustixProxy.Verbs.Node;
 /// <summary><c>trustix-proxy log fsck|export|import|conflicts</c>: what is done with a log's file, without its node.</summary>
 internal static class LogFileVerbs
 {
-    private static readonly Option<string?> Log = new("--log") { Description = "The log's name, when the configuration has several.", HelpName = "NAME" };
+    private static readonly Option<string?> Log = new(
+        "--log") { Description = "The log's name, when the configuration has several.", HelpName = "NAME" };
 
     public static IEnumerable<Command> Create()
     {
-        var to = new Option<string>("--to") { Description = "The folder to write to; a later export adds what is new.", Required = true, HelpName = "DIR" };
-        var from = new Option<string>("--from") { Description = "The folder that log export wrote, or a copy of it.", Required = true, HelpName = "DIR" };
+        var to = new Option<string>(
+            "--to") { Description = "The folder to write to; a later export adds what is new.", Required = true, HelpName = "DIR" };
+        var from = new Option<string>(
+            "--from") { Description = "The folder that log export wrote, or a copy of it.", Required = true, HelpName = "DIR" };
         var json = new Option<bool>("--json") { Description = "One JSON object a line." };
-        yield return Make("fsck", "Recomputes all hashes of a log from its entries, and checks all signatures; a node may be running.", (options, log, parsed) => Check(options, log, parsed.GetValue(SharedOptions.Json)), SharedOptions.Json);
-        yield return Make("export", "Writes a log as static files, which any web server can serve.", (options, log, parsed) => Export(options, log, parsed.GetValue(to)!), to);
-        yield return Make("import", "Rebuilds a log from static files, verifying everything. Only for the newest copy there is: a log that goes on from an older one contradicts what it has signed.", (options, log, parsed) => Import(options, log, parsed.GetValue(from)!), from);
-        yield return Make("conflicts", "Lists the values that were submitted for keys which the log holds with another value.", (options, log, parsed) => List(options, log, parsed.GetValue(json)), json);
+        yield return Make("fsck", "Recomputes all hashes of a log from its entries, and checks all signatures; a node may be running.",
+            (options, log, parsed) => Check(options, log, parsed.GetValue(SharedOptions.Json)), SharedOptions.Json);
+        yield return Make("export", "Writes a log as static files, which any web server can serve.", (options, log, parsed) =>
+            Export(options, log, parsed.GetValue(to)!), to);
+        yield return Make("import", "Rebuilds a log from static files, verifying everything. Only for the newest copy there is: a log that "
+            + "goes on from an older one contradicts what it has signed.", (options, log, parsed) =>
+            Import(options, log, parsed.GetValue(from)!), from);
+        yield return Make("conflicts", "Lists the values that were submitted for keys which the log holds with another value.",
+            (options, log, parsed) => List(options, log, parsed.GetValue(json)), json);
     }
 
-    private static Command Make(string name, string description, Func<LogNodeOptions, HostedLogOptions, ParseResult, int> run, params Option[] options)
+    private static Command Make(
+        string name, string description, Func<LogNodeOptions, HostedLogOptions, ParseResult, int> run, params Option[] options)
     {
         var command = new Command(name, description) { SharedOptions.Config, Log };
         foreach (var option in options)
@@ -39,7 +48,8 @@ internal static class LogFileVerbs
 
     private static int Run(ParseResult parsed, Func<LogNodeOptions, HostedLogOptions, ParseResult, int> run)
     {
-        var (options, faults) = ConfigurationFile.Read(parsed.GetValue(SharedOptions.Config), section => LogServeConfiguration.Read(section, isCheck: true));
+        var (options, faults) = ConfigurationFile.Read(
+            parsed.GetValue(SharedOptions.Config), section => LogServeConfiguration.Read(section, isCheck: true));
         if (options is null)
         {
             return ExitCode.Refuse(faults);
@@ -49,7 +59,8 @@ internal static class LogFileVerbs
         var logs = options.Logs.Where(log => name is null || log.Name == name).ToList();
         if (logs.Count is not 1)
         {
-            Console.Error.WriteLine($"--log is {(name is null ? "missing" : $"'{name}'")}; the configuration has {string.Join(", ", options.Logs.Select(log => log.Name))}.");
+            Console.Error.WriteLine($"--log is {(name is null ? "missing" : $"'{name}'")}; the configuration has "
+                + $"{string.Join(", ", options.Logs.Select(log => log.Name))}.");
             return ExitCode.Usage;
         }
 
@@ -71,10 +82,12 @@ internal static class LogFileVerbs
 
     private static int Check(LogNodeOptions options, HostedLogOptions log, bool isJson)
     {
-        var (entries, heads, faults) = ProgressBar.ShowAsync($"of {log.Name}", 1, tell => Task.Run(() => LogCheck.Run(LogStore.PathOf(options.StateDirectory, log), log.Signer.Key, tell))).GetAwaiter().GetResult();
+        var (entries, heads, faults) = ProgressBar.ShowAsync($"of {log.Name}", 1, tell =>
+            Task.Run(() => LogCheck.Run(LogStore.PathOf(options.StateDirectory, log), log.Signer.Key, tell))).GetAwaiter().GetResult();
         if (isJson)
         {
-            Console.WriteLine(JsonSerializer.Serialize(new LogCheckReport(log.Name, entries, heads, faults, faults.Count < LogCheck.MaxFaults), VerbJson.Indented.LogCheckReport));
+            Console.WriteLine(JsonSerializer.Serialize(
+                new LogCheckReport(log.Name, entries, heads, faults, faults.Count < LogCheck.MaxFaults), VerbJson.Indented.LogCheckReport));
             return faults.Count is 0 ? ExitCode.Good : ExitCode.No;
         }
 
@@ -83,7 +96,8 @@ internal static class LogFileVerbs
             Console.WriteLine(fault);
         }
 
-        Console.WriteLine(faults.Count is 0 ? $"{log.Name}: {entries} entries under {heads} heads, all as they were signed" : $"{log.Name}: {faults.Count}{(faults.Count < LogCheck.MaxFaults ? "" : " or more")} faults");
+        Console.WriteLine(faults.Count is 0 ? $"{log.Name}: {entries} entries under {heads} heads, all as they were signed"
+            : $"{log.Name}: {faults.Count}{(faults.Count < LogCheck.MaxFaults ? "" : " or more")} faults");
         return faults.Count is 0 ? ExitCode.Good : ExitCode.No;
     }
 
@@ -115,7 +129,8 @@ internal static class LogFileVerbs
             count++;
             Console.WriteLine(isJson
                 ? Google.Protobuf.JsonFormatter.Default.Format(conflict)
-                : $"{TimeOf(conflict.SeenAt)} {Printable.Of(conflict.Key.Span)}: entry {conflict.Index} holds the value {Convert.ToHexStringLower(conflict.ValueDigest.Span)}, and later came {Printable.Of(conflict.OtherValue.Span)}");
+                : $"{TimeOf(conflict.SeenAt)} {Printable.Of(conflict.Key.Span)}: entry {conflict.Index} holds the value "
+                    + $"{Convert.ToHexStringLower(conflict.ValueDigest.Span)}, and later came {Printable.Of(conflict.OtherValue.Span)}");
         }
 
         if (!isJson)

@@ -18,13 +18,16 @@ internal static class LogSubmitVerbs
         CustomParser = ReadUrl,
     };
 
-    private static readonly Option<string> TokenFile = new("--token-file") { Description = "The write token, made by keygen.", Required = true, HelpName = "FILE" };
-    private static readonly Option<string?> Log = new("--log") { Description = "The log's name, when the node has several.", HelpName = "NAME" };
+    private static readonly Option<string> TokenFile = new(
+        "--token-file") { Description = "The write token, made by keygen.", Required = true, HelpName = "FILE" };
+    private static readonly Option<string?> Log = new(
+        "--log") { Description = "The log's name, when the node has several.", HelpName = "NAME" };
 
     public static Command Submit()
     {
         var paths = new Argument<string[]>("PATH") { Description = "Store paths that were built here.", Arity = ArgumentArity.OneOrMore };
-        var command = new Command("submit", "Submits the outputs at store paths: hash, size and references, as Nix has them.") { paths, Url, TokenFile, Log };
+        var command = new Command(
+            "submit", "Submits the outputs at store paths: hash, size and references, as Nix has them.") { paths, Url, TokenFile, Log };
         command.SetAction((parsed, cancellation) => RunAsync(parsed, async () =>
         {
             var outputs = await NixStore.DescribeAsync(parsed.GetValue(paths)!.Select(PathOf), cancellation);
@@ -36,30 +39,36 @@ internal static class LogSubmitVerbs
     public static Command SubmitClosure()
     {
         var path = new Argument<string>("PATH") { Description = "A store path." };
-        var all = new Option<bool>("--all") { Description = "Also what was not built on this machine, but fetched or copied: the log then vouches for what others have built." };
+        var all = new Option<bool>("--all") { Description =
+            "Also what was not built on this machine, but fetched or copied: the log then vouches for what others have built." };
         var include = Globs("--include", "Only paths whose name (after the digest) matches one of these, with * and ?.");
         var exclude = Globs("--exclude", "No paths whose name matches one of these.");
-        var command = new Command("submit-closure", "Submits a path and all that it refers to, as far as it was built here.") { path, all, include, exclude, Url, TokenFile, Log };
+        var command = new Command("submit-closure", "Submits a path and all that it refers to, as far as it was built here.") { path, all,
+            include, exclude, Url, TokenFile, Log };
         command.SetAction((parsed, cancellation) => RunAsync(parsed, async () =>
         {
             var filter = new NameFilter([.. parsed.GetValue(include)!], [.. parsed.GetValue(exclude)!]);
-            var closure = await NixStore.DescribeAsync(await NixStore.ClosureAsync(PathOf(parsed.GetValue(path)!), cancellation), cancellation);
+            var closure = await NixStore.DescribeAsync(
+                await NixStore.ClosureAsync(PathOf(parsed.GetValue(path)!), cancellation), cancellation);
             return Select(closure, parsed.GetValue(all), filter);
         }, cancellation));
         return command;
     }
 
-    private static (IReadOnlyList<DescribedOutput> Outputs, string Message) Select(IReadOnlyList<DescribedOutput> closure, bool all, NameFilter filter)
+    private static (IReadOnlyList<DescribedOutput> Outputs, string Message) Select(
+        IReadOnlyList<DescribedOutput> closure, bool all, NameFilter filter)
     {
         var admitted = closure.Where(output => filter.Admits(output.Statement.Path)).ToList();
         var outputs = admitted.Where(output => all || output.IsBuiltHere is true).ToList();
         var unknown = all ? 0 : admitted.Count(output => output.IsBuiltHere is null);
         return (outputs, $"submitted {Count(outputs.Count)}; skipped {admitted.Count - outputs.Count - unknown} that were not built here"
-            + $"{(unknown > 0 ? $", {unknown} of which Nix does not say whether they were (--all submits them)" : "")}, {closure.Count - admitted.Count} that --include and --exclude hold back");
+            + $"{(unknown > 0 ? $", {unknown} of which Nix does not say whether they were (--all submits them)" : "")}, "
+                + $"{closure.Count - admitted.Count} that --include and --exclude hold back");
     }
 
     /// <summary>Submits what <paramref name="choose"/> finds, and says what it says of that.</summary>
-    private static async Task<int> RunAsync(ParseResult parsed, Func<Task<(IReadOnlyList<DescribedOutput> Outputs, string Message)>> choose, CancellationToken cancellation)
+    private static async Task<int> RunAsync(
+        ParseResult parsed, Func<Task<(IReadOnlyList<DescribedOutput> Outputs, string Message)>> choose, CancellationToken cancellation)
     {
         try
         {
@@ -134,7 +143,8 @@ internal static class LogSubmitVerbs
     }
 
     private static StorePath PathOf(string text) =>
-        StorePathArgument.TryRead(text, out var path) ? path : throw new ArgumentException($"PATH is '{text}', which is no path of {StorePath.StoreDirectory}, in one or a link to one");
+        StorePathArgument.TryRead(text, out var path) ? path
+            : throw new ArgumentException($"PATH is '{text}', which is no path of {StorePath.StoreDirectory}, in one or a link to one");
 
     private static string Count(int number) => $"{number} {(number is 1 ? "path" : "paths")}";
 }

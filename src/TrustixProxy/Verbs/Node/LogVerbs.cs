@@ -10,7 +10,8 @@ internal static class LogVerbs
 {
     public static Command Create()
     {
-        var command = new Command("log", "Keeps a build-transparency log, or submits to one.") { Serve(), LogSubmitVerbs.Submit(), LogSubmitVerbs.SubmitClosure(), LogTokenVerb.Create() };
+        var command = new Command("log", "Keeps a build-transparency log, or submits to one.") { Serve(), LogSubmitVerbs.Submit(),
+            LogSubmitVerbs.SubmitClosure(), LogTokenVerb.Create() };
         foreach (var verb in LogFileVerbs.Create())
         {
             command.Add(verb);
@@ -28,9 +29,11 @@ internal static class LogVerbs
 
     private static async Task<int> ServeAsync(string? config, CancellationToken cancellation)
     {
-        // Read by the runtime when the first socket is used: a short call is answered on the thread that has read it. To wake another takes as long as such a call.
+        // Read by the runtime when the first socket is used: a short call is answered on the thread that has read it. To wake another takes
+        // as long as such a call.
         Environment.SetEnvironmentVariable("DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS", "1");
-        Environment.SetEnvironmentVariable("DOTNET_SYSTEM_NET_SOCKETS_THREAD_COUNT", "4"); // so that one call that waits for the disk does not hold up all others
+        // so that one call that waits for the disk does not hold up all others
+        Environment.SetEnvironmentVariable("DOTNET_SYSTEM_NET_SOCKETS_THREAD_COUNT", "4");
         var (options, faults) = ConfigurationFile.Read(config, section => LogServeConfiguration.Read(section, isCheck: false));
         if (options is null)
         {

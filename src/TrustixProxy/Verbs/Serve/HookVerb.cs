@@ -5,7 +5,8 @@ using TrustixProxy.Publisher;
 
 namespace TrustixProxy.Verbs.Serve;
 
-/// <summary><c>trustix-proxy hook</c>: what Nix's <c>post-build-hook</c> runs. Whatever happens, its exit code is 0: any other would end Nix's builds.</summary>
+/// <summary><c>trustix-proxy hook</c>: what Nix's <c>post-build-hook</c> runs. Whatever happens, its exit code is 0: any other would end
+/// Nix's builds.</summary>
 internal static class HookVerb
 {
     /// <summary>The verb.</summary>
@@ -13,8 +14,10 @@ internal static class HookVerb
 
     public static Command Create()
     {
-        var spool = new Option<string>("--spool") { Description = "The spool's directory; TRUSTIX_SPOOL without it.", HelpName = "DIR", DefaultValueFactory = _ => Setting("TRUSTIX_SPOOL") ?? Spool.DefaultDirectory };
-        var command = new Command(Name, "Leaves what Nix has just built (DRV_PATH, OUT_PATHS) in the spool, for publish. Nix's post-build-hook takes no arguments: name a script that runs this.") { spool };
+        var spool = new Option<string>("--spool") { Description = "The spool's directory; TRUSTIX_SPOOL without it.", HelpName = "DIR",
+            DefaultValueFactory = _ => Setting("TRUSTIX_SPOOL") ?? Spool.DefaultDirectory };
+        var command = new Command(Name, "Leaves what Nix has just built (DRV_PATH, OUT_PATHS) in the spool, for publish. Nix's "
+            + "post-build-hook takes no arguments: name a script that runs this.") { spool };
         command.SetAction((parsed, _) => RunAsync(parsed.GetValue(spool)!));
         return command;
     }
@@ -25,7 +28,8 @@ internal static class HookVerb
         {
             var max = int.TryParse(Setting("TRUSTIX_SPOOL_MAX"), CultureInfo.InvariantCulture, out var number) ? number : Spool.MaxJobs;
             var roots = Path.Combine(Setting("NIX_STATE_DIR") ?? "/nix/var/nix", "gcroots", "auto");
-            Warn(await new BuildHook(Path.GetFullPath(spool), max, roots, TimeProvider.System).RunAsync(Setting("DRV_PATH"), Setting("OUT_PATHS")));
+            Warn(await new BuildHook(Path.GetFullPath(spool), max, roots, TimeProvider.System)
+                .RunAsync(Setting("DRV_PATH"), Setting("OUT_PATHS")));
         }
         catch (Exception exception)
         {

@@ -12,8 +12,10 @@ internal static class PublishVerb
 {
     public static Command Create()
     {
-        var once = new Option<bool>("--once") { Description = "Ends when the spool is empty: 0; or 1 when the log refuses, 3 when the log or Nix cannot be asked." };
-        var command = new Command("publish", "Publishes what the post-build hook has left in the spool, until it is told to stop.") { SharedOptions.Config, once };
+        var once = new Option<bool>("--once") { Description =
+            "Ends when the spool is empty: 0; or 1 when the log refuses, 3 when the log or Nix cannot be asked." };
+        var command = new Command("publish",
+            "Publishes what the post-build hook has left in the spool, until it is told to stop.") { SharedOptions.Config, once };
         command.SetAction((parsed, cancellation) => RunAsync(parsed.GetValue(SharedOptions.Config), parsed.GetValue(once), cancellation));
         return command;
     }
@@ -48,13 +50,15 @@ internal static class PublishVerb
     {
         await Task.Yield(); // as in serve
         using var metrics = new PrometheusText(SpoolMetrics.MeterName);
-        await using var page = options.Listen.IsEmpty ? null : PublisherHost.Create(publisher, options.Listen, HostRun.LogToConsole, metrics.AnswerAsync);
+        await using var page = options.Listen.IsEmpty ? null
+            : PublisherHost.Create(publisher, options.Listen, HostRun.LogToConsole, metrics.AnswerAsync);
         if (page is not null && await HostRun.StartAsync(page, options.Listen, cancellation) is { } fault)
         {
             return ExitCode.Refuse([fault]);
         }
 
-        Notice.Say($"publishing from {options.SpoolDirectory} to {options.Url}{(page is null ? "" : $"; metrics at {string.Join(", ", page.Urls)}")}");
+        Notice.Say($"publishing from {options.SpoolDirectory} to "
+            + $"{options.Url}{(page is null ? "" : $"; metrics at {string.Join(", ", page.Urls)}")}");
         Readiness.Ready();
         try
         {
@@ -70,7 +74,8 @@ internal static class PublishVerb
 
     private static int Tell(PublishPass pass)
     {
-        Console.WriteLine($"published {Count(pass.Paths, "path")}, {pass.Excluded} excluded; {Count(pass.Lost, "job")} given up, {pass.Rejected} rejected, {pass.Waiting} left in the spool");
+        Console.WriteLine($"published {Count(pass.Paths, "path")}, {pass.Excluded} excluded; {Count(pass.Lost, "job")} given up, "
+            + $"{pass.Rejected} rejected, {pass.Waiting} left in the spool");
         if (pass.NotBuiltHere > 0)
         {
             Console.WriteLine($"left out {Count(pass.NotBuiltHere, "path")} that this machine has not built");

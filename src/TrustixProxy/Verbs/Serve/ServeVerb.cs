@@ -13,7 +13,8 @@ internal static class ServeVerb
 {
     public static Command Create()
     {
-        var command = new Command("serve", "Runs the proxy: a binary cache that serves only what the electorate agrees on.") { SharedOptions.Config };
+        var command = new Command(
+            "serve", "Runs the proxy: a binary cache that serves only what the electorate agrees on.") { SharedOptions.Config };
         command.SetAction((parsed, cancellation) => RunAsync(parsed.GetValue(SharedOptions.Config), cancellation));
         return command;
     }
@@ -62,7 +63,9 @@ internal static class ServeVerb
         }
         catch (SqliteException exception)
         {
-            return ExitCode.Refuse([new Fault("stateDirectory", $"is '{options.StateDirectory}', whose state.sqlite cannot be used: {exception.Message.TrimEnd('.')}. If the file is damaged, move it away: decisions are made anew, but what logs are held to begins anew too.")]);
+            return ExitCode.Refuse([new Fault("stateDirectory", $"is '{options.StateDirectory}', whose state.sqlite cannot be used: "
+                + $"{exception.Message.TrimEnd('.')}. If the file is damaged, move it away: decisions are made anew, but what logs are "
+                + $"held to begins anew too.")]);
         }
 
         await using var owned = app;
