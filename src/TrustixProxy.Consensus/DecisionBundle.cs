@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using TrustixProxy.Nix;
@@ -193,8 +192,13 @@ public sealed class DecisionBundle
 
     private static NarInfo NarInfoOf(OutputClaim claim, ContentAddress address) => new()
     {
-        StorePath = claim.Path, Url = "nar", Compression = "none", NarHash = claim.NarHash, NarSize = claim.NarSize,
-            References = claim.References, ContentAddress = address,
+        StorePath = claim.Path,
+        Url = "nar",
+        Compression = "none",
+        NarHash = claim.NarHash,
+        NarSize = claim.NarSize,
+        References = claim.References,
+        ContentAddress = address,
     };
 
     private static Digest HashOf(StoredBundle content) =>

@@ -1,7 +1,6 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
 using TrustixProxy.Nix;
-using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Consensus;
 

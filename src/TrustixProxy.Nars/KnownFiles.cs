@@ -2,8 +2,8 @@ using System.Buffers.Binary;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Caching.Memory;
 using TrustixProxy.Consensus;
-using TrustixProxy.IO.Storage;
 using TrustixProxy.IO.Redis;
+using TrustixProxy.IO.Storage;
 using TrustixProxy.Nix;
 
 namespace TrustixProxy.Nars;

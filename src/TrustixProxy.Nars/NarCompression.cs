@@ -12,7 +12,12 @@ public static class NarCompression
 
     private static readonly Dictionary<string, string> Suffixes = new()
     {
-        [None] = "", ["xz"] = ".xz", ["zstd"] = ".zst", ["bzip2"] = ".bz2", [Brotli] = ".br", ["gzip"] = ".gz",
+        [None] = "",
+        ["xz"] = ".xz",
+        ["zstd"] = ".zst",
+        ["bzip2"] = ".bz2",
+        [Brotli] = ".br",
+        ["gzip"] = ".gz",
     };
 
     /// <summary>Whether a NAR of this compression can be served as it is. Files of other names are decompressed on the way.</summary>
@@ -46,7 +51,7 @@ public static class NarCompression
     private static Decoder? Recognize(ReadOnlySpan<byte> start) => start switch
     {
         [0xfd, (byte)'7', (byte)'z', (byte)'X', (byte)'Z', 0, ..] => new XzDecoder(),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] or [ >= 0x50 and <= 0x5f, 0x2a, 0x4d, 0x18, ..] => new ZstdDecoder(),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] or [>= 0x50 and <= 0x5f, 0x2a, 0x4d, 0x18, ..] => new ZstdDecoder(),
         [(byte)'B', (byte)'Z', (byte)'h', ..] => new Bzip2Decoder(),
         [0x1f, 0x8b, ..] => new GzipDecoder(),
         [13, 0, 0, 0, 0, 0, 0, 0, ..] => null,

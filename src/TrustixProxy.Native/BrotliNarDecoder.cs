@@ -18,8 +18,13 @@ public sealed class BrotliNarDecoder : Decoder
     {
         (consumed, written) = (0, 0);
         var status = _streams > 1 ? OperationStatus.InvalidData : _decoder.Decompress(source, destination, out consumed, out written);
-        return status switch { OperationStatus.Done => DecodeStatus.End, OperationStatus.InvalidData => DecodeStatus.Malformed, _ =>
-            DecodeStatus.More };
+        return status switch
+        {
+            OperationStatus.Done => DecodeStatus.End,
+            OperationStatus.InvalidData => DecodeStatus.Malformed,
+            _ =>
+            DecodeStatus.More
+        };
     }
 
     private protected override void RestartCore() => _streams++; // the first; brotli streams are not concatenated, so any other is damage

@@ -1,5 +1,3 @@
-using TrustixProxy.Nix;
-
 namespace TrustixProxy.Publisher;
 
 /// <summary>Leaves a job in the spool for what Nix has just built: <c>nix/post-build-hook</c> as a part of this program.</summary>

@@ -3,7 +3,6 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using TrustixProxy.IO.Connections;
-using TrustixProxy.LogNode.Api;
 
 namespace TrustixProxy.Publisher;
 

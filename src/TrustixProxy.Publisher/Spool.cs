@@ -1,6 +1,5 @@
 using System.Text;
 using TrustixProxy.IO.Storage;
-using TrustixProxy.LogNode.Storage;
 
 namespace TrustixProxy.Publisher;
 
@@ -156,8 +155,12 @@ public sealed class Spool : IDisposable
         var temporary = Path.ChangeExtension(path, $".{Environment.ProcessId}");
         try
         {
-            using (var file = new FileStream(temporary, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write,
-                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite }))
+            using (var file = new FileStream(temporary, new FileStreamOptions
+            {
+                Mode = FileMode.Create,
+                Access = FileAccess.Write,
+                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite
+            }))
             {
                 file.Write(Encoding.ASCII.GetBytes(text));
             }

@@ -8,7 +8,7 @@ namespace TrustixProxy.Publisher;
 /// <param name="Statements">What is submitted.</param>
 /// <param name="Excluded">How many outputs <c>include</c> and <c>exclude</c> hold back.</param>
 /// <param name="Lost">Why something of it cannot be published; empty when everything can.</param>
-internal sealed record SpoolItem(string Id, IReadOnlyList<BuildStatement> Statements, int Excluded, string Lost)
+internal sealed record SpoolItem(string Id, IReadOnlyList<BuildStatement> CandidateValues, int Excluded, string Lost)
 {
     /// <summary>Outputs that this machine has not built.</summary>
     public IReadOnlyList<StorePath> NotBuiltHere { get; private init; } = [];

@@ -64,7 +64,8 @@ internal sealed class ColdStage : IAsyncDisposable
             }
 
             using var request = new HttpRequestMessage(
-                HttpMethod.Post, new Uri(log, http.Request.Path)) { Content = new StreamContent(http.Request.Body) };
+                HttpMethod.Post, new Uri(log, http.Request.Path))
+            { Content = new StreamContent(http.Request.Body) };
             request.Content.Headers.ContentType = new("application/proto");
             using var response = await client.SendAsync(request);
             http.Response.StatusCode = (int)response.StatusCode;
@@ -106,8 +107,15 @@ internal sealed class ColdStage : IAsyncDisposable
         var (path, _, _) = LogClient.Entry(number);
         var statement = new TrustixProxy.Publisher.BuildStatement(
             path, NixHash.Sha256(System.Security.Cryptography.SHA256.HashData(BitConverter.GetBytes(~number))), 1000, references);
-        var narInfo = new NarInfo { StorePath = path, Url = $"nar/{path.Digest}.nar", Compression = "none", NarHash = statement.NarHash,
-            NarSize = statement.NarSize, References = [.. references] };
+        var narInfo = new NarInfo
+        {
+            StorePath = path,
+            Url = $"nar/{path.Digest}.nar",
+            Compression = "none",
+            NarHash = statement.NarHash,
+            NarSize = statement.NarSize,
+            References = [.. references]
+        };
         _narInfos[$"/{path.Digest}.narinfo"] = Encoding.ASCII.GetBytes(narInfo.ToString());
         items.Add((statement.Key, statement.Value));
         return path;

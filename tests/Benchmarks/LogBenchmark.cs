@@ -185,13 +185,20 @@ internal static class LogBenchmark
         var random = new Random(7);
         var map = Cpu(3000, () => client.Read(
             "/trustix_api.v1.LogAPI/GetMapValue",
-            new GetMapValueRequest { LogID = logId, Key = ByteString.CopyFrom(LogClient.Entry(random.Next(entries)).Key),
-                MapRoot = head.MapRoot },
+            new GetMapValueRequest
+            {
+                LogID = logId,
+                Key = ByteString.CopyFrom(LogClient.Entry(random.Next(entries)).Key),
+                MapRoot = head.MapRoot
+            },
             MapValueResponse.Parser));
         var lookup = Cpu(100, () => client.Read(
             "/trustix_proxy.v1.LookupAPI/Lookup",
-            new LookupRequest { LogID = logId,
-                PathDigests = { Enumerable.Range(0, 100).Select(_ => LogClient.Entry(random.Next(entries)).Path.Digest.ToString()) } },
+            new LookupRequest
+            {
+                LogID = logId,
+                PathDigests = { Enumerable.Range(0, 100).Select(_ => LogClient.Entry(random.Next(entries)).Path.Digest.ToString()) }
+            },
             LookupResponse.Parser));
         figures.AtMost("GetMapValue: server CPU, median", map, "ms", 0.2);
         figures.AtMost("Lookup of 100 digests: server CPU, median", lookup, "ms", 10);

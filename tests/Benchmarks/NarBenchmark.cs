@@ -227,8 +227,14 @@ internal static class NarBenchmark
         var url = $"nar/{Path.GetFileName(file)}";
         File.WriteAllText(Path.Combine(files, $"{path.Digest}.narinfo"), new NarInfo
         {
-            StorePath = path, Url = url, Compression = compression, FileHash = fileHash, FileSize = size, NarHash = narHash,
-                NarSize = narSize, References = [],
+            StorePath = path,
+            Url = url,
+            Compression = compression,
+            FileHash = fileHash,
+            FileSize = size,
+            NarHash = narHash,
+            NarSize = narSize,
+            References = [],
         }.ToString());
         return new Published($"nar/{path.Digest}/{narHash.Digits}/{fileHash.Digits}.nar{(compression is "zstd" ? ".zst" : "")}", url, size);
     }

@@ -85,8 +85,12 @@ internal static class NetworkRefusals
 
     private static NarInfo NarInfoOf(StorePath path) => new()
     {
-        StorePath = path, Url = $"nar/{path.Digest}.nar", Compression = "none",
-            NarHash = NixHash.Sha256(SHA256.HashData(path.Digest.ToBytes())), NarSize = 1000, References = [],
+        StorePath = path,
+        Url = $"nar/{path.Digest}.nar",
+        Compression = "none",
+        NarHash = NixHash.Sha256(SHA256.HashData(path.Digest.ToBytes())),
+        NarSize = 1000,
+        References = [],
     };
 
     private static long SizeOf(DirectoryInfo directory) =>

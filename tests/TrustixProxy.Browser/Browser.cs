@@ -29,8 +29,13 @@ public sealed class Browser : IAsyncLifetime
 
     /// <summary>A window that tells of everything that a page does wrong: errors, what its policy forbids, requests to others.</summary>
     public async Task<Window> OpenAsync(Uri root, ColorScheme theme = ColorScheme.Light, int width = 1280, bool hasScript = true) =>
-        new(root, await _browser!.NewContextAsync(new BrowserNewContextOptions { BaseURL = root.ToString(), ColorScheme = theme,
-            ViewportSize = new ViewportSize { Width = width, Height = 800 }, JavaScriptEnabled = hasScript }));
+        new(root, await _browser!.NewContextAsync(new BrowserNewContextOptions
+        {
+            BaseURL = root.ToString(),
+            ColorScheme = theme,
+            ViewportSize = new ViewportSize { Width = width, Height = 800 },
+            JavaScriptEnabled = hasScript
+        }));
 }
 
 [CollectionDefinition(nameof(Browser))]

@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using TrustixProxy.Nix;
 
 namespace TrustixProxy.Clients;
 

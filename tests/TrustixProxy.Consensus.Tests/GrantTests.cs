@@ -56,7 +56,8 @@ public sealed class GrantTests
     public void A_caches_word_is_granted_by_an_exception_that_names_it_and_outlives_bundle_and_seal()
     {
         var policy = new Policy(
-            [Elector("a"), Cache]) { Exceptions = [new PolicyException("src", "cache", null, "trusted", Now.AddDays(1))] };
+            [Elector("a"), Cache])
+        { Exceptions = [new PolicyException("src", "cache", null, "trusted", Now.AddDays(1))] };
         var vote = CacheVote();
         var verdict = policy.Except(
             TestPath, policy.Decide(TestPath, Ballots(("cache", vote), ("a", new Ballot.Absent(IsProven: false, 7)))), Now);

@@ -9,8 +9,11 @@ namespace TrustixProxy.Consensus.Tests;
 public sealed class NameChoiceTests
 {
     private static readonly StorePath Other = PathOf($"{TestPath.Digest}-loose");
-    private static readonly Policy Policy = new([Elector("alice"), Elector("bob"), Elector("carol")]) { Scopes = [
-        new Scope("loose", new Rule(1, ["alice", "bob", "carol"]), Dissent.Outvoted)] };
+    private static readonly Policy Policy = new([Elector("alice"), Elector("bob"), Elector("carol")])
+    {
+        Scopes = [
+        new Scope("loose", new Rule(1, ["alice", "bob", "carol"]), Dissent.Outvoted)]
+    };
 
     [Fact]
     public void Two_granted_names_are_a_conflict_and_neither_is_granted()
@@ -43,8 +46,12 @@ public sealed class NameChoiceTests
         var random = new Random(seed);
         var names = Enumerable.Range(0, random.Next(1, 5)).Select(
             i => PathOf($"{TestPath.Digest}-{(random.Next(2) is 0 ? "loose" : "name")}{(i is 0 ? "" : i)}")).DistinctBy(path => path.Name)
-            .Select(path => random.Next(4) switch { 0 => new NameVerdict(path, null, random.Next(2) is 0), 1 => Named(path, Refused(path)),
-                _ => Named(path, Agreed(path)) }).ToArray();
+            .Select(path => random.Next(4) switch
+            {
+                0 => new NameVerdict(path, null, random.Next(2) is 0),
+                1 => Named(path, Refused(path)),
+                _ => Named(path, Agreed(path))
+            }).ToArray();
         var choice = NameChoice.Of(names);
         random.Shuffle(names);
         var (again, granted) = (NameChoice.Of(names), names.Count(name => name.Verdict?.Granted is not null));

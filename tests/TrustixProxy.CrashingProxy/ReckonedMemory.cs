@@ -38,8 +38,16 @@ internal static class ReckonedMemory
     private static DecisionRecord RecordOf(NixSecretKey key, Policy policy, Elector.Log[] logs, StorePath[] references)
     {
         var hash = NixHash.Sha256(RandomNumberGenerator.GetBytes(32));
-        var narInfo = new NarInfo { StorePath = PathOf("package-1.2.3"), Url = "nar", Compression = "none", FileHash = hash, NarHash = hash,
-            NarSize = 1000, References = [.. references] };
+        var narInfo = new NarInfo
+        {
+            StorePath = PathOf("package-1.2.3"),
+            Url = "nar",
+            Compression = "none",
+            FileHash = hash,
+            NarHash = hash,
+            NarSize = 1000,
+            References = [.. references]
+        };
         if (!OutputClaim.TryReadSigned(
             narInfo with { Signatures = [key.Sign(narInfo.Fingerprint)] }, [key.PublicKey], out var claim, out var signature))
         {

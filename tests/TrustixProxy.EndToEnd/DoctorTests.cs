@@ -20,8 +20,8 @@ public sealed class DoctorTests(NixLab lab)
         await lab.SubmitForgedAsync("alice", sick);
         await lab.SubmitForgedAsync("bob", sick);
 
-        var well = await ExamineAsync(file, lab.Top.Absolute, "--json");
-        var unwell = await ExamineAsync(file, sick.Absolute);
+        var well = await ExplainAsync(file, lab.Top.Absolute, "--json");
+        var unwell = await ExplainAsync(file, sick.Absolute);
 
         Assert.True(well.Code is 0, well.ToString());
         Assert.Equal(
@@ -30,6 +30,6 @@ public sealed class DoctorTests(NixLab lab)
         Assert.Contains($"INSTALLED OTHERWISE {sick.Absolute}", unwell.Output, StringComparison.Ordinal);
     }
 
-    private Task<Result> ExamineAsync(string configuration, params string[] arguments) =>
+    private Task<Result> ExplainAsync(string configuration, params string[] arguments) =>
         Daemon.RunAsync(["doctor", "--config", configuration, .. arguments], lab.Environment("builder", []));
 }

@@ -1,5 +1,3 @@
-using TrustixProxy.Nix;
-
 namespace TrustixProxy.EndToEnd;
 
 /// <summary>A real Nix client behind the proxy is unharmed by whatever an upstream makes up: it gets the right path, or nothing.</summary>

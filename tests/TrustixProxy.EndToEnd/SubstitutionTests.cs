@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
-using TrustixProxy.Nix;
 
 namespace TrustixProxy.EndToEnd;
 

@@ -46,8 +46,12 @@ public sealed class RecordedLogTests
         {
             foreach (var vector in Vectors.Load(file).All(member))
             {
-                var request = new GetLogConsistencyProofRequest { LogID = node.LogId, FirstSize = (ulong)vector.Number("first"),
-                    SecondSize = (ulong)vector.Number("second") };
+                var request = new GetLogConsistencyProofRequest
+                {
+                    LogID = node.LogId,
+                    FirstSize = (ulong)vector.Number("first"),
+                    SecondSize = (ulong)vector.Number("second")
+                };
                 Assert.Equal(Nodes(vector), Nodes(await node.CallAsync($"LogAPI/{method}", request, ProofResponse.Parser)));
             }
         }
@@ -57,8 +61,12 @@ public sealed class RecordedLogTests
         {
             foreach (var vector in Vectors.Load(file).All(member))
             {
-                var request = new GetLogAuditProofRequest { LogID = node.LogId, Index = (ulong)vector.Number("index"),
-                    TreeSize = (ulong)vector.Number("tree_size") };
+                var request = new GetLogAuditProofRequest
+                {
+                    LogID = node.LogId,
+                    Index = (ulong)vector.Number("index"),
+                    TreeSize = (ulong)vector.Number("tree_size")
+                };
                 Assert.Equal(Nodes(vector), Nodes(await node.CallAsync($"LogAPI/{method}", request, ProofResponse.Parser)));
             }
         }

@@ -118,8 +118,13 @@ public sealed class NarInfoTests
     public void Of_other_fields_that_occur_twice_the_last_one_counts(string name)
     {
         var line = Line(Good, name);
-        var wrong = name switch { "NarSize" => "NarSize: 12\n", "FileHash" => $"FileHash: sha256:{new string('0', 52)}\n", _ =>
-            $"{name}: other\n" };
+        var wrong = name switch
+        {
+            "NarSize" => "NarSize: 12\n",
+            "FileHash" => $"FileHash: sha256:{new string('0', 52)}\n",
+            _ =>
+            $"{name}: other\n"
+        };
 
         Assert.Equal(Parse(Good), Parse(wrong + Good));
         Assert.Contains(line, Parse(wrong + Good).ToString(), StringComparison.Ordinal);

@@ -97,7 +97,8 @@ internal sealed class RedisServer : IAsyncDisposable
     private static Process Run(int port)
     {
         var start = new ProcessStartInfo("redis-server", ["--port", $"{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
-            "--dir", Path.GetTempPath()]) { RedirectStandardOutput = true };
+            "--dir", Path.GetTempPath()])
+        { RedirectStandardOutput = true };
         var process = Process.Start(start)!;
         process.BeginOutputReadLine();
         return process;

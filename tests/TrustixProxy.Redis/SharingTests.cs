@@ -1,4 +1,3 @@
-using TrustixProxy.Testing;
 using static TrustixProxy.Testing.Eventually;
 
 [assembly: CollectionBehavior(DisableTestParallelization = true)] // each has several processes, and some measure time

@@ -56,7 +56,7 @@ internal enum Lie
 
     // Honest logs behind a hostile network.
     ReplayedHead, WithheldHead, TamperedHead, OtherLogsAnswers, TamperedConsistency, TamperedMapProof, TamperedInclusion, SwappedInclusion,
-        TamperedValue, ReplayedLookup, Noise,
+    TamperedValue, ReplayedLookup, Noise,
     CutOff, SilentNetwork,
 
     // Honest logs slandered by a peer.
@@ -64,11 +64,11 @@ internal enum Lie
 
     // Signed caches.
     CacheForgedSignature, CacheRelayedSignature, CacheOtherName, CacheOtherPath, CacheHtml, CacheError, CacheHang, CacheReset,
-        CacheFalseClaim,
+    CacheFalseClaim,
 
     // Upstreams.
     UpstreamWrongName, UpstreamFalseHash, UpstreamFalseSize, UpstreamInjectedAddress, UpstreamForgedSignature, UpstreamHtml, UpstreamHang,
-        UpstreamReset,
+    UpstreamReset,
 
     // Stores.
     StoreTampered, StoreMoved, StoreOfOtherPolicy,

@@ -1,13 +1,10 @@
-using System.Text;
 using Google.Protobuf;
 using Microsoft.Extensions.Logging.Abstractions;
 using TrustixProxy.Consensus;
 using TrustixProxy.Logs.Client;
 using TrustixProxy.Logs.Watching;
-using TrustixProxy.Nix;
 using TrustixProxy.Publisher;
 using TrustixProxy.Substituter.Composition;
-using TrustixProxy.Substituter.Evidence;
 using TrustixProxy.Testing;
 using TrustixProxy.TransparencyLog;
 using TrustixProxy.TransparencyLog.Wire;
@@ -36,7 +33,7 @@ internal sealed class MirrorStage(World world, Census census)
         var directory = Stage.MakeDirectory(world, "mirrors-stage");
         try
         {
-            using var parts = new DecidingParts(OptionsIn(directory), NullLogger.Instance, world.Time, world.Network);
+            using var parts = new ProxyParts(OptionsIn(directory), NullLogger.Instance, world.Time, world.Network);
             using var register = new LogRegister(OptionsIn(directory).Logs, directory, world.Time);
             foreach (var actor in _actors)
             {
@@ -67,7 +64,8 @@ internal sealed class MirrorStage(World world, Census census)
         var number = actor.Lie is Lie.UnsignedExportHead ? (ulong)world.Random.NextInt64(1, long.MaxValue)
             : ulong.MaxValue - (ulong)world.Random.NextInt64(1L << 40);
         (head.TreeSize, head.MHTreeSize) = world.Random.Next(
-            3) switch { 0 => (number, head.MHTreeSize), 1 => (head.TreeSize, number), _ => (number, number) };
+            3) switch
+        { 0 => (number, head.MHTreeSize), 1 => (head.TreeSize, number), _ => (number, number) };
         actor.Shown = head;
         var told = $"{await log.RefreshAsync()}";
         Fault.Unless(told == LieKind.All[actor.Lie].Fate, $"the stage of world {world.Number}: {actor.Lie} comes to '{told}'");
@@ -75,9 +73,9 @@ internal sealed class MirrorStage(World world, Census census)
         actor.Shown = null;
     }
 
-    private async Task CheckAsync(DecidingParts parts, LogRegister register)
+    private async Task CheckAsync(ProxyParts parts, LogRegister register)
     {
-        var deliberation = parts.Electorate.Deliberate(_built.Path.Digest, World.Deadline, isHasty: true);
+        var deliberation = parts.Electorate.Poll(_built.Path.Digest, World.Deadline, isHasty: true);
         Verdict? all = null;
         await deliberation.RunAsync([_built.Path], settlement => all = settlement.All);
         await deliberation.Outcome;

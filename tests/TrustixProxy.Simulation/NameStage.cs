@@ -72,7 +72,7 @@ internal sealed class NameStage
         (_world.Network.Caches[Sound], _world.Network.Caches[Rogue]) = (_sound, _rogue);
         try
         {
-            using var parts = new DecidingParts(OptionsIn(directory), NullLogger.Instance, _world.Time, _world.Network);
+            using var parts = new ProxyParts(OptionsIn(directory), NullLogger.Instance, _world.Time, _world.Network);
             foreach (var act in acts)
             {
                 await PlayAsync(act, parts);
@@ -111,7 +111,7 @@ internal sealed class NameStage
         return new Act(lie, built, other);
     }
 
-    private async Task PlayAsync(Act act, DecidingParts parts)
+    private async Task PlayAsync(Act act, ProxyParts parts)
     {
         (_sound.Has, _rogue.Has) = (Scene.NarInfoOf(act.Built), Scene.NarInfoOf(act.Other));
         DrawLatencies();
@@ -153,7 +153,7 @@ internal sealed class NameStage
 
     /// <summary>Decides as for a request, and looks at what the proxy keeps once all have spoken: the true name, and never one of two
     /// granted ones.</summary>
-    private async Task CheckKeptAsync(Act act, DecidingParts parts)
+    private async Task CheckKeptAsync(Act act, ProxyParts parts)
     {
         await parts.Decider.DecideAheadAsync(act.Built.Path.Digest, 0, default);
         await Task.Delay(World.Deadline, _world.Time);
@@ -162,10 +162,10 @@ internal sealed class NameStage
         Fault.Unless(isRight, $"{NameOf(act)}: the decision that is kept is '{kept}'");
     }
 
-    private static async Task<(Outcome Outcome, Settlement? Settlement)> AskAsync(Act act, DecidingParts parts, StorePath[] names)
+    private static async Task<(Outcome Outcome, Settlement? Settlement)> AskAsync(Act act, ProxyParts parts, StorePath[] names)
     {
         Settlement? settlement = null;
-        var deliberation = parts.Electorate.Deliberate(act.Built.Path.Digest, World.Deadline, isHasty: false);
+        var deliberation = parts.Electorate.Poll(act.Built.Path.Digest, World.Deadline, isHasty: false);
         await deliberation.RunAsync(names, settled => settlement = settled);
         return (await deliberation.Outcome, settlement);
     }

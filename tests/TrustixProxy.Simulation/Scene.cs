@@ -332,7 +332,8 @@ internal sealed class Scene
                 Lie.UpstreamFalseSize => NarInfoOf(_true with { NarSize = _true.NarSize + 7, References = [] }),
                 Lie.UpstreamInjectedAddress =>
                     NarInfoOf(
-                    _true) with { ContentAddress = ContentAddress.TryParse($"fixed:r:{_true.NarHash}", out var address) ? address : null },
+                    _true) with
+                    { ContentAddress = ContentAddress.TryParse($"fixed:r:{_true.NarHash}", out var address) ? address : null },
                 _ => null,
             };
         }
@@ -359,8 +360,11 @@ internal sealed class Scene
             head.Signature = Google.Protobuf.ByteString.CopyFrom(_world.Bytes(64));
         }
 
-        var message = new { version = 1,
-            heads = new[] { new { logId = log.Log.Signer.Key.LogId, head = Google.Protobuf.MessageExtensions.ToByteArray(head) } } };
+        var message = new
+        {
+            version = 1,
+            heads = new[] { new { logId = log.Log.Signer.Key.LogId, head = Google.Protobuf.MessageExtensions.ToByteArray(head) } }
+        };
         Fault.Unless(
             await _world.Gossip.HearAsync(JsonSerializer.SerializeToUtf8Bytes(message), "http://peer"), "gossip is not understood");
     }
@@ -381,7 +385,11 @@ internal sealed class Scene
     /// <summary>The narinfo that an honest cache gives for a build.</summary>
     public static NarInfo NarInfoOf(BuildStatement statement) => new()
     {
-        StorePath = statement.Path, Url = "nar/x.nar", Compression = "none", NarHash = statement.NarHash, NarSize = statement.NarSize,
-            References = [.. statement.References.Distinct().Order()],
+        StorePath = statement.Path,
+        Url = "nar/x.nar",
+        Compression = "none",
+        NarHash = statement.NarHash,
+        NarSize = statement.NarSize,
+        References = [.. statement.References.Distinct().Order()],
     };
 }

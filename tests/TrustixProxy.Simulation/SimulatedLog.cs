@@ -121,8 +121,12 @@ internal sealed class SimulatedLog(MemoryLog log, bool hasOneCall, Random random
         }
 
         var leaves = Enumerable.Range(start, Math.Min(finish, log.Leaves.Count - 1) - start + 1)
-            .Select(i => new LogLeaf { Key = ByteString.CopyFrom(log.Leaves[i].Key),
-            ValueDigest = WireMessage.ToBytes(log.Leaves[i].ValueDigest), LeafDigest = WireMessage.ToBytes(log.Leaf(i)) }).ToList();
+            .Select(i => new LogLeaf
+            {
+                Key = ByteString.CopyFrom(log.Leaves[i].Key),
+                ValueDigest = WireMessage.ToBytes(log.Leaves[i].ValueDigest),
+                LeafDigest = WireMessage.ToBytes(log.Leaf(i))
+            }).ToList();
         if (Lie is Lie.WrongEntry && leaves[random.Next(leaves.Count)] is var wrong)
         {
             (wrong.Key, wrong.ValueDigest) = random.Next(2) is 0 ? (Flip(wrong.Key), wrong.ValueDigest)
@@ -157,8 +161,12 @@ internal sealed class SimulatedLog(MemoryLog log, bool hasOneCall, Random random
     private LookupItem Item(ByteString key, VerifiedTreeHead head)
     {
         var size = head.Content.TreeSize;
-        var entry = new LookupEntry { Key = key, Map = MapValue(key.ToByteArray(), head.Content.MapRoot)
-            ?? new MapValueResponse { Value = ByteString.Empty, Proof = new MapProof([], null).ToMessage() } };
+        var entry = new LookupEntry
+        {
+            Key = key,
+            Map = MapValue(key.ToByteArray(), head.Content.MapRoot)
+            ?? new MapValueResponse { Value = ByteString.Empty, Proof = new MapProof([], null).ToMessage() }
+        };
         if (MapEntry.TryParse(entry.Map.Value.Span, out var found) && found.Index < size)
         {
             entry.InclusionProof.AddRange((Inclusion(found.Index, size) ?? []).Select(WireMessage.ToBytes));
@@ -219,13 +227,13 @@ internal sealed class SimulatedLog(MemoryLog log, bool hasOneCall, Random random
 
     private Digest[]? Inclusion(long index, long size) =>
         size > log.Head.Content.TreeSize || Lie is Lie.ThiefPointsAtOldLeaf ? null : Lie switch
-    {
-        Lie.SurplusProofNode => [.. log.InclusionProof(index, size), AnyDigest()],
-        Lie.MissingProofNode => log.InclusionProof(index, size)[..^1],
-        Lie.TamperedInclusion => Tamper(log.InclusionProof(index, size)),
-        Lie.SwappedInclusion => log.InclusionProof(index is 0 ? 1 : index - 1, size),
-        _ => log.InclusionProof(index, size),
-    };
+        {
+            Lie.SurplusProofNode => [.. log.InclusionProof(index, size), AnyDigest()],
+            Lie.MissingProofNode => log.InclusionProof(index, size)[..^1],
+            Lie.TamperedInclusion => Tamper(log.InclusionProof(index, size)),
+            Lie.SwappedInclusion => log.InclusionProof(index is 0 ? 1 : index - 1, size),
+            _ => log.InclusionProof(index, size),
+        };
 
     private MapValueResponse? MapValue(byte[] key, Digest root)
     {

@@ -1,4 +1,3 @@
-using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
 using TrustixProxy.Publisher;
 

@@ -42,8 +42,8 @@ internal sealed class ThiefStage(World world, Census census)
         var (seen, unseen) = (Stage.MakeDirectory(world, "seen"), Stage.MakeDirectory(world, "unseen"));
         try
         {
-            using var first = new DecidingParts(OptionsIn(seen, policy), NullLogger.Instance, world.Time, world.Network);
-            using var second = new DecidingParts(OptionsIn(unseen, policy), NullLogger.Instance, world.Time, world.Network);
+            using var first = new ProxyParts(OptionsIn(seen, policy), NullLogger.Instance, world.Time, world.Network);
+            using var second = new ProxyParts(OptionsIn(unseen, policy), NullLogger.Instance, world.Time, world.Network);
             foreach (var actor in _actors)
             {
                 var watched = first.Logs.Single(log => log.Name == actor.Name);
@@ -82,7 +82,7 @@ internal sealed class ThiefStage(World world, Census census)
     }
 
     /// <summary>Revokes a log at the replica that has seen it. The other hears it as sealed bytes, with the head of the first.</summary>
-    private void Revoke(Actor actor, DecidingParts first, DecidingParts second)
+    private void Revoke(Actor actor, ProxyParts first, ProxyParts second)
     {
         if (actor.Since is not { } since)
         {
@@ -127,10 +127,10 @@ internal sealed class ThiefStage(World world, Census census)
         }
     }
 
-    private async Task CheckAsync(DecidingParts parts, Rule rule, bool hasView)
+    private async Task CheckAsync(ProxyParts parts, Rule rule, bool hasView)
     {
         _actors.ForEach(actor => world.Network.Latencies[actor.Name] = Stage.AnyLatency(world));
-        var deliberation = parts.Electorate.Deliberate(_built.Path.Digest, World.Deadline, isHasty: true);
+        var deliberation = parts.Electorate.Poll(_built.Path.Digest, World.Deadline, isHasty: true);
         Verdict? all = null;
         await deliberation.RunAsync([_built.Path], settlement => all = settlement.All);
         var (outcome, truth) = (await deliberation.Outcome, Stage.FingerprintOf(_built));

@@ -69,7 +69,7 @@ internal sealed class Trial
     private async Task<Answered> AskAsync(bool isLater)
     {
         await _scene.PrepareAsync();
-        var deliberation = _world.Parts.Electorate.Deliberate(_scene.Path.Digest, World.Deadline, isHasty: false);
+        var deliberation = _world.Parts.Electorate.Poll(_scene.Path.Digest, World.Deadline, isHasty: false);
         Verdict? all = null;
         await deliberation.RunAsync(_scene.KnownName is { } known ? [known] : [], settlement => all = settlement.All);
         var answered = new Answered(await deliberation.Outcome, all ?? throw new Fault($"{_name}: nobody was heard"));
@@ -247,7 +247,12 @@ internal sealed class Trial
         public OutputClaim? Served => (Outcome as Outcome.Served)?.Record.Claim;
 
         public string Word =>
-            Outcome switch { Outcome.Served served => served.Record.Outcome, Outcome.Refused refused => refused.Word, _ =>
-            throw new System.Diagnostics.UnreachableException() };
+            Outcome switch
+            {
+                Outcome.Served served => served.Record.Outcome,
+                Outcome.Refused refused => refused.Word,
+                _ =>
+            throw new System.Diagnostics.UnreachableException()
+            };
     }
 }

@@ -21,7 +21,7 @@ internal sealed class World : IDisposable
     private const int Ballast = 3;
 
     private readonly SubstituterOptions _options;
-    private DecidingParts _parts;
+    private ProxyParts _parts;
 
     /// <param name="seed">The run's seed.</param>
     /// <param name="number">Which of its worlds.</param>
@@ -81,7 +81,7 @@ internal sealed class World : IDisposable
 
     public string StateDirectory => _options.StateDirectory;
 
-    public DecidingParts Parts => _parts;
+    public ProxyParts Parts => _parts;
 
     public Gossip Gossip { get; private set; }
 
@@ -165,7 +165,7 @@ internal sealed class World : IDisposable
         }
     }
 
-    private DecidingParts Start() => new(_options, NullLogger.Instance, Time, Network);
+    private ProxyParts Start() => new(_options, NullLogger.Instance, Time, Network);
 
     private ImmutableArray<Member> MakeMembers()
     {
@@ -210,7 +210,8 @@ internal sealed class World : IDisposable
         Network.Logs[name] = log;
         var form = Random.Next(5) is 0 ? LogKeyForm.ReferenceProxy : LogKeyForm.StorePath;
         return new Member(new Elector.Log(name, owner, memory.Signer.Key, form, RequiresInclusionProof: Random.Next(4) > 0), log,
-            null) { IsRogue = isRogue, IsMirrored = isMirrored };
+            null)
+        { IsRogue = isRogue, IsMirrored = isMirrored };
     }
 
     /// <summary>A quorum that the sound operators can reach without the rogue ones: at most N − M lie. Sometimes with a group.</summary>

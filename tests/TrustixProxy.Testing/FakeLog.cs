@@ -1,10 +1,6 @@
 using System.Collections.Concurrent;
 using Google.Protobuf;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Http.Features;
-using Microsoft.Extensions.Logging;
 using TrustixProxy.Publisher;
 using TrustixProxy.TransparencyLog;
 using TrustixProxy.TransparencyLog.Wire;
@@ -281,8 +277,11 @@ public sealed class FakeLog : FakeServer
             return null;
         }
 
-        return new ValueResponse { Value = ByteString.CopyFrom(Lie is LogLie.WrongValue ? System.Text.Encoding.ASCII.GetBytes(
-            System.Text.Encoding.ASCII.GetString(value).Replace("narSize\":", "narSize\":1", StringComparison.Ordinal)) : value) };
+        return new ValueResponse
+        {
+            Value = ByteString.CopyFrom(Lie is LogLie.WrongValue ? System.Text.Encoding.ASCII.GetBytes(
+            System.Text.Encoding.ASCII.GetString(value).Replace("narSize\":", "narSize\":1", StringComparison.Ordinal)) : value)
+        };
     }
 
     private LogEntriesResponse Entries(GetLogEntriesRequest request)
@@ -291,8 +290,12 @@ public sealed class FakeLog : FakeServer
         for (var i = (int)request.Start; i <= (int)request.Finish; i++)
         {
             var (key, digest) = Log.Leaves[i];
-            var leaf = new LogLeaf { Key = ByteString.CopyFrom(key), ValueDigest = WireMessage.ToBytes(digest),
-                LeafDigest = WireMessage.ToBytes(Log.Leaf(i)) };
+            var leaf = new LogLeaf
+            {
+                Key = ByteString.CopyFrom(key),
+                ValueDigest = WireMessage.ToBytes(digest),
+                LeafDigest = WireMessage.ToBytes(Log.Leaf(i))
+            };
             answer.Leaves.Add(TwistEntry?.Invoke(i, leaf) ?? leaf);
         }
 

@@ -99,8 +99,11 @@ public sealed class MemoryLog
         }
 
         var proof = new SparseMerkleMap(number => _pages[number], map).Prove(Digest.Of(key), out var leaf);
-        return new MapValueResponse { Proof = proof.ToMessage(),
-            Value = Google.Protobuf.ByteString.CopyFrom(leaf is { } found ? _mapValues[found.ValueHash] : []) };
+        return new MapValueResponse
+        {
+            Proof = proof.ToMessage(),
+            Value = Google.Protobuf.ByteString.CopyFrom(leaf is { } found ? _mapValues[found.ValueHash] : [])
+        };
     }
 
     private MapLeaf LeafOf(byte[] key, MapEntry entry)

@@ -30,7 +30,8 @@ public sealed class RecordingRelay : FakeServer
         using var body = new MemoryStream();
         await context.Request.Body.CopyToAsync(body);
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(
-            Route(Path.GetFileName(context.Request.Path.Value)!), context.Request.Path)) { Content = new ByteArrayContent(body.ToArray()) };
+            Route(Path.GetFileName(context.Request.Path.Value)!), context.Request.Path))
+        { Content = new ByteArrayContent(body.ToArray()) };
         request.Content.Headers.TryAddWithoutValidation("Content-Type", context.Request.ContentType);
         using var response = await _http.SendAsync(request);
         context.Response.StatusCode = (int)response.StatusCode;

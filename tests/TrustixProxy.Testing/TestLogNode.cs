@@ -88,8 +88,11 @@ public sealed class TestLogNode : IAsyncDisposable
 
     /// <summary>A header that the reference's form of tokens makes for a call.</summary>
     public string TokenFor(string procedure) =>
-        System.Text.Json.JsonSerializer.Serialize(new { name = Token.PublicKey.Name,
-            sig = Token.Sign(System.Text.Encoding.ASCII.GetBytes($"{Token.PublicKey.Name}:{procedure}")) });
+        System.Text.Json.JsonSerializer.Serialize(new
+        {
+            name = Token.PublicKey.Name,
+            sig = Token.Sign(System.Text.Encoding.ASCII.GetBytes($"{Token.PublicKey.Name}:{procedure}"))
+        });
 
     /// <summary>A read call that has to be answered well.</summary>
     public async Task<T> CallAsync<T>(string procedure, IMessage request, MessageParser<T> parser)
@@ -129,7 +132,8 @@ public sealed class TestLogNode : IAsyncDisposable
     private static HttpRequestMessage Request(Uri url, string procedure, IMessage request)
     {
         var message = new HttpRequestMessage(
-            HttpMethod.Post, new Uri(url, procedure)) { Content = new ByteArrayContent(request.ToByteArray()) };
+            HttpMethod.Post, new Uri(url, procedure))
+        { Content = new ByteArrayContent(request.ToByteArray()) };
         message.Content.Headers.ContentType = new("application/proto");
         return message;
     }

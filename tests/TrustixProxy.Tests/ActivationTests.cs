@@ -25,8 +25,11 @@ public sealed class ActivationTests
 
         var script = $"exec 3<&{passed.Handle}; export LISTEN_PID=$$ LISTEN_FDS=1; exec {Executable.Words} serve --config '{config}'";
         using var process = Process.Start(new ProcessStartInfo("bash", ["-c", script]) { RedirectStandardError = true })!;
-        using var client = new HttpClient(new SocketsHttpHandler { SslOptions =
-            { RemoteCertificateValidationCallback = (_, shown, _, _) => shown!.Subject is "CN=proxy.example" } });
+        using var client = new HttpClient(new SocketsHttpHandler
+        {
+            SslOptions =
+            { RemoteCertificateValidationCallback = (_, shown, _, _) => shown!.Subject is "CN=proxy.example" }
+        });
         // the connection waits in the socket until the proxy takes it
         var info = await client.GetStringAsync(new Uri($"https://{passed.LocalEndPoint}/nix-cache-info"));
         process.Kill();

@@ -38,7 +38,8 @@ public sealed class ConnectionStormTests
     private static async Task StormAsync(string verb, string config, string path, string expected)
     {
         var start = new ProcessStartInfo(
-            "/bin/sh", ["-c", $"ulimit -n {Files} && exec {Executable.Words} {verb} --config '{config}'"]) { RedirectStandardError = true };
+            "/bin/sh", ["-c", $"ulimit -n {Files} && exec {Executable.Words} {verb} --config '{config}'"])
+        { RedirectStandardError = true };
         using var server = Process.Start(start)!;
         var held = new List<Socket>();
         try

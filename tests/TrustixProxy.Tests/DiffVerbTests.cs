@@ -127,7 +127,8 @@ public sealed class DiffVerbTests
         var nix = folder.File("nix-store", $"#!/bin/sh\n[ \"$1\" != --dump ] || exec cat '{folder.File("mine.nar")}'\n");
         File.SetUnixFileMode(nix, UnixFileMode.UserRead | UnixFileMode.UserExecute);
         var environment = new Dictionary<string,
-            string> { ["PATH"] = $"{folder.Path}:{Environment.GetEnvironmentVariable("PATH")}", ["XDG_STATE_HOME"] = folder.Path };
+            string>
+        { ["PATH"] = $"{folder.Path}:{Environment.GetEnvironmentVariable("PATH")}", ["XDG_STATE_HOME"] = folder.Path };
 
         var differ = await Cli.RunAsync(["diff", Path.Absolute, "--between", "local", folder.File("other.nar.xz")], environment);
         var same = await Cli.RunAsync(["diff", Path.Absolute, "--between", folder.File("mine.nar"), "local"], environment);

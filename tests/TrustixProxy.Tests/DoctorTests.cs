@@ -1,5 +1,4 @@
 using System.Text.Json;
-using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Inspection;
 using TrustixProxy.Testing;
 

@@ -17,8 +17,16 @@ public sealed class ArchiveLayoutTests
     public void Records_are_read_as_they_were_written()
     {
         var (head, conflict) = (
-            new LogHead { LogRoot = ByteString.CopyFrom(new byte[32]), TreeSize = 7, MapRoot = ByteString.CopyFrom(new byte[32]), MHRoot =
-            ByteString.CopyFrom(new byte[32]), MHTreeSize = 1, Signature = ByteString.CopyFrom(new byte[64]) }, new Conflict { Index = 3 });
+            new LogHead
+            {
+                LogRoot = ByteString.CopyFrom(new byte[32]),
+                TreeSize = 7,
+                MapRoot = ByteString.CopyFrom(new byte[32]),
+                MHRoot =
+            ByteString.CopyFrom(new byte[32]),
+                MHTreeSize = 1,
+                Signature = ByteString.CopyFrom(new byte[64])
+            }, new Conflict { Index = 3 });
 
         byte[] entries = [.. ArchiveLayout.Encode("a"u8.ToArray(), "bc"u8.ToArray()), .. ArchiveLayout.Encode("d"u8.ToArray(), [])];
         Assert.Equal([("a", "bc"), ("d", "")], ArchiveLayout.DecodeEntries(entries)

@@ -80,7 +80,8 @@ public sealed class MapProofTests
             case MapProofError.TooDeep: message.NumSideNodes = 257; break;
             case MapProofError.SideNodeSize: message.SideNodes[0] = ByteString.CopyFrom(new byte[31]); break;
             case MapProofError.BitMaskLength: message.BitMask = ByteString.CopyFrom([.. message.BitMask.Span, 0]); break;
-            case MapProofError.BitMaskPadding: message.BitMask = ByteString.CopyFrom(
+            case MapProofError.BitMaskPadding:
+                message.BitMask = ByteString.CopyFrom(
                 [.. message.BitMask.Span[..^1], (byte)(message.BitMask[^1] | 1)]); break;
             case MapProofError.SideNodeCount: message.SideNodes.Add(message.SideNodes[0]); break;
             case MapProofError.SideNodePlaceholder: message.SideNodes[0] = ByteString.CopyFrom(new byte[32]); break;
@@ -151,8 +152,11 @@ public sealed class MapProofTests
 
     private static Wire.SparseCompactMerkleProof Message(JsonElement proof)
     {
-        var message = new Wire.SparseCompactMerkleProof { NumSideNodes = (ulong)proof.Number("num_side_nodes"),
-            BitMask = ByteString.CopyFrom(proof.Hex("bit_mask")) };
+        var message = new Wire.SparseCompactMerkleProof
+        {
+            NumSideNodes = (ulong)proof.Number("num_side_nodes"),
+            BitMask = ByteString.CopyFrom(proof.Hex("bit_mask"))
+        };
         message.SideNodes.AddRange(proof.All("side_nodes").Select(node => ByteString.CopyFrom(Convert.FromHexString(node.GetString()!))));
         if (proof.GetProperty("non_membership_leaf_data").ValueKind is JsonValueKind.String)
         {

@@ -53,7 +53,7 @@ public static class AddressScopes
     {
         [0, 0, 0, 0] or [127, ..] => AddressScope.Loopback,
         [169, 254, ..] => AddressScope.LinkLocal,
-        [0, ..] or [ >= 224, ..] => AddressScope.None,
+        [0, ..] or [>= 224, ..] => AddressScope.None,
         [10, ..] or [192, 168, ..] or [192, 0, 0, _] or [198, 18 or 19, ..] => AddressScope.Private,
         [172, >= 16 and < 32, ..] or [100, >= 64 and < 128, ..] => AddressScope.Private,
         _ => AddressScope.Public,

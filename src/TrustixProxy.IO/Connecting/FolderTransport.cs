@@ -50,8 +50,11 @@ public sealed class FolderTransport(string folder) : HttpMessageHandler
     {
         { Exists: false } => throw new FileNotFoundException(null, path),
         var file => (file.ResolveLinkTarget(returnFinalTarget: true) as FileInfo ?? file).Length > 0
-            ? new FileStream(path, new FileStreamOptions { Share = FileShare.ReadWrite | FileShare.Delete,
-                Options = FileOptions.Asynchronous | FileOptions.SequentialScan })
+            ? new FileStream(path, new FileStreamOptions
+            {
+                Share = FileShare.ReadWrite | FileShare.Delete,
+                Options = FileOptions.Asynchronous | FileOptions.SequentialScan
+            })
             : null,
     };
 
@@ -60,7 +63,8 @@ public sealed class FolderTransport(string folder) : HttpMessageHandler
         var (length, start) = (file.Length, range?.Ranges.Single().From ?? 0);
         file.Position = Math.Min(start, length);
         var response = new HttpResponseMessage(
-            start > 0 ? HttpStatusCode.PartialContent : HttpStatusCode.OK) { Content = new StreamContent(file) };
+            start > 0 ? HttpStatusCode.PartialContent : HttpStatusCode.OK)
+        { Content = new StreamContent(file) };
         response.Content.Headers.ContentLength = length - file.Position;
         if (start > 0 && start < length)
         {

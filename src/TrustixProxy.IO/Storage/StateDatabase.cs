@@ -18,8 +18,12 @@ public sealed class StateDatabase : IDisposable
     /// <exception cref="SqliteException">The file cannot be read or written, or is no database.</exception>
     public StateDatabase(string directory, bool isDurable, string schema = "")
     {
-        var file = new SqliteConnectionStringBuilder { DataSource = Path.Combine(directory, "state.sqlite"), Pooling = false,
-            DefaultTimeout = 1 }.ToString();
+        var file = new SqliteConnectionStringBuilder
+        {
+            DataSource = Path.Combine(directory, "state.sqlite"),
+            Pooling = false,
+            DefaultTimeout = 1
+        }.ToString();
         (_writer, _reader) = (new SqliteConnection(file), new SqliteConnection(file));
         _writer.Open();
         Ensure($"PRAGMA busy_timeout = 1000; PRAGMA journal_mode = WAL; PRAGMA synchronous = {(isDurable ? "FULL" : "NORMAL")}; {schema}");

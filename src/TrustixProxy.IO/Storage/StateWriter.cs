@@ -3,7 +3,6 @@ using System.Diagnostics;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
-using TrustixProxy.IO;
 using TrustixProxy.IO.Supervision;
 
 namespace TrustixProxy.IO.Storage;

@@ -106,6 +106,9 @@ internal static class ConnectBody
         ConnectAnswer.Fail(ConnectCode.ResourceExhausted, $"the request has more than {most} bytes: send less at once");
 
     private static byte[] ErrorText(ConnectAnswer answer) => Encoding.UTF8.GetBytes(
-        new JsonObject { ["code"] = JsonNamingPolicy.SnakeCaseLower.ConvertName(answer.Code.ToString()),
-            ["message"] = answer.Error }.ToJsonString(ErrorJson));
+        new JsonObject
+        {
+            ["code"] = JsonNamingPolicy.SnakeCaseLower.ConvertName(answer.Code.ToString()),
+            ["message"] = answer.Error
+        }.ToJsonString(ErrorJson));
 }

@@ -17,8 +17,11 @@ internal sealed record HostedLog(HostedLogOptions Options, LogDatabase Database,
         LogID = LogId,
         Mode = Log.Types.LogModes.Log,
         Protocol = LogKey.NixProtocol,
-        Signer = new TransparencyLog.Wire.LogSigner { KeyType = TransparencyLog.Wire.LogSigner.Types.KeyTypes.Ed25519,
-            Public = Options.Signer.Key.ToString() },
+        Signer = new TransparencyLog.Wire.LogSigner
+        {
+            KeyType = TransparencyLog.Wire.LogSigner.Types.KeyTypes.Ed25519,
+            Public = Options.Signer.Key.ToString()
+        },
         Meta = { ["name"] = Options.Name },
     };
 }

@@ -100,8 +100,11 @@ internal sealed class LookupCalls(IReadOnlyDictionary<string, HostedLog> logs)
         public LookupEntry Find(byte[] key)
         {
             var proof = map.Prove(Digest.Of(key), out var leaf);
-            var answer = new LookupEntry { Key = UnsafeByteOperations.UnsafeWrap(key),
-                Map = new MapValueResponse { Value = ByteString.Empty, Proof = proof.ToMessage() } };
+            var answer = new LookupEntry
+            {
+                Key = UnsafeByteOperations.UnsafeWrap(key),
+                Map = new MapValueResponse { Value = ByteString.Empty, Proof = proof.ToMessage() }
+            };
             if (leaf is { Index: var index })
             {
                 var entry = reader.FindEntry(index)!;

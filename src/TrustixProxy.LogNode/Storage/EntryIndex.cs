@@ -1,6 +1,5 @@
 using TrustixProxy.IO.Storage;
 using TrustixProxy.Nix;
-using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.LogNode.Storage;
 

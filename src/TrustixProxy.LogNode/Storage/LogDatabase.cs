@@ -41,8 +41,13 @@ internal sealed class LogDatabase : IDisposable
 
     private LogDatabase(string path, bool isWritable)
     {
-        _connectionString = new SqliteConnectionStringBuilder { DataSource = path, Pooling = false, Mode = isWritable
-            ? SqliteOpenMode.ReadWriteCreate : SqliteOpenMode.ReadWrite }.ToString();
+        _connectionString = new SqliteConnectionStringBuilder
+        {
+            DataSource = path,
+            Pooling = false,
+            Mode = isWritable
+            ? SqliteOpenMode.ReadWriteCreate : SqliteOpenMode.ReadWrite
+        }.ToString();
         try
         {
             Writer = Open(100); // it is the only one that writes: the wait is a checkpoint's, for readers

@@ -105,8 +105,12 @@ internal sealed class ExportedLog(HttpClient files) : HttpMessageHandler
                     }
 
                     var digest = Digest.Of(value);
-                    response.Leaves.Add(new LogLeaf { Key = UnsafeByteOperations.UnsafeWrap(key), ValueDigest = WireMessage.ToBytes(digest),
-                        LeafDigest = WireMessage.ToBytes(MerkleHash.LogLeaf(key, digest)) });
+                    response.Leaves.Add(new LogLeaf
+                    {
+                        Key = UnsafeByteOperations.UnsafeWrap(key),
+                        ValueDigest = WireMessage.ToBytes(digest),
+                        LeafDigest = WireMessage.ToBytes(MerkleHash.LogLeaf(key, digest))
+                    });
                     next++;
                 }
             }

@@ -1,5 +1,4 @@
 using TrustixProxy.TransparencyLog;
-using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.Logs.Client;
 

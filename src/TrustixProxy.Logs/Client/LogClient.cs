@@ -94,8 +94,12 @@ public sealed class LogClient(ConnectClient connect, string logId, TimeProvider 
 
     /// <summary>The value of an entry of a mirrored log.</summary>
     public Task<CallResult<ValueResponse>> GetValueAsync(MapEntry entry, CancellationToken cancellation) => isExported
-        ? connect.CallAsync(ExportedLog.ValueCall, new GetLogEntriesRequest { LogID = logId, Start = (ulong)entry.Index,
-            Finish = (ulong)entry.Index }, ValueResponse.Parser, WireMessage.MaxValue + 16, counts: true, cancellation)
+        ? connect.CallAsync(ExportedLog.ValueCall, new GetLogEntriesRequest
+        {
+            LogID = logId,
+            Start = (ulong)entry.Index,
+            Finish = (ulong)entry.Index
+        }, ValueResponse.Parser, WireMessage.MaxValue + 16, counts: true, cancellation)
         : GetValueAsync(entry.ValueDigest, cancellation);
 
     public Task<CallResult<ValueResponse>> GetValueAsync(Digest digest, CancellationToken cancellation) =>

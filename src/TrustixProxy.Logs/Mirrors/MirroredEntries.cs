@@ -1,4 +1,3 @@
-using TrustixProxy.Consensus;
 using TrustixProxy.Logs.Client;
 using TrustixProxy.Nix;
 using TrustixProxy.TransparencyLog;

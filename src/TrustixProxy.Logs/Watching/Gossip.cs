@@ -25,8 +25,14 @@ public sealed class Gossip(IReadOnlyList<WatchedLog> logs)
     /// <summary>How many heads of each log are remembered as judged, so that telling them again costs nobody anything.</summary>
     private const int MaxRemembered = 256;
 
-    private static readonly ToldHeadsJson Form = new(new JsonSerializerOptions(JsonSerializerDefaults.Web) { AllowDuplicateProperties =
-        false, MaxDepth = 8, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true });
+    private static readonly ToldHeadsJson Form = new(new JsonSerializerOptions(JsonSerializerDefaults.Web)
+    {
+        AllowDuplicateProperties =
+        false,
+        MaxDepth = 8,
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true
+    });
 
     private readonly ConcurrentDictionary<string, Judged> _judged = new();
 

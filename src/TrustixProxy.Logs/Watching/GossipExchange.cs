@@ -40,7 +40,8 @@ public sealed class GossipExchange(Gossip gossip, IReadOnlyList<Uri> peers, Time
         try
         {
             using var content = new ByteArrayContent(
-                gossip.Tell()) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };
+                gossip.Tell())
+            { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };
             using var response = await http.PostAsync(address, content, stopping);
             if (!response.IsSuccessStatusCode
                 || !await gossip.HearAsync(await response.Content.ReadAsByteArrayAsync(stopping), address.ToString()))

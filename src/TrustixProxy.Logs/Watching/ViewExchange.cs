@@ -87,7 +87,7 @@ public sealed class ViewExchange : SupervisedService
     private async Task ExchangeAsync(WatchedLog log)
     {
         var state = _states[log.Key.LogId];
-        if (!await state.Turn.WaitAsync(0))
+        if (!await state.DecompressionSlot.WaitAsync(0))
         {
             return;
         }
@@ -106,7 +106,7 @@ public sealed class ViewExchange : SupervisedService
         }
         finally
         {
-            state.Turn.Release();
+            state.DecompressionSlot.Release();
         }
     }
 
@@ -187,12 +187,12 @@ public sealed class ViewExchange : SupervisedService
     {
         object[] arguments = [Read, 1, key, size - 1];
         return await _redis.AskAsync(async database => (byte[]?)await database.ExecuteAsync("EVAL", arguments)) is
-            { IsAnswered: true } reply ? reply.Value ?? [] : null;
+        { IsAnswered: true } reply ? reply.Value ?? [] : null;
     }
 
     private sealed class State
     {
-        public SemaphoreSlim Turn { get; } = new(1);
+        public SemaphoreSlim DecompressionSlot { get; } = new(1);
 
         /// <summary>What was exchanged last.</summary>
         public (TreeHead? Head, bool IsFrozen) Shown { get; set; }

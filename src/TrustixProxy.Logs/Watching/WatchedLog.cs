@@ -16,7 +16,7 @@ public readonly record struct ViewResult(LogView? View, SilenceReason Reason);
 /// <summary>One log as it is held to what it signed: fetches its head, verifies that it continues the view, keeps it. Refreshes are shared
 /// by all who wait for one.</summary>
 public sealed class WatchedLog(
-    string name, LogKey key, LogClient client, ViewStore store, LogDocket docket, TimeProvider time, ILogger logger)
+    string name, LogKey key, LogClient client, ViewStore store, LogFaultStore docket, TimeProvider time, ILogger logger)
 {
     /// <summary>How long it may be overlooked that another process has frozen the log, or a person has unfrozen it.</summary>
     private static readonly TimeSpan FrozenAge = TimeSpan.FromSeconds(1);
@@ -147,7 +147,7 @@ public sealed class WatchedLog(
             return null;
         }
 
-        return TrySeat(known, next, BytesOf(known), at) ? next.Head : null;
+        return TryReplaceView(known, next, BytesOf(known), at) ? next.Head : null;
     }
 
     /// <summary>Holds a head that others have seen against the view. Nothing but the log's own signatures and proofs moves the view, or
@@ -176,7 +176,8 @@ public sealed class WatchedLog(
         var advance = await AdvanceAsync(known, head, from);
         if (advance.Next is { } next)
         {
-            TrySeat(known, next, BytesOf(known), LongAgo); // others may show what the log has outgrown: the view is no fresher for it
+            // others may show what the log has outgrown: the view is no fresher for it
+            TryReplaceView(known, next, BytesOf(known), LongAgo);
         }
 
         return advance is { Next: not null } or { Reason: SilenceReason.Frozen };
@@ -234,7 +235,7 @@ public sealed class WatchedLog(
     /// <param name="next">The view.</param>
     /// <param name="stored">The bytes that the disk is known to have.</param>
     /// <param name="at">When it was asked for, as a timestamp of the clock.</param>
-    private bool TrySeat(LogView? known, LogView next, byte[]? stored, long at)
+    private bool TryReplaceView(LogView? known, LogView next, byte[]? stored, long at)
     {
         lock (_turn)
         {
@@ -256,7 +257,7 @@ public sealed class WatchedLog(
 
     private static byte[] BytesOf(LogView view) => view.Head.ToMessage().ToByteArray();
 
-    private static bool WasFrozen(ViewStore store, LogKey key, LogDocket docket)
+    private static bool WasFrozen(ViewStore store, LogKey key, LogFaultStore docket)
     {
         if (store.Load(key).Fault is not { } fault)
         {
@@ -312,7 +313,7 @@ public sealed class WatchedLog(
                     : reason;
             }
 
-            if (TrySeat(known, next, stored, at))
+            if (TryReplaceView(known, next, stored, at))
             {
                 return null;
             }
@@ -330,7 +331,7 @@ public sealed class WatchedLog(
             }
 
             stored = found.Head;
-            if (found.View is { } other && await MeetAsync(other) is { } failure)
+            if (found.View is { } other && await ReconcileAsync(other) is { } failure)
             {
                 return failure;
             }
@@ -341,13 +342,13 @@ public sealed class WatchedLog(
 
     /// <summary>Takes over a view that another process has come to, once it was shown to continue ours: what this process has seen is
     /// forgotten no more than what the disk has.</summary>
-    private async Task<SilenceReason?> MeetAsync(LogView other)
+    private async Task<SilenceReason?> ReconcileAsync(LogView other)
     {
         var known = _seen?.View;
         var (next, reason) = known is null ? (other, (SilenceReason?)null) : await AdvanceAsync(known, other.Head, docket.Source);
         if (next is not null)
         {
-            TrySeat(known, next, BytesOf(other), LongAgo);
+            TryReplaceView(known, next, BytesOf(other), LongAgo);
         }
 
         return reason is SilenceReason.HeadOlder ? null : reason; // the disk is behind: it is written over

@@ -10,7 +10,7 @@ public sealed class DeliveryContext
     public required NarFinder Finder { get; init; }
 
     /// <summary>What is remembered of upstreams.</summary>
-    public required UpstreamMarks Marks { get; init; }
+    public required BadNarMemory Marks { get; init; }
 
     /// <summary>What upstreams sent in the place of agreed NARs.</summary>
     public required RefusedNars Refused { get; init; }

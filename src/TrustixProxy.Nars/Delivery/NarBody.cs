@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using TrustixProxy.Nars.Upstreams;
-using TrustixProxy.Nix;
 
 namespace TrustixProxy.Nars.Delivery;
 

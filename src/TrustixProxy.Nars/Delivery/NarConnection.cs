@@ -58,8 +58,11 @@ internal sealed class NarConnection : IDisposable
         try
         {
             using var either = CancellationTokenSource.CreateLinkedTokenSource(end.Token, cancellation);
-            using var request = new HttpRequestMessage(HttpMethod.Get, candidate.Address) { Version = HttpVersion.Version20,
-                VersionPolicy = HttpVersionPolicy.RequestVersionOrLower };
+            using var request = new HttpRequestMessage(HttpMethod.Get, candidate.Address)
+            {
+                Version = HttpVersion.Version20,
+                VersionPolicy = HttpVersionPolicy.RequestVersionOrLower
+            };
             if (offset > 0)
             {
                 request.Headers.Range = new RangeHeaderValue(offset, null);

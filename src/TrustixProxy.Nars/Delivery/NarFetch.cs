@@ -24,7 +24,7 @@ internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownl
     /// <summary>Runs to the end: <see cref="DeliveryState.Ready"/> when a body is verified.</summary>
     public async Task<DeliveryState> RunAsync(CancellationToken cancellation)
     {
-        using var turn = new Turn(context.Turns, context.Deadline, _time);
+        using var turn = new DecompressionSlot(context.Turns, context.Deadline, _time);
         try
         {
             return await FetchAsync(turn, cancellation);
@@ -47,7 +47,7 @@ internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownl
         }
     }
 
-    private async Task<DeliveryState> FetchAsync(Turn turn, CancellationToken cancellation)
+    private async Task<DeliveryState> FetchAsync(DecompressionSlot turn, CancellationToken cancellation)
     {
         var start = _time.GetTimestamp();
         for (var pause = FirstPause; ; pause *= 2)
@@ -72,7 +72,7 @@ internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownl
     }
 
     /// <summary>Tries candidates until one is right; null when none is.</summary>
-    private async Task<DeliveryState?> TryAllAsync(List<NarCandidate> candidates, Turn turn, CancellationToken cancellation)
+    private async Task<DeliveryState?> TryAllAsync(List<NarCandidate> candidates, DecompressionSlot turn, CancellationToken cancellation)
     {
         var (tooShort, count) = (0, candidates.Count(candidate => candidate.IsSameFile));
         _otherFiles = 0;

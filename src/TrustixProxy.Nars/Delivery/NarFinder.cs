@@ -6,7 +6,7 @@ namespace TrustixProxy.Nars.Delivery;
 /// <param name="upstreams">All of them.</param>
 /// <param name="marks">What is remembered of them.</param>
 /// <param name="time">The clock.</param>
-public sealed class NarFinder(IReadOnlyList<Upstream> upstreams, UpstreamMarks marks, TimeProvider time)
+public sealed class NarFinder(IReadOnlyList<Upstream> upstreams, BadNarMemory marks, TimeProvider time)
 {
     /// <summary>How long upstreams are waited for that have not answered yet, once one has said that it has the very file.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(200);

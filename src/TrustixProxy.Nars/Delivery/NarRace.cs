@@ -65,8 +65,13 @@ internal sealed class NarRace(
         }
         catch (Exception exception) when (exception is IOException or HttpRequestException)
         {
-            onFault(candidate, exception switch { NoNarException none => none.Fault, NarRefusedException refused => refused.Fault, _ =>
-                NarFault.Unreachable });
+            onFault(candidate, exception switch
+            {
+                NoNarException none => none.Fault,
+                NarRefusedException refused => refused.Fault,
+                _ =>
+                NarFault.Unreachable
+            });
         }
         catch (OperationCanceledException)
         {

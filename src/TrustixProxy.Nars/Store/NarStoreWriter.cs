@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Win32.SafeHandles;
-using TrustixProxy.IO;
 using TrustixProxy.IO.Supervision;
 using TrustixProxy.Native;
 using TrustixProxy.Nix;

@@ -21,7 +21,7 @@ public sealed record NarCandidate(Upstream Upstream, NarInfo NarInfo, Uri Addres
     /// <param name="fileHash">The file hash that it names.</param>
     /// <param name="marks">What is remembered of upstreams.</param>
     public static NarCandidate? Of(
-        Upstream upstream, NarInfo narInfo, NixHash narHash, string compression, NixHash fileHash, UpstreamMarks marks)
+        Upstream upstream, NarInfo narInfo, NixHash narHash, string compression, NixHash fileHash, BadNarMemory marks)
     {
         var decompress = compression is NarCompression.None && narInfo.Compression is not NarCompression.None;
         if (narInfo.NarHash != narHash

@@ -34,7 +34,7 @@ internal sealed class UpstreamGate(HttpMessageHandler inner, int concurrency, Up
             Refuse(address);
             var response = await base.SendAsync(request, cancellationToken);
             health.ReportLife();
-            throttle.Heed(address, response);
+            throttle.ApplyRetryAfter(address, response);
             response.Content = new WatchedContent(response.Content, turn, health);
             return response;
         }

@@ -37,8 +37,15 @@ public static class UpstreamMetrics
     public static void Answered(string upstream, UpstreamAnswer answer, TimeSpan took)
     {
         var word =
-            answer switch { UpstreamAnswer.Found => "found", UpstreamAnswer.Absent => "absent", UpstreamAnswer.Failed { IsAway: true } =>
-            "away", UpstreamAnswer.Failed failed => failed.Fault.Label, _ => throw new System.Diagnostics.UnreachableException() };
+            answer switch
+            {
+                UpstreamAnswer.Found => "found",
+                UpstreamAnswer.Absent => "absent",
+                UpstreamAnswer.Failed { IsAway: true } =>
+            "away",
+                UpstreamAnswer.Failed failed => failed.Fault.Label,
+                _ => throw new System.Diagnostics.UnreachableException()
+            };
         ProxyMeter.Stepped("upstream", "upstream", upstream, took, word);
         Answers.Add(1, new("upstream", upstream), new("answer", word));
         Seconds.Record(took.TotalSeconds, new KeyValuePair<string, object?>("upstream", upstream));

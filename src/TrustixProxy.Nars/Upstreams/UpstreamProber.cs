@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Logging;
-using TrustixProxy.IO;
 using TrustixProxy.IO.Supervision;
 
 namespace TrustixProxy.Nars.Upstreams;

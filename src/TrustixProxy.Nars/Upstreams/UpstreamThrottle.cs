@@ -27,7 +27,7 @@ internal sealed class UpstreamThrottle(UpstreamHealth health, TimeProvider time)
     /// <summary>Takes note of what a response says of the time to ask again.</summary>
     /// <param name="address">What was asked for.</param>
     /// <param name="response">The response.</param>
-    public void Heed(Uri address, HttpResponseMessage response)
+    public void ApplyRetryAfter(Uri address, HttpResponseMessage response)
     {
         var isTooMany = response.StatusCode is HttpStatusCode.TooManyRequests;
         if (!isTooMany && (int)response.StatusCode < 500)

@@ -17,7 +17,7 @@ namespace TrustixProxy.Substituter.Dashboard;
 /// </code>
 /// Nothing on a page comes from elsewhere, and nothing in it is run but the script: the policy that goes with it says so.</remarks>
 internal sealed class DashboardEndpoints(
-    Func<DecidingParts> parts, HealthCheck check, DecisionJournal journal, string stateDirectory, LiveEvents events)
+    Func<ProxyParts> parts, HealthCheck check, DecisionJournal journal, string stateDirectory, LiveEvents events)
 {
     private const string ContentSecurityPolicy =
         "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; "

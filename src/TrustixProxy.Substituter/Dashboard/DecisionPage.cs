@@ -10,7 +10,7 @@ namespace TrustixProxy.Substituter.Dashboard;
 internal static class DecisionPage
 {
     /// <summary>The page, and whether anything is known of the path.</summary>
-    public static (Html Page, bool IsKnown) Of(StorePathDigest digest, DecidingParts parts, DecisionJournal journal)
+    public static (Html Page, bool IsKnown) Of(StorePathDigest digest, ProxyParts parts, DecisionJournal journal)
     {
         var (bundle, entry) = (parts.Decider.FindBundle(digest), journal.Find(digest));
         var decision = bundle is null ? null : Read(bundle, parts.Policy);
@@ -37,7 +37,7 @@ internal static class DecisionPage
 
     private static Html Show(StorePathDigest digest, Shown decision, int size, JournalEntry? entry)
     {
-        var votes = decision.Verdict.Answers.Select(Testimony.Of).ToImmutableArray();
+        var votes = decision.Verdict.Answers.Select(AnswerText.Of).ToImmutableArray();
         var later = entry is not null && !entry.Votes.SequenceEqual(votes) && entry.Votes.Length > 0
             ? Html.Of($"<h2>Said after it had left, too</h2>{Votes(entry.Votes)}") : Html.Empty;
         return Html.Of($"""
@@ -51,7 +51,7 @@ internal static class DecisionPage
         Html.Of($"""<p class="path"><code>{path}</code></p><p class="verdict">{Page.Badge(outcome)} {Page.Time(at)}</p><p class="sentence">{sentence}</p>""");
 
     /// <summary>Votes side by side: the claims, and who stands behind which.</summary>
-    private static Html Votes(ImmutableArray<Testimony> votes)
+    private static Html Votes(ImmutableArray<AnswerText> votes)
     {
         var claims = votes.Select(vote => vote.Claim).OfType<OutputClaim>().Distinct().ToList();
         var letters = claims.Index().ToDictionary(claim => claim.Item, claim => ((char)('A' + (claim.Index % 26))).ToString());

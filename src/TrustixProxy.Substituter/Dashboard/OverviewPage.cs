@@ -10,7 +10,7 @@ internal static class OverviewPage
 {
     private const int MostDecisions = 20;
 
-    public static Html Of(DecidingParts parts, ProxyHealth health, DecisionJournal journal, bool isDay) => Page.Of("Overview", "/", Html.Of($"""
+    public static Html Of(ProxyParts parts, ProxyHealth health, DecisionJournal journal, bool isDay) => Page.Of("Overview", "/", Html.Of($"""
         <p class="verdict">{(health.CanDecide ? Page.Badge("can decide", "good") : Page.Badge("cannot decide", "bad"))} {Html.Each(health.Rules, rule => Rule(rule, health.Rules.Count is 1))}</p>
         <section><h2>Decisions</h2>{VerdictChart.Of(journal, isDay)}
         {Page.Table("Latest decisions", ["path", "outcome", "when", "reason"], Html.Each(journal.List().Take(MostDecisions), Decision))}</section>
@@ -38,7 +38,7 @@ internal static class OverviewPage
     /// <summary>An upstream's state.</summary>
     public static Html State(string state) => Page.Badge(state, state switch { "live" => "good", "away" => "bad", _ => "warn" });
 
-    private static Html Tier(CacheTier tier, DecidingParts parts)
+    private static Html Tier(CacheTier tier, ProxyParts parts)
     {
         var state = tier switch
         {

@@ -1,5 +1,4 @@
 using TrustixProxy.Logs.Watching;
-using TrustixProxy.Substituter.Inspection;
 
 namespace TrustixProxy.Substituter.Dashboard;
 

@@ -3,11 +3,9 @@ using System.Collections.Immutable;
 using Microsoft.Extensions.Caching.Memory;
 using Microsoft.Extensions.Logging;
 using TrustixProxy.Consensus;
-using TrustixProxy.IO.Connecting;
 using TrustixProxy.IO.Metering;
 using TrustixProxy.Logs.Watching;
 using TrustixProxy.Nars;
-using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Evidence;
 using TrustixProxy.Substituter.Revocations;
@@ -217,7 +215,7 @@ internal sealed class Decider(
             }
 
             var left = deadline - electorate.Time.GetElapsedTime(start);
-            var deliberation = electorate.Deliberate(digest, left > deadline / 2 ? left : deadline / 2);
+            var deliberation = electorate.Poll(digest, left > deadline / 2 ? left : deadline / 2);
             var concluding = ConcludeAsync(digest, depth, deliberation.Outcome, news);
             var following = FollowAsync(deliberation, digest, NamesOf(digest, before), concluding);
             var decision = await concluding;
@@ -313,7 +311,8 @@ internal sealed class Decider(
         }
 
         var refusal = RefusalOf(refused.Word, refused.Sentence, refused.Path, refused.Verdict, refused.IsSettled,
-            refused.WasCutShort) with { Withholds = withholds };
+            refused.WasCutShort) with
+        { Withholds = withholds };
         memory.Refusals.Keep(digest, refusal, news);
         return refusal.Decision;
     }
@@ -336,7 +335,7 @@ internal sealed class Decider(
     /// <summary>Runs the asking to its end, past the answer: who comes late is still heard, once the answer is kept. A fault of ours is
     /// told, and leaves nobody waiting.</summary>
     private async Task FollowAsync(
-        Deliberation deliberation, StorePathDigest digest, ImmutableArray<StorePath> names, Task<Decision> concluding)
+        ElectorPoll deliberation, StorePathDigest digest, ImmutableArray<StorePath> names, Task<Decision> concluding)
     {
         var settling = () => Task.CompletedTask;
         Exception? fault = null;

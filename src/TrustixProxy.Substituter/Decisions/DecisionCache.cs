@@ -1,10 +1,8 @@
-using System.Collections.Frozen;
 using System.Text;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
-using TrustixProxy.Substituter.Revocations;
 using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Substituter.Decisions;

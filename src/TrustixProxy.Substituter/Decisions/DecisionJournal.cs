@@ -12,7 +12,7 @@ namespace TrustixProxy.Substituter.Decisions;
 /// <param name="At">When.</param>
 /// <param name="Votes">What each elector had said, in the end: who answered after the decision had left, too.</param>
 internal sealed record JournalEntry(
-    StorePathDigest Digest, StorePath Path, string Outcome, string Sentence, DateTimeOffset At, ImmutableArray<Testimony> Votes)
+    StorePathDigest Digest, StorePath Path, string Outcome, string Sentence, DateTimeOffset At, ImmutableArray<AnswerText> Votes)
 {
     /// <summary>Whether different claims are proven.</summary>
     public bool IsDisputed => Votes.Select(vote => vote.Claim).OfType<OutputClaim>().Distinct().Skip(1).Any();
@@ -122,7 +122,8 @@ internal sealed class DecisionJournal(TimeProvider time)
         }
     }
 
-    private static ImmutableArray<Testimony> VotesOf(Verdict? verdict) => verdict is null ? [] : [.. verdict.Answers.Select(Testimony.Of)];
+    private static ImmutableArray<AnswerText> VotesOf(Verdict? verdict) =>
+        verdict is null ? [] : [.. verdict.Answers.Select(AnswerText.Of)];
 
     private void Put(JournalEntry entry)
     {

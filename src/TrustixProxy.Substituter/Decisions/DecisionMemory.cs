@@ -84,7 +84,7 @@ internal sealed class DecisionMemory(long capacity)
         _size += decision.Size;
         while (_size > capacity)
         {
-            Turn();
+            DecompressionSlot();
         }
     }
 
@@ -98,7 +98,7 @@ internal sealed class DecisionMemory(long capacity)
     }
 
     /// <summary>The first goes to the end if it was read, and else is dropped.</summary>
-    private void Turn()
+    private void DecompressionSlot()
     {
         var first = _turns.First!;
         if (first.Value.IsRead)

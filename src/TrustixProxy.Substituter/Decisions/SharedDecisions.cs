@@ -62,7 +62,7 @@ internal sealed class SharedDecisions
     /// <param name="adopt">Takes in what another has decided; null when it does not hold here.</param>
     /// <param name="patience">How long another that is alive is waited for.</param>
     /// <returns>What was adopted, or our turn.</returns>
-    public async Task<(T? Adopted, DecisionTurn? Turn)> WaitAsync<T>(
+    public async Task<(T? Adopted, DecisionTurn? DecompressionSlot)> WaitAsync<T>(
         StorePathDigest digest, Func<SharedDecision, Task<T?>> adopt, TimeSpan patience)
         where T : class
     {

@@ -16,7 +16,7 @@ internal sealed class Ballots
     public Dictionary<string, TimeSpan> Latencies { get; } = [];
 
     /// <summary>Takes the word of an elector that is frozen out of account.</summary>
-    public void Hush(string elector) => _last[elector] = _telling[elector] = new Ballot.Silent(SilenceReason.Frozen);
+    public void MarkFrozen(string elector) => _last[elector] = _telling[elector] = new Ballot.Silent(SilenceReason.Frozen);
 
     public void Hear(string elector, Ballot ballot, TimeSpan latency)
     {

@@ -13,7 +13,7 @@ internal sealed class CacheElector(Elector.Cache elector, Upstream cache) : Elec
     public override bool IsFrozen => false;
 
     /// <summary>A cache is asked by digest: it knows the name.</summary>
-    public override AskElector Begin(StorePathDigest digest, StorePath? name, Statements statements, CancellationToken cancellation)
+    public override AskElector Begin(StorePathDigest digest, StorePath? name, CandidateValues statements, CancellationToken cancellation)
     {
         var first = cache.AskAsync(digest, cancellation);
         UpstreamAnswer? settled = null; // one answer is one answer: it is not asked for again

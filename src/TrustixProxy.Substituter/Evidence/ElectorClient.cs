@@ -21,5 +21,5 @@ internal abstract class ElectorClient
     /// <param name="statements">What upstreams say, as it comes in.</param>
     /// <param name="cancellation">Ends what has begun.</param>
     /// <returns>Asks about one path that has the digest; may be called any number of times.</returns>
-    public abstract AskElector Begin(StorePathDigest digest, StorePath? name, Statements statements, CancellationToken cancellation);
+    public abstract AskElector Begin(StorePathDigest digest, StorePath? name, CandidateValues statements, CancellationToken cancellation);
 }

@@ -18,7 +18,7 @@ namespace TrustixProxy.Substituter.Evidence;
 internal sealed record Electorate(
     ImmutableArray<ElectorClient> Electors,
     ImmutableArray<Upstream> Upstreams,
-    UpstreamMarks Marks,
+    BadNarMemory Marks,
     NarStore? Store,
     Policy Policy,
     TimeProvider Time)
@@ -40,5 +40,5 @@ internal sealed record Electorate(
     /// <param name="digest">The digest.</param>
     /// <param name="deadline">How long an outcome may take.</param>
     /// <param name="isHasty">Whether each is asked once, and one that fails is not asked again.</param>
-    public Deliberation Deliberate(StorePathDigest digest, TimeSpan deadline, bool isHasty = false) => new(this, digest, deadline, isHasty);
+    public ElectorPoll Poll(StorePathDigest digest, TimeSpan deadline, bool isHasty = false) => new(this, digest, deadline, isHasty);
 }

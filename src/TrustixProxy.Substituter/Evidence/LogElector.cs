@@ -26,7 +26,7 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
 
     /// <summary>Has the log look the digest up while the name is not known; one that cannot do that is asked for its newest head
     /// meanwhile.</summary>
-    public override AskElector Begin(StorePathDigest digest, StorePath? name, Statements statements, CancellationToken cancellation)
+    public override AskElector Begin(StorePathDigest digest, StorePath? name, CandidateValues statements, CancellationToken cancellation)
     {
         Task<LookupAnswer?>? ahead = null;
         if (_lookups.AreLacking)
@@ -42,7 +42,8 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
     }
 
     /// <summary>Asks once. An absence is believed only under a head that was fetched a moment ago.</summary>
-    private async Task<Ballot> AskAsync(StorePath path, Task<LookupAnswer?>? ahead, Statements statements, CancellationToken cancellation)
+    private async Task<Ballot> AskAsync(
+        StorePath path, Task<LookupAnswer?>? ahead, CandidateValues statements, CancellationToken cancellation)
     {
         var first = await log.ViewAsync(Timeout.InfiniteTimeSpan, cancellation);
         if (first.View is null)
@@ -64,7 +65,7 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
     /// lost and is still the log's newest
     /// is how some logs answer for a key that they do not have.</remarks>
     private async Task<Ballot> AskUntilHeadStandsAsync(
-        VerifiedTreeHead head, StorePath path, Statements statements, CancellationToken cancellation)
+        VerifiedTreeHead head, StorePath path, CandidateValues statements, CancellationToken cancellation)
     {
         for (var asked = 1; ; asked++)
         {
@@ -127,7 +128,8 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
             ? Held(ballot, evidence, path) : null;
     }
 
-    private async Task<Ballot> AskUnderAsync(VerifiedTreeHead head, StorePath path, Statements statements, CancellationToken cancellation)
+    private async Task<Ballot> AskUnderAsync(
+        VerifiedTreeHead head, StorePath path, CandidateValues statements, CancellationToken cancellation)
     {
         var key = elector.KeyOf(path);
         if (head.Content.TreeSize is 0)
@@ -152,7 +154,7 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
     /// <summary>Fetches what turns a map entry into a vote: the proof that it is in the log, and the value if it does not follow from what
     /// an upstream says.</summary>
     private async Task<Ballot> CompleteAsync(
-        LogEvidence evidence, MapEntry entry, StorePath path, Statements statements, CancellationToken cancellation)
+        LogEvidence evidence, MapEntry entry, StorePath path, CandidateValues statements, CancellationToken cancellation)
     {
         var isAsked = !log.Client.LacksInclusionProofs;
         var inclusion = isAsked

@@ -19,7 +19,7 @@ internal sealed class MirrorElector(Elector.Log elector, WatchedLog log, LogMirr
 
     public override bool IsFrozen => log.IsFrozen;
 
-    public override AskElector Begin(StorePathDigest digest, StorePath? name, Statements statements, CancellationToken cancellation)
+    public override AskElector Begin(StorePathDigest digest, StorePath? name, CandidateValues statements, CancellationToken cancellation)
     {
         // mirrors are looked into beside each other, while upstreams are asked for the name
         var ahead = Task.Run(() => ProveAhead(digest), cancellation);
@@ -39,7 +39,7 @@ internal sealed class MirrorElector(Elector.Log elector, WatchedLog log, LogMirr
     }
 
     private async Task<Ballot> AskAsync(
-        StorePath path, Task<(Digest Path, LogEvidence Evidence)?> ahead, Statements statements, CancellationToken cancellation)
+        StorePath path, Task<(Digest Path, LogEvidence Evidence)?> ahead, CandidateValues statements, CancellationToken cancellation)
     {
         var key = elector.KeyOf(path);
         var evidence = await ahead is { } proven && proven.Path == Digest.Of(key) ? proven.Evidence
@@ -55,7 +55,7 @@ internal sealed class MirrorElector(Elector.Log elector, WatchedLog log, LogMirr
     }
 
     private async Task<Ballot> PresentAsync(
-        LogEvidence evidence, MapEntry entry, StorePath path, Statements statements, CancellationToken cancellation)
+        LogEvidence evidence, MapEntry entry, StorePath path, CandidateValues statements, CancellationToken cancellation)
     {
         if (!log.IsHeldTo(new ProvenEntry(evidence.Head, elector.KeyOf(path), evidence.Map), isOfMirror: true))
         {
@@ -69,7 +69,7 @@ internal sealed class MirrorElector(Elector.Log elector, WatchedLog log, LogMirr
 
     /// <summary>An absence is believed under the log's head of a moment ago, to which the mirror is brought if need be: one fetch a second,
     /// shared by all who ask.</summary>
-    private async Task<Ballot> AbsentAsync(LogEvidence evidence, StorePath path, Statements statements, CancellationToken cancellation)
+    private async Task<Ballot> AbsentAsync(LogEvidence evidence, StorePath path, CandidateValues statements, CancellationToken cancellation)
     {
         var view = await ViewAsync(cancellation);
         if (view.View is not { Head: var head })

@@ -13,7 +13,7 @@ internal sealed class RevocableElector(ElectorClient elector, RevocationRegister
 
     public override bool IsFrozen => elector.IsFrozen;
 
-    public override AskElector Begin(StorePathDigest digest, StorePath? name, Statements statements, CancellationToken cancellation)
+    public override AskElector Begin(StorePathDigest digest, StorePath? name, CandidateValues statements, CancellationToken cancellation)
     {
         var ask = elector.Begin(digest, name, statements, cancellation);
         return async (path, token) => await ask(path, token) is var ballot && ballot is Ballot.Claimed { Proof: VoteProof.ByLog proof }

@@ -8,7 +8,7 @@ using TrustixProxy.Nix;
 namespace TrustixProxy.Substituter.Evidence;
 
 /// <summary>What the upstreams have said of one digest.</summary>
-internal sealed class UpstreamPoll(IReadOnlyList<Upstream> upstreams, UpstreamMarks marks, NarStore? store)
+internal sealed class UpstreamPoll(IReadOnlyList<Upstream> upstreams, BadNarMemory marks, NarStore? store)
 {
     private readonly Dictionary<Upstream, UpstreamAnswer> _last = [];
     private readonly HashSet<Upstream> _unasked = [.. upstreams];

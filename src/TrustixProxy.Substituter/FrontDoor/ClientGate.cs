@@ -76,7 +76,7 @@ internal sealed class ClientGate : IAsyncDisposable
             return;
         }
 
-        var metered = new WatchedBody(new MeteredStream(body.Stream, _bytes, client, _bytesAtOnce), body);
+        var metered = new WrappedBody(new MeteredStream(body.Stream, _bytes, client, _bytesAtOnce), body);
         context.Features.Set<IHttpResponseBodyFeature>(metered);
         await _next(context);
         await metered.CompleteAsync();

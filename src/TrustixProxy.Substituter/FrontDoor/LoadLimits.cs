@@ -20,8 +20,12 @@ public sealed record LoadLimits(int? Concurrency = null, int? RequestsPerSecond 
 
         if (Concurrency is { } concurrency)
         {
-            var options = new ConcurrencyLimiterOptions { PermitLimit = concurrency, QueueLimit = Waiting,
-                QueueProcessingOrder = QueueProcessingOrder.OldestFirst };
+            var options = new ConcurrencyLimiterOptions
+            {
+                PermitLimit = concurrency,
+                QueueLimit = Waiting,
+                QueueProcessingOrder = QueueProcessingOrder.OldestFirst
+            };
             yield return PartitionedRateLimiter.Create<string,
                 string>(client => RateLimitPartition.GetConcurrencyLimiter(partition(client), _ => options));
         }

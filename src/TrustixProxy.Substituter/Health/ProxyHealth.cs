@@ -46,7 +46,7 @@ internal sealed record RuleHealth(string Match, string Rule, bool IsReachable);
 internal sealed record ProxyHealth(IReadOnlyList<LogStatus> Logs, IReadOnlyList<SourceHealth> Caches, IReadOnlyList<SourceHealth> Upstreams,
     IReadOnlyList<RuleHealth> Rules, bool CanDecide)
 {
-    public static ProxyHealth Of(DecidingParts parts)
+    public static ProxyHealth Of(ProxyParts parts)
     {
         var logs = LogsOf(parts);
         var caches = parts.CacheSources.Select(cache => SourceHealth.Of(cache.Elector.Name, cache.Source)).ToList();
@@ -67,7 +67,7 @@ internal sealed record ProxyHealth(IReadOnlyList<LogStatus> Logs, IReadOnlyList<
             log.Name, Kebab.Of(log.Health), log.IsHeard, log.State, log.Size, log.SeenAt, log.GrownAt)), Caches, Upstreams, Rules),
         ToldHealthJson.Default.ToldHealth);
 
-    private static IReadOnlyList<LogStatus> LogsOf(DecidingParts parts)
+    private static IReadOnlyList<LogStatus> LogsOf(ProxyParts parts)
     {
         try
         {
@@ -99,7 +99,7 @@ internal sealed partial class ToldHealthJson : JsonSerializerContext;
 /// <summary>Looks how the proxy fares; who asks within a second of another is told the same.</summary>
 /// <param name="parts">What decides at the moment.</param>
 /// <param name="time">The clock.</param>
-internal sealed class HealthCheck(Func<DecidingParts> parts, TimeProvider time)
+internal sealed class HealthCheck(Func<ProxyParts> parts, TimeProvider time)
 {
     private static readonly TimeSpan Freshness = TimeSpan.FromSeconds(1);
 

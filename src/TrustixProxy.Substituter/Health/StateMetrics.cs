@@ -20,7 +20,7 @@ internal sealed class StateMetrics : IDisposable
 
     /// <param name="parts">What decides at the moment.</param>
     /// <param name="check">How it fares.</param>
-    public StateMetrics(Func<DecidingParts> parts, HealthCheck check)
+    public StateMetrics(Func<ProxyParts> parts, HealthCheck check)
     {
         _check = check;
         // What has not been counted yet is shown, too: alerts can be written against it. Each by name, so that the compiler sees it.

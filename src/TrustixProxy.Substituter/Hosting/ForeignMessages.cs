@@ -7,7 +7,6 @@ using TrustixProxy.Nars.Delivery;
 using TrustixProxy.Nars.Store;
 using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Substituter.Decisions;
-using TrustixProxy.Substituter.Evidence;
 using TrustixProxy.Substituter.Revocations;
 
 namespace TrustixProxy.Substituter.Hosting;

@@ -40,7 +40,7 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
 
     private readonly WebApplication _app;
     private readonly SubstituterOptions _options;
-    private readonly Func<DecidingParts> _parts;
+    private readonly Func<ProxyParts> _parts;
     private readonly HealthCheck _check;
     private readonly Func<Gossip> _gossip;
     private readonly Func<HttpContext, Task>? _metrics;
@@ -54,16 +54,24 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
             context => RateLimitPartition.GetConcurrencyLimiter(Peer(context), _ => new ConcurrencyLimiterOptions { PermitLimit = 2 })),
         PartitionedRateLimiter.Create<HttpContext, IPAddress>(context => RateLimitPartition.GetTokenBucketLimiter(
             Peer(context), _ =>
-                new TokenBucketRateLimiterOptions { TokenLimit = 20, TokensPerPeriod = 1,
-                ReplenishmentPeriod = TimeSpan.FromSeconds(1) })));
+                new TokenBucketRateLimiterOptions
+                {
+                    TokenLimit = 20,
+                    TokensPerPeriod = 1,
+                    ReplenishmentPeriod = TimeSpan.FromSeconds(1)
+                })));
 
-    public OperationsServer(SubstituterOptions options, Func<DecidingParts> parts, HealthCheck check, DecisionJournal journal,
+    public OperationsServer(SubstituterOptions options, Func<ProxyParts> parts, HealthCheck check, DecisionJournal journal,
         Func<Gossip> gossip, Func<HttpContext, Task>? metrics, ILoggerFactory loggers, TimeProvider time)
     {
         (_options, _parts, _check, _gossip, _metrics) = (options, parts, check, gossip, metrics);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        var limits = new ConnectionLimits { Connections = MaxConnections, PerClient = MaxConnections / 2,
-            HeaderTimeout = options.FrontDoor.HeaderTimeout };
+        var limits = new ConnectionLimits
+        {
+            Connections = MaxConnections,
+            PerClient = MaxConnections / 2,
+            HeaderTimeout = options.FrontDoor.HeaderTimeout
+        };
         var gate = new ConnectionGate(() => limits, time, () => ClientMetrics.TurnedAway("operations"));
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {

@@ -25,7 +25,7 @@ public static class SubstituterHost
         TimeProvider? time = null, Func<HttpContext, Task>? metrics = null)
     {
         var clock = time ?? TimeProvider.System;
-        Generations? generations = null;
+        ProxyReloader? generations = null;
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions()) /* no file
             and no variable but the program's own says anything */;
         var gate = new ConnectionGate(() => generations!.Current.Connections, clock, () => ClientMetrics.TurnedAway("overflow"));
@@ -43,11 +43,11 @@ public static class SubstituterHost
         {
             var (forwarder, journal, loggers) = (services.GetRequiredService<IHttpForwarder>(),
                 services.GetRequiredService<DecisionJournal>(), services.GetRequiredService<ILoggerFactory>());
-            return new Generations((next, before) => new Generation(next, forwarder, journal, loggers, clock, before), options,
+            return new ProxyReloader((next, before) => new ConfiguredProxy(next, forwarder, journal, loggers, clock, before), options,
                 loggers.CreateLogger("TrustixProxy"));
         });
-        DecidingParts Parts() => generations!.Current.Parts;
-        builder.Services.AddHostedService(services => services.GetRequiredService<Generations>());
+        ProxyParts Parts() => generations!.Current.Parts;
+        builder.Services.AddHostedService(services => services.GetRequiredService<ProxyReloader>());
         builder.Services.AddHostedService(services => new ControlSocket(
             Path.Combine(options.StateDirectory, ControlSocket.FileName), () =>
                 Parts().Revocations, () => Parts().RefusedNars.List(), clock, Parts().Logger));
@@ -59,7 +59,7 @@ public static class SubstituterHost
         builder.Services.AddHostedService(services => services.GetRequiredService<OperationsServer>());
 
         var app = builder.Build();
-        generations = app.Services.GetRequiredService<Generations>();
+        generations = app.Services.GetRequiredService<ProxyReloader>();
         _ = app.Services.GetRequiredService<StateMetrics>(); // shows gauges from now on, to whoever listens
         Parts().NarStore?.Start();
         app.Run(context => gate.IsRefused(context) ? gate.RefuseAsync(context) : generations.Current.AnswerAsync(context));
@@ -73,5 +73,5 @@ public static class SubstituterHost
     /// <returns>Keys that cannot change while it runs, and why not: then all stays as it is. None when the configuration is in
     /// force.</returns>
     public static Task<IReadOnlyList<(string Key, string Reason)>> ReloadAsync(WebApplication app, SubstituterOptions options) =>
-        app.Services.GetRequiredService<Generations>().ReloadAsync(options);
+        app.Services.GetRequiredService<ProxyReloader>().ReloadAsync(options);
 }

@@ -32,7 +32,7 @@ public sealed record Finding(
 /// <summary>Examines many paths, and says what ails them.</summary>
 /// <param name="examiner">Examines one.</param>
 /// <param name="policy">The policy.</param>
-public sealed class Doctor(Examiner examiner, Policy policy)
+public sealed class Doctor(Explainer examiner, Policy policy)
 {
     private const int AtOnce = 16;
 
@@ -41,28 +41,28 @@ public sealed class Doctor(Examiner examiner, Policy policy)
     /// <param name="patients">The paths, each once.</param>
     /// <param name="onExamined">Told after each.</param>
     /// <param name="cancellation">Ends it.</param>
-    public async Task<IReadOnlyList<Finding>> ExamineAsync(
+    public async Task<IReadOnlyList<Finding>> ExplainAsync(
         IReadOnlyList<Patient> patients, Action onExamined, CancellationToken cancellation)
     {
         var (findings, needed) = (new ConcurrentDictionary<StorePath, Finding>(), FindNeeds(patients));
         var limits = new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellation };
-        async ValueTask ExamineAsync(Patient patient, CancellationToken token)
+        async ValueTask ExplainAsync(Patient patient, CancellationToken token)
         {
-            var examination = await examiner.ExamineAsync(patient.Path.Digest, patient.Path, isHasty: true).WaitAsync(token);
+            var examination = await examiner.ExplainAsync(patient.Path.Digest, patient.Path, isHasty: true).WaitAsync(token);
             findings[patient.Path] = Find(patient, examination, needed[patient.Path]);
         }
 
         await Parallel.ForEachAsync(patients, limits, async (patient, token) =>
         {
-            await ExamineAsync(patient, token);
+            await ExplainAsync(patient, token);
             onExamined();
         });
         await Parallel.ForEachAsync(
-            patients.Where(patient => findings[patient.Path] is { IsServed: false, IsUncertain: true }).ToList(), limits, ExamineAsync);
+            patients.Where(patient => findings[patient.Path] is { IsServed: false, IsUncertain: true }).ToList(), limits, ExplainAsync);
         return [.. patients.Select(patient => findings[patient.Path])];
     }
 
-    private Finding Find(Patient patient, Examination examination, Needs needs)
+    private Finding Find(Patient patient, Explanation examination, Needs needs)
     {
         var votes = (examination.Verdict?.Answers ?? []).Where(answer => answer.Ballot is Ballot.Claimed).ToList();
         var against = votes.Select(answer => (answer.Elector.Name, Hash: ((Ballot.Claimed)answer.Ballot).Claim.NarHash))

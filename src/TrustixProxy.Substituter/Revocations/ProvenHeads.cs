@@ -1,7 +1,6 @@
 using TrustixProxy.Consensus;
 using TrustixProxy.Logs.Client;
 using TrustixProxy.TransparencyLog;
-using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.Substituter.Revocations;
 

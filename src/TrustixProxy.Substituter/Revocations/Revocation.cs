@@ -61,9 +61,9 @@ internal sealed record StoredRevocation(long Number, bool IsUndone, string Reaso
 
     public Revocation ToRevocation(RevokedSubject subject) =>
         new(Number, subject, IsUndone, Reason, DateTimeOffset.FromUnixTimeMilliseconds(At))
-    {
-        Head = Head is null ? null : new RevokedHead(Head.Size, new Digest(Convert.FromBase64String(Head.Root))),
-    };
+        {
+            Head = Head is null ? null : new RevokedHead(Head.Size, new Digest(Convert.FromBase64String(Head.Root))),
+        };
 }
 
 /// <summary>A head in that JSON; versions before skip it.</summary>

@@ -1,12 +1,10 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
-using TrustixProxy.Consensus;
 using TrustixProxy.IO.Metering;
 using TrustixProxy.Nars;
 using TrustixProxy.Nars.Delivery;
 using TrustixProxy.Nars.Store;
 using TrustixProxy.Nars.Upstreams;
-using TrustixProxy.Nix;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace TrustixProxy.Substituter.Substitution;

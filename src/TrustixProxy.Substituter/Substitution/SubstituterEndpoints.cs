@@ -110,7 +110,7 @@ internal sealed class SubstituterEndpoints(
         }
         else
         {
-            await using var watched = SteadyStream.Watch(context, clients, time);
+            await using var watched = SlowClientGuard.Watch(context, clients, time);
             await ServeNarAsync(context, new NarOrder(claim, url.Compression, url.FileHash, decision.Record.MustMatch, () =>
                 revocations.Standing.Find(claim) is not null), start);
         }

@@ -1,8 +1,6 @@
-using System.Collections.Immutable;
 using TrustixProxy.IO.Connections;
 using TrustixProxy.LogNode.Hosting;
 using TrustixProxy.LogNode.Storage;
-using TrustixProxy.Nix;
 using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Configuration;

@@ -32,8 +32,14 @@ internal static class PolicyConfiguration
         var (isContentAddressed, isClosure) = (policy.Flag("contentAddressed") ?? true, policy.Flag("closure") ?? false);
         var fallback = ReadFallback(section, electors);
         return CheckKeys(section, electors, ours) && electors.DistinctBy(elector => elector.Name).Count() == electors.Length
-            ? new Policy(electors, rule, dissent) { Scopes = scopes, Exceptions = exceptions, ServesContentAddressed = isContentAddressed,
-                RequiresClosure = isClosure, Fallback = fallback }
+            ? new Policy(electors, rule, dissent)
+            {
+                Scopes = scopes,
+                Exceptions = exceptions,
+                ServesContentAddressed = isContentAddressed,
+                RequiresClosure = isClosure,
+                Fallback = fallback
+            }
             : null;
     }
 

@@ -95,11 +95,18 @@ internal sealed class PresetFiles(SetupAnswers answers)
         var node = new JsonObject
         {
             ["listen"] = Texts("http://0.0.0.0:8090"),
-            ["logs"] = new JsonArray(new JsonObject { ["name"] = answers.Name, ["privateKeyFile"] = PathOf("log.key"),
-                ["writeTokens"] = Texts($"{WriteToken}") }),
+            ["logs"] = new JsonArray(new JsonObject
+            {
+                ["name"] = answers.Name,
+                ["privateKeyFile"] = PathOf("log.key"),
+                ["writeTokens"] = Texts($"{WriteToken}")
+            }),
         };
-        var publisher = new JsonObject { [
-            "log"] = new JsonObject { ["url"] = "http://127.0.0.1:8091", ["tokenFile"] = PathOf("token.key"), ["name"] = answers.Name } };
+        var publisher = new JsonObject
+        {
+            [
+            "log"] = new JsonObject { ["url"] = "http://127.0.0.1:8091", ["tokenFile"] = PathOf("token.key"), ["name"] = answers.Name }
+        };
         return Write(
             [
                 (Log, node, path => ConfigurationFile.Read(path, section => LogServeConfiguration.Read(section, isCheck: true)).Faults),

@@ -22,10 +22,10 @@ internal static class ExitCode
     {
         foreach (var fault in faults)
         {
-            Notice.Fail(fault.ToString());
+            StartupMessage.Fail(fault.ToString());
         }
 
-        Notice.Fail(faults.Count is 1 ? "1 fault; nothing was started." : $"{faults.Count} faults; nothing was started.");
+        StartupMessage.Fail(faults.Count is 1 ? "1 fault; nothing was started." : $"{faults.Count} faults; nothing was started.");
         return Usage;
     }
 }

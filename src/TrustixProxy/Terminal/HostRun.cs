@@ -17,7 +17,7 @@ internal static class HostRun
     /// <inheritdoc cref="LogToConsole(WebApplicationBuilder)"/>
     public static void LogToConsole(ILoggingBuilder logging)
     {
-        var format = Notice.IsJson ? ConsoleFormatterNames.Json : Notice.IsJournal ? ConsoleFormatterNames.Systemd
+        var format = StartupMessage.IsJson ? ConsoleFormatterNames.Json : StartupMessage.IsJournal ? ConsoleFormatterNames.Systemd
             : ConsoleFormatterNames.Simple;
         logging.ClearProviders();
         logging.AddConsole(console => (console.FormatterName, console.LogToStandardErrorThreshold) = (format, LogLevel.Trace));
@@ -42,9 +42,9 @@ internal static class HostRun
             return ExitCode.Refuse([fault]);
         }
 
-        Notice.Say($"{what} at {string.Join(", ", app.Urls)}");
-        Readiness.Ready();
-        app.Lifetime.ApplicationStopping.Register(Readiness.Stopping);
+        StartupMessage.Say($"{what} at {string.Join(", ", app.Urls)}");
+        SystemdNotify.Ready();
+        app.Lifetime.ApplicationStopping.Register(SystemdNotify.Stopping);
         await app.WaitForShutdownAsync(cancellation);
         return ExitCode.Good;
     }

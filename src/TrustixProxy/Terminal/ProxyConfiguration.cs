@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
 using Microsoft.Data.Sqlite;
 using TrustixProxy.Configuration;
 using TrustixProxy.Substituter.Composition;

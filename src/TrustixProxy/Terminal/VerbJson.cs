@@ -9,7 +9,7 @@ using TrustixProxy.Substituter.Inspection;
 namespace TrustixProxy.Terminal;
 
 /// <summary>What <c>explain --json</c> prints.</summary>
-internal sealed record Explanation(
+internal sealed record ExplanationJson(
     string? Path, string Outcome, string Sentence, string? NarHash, long? NarSize, IEnumerable<string>? References, string? Rule,
         string Policy, IEnumerable<ExplainedAnswer>? Answers,
     IReadOnlyList<UpstreamReport> Upstreams)
@@ -52,7 +52,7 @@ internal sealed record AuditedRevocation(DateTimeOffset At, string Outcome, long
 [JsonSerializable(typeof(AuditEntry))]
 [JsonSerializable(typeof(AuditedRevocation))]
 [JsonSerializable(typeof(DoctorSummary))]
-[JsonSerializable(typeof(Explanation))]
+[JsonSerializable(typeof(ExplanationJson))]
 [JsonSerializable(typeof(IReadOnlyList<LogStatus>))]
 [JsonSerializable(typeof(LogCheckReport))]
 [JsonSerializable(typeof(NarStoreCheckResult))]
@@ -64,6 +64,9 @@ internal sealed record AuditedRevocation(DateTimeOffset At, string Outcome, long
 internal sealed partial class VerbJson : JsonSerializerContext
 {
     /// <summary>The form that all verbs print: indented, and with every character that JSON allows.</summary>
-    public static VerbJson Indented { get; } = new(new JsonSerializerOptions(JsonSerializerDefaults.Web) { WriteIndented = true,
-        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+    public static VerbJson Indented { get; } = new(new JsonSerializerOptions(JsonSerializerDefaults.Web)
+    {
+        WriteIndented = true,
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping
+    });
 }

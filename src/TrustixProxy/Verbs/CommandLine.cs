@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
-using TrustixProxy.Terminal;
 using TrustixProxy.Native;
+using TrustixProxy.Terminal;
 using TrustixProxy.Verbs.Inspect;
 using TrustixProxy.Verbs.Manage;
 using TrustixProxy.Verbs.Node;
@@ -38,7 +38,7 @@ internal static class CommandLine
             NarStoreVerb.Create(),
             DemoVerb.Create(),
         };
-        Teaching.Add(root);
+        HelpExamples.Add(root);
         return root;
     }
 
@@ -48,7 +48,7 @@ internal static class CommandLine
     {
         var parsed = Create().Parse(arguments);
         var isHook = parsed.CommandResult.Command.Name is HookVerb.Name;
-        var isHelp = parsed.Action is Teaching && parsed.UnmatchedTokens.Count is 0;
+        var isHelp = parsed.Action is HelpExamples && parsed.UnmatchedTokens.Count is 0;
         if (!isHook && !isHelp && UnknownOption(parsed, arguments) is { } unknown)
         {
             await Console.Error.WriteLineAsync(

@@ -117,7 +117,7 @@ public sealed class ConnectCasesTests
     private static HttpRequestMessage Request(TestLogNode node, JsonElement recorded)
     {
         var url = recorded.Text("path").Contains("LogRPC", StringComparison.Ordinal) ? node.PrivateUrl : node.PublicUrl;
-        var request = new HttpRequestMessage(new HttpMethod(recorded.Text("method")), new Uri(url, recorded.Text("path"))) 
+        var request = new HttpRequestMessage(new HttpMethod(recorded.Text("method")), new Uri(url, recorded.Text("path")))
         {
             Content = new ByteArrayContent(Body(recorded, node)),
             Version = IsHttp2(recorded) ? new Version(2, 0) : new Version(1, 1),

@@ -17,29 +17,51 @@ public sealed class LookupTests
         await using var node = await RecordedLog.FullAsync();
         var output = TestOutput.Make();
         await node.SubmitAsync((output.Statement.Key, output.Statement.Value));
-        var request = new LookupRequest { LogID = node.LogId, TreeSize = 7, MHTreeSize = 3, PathDigests = { output.Path.Digest.ToString() },
-            Keys = { ByteString.CopyFrom(RecordedLog.Entries[5].Key), ByteString.CopyFromUtf8("absent") } };
+        var request = new LookupRequest
+        {
+            LogID = node.LogId,
+            TreeSize = 7,
+            MHTreeSize = 3,
+            PathDigests = { output.Path.Digest.ToString() },
+            Keys = { ByteString.CopyFrom(RecordedLog.Entries[5].Key), ByteString.CopyFromUtf8("absent") }
+        };
 
         var answer = await node.CallAsync(Lookup, request, LookupResponse.Parser);
 
         var head = await node.HeadAsync();
         Assert.Equal(head, answer.Head);
-        Assert.Equal((await node.CallAsync("LogAPI/GetLogConsistencyProof", new GetLogConsistencyProofRequest { LogID = node.LogId,
-            FirstSize = 7, SecondSize = head.TreeSize }, ProofResponse.Parser)).Proof, answer.ConsistencyProof);
-        Assert.Equal((await node.CallAsync("LogAPI/GetMHLogConsistencyProof", new GetLogConsistencyProofRequest { LogID = node.LogId,
-            FirstSize = 3, SecondSize = head.MHTreeSize }, ProofResponse.Parser)).Proof, answer.MHConsistencyProof);
+        Assert.Equal((await node.CallAsync("LogAPI/GetLogConsistencyProof", new GetLogConsistencyProofRequest
+        {
+            LogID = node.LogId,
+            FirstSize = 7,
+            SecondSize = head.TreeSize
+        }, ProofResponse.Parser)).Proof, answer.ConsistencyProof);
+        Assert.Equal((await node.CallAsync("LogAPI/GetMHLogConsistencyProof", new GetLogConsistencyProofRequest
+        {
+            LogID = node.LogId,
+            FirstSize = 3,
+            SecondSize = head.MHTreeSize
+        }, ProofResponse.Parser)).Proof, answer.MHConsistencyProof);
         Assert.Equal(3, answer.Items.Count);
         foreach (var (key, index, value) in new[] { (output.Statement.Key, 50, output.Statement.Value),
             (RecordedLog.Entries[5].Key, 5, RecordedLog.Entries[5].Value), (Encoding.UTF8.GetBytes("absent"), -1, null) })
         {
             var entry = answer.Items.SelectMany(item => item.Entries).Single(entry => entry.Key.Span.SequenceEqual(key));
-            Assert.Equal(await node.CallAsync("LogAPI/GetMapValue", new GetMapValueRequest { LogID = node.LogId, Key = entry.Key,
-                MapRoot = head.MapRoot }, MapValueResponse.Parser), entry.Map);
+            Assert.Equal(await node.CallAsync("LogAPI/GetMapValue", new GetMapValueRequest
+            {
+                LogID = node.LogId,
+                Key = entry.Key,
+                MapRoot = head.MapRoot
+            }, MapValueResponse.Parser), entry.Map);
             Assert.Equal(index >= 0, entry.HasValue);
             if (value is not null)
             {
-                Assert.Equal((await node.CallAsync("LogAPI/GetLogAuditProof", new GetLogAuditProofRequest { LogID = node.LogId,
-                    Index = (ulong)index, TreeSize = head.TreeSize }, ProofResponse.Parser)).Proof, entry.InclusionProof);
+                Assert.Equal((await node.CallAsync("LogAPI/GetLogAuditProof", new GetLogAuditProofRequest
+                {
+                    LogID = node.LogId,
+                    Index = (ulong)index,
+                    TreeSize = head.TreeSize
+                }, ProofResponse.Parser)).Proof, entry.InclusionProof);
                 Assert.Equal(value, entry.Value.ToByteArray());
             }
         }
@@ -54,8 +76,11 @@ public sealed class LookupTests
         await node.SubmitAsync(
             [.. names.Select(name => (Encoding.ASCII.GetBytes($"/nix/store/{path.Digest}-{name}"), Encoding.ASCII.GetBytes(name)))]);
 
-        var answer = await node.CallAsync(Lookup, new LookupRequest { LogID = node.LogId,
-            PathDigests = { path.Digest.ToString(), TestOutput.PathOf("unknown-1.0").Digest.ToString() } }, LookupResponse.Parser);
+        var answer = await node.CallAsync(Lookup, new LookupRequest
+        {
+            LogID = node.LogId,
+            PathDigests = { path.Digest.ToString(), TestOutput.PathOf("unknown-1.0").Digest.ToString() }
+        }, LookupResponse.Parser);
 
         Assert.Equal(names, answer.Items[0].Entries.Select(entry => entry.Value.ToStringUtf8()));
         Assert.Empty(answer.Items[1].Entries);
@@ -67,8 +92,11 @@ public sealed class LookupTests
         await using var node = await RecordedLog.FullAsync();
         var (key, value) = RecordedLog.Entries[17];
 
-        var answer = await node.CallAsync(Lookup, new LookupRequest { LogID = node.LogId,
-            Keys = { ByteString.CopyFrom(key), ByteString.CopyFromUtf8("absent") } }, LookupResponse.Parser);
+        var answer = await node.CallAsync(Lookup, new LookupRequest
+        {
+            LogID = node.LogId,
+            Keys = { ByteString.CopyFrom(key), ByteString.CopyFromUtf8("absent") }
+        }, LookupResponse.Parser);
 
         Assert.True(SignedTreeHead.TryRead(answer.Head, out var signed, out _));
         Assert.True(node.Signer.Key.TryVerify(signed, out var head, out _));
@@ -109,8 +137,11 @@ public sealed class LookupTests
             await node.SubmitAsync(([i], [.. Enumerable.Repeat(i, 1 << 20)]));
         }
 
-        var answer = await node.CallAsync(Lookup, new LookupRequest { LogID = node.LogId,
-            Keys = { Enumerable.Range(0, 6).Select(i => ByteString.CopyFrom((byte)i)) } }, LookupResponse.Parser);
+        var answer = await node.CallAsync(Lookup, new LookupRequest
+        {
+            LogID = node.LogId,
+            Keys = { Enumerable.Range(0, 6).Select(i => ByteString.CopyFrom((byte)i)) }
+        }, LookupResponse.Parser);
 
         Assert.Equal([true, true, true, true, false, false], answer.Items.Select(item => item.Entries[0].HasValue));
     }
@@ -134,8 +165,11 @@ public sealed class LookupTests
         Assert.False(IsSigned(node, answer.Conflicts[0]));
         Assert.Single((await node.CallAsync(
             Conflicts, new GetConflictsRequest { LogID = node.LogId, Start = 1 }, GetConflictsResponse.Parser)).Conflicts);
-        Assert.Equal("first"u8.ToArray(), (await node.CallAsync(Lookup, new LookupRequest { LogID = node.LogId,
-            Keys = { ByteString.CopyFrom(key) } }, LookupResponse.Parser)).Items[0].Entries[0].Value.ToByteArray());
+        Assert.Equal("first"u8.ToArray(), (await node.CallAsync(Lookup, new LookupRequest
+        {
+            LogID = node.LogId,
+            Keys = { ByteString.CopyFrom(key) }
+        }, LookupResponse.Parser)).Items[0].Entries[0].Value.ToByteArray());
     }
 
     private static bool IsSigned(TestLogNode node, Conflict conflict) => node.Signer.Key.Verify(

@@ -127,7 +127,8 @@ public sealed class RequestLimitTests
         TestLogNode node, string call, byte[] body, string type = "application/proto", string encoding = "", bool isChunked = false)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post,
-            new Uri(node.PublicUrl, $"/trustix_api.v1.LogAPI/{call}")) { Content = new StreamContent(new MemoryStream(body)) };
+            new Uri(node.PublicUrl, $"/trustix_api.v1.LogAPI/{call}"))
+        { Content = new StreamContent(new MemoryStream(body)) };
         request.Content.Headers.ContentType = MediaTypeHeaderValue.Parse(type);
         request.Headers.TransferEncodingChunked = isChunked;
         if (encoding.Length > 0)

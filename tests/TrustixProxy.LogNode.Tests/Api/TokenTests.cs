@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Google.Protobuf;
 using TrustixProxy.LogNode.Api;
 using TrustixProxy.Nix;
@@ -101,7 +100,8 @@ public sealed class TokenTests
     private static async Task<int> SendAsync(TestLogNode node, string procedure, byte[] body, string? header, Uri? url = null)
     {
         using var request = new HttpRequestMessage(
-            HttpMethod.Post, new Uri(url ?? node.PrivateUrl, procedure)) { Content = new ByteArrayContent(body) };
+            HttpMethod.Post, new Uri(url ?? node.PrivateUrl, procedure))
+        { Content = new ByteArrayContent(body) };
         request.Content.Headers.ContentType = new("application/proto");
         if (header is not null)
         {

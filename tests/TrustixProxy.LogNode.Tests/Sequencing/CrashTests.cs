@@ -8,7 +8,6 @@ using TrustixProxy.LogNode.Archive;
 using TrustixProxy.LogNode.Sequencing;
 using TrustixProxy.LogNode.Storage;
 using TrustixProxy.Nix;
-using TrustixProxy.TransparencyLog;
 using TrustixProxy.TransparencyLog.Wire;
 using LogSigner = TrustixProxy.TransparencyLog.LogSigner;
 
@@ -97,10 +96,14 @@ public sealed class CrashTests : IDisposable
             {
                 var items = Enumerable.Range(0, 1 + (_next % 40)).Select(_ => $"{Interlocked.Increment(ref _next)}").ToList();
                 var request = new SubmitRequest { LogID = _signer.Key.LogId };
-                request.Items.AddRange(items.Select(item => new TransparencyLog.Wire.KeyValuePair { Key = ByteString.CopyFromUtf8(item),
-                    Value = ByteString.CopyFromUtf8($"value {item}") }));
+                request.Items.AddRange(items.Select(item => new TransparencyLog.Wire.KeyValuePair
+                {
+                    Key = ByteString.CopyFromUtf8(item),
+                    Value = ByteString.CopyFromUtf8($"value {item}")
+                }));
                 using var message = new HttpRequestMessage(
-                    HttpMethod.Post, url + procedure) { Content = new ByteArrayContent(request.ToByteArray()) };
+                    HttpMethod.Post, url + procedure)
+                { Content = new ByteArrayContent(request.ToByteArray()) };
                 message.Content.Headers.ContentType = new("application/proto");
                 message.Headers.Add(WriteToken.Header, WriteToken.MakeReference(_token, procedure).ToString());
                 using var response = await _http.SendAsync(message);

@@ -84,8 +84,11 @@ public sealed class SequencingTests
     [Fact]
     public async Task Superseded_roots_are_answered_within_the_window_and_gone_after_it()
     {
-        await using var node = new TestLogNode { Change = options =>
-            options with { HistoryWindow = TimeSpan.FromSeconds(1), FlushInterval = TimeSpan.FromMilliseconds(100) } };
+        await using var node = new TestLogNode
+        {
+            Change = options =>
+            options with { HistoryWindow = TimeSpan.FromSeconds(1), FlushInterval = TimeSpan.FromMilliseconds(100) }
+        };
         await node.StartAsync();
         await node.SubmitAsync(([1], [1]));
         var old = await node.HeadAsync();
@@ -133,8 +136,11 @@ public sealed class SequencingTests
         {
             foreach (var i in numbers)
             {
-                var request = new ValueRequest { Digest = ByteString.CopyFrom(
-                    System.Security.Cryptography.SHA256.HashData(Encoding.UTF8.GetBytes($"v{i}"))) };
+                var request = new ValueRequest
+                {
+                    Digest = ByteString.CopyFrom(
+                    System.Security.Cryptography.SHA256.HashData(Encoding.UTF8.GetBytes($"v{i}")))
+                };
                 Assert.Equal($"v{i}", (await node.CallAsync("NodeAPI/GetValue", request, ValueResponse.Parser)).Value.ToStringUtf8());
             }
         }

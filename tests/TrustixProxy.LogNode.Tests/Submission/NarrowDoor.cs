@@ -45,7 +45,8 @@ internal sealed class NarrowDoor : IAsyncDisposable
         }
 
         using var request = new HttpRequestMessage(
-            HttpMethod.Post, new Uri(node, context.Request.Path.Value)) { Content = new ByteArrayContent(body.ToArray()) };
+            HttpMethod.Post, new Uri(node, context.Request.Path.Value))
+        { Content = new ByteArrayContent(body.ToArray()) };
         foreach (var (name, value) in context.Request.Headers.Where(header => header.Key is "Content-Type"))
         {
             request.Content.Headers.TryAddWithoutValidation(name, value.ToString());

@@ -263,8 +263,12 @@ public sealed class PublisherTests : IDisposable
         using var mute = new TcpListener(IPAddress.Loopback, 0);
         mute.Start();
         Spooled("1", [Make("one")]);
-        var options = new PublisherOptions { Url = new Uri($"http://{mute.LocalEndpoint}"), Token = NixSecretKey.Generate("peer"),
-            SpoolDirectory = _directory };
+        var options = new PublisherOptions
+        {
+            Url = new Uri($"http://{mute.LocalEndpoint}"),
+            Token = NixSecretKey.Generate("peer"),
+            SpoolDirectory = _directory
+        };
         using var publisher = new SpoolPublisher(options, NullLogger.Instance);
         using var stop = new CancellationTokenSource(TimeSpan.FromMilliseconds(300));
 

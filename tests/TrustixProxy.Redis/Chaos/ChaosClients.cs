@@ -11,7 +11,8 @@ namespace TrustixProxy.Redis.Chaos;
 internal sealed class ChaosClients(ChaosLab lab, Outages outages) : IDisposable
 {
     private readonly HttpClient _client = new(
-        new SocketsHttpHandler { PooledConnectionIdleTimeout = TimeSpan.FromSeconds(30) }) { Timeout = TimeSpan.FromSeconds(40) };
+        new SocketsHttpHandler { PooledConnectionIdleTimeout = TimeSpan.FromSeconds(30) })
+    { Timeout = TimeSpan.FromSeconds(40) };
     private readonly ConcurrentDictionary<string, int> _counts = new();
     private readonly ConcurrentQueue<string> _faults = new();
     private readonly ConcurrentBag<double> _quiet = [], _disturbed = [];

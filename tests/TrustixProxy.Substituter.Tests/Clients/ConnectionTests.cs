@@ -13,8 +13,11 @@ public sealed class ConnectionTests
     [Fact]
     public async Task A_connection_beyond_the_limit_waits_and_takes_the_place_of_the_oldest_that_has_nothing_to_do()
     {
-        await using var proxy = await new TestProxy { Change = options =>
-            options with { Deadline = TimeSpan.FromMinutes(1), FrontDoor = options.FrontDoor with { Connections = 2 } } }.StartAsync();
+        await using var proxy = await new TestProxy
+        {
+            Change = options =>
+            options with { Deadline = TimeSpan.FromMinutes(1), FrontDoor = options.FrontDoor with { Connections = 2 } }
+        }.StartAsync();
         using var oldest = await ConnectAsync(proxy);
         await AskAsync(oldest);
         using var older = await ConnectAsync(proxy);
@@ -72,18 +75,33 @@ public sealed class ConnectionTests
         await using var proxy = await new TestProxy
         {
             Change = options =>
-                options with { FrontDoor = options.FrontDoor with { Listen = ["https://127.0.0.1:0"], Certificate = certificate,
-                Connections = 1, AllClients = new LoadLimits(Waiting: 0) } },
+                options with
+                {
+                    FrontDoor = options.FrontDoor with
+                    {
+                        Listen = ["https://127.0.0.1:0"],
+                        Certificate = certificate,
+                        Connections = 1,
+                        AllClients = new LoadLimits(Waiting: 0)
+                    }
+                },
         }.StartAsync();
         using var silent = await ConnectAsync(proxy); // never says a word, not even of TLS
 
         HttpResponseMessage answer;
         do
         {
-            using var client = new HttpClient(new SocketsHttpHandler { SslOptions =
-                { RemoteCertificateValidationCallback = (_, shown, _, _) => shown!.Subject is "CN=proxy.example" } });
-            using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(proxy.Url, "nix-cache-info")) { Version = new Version(
-                version), VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+            using var client = new HttpClient(new SocketsHttpHandler
+            {
+                SslOptions =
+                { RemoteCertificateValidationCallback = (_, shown, _, _) => shown!.Subject is "CN=proxy.example" }
+            });
+            using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(proxy.Url, "nix-cache-info"))
+            {
+                Version = new Version(
+                version),
+                VersionPolicy = HttpVersionPolicy.RequestVersionExact
+            };
             answer = await client.SendAsync(request);
         }
         while (answer.StatusCode is HttpStatusCode.OK); // the silent one may be noticed later
@@ -95,8 +113,11 @@ public sealed class ConnectionTests
     [Fact]
     public async Task A_crowd_ten_times_the_limit_is_answered_whole()
     {
-        await using var proxy = await new TestProxy { Change = options =>
-            options with { Deadline = TimeSpan.FromMinutes(1), FrontDoor = options.FrontDoor with { Connections = 20 } } }.StartAsync();
+        await using var proxy = await new TestProxy
+        {
+            Change = options =>
+            options with { Deadline = TimeSpan.FromMinutes(1), FrontDoor = options.FrontDoor with { Connections = 20 } }
+        }.StartAsync();
 
         var answers = await Task.WhenAll(Enumerable.Range(0, 200).Select(async _ =>
         {
@@ -155,8 +176,11 @@ public sealed class ConnectionTests
         {
             var (busy, output) = (new BusyProxy(await TestProxy.WithThreeLogsAsync()), TestOutput.Make());
             busy.Proxy.Change = options =>
-                options with { Deadline = TimeSpan.FromMinutes(1),
-                FrontDoor = options.FrontDoor with { Connections = 1, AllClients = limits } };
+                options with
+                {
+                    Deadline = TimeSpan.FromMinutes(1),
+                    FrontDoor = options.FrontDoor with { Connections = 1, AllClients = limits }
+                };
             await busy.Proxy.Publish(output, "alice", "bob", "carol").StartAsync();
             var narInfo = await busy.DecideAsync(output);
             busy.Proxy.Upstream().Intercept = async _ =>

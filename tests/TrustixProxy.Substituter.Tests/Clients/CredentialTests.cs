@@ -66,7 +66,10 @@ public sealed class CredentialTests
         var credentials = new ClientCredentials();
         credentials.TryAdd(ClientScheme.Basic, "alice", "pass:word");
         credentials.TryAdd(ClientScheme.Bearer, "bob", "token-of-bob");
-        return await new TestProxy { Change = options =>
-            options with { FrontDoor = options.FrontDoor with { Credentials = credentials } } }.StartAsync();
+        return await new TestProxy
+        {
+            Change = options =>
+            options with { FrontDoor = options.FrontDoor with { Credentials = credentials } }
+        }.StartAsync();
     }
 }

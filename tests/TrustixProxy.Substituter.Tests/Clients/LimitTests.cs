@@ -70,8 +70,11 @@ public sealed class LimitTests
     [Fact]
     public async Task Requests_come_no_faster_than_they_may_and_none_is_lost()
     {
-        await using var proxy = await new TestProxy { Change = options =>
-            options with { FrontDoor = options.FrontDoor with { EachClient = new LoadLimits(RequestsPerSecond: 20) } } }.StartAsync();
+        await using var proxy = await new TestProxy
+        {
+            Change = options =>
+            options with { FrontDoor = options.FrontDoor with { EachClient = new LoadLimits(RequestsPerSecond: 20) } }
+        }.StartAsync();
         var timer = Stopwatch.StartNew();
 
         var answers = await Task.WhenAll(Enumerable.Range(0, 40).Select(_ => proxy.AskAsync("nix-cache-info")));

@@ -151,7 +151,8 @@ public sealed partial class DashboardTests
 
         using var answer = await GetAsync(proxy, path);
         using var foreign = new HttpRequestMessage(
-            HttpMethod.Get, new Uri(proxy.OperationsUrl, path)) { Headers = { Host = "evil.example" } };
+            HttpMethod.Get, new Uri(proxy.OperationsUrl, path))
+        { Headers = { Host = "evil.example" } };
         using var refused = await proxy.Client.SendAsync(foreign);
 
         Assert.Equal(

@@ -83,7 +83,8 @@ public sealed class DecisionJournalTests
         }
 
         var ballots = new Dictionary<string,
-            Ballot> { ["one"] = Signed(one), ["other"] = other is null ? new Ballot.Silent(SilenceReason.NoAnswer) : Signed(other) };
+            Ballot>
+        { ["one"] = Signed(one), ["other"] = other is null ? new Ballot.Silent(SilenceReason.NoAnswer) : Signed(other) };
         return new Policy(electors).Decide(one.Path, ballots);
     }
 }

@@ -50,7 +50,7 @@ public sealed class AskingAgainTests
         var logs = new[] { ("alice", alice), ("bob", bob) }.Select(
             log => new LogOptions(new Elector.Log(log.Item1, log.Item1, log.Item2.Log.Signer.Key), log.Item2.Url)).ToList();
         using var state = new TestFolder();
-        using var parts = new DecidingParts(OptionsIn(state.Path, upstream.Url, logs), NullLogger.Instance, _clock);
+        using var parts = new ProxyParts(OptionsIn(state.Path, upstream.Url, logs), NullLogger.Instance, _clock);
         await AskAllAsync(parts, outputs);
         var (before, requests) = (CallsOf(alice), upstream.Requests.Count);
         var start = _clock.GetUtcNow();
@@ -77,7 +77,7 @@ public sealed class AskingAgainTests
         var output = TestOutput.Make();
         upstream.Add(output);
         using var state = new TestFolder();
-        using var parts = new DecidingParts(OptionsIn(state.Path, upstream.Url,
+        using var parts = new ProxyParts(OptionsIn(state.Path, upstream.Url,
             [new LogOptions(new Elector.Log("node", "node", node.Signer.Key), relay.Url)]), NullLogger.Instance, _clock);
         await AskAllAsync(parts, [output]);
         var before = relay.Calls.Count(call => call is not "GetHead");
@@ -103,7 +103,7 @@ public sealed class AskingAgainTests
     };
 
     /// <summary>Asks about all paths, 16 at a time, and moves the clock while answers are awaited.</summary>
-    private async Task AskAllAsync(DecidingParts parts, List<TestOutput> outputs)
+    private async Task AskAllAsync(ProxyParts parts, List<TestOutput> outputs)
     {
         foreach (var some in outputs.Chunk(16))
         {

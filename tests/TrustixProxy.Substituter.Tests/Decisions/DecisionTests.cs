@@ -2,7 +2,6 @@ using System.Net;
 using Microsoft.Data.Sqlite;
 using TrustixProxy.Consensus;
 using TrustixProxy.IO.Storage;
-using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Testing;
 

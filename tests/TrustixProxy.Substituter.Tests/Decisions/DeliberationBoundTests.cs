@@ -43,7 +43,7 @@ public sealed class DeliberationBoundTests
     public async Task Turns_are_given_back_and_those_that_wait_too_long_get_none()
     {
         var clock = new SteppedTime();
-        using var turns = new DeliberationTurns(1, clock);
+        using var turns = new PollTurns(1, clock);
         var first = await turns.TakeAsync(TimeSpan.FromSeconds(1));
         Assert.NotNull(first);
         Assert.Equal(1, turns.Taken);

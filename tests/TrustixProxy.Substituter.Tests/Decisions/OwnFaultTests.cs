@@ -1,7 +1,6 @@
 using TrustixProxy.Consensus;
 using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Nix;
-using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.Evidence;
 using TrustixProxy.Testing;
 using TrustixProxy.TransparencyLog;
@@ -17,9 +16,9 @@ public sealed class OwnFaultTests
         var output = TestOutput.Make();
         var electors = new[] { "alice", "bob" }.Select(
             (name, i) => new Elector.Log(name, name, new LogSigner([.. Enumerable.Repeat((byte)i, 32)]).Key)).ToList();
-        var electorate = new Electorate([.. electors.Select(elector => new FaultyElector(elector))], [], new UpstreamMarks(), null,
+        var electorate = new Electorate([.. electors.Select(elector => new FaultyElector(elector))], [], new BadNarMemory(), null,
             new Policy(electors), TimeProvider.System);
-        var deliberation = electorate.Deliberate(output.Path.Digest, TimeSpan.FromMilliseconds(300));
+        var deliberation = electorate.Poll(output.Path.Digest, TimeSpan.FromMilliseconds(300));
 
         await deliberation.RunAsync([output.Path], _ => { });
 
@@ -35,7 +34,8 @@ public sealed class OwnFaultTests
 
         public override bool IsFrozen => false;
 
-        public override AskElector Begin(StorePathDigest digest, StorePath? name, Statements statements, CancellationToken cancellation) =>
+        public override AskElector Begin(
+            StorePathDigest digest, StorePath? name, CandidateValues statements, CancellationToken cancellation) =>
             (_, _) =>
                 elector.Name is "bob" ? Task.FromResult<Ballot>(new Ballot.Absent(true, 1))
                 : throw new NotSupportedException("a fault that nobody has thought of");

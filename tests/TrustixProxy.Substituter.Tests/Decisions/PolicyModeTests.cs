@@ -171,7 +171,8 @@ public sealed class PolicyModeTests
 
     private static Policy With(Policy policy, PolicyException exception) =>
         new(policy.Electors.Where(elector => elector is Elector.Log).Concat(policy.Electors.OfType<Elector.Cache>()),
-        3) { Exceptions = [exception] };
+        3)
+        { Exceptions = [exception] };
 
     /// <summary>Logs alice and bob, who differ, and the signed cache "nixos", which sides with alice; three would have to agree.</summary>
     private static async Task<TestProxy> DisputedAsync(TestOutput output)

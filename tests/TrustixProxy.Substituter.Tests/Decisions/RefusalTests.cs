@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Net;
 using TrustixProxy.Consensus;
 using TrustixProxy.IO.Connecting;
-using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Testing;

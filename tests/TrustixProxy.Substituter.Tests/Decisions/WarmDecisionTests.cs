@@ -2,7 +2,6 @@ using System.Collections.Frozen;
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
-using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using TrustixProxy.Consensus;
@@ -171,7 +170,8 @@ public sealed class WarmDecisionTests : IDisposable
     public async Task What_a_decision_is_reckoned_to_take_covers_what_it_does_take()
     {
         using var process = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(
-            AppContext.BaseDirectory, "TrustixProxy.CrashingProxy.dll"), "decision-memory", "2000"]) { RedirectStandardOutput = true })!;
+            AppContext.BaseDirectory, "TrustixProxy.CrashingProxy.dll"), "decision-memory", "2000"])
+        { RedirectStandardOutput = true })!;
         var figures = (await process.StandardOutput.ReadToEndAsync()).Trim().Split(' ')
             .Select(figure => long.Parse(figure, CultureInfo.InvariantCulture)).ToList();
         var (taken, reckoned) = (figures[0], figures[1]);
@@ -236,8 +236,11 @@ public sealed class WarmDecisionTests : IDisposable
         var first = Shared();
 
         Assert.Null(await cache.AdoptAsync(output.Path.Digest, first with { Bundle = null })); // what it rests on has to be there
-        using var counting = new System.Diagnostics.Metrics.MeterListener { InstrumentPublished = (instrument, listener) =>
-            listener.EnableMeasurementEvents(instrument) };
+        using var counting = new System.Diagnostics.Metrics.MeterListener
+        {
+            InstrumentPublished = (instrument, listener) =>
+            listener.EnableMeasurementEvents(instrument)
+        };
         var counted = new System.Collections.Concurrent.ConcurrentQueue<string>();
         counting.SetMeasurementEventCallback<long>(
             (instrument, _, tags, _) => counted.Enqueue($"{instrument.Name} {(tags.Length > 0 ? tags[0].Value : "")}"));
@@ -311,8 +314,13 @@ public sealed class WarmDecisionTests : IDisposable
         var statement = output.Statement;
         var narInfo = new NarInfo
         {
-            StorePath = output.Path, Url = "nar", Compression = "none", FileHash = statement.NarHash, NarHash = statement.NarHash,
-                NarSize = statement.NarSize, References = [.. statement.References],
+            StorePath = output.Path,
+            Url = "nar",
+            Compression = "none",
+            FileHash = statement.NarHash,
+            NarHash = statement.NarHash,
+            NarSize = statement.NarSize,
+            References = [.. statement.References],
         };
         Assert.True(OutputClaim.TryReadSigned(
             narInfo with { Signatures = [_key.Sign(narInfo.Fingerprint)] }, [_key.PublicKey], out var claim, out var signature));

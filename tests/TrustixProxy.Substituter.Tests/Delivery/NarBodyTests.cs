@@ -197,17 +197,25 @@ public sealed class NarBodyTests : IDisposable
         private readonly NarBody _body;
         private readonly Task _running;
         private readonly DeliveryContext _context;
-        private readonly UpstreamMarks _marks = new();
+        private readonly BadNarMemory _marks = new();
 
         private Run(NarOrder order, NarCandidate candidate, Stream source, SpoolSpace space, long? length)
         {
             _context = new DeliveryContext
             {
                 Refused = new RefusedNars(TimeProvider.System),
-                Finder = new NarFinder([], _marks, TimeProvider.System), Marks = _marks, Known = null!, Store = null, Space = space,
-                    Turns = new SemaphoreSlim(1),
+                Finder = new NarFinder([], _marks, TimeProvider.System),
+                Marks = _marks,
+                Known = null!,
+                Store = null,
+                Space = space,
+                Turns = new SemaphoreSlim(1),
                 OnRefused = _ =>
-                    { }, Deadline = TimeSpan.FromSeconds(5), Stay = TimeSpan.Zero, Time = TimeProvider.System, Logger = NullLogger.Instance,
+                    { },
+                Deadline = TimeSpan.FromSeconds(5),
+                Stay = TimeSpan.Zero,
+                Time = TimeProvider.System,
+                Logger = NullLogger.Instance,
             };
             _download = new NarDownload(order, _context, _ => { });
             _body = new NarBody(candidate, length, space);

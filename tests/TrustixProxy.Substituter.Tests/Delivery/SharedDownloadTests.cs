@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Http.Headers;
-using TrustixProxy.Nix;
 using TrustixProxy.Testing;
 
 namespace TrustixProxy.Substituter.Tests.Delivery;
@@ -166,7 +165,8 @@ public sealed class SharedDownloadTests
     private static async Task<byte[]> RangeAsync(TestProxy proxy, string url, long from, long to)
     {
         using var request = new HttpRequestMessage(
-            HttpMethod.Get, new Uri(proxy.Url, url)) { Headers = { Range = new RangeHeaderValue(from, to) } };
+            HttpMethod.Get, new Uri(proxy.Url, url))
+        { Headers = { Range = new RangeHeaderValue(from, to) } };
         using var response = await proxy.Client.SendAsync(request);
         Assert.Equal(HttpStatusCode.PartialContent, response.StatusCode);
         return await response.Content.ReadAsByteArrayAsync();

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Net;
 using Microsoft.AspNetCore.Http;
-using TrustixProxy.Consensus;
 using TrustixProxy.Testing;
 
 namespace TrustixProxy.Substituter.Tests.Evidence;

@@ -1,4 +1,3 @@
-using System.Net;
 using TrustixProxy.IO.Storage;
 using TrustixProxy.Logs.Client;
 using TrustixProxy.Logs.Watching;
@@ -141,8 +140,11 @@ public sealed class FreezeTests
         var elector = new Consensus.Elector.Log("alice", "alice", log.Signer.Key);
         var options = new SubstituterOptions
         {
-            StateDirectory = directory, SigningKey = Nix.NixSecretKey.Generate("x"), Policy = new Consensus.Policy([elector]),
-                Logs = [new LogOptions(elector, new Uri("http://alice"))], Upstreams = [],
+            StateDirectory = directory,
+            SigningKey = Nix.NixSecretKey.Generate("x"),
+            Policy = new Consensus.Policy([elector]),
+            Logs = [new LogOptions(elector, new Uri("http://alice"))],
+            Upstreams = [],
         };
         using (var state = new StateWriter(directory))
         using (var register = new LogRegister(options.Logs, options.StateDirectory, new ManualTime { Now = now.AddMinutes(minutesUnseen) }))
@@ -171,7 +173,7 @@ public sealed class FreezeTests
         using (var state = new StateWriter(directory))
         {
             var records = new LogRecords(state);
-            var docket = new LogDocket(new LogIdentity("alice", log.Signer.Key, new Uri("http://alice")), store, records, directory,
+            var docket = new LogFaultStore(new LogIdentity("alice", log.Signer.Key, new Uri("http://alice")), store, records, directory,
                 TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
             var (one, two) = (Entry(log, key), Entry(fork, key));
 
@@ -201,7 +203,7 @@ public sealed class FreezeTests
         {
             var state = new StateWriter(directory);
             var records = new LogRecords(state);
-            var docket = new LogDocket(new LogIdentity("alice", log.Signer.Key, new Uri("http://alice")), store, records, directory,
+            var docket = new LogFaultStore(new LogIdentity("alice", log.Signer.Key, new Uri("http://alice")), store, records, directory,
                 TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
 
             Assert.Null(docket.Hold(Entry(log, key), isOfMirror: true));
@@ -230,7 +232,7 @@ public sealed class FreezeTests
         {
             var records = new LogRecords(state);
             records.KeepProven(entry with { Map = damaged }, isFirst: true);
-            var docket = new LogDocket(new LogIdentity("alice", log.Signer.Key, new Uri("http://alice")), store, records, directory,
+            var docket = new LogFaultStore(new LogIdentity("alice", log.Signer.Key, new Uri("http://alice")), store, records, directory,
                 TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
 
             Until(() => records.FindProven(log.Signer.Key, key) is not null);

@@ -175,8 +175,12 @@ public sealed class GossipTests
         PostAsync(proxy, Message(logId, heads));
 
     private static string Message(string logId, params byte[][] heads) =>
-        new JsonObject { ["version"] = 1, ["heads"] = new JsonArray(
-            [.. heads.Select(head => new JsonObject { ["logId"] = logId, ["head"] = Convert.ToBase64String(head) })]) }.ToJsonString();
+        new JsonObject
+        {
+            ["version"] = 1,
+            ["heads"] = new JsonArray(
+            [.. heads.Select(head => new JsonObject { ["logId"] = logId, ["head"] = Convert.ToBase64String(head) })])
+        }.ToJsonString();
 
     private static async Task<HttpStatusCode> PostAsync(TestProxy proxy, string body)
     {
@@ -236,8 +240,10 @@ public sealed class GossipTests
         proxy.ChangeElector = elector => elector with { Key = key };
         proxy.Change = options => options with
         {
-            OperationsListen = [$"http://127.0.0.1:{port}"], OperationsHosts = ["proxy.example"], GossipPeers = [.. peers],
-                GossipInterval = TimeSpan.FromMilliseconds(300),
+            OperationsListen = [$"http://127.0.0.1:{port}"],
+            OperationsHosts = ["proxy.example"],
+            GossipPeers = [.. peers],
+            GossipInterval = TimeSpan.FromMilliseconds(300),
         };
         await proxy.StartAsync();
     }

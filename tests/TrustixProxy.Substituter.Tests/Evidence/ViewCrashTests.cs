@@ -8,7 +8,6 @@ using TrustixProxy.IO.Storage;
 using TrustixProxy.Logs.Client;
 using TrustixProxy.Logs.Watching;
 using TrustixProxy.Testing;
-using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Substituter.Tests.Evidence;
 
@@ -201,7 +200,7 @@ public sealed class ViewCrashTests : IDisposable
         var key = log.Log.Signer.Key;
         var state = new StateWriter(_directory);
         _states.Add(state);
-        var docket = new LogDocket(
+        var docket = new LogFaultStore(
             new LogIdentity("log", key, log.Url), views, new LogRecords(state), _directory, _time, NullLogger.Instance);
         return new WatchedLog("log", key, new LogClient(new ConnectClient(LogTransport.Create(log.Url, network: null),
             TimeSpan.FromSeconds(10), TimeProvider.System), key.LogId, TimeProvider.System), views, docket, _time, NullLogger.Instance);

@@ -52,8 +52,11 @@ public sealed class HostileClientTests
     [Fact]
     public async Task Headers_that_come_byte_by_byte_are_cut_off_in_time_and_others_are_answered_meanwhile()
     {
-        await using var proxy = await new TestProxy { Change = options =>
-            options with { FrontDoor = options.FrontDoor with { HeaderTimeout = TimeSpan.FromSeconds(1) } } }.StartAsync();
+        await using var proxy = await new TestProxy
+        {
+            Change = options =>
+            options with { FrontDoor = options.FrontDoor with { HeaderTimeout = TimeSpan.FromSeconds(1) } }
+        }.StartAsync();
         var slow = await Task.WhenAll(Enumerable.Range(0, 100).Select(_ => ConnectAsync(proxy)));
         var ends = slow.Select(ReadToEndAsync).ToList();
         await Task.WhenAll(
@@ -87,8 +90,11 @@ public sealed class HostileClientTests
         await using var proxy = await TestProxy.WithThreeLogsAsync();
         var output = TestOutput.Make(size: 12_000_000);
         proxy.Change = options =>
-            options with { FrontDoor =
-            options.FrontDoor with { LeastBytesPerSecond = 1_000_000, SlownessGrace = TimeSpan.FromSeconds(1.1) } };
+            options with
+            {
+                FrontDoor =
+            options.FrontDoor with { LeastBytesPerSecond = 1_000_000, SlownessGrace = TimeSpan.FromSeconds(1.1) }
+            };
         await proxy.Publish(output, "alice", "bob", "carol").StartAsync();
         var narInfo = await proxy.NarInfoAsync(output);
         var slow = Enumerable.Range(0, 4).Select(_ => new Socket(SocketType.Stream, ProtocolType.Tcp) { ReceiveBufferSize = 8192 })

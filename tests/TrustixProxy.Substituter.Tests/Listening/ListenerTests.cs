@@ -19,11 +19,17 @@ public sealed class ListenerTests : IDisposable
     {
         var certificate = TestCertificate.Write(_folder, "proxy.example");
         await using var proxy = await StartAsync("https://127.0.0.1:0", certificate);
-        using var client = new HttpClient(new SocketsHttpHandler { SslOptions = { TargetHost = "proxy.example",
-            RemoteCertificateValidationCallback = (_, shown, _, _) => shown!.Subject is "CN=proxy.example" } });
+        using var client = new HttpClient(new SocketsHttpHandler
+        {
+            SslOptions = { TargetHost = "proxy.example",
+            RemoteCertificateValidationCallback = (_, shown, _, _) => shown!.Subject is "CN=proxy.example" }
+        });
 
-        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(proxy.Url, "nix-cache-info")) { Version = new Version(version),
-            VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(proxy.Url, "nix-cache-info"))
+        {
+            Version = new Version(version),
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact
+        };
         using var response = await client.SendAsync(request);
 
         Assert.Equal((HttpStatusCode.OK, new Version(version)), (response.StatusCode, response.Version));
@@ -112,8 +118,11 @@ public sealed class ListenerTests : IDisposable
     {
         TlsCertificate? loaded = null;
         Assert.True(certificate is null || TlsCertificate.TryLoad(certificate.Value.File, certificate.Value.Key, out loaded, out _));
-        var proxy = new TestProxy { Change = options =>
-            options with { FrontDoor = options.FrontDoor with { Listen = [listen], Certificate = loaded } } };
+        var proxy = new TestProxy
+        {
+            Change = options =>
+            options with { FrontDoor = options.FrontDoor with { Listen = [listen], Certificate = loaded } }
+        };
         return await proxy.StartAsync();
     }
 

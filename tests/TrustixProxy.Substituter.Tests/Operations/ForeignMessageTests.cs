@@ -2,7 +2,6 @@ using Microsoft.Extensions.Logging;
 using TrustixProxy.Logs.Watching;
 using TrustixProxy.Nars;
 using TrustixProxy.Nars.Upstreams;
-using TrustixProxy.Substituter.Evidence;
 using TrustixProxy.Substituter.Hosting;
 using TrustixProxy.Testing;
 

@@ -1,4 +1,3 @@
-using System.Net;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Nix;
@@ -125,8 +124,11 @@ public sealed class ReloadTests
         var output = TestOutput.Make();
         await using var proxy = await TestProxy.WithThreeLogsAsync();
         proxy.Change = options =>
-            options with { Logs = [.. options.Logs.Select(log => log with { IsMirrored = true })],
-            MirrorPollInterval = TimeSpan.FromMilliseconds(100) };
+            options with
+            {
+                Logs = [.. options.Logs.Select(log => log with { IsMirrored = true })],
+                MirrorPollInterval = TimeSpan.FromMilliseconds(100)
+            };
         await proxy.Publish(output, "alice", "bob").StartAsync();
         while ((await proxy.AskAsync(output.Path)).Decision is not "agreed")
         {
@@ -153,8 +155,14 @@ public sealed class ReloadTests
             return certificate;
         }
 
-        await using var proxy = await new TestProxy { Change = options => options with { FrontDoor =
-            options.FrontDoor with { Listen = ["https://127.0.0.1:0"], Certificate = Load("first") } } }.StartAsync();
+        await using var proxy = await new TestProxy
+        {
+            Change = options => options with
+            {
+                FrontDoor =
+            options.FrontDoor with { Listen = ["https://127.0.0.1:0"], Certificate = Load("first") }
+            }
+        }.StartAsync();
         var shown = new System.Collections.Concurrent.ConcurrentQueue<string>();
         bool IsOurs(string subject)
         {
@@ -163,8 +171,11 @@ public sealed class ReloadTests
         }
 
         HttpClient Connect() =>
-            new(new SocketsHttpHandler { SslOptions =
-            { RemoteCertificateValidationCallback = (_, certificate, _, _) => IsOurs(certificate!.Subject) } });
+            new(new SocketsHttpHandler
+            {
+                SslOptions =
+            { RemoteCertificateValidationCallback = (_, certificate, _, _) => IsOurs(certificate!.Subject) }
+            });
         using var old = Connect();
         await old.GetStringAsync(new Uri(proxy.Url, "nix-cache-info"));
 
@@ -186,9 +197,13 @@ public sealed class ReloadTests
 
         var refused = await proxy.ReloadAsync(
             options =>
-            options with { OperationsListen = ["http://127.0.0.1:2"], StateDirectory = "/nowhere",
-            FrontDoor = options.FrontDoor with { Listen = ["http://127.0.0.1:1"], LeastBytesPerSecond = 1 },
-            Answers = options.Answers with { Priority = 99 } });
+            options with
+            {
+                OperationsListen = ["http://127.0.0.1:2"],
+                StateDirectory = "/nowhere",
+                FrontDoor = options.FrontDoor with { Listen = ["http://127.0.0.1:1"], LeastBytesPerSecond = 1 },
+                Answers = options.Answers with { Priority = 99 }
+            });
 
         Assert.Equal(["listen", "limits.leastBytesPerSecond", "operations.listen", "stateDirectory"], refused);
         Assert.Contains("Priority: 30\n", (await proxy.AskAsync("nix-cache-info")).Text, StringComparison.Ordinal);

@@ -98,9 +98,9 @@ public sealed class RevokedHeadTests
 
     private static Revocation Of(MemoryLog log, long since, MemoryLog? seen) =>
         new(1, new RevokedSubject.Log(log.Signer.Key.LogId, since), IsUndone: false, "the key was stolen", DateTimeOffset.UnixEpoch)
-    {
-        Head = seen is null ? null : new RevokedHead(seen.Head.Content.TreeSize, seen.Head.Content.LogRoot),
-    };
+        {
+            Head = seen is null ? null : new RevokedHead(seen.Head.Content.TreeSize, seen.Head.Content.LogRoot),
+        };
 
     /// <summary>Puts a revocation of alice into the state that the proxy starts over, as another replica's word.</summary>
     private static void Revoke(TestProxy proxy, long since, MemoryLog? seen)

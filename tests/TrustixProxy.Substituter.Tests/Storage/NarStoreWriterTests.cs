@@ -1,6 +1,6 @@
-using TrustixProxy.Native;
 using TrustixProxy.Nars;
 using TrustixProxy.Nars.Store;
+using TrustixProxy.Native;
 using TrustixProxy.Nix;
 using TrustixProxy.Testing;
 using static TrustixProxy.Testing.Eventually;

@@ -196,7 +196,8 @@ public sealed class HostileUpstreamTests
         };
 
         using var request = new HttpRequestMessage(
-            HttpMethod.Get, new Uri(proxy.Url, narInfo.Url)) { Content = new StringContent("SECRET") };
+            HttpMethod.Get, new Uri(proxy.Url, narInfo.Url))
+        { Content = new StringContent("SECRET") };
         request.Headers.Add("Cookie", "SECRET");
         request.Headers.Connection.Add("Upgrade");
         request.Headers.Upgrade.Add(new("websocket"));

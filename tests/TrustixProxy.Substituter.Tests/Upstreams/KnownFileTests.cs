@@ -1,10 +1,8 @@
-using System.Net;
 using System.Security.Cryptography;
 using Microsoft.Data.Sqlite;
 using TrustixProxy.Consensus;
 using TrustixProxy.IO.Storage;
 using TrustixProxy.Nars;
-using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Nix;
 using TrustixProxy.Testing;
 

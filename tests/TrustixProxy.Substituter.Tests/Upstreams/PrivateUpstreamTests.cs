@@ -64,8 +64,11 @@ public sealed class PrivateUpstreamTests
         proxy.Publish(output, "alice", "bob").Upstream().Add(output, "none", text =>
             text.Replace($"URL: {output.NarInfo().Url}", $"URL: {new Uri(elsewhere.Url, "/nar")}", StringComparison.Ordinal));
         proxy.Change = options =>
-            options with { Upstreams = [
-            .. options.Upstreams.Select(upstream => upstream with { Credentials = UpstreamCredentials.Bearer("t0ken") })] };
+            options with
+            {
+                Upstreams = [
+            .. options.Upstreams.Select(upstream => upstream with { Credentials = UpstreamCredentials.Bearer("t0ken") })]
+            };
         await proxy.StartAsync();
 
         Assert.Equal(output.Nar, await proxy.NarAsync(await proxy.NarInfoAsync(output)));

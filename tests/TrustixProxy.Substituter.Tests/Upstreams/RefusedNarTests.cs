@@ -26,7 +26,7 @@ public sealed class RefusedNarTests
 
         Assert.Equal(output.Nar, await proxy.NarAsync(narInfo));
 
-        using var examiner = new Examiner(proxy.Options!);
+        using var examiner = new Explainer(proxy.Options!);
         var refused = Assert.Single(await examiner.FindRefusedNarsAsync(output.Path, CancellationToken.None));
         Assert.Equal(("main", output.Path.ToString(), 1), (refused.Upstream, refused.Path, refused.Times));
         Assert.Equal((output.Statement.NarHash.ToString(), NixHash.Sha256(System.Security.Cryptography.SHA256.HashData(other)).ToString()),
@@ -44,7 +44,7 @@ public sealed class RefusedNarTests
         await using var proxy = await TestProxy.WithThreeLogsAsync();
         await proxy.StartAsync();
         await proxy.StopAsync();
-        using var examiner = new Examiner(proxy.Options!);
+        using var examiner = new Explainer(proxy.Options!);
 
         Assert.Empty(await examiner.FindRefusedNarsAsync(null, CancellationToken.None));
     }

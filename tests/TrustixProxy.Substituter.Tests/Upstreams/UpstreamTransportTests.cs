@@ -59,7 +59,8 @@ public sealed class UpstreamTransportTests
         var url = new Uri(app.Urls.Single());
         using var http = new HttpMessageInvoker(new UpstreamTransport(url, null, TimeProvider.System, network));
         using var request = new HttpRequestMessage(
-            HttpMethod.Get, url) { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionOrLower };
+            HttpMethod.Get, url)
+        { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionOrLower };
 
         using var response = await http.SendAsync(request, default);
 

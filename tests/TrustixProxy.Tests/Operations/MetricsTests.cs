@@ -1,11 +1,10 @@
 using System.Diagnostics.Metrics;
 using System.Text.RegularExpressions;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging.Abstractions;
-using TrustixProxy.Terminal;
 using TrustixProxy.Nix;
 using TrustixProxy.Publisher;
+using TrustixProxy.Terminal;
 using TrustixProxy.Testing;
 
 namespace TrustixProxy.Tests.Operations;
@@ -71,8 +70,12 @@ public sealed partial class MetricsTests
     {
         using var folder = new Folder();
         using var text = new PrometheusText(SpoolMetrics.MeterName);
-        using var publisher = new SpoolPublisher(new PublisherOptions { Url = new Uri("http://127.0.0.1:1"),
-            Token = NixSecretKey.Generate("builder"), SpoolDirectory = folder.File("spool") }, NullLogger.Instance);
+        using var publisher = new SpoolPublisher(new PublisherOptions
+        {
+            Url = new Uri("http://127.0.0.1:1"),
+            Token = NixSecretKey.Generate("builder"),
+            SpoolDirectory = folder.File("spool")
+        }, NullLogger.Instance);
         folder.File("spool/0.job", "nonsense");
         var built = TestOutput.Make("x").Statement;
         folder.File("spool/1.info", $"[{System.Text.Encoding.ASCII.GetString(built.Value)}]");

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Text;
-using Microsoft.AspNetCore.Http;
 using TrustixProxy.Terminal;
 using TrustixProxy.Testing;
 
@@ -41,8 +40,11 @@ public sealed class OtlpTests
         using (new OtlpExport(new Uri(collector.Url, "otlp"), "TrustixProxy.Substituter"))
         {
             var isServed = new TaskCompletionSource();
-            using var steps = new ActivityListener { ShouldListenTo = source => source.Name is "TrustixProxy.Substituter",
-                ActivityStopped = step => _ = step.OperationName is "nar" && isServed.TrySetResult() };
+            using var steps = new ActivityListener
+            {
+                ShouldListenTo = source => source.Name is "TrustixProxy.Substituter",
+                ActivityStopped = step => _ = step.OperationName is "nar" && isServed.TrySetResult()
+            };
             ActivitySource.AddActivityListener(steps);
             await proxy.NarAsync(await proxy.NarInfoAsync(output));
             await isServed.Task.WaitAsync(TimeSpan.FromSeconds(30)); // the client has it a moment before that

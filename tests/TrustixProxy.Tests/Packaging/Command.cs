@@ -39,7 +39,8 @@ internal static class Command
 
     /// <summary>For Nix, where no build users are: then it warns.</summary>
     public static Dictionary<string,
-        string> Quiet { get; } = new() { ["NIX_CONFIG"] = "build-users-group =\nextra-experimental-features = nix-command" };
+        string> Quiet
+    { get; } = new() { ["NIX_CONFIG"] = "build-users-group =\nextra-experimental-features = nix-command" };
 
     private static async Task ShimAsync(Folder folder)
     {

@@ -69,7 +69,8 @@ public sealed partial class DockerTests
                 config, (await File.ReadAllTextAsync(config)).Replace("/config/", $"{folder.Path}/", StringComparison.Ordinal));
 
             var check = await Cli.RunAsync(["check-config", "--config", config], new(
-                environment) { ["TRUSTIXPROXY__" + (name is "publisher" ? "SPOOLDIRECTORY" : "STATEDIRECTORY")] = folder.File("state") });
+                environment)
+            { ["TRUSTIXPROXY__" + (name is "publisher" ? "SPOOLDIRECTORY" : "STATEDIRECTORY")] = folder.File("state") });
             var help = await Cli.RunAsync([.. command[..^2], "--help"]);
 
             Assert.True(check.Code is 0, name + check.Error);

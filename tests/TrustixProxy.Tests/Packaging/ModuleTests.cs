@@ -33,8 +33,12 @@ public sealed class ModuleTests
         Assert.Empty(Texts(machine, "failed"));
         Assert.Empty(Texts(machine, "warnings"));
         Assert.Equal("/coreutils/bin/kill -HUP $MAINPID", unit.Service.GetProperty("ExecReload").GetString());
-        await unit.StartAndStopAsync(folder, new() { ["TRUSTIXPROXY__LISTEN__0"] = "http://127.0.0.1:0",
-            ["TRUSTIXPROXY__OPERATIONS__LISTEN__0"] = "http://127.0.0.1:0", ["TRUSTIXPROXY__STATEDIRECTORY"] = folder.File("state") });
+        await unit.StartAndStopAsync(folder, new()
+        {
+            ["TRUSTIXPROXY__LISTEN__0"] = "http://127.0.0.1:0",
+            ["TRUSTIXPROXY__OPERATIONS__LISTEN__0"] = "http://127.0.0.1:0",
+            ["TRUSTIXPROXY__STATEDIRECTORY"] = folder.File("state")
+        });
         Assert.False(File.Exists(folder.File("state/signing.key")), "the key is the credential");
     }
 
@@ -60,8 +64,12 @@ public sealed class ModuleTests
 
         Assert.Empty(Texts(machine, "failed"));
         Assert.Equal(["alice.key:/secrets/alice", "bob.key:/secrets/bob"], Texts(unit.Service, "LoadCredential"));
-        await unit.StartAndStopAsync(folder, new() { ["TRUSTIXPROXY__LISTEN__0"] = "http://127.0.0.1:0",
-            ["TRUSTIXPROXY__PRIVATELISTEN__0"] = "http://127.0.0.1:0", ["TRUSTIXPROXY__STATEDIRECTORY"] = folder.File("state") });
+        await unit.StartAndStopAsync(folder, new()
+        {
+            ["TRUSTIXPROXY__LISTEN__0"] = "http://127.0.0.1:0",
+            ["TRUSTIXPROXY__PRIVATELISTEN__0"] = "http://127.0.0.1:0",
+            ["TRUSTIXPROXY__STATEDIRECTORY"] = folder.File("state")
+        });
         Assert.Equal(2, Directory.GetFiles(folder.File("state"), "*.sqlite").Length);
     }
 

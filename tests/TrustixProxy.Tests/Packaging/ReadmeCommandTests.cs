@@ -108,8 +108,11 @@ public sealed partial class ReadmeCommandTests
             // however busy the machine is
             var environment = isOfLog
                 ? new Dictionary<string,
-                string> { ["TRUSTIXPROXY__STATEDIRECTORY"] = folder.File(line.Contains(" import ", StringComparison.Ordinal) ? "restored"
-                : "log") } : new() { ["TRUSTIXPROXY__NARSTORE__MAXSIZE"] = "1GiB", ["TRUSTIXPROXY__DEADLINE"] = "00:01:00" };
+                string>
+                {
+                    ["TRUSTIXPROXY__STATEDIRECTORY"] = folder.File(line.Contains(" import ", StringComparison.Ordinal) ? "restored"
+                : "log")
+                } : new() { ["TRUSTIXPROXY__NARSTORE__MAXSIZE"] = "1GiB", ["TRUSTIXPROXY__DEADLINE"] = "00:01:00" };
 
             await Command.RunAsync("sh", ["-c", $"cd '{folder.Path}' && {{ {whole}; [ $? -le 1 ]; }}"], environment);
         }

@@ -1,11 +1,11 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
-using TrustixProxy.Terminal;
 using TrustixProxy.Substituter.Composition;
 using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.Hosting;
 using TrustixProxy.Substituter.Revocations;
+using TrustixProxy.Terminal;
 
 namespace TrustixProxy.Verbs.Inspect;
 
@@ -14,7 +14,8 @@ internal static class AuditVerb
 {
     private static readonly Option<DateTimeOffset> Since = Time("--since", "Only what was signed from then on.");
     private static readonly Option<int> Count = new(
-        "--count") { Description = "At most so many, the newest.", DefaultValueFactory = _ => 1000, HelpName = "N" };
+        "--count")
+    { Description = "At most so many, the newest.", DefaultValueFactory = _ => 1000, HelpName = "N" };
     private static readonly Option<DateTimeOffset> Before = Time("--before", "Drops what was signed before then.");
 
     public static Command Create()

@@ -1,10 +1,10 @@
 using System.CommandLine;
 using System.Text.Json;
-using TrustixProxy.Terminal;
 using TrustixProxy.Nars.Comparison;
 using TrustixProxy.Nix;
 using TrustixProxy.Publisher;
 using TrustixProxy.Substituter.Inspection;
+using TrustixProxy.Terminal;
 
 namespace TrustixProxy.Verbs.Inspect;
 
@@ -14,7 +14,8 @@ internal static class DiffVerb
     private const string Local = "local";
 
     private static readonly Argument<string> PathArgument = new(
-        "path") { Description = "A store path, with or without /nix/store/, or a link to one.", HelpName = "PATH" };
+        "path")
+    { Description = "A store path, with or without /nix/store/, or a link to one.", HelpName = "PATH" };
 
     private static readonly Option<string[]> Between = new("--between")
     {

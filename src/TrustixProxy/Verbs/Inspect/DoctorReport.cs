@@ -1,8 +1,8 @@
 using System.Text.Json;
 using TrustixProxy.Consensus;
-using TrustixProxy.Terminal;
 using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Substituter.Inspection;
+using TrustixProxy.Terminal;
 
 namespace TrustixProxy.Verbs.Inspect;
 

@@ -1,8 +1,8 @@
 using System.CommandLine;
-using TrustixProxy.Terminal;
 using TrustixProxy.Nix;
 using TrustixProxy.Publisher;
 using TrustixProxy.Substituter.Inspection;
+using TrustixProxy.Terminal;
 
 namespace TrustixProxy.Verbs.Inspect;
 
@@ -42,8 +42,8 @@ internal static class DoctorVerb
                 return ExitCode.Usage;
             }
 
-            using var examiner = new Examiner(options);
-            var findings = await ExamineAsync(new Doctor(examiner, options.Policy), patients, cancellation);
+            using var examiner = new Explainer(options);
+            var findings = await ExplainAsync(new Doctor(examiner, options.Policy), patients, cancellation);
             var report = new DoctorReport(findings, examiner.Upstreams, await examiner.FindRefusedNarsAsync(null, cancellation));
             report.Summary.Keep(options.StateDirectory);
             report.Write(Console.Out, parsed.GetValue(SharedOptions.Json));
@@ -61,11 +61,11 @@ internal static class DoctorVerb
         }
     });
 
-    private static Task<IReadOnlyList<Finding>> ExamineAsync(Doctor doctor, IReadOnlyList<Patient> patients, CancellationToken cancellation)
+    private static Task<IReadOnlyList<Finding>> ExplainAsync(Doctor doctor, IReadOnlyList<Patient> patients, CancellationToken cancellation)
     {
         var done = 0;
         return ProgressBar.ShowAsync($"of {patients.Count:N0} paths", patients.Count, tell =>
-            doctor.ExamineAsync(patients, () => tell(Interlocked.Increment(ref done)), cancellation));
+            doctor.ExplainAsync(patients, () => tell(Interlocked.Increment(ref done)), cancellation));
     }
 
     private static async Task<IReadOnlyList<Patient>> ReadAsync(string[] texts, CancellationToken cancellation)

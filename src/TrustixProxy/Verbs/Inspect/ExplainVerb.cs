@@ -2,10 +2,10 @@ using System.CommandLine;
 using System.Text.Json;
 using Spectre.Console;
 using TrustixProxy.Consensus;
-using TrustixProxy.Terminal;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.Inspection;
+using TrustixProxy.Terminal;
 
 namespace TrustixProxy.Verbs.Inspect;
 
@@ -13,9 +13,11 @@ namespace TrustixProxy.Verbs.Inspect;
 internal static class ExplainVerb
 {
     private static readonly Argument<string> Path = new(
-        "path") { Description = "A store path, with or without /nix/store/, a link to one, or its digest.", HelpName = "PATH" };
+        "path")
+    { Description = "A store path, with or without /nix/store/, a link to one, or its digest.", HelpName = "PATH" };
     private static readonly Option<string?> Bundle = new(
-        "--bundle") { Description = "Also writes the decision with all its proofs, for trustix-proxy verify.", HelpName = "FILE" };
+        "--bundle")
+    { Description = "Also writes the decision with all its proofs, for trustix-proxy verify.", HelpName = "FILE" };
 
     public static Command Create()
     {
@@ -39,10 +41,10 @@ internal static class ExplainVerb
 
         return await ProxyConfiguration.WithAsync(parsed, async options =>
         {
-            using var examiner = new Examiner(options);
+            using var examiner = new Explainer(options);
             var digest = name?.Digest
                 ?? (StorePathDigest.TryParse(text, out var alone) ? alone : throw new System.Diagnostics.UnreachableException());
-            var examination = await examiner.ExamineAsync(digest, name);
+            var examination = await examiner.ExplainAsync(digest, name);
             if (parsed.GetValue(Bundle) is { } file)
             {
                 if (examination.Bundle is null)
@@ -60,9 +62,10 @@ internal static class ExplainVerb
             {
                 var explanation = Explain(examination, options.Policy, examiner.Upstreams) with
                 {
-                    RefusedReferences = missing?.Select(reference => reference.Absolute), RefusedNars = refusedNars,
+                    RefusedReferences = missing?.Select(reference => reference.Absolute),
+                    RefusedNars = refusedNars,
                 };
-                Console.WriteLine(JsonSerializer.Serialize(explanation, VerbJson.Indented.Explanation));
+                Console.WriteLine(JsonSerializer.Serialize(explanation, VerbJson.Indented.ExplanationJson));
             }
             else
             {
@@ -83,7 +86,7 @@ internal static class ExplainVerb
         });
     }
 
-    private static void Show(Examination examination, Policy policy, IReadOnlyList<UpstreamReport> upstreams)
+    private static void Show(Explanation examination, Policy policy, IReadOnlyList<UpstreamReport> upstreams)
     {
         if (examination is { Path: { } path, Verdict: { } verdict })
         {
@@ -92,7 +95,7 @@ internal static class ExplainVerb
             var table = new Table().Border(TableBorder.Simple).AddColumns("elector", "operator", "says", "proof", "head", "ms");
             foreach (var answer in verdict.Answers)
             {
-                var vote = Testimony.Of(answer);
+                var vote = AnswerText.Of(answer);
                 table.AddRow(new[] { vote.Elector, vote.Operator, vote.Says, vote.Proof, vote.Head?.ToString("N0", null) ?? "-",
                     Latency(examination, answer)?.ToString("N0", null) ?? "-" }.Select(cell => new Text(cell)));
             }
@@ -110,10 +113,10 @@ internal static class ExplainVerb
         Console.WriteLine($"{examination.Outcome}: {examination.Sentence}");
     }
 
-    private static double? Latency(Examination examination, Answer answer) =>
+    private static double? Latency(Explanation examination, Answer answer) =>
         examination.Latencies.TryGetValue(answer.Elector.Name, out var latency) ? latency.TotalMilliseconds : null;
 
-    private static Explanation Explain(Examination examination, Policy policy, IReadOnlyList<UpstreamReport> upstreams) => new(
+    private static ExplanationJson Explain(Explanation examination, Policy policy, IReadOnlyList<UpstreamReport> upstreams) => new(
         examination.Path?.Absolute,
         examination.Outcome,
         examination.Sentence,
@@ -122,7 +125,7 @@ internal static class ExplainVerb
         examination.Claim?.References.Select(reference => reference.Absolute),
         examination.Path is null ? null : PolicyText.Of(policy.ScopeOf(examination.Path)),
         policy.Identity.ToString(),
-        examination.Verdict?.Answers.Select(answer => (answer, Told: Testimony.Of(answer)))
+        examination.Verdict?.Answers.Select(answer => (answer, Told: AnswerText.Of(answer)))
             .Select(item => new ExplainedAnswer(
                 item.Told.Elector, item.Told.Operator, item.Told.Says, item.Told.Proof, item.Told.Head, Latency(examination, item.answer))),
         upstreams);

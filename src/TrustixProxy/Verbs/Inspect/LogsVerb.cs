@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Text.Json;
-using TrustixProxy.Terminal;
 using TrustixProxy.Logs.Watching;
 using TrustixProxy.Substituter.Composition;
+using TrustixProxy.Terminal;
 
 namespace TrustixProxy.Verbs.Inspect;
 
@@ -11,7 +11,8 @@ internal static class LogsVerb
 {
     private static readonly Argument<string> Name = new("name") { Description = "The log's name in the configuration.", HelpName = "NAME" };
     private static readonly Option<string> Reason = new(
-        "--reason") { Description = "Why it is to be heard again; kept with the evidence.", Required = true, HelpName = "TEXT" };
+        "--reason")
+    { Description = "Why it is to be heard again; kept with the evidence.", Required = true, HelpName = "TEXT" };
 
     public static Command Create()
     {

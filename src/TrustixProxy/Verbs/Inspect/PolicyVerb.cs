@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Text.Json;
 using TrustixProxy.Consensus;
-using TrustixProxy.Terminal;
 using TrustixProxy.Nix;
+using TrustixProxy.Terminal;
 
 namespace TrustixProxy.Verbs.Inspect;
 
@@ -12,7 +12,8 @@ internal static class PolicyVerb
     private const int MostSets = 20;
 
     private static readonly Argument<string> Name = new(
-        "name") { Description = "A name as in a store path, for example linux-6.1, or a whole path.", HelpName = "NAME" };
+        "name")
+    { Description = "A name as in a store path, for example linux-6.1, or a whole path.", HelpName = "NAME" };
 
     public static Command Create()
     {

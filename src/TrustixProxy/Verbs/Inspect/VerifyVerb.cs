@@ -11,11 +11,18 @@ namespace TrustixProxy.Verbs.Inspect;
 internal static class VerifyVerb
 {
     private static readonly Argument<string> File = new(
-        "file") { Description =
+        "file")
+    {
+        Description =
         "A decision bundle (explain --bundle, or /decisions/DIGEST), or evidence against a log (evidence/ in the state directory).",
-        HelpName = "FILE" };
-    private static readonly Option<string?> PolicyFile = new("--policy") { Description =
-        "The configuration whose electors and policy it is held against; names and keys come from there only.", HelpName = "FILE" };
+        HelpName = "FILE"
+    };
+    private static readonly Option<string?> PolicyFile = new("--policy")
+    {
+        Description =
+        "The configuration whose electors and policy it is held against; names and keys come from there only.",
+        HelpName = "FILE"
+    };
 
     public static Command Create()
     {

@@ -1,32 +1,54 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
-using TrustixProxy.Configuration;
-using TrustixProxy.Terminal;
 using TrustixProxy.Setup;
+using TrustixProxy.Terminal;
 
 namespace TrustixProxy.Verbs.Manage;
 
 /// <summary><c>trustix-proxy init</c>: writes a working configuration with keys for a preset, and prints what Nix has to be told.</summary>
 internal static class InitVerb
 {
-    private static readonly Option<Preset?> Which = new("--preset") { Description =
-        $"What it is for; without it init asks.\n{Questions.Presets}", HelpName = "PRESET", CustomParser = ReadPreset };
+    private static readonly Option<Preset?> Which = new("--preset")
+    {
+        Description =
+        $"What it is for; without it init asks.\n{Questions.Presets}",
+        HelpName = "PRESET",
+        CustomParser = ReadPreset
+    };
     private static readonly Option<string> Place = new(
-        "--directory") { Description = "Where the files go.", HelpName = "DIR", DefaultValueFactory = _ => DefaultDirectory() };
+        "--directory")
+    { Description = "Where the files go.", HelpName = "DIR", DefaultValueFactory = _ => DefaultDirectory() };
     private static readonly Option<Voter[]> Logs = new(
-        "--log") { Description = "A log that votes; may be repeated. A builder's own init prints it.", HelpName = "NAME,URL,PUBLICKEY",
-        CustomParser = result => [.. result.Tokens.Select(token => ReadVoter(result, token.Value)).OfType<Voter>()] };
+        "--log")
+    {
+        Description = "A log that votes; may be repeated. A builder's own init prints it.",
+        HelpName = "NAME,URL,PUBLICKEY",
+        CustomParser = result => [.. result.Tokens.Select(token => ReadVoter(result, token.Value)).OfType<Voter>()]
+    };
     private static readonly Option<Voter> Cache = new(
-        "--cache") { Description = "The cache that NARs come from.", HelpName = "NAME,URL,KEY", DefaultValueFactory = _ =>
-        Voter.CacheNixosOrg, CustomParser = result => ReadVoter(result, result.Tokens[0].Value) };
+        "--cache")
+    {
+        Description = "The cache that NARs come from.",
+        HelpName = "NAME,URL,KEY",
+        DefaultValueFactory = _ =>
+        Voter.CacheNixosOrg,
+        CustomParser = result => ReadVoter(result, result.Tokens[0].Value)
+    };
     private static readonly Option<int?> Quorum = new(
-        "--quorum") { Description = "How many operators must agree; a majority without it.", HelpName = "N" };
-    private static readonly Option<string> Name = new("--name") { Description = "builder: what the log is called.", HelpName = "NAME",
-        DefaultValueFactory = _ => Environment.MachineName.ToLowerInvariant() };
+        "--quorum")
+    { Description = "How many operators must agree; a majority without it.", HelpName = "N" };
+    private static readonly Option<string> Name = new("--name")
+    {
+        Description = "builder: what the log is called.",
+        HelpName = "NAME",
+        DefaultValueFactory = _ => Environment.MachineName.ToLowerInvariant()
+    };
     private static readonly Option<string?> Url = new(
-        "--url") { Description = "builder, organisation: where others reach this machine.", HelpName = "URL" };
+        "--url")
+    { Description = "builder, organisation: where others reach this machine.", HelpName = "URL" };
     private static readonly Option<bool> Force = new(
-        "--force") { Description = "Writes over configurations that are there. Keys are kept." };
+        "--force")
+    { Description = "Writes over configurations that are there. Keys are kept." };
 
     public static Command Create()
     {

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using TrustixProxy.Configuration;
-using TrustixProxy.Terminal;
 using TrustixProxy.Nix;
+using TrustixProxy.Terminal;
 
 namespace TrustixProxy.Verbs.Manage;
 
@@ -11,8 +11,12 @@ internal static class KeygenVerb
     public static Command Create()
     {
         var file = new Argument<string>("FILE") { Description = "Where the secret key goes (0600). Must not be there yet." };
-        var name = new Option<string>("--name") { Description = "The key's name, as in name:base64.", DefaultValueFactory = _ =>
-            $"{Environment.MachineName.ToLowerInvariant()}-trustix-1" };
+        var name = new Option<string>("--name")
+        {
+            Description = "The key's name, as in name:base64.",
+            DefaultValueFactory = _ =>
+            $"{Environment.MachineName.ToLowerInvariant()}-trustix-1"
+        };
         var command = new Command("keygen", "Makes an Ed25519 key in Nix's form, for serve (signingKeyFile), log serve (privateKeyFile) or "
             + "as a write token, and prints its public half.") { file, name };
         command.SetAction(parsed => Run(parsed.GetValue(file)!, parsed.GetValue(name)!));

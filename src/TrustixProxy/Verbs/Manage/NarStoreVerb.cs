@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Text.Json;
 using TrustixProxy.Configuration;
-using TrustixProxy.Terminal;
 using TrustixProxy.Nars.Store;
+using TrustixProxy.Terminal;
 
 namespace TrustixProxy.Verbs.Manage;
 

@@ -1,23 +1,30 @@
 using System.CommandLine;
-using TrustixProxy.Terminal;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Composition;
 using TrustixProxy.Substituter.Hosting;
 using TrustixProxy.Substituter.Revocations;
+using TrustixProxy.Terminal;
 
 namespace TrustixProxy.Verbs.Manage;
 
 /// <summary><c>trustix-proxy revoke</c>: has something served no longer, whatever was decided, by any replica.</summary>
 internal static class RevokeVerb
 {
-    private static readonly Argument<string?> What = new("what") { Description = "A store path, its digest, or a NAR hash (sha256:…).",
-        HelpName = "PATH|NARHASH", Arity = ArgumentArity.ZeroOrOne };
+    private static readonly Argument<string?> What = new("what")
+    {
+        Description = "A store path, its digest, or a NAR hash (sha256:…).",
+        HelpName = "PATH|NARHASH",
+        Arity = ArgumentArity.ZeroOrOne
+    };
     private static readonly Option<string?> Log = new(
-        "--log") { Description = "Instead: what this log has taken in from --since on is no longer believed.", HelpName = "NAME" };
+        "--log")
+    { Description = "Instead: what this log has taken in from --since on is no longer believed.", HelpName = "NAME" };
     private static readonly Option<long?> Since = new(
-        "--since") { Description = "The log's size up to which it is believed.", HelpName = "SIZE" };
+        "--since")
+    { Description = "The log's size up to which it is believed.", HelpName = "SIZE" };
     private static readonly Option<string> Reason = new(
-        "--reason") { Description = "Why; clients are told.", Required = true, HelpName = "TEXT" };
+        "--reason")
+    { Description = "Why; clients are told.", Required = true, HelpName = "TEXT" };
     private static readonly Option<bool> Undo = new("--undo") { Description = "Takes the revocation back." };
 
     public static Command Create()

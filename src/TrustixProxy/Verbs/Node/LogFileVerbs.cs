@@ -1,11 +1,11 @@
 using System.CommandLine;
 using System.Text.Json;
 using TrustixProxy.Configuration;
-using TrustixProxy.Terminal;
 using TrustixProxy.LogNode.Archive;
 using TrustixProxy.LogNode.Hosting;
 using TrustixProxy.LogNode.Storage;
 using TrustixProxy.Nars.Comparison;
+using TrustixProxy.Terminal;
 
 namespace TrustixProxy.Verbs.Node;
 
@@ -13,14 +13,17 @@ namespace TrustixProxy.Verbs.Node;
 internal static class LogFileVerbs
 {
     private static readonly Option<string?> Log = new(
-        "--log") { Description = "The log's name, when the configuration has several.", HelpName = "NAME" };
+        "--log")
+    { Description = "The log's name, when the configuration has several.", HelpName = "NAME" };
 
     public static IEnumerable<Command> Create()
     {
         var to = new Option<string>(
-            "--to") { Description = "The folder to write to; a later export adds what is new.", Required = true, HelpName = "DIR" };
+            "--to")
+        { Description = "The folder to write to; a later export adds what is new.", Required = true, HelpName = "DIR" };
         var from = new Option<string>(
-            "--from") { Description = "The folder that log export wrote, or a copy of it.", Required = true, HelpName = "DIR" };
+            "--from")
+        { Description = "The folder that log export wrote, or a copy of it.", Required = true, HelpName = "DIR" };
         var json = new Option<bool>("--json") { Description = "One JSON object a line." };
         yield return Make("fsck", "Recomputes all hashes of a log from its entries, and checks all signatures; a node may be running.",
             (options, log, parsed) => Check(options, log, parsed.GetValue(SharedOptions.Json)), SharedOptions.Json);

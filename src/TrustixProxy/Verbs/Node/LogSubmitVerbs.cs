@@ -1,9 +1,9 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using TrustixProxy.Configuration;
-using TrustixProxy.Terminal;
 using TrustixProxy.Nix;
 using TrustixProxy.Publisher;
+using TrustixProxy.Terminal;
 
 namespace TrustixProxy.Verbs.Node;
 
@@ -19,9 +19,11 @@ internal static class LogSubmitVerbs
     };
 
     private static readonly Option<string> TokenFile = new(
-        "--token-file") { Description = "The write token, made by keygen.", Required = true, HelpName = "FILE" };
+        "--token-file")
+    { Description = "The write token, made by keygen.", Required = true, HelpName = "FILE" };
     private static readonly Option<string?> Log = new(
-        "--log") { Description = "The log's name, when the node has several.", HelpName = "NAME" };
+        "--log")
+    { Description = "The log's name, when the node has several.", HelpName = "NAME" };
 
     public static Command Submit()
     {
@@ -39,8 +41,11 @@ internal static class LogSubmitVerbs
     public static Command SubmitClosure()
     {
         var path = new Argument<string>("PATH") { Description = "A store path." };
-        var all = new Option<bool>("--all") { Description =
-            "Also what was not built on this machine, but fetched or copied: the log then vouches for what others have built." };
+        var all = new Option<bool>("--all")
+        {
+            Description =
+            "Also what was not built on this machine, but fetched or copied: the log then vouches for what others have built."
+        };
         var include = Globs("--include", "Only paths whose name (after the digest) matches one of these, with * and ?.");
         var exclude = Globs("--exclude", "No paths whose name matches one of these.");
         var command = new Command("submit-closure", "Submits a path and all that it refers to, as far as it was built here.") { path, all,

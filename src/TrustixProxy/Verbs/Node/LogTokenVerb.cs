@@ -1,8 +1,8 @@
 using System.CommandLine;
 using TrustixProxy.Configuration;
-using TrustixProxy.Terminal;
 using TrustixProxy.LogNode.Api;
 using TrustixProxy.Nix;
+using TrustixProxy.Terminal;
 
 namespace TrustixProxy.Verbs.Node;
 
@@ -12,16 +12,27 @@ internal static class LogTokenVerb
     public static Command Create()
     {
         var file = new Argument<string>("FILE") { Description = "The private token. It is made (0600) when it is not there." };
-        var name = new Option<string>("--name") { Description = "The token's name, when it is made.", DefaultValueFactory = _ =>
-            Environment.MachineName.ToLowerInvariant() };
+        var name = new Option<string>("--name")
+        {
+            Description = "The token's name, when it is made.",
+            DefaultValueFactory = _ =>
+            Environment.MachineName.ToLowerInvariant()
+        };
         var call = new Option<string?>(
-            "--call") { Description =
+            "--call")
+        {
+            Description =
             "Prints the Trustix-Token header for this call, trustix_rpc.v1.LogRPC/Submit for example, instead of the public token.",
-            HelpName = "CALL" };
+            HelpName = "CALL"
+        };
         var body = new Option<string?>(
-            "--body") { Description = "The call's message, which our form signs. Without it, an empty one.", HelpName = "FILE" };
-        var reference = new Option<bool>("--reference") { Description =
-            "The form of the reference implementation, which signs the call's name only and can be replayed." };
+            "--body")
+        { Description = "The call's message, which our form signs. Without it, an empty one.", HelpName = "FILE" };
+        var reference = new Option<bool>("--reference")
+        {
+            Description =
+            "The form of the reference implementation, which signs the call's name only and can be replayed."
+        };
         var command = new Command(
             "token", "Makes a write token and prints its public half, for writeTokens; or makes the header of a call.") { file, name, call,
             body, reference };

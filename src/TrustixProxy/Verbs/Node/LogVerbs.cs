@@ -1,7 +1,7 @@
 using System.CommandLine;
 using TrustixProxy.Configuration;
-using TrustixProxy.Terminal;
 using TrustixProxy.LogNode.Hosting;
+using TrustixProxy.Terminal;
 
 namespace TrustixProxy.Verbs.Node;
 
@@ -46,14 +46,14 @@ internal static class LogVerbs
             await using var app = LogNodeHost.Create(options, HostRun.LogToConsole, metrics.AnswerAsync);
             foreach (var log in options.Logs)
             {
-                Notice.Say($"log {log.Name}: publicKey {log.Signer.Key}, id {log.Signer.Key.LogId}");
+                StartupMessage.Say($"log {log.Name}: publicKey {log.Signer.Key}, id {log.Signer.Key.LogId}");
             }
 
             return await HostRun.RunAsync(app, "serving logs", [.. options.Listen, .. options.PrivateListen], cancellation);
         }
         catch (Exception exception) when (exception is IOException or InvalidDataException)
         {
-            Notice.Fail(exception.Message);
+            StartupMessage.Fail(exception.Message);
             return ExitCode.Usage;
         }
     }

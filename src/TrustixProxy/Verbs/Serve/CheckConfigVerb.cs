@@ -10,7 +10,8 @@ internal static class CheckConfigVerb
     public static Command Create()
     {
         var keys = new Option<bool>(
-            "--keys") { Description = "Prints all keys of the three configurations, with type, default, range and meaning." };
+            "--keys")
+        { Description = "Prints all keys of the three configurations, with type, default, range and meaning." };
         var command = new Command("check-config", "Reads a configuration of serve, log serve or publish, shows all its faults and "
             + "warnings, and starts nothing.") { SharedOptions.Config, keys };
         command.SetAction(parsed => parsed.GetValue(keys) ? PrintKeys() : Run(parsed.GetValue(SharedOptions.Config)));

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
-using TrustixProxy.Terminal;
 using TrustixProxy.Publisher;
+using TrustixProxy.Terminal;
 
 namespace TrustixProxy.Verbs.Serve;
 
@@ -14,8 +14,12 @@ internal static class HookVerb
 
     public static Command Create()
     {
-        var spool = new Option<string>("--spool") { Description = "The spool's directory; TRUSTIX_SPOOL without it.", HelpName = "DIR",
-            DefaultValueFactory = _ => Setting("TRUSTIX_SPOOL") ?? Spool.DefaultDirectory };
+        var spool = new Option<string>("--spool")
+        {
+            Description = "The spool's directory; TRUSTIX_SPOOL without it.",
+            HelpName = "DIR",
+            DefaultValueFactory = _ => Setting("TRUSTIX_SPOOL") ?? Spool.DefaultDirectory
+        };
         var command = new Command(Name, "Leaves what Nix has just built (DRV_PATH, OUT_PATHS) in the spool, for publish. Nix's "
             + "post-build-hook takes no arguments: name a script that runs this.") { spool };
         command.SetAction((parsed, _) => RunAsync(parsed.GetValue(spool)!));

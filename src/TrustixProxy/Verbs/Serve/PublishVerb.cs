@@ -2,8 +2,8 @@ using System.CommandLine;
 using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using TrustixProxy.Configuration;
-using TrustixProxy.Terminal;
 using TrustixProxy.Publisher;
+using TrustixProxy.Terminal;
 
 namespace TrustixProxy.Verbs.Serve;
 
@@ -12,8 +12,11 @@ internal static class PublishVerb
 {
     public static Command Create()
     {
-        var once = new Option<bool>("--once") { Description =
-            "Ends when the spool is empty: 0; or 1 when the log refuses, 3 when the log or Nix cannot be asked." };
+        var once = new Option<bool>("--once")
+        {
+            Description =
+            "Ends when the spool is empty: 0; or 1 when the log refuses, 3 when the log or Nix cannot be asked."
+        };
         var command = new Command("publish",
             "Publishes what the post-build hook has left in the spool, until it is told to stop.") { SharedOptions.Config, once };
         command.SetAction((parsed, cancellation) => RunAsync(parsed.GetValue(SharedOptions.Config), parsed.GetValue(once), cancellation));
@@ -36,7 +39,7 @@ internal static class PublishVerb
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            Notice.Fail(exception.Message);
+            StartupMessage.Fail(exception.Message);
             return ExitCode.Usage;
         }
         catch (OperationCanceledException) when (isOnce)
@@ -57,16 +60,16 @@ internal static class PublishVerb
             return ExitCode.Refuse([fault]);
         }
 
-        Notice.Say($"publishing from {options.SpoolDirectory} to "
+        StartupMessage.Say($"publishing from {options.SpoolDirectory} to "
             + $"{options.Url}{(page is null ? "" : $"; metrics at {string.Join(", ", page.Urls)}")}");
-        Readiness.Ready();
+        SystemdNotify.Ready();
         try
         {
             await publisher.RunAsync(cancellation);
         }
         catch (OperationCanceledException)
         {
-            Readiness.Stopping();
+            SystemdNotify.Stopping();
         }
 
         return ExitCode.Good;

@@ -2,9 +2,9 @@ using System.CommandLine;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Data.Sqlite;
 using TrustixProxy.Configuration;
-using TrustixProxy.Terminal;
 using TrustixProxy.Substituter.Composition;
 using TrustixProxy.Substituter.Hosting;
+using TrustixProxy.Terminal;
 
 namespace TrustixProxy.Verbs.Serve;
 
@@ -29,7 +29,7 @@ internal static class ServeVerb
 
         foreach (var warning in read.Warnings())
         {
-            Notice.Warn(warning);
+            StartupMessage.Warn(warning);
         }
 
         if (read.IsKeyMissing)
@@ -37,7 +37,7 @@ internal static class ServeVerb
             try
             {
                 KeyFile.Write(read.KeyFile, read.Options.SigningKey);
-                Notice.Say($"made a signing key: {read.KeyFile}");
+                StartupMessage.Say($"made a signing key: {read.KeyFile}");
             }
             catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
             {
@@ -45,8 +45,8 @@ internal static class ServeVerb
             }
         }
 
-        Notice.Say($"state: {read.Options.StateDirectory}");
-        Notice.Say($"clients trust: trusted-public-keys = {read.Options.SigningKey.PublicKey}");
+        StartupMessage.Say($"state: {read.Options.StateDirectory}");
+        StartupMessage.Say($"clients trust: trusted-public-keys = {read.Options.SigningKey.PublicKey}");
         using var otlp = read.Otlp is { } collector ? new OtlpExport(collector, "TrustixProxy.Substituter") : null;
         return await ServeAsync(read.Options, config, cancellation);
     }

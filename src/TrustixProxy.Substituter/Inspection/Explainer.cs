@@ -19,7 +19,7 @@ namespace TrustixProxy.Substituter.Inspection;
 /// <param name="Latencies">How long each elector took to its last word, by name.</param>
 /// <param name="Bundle">All of it for others to check; null when nobody could be asked.</param>
 /// <param name="WasCutShort">Whether someone who failed to answer in time could have changed it.</param>
-public sealed record Examination(
+public sealed record Explanation(
     string Outcome, string Sentence, OutputClaim? Claim, StorePath? Path, Verdict? Verdict, IReadOnlyDictionary<string, TimeSpan> Latencies,
         DecisionBundle? Bundle, bool WasCutShort);
 
@@ -38,20 +38,20 @@ public sealed record UpstreamReport(string Name, string State, DateTimeOffset? S
 /// <summary>Decides as the proxy does, over the same state, for whoever wants to know why.</summary>
 /// <param name="options">What the proxy is told.</param>
 /// <param name="time">The clock; the system's when null.</param>
-public sealed class Examiner(SubstituterOptions options, TimeProvider? time = null) : IDisposable
+public sealed class Explainer(SubstituterOptions options, TimeProvider? time = null) : IDisposable
 {
     private const int ReferencesAtOnce = 16;
 
     private readonly TimeProvider _time = time ?? TimeProvider.System;
-    private readonly DecidingParts _parts = new(options with { Redis = null }, NullLogger.Instance, time ?? TimeProvider.System);
+    private readonly ProxyParts _parts = new(options with { Redis = null }, NullLogger.Instance, time ?? TimeProvider.System);
 
     /// <summary>Asks everyone anew and waits for all of them, for twice the deadline at the most. Nothing of it is remembered.</summary>
     /// <param name="digest">The path's digest.</param>
     /// <param name="name">The whole path; null when it is not known.</param>
     /// <param name="isHasty">Whether each is asked once, and one that fails is not asked again: for many paths at once.</param>
-    public async Task<Examination> ExamineAsync(StorePathDigest digest, StorePath? name, bool isHasty = false)
+    public async Task<Explanation> ExplainAsync(StorePathDigest digest, StorePath? name, bool isHasty = false)
     {
-        var deliberation = _parts.Electorate.Deliberate(digest, options.Deadline, isHasty);
+        var deliberation = _parts.Electorate.Poll(digest, options.Deadline, isHasty);
         Settlement? settlement = null;
         await deliberation.RunAsync(name is null ? [] : [name], settled => settlement = settled);
         var outcome = await deliberation.Outcome;
@@ -63,7 +63,7 @@ public sealed class Examiner(SubstituterOptions options, TimeProvider? time = nu
             record = DecisionRecord.Refusal("revoked", $"{revocation.Sentence}; else: {record.Sentence}", revocation.At);
         }
 
-        return new Examination(
+        return new Explanation(
             record.Outcome, record.Sentence, record.Claim, path, verdict, deliberation.LatenciesOf(path), bundle,
                 outcome is Outcome.Refused { WasCutShort: true });
     }
@@ -104,7 +104,7 @@ public sealed class Examiner(SubstituterOptions options, TimeProvider? time = nu
         var limits = new ParallelOptions { MaxDegreeOfParallelism = ReferencesAtOnce };
         await Parallel.ForEachAsync(claim.References.Where(reference => reference != claim.Path), limits, async (reference, _) =>
         {
-            var examination = await ExamineAsync(reference.Digest, reference, isHasty: true);
+            var examination = await ExplainAsync(reference.Digest, reference, isHasty: true);
             if (examination.Claim?.Path != reference)
             {
                 refused.Add(reference);

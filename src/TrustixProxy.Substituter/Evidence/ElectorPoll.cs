@@ -20,7 +20,7 @@ namespace TrustixProxy.Substituter.Evidence;
 /// what is not conclusive then counts as silence. In haste, each elector is asked once.
 /// An upstream that is only asked for some names waits for a name: from references, the NAR store or another upstream. It is asked without
 /// one when nobody else gives one.</remarks>
-internal sealed class Deliberation
+internal sealed class ElectorPoll
 {
     /// <summary>How long an upstream that is only asked for some names waits for a name, while others have not answered.</summary>
     private static readonly TimeSpan NameGrace = TimeSpan.FromMilliseconds(500);
@@ -35,7 +35,7 @@ internal sealed class Deliberation
     private readonly UpstreamPoll _upstreams;
     private readonly Dictionary<StorePath, Ballots> _candidates = [];
     private readonly List<(string Name, AskElector Ask)> _asks = [];
-    private readonly Statements _statements = new();
+    private readonly CandidateValues _statements = new();
     private readonly Policy _policy;
     private readonly TimeSpan _deadline;
     private readonly bool _isHasty;
@@ -51,7 +51,7 @@ internal sealed class Deliberation
     private bool _isLate, _isOver, _graceIsOver, _patienceIsOver;
     private ITimer? _grace, _patience;
 
-    public Deliberation(Electorate electorate, StorePathDigest digest, TimeSpan deadline, bool isHasty)
+    public ElectorPoll(Electorate electorate, StorePathDigest digest, TimeSpan deadline, bool isHasty)
     {
         (_electors, _policy, _time, _retry) = (electorate.Electors, electorate.Policy, electorate.Time, electorate.Retry);
         (_digest, _deadline, _isHasty) = (digest, deadline, isHasty);
@@ -130,7 +130,7 @@ internal sealed class Deliberation
 
     /// <summary>Whether an answer that came after an agreement had left stands against it.</summary>
     private bool IsOverturned =>
-        _outcome.Task is { IsCompletedSuccessfully: true, Result: Outcome.Served { Record: { IsSigned: true, Claim: { } claim } } } 
+        _outcome.Task is { IsCompletedSuccessfully: true, Result: Outcome.Served { Record: { IsSigned: true, Claim: { } claim } } }
         && (All(claim.Path).Granted != claim || !ContestingOf(claim.Path).IsEmpty);
 
     /// <summary>The other names of the digest that are granted beside this one.</summary>
@@ -291,7 +291,7 @@ internal sealed class Deliberation
     private Outcome? Conclude()
     {
         var now = _time.GetUtcNow();
-        HushFrozen();
+        MarkFrozen();
         var verdicts = _candidates.ToDictionary(
             candidate => candidate.Key, candidate => candidate.Value.Decide(_policy, candidate.Key, _isLate, now));
         var choice = NameChoice.Of([.. verdicts.Select(name =>
@@ -309,13 +309,13 @@ internal sealed class Deliberation
             : new Outcome.Refused("conflict", choice.Sentence, null, null, IsSettled, WasCutShort: false) { IsContested = true };
 
     /// <summary>Who was frozen since it spoke has not spoken.</summary>
-    private void HushFrozen()
+    private void MarkFrozen()
     {
         foreach (var elector in _electors.Where(elector => elector.IsFrozen))
         {
             foreach (var ballots in _candidates.Values)
             {
-                ballots.Hush(elector.Elector.Name);
+                ballots.MarkFrozen(elector.Elector.Name);
             }
         }
     }

@@ -5,7 +5,7 @@ namespace TrustixProxy.Nars;
 /// <param name="patience">How long it is waited for; who has waited so long goes on without. Clients that read slowly, or not at all, keep
 /// theirs: they must not keep all others from getting anything.</param>
 /// <param name="time">The clock.</param>
-internal sealed class Turn(SemaphoreSlim turns, TimeSpan patience, TimeProvider time) : IDisposable
+internal sealed class DecompressionSlot(SemaphoreSlim turns, TimeSpan patience, TimeProvider time) : IDisposable
 {
     private bool _isTaken, _hasWaited;
 

@@ -8,7 +8,7 @@ namespace TrustixProxy.Substituter.Evidence;
 /// the log need not be asked for it.</summary>
 /// <remarks>Nothing here is believed: a value is one only if the digest that a log has proven is its own, as for the bytes that the log
 /// would send.</remarks>
-internal sealed class Statements
+internal sealed class CandidateValues
 {
     private readonly ConcurrentQueue<Lazy<(Digest Digest, byte[] Value)[]>> _offered = new();
     private readonly TaskCompletionSource _complete = new(); // who waits goes on at once, so that all ballots are cast before the verdict

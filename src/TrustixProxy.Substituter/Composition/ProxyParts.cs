@@ -4,8 +4,8 @@ using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
 using TrustixProxy.Consensus;
 using TrustixProxy.IO.Connecting;
-using TrustixProxy.IO.Storage;
 using TrustixProxy.IO.Redis;
+using TrustixProxy.IO.Storage;
 using TrustixProxy.Logs.Client;
 using TrustixProxy.Logs.Mirrors;
 using TrustixProxy.Logs.Watching;
@@ -13,7 +13,6 @@ using TrustixProxy.Nars;
 using TrustixProxy.Nars.Delivery;
 using TrustixProxy.Nars.Store;
 using TrustixProxy.Nars.Upstreams;
-using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.Evidence;
 using TrustixProxy.Substituter.Revocations;
@@ -23,7 +22,7 @@ using Yarp.ReverseProxy.Forwarder;
 namespace TrustixProxy.Substituter.Composition;
 
 /// <summary>All that decides, put together, with or without a host around it.</summary>
-internal sealed class DecidingParts : IDisposable
+internal sealed class ProxyParts : IDisposable
 {
     /// <summary>How often a second refused paths are asked about again, and with them each upstream and elector.</summary>
     private const int AskingsAgain = 50;
@@ -36,7 +35,7 @@ internal sealed class DecidingParts : IDisposable
     private readonly List<LogParts> _logs = [];
     private readonly TimeProvider _time;
     private volatile FrozenSet<string> _frozen = [];
-    private DecidingParts? _heir;
+    private ProxyParts? _heir;
 
     /// <param name="options">What the proxy is told.</param>
     /// <param name="logger">Where it tells what happens.</param>
@@ -45,8 +44,8 @@ internal sealed class DecidingParts : IDisposable
     /// <param name="journal">Remembers decisions for people; one that nobody looks at when null.</param>
     /// <param name="before">Those whose place these are to take over the same state: what exists once is shared with them, and so are logs
     /// of which nothing else is said. See <see cref="HandOver"/>.</param>
-    public DecidingParts(SubstituterOptions options, ILogger logger, TimeProvider time, HttpMessageHandler? network = null,
-        DecisionJournal? journal = null, DecidingParts? before = null)
+    public ProxyParts(SubstituterOptions options, ILogger logger, TimeProvider time, HttpMessageHandler? network = null,
+        DecisionJournal? journal = null, ProxyParts? before = null)
     {
         (Options, _time, Logger) = (options, time, logger);
         var timeout = options.Deadline / 2;
@@ -94,7 +93,7 @@ internal sealed class DecidingParts : IDisposable
         Refusals = new RefusalMemory(News, time);
         var references = new ReferenceQueue();
         var memory = new DeciderMemory(Cache, Refusals, shared, journal ?? new DecisionJournal(time));
-        var turns = new DeliberationTurns(options.FrontDoor.AllClients.Concurrency ?? DeliberationTurns.Default, time);
+        var turns = new PollTurns(options.FrontDoor.AllClients.Concurrency ?? PollTurns.Default, time);
         Decider = new Decider(Electorate, memory, new AskingBounds(new AskingBudget(AskingsAgain, time), turns), Revocations, references,
             options.Deadline, logger);
         Prefetch = new ClosurePrefetch(Decider, references, time, logger);
@@ -130,7 +129,7 @@ internal sealed class DecidingParts : IDisposable
 
     public ImmutableArray<Upstream> Upstreams { get; }
 
-    public UpstreamMarks Marks { get; } = new();
+    public BadNarMemory Marks { get; } = new();
 
     /// <summary>What upstreams sent in the place of agreed NARs.</summary>
     public RefusedNars RefusedNars { get; }
@@ -219,7 +218,7 @@ internal sealed class DecidingParts : IDisposable
 
     /// <summary>Others have taken the place of these, which serve what is under way: what is shared is theirs now, and they learn what
     /// these still find out.</summary>
-    public void HandOver(DecidingParts heir)
+    public void HandOver(ProxyParts heir)
     {
         _heir = heir;
         Cache.HandOver(heir.Cache);
@@ -260,7 +259,7 @@ internal sealed class DecidingParts : IDisposable
             : LogTransport.Create(options.Url, network, Options.Proxies);
         var (elector, connection) = (options.Elector, new ConnectClient(http, timeout, _time));
         var identity = new LogIdentity(elector.Name, elector.Key, options.Url);
-        var docket = new LogDocket(identity, _views, _records, Options.StateDirectory, _time, Logger);
+        var docket = new LogFaultStore(identity, _views, _records, Options.StateDirectory, _time, Logger);
         var log = new WatchedLog(elector.Name, elector.Key, new LogClient(connection, elector.Key.LogId, _time, options.IsExport), _views,
             docket, _time, Logger);
         var mirror = options.IsMirrored ? new LogMirror(elector.Name, log,

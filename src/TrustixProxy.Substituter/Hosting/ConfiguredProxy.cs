@@ -5,7 +5,6 @@ using TrustixProxy.IO.Connections;
 using TrustixProxy.Logs.Mirrors;
 using TrustixProxy.Logs.Watching;
 using TrustixProxy.Substituter.Composition;
-using TrustixProxy.Substituter.Dashboard;
 using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.FrontDoor;
 using TrustixProxy.Substituter.Substitution;
@@ -15,7 +14,7 @@ namespace TrustixProxy.Substituter.Hosting;
 
 /// <summary>All that answers clients under one configuration, from when that is read until the last request that came under it has been
 /// answered.</summary>
-internal sealed class Generation : IAsyncDisposable
+internal sealed class ConfiguredProxy : IAsyncDisposable
 {
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
 
@@ -32,12 +31,12 @@ internal sealed class Generation : IAsyncDisposable
     /// <param name="loggers">Where it is told what happens.</param>
     /// <param name="time">The clock.</param>
     /// <param name="before">The one whose place it is to take; null for the first.</param>
-    public Generation(SubstituterOptions options, IHttpForwarder forwarder, DecisionJournal journal, ILoggerFactory loggers,
-        TimeProvider time, Generation? before = null)
+    public ConfiguredProxy(SubstituterOptions options, IHttpForwarder forwarder, DecisionJournal journal, ILoggerFactory loggers,
+        TimeProvider time, ConfiguredProxy? before = null)
     {
         (Options, Connections, _time) = (options, options.FrontDoor.LimitConnections(options.Deadline), time);
         var logger = before?.Parts.Logger ?? ForeignMessages.Limit(loggers.CreateLogger("TrustixProxy"), time);
-        Parts = new DecidingParts(options, logger, time, journal: journal, before: before?.Parts);
+        Parts = new ProxyParts(options, logger, time, journal: journal, before: before?.Parts);
         Gossip = new Gossip(Parts.Logs);
         _forwarder = Parts.Forward(forwarder);
         var missing = new MissingReferences(Parts.Refusals, Parts.Revocations, time);
@@ -64,7 +63,7 @@ internal sealed class Generation : IAsyncDisposable
     /// <summary>What bounds clients' connections.</summary>
     public ConnectionLimits Connections { get; }
 
-    public DecidingParts Parts { get; }
+    public ProxyParts Parts { get; }
 
     public Gossip Gossip { get; }
 

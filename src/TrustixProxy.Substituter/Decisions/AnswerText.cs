@@ -9,9 +9,9 @@ namespace TrustixProxy.Substituter.Decisions;
 /// <param name="Says">A NAR hash, absent, not found, or silent.</param>
 /// <param name="Proof">How that is proven, or why it is silent.</param>
 /// <param name="Head">Size of the head that it was proven under, in leaves; null where there is none.</param>
-public sealed record Testimony(string Elector, string Operator, OutputClaim? Claim, string Says, string Proof, long? Head)
+public sealed record AnswerText(string Elector, string Operator, OutputClaim? Claim, string Says, string Proof, long? Head)
 {
-    public static Testimony Of(Answer answer)
+    public static AnswerText Of(Answer answer)
     {
         var (claim, says, proof, head) = answer.Ballot switch
         {
@@ -25,6 +25,6 @@ public sealed record Testimony(string Elector, string Operator, OutputClaim? Cla
             Ballot.Silent silent => (null, "silent", Kebab.Of(silent.Reason), null),
             _ => throw new System.Diagnostics.UnreachableException(),
         };
-        return new Testimony(answer.Elector.Name, answer.Elector.Operator, claim, says, proof, head);
+        return new AnswerText(answer.Elector.Name, answer.Elector.Operator, claim, says, proof, head);
     }
 }

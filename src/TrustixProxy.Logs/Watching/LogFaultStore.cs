@@ -12,7 +12,7 @@ namespace TrustixProxy.Logs.Watching;
 /// <param name="stateDirectory">Where evidence files go, into <c>evidence/</c>.</param>
 /// <param name="time">The clock.</param>
 /// <param name="logger">Logs faults.</param>
-public sealed class LogDocket(
+public sealed class LogFaultStore(
     LogIdentity log, ViewStore store, LogRecords records, string stateDirectory, TimeProvider time, ILogger logger)
 {
     /// <summary>The fault that a failing disk has not taken in; the log is held to it all the same.</summary>

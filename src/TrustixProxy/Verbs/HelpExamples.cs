@@ -5,7 +5,7 @@ using System.CommandLine.Invocation;
 namespace TrustixProxy.Verbs;
 
 /// <summary><c>--help</c>, with how a verb is typed and what its exit codes say.</summary>
-internal sealed class Teaching(HelpAction plain) : SynchronousCommandLineAction
+internal sealed class HelpExamples(HelpAction plain) : SynchronousCommandLineAction
 {
     private static readonly Dictionary<string, string[]> Examples = new()
     {
@@ -61,7 +61,7 @@ internal sealed class Teaching(HelpAction plain) : SynchronousCommandLineAction
     public static void Add(RootCommand root)
     {
         var help = root.Options.OfType<HelpOption>().Single();
-        help.Action = new Teaching((HelpAction)help.Action!);
+        help.Action = new HelpExamples((HelpAction)help.Action!);
     }
 
     /// <inheritdoc/>

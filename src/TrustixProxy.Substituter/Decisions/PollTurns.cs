@@ -8,7 +8,7 @@ namespace TrustixProxy.Substituter.Decisions;
 /// <remarks>A deliberation holds its turn until its outcome. As many others may still listen for late answers: beyond that, one of them
 /// ends at once,
 /// a refusal before an agreement, and the oldest first.</remarks>
-internal sealed class DeliberationTurns(int most, TimeProvider time) : IDisposable
+internal sealed class PollTurns(int most, TimeProvider time) : IDisposable
 {
     /// <summary>How many are decided on at once where nothing else is configured.</summary>
     public const int Default = 2000;
@@ -16,7 +16,7 @@ internal sealed class DeliberationTurns(int most, TimeProvider time) : IDisposab
     /// <summary>How many may wait for a turn.</summary>
     private const int MostWaiting = 10_000;
 
-    private readonly LinkedList<Deliberation> _listening = new(); // the oldest first
+    private readonly LinkedList<ElectorPoll> _listening = new(); // the oldest first
     private readonly ConcurrencyLimiter _turns = new(new ConcurrencyLimiterOptions
     {
         PermitLimit = most,
@@ -60,9 +60,9 @@ internal sealed class DeliberationTurns(int most, TimeProvider time) : IDisposab
     /// <summary>A deliberation has its outcome, and goes on to listen.</summary>
     /// <param name="deliberation">The deliberation.</param>
     /// <param name="end">Its end.</param>
-    public void Listens(Deliberation deliberation, Task end)
+    public void Listens(ElectorPoll deliberation, Task end)
     {
-        Deliberation? surplus = null;
+        ElectorPoll? surplus = null;
         lock (_listening)
         {
             _listening.AddLast(deliberation);
@@ -80,7 +80,7 @@ internal sealed class DeliberationTurns(int most, TimeProvider time) : IDisposab
 
     public void Dispose() => _turns.Dispose();
 
-    private void Forget(Deliberation deliberation)
+    private void Forget(ElectorPoll deliberation)
     {
         lock (_listening)
         {
@@ -92,7 +92,7 @@ internal sealed class DeliberationTurns(int most, TimeProvider time) : IDisposab
 /// <summary>What bounds the asking.</summary>
 /// <param name="Again">How often known refusals are asked about again.</param>
 /// <param name="Turns">How many paths are decided on at once.</param>
-internal sealed record AskingBounds(AskingBudget Again, DeliberationTurns Turns) : IDisposable
+internal sealed record AskingBounds(AskingBudget Again, PollTurns Turns) : IDisposable
 {
     public void Dispose() => Turns.Dispose();
 }

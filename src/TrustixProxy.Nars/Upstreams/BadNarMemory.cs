@@ -5,7 +5,7 @@ namespace TrustixProxy.Nars.Upstreams;
 
 /// <summary>Which upstream gave bad bytes for which path, for a while: it is asked last, never left out, so a mark cannot make a path
 /// unavailable.</summary>
-public sealed class UpstreamMarks : IDisposable
+public sealed class BadNarMemory : IDisposable
 {
     private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(10), ShortLifetime = TimeSpan.FromSeconds(30);
 

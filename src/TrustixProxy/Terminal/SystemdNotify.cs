@@ -5,7 +5,7 @@ namespace TrustixProxy.Terminal;
 
 /// <summary>Tells systemd how the process is, where it asks for that (<c>Type=notify</c>).</summary>
 /// <remarks>One datagram to the socket that <c>NOTIFY_SOCKET</c> names; <c>@</c> begins an abstract name. Source: sd_notify(3).</remarks>
-internal static class Readiness
+internal static class SystemdNotify
 {
     public static void Ready() => Tell("READY=1");
 

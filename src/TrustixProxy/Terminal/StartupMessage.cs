@@ -7,7 +7,7 @@ namespace TrustixProxy.Terminal;
 
 /// <summary>What a process that runs on says for itself, before its host's messages and beside them: a line each on standard error, in the
 /// form that those have.</summary>
-internal static class Notice
+internal static class StartupMessage
 {
     private static readonly NoticeJson OneLine = new(new JsonSerializerOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
 

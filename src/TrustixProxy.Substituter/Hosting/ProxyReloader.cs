@@ -10,16 +10,17 @@ namespace TrustixProxy.Substituter.Hosting;
 /// <param name="create">Makes a generation; the second is the one whose place it is to take.</param>
 /// <param name="options">The first configuration.</param>
 /// <param name="logger">Where it is told what happens.</param>
-internal sealed class Generations(Func<SubstituterOptions, Generation?, Generation> create, SubstituterOptions options, ILogger logger)
+internal sealed class ProxyReloader(
+    Func<SubstituterOptions, ConfiguredProxy?, ConfiguredProxy> create, SubstituterOptions options, ILogger logger)
     : IHostedService, IAsyncDisposable
 {
     private readonly SemaphoreSlim _turn = new(1);
     private readonly CancellationTokenSource _end = new();
-    private volatile Generation _current = create(options, null);
+    private volatile ConfiguredProxy _current = create(options, null);
     private Task _draining = Task.CompletedTask;
 
     /// <summary>The one that answers what comes now.</summary>
-    public Generation Current => _current;
+    public ConfiguredProxy Current => _current;
 
     public Task StartAsync(CancellationToken cancellationToken) => _current.StartAsync(cancellationToken);
 
@@ -88,7 +89,7 @@ internal sealed class Generations(Func<SubstituterOptions, Generation?, Generati
     }
 
     /// <summary>Lets an old generation end, after those that are older: it may hold what they use.</summary>
-    private async Task EndAsync(Generation old, Task older)
+    private async Task EndAsync(ConfiguredProxy old, Task older)
     {
         try
         {

@@ -7,7 +7,7 @@ namespace TrustixProxy.Substituter.FrontDoor;
 /// <summary>A long answer's body, whose client is given up when it takes it too slowly.</summary>
 /// <remarks>Kestrel's own least rate is one over the whole connection: who was fast with the first 100 MB could be silent for a day. Here
 /// each write has to end in its own time.</remarks>
-internal sealed class SteadyStream : WriteOnlyStream
+internal sealed class SlowClientGuard : WriteOnlyStream
 {
     /// <summary>What waits before a write at the most: the server's buffer.</summary>
     private const int Ahead = 64 << 10;
@@ -16,7 +16,7 @@ internal sealed class SteadyStream : WriteOnlyStream
     private readonly TimeSpan _grace;
     private readonly ITimer _end;
 
-    private SteadyStream(Stream body, HttpContext context, FrontDoorOptions options, TimeProvider time)
+    private SlowClientGuard(Stream body, HttpContext context, FrontDoorOptions options, TimeProvider time)
         : base(body)
     {
         (_leastBytesPerSecond, _grace) = (options.LeastBytesPerSecond, options.SlownessGrace);
@@ -24,11 +24,11 @@ internal sealed class SteadyStream : WriteOnlyStream
     }
 
     /// <summary>Has the answer written through such a stream from now on; disposed when it has been.</summary>
-    public static SteadyStream Watch(HttpContext context, FrontDoorOptions options, TimeProvider time)
+    public static SlowClientGuard Watch(HttpContext context, FrontDoorOptions options, TimeProvider time)
     {
         var body = context.Features.GetRequiredFeature<IHttpResponseBodyFeature>();
-        var steady = new SteadyStream(body.Stream, context, options, time);
-        context.Features.Set<IHttpResponseBodyFeature>(new WatchedBody(steady, body));
+        var steady = new SlowClientGuard(body.Stream, context, options, time);
+        context.Features.Set<IHttpResponseBodyFeature>(new WrappedBody(steady, body));
         return steady;
     }
 

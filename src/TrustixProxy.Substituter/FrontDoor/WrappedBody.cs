@@ -7,7 +7,7 @@ namespace TrustixProxy.Substituter.FrontDoor;
 /// one that is gone is no answer yet.</summary>
 /// <param name="stream">The stream.</param>
 /// <param name="before">The body that it writes to.</param>
-internal sealed class WatchedBody(Stream stream, IHttpResponseBodyFeature before) : StreamResponseBodyFeature(stream, before)
+internal sealed class WrappedBody(Stream stream, IHttpResponseBodyFeature before) : StreamResponseBodyFeature(stream, before)
 {
     public override Task SendFileAsync(string path, long offset, long? count, CancellationToken cancellationToken) =>
         SendFileFallback.SendFileAsync(Stream, path, offset, count, cancellationToken);
