@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using TrustixProxy.IO;
+using TrustixProxy.IO.Supervision;
 using TrustixProxy.IO.Connections;
 using TrustixProxy.IO.Storage;
 using TrustixProxy.LogNode.Api;

@@ -1,5 +1,5 @@
 using Microsoft.Extensions.Logging;
-using TrustixProxy.IO;
+using TrustixProxy.IO.Supervision;
 using TrustixProxy.IO.Redis;
 using TrustixProxy.Logs.Mirrors;
 using TrustixProxy.Logs.Watching;

@@ -5,10 +5,6 @@ namespace TrustixProxy.Substituter.Hosting;
 /// <summary>Messages of this folder: 1xxx.</summary>
 internal static partial class OperationsLog
 {
-    [LoggerMessage(1001, LogLevel.Error, "There is no control socket at {Path} ({Reason}): verbs such as revoke write to the state "
-        + "database, and are heard of within a second")]
-    public static partial void NoControlSocket(this ILogger logger, string path, string reason);
-
     [LoggerMessage(1002, LogLevel.Information, "The configuration before this one has answered its last request")]
     public static partial void GenerationEnded(this ILogger logger);
 

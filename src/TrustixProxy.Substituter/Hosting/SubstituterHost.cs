@@ -9,6 +9,7 @@ using TrustixProxy.Substituter.Composition;
 using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.FrontDoor;
 using TrustixProxy.Substituter.Health;
+using TrustixProxy.Substituter.Revocations;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace TrustixProxy.Substituter.Hosting;

@@ -6,7 +6,7 @@ using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Composition;
 using TrustixProxy.Substituter.Evidence;
-using TrustixProxy.Substituter.Hosting;
+using TrustixProxy.Substituter.Revocations;
 
 namespace TrustixProxy.Substituter.Inspection;
 

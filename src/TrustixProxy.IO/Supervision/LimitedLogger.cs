@@ -1,8 +1,7 @@
 using System.Collections.Frozen;
 using Microsoft.Extensions.Logging;
-using TrustixProxy.IO.Supervision;
 
-namespace TrustixProxy.IO;
+namespace TrustixProxy.IO.Supervision;
 
 /// <summary>Writes messages that others can cause as often as they like at most once a minute each, and says how many were left out. All
 /// other messages pass.</summary>

@@ -6,9 +6,8 @@ using Microsoft.Extensions.Logging;
 using TrustixProxy.IO.Connections;
 using TrustixProxy.IO.Supervision;
 using TrustixProxy.Nars.Upstreams;
-using TrustixProxy.Substituter.Revocations;
 
-namespace TrustixProxy.Substituter.Hosting;
+namespace TrustixProxy.Substituter.Revocations;
 
 /// <summary>What a verb wants of a running proxy.</summary>
 /// <param name="Verb"><c>revoke</c>, or <c>nars</c> for the NARs of upstreams that were refused.</param>
