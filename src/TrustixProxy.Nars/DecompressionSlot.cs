@@ -1,15 +1,14 @@
 namespace TrustixProxy.Nars;
 
-/// <summary>A request's turn to decompress: taken once, and kept until its end.</summary>
-/// <param name="turns">How many there are.</param>
-/// <param name="patience">How long it is waited for; who has waited so long goes on without. Clients that read slowly, or not at all, keep
-/// theirs: they must not keep all others from getting anything.</param>
-/// <param name="time">The clock.</param>
+/// <summary>A request's decompression slot: acquired once, held until the request ends.</summary>
+/// <param name="turns">Limits the number of slots.</param>
+/// <param name="patience">Maximum wait. A request that waited this long goes on without a slot, so slow clients cannot starve the
+/// others.</param>
 internal sealed class DecompressionSlot(SemaphoreSlim turns, TimeSpan patience, TimeProvider time) : IDisposable
 {
     private bool _isTaken, _hasWaited;
 
-    /// <summary>Waits for it; gives how long that took, in the clock's ticks.</summary>
+    /// <summary>Waits for the slot; returns the wait in the clock's ticks.</summary>
     public async ValueTask<long> TakeAsync(CancellationToken cancellation)
     {
         if (_hasWaited)

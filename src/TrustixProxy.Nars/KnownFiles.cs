@@ -8,19 +8,18 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Nars;
 
-/// <summary>Compressed files that were once decompressed and seen to hold a NAR, to the last byte: whatever has their hash holds it too,
-/// and need not be decompressed again.</summary>
-/// <remarks>A fact about bytes, true under any policy and at any time; whether the NAR is agreed on is asked elsewhere, each time. No store
-/// is trusted: records are sealed;
-/// the body is a version byte and the file's length, little-endian. Anything else is a file that is not known. Replicas know each other's:
-/// <c>f:NARHASH:COMPRESSION:FILEHASH</c> in Redis.</remarks>
+/// <summary>Remembers compressed files that were decompressed once and verified to hold a NAR. A file with such a hash need not be
+/// decompressed again.</summary>
+/// <remarks>The fact concerns bytes alone, so it holds under any policy at any time. Whether the NAR is agreed on is decided elsewhere,
+/// each time. Stores are not trusted: records are sealed. The body is a version byte and the file's length, little-endian; anything else is
+/// an unknown file. Replicas share records: <c>f:NARHASH:COMPRESSION:FILEHASH</c> in Redis.</remarks>
 public sealed class KnownFiles : IDisposable
 {
     private const string Kind = "file";
     private const int BodySize = 9, MaxRecord = 256;
     private const byte FormatVersion = 1;
 
-    /// <summary>How long a file stays on disk after it was last found good; one that is gone is decompressed again.</summary>
+    /// <summary>How long a record stays on disk after the last verification; an expired file is decompressed again.</summary>
     private static readonly TimeSpan Lifetime = TimeSpan.FromDays(90);
 
     private volatile RecordSeal _seal;
@@ -30,10 +29,7 @@ public sealed class KnownFiles : IDisposable
     private readonly StateWriter _writer;
     private readonly MemoryCache _memory = new(new MemoryCacheOptions { SizeLimit = 20_000 });
 
-    /// <param name="state">The database.</param>
-    /// <param name="seal">What seals records.</param>
-    /// <param name="redis">Where replicas meet; null when there are none.</param>
-    /// <param name="time">The clock.</param>
+    /// <param name="redis">The Redis that replicas share; null without one.</param>
     public KnownFiles(StateWriter state, RecordSeal seal, RedisConnection? redis, TimeProvider time)
     {
         (_writer, _database, _seal, _redis, _time) = (state, state.Database, seal, redis, time);
@@ -43,11 +39,10 @@ public sealed class KnownFiles : IDisposable
             """);
     }
 
-    /// <summary>Has records sealed, and shared with replicas, in another way from now on. What is in memory was seen to be true, and
-    /// stays.</summary>
+    /// <summary>Changes how records are sealed and shared. Records in memory were verified, so they stay.</summary>
     public void Use(RecordSeal seal, RedisConnection? redis) => (_seal, _redis) = (seal, redis);
 
-    /// <summary>The file with this hash, if it is known here or to another replica to hold the NAR under this compression; else
+    /// <summary>Finds the file with this hash if this process or a replica knows that it holds the NAR under this compression; else
     /// null.</summary>
     public async ValueTask<KnownFile?> FindAsync(NixHash narHash, string compression, NixHash fileHash)
     {
@@ -68,7 +63,7 @@ public sealed class KnownFiles : IDisposable
         return new KnownFile(fileHash, size);
     }
 
-    /// <summary>Remembers a file that was decompressed and found to hold the NAR.</summary>
+    /// <summary>Remembers a file that was decompressed and verified.</summary>
     public void Add(NixHash narHash, string compression, KnownFile file)
     {
         var name = NameOf(narHash, compression, file.Hash);
@@ -82,7 +77,7 @@ public sealed class KnownFiles : IDisposable
         _ = redis?.AskAsync(database => database.StringSetAsync(KeyOf(redis, name), record, Lifetime));
     }
 
-    /// <summary>Drops from the disk what was found good long ago.</summary>
+    /// <summary>Deletes expired records from disk.</summary>
     public void Prune() =>
         _writer.Write(
         () => _database.Execute("DELETE FROM nar_file WHERE seen_at < $before", (_time.GetUtcNow() - Lifetime).ToUnixTimeMilliseconds()));
@@ -108,7 +103,7 @@ public sealed class KnownFiles : IDisposable
         }
         catch (SqliteException)
         {
-            return null; // a disk that refuses costs a decompression
+            return null; // a disk error only costs a decompression
         }
     }
 

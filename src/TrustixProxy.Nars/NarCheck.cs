@@ -6,11 +6,11 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Nars;
 
-/// <summary>Holds the uncompressed bytes of a NAR against the claim: size, hash and grammar; and against the content address where nobody
-/// vouches for the claim.</summary>
-/// <param name="narHash">SHA-256 that it must have.</param>
-/// <param name="narSize">How many bytes it must have.</param>
-/// <param name="content">What looks at its content; null when somebody vouches for it.</param>
+/// <summary>Checks uncompressed NAR bytes against the claim: size, hash and grammar. Where no elector vouches for the claim, also the
+/// content address.</summary>
+/// <param name="narHash">SHA-256 the NAR must have.</param>
+/// <param name="narSize">Size in bytes the NAR must have.</param>
+/// <param name="content">Checks the content address; null when an elector vouches for the claim.</param>
 internal sealed class NarCheck(NixHash narHash, long narSize, ContentAddressCheck? content = null) : IDisposable
 {
     private const int BufferSize = 128 << 10;
@@ -19,27 +19,27 @@ internal sealed class NarCheck(NixHash narHash, long narSize, ContentAddressChec
     private readonly NarReader _reader = new(allowsCaseHack: content is null);
     private Stream? _decoded;
 
-    /// <summary>How many bytes the NAR must have.</summary>
+    /// <summary>Size in bytes the NAR must have.</summary>
     public long NarSize => narSize;
 
-    /// <summary>How many bytes were taken.</summary>
+    /// <summary>Number of bytes checked.</summary>
     public long Taken { get; private set; }
 
-    /// <summary>The hash of what came, once it has come to its end; null before.</summary>
+    /// <summary>The hash of the bytes received, once they have ended; null before.</summary>
     public NixHash? Sent { get; private set; }
 
-    /// <summary>Whether the decoder holds back no output of what it has read.</summary>
+    /// <summary>Whether the decoder has delivered all output of the input it read.</summary>
     public bool IsDrained => _decoded is not (DecodingStream { IsDrained: false } or RecognizingStream { IsDrained: false });
 
-    /// <summary>The check of a claim.</summary>
-    /// <param name="claim">What was agreed on.</param>
-    /// <param name="mustMatch">The content address that the NAR must have; null when the claim is vouched for.</param>
+    /// <summary>Creates the check of a claim.</summary>
+    /// <param name="claim">The agreed claim.</param>
+    /// <param name="mustMatch">The content address the NAR must have; null when the claim is vouched for.</param>
     public NarCheck(OutputClaim claim, ContentAddress? mustMatch)
         : this(claim.NarHash, claim.NarSize, mustMatch is null ? null : new ContentAddressCheck(mustMatch, claim.Path))
     {
     }
 
-    /// <summary>Takes the next bytes; a fault as soon as there is one.</summary>
+    /// <summary>Checks the next bytes; returns the first fault.</summary>
     public NarFault? Append(ReadOnlySpan<byte> bytes)
     {
         Taken += bytes.Length;
@@ -53,7 +53,7 @@ internal sealed class NarCheck(NixHash narHash, long narSize, ContentAddressChec
         return _reader.Append(bytes) is NarError.None ? null : NarFault.Grammar;
     }
 
-    /// <summary>Says that no more bytes follow.</summary>
+    /// <summary>Ends the NAR; returns the fault, if any.</summary>
     public NarFault? Complete()
     {
         Sent = NixHash.Sha256(_hash.GetHashAndReset());
@@ -64,10 +64,9 @@ internal sealed class NarCheck(NixHash narHash, long narSize, ContentAddressChec
             : null;
     }
 
-    /// <summary>Takes all of a stream, and closes it and this check.</summary>
+    /// <summary>Checks a whole stream, and disposes it and this check.</summary>
     /// <param name="compressed">The NAR as it is stored or sent.</param>
-    /// <param name="compression">How it is compressed.</param>
-    /// <param name="cancellation">Ends it.</param>
+    /// <param name="compression">The stream's compression.</param>
     public async Task<NarFault?> TakeAsync(Stream compressed, string compression, CancellationToken cancellation)
     {
         using var owned = this;

@@ -2,34 +2,33 @@ using System.Buffers;
 
 namespace TrustixProxy.Nars;
 
-/// <summary>Some bytes of a file in memory, on their way to the client and to the verifier at once: the last to let go gives the memory
-/// back.</summary>
-/// <param name="offset">Where in the file it begins.</param>
+/// <summary>A piece of a file in memory, shared by the client and the verifier. The last holder to release it returns the buffer.</summary>
+/// <param name="offset">Offset of the chunk in the file.</param>
 public sealed class NarChunk(long offset)
 {
     private const int Size = 64 << 10;
 
-    /// <summary>Reads into less than this are not worth a call.</summary>
+    /// <summary>Minimum room for a read; less is not worth a call.</summary>
     private const int Least = 16 << 10;
 
     private readonly byte[] _bytes = ArrayPool<byte>.Shared.Rent(Size);
     private int _hands = 1;
     private int _filled;
 
-    /// <summary>Where in the file it begins.</summary>
+    /// <summary>Offset in the file at which the chunk begins.</summary>
     public long Start => offset;
 
-    /// <summary>Where in the file it ends, as far as it is filled.</summary>
+    /// <summary>Offset in the file at which the filled part ends.</summary>
     public long End => offset + _filled;
 
     public bool HasRoom => Size - _filled >= Least;
 
-    /// <summary>All bytes that it is filled with.</summary>
+    /// <summary>All filled bytes.</summary>
     public ReadOnlySpan<byte> All => _bytes.AsSpan(0, _filled);
 
     public Memory<byte> Room => _bytes.AsMemory(_filled, Size - _filled);
 
-    /// <summary>Says that the next bytes of the room were filled; gives them.</summary>
+    /// <summary>Marks the next bytes of the buffer as filled; returns them.</summary>
     public Piece Fill(int count)
     {
         _filled += count;
@@ -47,7 +46,7 @@ public sealed class NarChunk(long offset)
         }
     }
 
-    /// <summary>Copies what there is of the file from a place on, up to an end; gives how much.</summary>
+    /// <summary>Copies the file's bytes between two offsets, as far as this chunk has them; returns how many.</summary>
     public int CopyTo(Span<byte> buffer, long from, long end)
     {
         var count = (int)Math.Min(buffer.Length, Math.Min(end, End) - from);
@@ -55,7 +54,7 @@ public sealed class NarChunk(long offset)
         return count;
     }
 
-    /// <summary>Bytes of a chunk that were read at once; who has it lets go of it once.</summary>
+    /// <summary>Bytes of a chunk from one read; their holder releases the chunk once.</summary>
     public readonly record struct Piece(NarChunk Chunk, int Start, int Count)
     {
         public ReadOnlyMemory<byte> Bytes => Chunk._bytes.AsMemory(Start, Count);

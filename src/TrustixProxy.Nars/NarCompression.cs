@@ -2,10 +2,10 @@ using TrustixProxy.Native;
 
 namespace TrustixProxy.Nars;
 
-/// <summary>The compressions that can be verified, and so be served.</summary>
+/// <summary>The NAR compressions that can be verified, and therefore served.</summary>
 public static class NarCompression
 {
-    /// <summary>As narinfos name it: not compressed.</summary>
+    /// <summary>The narinfo's name for no compression.</summary>
     public const string None = "none";
 
     private const string Brotli = "br";
@@ -20,25 +20,25 @@ public static class NarCompression
         ["gzip"] = ".gz",
     };
 
-    /// <summary>Whether a NAR of this compression can be served as it is. Files of other names are decompressed on the way.</summary>
+    /// <summary>Whether a NAR of this compression can be served as it is. Other files are decompressed while they are sent.</summary>
     public static bool IsKnown(string name) => Suffixes.ContainsKey(name);
 
-    /// <summary>The suffix of a NAR's file name: <c>.xz</c>; empty for none.</summary>
+    /// <summary>Returns the suffix of a NAR's file name: <c>.xz</c>; empty for none.</summary>
     public static string SuffixOf(string name) => Suffixes[name];
 
-    /// <summary>The compression whose NARs have this suffix; null when there is none.</summary>
+    /// <summary>Returns the compression with this suffix; null when unknown.</summary>
     public static string? OfSuffix(string suffix) => Suffixes.FirstOrDefault(entry => entry.Value == suffix).Key;
 
-    /// <summary>How the body of an answer is compressed beside that, by its <c>Content-Encoding</c>: some caches keep their narinfos so,
-    /// whoever asks. Null when it cannot be read.</summary>
+    /// <summary>Returns the additional compression in <c>Content-Encoding</c>, which some caches send unasked. Null when it is
+    /// unsupported.</summary>
     public static string? OfContentEncoding(ICollection<string> encodings)
     {
         var names = encodings.Select(NameOf).Where(name => name is not ("" or "identity" or None)).ToList();
         return names switch { [] => None, [var name] when IsKnown(name) => name, _ => null };
     }
 
-    /// <summary>Reads the decompressed form of a file or a body; the result owns the source.</summary>
-    /// <remarks>As in Nix, the first bytes tell the compression, and the name counts only for <c>none</c> and <c>br</c>.</remarks>
+    /// <summary>Opens the decompressed form of a file or a body; the result owns the source.</summary>
+    /// <remarks>As in Nix, the first bytes determine the compression; the name counts only for <c>none</c> and <c>br</c>.</remarks>
     public static Stream Open(string name, Stream source) => name switch
     {
         None => source,
@@ -46,7 +46,7 @@ public static class NarCompression
         _ => new RecognizingStream(source, Recognize),
     };
 
-    /// <summary>The decoder of a file that begins with these bytes; null for a bare NAR.</summary>
+    /// <summary>Returns the decoder of a file that begins with these bytes; null for a bare NAR.</summary>
     /// <exception cref="InvalidDataException">They begin no format that is known.</exception>
     private static Decoder? Recognize(ReadOnlySpan<byte> start) => start switch
     {

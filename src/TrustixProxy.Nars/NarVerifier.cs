@@ -5,15 +5,15 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Nars;
 
-/// <summary>Told how many bytes of a file the verifier has taken in, and how many of those may leave before the verdict.</summary>
+/// <summary>Reports how many bytes of a file the verifier has read, and how many of them may be sent before the verdict.</summary>
 internal delegate void VerifierProgress(long taken, long released);
 
-/// <summary>Verifies a file beside its way to clients, on another thread and at most a few pieces behind.</summary>
+/// <summary>Verifies a file while it is sent, on another thread and at most a few pieces behind.</summary>
 /// <remarks>
 /// <code>
 /// pieces ──at most 16──▶ not compressed: size, hash and grammar of the NAR
 ///                        compressed: decompressed, then the same
-///                        known to hold the NAR: only the file's own hash
+///                        known to hold the NAR: the file's hash only
 /// </code></remarks>
 internal sealed class NarVerifier : IAsyncDisposable
 {
@@ -40,7 +40,7 @@ internal sealed class NarVerifier : IAsyncDisposable
         }
     });
 
-    /// <summary>Ends with the verdict: as soon as there is a fault, else after <see cref="CompleteAsync"/>.</summary>
+    /// <summary>Completes with the verdict: at the first fault, else after <see cref="CompleteAsync"/>.</summary>
     public Task<NarFault?> Verdict { get; }
 
     /// <summary>Verifies that the bytes are a NAR, compressed or not. Disposes the check.</summary>
@@ -49,11 +49,11 @@ internal sealed class NarVerifier : IAsyncDisposable
             ? new((pieces, end) => CheckAsync(pieces, check, progress, end))
             : new((pieces, end) => check.TakeAsync(new PieceStream(pieces, check, progress), compression, end));
 
-    /// <summary>Verifies that the bytes are a file that is known to hold the NAR.</summary>
+    /// <summary>Verifies that the bytes are a file known to hold the NAR.</summary>
     public static NarVerifier OfFile(KnownFile file, VerifierProgress progress) =>
         new((pieces, end) => HashAsync(pieces, file, progress, end));
 
-    /// <summary>Takes the next bytes; gives a fault once there is one.</summary>
+    /// <summary>Queues the next bytes; returns the fault once there is one.</summary>
     public async ValueTask<NarFault?> AppendAsync(NarChunk.Piece piece, CancellationToken cancellation)
     {
         try
@@ -73,14 +73,14 @@ internal sealed class NarVerifier : IAsyncDisposable
         }
     }
 
-    /// <summary>Says that no bytes follow; gives the verdict.</summary>
+    /// <summary>Ends the file; returns the verdict.</summary>
     public Task<NarFault?> CompleteAsync()
     {
         _pieces.Writer.TryComplete();
         return Verdict;
     }
 
-    /// <summary>Gives up, and waits until nothing runs any more that uses the decoder.</summary>
+    /// <summary>Cancels, and waits until the decoder is no longer in use.</summary>
     public async ValueTask DisposeAsync()
     {
         await _end.CancelAsync();
@@ -130,8 +130,8 @@ internal sealed class NarVerifier : IAsyncDisposable
         return NixHash.Sha256(hash.GetHashAndReset()) == file.Hash ? null : NarFault.FileHash;
     }
 
-    /// <summary>The pieces as a stream for a decoder. A decoder that asks for more has taken in everything before; if it holds back no
-    /// output, that may leave.</summary>
+    /// <summary>Presents the pieces as a stream to a decoder. When the decoder asks for more, it has read all before. If it holds back no
+    /// output, that may be sent.</summary>
     private sealed class PieceStream(ChannelReader<NarChunk.Piece> pieces, NarCheck check, VerifierProgress progress) : ReadOnlyStream
     {
         private NarChunk.Piece? _current;

@@ -3,13 +3,13 @@ using TrustixProxy.Native;
 
 namespace TrustixProxy.Nars;
 
-/// <summary>Reads the decompressed form of a file whose first bytes tell how it is compressed.</summary>
+/// <summary>Reads the decompressed form of a file whose first bytes identify its compression.</summary>
 /// <param name="source">The file; disposed with this stream.</param>
-/// <param name="recognize">Makes the decoder of a file that begins with these bytes, at most <see cref="StartSize"/>; null for
+/// <param name="recognize">Returns the decoder for a file that begins with these bytes, at most <see cref="StartSize"/>; null for
 /// none.</param>
 internal sealed class RecognizingStream(Stream source, RecognizingStream.Recognition recognize) : ReadOnlyStream
 {
-    /// <summary>How many bytes are looked at.</summary>
+    /// <summary>Number of bytes examined.</summary>
     public const int StartSize = 8;
 
     private Stream? _decoded;
@@ -17,7 +17,7 @@ internal sealed class RecognizingStream(Stream source, RecognizingStream.Recogni
     /// <inheritdoc cref="DecodingStream.IsDrained"/>
     public bool IsDrained => _decoded is not DecodingStream { IsDrained: false };
 
-    /// <summary>Tells a compression by a file's first bytes.</summary>
+    /// <summary>Identifies a compression by a file's first bytes.</summary>
     public delegate Decoder? Recognition(ReadOnlySpan<byte> start);
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
@@ -44,7 +44,7 @@ internal sealed class RecognizingStream(Stream source, RecognizingStream.Recogni
         return recognize(start.AsSpan(0, filled)) is { } decoder ? new DecodingStream(whole, decoder) : whole;
     }
 
-    /// <summary>Bytes that were read already, then the rest of a stream.</summary>
+    /// <summary>Returns bytes read earlier, then the rest of a stream.</summary>
     private sealed class ResumedStream(ReadOnlyMemory<byte> start, Stream rest) : ReadOnlyStream
     {
         private ReadOnlyMemory<byte> _start = start;

@@ -4,7 +4,7 @@ using Microsoft.Net.Http.Headers;
 
 namespace TrustixProxy.Nars;
 
-/// <summary>Which bytes of a NAR's file a request asks for: one range, or all of it. Whatever else it says is passed over, as HTTP
+/// <summary>The bytes of a NAR's file that a request asks for: one range, or all. Other Range headers are ignored, as HTTP
 /// allows.</summary>
 public sealed class RequestedRange
 {
@@ -21,7 +21,7 @@ public sealed class RequestedRange
 
     public bool IsWhole => _range is null;
 
-    /// <summary>Which bytes are wanted of a file of a length, null when that is not known; false when there are no such bytes.</summary>
+    /// <summary>Resolves the range against a file's length, null when unknown; false when the file has no such bytes.</summary>
     public bool TryResolve(long? length, out ByteRange range)
     {
         range = ByteRange.All;
@@ -36,11 +36,10 @@ public sealed class RequestedRange
         return start < end;
     }
 
-    /// <summary>Says what is sent.</summary>
-    /// <param name="response">The answer.</param>
-    /// <param name="length">How long the whole file is; null when that is not known.</param>
-    /// <param name="range">Which bytes of it are sent.</param>
-    /// <param name="isSameFile">Whether they are the very bytes that the URL names, of which ranges may be asked.</param>
+    /// <summary>Writes the response headers.</summary>
+    /// <param name="length">Length of the whole file; null when unknown.</param>
+    /// <param name="range">The bytes sent.</param>
+    /// <param name="isSameFile">Whether they are the exact bytes that the URL names, which allows ranges.</param>
     public static void WriteHead(HttpResponse response, long? length, ByteRange range, bool isSameFile)
     {
         var isPartial = range != ByteRange.All;
@@ -58,7 +57,7 @@ public sealed class RequestedRange
         }
     }
 
-    /// <summary>Says that there are no such bytes in a file of this length.</summary>
+    /// <summary>Responds that a file of this length has no such bytes (416).</summary>
     public static void Refuse(HttpResponse response, long length)
     {
         response.StatusCode = StatusCodes.Status416RangeNotSatisfiable;

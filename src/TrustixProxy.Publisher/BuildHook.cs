@@ -4,7 +4,6 @@ namespace TrustixProxy.Publisher;
 /// <param name="spool">The spool's directory.</param>
 /// <param name="maxJobs">The most jobs in it.</param>
 /// <param name="gcRoots">Nix's directory of indirect roots, <c>/nix/var/nix/gcroots/auto</c>.</param>
-/// <param name="time">The clock.</param>
 public sealed class BuildHook(string spool, int maxJobs, string gcRoots, TimeProvider time)
 {
     /// <summary>How long Nix may take to describe what it has built; after that the publisher asks it.</summary>

@@ -4,7 +4,6 @@ using TrustixProxy.Nix;
 namespace TrustixProxy.Publisher;
 
 /// <summary>What a builder says of one output: what a log is given to hold.</summary>
-/// <param name="Path">The store path.</param>
 /// <param name="NarHash">SHA-256 of its NAR.</param>
 /// <param name="NarSize">Length of its NAR, in bytes.</param>
 /// <param name="References">What it refers to, itself perhaps among them.</param>

@@ -13,7 +13,6 @@ namespace TrustixProxy.Publisher;
 
 /// <summary>Gives statements to a log, over its private listener.</summary>
 /// <param name="url">http, https, or <c>unix:/path/of/socket</c>.</param>
-/// <param name="token">The write token.</param>
 public sealed class LogSubmitter(Uri url, NixSecretKey token) : IDisposable
 {
     private const string Rpc = "/trustix_rpc.v1.LogRPC/";

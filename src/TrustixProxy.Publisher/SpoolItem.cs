@@ -5,7 +5,6 @@ namespace TrustixProxy.Publisher;
 
 /// <summary>A job on its way to the log: what of it is submitted, and what is left out.</summary>
 /// <param name="Id">The job's id.</param>
-/// <param name="Statements">What is submitted.</param>
 /// <param name="Excluded">How many outputs <c>include</c> and <c>exclude</c> hold back.</param>
 /// <param name="Lost">Why something of it cannot be published; empty when everything can.</param>
 internal sealed record SpoolItem(string Id, IReadOnlyList<BuildStatement> CandidateValues, int Excluded, string Lost)

@@ -24,7 +24,6 @@ public sealed class SpoolPublisher : IDisposable
     /// <summary>Takes the spool.</summary>
     /// <param name="options">What it is told.</param>
     /// <param name="logger">Where it says what it does.</param>
-    /// <param name="time">The clock; the system's when null.</param>
     /// <exception cref="IOException">The spool cannot be made, or another publisher has it.</exception>
     /// <exception cref="UnauthorizedAccessException">The spool may not be written to.</exception>
     public SpoolPublisher(PublisherOptions options, ILogger logger, TimeProvider? time = null)

@@ -5,7 +5,6 @@ namespace TrustixProxy.IO.Connecting;
 /// to its account.
 /// While one account is empty, nothing is asked again.</remarks>
 /// <param name="perSecond">How many a second, and how many at once after a pause.</param>
-/// <param name="time">The clock.</param>
 public sealed class AskingBudget(int perSecond, TimeProvider time)
 {
     private static readonly AsyncLocal<Asking?> Current = new();

@@ -24,7 +24,6 @@ public sealed class HappyEyeballs
     private readonly TimeProvider _time;
     private readonly ConcurrentDictionary<DnsEndPoint, (IPAddress Address, long At)> _winners = new();
 
-    /// <param name="time">The clock of pauses and limits.</param>
     /// <param name="resolve">Finds a name's addresses; the system's resolver when null.</param>
     /// <param name="dial">Connects to one address; a TCP socket when null.</param>
     public HappyEyeballs(
@@ -75,7 +74,6 @@ public sealed class HappyEyeballs
     }
 
     /// <summary>Puts addresses into the order in which they are tried: families in turn, each in the order of the answer.</summary>
-    /// <param name="addresses">The answer.</param>
     /// <param name="winner">The address that answered last time: it comes first if it is still among them, and its family begins; null
     /// when none is known.</param>
     public static IPAddress[] Order(IReadOnlyList<IPAddress> addresses, IPAddress? winner)

@@ -21,7 +21,6 @@ public sealed class PeerTransport : HttpMessageHandler
     private readonly ConcurrentDictionary<HttpProxy, HttpMessageInvoker> _proxied = new();
 
     /// <param name="proxies">Which proxy leads where.</param>
-    /// <param name="time">The clock.</param>
     /// <param name="maxHeaders">The most KiB of an answer's headers.</param>
     /// <param name="connecting">Connects; by sockets when null.</param>
     public PeerTransport(HttpProxies proxies, TimeProvider time, int maxHeaders = 64, HappyEyeballs? connecting = null)

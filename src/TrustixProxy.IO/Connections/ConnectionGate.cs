@@ -16,7 +16,6 @@ namespace TrustixProxy.IO.Connections;
 /// </code>
 /// The system's buffers and <see cref="MaxUnread"/> bound what is held of a connection that waits.</remarks>
 /// <param name="limits">The limits that are in force now.</param>
-/// <param name="time">The clock.</param>
 /// <param name="turnedAway">Called for each connection that is closed unanswered.</param>
 public sealed class ConnectionGate(Func<ConnectionLimits> limits, TimeProvider time, Action turnedAway)
 {

@@ -10,10 +10,8 @@ public static class FirstBytes
 {
     /// <summary>The first bytes of a connection, as far as they have come; they stay in it. Empty when the client was silent for too long,
     /// or left.</summary>
-    /// <param name="connection">The connection.</param>
     /// <param name="count">How many bytes are waited for; fewer are given where the client sends no more.</param>
     /// <param name="limit">How long the client may take.</param>
-    /// <param name="time">The clock.</param>
     public static async ValueTask<byte[]> PeekAsync(ConnectionContext connection, int count, TimeSpan limit, TimeProvider time)
     {
         var input = connection.Transport.Input;

@@ -23,14 +23,12 @@ public static class ProxyMeter
         Meter.CreateHistogram(name, "s", description, tags: null, Bounds);
 
     /// <summary>Begins a step of a trace, which ends when it is disposed; null, and next to nothing, while nobody looks.</summary>
-    /// <param name="name">What is done.</param>
     /// <param name="key">Of what it is told: path, log, upstream.</param>
     /// <param name="value">Which.</param>
     public static Activity? Step(string name, string key, string value) =>
         Source.HasListeners() ? Source.StartActivity(name)?.SetTag(key, value) : null;
 
     /// <summary>The same of a step that is over.</summary>
-    /// <param name="name">What was done.</param>
     /// <param name="key">Of what it is told.</param>
     /// <param name="value">Which.</param>
     /// <param name="took">Until now.</param>

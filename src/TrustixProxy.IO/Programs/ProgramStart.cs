@@ -13,7 +13,6 @@ public static class ProgramStart
 
     /// <summary>Starts a program with its standard output piped to us; null when no absolute entry of <c>PATH</c> has it.</summary>
     /// <param name="name">Its name, without a slash.</param>
-    /// <param name="arguments">Its arguments.</param>
     /// <param name="isErrorPiped">Whether its standard error is piped to us too; otherwise it goes where ours goes.</param>
     /// <param name="environment">Variables that it gets beside ours.</param>
     public static Process? TryStart(

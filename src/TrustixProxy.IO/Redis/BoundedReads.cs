@@ -77,5 +77,4 @@ public sealed class BoundedReads : IDisposable
 /// <summary>A part of a hash.</summary>
 /// <param name="Next">Where to go on; <c>0</c> when this was the last part.</param>
 /// <param name="Skipped">How many entries were too long.</param>
-/// <param name="Entries">The others.</param>
 public readonly record struct HashPart(string Next, int Skipped, IReadOnlyList<HashEntry> Entries);

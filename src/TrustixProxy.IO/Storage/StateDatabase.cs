@@ -12,7 +12,6 @@ public sealed class StateDatabase : IDisposable
     private readonly Lock _writing = new(), _reading = new();
     private readonly Dictionary<string, Statement> _writes = [], _reads = [];
 
-    /// <param name="directory">The state directory.</param>
     /// <param name="isDurable">Whether a change is on the disk when it returns (for what must never be forgotten), or soon after.</param>
     /// <param name="schema">Statements that make tables if they are not there.</param>
     /// <exception cref="SqliteException">The file cannot be read or written, or is no database.</exception>

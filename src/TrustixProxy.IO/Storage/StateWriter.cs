@@ -42,7 +42,6 @@ public sealed class StateWriter : IDisposable
     private int _count; // of the rest
 
     /// <param name="stateDirectory">Where the database is.</param>
-    /// <param name="time">The clock.</param>
     /// <param name="logger">Told of faults of this program.</param>
     /// <param name="onFailed">Told when the disk refuses (<see cref="SqliteException"/>; once a minute while it does), and of what failed
     /// for another reason.</param>

@@ -10,7 +10,6 @@ namespace TrustixProxy.IO.Supervision;
 /// Paths, and texts that others write, do not tell them apart.</remarks>
 /// <param name="inner">Writes the messages.</param>
 /// <param name="events">The names of the events that others can cause.</param>
-/// <param name="time">The clock.</param>
 public sealed class LimitedLogger(ILogger inner, IEnumerable<string> events, TimeProvider time) : ILogger
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMinutes(1);

@@ -27,9 +27,7 @@ public sealed record SupervisedLoop(string Name, string About, TimeSpan Interval
     public bool WaitsFirst { get; init; }
 
     /// <summary>Runs turns until the token is cancelled. Nothing that fails in a turn ends it, or is thrown.</summary>
-    /// <param name="time">The clock of intervals and pauses.</param>
     /// <param name="logger">Told what fails, and that it works again.</param>
-    /// <param name="stopping">Ends it.</param>
     public async Task RunAsync(TimeProvider time, ILogger logger, CancellationToken stopping)
     {
         using var timer = Interval > TimeSpan.Zero ? new PeriodicTimer(Interval, time) : null;

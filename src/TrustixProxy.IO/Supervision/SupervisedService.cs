@@ -5,7 +5,6 @@ namespace TrustixProxy.IO.Supervision;
 
 /// <summary>Runs supervised loops beside each other, each on a thread of its own when it does not wait. Stopping it takes a bounded time,
 /// whatever a loop does.</summary>
-/// <param name="time">The clock.</param>
 /// <param name="logger">Told what fails, and which loop was left behind.</param>
 public abstract class SupervisedService(TimeProvider time, ILogger logger) : BackgroundService
 {

@@ -12,7 +12,6 @@ namespace TrustixProxy.LogNode.Api;
 /// <param name="Procedure">The path of the call, which tokens are made for.</param>
 /// <param name="Listener">Where it came in.</param>
 /// <param name="Caller">Whose token it has; null when it has none.</param>
-/// <param name="Http">The request.</param>
 internal sealed record ConnectContext(string Procedure, Listener Listener, NixPublicKey? Caller, HttpContext Http)
 {
     /// <summary>Ends when the client has gone.</summary>

@@ -33,10 +33,8 @@ public sealed record WriteToken(
     public bool IsReference => Nonce is null;
 
     /// <summary>A token of our form.</summary>
-    /// <param name="key">The private token.</param>
     /// <param name="procedure"><c>/package.Service/Method</c>.</param>
     /// <param name="body">The call's message.</param>
-    /// <param name="now">The time.</param>
     public static WriteToken Make(NixSecretKey key, string procedure, ReadOnlySpan<byte> body, DateTimeOffset now)
     {
         var token = new WriteToken(

@@ -35,7 +35,6 @@ public sealed class LogCheck
     }
 
     /// <summary>Checks a log's file.</summary>
-    /// <param name="path">The file.</param>
     /// <param name="key">The log's public key.</param>
     /// <param name="progress">Told, now and then, how much of the heads was checked: up to 1.</param>
     /// <returns>How many entries and heads there are, and what is wrong: nothing in a good log.</returns>

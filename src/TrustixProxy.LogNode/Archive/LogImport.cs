@@ -37,7 +37,6 @@ public sealed class LogImport
     }
 
     /// <summary>Imports a log.</summary>
-    /// <param name="folder">The static files.</param>
     /// <param name="signer">The log's key.</param>
     /// <param name="stateDirectory">The node's; no node may be running there.</param>
     /// <param name="name">The log's name there.</param>

@@ -22,7 +22,6 @@ public static class LogNodeHost
     /// <param name="options">What it is told.</param>
     /// <param name="configure">What the caller adds to the host: logging, say.</param>
     /// <param name="metrics">Answers <c>/metrics</c> on private listeners; nothing does when null.</param>
-    /// <param name="time">The clock; the system's when null.</param>
     /// <exception cref="IOException">Another process keeps these logs.</exception>
     /// <exception cref="InvalidDataException">A log's file is damaged, or another key's.</exception>
     public static WebApplication Create(LogNodeOptions options, Action<WebApplicationBuilder>? configure = null,

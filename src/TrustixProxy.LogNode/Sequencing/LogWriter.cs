@@ -26,7 +26,6 @@ internal sealed class LogWriter : IDisposable
 
     /// <param name="database">The log's file.</param>
     /// <param name="signer">Signs the heads.</param>
-    /// <param name="time">The clock.</param>
     /// <param name="reached">Told of each phase; for tests that kill the process there.</param>
     /// <exception cref="InvalidDataException">The file was begun with another key.</exception>
     public LogWriter(LogDatabase database, LogSigner signer, TimeProvider time, Action<WritePhase>? reached = null)

@@ -4,7 +4,6 @@ using TrustixProxy.TransparencyLog.Wire;
 namespace TrustixProxy.LogNode.Sequencing;
 
 /// <summary>The newest head, as readers see it: durable before it is seen.</summary>
-/// <param name="Message">The head.</param>
 /// <param name="MapRoot">Number of the page at the root of its map; 0 for the empty map.</param>
 internal sealed record PublishedHead(LogHead Message, long MapRoot)
 {

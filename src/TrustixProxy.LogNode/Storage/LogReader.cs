@@ -10,7 +10,6 @@ namespace TrustixProxy.LogNode.Storage;
 
 /// <summary>An entry of the log.</summary>
 /// <param name="Key">What it was submitted under.</param>
-/// <param name="Value">What was submitted.</param>
 internal sealed record Entry(byte[] Key, byte[] Value)
 {
     /// <summary>SHA-256 of the value.</summary>
@@ -71,7 +70,6 @@ internal sealed class LogReader : IDisposable
     public TileNodes.Cache Tiles { get; }
 
     /// <param name="recent">The rows that the table lacks.</param>
-    /// <param name="read">What is read.</param>
     public T InOneState<T>(RecentEntries recent, Func<LogReader, T> read)
     {
         _recent = recent;

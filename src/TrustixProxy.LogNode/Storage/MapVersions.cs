@@ -5,7 +5,6 @@ using TrustixProxy.TransparencyLog;
 namespace TrustixProxy.LogNode.Storage;
 
 /// <summary>A version of the map that a batch has made.</summary>
-/// <param name="Hash">The map root.</param>
 /// <param name="Root">Number of the page at the root; 0 for the empty map.</param>
 /// <param name="Replaced">Numbers of the pages that the version before has and this one has not.</param>
 internal readonly record struct MapVersion(Digest Hash, long Root, IReadOnlyList<long> Replaced);

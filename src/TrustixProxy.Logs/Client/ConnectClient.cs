@@ -12,15 +12,15 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Logs.Client;
 
-/// <summary>What came of a call.</summary>
-/// <param name="Message">The answer; null when there is none.</param>
-/// <param name="Failure">Why there is none, when the log said nothing of the protocol.</param>
-/// <param name="Error">What the log said instead, when it did: <c>code: message</c>.</param>
+/// <summary>The result of one call: a message, or the reason why there is none.</summary>
+/// <param name="Message">The decoded answer; null on failure.</param>
+/// <param name="Failure">Why there is no message, unless the log returned a protocol error.</param>
+/// <param name="Error">The protocol error the log returned, as <c>code: message</c>; otherwise null.</param>
 public readonly record struct CallResult<T>(T? Message, SilenceReason Failure, string? Error)
     where T : class;
 
-/// <summary>Calls one log by the Connect protocol: unary POST, <c>application/proto</c>. Every answer is bounded in size and
-/// time.</summary>
+/// <summary>Calls one log by the Connect protocol: unary POST, <c>application/proto</c>. Bounds the size and time of every
+/// answer.</summary>
 public sealed class ConnectClient(HttpClient http, TimeSpan timeout, TimeProvider time) : IDisposable
 {
     private const int MaxError = 16 << 10;
@@ -41,13 +41,11 @@ public sealed class ConnectClient(HttpClient http, TimeSpan timeout, TimeProvide
         .AddTimeout(timeout)
         .Build();
 
-    /// <summary>Makes a call.</summary>
+    /// <summary>Sends one request and decodes the answer.</summary>
     /// <param name="method"><c>package.Service/Method</c>.</param>
-    /// <param name="request">The request.</param>
-    /// <param name="parser">Reads the answer.</param>
-    /// <param name="maxSize">The most bytes that an answer may have.</param>
+    /// <param name="maxSize">Maximum size of the answer, in bytes.</param>
     /// <param name="counts">Whether a failure counts against the log's other calls.</param>
-    /// <param name="cancellation">Ends the call.</param>
+    /// <param name="parser">Decodes the answer.</param>
     public async Task<CallResult<T>> CallAsync<T>(
         string method, IMessage request, MessageParser<T> parser, int maxSize, bool counts, CancellationToken cancellation)
         where T : class, IMessage<T>
@@ -142,7 +140,7 @@ public sealed class ConnectClient(HttpClient http, TimeSpan timeout, TimeProvide
         }
     }
 
-    /// <summary>The log answered, and not as a log does. Never leaves this class.</summary>
+    /// <summary>Signals an answer that violates the protocol. Never leaves this class.</summary>
     private sealed class NotTheProtocolException(SilenceReason reason) : Exception
     {
         public SilenceReason Reason { get; } = reason;

@@ -9,29 +9,28 @@ using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.Logs.Client;
 
-/// <summary>A log that is static files, as its operator's <c>log export</c> writes them: answers the calls by which a mirror follows, out
-/// of the files.</summary>
-/// <remarks>Nothing in the files is believed, no more than a node's answers: whoever called verifies what comes. What a node would do and
-/// files cannot (questions about one key) fails here.</remarks>
-/// <param name="files">Fetches files; their names are below its base address.</param>
+/// <summary>Answers a mirror's calls from static files, as the operator's <c>log export</c> writes them.</summary>
+/// <remarks>The files are no more trusted than a node's answers: the caller verifies them. Lookups of a single key need a node, so they
+/// fail here.</remarks>
+/// <param name="files">Fetches files relative to its base address.</param>
 internal sealed class ExportedLog(HttpClient files) : HttpMessageHandler
 {
-    /// <summary>The call for the value of one entry, which takes its number: files are not found by digests.</summary>
+    /// <summary>Fetches the value of one entry by its number, because files cannot be found by digest.</summary>
     public const string ValueCall = "files/GetValueAt";
 
-    /// <summary>The most bytes of one file.</summary>
+    /// <summary>Maximum size of one file, in bytes.</summary>
     private const int MaxFile = 64 << 20;
 
-    /// <summary>The most bytes of keys in one answer.</summary>
+    /// <summary>Maximum total size of the keys in one answer, in bytes.</summary>
     private const int MaxKeys = 8 << 20;
 
-    /// <summary>How many tiles of hashes are kept: those that are full, of which the next proofs want the same ones.</summary>
+    /// <summary>Maximum number of cached hash tiles. Only full tiles are cached: the next proofs need them again.</summary>
     private const int MaxTiles = 64;
 
     private readonly ConcurrentDictionary<string, byte[]> _tiles = new();
     private readonly ExportedMapHeads _mapHeads = new();
-    private readonly SemaphoreSlim _turn = new(1); // for the map heads
-    private long _size, _mapHeadSize; // of the newest head that was read
+    private readonly SemaphoreSlim _turn = new(1); // serializes reads of the map heads
+    private long _size, _mapHeadSize; // of the newest head read so far
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
@@ -79,7 +78,7 @@ internal sealed class ExportedLog(HttpClient files) : HttpMessageHandler
 
     private async Task<LogHead> HeadAsync(CancellationToken cancellation)
     {
-        _tiles.Clear(); // one that was wrong is right the next time, perhaps
+        _tiles.Clear(); // drops a wrong tile, so that the next attempt fetches it again
         var head = Decode(
             ArchiveLayout.Head, await FindAsync(ArchiveLayout.Head, cancellation), bytes => ArchiveLayout.Parse(LogHead.Parser, bytes));
         (_size, _mapHeadSize) = (NumberOf("head: TreeSize", head.TreeSize), NumberOf("head: MHTreeSize", head.MHTreeSize));
@@ -168,7 +167,7 @@ internal sealed class ExportedLog(HttpClient files) : HttpMessageHandler
         }
     }
 
-    /// <summary>Which subtrees a consistency proof is made of.</summary>
+    /// <summary>Lists the subtrees that make up a consistency proof.</summary>
     private static HashSet<(int Level, long Index)> NodesOf(long older, long newer)
     {
         var nodes = new HashSet<(int Level, long Index)>();
@@ -180,7 +179,7 @@ internal sealed class ExportedLog(HttpClient files) : HttpMessageHandler
         return nodes;
     }
 
-    /// <summary>The root of a full subtree, of the tile that has its leaves or the roots of tiles below.</summary>
+    /// <summary>Computes the root of a full subtree from the tile with its leaves, or with the roots of the tiles below.</summary>
     private async Task<Digest> SubtreeAsync(int level, long index, CancellationToken cancellation)
     {
         var (tileLevel, inner) = (level / 8, level % 8);
@@ -195,13 +194,12 @@ internal sealed class ExportedLog(HttpClient files) : HttpMessageHandler
         bytes.Length % Digest.Size is 0 ? bytes.Chunk(Digest.Size).Select(hash => new Digest(hash))
             : throw new InvalidDataException("is cut short, or not what its name says");
 
-    /// <summary>The records of a file: of the full one, or of the one that has as many as there are.</summary>
-    /// <param name="folder">Which folder.</param>
-    /// <param name="index">Which file of it.</param>
-    /// <param name="size">How many records the folder has, by the newest head.</param>
-    /// <param name="least">How many the file has at least.</param>
-    /// <param name="decode">Reads them.</param>
-    /// <param name="cancellation">Ends it.</param>
+    /// <summary>Reads the records of a file: the full file, or the partial one of the newest size.</summary>
+    /// <param name="index">The file's index in the folder.</param>
+    /// <param name="size">Number of records in the folder, by the newest head.</param>
+    /// <param name="least">Minimum number of records in the file.</param>
+    /// <param name="folder">The folder of the files.</param>
+    /// <param name="decode">Decodes the records.</param>
     private async Task<List<T>> RecordsAsync<T>(
         string folder, long index, long size, long least, Func<byte[], IEnumerable<T>> decode, CancellationToken cancellation)
     {
@@ -232,7 +230,7 @@ internal sealed class ExportedLog(HttpClient files) : HttpMessageHandler
         }
     }
 
-    /// <summary>A file's bytes; null when it is not there.</summary>
+    /// <summary>Fetches a file; null when it does not exist.</summary>
     private async Task<byte[]?> FindAsync(string name, CancellationToken cancellation)
     {
         if (_tiles.TryGetValue(name, out var known))

@@ -2,18 +2,16 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Logs.Client;
 
-/// <summary>The map-head log of an exported log, read as far as it was needed: its right edge is kept, so that a later proof reads only
-/// what has been added.</summary>
+/// <summary>Reads the map-head log of an exported log as far as needed. Keeps its right edge, so that later proofs read only
+/// additions.</summary>
 internal sealed class ExportedMapHeads
 {
     private Digest[] _edge = new Digest[64];
     private long _size;
 
-    /// <summary>A consistency proof.</summary>
-    /// <param name="older">The smaller size.</param>
-    /// <param name="newer">The larger one.</param>
-    /// <param name="wanted">The subtrees that the proof is made of.</param>
-    /// <param name="leavesOf">The leaves in one file.</param>
+    /// <summary>Builds a consistency proof between two sizes.</summary>
+    /// <param name="wanted">The subtrees that make up the proof.</param>
+    /// <param name="leavesOf">Reads the leaves of one file.</param>
     public async Task<Digest[]> ProveAsync(
         long older, long newer, HashSet<(int Level, long Index)> wanted, Func<long, Task<List<Digest>>> leavesOf)
     {
@@ -22,7 +20,7 @@ internal sealed class ExportedMapHeads
             (_edge, _size) = (new Digest[64], 0);
         }
 
-        await ReadAsync(older, (_, _, _) => { }, leavesOf); // stays, even if what follows fails
+        await ReadAsync(older, (_, _, _) => { }, leavesOf); // kept even if the rest fails
         var (edge, nodes) = ((Digest[])_edge.Clone(), new Dictionary<(int Level, long Index), Digest>());
         for (var level = 0; level < edge.Length - 1 && older >> level > 0; level++)
         {
@@ -44,7 +42,7 @@ internal sealed class ExportedMapHeads
         }
         finally
         {
-            (_edge, _size) = (edge, older); // whether the newer one is believed is not known yet
+            (_edge, _size) = (edge, older); // the caller has not verified the newer size yet
         }
 
         return MerkleTree.ConsistencyProof(older, newer, (level, index) => nodes[(level, index)]);

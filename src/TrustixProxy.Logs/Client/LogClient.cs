@@ -5,24 +5,22 @@ using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.Logs.Client;
 
-/// <summary>The calls that a client of a log makes, each with the bound of its answer. What comes back is not verified yet.</summary>
+/// <summary>Makes a client's calls to one log, each with a bounded answer. Answers are not verified here.</summary>
 /// <param name="connect">Carries the calls.</param>
-/// <param name="logId">Which log.</param>
-/// <param name="time">The clock.</param>
-/// <param name="isExported">Whether static files answer: those find values by their entries' numbers.</param>
+/// <param name="isExported">Whether static files answer: they find values by entry number.</param>
 public sealed class LogClient(ConnectClient connect, string logId, TimeProvider time, bool isExported = false)
 {
     private const string LogApi = "trustix_api.v1.LogAPI/", NodeApi = "trustix_api.v1.NodeAPI/", LookupApi = "trustix_proxy.v1.LookupAPI/";
 
-    /// <summary>The most bytes of a lookup of one key: all that the separate calls answer together. Of several: as much as logs put into
-    /// one answer, values included.</summary>
+    /// <summary>Maximum size of a lookup of one key: the separate answers together. A lookup of several keys may be as large as any log's
+    /// answer, values included.</summary>
     private const int MaxLookup = WireMessage.MaxHead + (3 * WireMessage.MaxProof) + WireMessage.MaxMapValue + WireMessage.MaxKey
         + WireMessage.MaxValue + 1024, MaxTogether = 8 << 20;
 
-    /// <summary>How long a log that has no such call is not asked for it again.</summary>
+    /// <summary>How long a log without the lookup call is not asked for it again.</summary>
     private static readonly TimeSpan WithoutLookup = TimeSpan.FromMinutes(10);
 
-    /// <summary>How long a log that gives no inclusion proofs is not asked for one again.</summary>
+    /// <summary>How long a log without inclusion proofs is not asked for one again.</summary>
     private static readonly TimeSpan WithoutInclusionProofs = TimeSpan.FromMinutes(1);
 
     private long _lacksLookupSince = long.MinValue, _lacksInclusionProofsSince = long.MinValue;
@@ -38,10 +36,9 @@ public sealed class LogClient(ConnectClient connect, string logId, TimeProvider 
     public Task<CallResult<ProofResponse>> GetMapHeadConsistencyProofAsync(long older, long newer, CancellationToken cancellation) =>
         ConsistencyAsync("GetMHLogConsistencyProof", older, newer, cancellation);
 
-    /// <param name="index">Which leaf.</param>
-    /// <param name="size">Of how many.</param>
+    /// <param name="size">Size of the tree.</param>
     /// <param name="counts">Whether a failure counts against the log's other calls; reference daemons fail this one.</param>
-    /// <param name="cancellation">Ends the call.</param>
+    /// <param name="index">Index of the leaf.</param>
     public async Task<CallResult<ProofResponse>> GetInclusionProofAsync(long index, long size, bool counts, CancellationToken cancellation)
     {
         var request = new GetLogAuditProofRequest { LogID = logId, Index = (ulong)index, TreeSize = (ulong)size };
@@ -57,13 +54,13 @@ public sealed class LogClient(ConnectClient connect, string logId, TimeProvider 
         return call;
     }
 
-    /// <summary>Whether the log was found to give no inclusion proofs, a while ago at most.</summary>
+    /// <summary>Whether the log recently failed to give inclusion proofs.</summary>
     public bool LacksInclusionProofs =>
         Interlocked.Read(ref _lacksInclusionProofsSince) is var since && since is not long.MinValue
         && time.GetElapsedTime(since) < WithoutInclusionProofs;
 
-    /// <summary>Takes in that a call for an inclusion proof failed while the log answers others; whether the log gives none. One that ever
-    /// gave a proof has them.</summary>
+    /// <summary>Records that an inclusion proof failed while other calls succeed. Returns whether the log gives none; a log that ever gave
+    /// one has them.</summary>
     public bool NoteFailedInclusionProof(CallResult<ProofResponse> call)
     {
         var isLacking = !_hasGivenInclusionProof
@@ -77,7 +74,7 @@ public sealed class LogClient(ConnectClient connect, string logId, TimeProvider 
         return isLacking;
     }
 
-    /// <summary>Entries of the log: as many as asked for, if the log takes so many at once.</summary>
+    /// <summary>Fetches entries: <paramref name="count"/> of them, or fewer if the log limits a batch.</summary>
     public Task<CallResult<LogEntriesResponse>> GetEntriesAsync(long start, int count, CancellationToken cancellation)
     {
         var request = new GetLogEntriesRequest { LogID = logId, Start = (ulong)start, Finish = (ulong)(start + count - 1) };
@@ -92,7 +89,7 @@ public sealed class LogClient(ConnectClient connect, string logId, TimeProvider 
             LogApi + "GetMapValue", request, MapValueResponse.Parser, WireMessage.MaxMapValue, counts: true, cancellation);
     }
 
-    /// <summary>The value of an entry of a mirrored log.</summary>
+    /// <summary>Fetches the value of one entry of a mirrored log.</summary>
     public Task<CallResult<ValueResponse>> GetValueAsync(MapEntry entry, CancellationToken cancellation) => isExported
         ? connect.CallAsync(ExportedLog.ValueCall, new GetLogEntriesRequest
         {
@@ -106,16 +103,15 @@ public sealed class LogClient(ConnectClient connect, string logId, TimeProvider 
         connect.CallAsync(NodeApi + "GetValue", new ValueRequest { Digest = WireMessage.ToBytes(digest) }, ValueResponse.Parser,
             WireMessage.MaxValue + 16, counts: true, cancellation);
 
-    /// <summary>Whether the log was found not to have the one call, a while ago at the most.</summary>
+    /// <summary>Whether the log recently lacked the lookup call.</summary>
     public bool LacksLookup =>
         Interlocked.Read(ref _lacksLookupSince) is var since && since is not long.MinValue && time.GetElapsedTime(since) < WithoutLookup;
 
-    /// <summary>All that the calls above give for some keys, in one; null when the log has no such call, or it failed: the separate calls
-    /// say why.</summary>
-    /// <param name="known">The head that consistency proofs begin at.</param>
+    /// <summary>Looks up several keys in one call. Returns null when the log lacks the call or it failed: the separate calls report
+    /// why.</summary>
+    /// <param name="known">The head from which consistency proofs start.</param>
     /// <param name="pathDigests">Digests of store paths.</param>
     /// <param name="keys">Full keys.</param>
-    /// <param name="cancellation">Ends the call.</param>
     public async Task<LookupResponse?> LookupAsync(
         TreeHead known, IReadOnlyList<string> pathDigests, IReadOnlyList<byte[]> keys, CancellationToken cancellation)
     {

@@ -3,13 +3,13 @@ using TrustixProxy.IO.Connecting;
 
 namespace TrustixProxy.Logs.Client;
 
-/// <summary>Makes the HTTP client of one log: no redirects, no cookies, no decompression (proofs are random bytes).</summary>
+/// <summary>Creates the HTTP client of one log: no redirects, no cookies, no decompression (proofs are random bytes).</summary>
 public static class LogTransport
 {
-    /// <summary>Of a log that is static files: whatever is called is answered out of them.</summary>
+    /// <summary>Creates the client of a log that consists of static files.</summary>
     /// <param name="url">http, https, or file: a folder.</param>
-    /// <param name="network">What carries requests; sockets when null.</param>
-    /// <param name="proxies">Which HTTP proxy leads there; none when null.</param>
+    /// <param name="network">Sends requests; sockets when null.</param>
+    /// <param name="proxies">Selects the HTTP proxy; none when null.</param>
     public static HttpClient OfFiles(Uri url, HttpMessageHandler? network, HttpProxies? proxies = null)
     {
         var files = url.IsFile
@@ -18,10 +18,10 @@ public static class LogTransport
         return new HttpClient(new ExportedLog(files)) { BaseAddress = FolderTransport.Base, Timeout = Timeout.InfiniteTimeSpan };
     }
 
-    /// <summary>Of a log node.</summary>
+    /// <summary>Creates the client of a log node.</summary>
     /// <param name="url">http, https, or <c>unix:/path/of/socket</c>.</param>
-    /// <param name="network">What carries its requests; sockets when null.</param>
-    /// <param name="proxies">Which HTTP proxy leads there; none when null.</param>
+    /// <param name="network">Sends requests; sockets when null.</param>
+    /// <param name="proxies">Selects the HTTP proxy; none when null.</param>
     public static HttpClient Create(Uri url, HttpMessageHandler? network, HttpProxies? proxies = null)
     {
         const int maxHeaders = 16;

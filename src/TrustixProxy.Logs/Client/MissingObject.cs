@@ -3,14 +3,14 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Logs.Client;
 
-/// <summary>Reads which object a log of the reference lacks, out of its words: SHA-256 of a key that its map does not hold, or the root of
-/// a map that it has dropped.</summary>
+/// <summary>Recognises the reference's error about a missing object. The object is SHA-256 of a key its map lacks, or the root of a dropped
+/// map.</summary>
 /// <remarks><code>error retreiving object with key '[12 0 255 …]': could not find object</code>The bytes are written in decimal, with one space between.</remarks>
 public static class MissingObject
 {
     private const string Before = "with key '[", After = "]'";
 
-    /// <summary>Whether the text names this object.</summary>
+    /// <summary>Whether the error text names this object.</summary>
     public static bool IsNamed(string text, Digest name)
     {
         var start = text.IndexOf(Before, StringComparison.Ordinal) + Before.Length;

@@ -9,21 +9,21 @@ using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.Logs.Mirrors;
 
-/// <summary>One log, followed entry by entry: every leaf, the log's root and the map's root are computed here and held against what it
-/// signed. It then proves by itself what the log would prove.</summary>
+/// <summary>Follows one log entry by entry: computes every leaf, the log's root and the map's root, and compares them with the signed head.
+/// Afterwards it proves locally what the log would prove.</summary>
 /// <remarks>
 /// <code>
 /// signed head ──▶ entries, some at a time ──▶ leaves hashed; their root is that of a prefix of the head's log ──▶ kept
 /// last entry kept ──▶ map made of them; its root is the head's ──▶ the head that is proven under
 /// </code>
-/// What is kept was shown to be under the log's signature; what is refused is fetched again. An interrupted mirror goes on where it
-/// was.</remarks>
+/// Stored entries were proven to be under the log's signature; rejected ones are fetched again. An interrupted mirror resumes where it
+/// stopped.</remarks>
 public sealed class LogMirror(string name, WatchedLog log, MirrorStore store, TimeProvider time, ILogger logger) : IDisposable
 {
     private static readonly TimeSpan Telling = TimeSpan.FromSeconds(10);
 
     private readonly MirroredEntries _entries = new(log.Client, store);
-    private readonly SemaphoreSlim _turn = new(1); // held while the log is followed, and for good once the store is closed
+    private readonly SemaphoreSlim _turn = new(1); // held while the log is followed, and forever once the store is closed
     private readonly CancellationTokenSource _closing = new();
     private readonly Lock _catching = new();
     private Task _catchingUp = Task.CompletedTask;
@@ -32,13 +32,12 @@ public sealed class LogMirror(string name, WatchedLog log, MirrorStore store, Ti
     private string? _failure;
     private RepeatedEntry? _repeat;
 
-    /// <summary>The log's name.</summary>
     public string Name => name;
 
-    /// <summary>The newest head that the mirror has followed to; null when there is none yet.</summary>
+    /// <summary>The newest head this mirror has followed to; null before the first.</summary>
     public VerifiedTreeHead? Head => store.Read(HeadOf);
 
-    /// <summary>Brings the mirror to the log's newest head; gives the failure, or null when it is there.</summary>
+    /// <summary>Follows the log to its newest head. Returns the failure, or null on success.</summary>
     /// <exception cref="OperationCanceledException">The token was cancelled; what was kept until then stays.</exception>
     public async Task<string?> FollowAsync(CancellationToken cancellation)
     {
@@ -59,28 +58,28 @@ public sealed class LogMirror(string name, WatchedLog log, MirrorStore store, Ti
         }
     }
 
-    /// <summary>Brings the mirror to the log's newest head at once; concurrent callers share one run. Done when that has ended,
-    /// well or not.</summary>
+    /// <summary>Starts following the log to its newest head; concurrent callers share one run. Completes when the run ends, whether it
+    /// succeeded or failed.</summary>
     public Task CatchUpAsync()
     {
         lock (_catching)
         {
             return _catchingUp is { IsCompleted: false } ? _catchingUp : _catchingUp = Task.Run(async () =>
-                await ((Task)FollowAsync(_closing.Token)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing)); // it logs failures
+                await ((Task)FollowAsync(_closing.Token)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing)); // logs failures
         }
     }
 
-    /// <summary>What the log's map holds for a key, proven under the newest head that the mirror has followed to; null when it has followed
-    /// to none yet. Without the value.</summary>
+    /// <summary>Proves what the log's map holds for a key, under the newest head followed to. Returns null before the first head; the value
+    /// is not included.</summary>
     public LogEvidence? Prove(byte[] key) => store.Read(reader => HeadOf(reader) is { } head ? Prove(reader, head, Digest.Of(key)) : null);
 
-    /// <summary>The same for what seems to be the key of a store path of which only the digest is known, with where in the map that key is;
-    /// null when there is none.</summary>
+    /// <summary>Proves the entry whose key looks like the store path with this digest, and returns that key's path in the map. Returns null
+    /// when there is none.</summary>
     public (Digest Path, LogEvidence Evidence)? Prove(StorePathDigest digest) => store.Read(reader =>
         HeadOf(reader) is { } head && reader.FindPathOf(digest, head.Content.TreeSize) is { } path ? (path, Prove(reader, head, path))
             : ((Digest, LogEvidence)?)null);
 
-    /// <summary>Closes the store, unless the log is being followed still: then the store is closed when that ends.</summary>
+    /// <summary>Closes the store; while a run is in flight, the store closes when that run ends.</summary>
     public void Dispose()
     {
         _closing.Cancel();
@@ -122,7 +121,7 @@ public sealed class LogMirror(string name, WatchedLog log, MirrorStore store, Ti
         }
         catch (Exception exception) when (exception is SqliteException or InvalidDataException or IOException)
         {
-            cancellation.ThrowIfCancellationRequested(); // the statement was interrupted
+            cancellation.ThrowIfCancellationRequested(); // Interrupt ended the statement
             return exception.Message;
         }
     }
@@ -169,8 +168,7 @@ public sealed class LogMirror(string name, WatchedLog log, MirrorStore store, Ti
         return Finish(known, head, cancellation);
     }
 
-    /// <summary>Makes the map of all entries under the head; only if its root is the head's, the mirror proves under it from now
-    /// on.</summary>
+    /// <summary>Builds the map of all entries under the head. The mirror proves under that head only if the map's root matches.</summary>
     private string? Finish(VerifiedTreeHead? known, VerifiedTreeHead head, CancellationToken cancellation)
     {
         var isRight = store.Write(() =>
@@ -195,7 +193,7 @@ public sealed class LogMirror(string name, WatchedLog log, MirrorStore store, Ti
         return null;
     }
 
-    /// <summary>The head that is kept, its signature verified again.</summary>
+    /// <summary>Reads the stored head and verifies its signature again.</summary>
     private VerifiedTreeHead? HeadOf(MirrorReader reader)
     {
         var message = reader.Head;

@@ -5,11 +5,11 @@ namespace TrustixProxy.Logs.Mirrors;
 
 /// <summary>A subtree of the map: all paths that begin with the first <paramref name="Depth"/> bits of <paramref name="Path"/>, whose other
 /// bits are zero.</summary>
-/// <param name="Path">The bits.</param>
-/// <param name="Depth">How many; 0 to 256.</param>
+/// <param name="Depth">Number of prefix bits; 0 to 256.</param>
+/// <param name="Path">The prefix bits; the rest are zero.</param>
 public readonly record struct MapPrefix(Digest Path, int Depth)
 {
-    /// <summary>The half of it whose next bit is this one.</summary>
+    /// <summary>Returns the half whose next bit is <paramref name="isRight"/>.</summary>
     public MapPrefix Half(bool isRight)
     {
         if (!isRight)
@@ -36,10 +36,10 @@ public readonly record struct MapPrefix(Digest Path, int Depth)
         return true;
     }
 
-    /// <summary>Under what it is stored.</summary>
+    /// <summary>Encodes the prefix as its storage key.</summary>
     public byte[] ToBytes() => [(byte)Depth, .. Path.ToArray().AsSpan(0, (Depth + 7) / 8)];
 
-    /// <summary>The first and the last of the first eight bytes of the paths in it.</summary>
+    /// <summary>Returns the lowest and the highest first eight bytes of the subtree's paths.</summary>
     public (byte[] First, byte[] Last) Range()
     {
         var first = Path.ToArray().AsSpan(0, 8).ToArray();

@@ -4,7 +4,7 @@ using TrustixProxy.Logs.Watching;
 
 namespace TrustixProxy.Logs.Mirrors;
 
-/// <summary>Keeps each mirror at its log's newest head, each for itself, at an interval that no request has a part in.</summary>
+/// <summary>Keeps each mirror at its log's newest head, independently of the others and of requests, at a fixed interval.</summary>
 public sealed class MirrorFollower(
     IReadOnlyList<(WatchedLog Log, LogMirror Mirror)> mirrors, TimeSpan interval, TimeProvider time, ILogger logger)
     : SupervisedService(time, logger)
@@ -17,7 +17,7 @@ public sealed class MirrorFollower(
             await entry.Log.RefreshAsync().WaitAsync(stopping);
             if (isFirst && entry.Mirror.Head is { } kept)
             {
-                // The state database may be lost: the mirror still has its head.
+                // If the state database is lost, the mirror still has its head.
                 await entry.Log.HearAsync(kept, entry.Log.Source).WaitAsync(stopping);
             }
 

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace TrustixProxy.Logs.Mirrors;
 
-/// <summary>Messages of this folder: 31xx.</summary>
+/// <summary>Log messages of this folder: event ids 31xx.</summary>
 public static partial class MirrorLog
 {
     [LoggerMessage(3101, LogLevel.Information, "Mirror of {Log}: {Size} of {TreeSize} entries verified and kept")]

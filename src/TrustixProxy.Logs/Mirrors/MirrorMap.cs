@@ -2,21 +2,21 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Logs.Mirrors;
 
-/// <summary>The map of a mirrored log: the hashes of subtrees with many leaves are stored, all others are made of their leaves when they
-/// are needed.</summary>
-/// <remarks>A subtree with one leaf is that leaf, an empty one the placeholder, any other the hash of its halves.</remarks>
+/// <summary>Computes the map of a mirrored log. Stores the hashes of subtrees with many leaves and computes the others from their leaves
+/// when needed.</summary>
+/// <remarks>The hash of a subtree with one leaf is that leaf, of an empty one the placeholder, of any other the hash of its
+/// halves.</remarks>
 internal static class MirrorMap
 {
-    /// <summary>A subtree with more leaves than this has its hash stored.</summary>
+    /// <summary>Subtrees with more leaves than this have a stored hash.</summary>
     private const int MaxLeaves = 8;
 
-    /// <summary>From so many new entries on, the whole map is hashed again: it takes no longer.</summary>
+    /// <summary>From this number of new entries on, the whole map is hashed again: that is no slower.</summary>
     private const int MaxNew = 100_000;
 
     private const int MaxDepth = 256;
 
-    /// <summary>The proof that a path has the leaf that it has among the first <paramref name="size"/> entries, or that it has
-    /// none.</summary>
+    /// <summary>Proves that the first <paramref name="size"/> entries have this leaf at a path, or none.</summary>
     public static MapProof Prove(MirrorReader reader, long size, Digest path, out MapLeaf? found)
     {
         var sideNodes = new List<Digest>();
@@ -26,7 +26,7 @@ internal static class MirrorMap
             var (isRight, (left, right)) = (path.Bit(at.Depth), reader.FindHalves(at));
             if (left is null && right is null)
             {
-                break; // few leaves in each: they are read together
+                break; // few leaves per subtree: they are read together
             }
 
             sideNodes.Add((isRight ? left : right) ?? HashOfLeaves(reader, size, at.Half(!isRight)));
@@ -47,12 +47,10 @@ internal static class MirrorMap
         return new MapProof([.. sideNodes], found is null && end is { } other ? (other.Path, other.ValueHash) : null);
     }
 
-    /// <summary>Puts entries into the map, in a transaction of the caller's.</summary>
-    /// <param name="store">The mirror.</param>
-    /// <param name="from">The map holds the entries before this one.</param>
-    /// <param name="to">It is to hold the entries before this one.</param>
-    /// <param name="cancellation">Ends it.</param>
-    /// <returns>The map's root, and how many subtrees were looked at.</returns>
+    /// <summary>Adds entries to the map, inside the caller's transaction.</summary>
+    /// <param name="from">Number of entries already in the map.</param>
+    /// <param name="to">Number of entries afterwards.</param>
+    /// <returns>The map's root, and the number of subtrees visited.</returns>
     /// <exception cref="InvalidDataException">A key is repeated: there is no such map.</exception>
     public static (Digest Root, long Subtrees) Extend(MirrorStore store, long from, long to, CancellationToken cancellation)
     {
@@ -66,7 +64,7 @@ internal static class MirrorMap
 
     private static Digest HashOfLeaves(MirrorReader reader, long size, MapPrefix at) => HashOf(reader.LeavesIn(at, size), at.Depth);
 
-    /// <remarks>Puts the leaves in the order of the map.</remarks>
+    /// <remarks>Sorts the leaves into the order of the map.</remarks>
     private static Digest HashOf(Span<MapLeaf> leaves, int depth)
     {
         if (leaves.Length > 1 && depth == MaxDepth)
@@ -83,7 +81,7 @@ internal static class MirrorMap
         return MerkleHash.Node(HashOf(leaves[..middle], depth + 1), HashOf(leaves[middle..], depth + 1));
     }
 
-    /// <summary>Puts those of the left half before those of the right; gives how many there are of the left.</summary>
+    /// <summary>Moves the leaves of the left half before those of the right; returns the number on the left.</summary>
     private static int Part(Span<MapLeaf> leaves, int depth)
     {
         var middle = 0;
@@ -99,17 +97,14 @@ internal static class MirrorMap
         return middle;
     }
 
-    /// <summary>Hashes what has changed, subtree by subtree from the root down.</summary>
-    /// <param name="store">The mirror.</param>
-    /// <param name="size">How many entries the map holds.</param>
-    /// <param name="cancellation">Ends it.</param>
+    /// <summary>Hashes changed subtrees, from the root down.</summary>
+    /// <param name="size">Number of entries in the map.</param>
     private sealed class Hashing(MirrorStore store, long size, CancellationToken cancellation)
     {
-        /// <summary>How many subtrees were looked at.</summary>
+        /// <summary>Number of subtrees visited.</summary>
         public long Subtrees { get; private set; }
 
-        /// <param name="at">The subtree.</param>
-        /// <param name="changed">Paths in it that are new; null when all are to be hashed.</param>
+        /// <param name="changed">New paths in the subtree; null to hash everything.</param>
         public Digest Hash(MapPrefix at, List<Digest>? changed)
         {
             cancellation.ThrowIfCancellationRequested();

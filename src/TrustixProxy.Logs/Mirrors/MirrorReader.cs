@@ -7,17 +7,17 @@ using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.Logs.Mirrors;
 
-/// <summary>Reads a mirror's tables through one connection. Not for several threads at once.</summary>
-/// <remarks>What many proofs have in common, the nodes near the roots, can be kept in memory while the file is as it was.</remarks>
+/// <summary>Reads a mirror's tables through one connection. Not thread-safe.</summary>
+/// <remarks>Caches the nodes near the roots, which many proofs share, until the file changes.</remarks>
 public sealed class MirrorReader : IDisposable
 {
     private const int NodesTogether = 1 << MirrorStore.NodeLevels;
 
-    /// <summary>The most groups of the log's nodes that are kept in memory; then it is begun anew. Those of leaves are not: few proofs have
-    /// one in common.</summary>
+    /// <summary>Maximum number of cached node groups; a full cache is cleared. Groups of leaves are not cached, because few proofs share
+    /// one.</summary>
     private const int MaxKeptNodes = 1000;
 
-    /// <summary>The map's subtrees are kept in memory down to this depth.</summary>
+    /// <summary>Caches subtrees of the map down to this depth.</summary>
     private const int MaxKeptDepth = 11;
 
     private readonly Statement _version, _size, _head, _leaf, _hashes, _nodes, _subtree, _halves, _below, _count, _paths, _path, _repeat;
@@ -27,8 +27,7 @@ public sealed class MirrorReader : IDisposable
     private LogHead? _keptHead;
     private long _keptVersion = -1;
 
-    /// <param name="connection">The connection.</param>
-    /// <param name="isKeeping">Whether nodes are kept in memory: not if the connection also writes.</param>
+    /// <param name="isKeeping">Whether to cache nodes; false for the connection that also writes.</param>
     public MirrorReader(SqliteConnection connection, bool isKeeping)
     {
         _isKeeping = isKeeping;
@@ -53,10 +52,10 @@ public sealed class MirrorReader : IDisposable
         _count = new Statement(connection, $"SELECT count(*) FROM (SELECT 1 {below} LIMIT $4)");
     }
 
-    /// <summary>How many entries of the log there are.</summary>
+    /// <summary>Number of entries of the log.</summary>
     public long Size => _size.First(row => row.Number(0));
 
-    /// <summary>The head whose map it is; null when there is none yet.</summary>
+    /// <summary>The head whose map is stored; null before the first.</summary>
     public LogHead? Head
     {
         get
@@ -68,23 +67,23 @@ public sealed class MirrorReader : IDisposable
         }
     }
 
-    /// <summary>Which number a full subtree of a level that is stored has.</summary>
+    /// <summary>Returns the number of a full subtree on a stored level.</summary>
     public static long NodeId(int level, long index) => ((long)level << 48) | index;
 
-    /// <summary>What is kept of the digest of a store path.</summary>
+    /// <summary>Returns the stored prefix of a store path's digest: its first four bytes.</summary>
     public static int PrefixOf(StorePathDigest digest) => BinaryPrimitives.ReadInt32BigEndian(digest.ToBytes());
 
-    /// <summary>The path in the map of the first entry, of the first <paramref name="size"/>, whose key seems to be a store path with this
-    /// digest: as far as four bytes tell; null when there is none.</summary>
+    /// <summary>Finds the first entry whose key looks like the store path with this digest, among the first <paramref name="size"/>
+    /// entries. Compares four bytes; returns the entry's path in the map, or null.</summary>
     public Digest? FindPathOf(StorePathDigest digest, long size) =>
         _path.First(row => (Digest?)new Digest(row.Span(0)), (long)PrefixOf(digest), size);
 
     public Digest ValueDigest(long number) => _leaf.First(row => new Digest(row.Span(0)), number);
 
-    /// <summary>The hash of a subtree of the map, if it is one of those that are stored.</summary>
+    /// <summary>Finds the stored hash of a subtree of the map; null when it is not stored.</summary>
     public Digest? FindSubtree(MapPrefix prefix) => _subtree.First(row => (Digest?)new Digest(row.Span(0)), prefix.ToBytes());
 
-    /// <summary>The hashes of a subtree's halves, each if it is one of those that are stored.</summary>
+    /// <summary>Finds the stored hashes of a subtree's halves; null for a half that is not stored.</summary>
     public (Digest? Left, Digest? Right) FindHalves(MapPrefix prefix)
     {
         if (_keptHalves.TryGetValue(prefix, out var known))
@@ -106,15 +105,15 @@ public sealed class MirrorReader : IDisposable
         return halves;
     }
 
-    /// <summary>The map's leaves in a subtree, of the first <paramref name="size"/> entries, in no order.</summary>
+    /// <summary>Returns the map's leaves in a subtree, among the first <paramref name="size"/> entries, unordered.</summary>
     public MapLeaf[] LeavesIn(MapPrefix prefix, long size)
     {
         var (first, last) = prefix.Range();
         return [.. _below.Stream(LeafOf, first, last, size).Where(leaf => prefix.Holds(leaf.Path))];
     }
 
-    /// <summary>Whether a subtree has more than so many leaves. Eight bytes of their paths tell that down to depth 64; below, the whole
-    /// paths do.</summary>
+    /// <summary>Whether a subtree has more than <paramref name="limit"/> leaves. Down to depth 64 eight bytes of each path decide; below,
+    /// the whole path does.</summary>
     public bool HasMoreIn(MapPrefix prefix, long size, int limit)
     {
         var (first, last) = prefix.Range();
@@ -126,17 +125,18 @@ public sealed class MirrorReader : IDisposable
         return _count.First(row => row.Number(0), first, last, size, limit + 1L) > limit;
     }
 
-    /// <summary>An entry among these whose key an earlier entry has, and that earlier entry; null when no key is repeated.</summary>
+    /// <summary>Finds an entry in this range whose key an earlier entry already has, and that earlier entry; null when no key
+    /// repeats.</summary>
     public (long Again, long First)? FindRepeat(long from, long to) =>
         _repeat.First(row => ((long, long)?)(row.Number(0), row.Number(1)), from, to);
 
-    /// <summary>Where in the map the key of an entry is.</summary>
+    /// <summary>Returns the path in the map of an entry's key.</summary>
     public Digest PathOf(long number) => Paths(number, number + 1)[0];
 
-    /// <summary>The paths of these entries.</summary>
+    /// <summary>Returns the map paths of these entries.</summary>
     public List<Digest> Paths(long from, long to) => [.. _paths.Stream(row => new Digest(row.Span(0)), from, to)];
 
-    /// <summary>Full subtrees of the log: every fourth level is stored, what is between is hashed.</summary>
+    /// <summary>Returns the root of a full subtree of the log. Every fourth level is stored; levels between are computed.</summary>
     public Digest Subtree(int level, long index)
     {
         var (stored, inner) = (level - (level % MirrorStore.NodeLevels), level % MirrorStore.NodeLevels);
@@ -150,8 +150,7 @@ public sealed class MirrorReader : IDisposable
         return MerkleTree.RootOf(nodes.AsSpan(first, count));
     }
 
-    /// <summary>Forgets what it has in memory if another connection has changed the file; to be called at the beginning of a transaction
-    /// that reads.</summary>
+    /// <summary>Drops the cache if another connection has changed the file. Call it at the start of a reading transaction.</summary>
     public void Refresh()
     {
         var version = _version.First(row => row.Number(0));
@@ -173,7 +172,7 @@ public sealed class MirrorReader : IDisposable
         }
     }
 
-    /// <summary>The nodes of a stored level that have one ancestor at the next: fewer at the log's right edge.</summary>
+    /// <summary>Returns the nodes of a stored level under one node of the next stored level; fewer at the log's right edge.</summary>
     private Digest[] NodesOf(int stored, long parent)
     {
         var (id, first) = (NodeId(stored, parent), stored is 0 ? parent * NodesTogether : NodeId(stored, parent * NodesTogether));

@@ -10,15 +10,15 @@ namespace TrustixProxy.Logs.Mirrors;
 /// <param name="Path">SHA-256 of the key.</param>
 /// <param name="ValueDigest">SHA-256 of the value.</param>
 /// <param name="Hash">The leaf's hash in the log.</param>
-/// <param name="StorePath">The digest in the store path that the key is; null when it is none.</param>
+/// <param name="StorePath">The store path's digest, when the key is a store path; otherwise null.</param>
 public readonly record struct MirrorLeaf(Digest Path, Digest ValueDigest, Digest Hash, StorePathDigest? StorePath);
 
-/// <summary>What is kept of a mirrored log, in a file of its own: of each entry three hashes and four bytes of its store path's digest, of
-/// the log every fourth level of nodes, of the map the subtrees with many leaves.</summary>
-/// <remarks>Neither keys nor values. What is not kept is hashed again when it is needed; a proof takes some dozen hashes.</remarks>
+/// <summary>Stores a mirrored log in its own file: per entry three hashes and four bytes of its store path's digest. Adds every fourth
+/// level of the log's nodes, and the map's subtrees with many leaves.</summary>
+/// <remarks>Keys and values are not stored. Other hashes are recomputed when needed; a proof takes some dozen.</remarks>
 public sealed class MirrorStore : IDisposable
 {
-    /// <summary>How many levels of the log lie between two that are stored.</summary>
+    /// <summary>Number of log levels from one stored level to the next.</summary>
     public const int NodeLevels = 4;
 
     private const string IndexOfStorePaths =
@@ -55,10 +55,10 @@ public sealed class MirrorStore : IDisposable
         (Writer, _reader) = (new MirrorReader(_writing, isKeeping: false), new MirrorReader(_reading, isKeeping: true));
     }
 
-    /// <summary>Reads what is written, and what is about to be; for the one who writes.</summary>
+    /// <summary>Reads on the writing connection, including uncommitted changes.</summary>
     public MirrorReader Writer { get; }
 
-    /// <summary>Reads one state of the mirror, whatever is written meanwhile.</summary>
+    /// <summary>Reads one consistent snapshot of the mirror, unaffected by concurrent writes.</summary>
     public T Read<T>(Func<MirrorReader, T> read)
     {
         lock (_turn)
@@ -76,7 +76,7 @@ public sealed class MirrorStore : IDisposable
         }
     }
 
-    /// <summary>Writes all of it or nothing; false when <paramref name="write"/> wants nothing of it kept.</summary>
+    /// <summary>Runs <paramref name="write"/> in a transaction; rolls back when it returns false.</summary>
     public bool Write(Func<bool> write)
     {
         Run(_writing, "BEGIN IMMEDIATE");
@@ -92,10 +92,10 @@ public sealed class MirrorStore : IDisposable
         }
     }
 
-    /// <summary>Puts what the map is searched by in order; done once, when a log has been followed to its end for the first time.</summary>
+    /// <summary>Creates the lookup indexes; run once, after the first full sync.</summary>
     public void Index() => Run(_writing, $"CREATE INDEX IF NOT EXISTS leaf_by_path ON leaf (substr(path, 1, 8)); {IndexOfStorePaths}");
 
-    /// <summary>Moves what was written into the file itself, so that much of it does not stay there twice.</summary>
+    /// <summary>Checkpoints the write-ahead log into the file, so that large writes do not occupy the disk twice.</summary>
     public void Settle() => Run(_writing, "PRAGMA wal_checkpoint(TRUNCATE)");
 
     public void AddLeaf(long number, MirrorLeaf leaf) =>
@@ -108,8 +108,7 @@ public sealed class MirrorStore : IDisposable
 
     public void PutHead(VerifiedTreeHead head) => _putHead.Run(head.ToMessage().ToByteArray());
 
-    /// <summary>Whether the disk has so little room left that a mirror must leave it to others: less than 256 MiB, or than a twentieth of
-    /// it.</summary>
+    /// <summary>Whether free disk space is below the mirror's reserve: 256 MiB or a twentieth of the disk.</summary>
     public bool IsDiskFull
     {
         get
@@ -119,7 +118,7 @@ public sealed class MirrorStore : IDisposable
         }
     }
 
-    /// <summary>Ends the statement that writes at this moment, from any thread: it throws then.</summary>
+    /// <summary>Interrupts the running write statement, from any thread; the statement throws.</summary>
     public void Interrupt() => SQLitePCL.raw.sqlite3_interrupt(_writing.Handle);
 
     public void Dispose()
@@ -131,15 +130,15 @@ public sealed class MirrorStore : IDisposable
         }
     }
 
-    /// <summary>A mirror that was begun before store paths were kept has none of its first entries: those are found by their keys
-    /// alone.</summary>
+    /// <summary>Adds the store path digests that mirrors of older versions lack. Without them, those entries are found only by
+    /// key.</summary>
     private void AddStorePaths()
     {
         if (LacksStorePaths())
         {
             Write(() =>
             {
-                var isStillOld = LacksStorePaths(); // another process may have been first
+                var isStillOld = LacksStorePaths(); // another process may have migrated first
                 if (isStillOld)
                 {
                     Run(_writing, $"ALTER TABLE leaf ADD COLUMN store_path INTEGER; {IndexOfStorePaths}");

@@ -5,22 +5,21 @@ using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.Logs.Mirrors;
 
-/// <summary>The entries of one mirrored log: fetches them in order, and keeps none that was not shown to be under the log's
-/// signature.</summary>
+/// <summary>Fetches the entries of one mirrored log in order. Keeps only entries proven to be under the log's signature.</summary>
 internal sealed class MirroredEntries(LogClient client, MirrorStore store)
 {
     private const int MostTogether = 1000;
 
-    /// <summary>How many fetches are kept at once: a transaction costs the same for many entries as for few.</summary>
+    /// <summary>Number of fetches written in one transaction: a transaction costs about the same for many entries as for few.</summary>
     private const int WrittenTogether = 8;
 
     private readonly Digest[] _peaks = new Digest[64];
     private int _together = MostTogether;
 
-    /// <summary>How many entries are kept.</summary>
+    /// <summary>Number of stored entries.</summary>
     public long Size { get; private set; }
 
-    /// <summary>Goes on from what is kept, be it that another process has kept it; gives how many entries that is.</summary>
+    /// <summary>Resumes after the stored entries, including those that another process stored; returns their number.</summary>
     public long Begin()
     {
         Size = store.Writer.Size;
@@ -35,7 +34,7 @@ internal sealed class MirroredEntries(LogClient client, MirrorStore store)
         return Size;
     }
 
-    /// <summary>Fetches and keeps some entries more; gives the failure, or null.</summary>
+    /// <summary>Fetches and stores the next entries; returns the failure, or null on success.</summary>
     public async Task<string?> FetchAsync(VerifiedTreeHead head, CancellationToken cancellation)
     {
         var (kept, batch) = (Size, new Batch(Size, [.. _peaks]));
@@ -80,14 +79,14 @@ internal sealed class MirroredEntries(LogClient client, MirrorStore store)
         return (await entries, proof.Message is not null && WireMessage.TryReadNodes(proof.Message, out var nodes) ? nodes : []);
     }
 
-    /// <summary>A log that does not give so many at once is asked for fewer the next time.</summary>
+    /// <summary>Describes a failed fetch; the next one asks for fewer entries when the log gives fewer at once.</summary>
     private string Complain(CallResult<LogEntriesResponse> entries)
     {
         _together = Math.Max(1, _together / 2);
         return $"its entries from {Size} on could not be had ({entries.Error ?? entries.Failure.ToString()})";
     }
 
-    /// <summary>Hashes the entries; they are taken only if with them the log's root is that of a prefix of the head's log.</summary>
+    /// <summary>Hashes the entries. Accepts them only if the log's root with them is that of a prefix of the head's log.</summary>
     private string? TakeIn(ref Batch batch, LogEntriesResponse entries, Digest[] proof, VerifiedTreeHead head)
     {
         var next = batch.Copy();
@@ -116,7 +115,7 @@ internal sealed class MirroredEntries(LogClient client, MirrorStore store)
     {
         if (store.Writer.Size != from)
         {
-            return false; // another process follows the log into the same file: what it has kept is gone on from
+            return false; // another process follows the log into this file: continue after what it stored
         }
 
         foreach (var leaf in batch.Leaves)
@@ -132,7 +131,7 @@ internal sealed class MirroredEntries(LogClient client, MirrorStore store)
         return true;
     }
 
-    /// <summary>Entries that were verified and are to be kept, with the right edge of the log after them.</summary>
+    /// <summary>Verified entries to be written, with the log's right edge after them.</summary>
     private sealed record Batch(long Start, Digest[] Peaks)
     {
         public List<MirrorLeaf> Leaves { get; private init; } = [];
@@ -154,7 +153,7 @@ internal sealed class MirroredEntries(LogClient client, MirrorStore store)
                     Nodes.Add((level, index, hash));
                 }
             });
-            Peaks[peak.Level] = peak.Hash; // the full subtrees below it are no longer at the edge
+            Peaks[peak.Level] = peak.Hash; // full subtrees below it leave the edge
             Leaves.Add(leaf);
         }
 

@@ -3,16 +3,16 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Logs.Mirrors;
 
-/// <summary>Two entries of a mirrored log that have one key. A log's map keeps the first value of a key, so no honest log has a second
-/// entry for it.</summary>
-/// <param name="First">The number of the first one.</param>
-/// <param name="Again">The number of the later one.</param>
+/// <summary>Two entries of a mirrored log with the same key. A map keeps the first value of a key, so an honest log has no second
+/// entry.</summary>
+/// <param name="First">Number of the first entry.</param>
+/// <param name="Again">Number of the later entry.</param>
 internal sealed record RepeatedEntry(long First, long Again)
 {
     private const string Remedy =
         "a log that repeats a key is not mirrored. Ask its operator, or set the log's mode to light, or take the log out.";
 
-    /// <summary>Freezes the log when the two entries differ and it gives the key; says why the log is not followed in any case.</summary>
+    /// <summary>Freezes the log when the two entries differ and it reveals the key. Returns why the log is not followed.</summary>
     public async Task<string> RefuseAsync(WatchedLog log, MirrorStore store, VerifiedTreeHead head, CancellationToken cancellation)
     {
         var (first, again) = (store.Writer.ValueDigest(First), store.Writer.ValueDigest(Again));
@@ -32,7 +32,7 @@ internal sealed record RepeatedEntry(long First, long Again)
     private static LogFault.KeyedLeaf LeafOf(MirrorStore store, long number, Digest valueDigest, VerifiedTreeHead head) =>
         new(number, valueDigest, [.. MerkleTree.InclusionProof(number, head.Content.TreeSize, store.Writer.Subtree)]);
 
-    /// <summary>The key, which the mirror does not keep; null when the log does not give it.</summary>
+    /// <summary>Asks the log for the key, which the mirror does not store; null when the log does not give it.</summary>
     private async Task<byte[]?> FindKeyAsync(WatchedLog log, MirrorStore store, CancellationToken cancellation)
     {
         var path = store.Writer.PathOf(Again);

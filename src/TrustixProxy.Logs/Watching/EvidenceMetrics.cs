@@ -4,7 +4,7 @@ using TrustixProxy.IO.Metering;
 
 namespace TrustixProxy.Logs.Watching;
 
-/// <summary>What is counted of evidence.</summary>
+/// <summary>Meters electors' answers and failures.</summary>
 public static class EvidenceMetrics
 {
     private static readonly Counter<long> Failures = ProxyMeter.Meter.CreateCounter<long>(
@@ -15,7 +15,7 @@ public static class EvidenceMetrics
     private static readonly Histogram<double> Seconds = ProxyMeter.Seconds(
         "trustix_proxy_elector_seconds", "Time from the beginning of a decision to an elector's answer that counts.");
 
-    /// <summary>An elector has answered about a path, be it to no avail.</summary>
+    /// <summary>Records an elector's answer about a path, including an empty one.</summary>
     public static void Heard(string elector, Ballot ballot, TimeSpan after)
     {
         ProxyMeter.Stepped("elector", "elector", elector, after,
@@ -30,7 +30,7 @@ public static class EvidenceMetrics
         }
     }
 
-    /// <summary>What an elector gave counts for nothing.</summary>
+    /// <summary>Records an elector's answer that was rejected or missing.</summary>
     public static void Failed(string elector, SilenceReason reason) =>
         Failures.Add(1, new("elector", elector), new("kind", Kebab.Of(reason)));
 }

@@ -7,22 +7,21 @@ using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.Logs.Watching;
 
-/// <summary>What proxies tell each other: the newest signed heads that they have seen, so that a log which shows two of them two histories
-/// is caught.</summary>
+/// <summary>Exchanges the newest signed heads between proxies, which catches a log that shows two of them different histories.</summary>
 /// <remarks>
 /// <code>{ "version": 1, "heads": [ { "logId": "64 hex digits", "head": "base64 of the protobuf LogHead" } ] }</code>
-/// Of each log the first head counts, since a peer tells its newest. Heads of logs that are not configured here are dropped unread; then
-/// the signature is checked; then the log itself
-/// is asked for what is missing. So one message makes us ask each log once, and whoever calls bounds how many are heard at once.</remarks>
+/// Only the first head of each log counts: a peer sends its newest. Heads of logs not configured here are dropped unread. Then the
+/// signature is checked, and missing proofs are fetched from the log itself. So one message causes at most one query per log. The caller
+/// limits how many messages are processed concurrently.</remarks>
 public sealed class Gossip(IReadOnlyList<WatchedLog> logs)
 {
-    /// <summary>The most bytes of one message.</summary>
+    /// <summary>Maximum size of one message, in bytes.</summary>
     public const int MaxSize = 256 << 10;
 
-    /// <summary>The most heads of one message that are looked at.</summary>
+    /// <summary>Maximum number of heads read from one message.</summary>
     private const int MaxHeads = 1000;
 
-    /// <summary>How many heads of each log are remembered as judged, so that telling them again costs nobody anything.</summary>
+    /// <summary>Number of judged heads remembered per log, so that repeating them costs no work.</summary>
     private const int MaxRemembered = 256;
 
     private static readonly ToldHeadsJson Form = new(new JsonSerializerOptions(JsonSerializerDefaults.Web)
@@ -36,7 +35,7 @@ public sealed class Gossip(IReadOnlyList<WatchedLog> logs)
 
     private readonly ConcurrentDictionary<string, Judged> _judged = new();
 
-    /// <summary>What we tell.</summary>
+    /// <summary>Builds the message with this proxy's newest heads.</summary>
     public byte[] Tell()
     {
         var heads = logs.Select(log => (log.Key, log.Head)).Where(log => log.Head is not null)
@@ -44,9 +43,9 @@ public sealed class Gossip(IReadOnlyList<WatchedLog> logs)
         return JsonSerializer.SerializeToUtf8Bytes(new ToldHeads(1, [.. heads]), Form.ToldHeads);
     }
 
-    /// <summary>Takes in what a peer tells; false when it is not this JSON.</summary>
+    /// <summary>Checks the heads in a peer's message; returns false when it is not valid JSON of this form.</summary>
+    /// <param name="from">The peer's name, for evidence.</param>
     /// <param name="json">The message.</param>
-    /// <param name="from">The peer, for evidence.</param>
     public async Task<bool> HearAsync(ReadOnlyMemory<byte> json, string from)
     {
         ToldHeads? told;
@@ -87,7 +86,7 @@ public sealed class Gossip(IReadOnlyList<WatchedLog> logs)
         }
     }
 
-    /// <summary>The last heads of one log that were judged. What could not be, for want of the log's proofs, is judged when it comes
+    /// <summary>The last judged heads of one log. A head that could not be judged for want of proofs is judged when it comes
     /// again.</summary>
     private sealed class Judged
     {
@@ -119,10 +118,10 @@ public sealed class Gossip(IReadOnlyList<WatchedLog> logs)
     }
 }
 
-/// <summary>What one proxy tells another.</summary>
+/// <summary>The message one proxy sends another.</summary>
 internal sealed record ToldHeads(int Version, ToldHead[] Heads);
 
-/// <summary>The last head of a log, in the protocol's form.</summary>
+/// <summary>The newest head of a log, in the protocol's encoding.</summary>
 internal sealed record ToldHead(string LogId, byte[] Head);
 
 [JsonSerializable(typeof(ToldHeads))]

@@ -5,12 +5,10 @@ using TrustixProxy.IO.Supervision;
 
 namespace TrustixProxy.Logs.Watching;
 
-/// <summary>Tells each peer our heads at an interval, and hears theirs; each peer for itself.</summary>
-/// <param name="gossip">What is told and heard.</param>
+/// <summary>Sends this proxy's heads to each peer at an interval, and checks theirs; peers are independent.</summary>
+/// <param name="gossip">Builds and checks the messages.</param>
 /// <param name="peers">Addresses of the peers' operations listeners.</param>
-/// <param name="interval">How often.</param>
-/// <param name="time">The clock.</param>
-/// <param name="logger">Where failures are told.</param>
+/// <param name="interval">Time between exchanges.</param>
 public sealed class GossipExchange(Gossip gossip, IReadOnlyList<Uri> peers, TimeSpan interval, TimeProvider time, ILogger logger)
     : SupervisedService(time, logger)
 {
@@ -18,7 +16,7 @@ public sealed class GossipExchange(Gossip gossip, IReadOnlyList<Uri> peers, Time
 
     private readonly List<HttpClient> _clients = [];
 
-    /// <summary>Which HTTP proxy leads to a peer.</summary>
+    /// <summary>Selects the HTTP proxy for a peer.</summary>
     public HttpProxies Proxies { get; init; } = HttpProxies.None;
 
     protected override IEnumerable<SupervisedLoop> Loops => peers.Select(peer =>
@@ -51,7 +49,7 @@ public sealed class GossipExchange(Gossip gossip, IReadOnlyList<Uri> peers, Time
         }
         catch (Exception exception) when (!stopping.IsCancellationRequested)
         {
-            // Whatever it is: a peer stops neither the others nor the proxy.
+            // Whatever the failure: one peer stops neither the others nor the proxy.
             Logger.GossipFailed(address, exception.Message);
         }
     }

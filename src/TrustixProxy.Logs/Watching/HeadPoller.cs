@@ -3,7 +3,7 @@ using TrustixProxy.IO.Supervision;
 
 namespace TrustixProxy.Logs.Watching;
 
-/// <summary>Fetches every log's head at start and then at an interval, each log for itself: one that hangs delays no other.</summary>
+/// <summary>Fetches every log's head at start and then at an interval. Logs are independent: a hanging one delays no other.</summary>
 public sealed class HeadPoller(IReadOnlyList<WatchedLog> logs, TimeSpan interval, TimeProvider time, ILogger logger)
     : SupervisedService(time, logger)
 {

@@ -6,11 +6,11 @@ using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.Logs.Watching;
 
-/// <summary>Fetches the proofs by which a head is held against the known one.</summary>
+/// <summary>Fetches the proofs that relate a new head to the known one.</summary>
 internal static class HeadProofs
 {
-    /// <summary>The consistency proofs of both trees from the older head to the newer one, none where it is not larger; or why there are
-    /// none.</summary>
+    /// <summary>Fetches the consistency proofs of both trees from the older head to the newer. A tree that did not grow needs none; on
+    /// failure, returns the reason.</summary>
     public static async Task<(Digest[] Log, Digest[] MapHeads, SilenceReason? Failure)> FetchAsync(
         LogClient client, TreeHead older, TreeHead newer)
     {
@@ -22,7 +22,7 @@ internal static class HeadProofs
         var log = client.GetConsistencyProofAsync(older.TreeSize, newer.TreeSize, CancellationToken.None);
         var mapHeads = older.MapHeadSize < newer.MapHeadSize
             ? client.GetMapHeadConsistencyProofAsync(older.MapHeadSize, newer.MapHeadSize, CancellationToken.None)
-            : Task.FromResult(new CallResult<ProofResponse>(new ProofResponse(), default, null)); // refused, after the log's own proof
+            : Task.FromResult(new CallResult<ProofResponse>(new ProofResponse(), default, null)); // rejected after the log's own proof
         var (logCall, mapHeadCall) = (await log, await mapHeads);
         return logCall.Message is null ? ([], [], logCall.Failure)
             : mapHeadCall.Message is null ? ([], [], mapHeadCall.Failure)
@@ -32,7 +32,7 @@ internal static class HeadProofs
             : ([], [], SilenceReason.HeadInconsistent);
     }
 
-    /// <summary>Reads the nodes of a proof.</summary>
+    /// <summary>Decodes the nodes of a proof.</summary>
     public static bool TryRead(IEnumerable<ByteString> nodes, out Digest[] digests)
     {
         var message = new ProofResponse();
@@ -40,10 +40,10 @@ internal static class HeadProofs
         return WireMessage.TryReadNodes(message, out digests);
     }
 
-    /// <summary>Looks whether a head that does not continue the known one shows a rewritten past; null when it does not, or the log gives
-    /// no proof.</summary>
-    /// <remarks>A consistency proof from a power of two takes the older root as given, so that it cannot show another one.
-    /// The proof from one leaf more does.</remarks>
+    /// <summary>Checks whether a head that does not continue the known one proves a rewritten past. Returns null when it does not, or the
+    /// log gives no proof.</summary>
+    /// <remarks>A consistency proof from a power of two takes the older root as given, so it cannot reveal a different one. The proof from
+    /// one leaf more can.</remarks>
     public static async Task<LogFault?> FindRewrittenPastAsync(LogClient client, VerifiedTreeHead known, VerifiedTreeHead head)
     {
         var (older, newer) = (known.Content, head.Content);

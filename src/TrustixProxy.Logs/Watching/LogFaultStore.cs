@@ -5,27 +5,23 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Logs.Watching;
 
-/// <summary>Holds one log to what it has proven before, and keeps the evidence when it contradicts itself.</summary>
-/// <param name="log">The log.</param>
-/// <param name="store">Where faults are kept.</param>
-/// <param name="records">What was proven before.</param>
-/// <param name="stateDirectory">Where evidence files go, into <c>evidence/</c>.</param>
-/// <param name="time">The clock.</param>
-/// <param name="logger">Logs faults.</param>
+/// <summary>Checks a log against what it has proven before, and keeps the evidence when it contradicts itself.</summary>
+/// <param name="records">What the log has proven before.</param>
+/// <param name="stateDirectory">Parent of <c>evidence/</c>, which holds the evidence files.</param>
 public sealed class LogFaultStore(
     LogIdentity log, ViewStore store, LogRecords records, string stateDirectory, TimeProvider time, ILogger logger)
 {
-    /// <summary>The fault that a failing disk has not taken in; the log is held to it all the same.</summary>
+    /// <summary>A fault the disk has not stored yet; the log is frozen regardless.</summary>
     private volatile Unkept? _unkept;
     private LogCondition? _condition;
     private volatile bool _hasNoneProven;
     private int _givesInclusionProofs; // 1: yes, -1: no, 0: not known
 
-    /// <summary>Who is asked: what evidence names as its source when nobody else is.</summary>
+    /// <summary>The log's address, named as the source of evidence unless another is known.</summary>
     public string Source => log.Url.ToString();
 
-    /// <summary>Whether the log is frozen, by the store or, where that fails, by what this process has seen.</summary>
-    /// <param name="isKnown">Whether it was when last looked at: a disk that cannot be read unfreezes nobody.</param>
+    /// <summary>Whether the log is frozen according to the store; if the store fails, according to this process.</summary>
+    /// <param name="isKnown">Whether it was frozen at the last check: an unreadable disk unfreezes no log.</param>
     public bool IsFrozen(bool isKnown)
     {
         if (_unkept is { } unkept)
@@ -37,10 +33,10 @@ public sealed class LogFaultStore(
         return OnDisk(() => store.IsFrozen(log.Key), isKnown);
     }
 
-    /// <summary>Takes in what the map was proven to hold for a key; the fault when it has held something else before.</summary>
-    /// <param name="entry">What it was proven to hold.</param>
-    /// <param name="isOfMirror">Whether a mirror has proven it. It holds all entries itself, and they do not change: no more is remembered
-    /// of them, and what the log had proven before it was mirrored is all that can stand against it.</param>
+    /// <summary>Checks a proven map entry against what the log proved before for its key. Returns the fault on a contradiction.</summary>
+    /// <param name="entry">The entry proven now.</param>
+    /// <param name="isOfMirror">Whether a mirror proved it. A mirror holds all entries, which never change, so they are not remembered.
+    /// Only what was proven before mirroring can contradict it.</param>
     public LogFault? Hold(ProvenEntry entry, bool isOfMirror = false)
     {
         if (isOfMirror && (_hasNoneProven || (_hasNoneProven = !OnDisk(() => records.HasProven(log.Key), true))))
@@ -59,16 +55,15 @@ public sealed class LogFaultStore(
 
             if (!isOfMirror)
             {
-                records.KeepProven(entry, isFirst: first is null); // nothing was kept, or what was proves nothing
+                records.KeepProven(entry, isFirst: first is null); // nothing was remembered, or what was proves nothing
             }
         }
 
         return null;
     }
 
-    /// <summary>Keeps a fault's evidence, in the database and as a file: the log is frozen from now on.</summary>
-    /// <param name="fault">The fault.</param>
-    /// <param name="from">Who has shown it.</param>
+    /// <summary>Freezes the log: stores the evidence in the database and as a file.</summary>
+    /// <param name="from">The source of the evidence.</param>
     public void Freeze(LogFault fault, string from)
     {
         var evidence = FaultEvidence.Write(fault, time.GetUtcNow(), from);
@@ -76,9 +71,8 @@ public sealed class LogFaultStore(
         logger.LogFrozen(log.Name, fault.Kind, from, KeepFile(evidence));
     }
 
-    /// <summary>Writes the evidence file of a frozen log, if it is not there: the process may have ended between the database and the
-    /// file.</summary>
-    /// <returns>Where it is; empty when what is kept is no evidence.</returns>
+    /// <summary>Writes the evidence file of a frozen log if it is missing: the process may have died between database and file.</summary>
+    /// <returns>The file's path; empty when the stored bytes are no evidence.</returns>
     public string KeepFile(byte[] evidence)
     {
         if (!FaultEvidence.TryVerify(evidence, [log.Key], out var read, out _))
@@ -94,7 +88,7 @@ public sealed class LogFaultStore(
             {
                 var part = $"{file}.{Guid.NewGuid():N}.part";
                 File.WriteAllBytes(part, evidence);
-                File.Move(part, file, overwrite: true); // whole or not at all
+                File.Move(part, file, overwrite: true); // atomic: the whole file or none
             }
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
@@ -105,9 +99,9 @@ public sealed class LogFaultStore(
         return file;
     }
 
-    /// <summary>Notes how the log fares; written when that has changed, and once a minute.</summary>
-    /// <param name="failure">Why its head was not taken in; null when it was.</param>
-    /// <param name="hasGrown">Whether it was a larger one.</param>
+    /// <summary>Records the log's condition; written on a change, and otherwise once a minute.</summary>
+    /// <param name="failure">Why the head was rejected; null when it was accepted.</param>
+    /// <param name="hasGrown">Whether the head was larger than the last.</param>
     public void Note(string? failure, bool hasGrown)
     {
         var now = time.GetUtcNow();
@@ -123,7 +117,7 @@ public sealed class LogFaultStore(
         }
     }
 
-    /// <summary>Notes whether the log gives inclusion proofs; written when that has changed.</summary>
+    /// <summary>Records whether the log gives inclusion proofs; written on a change.</summary>
     public void NoteInclusionProofs(bool areGiven)
     {
         if (Interlocked.Exchange(ref _givesInclusionProofs, areGiven ? 1 : -1) == (areGiven ? 1 : -1))
@@ -139,7 +133,7 @@ public sealed class LogFaultStore(
         records.KeepLackOfInclusionProofs(log.Key, areGiven ? null : time.GetUtcNow());
     }
 
-    /// <summary>Has the store freeze the log; what it does not take is tried again whenever it is looked at.</summary>
+    /// <summary>Freezes the log in the store; a failed write is retried at the next check.</summary>
     private void Keep(Unkept fault) => _unkept = OnDisk(
         () =>
         {

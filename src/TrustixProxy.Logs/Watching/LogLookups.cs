@@ -3,23 +3,23 @@ using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.Logs.Watching;
 
-/// <summary>What is asked of a log by its one call: the digest of a store path, whose name need not be known, or a full key.</summary>
+/// <summary>A question for the lookup call: the digest of a store path, whose name may be unknown, or a full key.</summary>
 public readonly record struct LookupQuestion(string? PathDigest, byte[]? Key);
 
-/// <summary>What the log answers, under a head that continues the view. The head is verified, the entries are not.</summary>
+/// <summary>The log's answer, under a head that continues the view. The head is verified; the entries are not.</summary>
 public sealed record LookupAnswer(VerifiedTreeHead Head, LookupItem Item);
 
-/// <summary>Asks one log by the one call that some logs have (<c>Wire/lookup.proto</c>). Questions of one moment travel together; one that
-/// is alone waits for nothing.</summary>
+/// <summary>Queries one log by the lookup call that some logs have (<c>Wire/lookup.proto</c>). Batches concurrent questions; a lone
+/// question is sent at once.</summary>
 public sealed class LogLookups(WatchedLog log, TimeProvider time)
 {
-    /// <summary>The most questions that one call takes.</summary>
+    /// <summary>Maximum number of questions in one call.</summary>
     private const int MaxQuestions = 100;
 
-    /// <summary>The most calls at once; more questions wait for one of them to end.</summary>
+    /// <summary>Maximum number of calls in flight; further questions wait for one to end.</summary>
     private const int MaxCalls = 8;
 
-    /// <summary>While a call is under way, how long questions wait for each other.</summary>
+    /// <summary>While a call is in flight, how long questions wait to be batched.</summary>
     private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(2);
 
     private readonly Lock _turn = new();
@@ -27,10 +27,10 @@ public sealed class LogLookups(WatchedLog log, TimeProvider time)
     private int _calls;
     private bool _isMoment;
 
-    /// <summary>Whether the log is known not to have the call.</summary>
+    /// <summary>Whether the log is known to lack the call.</summary>
     public bool AreLacking => log.Client.LacksLookup;
 
-    /// <summary>Asks once; null when the log has no such call, or its answer is of no use: the separate calls show why.</summary>
+    /// <summary>Asks one question; null when the log lacks the call or its answer is unusable: the separate calls show why.</summary>
     public async Task<LookupAnswer?> AskAsync(LookupQuestion question, CancellationToken cancellation)
     {
         if (AreLacking)
@@ -69,7 +69,7 @@ public sealed class LogLookups(WatchedLog log, TimeProvider time)
         }
     }
 
-    /// <summary>Sends what waits, as much as one call takes. The turn is held.</summary>
+    /// <summary>Sends waiting questions, as many as one call takes. The caller holds the turn.</summary>
     private void Send()
     {
         var together = new List<Waiting>();
@@ -100,7 +100,7 @@ public sealed class LogLookups(WatchedLog log, TimeProvider time)
         }
         catch (Exception exception)
         {
-            together.ForEach(waiting => waiting.Answer.TrySetException(exception)); // a fault of ours: whoever asks tells it
+            together.ForEach(waiting => waiting.Answer.TrySetException(exception)); // a bug here: the callers report it
         }
 
         lock (_turn)
@@ -113,7 +113,7 @@ public sealed class LogLookups(WatchedLog log, TimeProvider time)
         }
     }
 
-    /// <summary>One call, and a second one when others have moved the view meanwhile.</summary>
+    /// <summary>Makes one call; makes a second when the view moved in between.</summary>
     private async Task<(VerifiedTreeHead Head, IReadOnlyList<LookupItem> Items)?> AskAsync(
         IReadOnlyList<string> digests, IReadOnlyList<byte[]> keys)
     {

@@ -6,21 +6,21 @@ using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.Logs.Watching;
 
-/// <summary>How a log has fared of late.</summary>
-/// <param name="SeenAt">When it last answered with a head that was taken in; to the minute while nothing changes.</param>
-/// <param name="GrownAt">When its head last was a larger one.</param>
+/// <summary>The recent condition of a log.</summary>
+/// <param name="SeenAt">When its last head was accepted; accurate to the minute while nothing changes.</param>
+/// <param name="GrownAt">When its head last grew.</param>
 /// <param name="Failure">Why it fails; null when it does not.</param>
-/// <param name="FailingSince">Since when; null when it does not.</param>
+/// <param name="FailingSince">When the failure began; null when it does not fail.</param>
 public sealed record LogCondition(DateTimeOffset? SeenAt, DateTimeOffset? GrownAt, string? Failure, DateTimeOffset? FailingSince);
 
-/// <summary>What is remembered of logs beside their views: what their maps were proven to hold, which must not change, and how they fare.
-/// No request waits for its writes.</summary>
+/// <summary>Remembers what logs' maps were proven to hold, which must not change, and each log's condition. No request waits for its
+/// writes.</summary>
 public sealed class LogRecords
 {
-    /// <summary>The most entries that are remembered, of all logs together: the newest.</summary>
+    /// <summary>Maximum number of remembered entries, of all logs together; the newest are kept.</summary>
     private const int MaxProven = 200_000;
 
-    /// <summary>After how many new ones the oldest are dropped.</summary>
+    /// <summary>Number of new entries after which the oldest are dropped.</summary>
     private const int PruneEvery = 1_000;
 
     private readonly StateWriter _writer;
@@ -38,7 +38,7 @@ public sealed class LogRecords
             """);
     }
 
-    /// <summary>The entry that a log was first proven to hold for a key; null when none is remembered.</summary>
+    /// <summary>Finds the entry a log was first proven to hold for a key; null when none is remembered.</summary>
     public ProvenEntry? FindProven(LogKey key, ReadOnlyMemory<byte> mapKey)
     {
         if (_unwritten.TryGetValue((key.LogId, Digest.Of(mapKey.Span)), out var unwritten))
@@ -57,13 +57,12 @@ public sealed class LogRecords
                 : null;
     }
 
-    /// <summary>Whether anything is remembered that a log was proven to hold.</summary>
+    /// <summary>Whether any proven entry of a log is remembered.</summary>
     public bool HasProven(LogKey key) => _unwritten.Keys.Any(name => name.LogId == key.LogId)
         || _database.First("SELECT EXISTS (SELECT 1 FROM proven WHERE log_id = $id)", row => row.Number(0) is 1, key.LogId);
 
-    /// <summary>Remembers what a log was proven to hold.</summary>
-    /// <param name="entry">The entry.</param>
-    /// <param name="isFirst">Whether what is remembered already stays.</param>
+    /// <summary>Remembers a proven entry of a log.</summary>
+    /// <param name="isFirst">Whether an entry already remembered for the key stays.</param>
     public void KeepProven(ProvenEntry entry, bool isFirst)
     {
         var name = (entry.Head.Key.LogId, Digest.Of(entry.Key.Span));
@@ -75,7 +74,7 @@ public sealed class LogRecords
         }
     }
 
-    /// <summary>Forgets all that a log was proven to hold.</summary>
+    /// <summary>Forgets all proven entries of a log.</summary>
     public void ForgetProven(LogKey key) => _database.Execute("DELETE FROM proven WHERE log_id = $id", key.LogId);
 
     public LogCondition Condition(LogKey key) =>
@@ -90,11 +89,11 @@ public sealed class LogRecords
         key.LogId, condition.SeenAt?.ToUnixTimeMilliseconds(), condition.GrownAt?.ToUnixTimeMilliseconds(), condition.Failure,
             condition.FailingSince?.ToUnixTimeMilliseconds()));
 
-    /// <summary>Since when a log has been known to give no inclusion proofs; null when it gives them, or was not asked.</summary>
+    /// <summary>Since when a log has been known to lack inclusion proofs; null when it gives them or was not asked.</summary>
     public DateTimeOffset? LacksInclusionProofsSince(LogKey key) =>
         _database.First("SELECT since FROM log_without_inclusion_proofs WHERE log_id = $id", row => Time(row, 0), key.LogId);
 
-    /// <summary>Remembers that a log gives no inclusion proofs; null: that it does.</summary>
+    /// <summary>Remembers since when a log lacks inclusion proofs; null when it gives them.</summary>
     public void KeepLackOfInclusionProofs(LogKey key, DateTimeOffset? since) => _writer.Write(() => _database.Execute(
         since is null ? "DELETE FROM log_without_inclusion_proofs WHERE log_id = $id"
             : "INSERT OR IGNORE INTO log_without_inclusion_proofs (log_id, since) VALUES ($id, $since)",

@@ -6,42 +6,41 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Logs.Watching;
 
-/// <summary>How a log fares, in one word.</summary>
+/// <summary>The state of a log, in one word.</summary>
 public enum LogHealth
 {
-    /// <summary>It answers, and grows.</summary>
+    /// <summary>Answers and grows.</summary>
     Live,
 
-    /// <summary>It answers, and has not grown for long: it has stopped, or somebody on the way holds its new heads back.</summary>
+    /// <summary>Answers, but has not grown for long: it has stopped, or an attacker withholds its new heads.</summary>
     Idle,
 
-    /// <summary>Nobody has asked it, or heard of it, for a while.</summary>
+    /// <summary>Has not been asked, or has not answered, for a while.</summary>
     Stale,
 
-    /// <summary>Its last head was not taken in.</summary>
+    /// <summary>Its last head was rejected.</summary>
     Failing,
 
-    /// <summary>It has contradicted itself, and is unheard.</summary>
+    /// <summary>Has contradicted itself; its votes do not count.</summary>
     Frozen,
 
-    /// <summary>It has never answered.</summary>
+    /// <summary>Has never answered.</summary>
     Unseen,
 }
 
-/// <summary>How one log fares.</summary>
-/// <param name="Name">Its name.</param>
-/// <param name="Url">Where it is.</param>
-/// <param name="Size">Entries under the newest head that was taken in; null when there is none.</param>
+/// <summary>The status of one log.</summary>
+/// <param name="Url">The log's address.</param>
+/// <param name="Size">Number of entries under the newest accepted head; null before the first.</param>
 /// <param name="SeenAt">When it last answered; null when it never has.</param>
-/// <param name="GrownAt">When its head last was a larger one; null when none was seen.</param>
+/// <param name="GrownAt">When its head last grew; null when it never has.</param>
 /// <param name="State">live, stale since when, failing since when and why, or frozen and why.</param>
-/// <param name="Health">The same in one word.</param>
+/// <param name="Health">The state in one word.</param>
 /// <param name="Unfreezings">When and why it was unfrozen before.</param>
 public sealed record LogStatus(
     string Name, string Url, long? Size, DateTimeOffset? SeenAt, DateTimeOffset? GrownAt, string State,
         [property: JsonIgnore] LogHealth Health, IReadOnlyList<string> Unfreezings)
 {
-    /// <summary>Whether it is unheard.</summary>
+    /// <summary>Whether its votes do not count.</summary>
     public bool IsFrozen => Health is LogHealth.Frozen;
 
     /// <summary>Whether it can vote.</summary>
@@ -49,14 +48,13 @@ public sealed record LogStatus(
     public bool IsHeard => Health is LogHealth.Live or LogHealth.Idle;
 }
 
-/// <summary>Looks at what a proxy, running or not, keeps of its logs; and unfreezes them.</summary>
+/// <summary>Reads the stored state of a proxy's logs, whether the proxy runs or not; unfreezes them.</summary>
 public sealed class LogRegister : IDisposable
 {
-    /// <summary>A log that has not answered for so long is stale, whatever the reason.</summary>
+    /// <summary>Silence after which a log is stale, whatever the reason.</summary>
     private static readonly TimeSpan StaleAfter = TimeSpan.FromMinutes(5);
 
-    /// <summary>So is one that answers, and has not grown for so long: it has stopped, or somebody on the way holds its new heads
-    /// back.</summary>
+    /// <summary>Time without growth after which an answering log is stale.</summary>
     private static readonly TimeSpan StaleUngrown = TimeSpan.FromDays(7);
 
     private readonly ImmutableArray<LogOptions> _logs;
@@ -65,9 +63,7 @@ public sealed class LogRegister : IDisposable
     private readonly StateWriter _state;
     private readonly LogRecords _records;
 
-    /// <param name="logs">The logs.</param>
-    /// <param name="stateDirectory">Where the state database is.</param>
-    /// <param name="time">The clock; the system's when null.</param>
+    /// <param name="stateDirectory">The directory of the state database.</param>
     public LogRegister(ImmutableArray<LogOptions> logs, string stateDirectory, TimeProvider? time = null)
         : this(logs, new ViewStore(stateDirectory), new StateWriter(stateDirectory), time ?? TimeProvider.System)
     {
@@ -76,12 +72,12 @@ public sealed class LogRegister : IDisposable
     public LogRegister(ImmutableArray<LogOptions> logs, ViewStore views, StateWriter state, TimeProvider time) =>
         (_logs, _views, _state, _records, _time) = (logs, views, state, new LogRecords(state), time);
 
-    /// <summary>All logs, in the order of the configuration.</summary>
+    /// <summary>Lists all logs, in the order of the configuration.</summary>
     public IReadOnlyList<LogStatus> List() => [.. _logs.Select(log => StatusOf(log))];
 
-    /// <summary>Lets a frozen log be heard again; false when it is not frozen.</summary>
+    /// <summary>Unfreezes a log; false when it is not frozen.</summary>
     /// <param name="name">The log's name.</param>
-    /// <param name="reason">Why; kept.</param>
+    /// <param name="reason">The operator's reason; kept.</param>
     public bool Unfreeze(string name, string reason)
     {
         var key = _logs.Single(log => log.Elector.Name == name).Elector.Key;
@@ -90,7 +86,7 @@ public sealed class LogRegister : IDisposable
             return false;
         }
 
-        _records.ForgetProven(key); // else its old word would freeze it again
+        _records.ForgetProven(key); // otherwise its old entries would freeze it again
         return _views.Unfreeze(key, reason, _time.GetUtcNow());
     }
 

@@ -9,23 +9,23 @@ using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.Logs.Watching;
 
-/// <summary>Has all replicas hold each log to one history: the newest head that any of them has seen is in Redis, and changes by
-/// compare-and-swap from one that it continues.</summary>
+/// <summary>Keeps all replicas on one history of each log. Redis holds the newest head seen by any; compare-and-swap replaces it only by
+/// one that continues it.</summary>
 /// <remarks>
 /// <code>
-/// view:LOGID the newest head; believed under the log's signature, and held against our view with proofs from the log itself, as in gossip
-/// fault:LOGID   the evidence for which a replica has frozen the log; believed when it shows that under the log's signatures
+/// view:LOGID    the newest head; its signature is checked, and proofs from the log itself relate it to our view, as in gossip
+/// fault:LOGID   the evidence for which a replica froze the log; accepted only if it proves the fault under the log's signatures
 /// </code></remarks>
 public sealed class ViewExchange : SupervisedService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
-    /// <summary>How many intervals pass until a log is looked at though nothing has changed here: 10 s.</summary>
+    /// <summary>Number of intervals after which an unchanged log is checked again: 10 s.</summary>
     private const int IntervalsPerLook = 10;
 
     private const string Message = "view ", Source = "another replica, through Redis";
 
-    /// <summary>The most bytes of evidence that are read.</summary>
+    /// <summary>Maximum size of evidence read from Redis, in bytes.</summary>
     private const int MaxEvidence = 1 << 20;
 
     private const string Read =
@@ -110,8 +110,7 @@ public sealed class ViewExchange : SupervisedService
         }
     }
 
-    /// <summary>Takes in the head that Redis has, and puts ours in its place where that continues it; whether the two are one
-    /// now.</summary>
+    /// <summary>Checks the head in Redis, and replaces it where ours continues it. Returns whether the two are now equal.</summary>
     private async Task<bool> ExchangeHeadAsync(WatchedLog log)
     {
         var key = _redis.Key($"view:{log.Key.LogId}");
@@ -126,7 +125,7 @@ public sealed class ViewExchange : SupervisedService
                 && log.Key.TryVerify(read, out var verified, out _) ? verified : null;
             if (held is not null && !await log.HearAsync(held, Source))
             {
-                return false; // the log gives no proof: it is looked at again
+                return false; // the log gives no proof: retried at the next interval
             }
 
             if (log.IsFrozen || log.Head is not { } ours || ours.Content == held?.Content)
@@ -136,10 +135,10 @@ public sealed class ViewExchange : SupervisedService
 
             if (held?.Content.TreeSize > ours.Content.TreeSize)
             {
-                continue; // our view was moved by someone else meanwhile
+                continue; // another call moved our view in between
             }
 
-            // Ours was just shown to continue it; or what was there is no head.
+            // Our head was just shown to continue it, or Redis held no valid head.
             object[] arguments = [Swap, 1, key, bytes, ours.ToMessage().ToByteArray(), WireMessage.MaxHead - 1];
             if (await _redis.AskAsync(
                 async database => (int)await database.ExecuteAsync("EVAL", arguments)) is { IsAnswered: true, Value: 1 })
@@ -152,7 +151,7 @@ public sealed class ViewExchange : SupervisedService
         return false;
     }
 
-    /// <summary>Shows for what reason the log is frozen here, or freezes it for what another replica shows; whether Redis has
+    /// <summary>Publishes the evidence that froze the log here, or freezes the log by another replica's evidence. Returns whether Redis
     /// answered.</summary>
     private async Task<bool> ExchangeFaultAsync(WatchedLog log)
     {
@@ -176,7 +175,7 @@ public sealed class ViewExchange : SupervisedService
         return true;
     }
 
-    /// <summary>Whether a person has looked at this very fault, and unfrozen the log: it does not freeze it again.</summary>
+    /// <summary>Whether an operator has already unfrozen the log despite this very fault; if so, it does not freeze it again.</summary>
     private bool WasUnfrozen(LogKey key, LogFault fault) =>
         _views.UnfrozenFaults(key).Any(bytes => FaultEvidence.TryVerify(bytes, [key], out var evidence, out _)
             && Identify(evidence.Fault).AsSpan().SequenceEqual(Identify(fault)));
@@ -194,7 +193,7 @@ public sealed class ViewExchange : SupervisedService
     {
         public SemaphoreSlim DecompressionSlot { get; } = new(1);
 
-        /// <summary>What was exchanged last.</summary>
+        /// <summary>The head and the fault exchanged last.</summary>
         public (TreeHead? Head, bool IsFrozen) Shown { get; set; }
     }
 }

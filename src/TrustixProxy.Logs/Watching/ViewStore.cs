@@ -5,17 +5,17 @@ using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.Logs.Watching;
 
-/// <summary>What is kept of a log.</summary>
-/// <param name="View">The view; null when there is none, or what is kept does not bear the log's signature.</param>
-/// <param name="Head">The head's bytes, whatever they are; null when there are none.</param>
-/// <param name="Fault">The evidence for which it is frozen; null when it is not.</param>
+/// <summary>The stored state of a log.</summary>
+/// <param name="View">The view; null when none is stored, or the log's signature on it is invalid.</param>
+/// <param name="Head">The stored head's bytes, unverified; null when there are none.</param>
+/// <param name="Fault">The evidence that froze the log; null when it is not frozen.</param>
 public readonly record struct StoredView(LogView? View, byte[]? Head, byte[]? Fault)
 {
     public bool IsFrozen => Fault is not null;
 }
 
-/// <summary>Keeps what each log is held to, across restarts and processes. Views change by compare-and-swap only, so there is one history;
-/// heads are verified again when they are read.</summary>
+/// <summary>Stores each log's view across restarts and processes. Views change only by compare-and-swap, so there is one history; heads are
+/// verified again on read.</summary>
 public sealed class ViewStore(string stateDirectory) : IDisposable
 {
     private readonly StateDatabase _database = new(
@@ -26,7 +26,7 @@ public sealed class ViewStore(string stateDirectory) : IDisposable
         CREATE TABLE IF NOT EXISTS unfrozen (number INTEGER PRIMARY KEY, log_id TEXT NOT NULL, at INTEGER NOT NULL, reason TEXT NOT NULL, fault BLOB NOT NULL);
         """);
 
-    /// <summary>What is kept of a log.</summary>
+    /// <summary>Loads the stored state of a log.</summary>
     public StoredView Load(LogKey key)
     {
         var (bytes, fault) = _database.First(
@@ -38,12 +38,12 @@ public sealed class ViewStore(string stateDirectory) : IDisposable
         return new StoredView(isGood && key.TryVerify(head!, out var verified, out _) ? new LogView(verified) : null, bytes, fault);
     }
 
-    /// <summary>Whether a fault of the log is kept, be it another process that found it.</summary>
+    /// <summary>Whether a fault of the log is stored, including one that another process found.</summary>
     public bool IsFrozen(LogKey key) =>
         _database.First("SELECT fault IS NOT NULL FROM log_view WHERE log_id = $id", row => row.Number(0) is not 0, key.LogId);
 
-    /// <summary>Puts <paramref name="next"/> in the place of what is <paramref name="known"/> to be kept; false when another process was
-    /// faster, or has frozen the log.</summary>
+    /// <summary>Replaces the <paramref name="known"/> view by <paramref name="next"/>; false when another process was faster, or froze the
+    /// log.</summary>
     public bool TrySwap(byte[]? known, LogView next)
     {
         var (id, head) = (next.Head.Key.LogId, next.Head.ToMessage().ToByteArray());
@@ -53,15 +53,15 @@ public sealed class ViewStore(string stateDirectory) : IDisposable
                 "UPDATE log_view SET head = $head WHERE log_id = $id AND head = $known AND fault IS NULL", head, id, known) is 1;
     }
 
-    /// <summary>Keeps the evidence of a fault: from now on the log is frozen.</summary>
+    /// <summary>Stores the evidence of a fault, which freezes the log.</summary>
     public void Freeze(VerifiedTreeHead known, byte[] evidence) =>
         _database.Execute(
             "INSERT INTO log_view (log_id, head, fault) VALUES ($id, $head, $fault) ON CONFLICT (log_id) DO UPDATE SET fault = "
                 + "coalesce(fault, $fault)",
             known.Key.LogId, known.ToMessage().ToByteArray(), evidence);
 
-    /// <summary>Lets a frozen log be heard again, from the head that it shows next; records who wanted that and the evidence. False when it
-    /// is not frozen.</summary>
+    /// <summary>Unfreezes a log, which then restarts from its next head; records the reason and the evidence. False when it is not
+    /// frozen.</summary>
     public bool Unfreeze(LogKey key, string reason, DateTimeOffset at)
     {
         if (Load(key).Fault is not { } fault)
@@ -78,13 +78,13 @@ public sealed class ViewStore(string stateDirectory) : IDisposable
         return true;
     }
 
-    /// <summary>When and why a log was unfrozen, oldest first.</summary>
+    /// <summary>Lists when and why a log was unfrozen, oldest first.</summary>
     public IReadOnlyList<(DateTimeOffset At, string Reason)> Unfreezings(LogKey key) => _database.All(
         "SELECT at, reason FROM unfrozen WHERE log_id = $id ORDER BY number",
         row => (DateTimeOffset.FromUnixTimeMilliseconds(row.Number(0)), row.Text(1)),
         key.LogId);
 
-    /// <summary>The evidence for which a log was frozen, and in spite of which it was unfrozen.</summary>
+    /// <summary>Lists the evidence of freezes that an operator lifted.</summary>
     public IReadOnlyList<byte[]> UnfrozenFaults(LogKey key) =>
         _database.All("SELECT fault FROM unfrozen WHERE log_id = $id", row => row.Bytes(0), key.LogId);
 

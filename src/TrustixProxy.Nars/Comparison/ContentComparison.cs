@@ -1,16 +1,13 @@
 namespace TrustixProxy.Nars.Comparison;
 
-/// <summary>Compares the contents of the files that two walks stand at, block by block; a file that fits into a block also as
-/// text.</summary>
-/// <param name="a">The first walk.</param>
-/// <param name="b">The second walk.</param>
+/// <summary>Compares the contents of the two walks' current files block by block; a file that fits into one block also as text.</summary>
 internal sealed class ContentComparison(NarWalk a, NarWalk b)
 {
     private const int BlockSize = 64 << 10, WindowSize = 64, WindowAlignment = 16, MaxTraces = 5;
 
     private readonly byte[] _blockA = new byte[BlockSize], _blockB = new byte[BlockSize];
 
-    /// <summary>Reads both to their ends; null when they are the same.</summary>
+    /// <summary>Reads both files to their ends; null when they are equal.</summary>
     public async Task<ContentDifference?> RunAsync()
     {
         var finding = new Finding();
@@ -25,7 +22,7 @@ internal sealed class ContentComparison(NarWalk a, NarWalk b)
         return finding.ToDifference();
     }
 
-    /// <summary>What is known of one pair of files.</summary>
+    /// <summary>Collects the differences of one pair of files.</summary>
     private sealed class Finding
     {
         private readonly List<byte> _windowA = [], _windowB = [];
@@ -77,7 +74,8 @@ internal sealed class ContentComparison(NarWalk a, NarWalk b)
 
         private long WindowStart => _first - (_first % WindowAlignment);
 
-        /// <summary>What only the first of two has; nothing when either has more than are kept, as then nobody knows.</summary>
+        /// <summary>Returns the traces found only in the first file; none when either file has more than are kept, which leaves it
+        /// unknown.</summary>
         private static IReadOnlyList<Trace> Only(List<Trace> head, IReadOnlySet<Trace>? mine, IReadOnlySet<Trace>? others) =>
             [.. head.Concat(mine is null || others is null ? [] : mine.Where(trace => !others.Contains(trace))).Take(MaxTraces)];
 

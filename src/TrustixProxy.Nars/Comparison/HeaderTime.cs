@@ -3,14 +3,14 @@ using System.Globalization;
 
 namespace TrustixProxy.Nars.Comparison;
 
-/// <summary>The times that some formats have in their first bytes, as numbers.</summary>
+/// <summary>Reads the numeric timestamps in the headers of some file formats.</summary>
 internal static class HeaderTime
 {
-    /// <summary>The time in a file's header; null when it has none, or none that is known.</summary>
+    /// <summary>Reads the timestamp in a file's header; null when the format is unknown or has none.</summary>
     public static Trace? Of(ReadOnlySpan<byte> file) => file switch
     {
         [0x1f, 0x8b, 8, _, _, _, _, _, ..] => Seconds("gzip", file[4..]), // RFC 1952, MTIME
-        // PEP 552: no flags, so not by hash
+        // PEP 552: no flags, so a timestamp and not a hash
         [_, _, (byte)'\r', (byte)'\n', 0, 0, 0, 0, _, _, _, _, ..] => Seconds("Python bytecode", file[8..]),
         [(byte)'P', (byte)'K', 3, 4, _, _, _, _, _, _, _, _, _, _, ..] => Dos("zip", file[10..]),
         _ => null,
@@ -23,7 +23,7 @@ internal static class HeaderTime
             format, string.Create(CultureInfo.InvariantCulture, $"{DateTimeOffset.FromUnixTimeSeconds(seconds):yyyy-MM-dd HH:mm:ss}Z"));
     }
 
-    /// <summary>As MS-DOS wrote it: the time in two-second steps, and then the date from 1980 on; not always a real one.</summary>
+    /// <summary>Decodes an MS-DOS timestamp: two-second steps, then a date from 1980 on, which may be invalid.</summary>
     private static Trace Dos(string format, ReadOnlySpan<byte> field)
     {
         var (time, date) = (BinaryPrimitives.ReadUInt16LittleEndian(field), BinaryPrimitives.ReadUInt16LittleEndian(field[2..]));

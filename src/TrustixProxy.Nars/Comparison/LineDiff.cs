@@ -2,7 +2,7 @@ using System.Text;
 
 namespace TrustixProxy.Nars.Comparison;
 
-/// <summary>The lines in which two small texts differ, after Myers' O(ND) algorithm (Algorithmica 1, 1986).</summary>
+/// <summary>Computes the differing lines of two small texts by Myers' O(ND) algorithm (Algorithmica 1, 1986).</summary>
 internal static class LineDiff
 {
     private const int MaxEdits = 300, Context = 2, MaxShown = 60, MaxLine = 200;
@@ -11,7 +11,7 @@ internal static class LineDiff
     public static IReadOnlyList<string>? Of(ReadOnlySpan<byte> a, ReadOnlySpan<byte> b) =>
         Lines(a) is { } linesA && Lines(b) is { } linesB && Edits(linesA, linesB) is { } edits ? Show(edits) : null;
 
-    /// <summary>The lines of a text, with their ends; null when it is no text.</summary>
+    /// <summary>Splits a text into lines, with their ends; null when it is not text.</summary>
     private static List<string>? Lines(ReadOnlySpan<byte> bytes)
     {
         if (!System.Text.Unicode.Utf8.IsValid(bytes) || bytes.IndexOfAnyInRange((byte)0, (byte)8) >= 0
@@ -31,11 +31,12 @@ internal static class LineDiff
         return lines;
     }
 
-    /// <summary>What makes the second text of the first, from its end to its beginning; null when that is too much.</summary>
+    /// <summary>Computes the edits that turn the first text into the second, from the end to the beginning; null when there are too
+    /// many.</summary>
     private static List<(char Sign, int Number, string Line)>? Edits(List<string> a, List<string> b)
     {
         var max = Math.Min(a.Count + b.Count, MaxEdits);
-        var reach = new int[(2 * max) + 3]; // by diagonal: how far into the first text so many edits come
+        var reach = new int[(2 * max) + 3]; // by diagonal: how far into the first text this number of edits reaches
         var middle = max + 1;
         var rounds = new List<int[]>();
         for (var edits = 0; edits <= max; edits++)

@@ -2,24 +2,24 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Nars.Comparison;
 
-/// <summary>What came of a comparison.</summary>
-/// <param name="Removed">How many paths only the first NAR has.</param>
-/// <param name="Added">How many paths only the second NAR has.</param>
-/// <param name="Changed">How many paths both have, and not the same.</param>
-/// <param name="Same">How many paths both have alike.</param>
-/// <param name="HashA">The first NAR's hash, as it was read.</param>
-/// <param name="HashB">The second NAR's hash, as it was read.</param>
+/// <summary>The result of a comparison.</summary>
+/// <param name="Removed">Number of paths only in the first NAR.</param>
+/// <param name="Added">Number of paths only in the second NAR.</param>
+/// <param name="Changed">Number of paths in both that differ.</param>
+/// <param name="Same">Number of paths equal in both.</param>
+/// <param name="HashA">Computed hash of the first NAR.</param>
+/// <param name="HashB">Computed hash of the second NAR.</param>
 public sealed record ComparisonResult(long Removed, long Added, long Changed, long Same, NixHash HashA, NixHash HashB)
 {
-    /// <summary>Whether the NARs are the same.</summary>
+    /// <summary>Whether the NARs are equal.</summary>
     public bool IsSame => HashA == HashB;
 }
 
-/// <summary>Compares two NARs while they stream in. Their entries are sorted, so they are merged; memory is a few buffers, however large
-/// they are.</summary>
+/// <summary>Compares two NARs while they stream in, by merging their sorted entries. Memory is a few buffers, whatever their
+/// size.</summary>
 public static class NarComparison
 {
-    /// <summary>Compares to the end; tells of each difference as soon as it is known, in the order of the archives.</summary>
+    /// <summary>Compares both NARs to the end and reports each difference when it is found, in archive order.</summary>
     /// <exception cref="NarUnreadableException">One of them could not be read to its end, or is not what it was said to be. What was told
     /// until then is so.</exception>
     public static async Task<ComparisonResult> RunAsync(
@@ -66,7 +66,7 @@ public static class NarComparison
     private static string PathOf(NarWalk walk) =>
         walk.Path.Length is 0 ? "." : string.Join('/', walk.Path.Select(name => Printable.Of(name)));
 
-    /// <summary>The order in which archives have their nodes: name by name, each by its bytes.</summary>
+    /// <summary>Compares two paths in archive order: name by name, bytewise.</summary>
     private static int Compare(byte[][] a, byte[][] b)
     {
         for (var i = 0; i < Math.Min(a.Length, b.Length); i++)

@@ -3,10 +3,10 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Nars.Comparison;
 
-/// <summary>Goes through a NAR node by node while it streams in, hashing it; nothing of it is kept but a buffer.</summary>
+/// <summary>Walks a streaming NAR node by node and hashes it; keeps one buffer in memory.</summary>
 internal sealed class NarWalk : IAsyncDisposable
 {
-    /// <summary>How long its source may be silent.</summary>
+    /// <summary>Maximum silence of the source.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private readonly NarSource _source;
@@ -17,28 +17,27 @@ internal sealed class NarWalk : IAsyncDisposable
     private readonly CancellationTokenSource _silence;
     private Stream? _nar;
     private int _start, _end;
-    private long _contents; // bytes of the node's contents that are still to come
+    private long _contents; // remaining bytes of the node's contents
 
     public NarWalk(NarSource source, CancellationToken cancellation) =>
         (_source, _silence) = (source, CancellationTokenSource.CreateLinkedTokenSource(cancellation));
 
-    /// <summary>Names from the root to the node; none for the root.</summary>
+    /// <summary>The names from the root to the node; empty for the root.</summary>
     public byte[][] Path { get; private set; } = [];
 
-    /// <summary>The node; null when there is none any more.</summary>
+    /// <summary>The current node; null after the last.</summary>
     public NarNode? Node { get; private set; }
 
-    /// <summary>Where a link leads, byte for byte.</summary>
+    /// <summary>A link's target, byte for byte.</summary>
     public byte[] Target { get; private set; } = [];
 
-    /// <summary>How many bytes of the NAR were read.</summary>
+    /// <summary>Number of NAR bytes read.</summary>
     public long Size { get; private set; }
 
-    /// <summary>The NAR's hash, once there is no node any more.</summary>
+    /// <summary>The NAR's hash, available after the last node.</summary>
     public NixHash? NarHash { get; private set; }
 
-    /// <summary>Goes to the next node, in the order of the archive: a directory before its entries, those by the bytes of their
-    /// names.</summary>
+    /// <summary>Moves to the next node in archive order: a directory before its entries, entries in byte order of their names.</summary>
     /// <exception cref="NarUnreadableException">There is no more to be read before the end, or it is not what was said.</exception>
     public async Task MoveNextAsync()
     {
@@ -57,7 +56,7 @@ internal sealed class NarWalk : IAsyncDisposable
         }
     }
 
-    /// <summary>Reads on in the contents of the file; fills the buffer unless the file ends before that. 0 at its end.</summary>
+    /// <summary>Reads more of the file's contents; fills the buffer unless the file ends first. Returns 0 at its end.</summary>
     /// <exception cref="NarUnreadableException">There is no more to be read before the end.</exception>
     public async Task<int> ReadContentsAsync(Memory<byte> buffer)
     {
@@ -125,7 +124,7 @@ internal sealed class NarWalk : IAsyncDisposable
         }
     }
 
-    /// <summary>Whether there are bytes to look at, read if need be.</summary>
+    /// <summary>Reads if the buffer is empty; returns whether bytes are available.</summary>
     private async Task<bool> FillAsync()
     {
         if (_start < _end)
@@ -138,7 +137,7 @@ internal sealed class NarWalk : IAsyncDisposable
             _silence.CancelAfter(Patience);
             _nar ??= await _source.OpenAsync(_silence.Token);
             (_start, _end) = (0, await _nar.ReadAsync(_buffer, _silence.Token));
-            _silence.CancelAfter(Timeout.InfiniteTimeSpan); // it may have to wait for the other
+            _silence.CancelAfter(Timeout.InfiniteTimeSpan); // this walk may now wait for the other
         }
         catch (Exception exception)
             when (exception is IOException or HttpRequestException or InvalidDataException or UnauthorizedAccessException)

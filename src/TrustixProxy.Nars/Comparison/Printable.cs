@@ -4,10 +4,10 @@ using System.Text;
 
 namespace TrustixProxy.Nars.Comparison;
 
-/// <summary>Foreign bytes as text that does nothing to a terminal.</summary>
+/// <summary>Renders foreign bytes as text that is safe to print on a terminal.</summary>
 public static class Printable
 {
-    /// <summary>The text, with what is no UTF-8 as <c>\xNN</c>, and control, format and separating characters other than the space as
+    /// <summary>Decodes UTF-8; writes invalid bytes as <c>\xNN</c>, and control, format and separator characters except the space as
     /// <c>\uNNNN</c>.</summary>
     public static string Of(ReadOnlySpan<byte> bytes)
     {

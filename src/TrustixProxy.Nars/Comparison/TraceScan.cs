@@ -4,30 +4,31 @@ using System.Text.RegularExpressions;
 
 namespace TrustixProxy.Nars.Comparison;
 
-/// <summary>Looks in a file that streams by for texts that tell when and where it was built.</summary>
+/// <summary>Scans a streaming file for texts that reveal when and where it was built.</summary>
 internal sealed partial class TraceScan
 {
-    /// <summary>The most different traces that are kept of a file.</summary>
+    /// <summary>Maximum number of different traces kept per file.</summary>
     private const int MaxTraces = 4096;
 
-    /// <summary>No trace is longer, so one that ends before the last so many characters is whole.</summary>
+    /// <summary>Maximum length of a trace: one that ends earlier than this before the end is complete.</summary>
     private const int MaxLength = 256;
 
     private readonly HashSet<Trace> _found = [];
     private string _rest = "";
     private bool _isContinued;
 
-    /// <summary>Takes the next bytes.</summary>
+    /// <summary>Scans the next bytes.</summary>
     public void Append(ReadOnlySpan<byte> bytes) => Scan(_rest + Encoding.Latin1.GetString(bytes), isLast: false);
 
-    /// <summary>Says that no bytes follow; gives what was found, and null when that was too much.</summary>
+    /// <summary>Ends the scan; returns the traces, or null when there were too many.</summary>
     public IReadOnlySet<Trace>? Complete()
     {
         Scan(_rest, isLast: true);
         return _found.Count < MaxTraces ? _found : null;
     }
 
-    /// <summary>What begins within the last characters stays for the next time, and the one character before it.</summary>
+    /// <summary>Scans the text. A match that begins within the last characters is left for the next call, with the one character before
+    /// it.</summary>
     private void Scan(string text, bool isLast)
     {
         var cut = isLast ? text.Length : Math.Max(0, text.Length - MaxLength);

@@ -4,36 +4,36 @@ using TrustixProxy.Nars.Upstreams;
 
 namespace TrustixProxy.Nars.Delivery;
 
-/// <summary>What all downloads use.</summary>
+/// <summary>The dependencies and limits that all downloads share.</summary>
 public sealed class DeliveryContext
 {
     public required NarFinder Finder { get; init; }
 
-    /// <summary>What is remembered of upstreams.</summary>
+    /// <summary>Remembers which upstreams gave bad NARs.</summary>
     public required BadNarMemory Marks { get; init; }
 
-    /// <summary>What upstreams sent in the place of agreed NARs.</summary>
+    /// <summary>Records what upstreams sent instead of agreed NARs.</summary>
     public required RefusedNars Refused { get; init; }
 
-    /// <summary>Files that need not be decompressed again.</summary>
+    /// <summary>Remembers files that need not be decompressed again.</summary>
     public required KnownFiles Known { get; init; }
 
-    /// <summary>Where a copy is kept of what is verified; null when nothing is kept.</summary>
+    /// <summary>Stores copies of verified NARs; null when none are kept.</summary>
     public required NarStore? Store { get; init; }
 
-    /// <summary>The disk space of all downloads.</summary>
+    /// <summary>Limits the disk space of all downloads together.</summary>
     public required SpoolSpace Space { get; init; }
 
-    /// <summary>One for each NAR that may be decompressed at once.</summary>
+    /// <summary>Limits the number of NARs decompressed at once.</summary>
     public required SemaphoreSlim Turns { get; init; }
 
-    /// <summary>Told of an order that no upstream could fill.</summary>
+    /// <summary>Called with an order that no upstream could fill.</summary>
     public required Action<NarOrder> OnRefused { get; init; }
 
-    /// <summary>How long upstreams are asked for narinfos, failed ones again, and a turn is waited for.</summary>
+    /// <summary>Maximum time to ask upstreams for narinfos, to retry failed ones, and to wait for a slot.</summary>
     public required TimeSpan Deadline { get; init; }
 
-    /// <summary>How long a verified download stays after its last reader.</summary>
+    /// <summary>How long a verified download is kept after its last reader leaves.</summary>
     public required TimeSpan Stay { get; init; }
 
     public required TimeProvider Time { get; init; }

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace TrustixProxy.Nars.Delivery;
 
-/// <summary>Messages of this folder: 5100 and more.</summary>
+/// <summary>Log messages of this folder: event ids from 5100.</summary>
 public static partial class DeliveryLog
 {
     [LoggerMessage(5101, LogLevel.Error, "{Path}: the download failed by a fault of this proxy")]

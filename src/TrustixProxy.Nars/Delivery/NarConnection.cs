@@ -4,18 +4,17 @@ using TrustixProxy.Nars.Upstreams;
 
 namespace TrustixProxy.Nars.Delivery;
 
-/// <summary>Thrown where an upstream gives no NAR.</summary>
-/// <param name="fault"><see cref="NarFault.Gone"/> where it has answered so, else <see cref="NarFault.Unreachable"/>.</param>
-/// <param name="message">What it answered.</param>
+/// <summary>Signals that an upstream does not provide a NAR.</summary>
+/// <param name="fault"><see cref="NarFault.Gone"/> if the upstream answered so, else <see cref="NarFault.Unreachable"/>.</param>
 internal sealed class NoNarException(NarFault fault, string message) : IOException(message)
 {
     public NarFault Fault => fault;
 
-    /// <summary>What the upstream's health is told; null where the answer says nothing of it.</summary>
+    /// <summary>The fault reported to the upstream's health; null when the answer reveals nothing about it.</summary>
     public UpstreamFault? Cause { get; init; }
 }
 
-/// <summary>One answer of an upstream for a file, from an offset on. A silence longer than the upstream's limit ends it.</summary>
+/// <summary>One upstream response for a file, from an offset on. Ended by a silence longer than the upstream's limit.</summary>
 internal sealed class NarConnection : IDisposable
 {
     private readonly HttpResponseMessage _response;
@@ -26,27 +25,26 @@ internal sealed class NarConnection : IDisposable
     private NarConnection(HttpResponseMessage response, Stream body, CancellationTokenSource end, ITimer silence) =>
         (_response, _body, _end, _silence) = (response, body, end, silence);
 
-    /// <summary>How its body is compressed beside the file's own compression.</summary>
+    /// <summary>The Content-Encoding of the body, in addition to the file's own compression.</summary>
     public string Encoding { get; private init; } = NarCompression.None;
 
-    /// <summary>Where in the file its body begins.</summary>
+    /// <summary>Offset in the file at which the body begins.</summary>
     public long Start { get; private init; }
 
-    /// <summary>How many bytes follow from there; null when that is not known.</summary>
+    /// <summary>Number of bytes from there on; null when unknown.</summary>
     public long? Length => _response.Content.Headers.ContentLength;
 
-    /// <summary>Its strong entity tag; null when it has none.</summary>
+    /// <summary>The strong entity tag; null without one.</summary>
     public EntityTagHeaderValue? Tag => _response.Headers.ETag is { IsWeak: false } tag ? tag : null;
 
-    /// <summary>Whether it was ended because it fell silent.</summary>
+    /// <summary>Whether the connection was ended for silence.</summary>
     public bool IsSilent => _end.IsCancellationRequested;
 
-    /// <summary>Asks for a file.</summary>
-    /// <param name="candidate">Where it is.</param>
-    /// <param name="offset">From which byte on.</param>
-    /// <param name="tag">Of which version, if the same upstream has named one.</param>
-    /// <param name="time">The clock.</param>
-    /// <param name="cancellation">Ends the asking, and nothing after that.</param>
+    /// <summary>Requests a file.</summary>
+    /// <param name="candidate">The upstream and its file.</param>
+    /// <param name="offset">Offset of the first byte requested.</param>
+    /// <param name="tag">Expected entity tag, if the same upstream has named one.</param>
+    /// <param name="cancellation">Cancels the request, but not the reading that follows.</param>
     /// <exception cref="NoNarException">It gives no such file.</exception>
     /// <exception cref="HttpRequestException">It cannot be reached.</exception>
     public static async Task<NarConnection> OpenAsync(
@@ -84,7 +82,7 @@ internal sealed class NarConnection : IDisposable
         }
     }
 
-    /// <summary>Reads on; null where it broke off or fell silent.</summary>
+    /// <summary>Reads on; null when the connection broke or fell silent.</summary>
     public async ValueTask<int?> TryReadAsync(Memory<byte> buffer, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
@@ -100,7 +98,7 @@ internal sealed class NarConnection : IDisposable
         }
     }
 
-    /// <summary>Ends it after a time from now, unless that is set again before.</summary>
+    /// <summary>Ends the connection after this time, unless called again before.</summary>
     public void Limit(TimeSpan silence) => _silence.Change(silence, Timeout.InfiniteTimeSpan);
 
     public void Dispose()
@@ -110,8 +108,7 @@ internal sealed class NarConnection : IDisposable
         _body.Dispose();
     }
 
-    /// <summary>Tells the upstream's health why it gave no NAR. That nobody waits any more, or that it may not be asked now, says nothing
-    /// of it.</summary>
+    /// <summary>Reports to the upstream's health why it gave no NAR. A cancelled or throttled request reveals nothing about it.</summary>
     private static void Note(Upstream upstream, Exception exception, CancellationToken cancellation)
     {
         var fault = exception switch
@@ -147,7 +144,7 @@ internal sealed class NarConnection : IDisposable
         return isUsable ? (start, encoding!) : throw new NoNarException(NarFault.Gone, $"HTTP {status} with a body that does not fit");
     }
 
-    /// <summary>The first byte of the body within the file, by what <c>Content-Range</c> says in any spelling.</summary>
+    /// <summary>Reads the body's start offset from <c>Content-Range</c>, in any spelling.</summary>
     private static long StartOf(HttpResponseMessage response)
     {
         if (response.Content.Headers.ContentRange?.From is { } from)

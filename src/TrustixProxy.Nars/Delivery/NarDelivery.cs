@@ -3,58 +3,58 @@ using TrustixProxy.Nars.Upstreams;
 
 namespace TrustixProxy.Nars.Delivery;
 
-/// <summary>What a client can be told now.</summary>
+/// <summary>What the client's response can be now.</summary>
 public enum DeliveryState
 {
-    /// <summary>The answer can begin: its first byte is there.</summary>
+    /// <summary>The response can begin: its first byte is available.</summary>
     Ready,
 
     /// <summary>The file has no such range.</summary>
     Beyond,
 
-    /// <summary>The download brings the NAR in other bytes than the range is of.</summary>
+    /// <summary>The download delivers the NAR in other bytes than the range refers to.</summary>
     OtherFile,
 
     /// <summary>No upstream has the NAR in this form.</summary>
     Absent,
 
-    /// <summary>An upstream failed that may have it.</summary>
+    /// <summary>An upstream that may have the NAR failed.</summary>
     Unavailable,
 }
 
-/// <summary>One client's reading of a download. When the file that it has begun is refused, it reads on in another upstream's.</summary>
-/// <remarks>Before it reads on, it reads the other file from the start and compares that with each byte that the client has.
-/// Where they differ, only a cut can take those bytes back.</remarks>
-/// <param name="download">The download.</param>
-/// <param name="requested">Which bytes the client wants.</param>
+/// <summary>One client's read of a download. When the file is rejected, the read continues in another upstream's file.</summary>
+/// <remarks>Before it continues, it reads the other file from the start and compares each byte the client already has. If they differ, the
+/// connection is cut: sent bytes cannot be taken back.</remarks>
+/// <param name="requested">The bytes the client asked for.</param>
 public sealed class NarDelivery(NarDownload download, RequestedRange requested) : ReadOnlyStream
 {
-    private readonly Lock _lock = new(); // of what the download binds: it may do so while the client reads
-    private NarBody? _begun; // refused; the client has its bytes up to _given
-    private NarBody? _rejected; // differs from what the client has
+    private readonly Lock _lock = new(); // guards what the download binds, concurrently with the client's reads
+    private NarBody? _begun; // rejected; the client has its bytes up to _given
+    private NarBody? _rejected; // differs from the bytes the client has
     private long _given;
-    private byte[]? _kept; // the end of a bounded range, which waits for the verdict
+    private byte[]? _kept; // the end of a bounded range, held back until the verdict
     private long _keptStart, _keptEnd;
 
-    /// <summary>Where the bytes come from; null until an upstream has answered.</summary>
+    /// <summary>The source of the bytes; null until an upstream has answered.</summary>
     public NarBody? Body { get; private set; }
 
-    /// <summary>Which bytes of the file it reads.</summary>
+    /// <summary>The bytes of the file to read.</summary>
     public ByteRange Range { get; private set; } = ByteRange.All;
 
-    /// <summary>The next byte that it reads. The body's lock guards it.</summary>
+    /// <summary>Offset of the next byte to read. Guarded by the body's lock.</summary>
     public long Offset { get; set; }
 
     /// <summary>Whether the file has no such range.</summary>
     public bool IsBeyond { get; private set; }
 
-    /// <summary>How long the file is by the answer's header; null when that says nothing.</summary>
+    /// <summary>The file length promised in the response header; null when none was.</summary>
     public long? Promised { get; private set; }
 
-    /// <summary>Whether the client has bytes: then another body can take this one's place only if it begins with the same bytes.</summary>
+    /// <summary>Whether the client has received bytes: then another body can replace this one only if it begins with the same
+    /// bytes.</summary>
     public bool HasTaken => _begun is not null || Offset > Range.Start;
 
-    /// <summary>Whether the client can be served by another body, once its own is refused.</summary>
+    /// <summary>Whether another body can serve the client after its own is rejected.</summary>
     public bool CanGoOn
     {
         get
@@ -66,17 +66,17 @@ public sealed class NarDelivery(NarDownload download, RequestedRange requested) 
         }
     }
 
-    /// <summary>Whether only the very bytes that the URL names will do.</summary>
+    /// <summary>Whether only the exact bytes that the URL names are acceptable.</summary>
     public bool WantsSameFile => !requested.IsWhole;
 
     /// <summary>Whether its bytes are those that the URL names, as far as is known.</summary>
     public bool IsSameFile =>
         Body is { Source.IsSameFile: true } && (Body.Verdict?.FileHash ?? download.Order.FileHash) == download.Order.FileHash;
 
-    /// <summary>Whether the body can be used, is refused, or there is none, as far as this client is concerned.</summary>
+    /// <summary>Waits until a body is usable, rejected or unavailable for this client.</summary>
     public Task<DeliveryState> StartAsync(CancellationToken cancellation) => download.StartAsync(this, cancellation);
 
-    /// <summary>Reads from a body from now on. False when bytes are gone that it needs, or the answer promised another length.</summary>
+    /// <summary>Switches to a body. Returns false when bytes it needs are gone, or the response promised another length.</summary>
     public bool TryBind(NarBody body)
     {
         lock (_lock)
@@ -93,14 +93,14 @@ public sealed class NarDelivery(NarDownload download, RequestedRange requested) 
         }
     }
 
-    /// <summary>Whether a body is, as far as is known, of the bytes that the client wants.</summary>
+    /// <summary>Whether a body has, as far as is known, the bytes the client wants.</summary>
     public bool Accepts(NarBody body) => !WantsSameFile
         || (body.Source.IsSameFile && (body.Verdict?.FileHash ?? download.Order.FileHash) == download.Order.FileHash);
 
     /// <summary>Whether it reads from a body, or will.</summary>
     public bool Uses(NarBody body) => Body == body && _rejected != body && !IsBeyond;
 
-    /// <summary>Reads no more from a body.</summary>
+    /// <summary>Stops reading from a body.</summary>
     public void Reject(NarBody body)
     {
         lock (_lock)
@@ -111,11 +111,11 @@ public sealed class NarDelivery(NarDownload download, RequestedRange requested) 
         body.Detach(this);
     }
 
-    /// <summary>Why a verdict spoils this client's answer; null when it does not.</summary>
+    /// <summary>Returns why a verdict invalidates this client's response; null when it does not.</summary>
     public NarFault? FaultOf(NarVerdict verdict) =>
         verdict.Fault ?? (WantsSameFile && verdict.FileHash != download.Order.FileHash ? NarFault.FileHash : null);
 
-    /// <summary>Whether it needs a chunk no more. What it may not have before the verdict, it keeps itself.</summary>
+    /// <summary>Whether it no longer needs a chunk. It copies bytes that must wait for the verdict.</summary>
     public bool HasPassed(NarChunk chunk)
     {
         var end = Math.Min(chunk.End, Range.End);
@@ -131,7 +131,7 @@ public sealed class NarDelivery(NarDownload download, RequestedRange requested) 
 
         if (_kept is null)
         {
-            _keptStart = _keptEnd = Math.Max(Offset, chunk.Start); // what is before that is on the disk
+            _keptStart = _keptEnd = Math.Max(Offset, chunk.Start); // earlier bytes are in the spool
             _kept = new byte[Range.End - _keptStart];
         }
 
@@ -139,7 +139,7 @@ public sealed class NarDelivery(NarDownload download, RequestedRange requested) 
         return true;
     }
 
-    /// <summary>Takes bytes that it kept itself; gives how many.</summary>
+    /// <summary>Reads copied bytes; returns how many.</summary>
     public int TakeKept(Span<byte> buffer)
     {
         if (_kept is null || Offset < _keptStart || Offset >= _keptEnd)
@@ -176,7 +176,7 @@ public sealed class NarDelivery(NarDownload download, RequestedRange requested) 
         if (disposing)
         {
             UpstreamMetrics.NarEnded(Math.Max(Offset, _given) - Range.Start, isVerified: Body?.Verdict is { Fault: null });
-            download.Leave(this); // from here on nobody binds it
+            download.Leave(this); // from here on no body is bound
             Body?.Detach(this);
             _begun?.Detach(this);
         }
@@ -198,16 +198,17 @@ public sealed class NarDelivery(NarDownload download, RequestedRange requested) 
         }
         else
         {
-            Body!.Detach(this); // it was refused before it had caught up
+            Body!.Detach(this); // rejected before the comparison caught up
         }
 
-        // Without a length of its own the file could be longer than was promised: then its end is withheld as that of a range.
+        // Without its own length the file could be longer than promised: so its end is held back like that of a range.
         Range = Promised is { } end && body.Length is null && Range == ByteRange.All ? new ByteRange(0, end) : Range;
         (Body, Offset, _kept, _keptEnd) = (body, Range.Start, null, 0);
         return true;
     }
 
-    /// <summary>Compares a body that follows a refused one with what the client has; false when it is refused, or differs.</summary>
+    /// <summary>Compares the body that replaces a rejected one with the bytes the client has; false when it is rejected too, or
+    /// differs.</summary>
     private async ValueTask<bool> TryCatchUpAsync(NarBody body, CancellationToken cancellation)
     {
         if (_begun is not { } begun)

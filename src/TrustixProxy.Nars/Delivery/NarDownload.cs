@@ -2,9 +2,8 @@ using TrustixProxy.Nars.Upstreams;
 
 namespace TrustixProxy.Nars.Delivery;
 
-/// <summary>One file for all clients and ranges that want it at a time: fetched once, verified once.</summary>
-/// <remarks>It runs while somebody reads. It owns what it runs: <see cref="DisposeAsync"/> ends that, waits for it, and then frees what it
-/// used.</remarks>
+/// <summary>One file, fetched and verified once for all concurrent clients and ranges.</summary>
+/// <remarks>Runs while it has readers. <see cref="DisposeAsync"/> ends its work, waits for it, and then frees its resources.</remarks>
 public sealed class NarDownload : IAsyncDisposable
 {
     private readonly Lock _lock = new();
@@ -18,14 +17,13 @@ public sealed class NarDownload : IAsyncDisposable
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private DeliveryState? _outcome; // Ready once a body is verified
     private bool _isClosed; // no client can join
-    private bool _isLost; // all clients have begun to read a refused body; a new client begins a download of its own
+    private bool _isLost; // all clients read a rejected body; a new client starts its own download
 
-    /// <summary>How long it waits for another reader when the last one has left it unfinished. Nothing is fetched meanwhile.</summary>
+    /// <summary>How long an unfinished download waits for another reader after the last one left. Fetching pauses in this time.</summary>
     public static readonly TimeSpan Linger = TimeSpan.FromSeconds(2);
 
-    /// <param name="order">What is wanted.</param>
-    /// <param name="context">What all downloads use.</param>
-    /// <param name="onIdle">Told when nobody has read it for a while.</param>
+    /// <param name="context">Shared dependencies and limits.</param>
+    /// <param name="onIdle">Called when the download has had no readers for a while.</param>
     public NarDownload(NarOrder order, DeliveryContext context, Action<NarDownload> onIdle)
     {
         (Order, _linger, _stay) = (order, Linger, context.Stay);
@@ -35,7 +33,7 @@ public sealed class NarDownload : IAsyncDisposable
 
     public NarOrder Order { get; }
 
-    /// <summary>The body that is read now; null while upstreams are asked.</summary>
+    /// <summary>The body read now; null while upstreams are asked.</summary>
     public NarBody? Body
     {
         get
@@ -47,7 +45,7 @@ public sealed class NarDownload : IAsyncDisposable
         }
     }
 
-    /// <summary>Whether it has ended, well or not, and nobody reads it.</summary>
+    /// <summary>Whether it has ended, successfully or not, and has no readers.</summary>
     public bool IsIdle
     {
         get
@@ -59,7 +57,7 @@ public sealed class NarDownload : IAsyncDisposable
         }
     }
 
-    /// <summary>The candidates that its clients can use, in the order of trial. A range is of the very bytes that the URL names.</summary>
+    /// <summary>Returns the candidates its clients can use, in order of trial. A range needs the exact bytes that the URL names.</summary>
     public List<NarCandidate> Eligible(List<NarCandidate> candidates)
     {
         lock (_lock)
@@ -72,7 +70,7 @@ public sealed class NarDownload : IAsyncDisposable
 
     public void Start() => _running = Task.Run(RunAsync);
 
-    /// <summary>Adds a client; false where this download cannot serve it from its first byte on.</summary>
+    /// <summary>Adds a client; false when this download cannot serve it from its first byte.</summary>
     public bool TryJoin(NarDelivery delivery)
     {
         lock (_lock)
@@ -92,7 +90,7 @@ public sealed class NarDownload : IAsyncDisposable
         }
     }
 
-    /// <summary>Waits until a client's answer can begin, or it is clear that there is none.</summary>
+    /// <summary>Waits until a client's response can begin, or cannot.</summary>
     public async Task<DeliveryState> StartAsync(NarDelivery delivery, CancellationToken cancellation)
     {
         while (true)
@@ -127,7 +125,7 @@ public sealed class NarDownload : IAsyncDisposable
         }
     }
 
-    /// <summary>Has all whose body is refused read another from now on; false when no one can.</summary>
+    /// <summary>Switches all clients of rejected bodies to this one; false when none can use it.</summary>
     public bool TryOffer(NarBody body)
     {
         lock (_lock)
@@ -140,7 +138,7 @@ public sealed class NarDownload : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends a body; false when nobody is left whom another body could serve.</summary>
+    /// <summary>Ends a body; false when no remaining client could use another body.</summary>
     public bool Conclude(NarBody body, NarVerdict verdict)
     {
         lock (_lock)
@@ -159,7 +157,7 @@ public sealed class NarDownload : IAsyncDisposable
         }
     }
 
-    /// <summary>Waits for the body that follows a refused one; false when none does.</summary>
+    /// <summary>Waits for the body that follows a rejected one; false when there is none.</summary>
     public async Task<bool> NextAsync(NarDelivery delivery, NarBody refused, CancellationToken cancellation)
     {
         while (true)
@@ -179,7 +177,7 @@ public sealed class NarDownload : IAsyncDisposable
         }
     }
 
-    /// <summary>Removes a client from a body that differs from what the client was given.</summary>
+    /// <summary>Detaches a client from a body that differs from the bytes the client has.</summary>
     public void Reject(NarDelivery delivery, NarBody body)
     {
         lock (_lock)
@@ -189,7 +187,7 @@ public sealed class NarDownload : IAsyncDisposable
         }
     }
 
-    /// <summary>Removes a client that needs nothing more, or has left.</summary>
+    /// <summary>Removes a client that is finished or has left.</summary>
     public void Leave(NarDelivery delivery)
     {
         lock (_lock)
@@ -205,7 +203,7 @@ public sealed class NarDownload : IAsyncDisposable
         }
     }
 
-    /// <summary>Takes no more clients; false when there are some.</summary>
+    /// <summary>Closes to new clients; false while it has some.</summary>
     public bool TryClose()
     {
         lock (_lock)
@@ -224,7 +222,7 @@ public sealed class NarDownload : IAsyncDisposable
         _bodies.ForEach(body => body.Dispose());
     }
 
-    /// <summary>Ends it: no other body follows.</summary>
+    /// <summary>Ends the download: no other body follows.</summary>
     public void End(DeliveryState outcome)
     {
         lock (_lock)
@@ -241,7 +239,7 @@ public sealed class NarDownload : IAsyncDisposable
 
     private async Task RunAsync() => End(await _fetch.RunAsync(_end.Token));
 
-    /// <summary>The body that a client is to read: one that is refused is none.</summary>
+    /// <summary>Returns the body a client should read; a rejected one does not count.</summary>
     private (NarBody? Body, DeliveryState? Outcome, Task Changed) Look(NarDelivery delivery)
     {
         lock (_lock)
@@ -250,7 +248,7 @@ public sealed class NarDownload : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends a body that nobody can use, for those who wait for the next.</summary>
+    /// <summary>Ends a body that no client can use, and notifies those that wait for the next.</summary>
     private void AbandonUnused()
     {
         if (_deliveries.Count > 0 && _bodies is [.., { Verdict: null } body] && !_deliveries.Exists(delivery => delivery.Uses(body)))

@@ -3,14 +3,13 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Nars.Delivery;
 
-/// <summary>All downloads of NARs: one at a time for each file, shared by all clients and ranges. What was verified stays a
-/// while.</summary>
+/// <summary>Shares downloads: one at a time per file, for all clients and ranges. Verified downloads are kept for a while.</summary>
 public sealed class NarDownloads : IAsyncDisposable
 {
-    /// <summary>The most bytes of memory that downloads take which nobody reads.</summary>
+    /// <summary>Maximum memory of downloads without readers, in bytes.</summary>
     private const long MaxIdleMemory = 32L << 20;
 
-    /// <summary>How many downloads may stay that nobody reads.</summary>
+    /// <summary>Maximum number of downloads without readers.</summary>
     private const int MaxIdle = 256;
 
     private readonly Lock _lock = new();
@@ -19,14 +18,14 @@ public sealed class NarDownloads : IAsyncDisposable
     private readonly List<NarDownload> _all = [];
     private readonly HashSet<Task> _ending = [];
 
-    /// <param name="context">Makes what all downloads use; it is given what frees disk space.</param>
+    /// <param name="context">Creates the shared context, given the function that frees disk space.</param>
     public NarDownloads(Func<Func<bool>, DeliveryContext> context)
     {
         _context = context(TryDropIdle);
         _context.Space.Clean();
     }
 
-    /// <summary>How many downloads there are, idle ones included.</summary>
+    /// <summary>Number of downloads, including idle ones.</summary>
     public int Count
     {
         get
@@ -38,10 +37,9 @@ public sealed class NarDownloads : IAsyncDisposable
         }
     }
 
-    /// <summary>Joins the download of a file, or begins it.</summary>
-    /// <param name="order">What is wanted.</param>
-    /// <param name="requested">Which bytes of it.</param>
-    /// <param name="isApart">Whether a download is begun in any case.</param>
+    /// <summary>Joins the download of a file, or starts one.</summary>
+    /// <param name="requested">The bytes the client asked for.</param>
+    /// <param name="isApart">Whether to start a separate download in any case.</param>
     public NarDelivery Join(NarOrder order, RequestedRange requested, bool isApart = false)
     {
         var key = new Key(order.Claim.Path.Digest, order.Claim.NarHash, order.Compression, order.FileHash, order.MustMatch);
@@ -82,7 +80,7 @@ public sealed class NarDownloads : IAsyncDisposable
         _context.Turns.Dispose();
     }
 
-    /// <summary>Ends a download that nobody reads.</summary>
+    /// <summary>Ends a download without readers.</summary>
     private void End(NarDownload download)
     {
         lock (_lock)

@@ -4,24 +4,23 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Nars.Delivery;
 
-/// <summary>The work of one download: finds upstreams, and takes the first whose file is the agreed NAR.</summary>
-/// <param name="order">What is wanted.</param>
-/// <param name="context">What all downloads use.</param>
-/// <param name="download">Takes what comes.</param>
+/// <summary>Runs one download: finds upstreams, and uses the first whose file is the agreed NAR.</summary>
+/// <param name="context">Shared dependencies and limits.</param>
+/// <param name="download">Receives the bodies.</param>
 internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownload download)
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(250);
 
     private readonly TimeProvider _time = context.Time;
     private readonly long _begin = context.Time.GetTimestamp();
-    private readonly HashSet<NarCandidate> _doubted = []; // those whose file has not the length that they say: they come last, once
-    private int _otherFiles; // upstreams whose file is another one, by its length
-    private bool _isGone, _isRenewed; // gone: where its narinfo was asked for a moment ago, so that asking again gives the same
+    private readonly HashSet<NarCandidate> _doubted = []; // files whose length differs from the claimed one: tried last, once
+    private int _otherFiles; // upstreams whose file, by its length, is another one
+    private bool _isGone, _isRenewed; // gone: its narinfo was asked for a moment ago, so asking again gives the same
 
-    /// <summary>Whether an upstream failed that may have the NAR.</summary>
+    /// <summary>Whether an upstream that may have the NAR failed.</summary>
     public bool HasFailed { get; private set; }
 
-    /// <summary>Runs to the end: <see cref="DeliveryState.Ready"/> when a body is verified.</summary>
+    /// <summary>Runs to the end; returns <see cref="DeliveryState.Ready"/> when a body was verified.</summary>
     public async Task<DeliveryState> RunAsync(CancellationToken cancellation)
     {
         using var turn = new DecompressionSlot(context.Turns, context.Deadline, _time);
@@ -42,7 +41,7 @@ internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownl
         {
             if (download.Body is { } body)
             {
-                body.Complete(new NarVerdict(NarFault.BrokenOff, null)); // unless it has its verdict
+                body.Complete(new NarVerdict(NarFault.BrokenOff, null)); // no effect after a verdict
             }
         }
     }
@@ -63,7 +62,7 @@ internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownl
 
             if (!HasFailed || _time.GetElapsedTime(start) + pause >= context.Deadline)
             {
-                Renew(isOfUse: HasFailed || !_isGone); // the next narinfo may name bytes that can be had
+                Renew(isOfUse: HasFailed || !_isGone); // the next narinfo may name available bytes
                 return HasFailed ? DeliveryState.Unavailable : DeliveryState.Absent;
             }
 
@@ -71,7 +70,7 @@ internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownl
         }
     }
 
-    /// <summary>Tries candidates until one is right; null when none is.</summary>
+    /// <summary>Tries candidates until one succeeds; null when none does.</summary>
     private async Task<DeliveryState?> TryAllAsync(List<NarCandidate> candidates, DecompressionSlot turn, CancellationToken cancellation)
     {
         var (tooShort, count) = (0, candidates.Count(candidate => candidate.IsSameFile));
@@ -109,14 +108,14 @@ internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownl
     private Task<NarSource> OpenAsync(NarCandidate candidate, CancellationToken cancellation) =>
         NarSource.OpenAsync(candidate, NarPump.MostBytes(order, null), _time, cancellation);
 
-    /// <summary>The URL's file, if the candidate says it has it and it is known to hold the NAR. Content that must match is looked at each
-    /// time.</summary>
+    /// <summary>Returns the URL's file if the candidate claims to have it and it is known to hold the NAR. Content that must match an
+    /// address is always checked.</summary>
     private ValueTask<KnownFile?> KnownFileOfAsync(NarCandidate candidate) =>
         Decodes(candidate) && candidate is { IsSameFile: true, Decompress: false } && order.MustMatch is null
             ? context.Known.FindAsync(order.Claim.NarHash, order.Compression, order.FileHash)
             : default;
 
-    /// <summary>Delivers one upstream's file. A state when that ends the download; else the next is tried.</summary>
+    /// <summary>Delivers one upstream's file. Returns a state when that ends the download; otherwise the next is tried.</summary>
     private async Task<(DeliveryState? State, bool IsTooShort)> TryAsync(
         NarSource source, KnownFile? known, List<NarCandidate> rest, CancellationToken cancellation)
     {
@@ -163,7 +162,7 @@ internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownl
         return (Judge(body, known, verdict, rest), body.IsAbandoned);
     }
 
-    /// <summary>Whether the file has another length than its upstream's own narinfo says.</summary>
+    /// <summary>Whether the file's length differs from the upstream's own narinfo.</summary>
     private static bool IsOfOtherSize(NarSource source) =>
         source is { Encoding: NarCompression.None, Size: { } size }
         && source.Candidate is { IsSameFile: true, Decompress: false, NarInfo.FileSize: { } told }
@@ -177,7 +176,7 @@ internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownl
             Refuse(candidate, fault, verdict.Sent);
             if (known is not null && fault is NarFault.FileHash)
             {
-                rest.Add(candidate with { IsSameFile = false }); // what it holds was not looked at
+                rest.Add(candidate with { IsSameFile = false }); // its contents were not checked
             }
         }
 
@@ -189,7 +188,7 @@ internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownl
         var isWanted = download.Conclude(body, verdict);
         if (verdict.Fault is null)
         {
-            Renew(isOfUse: _isGone); // the kept decision names an upstream that has it no more
+            Renew(isOfUse: _isGone); // the cached decision names an upstream that no longer has it
             return DeliveryState.Ready;
         }
 
@@ -201,7 +200,7 @@ internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownl
         return isWanted ? null : DeliveryState.Unavailable;
     }
 
-    /// <summary>Those that say they have the same file, and can go on where this one breaks off.</summary>
+    /// <summary>Returns the candidates that claim the same file and can resume it where this one breaks off.</summary>
     private static IEnumerable<NarCandidate> SameFileOf(List<NarCandidate> rest, NarCandidate candidate)
     {
         var hash = FileHashOf(candidate);
@@ -209,7 +208,7 @@ internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownl
             : rest.Where(other => FileHashOf(other) == hash && other.NarInfo.Compression == candidate.NarInfo.Compression);
     }
 
-    /// <summary>The file's hash by the upstream's word; for a file that is not compressed that is the NAR's.</summary>
+    /// <summary>Returns the file's hash as the upstream claims it; for an uncompressed file that is the NAR's hash.</summary>
     private static NixHash? FileHashOf(NarCandidate candidate) =>
         Decodes(candidate) ? candidate.NarInfo.FileHash : candidate.NarInfo.NarHash;
 
@@ -219,7 +218,7 @@ internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownl
         return source.Candidate.Decompress ? NarCompression.Open(source.Candidate.NarInfo.Compression, file) : file;
     }
 
-    /// <summary>Remembers why an upstream's NAR was not used. The next narinfo names another upstream's, if there is one.</summary>
+    /// <summary>Records why an upstream's NAR was rejected. The next narinfo names another upstream's NAR, if there is one.</summary>
     private void Refuse(NarCandidate candidate, NarFault fault, NixHash? sent)
     {
         var (upstream, path) = (candidate.Upstream, order.Claim.Path);
@@ -243,7 +242,7 @@ internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownl
         Renew(isOfUse: !isGone && fault is not (NarFault.Unreachable or NarFault.BrokenOff));
     }
 
-    /// <summary>Has the decision made anew, once. That asks upstreams, so it is done only where they can say anything new.</summary>
+    /// <summary>Requests one new decision. It asks upstreams, so only where their answers can have changed.</summary>
     private void Renew(bool isOfUse)
     {
         if (isOfUse && !_isRenewed)

@@ -3,22 +3,19 @@ using TrustixProxy.Nars.Upstreams;
 namespace TrustixProxy.Nars.Delivery;
 
 /// <summary>Finds the upstreams that may have a NAR.</summary>
-/// <param name="upstreams">All of them.</param>
-/// <param name="marks">What is remembered of them.</param>
-/// <param name="time">The clock.</param>
+/// <param name="upstreams">All upstreams.</param>
+/// <param name="marks">Remembers which upstreams gave bad NARs.</param>
 public sealed class NarFinder(IReadOnlyList<Upstream> upstreams, BadNarMemory marks, TimeProvider time)
 {
-    /// <summary>How long upstreams are waited for that have not answered yet, once one has said that it has the very file.</summary>
+    /// <summary>How long to wait for the other upstreams after one has offered the exact file.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>The least time that is left for asking.</summary>
+    /// <summary>Minimum time for asking upstreams.</summary>
     private static readonly TimeSpan LeastLimit = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>The candidates, best first: not marked bad, not down, with the very file, without decompression, by priority.</summary>
-    /// <param name="order">What is wanted.</param>
-    /// <param name="limit">How long upstreams are waited for.</param>
-    /// <param name="cancellation">Ends it.</param>
-    /// <returns>The candidates, and whether an upstream that is not known to be down gave no answer.</returns>
+    /// <summary>Returns the candidates, best first: not marked bad, not down, exact file, no decompression needed, by priority.</summary>
+    /// <param name="limit">Maximum time to wait for upstreams.</param>
+    /// <returns>The candidates, and whether an upstream not known to be down gave no answer.</returns>
     public async Task<(List<NarCandidate> Candidates, bool HasFailed)> FindAsync(
         NarOrder order, TimeSpan limit, CancellationToken cancellation)
     {

@@ -4,35 +4,34 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Nars.Delivery;
 
-/// <summary>Moves one upstream's file into its body, and has every byte verified.</summary>
+/// <summary>Copies one upstream's file into its body; the verifier checks every byte.</summary>
 /// <remarks>
 /// <code>
 /// source ──chunks──┬──▶ <see cref="NarBody"/>, for readers
 ///                  ├──▶ <see cref="NarVerifier"/>, on another thread
-///                  ├──▶ hash of the file, where the verifier does not make it
+///                  ├──▶ hash of the file, unless the verifier computes it
 ///                  └──▶ copy for the NAR store
 /// </code></remarks>
-/// <param name="order">What is wanted.</param>
-/// <param name="body">Takes the bytes.</param>
-/// <param name="known">The file that it must be, where it need not be decompressed; else null.</param>
+/// <param name="body">Receives the bytes.</param>
+/// <param name="known">The file it must equal, if that makes decompression unnecessary; else null.</param>
 internal sealed class NarPump(NarOrder order, NarBody body, KnownFile? known)
 {
     private readonly string _compression = body.Source.ServedCompression;
 
-    /// <summary>Takes a copy; null when none is taken.</summary>
+    /// <summary>Receives a copy for the store; null when none is kept.</summary>
     public NarStoreWriter.Write? Copy { get; init; }
 
-    /// <summary>Whether another hash of the file than the URL's is a fault, because others may have the right one.</summary>
+    /// <summary>Whether a file hash other than the URL's is a fault, because another upstream may have the right file.</summary>
     public bool MustBeSameFile { get; init; }
 
-    /// <summary>Told of a compressed file that was decompressed and found to hold the NAR.</summary>
+    /// <summary>Called with a compressed file that was decompressed and verified.</summary>
     public Action<KnownFile> OnVerified { get; init; } = _ => { };
 
-    /// <summary>The most bytes that the file can have.</summary>
+    /// <summary>Returns the maximum size of the file, in bytes.</summary>
     public static long MostBytes(NarOrder order, KnownFile? known) =>
         known?.Size ?? order.Claim.NarSize + (order.Claim.NarSize / 16) + (1 << 20);
 
-    /// <summary>Runs to the verdict.</summary>
+    /// <summary>Runs until the verdict.</summary>
     public async Task<NarVerdict> RunAsync(Stream source, CancellationToken cancellation)
     {
         using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
@@ -57,13 +56,13 @@ internal sealed class NarPump(NarOrder order, NarBody body, KnownFile? known)
         }
         finally
         {
-            Copy?.Abandon(); // unless it was completed
+            Copy?.Abandon(); // no effect once completed
             await verifier.DisposeAsync();
             await watching;
         }
     }
 
-    /// <summary>Ends the reading as soon as the verifier has found a fault.</summary>
+    /// <summary>Cancels the reading as soon as the verifier finds a fault.</summary>
     private static async Task EndWithAsync(NarVerifier verifier, CancellationTokenSource end)
     {
         await verifier.Verdict.ContinueWith(

@@ -2,18 +2,16 @@ using TrustixProxy.Nars.Upstreams;
 
 namespace TrustixProxy.Nars.Delivery;
 
-/// <summary>Opens the file of the best upstream that gives it. While one is silent, the next is asked beside it, and the first that sends
-/// bytes is taken.</summary>
-/// <param name="open">Opens the file of one; throws what <see cref="NarSource.OpenAsync"/> throws.</param>
-/// <param name="onFault">Told of each that failed.</param>
-/// <param name="patience">How long one may be silent before the next is asked.</param>
-/// <param name="time">The clock.</param>
+/// <summary>Opens the file of the best upstream that delivers. While one is silent, the next is asked in parallel; the first to send bytes
+/// wins.</summary>
+/// <param name="open">Opens one candidate's file; throws what <see cref="NarSource.OpenAsync"/> throws.</param>
+/// <param name="onFault">Called for each that failed.</param>
+/// <param name="patience">How long a candidate may be silent before the next is asked.</param>
 internal sealed class NarRace(
     Func<NarCandidate, CancellationToken, Task<NarSource>> open, Action<NarCandidate, NarFault> onFault, TimeSpan patience,
         TimeProvider time)
 {
-    /// <summary>Takes candidates off the list, first to last; those that were beaten go back to its beginning. Null when all have
-    /// failed.</summary>
+    /// <summary>Takes candidates off the front of the list; losers of the race return to the front. Null when all have failed.</summary>
     public async Task<NarSource?> RunAsync(List<NarCandidate> candidates, CancellationToken cancellation)
     {
         using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
@@ -56,7 +54,7 @@ internal sealed class NarRace(
         }
     }
 
-    /// <summary>Opens one; null where that failed or was cancelled.</summary>
+    /// <summary>Opens one candidate; null on failure or cancellation.</summary>
     private async Task<NarSource?> TryOpenAsync(NarCandidate candidate, CancellationToken cancellation)
     {
         try
@@ -75,7 +73,7 @@ internal sealed class NarRace(
         }
         catch (OperationCanceledException)
         {
-            // Another was faster, or nobody waits any more.
+            // Another was faster, or all clients have left.
         }
 
         return null;

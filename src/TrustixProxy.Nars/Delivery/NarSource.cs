@@ -4,21 +4,21 @@ using TrustixProxy.Nars.Upstreams;
 
 namespace TrustixProxy.Nars.Delivery;
 
-/// <summary>Reads a file from an upstream. Where that breaks off or falls silent it goes on at the offset: there again, then at another
-/// that says it has the same file.</summary>
-/// <remarks>Whether they had the same file, the hash at the end shows. As long as bytes come in between there is no limit to breaks;
-/// without any, it gives up once the upstream's <c>narDeadline</c> is over and everyone was asked.</remarks>
+/// <summary>Reads a file from an upstream. After a break or silence it resumes at the offset: at the same upstream, then at another that
+/// claims the same file.</summary>
+/// <remarks>The hash at the end shows whether the files were equal. Breaks are unlimited while bytes arrive. Without any, it gives up after
+/// the upstream's <c>narDeadline</c>, once all upstreams were asked.</remarks>
 internal sealed class NarSource : ReadOnlyStream
 {
-    /// <summary>How often the same upstream is asked again at once before others are.</summary>
+    /// <summary>Number of immediate retries at the same upstream before others are tried.</summary>
     private const int SameTries = 3;
 
-    /// <summary>A connection that has not brought this much in its time counts as silent.</summary>
+    /// <summary>Minimum bytes a connection must deliver within its time, or it counts as silent.</summary>
     private const int Enough = 4 << 10;
 
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100), LongestPause = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long a silence lasts before another upstream is tried, where there is one.</summary>
+    /// <summary>Silence after which another upstream is tried, if there is one.</summary>
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(15);
 
     private readonly List<NarCandidate> _candidates;
@@ -38,20 +38,19 @@ internal sealed class NarSource : ReadOnlyStream
         _lastBytes = time.GetTimestamp();
     }
 
-    /// <summary>Whose answer it began with.</summary>
+    /// <summary>The candidate whose response it began with.</summary>
     public NarCandidate Candidate { get; }
 
-    /// <summary>How the body is compressed beside the file's own compression.</summary>
+    /// <summary>The Content-Encoding of the body, in addition to the file's own compression.</summary>
     public string Encoding { get; }
 
-    /// <summary>How many bytes the body has; null when that is not known.</summary>
+    /// <summary>Length of the body in bytes; null when unknown.</summary>
     public long? Size { get; private set; }
 
     /// <summary>Opens a file and waits for its first bytes.</summary>
-    /// <param name="candidate">Whose.</param>
-    /// <param name="mostBytes">How many bytes it can have if it is right.</param>
-    /// <param name="time">The clock.</param>
-    /// <param name="cancellation">Ends the opening.</param>
+    /// <param name="candidate">The candidate to read from.</param>
+    /// <param name="mostBytes">Maximum size of a correct file.</param>
+    /// <param name="cancellation">Cancels the opening.</param>
     /// <exception cref="NoNarException">There is none.</exception>
     public static async Task<NarSource> OpenAsync(NarCandidate candidate, long mostBytes, TimeProvider time, CancellationToken cancellation)
     {
@@ -70,7 +69,7 @@ internal sealed class NarSource : ReadOnlyStream
         }
     }
 
-    /// <summary>Says who has the same file, and what the length is that is known elsewhere.</summary>
+    /// <summary>Sets the candidates that have the same file, and its length where known.</summary>
     public void Follow(IEnumerable<NarCandidate> others, long? length)
     {
         _candidates.AddRange(others);
@@ -114,7 +113,7 @@ internal sealed class NarSource : ReadOnlyStream
         base.Dispose(disposing);
     }
 
-    /// <summary>Reads enough to show that bytes come.</summary>
+    /// <summary>Reads enough to show that bytes arrive.</summary>
     private async Task PrimeAsync(CancellationToken cancellation)
     {
         var (buffer, filled) = (new byte[2 * Enough], 0);
@@ -163,7 +162,7 @@ internal sealed class NarSource : ReadOnlyStream
 
     private TimeSpan Deadline => _candidates[_current].Upstream.Options.NarDeadline;
 
-    /// <summary>Goes on at the offset.</summary>
+    /// <summary>Resumes at the offset.</summary>
     /// <exception cref="NarRefusedException">Nobody can.</exception>
     private async Task ResumeAsync(bool wasSilent, CancellationToken cancellation)
     {
@@ -196,7 +195,7 @@ internal sealed class NarSource : ReadOnlyStream
     private static TimeSpan PauseBefore(int tries) =>
         tries is 0 ? TimeSpan.Zero : tries > 6 ? LongestPause : FirstPause * (1 << (tries - 1));
 
-    /// <summary>Asks one upstream for the rest. One that has answered that it has none is not asked again.</summary>
+    /// <summary>Requests the rest from one upstream. One that answered that it has none is not asked again.</summary>
     private async Task<bool> TryResumeAsync(NarCandidate candidate, CancellationToken cancellation)
     {
         NarConnection? connection = null;
@@ -218,7 +217,7 @@ internal sealed class NarSource : ReadOnlyStream
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException)
         {
-            // It is down; it is asked again, and so are others.
+            // It is down; it is asked again, like the others.
         }
         finally
         {
@@ -228,7 +227,7 @@ internal sealed class NarSource : ReadOnlyStream
         return false;
     }
 
-    /// <summary>Reads past what is there already, where the upstream begins before it.</summary>
+    /// <summary>Skips bytes already read, when the upstream's response begins before the offset.</summary>
     private static async Task<bool> TrySkipAsync(NarConnection connection, long count, CancellationToken cancellation)
     {
         var buffer = new byte[32 << 10];

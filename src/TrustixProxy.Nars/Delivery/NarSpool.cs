@@ -2,12 +2,12 @@ using Microsoft.Win32.SafeHandles;
 
 namespace TrustixProxy.Nars.Delivery;
 
-/// <summary>The beginning of one download on the disk, for readers that are not up to date.</summary>
+/// <summary>Holds the beginning of one download on disk, for readers that are behind.</summary>
 public sealed class NarSpool(SpoolSpace space, SafeFileHandle handle) : IDisposable
 {
     private long _size;
 
-    /// <summary>Appends bytes; false when the disk takes no more. The caller writes one piece at a time.</summary>
+    /// <summary>Appends bytes; false when the disk takes no more. Only one caller writes at a time.</summary>
     public bool TryAppend(ReadOnlySpan<byte> bytes)
     {
         if (!space.TryReserve(bytes.Length))
@@ -28,7 +28,7 @@ public sealed class NarSpool(SpoolSpace space, SafeFileHandle handle) : IDisposa
         }
     }
 
-    /// <summary>Reads at an offset. It never runs on the caller's thread, which may be one that waits for sockets.</summary>
+    /// <summary>Reads at an offset, never on the caller's thread, which may serve sockets.</summary>
     public ValueTask<int> ReadAsync(Memory<byte> buffer, long offset, CancellationToken cancellation) =>
         RandomAccess.ReadAsync(handle, buffer, offset, cancellation);
 

@@ -1,14 +1,14 @@
 namespace TrustixProxy.Nars.Delivery;
 
-/// <summary>Wakes those who wait for a change. Both members are called under one lock.</summary>
+/// <summary>Wakes tasks that wait for a change. Both members are called under one lock.</summary>
 internal sealed class Signal
 {
     private TaskCompletionSource? _waiting;
 
-    /// <summary>Ends at the next change.</summary>
+    /// <summary>Completes at the next change.</summary>
     public Task Next => (_waiting ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
 
-    /// <summary>Tells of a change.</summary>
+    /// <summary>Signals a change.</summary>
     public void Fire()
     {
         _waiting?.TrySetResult();

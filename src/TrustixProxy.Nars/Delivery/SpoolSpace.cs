@@ -1,24 +1,24 @@
 namespace TrustixProxy.Nars.Delivery;
 
-/// <summary>The disk space that downloads may use together: bounded, and never the last of the disk.</summary>
-/// <param name="directory">Where spools are opened; exists.</param>
-/// <param name="most">The most bytes of all spools together.</param>
+/// <summary>Limits the disk space of all downloads together, and keeps a reserve of the disk free.</summary>
+/// <param name="directory">An existing directory for spools.</param>
+/// <param name="most">Maximum total size of all spools, in bytes.</param>
 public sealed class SpoolSpace(string directory, long most)
 {
-    /// <summary>How much of the disk stays free for others.</summary>
+    /// <summary>Free disk space that spools must leave, in bytes.</summary>
     private const long LeastFree = 512L << 20;
 
-    /// <summary>The free disk space is read again after so many bytes.</summary>
+    /// <summary>Number of bytes written between checks of the free disk space.</summary>
     private const long BetweenLooks = 16L << 20;
 
     private const string Prefix = ".spool-";
 
     private long _used, _sinceLook = BetweenLooks;
 
-    /// <summary>How many bytes all spools have.</summary>
+    /// <summary>Total size of all spools, in bytes.</summary>
     public long Used => Interlocked.Read(ref _used);
 
-    /// <summary>Frees a spool that nobody reads; false when there is none.</summary>
+    /// <summary>Frees a spool without readers; false when there is none.</summary>
     public Func<bool> MakeRoom { get; init; } = () => false;
 
     /// <summary>Opens a spool: a file without a name, which the system deletes with its last handle. Null when the disk refuses.</summary>
@@ -37,7 +37,7 @@ public sealed class SpoolSpace(string directory, long most)
         }
     }
 
-    /// <summary>Deletes what a process left that died between the two steps of <see cref="Open"/>.</summary>
+    /// <summary>Deletes files left by a process that died between the two steps of <see cref="Open"/>.</summary>
     public void Clean()
     {
         try
@@ -49,11 +49,11 @@ public sealed class SpoolSpace(string directory, long most)
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            // The next start tries again.
+            // Retried at the next start.
         }
     }
 
-    /// <summary>Reserves bytes of the disk; false when there are none left.</summary>
+    /// <summary>Reserves bytes of the disk; false when none are left.</summary>
     public bool TryReserve(int count)
     {
         while (Interlocked.Add(ref _used, count) > most)

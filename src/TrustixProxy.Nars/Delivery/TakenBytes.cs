@@ -1,14 +1,13 @@
 namespace TrustixProxy.Nars.Delivery;
 
-/// <summary>Bytes that a reader takes out of a chunk, which is held, or out of the spool. With neither, they are in the room
-/// already.</summary>
+/// <summary>Bytes a reader takes from a held chunk or from the spool. With neither, they are already in its buffer.</summary>
 /// <param name="Chunk">The chunk; null when the bytes are elsewhere.</param>
 /// <param name="Spool">The spool; null when the bytes are elsewhere.</param>
 /// <param name="Start">Offset of the first byte in the file.</param>
-/// <param name="Room">Where they are copied to: as many as it has.</param>
+/// <param name="Room">The destination; filled completely.</param>
 internal readonly record struct TakenBytes(NarChunk? Chunk, NarSpool? Spool, long Start, Memory<byte> Room)
 {
-    /// <summary>Copies the bytes, and lets go of the chunk.</summary>
+    /// <summary>Copies the bytes and releases the chunk.</summary>
     /// <exception cref="EndOfStreamException">The spool is shorter than what was written to it.</exception>
     public async ValueTask CopyAsync(CancellationToken cancellation)
     {

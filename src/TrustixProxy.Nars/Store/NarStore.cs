@@ -5,27 +5,27 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Nars.Store;
 
-/// <summary>A file that is known to be what its name says.</summary>
-/// <param name="Path">Where it is.</param>
-/// <param name="Size">Its length in bytes.</param>
+/// <summary>A stored file, verified to match its name.</summary>
+/// <param name="Path">The file's path.</param>
+/// <param name="Size">Length in bytes.</param>
 public sealed record StoredFile(string Path, long Size);
 
-/// <summary>NARs that were verified on their way to a client, kept on disk as they were served. It decides nothing: what is asked of it was
-/// decided on elsewhere, each time.</summary>
+/// <summary>Keeps verified NARs on disk, in the form in which they were served. It decides nothing: each request was decided elsewhere.
+/// </summary>
 /// <remarks>
 /// <code>
-/// verified beside its way ──▶ <see cref="NarStoreWriter"/> ──▶ temporary file, fsync, room made, rename ──▶ served
-/// found on the disk at the start, or changed since it was looked at ──▶ hashed against its name ──▶ served, or deleted
+/// verified while it was sent ──▶ <see cref="NarStoreWriter"/> ──▶ temporary file, fsync, eviction, rename ──▶ served
+/// found on disk at start, or changed since the last check ──▶ hashed against its name ──▶ served, or deleted
 /// </code></remarks>
 public sealed class NarStore : IDisposable
 {
-    /// <summary>What stands for an upstream's name where the store itself has the NAR.</summary>
+    /// <summary>The source name used where the store itself provides a NAR.</summary>
     public const string Name = "nar-store";
 
-    /// <summary>How long nothing is stored after the disk has refused.</summary>
+    /// <summary>How long storing pauses after a disk error.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(10);
 
-    /// <summary>How many files are hashed at once.</summary>
+    /// <summary>Maximum number of files hashed at once.</summary>
     private const int MaxVerifying = 2;
 
     private readonly NarStoreOptions _options;
@@ -47,34 +47,34 @@ public sealed class NarStore : IDisposable
         _writer = new NarStoreWriter(_folder, options.MaxSize, Load, Publish, GiveUp, time, logger);
     }
 
-    /// <summary>Done when it knows what it has.</summary>
+    /// <summary>Completes when the store has read its folder.</summary>
     public Task Loaded => _loaded.Task;
 
-    /// <summary>How many bytes its files have together.</summary>
+    /// <summary>Total size of its files, in bytes.</summary>
     public long Size => _index.Size;
 
-    /// <summary>Begins to look at what there is, and to store.</summary>
+    /// <summary>Starts reading the folder, and storing.</summary>
     public void Start() => _writer.Start();
 
-    /// <summary>Whether it has the file that a decision names. It may not have been hashed yet.</summary>
+    /// <summary>Whether the store has the file that a decision names. The file may not have been hashed yet.</summary>
     public bool Holds(DecisionRecord record) => record is { Claim: { } claim, Hints: { } hints } && record.MustMatch is null
         && _index.FindOf(claim.Path.Digest, nar => IsOf(nar, claim) && nar.FileHash == hints.FileHash
             && nar.Compression == hints.Compression) is not null;
 
-    /// <summary>The full path of a digest, where it has a NAR of that: a hint, as any other name is.</summary>
+    /// <summary>Returns the full path of a digest for which a NAR is stored; like any name, only a hint.</summary>
     public StorePath? NameOf(StorePathDigest digest) => _index.FindOf(digest, _ => true)?.Path;
 
-    /// <summary>What a narinfo says of the NAR of a claim where only the store has it; null when it has not.</summary>
+    /// <summary>Returns a narinfo's fields for a claim that only the store can serve; null when it cannot.</summary>
     public NarHints? HintsFor(OutputClaim claim) =>
         _index.FindOf(claim.Path.Digest, nar => IsOf(nar, claim)) is { } nar && _index.Find(nar) is { } entry
         ? new NarHints(nar.Compression, nar.FileHash, entry.Size, null, null, [], Name)
         : null;
 
-    /// <summary>Finds a file, hashed if that has not been done since this process runs; null when there is none, or its hash is not known
-    /// in time.</summary>
-    /// <param name="nar">What it must hold.</param>
-    /// <param name="patience">How long it is waited for; the hashing goes on.</param>
-    /// <param name="cancellation">Ends the waiting.</param>
+    /// <summary>Finds a file, hashed at least once since this process started. Null when there is none, or hashing takes too
+    /// long.</summary>
+    /// <param name="nar">The file to find.</param>
+    /// <param name="patience">Maximum wait; hashing continues afterwards.</param>
+    /// <param name="cancellation">Cancels the wait.</param>
     public async ValueTask<StoredFile?> FindAsync(StoredNar nar, TimeSpan patience, CancellationToken cancellation)
     {
         var start = _time.GetTimestamp();
@@ -90,19 +90,19 @@ public sealed class NarStore : IDisposable
         return file;
     }
 
-    /// <summary>The length of a file that it has, whether hashed or not; null when it has none.</summary>
+    /// <summary>Returns the length of a stored file, hashed or not; null when there is none.</summary>
     public long? SizeOf(StoredNar nar) => _index.Find(nar)?.Size;
 
-    /// <summary>Says that a file could not be read after all.</summary>
+    /// <summary>Handles a failed read of a file: drops it from the index.</summary>
     public void Lose(StoredNar nar, Exception exception)
     {
         _logger.Unreadable(nar.ToString(), exception.Message);
         _index.Remove(nar);
     }
 
-    /// <summary>Begins to store a NAR that is on its way; null when that is not done now.</summary>
-    /// <param name="nar">What it is said to be.</param>
-    /// <param name="length">How many bytes it has, when that is known.</param>
+    /// <summary>Starts storing a NAR while it is sent; null when that is not possible now.</summary>
+    /// <param name="nar">The claimed file.</param>
+    /// <param name="length">Length in bytes, if known.</param>
     public NarStoreWriter.Write? Begin(StoredNar nar, long? length) =>
         length > _options.MaxSize || !_loaded.Task.IsCompletedSuccessfully || IsPausing() || _index.Find(nar) is not null ? null
             : _writer.Begin(nar);
@@ -127,7 +127,7 @@ public sealed class NarStore : IDisposable
         return task.IsCompletedSuccessfully;
     }
 
-    /// <summary>Takes a file that nobody has changed since it was known to be right; null when somebody has.</summary>
+    /// <summary>Returns a verified file that has not changed since; null when it has.</summary>
     private StoredFile? Use(StoredNarEntry entry)
     {
         lock (entry)
@@ -147,7 +147,7 @@ public sealed class NarStore : IDisposable
         return new StoredFile(_folder.PathOf(entry.Nar), entry.Size);
     }
 
-    /// <summary>Hashes a file, once for all who want it at the moment.</summary>
+    /// <summary>Hashes a file, once for all concurrent callers.</summary>
     private Task HashedAsync(StoredNarEntry entry)
     {
         lock (entry)
@@ -165,7 +165,7 @@ public sealed class NarStore : IDisposable
         {
             if (_folder.Look(nar) is not { } state)
             {
-                _index.Remove(nar); // somebody has deleted it
+                _index.Remove(nar); // deleted by another process
                 return;
             }
 
@@ -199,8 +199,7 @@ public sealed class NarStore : IDisposable
         }
     }
 
-    /// <summary>Looks at what there is, on the writer's thread: files that were begun by the dead go, and so does what is too
-    /// much.</summary>
+    /// <summary>Scans the store on the writer's thread: removes leftovers of crashed processes, evicts down to the limit.</summary>
     private void Load()
     {
         try
@@ -221,8 +220,7 @@ public sealed class NarStore : IDisposable
         }
     }
 
-    /// <summary>Takes a file that is whole and right, on the writer's thread. At no moment do all files together have more bytes than they
-    /// may.</summary>
+    /// <summary>Publishes a complete and verified file, on the writer's thread. The total size never exceeds the limit.</summary>
     private void Publish(StoredNar nar, string temporary, FileStamp state)
     {
         var excess = _index.Excess(state.Size, out var isEnough);

@@ -4,19 +4,18 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Nars.Store;
 
-/// <summary>The folder of the NAR store. A file comes into it by one rename, when all of it is on the disk; what else lies there is not
-/// ours, and is left alone.</summary>
-/// <param name="directory">Where it is; exists.</param>
+/// <summary>The folder of the NAR store. A file enters it by one rename, once it is all on disk. Foreign files in it are ignored.</summary>
+/// <param name="directory">An existing directory.</param>
 public sealed class NarStoreFolder(string directory)
 {
     private const string Temporary = ".writing-";
 
-    /// <summary>Where it is.</summary>
+    /// <summary>The folder's path.</summary>
     public string Location => directory;
 
     public string PathOf(StoredNar nar) => Path.Combine(directory, nar.Path.ToString(), nar.FileName);
 
-    /// <summary>All its files, and when each was last used.</summary>
+    /// <summary>Lists all files with their last use.</summary>
     /// <exception cref="IOException">It cannot be read.</exception>
     public IEnumerable<(StoredNar Nar, long Size, DateTime UsedAt)> List()
     {
@@ -37,10 +36,10 @@ public sealed class NarStoreFolder(string directory)
         }
     }
 
-    /// <summary>Reads what the file system says of a file; null when there is none.</summary>
+    /// <summary>Reads a file's stamp from the file system; null when the file does not exist.</summary>
     public FileStamp? Look(StoredNar nar) => FileStamp.Read(PathOf(nar));
 
-    /// <summary>Remembers with the file that it was used just now.</summary>
+    /// <summary>Records on the file that it was used now.</summary>
     public void Touch(StoredNar nar, DateTimeOffset now)
     {
         try
@@ -49,18 +48,18 @@ public sealed class NarStoreFolder(string directory)
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            // It is gone, or the disk is read-only: after a restart it counts as used longer ago.
+            // It is gone, or the disk is read-only: after a restart its last use counts as earlier.
         }
     }
 
-    /// <summary>Begins a file under a name of its own, locked until it is closed: who cleans up leaves it alone.</summary>
+    /// <summary>Creates a temporary file, locked until it is closed: cleanups skip it.</summary>
     public (SafeFileHandle Handle, string Path) Begin()
     {
         var path = Path.Combine(directory, $"{Temporary}{Guid.NewGuid():N}");
         return (File.OpenHandle(path, FileMode.CreateNew, FileAccess.Write, FileShare.None), path);
     }
 
-    /// <summary>Deletes what was begun, if the disk lets it be done: else it is left for later.</summary>
+    /// <summary>Deletes a temporary file; if the disk refuses, a later cleanup does.</summary>
     public static void Discard(string temporary)
     {
         try
@@ -69,15 +68,13 @@ public sealed class NarStoreFolder(string directory)
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            // Whoever cleans up finds it.
+            // The next cleanup finds it.
         }
     }
 
-    /// <summary>Gives a file that was written its place in the store; answers its stamp there, null when it is another file by
-    /// then.</summary>
-    /// <param name="temporary">Where it was written.</param>
-    /// <param name="nar">What it holds.</param>
-    /// <param name="written">Its stamp when it was written.</param>
+    /// <summary>Moves a written file into the store; returns its stamp there, or null when it was replaced since.</summary>
+    /// <param name="temporary">The temporary file.</param>
+    /// <param name="written">Its stamp after writing.</param>
     public FileStamp? Publish(string temporary, StoredNar nar, FileStamp written)
     {
         var path = PathOf(nar);
@@ -86,7 +83,7 @@ public sealed class NarStoreFolder(string directory)
         return Look(nar) is { } moved && moved with { ChangedAt = written.ChangedAt } == written ? moved : null;
     }
 
-    /// <summary>Deletes a file, and the folder of its path when that is empty then.</summary>
+    /// <summary>Deletes a file, and its path's folder when that is empty.</summary>
     public void Delete(StoredNar nar)
     {
         var path = PathOf(nar);
@@ -105,7 +102,7 @@ public sealed class NarStoreFolder(string directory)
         }
     }
 
-    /// <summary>Deletes what was begun by processes that have died; gives how much that was.</summary>
+    /// <summary>Deletes temporary files of dead processes; returns their number and size.</summary>
     public (int Files, long Bytes) DeleteAbandoned()
     {
         var (files, bytes) = (0, 0L);
@@ -120,7 +117,7 @@ public sealed class NarStoreFolder(string directory)
             }
             catch (IOException)
             {
-                // Somebody is writing it.
+                // A process is writing it.
             }
         }
 

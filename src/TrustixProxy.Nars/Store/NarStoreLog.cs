@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace TrustixProxy.Nars.Store;
 
-/// <summary>Messages of this folder: 51xx.</summary>
+/// <summary>Log messages of this folder: event ids 51xx.</summary>
 public static partial class NarStoreLog
 {
     [LoggerMessage(5101, LogLevel.Information, "The NAR store {Directory} has {Files} NARs of {Bytes} bytes")]

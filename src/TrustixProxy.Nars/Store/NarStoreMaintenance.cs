@@ -1,34 +1,30 @@
 namespace TrustixProxy.Nars.Store;
 
-/// <summary>A file that is not what its name says.</summary>
-/// <param name="File">Its name within the store.</param>
-/// <param name="Fault">What is wrong.</param>
+/// <summary>A file that does not match its name.</summary>
+/// <param name="File">The file's name in the store.</param>
 public sealed record DamagedNar(string File, string Fault);
 
-/// <summary>What a check of all files came to.</summary>
-/// <param name="Files">How many were looked at.</param>
-/// <param name="Bytes">How many bytes they have.</param>
-/// <param name="Damaged">Those that are not what their names say.</param>
+/// <summary>The result of a check of all files.</summary>
+/// <param name="Files">Number of files checked.</param>
+/// <param name="Bytes">Their total size in bytes.</param>
+/// <param name="Damaged">The files that do not match their names.</param>
 public sealed record NarStoreCheckResult(int Files, long Bytes, IReadOnlyList<DamagedNar> Damaged);
 
-/// <summary>What was deleted to make room.</summary>
-/// <param name="Deleted">How many NARs.</param>
-/// <param name="Abandoned">How many files that a writer which died had begun.</param>
-/// <param name="DeletedBytes">How many bytes both had.</param>
-/// <param name="Bytes">How many bytes the others have.</param>
-/// <param name="MaxSize">How many they may have.</param>
+/// <summary>The result of a garbage collection.</summary>
+/// <param name="Deleted">Number of NARs deleted.</param>
+/// <param name="Abandoned">Number of temporary files of dead writers deleted.</param>
+/// <param name="DeletedBytes">Size of both in bytes.</param>
+/// <param name="Bytes">Size of the remaining files in bytes.</param>
+/// <param name="MaxSize">Maximum total size in bytes.</param>
 public sealed record NarStoreGcResult(int Deleted, int Abandoned, long DeletedBytes, long Bytes, long MaxSize);
 
-/// <summary>What can be done with a store from outside, beside a proxy that runs over it: that notices what is gone when it looks for
-/// it.</summary>
-/// <param name="options">Where it is.</param>
+/// <summary>Maintains a store from outside. A proxy may run on it: the proxy notices deleted files on its next access.</summary>
 public sealed class NarStoreMaintenance(NarStoreOptions options)
 {
     private readonly NarStoreFolder _folder = new(options.Directory);
 
-    /// <summary>Holds every file against its name, decompressed.</summary>
-    /// <param name="isToDelete">Whether what is damaged is deleted.</param>
-    /// <param name="cancellation">Ends it.</param>
+    /// <summary>Checks every file, decompressed, against its name.</summary>
+    /// <param name="isToDelete">Whether to delete damaged files.</param>
     public async Task<NarStoreCheckResult> CheckAsync(bool isToDelete, CancellationToken cancellation)
     {
         var (files, bytes, damaged) = (0, 0L, new List<DamagedNar>());
@@ -49,14 +45,14 @@ public sealed class NarStoreMaintenance(NarStoreOptions options)
             }
             catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
             {
-                // It has made room since.
+                // The proxy has evicted it since.
             }
         }
 
         return new NarStoreCheckResult(files, bytes, damaged);
     }
 
-    /// <summary>Deletes what nobody will finish, and as many NARs as are too much.</summary>
+    /// <summary>Deletes abandoned temporary files, and evicts NARs down to the limit.</summary>
     public NarStoreGcResult Collect()
     {
         var (abandoned, bytes) = _folder.DeleteAbandoned();

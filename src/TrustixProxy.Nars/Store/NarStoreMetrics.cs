@@ -3,7 +3,7 @@ using TrustixProxy.IO.Metering;
 
 namespace TrustixProxy.Nars.Store;
 
-/// <summary>What is counted of the NAR store.</summary>
+/// <summary>Meters the NAR store.</summary>
 public static class NarStoreMetrics
 {
     private static readonly Counter<long> Reads = ProxyMeter.Meter.CreateCounter<long>(

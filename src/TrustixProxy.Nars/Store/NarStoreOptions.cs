@@ -2,8 +2,8 @@ using System.Collections.Immutable;
 
 namespace TrustixProxy.Nars.Store;
 
-/// <summary>Where verified NARs are kept, and how many.</summary>
-/// <param name="Directory">The folder; exists, and is written to by this user alone.</param>
-/// <param name="MaxSize">The most bytes that all files have together; positive. What is being written comes on top.</param>
-/// <param name="Pinned">Globs of the names of store paths whose NARs make room for nothing.</param>
+/// <summary>Configures the NAR store.</summary>
+/// <param name="Directory">An existing directory, writable by this user alone.</param>
+/// <param name="MaxSize">Maximum total size of all files in bytes; positive. Files being written come on top.</param>
+/// <param name="Pinned">Globs of store path names whose NARs are never evicted.</param>
 public sealed record NarStoreOptions(string Directory, long MaxSize, ImmutableArray<string> Pinned);

@@ -8,12 +8,11 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Nars.Store;
 
-/// <summary>Writes NARs to the disk beside their way to clients, on one thread of its own. Nobody waits for it: what the disk does not
-/// follow with is given up.</summary>
+/// <summary>Writes NARs to disk while they are sent, on its own thread. If the disk falls behind, the copy is abandoned.</summary>
 /// <remarks>
 /// <code>
-/// pieces of up to 64 NARs ──512 pieces (32 MiB) wait at the most──▶ temporary file ──verified?──▶ fsync ──▶ publish
-///                                                                                  ──else──────▶ deleted
+/// pieces of up to 64 NARs ──at most 512 pieces (32 MiB) wait──▶ temporary file ──verified?──▶ fsync ──▶ publish
+///                                                                              ──else──────▶ deleted
 /// </code></remarks>
 public sealed class NarStoreWriter : IDisposable
 {
@@ -29,18 +28,16 @@ public sealed class NarStoreWriter : IDisposable
     private readonly SupervisedLoop _loop;
     private readonly ILogger _logger;
     private readonly TimeProvider _time;
-    private readonly CancellationTokenSource _written = new(); // all of it, and nothing follows
+    private readonly CancellationTokenSource _written = new(); // all is written, and nothing follows
     private Task? _running;
     private bool _isPrepared;
     private int _pieces;
 
-    /// <param name="folder">Where files are begun.</param>
-    /// <param name="maxSize">The most bytes of one.</param>
-    /// <param name="prepare">Done on the thread before anything else.</param>
-    /// <param name="publish">Takes a file that is whole, right, and on the disk.</param>
-    /// <param name="onGivenUp">Told of what was right and is not stored: the disk refuses, or does not follow (null).</param>
-    /// <param name="time">The clock; the system's when null.</param>
-    /// <param name="logger">Told of faults of this program.</param>
+    /// <param name="folder">Creates temporary files.</param>
+    /// <param name="maxSize">Maximum size of one file, in bytes.</param>
+    /// <param name="prepare">Runs on the thread before anything else.</param>
+    /// <param name="publish">Receives a complete, verified file that is on disk.</param>
+    /// <param name="onGivenUp">Called for a correct file that is not stored: the disk failed, or fell behind (null).</param>
     public NarStoreWriter(
         NarStoreFolder folder, long maxSize, Action prepare, Action<StoredNar, string, FileStamp> publish, Action<StoredNar,
             Exception?> onGivenUp,
@@ -55,14 +52,14 @@ public sealed class NarStoreWriter : IDisposable
 
     public void Start() => _running = _loop.RunAsync(_time, _logger, _written.Token);
 
-    /// <summary>Begins to write a file; null when it is being written already, or too many are.</summary>
+    /// <summary>Starts writing a file; null when it is being written already, or too many are.</summary>
     public Write? Begin(StoredNar nar)
     {
         var write = new Write(this, nar);
         return _writes.Count < MaxWrites && !_steps.IsAddingCompleted && _writes.TryAdd(nar, write) ? write : null;
     }
 
-    /// <summary>Waits a moment for what is whole already.</summary>
+    /// <summary>Waits briefly for complete files to be published.</summary>
     public void Dispose()
     {
         _steps.CompleteAdding();
@@ -75,7 +72,7 @@ public sealed class NarStoreWriter : IDisposable
         }
     }
 
-    /// <summary>Writes what comes, on a thread of its own, until nothing follows.</summary>
+    /// <summary>Writes queued steps until the queue is closed; runs on its own thread.</summary>
     private void WriteAll()
     {
         if (!_isPrepared)
@@ -113,7 +110,7 @@ public sealed class NarStoreWriter : IDisposable
         }
         catch
         {
-            write.Discard(); // a fault of this program: the loop says which, and goes on with the next step
+            write.Discard(); // a bug here: the loop logs it and continues with the next step
             throw;
         }
         finally
@@ -138,10 +135,10 @@ public sealed class NarStoreWriter : IDisposable
         }
     }
 
-    /// <summary>What is to be done next for a file: a piece to be written, or the end.</summary>
+    /// <summary>The next step for a file: a piece to write, or the end.</summary>
     private readonly record struct Step(Write Write, NarChunk.Piece? Piece, bool IsWhole);
 
-    /// <summary>A file that is being written. Its first half belongs to who sends the NAR, the other to the thread.</summary>
+    /// <summary>A file being written. The sender of the NAR calls the first three methods, the thread the others.</summary>
     public sealed class Write(NarStoreWriter writer, StoredNar nar)
     {
         private int _isOver;
@@ -152,7 +149,7 @@ public sealed class NarStoreWriter : IDisposable
 
         public StoredNar Nar => nar;
 
-        /// <summary>Takes the next bytes, without waiting.</summary>
+        /// <summary>Queues the next bytes, without waiting.</summary>
         public void Append(NarChunk.Piece piece)
         {
             if (Volatile.Read(ref _isOver) is not 0)
@@ -172,13 +169,13 @@ public sealed class NarStoreWriter : IDisposable
             writer._onGivenUp(nar, null);
         }
 
-        /// <summary>Says that all bytes were appended, and are the agreed NAR, in a file of this hash.</summary>
+        /// <summary>Marks the file as complete and verified, with this hash.</summary>
         public void Complete(NixHash fileHash) => Finish(fileHash == nar.FileHash);
 
-        /// <summary>Gives the file up, unless it was completed.</summary>
+        /// <summary>Abandons the file, unless it was completed.</summary>
         public void Abandon() => Finish(isWhole: false);
 
-        /// <summary>Writes bytes, on the thread.</summary>
+        /// <summary>Writes bytes; runs on the thread.</summary>
         public void Take(ReadOnlySpan<byte> bytes)
         {
             if (_isClosed)
@@ -201,7 +198,7 @@ public sealed class NarStoreWriter : IDisposable
             _size += bytes.Length;
         }
 
-        /// <summary>Publishes the file or deletes it, on the thread.</summary>
+        /// <summary>Publishes or deletes the file; runs on the thread.</summary>
         public void End(bool isWhole)
         {
             if (!isWhole || _isClosed || _handle is null)
@@ -216,7 +213,7 @@ public sealed class NarStoreWriter : IDisposable
             Close();
         }
 
-        /// <summary>Deletes what was written, on the thread.</summary>
+        /// <summary>Deletes the temporary file; runs on the thread.</summary>
         public void Discard()
         {
             if (_path is not null && !_isClosed)

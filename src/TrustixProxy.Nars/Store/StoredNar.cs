@@ -3,28 +3,28 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Nars.Store;
 
-/// <summary>A file of the NAR store, by what it must hold. All that is known of it stands in its name: the folder is the index, and no
-/// crash can leave the two different.</summary>
-/// <param name="Path">Whose NAR it is.</param>
+/// <summary>A file of the NAR store, identified by its required contents. Its name holds all metadata: the folder is the index, so no crash
+/// can make them differ.</summary>
+/// <param name="Path">The NAR's store path.</param>
 /// <param name="NarHash">SHA-256 of the uncompressed NAR.</param>
-/// <param name="NarSize">Its length in bytes.</param>
-/// <param name="FileHash">SHA-256 of the file; the NAR hash when it is not compressed.</param>
-/// <param name="Compression">How it is compressed.</param>
+/// <param name="NarSize">Length of the uncompressed NAR in bytes.</param>
+/// <param name="FileHash">SHA-256 of the file; the NAR hash when uncompressed.</param>
+/// <param name="Compression">The file's compression.</param>
 /// <remarks><c>digest-name/narhash-narsize-filehash.nar[.xz|.zst|.bz2|.br|.gz]</c>, hashes in nix32.</remarks>
 public sealed record StoredNar(StorePath Path, NixHash NarHash, long NarSize, NixHash FileHash, string Compression)
 {
     private const string Extension = ".nar";
 
-    /// <summary>Name of the file within the folder of its path.</summary>
+    /// <summary>The file's name within the folder of its path.</summary>
     public string FileName =>
         string.Create(
         CultureInfo.InvariantCulture, $"{NarHash.Digits}-{NarSize}-{FileHash.Digits}{Extension}{NarCompression.SuffixOf(Compression)}");
 
-    /// <summary>The file that would answer an order.</summary>
+    /// <summary>Returns the stored file that matches an order.</summary>
     public static StoredNar Of(NarOrder order) =>
         new(order.Claim.Path, order.Claim.NarHash, order.Claim.NarSize, order.FileHash, order.Compression);
 
-    /// <summary>Reads what <see cref="FileName"/> writes, and nothing else.</summary>
+    /// <summary>Parses exactly what <see cref="FileName"/> writes.</summary>
     public static bool TryParse(StorePath path, string fileName, [NotNullWhen(true)] out StoredNar? nar)
     {
         nar = null;

@@ -3,16 +3,13 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Nars.Store;
 
-/// <summary>Holds a file of the store against its name, from the first byte to the last.</summary>
+/// <summary>Checks a stored file against its name, from the first byte to the last.</summary>
 internal static class StoredNarCheck
 {
     private const int BufferSize = 128 << 10;
 
-    /// <summary>Why the file is not what its name says; null when it is.</summary>
-    /// <param name="path">The file.</param>
-    /// <param name="nar">Its name.</param>
-    /// <param name="isKnown">Whether what has this file hash is known to hold the NAR: then it is not decompressed.</param>
-    /// <param name="cancellation">Ends it.</param>
+    /// <summary>Returns why the file does not match its name; null when it does.</summary>
+    /// <param name="isKnown">Whether a file with this hash is known to hold the NAR; then it is not decompressed.</param>
     /// <exception cref="IOException">It cannot be read.</exception>
     public static async Task<NarFault?> RunAsync(string path, StoredNar nar, bool isKnown, CancellationToken cancellation)
     {

@@ -4,10 +4,10 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Nars.Store;
 
-/// <summary>A file of the store, as this process knows it.</summary>
-/// <param name="nar">What it must hold.</param>
-/// <param name="size">Its length in bytes.</param>
-/// <param name="isPinned">Whether it makes room for nothing.</param>
+/// <summary>A stored file, as this process knows it.</summary>
+/// <param name="nar">The file's required contents.</param>
+/// <param name="size">Length in bytes.</param>
+/// <param name="isPinned">Whether it is never evicted.</param>
 internal sealed class StoredNarEntry(StoredNar nar, long size, bool isPinned)
 {
     public StoredNar Nar => nar;
@@ -16,16 +16,16 @@ internal sealed class StoredNarEntry(StoredNar nar, long size, bool isPinned)
 
     public bool IsPinned => isPinned;
 
-    /// <summary>The stamp of the file when this process last knew that it holds what it must; null before that.</summary>
+    /// <summary>The file's stamp when this process last verified it; null before that.</summary>
     public FileStamp? Verified { get; set; }
 
-    /// <summary>The hashing that is under way; null when none is.</summary>
+    /// <summary>The hashing in flight; null when none is.</summary>
     public Task? Verifying { get; set; }
 }
 
-/// <summary>Which files the store has, from the one whose use is longest ago to the one that was used last.</summary>
-/// <param name="maxSize">The most bytes that all files may have together.</param>
-/// <param name="pinned">Globs of the names of paths whose files stay.</param>
+/// <summary>Indexes the store's files, least recently used first.</summary>
+/// <param name="maxSize">Maximum total size of all files, in bytes.</param>
+/// <param name="pinned">Globs of the names of paths that are never evicted.</param>
 internal sealed class StoredNarIndex(long maxSize, ImmutableArray<string> pinned)
 {
     private readonly Lock _lock = new();
@@ -33,7 +33,7 @@ internal sealed class StoredNarIndex(long maxSize, ImmutableArray<string> pinned
     private readonly Dictionary<StorePathDigest, List<LinkedListNode<StoredNarEntry>>> _byPath = [];
     private long _size;
 
-    /// <summary>How many bytes all files have together.</summary>
+    /// <summary>Total size of all files, in bytes.</summary>
     public long Size
     {
         get
@@ -45,7 +45,7 @@ internal sealed class StoredNarIndex(long maxSize, ImmutableArray<string> pinned
         }
     }
 
-    /// <summary>Adds a file that it does not have, as the one that was used last.</summary>
+    /// <summary>Adds a new file as the most recently used.</summary>
     public StoredNarEntry Add(StoredNar nar, long size)
     {
         var entry = new StoredNarEntry(nar, size, pinned.Any(glob => NameGlob.Matches(glob, nar.Path)));
@@ -91,7 +91,7 @@ internal sealed class StoredNarIndex(long maxSize, ImmutableArray<string> pinned
         }
     }
 
-    /// <summary>The first file of a path that fits; null when there is none.</summary>
+    /// <summary>Finds the first matching file of a path; null when there is none.</summary>
     public StoredNar? FindOf(StorePathDigest path, Func<StoredNar, bool> fits)
     {
         lock (_lock)
@@ -100,7 +100,7 @@ internal sealed class StoredNarIndex(long maxSize, ImmutableArray<string> pinned
         }
     }
 
-    /// <summary>Says that a file was used just now.</summary>
+    /// <summary>Marks a file as the most recently used.</summary>
     public void Touch(StoredNar nar)
     {
         lock (_lock)
@@ -113,8 +113,8 @@ internal sealed class StoredNarIndex(long maxSize, ImmutableArray<string> pinned
         }
     }
 
-    /// <summary>The fewest files that have to go, oldest use first, so that one more of this size fits. When even all that are not pinned
-    /// would not do, that is all of them.</summary>
+    /// <summary>Returns the fewest files to evict, least recently used first, so that one more of this size fits. If evicting all unpinned
+    /// files is not enough, returns all of them.</summary>
     public IReadOnlyList<StoredNarEntry> Excess(long size, out bool isEnough)
     {
         lock (_lock)

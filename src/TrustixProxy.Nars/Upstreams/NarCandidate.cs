@@ -2,24 +2,23 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Nars.Upstreams;
 
-/// <summary>An upstream that says it has the agreed NAR, and how its file would answer a request.</summary>
+/// <summary>An upstream that claims to have the agreed NAR, and how its file would answer a request.</summary>
 /// <param name="Upstream">Which.</param>
-/// <param name="NarInfo">What it says of the path.</param>
-/// <param name="Address">Where its file is.</param>
-/// <param name="Decompress">Whether the file is decompressed on the way: the request is for the bare NAR, and the file is not.</param>
-/// <param name="IsSameFile">Whether it says it has the very bytes that the request's URL names.</param>
+/// <param name="NarInfo">Its narinfo of the path.</param>
+/// <param name="Address">The file's address.</param>
+/// <param name="Decompress">Whether to decompress the file while sending: the request is for the bare NAR, and the file is
+/// compressed.</param>
+/// <param name="IsSameFile">Whether it claims the exact bytes that the request's URL names.</param>
 public sealed record NarCandidate(Upstream Upstream, NarInfo NarInfo, Uri Address, bool Decompress, bool IsSameFile)
 {
-    /// <summary>How the bytes that go to the client are compressed.</summary>
+    /// <summary>The compression of the bytes sent to the client.</summary>
     public string ServedCompression => Decompress ? NarCompression.None : NarInfo.Compression;
 
-    /// <summary>The candidate that an upstream's narinfo makes for these bytes; null when it cannot answer.</summary>
-    /// <param name="upstream">The upstream.</param>
-    /// <param name="narInfo">Its narinfo.</param>
+    /// <summary>Returns the candidate for these bytes from an upstream's narinfo; null when it cannot answer.</summary>
     /// <param name="narHash">The agreed NAR hash.</param>
-    /// <param name="compression">The compression that the request's URL names.</param>
-    /// <param name="fileHash">The file hash that it names.</param>
-    /// <param name="marks">What is remembered of upstreams.</param>
+    /// <param name="compression">The compression that the URL names.</param>
+    /// <param name="fileHash">The file hash that the URL names.</param>
+    /// <param name="marks">Remembers which upstreams gave bad NARs.</param>
     public static NarCandidate? Of(
         Upstream upstream, NarInfo narInfo, NixHash narHash, string compression, NixHash fileHash, BadNarMemory marks)
     {

@@ -3,14 +3,13 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Nars.Upstreams;
 
-/// <summary>One request for a narinfo, and the reading of its answer: foreign bytes, bounded.</summary>
+/// <summary>Requests a narinfo and parses the answer: untrusted bytes, bounded in size.</summary>
 internal static class NarInfoRequest
 {
-    /// <summary>Asks once.</summary>
+    /// <summary>Sends one request.</summary>
     /// <param name="http">Sends the request.</param>
     /// <param name="cache">The upstream's base address.</param>
-    /// <param name="digest">What is asked for.</param>
-    /// <param name="cancellation">Ends it.</param>
+    /// <param name="digest">The store path's digest.</param>
     /// <exception cref="HttpRequestException">There was no whole answer.</exception>
     public static async Task<UpstreamAnswer> SendAsync(
         HttpMessageInvoker http, Uri cache, StorePathDigest digest, CancellationToken cancellation)
@@ -32,7 +31,7 @@ internal static class NarInfoRequest
             : Failed(UpstreamFailure.UnknownEncoding);
     }
 
-    /// <summary>Asks for <c>nix-cache-info</c>; null when there is an answer of any kind but a server's error.</summary>
+    /// <summary>Requests <c>nix-cache-info</c>; returns null for any answer except a server error.</summary>
     public static async Task<UpstreamFault?> ProbeAsync(HttpMessageInvoker http, Uri cache, CancellationToken cancellation)
     {
         using var request = Of(new Uri(cache, "nix-cache-info"));
@@ -65,7 +64,7 @@ internal static class NarInfoRequest
             : new UpstreamAnswer.Found(narInfo);
     }
 
-    /// <summary>The whole body; null when it is too large for a narinfo.</summary>
+    /// <summary>Reads the whole body; null when it is too large for a narinfo.</summary>
     private static async Task<byte[]?> ReadAsync(HttpContent content, string encoding, CancellationToken cancellation)
     {
         using var body = new MemoryStream();

@@ -5,16 +5,15 @@ using System.Security.Cryptography;
 
 namespace TrustixProxy.Nars.Upstreams;
 
-/// <summary>Tells this process's own requests: a proxy that is its own upstream, also through other proxies, would wait for
+/// <summary>Recognises this process's own requests: a proxy that is its own upstream, even through other proxies, would wait for
 /// itself.</summary>
-/// <remarks>Each process has a mark: a comment of its User-Agent, so that no server sees a header that it does not know.
-/// What a proxy asks for the sake of another proxy's request carries the marks of that request too, so that a ring of proxies ends where it
-/// began.</remarks>
+/// <remarks>Each process adds a mark as a comment to its User-Agent, so that servers see no unknown header. A request made on behalf of
+/// another proxy's request also carries that request's marks. So a ring of proxies ends where it began.</remarks>
 public static class OwnRequests
 {
     private const string Product = "trustix-proxy/";
 
-    /// <summary>The length of a mark with its parentheses, and the most marks that are passed on.</summary>
+    /// <summary>Length of a mark with its parentheses, and the maximum number of marks passed on.</summary>
     private const int MarkLength = 18, MostMarks = 8;
 
     private static readonly string Mark =
@@ -24,13 +23,13 @@ public static class OwnRequests
 
     private static readonly AsyncLocal<ImmutableArray<ProductInfoHeaderValue>> Followed = new();
 
-    /// <summary>What marks a request as this process's, and as made for the sake of other proxies' requests.</summary>
+    /// <summary>The comments that mark a request as this process's, and as made on behalf of other proxies' requests.</summary>
     public static IEnumerable<ProductInfoHeaderValue> Comments => Followed.Value.IsDefaultOrEmpty ? [Own] : [Own, .. Followed.Value];
 
-    /// <summary>Whether a client with this User-Agent is this process, or asks for its sake.</summary>
+    /// <summary>Whether a client with this User-Agent is this process, or acts on its behalf.</summary>
     public static bool IsOurs(string? userAgent) => userAgent?.Contains(Mark, StringComparison.Ordinal) is true;
 
-    /// <summary>Passes the marks of a request on with all that the calling method asks from now on.</summary>
+    /// <summary>Adds a request's marks to all requests that the calling method makes from now on.</summary>
     public static void Follow(string? userAgent)
     {
         if (userAgent?.StartsWith(Product, StringComparison.Ordinal) is not true)

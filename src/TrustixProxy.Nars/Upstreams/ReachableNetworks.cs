@@ -3,20 +3,19 @@ using TrustixProxy.IO.Connecting;
 
 namespace TrustixProxy.Nars.Upstreams;
 
-/// <summary>Where an upstream may lead us, by its own addresses, by redirects and by the URLs of its narinfos: to the public internet,
-/// and into the networks that its own host is in.</summary>
-/// <remarks>Whoever speaks for an upstream (its owner, DNS, anyone on an http path) must not point us at services that only we can
-/// reach. So the scopes of its host are learnt once:
-/// from a literal address, else from the first whole DNS answer. Each connection is checked against them again, and a later answer
-/// widens nothing.
-/// A DNS answer never opens link-local addresses, where clouds have their metadata services.</remarks>
+/// <summary>Limits where an upstream may lead us by its addresses, redirects and narinfo URLs: to the public internet and its own host's
+/// networks.</summary>
+/// <remarks>An attacker who controls an upstream (its owner, DNS, anyone on an http path) must not reach services that only we can reach.
+/// So the scopes of its host are learnt once: from a literal address, else from the first complete DNS answer. Each connection is checked
+/// against them, and a later answer widens nothing. A DNS answer never opens link-local addresses, where clouds have their metadata
+/// services.</remarks>
 /// <param name="origin">The upstream's address.</param>
 internal sealed class ReachableNetworks(Uri origin)
 {
     private readonly string _host = Bare(origin.IdnHost);
     private int _scopes; // flags of AddressScope; 0 until they are known
 
-    /// <summary>The addresses of a host that may be connected to.</summary>
+    /// <summary>Returns the addresses of a host that may be connected to.</summary>
     /// <exception cref="HttpRequestException">None may.</exception>
     public IPAddress[] Admit(DnsEndPoint target, IPAddress[] addresses)
     {
@@ -35,7 +34,7 @@ internal sealed class ReachableNetworks(Uri origin)
                 + "lead to, since its own are not of that network.");
     }
 
-    /// <summary>Whether a URL may be asked for through an HTTP proxy, where only its host's name is seen.</summary>
+    /// <summary>Whether a URL may be requested through an HTTP proxy, where only its host name is known.</summary>
     public bool MayAskThroughProxy(Uri address)
     {
         var scope = AddressScopes.OfHost(address.IdnHost);

@@ -3,14 +3,12 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Nars.Upstreams;
 
-/// <summary>An upstream sent another NAR than its narinfo names.</summary>
-/// <param name="Upstream">Its name.</param>
-/// <param name="Path">The store path.</param>
-/// <param name="Fault">What was wrong, in one word: <c>nar-hash</c>, <c>too-long</c>.</param>
-/// <param name="Agreed">The NAR hash that was agreed on, and that the narinfo names.</param>
-/// <param name="Sent">The hash of what it sent; null where that was not read to its end.</param>
-/// <param name="At">When it did so last.</param>
-/// <param name="Times">How often, since this proxy runs.</param>
+/// <summary>A NAR from an upstream that differs from the one its narinfo names.</summary>
+/// <param name="Fault">The fault in one word: <c>nar-hash</c>, <c>too-long</c>.</param>
+/// <param name="Agreed">The NAR hash agreed on and named in the narinfo.</param>
+/// <param name="Sent">The hash of the NAR received; null when it was not read to its end.</param>
+/// <param name="At">Time of the last occurrence.</param>
+/// <param name="Times">Number of occurrences since this proxy started.</param>
 public sealed record RefusedNar(string Upstream, string Path, string Fault, string Agreed, string? Sent, DateTimeOffset At, long Times)
 {
     /// <inheritdoc/>
@@ -20,18 +18,16 @@ public sealed record RefusedNar(string Upstream, string Path, string Fault, stri
         + $"{Agreed} was agreed on, it sent {Sent ?? "something that was not read to its end"}";
 }
 
-/// <summary>The latest NARs that upstreams sent in the place of those that they name, each upstream and path once. In bounded
-/// memory.</summary>
-/// <param name="time">The clock.</param>
+/// <summary>Keeps the latest NARs that differed from their narinfo, one per upstream and path. Memory is bounded.</summary>
 public sealed class RefusedNars(TimeProvider time)
 {
-    /// <summary>How many are kept.</summary>
+    /// <summary>Maximum number kept.</summary>
     public const int Most = 100;
 
     private readonly Lock _turn = new();
-    private readonly LinkedList<RefusedNar> _latest = new(); // the newest first
+    private readonly LinkedList<RefusedNar> _latest = new(); // newest first
 
-    /// <summary>All of them, the newest first.</summary>
+    /// <summary>Lists them, newest first.</summary>
     public IReadOnlyList<RefusedNar> List()
     {
         lock (_turn)
@@ -40,11 +36,9 @@ public sealed class RefusedNars(TimeProvider time)
         }
     }
 
-    /// <summary>Keeps one, if the fault says that its content is another.</summary>
-    /// <param name="upstream">Whose.</param>
-    /// <param name="claim">What was agreed on.</param>
-    /// <param name="fault">What was wrong.</param>
-    /// <param name="sent">The hash of what came; null where that is not known.</param>
+    /// <summary>Records a NAR if the fault means that its content differs.</summary>
+    /// <param name="claim">The agreed claim.</param>
+    /// <param name="sent">The hash of the NAR received; null when unknown.</param>
     public void Add(string upstream, OutputClaim claim, NarFault fault, NixHash? sent)
     {
         if (fault is NarFault.Unreachable or NarFault.Gone or NarFault.BrokenOff or NarFault.FileHash)

@@ -7,34 +7,32 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Nars.Upstreams;
 
-/// <summary>One binary cache: fetches narinfos, bounded in size and time, and says where NARs are.</summary>
+/// <summary>One binary cache: fetches narinfos, bounded in size and time, and returns the addresses of NARs.</summary>
 public sealed class Upstream : IDisposable
 {
-    /// <summary>Tries of one path while the upstream fails; no try begins later than <see cref="TryFor"/> after the first.</summary>
+    /// <summary>Maximum number of tries per path while the upstream fails; no try begins later than <see cref="TryFor"/> after the
+    /// first.</summary>
     private const int MostTries = 3;
 
     private static readonly TimeSpan TryFor = TimeSpan.FromSeconds(2), LongestPause = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>How long a try may take that began after the upstream went away.</summary>
+    /// <summary>Maximum time of a try that began after the upstream went away.</summary>
     private static readonly TimeSpan LateTry = TimeSpan.FromMilliseconds(500);
 
     private static readonly TimeSpan FoundLifetime = TimeSpan.FromMinutes(10);
 
-    /// <summary>How long it is not asked again for what it does not have: what others push to it is found soon.</summary>
+    /// <summary>How long a missing path is not asked for again: newly pushed paths are found soon.</summary>
     private static readonly TimeSpan AbsentLifetime = TimeSpan.FromSeconds(2);
 
     private readonly Uri _base;
-    private readonly TimeSpan _timeout, _firstPause; // the pauses of all tries together take a small part of the time that there is
+    private readonly TimeSpan _timeout, _firstPause; // the pauses of all tries take a small part of the available time
     private readonly TimeProvider _time;
     private readonly UpstreamProber _prober;
     private readonly ConcurrentDictionary<StorePathDigest, Lazy<Task<UpstreamAnswer>>> _underway = new();
     private readonly MemoryCache _known = new(new MemoryCacheOptions { SizeLimit = 8 << 20 });
 
-    /// <param name="options">What is configured.</param>
-    /// <param name="timeout">How long one try of a narinfo may take.</param>
-    /// <param name="time">The clock.</param>
-    /// <param name="logger">Told when it goes away and comes back.</param>
-    /// <param name="network">What carries requests; sockets when null.</param>
+    /// <param name="timeout">Maximum time of one narinfo request.</param>
+    /// <param name="network">Sends requests; sockets when null.</param>
     public Upstream(
         UpstreamOptions options, TimeSpan timeout, TimeProvider time, ILogger? logger = null, HttpMessageHandler? network = null)
     {
@@ -53,16 +51,16 @@ public sealed class Upstream : IDisposable
 
     public UpstreamOptions Options { get; }
 
-    /// <summary>Whether it can be asked; requests for NARs report to it, too.</summary>
+    /// <summary>Tracks whether the upstream can be asked; NAR requests report to it too.</summary>
     public UpstreamHealth Health { get; }
 
-    /// <summary>Whether it is not asked now: it is away, or asked to be left alone.</summary>
+    /// <summary>Whether it is not asked now: it is away, or asked for a pause.</summary>
     public bool IsDown => Health.IsAway;
 
-    /// <summary>Sends requests to it, redirects followed.</summary>
+    /// <summary>Sends requests to it and follows redirects.</summary>
     public HttpMessageInvoker Http { get; }
 
-    /// <summary>Finds out whether it can be reached, where nobody knows yet.</summary>
+    /// <summary>Probes whether it can be reached, unless that is known.</summary>
     public void Probe()
     {
         if (Health.Status.State is UpstreamState.Unknown or UpstreamState.Away)
@@ -71,7 +69,7 @@ public sealed class Upstream : IDisposable
         }
     }
 
-    /// <summary>Begins with what another one knew of the same upstream.</summary>
+    /// <summary>Copies what another instance knew of the same upstream.</summary>
     public void TakeOver(Upstream before)
     {
         Health.TakeOver(before.Health);
@@ -81,8 +79,7 @@ public sealed class Upstream : IDisposable
         }
     }
 
-    /// <summary>Takes in that a request for a NAR failed. Where there was no answer, it is probed, so that it is known whether it is
-    /// away.</summary>
+    /// <summary>Records a failed NAR request. If there was no answer, probes whether the upstream is away.</summary>
     public void NoteNarFailure(UpstreamFault fault)
     {
         Health.ReportNar(fault);
@@ -92,22 +89,21 @@ public sealed class Upstream : IDisposable
         }
     }
 
-    /// <summary>Asks, once for all who want to know at the moment. A narinfo that was found a few minutes ago is not asked for again, and
-    /// nothing is while it is away.</summary>
+    /// <summary>Asks for a narinfo, once for all concurrent callers. Uses a narinfo found in the last minutes; asks nothing while the
+    /// upstream is away.</summary>
     public async Task<UpstreamAnswer> AskAsync(StorePathDigest digest, CancellationToken cancellation) =>
         Recall(digest) is UpstreamAnswer.Found known ? known
             : Health.IsAway ? AwayAnswer()
             : await _underway.GetOrAdd(digest, key => new Lazy<Task<UpstreamAnswer>>(() => AskAsync(key))).Value.WaitAsync(cancellation);
 
-    /// <summary>The same where nothing is decided: that it had nothing a moment ago is an answer, too.</summary>
+    /// <summary>Asks where no decision depends on it: a recent negative answer is enough.</summary>
     public async Task<UpstreamAnswer> LookAsync(StorePathDigest digest, CancellationToken cancellation) =>
         Recall(digest) ?? await AskAsync(digest, cancellation);
 
-    /// <summary>Forgets the narinfo of a digest, so that it is asked for again.</summary>
+    /// <summary>Drops the cached narinfo of a digest, so that it is fetched again.</summary>
     public void Forget(StorePathDigest digest) => _known.Remove(digest);
 
-    /// <summary>Forgets the narinfo of a digest, unless it came after a moment; true when there is none any more.</summary>
-    /// <param name="digest">The digest.</param>
+    /// <summary>Drops the cached narinfo of a digest if it is older than a moment; true when none remains.</summary>
     /// <param name="moment">A timestamp of the clock.</param>
     public bool ForgetOlder(StorePathDigest digest, long moment)
     {
@@ -120,7 +116,7 @@ public sealed class Upstream : IDisposable
         return true;
     }
 
-    /// <summary>The address of a NAR; null when the narinfo's URL leads where this upstream may not lead.</summary>
+    /// <summary>Returns the address of a NAR; null when the narinfo's URL leads where this upstream may not lead.</summary>
     public Uri? AddressOf(NarInfo narInfo) =>
         Uri.TryCreate(_base, narInfo.Url, out var address) && UpstreamTransport.MayLead(_base, address) ? address : null;
 
@@ -146,17 +142,18 @@ public sealed class Upstream : IDisposable
         }
     }
 
-    /// <summary>Tries until there is an answer, a few times and not for long. Whoever waits is told at once when it goes away.</summary>
+    /// <summary>Tries a few times, for a short time, until there is an answer. Callers stop waiting as soon as the upstream goes
+    /// away.</summary>
     private async Task<UpstreamAnswer> TryOftenAsync(StorePathDigest digest, long start)
     {
         var most = Health.IsInLongRun ? 1 : MostTries;
         for (var tries = 1; ; tries++)
         {
-            var told = Health.IsAway ? Task.Delay(LateTry, _time) : Health.Away; // it may be away since the last try, and be back
+            var told = Health.IsAway ? Task.Delay(LateTry, _time) : Health.Away; // it may have gone away since the last try, and be back
             var trying = TryAsync(digest);
             if (await Task.WhenAny(trying, told) != trying && !trying.IsCompleted)
             {
-                return AwayAnswer(); // what it answers late is kept, and brings it back
+                return AwayAnswer(); // a late answer is kept, and marks it as live again
             }
 
             var answer = await trying;

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace TrustixProxy.Nars.Upstreams;
 
-/// <summary>What shows an upstream who we are. It is sent to that upstream's own origin (scheme, host and port), and over no redirect to
+/// <summary>Authenticates us to an upstream. Sent only to that upstream's own origin (scheme, host and port), and across no redirect to
 /// another.</summary>
 public sealed class UpstreamCredentials
 {
@@ -12,13 +12,13 @@ public sealed class UpstreamCredentials
     /// <summary>The value of <c>Authorization</c>.</summary>
     public AuthenticationHeaderValue Header { get; }
 
-    /// <summary>A name and a password (RFC 7617). A name with a colon in it is for the server to part.</summary>
+    /// <summary>Creates HTTP Basic credentials (RFC 7617). The server must parse a name with a colon.</summary>
     public static UpstreamCredentials Basic(string login, string password) =>
         new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{login}:{password}")));
 
-    /// <summary>A token (RFC 6750): printable ASCII without spaces.</summary>
+    /// <summary>Creates a bearer token (RFC 6750): printable ASCII without spaces.</summary>
     public static UpstreamCredentials Bearer(string token) => new("Bearer", token);
 
-    /// <summary>Never the secret.</summary>
+    /// <summary>Returns the scheme, never the secret.</summary>
     public override string ToString() => Header.Scheme;
 }

@@ -1,62 +1,62 @@
 namespace TrustixProxy.Nars.Upstreams;
 
-/// <summary>Why a request to an upstream gave nothing usable. Kebab case of a member's name is the word that people read.</summary>
+/// <summary>Why a request to an upstream gave nothing usable. Messages use the kebab case of a member's name.</summary>
 public enum UpstreamFailure
 {
-    /// <summary>Its host name leads to no address.</summary>
+    /// <summary>The host name does not resolve.</summary>
     NameResolution,
 
-    /// <summary>Nothing listens at its address.</summary>
+    /// <summary>Nothing listens at the address.</summary>
     ConnectionRefused,
 
-    /// <summary>No route leads to its address.</summary>
+    /// <summary>No route leads to the address.</summary>
     Unreachable,
 
-    /// <summary>The connection broke before the answer was whole.</summary>
+    /// <summary>The connection broke before the answer was complete.</summary>
     ConnectionReset,
 
-    /// <summary>It did not answer in time.</summary>
+    /// <summary>No answer in time.</summary>
     Silent,
 
-    /// <summary>Its TLS certificate comes from an authority that this machine does not trust.</summary>
+    /// <summary>The TLS certificate's authority is not trusted on this machine.</summary>
     UntrustedCertificate,
 
     /// <summary>The TLS handshake failed for another reason: the name, the date, the protocol.</summary>
     Tls,
 
-    /// <summary>The HTTP proxy on the way refused the connection.</summary>
+    /// <summary>The HTTP proxy refused the connection.</summary>
     ProxyRefused,
 
-    /// <summary>The folder that is this upstream cannot be read.</summary>
+    /// <summary>The folder that serves as this upstream cannot be read.</summary>
     Folder,
 
-    /// <summary>Something else in our own request failed.</summary>
+    /// <summary>Our own request failed for another reason.</summary>
     RequestFailed,
 
-    /// <summary>An HTTP status that says nothing of the path; <see cref="UpstreamFault.Status"/> keeps the number.</summary>
+    /// <summary>An HTTP status that says nothing about the path; <see cref="UpstreamFault.Status"/> keeps the number.</summary>
     HttpStatus,
 
-    /// <summary>It asked not to be asked for a while (429, or Retry-After).</summary>
+    /// <summary>The upstream asked for a pause (429, or Retry-After).</summary>
     Throttled,
 
-    /// <summary>It redirects to a place where it may not lead, or too often.</summary>
+    /// <summary>A redirect to a forbidden place, or too many redirects.</summary>
     RedirectRefused,
 
-    /// <summary>Its address, or one that it redirects to, is a private one that it may not lead to.</summary>
+    /// <summary>The address, or one it redirects to, is private and not allowed for this upstream.</summary>
     AddressRefused,
 
-    /// <summary>The body is no narinfo.</summary>
+    /// <summary>The body is not a narinfo.</summary>
     NotANarinfo,
 
-    /// <summary>The narinfo is that of another path.</summary>
+    /// <summary>The narinfo belongs to another path.</summary>
     NarinfoOfAnotherPath,
 
-    /// <summary>The body is larger than any narinfo.</summary>
+    /// <summary>The body is too large for a narinfo.</summary>
     NarinfoTooLarge,
 
-    /// <summary>It has no NAR where its narinfo says that it has one.</summary>
+    /// <summary>The NAR is missing where the narinfo says it is.</summary>
     NarMissing,
 
-    /// <summary>The body has a Content-Encoding that we do not know, or does not decode.</summary>
+    /// <summary>The body's Content-Encoding is unknown, or does not decode.</summary>
     UnknownEncoding,
 }

@@ -2,19 +2,19 @@ using TrustixProxy.Consensus;
 
 namespace TrustixProxy.Nars.Upstreams;
 
-/// <summary>A failed request to an upstream, as people are told of it.</summary>
-/// <param name="Kind">Why it failed.</param>
-/// <param name="Status">The HTTP status, where there was one.</param>
+/// <summary>A failed request to an upstream, as shown to users.</summary>
+/// <param name="Kind">The reason.</param>
+/// <param name="Status">The HTTP status, if there was one.</param>
 public sealed record UpstreamFault(UpstreamFailure Kind, int? Status = null)
 {
     /// <summary>The failure in one word: <c>connection-refused</c>, <c>http-503</c>.</summary>
     public string Word => this is { Kind: UpstreamFailure.HttpStatus, Status: { } status } ? $"http-{status}" : Kebab.Of(Kind);
 
-    /// <summary>The word for a metric's label: a status only by its class, so an upstream cannot make up new labels.</summary>
+    /// <summary>The word for a metric's label. It has only the class of a status, so an upstream cannot create new labels.</summary>
     public string Label =>
         this is { Kind: UpstreamFailure.HttpStatus, Status: { } status } ? $"http-{Math.Clamp(status / 100, 1, 6)}xx" : Kebab.Of(Kind);
 
-    /// <summary>What helps against it; null where the word says enough.</summary>
+    /// <summary>The remedy; null where the word is enough.</summary>
     public string? Remedy => Kind switch
     {
         UpstreamFailure.UntrustedCertificate =>
@@ -27,8 +27,8 @@ public sealed record UpstreamFault(UpstreamFailure Kind, int? Status = null)
         _ => null,
     };
 
-    /// <summary>Whether the upstream itself answered, so that asking again now gives the same.</summary>
-    /// <remarks>408 and 425 ask to be tried again, and a 5xx says nothing of the path: these are failures, and are tried again.</remarks>
+    /// <summary>Whether the upstream itself answered, so that a retry gives the same.</summary>
+    /// <remarks>408 and 425 ask for a retry, and a 5xx says nothing about the path: these are failures, and are retried.</remarks>
     public bool IsAnswer => Kind switch
     {
         UpstreamFailure.HttpStatus => Status is < 500 and not (408 or 425),
@@ -41,7 +41,7 @@ public sealed record UpstreamFault(UpstreamFailure Kind, int? Status = null)
     /// <inheritdoc/>
     public override string ToString() => Remedy is null ? Word : $"{Word}: {Remedy}";
 
-    /// <summary>The fault that an HTTP status is; null where it is an answer about the path: it is there, or it is not.</summary>
+    /// <summary>Returns the fault for an HTTP status; null for an answer about the path, whether present or absent.</summary>
     public static UpstreamFault? OfStatus(int status) => status switch
     {
         200 or 404 or 410 or 403 => null,

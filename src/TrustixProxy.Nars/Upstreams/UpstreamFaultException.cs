@@ -4,12 +4,12 @@ using TrustixProxy.IO.Connecting;
 
 namespace TrustixProxy.Nars.Upstreams;
 
-/// <summary>Thrown by our own handlers in a request to an upstream, where they know why it fails.</summary>
+/// <summary>Thrown by our own handlers in a request to an upstream when they know why it fails.</summary>
 internal sealed class UpstreamFaultException(UpstreamFailure kind, string message) : HttpRequestException(message)
 {
     public UpstreamFault Fault { get; } = new(kind);
 
-    /// <summary>The fault that an exception of a request to an upstream stands for.</summary>
+    /// <summary>Returns the fault for an exception of a request to an upstream.</summary>
     public static UpstreamFault FaultOf(Exception exception)
     {
         for (Exception? inner = exception; inner is not null; inner = inner.InnerException)
@@ -54,7 +54,7 @@ internal sealed class UpstreamFaultException(UpstreamFailure kind, string messag
         _ => null,
     };
 
-    /// <remarks>The framework names the chain's faults in its message, and nowhere else.</remarks>
+    /// <remarks>The framework names certificate chain faults only in its message.</remarks>
     private static bool IsUntrusted(string message) =>
         message.Contains("UntrustedRoot", StringComparison.Ordinal) || message.Contains("PartialChain", StringComparison.Ordinal);
 }

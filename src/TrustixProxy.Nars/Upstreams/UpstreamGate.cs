@@ -2,19 +2,18 @@ using System.Threading.RateLimiting;
 
 namespace TrustixProxy.Nars.Upstreams;
 
-/// <summary>What every request to an upstream passes: its limit of requests at once, its pauses, and the watch for signs of life.</summary>
+/// <summary>Handles every request to an upstream: the concurrency limit, the pauses it asked for, and signs of life.</summary>
 /// <param name="inner">Sends requests.</param>
-/// <param name="concurrency">How many requests may be under way at once, bodies included; 0 for no limit.</param>
-/// <param name="throttle">What is not to be asked for now.</param>
-/// <param name="health">Told of every sign of life.</param>
+/// <param name="concurrency">Maximum number of requests in flight, bodies included; 0 for no limit.</param>
+/// <param name="throttle">Knows what is not to be asked now.</param>
+/// <param name="health">Notified of every sign of life.</param>
 internal sealed class UpstreamGate(HttpMessageHandler inner, int concurrency, UpstreamThrottle throttle, UpstreamHealth health)
     : DelegatingHandler(inner)
 {
-    /// <summary>How many requests may wait for their turn.</summary>
+    /// <summary>Maximum number of waiting requests.</summary>
     private const int MostWaiting = 10_000;
 
-    /// <summary>Marks a probe: it is sent beside other requests, however many there are, so that an upstream which holds all of them is
-    /// found out.</summary>
+    /// <summary>Marks a probe. Probes bypass the concurrency limit, so that an upstream that hangs on all requests is detected.</summary>
     public static readonly HttpRequestOptionsKey<bool> IsProbe = new("trustix-probe");
 
     private readonly ConcurrencyLimiter? _turns = concurrency is 0 ? null : new ConcurrencyLimiter(new ConcurrencyLimiterOptions
@@ -75,6 +74,6 @@ internal sealed class UpstreamGate(HttpMessageHandler inner, int concurrency, Up
     }
 }
 
-/// <summary>Thrown where a request gets no turn: as many as may wait do so already.</summary>
+/// <summary>Signals that the queue of waiting requests is full.</summary>
 internal sealed class UpstreamBusyException()
     : HttpRequestException("As many requests to this upstream are under way as its concurrency allows.");

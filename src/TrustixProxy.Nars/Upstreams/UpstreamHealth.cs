@@ -2,20 +2,20 @@ using Microsoft.Extensions.Logging;
 
 namespace TrustixProxy.Nars.Upstreams;
 
-/// <summary>Whether one upstream can be asked, judged by what became of the requests to it.</summary>
+/// <summary>Decides whether one upstream can be asked, by the results of its requests.</summary>
 /// <remarks>
 /// <code>
-/// unknown ──answer──▶ live ──failure, or three useless answers or missing NARs──▶ failing ──three failures, the last probe's too, or
-/// silence──▶ away
-///                      ▲──────────────────────────answer────────────────┴──────────answer, also to a probe─────────────────────────┘
+/// unknown ──answer──▶ live
+/// live ──failure, or three useless answers or missing NARs──▶ failing
+/// failing ──three failures and a failed probe, or silence──▶ away
+/// failing, away ──answer, also to a probe──▶ live
 /// </code>
-/// The first real cause is kept until it answers again. An upstream that asked to be left alone is away for as long as it said.</remarks>
+/// The first real cause is kept until the upstream answers again. An upstream that asked for a pause is away that long.</remarks>
 /// <param name="name">The upstream's name.</param>
-/// <param name="time">The clock.</param>
-/// <param name="logger">Told of each change of state, at most every ten seconds.</param>
+/// <param name="logger">Logs each change of state, at most every ten seconds.</param>
 public sealed class UpstreamHealth(string name, TimeProvider time, ILogger logger)
 {
-    /// <summary>How many failures in a row make it away, and how many useless answers in a row make it failing.</summary>
+    /// <summary>Number of consecutive failures that make it away, and of consecutive useless answers that make it failing.</summary>
     public const int Run = 3;
 
     private static readonly TimeSpan LogPause = TimeSpan.FromSeconds(10);
@@ -32,7 +32,7 @@ public sealed class UpstreamHealth(string name, TimeProvider time, ILogger logge
     private UpstreamState _logged = UpstreamState.Live;
     private TaskCompletionSource _away = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>How it is doing now.</summary>
+    /// <summary>Its current status.</summary>
     public UpstreamStatus Status
     {
         get
@@ -47,10 +47,10 @@ public sealed class UpstreamHealth(string name, TimeProvider time, ILogger logge
         }
     }
 
-    /// <summary>Whether it is not to be asked now. Makes no garbage.</summary>
+    /// <summary>Whether it must not be asked now. Allocates nothing.</summary>
     public bool IsAway => Volatile.Read(ref _isAway) || HeldFor > TimeSpan.Zero;
 
-    /// <summary>Ends when it goes away; whoever waits for it then has its answer: it has nothing.</summary>
+    /// <summary>Completes when it goes away; then waiting requests treat it as having nothing.</summary>
     public Task Away
     {
         get
@@ -62,21 +62,21 @@ public sealed class UpstreamHealth(string name, TimeProvider time, ILogger logge
         }
     }
 
-    /// <summary>Whether its last requests failed so often that one try of a path is enough.</summary>
+    /// <summary>Whether its last requests failed so often that one try per path is enough.</summary>
     public bool IsInLongRun => Volatile.Read(ref _requestFailures) >= Run;
 
-    /// <summary>For how long it asked to be left alone from now on.</summary>
+    /// <summary>The remaining time of the pause it asked for.</summary>
     public TimeSpan HeldFor => Volatile.Read(ref _heldUntil) is var until and > 0 && until - time.GetUtcNow().UtcTicks is var left and > 0
         ? TimeSpan.FromTicks(left)
         : TimeSpan.Zero;
 
-    /// <summary>When it last sent anything, as a timestamp of the clock; when this began, if it never has.</summary>
+    /// <summary>Timestamp of its last sign of life; of the start, if there was none.</summary>
     public long LastLife => Volatile.Read(ref _lastLife);
 
-    /// <summary>It sent something: it is not silent, whatever that was.</summary>
+    /// <summary>Records that it sent something: it is not silent.</summary>
     public void ReportLife() => Volatile.Write(ref _lastLife, time.GetTimestamp());
 
-    /// <summary>It gave an answer that can be used: the path, or that it has none.</summary>
+    /// <summary>Records a usable answer: the path, or that it has none.</summary>
     public void ReportAnswer()
     {
         ReportLife();
@@ -87,7 +87,7 @@ public sealed class UpstreamHealth(string name, TimeProvider time, ILogger logge
         }
     }
 
-    /// <summary>A request failed, or its answer is of no use.</summary>
+    /// <summary>Records a failed request or a useless answer.</summary>
     public void Report(UpstreamFault fault)
     {
         lock (_turn)
@@ -108,10 +108,10 @@ public sealed class UpstreamHealth(string name, TimeProvider time, ILogger logge
         }
     }
 
-    /// <summary>A request failed for a reason without a status.</summary>
+    /// <summary>Records a failure without a status.</summary>
     public void Report(UpstreamFailure kind) => Report(new UpstreamFault(kind));
 
-    /// <summary>A NAR that it offers has begun to come (null), or it gave none. Narinfos that it gives meanwhile do not end a run of such
+    /// <summary>Records that an offered NAR began to arrive (null) or did not. Narinfos in between do not end a run of such
     /// failures.</summary>
     public void ReportNar(UpstreamFault? fault)
     {
@@ -145,7 +145,7 @@ public sealed class UpstreamHealth(string name, TimeProvider time, ILogger logge
         }
     }
 
-    /// <summary>A probe was answered (null) or failed.</summary>
+    /// <summary>Records that a probe was answered (null) or failed.</summary>
     public void ReportProbe(UpstreamFault? fault)
     {
         lock (_turn)
@@ -166,7 +166,7 @@ public sealed class UpstreamHealth(string name, TimeProvider time, ILogger logge
         }
     }
 
-    /// <summary>It takes requests and sends nothing, to a probe neither.</summary>
+    /// <summary>Records that it accepts requests but answers none, not even a probe.</summary>
     public void ReportSilence()
     {
         lock (_turn)
@@ -176,7 +176,7 @@ public sealed class UpstreamHealth(string name, TimeProvider time, ILogger logge
         }
     }
 
-    /// <summary>It asked to be left alone until a time.</summary>
+    /// <summary>Pauses it until a time, at its own request.</summary>
     public void Hold(DateTimeOffset until, UpstreamFault cause)
     {
         lock (_turn)
@@ -188,7 +188,7 @@ public sealed class UpstreamHealth(string name, TimeProvider time, ILogger logge
         }
     }
 
-    /// <summary>Begins with what another one knew of the same upstream.</summary>
+    /// <summary>Copies what another instance knew of the same upstream.</summary>
     public void TakeOver(UpstreamHealth before)
     {
         var status = before.Status;
@@ -245,7 +245,7 @@ public sealed class UpstreamHealth(string name, TimeProvider time, ILogger logge
         Tell();
     }
 
-    /// <summary>Keeps the first cause. That it was silent is a guess, which a failure that we can name replaces.</summary>
+    /// <summary>Keeps the first cause. Silence is a guess, so a named failure replaces it.</summary>
     private void Note(UpstreamFault fault)
     {
         _isKnown = true;
@@ -270,7 +270,7 @@ public sealed class UpstreamHealth(string name, TimeProvider time, ILogger logge
         (_isKnown, _probeFailures) = (true, 0);
         if (!IsOfNoUse)
         {
-            (_since, _cause, _latest) = (null, null, null); // a run of useless answers is still failing, and keeps its cause
+            (_since, _cause, _latest) = (null, null, null); // a run of useless answers stays failing, and keeps its cause
         }
 
         if (_isAway)
@@ -282,7 +282,7 @@ public sealed class UpstreamHealth(string name, TimeProvider time, ILogger logge
         Tell();
     }
 
-    /// <summary>Logs that it went away, gives useless answers, or is back. A single failure is not worth a line.</summary>
+    /// <summary>Logs that it went away, gives useless answers, or is back. A single failure is not logged.</summary>
     private void Tell()
     {
         var now = time.GetUtcNow();
@@ -306,6 +306,6 @@ public sealed class UpstreamHealth(string name, TimeProvider time, ILogger logge
 
     private bool IsInRun => IsOfNoUse || _requestFailures >= Run;
 
-    /// <summary>Whether its answers are of no use, though it can be reached.</summary>
+    /// <summary>Whether it can be reached but its answers are useless.</summary>
     private bool IsOfNoUse => _useless >= Run || _narFailures >= Run;
 }

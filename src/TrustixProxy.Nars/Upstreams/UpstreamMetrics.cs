@@ -4,7 +4,7 @@ using TrustixProxy.IO.Metering;
 
 namespace TrustixProxy.Nars.Upstreams;
 
-/// <summary>What is counted of upstreams and NARs.</summary>
+/// <summary>Meters upstreams and NARs.</summary>
 public static class UpstreamMetrics
 {
     private static readonly Counter<long> Answers = ProxyMeter.Meter.CreateCounter<long>("trustix_proxy_upstream_answers",
@@ -33,7 +33,7 @@ public static class UpstreamMetrics
         "trustix_proxy_nar_downloads_restarted",
             description: "Downloads that began again elsewhere, by the upstream whose NAR was refused.");
 
-    /// <summary>An upstream was asked for a narinfo.</summary>
+    /// <summary>Records an upstream's answer to a narinfo request.</summary>
     public static void Answered(string upstream, UpstreamAnswer answer, TimeSpan took)
     {
         var word =
@@ -51,7 +51,7 @@ public static class UpstreamMetrics
         Seconds.Record(took.TotalSeconds, new KeyValuePair<string, object?>("upstream", upstream));
     }
 
-    /// <summary>A NAR's way to a client has ended.</summary>
+    /// <summary>Records the end of a NAR's delivery to a client.</summary>
     public static void NarEnded(long bytes, bool isVerified)
     {
         if (bytes > 0)
@@ -60,17 +60,17 @@ public static class UpstreamMetrics
         }
     }
 
-    /// <summary>A request joined a download.</summary>
+    /// <summary>Records a request that joined a download.</summary>
     public static void DownloadShared() => SharedDownloads.Add(1);
 
-    /// <summary>A download went on at its offset.</summary>
+    /// <summary>Records a download resumed at its offset.</summary>
     public static void DownloadResumed(string upstream) => ResumedDownloads.Add(1, new KeyValuePair<string, object?>("upstream", upstream));
 
-    /// <summary>A download began again at another upstream than this one.</summary>
+    /// <summary>Records a download restarted at an upstream other than this one.</summary>
     public static void DownloadRestarted(string upstream) =>
         RestartedDownloads.Add(1, new KeyValuePair<string, object?>("upstream", upstream));
 
-    /// <summary>A NAR was not the agreed one, or did not come whole.</summary>
+    /// <summary>Records a NAR that was wrong or incomplete.</summary>
     public static void NarRefused(string upstream, NarFault fault) =>
         NarsRefused.Add(1, new("upstream", upstream), new("fault", Kebab.Of(fault)));
 }

@@ -4,32 +4,32 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Nars.Upstreams;
 
-/// <summary>A binary cache whose NARs are forwarded once they are agreed on.</summary>
+/// <summary>Configures a binary cache whose NARs are forwarded once they are agreed on.</summary>
 /// <param name="Name">The name in logs and answers; unique.</param>
-/// <param name="Url">http or https, a path is kept; or file: a folder.</param>
-/// <param name="Priority">Which is asked for NARs first: the lowest, as in Nix.</param>
-/// <param name="Credentials">Who we are to it; null when it does not ask.</param>
+/// <param name="Url">http or https, with an optional path; or file: a folder.</param>
+/// <param name="Priority">The lowest is asked for NARs first, as in Nix.</param>
+/// <param name="Credentials">Authenticates us; null when the cache needs none.</param>
 public sealed record UpstreamOptions(string Name, Uri Url, int Priority, UpstreamCredentials? Credentials = null)
 {
-    /// <summary>Which HTTP proxy leads to it.</summary>
+    /// <summary>Selects the HTTP proxy for it.</summary>
     public HttpProxies Proxies { get; init; } = HttpProxies.None;
 
-    /// <summary>How many requests may be under way to it at once, for narinfos and NARs together; 0 for no limit.</summary>
+    /// <summary>Maximum number of requests in flight, for narinfos and NARs together; 0 for no limit.</summary>
     public int Concurrency { get; init; }
 
-    /// <summary>Globs of the names of paths that it is asked for; all when empty.</summary>
+    /// <summary>Globs of path names it is asked for; all when empty.</summary>
     public ImmutableArray<string> Match { get; init; } = [];
 
-    /// <summary>Globs of the names of paths that it is not asked for.</summary>
+    /// <summary>Globs of path names it is not asked for.</summary>
     public ImmutableArray<string> Except { get; init; } = [];
 
-    /// <summary>Whether there are paths that it is not asked for.</summary>
+    /// <summary>Whether any paths are excluded.</summary>
     public bool IsLimited => !Match.IsEmpty || !Except.IsEmpty;
 
     /// <summary>Whether it is asked for a path.</summary>
     public bool Takes(StorePath path) =>
         (Match.IsEmpty || Match.Any(glob => NameGlob.Matches(glob, path))) && !Except.Any(glob => NameGlob.Matches(glob, path));
 
-    /// <summary>How long a NAR's first byte is waited for, and how long a silence ends a connection in mid-NAR.</summary>
+    /// <summary>Maximum wait for a NAR's first byte, and maximum silence within a NAR.</summary>
     public TimeSpan NarDeadline { get; init; } = TimeSpan.FromMinutes(1);
 }

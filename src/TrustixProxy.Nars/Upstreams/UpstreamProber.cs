@@ -3,34 +3,29 @@ using TrustixProxy.IO.Supervision;
 
 namespace TrustixProxy.Nars.Upstreams;
 
-/// <summary>Finds out in the background whether an upstream can be reached: while it fails, while it is away, and while it says
-/// nothing.</summary>
-/// <remarks>A probe is <c>GET nix-cache-info</c>; any answer but a server's error is one. A probe runs beside requests and never before
-/// them, so no request waits for it.</remarks>
+/// <summary>Probes in the background whether an upstream can be reached, while it fails, is away or is silent.</summary>
+/// <remarks>A probe is <c>GET nix-cache-info</c>; any answer except a server error counts. Probes run in parallel to requests, so no
+/// request waits for one.</remarks>
 /// <param name="name">The upstream's name.</param>
-/// <param name="probe">Probes once: null when it was answered, else the fault.</param>
-/// <param name="health">Told of what comes of it.</param>
-/// <param name="limit">The longest that one probe is waited for.</param>
-/// <param name="time">The clock.</param>
-/// <param name="logger">Where our own faults are told.</param>
+/// <param name="probe">Sends one probe: null when answered, else the fault.</param>
+/// <param name="health">Notified of the result.</param>
+/// <param name="limit">Maximum wait for one probe.</param>
 internal sealed class UpstreamProber(
     string name, Func<CancellationToken, Task<UpstreamFault?>> probe, UpstreamHealth health, TimeSpan limit, TimeProvider time,
         ILogger logger)
     : IDisposable
 {
-    /// <summary>How long a request may bring no sign of life until a probe is sent beside it, and how often that is looked at
-    /// again.</summary>
+    /// <summary>Silence of a request after which a probe is sent in parallel, and the interval between checks.</summary>
     private static readonly TimeSpan Unease = TimeSpan.FromMilliseconds(250), Look = TimeSpan.FromSeconds(1);
 
-    /// <summary>How long a probe may bring no sign of life, too, until the upstream is taken for silent; more for one that answered late
-    /// before.</summary>
+    /// <summary>Silence of a probe after which the upstream counts as silent; longer after a late answer.</summary>
     private static readonly TimeSpan LeastPatience = TimeSpan.FromMilliseconds(650);
 
-    /// <summary>Pauses between probes: while it fails, and from the first to the last while it is away.</summary>
+    /// <summary>Pauses between probes: while it fails; and the shortest and longest while it is away.</summary>
     private static readonly TimeSpan FailingPause = TimeSpan.FromMilliseconds(250), FirstPause = TimeSpan.FromSeconds(1),
         LastPause = TimeSpan.FromSeconds(15);
 
-    /// <summary>Patience is counted in this many waits, so that a machine too busy to run us does not use it up.</summary>
+    /// <summary>Number of waits that make up the patience, so that a busy machine does not use it up.</summary>
     private const int Waits = 7;
 
     private readonly CancellationTokenSource _end = new();
@@ -38,7 +33,7 @@ internal sealed class UpstreamProber(
     private long _lastAnswer = time.GetTimestamp() - (10 * time.TimestampFrequency);
     private int _isRunning;
 
-    /// <summary>Probes until it answers. Does nothing where that is under way, or was answered a moment ago.</summary>
+    /// <summary>Probes until it answers. Does nothing while a probe is in flight or was just answered.</summary>
     public void Begin()
     {
         var isFresh = !health.IsAway && time.GetElapsedTime(Volatile.Read(ref _lastAnswer)) < Look;
@@ -48,8 +43,7 @@ internal sealed class UpstreamProber(
         }
     }
 
-    /// <summary>Watches one request: while the upstream says nothing to anyone, it is probed. Dispose it when the request has
-    /// ended.</summary>
+    /// <summary>Watches one request: probes while the upstream sends nothing at all. Dispose it when the request ends.</summary>
     public IDisposable Watch()
     {
         var start = time.GetTimestamp();
@@ -72,7 +66,7 @@ internal sealed class UpstreamProber(
         _end.Dispose();
     }
 
-    /// <summary>Probes until it answers, whatever fails meanwhile: nobody else asks an upstream that is away.</summary>
+    /// <summary>Probes until it answers, despite any failure: nothing else asks an upstream that is away.</summary>
     private async Task RunAsync()
     {
         using var answered = CancellationTokenSource.CreateLinkedTokenSource(_end.Token);
@@ -85,7 +79,7 @@ internal sealed class UpstreamProber(
         Volatile.Write(ref _isRunning, 0);
         if (!_end.IsCancellationRequested && health.Status.State is UpstreamState.Away)
         {
-            Begin(); // it went away just now, while this one ended
+            Begin(); // it went away while this run ended
         }
     }
 
@@ -116,7 +110,7 @@ internal sealed class UpstreamProber(
         }
     }
 
-    /// <summary>Probes once; true when it was answered.</summary>
+    /// <summary>Sends one probe; true when it was answered.</summary>
     private async Task<bool> ProbeAsync(CancellationToken cancellation)
     {
         using var late = CancellationTokenSource.CreateLinkedTokenSource(cancellation);

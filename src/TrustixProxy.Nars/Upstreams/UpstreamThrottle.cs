@@ -3,30 +3,28 @@ using System.Net;
 
 namespace TrustixProxy.Nars.Upstreams;
 
-/// <summary>What an upstream asked not to be asked for a while (RFC 9110, Retry-After), within bounds.</summary>
-/// <remarks>An answer about one object holds that object. Several different ones within a short time hold the upstream.</remarks>
-/// <param name="health">Told when the whole upstream is held.</param>
-/// <param name="time">The clock.</param>
+/// <summary>Applies the pauses an upstream asks for (RFC 9110, Retry-After), within bounds.</summary>
+/// <remarks>A response about one object pauses that object. Several different ones within a short time pause the upstream.</remarks>
+/// <param name="health">Notified when the whole upstream pauses.</param>
 internal sealed class UpstreamThrottle(UpstreamHealth health, TimeProvider time)
 {
-    /// <summary>How many different objects within <see cref="Window"/> hold the upstream.</summary>
+    /// <summary>Number of different objects within <see cref="Window"/> that pause the upstream.</summary>
     private const int ManyObjects = 3;
 
     private static readonly TimeSpan Window = TimeSpan.FromSeconds(10);
 
-    /// <summary>The pause after a 429 that names none, and the longest that an upstream can ask for.</summary>
+    /// <summary>The pause after a 429 without one, and the longest pause an upstream can ask for.</summary>
     private static readonly TimeSpan ShortPause = TimeSpan.FromSeconds(1), LongestPause = TimeSpan.FromMinutes(1);
 
     private readonly ConcurrentDictionary<string, (DateTimeOffset Asked, DateTimeOffset Until)> _objects = new(StringComparer.Ordinal);
 
-    /// <summary>Whether an object is not to be asked for now.</summary>
+    /// <summary>Whether an object must not be asked for now.</summary>
     public bool IsHeld(Uri address) =>
         health.HeldFor > TimeSpan.Zero
         || (!_objects.IsEmpty && _objects.TryGetValue(address.AbsoluteUri, out var held) && IsWithin(held.Until - time.GetUtcNow()));
 
-    /// <summary>Takes note of what a response says of the time to ask again.</summary>
-    /// <param name="address">What was asked for.</param>
-    /// <param name="response">The response.</param>
+    /// <summary>Applies a response's Retry-After.</summary>
+    /// <param name="address">The requested address.</param>
     public void ApplyRetryAfter(Uri address, HttpResponseMessage response)
     {
         var isTooMany = response.StatusCode is HttpStatusCode.TooManyRequests;
@@ -59,6 +57,6 @@ internal sealed class UpstreamThrottle(UpstreamHealth health, TimeProvider time)
         }
     }
 
-    /// <remarks>A clock that was set back must not hold anything for longer than the longest pause.</remarks>
+    /// <remarks>A clock set back must not extend a pause beyond the longest.</remarks>
     private static bool IsWithin(TimeSpan left) => left > TimeSpan.Zero && left <= LongestPause;
 }

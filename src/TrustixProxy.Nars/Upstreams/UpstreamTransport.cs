@@ -3,9 +3,9 @@ using TrustixProxy.IO.Connecting;
 
 namespace TrustixProxy.Nars.Upstreams;
 
-/// <summary>Makes the HTTP handler of one upstream: follows redirects itself, and only where this upstream may lead.</summary>
-/// <remarks>At most 5 hops, never from https to http, and only where <see cref="ReachableNetworks"/> lets it lead. Credentials go to the
-/// upstream's own origin alone.</remarks>
+/// <summary>Creates the HTTP handler of one upstream. Follows redirects itself, and only where this upstream may lead.</summary>
+/// <remarks>Follows at most 5 redirects, never from https to http, and only as <see cref="ReachableNetworks"/> allows. Credentials go only
+/// to the upstream's own origin.</remarks>
 internal sealed class UpstreamTransport : DelegatingHandler
 {
     private const int MaxHops = 5;
@@ -16,10 +16,9 @@ internal sealed class UpstreamTransport : DelegatingHandler
     private readonly HttpProxies _proxies;
 
     /// <param name="origin">The upstream's address.</param>
-    /// <param name="credentials">Who we are to it; null when it does not ask.</param>
-    /// <param name="time">The clock.</param>
-    /// <param name="network">What carries requests; sockets when null.</param>
-    /// <param name="proxies">Which HTTP proxy leads to it; none when null.</param>
+    /// <param name="credentials">Authenticates us; null when it needs none.</param>
+    /// <param name="network">Sends requests; sockets when null.</param>
+    /// <param name="proxies">Selects the HTTP proxy; none when null.</param>
     public UpstreamTransport(Uri origin, UpstreamCredentials? credentials, TimeProvider time, HttpMessageHandler? network,
         HttpProxies? proxies = null)
     {
@@ -27,7 +26,7 @@ internal sealed class UpstreamTransport : DelegatingHandler
         InnerHandler = network ?? new PeerTransport(_proxies, time) { Admit = _networks.Admit };
     }
 
-    /// <summary>What this program calls itself; nothing of a client's request goes to an upstream.</summary>
+    /// <summary>This program's User-Agent; nothing of a client's request goes to an upstream.</summary>
     public static ProductInfoHeaderValue UserAgent { get; } = new(
         "trustix-proxy", typeof(UpstreamTransport).Assembly.GetName().Version!.ToString(2));
 
@@ -69,8 +68,7 @@ internal sealed class UpstreamTransport : DelegatingHandler
         }
     }
 
-    /// <summary>The same answer, to which nothing can be added behind the body: trailers are unverified, and HTTP/2 clients would be
-    /// handed them.</summary>
+    /// <summary>Drops the trailers of a response: they are unverified, and HTTP/2 clients would receive them.</summary>
     private static HttpResponseMessage WithoutTrailers(HttpResponseMessage response)
     {
         var plain = new HttpResponseMessage(response.StatusCode)
@@ -92,7 +90,7 @@ internal sealed class UpstreamTransport : DelegatingHandler
     private bool IsOrigin(Uri address) =>
         Uri.Compare(address, _origin, UriComponents.SchemeAndServer, UriFormat.SafeUnescaped, StringComparison.OrdinalIgnoreCase) is 0;
 
-    /// <summary>Whether an address that came out of another may be followed: only http and https, and never from https to http.</summary>
+    /// <summary>Whether a URL from this source may be followed: only http and https, and never from https to http.</summary>
     public static bool MayLead(Uri from, Uri to) =>
         to.Scheme == Uri.UriSchemeHttps || (to.Scheme == Uri.UriSchemeHttp && from.Scheme == Uri.UriSchemeHttp);
 }

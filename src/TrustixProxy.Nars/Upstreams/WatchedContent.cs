@@ -3,16 +3,15 @@ using TrustixProxy.IO.Streams;
 
 namespace TrustixProxy.Nars.Upstreams;
 
-/// <summary>A response's body whose bytes are signs of life, and whose end gives back the request's turn.</summary>
+/// <summary>A response body whose bytes are signs of life, and whose end releases the request's slot.</summary>
 internal sealed class WatchedContent : HttpContent
 {
     private readonly HttpContent _content;
     private readonly UpstreamHealth _health;
     private IDisposable? _turn;
 
-    /// <param name="content">The body.</param>
-    /// <param name="turn">Given back once the body has ended or is disposed; null where there is none.</param>
-    /// <param name="health">Told of signs of life.</param>
+    /// <param name="turn">Released when the body ends or is disposed; null without one.</param>
+    /// <param name="health">Notified of signs of life.</param>
     public WatchedContent(HttpContent content, IDisposable? turn, UpstreamHealth health)
     {
         (_content, _turn, _health) = (content, turn, health);
