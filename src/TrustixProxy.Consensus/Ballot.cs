@@ -2,141 +2,139 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Consensus;
 
-/// <summary>Why an elector has not said anything that counts.</summary>
+/// <summary>Why an elector's ballot does not count.</summary>
 public enum SilenceReason
 {
     /// <summary>No answer before the deadline.</summary>
     NoAnswer,
 
-    /// <summary>It could not be reached, or broke off.</summary>
+    /// <summary>The elector could not be reached, or the connection broke.</summary>
     Unreachable,
 
-    /// <summary>It has failed so often of late that it is not asked for a moment.</summary>
+    /// <summary>It failed so often recently that requests are paused.</summary>
     BreakerOpen,
 
-    /// <summary>It has contradicted itself under its own signature, and stays unheard until an operator unfreezes it.</summary>
+    /// <summary>It contradicted itself under its own signature; it stays excluded until an operator unfreezes it.</summary>
     Frozen,
 
-    /// <summary>It answered something that is not the protocol: HTML, another content type, a malformed message, an unknown
-    /// error.</summary>
+    /// <summary>The answer violates the protocol: HTML, another content type, a malformed message, an unknown error.</summary>
     BadAnswer,
 
-    /// <summary>It answered more than any true answer has.</summary>
+    /// <summary>The answer is larger than any valid one.</summary>
     TooLarge,
 
-    /// <summary>Its head is malformed.</summary>
+    /// <summary>The head is malformed.</summary>
     HeadMalformed,
 
-    /// <summary>Its head does not bear its signature.</summary>
+    /// <summary>The head's signature is invalid.</summary>
     HeadSignature,
 
-    /// <summary>Its head is older than one that was seen before.</summary>
+    /// <summary>The head is older than one seen before.</summary>
     HeadOlder,
 
-    /// <summary>Its head was not shown to continue the one that was seen before.</summary>
+    /// <summary>The head was not proven consistent with the one seen before.</summary>
     HeadInconsistent,
 
-    /// <summary>It no longer knows the map root that was asked for, even after its newest head was fetched.</summary>
+    /// <summary>The requested map root is unknown to the log, even after fetching its newest head.</summary>
     MapRootUnknown,
 
-    /// <summary>Its proof of the map does not prove its answer.</summary>
+    /// <summary>The map proof does not prove the answer.</summary>
     MapProof,
 
-    /// <summary>The entry that its map proves was not shown to be in its log.</summary>
+    /// <summary>The entry in the map was not proven to be in the log.</summary>
     InclusionProof,
 
-    /// <summary>It did not give the value whose digest it proves.</summary>
+    /// <summary>The log did not provide the value for the digest it proves.</summary>
     ValueMissing,
 
-    /// <summary>The value's bytes do not have the digest that it proves.</summary>
+    /// <summary>The value's digest differs from the proven one.</summary>
     ValueDigest,
 
-    /// <summary>The value is no statement about a build's output.</summary>
+    /// <summary>The value is not a claim about a build's output.</summary>
     ClaimMalformed,
 
-    /// <summary>The value is a statement about another path than the one whose key holds it.</summary>
+    /// <summary>The value is a claim about another path than its key's.</summary>
     ClaimOfOtherPath,
 
-    /// <summary>The cache's narinfo bears no valid signature by one of its keys.</summary>
+    /// <summary>The cache's narinfo has no valid signature by any of its keys.</summary>
     NoSignature,
 
-    /// <summary>Its mirror has not followed it to the end yet, or its entries do not make what it signed.</summary>
+    /// <summary>Its mirror has not followed it to the end yet, or its entries do not match what it signed.</summary>
     MirrorIncomplete,
 
-    /// <summary>Its log took the claim in after the time from which on an operator has revoked what it holds.</summary>
+    /// <summary>Its log accepted the claim after the time from which an operator revoked its entries.</summary>
     Revoked,
 
-    /// <summary>It was not waited for: no answer of it could change the verdict.</summary>
+    /// <summary>It was not waited for: no answer could change the verdict.</summary>
     NotHeard,
 
-    /// <summary>It proves its map and gives no proofs of inclusion, which its configuration asks for: set <c>inclusionProof</c> to
+    /// <summary>It proves its map entry, but gives no inclusion proof, which its configuration requires: set <c>inclusionProof</c> to
     /// <c>optional</c>.</summary>
     NoInclusionProofs,
 }
 
-/// <summary>What shows that an elector has said so.</summary>
+/// <summary>The proof that an elector cast a vote.</summary>
 public abstract record VoteProof
 {
     private VoteProof()
     {
     }
 
-    /// <summary>Its log holds the claim.</summary>
-    /// <param name="LeafIndex">Which leaf of its log holds the claim.</param>
-    /// <param name="HeadSize">Size of the head that it was proven under, in leaves.</param>
-    /// <param name="IsTied">Whether the map entry was tied to the append-only log.</param>
+    /// <summary>A log's proof that it holds the claim.</summary>
+    /// <param name="LeafIndex">Index of the claim's leaf in the log, from 0.</param>
+    /// <param name="HeadSize">Size in leaves of the head it was proven under.</param>
+    /// <param name="IsTied">Whether an inclusion proof ties the map entry to the append-only log.</param>
     public sealed record ByLog(long LeafIndex, long HeadSize, bool IsTied) : VoteProof
     {
-        /// <summary>The proofs themselves, for whoever wants to judge again; null when they were not kept.</summary>
+        /// <summary>The proofs themselves, for re-checking; null when they were not kept.</summary>
         public LogEvidence? Evidence { get; init; }
     }
 
-    /// <summary>It has signed the claim.</summary>
+    /// <summary>A signature of the claim.</summary>
     /// <param name="Signature">The signature of the claim's fingerprint, by one of the elector's keys.</param>
     public sealed record BySignature(NixSignature Signature) : VoteProof
     {
-        /// <summary>The narinfo that bears it, for whoever wants to judge again; null when it was not kept.</summary>
+        /// <summary>The narinfo with the signature, for re-checking; null when it was not kept.</summary>
         public NarInfo? NarInfo { get; init; }
     }
 }
 
-/// <summary>What came of asking one elector about one path.</summary>
+/// <summary>The result of asking one elector about one path.</summary>
 public abstract record Ballot
 {
     private Ballot()
     {
     }
 
-    /// <summary>Whether the elector has spoken: a claim, an absence, or "not found". What is not firm may change at the next try.</summary>
+    /// <summary>Whether the elector answered: a claim, an absence, or "not found". Other ballots may change at the next try.</summary>
     public bool IsFirm => this is not Silent;
 
-    /// <summary>A proven claim: a vote.</summary>
-    /// <param name="Claim">What it says the build produced.</param>
-    /// <param name="Proof">What shows that.</param>
+    /// <summary>A proven claim, which is a vote.</summary>
+    /// <param name="Claim">What the elector says the build produced.</param>
+    /// <param name="Proof">The proof of the vote.</param>
     public sealed record Claimed(OutputClaim Claim, VoteProof Proof) : Ballot
     {
-        /// <summary>Whether nothing ties the vote to what others see of the log.</summary>
+        /// <summary>Whether nothing ties the vote to the log that others see.</summary>
         public bool IsUntied => Proof is VoteProof.ByLog { IsTied: false };
     }
 
-    /// <summary>It does not know the path.</summary>
-    /// <param name="IsProven">Whether it proved that; a bare "not found" is silence, and no dissent either way.</param>
-    /// <param name="HeadSize">Size of the head that it was asked under, in leaves; 0 for a cache.</param>
+    /// <summary>The elector does not know the path.</summary>
+    /// <param name="IsProven">Whether it proved the absence; a bare "not found" counts as silence, and never as dissent.</param>
+    /// <param name="HeadSize">Size in leaves of the head it was asked under; 0 for a cache.</param>
     public sealed record Absent(bool IsProven, long HeadSize) : Ballot
     {
-        /// <summary>The proof, for whoever wants to judge again; null when there is none, or it was not kept.</summary>
+        /// <summary>The proof of absence, for re-checking; null when there is none, or it was not kept.</summary>
         public LogEvidence? Evidence { get; init; }
     }
 
-    /// <summary>It said nothing that counts.</summary>
-    /// <param name="Reason">Why not.</param>
+    /// <summary>The elector gave no answer that counts.</summary>
+    /// <param name="Reason">The reason.</param>
     public sealed record Silent(SilenceReason Reason) : Ballot
     {
-        /// <summary>Whether it has given its one answer, which is of no use.</summary>
+        /// <summary>Whether this is the elector's definite answer, though unusable.</summary>
         public bool IsAnswer { get; init; }
 
-        /// <summary>Whether asking again is of no use: it has answered, with something that is no vote, or only an operator can change
-        /// it.</summary>
+        /// <summary>Whether a retry is pointless: the answer is definite and not a vote, or only an operator can change it.</summary>
         public bool IsForGood => IsAnswer || Reason is SilenceReason.Frozen or SilenceReason.Revoked or SilenceReason.NoInclusionProofs
             or SilenceReason.ClaimOfOtherPath or SilenceReason.ClaimMalformed or SilenceReason.NoSignature;
     }

@@ -5,50 +5,51 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Consensus;
 
-/// <summary>Why a bundle does not show what it says.</summary>
+/// <summary>Why a bundle does not prove its decision.</summary>
 public enum DecisionBundleError
 {
-    /// <summary>It does.</summary>
+    /// <summary>The bundle is valid.</summary>
     None,
 
-    /// <summary>It is not this JSON: a member is missing, unknown, named twice, or of another kind.</summary>
+    /// <summary>Not the expected JSON: a member is missing, unknown, duplicate, or of the wrong type.</summary>
     Json,
 
-    /// <summary>It is of a version that this program does not read.</summary>
+    /// <summary>A version that this program does not read.</summary>
     Version,
 
-    /// <summary>A field was changed: what is in it does not have the digest that it names.</summary>
+    /// <summary>A field was changed: the content does not match the bundle's digest.</summary>
     Digest,
 
-    /// <summary>It was decided under another policy than the one that it is held against.</summary>
+    /// <summary>The bundle was decided under another policy than the verifier's.</summary>
     Policy,
 
-    /// <summary>It lacks an elector's answer, or has one of somebody else.</summary>
+    /// <summary>An elector's answer is missing, or from an unknown elector.</summary>
     Electors,
 
-    /// <summary>A head in it does not bear its log's signature.</summary>
+    /// <summary>A head's signature by its log is invalid.</summary>
     Head,
 
-    /// <summary>An answer in it proves nothing.</summary>
+    /// <summary>An answer proves nothing.</summary>
     Answer,
 
     /// <summary>The answers lead to another outcome or claim.</summary>
     Outcome,
 }
 
-/// <summary>A decision with all that it rests on, as JSON: whoever has the policy can decide again, without us and without a
-/// network.</summary>
+/// <summary>A decision with its evidence, as JSON: a verifier with the policy can decide again, without us and without a network.
+/// </summary>
 /// <remarks>
 /// <code>
 /// { "version": 1, "path": "/nix/store/…", "outcome": "agreed", "decidedAt": "2026-11-24T12:00:00.000Z",
 ///   "claim": { "narHash": "sha256:…", "narSize": 1, "references": ["…"] },            null for a refusal
-/// "narInfo": null, with the CA line, for what is served for its content's sake
+///   "narInfo": null, or the narinfo with the CA line for what is served by its content address
 ///   "policy": { "identity": "64 hex digits", "text": "policy 2\n…" },
 ///   "answers": [ { "elector": "alice", "log": { "head": "base64 protobuf", "map": "…", "inclusion": ["…"], "value": "…" } },
-/// { "elector": "nixos", "narInfo": "StorePath: …" }, { "elector": "bob", "notFound": 12 }, { "elector": "carol", "silent": "NoAnswer" } ],
+///                { "elector": "nixos", "narInfo": "StorePath: …" }, { "elector": "bob", "notFound": 12 },
+///                { "elector": "carol", "silent": "NoAnswer" } ],
 ///   "sha256": "of all of the above as JSON without white space" }
 /// </code>
-/// Who is silent in it can only be believed: what an elector did not say cannot be proven. Nothing else in it has to be.</remarks>
+/// Only silence must be taken on trust: that an elector did not answer cannot be proven.</remarks>
 public sealed class DecisionBundle
 {
     private const int FormatVersion = 1;
@@ -69,22 +70,22 @@ public sealed class DecisionBundle
 
     private DecisionBundle(StoredBundle content, Digest hash) => (_content, Hash) = (content, hash);
 
-    /// <summary>SHA-256 of all that is in it.</summary>
+    /// <summary>SHA-256 of the bundle's content.</summary>
     public Digest Hash { get; }
 
-    /// <summary>The path that was decided on, absolute.</summary>
+    /// <summary>The path decided on, absolute.</summary>
     public string Path => _content.Path;
 
-    /// <summary>The word that stood in <c>X-Trustix-Decision</c>.</summary>
+    /// <summary>The outcome as sent in <c>X-Trustix-Decision</c>.</summary>
     public string Outcome => _content.Outcome;
 
-    /// <summary>When it was decided.</summary>
+    /// <summary>The time of the decision, ISO 8601 in UTC.</summary>
     public string DecidedAt => _content.DecidedAt;
 
-    /// <summary>Puts a decision together with what it rests on.</summary>
-    /// <param name="path">The path that was decided on.</param>
+    /// <summary>Combines a decision with its evidence.</summary>
+    /// <param name="path">The path decided on.</param>
     /// <param name="record">The decision.</param>
-    /// <param name="verdict">What the electors' answers came to; their proofs were kept.</param>
+    /// <param name="verdict">The verdict with the electors' answers, proofs included.</param>
     /// <param name="policy">The policy.</param>
     public static DecisionBundle Of(StorePath path, DecisionRecord record, Verdict verdict, Policy policy)
     {
@@ -96,12 +97,12 @@ public sealed class DecisionBundle
         return new DecisionBundle(content with { Sha256 = hash.ToString() }, hash);
     }
 
-    /// <summary>Decides again from the bundle alone.</summary>
+    /// <summary>Repeats the decision from the bundle alone.</summary>
     /// <param name="json">The bundle.</param>
-    /// <param name="policy">The policy of whoever checks: names and keys of electors come from here only.</param>
-    /// <param name="bundle">The bundle, if it shows what it says.</param>
-    /// <param name="verdict">What the answers come to; null when they cannot be read.</param>
-    /// <param name="error">Why it does not show that.</param>
+    /// <param name="policy">The verifier's policy, the only source of electors' names and keys.</param>
+    /// <param name="bundle">The bundle, if it is valid.</param>
+    /// <param name="verdict">The verdict of its answers; null when they cannot be read.</param>
+    /// <param name="error">Why it is invalid.</param>
     public static bool TryVerify(
         ReadOnlySpan<byte> json, Policy policy, [NotNullWhen(true)] out DecisionBundle? bundle, out Verdict? verdict,
             out DecisionBundleError error)
@@ -122,7 +123,7 @@ public sealed class DecisionBundle
         return bundle is not null;
     }
 
-    /// <summary>The JSON, without white space.</summary>
+    /// <summary>Encodes the bundle as JSON without white space.</summary>
     public byte[] ToBytes() => JsonSerializer.SerializeToUtf8Bytes(_content, Strict.StoredBundle);
 
     private static bool TryRead(ReadOnlySpan<byte> json, [NotNullWhen(true)] out StoredBundle? content,
@@ -133,13 +134,13 @@ public sealed class DecisionBundle
         {
             var text = JsonSerializer.Deserialize(json, Strict.JsonElement);
             content = text.Deserialize(Strict.StoredBundle);
-            // one spelling, apart from white space
+            // canonical, apart from white space
             content = JsonSerializer.SerializeToUtf8Bytes(text, Strict.JsonElement).AsSpan()
                 .SequenceEqual(JsonSerializer.SerializeToUtf8Bytes(content!, Strict.StoredBundle)) ? content : null;
         }
         catch (JsonException)
         {
-            // Foreign bytes.
+            // Untrusted bytes.
         }
 
         return content is not null && StorePath.TryParseAbsolute(content.Path, out path, out _)

@@ -4,73 +4,71 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Consensus;
 
-/// <summary>Where the NAR of an agreed claim comes from, and what goes into its narinfo beside the claim. Unsigned hints: none of it
-/// decides anything.</summary>
-/// <param name="Compression">How it is compressed on the way to the client.</param>
+/// <summary>The source of an agreed claim's NAR, and the remaining narinfo fields. Unsigned hints: they decide nothing.</summary>
+/// <param name="Compression">The compression on the way to the client.</param>
 /// <param name="FileHash">SHA-256 of the compressed NAR, as an upstream names it.</param>
 /// <param name="FileSize">Length of the compressed NAR in bytes; null when no upstream names it.</param>
-/// <param name="Deriver">The derivation that made it; null when unknown.</param>
-/// <param name="ContentAddress">A content address that was seen to fit the claim; null when there is none.</param>
+/// <param name="Deriver">The derivation that built it; null when unknown.</param>
+/// <param name="ContentAddress">A content address that fits the claim; null when there is none.</param>
 /// <param name="Signatures">Well-formed signatures of the claim by others.</param>
-/// <param name="Upstream">Name of the upstream that says it has the NAR in this form.</param>
+/// <param name="Upstream">The upstream that claims to have the NAR in this form.</param>
 public sealed record NarHints(
     string Compression, NixHash FileHash, long? FileSize, StorePath? Deriver, ContentAddress? ContentAddress,
         ImmutableArray<NixSignature> Signatures, string Upstream);
 
-/// <summary>A decision as it is remembered. Made of a verdict, or by <see cref="DecisionSeal.TryOpen"/> of bytes that bear our
-/// MAC.</summary>
+/// <summary>A stored decision. Created from a verdict, or by <see cref="DecisionSeal.TryOpen"/> from bytes with our MAC.</summary>
 public sealed class DecisionRecord
 {
     private const string AgreedWord = "agreed", ExceptedWord = "excepted", ContentAddressedWord = "content-addressed",
         ReportWord = "report", VoidWord = "void";
 
-    /// <summary>How long an agreement is remembered: 30 days, as long as clients remember a narinfo.</summary>
+    /// <summary>How long an agreement is kept: 30 days, as long as clients cache a narinfo.</summary>
     public static readonly TimeSpan AgreementLifetime = TimeSpan.FromDays(30);
 
-    /// <summary>How long a refusal is remembered, when every elector has spoken.</summary>
+    /// <summary>How long a refusal is kept after every elector answered.</summary>
     public static readonly TimeSpan RefusalLifetime = TimeSpan.FromSeconds(60);
 
     internal DecisionRecord(string outcome, string sentence, DateTimeOffset decidedAt, DateTimeOffset expiresAt, OutputClaim? claim,
         CountedBallots ballots, NarHints? hints) =>
         (Outcome, Sentence, DecidedAt, ExpiresAt, Claim, Ballots, Hints) = (outcome, sentence, decidedAt, expiresAt, claim, ballots, hints);
 
-    /// <summary>The word that stands in <c>X-Trustix-Decision</c>.</summary>
+    /// <summary>The outcome as sent in <c>X-Trustix-Decision</c>.</summary>
     public string Outcome { get; }
 
     /// <summary>The reason in one line.</summary>
     public string Sentence { get; }
 
-    /// <summary>When it was decided.</summary>
+    /// <summary>The time of the decision.</summary>
     public DateTimeOffset DecidedAt { get; }
 
-    /// <summary>When it is no longer believed.</summary>
+    /// <summary>The time at which it expires.</summary>
     public DateTimeOffset ExpiresAt { get; }
 
-    /// <summary>What is served; null for a refusal.</summary>
+    /// <summary>The claim served; null for a refusal.</summary>
     public OutputClaim? Claim { get; }
 
-    /// <summary>All ballots that counted when it was made: none for a refusal, and for what is served without a vote.</summary>
+    /// <summary>All ballots counted in it: none for a refusal, and for what is served without a vote.</summary>
     public CountedBallots Ballots { get; }
 
-    /// <summary>Where the NAR comes from; null for a refusal.</summary>
+    /// <summary>The source of the NAR; null for a refusal.</summary>
     public NarHints? Hints { get; }
 
-    /// <summary>Whether our key vouches for it: for what electors vouch for, and for nothing else.</summary>
+    /// <summary>Whether our key signs the narinfo: only what electors vouch for.</summary>
     public bool IsSigned => Outcome is AgreedWord or ExceptedWord;
 
-    /// <summary>Whether it is no decision, but says that those which were made before it hold no longer.</summary>
+    /// <summary>Whether it is no decision, but cancels those made before it.</summary>
     public bool IsVoid => Outcome is VoidWord;
 
-    /// <summary>Whether it rests on an exception, and on no quorum.</summary>
+    /// <summary>Whether it rests on an exception, not on a quorum.</summary>
     public bool IsExcepted => Outcome is ExceptedWord;
 
-    /// <summary>Whether it is served in report mode because the fallback says so, and for no other reason.</summary>
+    /// <summary>Whether it is served in report mode solely because of the fallback.</summary>
     public bool IsOfFallback => Outcome is ReportWord;
 
-    /// <summary>The address that the NAR's content must be seen to have, as nobody vouches for it; null when somebody does.</summary>
+    /// <summary>The content address the NAR must have, because no elector vouches for it; otherwise null.</summary>
     public ContentAddress? MustMatch => Outcome is ContentAddressedWord ? Hints!.ContentAddress : null;
 
-    /// <summary>The record of what an electorate, or an exception, grants.</summary>
+    /// <summary>Creates the record of what a quorum, or an exception, grants.</summary>
     /// <exception cref="ArgumentException">The verdict is a refusal.</exception>
     public static DecisionRecord Of(Verdict verdict, NarHints hints, DateTimeOffset decidedAt)
     {
@@ -80,13 +78,13 @@ public sealed class DecisionRecord
         return new DecisionRecord(verdict.Outcome, verdict.Sentence, decidedAt, until, claim, CountedBallots.Of(verdict), hints);
     }
 
-    /// <summary>The record of what is served for its content's sake.</summary>
-    /// <param name="claim">What an upstream says; its content address makes the path.</param>
-    /// <param name="hints">Where it comes from, with that address.</param>
+    /// <summary>Creates the record of what is served by its content address.</summary>
+    /// <param name="claim">An upstream's claim; its content address determines the path.</param>
+    /// <param name="hints">The NAR's source, with that address.</param>
     /// <param name="sentence">The reason in one line.</param>
-    /// <param name="decidedAt">When.</param>
-    /// <param name="isSettled">Whether every elector has spoken; if not it is decided anew soon.</param>
-    /// <exception cref="ArgumentException">The address does not make the path.</exception>
+    /// <param name="decidedAt">The time of the decision.</param>
+    /// <param name="isSettled">Whether every elector answered; if not, it is decided again soon.</param>
+    /// <exception cref="ArgumentException">The address does not yield the path.</exception>
     public static DecisionRecord OfContentAddress(
         OutputClaim claim, NarHints hints, string sentence, DateTimeOffset decidedAt, bool isSettled) =>
         hints.ContentAddress?.Matches(claim.Path, claim.References, claim.NarHash) is true
@@ -94,27 +92,25 @@ public sealed class DecisionRecord
                 CountedBallots.None, hints)
             : throw new ArgumentException("That address does not make the path.", nameof(hints));
 
-    /// <summary>The record of what is served in report mode because the fallback says so; its own signature must be among the hints'
-    /// signatures.</summary>
+    /// <summary>Creates the record of what report mode's fallback serves; the hints must include the fallback's signature.</summary>
     public static DecisionRecord OfFallback(OutputClaim claim, NarHints hints, string sentence, DateTimeOffset decidedAt) =>
         new(ReportWord, sentence, decidedAt, decidedAt + RefusalLifetime, claim, CountedBallots.None, hints);
 
-    /// <summary>The record of a refusal.</summary>
-    /// <param name="outcome">The word that stands in <c>X-Trustix-Decision</c>.</param>
+    /// <summary>Creates the record of a refusal.</summary>
+    /// <param name="outcome">The outcome as sent in <c>X-Trustix-Decision</c>.</param>
     /// <param name="sentence">The reason in one line.</param>
-    /// <param name="decidedAt">When.</param>
+    /// <param name="decidedAt">The time of the decision.</param>
     public static DecisionRecord Refusal(string outcome, string sentence, DateTimeOffset decidedAt) =>
         new(outcome, sentence, decidedAt, decidedAt + RefusalLifetime, null, CountedBallots.None, null);
 
-    /// <summary>The record that takes the place of a decision which holds no longer: none that was made before it does.</summary>
+    /// <summary>Creates the record that cancels all decisions made before it.</summary>
     public static DecisionRecord Void(DateTimeOffset decidedAt) =>
         new(VoidWord, "", decidedAt, decidedAt + AgreementLifetime, null, CountedBallots.None, null);
 
-    /// <summary>Whether the policy grants the same again when some electors are no longer believed: by the same judgement as a fresh
-    /// decision.</summary>
-    /// <param name="policy">The policy that it was decided under.</param>
-    /// <param name="frozen">Names of electors that are not believed at all.</param>
-    /// <param name="isRevoked">Whether a vote is no longer believed.</param>
+    /// <summary>Whether the policy still grants the same without some electors, judged as a fresh decision.</summary>
+    /// <param name="policy">The policy it was decided under.</param>
+    /// <param name="frozen">Names of excluded electors.</param>
+    /// <param name="isRevoked">Whether a vote is revoked.</param>
     public bool StandsWithout(Policy policy, IReadOnlySet<string> frozen, Func<Vote, bool> isRevoked)
     {
         if (Claim is null || Ballots.Votes.IsEmpty)
@@ -125,11 +121,11 @@ public sealed class DecisionRecord
         return Grants(policy, Ballots.Without(policy, frozen, isRevoked));
     }
 
-    /// <summary>Decides whether the policy grants the same again when later answers join the ballots of this record.</summary>
-    /// <param name="policy">The policy that it was decided under.</param>
-    /// <param name="later">What a later asking about the same path came to. A claim replaces its elector's vote; an absence or a silence
-    /// does not.</param>
-    /// <remarks>A log cannot take back a proven claim: it only shows an older head, or is gone. Hence only another claim speaks against the
+    /// <summary>Decides whether the policy still grants the same when later answers join this record's ballots.</summary>
+    /// <param name="policy">The policy it was decided under.</param>
+    /// <param name="later">The verdict of a later poll on the same path. A claim replaces its elector's vote; an absence or a silence does
+    /// not.</param>
+    /// <remarks>A log cannot take back a proven claim: it can only show an older head, or vanish. So only another claim counts against the
     /// record.</remarks>
     public bool StandsBeside(Policy policy, Verdict later)
     {

@@ -3,23 +3,23 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Consensus;
 
-/// <summary>Why stored bytes are no decision of ours: a miss, whatever the cause.</summary>
+/// <summary>Why stored bytes are not a decision of ours; each error counts as a cache miss.</summary>
 public enum DecisionSealError
 {
-    /// <summary>They are one.</summary>
+    /// <summary>The bytes are a valid decision.</summary>
     None,
 
-    /// <summary>They do not bear our MAC for this path: altered, cut, of another key, or put under another path.</summary>
+    /// <summary>The MAC for this path is invalid: altered, truncated, sealed by another key, or stored for another path.</summary>
     Mac,
 
-    /// <summary>They were written by a version that this one does not read.</summary>
+    /// <summary>A version that this program does not read.</summary>
     Version,
 
-    /// <summary>They were decided under another policy.</summary>
+    /// <summary>Decided under another policy.</summary>
     Policy,
 }
 
-/// <summary>Turns decisions into bytes that any store may keep, and back: no store is trusted with a verdict.</summary>
+/// <summary>Encodes decisions for any store, and decodes them: no store is trusted with a verdict.</summary>
 /// <remarks>A version byte, then JSON, sealed by <see cref="RecordSeal"/> under the path digest.</remarks>
 public sealed class DecisionSeal
 {
@@ -29,18 +29,17 @@ public sealed class DecisionSeal
     private readonly RecordSeal _seal;
     private readonly string _policy;
 
-    /// <summary>The seal of one signing key and one policy.</summary>
-    /// <param name="seal">What seals records.</param>
+    /// <summary>Creates the seal of one signing key and one policy.</summary>
+    /// <param name="seal">Seals the records.</param>
     /// <param name="policy">The policy.</param>
     public DecisionSeal(RecordSeal seal, Policy policy) => (_seal, _policy) = (seal, policy.Identity.ToString());
 
-    /// <summary>The record as bytes.</summary>
+    /// <summary>Encodes and seals a record.</summary>
     public byte[] Seal(StorePathDigest path, DecisionRecord record) =>
         _seal.Seal(Kind, path.ToString(), [FormatVersion,
             .. JsonSerializer.SerializeToUtf8Bytes(StoredDecision.Of(record, _policy), StoredDecisionJson.Default.StoredDecision)]);
 
-    /// <summary>The record that these bytes are, if we sealed them for this path under this policy. Its age is the caller's to
-    /// judge.</summary>
+    /// <summary>Opens a record if we sealed it for this path under this policy. The caller checks its age.</summary>
     public bool TryOpen(
         StorePathDigest path, ReadOnlySpan<byte> bytes, [NotNullWhen(true)] out DecisionRecord? record, out DecisionSealError error)
     {

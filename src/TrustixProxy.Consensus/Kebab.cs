@@ -2,10 +2,10 @@ using System.Text.Json;
 
 namespace TrustixProxy.Consensus;
 
-/// <summary>Names of enum members as users read them.</summary>
+/// <summary>Names enum members in the form that users read.</summary>
 public static class Kebab
 {
-    /// <summary>Spells <c>NoAnswer</c> as <c>no-answer</c>.</summary>
+    /// <summary>Converts <c>NoAnswer</c> to <c>no-answer</c>.</summary>
     public static string Of<T>(T value)
         where T : struct, Enum =>
         JsonNamingPolicy.KebabCaseLower.ConvertName(value.ToString());

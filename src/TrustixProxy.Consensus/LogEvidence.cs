@@ -5,7 +5,7 @@ using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.Consensus;
 
-/// <summary>All that a log gave for one path under one head, as it gave it: whoever has it can judge for himself.</summary>
+/// <summary>A log's complete answer for one path under one head, exactly as received, so that anyone can check it again.</summary>
 /// <param name="Head">The head; its signature was verified.</param>
 /// <param name="Map">The answer about the path's key: an entry or none, and the proof.</param>
 /// <param name="Inclusion">The proof that the entry's leaf is in the log; null when the log gave none.</param>
@@ -13,9 +13,9 @@ namespace TrustixProxy.Consensus;
 public sealed record LogEvidence(
     VerifiedTreeHead Head, MapValueResponse Map, ImmutableArray<Digest>? Inclusion, ReadOnlyMemory<byte>? Value)
 {
-    /// <summary>What it proves: a claim, an absence, or for what reason nothing.</summary>
-    /// <param name="elector">Whose log it is.</param>
-    /// <param name="path">The path that was asked for.</param>
+    /// <summary>Judges what the evidence proves: a claim, an absence, or nothing for a reason.</summary>
+    /// <param name="elector">The log's elector.</param>
+    /// <param name="path">The path asked for.</param>
     public Ballot Judge(Elector.Log elector, StorePath path)
     {
         if (!MapProof.TryRead(Map.Proof, out var proof, out _)

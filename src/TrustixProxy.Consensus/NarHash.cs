@@ -2,7 +2,7 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Consensus;
 
-/// <summary>A hash that is known to be SHA-256: the only algorithm of NAR hashes.</summary>
+/// <summary>A hash known to be SHA-256, the only algorithm of NAR hashes.</summary>
 internal sealed record NarHash(NixHash Value)
 {
     public static bool TryParse(string? text, [NotNullWhen(true)] out NarHash? narHash)

@@ -5,31 +5,31 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Consensus;
 
-/// <summary>Why the bytes that a log gave are no claim about the path that was asked for.</summary>
+/// <summary>Why a log's bytes are not a claim about the path asked for.</summary>
 public enum OutputClaimError
 {
-    /// <summary>They are one.</summary>
+    /// <summary>The bytes are a valid claim.</summary>
     None,
 
-    /// <summary>They are not the bytes whose digest was proven.</summary>
+    /// <summary>The bytes do not have the proven digest.</summary>
     Digest,
 
-    /// <summary>They are not one JSON object (UTF-8, at most 16 levels deep).</summary>
+    /// <summary>Not one JSON object (UTF-8, at most 16 levels deep).</summary>
     Json,
 
-    /// <summary>A member is named twice.</summary>
+    /// <summary>A duplicate member.</summary>
     DuplicateMember,
 
-    /// <summary><c>path</c> is missing or no absolute store path.</summary>
+    /// <summary><c>path</c> is missing or not an absolute store path.</summary>
     Path,
 
-    /// <summary><c>path</c> is not the path that was asked for.</summary>
+    /// <summary><c>path</c> differs from the path asked for.</summary>
     OtherPath,
 
-    /// <summary><c>narHash</c> is missing or no SHA-256 hash in a spelling that Nix accepts.</summary>
+    /// <summary><c>narHash</c> is missing or not a SHA-256 hash in a form that Nix accepts.</summary>
     NarHash,
 
-    /// <summary><c>narSize</c> is missing or no positive integer.</summary>
+    /// <summary><c>narSize</c> is missing or not a positive integer.</summary>
     NarSize,
 
     /// <summary><c>references</c> is missing, or neither null nor a list of absolute store paths.</summary>
@@ -56,19 +56,19 @@ public sealed record OutputClaim
     /// <summary>SHA-256 of the uncompressed NAR.</summary>
     public NixHash NarHash { get; }
 
-    /// <summary>Length of the uncompressed NAR, in bytes; positive.</summary>
+    /// <summary>Length of the uncompressed NAR in bytes; positive.</summary>
     public long NarSize { get; }
 
-    /// <summary>What it refers to, in ordinal order, without repeats; may be empty.</summary>
+    /// <summary>The referenced paths in ordinal order, without repeats; may be empty.</summary>
     public ImmutableArray<StorePath> References { get; }
 
     /// <summary>The text that is voted on, and signed.</summary>
     public string Fingerprint { get; }
 
-    /// <summary>Reads a log's value: the door from proven bytes to a vote.</summary>
-    /// <param name="proven">What the log has proven for the key of <paramref name="asked"/>.</param>
-    /// <param name="value">The bytes that it gave for that; hashed before they are read.</param>
-    /// <param name="asked">The path that was asked for.</param>
+    /// <summary>Reads a log's value: the only way from proven bytes to a vote.</summary>
+    /// <param name="proven">The entry the log has proven for the key of <paramref name="asked"/>.</param>
+    /// <param name="value">The bytes the log gave for it; hashed before they are parsed.</param>
+    /// <param name="asked">The path asked for.</param>
     /// <param name="claim">The claim.</param>
     /// <param name="error">Why there is none.</param>
     public static bool TryRead(
@@ -99,11 +99,11 @@ public sealed record OutputClaim
         return claim is not null;
     }
 
-    /// <summary>Reads a signed cache's narinfo: the door from a signature to a vote.</summary>
+    /// <summary>Reads a signed cache's narinfo: the only way from a signature to a vote.</summary>
     /// <param name="narInfo">The narinfo.</param>
-    /// <param name="keys">Keys of which one must have signed it.</param>
+    /// <param name="keys">The cache's keys, one of which must have signed it.</param>
     /// <param name="claim">The claim.</param>
-    /// <param name="signature">The signature that is valid.</param>
+    /// <param name="signature">The valid signature.</param>
     public static bool TryReadSigned(
         NarInfo narInfo, IEnumerable<NixPublicKey> keys, [NotNullWhen(true)] out OutputClaim? claim,
             [NotNullWhen(true)] out NixSignature? signature)
@@ -118,8 +118,7 @@ public sealed record OutputClaim
         return claim is not null && signature is not null;
     }
 
-    /// <summary>What a narinfo says of a path that its content address makes: no vote, and true of whatever content has that
-    /// address.</summary>
+    /// <summary>Reads a narinfo whose content address determines its path: not a vote, but true of any content with that address.</summary>
     public static bool TryReadContentAddressed(NarInfo narInfo, [NotNullWhen(true)] out OutputClaim? claim)
     {
         var fits = narInfo.ContentAddress?.Matches(narInfo.StorePath, narInfo.References, narInfo.NarHash) ?? false;

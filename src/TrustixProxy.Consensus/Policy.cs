@@ -5,36 +5,36 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Consensus;
 
-/// <summary>What a proven claim other than the quorum's does.</summary>
+/// <summary>The effect of a proven claim that differs from the quorum's.</summary>
 public enum Dissent
 {
-    /// <summary>It is outvoted.</summary>
+    /// <summary>The claim is outvoted.</summary>
     Outvoted,
 
-    /// <summary>It refuses the path.</summary>
+    /// <summary>The claim refuses the path.</summary>
     Veto,
 }
 
-/// <summary>Who is asked, and who of them must agree on what. Counts over all who were declared, never over those who happened to
-/// answer.</summary>
+/// <summary>Defines the electors and the rules by which they must agree. Counts all declared electors, never only those that
+/// answered.</summary>
 public sealed class Policy
 {
     private readonly ImmutableArray<IGrouping<string, Elector>> _operators;
     private readonly Lazy<string> _text;
     private readonly Lazy<Digest> _identity;
 
-    /// <summary>Declares an electorate with one rule for all paths: so many of the operators.</summary>
-    /// <param name="electors">No name twice, and no key for two operators. None at all agree on nothing.</param>
-    /// <param name="quorum">How many operators must agree, from 1 to all; null for a majority.</param>
-    /// <param name="dissent">What one that proves something else does.</param>
+    /// <summary>Declares electors with one rule for all paths: a number of operators.</summary>
+    /// <param name="electors">The electors, with unique names, and no key shared by two operators. Without any, nothing is agreed.</param>
+    /// <param name="quorum">Number of operators that must agree, from 1 to all; null for a majority.</param>
+    /// <param name="dissent">The effect of a differing claim.</param>
     /// <exception cref="ArgumentException">A name or key occurs twice.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">The quorum cannot be reached, or is nothing.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The quorum is unreachable, or not positive.</exception>
     public Policy(IEnumerable<Elector> electors, int? quorum = null, Dissent dissent = Dissent.Outvoted)
         : this([.. electors], operators => new Rule(quorum ?? Rule.Majority(operators.Length), operators), dissent)
     {
     }
 
-    /// <summary>Declares an electorate and the rule for paths that no scope matches.</summary>
+    /// <summary>Declares electors, and the rule for paths that no scope matches.</summary>
     /// <inheritdoc cref="Policy(IEnumerable{Elector}, int?, Dissent)"/>
     public Policy(IEnumerable<Elector> electors, Rule rule, Dissent dissent = Dissent.Outvoted)
         : this([.. electors], _ => rule, dissent)
@@ -59,40 +59,39 @@ public sealed class Policy
         ArgumentOutOfRangeException.ThrowIfEqual(Rest.Rule.IsSound, false, nameof(rule));
     }
 
-    /// <summary>Who is asked.</summary>
+    /// <summary>The electors asked.</summary>
     public ImmutableArray<Elector> Electors { get; }
 
     /// <summary>The rule for paths that no scope matches.</summary>
     public Scope Rest { get; }
 
-    /// <summary>Rules of some paths, of which the first that matches is the path's.</summary>
+    /// <summary>Rules for some paths; the first match applies.</summary>
     public ImmutableArray<Scope> Scopes { get; init; } = [];
 
-    /// <summary>Paths that are served without the rule being met; the first that has not expired and matches is the path's.</summary>
+    /// <summary>Exceptions that serve paths although the rule is not met; the first match that has not expired applies.</summary>
     public ImmutableArray<PolicyException> Exceptions { get; init; } = [];
 
-    /// <summary>Whether paths that their content address makes are served without a vote, once the content is seen to have that
-    /// address.</summary>
+    /// <summary>Whether content-addressed paths are served without a vote, once their content is verified against the address.</summary>
     public bool ServesContentAddressed { get; init; } = true;
 
-    /// <summary>Whether a path is served only when all that it refers to may be served too.</summary>
+    /// <summary>Whether a path is served only if all its references may be served too.</summary>
     public bool RequiresClosure { get; init; }
 
-    /// <summary>The signed cache whose word is served whatever is decided (report mode); null where decisions are enforced.</summary>
+    /// <summary>The signed cache whose claims are served whatever is decided (report mode); null where decisions are enforced.</summary>
     public string? Fallback { get; init; }
 
-    /// <summary>The policy's digest: another electorate or rule has another one. Addresses and timeouts are no part of it.</summary>
+    /// <summary>The policy's digest, which depends on electors and rules, but not on addresses and timeouts.</summary>
     public Digest Identity => _identity.Value;
 
-    /// <summary>All of the policy, as text: what <see cref="Identity"/> is the digest of.</summary>
+    /// <summary>The whole policy as text, whose digest is <see cref="Identity"/>.</summary>
     public string Text => _text.Value;
 
-    /// <summary>The rule of a path.</summary>
+    /// <summary>Returns the rule for a path.</summary>
     public Scope ScopeOf(StorePath path) => Scopes.FirstOrDefault(scope => NameGlob.Matches(scope.Match!, path)) ?? Rest;
 
-    /// <summary>The verdict when no more answers will be waited for: who has no ballot is silent.</summary>
-    /// <param name="path">The path that was asked about.</param>
-    /// <param name="ballots">Ballots by elector name; the order in which they came is of no account.</param>
+    /// <summary>Decides when no more answers will be waited for: an elector without a ballot counts as silent.</summary>
+    /// <param name="path">The path asked about.</param>
+    /// <param name="ballots">Ballots by elector name; their order does not matter.</param>
     public Verdict Decide(StorePath path, IReadOnlyDictionary<string, Ballot> ballots)
     {
         var all = Electors.ToDictionary(
@@ -101,10 +100,10 @@ public sealed class Policy
             : throw new System.Diagnostics.UnreachableException("With every ballot in, nothing is open.");
     }
 
-    /// <summary>The verdict that no answer of those who have no ballot yet could change; false while one could.</summary>
-    /// <param name="path">The path that was asked about.</param>
-    /// <param name="ballots">Ballots by elector name; who is not in it has not answered yet.</param>
-    /// <param name="verdict">The verdict, the same that all answers would lead to.</param>
+    /// <summary>Decides if no missing ballot could change the verdict; false while one could.</summary>
+    /// <param name="path">The path asked about.</param>
+    /// <param name="ballots">Ballots by elector name; an absent elector has not answered yet.</param>
+    /// <param name="verdict">The verdict, the same for all possible answers.</param>
     public bool TryDecide(StorePath path, IReadOnlyDictionary<string, Ballot> ballots, [NotNullWhen(true)] out Verdict? verdict)
     {
         var (scope, tally) = (ScopeOf(path), Count(ballots));
@@ -128,18 +127,18 @@ public sealed class Policy
         return verdict is not null;
     }
 
-    /// <summary>Whether a quorum could still come about if all who have no ballot yet said what it takes.</summary>
+    /// <summary>Whether the missing ballots could still complete a quorum.</summary>
     public bool CanReachQuorum(StorePath path, IReadOnlyDictionary<string, Ballot> ballots)
     {
         var (rule, tally) = (ScopeOf(path).Rule, Count(ballots));
         return rule.IsMetBy(tally.Open) || tally.Claims.Any(claim => rule.IsMetBy(tally.ReachOf(claim)));
     }
 
-    /// <summary>The exception that a path has at a time, if the rule is not met; null when it has none.</summary>
+    /// <summary>Returns the exception in force for a path at a time, to apply if the rule is not met; null when there is none.</summary>
     public PolicyException? ExceptionFor(StorePath path, DateTimeOffset now) =>
         Exceptions.FirstOrDefault(exception => exception.Expires > now && NameGlob.Matches(exception.Match, path));
 
-    /// <summary>A verdict as exceptions leave it: what the rule grants stays, and a refusal may become what an exception accepts.</summary>
+    /// <summary>Applies exceptions to a verdict: a grant stays, and a refusal may become an excepted claim.</summary>
     public Verdict Except(StorePath path, Verdict verdict, DateTimeOffset now)
     {
         if (verdict.Granted is not null)
@@ -174,12 +173,12 @@ public sealed class Policy
         return tally;
     }
 
-    /// <summary>Votes by operator: cast ones, and those that may still be cast.</summary>
+    /// <summary>Counts votes by operator: those cast, and those still possible.</summary>
     private sealed class Tally
     {
         private readonly Dictionary<OutputClaim, HashSet<string>> _votes = [], _possible = [];
 
-        /// <summary>Each claim that anyone has proven.</summary>
+        /// <summary>All proven claims.</summary>
         public Dictionary<OutputClaim, HashSet<string>>.KeyCollection Claims => _votes.Keys;
 
         /// <summary>Operators that may still vote for anything.</summary>
@@ -188,10 +187,10 @@ public sealed class Policy
         /// <summary>Whether any elector has not answered yet.</summary>
         public bool IsWaiting { get; private set; }
 
-        /// <summary>Operators whose electors have all answered, and say this claim and no other.</summary>
+        /// <summary>Returns the operators whose electors have all answered with this claim and no other.</summary>
         public HashSet<string> VotesFor(OutputClaim claim) => _votes[claim];
 
-        /// <summary>The most operators that this claim can come to.</summary>
+        /// <summary>Returns all operators that could end up voting for this claim.</summary>
         public HashSet<string> ReachOf(OutputClaim claim) => [.. _votes[claim], .. _possible[claim], .. Open];
 
         public void Add(string name, IReadOnlyList<OutputClaim> claims, bool isWaiting)

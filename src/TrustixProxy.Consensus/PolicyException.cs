@@ -2,22 +2,21 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Consensus;
 
-/// <summary>An operator's word that some paths are served although the rule is not met: never without a reason, and never for
-/// good.</summary>
+/// <summary>An operator's exception: serves some paths although the rule is not met, always with a reason and an expiry.</summary>
 /// <param name="Match">Glob of the paths' names.</param>
-/// <param name="Cache">The signed cache whose word is taken; null when it is a hash that is named.</param>
-/// <param name="NarHash">The NAR hash of the claim that is taken, if an elector proves one; null when it is a cache that is named.</param>
-/// <param name="Reason">Why.</param>
-/// <param name="Expires">Until when.</param>
+/// <param name="Cache">The signed cache whose claim is accepted; null when a hash is named.</param>
+/// <param name="NarHash">The NAR hash of the accepted claim, if an elector proves one; null when a cache is named.</param>
+/// <param name="Reason">The operator's reason.</param>
+/// <param name="Expires">The time at which it expires.</param>
 public sealed record PolicyException(string Match, string? Cache, NixHash? NarHash, string Reason, DateTimeOffset Expires)
 {
-    /// <summary>Whether nobody who has not answered yet has a say in what is accepted.</summary>
+    /// <summary>Whether no missing ballot can affect the accepted claim.</summary>
     /// <param name="ballots">Ballots by elector name.</param>
-    /// <param name="electors">How many electors there are.</param>
+    /// <param name="electors">Number of electors.</param>
     public bool IsSettledBy(IReadOnlyDictionary<string, Ballot> ballots, int electors) =>
         Cache is null ? ballots.Count == electors : ballots.ContainsKey(Cache);
 
-    /// <summary>The one claim that is accepted; null when there is none, or more than one.</summary>
+    /// <summary>Returns the one accepted claim; null when there is none, or more than one.</summary>
     internal OutputClaim? Accept(IEnumerable<Answer> answers)
     {
         var accepted = answers.Where(answer => answer.Ballot is Ballot.Claimed vote
@@ -26,7 +25,7 @@ public sealed record PolicyException(string Match, string? Cache, NixHash? NarHa
         return accepted is [var claim] ? claim : null;
     }
 
-    /// <summary>What is accepted, why and until when, in one line.</summary>
+    /// <summary>Describes what is accepted, why and until when, in one line.</summary>
     public override string ToString() =>
         $"'{Match}' accepts {(Cache is null ? NarHash : $"cache:{Cache}")} until {Expires:yyyy-MM-dd'T'HH:mm:ss'Z'} ({Reason})";
 

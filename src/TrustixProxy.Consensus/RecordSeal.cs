@@ -5,7 +5,7 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Consensus;
 
-/// <summary>Puts a MAC over what we keep in stores that are not trusted, and believes only what bears it.</summary>
+/// <summary>Authenticates records in untrusted stores by a MAC, and accepts only records with a valid one.</summary>
 /// <remarks>32 bytes HMAC-SHA256, then the body. The MAC covers kind, name and body; its key is derived from the signing key. Records of a
 /// previous key can be read, never made.</remarks>
 public sealed class RecordSeal
@@ -14,19 +14,19 @@ public sealed class RecordSeal
 
     private readonly ImmutableArray<byte[]> _keys;
 
-    /// <summary>The seal of a signing key.</summary>
-    /// <param name="signingKey">What records are sealed with.</param>
-    /// <param name="previous">Keys whose records are still believed.</param>
+    /// <summary>Creates the seal of a signing key.</summary>
+    /// <param name="signingKey">The key that new records are sealed with.</param>
+    /// <param name="previous">Keys whose records are still accepted.</param>
     public RecordSeal(NixSecretKey signingKey, IEnumerable<NixSecretKey> previous) =>
         _keys = [.. previous.Prepend(signingKey).Select(key => key.Derive("trustix-proxy record"u8, MacSize))];
 
-    /// <summary>The body under our MAC.</summary>
-    /// <param name="kind">What sort of record it is; no NUL in it.</param>
-    /// <param name="name">What it is a record of; no NUL in it.</param>
+    /// <summary>Seals a body with our MAC.</summary>
+    /// <param name="kind">The kind of record; without NUL.</param>
+    /// <param name="name">The record's name; without NUL.</param>
     /// <param name="body">The record.</param>
     public byte[] Seal(string kind, string name, ReadOnlySpan<byte> body) => [.. Mac(_keys[0], kind, name, body), .. body];
 
-    /// <summary>The body, if it is a record of that kind and name under our MAC, or that of a previous key.</summary>
+    /// <summary>Returns the body if the bytes are a record of this kind and name, sealed by our key or a previous one.</summary>
     public bool TryOpen(string kind, string name, ReadOnlySpan<byte> bytes, out ReadOnlySpan<byte> body)
     {
         body = default;

@@ -27,10 +27,10 @@ internal sealed record StoredBundle(
 [JsonSerializable(typeof(JsonElement))]
 internal sealed partial class StoredBundleJson : JsonSerializerContext;
 
-/// <summary>The policy that was decided under.</summary>
+/// <summary>The policy decided under.</summary>
 internal sealed record BundledPolicy(string Identity, string Text);
 
-/// <summary>What is served of the path. Equal when all of it is.</summary>
+/// <summary>The claim served for the path; equal when all fields are.</summary>
 internal sealed record BundledClaim(string NarHash, long NarSize, string[] References)
 {
     public static BundledClaim? Of(OutputClaim? claim) =>
@@ -43,7 +43,7 @@ internal sealed record BundledClaim(string NarHash, long NarSize, string[] Refer
     public override int GetHashCode() => NarHash.GetHashCode(StringComparison.Ordinal);
 }
 
-/// <summary>One elector's answer: exactly one of the members beside the name is there.</summary>
+/// <summary>One elector's answer; exactly one member other than the name is present.</summary>
 internal sealed record BundledAnswer(
     string Elector,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] BundledLog? Log = null,
@@ -61,7 +61,7 @@ internal sealed record BundledAnswer(
         _ => throw new ArgumentException($"The proof of {answer.Elector.Name}'s vote was not kept.", nameof(answer)),
     };
 
-    /// <summary>The ballot that the answer is.</summary>
+    /// <summary>Judges the ballot that the answer represents.</summary>
     public DecisionBundleError Judge(Elector elector, StorePath path, out Ballot? ballot)
     {
         var members = new object?[] { Log, NarInfo, NotFound, Silent }.Count(member => member is not null);
@@ -91,7 +91,7 @@ internal sealed record BundledAnswer(
             : null;
 }
 
-/// <summary>What a log gave: messages of the wire in base64.</summary>
+/// <summary>A log's answer: wire messages in base64.</summary>
 internal sealed record BundledLog(
     byte[] Head,
     byte[] Map,
@@ -102,7 +102,7 @@ internal sealed record BundledLog(
         evidence.Head.ToMessage().ToByteArray(), evidence.Map.ToByteArray(),
         evidence.Inclusion is { } nodes ? [.. nodes.Select(node => node.ToArray())] : null, evidence.Value?.ToArray());
 
-    /// <summary>The ballot that it proves; null when it proves none.</summary>
+    /// <summary>Judges the ballot that it proves; null when it proves none.</summary>
     public (DecisionBundleError Error, Ballot? Ballot) Judge(Elector.Log elector, StorePath path)
     {
         if (!WireMessage.TryParse(LogHead.Parser, Head, out var message) || !SignedTreeHead.TryRead(message, out var read, out _)

@@ -4,7 +4,7 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Consensus;
 
-/// <summary>The JSON. It is read only under a valid MAC, so it is what <see cref="DecisionSeal"/> once wrote.</summary>
+/// <summary>The JSON of a stored decision. It is read only under a valid MAC, so <see cref="DecisionSeal"/> wrote it.</summary>
 internal sealed record StoredDecision(
     string Policy, string Outcome, string Sentence, long DecidedAt, long ExpiresAt, StoredDecision.StoredClaim? Claim,
         StoredBallots Ballots, StoredDecision.StoredHints? Hints)
@@ -75,7 +75,7 @@ internal sealed record StoredBallots(StoredVote[] Votes, StoredDecision.StoredCl
     }
 }
 
-/// <summary>One vote. <c>Other</c> is the number of its claim among the other ones; negative for the decision's own.</summary>
+/// <summary>One vote. <c>Other</c> is the index of its claim among the other claims; negative for the decision's own.</summary>
 internal sealed record StoredVote(string Elector, int Other, long? Leaf, long HeadSize, byte[]? HeadRoot, bool IsTied, string? Signature)
 {
     public static StoredVote Of(Vote vote, int other) => new(

@@ -47,7 +47,7 @@ public static class NarCompression
     };
 
     /// <summary>Returns the decoder of a file that begins with these bytes; null for a bare NAR.</summary>
-    /// <exception cref="InvalidDataException">They begin no format that is known.</exception>
+    /// <exception cref="InvalidDataException">The bytes begin no known format.</exception>
     private static Decoder? Recognize(ReadOnlySpan<byte> start) => start switch
     {
         [0xfd, (byte)'7', (byte)'z', (byte)'X', (byte)'Z', 0, ..] => new XzDecoder(),

@@ -3,15 +3,15 @@ using System.IO.Compression;
 
 namespace TrustixProxy.Native;
 
-/// <summary>Decodes brotli, by the framework's decoder; bytes after the end, which the framework's stream passes over, are
+/// <summary>Decodes brotli with the framework's decoder. Bytes after the end, which the framework's stream ignores, count as
 /// damage.</summary>
 public sealed class BrotliNarDecoder : Decoder
 {
     private BrotliDecoder _decoder;
     private int _streams;
 
-    /// <summary>Makes a decoder.</summary>
-    public BrotliNarDecoder() => SetHandle(1); // there is nothing to release but what the framework owns
+    /// <summary>Creates a decoder.</summary>
+    public BrotliNarDecoder() => SetHandle(1); // nothing to release except what the framework owns
 
     private protected override DecodeStatus DecodeCore(
         ReadOnlySpan<byte> source, Span<byte> destination, out int consumed, out int written)
@@ -27,7 +27,7 @@ public sealed class BrotliNarDecoder : Decoder
         };
     }
 
-    private protected override void RestartCore() => _streams++; // the first; brotli streams are not concatenated, so any other is damage
+    private protected override void RestartCore() => _streams++; // the first; brotli streams cannot be concatenated, so a second is damage
 
     /// <inheritdoc/>
     protected override bool ReleaseHandle()

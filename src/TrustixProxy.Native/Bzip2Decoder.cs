@@ -2,14 +2,14 @@ using System.Runtime.InteropServices;
 
 namespace TrustixProxy.Native;
 
-/// <summary>Decodes bzip2, by libbz2 (<c>bzlib.h</c>).</summary>
+/// <summary>Decodes bzip2 with libbz2 (<c>bzlib.h</c>).</summary>
 public sealed unsafe partial class Bzip2Decoder : Decoder
 {
     private const int Ok = 0, StreamEnd = 4;
 
     static Bzip2Decoder() => NativeLibraries.Register();
 
-    /// <summary>Makes a decoder.</summary>
+    /// <summary>Creates a decoder.</summary>
     public Bzip2Decoder()
     {
         SetHandle((nint)NativeMemory.AllocZeroed((nuint)sizeof(BzStream)));

@@ -2,25 +2,25 @@ using System.Runtime.InteropServices;
 
 namespace TrustixProxy.Native;
 
-/// <summary>What one step of a <see cref="Decoder"/> came to.</summary>
+/// <summary>The result of one step of a <see cref="Decoder"/>.</summary>
 public enum DecodeStatus
 {
-    /// <summary>It went on: bytes were read, written, or both; or it wants more input.</summary>
+    /// <summary>Bytes were read, written, or both; or more input is needed.</summary>
     More,
 
-    /// <summary>A compressed stream ended here; another one may follow it.</summary>
+    /// <summary>A compressed stream ended; another may follow.</summary>
     End,
 
-    /// <summary>The input is not of this format, is damaged, or wants more memory than a window of 128 MiB.</summary>
+    /// <summary>The input has another format, is damaged, or needs a window larger than 128 MiB.</summary>
     Malformed,
 }
 
-/// <summary>One decompression in progress: bytes in, bytes out, no stream and no thread of its own.</summary>
-/// <remarks>Disposing it is safe at any time, also while another thread decodes: the native state is freed when that call returns.
-/// A call that begins after the disposal throws <see cref="ObjectDisposedException"/>.</remarks>
+/// <summary>One decompression in progress: bytes in, bytes out, without a stream or thread of its own.</summary>
+/// <remarks>Disposing it is always safe, even while another thread decodes: the native state is freed when that call returns. A call that
+/// begins after the disposal throws <see cref="ObjectDisposedException"/>.</remarks>
 public abstract class Decoder : SafeHandle
 {
-    /// <summary>The largest window that a stream may ask for, in bytes; larger ones are refused as malformed.</summary>
+    /// <summary>Maximum window size of a stream, in bytes; streams with a larger one are malformed.</summary>
     public const int MaxWindow = 128 << 20;
 
     private protected Decoder()
@@ -32,17 +32,17 @@ public abstract class Decoder : SafeHandle
     public override bool IsInvalid => handle is 0;
 
     /// <summary>Decodes some of <paramref name="source"/> into <paramref name="destination"/>.</summary>
-    /// <param name="source">Compressed bytes; may be empty, to fetch what is still held back.</param>
+    /// <param name="source">Compressed bytes; may be empty, to fetch buffered output.</param>
     /// <param name="destination">Receives decompressed bytes; not empty.</param>
-    /// <param name="consumed">How many bytes of the source were used up.</param>
-    /// <param name="written">How many bytes of the destination were filled.</param>
+    /// <param name="consumed">Number of bytes read from the source.</param>
+    /// <param name="written">Number of bytes written to the destination.</param>
     /// <exception cref="ObjectDisposedException">The decoder has been disposed.</exception>
     public DecodeStatus Decode(ReadOnlySpan<byte> source, Span<byte> destination, out int consumed, out int written)
     {
         var isHeld = false;
         try
         {
-            DangerousAddRef(ref isHeld); // the override reads and writes native memory around the native call
+            DangerousAddRef(ref isHeld); // the override uses native memory around the native call
             return DecodeCore(source, destination, out consumed, out written);
         }
         finally
@@ -51,7 +51,7 @@ public abstract class Decoder : SafeHandle
         }
     }
 
-    /// <summary>Prepares for the first stream, or for the next one (all formats but brotli may be concatenated).</summary>
+    /// <summary>Prepares for the first or next stream (all formats except brotli can be concatenated).</summary>
     /// <exception cref="ObjectDisposedException">The decoder has been disposed.</exception>
     public void Restart()
     {
@@ -67,7 +67,7 @@ public abstract class Decoder : SafeHandle
         }
     }
 
-    /// <summary>Zero bytes after a stream come in multiples of this number; 0 where the format allows none.</summary>
+    /// <summary>Zero bytes after a stream come in multiples of this number; 0 if the format allows none.</summary>
     internal virtual int PaddingUnit => 0;
 
     private protected abstract DecodeStatus DecodeCore(

@@ -1,15 +1,15 @@
 namespace TrustixProxy.Native;
 
-/// <summary>Reads the decompressed form of another stream. Truncated or damaged input throws
-/// <see cref="InvalidDataException"/>: it never ends early in silence.</summary>
-/// <remarks>Input that yields no output is bounded, because empty streams, skippable frames and padding cost work and may follow
-/// each other for ever. Each byte read is a debt and each byte written pays <see cref="PaidPerByte"/>; a debt over
-/// <see cref="MaxDebt"/> is damage. The largest block that yields nothing until its end has 0.9 MB (bzip2).</remarks>
+/// <summary>Decompresses another stream. Truncated or damaged input throws <see cref="InvalidDataException"/>; it never looks like a normal
+/// end.</summary>
+/// <remarks>Limits input without output, because endless empty streams, skippable frames and padding would cost work. Each byte read adds
+/// one to a debt, and each byte written pays <see cref="PaidPerByte"/>; a debt over <see cref="MaxDebt"/> counts as damage. The largest
+/// legitimate block without output until its end has 0.9 MB (bzip2).</remarks>
 /// <param name="source">The compressed bytes; disposed with this stream.</param>
-/// <param name="decoder">The format; disposed with this stream, which is safe while a read runs.</param>
+/// <param name="decoder">The format's decoder; disposed with this stream, which is safe while a read runs.</param>
 public sealed class DecodingStream(Stream source, Decoder decoder) : Stream
 {
-    /// <summary>How many bytes of input may yield no output, in bytes.</summary>
+    /// <summary>Maximum input without output, in bytes.</summary>
     public const int MaxDebt = 1 << 20;
 
     private const int PaidPerByte = 4;
@@ -19,8 +19,7 @@ public sealed class DecodingStream(Stream source, Decoder decoder) : Stream
     private bool _betweenStreams = true, _afterStream, _sourceEnded;
     private long _padding, _debt;
 
-    /// <summary>Whether the decoder has given all output of the input that it took. One that filled the whole buffer may hold back
-    /// more.</summary>
+    /// <summary>Whether the decoder has returned all output of its input. One that filled the whole buffer may hold more.</summary>
     public bool IsDrained { get; private set; } = true;
 
     /// <inheritdoc/>
@@ -100,7 +99,7 @@ public sealed class DecodingStream(Stream source, Decoder decoder) : Stream
         base.Dispose(disposing);
     }
 
-    /// <summary>Skips the padding after a stream, and prepares for the next one; false where there is no more input yet.</summary>
+    /// <summary>Skips the padding after a stream, and prepares for the next one; false until more input arrives.</summary>
     private bool TryBeginStream()
     {
         if (_afterStream && decoder.PaddingUnit > 0)
@@ -113,7 +112,7 @@ public sealed class DecodingStream(Stream source, Decoder decoder) : Stream
 
         if (_start == _end && !_sourceEnded)
         {
-            return false; // more padding, or a stream, may follow
+            return false; // more padding, or another stream, may follow
         }
 
         if (_padding > 0 && _padding % decoder.PaddingUnit != 0)
@@ -132,7 +131,7 @@ public sealed class DecodingStream(Stream source, Decoder decoder) : Stream
         return true;
     }
 
-    /// <summary>Decodes once; returns how many bytes of the output were filled.</summary>
+    /// <summary>Decodes once; returns the number of bytes written to the output.</summary>
     private int Step(Span<byte> output)
     {
         var status = decoder.Decode(_input.AsSpan(_start.._end), output, out var consumed, out var written);

@@ -2,22 +2,22 @@ using NSec.Cryptography;
 
 namespace TrustixProxy.Native;
 
-/// <summary>Why bytes are no public key.</summary>
+/// <summary>Why bytes are not a public key.</summary>
 public enum Ed25519KeyError
 {
-    /// <summary>They are one.</summary>
+    /// <summary>The bytes are a valid key.</summary>
     None,
 
-    /// <summary>There are not 32 bytes.</summary>
+    /// <summary>The length is not 32 bytes.</summary>
     Size,
 
     /// <summary>The key is all zero, of small order, or not canonical (y is at least p = 2^255 - 19).</summary>
     Weak,
 }
 
-/// <summary>An Ed25519 public key (RFC 8032), imported once and ready to verify. Several threads may use it at once.</summary>
-/// <remarks>NSec verifies with libsodium, as Nix does. Against OpenSSL, which came before it, one kind of signature is refused in addition:
-/// one whose R is of small order. Only the owner of a key can make it.</remarks>
+/// <summary>An Ed25519 public key (RFC 8032), imported once and ready to verify. Thread-safe.</summary>
+/// <remarks>Verifies with libsodium, through NSec, as Nix does. Unlike OpenSSL, it also refuses a signature whose R has small order. Only
+/// the key's owner can make one.</remarks>
 public sealed class Ed25519PublicKey : IEquatable<Ed25519PublicKey>
 {
     /// <summary>Length of a public key, in bytes.</summary>
@@ -26,7 +26,7 @@ public sealed class Ed25519PublicKey : IEquatable<Ed25519PublicKey>
     /// <summary>Length of a signature, in bytes.</summary>
     public const int SignatureSize = 64;
 
-    /// <summary>The y of every point whose order divides 8, without the sign of x, least byte first.</summary>
+    /// <summary>The y coordinates of all points whose order divides 8, without the sign of x, least significant byte first.</summary>
     /// <remarks>Anyone can sign for such a key. Source: the list of libsodium's <c>ge25519_has_small_order</c>.</remarks>
     private static readonly byte[][] SmallOrder =
     [
@@ -45,7 +45,7 @@ public sealed class Ed25519PublicKey : IEquatable<Ed25519PublicKey>
     /// <summary>The key's 32 bytes.</summary>
     public ReadOnlySpan<byte> Bytes => _bytes;
 
-    /// <summary>Imports 32 bytes, unless anyone could sign for that key or it has a second encoding.</summary>
+    /// <summary>Imports 32 bytes; refuses a key for which anyone can sign, and a second encoding of a key.</summary>
     public static bool TryImport(ReadOnlySpan<byte> bytes, [NotNullWhen(true)] out Ed25519PublicKey? key, out Ed25519KeyError error)
     {
         key = null;
@@ -58,8 +58,8 @@ public sealed class Ed25519PublicKey : IEquatable<Ed25519PublicKey>
         return key is not null;
     }
 
-    /// <summary>Whether this key made <paramref name="signature"/> of <paramref name="message"/>. A signature of any other length is
-    /// false.</summary>
+    /// <summary>Whether this key made <paramref name="signature"/> over <paramref name="message"/>. False for a signature of any other
+    /// length.</summary>
     public bool Verify(ReadOnlySpan<byte> message, ReadOnlySpan<byte> signature) =>
         signature.Length is SignatureSize && SignatureAlgorithm.Ed25519.Verify(_key, message, signature);
 
@@ -72,7 +72,7 @@ public sealed class Ed25519PublicKey : IEquatable<Ed25519PublicKey>
     /// <inheritdoc/>
     public override int GetHashCode() => BitConverter.ToInt32(_bytes);
 
-    /// <summary>The key in base 64.</summary>
+    /// <summary>Returns the key in base 64.</summary>
     public override string ToString() => Convert.ToBase64String(_bytes);
 
     private static bool IsWeak(ReadOnlySpan<byte> key)

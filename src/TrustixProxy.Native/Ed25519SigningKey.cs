@@ -4,8 +4,8 @@ using NSec.Cryptography;
 
 namespace TrustixProxy.Native;
 
-/// <summary>An Ed25519 private key (RFC 8032), imported once and ready to sign. Several threads may use it at once.</summary>
-/// <remarks>libsodium keeps it in locked memory between guard pages, and erases it once nothing refers to this object.</remarks>
+/// <summary>An Ed25519 private key (RFC 8032), imported once and ready to sign. Thread-safe.</summary>
+/// <remarks>libsodium keeps the key in locked memory between guard pages, and erases it once this object is unreachable.</remarks>
 public sealed class Ed25519SigningKey
 {
     /// <summary>Length of the seed, in bytes: the first half of Nix's and Go's 64-byte private keys.</summary>
@@ -27,16 +27,16 @@ public sealed class Ed25519SigningKey
             : throw new UnreachableException("no seed has a weak public key");
     }
 
-    /// <summary>The public half.</summary>
+    /// <summary>The public key.</summary>
     public Ed25519PublicKey PublicKey { get; }
 
-    /// <summary>Makes a random key.</summary>
+    /// <summary>Generates a random key.</summary>
     public static Ed25519SigningKey Generate() => new(Key.Create(SignatureAlgorithm.Ed25519, Exportable));
 
-    /// <summary>Signs a message: 64 bytes, the same ones each time.</summary>
+    /// <summary>Signs a message; returns 64 bytes. Signatures are deterministic.</summary>
     public byte[] Sign(ReadOnlySpan<byte> message) => SignatureAlgorithm.Ed25519.Sign(_key, message);
 
-    /// <summary>Derives another secret from the seed: HKDF-SHA256 without salt.</summary>
+    /// <summary>Derives a secret of <paramref name="size"/> bytes from the seed: HKDF-SHA256 without salt.</summary>
     public byte[] Derive(ReadOnlySpan<byte> purpose, int size)
     {
         var secret = new byte[size];
@@ -47,7 +47,7 @@ public sealed class Ed25519SigningKey
         return secret;
     }
 
-    /// <summary>Writes the seed to <paramref name="seed"/>, which the caller has to erase.</summary>
+    /// <summary>Writes the seed to <paramref name="seed"/>, which the caller must erase.</summary>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="seed"/> is shorter than 32 bytes.</exception>
     public void ExportSeed(Span<byte> seed)
     {

@@ -2,12 +2,13 @@ using System.Runtime.InteropServices;
 
 namespace TrustixProxy.Native;
 
-/// <summary>What the file system says of a regular file. Equal stamps mean that nobody has written or replaced the file in between:
-/// unlike the modification time, the time of change cannot be set.</summary>
-/// <param name="Inode">The file's number in its file system.</param>
-/// <param name="Size">Its length in bytes.</param>
-/// <param name="ModifiedAt">When its content was written, in nanoseconds since 1970; a program may set it.</param>
-/// <param name="ChangedAt">When its content, name or attributes were changed, in nanoseconds since 1970; only the kernel sets it.</param>
+/// <summary>The file system's metadata of a regular file. Equal stamps mean that the file was not written or replaced in between: the
+/// change time, unlike the modification time, cannot be set.</summary>
+/// <param name="Inode">The file's inode number in its file system.</param>
+/// <param name="Size">Length in bytes.</param>
+/// <param name="ModifiedAt">Time of the last content change, in nanoseconds since 1970; programs can set it.</param>
+/// <param name="ChangedAt">Time of the last change of content, name or attributes, in nanoseconds since 1970; only the kernel sets
+/// it.</param>
 public readonly partial record struct FileStamp(ulong Inode, long Size, Int128 ModifiedAt, Int128 ChangedAt)
 {
     // struct statx of linux/stat.h, 256 bytes
@@ -19,7 +20,7 @@ public readonly partial record struct FileStamp(ulong Inode, long Size, Int128 M
 
     static FileStamp() => NativeLibraries.Register();
 
-    /// <summary>Reads the stamp of a file; null when there is no regular file, which a symbolic link is not.</summary>
+    /// <summary>Reads a file's stamp; null when it is not a regular file, for example a symbolic link.</summary>
     public static FileStamp? Read(string path)
     {
         Span<byte> buffer = stackalloc byte[BufferSize];

@@ -2,14 +2,14 @@ using System.Runtime.InteropServices;
 
 namespace TrustixProxy.Native;
 
-/// <summary>Decodes gzip, by libz (<c>zlib.h</c>). Unlike the framework's, it takes no file whose end is missing or wrong.</summary>
+/// <summary>Decodes gzip with libz (<c>zlib.h</c>). Unlike the framework's decoder, refuses a file whose end is missing or wrong.</summary>
 public sealed unsafe partial class GzipDecoder : Decoder
 {
     private const int Ok = 0, StreamEnd = 1, NoProgress = -5, GzipOnly = 16 + 15;
 
     static GzipDecoder() => NativeLibraries.Register();
 
-    /// <summary>Makes a decoder.</summary>
+    /// <summary>Creates a decoder.</summary>
     public GzipDecoder()
     {
         SetHandle((nint)NativeMemory.AllocZeroed((nuint)sizeof(ZStream)));
@@ -19,7 +19,7 @@ public sealed unsafe partial class GzipDecoder : Decoder
         }
     }
 
-    internal override int PaddingUnit => 1; // as gzip itself reads zeros behind the last member: files padded to whole blocks
+    internal override int PaddingUnit => 1; // like gzip itself, accepts zeros after the last member: files padded to whole blocks
 
     private protected override DecodeStatus DecodeCore(
         ReadOnlySpan<byte> source, Span<byte> destination, out int consumed, out int written)

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace TrustixProxy.Native;
 
-/// <summary>The part of OpenSSL's <c>sha.h</c> that SHA-256 needs.</summary>
+/// <summary>Binds the part of OpenSSL's <c>sha.h</c> that SHA-256 needs.</summary>
 internal static partial class LibCrypto
 {
     static LibCrypto() => NativeLibraries.Register();

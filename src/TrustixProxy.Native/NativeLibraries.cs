@@ -4,7 +4,7 @@ using System.Security.Cryptography;
 
 namespace TrustixProxy.Native;
 
-/// <summary>Where the C libraries are found: by soname, the way the system's own programs find them.</summary>
+/// <summary>Resolves the C libraries by soname, as the system's own programs do.</summary>
 internal static class NativeLibraries
 {
     public const string Crypto = "libcrypto";
@@ -24,7 +24,7 @@ internal static class NativeLibraries
         [C] = ["libc.so.6", "libc.so"],
     };
 
-    /// <summary>Called by each binding's type initialiser, before its first import.</summary>
+    /// <summary>Registers the resolver; each binding's type initialiser calls it before its first import.</summary>
     public static void Register() => _ = Registered.Value;
 
     private static readonly Lazy<bool> Registered = new(() =>
@@ -33,7 +33,7 @@ internal static class NativeLibraries
         return true;
     });
 
-    /// <summary>The library's handle, loaded if it was not yet.</summary>
+    /// <summary>Returns the library's handle; loads it if needed.</summary>
     public static nint Open(string library) => Resolve(library, typeof(NativeLibraries).Assembly, null);
 
     private static nint Resolve(string library, Assembly assembly, DllImportSearchPath? path)
@@ -45,7 +45,7 @@ internal static class NativeLibraries
 
         if (library == Crypto)
         {
-            // The runtime finds OpenSSL in its own way (NixOS: a patched path). Once it has, the soname alone resolves to the same copy.
+            // The runtime finds OpenSSL in its own way (NixOS: a patched path). Afterwards the soname alone resolves to the same copy.
             RandomNumberGenerator.GetBytes(1);
         }
 

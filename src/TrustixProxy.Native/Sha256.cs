@@ -3,19 +3,19 @@ using System.Security.Cryptography;
 
 namespace TrustixProxy.Native;
 
-/// <summary>SHA-256 (FIPS 180-4) of short inputs, such as the nodes of a tree, of which one proof takes dozens and one batch of a log tens
-/// of thousands.</summary>
-/// <remarks>libcrypto's plain functions take 85 ns for 65 bytes where <see cref="SHA256.HashData(ReadOnlySpan{byte}, Span{byte})"/> takes
-/// 450, most of it to make and drop a context. Where a libcrypto lacks them, that is used.</remarks>
+/// <summary>SHA-256 (FIPS 180-4) for short inputs, such as tree nodes: one proof hashes dozens, one batch of a log tens of
+/// thousands.</summary>
+/// <remarks>libcrypto's plain functions take 85 ns for 65 bytes; <see cref="SHA256.HashData(ReadOnlySpan{byte}, Span{byte})"/> takes 450,
+/// mostly to create and drop a context. It is the fallback when libcrypto lacks them.</remarks>
 public static class Sha256
 {
     /// <summary>Length of a hash, in bytes.</summary>
     public const int Size = 32;
 
-    /// <summary>Up to this many bytes the call is so short that the garbage collector may wait for it.</summary>
+    /// <summary>Maximum length, in bytes, of a call so short that the garbage collector may wait for it.</summary>
     private const int Short = 2048;
 
-    private const int ContextSize = 112; // SHA256_CTX: the state, a block, and four numbers
+    private const int ContextSize = 112; // SHA256_CTX: the state, a block, and four integers
 
     private static readonly bool IsThere = LibCrypto.Has("SHA256_Init") && LibCrypto.Has("SHA256_Update") && LibCrypto.Has("SHA256_Final");
 

@@ -2,10 +2,10 @@ using NSec.Cryptography;
 
 namespace TrustixProxy.Native;
 
-/// <summary>The libsodium that NSec loads: <c>libsodium.so</c> beside the program, of the version that NSec was made for.</summary>
+/// <summary>Checks the libsodium that NSec loads: <c>libsodium.so</c> next to the program, in the version that NSec requires.</summary>
 public static class Sodium
 {
-    /// <summary>Loads the library and says what is wrong with it; null when nothing is.</summary>
+    /// <summary>Loads the library and returns the fault; null when it works.</summary>
     public static string? Fault()
     {
         try

@@ -2,10 +2,10 @@ using System.Runtime.InteropServices;
 
 namespace TrustixProxy.Native;
 
-/// <summary>Questions to the system that .NET does not ask.</summary>
+/// <summary>Makes the system calls that .NET does not expose.</summary>
 public static partial class SystemCalls
 {
-    /// <summary>What is taken for the number of open files where the system does not say: what Linux gives at least.</summary>
+    /// <summary>Assumed number of open files if the system does not report one: Linux's minimum default.</summary>
     private const int UsualOpenFiles = 1024;
 
     private const int OpenFilesOnLinux = 7, OpenFilesElsewhere = 8; // RLIMIT_NOFILE
@@ -18,8 +18,8 @@ public static partial class SystemCalls
 
     private const ushort TypeMask = 0xF000, SocketType = 0xC000; // S_IFMT, S_IFSOCK
 
-    /// <summary>How many files, sockets included, this process may have open at once: the soft limit, which .NET raises to the hard one
-    /// when it starts.</summary>
+    /// <summary>Maximum number of files, sockets included, this process may open: the soft limit, which .NET raises to the hard one at
+    /// start.</summary>
     public static int OpenFiles
     {
         get
@@ -31,8 +31,7 @@ public static partial class SystemCalls
         }
     }
 
-    /// <summary>Whether a path names a socket itself, not a link to one. False where the system does not say, and where nothing is
-    /// there.</summary>
+    /// <summary>Whether a path is a socket itself, not a link to one. False when nothing is there, or the system cannot say.</summary>
     public static bool IsSocket(string path)
     {
         try

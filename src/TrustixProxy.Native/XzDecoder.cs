@@ -2,14 +2,14 @@ using System.Runtime.InteropServices;
 
 namespace TrustixProxy.Native;
 
-/// <summary>Decodes <c>.xz</c>, by liblzma (<c>lzma/container.h</c>).</summary>
+/// <summary>Decodes <c>.xz</c> with liblzma (<c>lzma/container.h</c>).</summary>
 public sealed unsafe partial class XzDecoder : Decoder
 {
     private const int Ok = 0, StreamEnd = 1, NoCheck = 2, UnsupportedCheck = 3, BufferError = 10;
 
     static XzDecoder() => NativeLibraries.Register();
 
-    /// <summary>Makes a decoder.</summary>
+    /// <summary>Creates a decoder.</summary>
     public XzDecoder()
     {
         SetHandle((nint)NativeMemory.AllocZeroed((nuint)sizeof(LzmaStream)));
@@ -42,7 +42,7 @@ public sealed unsafe partial class XzDecoder : Decoder
 
     private protected override void RestartCore()
     {
-        // The memory limit covers the dictionary and liblzma's own tables beside it.
+        // The memory limit covers the dictionary and liblzma's own tables.
         if (StreamDecoder(this, MaxWindow + (4 << 20), 0) != Ok)
         {
             throw new InsufficientMemoryException("liblzma could not start a decoder.");
@@ -78,6 +78,6 @@ public sealed unsafe partial class XzDecoder : Decoder
         public ulong TotalOut;
         public void* Allocator;
         public void* Internal;
-        public fixed ulong Reserved[9]; // 4 pointers, 2 integers, 2 sizes and 2 enums, kept by liblzma for later
+        public fixed ulong Reserved[9]; // 4 pointers, 2 integers, 2 sizes and 2 enums, reserved by liblzma
     }
 }

@@ -2,14 +2,14 @@ using System.Runtime.InteropServices;
 
 namespace TrustixProxy.Native;
 
-/// <summary>Decodes zstd frames, by libzstd (<c>zstd.h</c>).</summary>
+/// <summary>Decodes zstd frames with libzstd (<c>zstd.h</c>).</summary>
 public sealed unsafe partial class ZstdDecoder : Decoder
 {
     private const int WindowLogMax = 100; // ZSTD_d_windowLogMax
 
     static ZstdDecoder() => NativeLibraries.Register();
 
-    /// <summary>Makes a decoder.</summary>
+    /// <summary>Creates a decoder.</summary>
     public ZstdDecoder()
     {
         SetHandle(Create());

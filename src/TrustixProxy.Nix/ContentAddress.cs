@@ -3,7 +3,7 @@ using System.Text;
 
 namespace TrustixProxy.Nix;
 
-/// <summary>What of a store object a content address hashes.</summary>
+/// <summary>The part of a store object that a content address hashes.</summary>
 public enum ContentAddressMethod
 {
     /// <summary>The contents of one regular file (<c>fixed:</c>).</summary>
@@ -19,10 +19,10 @@ public enum ContentAddressMethod
     Text,
 }
 
-/// <summary>A narinfo's <c>CA</c> line: how the contents of a path, with its references and name, give its store path.</summary>
-/// <remarks>The line is not signed: anyone on the way may add it, and one that does not fit crashes clients (<c>assert(info->path ==
-/// info2->path)</c>),
-/// so it goes out only after <see cref="Matches"/>. Source: nix <c>content-address.cc</c>, <c>store-dir-config.cc</c>.</remarks>
+/// <summary>A narinfo's <c>CA</c> line: the store path follows from the contents, with references and name.</summary>
+/// <remarks>The line is not signed: anyone on the way may add it. One that does not fit crashes clients (<c>assert(info->path ==
+/// info2->path)</c>), so it is sent only after <see cref="Matches"/>. Source: nix <c>content-address.cc</c>,
+/// <c>store-dir-config.cc</c>.</remarks>
 public sealed record ContentAddress
 {
     private static readonly (string Text, ContentAddressMethod Method)[] Prefixes =
@@ -35,17 +35,17 @@ public sealed record ContentAddress
 
     private ContentAddress(ContentAddressMethod method, NixHash hash) => (Method, Hash) = (method, hash);
 
-    /// <summary>What is hashed.</summary>
+    /// <summary>The part that is hashed.</summary>
     public ContentAddressMethod Method { get; }
 
-    /// <summary>The hash; "modulo" the path's own digest when it refers to itself.</summary>
+    /// <summary>The hash; "modulo" the path's own digest when it references itself.</summary>
     public NixHash Hash { get; }
 
-    /// <summary>Whether a NAR that streams by can be held against it.</summary>
+    /// <summary>Whether a streaming NAR can be checked against it.</summary>
     public bool IsCheckable =>
         Method is not ContentAddressMethod.Git && Hash.Algorithm is NixHashAlgorithm.Sha256 or NixHashAlgorithm.Sha512;
 
-    /// <summary>Reads <c>fixed:[r:|git:]algo:digits</c> or <c>text:sha256:digits</c>, whole.</summary>
+    /// <summary>Parses exactly <c>fixed:[r:|git:]algo:digits</c> or <c>text:sha256:digits</c>.</summary>
     public static bool TryParse(ReadOnlySpan<char> text, [NotNullWhen(true)] out ContentAddress? address)
     {
         address = null;
@@ -61,9 +61,9 @@ public sealed record ContentAddress
         return address is not null;
     }
 
-    /// <summary>Whether this address, <paramref name="references"/> and the path's name make <paramref name="path"/>, and a plain NAR hash
-    /// is the path's NAR hash.</summary>
-    /// <param name="path">The path; when it is among the references it refers to itself.</param>
+    /// <summary>Whether this address, <paramref name="references"/> and the path's name yield <paramref name="path"/>, and a plain NAR hash
+    /// equals the path's.</summary>
+    /// <param name="path">The path; among the references if it references itself.</param>
     /// <param name="references">All its references.</param>
     /// <param name="narHash">SHA-256 of its NAR.</param>
     public bool Matches(StorePath path, IEnumerable<StorePath> references, NixHash narHash)
@@ -74,13 +74,13 @@ public sealed record ContentAddress
         return TryMakePath(path.Name, others, self, out var made) && made == path && (!plainNar || Hash == narHash);
     }
 
-    /// <summary>The store path of content without references; null when this method makes none.</summary>
+    /// <summary>Computes the store path of content without references; null when this method allows none.</summary>
     public StorePath? MakePath(string name) => TryMakePath(name, [], self: false, out var path) ? path : null;
 
-    /// <summary>Makes the store path of this address.</summary>
+    /// <summary>Computes the store path of this address.</summary>
     /// <param name="name">The name of the path.</param>
     /// <param name="references">Its references to other paths, sorted, without repeats.</param>
-    /// <param name="self">Whether it refers to itself.</param>
+    /// <param name="self">Whether it references itself.</param>
     /// <param name="path">The path, or null when this method allows no such references.</param>
     internal bool TryMakePath(string name, IReadOnlyCollection<StorePath> references, bool self, [NotNullWhen(true)] out StorePath? path)
     {
@@ -97,7 +97,7 @@ public sealed record ContentAddress
         return path is not null;
     }
 
-    /// <summary>The line's value, with the hash in nix32.</summary>
+    /// <summary>Returns the line's value, with the hash in nix32.</summary>
     public override string ToString() => Method is ContentAddressMethod.Text ? $"text:{Hash}" : $"fixed:{Infix}{Hash}";
 
     private static bool TryParseHash(ReadOnlySpan<char> text, [NotNullWhen(true)] out NixHash? hash)

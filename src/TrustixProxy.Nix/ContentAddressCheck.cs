@@ -5,10 +5,10 @@ using System.Text;
 
 namespace TrustixProxy.Nix;
 
-/// <summary>Holds a NAR that streams by against a content address. Whether it is a well-formed NAR, <see cref="NarReader"/> says.</summary>
-/// <remarks>Flat and text: the contents of the one regular, non-executable file in it. Otherwise the NAR itself, with each occurrence of
-/// the path's own digest as 32 zero bytes,
-/// and after it <c>|offset</c> for each, in decimal. Source: nix <c>references.cc</c>, <c>HashModuloSink</c>.</remarks>
+/// <summary>Checks a streaming NAR against a content address. <see cref="NarReader"/> checks the grammar.</summary>
+/// <remarks>Flat and text hash the contents of the one regular, non-executable file in it. Other methods hash the NAR itself, with each
+/// occurrence of the path's own digest as 32 zero bytes, followed by <c>|offset</c> for each, in decimal. Source: nix <c>references.cc</c>,
+/// <c>HashModuloSink</c>.</remarks>
 public sealed class ContentAddressCheck : IDisposable
 {
     private static readonly byte[] FileStart = Start();
@@ -22,7 +22,7 @@ public sealed class ContentAddressCheck : IDisposable
     private long _position, _length = -1;
     private bool _isOther;
 
-    /// <exception cref="ArgumentException">The address is none that can be checked so.</exception>
+    /// <exception cref="ArgumentException">The address cannot be checked while streaming.</exception>
     public ContentAddressCheck(ContentAddress address, StorePath path)
     {
         (_address, _digest) = (address.IsCheckable ? address : throw new ArgumentException(
@@ -33,7 +33,7 @@ public sealed class ContentAddressCheck : IDisposable
 
     private bool IsOfFile => _address.Method is ContentAddressMethod.Flat or ContentAddressMethod.Text;
 
-    /// <summary>Takes the next bytes of the NAR.</summary>
+    /// <summary>Hashes the next bytes of the NAR.</summary>
     public void Append(ReadOnlySpan<byte> bytes)
     {
         if (IsOfFile)
@@ -46,7 +46,7 @@ public sealed class ContentAddressCheck : IDisposable
         }
     }
 
-    /// <summary>Says that no more bytes follow; answers whether they have the address.</summary>
+    /// <summary>Ends the NAR; returns whether it has the address.</summary>
     public bool Complete()
     {
         _hash.AppendData(_rest);
@@ -66,7 +66,7 @@ public sealed class ContentAddressCheck : IDisposable
     {
         using var nar = new MemoryStream();
         new NarWriter(nar).File([]);
-        return nar.ToArray()[..^24]; // before the length of the contents, and the closing word
+        return nar.ToArray()[..^24]; // up to the contents' length and the closing word
     }
 
     private void AppendFile(ReadOnlySpan<byte> bytes)
@@ -91,7 +91,7 @@ public sealed class ContentAddressCheck : IDisposable
         _position += bytes.Length;
     }
 
-    /// <summary>Hashes all but what may be the beginning of the digest, which stays for the next time.</summary>
+    /// <summary>Hashes all bytes except a possible beginning of the digest, which is kept for the next call.</summary>
     private void AppendArchive(ReadOnlySpan<byte> bytes)
     {
         byte[] joined = [.. _rest, .. bytes];

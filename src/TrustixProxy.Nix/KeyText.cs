@@ -3,16 +3,16 @@ namespace TrustixProxy.Nix;
 /// <summary>Why a text is not a key.</summary>
 public enum NixKeyError
 {
-    /// <summary>It is one.</summary>
+    /// <summary>The text is valid.</summary>
     None,
 
-    /// <summary>It has no colon between the name and the key.</summary>
+    /// <summary>No colon between the name and the key.</summary>
     NoColon,
 
     /// <summary>The name is empty, longer than 255 characters, or has white space or control characters.</summary>
     Name,
 
-    /// <summary>What follows the colon is not base 64 of the right number of bytes (32 for a public key, 64 for a secret one).</summary>
+    /// <summary>The part after the colon is not base 64 of the right length (32 bytes for a public key, 64 for a secret one).</summary>
     Bytes,
 
     /// <summary>A public key that is all zero, of small order, or not canonical: see <see cref="Native.Ed25519PublicKey"/>.</summary>
@@ -22,7 +22,7 @@ public enum NixKeyError
     Halves,
 }
 
-/// <summary><c>name:base64</c>, the form of Nix's keys and signatures.</summary>
+/// <summary>Parses <c>name:base64</c>, the form of Nix's keys and signatures.</summary>
 internal static class KeyText
 {
     public static bool TryParse(

@@ -1,6 +1,6 @@
 namespace TrustixProxy.Nix;
 
-/// <summary>What <see cref="NarReader.Read"/> has come to.</summary>
+/// <summary>The element at which <see cref="NarReader.Read"/> has stopped.</summary>
 public enum NarEvent
 {
     /// <summary>Nothing yet.</summary>

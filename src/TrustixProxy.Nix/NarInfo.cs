@@ -4,51 +4,51 @@ using System.Text;
 
 namespace TrustixProxy.Nix;
 
-/// <summary>What a binary cache says of one store path: the fields that Nix signs, and unsigned hints about where the NAR is.</summary>
+/// <summary>A binary cache's narinfo of one store path: the fields that Nix signs, and unsigned hints about the NAR's location.</summary>
 /// <remarks>Source: nix <c>src/libstore/nar-info.cc</c>. Equal when the texts are equal.</remarks>
 public sealed record NarInfo
 {
-    /// <summary>The most bytes a narinfo may have: 1 MiB. Real ones have 0.5 to some tens of KiB; Nix itself sets no limit.</summary>
+    /// <summary>Maximum size of a narinfo, in bytes: 1 MiB. Real ones have 0.5 to some tens of KiB; Nix itself sets no limit.</summary>
     public const int MaxSize = 1 << 20;
 
-    /// <summary>The path it is about.</summary>
+    /// <summary>The described path.</summary>
     public required StorePath StorePath { get; init; }
 
-    /// <summary>Where the NAR is, relative to the cache or absolute; not empty. A hint: not signed.</summary>
+    /// <summary>The NAR's location, relative to the cache or absolute; not empty. A hint: not signed.</summary>
     public required string Url { get; init; }
 
-    /// <summary>How the NAR is compressed, in small letters without <c>x-</c>; <c>bzip2</c>
-    /// when the line is missing or empty, as in Nix. A hint.</summary>
+    /// <summary>The NAR's compression, in lower case without <c>x-</c>; <c>bzip2</c> when the line is missing or empty, as in Nix. A
+    /// hint.</summary>
     public required string Compression { get; init; }
 
-    /// <summary>Hash of the compressed NAR; null when not named. A hint: Nix never checks it.</summary>
+    /// <summary>Hash of the compressed NAR; null when absent. A hint: Nix never checks it.</summary>
     public NixHash? FileHash { get; init; }
 
-    /// <summary>Length of the compressed NAR, in bytes; null when not named. A hint.</summary>
+    /// <summary>Length of the compressed NAR in bytes; null when absent. A hint.</summary>
     public long? FileSize { get; init; }
 
     /// <summary>SHA-256 of the uncompressed NAR.</summary>
     public required NixHash NarHash { get; init; }
 
-    /// <summary>Length of the uncompressed NAR, in bytes; positive.</summary>
+    /// <summary>Length of the uncompressed NAR in bytes; positive.</summary>
     public required long NarSize { get; init; }
 
-    /// <summary>The paths that it refers to, itself perhaps among them.</summary>
+    /// <summary>The paths it references, possibly itself.</summary>
     public ImmutableArray<StorePath> References { get; init; } = [];
 
-    /// <summary>The derivation that made it; null when not named, <c>unknown-deriver</c>, or malformed. A hint.</summary>
+    /// <summary>The derivation that built it; null when absent, <c>unknown-deriver</c>, or malformed. A hint.</summary>
     public StorePath? Deriver { get; init; }
 
-    /// <summary>The well-formed signatures; malformed lines, which make some clients fail, are left out.</summary>
+    /// <summary>The well-formed signatures; malformed lines are omitted, because they make some clients fail.</summary>
     public ImmutableArray<NixSignature> Signatures { get; init; } = [];
 
-    /// <summary>The content address; null when not named or malformed. Not signed: anyone may have added it.</summary>
+    /// <summary>The content address; null when absent or malformed. Not signed: anyone may have added it.</summary>
     public ContentAddress? ContentAddress { get; init; }
 
-    /// <summary>The text that signatures are made over.</summary>
+    /// <summary>The text that is signed.</summary>
     public string Fingerprint => Nix.Fingerprint.Format(StorePath, NarHash, NarSize, References);
 
-    /// <summary>Reads a narinfo whole, with the tolerance that Nix has; see <see cref="NarInfoError"/> for what is refused.</summary>
+    /// <summary>Parses a whole narinfo with Nix's tolerance; <see cref="NarInfoError"/> lists what is refused.</summary>
     public static bool TryParse(ReadOnlySpan<byte> text, [NotNullWhen(true)] out NarInfo? narInfo, out NarInfoError error)
     {
         var reader = new NarInfoReader();
@@ -63,8 +63,8 @@ public sealed record NarInfo
     /// <inheritdoc/>
     public override int GetHashCode() => ToString().GetHashCode(StringComparison.Ordinal);
 
-    /// <summary>The text, as Nix writes it: these fields, in this order, each line ended by a newline; <c>References: </c> with its space
-    /// even when empty.</summary>
+    /// <summary>Formats the narinfo as Nix does: these fields, in this order, each line ended by a newline; <c>References: </c> with its
+    /// space even when empty.</summary>
     public override string ToString()
     {
         var text = new StringBuilder(1024);

@@ -1,9 +1,9 @@
 namespace TrustixProxy.Nix;
 
-/// <summary>Why bytes are not a narinfo that a client may be shown.</summary>
+/// <summary>Why bytes are not a narinfo that may be sent to a client.</summary>
 public enum NarInfoError
 {
-    /// <summary>They are one.</summary>
+    /// <summary>The narinfo is valid.</summary>
     None,
 
     /// <summary>More than <see cref="NarInfo.MaxSize"/> bytes.</summary>
@@ -12,10 +12,10 @@ public enum NarInfoError
     /// <summary>The last line has no newline; Nix calls that corrupt.</summary>
     NoFinalNewline,
 
-    /// <summary>Text without a colon follows the last field.</summary>
+    /// <summary>Text without a colon after the last field.</summary>
     NoSeparator,
 
-    /// <summary><c>References</c> or <c>CA</c> occurs twice; Nix refuses that too.</summary>
+    /// <summary>A duplicate <c>References</c> or <c>CA</c>; Nix refuses that too.</summary>
     Duplicate,
 
     /// <summary>No <c>StorePath</c>.</summary>

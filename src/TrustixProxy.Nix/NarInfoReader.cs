@@ -4,12 +4,10 @@ using System.Text;
 
 namespace TrustixProxy.Nix;
 
-/// <summary>Collects the fields of one narinfo, which is cut exactly as Nix cuts it. <see cref="Set"/> has a case for each.</summary>
-/// <remarks>A name reaches up to the next colon. Its value begins two bytes later, whatever byte lies between,
-/// and ends at the next newline.
-/// So an empty line becomes part of the next field's name, and <c>References:</c> without a blank swallows the next line.
-/// A field that occurs again replaces the first, but references and content addresses may occur only once.
-/// Source: nix <c>src/libstore/nar-info.cc</c>.</remarks>
+/// <summary>Collects the fields of one narinfo, split exactly as Nix splits it. <see cref="Set"/> has a case for each field.</summary>
+/// <remarks>A name extends to the next colon. Its value begins two bytes later, whatever byte is between, and ends at the next newline. So
+/// an empty line becomes part of the next field's name, and <c>References:</c> without a blank swallows the next line. A repeated field
+/// replaces the first, but references and content addresses may occur only once. Source: nix <c>src/libstore/nar-info.cc</c>.</remarks>
 internal sealed class NarInfoReader
 {
     private readonly ImmutableArray<NixSignature>.Builder _signatures = ImmutableArray.CreateBuilder<NixSignature>();
@@ -84,7 +82,7 @@ internal sealed class NarInfoReader
         _ => SetHint(name, value),
     };
 
-    /// <summary>Unsigned hints, which are left out when malformed, and fields that Nix does not know, which it skips too.</summary>
+    /// <summary>Sets an unsigned hint, or omits it when malformed; ignores unknown fields, as Nix does.</summary>
     private NarInfoError SetHint(ReadOnlySpan<char> name, string value)
     {
         if (name is "Deriver")
@@ -133,15 +131,15 @@ internal sealed class NarInfoReader
         return NarInfoError.None;
     }
 
-    /// <summary>Bytes from 128 are written as escapes, so that the URL is ASCII and names what Nix asks for.</summary>
+    /// <summary>Escapes bytes from 128, so that the URL is ASCII and names what Nix asks for.</summary>
     private bool TrySetUrl(string value)
     {
         _url = string.Concat(value.Select(c => c < 128 ? $"{c}" : $"%{(int)c:X2}"));
         return !_url.AsSpan().ContainsAnyExceptInRange('!', '~');
     }
 
-    /// <summary>Capitals, blanks around the name and the prefix <c>x-</c> make no difference:
-    /// Nix recognizes a compression by the file's first bytes.</summary>
+    /// <summary>Ignores case, blanks around the name and the prefix <c>x-</c>: Nix recognizes a compression by the file's first
+    /// bytes.</summary>
     private bool TrySetCompression(string value)
     {
         var name = value.Trim(' ').ToLowerInvariant();
@@ -184,7 +182,7 @@ internal sealed class NarInfoReader
         return "/" + string.Join('/', segments.Reverse());
     }
 
-    /// <summary>A decimal number below 2^63. Nix also takes a plus sign and leading zeros.</summary>
+    /// <summary>Parses a decimal number below 2^63. Like Nix, allows a plus sign and leading zeros.</summary>
     private static bool TryParseSize(string text, out long? size)
     {
         var digits = text.StartsWith('+') ? text[1..] : text;

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace TrustixProxy.Nix;
 
-/// <summary>Checks a NAR against the strict grammar while it streams by, in constant memory.</summary>
+/// <summary>Checks a streaming NAR against the strict grammar, in constant memory.</summary>
 /// <remarks>The grammar and limits of current Nix (<c>src/libutil/archive.cc</c>, 2.34 and later); older versions let more pass, but write
 /// nothing else.
 /// <code>
@@ -16,7 +16,7 @@ public sealed class NarReader(bool allowsCaseHack = false)
 {
     private const int MaxDepth = 64, MaxTag = 32, MaxName = 255, MaxTarget = 4095;
 
-    /// <summary>The mark that macOS clients put into names they unpack; in an archive it could collide with one of theirs.</summary>
+    /// <summary>The mark that macOS clients add to unpacked names; in an archive it could collide with one of theirs.</summary>
     private static ReadOnlySpan<byte> CaseHack => "~nix~case~hack~"u8;
 
     private readonly byte[] _word = new byte[8 + MaxTarget + 1];
@@ -34,17 +34,17 @@ public sealed class NarReader(bool allowsCaseHack = false)
         NodeClose, EntryTag, EntryOpen, NameTag, Name, NodeTag, EntryClose, End,
     }
 
-    /// <summary>The name of the entry, or the target of the symbolic link, that <see cref="NarEvent"/> told of last; valid until more bytes
-    /// are read.</summary>
+    /// <summary>The last entry's name, or the last link's target, that <see cref="NarEvent"/> reported; valid until more bytes are
+    /// read.</summary>
     public ReadOnlySpan<byte> Word => _word.AsSpan(8, WordLength);
 
-    /// <summary>Whether the file that was told of last is executable.</summary>
+    /// <summary>Whether the last reported file is executable.</summary>
     public bool IsExecutable { get; private set; }
 
-    /// <summary>The length of the file that was told of last, in bytes.</summary>
+    /// <summary>Length of the last reported file, in bytes.</summary>
     public long FileSize { get; private set; }
 
-    /// <summary>Takes the next bytes, however they are cut. Once an error is found it stays.</summary>
+    /// <summary>Checks the next bytes, however they are split. The first error is final.</summary>
     public NarError Append(ReadOnlySpan<byte> bytes)
     {
         while (bytes.Length > 0 && _error is NarError.None)
@@ -55,10 +55,10 @@ public sealed class NarReader(bool allowsCaseHack = false)
         return _error;
     }
 
-    /// <summary>Takes bytes up to the next thing in the archive, or all of them. The contents of a file just pass.</summary>
+    /// <summary>Reads bytes up to the next element of the archive, or all of them. Skips file contents.</summary>
     /// <param name="bytes">The next bytes.</param>
-    /// <param name="taken">How many of them were taken.</param>
-    /// <param name="happened">What there is; <see cref="NarEvent.None"/> when all bytes were taken before it, and after an error.</param>
+    /// <param name="taken">Number of bytes read.</param>
+    /// <param name="happened">The element; <see cref="NarEvent.None"/> when all bytes were read before one, and after an error.</param>
     public NarError Read(ReadOnlySpan<byte> bytes, out int taken, out NarEvent happened)
     {
         (taken, _event) = (0, NarEvent.None);
@@ -71,12 +71,12 @@ public sealed class NarReader(bool allowsCaseHack = false)
         return _error;
     }
 
-    /// <summary>Says that no bytes follow.</summary>
+    /// <summary>Ends the archive; returns the error, if any.</summary>
     public NarError Complete() => _error is NarError.None && _state is not State.End ? NarError.Truncated : _error;
 
     private int Step(ReadOnlySpan<byte> bytes) => _state is State.FileBytes ? SkipFile(bytes) : FillWord(bytes);
 
-    /// <summary>Takes bytes of a word; handles the word once it is whole.</summary>
+    /// <summary>Reads bytes of a word; handles the word once it is complete.</summary>
     private int FillWord(ReadOnlySpan<byte> bytes)
     {
         if (_state is State.End)
@@ -203,7 +203,7 @@ public sealed class NarReader(bool allowsCaseHack = false)
         return NarError.None;
     }
 
-    /// <summary>Lets a file's contents pass; looks only at its padding.</summary>
+    /// <summary>Skips a file's contents; checks only its padding.</summary>
     private int SkipFile(ReadOnlySpan<byte> bytes)
     {
         var taken = (int)Math.Min(_fileRemaining, bytes.Length);

@@ -3,20 +3,20 @@ using System.Text;
 
 namespace TrustixProxy.Nix;
 
-/// <summary>Writes a NAR. The caller keeps the order: a directory's entries sorted by byte, one node per entry, one node in all.</summary>
-/// <remarks>Source: nix <c>src/libutil/archive.cc</c>, <c>dumpPath</c>; the grammar is drawn at <see cref="NarReader"/>.</remarks>
+/// <summary>Writes a NAR. The caller ensures the order: entries of a directory sorted by byte, one node per entry, one root node.</summary>
+/// <remarks>Source: nix <c>src/libutil/archive.cc</c>, <c>dumpPath</c>; <see cref="NarReader"/> documents the grammar.</remarks>
 public sealed class NarWriter
 {
     private readonly Stream _output;
 
-    /// <summary>Writes the archive's first word to <paramref name="output"/>, which stays the caller's.</summary>
+    /// <summary>Writes the archive's first word to <paramref name="output"/>, which the caller owns.</summary>
     public NarWriter(Stream output)
     {
         _output = output;
         Word("nix-archive-1");
     }
 
-    /// <summary>A regular file with these bytes.</summary>
+    /// <summary>Writes a regular file with these bytes.</summary>
     public void File(ReadOnlySpan<byte> contents, bool executable = false)
     {
         Words("(", "type", "regular");
@@ -30,7 +30,7 @@ public sealed class NarWriter
         Word(")");
     }
 
-    /// <summary>A symbolic link.</summary>
+    /// <summary>Writes a symbolic link.</summary>
     public void Symlink(string target) => Words("(", "type", "symlink", "target", target, ")");
 
     /// <summary>Opens a directory; <see cref="Entry"/> and one node follow for each entry, then <see cref="EndDirectory"/>.</summary>

@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace TrustixProxy.Nix;
 
-/// <summary>Nix's base-32: 5 bits a character, least significant bits last, alphabet without <c>e o u t</c>.</summary>
+/// <summary>Nix's base-32: 5 bits per character, least significant bits last, alphabet without <c>e o u t</c>.</summary>
 /// <remarks>Source: nix <c>src/libutil/base-nix-32.cc</c>.</remarks>
 public static class Nix32
 {
@@ -11,10 +11,10 @@ public static class Nix32
     /// <summary>The 32 characters, for searching.</summary>
     public static SearchValues<char> Characters { get; } = SearchValues.Create(Alphabet);
 
-    /// <summary>How many characters <paramref name="byteCount"/> bytes take: 32 for 20 bytes, 52 for 32.</summary>
+    /// <summary>Returns the number of characters for <paramref name="byteCount"/> bytes: 32 for 20 bytes, 52 for 32.</summary>
     public static int EncodedLength(int byteCount) => byteCount is 0 ? 0 : ((byteCount * 8) - 1) / 5 + 1;
 
-    /// <summary>Writes <paramref name="bytes"/> as text.</summary>
+    /// <summary>Encodes <paramref name="bytes"/> as text.</summary>
     public static string Encode(ReadOnlySpan<byte> bytes)
     {
         Span<char> text = stackalloc char[EncodedLength(bytes.Length)];
@@ -29,8 +29,8 @@ public static class Nix32
         return new string(text);
     }
 
-    /// <summary>Reads <paramref name="text"/> whole into <paramref name="bytes"/>, whose length says how many bytes there must
-    /// be.</summary>
+    /// <summary>Decodes all of <paramref name="text"/> into <paramref name="bytes"/>, whose length is the required number of
+    /// bytes.</summary>
     /// <returns>False when the length differs, a character is not of the alphabet, or surplus high bits are set: each value has one
     /// text.</returns>
     public static bool TryDecode(ReadOnlySpan<char> text, Span<byte> bytes)

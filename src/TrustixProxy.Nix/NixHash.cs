@@ -19,23 +19,23 @@ public enum NixHashAlgorithm
 /// <summary>Why a text is not a hash.</summary>
 public enum NixHashError
 {
-    /// <summary>It is one.</summary>
+    /// <summary>The text is valid.</summary>
     None,
 
-    /// <summary>It has neither <c>:</c> nor <c>-</c> after the algorithm.</summary>
+    /// <summary>Neither <c>:</c> nor <c>-</c> follows the algorithm.</summary>
     NoAlgorithm,
 
-    /// <summary>The algorithm is none of md5, sha1, sha256, sha512.</summary>
+    /// <summary>The algorithm is not md5, sha1, sha256 or sha512.</summary>
     UnknownAlgorithm,
 
-    /// <summary>The digits have the length of no spelling of that algorithm.</summary>
+    /// <summary>The number of digits fits no encoding of that algorithm.</summary>
     Length,
 
-    /// <summary>A digit is not of the spelling's alphabet, or surplus bits are set.</summary>
+    /// <summary>A digit is not in the encoding's alphabet, or surplus bits are set.</summary>
     Digit,
 }
 
-/// <summary>A hash as Nix writes it: an algorithm and its bytes. Equal when both are, however they were spelt.</summary>
+/// <summary>A hash as Nix writes it: an algorithm and its bytes. Equal when both are, whatever the encoding was.</summary>
 /// <remarks>Source: nix <c>src/libutil/hash.cc</c>, <c>Hash::parseAnyPrefixed</c>.</remarks>
 public sealed record NixHash
 {
@@ -49,7 +49,7 @@ public sealed record NixHash
         Digits = Nix32.Encode(bytes);
     }
 
-    /// <summary>Which algorithm made it.</summary>
+    /// <summary>The hash algorithm.</summary>
     public NixHashAlgorithm Algorithm { get; }
 
     /// <summary>The bytes: 16, 20, 32 or 64.</summary>
@@ -58,16 +58,16 @@ public sealed record NixHash
     /// <summary>The bytes in nix32, without the algorithm; 52 characters for SHA-256.</summary>
     public string Digits { get; }
 
-    /// <summary>A SHA-256 hash of these 32 bytes.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">There are not 32 bytes.</exception>
+    /// <summary>Creates a SHA-256 hash from these 32 bytes.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The length is not 32 bytes.</exception>
     public static NixHash Sha256(ReadOnlySpan<byte> bytes)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(bytes.Length, 32);
         return new NixHash(NixHashAlgorithm.Sha256, bytes.ToArray());
     }
 
-    /// <summary>Reads <c>algo:base16</c>, <c>algo:nix32</c>, <c>algo:base64</c> (told apart by length) or SRI
-    /// (<c>algo-base64[?options]</c>), whole.</summary>
+    /// <summary>Parses exactly <c>algo:base16</c>, <c>algo:nix32</c>, <c>algo:base64</c> (distinguished by length) or SRI
+    /// (<c>algo-base64[?options]</c>).</summary>
     public static bool TryParse(ReadOnlySpan<char> text, [NotNullWhen(true)] out NixHash? hash, out NixHashError error)
     {
         hash = null;
@@ -89,11 +89,11 @@ public sealed record NixHash
             : TryParseBase64(algorithm, WithoutOptions(text[(mark + 1)..]), paddingOptional: true, out hash, out error);
     }
 
-    /// <summary>What stands before the options of SRI, which begin with a question mark and which Nix ignores.</summary>
+    /// <summary>Removes the options of SRI, which begin with a question mark; Nix ignores them.</summary>
     private static ReadOnlySpan<char> WithoutOptions(ReadOnlySpan<char> digits) =>
         digits.IndexOf('?') is >= 0 and var mark ? digits[..mark] : digits;
 
-    /// <summary>Reads the name of an algorithm.</summary>
+    /// <summary>Parses the name of an algorithm.</summary>
     public static bool TryParseAlgorithm(ReadOnlySpan<char> text, out NixHashAlgorithm algorithm)
     {
         for (algorithm = NixHashAlgorithm.Md5; algorithm <= NixHashAlgorithm.Sha512; algorithm++)
@@ -107,7 +107,7 @@ public sealed record NixHash
         return false;
     }
 
-    /// <summary>Reads digits whose algorithm is known: base 16, nix32 or base 64, told apart by length.</summary>
+    /// <summary>Parses digits whose algorithm is known: base 16, nix32 or base 64, distinguished by length.</summary>
     public static bool TryParseDigits(
         NixHashAlgorithm algorithm, ReadOnlySpan<char> digits, [NotNullWhen(true)] out NixHash? hash, out NixHashError error)
     {
@@ -131,13 +131,13 @@ public sealed record NixHash
         return hash is not null;
     }
 
-    /// <summary><c>algo:nix32</c>, the spelling that Nix signs.</summary>
+    /// <summary>Returns <c>algo:nix32</c>, the form that Nix signs.</summary>
     public override string ToString() => $"{AlgorithmName}:{Digits}";
 
-    /// <summary><c>algo:base16</c> in lower case, the spelling that store paths are made from.</summary>
+    /// <summary>Returns <c>algo:base16</c> in lower case, the form that store paths are made from.</summary>
     public string ToBase16() => $"{AlgorithmName}:{Convert.ToHexStringLower(_bytes)}";
 
-    /// <summary><c>algo-base64</c>, the spelling that <c>nix path-info --json</c> writes.</summary>
+    /// <summary>Returns <c>algo-base64</c>, the form that <c>nix path-info --json</c> writes.</summary>
     public string ToSri() => $"{AlgorithmName}-{Convert.ToBase64String(_bytes)}";
 
     /// <inheritdoc/>
@@ -146,7 +146,7 @@ public sealed record NixHash
     /// <inheritdoc/>
     public override int GetHashCode() => BitConverter.ToInt32(_bytes);
 
-    /// <summary>The algorithm as Nix writes it.</summary>
+    /// <summary>The algorithm's name in Nix.</summary>
     public string AlgorithmName => Algorithms[(int)Algorithm].Name;
 
     private static bool TryParseBase64(

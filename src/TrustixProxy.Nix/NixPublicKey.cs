@@ -3,7 +3,7 @@ using TrustixProxy.Native;
 
 namespace TrustixProxy.Nix;
 
-/// <summary>An Ed25519 public key with a name, as in <c>trusted-public-keys</c>.</summary>
+/// <summary>A named Ed25519 public key, as in <c>trusted-public-keys</c>.</summary>
 public sealed record NixPublicKey
 {
     private readonly Ed25519PublicKey _key;
@@ -16,7 +16,7 @@ public sealed record NixPublicKey
     /// <summary>The key: 32 bytes.</summary>
     public ReadOnlySpan<byte> Bytes => _key.Bytes;
 
-    /// <summary>Reads <c>name:base64</c> of 32 bytes, whole, and refuses a weak key.</summary>
+    /// <summary>Parses exactly <c>name:base64</c> of 32 bytes; refuses a weak key.</summary>
     public static bool TryParse(ReadOnlySpan<char> text, [NotNullWhen(true)] out NixPublicKey? key, out NixKeyError error)
     {
         key = null;
@@ -29,8 +29,8 @@ public sealed record NixPublicKey
         return key is not null;
     }
 
-    /// <summary>Whether <paramref name="signature"/> names this key and is its valid signature of <paramref name="text"/> (a
-    /// <see cref="Fingerprint"/>, say).</summary>
+    /// <summary>Whether <paramref name="signature"/> names this key and is its valid signature of <paramref name="text"/>, for example a
+    /// <see cref="Fingerprint"/>.</summary>
     public bool Verify(string text, NixSignature signature) =>
         signature.KeyName == Name && Verify(Encoding.UTF8.GetBytes(text), signature.Bytes);
 
@@ -43,6 +43,6 @@ public sealed record NixPublicKey
     /// <inheritdoc/>
     public override int GetHashCode() => _key.GetHashCode();
 
-    /// <summary><c>name:base64</c>.</summary>
+    /// <summary>Returns <c>name:base64</c>.</summary>
     public override string ToString() => $"{Name}:{_key}";
 }

@@ -4,28 +4,28 @@ using TrustixProxy.Native;
 
 namespace TrustixProxy.Nix;
 
-/// <summary>An Ed25519 secret key with a name, as <c>nix-store --generate-binary-cache-key</c> writes it: <c>name:base64(seed || public
+/// <summary>A named Ed25519 secret key, as <c>nix-store --generate-binary-cache-key</c> writes it: <c>name:base64(seed || public
 /// key)</c>.</summary>
 public sealed class NixSecretKey
 {
     private NixSecretKey(string name, Ed25519SigningKey key) => (Key, PublicKey) = (key, new NixPublicKey(name, key.PublicKey));
 
-    /// <summary>The half that others may know.</summary>
+    /// <summary>The public key.</summary>
     public NixPublicKey PublicKey { get; }
 
     /// <summary>The key without its name.</summary>
     public Ed25519SigningKey Key { get; }
 
-    /// <summary>Makes a new random key.</summary>
+    /// <summary>Generates a random key.</summary>
     /// <exception cref="ArgumentException"><paramref name="name"/> is empty, too long, or has a colon, white space or control
     /// characters.</exception>
     public static NixSecretKey Generate(string name) => new(CheckedName(name), Ed25519SigningKey.Generate());
 
-    /// <summary>The key of this name with this seed of 32 bytes.</summary>
+    /// <summary>Creates the key with this name and this seed of 32 bytes.</summary>
     /// <exception cref="ArgumentException"><paramref name="name"/> is no name of a key, or the seed is not 32 bytes.</exception>
     public static NixSecretKey FromSeed(string name, ReadOnlySpan<byte> seed) => new(CheckedName(name), new Ed25519SigningKey(seed));
 
-    /// <summary>Reads <c>name:base64</c> of 64 bytes, whole.</summary>
+    /// <summary>Parses exactly <c>name:base64</c> of 64 bytes.</summary>
     public static bool TryParse(ReadOnlySpan<char> text, [NotNullWhen(true)] out NixSecretKey? key, out NixKeyError error)
     {
         key = null;
@@ -40,16 +40,16 @@ public sealed class NixSecretKey
         return key is not null;
     }
 
-    /// <summary>Signs a text, a <see cref="Fingerprint"/> say.</summary>
+    /// <summary>Signs a text, for example a <see cref="Fingerprint"/>.</summary>
     public NixSignature Sign(string text) => new(PublicKey.Name, Sign(Encoding.UTF8.GetBytes(text)));
 
     /// <summary>Derives another secret from this one: see <see cref="Ed25519SigningKey.Derive"/>.</summary>
     public byte[] Derive(ReadOnlySpan<byte> purpose, int size) => Key.Derive(purpose, size);
 
-    /// <summary>Signs bytes; 64 bytes of signature.</summary>
+    /// <summary>Signs bytes; returns a signature of 64 bytes.</summary>
     public byte[] Sign(ReadOnlySpan<byte> message) => Key.Sign(message);
 
-    /// <summary>The key file's text, <c>name:base64(seed || public key)</c>. A secret: for the key file only.</summary>
+    /// <summary>Returns the key file's text, <c>name:base64(seed || public key)</c>. A secret: for the key file only.</summary>
     public string Export()
     {
         Span<byte> halves = stackalloc byte[Ed25519SigningKey.SeedSize + Ed25519PublicKey.Size];

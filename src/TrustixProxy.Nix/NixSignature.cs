@@ -2,8 +2,8 @@ using TrustixProxy.Native;
 
 namespace TrustixProxy.Nix;
 
-/// <summary>A <c>Sig:</c> line: the name of a key, and an Ed25519 signature of a fingerprint by it. Well formed; whether it is valid,
-/// <see cref="NixPublicKey.Verify(string, NixSignature)"/> says.</summary>
+/// <summary>A <c>Sig:</c> line: a key's name and its Ed25519 signature of a fingerprint. Well formed;
+/// <see cref="NixPublicKey.Verify(string, NixSignature)"/> checks whether it is valid.</summary>
 /// <remarks>A line whose signature is not 64 bytes makes Nix up to 2.33 fail the whole query, so such a line is never passed on. Source:
 /// nix <c>local-keys.cc</c>.</remarks>
 public sealed record NixSignature
@@ -18,7 +18,7 @@ public sealed record NixSignature
     /// <summary>The signature: 64 bytes.</summary>
     public ReadOnlySpan<byte> Bytes => _bytes;
 
-    /// <summary>Reads <c>name:base64</c> whole.</summary>
+    /// <summary>Parses exactly <c>name:base64</c>.</summary>
     public static bool TryParse(ReadOnlySpan<char> text, [NotNullWhen(true)] out NixSignature? signature)
     {
         signature = KeyText.TryParse(text, Ed25519PublicKey.SignatureSize, out var name, out var bytes, out _)
@@ -33,6 +33,6 @@ public sealed record NixSignature
     /// <inheritdoc/>
     public override int GetHashCode() => BitConverter.ToInt32(_bytes);
 
-    /// <summary><c>name:base64</c>.</summary>
+    /// <summary>Returns <c>name:base64</c>.</summary>
     public override string ToString() => $"{KeyName}:{Convert.ToBase64String(_bytes)}";
 }

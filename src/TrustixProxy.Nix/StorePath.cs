@@ -6,10 +6,10 @@ namespace TrustixProxy.Nix;
 /// <summary>Why a text is not a store path.</summary>
 public enum StorePathError
 {
-    /// <summary>It is one.</summary>
+    /// <summary>The text is valid.</summary>
     None,
 
-    /// <summary>It has no room for a digest, a dash and a name.</summary>
+    /// <summary>Too short for a digest, a dash and a name.</summary>
     TooShort,
 
     /// <summary>One of the first 32 characters is not nix32.</summary>
@@ -18,7 +18,7 @@ public enum StorePathError
     /// <summary>Character 33 is not <c>-</c>.</summary>
     MissingDash,
 
-    /// <summary>The name has no or more than 211 characters.</summary>
+    /// <summary>The name is empty or has more than 211 characters.</summary>
     NameLength,
 
     /// <summary>The name has a character outside <c>[0-9a-zA-Z+-._?=]</c>.</summary>
@@ -27,7 +27,7 @@ public enum StorePathError
     /// <summary>The name is <c>.</c> or <c>..</c>, or starts with <c>.-</c> or <c>..-</c>.</summary>
     DotName,
 
-    /// <summary>An absolute path was wanted, and it is not right below <see cref="StorePath.StoreDirectory"/>.</summary>
+    /// <summary>Not an absolute path directly below <see cref="StorePath.StoreDirectory"/>.</summary>
     NotInStore,
 }
 
@@ -35,7 +35,7 @@ public enum StorePathError
 /// <remarks>Digest: 160 bits as 32 nix32 characters. Name: 1 to 211 characters. Source: nix <c>src/libstore/path.cc</c>.</remarks>
 public sealed record StorePath : IComparable<StorePath>
 {
-    /// <summary>The directory that store paths lie in.</summary>
+    /// <summary>The directory of all store paths.</summary>
     public const string StoreDirectory = "/nix/store";
 
     private const int MaxNameLength = 211;
@@ -47,16 +47,16 @@ public sealed record StorePath : IComparable<StorePath>
 
     private StorePath(StorePathDigest digest, string name) => (Digest, Name, _text) = (digest, name, $"{digest}-{name}");
 
-    /// <summary>What clients ask a cache for.</summary>
+    /// <summary>The digest, by which clients ask a cache.</summary>
     public StorePathDigest Digest { get; }
 
-    /// <summary>The name, which the digest already covers: one digest has one true name.</summary>
+    /// <summary>The name, which the digest covers: one digest has one true name.</summary>
     public string Name { get; }
 
-    /// <summary>With the store directory: <c>/nix/store/digest-name</c>.</summary>
+    /// <summary>The absolute path: <c>/nix/store/digest-name</c>.</summary>
     public string Absolute => $"{StoreDirectory}/{_text}";
 
-    /// <summary>Reads a base name whole; nothing is trimmed, folded or repaired.</summary>
+    /// <summary>Parses a whole base name; nothing is trimmed, folded or repaired.</summary>
     public static bool TryParse(ReadOnlySpan<char> text, [NotNullWhen(true)] out StorePath? path, out StorePathError error)
     {
         path = null;
@@ -78,7 +78,7 @@ public sealed record StorePath : IComparable<StorePath>
         return path is not null;
     }
 
-    /// <summary>Reads an absolute path, <c>/nix/store/digest-name</c>, whole.</summary>
+    /// <summary>Parses a whole absolute path, <c>/nix/store/digest-name</c>.</summary>
     public static bool TryParseAbsolute(ReadOnlySpan<char> text, [NotNullWhen(true)] out StorePath? path, out StorePathError error)
     {
         const string prefix = StoreDirectory + "/";
@@ -91,7 +91,7 @@ public sealed record StorePath : IComparable<StorePath>
         return false;
     }
 
-    /// <summary>The digest in the absolute path that a log's key is; null when it is none.</summary>
+    /// <summary>Returns the digest of a log's key that is an absolute path; null for another key.</summary>
     public static StorePathDigest? DigestOfKey(ReadOnlySpan<byte> key) =>
         TryParseAbsolute(Encoding.ASCII.GetString(key), out var path, out _) ? path.Digest : null;
 
@@ -107,7 +107,7 @@ public sealed record StorePath : IComparable<StorePath>
     /// <summary>The base name.</summary>
     public override string ToString() => _text;
 
-    /// <summary>The path that this digest and a name that was checked already make.</summary>
+    /// <summary>Creates the path from this digest and an already checked name.</summary>
     internal static StorePath Create(StorePathDigest digest, string name) => new(digest, name);
 
     private static StorePathError CheckName(ReadOnlySpan<char> name) =>

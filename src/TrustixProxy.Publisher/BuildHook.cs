@@ -1,18 +1,18 @@
 namespace TrustixProxy.Publisher;
 
-/// <summary>Leaves a job in the spool for what Nix has just built: <c>nix/post-build-hook</c> as a part of this program.</summary>
+/// <summary>Writes a spool job for what Nix has just built; the built-in form of <c>nix/post-build-hook</c>.</summary>
 /// <param name="spool">The spool's directory.</param>
-/// <param name="maxJobs">The most jobs in it.</param>
+/// <param name="maxJobs">Maximum number of jobs in it.</param>
 /// <param name="gcRoots">Nix's directory of indirect roots, <c>/nix/var/nix/gcroots/auto</c>.</param>
 public sealed class BuildHook(string spool, int maxJobs, string gcRoots, TimeProvider time)
 {
-    /// <summary>How long Nix may take to describe what it has built; after that the publisher asks it.</summary>
+    /// <summary>Maximum time for Nix to describe the outputs; afterwards the publisher asks it.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
 
     /// <summary>Writes the job.</summary>
-    /// <param name="derivationPath">What Nix has built, <c>DRV_PATH</c>.</param>
-    /// <param name="outPaths">What came out, <c>OUT_PATHS</c>.</param>
-    /// <returns>Why it will not be published; empty when it will be.</returns>
+    /// <param name="derivationPath">The built derivation, <c>DRV_PATH</c>.</param>
+    /// <param name="outPaths">The outputs, <c>OUT_PATHS</c>.</param>
+    /// <returns>Why the outputs will not be published; empty when they will be.</returns>
     public async Task<string> RunAsync(string? derivationPath, string? outPaths)
     {
         if (!SpoolJob.TryParseEnvironment(derivationPath, outPaths, out var derivation, out var outputs, out var error))
@@ -69,7 +69,7 @@ public sealed class BuildHook(string spool, int maxJobs, string gcRoots, TimePro
         }
     }
 
-    /// <summary>Keeps garbage collection from what has not been described, where we may.</summary>
+    /// <summary>Protects undescribed outputs from garbage collection, where permitted.</summary>
     private void Keep(SpoolJob job)
     {
         foreach (var path in job.Outputs.Append(job.Derivation))

@@ -2,12 +2,12 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Publisher;
 
-/// <summary>What can be said of a job that the hook left without a description, or with one.</summary>
-/// <param name="Outputs">What is certain of it.</param>
-/// <param name="Lost">Why something of it cannot be published; empty when everything can.</param>
+/// <summary>The known outputs of a job, with or without the hook's description.</summary>
+/// <param name="Outputs">The outputs that are certain.</param>
+/// <param name="Lost">Why some of it cannot be published; empty when everything can.</param>
 internal sealed record JobOutputs(IReadOnlyList<DescribedOutput> Outputs, string Lost)
 {
-    /// <summary>Of what Nix said when the outputs had just been built.</summary>
+    /// <summary>Uses Nix's description from right after the build.</summary>
     public static JobOutputs Of(SpoolJob job, IReadOnlyList<DescribedOutput> described)
     {
         var wanted = described.Where(output => job.Outputs.Count is 0 || job.Outputs.Contains(output.Statement.Path)).ToList();
@@ -15,9 +15,9 @@ internal sealed record JobOutputs(IReadOnlyList<DescribedOutput> Outputs, string
         return new JobOutputs(wanted, missing.Count is 0 ? "" : $"{Names(missing)} had been collected before Nix described it");
     }
 
-    /// <summary>Asks Nix now. What has been collected, or is not certain to be what the job's build left, is lost: better nothing than a
-    /// wrong statement.</summary>
-    /// <exception cref="NixException">Nix could not be asked.</exception>
+    /// <summary>Asks Nix now. Gives up outputs that were collected or may stem from another build: better no statement than a wrong
+    /// one.</summary>
+    /// <exception cref="NixException">Nix could not answer.</exception>
     public static async Task<JobOutputs> AskAsync(SpoolJob job, CancellationToken cancellation)
     {
         var outputs = job.Outputs;
@@ -36,7 +36,8 @@ internal sealed record JobOutputs(IReadOnlyList<DescribedOutput> Outputs, string
         return Certain(job, outputs, described);
     }
 
-    /// <summary>A path that became valid after the job was written is another copy: built again, or fetched from who knows where.</summary>
+    /// <summary>Keeps only certain outputs. A path that became valid after the job was written is another copy, built again or fetched from
+    /// an unknown source.</summary>
     internal static JobOutputs Certain(SpoolJob job, IReadOnlyList<StorePath> outputs, IReadOnlyList<DescribedOutput> described)
     {
         var certain = described.Where(output => output.RegisteredAt <= job.WrittenAt).ToList();

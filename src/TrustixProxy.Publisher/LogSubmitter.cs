@@ -11,7 +11,7 @@ using Item = TrustixProxy.TransparencyLog.Wire.KeyValuePair;
 
 namespace TrustixProxy.Publisher;
 
-/// <summary>Gives statements to a log, over its private listener.</summary>
+/// <summary>Submits statements to a log over its private listener.</summary>
 /// <param name="url">http, https, or <c>unix:/path/of/socket</c>.</param>
 public sealed class LogSubmitter(Uri url, NixSecretKey token) : IDisposable
 {
@@ -19,8 +19,8 @@ public sealed class LogSubmitter(Uri url, NixSecretKey token) : IDisposable
 
     private readonly HttpClient _http = Client(url);
 
-    /// <summary>The id of the node's log of this name, or of its only log when the name is null.</summary>
-    /// <exception cref="SubmissionException">The node cannot be reached, or there is no such log.</exception>
+    /// <summary>Finds the id of the node's log with this name; of its only log when the name is null.</summary>
+    /// <exception cref="SubmissionException">The node cannot be reached, or has no such log.</exception>
     public async Task<string> FindLogAsync(string? name, CancellationToken cancellation)
     {
         var answer = await CallAsync("/trustix_api.v1.NodeAPI/Logs", new LogsRequest(), cancellation);
@@ -35,8 +35,8 @@ public sealed class LogSubmitter(Uri url, NixSecretKey token) : IDisposable
                 : $"{url}: the node has no log named '{name}'", SubmissionFault.Refused);
     }
 
-    /// <summary>Submits statements in parts, and has them put into the log. Done when the log's signed head covers them, durably.</summary>
-    /// <exception cref="SubmissionException">The node cannot be reached, or refuses all of them.</exception>
+    /// <summary>Submits statements in parts, and flushes. Completes when the log's signed head covers them durably.</summary>
+    /// <exception cref="SubmissionException">The node cannot be reached, or refuses the submission.</exception>
     public async Task<Submission> SubmitAsync(string logId, IReadOnlyCollection<BuildStatement> statements, CancellationToken cancellation)
     {
         var refused = new List<(BuildStatement, string)>();
@@ -50,7 +50,7 @@ public sealed class LogSubmitter(Uri url, NixSecretKey token) : IDisposable
         return new Submission(refused, await FindContradictedAsync(logId, taken, cancellation));
     }
 
-    /// <summary>Submits a part; where the log takes less at once, half of it at a time. What it does not take alone is set aside.</summary>
+    /// <summary>Submits a part, halved when the log's limit is lower. Sets aside a single statement that the log refuses.</summary>
     private async Task SubmitPartAsync(
         string logId, IReadOnlyList<BuildStatement> part, List<(BuildStatement, string)> refused, CancellationToken cancellation)
     {
@@ -74,8 +74,7 @@ public sealed class LogSubmitter(Uri url, NixSecretKey token) : IDisposable
         }
     }
 
-    /// <summary>Those of the paths for which the log holds another value. None where the node does not have the call that says
-    /// it.</summary>
+    /// <summary>Returns the paths for which the log holds another value; none when the node lacks that call.</summary>
     private async Task<IReadOnlyList<StorePath>> FindContradictedAsync(
         string logId, IReadOnlyList<BuildStatement> statements, CancellationToken cancellation)
     {
@@ -91,7 +90,7 @@ public sealed class LogSubmitter(Uri url, NixSecretKey token) : IDisposable
             }
             catch (SubmissionException exception) when (exception.Kind is not SubmissionFault.Unreachable)
             {
-                return contradicted; // a node of the reference, say
+                return contradicted; // a reference node, for example
             }
 
             if (WireMessage.TryParse(LookupResponse.Parser, bytes, out var answer) && answer.Items.Count == part.Length)

@@ -4,15 +4,15 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Publisher;
 
-/// <summary>Asks the machine's Nix about its store.</summary>
+/// <summary>Queries the machine's Nix store.</summary>
 public static class NixStore
 {
-    /// <summary>The most paths of one command line, which the system bounds.</summary>
+    /// <summary>Maximum number of paths per command line, whose length the system limits.</summary>
     private const int MaxPaths = 2000;
 
-    /// <summary>What Nix says of these paths, all of which have to be valid; by <c>nix path-info</c>, or where that cannot be used by
-    /// <c>nix-store -q</c>.</summary>
-    /// <exception cref="NixException">Nix is missing, or says no.</exception>
+    /// <summary>Describes these paths, all of which must be valid, by <c>nix path-info</c>; where that fails, by <c>nix-store
+    /// -q</c>.</summary>
+    /// <exception cref="NixException">Nix is missing, or reports an error.</exception>
     public static async Task<IReadOnlyList<DescribedOutput>> DescribeAsync(IEnumerable<StorePath> paths, CancellationToken cancellation)
     {
         var described = new List<DescribedOutput>();
@@ -24,18 +24,18 @@ public static class NixStore
         return described;
     }
 
-    /// <summary>The path and all that it refers to, references before what refers to them.</summary>
-    /// <exception cref="NixException">Nix is missing, or says no.</exception>
+    /// <summary>Returns the closure of a path, references before their referrers.</summary>
+    /// <exception cref="NixException">Nix is missing, or reports an error.</exception>
     public static Task<IReadOnlyList<StorePath>> ClosureAsync(StorePath path, CancellationToken cancellation) =>
         QueryAsync("--requisites", path, cancellation);
 
-    /// <summary>The outputs of a derivation.</summary>
-    /// <exception cref="NixException">Nix is missing, or says no.</exception>
+    /// <summary>Returns the outputs of a derivation.</summary>
+    /// <exception cref="NixException">Nix is missing, or reports an error.</exception>
     public static Task<IReadOnlyList<StorePath>> OutputsAsync(StorePath derivation, CancellationToken cancellation) =>
         QueryAsync("--outputs", derivation, cancellation);
 
-    /// <summary>Those of the paths that are valid: in the store, and registered there.</summary>
-    /// <exception cref="NixException">Nix is missing, or says no.</exception>
+    /// <summary>Returns the valid paths: those in the store and registered there.</summary>
+    /// <exception cref="NixException">Nix is missing, or reports an error.</exception>
     public static async Task<IReadOnlyList<StorePath>> ValidAsync(IReadOnlyCollection<StorePath> paths, CancellationToken cancellation)
     {
         var invalid = new HashSet<StorePath>();
@@ -48,7 +48,7 @@ public static class NixStore
         return [.. paths.Where(path => !invalid.Contains(path))];
     }
 
-    /// <summary>A valid path as a NAR, as it lies in the store now. What goes wrong shows in a NAR that is cut off.</summary>
+    /// <summary>Dumps a valid path as a NAR, as it is in the store now. An error truncates the NAR.</summary>
     /// <exception cref="NixException">Nix is missing.</exception>
     public static Stream Dump(StorePath path) =>
         (ProgramStart.TryStart("nix-store", ["--dump", path.Absolute]) ?? throw Missing("nix-store")).StandardOutput.BaseStream;
@@ -75,7 +75,7 @@ public static class NixStore
         return await DescribeByQueryAsync(paths, fault, cancellation);
     }
 
-    /// <summary>As <c>nix-store -q</c> says it, which does not tell what was built here, nor when.</summary>
+    /// <summary>Describes paths by <c>nix-store -q</c>, which does not report what was built here, nor when.</summary>
     private static async Task<IReadOnlyList<DescribedOutput>> DescribeByQueryAsync(
         IReadOnlyList<StorePath> paths, string fault, CancellationToken cancellation)
     {
@@ -108,9 +108,9 @@ public static class NixStore
         [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => StorePath.TryParseAbsolute(line, out var path, out _)
             ? path : throw new NixException($"'{line}' is not a store path"))];
 
-    /// <summary>Runs a command of Nix; gives what it printed. It is killed when that is no longer wanted.</summary>
-    /// <remarks>The <c>nix</c> command is an experimental feature, which Nix 2.3 knows no option for: hence the environment, which 2.3 does
-    /// not read. Without <c>substitute = false</c> it asks binary caches about paths that are not valid here.</remarks>
+    /// <summary>Runs a Nix command and returns its output; cancellation kills it.</summary>
+    /// <remarks>The <c>nix</c> command is an experimental feature, for which Nix 2.3 has no option. So it is enabled by the environment,
+    /// which 2.3 ignores. Without <c>substitute = false</c>, Nix asks binary caches about paths that are invalid here.</remarks>
     private static async Task<string> RunAsync(string command, IEnumerable<string> arguments, CancellationToken cancellation)
     {
         var configuration =
@@ -118,7 +118,7 @@ public static class NixStore
         using var process = ProgramStart.TryStart(command, arguments, isErrorPiped: true, ("NIX_CONFIG", configuration))
             ?? throw Missing(command);
         using var killing = cancellation.Register(() => process.Kill());
-        // Asynchronous pipes would load the socket library, for which the hook has no time.
+        // Asynchronous pipes would load the socket library, which takes too long for the hook.
         var (output, error) = (
             Task.Run(process.StandardOutput.ReadToEnd, cancellation), Task.Run(process.StandardError.ReadToEnd, cancellation));
         await process.WaitForExitAsync(cancellation);
@@ -131,6 +131,5 @@ public static class NixStore
         new($"{command} was not found in any absolute entry of PATH: install Nix, or put its directory on the PATH");
 }
 
-/// <summary>Nix could not say what it was asked.</summary>
-/// <param name="message">Why.</param>
+/// <summary>Signals that Nix could not answer a query.</summary>
 public sealed class NixException(string message) : Exception(message);

@@ -3,18 +3,15 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Publisher;
 
-/// <summary>Reads what <c>nix path-info --json</c> prints, in every shape from Nix 2.3 to 2.36.</summary>
-/// <remarks>
-/// A list of objects with <c>path</c> (to 2.18); an object by path (2.19 to 2.32, and <c>--json-format 1</c>, which adds <c>version</c> and
-/// <c>storeDir</c>);
-/// or an object whose <c>info</c> is one by base name (<c>--json-format 2</c> and <c>3</c>). A path that is not valid is <c>null</c> or has
-/// <c>"valid": false</c>.
-/// <c>ultimate</c> is absent for false up to 2.20, where <c>registrationTime</c> is there; without both nobody has said it.
-/// </remarks>
+/// <summary>Parses the output of <c>nix path-info --json</c>, in every form from Nix 2.3 to 2.36.</summary>
+/// <remarks>The forms: a list of objects with <c>path</c> (to 2.18); an object by path (2.19 to 2.32, and <c>--json-format 1</c>, which
+/// adds <c>version</c> and <c>storeDir</c>); an object whose <c>info</c> is one by base name (<c>--json-format 2</c> and <c>3</c>). An
+/// invalid path is <c>null</c> or has <c>"valid": false</c>. Up to 2.20, <c>ultimate</c> is absent when false, and <c>registrationTime</c>
+/// is present. Without both, its value is unknown.</remarks>
 public static class PathInfo
 {
-    /// <summary>What is said of each path that is valid; of the others nothing. False, with what is wrong, when the text is of no known
-    /// shape.</summary>
+    /// <summary>Returns the descriptions of the valid paths and omits the others. Returns false, with the reason, for a text of unknown
+    /// form.</summary>
     public static bool TryParse(string json, out IReadOnlyList<DescribedOutput> outputs, out string error)
     {
         outputs = [];
@@ -47,7 +44,7 @@ public static class PathInfo
             .Select(member => (member.Name, member.Value));
     }
 
-    /// <summary>Base names are of the store that is named beside them: only one at the usual place can be spoken of.</summary>
+    /// <summary>Requires the usual store: base names are relative to the store named next to them.</summary>
     private static void CheckStore(JsonElement item)
     {
         if (item.TryGetProperty("storeDir", out var store) && store.ValueKind is JsonValueKind.String
@@ -83,7 +80,7 @@ public static class PathInfo
         ? ultimate.ValueKind is JsonValueKind.Null ? null : ultimate.ValueKind is JsonValueKind.True
         : info.TryGetProperty("registrationTime", out _) ? false : null;
 
-    /// <summary>An absolute path, or a base name as newer shapes have it.</summary>
+    /// <summary>Parses an absolute path, or a base name as in newer forms.</summary>
     private static StorePath PathOf(string? text) =>
         StorePath.TryParseAbsolute(text, out var path, out _) || StorePath.TryParse(text, out path, out _) ? path
             : throw new FormatException($"'{text}' is not a store path");

@@ -1,43 +1,43 @@
 namespace TrustixProxy.Publisher;
 
-/// <summary>What kept jobs in the spool.</summary>
+/// <summary>Why jobs stay in the spool.</summary>
 public enum PublishFault
 {
-    /// <summary>Nothing.</summary>
+    /// <summary>Nothing failed.</summary>
     None,
 
-    /// <summary>The log said no: its token or its name is wrong.</summary>
+    /// <summary>The log refused the token or the log's name.</summary>
     Refused,
 
-    /// <summary>The log was reached, and could not do it now.</summary>
+    /// <summary>The log was reached, but is busy.</summary>
     Busy,
 
     /// <summary>The log could not be reached.</summary>
     Unreachable,
 
-    /// <summary>Nix could not be asked about what it has built.</summary>
+    /// <summary>Nix could not describe the outputs.</summary>
     NoNix,
 
-    /// <summary>The spool could not be read or written to.</summary>
+    /// <summary>The spool could not be read or written.</summary>
     Spool,
 }
 
-/// <summary>What going through the spool came to.</summary>
-/// <param name="Paths">Paths that the log has now, durably.</param>
-/// <param name="Excluded">Paths that <c>include</c> and <c>exclude</c> held back, themselves or for a reference of theirs.</param>
-/// <param name="Lost">Jobs that were given up, in whole or in part.</param>
-/// <param name="Rejected">Files that were no jobs.</param>
-/// <param name="Waiting">Jobs that are still there.</param>
-/// <param name="Fault">What keeps them, other than that they are new.</param>
+/// <summary>The result of one pass over the spool.</summary>
+/// <param name="Paths">Number of paths now durable in the log.</param>
+/// <param name="Excluded">Number of paths held back by <c>include</c> and <c>exclude</c>, by their own name or a reference's.</param>
+/// <param name="Lost">Number of jobs given up, in whole or in part.</param>
+/// <param name="Rejected">Number of files that were not jobs.</param>
+/// <param name="Waiting">Number of remaining jobs.</param>
+/// <param name="Fault">Why jobs remain, other than being new.</param>
 public sealed record PublishPass(int Paths, int Excluded, int Lost, int Rejected, int Waiting, PublishFault Fault)
 {
-    /// <summary>Paths that were not built on this machine, and so were left out.</summary>
+    /// <summary>Number of paths left out because they were not built on this machine.</summary>
     public int NotBuiltHere { get; init; }
 
-    /// <summary>Paths for which the log holds another value than ours: it keeps the first one that it was given.</summary>
+    /// <summary>Number of paths for which the log holds another value: it keeps the first it was given.</summary>
     public int Contradicted { get; init; }
 
-    /// <summary>This pass and the one after it.</summary>
+    /// <summary>Combines this pass with the next.</summary>
     public PublishPass Then(PublishPass next) =>
         new(Paths + next.Paths, Excluded + next.Excluded, Lost + next.Lost, Rejected + next.Rejected, next.Waiting, next.Fault)
         {

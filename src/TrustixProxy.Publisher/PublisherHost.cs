@@ -6,17 +6,17 @@ using TrustixProxy.IO.Connections;
 
 namespace TrustixProxy.Publisher;
 
-/// <summary>Shows how a publisher fares: <c>/healthz</c> and <c>/metrics</c>.</summary>
+/// <summary>Serves a publisher's state: <c>/healthz</c> and <c>/metrics</c>.</summary>
 public static class PublisherHost
 {
-    /// <summary>The most connections at once.</summary>
+    /// <summary>Maximum number of concurrent connections.</summary>
     private const int MaxConnections = 64;
 
-    /// <summary>Makes the host; starting it is the caller's.</summary>
-    /// <param name="publisher">Whose state it shows; stays the caller's.</param>
-    /// <param name="listen">Where: <c>http://host:port</c> or <c>unix:/path</c>; at least one.</param>
-    /// <param name="configure">What the caller adds to the host: logging, say.</param>
-    /// <param name="metrics">Answers <c>/metrics</c>.</param>
+    /// <summary>Creates the host; the caller starts it.</summary>
+    /// <param name="publisher">The publisher to report on; the caller owns it.</param>
+    /// <param name="listen">Addresses: <c>http://host:port</c> or <c>unix:/path</c>; at least one.</param>
+    /// <param name="configure">Adds to the host, for example logging.</param>
+    /// <param name="metrics">Handles <c>/metrics</c>.</param>
     public static WebApplication Create(
         SpoolPublisher publisher, ImmutableArray<string> listen, Action<WebApplicationBuilder> configure, RequestDelegate metrics)
     {
@@ -44,7 +44,7 @@ public static class PublisherHost
         return app;
     }
 
-    /// <summary>200 while nothing keeps jobs in the spool, else 503 and what does.</summary>
+    /// <summary>Responds 200 while no fault keeps jobs in the spool; else 503 with the fault.</summary>
     private static Task AnswerHealthAsync(PublishPass? last, HttpContext http) => last switch
     {
         null or { Fault: PublishFault.None } => AnswerAsync(http, StatusCodes.Status200OK, "ok\n"),

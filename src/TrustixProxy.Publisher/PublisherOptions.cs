@@ -3,7 +3,7 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Publisher;
 
-/// <summary>What <c>trustix-proxy publish</c> is told.</summary>
+/// <summary>Configures <c>trustix-proxy publish</c>.</summary>
 public sealed record PublisherOptions
 {
     /// <summary>The private listener of the log's node: http, https or <c>unix:/path</c>.</summary>
@@ -15,18 +15,18 @@ public sealed record PublisherOptions
     /// <summary>The log's name; null when the node has only one.</summary>
     public string? LogName { get; init; }
 
-    /// <summary>Where the hooks leave their jobs.</summary>
+    /// <summary>The directory in which hooks leave jobs.</summary>
     public required string SpoolDirectory { get; init; }
 
-    /// <summary>Which paths are published.</summary>
+    /// <summary>Selects the published paths.</summary>
     public NameFilter Filter { get; init; } = NameFilter.All;
 
-    /// <summary>Whether what Nix says was not built on this machine is published too.</summary>
+    /// <summary>Whether to publish paths that, by Nix, were not built on this machine.</summary>
     public bool IncludesFetched { get; init; }
 
-    /// <summary>Where it shows how it fares: <c>http://host:port</c> or <c>unix:/path</c>; nowhere when empty.</summary>
+    /// <summary>Addresses for health and metrics: <c>http://host:port</c> or <c>unix:/path</c>; none when empty.</summary>
     public ImmutableArray<string> Listen { get; init; } = [];
 
-    /// <summary>How old a job has to be for Nix to be asked, when the hook's own description has not come. Default 10 s.</summary>
+    /// <summary>Minimum age of a job before Nix is asked in place of the hook's missing description. Default 10 s.</summary>
     public TimeSpan DescriptionWait { get; init; } = TimeSpan.FromSeconds(10);
 }

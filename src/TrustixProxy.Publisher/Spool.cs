@@ -3,19 +3,16 @@ using TrustixProxy.IO.Storage;
 
 namespace TrustixProxy.Publisher;
 
-/// <summary>The directory where post-build hooks leave their jobs, held by the one process that publishes them.</summary>
-/// <remarks>
-/// A job is the files <c>ID.job</c> (see <see cref="SpoolJob"/>), <c>ID.info</c> (what <c>nix path-info --json</c> printed of its outputs,
-/// when it did) and
-/// <c>ID.root-DIGEST</c> (links that Nix's garbage collection heeds until then). Each is written under another name first and renamed, so
-/// that what is there is whole.
-/// </remarks>
+/// <summary>The directory of jobs from post-build hooks, locked by the one process that publishes them.</summary>
+/// <remarks>A job consists of <c>ID.job</c> (see <see cref="SpoolJob"/>), <c>ID.info</c> (the <c>nix path-info --json</c> output, once
+/// available) and <c>ID.root-DIGEST</c> (garbage collection roots until then). Each file is written under another name and then renamed, so
+/// visible files are complete.</remarks>
 public sealed class Spool : IDisposable
 {
-    /// <summary>The most jobs that a hook lets pile up, unless <c>TRUSTIX_SPOOL_MAX</c> says otherwise.</summary>
+    /// <summary>Default of <c>TRUSTIX_SPOOL_MAX</c>: the maximum number of jobs that hooks leave waiting.</summary>
     public const int MaxJobs = 10_000;
 
-    /// <summary>Where hooks and publishers look unless they are told.</summary>
+    /// <summary>Default directory of hooks and publishers.</summary>
     public const string DefaultDirectory = "/var/spool/trustix";
 
     private const string JobSuffix = ".job";
@@ -31,9 +28,9 @@ public sealed class Spool : IDisposable
 
     private Spool(string directory, IDisposable held) => (_directory, _lock) = (directory, held);
 
-    /// <summary>Takes a spool, and makes the directory (0700) when it is not there.</summary>
-    /// <exception cref="IOException">It cannot be made, or another process has it.</exception>
-    /// <exception cref="UnauthorizedAccessException">It may not be written to.</exception>
+    /// <summary>Locks a spool; creates the directory (0700) if missing.</summary>
+    /// <exception cref="IOException">The directory cannot be created, or another process has locked it.</exception>
+    /// <exception cref="UnauthorizedAccessException">The directory is not writable.</exception>
     public static Spool Open(string directory)
     {
         Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
@@ -48,11 +45,11 @@ public sealed class Spool : IDisposable
         }
     }
 
-    /// <summary>Adds a job. What describes it has to be there before.</summary>
+    /// <summary>Adds a job; its description must be written before.</summary>
     /// <exception cref="IOException">The directory cannot be written to.</exception>
     internal static void Write(string directory, SpoolJob job) => Write(Path.Combine(directory, job.Id + JobSuffix), job.ToString());
 
-    /// <summary>Keeps what is known of a job's outputs, as <c>nix path-info --json</c> would print it.</summary>
+    /// <summary>Stores the description of a job's outputs, as <c>nix path-info --json</c> would print it.</summary>
     /// <exception cref="IOException">The directory cannot be written to.</exception>
     internal static void Describe(string directory, SpoolJob job, IEnumerable<DescribedOutput> outputs) =>
         Write(Path.Combine(directory, job.Id + InfoSuffix), $"[{string.Join(',', outputs.Select(output => output.ToJson()))}]");
@@ -60,15 +57,15 @@ public sealed class Spool : IDisposable
     /// <inheritdoc cref="Describe(string, SpoolJob, IEnumerable{DescribedOutput})"/>
     internal void Describe(SpoolJob job, IEnumerable<DescribedOutput> outputs) => Describe(_directory, job, outputs);
 
-    /// <summary>The ids of the jobs that are there, oldest first.</summary>
+    /// <summary>Lists the ids of waiting jobs, oldest first.</summary>
     internal IReadOnlyList<string> Jobs() =>
         [.. JobFiles().Select(file => (Id: file.Name[..^JobSuffix.Length], At: file.LastWriteTimeUtc)).OrderBy(file => file.At)
             .ThenBy(file => file.Id, StringComparer.Ordinal).Select(file => file.Id)];
 
-    /// <summary>When the job was written that has waited longest; null when none waits.</summary>
+    /// <summary>Time at which the oldest waiting job was written; null when none waits.</summary>
     internal DateTimeOffset? OldestJob() => JobFiles().Min(file => (DateTimeOffset?)file.LastWriteTimeUtc);
 
-    /// <summary>Reads a job. False, with what is wrong, when it is none or cannot be read.</summary>
+    /// <summary>Reads a job; false, with the reason, when the file is invalid or unreadable.</summary>
     internal bool TryRead(string id, [NotNullWhen(true)] out SpoolJob? job, out string error)
     {
         job = null;
@@ -84,7 +81,7 @@ public sealed class Spool : IDisposable
         }
     }
 
-    /// <summary>What Nix said of a job's outputs when they had been built. False when it has not yet, or what is there cannot be
+    /// <summary>Reads Nix's description of a job's outputs from right after the build. False when it is missing or not
     /// understood.</summary>
     internal bool TryReadDescription(SpoolJob job, out IReadOnlyList<DescribedOutput> outputs)
     {
@@ -100,13 +97,13 @@ public sealed class Spool : IDisposable
         }
     }
 
-    /// <summary>Removes jobs, which then are not published again, and lets garbage collection have their outputs.</summary>
+    /// <summary>Removes jobs, which are then not published again, and releases their outputs to garbage collection.</summary>
     /// <exception cref="IOException">The directory cannot be written to.</exception>
     internal void Remove(IReadOnlyCollection<string> ids)
     {
         foreach (var id in ids)
         {
-            File.Delete(PathOf(id, JobSuffix)); // first: what may be left of it then is nobody's
+            File.Delete(PathOf(id, JobSuffix)); // first: without it, the remaining files belong to no job
         }
 
         var gone = ids.ToHashSet();
@@ -116,8 +113,7 @@ public sealed class Spool : IDisposable
         }
     }
 
-    /// <summary>Puts a job that is none out of the way, into <c>rejected/</c> with the reason beside it; only removes it when a thousand
-    /// are there already.</summary>
+    /// <summary>Moves an invalid job into <c>rejected/</c>, together with the reason; deletes it when that holds a thousand.</summary>
     /// <exception cref="IOException">The directory cannot be written to.</exception>
     internal void Reject(string id, string reason)
     {
@@ -137,7 +133,7 @@ public sealed class Spool : IDisposable
         Remove([id]);
     }
 
-    /// <summary>Removes what hooks that were cut short have left behind an hour ago.</summary>
+    /// <summary>Removes files that interrupted hooks left more than an hour ago.</summary>
     internal void Sweep(DateTimeOffset now)
     {
         var jobs = Jobs().ToHashSet();
@@ -180,7 +176,7 @@ public sealed class Spool : IDisposable
 
     private IEnumerable<FileInfo> JobFiles() => new DirectoryInfo(_directory).EnumerateFiles($"*{JobSuffix}");
 
-    /// <summary>All files of jobs. A link to a store path that is a directory counts as one.</summary>
+    /// <summary>Lists all files of jobs. A link to a store path that is a directory counts as one.</summary>
     private IEnumerable<string> Files() =>
         Directory.EnumerateFileSystemEntries(_directory).Where(path => Path.GetFileName(path).Contains('.'));
 

@@ -4,15 +4,13 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Publisher;
 
-/// <summary>Goes once through the spool, and publishes what is there. For one use.</summary>
-/// <remarks>
-/// A job leaves the spool only when the log's signed head covers it, durably. A crash in between has it submitted again: the log keeps the
-/// first value of a key and takes an
-/// identical second one for the same, so that what is delivered at least once is in the log exactly once.
-/// </remarks>
+/// <summary>Makes one pass over the spool and publishes its jobs. For a single use.</summary>
+/// <remarks>A job leaves the spool only when the log's signed head covers it durably. After a crash in between it is submitted again. The
+/// log keeps the first value of a key and ignores an identical second one. So at-least-once delivery puts it into the log exactly
+/// once.</remarks>
 internal sealed class SpoolDrain(PublisherOptions options, Spool spool, LogSubmitter submitter, ILogger logger, TimeProvider time)
 {
-    /// <summary>The most paths that one message names.</summary>
+    /// <summary>Maximum number of paths named in one message.</summary>
     private const int MaxNames = 10;
 
     private readonly List<SpoolItem> _batch = [];
@@ -110,7 +108,7 @@ internal sealed class SpoolDrain(PublisherOptions options, Spool spool, LogSubmi
         }
     }
 
-    /// <summary>What can be said of a job; null while that has to wait.</summary>
+    /// <summary>Describes a job's outputs; null while that must wait.</summary>
     private async Task<JobOutputs?> DescribeAsync(SpoolJob job, CancellationToken cancellation)
     {
         if (spool.TryReadDescription(job, out var described))

@@ -3,25 +3,25 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Publisher;
 
-/// <summary>A job on its way to the log: what of it is submitted, and what is left out.</summary>
+/// <summary>A job being submitted: the statements to submit, and the outputs left out.</summary>
 /// <param name="Id">The job's id.</param>
-/// <param name="Excluded">How many outputs <c>include</c> and <c>exclude</c> hold back.</param>
-/// <param name="Lost">Why something of it cannot be published; empty when everything can.</param>
+/// <param name="Excluded">Number of outputs held back by <c>include</c> and <c>exclude</c>.</param>
+/// <param name="Lost">Why some of it cannot be published; empty when everything can.</param>
 internal sealed record SpoolItem(string Id, IReadOnlyList<BuildStatement> CandidateValues, int Excluded, string Lost)
 {
-    /// <summary>Outputs that this machine has not built.</summary>
+    /// <summary>Outputs that were not built on this machine.</summary>
     public IReadOnlyList<StorePath> NotBuiltHere { get; private init; } = [];
 
-    /// <summary>Outputs whose references have a name that <c>exclude</c> holds back.</summary>
+    /// <summary>Outputs with a reference whose name <c>exclude</c> matches.</summary>
     public IReadOnlyList<StorePath> NamesHidden { get; private init; } = [];
 
     /// <summary>Why outputs are too long for any log.</summary>
     public IReadOnlyList<string> TooLong { get; private init; } = [];
 
-    /// <summary>About how many bytes the statements take in a call.</summary>
+    /// <summary>Approximate size of the statements in a call, in bytes.</summary>
     public int Bytes { get; private init; }
 
-    /// <summary>Parts what is known of a job's outputs.</summary>
+    /// <summary>Sorts a job's outputs into those submitted and those left out.</summary>
     public static SpoolItem Choose(string id, JobOutputs outputs, PublisherOptions options)
     {
         var admitted = outputs.Outputs.Where(output => options.Filter.Admits(output.Statement.Path))

@@ -2,17 +2,17 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Publisher;
 
-/// <summary>One run of the post-build hook: what was built.</summary>
-/// <param name="Id">Its files' name in the spool, before the first <c>.</c>: each run's own, with the digest of what was built at its
-/// end.</param>
-/// <param name="WrittenAt">When the hook wrote it: after its outputs had become valid.</param>
-/// <param name="Derivation">What was built (<c>DRV_PATH</c>).</param>
-/// <param name="Outputs">What came out (<c>OUT_PATHS</c>); none when Nix did not say, as Debian's 2.8 does not: then all outputs of the
+/// <summary>One run of the post-build hook.</summary>
+/// <param name="Id">Prefix of its file names in the spool, before the first <c>.</c>: unique per run, ending in the derivation's
+/// digest.</param>
+/// <param name="WrittenAt">When the hook wrote it, after its outputs became valid.</param>
+/// <param name="Derivation">The built derivation (<c>DRV_PATH</c>).</param>
+/// <param name="Outputs">The outputs (<c>OUT_PATHS</c>); empty when Nix did not say, as in Debian's 2.8: then all outputs of the
 /// derivation.</param>
-/// <remarks>The file: a line with the derivation, and one with the outputs parted by spaces; nothing else.</remarks>
+/// <remarks>The file has one line with the derivation, and one with the outputs separated by spaces; nothing else.</remarks>
 internal sealed record SpoolJob(string Id, DateTimeOffset WrittenAt, StorePath Derivation, IReadOnlyList<StorePath> Outputs)
 {
-    /// <summary>Reads a job's file whole. False, with what is wrong, when it is none.</summary>
+    /// <summary>Parses a whole job file; false, with the reason, when it is invalid.</summary>
     public static bool TryParse(string id, DateTimeOffset writtenAt, string text, [NotNullWhen(true)] out SpoolJob? job, out string error)
     {
         job = null;
@@ -29,7 +29,7 @@ internal sealed record SpoolJob(string Id, DateTimeOffset WrittenAt, StorePath D
         return job is not null;
     }
 
-    /// <summary>Reads what Nix tells a post-build hook. False, with what is wrong, when something in it is no store path.</summary>
+    /// <summary>Parses the environment of a post-build hook; false, with the reason, when an entry is not a store path.</summary>
     public static bool TryParseEnvironment(
         string? derivation, string? outPaths, [NotNullWhen(true)] out StorePath? path, out IReadOnlyList<StorePath> outputs,
             out string error)
@@ -57,6 +57,6 @@ internal sealed record SpoolJob(string Id, DateTimeOffset WrittenAt, StorePath D
         return true;
     }
 
-    /// <summary>The file.</summary>
+    /// <summary>Returns the file's text.</summary>
     public override string ToString() => $"{Derivation.Absolute}\n{string.Join(' ', Outputs.Select(output => output.Absolute))}\n";
 }

@@ -2,11 +2,10 @@ using System.Diagnostics.Metrics;
 
 namespace TrustixProxy.Publisher;
 
-/// <summary>What a publisher counts and measures; names follow Prometheus' conventions (a counter's <c>_total</c> is added where it is
-/// shown).</summary>
+/// <summary>Meters a publisher; names follow Prometheus' conventions (the exporter adds a counter's <c>_total</c>).</summary>
 public sealed class SpoolMetrics : IDisposable
 {
-    /// <summary>The meter that a listener asks for.</summary>
+    /// <summary>Name of the meter.</summary>
     public const string MeterName = "TrustixProxy.Publisher";
 
     private readonly Meter _meter = new(MeterName);
@@ -50,7 +49,7 @@ public sealed class SpoolMetrics : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _meter.Dispose();
 
-    /// <summary>A spool that can't be read has no numbers; the passes say that it can't.</summary>
+    /// <summary>Returns no measurement for an unreadable spool; the passes report the fault.</summary>
     private static IEnumerable<Measurement<double>> Read(Func<double> value)
     {
         try

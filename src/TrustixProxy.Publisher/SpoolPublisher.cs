@@ -4,11 +4,11 @@ using TrustixProxy.IO.Supervision;
 
 namespace TrustixProxy.Publisher;
 
-/// <summary>Gives a log what the post-build hooks have left in the spool.</summary>
-/// <remarks>It can be ended at any time: what has not been acknowledged stays in the spool, and is submitted again.</remarks>
+/// <summary>Publishes to a log the jobs that post-build hooks leave in the spool.</summary>
+/// <remarks>It can be stopped at any time: unacknowledged jobs stay in the spool and are submitted again.</remarks>
 public sealed class SpoolPublisher : IDisposable
 {
-    /// <summary>How often <see cref="OnceAsync"/> tries to reach the log.</summary>
+    /// <summary>Maximum number of attempts of <see cref="OnceAsync"/> to reach the log.</summary>
     private const int MaxTries = 3;
 
     private static readonly TimeSpan Poll = TimeSpan.FromSeconds(1);
@@ -21,11 +21,9 @@ public sealed class SpoolPublisher : IDisposable
     private readonly SpoolMetrics _metrics;
     private PublishPass? _last;
 
-    /// <summary>Takes the spool.</summary>
-    /// <param name="options">What it is told.</param>
-    /// <param name="logger">Where it says what it does.</param>
-    /// <exception cref="IOException">The spool cannot be made, or another publisher has it.</exception>
-    /// <exception cref="UnauthorizedAccessException">The spool may not be written to.</exception>
+    /// <summary>Locks the spool.</summary>
+    /// <exception cref="IOException">The spool cannot be created, or another publisher has locked it.</exception>
+    /// <exception cref="UnauthorizedAccessException">The spool is not writable.</exception>
     public SpoolPublisher(PublisherOptions options, ILogger logger, TimeProvider? time = null)
     {
         (_options, _logger, _time) = (options, logger, time ?? TimeProvider.System);
@@ -34,11 +32,10 @@ public sealed class SpoolPublisher : IDisposable
         _metrics = new SpoolMetrics(_spool, _time);
     }
 
-    /// <summary>How the spool was gone through the last time; null before the first has ended.</summary>
+    /// <summary>The result of the last pass; null before the first has ended.</summary>
     public PublishPass? Last => Volatile.Read(ref _last);
 
-    /// <summary>Publishes all jobs that are there now; waits for descriptions that have yet to come, and tries a log that cannot be reached
-    /// three times.</summary>
+    /// <summary>Publishes all waiting jobs. Waits for missing descriptions, and tries an unreachable log three times.</summary>
     public async Task<PublishPass> OnceAsync(CancellationToken cancellation)
     {
         var (start, tries) = (_time.GetTimestamp(), 1);
@@ -58,8 +55,8 @@ public sealed class SpoolPublisher : IDisposable
         return pass;
     }
 
-    /// <summary>Publishes until it is told to end.</summary>
-    /// <exception cref="OperationCanceledException">It was told to.</exception>
+    /// <summary>Publishes until cancelled.</summary>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public async Task RunAsync(CancellationToken cancellation)
     {
         var failures = 0;
@@ -80,10 +77,10 @@ public sealed class SpoolPublisher : IDisposable
         _spool.Dispose();
     }
 
-    /// <summary>How long to wait after a pass. After faults twice as long each time: up to a minute, where the log refuses up to five. Half
-    /// of it is chance, so that many builders don't come at once.</summary>
-    /// <param name="fault">How the pass ended.</param>
-    /// <param name="failures">How many have ended with a fault, one after the other; at least 1 when this one has.</param>
+    /// <summary>Returns the pause after a pass. It doubles with each fault, up to a minute; up to five minutes if the log refuses. Half of
+    /// it is random, so that many builders do not submit at once.</summary>
+    /// <param name="fault">The fault that ended the pass.</param>
+    /// <param name="failures">Number of consecutive passes with a fault; at least 1 when this pass had one.</param>
     internal static TimeSpan Pause(PublishFault fault, int failures)
     {
         if (fault is PublishFault.None)

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace TrustixProxy.Publisher;
 
-/// <summary>Messages of this folder: 7xxx.</summary>
+/// <summary>Log messages of this folder: event ids 7xxx.</summary>
 internal static partial class SubmissionLog
 {
     [LoggerMessage(7001, LogLevel.Information, "Published {Paths} paths of {Jobs} jobs; {Excluded} paths are excluded")]

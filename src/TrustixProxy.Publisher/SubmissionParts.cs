@@ -1,15 +1,15 @@
 namespace TrustixProxy.Publisher;
 
-/// <summary>Parts statements so that a log takes each part in one call: by number, and by bytes.</summary>
+/// <summary>Splits statements into parts that a log accepts in one call, by number and size.</summary>
 internal static class SubmissionParts
 {
-    /// <summary>The most statements of a part.</summary>
+    /// <summary>Maximum number of statements per part.</summary>
     public const int MaxCount = 500;
 
-    /// <summary>About the most bytes of a part: half of what our log node takes in one call.</summary>
+    /// <summary>Approximate maximum size of a part in bytes: half of what our log node accepts in one call.</summary>
     public const int MaxBytes = 8 << 20;
 
-    /// <summary>The statements in their order. One that has more than <see cref="MaxBytes"/> is a part of its own.</summary>
+    /// <summary>Splits the statements in order. One larger than <see cref="MaxBytes"/> gets a part of its own.</summary>
     public static IEnumerable<IReadOnlyList<BuildStatement>> Of(IEnumerable<BuildStatement> statements)
     {
         var (part, bytes) = (new List<BuildStatement>(), 0);
@@ -32,10 +32,10 @@ internal static class SubmissionParts
         }
     }
 
-    /// <summary>About how many bytes a statement takes in a call.</summary>
+    /// <summary>Returns the approximate size of a statement in a call, in bytes.</summary>
     public static int SizeOf(BuildStatement statement)
     {
-        const int framing = 32, ofReference = 16; // of quotes, commas and the store's name
+        const int framing = 32, ofReference = 16; // quotes, commas and the store's name
         return framing + (2 * statement.Path.Absolute.Length) + 200
             + statement.References.Sum(reference => reference.ToString().Length + ofReference);
     }

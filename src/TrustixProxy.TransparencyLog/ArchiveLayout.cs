@@ -4,20 +4,18 @@ using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.TransparencyLog;
 
-/// <summary>A log as static files, which only ever grow: <c>log export</c> writes them, any web server serves them, <c>log import</c> and
-/// mirrors read them.</summary>
+/// <summary>The layout of a log as append-only static files: <c>log export</c> writes them, any web server serves them, <c>log import</c>
+/// and mirrors read them.</summary>
 /// <remarks>
-/// After C2SP tlog-tiles (c2sp.org/tlog-tiles), where Trustix's logs are like the logs that it is for. Numbers are big-endian. N counts
-/// from 0 and is written in groups of three digits,
-/// all but the last after an x: 1234067 is <c>x001/x234/067</c>. Files of fewer than 256 records are <c>N.p/W</c>, with W records; they go
-/// once the full one is there.
+/// Follows C2SP tlog-tiles (c2sp.org/tlog-tiles) where Trustix's logs resemble those it was made for. Numbers are big-endian. N counts
+/// from 0, in groups of three digits, all but the last prefixed by x: 1234067 is <c>x001/x234/067</c>. A partial file of W records is
+/// <c>N.p/W</c>; it is deleted once the full file exists.
 /// <code>
 /// log.json               {"version":1,"logId":"…","publicKey":"…"}
-/// head                   the newest signed head, a LogHead message: written last, so that all before it is there
+/// head                   the newest signed head, a LogHead message: written last, so that everything under it exists
 /// tile/L/N               256 hashes of 32 bytes: leaves for level 0, above it roots of full tiles below (as tlog-tiles)
 /// tile/entries/N         256 entries, each: length of the key (2 bytes), key, length of the value (4 bytes), value
-/// tile/heads/N 256 heads, from the first on, each: length (2 bytes), LogHead message, time of signing (8 bytes, milliseconds since 1970,
-/// not signed)
+/// tile/heads/N           256 heads, each: length (2 bytes), LogHead message, unsigned time of signing (8 bytes, ms since 1970)
 /// tile/conflicts/N       256 conflicts, each: length (4 bytes), Conflict message (Wire/lookup.proto)
 /// </code>
 /// To verify: the head's signature; the leaves' root against it; each head's map root, from the entries up to its size, and the tree over
@@ -25,20 +23,21 @@ namespace TrustixProxy.TransparencyLog;
 /// </remarks>
 public static class ArchiveLayout
 {
-    /// <summary>What the files and folders are called.</summary>
+    /// <summary>Names of the files and folders.</summary>
     public const string Description = "log.json", Head = "head", Entries = "tile/entries", Heads = "tile/heads",
         Conflicts = "tile/conflicts";
 
-    /// <summary>How many records a full file holds.</summary>
+    /// <summary>Number of records in a full file.</summary>
     public const int Width = 256;
 
-    /// <summary>The most bytes of one file that are read: 256 of the longest entries.</summary>
+    /// <summary>Maximum size of one file, in bytes: 256 of the longest entries.</summary>
     public const long MaxFile = Width * (long)(WireMessage.MaxKey + WireMessage.MaxValue + 6);
 
-    /// <summary>The folder of a level of hashes.</summary>
+    /// <summary>Returns the folder of a level of hashes.</summary>
     public static string Level(int level) => $"tile/{level}";
 
-    /// <summary>The name of file <paramref name="index"/> of <paramref name="folder"/> with <paramref name="width"/> records.</summary>
+    /// <summary>Returns the name of file <paramref name="index"/> of <paramref name="folder"/> with <paramref name="width"/>
+    /// records.</summary>
     public static string FileName(string folder, long index, int width)
     {
         var name = $"{index % 1000:000}";
@@ -50,7 +49,7 @@ public static class ArchiveLayout
         return width is Width ? $"{folder}/{name}" : $"{folder}/{name}.p/{width}";
     }
 
-    /// <summary>An entry's record.</summary>
+    /// <summary>Encodes an entry's record.</summary>
     public static byte[] Encode(byte[] key, byte[] value)
     {
         var bytes = new byte[2 + key.Length + 4 + value.Length];
@@ -61,9 +60,9 @@ public static class ArchiveLayout
         return bytes;
     }
 
-    /// <summary>A head's record.</summary>
+    /// <summary>Encodes a head's record.</summary>
     /// <param name="head">The head.</param>
-    /// <param name="signedAt">When it was signed, in milliseconds since 1970.</param>
+    /// <param name="signedAt">Time of signing, in milliseconds since 1970.</param>
     public static byte[] Encode(LogHead head, long signedAt)
     {
         var message = head.ToByteArray();
@@ -74,7 +73,7 @@ public static class ArchiveLayout
         return bytes;
     }
 
-    /// <summary>A conflict's record.</summary>
+    /// <summary>Encodes a conflict's record.</summary>
     public static byte[] Encode(Conflict conflict)
     {
         var message = conflict.ToByteArray();
@@ -83,8 +82,8 @@ public static class ArchiveLayout
         return [.. length, .. message];
     }
 
-    /// <summary>The entries of a file.</summary>
-    /// <exception cref="InvalidDataException">The bytes are no entries.</exception>
+    /// <summary>Decodes the entries of a file.</summary>
+    /// <exception cref="InvalidDataException">The bytes are not entries.</exception>
     public static IEnumerable<(byte[] Key, byte[] Value)> DecodeEntries(byte[] bytes)
     {
         var at = 0;
@@ -95,8 +94,8 @@ public static class ArchiveLayout
         }
     }
 
-    /// <summary>The heads of a file, each with when it was signed.</summary>
-    /// <exception cref="InvalidDataException">The bytes are no heads.</exception>
+    /// <summary>Decodes the heads of a file, each with its time of signing.</summary>
+    /// <exception cref="InvalidDataException">The bytes are not heads.</exception>
     public static IEnumerable<(LogHead Head, long SignedAt)> DecodeHeads(byte[] bytes)
     {
         var at = 0;
@@ -107,8 +106,8 @@ public static class ArchiveLayout
         }
     }
 
-    /// <summary>The conflicts of a file.</summary>
-    /// <exception cref="InvalidDataException">The bytes are no conflicts.</exception>
+    /// <summary>Decodes the conflicts of a file.</summary>
+    /// <exception cref="InvalidDataException">The bytes are not conflicts.</exception>
     public static IEnumerable<Conflict> DecodeConflicts(byte[] bytes)
     {
         var at = 0;
@@ -118,8 +117,8 @@ public static class ArchiveLayout
         }
     }
 
-    /// <summary>Reads one message.</summary>
-    /// <exception cref="InvalidDataException">The bytes are no such message.</exception>
+    /// <summary>Parses one message.</summary>
+    /// <exception cref="InvalidDataException">The bytes are not such a message.</exception>
     public static T Parse<T>(MessageParser<T> parser, byte[] bytes)
         where T : class, IMessage<T> =>
         WireMessage.TryParse(parser, bytes, out var message) ? message

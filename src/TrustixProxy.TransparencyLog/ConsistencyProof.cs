@@ -2,12 +2,11 @@ using System.Numerics;
 
 namespace TrustixProxy.TransparencyLog;
 
-/// <summary>Shows that a log of a given size and root begins with all the leaves of a smaller one: nothing was changed or taken
-/// away.</summary>
-/// <remarks>Source: RFC 9162, section 2.1.4. When the older size is a power of two its root is not repeated in the proof.</remarks>
+/// <summary>Verifies that a log of a given size and root begins with all leaves of a smaller one: nothing was changed or removed.</summary>
+/// <remarks>Source: RFC 9162, section 2.1.4. When the older size is a power of two, the proof does not repeat its root.</remarks>
 public static class ConsistencyProof
 {
-    /// <summary>How many nodes the proof between these sizes has; 0 when they are equal or the older is 0.</summary>
+    /// <summary>Returns the number of nodes in the proof between these sizes; 0 when they are equal or the older is 0.</summary>
     public static int Length(long older, long newer)
     {
         if (older is 0 || older == newer)
@@ -19,7 +18,7 @@ public static class ConsistencyProof
         return InclusionProof.Length(older - 1, newer) - shift + (BitOperations.IsPow2(older) ? 0 : 1);
     }
 
-    /// <summary>Checks the proof. Foreign input of any kind is answered.</summary>
+    /// <summary>Checks the proof. Accepts untrusted input of any kind and never throws.</summary>
     public static bool TryVerify(
         long older, long newer, Digest olderRoot, Digest newerRoot, ReadOnlySpan<Digest> proof, out ProofError error)
     {
@@ -36,18 +35,17 @@ public static class ConsistencyProof
         return error is ProofError.None;
     }
 
-    /// <summary>Whether the root of the first <paramref name="older"/> leaves, a power of two, can be read out of a proof for one leaf
+    /// <summary>Whether the root of the first <paramref name="older"/> leaves, a power of two, can be read from a proof for one leaf
     /// more.</summary>
-    /// <remarks>A proof for a power of two does not hold the older root, so that a wrong older root and a wrong proof look alike. The proof
-    /// from
-    /// <c>older + 1</c> holds it: as the one node that stands to the left of the last leaf.</remarks>
+    /// <remarks>A proof for a power of two does not contain the older root, so a wrong older root and a wrong proof look alike. The proof
+    /// from <c>older + 1</c> contains it, as the one node to the left of the last leaf.</remarks>
     public static bool HasPrefix(long older, long newer) => older > 1 && BitOperations.IsPow2(older) && newer - older > 1;
 
-    /// <summary>Reads the root of the first <paramref name="older"/> leaves out of the consistency proof from <c>older + 1</c> to
+    /// <summary>Reads the root of the first <paramref name="older"/> leaves from the consistency proof from <c>older + 1</c> to
     /// <paramref name="newer"/>.</summary>
     /// <param name="older">A size for which <see cref="HasPrefix"/> holds.</param>
     /// <param name="newer">The size of the log.</param>
-    /// <param name="newerRoot">Its root, which the proof must bring forth.</param>
+    /// <param name="newerRoot">The log's root, which the proof must yield.</param>
     /// <param name="proof">The proof.</param>
     /// <param name="prefixRoot">The root of the first leaves.</param>
     public static bool TryFindPrefix(long older, long newer, Digest newerRoot, ReadOnlySpan<Digest> proof, out Digest prefixRoot)

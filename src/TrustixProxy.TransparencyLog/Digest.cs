@@ -7,20 +7,20 @@ namespace TrustixProxy.TransparencyLog;
 /// <remarks><c>default</c> is 32 zero bytes: the map's placeholder for an empty subtree, and the root of the empty map.</remarks>
 public readonly struct Digest : IEquatable<Digest>
 {
-    /// <summary>How many bytes it has.</summary>
+    /// <summary>Length in bytes.</summary>
     public const int Size = 32;
 
     private readonly Vector256<byte> _bytes;
 
-    /// <summary>The digest of these 32 bytes.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">There are not 32 bytes.</exception>
+    /// <summary>Creates the digest of these 32 bytes.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The length is not 32 bytes.</exception>
     public Digest(ReadOnlySpan<byte> bytes)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(bytes.Length, Size);
         _bytes = Vector256.Create(bytes);
     }
 
-    /// <summary>SHA-256 of <paramref name="data"/>.</summary>
+    /// <summary>Computes SHA-256 of <paramref name="data"/>.</summary>
     public static Digest Of(ReadOnlySpan<byte> data)
     {
         Span<byte> hash = stackalloc byte[Size];
@@ -28,7 +28,7 @@ public readonly struct Digest : IEquatable<Digest>
         return new Digest(hash);
     }
 
-    /// <summary>Whether <paramref name="bytes"/> are 32, and if so the digest they are.</summary>
+    /// <summary>Reads a digest; false unless <paramref name="bytes"/> has 32 bytes.</summary>
     public static bool TryRead(ReadOnlySpan<byte> bytes, out Digest digest)
     {
         digest = bytes.Length is Size ? new Digest(bytes) : default;
@@ -38,7 +38,7 @@ public readonly struct Digest : IEquatable<Digest>
     /// <summary>Whether it is the placeholder, 32 zero bytes.</summary>
     public bool IsPlaceholder => _bytes == Vector256<byte>.Zero;
 
-    /// <summary>Bit <paramref name="depth"/> (0 to 255), the most significant first: the way through the map at that depth, true to the
+    /// <summary>Bit <paramref name="depth"/> (0 to 255), most significant first: the direction in the map at that depth, true for
     /// right.</summary>
     public bool Bit(int depth) => (_bytes[depth >> 3] >> (7 - (depth & 7)) & 1) != 0;
 
@@ -48,7 +48,7 @@ public readonly struct Digest : IEquatable<Digest>
     /// <summary>Writes the 32 bytes to the start of <paramref name="destination"/>.</summary>
     public void CopyTo(Span<byte> destination) => _bytes.CopyTo(destination);
 
-    /// <summary>A copy of the bytes.</summary>
+    /// <summary>Copies the bytes.</summary>
     public byte[] ToArray()
     {
         var bytes = new byte[Size];
@@ -65,12 +65,12 @@ public readonly struct Digest : IEquatable<Digest>
     /// <inheritdoc/>
     public override int GetHashCode() => _bytes.AsInt32()[0];
 
-    /// <summary>64 hexadecimal digits in lower case.</summary>
+    /// <summary>Returns 64 hexadecimal digits in lower case.</summary>
     public override string ToString() => Convert.ToHexStringLower(ToArray());
 
     /// <summary>Whether both have the same bytes.</summary>
     public static bool operator ==(Digest left, Digest right) => left.Equals(right);
 
-    /// <summary>Whether they differ in a byte.</summary>
+    /// <summary>Whether any byte differs.</summary>
     public static bool operator !=(Digest left, Digest right) => !left.Equals(right);
 }

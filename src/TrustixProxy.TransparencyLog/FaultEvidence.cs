@@ -4,40 +4,39 @@ using Google.Protobuf;
 
 namespace TrustixProxy.TransparencyLog;
 
-/// <summary>Why a file is no evidence.</summary>
+/// <summary>Why a file is not evidence.</summary>
 public enum FaultEvidenceError
 {
-    /// <summary>It is.</summary>
+    /// <summary>The evidence is valid.</summary>
     None,
 
-    /// <summary>It is not this JSON: a member is missing, unknown, named twice, or of another kind.</summary>
+    /// <summary>Not the expected JSON: a member is missing, unknown, duplicate, or of the wrong type.</summary>
     Json,
 
-    /// <summary>It is of a version that this program does not read.</summary>
+    /// <summary>A version that this program does not read.</summary>
     Version,
 
-    /// <summary>A field was changed: what is in it does not have the digest that it names.</summary>
+    /// <summary>A field was changed: the content does not match the file's digest.</summary>
     Digest,
 
-    /// <summary>Its heads are signed by none of the logs that are known to whoever checks.</summary>
+    /// <summary>The heads are not signed by any log the verifier knows.</summary>
     Heads,
 
-    /// <summary>What is in it does not contradict itself.</summary>
+    /// <summary>The content does not contradict itself.</summary>
     NotShown,
 }
 
-/// <summary>The evidence of a log's fault as a file: whoever has the log's public key can see by himself that the log has contradicted
-/// itself.</summary>
+/// <summary>The evidence of a log's fault as a file: it proves, to anyone with the log's public key, that the log contradicted itself.
+/// </summary>
 /// <remarks>
 /// <code>
-/// { "version": 1, "kind": "split-view", "seenAt": "2026-11-24T12:00:00Z", "from": "https://log.example", "first": "base64 protobuf head",
-/// "second": "…",
-/// "key": null, "firstMap": null, "secondMap": null, "leaf": null, "proof": ["base64 node", "…"], "sha256": "of all of the above as JSON
-/// without white space" }
+/// { "version": 1, "kind": "split-view", "seenAt": "2026-11-24T12:00:00Z", "from": "https://log.example",
+///   "first": "base64 protobuf head", "second": "…",
+///   "key": null, "firstMap": null, "secondMap": null, "leaf": null, "proof": ["base64 node", "…"],
+///   "sha256": "of all of the above as JSON without white space" }
 /// </code>
-/// In a <c>repeated-key</c>, the maps hold each leaf's entry without a proof, and the proof is the one of the first leaf's inclusion, then
-/// that of the second's.
-/// The log's key is not in it: it comes from whoever checks.</remarks>
+/// In a <c>repeated-key</c>, the maps hold each leaf's entry without a proof. The proof is the first leaf's inclusion proof, followed by
+/// the second's. The file does not contain the log's key: the verifier supplies it.</remarks>
 public sealed class FaultEvidence
 {
     private const int FormatVersion = 1;
@@ -59,13 +58,13 @@ public sealed class FaultEvidence
     /// <summary>The fault.</summary>
     public LogFault Fault { get; }
 
-    /// <summary>When it was seen, as the one who saw it says.</summary>
+    /// <summary>The time at which it was observed, as the observer claims.</summary>
     public string SeenAt { get; }
 
-    /// <summary>Who showed it: the log's address, or a peer's.</summary>
+    /// <summary>The source: the log's address, or a peer's.</summary>
     public string From { get; }
 
-    /// <summary>Writes evidence.</summary>
+    /// <summary>Encodes evidence.</summary>
     public static byte[] Write(LogFault fault, DateTimeOffset seenAt, string from)
     {
         var (first, second) = fault switch
@@ -91,11 +90,11 @@ public sealed class FaultEvidence
         return JsonSerializer.SerializeToUtf8Bytes(file with { Sha256 = HashOf(file) }, Strict.EvidenceFile);
     }
 
-    /// <summary>Checks evidence against the keys of known logs.</summary>
+    /// <summary>Verifies evidence with the keys of known logs.</summary>
     /// <param name="json">The file.</param>
     /// <param name="keys">The logs' keys.</param>
-    /// <param name="evidence">The evidence.</param>
-    /// <param name="error">Why it is none.</param>
+    /// <param name="evidence">The evidence, if valid.</param>
+    /// <param name="error">Why it is invalid.</param>
     public static bool TryVerify(
         ReadOnlySpan<byte> json, IEnumerable<LogKey> keys, [NotNullWhen(true)] out FaultEvidence? evidence, out FaultEvidenceError error)
     {
@@ -129,13 +128,13 @@ public sealed class FaultEvidence
         {
             var text = JsonSerializer.Deserialize(json, Strict.JsonElement);
             var file = text.Deserialize(Strict.EvidenceFile);
-            // one spelling, apart from white space
+            // canonical, apart from white space
             return JsonSerializer.SerializeToUtf8Bytes(text, Strict.JsonElement).AsSpan()
                 .SequenceEqual(JsonSerializer.SerializeToUtf8Bytes(file!, Strict.EvidenceFile)) ? file : null;
         }
         catch (JsonException)
         {
-            return null; // foreign bytes
+            return null; // untrusted bytes
         }
     }
 

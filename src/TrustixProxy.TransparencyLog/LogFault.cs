@@ -1,27 +1,27 @@
 namespace TrustixProxy.TransparencyLog;
 
-/// <summary>A log's contradiction of itself, shown by its own signatures alone: it freezes the log.</summary>
+/// <summary>A log's contradiction of itself, proven by its own signatures alone: it freezes the log.</summary>
 public abstract record LogFault
 {
     private LogFault()
     {
     }
 
-    /// <summary>What is wrong, in one word.</summary>
+    /// <summary>The kind of fault, in one word.</summary>
     public abstract string Kind { get; }
 
-    /// <summary>The heads that it rests on: one or two, of one log.</summary>
+    /// <summary>The heads it rests on: one or two, of one log.</summary>
     public abstract IReadOnlyList<VerifiedTreeHead> Heads { get; }
 
-    /// <summary>Whether it is shown indeed: everything is checked again.</summary>
+    /// <summary>Whether the fault is proven; checks everything again.</summary>
     public bool IsShown => Heads.All(head => head.Key == Heads[0].Key) && Check();
 
-    /// <summary>Checks all but the heads' signatures.</summary>
+    /// <summary>Checks everything except the heads' signatures.</summary>
     protected abstract bool Check();
 
     /// <summary>Two signed heads of one size with different contents.</summary>
-    /// <param name="First">The head that was known.</param>
-    /// <param name="Second">The head that contradicts it.</param>
+    /// <param name="First">The known head.</param>
+    /// <param name="Second">The contradicting head.</param>
     public sealed record SplitView(VerifiedTreeHead First, VerifiedTreeHead Second) : LogFault
     {
         /// <inheritdoc/>
@@ -34,13 +34,12 @@ public abstract record LogFault
         protected override bool Check() => First.Content.TreeSize == Second.Content.TreeSize && First.Content != Second.Content;
     }
 
-    /// <summary>A signed older head whose root is not the one that a valid consistency proof to a signed newer head shows.</summary>
+    /// <summary>A signed older head whose root differs from the one that a valid consistency proof to a signed newer head yields.</summary>
     /// <param name="Older">The older head.</param>
     /// <param name="Newer">The head that does not continue it.</param>
-    /// <param name="Proof">The proof that brings forth the newer root, and an older root that is not the older head's. Where the older size
-    /// is a power
-    /// of two, it begins one leaf later: see <see cref="ConsistencyProof.TryFindPrefix"/>.</param>
-    /// <param name="IsMapHeadLog">Whether it is the map-head log that was rewritten, and not the log.</param>
+    /// <param name="Proof">A proof that yields the newer root, and an older root other than the older head's. If the older size is a power
+    /// of two, it starts one leaf later: see <see cref="ConsistencyProof.TryFindPrefix"/>.</param>
+    /// <param name="IsMapHeadLog">Whether the map-head log was rewritten, rather than the log.</param>
     public sealed record RewrittenPast(VerifiedTreeHead Older, VerifiedTreeHead Newer, IReadOnlyList<Digest> Proof, bool IsMapHeadLog)
         : LogFault
     {
@@ -65,10 +64,10 @@ public abstract record LogFault
         }
     }
 
-    /// <summary>A map entry that names a leaf of the log which holds something else, both proven under one head.</summary>
-    /// <param name="Entry">What the map holds.</param>
-    /// <param name="Leaf">Hash of the leaf that the log has at the entry's index.</param>
-    /// <param name="Inclusion">The proof of that.</param>
+    /// <summary>A map entry that names a leaf with other contents, both proven under one head.</summary>
+    /// <param name="Entry">The map's entry.</param>
+    /// <param name="Leaf">Hash of the log's leaf at the entry's index.</param>
+    /// <param name="Inclusion">The proof of that leaf.</param>
     public sealed record MapContradiction(ProvenEntry Entry, Digest Leaf, IReadOnlyList<Digest> Inclusion) : LogFault
     {
         /// <inheritdoc/>
@@ -84,7 +83,7 @@ public abstract record LogFault
             && InclusionProof.TryVerify(entry.Index, Entry.Head.Content.TreeSize, Leaf, [.. Inclusion], Entry.Head.Content.LogRoot, out _);
     }
 
-    /// <summary>Two leaves of a log with one key and different values, under one head: a log takes in one value for a key.</summary>
+    /// <summary>Two leaves with one key and different values, under one head: a log must accept only one value per key.</summary>
     /// <param name="Head">The head.</param>
     /// <param name="Key">The key.</param>
     /// <param name="First">The earlier leaf.</param>
@@ -107,14 +106,14 @@ public abstract record LogFault
     }
 
     /// <summary>A leaf of a log whose key is known.</summary>
-    /// <param name="Index">Which leaf.</param>
+    /// <param name="Index">Index of the leaf, from 0.</param>
     /// <param name="ValueDigest">SHA-256 of its value.</param>
-    /// <param name="Inclusion">The proof that it is there.</param>
+    /// <param name="Inclusion">The proof of the leaf.</param>
     public sealed record KeyedLeaf(long Index, Digest ValueDigest, IReadOnlyList<Digest> Inclusion);
 
-    /// <summary>One key with two different entries: a map keeps what it has.</summary>
-    /// <param name="First">What was proven first.</param>
-    /// <param name="Second">What was proven later.</param>
+    /// <summary>Two different entries for one key: a map must keep its entries.</summary>
+    /// <param name="First">The entry proven first.</param>
+    /// <param name="Second">The entry proven later.</param>
     public sealed record TwoEntries(ProvenEntry First, ProvenEntry Second) : LogFault
     {
         /// <inheritdoc/>
@@ -130,13 +129,13 @@ public abstract record LogFault
     }
 }
 
-/// <summary>What a log's map was said to hold for a key, with the proof: for evidence, and checked anew each time.</summary>
+/// <summary>A map's answer for a key with its proof, kept as evidence and verified on each use.</summary>
 /// <param name="Head">The head, whose signature was verified.</param>
 /// <param name="Key">The key.</param>
 /// <param name="Map">The log's answer.</param>
 public sealed record ProvenEntry(VerifiedTreeHead Head, ReadOnlyMemory<byte> Key, Wire.MapValueResponse Map)
 {
-    /// <summary>What is proven; null when nothing is.</summary>
+    /// <summary>Verifies the proof; null when it proves nothing.</summary>
     public ProvenDigest? Verify() =>
         MapProof.TryRead(Map.Proof, out var proof, out _) && proof.TryVerify(Head, Key.Span, Map.Value.Span, out var proven, out _) ? proven
             : null;

@@ -3,7 +3,7 @@ using TrustixProxy.Native;
 
 namespace TrustixProxy.TransparencyLog;
 
-/// <summary>A log's public key: all that a client has to know of a log beforehand.</summary>
+/// <summary>A log's public key: the only thing a client must know of a log in advance.</summary>
 public sealed record LogKey
 {
     /// <summary>The protocol id under which logs hold the outputs of Nix builds.</summary>
@@ -11,16 +11,16 @@ public sealed record LogKey
 
     private readonly Ed25519PublicKey _key;
 
-    /// <summary>Makes a log's key of an imported key.</summary>
+    /// <summary>Creates a log's key from an imported key.</summary>
     public LogKey(Ed25519PublicKey key) => (_key, LogId) = (key, MakeLogId(NixProtocol, key.Bytes));
 
     /// <summary>The key's 32 bytes.</summary>
     public ReadOnlySpan<byte> Bytes => _key.Bytes;
 
-    /// <summary>What the log's calls name it by: 64 hexadecimal digits that follow from the protocol and the key.</summary>
+    /// <summary>The log's id in calls: 64 hexadecimal digits derived from the protocol and the key.</summary>
     public string LogId { get; }
 
-    /// <summary>Reads base 64 of 32 bytes, whole, and refuses a weak key.</summary>
+    /// <summary>Parses exactly 32 bytes in base 64; refuses a weak key.</summary>
     public static bool TryParse(string text, [NotNullWhen(true)] out LogKey? key, out Ed25519KeyError error)
     {
         (key, error) = (null, Ed25519KeyError.Size);
@@ -34,12 +34,12 @@ public sealed record LogKey
         return key is not null;
     }
 
-    /// <summary>SHA-256("protocol:" uuid ";mode:0;keyType:ed25519;pubKey:" key ";") in hexadecimal.</summary>
+    /// <summary>Computes SHA-256("protocol:" uuid ";mode:0;keyType:ed25519;pubKey:" key ";") in hexadecimal.</summary>
     public static string MakeLogId(string protocol, ReadOnlySpan<byte> publicKey) =>
         Convert.ToHexStringLower(SHA256.HashData(
             [.. System.Text.Encoding.ASCII.GetBytes($"protocol:{protocol};mode:0;keyType:ed25519;pubKey:"), .. publicKey, (byte)';']));
 
-    /// <summary>Checks a head's signature: the door through which a log's answers come in.</summary>
+    /// <summary>Verifies a head's signature: the only way for a log's answers to become trusted.</summary>
     public bool TryVerify(SignedTreeHead head, [NotNullWhen(true)] out VerifiedTreeHead? verified, out TreeHeadError error)
     {
         error = _key.Verify(head.Content.SigningDigest(), head.Signature) ? TreeHeadError.None : TreeHeadError.Signature;
@@ -47,7 +47,7 @@ public sealed record LogKey
         return verified is not null;
     }
 
-    /// <summary>Whether the log has signed this record.</summary>
+    /// <summary>Whether the log signed this record.</summary>
     public bool Verify(ConflictRecord conflict, ReadOnlySpan<byte> signature) => _key.Verify(conflict.SigningText(LogId), signature);
 
     /// <inheritdoc/>
@@ -56,31 +56,31 @@ public sealed record LogKey
     /// <inheritdoc/>
     public override int GetHashCode() => _key.GetHashCode();
 
-    /// <summary>The key in base 64, as configurations spell it.</summary>
+    /// <summary>Returns the key in base 64, as in configurations.</summary>
     public override string ToString() => _key.ToString();
 }
 
-/// <summary>A log's private key: what signs its heads.</summary>
+/// <summary>A log's private key, which signs its heads.</summary>
 public sealed class LogSigner
 {
     private readonly Ed25519SigningKey _key;
 
-    /// <summary>Signs with an imported key.</summary>
+    /// <summary>Creates a signer from an imported key.</summary>
     public LogSigner(Ed25519SigningKey key) => (_key, Key) = (key, new LogKey(key.PublicKey));
 
     /// <summary>Imports a seed of 32 bytes.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">There are not 32 bytes.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The length is not 32 bytes.</exception>
     public LogSigner(ReadOnlySpan<byte> seed)
         : this(new Ed25519SigningKey(seed))
     {
     }
 
-    /// <summary>The public half.</summary>
+    /// <summary>The public key.</summary>
     public LogKey Key { get; }
 
     /// <summary>Signs a head. A log never signs two different heads of one size.</summary>
     public VerifiedTreeHead Sign(TreeHead head) => new(Key, head, _key.Sign(head.SigningDigest()));
 
-    /// <summary>Signs that a conflict was seen: 64 bytes.</summary>
+    /// <summary>Signs a conflict record; returns 64 bytes.</summary>
     public byte[] Sign(ConflictRecord conflict) => _key.Sign(conflict.SigningText(Key.LogId));
 }

@@ -1,46 +1,46 @@
 namespace TrustixProxy.TransparencyLog;
 
-/// <summary>Why a signed head does not become a log's new view. Only <see cref="LogFault"/> is held against the log: the rest may be the
+/// <summary>Why a signed head does not become a log's new view. Only <see cref="LogFault"/> counts against the log: the rest may be the
 /// network's doing.</summary>
 public enum LogViewError
 {
-    /// <summary>It does, or it is the head that is known.</summary>
+    /// <summary>The head is the new view, or already known.</summary>
     None,
 
-    /// <summary>It is another log's head.</summary>
+    /// <summary>The head belongs to another log.</summary>
     OtherLog,
 
-    /// <summary>It is older than the view: a replay, or a log set back.</summary>
+    /// <summary>The head is older than the view: a replay, or a log set back.</summary>
     Older,
 
-    /// <summary>The log has grown, and its map-head log, which gets a leaf with each head, has not.</summary>
+    /// <summary>The log grew, but its map-head log, which gets a leaf per head, did not.</summary>
     MapHeadSize,
 
-    /// <summary>The consistency proof of the log does not show that nothing was changed.</summary>
+    /// <summary>The log's consistency proof is invalid.</summary>
     Consistency,
 
-    /// <summary>The consistency proof of the map-head log does not show that nothing was changed.</summary>
+    /// <summary>The map-head log's consistency proof is invalid.</summary>
     MapHeadConsistency,
 
-    /// <summary>The log has contradicted itself under its own signature; the fault holds the evidence.</summary>
+    /// <summary>The log contradicted itself under its own signature; the fault holds the evidence.</summary>
     Fault,
 }
 
-/// <summary>What we hold a log to: the newest head that was seen and shown to continue all older ones. It only grows.</summary>
+/// <summary>The view of a log: the newest head proven consistent with all older ones. It only grows.</summary>
 public sealed class LogView
 {
-    /// <summary>A first view: the head is taken as it is, since there is nothing yet to hold it against.</summary>
+    /// <summary>Creates a first view; there is nothing yet to compare the head with.</summary>
     public LogView(VerifiedTreeHead head) => Head = head;
 
     /// <summary>The newest head.</summary>
     public VerifiedTreeHead Head { get; }
 
-    /// <summary>Takes a signed head in.</summary>
+    /// <summary>Advances the view to a signed head.</summary>
     /// <param name="next">The head.</param>
     /// <param name="logProof">Consistency proof of the log, from the view's size to the head's; empty when the head is not newer.</param>
-    /// <param name="mapHeadProof">The same for the map-head log.</param>
-    /// <param name="view">The new view; this one when the head is the one that is known.</param>
-    /// <param name="error">Why there is none.</param>
+    /// <param name="mapHeadProof">Consistency proof of the map-head log.</param>
+    /// <param name="view">The new view; this one when the head is already known.</param>
+    /// <param name="error">Why the head is rejected.</param>
     /// <param name="fault">With <see cref="LogViewError.Fault"/>: the evidence.</param>
     public bool TryAdvance(
         VerifiedTreeHead next, ReadOnlySpan<Digest> logProof, ReadOnlySpan<Digest> mapHeadProof,
@@ -76,7 +76,7 @@ public sealed class LogView
 
         if (newer.MapHeadSize <= older.MapHeadSize)
         {
-            return LogViewError.MapHeadSize; // after the log's own proof: a rewritten past shows whatever the other sizes say
+            return LogViewError.MapHeadSize; // after the log's own proof: a rewritten past is proven whatever the other sizes say
         }
 
         if (!ConsistencyProof.TryVerify(

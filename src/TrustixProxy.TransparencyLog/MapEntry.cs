@@ -4,8 +4,8 @@ using System.Text;
 
 namespace TrustixProxy.TransparencyLog;
 
-/// <summary>What the map says of a key: the digest of its value, and which leaf of the log holds both.</summary>
-/// <param name="ValueDigest">SHA-256 of the value that was submitted.</param>
+/// <summary>A map's entry for a key: the digest of its value, and the log's leaf with both.</summary>
+/// <param name="ValueDigest">SHA-256 of the submitted value.</param>
 /// <param name="Index">The leaf's index in the log, from 0.</param>
 /// <remarks>On the wire and under the map's leaf hash it is JSON exactly as Go's <c>json.Marshal</c> writes it:
 /// <code>{"Digest":"0dlszsBZph5+R48WNN9o3eo5t51EWB5dIqz50chIs3g=","Index":0}</code></remarks>
@@ -13,7 +13,7 @@ public sealed record MapEntry(Digest ValueDigest, long Index)
 {
     private const int MaxSize = 100;
 
-    /// <summary>Reads the one text that this entry has; any other spelling is refused.</summary>
+    /// <summary>Parses the canonical text of an entry; refuses any other form.</summary>
     public static bool TryParse(ReadOnlySpan<byte> text, [NotNullWhen(true)] out MapEntry? entry)
     {
         const int digestStart = 11, digestLength = 44, indexStart = 65;
@@ -33,7 +33,7 @@ public sealed record MapEntry(Digest ValueDigest, long Index)
         return entry is not null;
     }
 
-    /// <summary>The entry's one text, as UTF-8.</summary>
+    /// <summary>Encodes the entry as its canonical text, in UTF-8.</summary>
     public byte[] ToBytes() =>
         Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $$"""{"Digest":"{{Convert.ToBase64String(ValueDigest.ToArray())}}","Index":{{Index}}}"""));
 }

@@ -6,11 +6,11 @@ namespace TrustixProxy.TransparencyLog;
 /// <summary>An entry's leaf in the map.</summary>
 /// <param name="Path">SHA-256 of the key.</param>
 /// <param name="ValueHash">SHA-256 of the entry's bytes.</param>
-/// <param name="Index">Which leaf of the log holds key and value digest; kept beside the leaf, not hashed.</param>
+/// <param name="Index">Index of the log's leaf with key and value digest; stored with the leaf, not hashed.</param>
 public readonly record struct MapLeaf(Digest Path, Digest ValueHash, long Index);
 
-/// <summary>Four levels of the map: 16 slots, each empty, a leaf that stands alone below it, or a page further down. A stored page is never
-/// changed: what changes is stored again, under another number.</summary>
+/// <summary>Four levels of the map: 16 slots, each empty, a single leaf, or a page further down. Stored pages never change: a changed page
+/// is stored under another number.</summary>
 /// <remarks>
 /// As bytes: two masks of 16 bits, little-endian, of the slots that hold leaves and of those that hold pages; then what they hold, in the
 /// order of the slots.
@@ -19,10 +19,10 @@ public readonly record struct MapLeaf(Digest Path, Digest ValueHash, long Index)
 /// </remarks>
 public sealed class MapPage
 {
-    /// <summary>How many levels of the map one page holds.</summary>
+    /// <summary>Number of map levels per page.</summary>
     internal const int Levels = 4;
 
-    /// <summary>How many slots a page has.</summary>
+    /// <summary>Number of slots per page.</summary>
     internal const int Slots = 1 << Levels;
 
     private const int MasksSize = 4, LeafSize = (2 * Digest.Size) + 8, InnerSize = Digest.Size + 8;
@@ -39,15 +39,15 @@ public sealed class MapPage
         Inner,
     }
 
-    /// <summary>Whether every slot holds a page, as those near the root do, through which most ways go.</summary>
+    /// <summary>Whether every slot holds a page, as near the root, where most paths pass.</summary>
     public bool IsFullOfPages => Inner is ushort.MaxValue;
 
     private ushort Leaves => BinaryPrimitives.ReadUInt16LittleEndian(_bytes);
 
     private ushort Inner => BinaryPrimitives.ReadUInt16LittleEndian(_bytes.AsSpan(2));
 
-    /// <summary>The page that these bytes are; they belong to it from now on.</summary>
-    /// <exception cref="ArgumentException">The bytes are no page's: the store is damaged.</exception>
+    /// <summary>Decodes a page, and takes ownership of the bytes.</summary>
+    /// <exception cref="ArgumentException">The bytes are not a page: the store is damaged.</exception>
     public static MapPage Of(byte[] bytes)
     {
         var page = new MapPage(bytes);
@@ -56,10 +56,10 @@ public sealed class MapPage
             : throw new ArgumentException("the bytes are no page of the map", nameof(bytes));
     }
 
-    /// <summary>The page as bytes; not to be changed.</summary>
+    /// <summary>Returns the page's bytes, which must not be changed.</summary>
     public byte[] ToBytes() => _bytes;
 
-    /// <summary>A page to change: this one's copy.</summary>
+    /// <summary>Copies the page for changes.</summary>
     internal MapPage Draft() => new([.. _bytes]);
 
     internal static MapPage NewDraft() => new(new byte[MasksSize]);
@@ -72,10 +72,10 @@ public sealed class MapPage
         return new MapLeaf(new Digest(bytes[..32]), new Digest(bytes[32..64]), BinaryPrimitives.ReadInt64LittleEndian(bytes[64..]));
     }
 
-    /// <summary>The number of the page in a slot.</summary>
+    /// <summary>Returns the number of the page in a slot.</summary>
     internal long NumberOf(int slot) => BinaryPrimitives.ReadInt64LittleEndian(_bytes.AsSpan(Offset(slot) + Digest.Size));
 
-    /// <summary>The page in a slot when it is being changed, and has no number yet.</summary>
+    /// <summary>Returns the unnumbered changed page in a slot; null when there is none.</summary>
     internal MapPage? DraftOf(int slot) => _drafts?[slot];
 
     /// <summary>Puts a leaf into an empty slot.</summary>
@@ -88,8 +88,7 @@ public sealed class MapPage
         BinaryPrimitives.WriteUInt16LittleEndian(_bytes, (ushort)(Leaves | 1 << slot));
     }
 
-    /// <summary>Puts a page that is being changed into a slot, in place of what was there: the leaf that it holds now, or the page that it
-    /// was.</summary>
+    /// <summary>Puts a changed page into a slot. It replaces the leaf that it now holds, or its earlier version.</summary>
     internal void Set(int slot, MapPage draft)
     {
         if (KindOf(slot) is Kind.Leaf)
@@ -102,7 +101,7 @@ public sealed class MapPage
         (_drafts ??= new MapPage?[Slots])[slot] = draft;
     }
 
-    /// <summary>Gives the pages that are being changed their numbers, each after those below it, and this one the last.</summary>
+    /// <summary>Numbers the changed pages bottom-up, this one last.</summary>
     /// <returns>The hash of the page's root.</returns>
     internal Digest Number(long first, List<KeyValuePair<long, MapPage>> numbered)
     {
@@ -122,10 +121,10 @@ public sealed class MapPage
         return RootHash();
     }
 
-    /// <summary>Which slot of a page of this depth is on the way to <paramref name="path"/>.</summary>
+    /// <summary>Returns the slot on the way to <paramref name="path"/> in a page of this depth.</summary>
     internal static int SlotOf(Digest path, int depth) => depth % 8 is 0 ? path[depth / 8] >> 4 : path[depth / 8] & 15;
 
-    /// <summary>All 31 nodes of the page, as a heap: node 1 is the page's root, nodes 16 to 31 its slots.</summary>
+    /// <summary>Computes all 31 nodes of the page as a heap: node 1 is the page's root, nodes 16 to 31 its slots.</summary>
     /// <param name="nodes">Room for 32.</param>
     internal void WriteNodes(Span<Node> nodes)
     {
@@ -148,7 +147,7 @@ public sealed class MapPage
         }
     }
 
-    /// <summary>The hash of the page's root.</summary>
+    /// <summary>Computes the hash of the page's root.</summary>
     internal Digest RootHash()
     {
         Span<Node> nodes = stackalloc Node[2 * Slots];
@@ -156,14 +155,14 @@ public sealed class MapPage
         return nodes[1].Hash;
     }
 
-    /// <summary>Where in the bytes a slot's are, or would be.</summary>
+    /// <summary>Returns the offset of a slot's bytes, present or not.</summary>
     private int Offset(int slot)
     {
         var before = (1u << slot) - 1;
         return MasksSize + (LeafSize * BitOperations.PopCount(Leaves & before)) + (InnerSize * BitOperations.PopCount(Inner & before));
     }
 
-    /// <summary>Makes room for what a slot is to hold.</summary>
+    /// <summary>Makes room for a slot's new content.</summary>
     private Span<byte> Resize(int slot, int from, int to)
     {
         var (old, offset) = (_bytes, Offset(slot));
@@ -175,7 +174,8 @@ public sealed class MapPage
 
     private static int SizeOf(Kind kind) => kind switch { Kind.Leaf => LeafSize, Kind.Inner => InnerSize, _ => 0 };
 
-    /// <summary>A subtree with one leaf is that leaf; anything larger is a node of its halves, the empty one as the placeholder.</summary>
+    /// <summary>Joins two halves: a subtree with one leaf is that leaf; a larger one is a node, with the placeholder for an empty
+    /// half.</summary>
     private static Node Join(in Node left, in Node right) => (left.Kind, right.Kind) switch
     {
         (Kind.Empty, Kind.Empty or Kind.Leaf) => right,

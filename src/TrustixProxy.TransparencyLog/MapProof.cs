@@ -2,16 +2,16 @@ using System.Collections.Immutable;
 
 namespace TrustixProxy.TransparencyLog;
 
-/// <summary>Why a proof of the map is refused.</summary>
+/// <summary>Why a map proof is invalid.</summary>
 public enum MapProofError
 {
-    /// <summary>It proves its claim.</summary>
+    /// <summary>The proof is valid.</summary>
     None,
 
-    /// <summary>There is none.</summary>
+    /// <summary>The proof is missing.</summary>
     Missing,
 
-    /// <summary>It names more than 256 side nodes.</summary>
+    /// <summary>More than 256 side nodes.</summary>
     TooDeep,
 
     /// <summary>A side node is not 32 bytes.</summary>
@@ -23,41 +23,39 @@ public enum MapProofError
     /// <summary>A bit of the mask past the last side node is set.</summary>
     BitMaskPadding,
 
-    /// <summary>The side nodes sent are not those that the mask says are sent.</summary>
+    /// <summary>The number of side nodes differs from the mask's.</summary>
     SideNodeCount,
 
-    /// <summary>A side node that is the placeholder was sent; it has to be left out.</summary>
+    /// <summary>A side node that is the placeholder was sent instead of omitted.</summary>
     SideNodePlaceholder,
 
-    /// <summary>The other leaf is not 65 bytes that begin with 00, or there is one beside a value.</summary>
+    /// <summary>The other leaf is not 65 bytes that begin with 00, or accompanies a value.</summary>
     OtherLeaf,
 
-    /// <summary>The other leaf is that of the very key, or not on the key's way through the map: it shows no absence.</summary>
+    /// <summary>The other leaf has the key itself, or is not on the key's path: it proves no absence.</summary>
     OtherLeafPath,
 
     /// <summary>The value is not a map entry.</summary>
     Value,
 
-    /// <summary>The map entry names a leaf that the log does not have under this head.</summary>
+    /// <summary>The map entry names a leaf beyond the log's size under this head.</summary>
     Index,
 
-    /// <summary>The map root does not come out of it.</summary>
+    /// <summary>The proof does not yield the map root.</summary>
     Root,
 }
 
-/// <summary>A compact proof of the sparse Merkle map: that a key has an entry, or that it has none. Well formed; what it proves, a head
-/// says.</summary>
-/// <remarks>The form of celestiaorg/smt 0.3. A key's way is SHA-256(key), bit by bit, 0 to the left; a subtree with one leaf is that leaf,
-/// an empty one the placeholder.
-/// Only the canonical encoding is accepted, so each proof has one.</remarks>
+/// <summary>A compact proof of the sparse Merkle map: that a key has an entry, or none. Well formed; <see cref="TryVerify"/> checks it
+/// under a head.</summary>
+/// <remarks>The form of celestiaorg/smt 0.3. A key's path is SHA-256(key), bit by bit, 0 to the left. A subtree with one leaf is that
+/// leaf, an empty one the placeholder. Only the canonical encoding is accepted.</remarks>
 public sealed class MapProof
 {
     private const int MaxDepth = 256, OtherLeafSize = 1 + (2 * Digest.Size);
 
-    /// <summary>Makes a proof from all side nodes, placeholders included.</summary>
+    /// <summary>Creates a proof from all side nodes, placeholders included.</summary>
     /// <param name="sideNodes">From the leaf's sibling up to the root's child; at most 256.</param>
-    /// <param name="otherLeaf">For absence: the path and value hash of the leaf that stands where the key's would, or null for an empty
-    /// subtree.</param>
+    /// <param name="otherLeaf">For absence: the path and value hash of the leaf in the key's place, or null for an empty subtree.</param>
     public MapProof(ImmutableArray<Digest> sideNodes, (Digest Path, Digest ValueHash)? otherLeaf)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(sideNodes.Length, MaxDepth);
@@ -67,10 +65,10 @@ public sealed class MapProof
     /// <summary>All side nodes, from the leaf's sibling up to the root's child, placeholders included.</summary>
     public ImmutableArray<Digest> SideNodes { get; }
 
-    /// <summary>For absence: the leaf that stands where the key's would; null for an empty subtree, and for presence.</summary>
+    /// <summary>For absence: the leaf in the key's place; null for an empty subtree, and for presence.</summary>
     public (Digest Path, Digest ValueHash)? OtherLeaf { get; }
 
-    /// <summary>Reads the proof's wire form; null when the answer had none.</summary>
+    /// <summary>Parses the proof's wire form; null when the answer has none.</summary>
     public static bool TryRead(
         [NotNullWhen(true)] Wire.SparseCompactMerkleProof? message, [NotNullWhen(true)] out MapProof? proof, out MapProofError error)
     {
@@ -97,7 +95,7 @@ public sealed class MapProof
         return proof is not null;
     }
 
-    /// <summary>The proof's wire form.</summary>
+    /// <summary>Encodes the proof's wire form.</summary>
     public Wire.SparseCompactMerkleProof ToMessage()
     {
         var mask = new byte[(SideNodes.Length + 7) / 8];
@@ -123,12 +121,12 @@ public sealed class MapProof
         return message;
     }
 
-    /// <summary>Checks the proof under a signed head's map root.</summary>
+    /// <summary>Verifies the proof under a signed head's map root.</summary>
     /// <param name="head">The head.</param>
-    /// <param name="key">The key that was asked for.</param>
-    /// <param name="value">The map entry's bytes, or nothing when the key is said to be absent.</param>
-    /// <param name="proven">What is proven: an entry, or absence.</param>
-    /// <param name="error">Why nothing is.</param>
+    /// <param name="key">The key asked for.</param>
+    /// <param name="value">The map entry's bytes; empty when the key is claimed to be absent.</param>
+    /// <param name="proven">The proven entry or absence.</param>
+    /// <param name="error">Why nothing is proven.</param>
     public bool TryVerify(
         VerifiedTreeHead head, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, [NotNullWhen(true)] out ProvenDigest? proven,
             out MapProofError error)
@@ -141,7 +139,7 @@ public sealed class MapProof
         return proven is not null;
     }
 
-    /// <summary>Checks the proof for any value's bytes (none for absence), whatever they say.</summary>
+    /// <summary>Checks the proof for any value's bytes (none for absence), without parsing them.</summary>
     internal MapProofError Check(Digest mapRoot, Digest path, ReadOnlySpan<byte> value)
     {
         var node = default(Digest);
@@ -173,7 +171,7 @@ public sealed class MapProof
         return node == mapRoot ? MapProofError.None : MapProofError.Root;
     }
 
-    /// <summary>Whether two different paths go the same way for <paramref name="depth"/> steps.</summary>
+    /// <summary>Whether two paths share their first <paramref name="depth"/> steps.</summary>
     private static bool ShareWay(Digest path, Digest other, int depth)
     {
         for (var i = 0; i < depth; i++)

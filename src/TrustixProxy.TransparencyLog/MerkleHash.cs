@@ -6,7 +6,7 @@ public static class MerkleHash
     /// <summary>The root of the empty log: SHA-256 of nothing.</summary>
     public static Digest EmptyLog { get; } = Digest.Of([]);
 
-    /// <summary>An inner node: SHA-256(01 || left || right).</summary>
+    /// <summary>Computes an inner node: SHA-256(01 || left || right).</summary>
     public static Digest Node(Digest left, Digest right)
     {
         Span<byte> input = stackalloc byte[1 + (2 * Digest.Size)];
@@ -16,7 +16,7 @@ public static class MerkleHash
         return Digest.Of(input);
     }
 
-    /// <summary>A leaf of the log: SHA-256(00 || key || 3a || digest). Unambiguous, since the digest at the end has a fixed
+    /// <summary>Computes a leaf of the log: SHA-256(00 || key || 3a || digest). Unambiguous, since the final digest has a fixed
     /// length.</summary>
     public static Digest LogLeaf(ReadOnlySpan<byte> key, Digest valueDigest)
     {
@@ -29,7 +29,7 @@ public static class MerkleHash
         return Digest.Of(input);
     }
 
-    /// <summary>A leaf of the map-head log: SHA-256(00 || map root).</summary>
+    /// <summary>Computes a leaf of the map-head log: SHA-256(00 || map root).</summary>
     public static Digest MapHeadLeaf(Digest mapRoot)
     {
         Span<byte> input = stackalloc byte[1 + Digest.Size];

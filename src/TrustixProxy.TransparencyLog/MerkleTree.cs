@@ -2,14 +2,13 @@ using System.Numerics;
 
 namespace TrustixProxy.TransparencyLog;
 
-/// <summary>Gives the root of a full subtree: of the 2^<paramref name="level"/> leaves from leaf <paramref name="index"/> *
-/// 2^<paramref name="level"/> on.</summary>
+/// <summary>Returns the root of a full subtree: of the 2^<paramref name="level"/> leaves from leaf <paramref name="index"/> *
+/// 2^<paramref name="level"/>.</summary>
 /// <param name="level">0 for a leaf.</param>
-/// <param name="index">Which of the subtrees of that level, from the left, from 0.</param>
+/// <param name="index">Index of the subtree on its level, from the left, from 0.</param>
 public delegate Digest FullSubtree(int level, long index);
 
-/// <summary>Makes roots and proofs of the log and the map-head log out of their full subtrees, which never change once they are
-/// full.</summary>
+/// <summary>Computes roots and proofs of the log and the map-head log from their full subtrees, which never change.</summary>
 /// <remarks>Source: RFC 6962, sections 2.1 to 2.1.2 (MTH, PATH, PROOF).</remarks>
 public static class MerkleTree
 {
@@ -19,11 +18,11 @@ public static class MerkleTree
         ? nodes[0]
         : MerkleHash.Node(RootOf(nodes[..(nodes.Length / 2)]), RootOf(nodes[(nodes.Length / 2)..]));
 
-    /// <summary>The root of the first <paramref name="size"/> leaves.</summary>
+    /// <summary>Computes the root of the first <paramref name="size"/> leaves.</summary>
     public static Digest Root(long size, FullSubtree subtrees) => size is 0 ? MerkleHash.EmptyLog : Root(0, size, subtrees);
 
-    /// <summary>The proof that leaf <paramref name="index"/> is among the first <paramref name="size"/>; nodes from the leaf up.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">There is no such leaf.</exception>
+    /// <summary>Proves that leaf <paramref name="index"/> is among the first <paramref name="size"/>; nodes from the leaf up.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The leaf does not exist.</exception>
     public static Digest[] InclusionProof(long index, long size, FullSubtree subtrees)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(index);
@@ -41,7 +40,7 @@ public static class MerkleTree
         return [.. proof];
     }
 
-    /// <summary>The proof that the first <paramref name="newer"/> leaves begin with the first <paramref name="older"/>.</summary>
+    /// <summary>Proves that the first <paramref name="newer"/> leaves begin with the first <paramref name="older"/>.</summary>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="older"/> is negative or larger than
     /// <paramref name="newer"/>.</exception>
     public static Digest[] ConsistencyProof(long older, long newer, FullSubtree subtrees)
@@ -71,8 +70,8 @@ public static class MerkleTree
         return [.. proof];
     }
 
-    /// <summary>Adds a leaf to a log of <paramref name="size"/> leaves: calls <paramref name="keep"/> for the leaf and for each subtree
-    /// that it fills, small to large.</summary>
+    /// <summary>Appends a leaf to a log of <paramref name="size"/> leaves. Calls <paramref name="keep"/> for the leaf and each subtree it
+    /// completes, small to large.</summary>
     public static void Append(long size, Digest leaf, FullSubtree subtrees, Action<int, long, Digest> keep)
     {
         keep(0, size, leaf);
@@ -83,8 +82,8 @@ public static class MerkleTree
         }
     }
 
-    /// <summary>The root of the leaves from <paramref name="start"/> to before <paramref name="end"/>; the start is a multiple of the
-    /// largest power of two within.</summary>
+    /// <summary>Computes the root of the leaves from <paramref name="start"/> to before <paramref name="end"/>; the start is a multiple of
+    /// the largest power of two within.</summary>
     private static Digest Root(long start, long end, FullSubtree subtrees)
     {
         var size = end - start;
@@ -98,6 +97,6 @@ public static class MerkleTree
         return MerkleHash.Node(Root(start, middle, subtrees), Root(middle, end, subtrees));
     }
 
-    /// <summary>The largest power of two smaller than <paramref name="size"/>.</summary>
+    /// <summary>Returns the largest power of two smaller than <paramref name="size"/>.</summary>
     private static long Split(long size) => 1L << (63 - BitOperations.LeadingZeroCount((ulong)(size - 1)));
 }

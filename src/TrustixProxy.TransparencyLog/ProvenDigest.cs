@@ -1,6 +1,6 @@
 namespace TrustixProxy.TransparencyLog;
 
-/// <summary>What a log's map holds for a key under a signed head: an entry, or proven absence. Made only by
+/// <summary>A map's proven answer for a key under a signed head: an entry, or absence. Created only by
 /// <see cref="MapProof.TryVerify"/>.</summary>
 public sealed class ProvenDigest
 {
@@ -20,7 +20,7 @@ public sealed class ProvenDigest
     /// <summary>Whether the log's leaf at the entry's index holds the same key and digest, which ties the map to the append-only
     /// log.</summary>
     /// <param name="proof">The inclusion proof under the same head.</param>
-    /// <param name="error">Why it is not shown.</param>
+    /// <param name="error">Why it is not proven.</param>
     public bool IsTied(ReadOnlySpan<Digest> proof, out ProofError error)
     {
         if (Entry is null)
@@ -33,6 +33,6 @@ public sealed class ProvenDigest
         return InclusionProof.TryVerify(Entry.Index, Head.Content.TreeSize, leaf, proof, Head.Content.LogRoot, out error);
     }
 
-    /// <summary>Whether these are the bytes whose digest is proven.</summary>
+    /// <summary>Whether these bytes have the proven digest.</summary>
     public bool IsValue(ReadOnlySpan<byte> value) => Entry is not null && Digest.Of(value) == Entry.ValueDigest;
 }

@@ -2,17 +2,16 @@ using System.Buffers.Binary;
 
 namespace TrustixProxy.TransparencyLog;
 
-/// <summary>What a log signs: the roots and sizes of its log, map and map-head log.</summary>
+/// <summary>The content of a head: the roots and sizes of the log, map and map-head log.</summary>
 /// <param name="LogRoot">Root of the log.</param>
-/// <param name="TreeSize">How many leaves the log has; not negative.</param>
+/// <param name="TreeSize">Number of leaves of the log; not negative.</param>
 /// <param name="MapRoot">Root of the sparse Merkle map; the placeholder when it is empty.</param>
-/// <param name="MapHeadRoot">Root of the map-head log, whose leaves are the map roots of all heads ever signed, this one's
-/// included.</param>
-/// <param name="MapHeadSize">How many heads were ever signed; at least 1.</param>
+/// <param name="MapHeadRoot">Root of the map-head log, whose leaves are the map roots of all heads ever signed, including this one.</param>
+/// <param name="MapHeadSize">Number of heads ever signed; at least 1.</param>
 public sealed record TreeHead(Digest LogRoot, long TreeSize, Digest MapRoot, Digest MapHeadRoot, long MapHeadSize)
 {
-    /// <summary>The 32 bytes that the signature is made over: SHA-256(log root || LE64 tree size || map root || map-head root || LE64
-    /// map-head size).</summary>
+    /// <summary>Computes the 32 signed bytes: SHA-256(log root || LE64 tree size || map root || map-head root || LE64 map-head
+    /// size).</summary>
     public byte[] SigningDigest()
     {
         Span<byte> text = stackalloc byte[(3 * Digest.Size) + 16];
@@ -28,38 +27,37 @@ public sealed record TreeHead(Digest LogRoot, long TreeSize, Digest MapRoot, Dig
 /// <summary>Why bytes are not a signed tree head of a log.</summary>
 public enum TreeHeadError
 {
-    /// <summary>They are one.</summary>
+    /// <summary>The head is valid.</summary>
     None,
 
     /// <summary>A root is not 32 bytes.</summary>
     RootSize,
 
-    /// <summary>A size is 2^63 or more, the map-head log is empty (it has a leaf for each head, this one included), or an empty log has a
+    /// <summary>A size is at least 2^63, the map-head log is empty (it has a leaf per head, including this one), or an empty log has a
     /// root.</summary>
     Sizes,
 
     /// <summary>The signature is not 64 bytes.</summary>
     SignatureSize,
 
-    /// <summary>The signature is not this log's signature of this head.</summary>
+    /// <summary>The signature is not this log's signature over this head.</summary>
     Signature,
 }
 
-/// <summary>A signed tree head that was read but not verified: nothing may be believed of it. <see cref="LogKey.TryVerify"/> makes more of
-/// it.</summary>
+/// <summary>A signed tree head that was parsed but not verified: do not trust it. <see cref="LogKey.TryVerify"/> verifies it.</summary>
 public sealed class SignedTreeHead
 {
     private readonly byte[] _signature;
 
     private SignedTreeHead(TreeHead content, byte[] signature) => (Content, _signature) = (content, signature);
 
-    /// <summary>What is said to be signed.</summary>
+    /// <summary>The claimed content.</summary>
     public TreeHead Content { get; }
 
     /// <summary>The signature: 64 bytes.</summary>
     public ReadOnlySpan<byte> Signature => _signature;
 
-    /// <summary>Reads the head's wire form.</summary>
+    /// <summary>Parses the head's wire form.</summary>
     public static bool TryRead(Wire.LogHead message, [NotNullWhen(true)] out SignedTreeHead? head, out TreeHeadError error)
     {
         head = null;
@@ -86,7 +84,7 @@ public sealed class SignedTreeHead
     }
 }
 
-/// <summary>A tree head whose signature by its log's key was verified. Made only by <see cref="LogKey.TryVerify"/>.</summary>
+/// <summary>A tree head with a verified signature. Created only by <see cref="LogKey.TryVerify"/>.</summary>
 public sealed class VerifiedTreeHead
 {
     private readonly byte[] _signature;
@@ -97,10 +95,10 @@ public sealed class VerifiedTreeHead
     /// <summary>The key that signed it.</summary>
     public LogKey Key { get; }
 
-    /// <summary>What it says.</summary>
+    /// <summary>The head's content.</summary>
     public TreeHead Content { get; }
 
-    /// <summary>The head's wire form, signature included: what is kept and shown as evidence.</summary>
+    /// <summary>Encodes the head's wire form, signature included: the form that is stored and shown as evidence.</summary>
     public Wire.LogHead ToMessage() => new()
     {
         LogRoot = WireMessage.ToBytes(Content.LogRoot),

@@ -1,15 +1,15 @@
 namespace TrustixProxy.TransparencyLog;
 
-/// <summary>The map of a log, in one version of it: finds, proves and inserts leaves. It keeps nothing itself: pages are read through a
-/// function, and what an insert changes is handed out by <see cref="Commit"/>, as pages beside the old ones.</summary>
-/// <param name="load">Gives the page of a number. What it gives is never changed.</param>
-/// <param name="root">Number of the page at the root, by which this version is told from others; 0 for the empty map.</param>
+/// <summary>One version of a log's map: finds, proves and inserts leaves. It stores nothing itself: a function reads pages, and
+/// <see cref="Commit"/> returns the changed pages, separate from the old ones.</summary>
+/// <param name="load">Returns the page of a number, which never changes.</param>
+/// <param name="root">Number of the page at the root, which identifies this version; 0 for the empty map.</param>
 public sealed class SparseMerkleMap(Func<long, MapPage> load, long root)
 {
     private readonly List<long> _replaced = [];
     private MapPage? _draft;
 
-    /// <summary>The leaf of <paramref name="path"/>; false when there is none.</summary>
+    /// <summary>Finds the leaf of <paramref name="path"/>; false when there is none.</summary>
     public bool TryFind(Digest path, out MapLeaf leaf)
     {
         for (var (depth, page) = (0, Root()); page is not null; depth += MapPage.Levels)
@@ -28,7 +28,7 @@ public sealed class SparseMerkleMap(Func<long, MapPage> load, long root)
         return false;
     }
 
-    /// <summary>The proof that <paramref name="path"/> has the leaf that it has, or that it has none.</summary>
+    /// <summary>Proves the leaf of <paramref name="path"/>, or its absence.</summary>
     /// <param name="path">SHA-256 of the key.</param>
     /// <param name="leaf">The leaf; null when the proof is one of absence.</param>
     public MapProof Prove(Digest path, out MapLeaf? leaf)
@@ -40,8 +40,8 @@ public sealed class SparseMerkleMap(Func<long, MapPage> load, long root)
         return new MapProof([.. sideNodes], leaf is null && end is { } other ? (other.Path, other.ValueHash) : null);
     }
 
-    /// <summary>Adds a leaf whose path has none yet.</summary>
-    /// <exception cref="ArgumentException">The path has a leaf: the map is insert-only.</exception>
+    /// <summary>Inserts a leaf whose path has none yet.</summary>
+    /// <exception cref="ArgumentException">The path already has a leaf: the map is insert-only.</exception>
     public void Insert(MapLeaf leaf)
     {
         var page = _draft ??= root is 0 ? MapPage.NewDraft() : Replace(root);
@@ -76,11 +76,11 @@ public sealed class SparseMerkleMap(Func<long, MapPage> load, long root)
         }
     }
 
-    /// <summary>Hashes what has changed, each page once, and gives the new root's hash. The map is not to be used any more.</summary>
-    /// <param name="first">The first number that no page has.</param>
+    /// <summary>Hashes the changes, each page once, and returns the new root's hash. The map must not be used afterwards.</summary>
+    /// <param name="first">The first unused page number.</param>
     /// <param name="changed">The pages to store, with their numbers, from <paramref name="first"/> on; the last is the new root. None when
     /// nothing was inserted.</param>
-    /// <param name="replaced">Numbers of the pages that the new version has no more.</param>
+    /// <param name="replaced">Numbers of the pages that the new version no longer has.</param>
     public Digest Commit(long first, out IReadOnlyList<KeyValuePair<long, MapPage>> changed, out IReadOnlyList<long> replaced)
     {
         var numbered = new List<KeyValuePair<long, MapPage>>();
@@ -88,8 +88,8 @@ public sealed class SparseMerkleMap(Func<long, MapPage> load, long root)
         return _draft?.Number(first, numbered) ?? Root()?.RootHash() ?? default;
     }
 
-    /// <summary>Goes down to where the path ends: a leaf, the path's or another's, or an empty subtree (null). Side nodes are collected
-    /// from the root down.</summary>
+    /// <summary>Descends to the end of the path: a leaf, the path's or another's, or an empty subtree (null). Collects side nodes from the
+    /// root down.</summary>
     private MapLeaf? Walk(Digest path, List<Digest> sideNodes)
     {
         Span<MapPage.Node> nodes = stackalloc MapPage.Node[2 * MapPage.Slots];

@@ -2,28 +2,28 @@ using Google.Protobuf;
 
 namespace TrustixProxy.TransparencyLog;
 
-/// <summary>Reads messages of <c>Wire/*.proto</c> out of foreign bytes, and bounds them.</summary>
+/// <summary>Parses messages of <c>Wire/*.proto</c> from untrusted bytes, and limits their size.</summary>
 public static class WireMessage
 {
-    /// <summary>The most bytes a signed head, or a request without values, may have.</summary>
+    /// <summary>Maximum size of a signed head, or of a request without values, in bytes.</summary>
     public const int MaxHead = 1 << 10;
 
-    /// <summary>The most bytes an inclusion or consistency proof may have: 64 nodes and their framing.</summary>
+    /// <summary>Maximum size of an inclusion or consistency proof, in bytes: 64 nodes and their framing.</summary>
     public const int MaxProof = 4 << 10;
 
-    /// <summary>The most bytes a map answer may have: 256 side nodes, another leaf, an entry, and their framing.</summary>
+    /// <summary>Maximum size of a map answer, in bytes: 256 side nodes, another leaf, an entry, and their framing.</summary>
     public const int MaxMapValue = 16 << 10;
 
-    /// <summary>The most bytes a submitted key may have.</summary>
+    /// <summary>Maximum size of a submitted key, in bytes.</summary>
     public const int MaxKey = 4 << 10;
 
-    /// <summary>The most bytes a submitted value may have: 1 MiB, which holds thousands of references.</summary>
+    /// <summary>Maximum size of a submitted value, in bytes: 1 MiB, which holds thousands of references.</summary>
     public const int MaxValue = 1 << 20;
 
-    /// <summary>The most store paths and keys that one call looks up.</summary>
+    /// <summary>Maximum number of store paths and keys per lookup call.</summary>
     public const int MaxLookups = 100;
 
-    /// <summary>Reads <paramref name="bytes"/> whole. False when they are no such message, or lack a required field (which C#'s protobuf
+    /// <summary>Parses <paramref name="bytes"/> completely. False for another message, or without a required field (which C#'s protobuf
     /// does not notice by itself).</summary>
     public static bool TryParse<T>(MessageParser<T> parser, ReadOnlySpan<byte> bytes, [NotNullWhen(true)] out T? message)
         where T : class, IMessage<T>
@@ -41,7 +41,7 @@ public static class WireMessage
         return message is not null;
     }
 
-    /// <summary>The nodes of a proof; false when one is not 32 bytes.</summary>
+    /// <summary>Reads the nodes of a proof; false when one is not 32 bytes.</summary>
     public static bool TryReadNodes(Wire.ProofResponse message, out Digest[] nodes)
     {
         nodes = new Digest[message.Proof.Count];
@@ -56,6 +56,6 @@ public static class WireMessage
         return true;
     }
 
-    /// <summary>A digest as a field's value.</summary>
+    /// <summary>Encodes a digest as a field's value.</summary>
     public static ByteString ToBytes(Digest digest) => ByteString.CopyFrom(digest.ToArray());
 }

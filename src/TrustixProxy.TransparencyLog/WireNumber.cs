@@ -1,21 +1,20 @@
 namespace TrustixProxy.TransparencyLog;
 
-/// <summary>Makes our numbers of those in foreign messages. A cast would throw on what a stranger may write; a test forbids casts of wire
-/// fields elsewhere.</summary>
+/// <summary>Converts numbers in messages. A cast would throw on untrusted values; a test forbids casts of wire fields elsewhere.</summary>
 public static class WireNumber
 {
-    /// <summary>Whether a foreign number is less than 2^63, and if so that number; else 0.</summary>
+    /// <summary>Reads an untrusted number; false, with 0, unless it is less than 2^63.</summary>
     public static bool TryRead(ulong value, out long number)
     {
         number = value <= long.MaxValue ? (long)value : 0;
         return value <= long.MaxValue;
     }
 
-    /// <summary>A number in a message that this program has written, or has checked before.</summary>
-    /// <exception cref="OverflowException">It is 2^63 or more: it is not such a number.</exception>
+    /// <summary>Converts a number in a message that this program wrote, or checked before.</summary>
+    /// <exception cref="OverflowException">The number is 2^63 or more, so it is not ours.</exception>
     public static long OfOurs(ulong value) => (long)value;
 
-    /// <summary>Whether a foreign number is at most <paramref name="most"/>, and if so that number; else 0.</summary>
+    /// <summary>Reads an untrusted number; false, with 0, unless it is at most <paramref name="most"/>.</summary>
     public static bool TryRead(ulong value, int most, out int number)
     {
         number = value <= (ulong)most ? (int)value : 0;

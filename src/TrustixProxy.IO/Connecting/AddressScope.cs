@@ -3,31 +3,31 @@ using System.Net.Sockets;
 
 namespace TrustixProxy.IO.Connecting;
 
-/// <summary>How far an address reaches.</summary>
+/// <summary>The scope within which an address is reachable.</summary>
 public enum AddressScope
 {
-    /// <summary>The public internet leads to it.</summary>
+    /// <summary>The public internet.</summary>
     Public,
 
-    /// <summary>A private network: RFC 1918, RFC 6598, unique local and site-local IPv6, networks for tests of equipment.</summary>
+    /// <summary>A private network: RFC 1918, RFC 6598, unique local and site-local IPv6, benchmarking networks.</summary>
     Private,
 
-    /// <summary>This machine; the unspecified address too, as connecting to it leads here.</summary>
+    /// <summary>This machine, including the unspecified address: connecting to it leads here.</summary>
     Loopback,
 
-    /// <summary>Only the link: 169.254.0.0/16 with the metadata services of clouds, and fe80::/10.</summary>
+    /// <summary>The local link: 169.254.0.0/16 with the metadata services of clouds, and fe80::/10.</summary>
     LinkLocal,
 
-    /// <summary>No host's address: multicast, reserved.</summary>
+    /// <summary>Not a host's address: multicast, reserved.</summary>
     None,
 }
 
-/// <summary>Tells the scopes of addresses, and of names that only a private network has.</summary>
+/// <summary>Determines the scopes of addresses, and of names that only private networks have.</summary>
 public static class AddressScopes
 {
     private static readonly string[] PrivateSuffixes = [".local", ".internal"];
 
-    /// <summary>The scope of an address. An IPv6 form of an IPv4 address (mapped, compatible, NAT64, 6to4, Teredo, ISATAP) has that
+    /// <summary>Returns the scope of an address. An IPv6 form of an IPv4 address (mapped, compatible, NAT64, 6to4, Teredo, ISATAP) has that
     /// address's scope.</summary>
     public static AddressScope Of(IPAddress address)
     {
@@ -36,8 +36,8 @@ public static class AddressScopes
             : OfSix(bytes);
     }
 
-    /// <summary>The scope of a host in a URL, without asking anyone: of a literal address its own; null for a name that DNS is to tell
-    /// of.</summary>
+    /// <summary>Returns the scope of a URL's host without resolving it: a literal address's scope; null for a name that needs
+    /// DNS.</summary>
     public static AddressScope? OfHost(string host)
     {
         var name = host.Trim('[', ']').TrimEnd('.');
@@ -69,7 +69,7 @@ public static class AddressScopes
         _ => AddressScope.Public,
     };
 
-    /// <summary>The IPv4 address in an IPv6 one; null when there is none.</summary>
+    /// <summary>Returns the IPv4 address embedded in an IPv6 one; null when there is none.</summary>
     private static byte[]? Embedded(ReadOnlySpan<byte> bytes) => bytes switch
     {
         [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 or 1] => null,

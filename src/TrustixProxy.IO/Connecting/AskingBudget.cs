@@ -1,20 +1,19 @@
 namespace TrustixProxy.IO.Connecting;
 
-/// <summary>Bounds how often known refusals are asked about again: a number of requests a second to each upstream and elector.</summary>
-/// <remarks>An asking takes one request from each account. Further requests to the same upstream or elector, such as retries, are charged
-/// to its account.
-/// While one account is empty, nothing is asked again.</remarks>
-/// <param name="perSecond">How many a second, and how many at once after a pause.</param>
+/// <summary>Limits how often known refusals are asked about again: requests per second to each upstream and elector.</summary>
+/// <remarks>Each retry of a refusal takes one request from every account. Further requests to the same upstream or elector are charged to
+/// its account. While any account is empty, no refusal is retried.</remarks>
+/// <param name="perSecond">Sustained requests per second; also the burst after a pause.</param>
 public sealed class AskingBudget(int perSecond, TimeProvider time)
 {
     private static readonly AsyncLocal<Asking?> Current = new();
 
     private readonly Lock _turn = new();
-    private readonly Dictionary<object, double> _accounts = []; // of those that were asked more than once in an asking
-    private double _left = perSecond; // the account of everyone else
+    private readonly Dictionary<object, double> _accounts = []; // those asked more than once in a retry
+    private double _left = perSecond; // the account of all others
     private long _at = time.GetTimestamp();
 
-    /// <summary>Takes one asking; false when the budget is used up.</summary>
+    /// <summary>Takes one retry from the budget; false when it is used up.</summary>
     public bool TryTake()
     {
         lock (_turn)
@@ -35,11 +34,11 @@ public sealed class AskingBudget(int perSecond, TimeProvider time)
         }
     }
 
-    /// <summary>Charges to this budget whatever the calling method asks from now on.</summary>
+    /// <summary>Charges this budget for all requests that the calling method makes from now on.</summary>
     public void Begin() => Current.Value = new Asking(this);
 
-    /// <summary>Counts one request to an upstream or elector; does nothing outside of an asking that has a budget.</summary>
-    /// <param name="whom">Stands for the upstream or elector.</param>
+    /// <summary>Charges one request to an upstream or elector; does nothing outside a budgeted retry.</summary>
+    /// <param name="whom">Identifies the upstream or elector.</param>
     public static void Charge(object whom) => Current.Value?.Charge(whom);
 
     private void Refill()
@@ -65,7 +64,7 @@ public sealed class AskingBudget(int perSecond, TimeProvider time)
         }
     }
 
-    /// <summary>One asking, which has paid for its first request to each.</summary>
+    /// <summary>One retry, which has paid for its first request to each.</summary>
     private sealed class Asking(AskingBudget budget)
     {
         private readonly Lock _asked = new();

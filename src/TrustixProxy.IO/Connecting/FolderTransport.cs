@@ -3,14 +3,14 @@ using System.Net.Http.Headers;
 
 namespace TrustixProxy.IO.Connecting;
 
-/// <summary>A cache in a folder (<c>file://</c>, as <c>nix copy --to</c> writes it) that answers as one behind HTTP would. Nothing outside
-/// the folder is reachable by any address; links within it are its owner's.</summary>
+/// <summary>Serves a cache in a folder (<c>file://</c>, as <c>nix copy --to</c> writes it) like one behind HTTP. No address reaches outside
+/// the folder; links within it are its owner's.</summary>
 /// <param name="folder">The folder's absolute path.</param>
 public sealed class FolderTransport(string folder) : HttpMessageHandler
 {
     private readonly string _folder = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)) + Path.DirectorySeparatorChar;
 
-    /// <summary>What its files' addresses begin with: a name that leads nowhere.</summary>
+    /// <summary>The base of its files' addresses: a name that never resolves.</summary>
     public static Uri Base { get; } = new("http://folder.invalid/");
 
     protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
@@ -31,7 +31,7 @@ public sealed class FolderTransport(string folder) : HttpMessageHandler
         }
     }
 
-    /// <summary>The file that an address leads to; null when it leads out of the folder.</summary>
+    /// <summary>Returns the file for an address; null when the address leads out of the folder.</summary>
     private string? FileOf(Uri address)
     {
         if (address.Authority != Base.Authority)
@@ -44,8 +44,7 @@ public sealed class FolderTransport(string folder) : HttpMessageHandler
         return path?.StartsWith(_folder, StringComparison.Ordinal) is true ? path : null;
     }
 
-    /// <summary>Opens a file that has bytes: whatever has none (a folder, a pipe, a device) is no file of a cache, and is not
-    /// opened.</summary>
+    /// <summary>Opens a file with contents. Anything without (a folder, a pipe, a device) is not a cache file and is not opened.</summary>
     private static FileStream? Open(string path) => new FileInfo(path) switch
     {
         { Exists: false } => throw new FileNotFoundException(null, path),
@@ -75,5 +74,5 @@ public sealed class FolderTransport(string folder) : HttpMessageHandler
     }
 }
 
-/// <summary>A folder cannot be read, for example because it is not mounted: what it holds is unknown.</summary>
+/// <summary>Signals a folder that cannot be read, for example because it is not mounted: its contents are unknown.</summary>
 public sealed class FolderUnavailableException(string message, Exception inner) : IOException(message, inner);

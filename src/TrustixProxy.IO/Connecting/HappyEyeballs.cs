@@ -4,17 +4,17 @@ using System.Net.Sockets;
 
 namespace TrustixProxy.IO.Connecting;
 
-/// <summary>Connects to a host that has several addresses, as RFC 8305 says: an address that does not answer costs 250 ms, not the whole
+/// <summary>Connects to a host with several addresses by RFC 8305: an address that does not answer costs 250 ms, not the whole
 /// attempt.</summary>
 /// <remarks>
 /// <code>
-/// name ──resolve──▶ addresses ──admit──▶ the winner of last time, then IPv6 and IPv4 in turn, 16 at most
-/// ──▶ first attempt ──250 ms, or it fails──▶ second attempt beside it … ──▶ the first that connects; all others are cancelled and closed
+/// name ──resolve──▶ addresses ──admit──▶ the last winner, then IPv6 and IPv4 alternately, at most 16
+/// ──▶ first attempt ──250 ms, or a failure──▶ second attempt in parallel … ──▶ the first to connect; the others are cancelled
 /// </code>
 /// Source: RFC 8305, sections 4 and 5; both families are resolved by one call, so section 3 does not apply.</remarks>
 public sealed class HappyEyeballs
 {
-    /// <summary>The most addresses of one answer that are tried.</summary>
+    /// <summary>Maximum number of addresses tried.</summary>
     public const int MaxAddresses = 16;
 
     private const int MaxRemembered = 256;
@@ -24,7 +24,7 @@ public sealed class HappyEyeballs
     private readonly TimeProvider _time;
     private readonly ConcurrentDictionary<DnsEndPoint, (IPAddress Address, long At)> _winners = new();
 
-    /// <param name="resolve">Finds a name's addresses; the system's resolver when null.</param>
+    /// <param name="resolve">Resolves a name; the system's resolver when null.</param>
     /// <param name="dial">Connects to one address; a TCP socket when null.</param>
     public HappyEyeballs(
         TimeProvider time,
@@ -36,19 +36,18 @@ public sealed class HappyEyeballs
         _dial = dial ?? PooledConnection.ConnectAsync;
     }
 
-    /// <summary>How long an attempt is waited for before the next begins beside it (RFC 8305, Connection Attempt Delay).</summary>
+    /// <summary>Time after which the next attempt begins in parallel (RFC 8305, Connection Attempt Delay).</summary>
     public static TimeSpan AttemptDelay { get; } = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>How long the address that won is tried first.</summary>
+    /// <summary>How long the winning address is tried first.</summary>
     public static TimeSpan WinnerLifetime { get; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>The longest that resolving and connecting take together.</summary>
+    /// <summary>Maximum time of resolving and connecting together.</summary>
     public static TimeSpan Limit { get; } = TimeSpan.FromSeconds(8);
 
-    /// <summary>Connects to whichever address of a host answers first.</summary>
+    /// <summary>Connects to the first of a host's addresses to answer.</summary>
     /// <param name="target">The host, a name or a literal address, and the port.</param>
-    /// <param name="admit">Which of its addresses may be connected to; all when null. It throws where that is none, and says why.</param>
-    /// <param name="cancellation">Ends the attempt.</param>
+    /// <param name="admit">Filters the addresses; admits all when null. It throws, with the reason, when it admits none.</param>
     /// <exception cref="SocketException">The name has no address, or no address answers: the first failure that says something of the
     /// peer.</exception>
     public async ValueTask<Stream> ConnectAsync(DnsEndPoint target, Func<IPAddress[], IPAddress[]>? admit, CancellationToken cancellation)
@@ -73,9 +72,9 @@ public sealed class HappyEyeballs
         }
     }
 
-    /// <summary>Puts addresses into the order in which they are tried: families in turn, each in the order of the answer.</summary>
-    /// <param name="winner">The address that answered last time: it comes first if it is still among them, and its family begins; null
-    /// when none is known.</param>
+    /// <summary>Orders addresses for trial: families alternate, each in the order of the answer.</summary>
+    /// <param name="winner">The address that connected last time; null when unknown. If it is still listed, it comes first, and its family
+    /// begins.</param>
     public static IPAddress[] Order(IReadOnlyList<IPAddress> addresses, IPAddress? winner)
     {
         var distinct = addresses.Distinct().ToList();
@@ -112,8 +111,7 @@ public sealed class HappyEyeballs
         return addresses.Length > 0 ? addresses : throw new SocketException((int)SocketError.NoData, $"the name {host} has no address");
     }
 
-    /// <summary>Begins one attempt after the other until one connects. When it returns, every other attempt has ended and is
-    /// closed.</summary>
+    /// <summary>Begins attempts one after the other until one connects. On return, all other attempts have ended and are closed.</summary>
     private async Task<(Stream Stream, IPAddress Winner)> RaceAsync(IPAddress[] addresses, int port, CancellationToken cancellation)
     {
         using var race = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
@@ -164,7 +162,7 @@ public sealed class HappyEyeballs
         }
     }
 
-    /// <summary>Waits until an attempt has ended, or until the delay is over.</summary>
+    /// <summary>Waits until an attempt ends, or the delay is over.</summary>
     private async Task AnyEndsAsync(List<Attempt> running, TimeSpan? delay, CancellationToken cancellation)
     {
         using var waiting = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
@@ -182,11 +180,11 @@ public sealed class HappyEyeballs
         }
         catch (Exception exception) when (exception is SocketException or OperationCanceledException)
         {
-            // It has lost, so why it ended is nobody's concern.
+            // It lost the race: why it ended does not matter.
         }
     }
 
-    /// <summary>Whether a failure says only that this machine has no way to such addresses, as one without IPv6.</summary>
+    /// <summary>Whether an error only means that this machine has no route to such addresses, as without IPv6.</summary>
     private static bool IsOfOurSide(SocketError error) =>
         error is SocketError.NetworkUnreachable or SocketError.HostUnreachable or SocketError.AddressFamilyNotSupported
             or SocketError.AddressNotAvailable;

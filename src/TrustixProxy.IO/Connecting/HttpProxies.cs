@@ -2,12 +2,11 @@ using System.Net;
 
 namespace TrustixProxy.IO.Connecting;
 
-/// <summary>Which HTTP proxy leads to which peer.</summary>
-/// <remarks>From the environment, as curl and .NET read it: <c>http_proxy</c> and <c>https_proxy</c> by the URL's scheme, else
-/// <c>all_proxy</c>; <c>no_proxy</c> for exceptions.
-/// Small letters go before capitals, and an empty variable is none. <c>HTTP_PROXY</c> in capitals is heeded as .NET does (curl does
-/// not), unless <c>GATEWAY_INTERFACE</c> is set:
-/// a CGI program gets that variable from its client. Nothing on this machine is ever asked through a proxy.</remarks>
+/// <summary>Selects the HTTP proxy for each peer.</summary>
+/// <remarks>Reads the environment like curl and .NET: <c>http_proxy</c> and <c>https_proxy</c> by the URL's scheme, else <c>all_proxy</c>;
+/// <c>no_proxy</c> for exceptions. Lower case takes precedence, and an empty variable counts as unset. Like .NET and unlike curl,
+/// upper-case <c>HTTP_PROXY</c> counts, unless <c>GATEWAY_INTERFACE</c> is set: a CGI program gets that variable from its client. This
+/// machine itself is never reached through a proxy.</remarks>
 public sealed class HttpProxies : IEquatable<HttpProxies>
 {
     private const int DefaultPort = 80;
@@ -24,25 +23,25 @@ public sealed class HttpProxies : IEquatable<HttpProxies>
         _identity = $"{http?.Identity}\n{https?.Identity}\n{bypass}";
     }
 
-    /// <summary>Every peer is asked directly.</summary>
+    /// <summary>Connects to every peer directly.</summary>
     public static HttpProxies None { get; } = new(null, null, null);
 
-    /// <summary>What the environment of this process says; variables that name no proxy say nothing.</summary>
+    /// <summary>The proxies of this process's environment; invalid variables are ignored.</summary>
     public static HttpProxies FromEnvironment => OfThisProcess.Value;
 
-    /// <summary>Whether any peer is asked through a proxy.</summary>
+    /// <summary>Whether all peers are reached directly.</summary>
     public bool IsEmpty => _http is null && _https is null;
 
-    /// <summary>One proxy for all peers but those that the environment's <c>no_proxy</c> names.</summary>
+    /// <summary>Uses one proxy for all peers except those in the environment's <c>no_proxy</c>.</summary>
     /// <param name="address">The proxy: see <see cref="TryReadAddress"/>.</param>
-    /// <param name="credentials">What it is shown; null when it asks for nothing.</param>
+    /// <param name="credentials">Credentials for the proxy; null without any.</param>
     public static HttpProxies Of(Uri address, NetworkCredential? credentials) =>
         new(new HttpProxy(address, credentials), new HttpProxy(address, credentials),
             Variable(Environment.GetEnvironmentVariable, "no_proxy"));
 
     /// <summary>Reads an environment.</summary>
-    /// <param name="environment">Gives a variable's value; null when it is not set.</param>
-    /// <param name="faults">The variables that name no proxy, with what is wrong. No password is in them.</param>
+    /// <param name="environment">Returns a variable's value; null when it is not set.</param>
+    /// <param name="faults">The invalid variables, with the reason and without passwords.</param>
     public static HttpProxies OfEnvironment(Func<string, string?> environment, out IReadOnlyList<(string Variable, string Message)> faults)
     {
         var found = new List<(string, string)>();
@@ -53,11 +52,11 @@ public sealed class HttpProxies : IEquatable<HttpProxies>
         return http is null && https is null ? None : new HttpProxies(http, https, Variable(environment, "no_proxy"));
     }
 
-    /// <summary>Reads a proxy's address: <c>host</c>, <c>host:port</c>, or a URL with http, https, socks4, socks4a, socks5 or socks5h
-    /// and no path.</summary>
-    /// <param name="text">The address, which may begin with <c>user:password@</c>.</param>
+    /// <summary>Parses a proxy's address: <c>host</c>, <c>host:port</c>, or a URL with http, https, socks4, socks4a, socks5 or socks5h and
+    /// no path.</summary>
+    /// <param name="text">The address, optionally with <c>user:password@</c> in front.</param>
     /// <param name="address">The address without user and password, and with a port.</param>
-    /// <param name="credentials">User and password; null when there are none.</param>
+    /// <param name="credentials">User and password; null without them.</param>
     public static bool TryReadAddress(string text, [NotNullWhen(true)] out Uri? address, out NetworkCredential? credentials)
     {
         (address, credentials) = (null, null);
@@ -78,7 +77,7 @@ public sealed class HttpProxies : IEquatable<HttpProxies>
         return true;
     }
 
-    /// <summary>The proxy that leads to an address; null when it is asked directly.</summary>
+    /// <summary>Returns the proxy for an address; null for a direct connection.</summary>
     public HttpProxy? For(Uri address) =>
         (address.Scheme is "https" ? _https : _http) is { } proxy && !_bypass.Covers(address) ? proxy : null;
 
@@ -91,7 +90,7 @@ public sealed class HttpProxies : IEquatable<HttpProxies>
     /// <inheritdoc/>
     public override int GetHashCode() => _identity.GetHashCode(StringComparison.Ordinal);
 
-    /// <summary>The proxies' addresses, never a password.</summary>
+    /// <summary>Returns the proxies' addresses, never a password.</summary>
     public override string ToString() => IsEmpty ? "none"
         : string.Join(", ", new[] { _http, _https }.OfType<HttpProxy>().Select(proxy => $"{proxy}").Distinct());
 

@@ -4,22 +4,22 @@ using System.Text;
 
 namespace TrustixProxy.IO.Connecting;
 
-/// <summary>One HTTP or SOCKS proxy, and what it is shown.</summary>
+/// <summary>One HTTP or SOCKS proxy, and its credentials.</summary>
 /// <param name="address">The proxy, without user and password.</param>
-/// <param name="credentials">What it is shown; null when it asks for nothing.</param>
+/// <param name="credentials">Credentials for the proxy; null without any.</param>
 public sealed class HttpProxy(Uri address, NetworkCredential? credentials) : IWebProxy
 {
-    /// <summary>Where it is; nothing secret.</summary>
+    /// <summary>The proxy's address, without secrets.</summary>
     public Uri Address { get; } = address;
 
     /// <inheritdoc/>
     public ICredentials? Credentials { get; set; } = credentials;
 
-    /// <summary>What tells two proxies apart. It holds the password: it is compared, and never shown.</summary>
+    /// <summary>Identifies the proxy. Contains the password: compare it, but never print it.</summary>
     public string Identity { get; } = $"{address}\n{credentials?.UserName}\n{credentials?.Password}";
 
-    /// <summary>The header for requests that it passes on itself (plain HTTP); null when it asks for nothing, or is no HTTP proxy. A
-    /// tunnel's CONNECT is authorized by the runtime.</summary>
+    /// <summary>The header for requests the proxy forwards itself (plain HTTP); null without credentials, or for other kinds of proxy. The
+    /// runtime authorizes a tunnel's CONNECT.</summary>
     public AuthenticationHeaderValue? Authorization { get; } = credentials is null
         || !address.Scheme.StartsWith("http", StringComparison.Ordinal)
         ? null
@@ -32,6 +32,6 @@ public sealed class HttpProxy(Uri address, NetworkCredential? credentials) : IWe
     /// <inheritdoc/>
     public bool IsBypassed(Uri host) => false;
 
-    /// <summary>The address, never a password.</summary>
+    /// <summary>Returns the address, never a password.</summary>
     public override string ToString() => Address.GetLeftPart(UriPartial.Authority);
 }

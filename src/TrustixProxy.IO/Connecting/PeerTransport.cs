@@ -3,15 +3,15 @@ using System.Net;
 
 namespace TrustixProxy.IO.Connecting;
 
-/// <summary>Carries HTTP requests to one peer: directly, by <see cref="HappyEyeballs"/>, or through the HTTP proxy that leads to it.
-/// Redirects are not followed.</summary>
+/// <summary>Sends HTTP requests to one peer: directly, by <see cref="HappyEyeballs"/>, or through an HTTP proxy. Does not follow
+/// redirects.</summary>
 /// <remarks>
 /// <code>
-/// request ──HttpProxies──▶ none:  the peer's own addresses, those that <see cref="Admit"/> lets through
-///                        ▶ a proxy: the proxy's addresses; CONNECT for https, absolute-form for http; its credentials go to it alone
+/// request ──HttpProxies──▶ none:    the peer's own addresses, filtered by <see cref="Admit"/>
+///                        ▶ a proxy: the proxy's addresses; CONNECT for https, absolute-form for http; it alone gets its credentials
 /// </code>
-/// A failure says whose it is: <see cref="HttpRequestError.ProxyTunnelError"/> for the proxy, else the peer; the first cause is the
-/// innermost exception.</remarks>
+/// A failure is the proxy's if it is <see cref="HttpRequestError.ProxyTunnelError"/>, else the peer's. The innermost exception is the
+/// first cause.</remarks>
 public sealed class PeerTransport : HttpMessageHandler
 {
     private readonly HttpProxies _proxies;
@@ -20,8 +20,8 @@ public sealed class PeerTransport : HttpMessageHandler
     private readonly HttpMessageInvoker _direct;
     private readonly ConcurrentDictionary<HttpProxy, HttpMessageInvoker> _proxied = new();
 
-    /// <param name="proxies">Which proxy leads where.</param>
-    /// <param name="maxHeaders">The most KiB of an answer's headers.</param>
+    /// <param name="proxies">Selects the proxy.</param>
+    /// <param name="maxHeaders">Maximum size of a response's headers, in KiB.</param>
     /// <param name="connecting">Connects; by sockets when null.</param>
     public PeerTransport(HttpProxies proxies, TimeProvider time, int maxHeaders = 64, HappyEyeballs? connecting = null)
     {
@@ -37,13 +37,13 @@ public sealed class PeerTransport : HttpMessageHandler
         _direct = new HttpMessageInvoker(Sockets((_, cancellation) => PooledConnection.ConnectAsync(socket, cancellation)));
     }
 
-    /// <summary>Which addresses of a host may be connected to directly; all when null. It throws where that is none.</summary>
+    /// <summary>Filters the addresses that may be connected to directly; all when null. It throws when it admits none.</summary>
     public Func<DnsEndPoint, IPAddress[], IPAddress[]>? Admit { get; init; }
 
-    /// <summary>Carries requests to a unix socket, whatever their URL.</summary>
+    /// <summary>Sends requests to a unix socket, whatever their URL.</summary>
     public static PeerTransport ToSocket(string path, int maxHeaders = 64) => new(path, maxHeaders);
 
-    /// <summary>Whether an address is asked through a proxy.</summary>
+    /// <summary>Whether an address is reached through a proxy.</summary>
     public bool IsProxied(Uri address) => _proxies.For(address) is not null;
 
     /// <inheritdoc/>
@@ -90,7 +90,7 @@ public sealed class PeerTransport : HttpMessageHandler
         }
     }
 
-    /// <summary>All that it connects to is the proxy.</summary>
+    /// <summary>Creates the sender that connects only to the proxy.</summary>
     private HttpMessageInvoker Through(HttpProxy proxy)
     {
         var sockets = Sockets((context, cancellation) => _connecting.ConnectAsync(context.DnsEndPoint, null, cancellation));

@@ -3,11 +3,9 @@ using System.Net.Sockets;
 
 namespace TrustixProxy.IO.Connecting;
 
-/// <summary>A connection of ours to another server. Whatever waits for it continues on the thread pool.</summary>
-/// <remarks><c>serve</c> lets socket operations end on the very threads that wait for sockets, so that an answer from memory is read,
-/// made and written
-/// without a change of threads. Nothing may block those threads: requests that take longer leave them at once, and clients of other
-/// servers connect by this.</remarks>
+/// <summary>An outgoing connection whose continuations run on the thread pool.</summary>
+/// <remarks><c>serve</c> completes socket operations on the threads that wait for sockets, so that an answer from memory needs no change of
+/// threads. Those threads must never block. Slow requests leave them at once, and clients of other servers connect by this type.</remarks>
 public sealed class PooledConnection : NetworkStream
 {
     private PooledConnection(Socket socket)
@@ -16,7 +14,7 @@ public sealed class PooledConnection : NetworkStream
     }
 
     /// <summary>Connects over TCP to one address.</summary>
-    /// <exception cref="SocketException">It does not answer, or refuses.</exception>
+    /// <exception cref="SocketException">The address does not answer, or refuses the connection.</exception>
     public static ValueTask<Stream> ConnectAsync(IPEndPoint address, CancellationToken cancellation) => ConnectAsync(
         new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true },
         socket => socket.ConnectAsync(address, cancellation));

@@ -3,20 +3,19 @@ using System.Net;
 
 namespace TrustixProxy.IO.Connecting;
 
-/// <summary>Hosts that are asked without an HTTP proxy: what <c>no_proxy</c> says.</summary>
-/// <remarks>A list, parted by commas or blanks, of <c>*</c> (all), names (with all names below them, with or without a leading dot or
-/// <c>*.</c>), addresses and networks (10.0.0.0/8);
-/// each but <c>*</c> may end in <c>:port</c>. Names are compared with the URL's host; nothing is resolved. Source: curl's manual,
-/// <c>NO_PROXY</c>.</remarks>
+/// <summary>Matches hosts that <c>no_proxy</c> exempts from HTTP proxies.</summary>
+/// <remarks>The list is separated by commas or blanks. An entry is <c>*</c> (all), a name (with all names below it, with or without a
+/// leading dot or <c>*.</c>), an address or a network (10.0.0.0/8). Each but <c>*</c> may end in <c>:port</c>. Names are compared with the
+/// URL's host; nothing is resolved. Source: curl's manual, <c>NO_PROXY</c>.</remarks>
 internal sealed class ProxyBypass
 {
     private readonly List<Rule> _rules = [];
 
-    /// <param name="text">The list; nothing is bypassed when null.</param>
+    /// <param name="text">The list; null exempts nothing.</param>
     public ProxyBypass(string? text) => _rules.AddRange((text ?? "").Split([',', ' ', '\t', '\n'], StringSplitOptions.RemoveEmptyEntries)
         .Select(Rule.Of));
 
-    /// <summary>Whether an address is asked directly: one that the list names, and always what is on this machine.</summary>
+    /// <summary>Whether an address is reached directly: one in the list, or on this machine.</summary>
     public bool Covers(Uri address)
     {
         var host = address.IdnHost.Trim('[', ']').TrimEnd('.');
@@ -48,7 +47,7 @@ internal sealed class ProxyBypass
                 && (host.Equals(Name, StringComparison.OrdinalIgnoreCase)
                 || host.EndsWith($".{Name}", StringComparison.OrdinalIgnoreCase))));
 
-        /// <summary>A network, with bits of the host or without them (10.1.2.3/8); an address is a network of one.</summary>
+        /// <summary>Parses a network, with or without host bits (10.1.2.3/8); a single address is a network of one.</summary>
         private static IPNetwork? NetworkOf(string text)
         {
             var slash = text.IndexOf('/', StringComparison.Ordinal);

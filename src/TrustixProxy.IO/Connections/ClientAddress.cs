@@ -3,8 +3,7 @@ using System.Net.Sockets;
 
 namespace TrustixProxy.IO.Connections;
 
-/// <summary>Whom a connection or a request counts for: an IPv4 address, or the first 64 bits of an IPv6 address, which one client has to
-/// itself.</summary>
+/// <summary>The client a connection or request counts for: an IPv4 address, or an IPv6 /64, which belongs to one client.</summary>
 public readonly record struct ClientAddress
 {
     private readonly AddressFamily _family;
@@ -12,7 +11,7 @@ public readonly record struct ClientAddress
 
     private ClientAddress(AddressFamily family, ulong network) => (_family, _network) = (family, network);
 
-    /// <summary>The client at an address; everyone without an address, such as the clients of unix sockets, counts as one.</summary>
+    /// <summary>Returns the client at an address; clients without one, as on unix sockets, count as one.</summary>
     public static ClientAddress Of(IPAddress? address)
     {
         Span<byte> bytes = stackalloc byte[16];

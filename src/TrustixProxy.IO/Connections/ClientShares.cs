@@ -1,12 +1,12 @@
 namespace TrustixProxy.IO.Connections;
 
-/// <summary>Counts what each client has at once: connections, or requests. A client that has nothing is not remembered.</summary>
+/// <summary>Counts each client's concurrent connections or requests. Forgets clients that have none.</summary>
 public sealed class ClientShares
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<ClientAddress, int> _counts = [];
 
-    /// <summary>Counts one more; false, and not counted, when the client has <paramref name="most"/> already.</summary>
+    /// <summary>Counts one more; false, and not counted, when the client already has <paramref name="most"/>.</summary>
     public bool TryTake(ClientAddress client, int most)
     {
         lock (_lock)
@@ -22,7 +22,7 @@ public sealed class ClientShares
         }
     }
 
-    /// <summary>Gives back what <see cref="TryTake"/> counted.</summary>
+    /// <summary>Releases what <see cref="TryTake"/> counted.</summary>
     public void Return(ClientAddress client)
     {
         lock (_lock)

@@ -6,42 +6,42 @@ using Microsoft.AspNetCore.Http;
 
 namespace TrustixProxy.IO.Connections;
 
-/// <summary>Bounds the connections of a server, over all and per client.</summary>
+/// <summary>Limits a server's connections, in total and per client.</summary>
 /// <remarks>
 /// <code>
 /// new connection ──▶ its client has too many? ──▶ closed at once
 ///                ──▶ room? ──▶ served, until its socket is closed
-///                     no: it waits unread, while the oldest others are asked to end after what they answer now
-///                     too many wait, or none has ended: it is refused at HTTP's level, up to a bound; beyond that it is closed
+///                     no: it waits unread, while the oldest others are asked to end after their current response
+///                     too many wait, or none ends: a bounded number get 503; further ones are closed
 /// </code>
-/// The system's buffers and <see cref="MaxUnread"/> bound what is held of a connection that waits.</remarks>
-/// <param name="limits">The limits that are in force now.</param>
-/// <param name="turnedAway">Called for each connection that is closed unanswered.</param>
+/// The system's buffers and <see cref="MaxUnread"/> bound the memory of a waiting connection.</remarks>
+/// <param name="limits">Returns the current limits.</param>
+/// <param name="turnedAway">Called for each connection closed without a response.</param>
 public sealed class ConnectionGate(Func<ConnectionLimits> limits, TimeProvider time, Action turnedAway)
 {
-    /// <summary>The most bytes of a connection that are taken in before anyone reads them; a request has at most a third of it.</summary>
+    /// <summary>Maximum bytes buffered of a connection before they are read; a request may use a third.</summary>
     public const int MaxUnread = 64 << 10;
 
     private const int MaxRefusals = 256;
 
-    private const int UserTimeout = 18; // TCP_USER_TIMEOUT of Linux: how long a client may take nothing of what is sent
+    private const int UserTimeout = 18; // Linux's TCP_USER_TIMEOUT: maximum time without any byte acknowledged
 
-    /// <summary>What may still be in our buffer when the last answer has been written.</summary>
+    /// <summary>Maximum bytes left in our buffer after the last response was written.</summary>
     private const int MaxUnsent = 64 << 10;
 
-    /// <summary>How long a connection is left alone, since its first request may still be on its way; and how often others are asked to end
-    /// for one that waits.</summary>
+    /// <summary>How long a new connection is not asked to end, since its first request may be on its way; and the interval between requests
+    /// to end.</summary>
     private static readonly TimeSpan Youth = TimeSpan.FromSeconds(2), AskAgain = TimeSpan.FromMilliseconds(500);
 
     private readonly Lock _lock = new();
-    // of those that are served, and have not been asked to end
+    // connections being served that were not yet asked to end
     private readonly LinkedList<(ConnectionContext Connection, long Since)> _oldest = [];
     private readonly LinkedList<TaskCompletionSource> _waiting = [];
     private readonly ClientShares _shares = new();
     private int _served;
     private volatile int _refused;
 
-    /// <summary>Serves a connection once there is room for it, and sees it closed.</summary>
+    /// <summary>Serves a connection once there is room, and ensures that it is closed.</summary>
     public async Task ServeAsync(ConnectionContext connection, ConnectionDelegate next)
     {
         if (FindClient(connection, limits()) is not { } client)
@@ -66,14 +66,14 @@ public sealed class ConnectionGate(Func<ConnectionLimits> limits, TimeProvider t
         }
     }
 
-    /// <summary>The first bytes of a connection; none when its client is silent for too long. See <see cref="FirstBytes"/>.</summary>
+    /// <summary>Peeks a connection's first bytes; empty when the client is silent for too long. See <see cref="FirstBytes"/>.</summary>
     public ValueTask<byte[]> PeekAsync(ConnectionContext connection, int count) =>
         FirstBytes.PeekAsync(connection, count, limits().HeaderTimeout, time);
 
-    /// <summary>Whether a request came over a connection that there is no room for.</summary>
+    /// <summary>Whether a request came over a connection for which there is no room.</summary>
     public bool IsRefused(HttpContext context) => _refused > 0 && context.Features.Get<Overflow>() is not null;
 
-    /// <summary>Tells such a client to come again later, and ends its connection.</summary>
+    /// <summary>Responds 503 to such a client, and closes its connection.</summary>
     public Task RefuseAsync(HttpContext context)
     {
         turnedAway();
@@ -84,7 +84,7 @@ public sealed class ConnectionGate(Func<ConnectionLimits> limits, TimeProvider t
         return context.Response.WriteAsync("too many connections are open already; come again later\n", context.RequestAborted);
     }
 
-    /// <summary>Whom a connection counts for; null for those that no limit per client applies to.</summary>
+    /// <summary>Returns the client a connection counts for; null when no limit per client applies.</summary>
     private static ClientAddress? FindClient(ConnectionContext connection, ConnectionLimits limits) =>
         connection.RemoteEndPoint is IPEndPoint { Address: var address } && limits.PerClient is not null && !IsProxy(address, limits)
             ? ClientAddress.Of(address)
@@ -138,7 +138,7 @@ public sealed class ConnectionGate(Func<ConnectionLimits> limits, TimeProvider t
         }
     }
 
-    /// <summary>Has the system give up a client that takes nothing at all of what waits for it. The server only knows a rate over the whole
+    /// <summary>Sets the system's timeout for a client that reads nothing of what is sent. The server only limits the rate over the whole
     /// connection.</summary>
     private void LimitStalls(ConnectionContext connection)
     {
@@ -157,7 +157,7 @@ public sealed class ConnectionGate(Func<ConnectionLimits> limits, TimeProvider t
         }
     }
 
-    /// <summary>Sees what was answered sent and the socket closed, in a bounded time: it counts until then.</summary>
+    /// <summary>Waits a bounded time until the response is sent and the socket closed; the connection counts until then.</summary>
     private async Task CloseAsync(ConnectionContext connection)
     {
         var closing = connection.DisposeAsync();
@@ -277,7 +277,7 @@ public sealed class ConnectionGate(Func<ConnectionLimits> limits, TimeProvider t
         }
     }
 
-    /// <summary>Marks a connection that there is no room for.</summary>
+    /// <summary>Marks a connection for which there is no room.</summary>
     private sealed class Overflow
     {
         public static Overflow Instance { get; } = new();

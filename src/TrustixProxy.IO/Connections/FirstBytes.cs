@@ -5,13 +5,12 @@ using Microsoft.AspNetCore.Connections.Features;
 
 namespace TrustixProxy.IO.Connections;
 
-/// <summary>Waits for the first bytes of a connection, so that a silent one costs no more than its socket, and that not for long.</summary>
+/// <summary>Waits for a connection's first bytes, so that a silent one costs only a socket, and only briefly.</summary>
 public static class FirstBytes
 {
-    /// <summary>The first bytes of a connection, as far as they have come; they stay in it. Empty when the client was silent for too long,
-    /// or left.</summary>
-    /// <param name="count">How many bytes are waited for; fewer are given where the client sends no more.</param>
-    /// <param name="limit">How long the client may take.</param>
+    /// <summary>Peeks a connection's first bytes, without consuming them. Empty when the client was silent for too long, or left.</summary>
+    /// <param name="count">Number of bytes to wait for; fewer are returned when the client sends no more.</param>
+    /// <param name="limit">Maximum wait.</param>
     public static async ValueTask<byte[]> PeekAsync(ConnectionContext connection, int count, TimeSpan limit, TimeProvider time)
     {
         var input = connection.Transport.Input;

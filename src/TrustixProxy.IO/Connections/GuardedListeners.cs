@@ -2,14 +2,14 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace TrustixProxy.IO.Connections;
 
-/// <summary>Puts the bounds on connections before what a server does with them.</summary>
+/// <summary>Applies connection limits to a server's listeners.</summary>
 public static class GuardedListeners
 {
-    /// <summary>Has a listener's connections counted.</summary>
+    /// <summary>Counts a listener's connections in the gate.</summary>
     public static void UseGate(this ListenOptions listen, ConnectionGate gate) =>
         listen.Use(next => connection => gate.ServeAsync(connection, next));
 
-    /// <summary>Closes connections that say nothing; to be used after TLS, where there is TLS.</summary>
+    /// <summary>Closes silent connections; apply it after TLS, where there is TLS.</summary>
     public static void CloseSilent(this ListenOptions listen, ConnectionGate gate) => listen.Use(next => async connection =>
     {
         if ((await gate.PeekAsync(connection, 1)).Length > 0)
@@ -18,7 +18,7 @@ public static class GuardedListeners
         }
     });
 
-    /// <summary>Limits what a connection may take beside its first byte: headers, bodies, idleness, and slow reading.</summary>
+    /// <summary>Limits a connection's headers, bodies, idle time, and slow reading.</summary>
     public static void LimitTimes(this KestrelServerLimits server, ConnectionLimits limits)
     {
         (server.RequestHeadersTimeout, server.KeepAliveTimeout) = (limits.HeaderTimeout, limits.IdleTimeout);

@@ -8,17 +8,17 @@ using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 
 namespace TrustixProxy.IO.Connections;
 
-/// <summary>Where a request came in.</summary>
-/// <param name="IsPrivate">Whether writes are taken there.</param>
-/// <param name="IsLocal">Whether only this machine reaches it.</param>
+/// <summary>The listener over which a request came in.</summary>
+/// <param name="IsPrivate">Whether it accepts writes.</param>
+/// <param name="IsLocal">Whether only this machine can reach it.</param>
 public sealed record Listener(bool IsPrivate, bool IsLocal)
 {
     private static readonly object Item = new();
 
-    /// <summary>How a connection begins that speaks HTTP/2 (RFC 9113, section 3.4).</summary>
+    /// <summary>The preface of an HTTP/2 connection (RFC 9113, section 3.4).</summary>
     private static ReadOnlySpan<byte> Preface => "PRI"u8;
 
-    /// <summary>Where <paramref name="http"/> came in; a public place when nothing was said of it.</summary>
+    /// <summary>Returns the listener of <paramref name="http"/>; a public one when unknown.</summary>
     public static Listener Of(HttpContext http) =>
         http.Features.Get<IConnectionItemsFeature>()?.Items.TryGetValue(Item, out var listener) is true ? (Listener)listener!
             : new Listener(false, false);
@@ -27,11 +27,11 @@ public sealed record Listener(bool IsPrivate, bool IsLocal)
     /// TLS.</summary>
     public static void Add(KestrelServerOptions kestrel, string address, bool isPrivate, ConnectionGate gate)
     {
-        kestrel.AllowAlternateSchemes = true; // HTTP/2 without TLS says "http", whatever the connection below looks like
+        kestrel.AllowAlternateSchemes = true; // HTTP/2 without TLS says "http", whatever the transport
         if (address.StartsWith("unix:", StringComparison.Ordinal))
         {
             var path = address["unix:".Length..];
-            SocketFile.IsTaken(path); // if it is, listening says so
+            SocketFile.IsTaken(path); // if it is in use, binding reports that
             kestrel.ListenUnixSocket(path, options => Configure(options, new Listener(isPrivate, IsLocal: true), gate));
             return;
         }
@@ -61,12 +61,12 @@ public sealed record Listener(bool IsPrivate, bool IsLocal)
             var first = await gate.PeekAsync(connection, Preface.Length);
             if (first.Length is 0)
             {
-                return; // it was silent for too long, or has left
+                return; // silent for too long, or gone
             }
 
             if (first.AsSpan().SequenceEqual(Preface))
             {
-                // Kestrel speaks HTTP/2 on a mixed port only where TLS has agreed on it; the preface says as much.
+                // Kestrel serves HTTP/2 on a mixed port only if TLS negotiated it; the preface replaces that.
                 var agreed = new Http2Agreed();
                 connection.Features.Set<ITlsConnectionFeature>(agreed);
                 connection.Features.Set<ITlsApplicationProtocolFeature>(agreed);

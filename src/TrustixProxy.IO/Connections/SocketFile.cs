@@ -3,13 +3,13 @@ using TrustixProxy.Native;
 
 namespace TrustixProxy.IO.Connections;
 
-/// <summary>The file by which a unix socket is found.</summary>
+/// <summary>Manages the file of a unix socket.</summary>
 public static class SocketFile
 {
-    /// <summary>Removes the socket that a dead process left behind, since the system lets nobody listen there again.</summary>
-    /// <remarks>A socket that somebody listens at stays. So does everything that is no socket: a mistyped address must not cost a
-    /// file.</remarks>
-    /// <returns>Whether somebody listens there.</returns>
+    /// <summary>Removes a socket file that a dead process left behind, because it blocks listening there.</summary>
+    /// <remarks>Keeps a socket that accepts connections. Keeps every other kind of file too: a mistyped address must not delete
+    /// one.</remarks>
+    /// <returns>Whether a process listens there.</returns>
     public static bool IsTaken(string path)
     {
         using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
@@ -27,7 +27,7 @@ public static class SocketFile
         }
         catch (Exception exception) when (exception is SocketException or ArgumentOutOfRangeException)
         {
-            // Nothing is there, or nothing that we may open: listening says why it cannot be.
+            // Nothing is there, or we may not open it: binding reports why.
         }
 
         return false;

@@ -3,11 +3,11 @@ using System.Diagnostics.Metrics;
 
 namespace TrustixProxy.IO.Metering;
 
-/// <summary>What is counted and traced of this room, whatever shows it. Names follow Prometheus' conventions; a counter's <c>_total</c> is
-/// added where it is shown.</summary>
+/// <summary>Creates the proxy's metrics and traces, whatever exports them. Names follow Prometheus' conventions; the exporter adds a
+/// counter's <c>_total</c>.</summary>
 public static class ProxyMeter
 {
-    /// <summary>The meter, and the source of traces, that a listener asks for.</summary>
+    /// <summary>Name of the meter and of the trace source.</summary>
     public const string Name = "TrustixProxy.Substituter";
 
     private static readonly InstrumentAdvice<double> Bounds =
@@ -15,24 +15,24 @@ public static class ProxyMeter
 
     private static readonly ActivitySource Source = new(Name);
 
-    /// <summary>What all of the process's counters hang on.</summary>
+    /// <summary>The meter of all the process's counters.</summary>
     public static Meter Meter { get; } = new(Name);
 
-    /// <summary>A histogram of times.</summary>
+    /// <summary>Creates a histogram of times in seconds.</summary>
     public static Histogram<double> Seconds(string name, string description) =>
         Meter.CreateHistogram(name, "s", description, tags: null, Bounds);
 
-    /// <summary>Begins a step of a trace, which ends when it is disposed; null, and next to nothing, while nobody looks.</summary>
-    /// <param name="key">Of what it is told: path, log, upstream.</param>
-    /// <param name="value">Which.</param>
+    /// <summary>Starts a step of a trace, which ends when it is disposed. Returns null, at almost no cost, without a listener.</summary>
+    /// <param name="key">The tag's name: path, log, upstream.</param>
+    /// <param name="value">The tag's value.</param>
     public static Activity? Step(string name, string key, string value) =>
         Source.HasListeners() ? Source.StartActivity(name)?.SetTag(key, value) : null;
 
-    /// <summary>The same of a step that is over.</summary>
-    /// <param name="key">Of what it is told.</param>
-    /// <param name="value">Which.</param>
-    /// <param name="took">Until now.</param>
-    /// <param name="outcome">What came of it.</param>
+    /// <summary>Records a finished step of a trace.</summary>
+    /// <param name="key">The tag's name: path, log, upstream.</param>
+    /// <param name="value">The tag's value.</param>
+    /// <param name="took">Duration, ending now.</param>
+    /// <param name="outcome">The result.</param>
     public static void Stepped(string name, string key, string value, TimeSpan took, string outcome)
     {
         if (Source.HasListeners())

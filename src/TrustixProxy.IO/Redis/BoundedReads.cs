@@ -2,11 +2,11 @@ using StackExchange.Redis;
 
 namespace TrustixProxy.IO.Redis;
 
-/// <summary>Reads values of Redis in bounded memory: anyone who can write to Redis chooses their length.</summary>
-/// <remarks>Short values, as true ones are, are read at once. Of long ones only so many are read at a time.</remarks>
+/// <summary>Reads values from Redis in bounded memory: an attacker who can write to Redis chooses their length.</summary>
+/// <remarks>Short values, as real ones are, are read at once. Reads of long values are limited in number.</remarks>
 public sealed class BoundedReads : IDisposable
 {
-    /// <summary>Bytes of a value that are read without waiting for anyone.</summary>
+    /// <summary>Maximum length of a value read without waiting, in bytes.</summary>
     public const int ShortLength = 64 << 10;
 
     private const int LongAtOnce = 2;
@@ -32,10 +32,10 @@ public sealed class BoundedReads : IDisposable
 
     public void Dispose() => _long.Dispose();
 
-    /// <summary>The first bytes of a value, <paramref name="most"/> at most; null or empty when there is none.</summary>
+    /// <summary>Reads the first bytes of a value, at most <paramref name="most"/>; null or empty when there is none.</summary>
     /// <param name="database">Redis.</param>
     /// <param name="key">The value's key.</param>
-    /// <param name="most">The most bytes that a true value has.</param>
+    /// <param name="most">Maximum size of a real value, in bytes.</param>
     public async Task<byte[]?> ReadAsync(IDatabase database, RedisKey key, int most)
     {
         byte[]? bytes = await database.StringGetRangeAsync(key, 0, Math.Min(most, ShortLength) - 1);
@@ -55,11 +55,11 @@ public sealed class BoundedReads : IDisposable
         }
     }
 
-    /// <summary>A part of a hash: its entries that are no longer than a true one, and how many others there were.</summary>
+    /// <summary>Reads a part of a hash: the entries of plausible length, and how many others there were.</summary>
     /// <param name="database">Redis.</param>
     /// <param name="key">The hash's key.</param>
-    /// <param name="cursor">Where to go on; <c>0</c> to begin, and when the whole has been read.</param>
-    /// <param name="most">The most bytes of an entry, name and value together.</param>
+    /// <param name="cursor">Where to continue; <c>0</c> to begin, and at the end.</param>
+    /// <param name="most">Maximum size of an entry in bytes, name and value together.</param>
     public static async Task<HashPart> ReadHashAsync(IDatabase database, RedisKey key, string cursor, int most)
     {
         const int entriesAtOnce = 100;
@@ -75,6 +75,6 @@ public sealed class BoundedReads : IDisposable
 }
 
 /// <summary>A part of a hash.</summary>
-/// <param name="Next">Where to go on; <c>0</c> when this was the last part.</param>
-/// <param name="Skipped">How many entries were too long.</param>
+/// <param name="Next">Where to continue; <c>0</c> after the last part.</param>
+/// <param name="Skipped">Number of entries that were too long.</param>
 public readonly record struct HashPart(string Next, int Skipped, IReadOnlyList<HashEntry> Entries);

@@ -6,18 +6,18 @@ using TrustixProxy.IO.Supervision;
 
 namespace TrustixProxy.IO.Redis;
 
-/// <summary>What came of a call: nothing, when Redis did not answer in time.</summary>
+/// <summary>The result of a call; unanswered when Redis did not reply in time.</summary>
 public readonly record struct RedisReply<T>(bool IsAnswered, T? Value);
 
-/// <summary>The only connection to Redis. Calls never throw and never wait long; replies are foreign bytes.</summary>
-/// <remarks>The library reconnects and times out by itself (<see cref="RedisOptions.ToConfiguration"/>). The circuit breaker spares callers
-/// that wait while Redis hangs.</remarks>
+/// <summary>The only connection to Redis. Calls never throw and never wait long; replies are untrusted bytes.</summary>
+/// <remarks>The library reconnects and times out by itself (<see cref="RedisOptions.ToConfiguration"/>). A circuit breaker spares callers
+/// the wait while Redis hangs.</remarks>
 public sealed class RedisConnection : SupervisedService
 {
-    /// <summary>Interval of the ping that decides whether Redis is there; also the breaker's sampling and break duration.</summary>
+    /// <summary>Interval of the ping that determines whether Redis is available; also the breaker's sampling and break duration.</summary>
     private static readonly TimeSpan Beat = TimeSpan.FromSeconds(1);
 
-    /// <summary>The most bytes of a message: a revocation with its reason has a few hundred.</summary>
+    /// <summary>Maximum size of a message in bytes: a revocation with its reason has a few hundred.</summary>
     private const int MaxMessage = 16 << 10;
 
     private readonly RedisOptions _options;
@@ -42,18 +42,18 @@ public sealed class RedisConnection : SupervisedService
             .Build();
     }
 
-    /// <summary>Redis is there: for the first time, or again; it may have forgotten everything.</summary>
+    /// <summary>Raised when Redis becomes available, for the first time or again; it may have lost all data.</summary>
     public event Action? Connected;
 
-    /// <summary>Another replica, or whoever can write to Redis, says something.</summary>
+    /// <summary>Raised on a message from another replica, or from any other writer to Redis.</summary>
     public event Action<string>? Told;
 
-    /// <summary>Whether Redis has answered of late.</summary>
+    /// <summary>Whether Redis answered recently.</summary>
     public bool IsThere => _isThere;
 
     private RedisChannel Channel => RedisChannel.Literal(_options.KeyPrefix + "told");
 
-    /// <summary>The key of this name.</summary>
+    /// <summary>Returns the key with the configured prefix.</summary>
     public RedisKey Key(string name) => _options.KeyPrefix + name;
 
     /// <summary>Makes a call.</summary>
@@ -67,12 +67,12 @@ public sealed class RedisConnection : SupervisedService
         try
         {
             var value = await _breaker.ExecuteAsync(async _ => await call(connection.GetDatabase()), CancellationToken.None);
-            await Task.Yield(); // the thread that sockets end on must not be held
+            await Task.Yield(); // must not hold the thread that completes socket operations
             return new RedisReply<T>(true, value);
         }
         catch (RedisServerException exception)
         {
-            Logger.RedisRefused(exception.Message); // it is full, say, or holds something else under that key
+            Logger.RedisRefused(exception.Message); // full, for example, or another type is stored under that key
             return default;
         }
         catch (Exception exception) when (IsAbsence(exception) || exception is BrokenCircuitException)
@@ -81,20 +81,19 @@ public sealed class RedisConnection : SupervisedService
         }
         catch (Exception exception)
         {
-            // the library's other exceptions, which are no common kind, and faults of ours: none costs a client more than Redis' silence
-            // does
+            // The library's other exceptions, which have no common base, and bugs here: none costs a client more than a silent Redis.
             Logger.RedisFailed(exception);
             return default;
         }
     }
 
-    /// <summary>Reads a value, <paramref name="most"/> bytes of it at most. See <see cref="BoundedReads"/>.</summary>
+    /// <summary>Reads at most <paramref name="most"/> bytes of a value. See <see cref="BoundedReads"/>.</summary>
     public Task<RedisReply<byte[]?>> ReadAsync(RedisKey key, int most) => AskAsync(database => _reads.ReadAsync(database, key, most));
 
     /// <inheritdoc cref="ReadAsync(RedisKey, int)"/>
     public Task<byte[]?> ReadAsync(IDatabase database, RedisKey key, int most) => _reads.ReadAsync(database, key, most);
 
-    /// <summary>Tells all replicas something, us included.</summary>
+    /// <summary>Publishes a message to all replicas, including this one.</summary>
     public void Tell(string message) => _ = AskAsync(database => database.PublishAsync(Channel, message));
 
     public override void Dispose()
@@ -106,7 +105,7 @@ public sealed class RedisConnection : SupervisedService
 
     protected override IEnumerable<SupervisedLoop> Loops => [new SupervisedLoop("connection", "Redis", Beat, _ => BeatAsync())];
 
-    /// <summary>Passes on what was told; what is longer than anything that a replica says is dropped unread.</summary>
+    /// <summary>Raises <see cref="Told"/>; drops a message longer than replicas send.</summary>
     private void Hear(RedisValue message)
     {
         if (message.Length() <= MaxMessage)
@@ -154,7 +153,7 @@ public sealed class RedisConnection : SupervisedService
             {
                 if (restored.ConnectionType is ConnectionType.Interactive && _isThere)
                 {
-                    Connected?.Invoke(); // it was away for less than a beat
+                    Connected?.Invoke(); // it was gone for less than a beat
                 }
             };
             await connection.GetSubscriber().SubscribeAsync(Channel, (_, message) => Hear(message)).WaitAsync(Beat, Time);

@@ -2,14 +2,14 @@ using StackExchange.Redis;
 
 namespace TrustixProxy.IO.Redis;
 
-/// <summary>Where replicas meet.</summary>
-/// <param name="Configuration">Servers and settings as StackExchange.Redis writes them: <c>host:port,host:port,ssl=true</c>; without a
-/// <see cref="FaultOf"/>.</param>
-/// <param name="Password">Null when the server wants none.</param>
-/// <param name="KeyPrefix">What every key and channel begins with.</param>
+/// <summary>Configures the Redis that replicas share.</summary>
+/// <param name="Configuration">Servers and settings in StackExchange.Redis syntax, <c>host:port,host:port,ssl=true</c>, for which
+/// <see cref="FaultOf"/> is null.</param>
+/// <param name="Password">The password; null without one.</param>
+/// <param name="KeyPrefix">Prefix of every key and channel.</param>
 public sealed record RedisOptions(string Configuration, string? Password = null, string KeyPrefix = "trustix-proxy:")
 {
-    /// <summary>Why settings cannot be used, to follow the name of the key; null when they can.</summary>
+    /// <summary>Returns why settings are unusable, phrased to follow the key's name; null when they are valid.</summary>
     public static string? FaultOf(string configuration)
     {
         try
@@ -27,14 +27,13 @@ public sealed record RedisOptions(string Configuration, string? Password = null,
         }
     }
 
-    /// <summary>Longest wait for one reply: longer than a busy server takes, shorter than a client would notice.</summary>
+    /// <summary>Maximum wait for one reply, in milliseconds: longer than a busy server takes, shorter than a client would notice.</summary>
     private const int Timeout = 250;
 
-    /// <summary>How often the library looks for calls that have timed out, in milliseconds.</summary>
+    /// <summary>Interval at which the library checks for timed-out calls, in milliseconds.</summary>
     private const int Heartbeat = 50;
 
-    /// <summary>All settings for the connection. Those that keep a request from waiting for Redis override what the administrator
-    /// wrote.</summary>
+    /// <summary>Builds the connection's settings. Those that bound a request's wait override the administrator's.</summary>
     public ConfigurationOptions ToConfiguration()
     {
         var parsed = ConfigurationOptions.Parse(Configuration);

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace TrustixProxy.IO.Redis;
 
-/// <summary>Messages of this folder: 6xxx.</summary>
+/// <summary>Log messages of this folder: event ids 6xxx.</summary>
 public static partial class ReplicasLog
 {
     [LoggerMessage(6001, LogLevel.Information, "Redis is there: decisions, views and revocations are shared")]

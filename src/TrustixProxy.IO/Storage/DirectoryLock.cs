@@ -1,10 +1,10 @@
 namespace TrustixProxy.IO.Storage;
 
-/// <summary>Holds a state directory for one process: two that sign for one log would fork it.</summary>
+/// <summary>Locks a state directory for one process: two that sign for one log would fork it.</summary>
 public static class DirectoryLock
 {
-    /// <summary>Takes the directory until the result is disposed, or the process ends in whatever way.</summary>
-    /// <exception cref="IOException">Another process holds it.</exception>
+    /// <summary>Locks the directory until the result is disposed, or the process ends in any way.</summary>
+    /// <exception cref="IOException">Another process has locked the directory.</exception>
     public static IDisposable Take(string directory)
     {
         var path = Path.Combine(directory, "lock");

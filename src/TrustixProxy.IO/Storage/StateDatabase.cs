@@ -2,19 +2,19 @@ using Microsoft.Data.Sqlite;
 
 namespace TrustixProxy.IO.Storage;
 
-/// <summary>The state database, <c>state.sqlite</c> in the state directory: one connection that writes, one that reads beside it. Calls of
-/// either kind take turns.</summary>
-/// <remarks>Several processes may share the file: WAL, and each statement is atomic by itself. What another connection holds is waited for,
-/// a second at the most and by SQLite itself: ADO.NET would sleep for 150 ms at once. Statements stay prepared: there are few.</remarks>
+/// <summary>The state database, <c>state.sqlite</c> in the state directory: one connection for writes and one for reads. Calls of each kind
+/// are serialized.</summary>
+/// <remarks>Several processes may share the file: it uses WAL, and each statement is atomic. SQLite itself waits at most one second for
+/// another connection's lock; ADO.NET would sleep 150 ms at a time. Statements stay prepared: there are few.</remarks>
 public sealed class StateDatabase : IDisposable
 {
     private readonly SqliteConnection _writer, _reader;
     private readonly Lock _writing = new(), _reading = new();
     private readonly Dictionary<string, Statement> _writes = [], _reads = [];
 
-    /// <param name="isDurable">Whether a change is on the disk when it returns (for what must never be forgotten), or soon after.</param>
-    /// <param name="schema">Statements that make tables if they are not there.</param>
-    /// <exception cref="SqliteException">The file cannot be read or written, or is no database.</exception>
+    /// <param name="isDurable">Whether a change is on disk when the call returns (for what must never be lost), or soon after.</param>
+    /// <param name="schema">Statements that create missing tables.</param>
+    /// <exception cref="SqliteException">The file cannot be read or written, or is not a database.</exception>
     public StateDatabase(string directory, bool isDurable, string schema = "")
     {
         var file = new SqliteConnectionStringBuilder
@@ -29,7 +29,7 @@ public sealed class StateDatabase : IDisposable
         _reader.Open();
     }
 
-    /// <summary>Makes tables if they are not there.</summary>
+    /// <summary>Creates missing tables.</summary>
     public void Ensure(string schema)
     {
         lock (_writing)
@@ -40,7 +40,7 @@ public sealed class StateDatabase : IDisposable
         }
     }
 
-    /// <summary>Has all that <paramref name="write"/> writes become true at once, or nothing of it.</summary>
+    /// <summary>Runs <paramref name="write"/> in one transaction.</summary>
     public void Together(Action write)
     {
         lock (_writing)
@@ -55,14 +55,14 @@ public sealed class StateDatabase : IDisposable
             {
                 if (SQLitePCL.raw.sqlite3_get_autocommit(_writer.Handle) is 0)
                 {
-                    Execute("ROLLBACK"); // what failed may have been undone by the database itself
+                    Execute("ROLLBACK"); // the database may have rolled back by itself
                 }
             }
         }
     }
 
-    /// <summary>Runs one statement, with values for its parameters in the order in which these first appear; answers how many rows it
-    /// changed.</summary>
+    /// <summary>Runs one statement, with values for its parameters in order of first appearance; returns the number of changed
+    /// rows.</summary>
     public int Execute(string sql, params ReadOnlySpan<SqlValue> values)
     {
         lock (_writing)
@@ -71,7 +71,7 @@ public sealed class StateDatabase : IDisposable
         }
     }
 
-    /// <summary>Reads the first row, or gives default when there is none.</summary>
+    /// <summary>Reads the first row; default when there is none.</summary>
     public T? First<T>(string sql, Func<Row, T> read, params ReadOnlySpan<SqlValue> values)
     {
         lock (_reading)

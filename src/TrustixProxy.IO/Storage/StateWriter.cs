@@ -7,45 +7,44 @@ using TrustixProxy.IO.Supervision;
 
 namespace TrustixProxy.IO.Storage;
 
-/// <summary>The state database of this process, with what writes to it in the background: what waits at a moment becomes true at once, in
-/// the order that it came in. What a refusing disk does not take is lost, unless it must not be: then it is tried again.</summary>
-/// <remarks>What is due is somebody's answer that waits: it goes before the rest, which is written when nothing has been due for a moment,
-/// or much of it waits.</remarks>
+/// <summary>Commits queued writes to state.sqlite in batches, in order. A failed write is dropped, or retried if it was queued as
+/// mandatory.</summary>
+/// <remarks>Mandatory writes have a waiting caller, so they go first. The rest is written after a short pause in those, or when many have
+/// accumulated.</remarks>
 public sealed class StateWriter : IDisposable
 {
-    /// <summary>What waits beyond this is dropped, unless it must not be: the disk does not follow.</summary>
+    /// <summary>Maximum number of queued optional writes; more are dropped, because the disk is too slow.</summary>
     private const int MaxWaiting = 10_000;
 
-    /// <summary>The most that is written together: what comes meanwhile waits for it.</summary>
+    /// <summary>Maximum number of writes in one batch.</summary>
     private const int MaxTogether = 64;
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>How long that which nobody waits for is held back, to be written with what comes next.</summary>
+    /// <summary>How long optional writes are held back, to be batched with the next.</summary>
     private static readonly TimeSpan Linger = TimeSpan.FromMilliseconds(20);
 
-    /// <summary>How long a disk may take over a write.</summary>
+    /// <summary>Time after which a write counts as stuck.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>How often a disk that goes on refusing is spoken of.</summary>
+    /// <summary>Interval between reports of a disk that keeps failing.</summary>
     private static readonly TimeSpan Reminder = TimeSpan.FromMinutes(1);
 
     private readonly ConcurrentQueue<Item> _due = new(), _rest = new();
     private readonly SemaphoreSlim _news = new(0);
-    private readonly CancellationTokenSource _end = new(), _written = new(); // written: all of it, and nothing follows
+    private readonly CancellationTokenSource _end = new(), _written = new(); // written: all is done, and nothing follows
     private readonly Action<Exception> _onFailed;
-    private readonly List<Item> _taken = []; // what is being written one by one
+    private readonly List<Item> _taken = []; // being written one by one
     private readonly Task _writing;
     private volatile bool _isEnding;
-    private long _toldAt; // a timestamp; 0 while the disk takes what it is given
-    private long _writingSince; // a timestamp; 0 while nothing is written
-    private int _count; // of the rest
+    private long _toldAt; // a timestamp; 0 while the disk accepts writes
+    private long _writingSince; // a timestamp; 0 while no write runs
+    private int _count; // number of optional writes queued
 
-    /// <param name="stateDirectory">Where the database is.</param>
-    /// <param name="logger">Told of faults of this program.</param>
-    /// <param name="onFailed">Told when the disk refuses (<see cref="SqliteException"/>; once a minute while it does), and of what failed
-    /// for another reason.</param>
-    /// <exception cref="SqliteException">The file cannot be read or written, or is no database.</exception>
+    /// <param name="stateDirectory">The directory of the database.</param>
+    /// <param name="onFailed">Called when the disk fails (<see cref="SqliteException"/>; once a minute while it does), and for every other
+    /// failure.</param>
+    /// <exception cref="SqliteException">The file cannot be read or written, or is not a database.</exception>
     public StateWriter(string stateDirectory, TimeProvider time, ILogger logger, Action<Exception>? onFailed = null)
     {
         Database = new StateDatabase(stateDirectory, isDurable: false);
@@ -54,23 +53,23 @@ public sealed class StateWriter : IDisposable
         _writing = Task.Run(() => loop.RunAsync(time, logger, _written.Token));
     }
 
-    /// <param name="stateDirectory">Where the database is.</param>
-    /// <param name="onFailed">Told what is not written, and why.</param>
+    /// <param name="stateDirectory">The directory of the database.</param>
+    /// <param name="onFailed">Called with the reason for each write that fails.</param>
     public StateWriter(string stateDirectory, Action<Exception>? onFailed = null)
         : this(stateDirectory, TimeProvider.System, NullLogger.Instance, onFailed)
     {
     }
 
-    /// <summary>What is written to. A change is on the disk soon after it was made.</summary>
+    /// <summary>The database written to. A change is on disk soon after it was made.</summary>
     public StateDatabase Database { get; }
 
-    /// <summary>Whether what is being written has taken so long that nobody should wait for the disk.</summary>
+    /// <summary>Whether the current write has taken so long that callers should not wait for the disk.</summary>
     public bool IsStuck => Volatile.Read(ref _writingSince) is > 0 and var since && Stopwatch.GetElapsedTime(since) > Patience;
 
-    /// <summary>Has something written soon.</summary>
-    /// <param name="write">What writes it; may be called more than once, when it or what is written with it has failed.</param>
-    /// <param name="isDue">Whether it must not be lost, as long as this process lives, because the disk refuses.</param>
-    /// <returns>Done when it is written, or was dropped; what fails for another reason than the disk is dropped.</returns>
+    /// <summary>Queues a write.</summary>
+    /// <param name="write">Writes; may run again after it, or another write of its batch, failed.</param>
+    /// <param name="isDue">Whether to retry while the disk fails, as long as this process lives.</param>
+    /// <returns>Completes when it is written or dropped. A failure other than the disk's drops it.</returns>
     public Task Write(Action write, bool isDue = false)
     {
         if (_isEnding || (!isDue && Volatile.Read(ref _count) >= MaxWaiting))
@@ -88,7 +87,7 @@ public sealed class StateWriter : IDisposable
         return item.Done.Task;
     }
 
-    /// <summary>Waits a moment for what is still to be written.</summary>
+    /// <summary>Waits briefly for queued writes.</summary>
     public void Dispose()
     {
         _isEnding = true;
@@ -99,10 +98,10 @@ public sealed class StateWriter : IDisposable
         Database.Dispose();
     }
 
-    /// <summary>Writes what waits, as soon as anything does. Ends the loop once nothing follows.</summary>
+    /// <summary>Writes when anything is queued. Ends the loop once the queue is closed and empty.</summary>
     private async Task WriteNextAsync()
     {
-        await WriteOneByOneAsync(); // what a fault has left
+        await WriteOneByOneAsync(); // what a failed batch has left
         if (_isEnding && _due.IsEmpty && _rest.IsEmpty)
         {
             await _written.CancelAsync();
@@ -113,7 +112,7 @@ public sealed class StateWriter : IDisposable
             && !await _news.WaitAsync(_isEnding ? TimeSpan.Zero : Volatile.Read(ref _count) > 0 ? Linger : Timeout.InfiniteTimeSpan);
         while (await WriteSomeAsync(_due))
         {
-            // All that is due.
+            // All mandatory writes.
         }
 
         if (isQuiet || Volatile.Read(ref _count) >= MaxTogether)
@@ -122,7 +121,7 @@ public sealed class StateWriter : IDisposable
         }
     }
 
-    /// <summary>Writes what waits, up to a number; false when nothing does.</summary>
+    /// <summary>Writes up to one batch; false when nothing is queued.</summary>
     private async Task<bool> WriteSomeAsync(ConcurrentQueue<Item> waiting)
     {
         while (_taken.Count < MaxTogether && waiting.TryDequeue(out var item))
@@ -167,7 +166,7 @@ public sealed class StateWriter : IDisposable
         }
     }
 
-    /// <summary>The first of those taken are written, or lost.</summary>
+    /// <summary>Completes the first of the taken writes, written or dropped.</summary>
     private void Finish(int count)
     {
         var done = _taken.GetRange(0, count);
@@ -181,7 +180,7 @@ public sealed class StateWriter : IDisposable
         done.ForEach(item => item.Done.TrySetResult());
     }
 
-    /// <summary>Writes all of it or nothing; answers why nothing was.</summary>
+    /// <summary>Runs writes in one transaction; returns the failure, or null.</summary>
     private Exception? TryWrite(Action write)
     {
         try

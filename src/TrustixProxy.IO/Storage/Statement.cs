@@ -3,25 +3,24 @@ using SQLitePCL;
 
 namespace TrustixProxy.IO.Storage;
 
-/// <summary>A prepared statement, run many times. Values are bound to its parameters in the order in which these first appear in
-/// it.</summary>
-/// <remarks>On SQLite's own interface: through commands and parameters of ADO.NET each of the thousands of small statements of a batch
-/// costs three times as much.</remarks>
+/// <summary>A prepared statement, run many times. Values are bound to its parameters in order of first appearance.</summary>
+/// <remarks>Uses SQLite's own interface: commands and parameters of ADO.NET make each of a batch's many small statements cost three times
+/// as much.</remarks>
 public sealed class Statement : IDisposable
 {
     private readonly sqlite3 _connection;
     private readonly sqlite3_stmt _statement;
 
-    /// <param name="connection">An open connection, which outlives it.</param>
+    /// <param name="connection">An open connection that outlives the statement.</param>
     /// <param name="sql">One statement.</param>
-    /// <exception cref="SqliteException">The statement does not fit the database.</exception>
+    /// <exception cref="SqliteException">The statement is invalid for the database.</exception>
     public Statement(SqliteConnection connection, string sql)
     {
         _connection = connection.Handle!;
         Check(raw.sqlite3_prepare_v3(_connection, sql, raw.SQLITE_PREPARE_PERSISTENT, out _statement));
     }
 
-    /// <summary>Runs it to its end; answers how many rows it has changed, if it changes rows.</summary>
+    /// <summary>Runs it to its end; returns the number of changed rows, if it changes any.</summary>
     public int Run(params ReadOnlySpan<SqlValue> values)
     {
         Bind(values);
@@ -29,7 +28,7 @@ public sealed class Statement : IDisposable
         {
             while (Step())
             {
-                // Rows that nobody reads.
+                // Drains the remaining rows.
             }
 
             return raw.sqlite3_changes(_connection);
@@ -40,7 +39,7 @@ public sealed class Statement : IDisposable
         }
     }
 
-    /// <summary>Reads the first row, or gives default when there is none.</summary>
+    /// <summary>Reads the first row; default when there is none.</summary>
     public T? First<T>(Func<Row, T> read, params ReadOnlySpan<SqlValue> values)
     {
         Bind(values);
@@ -57,7 +56,7 @@ public sealed class Statement : IDisposable
     /// <summary>Reads all rows.</summary>
     public List<T> All<T>(Func<Row, T> read, params ReadOnlySpan<SqlValue> values) => [.. Stream(read, values)];
 
-    /// <summary>Reads rows one at a time; for a statement that nobody else runs meanwhile.</summary>
+    /// <summary>Reads rows lazily; the statement must not be used otherwise until then.</summary>
     public IEnumerable<T> Stream<T>(Func<Row, T> read, params ReadOnlySpan<SqlValue> values)
     {
         Bind(values);
@@ -116,7 +115,7 @@ public sealed class Statement : IDisposable
     }
 }
 
-/// <summary>A number, bytes or a text; NULL when it is none of them.</summary>
+/// <summary>An integer, a blob or a text; NULL when all are null.</summary>
 public readonly record struct SqlValue(long? Number, byte[]? Bytes, string? Text)
 {
     /// <summary>NULL.</summary>
@@ -129,21 +128,21 @@ public readonly record struct SqlValue(long? Number, byte[]? Bytes, string? Text
     public static implicit operator SqlValue(string? text) => new(null, null, text);
 }
 
-/// <summary>The row that a statement has come to.</summary>
+/// <summary>The statement's current row.</summary>
 public readonly struct Row(sqlite3_stmt statement)
 {
-    /// <summary>A number of 64 bits; 0 for what is none.</summary>
+    /// <summary>Reads a 64-bit integer; 0 for NULL.</summary>
     public long Number(int column) => raw.sqlite3_column_int64(statement, column);
 
-    /// <summary>Whether it is NULL.</summary>
+    /// <summary>Whether the column is NULL.</summary>
     public bool IsNull(int column) => raw.sqlite3_column_type(statement, column) is raw.SQLITE_NULL;
 
-    /// <summary>A text; empty for NULL.</summary>
+    /// <summary>Reads a text; empty for NULL.</summary>
     public string Text(int column) => raw.sqlite3_column_text(statement, column).utf8_to_string() ?? "";
 
-    /// <summary>A copy of a blob; empty for NULL.</summary>
+    /// <summary>Copies a blob; empty for NULL.</summary>
     public byte[] Bytes(int column) => Span(column).ToArray();
 
-    /// <summary>A blob, where SQLite has it: only until the row is left.</summary>
+    /// <summary>Returns a blob in SQLite's memory; valid only until the next row.</summary>
     public ReadOnlySpan<byte> Span(int column) => raw.sqlite3_column_blob(statement, column);
 }

@@ -1,6 +1,6 @@
 namespace TrustixProxy.IO.Streams;
 
-/// <summary>A stream that is read forward and asynchronously, and nothing else.</summary>
+/// <summary>A stream that supports only forward, asynchronous reads.</summary>
 public abstract class ReadOnlyStream : Stream
 {
     public sealed override bool CanRead => true;

@@ -1,7 +1,7 @@
 namespace TrustixProxy.IO.Streams;
 
-/// <summary>An answer's body that is written forward and asynchronously, and something is done with each write.</summary>
-/// <param name="body">Where it goes.</param>
+/// <summary>A response body that supports only forward, asynchronous writes; subclasses intercept each write.</summary>
+/// <param name="body">The destination.</param>
 public abstract class WriteOnlyStream(Stream body) : Stream
 {
     public sealed override bool CanRead => false;

@@ -3,20 +3,19 @@ using Microsoft.Extensions.Logging;
 
 namespace TrustixProxy.IO.Supervision;
 
-/// <summary>Writes messages that others can cause as often as they like at most once a minute each, and says how many were left out. All
-/// other messages pass.</summary>
-/// <remarks>Two messages are equal when they are of one event and about the same log, upstream or peer, and give the same reason out of a
-/// closed set.
-/// Paths, and texts that others write, do not tell them apart.</remarks>
+/// <summary>Limits messages that foreign parties can cause at will to one a minute each, and logs how many were suppressed. All other
+/// messages pass.</summary>
+/// <remarks>Messages are equal if they have the same event, the same log, upstream or peer, and the same reason from a closed set. Paths
+/// and foreign texts do not distinguish them.</remarks>
 /// <param name="inner">Writes the messages.</param>
-/// <param name="events">The names of the events that others can cause.</param>
+/// <param name="events">Names of the events that foreign parties can cause.</param>
 public sealed class LimitedLogger(ILogger inner, IEnumerable<string> events, TimeProvider time) : ILogger
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMinutes(1);
 
     private static readonly FrozenSet<string> Subjects = FrozenSet.Create("Log", "LogId", "Upstream", "Peer", "Procedure", "Loop", "About");
 
-    /// <summary>The most messages that are told apart; those beyond are told apart by their event alone.</summary>
+    /// <summary>Maximum number of messages distinguished; further ones are distinguished by event only.</summary>
     private const int MaxAccounts = 1000;
 
     private readonly FrozenSet<string> _events = events.ToFrozenSet(StringComparer.Ordinal);
@@ -51,7 +50,7 @@ public sealed class LimitedLogger(ILogger inner, IEnumerable<string> events, Tim
     private static string SubjectOf<TState>(TState state) => state is not IReadOnlyList<KeyValuePair<string, object?>> values ? ""
         : string.Join(' ', values.Where(value => value.Value is Enum || Subjects.Contains(value.Key)).Select(value => value.Value));
 
-    /// <summary>How many equal messages were left out before this one; null when this one is left out, too.</summary>
+    /// <summary>Returns how many equal messages were suppressed before this one; null when this one is suppressed too.</summary>
     private long? Take(string name, string subject)
     {
         lock (_turn)

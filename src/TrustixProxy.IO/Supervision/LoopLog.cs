@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace TrustixProxy.IO.Supervision;
 
-/// <summary>Messages of this room: 11xx.</summary>
+/// <summary>Log messages of this room: event ids 11xx.</summary>
 public static partial class LoopLog
 {
     [LoggerMessage(1101, LogLevel.Error,

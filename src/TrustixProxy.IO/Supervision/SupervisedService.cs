@@ -3,26 +3,24 @@ using Microsoft.Extensions.Logging;
 
 namespace TrustixProxy.IO.Supervision;
 
-/// <summary>Runs supervised loops beside each other, each on a thread of its own when it does not wait. Stopping it takes a bounded time,
-/// whatever a loop does.</summary>
-/// <param name="logger">Told what fails, and which loop was left behind.</param>
+/// <summary>Runs supervised loops in parallel, each on its own thread while it does not wait. Stopping takes a bounded time, whatever a
+/// loop does.</summary>
+/// <param name="logger">Logs failures, and the loops left running.</param>
 public abstract class SupervisedService(TimeProvider time, ILogger logger) : BackgroundService
 {
-    /// <summary>How long stopping waits for a loop. One that goes on for longer is left behind.</summary>
+    /// <summary>Maximum time that stopping waits for a loop; a longer one is left running.</summary>
     public static readonly TimeSpan StopTime = TimeSpan.FromSeconds(5);
 
     private (SupervisedLoop Loop, Task Running)[] _running = [];
 
-    /// <summary>The loops; asked for once, when the service starts.</summary>
+    /// <summary>The loops; read once, when the service starts.</summary>
     protected abstract IEnumerable<SupervisedLoop> Loops { get; }
 
-    /// <summary>The loops' clock.</summary>
     protected TimeProvider Time => time;
 
-    /// <summary>Where messages go.</summary>
     protected ILogger Logger => logger;
 
-    /// <summary>Ends the loops, and waits for them: until the token is cancelled, and at most <see cref="StopTime"/>.</summary>
+    /// <summary>Stops the loops and waits for them: until the token is cancelled, at most <see cref="StopTime"/>.</summary>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         using var limit = new CancellationTokenSource(StopTime, time);
@@ -37,7 +35,7 @@ public abstract class SupervisedService(TimeProvider time, ILogger logger) : Bac
         }
     }
 
-    /// <summary>Done when every loop has ended; a loop that was left behind may end later. Done at once when the service was never
+    /// <summary>Completes when every loop has ended, including loops left running. Completes at once when the service never
     /// started.</summary>
     public Task Ended => Task.WhenAll(_running.Select(entry => entry.Running));
 

@@ -2,19 +2,20 @@ using Microsoft.AspNetCore.Http;
 
 namespace TrustixProxy.LogNode.Api;
 
-/// <summary>Ends the connection of a client that does not send its request, or take its answer, in a bounded time.</summary>
-/// <remarks>The server's own rate is one over a whole connection: who was fast for a while may then be silent for as long. What is there at
-/// once starts no timer.</remarks>
+/// <summary>Closes the connection of a client that does not send its request, or read its response, in a bounded time.</summary>
+/// <remarks>The server's own limit is a rate over the whole connection: a client fast at first may then be silent for as long. Data
+/// available at once starts no timer.</remarks>
 internal sealed class BodyTimer(HttpContext http, TimeProvider time) : IDisposable
 {
-    /// <summary>How long any body may take, and how much longer for each second's worth of bytes.</summary>
+    /// <summary>Time allowed for any body.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(30);
 
+    /// <summary>Minimum rate: this many bytes of a body extend the time by a second.</summary>
     private const int BytesPerSecond = 64 << 10;
 
     private ITimer? _end;
 
-    /// <summary>Waits for a part of a body that has <paramref name="most"/> bytes at most; all waits share one limit.</summary>
+    /// <summary>Waits for part of a body of at most <paramref name="most"/> bytes; all waits share one limit.</summary>
     public ValueTask<int> WaitAsync(ValueTask<int> reading, int most)
     {
         Start(reading.IsCompleted, most);

@@ -5,14 +5,14 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.LogNode.Api;
 
-/// <summary>Tells who calls by the token of a call. Tokens of our form are good once, for a minute; the reference's can be replayed, and so
-/// are for loopback and unix sockets unless the configuration says otherwise.</summary>
+/// <summary>Identifies callers by the token of a call. Our tokens are valid once, for a minute. The reference's can be replayed, so they
+/// are accepted only from loopback and unix sockets unless configured.</summary>
 internal sealed class Callers(IReadOnlyCollection<NixPublicKey> known, bool? acceptReference, TimeProvider time)
 {
-    /// <summary>How far a token's time may be from ours.</summary>
+    /// <summary>Maximum difference between a token's time and ours.</summary>
     private static readonly TimeSpan Window = TimeSpan.FromSeconds(60);
 
-    /// <summary>The most tokens that are remembered at once; with more than that a minute, calls are refused.</summary>
+    /// <summary>Maximum number of remembered tokens; calls beyond this number a minute are refused.</summary>
     private const int MaxRemembered = 200_000;
 
     private const int MaxVerified = 1000;
@@ -21,7 +21,7 @@ internal sealed class Callers(IReadOnlyCollection<NixPublicKey> known, bool? acc
     private readonly ConcurrentDictionary<(string Header, string Procedure), NixPublicKey> _verified = new();
     private long _nextCleaning;
 
-    /// <summary>Who calls; null without a token. False, with the answer, when there is a token and it is not good.</summary>
+    /// <summary>Identifies the caller; null without a token. Returns false, with the response, for an invalid token.</summary>
     public bool TryIdentify(
         string header, Listener listener, string procedure, ReadOnlySpan<byte> body, out NixPublicKey? caller, out ConnectAnswer refusal)
     {
@@ -50,8 +50,7 @@ internal sealed class Callers(IReadOnlyCollection<NixPublicKey> known, bool? acc
         return error is null;
     }
 
-    /// <summary>Whose token it is. The reference's form is the same for every call, so that it need not be read and verified each
-    /// time.</summary>
+    /// <summary>Finds the key that signed a token. The reference's form is equal for every call, so its verification is cached.</summary>
     private NixPublicKey? FindSigner(WriteToken token, string header, string procedure)
     {
         var signer = known.FirstOrDefault(key => token.IsBy(key, procedure));

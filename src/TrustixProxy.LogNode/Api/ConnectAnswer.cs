@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace TrustixProxy.LogNode.Api;
 
-/// <summary>The Connect protocol's error codes that a log answers with.</summary>
+/// <summary>The Connect error codes that a log returns.</summary>
 /// <remarks>Source: connectrpc.com/docs/protocol, "Error Codes".</remarks>
 internal enum ConnectCode
 {
@@ -14,34 +14,34 @@ internal enum ConnectCode
     /// <summary>The token is missing or not valid.</summary>
     Unauthenticated,
 
-    /// <summary>The token is valid, and may not do this.</summary>
+    /// <summary>The token is valid, but does not allow this.</summary>
     PermissionDenied,
 
-    /// <summary>There is no such thing.</summary>
+    /// <summary>The requested object does not exist.</summary>
     NotFound,
 
-    /// <summary>More than is allowed at once.</summary>
+    /// <summary>A limit is exceeded.</summary>
     ResourceExhausted,
 
-    /// <summary>It takes longer than the client said it waits; it may be done all the same.</summary>
+    /// <summary>The call takes longer than the client's timeout; it may complete all the same.</summary>
     DeadlineExceeded,
 
-    /// <summary>A fault of this program.</summary>
+    /// <summary>A bug in this program.</summary>
     Internal,
 
-    /// <summary>A log does not do this.</summary>
+    /// <summary>The log does not support the call.</summary>
     Unimplemented,
 }
 
-/// <summary>What a call is answered with: a message, or an error.</summary>
+/// <summary>The response to a call: a message, or an error.</summary>
 internal readonly record struct ConnectAnswer(IMessage? Message, ConnectCode Code, string Error)
 {
     public static ConnectAnswer Of(IMessage message) => new(message, default, "");
 
     public static ConnectAnswer Fail(ConnectCode code, string error) => new(null, code, error);
 
-    /// <summary>The HTTP status of an error. <c>unimplemented</c> is 404 and <c>deadline_exceeded</c> 408, as connect-go has them up to
-    /// 1.12; clients go by the code.</summary>
+    /// <summary>The HTTP status of an error. As in connect-go up to 1.12, <c>unimplemented</c> is 404 and <c>deadline_exceeded</c> 408;
+    /// clients use the code.</summary>
     public int Status => Code switch
     {
         ConnectCode.InvalidArgument => StatusCodes.Status400BadRequest,

@@ -8,7 +8,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace TrustixProxy.LogNode.Api;
 
-/// <summary>The bytes of Connect's requests and answers: headers, sizes, compression, error texts.</summary>
+/// <summary>Reads and writes the bodies of Connect calls: headers, sizes, compression, error texts.</summary>
 internal static class ConnectBody
 {
     private const string TimeoutHeader = "Connect-Timeout-Ms";
@@ -16,8 +16,8 @@ internal static class ConnectBody
     private static readonly JsonFormatter JsonText = new(JsonFormatter.Settings.Default);
     private static readonly JsonSerializerOptions ErrorJson = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    /// <summary>A request's bytes, uncompressed, or why they are not read.</summary>
-    /// <remarks>A body that does not come in time ends the connection.</remarks>
+    /// <summary>Reads a request's uncompressed bytes, or returns why it is refused.</summary>
+    /// <remarks>A body that does not arrive in time closes the connection.</remarks>
     public static async Task<(byte[] Bytes, ConnectAnswer? Refusal)> ReadAsync(HttpContext http, int most, TimeProvider time)
     {
         if (CheckHeaders(http.Request, most) is { } refusal)
@@ -49,12 +49,12 @@ internal static class ConnectBody
         }
     }
 
-    /// <summary>How long the client waits; for ever if it does not say.</summary>
+    /// <summary>Returns the client's timeout; infinite when it sends none.</summary>
     public static TimeSpan TimeoutOf(HttpRequest request) =>
         ulong.TryParse(request.Headers[TimeoutHeader].ToString(), out var milliseconds)
             ? TimeSpan.FromMilliseconds((long)Math.Min(milliseconds, int.MaxValue)) : Timeout.InfiniteTimeSpan;
 
-    /// <summary>Writes a call's answer.</summary>
+    /// <summary>Writes a call's response.</summary>
     public static Task WriteAsync(HttpContext http, ConnectAnswer answer, bool isJson, TimeProvider time)
     {
         http.Response.Headers.AcceptEncoding = "gzip";
@@ -64,12 +64,13 @@ internal static class ConnectBody
             : WriteAsync(http, answer.Status, "application/json", ErrorText(answer), time);
     }
 
-    /// <summary>Writes a body, compressed where the client takes that. A client that does not take it in time is given up.</summary>
+    /// <summary>Writes a body, compressed where the client accepts that. Closes the connection of a client that does not read in
+    /// time.</summary>
     public static async Task WriteAsync(HttpContext http, int status, string contentType, byte[] body, TimeProvider time)
     {
         var response = http.Response;
         (response.StatusCode, response.ContentType) = (status, contentType);
-        // who sends gzip reads it
+        // a client that sends gzip accepts it
         var accepted = http.Request.Headers.AcceptEncoding is { Count: > 0 } said ? said : http.Request.Headers.ContentEncoding;
         if (body.Length > 0 && accepted.ToString().Contains("gzip", StringComparison.Ordinal))
         {

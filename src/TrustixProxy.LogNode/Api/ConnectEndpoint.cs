@@ -8,13 +8,13 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.LogNode.Api;
 
-/// <summary>What a handler may know of a call beside its message.</summary>
-/// <param name="Procedure">The path of the call, which tokens are made for.</param>
-/// <param name="Listener">Where it came in.</param>
-/// <param name="Caller">Whose token it has; null when it has none.</param>
+/// <summary>The context of a call for its handler.</summary>
+/// <param name="Procedure">The call's path, for which tokens are signed.</param>
+/// <param name="Listener">The listener it came in on.</param>
+/// <param name="Caller">The key of its token; null without one.</param>
 internal sealed record ConnectContext(string Procedure, Listener Listener, NixPublicKey? Caller, HttpContext Http)
 {
-    /// <summary>Ends when the client has gone.</summary>
+    /// <summary>Cancelled when the client disconnects.</summary>
     public CancellationToken Aborted => Http.RequestAborted;
 }
 
@@ -24,10 +24,10 @@ internal sealed record ConnectContext(string Procedure, Listener Listener, NixPu
 /// gRPC-Web are answered with 415.</remarks>
 internal sealed class ConnectEndpoint(Callers callers, RequestRate rate, LogMetrics metrics, TimeProvider time, ILogger logger)
 {
-    /// <summary>The most bytes of a call that is not said to take more: 1 MiB.</summary>
+    /// <summary>Default maximum size of a request, in bytes: 1 MiB.</summary>
     private const int MaxRequest = 1 << 20;
 
-    /// <summary>A request of more bytes is answered on another thread than the one that has read it.</summary>
+    /// <summary>Requests larger than this are handled on another thread than the one that read them.</summary>
     private const int MaxShort = 1 << 10;
 
     private static readonly JsonParser Json = new(JsonParser.Settings.Default.WithIgnoreUnknownFields(true));
@@ -36,11 +36,11 @@ internal sealed class ConnectEndpoint(Callers callers, RequestRate rate, LogMetr
 
     /// <summary>Adds a call.</summary>
     /// <param name="procedure"><c>package.Service/Method</c>.</param>
-    /// <param name="parser">Reads its request.</param>
-    /// <param name="handle">Answers it.</param>
-    /// <param name="maxRequest">The most bytes of its request, uncompressed.</param>
-    /// <param name="isLong">Whether a short request can take long as well.</param>
-    /// <param name="cost">How many tokens of its address it takes; one when null.</param>
+    /// <param name="parser">Decodes the request.</param>
+    /// <param name="handle">Computes the response.</param>
+    /// <param name="maxRequest">Maximum size of the uncompressed request, in bytes.</param>
+    /// <param name="isLong">Whether a short request may also take long.</param>
+    /// <param name="cost">Number of rate tokens it costs; one when null.</param>
     public void Map<T>(
         string procedure,
         MessageParser<T> parser,
@@ -55,7 +55,7 @@ internal sealed class ConnectEndpoint(Callers callers, RequestRate rate, LogMetr
             : cost is not null && !TryPay(context, cost(request)) ? Task.FromResult(TooMuch)
             : handle(context, request)));
 
-    /// <summary>Adds a call that is answered at once.</summary>
+    /// <summary>Adds a call that is handled synchronously.</summary>
     public void Map<T>(
         string procedure, MessageParser<T> parser, Func<T, ConnectAnswer> handle, bool isLong = false, Func<T, int>? cost = null)
         where T : class, IMessage<T>, new() =>
@@ -103,7 +103,7 @@ internal sealed class ConnectEndpoint(Callers callers, RequestRate rate, LogMetr
             var (bytes, refusal) = await ConnectBody.ReadAsync(http, call.MaxRequest, time);
             if (call.IsLong || bytes.Length > MaxShort)
             {
-                await Task.Yield(); // the thread that has read it has other connections to look after
+                await Task.Yield(); // the thread that read it serves other connections
             }
 
             return refusal
@@ -131,7 +131,7 @@ internal sealed class ConnectEndpoint(Callers callers, RequestRate rate, LogMetr
 
     private static Task<ConnectAnswer> Fail(ConnectCode code, string error) => Task.FromResult(ConnectAnswer.Fail(code, error));
 
-    /// <summary>Takes what a call costs beside the token that it took to be read.</summary>
+    /// <summary>Charges what a call costs beyond the token already charged for reading it.</summary>
     private bool TryPay(ConnectContext context, int tokens) =>
         context.Listener.IsPrivate || tokens <= 1 || rate.TryTake(context.Http, tokens - 1);
 

@@ -5,13 +5,13 @@ using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.LogNode.Api;
 
-/// <summary>A log that the node keeps: its file, and who writes to it.</summary>
+/// <summary>A log that the node hosts: its file and its writer.</summary>
 internal sealed record HostedLog(HostedLogOptions Options, LogDatabase Database, Sequencer Sequencer)
 {
-    /// <summary>What calls name it by.</summary>
+    /// <summary>The log's id in calls.</summary>
     public string LogId { get; } = Options.Signer.Key.LogId;
 
-    /// <summary>What calls of NodeAPI say of it.</summary>
+    /// <summary>Describes the log for NodeAPI calls.</summary>
     public Log Describe() => new()
     {
         LogID = LogId,
@@ -26,10 +26,10 @@ internal sealed record HostedLog(HostedLogOptions Options, LogDatabase Database,
     };
 }
 
-/// <summary>The logs of a node, by id.</summary>
+/// <summary>The node's logs, by id.</summary>
 internal static class HostedLogs
 {
-    /// <summary>Answers for the log that a call names.</summary>
+    /// <summary>Handles a call for the log it names.</summary>
     public static ConnectAnswer On(this IReadOnlyDictionary<string, HostedLog> logs, string logId, Func<HostedLog, ConnectAnswer> answer) =>
         logs.TryGetValue(logId, out var log) ? answer(log)
             : ConnectAnswer.Fail(ConnectCode.NotFound, $"Log with ID '{logId}' is not published");

@@ -7,13 +7,13 @@ using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.LogNode.Api;
 
-/// <summary>The calls of our own (<c>Wire/lookup.proto</c>): all that a verdict needs in one round trip, and conflicts.</summary>
+/// <summary>The calls that are our own (<c>Wire/lookup.proto</c>): everything a verdict needs in one round trip, and conflicts.</summary>
 internal sealed class LookupCalls(IReadOnlyDictionary<string, HostedLog> logs)
 {
-    /// <summary>How many entries with one store-path digest are given: names are free, so there could be any number.</summary>
+    /// <summary>Maximum number of entries returned per store-path digest: names are free, so there could be any number.</summary>
     private const int MaxEntriesOfDigest = 8;
 
-    /// <summary>Values of more bytes together are left out of an answer.</summary>
+    /// <summary>Maximum total size of the values in one response, in bytes; further values are left out.</summary>
     private const int MaxValues = 4 << 20;
 
     private const int MaxConflicts = 100;
@@ -38,7 +38,7 @@ internal sealed class LookupCalls(IReadOnlyDictionary<string, HostedLog> logs)
     {
         while (true)
         {
-            // With a short historyWindow the map of the newest head may be gone a moment later, when there is a newer one.
+            // With a short historyWindow the map of the newest head may be gone once there is a newer one.
             var head = log.Sequencer.Head;
             if ((Check(request, head) ?? log.Database.Read(
                 reader => reader.FindMap(head.MapHeadSize) is { } map ? Lookup(reader, map, head, request) : null)) is { } answer)
@@ -92,7 +92,7 @@ internal sealed class LookupCalls(IReadOnlyDictionary<string, HostedLog> logs)
             return ConnectAnswer.Of(answer);
         });
 
-    /// <summary>Makes the items of one answer, which share what they read.</summary>
+    /// <summary>Builds the items of one response, which share their reads.</summary>
     private sealed class LookupItems(LogReader reader, SparseMerkleMap map, PublishedHead head, FullSubtree tree, int valuesLeft)
     {
         private int _valuesLeft = valuesLeft;

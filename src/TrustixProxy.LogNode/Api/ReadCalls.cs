@@ -6,10 +6,10 @@ using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.LogNode.Api;
 
-/// <summary>The calls that anyone may make: heads, proofs, entries, map values and values.</summary>
+/// <summary>The calls open to everyone: heads, proofs, entries, map values and values.</summary>
 internal sealed class ReadCalls(IReadOnlyDictionary<string, HostedLog> logs)
 {
-    /// <summary>The most entries that one call gives.</summary>
+    /// <summary>Maximum number of entries per call.</summary>
     public const int MaxEntries = 1000;
 
     public void Map(ConnectEndpoint endpoint)
@@ -62,7 +62,7 @@ internal sealed class ReadCalls(IReadOnlyDictionary<string, HostedLog> logs)
             : ConnectAnswer.Of(new ValueResponse { Value = UnsafeByteOperations.UnsafeWrap(value) });
     }
 
-    /// <remarks>As the reference, a first size of 0, or one not below the second, is answered with an empty proof.</remarks>
+    /// <remarks>Like the reference, answers with an empty proof if the first size is 0, or not below the second.</remarks>
     private static ConnectAnswer GetConsistencyProof(HostedLog log, Tree tree, GetLogConsistencyProofRequest request)
     {
         if (request.FirstSize is 0 || request.FirstSize >= request.SecondSize)
@@ -130,12 +130,12 @@ internal sealed class ReadCalls(IReadOnlyDictionary<string, HostedLog> logs)
         return ConnectAnswer.Of(answer);
     }
 
-    /// <summary>What a range costs; one that is refused costs a call.</summary>
+    /// <summary>Returns the cost of a range; a refused one costs one call.</summary>
     private static int CostOfRange(GetLogEntriesRequest request) =>
         request.Finish >= request.Start && request.Finish - request.Start < MaxEntries
             ? 1 + ((int)(request.Finish - request.Start) / RequestRate.EntriesPerToken) : 1;
 
-    /// <summary>Why a range is not given: it is not within the log, or too long. An empty one, from just past its end, is.</summary>
+    /// <summary>Returns why a range is refused: outside the log, or too long. An empty range just past the end is allowed.</summary>
     private static ConnectAnswer? CheckRange(GetLogEntriesRequest request, long size)
     {
         var isEmpty = request.Start > 0 && request.Start - 1 == request.Finish;
@@ -149,7 +149,7 @@ internal sealed class ReadCalls(IReadOnlyDictionary<string, HostedLog> logs)
             : null;
     }
 
-    /// <remarks>An absent key is answered with a proof of its absence and an empty value.</remarks>
+    /// <remarks>Answers an absent key with a proof of absence and an empty value.</remarks>
     private static ConnectAnswer GetMapValue(HostedLog log, GetMapValueRequest request)
     {
         if (!Digest.TryRead(request.MapRoot.Span, out var root) || request.Key.Length > WireMessage.MaxKey)

@@ -4,16 +4,15 @@ using TrustixProxy.IO.Connections;
 
 namespace TrustixProxy.LogNode.Api;
 
-/// <summary>How much one address may ask of public listeners. All clients of a unix socket count as one address.</summary>
-/// <remarks>A call takes as many tokens as it has items, and one at least: a call that looks a hundred paths up costs a hundred times what
-/// a call for one does.</remarks>
+/// <summary>Limits the request rate per address on public listeners. All clients of a unix socket count as one address.</summary>
+/// <remarks>A call costs as many tokens as it has items, at least one: looking up a hundred paths costs a hundred times a lookup of
+/// one.</remarks>
 internal sealed class RequestRate : IDisposable
 {
-    /// <summary>Tokens a second that one address gets in the long run; twice as many at once.</summary>
+    /// <summary>Sustained tokens per second per address; the burst is twice as many.</summary>
     public const int PerSecond = 4000;
 
-    /// <summary>How many entries of a range cost a token: they are read one after the other, where an item has a proof of its
-    /// own.</summary>
+    /// <summary>Number of entries of a range per token: they are read sequentially, while an item needs its own proof.</summary>
     public const int EntriesPerToken = 25;
 
     private readonly PartitionedRateLimiter<HttpContext> _limiter = PartitionedRateLimiter.Create<HttpContext,

@@ -4,13 +4,13 @@ using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.LogNode.Api;
 
-/// <summary>The calls that take a token: what publishers make, on private listeners only.</summary>
+/// <summary>The calls that need a token: publishers make them, on private listeners only.</summary>
 internal sealed class WriteCalls(IReadOnlyDictionary<string, HostedLog> logs)
 {
-    /// <summary>The most items that one call submits.</summary>
+    /// <summary>Maximum number of items per call.</summary>
     public const int MaxItems = 10_000;
 
-    /// <summary>The most bytes of one call: 16 MiB.</summary>
+    /// <summary>Maximum size of a request, in bytes: 16 MiB.</summary>
     private const int MaxSubmission = 16 << 20;
 
     public void Map(ConnectEndpoint endpoint)
@@ -56,7 +56,7 @@ internal sealed class WriteCalls(IReadOnlyDictionary<string, HostedLog> logs)
         return ConnectAnswer.Of(new FlushResponse());
     }
 
-    /// <summary>The log that the caller may write to, or why there is none.</summary>
+    /// <summary>Finds the log if the caller may write to it; otherwise returns the error.</summary>
     private ConnectAnswer? Find(ConnectContext context, string logId, out HostedLog? log)
     {
         logs.TryGetValue(logId, out log);

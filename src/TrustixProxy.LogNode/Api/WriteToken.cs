@@ -6,17 +6,17 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.LogNode.Api;
 
-/// <summary>What the header of a write call holds, in either of two forms. Private tokens are Nix secret keys in form.</summary>
+/// <summary>The token in a write call's header, in one of two forms. Private tokens have the form of Nix secret keys.</summary>
 /// <param name="Name">The token's name.</param>
-/// <param name="Signature">By the token, over <see cref="SignedText"/>.</param>
-/// <param name="Time">When it was made, in seconds since 1970; null in the reference's form.</param>
+/// <param name="Signature">The token's signature over <see cref="SignedText"/>.</param>
+/// <param name="Time">Time of creation, in seconds since 1970; null in the reference's form.</param>
 /// <param name="Nonce">16 random bytes; null in the reference's form.</param>
 /// <param name="Body">SHA-256 of the call's uncompressed message; null in the reference's form.</param>
 /// <remarks>
-/// The reference's form, <c>Trustix-Token: {"name":"peer","sig":"base64"}</c>, signs <c>name:/package.Service/Method</c> and nothing else:
-/// whoever sees it can use it again with any body, for ever.
-/// Ours, <c>{"name":"peer","sig":"base64","time":1700000000,"nonce":"base64","body":"base64"}</c>, signs the lines <c>trustix-proxy token
-/// v1</c>, name, call, time, nonce and body, each but the last ended by a line feed.
+/// The reference's form, <c>Trustix-Token: {"name":"peer","sig":"base64"}</c>, signs only <c>name:/package.Service/Method</c>: an
+/// eavesdropper can replay it with any body, for ever.
+/// Our form, <c>{"name":"peer","sig":"base64","time":1700000000,"nonce":"base64","body":"base64"}</c>, signs six lines:
+/// <c>trustix-proxy token v1</c>, name, call, time, nonce and body. Each but the last ends with a line feed.
 /// </remarks>
 public sealed record WriteToken(
     string Name,
@@ -28,11 +28,11 @@ public sealed record WriteToken(
     /// <summary>The header's name.</summary>
     public const string Header = "Trustix-Token";
 
-    /// <summary>Whether it is of the form that can be replayed.</summary>
+    /// <summary>Whether it has the form that can be replayed.</summary>
     [JsonIgnore]
     public bool IsReference => Nonce is null;
 
-    /// <summary>A token of our form.</summary>
+    /// <summary>Creates a token of our form.</summary>
     /// <param name="procedure"><c>/package.Service/Method</c>.</param>
     /// <param name="body">The call's message.</param>
     public static WriteToken Make(NixSecretKey key, string procedure, ReadOnlySpan<byte> body, DateTimeOffset now)
@@ -42,14 +42,14 @@ public sealed record WriteToken(
         return token with { Signature = key.Sign(token.SignedText(procedure)) };
     }
 
-    /// <summary>A token of the reference's form.</summary>
+    /// <summary>Creates a token of the reference's form.</summary>
     public static WriteToken MakeReference(NixSecretKey key, string procedure)
     {
         var token = new WriteToken(key.PublicKey.Name, []);
         return token with { Signature = key.Sign(token.SignedText(procedure)) };
     }
 
-    /// <summary>Reads a header's value.</summary>
+    /// <summary>Parses a header's value.</summary>
     public static bool TryParse(string header, [NotNullWhen(true)] out WriteToken? token)
     {
         try
@@ -65,10 +65,10 @@ public sealed record WriteToken(
         }
     }
 
-    /// <summary>Whether this is what <paramref name="key"/> signed for a call.</summary>
+    /// <summary>Whether <paramref name="key"/> signed this token for a call.</summary>
     public bool IsBy(NixPublicKey key, string procedure) => key.Name == Name && key.Verify(SignedText(procedure), Signature);
 
-    /// <summary>The header's value.</summary>
+    /// <summary>Returns the header's value.</summary>
     public override string ToString() => JsonSerializer.Serialize(this, WriteTokenJson.Default.WriteToken);
 
     private byte[] SignedText(string procedure) => Encoding.UTF8.GetBytes(IsReference

@@ -4,16 +4,13 @@ using LogHead = TrustixProxy.TransparencyLog.Wire.LogHead;
 
 namespace TrustixProxy.LogNode.Archive;
 
-/// <summary>Recomputes all that a log's file holds from its leaves, and says what does not follow from them: <c>log fsck</c>.</summary>
-/// <remarks>
-/// Checked: every entry's place, digest and row by which it is found; every stored hash of both trees; every head's signature, sizes and
-/// three roots, in the order
-/// in which they were signed; every page of every version of the map that is kept, and what versions are found and dropped by; every
-/// conflict's digest and signature. The file is read as it was at one moment, so a node may go on writing.
-/// </remarks>
+/// <summary>Recomputes a log's file from its leaves and reports every difference: <c>log fsck</c>.</summary>
+/// <remarks>Checks every entry's place, digest and index rows; every stored hash of both trees; every head's signature, sizes and three
+/// roots, in the order of signing. Checks every page of every kept map version, and the rows that find and expire versions; every
+/// conflict's digest and signature. Reads a snapshot of the file, so a node may keep writing.</remarks>
 public sealed class LogCheck
 {
-    /// <summary>After so many faults the rest is not told: the file is broken.</summary>
+    /// <summary>Maximum number of reported faults: beyond it the file is broken.</summary>
     public const int MaxFaults = 100;
 
     private readonly LogReader _reader;
@@ -36,10 +33,10 @@ public sealed class LogCheck
 
     /// <summary>Checks a log's file.</summary>
     /// <param name="key">The log's public key.</param>
-    /// <param name="progress">Told, now and then, how much of the heads was checked: up to 1.</param>
-    /// <returns>How many entries and heads there are, and what is wrong: nothing in a good log.</returns>
-    /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidDataException">It is no log's file.</exception>
+    /// <param name="progress">Receives the checked share of the heads now and then: up to 1.</param>
+    /// <returns>The number of entries and heads, and the faults: none in a good log.</returns>
+    /// <exception cref="FileNotFoundException">The file does not exist.</exception>
+    /// <exception cref="InvalidDataException">The file is not a log's.</exception>
     public static (long Entries, long Heads, IReadOnlyList<string> Faults) Run(string path, LogKey key, Action<double>? progress = null)
     {
         using var database = LogDatabase.OpenToRead(path);
@@ -56,7 +53,7 @@ public sealed class LogCheck
         });
     }
 
-    /// <summary>Builds the log again, head by head.</summary>
+    /// <summary>Rebuilds the log, head by head.</summary>
     private void Replay(Action<double> progress, double heads)
     {
         foreach (var (number, bytes) in _reader.AllHeads())
@@ -136,7 +133,7 @@ public sealed class LogCheck
         }
     }
 
-    /// <summary>Goes on to the next version of the map, and compares what is kept of the one before with it; that may be gone.</summary>
+    /// <summary>Advances to the next map version, and compares what is stored of the previous one; that may be gone.</summary>
     private void CheckMap(Digest mapRoot, IReadOnlyList<KeyValuePair<long, MapPage>> changed, IReadOnlyList<long> replaced)
     {
         var head = _mapHeads.Size + 1;

@@ -7,7 +7,7 @@ using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.LogNode.Archive;
 
-/// <summary>Writes a log as static files, as <see cref="ArchiveLayout"/> says; a later export into the same folder adds what is
+/// <summary>Writes a log as static files, laid out as in <see cref="ArchiveLayout"/>. A later export into the same folder adds what is
 /// new.</summary>
 public sealed class LogExport
 {
@@ -16,12 +16,12 @@ public sealed class LogExport
 
     private LogExport(LogReader reader, string folder) => (_reader, _folder) = (reader, folder);
 
-    /// <summary>Exports a log's file as it is at this moment; a node may go on writing.</summary>
+    /// <summary>Exports a snapshot of a log's file; a node may keep writing.</summary>
     /// <param name="path">The log's file.</param>
     /// <param name="key">The log's public key.</param>
-    /// <param name="folder">Where to; made if it is not there.</param>
-    /// <returns>How many entries the export holds, and how many files were written now.</returns>
-    /// <exception cref="InvalidDataException">The folder holds another log, or more of this one than the file does.</exception>
+    /// <param name="folder">The destination; created if missing.</param>
+    /// <returns>The number of entries in the export, and of files written now.</returns>
+    /// <exception cref="InvalidDataException">The folder holds another log, or more entries of this one than the file.</exception>
     /// <exception cref="IOException">A file cannot be written.</exception>
     public static (long Entries, int Files) Run(string path, LogKey key, string folder)
     {
@@ -74,10 +74,10 @@ public sealed class LogExport
         }
     }
 
-    /// <summary>Writes the files of a folder that are not there yet.</summary>
-    /// <param name="folder">Which.</param>
-    /// <param name="count">How many records it is to hold.</param>
-    /// <param name="read">Gives records from one number to before another.</param>
+    /// <summary>Writes the missing files of a folder.</summary>
+    /// <param name="folder">The folder's name.</param>
+    /// <param name="count">Number of records it must hold.</param>
+    /// <param name="read">Returns the records from one number to before another.</param>
     private int WriteRecords(string folder, long count, Func<long, long, IEnumerable<byte[]>> read)
     {
         var written = 0;
@@ -96,7 +96,7 @@ public sealed class LogExport
         return written;
     }
 
-    /// <summary>The first full file that is not there: they are written in order, and none ever goes.</summary>
+    /// <summary>Returns the first missing full file: files are written in order, and never deleted.</summary>
     private long FirstMissing(string folder, long count)
     {
         var (low, high) = (0L, count / ArchiveLayout.Width);
@@ -117,7 +117,7 @@ public sealed class LogExport
         return MerkleTree.RootOf([.. bytes.Chunk(Digest.Size).Select(hash => new Digest(hash))]).ToArray();
     }
 
-    /// <summary>Deletes files with fewer records, now that there is one with more.</summary>
+    /// <summary>Deletes partial files once there is one with more records.</summary>
     private void DropPartial(string folder, string keep)
     {
         var path = Path.Combine(_folder, folder);

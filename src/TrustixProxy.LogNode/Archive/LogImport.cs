@@ -7,10 +7,9 @@ using LogSigner = TrustixProxy.TransparencyLog.LogSigner;
 
 namespace TrustixProxy.LogNode.Archive;
 
-/// <summary>Rebuilds a log's file from its static files, and verifies all on the way: every head's signature, and all three roots that it
-/// signs.</summary>
-/// <remarks>The heads are kept as they are; nothing is signed. A log that goes on from an export which lacks what it has published since
-/// forks itself: import only where nothing newer was ever shown.</remarks>
+/// <summary>Rebuilds a log's file from its static files. Verifies every head's signature, and all three roots it signs.</summary>
+/// <remarks>Heads are kept as they are; nothing is signed. A log that continues from an export without its latest published entries forks
+/// itself. Import only if no newer head was ever shown.</remarks>
 public sealed class LogImport
 {
     private const int EntriesAtOnce = 20_000;
@@ -38,10 +37,10 @@ public sealed class LogImport
 
     /// <summary>Imports a log.</summary>
     /// <param name="signer">The log's key.</param>
-    /// <param name="stateDirectory">The node's; no node may be running there.</param>
+    /// <param name="stateDirectory">The node's state directory; no node may be running there.</param>
     /// <param name="name">The log's name there.</param>
-    /// <returns>How many entries and heads it has.</returns>
-    /// <exception cref="InvalidDataException">The files are not whole, or not what the log has signed; the text says where.</exception>
+    /// <returns>The number of entries and heads.</returns>
+    /// <exception cref="InvalidDataException">The files are incomplete, or contradict the log; the message says where.</exception>
     /// <exception cref="IOException">A node is running there, or there is such a log already, or a file cannot be read or
     /// written.</exception>
     public static (long Entries, long Heads) Run(string folder, LogSigner signer, string stateDirectory, string name)
@@ -129,7 +128,7 @@ public sealed class LogImport
         }
     }
 
-    /// <summary>The records of a folder's files, in order.</summary>
+    /// <summary>Reads the records of a folder's files, in order.</summary>
     private IEnumerable<T> Records<T>(string folder, long count, Func<byte[], IEnumerable<T>> decode)
     {
         for (long index = 0; index * ArchiveLayout.Width < count; index++)
@@ -149,7 +148,7 @@ public sealed class LogImport
         }
     }
 
-    /// <summary>The full file, or the one with the most records; null when there is none.</summary>
+    /// <summary>Finds the full file, or the partial one with the most records; null when there is none.</summary>
     private string? Find(string folder, long index)
     {
         var full = ArchiveLayout.FileName(folder, index, ArchiveLayout.Width);

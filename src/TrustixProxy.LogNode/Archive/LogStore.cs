@@ -3,15 +3,15 @@ using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.LogNode.Archive;
 
-/// <summary>What can be read of a log without its node.</summary>
+/// <summary>Reads a log without its node.</summary>
 public static class LogStore
 {
-    /// <summary>The log's file.</summary>
+    /// <summary>Returns the path of the log's file.</summary>
     public static string PathOf(string stateDirectory, HostedLogOptions log) => LogDatabase.PathOf(stateDirectory, log.Name);
 
-    /// <summary>All conflicts, oldest first.</summary>
-    /// <exception cref="FileNotFoundException">The log was never kept there.</exception>
-    /// <exception cref="InvalidDataException">The file is no log's.</exception>
+    /// <summary>Lists all conflicts, oldest first.</summary>
+    /// <exception cref="FileNotFoundException">The log has no file there.</exception>
+    /// <exception cref="InvalidDataException">The file is not a log's.</exception>
     public static IEnumerable<Conflict> Conflicts(string stateDirectory, HostedLogOptions log)
     {
         const int page = 100;

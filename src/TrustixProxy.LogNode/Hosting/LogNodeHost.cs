@@ -15,24 +15,19 @@ using TrustixProxy.LogNode.Storage;
 
 namespace TrustixProxy.LogNode.Hosting;
 
-/// <summary>Puts the log node together: the one place where its parts meet.</summary>
+/// <summary>Assembles the log node: the one place where its parts are connected.</summary>
 public static class LogNodeHost
 {
-    /// <summary>Makes the node; starting it is the caller's.</summary>
-    /// <param name="options">What it is told.</param>
-    /// <param name="configure">What the caller adds to the host: logging, say.</param>
-    /// <param name="metrics">Answers <c>/metrics</c> on private listeners; nothing does when null.</param>
-    /// <exception cref="IOException">Another process keeps these logs.</exception>
-    /// <exception cref="InvalidDataException">A log's file is damaged, or another key's.</exception>
+    /// <summary>Creates the node; the caller starts it.</summary>
+    /// <param name="configure">Adds to the host, for example logging.</param>
+    /// <param name="metrics">Handles <c>/metrics</c> on private listeners; null serves none.</param>
+    /// <exception cref="IOException">Another process has locked these logs.</exception>
+    /// <exception cref="InvalidDataException">A log's file is damaged, or belongs to another key.</exception>
     public static WebApplication Create(LogNodeOptions options, Action<WebApplicationBuilder>? configure = null,
         RequestDelegate? metrics = null, TimeProvider? time = null) =>
         Create(options, configure, metrics, time, reached: null);
 
-    /// <param name="options">As above.</param>
-    /// <param name="configure">As above.</param>
-    /// <param name="metrics">As above.</param>
-    /// <param name="time">As above.</param>
-    /// <param name="reached">Told of each phase of each log's writer; for tests that kill the process there.</param>
+    /// <param name="reached">Called at each phase of each log's writer; for tests that kill the process there.</param>
     internal static WebApplication Create(LogNodeOptions options, Action<WebApplicationBuilder>? configure, RequestDelegate? metrics,
         TimeProvider? time, Action<WritePhase>? reached)
     {
@@ -43,7 +38,7 @@ public static class LogNodeHost
         void TurnAway() => parts!.Metrics.TurnedAway();
         var (readers, writers) = (new ConnectionGate(() => limits, clock, TurnAway), new ConnectionGate(() => limits, clock, TurnAway));
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Listen(kestrel, options, readers, writers));
-        // a call is answered on the thread that reads it: on an idle machine each hand-over costs what a read costs
+        // handle a call on the thread that reads it: on an idle machine each switch costs as much as a read
         builder.Services.Configure<SocketTransportOptions>(sockets => sockets.UnsafePreferInlineScheduling = true);
         configure?.Invoke(builder);
         builder.Services.AddSingleton(services => new Parts(
@@ -67,7 +62,7 @@ public static class LogNodeHost
         return app;
     }
 
-    /// <summary>A logger that writes messages which callers can cause as often as they like at most once a minute each.</summary>
+    /// <summary>Creates a logger that limits messages callers can cause at will to one a minute each.</summary>
     private static LimitedLogger LimitForeign(ILogger logger, TimeProvider time) =>
         new(logger, [nameof(ApiLog.CallFailed), nameof(SequencingLog.WriteFailed), nameof(SequencingLog.ConflictsSeen)], time);
 
@@ -75,7 +70,7 @@ public static class LogNodeHost
     {
         kestrel.AddServerHeader = false;
         kestrel.Limits.LimitTimes(options.ConnectionLimits);
-        kestrel.Limits.MaxRequestBodySize = null; // each call has a bound of its own, and says so when it is passed
+        kestrel.Limits.MaxRequestBodySize = null; // each call has its own limit, and reports it
         foreach (var address in options.Listen)
         {
             Listener.Add(kestrel, address, isPrivate: false, readers);
@@ -87,7 +82,7 @@ public static class LogNodeHost
         }
     }
 
-    /// <summary>Everything that lives as long as the host, disposed with it.</summary>
+    /// <summary>Owns everything with the host's lifetime.</summary>
     private sealed class Parts : IDisposable
     {
         private readonly List<IDisposable> _owned = [];
@@ -125,7 +120,7 @@ public static class LogNodeHost
 
         public ConnectEndpoint Endpoint { get; }
 
-        /// <summary>200 while every log can be written to, else 503 and which can't.</summary>
+        /// <summary>Responds 200 while every log can be written; else 503 with the logs that cannot.</summary>
         public Task AnswerHealthAsync(HttpContext http)
         {
             var failed = Logs.Values.Where(log => log.Sequencer.HasFailed).Select(log => log.Options.Name).ToList();

@@ -2,11 +2,10 @@ using System.Diagnostics.Metrics;
 
 namespace TrustixProxy.LogNode.Sequencing;
 
-/// <summary>What the node counts and measures; names follow Prometheus' conventions (a counter's <c>_total</c> is added where it is
-/// shown).</summary>
+/// <summary>Meters the node; names follow Prometheus' conventions (the exporter adds a counter's <c>_total</c>).</summary>
 internal sealed class LogMetrics : IDisposable
 {
-    /// <summary>The meter that a listener asks for.</summary>
+    /// <summary>Name of the meter.</summary>
     public const string MeterName = "TrustixProxy.LogNode";
 
     private readonly Meter _meter = new(MeterName);
@@ -26,7 +25,7 @@ internal sealed class LogMetrics : IDisposable
         _request = _meter.CreateHistogram<double>("trustix_log_request_seconds", "s", "Time to answer a call.");
     }
 
-    /// <summary>Shows the state of logs, from now on.</summary>
+    /// <summary>Starts observing the state of logs.</summary>
     public void Observe(IEnumerable<(string Name, Sequencer Sequencer)> logs)
     {
         Gauge("trustix_log_tree_size", "Entries in the log.", log => log.Sequencer.Head.Size);

@@ -7,10 +7,10 @@ using LogHead = TrustixProxy.TransparencyLog.Wire.LogHead;
 
 namespace TrustixProxy.LogNode.Sequencing;
 
-/// <summary>The one writer of a log's file. What it says is done is on the disk; a batch and its head are one transaction.</summary>
+/// <summary>The only writer of a log's file. Completed calls are on disk; a batch and its head are one transaction.</summary>
 internal sealed class LogWriter : IDisposable
 {
-    /// <summary>The most entries under one new head.</summary>
+    /// <summary>Maximum number of entries per head.</summary>
     public const int BatchSize = 500;
 
     private readonly LogSigner _signer;
@@ -26,8 +26,8 @@ internal sealed class LogWriter : IDisposable
 
     /// <param name="database">The log's file.</param>
     /// <param name="signer">Signs the heads.</param>
-    /// <param name="reached">Told of each phase; for tests that kill the process there.</param>
-    /// <exception cref="InvalidDataException">The file was begun with another key.</exception>
+    /// <param name="reached">Called at each phase; for tests that kill the process there.</param>
+    /// <exception cref="InvalidDataException">The file belongs to another key.</exception>
     public LogWriter(LogDatabase database, LogSigner signer, TimeProvider time, Action<WritePhase>? reached = null)
     {
         (_signer, _time, _reached) = (signer, time, reached ?? (_ => { }));
@@ -51,10 +51,10 @@ internal sealed class LogWriter : IDisposable
 
     private static MapVersion Empty => new(default, 0, []);
 
-    /// <summary>The newest head; durable. Before the first one is signed its sizes are 0.</summary>
+    /// <summary>The newest head; durable. Its sizes are 0 before the first is signed.</summary>
     public PublishedHead Head { get; private set; }
 
-    /// <summary>Signs the head of the empty log, if there is no head yet.</summary>
+    /// <summary>Signs the head of the empty log, unless there is a head.</summary>
     public void Begin()
     {
         if (Head.MapHeadSize is 0)
@@ -63,7 +63,7 @@ internal sealed class LogWriter : IDisposable
         }
     }
 
-    /// <summary>Puts items on the queue, durably, all or none.</summary>
+    /// <summary>Queues items durably, all or none.</summary>
     public void Enqueue(IEnumerable<Entry> items)
     {
         _transactions.Run(() =>
@@ -78,25 +78,24 @@ internal sealed class LogWriter : IDisposable
         _reached(WritePhase.Enqueued);
     }
 
-    /// <summary>How many items are on the queue.</summary>
+    /// <summary>Counts the queued items.</summary>
     public int CountQueue()
     {
         using var count = new Statement(_transactions.Connection, "SELECT count(*) FROM queue");
         return count.First(row => (int)row.Number(0));
     }
 
-    /// <summary>Takes the next batch off the queue and into the log, and signs a head over it.</summary>
-    /// <returns>How many items were taken (0 when the queue is empty), and how many of them contradict an entry that the log has.</returns>
-    /// <remarks>A key that the log has already keeps its first value; when nothing is new, no head is signed.</remarks>
+    /// <summary>Moves the next batch from the queue into the log, and signs a head over it.</summary>
+    /// <returns>The number of items taken (0 when the queue is empty), and how many of them contradict an existing entry.</returns>
+    /// <remarks>A key already in the log keeps its first value; when nothing is new, no head is signed.</remarks>
     public (int Taken, int Conflicts) Sequence()
     {
         var items = _next.All(row => (Seq: row.Number(0), Entry: new Entry(row.Bytes(1), row.Bytes(2))));
         return items.Count is 0 ? default : (items.Count, Sequence(items.Select(item => item.Entry), dequeueTo: items[^1].Seq));
     }
 
-    /// <summary>Puts a batch into the log without queueing it: for an empty queue, so that order is kept. Durable when it is
-    /// done.</summary>
-    /// <returns>How many of the items contradict an entry that the log has.</returns>
+    /// <summary>Appends a batch without queueing it; the queue must be empty to preserve order. Durable on return.</summary>
+    /// <returns>The number of items that contradict an existing entry.</returns>
     public int Sequence(IEnumerable<Entry> batch) => Sequence(batch, dequeueTo: 0);
 
     private int Sequence(IEnumerable<Entry> batch, long dequeueTo)
@@ -119,7 +118,7 @@ internal sealed class LogWriter : IDisposable
         }
         catch
         {
-            // The transaction is gone: what was hashed in memory goes with it.
+            // The transaction was rolled back: discard what was hashed in memory.
             _maps.Forget();
             _index.Discard();
             (_log, _mapHeads) = (Frontier(Tree.Log, Head.Size), Frontier(Tree.MapHeads, Head.MapHeadSize));
@@ -127,9 +126,8 @@ internal sealed class LogWriter : IDisposable
         }
     }
 
-    /// <summary>Writes part of a log that exists already, batch by batch, each with the head that was signed over it. All or
-    /// none.</summary>
-    /// <exception cref="InvalidDataException">A head says other than its batches come to.</exception>
+    /// <summary>Writes part of an existing log, batch by batch, each with its signed head. All or none.</summary>
+    /// <exception cref="InvalidDataException">A head contradicts its batches.</exception>
     public void Replay(IEnumerable<(IReadOnlyList<Entry> Batch, LogHead Head, long SignedAt)> batches)
     {
         _transactions.Run(() =>
@@ -148,7 +146,7 @@ internal sealed class LogWriter : IDisposable
     }
 
     /// <summary>Writes conflicts that were signed before.</summary>
-    /// <exception cref="InvalidDataException">One is not the log's.</exception>
+    /// <exception cref="InvalidDataException">A conflict is not signed by the log.</exception>
     public void ReplayConflicts(IEnumerable<Conflict> conflicts) => _transactions.Run(() =>
     {
         foreach (var conflict in conflicts)
@@ -166,8 +164,8 @@ internal sealed class LogWriter : IDisposable
         }
     });
 
-    /// <summary>Drops pages of the map that only heads which were superseded longer than <paramref name="window"/> ago need (none when it
-    /// is zero), and gives disk space back; answers whether there may be more.</summary>
+    /// <summary>Deletes map pages needed only by heads superseded longer than <paramref name="window"/> ago (none when it is zero), and
+    /// frees disk space. Returns whether more may remain.</summary>
     public bool Reclaim(TimeSpan window)
     {
         var limit = (_time.GetUtcNow() - window).ToUnixTimeMilliseconds();
@@ -193,7 +191,7 @@ internal sealed class LogWriter : IDisposable
         }
     }
 
-    /// <summary>The newest stored head, checked against the key; one of size 0 when there is none.</summary>
+    /// <summary>Reads the newest stored head and checks its signature; one of size 0 when there is none.</summary>
     private PublishedHead StoredHead(string file)
     {
         using var newest = new Statement(_transactions.Connection, "SELECT head FROM head ORDER BY mh_size DESC LIMIT 1");
@@ -207,7 +205,7 @@ internal sealed class LogWriter : IDisposable
     private TileFrontier Frontier(Tree tree, long size) =>
         new(size, (level, index) => _find.First(row => row.Bytes(0), (int)tree, level, index));
 
-    /// <summary>Appends what is new; gives the map after that, or null when nothing is.</summary>
+    /// <summary>Appends new entries; returns the resulting map, or null when nothing is new.</summary>
     private (MapVersion? Map, int Conflicts) Append(IEnumerable<Entry> entries)
     {
         var (before, conflicts) = (_log.Size, 0);
@@ -242,7 +240,7 @@ internal sealed class LogWriter : IDisposable
 
     private PublishedHead Sign(MapVersion map) => Keep(_signer.Sign(Close(map.Hash)).ToMessage(), map, Now);
 
-    /// <summary>Adds the map root to the map-head log; gives all that the next head is to say.</summary>
+    /// <summary>Appends the map root to the map-head log; returns the content of the next head.</summary>
     private TreeHead Close(Digest mapRoot)
     {
         _mapHeads.Append(MerkleHash.MapHeadLeaf(mapRoot));

@@ -5,10 +5,9 @@ using TrustixProxy.LogNode.Storage;
 
 namespace TrustixProxy.LogNode.Sequencing;
 
-/// <summary>Takes submissions and flushes of one log in their order, and hands them to its writer: all that wait at one moment share one
-/// write to the disk.</summary>
-/// <remarks>Whoever comes when nobody writes does the writing, for all that wait, on the thread that it came on: for one client at a time
-/// there is no other thread to wake and to wait for.</remarks>
+/// <summary>Passes one log's submissions and flushes to its writer, in order. All that wait at one moment share one disk write.</summary>
+/// <remarks>A caller that finds no writer active writes for all that wait, on its own thread. So a single client never waits for a thread
+/// to wake.</remarks>
 internal sealed class Sequencer(
     string name, LogWriter writer, LogMetrics metrics, TimeSpan flushInterval, TimeSpan historyWindow, TimeProvider time, ILogger logger)
 {
@@ -18,37 +17,37 @@ internal sealed class Sequencer(
     private readonly ConcurrentQueue<Request> _waiting = new();
     private readonly bool _isAtOnce = flushInterval == TimeSpan.Zero;
     private volatile PublishedHead _head = writer.Head;
-    private int _queued = writer.CountQueue(); // the process before may have left one
+    private int _queued = writer.CountQueue(); // the previous process may have left one
     private long _headSeenAt = time.GetTimestamp();
     private int _isWriting;
-    private bool _flushFollows; // the last that was asked for was a flush: who flushes does so after each submission
+    private bool _flushFollows; // the last request was a flush: such a client flushes after each submission
 
     /// <summary>The newest head.</summary>
     public PublishedHead Head => _head;
 
-    /// <summary>For how long the newest head has been the newest, in this process.</summary>
+    /// <summary>How long this process has had the newest head.</summary>
     public TimeSpan HeadAge => time.GetElapsedTime(Interlocked.Read(ref _headSeenAt));
 
     /// <summary>Whether the last write failed.</summary>
     public bool HasFailed { get; private set; }
 
-    /// <summary>How many items wait for their head.</summary>
+    /// <summary>Number of items that wait for their head.</summary>
     public int Queued => Volatile.Read(ref _queued);
 
-    /// <summary>Queues items; done when they are on the disk, and under a head if each is to have it at once.</summary>
+    /// <summary>Queues items. Completes when they are on disk; under a head too, if each gets one at once.</summary>
     public Task SubmitAsync(IReadOnlyList<Entry> items, CancellationToken cancellation) =>
         AskAsync(new Request(items, IsFlush: false), cancellation);
 
-    /// <summary>Puts all that was queued before into the log; done when the head over it is on the disk.</summary>
+    /// <summary>Sequences everything queued before; completes when its head is on disk.</summary>
     public Task FlushAsync(CancellationToken cancellation) => AskAsync(new Request([], IsFlush: true), cancellation);
 
-    /// <summary>Flushes by itself at an interval, and reclaims what can be.</summary>
+    /// <summary>Flushes at an interval, and reclaims old map pages.</summary>
     public SupervisedLoop Loop => new("sequencer", name, _isAtOnce ? Housekeeping : flushInterval, async _ =>
     {
         var tick = new Request([], IsFlush: true, IsTick: true);
         _waiting.Enqueue(tick);
         WorkIfNobodyDoes();
-        await ((Task)tick.Done.Task).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // a fault is logged where it happens
+        await ((Task)tick.Done.Task).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // faults are logged where they occur
     })
     { WaitsFirst = true };
 
@@ -63,7 +62,7 @@ internal sealed class Sequencer(
     {
         if (_waiting.IsEmpty || Interlocked.Exchange(ref _isWriting, 1) is not 0)
         {
-            return; // whoever writes looks again when that is done
+            return; // the active writer checks again when it is done
         }
 
         var taken = new List<Request>();
@@ -76,11 +75,11 @@ internal sealed class Sequencer(
         Interlocked.Exchange(ref _isWriting, 0);
         if (!_waiting.IsEmpty)
         {
-            ThreadPool.UnsafeQueueUserWorkItem(_ => WorkIfNobodyDoes(), null); // not here: somebody waits for this thread's answer
+            ThreadPool.UnsafeQueueUserWorkItem(_ => WorkIfNobodyDoes(), null); // not here: a caller waits for this thread
         }
     }
 
-    /// <summary>One durable write for all items that wait; then batches, if a flush is asked for or enough has come.</summary>
+    /// <summary>Writes all waiting items durably at once; then sequences batches, if a flush was requested or enough items wait.</summary>
     private void Work(List<Request> waiting)
     {
         try
@@ -124,7 +123,7 @@ internal sealed class Sequencer(
         }
     }
 
-    /// <summary>Items that would leave the queue at once need not go there: one write to the disk instead of two.</summary>
+    /// <summary>Sequences items without queueing them, when they would leave the queue at once: one disk write instead of two.</summary>
     private void SequenceDirectly(List<Entry> items)
     {
         foreach (var batch in items.Chunk(LogWriter.BatchSize))
@@ -145,7 +144,7 @@ internal sealed class Sequencer(
         }
     }
 
-    /// <summary>Shows the new head, if there is one.</summary>
+    /// <summary>Publishes the new head, if there is one.</summary>
     private void Publish(int conflicts, TimeSpan took)
     {
         metrics.Sequenced(name, conflicts, took);
@@ -161,13 +160,13 @@ internal sealed class Sequencer(
         }
     }
 
-    /// <summary>Reclaims what can be; when somebody waits, for a moment only.</summary>
+    /// <summary>Reclaims old map pages; only briefly while calls wait.</summary>
     private void Reclaim()
     {
         var start = time.GetTimestamp();
         while (writer.Reclaim(historyWindow) && !(!_waiting.IsEmpty && time.GetElapsedTime(start) > Moment))
         {
-            // What is left then is reclaimed after the next tick.
+            // The next tick reclaims the rest.
         }
     }
 

@@ -3,7 +3,7 @@ using TrustixProxy.IO.Supervision;
 
 namespace TrustixProxy.LogNode.Sequencing;
 
-/// <summary>Runs the sequencers of all logs, each on a thread of its own: writing waits for the disk.</summary>
+/// <summary>Runs the sequencers of all logs, each on its own thread, since writes wait for the disk.</summary>
 internal sealed class SequencerService(IReadOnlyList<Sequencer> sequencers, TimeProvider time, ILogger logger)
     : SupervisedService(time, logger)
 {

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace TrustixProxy.LogNode.Sequencing;
 
-/// <summary>Messages of this folder: 6xxx.</summary>
+/// <summary>Log messages of this folder: event ids 6xxx.</summary>
 internal static partial class SequencingLog
 {
     [LoggerMessage(6001, LogLevel.Error,

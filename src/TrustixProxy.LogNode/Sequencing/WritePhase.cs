@@ -1,23 +1,23 @@
 namespace TrustixProxy.LogNode.Sequencing;
 
-/// <summary>Where the writer is: between any two of these the process may die, and nothing that was acknowledged may be lost.</summary>
+/// <summary>The writer's phase. The process may die between any two, and nothing acknowledged may be lost.</summary>
 internal enum WritePhase
 {
-    /// <summary>Items are on the queue, and the transaction is open.</summary>
+    /// <summary>Items are queued; the transaction is open.</summary>
     Enqueue,
 
-    /// <summary>The queue is durable, and nobody has been told.</summary>
+    /// <summary>The queue is durable; no caller was answered yet.</summary>
     Enqueued,
 
-    /// <summary>Entries, their hashes and the map's pages are written, and the transaction is open.</summary>
+    /// <summary>Entries, their hashes and the map's pages are written; the transaction is open.</summary>
     Append,
 
-    /// <summary>The head is signed and written, and the transaction is open.</summary>
+    /// <summary>The head is signed and written; the transaction is open.</summary>
     Sign,
 
-    /// <summary>The head is durable, and nobody has seen it.</summary>
+    /// <summary>The head is durable, but not yet visible.</summary>
     Committed,
 
-    /// <summary>Old pages are deleted, and the transaction is open.</summary>
+    /// <summary>Old pages are deleted; the transaction is open.</summary>
     Reclaim,
 }

@@ -3,16 +3,15 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.LogNode.Storage;
 
-/// <summary>By what entries are found: the digest of their value, and that of the store path which their key is. The first 8 bytes of
-/// either; the rest is compared with the entry.</summary>
-/// <remarks>Digests come in no order, so that each row would change another page of the file. The newest rows are kept in memory instead,
-/// and when they are many they move into the table in its order,
-/// a share of them with each batch, so that many change the same page. After a crash what had not moved is read again from the
-/// log.</remarks>
+/// <summary>Index from digest prefix (the first 8 bytes of an entry's value or store-path digest) to entry number. The caller compares the
+/// rest.</summary>
+/// <remarks>Digests are unordered, so each row would change a different page. So the newest rows stay in memory. When there are many, they
+/// move into the table in its order, some with each batch, so that many change the same page. After a crash, rows not yet moved are read
+/// again from the log.</remarks>
 internal sealed class EntryIndex(LogDatabase database) : IDisposable
 {
-    /// <summary>So many rows begin to move: two megabytes. The more there are, the more of them change one page of the file; and the more
-    /// are read again at a start, up to as many entries.</summary>
+    /// <summary>Number of rows at which they start to move: two megabytes. More rows share more pages, but a restart reads up to as many
+    /// entries again.</summary>
     private const int MoveAt = 131_072;
 
     private readonly Statement _insert = new(database.Writer, "INSERT OR IGNORE INTO find (prefix, idx) VALUES ($1, $2)");
@@ -21,12 +20,12 @@ internal sealed class EntryIndex(LogDatabase database) : IDisposable
     private int _moved, _moving;
     private long _movingTo;
 
-    /// <summary>The numbers under which an entry is found.</summary>
+    /// <summary>Returns the prefixes under which an entry is found.</summary>
     public static IEnumerable<long> PrefixesOf(Entry entry) =>
         StorePath.DigestOfKey(entry.Key) is { } path ? [IndexRow.PrefixOf(entry.ValueDigest), IndexRow.PrefixOf(path)]
         : [IndexRow.PrefixOf(entry.ValueDigest)];
 
-    /// <summary>Reads what the table lacks.</summary>
+    /// <summary>Reads the rows that the table lacks.</summary>
     /// <param name="size">Size of the log.</param>
     public void Begin(long size)
     {
@@ -42,10 +41,10 @@ internal sealed class EntryIndex(LogDatabase database) : IDisposable
         Publish(size);
     }
 
-    /// <summary>Remembers an entry of the batch at hand.</summary>
+    /// <summary>Adds an entry of the current batch.</summary>
     public void Add(long index, Entry entry) => _pending.AddRange(PrefixesOf(entry).Select(prefix => new IndexRow(prefix, index)));
 
-    /// <summary>Moves rows into the table, twice as many as the batch has; within its transaction.</summary>
+    /// <summary>Moves rows into the table, twice as many as the batch has, within its transaction.</summary>
     public void Move()
     {
         var rows = database.Recent.Moving.Span;
@@ -61,7 +60,7 @@ internal sealed class EntryIndex(LogDatabase database) : IDisposable
         }
     }
 
-    /// <summary>The batch is durable: shows readers its entries.</summary>
+    /// <summary>Makes the entries of a durable batch visible to readers.</summary>
     /// <param name="size">Size of the log with it.</param>
     public void Publish(long size)
     {
@@ -77,7 +76,7 @@ internal sealed class EntryIndex(LogDatabase database) : IDisposable
         database.Recent = recent;
     }
 
-    /// <summary>Forgets the entries of a batch that failed.</summary>
+    /// <summary>Discards the entries of a failed batch.</summary>
     public void Discard()
     {
         _pending.Clear();

@@ -4,7 +4,7 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.LogNode.Storage;
 
-/// <summary>Writes entries, and the conflicts with them.</summary>
+/// <summary>Writes entries, and conflicts with them.</summary>
 internal sealed class EntryRows(SqliteConnection connection) : IDisposable
 {
     private readonly Statement _entry = new(connection, "INSERT INTO entry (idx, key, value) VALUES ($1, $2, $3)");
@@ -15,8 +15,8 @@ internal sealed class EntryRows(SqliteConnection connection) : IDisposable
 
     public void Add(long index, Entry entry) => _entry.Run(index, entry.Key, entry.Value);
 
-    /// <summary>Keeps that <paramref name="other"/> was submitted for the key of entry <paramref name="index"/>, unless it says the same,
-    /// or this was kept before.</summary>
+    /// <summary>Records that <paramref name="other"/> was submitted for the key of entry <paramref name="index"/>. Skips an equal value,
+    /// and a known conflict.</summary>
     public bool AddConflict(long index, Entry other, LogSigner signer, long seenAt)
     {
         var first = Digest.Of(_value.First(row => row.Bytes(0), index));
@@ -30,7 +30,7 @@ internal sealed class EntryRows(SqliteConnection connection) : IDisposable
         return true;
     }
 
-    /// <summary>Keeps a conflict that was signed before.</summary>
+    /// <summary>Writes a conflict that was signed before.</summary>
     public void AddConflict(long index, Entry other, long seenAt, byte[] signature) =>
         _conflict.Run(index, other.ValueDigest.ToArray(), other.Value, seenAt, signature);
 

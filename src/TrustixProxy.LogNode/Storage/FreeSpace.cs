@@ -3,13 +3,13 @@ using TrustixProxy.IO.Storage;
 
 namespace TrustixProxy.LogNode.Storage;
 
-/// <summary>Gives the disk back what a log's file has no more use for.</summary>
+/// <summary>Returns unused space in a log's file to the disk.</summary>
 internal sealed class FreeSpace(SqliteConnection connection) : IDisposable
 {
-    /// <summary>One in so many pages may be free: the next batches use them.</summary>
+    /// <summary>Up to one page in this many may stay free for the next batches.</summary>
     private const int Share = 8;
 
-    /// <summary>So many may be free in any case: 1 MB.</summary>
+    /// <summary>Number of pages that may stay free in any case: 1 MB.</summary>
     private const int AlwaysFree = 256;
 
     private const int PagesAtOnce = 2000;
@@ -19,9 +19,8 @@ internal sealed class FreeSpace(SqliteConnection connection) : IDisposable
         _checkpoint = new(connection, "PRAGMA wal_checkpoint(TRUNCATE)");
     private long _changes, _checkpointedAt;
 
-    /// <summary>Shrinks the file by a step, if much of it is free, or else, when nothing was written since the last call, moves what is in
-    /// the write-ahead log into the file (until then it is better overwritten than begun anew: a file that grows costs the disk a third
-    /// more for each head); answers whether there may be more to do.</summary>
+    /// <summary>Shrinks the file by a step if much of it is free. Otherwise, if nothing was written since the last call, checkpoints the
+    /// write-ahead log; reusing it until then is cheaper. Returns whether more may remain.</summary>
     public bool GiveBack()
     {
         var all = _all.First(row => row.Number(0));

@@ -4,8 +4,8 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.LogNode.Storage;
 
-/// <summary>A log that the node keeps.</summary>
-/// <param name="Name">The name in messages, and of its file; unique.</param>
-/// <param name="Signer">What signs its heads; no two logs have the same.</param>
-/// <param name="WriteTokens">Whose tokens may write to it.</param>
+/// <summary>Configures a hosted log.</summary>
+/// <param name="Name">The log's name in messages and of its file; unique.</param>
+/// <param name="Signer">Signs the heads; unique among the logs.</param>
+/// <param name="WriteTokens">Keys whose tokens allow writes.</param>
 public sealed record HostedLogOptions(string Name, LogSigner Signer, ImmutableArray<NixPublicKey> WriteTokens);

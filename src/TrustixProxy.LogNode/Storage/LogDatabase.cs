@@ -3,19 +3,20 @@ using Microsoft.Data.Sqlite;
 
 namespace TrustixProxy.LogNode.Storage;
 
-/// <summary>The file of one log: one connection that writes, and as many as needed that read beside it (WAL).</summary>
+/// <summary>The file of one log: one writing connection, and any number of concurrent readers (WAL).</summary>
 internal sealed class LogDatabase : IDisposable
 {
     /// <remarks>
-    /// entry: what was submitted, by index in the log. find: entries by the first 8 bytes of their value's digest, and of that of the store
-    /// path which their key is; of those from size indexed on it may lack some.
-    /// conflict: a later, different value for the key of an entry.
-    /// tile: hashes of a tree, 16 a row: tree 0 is the log, 1 the map-head log; level l holds the roots of full subtrees of 16^l leaves.
-    /// map_page: pages of the map; one that a head needs lies before those above it, and what no kept head needs is deleted. map: the heads
-    /// whose map is kept, each with the number of its root's page,
-    /// the first 8 bytes of its map root, and the numbers of the pages (8 bytes each, little-endian, ascending) that the head before needs
-    /// and it does not.
-    /// head: every head ever signed. queue: submitted, and not in the log yet.
+    /// entry: submitted entries, by index in the log.
+    /// find: entry numbers by the first 8 bytes of the value's digest, and of the key's store-path digest; may lack entries from size
+    /// indexed on.
+    /// conflict: later, different values for the key of an entry.
+    /// tile: hashes of a tree, 16 per row: tree 0 is the log, 1 the map-head log; level l holds the roots of full subtrees of 16^l leaves.
+    /// map_page: pages of the map. A page precedes those above it; pages that no stored head needs are deleted.
+    /// map: the heads whose map is stored. Each has the number of its root's page and the first 8 bytes of its map root. Replaced pages
+    /// are those that only the previous head needs (8 bytes each, little-endian, ascending).
+    /// head: every head ever signed.
+    /// queue: submitted entries that are not in the log yet.
     /// </remarks>
     private const string Schema =
         """
@@ -50,7 +51,7 @@ internal sealed class LogDatabase : IDisposable
         }.ToString();
         try
         {
-            Writer = Open(100); // it is the only one that writes: the wait is a checkpoint's, for readers
+            Writer = Open(100); // the only writer: it waits only for a checkpoint, for readers
             CheckVersion(path, isWritable);
         }
         catch (SqliteException exception)
@@ -61,8 +62,8 @@ internal sealed class LogDatabase : IDisposable
         }
     }
 
-    /// <summary>Opens a log's file to write to it; makes it if it is not there.</summary>
-    /// <exception cref="InvalidDataException">It is of another layout.</exception>
+    /// <summary>Opens a log's file for writing; creates it if missing.</summary>
+    /// <exception cref="InvalidDataException">The file has another layout.</exception>
     public static LogDatabase OpenToWrite(string path)
     {
         var database = new LogDatabase(path, isWritable: true);
@@ -73,26 +74,26 @@ internal sealed class LogDatabase : IDisposable
         return database;
     }
 
-    /// <summary>Opens a log's file to read it; another process may write to it.</summary>
+    /// <summary>Opens a log's file for reading; another process may write to it.</summary>
     /// <exception cref="FileNotFoundException">There is none.</exception>
-    /// <exception cref="InvalidDataException">It is of another layout, or no log's file.</exception>
+    /// <exception cref="InvalidDataException">The file has another layout, or is not a log's.</exception>
     public static LogDatabase OpenToRead(string path) =>
         File.Exists(path) ? new LogDatabase(path, isWritable: false)
         : throw new FileNotFoundException($"There is no {path}: no log of that name was ever kept there.");
 
-    /// <summary>The file of the log of this name.</summary>
+    /// <summary>Returns the file of the log with this name.</summary>
     public static string PathOf(string stateDirectory, string log) => Path.Combine(stateDirectory, $"{log}.sqlite");
 
-    /// <summary>The connection that writes; for the sequencer alone.</summary>
+    /// <summary>The writing connection; only for the sequencer.</summary>
     public SqliteConnection Writer { get; }
 
     /// <summary>The rows that <c>find</c> lacks.</summary>
     public RecentEntries Recent { get => Volatile.Read(ref _recent); set => Volatile.Write(ref _recent, value); }
 
-    /// <summary>Pages of the map that are in memory.</summary>
+    /// <summary>Cached pages of the map.</summary>
     public MapPages.Cache Pages { get; } = new();
 
-    /// <summary>Reads one consistent state of the log.</summary>
+    /// <summary>Reads a consistent snapshot of the log.</summary>
     public T Read<T>(Func<LogReader, T> read)
     {
         if (!_readers.TryTake(out var reader))
@@ -102,7 +103,7 @@ internal sealed class LogDatabase : IDisposable
 
         try
         {
-            return reader.InOneState(Recent, read); // taken before the state is: what has moved later, the state lacks
+            return reader.InOneState(Recent, read); // taken before the snapshot, which therefore lacks rows moved later
         }
         finally
         {
@@ -110,7 +111,7 @@ internal sealed class LogDatabase : IDisposable
         }
     }
 
-    /// <summary>Moves all from the write-ahead log into the file, so that the file alone is the log.</summary>
+    /// <summary>Checkpoints the write-ahead log, so that the file alone is the log.</summary>
     public void Close()
     {
         CloseReaders();
@@ -145,7 +146,7 @@ internal sealed class LogDatabase : IDisposable
         }
     }
 
-    /// <param name="milliseconds">How long to wait for what another connection holds.</param>
+    /// <param name="milliseconds">Maximum wait for another connection's lock.</param>
     private SqliteConnection Open(int milliseconds)
     {
         var connection = new SqliteConnection(_connectionString);

@@ -9,32 +9,32 @@ using TrustixProxy.TransparencyLog.Wire;
 namespace TrustixProxy.LogNode.Storage;
 
 /// <summary>An entry of the log.</summary>
-/// <param name="Key">What it was submitted under.</param>
+/// <param name="Key">The key it was submitted under.</param>
 internal sealed record Entry(byte[] Key, byte[] Value)
 {
     /// <summary>SHA-256 of the value.</summary>
     public Digest ValueDigest { get; } = Digest.Of(Value);
 }
 
-/// <summary>A head whose map is kept, as the file has it.</summary>
-/// <param name="Head">Which head, counted from 1.</param>
+/// <summary>A head whose map is stored.</summary>
+/// <param name="Head">The head's number, from 1.</param>
 /// <param name="Root">Number of the page at the root.</param>
-/// <param name="Prefix">What it is found by: the first 8 bytes of the map root.</param>
-/// <param name="IsTimedAsHead">Whether it is dropped by the head's own time.</param>
-/// <param name="Replaced">The pages that the head before needs and this one does not.</param>
+/// <param name="Prefix">The first 8 bytes of the map root, by which it is found.</param>
+/// <param name="IsTimedAsHead">Whether it expires by the head's own time.</param>
+/// <param name="Replaced">The pages that the previous head needs and this one does not.</param>
 internal readonly record struct KeptMap(long Head, long Root, long Prefix, bool IsTimedAsHead, long[] Replaced)
 {
-    /// <summary>Reads the numbers of replaced pages from the bytes of a row.</summary>
+    /// <summary>Decodes the numbers of replaced pages from a row.</summary>
     public static long[] NumbersOf(byte[] replaced) => MemoryMarshal.Cast<byte, long>(replaced).ToArray();
 }
 
-/// <summary>Which of the two append-only trees.</summary>
+/// <summary>Selects one of the two append-only trees.</summary>
 internal enum Tree
 {
-    /// <summary>The entries.</summary>
+    /// <summary>The tree of entries.</summary>
     Log,
 
-    /// <summary>The map roots of all heads.</summary>
+    /// <summary>The tree of all heads' map roots.</summary>
     MapHeads,
 }
 
@@ -66,7 +66,7 @@ internal sealed class LogReader : IDisposable
         _root = new Statement(connection, "SELECT root FROM map WHERE head = $1");
     }
 
-    /// <summary>Tiles that are in memory.</summary>
+    /// <summary>Cached tiles.</summary>
     public TileNodes.Cache Tiles { get; }
 
     /// <param name="recent">The rows that the table lacks.</param>
@@ -86,19 +86,19 @@ internal sealed class LogReader : IDisposable
 
     public Entry? FindEntry(long index) => _entry.First(ReadEntry, index);
 
-    /// <summary>Entries from <paramref name="first"/> to <paramref name="last"/>, both included.</summary>
+    /// <summary>Reads entries from <paramref name="first"/> to <paramref name="last"/>, both included.</summary>
     public List<Entry> FindEntries(long first, long last) => _range.All(ReadEntry, first, last);
 
-    /// <summary>The value with this digest; null when there is none.</summary>
+    /// <summary>Finds the value with this digest; null when there is none.</summary>
     public byte[]? FindValue(Digest digest) =>
         Find(IndexRow.PrefixOf(digest)).Select(FindEntry).FirstOrDefault(entry => entry?.ValueDigest == digest)?.Value;
 
-    /// <summary>Keys of the log's first <paramref name="size"/> entries that are store paths with this digest.</summary>
+    /// <summary>Finds keys of the log's first <paramref name="size"/> entries that are store paths with this digest.</summary>
     public IEnumerable<byte[]> FindKeysOfPath(StorePathDigest digest, long size) =>
         Find(IndexRow.PrefixOf(digest)).Where(index => index < size).Select(index => _key.First(row => row.Bytes(0), index))
             .OfType<byte[]>().Where(key => StorePath.DigestOfKey(key) == digest);
 
-    /// <summary>Conflicts from number <paramref name="start"/> on, counted from 0.</summary>
+    /// <summary>Reads conflicts from number <paramref name="start"/>, counted from 0.</summary>
     public List<Conflict> FindConflicts(long start, int most) => _conflicts.All(
         row => new Conflict
         {
@@ -113,10 +113,10 @@ internal sealed class LogReader : IDisposable
 
     public byte[]? FindTile(Tree tree, int level, long index) => _tile.First(row => row.Bytes(0), (int)tree, level, index);
 
-    /// <summary>The map under the head of this number, counted from 1; null when it is not kept any more.</summary>
+    /// <summary>Finds the map under the head of this number, counted from 1; null when it is no longer stored.</summary>
     public SparseMerkleMap? FindMap(long head) => _root.First(row => (long?)row.Number(0), head) is { } root ? _pages.Map(root) : null;
 
-    /// <summary>The map with this root; null when no head has it whose map is kept.</summary>
+    /// <summary>Finds the map with this root; null when no head with a stored map has it.</summary>
     public SparseMerkleMap? FindMap(Digest mapRoot)
     {
         foreach (
@@ -131,15 +131,15 @@ internal sealed class LogReader : IDisposable
         return null;
     }
 
-    /// <summary>Every head with its number, from the first on.</summary>
+    /// <summary>Reads every head with its number, from the first.</summary>
     public IEnumerable<(long Number, byte[] Head)> AllHeads() =>
         Stream("SELECT mh_size, head FROM head ORDER BY mh_size", row => (row.Number(0), row.Bytes(1)));
 
-    /// <summary>The digest by which each conflict is known for one that was seen, and its value.</summary>
+    /// <summary>Reads each conflict's stored identifying digest, and its value.</summary>
     public IEnumerable<(byte[] Digest, byte[] Value)> AllConflictRows() =>
         Stream("SELECT digest, value FROM conflict ORDER BY seq", row => (row.Bytes(0), row.Bytes(1)));
 
-    /// <summary>Heads from number <paramref name="from"/>, counted from 0, to before <paramref name="to"/>.</summary>
+    /// <summary>Reads heads from number <paramref name="from"/>, counted from 0, to before <paramref name="to"/>.</summary>
     public IEnumerable<TimedHead> HeadsBetween(long from, long to) => Stream(
         $"SELECT head, signed_at FROM head WHERE mh_size > {from} AND mh_size <= {to} ORDER BY mh_size",
         row => new TimedHead(LogHead.Parser.ParseFrom(row.Bytes(0)), row.Number(1)));
@@ -149,24 +149,24 @@ internal sealed class LogReader : IDisposable
         Stream("SELECT head FROM head ORDER BY mh_size DESC LIMIT 1", row => LogHead.Parser.ParseFrom(row.Bytes(0))).FirstOrDefault()
         ?? throw new InvalidDataException($"{_connection.DataSource} holds no head: the log was never served.");
 
-    /// <summary>Entries from one size to another.</summary>
+    /// <summary>Reads entries from one size to another.</summary>
     public IEnumerable<(long Index, Entry Entry)> AllEntries(long from, long to) => from == to ? [] : Stream(
         $"SELECT idx, key, value FROM entry WHERE idx >= {from} AND idx < {to} ORDER BY idx",
         row => (row.Number(0), new Entry(row.Bytes(1), row.Bytes(2))));
 
-    /// <summary>Up to which size entries are in <c>find</c>.</summary>
+    /// <summary>Returns the size up to which entries are in <c>find</c>.</summary>
     public long IndexedSize() => Stream("SELECT size FROM indexed", row => row.Number(0)).FirstOrDefault();
 
-    /// <summary>Whether <c>find</c> has an entry under a number.</summary>
+    /// <summary>Whether <c>find</c> has an entry under a prefix.</summary>
     public bool IsFiled(long prefix, long index) => _find.All(row => row.Number(0), prefix).Contains(index);
 
-    /// <summary>The heads whose map is kept.</summary>
+    /// <summary>Reads the heads whose map is stored.</summary>
     public IEnumerable<KeptMap> KeptMaps() => Stream(
         "SELECT map.head, root, prefix, map.signed_at IS head.signed_at, replaced FROM map LEFT JOIN head ON head.mh_size = map.head ORDER "
             + "BY map.head",
         row => new KeptMap(row.Number(0), row.Number(1), row.Number(2), row.Number(3) is not 0, KeptMap.NumbersOf(row.Bytes(4))));
 
-    /// <summary>All pages of the map.</summary>
+    /// <summary>Reads all pages of the map.</summary>
     public IEnumerable<(long Number, byte[] Page)> AllPages() =>
         Stream("SELECT number, page FROM map_page ORDER BY number", row => (row.Number(0), row.Bytes(1)));
 
@@ -186,10 +186,10 @@ internal sealed class LogReader : IDisposable
         _connection.Dispose();
     }
 
-    /// <summary>The entries under a number, by index.</summary>
+    /// <summary>Finds the entries under a prefix, by index.</summary>
     private IEnumerable<long> Find(long prefix) => _find.All(row => row.Number(0), prefix).Concat(_recent.Find(prefix)).Distinct().Order();
 
-    /// <summary>Rows of a query of its own, one at a time.</summary>
+    /// <summary>Runs an unprepared query, and reads its rows one at a time.</summary>
     private IEnumerable<T> Stream<T>(string sql, Func<Row, T> read)
     {
         using var statement = new Statement(_connection, sql);

@@ -4,16 +4,15 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.LogNode.Storage;
 
-/// <summary>Reads pages of the map by number. Pages never change, so those that most ways go through are kept in memory, for all
-/// connections together.</summary>
+/// <summary>Reads pages of the map by number. Pages never change, so all connections share a cache of those used most.</summary>
 internal sealed class MapPages(SqliteConnection connection, MapPages.Cache cache) : IDisposable
 {
     private readonly Statement _find = new(connection, "SELECT page FROM map_page WHERE number = $1");
 
-    /// <summary>The version of the map that has this root; 0 for the empty one.</summary>
+    /// <summary>Returns the version of the map with this root; 0 for the empty one.</summary>
     public SparseMerkleMap Map(long root) => new(Load, root);
 
-    /// <exception cref="InvalidDataException">There is no such page, or it is damaged.</exception>
+    /// <exception cref="InvalidDataException">The page is missing or damaged.</exception>
     public MapPage Load(long number)
     {
         if (cache.Find(number) is { } kept)
@@ -35,8 +34,8 @@ internal sealed class MapPages(SqliteConnection connection, MapPages.Cache cache
 
     public void Dispose() => _find.Dispose();
 
-    /// <summary>Some of the pages that hold nothing but pages: those near the root. At most 6 MB: all of them up to a million entries, or
-    /// nearly.</summary>
+    /// <summary>Caches pages near the root, which refer only to other pages. At most 6 MB: nearly all of them up to a million
+    /// entries.</summary>
     internal sealed class Cache
     {
         private readonly Kept?[] _kept = new Kept?[8192];
@@ -52,7 +51,7 @@ internal sealed class MapPages(SqliteConnection connection, MapPages.Cache cache
             }
         }
 
-        /// <summary>For when pages were kept of a batch that failed: their numbers are given again.</summary>
+        /// <summary>Clears the cache after a batch failed, because its page numbers are used again.</summary>
         public void Clear() => Array.Clear(_kept);
 
         private sealed record Kept(long Number, MapPage Page);

@@ -4,16 +4,16 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.LogNode.Storage;
 
-/// <summary>A version of the map that a batch has made.</summary>
+/// <summary>A version of the map, created by a batch.</summary>
 /// <param name="Root">Number of the page at the root; 0 for the empty map.</param>
-/// <param name="Replaced">Numbers of the pages that the version before has and this one has not.</param>
+/// <param name="Replaced">Numbers of the previous version's pages that this one lacks.</param>
 internal readonly record struct MapVersion(Digest Hash, long Root, IReadOnlyList<long> Replaced);
 
-/// <summary>Writes the map. A batch adds the pages that it changes at the end of the table, and the version before keeps its own: so writes
-/// are in sequence, and history is what has not been deleted yet.</summary>
+/// <summary>Writes the map. A batch appends the pages it changes, and the previous version keeps its own. So writes are sequential, and
+/// history is what was not deleted yet.</summary>
 internal sealed class MapVersions(LogDatabase database) : IDisposable
 {
-    /// <summary>About how many pages are deleted in one transaction.</summary>
+    /// <summary>Approximate number of pages deleted in one transaction.</summary>
     private const int PagesAtOnce = 10_000;
 
     private readonly MapPages _pages = new(database.Writer, database.Pages);
@@ -27,19 +27,19 @@ internal sealed class MapVersions(LogDatabase database) : IDisposable
     private readonly Statement _later = new(database.Writer, "SELECT head, signed_at, replaced FROM map ORDER BY head LIMIT 500 OFFSET 1");
     private readonly Statement _drop = new(database.Writer, "DELETE FROM map WHERE head < $1");
 
-    /// <summary>Root of the newest version; 0 when there is none, or it is empty.</summary>
+    /// <summary>Returns the root of the newest version; 0 when there is none, or it is empty.</summary>
     public long Newest() => _newest.First(row => row.Number(0));
 
-    /// <summary>A version, to be added to.</summary>
+    /// <summary>Opens a version for additions.</summary>
     public SparseMerkleMap Open(long root)
     {
         _loaded.Clear();
         return new SparseMerkleMap(Load, root);
     }
 
-    /// <summary>Writes what was added to the newest version.</summary>
-    /// <param name="map">What <see cref="Open"/> gave.</param>
-    /// <param name="root">The root that it was opened at: no page has a higher number.</param>
+    /// <summary>Writes the additions to the newest version.</summary>
+    /// <param name="map">The result of <see cref="Open"/>.</param>
+    /// <param name="root">The root it was opened at: no page has a higher number.</param>
     public MapVersion Write(SparseMerkleMap map, long root)
     {
         var hash = map.Commit(root + 1, out var changed, out var replaced);
@@ -52,14 +52,14 @@ internal sealed class MapVersions(LogDatabase database) : IDisposable
         return new MapVersion(hash, changed is [.., var (last, _)] ? last : root, replaced);
     }
 
-    /// <summary>Says which version a head has.</summary>
+    /// <summary>Records a head's version.</summary>
     public void Keep(long head, MapVersion version, long signedAt) =>
         _keep.Run(head, version.Root, IndexRow.PrefixOf(version.Hash), signedAt, Bytes(version.Replaced));
 
-    /// <summary>The row's form of replaced numbers.</summary>
+    /// <summary>Encodes replaced numbers for a row.</summary>
     public static byte[] Bytes(IEnumerable<long> replaced) => MemoryMarshal.AsBytes(replaced.Order().ToArray().AsSpan()).ToArray();
 
-    /// <summary>Whether there is a version that was superseded by a head signed at <paramref name="limit"/> or before.</summary>
+    /// <summary>Whether a version was superseded by a head signed at <paramref name="limit"/> or before.</summary>
     public bool HasExpired(long limit) => _second.First(row => row.Number(0) <= limit);
 
     /// <summary>Deletes some of those versions.</summary>
@@ -82,7 +82,7 @@ internal sealed class MapVersions(LogDatabase database) : IDisposable
         _drop.Run(oldest);
     }
 
-    /// <summary>Forgets what is kept in memory: the batch has failed.</summary>
+    /// <summary>Clears the cache after a failed batch.</summary>
     public void Forget() => database.Pages.Clear();
 
     public void Dispose()
@@ -93,7 +93,7 @@ internal sealed class MapVersions(LogDatabase database) : IDisposable
         }
     }
 
-    /// <summary>A batch comes to a page twice: to see whether a key is there, and to change it.</summary>
+    /// <summary>Loads a page; cached, since a batch reads a page twice: to look up a key, and to change it.</summary>
     private MapPage Load(long number)
     {
         if (!_loaded.TryGetValue(number, out var page))

@@ -4,10 +4,10 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.LogNode.Storage;
 
-/// <summary>A row of the index: a number by which an entry is looked for, and the entry.</summary>
+/// <summary>A row of the index: a digest prefix and an entry number.</summary>
 internal readonly record struct IndexRow(long Prefix, long Index) : IComparable<IndexRow>
 {
-    /// <summary>The number of a value's or map root's digest: its first 8 bytes.</summary>
+    /// <summary>Returns the prefix of a value's or map root's digest: its first 8 bytes.</summary>
     public static long PrefixOf(Digest digest)
     {
         Span<byte> bytes = stackalloc byte[Digest.Size];
@@ -15,14 +15,13 @@ internal readonly record struct IndexRow(long Prefix, long Index) : IComparable<
         return BinaryPrimitives.ReadInt64BigEndian(bytes);
     }
 
-    /// <summary>The number of a store path's digest: its first 8 bytes.</summary>
+    /// <summary>Returns the prefix of a store path's digest: its first 8 bytes.</summary>
     public static long PrefixOf(StorePathDigest digest) => BinaryPrimitives.ReadInt64BigEndian(digest.ToBytes());
 
     public int CompareTo(IndexRow other) => Prefix != other.Prefix ? Prefix.CompareTo(other.Prefix) : Index.CompareTo(other.Index);
 }
 
-/// <summary>Rows of the index that the table lacks, sorted, in a few arrays of which each is at least twice as long as the next. It is
-/// never changed: what is added makes another.</summary>
+/// <summary>Immutable index rows that the table lacks, sorted, in a few arrays each at least twice as long as the next.</summary>
 internal sealed class RecentEntries
 {
     private readonly IndexRow[] _moving;
@@ -32,16 +31,16 @@ internal sealed class RecentEntries
 
     public static RecentEntries None { get; } = new([], []);
 
-    /// <summary>The rows that are on their way into the table: no longer added to.</summary>
+    /// <summary>The rows moving into the table; no longer added to.</summary>
     public ReadOnlyMemory<IndexRow> Moving => _moving;
 
-    /// <summary>How many rows there are beside those.</summary>
+    /// <summary>Number of rows, except those moving.</summary>
     public int Count => _runs.Sum(run => run.Length);
 
-    /// <summary>The entries under a number.</summary>
+    /// <summary>Finds the entries under a prefix.</summary>
     public IEnumerable<long> Find(long prefix) => _runs.Prepend(_moving).SelectMany(run => Find(run, prefix));
 
-    /// <summary>These rows and more.</summary>
+    /// <summary>Returns these rows plus more.</summary>
     public RecentEntries With(IEnumerable<IndexRow> added)
     {
         var (last, runs) = (added.ToArray(), _runs.ToList());
@@ -60,8 +59,7 @@ internal sealed class RecentEntries
         return new RecentEntries(_moving, [.. runs, last]);
     }
 
-    /// <summary>The same rows without those that are moving, which the table has by now; the others move from now on, if they are
-    /// to.</summary>
+    /// <summary>Returns these rows without those moving, which are now in the table; optionally starts to move the others.</summary>
     public RecentEntries Moved(bool moveOthers) =>
         moveOthers ? new RecentEntries(_runs.Aggregate(Array.Empty<IndexRow>(), Merge), []) : new RecentEntries([], _runs);
 

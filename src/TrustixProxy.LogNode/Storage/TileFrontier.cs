@@ -2,24 +2,23 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.LogNode.Storage;
 
-/// <summary>The right edge of a tree: of each level of tiles the one that is not full yet. That is all it takes to append and to know the
-/// root.</summary>
-/// <remarks>A tile holds 16 hashes: leaves on level 0, and on each level above it the roots of full tiles below. (C2SP tlog-tiles has 256:
+/// <summary>The right edge of a tree: the partial tile of each level. It suffices to append and to compute the root.</summary>
+/// <remarks>A tile holds 16 hashes: leaves on level 0, and on each level above the roots of full tiles below. (C2SP tlog-tiles has 256:
 /// right for files, too many to hash for one proof.)</remarks>
 internal sealed class TileFrontier
 {
-    /// <summary>How many levels of the tree one level of tiles spans.</summary>
+    /// <summary>Number of tree levels per level of tiles.</summary>
     public const int Height = 4;
 
-    /// <summary>How many hashes a full tile holds.</summary>
+    /// <summary>Number of hashes in a full tile.</summary>
     public const int Width = 1 << Height;
 
     private readonly List<List<Digest>> _partial = [];
     private readonly Dictionary<(int Level, long Index), byte[]> _full = [];
     private readonly HashSet<int> _touched = [];
 
-    /// <param name="size">How many leaves the tree has.</param>
-    /// <param name="load">Reads a tile that is stored.</param>
+    /// <param name="size">Number of leaves.</param>
+    /// <param name="load">Reads a stored tile.</param>
     public TileFrontier(long size, Func<int, long, byte[]?> load)
     {
         Size = size;
@@ -32,10 +31,10 @@ internal sealed class TileFrontier
         }
     }
 
-    /// <summary>How many leaves the tree has.</summary>
+    /// <summary>Number of leaves.</summary>
     public long Size { get; private set; }
 
-    /// <summary>The root of all its leaves.</summary>
+    /// <summary>Computes the root of all leaves.</summary>
     public Digest Root() => MerkleTree.Root(Size, Read);
 
     public void Append(Digest leaf)
@@ -63,7 +62,7 @@ internal sealed class TileFrontier
         }
     }
 
-    /// <summary>The tiles that have changed since the last call, to be stored.</summary>
+    /// <summary>Returns the tiles changed since the last call, to be stored.</summary>
     public IEnumerable<((int Level, long Index) Tile, byte[] Hashes)> TakeChanges()
     {
         var changes = _full.Select(entry => (entry.Key, entry.Value)).ToList();
@@ -74,7 +73,7 @@ internal sealed class TileFrontier
         return changes;
     }
 
-    /// <summary>Roots of full subtrees at the right edge, which lie in partial tiles.</summary>
+    /// <summary>Returns the root of a full subtree at the right edge, inside a partial tile.</summary>
     private Digest Read(int level, long index)
     {
         var (tileLevel, inner) = (level / Height, level % Height);

@@ -2,10 +2,10 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.LogNode.Storage;
 
-/// <summary>Inner nodes of tiles, which are not stored but hashed when they are needed.</summary>
+/// <summary>Computes the inner nodes of tiles, which are not stored.</summary>
 internal static class TileNodes
 {
-    /// <summary>Reads full subtrees of a stored tree; each tile once, so use the result for all proofs of one answer.</summary>
+    /// <summary>Reads full subtrees of a stored tree, each tile once: use the result for all proofs of one response.</summary>
     public static FullSubtree Of(LogReader reader, Tree tree)
     {
         var tiles = new Dictionary<(int Level, long Index), Digest[]>();
@@ -23,8 +23,8 @@ internal static class TileNodes
         };
     }
 
-    /// <summary>All nodes of a tile, as a heap: node 1 is the tile's root, nodes 16 to 31 its hashes. Those above hashes that are not there
-    /// yet are nothing.</summary>
+    /// <summary>Computes all nodes of a tile as a heap: node 1 is the tile's root, nodes 16 to 31 its hashes. Nodes above missing hashes
+    /// stay empty.</summary>
     private static Digest[] Load(LogReader reader, Tree tree, (int Level, long Index) tile)
     {
         if (reader.Tiles.Find(tree, tile.Level, tile.Index) is { } kept)
@@ -56,8 +56,8 @@ internal static class TileNodes
         return nodes;
     }
 
-    /// <summary>Some of the full tiles from the third level on, each over 4,096 leaves and more: they never change, and most proofs go
-    /// through them. At most 0.6 MB, for all connections together.</summary>
+    /// <summary>Caches full tiles from the third level on, each over at least 4,096 leaves: they never change, and most proofs use them. At
+    /// most 0.6 MB, shared by all connections.</summary>
     internal sealed class Cache
     {
         private const int KeptFrom = 2;

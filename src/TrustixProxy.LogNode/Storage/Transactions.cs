@@ -3,7 +3,7 @@ using TrustixProxy.IO.Storage;
 
 namespace TrustixProxy.LogNode.Storage;
 
-/// <summary>Runs work on the writing connection, all of it or none, durable when it is done.</summary>
+/// <summary>Runs work in a transaction on the writing connection; durable on return.</summary>
 internal sealed class Transactions(SqliteConnection connection) : IDisposable
 {
     private readonly Statement _begin = new(connection, "BEGIN IMMEDIATE"), _commit = new(connection, "COMMIT"),
@@ -41,7 +41,7 @@ internal sealed class Transactions(SqliteConnection connection) : IDisposable
         }
         catch (SqliteException)
         {
-            // On some faults, a full disk among them, SQLite has rolled back by itself.
+            // On some faults, such as a full disk, SQLite has already rolled back.
         }
     }
 }

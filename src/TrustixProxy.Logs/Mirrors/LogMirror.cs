@@ -38,7 +38,7 @@ public sealed class LogMirror(string name, WatchedLog log, MirrorStore store, Ti
     public VerifiedTreeHead? Head => store.Read(HeadOf);
 
     /// <summary>Follows the log to its newest head. Returns the failure, or null on success.</summary>
-    /// <exception cref="OperationCanceledException">The token was cancelled; what was kept until then stays.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled; entries stored until then stay.</exception>
     public async Task<string?> FollowAsync(CancellationToken cancellation)
     {
         await _turn.WaitAsync(cancellation);

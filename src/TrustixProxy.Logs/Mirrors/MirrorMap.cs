@@ -51,7 +51,7 @@ internal static class MirrorMap
     /// <param name="from">Number of entries already in the map.</param>
     /// <param name="to">Number of entries afterwards.</param>
     /// <returns>The map's root, and the number of subtrees visited.</returns>
-    /// <exception cref="InvalidDataException">A key is repeated: there is no such map.</exception>
+    /// <exception cref="InvalidDataException">A key repeats, so no such map exists.</exception>
     public static (Digest Root, long Subtrees) Extend(MirrorStore store, long from, long to, CancellationToken cancellation)
     {
         var hashing = new Hashing(store, to, cancellation);

@@ -30,7 +30,7 @@ public sealed class MirrorStore : IDisposable
     private readonly MirrorReader _reader;
     private readonly string _folder;
 
-    /// <exception cref="SqliteException">The file cannot be read or written, or is no database.</exception>
+    /// <exception cref="SqliteException">The file cannot be read or written, or is not a database.</exception>
     public MirrorStore(string file)
     {
         _folder = Directory.CreateDirectory(Path.GetDirectoryName(file)!).FullName;

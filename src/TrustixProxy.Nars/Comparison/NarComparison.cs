@@ -20,8 +20,8 @@ public sealed record ComparisonResult(long Removed, long Added, long Changed, lo
 public static class NarComparison
 {
     /// <summary>Compares both NARs to the end and reports each difference when it is found, in archive order.</summary>
-    /// <exception cref="NarUnreadableException">One of them could not be read to its end, or is not what it was said to be. What was told
-    /// until then is so.</exception>
+    /// <exception cref="NarUnreadableException">A NAR could not be read to its end, or contradicts its claim. Differences reported before
+    /// are correct.</exception>
     public static async Task<ComparisonResult> RunAsync(
         NarSource a, NarSource b, Action<NarDifference> tell, CancellationToken cancellation)
     {

@@ -38,7 +38,7 @@ internal sealed class NarWalk : IAsyncDisposable
     public NixHash? NarHash { get; private set; }
 
     /// <summary>Moves to the next node in archive order: a directory before its entries, entries in byte order of their names.</summary>
-    /// <exception cref="NarUnreadableException">There is no more to be read before the end, or it is not what was said.</exception>
+    /// <exception cref="NarUnreadableException">The NAR is truncated, or contradicts its claim.</exception>
     public async Task MoveNextAsync()
     {
         _contents = 0;
@@ -57,7 +57,7 @@ internal sealed class NarWalk : IAsyncDisposable
     }
 
     /// <summary>Reads more of the file's contents; fills the buffer unless the file ends first. Returns 0 at its end.</summary>
-    /// <exception cref="NarUnreadableException">There is no more to be read before the end.</exception>
+    /// <exception cref="NarUnreadableException">The NAR is truncated.</exception>
     public async Task<int> ReadContentsAsync(Memory<byte> buffer)
     {
         var filled = 0;

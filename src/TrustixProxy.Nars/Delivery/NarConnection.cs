@@ -45,8 +45,8 @@ internal sealed class NarConnection : IDisposable
     /// <param name="offset">Offset of the first byte requested.</param>
     /// <param name="tag">Expected entity tag, if the same upstream has named one.</param>
     /// <param name="cancellation">Cancels the request, but not the reading that follows.</param>
-    /// <exception cref="NoNarException">It gives no such file.</exception>
-    /// <exception cref="HttpRequestException">It cannot be reached.</exception>
+    /// <exception cref="NoNarException">The upstream does not provide the file.</exception>
+    /// <exception cref="HttpRequestException">The upstream cannot be reached.</exception>
     public static async Task<NarConnection> OpenAsync(
         NarCandidate candidate, long offset, EntityTagHeaderValue? tag, TimeProvider time, CancellationToken cancellation)
     {

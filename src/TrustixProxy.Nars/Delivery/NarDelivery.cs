@@ -153,7 +153,7 @@ public sealed class NarDelivery(NarDownload download, RequestedRange requested) 
         return count;
     }
 
-    /// <exception cref="NarRefusedException">The file is refused, and no other can take its place.</exception>
+    /// <exception cref="NarRefusedException">The file was rejected, and no other can replace it.</exception>
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         while (true)

@@ -51,7 +51,7 @@ internal sealed class NarSource : ReadOnlyStream
     /// <param name="candidate">The candidate to read from.</param>
     /// <param name="mostBytes">Maximum size of a correct file.</param>
     /// <param name="cancellation">Cancels the opening.</param>
-    /// <exception cref="NoNarException">There is none.</exception>
+    /// <exception cref="NoNarException">No upstream has it.</exception>
     public static async Task<NarSource> OpenAsync(NarCandidate candidate, long mostBytes, TimeProvider time, CancellationToken cancellation)
     {
         var connection = await NarConnection.OpenAsync(candidate, 0, null, time, cancellation);
@@ -163,7 +163,7 @@ internal sealed class NarSource : ReadOnlyStream
     private TimeSpan Deadline => _candidates[_current].Upstream.Options.NarDeadline;
 
     /// <summary>Resumes at the offset.</summary>
-    /// <exception cref="NarRefusedException">Nobody can.</exception>
+    /// <exception cref="NarRefusedException">No upstream can resume.</exception>
     private async Task ResumeAsync(bool wasSilent, CancellationToken cancellation)
     {
         _connection!.Dispose();

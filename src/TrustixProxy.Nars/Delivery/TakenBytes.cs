@@ -8,7 +8,7 @@ namespace TrustixProxy.Nars.Delivery;
 internal readonly record struct TakenBytes(NarChunk? Chunk, NarSpool? Spool, long Start, Memory<byte> Room)
 {
     /// <summary>Copies the bytes and releases the chunk.</summary>
-    /// <exception cref="EndOfStreamException">The spool is shorter than what was written to it.</exception>
+    /// <exception cref="EndOfStreamException">The spool is shorter than the bytes written to it.</exception>
     public async ValueTask CopyAsync(CancellationToken cancellation)
     {
         if (Chunk is not null)

@@ -16,7 +16,7 @@ public sealed class NarStoreFolder(string directory)
     public string PathOf(StoredNar nar) => Path.Combine(directory, nar.Path.ToString(), nar.FileName);
 
     /// <summary>Lists all files with their last use.</summary>
-    /// <exception cref="IOException">It cannot be read.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
     public IEnumerable<(StoredNar Nar, long Size, DateTime UsedAt)> List()
     {
         foreach (var folder in new DirectoryInfo(directory).EnumerateDirectories())

@@ -10,7 +10,7 @@ internal static class StoredNarCheck
 
     /// <summary>Returns why the file does not match its name; null when it does.</summary>
     /// <param name="isKnown">Whether a file with this hash is known to hold the NAR; then it is not decompressed.</param>
-    /// <exception cref="IOException">It cannot be read.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
     public static async Task<NarFault?> RunAsync(string path, StoredNar nar, bool isKnown, CancellationToken cancellation)
     {
         await using var file = new FileStream(

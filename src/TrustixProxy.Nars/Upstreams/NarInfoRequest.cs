@@ -10,7 +10,7 @@ internal static class NarInfoRequest
     /// <param name="http">Sends the request.</param>
     /// <param name="cache">The upstream's base address.</param>
     /// <param name="digest">The store path's digest.</param>
-    /// <exception cref="HttpRequestException">There was no whole answer.</exception>
+    /// <exception cref="HttpRequestException">The response is missing or incomplete.</exception>
     public static async Task<UpstreamAnswer> SendAsync(
         HttpMessageInvoker http, Uri cache, StorePathDigest digest, CancellationToken cancellation)
     {

@@ -16,7 +16,7 @@ internal sealed class ReachableNetworks(Uri origin)
     private int _scopes; // flags of AddressScope; 0 until they are known
 
     /// <summary>Returns the addresses of a host that may be connected to.</summary>
-    /// <exception cref="HttpRequestException">None may.</exception>
+    /// <exception cref="HttpRequestException">No address may be connected to.</exception>
     public IPAddress[] Admit(DnsEndPoint target, IPAddress[] addresses)
     {
         var isOrigin = IsOrigin(target.Host);
