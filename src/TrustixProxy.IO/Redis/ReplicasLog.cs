@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace TrustixProxy.IO.Redis;
 
-/// <summary>Log messages of this folder: event ids 6xxx.</summary>
+/// <summary>Log messages of this folder: event ids 60xx.</summary>
 public static partial class ReplicasLog
 {
     [LoggerMessage(6001, LogLevel.Information, "Redis is there: decisions, views and revocations are shared")]
@@ -14,11 +14,11 @@ public static partial class ReplicasLog
     [LoggerMessage(6003, LogLevel.Debug, "Redis could not be reached: {Reason}")]
     public static partial void RedisNotReached(this ILogger logger, string reason);
 
-    [LoggerMessage(6005, LogLevel.Error, "Log {LogId}: its view could not be shared, as the state database refused: {Reason}")]
-    public static partial void ViewNotShared(this ILogger logger, string logId, string reason);
-
     [LoggerMessage(6004, LogLevel.Debug, "Redis refused a call: {Reason}")]
     public static partial void RedisRefused(this ILogger logger, string reason);
+
+    [LoggerMessage(6005, LogLevel.Error, "Log {LogId}: its view could not be shared, as the state database refused: {Reason}")]
+    public static partial void ViewNotShared(this ILogger logger, string logId, string reason);
 
     [LoggerMessage(6006, LogLevel.Error, "A call of Redis failed by a fault of this program")]
     public static partial void RedisFailed(this ILogger logger, Exception exception);

@@ -12,10 +12,10 @@ public static partial class LoopLog
     [LoggerMessage(1102, LogLevel.Information, "The {Loop} of {About} works again")]
     public static partial void LoopWorksAgain(this ILogger logger, string loop, string about);
 
-    [LoggerMessage(1104, LogLevel.Information, "{Count} more messages like the one before were left out since the last of them")]
-    public static partial void MessagesLeftOut(this ILogger logger, long count);
-
     [LoggerMessage(1103, LogLevel.Warning,
         "The {Loop} of {About} did not end within {Seconds} s and was left behind: it ends when what it waits for does")]
     public static partial void LoopLeftBehind(this ILogger logger, string loop, string about, double seconds);
+
+    [LoggerMessage(1104, LogLevel.Information, "{Count} more messages like the one before were left out since the last of them")]
+    public static partial void MessagesLeftOut(this ILogger logger, long count);
 }

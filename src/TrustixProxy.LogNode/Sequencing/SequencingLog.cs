@@ -2,14 +2,14 @@ using Microsoft.Extensions.Logging;
 
 namespace TrustixProxy.LogNode.Sequencing;
 
-/// <summary>Log messages of this folder: event ids 6xxx.</summary>
+/// <summary>Log messages of this folder: event ids 81xx.</summary>
 internal static partial class SequencingLog
 {
-    [LoggerMessage(6001, LogLevel.Error,
+    [LoggerMessage(8101, LogLevel.Error,
         "Log {Log}: a write failed; what was asked for is answered with an error, and what was acknowledged before is safe")]
     public static partial void WriteFailed(this ILogger logger, Exception exception, string log);
 
-    [LoggerMessage(6002, LogLevel.Warning,
+    [LoggerMessage(8102, LogLevel.Warning,
         "Log {Log}: {Conflicts} submitted values differ from what the log holds for their keys; trustix-proxy log conflicts lists them")]
     public static partial void ConflictsSeen(this ILogger logger, string log, int conflicts);
 }

@@ -13,6 +13,17 @@ public static partial class EvidenceLog
         3002, LogLevel.Critical, "Log {Log} is frozen: {Fault}, shown by {Source} under the log's own signatures; the evidence is {File}")]
     public static partial void LogFrozen(this ILogger logger, string log, string fault, string source, string file);
 
+    [LoggerMessage(3003, LogLevel.Warning, "{Path}: {Log} dissents from the agreement after the answer had left: {Sentence}")]
+    public static partial void LateDissent(this ILogger logger, string path, string log, string sentence);
+
+    [LoggerMessage(3004, LogLevel.Error,
+        "Log {Log}: its view could not be written to the state database ({Error}); until it can, a restart forgets it")]
+    public static partial void ViewNotKept(this ILogger logger, string log, string error);
+
+    [LoggerMessage(3005, LogLevel.Error, "Log {Log}: the view that was kept in the state database is damaged; the one that this process "
+        + "knows, or the log's present head, takes its place")]
+    public static partial void ViewDamaged(this ILogger logger, string log);
+
     [LoggerMessage(3006, LogLevel.Error, "The evidence file {File} could not be written ({Error}); the state database has it")]
     public static partial void EvidenceFileNotWritten(this ILogger logger, string file, string error);
 
@@ -22,18 +33,7 @@ public static partial class EvidenceLog
     [LoggerMessage(3008, LogLevel.Warning, "Gossip with {Peer} failed: {Reason}")]
     public static partial void GossipFailed(this ILogger logger, Uri peer, string reason);
 
-    [LoggerMessage(3004, LogLevel.Error,
-        "Log {Log}: its view could not be written to the state database ({Error}); until it can, a restart forgets it")]
-    public static partial void ViewNotKept(this ILogger logger, string log, string error);
-
-    [LoggerMessage(3003, LogLevel.Warning, "{Path}: {Log} dissents from the agreement after the answer had left: {Sentence}")]
-    public static partial void LateDissent(this ILogger logger, string path, string log, string sentence);
-
     [LoggerMessage(3009, LogLevel.Warning,
         "Log {Log} gives no inclusion proofs, so that none of its votes counts: set inclusionProof to optional")]
     public static partial void NoInclusionProofs(this ILogger logger, string log);
-
-    [LoggerMessage(3005, LogLevel.Error, "Log {Log}: the view that was kept in the state database is damaged; the one that this process "
-        + "knows, or the log's present head, takes its place")]
-    public static partial void ViewDamaged(this ILogger logger, string log);
 }

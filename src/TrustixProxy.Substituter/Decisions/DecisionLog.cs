@@ -3,7 +3,7 @@ using TrustixProxy.Consensus;
 
 namespace TrustixProxy.Substituter.Decisions;
 
-/// <summary>Messages of this folder: 4xxx.</summary>
+/// <summary>Messages with the event ids 40xx, decisions.</summary>
 internal static partial class DecisionLog
 {
     [LoggerMessage(4001, LogLevel.Information, "Refused {Digest} ({Outcome}): {Sentence}")]

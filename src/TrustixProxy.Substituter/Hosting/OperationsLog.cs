@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace TrustixProxy.Substituter.Hosting;
 
-/// <summary>Messages of this folder: 1xxx.</summary>
+/// <summary>Messages with the event ids 10xx, start and operation.</summary>
 internal static partial class OperationsLog
 {
     [LoggerMessage(1002, LogLevel.Information, "The configuration before this one has answered its last request")]

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace TrustixProxy.Substituter.Revocations;
 
-/// <summary>Messages of this folder: 7xxx.</summary>
+/// <summary>Messages with the event ids 70xx, revocations.</summary>
 internal static partial class RevocationLog
 {
     [LoggerMessage(7001, LogLevel.Warning, "Revocation no. {Number}: {Subject} is {State}: {Reason}")]
@@ -12,11 +12,11 @@ internal static partial class RevocationLog
         + "written as soon as the disk takes it; until then a restart forgets it")]
     public static partial void RevocationNotKept(this ILogger logger, long number, string error);
 
-    [LoggerMessage(7004, LogLevel.Error, "The state database could not be asked for revocations: {Error}")]
-    public static partial void RevocationsNotRead(this ILogger logger, string error);
-
     [LoggerMessage(7003, LogLevel.Warning, "Redis holds {Count} revocations that we did not seal: they are put right")]
     public static partial void RevocationsForged(this ILogger logger, int count);
+
+    [LoggerMessage(7004, LogLevel.Error, "The state database could not be asked for revocations: {Error}")]
+    public static partial void RevocationsNotRead(this ILogger logger, string error);
 
     [LoggerMessage(7005, LogLevel.Warning, "Revocation no. {Number} is on the disk now")]
     public static partial void RevocationKept(this ILogger logger, long number);
