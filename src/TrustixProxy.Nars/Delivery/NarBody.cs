@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using TrustixProxy.Nars.Upstreams;
 
 namespace TrustixProxy.Nars.Delivery;
@@ -8,35 +7,29 @@ namespace TrustixProxy.Nars.Delivery;
 /// <code>
 ///   0 ────────────── spool ──────────────┬─────── window, in memory ───────┐
 ///   └─ read from disk by slow readers    └─ read by those that keep up     └─ the producer
-///                                                    └─ released: nothing beyond leaves before the verdict
+///                                                    └─ released: nothing beyond is sent before the verdict
 /// </code>
-/// Where the disk takes no more, the window moves on only when every reader has passed: the producer waits, and later requests start a
-/// download of their own.</remarks>
+/// <see cref="NarWindow"/> holds the bytes. This class says who may read which of them, and wakes readers and the producer.
+/// When the disk is full, the window moves only past what every reader has read: the producer waits, and later requests start a download of
+/// their own.</remarks>
 public sealed class NarBody(NarCandidate source, long? length, SpoolSpace space) : IDisposable
 {
-    /// <summary>How many chunks the window has; with what is being read that is below 2 MiB.</summary>
-    private const int MaxChunks = 28;
-
-    /// <summary>How much is spooled for a lone reader; a second one that comes later starts a download of its own.</summary>
-    private const long LoneSpool = 256L << 20;
-
     private readonly Lock _lock = new();
-    private readonly Queue<NarChunk> _window = new();
+    private readonly NarWindow _window = new(space);
     private readonly List<NarDelivery> _readers = [];
-    private NarChunk? _tail, _lastHeld;
-    private NarSpool? _spool;
-    private bool _hasBeginning = true, _isAbandoned, _isReleased, _isFreed;
-    private long _windowStart, _filled, _taken, _released;
-    private NarVerdict? _verdict;
     private readonly Signal _forReaders = new(), _forProducer = new();
+    private volatile bool _isAbandoned;
+    private bool _isReleased;
+    private long _taken, _released;
+    private NarVerdict? _verdict;
 
-    /// <summary>Whose file it is.</summary>
+    /// <summary>The upstream's file.</summary>
     public NarCandidate Source => source;
 
-    /// <summary>How long the file is; null when that is not known.</summary>
+    /// <summary>The length of the file; null when it is not known.</summary>
     public long? Length => length;
 
-    /// <summary>Its verdict; null before that.</summary>
+    /// <summary>The verdict on the file; null while it is open.</summary>
     public NarVerdict? Verdict
     {
         get
@@ -48,29 +41,20 @@ public sealed class NarBody(NarCandidate source, long? length, SpoolSpace space)
         }
     }
 
-    /// <summary>Whether it can be kept for later requests.</summary>
+    /// <summary>Whether later requests can read it.</summary>
     public bool IsWhole
     {
         get
         {
             lock (_lock)
             {
-                return _hasBeginning && _verdict is { Fault: null };
+                return _window.HasBeginning && _verdict is { Fault: null };
             }
         }
     }
 
-    /// <summary>Whether the producer was told to stop because no reader can use the file.</summary>
-    public bool IsAbandoned
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return _isAbandoned;
-            }
-        }
-    }
+    /// <summary>Whether no reader can use the file, so that the producer stops.</summary>
+    public bool IsAbandoned => _isAbandoned;
 
     /// <summary>How many bytes of memory it holds.</summary>
     public long Memory
@@ -79,17 +63,17 @@ public sealed class NarBody(NarCandidate source, long? length, SpoolSpace space)
         {
             lock (_lock)
             {
-                return _filled - _windowStart;
+                return _window.Memory;
             }
         }
     }
 
-    /// <summary>Adds a reader, unless bytes that it needs are gone.</summary>
+    /// <summary>Adds a reader; false when bytes that it needs are gone.</summary>
     public bool TryAttach(NarDelivery reader, long start)
     {
         lock (_lock)
         {
-            if (!_hasBeginning && start < _windowStart)
+            if (!_window.Reaches(start))
             {
                 return false;
             }
@@ -130,12 +114,12 @@ public sealed class NarBody(NarCandidate source, long? length, SpoolSpace space)
         }
     }
 
-    /// <summary>Whether all bytes from a place on are still at hand.</summary>
+    /// <summary>Whether all bytes from an offset on are still at hand.</summary>
     public bool Holds(long start)
     {
         lock (_lock)
         {
-            return !_isFreed && (_hasBeginning || start >= _windowStart);
+            return _window.Holds(start);
         }
     }
 
@@ -144,35 +128,20 @@ public sealed class NarBody(NarCandidate source, long? length, SpoolSpace space)
     {
         lock (_lock)
         {
-            if (_tail is not { HasRoom: true })
-            {
-                _tail?.Drop();
-                _tail = new NarChunk(_filled);
-            }
-
-            _tail.Hold();
-            return _tail;
+            return _window.Open();
         }
     }
 
-    /// <summary>Takes in what was read into a chunk.</summary>
+    /// <summary>Adds what the producer read into a chunk.</summary>
     public NarChunk.Piece Fill(NarChunk chunk, int count)
     {
         lock (_lock)
         {
-            var piece = chunk.Fill(count);
-            _filled += count;
-            if (!ReferenceEquals(_lastHeld, chunk))
-            {
-                chunk.Hold();
-                _window.Enqueue(_lastHeld = chunk);
-            }
-
-            return piece;
+            return _window.Fill(chunk, count);
         }
     }
 
-    /// <summary>Told by the verifier how far it is, and how far readers may read.</summary>
+    /// <summary>Sets how far the verifier is, and how far readers may read.</summary>
     public void Advance(long taken, long released)
     {
         lock (_lock)
@@ -183,7 +152,7 @@ public sealed class NarBody(NarCandidate source, long? length, SpoolSpace space)
         }
     }
 
-    /// <summary>Ends it.</summary>
+    /// <summary>Ends the file with its verdict.</summary>
     public void Complete(NarVerdict verdict)
     {
         lock (_lock)
@@ -193,8 +162,9 @@ public sealed class NarBody(NarCandidate source, long? length, SpoolSpace space)
         }
     }
 
-    /// <summary>Waits until the producer may read on: somebody reads, and the window has room. False when the body is abandoned.</summary>
-    /// <exception cref="NarRefusedException">The file holds more padding than the window, and none of it may leave.</exception>
+    /// <summary>Waits until the producer may read on: a reader needs more, and the window has room. False when the body is
+    /// abandoned.</summary>
+    /// <exception cref="NarRefusedException">The file holds more padding than the window, and none of it may be sent.</exception>
     public async ValueTask<bool> TryMakeRoomAsync(CancellationToken cancellation)
     {
         while (true)
@@ -204,14 +174,14 @@ public sealed class NarBody(NarCandidate source, long? length, SpoolSpace space)
             lock (_lock)
             {
                 var isNeeded = _readers.Exists(reader => !reader.IsBeyond);
-                if (_isAbandoned || (isNeeded && _window.Count < MaxChunks))
+                if (_isAbandoned || (isNeeded && !_window.IsFull))
                 {
                     return !_isAbandoned;
                 }
 
                 if (isNeeded)
                 {
-                    oldest = _window.Peek();
+                    oldest = _window.Oldest;
                 }
 
                 changed = _forProducer.Next;
@@ -224,7 +194,7 @@ public sealed class NarBody(NarCandidate source, long? length, SpoolSpace space)
         }
     }
 
-    /// <summary>Whether a reader's next byte may leave, or nothing more will come.</summary>
+    /// <summary>Waits until a reader's next byte may be sent, or nothing more comes; returns the verdict if there is one.</summary>
     public async Task<NarVerdict?> ReadyAsync(NarDelivery reader, CancellationToken cancellation)
     {
         while (true)
@@ -244,35 +214,29 @@ public sealed class NarBody(NarCandidate source, long? length, SpoolSpace space)
         }
     }
 
-    /// <summary>Reads what a reader may have; 0 at the end of a file that is right, null when the file is refused.</summary>
+    /// <summary>Reads what a reader may have; returns 0 at the end of a good file, null when the file is refused.</summary>
     public async ValueTask<int?> TryReadAsync(NarDelivery reader, Memory<byte> buffer, CancellationToken cancellation)
     {
         while (true)
         {
             Task changed;
-            TakenBytes? taken = null;
+            TakenBytes? taken;
             lock (_lock)
             {
-                if (_verdict is { } verdict && (reader.FaultOf(verdict) is not null || (reader.Promised ?? _filled) != _filled))
+                if (_verdict is { } verdict && (reader.FaultOf(verdict) is not null || (reader.Promised ?? _window.End) != _window.End))
                 {
                     return null;
                 }
 
-                var limit = _verdict is null ? ReleaseBound.For(reader.Range, _released) : Math.Min(_filled, reader.Range.End);
+                var limit = _verdict is null ? ReleaseBound.For(reader.Range, _released) : Math.Min(_window.End, reader.Range.End);
                 if (reader.Offset >= limit && _verdict is not null)
                 {
                     return 0;
                 }
 
-                if (reader.Offset < limit)
-                {
-                    taken = Take(reader, buffer, limit);
-                    changed = Task.CompletedTask;
-                }
-                else
-                {
-                    changed = _forReaders.Next;
-                }
+                var mayRead = reader.Offset < limit;
+                taken = mayRead ? Take(reader, buffer, limit) : null;
+                changed = mayRead ? Task.CompletedTask : _forReaders.Next;
             }
 
             if (taken is { } bytes)
@@ -285,13 +249,18 @@ public sealed class NarBody(NarCandidate source, long? length, SpoolSpace space)
         }
     }
 
-    /// <summary>Whether the file has these bytes at a place. <see cref="Holds"/> must be true of it, and a reader attached.</summary>
+    /// <summary>Whether the file has these bytes at an offset. <see cref="Holds"/> must be true of it, and a reader attached.</summary>
     public async Task<bool> HasAsync(long start, ReadOnlyMemory<byte> bytes, CancellationToken cancellation)
     {
         var buffer = new byte[bytes.Length];
         for (var done = 0; done < buffer.Length;)
         {
-            var part = Locate(start + done, buffer.AsMemory(done));
+            TakenBytes part;
+            lock (_lock)
+            {
+                part = _window.Locate(start + done, buffer.AsMemory(done));
+            }
+
             await part.CopyAsync(cancellation);
             done += part.Room.Length;
         }
@@ -303,7 +272,7 @@ public sealed class NarBody(NarCandidate source, long? length, SpoolSpace space)
     {
         lock (_lock)
         {
-            Free();
+            _window.Free();
         }
     }
 
@@ -316,67 +285,25 @@ public sealed class NarBody(NarCandidate source, long? length, SpoolSpace space)
             return new TakenBytes(null, null, 0, buffer[..kept]);
         }
 
-        var bytes = Locate(reader.Offset, buffer[..(int)Math.Min(buffer.Length, limit - reader.Offset)]);
+        var bytes = _window.Locate(reader.Offset, buffer[..(int)Math.Min(buffer.Length, limit - reader.Offset)]);
         reader.Offset += bytes.Room.Length;
         _forProducer.Fire();
         return bytes;
-    }
-
-    /// <summary>Where bytes are, and how many of them at once. A chunk is held until they are copied.</summary>
-    private TakenBytes Locate(long offset, Memory<byte> buffer)
-    {
-        lock (_lock)
-        {
-            if (offset < _windowStart)
-            {
-                return new TakenBytes(null, _spool, offset, buffer[..(int)Math.Min(buffer.Length, _windowStart - offset)]);
-            }
-
-            var chunk = Find(offset);
-            chunk.Hold();
-            return new TakenBytes(chunk, null, offset, buffer[..(int)Math.Min(buffer.Length, chunk.End - offset)]);
-        }
     }
 
     private void FreeIfUnused()
     {
         if (_isReleased && _readers.Count is 0)
         {
-            Free();
+            _window.Free();
         }
     }
 
-    private void Free()
-    {
-        _isFreed = true;
-        _tail?.Drop();
-        _tail = null;
-        while (_window.TryDequeue(out var chunk))
-        {
-            chunk.Drop();
-        }
-
-        _spool?.Dispose();
-    }
-
-    private NarChunk Find(long offset)
-    {
-        foreach (var chunk in _window)
-        {
-            if (offset < chunk.End)
-            {
-                return chunk;
-            }
-        }
-
-        throw new UnreachableException();
-    }
-
-    /// <summary>Moves the window past its oldest chunk, to the disk where it takes it; false while a reader still needs the
-    /// chunk.</summary>
+    /// <summary>Moves the window past its oldest chunk, which goes to the disk if there is room; false while a reader still needs
+    /// it.</summary>
     private bool TryEvict(NarChunk oldest)
     {
-        var isSpooled = MaySpool() && (_spool ??= space.Open())?.TryAppend(oldest.All) is true;
+        var isSpooled = MaySpool() && _window.TrySpool(oldest);
         lock (_lock)
         {
             if (!isSpooled && _readers.Exists(reader => !reader.HasPassed(oldest)))
@@ -384,9 +311,7 @@ public sealed class NarBody(NarCandidate source, long? length, SpoolSpace space)
                 return IsStuck ? throw new NarRefusedException(NarFault.Compression) : false;
             }
 
-            _hasBeginning &= isSpooled;
-            _windowStart = oldest.End;
-            _window.Dequeue().Drop();
+            _window.DropOldest(isSpooled);
             return true;
         }
     }
@@ -395,11 +320,11 @@ public sealed class NarBody(NarCandidate source, long? length, SpoolSpace space)
     {
         lock (_lock)
         {
-            return _hasBeginning
-                && (_windowStart < LoneSpool || _readers.Count > 1 || _readers.Exists(reader => reader.Range != ByteRange.All));
+            var isShared = _readers.Count > 1 || _readers.Exists(reader => reader.Range != ByteRange.All);
+            return _window.MaySpool(isShared);
         }
     }
 
-    /// <summary>Whether all is verified and read that can be, and yet none of the window may leave.</summary>
-    private bool IsStuck => _taken == _filled && _readers.TrueForAll(reader => reader.Offset >= ReleaseBound.For(reader.Range, _released));
+    /// <summary>Whether readers and verifier have done all they can, and yet none of the window may be sent.</summary>
+    private bool IsStuck => _taken == _window.End && _readers.TrueForAll(reader => reader.Offset >= ReleaseBound.For(reader.Range, _released));
 }

@@ -7,80 +7,83 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Substituter.Evidence;
 
-/// <summary>All asking about one digest: every upstream for its name, every elector about every name, all at once and until the verdict
-/// cannot change.</summary>
+/// <summary>One poll on a digest: asks every upstream for its name and every elector about every name, all at once, until nothing can change
+/// the verdict.</summary>
 /// <remarks>
 /// <code>
 /// upstreams ──names──▶ electors ──ballots──▶ one loop that owns all state ──▶ outcome, as soon as nothing can change it
-///           ──narinfos────────────────────▶                               ──▶ stragglers, for one deadline more
-/// electors are begun with at once, name or not: a log that knows paths by their digests answers while upstreams are asked for the name
+///           ──narinfos────────────────────▶  <see cref="PollConclusions"/>  ──▶ late answers, for one deadline more
 /// </code>
-/// Each upstream is asked once, and its answer stands: an upstream that is away has nothing. An elector that fails is asked again until the
-/// deadline;
-/// what is not conclusive then counts as silence. In haste, each elector is asked once.
-/// An upstream that is only asked for some names waits for a name: from references, the NAR store or another upstream. It is asked without
-/// one when nobody else gives one.</remarks>
+/// Electors begin at once, with or without a name: a log that knows paths by their digests answers while upstreams are asked for the name.
+/// Each upstream is asked once, and its answer stands. An upstream that is away has nothing.
+/// An elector that fails is asked again until the deadline; then what is not conclusive counts as silence. In haste, each is asked once.
+/// An upstream that serves only some names waits for a name: from references, the NAR store or another upstream. When nobody gives one, it
+/// is asked without.</remarks>
 internal sealed class ElectorPoll
 {
-    /// <summary>How long an upstream that is only asked for some names waits for a name, while others have not answered.</summary>
+    /// <summary>How long an upstream that serves only some names waits for a name, while others have not answered.</summary>
     private static readonly TimeSpan NameGrace = TimeSpan.FromMilliseconds(500);
 
+    /// <summary>How long a granted claim waits for the answer of a better upstream.</summary>
     private static readonly TimeSpan PriorityGrace = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>How long what can be served without a verdict waits for one.</summary>
+    /// <summary>How long a path that can be served without a verdict waits for one.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
     private readonly StorePathDigest _digest;
     private readonly IReadOnlyList<ElectorClient> _electors;
     private readonly UpstreamPoll _upstreams;
-    private readonly Dictionary<StorePath, Ballots> _candidates = [];
+    private readonly CandidateBallots _candidates;
+    private readonly PollConclusions _conclusions;
     private readonly List<(string Name, AskElector Ask)> _asks = [];
     private readonly CandidateValues _statements = new();
-    private readonly Policy _policy;
     private readonly TimeSpan _deadline;
     private readonly bool _isHasty;
     private readonly TimeProvider _time;
     private readonly ResiliencePipeline _retry;
-    // whoever brings news goes on with it
+    // The thread that brings an event also runs the loop.
     private readonly Channel<Action> _events = Channel.CreateUnbounded<Action>(
         new UnboundedChannelOptions { SingleReader = true, AllowSynchronousContinuations = true });
-    private readonly TaskCompletionSource<Outcome> _outcome = new(); // who waits for it goes on at once, and comes before the stragglers
+    private readonly TaskCompletionSource<Outcome> _outcome = new(); // its waiters run at once, before late answers
+    private readonly PollWait _grace, _patience;
     private CancellationToken _asking;
     private volatile Exception? _fault;
     private long _start;
-    private bool _isLate, _isOver, _graceIsOver, _patienceIsOver;
-    private ITimer? _grace, _patience;
+    private bool _isLate, _isOver;
 
     public ElectorPoll(Electorate electorate, StorePathDigest digest, TimeSpan deadline, bool isHasty)
     {
-        (_electors, _policy, _time, _retry) = (electorate.Electors, electorate.Policy, electorate.Time, electorate.Retry);
+        (_electors, _time, _retry) = (electorate.Electors, electorate.Time, electorate.Retry);
         (_digest, _deadline, _isHasty) = (digest, deadline, isHasty);
+        (_grace, _patience) = (new PollWait(PriorityGrace, Schedule), new PollWait(Patience, Schedule));
         _upstreams = new UpstreamPoll(electorate.Upstreams, electorate.Marks, electorate.Store);
+        _candidates = new CandidateBallots(electorate.Policy, _time);
+        _conclusions = new PollConclusions(digest, electorate.Policy, _candidates, _upstreams, _grace, _patience);
     }
 
-    /// <summary>A fault of this program for which somebody was not heard; null when there was none.</summary>
+    /// <summary>The first fault of this program that lost an answer; null when there was none.</summary>
     public Exception? Fault => _fault;
 
-    /// <summary>Ends it by a fault of this program; false when its outcome was there before.</summary>
+    /// <summary>Ends the poll with a fault of this program; false when it had its outcome already.</summary>
     public bool Fail(Exception exception) => _outcome.TrySetException(exception);
 
-    /// <summary>What came of it, as soon as nothing can change it, and at the deadline at the latest.</summary>
+    /// <summary>The outcome: as soon as nothing can change it, and at the deadline at the latest.</summary>
     public Task<Outcome> Outcome => _outcome.Task;
 
-    /// <summary>Whether its outcome is there, and is not a refusal.</summary>
+    /// <summary>Whether the poll has its outcome, and it is not a refusal.</summary>
     public bool IsServed => Outcome is { IsCompletedSuccessfully: true, Result: Evidence.Outcome.Served };
 
-    /// <summary>Listens no longer for late answers. Does nothing before the outcome.</summary>
+    /// <summary>Stops listening for late answers. Does nothing before the outcome.</summary>
     public void EndListening() => _events.Writer.TryWrite(() => _isOver |= _outcome.Task.IsCompleted);
 
-    /// <summary>How long each elector took to its last word on a path, by name; when the asking is over.</summary>
+    /// <summary>How long each elector took to its last word on a path, by its name, once the poll is over.</summary>
     public IReadOnlyDictionary<string, TimeSpan> LatenciesOf(StorePath? path) =>
         path is null ? new Dictionary<string, TimeSpan>() : _candidates[path].Latencies;
 
-    /// <summary>Asks everyone. Ends when all have spoken, or one deadline after the deadline.</summary>
-    /// <param name="knownNames">Names that are known for the digest, for example from another path's references; each is asked
-    /// about.</param>
-    /// <param name="onSettled">Told at the end of what all answers come to, when an answer had left before.</param>
+    /// <summary>Asks everyone. Ends when all have spoken, at the latest one deadline after the deadline.</summary>
+    /// <param name="knownNames">Names that are known for the digest, for example from another path's references. The poll asks about
+    /// each.</param>
+    /// <param name="onSettled">Called at the end with what all answers come to, if the outcome names a path.</param>
     public async Task RunAsync(IReadOnlyList<StorePath> knownNames, Action<Settlement> onSettled)
     {
         var asking = new CancellationTokenSource();
@@ -105,7 +108,7 @@ internal sealed class ElectorPoll
             (await _events.Reader.ReadAsync())();
             while (_events.Reader.TryRead(out var next))
             {
-                next(); // what has come meanwhile is heard before it is concluded: fewer answers come late
+                next(); // hear all that came meanwhile before concluding, so that fewer answers are late
             }
 
             if (_isHasty && HaveAllAnswered)
@@ -117,40 +120,31 @@ internal sealed class ElectorPoll
         }
 
         await asking.CancelAsync();
-        foreach (var timer in new[] { _grace, _patience }.OfType<ITimer>())
-        {
-            await timer.DisposeAsync();
-        }
-
+        await _grace.DisposeAsync();
+        await _patience.DisposeAsync();
         if (await _outcome.Task is var outcome && outcome.Decided is { } path)
         {
-            onSettled(new Settlement(outcome, All(path), IsSettled, ContestingOf(path)));
+            onSettled(new Settlement(
+                outcome, _candidates.DecideAll(path), _conclusions.IsSettled, _candidates.Contesting(path)));
         }
     }
 
-    /// <summary>Whether an answer that came after an agreement had left stands against it.</summary>
+    /// <summary>Whether a late answer contradicts the agreement that was served.</summary>
     private bool IsOverturned =>
         _outcome.Task is { IsCompletedSuccessfully: true, Result: Outcome.Served { Record: { IsSigned: true, Claim: { } claim } } }
-        && (All(claim.Path).Granted != claim || !ContestingOf(claim.Path).IsEmpty);
-
-    /// <summary>The other names of the digest that are granted beside this one.</summary>
-    private ImmutableArray<StorePath> ContestingOf(StorePath path) =>
-        [.. _candidates.Keys.Where(other => other != path && All(other).Granted is not null)];
-
-    private Verdict All(StorePath path) => _policy.Except(path, _policy.Decide(path, _candidates[path].All), _time.GetUtcNow());
+        && (_candidates.DecideAll(claim.Path).Granted != claim || !_candidates.Contesting(claim.Path).IsEmpty);
 
     /// <summary>Whether nobody has anything more to say.</summary>
-    private bool HaveAllSpoken => _upstreams.HaveAllSpoken && _candidates.Values.All(ballots => ballots.AreSettled(_policy));
+    private bool HaveAllSpoken => _upstreams.HaveAllSpoken && _candidates.AreSettled;
 
-    private bool IsSettled => _upstreams.IsSettled && _candidates.Values.All(ballots => ballots.AreSettled(_policy));
+    /// <summary>Whether each upstream and each elector has answered or failed once.</summary>
+    private bool HaveAllAnswered => _upstreams.HaveAllSpoken && _candidates.HaveAllAnswered;
 
-    /// <summary>Whether everyone has been heard once, be it of a failure.</summary>
-    private bool HaveAllAnswered => _upstreams.HaveAllSpoken && _candidates.Values.All(ballots => ballots.HaveAllAnswered(_policy));
-
+    /// <summary>Has the loop run an action after a time.</summary>
     private ITimer Schedule(TimeSpan due, Action effect) =>
         _time.CreateTimer(_ => _events.Writer.TryWrite(effect), null, due, Timeout.InfiniteTimeSpan);
 
-    /// <summary>Asks, tells the loop what came of it, and asks again while that is not conclusive.</summary>
+    /// <summary>Asks an elector, hands its answer to the loop, and asks again until an answer is conclusive.</summary>
     private async Task KeepAskingAsync<T>(Func<CancellationToken, Task<T>> ask, Action<T> hear, Func<T, bool> isConclusive)
     {
         try
@@ -166,7 +160,7 @@ internal sealed class ElectorPoll
                     }
                     catch (Exception exception) when (!cancellation.IsCancellationRequested)
                     {
-                        _fault ??= exception; // ours: it costs the answer of one, and not the decision
+                        _fault ??= exception; // a fault of ours loses one answer, not the decision
                         return false;
                     }
                 },
@@ -174,7 +168,7 @@ internal sealed class ElectorPoll
         }
         catch (OperationCanceledException) when (_asking.IsCancellationRequested)
         {
-            // It is over.
+            // The poll is over.
         }
     }
 
@@ -186,7 +180,7 @@ internal sealed class ElectorPoll
         }
     }
 
-    /// <summary>Asks an upstream: once, as it tries as often as is of use.</summary>
+    /// <summary>Asks an upstream once: it retries by itself.</summary>
     private async Task AskAsync(Upstream upstream)
     {
         UpstreamAnswer answer;
@@ -196,11 +190,11 @@ internal sealed class ElectorPoll
         }
         catch (OperationCanceledException) when (_asking.IsCancellationRequested)
         {
-            return; // it is over
+            return; // the poll is over
         }
         catch (Exception exception)
         {
-            _fault ??= exception; // ours: it costs the answer of one, and not the decision
+            _fault ??= exception; // a fault of ours loses one answer, not the decision
             answer = new UpstreamAnswer.Failed(new UpstreamFault(UpstreamFailure.RequestFailed));
         }
 
@@ -220,7 +214,7 @@ internal sealed class ElectorPoll
         CloseStatements();
     }
 
-    /// <summary>Where all others have spoken, those that waited for a name need not wait any more.</summary>
+    /// <summary>Ends the wait for a name once all other upstreams have spoken.</summary>
     private void AskNameless()
     {
         if (_upstreams.IsWaitingForNames)
@@ -231,17 +225,18 @@ internal sealed class ElectorPoll
 
     private void AskWithoutName()
     {
-        if (_candidates.Count is 0)
+        if (_candidates.IsEmpty)
         {
             EndWaiting();
         }
     }
 
-    /// <summary>Without any name they are asked by the digest alone; with names that they do not take, they have nothing.</summary>
+    /// <summary>Asks the upstreams that waited by the digest alone if no name is known. Otherwise they serve none of the names, and have
+    /// nothing.</summary>
     private void EndWaiting()
     {
         var rest = _upstreams.TakeRest();
-        if (_candidates.Count is 0)
+        if (_candidates.IsEmpty)
         {
             AskUpstreams(rest);
             return;
@@ -261,10 +256,10 @@ internal sealed class ElectorPoll
         }
     }
 
-    /// <summary>Every well-formed name that anyone gives for the digest is asked about: one upstream's wrong name blocks nothing.</summary>
+    /// <summary>Asks about a name. Every well-formed name is asked about, so that one upstream's wrong name blocks nothing.</summary>
     private void AddName(StorePath path)
     {
-        if (!_candidates.TryAdd(path, new Ballots()))
+        if (!_candidates.TryAdd(path))
         {
             return;
         }
@@ -282,131 +277,19 @@ internal sealed class ElectorPoll
 
     private void TryConclude()
     {
-        if (!_outcome.Task.IsCompleted && Conclude() is { } outcome)
+        if (_outcome.Task.IsCompleted)
+        {
+            return;
+        }
+
+        foreach (var elector in _electors.Where(elector => elector.IsFrozen))
+        {
+            _candidates.MarkFrozen(elector.Elector.Name); // it may have frozen after it spoke
+        }
+
+        if (_conclusions.Conclude(_isLate, _time.GetUtcNow()) is { } outcome)
         {
             _outcome.TrySetResult(outcome);
         }
-    }
-
-    private Outcome? Conclude()
-    {
-        var now = _time.GetUtcNow();
-        MarkFrozen();
-        var verdicts = _candidates.ToDictionary(
-            candidate => candidate.Key, candidate => candidate.Value.Decide(_policy, candidate.Key, _isLate, now));
-        var choice = NameChoice.Of([.. verdicts.Select(name =>
-            new NameVerdict(name.Key, name.Value, name.Value is null && _candidates[name.Key].MayBeGranted(_policy, name.Key, now)))]);
-        var granted = choice.Granted;
-        return _policy.Fallback is { } name && IsFallbackOpen(name) ? null
-            : choice.IsOpen ? null
-            : Fallback(granted, verdicts, now) ?? Contest(choice) ?? Grant(granted, now) ?? ContentAddressed(granted, verdicts, now)
-                ?? (Outcome?)(Refuse(verdicts, granted) is { } refused ? refused with { Names = verdicts } : null);
-    }
-
-    /// <summary>Two granted names of one digest refuse each other: neither takes the other's place.</summary>
-    private Outcome.Refused? Contest(NameChoice choice) =>
-        choice.Contested.IsEmpty ? null
-            : new Outcome.Refused("conflict", choice.Sentence, null, null, IsSettled, WasCutShort: false) { IsContested = true };
-
-    /// <summary>Who was frozen since it spoke has not spoken.</summary>
-    private void MarkFrozen()
-    {
-        foreach (var elector in _electors.Where(elector => elector.IsFrozen))
-        {
-            foreach (var ballots in _candidates.Values)
-            {
-                ballots.MarkFrozen(elector.Elector.Name);
-            }
-        }
-    }
-
-    /// <summary>What is granted is served once the best upstream that can be had in time has its NAR.</summary>
-    private Outcome.Served? Grant(Verdict? granted, DateTimeOffset now) =>
-        granted?.Granted is { } claim && HintsFor(claim) is { } hints ? new Outcome.Served(DecisionRecord.Of(granted, hints, now), granted)
-            : null;
-
-    private NarHints? HintsFor(OutputClaim claim)
-    {
-        var hints = _upstreams.HintsFor(claim, mustBeBest: !_graceIsOver && !_isLate);
-        _grace ??= hints is null ? Schedule(PriorityGrace, () => _graceIsOver = true) : null;
-        return hints;
-    }
-
-    /// <summary>In report mode, what the fallback has signed is served whatever is decided, with its own signature.</summary>
-    private Outcome.Served? Fallback(Verdict? granted, Dictionary<StorePath, Verdict?> verdicts, DateTimeOffset now)
-    {
-        foreach (var (path, ballots) in _candidates)
-        {
-            if (_policy.Fallback is { } name
-                && ballots.All.GetValueOrDefault(name) is Ballot.Claimed { Proof: VoteProof.BySignature { Signature: var signature } } vote
-                && granted?.Granted != vote.Claim
-                && Unvouched(path, verdicts) is { } verdict && HintsFor(vote.Claim) is { } hints)
-            {
-                return new Outcome.Served(DecisionRecord.OfFallback(
-                    vote.Claim, hints with { Signatures = [signature] }, $"{verdict.Outcome}: {verdict.Sentence}", now), verdict);
-            }
-        }
-
-        return null;
-    }
-
-    private bool IsFallbackOpen(string name) =>
-        !_isLate && _candidates.Values.Any(ballots => ballots.All.GetValueOrDefault(name) is null or { IsFirm: false });
-
-    /// <summary>What nobody grants is served for its content's sake, if an upstream's content address makes the path.</summary>
-    private Outcome.Served? ContentAddressed(Verdict? granted, Dictionary<StorePath, Verdict?> verdicts, DateTimeOffset now)
-    {
-        if (granted is not null || !_policy.ServesContentAddressed || _upstreams.FindContentAddressed(_digest) is not var (claim, hints)
-            || Unvouched(claim.Path, verdicts) is not { } verdict)
-        {
-            return null;
-        }
-
-        var isSettled = _candidates[claim.Path].AreSettled(_policy);
-        return new Outcome.Served(
-            DecisionRecord.OfContentAddress(claim, hints, $"content-addressed; {verdict.Sentence}", now, isSettled), verdict);
-    }
-
-    /// <summary>The verdict on a path that can be served without one: while it is open, others are waited for, but not as long as the
-    /// deadline.</summary>
-    private Verdict? Unvouched(StorePath path, Dictionary<StorePath, Verdict?> verdicts)
-    {
-        if (verdicts[path] is { } verdict)
-        {
-            return verdict;
-        }
-
-        _patience ??= Schedule(Patience, () => _patienceIsOver = true);
-        return _patienceIsOver ? _policy.Decide(path, _candidates[path].All) : null;
-    }
-
-    private Outcome.Refused? Refuse(Dictionary<StorePath, Verdict?> verdicts, Verdict? granted)
-    {
-        if (granted is not null)
-        {
-            return _upstreams.HaveAllSpoken || _isLate
-                ? new Outcome.Refused(
-                    "no-upstream", $"{granted.Sentence}; {granted.Outcome}, but no upstream has that NAR{_upstreams.Complaint}",
-                    granted.Granted!.Path, granted, IsSettled && granted.Answers.All(answer => answer.Ballot.IsFirm),
-                    _upstreams.HasOpenFailure || !_upstreams.HaveAllSpoken)
-                : null;
-        }
-
-        var isNameCertain = verdicts.Values.Any(verdict => verdict?.IsNameCertain is true);
-        var isOpen = verdicts.ContainsValue(null) || !(_upstreams.HaveAllSpoken || isNameCertain);
-        if (isOpen && !_isLate)
-        {
-            return null;
-        }
-
-        var isNamed = verdicts.Values.Any(verdict => verdict?.Answers.Any(answer => answer.Ballot is Ballot.Claimed) is true);
-        var wasCutShort = _isLate || (_upstreams.HasOpenFailure && !isNamed);
-        var (path, fullest) = verdicts.DefaultIfEmpty()
-            .MaxBy(verdict => verdict.Value?.Answers.Count(answer => answer.Ballot is Ballot.Claimed) ?? -1);
-        return fullest is null
-            ? new Outcome.Refused(
-                "no-upstream", $"no upstream has {_digest}{_upstreams.Complaint}", null, null, _upstreams.IsSettled, wasCutShort)
-            : new Outcome.Refused(fullest.Outcome, fullest.Sentence + _upstreams.Complaint, path, fullest, IsSettled
-                && fullest.Answers.All(answer => answer.Ballot.IsFirm), wasCutShort);
     }
 }
