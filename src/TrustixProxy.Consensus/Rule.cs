@@ -53,7 +53,10 @@ public sealed record Rule(int Quorum, ImmutableArray<string> Operators, Immutabl
     public override string ToString() => Groups.IsEmpty ? $"{Quorum} of {Operators.Length}" : Text;
 
     /// <summary>The rule with all names, in canonical order.</summary>
-    internal string Text => $"{Quorum} of ({string.Join(", ", Operators.Order(StringComparer.Ordinal).Concat(Groups.Select(group => group.Text).Order(StringComparer.Ordinal)))})";
+    internal string Text => $"{Quorum} of ({string.Join(", ", MemberTexts)})";
+
+    private IEnumerable<string> MemberTexts =>
+        Operators.Order(StringComparer.Ordinal).Concat(Groups.Select(group => group.Text).Order(StringComparer.Ordinal));
 }
 
 /// <summary>The rule for some paths.</summary>

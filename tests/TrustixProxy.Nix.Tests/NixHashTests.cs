@@ -26,7 +26,9 @@ public sealed class NixHashTests
     [Theory]
     [InlineData("md5:900150983cd24fb0d6963f7d28e17f72", NixHashAlgorithm.Md5)]
     [InlineData("sha1:a9993e364706816aba3e25717850c26c9cd0d89d", NixHashAlgorithm.Sha1)]
-    [InlineData("sha512:ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f", NixHashAlgorithm.Sha512)]
+    [InlineData(
+        "sha512:ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
+        + "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f", NixHashAlgorithm.Sha512)]
     public void The_other_algorithms_are_read_too(string text, NixHashAlgorithm algorithm)
     {
         Assert.True(NixHash.TryParse(text, out var hash, out _));

@@ -10,7 +10,7 @@ namespace TrustixProxy.Simulation;
 public sealed class SimulationTests(ITestOutputHelper output)
 {
     [Fact]
-    public async Task Whatever_up_to_N_minus_M_operators_and_the_network_do_no_decision_breaks_the_rules_and_every_lie_comes_to_what_it_must()
+    public async Task Whatever_N_minus_M_operators_and_the_network_do_no_decision_breaks_the_rules_and_every_lie_is_answered()
     {
         var seed = int.TryParse(Environment.GetEnvironmentVariable("TRUSTIXPROXY_SIMULATION_SEED"), out var given) ? given : 7;
 

@@ -168,7 +168,9 @@ public sealed partial class ArchitectureTests
     [GeneratedRegex(@"\basync\b|\bawait\b")]
     private static partial Regex Async { get; }
 
-    [GeneratedRegex(@"using (System\.(IO|Net|Threading)|Microsoft\.)|\b(File|Directory|Stream|Environment|Console|Process|HttpClient|Socket|Sqlite\w*)\.|DateTime(Offset)?\.(UtcNow|Now)|TimeProvider|Stopwatch|\bRandom\b|RandomNumberGenerator")]
+    [GeneratedRegex(@"using (System\.(IO|Net|Threading)|Microsoft\.)"
+        + @"|\b(File|Directory|Stream|Environment|Console|Process|HttpClient|Socket|Sqlite\w*)\."
+        + @"|DateTime(Offset)?\.(UtcNow|Now)|TimeProvider|Stopwatch|\bRandom\b|RandomNumberGenerator")]
     private static partial Regex InputOrOutput { get; }
 
     /// <summary>No interface of ours has one implementation, since there is none.</summary>
@@ -176,7 +178,8 @@ public sealed partial class ArchitectureTests
     private static partial Regex Interface { get; }
 
     /// <summary>A checked cast of a field of Wire/*.proto.</summary>
-    [GeneratedRegex(@"\((long|int)\)[\w.!\[\]]*(\.(TreeSize|MHTreeSize|FirstSize|SecondSize|Start|Finish|NumSideNodes|SeenAt)|(request|conflict)\.Index)\b")]
+    [GeneratedRegex(@"\((long|int)\)[\w.!\[\]]*"
+        + @"(\.(TreeSize|MHTreeSize|FirstSize|SecondSize|Start|Finish|NumSideNodes|SeenAt)|(request|conflict)\.Index)\b")]
     private static partial Regex CastOfForeignNumber { get; }
 
     [GeneratedRegex(@"^([A-Z]\w+) +──▶ +([\w, ]+)$", RegexOptions.Multiline)]

@@ -5,7 +5,8 @@ namespace TrustixProxy.Logs.Client;
 
 /// <summary>Recognises the reference's error about a missing object. The object is SHA-256 of a key its map lacks, or the root of a dropped
 /// map.</summary>
-/// <remarks><code>error retreiving object with key '[12 0 255 …]': could not find object</code>The bytes are written in decimal, with one space between.</remarks>
+/// <remarks><code>error retreiving object with key '[12 0 255 …]': could not find object</code>
+/// The bytes are written in decimal, with one space between.</remarks>
 public static class MissingObject
 {
     private const string Before = "with key '[", After = "]'";

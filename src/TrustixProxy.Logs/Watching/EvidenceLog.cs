@@ -3,7 +3,7 @@ using TrustixProxy.Consensus;
 
 namespace TrustixProxy.Logs.Watching;
 
-/// <summary>Log messages of this folder: event ids 3xxx.</summary>
+/// <summary>Log messages of this folder: event ids 30xx.</summary>
 public static partial class EvidenceLog
 {
     [LoggerMessage(3001, LogLevel.Warning, "Log {Log}: its head was not taken in ({Reason}); the view stays as it was")]

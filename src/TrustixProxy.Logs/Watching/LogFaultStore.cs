@@ -80,7 +80,8 @@ public sealed class LogFaultStore(
             return "";
         }
 
-        var file = Path.Combine(stateDirectory, "evidence", $"{log.Name}-{read.Fault.Kind}-{read.SeenAt.Replace("-", "", StringComparison.Ordinal).Replace(":", "", StringComparison.Ordinal)}.json");
+        var seenAt = read.SeenAt.Replace("-", "", StringComparison.Ordinal).Replace(":", "", StringComparison.Ordinal);
+        var file = Path.Combine(stateDirectory, "evidence", $"{log.Name}-{read.Fault.Kind}-{seenAt}.json");
         try
         {
             Directory.CreateDirectory(Path.GetDirectoryName(file)!);

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace TrustixProxy.Nars.Delivery;
 
-/// <summary>Log messages of this folder: event ids from 5100.</summary>
+/// <summary>Log messages of this folder: event ids 52xx.</summary>
 public static partial class DeliveryLog
 {
     [LoggerMessage(5201, LogLevel.Error, "{Path}: the download failed by a fault of this proxy")]

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace TrustixProxy.Nars.Upstreams;
 
-/// <summary>Log messages of this folder: event ids 5xxx.</summary>
+/// <summary>Log messages of this folder: event ids 50xx.</summary>
 public static partial class UpstreamLog
 {
     [LoggerMessage(5001, LogLevel.Warning,

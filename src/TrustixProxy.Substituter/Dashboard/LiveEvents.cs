@@ -68,7 +68,9 @@ internal sealed class LiveEvents(DecisionJournal journal, HealthCheck check, Tim
     private string Stamp()
     {
         var health = check.Look();
-        return $"{journal.Version}|{health.CanDecide}|{string.Join(',', health.Logs.Select(log => $"{log.Size} {log.State}"))}|{string.Join(',', health.Upstreams.Concat(health.Caches).Select(source => $"{source.State} {source.Since}"))}";
+        var logs = string.Join(',', health.Logs.Select(log => $"{log.Size} {log.State}"));
+        var sources = string.Join(',', health.Upstreams.Concat(health.Caches).Select(source => $"{source.State} {source.Since}"));
+        return $"{journal.Version}|{health.CanDecide}|{logs}|{sources}";
     }
 
     private static async Task WriteAsync(HttpResponse response, string text, CancellationToken cancellation)

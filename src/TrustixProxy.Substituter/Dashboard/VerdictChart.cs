@@ -37,8 +37,11 @@ internal static class VerdictChart
             """);
     }
 
-    private static Html Row((DateTimeOffset From, IReadOnlyDictionary<string, int> Counts) span) =>
-        Html.Of($"<tr><td>{Page.Time(span.From)}</td><td>{string.Join(", ", span.Counts.OrderByDescending(count => count.Value).Select(count => $"{count.Key} {count.Value}"))}</td></tr>");
+    private static Html Row((DateTimeOffset From, IReadOnlyDictionary<string, int> Counts) span)
+    {
+        var counts = span.Counts.OrderByDescending(count => count.Value).Select(count => $"{count.Key} {count.Value}");
+        return Html.Of($"<tr><td>{Page.Time(span.From)}</td><td>{string.Join(", ", counts)}</td></tr>");
+    }
 
     private static Html Bar(int index, int count, IReadOnlyDictionary<string, int> counts, int highest)
     {

@@ -40,9 +40,8 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
 
     private readonly WebApplication _app;
     private readonly SubstituterOptions _options;
-    private readonly Func<ProxyParts> _parts;
+    private readonly Func<ConfiguredProxy> _current;
     private readonly HealthCheck _check;
-    private readonly Func<Gossip> _gossip;
     private readonly Func<HttpContext, Task>? _metrics;
     private readonly DashboardEndpoints _dashboard;
 
@@ -61,10 +60,17 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
                     ReplenishmentPeriod = TimeSpan.FromSeconds(1)
                 })));
 
-    public OperationsServer(SubstituterOptions options, Func<ProxyParts> parts, HealthCheck check, DecisionJournal journal,
-        Func<Gossip> gossip, Func<HttpContext, Task>? metrics, ILoggerFactory loggers, TimeProvider time)
+    /// <param name="options">The configuration that the listener starts with.</param>
+    /// <param name="current">The configuration in force, with its parts.</param>
+    /// <param name="check">Says whether a decision can be made.</param>
+    /// <param name="journal">The last decisions, for the dashboard.</param>
+    /// <param name="metrics">Answers <c>/metrics</c>; null when the host gives none.</param>
+    /// <param name="loggers">Logs what the listener does.</param>
+    /// <param name="time">The clock.</param>
+    public OperationsServer(SubstituterOptions options, Func<ConfiguredProxy> current, HealthCheck check, DecisionJournal journal,
+        Func<HttpContext, Task>? metrics, ILoggerFactory loggers, TimeProvider time)
     {
-        (_options, _parts, _check, _gossip, _metrics) = (options, parts, check, gossip, metrics);
+        (_options, _current, _check, _metrics) = (options, current, check, metrics);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         var limits = new ConnectionLimits
         {
@@ -87,7 +93,8 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
         builder.Services.Add(new(typeof(ILoggerFactory), loggers));
         _app = builder.Build();
         _dashboard = new DashboardEndpoints(
-            parts, check, journal, options.StateDirectory, new LiveEvents(journal, check, time, _app.Lifetime.ApplicationStopping));
+            () => current().Parts, check, journal, options.StateDirectory,
+            new LiveEvents(journal, check, time, _app.Lifetime.ApplicationStopping));
         _app.Run(context => gate.IsRefused(context) ? gate.RefuseAsync(context) : AnswerAsync(context));
     }
 
@@ -130,7 +137,7 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
         return path is "/healthz" ? WriteAsync(context, StatusCodes.Status200OK, "ok\n")
             : path is "/readyz" ? AnswerReadyAsync(context)
             : path is "/metrics" && _metrics is not null ? _metrics(context)
-            : path is "/gossip/heads" ? WriteAsync(context, StatusCodes.Status200OK, _gossip().Tell(), "application/json")
+            : path is "/gossip/heads" ? WriteAsync(context, StatusCodes.Status200OK, _current().Gossip.Tell(), "application/json")
             : path.StartsWith(decisions, StringComparison.Ordinal)
                 && StorePathDigest.TryParse(path.AsSpan(decisions.Length), out var digest) ? AnswerDecisionAsync(context, digest)
             : _dashboard.TryAnswer(context) ?? WriteAsync(context, StatusCodes.Status404NotFound, "not found\n");
@@ -143,7 +150,7 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
             : StatusCodes.Status503ServiceUnavailable, health.ToJson(), "application/json");
     }
 
-    private Task AnswerDecisionAsync(HttpContext context, StorePathDigest digest) => _parts().Decider.FindBundle(digest) is { } bundle
+    private Task AnswerDecisionAsync(HttpContext context, StorePathDigest digest) => _current().Parts.Decider.FindBundle(digest) is { } bundle
         ? WriteAsync(context, StatusCodes.Status200OK, bundle, "application/json")
         : WriteAsync(context, StatusCodes.Status404NotFound, $"no decision on {digest} is kept; trustix-proxy explain makes one\n");
 
@@ -169,8 +176,8 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
         {
             using var body = new MemoryStream();
             await context.Request.Body.CopyToAsync(body, limit.Token);
-            var isHeard = await _gossip().HearAsync(body.ToArray(), $"peer {Peer(context)}");
-            await (isHeard ? WriteAsync(context, StatusCodes.Status200OK, _gossip().Tell(), "application/json")
+            var isHeard = await _current().Gossip.HearAsync(body.ToArray(), $"peer {Peer(context)}");
+            await (isHeard ? WriteAsync(context, StatusCodes.Status200OK, _current().Gossip.Tell(), "application/json")
                 : WriteAsync(context, StatusCodes.Status400BadRequest, "that is no message of heads\n"));
         }
         catch (BadHttpRequestException exception)
@@ -188,7 +195,7 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
     private bool IsOurs(string host) =>
         host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
         || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address))
-        || _parts().Options.OperationsHosts.Contains(host, StringComparer.OrdinalIgnoreCase);
+        || _current().Parts.Options.OperationsHosts.Contains(host, StringComparer.OrdinalIgnoreCase);
 
     private static Task WriteAsync(HttpContext context, int status, string text) =>
         WriteAsync(context, status, System.Text.Encoding.UTF8.GetBytes(text), "text/plain; charset=utf-8");

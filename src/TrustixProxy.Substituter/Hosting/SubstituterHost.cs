@@ -55,8 +55,8 @@ public static class SubstituterHost
         builder.Services.AddSingleton(_ => new HealthCheck(Parts, clock));
         builder.Services.AddSingleton(services => new StateMetrics(Parts, services.GetRequiredService<HealthCheck>()));
         builder.Services.AddSingleton(services => new OperationsServer(
-            options, Parts, services.GetRequiredService<HealthCheck>(), services.GetRequiredService<DecisionJournal>(), () =>
-                generations!.Current.Gossip, metrics, services.GetRequiredService<ILoggerFactory>(), clock));
+            options, () => generations!.Current, services.GetRequiredService<HealthCheck>(),
+            services.GetRequiredService<DecisionJournal>(), metrics, services.GetRequiredService<ILoggerFactory>(), clock));
         builder.Services.AddHostedService(services => services.GetRequiredService<OperationsServer>());
 
         var app = builder.Build();

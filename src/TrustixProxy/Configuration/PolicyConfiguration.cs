@@ -245,7 +245,9 @@ internal static class PolicyConfiguration
             if (hasTwoLogs || voters.DistinctBy(elector => elector.Operator).Count() > 1)
             {
                 var names = string.Join(" and ", voters.Select(elector => $"'{elector.Name}'"));
-                section.Fault(hasTwoLogs ? "logs" : "caches", $"has one publicKey for {names}; {(hasTwoLogs ? "one key on two logs would vote twice, and its heads could not be told apart." : "one key under two operators would vote twice.")}");
+                var harm = hasTwoLogs ? "one key on two logs would vote twice, and its heads could not be told apart."
+                    : "one key under two operators would vote twice.";
+                section.Fault(hasTwoLogs ? "logs" : "caches", $"has one publicKey for {names}; {harm}");
                 isGood = false;
             }
 

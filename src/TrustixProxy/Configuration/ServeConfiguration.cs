@@ -19,34 +19,21 @@ namespace TrustixProxy.Configuration;
 /// <param name="Otlp">Where traces and metrics are sent; null for nowhere.</param>
 internal sealed record ServeConfiguration(SubstituterOptions Options, string KeyFile, bool IsKeyMissing, Uri? Otlp)
 {
-    /// <summary>Reads all keys.</summary>
+    /// <summary>Reads all keys; null when the proxy could not run with them.</summary>
     /// <param name="section">The configuration.</param>
-    /// <param name="isCheck">Whether it is only looked at: then no directory is made.</param>
+    /// <param name="isCheck">Whether the configuration is only checked: then no directory is made.</param>
     public static ServeConfiguration? Read(Section section, bool isCheck)
     {
         var listen = section.Texts("listen", "http://127.0.0.1:8080");
         CommonKeys.CheckListen(section, "listen", listen, allowUnix: true, allowTls: true);
         var frontDoor = ClientConfiguration.ReadFrontDoor(section, listen);
         var operations = section.Object("operations");
-        var operationsListen = operations.Texts("listen", "http://127.0.0.1:8081");
-        if (operationsListen.Count > 0)
-        {
-            CommonKeys.CheckListen(operations, "listen", operationsListen, allowUnix: false); // none at all is allowed
-        }
-
-        OwnAddresses.CheckDistinct(section, ("listen", listen), ("operations.listen", operationsListen));
+        var operationsListen = ReadOperationsListen(section, operations, listen);
         var operationsHosts = ReadHosts(operations);
         var otlp = ReadOtlp(operations);
         var peers = ReadPeers(section.Object("gossip"));
         var proxies = ProxyKeys.Read(section);
-        var stateDirectory = CommonKeys.StateDirectory(section, "trustix-proxy", isCheck);
-        if (ServiceUrl.FaultOfSocket(Path.Combine(stateDirectory, "control.sock")) is not null)
-        {
-            section.Fault("stateDirectory",
-                $"is '{stateDirectory}', which is too long: the path of the unix socket in it has at most {ServiceUrl.MaxSocketPath} "
-                    + "bytes. Choose a shorter one.");
-        }
-
+        var stateDirectory = ReadStateDirectory(section, isCheck);
         var logs = Unique(section, "logs", [.. section.List("logs").Select(ReadLog)], log => log.Elector.Name);
         var upstreams = Unique(
             section, "upstreams", [.. section.List("upstreams").Select(UpstreamConfiguration.Read)], upstream => upstream.Name);
@@ -93,74 +80,32 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
             otlp);
     }
 
-    /// <summary>What is allowed but weaker than it may look.</summary>
-    public IEnumerable<string> Warnings()
+    /// <summary>Lists what is allowed but weaker than it may look.</summary>
+    public IEnumerable<string> Warnings() => ServeWarnings.Of(this);
+
+    private static IReadOnlyList<string> ReadOperationsListen(Section section, Section operations, IReadOnlyList<string> listen)
     {
-        var (policy, upstreams) = (Options.Policy, Options.Upstreams);
-        if (Configuration.KeyFile.IsReadByOthers(KeyFile))
+        var own = operations.Texts("listen", "http://127.0.0.1:8081");
+        if (own.Count > 0)
         {
-            yield return $"signingKeyFile: '{KeyFile}' may be read by others than its owner, and whoever has read it can sign anything for "
-                + $"your clients: chmod 600 it, and if they are not trusted make a new key.";
+            CommonKeys.CheckListen(operations, "listen", own, allowUnix: false); // an empty list turns the listener off
         }
 
-        foreach (var warning in ClientConfiguration.Warnings(Options.FrontDoor))
+        OwnAddresses.CheckDistinct(section, ("listen", listen), ("operations.listen", own));
+        return own;
+    }
+
+    private static string ReadStateDirectory(Section section, bool isCheck)
+    {
+        var directory = CommonKeys.StateDirectory(section, "trustix-proxy", isCheck);
+        if (ServiceUrl.FaultOfSocket(Path.Combine(directory, "control.sock")) is not null)
         {
-            yield return warning;
+            section.Fault("stateDirectory",
+                $"is '{directory}', which is too long: the path of the unix socket in it has at most {ServiceUrl.MaxSocketPath} "
+                    + "bytes. Choose a shorter one.");
         }
 
-        if (policy.Electors.IsEmpty)
-        {
-            yield return "logs: none is named, and no caches, so nothing is ever agreed on and every path is refused. Name at least three, "
-                + "run by different operators.";
-        }
-
-        if (upstreams.Length is 0)
-        {
-            yield return "upstreams: none is named, so there is no NAR to serve. Name a binary cache, for example {\"name\": \"nixos\", "
-                + "\"url\": \"https://cache.nixos.org\"}.";
-        }
-
-        foreach (var warning in upstreams.SelectMany(UpstreamConfiguration.Warnings))
-        {
-            yield return warning;
-        }
-
-        foreach (var scope in policy.Scopes.Append(policy.Rest))
-        {
-            foreach (var warning in PolicyConfiguration.Warnings(scope))
-            {
-                yield return warning;
-            }
-        }
-
-        foreach (var expired in policy.Exceptions.Where(exception => exception.Expires <= TimeProvider.System.GetUtcNow()))
-        {
-            yield return $"policy.exceptions: {expired} has expired: what it matches is refused again. Take it out, or say anew until "
-                + $"when.";
-        }
-
-        if (policy.Fallback is not null)
-        {
-            yield return $"mode: \"report\" enforces nothing: whatever '{policy.Fallback}' has signed is served, and only recorded when "
-                + $"others disagree.";
-        }
-
-        if (Options.Redis is not null && IsKeyMissing)
-        {
-            yield return "redis: the signing key is made here and now, and replicas believe only what bears one key. Give them all the "
-                + "same signingKeyFile.";
-        }
-
-        if (Options.PreviousSigningKeys.Any(previous => previous.PublicKey == Options.SigningKey.PublicKey))
-        {
-            yield return "previousSigningKeyFiles: names the signing key itself, which does nothing.";
-        }
-
-        foreach (var log in Options.Logs.Where(log => !log.Elector.RequiresInclusionProof))
-        {
-            yield return $"logs: '{log.Elector.Name}' need not tie its map to its append-only log (inclusionProof: optional): a wrong "
-                + $"answer to us alone would leave no trace in the log.";
-        }
+        return directory;
     }
 
     private static LogOptions ReadLog(Section section)
@@ -188,7 +133,9 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         var isMirrored = section.Choice("mode", LogMode.Light) is LogMode.Mirror;
         if (isExport && (!isMirrored || node is not null))
         {
-            section.Fault("exportUrl", $"is '{url}', which {(isMirrored ? "takes the place of 'url': leave that out" : "takes \"mode\": \"mirror\": files can be followed, but not asked about one path")}.");
+            section.Fault("exportUrl", isMirrored
+                ? $"is '{url}', which takes the place of 'url': leave that out."
+                : $"is '{url}', which takes \"mode\": \"mirror\": files can be followed, but not asked about one path.");
         }
 
         return new LogOptions(elector, url, isMirrored, isExport);

@@ -206,7 +206,11 @@ public sealed class BundleTests
         }
         else
         {
-            cache.Add(output, "none", text => text + $"Sig: {CacheKey.Sign((NarInfo.TryParse(Encoding.ASCII.GetBytes(text), out var narInfo, out _) ? narInfo : null)!.Fingerprint)}\n");
+            cache.Add(output, "none", text =>
+            {
+                Assert.True(NarInfo.TryParse(Encoding.ASCII.GetBytes(text), out var narInfo, out _));
+                return text + $"Sig: {CacheKey.Sign(narInfo.Fingerprint)}\n";
+            });
         }
 
         return await proxy.StartAsync();

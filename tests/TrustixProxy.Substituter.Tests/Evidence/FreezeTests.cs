@@ -65,7 +65,7 @@ public sealed class FreezeTests
     }
 
     [Fact]
-    public async Task A_frozen_log_stays_so_over_restarts_until_it_is_unfrozen_with_a_reason_and_then_a_running_proxy_hears_it_within_two_seconds()
+    public async Task A_frozen_log_stays_so_over_restarts_and_a_running_proxy_hears_it_two_seconds_after_it_is_unfrozen()
     {
         await using var proxy = await FrozenAsync(LogLie.SplitView);
         proxy.Log("alice").Lie = LogLie.None;

@@ -9,7 +9,10 @@ public sealed class LogFormatTests
 {
     [Fact]
     public async Task For_people_a_line_has_time_and_sentence() =>
-        Assert.Matches(@"^\d\d:\d\d:\d\d info: TrustixProxy\[4001\] Refused [a-z0-9]{32} \(undecided\): 2 of 3 needed: alice=sha256:\S+, bob=absent, carol=absent$", await RefusalAsync());
+        Assert.Matches(
+            @"^\d\d:\d\d:\d\d info: TrustixProxy\[4001\] Refused [a-z0-9]{32} \(undecided\): 2 of 3 needed: "
+                + @"alice=sha256:\S+, bob=absent, carol=absent$",
+            await RefusalAsync());
 
     [Fact]
     public async Task For_systemds_journal_a_line_begins_with_its_level_and_has_no_time() =>

@@ -126,8 +126,11 @@ internal sealed class DiffText(TextWriter output) : DiffReport
         }
     }
 
-    private static string Name(NarSource source) =>
-        $"{Printable.Of(Encoding.UTF8.GetBytes(source.Name))}{(source.NarHash is null ? "" : $": {source.NarHash}, {source.NarSize:N0} bytes")}";
+    private static string Name(NarSource source)
+    {
+        var facts = source.NarHash is null ? "" : $": {source.NarHash}, {source.NarSize:N0} bytes";
+        return Printable.Of(Encoding.UTF8.GetBytes(source.Name)) + facts;
+    }
 
     private static string Describe(NarNode node) => node.Kind switch
     {

@@ -87,7 +87,10 @@ internal sealed class DoctorReport(
         output.WriteLine($"worst of {Count(refused.Count)} that would be refused:");
         foreach (var finding in refused.Take(Most))
         {
-            output.WriteLine($"  needed by {finding.NeededBy:N0}  {finding.Path.Absolute}: {(finding.Installed is null ? "" : "installed, and ")}{finding.Outcome}{(finding.IsUncertain ? " (for want of answers)" : "")}: {finding.Sentence}");
+            var installed = finding.Installed is null ? "" : "installed, and ";
+            var doubt = finding.IsUncertain ? " (for want of answers)" : "";
+            output.WriteLine($"  needed by {finding.NeededBy:N0}  {finding.Path.Absolute}: "
+                + $"{installed}{finding.Outcome}{doubt}: {finding.Sentence}");
             if (finding.HoldsBack.Count > 0)
             {
                 output.WriteLine($"    holds back {string.Join(", ", finding.HoldsBack.Select(root => root.Absolute))}");
