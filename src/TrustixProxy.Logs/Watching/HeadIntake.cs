@@ -5,7 +5,7 @@ using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.Logs.Watching;
 
-/// <summary>Takes heads of a log in: proves that each continues the view, moves the view, and freezes a log that contradicts itself.</summary>
+/// <summary>Takes in heads: proves that each continues the view, moves the view, and freezes a log that contradicts itself.</summary>
 /// <remarks>Only the log's own signatures and proofs move the view or freeze the log.</remarks>
 /// <param name="key">The log's key.</param>
 /// <param name="client">Asks the log for proofs.</param>

@@ -326,5 +326,6 @@ public sealed class NarBody(NarCandidate source, long? length, SpoolSpace space)
     }
 
     /// <summary>Whether readers and verifier have done all they can, and yet none of the window may be sent.</summary>
-    private bool IsStuck => _taken == _window.End && _readers.TrueForAll(reader => reader.Offset >= ReleaseBound.For(reader.Range, _released));
+    private bool IsStuck =>
+        _taken == _window.End && _readers.TrueForAll(reader => reader.Offset >= ReleaseBound.For(reader.Range, _released));
 }

@@ -7,8 +7,8 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Substituter.Evidence;
 
-/// <summary>One poll on a digest: asks every upstream for its name and every elector about every name, all at once, until nothing can change
-/// the verdict.</summary>
+/// <summary>One poll on a digest: asks every upstream for its name and every elector about every name, all at once, until nothing can
+/// change the verdict.</summary>
 /// <remarks>
 /// <code>
 /// upstreams ──names──▶ electors ──ballots──▶ one loop that owns all state ──▶ outcome, as soon as nothing can change it

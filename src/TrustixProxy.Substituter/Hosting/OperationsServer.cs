@@ -150,7 +150,8 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
             : StatusCodes.Status503ServiceUnavailable, health.ToJson(), "application/json");
     }
 
-    private Task AnswerDecisionAsync(HttpContext context, StorePathDigest digest) => _current().Parts.Decider.FindBundle(digest) is { } bundle
+    private Task AnswerDecisionAsync(HttpContext context, StorePathDigest digest) =>
+        _current().Parts.Decider.FindBundle(digest) is { } bundle
         ? WriteAsync(context, StatusCodes.Status200OK, bundle, "application/json")
         : WriteAsync(context, StatusCodes.Status404NotFound, $"no decision on {digest} is kept; trustix-proxy explain makes one\n");
 

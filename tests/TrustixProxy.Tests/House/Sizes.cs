@@ -15,7 +15,7 @@ internal static partial class Sizes
         {
             var wasRaw = isRaw;
             isRaw ^= RawQuotes.Count(line) % 2 is 1;
-            if (line.Length > MaxColumns && !wasRaw)
+            if (line.Length > MaxColumns && !wasRaw && !RawQuotes.IsMatch(line))
             {
                 yield return line;
             }
@@ -35,7 +35,7 @@ internal static partial class Sizes
         var lines = text.Split('\n');
         for (var i = 1; i < lines.Length; i++)
         {
-            var isOpening = lines[i] is "    {" && FunctionHead.IsMatch(
+            var isOpening = lines[i] is "    {" && !OtherHead.IsMatch(lines[i - 1]) && FunctionHead.IsMatch(
                 string.Join('\n', lines[..i].Reverse().TakeWhile(line => line.Length > 0 && line[0] is ' ').Take(9).Reverse()));
             var length = isOpening ? Array.IndexOf(lines, "    }", i) - i - 1 : 0;
             if (length > MaxFunctionLines)
@@ -63,8 +63,14 @@ internal static partial class Sizes
     [GeneratedRegex(@"(?m)//.*$")]
     private static partial Regex Comment { get; }
 
-    [GeneratedRegex(@"(?m)^ {0,8}(?<head>(?:(?:public|internal|private|protected|static|sealed|abstract|partial|async|override|readonly) )+[\w<>?,\[\]. ()]*?\w(?:<[\w, ]+>)?)\((?<list>(?:[^()]|\((?:[^()]|\([^()]*\))*\))*)\)\s*(?:=>|\{|:|where|;)")]
+    [GeneratedRegex(@"(?m)^ {0,8}(?<head>(?:(?:public|internal|private|protected|static|sealed|abstract|partial|async|override|readonly) )+"
+        + @"[\w<>?,\[\]. ()]*?\w(?:<[\w, ]+>)?)"
+        + @"\((?<list>(?:[^()]|\((?:[^()]|\([^()]*\))*\))*)\)\s*(?:=>|\{|:|where|;)")]
     private static partial Regex Declaration { get; }
+
+    /// <summary>The head of a nested type with parameters, or of a collection that is written out.</summary>
+    [GeneratedRegex(@"\b(class|record|struct) |= new\(")]
+    private static partial Regex OtherHead { get; }
 
     [GeneratedRegex(@"\)[^;=]*$")]
     private static partial Regex FunctionHead { get; }
