@@ -34,7 +34,7 @@ in
       type = types.package;
       default = pkgs.trustix-proxy;
       defaultText = lib.literalExpression "pkgs.trustix-proxy";
-      description = "The package.";
+      description = "Package to use.";
     };
 
     logs = mkOption {
@@ -45,12 +45,12 @@ in
           options = {
             privateKeyFile = mkOption {
               type = types.str;
-              description = "The secret key of the log, outside the store; systemd hands it over. `trustix-proxy keygen` makes it.";
+              description = "The log's secret key, outside the store; systemd passes it as a credential. Create it with `trustix-proxy keygen`.";
             };
             writeTokens = mkOption {
               type = types.listOf types.str;
               default = [ ];
-              description = "Public halves (`name:base64`) of the tokens that may write.";
+              description = "Public halves (`name:base64`) of the tokens allowed to submit.";
             };
           };
         }
@@ -60,31 +60,31 @@ in
     settings = mkOption {
       type = (pkgs.formats.json { }).type;
       default = { };
-      description = "More of the configuration of `log serve`, checked while the system is built. It is world-readable: no secrets in it.";
+      description = "More configuration of `log serve`, checked at build time. World-readable: put no secrets in it.";
     };
 
     address = mkOption {
       type = types.str;
       default = "127.0.0.1";
-      description = "Where anyone may read: an IP address (IPv6 in brackets) or `localhost`. Writing stays on loopback.";
+      description = "Address of the public, read-only listener: an IP address (IPv6 in brackets) or `localhost`. Submissions stay on loopback.";
     };
 
     port = mkOption {
       type = types.port;
       default = 8090;
-      description = "The port there.";
+      description = "TCP port.";
     };
 
     openFirewall = mkOption {
       type = types.bool;
       default = false;
-      description = "Whether other machines reach the port.";
+      description = "Open the port in the firewall.";
     };
 
     environmentFile = mkOption {
       type = types.nullOr types.str;
       default = null;
-      description = "A file with variables `TRUSTIXPROXY__KEY=value` over the settings.";
+      description = "File of variables `TRUSTIXPROXY__KEY=value` that override the settings.";
     };
   };
 

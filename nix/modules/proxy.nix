@@ -57,55 +57,55 @@ in
       type = types.package;
       default = pkgs.trustix-proxy;
       defaultText = lib.literalExpression "pkgs.trustix-proxy";
-      description = "The package.";
+      description = "Package to use.";
     };
 
     settings = mkOption {
       type = (pkgs.formats.json { }).type;
       default = { };
-      description = "The configuration of `serve`, checked while the system is built. It is world-readable: no secrets in it.";
+      description = "Configuration of `serve`, checked at build time. World-readable: put no secrets in it.";
     };
 
     address = mkOption {
       type = types.str;
       default = "127.0.0.1";
-      description = "Where Nix clients ask: an IP address (IPv6 in brackets) or `localhost`.";
+      description = "Address for Nix clients: an IP address (IPv6 in brackets) or `localhost`.";
     };
 
     port = mkOption {
       type = types.port;
       default = 8080;
-      description = "The port there.";
+      description = "TCP port.";
     };
 
     openFirewall = mkOption {
       type = types.bool;
       default = false;
-      description = "Whether other machines reach the port.";
+      description = "Open the port in the firewall.";
     };
 
     signingKeyFile = mkOption {
       type = types.nullOr types.str;
       default = null;
-      description = "The secret key that clients trust, outside the store; systemd hands it over. Made at the first start when null.";
+      description = "The secret signing key, outside the store; systemd passes it as a credential. When null, the first start creates one.";
     };
 
     publicKey = mkOption {
       type = types.nullOr types.str;
       default = null;
-      description = "Its public half, for `nix.conf`. When null a file that is written before nix-daemon starts tells Nix.";
+      description = "Its public half, for `nix.conf`. When null, a file written before nix-daemon starts adds it.";
     };
 
     environmentFile = mkOption {
       type = types.nullOr types.str;
       default = null;
-      description = "A file with variables `TRUSTIXPROXY__KEY=value` over the settings.";
+      description = "File of variables `TRUSTIXPROXY__KEY=value` that override the settings.";
     };
 
     configureNix = mkOption {
       type = types.bool;
       default = false;
-      description = "Makes this proxy the only substituter and its key the only trusted one of this machine's Nix.";
+      description = "Make this proxy the only substituter of this machine's Nix, and its key the only trusted key.";
     };
   };
 

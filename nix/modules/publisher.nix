@@ -39,7 +39,7 @@ in
       type = types.package;
       default = pkgs.trustix-proxy;
       defaultText = lib.literalExpression "pkgs.trustix-proxy";
-      description = "The package, which has the hook too.";
+      description = "Package to use; it also contains the hook.";
     };
 
     url = mkOption {
@@ -51,30 +51,30 @@ in
     log = mkOption {
       type = types.nullOr types.str;
       default = null;
-      description = "The log's name, where the node keeps several.";
+      description = "Name of the log, if the node has several.";
     };
 
     tokenFile = mkOption {
       type = types.str;
-      description = "The write token, outside the store; systemd hands it over. `trustix-proxy keygen` makes it.";
+      description = "The write token, outside the store; systemd passes it as a credential. Create it with `trustix-proxy keygen`.";
     };
 
     settings = mkOption {
       type = (pkgs.formats.json { }).type;
       default = { };
-      description = "More of the configuration of `publish`: `include`, `exclude`, `listen`. Checked while the system is built.";
+      description = "More configuration of `publish`: `include`, `exclude`, `listen`. Checked at build time.";
     };
 
     spoolDirectory = mkOption {
       type = types.str;
       default = "/var/spool/trustix";
-      description = "Where the hook leaves its jobs.";
+      description = "Directory where the hook leaves its jobs.";
     };
 
     environmentFile = mkOption {
       type = types.nullOr types.str;
       default = null;
-      description = "A file with variables `TRUSTIXPROXY__KEY=value` over the settings.";
+      description = "File of variables `TRUSTIXPROXY__KEY=value` that override the settings.";
     };
   };
 

@@ -55,7 +55,7 @@ public static class NarCompression
         [(byte)'B', (byte)'Z', (byte)'h', ..] => new Bzip2Decoder(),
         [0x1f, 0x8b, ..] => new GzipDecoder(),
         [13, 0, 0, 0, 0, 0, 0, 0, ..] => null,
-        _ => throw new InvalidDataException("The file begins like no NAR and no compressed file that is known."),
+        _ => throw new InvalidDataException("The file is neither a NAR nor in a known compression."),
     };
 
     private static string NameOf(string encoding)

@@ -145,7 +145,7 @@ public sealed class DecodingStream(Stream source, Decoder decoder) : Stream
 
         if (status is DecodeStatus.More && consumed == 0 && written == 0 && (_sourceEnded || _start < _end))
         {
-            throw new InvalidDataException("The compressed data ends before its end.");
+            throw new InvalidDataException("The compressed data is truncated.");
         }
 
         _debt = Math.Max(0, _debt - ((long)written * PaidPerByte));
@@ -158,7 +158,7 @@ public sealed class DecodingStream(Stream source, Decoder decoder) : Stream
         _debt += bytes;
         if (_debt > MaxDebt)
         {
-            throw new InvalidDataException($"The compressed data goes on for more than {MaxDebt} bytes and yields hardly any.");
+            throw new InvalidDataException($"The compressed data yields almost no output for more than {MaxDebt} bytes.");
         }
     }
 }

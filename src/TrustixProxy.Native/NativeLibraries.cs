@@ -58,7 +58,7 @@ internal static class NativeLibraries
         }
 
         throw new DllNotFoundException(
-            $"None of {string.Join(", ", names)} was found. Install the package that holds it (Debian: libssl3, liblzma5, libzstd1, "
+            $"None of {string.Join(", ", names)} was found. Install its package (Debian: libssl3, liblzma5, libzstd1, "
                 + $"libbz2-1.0, zlib1g; Nix: runtimeDeps).");
     }
 }

@@ -15,9 +15,9 @@ public static class Sodium
         }
         catch (Exception exception) when (exception is PlatformNotSupportedException or InvalidOperationException)
         {
-            var cause = exception.InnerException is BadImageFormatException ? "is for another kind of machine"
+            var cause = exception.InnerException is BadImageFormatException ? "is for a different platform"
                 : exception is PlatformNotSupportedException ? "is missing or cannot be loaded"
-                : $"is not the one that the program needs: {exception.Message}";
+                : $"is not the version this program needs: {exception.Message}";
             return $"libsodium.so in {AppContext.BaseDirectory} {cause}. Put all files of one build there, not the executable alone.";
         }
     }

@@ -33,7 +33,7 @@ public sealed class BuildHook(string spool, int maxJobs, string gcRoots, TimePro
         }
         catch (DirectoryNotFoundException)
         {
-            return $"{spool} is no directory; trustix-proxy publish makes it";
+            return $"{spool} is not a directory; trustix-proxy publish creates it";
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

@@ -12,7 +12,7 @@ internal sealed record JobOutputs(IReadOnlyList<DescribedOutput> Outputs, string
     {
         var wanted = described.Where(output => job.Outputs.Count is 0 || job.Outputs.Contains(output.Statement.Path)).ToList();
         var missing = job.Outputs.Except(wanted.Select(output => output.Statement.Path)).ToList();
-        return new JobOutputs(wanted, missing.Count is 0 ? "" : $"{Names(missing)} had been collected before Nix described it");
+        return new JobOutputs(wanted, missing.Count is 0 ? "" : $"{Names(missing)} was garbage-collected before Nix described it");
     }
 
     /// <summary>Asks Nix now. Gives up outputs that were collected or may stem from another build: better no statement than a wrong
@@ -25,7 +25,7 @@ internal sealed record JobOutputs(IReadOnlyList<DescribedOutput> Outputs, string
         {
             if ((await NixStore.ValidAsync([job.Derivation], cancellation)).Count is 0)
             {
-                return new JobOutputs([], $"{job.Derivation} has been collected, so what it built is not known");
+                return new JobOutputs([], $"{job.Derivation} was garbage-collected, so its outputs are unknown");
             }
 
             outputs = await NixStore.OutputsAsync(job.Derivation, cancellation);
@@ -45,7 +45,7 @@ internal sealed record JobOutputs(IReadOnlyList<DescribedOutput> Outputs, string
         var other = described.Except(certain).Select(output => output.Statement.Path).ToList();
         string[] lost =
         [
-            .. gone.Count is 0 ? [] : new[] { $"{Names(gone)} has been collected" },
+            .. gone.Count is 0 ? [] : new[] { $"{Names(gone)} was garbage-collected" },
             .. other.Count is 0 ? [] : new[] { $"{Names(other)} may have been replaced since it was built" },
         ];
         return new JobOutputs(certain, string.Join("; ", lost));

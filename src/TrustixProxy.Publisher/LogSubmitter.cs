@@ -26,12 +26,12 @@ public sealed class LogSubmitter(Uri url, NixSecretKey token) : IDisposable
         var answer = await CallAsync("/trustix_api.v1.NodeAPI/Logs", new LogsRequest(), cancellation);
         if (!WireMessage.TryParse(LogsResponse.Parser, answer, out var node))
         {
-            throw new SubmissionException($"{url}: what answers there is no log node", SubmissionFault.Refused);
+            throw new SubmissionException($"{url}: the server there is not a log node", SubmissionFault.Refused);
         }
 
         var found = node.Logs.Where(log => name is null || (log.Meta.TryGetValue("name", out var its) && its == name)).ToList();
         return found.Count is 1 ? found[0].LogID : throw new SubmissionException(
-            name is null ? $"{url}: the node has {node.Logs.Count} logs: say which by its name"
+            name is null ? $"{url}: the node has {node.Logs.Count} logs: give the name of one"
                 : $"{url}: the node has no log named '{name}'", SubmissionFault.Refused);
     }
 
@@ -155,7 +155,7 @@ public sealed class LogSubmitter(Uri url, NixSecretKey token) : IDisposable
         }
         catch (Exception exception) when (exception is JsonException or KeyNotFoundException or InvalidOperationException)
         {
-            return ("", $"HTTP {status}, which is no answer of a log");
+            return ("", $"HTTP {status}, which is not an answer of a log");
         }
     }
 

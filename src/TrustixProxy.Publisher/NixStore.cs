@@ -90,7 +90,7 @@ public static class NixStore
                     NixHash.TryParse(hash, out var narHash, out _) && long.TryParse(size, CultureInfo.InvariantCulture, out var narSize)
                     ? new DescribedOutput(
                         new BuildStatement(path, narHash, narSize, await QueryAsync("--references", path, cancellation)), null, null)
-                    : throw new NixException($"nix-store -q printed '{hash}' and '{size}', which are no hash and size"));
+                    : throw new NixException($"nix-store -q printed '{hash}' and '{size}', which are not a hash and a size"));
             }
 
             return described;

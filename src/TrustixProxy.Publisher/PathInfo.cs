@@ -24,7 +24,7 @@ public static class PathInfo
         catch (Exception exception) when (exception is JsonException or FormatException or InvalidOperationException or KeyNotFoundException
             or ArgumentOutOfRangeException)
         {
-            error = $"nix path-info --json printed what is not understood: {exception.Message}";
+            error = $"nix path-info --json printed unexpected output: {exception.Message}";
         }
 
         return error.Length is 0;

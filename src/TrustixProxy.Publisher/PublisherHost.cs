@@ -39,7 +39,7 @@ public static class PublisherHost
             ("GET" or "HEAD", "/healthz") => AnswerHealthAsync(publisher.Last, http),
             ("GET" or "HEAD", "/metrics") => metrics(http),
             _ when gate.IsRefused(http) => gate.RefuseAsync(http),
-            _ => AnswerAsync(http, StatusCodes.Status404NotFound, "here are /healthz and /metrics, to be read\n"),
+            _ => AnswerAsync(http, StatusCodes.Status404NotFound, "only GET /healthz and /metrics are served here\n"),
         });
         return app;
     }
@@ -49,14 +49,14 @@ public static class PublisherHost
     {
         null or { Fault: PublishFault.None } => AnswerAsync(http, StatusCodes.Status200OK, "ok\n"),
         { Fault: PublishFault.Refused } =>
-            AnswerAsync(http, StatusCodes.Status503ServiceUnavailable, $"the log refuses; jobs that wait: {last.Waiting}\n"),
+            AnswerAsync(http, StatusCodes.Status503ServiceUnavailable, $"the log refuses submissions; jobs waiting: {last.Waiting}\n"),
         { Fault: PublishFault.Busy } =>
             AnswerAsync(
-            http, StatusCodes.Status503ServiceUnavailable, $"the log does not take anything now; jobs that wait: {last.Waiting}\n"),
+            http, StatusCodes.Status503ServiceUnavailable, $"the log accepts no submissions at the moment; jobs waiting: {last.Waiting}\n"),
         { Fault: PublishFault.Unreachable } =>
-            AnswerAsync(http, StatusCodes.Status503ServiceUnavailable, $"the log cannot be reached; jobs that wait: {last.Waiting}\n"),
+            AnswerAsync(http, StatusCodes.Status503ServiceUnavailable, $"the log cannot be reached; jobs waiting: {last.Waiting}\n"),
         { Fault: PublishFault.NoNix } =>
-            AnswerAsync(http, StatusCodes.Status503ServiceUnavailable, $"Nix cannot be asked; jobs that wait: {last.Waiting}\n"),
+            AnswerAsync(http, StatusCodes.Status503ServiceUnavailable, $"Nix cannot be queried; jobs waiting: {last.Waiting}\n"),
         _ => AnswerAsync(http, StatusCodes.Status503ServiceUnavailable, "the spool cannot be read or written to\n"),
     };
 

@@ -40,8 +40,8 @@ public sealed class Spool : IDisposable
         }
         catch (IOException exception) when (exception.InnerException is not null)
         {
-            throw new IOException($"spoolDirectory is '{directory}', from which another trustix-proxy publish is publishing: stop that "
-                + $"one, or name another directory.", exception);
+            throw new IOException($"spoolDirectory is '{directory}', which another trustix-proxy publish uses: stop it, or set "
+                + $"another directory.", exception);
         }
     }
 

@@ -152,7 +152,7 @@ internal sealed class SpoolDrain(PublisherOptions options, Spool spool, LogSubmi
         foreach (var item in _batch)
         {
             string[] reasons = [.. item.TooLong, .. item.CandidateValues.Where(refused.ContainsKey)
-                .Select(statement => $"has {statement.Path}, of which the log said: {refused[statement]}")];
+                .Select(statement => $"has {statement.Path}, rejected by the log: {refused[statement]}")];
             if (reasons.Length > 0)
             {
                 Reject(item.Id, string.Join("; ", reasons));

@@ -32,7 +32,7 @@ internal sealed record SpoolItem(string Id, IReadOnlyList<BuildStatement> Candid
             NotBuiltHere = [.. admitted[LeftOut.NotBuiltHere].Select(output => output.Statement.Path)],
             NamesHidden = [.. admitted[LeftOut.NamesHidden].Select(output => output.Statement.Path)],
             TooLong = [.. admitted[LeftOut.TooLong].Select(output =>
-                $"has {output.Statement.Path}, of which more is to be said than the {WireMessage.MaxValue} bytes that a log takes")],
+                $"has {output.Statement.Path}, whose statement exceeds the {WireMessage.MaxValue} bytes that a log accepts")],
             Bytes = statements.Sum(SubmissionParts.SizeOf),
         };
     }

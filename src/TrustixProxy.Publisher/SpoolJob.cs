@@ -37,7 +37,7 @@ internal sealed record SpoolJob(string Id, DateTimeOffset WrittenAt, StorePath D
         outputs = [];
         if (!StorePath.TryParseAbsolute(derivation, out path, out var fault))
         {
-            error = $"has DRV_PATH '{derivation}', which is no store path ({fault})";
+            error = $"has DRV_PATH '{derivation}', which is not a store path ({fault})";
             return false;
         }
 
@@ -46,7 +46,7 @@ internal sealed record SpoolJob(string Id, DateTimeOffset WrittenAt, StorePath D
         {
             if (!StorePath.TryParseAbsolute(word, out var output, out fault))
             {
-                error = $"has in OUT_PATHS '{word}', which is no store path ({fault})";
+                error = $"has in OUT_PATHS '{word}', which is not a store path ({fault})";
                 return false;
             }
 

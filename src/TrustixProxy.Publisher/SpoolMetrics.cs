@@ -14,16 +14,16 @@ public sealed class SpoolMetrics : IDisposable
     internal SpoolMetrics(Spool spool, TimeProvider time)
     {
         _paths = _meter.CreateCounter<long>("trustix_publish_paths",
-            description: "Store paths, by what became of them: published, excluded, not-built-here, contradicted.");
+            description: "Store paths, by result: published, excluded, not-built-here, contradicted.");
         _jobs = _meter.CreateCounter<long>(
-            "trustix_publish_jobs_lost", description: "Jobs of which a path was never published, by why: given-up, rejected.");
-        _passes = _meter.CreateCounter<long>("trustix_publish_passes", description: "Times that the spool was gone through, by what kept "
-            + "jobs in it: none, refused, busy, unreachable, no-nix, spool.");
+            "trustix_publish_jobs_lost", description: "Jobs with a path never published, by reason: given-up, rejected.");
+        _passes = _meter.CreateCounter<long>("trustix_publish_passes", description: "Passes over the spool, by what kept jobs in "
+            + "it: none, refused, busy, unreachable, no-nix, spool.");
         _meter.CreateObservableGauge(
-            "trustix_spool_jobs", () => Read(() => spool.Jobs().Count), description: "Jobs that wait in the spool.");
+            "trustix_spool_jobs", () => Read(() => spool.Jobs().Count), description: "Jobs waiting in the spool.");
         _meter.CreateObservableGauge(
             "trustix_spool_oldest_job_seconds", () => Read(() => (spool.OldestJob() is { } oldest ? time.GetUtcNow() - oldest
-            : TimeSpan.Zero).TotalSeconds), description: "How long the oldest job has waited; 0 when none does.");
+            : TimeSpan.Zero).TotalSeconds), description: "Age of the oldest waiting job; 0 if there is none.");
     }
 
     internal void Count(PublishPass pass)

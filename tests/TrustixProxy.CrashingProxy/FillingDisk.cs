@@ -23,7 +23,7 @@ internal static class FillingDisk
         var ballast = Path.Combine(directory, "ballast");
         File.WriteAllBytes(ballast, new byte[300_000]);
 
-        for (var i = 0; i < 100 && !log.Has("stores no more"); i++)
+        for (var i = 0; i < 100 && !log.Has("pauses writing"); i++)
         {
             Store();
         }
@@ -37,7 +37,7 @@ internal static class FillingDisk
         }
 
         var before = store.Size;
-        Expect(log.Has("stores no more"), "the disk never refused");
+        Expect(log.Has("pauses writing"), "the disk never refused");
         Expect(before > 300_000, "nothing was stored before");
         Expect(!StoringNars.Write(store, random, 100), "something is begun although the disk is full");
         Expect(Directory.GetFiles(directory) is [var only] && only == ballast, "something unfinished is left");
@@ -50,15 +50,15 @@ internal static class FillingDisk
         File.Delete(ballast);
         clock.Shift += TimeSpan.FromSeconds(11);
         Store();
-        SpinWait.SpinUntil(() => log.Has("stores again"), TimeSpan.FromSeconds(10));
-        Expect(store.Size > before && log.Has("stores again"), "it does not store again");
+        SpinWait.SpinUntil(() => log.Has("writes again"), TimeSpan.FromSeconds(10));
+        Expect(store.Size > before && log.Has("writes again"), "it does not store again");
         faults.ForEach(Console.WriteLine);
         return faults.Count;
 
         void Store()
         {
             var (size, isBegun) = (store.Size, StoringNars.Write(store, random, 100_000));
-            SpinWait.SpinUntil(() => !isBegun || store.Size > size || log.Has("stores no more"), TimeSpan.FromSeconds(10));
+            SpinWait.SpinUntil(() => !isBegun || store.Size > size || log.Has("pauses writing"), TimeSpan.FromSeconds(10));
         }
 
         void Expect(bool isSo, string fault)

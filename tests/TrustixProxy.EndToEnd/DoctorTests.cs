@@ -27,7 +27,7 @@ public sealed class DoctorTests(NixLab lab)
         Assert.Equal(
             lab.Closure.Count, JsonDocument.Parse(well.Output).RootElement.GetProperty("outcomes").GetProperty("agreed").GetInt32());
         Assert.True(unwell.Code is 1, unwell.ToString());
-        Assert.Contains($"INSTALLED OTHERWISE {sick.Absolute}", unwell.Output, StringComparison.Ordinal);
+        Assert.Contains($"INSTALLED DIFFERS {sick.Absolute}", unwell.Output, StringComparison.Ordinal);
     }
 
     private Task<Result> ExplainAsync(string configuration, params string[] arguments) =>

@@ -51,7 +51,7 @@ public sealed class PublishingTests(NixLab lab)
 
         Assert.DoesNotContain("will not be published", said, StringComparison.Ordinal);
         Assert.Equal((3, 1), (unreachable.Code, jobs));
-        Assert.Contains("The log cannot be reached, jobs wait (1)", unreachable.Error, StringComparison.Ordinal);
+        Assert.Contains("Cannot reach the log; jobs waiting (1)", unreachable.Error, StringComparison.Ordinal);
         Assert.Equal((0, 0), (published.Code, builder.Jobs));
         Assert.True(await IsInLogAsync("carol", built[0]));
     }
@@ -86,7 +86,7 @@ public sealed class PublishingTests(NixLab lab)
             Assert.True(File.Exists(
                 Path.Combine(lab.Directory, "stores", Path.GetFileName(builder.Spool)["spool-".Length..], built[0].Absolute[1..])));
             Assert.Single(
-                said.Split('\n'), line => line.Contains("trustix: what was built will not be published: ", StringComparison.Ordinal));
+                said.Split('\n'), line => line.Contains("trustix: these outputs will not be published: ", StringComparison.Ordinal));
             Assert.Equal(fault is "full" ? 1 : 0, builder.Jobs);
         }
     }
@@ -183,10 +183,10 @@ public sealed class PublishingTests(NixLab lab)
         var all = (await Daemon.RunAsync([.. verb, "--all"], lab.Environment("a-mixed", []))).OrThrow();
 
         // leaf-1.0 came with the twelve fan-*; top-1.0 and the ten of chain-* were built.
-        Assert.Equal("submitted 11 paths; skipped 13 that were not built here, 0 that --include and --exclude hold back\n", mixed.Output);
-        Assert.Equal("submitted 9 paths; skipped 0 that were not built here, 15 that --include and --exclude hold back\n", filtered.Output);
-        Assert.Equal("submitted 0 paths; skipped 0 that were not built here, 24 that --include and --exclude hold back\n", none.Output);
-        Assert.Equal("submitted 24 paths; skipped 0 that were not built here, 0 that --include and --exclude hold back\n", all.Output);
+        Assert.Equal("submitted 11 paths; skipped 13 not built here, 0 held back by --include and --exclude\n", mixed.Output);
+        Assert.Equal("submitted 9 paths; skipped 0 not built here, 15 held back by --include and --exclude\n", filtered.Output);
+        Assert.Equal("submitted 0 paths; skipped 0 not built here, 24 held back by --include and --exclude\n", none.Output);
+        Assert.Equal("submitted 24 paths; skipped 0 not built here, 0 held back by --include and --exclude\n", all.Output);
     }
 
     [Fact]

@@ -21,14 +21,14 @@ public sealed class CheckConfigTests
             }
             """);
 
-        Assert.Equal((0, "good for serve: 2 of 2 operators must agree, 1 upstreams.\n", ""), (code, output, error));
+        Assert.Equal((0, "valid for serve: 2 of 2 operators must agree, 1 upstreams.\n", ""), (code, output, error));
         Assert.False(Directory.Exists(Path.Combine(folder.Path, "state")), "nothing is made by looking");
     }
 
     [Theory]
     [InlineData("""  "mode": "mirror"  """, null)]
-    [InlineData("""  "mode": "light"  """, "takes \"mode\": \"mirror\"")]
-    [InlineData("""  "mode": "mirror", "url": "http://x"  """, "takes the place of 'url'")]
+    [InlineData("""  "mode": "light"  """, "needs \"mode\": \"mirror\"")]
+    [InlineData("""  "mode": "mirror", "url": "http://x"  """, "replaces 'url'")]
     public async Task Static_files_of_a_log_take_the_place_of_its_node_and_are_mirrored(string rest, string? fault)
     {
         using var folder = new Folder();
@@ -60,11 +60,11 @@ public sealed class CheckConfigTests
         Assert.Equal(2, code);
         foreach (var expected in new[]
         {
-            "listen: has '9999'; an address is http://ip:port or http://localhost:port, the same with https, or unix:/path.",
-            "tls.certificateFile: is '/nowhere/a', which with the key '/nowhere/b' makes no certificate: ",
+            "listen: has '9999'; an address is http://ip:port or http://localhost:port, also with https, or unix:/path.",
+            "tls.certificateFile: is '/nowhere/a', which is not a usable certificate with the key '/nowhere/b': ",
             "clients.basicFile: is '/nowhere/c', which cannot be read",
-            "clients.bearerFile: is '" + Path.Combine(folder.Path, "tokens") + "', which others than its owner may read",
-            "whose line 1 is not name:token.", "whose line 2 is not name:token.", "whose line 4 has what another line has",
+            "clients.bearerFile: is '" + Path.Combine(folder.Path, "tokens") + "', which other users can read",
+            "whose line 1 is not name:token.", "whose line 2 is not name:token.", "whose line 4 repeats another line",
             "clients.bytesPerSecond: is '5'; it must be at least 1000, or 0 for no limit.",
             "limits.concurency: is not a key of this configuration; 'concurrency' is.",
             "limits.waiting: is '-1'; it must be a whole number from 0 to 1000000.",
@@ -86,7 +86,7 @@ public sealed class CheckConfigTests
             "policy.quorum: is 7; it must be from 1 to 2, the number of operators of the electors.",
             "policy.dissent: is 'no'; it must be \"outvoted\" or \"veto\".",
             "policy.percent: stands beside 'quorum'; a policy has one of rule, quorum and percent.",
-            "redis.configuration: has a password; put it into a file of its own and name that as redis.passwordFile.",
+            "redis.configuration: has a password; put it into a file and set redis.passwordFile.",
             "redis.keyPrefix: is 'a b'; it must be printable ASCII without spaces",
             "redis.passwordFile: is '/nowhere', which cannot be read",
             "redis.pasword: is not a key of this configuration. Known here: configuration, keyPrefix, passwordFile.",
@@ -125,7 +125,7 @@ public sealed class CheckConfigTests
         Assert.Equal(0, code);
         Assert.Contains("policy.quorum: 1 of 2 is at most half", error, StringComparison.Ordinal);
         Assert.Contains("policy.dissent: under \"veto\"", error, StringComparison.Ordinal);
-        Assert.Contains("upstreams: none is named", error, StringComparison.Ordinal);
+        Assert.Contains("upstreams: is empty", error, StringComparison.Ordinal);
         Assert.Contains("'a' need not tie its map", error, StringComparison.Ordinal);
     }
 
@@ -162,7 +162,7 @@ public sealed class CheckConfigTests
         using var folder = new Folder();
         var (code, output, _) = await CheckAsync(folder, $$"""{{'\ufeff'}}{ "stateDirectory": "{{folder.Path}}" }""");
 
-        Assert.Equal((0, "good for serve"), (code, output[..14]));
+        Assert.Equal((0, "valid for serve"), (code, output[..14]));
     }
 
     [Fact]
@@ -175,7 +175,7 @@ public sealed class CheckConfigTests
         var (code, _, error) = await CheckAsync(folder, $$"""{ "stateDirectory": "{{folder.Path}}", "signingKeyFile": "{{key}}" }""");
 
         Assert.Equal(0, code);
-        Assert.Contains($"warning: signingKeyFile: '{key}' may be read by others", error, StringComparison.Ordinal);
+        Assert.Contains($"warning: signingKeyFile: '{key}' can be read by other users", error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -187,7 +187,8 @@ public sealed class CheckConfigTests
         var (code, _, error) = await CheckAsync(folder, $$"""{ "stateDirectory": "{{folder.Path}}", "listen": ["http://127.0.0.1:1", "http://0.0.0.0:2"], "clients": { "basicFile": "{{file}}" } }""");
 
         Assert.Equal(0, code);
-        Assert.Contains("warning: clients: passwords and tokens travel readable to 'http://0.0.0.0:2'", error, StringComparison.Ordinal);
+        Assert.Contains("warning: clients: passwords and tokens are sent unencrypted to "
+            + "'http://0.0.0.0:2'", error, StringComparison.Ordinal);
         Assert.DoesNotContain("'http://127.0.0.1:1'", error, StringComparison.Ordinal);
     }
 
@@ -241,7 +242,7 @@ public sealed class CheckConfigTests
             }
             """);
 
-        Assert.Equal((0, "good for log serve: mine.\n"), (good.Code, good.Output));
+        Assert.Equal((0, "valid for log serve: mine.\n"), (good.Code, good.Output));
         Assert.Equal(2, bad.Code);
         var tooShort = await CheckAsync(folder, $$"""{ "stateDirectory": "{{folder.Path}}", "flushInterval": "0:00:00.005", "logs": [{ "name": "mine", "privateKeyFile": "{{key}}" }] }""");
         Assert.Contains("flushInterval: is '00:00:00.0050000'; it must be 00:00:00,", tooShort.Error, StringComparison.Ordinal);

@@ -27,22 +27,22 @@ public sealed class ConfigurationThatLooksGoodTests
     [InlineData("""{ "upstreams": [{ "name": "a", "url": "https://c.example/s?trusted=true" }] }""", "upstreams[0].url: is 'https://c.example/s?trusted=true', whose query '?trusted=true' has more than priority=N")]
     [InlineData("""{ "upstreams": [{ "name": "a", "url": "https://c.example/s?priority=1&compression=xz" }] }""", "upstreams[0].url: is 'https://c.example/s?priority=1&compression=xz', whose query")]
     [InlineData("""{ "upstreams": [{ "name": "a", "url": "https://c.example/s?priority=low" }] }""", "upstreams[0].url: is")]
-    [InlineData("""{ "upstreams": [{ "name": "a", "url": "https://c.example/s#x" }] }""", "upstreams[0].url: is 'https://c.example/s#x', whose end '#x' no server is ever told")]
+    [InlineData("""{ "upstreams": [{ "name": "a", "url": "https://c.example/s#x" }] }""", "upstreams[0].url: is 'https://c.example/s#x', whose fragment '#x' is never sent to a server")]
     [InlineData("""{ "upstreams": [{ "name": "a", "url": "file:///srv/cache?priority=x" }] }""", "upstreams[0].url: is")]
     [InlineData("""{ "upstreams": [{ "name": "a", "url": "https://c.example:0" }] }""", "upstreams[0].url: is 'https://c.example:0'; it must be an address")]
     [InlineData("""{ "upstreams": [{ "name": "a", "url": "https://c.example:65536" }] }""", "upstreams[0].url: is 'https://c.example:65536'; it must be an address")]
     [InlineData("""{ "caches": [{ "name": "a", "url": "https://c.example/s?priority=10" }] }""", "caches[0].url: is 'https://c.example/s?priority=10', whose query '?priority=10' is not heeded here; take it out.")]
-    [InlineData("""{ "caches": [{ "name": "a", "url": "https://me:s3cret@c.example" }] }""", "caches[0].url: has a user name or password in it")]
+    [InlineData("""{ "caches": [{ "name": "a", "url": "https://me:s3cret@c.example" }] }""", "caches[0].url: has a user name or password")]
     [InlineData("""{ "logs": [{ "name": "a", "url": "https://c.example?x=1" }] }""", "logs[0].url: is 'https://c.example?x=1', whose query")]
-    [InlineData("""{ "logs": [{ "name": "a", "url": "https://me:s3cret@c.example" }] }""", "logs[0].url: has a user name or password in it")]
+    [InlineData("""{ "logs": [{ "name": "a", "url": "https://me:s3cret@c.example" }] }""", "logs[0].url: has a user name or password")]
     [InlineData("""{ "logs": [{ "name": "a", "exportUrl": "https://c.example?x=1" }] }""", "logs[0].exportUrl: is 'https://c.example?x=1', whose query")]
-    [InlineData("""{ "gossip": { "peers": ["http://me:s3cret@peer:8081"] } }""", "gossip.peers: has a user name or password in it")]
+    [InlineData("""{ "gossip": { "peers": ["http://me:s3cret@peer:8081"] } }""", "gossip.peers: has a user name or password")]
     [InlineData("""{ "gossip": { "peers": ["http://peer:8081?x"] } }""", "gossip.peers: has 'http://peer:8081?x', whose query")]
     [InlineData("""{ "gossip": { "peers": ["peer:8081"] } }""", "gossip.peers: has 'peer:8081'; it must be an address")]
-    [InlineData("""{ "operations": { "otlp": "http://me:s3cret@collector:4318" } }""", "operations.otlp: has a user name or password in it")]
+    [InlineData("""{ "operations": { "otlp": "http://me:s3cret@collector:4318" } }""", "operations.otlp: has a user name or password")]
     [InlineData("""{ "operations": { "hosts": ["https://proxy.example"] } }""", "operations.hosts: has 'https://proxy.example'; a host is a name")]
     [InlineData("""{ "narStore": { "pinned": ["a/b"] } }""", "narStore.pinned: has 'a/b', which matches no name")]
-    [InlineData("""{ "proxy": "http://me:s3cret@proxy:3128" }""", "proxy: has a user name or password in it")]
+    [InlineData("""{ "proxy": "http://me:s3cret@proxy:3128" }""", "proxy: has a user name or password")]
     [InlineData("""{ "proxy": "ftp://me:s3cret@proxy" }""", "proxy: is '…@proxy'; it must be http://host:port")]
     [InlineData("""{ "proxyCredentialsFile": "/nowhere" }""", "proxyCredentialsFile: is '/nowhere'")]
     [InlineData("""{ "listen": ["http://127.0.0.1:8080/path"] }""", "listen: has 'http://127.0.0.1:8080/path'; an address is")]
@@ -145,7 +145,7 @@ public sealed class ConfigurationThatLooksGoodTests
             (node, "logs[0].writeTokens") })
         {
             Assert.Contains(faults, fault => fault.Key == name && fault.Message.Contains(key, StringComparison.Ordinal)
-                && fault.Message.Contains("ask its owner for the key", StringComparison.Ordinal));
+                && fault.Message.Contains("ask its owner for the right key", StringComparison.Ordinal));
         }
     }
 
@@ -156,7 +156,7 @@ public sealed class ConfigurationThatLooksGoodTests
         var twice = Serve($$"""{ "caches": [{ "name": "c", "url": "https://c", "publicKeys": ["c-1:{{Key}}", "c-2:{{Key}}"] }] }""");
 
         Assert.Empty(good.Faults);
-        Assert.Contains(twice.Faults, fault => $"{fault}" is "caches[0].publicKeys: has the key of 'c-1' twice; take one out.");
+        Assert.Contains(twice.Faults, fault => $"{fault}" is "caches[0].publicKeys: has the key of 'c-1' twice; remove one.");
     }
 
     [Theory]
@@ -179,7 +179,7 @@ public sealed class ConfigurationThatLooksGoodTests
     }
 
     [Theory]
-    [InlineData("/etc", "it is a folder. Name the JSON file in it.")]
+    [InlineData("/etc", "it is a folder. Give the JSON file in it.")]
     [InlineData("/dev/zero", "it has more than 16 MiB.")]
     [InlineData("/dev/null", "it is empty.")]
     [InlineData("", "--config: is ''")]

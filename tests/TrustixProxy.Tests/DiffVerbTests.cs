@@ -79,8 +79,8 @@ public sealed class DiffVerbTests
         Assert.Equal((3, "", "the NAR of two builders is needed to compare, and of the upstreams and caches of the configuration only two "
             + "has one; one: absent. Name two with --between: an upstream, a cache, local, or a file.\n"), alone);
         Assert.Equal(0, same.Code);
-        Assert.EndsWith($"the same: both name {output.Statement.NarHash}\n", same.Output, StringComparison.Ordinal);
-        Assert.Equal((3, "", "the NAR of one is not to be had: absent\n"), missing);
+        Assert.EndsWith($"same: both name {output.Statement.NarHash}\n", same.Output, StringComparison.Ordinal);
+        Assert.Equal((3, "", "the NAR of one is not available: absent\n"), missing);
     }
 
     [Fact]
@@ -96,7 +96,7 @@ public sealed class DiffVerbTests
         var json = JsonDocument.Parse(text).RootElement;
 
         Assert.Equal((3, "unknown"), (code, json.GetProperty("outcome").GetString()));
-        Assert.StartsWith("the NAR of two is not the one that was named: it has the hash sha256:", error, StringComparison.Ordinal);
+        Assert.StartsWith("the NAR of two is not the declared one: its hash is sha256:", error, StringComparison.Ordinal);
         Assert.Equal(error.TrimEnd(), json.GetProperty("fault").GetString());
     }
 

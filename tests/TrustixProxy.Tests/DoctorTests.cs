@@ -39,7 +39,7 @@ public sealed class DoctorTests
         Assert.True(DoctorSummary.Read(
             stage.Folder.File("state")) is { Report: { Paths: 4, Refused.Count: 2, InstalledOtherwise: [{ Against.Count: 2 }, _] } });
         Assert.StartsWith("4 paths, 4 of them installed\n  agreed                   2\n", shown.Output, StringComparison.Ordinal);
-        Assert.Contains($"INSTALLED OTHERWISE {tool.Path.Absolute} (agreed): ", shown.Output, StringComparison.Ordinal);
+        Assert.Contains($"INSTALLED DIFFERS {tool.Path.Absolute} (agreed): ", shown.Output, StringComparison.Ordinal);
         Assert.Contains("a vote of bob would decide 1 of 1 path that is undecided (now absent 1)", shown.Output, StringComparison.Ordinal);
     }
 
@@ -78,8 +78,8 @@ public sealed class DoctorTests
 
         Assert.Equal("1 path, 0 of them installed\n  agreed                   1\n", good.Output);
         Assert.Equal((0, 2), (good.Code, bad.Code));
-        Assert.Contains("what is installed is not looked at: nix-store was not found", good.Error, StringComparison.Ordinal);
-        Assert.Contains("Standard input has the line 'hello', which is no store path.", bad.Error, StringComparison.Ordinal);
+        Assert.Contains("installed paths are not checked: nix-store was not found", good.Error, StringComparison.Ordinal);
+        Assert.Contains("Standard input has the line 'hello', which is not a store path.", bad.Error, StringComparison.Ordinal);
         Assert.True(none.Code is 2 or 3, none.Error); // there is no /run/current-system, or no Nix that knows it
     }
 
@@ -97,6 +97,6 @@ public sealed class DoctorTests
 
         Assert.True(code is 3, error);
         Assert.Contains("worst of 60 paths that would be refused:", text, StringComparison.Ordinal);
-        Assert.Contains("undecided (for want of answers): 2 of 3 needed", text, StringComparison.Ordinal);
+        Assert.Contains("undecided (some answers missing): 2 of 3 needed", text, StringComparison.Ordinal);
     }
 }

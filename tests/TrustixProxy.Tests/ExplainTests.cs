@@ -17,7 +17,7 @@ public sealed class ExplainTests
 
         Assert.True(code is 0, error);
         Assert.Contains(
-            "rule of all paths without a scope of their own: 2 of 3 must agree, dissent is outvoted", text, StringComparison.Ordinal);
+            "rule of all paths without their own scope: 2 of 3 must agree, dissent is outvoted", text, StringComparison.Ordinal);
         Assert.Matches($@"alice +alice +{output.Statement.NarHash} +tied to leaf 0 +1 +\d+", text);
         Assert.Matches(@"carol +carol +absent +absence proven +0 +\d+", text);
         Assert.Contains($"agreed: 2 of 3 needed: alice={output.Statement.NarHash}", text, StringComparison.Ordinal);
@@ -70,10 +70,10 @@ public sealed class ExplainTests
 
         Assert.StartsWith($"verified: {output.Path.Absolute} agreed at ", good.Output, StringComparison.Ordinal);
         Assert.Equal((0, 1, 2), (good.Code, bad.Code, missing.Code));
-        Assert.Equal("not verified: it was changed: its content does not have the digest that it names.\n", bad.Output);
+        Assert.Equal("not verified: it was changed: its content does not match its digest.\n", bad.Output);
         Assert.Equal(
             (0, true, "agreed"), (told.Code, Json(told.Output, "verified").GetBoolean(), Json(told.Output, "outcome").GetString()));
-        Assert.Equal((1, false, "it was changed: its content does not have the digest that it names."),
+        Assert.Equal((1, false, "it was changed: its content does not match its digest."),
             (denied.Code, Json(denied.Output, "verified").GetBoolean(), Json(denied.Output, "why").GetString()));
     }
 

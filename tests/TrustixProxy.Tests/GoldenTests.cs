@@ -39,7 +39,7 @@ public sealed class GoldenTests
         Assert.Contains($"\"fault\": \"{kind}\"", (await Cli.RunAsync(
             ["verify", Vector("evidence", kind), "--json", "--config", Vector("evidence", "config")])).Output, StringComparison.Ordinal);
         Assert.Equal(
-            (1, "not verified: its heads are signed by none of the logs in the configuration given.\n"), (other.Code, other.Output));
+            (1, "not verified: its heads are signed by no log of the given configuration.\n"), (other.Code, other.Output));
     }
 
     private static string Vector(string folder, string name) =>

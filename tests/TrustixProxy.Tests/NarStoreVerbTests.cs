@@ -29,7 +29,7 @@ public sealed class NarStoreVerbTests
         var collected = await Cli.RunAsync(["nar-store", "gc", "--config", config, "--json"]);
 
         Assert.Equal(
-            (0, $"3 NARs of {size.ToString("N0", CultureInfo.InvariantCulture)} bytes, all of them what their names say\n", ""), good);
+            (0, $"3 NARs of {size.ToString("N0", CultureInfo.InvariantCulture)} bytes, all match their names\n", ""), good);
         Assert.Equal((1, ""), (bad.Code, bad.Error));
         Assert.Equal(
             $"{outputs[1].Output.Path}/{Path.GetFileName(files[1])} FileHash", JsonDocument.Parse(bad.Output).RootElement.GetProperty(

@@ -26,12 +26,12 @@ public sealed class PolicyConfigurationTests
         var (code, output, error) = await CheckAsync(policy);
 
         Assert.True(code is 0, error);
-        Assert.Contains($"good for serve: {rule} operators must agree", output, StringComparison.Ordinal);
+        Assert.Contains($"valid for serve: {rule} operators must agree", output, StringComparison.Ordinal);
     }
 
     [Theory]
     [InlineData("{ \"quorum\": 4 }", "policy.quorum: is 4; it must be from 1 to 3, the number of operators of the electors.")]
-    [InlineData("{ \"percent\": 101 }", "policy.percent: is '101'; it must be a number above 0 and at most 100")]
+    [InlineData("{ \"percent\": 101 }", "policy.percent: is '101'; it must be above 0 and at most 100")]
     [InlineData("{ \"percent\": 0 }", "policy.percent: is '0'")]
     [InlineData(
         "{ \"rule\": { \"of\": [\"alice\"] } }", "policy.rule.quorum: is missing; a group says how many of its members must agree.")]
@@ -47,7 +47,7 @@ public sealed class PolicyConfigurationTests
     [InlineData("{ \"scopes\": [{ \"quorum\": 1 }] }", "policy.scopes[0].match: is missing")]
     [InlineData("{ \"scopes\": [{ \"match\": \"a/b\" }] }", "policy.scopes[0].match: is 'a/b'; it must be a pattern of store path names")]
     [InlineData("{ \"exceptions\": [{ \"match\": \"x\", \"accept\": \"cache:eve\", \"reason\": \"r\", \"expires\": \"2031-01-01\" }] }",
-        "policy.exceptions[0].accept: is 'cache:eve', and no cache of that name is in 'caches'.")]
+        "policy.exceptions[0].accept: is 'cache:eve', but 'caches' has no cache of that name.")]
     [InlineData("{ \"exceptions\": [{ \"match\": \"x\", \"accept\": \"yes\", \"reason\": \"r\", \"expires\": \"2031-01-01\" }] }",
         "policy.exceptions[0].accept: is 'yes'; it must be \"cache:NAME\"")]
     [InlineData("{ \"exceptions\": [{ \"match\": \"x\", \"accept\": \"cache:nixos\", \"expires\": \"2031-01-01\" }] }",
@@ -67,7 +67,7 @@ public sealed class PolicyConfigurationTests
 
     [Theory]
     [InlineData("\"mode\": \"report\"", "fallback: is missing; in report mode it names the cache")]
-    [InlineData("\"mode\": \"report\", \"fallback\": \"alice\"", "fallback: is 'alice', and no cache of that name is in 'caches'.")]
+    [InlineData("\"mode\": \"report\", \"fallback\": \"alice\"", "fallback: is 'alice', but 'caches' has no cache of that name.")]
     [InlineData("\"mode\": \"maybe\"", "mode: is 'maybe'; it must be \"enforce\" or \"report\".")]
     public async Task A_faulty_mode_is_refused(string mode, string expected)
     {
@@ -85,7 +85,7 @@ public sealed class PolicyConfigurationTests
             "\"mode\": \"report\", \"fallback\": \"nixos\"");
 
         Assert.Equal(0, code);
-        Assert.Contains("policy.rule: 1 of (alice, 1 of (bob, nixos)) can be met by two sets of operators that have none in common", error,
+        Assert.Contains("policy.rule: 1 of (alice, 1 of (bob, nixos)) can be met by two disjoint sets of operators", error,
             StringComparison.Ordinal);
         Assert.Contains("policy.scopes 'linux-*'.quorum: 1 of 3 is at most half", error, StringComparison.Ordinal);
         Assert.Contains("mode: \"report\" enforces nothing", error, StringComparison.Ordinal);
@@ -106,10 +106,10 @@ public sealed class PolicyConfigurationTests
             """);
 
         Assert.Equal(2, code);
-        Assert.Contains("caches: has our own signing key for 'four'", error, StringComparison.Ordinal);
+        Assert.Contains("caches: has this proxy's own signing key for 'four'", error, StringComparison.Ordinal);
         Assert.Contains("caches: has one publicKey for 'alice' and 'one'; one key under two operators would vote twice.", error,
             StringComparison.Ordinal);
-        Assert.Contains("caches: has our own signing key for 'two'", error, StringComparison.Ordinal);
+        Assert.Contains("caches: has this proxy's own signing key for 'two'", error, StringComparison.Ordinal);
         Assert.Contains("caches[0].publicKeys: has 'short', which has no colon", error, StringComparison.Ordinal);
         Assert.Contains("caches[2].publicKeys: is missing.", error, StringComparison.Ordinal);
 

@@ -19,12 +19,12 @@ public sealed class PublishVerbTests
         var good = await CheckAsync(folder, $$"""{ "log": { "url": "http://127.0.0.1:1", "tokenFile": "{{token}}" }, "spoolDirectory": "{{folder.Path}}/spool", "exclude": ["secret-*"] }""");
         var bad = await CheckAsync(folder, """{ "log": { "url": "nowhere", "tokenFile": "/nowhere/token", "nmae": "x" }, "spoolDirectory": "/proc/self", "include": ["a/b"], "exclude": [""], "listen": ["8092"] }""");
 
-        Assert.Equal((0, $"good for publish: from {folder.Path}/spool to http://127.0.0.1:1/.\n"), (good.Code, good.Output));
+        Assert.Equal((0, $"valid for publish: from {folder.Path}/spool to http://127.0.0.1:1/.\n"), (good.Code, good.Output));
         Assert.False(Directory.Exists(folder.File("spool")));
         Assert.Equal(2, bad.Code);
         foreach (
             var expected in new[] { "log.url: is 'nowhere'", "log.tokenFile: is '/nowhere/token'",
-            "log.nmae: is not a key of this configuration; 'name' is", "spoolDirectory: is '/proc/self', which cannot be written to",
+            "log.nmae: is not a key of this configuration; 'name' is", "spoolDirectory: is '/proc/self', which is not writable",
             "include: has 'a/b', which matches no name", "exclude: has ''", "listen: has '8092'; an address is" })
         {
             Assert.Contains(expected, bad.Error, StringComparison.Ordinal);
@@ -51,7 +51,7 @@ public sealed class PublishVerbTests
         Assert.True(timer.Elapsed < TimeSpan.FromSeconds(5), $"{timer.Elapsed}");
         Assert.True(File.Exists(folder.File("spool/1.job")));
         Assert.Equal(2, second.Code);
-        Assert.Contains("from which another trustix-proxy publish is publishing", second.Error, StringComparison.Ordinal);
+        Assert.Contains("which another trustix-proxy publish uses", second.Error, StringComparison.Ordinal);
     }
 
     [Theory]

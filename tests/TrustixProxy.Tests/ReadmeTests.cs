@@ -6,11 +6,11 @@ namespace TrustixProxy.Tests;
 public sealed partial class ReadmeTests
 {
     [Theory]
-    [InlineData("Watch", "good for serve: 1 of 1 operators must agree", "warning: policy.dissent: under \"veto\"")]
-    [InlineData("Home", "good for serve: 2 of 3 operators must agree", "")]
-    [InlineData("Organisation", "good for serve: 2 of (farm, 1 of (berlin, osaka)) operators must agree",
+    [InlineData("Watch", "valid for serve: 1 of 1 operators must agree", "warning: policy.dissent: under \"veto\"")]
+    [InlineData("Home", "valid for serve: 2 of 3 operators must agree", "")]
+    [InlineData("Organisation", "valid for serve: 2 of (farm, 1 of (berlin, osaka)) operators must agree",
         "warning: policy.scopes 'linux-*'.dissent")]
-    [InlineData("High security", "good for serve: 3 of 4 operators must agree", "warning: policy.dissent: under \"veto\"")]
+    [InlineData("High security", "valid for serve: 3 of 4 operators must agree", "warning: policy.dissent: under \"veto\"")]
     public async Task Each_policy_to_begin_with_is_good_and_its_weakness_is_said(string name, string expected, string warning)
     {
         using var folder = new Folder();

@@ -24,7 +24,7 @@ public sealed class ReloadTests
         folder.File("c.json", Config(""", "priority": 0, "prioritty": 1 """));
         await LineAsync(process, "priority: is '0'; it must be a whole number from 1 to 1000.");
         await LineAsync(process, "prioritty: is not a key of this configuration; 'priority' is.");
-        await LineAsync(process, "2 faults; the configuration from before stays in force.");
+        await LineAsync(process, "2 faults; the previous configuration stays in force.");
         folder.File("c.json", Config(""", "narStore": { "directory": "/tmp", "maxSize": "1MiB" } """).Replace("127.0.0.1:0", "127.0.0.1:1", StringComparison.Ordinal));
         await LineAsync(process, "listen: cannot change while the proxy runs");
         Assert.Contains("Priority: 50\n", await client.GetStringAsync("nix-cache-info"), StringComparison.Ordinal);

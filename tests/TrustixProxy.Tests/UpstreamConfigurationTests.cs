@@ -27,9 +27,9 @@ public sealed class UpstreamConfigurationTests
     [InlineData("machine cache.corp account x", "whose entry for 'cache.corp' has neither a login nor a password.")]
     [InlineData("default", "whose entry for 'default' has neither a login nor a password.")]
     [InlineData("machine cache.corp login nix password \"s3cret\\n\"", "has a control character in its login or password.")]
-    [InlineData("# machine cache.corp login nix password s3cret", "which is no netrc file")]
-    [InlineData("nix:s3cret", "which is no netrc file")]
-    [InlineData("machine cache.corp login \"nix", "which is no netrc file")]
+    [InlineData("# machine cache.corp login nix password s3cret", "which is not a netrc file")]
+    [InlineData("nix:s3cret", "which is not a netrc file")]
+    [InlineData("machine cache.corp login \"nix", "which is not a netrc file")]
     public async Task A_netrc_file_that_does_not_is_refused_and_no_secret_is_told(string netrc, string expected)
     {
         var (code, _, error) = await CheckAsync("https://cache.corp/nix", "netrcFile", netrc);
@@ -42,11 +42,11 @@ public sealed class UpstreamConfigurationTests
     [Theory]
     [InlineData("https://cache.corp", "bearerFile", "t0ken\n", 0, "")]
     [InlineData("http://cache.corp", "bearerFile", "t0ken", 0, "upstreams: 'private' is shown its Bearer credentials over http")]
-    [InlineData("https://cache.corp", "bearerFile", "t0 ken", 2, "whose token has other letters than printable ASCII without spaces.")]
-    [InlineData("file:///srv/cache", "bearerFile", "t0ken", 2, "stands at a folder")]
+    [InlineData("https://cache.corp", "bearerFile", "t0 ken", 2, "whose token has characters other than printable ASCII without spaces.")]
+    [InlineData("file:///srv/cache", "bearerFile", "t0ken", 2, "is set for a folder")]
     [InlineData("file:///srv/cache", "priority", null, 0, "")]
     [InlineData("file://host/cache", "priority", null, 2, "it must be an address with http:// or https://, or file:///path.")]
-    [InlineData("https://nix:s3cret@cache.corp", "priority", null, 2, "has a user name or password in it")]
+    [InlineData("https://nix:s3cret@cache.corp", "priority", null, 2, "has a user name or password")]
     public async Task Tokens_and_folders(string url, string key, string? content, int expectedCode, string expected)
     {
         var (code, _, error) = await CheckAsync(url, key, content);
@@ -63,7 +63,7 @@ public sealed class UpstreamConfigurationTests
             "https://cache.corp", "netrcFile", "machine cache.corp login nix password s3cret", UnixFileMode.GroupRead);
 
         Assert.Equal(2, code);
-        Assert.Contains("which others than its owner may read", error, StringComparison.Ordinal);
+        Assert.Contains("which other users can read", error, StringComparison.Ordinal);
     }
 
     private static async Task<(int Code, string Output, string Error)> CheckAsync(

@@ -41,7 +41,7 @@ public sealed partial class VerbTests
             Assert.Contains($"$ trustix-proxy {(page.Verb.Length is 0 ? "VERB" : page.Verb)}", examples, StringComparison.Ordinal);
             Assert.All(Option.Matches(examples), option => Assert.True(option.Value is "--help"
                 || known.Contains($"{option.Value} ", StringComparison.Ordinal), $"{page.Verb} has no {option.Value}"));
-            Assert.Contains("\nExit codes:\n  0 good, 1 the answer is no, 2 the command line", examples, StringComparison.Ordinal);
+            Assert.Contains("\nExit codes:\n  0 success, 1 negative answer, 2 invalid command line", examples, StringComparison.Ordinal);
         });
 
         async Task ReadAsync(string[] verb)
@@ -62,7 +62,7 @@ public sealed partial class VerbTests
 
         Assert.True(code is 0, output + error);
         Assert.True(timer.Elapsed < TimeSpan.FromSeconds(20), $"{timer.Elapsed}");
-        foreach (var expected in new[] { "hello-1.0", "agreed", "conflict", "undecided", "bytes, verified", "All as it should be.",
+        foreach (var expected in new[] { "hello-1.0", "agreed", "conflict", "undecided", "bytes, verified", "Everything is as expected.",
             "nix --extra-experimental-features nix-command copy --from http://127.0.0.1:", "trusted-public-keys = demo-trustix-1:" })
         {
             Assert.Contains(expected, output, StringComparison.Ordinal);
@@ -96,10 +96,10 @@ public sealed partial class VerbTests
         var key = Path.Combine(folder.Path, "trustix-proxy", "signing.key");
         Assert.True(NixSecretKey.TryParse(File.ReadAllText(key).Trim(), out var made, out _));
         Assert.EndsWith("-trustix-1", made.PublicKey.Name, StringComparison.Ordinal);
-        Assert.Contains($"made a signing key: {key}", lines);
+        Assert.Contains($"created a signing key: {key}", lines);
         Assert.Contains($"clients trust: trusted-public-keys = {made.PublicKey}", lines);
-        Assert.Contains(lines, line => line.StartsWith("warning: logs: none is named", StringComparison.Ordinal));
-        Assert.Contains(lines, line => line.StartsWith("warning: upstreams: none is named", StringComparison.Ordinal));
+        Assert.Contains(lines, line => line.StartsWith("warning: logs: is empty", StringComparison.Ordinal));
+        Assert.Contains(lines, line => line.StartsWith("warning: upstreams: is empty", StringComparison.Ordinal));
         Assert.Contains("StoreDir: /nix/store", info, StringComparison.Ordinal);
         Assert.Equal(0, process.ExitCode);
     }
@@ -123,7 +123,7 @@ public sealed partial class VerbTests
         await Cli.RunAsync(["keygen", key]);
         var (code, _, error) = await Cli.RunAsync(["log", "submit", "--token-file", key, "/etc/passwd"]);
 
-        Assert.Equal((2, "PATH is '/etc/passwd', which is no path of /nix/store, in one or a link to one\n"), (code, error));
+        Assert.Equal((2, "PATH is '/etc/passwd', which is neither in /nix/store nor a link to a path there\n"), (code, error));
     }
 
     [Theory]
@@ -142,7 +142,7 @@ public sealed partial class VerbTests
 
         Assert.Equal(2, code);
         Assert.Contains($"http://{taken.LocalEndpoint}", error, StringComparison.Ordinal);
-        Assert.EndsWith("address already in use. Name an address of this machine that nothing else uses.\n1 fault; nothing was started.\n",
+        Assert.EndsWith("address already in use. Use a free address of this machine.\n1 fault; nothing was started.\n",
             error, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", error, StringComparison.Ordinal);
     }
@@ -166,7 +166,7 @@ public sealed partial class VerbTests
 
         Assert.Equal(2, second.Code);
         Assert.Contains(
-            $"stateDirectory is '{folder.Path}', which another trustix-proxy process is using", second.Error, StringComparison.Ordinal);
+            $"stateDirectory is '{folder.Path}', which another trustix-proxy process uses", second.Error, StringComparison.Ordinal);
         var check = await Cli.RunAsync(["log", "fsck", "--json", "--config", config]);
         Assert.True(check.Code is 0, check.Error);
         Assert.Equal(("mine", 0, 0), (Json(check.Output, "log").GetString(), Json(check.Output, "entries").GetInt32(),

@@ -79,7 +79,7 @@ public sealed class PeerTransport : HttpMessageHandler
             response.Dispose();
             throw new HttpRequestException(
                 HttpRequestError.ProxyTunnelError,
-                $"The HTTP proxy {proxy} wants to know who asks, and takes none of what it is shown.",
+                $"The HTTP proxy {proxy} requires credentials and rejects those it is sent.",
                 statusCode: HttpStatusCode.ProxyAuthenticationRequired);
         }
         catch (HttpRequestException exception)

@@ -16,8 +16,8 @@ public sealed record RedisOptions(string Configuration, string? Password = null,
         {
             var parsed = ConfigurationOptions.Parse(configuration);
             return parsed.EndPoints.Count is 0
-                ? $"is '{configuration}', which names no server; write host:port, for example localhost:6379."
-                : parsed.Password is not null ? "has a password; put it into a file of its own and name that as redis.passwordFile."
+                ? $"is '{configuration}', which names no server; set host:port, for example localhost:6379."
+                : parsed.Password is not null ? "has a password; put it into a file and set redis.passwordFile."
                 : null;
         }
         catch (ArgumentException exception)

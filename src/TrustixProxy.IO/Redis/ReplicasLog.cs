@@ -5,13 +5,13 @@ namespace TrustixProxy.IO.Redis;
 /// <summary>Log messages of this folder: event ids 60xx.</summary>
 public static partial class ReplicasLog
 {
-    [LoggerMessage(6001, LogLevel.Information, "Redis is there: decisions, views and revocations are shared")]
+    [LoggerMessage(6001, LogLevel.Information, "Connected to Redis: decisions, views and revocations are shared")]
     public static partial void RedisIsThere(this ILogger logger);
 
-    [LoggerMessage(6002, LogLevel.Warning, "Redis does not answer: this replica decides for itself until it does")]
+    [LoggerMessage(6002, LogLevel.Warning, "Redis does not answer; until it does, this replica decides alone")]
     public static partial void RedisIsGone(this ILogger logger);
 
-    [LoggerMessage(6003, LogLevel.Debug, "Redis could not be reached: {Reason}")]
+    [LoggerMessage(6003, LogLevel.Debug, "Cannot reach Redis: {Reason}")]
     public static partial void RedisNotReached(this ILogger logger, string reason);
 
     [LoggerMessage(6004, LogLevel.Debug, "Redis refused a call: {Reason}")]

@@ -15,7 +15,7 @@ public static class DirectoryLock
         catch (IOException exception) when (Directory.Exists(directory))
         {
             throw new IOException(
-                $"stateDirectory is '{directory}', which another trustix-proxy process is using: stop that one, or name another directory.",
+                $"stateDirectory is '{directory}', which another trustix-proxy process uses: stop it, or set another directory.",
                 exception);
         }
     }

@@ -39,12 +39,12 @@ internal sealed class Callers(IReadOnlyCollection<NixPublicKey> known, bool? acc
         }
 
         var error = caller is null ? "the token is not valid for this call"
-            : isKnown || token!.IsReference ? (acceptReference ?? listener.IsLocal ? null : "tokens of this form can be replayed, and are "
-                + "accepted on loopback and unix listeners only: use trustix-proxy's, or set referenceTokens")
+            : isKnown || token!.IsReference ? (acceptReference ?? listener.IsLocal ? null : "tokens of this form can be replayed "
+                + "and are accepted only on loopback and unix listeners: use trustix-proxy's form, or set referenceTokens")
             : !CryptographicOperations.FixedTimeEquals(token.Body, SHA256.HashData(body)) ? "the token was made for another message"
             : (DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(token.Time!.Value, 0, uint.MaxValue)) - time.GetUtcNow()).Duration() > Window
                 ? $"the token's time is more than {Window.TotalSeconds:0} s from the log's: set the clock"
-            : !TryUse(new Guid(token.Nonce!)) ? "the token was used before, or there were too many tokens within a minute"
+            : !TryUse(new Guid(token.Nonce!)) ? "the token was used before, or too many tokens came within a minute"
             : null;
         refusal = error is null ? default : ConnectAnswer.Fail(ConnectCode.Unauthenticated, error);
         return error is null;

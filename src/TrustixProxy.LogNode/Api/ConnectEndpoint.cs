@@ -116,18 +116,18 @@ internal sealed class ConnectEndpoint(Callers callers, RequestRate rate, LogMetr
         catch (TimeoutException)
         {
             return ConnectAnswer.Fail(ConnectCode.DeadlineExceeded,
-                "the log did not come to it within Connect-Timeout-Ms; what was submitted may be in the log all the same");
+                "the log did not finish within Connect-Timeout-Ms; submitted items may still enter the log");
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
             logger.CallFailed(exception, procedure);
-            return ConnectAnswer.Fail(ConnectCode.Internal, "the log could not answer; its own messages say why");
+            return ConnectAnswer.Fail(ConnectCode.Internal, "the log could not answer; see the node's own log");
         }
     }
 
     private static ConnectAnswer TooMuch { get; } = ConnectAnswer.Fail(
         ConnectCode.ResourceExhausted,
-        $"this address has asked for more than {RequestRate.PerSecond} items a second: wait a second, then ask for less at once");
+        $"this address requested more than {RequestRate.PerSecond} items a second: wait a second, then request fewer at once");
 
     private static Task<ConnectAnswer> Fail(ConnectCode code, string error) => Task.FromResult(ConnectAnswer.Fail(code, error));
 

@@ -61,7 +61,7 @@ internal sealed class WriteCalls(IReadOnlyDictionary<string, HostedLog> logs)
     {
         logs.TryGetValue(logId, out log);
         return !context.Listener.IsPrivate
-            ? ConnectAnswer.Fail(ConnectCode.PermissionDenied, "this listener is for reading: writes go to the node's privateListen")
+            ? ConnectAnswer.Fail(ConnectCode.PermissionDenied, "this listener is read-only: submit to the node's privateListen")
             : context.Caller is null ? ConnectAnswer.Fail(
                 ConnectCode.Unauthenticated, $"unauthenticated write call attempted: the {WriteToken.Header} header is missing")
             : log is null ? ConnectAnswer.Fail(ConnectCode.NotFound, $"Publisher with log id '{logId}' doesn't exist")

@@ -115,7 +115,7 @@ public sealed class LogCheck
         {
             if (!said.Equals(is_))
             {
-                Fault($"{where} says the {what} is {said}, and the entries come to {is_}");
+                Fault($"{where} says the {what} is {said}, but the entries give {is_}");
             }
         }
     }
@@ -129,7 +129,7 @@ public sealed class LogCheck
 
         if (index < _reader.IndexedSize() && EntryIndex.PrefixesOf(entry).Any(prefix => !_reader.IsFiled(prefix, index)))
         {
-            Fault($"entry {index} is not filed under the digests by which it is looked for");
+            Fault($"entry {index} is not indexed under its lookup digests");
         }
     }
 
@@ -139,8 +139,8 @@ public sealed class LogCheck
         var head = _mapHeads.Size + 1;
         _map = changed is [.., var (root, _)] ? root : _map;
         var fault = !_kept.Remove(head, out var kept) ? head > _oldest ? "is missing" : null
-            : kept.Root != _map || !kept.Replaced.SequenceEqual(replaced.Order()) ? "has other pages than the entries come to"
-            : kept.Prefix != IndexRow.PrefixOf(mapRoot) || !kept.IsTimedAsHead ? "is filed under another map root or time than the head's"
+            : kept.Root != _map || !kept.Replaced.SequenceEqual(replaced.Order()) ? "has pages that do not match the entries"
+            : kept.Prefix != IndexRow.PrefixOf(mapRoot) || !kept.IsTimedAsHead ? "is indexed under a map root or time other than the head's"
             : null;
         if (fault is not null)
         {
@@ -174,11 +174,11 @@ public sealed class LogCheck
         {
             if (!expected.Remove(number, out var computed))
             {
-                Fault($"map page {number} is of no map that is kept");
+                Fault($"map page {number} belongs to no stored map");
             }
             else if (computed != Digest.Of(page))
             {
-                Fault($"map page {number} holds other leaves than the entries come to");
+                Fault($"map page {number} holds leaves that do not match the entries");
             }
         }
 
@@ -195,7 +195,7 @@ public sealed class LogCheck
         {
             if (!hashes.AsSpan().SequenceEqual(_reader.FindTile(tree, level, index)))
             {
-                Fault($"tile {level}/{index} of the {tree} tree is not what the leaves come to");
+                Fault($"tile {level}/{index} of the {tree} tree does not match the leaves");
             }
         }
     }
@@ -204,7 +204,7 @@ public sealed class LogCheck
     {
         foreach (var head in _kept.Keys)
         {
-            Fault($"the map of head {head} is of no head that is there");
+            Fault($"the map of head {head} belongs to no stored head");
         }
 
         if (_reader.Count("entry") is var stored && stored != _log.Size && _faults.Count < MaxFaults)
@@ -219,7 +219,7 @@ public sealed class LogCheck
         {
             if (!digest.AsSpan().SequenceEqual(Digest.Of(value).ToArray()))
             {
-                Fault($"conflict {i} is filed under another digest than its value's");
+                Fault($"conflict {i} is indexed under a digest other than its value's");
             }
         }
 

@@ -63,7 +63,7 @@ public sealed class LogExport
         }
         else if (!File.ReadAllBytes(path).AsSpan().SequenceEqual(description))
         {
-            throw new InvalidDataException($"{path} describes another log than {key.LogId}: each log is exported to a folder of its own.");
+            throw new InvalidDataException($"{path} describes another log than {key.LogId}: export each log to its own folder.");
         }
 
         var newest = Path.Combine(_folder, ArchiveLayout.Head);

@@ -49,7 +49,7 @@ public sealed class LogImport
         var path = LogDatabase.PathOf(stateDirectory, name);
         if (File.Exists(path))
         {
-            throw new IOException($"{path} is there already: a log is imported only where none is kept.");
+            throw new IOException($"{path} already exists: import only where there is no log.");
         }
 
         var (unfinished, import) = (path + ".importing", new LogImport(folder, signer));

@@ -14,14 +14,14 @@ internal sealed class LogMetrics : IDisposable
 
     public LogMetrics()
     {
-        _submitted = _meter.CreateCounter<long>("trustix_log_submitted_items", description: "Items that were queued durably.");
+        _submitted = _meter.CreateCounter<long>("trustix_log_submitted_items", description: "Items queued durably.");
         _conflicts = _meter.CreateCounter<long>("trustix_log_conflicts",
-            description: "Submitted values that differ from the one the log holds for their key, seen by this process.");
+            description: "Submitted values that differ from the log's value for their key, since this process started.");
         _batch = _meter.CreateHistogram<double>(
             "trustix_log_batch_seconds", "s", "Time to put a batch into the log and make its head durable.");
         _requests = _meter.CreateCounter<long>("trustix_log_requests", description: "Calls, by procedure and HTTP status.");
         _turnedAway = _meter.CreateCounter<long>(
-            "trustix_log_connections_turned_away", description: "Connections that were closed unanswered: too many were open.");
+            "trustix_log_connections_turned_away", description: "Connections closed unanswered because too many were open.");
         _request = _meter.CreateHistogram<double>("trustix_log_request_seconds", "s", "Time to answer a call.");
     }
 
@@ -30,8 +30,8 @@ internal sealed class LogMetrics : IDisposable
     {
         Gauge("trustix_log_tree_size", "Entries in the log.", log => log.Sequencer.Head.Size);
         Gauge("trustix_log_heads", "Heads ever signed.", log => log.Sequencer.Head.MapHeadSize);
-        Gauge("trustix_log_queue_items", "Items that wait for their head.", log => log.Sequencer.Queued);
-        Gauge("trustix_log_head_age_seconds", "How long the newest head has been the newest, in this process.", log =>
+        Gauge("trustix_log_queue_items", "Items waiting for a head.", log => log.Sequencer.Queued);
+        Gauge("trustix_log_head_age_seconds", "Age of the newest head, as seen by this process.", log =>
             log.Sequencer.HeadAge.TotalSeconds);
 
         void Gauge(string name, string description, Func<(string Name, Sequencer Sequencer), double> read) => _meter.CreateObservableGauge(

@@ -199,7 +199,7 @@ internal sealed class LogWriter : IDisposable
         return head.MHTreeSize is 0 || (SignedTreeHead.TryRead(head, out var read, out _) && _signer.Key.TryVerify(read, out _, out _))
             ? new PublishedHead(head, _maps.Newest())
             : throw new InvalidDataException(
-                $"{file} holds a log that was begun with another key than {_signer.Key}: a log keeps its key for life.");
+                $"{file} holds a log created with a key other than {_signer.Key}: a log keeps its key for life.");
     }
 
     private TileFrontier Frontier(Tree tree, long size) =>

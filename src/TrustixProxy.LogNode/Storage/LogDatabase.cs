@@ -79,7 +79,7 @@ internal sealed class LogDatabase : IDisposable
     /// <exception cref="InvalidDataException">The file has another layout, or is not a log's.</exception>
     public static LogDatabase OpenToRead(string path) =>
         File.Exists(path) ? new LogDatabase(path, isWritable: false)
-        : throw new FileNotFoundException($"There is no {path}: no log of that name was ever kept there.");
+        : throw new FileNotFoundException($"There is no {path}: no log of that name was ever served there.");
 
     /// <summary>Returns the file of the log with this name.</summary>
     public static string PathOf(string stateDirectory, string log) => Path.Combine(stateDirectory, $"{log}.sqlite");

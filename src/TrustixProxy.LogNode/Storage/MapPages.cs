@@ -28,7 +28,7 @@ internal sealed class MapPages(SqliteConnection connection, MapPages.Cache cache
         }
         catch (ArgumentException exception)
         {
-            throw new InvalidDataException($"Map page {number} is missing or damaged: log fsck says what else is.", exception);
+            throw new InvalidDataException($"Map page {number} is missing or damaged: run log fsck for a full check.", exception);
         }
     }
 

@@ -33,7 +33,7 @@ internal static class TileNodes
         }
 
         var bytes = reader.FindTile(tree, tile.Level, tile.Index) ?? throw new InvalidDataException(
-            $"Tile {tile.Level}/{tile.Index} of the {tree} tree is missing: the log's file is damaged; log fsck says where.");
+            $"Tile {tile.Level}/{tile.Index} of the {tree} tree is missing: the log's file is damaged; log fsck shows where.");
         var (nodes, count) = (new Digest[2 * TileFrontier.Width], bytes.Length / Digest.Size);
         for (var i = 0; i < count; i++)
         {

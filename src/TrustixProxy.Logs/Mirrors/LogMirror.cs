@@ -143,7 +143,7 @@ public sealed class LogMirror(string name, WatchedLog log, MirrorStore store, Ti
         while (size < head.Content.TreeSize)
         {
             var failure = store.IsDiskFull
-                ? "its disk is nearly full: make room, or set the log's mode to light"
+                ? "its disk is nearly full: free space, or set the log's mode to light"
                 : await _entries.FetchAsync(head, cancellation);
             if (failure is not null)
             {
@@ -180,8 +180,8 @@ public sealed class LogMirror(string name, WatchedLog log, MirrorStore store, Ti
         if (!isRight)
         {
             _refused = head.Content;
-            return $"the {head.Content.TreeSize} entries under its signed head do not make the map that the head names: the log "
-                + $"contradicts itself, and nothing is believed of it that its mirror had not verified before";
+            return $"the {head.Content.TreeSize} entries under its signed head do not give the map of that head: the log "
+                + $"contradicts itself, and only entries its mirror verified earlier stay trusted";
         }
 
         if (known is null || head.Content.TreeSize - known.Content.TreeSize > 1000)

@@ -203,7 +203,8 @@ public sealed class MirrorReader : IDisposable
     }
 
     private static InvalidDataException Damaged(int level, long index) =>
-        new($"The mirror lacks node {index} of level {level}: its file is damaged. Delete it, and the log is followed from its beginning.");
+        new($"The mirror lacks node {index} of level {level}: its file is damaged. Delete it; the log is then mirrored again from "
+            + $"the start.");
 
     private static MapLeaf LeafOf(Row row)
     {

@@ -83,7 +83,7 @@ internal sealed class MirroredEntries(LogClient client, MirrorStore store)
     private string Complain(CallResult<LogEntriesResponse> entries)
     {
         _together = Math.Max(1, _together / 2);
-        return $"its entries from {Size} on could not be had ({entries.Error ?? entries.Failure.ToString()})";
+        return $"its entries from {Size} on could not be fetched ({entries.Error ?? entries.Failure.ToString()})";
     }
 
     /// <summary>Hashes the entries. Accepts them only if the log's root with them is that of a prefix of the head's log.</summary>
@@ -94,7 +94,7 @@ internal sealed class MirroredEntries(LogClient client, MirrorStore store)
         {
             if (!Digest.TryRead(leaf.ValueDigest.Span, out var valueDigest))
             {
-                return $"entry {next.Size} has no value digest: a log whose entries are not given whole cannot be mirrored";
+                return $"entry {next.Size} has no value digest: a log with incomplete entries cannot be mirrored";
             }
 
             next.Add(new MirrorLeaf(Digest.Of(leaf.Key.Span), valueDigest, MerkleHash.LogLeaf(leaf.Key.Span, valueDigest),
@@ -103,7 +103,7 @@ internal sealed class MirroredEntries(LogClient client, MirrorStore store)
 
         if (!ConsistencyProof.TryVerify(next.Size, head.Content.TreeSize, next.Root(), head.Content.LogRoot, proof, out var error))
         {
-            return $"entries {batch.Size} to {next.Size - 1} are not those under its signed head ({error})";
+            return $"entries {batch.Size} to {next.Size - 1} do not match its signed head ({error})";
         }
 
         batch = next;

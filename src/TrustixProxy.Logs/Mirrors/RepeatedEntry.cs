@@ -10,7 +10,7 @@ namespace TrustixProxy.Logs.Mirrors;
 internal sealed record RepeatedEntry(long First, long Again)
 {
     private const string Remedy =
-        "a log that repeats a key is not mirrored. Ask its operator, or set the log's mode to light, or take the log out.";
+        "a log that repeats a key is not mirrored. Ask its operator, set the log's mode to light, or remove the log.";
 
     /// <summary>Freezes the log when the two entries differ and it reveals the key. Returns why the log is not followed.</summary>
     public async Task<string> RefuseAsync(WatchedLog log, MirrorStore store, VerifiedTreeHead head, CancellationToken cancellation)

@@ -6,7 +6,7 @@ namespace TrustixProxy.Logs.Watching;
 /// <summary>Log messages of this folder: event ids 30xx.</summary>
 public static partial class EvidenceLog
 {
-    [LoggerMessage(3001, LogLevel.Warning, "Log {Log}: its head was not taken in ({Reason}); the view stays as it was")]
+    [LoggerMessage(3001, LogLevel.Warning, "Log {Log}: rejected its head ({Reason}); the view is unchanged")]
     public static partial void HeadRefused(this ILogger logger, string log, SilenceReason reason);
 
     [LoggerMessage(
@@ -27,13 +27,13 @@ public static partial class EvidenceLog
     [LoggerMessage(3006, LogLevel.Error, "The evidence file {File} could not be written ({Error}); the state database has it")]
     public static partial void EvidenceFileNotWritten(this ILogger logger, string file, string error);
 
-    [LoggerMessage(3007, LogLevel.Warning, "Log {Log} was unfrozen by an operator: it is heard again, from the head that it shows now")]
+    [LoggerMessage(3007, LogLevel.Warning, "Log {Log} was unfrozen by an operator: it votes again, starting from its current head")]
     public static partial void LogUnfrozen(this ILogger logger, string log);
 
     [LoggerMessage(3008, LogLevel.Warning, "Gossip with {Peer} failed: {Reason}")]
     public static partial void GossipFailed(this ILogger logger, Uri peer, string reason);
 
     [LoggerMessage(3009, LogLevel.Warning,
-        "Log {Log} gives no inclusion proofs, so that none of its votes counts: set inclusionProof to optional")]
+        "Log {Log} gives no inclusion proofs, so none of its votes count; set inclusionProof to optional")]
     public static partial void NoInclusionProofs(this ILogger logger, string log);
 }

@@ -9,11 +9,11 @@ public static class EvidenceMetrics
 {
     private static readonly Counter<long> Failures = ProxyMeter.Meter.CreateCounter<long>(
         "trustix_proxy_proof_failures",
-        description: "Answers of an elector that counted for nothing, by why: proofs that prove nothing, heads that were not taken in, and "
-            + "calls that failed. One that is asked again may count more than once for a decision.");
+        description: "Uncounted answers of an elector, by reason: invalid proofs, rejected heads, failed calls. An elector that "
+            + "is retried may count more than once per decision.");
 
     private static readonly Histogram<double> Seconds = ProxyMeter.Seconds(
-        "trustix_proxy_elector_seconds", "Time from the beginning of a decision to an elector's answer that counts.");
+        "trustix_proxy_elector_seconds", "Time from the start of a decision to an elector's counted answer.");
 
     /// <summary>Records an elector's answer about a path, including an empty one.</summary>
     public static void Heard(string elector, Ballot ballot, TimeSpan after)

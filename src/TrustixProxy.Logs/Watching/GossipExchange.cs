@@ -44,7 +44,7 @@ public sealed class GossipExchange(Gossip gossip, IReadOnlyList<Uri> peers, Time
             if (!response.IsSuccessStatusCode
                 || !await gossip.HearAsync(await response.Content.ReadAsByteArrayAsync(stopping), address.ToString()))
             {
-                Logger.GossipFailed(address, $"it answers {(int)response.StatusCode}, or no heads");
+                Logger.GossipFailed(address, $"it answered {(int)response.StatusCode}, or sent no heads");
             }
         }
         catch (Exception exception) when (!stopping.IsCancellationRequested)

@@ -114,7 +114,7 @@ public sealed class LogRegister : IDisposable
         {
             return (LogHealth.Frozen, FaultEvidence.TryVerify(fault, [key], out var evidence, out _)
                 ? $"frozen: {evidence.Fault.Kind}, seen {evidence.SeenAt} from {evidence.From}"
-                : "frozen: the evidence that is kept is damaged");
+                : "frozen: the stored evidence is damaged");
         }
 
         return condition.Failure is { } failure
@@ -125,7 +125,7 @@ public sealed class LogRegister : IDisposable
             : condition.SeenAt is not { } seen ? (LogHealth.Unseen, "never seen")
             : _time.GetUtcNow() - seen > StaleAfter ? (LogHealth.Stale, $"stale since {seen:yyyy-MM-dd HH:mm:ss}Z")
             : _time.GetUtcNow() - condition.GrownAt > StaleUngrown
-                ? (LogHealth.Idle, $"stale since {condition.GrownAt:yyyy-MM-dd HH:mm:ss}Z: it answers, and does not grow")
+                ? (LogHealth.Idle, $"stale since {condition.GrownAt:yyyy-MM-dd HH:mm:ss}Z: it answers but does not grow")
             : (LogHealth.Live, "live");
     }
 }

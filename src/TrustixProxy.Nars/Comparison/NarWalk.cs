@@ -120,7 +120,7 @@ internal sealed class NarWalk : IAsyncDisposable
         if (_source.NarHash is { } said && said != NarHash)
         {
             throw new NarUnreadableException(
-                _source.Name, $"is not the one that was named: it has the hash {NarHash}, and was to have {said}");
+                _source.Name, $"is not the declared one: its hash is {NarHash} instead of {said}");
         }
     }
 
@@ -147,20 +147,20 @@ internal sealed class NarWalk : IAsyncDisposable
         }
         catch (OperationCanceledException)
         {
-            throw new NarUnreadableException(_source.Name, "did not come: the reading was ended, or nothing came for 30 s");
+            throw new NarUnreadableException(_source.Name, "did not arrive: the download was stopped, or no data came for 30 s");
         }
 
         Size += _end;
         _hash.AppendData(_buffer, 0, _end);
         return Size <= (_source.NarSize ?? long.MaxValue) ? _end > 0
-            : throw new NarUnreadableException(_source.Name, $"has more than the {_source.NarSize:N0} bytes that were named");
+            : throw new NarUnreadableException(_source.Name, $"has more than the declared {_source.NarSize:N0} bytes");
     }
 
     private void Check(NarError error)
     {
         if (error is not NarError.None)
         {
-            throw new NarUnreadableException(_source.Name, $"is no NAR ({error})");
+            throw new NarUnreadableException(_source.Name, $"is not a NAR ({error})");
         }
     }
 }

@@ -141,7 +141,7 @@ internal sealed class NarConnection : IDisposable
         var encoding = NarCompression.OfContentEncoding(response.Content.Headers.ContentEncoding);
         var isUsable = status is not (204 or 205) && start <= offset && encoding is not null
             && (offset is 0 || encoding is NarCompression.None);
-        return isUsable ? (start, encoding!) : throw new NoNarException(NarFault.Gone, $"HTTP {status} with a body that does not fit");
+        return isUsable ? (start, encoding!) : throw new NoNarException(NarFault.Gone, $"HTTP {status} with an unusable body");
     }
 
     /// <summary>Reads the body's start offset from <c>Content-Range</c>, in any spelling.</summary>

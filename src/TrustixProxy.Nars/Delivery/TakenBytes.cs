@@ -20,7 +20,7 @@ internal readonly record struct TakenBytes(NarChunk? Chunk, NarSpool? Spool, lon
         for (var done = 0; Spool is not null && done < Room.Length;)
         {
             var read = await Spool.ReadAsync(Room[done..], Start + done, cancellation);
-            done += read > 0 ? read : throw new EndOfStreamException("The spool of a download is shorter than what was written to it.");
+            done += read > 0 ? read : throw new EndOfStreamException("The spool of a download is shorter than the bytes written to it.");
         }
     }
 }

@@ -7,15 +7,15 @@ namespace TrustixProxy.Nars.Store;
 public static class NarStoreMetrics
 {
     private static readonly Counter<long> Reads = ProxyMeter.Meter.CreateCounter<long>(
-        "trustix_proxy_nar_store_reads", description: "NARs that were asked of the NAR store, by result: hit, miss, damaged.");
+        "trustix_proxy_nar_store_reads", description: "Lookups in the NAR store, by result: hit, miss, damaged.");
 
     private static readonly Counter<long> Writes = ProxyMeter.Meter.CreateCounter<long>(
         "trustix_proxy_nar_store_writes",
-        description: "Verified NARs, by what became of them in the NAR store: stored, refused (by the disk), dropped (the disk was too "
+        description: "Verified NARs, by outcome in the NAR store: stored, refused (disk error), dropped (the disk was too "
             + "slow), no-room.");
 
     private static readonly Counter<long> Evictions = ProxyMeter.Meter.CreateCounter<long>(
-        "trustix_proxy_nar_store_evictions", description: "NARs that made room for others.");
+        "trustix_proxy_nar_store_evictions", description: "NARs evicted from the NAR store.");
 
     public static void Read(string result) => Reads.Add(1, new KeyValuePair<string, object?>("result", result));
 

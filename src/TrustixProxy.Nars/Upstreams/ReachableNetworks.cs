@@ -30,8 +30,8 @@ internal sealed class ReachableNetworks(Uri origin)
         IPAddress[] admitted = [.. addresses.Where(address => isLiteralOrigin || MayReach(AddressScopes.Of(address)))];
         return admitted.Length > 0 ? admitted : throw new UpstreamFaultException(
             UpstreamFailure.AddressRefused,
-            $"{origin.Host} leads to {target.Host}, which is at {string.Join(", ", addresses.AsEnumerable())}: addresses that it may not "
-                + "lead to, since its own are not of that network.");
+            $"{origin.Host} leads to {target.Host}, which is at {string.Join(", ", addresses.AsEnumerable())}: it may not lead "
+                + $"into a network that its own addresses are not in.");
     }
 
     /// <summary>Whether a URL may be requested through an HTTP proxy, where only its host name is known.</summary>

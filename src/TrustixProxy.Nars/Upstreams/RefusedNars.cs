@@ -13,9 +13,9 @@ public sealed record RefusedNar(string Upstream, string Path, string Fault, stri
 {
     /// <inheritdoc/>
     public override string ToString() =>
-        $"upstream {Upstream} sent another NAR than it names for {StorePath.StoreDirectory}/{Path} ({Fault}), {Times:N0} times, last "
+        $"upstream {Upstream} sent a NAR other than declared for {StorePath.StoreDirectory}/{Path} ({Fault}), {Times:N0} times, last "
             + $"{At.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}: "
-        + $"{Agreed} was agreed on, it sent {Sent ?? "something that was not read to its end"}";
+        + $"{Agreed} was agreed on, it sent {Sent ?? "a NAR that was not read to its end"}";
 }
 
 /// <summary>Keeps the latest NARs that differed from their narinfo, one per upstream and path. Memory is bounded.</summary>

@@ -18,12 +18,12 @@ public sealed record UpstreamFault(UpstreamFailure Kind, int? Status = null)
     public string? Remedy => Kind switch
     {
         UpstreamFailure.UntrustedCertificate =>
-            "this machine does not trust its certificate: set SSL_CERT_FILE or NIX_SSL_CERT_FILE to a file that has its authority",
-        UpstreamFailure.HttpStatus when Status is 401 or 407 => "it wants a login: give it a netrcFile or bearerFile",
+            "this machine does not trust its certificate: set SSL_CERT_FILE or NIX_SSL_CERT_FILE to a file with its CA",
+        UpstreamFailure.HttpStatus when Status is 401 or 407 => "it requires credentials: set netrcFile or bearerFile",
         UpstreamFailure.NameResolution => "check its host name and this machine's DNS",
         UpstreamFailure.ProxyRefused => "check http_proxy, https_proxy and no_proxy",
-        UpstreamFailure.NarMissing => "it has no NARs where its narinfos say so: tell its operator",
-        UpstreamFailure.NotANarinfo => "it answers something else than narinfos: check its url",
+        UpstreamFailure.NarMissing => "its narinfos name NARs it does not have: notify its operator",
+        UpstreamFailure.NotANarinfo => "its answers are not narinfos: check its url",
         _ => null,
     };
 

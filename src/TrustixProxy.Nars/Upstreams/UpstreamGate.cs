@@ -58,7 +58,7 @@ internal sealed class UpstreamGate(HttpMessageHandler inner, int concurrency, Up
     {
         if (throttle.IsHeld(address))
         {
-            throw new UpstreamFaultException(UpstreamFailure.Throttled, $"{address.Host} asked not to be asked for this now.");
+            throw new UpstreamFaultException(UpstreamFailure.Throttled, $"{address.Host} asked to pause requests (Retry-After or 429).");
         }
     }
 
@@ -76,4 +76,4 @@ internal sealed class UpstreamGate(HttpMessageHandler inner, int concurrency, Up
 
 /// <summary>Signals that the queue of waiting requests is full.</summary>
 internal sealed class UpstreamBusyException()
-    : HttpRequestException("As many requests to this upstream are under way as its concurrency allows.");
+    : HttpRequestException("The concurrency limit of this upstream is reached.");

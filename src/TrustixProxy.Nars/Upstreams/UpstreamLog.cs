@@ -6,7 +6,7 @@ namespace TrustixProxy.Nars.Upstreams;
 public static partial class UpstreamLog
 {
     [LoggerMessage(5001, LogLevel.Warning,
-        "{Path}: the NAR from upstream {Upstream} is refused ({Fault}); it is asked last for this path for a while")]
+        "{Path}: refused the NAR from upstream {Upstream} ({Fault}); for a while this upstream is tried last for this path")]
     public static partial void NarRefused(this ILogger logger, string path, string upstream, NarFault fault);
 
     [LoggerMessage(5002, LogLevel.Warning, "Upstream {Upstream} is {Status}")]
@@ -15,6 +15,6 @@ public static partial class UpstreamLog
     [LoggerMessage(5003, LogLevel.Information, "Upstream {Upstream} answers again")]
     public static partial void UpstreamIsBack(this ILogger logger, string upstream);
 
-    [LoggerMessage(5004, LogLevel.Error, "Probing upstream {Upstream} failed by a fault of this program; it goes on")]
+    [LoggerMessage(5004, LogLevel.Error, "Probing upstream {Upstream} failed: a bug in this program; probing continues")]
     public static partial void ProbingFailed(this ILogger logger, Exception exception, string upstream);
 }

@@ -8,30 +8,30 @@ namespace TrustixProxy.Nars.Upstreams;
 public static class UpstreamMetrics
 {
     private static readonly Counter<long> Answers = ProxyMeter.Meter.CreateCounter<long>("trustix_proxy_upstream_answers",
-        description: "Answers of upstreams and signed caches that were asked for a narinfo: found, absent, or why there was none.");
+        description: "Narinfo requests to upstreams and signed caches, by result: found, absent, or the failure.");
 
     private static readonly Histogram<double> Seconds = ProxyMeter.Seconds(
-        "trustix_proxy_upstream_seconds", "Time of an upstream or signed cache to answer for a narinfo, failures included.");
+        "trustix_proxy_upstream_seconds", "Time for an upstream or signed cache to answer a narinfo request, failures included.");
 
     private static readonly Counter<long> NarBytes = ProxyMeter.Meter.CreateCounter<long>(
         "trustix_proxy_nar_bytes",
-        description: "Bytes of NARs that left for clients: of a NAR that was verified to its end, or of one that was aborted because it "
-            + "was refused or the client went away.");
+        description: "NAR bytes sent to clients, by whether the NAR was verified to its end, or aborted because it was refused or "
+            + "the client disconnected.");
 
     private static readonly Counter<long> NarsRefused = ProxyMeter.Meter.CreateCounter<long>(
-        "trustix_proxy_nars_refused", description: "NARs of upstreams that were not what was agreed on, by why.");
+        "trustix_proxy_nars_refused", description: "NARs from upstreams refused for not matching the agreement, by reason.");
 
     private static readonly Counter<long> SharedDownloads = ProxyMeter.Meter.CreateCounter<long>(
         "trustix_proxy_nar_downloads_shared",
-            description: "Requests for a NAR that joined a download under way, or one that had just ended.");
+            description: "NAR requests that joined a download in flight or just finished.");
 
     private static readonly Counter<long> ResumedDownloads = ProxyMeter.Meter.CreateCounter<long>(
         "trustix_proxy_nar_downloads_resumed",
-            description: "Breaks after which a download went on at its offset, by the upstream that it went on at.");
+            description: "Downloads resumed at their offset after a break, by the upstream that continued.");
 
     private static readonly Counter<long> RestartedDownloads = ProxyMeter.Meter.CreateCounter<long>(
         "trustix_proxy_nar_downloads_restarted",
-            description: "Downloads that began again elsewhere, by the upstream whose NAR was refused.");
+            description: "Downloads restarted at another upstream, by the upstream whose NAR was refused.");
 
     /// <summary>Records an upstream's answer to a narinfo request.</summary>
     public static void Answered(string upstream, UpstreamAnswer answer, TimeSpan took)

@@ -46,7 +46,7 @@ internal sealed class UpstreamTransport : DelegatingHandler
             {
                 throw new UpstreamFaultException(
                     UpstreamFailure.AddressRefused,
-                    $"{_origin.Host} leads to {from.Host}, which is a name or address of a private network: not asked through the HTTP "
+                    $"{_origin.Host} leads to {from.Host}, which is a name or address of a private network: not requested through the HTTP "
                         + $"proxy {proxy}.");
             }
 

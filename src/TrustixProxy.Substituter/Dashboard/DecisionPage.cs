@@ -17,16 +17,17 @@ internal static class DecisionPage
         var revocation = parts.Revocations.Standing.Find(digest);
         var notice = revocation is null ? Html.Empty : Html.Of($"<p>{Page.Badge("revoked", "bad")} {revocation.Sentence}</p>");
         var main = decision is not null ? Show(digest, decision, bundle!.Length, entry)
-            : entry is not null ? Html.Of($"""{Outcome(entry.Path.Absolute, entry.Outcome, entry.Sentence, entry.At)}{Votes(entry.Votes)}<p>What it rested on is not kept{(bundle is null ? ": somebody had not answered, or it is too long ago" : ", or cannot be read under this policy")}. <code>trustix-proxy explain {entry.Path.Absolute}</code> asks everyone anew.</p>""")
+            : entry is not null ? Html.Of($"""{Outcome(entry.Path.Absolute, entry.Outcome, entry.Sentence, entry.At)}{Votes(entry.Votes)}<p>Its proofs are not stored{(bundle is null ? ": an elector had not answered, or the decision is too old" : ", or cannot be read under this policy")}. <code>trustix-proxy explain {entry.Path.Absolute}</code> asks all electors again.</p>""")
             : Html.Of(
-                $"<p>No decision on {digest} is kept. <code>trustix-proxy explain {digest}</code> asks everyone, and decides nothing.</p>");
+                $"<p>No decision on {digest} is stored. <code>trustix-proxy explain {digest}</code> asks all electors without "
+                    + $"deciding.</p>");
         return (Page.Of(decision?.Path.Name ?? entry?.Path.Name ?? digest.ToString(), $"/path/{digest}", Html.Of($"{notice}{main}")),
             decision is not null || entry is not null || revocation is not null);
     }
 
     /// <summary>What stands in for a path that cannot be read.</summary>
-    public static Html NoPath(string text) => Page.Of("No store path", "/path", Html.Of($"<p><code>{text}</code> is no store path: "
-        + $"/nix/store/DIGEST-NAME, DIGEST-NAME, or the digest alone, which is 32 characters of nix32.</p>"));
+    public static Html NoPath(string text) => Page.Of("No store path", "/path", Html.Of($"<p><code>{text}</code> is not a store "
+        + $"path: /nix/store/DIGEST-NAME, DIGEST-NAME, or the digest alone, which is 32 characters of nix32.</p>"));
 
     /// <summary>Decides again from the bundle's proofs; null when they do not show it under this policy.</summary>
     private static Shown? Read(byte[] json, Policy policy) =>
@@ -39,10 +40,10 @@ internal static class DecisionPage
     {
         var votes = decision.Verdict.Answers.Select(AnswerText.Of).ToImmutableArray();
         var later = entry is not null && !entry.Votes.SequenceEqual(votes) && entry.Votes.Length > 0
-            ? Html.Of($"<h2>Said after it had left, too</h2>{Votes(entry.Votes)}") : Html.Empty;
+            ? Html.Of($"<h2>Answers after the decision was sent</h2>{Votes(entry.Votes)}") : Html.Empty;
         return Html.Of($"""
             {Outcome(decision.Path.Absolute, decision.Outcome, decision.Verdict.Sentence, DateTimeOffset.TryParse(decision.DecidedAt, System.Globalization.CultureInfo.InvariantCulture, out var at) ? at : null)}
-            <p>{Page.Badge("proofs hold", "good")} They were checked again for this page, from the bundle alone. <a href="/decisions/{digest}" download="{decision.Path.Name}.json">Download the bundle</a> ({size:N0} bytes; <code>trustix-proxy verify</code> checks it anywhere).</p>
+            <p>{Page.Badge("proofs hold", "good")} They were verified for this page, from the bundle alone. <a href="/decisions/{digest}" download="{decision.Path.Name}.json">Download the bundle</a> ({size:N0} bytes; <code>trustix-proxy verify</code> checks it anywhere).</p>
             {Votes(votes)}{later}
             """);
     }
@@ -56,7 +57,7 @@ internal static class DecisionPage
         var claims = votes.Select(vote => vote.Claim).OfType<OutputClaim>().Distinct().ToList();
         var letters = claims.Index().ToDictionary(claim => claim.Item, claim => ((char)('A' + (claim.Index % 26))).ToString());
         return Html.Of($"""
-            {Page.Table("Claims that are proven", ["claim", "NAR hash", "bytes", "references", "proven by"], Html.Each(claims, claim => Html.Of(
+            {Page.Table("Proven claims", ["claim", "NAR hash", "bytes", "references", "proven by"], Html.Each(claims, claim => Html.Of(
                 $"""<tr><th scope="row">{letters[claim]}</th><td><code>{claim.NarHash}</code></td><td class="number">{claim.NarSize:N0}</td><td class="number">{claim.References.Length}</td><td>{string.Join(", ", votes.Where(vote => vote.Claim == claim).Select(vote => vote.Elector))}</td></tr>""")))}
             {Page.Table("Votes", ["elector", "operator", "claim", "says", "proof", "head"], Html.Each(votes, vote => Html.Of(
                 $"""<tr><td>{vote.Elector}</td><td>{vote.Operator}</td><td>{(vote.Claim is null ? "-" : letters[vote.Claim])}</td><td><code>{vote.Says}</code></td><td>{vote.Proof}</td><td class="number">{vote.Head?.ToString("N0", null) ?? "-"}</td></tr>""")))}

@@ -9,8 +9,8 @@ internal static class DoctorPage
     private const int Most = 200;
 
     public static Html Of((DoctorSummary Report, DateTimeOffset At)? last) => Page.Of("Doctor", "/doctor", last is not var (report, at)
-        ? Html.Of($"<p>There is no report. <code>trustix-proxy doctor</code>, run over this proxy's configuration, asks everyone about all "
-            + $"paths of the running system, and leaves one here.</p>")
+        ? Html.Of($"<p>No report yet. Run <code>trustix-proxy doctor</code> with this proxy's configuration: it checks all paths "
+            + $"of the running system and stores its report here.</p>")
         : Html.Of($"""
             <p>{report.Paths:N0} paths, {report.Installed:N0} of them installed, looked at {Page.Time(at)}. {Html.Each(report.Outcomes.OrderByDescending(outcome => outcome.Value), outcome => Html.Of($"{Page.Badge(outcome.Key)} {outcome.Value:N0} "))}</p>
             <section><h2>Upstreams and signed caches</h2>
@@ -20,11 +20,11 @@ internal static class DoctorPage
             {Page.Table("Installed otherwise", ["path", "outcome", "installed", "electors prove"], Html.Each(report.InstalledOtherwise.Take(Most), path => Html.Of(
                 $"<tr><td>{Link(path.Path)}</td><td>{Page.Badge(path.Outcome)}</td><td><code>{path.Installed}</code></td><td>{string.Join(", ", path.Against.Select(vote => $"{vote.Key}: {vote.Value}"))}</td></tr>")))}</section>
             <section><h2>Would be refused</h2>
-            <p>{report.Refused.Count:N0} in all{(report.Refused.Count > Most ? $", of which the worst {Most} are shown" : "")}.</p>
+            <p>{report.Refused.Count:N0} in all{(report.Refused.Count > Most ? $"; the worst {Most} are shown" : "")}.</p>
             {Page.Table("Would be refused", ["path", "outcome", "needed by", "reason"], Html.Each(report.Refused.Take(Most), path => Html.Of(
-                $"""<tr><td>{Link(path.Path)}</td><td>{Page.Badge(path.Outcome)}{(path.Installed is null ? "" : " installed")}</td><td class="number">{path.NeededBy:N0}</td><td class="reason">{path.Sentence}{(path.IsUncertain ? " (for want of answers)" : "")}</td></tr>""")))}</section>
+                $"""<tr><td>{Link(path.Path)}</td><td>{Page.Badge(path.Outcome)}{(path.Installed is null ? "" : " installed")}</td><td class="number">{path.NeededBy:N0}</td><td class="reason">{path.Sentence}{(path.IsUncertain ? " (some answers missing)" : "")}</td></tr>""")))}</section>
             <section><h2>Whose vote would help</h2>
-            {Page.Table("Whose vote would help", ["elector", "would decide", "says now"], Html.Each(report.Helpers, helper => Html.Of(
+            {Page.Table("Most useful missing votes", ["elector", "would decide", "says now"], Html.Each(report.Helpers, helper => Html.Of(
                 $"""<tr><td>{helper.Elector}</td><td class="number">{helper.Decides:N0}</td><td>{string.Join(", ", helper.Now.Select(now => $"{now.Key} {now.Value}"))}</td></tr>""")))}</section>
             """));
 

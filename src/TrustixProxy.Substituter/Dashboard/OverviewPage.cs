@@ -16,8 +16,8 @@ internal static class OverviewPage
         {Page.Table("Latest decisions", ["path", "outcome", "when", "reason"], Html.Each(journal.List().Take(MostDecisions), Decision))}</section>
         <section><h2>Logs</h2>{Page.Table("Logs", ["name", "state", "entries", "last grown", "last seen", "more"], Html.Each(health.Logs, Log))}</section>
         <section><h2>Upstreams and signed caches</h2>
-        {Page.Table("Where NARs come from, and caches that vote", ["name", "address", "what for", "state", "since", "why"], Html.Of($"""{Html.Each(health.Upstreams, source => Source(source, "NARs"))}{Html.Each(health.Caches, source => Source(source, "votes"))}"""))}</section>
-        <section><h2>Caches of decisions</h2>{Page.Table("Looks for decisions that were made before", ["tier", "hit", "miss", "rejected", "state"], Html.Each(Enum.GetValues<CacheTier>(), tier => Tier(tier, parts)))}</section>
+        {Page.Table("Upstreams, and caches that vote", ["name", "address", "role", "state", "since", "why"], Html.Of($"""{Html.Each(health.Upstreams, source => Source(source, "NARs"))}{Html.Each(health.Caches, source => Source(source, "votes"))}"""))}</section>
+        <section><h2>Caches of decisions</h2>{Page.Table("Lookups of stored decisions", ["tier", "hit", "miss", "rejected", "state"], Html.Each(Enum.GetValues<CacheTier>(), tier => Tier(tier, parts)))}</section>
         """));
 
     private static Html Rule(RuleHealth rule, bool isOnly) => Html.Of(

@@ -28,7 +28,7 @@ internal static class VerdictChart
         var total = spans.Sum(span => span.Counts.Values.Sum());
         return Html.Of($"""
             <p>{total:N0} decisions in the last {(isDay ? "day" : "hour")}; kept since {Page.Time(journal.Since)}. Show <a href="/{(isDay ? "" : "?span=day")}">the last {(isDay ? "hour" : "day")}</a>.</p>
-            <svg class="chart" viewBox="0 0 {Width} {Height}" preserveAspectRatio="none" role="img" aria-label="Decisions {(isDay ? "by half hours" : "by minutes")}: {total} in all, {highest} at the most at once">
+            <svg class="chart" viewBox="0 0 {Width} {Height}" preserveAspectRatio="none" role="img" aria-label="Decisions {(isDay ? "by half hours" : "by minutes")}: {total} in all, {highest} at most at once">
             {Html.Each(spans.Index(), item => Bar(item.Index, spans.Count, item.Item.Counts, highest))}</svg>
             <p class="scale"><span>{spans[0].From:HH:mm}Z</span><span>full height: {highest} in {(isDay ? "half an hour" : "a minute")}</span><span>now</span></p>
             <ul class="legend">{Html.Each(Kinds, kind => Html.Of($"<li>{Page.Badge(kind.Meaning, kind.Kind)}</li>"))}</ul>

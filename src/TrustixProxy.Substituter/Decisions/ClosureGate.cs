@@ -108,7 +108,7 @@ internal sealed class ClosureGate(Decider decider, DecisionCache cache, Policy p
                     item => item.Decision.Record.Claim!.Path != item.Path) is { Path: { } needed, Decision.Record.Claim: { } other })
                 {
                     return new Refusal(
-                        "conflict", $"the closure needs {needed}, and what is decided for its digest is {other.Path}", WasCutShort: false);
+                        "conflict", $"the closure needs {needed}, but the decision for its digest is {other.Path}", WasCutShort: false);
                 }
 
                 decided.AddRange(decisions.Select(item => item.Decision.Record.Claim!));

@@ -34,30 +34,30 @@ internal enum LookupResult
 internal static class DecisionMetrics
 {
     private static readonly Counter<long> Refused = ProxyMeter.Meter.CreateCounter<long>("trustix_proxy_records_refused",
-        description: "Stored decisions that were misses, as they were altered, or of another path, key, policy or version.");
+        description: "Stored decisions ignored because they were altered, or are of another path, key, policy or version.");
 
     private static readonly Counter<long> Decisions = ProxyMeter.Meter.CreateCounter<long>(
         "trustix_proxy_decisions",
-        description: "Decisions that were made here, by what clients are told (outcome) and what the policy makes of the electors' answers "
+        description: "Decisions made here, by the outcome sent to clients and the policy's verdict on the electors' answers "
             + "(verdict).");
 
     private static readonly Counter<long> Answers = ProxyMeter.Meter.CreateCounter<long>(
         "trustix_proxy_elector_answers",
-        description: "What each elector had said when a decision was made: claimed and how that fared (with, against or open), absent, or "
-            + "why it was silent.");
+        description: "Answers of each elector at decision time: a claim with, against or open to the decision, absent, or the "
+            + "reason for silence.");
 
     private static readonly Counter<long> LateDissents = ProxyMeter.Meter.CreateCounter<long>(
-        "trustix_proxy_late_dissents", description: "Claims against a decision that were proven after it had left, by elector.");
+        "trustix_proxy_late_dissents", description: "Claims against a decision proven after the decision was sent, by elector.");
 
     private static readonly Histogram<double> Seconds = ProxyMeter.Seconds(
-        "trustix_proxy_decision_seconds", "Time to make a decision, from the first asking to the answer, by outcome.");
+        "trustix_proxy_decision_seconds", "Time to make a decision, from the first request to the answer, by outcome.");
 
     /// <summary>Looks at each tier, by result: plain numbers, as the memory's are every warm request's.</summary>
     private static readonly long[,] Looks = new long[Enum.GetValues<CacheTier>().Length, Enum.GetValues<LookupResult>().Length];
 
     static DecisionMetrics() => ProxyMeter.Meter.CreateObservableCounter(
-        "trustix_proxy_cache_lookups", CountLookups, description: "Looks for a decision that was made before, by tier: hit, miss, or "
-            + "rejected because what was there is not believed. What hits goes no further.");
+        "trustix_proxy_cache_lookups", CountLookups, description: "Lookups of stored decisions, by tier: hit, miss, or rejected "
+            + "because the record is not trusted. A hit ends the lookup.");
 
     /// <summary>A decision was made.</summary>
     /// <param name="outcome">The word that stands in <c>X-Trustix-Decision</c>.</param>

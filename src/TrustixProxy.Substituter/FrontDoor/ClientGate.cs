@@ -50,7 +50,7 @@ internal sealed class ClientGate : IAsyncDisposable
             using var lease = await _requests.AcquireAsync(client, 1, context.RequestAborted);
             await (!lease.IsAcquired
                 ? PutOffAsync(
-                context, "too many requests wait already; come again later\n", lease.TryGetMetadata(MetadataName.RetryAfter, out var after)
+                context, "too many requests are queued; retry later\n", lease.TryGetMetadata(MetadataName.RetryAfter, out var after)
                 ? after : default) : _credentials is not null && name is null ? ChallengeAsync(context) : ServeAsync(context, client));
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
@@ -95,7 +95,7 @@ internal sealed class ClientGate : IAsyncDisposable
         ClientMetrics.TurnedAway("unknown");
         context.Response.Headers.WWWAuthenticate = _credentials!.Challenge;
         return WriteAsync(context, StatusCodes.Status401Unauthorized,
-            "this cache answers clients that it knows; Nix shows what stands in its netrc-file\n");
+            "this cache requires credentials; Nix sends those of its netrc-file\n");
     }
 
     private static Task WriteAsync(HttpContext context, int status, string text)

@@ -7,8 +7,8 @@ namespace TrustixProxy.Substituter.FrontDoor;
 internal static class ClientMetrics
 {
     private static readonly Counter<long> Away = ProxyMeter.Meter.CreateCounter<long>(
-        "trustix_proxy_requests_turned_away", description: "Requests that were not answered: too many waited (overflow), or the client "
-            + "showed no secret that is known (unknown).");
+        "trustix_proxy_requests_turned_away", description: "Rejected requests: the queue was full (overflow), or the client sent "
+            + "no known credentials (unknown).");
 
     /// <summary>A request was turned away.</summary>
     public static void TurnedAway(string reason) => Away.Add(1, new KeyValuePair<string, object?>("reason", reason));

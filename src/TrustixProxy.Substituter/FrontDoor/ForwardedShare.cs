@@ -24,7 +24,7 @@ internal sealed class ForwardedShare(int? most, RequestDelegate next)
         var client = ClientAddress.Of(context.Connection.RemoteIpAddress);
         if (!_shares.TryTake(client, limit))
         {
-            await ClientGate.PutOffAsync(context, "this client has too many requests under way; come again later\n");
+            await ClientGate.PutOffAsync(context, "this client has too many requests in flight; retry later\n");
             return;
         }
 

@@ -39,8 +39,8 @@ public sealed class TlsCertificate
         catch (Exception exception)
             when (exception is IOException or UnauthorizedAccessException or CryptographicException or ArgumentException)
         {
-            fault = $"is '{certificateFile}', which with the key '{keyFile}' makes no certificate: {exception.Message.TrimEnd('.')}. Both "
-                + $"are PEM; the certificate that is shown comes first in its file.";
+            fault = $"is '{certificateFile}', which is not a usable certificate with the key '{keyFile}': "
+                + $"{exception.Message.TrimEnd('.')}. Both must be PEM, the leaf certificate first.";
         }
 
         return certificate is not null;

@@ -78,7 +78,7 @@ internal sealed record ProxyHealth(IReadOnlyList<LogStatus> Logs, IReadOnlyList<
             // Decisions go on without the disk, on what this process has seen.
             return [.. parts.Logs.Select(log => new LogStatus(
                 log.Name, log.Source, log.Head?.Content.TreeSize, null, null,
-                    $"not known: the state database refuses ({exception.Message})",
+                    $"unknown: the state database refuses reads ({exception.Message})",
                 log.IsFrozen ? LogHealth.Frozen : log.Head is null ? LogHealth.Unseen : LogHealth.Live, []))];
         }
     }

@@ -30,46 +30,46 @@ internal sealed class StateMetrics : IDisposable
         RuntimeHelpers.RunClassConstructor(typeof(UpstreamMetrics).TypeHandle);
         RuntimeHelpers.RunClassConstructor(typeof(NarStoreMetrics).TypeHandle);
 
-        Gauge("trustix_proxy_ready", "Whether a decision can be made at all: 1 or 0, as /readyz.", health =>
+        Gauge("trustix_proxy_ready", "Whether decisions are possible: 1 or 0, as /readyz.", health =>
             [new(health.CanDecide ? 1 : 0)]);
-        Gauge("trustix_proxy_rule_reachable", "Whether the electors that can be heard are enough for a rule of the policy: 1 or 0.",
+        Gauge("trustix_proxy_rule_reachable", "Whether the reachable electors can meet a rule of the policy: 1 or 0.",
             health => health.Rules.Select(rule => Of(rule.IsReachable ? 1 : 0, "match", rule.Match)));
-        Gauge("trustix_proxy_upstream_up", "Whether an upstream answered and is asked: 1, or 0 when it is away or was never asked.",
+        Gauge("trustix_proxy_upstream_up", "Whether an upstream is up and in use: 1, or 0 if it is down or was never used.",
             health => health.Upstreams.Select(upstream => Of(upstream.IsUp ? 1 : 0, "upstream", upstream.Name)));
         Gauge("trustix_proxy_upstream_state", "State of each upstream: 1 for the current state, else 0.", health =>
             health.Upstreams.SelectMany(StatesOf));
-        Gauge("trustix_proxy_cache_up", "The same of signed caches that vote.", health =>
+        Gauge("trustix_proxy_cache_up", "Whether a voting cache is up and in use: 1, or 0 if it is down or was never used.", health =>
             health.Caches.Select(cache => Of(cache.IsUp ? 1 : 0, "elector", cache.Name)));
-        Gauge("trustix_proxy_log_entries", "Entries under the newest head of a log that was taken in.", health =>
+        Gauge("trustix_proxy_log_entries", "Entries under the newest accepted head of a log.", health =>
             health.Logs.Where(log => log.Size is not null).Select(log => Of(log.Size!.Value, "log", log.Name)));
         Gauge("trustix_proxy_log_seen_timestamp_seconds",
-            "When a log last answered with a head that was taken in; to the minute while nothing changes.", health =>
+            "When a log last answered with an accepted head; one-minute resolution while nothing changes.", health =>
             health.Logs.Where(log => log.SeenAt is not null).Select(log => Of(Seconds(log.SeenAt), "log", log.Name)));
-        Gauge("trustix_proxy_log_grown_timestamp_seconds", "When a log's head last was a larger one.", health =>
+        Gauge("trustix_proxy_log_grown_timestamp_seconds", "When a log last grew.", health =>
             health.Logs.Where(log => log.GrownAt is not null).Select(log => Of(Seconds(log.GrownAt), "log", log.Name)));
-        Gauge("trustix_proxy_log_state", "How a log fares: 1 for its state, 0 for all others.", health =>
+        Gauge("trustix_proxy_log_state", "State of each log: 1 for the current state, else 0.", health =>
             health.Logs.SelectMany(log => Enum.GetValues<LogHealth>()
             .Select(state => new Measurement<double>(log.Health == state ? 1 : 0, new("log", log.Name), new("state", Kebab.Of(state))))));
         Gauge("trustix_proxy_log_evidence",
-            "Evidence against a log that is kept: what it is frozen for, and what it was unfrozen in spite of.", health =>
+            "Stored evidence against a log, including evidence from before it was unfrozen.", health =>
             health.Logs.Select(log => Of(log.Unfreezings.Count + (log.IsFrozen ? 1 : 0), "log", log.Name)));
         _meter.CreateObservableGauge("trustix_proxy_decisions_underway", () => (double)parts().Decider.Underway,
-            description: "Decisions that are being made just now.");
+            description: "Decisions in flight.");
         _meter.CreateObservableGauge("trustix_proxy_cache_memory_bytes", () => (double)parts().Cache.MemorySize,
-            description: "Bytes that remembered decisions take in memory.");
+            description: "Bytes of decisions cached in memory.");
         _meter.CreateObservableGauge("trustix_proxy_nar_store_bytes", () => parts().NarStore is { } store ? [new(store.Size)]
-            : Array.Empty<Measurement<double>>(), description: "Bytes of the NARs that are kept on disk; nothing where none are.");
+            : Array.Empty<Measurement<double>>(), description: "Bytes of NARs on disk; absent without a NAR store.");
         _meter.CreateObservableGauge("trustix_proxy_redis_up", () => parts().Redis is { } redis ? [new(redis.IsThere ? 1 : 0)]
-            : Array.Empty<Measurement<double>>(), description: "Whether Redis has answered of late: 1 or 0; nothing where there is none.");
+            : Array.Empty<Measurement<double>>(), description: "Whether Redis answered recently: 1 or 0; absent without Redis.");
         _meter.CreateObservableCounter(
             "trustix_proxy_loop_failures", () =>
                 SupervisedLoop.Failures.Select(
                 loop => new Measurement<long>(loop.Value, new KeyValuePair<string, object?>("loop", loop.Key))),
-            description: "Failed turns of work that goes on in the background; the messages say why.");
+            description: "Failures of background work; the log gives the reasons.");
         _meter.CreateObservableGauge(
             "trustix_proxy_mirror_entries", () =>
             parts().Mirrors.Where(mirror => mirror.Mirror.Head is not null).Select(mirror => Of(mirror.Mirror.Head!.Content.TreeSize, "log",
-            mirror.Mirror.Name)), description: "Entries of a log that its mirror has followed to.");
+            mirror.Mirror.Name)), description: "Entries of a log that its mirror has verified.");
     }
 
     public void Dispose() => _meter.Dispose();

@@ -120,7 +120,7 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
         if (!IsOurs(context.Request.Host.Host))
         {
             return WriteAsync(context, StatusCodes.Status421MisdirectedRequest,
-                $"'{context.Request.Host}' is no name of this listener; add it to operations.hosts if it should be\n");
+                $"Host '{context.Request.Host}' is not allowed here; add it to operations.hosts\n");
         }
 
         if (path is "/gossip/heads" && HttpMethods.IsPost(method))
@@ -153,13 +153,13 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
     private Task AnswerDecisionAsync(HttpContext context, StorePathDigest digest) =>
         _current().Parts.Decider.FindBundle(digest) is { } bundle
         ? WriteAsync(context, StatusCodes.Status200OK, bundle, "application/json")
-        : WriteAsync(context, StatusCodes.Status404NotFound, $"no decision on {digest} is kept; trustix-proxy explain makes one\n");
+        : WriteAsync(context, StatusCodes.Status404NotFound, $"no decision on {digest} is stored; trustix-proxy explain makes one\n");
 
     private async Task HearAsync(HttpContext context)
     {
         if (!MediaTypeHeaderValue.TryParse(context.Request.ContentType, out var type) || type.MediaType is not "application/json")
         {
-            await WriteAsync(context, StatusCodes.Status415UnsupportedMediaType, "heads come as application/json\n");
+            await WriteAsync(context, StatusCodes.Status415UnsupportedMediaType, "heads must be sent as application/json\n");
             return;
         }
 
@@ -167,7 +167,7 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
         if (!lease.IsAcquired)
         {
             context.Response.Headers.RetryAfter = "1";
-            await WriteAsync(context, StatusCodes.Status429TooManyRequests, "too many messages of heads at once\n");
+            await WriteAsync(context, StatusCodes.Status429TooManyRequests, "too many head exchanges at once; retry later\n");
             return;
         }
 

@@ -74,7 +74,7 @@ internal sealed class ProxyReloader(
     /// <summary>What is bound to the sockets, or to what exists once.</summary>
     private static IEnumerable<(string Key, string Reason)> Fixed(SubstituterOptions now, SubstituterOptions next)
     {
-        const string reason = "cannot change while the proxy runs: restart it, or put back what was there";
+        const string reason = "cannot change while the proxy runs: restart it, or restore the old value";
         (string Key, bool IsSame)[] settings =
         [
             ("listen", now.FrontDoor.Listen.SequenceEqual(next.FrontDoor.Listen)),

@@ -33,8 +33,8 @@ public sealed class Revoker(SubstituterOptions options) : IDisposable
 
         var register = new RevocationRegister(Store, _seal, [], TimeProvider.System, NullLogger.Instance, HeadOf);
         var number = register.Give(subject, isUndone, reason)?.Number;
-        return register.IsAheadOfDisk ? (null, false, $"The state database in {options.StateDirectory} does not take it: nothing is "
-            + $"revoked. Free its disk, or start the proxy and revoke again.") : (number, false, null);
+        return register.IsAheadOfDisk ? (null, false, $"The state database in {options.StateDirectory} refused the write: nothing "
+            + $"is revoked. Free disk space, or start the proxy and revoke again.") : (number, false, null);
     }
 
     /// <summary>The head that the state database keeps of a log; null when there is none.</summary>

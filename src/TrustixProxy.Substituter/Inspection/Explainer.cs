@@ -117,7 +117,8 @@ public sealed class Explainer(SubstituterOptions options, TimeProvider? time = n
     public void Dispose() => _parts.Dispose();
 
     private (DecisionRecord Record, StorePath? Path, Verdict? Verdict) Contest() =>
-        (DecisionRecord.Refusal("conflict", "more than one name of this digest is granted; ask again for their votes", _time.GetUtcNow()),
+        (DecisionRecord.Refusal("conflict", "more than one name of this digest is granted; run explain again for the "
+            + "votes", _time.GetUtcNow()),
             null, null);
 
     /// <summary>The outcome, with all answers that came to the same after it.</summary>

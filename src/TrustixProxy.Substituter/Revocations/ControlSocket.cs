@@ -149,7 +149,7 @@ internal sealed class ControlSocket(
                 : request is { Verb: "revoke" } && RevokedSubject.TryParse(request.Subject, out var subject)
                     && Revocation.IsReason(request.Reason)
                 ? new ControlReply(revocations().Give(subject, request.IsUndone, request.Reason)?.Number, null)
-                : new ControlReply(null, "this proxy does not know that request: is it of another version?");
+                : new ControlReply(null, "unknown request: is the running proxy of another version?");
         }
         catch (JsonException exception)
         {

@@ -8,8 +8,8 @@ internal static partial class RevocationLog
     [LoggerMessage(7001, LogLevel.Warning, "Revocation no. {Number}: {Subject} is {State}: {Reason}")]
     public static partial void RevocationTaken(this ILogger logger, long number, string subject, string state, string reason);
 
-    [LoggerMessage(7002, LogLevel.Error, "Revocation no. {Number} could not be written to the state database ({Error}): it holds, and is "
-        + "written as soon as the disk takes it; until then a restart forgets it")]
+    [LoggerMessage(7002, LogLevel.Error, "Revocation no. {Number} is in force, but could not be written to the state database "
+        + "({Error}). Writing is retried; a restart before it succeeds loses the revocation")]
     public static partial void RevocationNotKept(this ILogger logger, long number, string error);
 
     [LoggerMessage(7003, LogLevel.Warning, "Redis holds {Count} revocations that we did not seal: they are put right")]

@@ -47,7 +47,7 @@ internal sealed class SubstituterEndpoints(
 
         if (OwnRequests.IsOurs(context.Request.Headers.UserAgent))
         {
-            return WriteTextAsync(context, StatusCodes.Status404NotFound, "this proxy asks itself: one of its upstreams leads back to it");
+            return WriteTextAsync(context, StatusCodes.Status404NotFound, "request loop: one of this proxy's upstreams leads back to it");
         }
 
         return path is "/nix-cache-info" ? WriteAsync(context, StatusCodes.Status200OK, "text/x-nix-cache-info", _cacheInfo)
@@ -106,7 +106,7 @@ internal sealed class SubstituterEndpoints(
         else if (claim.NarHash != url.NarHash)
         {
             await WriteTextAsync(
-                context, StatusCodes.Status404NotFound, $"{claim.Path}: agreed on {claim.NarHash}, and not on {url.NarHash}");
+                context, StatusCodes.Status404NotFound, $"{claim.Path}: agreed on {claim.NarHash}, not on {url.NarHash}");
         }
         else
         {

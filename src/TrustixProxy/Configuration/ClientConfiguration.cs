@@ -97,7 +97,7 @@ internal static class ClientConfiguration
     /// <summary>What is to be said of a number of connections that the system does not allow.</summary>
     public static IEnumerable<string> ConnectionWarnings(int? connections) => connections >= SystemCalls.OpenFiles
         ? [$"limits.connections: is {connections}, and the system lets this process open {SystemCalls.OpenFiles} files, connections "
-            + $"included. Raise that (ulimit -n, LimitNOFILE), or leave the key out."]
+            + $"included. Raise that limit (ulimit -n, LimitNOFILE), or remove the key."]
         : [];
 
     /// <summary><c>forwardedFrom</c>: whose word is taken for who a client is.</summary>
@@ -119,7 +119,7 @@ internal static class ClientConfiguration
             else
             {
                 section.Fault(
-                    key, $"has '{text}'; it must be an address, a network (10.0.0.0/8), or \"unix:\" for whoever comes by a unix socket.");
+                    key, $"has '{text}'; it must be an address, a network (10.0.0.0/8), or \"unix:\" for clients of unix sockets.");
             }
         }
 
@@ -157,7 +157,7 @@ internal static class ClientConfiguration
             if (KeyFile.IsReadByOthers(path))
             {
                 section.Fault(key,
-                    $"is '{path}', which others than its owner may read: chmod 600 it, and if they are not trusted change what is in it.");
+                    $"is '{path}', which other users can read: chmod 600 it, and change its secrets if those users are not trusted.");
             }
 
             using var file = File.OpenRead(path);
@@ -175,14 +175,14 @@ internal static class ClientConfiguration
                 }
                 else if (!credentials!.TryAdd(scheme, line[..colon], line[(colon + 1)..]))
                 {
-                    section.Fault(key, $"is '{path}', whose line {number + 1} has what another line has; each client needs its own.");
+                    section.Fault(key, $"is '{path}', whose line {number + 1} repeats another line; each client needs its own.");
                 }
             }
 
             if (lines.Count is 0 || text.Length >= maxSize)
             {
                 section.Fault(
-                    key, $"is '{path}', which {(lines.Count is 0 ? "names no client: nobody could ask" : "has more than 1 MiB")}.");
+                    key, $"is '{path}', which {(lines.Count is 0 ? "names no client, so all would be refused" : "has more than 1 MiB")}.");
             }
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
@@ -202,8 +202,8 @@ internal static class ClientConfiguration
         foreach (var open in options.Credentials is null ? [] : options.Listen.Where(
             address => Uri.TryCreate(address, UriKind.Absolute, out var url) && url is { Scheme: "http", IsLoopback: false }))
         {
-            yield return $"clients: passwords and tokens travel readable to '{open}'. Listen at https, and name a certificate in tls; or "
-                + $"let a proxy that does stand before this one.";
+            yield return $"clients: passwords and tokens are sent unencrypted to '{open}'. Listen with https and a certificate in "
+                + $"tls, or put a reverse proxy with TLS in front.";
         }
 
         if (options.Certificate is not { } certificate)
@@ -213,19 +213,19 @@ internal static class ClientConfiguration
 
         if (File.Exists(certificate.KeyFile) && (File.GetUnixFileMode(certificate.KeyFile) & UnixFileMode.OtherRead) is not 0)
         {
-            yield return $"tls.keyFile: '{certificate.KeyFile}' may be read by everyone on this machine: chmod 640 it, and if they are not "
-                + $"trusted get a new certificate.";
+            yield return $"tls.keyFile: '{certificate.KeyFile}' can be read by every user of this machine: chmod 640 it, and get "
+                + $"a new certificate if those users are not trusted.";
         }
 
         if (certificate.ExpiresAt <= TimeProvider.System.GetUtcNow())
         {
-            yield return $"tls.certificateFile: the certificate has expired at {certificate.ExpiresAt.UtcDateTime:yyyy-MM-dd HH:mm}Z: "
-                + $"clients refuse it.";
+            yield return $"tls.certificateFile: the certificate expired at {certificate.ExpiresAt.UtcDateTime:yyyy-MM-dd HH:mm}Z: "
+                + $"clients reject it.";
         }
 
         if (!options.Listen.Any(address => address.StartsWith("https:", StringComparison.Ordinal)))
         {
-            yield return "tls: no address in listen begins with https://, so only sockets that systemd passes speak TLS.";
+            yield return "tls: no address in listen begins with https://, so only sockets passed by systemd use TLS.";
         }
     }
 }

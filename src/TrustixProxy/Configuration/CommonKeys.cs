@@ -8,8 +8,8 @@ namespace TrustixProxy.Configuration;
 internal static class CommonKeys
 {
     /// <summary>What is said of a key that nobody should be believed by.</summary>
-    public const string WeakKey = "is a key for which anyone can make signatures, or not in its one true form (all zero, of small order, "
-        + "or y not below p); ask its owner for the key";
+    public const string WeakKey = "is a weak or non-canonical key (all zero, of small order, or y not below p), for which anyone "
+        + "can make signatures; ask its owner for the right key";
 
     /// <summary>Stands for the key of a log whose key cannot be read, so that the other faults are found too.</summary>
     public static readonly LogKey UnreadKey = new LogSigner(Ed25519SigningKey.Generate()).Key;
@@ -36,7 +36,7 @@ internal static class CommonKeys
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             section.Fault(
-                key, $"is '{path}', which cannot be written to ({exception.Message}). Name a directory that this user may write to.");
+                key, $"is '{path}', which is not writable ({exception.Message}). Choose a directory this user can write to.");
         }
 
         return path;
@@ -48,7 +48,7 @@ internal static class CommonKeys
     {
         if (addresses.Count is 0)
         {
-            section.Fault(key, "is empty; leave it out, or name an address.");
+            section.Fault(key, "is empty; remove it, or give an address.");
         }
 
         foreach (var address in addresses)
@@ -57,7 +57,7 @@ internal static class CommonKeys
             if (!isUnix && !IsListenUrl(address, allowTls))
             {
                 section.Fault(key, $"has '{address}'; an address is http://ip:port or "
-                    + $"http://localhost:port{(allowTls ? ", the same with https" : "")}{(allowUnix ? ", or unix:/path" : "")}. For all of "
+                    + $"http://localhost:port{(allowTls ? ", also with https" : "")}{(allowUnix ? ", or unix:/path" : "")}. For all of "
                     + $"this machine's addresses: http://0.0.0.0:port or http://[::]:port.");
             }
             else if (isUnix && ServiceUrl.FaultOfSocket(address["unix:".Length..]) is { } fault)
@@ -109,7 +109,7 @@ internal static class CommonKeys
             }
             else if (keys.Find(known => known.Bytes.SequenceEqual(read.Bytes)) is { } twice)
             {
-                section.Fault(key, $"has the key of '{twice.Name}' twice; take one out.");
+                section.Fault(key, $"has the key of '{twice.Name}' twice; remove one.");
             }
             else
             {
@@ -126,7 +126,8 @@ internal static class CommonKeys
         var globs = section.Texts(key);
         foreach (var glob in globs.Where(glob => !NameGlob.IsGlob(glob)))
         {
-            section.Fault(key, $"has '{glob}', which matches no name: a glob is of the name after the digest, \"secret-*\" for example, "
+            section.Fault(key, $"has '{glob}', which matches no name: a glob applies to the name after the digest, \"secret-*\" "
+                + $"for example, "
                 + "with * and ?.");
         }
 
@@ -137,10 +138,10 @@ internal static class CommonKeys
     public static string Explain(NixKeyError error) => error switch
     {
         NixKeyError.NoColon => "has no colon; a key is name:base64",
-        NixKeyError.Name => "has a name that is empty or has white space; a key is name:base64",
+        NixKeyError.Name => "has an empty name or one with white space; a key is name:base64",
         NixKeyError.Weak => WeakKey,
-        NixKeyError.Halves => "has two halves that do not belong together; make a new one with trustix-proxy keygen",
-        _ => "has after the colon no base64 of the right length; make a new one with trustix-proxy keygen",
+        NixKeyError.Halves => "has two halves that do not match; create a new key with trustix-proxy keygen",
+        _ => "has no base64 of the right length after the colon; create a new key with trustix-proxy keygen",
     };
 
     private static string DefaultStateDirectory(string name) =>

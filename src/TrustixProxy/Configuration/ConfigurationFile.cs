@@ -61,7 +61,7 @@ internal static class ConfigurationFile
                 var text = Text(Read(path));
                 using var strict = JsonDocument.Parse(text, Strict); // the builder would pass over a key that is named twice
                 faults.AddRange(Keys(strict.RootElement).Where(key => key.Contains(':', StringComparison.Ordinal))
-                    .Select(key => new Fault(key, "is a key with a colon; write an object within an object.")));
+                    .Select(key => new Fault(key, "is a key with a colon; write nested objects instead.")));
                 builder.AddJsonStream(new MemoryStream(text.ToArray()));
             }
 
@@ -86,7 +86,7 @@ internal static class ConfigurationFile
     {
         if (Directory.Exists(path))
         {
-            throw new InvalidDataException("it is a folder. Name the JSON file in it.");
+            throw new InvalidDataException("it is a folder. Give the JSON file in it.");
         }
 
         using var file = File.OpenRead(path);
@@ -102,7 +102,7 @@ internal static class ConfigurationFile
         }
 
         return content.Length > 0 ? content.ToArray()
-            : throw new InvalidDataException("it is empty. A configuration is a JSON object; {} has all defaults.");
+            : throw new InvalidDataException("it is empty. A configuration is a JSON object; {} means all defaults.");
     }
 
     /// <summary>The text without the mark that some editors put before it.</summary>

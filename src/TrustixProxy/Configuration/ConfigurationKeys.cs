@@ -16,7 +16,8 @@ internal static class ConfigurationKeys
             Default = "a majority",
             Range = "1 to the number of operators"
         },
-        ["percent"] = new("The same as a part of the declared electorate, rounded up.") { Type = "number", Range = "above 0, at most 100" },
+        ["percent"] = new("The quorum as a percentage of the declared electorate, rounded up.") { Type = "number", Range = "above "
+            + "0, at most 100" },
         ["rule.quorum"] = new("How many members of the group must agree.") { Default = "required", Range = "1 to the number of members" },
         ["rule.of"] = "The group: names of operators, and groups `{\"quorum\": …, \"of\": […]}`; no operator twice.",
         ["dissent"] = "`outvoted`: the quorum decides. `veto`: one proven dissent refuses.",
@@ -25,236 +26,235 @@ internal static class ConfigurationKeys
     private static readonly Dictionary<string,
         KeyMeaning> Serve = new(Prefixed("policy.", Rules).Concat(Prefixed("policy.scopes[].", Rules)))
         {
-            ["listen"] = new("Where Nix clients ask. Sockets that systemd passes take the place of these.")
+            ["listen"] = new("Addresses that Nix clients use. Sockets passed by systemd replace them.")
             {
                 Range =
-            $"{ListenUrl}, the same with https, or unix:/path"
+            $"{ListenUrl}, also with https, or unix:/path"
             },
-            ["tls.certificateFile"] = new("What is shown at https addresses: PEM, the certificate and then those above it. Sockets that "
-            + "systemd passes speak TLS when it is there.")
+            ["tls.certificateFile"] = new("Certificate for https addresses: PEM, the leaf first, then its issuers. If set, "
+                + "sockets passed by systemd use TLS too.")
             { Type = "path", Default = "no TLS" },
             ["tls.keyFile"] = new("The certificate's private key: PEM, not encrypted.") { Type = "path" },
             ["clients.basicFile"] = new(
-                "Who may ask: a line `name:password` each, as Nix shows them out of its `netrc-file`. For its owner's "
-            + "eyes only. Everyone may, without this and `bearerFile`.")
+                "File (mode 0600) of `name:password` lines for HTTP Basic, as Nix sends from `netrc-file`. Without this or "
+                    + "`bearerFile`, anyone may connect.")
             { Type = "path" },
             ["clients.bearerFile"] = new(
-            "Who may ask: a line `name:token` each, for `Authorization: Bearer TOKEN`. For its owner's eyes only.")
+            "File (mode 0600) of `name:token` lines, for `Authorization: Bearer TOKEN`.")
             { Type = "path" },
             ["clients.concurrency"] =
-                "How many requests of one client are answered at once; 0: no limit. A client is known by the name that "
-            + "it shows a secret for, else by its address.",
-            ["clients.requestsPerSecond"] = "How many of one client in a second, in the long run; 0: no limit.",
+                "Concurrent requests per client; 0 = unlimited. A client is identified by the name it authenticates as, else by "
+                    + "its address.",
+            ["clients.requestsPerSecond"] = "Sustained requests per second per client; 0 = unlimited.",
             ["clients.bytesPerSecond"] = new(
-            "How many bytes one client is sent in a second, in the long run; 0: no limit.")
+            "Sustained bytes per second sent to each client; 0 = unlimited.")
             { Range = "0, or 1000 to 2147483647" },
-            ["clients.waiting"] = "How many requests of one client wait for their turn; those beyond get 503 with `Retry-After`.",
+            ["clients.waiting"] = "Queued requests per client; more get 503 with `Retry-After`.",
             ["limits.connections"] = new(
-                "How many connections clients may have at once. Those beyond wait up to a `deadline` for their turn, "
-            + "while the oldest are closed after what they answer; then they get 503 with `Retry-After`. 0: no limit.")
+                "Concurrent client connections. More wait for at most one `deadline`, while the oldest are closed after their "
+                    + "current answer; then they get 503 with `Retry-After`. 0 = unlimited.")
             {
-                Default = "half of the files that the system lets it open, at most 16384",
+                Default = "half of the process's open file limit, at most 16384",
                 Range = "0 to 10000000",
             },
-            ["limits.connectionsPerClient"] = new("How many of them one address may have (IPv6: one /64); those beyond are closed at once. "
-            + "Unix sockets are exempt, and so are proxies of `forwardedFrom`: there it is how many requests at once each client behind "
-            + "them may have. 0: no limit.")
+            ["limits.connectionsPerClient"] = new("Connections per address (IPv6: per /64); more are closed immediately. Unix "
+                + "sockets and proxies in `forwardedFrom` are exempt; for each client behind such a proxy, this limits concurrent "
+                + "requests. 0 = unlimited.")
             {
                 Default = "half of `limits.connections`",
                 Range = "0 to 10000000",
             },
-            ["limits.leastBytesPerSecond"] = "A client that takes an answer more slowly than that, once it is 5 s behind, is given up.",
+            ["limits.leastBytesPerSecond"] = "Minimum rate at which a client must read an answer; a client 5 s behind it is disconnected.",
             ["limits.concurrency"] =
-                "How many requests of all clients are answered at once, and how many paths are decided on at once. 0: no "
-            + "limit for requests, and 2000 for decisions.",
-            ["limits.requestsPerSecond"] = "How many of all in a second, in the long run; 0: no limit.",
+                "Concurrent requests over all clients, and concurrent decisions. 0 = unlimited requests and 2000 decisions.",
+            ["limits.requestsPerSecond"] = "Sustained requests per second over all clients; 0 = unlimited.",
             ["limits.bytesPerSecond"] = new(
-            "How many bytes all are sent in a second, in the long run; 0: no limit.")
+            "Sustained bytes per second sent to all clients together; 0 = unlimited.")
             { Range = "0, or 1000 to 2147483647" },
             ["limits.waiting"] =
-            "How many requests of all, and how many connections, wait for their turn; those beyond get 503 with `Retry-After`.",
-            ["forwardedFrom"] = new("Proxies before this one, whose `X-Forwarded-For` is believed.")
+            "Queued requests over all clients, and queued connections; more get 503 with `Retry-After`.",
+            ["forwardedFrom"] = new("Trusted reverse proxies, whose `X-Forwarded-For` is honoured.")
             {
                 Range =
-            "addresses, networks, and `unix:` for whoever comes by a unix socket"
+            "addresses, networks, and `unix:` for clients of unix sockets"
             },
-            ["operations.listen"] = new("Where those ask who run the proxy; `[]`: nowhere.") { Range = ListenUrl },
-            ["operations.hosts"] = "Names by which the operations listener may be asked, beside loopback's.",
+            ["operations.listen"] = new("Addresses of the operations listener (health, metrics, dashboard); `[]` disables "
+                + "it.") { Range = ListenUrl },
+            ["operations.hosts"] = "Host names that the operations listener accepts, in addition to loopback names.",
             ["operations.otlp"] = new(
-            "Where traces of decisions and metrics are sent, by OTLP over HTTP; `v1/traces` and `v1/metrics` are below it.")
+            "OTLP/HTTP endpoint for metrics and decision traces; `v1/traces` and `v1/metrics` are appended.")
             {
                 Default =
             "nowhere",
                 Range = Url
             },
             ["gossip.peers"] = new(
-                "Operations listeners of other proxies, with which the logs' signed heads are exchanged.")
+                "Operations listeners of other proxies to exchange the logs' signed heads with.")
             { Range = Url },
-            ["proxy"] = new("The HTTP proxy through which upstreams, caches, logs and peers are asked; hosts in `no_proxy` are not, nor is "
-            + "this machine. `environment`: what `http_proxy`, `https_proxy` and `all_proxy` say.")
+            ["proxy"] = new("HTTP proxy for requests to upstreams, caches, logs and peers, except to this machine and hosts in "
+                + "`no_proxy`. `environment` reads `http_proxy`, `https_proxy` and `all_proxy`.")
             {
                 Range = "`http://host:port` (or `https:`, `socks5:`), `environment`, `none`",
             },
-            ["proxyCredentialsFile"] = new("One line `user:password` that the proxy wants. Sent to the proxy alone. For its owner's eyes "
-            + "only.")
+            ["proxyCredentialsFile"] = new("File (mode 0600) with one line `user:password` for the HTTP proxy. Sent only to the proxy.")
             { Type = "path", Default = "none" },
-            ["stateDirectory"] = new("Keeps decisions, and what logs are held to.")
+            ["stateDirectory"] = new("Directory for decisions and the verified views of logs.")
             {
                 Type = "path",
                 Default = "`$XDG_STATE_HOME/trustix-proxy`, `/var/lib/trustix-proxy` for root, else `~/.local/state/trustix-proxy`"
             },
-            ["signingKeyFile"] = new("The key that clients trust, in Nix's form `name:base64`. Made if it is not there.")
+            ["signingKeyFile"] = new("The signing key that clients trust, in Nix's form `name:base64`. Created if missing.")
             {
                 Type = "path",
                 Default = "`signing.key` in `stateDirectory`"
             },
             ["previousSigningKeyFiles"] = new(
-            "Keys that were rotated out: what they sealed is still believed, and nothing is signed with them.")
+            "Rotated-out keys: decisions they sealed are still accepted, nothing new is signed with them.")
             { Type = "list of paths" },
-            ["redis.configuration"] = new("Where replicas meet, as StackExchange.Redis writes it; no password.")
+            ["redis.configuration"] = new("The Redis shared by replicas, as a StackExchange.Redis configuration string without a password.")
             {
                 Default =
             "none: this proxy is alone",
                 Range = "host:port[,host:port…][,ssl=true…]"
             },
-            ["redis.keyPrefix"] = new("What every key and channel there begins with.") { Range = "printable ASCII without spaces" },
-            ["redis.passwordFile"] = new("One line: its password. For its owner's eyes only.") { Type = "path", Default = "no password" },
+            ["redis.keyPrefix"] = new("Prefix of every Redis key and channel.") { Range = "printable ASCII without spaces" },
+            ["redis.passwordFile"] = new("File (mode 0600) with one line: the Redis password.") { Type = "path", Default = "no password" },
             ["narStore.directory"] = new(
-                "Keeps verified NARs, so that they are served also while no upstream is there; nothing is kept where "
-            + "no key of `narStore` is set.")
+                "Directory for verified NARs, which are served even when no upstream is reachable. Disabled unless a key of "
+                    + "`narStore` is set.")
             { Type = "path", Default = "`nars` in `stateDirectory`" },
             ["narStore.maxSize"] =
-            "The most bytes that they have together; those whose use is longest ago make room. What is being written comes on top.",
-            ["narStore.pinned"] = new("Names of store paths, after the digest, whose NARs make room for none.") { Range = Glob },
+            "Maximum total size; least recently used NARs are evicted first. Files still being written are not counted.",
+            ["narStore.pinned"] = new("Store path names (the part after the digest) whose NARs are never evicted.") { Range = Glob },
             ["logs"] = "Trustix logs that vote.",
-            ["logs[].name"] = "Its name in answers and messages.",
-            ["logs[].operator"] = new("Who runs it. An operator has one vote.") { Default = "the name" },
-            ["logs[].url"] = new("Where it is; not with `exportUrl`.") { Range = LogUrl },
-            ["logs[].exportUrl"] = new("Where the static files are that its operator's `log export` writes: a mirror follows them, and the "
-            + "log's node is asked for nothing.")
+            ["logs[].name"] = "Name used in answers and messages.",
+            ["logs[].operator"] = new("Operator that runs it. Each operator has one vote.") { Default = "the name" },
+            ["logs[].url"] = new("Address of the log; not together with `exportUrl`.") { Range = LogUrl },
+            ["logs[].exportUrl"] = new("Address of the static files written by the operator's `log export`. The mirror follows "
+                + "these files; the log's node is never contacted.")
             { Type = "text", Range = $"{Url} or file:///path", Default = "none" },
-            ["logs[].publicKey"] = new("Its Ed25519 key.") { Range = "base64 of 32 bytes" },
-            ["logs[].protocol"] = new("What it keeps.") { Range = "nix" },
+            ["logs[].publicKey"] = new("Its Ed25519 public key.") { Range = "base64 of 32 bytes" },
+            ["logs[].protocol"] = new("Kind of statements in the log.") { Range = "nix" },
             ["logs[].keyForm"] =
-                "How it names a path: by the store path's name (`storePath`), or as the reference's binary cache proxy does.",
+                "How the log keys a path: by store path name (`storePath`), or like Trustix's own binary cache proxy.",
             ["logs[].mode"] =
-                "How it is asked: about each path (`light`), or followed entry by entry and verified whole, so that it learns no "
-            + "path (`mirror`).",
+                "`light` looks up each path. `mirror` downloads and verifies the whole log, which therefore learns no requested path.",
             ["logs[].inclusionProof"] =
-            "Whether its map must be tied to its append-only log; `optional` for reference daemons, which fail that call.",
+            "Whether the map must be tied to the append-only log. Use `optional` for Trustix's own daemon, whose call for this fails.",
             ["caches"] = "Signed binary caches that vote.",
-            ["caches[].name"] = "Its name in answers and messages.",
-            ["caches[].operator"] = new("Who runs it. An operator has one vote.") { Default = "the name" },
-            ["caches[].url"] = new("Where it is.") { Range = Url },
+            ["caches[].name"] = "Name used in answers and messages.",
+            ["caches[].operator"] = new("Operator that runs it. Each operator has one vote.") { Default = "the name" },
+            ["caches[].url"] = new("Address of the cache.") { Range = Url },
             ["caches[].publicKeys"] = new(
-                "What it signs with, as in `trusted-public-keys`.")
+                "Its signing keys, as in `trusted-public-keys`.")
             { Default = "required", Range = "name:base64" },
-            ["upstreams"] = "Binary caches that NARs come from. They need not be trusted.",
-            ["upstreams[].name"] = "Its name in messages.",
+            ["upstreams"] = "Binary caches to fetch NARs from. They need not be trusted.",
+            ["upstreams[].name"] = "Name used in messages.",
             ["upstreams[].url"] = new(
-            "Where it is; a folder, as `nix copy --to` writes it, with `file:`.")
+            "Address of the cache; `file:` for a folder written by `nix copy --to`.")
             { Range = $"{Url} or file:///path" },
-            ["upstreams[].netrcFile"] = new("Has login and password for its host, one of them or both, as Nix's `netrc-file`. Sent to its "
-            + "own origin alone. For its owner's eyes only.")
+            ["upstreams[].netrcFile"] = new("File (mode 0600) in Nix's `netrc-file` form with login, password or both for its "
+                + "host. Sent only to its own origin.")
             { Type = "path", Default = "none" },
             ["upstreams[].bearerFile"] = new(
-            "One line: a token that it wants. Sent to its own origin alone. For its owner's eyes only.")
+            "File (mode 0600) with one line: a bearer token. Sent only to its own origin.")
             {
                 Type = "path",
                 Default = "none"
             },
-            ["upstreams[].priority"] = "Lower ones are asked first. Without this key `?priority=N` in `url` says it, as in nix.conf.",
+            ["upstreams[].priority"] = "Lower values are tried first. Without this key, `?priority=N` in `url` applies, as in nix.conf.",
             ["upstreams[].narDeadline"] =
-            "How long a NAR's first byte is waited for, and how long a silence may last while it comes. "
-            + "Then it goes on at its offset: there again, or at another upstream.",
+            "Maximum wait for a NAR's first byte, and maximum pause during the download. Then it resumes at its offset, from the "
+                + "same or another upstream.",
             ["upstreams[].concurrency"] =
-                "How many requests may be under way to it at once, for narinfos and NARs together; others wait in "
-            + "turn. A probe is sent beside them. 0: no limit.",
-            ["upstreams[].match"] = new("Names of store paths, after the digest, that it is asked for.") { Default = "all", Range = Glob },
-            ["upstreams[].except"] = new("Names of store paths that it is not asked for.") { Range = Glob },
-            ["priority"] = "Which priority Nix is told that this cache has; lower ones are asked first.",
-            ["decisionMemory"] = "The most megabytes that remembered decisions take in memory.",
+                "Concurrent requests to it, narinfos and NARs together; more are queued. Probes are not counted. 0 = unlimited.",
+            ["upstreams[].match"] = new("Store path names (the part after the digest) to request from "
+                + "it.") { Default = "all", Range = Glob },
+            ["upstreams[].except"] = new("Store path names never requested from it.") { Range = Glob },
+            ["priority"] = "Priority reported to Nix; caches with lower values are tried first.",
+            ["decisionMemory"] = "Maximum memory for cached decisions, in megabytes.",
             ["decompressions"] =
-                "How many NARs are decompressed at once, each with a window of up to 128 MiB; others wait in turn, for one "
-            + "`deadline` at the most.",
-            ["deadline"] = "The longest that a request is held for electors and upstreams together.",
-            ["onUndecided"] = "What the client is told when the deadline passes: 404, or 503.",
-            ["mode"] = "`report`: what `fallback` has signed is served, and only recorded when others disagree.",
-            ["fallback"] = new("The cache whose word is served in report mode.") { Range = "a name in `caches`" },
-            ["policy.scopes"] = "Other rules for some store paths; the first that matches holds.",
+                "Concurrent NAR decompressions, each with a window of at most 128 MiB; more are queued for at most one `deadline`.",
+            ["deadline"] = "Maximum time to wait for electors and upstreams together, per request.",
+            ["onUndecided"] = "Status sent to the client when the deadline passes: 404 or 503.",
+            ["mode"] = "`report` serves whatever `fallback` signed and only records when others disagree.",
+            ["fallback"] = new("The cache whose signed paths are served in report mode.") { Range = "a name in `caches`" },
+            ["policy.scopes"] = "Different rules for some store paths; the first match applies.",
             ["policy.scopes[].quorum"] = new(
             "How many operators must agree on these.")
             { Default = "the policy's rule", Range = "1 to the number of operators" },
             ["policy.scopes[].dissent"] = new("As in `policy`.") { Default = "the policy's" },
-            ["policy.scopes[].match"] = new("Names of store paths, after the digest.") { Range = Glob },
-            ["policy.exceptions"] = "Paths that are served without a quorum, for a while.",
-            ["policy.exceptions[].match"] = new("Names of store paths, after the digest.") { Range = Glob },
-            ["policy.exceptions[].accept"] = new("Whose word, or which NAR.") { Range = "`cache:NAME`, or a NAR hash `sha256:…`" },
-            ["policy.exceptions[].reason"] = "Why; it stands in the answer.",
-            ["policy.exceptions[].expires"] = new("When it ends, in UTC.") { Range = "2027-01-31 or 2027-01-31T12:00:00Z" },
+            ["policy.scopes[].match"] = new("Store path names (the part after the digest).") { Range = Glob },
+            ["policy.exceptions"] = "Paths served without a quorum until a given time.",
+            ["policy.exceptions[].match"] = new("Store path names (the part after the digest).") { Range = Glob },
+            ["policy.exceptions[].accept"] = new("The cache whose signature is accepted, or the NAR that "
+                + "is.") { Range = "`cache:NAME`, or a NAR hash `sha256:…`" },
+            ["policy.exceptions[].reason"] = "Reason, shown in the answer.",
+            ["policy.exceptions[].expires"] = new("Expiry, in UTC.") { Range = "2027-01-31 or 2027-01-31T12:00:00Z" },
             ["policy.contentAddressed"] = new(
-                "Whether a path that its own address proves is served without a quorum.")
+                "Whether to serve content-addressed paths, which prove themselves, without a quorum.")
             { Default = "true" },
-            ["policy.closure"] = new("Whether a path is served only when all that it refers to is.") { Default = "false" },
+            ["policy.closure"] = new("Whether to serve a path only when its whole closure is served.") { Default = "false" },
         };
 
     private static readonly Dictionary<string, KeyMeaning> LogServe = new()
     {
-        ["listen"] = new("Where anyone may read.") { Range = $"{ListenUrl}, or unix:/path" },
-        ["limits.connections"] = new("How many connections `listen` serves at once, and how many `privateListen`. Those beyond wait up to "
-            + "10 s for their turn, while the oldest are closed after what they answer. 0: no limit.")
+        ["listen"] = new("Addresses of the public, read-only listener.") { Range = $"{ListenUrl}, or unix:/path" },
+        ["limits.connections"] = new("Concurrent connections to `listen`, and to `privateListen`. More wait at most 10 s, while "
+            + "the oldest are closed after their current answer. 0 = unlimited.")
         {
-            Default = "three eighths of the files that the system lets it open, at most 12288",
+            Default = "three eighths of the process's open file limit, at most 12288",
             Range = "0 to 10000000",
         },
         ["limits.connectionsPerClient"] = new(
-            "How many of them one address may have (IPv6: one /64); those beyond are closed at once. Unix sockets are exempt. 0: no limit.")
+            "Connections per address (IPv6: per /64); more are closed immediately. Unix sockets are exempt. 0 = unlimited.")
         {
             Default = "half of `limits.connections`",
             Range = "0 to 10000000",
         },
-        ["privateListen"] = new("Where builders write, with `/healthz` and `/metrics`.") { Range = $"{ListenUrl}, or unix:/path" },
-        ["stateDirectory"] = new("Keeps the logs.")
+        ["privateListen"] = new("Addresses of the private listener: submissions, `/healthz` and "
+            + "`/metrics`.") { Range = $"{ListenUrl}, or unix:/path" },
+        ["stateDirectory"] = new("Directory for the logs.")
         {
             Type = "path",
             Default = "`$XDG_STATE_HOME/trustix-log`, `/var/lib/trustix-log` for root, else `~/.local/state/trustix-log`"
         },
-        ["logs"] = new("The logs that are kept.") { Default = "required" },
-        ["logs[].name"] = new("Names the log's file.") { Type = "name", Range = "letters, digits, `-_.`" },
-        ["logs[].protocol"] = new("What it keeps.") { Range = "nix" },
+        ["logs"] = new("The logs to serve.") { Default = "required" },
+        ["logs[].name"] = new("Name of the log and of its file.") { Type = "name", Range = "letters, digits, `-_.`" },
+        ["logs[].protocol"] = new("Kind of statements in the log.") { Range = "nix" },
         ["logs[].privateKeyFile"] = new(
-            "What it signs heads with: `name:base64`, or the reference's bare base64 of 64 bytes. For its owner's eyes only.")
+            "File (mode 0600) with the key that signs heads: `name:base64`, or Trustix's bare base64 of 64 bytes.")
         {
             Type =
             "path"
         },
-        ["logs[].writeTokens"] = new("Public halves of the tokens that may write.") { Range = "name:base64" },
+        ["logs[].writeTokens"] = new("Public halves of the tokens allowed to submit.") { Range = "name:base64" },
         ["referenceTokens"] = new(
-            "Whether the reference's tokens, which can be replayed, are taken.")
+            "Whether to accept Trustix's own tokens, which can be replayed.")
         { Default = "on loopback and unix sockets only" },
         ["flushInterval"] = new(
-            "How long a submission waits for others to come under one head with it; with 0 its answer says that it is under one.")
+            "How long submissions are batched under one head; 0 signs a head for each submission before answering.")
         {
             Range =
             "00:00:00, or 00:00:00.010 to 01:00:00"
         },
-        ["historyWindow"] = "How long map roots of older heads stay answerable.",
+        ["historyWindow"] = "How long map roots of older heads can still be queried.",
     };
 
     private static readonly Dictionary<string, KeyMeaning> Publish = new()
     {
         ["log.url"] = new("The log node's private listener.") { Range = LogUrl },
-        ["log.tokenFile"] = new("The write token. For its owner's eyes only.") { Type = "path" },
-        ["log.name"] = new("Which log, where the node keeps several.") { Type = "name", Default = "the only one" },
-        ["spoolDirectory"] = new("Where the hook leaves its jobs.") { Type = "path", Default = "`/var/spool/trustix`" },
-        ["include"] = new("Names after the digest that are published.") { Default = "all", Range = Glob },
-        ["exclude"] = new("Names after the digest that are not. Outputs that refer to such a name are left out too: a log shows references "
-            + "to everyone.")
+        ["log.tokenFile"] = new("File (mode 0600) with the write token.") { Type = "path" },
+        ["log.name"] = new("Name of the log, if the node has several.") { Type = "name", Default = "the only one" },
+        ["spoolDirectory"] = new("Directory where the hook leaves its jobs.") { Type = "path", Default = "`/var/spool/trustix`" },
+        ["include"] = new("Store path names (the part after the digest) to publish.") { Default = "all", Range = Glob },
+        ["exclude"] = new("Store path names never published. Outputs that refer to such a path are left out too, because a log "
+            + "shows references to everyone.")
         { Range = Glob },
-        ["fetched"] = new("Whether what Nix says was not built on this machine (`\"ultimate\": false`: fetched, or built by a remote "
-            + "builder) is published as well.")
+        ["fetched"] = new("Whether to also publish paths not built on this machine (`\"ultimate\": false`: fetched, or built by a "
+            + "remote builder).")
         { Default = "false" },
-        ["listen"] = new("Where `/healthz` and `/metrics` are; nowhere unless told.") { Range = $"{ListenUrl}, or unix:/path" },
+        ["listen"] = new("Addresses of `/healthz` and `/metrics`; none by default.") { Range = $"{ListenUrl}, or unix:/path" },
     };
 
     /// <summary>All keys as tables of Markdown, each with type, default, range and meaning.</summary>

@@ -46,7 +46,7 @@ internal static class KeyFile
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            fault = $"is '{path}', which cannot be read: {exception.Message} trustix-proxy keygen makes keys.";
+            fault = $"is '{path}', which cannot be read: {exception.Message} Create keys with trustix-proxy keygen.";
         }
 
         return key is not null;
@@ -59,7 +59,7 @@ internal static class KeyFile
         if (IsReadByOthers(path))
         {
             (key, fault) = (
-                null, $"is '{path}', which others than its owner may read: chmod 600 it, and if they are not trusted make a new key.");
+                null, $"is '{path}', which other users can read: chmod 600 it, and create a new key if those users are not trusted.");
             return false;
         }
 
@@ -91,7 +91,7 @@ internal static class KeyFile
             }
 
             section.Fault(
-                key, $"is '{path}', which others than its owner may read: chmod 600 it, and if they are not trusted change what is in it.");
+                key, $"is '{path}', which other users can read: chmod 600 it, and change its secrets if those users are not trusted.");
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

@@ -89,7 +89,7 @@ internal static class LogServeConfiguration
     private static LogSigner? ReadKey(Section section)
     {
         const string key = "privateKeyFile";
-        var path = section.Required(key, "/var/lib/trustix-log/mine.key, made by trustix-proxy keygen");
+        var path = section.Required(key, "/var/lib/trustix-log/mine.key, created by trustix-proxy keygen");
         if (path.Length is 0)
         {
             return null;

@@ -28,7 +28,7 @@ internal static class NetrcFile
             || entry.Machine.Equals(host, StringComparison.OrdinalIgnoreCase)).ToList();
         if (entries.Count is 0 || text.Length > MaxSize)
         {
-            fault = "which is no netrc file: machine HOST login NAME password SECRET.";
+            fault = "which is not a netrc file: machine HOST login NAME password SECRET.";
         }
         else if (fitting.Count is 0)
         {

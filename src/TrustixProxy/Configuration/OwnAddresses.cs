@@ -20,8 +20,7 @@ internal static class OwnAddresses
             if (all.Take(i).Where(other => Overlap(other.Place, all[i].Place)).ToList() is [var first, ..])
             {
                 section.Fault(all[i].Key,
-                    $"has '{all[i].Address}', where '{first.Key}' listens already ('{first.Address}'). Give each a port or path of its "
-                        + "own.");
+                    $"has '{all[i].Address}', where '{first.Key}' already listens ('{first.Address}'). Give each its own port or path.");
             }
         }
     }

@@ -49,19 +49,19 @@ internal static class PolicyConfiguration
         var (rule, where) = (scope.Rule, scope.Match is null ? "policy" : $"policy.scopes '{scope.Match}'");
         if (rule.Groups.IsEmpty && rule.Members > 1 && rule.Quorum * 2 <= rule.Members)
         {
-            yield return $"{where}.quorum: {rule} is at most half: whoever can silence the others decides alone. A majority is "
+            yield return $"{where}.quorum: {rule} is at most half: an attacker who can silence the others decides alone. A majority is "
                 + $"{Rule.Majority(rule.Members)}.";
         }
         else if (rule.CanSplit)
         {
-            yield return $"{where}.rule: {rule} can be met by two sets of operators that have none in common: whoever can silence one set "
-                + $"decides by the other.";
+            yield return $"{where}.rule: {rule} can be met by two disjoint sets of operators: an attacker who can silence one set "
+                + $"decides with the other.";
         }
 
         if (scope.Dissent is Dissent.Veto)
         {
-            yield return $"{where}.dissent: under \"veto\" one dissent refuses, but only if it is heard: whoever can silence that elector "
-                + $"lifts the veto.";
+            yield return $"{where}.dissent: under \"veto\" one dissent refuses, but only if it arrives: an attacker who can "
+                + $"silence that elector lifts the veto.";
         }
     }
 
@@ -72,7 +72,7 @@ internal static class PolicyConfiguration
         string[] named = [.. RuleKeys.Where(section.Has)];
         if (named.Length > 1)
         {
-            section.Fault(named[1], $"stands beside '{named[0]}'; a policy has one of rule, quorum and percent.");
+            section.Fault(named[1], $"is set together with '{named[0]}'; a policy has one of rule, quorum and percent.");
         }
 
         var quorum = section.Integer("quorum", 0, 1, int.MaxValue);
@@ -103,7 +103,7 @@ internal static class PolicyConfiguration
         }
 
         section.Fault(
-            "percent", $"is '{text}'; it must be a number above 0 and at most 100: so much of the declared electorate, rounded up.");
+            "percent", $"is '{text}'; it must be above 0 and at most 100: a percentage of the declared electorate, rounded up.");
         return null;
     }
 
@@ -185,7 +185,7 @@ internal static class PolicyConfiguration
         var isHash = NixHash.TryParse(accept, out var hash, out _) && hash.Algorithm is NixHashAlgorithm.Sha256;
         if (cache is not null && electors.All(elector => elector is not Elector.Cache || elector.Name != cache))
         {
-            section.Fault("accept", $"is '{accept}', and no cache of that name is in 'caches'.");
+            section.Fault("accept", $"is '{accept}', but 'caches' has no cache of that name.");
         }
         else if (cache is null && !isHash && accept.Length > 0)
         {
@@ -219,12 +219,12 @@ internal static class PolicyConfiguration
         var fallback = section.Text("fallback");
         if (fallback is not null && electors.All(elector => elector is not Elector.Cache || elector.Name != fallback))
         {
-            section.Fault("fallback", $"is '{fallback}', and no cache of that name is in 'caches'.");
+            section.Fault("fallback", $"is '{fallback}', but 'caches' has no cache of that name.");
         }
 
         if (mode is Mode.Report && fallback is null)
         {
-            section.Fault("fallback", "is missing; in report mode it names the cache in 'caches' whose word is served meanwhile.");
+            section.Fault("fallback", "is missing; in report mode it names the cache in 'caches' whose signed paths are served.");
         }
 
         return mode is Mode.Report ? fallback : null;
@@ -253,8 +253,8 @@ internal static class PolicyConfiguration
 
             if (own.Contains(group.Key))
             {
-                section.Fault(voters[0] is Elector.Log ? "logs" : "caches", $"has our own signing key for '{voters[0].Name}': what we have "
-                    + $"signed would vote for itself. Name the key of the one who builds.");
+                section.Fault(voters[0] is Elector.Log ? "logs" : "caches", $"has this proxy's own signing key for "
+                    + $"'{voters[0].Name}', so its own signatures would vote. Give the builder's key.");
             }
         }
 

@@ -17,7 +17,7 @@ internal static class ProxyKeys
         {
             if (file is not null)
             {
-                section.Fault(FileKey, $"is '{file}', and '{Key}' names no proxy that is shown what is in it. Set '{Key}' to the proxy's "
+                section.Fault(FileKey, $"is '{file}', and '{Key}' names no proxy to send it to. Set '{Key}' to the proxy's "
                     + "address; http_proxy may hold user and password itself.");
             }
 
@@ -33,8 +33,8 @@ internal static class ProxyKeys
 
         if (inUrl is not null)
         {
-            section.Fault(Key, $"has a user name or password in it, which would stand in messages: put USER:PASSWORD into a file and "
-                + $"name that as {FileKey}.");
+            section.Fault(Key, $"has a user name or password, which would appear in messages: put USER:PASSWORD into a file and "
+                + $"set {FileKey} to it.");
         }
 
         return HttpProxies.Of(address, ReadCredentials(section, file, secret));

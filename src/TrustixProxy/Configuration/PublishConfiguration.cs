@@ -13,7 +13,7 @@ internal static class PublishConfiguration
         ProxyKeys.OfEnvironment(section); // the submitter heeds it
         var log = section.Object("log");
         var url = CommonKeys.Url(log, "url", allowUnix: true);
-        var tokenFile = log.Required("tokenFile", "/etc/trustix/token.key, made by trustix-proxy keygen");
+        var tokenFile = log.Required("tokenFile", "/etc/trustix/token.key, created by trustix-proxy keygen");
         var name = log.Text("name");
         NixSecretKey? token = null;
         if (tokenFile.Length > 0 && !KeyFile.TryReadPrivate(tokenFile, allowBare: false, out token, out var fault))
@@ -33,7 +33,7 @@ internal static class PublishConfiguration
 
         if (OwnAddresses.ListenerAt(listen, url) is { } own)
         {
-            log.Fault("url", $"is '{url}', where this publisher itself listens ('{own}'). Name the log node's private listener.");
+            log.Fault("url", $"is '{url}', where this publisher itself listens ('{own}'). Set it to the log node's private listener.");
         }
 
         return token is null ? null : new PublisherOptions

@@ -160,7 +160,7 @@ internal sealed class Section
         if (name.Length > 64 || (name.Length > 0
             && !name.All(character => char.IsAsciiLetterOrDigit(character) || character is '-' or '_' or '.')) || name.StartsWith('.'))
         {
-            Fault(key, $"is '{name}'; a name has letters, digits, '-', '_' and '.' (not at its beginning), and at most 64 of them.");
+            Fault(key, $"is '{name}'; a name has at most 64 letters, digits, '-', '_' and '.' and does not start with '.'.");
         }
 
         return name;
@@ -182,8 +182,8 @@ internal sealed class Section
 
         if (items.Exists(item => item.Value!.Length is 0 || HasControl(item.Value)))
         {
-            Fault(key, items.Exists(item => item.Value is "") ? "has '', an empty text; take it out."
-                : "has a text with a control character in it; take it out.");
+            Fault(key, items.Exists(item => item.Value is "") ? "has '', an empty text; remove it."
+                : "has a text with a control character; remove it.");
             return fallback;
         }
 
@@ -272,13 +272,13 @@ internal sealed class Section
 
         if (HasControl(section.Value))
         {
-            Fault(key, "has a control character in it; take it out.");
+            Fault(key, "has a control character; remove it.");
             return fallback;
         }
 
         if (section.Value is "")
         {
-            Fault(key, "is empty; leave the key out, or give it a value.");
+            Fault(key, "is empty; remove the key, or give it a value.");
             return fallback;
         }
 

@@ -194,8 +194,8 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
             if (OwnAddresses.ListenerAt(own, url) is { } address)
             {
                 section.Fault($"{list}[{i}].{key}",
-                    $"is '{url}', where this proxy itself listens ('{address}'): it would ask itself. Name the server that is meant, or "
-                        + "leave the entry out.");
+                    $"is '{url}', where this proxy itself listens ('{address}'): it would query itself. Give the right server, or "
+                        + $"remove the entry.");
             }
         }
     }

@@ -45,12 +45,12 @@ internal static class ServiceUrl
 
         if (read.UserInfo.Length > 0)
         {
-            return "has a user name or password in it, which would stand in messages: take them out. Upstreams take them from a netrcFile.";
+            return "has a user name or password, which would appear in messages: remove them. For upstreams, use a netrcFile.";
         }
 
         if (read.Fragment.Length > 0)
         {
-            return $"is '{text}', whose end '{read.Fragment}' no server is ever told; take it out.";
+            return $"is '{text}', whose fragment '{read.Fragment}' is never sent to a server; remove it.";
         }
 
         if (read.Scheme is "unix" && FaultOfSocket(PathOf(read)) is { } fault)
@@ -62,9 +62,9 @@ internal static class ServiceUrl
         {
             if (!forms.HasFlag(UrlForms.Priority) || !TryReadPriority(read.Query, out priority))
             {
-                var why = forms.HasFlag(UrlForms.Priority) ? "has more than priority=N, which is all that is heeded here"
-                    : "is not heeded here";
-                return $"is '{text}', whose query '{read.Query}' {why}; take it out.";
+                var why = forms.HasFlag(UrlForms.Priority) ? "has more than priority=N, the only parameter used here"
+                    : "is not used here";
+                return $"is '{text}', whose query '{read.Query}' {why}; remove it.";
             }
 
             read = new Uri(read.GetLeftPart(UriPartial.Path));

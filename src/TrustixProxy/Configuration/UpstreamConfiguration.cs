@@ -27,12 +27,12 @@ internal static class UpstreamConfiguration
         var (netrc, bearer) = (section.Text(netrcKey), section.Text(bearerKey));
         if (netrc is not null && bearer is not null)
         {
-            section.Fault(bearerKey, $"stands beside {netrcKey}; an upstream is shown one or the other.");
+            section.Fault(bearerKey, $"is set together with {netrcKey}; an upstream uses one of them.");
         }
 
         if ((netrc ?? bearer) is not null && url.IsFile)
         {
-            section.Fault(netrc is null ? bearerKey : netrcKey, "stands at a folder, which asks nobody who he is; leave it out.");
+            section.Fault(netrc is null ? bearerKey : netrcKey, "is set for a folder, which needs no credentials; remove it.");
         }
         else if (netrc is not null && KeyFile.ReadPrivate(section, netrcKey, netrc, NetrcFile.MaxSize) is { } text)
         {
@@ -50,7 +50,7 @@ internal static class UpstreamConfiguration
                 return UpstreamCredentials.Bearer(token);
             }
 
-            section.Fault(bearerKey, $"is '{bearer}', whose token has other letters than printable ASCII without spaces.");
+            section.Fault(bearerKey, $"is '{bearer}', whose token has characters other than printable ASCII without spaces.");
         }
 
         return null;
@@ -61,8 +61,7 @@ internal static class UpstreamConfiguration
     {
         if (upstream is { Credentials: { } credentials, Url: { Scheme: "http", IsLoopback: false } })
         {
-            yield return $"upstreams: '{upstream.Name}' is shown its {credentials} credentials over http, where everyone on the way can "
-                + $"read them. Use https.";
+            yield return $"upstreams: '{upstream.Name}' is sent its {credentials} credentials over unencrypted http. Use https.";
         }
     }
 }

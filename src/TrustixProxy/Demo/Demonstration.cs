@@ -86,15 +86,15 @@ internal static class Demonstration
         }
 
         AnsiConsole.Profile.Width = Math.Max(120, AnsiConsole.Profile.Width);
-        AnsiConsole.MarkupLine("Three logs, quorum 2 of 3; the builder mallory is rogue. What each log says a build produced, and what the "
-            + "proxy makes of it:");
+        AnsiConsole.MarkupLine("Three logs, quorum 2 of 3; the builder mallory is rogue. Each log's claim per path, and the "
+            + "proxy's verdict:");
         AnsiConsole.Write(table);
         foreach (var item in cases.Where(item => item.Reason is not null))
         {
             Console.WriteLine($"{item.Path.Name} is refused: {item.Reason}");
         }
 
-        Console.WriteLine(isAsExpected ? "\nAll as it should be." : "\nThis is NOT as it should be.");
+        Console.WriteLine(isAsExpected ? "\nEverything is as expected." : "\nThis is NOT as expected.");
         return isAsExpected;
     }
 
@@ -113,8 +113,8 @@ internal static class Demonstration
     private static void Explain(DemoStage stage, StorePath path, bool keep)
     {
         var text = new StringBuilder();
-        text.AppendLine(keep ? "\nEverything is running until Ctrl-C. Try it with a real Nix:"
-            : "\nWith --keep everything stays running. Then try it with a real Nix:");
+        text.AppendLine(keep ? "\nEverything runs until Ctrl-C. Try it with a real Nix:"
+            : "\nWith --keep, everything keeps running. Then try it with a real Nix:");
         text.AppendLine($"  nix --extra-experimental-features nix-command copy --from {stage.ProxyUrl} --to /tmp/demo-store \\");
         text.AppendLine($"      --option trusted-public-keys {stage.PublicKey} {path.Absolute}");
         text.AppendLine("or, for every build of a machine, in nix.conf:");

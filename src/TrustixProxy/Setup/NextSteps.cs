@@ -11,7 +11,7 @@ internal static class NextSteps
             Run it:
               trustix-proxy serve --config {{files.Proxy}}
 
-            {{(isForOthers ? "nix.conf of the machines that ask it" : "nix.conf")}}, with no other substituter or key beside these, or the vote is bypassed:
+            {{(isForOthers ? "nix.conf of the machines that ask it" : "nix.conf")}}, with no other substituter or key, or the vote is bypassed:
               substituters = {{(isForOthers ? answers.Url ?? $"http://{Environment.MachineName.ToLowerInvariant()}:8080" : "http://127.0.0.1:8080")}}
               trusted-public-keys = {{files.SigningKey}}
 

@@ -41,7 +41,7 @@ internal sealed class PresetFiles(SetupAnswers answers)
         Directory.CreateDirectory(answers.Directory);
         if (!overwrite && Configurations.FirstOrDefault(File.Exists) is { } there)
         {
-            throw new IOException($"{there} is there already; --force writes over it (keys are kept), --directory names another place.");
+            throw new IOException($"{there} already exists; --force overwrites it (but no keys), --directory chooses another place.");
         }
 
         var faults = answers.Preset is Preset.Builder ? WriteBuilder(overwrite) : WriteProxy(overwrite);

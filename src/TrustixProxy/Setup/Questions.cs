@@ -22,7 +22,7 @@ internal sealed class Questions(TextReader answers, TextWriter questions)
                 return preset;
             }
 
-            questions.WriteLine($"'{answer}' is none of them.");
+            questions.WriteLine($"'{answer}' is not one of them.");
         }
 
         return null;

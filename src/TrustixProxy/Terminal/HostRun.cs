@@ -60,7 +60,7 @@ internal static class HostRun
         catch (Exception exception) when (exception is IOException or System.Net.Sockets.SocketException)
         {
             return new Fault(string.Join(", ", listen),
-                $"cannot be listened at: {exception.Message.TrimEnd('.')}. Name an address of this machine that nothing else uses.");
+                $"cannot bind: {exception.Message.TrimEnd('.')}. Use a free address of this machine.");
         }
     }
 }

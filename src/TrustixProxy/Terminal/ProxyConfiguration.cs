@@ -22,8 +22,8 @@ internal static class ProxyConfiguration
         }
         catch (Exception exception) when (exception is SqliteException or IOException or UnauthorizedAccessException)
         {
-            Console.Error.WriteLine($"stateDirectory: '{options.StateDirectory}' cannot be used: {exception.Message} Run this as the user "
-                + $"that the proxy runs as.");
+            Console.Error.WriteLine($"stateDirectory: '{options.StateDirectory}' cannot be used: {exception.Message} Run this as "
+                + $"the proxy's user.");
             return ExitCode.Unknown;
         }
     });
@@ -37,7 +37,7 @@ internal static class ProxyConfiguration
         if (needsKey && read is { IsKeyMissing: true, KeyFile: var path })
         {
             return ExitCode.Refuse(
-                [new Fault("signingKeyFile", $"is '{path}', where there is no key: no proxy has run with this configuration yet.")]);
+                [new Fault("signingKeyFile", $"is '{path}', which does not exist: no proxy has run with this configuration yet.")]);
         }
 
         return read is null ? ExitCode.Refuse(faults) : await run(read.Options);

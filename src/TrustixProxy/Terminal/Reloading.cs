@@ -72,7 +72,7 @@ internal sealed class Reloading(WebApplication app, string? config)
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
-            Console.Error.WriteLine($"the configuration was not reloaded; if it is good, restart the proxy, and report this: {exception}");
+            Console.Error.WriteLine($"the configuration was not reloaded. If it is valid, restart the proxy and report this: {exception}");
         }
     }
 
@@ -82,7 +82,7 @@ internal sealed class Reloading(WebApplication app, string? config)
         if (read is { IsKeyMissing: true })
         {
             faults = [new Fault("signingKeyFile",
-                $"is '{read.KeyFile}', where there is no key any more. Put it back; a new one is made only at the start.")];
+                $"is '{read.KeyFile}', which no longer exists. Restore it; a new key is created only at startup.")];
         }
         else if (read is not null)
         {
@@ -98,7 +98,7 @@ internal sealed class Reloading(WebApplication app, string? config)
         if (faults.Count > 0)
         {
             Console.Error.WriteLine(
-                $"{faults.Count} {(faults.Count is 1 ? "fault" : "faults")}; the configuration from before stays in force.");
+                $"{faults.Count} {(faults.Count is 1 ? "fault" : "faults")}; the previous configuration stays in force.");
             return;
         }
 

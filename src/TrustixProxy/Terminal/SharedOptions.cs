@@ -8,7 +8,7 @@ internal static class SharedOptions
     /// <summary>The configuration file.</summary>
     public static Option<string?> Config { get; } = new("--config", "-c")
     {
-        Description = "The JSON file with the configuration. Environment variables TRUSTIXPROXY__KEY override it.",
+        Description = "JSON configuration file. Environment variables TRUSTIXPROXY__KEY override it.",
         HelpName = "FILE",
     };
 

@@ -25,7 +25,7 @@ internal static class SystemdNotify
         }
         catch (SocketException exception)
         {
-            Console.Error.WriteLine($"NOTIFY_SOCKET is '{address}', which takes no datagram: {exception.Message}");
+            Console.Error.WriteLine($"NOTIFY_SOCKET is '{address}', which accepts no datagrams: {exception.Message}");
         }
     }
 }

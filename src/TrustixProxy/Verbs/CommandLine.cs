@@ -52,7 +52,7 @@ internal static class CommandLine
         if (!isHook && !isHelp && UnknownOption(parsed, arguments) is { } unknown)
         {
             await Console.Error.WriteLineAsync(
-                $"'{unknown}' is no option of this verb; --help lists them. Write -- before a name that begins so.");
+                $"'{unknown}' is not an option of this verb; --help lists them. Write -- before a name that starts with a dash.");
             return ExitCode.Usage;
         }
 

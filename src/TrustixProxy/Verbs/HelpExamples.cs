@@ -10,41 +10,41 @@ internal sealed class HelpExamples(HelpAction plain) : SynchronousCommandLineAct
     private static readonly Dictionary<string, string[]> Examples = new()
     {
         [""] = ["demo                                     # see what it does, on loopback",
-            "init                                     # a configuration with keys, by asking",
+            "init                                     # ask, then write a configuration with keys",
             "VERB --help                              # each verb has examples"],
         ["serve"] = ["serve --config proxy.json",
-            "serve                                    # with nothing but the environment: TRUSTIXPROXY__LISTEN__0=http://127.0.0.1:8080"],
-        ["log"] = ["log VERB --help                          # serve is the node; the others are for its operator and its builders"],
+            "serve                                    # from the environment alone: TRUSTIXPROXY__LISTEN__0=http://127.0.0.1:8080"],
+        ["log"] = ["log VERB --help                          # serve runs the node; the other verbs are for its operator and builders"],
         ["log serve"] = ["log serve --config log.json"],
         ["log submit"] = ["log submit --token-file token.key ./result"],
         ["log submit-closure"] = ["log submit-closure --token-file token.key --exclude 'secret-*' /run/current-system"],
         ["log fsck"] = ["log fsck --config log.json --json"],
-        ["log export"] = ["log export --config log.json --to /srv/log   # again, later: only what is new"],
+        ["log export"] = ["log export --config log.json --to /srv/log   # a later run adds only new entries"],
         ["log import"] = ["log import --config log.json --from /srv/log"],
-        ["log conflicts"] = ["log conflicts --config log.json          # who builds differently?"],
+        ["log conflicts"] = ["log conflicts --config log.json          # which builders disagree?"],
         ["log token"] = ["log token token.key", "log token token.key --call trustix_rpc.v1.LogRPC/Submit --body message.bin"],
         ["hook"] = [
-            "hook                                     # in a script, whose path stands in nix.conf: post-build-hook = /etc/nix/hook"],
-        ["publish"] = ["publish --config publish.json            # until it is told to stop",
+            "hook                                     # in a script named in nix.conf: post-build-hook = /etc/nix/hook"],
+        ["publish"] = ["publish --config publish.json            # until stopped",
             "publish --config publish.json --once     # for a timer"],
         ["init"] = ["init                                     # asks", "init --preset watch --directory /etc/trustix-proxy",
             "init --preset home --log alice,https://log.alice.example,KEY --log bob,https://log.bob.example,KEY"],
-        ["keygen"] = ["keygen signing.key                       # for serve; clients trust what it prints",
-            "keygen token.key --name builder          # a write token; what it prints goes into writeTokens"],
+        ["keygen"] = ["keygen signing.key                       # for serve; clients trust the printed key",
+            "keygen token.key --name builder          # a write token; add the printed half to writeTokens"],
         ["check-config"] = ["check-config --config proxy.json", "check-config --keys                      # all keys, as Markdown"],
         ["explain"] = ["explain /nix/store/…-hello-2.12.1 --config proxy.json",
             "explain ./result --config proxy.json --bundle hello.json   # its proofs, for verify"],
         ["doctor"] = ["doctor --config proxy.json               # the running system",
             "nix-store -qR ./result | trustix-proxy doctor - --config proxy.json"],
         ["diff"] = [
-            "diff ./result --config proxy.json        # the first two that name different outputs",
+            "diff ./result --config proxy.json        # the first two sources with different outputs",
             "diff /nix/store/…-hello-2.12.1 --between alice local --config proxy.json",
             "diff /nix/store/…-hello-2.12.1 --between a.nar b.nar.xz --json"],
         ["verify"] = ["verify hello.json --policy proxy.json",
             "verify /var/lib/trustix-proxy/evidence/mallory-split-view-20261124T120000Z.json --config proxy.json"],
         ["policy"] = ["policy VERB --help"],
         ["policy test"] = ["policy test linux-6.1 --config proxy.json"],
-        ["logs"] = ["logs --config proxy.json                 # exit code 1: one is frozen"],
+        ["logs"] = ["logs --config proxy.json                 # exit code 1: a log is frozen"],
         ["logs unfreeze"] = ["logs unfreeze alice --reason 'restored from an old backup; asked the operator' --config proxy.json"],
         ["revoke"] = ["revoke /nix/store/…-hello-2.12.1 --reason 'it phones home' --config proxy.json",
             "revoke --log alice --since 120345 --reason 'broken into' --config proxy.json"],
@@ -52,9 +52,9 @@ internal sealed class HelpExamples(HelpAction plain) : SynchronousCommandLineAct
         ["audit prune"] = ["audit prune --before 2027-01-31 --config proxy.json"],
         ["nar-store"] = ["nar-store VERB --help"],
         ["nar-store fsck"] = [
-            "nar-store fsck --config proxy.json       # is anything on the disk damaged?", "nar-store fsck --delete --config proxy.json"],
+            "nar-store fsck --config proxy.json       # check for damaged files", "nar-store fsck --delete --config proxy.json"],
         ["nar-store gc"] = ["nar-store gc --config proxy.json"],
-        ["demo"] = ["demo", "demo --keep                              # stays up, for a Nix of yours to ask"],
+        ["demo"] = ["demo", "demo --keep                              # keeps running, so that your own Nix can use it"],
     };
 
     /// <summary>Has every verb below <paramref name="root"/> teach.</summary>
@@ -78,7 +78,7 @@ internal sealed class HelpExamples(HelpAction plain) : SynchronousCommandLineAct
 
         output.WriteLine();
         output.WriteLine("Exit codes:");
-        output.WriteLine("  0 good, 1 the answer is no, 2 the command line or the configuration is at fault, 3 it could not be found out");
+        output.WriteLine("  0 success, 1 negative answer, 2 invalid command line or configuration, 3 undetermined");
         output.WriteLine();
         return code;
     }

@@ -81,6 +81,6 @@ public sealed class PathInfoTests
     {
         Assert.False(PathInfo.TryParse(json, out var outputs, out var error));
         Assert.Empty(outputs);
-        Assert.StartsWith("nix path-info --json printed what is not understood", error, StringComparison.Ordinal);
+        Assert.StartsWith("nix path-info --json printed unexpected output", error, StringComparison.Ordinal);
     }
 }

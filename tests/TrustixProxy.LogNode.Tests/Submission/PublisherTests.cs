@@ -133,7 +133,7 @@ public sealed class PublisherTests : IDisposable
 
         Assert.Equal((2, 1, 0, PublishFault.None), (pass.Paths, pass.Rejected, pass.Waiting, pass.Fault));
         Assert.Equal(Lines(good, other), await EntriesAsync(node));
-        Assert.Contains("-long, of which more is to be said", await File.ReadAllTextAsync(Path.Combine(_directory, "rejected", "1.reason")),
+        Assert.Contains("-long, whose statement exceeds", await File.ReadAllTextAsync(Path.Combine(_directory, "rejected", "1.reason")),
             StringComparison.Ordinal);
     }
 

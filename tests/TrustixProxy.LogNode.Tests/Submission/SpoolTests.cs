@@ -58,7 +58,7 @@ public sealed class SpoolTests : IDisposable
 
         Assert.Equal(Private, File.GetUnixFileMode(directory));
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(directory, "1.job")));
-        Assert.Contains($"spoolDirectory is '{directory}', from which another trustix-proxy publish is publishing", second.Message,
+        Assert.Contains($"spoolDirectory is '{directory}', which another trustix-proxy publish uses", second.Message,
             StringComparison.Ordinal);
     }
 

@@ -152,12 +152,12 @@ public sealed class NarComparisonTests
             Source(bytes) with { NarHash = NixHash.Sha256(SHA256.HashData(hashed)), NarSize = size };
 
         Assert.False((await CompareAsync(Named(nar, nar, nar.Length), other)).Result.IsSame);
-        Assert.Contains("is not the one that was named", await FaultAsync(Named(nar, [], nar.Length), other), StringComparison.Ordinal);
+        Assert.Contains("is not the declared one", await FaultAsync(Named(nar, [], nar.Length), other), StringComparison.Ordinal);
         Assert.Contains("has more than the 10 bytes", await FaultAsync(other, Named(nar, nar, 10)), StringComparison.Ordinal);
-        Assert.Contains("is no NAR (Truncated)", await FaultAsync(other, Source(nar[..^1])), StringComparison.Ordinal);
-        Assert.Contains("is no NAR (TrailingBytes)", await FaultAsync(other, Source([.. nar, 0])), StringComparison.Ordinal);
+        Assert.Contains("is not a NAR (Truncated)", await FaultAsync(other, Source(nar[..^1])), StringComparison.Ordinal);
+        Assert.Contains("is not a NAR (TrailingBytes)", await FaultAsync(other, Source([.. nar, 0])), StringComparison.Ordinal);
         Assert.Contains(
-            "is no NAR (TagLength)", await FaultAsync(Source("<html>no such file</html>"u8.ToArray()), other), StringComparison.Ordinal);
+            "is not a NAR (TagLength)", await FaultAsync(Source("<html>no such file</html>"u8.ToArray()), other), StringComparison.Ordinal);
         Assert.Contains("cannot be read: \\u001b",
             await FaultAsync(new NarSource("x", null, null, _ => throw new IOException("\u001b")), other), StringComparison.Ordinal);
     }

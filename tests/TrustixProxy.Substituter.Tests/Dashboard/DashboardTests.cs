@@ -111,9 +111,9 @@ public sealed partial class DashboardTests
     {
         await using var proxy = await StartAsync();
 
-        Assert.Contains("There is no report", await TextAsync(proxy, "/doctor"), StringComparison.Ordinal);
+        Assert.Contains("No report yet", await TextAsync(proxy, "/doctor"), StringComparison.Ordinal);
         await File.WriteAllTextAsync(Path.Combine(proxy.StateDirectory, "doctor.json"), "{\"paths\":1}");
-        Assert.Contains("There is no report", await TextAsync(proxy, "/doctor"), StringComparison.Ordinal);
+        Assert.Contains("No report yet", await TextAsync(proxy, "/doctor"), StringComparison.Ordinal);
     }
 
     [Fact]

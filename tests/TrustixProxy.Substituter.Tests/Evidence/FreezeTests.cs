@@ -129,7 +129,7 @@ public sealed class FreezeTests
     [Theory]
     [InlineData(0, 0, null, "live")]
     [InlineData(10, 10, null, "stale since 2026-01-01 00:00:00Z")]
-    [InlineData(0, 60 * 24 * 8, null, "stale since 2025-12-24 00:00:00Z: it answers, and does not grow")]
+    [InlineData(0, 60 * 24 * 8, null, "stale since 2025-12-24 00:00:00Z: it answers but does not grow")]
     [InlineData(0, 0, "NoAnswer", "failing since 2026-01-01 00:00:00Z: NoAnswer")]
     public void A_log_that_no_longer_answers_or_grows_is_said_to_be_stale(
         int minutesUnseen, int minutesUngrown, string? failure, string expected)

@@ -110,7 +110,8 @@ public sealed class ListenerTests : IDisposable
             (Path.Combine(_folder, "nonsense"), key), (file, Path.Combine(_folder, "nowhere")) })
         {
             Assert.False(TlsCertificate.TryLoad(badFile, badKey, out _, out var fault));
-            Assert.StartsWith($"is '{badFile}', which with the key '{badKey}' makes no certificate: ", fault, StringComparison.Ordinal);
+            Assert.StartsWith($"is '{badFile}', which is not a usable certificate with the key '{badKey}': "
+                + $"", fault, StringComparison.Ordinal);
         }
     }
 

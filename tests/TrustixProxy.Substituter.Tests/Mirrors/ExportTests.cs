@@ -83,8 +83,8 @@ public sealed class ExportTests : IAsyncDisposable
         await using var proxy = await StartAsync(isFolder: false, output);
 
         var refused = await proxy.AskAsync(output.Path);
-        await UntilAsync(() => proxy.Lines.Any(line => line.Contains("Mirror of files stays where it was", StringComparison.Ordinal)
-            || line.Contains("its head was not taken in", StringComparison.Ordinal)));
+        await UntilAsync(() => proxy.Lines.Any(line => line.Contains("Mirror of files made no progress", StringComparison.Ordinal)
+            || line.Contains("rejected its head", StringComparison.Ordinal)));
         await File.WriteAllBytesAsync(path, right);
 
         Assert.Contains("files=silent(", refused.Text, StringComparison.Ordinal);
@@ -109,7 +109,7 @@ public sealed class ExportTests : IAsyncDisposable
         await File.WriteAllBytesAsync(path, wrong.ToByteArray());
         await using var proxy = await StartAsync(isFolder: false, output);
 
-        await UntilAsync(() => proxy.Lines.Any(line => line.Contains("its head was not taken in", StringComparison.Ordinal)));
+        await UntilAsync(() => proxy.Lines.Any(line => line.Contains("rejected its head", StringComparison.Ordinal)));
         await File.WriteAllBytesAsync(path, right);
 
         await UntilAsync(() => proxy.Lines.Any(IsRead(Fillers + 1)));

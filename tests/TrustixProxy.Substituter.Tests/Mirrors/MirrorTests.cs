@@ -132,7 +132,7 @@ public sealed class MirrorTests
 
         Assert.Equal(HttpStatusCode.NotFound, refused.Status);
         Assert.Contains("alice=silent(mirror-incomplete)", refused.Text, StringComparison.Ordinal);
-        Assert.Contains(proxy.Lines, line => line.Contains("are not those under its signed head", StringComparison.Ordinal));
+        Assert.Contains(proxy.Lines, line => line.Contains("do not match its signed head", StringComparison.Ordinal));
         await UntilAsync(() => IsThere(proxy, "alice"));
         await proxy.NarInfoAsync(outputs[4]);
     }
@@ -150,7 +150,7 @@ public sealed class MirrorTests
         var refused = await proxy.AskAsync(outputs[0].Path);
 
         Assert.Contains("alice=silent(mirror-incomplete)", refused.Text, StringComparison.Ordinal);
-        Assert.Contains(proxy.Lines, line => line.Contains("do not make the map", StringComparison.Ordinal));
+        Assert.Contains(proxy.Lines, line => line.Contains("do not give the map", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -186,7 +186,7 @@ public sealed class MirrorTests
 
         await proxy.NarInfoAsync(outputs[0]);
         Assert.Contains(proxy.Lines, line => line.Contains(
-            "Mirror of alice stays where it was: entry 3 has the key of entry 1 and another value", StringComparison.Ordinal));
+            "Mirror of alice made no progress: entry 3 has the key of entry 1 and another value", StringComparison.Ordinal));
         var evidence = await File.ReadAllBytesAsync(Assert.Single(Directory.GetFiles(Path.Combine(proxy.StateDirectory, "evidence"))));
         Assert.True(FaultEvidence.TryVerify(evidence, [proxy.Log("alice").Log.Signer.Key], out var read, out _));
         Assert.Equal("repeated-key", read.Fault.Kind);

@@ -30,7 +30,7 @@ public sealed class ForeignMessageTests : ILogger
         _clock.Now += TimeSpan.FromMinutes(1);
         _limited.NarRefused("late", "main", NarFault.NarHash);
         Assert.StartsWith("late: ", _lines[3], StringComparison.Ordinal);
-        Assert.StartsWith("999 more messages", _lines[4], StringComparison.Ordinal);
+        Assert.StartsWith("Left out 999 more messages", _lines[4], StringComparison.Ordinal);
     }
 
     [Fact]

@@ -97,7 +97,7 @@ public sealed class SupervisedLoopTests
         await service.StopAsync(CancellationToken.None).WaitAsync(TimeSpan.FromMinutes(1));
 
         Assert.Contains(
-            "mirror follower of alpha did not end within 5 s and was left behind", Assert.Single(_log.Messages), StringComparison.Ordinal);
+            "mirror follower of alpha did not stop within 5 s and is abandoned", Assert.Single(_log.Messages), StringComparison.Ordinal);
         Assert.False(service.Ended.IsCompleted);
         release.SetResult();
         await service.Ended.WaitAsync(TimeSpan.FromMinutes(1));

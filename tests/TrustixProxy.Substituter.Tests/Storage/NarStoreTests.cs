@@ -91,7 +91,7 @@ public sealed class NarStoreTests
 
             Assert.Equal(file, await proxy.NarAsync(narInfo));
             Assert.Equal((what, before + 1), (what, proxy.Upstream().Requests.Count(IsNar)));
-            Assert.Contains(proxy.Lines, line => line.Contains("is not what its name says", StringComparison.Ordinal));
+            Assert.Contains(proxy.Lines, line => line.Contains("does not match its name", StringComparison.Ordinal));
             await UntilAsync(() => Files(proxy) is [var again] && File.ReadAllBytes(again).SequenceEqual(file));
         }
     }
@@ -240,7 +240,7 @@ public sealed class NarStoreTests
         Directory.Delete(Nars(proxy));
 
         Assert.Equal(output.File("xz"), await proxy.NarAsync(await proxy.NarInfoAsync(output)));
-        await UntilAsync(() => proxy.Lines.Any(line => line.Contains("stores no more for 10 s", StringComparison.Ordinal)));
+        await UntilAsync(() => proxy.Lines.Any(line => line.Contains("pauses writing for 10 s", StringComparison.Ordinal)));
         Assert.Equal(output.File("xz"), await proxy.NarAsync(await proxy.NarInfoAsync(output)));
     }
 

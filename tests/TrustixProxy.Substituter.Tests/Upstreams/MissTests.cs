@@ -133,7 +133,7 @@ public sealed class MissTests
             await MissAsync(proxy, "another");
             var state = await StateOfAsync(proxy, "main");
             return state.GetProperty("state").GetString() is "failing"
-                && state.GetProperty("why").GetString()?.Contains("http-401: it wants a login", StringComparison.Ordinal) is true;
+                && state.GetProperty("why").GetString()?.Contains("http-401: it requires credentials", StringComparison.Ordinal) is true;
         });
     }
 

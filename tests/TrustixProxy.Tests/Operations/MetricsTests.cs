@@ -99,7 +99,7 @@ public sealed partial class MetricsTests
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => publishing);
         Assert.Equal("ok\n", before);
         Assert.Equal(
-            (503, "the log cannot be reached; jobs that wait: 1\n"), ((int)health.StatusCode, await health.Content.ReadAsStringAsync()));
+            (503, "the log cannot be reached; jobs waiting: 1\n"), ((int)health.StatusCode, await health.Content.ReadAsStringAsync()));
         Assert.Equal(404, (int)other.StatusCode);
         Assert.Equal(1, Value(page, "trustix_spool_jobs"));
         Assert.True(Value(page, "trustix_spool_oldest_job_seconds") > 0);

@@ -88,7 +88,7 @@ public sealed class InitTests
         var forced = await Cli.RunAsync([.. watch, "--log", Alice, "--force"]);
 
         Assert.Equal((2, 0), (refused.Code, forced.Code));
-        Assert.Contains($"{folder.File("trustix-proxy.json")} is there already; --force writes over it (keys are kept)", refused.Error,
+        Assert.Contains($"{folder.File("trustix-proxy.json")} already exists; --force overwrites it (but no keys)", refused.Error,
             StringComparison.Ordinal);
         Assert.Equal(config, same);
         Assert.NotEqual(config, await File.ReadAllTextAsync(folder.File("trustix-proxy.json")));

@@ -71,7 +71,7 @@ public sealed partial class ReadmeCommandTests
         var good = await Command.RunAsync("sh",
             ["-c", $"cd '{folder.Path}' && TRUSTIXPROXY__STATEDIRECTORY='{folder.Path}' trustix-proxy check-config --config log.json"]);
 
-        Assert.Equal("good for log serve: alice.\n", good);
+        Assert.Equal("valid for log serve: alice.\n", good);
         var publish = Consoles.Matches(Readme)
             .Single(match => match.Value.Contains("cat /etc/trustix-publish.json", StringComparison.Ordinal)).Value;
         var config = folder.File("publish.json",

@@ -12,21 +12,21 @@ namespace TrustixProxy.Verbs.Inspect;
 /// <summary><c>trustix-proxy audit</c>: every signature that the proxy has made, and why; and every revocation.</summary>
 internal static class AuditVerb
 {
-    private static readonly Option<DateTimeOffset> Since = Time("--since", "Only what was signed from then on.");
+    private static readonly Option<DateTimeOffset> Since = Time("--since", "Show only signatures since then.");
     private static readonly Option<int> Count = new(
         "--count")
-    { Description = "At most so many, the newest.", DefaultValueFactory = _ => 1000, HelpName = "N" };
-    private static readonly Option<DateTimeOffset> Before = Time("--before", "Drops what was signed before then.");
+    { Description = "Show at most this many, the newest.", DefaultValueFactory = _ => 1000, HelpName = "N" };
+    private static readonly Option<DateTimeOffset> Before = Time("--before", "Drop signatures made before then.");
 
     public static Command Create()
     {
         Before.Required = true;
         var prune = new Command(
-            "prune", "Drops old entries of the record: the only way by which any is dropped.") { SharedOptions.Config, Before };
+            "prune", "Drops old entries of the record. Nothing else ever drops entries.") { SharedOptions.Config, Before };
         prune.SetAction((parsed, _) => RunAsync(parsed, audit => Prune(audit, parsed.GetValue(Before))));
         var command = new Command(
             "audit",
-            "Shows the append-only record of every signature that the proxy has made, and every revocation.") { SharedOptions.Config, Since,
+            "Shows the append-only record of all signatures and revocations made by the proxy.") { SharedOptions.Config, Since,
             Count, SharedOptions.Json, prune };
         command.SetAction((parsed, _) => ProxyConfiguration.WithAsync(parsed, options => Task.FromResult(Show(options, parsed))));
         return command;

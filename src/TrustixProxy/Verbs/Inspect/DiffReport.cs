@@ -52,10 +52,10 @@ internal sealed class DiffText(TextWriter output) : DiffReport
     {
         if (fault is null)
         {
-            output.WriteLine(result is null ? $"the same: both name {_hash}"
-                : result.IsSame ? $"the same: {result.HashA}, {result.Same:N0} {(result.Same is 1 ? "path" : "paths")}"
+            output.WriteLine(result is null ? $"same: both name {_hash}"
+                : result.IsSame ? $"same: {result.HashA}, {result.Same:N0} {(result.Same is 1 ? "path" : "paths")}"
                 : $"{result.Changed:N0} changed, {result.Removed:N0} removed (only in a), {result.Added:N0} added (only in b), "
-                    + $"{result.Same:N0} the same");
+                    + $"{result.Same:N0} same");
         }
     }
 
@@ -79,7 +79,7 @@ internal sealed class DiffText(TextWriter output) : DiffReport
     {
         var length = longer is 0 ? "" : $"; b is {Math.Abs(longer):N0} bytes {(longer > 0 ? "longer" : "shorter")}";
         var place = $"byte {contents.First:N0} (0x{contents.First:x})";
-        output.WriteLine(contents.Bytes is 0 ? $"    alike up to {place}{length}"
+        output.WriteLine(contents.Bytes is 0 ? $"    equal up to {place}{length}"
             : $"    {contents.Bytes:N0} {(contents.Bytes is 1 ? "byte differs" : "bytes differ")} in place, from {place} on{length}");
         TellTraces("a", contents.OnlyInA);
         TellTraces("b", contents.OnlyInB);

@@ -19,8 +19,8 @@ internal static class DiffVerb
 
     private static readonly Option<string[]> Between = new("--between")
     {
-        Description = $"Whose NARs: two names of upstreams or caches of the configuration, of {Local} for this machine's store, or of "
-            + $"files (.nar, or compressed: .nar.xz, .nar.zst). Without it, the first two of the configuration that name different NAR "
+        Description = $"The two NARs to compare: names of configured upstreams or caches, {Local} for this machine's store, or "
+            + $"files (.nar, .nar.xz, .nar.zst). Default: the first two of the configuration with different NAR "
             + $"hashes.",
         Arity = new ArgumentArity(2, 2),
         AllowMultipleArgumentsPerToken = true,
@@ -29,8 +29,8 @@ internal static class DiffVerb
 
     public static Command Create()
     {
-        var command = new Command("diff", "Compares two builders' outputs of a path file by file while both are fetched, and points out "
-            + "what looks like a time or a build path. Exit code 0: the same; 1: they differ; 3: it could not be found out.")
+        var command = new Command("diff", "Compares two builders' outputs of a path file by file while fetching both, and marks "
+            + "likely times and build paths. Exit code 0: same; 1: different; 3: undetermined.")
         {
             PathArgument, Between, SharedOptions.Config, SharedOptions.Json,
         };
@@ -106,7 +106,7 @@ internal static class DiffVerb
         foreach (var word in words)
         {
             found.Add(offers.TryGetValue(word, out var offer)
-                ? offer.Source ?? throw new NarUnreadableException(word, $"is not to be had: {offer.Fault}")
+                ? offer.Source ?? throw new NarUnreadableException(word, $"is not available: {offer.Fault}")
                 : word is Local ? await LocalAsync(path, cancellation)
                 : File.Exists(word) ? NarSources.OfFile(word)
                 : throw new FormatException($"--between has '{word}', which is no upstream or cache of the configuration "
@@ -118,7 +118,7 @@ internal static class DiffVerb
 
     private static async Task<NarSource> LocalAsync(StorePath path, CancellationToken cancellation) =>
         (await NixStore.ValidAsync([path], cancellation)).Count is 0
-            ? throw new NarUnreadableException(Local, $"is not to be had: '{path.Absolute}' is not a valid path of this machine's store")
+            ? throw new NarUnreadableException(Local, $"is not available: '{path.Absolute}' is not a valid path of this machine's store")
             : new NarSource(Local, null, null, _ => Task.FromResult(NixStore.Dump(path)));
 
     /// <summary>The first two that name different hashes; the first two, when all name the same.</summary>

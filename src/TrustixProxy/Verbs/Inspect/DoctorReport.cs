@@ -72,7 +72,7 @@ internal sealed class DoctorReport(
         {
             var others = finding.Against.GroupBy(vote => vote.Value).Select(
                 group => $"{string.Join(", ", group.Select(vote => vote.Key))} {(group.Count() is 1 ? "proves" : "prove")} {group.Key}");
-            output.WriteLine($"INSTALLED OTHERWISE {finding.Path.Absolute} ({finding.Outcome}): {finding.Installed} is installed, and "
+            output.WriteLine($"INSTALLED DIFFERS {finding.Path.Absolute} ({finding.Outcome}): {finding.Installed} is installed, and "
                 + $"{string.Join("; ", others)}");
         }
     }
@@ -109,8 +109,8 @@ internal sealed class DoctorReport(
 
         if (undecided > 0 && Helpers.Count is 0)
         {
-            output.WriteLine($"no single vote would decide any of {Count(undecided)} that {(undecided is 1 ? "is" : "are")} undecided: two "
-                + $"or more are lacking for each");
+            output.WriteLine($"no single vote would decide any of {Count(undecided)} that {(undecided is 1 ? "is" : "are")} "
+                + $"undecided: each lacks two or more");
         }
     }
 

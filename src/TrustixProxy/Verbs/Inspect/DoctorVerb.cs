@@ -14,8 +14,8 @@ internal static class DoctorVerb
 
     private static readonly Argument<string[]> Paths = new("path")
     {
-        Description = $"Store paths, or links to them, each with all that it refers to if it is installed; {StandardInput} reads a list of "
-            + $"paths from standard input, and takes each alone.",
+        Description = $"Store paths or links to them, checked with their closure if installed; {StandardInput} reads paths from "
+            + $"standard input, checked without their closures.",
         Arity = ArgumentArity.ZeroOrMore,
         DefaultValueFactory = _ => [System],
         HelpName = "PATH",
@@ -23,8 +23,9 @@ internal static class DoctorVerb
 
     public static Command Create()
     {
-        var command = new Command("doctor", "Asks every elector about all paths of a closure: what would be served, what not and why, what "
-            + "is installed otherwise than electors prove, and whose vote would help most.") { Paths, SharedOptions.Config,
+        var command = new Command("doctor", "Asks every elector about all paths of a closure. Shows what would be served or "
+            + "refused and why, installed paths that differ from proven ones, and whose vote would help "
+            + "most.") { Paths, SharedOptions.Config,
             SharedOptions.Json };
         command.SetAction(RunAsync);
         return command;
@@ -38,7 +39,7 @@ internal static class DoctorVerb
             var patients = await ReadAsync(parsed.GetValue(Paths)!, cancellation);
             if (patients.Count is 0)
             {
-                Console.Error.WriteLine("PATH: there is no path to look at.");
+                Console.Error.WriteLine("PATH: no path to check.");
                 return ExitCode.Usage;
             }
 
@@ -74,7 +75,8 @@ internal static class DoctorVerb
         foreach (var text in texts.Where(text => text is not StandardInput))
         {
             var path = StorePathArgument.TryRead(text, out var found) ? found
-                : throw new FormatException($"PATH is '{text}', which is no path of {StorePath.StoreDirectory}, in one or a link to one.");
+                : throw new FormatException($"PATH is '{text}', which is neither in {StorePath.StoreDirectory} nor a link to a "
+                    + $"path there.");
             paths.AddRange(await IsInstalledAsync(path, cancellation) ? await NixStore.ClosureAsync(path, cancellation) : [path]);
         }
 
@@ -82,7 +84,7 @@ internal static class DoctorVerb
             : null; line is not null; line = await Console.In.ReadLineAsync(cancellation))
         {
             paths.Add(StorePath.TryParseAbsolute(line, out var path, out _) || StorePath.TryParse(line, out path, out _) ? path
-                : throw new FormatException($"Standard input has the line '{line}', which is no store path."));
+                : throw new FormatException($"Standard input has the line '{line}', which is not a store path."));
         }
 
         return await DescribeAsync([.. paths.Distinct()], cancellation);
@@ -108,7 +110,7 @@ internal static class DoctorVerb
         }
         catch (NixException exception)
         {
-            Console.Error.WriteLine($"what is installed is not looked at: {exception.Message}");
+            Console.Error.WriteLine($"installed paths are not checked: {exception.Message}");
             return [];
         }
     }

@@ -17,11 +17,11 @@ internal static class ExplainVerb
     { Description = "A store path, with or without /nix/store/, a link to one, or its digest.", HelpName = "PATH" };
     private static readonly Option<string?> Bundle = new(
         "--bundle")
-    { Description = "Also writes the decision with all its proofs, for trustix-proxy verify.", HelpName = "FILE" };
+    { Description = "Also write the decision with all its proofs, for trustix-proxy verify.", HelpName = "FILE" };
 
     public static Command Create()
     {
-        var command = new Command("explain", "Asks every elector about a path, and shows each vote, its proof, and the verdict.") { Path,
+        var command = new Command("explain", "Asks every elector about a path and shows each vote, its proof and the verdict.") { Path,
             SharedOptions.Config, SharedOptions.Json, Bundle };
         command.SetAction(RunAsync);
         return command;
@@ -49,7 +49,7 @@ internal static class ExplainVerb
             {
                 if (examination.Bundle is null)
                 {
-                    Console.Error.WriteLine($"--bundle: there is nothing to write, as nobody could be asked: {examination.Sentence}");
+                    Console.Error.WriteLine($"--bundle: nothing to write, because no elector could be asked: {examination.Sentence}");
                     return ExitCode.Unknown;
                 }
 
@@ -77,7 +77,7 @@ internal static class ExplainVerb
 
                 foreach (var reference in missing ?? [])
                 {
-                    Console.WriteLine($"refers to {reference.Absolute}, which is refused: a client that fetches this one fails there");
+                    Console.WriteLine($"refers to {reference.Absolute}, which is refused; a client fetching this path fails there");
                 }
             }
 

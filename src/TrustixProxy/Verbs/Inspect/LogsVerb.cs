@@ -12,17 +12,17 @@ internal static class LogsVerb
     private static readonly Argument<string> Name = new("name") { Description = "The log's name in the configuration.", HelpName = "NAME" };
     private static readonly Option<string> Reason = new(
         "--reason")
-    { Description = "Why it is to be heard again; kept with the evidence.", Required = true, HelpName = "TEXT" };
+    { Description = "Reason for unfreezing; stored with the evidence.", Required = true, HelpName = "TEXT" };
 
     public static Command Create()
     {
         var unfreeze = new Command(
             "unfreeze",
-            "Lets a frozen log be heard again, from the head that it shows next. A running proxy notices within a second.") { Name, Reason,
+            "Unfreezes a log: its votes count again, starting from its next head. A running proxy notices within a second.") { Name, Reason,
             SharedOptions.Config };
         unfreeze.SetAction((parsed, _) => ProxyConfiguration.WithAsync(
             parsed, options => Task.FromResult(Unfreeze(options, parsed.GetValue(Name)!, parsed.GetValue(Reason)!))));
-        var logs = new Command("logs", "Lists every log with its size, when it last grew, and how it fares.") { SharedOptions.Config,
+        var logs = new Command("logs", "Lists every log with its size, last growth and state.") { SharedOptions.Config,
             SharedOptions.Json, unfreeze };
         logs.SetAction((parsed, _) =>
             ProxyConfiguration.WithAsync(parsed, options => Task.FromResult(List(options, parsed.GetValue(SharedOptions.Json)))));
@@ -62,12 +62,12 @@ internal static class LogsVerb
 
         if (string.IsNullOrWhiteSpace(reason))
         {
-            Console.Error.WriteLine("--reason is empty; say why, for whoever reads it later.");
+            Console.Error.WriteLine("--reason is empty; give a reason for later readers.");
             return ExitCode.Usage;
         }
 
         var isDone = register.Unfreeze(name, reason);
-        Console.WriteLine(isDone ? $"{name} is heard again, from the head that it shows next" : $"{name} is not frozen");
+        Console.WriteLine(isDone ? $"{name} is unfrozen; it votes again, starting from its next head" : $"{name} is not frozen");
         return isDone ? ExitCode.Good : ExitCode.No;
     }
 

@@ -7,7 +7,7 @@ internal static class PolicyText
 {
     /// <summary>The rule of some paths in one line.</summary>
     public static string Of(Scope scope) =>
-        $"rule of {(scope.Match is null ? "all paths without a scope of their own" : $"'{scope.Match}'")}: {scope.Rule} must agree, "
+        $"rule of {(scope.Match is null ? "all paths without their own scope" : $"'{scope.Match}'")}: {scope.Rule} must agree, "
             + $"dissent {(scope.Dissent is Dissent.Veto ? "refuses" : "is outvoted")}";
 
     /// <summary>The smallest sets of operators that meet a rule, at most <paramref name="count"/> of them.</summary>

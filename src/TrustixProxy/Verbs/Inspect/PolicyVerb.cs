@@ -13,15 +13,15 @@ internal static class PolicyVerb
 
     private static readonly Argument<string> Name = new(
         "name")
-    { Description = "A name as in a store path, for example linux-6.1, or a whole path.", HelpName = "NAME" };
+    { Description = "A store path name (for example linux-6.1) or a whole store path.", HelpName = "NAME" };
 
     public static Command Create()
     {
         var test = new Command(
-            "test", "Shows which rule and which exceptions a path of this name has, and what would meet the rule.") { Name,
+            "test", "Shows the rule and exceptions that apply to a path name, and which electors would meet the rule.") { Name,
             SharedOptions.Config, SharedOptions.Json };
         test.SetAction((parsed, _) => RunAsync(parsed));
-        return new Command("policy", "Looks at the policy.") { test };
+        return new Command("policy", "Shows the policy.") { test };
     }
 
     private static async Task<int> RunAsync(ParseResult parsed)
@@ -61,12 +61,12 @@ internal static class PolicyVerb
         }
 
         Console.WriteLine($"{path.Name}: {PolicyText.Of(scope)}");
-        Console.WriteLine(sets.Count is 0 ? "met by nobody: no elector is declared" : $"met by any of: "
+        Console.WriteLine(sets.Count is 0 ? "cannot be met: no elector is declared" : $"met by any of: "
             + $"{string.Join("; ", sets.Take(MostSets).Select(set => string.Join(" + ", set)))}{(sets.Count > MostSets ? "; …" : "")}");
         if (outside.Count > 0)
         {
-            Console.WriteLine($"asked too, and not "
-                + $"counted{(scope.Dissent is Dissent.Veto ? ", but one that proves something else refuses" : "")}: "
+            Console.WriteLine($"asked too, but not "
+                + $"counted{(scope.Dissent is Dissent.Veto ? ", although a proof of another claim refuses" : "")}: "
                 + $"{string.Join(", ", outside)}");
         }
 
@@ -77,7 +77,7 @@ internal static class PolicyVerb
 
         if (policy.Fallback is not null)
         {
-            Console.WriteLine($"report mode: whatever '{policy.Fallback}' has signed is served meanwhile");
+            Console.WriteLine($"report mode: everything signed by '{policy.Fallback}' is served");
         }
     }
 }

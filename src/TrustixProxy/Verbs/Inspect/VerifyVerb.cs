@@ -20,14 +20,14 @@ internal static class VerifyVerb
     private static readonly Option<string?> PolicyFile = new("--policy")
     {
         Description =
-        "The configuration whose electors and policy it is held against; names and keys come from there only.",
+        "Configuration with the electors, keys and policy to verify against; none are taken from FILE.",
         HelpName = "FILE"
     };
 
     public static Command Create()
     {
-        var command = new Command("verify", "Re-checks a decision bundle or the evidence against a log: every signature, every proof, and "
-            + "what they come to. Needs no network.") { File, PolicyFile, SharedOptions.Config, SharedOptions.Json };
+        var command = new Command("verify", "Verifies a decision bundle, or evidence against a log: every signature, every proof, "
+            + "and the outcome. Needs no network.") { File, PolicyFile, SharedOptions.Config, SharedOptions.Json };
         command.SetAction((parsed, _) => RunAsync(parsed));
         return command;
     }
@@ -103,24 +103,24 @@ internal static class VerifyVerb
 
     private static string Explain(FaultEvidenceError error) => error switch
     {
-        FaultEvidenceError.Json => "it is no evidence, or was cut or changed: not this JSON.",
-        FaultEvidenceError.Version => "it is of a version that this program does not read; use the program that wrote it, or a newer one.",
-        FaultEvidenceError.Digest => "it was changed: its content does not have the digest that it names.",
-        FaultEvidenceError.Heads => "its heads are signed by none of the logs in the configuration given.",
-        FaultEvidenceError.NotShown => "what is in it does not contradict itself.",
+        FaultEvidenceError.Json => "it is not evidence, or was truncated or changed: not the expected JSON.",
+        FaultEvidenceError.Version => "its version is not supported; use the program that wrote it, or a newer one.",
+        FaultEvidenceError.Digest => "it was changed: its content does not match its digest.",
+        FaultEvidenceError.Heads => "its heads are signed by no log of the given configuration.",
+        FaultEvidenceError.NotShown => "its content shows no contradiction.",
         _ => throw new System.Diagnostics.UnreachableException(),
     };
 
     private static string Explain(DecisionBundleError error) => error switch
     {
-        DecisionBundleError.Json => "it is no decision bundle, or was cut or changed: not this JSON.",
-        DecisionBundleError.Version => "it is of a version that this program does not read; use the program that wrote it, or a newer one.",
-        DecisionBundleError.Digest => "it was changed: its content does not have the digest that it names.",
-        DecisionBundleError.Policy => "it was decided under another policy than that of the configuration given.",
-        DecisionBundleError.Electors => "it lacks an elector of the policy, or has one that is not in it.",
-        DecisionBundleError.Head => "a signed tree head in it does not bear the signature of its log's key.",
-        DecisionBundleError.Answer => "an elector's answer in it does not prove what it is there for.",
-        DecisionBundleError.Outcome => "the answers in it lead to another outcome, or another claim.",
+        DecisionBundleError.Json => "it is not a decision bundle, or was truncated or changed: not the expected JSON.",
+        DecisionBundleError.Version => "its version is not supported; use the program that wrote it, or a newer one.",
+        DecisionBundleError.Digest => "it was changed: its content does not match its digest.",
+        DecisionBundleError.Policy => "it was decided under a different policy than that of the given configuration.",
+        DecisionBundleError.Electors => "it lacks an elector of the policy, or has one outside the policy.",
+        DecisionBundleError.Head => "a signed tree head in it is not signed by its log's key.",
+        DecisionBundleError.Answer => "an elector's answer in it does not prove its claim.",
+        DecisionBundleError.Outcome => "its answers lead to a different outcome or claim.",
         _ => throw new System.Diagnostics.UnreachableException(),
     };
 }

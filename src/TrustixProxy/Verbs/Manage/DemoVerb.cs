@@ -11,12 +11,12 @@ internal static class DemoVerb
         var storePath = new Option<string?>("--store-path")
         {
             Description =
-            "Takes this path of the machine's Nix store for the path that is agreed on, with its closure.",
+            "Use this path of the machine's Nix store, with its closure, as the path agreed on.",
             HelpName = "PATH"
         };
-        var keep = new Option<bool>("--keep") { Description = "Leaves everything running until Ctrl-C." };
+        var keep = new Option<bool>("--keep") { Description = "Keep everything running until Ctrl-C." };
         var command = new Command("demo",
-            "Starts three logs, a cache and the proxy on loopback, and shows what is served and what is refused.") { storePath, keep };
+            "Starts three logs, a cache and the proxy on loopback, and shows which paths are served or refused.") { storePath, keep };
         command.SetAction(
             (parsed, cancellation) => Demonstration.RunAsync(parsed.GetValue(storePath), parsed.GetValue(keep), cancellation));
         return command;

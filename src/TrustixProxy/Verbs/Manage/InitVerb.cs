@@ -11,24 +11,24 @@ internal static class InitVerb
     private static readonly Option<Preset?> Which = new("--preset")
     {
         Description =
-        $"What it is for; without it init asks.\n{Questions.Presets}",
+        $"Purpose of this machine; without it, init asks.\n{Questions.Presets}",
         HelpName = "PRESET",
         CustomParser = ReadPreset
     };
     private static readonly Option<string> Place = new(
         "--directory")
-    { Description = "Where the files go.", HelpName = "DIR", DefaultValueFactory = _ => DefaultDirectory() };
+    { Description = "Directory for the files.", HelpName = "DIR", DefaultValueFactory = _ => DefaultDirectory() };
     private static readonly Option<Voter[]> Logs = new(
         "--log")
     {
-        Description = "A log that votes; may be repeated. A builder's own init prints it.",
+        Description = "A log that votes; may be repeated. The init of a builder prints this line.",
         HelpName = "NAME,URL,PUBLICKEY",
         CustomParser = result => [.. result.Tokens.Select(token => ReadVoter(result, token.Value)).OfType<Voter>()]
     };
     private static readonly Option<Voter> Cache = new(
         "--cache")
     {
-        Description = "The cache that NARs come from.",
+        Description = "Cache to fetch NARs from.",
         HelpName = "NAME,URL,KEY",
         DefaultValueFactory = _ =>
         Voter.CacheNixosOrg,
@@ -36,23 +36,23 @@ internal static class InitVerb
     };
     private static readonly Option<int?> Quorum = new(
         "--quorum")
-    { Description = "How many operators must agree; a majority without it.", HelpName = "N" };
+    { Description = "How many operators must agree; default: a majority.", HelpName = "N" };
     private static readonly Option<string> Name = new("--name")
     {
-        Description = "builder: what the log is called.",
+        Description = "builder: name of the log.",
         HelpName = "NAME",
         DefaultValueFactory = _ => Environment.MachineName.ToLowerInvariant()
     };
     private static readonly Option<string?> Url = new(
         "--url")
-    { Description = "builder, organisation: where others reach this machine.", HelpName = "URL" };
+    { Description = "builder, organisation: address at which others reach this machine.", HelpName = "URL" };
     private static readonly Option<bool> Force = new(
         "--force")
-    { Description = "Writes over configurations that are there. Keys are kept." };
+    { Description = "Overwrite existing configurations; keys are never overwritten." };
 
     public static Command Create()
     {
-        var command = new Command("init", "Writes a working configuration with keys, and prints the lines for nix.conf or NixOS.") { Which,
+        var command = new Command("init", "Writes a working configuration with keys and prints the lines for nix.conf or NixOS.") { Which,
             Place, Logs, Cache, Quorum, Name, Url, Force };
         command.SetAction(Run);
         return command;
@@ -64,7 +64,8 @@ internal static class InitVerb
         var asks = parsed.GetValue(Which) is null;
         if ((parsed.GetValue(Which) ?? questions.Preset()) is not { } preset)
         {
-            Console.Error.WriteLine("--preset: is missing, and standard input ends. Name one: watch, home, organisation or builder.");
+            Console.Error.WriteLine("--preset: is missing, and standard input is closed. Choose one: watch, home, organisation or "
+                + "builder.");
             return ExitCode.Usage;
         }
 
@@ -76,14 +77,14 @@ internal static class InitVerb
             Logs = asks && preset is not Preset.Builder && logs.Count is 0 ? questions.Logs() : logs,
             Cache = parsed.GetValue(Cache)!,
             Quorum = parsed.GetValue(Quorum),
-            Name = asks && preset is Preset.Builder ? questions.Text("What the log is called", name) : name,
+            Name = asks && preset is Preset.Builder ? questions.Text("Name of the log", name) : name,
             Url = parsed.GetValue(Url),
         };
         var needed = preset switch { Preset.Home => 2, Preset.Organisation => 1, _ => 0 };
         if (answers.Logs.Count < needed)
         {
             Console.Error.WriteLine($"--log: is given {answers.Logs.Count} times; the preset needs at least {needed}: --log "
-                + $"NAME,URL,PUBLICKEY. A log's operator publishes all three; without any log there is the preset watch.");
+                + $"NAME,URL,PUBLICKEY. A log's operator publishes all three; the preset watch needs no log.");
             return ExitCode.Usage;
         }
 

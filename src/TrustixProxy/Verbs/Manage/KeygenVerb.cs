@@ -10,15 +10,15 @@ internal static class KeygenVerb
 {
     public static Command Create()
     {
-        var file = new Argument<string>("FILE") { Description = "Where the secret key goes (0600). Must not be there yet." };
+        var file = new Argument<string>("FILE") { Description = "File to write the secret key to (0600). Must not exist." };
         var name = new Option<string>("--name")
         {
-            Description = "The key's name, as in name:base64.",
+            Description = "Name of the key, as in name:base64.",
             DefaultValueFactory = _ =>
             $"{Environment.MachineName.ToLowerInvariant()}-trustix-1"
         };
-        var command = new Command("keygen", "Makes an Ed25519 key in Nix's form, for serve (signingKeyFile), log serve (privateKeyFile) or "
-            + "as a write token, and prints its public half.") { file, name };
+        var command = new Command("keygen", "Creates an Ed25519 key in Nix's form for serve (signingKeyFile), log serve "
+            + "(privateKeyFile) or as a write token, and prints its public half.") { file, name };
         command.SetAction(parsed => Run(parsed.GetValue(file)!, parsed.GetValue(name)!));
         return command;
     }
@@ -40,7 +40,7 @@ internal static class KeygenVerb
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            Console.Error.WriteLine($"FILE is '{file}', which cannot be made: {exception.Message}");
+            Console.Error.WriteLine($"FILE is '{file}', which cannot be created: {exception.Message}");
             return ExitCode.Usage;
         }
     }

@@ -9,17 +9,18 @@ namespace TrustixProxy.Verbs.Manage;
 /// <summary><c>trustix-proxy nar-store fsck|gc</c>: looks after the NARs that are kept on disk; the proxy may be running.</summary>
 internal static class NarStoreVerb
 {
-    private static readonly Option<bool> Delete = new("--delete") { Description = "Deletes what is damaged." };
+    private static readonly Option<bool> Delete = new("--delete") { Description = "Delete damaged files." };
 
     public static Command Create()
     {
         var fsck = new Command(
-            "fsck", "Hashes every NAR of the store, decompressed, against its name.") { SharedOptions.Config, Delete, SharedOptions.Json };
+            "fsck", "Checks the hash of every NAR in the store against its name, after "
+                + "decompression.") { SharedOptions.Config, Delete, SharedOptions.Json };
         fsck.SetAction((parsed, cancellation) => WithAsync(parsed, store => CheckAsync(store, parsed, cancellation)));
-        var gc = new Command("gc", "Deletes what writers that have died left behind, and the NARs whose use is longest ago until the "
-            + "others have no more than narStore.maxSize.") { SharedOptions.Config, SharedOptions.Json };
+        var gc = new Command("gc", "Removes leftovers of crashed writers and evicts least recently used NARs down to "
+            + "narStore.maxSize.") { SharedOptions.Config, SharedOptions.Json };
         gc.SetAction((parsed, _) => WithAsync(parsed, store => Task.FromResult(Collect(store, parsed.GetValue(SharedOptions.Json)))));
-        return new Command("nar-store", "Checks or cleans the NARs that the proxy keeps on disk.") { fsck, gc };
+        return new Command("nar-store", "Checks or cleans the proxy's NARs on disk.") { fsck, gc };
     }
 
     private static Task<int> WithAsync(ParseResult parsed, Func<NarStoreMaintenance, Task<int>> run) =>
@@ -38,8 +39,8 @@ internal static class NarStoreVerb
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            Console.Error.WriteLine($"narStore.directory: '{options.Directory}' cannot be used: {exception.Message} Run this as the user "
-                + $"that the proxy runs as.");
+            Console.Error.WriteLine($"narStore.directory: '{options.Directory}' cannot be used: {exception.Message} Run this as "
+                + $"the proxy's user.");
             return ExitCode.Unknown;
         }
     }
@@ -60,7 +61,7 @@ internal static class NarStoreVerb
             }
 
             Console.WriteLine($"{result.Files:N0} NARs of {result.Bytes:N0} bytes, "
-                + $"{(result.Damaged.Count is 0 ? "all of them what their names say" : $"{result.Damaged.Count} damaged")}");
+                + $"{(result.Damaged.Count is 0 ? "all match their names" : $"{result.Damaged.Count} damaged")}");
         }
 
         return result.Damaged.Count is 0 ? ExitCode.Good : ExitCode.No;
@@ -72,7 +73,7 @@ internal static class NarStoreVerb
         Console.WriteLine(isJson
             ? JsonSerializer.Serialize(result, VerbJson.Indented.NarStoreGcResult)
             : $"{result.Deleted:N0} NARs and {result.Abandoned:N0} unfinished files of {result.DeletedBytes:N0} bytes deleted; "
-                + $"{result.Bytes:N0} bytes are left, {result.MaxSize:N0} may be");
+                + $"{result.Bytes:N0} bytes left of at most {result.MaxSize:N0}");
         return result.Bytes <= result.MaxSize ? ExitCode.Good : ExitCode.No;
     }
 }

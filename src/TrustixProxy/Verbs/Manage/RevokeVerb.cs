@@ -18,19 +18,19 @@ internal static class RevokeVerb
     };
     private static readonly Option<string?> Log = new(
         "--log")
-    { Description = "Instead: what this log has taken in from --since on is no longer believed.", HelpName = "NAME" };
+    { Description = "Revoke instead all entries of this log from --since on.", HelpName = "NAME" };
     private static readonly Option<long?> Since = new(
         "--since")
-    { Description = "The log's size up to which it is believed.", HelpName = "SIZE" };
+    { Description = "Size of the log up to which its entries stay trusted.", HelpName = "SIZE" };
     private static readonly Option<string> Reason = new(
         "--reason")
-    { Description = "Why; clients are told.", Required = true, HelpName = "TEXT" };
-    private static readonly Option<bool> Undo = new("--undo") { Description = "Takes the revocation back." };
+    { Description = "Reason, shown to clients.", Required = true, HelpName = "TEXT" };
+    private static readonly Option<bool> Undo = new("--undo") { Description = "Reverse the revocation." };
 
     public static Command Create()
     {
-        var command = new Command("revoke", "Has a path, a NAR, or what a log has taken in since, served no longer: by this proxy at once, "
-            + "by its replicas within a second.")
+        var command = new Command("revoke", "Stops serving a path, a NAR, or a log's recent entries: immediately in this proxy, "
+            + "within a second in its replicas.")
         {
             What, Log, Since, Reason, Undo, SharedOptions.Config,
         };
@@ -60,8 +60,8 @@ internal static class RevokeVerb
             return ExitCode.Unknown;
         }
 
-        var where = isRunning ? "the running proxy has it, and tells its replicas"
-            : "no proxy listens in this state directory: it holds when one starts, and within a second where one runs";
+        var where = isRunning ? "in force in the running proxy, which notifies its replicas"
+            : "no proxy listens in this state directory: in force when one starts, or within a second in one that runs";
         Console.WriteLine(number is null ? $"{subject} is not revoked"
             : $"no. {number}: {subject} is {(isUndone ? "no longer revoked" : "revoked")}; {where}");
         return number is null ? ExitCode.No : ExitCode.Good;

@@ -14,25 +14,25 @@ internal static class LogFileVerbs
 {
     private static readonly Option<string?> Log = new(
         "--log")
-    { Description = "The log's name, when the configuration has several.", HelpName = "NAME" };
+    { Description = "Name of the log, if the configuration has several.", HelpName = "NAME" };
 
     public static IEnumerable<Command> Create()
     {
         var to = new Option<string>(
             "--to")
-        { Description = "The folder to write to; a later export adds what is new.", Required = true, HelpName = "DIR" };
+        { Description = "Folder to write to; a later export adds only new entries.", Required = true, HelpName = "DIR" };
         var from = new Option<string>(
             "--from")
-        { Description = "The folder that log export wrote, or a copy of it.", Required = true, HelpName = "DIR" };
-        var json = new Option<bool>("--json") { Description = "One JSON object a line." };
-        yield return Make("fsck", "Recomputes all hashes of a log from its entries, and checks all signatures; a node may be running.",
+        { Description = "Folder written by log export, or a copy of it.", Required = true, HelpName = "DIR" };
+        var json = new Option<bool>("--json") { Description = "Print one JSON object per line." };
+        yield return Make("fsck", "Recomputes all hashes of a log from its entries and checks all signatures. The node may be running.",
             (options, log, parsed) => Check(options, log, parsed.GetValue(SharedOptions.Json)), SharedOptions.Json);
-        yield return Make("export", "Writes a log as static files, which any web server can serve.", (options, log, parsed) =>
+        yield return Make("export", "Writes a log as static files for any web server.", (options, log, parsed) =>
             Export(options, log, parsed.GetValue(to)!), to);
-        yield return Make("import", "Rebuilds a log from static files, verifying everything. Only for the newest copy there is: a log that "
-            + "goes on from an older one contradicts what it has signed.", (options, log, parsed) =>
+        yield return Make("import", "Rebuilds a log from static files and verifies everything. Use only the newest copy: a log "
+            + "continued from an older one contradicts its own signatures.", (options, log, parsed) =>
             Import(options, log, parsed.GetValue(from)!), from);
-        yield return Make("conflicts", "Lists the values that were submitted for keys which the log holds with another value.",
+        yield return Make("conflicts", "Lists submitted values that differ from the value the log holds for the same key.",
             (options, log, parsed) => List(options, log, parsed.GetValue(json)), json);
     }
 
@@ -99,7 +99,7 @@ internal static class LogFileVerbs
             Console.WriteLine(fault);
         }
 
-        Console.WriteLine(faults.Count is 0 ? $"{log.Name}: {entries} entries under {heads} heads, all as they were signed"
+        Console.WriteLine(faults.Count is 0 ? $"{log.Name}: {entries} entries under {heads} heads, all match their signatures"
             : $"{log.Name}: {faults.Count}{(faults.Count < LogCheck.MaxFaults ? "" : " or more")} faults");
         return faults.Count is 0 ? ExitCode.Good : ExitCode.No;
     }
@@ -133,7 +133,7 @@ internal static class LogFileVerbs
             Console.WriteLine(isJson
                 ? Google.Protobuf.JsonFormatter.Default.Format(conflict)
                 : $"{TimeOf(conflict.SeenAt)} {Printable.Of(conflict.Key.Span)}: entry {conflict.Index} holds the value "
-                    + $"{Convert.ToHexStringLower(conflict.ValueDigest.Span)}, and later came {Printable.Of(conflict.OtherValue.Span)}");
+                    + $"{Convert.ToHexStringLower(conflict.ValueDigest.Span)}, later submitted: {Printable.Of(conflict.OtherValue.Span)}");
         }
 
         if (!isJson)

@@ -20,16 +20,16 @@ internal static class LogSubmitVerbs
 
     private static readonly Option<string> TokenFile = new(
         "--token-file")
-    { Description = "The write token, made by keygen.", Required = true, HelpName = "FILE" };
+    { Description = "File of the write token, created by keygen.", Required = true, HelpName = "FILE" };
     private static readonly Option<string?> Log = new(
         "--log")
-    { Description = "The log's name, when the node has several.", HelpName = "NAME" };
+    { Description = "Name of the log, if the node has several.", HelpName = "NAME" };
 
     public static Command Submit()
     {
-        var paths = new Argument<string[]>("PATH") { Description = "Store paths that were built here.", Arity = ArgumentArity.OneOrMore };
+        var paths = new Argument<string[]>("PATH") { Description = "Store paths built on this machine.", Arity = ArgumentArity.OneOrMore };
         var command = new Command(
-            "submit", "Submits the outputs at store paths: hash, size and references, as Nix has them.") { paths, Url, TokenFile, Log };
+            "submit", "Submits the outputs at store paths: hash, size and references, as recorded by Nix.") { paths, Url, TokenFile, Log };
         command.SetAction((parsed, cancellation) => RunAsync(parsed, async () =>
         {
             var outputs = await NixStore.DescribeAsync(parsed.GetValue(paths)!.Select(PathOf), cancellation);
@@ -44,11 +44,11 @@ internal static class LogSubmitVerbs
         var all = new Option<bool>("--all")
         {
             Description =
-            "Also what was not built on this machine, but fetched or copied: the log then vouches for what others have built."
+            "Also submits paths fetched or copied to this machine. The log then vouches for other people's builds."
         };
-        var include = Globs("--include", "Only paths whose name (after the digest) matches one of these, with * and ?.");
-        var exclude = Globs("--exclude", "No paths whose name matches one of these.");
-        var command = new Command("submit-closure", "Submits a path and all that it refers to, as far as it was built here.") { path, all,
+        var include = Globs("--include", "Submit only paths whose name (the part after the digest) matches one of these globs (* and ?).");
+        var exclude = Globs("--exclude", "Submit no path whose name matches one of these globs.");
+        var command = new Command("submit-closure", "Submits those paths of a closure that were built on this machine.") { path, all,
             include, exclude, Url, TokenFile, Log };
         command.SetAction((parsed, cancellation) => RunAsync(parsed, async () =>
         {
@@ -66,9 +66,9 @@ internal static class LogSubmitVerbs
         var admitted = closure.Where(output => filter.Admits(output.Statement.Path)).ToList();
         var outputs = admitted.Where(output => all || output.IsBuiltHere is true).ToList();
         var unknown = all ? 0 : admitted.Count(output => output.IsBuiltHere is null);
-        return (outputs, $"submitted {Count(outputs.Count)}; skipped {admitted.Count - outputs.Count - unknown} that were not built here"
-            + $"{(unknown > 0 ? $", {unknown} of which Nix does not say whether they were (--all submits them)" : "")}, "
-                + $"{closure.Count - admitted.Count} that --include and --exclude hold back");
+        return (outputs, $"submitted {Count(outputs.Count)}; skipped {admitted.Count - outputs.Count - unknown} not built here"
+            + $"{(unknown > 0 ? $", {unknown} of them with unknown origin (--all submits them)" : "")}, "
+                + $"{closure.Count - admitted.Count} held back by --include and --exclude");
     }
 
     /// <summary>Submits what <paramref name="choose"/> finds, and says what it says of that.</summary>
@@ -116,7 +116,7 @@ internal static class LogSubmitVerbs
 
         foreach (var path in came.Contradicted)
         {
-            Console.Error.WriteLine($"{path}: the log holds another value than ours, and keeps the first that it was given");
+            Console.Error.WriteLine($"{path}: the log holds a different value than ours and keeps the first one submitted");
         }
 
         return came.Refused.Count + came.Contradicted.Count is 0 ? ExitCode.Good : ExitCode.No;
@@ -129,7 +129,7 @@ internal static class LogSubmitVerbs
         {
             foreach (var token in result.Tokens.Where(token => !NameGlob.IsGlob(token.Value)))
             {
-                result.AddError($"{name} is '{token.Value}', which matches no name of a store path.");
+                result.AddError($"{name} is '{token.Value}', which matches no store path name.");
             }
         });
         return option;
@@ -149,7 +149,7 @@ internal static class LogSubmitVerbs
 
     private static StorePath PathOf(string text) =>
         StorePathArgument.TryRead(text, out var path) ? path
-            : throw new ArgumentException($"PATH is '{text}', which is no path of {StorePath.StoreDirectory}, in one or a link to one");
+            : throw new ArgumentException($"PATH is '{text}', which is neither in {StorePath.StoreDirectory} nor a link to a path there");
 
     private static string Count(int number) => $"{number} {(number is 1 ? "path" : "paths")}";
 }

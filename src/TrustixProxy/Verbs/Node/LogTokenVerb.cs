@@ -11,10 +11,10 @@ internal static class LogTokenVerb
 {
     public static Command Create()
     {
-        var file = new Argument<string>("FILE") { Description = "The private token. It is made (0600) when it is not there." };
+        var file = new Argument<string>("FILE") { Description = "File of the private token. Created (0600) if missing." };
         var name = new Option<string>("--name")
         {
-            Description = "The token's name, when it is made.",
+            Description = "Name of a new token.",
             DefaultValueFactory = _ =>
             Environment.MachineName.ToLowerInvariant()
         };
@@ -22,19 +22,20 @@ internal static class LogTokenVerb
             "--call")
         {
             Description =
-            "Prints the Trustix-Token header for this call, trustix_rpc.v1.LogRPC/Submit for example, instead of the public token.",
+            "Prints the Trustix-Token header for this call (for example trustix_rpc.v1.LogRPC/Submit) instead of the public token.",
             HelpName = "CALL"
         };
         var body = new Option<string?>(
             "--body")
-        { Description = "The call's message, which our form signs. Without it, an empty one.", HelpName = "FILE" };
+        { Description = "File with the message of the call, which the token signs. Default: an empty message.", HelpName = "FILE" };
         var reference = new Option<bool>("--reference")
         {
             Description =
-            "The form of the reference implementation, which signs the call's name only and can be replayed."
+            "Use Trustix's own token form, which signs only the call's name and can be replayed."
         };
         var command = new Command(
-            "token", "Makes a write token and prints its public half, for writeTokens; or makes the header of a call.") { file, name, call,
+            "token", "Creates a write token and prints its public half for writeTokens, or prints the header for a "
+                + "call.") { file, name, call,
             body, reference };
         command.SetAction(parsed =>
             Run(parsed.GetValue(file)!, parsed.GetValue(name)!, parsed.GetValue(call), parsed.GetValue(body), parsed.GetValue(reference)));

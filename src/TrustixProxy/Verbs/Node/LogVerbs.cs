@@ -10,7 +10,7 @@ internal static class LogVerbs
 {
     public static Command Create()
     {
-        var command = new Command("log", "Keeps a build-transparency log, or submits to one.") { Serve(), LogSubmitVerbs.Submit(),
+        var command = new Command("log", "Runs a build-transparency log, or submits to one.") { Serve(), LogSubmitVerbs.Submit(),
             LogSubmitVerbs.SubmitClosure(), LogTokenVerb.Create() };
         foreach (var verb in LogFileVerbs.Create())
         {

@@ -11,9 +11,9 @@ internal static class CheckConfigVerb
     {
         var keys = new Option<bool>(
             "--keys")
-        { Description = "Prints all keys of the three configurations, with type, default, range and meaning." };
-        var command = new Command("check-config", "Reads a configuration of serve, log serve or publish, shows all its faults and "
-            + "warnings, and starts nothing.") { SharedOptions.Config, keys };
+        { Description = "Print all keys of the three configurations, with type, default, range and meaning." };
+        var command = new Command("check-config", "Checks a configuration of serve, log serve or publish and shows all faults and "
+            + "warnings. Starts nothing.") { SharedOptions.Config, keys };
         command.SetAction(parsed => parsed.GetValue(keys) ? PrintKeys() : Run(parsed.GetValue(SharedOptions.Config)));
         return command;
     }
@@ -36,7 +36,7 @@ internal static class CheckConfigVerb
             return ExitCode.Refuse(faults);
         }
 
-        Console.WriteLine($"good for publish: from {options.SpoolDirectory} to {options.Url}.");
+        Console.WriteLine($"valid for publish: from {options.SpoolDirectory} to {options.Url}.");
         return ExitCode.Good;
     }
 
@@ -54,7 +54,7 @@ internal static class CheckConfigVerb
         }
 
         var policy = read.Options.Policy;
-        Console.WriteLine($"good for serve: {policy.Rest.Rule} operators must agree, {read.Options.Upstreams.Length} upstreams.");
+        Console.WriteLine($"valid for serve: {policy.Rest.Rule} operators must agree, {read.Options.Upstreams.Length} upstreams.");
         foreach (var exception in policy.Exceptions)
         {
             Console.WriteLine($"exception: {exception}");
@@ -71,7 +71,7 @@ internal static class CheckConfigVerb
             return ExitCode.Refuse(faults);
         }
 
-        Console.WriteLine($"good for log serve: {string.Join(", ", options.Logs.Select(log => log.Name))}.");
+        Console.WriteLine($"valid for log serve: {string.Join(", ", options.Logs.Select(log => log.Name))}.");
         return ExitCode.Good;
     }
 }

@@ -16,11 +16,11 @@ internal static class HookVerb
     {
         var spool = new Option<string>("--spool")
         {
-            Description = "The spool's directory; TRUSTIX_SPOOL without it.",
+            Description = "Spool directory; default: the variable TRUSTIX_SPOOL.",
             HelpName = "DIR",
             DefaultValueFactory = _ => Setting("TRUSTIX_SPOOL") ?? Spool.DefaultDirectory
         };
-        var command = new Command(Name, "Leaves what Nix has just built (DRV_PATH, OUT_PATHS) in the spool, for publish. Nix's "
+        var command = new Command(Name, "Queues the outputs Nix just built (DRV_PATH, OUT_PATHS) in the spool, for publish. Nix's "
             + "post-build-hook takes no arguments: name a script that runs this.") { spool };
         command.SetAction((parsed, _) => RunAsync(parsed.GetValue(spool)!));
         return command;
@@ -47,7 +47,7 @@ internal static class HookVerb
     {
         if (reason.Length > 0)
         {
-            Console.Error.WriteLine($"trustix: what was built will not be published: {reason}");
+            Console.Error.WriteLine($"trustix: these outputs will not be published: {reason}");
         }
     }
 

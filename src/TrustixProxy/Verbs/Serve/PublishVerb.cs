@@ -15,10 +15,10 @@ internal static class PublishVerb
         var once = new Option<bool>("--once")
         {
             Description =
-            "Ends when the spool is empty: 0; or 1 when the log refuses, 3 when the log or Nix cannot be asked."
+            "Exit once the spool is empty (0), the log refuses (1), or the log or Nix cannot be reached (3)."
         };
         var command = new Command("publish",
-            "Publishes what the post-build hook has left in the spool, until it is told to stop.") { SharedOptions.Config, once };
+            "Publishes the jobs that the post-build hook queues in the spool, until stopped.") { SharedOptions.Config, once };
         command.SetAction((parsed, cancellation) => RunAsync(parsed.GetValue(SharedOptions.Config), parsed.GetValue(once), cancellation));
         return command;
     }
@@ -44,7 +44,7 @@ internal static class PublishVerb
         }
         catch (OperationCanceledException) when (isOnce)
         {
-            Console.Error.WriteLine("told to stop; what the log has not acknowledged stays in the spool");
+            Console.Error.WriteLine("stopping; jobs that the log has not acknowledged stay in the spool");
             return ExitCode.Unknown;
         }
     }
@@ -81,12 +81,12 @@ internal static class PublishVerb
             + $"{pass.Rejected} rejected, {pass.Waiting} left in the spool");
         if (pass.NotBuiltHere > 0)
         {
-            Console.WriteLine($"left out {Count(pass.NotBuiltHere, "path")} that this machine has not built");
+            Console.WriteLine($"left out {Count(pass.NotBuiltHere, "path")} not built on this machine");
         }
 
         if (pass.Contradicted > 0)
         {
-            Console.WriteLine($"the log holds another value for {Count(pass.Contradicted, "path")}");
+            Console.WriteLine($"the log holds a different value for {Count(pass.Contradicted, "path")}");
         }
 
         return pass.Fault switch

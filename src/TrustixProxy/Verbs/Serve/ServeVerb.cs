@@ -14,7 +14,7 @@ internal static class ServeVerb
     public static Command Create()
     {
         var command = new Command(
-            "serve", "Runs the proxy: a binary cache that serves only what the electorate agrees on.") { SharedOptions.Config };
+            "serve", "Runs the proxy: a binary cache that serves only paths the electorate agrees on.") { SharedOptions.Config };
         command.SetAction((parsed, cancellation) => RunAsync(parsed.GetValue(SharedOptions.Config), cancellation));
         return command;
     }
@@ -37,11 +37,11 @@ internal static class ServeVerb
             try
             {
                 KeyFile.Write(read.KeyFile, read.Options.SigningKey);
-                StartupMessage.Say($"made a signing key: {read.KeyFile}");
+                StartupMessage.Say($"created a signing key: {read.KeyFile}");
             }
             catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
             {
-                return ExitCode.Refuse([new Fault("signingKeyFile", $"is '{read.KeyFile}', which cannot be made: {exception.Message}")]);
+                return ExitCode.Refuse([new Fault("signingKeyFile", $"is '{read.KeyFile}', which cannot be created: {exception.Message}")]);
             }
         }
 
@@ -63,9 +63,9 @@ internal static class ServeVerb
         }
         catch (SqliteException exception)
         {
-            return ExitCode.Refuse([new Fault("stateDirectory", $"is '{options.StateDirectory}', whose state.sqlite cannot be used: "
-                + $"{exception.Message.TrimEnd('.')}. If the file is damaged, move it away: decisions are made anew, but what logs are "
-                + $"held to begins anew too.")]);
+            return ExitCode.Refuse([new Fault("stateDirectory", $"is '{options.StateDirectory}', whose state.sqlite cannot be "
+                + $"used: {exception.Message.TrimEnd('.')}. If the file is damaged, move it away: decisions are made again, but "
+                + $"the verified views of logs are lost.")]);
         }
 
         await using var owned = app;
