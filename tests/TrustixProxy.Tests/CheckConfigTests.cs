@@ -85,7 +85,7 @@ public sealed class CheckConfigTests
             "logs[1].protocol: is 'test'; it must be \"nix\".",
             "policy.quorum: is 7; it must be from 1 to 2, the number of operators of the electors.",
             "policy.dissent: is 'no'; it must be \"outvoted\" or \"veto\".",
-            "policy.percent: stands beside 'quorum'; a policy has one of rule, quorum and percent.",
+            "policy.percent: is set together with 'quorum'; a policy has one of rule, quorum and percent.",
             "redis.configuration: has a password; put it into a file and set redis.passwordFile.",
             "redis.keyPrefix: is 'a b'; it must be printable ASCII without spaces",
             "redis.passwordFile: is '/nowhere', which cannot be read",
@@ -162,7 +162,7 @@ public sealed class CheckConfigTests
         using var folder = new Folder();
         var (code, output, _) = await CheckAsync(folder, $$"""{{'\ufeff'}}{ "stateDirectory": "{{folder.Path}}" }""");
 
-        Assert.Equal((0, "valid for serve"), (code, output[..14]));
+        Assert.Equal((0, "valid for serve"), (code, output[..15]));
     }
 
     [Fact]

@@ -31,7 +31,7 @@ public sealed class ConfigurationThatLooksGoodTests
     [InlineData("""{ "upstreams": [{ "name": "a", "url": "file:///srv/cache?priority=x" }] }""", "upstreams[0].url: is")]
     [InlineData("""{ "upstreams": [{ "name": "a", "url": "https://c.example:0" }] }""", "upstreams[0].url: is 'https://c.example:0'; it must be an address")]
     [InlineData("""{ "upstreams": [{ "name": "a", "url": "https://c.example:65536" }] }""", "upstreams[0].url: is 'https://c.example:65536'; it must be an address")]
-    [InlineData("""{ "caches": [{ "name": "a", "url": "https://c.example/s?priority=10" }] }""", "caches[0].url: is 'https://c.example/s?priority=10', whose query '?priority=10' is not heeded here; take it out.")]
+    [InlineData("""{ "caches": [{ "name": "a", "url": "https://c.example/s?priority=10" }] }""", "caches[0].url: is 'https://c.example/s?priority=10', whose query '?priority=10' is not used here; remove it.")]
     [InlineData("""{ "caches": [{ "name": "a", "url": "https://me:s3cret@c.example" }] }""", "caches[0].url: has a user name or password")]
     [InlineData("""{ "logs": [{ "name": "a", "url": "https://c.example?x=1" }] }""", "logs[0].url: is 'https://c.example?x=1', whose query")]
     [InlineData("""{ "logs": [{ "name": "a", "url": "https://me:s3cret@c.example" }] }""", "logs[0].url: has a user name or password")]
@@ -69,7 +69,7 @@ public sealed class ConfigurationThatLooksGoodTests
         var faults = Serve($$"""{ "listen": ["{{listen}}"], "operations": { "listen": ["{{operations}}"] } }""").Faults;
 
         Assert.Equal(isRefused, faults.Any(fault =>
-            $"{fault}".StartsWith($"operations.listen: has '{operations}', where 'listen' listens already ('{listen}').",
+            $"{fault}".StartsWith($"operations.listen: has '{operations}', where 'listen' already listens ('{listen}').",
                 StringComparison.Ordinal)));
         Assert.Equal(isRefused, faults.Count > 0);
     }
@@ -79,7 +79,7 @@ public sealed class ConfigurationThatLooksGoodTests
     {
         var faults = Read("""{ "listen": ["unix:/run/log.sock"], "privateListen": ["unix:/run/log.sock"] }""", section => LogServeConfiguration.Read(section, isCheck: true)).Faults;
 
-        Assert.Contains(faults, fault => $"{fault}".StartsWith("privateListen: has 'unix:/run/log.sock', where 'listen' listens already",
+        Assert.Contains(faults, fault => $"{fault}".StartsWith("privateListen: has 'unix:/run/log.sock', where 'listen' already listens",
             StringComparison.Ordinal));
     }
 

@@ -37,7 +37,7 @@ public sealed class DiffVerbTests
                 -b
                 \+B
                  c
-            3 changed, 0 removed \(only in a\), 2 added \(only in b\), 3 the same
+            3 changed, 0 removed \(only in a\), 2 added \(only in b\), 3 same
             $
             """.Replace("\r", "", StringComparison.Ordinal), text);
     }
@@ -138,7 +138,7 @@ public sealed class DiffVerbTests
         Assert.Equal((1, ""), (differ.Code, differ.Error));
         Assert.Contains("\na is local\n", differ.Output, StringComparison.Ordinal);
         Assert.Equal((0, ""), (same.Code, same.Error));
-        Assert.EndsWith($"the same: {mine.Statement.NarHash}, 6 paths\n", same.Output, StringComparison.Ordinal);
+        Assert.EndsWith($"same: {mine.Statement.NarHash}, 6 paths\n", same.Output, StringComparison.Ordinal);
         Assert.Equal(
             (2, "--between has 'nobody', which is no upstream or cache of the configuration (it has none), nor 'local', nor a file.\n"),
             (none.Code, none.Error));

@@ -43,7 +43,7 @@ public sealed class PolicyConfigurationTests
     [InlineData("{ \"rule\": { \"quorum\": 1, \"of\": [\"bob2\"] } }", "which is an elector of the operator 'bob': name that")]
     [InlineData("{ \"rule\": { \"quorum\": 2, \"of\": [\"alice\", { \"quorum\": 1, \"of\": [\"alice\"] }] } }",
         "policy.rule.of[1].of: has 'alice' twice; an operator has one vote in a rule.")]
-    [InlineData("{ \"rule\": { \"quorum\": 1, \"of\": [\"alice\"] }, \"quorum\": 1 }", "policy.quorum: stands beside 'rule'")]
+    [InlineData("{ \"rule\": { \"quorum\": 1, \"of\": [\"alice\"] }, \"quorum\": 1 }", "policy.quorum: is set together with 'rule'")]
     [InlineData("{ \"scopes\": [{ \"quorum\": 1 }] }", "policy.scopes[0].match: is missing")]
     [InlineData("{ \"scopes\": [{ \"match\": \"a/b\" }] }", "policy.scopes[0].match: is 'a/b'; it must be a pattern of store path names")]
     [InlineData("{ \"exceptions\": [{ \"match\": \"x\", \"accept\": \"cache:eve\", \"reason\": \"r\", \"expires\": \"2031-01-01\" }] }",

@@ -41,7 +41,7 @@ public sealed class UpstreamConfigurationTests
 
     [Theory]
     [InlineData("https://cache.corp", "bearerFile", "t0ken\n", 0, "")]
-    [InlineData("http://cache.corp", "bearerFile", "t0ken", 0, "upstreams: 'private' is shown its Bearer credentials over http")]
+    [InlineData("http://cache.corp", "bearerFile", "t0ken", 0, "upstreams: 'private' is sent its Bearer credentials over unencrypted http")]
     [InlineData("https://cache.corp", "bearerFile", "t0 ken", 2, "whose token has characters other than printable ASCII without spaces.")]
     [InlineData("file:///srv/cache", "bearerFile", "t0ken", 2, "is set for a folder")]
     [InlineData("file:///srv/cache", "priority", null, 0, "")]

@@ -21,10 +21,10 @@ using Yarp.ReverseProxy.Forwarder;
 
 namespace TrustixProxy.Substituter.Composition;
 
-/// <summary>All that decides, put together, with or without a host around it.</summary>
+/// <summary>Composes all parts of the proxy, with or without a host.</summary>
 internal sealed class ProxyParts : IDisposable
 {
-    /// <summary>How often a second refused paths are asked about again, and with them each upstream and elector.</summary>
+    /// <summary>Maximum polls per second for known refusals; bounds the load on upstreams and electors.</summary>
     private const int AskingsAgain = 50;
 
     private readonly List<IDisposable> _owned;
@@ -37,13 +37,12 @@ internal sealed class ProxyParts : IDisposable
     private volatile FrozenSet<string> _frozen = [];
     private ProxyParts? _heir;
 
-    /// <param name="options">What the proxy is told.</param>
-    /// <param name="logger">Where it tells what happens.</param>
-    /// <param name="time">The clock.</param>
-    /// <param name="network">What carries all requests; sockets when null.</param>
-    /// <param name="journal">Remembers decisions for people; one that nobody looks at when null.</param>
-    /// <param name="before">Those whose place these are to take over the same state: what exists once is shared with them, and so are logs
-    /// of which nothing else is said. See <see cref="HandOver"/>.</param>
+    /// <param name="options">The proxy's configuration.</param>
+    /// <param name="logger">Logger of all parts.</param>
+    /// <param name="network">Carries all requests; sockets if null.</param>
+    /// <param name="journal">Journal of decisions for display; a private one if null.</param>
+    /// <param name="before">The instance being replaced over the same state. Shares its singletons and unchanged logs; see
+    /// <see cref="HandOver"/>.</param>
     public ProxyParts(SubstituterOptions options, ILogger logger, TimeProvider time, HttpMessageHandler? network = null,
         DecisionJournal? journal = null, ProxyParts? before = null)
     {
@@ -105,69 +104,69 @@ internal sealed class ProxyParts : IDisposable
         ];
     }
 
-    /// <summary>What they were told.</summary>
+    /// <summary>The configuration.</summary>
     public SubstituterOptions Options { get; }
 
     public ILogger Logger { get; }
 
     public IReadOnlyList<WatchedLog> Logs { get; }
 
-    /// <summary>How they fare. Shares what it reads with the rest: not to be disposed.</summary>
+    /// <summary>The logs' states. Shared with other parts: do not dispose.</summary>
     public LogRegister Register { get; }
 
-    /// <summary>The signed caches that vote, and where they are asked.</summary>
+    /// <summary>The signed caches that vote, with their clients.</summary>
     public ImmutableArray<(Elector.Cache Elector, Upstream Source)> CacheSources { get; }
 
-    /// <summary>Who must agree.</summary>
+    /// <summary>The policy.</summary>
     public Policy Policy => Options.Policy;
 
-    /// <summary>The logs that are asked about each path.</summary>
+    /// <summary>The logs queried for each path.</summary>
     public IReadOnlyList<WatchedLog> Polled => [.. Logs.Except(Mirrors.Select(entry => entry.Log))];
 
-    /// <summary>The logs that are mirrored.</summary>
+    /// <summary>The mirrored logs.</summary>
     public IReadOnlyList<(WatchedLog Log, LogMirror Mirror)> Mirrors { get; }
 
     public ImmutableArray<Upstream> Upstreams { get; }
 
     public BadNarMemory Marks { get; } = new();
 
-    /// <summary>What upstreams sent in the place of agreed NARs.</summary>
+    /// <summary>Wrong NARs that upstreams sent.</summary>
     public RefusedNars RefusedNars { get; }
 
     public KnownFiles KnownFiles { get; }
 
-    /// <summary>NARs that are at hand; null when none are kept. It is started where there is a host.</summary>
+    /// <summary>The NAR store; null if disabled. Started by the host.</summary>
     public NarStore? NarStore { get; }
 
-    /// <summary>What is refused, whatever is decided.</summary>
+    /// <summary>Current revocations, which override decisions.</summary>
     public RevocationRegister Revocations { get; }
 
-    /// <summary>Has other replicas know of revocations, and us of theirs; runs where there is a host.</summary>
+    /// <summary>Shares revocations with other replicas; run by the host.</summary>
     public RevocationExchange RevocationExchange { get; }
 
-    /// <summary>Has replicas hold each log to one history; null when there are none.</summary>
+    /// <summary>Shares views of logs between replicas; null without replicas.</summary>
     public ViewExchange? ViewExchange { get; }
 
-    /// <summary>Where replicas meet; null when there are none.</summary>
+    /// <summary>The Redis shared by replicas; null without replicas.</summary>
     public RedisConnection? Redis { get; }
 
     public DecisionCache Cache { get; }
 
     public Decider Decider { get; }
 
-    /// <summary>Refusals that were made a moment ago.</summary>
+    /// <summary>Recent refusals.</summary>
     public RefusalMemory Refusals { get; }
 
-    /// <summary>Who is asked about a path, and who must agree.</summary>
+    /// <summary>The electors, the upstreams and the policy.</summary>
     public Electorate Electorate { get; }
 
-    /// <summary>Runs in the background where there is a host.</summary>
+    /// <summary>Background work, run by the host.</summary>
     public ClosurePrefetch Prefetch { get; }
 
-    /// <summary>Answers what is decided.</summary>
+    /// <summary>Returns decisions on paths and closures.</summary>
     public ClosureGate Closure { get; }
 
-    /// <summary>Makes what serves the NARs of decisions.</summary>
+    /// <summary>Creates the forwarder that serves agreed NARs.</summary>
     public NarForwarder Forward(IHttpForwarder forwarder)
     {
         var finder = new NarFinder(Upstreams, Marks, _time);
@@ -189,7 +188,7 @@ internal sealed class ProxyParts : IDisposable
         return new NarForwarder(downloads, finder, NarStore, forwarder, Options.Deadline, _time);
     }
 
-    /// <summary>Finds out of each upstream and signed cache whether it can be reached.</summary>
+    /// <summary>Probes each upstream and signed cache.</summary>
     public void Probe()
     {
         foreach (var upstream in Upstreams.Concat(CacheSources.Select(cache => cache.Source)))
@@ -198,7 +197,7 @@ internal sealed class ProxyParts : IDisposable
         }
     }
 
-    /// <summary>An upstream that begins with what its predecessor knew of it.</summary>
+    /// <summary>Creates an upstream with the state of its predecessor.</summary>
     private static Upstream Known(ImmutableArray<Upstream> before, Upstream upstream)
     {
         if (before.FirstOrDefault(known => known.Options.Url == upstream.Options.Url) is { } predecessor)
@@ -209,15 +208,15 @@ internal sealed class ProxyParts : IDisposable
         return upstream;
     }
 
-    /// <summary>Drops from the disk what is too old to be of use.</summary>
+    /// <summary>Deletes expired records from disk.</summary>
     public void Prune()
     {
         Cache.Prune();
         KnownFiles.Prune();
     }
 
-    /// <summary>Others have taken the place of these, which serve what is under way: what is shared is theirs now, and they learn what
-    /// these still find out.</summary>
+    /// <summary>Hands shared resources to the successor; this instance finishes in-flight requests and forwards what it still
+    /// learns.</summary>
     public void HandOver(ProxyParts heir)
     {
         _heir = heir;
@@ -226,7 +225,7 @@ internal sealed class ProxyParts : IDisposable
         KnownFiles.Use(heir._seal, heir.Redis);
     }
 
-    /// <summary>Ends what is not handed over.</summary>
+    /// <summary>Disposes resources not handed over.</summary>
     public void Dispose()
     {
         _owned.ForEach(part => part.Dispose());
@@ -278,12 +277,12 @@ internal sealed class ProxyParts : IDisposable
     private static ElectorClient CacheElectorOf((Elector.Cache Elector, Upstream Source) cache) =>
         new CacheElector(cache.Elector, cache.Source);
 
-    /// <summary>The newest head that was taken in of a log, by its id; null when none was.</summary>
+    /// <summary>Returns the newest accepted head of a log by its id; null if there is none.</summary>
     private RevokedHead? HeadOf(string logId) =>
         Logs.FirstOrDefault(log => log.Key.LogId == logId)?.Head is { Content: var content }
             ? new RevokedHead(content.TreeSize, content.LogRoot) : null;
 
-    /// <summary>Another number when a log has a new head, or an upstream has gone or come back.</summary>
+    /// <summary>News value, changed when a log has a new head or an upstream goes down or comes back.</summary>
     private long News()
     {
         var news = new HashCode();
@@ -300,7 +299,7 @@ internal sealed class ProxyParts : IDisposable
         return news.ToHashCode();
     }
 
-    /// <summary>Names of the electors that are frozen; the same set while they are the same.</summary>
+    /// <summary>Names of frozen electors; the same set object until it changes.</summary>
     private FrozenSet<string> Frozen()
     {
         var (known, count, isSame) = (_frozen, 0, true);
@@ -317,7 +316,7 @@ internal sealed class ProxyParts : IDisposable
             : _frozen = Electorate.Electors.Where(elector => elector.IsFrozen).Select(elector => elector.Elector.Name).ToFrozenSet();
     }
 
-    /// <summary>A log, and how it is asked.</summary>
+    /// <summary>Creates the client of a log.</summary>
     private sealed record LogParts(LogOptions Options, TimeSpan Timeout, ConnectClient Connection, WatchedLog Log, LogMirror? Mirror)
         : IDisposable
     {

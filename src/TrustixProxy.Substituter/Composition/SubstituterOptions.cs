@@ -12,77 +12,76 @@ using TrustixProxy.Substituter.Substitution;
 
 namespace TrustixProxy.Substituter.Composition;
 
-/// <summary>All that the proxy is told. Values are checked where they are read: these are good.</summary>
+/// <summary>The proxy's configuration. Values were validated when read.</summary>
 public sealed record SubstituterOptions
 {
-    /// <summary>Where clients connect, who they are, and what they may take.</summary>
+    /// <summary>Client listeners, authentication and limits.</summary>
     public FrontDoorOptions FrontDoor { get; init; } = new();
 
-    /// <summary>What answers depend on beside decisions.</summary>
+    /// <summary>Options of answers other than decisions.</summary>
     public AnswerOptions Answers { get; init; } = new();
 
-    /// <summary>Addresses for those who run the proxy, <c>http://host:port</c>; none when empty.</summary>
+    /// <summary>Addresses of the operations listener, <c>http://host:port</c>; empty disables it.</summary>
     public ImmutableArray<string> OperationsListen { get; init; } = [];
 
-    /// <summary>Names by which the operations listener may be asked, beside those of loopback.</summary>
+    /// <summary>Host names the operations listener accepts, in addition to loopback names.</summary>
     public ImmutableArray<string> OperationsHosts { get; init; } = [];
 
-    /// <summary>Operations listeners of other proxies, with which signed heads are exchanged.</summary>
+    /// <summary>Operations listeners of other proxies to exchange signed heads with.</summary>
     public ImmutableArray<Uri> GossipPeers { get; init; } = [];
 
-    /// <summary>Which HTTP proxies lead to upstreams, caches, logs and peers.</summary>
+    /// <summary>HTTP proxies for requests to upstreams, caches, logs and peers.</summary>
     public HttpProxies Proxies { get; init; } = HttpProxies.None;
 
-    /// <summary>How often heads are exchanged.</summary>
+    /// <summary>Interval of head exchanges.</summary>
     public TimeSpan GossipInterval { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Where the state database is; exists and is writable.</summary>
+    /// <summary>Directory of the state database; exists and is writable.</summary>
     public required string StateDirectory { get; init; }
 
-    /// <summary>What agreed narinfos are signed with.</summary>
+    /// <summary>Signs agreed narinfos.</summary>
     public required NixSecretKey SigningKey { get; init; }
 
-    /// <summary>What was signed with before: what it sealed is still believed, and nothing is signed with it.</summary>
+    /// <summary>Rotated-out keys: their seals are accepted, nothing new is signed with them.</summary>
     public ImmutableArray<NixSecretKey> PreviousSigningKeys { get; init; } = [];
 
-    /// <summary>Where replicas meet; null when this proxy is alone.</summary>
+    /// <summary>The Redis shared by replicas; null without replicas.</summary>
     public RedisOptions? Redis { get; init; }
 
-    /// <summary>Where verified NARs are kept; null when none are.</summary>
+    /// <summary>The NAR store; null if disabled.</summary>
     public NarStoreOptions? NarStore { get; init; }
 
-    /// <summary>Who must agree. Its electors are those of <see cref="Logs"/> and <see cref="Caches"/>.</summary>
+    /// <summary>The policy. Its electors are those of <see cref="Logs"/> and <see cref="Caches"/>.</summary>
     public required Policy Policy { get; init; }
 
     /// <summary>The logs.</summary>
     public required ImmutableArray<LogOptions> Logs { get; init; }
 
-    /// <summary>The signed caches that are electors.</summary>
+    /// <summary>The signed caches that vote.</summary>
     public ImmutableArray<CacheOptions> Caches { get; init; } = [];
 
-    /// <summary>The binary caches that NARs come from.</summary>
+    /// <summary>The binary caches to fetch NARs from.</summary>
     public required ImmutableArray<UpstreamOptions> Upstreams { get; init; }
 
-    /// <summary>The longest that one request is held for electors and upstreams together.</summary>
+    /// <summary>Maximum wait per request for electors and upstreams together.</summary>
     public TimeSpan Deadline { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>How often each log's head is fetched.</summary>
+    /// <summary>Interval of head fetches per log.</summary>
     public TimeSpan HeadPollInterval { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>How many NARs are decompressed at once, each with a window of up to 128 MiB; others wait in turn, for one deadline at the
-    /// most.</summary>
+    /// <summary>Concurrent decompressions, each with a window of at most 128 MiB; more are queued for at most one deadline.</summary>
     public int Decompressions { get; init; } = 16;
 
-    /// <summary>How long a NAR that was verified stays for later requests after its last reader.</summary>
+    /// <summary>How long a verified NAR stays available after its last reader.</summary>
     public TimeSpan NarStay { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>The most bytes of disk that downloads of NARs take together.</summary>
+    /// <summary>Maximum total bytes on disk for NAR downloads.</summary>
     public long NarSpool { get; init; } = 4L << 30;
 
-    /// <summary>How often a mirrored log's head is fetched, and its new entries; no request has a part in it.</summary>
+    /// <summary>Interval at which mirrors fetch heads and new entries, independent of requests.</summary>
     public TimeSpan MirrorPollInterval { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>The most bytes that remembered decisions take in memory.</summary>
+    /// <summary>Maximum memory of cached decisions, in bytes.</summary>
     public long DecisionMemory { get; init; } = 64 << 20;
 
 }

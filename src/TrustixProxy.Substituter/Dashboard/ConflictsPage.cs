@@ -4,7 +4,7 @@ using TrustixProxy.Substituter.Decisions;
 
 namespace TrustixProxy.Substituter.Dashboard;
 
-/// <summary>Who disagrees with whom, and about what.</summary>
+/// <summary>Page of disagreements between electors, by elector and path.</summary>
 internal static class ConflictsPage
 {
     private const int Most = 100;

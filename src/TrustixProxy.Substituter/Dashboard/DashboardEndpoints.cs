@@ -8,14 +8,14 @@ using TrustixProxy.Substituter.Inspection;
 
 namespace TrustixProxy.Substituter.Dashboard;
 
-/// <summary>What a browser may ask: pages that the server makes, one style sheet, one script, and the news of changes.</summary>
+/// <summary>Serves the dashboard: server-rendered pages, one style sheet, one script, and change events.</summary>
 /// <remarks>
 /// <code>
-/// /                overview (?span=day)       /conflicts   who disagrees with whom
+/// /                overview (?span=day)       /conflicts   disagreements between electors
 /// /path/DIGEST     the last decision on it    /doctor      the last report of trustix-proxy doctor
 /// /path?q=TEXT     goes there                 /events      server-sent events
 /// </code>
-/// Nothing on a page comes from elsewhere, and nothing in it is run but the script: the policy that goes with it says so.</remarks>
+/// The Content-Security-Policy allows no foreign content and no code except the one script.</remarks>
 internal sealed class DashboardEndpoints(
     Func<ProxyParts> parts, HealthCheck check, DecisionJournal journal, string stateDirectory, LiveEvents events)
 {
@@ -25,7 +25,7 @@ internal sealed class DashboardEndpoints(
 
     private static readonly byte[] Style = Read("dashboard.css"), Script = Read("dashboard.js");
 
-    /// <summary>Answers a GET or HEAD; null when the path is none of the dashboard's.</summary>
+    /// <summary>Answers a GET or HEAD; null if the path is not the dashboard's.</summary>
     public Task? TryAnswer(HttpContext context)
     {
         const string paths = "/path/";

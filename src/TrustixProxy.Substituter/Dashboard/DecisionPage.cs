@@ -6,10 +6,10 @@ using TrustixProxy.Substituter.Decisions;
 
 namespace TrustixProxy.Substituter.Dashboard;
 
-/// <summary>The last decision on one path: who said what, how it is proven, and what came of it.</summary>
+/// <summary>Page of the last decision on a path: each elector's answer, its proof, and the outcome.</summary>
 internal static class DecisionPage
 {
-    /// <summary>The page, and whether anything is known of the path.</summary>
+    /// <summary>Returns the page, and whether anything is known about the path.</summary>
     public static (Html Page, bool IsKnown) Of(StorePathDigest digest, ProxyParts parts, DecisionJournal journal)
     {
         var (bundle, entry) = (parts.Decider.FindBundle(digest), journal.Find(digest));
@@ -25,11 +25,11 @@ internal static class DecisionPage
             decision is not null || entry is not null || revocation is not null);
     }
 
-    /// <summary>What stands in for a path that cannot be read.</summary>
+    /// <summary>Page for a text that is not a store path.</summary>
     public static Html NoPath(string text) => Page.Of("No store path", "/path", Html.Of($"<p><code>{text}</code> is not a store "
         + $"path: /nix/store/DIGEST-NAME, DIGEST-NAME, or the digest alone, which is 32 characters of nix32.</p>"));
 
-    /// <summary>Decides again from the bundle's proofs; null when they do not show it under this policy.</summary>
+    /// <summary>Re-evaluates the bundle's proofs; null if they do not verify under this policy.</summary>
     private static Shown? Read(byte[] json, Policy policy) =>
         DecisionBundle.TryVerify(json, policy, out var bundle, out var verdict, out _) && verdict is not null
             && StorePath.TryParseAbsolute(bundle.Path, out var path, out _)
@@ -51,7 +51,7 @@ internal static class DecisionPage
     private static Html Outcome(string path, string outcome, string sentence, DateTimeOffset? at) =>
         Html.Of($"""<p class="path"><code>{path}</code></p><p class="verdict">{Page.Badge(outcome)} {Page.Time(at)}</p><p class="sentence">{sentence}</p>""");
 
-    /// <summary>Votes side by side: the claims, and who stands behind which.</summary>
+    /// <summary>Renders the votes side by side: the claims and their supporters.</summary>
     private static Html Votes(ImmutableArray<AnswerText> votes)
     {
         var claims = votes.Select(vote => vote.Claim).OfType<OutputClaim>().Distinct().ToList();

@@ -3,7 +3,7 @@ using TrustixProxy.Substituter.Inspection;
 
 namespace TrustixProxy.Substituter.Dashboard;
 
-/// <summary>What <c>trustix-proxy doctor</c> found the last time.</summary>
+/// <summary>Page of the last <c>trustix-proxy doctor</c> report.</summary>
 internal static class DoctorPage
 {
     private const int Most = 200;

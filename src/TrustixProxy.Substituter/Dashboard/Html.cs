@@ -5,9 +5,8 @@ using System.Text.Encodings.Web;
 
 namespace TrustixProxy.Substituter.Dashboard;
 
-/// <summary>Markup that may be sent: made of literals of this program, and of texts that were encoded on their way in. Made only by
-/// <see cref="Of"/>.</summary>
-/// <remarks>This is the one place where texts become markup: a hole in <c>Html.Of($"&lt;td&gt;{name}&lt;/td&gt;")</c> is encoded for
+/// <summary>Safe markup: literals of this program and encoded texts. Created only by <see cref="Of"/>.</summary>
+/// <remarks>This is the only place where texts become markup: a hole in <c>Html.Of($"&lt;td&gt;{name}&lt;/td&gt;")</c> is encoded for
 /// elements and quoted attributes, unless it is markup itself.
 /// No hole stands in a script, a style or an unquoted attribute.</remarks>
 internal sealed class Html
@@ -19,10 +18,10 @@ internal sealed class Html
     /// <summary>No markup.</summary>
     public static Html Empty { get; } = new("");
 
-    /// <summary>Makes markup of an interpolated literal.</summary>
+    /// <summary>Creates markup from an interpolated literal.</summary>
     public static Html Of(Writer writer) => new(writer.Text);
 
-    /// <summary>Markup for each item, one after the other.</summary>
+    /// <summary>Concatenates the markup of each item.</summary>
     public static Html Each<T>(IEnumerable<T> items, Func<T, Html> make) => new(string.Concat(items.Select(item => make(item)._text)));
 
     public override string ToString() => _text;

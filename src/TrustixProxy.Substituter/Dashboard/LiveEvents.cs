@@ -5,20 +5,18 @@ using TrustixProxy.Substituter.Health;
 
 namespace TrustixProxy.Substituter.Dashboard;
 
-/// <summary>Tells who looks at a page that there is something new: server-sent events, at most one a second. What it is, the page itself
-/// says when it is fetched again.</summary>
+/// <summary>Notifies open pages of changes by server-sent events, at most one a second. The page then fetches itself again.</summary>
 /// <param name="journal">Decisions.</param>
-/// <param name="check">How the proxy fares.</param>
-/// <param name="time">The clock.</param>
-/// <param name="stopping">Ends all of them.</param>
+/// <param name="check">The proxy's health.</param>
+/// <param name="stopping">Ends all connections.</param>
 internal sealed class LiveEvents(DecisionJournal journal, HealthCheck check, TimeProvider time, CancellationToken stopping)
 {
-    /// <summary>How many may look at once.</summary>
+    /// <summary>Maximum concurrent viewers.</summary>
     internal const int Most = 32;
 
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
-    /// <summary>After how many quiet seconds a sign of life is given, so that connections that are gone are noticed.</summary>
+    /// <summary>Seconds of silence before a keep-alive, which detects dead connections.</summary>
     private const int Quiet = 15;
 
     private int _count;
@@ -40,7 +38,7 @@ internal sealed class LiveEvents(DecisionJournal journal, HealthCheck check, Tim
         }
         catch (Exception exception) when (exception is OperationCanceledException or IOException)
         {
-            // It is closed, or the host stops.
+            // The page was closed, or the host is stopping.
         }
         finally
         {
@@ -64,7 +62,7 @@ internal sealed class LiveEvents(DecisionJournal journal, HealthCheck check, Tim
         }
     }
 
-    /// <summary>What is different when something has changed.</summary>
+    /// <summary>Returns a text that differs after every change.</summary>
     private string Stamp()
     {
         var health = check.Look();

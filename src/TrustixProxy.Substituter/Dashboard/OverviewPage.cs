@@ -5,7 +5,7 @@ using TrustixProxy.Substituter.Health;
 
 namespace TrustixProxy.Substituter.Dashboard;
 
-/// <summary>How the proxy fares, at a glance.</summary>
+/// <summary>Overview page of the proxy's state.</summary>
 internal static class OverviewPage
 {
     private const int MostDecisions = 20;

@@ -2,16 +2,16 @@ using TrustixProxy.Logs.Watching;
 
 namespace TrustixProxy.Substituter.Dashboard;
 
-/// <summary>What all pages have around them.</summary>
+/// <summary>Renders the frame of all pages.</summary>
 internal static class Page
 {
     private static readonly (string Path, string Title)[] Sections = [
         ("/", "Overview"), ("/conflicts", "Conflicts"), ("/doctor", "Doctor")];
 
-    /// <summary>A whole page.</summary>
-    /// <param name="title">What it is.</param>
-    /// <param name="path">Where it is; the section that it is in is marked.</param>
-    /// <param name="main">What is on it: replaced while it is looked at, when something has changed.</param>
+    /// <summary>Renders a whole page.</summary>
+    /// <param name="title">Title.</param>
+    /// <param name="path">Its address; marks the current section.</param>
+    /// <param name="main">Content, replaced in open pages after a change.</param>
     public static Html Of(string title, string path, Html main) => Html.Of($"""
         <!doctype html>
         <html lang="en">
@@ -41,10 +41,10 @@ internal static class Page
 
         """);
 
-    /// <summary>A table that scrolls by itself where the page is narrow.</summary>
-    /// <param name="caption">What it shows.</param>
-    /// <param name="columns">Its columns' heads.</param>
-    /// <param name="rows">Its rows; none is told as such.</param>
+    /// <summary>Renders a table that scrolls on its own in narrow pages.</summary>
+    /// <param name="caption">Caption.</param>
+    /// <param name="columns">Column headings.</param>
+    /// <param name="rows">Rows; an empty table says so.</param>
     public static Html Table(string caption, string[] columns, Html rows) => Html.Of($"""
         <div class="wide" role="region" tabindex="0" aria-label="{caption}"><table><caption>{caption}</caption>
         <thead><tr>{Html.Each(columns, column => Html.Of($"""<th scope="col">{column}</th>"""))}</tr></thead>
@@ -52,10 +52,10 @@ internal static class Page
 
         """);
 
-    /// <summary>A point in time, to the second.</summary>
+    /// <summary>Renders a time, to the second.</summary>
     public static Html Time(DateTimeOffset? time) => time is { } at ? Html.Of($"""<time datetime="{at:yyyy-MM-ddTHH:mm:ssZ}">{at:yyyy-MM-dd HH:mm:ss}Z</time>""") : Html.Of($"never");
 
-    /// <summary>A word with the colour that its kind has; the word says all, the colour nothing more.</summary>
+    /// <summary>Renders a word in the colour of its kind; the colour adds no information.</summary>
     public static Html Badge(string word, string kind) => Html.Of($"""<span class="badge {kind}">{word}</span>""");
 
     /// <summary>An outcome.</summary>

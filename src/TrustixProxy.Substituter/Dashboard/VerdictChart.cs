@@ -3,7 +3,7 @@ using TrustixProxy.Substituter.Decisions;
 
 namespace TrustixProxy.Substituter.Dashboard;
 
-/// <summary>Decisions over time, as bars and as a table.</summary>
+/// <summary>Renders decisions over time as bars and as a table.</summary>
 internal static class VerdictChart
 {
     private const int Width = 720, Height = 160;
@@ -11,7 +11,7 @@ internal static class VerdictChart
     private static readonly (string Kind, string Meaning)[] Kinds = [
         ("good", "served by the rule"), ("ok", "served otherwise"), ("bad", "conflict or revoked"), ("warn", "refused otherwise")];
 
-    /// <summary>The kind of an outcome: its colour.</summary>
+    /// <summary>Returns the kind of an outcome, which selects its colour.</summary>
     public static string KindOf(string outcome) => outcome switch
     {
         "agreed" => "good",
@@ -20,7 +20,7 @@ internal static class VerdictChart
         _ => "warn",
     };
 
-    /// <summary>The chart of the last hour, or of the last day.</summary>
+    /// <summary>Renders the chart of the last hour or day.</summary>
     public static Html Of(DecisionJournal journal, bool isDay)
     {
         var spans = isDay ? journal.Count(48, 30) : journal.Count(60, 1);

@@ -2,13 +2,12 @@ using TrustixProxy.Consensus;
 
 namespace TrustixProxy.Substituter.Decisions;
 
-/// <summary>One elector's answer as people read it.</summary>
-/// <param name="Elector">Who.</param>
-/// <param name="Operator">Who runs it.</param>
-/// <param name="Claim">What it proves; null when it proves no claim.</param>
+/// <summary>One elector's answer in readable form.</summary>
+/// <param name="Operator">Operator that runs it.</param>
+/// <param name="Claim">The proven claim; null if none.</param>
 /// <param name="Says">A NAR hash, absent, not found, or silent.</param>
-/// <param name="Proof">How that is proven, or why it is silent.</param>
-/// <param name="Head">Size of the head that it was proven under, in leaves; null where there is none.</param>
+/// <param name="Proof">Kind of proof, or the reason for silence.</param>
+/// <param name="Head">Size of the head of the proof, in leaves; null without a head.</param>
 public sealed record AnswerText(string Elector, string Operator, OutputClaim? Claim, string Says, string Proof, long? Head)
 {
     public static AnswerText Of(Answer answer)

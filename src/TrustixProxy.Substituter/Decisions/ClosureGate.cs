@@ -5,33 +5,31 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Substituter.Decisions;
 
-/// <summary>Answers what is decided on a path and, where the policy says so, on all that it refers to.</summary>
-/// <param name="decider">Decides on one path by itself.</param>
-/// <param name="cache">Makes answers of decisions.</param>
-/// <param name="policy">Whether a closure must be whole, and whose word is served in report mode.</param>
-/// <param name="deadline">How long one request is held for its closure.</param>
-/// <param name="time">The clock.</param>
-/// <param name="logger">Logs refusals.</param>
+/// <summary>Returns the decision on a path and, if the policy requires it, on its whole closure.</summary>
+/// <param name="decider">Decides on a single path.</param>
+/// <param name="cache">Renders decisions.</param>
+/// <param name="policy">Determines whether closures are required, and the fallback of report mode.</param>
+/// <param name="deadline">Maximum time per request for its closure.</param>
 internal sealed class ClosureGate(Decider decider, DecisionCache cache, Policy policy, TimeSpan deadline, TimeProvider time, ILogger logger)
     : IDisposable
 {
-    /// <summary>The most paths of a closure that are looked at; a NixOS system has some thousands.</summary>
+    /// <summary>Maximum paths of a closure that are checked; a NixOS system has some thousands.</summary>
     private const int MaxPaths = 100_000;
 
     private const int AtOnce = 16;
 
-    /// <summary>How long a closure that was found whole is not gone through again, unless a decision in it ends sooner: what becomes of a
-    /// reference meanwhile is noticed when it is itself asked for.</summary>
+    /// <summary>Lifetime of a positive closure check, shortened by the expiry of any decision in it. Changes to a reference in between show
+    /// when that reference is requested.</summary>
     private static readonly TimeSpan WholeLifetime = TimeSpan.FromSeconds(10);
 
     private readonly RefusalReports _reports = new(logger, time);
     private readonly MemoryCache _whole = new(new MemoryCacheOptions { SizeLimit = MaxPaths });
 
-    /// <summary>The decision on a digest, where the policy says so on its closure. Waits at most for the deadline of each.</summary>
+    /// <summary>Returns the decision on a digest and, if required, on its closure. Waits at most one deadline for each.</summary>
     public ValueTask<Decision> DecideAsync(StorePathDigest digest, CancellationToken cancellation) =>
         policy.RequiresClosure ? DecideClosureAsync(digest, cancellation) : decider.DecideAsync(digest, cancellation);
 
-    /// <summary>The decision if it is in memory, and nobody has to be asked; else null. Makes no garbage.</summary>
+    /// <summary>Returns the decision if it is valid in memory, else null. Allocation-free.</summary>
     public Decision? FindWarm(ReadOnlySpan<char> digest) =>
         decider.FindWarm(digest) is { } known && (!policy.RequiresClosure || known.Record.Claim is not { } claim || IsWhole(claim.Path))
             ? known : null;
@@ -52,10 +50,10 @@ internal sealed class ClosureGate(Decider decider, DecisionCache cache, Policy p
             : cache.Render(DecisionRecord.Refusal(refusal.Outcome, sentence, time.GetUtcNow()), refusal.WasCutShort);
     }
 
-    /// <summary>Whether a path's closure was found whole a moment ago.</summary>
+    /// <summary>Whether a recent check found the path's closure complete.</summary>
     private bool IsWhole(StorePath path) => WholeUntil(path) is not null;
 
-    /// <summary>In report mode, the fallback's own signature of what would be served; null where it has signed no such thing.</summary>
+    /// <summary>In report mode, returns the fallback's own signature of the served claim; null if there is none.</summary>
     private NixSignature? SignatureOfFallback(DecisionRecord record) =>
         policy.Fallback is not { } fallback ? null
         : record.IsOfFallback ? record.Hints!.Signatures[0]
@@ -64,7 +62,7 @@ internal sealed class ClosureGate(Decider decider, DecisionCache cache, Policy p
 
     public void Dispose() => _whole.Dispose();
 
-    /// <summary>Why a path's closure is not whole; null when it is.</summary>
+    /// <summary>Returns why a path's closure is incomplete; null if it is complete.</summary>
     private async Task<Refusal?> RefuseAsync(OutputClaim claim, CancellationToken cancellation)
     {
         using var limit = new CancellationTokenSource(deadline, time);
@@ -79,7 +77,7 @@ internal sealed class ClosureGate(Decider decider, DecisionCache cache, Policy p
         }
     }
 
-    /// <summary>Goes through the closure level by level; each path once, whatever refers to it, itself included.</summary>
+    /// <summary>Checks the closure breadth-first, each path once, including self-references.</summary>
     private async Task<Refusal?> WalkAsync(OutputClaim start, CancellationToken cancellation)
     {
         var seen = new HashSet<StorePath> { start.Path };
@@ -126,8 +124,8 @@ internal sealed class ClosureGate(Decider decider, DecisionCache cache, Policy p
         return null;
     }
 
-    /// <summary>What the claims refer to and was not looked at yet. What was found whole a moment ago is passed over, and then this closure
-    /// is known no longer than that one.</summary>
+    /// <summary>Returns unchecked references of the claims. References with a recent positive check are skipped; their expiry then bounds
+    /// this closure's.</summary>
     private List<StorePath> Next(IEnumerable<OutputClaim> claims, HashSet<StorePath> seen, ref DateTimeOffset until)
     {
         var next = new List<StorePath>();
@@ -146,13 +144,13 @@ internal sealed class ClosureGate(Decider decider, DecisionCache cache, Policy p
         return next;
     }
 
-    /// <summary>Until when a closure counts as whole that was found so; null when it has to be gone through.</summary>
+    /// <summary>Returns the expiry of a positive closure check; null if a check is needed.</summary>
     private DateTimeOffset? WholeUntil(StorePath path) =>
         _whole.TryGetValue(path, out DateTimeOffset until) && time.GetUtcNow() < until ? until : null;
 
-    /// <summary>Why a closure is not whole.</summary>
-    /// <param name="Outcome">The word that stands in <c>X-Trustix-Decision</c>.</param>
+    /// <summary>Reason for an incomplete closure.</summary>
+    /// <param name="Outcome">Value of <c>X-Trustix-Decision</c>.</param>
     /// <param name="Sentence">The reason in one line.</param>
-    /// <param name="WasCutShort">Whether someone who failed to answer in time could have changed it.</param>
+    /// <param name="WasCutShort">Whether an elector that missed the deadline could have changed it.</param>
     internal sealed record Refusal(string Outcome, string Sentence, bool WasCutShort);
 }

@@ -4,12 +4,10 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Substituter.Decisions;
 
-/// <summary>Decides ahead on references of served paths, near and far. No request waits for it; each finds what is done or in
+/// <summary>Prefetches decisions on direct and indirect references of served paths. Requests never wait for it, but join decisions in
 /// flight.</summary>
 /// <param name="decider">Decides on one digest.</param>
-/// <param name="references">The references that wait.</param>
-/// <param name="time">The clock.</param>
-/// <param name="logger">Logs what fails.</param>
+/// <param name="references">Queue of references.</param>
 internal sealed class ClosurePrefetch(Decider decider, ReferenceQueue references, TimeProvider time, ILogger logger)
     : SupervisedService(time, logger)
 {
@@ -30,7 +28,7 @@ internal sealed class ClosurePrefetch(Decider decider, ReferenceQueue references
         }
         catch (Exception) when (!stopping.IsCancellationRequested)
         {
-            // A fault of ours, logged where it was made. The next request for the path decides anew.
+            // A bug, logged where it occurred. The next request for the path decides again.
         }
     }
 }

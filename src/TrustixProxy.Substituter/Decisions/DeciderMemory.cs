@@ -1,8 +1,8 @@
 namespace TrustixProxy.Substituter.Decisions;
 
-/// <summary>What was decided before.</summary>
+/// <summary>Stored decisions.</summary>
 /// <param name="Cache">Agreements, in memory and on disk.</param>
 /// <param name="Refusals">Refusals, in memory only.</param>
 /// <param name="Shared">Decisions of other replicas; null when there are none.</param>
-/// <param name="Journal">Shows the last decisions to people.</param>
+/// <param name="Journal">Keeps the last decisions for display.</param>
 internal sealed record DeciderMemory(DecisionCache Cache, RefusalMemory Refusals, SharedDecisions? Shared, DecisionJournal Journal);

@@ -7,11 +7,11 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Substituter.Decisions;
 
-/// <summary>Decisions that were made before: in memory, and on disk. What comes out was sealed by us under this policy, has not expired,
-/// and still stands on voters who are believed.</summary>
+/// <summary>Caches decisions in memory and on disk. Returns only decisions sealed by us under this policy, unexpired, and based on electors
+/// still trusted.</summary>
 internal sealed class DecisionCache
 {
-    /// <summary>How long an answer waits at the most for its signature to be on record, while the disk is not known to be stuck.</summary>
+    /// <summary>Maximum wait of an answer for its signature's audit record, unless the disk is known to hang.</summary>
     private static readonly TimeSpan AuditWait = TimeSpan.FromMilliseconds(500);
 
     private readonly DecisionMemory _memory;
@@ -23,12 +23,10 @@ internal sealed class DecisionCache
     private readonly (Digest Policy, string Key, long Memory) _kind;
     private volatile DecisionCache? _heir;
 
-    /// <param name="stores">Where decisions are kept beside memory.</param>
+    /// <param name="stores">Stores for decisions, in addition to memory.</param>
     /// <param name="trust">Under which trust they are made, and hold.</param>
-    /// <param name="memory">The most bytes that are kept in memory.</param>
-    /// <param name="time">The clock.</param>
-    /// <param name="logger">Logs refused records.</param>
-    /// <param name="before">The cache that this one replaces: its memory is kept where policy, key and size are the same.</param>
+    /// <param name="memory">Maximum bytes in memory.</param>
+    /// <param name="before">The cache being replaced; its memory is reused if policy, key and size are unchanged.</param>
     public DecisionCache(
         DecisionStores stores, DecisionTrust trust, long memory, TimeProvider time, ILogger logger, DecisionCache? before = null)
     {
@@ -38,7 +36,7 @@ internal sealed class DecisionCache
         _pending = before?._pending ?? new PendingWrites(stores.Writer, stores.Disk);
     }
 
-    /// <summary>The decision on a digest, if one was made that still holds.</summary>
+    /// <summary>Returns the decision on a digest, if a valid one is stored.</summary>
     public Decision? Find(StorePathDigest digest)
     {
         if (FindInMemory(digest.ToString()) is { } known)
@@ -58,12 +56,12 @@ internal sealed class DecisionCache
         return stored;
     }
 
-    /// <summary>The same without a look at the disk, and without garbage.</summary>
+    /// <summary>Returns the decision from memory only, allocation-free.</summary>
     public Decision? FindInMemory(ReadOnlySpan<char> digest) => _memory.Find(digest) is { } decision && Holds(decision) ? decision : null;
 
-    /// <summary>Keeps what is served in memory, on disk and for other replicas, with what it rests on; a signature is recorded before
-    /// anyone sees it, if the disk is not stuck.</summary>
-    /// <exception cref="ArgumentException">It is a refusal: those are kept nowhere but in <see cref="RefusalMemory"/>.</exception>
+    /// <summary>Stores a served decision and its proofs in memory, on disk and for other replicas. Its signature is recorded before it is
+    /// sent, unless the disk hangs.</summary>
+    /// <exception cref="ArgumentException">It is a refusal, which belongs in <see cref="RefusalMemory"/>.</exception>
     public Task<Decision> KeepAsync(StorePathDigest digest, DecisionRecord record, StorePath? path, Verdict? verdict)
     {
         if (record.Claim is null)
@@ -71,7 +69,7 @@ internal sealed class DecisionCache
             throw new ArgumentException("Refusals are not kept.", nameof(record));
         }
 
-        // by whoever writes it: no answer waits for that
+        // computed by the writer, so that no answer waits for it
         var bundle = path is null || verdict is null ? null
             : new Lazy<DecisionBundle>(() => DecisionBundle.Of(path, record, verdict, _trust.Policy));
         var kept = new SharedDecision(_trust.Seal.Seal(digest, record), bundle is null ? null
@@ -85,8 +83,8 @@ internal sealed class DecisionCache
             });
     }
 
-    /// <summary>Takes in what another replica has decided: foreign bytes. Null when it is no decision of ours, holds no longer, or is not
-    /// newer than what was decided here.</summary>
+    /// <summary>Adopts another replica's decision from untrusted bytes. Null if it lacks our seal, is no longer valid, or is not newer than
+    /// ours.</summary>
     public async Task<Decision?> AdoptAsync(StorePathDigest digest, SharedDecision shared)
     {
         if (Open(digest, shared.Record) is not { Claim: not null } record || (record.IsSigned && shared.Bundle is null)
@@ -102,13 +100,13 @@ internal sealed class DecisionCache
         return isBelieved ? await KeepAsync(digest, record, shared, () => decision) : null;
     }
 
-    /// <summary>Another one has taken the place of this one, whose last requests are still under way.</summary>
+    /// <summary>Marks this cache as replaced, while its last requests are still in flight.</summary>
     public void HandOver(DecisionCache heir) => _heir = heir;
 
-    /// <summary>How many bytes the decisions in memory take.</summary>
+    /// <summary>Bytes of the decisions in memory.</summary>
     public long MemorySize => _memory.Size;
 
-    /// <summary>What the last decision on a digest rests on, as JSON; null when none is kept.</summary>
+    /// <summary>Returns the proofs of the last decision on a digest, as JSON; null if not stored.</summary>
     public byte[]? FindBundle(StorePathDigest digest)
     {
         byte[]? packed = null;
@@ -127,15 +125,14 @@ internal sealed class DecisionCache
         }
         catch (InvalidDataException)
         {
-            return null; // the disk has something else
+            return null; // the disk has a different record
         }
     }
 
-    /// <summary>Voids the decision on a digest, on all replicas: the next request decides anew, and none that was made before is
-    /// believed.</summary>
+    /// <summary>Voids all earlier decisions on a digest, on all replicas; the next request decides again.</summary>
     public void Forget(StorePathDigest digest)
     {
-        _heir?.Forget(digest); // a dissent that comes late to the one voids what the other believes
+        _heir?.Forget(digest); // a late dissent at one replica voids the other's decision
         var (isRead, bytes) = ReadStored(digest);
         var now = _time.GetUtcNow();
         var record = bytes is null ? null : Open(digest, bytes);
@@ -147,36 +144,36 @@ internal sealed class DecisionCache
             _pending.WriteVoid(digest, new PendingDecision(kept.Record, null, over.ExpiresAt), now);
         }
 
-        _memory.Remove(digest); // last: a reader that saw the old record meanwhile cannot put it back
+        _memory.Remove(digest); // last, so that a concurrent reader of the old record cannot restore it
     }
 
-    /// <summary>Drops from the disk what has expired.</summary>
+    /// <summary>Deletes expired records from disk.</summary>
     public void Prune() => TryRead(() => _stores.Disk.Prune(_time.GetUtcNow()));
 
-    /// <summary>The answer's bytes of a decision.</summary>
+    /// <summary>Renders the response body of a decision.</summary>
     public Decision Render(DecisionRecord record, bool wasCutShort = false)
     {
         var text = record.Claim is null ? record.Sentence + "\n" : _trust.Signer.Render(record).Text;
         return new Decision(record, Encoding.UTF8.GetBytes(text), wasCutShort);
     }
 
-    /// <summary>Keeps a decision; it is rendered while the disk takes its record.</summary>
+    /// <summary>Stores a decision, rendering it while its record is written.</summary>
     private async Task<Decision> KeepAsync(StorePathDigest digest, DecisionRecord record, SharedDecision kept, Func<Decision> render)
     {
-        var replaces = ReadStored(digest) is { IsRead: false } or { Bytes: not null }; // what it takes the place of must not come back
+        var replaces = ReadStored(digest) is { IsRead: false } or { Bytes: not null }; // the replaced decision must not return
         var change = new PendingDecision(kept.Record, kept.Bundle, record.ExpiresAt);
         var signing = record.IsSigned && kept.Bundle is { } bundle
             ? _stores.Writer.Write(
                 () =>
                 {
                     _stores.Audit.Append(record, _trust.Policy.Identity, bundle.Hash.Value);
-                    change.WriteRecord(_stores.Disk, digest); // with it: what has been served is not decided again after a crash
+                    change.WriteRecord(_stores.Disk, digest); // together, so that a served decision survives a crash
                 },
                 isDue: true)
             : Task.CompletedTask;
         var decision = render();
         await (signing.IsCompleted || _stores.Writer.IsStuck ? Task.CompletedTask : Task.WhenAny(signing, Task.Delay(AuditWait, _time)));
-        _pending.Write(digest, change, replaces); // before it is in memory: else a reader could still find the one before on the disk
+        _pending.Write(digest, change, replaces); // before memory, else a reader could still find the old record on disk
         _memory.Set(digest, decision);
         return decision;
     }
@@ -190,7 +187,7 @@ internal sealed class DecisionCache
         return isBelieved ? decision : null;
     }
 
-    /// <summary>What is kept for a digest, and whether the disk could be read.</summary>
+    /// <summary>Reads the record of a digest and whether the disk was readable.</summary>
     private (bool IsRead, byte[]? Bytes) ReadStored(StorePathDigest digest)
     {
         if (_pending.Find(digest) is { } change)
@@ -202,7 +199,7 @@ internal sealed class DecisionCache
         return (TryRead(() => bytes = _stores.Disk.Find(digest)), bytes);
     }
 
-    /// <summary>The record that these bytes are, if it is ours and not from a time of which nothing is believed.</summary>
+    /// <summary>Opens a record if it has our seal and was not voided.</summary>
     private DecisionRecord? Open(StorePathDigest digest, byte[] bytes)
     {
         if (_trust.Seal.TryOpen(digest, bytes, out var record, out var error))
@@ -219,7 +216,7 @@ internal sealed class DecisionCache
         decision.Record.ExpiresAt > _time.GetUtcNow()
         && decision.StandsWithout(_trust.Frozen(), _trust.Revoked(), _trust.ProvenHeads, _trust.Policy);
 
-    /// <summary>A disk that refuses costs memory of the past, and nothing else; false when it does.</summary>
+    /// <summary>Runs a disk operation; returns false if the disk refused, which loses only stored decisions.</summary>
     private bool TryRead(Action act)
     {
         try

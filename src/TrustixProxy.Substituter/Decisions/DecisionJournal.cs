@@ -4,12 +4,9 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Substituter.Decisions;
 
-/// <summary>The last decision on a path, as it is remembered for people.</summary>
-/// <param name="Digest">Whose.</param>
-/// <param name="Path">The path.</param>
+/// <summary>The last decision on a path, kept for display.</summary>
 /// <param name="Outcome">The word that stood in <c>X-Trustix-Decision</c>.</param>
 /// <param name="Sentence">The reason in one line.</param>
-/// <param name="At">When.</param>
 /// <param name="Votes">What each elector had said, in the end: who answered after the decision had left, too.</param>
 internal sealed record JournalEntry(
     StorePathDigest Digest, StorePath Path, string Outcome, string Sentence, DateTimeOffset At, ImmutableArray<AnswerText> Votes)
@@ -40,12 +37,11 @@ internal sealed class DecisionJournal(TimeProvider time)
     /// <summary>Goes up with every change.</summary>
     public long Version => Interlocked.Read(ref _version);
 
-    /// <summary>A decision was made.</summary>
-    /// <param name="digest">On what.</param>
+    /// <summary>Counts a decision.</summary>
     /// <param name="path">The path; null when nobody knows its name: then it is only counted.</param>
-    /// <param name="outcome">The word that stands in <c>X-Trustix-Decision</c>.</param>
+    /// <param name="outcome">Value of <c>X-Trustix-Decision</c>.</param>
     /// <param name="sentence">The reason in one line.</param>
-    /// <param name="verdict">What the electors' answers come to; null when nobody could be asked.</param>
+    /// <param name="verdict">Verdict on the electors' answers; null if no elector could be asked.</param>
     public void Decided(StorePathDigest digest, StorePath? path, string outcome, string sentence, Verdict? verdict)
     {
         var (now, votes) = (time.GetUtcNow(), VotesOf(verdict));
@@ -68,9 +64,8 @@ internal sealed class DecisionJournal(TimeProvider time)
         }
     }
 
-    /// <summary>Everyone has spoken, or time is up.</summary>
-    /// <param name="digest">On what.</param>
-    /// <param name="all">What all answers come to.</param>
+    /// <summary>Records the final answers: all electors answered, or the deadline passed.</summary>
+    /// <param name="all">Verdict on all answers.</param>
     public void Settled(StorePathDigest digest, Verdict all)
     {
         var votes = VotesOf(all);
@@ -84,7 +79,7 @@ internal sealed class DecisionJournal(TimeProvider time)
         }
     }
 
-    /// <summary>The last decision on a digest that is remembered; null when there is none.</summary>
+    /// <summary>Returns the last recorded decision on a digest; null if there is none.</summary>
     public JournalEntry? Find(StorePathDigest digest)
     {
         lock (_writing)
@@ -93,7 +88,7 @@ internal sealed class DecisionJournal(TimeProvider time)
         }
     }
 
-    /// <summary>What is remembered, the newest first.</summary>
+    /// <summary>Returns the recorded decisions, newest first.</summary>
     public IReadOnlyList<JournalEntry> List()
     {
         lock (_writing)
@@ -102,9 +97,9 @@ internal sealed class DecisionJournal(TimeProvider time)
         }
     }
 
-    /// <summary>Decisions by outcome, in spans of time that end now, the oldest first.</summary>
-    /// <param name="spans">How many spans.</param>
-    /// <param name="minutes">How long each is; together no longer than a day.</param>
+    /// <summary>Counts decisions by outcome in consecutive time spans ending now, oldest first.</summary>
+    /// <param name="spans">Number of spans.</param>
+    /// <param name="minutes">Length of each span; together at most one day.</param>
     public IReadOnlyList<(DateTimeOffset From, IReadOnlyDictionary<string, int> Counts)> Count(int spans, int minutes)
     {
         var first = (time.GetUtcNow().ToUnixTimeSeconds() / 60) + 1 - (spans * minutes);

@@ -3,24 +3,24 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Substituter.Decisions;
 
-/// <summary>Decisions with the answers that were made of them, in memory: those that are asked for, within a number of bytes.</summary>
-/// <remarks>They leave in the order in which they came, but one that was read since its last turn has another (second chance). A read takes
-/// no lock, makes no garbage, and writes a flag at the most.</remarks>
-/// <param name="capacity">The most bytes that they take.</param>
+/// <summary>Keeps requested decisions with their rendered answers in memory, within a byte limit.</summary>
+/// <remarks>Evicts in insertion order with a second chance for entries read since the last pass. Reads take no lock, allocate nothing, and
+/// write at most a flag.</remarks>
+/// <param name="capacity">Maximum total bytes.</param>
 internal sealed class DecisionMemory(long capacity)
 {
     private readonly ConcurrentDictionary<string, LinkedListNode<Entry>> _entries = new(StringComparer.Ordinal);
-    private readonly LinkedList<Entry> _turns = new(); // whose turn to leave is first
+    private readonly LinkedList<Entry> _turns = new(); // in eviction order
     private readonly Lock _turning = new();
     private long _size, _version;
 
-    /// <summary>Goes up with every change: what was read from elsewhere under an older one may be out of date.</summary>
+    /// <summary>Version, incremented with every change; data read under an older version may be stale.</summary>
     public long Version => Interlocked.Read(ref _version);
 
-    /// <summary>How many bytes they take, as far as can be told.</summary>
+    /// <summary>Estimated bytes in memory.</summary>
     public long Size => Interlocked.Read(ref _size);
 
-    /// <summary>The decision on a digest; null when it is not here.</summary>
+    /// <summary>Returns the decision on a digest; null if not in memory.</summary>
     public Decision? Find(ReadOnlySpan<char> digest)
     {
         if (!_entries.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(digest, out var node))
@@ -36,8 +36,7 @@ internal sealed class DecisionMemory(long capacity)
         return node.Value.Decision;
     }
 
-    /// <summary>Takes in a decision in the place of any other on that digest. One that is larger than all of the room is not
-    /// kept.</summary>
+    /// <summary>Adds or replaces the decision on a digest. One larger than the capacity is not stored.</summary>
     public void Set(StorePathDigest digest, Decision decision)
     {
         lock (_turning)
@@ -47,10 +46,8 @@ internal sealed class DecisionMemory(long capacity)
         }
     }
 
-    /// <summary>Takes in a decision that was read from elsewhere, unless anything was changed since.</summary>
-    /// <param name="digest">What it is on.</param>
-    /// <param name="decision">The decision.</param>
-    /// <param name="version">The version before it was read.</param>
+    /// <summary>Adds a decision read from another store, unless anything changed since.</summary>
+    /// <param name="version">Version before the read.</param>
     public void Refill(StorePathDigest digest, Decision decision, long version)
     {
         lock (_turning)
@@ -97,7 +94,7 @@ internal sealed class DecisionMemory(long capacity)
         }
     }
 
-    /// <summary>The first goes to the end if it was read, and else is dropped.</summary>
+    /// <summary>Moves the first entry to the end if it was read, else evicts it.</summary>
     private void DecompressionSlot()
     {
         var first = _turns.First!;

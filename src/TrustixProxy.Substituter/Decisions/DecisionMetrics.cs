@@ -4,33 +4,33 @@ using TrustixProxy.IO.Metering;
 
 namespace TrustixProxy.Substituter.Decisions;
 
-/// <summary>Where a decision that was made before may be.</summary>
+/// <summary>Tiers that may hold a stored decision.</summary>
 internal enum CacheTier
 {
-    /// <summary>In this process.</summary>
+    /// <summary>Memory of this process.</summary>
     Memory,
 
-    /// <summary>In the state database.</summary>
+    /// <summary>State database.</summary>
     Disk,
 
-    /// <summary>In Redis, from another replica.</summary>
+    /// <summary>Redis, shared by replicas.</summary>
     Redis,
 }
 
-/// <summary>What came of looking there.</summary>
+/// <summary>Result of a lookup in a tier.</summary>
 internal enum LookupResult
 {
-    /// <summary>It was there, and holds.</summary>
+    /// <summary>Found and valid.</summary>
     Hit,
 
-    /// <summary>There was nothing.</summary>
+    /// <summary>Not found.</summary>
     Miss,
 
-    /// <summary>What was there is not believed: it is none of ours, has expired, or rests on voters who are no longer believed.</summary>
+    /// <summary>Found but rejected: not sealed by us, expired, or based on electors no longer trusted.</summary>
     Rejected,
 }
 
-/// <summary>What is counted of decisions.</summary>
+/// <summary>Metrics of decisions.</summary>
 internal static class DecisionMetrics
 {
     private static readonly Counter<long> Refused = ProxyMeter.Meter.CreateCounter<long>("trustix_proxy_records_refused",
@@ -52,17 +52,17 @@ internal static class DecisionMetrics
     private static readonly Histogram<double> Seconds = ProxyMeter.Seconds(
         "trustix_proxy_decision_seconds", "Time to make a decision, from the first request to the answer, by outcome.");
 
-    /// <summary>Looks at each tier, by result: plain numbers, as the memory's are every warm request's.</summary>
+    /// <summary>Lookups by tier and result. Plain integers, since every warm request increments one.</summary>
     private static readonly long[,] Looks = new long[Enum.GetValues<CacheTier>().Length, Enum.GetValues<LookupResult>().Length];
 
     static DecisionMetrics() => ProxyMeter.Meter.CreateObservableCounter(
         "trustix_proxy_cache_lookups", CountLookups, description: "Lookups of stored decisions, by tier: hit, miss, or rejected "
             + "because the record is not trusted. A hit ends the lookup.");
 
-    /// <summary>A decision was made.</summary>
-    /// <param name="outcome">The word that stands in <c>X-Trustix-Decision</c>.</param>
-    /// <param name="verdict">What the electors' answers come to; null when nobody could be asked.</param>
-    /// <param name="took">From the first asking on.</param>
+    /// <summary>Counts a decision.</summary>
+    /// <param name="outcome">Value of <c>X-Trustix-Decision</c>.</param>
+    /// <param name="verdict">Verdict on the electors' answers; null if no elector could be asked.</param>
+    /// <param name="took">Time since the first query.</param>
     public static void Decided(string outcome, Verdict? verdict, TimeSpan took)
     {
         Decisions.Add(1, new("outcome", outcome), new("verdict", verdict?.Outcome ?? "none"));
@@ -73,17 +73,17 @@ internal static class DecisionMetrics
         }
     }
 
-    /// <summary>Someone has proven something else after the decision had left.</summary>
+    /// <summary>Counts an elector that proved a different claim after the decision was sent.</summary>
     public static void LateDissent(string elector) => LateDissents.Add(1, new KeyValuePair<string, object?>("elector", elector));
 
-    /// <summary>A record from the disk or from Redis was none of ours.</summary>
+    /// <summary>Counts a record from disk or Redis without our seal.</summary>
     public static void RecordRefused(DecisionSealError error) =>
         Refused.Add(1, new KeyValuePair<string, object?>("reason", error.ToString().ToLowerInvariant()));
 
-    /// <summary>It was looked whether a decision was made before. Costs an addition.</summary>
+    /// <summary>Counts a lookup; costs one addition.</summary>
     public static void LookedUp(CacheTier tier, LookupResult result) => Interlocked.Increment(ref Looks[(int)tier, (int)result]);
 
-    /// <summary>How often that came of looking there.</summary>
+    /// <summary>Returns the number of lookups with this result.</summary>
     public static long Lookups(CacheTier tier, LookupResult result) => Interlocked.Read(ref Looks[(int)tier, (int)result]);
 
     private static IEnumerable<Measurement<long>> CountLookups() =>

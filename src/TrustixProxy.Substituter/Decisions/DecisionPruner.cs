@@ -3,7 +3,7 @@ using TrustixProxy.IO.Supervision;
 
 namespace TrustixProxy.Substituter.Decisions;
 
-/// <summary>Drops what is too old from the disk, every hour.</summary>
+/// <summary>Deletes expired records from disk every hour.</summary>
 internal sealed class DecisionPruner(Action prune, TimeProvider time, ILogger logger) : SupervisedService(time, logger)
 {
     protected override IEnumerable<SupervisedLoop> Loops =>

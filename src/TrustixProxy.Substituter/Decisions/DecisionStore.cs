@@ -3,10 +3,9 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Substituter.Decisions;
 
-/// <summary>Sealed decisions on disk: bytes that are believed only after the seal was opened. Several processes may share the
-/// file.</summary>
-/// <remarks>Not in tables WITHOUT ROWID: SQLite compares whole rows of those, and a look for one would read what does not fit the pages of
-/// all that it passes.</remarks>
+/// <summary>Stores sealed decisions on disk, trusted only after their seal is verified. Several processes may share the file.</summary>
+/// <remarks>Avoids WITHOUT ROWID tables: SQLite compares whole rows there, so a lookup would read the overflow pages of every row it
+/// passes.</remarks>
 internal sealed class DecisionStore
 {
     private readonly StateDatabase _database;
@@ -23,39 +22,39 @@ internal sealed class DecisionStore
             """);
     }
 
-    /// <summary>The bytes that are kept for a digest; null when there are none.</summary>
+    /// <summary>Reads the record of a digest; null if there is none.</summary>
     public byte[]? Find(StorePathDigest digest) =>
         _database.First("SELECT record FROM decision WHERE digest = $digest", row => row.Bytes(0), digest.ToString());
 
-    /// <summary>Keeps a decision. It stays as long as what it replaces would have: older ones of other replicas are known as
-    /// older.</summary>
+    /// <summary>Stores a decision for at least the lifetime of the one it replaces, so that older ones of other replicas are
+    /// recognized.</summary>
     public void Keep(StorePathDigest digest, byte[] record, DateTimeOffset expiresAt) =>
         _database.Execute(
             "INSERT INTO decision (digest, record, expires_at) VALUES ($digest, $record, $expires) ON CONFLICT (digest) DO UPDATE SET "
                 + "record = $record, expires_at = max(expires_at, $expires)",
             digest.ToString(), record, expiresAt.ToUnixTimeMilliseconds());
 
-    /// <summary>Keeps what a decision rests on, in its packed form.</summary>
+    /// <summary>Stores the packed proofs of a decision.</summary>
     public void KeepBundle(StorePathDigest digest, byte[] bundle, DateTimeOffset expiresAt) =>
         _database.Execute(
             "INSERT OR REPLACE INTO bundle (digest, bundle, expires_at) VALUES ($digest, $bundle, $expires)",
             digest.ToString(), bundle, expiresAt.ToUnixTimeMilliseconds());
 
-    /// <summary>What the last decision on a digest rests on, packed; null when it is not kept.</summary>
+    /// <summary>Reads the packed proofs of the last decision on a digest; null if not stored.</summary>
     public byte[]? FindBundle(StorePathDigest digest) =>
         _database.First("SELECT bundle FROM bundle WHERE digest = $digest", row => row.Bytes(0), digest.ToString());
 
-    /// <summary>Up to when decisions that were made are not believed; long ago when that was never needed.</summary>
+    /// <summary>Time up to which decisions are void; the minimum if never set.</summary>
     public DateTimeOffset DistrustedUntil() =>
         DateTimeOffset.FromUnixTimeMilliseconds(_database.First("SELECT until FROM distrust", row => row.Number(0)));
 
-    /// <summary>Has no decision believed that was made up to a time.</summary>
+    /// <summary>Voids all decisions made up to a time.</summary>
     public void Distrust(DateTimeOffset until) =>
         _database.Execute(
             "INSERT INTO distrust (number, until) VALUES (0, $until) ON CONFLICT (number) DO UPDATE SET until = max(until, $until)",
             until.ToUnixTimeMilliseconds() + 1);
 
-    /// <summary>Drops what has expired; the expiry that decides is under the seal, this one only says what may go.</summary>
+    /// <summary>Deletes expired rows. This expiry is only for cleanup; the authoritative one is under the seal.</summary>
     public void Prune(DateTimeOffset now)
     {
         _database.Execute("DELETE FROM decision WHERE expires_at < $now", now.ToUnixTimeMilliseconds());

@@ -5,20 +5,20 @@ using TrustixProxy.Substituter.Revocations;
 
 namespace TrustixProxy.Substituter.Decisions;
 
-/// <summary>Where decisions are kept beside memory.</summary>
+/// <summary>Stores for decisions, in addition to memory.</summary>
 /// <param name="Writer">Writes to the state database.</param>
 /// <param name="Disk">The decisions in the state database.</param>
 /// <param name="Audit">Records each signature.</param>
 /// <param name="Shared">Decisions of other replicas; null when there are none.</param>
 internal sealed record DecisionStores(StateWriter Writer, DecisionStore Disk, SignatureAudit Audit, SharedDecisions? Shared);
 
-/// <summary>Under which trust decisions are made, and hold.</summary>
-/// <param name="Policy">Who must agree.</param>
-/// <param name="Seal">Makes and opens records of decisions.</param>
+/// <summary>The trust under which decisions are made and stay valid.</summary>
+/// <param name="Policy">The policy.</param>
+/// <param name="Seal">Seals and opens decision records.</param>
 /// <param name="Signer">Signs narinfos of agreements.</param>
-/// <param name="Frozen">Names of electors that are no longer believed; the same set while they are the same. Asked at every read.</param>
-/// <param name="Revoked">What else is no longer believed. Asked at every read.</param>
-/// <param name="ProvenHeads">Heads that were proven consistent with those of revocations.</param>
+/// <param name="Frozen">Names of frozen electors, read at every lookup; the same set object until it changes.</param>
+/// <param name="Revoked">Current revocations, read at every lookup.</param>
+/// <param name="ProvenHeads">Heads proven consistent with the heads of revocations.</param>
 internal sealed record DecisionTrust(
     Policy Policy,
     DecisionSeal Seal,

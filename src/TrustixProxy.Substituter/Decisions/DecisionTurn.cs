@@ -3,7 +3,7 @@ using TrustixProxy.IO.Redis;
 
 namespace TrustixProxy.Substituter.Decisions;
 
-/// <summary>Our turn to decide on a digest: a lease that others wait for while we renew it. Without Redis it is everyone's turn.</summary>
+/// <summary>Lease to decide on a digest, renewed while held; other replicas wait for it. Without Redis, every replica holds it.</summary>
 internal sealed class DecisionTurn(RedisConnection redis, RedisKey key, string message, TimeProvider time) : IDisposable
 {
     private const string Renew =
@@ -16,10 +16,10 @@ internal sealed class DecisionTurn(RedisConnection redis, RedisKey key, string m
     private ITimer? _renewing;
     private bool _isRefused, _isOver;
 
-    /// <summary>Whether nobody else decides: others wait for us, or cannot be made to.</summary>
+    /// <summary>Whether this replica may decide: it holds the lease, or leases are unavailable.</summary>
     public bool IsOurs => _renewing is not null || _isRefused;
 
-    /// <summary>Takes the lease, if nobody has it.</summary>
+    /// <summary>Takes the lease if it is free.</summary>
     public async Task TakeAsync(IDatabase database)
     {
         try
@@ -31,11 +31,11 @@ internal sealed class DecisionTurn(RedisConnection redis, RedisKey key, string m
         }
         catch (RedisServerException)
         {
-            _isRefused = true; // it is full, say: it can still be read
+            _isRefused = true; // for example it is full, but can still be read
         }
     }
 
-    /// <summary>Ends the turn: who waits looks what was decided.</summary>
+    /// <summary>Releases the lease; waiting replicas then read the decision.</summary>
     public void Dispose()
     {
         lock (_state)
@@ -56,7 +56,7 @@ internal sealed class DecisionTurn(RedisConnection redis, RedisKey key, string m
         {
             if (_isOver)
             {
-                Run(Release); // the answer came too late for us
+                Run(Release); // the reply came too late
                 return;
             }
 

@@ -4,11 +4,11 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Substituter.Decisions;
 
-/// <summary>Names that references of served paths give for digests. One digest may be given several: all are asked about, so that no name
-/// takes another's place.</summary>
+/// <summary>Names of digests, learned from references of served paths. All names of a digest are queried, so that none displaces
+/// another.</summary>
 internal sealed class KnownNames : IDisposable
 {
-    /// <summary>The most names that one digest keeps. The first ones stay: a true reference is usually seen before a false one.</summary>
+    /// <summary>Maximum names per digest. The first ones stay: a genuine reference is usually seen before a false one.</summary>
     private const int MaxNames = 8;
 
     private const int MaxDigests = 50_000;
@@ -16,7 +16,7 @@ internal sealed class KnownNames : IDisposable
     private readonly MemoryCache _names = new(new MemoryCacheOptions { SizeLimit = MaxDigests });
     private readonly Lock _adding = new();
 
-    /// <summary>The names of a digest; empty when none is known.</summary>
+    /// <summary>Returns the names of a digest; empty if none is known.</summary>
     public ImmutableArray<StorePath> Of(StorePathDigest digest) =>
         _names.TryGetValue(digest, out ImmutableArray<StorePath> names) ? names : [];
 

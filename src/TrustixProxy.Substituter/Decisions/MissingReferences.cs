@@ -3,24 +3,23 @@ using TrustixProxy.Substituter.Revocations;
 
 namespace TrustixProxy.Substituter.Decisions;
 
-/// <summary>Finds the references of an agreed path that are refused, so that a client learns with the root what it will lack.</summary>
-/// <remarks>Only what is decided already counts: nobody is asked, and nothing waits.</remarks>
-/// <param name="refusals">What was refused lately.</param>
-/// <param name="revocations">What is revoked.</param>
-/// <param name="time">The clock.</param>
+/// <summary>Finds refused references of an agreed path, so that a client learns of them with the root.</summary>
+/// <remarks>Uses existing decisions only; queries no one and never waits.</remarks>
+/// <param name="refusals">Recent refusals.</param>
+/// <param name="revocations">Current revocations.</param>
 internal sealed class MissingReferences(RefusalMemory refusals, RevocationRegister revocations, TimeProvider time)
 {
-    /// <summary>The most names that are told.</summary>
+    /// <summary>Maximum names returned.</summary>
     public const int MaxNames = 10;
 
-    /// <summary>How long an answer is believed: a refusal ends by its age as well.</summary>
+    /// <summary>Lifetime of a result, since refusals also expire by age.</summary>
     private static readonly TimeSpan Lifetime = TimeSpan.FromSeconds(1);
 
-    /// <summary>How long an answer is believed whatever else is refused meanwhile: misses of other paths must not slow this one.</summary>
+    /// <summary>Minimum lifetime of a result, so that misses of other paths do not slow this one.</summary>
     private static readonly TimeSpan Settled = TimeSpan.FromMilliseconds(50);
 
-    /// <summary>The base names of refused references, parted by spaces; null when none is refused.</summary>
-    /// <remarks>What was found is kept with the decision, so that a path that is asked for again and again costs nothing more.</remarks>
+    /// <summary>Returns the base names of refused references, separated by spaces; null if none is refused.</summary>
+    /// <remarks>The result is cached with the decision, so repeated requests for a path are free.</remarks>
     public string? Find(Decision decision)
     {
         if (decision.Record.Claim is not { References.IsEmpty: false } claim)
@@ -44,14 +43,13 @@ internal sealed class MissingReferences(RefusalMemory refusals, RevocationRegist
         return known.Names;
     }
 
-    /// <summary>Goes up whenever a refusal comes or goes; 0 while there is none, and nothing is revoked.</summary>
+    /// <summary>Version, incremented when a refusal is added or removed; 0 without refusals and revocations.</summary>
     private long Version => refusals.Changes + (revocations.Standing.IsEmpty ? 0 : 1);
 
     private bool IsRefused(StorePathDigest digest) => refusals.IsRefused(digest) || revocations.Standing.Find(digest) is not null;
 
-    /// <summary>What was found for a decision.</summary>
-    /// <param name="Version">The state of refusals that it was found under.</param>
-    /// <param name="At">When.</param>
-    /// <param name="Names">The names; null when none is refused.</param>
+    /// <summary>Cached result for a decision.</summary>
+    /// <param name="Version">Version of the refusals at that time.</param>
+    /// <param name="Names">The names; null if none is refused.</param>
     internal sealed record Known(long Version, long At, string? Names);
 }

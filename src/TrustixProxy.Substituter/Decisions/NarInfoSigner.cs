@@ -3,7 +3,7 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Substituter.Decisions;
 
-/// <summary>A narinfo that may be shown to a client: made of a decision, and signed by us where electors vouch for it. Made only by
+/// <summary>A narinfo ready for clients: rendered from a decision, and signed by us if electors vouch for it. Created only by
 /// <see cref="NarInfoSigner"/>.</summary>
 internal sealed record DecidedNarInfo
 {
@@ -12,9 +12,9 @@ internal sealed record DecidedNarInfo
     /// <summary>The narinfo.</summary>
     public string Text { get; }
 
-    /// <summary>Made of the claim, never copied: from upstreams come only hints that were checked for their form.</summary>
-    /// <remarks>Where electors vouch for a path that refers to itself, its content address is left out:
-    /// versions of Nix disagree on how it is computed, and refuse the path for the address of another version.</remarks>
+    /// <summary>Renders the narinfo from the claim, never by copying; upstreams contribute only validated hints.</summary>
+    /// <remarks>Omits the content address of self-referencing paths vouched for by electors: Nix versions compute it differently and reject
+    /// another version's.</remarks>
     internal static DecidedNarInfo Make(OutputClaim claim, NarHints hints, string ourName, NixSignature? ours)
     {
         var narInfo = new NarInfo
@@ -35,11 +35,10 @@ internal sealed record DecidedNarInfo
     }
 }
 
-/// <summary>Renders decisions; signs those that electors vouch for, and nothing else: the only place where our key makes a
-/// signature.</summary>
+/// <summary>Renders decisions and signs only those that electors vouch for. Nothing else signs with our key.</summary>
 internal sealed class NarInfoSigner(NixSecretKey key)
 {
-    /// <summary>What clients check signatures with.</summary>
+    /// <summary>Public key for clients.</summary>
     public NixPublicKey PublicKey => key.PublicKey;
 
     /// <exception cref="ArgumentException">The record is a refusal.</exception>

@@ -3,17 +3,17 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Substituter.Decisions;
 
-/// <summary>The address of a NAR: it says what must come, so the same address always gives the same bytes.</summary>
+/// <summary>URL of a NAR. It contains the expected hashes, so equal URLs always give equal bytes.</summary>
 /// <param name="Path">Digest of the store path.</param>
 /// <param name="NarHash">SHA-256 of the uncompressed NAR.</param>
-/// <param name="FileHash">SHA-256 of the bytes that are served; the NAR hash when they are not compressed.</param>
-/// <param name="Compression">How they are compressed.</param>
+/// <param name="FileHash">SHA-256 of the served bytes; the NAR hash if uncompressed.</param>
+/// <param name="Compression">Compression of the served bytes.</param>
 /// <remarks><c>nar/digest/narhash/filehash.nar[.xz|.zst|.bz2|.br|.gz]</c>, hashes in nix32.</remarks>
 internal sealed record NarUrl(StorePathDigest Path, NixHash NarHash, NixHash FileHash, string Compression)
 {
     private const string Prefix = "nar/", Extension = ".nar";
 
-    /// <summary>Reads what <see cref="ToString"/> writes, and nothing else.</summary>
+    /// <summary>Parses exactly the output of <see cref="ToString"/>.</summary>
     public static bool TryParse(ReadOnlySpan<char> text, [NotNullWhen(true)] out NarUrl? url)
     {
         url = null;

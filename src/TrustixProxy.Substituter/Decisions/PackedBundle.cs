@@ -3,10 +3,10 @@ using TrustixProxy.Consensus;
 
 namespace TrustixProxy.Substituter.Decisions;
 
-/// <summary>Bundles as they lie on the disk: compressed, since they are base64 of hashes for the most part.</summary>
+/// <summary>Compresses bundles for the disk, since they are mostly base64 of hashes.</summary>
 internal static class PackedBundle
 {
-    /// <summary>The most bytes that a bundle unpacks to: no true one comes near.</summary>
+    /// <summary>Maximum unpacked bytes of a bundle, far above genuine ones.</summary>
     private const int MaxSize = 64 << 20;
 
     public static byte[] Pack(DecisionBundle bundle)
@@ -20,7 +20,7 @@ internal static class PackedBundle
         return packed.ToArray();
     }
 
-    /// <exception cref="InvalidDataException">It is none.</exception>
+    /// <exception cref="InvalidDataException">The bytes are not a packed bundle.</exception>
     public static byte[] Unpack(byte[] packed)
     {
         using var stream = new DeflateStream(new MemoryStream(packed), CompressionMode.Decompress);

@@ -5,11 +5,10 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Substituter.Decisions;
 
-/// <summary>Changes of decisions that the disk has not taken yet; until it has, they are read from here. One for all generations of a
+/// <summary>Holds changes of decisions not yet on disk, and serves reads until they are. Shared by all configurations of a
 /// process.</summary>
-/// <remarks>A void takes trust away, so it is never lost: it stays here until it is on the disk, and is tried again. When too many wait,
-/// one mark in their place says that no decision
-/// from before it is believed; the disk is then no longer read for those.</remarks>
+/// <remarks>A void withdraws trust, so it is never lost: it stays here and is retried until it is on disk. If too many wait, one mark
+/// replaces them and voids all earlier decisions; those are then no longer read from disk.</remarks>
 internal sealed class PendingWrites
 {
     private readonly ConcurrentDictionary<StorePathDigest, PendingDecision> _changes = new();
@@ -20,8 +19,7 @@ internal sealed class PendingWrites
     private long _distrusted; // ticks of UTC
 
     /// <param name="writer">Writes to the disk.</param>
-    /// <param name="store">The disk.</param>
-    /// <param name="maxVoids">How many voids wait at most.</param>
+    /// <param name="maxVoids">Maximum waiting voids.</param>
     /// <exception cref="SqliteException">The disk cannot be read.</exception>
     public PendingWrites(StateWriter writer, DecisionStore store, int maxVoids = 10_000)
     {
@@ -29,16 +27,14 @@ internal sealed class PendingWrites
         _distrusted = store.DistrustedUntil().UtcTicks;
     }
 
-    /// <summary>Up to when decisions that were made are not believed when they are read from a store.</summary>
+    /// <summary>Time up to which decisions read from a store are void.</summary>
     public DateTimeOffset DistrustedUntil => new(Interlocked.Read(ref _distrusted), TimeSpan.Zero);
 
-    /// <summary>The change that waits for a digest; null when none does.</summary>
+    /// <summary>Returns the pending change of a digest; null if there is none.</summary>
     public PendingDecision? Find(StorePathDigest digest) => _changes.GetValueOrDefault(digest);
 
-    /// <summary>Writes a decision soon. If the disk refuses it is dropped, unless it must not be.</summary>
-    /// <param name="digest">On what.</param>
-    /// <param name="change">The decision.</param>
-    /// <param name="mustNotBeLost">Whether what it replaces must not come back.</param>
+    /// <summary>Queues a decision for writing. A failed write is dropped, unless it is mandatory.</summary>
+    /// <param name="mustNotBeLost">Whether the write is mandatory, because the replaced decision must not return.</param>
     public void Write(StorePathDigest digest, PendingDecision change, bool mustNotBeLost)
     {
         _changes[digest] = change;
@@ -46,10 +42,8 @@ internal sealed class PendingWrites
             .ContinueWith(_ => End(digest, change, mustNotBeLost), TaskScheduler.Default);
     }
 
-    /// <summary>Writes a void: it holds from now on, whether or not the disk takes it.</summary>
-    /// <param name="digest">Of what.</param>
-    /// <param name="change">The void.</param>
-    /// <param name="now">The time: where too many wait, nothing from before it is believed.</param>
+    /// <summary>Queues a void; it is in force immediately, whether or not the write succeeds.</summary>
+    /// <param name="now">Current time; if too many voids wait, all decisions before it are void.</param>
     public void WriteVoid(StorePathDigest digest, PendingDecision change, DateTimeOffset now)
     {
         if (Interlocked.Increment(ref _voids) <= _maxVoids)
@@ -74,7 +68,7 @@ internal sealed class PendingWrites
         }
     }
 
-    /// <summary>What a later change has overtaken is not written any more: that one may be on the disk already.</summary>
+    /// <summary>Skips a change superseded by a later one, which may already be on disk.</summary>
     private void WriteNewest(StorePathDigest digest, PendingDecision change)
     {
         if (ReferenceEquals(_changes.GetValueOrDefault(digest), change))
@@ -101,10 +95,9 @@ internal sealed class PendingWrites
     }
 }
 
-/// <summary>A change that the disk has not taken yet; compared by reference.</summary>
-/// <param name="record">The sealed record.</param>
-/// <param name="bundle">What it rests on; null when there is nothing.</param>
-/// <param name="expiresAt">When the disk may drop it.</param>
+/// <summary>A change not yet on disk; compared by reference.</summary>
+/// <param name="bundle">Its proofs; null if there are none.</param>
+/// <param name="expiresAt">Time after which the disk may delete it.</param>
 internal sealed class PendingDecision(byte[] record, SharedBundle? bundle, DateTimeOffset expiresAt)
 {
     private volatile bool _isWritten;
@@ -112,17 +105,17 @@ internal sealed class PendingDecision(byte[] record, SharedBundle? bundle, DateT
     /// <summary>The sealed record.</summary>
     public byte[] Record => record;
 
-    /// <summary>What it rests on.</summary>
+    /// <summary>Its proofs.</summary>
     public SharedBundle? Bundle => bundle;
 
-    /// <summary>Whether the disk has taken it.</summary>
+    /// <summary>Whether it is on disk.</summary>
     public bool IsWritten => _isWritten;
 
     public void WriteRecord(DecisionStore store, StorePathDigest digest) => store.Keep(digest, record, expiresAt);
 
     public void Write(DecisionStore store, StorePathDigest digest)
     {
-        WriteRecord(store, digest); // again, if it went ahead: what was to be written before it may have come after it
+        WriteRecord(store, digest); // rewrite if it went first: an earlier write may have landed after it
         if (bundle is not null)
         {
             store.KeepBundle(digest, bundle.Packed.Value, expiresAt);

@@ -4,16 +4,15 @@ using TrustixProxy.Substituter.Evidence;
 
 namespace TrustixProxy.Substituter.Decisions;
 
-/// <summary>Bounds how many paths are decided on at once, whoever asks for them and whether they still wait.</summary>
-/// <remarks>A deliberation holds its turn until its outcome. As many others may still listen for late answers: beyond that, one of them
-/// ends at once,
-/// a refusal before an agreement, and the oldest first.</remarks>
+/// <summary>Limits concurrent decisions, no matter which client requested them or whether it still waits.</summary>
+/// <remarks>A poll holds its turn until its outcome. As many others may still listen for late answers; above that, one is ended: refusals
+/// before agreements, the oldest first.</remarks>
 internal sealed class PollTurns(int most, TimeProvider time) : IDisposable
 {
-    /// <summary>How many are decided on at once where nothing else is configured.</summary>
+    /// <summary>Default maximum of concurrent decisions.</summary>
     public const int Default = 2000;
 
-    /// <summary>How many may wait for a turn.</summary>
+    /// <summary>Maximum waiters for a turn.</summary>
     private const int MostWaiting = 10_000;
 
     private readonly LinkedList<ElectorPoll> _listening = new(); // the oldest first
@@ -24,13 +23,13 @@ internal sealed class PollTurns(int most, TimeProvider time) : IDisposable
         QueueProcessingOrder = QueueProcessingOrder.OldestFirst,
     });
 
-    /// <summary>How many are decided on at once at most.</summary>
+    /// <summary>Maximum concurrent decisions.</summary>
     public int Most => most;
 
-    /// <summary>How many are being decided on.</summary>
+    /// <summary>Decisions in flight.</summary>
     public int Taken => most - (int)(_turns.GetStatistics()?.CurrentAvailablePermits ?? most);
 
-    /// <summary>How many have their outcome and listen for late answers.</summary>
+    /// <summary>Polls that have their outcome and listen for late answers.</summary>
     public int Listening
     {
         get
@@ -42,7 +41,7 @@ internal sealed class PollTurns(int most, TimeProvider time) : IDisposable
         }
     }
 
-    /// <summary>Takes a turn; null when none came free in time, or too many wait already.</summary>
+    /// <summary>Takes a turn; null if none became free in time, or too many callers wait.</summary>
     public async ValueTask<IDisposable?> TakeAsync(TimeSpan patience)
     {
         using var late = new CancellationTokenSource(patience, time);
@@ -57,9 +56,7 @@ internal sealed class PollTurns(int most, TimeProvider time) : IDisposable
         }
     }
 
-    /// <summary>A deliberation has its outcome, and goes on to listen.</summary>
-    /// <param name="deliberation">The deliberation.</param>
-    /// <param name="end">Its end.</param>
+    /// <summary>Registers a poll that has its outcome and keeps listening for late answers.</summary>
     public void Listens(ElectorPoll deliberation, Task end)
     {
         ElectorPoll? surplus = null;
@@ -89,9 +86,9 @@ internal sealed class PollTurns(int most, TimeProvider time) : IDisposable
     }
 }
 
-/// <summary>What bounds the asking.</summary>
-/// <param name="Again">How often known refusals are asked about again.</param>
-/// <param name="Turns">How many paths are decided on at once.</param>
+/// <summary>Limits on polling.</summary>
+/// <param name="Again">Rate limit for polls of known refusals.</param>
+/// <param name="Turns">Limit of concurrent decisions.</param>
 internal sealed record AskingBounds(AskingBudget Again, PollTurns Turns) : IDisposable
 {
     public void Dispose() => Turns.Dispose();

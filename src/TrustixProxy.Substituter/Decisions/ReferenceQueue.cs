@@ -5,16 +5,16 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Substituter.Decisions;
 
-/// <summary>References of served paths that wait to be decided ahead: Nix asks for them next.</summary>
+/// <summary>Queue of references of served paths to prefetch decisions for, since Nix requests them next.</summary>
 internal sealed class ReferenceQueue : IDisposable
 {
-    /// <summary>The most paths that wait; those beyond are decided when a client asks.</summary>
+    /// <summary>Maximum queued paths; others are decided on request.</summary>
     private const int MaxWaiting = 10_000;
 
-    /// <summary>The most references between a request and a path that is decided ahead.</summary>
+    /// <summary>Maximum reference depth from a request to a prefetched path.</summary>
     private const int MaxDepth = 100;
 
-    /// <summary>How long a path is not queued again, whatever came of it: absent paths cost upstreams no more for our sake.</summary>
+    /// <summary>Time before a path is queued again, whatever the outcome, so that absent paths do not burden upstreams.</summary>
     private static readonly TimeSpan Once = TimeSpan.FromMinutes(1);
 
     private readonly Channel<(StorePathDigest Digest, int Depth)> _waiting = Channel.CreateBounded<(StorePathDigest, int)>(
@@ -22,9 +22,8 @@ internal sealed class ReferenceQueue : IDisposable
 
     private readonly MemoryCache _seen = new(new MemoryCacheOptions { SizeLimit = 5 * MaxWaiting });
 
-    /// <summary>Queues what a served path refers to.</summary>
-    /// <param name="claim">What is served.</param>
-    /// <param name="depth">How many references away from a request it is.</param>
+    /// <summary>Queues the references of a served path.</summary>
+    /// <param name="depth">Reference depth from the request.</param>
     public void Offer(OutputClaim claim, int depth)
     {
         if (depth >= MaxDepth)
@@ -40,7 +39,7 @@ internal sealed class ReferenceQueue : IDisposable
         }
     }
 
-    /// <summary>Takes the next reference, and how many references away from a request it is; waits for one.</summary>
+    /// <summary>Takes the next reference and its depth, waiting if the queue is empty.</summary>
     public ValueTask<(StorePathDigest Digest, int Depth)> TakeAsync(CancellationToken cancellation) =>
         _waiting.Reader.ReadAsync(cancellation);
 

@@ -4,16 +4,14 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Substituter.Decisions;
 
-/// <summary>A refusal as it is remembered.</summary>
-/// <param name="Decision">The refusal.</param>
-/// <param name="Gist">What must be the same for the refusal to count as unchanged: its word and the claims that were proven.</param>
-/// <param name="IsSettled">Whether everyone had answered.</param>
-/// <param name="Withholds">Whether an agreement is kept that is not served meanwhile, as no upstream has its NAR.</param>
-/// <param name="Bundle">What it rests on; null when no name was known.</param>
+/// <summary>A cached refusal.</summary>
+/// <param name="Gist">Word and proven claims; a refusal with an equal gist counts as unchanged.</param>
+/// <param name="IsSettled">Whether all electors answered.</param>
+/// <param name="Withholds">Whether a stored agreement exists that is not served because no upstream has its NAR.</param>
+/// <param name="Bundle">Its proofs; null if no name was known.</param>
 internal sealed record KeptRefusal(Decision Decision, string Gist, bool IsSettled, bool Withholds, Lazy<DecisionBundle>? Bundle)
 {
-    /// <summary>The path that was refused; null when no name was known. Asking again begins with it, so that each log is asked one
-    /// question.</summary>
+    /// <summary>The refused path; null if no name was known. A retry starts with it, so that each log gets one query.</summary>
     public StorePath? Path { get; init; }
 
     public static string GistOf(string word, Verdict? verdict) => string.Join(
@@ -21,18 +19,17 @@ internal sealed record KeptRefusal(Decision Decision, string Gist, bool IsSettle
             .Select(answer => $"{answer.Elector.Name}={((Ballot.Claimed)answer.Ballot).Claim.NarHash}").Prepend(word));
 }
 
-/// <summary>Refusals, in bounded memory only: any client can cause as many as it likes, so none is written to a disk or to Redis.</summary>
-/// <remarks>A refusal lives for <see cref="Young"/>. Asked again unchanged, it lives twice as long each time, up to <see cref="Oldest"/>;
-/// news (a log's new head, an upstream's change) makes it young again.</remarks>
-/// <param name="news">Differs when a log has a new head or an upstream has changed.</param>
-/// <param name="time">The clock.</param>
-/// <param name="capacity">The most bytes that they take.</param>
+/// <summary>Caches refusals in bounded memory only: any client can cause any number, so none is written to disk or Redis.</summary>
+/// <remarks>A refusal expires after <see cref="Young"/>. Each unchanged retry doubles its lifetime, up to <see cref="Oldest"/>; news (a
+/// log's new head, an upstream's change) resets it.</remarks>
+/// <param name="news">Changes when a log has a new head or an upstream has changed.</param>
+/// <param name="capacity">Maximum total bytes.</param>
 internal sealed class RefusalMemory(Func<long> news, TimeProvider time, long capacity = RefusalMemory.Capacity)
 {
-    /// <summary>How long a young refusal lives.</summary>
+    /// <summary>Initial lifetime of a refusal.</summary>
     public static readonly TimeSpan Young = TimeSpan.FromSeconds(2);
 
-    /// <summary>The longest that a refusal lives.</summary>
+    /// <summary>Maximum lifetime of a refusal.</summary>
     public static readonly TimeSpan Oldest = TimeSpan.FromSeconds(60);
 
     private const long Capacity = 32 << 20;
@@ -42,15 +39,15 @@ internal sealed class RefusalMemory(Func<long> news, TimeProvider time, long cap
     private readonly Lock _turn = new();
     private readonly Dictionary<StorePathDigest, LinkedListNode<Entry>> _entries = [];
     private readonly LinkedList<Entry> _order = new(); // the oldest first
-    private readonly Queue<Entry> _withBundles = new(); // only the newest keep what they rest on
+    private readonly Queue<Entry> _withBundles = new(); // only the newest keep their proofs
     private readonly ConcurrentDictionary<string, bool> _withheld = new(StringComparer.Ordinal);
     private long _size, _changes;
     private volatile int _withheldCount;
 
-    /// <summary>What tells news from no news, to be read before asking.</summary>
+    /// <summary>Current news value, to be read before a poll.</summary>
     public long News => news();
 
-    /// <summary>How many bytes they take, as far as can be told.</summary>
+    /// <summary>Estimated bytes in memory.</summary>
     public long Size
     {
         get
@@ -62,27 +59,25 @@ internal sealed class RefusalMemory(Func<long> news, TimeProvider time, long cap
         }
     }
 
-    /// <summary>Goes up whenever a refusal comes or goes; 0 while there was none.</summary>
+    /// <summary>Version, incremented when a refusal is added or removed; 0 before the first.</summary>
     public long Changes => Interlocked.Read(ref _changes);
 
-    /// <summary>Whether a digest was refused within the longest time that a refusal lives.</summary>
+    /// <summary>Whether a digest was refused within the maximum lifetime.</summary>
     public bool IsRefused(StorePathDigest digest) => Look(digest) is { } entry && time.GetElapsedTime(entry.At) < Oldest;
 
-    /// <summary>The refusal of a digest, whatever its age; null when there is none.</summary>
+    /// <summary>Returns the refusal of a digest at any age; null if there is none.</summary>
     public KeptRefusal? Find(StorePathDigest digest) => Look(digest)?.Refusal;
 
-    /// <summary>The refusal of a digest that is not due to be asked about again; null when there is none.</summary>
+    /// <summary>Returns the refusal of a digest not yet due for a retry; null if there is none.</summary>
     public KeptRefusal? FindAlive(StorePathDigest digest) =>
         Look(digest) is { } entry && time.GetElapsedTime(entry.At) < (entry.News == News ? entry.Life : Young) ? entry.Refusal : null;
 
-    /// <summary>Whether an agreement on a digest is not served for now. Makes no garbage.</summary>
+    /// <summary>Whether an agreement on a digest is withheld for now. Allocation-free.</summary>
     public bool IsWithheld(ReadOnlySpan<char> digest) =>
         _withheldCount > 0 && _withheld.GetAlternateLookup<ReadOnlySpan<char>>().ContainsKey(digest);
 
-    /// <summary>Keeps a refusal.</summary>
-    /// <param name="digest">Whose.</param>
-    /// <param name="refusal">The refusal.</param>
-    /// <param name="newsBefore"><see cref="News"/> from before the asking.</param>
+    /// <summary>Stores a refusal.</summary>
+    /// <param name="newsBefore"><see cref="News"/> read before the poll.</param>
     public void Keep(StorePathDigest digest, KeptRefusal refusal, long newsBefore)
     {
         lock (_turn)
@@ -95,7 +90,7 @@ internal sealed class RefusalMemory(Func<long> news, TimeProvider time, long cap
         }
     }
 
-    /// <summary>Replaces a refusal by what was heard after it, without extending its life.</summary>
+    /// <summary>Updates a refusal with late answers, without extending its lifetime.</summary>
     public void Amend(StorePathDigest digest, KeptRefusal refusal)
     {
         lock (_turn)
@@ -107,7 +102,7 @@ internal sealed class RefusalMemory(Func<long> news, TimeProvider time, long cap
         }
     }
 
-    /// <summary>Forgets the refusal of a digest.</summary>
+    /// <summary>Removes the refusal of a digest.</summary>
     public void Forget(StorePathDigest digest)
     {
         lock (_turn)
@@ -181,10 +176,8 @@ internal sealed class RefusalMemory(Func<long> news, TimeProvider time, long cap
             + entry.Refusal.Decision.Body.Length
         + (entry.Refusal.Path is { Name: var name } ? PathSize + (4 * name.Length) : 0);
 
-    /// <param name="Digest">Whose.</param>
-    /// <param name="Refusal">The refusal.</param>
-    /// <param name="Life">How long it lives while there is no news.</param>
-    /// <param name="News">What was new before the asking.</param>
-    /// <param name="At">When it was kept, as a timestamp of the clock.</param>
+    /// <param name="Life">Lifetime while there is no news.</param>
+    /// <param name="News">News value before the poll.</param>
+    /// <param name="At">Time of storage, as a timestamp of the clock.</param>
     private sealed record Entry(StorePathDigest Digest, KeptRefusal Refusal, TimeSpan Life, long News, long At);
 }

@@ -2,8 +2,8 @@ using Microsoft.Extensions.Logging;
 
 namespace TrustixProxy.Substituter.Decisions;
 
-/// <summary>Tells of refusals, of which any client can cause as many as it likes: a few of each outcome at once, then one a minute that
-/// says how many were not told.</summary>
+/// <summary>Limits the logging of refusals, since any client can cause any number: a few per outcome at once, then one a minute with the
+/// number left out.</summary>
 internal sealed class RefusalReports(ILogger logger, TimeProvider time)
 {
     private const int AtOnce = 5;
@@ -11,7 +11,7 @@ internal sealed class RefusalReports(ILogger logger, TimeProvider time)
     private static readonly TimeSpan Interval = TimeSpan.FromMinutes(1);
 
     private readonly Lock _turn = new();
-    private readonly Dictionary<string, Account> _accounts = []; // by outcome: there are few
+    private readonly Dictionary<string, Account> _accounts = []; // by outcome; outcomes are few
 
     public void Refused(string digest, string outcome, string sentence)
     {
@@ -27,7 +27,7 @@ internal sealed class RefusalReports(ILogger logger, TimeProvider time)
         }
     }
 
-    /// <summary>How many were not told since the last that was; null when this one is not told either.</summary>
+    /// <summary>Returns the refusals left out since the last one logged; null if this one is left out too.</summary>
     private long? Take(string outcome)
     {
         lock (_turn)

@@ -7,35 +7,33 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Substituter.Decisions;
 
-/// <summary>A decision as replicas show it to each other: foreign bytes until the seal was opened.</summary>
-/// <param name="Record">The sealed record.</param>
-/// <param name="Bundle">What it rests on, packed when that is first needed; null when there is none, or what there is was not sealed with
-/// this record.</param>
+/// <summary>A decision as shared between replicas: untrusted until its seal is verified.</summary>
+/// <param name="Bundle">Its proofs, packed on first use; null if missing or not sealed with this record.</param>
 internal sealed record SharedDecision(byte[] Record, SharedBundle? Bundle);
 
-/// <summary>What a decision rests on, made when it is first asked for.</summary>
+/// <summary>Proofs of a decision, created on first use.</summary>
 /// <param name="Hash">The bundle's hash.</param>
 /// <param name="Packed">The bundle, packed.</param>
 internal sealed record SharedBundle(Lazy<Digest> Hash, Lazy<byte[]> Packed);
 
-/// <summary>Decisions of all replicas, in Redis, and whose turn it is to decide.</summary>
+/// <summary>Shares decisions and decision leases between replicas through Redis.</summary>
 /// <remarks>
 /// <code>
 /// d:POLICY:DIGEST   the sealed decision; expires as the decision does
-/// b:POLICY:DIGEST   what it rests on: hash and packed bundle, sealed under the decision's bytes
-/// l:POLICY:DIGEST   the lease of whoever decides just now; expires unless its holder, alive, renews it
+/// b:POLICY:DIGEST   its proofs: hash and packed bundle, sealed with the decision's bytes
+/// l:POLICY:DIGEST   the lease of the deciding replica; expires unless renewed
 /// </code></remarks>
 internal sealed class SharedDecisions
 {
-    /// <summary>How long a replica that has died delays the others.</summary>
+    /// <summary>Maximum delay caused by a crashed replica.</summary>
     internal static readonly TimeSpan Lease = TimeSpan.FromSeconds(1);
 
-    /// <summary>How often it is looked whether another has decided, should the message be lost.</summary>
+    /// <summary>Polling interval for another replica's decision, in case its message is lost.</summary>
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(250);
 
     private const string BundleKind = "bundle", DecidedMessage = "decided ";
 
-    /// <summary>The most bytes of a record and of a bundle; no true one comes near.</summary>
+    /// <summary>Maximum bytes of a record and of a bundle, far above genuine ones.</summary>
     private const int MaxRecord = 4 << 20, MaxBundle = 16 << 20;
 
     private readonly RedisConnection _redis;
@@ -57,11 +55,10 @@ internal sealed class SharedDecisions
         };
     }
 
-    /// <summary>Waits until another replica has decided, or it is our turn to.</summary>
-    /// <param name="digest">What is decided on.</param>
-    /// <param name="adopt">Takes in what another has decided; null when it does not hold here.</param>
-    /// <param name="patience">How long another that is alive is waited for.</param>
-    /// <returns>What was adopted, or our turn.</returns>
+    /// <summary>Waits for another replica's decision or for the lease.</summary>
+    /// <param name="adopt">Adopts another replica's decision; null if it is not valid here.</param>
+    /// <param name="patience">Maximum wait for a live replica.</param>
+    /// <returns>The adopted decision, or the lease.</returns>
     public async Task<(T? Adopted, DecisionTurn? DecompressionSlot)> WaitAsync<T>(
         StorePathDigest digest, Func<SharedDecision, Task<T?>> adopt, TimeSpan patience)
         where T : class
@@ -72,7 +69,7 @@ internal sealed class SharedDecisions
         {
             while (true)
             {
-                // before we look
+                // subscribe before checking
                 var told = (_awaited[name] = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
                 var reply = await TakeAndLookAsync(digest, turn);
                 var adopted = reply is { IsAnswered: true, Value: { } found } ? await adopt(found) : null;
@@ -101,10 +98,8 @@ internal sealed class SharedDecisions
         }
     }
 
-    /// <summary>Shows a decision to the other replicas; nobody waits for that.</summary>
-    /// <param name="digest">What was decided on.</param>
-    /// <param name="decision">The decision.</param>
-    /// <param name="lifetime">How long it may be of use.</param>
+    /// <summary>Publishes a decision to the other replicas, in the background.</summary>
+    /// <param name="lifetime">Lifetime of the record.</param>
     public void Keep(StorePathDigest digest, SharedDecision decision, TimeSpan lifetime)
     {
         if (lifetime <= TimeSpan.Zero)
@@ -121,8 +116,7 @@ internal sealed class SharedDecisions
         });
     }
 
-    /// <summary>Tries to take the lease, and looks what is decided: in this order, so that what was decided before it was our turn is
-    /// seen.</summary>
+    /// <summary>Tries to take the lease, then reads the decision; this order finds a decision made before the lease was free.</summary>
     private Task<RedisReply<SharedDecision>> TakeAndLookAsync(StorePathDigest digest, DecisionTurn turn) =>
         _redis.AskAsync(async database =>
     {

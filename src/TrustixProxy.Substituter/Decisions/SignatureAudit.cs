@@ -4,22 +4,20 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Substituter.Decisions;
 
-/// <summary>A signature that the proxy has made.</summary>
-/// <param name="At">When.</param>
+/// <summary>A signature made by the proxy.</summary>
 /// <param name="Path">The store path, absolute.</param>
 /// <param name="Outcome"><c>agreed</c> or <c>excepted</c>.</param>
-/// <param name="Fingerprint">What was signed: the claim.</param>
-/// <param name="Policy">Digest of the policy that it was decided under.</param>
-/// <param name="Bundle">Hash of the bundle that shows why.</param>
+/// <param name="Fingerprint">Fingerprint of the signed claim.</param>
+/// <param name="Policy">Digest of the policy of the decision.</param>
+/// <param name="Bundle">Hash of the bundle with the proofs.</param>
 public sealed record AuditEntry(DateTimeOffset At, string Path, string Outcome, string Fingerprint, string Policy, string Bundle);
 
-/// <summary>The append-only record of every signature that the proxy has made, in the state database. Nothing drops an entry but
-/// <see cref="Prune"/>, which only a person calls.</summary>
+/// <summary>Append-only record of all signatures made by the proxy, in the state database. Only <see cref="Prune"/> drops entries, and only
+/// an operator calls it.</summary>
 public sealed class SignatureAudit : IDisposable
 {
     private readonly StateDatabase _database;
 
-    /// <param name="stateDirectory">Where the database is.</param>
     public SignatureAudit(string stateDirectory)
         : this(new StateDatabase(stateDirectory, isDurable: false))
     {
@@ -35,7 +33,7 @@ public sealed class SignatureAudit : IDisposable
             """);
     }
 
-    /// <summary>All entries from a time on, oldest first; at most <paramref name="count"/>, the newest of them.</summary>
+    /// <summary>Returns the newest entries since a time, at most <paramref name="count"/>, oldest first.</summary>
     public IReadOnlyList<AuditEntry> Read(DateTimeOffset since, int count) => [.. _database.All(
         "SELECT * FROM (SELECT number, at, path, outcome, fingerprint, policy, bundle FROM signature WHERE at >= $since ORDER BY number "
             + "DESC LIMIT $count) ORDER BY number",
@@ -44,14 +42,14 @@ public sealed class SignatureAudit : IDisposable
             Convert.ToHexStringLower(row.Bytes(5)), Convert.ToHexStringLower(row.Bytes(6))),
         since.ToUnixTimeMilliseconds(), count)];
 
-    /// <summary>Drops the entries before a time; answers how many.</summary>
+    /// <summary>Drops the entries before a time and returns their number.</summary>
     public int Prune(DateTimeOffset before) =>
         _database.Execute("DELETE FROM signature WHERE at < $before", before.ToUnixTimeMilliseconds());
 
     /// <inheritdoc/>
     public void Dispose() => _database.Dispose();
 
-    /// <summary>Records a signature: written, if not yet flushed to the disk, when this returns.</summary>
+    /// <summary>Records a signature; on return it is written, but perhaps not yet flushed to disk.</summary>
     internal void Append(DecisionRecord record, Digest policy, Digest bundle) => _database.Execute(
         "INSERT INTO signature (at, path, outcome, fingerprint, policy, bundle) VALUES ($at, $path, $outcome, $fingerprint, $policy, "
             + "$bundle)",

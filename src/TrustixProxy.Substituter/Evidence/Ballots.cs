@@ -4,18 +4,18 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Substituter.Evidence;
 
-/// <summary>The ballots on one path: the last word of each elector.</summary>
+/// <summary>The ballots on one path: the latest answer of each elector.</summary>
 internal sealed class Ballots
 {
     private readonly Dictionary<string, Ballot> _last = [], _telling = [];
 
-    /// <summary>Everyone's last word, failures included: of one that is not asked for a moment, why it is not.</summary>
+    /// <summary>The latest answer of each elector, failures included; for a paused elector, the reason for the pause.</summary>
     public IReadOnlyDictionary<string, Ballot> All => _telling;
 
-    /// <summary>How long each took to its last word.</summary>
+    /// <summary>Time to each elector's latest answer.</summary>
     public Dictionary<string, TimeSpan> Latencies { get; } = [];
 
-    /// <summary>Takes the word of an elector that is frozen out of account.</summary>
+    /// <summary>Discards the ballot of a frozen elector.</summary>
     public void MarkFrozen(string elector) => _last[elector] = _telling[elector] = new Ballot.Silent(SilenceReason.Frozen);
 
     public void Hear(string elector, Ballot ballot, TimeSpan latency)
@@ -29,14 +29,14 @@ internal sealed class Ballots
         }
     }
 
-    /// <summary>Whether no elector's word can change any more.</summary>
+    /// <summary>Whether every elector's answer is final.</summary>
     public bool AreSettled(Policy policy) =>
         policy.Electors.All(elector => _last.TryGetValue(elector.Name, out var ballot) && IsLastWord(ballot));
 
-    /// <summary>Whether each elector has been heard once, be it of a failure.</summary>
+    /// <summary>Whether each elector has answered or failed at least once.</summary>
     public bool HaveAllAnswered(Policy policy) => policy.Electors.All(elector => _last.ContainsKey(elector.Name));
 
-    /// <summary>The verdict that nothing can change; at the deadline, the verdict on what there is.</summary>
+    /// <summary>The verdict once no answer can change it; at the deadline, the verdict on the answers so far.</summary>
     public Verdict? Decide(Policy policy, StorePath path, bool isLate, DateTimeOffset now)
     {
         if (isLate)
@@ -44,9 +44,9 @@ internal sealed class Ballots
             return policy.Except(path, policy.Decide(path, _telling), now);
         }
 
-        // One behind an open breaker is silent at once, unless that alone puts the quorum out of reach: then there is something to wait
-        // for.
-        // It never completes its operator's vote: that counts early only when all electors of the operator have answered.
+        // An elector behind an open breaker counts as silent immediately, unless only that puts the quorum out of reach; then waiting
+        // helps.
+        // It never completes its operator's vote, which counts early only when all electors of the operator have answered.
         var firm = Where(IsLastWord);
         var isReachable = policy.CanReachQuorum(path, firm);
         if (!policy.TryDecide(path, AtOnce(policy), out var verdict)
@@ -62,7 +62,7 @@ internal sealed class Ballots
         return isOpen ? null : policy.Except(path, verdict, now);
     }
 
-    /// <summary>Whether words that are still to come could grant the path.</summary>
+    /// <summary>Whether pending answers could still grant the path.</summary>
     public bool MayBeGranted(Policy policy, StorePath path, DateTimeOffset now)
     {
         var firm = Where(IsLastWord);
@@ -76,7 +76,7 @@ internal sealed class Ballots
 
     private static bool IsLastWord(Ballot ballot) => ballot.IsFirm || ballot is Ballot.Silent { IsForGood: true };
 
-    /// <summary>Last words, and the silence of those behind an open breaker whose operator has not voted by another elector.</summary>
+    /// <summary>Latest answers, plus silence for electors behind an open breaker whose operator has not voted by another elector.</summary>
     private Dictionary<string, Ballot> AtOnce(Policy policy)
     {
         var voting = policy.Electors.Where(elector => _last.GetValueOrDefault(elector.Name) is Ballot.Claimed)

@@ -4,19 +4,19 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Substituter.Evidence;
 
-/// <summary>Asks a signed cache: its narinfo is a vote when one of its keys has signed it, whoever passes it on.</summary>
+/// <summary>Queries a signed cache: its narinfo is a vote if signed by one of its keys, whatever server delivered it.</summary>
 internal sealed class CacheElector(Elector.Cache elector, Upstream cache) : ElectorClient
 {
     public override Elector Elector => elector;
 
-    /// <summary>A cache has no history that it could contradict.</summary>
+    /// <summary>A cache has no history to contradict.</summary>
     public override bool IsFrozen => false;
 
-    /// <summary>A cache is asked by digest: it knows the name.</summary>
+    /// <summary>A cache is queried by digest and returns the name.</summary>
     public override AskElector Begin(StorePathDigest digest, StorePath? name, CandidateValues statements, CancellationToken cancellation)
     {
         var first = cache.AskAsync(digest, cancellation);
-        UpstreamAnswer? settled = null; // one answer is one answer: it is not asked for again
+        UpstreamAnswer? settled = null; // one answer is enough: no second request
         return async (path, token) =>
         {
             var answer = Volatile.Read(ref settled) ?? await (Interlocked.Exchange(ref first, null) ?? cache.AskAsync(digest, token));
@@ -34,7 +34,7 @@ internal sealed class CacheElector(Elector.Cache elector, Upstream cache) : Elec
         _ => throw new System.Diagnostics.UnreachableException(),
     };
 
-    /// <summary>Whether it has answered with something that is no narinfo: HTML, 401, an unreadable text.</summary>
+    /// <summary>Whether it answered with something other than a narinfo: HTML, 401, unreadable text.</summary>
     private static bool IsUseless(UpstreamAnswer answer) => answer is UpstreamAnswer.Failed { Fault.IsAnswer: true, IsAway: false };
 
     private static SilenceReason ReasonOf(UpstreamAnswer.Failed failed) => failed switch
@@ -53,7 +53,7 @@ internal sealed class CacheElector(Elector.Cache elector, Upstream cache) : Elec
             return new Ballot.Claimed(claim, new VoteProof.BySignature(signature) { NarInfo = narInfo });
         }
 
-        cache.Forget(narInfo.StorePath.Digest); // it may have been signed since
+        cache.Forget(narInfo.StorePath.Digest); // it may have been signed in between
         return new Ballot.Silent(SilenceReason.NoSignature);
     }
 }

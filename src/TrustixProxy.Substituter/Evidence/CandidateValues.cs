@@ -4,24 +4,24 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Substituter.Evidence;
 
-/// <summary>Values that logs may hold of a path, rebuilt from what upstreams say of it: a log's proven digest shows which one it holds, and
-/// the log need not be asked for it.</summary>
-/// <remarks>Nothing here is believed: a value is one only if the digest that a log has proven is its own, as for the bytes that the log
-/// would send.</remarks>
+/// <summary>Values a log may hold for a path, rebuilt from upstream narinfos. A log's proven digest selects one, which saves a call to the
+/// log.</summary>
+/// <remarks>Candidates are untrusted: one counts only if its digest equals the one the log has proven, as for bytes sent by the
+/// log.</remarks>
 internal sealed class CandidateValues
 {
     private readonly ConcurrentQueue<Lazy<(Digest Digest, byte[] Value)[]>> _offered = new();
-    private readonly TaskCompletionSource _complete = new(); // who waits goes on at once, so that all ballots are cast before the verdict
+    private readonly TaskCompletionSource _complete = new(); // waiters run first: all ballots before the verdict
 
-    /// <summary>Takes in what an upstream says.</summary>
+    /// <summary>Adds an upstream's answer.</summary>
     public void Offer(NarInfo narInfo) =>
         _offered.Enqueue(new(() => [.. StatementText.AllSpellings(narInfo.StorePath, narInfo.NarHash, narInfo.NarSize, narInfo.References)
         .Select(value => (Digest.Of(value), value))]));
 
-    /// <summary>No more is to be expected soon: each upstream has said what it has, or failed.</summary>
+    /// <summary>Marks the candidates complete: each upstream has answered or failed.</summary>
     public void Close() => _complete.TrySetResult();
 
-    /// <summary>The value that has this digest; null when none that was offered has.</summary>
+    /// <summary>Finds the candidate with this digest; null if there is none.</summary>
     public ReadOnlyMemory<byte>? Find(Digest digest)
     {
         foreach (var spellings in _offered)
@@ -38,7 +38,7 @@ internal sealed class CandidateValues
         return null;
     }
 
-    /// <summary>The same, with patience: waits until each upstream has been heard.</summary>
+    /// <summary>Finds the candidate with this digest, waiting until each upstream has answered.</summary>
     public async Task<ReadOnlyMemory<byte>?> WaitForAsync(Digest digest, CancellationToken cancellation)
     {
         if (Find(digest) is { } value)

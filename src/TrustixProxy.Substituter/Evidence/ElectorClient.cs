@@ -3,23 +3,21 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Substituter.Evidence;
 
-/// <summary>Asks an elector once what it knows of a path.</summary>
+/// <summary>Queries an elector once about a path.</summary>
 internal delegate Task<Ballot> AskElector(StorePath path, CancellationToken cancellation);
 
-/// <summary>Asks one elector.</summary>
+/// <summary>Queries one elector.</summary>
 internal abstract class ElectorClient
 {
-    /// <summary>Who is asked.</summary>
+    /// <summary>The elector it queries.</summary>
     public abstract Elector Elector { get; }
 
-    /// <summary>Whether it is unheard until an operator unfreezes it.</summary>
+    /// <summary>Whether its votes are ignored until an operator unfreezes it.</summary>
     public abstract bool IsFrozen { get; }
 
-    /// <summary>Begins to ask about a digest: what takes no name is asked for at once, while others are asked for the name.</summary>
-    /// <param name="digest">The digest.</param>
-    /// <param name="name">The name that the digest is known to have; null when none is known yet.</param>
-    /// <param name="statements">What upstreams say, as it comes in.</param>
-    /// <param name="cancellation">Ends what has begun.</param>
-    /// <returns>Asks about one path that has the digest; may be called any number of times.</returns>
+    /// <summary>Starts a query about a digest: calls that need no name start immediately, while others wait for the name.</summary>
+    /// <param name="name">Known name of the digest; null if unknown so far.</param>
+    /// <param name="statements">Answers of upstreams as they arrive.</param>
+    /// <returns>A query for one path with the digest; may be called repeatedly.</returns>
     public abstract AskElector Begin(StorePathDigest digest, StorePath? name, CandidateValues statements, CancellationToken cancellation);
 }

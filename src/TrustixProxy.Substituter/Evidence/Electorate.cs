@@ -8,13 +8,12 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Substituter.Evidence;
 
-/// <summary>Everyone who is asked about a digest, and the policy that judges their answers.</summary>
-/// <param name="Electors">The electors of the policy, each with the client that asks it.</param>
-/// <param name="Upstreams">The binary caches that give names and NARs.</param>
-/// <param name="Marks">Which upstreams sent a wrong NAR of which path.</param>
-/// <param name="Store">Verified NARs on this machine; null when none are kept.</param>
-/// <param name="Policy">Who must agree.</param>
-/// <param name="Time">The clock.</param>
+/// <summary>The electors and upstreams queried about a digest, and the policy that judges their answers.</summary>
+/// <param name="Electors">The electors of the policy, each with its client.</param>
+/// <param name="Upstreams">The binary caches that supply names and NARs.</param>
+/// <param name="Marks">Upstreams that sent a wrong NAR, by path.</param>
+/// <param name="Store">Verified NARs on this machine; null without a NAR store.</param>
+/// <param name="Policy">The policy.</param>
 internal sealed record Electorate(
     ImmutableArray<ElectorClient> Electors,
     ImmutableArray<Upstream> Upstreams,
@@ -33,12 +32,11 @@ internal sealed record Electorate(
         ShouldHandle = args => ValueTask.FromResult(args.Outcome.Result is false),
     };
 
-    /// <summary>Asks an elector again until its answer is conclusive.</summary>
+    /// <summary>Retries an elector until its answer is conclusive.</summary>
     internal ResiliencePipeline Retry { get; } = new ResiliencePipelineBuilder { TimeProvider = Time }.AddRetry(UntilConclusive).Build();
 
-    /// <summary>Prepares to ask everyone about one digest.</summary>
-    /// <param name="digest">The digest.</param>
-    /// <param name="deadline">How long an outcome may take.</param>
-    /// <param name="isHasty">Whether each is asked once, and one that fails is not asked again.</param>
+    /// <summary>Creates the poll of all electors for one digest.</summary>
+    /// <param name="deadline">Maximum time to an outcome.</param>
+    /// <param name="isHasty">Whether each elector is queried once, without retries.</param>
     public ElectorPoll Poll(StorePathDigest digest, TimeSpan deadline, bool isHasty = false) => new(this, digest, deadline, isHasty);
 }

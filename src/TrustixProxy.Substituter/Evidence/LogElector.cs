@@ -9,13 +9,13 @@ using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.Substituter.Evidence;
 
-/// <summary>Asks one log what it knows of a path, and believes only what it proves: head, then map, then inclusion and value.</summary>
+/// <summary>Queries one log about a path and accepts only proven answers: head, then map, then inclusion and value.</summary>
 internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvider time) : ElectorClient
 {
-    /// <summary>A head younger than this is fresh enough to believe an absence under it.</summary>
+    /// <summary>Maximum age of a head under which an absence is accepted.</summary>
     private static readonly TimeSpan FreshEnough = TimeSpan.FromSeconds(1);
 
-    /// <summary>Under how many heads more a question is asked at once while the log grows; then again after a pause.</summary>
+    /// <summary>Immediate retries under newer heads while the log grows; later retries follow a pause.</summary>
     private const int MaxHeads = 2;
 
     private readonly LogLookups _lookups = new(log, time);
@@ -24,8 +24,8 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
 
     public override bool IsFrozen => log.IsFrozen;
 
-    /// <summary>Has the log look the digest up while the name is not known; one that cannot do that is asked for its newest head
-    /// meanwhile.</summary>
+    /// <summary>Looks the digest up in the log before the name is known; a log without that call is asked for its newest head
+    /// instead.</summary>
     public override AskElector Begin(StorePathDigest digest, StorePath? name, CandidateValues statements, CancellationToken cancellation)
     {
         Task<LookupAnswer?>? ahead = null;
@@ -41,7 +41,7 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
         return (path, token) => AskAsync(path, Interlocked.Exchange(ref ahead, null), statements, token);
     }
 
-    /// <summary>Asks once. An absence is believed only under a head that was fetched a moment ago.</summary>
+    /// <summary>Queries once. An absence is accepted only under a recently fetched head.</summary>
     private async Task<Ballot> AskAsync(
         StorePath path, Task<LookupAnswer?>? ahead, CandidateValues statements, CancellationToken cancellation)
     {
@@ -59,11 +59,10 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
         return await AskUntilHeadStandsAsync(first.View.Head, path, statements, cancellation);
     }
 
-    /// <summary>Asks under a head, and again while a newer head replaces it: an absence, a lost root or a proof that does not fit may only
-    /// show that the log has grown.</summary>
-    /// <remarks>A lost root, or a proof that does not fit, has the head fetched at once, however young it is. A root that is said to be
-    /// lost and is still the log's newest
-    /// is how some logs answer for a key that they do not have.</remarks>
+    /// <summary>Queries under a head and retries under newer ones: an absence, a lost root or a failed proof may only mean that the log has
+    /// grown.</summary>
+    /// <remarks>A lost root or a failed proof triggers an immediate head fetch. Some logs report their newest root as lost when a key is
+    /// absent.</remarks>
     private async Task<Ballot> AskUntilHeadStandsAsync(
         VerifiedTreeHead head, StorePath path, CandidateValues statements, CancellationToken cancellation)
     {
@@ -91,8 +90,8 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
         }
     }
 
-    /// <summary>Asks by the one call that some logs have: its head is new, so that an absence under it is final. Null when it proves
-    /// nothing; then the separate calls show why.</summary>
+    /// <summary>Uses the combined lookup call of some logs: its head is new, so an absence is final. Null if it proves nothing; the
+    /// separate calls then show why.</summary>
     private async Task<Ballot?> LookUpAsync(StorePath path, Task<LookupAnswer?>? ahead, CancellationToken cancellation)
     {
         var key = elector.KeyOf(path);
@@ -110,7 +109,7 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
             }
         }
 
-        // That a log names no key with a digest proves nothing; it can prove that it has no such key.
+        // A log that names no key for a digest has proven nothing; only a proof of the key's absence counts.
         return await _lookups.AskAsync(new LookupQuestion(null, key), cancellation) is { Item.Entries: [var entry] } answer
             ? Judge(answer.Head, entry, path) : null;
     }
@@ -134,7 +133,7 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
         var key = elector.KeyOf(path);
         if (head.Content.TreeSize is 0)
         {
-            // logs refuse to be asked for it
+            // logs refuse such a query
             return new LogEvidence(head, new MapValueResponse { Value = ByteString.Empty, Proof = new MapProof([], null).ToMessage() },
                 null, null).Judge(elector, path);
         }
@@ -151,8 +150,7 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
             : evidence.Judge(elector, path);
     }
 
-    /// <summary>Fetches what turns a map entry into a vote: the proof that it is in the log, and the value if it does not follow from what
-    /// an upstream says.</summary>
+    /// <summary>Turns a map entry into a vote: fetches its inclusion proof, and its value if no upstream supplied it.</summary>
     private async Task<Ballot> CompleteAsync(
         LogEvidence evidence, MapEntry entry, StorePath path, CandidateValues statements, CancellationToken cancellation)
     {
@@ -190,15 +188,15 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
         };
     }
 
-    /// <summary>The ballot, if the log's map has not held another entry for the path before.</summary>
+    /// <summary>Returns the ballot, unless the log's map held a different entry for the path before.</summary>
     private Ballot Held(Ballot ballot, LogEvidence evidence, StorePath path) =>
         ballot is Ballot.Absent or Ballot.Silent { Reason: SilenceReason.MapProof }
             || log.IsHeldTo(new ProvenEntry(evidence.Head, elector.KeyOf(path), evidence.Map))
             ? ballot
             : new Ballot.Silent(SilenceReason.Frozen);
 
-    /// <summary>An inclusion proof did not fit the map's entry: if it fits what the log says is at that place, map and log contradict each
-    /// other.</summary>
+    /// <summary>Handles an inclusion proof that failed for the map's entry: if it fits the log's own entry at that index, map and log
+    /// contradict each other.</summary>
     private async Task<LogFault?> ContradictionAsync(
         LogEvidence evidence, MapEntry entry, StorePath path, ProofResponse proof, CancellationToken cancellation)
     {
@@ -216,8 +214,8 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
     private static ImmutableArray<Digest>? NodesOf(ProofResponse? proof) =>
         proof is not null && WireMessage.TryReadNodes(proof, out var nodes) ? [.. nodes] : null;
 
-    /// <remarks>The reference answers an absent key and a lost root with the same code; only their texts differ, and with some of its
-    /// versions only the bytes in them.</remarks>
+    /// <remarks>Trustix's daemon answers an absent key and a lost root with the same code; only the texts differ, in some versions only the
+    /// bytes in them.</remarks>
     private static Ballot OfError(CallResult<MapValueResponse> call, VerifiedTreeHead head, byte[] key) => call.Error switch
     {
         null => new Ballot.Silent(call.Failure),

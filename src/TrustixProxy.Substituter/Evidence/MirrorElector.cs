@@ -7,12 +7,12 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Substituter.Evidence;
 
-/// <summary>Answers for a log out of its mirror: the same proofs as the log's, judged by the same doors. The log is asked for a value at
-/// most, and only when no upstream spells it out.</summary>
+/// <summary>Answers for a log from its mirror, with the same proofs and checks as the log. At most the value is fetched from the log, if no
+/// upstream supplies it.</summary>
 internal sealed class MirrorElector(Elector.Log elector, WatchedLog log, LogMirror mirror, TimeSpan pollInterval, TimeProvider time)
     : ElectorClient
 {
-    /// <summary>A head younger than this is fresh enough to believe an absence under it.</summary>
+    /// <summary>Maximum age of a head under which an absence is accepted.</summary>
     private static readonly TimeSpan FreshEnough = TimeSpan.FromSeconds(1);
 
     public override Elector Elector => elector;
@@ -21,7 +21,7 @@ internal sealed class MirrorElector(Elector.Log elector, WatchedLog log, LogMirr
 
     public override AskElector Begin(StorePathDigest digest, StorePath? name, CandidateValues statements, CancellationToken cancellation)
     {
-        // mirrors are looked into beside each other, while upstreams are asked for the name
+        // mirrors are searched in parallel, while upstreams are queried for the name
         var ahead = Task.Run(() => ProveAhead(digest), cancellation);
         return (path, token) => AskAsync(path, ahead, statements, token);
     }
@@ -34,7 +34,7 @@ internal sealed class MirrorElector(Elector.Log elector, WatchedLog log, LogMirr
         }
         catch (Exception exception) when (exception is SqliteException or InvalidDataException)
         {
-            return null; // whoever has the name tries again, and is told
+            return null; // the caller with the name retries and gets the error
         }
     }
 
@@ -67,8 +67,8 @@ internal sealed class MirrorElector(Elector.Log elector, WatchedLog log, LogMirr
         return (evidence with { Value = value }).Judge(elector, path);
     }
 
-    /// <summary>An absence is believed under the log's head of a moment ago, to which the mirror is brought if need be: one fetch a second,
-    /// shared by all who ask.</summary>
+    /// <summary>Accepts an absence only under a recent head, to which the mirror catches up first: at most one fetch a second, shared by
+    /// all callers.</summary>
     private async Task<Ballot> AbsentAsync(LogEvidence evidence, StorePath path, CandidateValues statements, CancellationToken cancellation)
     {
         var view = await ViewAsync(cancellation);
@@ -97,7 +97,7 @@ internal sealed class MirrorElector(Elector.Log elector, WatchedLog log, LogMirr
         return evidence.Judge(elector, path);
     }
 
-    /// <summary>A fresh view; where the log does not give its head within a second, the view of the last polls.</summary>
+    /// <summary>Returns a fresh view; if the log does not return its head within a second, the view of the last poll.</summary>
     private async Task<ViewResult> ViewAsync(CancellationToken cancellation)
     {
         var fresh = log.ViewAsync(FreshEnough, cancellation);

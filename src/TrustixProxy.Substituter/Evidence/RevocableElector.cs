@@ -5,8 +5,7 @@ using TrustixProxy.Substituter.Revocations;
 
 namespace TrustixProxy.Substituter.Evidence;
 
-/// <summary>Asks a log, and does not hear what it has taken in since it was revoked, nor anything of a history that does not contain the
-/// one that was known then.</summary>
+/// <summary>Queries a log, ignoring revoked entries and any history that does not extend the one known at revocation.</summary>
 internal sealed class RevocableElector(ElectorClient elector, RevocationRegister register, LogClient client) : ElectorClient
 {
     public override Elector Elector => elector.Elector;
@@ -21,7 +20,7 @@ internal sealed class RevocableElector(ElectorClient elector, RevocationRegister
             : ballot;
     }
 
-    /// <summary>Why a vote does not count; null when it does.</summary>
+    /// <summary>Returns why a vote does not count; null if it counts.</summary>
     private async Task<SilenceReason?> ReasonAgainstAsync(VoteProof.ByLog proof, CancellationToken cancellation)
     {
         foreach (var leaves in register.Standing.OfLog(Elector.Name))

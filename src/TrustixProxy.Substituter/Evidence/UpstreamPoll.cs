@@ -7,27 +7,28 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Substituter.Evidence;
 
-/// <summary>What the upstreams have said of one digest.</summary>
+/// <summary>Collects the upstreams' answers on one digest.</summary>
 internal sealed class UpstreamPoll(IReadOnlyList<Upstream> upstreams, BadNarMemory marks, NarStore? store)
 {
     private readonly Dictionary<Upstream, UpstreamAnswer> _last = [];
     private readonly HashSet<Upstream> _unasked = [.. upstreams];
 
-    /// <summary>Whether each has said its one word on the digest, failures included: nothing more is to come.</summary>
+    /// <summary>Whether every upstream has answered or failed; no more answers will come.</summary>
     public bool HaveAllSpoken => _last.Count == upstreams.Count;
 
-    /// <summary>Whether each has said what it has, or that it has nothing: what follows from that may be remembered.</summary>
+    /// <summary>Whether every upstream answered with a narinfo or absence, so that the result may be cached.</summary>
     public bool IsSettled => HaveAllSpoken && !_last.Values.Any(answer => answer is UpstreamAnswer.Failed);
 
-    /// <summary>Whether one that may have the path failed. Those that are away have nothing, as long as another one answers.</summary>
+    /// <summary>Whether an upstream that may have the path failed. Upstreams that are down do not count while another answers.</summary>
     public bool HasOpenFailure => _last.Values.Any(IsFailure)
         && (_last.Values.Any(answer => IsFailure(answer) && answer is UpstreamAnswer.Failed { IsAway: false })
             || _last.Values.All(IsFailure));
 
-    /// <summary>Whether all have spoken but those that wait for a name.</summary>
+    /// <summary>Whether all upstreams answered except those waiting for a name.</summary>
     public bool IsWaitingForNames => _unasked.Count > 0 && _last.Count + _unasked.Count == upstreams.Count;
 
-    /// <summary>Those that are to be asked now, each given once: without a name those that take any, with one those that take it.</summary>
+    /// <summary>Returns the upstreams to query now, each once: without a name those that match any name, with a name those that match
+    /// it.</summary>
     public IReadOnlyList<Upstream> TakeFor(StorePath? name)
     {
         var taken = _unasked.Where(upstream => name is null ? !upstream.Options.IsLimited : upstream.Options.Takes(name)).ToList();
@@ -35,7 +36,7 @@ internal sealed class UpstreamPoll(IReadOnlyList<Upstream> upstreams, BadNarMemo
         return taken;
     }
 
-    /// <summary>Those that no name has come for, each given once.</summary>
+    /// <summary>Returns the upstreams still waiting for a name, each once.</summary>
     public IReadOnlyList<Upstream> TakeRest()
     {
         var rest = _unasked.ToList();
@@ -43,7 +44,7 @@ internal sealed class UpstreamPoll(IReadOnlyList<Upstream> upstreams, BadNarMemo
         return rest;
     }
 
-    /// <summary>Who failed, and how, to be put after a refusal's reason; empty when nobody did.</summary>
+    /// <summary>Lists failed upstreams for the end of a refusal's reason; empty if none failed.</summary>
     public string Complaint
     {
         get
@@ -59,19 +60,19 @@ internal sealed class UpstreamPoll(IReadOnlyList<Upstream> upstreams, BadNarMemo
         }
     }
 
-    /// <summary>Takes an upstream's one word. A path whose name it is not asked for counts as none.</summary>
+    /// <summary>Records an upstream's answer. A path name outside its match counts as absent.</summary>
     public void Hear(Upstream upstream, UpstreamAnswer answer) =>
         _last[upstream] = answer is UpstreamAnswer.Found { NarInfo: var narInfo } && !upstream.Options.Takes(narInfo.StorePath)
             ? new UpstreamAnswer.Absent()
             : answer;
 
-    /// <summary>What it said; null when it has not said anything yet.</summary>
+    /// <summary>Its answer; null before it has answered.</summary>
     public UpstreamAnswer? Find(Upstream upstream) => _last.GetValueOrDefault(upstream);
 
-    /// <summary>Where the claim's NAR comes from, by the best upstream that says it has it, else from the store; null when none has said so
+    /// <summary>Finds a source for the claim's NAR: the best upstream that has it, else the store; null if none has confirmed
     /// yet.</summary>
-    /// <param name="claim">What was agreed on.</param>
-    /// <param name="mustBeBest">Whether a better-placed upstream that has not said anything yet is to be waited for.</param>
+    /// <param name="claim">The agreed claim.</param>
+    /// <param name="mustBeBest">Whether to wait for a better-ranked upstream that has not answered yet.</param>
     public NarHints? HintsFor(OutputClaim claim, bool mustBeBest)
     {
         foreach (var upstream in Ranked(claim.Path.Digest))
@@ -91,8 +92,7 @@ internal sealed class UpstreamPoll(IReadOnlyList<Upstream> upstreams, BadNarMemo
         return HaveAllSpoken || !mustBeBest ? store?.HintsFor(claim) : null;
     }
 
-    /// <summary>What the best upstream says of a path that its content address makes, which can be checked while it streams; null when none
-    /// says such a thing.</summary>
+    /// <summary>Finds the best upstream's content-addressed claim, which can be verified while streaming; null if there is none.</summary>
     public (OutputClaim Claim, NarHints Hints)? FindContentAddressed(StorePathDigest digest)
     {
         foreach (var upstream in Ranked(digest))
@@ -117,7 +117,8 @@ internal sealed class UpstreamPoll(IReadOnlyList<Upstream> upstreams, BadNarMemo
         .ThenBy(upstream => upstream.IsDown)
         .ThenBy(upstream => upstream.Options.Priority);
 
-    /// <summary>What of a narinfo may stand beside the claim: the address's parts, and what is well formed and fits.</summary>
+    /// <summary>Extracts from a narinfo the hints that may accompany the claim: its URL parts and fields that are well formed and
+    /// consistent.</summary>
     private static NarHints Hints(OutputClaim claim, NarInfo narInfo, Upstream upstream)
     {
         var isBare = narInfo.Compression is NarCompression.None || !NarCompression.IsKnown(narInfo.Compression)

@@ -4,32 +4,31 @@ using Microsoft.Extensions.Primitives;
 
 namespace TrustixProxy.Substituter.FrontDoor;
 
-/// <summary>How a client says who it is. Source: RFC 7617 and RFC 6750.</summary>
+/// <summary>Authentication scheme of a client. Source: RFC 7617 and RFC 6750.</summary>
 public enum ClientScheme
 {
-    /// <summary>Name and password, as Nix sends them out of its netrc file.</summary>
+    /// <summary>Name and password, as Nix sends from its netrc file.</summary>
     Basic,
 
     /// <summary>A token.</summary>
     Bearer,
 }
 
-/// <summary>Who may ask, where not everyone may.</summary>
-/// <remarks>Secrets are kept and looked up by their HMAC under a key of this process: how long that takes tells nothing of how near a guess
-/// was.</remarks>
+/// <summary>Credentials of the clients allowed to connect.</summary>
+/// <remarks>Secrets are stored and looked up by HMAC under a per-process key, so timing reveals nothing about a guess.</remarks>
 public sealed class ClientCredentials
 {
     private readonly byte[] _key = RandomNumberGenerator.GetBytes(32);
     private readonly Dictionary<Mac, string> _names = [];
     private readonly SortedSet<ClientScheme> _schemes = [];
 
-    /// <summary>What a client that is not known is told to do: the value of <c>WWW-Authenticate</c>.</summary>
+    /// <summary>Value of <c>WWW-Authenticate</c> for unknown clients.</summary>
     public StringValues Challenge =>
         new([.. _schemes.Select(
         scheme => scheme is ClientScheme.Basic ? "Basic realm=\"trustix-proxy\", charset=\"UTF-8\"" : "Bearer realm=\"trustix-proxy\"")]);
 
-    /// <summary>Lets a client in; false when another one has the same secret.</summary>
-    /// <param name="scheme">How it says who it is.</param>
+    /// <summary>Adds a client; false if another has the same secret.</summary>
+    /// <param name="scheme">Its authentication scheme.</param>
     /// <param name="name">Its name; no colon.</param>
     /// <param name="secret">Its password or token.</param>
     public bool TryAdd(ClientScheme scheme, string name, string secret)
@@ -38,7 +37,7 @@ public sealed class ClientCredentials
         return _names.TryAdd(MacOf(scheme, Encoding.UTF8.GetBytes(scheme is ClientScheme.Basic ? $"{name}:{secret}" : secret)), name);
     }
 
-    /// <summary>Who a request is from; null when it shows no secret that is known.</summary>
+    /// <summary>Identifies the client of a request; null without known credentials.</summary>
     /// <param name="authorization">Its <c>Authorization</c> headers.</param>
     public string? Find(StringValues authorization)
     {

@@ -7,14 +7,13 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace TrustixProxy.Substituter.FrontDoor;
 
-/// <summary>What stands before the answers where not everyone may ask, or not for everything at once.</summary>
+/// <summary>Authenticates clients and applies their rate and concurrency limits before a request is handled.</summary>
 /// <remarks>
 /// <code>
-/// who is it ──▶ its own limits ──▶ the limits of all ──▶ known? ──▶ answer, no faster than it may be
-///              a request waits for its turn; when too many wait: 503 with Retry-After
+/// identify ──▶ limits of the client ──▶ limits of all ──▶ known? ──▶ answer, at the limited rate
+///              requests are queued; when the queue is full: 503 with Retry-After
 /// </code>
-/// A client is known by the name that it shows a secret for, else by its address; IPv6 addresses count by their first 64 bits, all clients
-/// of a unix socket as one.</remarks>
+/// A client is identified by its authenticated name, else by its address: IPv6 by /64, all clients of a unix socket as one.</remarks>
 internal sealed class ClientGate : IAsyncDisposable
 {
     private readonly ClientCredentials? _credentials;
@@ -23,8 +22,7 @@ internal sealed class ClientGate : IAsyncDisposable
     private readonly int _bytesAtOnce;
     private readonly RequestDelegate _next;
 
-    /// <param name="options">What the proxy is told.</param>
-    /// <param name="next">What answers.</param>
+    /// <param name="options">The proxy's configuration.</param>
     public ClientGate(FrontDoorOptions options, RequestDelegate next)
     {
         (_credentials, _next) = (options.Credentials, next);
@@ -36,7 +34,7 @@ internal sealed class ClientGate : IAsyncDisposable
         _bytesAtOnce = Math.Min(64 << 10, Math.Min(each.BytesPerSecond ?? int.MaxValue, all.BytesPerSecond ?? int.MaxValue));
     }
 
-    /// <summary>Whether there is anything to do before an answer; where there is not, nothing is to stand in its way.</summary>
+    /// <summary>Whether any check is configured; if not, the gate is left out.</summary>
     public static bool IsNeeded(FrontDoorOptions options) =>
         options.Credentials is not null || new[] { options.EachClient, options.AllClients }.Any(
             limits => limits is not { Concurrency: null, RequestsPerSecond: null, BytesPerSecond: null });
@@ -55,7 +53,7 @@ internal sealed class ClientGate : IAsyncDisposable
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
-            // The client is gone.
+            // The client disconnected.
         }
     }
 
@@ -82,7 +80,7 @@ internal sealed class ClientGate : IAsyncDisposable
         await metered.CompleteAsync();
     }
 
-    /// <summary>Tells a client to come again later.</summary>
+    /// <summary>Answers 503 with Retry-After.</summary>
     public static Task PutOffAsync(HttpContext context, string text, TimeSpan after = default)
     {
         ClientMetrics.TurnedAway("overflow");

@@ -3,13 +3,13 @@ using TrustixProxy.IO.Metering;
 
 namespace TrustixProxy.Substituter.FrontDoor;
 
-/// <summary>What is counted of clients.</summary>
+/// <summary>Metrics of clients.</summary>
 internal static class ClientMetrics
 {
     private static readonly Counter<long> Away = ProxyMeter.Meter.CreateCounter<long>(
         "trustix_proxy_requests_turned_away", description: "Rejected requests: the queue was full (overflow), or the client sent "
             + "no known credentials (unknown).");
 
-    /// <summary>A request was turned away.</summary>
+    /// <summary>Counts a rejected request.</summary>
     public static void TurnedAway(string reason) => Away.Add(1, new KeyValuePair<string, object?>("reason", reason));
 }

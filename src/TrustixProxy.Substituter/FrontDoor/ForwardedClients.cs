@@ -8,19 +8,19 @@ using Microsoft.Extensions.Options;
 
 namespace TrustixProxy.Substituter.FrontDoor;
 
-/// <summary>Whose word is taken for who a client is: proxies before this one, which say so in <c>X-Forwarded-For</c>.</summary>
-/// <param name="Networks">Where they are.</param>
-/// <param name="IsUnixTrusted">Whether whoever comes by a unix socket is one.</param>
+/// <summary>Trusted reverse proxies, whose <c>X-Forwarded-For</c> is honoured.</summary>
+/// <param name="Networks">Their addresses and networks.</param>
+/// <param name="IsUnixTrusted">Whether clients of unix sockets are trusted proxies.</param>
 public sealed record ForwardedClients(ImmutableArray<System.Net.IPNetwork> Networks, bool IsUnixTrusted)
 {
-    /// <summary>Puts the client that they name in the place of their own address. The last hop that is none of them is the client: what
-    /// stands before it in the header is its own word.</summary>
+    /// <summary>Replaces the proxy's address by the client's. The client is the last untrusted hop; earlier entries in the header are
+    /// unverified.</summary>
     internal RequestDelegate Before(RequestDelegate next, ILoggerFactory loggers)
     {
         var options = new ForwardedHeadersOptions { ForwardedHeaders = ForwardedHeaders.XForwardedFor, ForwardLimit = null };
         options.KnownProxies.Clear();
         options.KnownIPNetworks.Clear();
-        // where there is no network at all, the middleware would trust everyone
+        // with an empty list, the middleware would trust every address
         foreach (var network in Networks.Append(new System.Net.IPNetwork(IPAddress.None, 32)))
         {
             options.KnownIPNetworks.Add(network);

@@ -4,17 +4,15 @@ using TrustixProxy.IO.Connections;
 
 namespace TrustixProxy.Substituter.FrontDoor;
 
-/// <summary>Bounds how many requests at once a client has that comes through a trusted proxy, as its connections would be bounded without
-/// one.</summary>
-/// <param name="most">The bound; none when null.</param>
-/// <param name="next">What answers.</param>
+/// <summary>Limits concurrent requests per client behind a trusted proxy, as its connections would be limited without one.</summary>
+/// <param name="most">The limit; null for none.</param>
 internal sealed class ForwardedShare(int? most, RequestDelegate next)
 {
     private readonly ClientShares _shares = new();
 
     public async Task AnswerAsync(HttpContext context)
     {
-        // The middleware sets this header when it has replaced the proxy's address by the client's.
+        // The middleware sets this header after replacing the proxy's address by the client's.
         if (most is not { } limit || !context.Request.Headers.ContainsKey(ForwardedHeadersDefaults.XOriginalForHeaderName))
         {
             await next(context);

@@ -9,25 +9,25 @@ using TrustixProxy.IO.Connections;
 
 namespace TrustixProxy.Substituter.FrontDoor;
 
-/// <summary>Where clients come in, and how much of one connection is borne with before anything else looks at it.</summary>
+/// <summary>Configures Kestrel's endpoints (TCP, unix, systemd) and per-connection limits.</summary>
 internal static class Listeners
 {
-    /// <summary>The most bytes of a request's first line, and of all its headers; ours are a few hundred.</summary>
+    /// <summary>Maximum bytes of a request line, and of all headers; Nix sends a few hundred.</summary>
     private const int MaxRequestLine = 4 << 10, MaxHeaders = 16 << 10;
 
     private const int MaxHeaderCount = 64;
 
     private const string UnixPrefix = "unix:";
 
-    /// <summary>Whether systemd has opened the listening sockets, and hands them over. Source: sd_listen_fds(3).</summary>
+    /// <summary>Whether systemd passes listening sockets. Source: sd_listen_fds(3).</summary>
     public static bool ArePassed =>
         Environment.GetEnvironmentVariable("LISTEN_PID") == Environment.ProcessId.ToString(CultureInfo.InvariantCulture)
         && int.TryParse(Environment.GetEnvironmentVariable("LISTEN_FDS"), NumberStyles.None, CultureInfo.InvariantCulture, out var count)
             && count > 0;
 
-    /// <summary>Listens where the options say, or at the sockets that systemd has passed instead.</summary>
+    /// <summary>Listens at the configured addresses, or at sockets passed by systemd.</summary>
     /// <param name="kestrel">The server.</param>
-    /// <param name="options">What the proxy is told.</param>
+    /// <param name="options">The proxy's configuration.</param>
     /// <param name="certificate">The certificate that a new connection is shown; asked for each.</param>
     /// <param name="gate">Bounds connections.</param>
     public static void Configure(

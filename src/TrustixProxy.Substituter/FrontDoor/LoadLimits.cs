@@ -2,15 +2,15 @@ using System.Threading.RateLimiting;
 
 namespace TrustixProxy.Substituter.FrontDoor;
 
-/// <summary>How much is served, to one client or to all together. Null: as much as there is.</summary>
-/// <param name="Concurrency">Requests at once.</param>
-/// <param name="RequestsPerSecond">Requests a second in the long run; as many at once after a pause.</param>
-/// <param name="BytesPerSecond">Bytes of answers a second in the long run; as many at once after a pause.</param>
-/// <param name="Waiting">How many requests wait for their turn; those beyond are told to come later.</param>
+/// <summary>Limits per client or for all clients. Null: unlimited.</summary>
+/// <param name="Concurrency">Concurrent requests.</param>
+/// <param name="RequestsPerSecond">Sustained requests per second; bursts up to the same number.</param>
+/// <param name="BytesPerSecond">Sustained bytes per second; bursts up to the same number.</param>
+/// <param name="Waiting">Queued requests; more get 503 with Retry-After.</param>
 public sealed record LoadLimits(int? Concurrency = null, int? RequestsPerSecond = null, int? BytesPerSecond = null, int Waiting = 10_000)
 {
-    /// <summary>What bounds requests; none, one or two limiters.</summary>
-    /// <param name="partition">Who shares a limit: the client, or all.</param>
+    /// <summary>Limiters of requests: none, one or two.</summary>
+    /// <param name="partition">Partition of the limit: per client, or all.</param>
     internal IEnumerable<PartitionedRateLimiter<string>> LimitRequests(Func<string, string> partition)
     {
         if (RequestsPerSecond is { } rate)
@@ -31,8 +31,8 @@ public sealed record LoadLimits(int? Concurrency = null, int? RequestsPerSecond 
         }
     }
 
-    /// <summary>What bounds bytes; none, or one limiter. Whoever writes, waits: their number is bounded by that of requests.</summary>
-    /// <param name="partition">Who shares a limit: the client, or all.</param>
+    /// <summary>Limiters of bytes: none or one. Waiting writers are bounded by the limit of requests.</summary>
+    /// <param name="partition">Partition of the limit: per client, or all.</param>
     internal IEnumerable<PartitionedRateLimiter<string>> LimitBytes(Func<string, string> partition) =>
         BytesPerSecond is { } rate ? [Create(partition, rate, int.MaxValue)] : [];
 

@@ -3,11 +3,10 @@ using TrustixProxy.IO.Streams;
 
 namespace TrustixProxy.Substituter.FrontDoor;
 
-/// <summary>An answer's body that goes out no faster than its client may be served.</summary>
-/// <param name="body">Where it goes.</param>
-/// <param name="bytes">What bounds it.</param>
-/// <param name="client">Whose it is.</param>
-/// <param name="atOnce">The most bytes that are waited for together: no more than any limit has.</param>
+/// <summary>Throttles a response body to its client's byte rate.</summary>
+/// <param name="body">The response body.</param>
+/// <param name="bytes">Limiter of bytes.</param>
+/// <param name="atOnce">Maximum bytes acquired at once, at most the smallest limit.</param>
 internal sealed class MeteredStream(Stream body, PartitionedRateLimiter<string> bytes, string client, int atOnce) : WriteOnlyStream(body)
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
@@ -32,7 +31,7 @@ internal sealed class MeteredStream(Stream body, PartitionedRateLimiter<string> 
                 return;
             }
 
-            await Task.Delay(Pause, cancellation); // more are waiting than a limiter takes
+            await Task.Delay(Pause, cancellation); // the limiter's queue is full
         }
     }
 }

@@ -4,12 +4,12 @@ using TrustixProxy.IO.Streams;
 
 namespace TrustixProxy.Substituter.FrontDoor;
 
-/// <summary>A long answer's body, whose client is given up when it takes it too slowly.</summary>
-/// <remarks>Kestrel's own least rate is one over the whole connection: who was fast with the first 100 MB could be silent for a day. Here
-/// each write has to end in its own time.</remarks>
+/// <summary>Aborts long answers whose client reads too slowly.</summary>
+/// <remarks>Kestrel's minimum rate averages over the connection: after a fast 100 MB, a client could stall for a day. Here each write has
+/// its own time limit.</remarks>
 internal sealed class SlowClientGuard : WriteOnlyStream
 {
-    /// <summary>What waits before a write at the most: the server's buffer.</summary>
+    /// <summary>Maximum bytes buffered before a write: the server's buffer.</summary>
     private const int Ahead = 64 << 10;
 
     private readonly int _leastBytesPerSecond;
@@ -23,7 +23,7 @@ internal sealed class SlowClientGuard : WriteOnlyStream
         _end = time.CreateTimer(_ => context.Abort(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
-    /// <summary>Has the answer written through such a stream from now on; disposed when it has been.</summary>
+    /// <summary>Routes the response body through a guard; dispose it when the response ends.</summary>
     public static SlowClientGuard Watch(HttpContext context, FrontDoorOptions options, TimeProvider time)
     {
         var body = context.Features.GetRequiredFeature<IHttpResponseBodyFeature>();

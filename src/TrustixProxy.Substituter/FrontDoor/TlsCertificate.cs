@@ -5,25 +5,24 @@ using System.Text;
 
 namespace TrustixProxy.Substituter.FrontDoor;
 
-/// <summary>What the proxy shows to clients that ask by https: a certificate with its key, and the certificates above it that clients may
-/// lack.</summary>
+/// <summary>The proxy's TLS certificate with its key and intermediate certificates.</summary>
 public sealed class TlsCertificate
 {
     private TlsCertificate(SslStreamCertificateContext context, string keyFile) => (Context, KeyFile) = (context, keyFile);
 
-    /// <summary>Where its key was read.</summary>
+    /// <summary>File of its key.</summary>
     public string KeyFile { get; }
 
-    /// <summary>When the certificate ends to be valid.</summary>
+    /// <summary>Expiry of the certificate.</summary>
     public DateTimeOffset ExpiresAt => Context.TargetCertificate.NotAfter;
 
     internal SslStreamCertificateContext Context { get; }
 
     /// <summary>Reads a certificate and its key, as PEM.</summary>
-    /// <param name="certificateFile">The certificate first, then those above it.</param>
+    /// <param name="certificateFile">The leaf certificate first, then its issuers.</param>
     /// <param name="keyFile">The private key, not encrypted.</param>
-    /// <param name="certificate">Both.</param>
-    /// <param name="fault">Why they cannot be used, to follow the name of the setting.</param>
+    /// <param name="certificate">The certificate with its key.</param>
+    /// <param name="fault">Reason they are unusable, phrased to follow the key's name.</param>
     public static bool TryLoad(
         string certificateFile, string keyFile, [NotNullWhen(true)] out TlsCertificate? certificate, out string fault)
     {
@@ -46,7 +45,7 @@ public sealed class TlsCertificate
         return certificate is not null;
     }
 
-    /// <summary>At most 1 MiB of a file: a device has no end.</summary>
+    /// <summary>Reads at most 1 MiB of a file, because devices never end.</summary>
     private static string Read(string file)
     {
         using var stream = File.OpenRead(file);

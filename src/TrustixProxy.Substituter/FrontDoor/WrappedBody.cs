@@ -3,8 +3,8 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace TrustixProxy.Substituter.FrontDoor;
 
-/// <summary>An answer's body that goes through a stream of ours. A file is opened before the answer begins, as the server's own body does:
-/// one that is gone is no answer yet.</summary>
+/// <summary>Routes a response body through our stream. Opens files before the response starts, as the server does, so a missing file can
+/// still fail.</summary>
 /// <param name="stream">The stream.</param>
 /// <param name="before">The body that it writes to.</param>
 internal sealed class WrappedBody(Stream stream, IHttpResponseBodyFeature before) : StreamResponseBodyFeature(stream, before)

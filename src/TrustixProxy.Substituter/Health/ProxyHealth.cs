@@ -9,40 +9,38 @@ using TrustixProxy.Substituter.Composition;
 namespace TrustixProxy.Substituter.Health;
 
 /// <summary>An upstream, or a signed cache that votes.</summary>
-/// <param name="Name">Its name.</param>
-/// <param name="Url">Where it is.</param>
-/// <param name="IsUp">Whether it answered, and is asked: not when it is away, or was never asked.</param>
+/// <param name="IsUp">Whether it is up and in use; false if it is down or was never used.</param>
 /// <param name="State">Its state: <c>unknown</c>, <c>live</c>, <c>failing</c>, <c>away</c>.</param>
-/// <param name="Since">Since when it is failing or away; null when it is neither.</param>
-/// <param name="Why">The first cause of that, and what helps; null when it is neither.</param>
+/// <param name="Since">Start of failing or away; null otherwise.</param>
+/// <param name="Why">First cause and remedy; null otherwise.</param>
 internal sealed record SourceHealth(string Name, string Url, bool IsUp, string State, DateTimeOffset? Since, string? Why)
 {
     public static SourceHealth Of(string name, Upstream upstream)
     {
-        upstream.Probe(); // who looks wants to know, also where no request came yet
+        upstream.Probe(); // health is shown even before the first request
         var status = upstream.Health.Status;
         var isUp = status.State is UpstreamState.Live or UpstreamState.Failing;
         return new SourceHealth(name, upstream.Options.Url.ToString(), isUp, Kebab.Of(status.State), status.Since, status.Why);
     }
 
-    /// <summary>Whether it may answer, as far as is known.</summary>
+    /// <summary>Whether it is expected to answer.</summary>
     [JsonIgnore]
     public bool MayAnswer => State is not "away";
 }
 
 /// <summary>A rule of the policy.</summary>
-/// <param name="Match">Of which names; <c>*</c> for all that no other matches.</param>
-/// <param name="Rule">Who must agree.</param>
-/// <param name="IsReachable">Whether those who can be heard are enough.</param>
+/// <param name="Match">Names it applies to; <c>*</c> for all others.</param>
+/// <param name="Rule">The rule.</param>
+/// <param name="IsReachable">Whether the reachable electors can meet it.</param>
 internal sealed record RuleHealth(string Match, string Rule, bool IsReachable);
 
-/// <summary>How the proxy fares, at one moment.</summary>
+/// <summary>Snapshot of the proxy's health.</summary>
 /// <param name="Logs">The logs.</param>
 /// <param name="Caches">The signed caches that vote.</param>
-/// <param name="Upstreams">Where NARs come from.</param>
-/// <param name="Rules">The policy's rules, the one for all other names last.</param>
-/// <param name="CanDecide">Whether a decision can be made at all: that last rule can be met (in report mode: the fallback is up), and an
-/// upstream is there.</param>
+/// <param name="Upstreams">The upstreams.</param>
+/// <param name="Rules">The policy's rules, the default rule last.</param>
+/// <param name="CanDecide">Whether decisions are possible: the default rule can be met (in report mode: the fallback is up), and an
+/// upstream is up.</param>
 internal sealed record ProxyHealth(IReadOnlyList<LogStatus> Logs, IReadOnlyList<SourceHealth> Caches, IReadOnlyList<SourceHealth> Upstreams,
     IReadOnlyList<RuleHealth> Rules, bool CanDecide)
 {
@@ -61,7 +59,7 @@ internal sealed record ProxyHealth(IReadOnlyList<LogStatus> Logs, IReadOnlyList<
         return new ProxyHealth(logs, caches, upstreams, rules, isRuleMet && upstreams.Any(upstream => upstream.MayAnswer));
     }
 
-    /// <summary>What <c>/readyz</c> says.</summary>
+    /// <summary>Writes the answer of <c>/readyz</c>.</summary>
     public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(
         new ToldHealth(CanDecide, Logs.Select(log => new ToldLogHealth(
             log.Name, Kebab.Of(log.Health), log.IsHeard, log.State, log.Size, log.SeenAt, log.GrownAt)), Caches, Upstreams, Rules),
@@ -75,7 +73,7 @@ internal sealed record ProxyHealth(IReadOnlyList<LogStatus> Logs, IReadOnlyList<
         }
         catch (SqliteException exception)
         {
-            // Decisions go on without the disk, on what this process has seen.
+            // Decisions continue without the disk, from this process's memory.
             return [.. parts.Logs.Select(log => new LogStatus(
                 log.Name, log.Source, log.Head?.Content.TreeSize, null, null,
                     $"unknown: the state database refuses reads ({exception.Message})",
@@ -96,9 +94,8 @@ internal sealed record ToldLogHealth(
 [JsonSerializable(typeof(ToldHealth))]
 internal sealed partial class ToldHealthJson : JsonSerializerContext;
 
-/// <summary>Looks how the proxy fares; who asks within a second of another is told the same.</summary>
-/// <param name="parts">What decides at the moment.</param>
-/// <param name="time">The clock.</param>
+/// <summary>Computes the proxy's health; cached for one second.</summary>
+/// <param name="parts">Returns the current parts.</param>
 internal sealed class HealthCheck(Func<ProxyParts> parts, TimeProvider time)
 {
     private static readonly TimeSpan Freshness = TimeSpan.FromSeconds(1);
@@ -106,7 +103,7 @@ internal sealed class HealthCheck(Func<ProxyParts> parts, TimeProvider time)
     private readonly Lock _looking = new();
     private (ProxyHealth Health, long At)? _last;
 
-    /// <summary>How it fares now.</summary>
+    /// <summary>Returns the current health.</summary>
     public ProxyHealth Look()
     {
         lock (_looking)

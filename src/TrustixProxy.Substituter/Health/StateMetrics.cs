@@ -12,18 +12,18 @@ using TrustixProxy.Substituter.FrontDoor;
 
 namespace TrustixProxy.Substituter.Health;
 
-/// <summary>Shows how the proxy fares as gauges: looked at when they are asked for, and never else.</summary>
+/// <summary>Exposes the proxy's state as gauges, computed only when scraped.</summary>
 internal sealed class StateMetrics : IDisposable
 {
     private readonly Meter _meter = new(ProxyMeter.Name);
     private readonly HealthCheck _check;
 
-    /// <param name="parts">What decides at the moment.</param>
-    /// <param name="check">How it fares.</param>
+    /// <param name="parts">Returns the current parts.</param>
+    /// <param name="check">The proxy's health.</param>
     public StateMetrics(Func<ProxyParts> parts, HealthCheck check)
     {
         _check = check;
-        // What has not been counted yet is shown, too: alerts can be written against it. Each by name, so that the compiler sees it.
+        // Counters start at zero, so that alerts can refer to them. Each is named, so that the compiler checks it.
         RuntimeHelpers.RunClassConstructor(typeof(ClientMetrics).TypeHandle);
         RuntimeHelpers.RunClassConstructor(typeof(DecisionMetrics).TypeHandle);
         RuntimeHelpers.RunClassConstructor(typeof(EvidenceMetrics).TypeHandle);

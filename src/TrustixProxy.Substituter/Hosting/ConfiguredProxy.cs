@@ -12,8 +12,7 @@ using Yarp.ReverseProxy.Forwarder;
 
 namespace TrustixProxy.Substituter.Hosting;
 
-/// <summary>All that answers clients under one configuration, from when that is read until the last request that came under it has been
-/// answered.</summary>
+/// <summary>Serves clients under one configuration, until its last request is answered.</summary>
 internal sealed class ConfiguredProxy : IAsyncDisposable
 {
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
@@ -25,12 +24,8 @@ internal sealed class ConfiguredProxy : IAsyncDisposable
     private readonly List<BackgroundService> _polling, _listening;
     private int _underway;
 
-    /// <param name="options">The configuration.</param>
-    /// <param name="forwarder">YARP's.</param>
-    /// <param name="journal">Remembers decisions for people.</param>
-    /// <param name="loggers">Where it is told what happens.</param>
-    /// <param name="time">The clock.</param>
-    /// <param name="before">The one whose place it is to take; null for the first.</param>
+    /// <param name="journal">Journal of decisions for display.</param>
+    /// <param name="before">The predecessor; null for the first.</param>
     public ConfiguredProxy(SubstituterOptions options, IHttpForwarder forwarder, DecisionJournal journal, ILoggerFactory loggers,
         TimeProvider time, ConfiguredProxy? before = null)
     {
@@ -60,7 +55,7 @@ internal sealed class ConfiguredProxy : IAsyncDisposable
 
     public SubstituterOptions Options { get; }
 
-    /// <summary>What bounds clients' connections.</summary>
+    /// <summary>Limits on client connections.</summary>
     public ConnectionLimits Connections { get; }
 
     public ProxyParts Parts { get; }
@@ -97,15 +92,14 @@ internal sealed class ConfiguredProxy : IAsyncDisposable
 
         if (!Options.OperationsListen.IsEmpty)
         {
-            Parts.Probe(); // where people can look, they see from the start who is there
+            Parts.Probe(); // the dashboard shows upstream states from the start
         }
     }
 
-    /// <summary>Ends what another one does from now on; requests that are under way are answered still, and what is revoked meanwhile is
-    /// heard of.</summary>
+    /// <summary>Stops the work its successor takes over; in-flight requests finish, and new revocations still apply to them.</summary>
     public Task RetireAsync(CancellationToken cancellation) => Task.WhenAll(_polling.Select(service => service.StopAsync(cancellation)));
 
-    /// <summary>Waits for the last answer, and for those who may still say something to a decision that was made.</summary>
+    /// <summary>Waits for the last answer and for late answers of electors.</summary>
     public async Task DrainAsync(CancellationToken cancellation)
     {
         do

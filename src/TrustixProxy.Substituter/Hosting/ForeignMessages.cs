@@ -11,9 +11,8 @@ using TrustixProxy.Substituter.Revocations;
 
 namespace TrustixProxy.Substituter.Hosting;
 
-/// <summary>Names the messages of this room that clients, upstreams, logs, peers or other replicas can cause as often as they
-/// like.</summary>
-/// <remarks>Refusals have a bound of their own: <see cref="RefusalReports"/>; so have changes of an upstream's state:
+/// <summary>Lists messages of this project that clients, upstreams, logs, peers or replicas can cause at any rate.</summary>
+/// <remarks>Refusals have their own limit in <see cref="RefusalReports"/>, changes of upstream states in
 /// <see cref="UpstreamHealth"/>.</remarks>
 internal static class ForeignMessages
 {
@@ -26,6 +25,6 @@ internal static class ForeignMessages
             nameof(RevocationLog.RevocationsForged),
     ];
 
-    /// <summary>A logger that writes each of them at most once a minute.</summary>
+    /// <summary>Creates a logger that writes each of them at most once a minute.</summary>
     public static ILogger Limit(ILogger logger, TimeProvider time) => new LimitedLogger(logger, Events, time);
 }

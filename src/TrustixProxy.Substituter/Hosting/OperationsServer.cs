@@ -17,25 +17,25 @@ using TrustixProxy.Substituter.Health;
 
 namespace TrustixProxy.Substituter.Hosting;
 
-/// <summary>The listener for those who run the proxy, apart from its clients'. Reads only, but for gossip.</summary>
+/// <summary>Serves the operations listener, separate from the clients'. Read-only except for gossip.</summary>
 /// <remarks>
 /// <code>
 /// GET  /healthz            200 while the process answers
-/// GET  /readyz             200 while a decision can be made, else 503; which logs, caches and upstreams there are, and how they fare
-/// GET  /metrics            what is counted, where the host gives it
-/// GET  /decisions/DIGEST   the bundle of the last decision, for trustix-proxy verify; 404 when none is kept
-/// GET  /gossip/heads       the newest signed heads that we have seen
-/// POST /gossip/heads       takes a peer's, and answers with ours
+/// GET  /readyz             200 while decisions are possible, else 503; with the states of logs, caches and upstreams
+/// GET  /metrics            metrics, if the host provides them
+/// GET  /decisions/DIGEST   the bundle of the last decision, for trustix-proxy verify; 404 if none is stored
+/// GET  /gossip/heads       the newest signed heads seen
+/// POST /gossip/heads       accepts a peer's heads and answers with ours
 /// GET  /                   the dashboard, and its other pages
 /// </code>
-/// A request must name this machine or one of <c>operations.hosts</c>, and a POST be of JSON: so no web page makes a browser ask, by a name
-/// that it has pointed here or by a form.</remarks>
+/// Requests must name this machine or one of <c>operations.hosts</c>, and POSTs must be JSON. This blocks DNS rebinding and cross-site
+/// forms.</remarks>
 internal sealed class OperationsServer : IHostedService, IAsyncDisposable
 {
-    /// <summary>How long a peer may take to tell.</summary>
+    /// <summary>Time limit for a peer's message.</summary>
     private static readonly TimeSpan BodyLimit = TimeSpan.FromSeconds(10);
 
-    /// <summary>The most connections at once, whatever clients have: people, a scraper, peers, and pages that follow events.</summary>
+    /// <summary>Maximum concurrent connections: people, a scraper, peers, and pages following events.</summary>
     private static readonly int MaxConnections = Math.Min(256, ConnectionLimits.Default / 4);
 
     private readonly WebApplication _app;
@@ -45,7 +45,7 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
     private readonly Func<HttpContext, Task>? _metrics;
     private readonly DashboardEndpoints _dashboard;
 
-    /// <summary>How many peers are heard at once, and how often each: what they tell makes us ask logs.</summary>
+    /// <summary>Limits on concurrent peers and their rate, since their heads cause queries to logs.</summary>
     private readonly PartitionedRateLimiter<HttpContext> _peers = PartitionedRateLimiter.CreateChained(
         PartitionedRateLimiter.Create<HttpContext,
             string>(_ => RateLimitPartition.GetConcurrencyLimiter("", _ => new ConcurrencyLimiterOptions { PermitLimit = 8 })),
@@ -98,7 +98,7 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
         _app.Run(context => gate.IsRefused(context) ? gate.RefuseAsync(context) : AnswerAsync(context));
     }
 
-    /// <summary>Where it listens, once it does.</summary>
+    /// <summary>Its addresses, once it listens.</summary>
     public IReadOnlyCollection<string> Urls => [.. _app.Urls];
 
     public Task StartAsync(CancellationToken cancellationToken) =>
@@ -187,7 +187,7 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
         }
         catch (OperationCanceledException) when (limit.IsCancellationRequested)
         {
-            context.Abort(); // too slow, or gone
+            context.Abort(); // too slow, or disconnected
         }
     }
 

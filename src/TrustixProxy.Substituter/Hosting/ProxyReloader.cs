@@ -5,11 +5,10 @@ using TrustixProxy.Substituter.Composition;
 
 namespace TrustixProxy.Substituter.Hosting;
 
-/// <summary>The configuration that is in force, and how another one takes its place while requests come: a new generation is made whole,
-/// one reference is set, and the old one answers what is under way to the end.</summary>
-/// <param name="create">Makes a generation; the second is the one whose place it is to take.</param>
+/// <summary>Holds the active configuration and swaps it without dropping requests: builds the new one, sets one reference, and lets the old
+/// one finish its requests.</summary>
+/// <param name="create">Creates a configured proxy; the second argument is its predecessor.</param>
 /// <param name="options">The first configuration.</param>
-/// <param name="logger">Where it is told what happens.</param>
 internal sealed class ProxyReloader(
     Func<SubstituterOptions, ConfiguredProxy?, ConfiguredProxy> create, SubstituterOptions options, ILogger logger)
     : IHostedService, IAsyncDisposable
@@ -19,15 +18,15 @@ internal sealed class ProxyReloader(
     private volatile ConfiguredProxy _current = create(options, null);
     private Task _draining = Task.CompletedTask;
 
-    /// <summary>The one that answers what comes now.</summary>
+    /// <summary>The one that answers new requests.</summary>
     public ConfiguredProxy Current => _current;
 
     public Task StartAsync(CancellationToken cancellationToken) => _current.StartAsync(cancellationToken);
 
     public Task StopAsync(CancellationToken cancellationToken) => _current.StopAsync(cancellationToken);
 
-    /// <summary>Has a new configuration in force, if it can be.</summary>
-    /// <returns>The keys that cannot change while the proxy runs, and why not; none when it is in force.</returns>
+    /// <summary>Activates a new configuration, if possible.</summary>
+    /// <returns>Keys that cannot change at run time, with reasons; empty on success.</returns>
     public async Task<IReadOnlyList<(string Key, string Reason)>> ReloadAsync(SubstituterOptions next)
     {
         await _turn.WaitAsync(_end.Token);
@@ -61,7 +60,7 @@ internal sealed class ProxyReloader(
     {
         if (_end.IsCancellationRequested)
         {
-            return; // the host has it twice: as what it runs, and as what others ask for
+            return; // registered twice: as hosted service and for injection
         }
 
         await _end.CancelAsync();
@@ -71,7 +70,7 @@ internal sealed class ProxyReloader(
         _turn.Dispose();
     }
 
-    /// <summary>What is bound to the sockets, or to what exists once.</summary>
+    /// <summary>Lists keys bound to sockets or singletons.</summary>
     private static IEnumerable<(string Key, string Reason)> Fixed(SubstituterOptions now, SubstituterOptions next)
     {
         const string reason = "cannot change while the proxy runs: restart it, or restore the old value";
@@ -88,7 +87,7 @@ internal sealed class ProxyReloader(
         return settings.Where(setting => !setting.IsSame).Select(setting => (setting.Key, reason));
     }
 
-    /// <summary>Lets an old generation end, after those that are older: it may hold what they use.</summary>
+    /// <summary>Disposes an old configuration after its predecessors, which may use its resources.</summary>
     private async Task EndAsync(ConfiguredProxy old, Task older)
     {
         try
@@ -98,7 +97,7 @@ internal sealed class ProxyReloader(
         }
         catch (OperationCanceledException)
         {
-            // The host stops.
+            // The host is stopping.
         }
 
         try

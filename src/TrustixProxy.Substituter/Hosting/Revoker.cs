@@ -6,8 +6,8 @@ using TrustixProxy.Substituter.Revocations;
 
 namespace TrustixProxy.Substituter.Hosting;
 
-/// <summary>Revokes, through the proxy that runs over a state directory, or for when one does; and reads what was revoked.</summary>
-/// <param name="options">What the proxy is told.</param>
+/// <summary>Revokes through the proxy running over a state directory, or directly in its state database; lists revocations.</summary>
+/// <param name="options">The proxy's configuration.</param>
 public sealed class Revoker(SubstituterOptions options) : IDisposable
 {
     private readonly RecordSeal _seal = new(options.SigningKey, options.PreviousSigningKeys);
@@ -15,13 +15,10 @@ public sealed class Revoker(SubstituterOptions options) : IDisposable
 
     private RevocationStore Store => _store ??= new RevocationStore(options.StateDirectory, _seal);
 
-    /// <summary>Revokes, or takes back.</summary>
-    /// <param name="subject">What.</param>
-    /// <param name="isUndone">Whether an earlier revocation is taken back.</param>
-    /// <param name="reason">Why.</param>
-    /// <param name="cancellation">Ends the waiting.</param>
-    /// <returns>The number, which is null when there was nothing to undo; whether a running proxy has taken it; and the fault, if there is
-    /// one.</returns>
+    /// <summary>Revokes a subject, or reverses its revocation.</summary>
+    /// <param name="subject">The subject.</param>
+    /// <param name="isUndone">Whether to reverse an earlier revocation.</param>
+    /// <returns>The number, or null if there was nothing to reverse; whether a running proxy accepted it; and the fault, if any.</returns>
     public async Task<(long? Number, bool IsRunning, string? Fault)> RevokeAsync(
         RevokedSubject subject, bool isUndone, string reason, CancellationToken cancellation)
     {
@@ -37,7 +34,7 @@ public sealed class Revoker(SubstituterOptions options) : IDisposable
             + $"is revoked. Free disk space, or start the proxy and revoke again.") : (number, false, null);
     }
 
-    /// <summary>The head that the state database keeps of a log; null when there is none.</summary>
+    /// <summary>Returns the stored head of a log; null if there is none.</summary>
     private RevokedHead? HeadOf(string logId)
     {
         using var views = new ViewStore(options.StateDirectory);
@@ -47,7 +44,7 @@ public sealed class Revoker(SubstituterOptions options) : IDisposable
             : null;
     }
 
-    /// <summary>All that were ever given, oldest first.</summary>
+    /// <summary>Returns all revocations ever issued, oldest first.</summary>
     public IReadOnlyList<Revocation> All() => Store.Load();
 
     /// <inheritdoc/>

@@ -14,14 +14,13 @@ using Yarp.ReverseProxy.Forwarder;
 
 namespace TrustixProxy.Substituter.Hosting;
 
-/// <summary>Puts the proxy together: the one place where its parts meet.</summary>
+/// <summary>Composes the proxy; no other code refers to all its parts.</summary>
 public static class SubstituterHost
 {
-    /// <summary>Makes the proxy; starting it is the caller's.</summary>
-    /// <param name="options">What it is told.</param>
-    /// <param name="configure">What the caller adds to the host: logging, say.</param>
-    /// <param name="time">The clock; the system's when null.</param>
-    /// <param name="metrics">Answers <c>/metrics</c> on the operations listener; nothing does when null.</param>
+    /// <summary>Creates the proxy; the caller starts it.</summary>
+    /// <param name="options">The proxy's configuration.</param>
+    /// <param name="configure">Configures the host, for example logging.</param>
+    /// <param name="metrics">Answers <c>/metrics</c> on the operations listener; null disables it.</param>
     public static WebApplication Create(SubstituterOptions options, Action<WebApplicationBuilder>? configure = null,
         TimeProvider? time = null, Func<HttpContext, Task>? metrics = null)
     {
@@ -61,18 +60,14 @@ public static class SubstituterHost
 
         var app = builder.Build();
         generations = app.Services.GetRequiredService<ProxyReloader>();
-        _ = app.Services.GetRequiredService<StateMetrics>(); // shows gauges from now on, to whoever listens
+        _ = app.Services.GetRequiredService<StateMetrics>(); // registers the gauges
         Parts().NarStore?.Start();
         app.Run(context => gate.IsRefused(context) ? gate.RefuseAsync(context) : generations.Current.AnswerAsync(context));
         return app;
     }
 
-    /// <summary>Has another configuration in force, without a request being dropped: what is under way is answered under the old
-    /// one.</summary>
-    /// <param name="app">The proxy.</param>
-    /// <param name="options">The configuration.</param>
-    /// <returns>Keys that cannot change while it runs, and why not: then all stays as it is. None when the configuration is in
-    /// force.</returns>
+    /// <summary>Activates another configuration without dropping requests; in-flight requests finish under the old one.</summary>
+    /// <returns>Keys that cannot change at run time, with reasons; nothing changes then. Empty on success.</returns>
     public static Task<IReadOnlyList<(string Key, string Reason)>> ReloadAsync(WebApplication app, SubstituterOptions options) =>
         app.Services.GetRequiredService<ProxyReloader>().ReloadAsync(options);
 }

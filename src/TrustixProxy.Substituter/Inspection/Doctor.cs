@@ -4,43 +4,39 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Substituter.Inspection;
 
-/// <summary>A path that is to be looked at.</summary>
-/// <param name="Path">The path.</param>
-/// <param name="Installed">SHA-256 of its NAR as this machine's Nix has it; null when it is not installed.</param>
-/// <param name="References">What it refers to as installed; empty when it is not.</param>
+/// <summary>A path to check.</summary>
+/// <param name="Installed">SHA-256 of its NAR as installed on this machine; null if not installed.</param>
+/// <param name="References">References as installed; empty if not installed.</param>
 public sealed record Patient(StorePath Path, NixHash? Installed, IReadOnlyList<StorePath> References);
 
-/// <summary>What was found of one path.</summary>
-/// <param name="Path">The path.</param>
-/// <param name="Outcome">The word that would stand in <c>X-Trustix-Decision</c>.</param>
+/// <summary>Finding for one path.</summary>
+/// <param name="Outcome">Value that <c>X-Trustix-Decision</c> would have.</param>
 /// <param name="Sentence">The reason in one line.</param>
 /// <param name="IsServed">Whether it would be served.</param>
-/// <param name="IsUncertain">Whether someone who failed to answer could have changed the outcome.</param>
-/// <param name="Installed">The NAR hash that is installed; null when it is not.</param>
-/// <param name="Against">What electors prove that is not what is installed, by elector.</param>
-/// <param name="NeededBy">How many of the other paths need it, near and far.</param>
-/// <param name="Completing">Electors whose vote for the one claim that is proven would complete the rule, and why each is silent now; null
-/// for one that says it has no such path.</param>
+/// <param name="IsUncertain">Whether an elector that failed to answer could have changed the outcome.</param>
+/// <param name="Installed">The installed NAR hash; null if not installed.</param>
+/// <param name="Against">Proven claims that differ from the installed path, by elector.</param>
+/// <param name="NeededBy">Number of other paths that depend on it, directly or indirectly.</param>
+/// <param name="Completing">Electors whose vote for the only proven claim would complete the rule, with the reason for silence; null if it
+/// answered absent.</param>
 public sealed record Finding(
     StorePath Path, string Outcome, string Sentence, bool IsServed, bool IsUncertain, NixHash? Installed,
     IReadOnlyDictionary<string, NixHash> Against, int NeededBy, IReadOnlyDictionary<string, SilenceReason?> Completing)
 {
-    /// <summary>The roots that need it, when it is refused: paths that no other of the paths refers to.</summary>
+    /// <summary>If refused, the roots that depend on it: paths that no other path refers to.</summary>
     public IReadOnlyList<StorePath> HoldsBack { get; init; } = [];
 }
 
-/// <summary>Examines many paths, and says what ails them.</summary>
-/// <param name="examiner">Examines one.</param>
+/// <summary>Checks many paths and reports problems.</summary>
+/// <param name="examiner">Explains one path.</param>
 /// <param name="policy">The policy.</param>
 public sealed class Doctor(Explainer examiner, Policy policy)
 {
     private const int AtOnce = 16;
 
-    /// <summary>Examines each path, and those once more that somebody's failure has left open; the findings come in the order of the
-    /// paths.</summary>
+    /// <summary>Checks each path, and again those left open by a failure. The findings are in the order of the paths.</summary>
     /// <param name="patients">The paths, each once.</param>
-    /// <param name="onExamined">Told after each.</param>
-    /// <param name="cancellation">Ends it.</param>
+    /// <param name="onExamined">Called after each path.</param>
     public async Task<IReadOnlyList<Finding>> ExplainAsync(
         IReadOnlyList<Patient> patients, Action onExamined, CancellationToken cancellation)
     {
@@ -77,7 +73,7 @@ public sealed class Doctor(Explainer examiner, Policy policy)
         };
     }
 
-    /// <summary>Who could complete the rule alone, by the word of the one elector that it lacks.</summary>
+    /// <summary>Returns the electors that could each complete the rule alone.</summary>
     private Dictionary<string, SilenceReason?> Completing(StorePath path, Verdict verdict)
     {
         var ballots = verdict.Answers.ToDictionary(answer => answer.Elector.Name, answer => answer.Ballot);
@@ -88,7 +84,7 @@ public sealed class Doctor(Explainer examiner, Policy policy)
                 .ToDictionary(answer => answer.Elector.Name, answer => (answer.Ballot as Ballot.Silent)?.Reason);
     }
 
-    /// <summary>Who needs each path, near and far.</summary>
+    /// <summary>Computes the direct and indirect dependants of each path.</summary>
     private static Dictionary<StorePath, Needs> FindNeeds(IReadOnlyList<Patient> patients)
     {
         var referrers = patients.ToDictionary(patient => patient.Path, _ => new List<StorePath>());
@@ -117,9 +113,9 @@ public sealed class Doctor(Explainer examiner, Policy policy)
         return new Needs(seen.Count - 1, [.. seen.Where(path => path != start && referrers[path].Count is 0).Take(Needs.MaxRoots)]);
     }
 
-    /// <summary>Who needs a path.</summary>
-    /// <param name="Paths">How many paths.</param>
-    /// <param name="Roots">Those of them that no other refers to; <see cref="MaxRoots"/> at most.</param>
+    /// <summary>Dependants of a path.</summary>
+    /// <param name="Paths">Number of paths.</param>
+    /// <param name="Roots">Those that no other path refers to; at most <see cref="MaxRoots"/>.</param>
     private sealed record Needs(int Paths, IReadOnlyList<StorePath> Roots)
     {
         public const int MaxRoots = 10;

@@ -10,24 +10,23 @@ using TrustixProxy.Substituter.Revocations;
 
 namespace TrustixProxy.Substituter.Inspection;
 
-/// <summary>What came of asking everyone about a path, to the end.</summary>
-/// <param name="Outcome">The word that would stand in <c>X-Trustix-Decision</c>.</param>
+/// <summary>Final result of polling all electors about a path.</summary>
+/// <param name="Outcome">Value that <c>X-Trustix-Decision</c> would have.</param>
 /// <param name="Sentence">The reason in one line.</param>
 /// <param name="Claim">What would be served; null for a refusal.</param>
-/// <param name="Path">The path that electors were asked about; null when no name is known for the digest.</param>
-/// <param name="Verdict">What their answers come to; null when nobody could be asked.</param>
-/// <param name="Latencies">How long each elector took to its last word, by name.</param>
-/// <param name="Bundle">All of it for others to check; null when nobody could be asked.</param>
-/// <param name="WasCutShort">Whether someone who failed to answer in time could have changed it.</param>
+/// <param name="Path">The path electors were asked about; null if the digest has no known name.</param>
+/// <param name="Verdict">Verdict on their answers; null if no elector could be asked.</param>
+/// <param name="Latencies">Time to each elector's latest answer, by name.</param>
+/// <param name="Bundle">Bundle for independent verification; null if no elector could be asked.</param>
+/// <param name="WasCutShort">Whether an elector that missed the deadline could have changed it.</param>
 public sealed record Explanation(
     string Outcome, string Sentence, OutputClaim? Claim, StorePath? Path, Verdict? Verdict, IReadOnlyDictionary<string, TimeSpan> Latencies,
         DecisionBundle? Bundle, bool WasCutShort);
 
-/// <summary>How an upstream, or a signed cache that votes, did when it was asked.</summary>
-/// <param name="Name">Its name.</param>
-/// <param name="State"><c>live</c>, <c>failing</c>, <c>away</c>, or <c>unknown</c> where it was not asked.</param>
-/// <param name="Since">Since when it is failing or away.</param>
-/// <param name="Why">The first cause of that, and what helps.</param>
+/// <summary>State of an upstream or voting cache after a poll.</summary>
+/// <param name="State"><c>live</c>, <c>failing</c>, <c>away</c>, or <c>unknown</c> if it was not queried.</param>
+/// <param name="Since">Start of failing or away.</param>
+/// <param name="Why">First cause and remedy.</param>
 public sealed record UpstreamReport(string Name, string State, DateTimeOffset? Since, string? Why)
 {
     /// <inheritdoc/>
@@ -35,9 +34,8 @@ public sealed record UpstreamReport(string Name, string State, DateTimeOffset? S
         $"{Name}: {State}{(Since is { } at ? $" since {at.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}" : "")}{(Why is null ? "" : $" ({Why})")}";
 }
 
-/// <summary>Decides as the proxy does, over the same state, for whoever wants to know why.</summary>
-/// <param name="options">What the proxy is told.</param>
-/// <param name="time">The clock; the system's when null.</param>
+/// <summary>Decides like the proxy, over the same state, to explain the outcome.</summary>
+/// <param name="options">The proxy's configuration.</param>
 public sealed class Explainer(SubstituterOptions options, TimeProvider? time = null) : IDisposable
 {
     private const int ReferencesAtOnce = 16;
@@ -45,10 +43,9 @@ public sealed class Explainer(SubstituterOptions options, TimeProvider? time = n
     private readonly TimeProvider _time = time ?? TimeProvider.System;
     private readonly ProxyParts _parts = new(options with { Redis = null }, NullLogger.Instance, time ?? TimeProvider.System);
 
-    /// <summary>Asks everyone anew and waits for all of them, for twice the deadline at the most. Nothing of it is remembered.</summary>
-    /// <param name="digest">The path's digest.</param>
-    /// <param name="name">The whole path; null when it is not known.</param>
-    /// <param name="isHasty">Whether each is asked once, and one that fails is not asked again: for many paths at once.</param>
+    /// <summary>Polls all electors and waits for all answers, at most twice the deadline. Nothing is stored.</summary>
+    /// <param name="name">The whole path; null if unknown.</param>
+    /// <param name="isHasty">Whether each elector is queried once, without retries; for many paths at once.</param>
     public async Task<Explanation> ExplainAsync(StorePathDigest digest, StorePath? name, bool isHasty = false)
     {
         var deliberation = _parts.Electorate.Poll(digest, options.Deadline, isHasty);
@@ -68,7 +65,7 @@ public sealed class Explainer(SubstituterOptions options, TimeProvider? time = n
                 outcome is Outcome.Refused { WasCutShort: true });
     }
 
-    /// <summary>How the upstreams and signed caches did, as far as they were asked.</summary>
+    /// <summary>Returns the states of the upstreams and signed caches queried so far.</summary>
     public IReadOnlyList<UpstreamReport> Upstreams =>
     [
         .. _parts.Upstreams.Select(upstream => (upstream.Options.Name, Upstream: upstream))
@@ -78,9 +75,9 @@ public sealed class Explainer(SubstituterOptions options, TimeProvider? time = n
             .Select(item => new UpstreamReport(item.Name, Kebab.Of(item.Status.State), item.Status.Since, item.Status.Why)),
     ];
 
-    /// <summary>NARs that the proxy which runs over the same state has refused, the newest first; empty where none runs, or one of another
+    /// <summary>Returns NARs refused by the proxy running over this state, newest first; empty if none runs, or one of another
     /// version.</summary>
-    /// <param name="path">Of which path; null for all paths.</param>
+    /// <param name="path">The path; null for all paths.</param>
     /// <param name="cancellation">Ends the asking.</param>
     public async Task<IReadOnlyList<RefusedNar>> FindRefusedNarsAsync(StorePath? path, CancellationToken cancellation)
     {
@@ -92,12 +89,12 @@ public sealed class Explainer(SubstituterOptions options, TimeProvider? time = n
         }
         catch (Exception exception) when (exception is IOException or JsonException)
         {
-            return []; // it stops just now
+            return []; // it is just stopping
         }
     }
 
-    /// <summary>Which references of a path would be refused; each is asked about once.</summary>
-    /// <param name="claim">What the path is agreed to be.</param>
+    /// <summary>Finds the references of a path that would be refused; polls once for each.</summary>
+    /// <param name="claim">The agreed claim.</param>
     public async Task<IReadOnlyList<StorePath>> FindRefusedReferencesAsync(OutputClaim claim)
     {
         var refused = new ConcurrentBag<StorePath>();
@@ -121,7 +118,7 @@ public sealed class Explainer(SubstituterOptions options, TimeProvider? time = n
             + "votes", _time.GetUtcNow()),
             null, null);
 
-    /// <summary>The outcome, with all answers that came to the same after it.</summary>
+    /// <summary>Returns the outcome, with all later answers that agree.</summary>
     private (DecisionRecord Record, StorePath? Path, Verdict? Verdict) Conclude(Outcome outcome, Verdict? all)
     {
         var now = _time.GetUtcNow();

@@ -7,18 +7,18 @@ using TrustixProxy.Substituter.Composition;
 
 namespace TrustixProxy.Substituter.Inspection;
 
-/// <summary>What one upstream or cache has of a path.</summary>
+/// <summary>NAR of a path at one upstream or cache.</summary>
 /// <param name="Name">Its name in the configuration.</param>
-/// <param name="Source">Its NAR; null when it has none.</param>
-/// <param name="Fault">Why not: <c>absent</c>, or what is wrong with its answer; null when it has one.</param>
+/// <param name="Source">Its NAR; null if it has none.</param>
+/// <param name="Fault">Reason for no NAR: <c>absent</c>, or the fault of its answer; null if it has one.</param>
 public sealed record NarOffer(string Name, NarSource? Source, string? Fault);
 
-/// <summary>The upstreams and caches of a configuration, as places where NARs come from. Nothing that they say is believed.</summary>
+/// <summary>The upstreams and caches of a configuration as untrusted sources of NARs.</summary>
 public sealed class NarSources : IDisposable
 {
     private readonly List<Upstream> _places;
 
-    /// <param name="options">What the proxy is told.</param>
+    /// <param name="options">The proxy's configuration.</param>
     public NarSources(SubstituterOptions options) =>
         _places = [.. options.Upstreams.Concat(options.Caches.Select(cache => new UpstreamOptions(
             cache.Elector.Name, cache.Url, 0, options.Upstreams.FirstOrDefault(upstream => upstream.Url == cache.Url)?.Credentials)))
@@ -28,11 +28,11 @@ public sealed class NarSources : IDisposable
     /// <summary>All names, in the order of the configuration, upstreams first.</summary>
     public IReadOnlyList<string> Names => [.. _places.Select(place => place.Options.Name)];
 
-    /// <summary>Asks each address once, under the first name that it has.</summary>
+    /// <summary>Queries each address once, under its first name.</summary>
     public Task<IReadOnlyList<NarOffer>> AskAllAsync(StorePath path, CancellationToken cancellation) =>
         AskAsync(path, _places.DistinctBy(place => place.Options.Url).Select(place => place.Options.Name), cancellation);
 
-    /// <summary>Asks all that have one of these names, at once; an upstream goes before a cache of its name.</summary>
+    /// <summary>Queries all sources with these names concurrently; an upstream precedes a cache of the same name.</summary>
     public async Task<IReadOnlyList<NarOffer>> AskAsync(StorePath path, IEnumerable<string> names, CancellationToken cancellation) =>
         await Task.WhenAll(_places.Where(place => names.Contains(place.Options.Name)).Select(place => AskAsync(place, path, cancellation)));
 

@@ -9,19 +9,19 @@ using TrustixProxy.Nars.Upstreams;
 
 namespace TrustixProxy.Substituter.Revocations;
 
-/// <summary>What a verb wants of a running proxy.</summary>
-/// <param name="Verb"><c>revoke</c>, or <c>nars</c> for the NARs of upstreams that were refused.</param>
-/// <param name="Subject">A <see cref="RevokedSubject"/>; with <c>nars</c> a path, or nothing for all paths.</param>
-/// <param name="Reason">Why; one line.</param>
-/// <param name="IsUndone">Whether an earlier one is taken back.</param>
+/// <summary>Request of a verb to a running proxy.</summary>
+/// <param name="Verb"><c>revoke</c>, or <c>nars</c> to list refused NARs of upstreams.</param>
+/// <param name="Subject">A <see cref="RevokedSubject"/>; for <c>nars</c> a path, or empty for all paths.</param>
+/// <param name="Reason">Reason, one line.</param>
+/// <param name="IsUndone">Whether to reverse an earlier revocation.</param>
 internal sealed record ControlRequest(string Verb, string Subject, string Reason, bool IsUndone);
 
-/// <summary>What came of it.</summary>
-/// <param name="Number">The revocation's number; null when there was nothing to undo.</param>
-/// <param name="Fault">Why it could not be done; null when it could.</param>
+/// <summary>Reply to a control request.</summary>
+/// <param name="Number">The revocation's number; null if there was nothing to reverse.</param>
+/// <param name="Fault">Reason for failure; null on success.</param>
 internal sealed record ControlReply(long? Number, string? Fault)
 {
-    /// <summary>NARs that were refused, the newest first; null in answers to other requests.</summary>
+    /// <summary>Refused NARs, newest first; null in replies to other requests.</summary>
     public IReadOnlyList<RefusedNar>? Nars { get; init; }
 }
 
@@ -30,20 +30,19 @@ internal sealed record ControlReply(long? Number, string? Fault)
 [JsonSerializable(typeof(ControlReply))]
 internal sealed partial class ControlJson : JsonSerializerContext;
 
-/// <summary>Where verbs change a running proxy: a socket in its state directory that only its own user may open. One line of JSON there,
-/// one back.</summary>
+/// <summary>Lets verbs control a running proxy through a socket in its state directory, accessible only to its user. One line of JSON each
+/// way.</summary>
 /// <param name="path">The socket.</param>
-/// <param name="revocations">What is revoked, at the moment.</param>
-/// <param name="refused">NARs of upstreams that were refused, the newest first.</param>
-/// <param name="time">The clock.</param>
-/// <param name="logger">Told that there is no socket, and what fails.</param>
+/// <param name="revocations">Returns the current revocations.</param>
+/// <param name="refused">Refused NARs of upstreams, newest first.</param>
+/// <param name="logger">Logs a missing socket and failures.</param>
 internal sealed class ControlSocket(
     string path, Func<RevocationRegister> revocations, Func<IReadOnlyList<RefusedNar>> refused, TimeProvider time, ILogger logger)
     : SupervisedService(time, logger)
 {
     public const string FileName = "control.sock";
 
-    /// <summary>The most bytes of a request, and of an answer.</summary>
+    /// <summary>Maximum bytes of a request, and of a reply.</summary>
     private const int MaxRequest = 16 << 10, MaxReply = 128 << 10;
 
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
@@ -51,7 +50,7 @@ internal sealed class ControlSocket(
     private readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
     private bool _isListening;
 
-    /// <summary>Sends a request to the proxy that runs over this state; null when none does.</summary>
+    /// <summary>Sends a request to the proxy running over this state; null if none runs.</summary>
     public static async Task<ControlReply?> AskAsync(string path, ControlRequest request, CancellationToken cancellation)
     {
         using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
@@ -69,7 +68,7 @@ internal sealed class ControlSocket(
         return JsonSerializer.Deserialize(await ReadLineAsync(stream, MaxReply, cancellation), ControlJson.Default.ControlReply);
     }
 
-    /// <summary>It listens before the proxy says that it serves.</summary>
+    /// <summary>Listens before the proxy reports readiness.</summary>
     public override Task StartAsync(CancellationToken cancellationToken)
     {
         _isListening = TryListen();
@@ -82,7 +81,7 @@ internal sealed class ControlSocket(
         _listener.Dispose();
     }
 
-    /// <summary>Nobody finds the socket of a proxy that has stopped.</summary>
+    /// <summary>Removes the socket at shutdown.</summary>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken);
@@ -98,7 +97,7 @@ internal sealed class ControlSocket(
             _ = AnswerAsync(await _listener.AcceptAsync(stopping), stopping)),
     ];
 
-    /// <summary>Takes the place of a socket that a process which has died left behind; never of one that is answered.</summary>
+    /// <summary>Replaces a stale socket file; never one that still accepts connections.</summary>
     private bool TryListen()
     {
         try
@@ -110,7 +109,7 @@ internal sealed class ControlSocket(
             }
 
             _listener.Bind(new UnixDomainSocketEndPoint(path));
-            File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite); // nobody can connect before it listens
+            File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite); // no client can connect before it listens
             _listener.Listen();
             return true;
         }
@@ -130,12 +129,12 @@ internal sealed class ControlSocket(
         {
             await using var stream = new NetworkStream(socket, ownsSocket: true);
             var request = await ReadLineAsync(stream, MaxRequest, limit.Token);
-            await Task.Yield(); // the thread that sockets end on must not be held by the disk
+            await Task.Yield(); // disk access must not block the socket's completion thread
             await WriteLineAsync(stream, Answer(request), ControlJson.Default.ControlReply, limit.Token);
         }
         catch (Exception exception) when (exception is IOException or OperationCanceledException)
         {
-            // Whoever asked is gone.
+            // The caller disconnected.
         }
     }
 

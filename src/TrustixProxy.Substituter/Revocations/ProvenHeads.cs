@@ -4,21 +4,19 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Substituter.Revocations;
 
-/// <summary>Heads of logs that were proven consistent with the heads of revocations. Proofs come from the log itself and are verified
-/// here.</summary>
+/// <summary>Heads of logs proven consistent with the heads of revocations. The log supplies the proofs; they are verified here.</summary>
 internal sealed class ProvenHeads
 {
-    /// <summary>The most heads that are remembered; decisions on votes under older ones are made anew.</summary>
+    /// <summary>Maximum remembered heads; decisions with votes under forgotten heads are made again.</summary>
     private const int MaxHeads = 10_000;
 
     private readonly Lock _turn = new();
     private readonly HashSet<(RevokedHead Revoked, long Size, Digest Root)> _proven = [];
     private readonly Queue<(RevokedHead Revoked, long Size, Digest Root)> _order = new();
 
-    /// <summary>Whether a head is known to be consistent with a revocation's.</summary>
+    /// <summary>Whether a head is known to be consistent with a revocation's head.</summary>
     /// <param name="revoked">The revocation's head.</param>
     /// <param name="size">Size of the other head.</param>
-    /// <param name="root">Its root; null when it is not known.</param>
     public bool Knows(RevokedHead revoked, long size, Digest? root)
     {
         if (root is not { } known || size == revoked.Size)
@@ -32,11 +30,10 @@ internal sealed class ProvenHeads
         }
     }
 
-    /// <summary>Has a log prove that a head is consistent with a revocation's; null when it is, else why that is not shown.</summary>
+    /// <summary>Requests a proof that a head is consistent with a revocation's. Returns null if it verifies, else the reason.</summary>
     /// <param name="revoked">The revocation's head.</param>
-    /// <param name="head">The other head; null when it was not kept.</param>
-    /// <param name="client">The log's calls.</param>
-    /// <param name="cancellation">Ends the call.</param>
+    /// <param name="head">The other head; null if not stored.</param>
+    /// <param name="client">Client of the log.</param>
     public async Task<SilenceReason?> ProveAsync(
         RevokedHead revoked, VerifiedTreeHead? head, LogClient client, CancellationToken cancellation)
     {

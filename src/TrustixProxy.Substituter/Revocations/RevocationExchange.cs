@@ -7,26 +7,26 @@ using TrustixProxy.IO.Supervision;
 
 namespace TrustixProxy.Substituter.Revocations;
 
-/// <summary>Has every replica know every revocation: told at once, read again when Redis is there again and at an interval, and written
-/// back where Redis lacks one.</summary>
-/// <remarks><c>revocations</c>: a hash, the sealed revocation by its subject. The message carries it too, so that one gets through a Redis
-/// that takes nothing more.</remarks>
+/// <summary>Shares revocations between replicas: publishes them immediately, rereads them on reconnect and periodically, and restores any
+/// that Redis lacks.</summary>
+/// <remarks><c>revocations</c>: a hash from subject to sealed revocation. The message carries the revocation too, so it passes even through
+/// a full Redis.</remarks>
 internal sealed class RevocationExchange : SupervisedService
 {
     private static readonly TimeSpan DiskInterval = TimeSpan.FromSeconds(1);
 
     private const string HashName = "revocations", Message = "revocation ";
 
-    /// <summary>How many looks at the disk pass between two looks at Redis: 10 s.</summary>
+    /// <summary>Disk checks between two Redis checks: 10 s.</summary>
     private const int LooksPerRead = 10;
 
-    /// <summary>The most revocations of a hash that are read: no true one has more.</summary>
+    /// <summary>Maximum revocations read from the hash; a genuine one has fewer.</summary>
     private const int MaxCount = 100_000;
 
-    /// <summary>The most bytes that the hash takes in Redis, where each of <see cref="MaxCount"/> has a thousand.</summary>
+    /// <summary>Maximum bytes of the hash in Redis: a thousand for each of <see cref="MaxCount"/>.</summary>
     private const long MaxHash = 128 << 20;
 
-    /// <summary>The most bytes of a revocation with its subject: twice what the longest reason makes.</summary>
+    /// <summary>Maximum bytes of a revocation with its subject: twice the longest genuine one.</summary>
     private const int MaxEntry = 8 << 10;
 
     private readonly RevocationRegister _register;
@@ -35,11 +35,8 @@ internal sealed class RevocationExchange : SupervisedService
     private readonly SemaphoreSlim _reading = new(1);
     private long _looks;
 
-    /// <param name="register">What is known here.</param>
-    /// <param name="seal">What seals them.</param>
-    /// <param name="redis">Where replicas meet; null when there are none: then only the disk is looked at.</param>
-    /// <param name="time">The clock.</param>
-    /// <param name="logger">Where forgeries are told.</param>
+    /// <param name="register">Revocations in force here.</param>
+    /// <param name="redis">The Redis shared by replicas; null without replicas, when only the disk is checked.</param>
     public RevocationExchange(RevocationRegister register, RecordSeal seal, RedisConnection? redis, TimeProvider time, ILogger logger)
         : base(time, logger)
     {
@@ -77,7 +74,7 @@ internal sealed class RevocationExchange : SupervisedService
         }
     }
 
-    /// <summary>Shows one to the other replicas. One that was heard is shown on: whoever hears it twice, takes it once.</summary>
+    /// <summary>Publishes a revocation to the other replicas, also a received one; duplicates are ignored.</summary>
     private void Show(Revocation revocation)
     {
         var (subject, record) = (revocation.Subject.ToString(), revocation.Seal(_seal));
@@ -96,7 +93,7 @@ internal sealed class RevocationExchange : SupervisedService
         }
     }
 
-    /// <summary>Reads all that Redis holds, and writes back what it lacks.</summary>
+    /// <summary>Reads all revocations from Redis and writes back missing ones.</summary>
     private async Task ReadAsync()
     {
         if (_redis is null || !await _reading.WaitAsync(0))
@@ -139,14 +136,14 @@ internal sealed class RevocationExchange : SupervisedService
         }
     }
 
-    /// <summary>The hash in parts, none of which holds much; as much of it as a true one may have.</summary>
+    /// <summary>Reads the hash in small parts, up to the size of a genuine one.</summary>
     private async IAsyncEnumerable<HashPart> LoadAsync(RedisKey key)
     {
         var reply = await _redis!.AskAsync(database => database.KeyTypeAsync(key));
         var size = await _redis.AskAsync(async database => (long?)await database.ExecuteAsync("MEMORY", "USAGE", key, "SAMPLES", 0));
         if (reply is { IsAnswered: true, Value: not (RedisType.Hash or RedisType.None) } || size.Value > MaxHash)
         {
-            // someone has put something else there: each replica writes back what it knows
+            // the key has a wrong type: each replica writes back its revocations
             await _redis.AskAsync(database => database.KeyDeleteAsync(key));
         }
 

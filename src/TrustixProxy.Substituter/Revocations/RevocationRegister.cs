@@ -5,7 +5,7 @@ using TrustixProxy.Consensus;
 
 namespace TrustixProxy.Substituter.Revocations;
 
-/// <summary>What is revoked now. It beats every decision, made before or after: whoever serves asks here last.</summary>
+/// <summary>Holds the current revocations. They override every decision, so the serving code checks here last.</summary>
 internal sealed class RevocationRegister
 {
     private readonly RevocationStore _store;
@@ -20,13 +20,10 @@ internal sealed class RevocationRegister
     private long _storedCount = -1;
     private volatile StandingRevocations _standing = StandingRevocations.None;
 
-    /// <param name="store">The disk.</param>
-    /// <param name="seal">What makes and opens records.</param>
-    /// <param name="logs">Names of the logs by their ids.</param>
-    /// <param name="time">The clock.</param>
-    /// <param name="logger">Where they are told.</param>
-    /// <param name="headOf">The newest head that is known of a log, by its id; null when none is.</param>
-    /// <exception cref="SqliteException">What was revoked cannot be read: then nothing may be served.</exception>
+    /// <param name="seal">Seals and opens records.</param>
+    /// <param name="logs">Log names by log id.</param>
+    /// <param name="headOf">Returns the newest known head of a log by its id; null if none is known.</param>
+    /// <exception cref="SqliteException">The revocations cannot be read; nothing may be served then.</exception>
     public RevocationRegister(RevocationStore store, RecordSeal seal, IEnumerable<KeyValuePair<string, string>> logs, TimeProvider time,
         ILogger logger, Func<string, RevokedHead?> headOf)
     {
@@ -35,13 +32,13 @@ internal sealed class RevocationRegister
         LookOnDisk();
     }
 
-    /// <summary>One was given or heard of.</summary>
+    /// <summary>Raised when a revocation is issued here or received.</summary>
     public event Action<Revocation>? Taken;
 
-    /// <summary>Heads that were proven consistent with those of revocations.</summary>
+    /// <summary>Heads proven consistent with the heads of revocations.</summary>
     public ProvenHeads ProvenHeads { get; } = new();
 
-    /// <summary>Whether the disk lacks some that hold here: it refused them, and is tried again.</summary>
+    /// <summary>Whether some revocations in force are not on disk yet; writing them is retried.</summary>
     public bool IsAheadOfDisk
     {
         get
@@ -53,10 +50,10 @@ internal sealed class RevocationRegister
         }
     }
 
-    /// <summary>What is revoked now; the same object while that is the same.</summary>
+    /// <summary>Current revocations; the same object until they change.</summary>
     public StandingRevocations Standing => _standing;
 
-    /// <summary>The last word on every subject.</summary>
+    /// <summary>The latest revocation or reversal per subject.</summary>
     public IReadOnlyList<Revocation> Latest
     {
         get
@@ -68,7 +65,7 @@ internal sealed class RevocationRegister
         }
     }
 
-    /// <summary>Gives one, numbered; null when there is nothing to undo.</summary>
+    /// <summary>Issues a numbered revocation or reversal; null when there is nothing to reverse.</summary>
     public Revocation? Give(RevokedSubject subject, bool isUndone, string reason)
     {
         Revocation given;
@@ -90,8 +87,7 @@ internal sealed class RevocationRegister
         return given;
     }
 
-    /// <summary>Takes in what another replica, or whoever can write to Redis, shows: foreign bytes. False when we did not seal
-    /// them.</summary>
+    /// <summary>Adds a revocation read from Redis. The bytes are untrusted: returns false without our seal.</summary>
     public bool Hear(string subject, ReadOnlySpan<byte> bytes, out Revocation? revocation)
     {
         revocation = Revocation.Open(_seal, subject, bytes);
@@ -103,7 +99,7 @@ internal sealed class RevocationRegister
         return revocation is not null;
     }
 
-    /// <summary>Writes what the disk has refused, and takes in what another process has put there.</summary>
+    /// <summary>Retries failed writes and loads revocations that another process has stored.</summary>
     public void LookOnDisk()
     {
         KeepUnkept();
@@ -117,8 +113,8 @@ internal sealed class RevocationRegister
         }
     }
 
-    /// <summary>Takes in all that another register of this process knows, be it that the disk has not taken it or that the key is another
-    /// one now: nothing that was revoked is served because of a new configuration.</summary>
+    /// <summary>Copies every revocation of the previous register, also those not yet on disk or under another key, so a reload never
+    /// un-revokes.</summary>
     public void TakeOver(RevocationRegister before)
     {
         foreach (var revocation in before.Latest)
@@ -147,7 +143,7 @@ internal sealed class RevocationRegister
         Taken?.Invoke(revocation);
     }
 
-    /// <summary>Writes again what the disk has refused so far, oldest first.</summary>
+    /// <summary>Retries failed writes, oldest first.</summary>
     private void KeepUnkept()
     {
         lock (_turn)
@@ -160,7 +156,7 @@ internal sealed class RevocationRegister
         }
     }
 
-    /// <summary>It holds whether or not the disk takes it; what the disk refuses is never dropped.</summary>
+    /// <summary>Puts a revocation in force, whether or not the write succeeds; a failed write is never dropped.</summary>
     private void Keep(Revocation revocation)
     {
         if (!TryKeep(revocation))

@@ -3,7 +3,7 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Substituter.Revocations;
 
-/// <summary>What a revocation is of. Equal texts are equal subjects.</summary>
+/// <summary>Subject of a revocation. Equal texts are equal subjects.</summary>
 /// <remarks><c>path DIGEST</c>, <c>nar sha256:…</c>, <c>log LOGID SIZE</c>.</remarks>
 public abstract record RevokedSubject
 {
@@ -11,32 +11,31 @@ public abstract record RevokedSubject
     {
     }
 
-    /// <summary>A store path, whatever is in it.</summary>
-    /// <param name="Digest">The path's digest.</param>
+    /// <summary>A store path, with any content.</summary>
     public sealed record Path(StorePathDigest Digest) : RevokedSubject
     {
         /// <inheritdoc/>
         public override string ToString() => $"path {Digest}";
     }
 
-    /// <summary>A NAR, whatever path it is of.</summary>
-    /// <param name="NarHash">SHA-256 of it.</param>
+    /// <summary>A NAR, at any path.</summary>
+    /// <param name="NarHash">SHA-256 of the NAR.</param>
     public sealed record Nar(NixHash NarHash) : RevokedSubject
     {
         /// <inheritdoc/>
         public override string ToString() => $"nar {NarHash}";
     }
 
-    /// <summary>What a log has taken in from some time on.</summary>
-    /// <param name="LogId">The log's id: names may differ from replica to replica.</param>
-    /// <param name="Since">The first leaf that is no longer believed.</param>
+    /// <summary>The entries of a log from some index on.</summary>
+    /// <param name="LogId">The log's id, since names may differ between replicas.</param>
+    /// <param name="Since">Index of the first revoked leaf.</param>
     public sealed record Log(string LogId, long Since) : RevokedSubject
     {
         /// <inheritdoc/>
         public override string ToString() => $"log {LogId} {Since.ToString(CultureInfo.InvariantCulture)}";
     }
 
-    /// <summary>Reads what <see cref="object.ToString"/> writes, and nothing else.</summary>
+    /// <summary>Parses exactly the output of <see cref="object.ToString"/>.</summary>
     public static bool TryParse(string text, [NotNullWhen(true)] out RevokedSubject? subject)
     {
         subject = text.Split(' ') switch

@@ -5,17 +5,17 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Substituter.Revocations;
 
-/// <summary>What is revoked at one time, to be looked up fast and without garbage: every answer asks.</summary>
+/// <summary>Snapshot of the revocations for fast, allocation-free lookups, since every answer checks it.</summary>
 internal sealed class StandingRevocations
 {
     private readonly FrozenDictionary<StorePathDigest, Revocation> _paths;
     private readonly FrozenDictionary<NixHash, Revocation> _nars;
 
-    /// <summary>What is revoked of logs, by their names.</summary>
+    /// <summary>Revocations of logs, by log name.</summary>
     private readonly FrozenDictionary<string, ImmutableArray<RevokedLeaves>> _logs;
 
-    /// <param name="revocations">Those that were not taken back.</param>
-    /// <param name="logNames">Names of the logs by their ids; others are not asked here.</param>
+    /// <param name="revocations">Revocations that were not reversed.</param>
+    /// <param name="logNames">Names of the configured logs by log id; others are ignored.</param>
     public StandingRevocations(ImmutableArray<Revocation> revocations, FrozenDictionary<string, string> logNames)
     {
         IsEmpty = revocations.IsEmpty;
@@ -33,32 +33,31 @@ internal sealed class StandingRevocations
 
     public bool IsEmpty { get; }
 
-    /// <summary>The revocation of a path; null when it is not revoked.</summary>
+    /// <summary>Returns the revocation of a path; null if not revoked.</summary>
     public Revocation? Find(StorePathDigest digest) => IsEmpty ? null : _paths.GetValueOrDefault(digest);
 
-    /// <summary>The revocation of a claim's path or NAR; null when neither is revoked.</summary>
+    /// <summary>Returns the revocation of a claim's path or NAR; null if neither is revoked.</summary>
     public Revocation? Find(OutputClaim claim) =>
         IsEmpty ? null : _paths.GetValueOrDefault(claim.Path.Digest) ?? _nars.GetValueOrDefault(claim.NarHash);
 
-    /// <summary>What is revoked of a log; empty when nothing is.</summary>
+    /// <summary>Returns the revocations of a log; empty if there are none.</summary>
     public ImmutableArray<RevokedLeaves> OfLog(string name) => _logs.TryGetValue(name, out var leaves) ? leaves : [];
 
-    /// <summary>Whether a kept vote is no longer believed: its leaf is revoked, or is not known to be in a history that is consistent with
-    /// the revocation's head.</summary>
+    /// <summary>Whether a stored vote lost trust: its leaf is revoked, or not known to be in a history consistent with the revocation's
+    /// head.</summary>
     /// <param name="elector">The log's name.</param>
-    /// <param name="position">Where the log holds the claim; null for a signed cache.</param>
-    /// <param name="proven">What heads were proven consistent.</param>
+    /// <param name="position">Position of the claim in the log; null for a signed cache.</param>
+    /// <param name="proven">Heads proven consistent.</param>
     public bool Covers(string elector, VotePosition? position, ProvenHeads proven) => position is not null
         && OfLog(elector).Any(
             leaves => leaves.Covers(position) || (leaves.Head is { } head && !proven.Knows(head, position.HeadSize, position.HeadRoot)));
 }
 
-/// <summary>The leaves of a log that are no longer believed.</summary>
-/// <param name="Since">The first of them.</param>
-/// <param name="Head">The head that the others must be consistent with; null when none is known.</param>
+/// <summary>The revoked leaves of a log.</summary>
+/// <param name="Since">Index of the first revoked leaf.</param>
+/// <param name="Head">The head that the remaining leaves must be consistent with; null if unknown.</param>
 internal sealed record RevokedLeaves(long Since, RevokedHead? Head)
 {
-    /// <summary>Whether a vote is not believed for its position alone. Without an inclusion proof a position is only what somebody
-    /// says.</summary>
+    /// <summary>Whether a vote is rejected by its position alone. Without an inclusion proof, a position is unproven.</summary>
     public bool Covers(VotePosition position) => position.Leaf >= Since || !position.IsTied;
 }

@@ -6,14 +6,13 @@ using Yarp.ReverseProxy.Forwarder;
 
 namespace TrustixProxy.Substituter.Substitution;
 
-/// <summary>Has YARP copy a delivery to a client, as if an upstream within this process had sent it. Nobody reads the client's
-/// request.</summary>
-/// <param name="delivery">What is sent.</param>
+/// <summary>Lets YARP copy a delivery to a client, as if from an upstream in this process. The client's request is not forwarded.</summary>
+/// <param name="delivery">The delivery.</param>
 internal sealed class DeliveryTransformer(NarDelivery delivery) : HttpTransformer
 {
     private static readonly HttpRequestOptionsKey<NarDelivery> Key = new("delivery");
 
-    /// <summary>What YARP sends its requests through.</summary>
+    /// <summary>Message handler for YARP's requests.</summary>
     public static HttpMessageInvoker Invoker { get; } = new(new Handler());
 
     public override ValueTask TransformRequestAsync(

@@ -9,33 +9,27 @@ using Yarp.ReverseProxy.Forwarder;
 
 namespace TrustixProxy.Substituter.Substitution;
 
-/// <summary>Serves an agreed NAR from the store, else by a download that all who want it share.</summary>
+/// <summary>Serves an agreed NAR from the store, or from a download shared by its clients.</summary>
 /// <param name="downloads">The downloads.</param>
-/// <param name="finder">Finds upstreams, for requests that want no bytes.</param>
-/// <param name="store">NARs that are at hand; null when none are kept.</param>
-/// <param name="forwarder">YARP's.</param>
-/// <param name="deadline">How long a request is held for upstreams that fail.</param>
-/// <param name="time">The clock.</param>
+/// <param name="finder">Finds upstreams for HEAD requests.</param>
+/// <param name="store">The NAR store; null if disabled.</param>
+/// <param name="deadline">Maximum time per request spent on failing upstreams.</param>
 internal sealed class NarForwarder(
     NarDownloads downloads, NarFinder finder, NarStore? store, IHttpForwarder forwarder, TimeSpan deadline, TimeProvider time)
     : IAsyncDisposable
 {
-    /// <summary>What YARP is told as the address of what is in this process.</summary>
+    /// <summary>Placeholder address for YARP of the in-process source.</summary>
     private const string Here = "http://delivery.invalid/";
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>Long enough for the silence before a late range of a large file. Silent upstreams are noticed by
-    /// <see cref="NarSource"/>.</summary>
+    /// <summary>Covers the wait before a late range of a large file. <see cref="NarSource"/> detects silent upstreams.</summary>
     private static readonly ForwarderRequestConfig Config = new() { ActivityTimeout = TimeSpan.FromHours(1) };
 
     public ValueTask DisposeAsync() => downloads.DisposeAsync();
 
-    /// <summary>Answers the request, or leaves it unanswered: then the result says whether an upstream failed that may have had the
-    /// NAR.</summary>
-    /// <param name="context">The request.</param>
-    /// <param name="order">What is wanted.</param>
-    /// <param name="start">When the request came, as a timestamp of the clock.</param>
+    /// <summary>Answers the request, or returns why not: whether an upstream that may have the NAR failed.</summary>
+    /// <param name="start">Arrival of the request, as a timestamp of the clock.</param>
     public async Task<ForwardResult> ForwardAsync(HttpContext context, NarOrder order, long start)
     {
         using var step = ProxyMeter.Step("nar", "path", order.Claim.Path.ToString());
@@ -54,10 +48,8 @@ internal sealed class NarForwarder(
             ?? ForwardResult.Absent;
     }
 
-    /// <summary>Answers from a download. Null when that brings the NAR in other bytes than the range is of.</summary>
-    /// <param name="context">The request.</param>
-    /// <param name="order">What is wanted.</param>
-    /// <param name="isApart">Whether a new download begins. It looks first for the bytes that the range is of.</param>
+    /// <summary>Answers from a download. Null if its bytes are not those that the range refers to.</summary>
+    /// <param name="isApart">Whether to start a new download, which prefers the bytes that the range refers to.</param>
     private async Task<ForwardResult?> DeliverAsync(HttpContext context, NarOrder order, bool isApart)
     {
         await using var delivery = downloads.Join(order, new RequestedRange(context.Request), isApart);
@@ -83,7 +75,7 @@ internal sealed class NarForwarder(
                     : ForwardResult.Unavailable;
             }
 
-            context.Features.Set<IHttpUpgradeFeature>(null); // else YARP would change to a protocol that the client names
+            context.Features.Set<IHttpUpgradeFeature>(null); // else YARP would upgrade to a protocol named by the client
             await forwarder.SendAsync(
                 context, Here, DeliveryTransformer.Invoker, Config, new DeliveryTransformer(delivery), context.RequestAborted);
             if (context.Response.HasStarted || context.RequestAborted.IsCancellationRequested)
@@ -91,17 +83,17 @@ internal sealed class NarForwarder(
                 return ForwardResult.Answered;
             }
 
-            context.Response.Clear(); // it was refused before a byte left: the next upstream's may be right
+            context.Response.Clear(); // refused before a byte was sent: the next upstream may have the right one
             if (delivery.Body?.Verdict is not { Fault: not null })
             {
-                return ForwardResult.Unavailable; // the client's own doing
+                return ForwardResult.Unavailable; // caused by the client
             }
         }
 
         return ForwardResult.Unavailable;
     }
 
-    /// <summary>Answers a HEAD request as GET would begin, as far as can be said without the bytes.</summary>
+    /// <summary>Answers a HEAD request with the headers of a GET, as far as known without the bytes.</summary>
     public async Task<ForwardResult> LookAsync(HttpContext context, NarOrder order, long start)
     {
         if (order.MustMatch is null && store?.SizeOf(StoredNar.Of(order)) is { } size)
@@ -129,8 +121,7 @@ internal sealed class NarForwarder(
         }
     }
 
-    /// <summary>Answers from the store, if it has the file and knows in time that it is the right one. What nobody vouches for is looked at
-    /// anew each time.</summary>
+    /// <summary>Answers from the store, if it has the file and verifies it in time. Unvouched files are verified each time.</summary>
     private async Task<bool> ServeStoredAsync(HttpContext context, NarOrder order, TimeSpan patience)
     {
         if (store is null || order.MustMatch is not null
@@ -160,7 +151,7 @@ internal sealed class NarForwarder(
                 return true;
             }
 
-            store.Lose(StoredNar.Of(order), exception); // it made room just now, or the disk is damaged
+            store.Lose(StoredNar.Of(order), exception); // it was just evicted, or the disk is damaged
             if (context.Response.HasStarted)
             {
                 context.Abort();
@@ -184,7 +175,7 @@ internal enum ForwardResult
     /// <summary>No upstream has the NAR.</summary>
     Absent,
 
-    /// <summary>An upstream failed that may have it.</summary>
+    /// <summary>An upstream that may have it failed.</summary>
     Unavailable,
 
     /// <summary>It was revoked before the answer began.</summary>

@@ -9,17 +9,16 @@ using TrustixProxy.Substituter.Revocations;
 
 namespace TrustixProxy.Substituter.Substitution;
 
-/// <summary>What clients may ask, all of it on this screen.</summary>
+/// <summary>Defines all routes for clients.</summary>
 /// <remarks>
 /// <code>
-/// /nix-cache-info      answered here, never passed through: keys of an upstream's could lead clients past the gate
-/// /digest.narinfo      decided ──▶ 200 with our signature, or 404 with the reason; from memory where it is there, with nothing in between
+/// /nix-cache-info      answered here, never forwarded: an upstream's fields could bypass the gate
+/// /digest.narinfo      decided ──▶ 200 with our signature, or 404 with the reason; directly from memory if possible
 /// /nar/…               decided, and the URL names the agreed NAR ──▶ forwarded and verified, or 404
-/// our own requests     404: an upstream that leads back to this proxy has nothing
+/// our own requests     404: an upstream that leads back to this proxy (a loop)
 /// anything else        404; methods other than GET and HEAD 405
 /// </code>
-/// A refusal is a 404, so Nix goes on to its next substituter; it remembers one for <c>narinfo-cache-negative-ttl</c> (3600 s unless
-/// set).</remarks>
+/// A refusal is a 404, so Nix tries its next substituter. Nix caches it for <c>narinfo-cache-negative-ttl</c> (default 3600 s).</remarks>
 internal sealed class SubstituterEndpoints(
     ClosureGate decisions,
     MissingReferences missing,
@@ -70,7 +69,7 @@ internal sealed class SubstituterEndpoints(
 
     private async Task DecideNarInfoAsync(HttpContext context, StorePathDigest digest)
     {
-        await Task.Yield(); // the thread that the request was read on must not be held
+        await Task.Yield(); // do not block the thread that read the request
         OwnRequests.Follow(context.Request.Headers.UserAgent);
         var decision = await decisions.DecideAsync(digest, context.RequestAborted);
         Say(context, decision.Record.Outcome);
@@ -95,7 +94,7 @@ internal sealed class SubstituterEndpoints(
     private async Task AnswerNarAsync(HttpContext context, NarUrl url)
     {
         var start = time.GetTimestamp();
-        await Task.Yield(); // the thread that the request was read on must not be held
+        await Task.Yield(); // do not block the thread that read the request
         OwnRequests.Follow(context.Request.Headers.UserAgent);
         var decision = await decisions.DecideAsync(url.Path, context.RequestAborted);
         Say(context, decision.Record.Outcome);
@@ -124,7 +123,7 @@ internal sealed class SubstituterEndpoints(
         {
             var decision = await decisions.DecideAsync(order.Claim.Path.Digest, context.RequestAborted);
             Say(context, decision.Record.Outcome);
-            // it may have been undone meanwhile
+            // it may have been reversed in between
             await (decision.Record.Claim is null ? RefuseAsync(context, decision) : ServeNarAsync(context, order, start));
         }
         else if (result is not ForwardResult.Answered)
@@ -136,7 +135,7 @@ internal sealed class SubstituterEndpoints(
         }
     }
 
-    /// <summary>Says the outcome in the answer's headers, whatever is tried and cleared before the answer begins.</summary>
+    /// <summary>Sets the outcome headers when the response starts, even if headers were cleared before.</summary>
     private static void Say(HttpContext context, string outcome)
     {
         if (!context.Items.ContainsKey(DecisionHeader))
@@ -165,7 +164,7 @@ internal sealed class SubstituterEndpoints(
     {
         var response = context.Response;
         (response.StatusCode, response.ContentType, response.ContentLength) = (status, contentType, body.Length);
-        // a connection that ends ends it; a token would be made for each request
+        // closing the connection ends it; avoids one token per request
         return HttpMethods.IsHead(context.Request.Method) ? Task.CompletedTask
             : response.Body.WriteAsync(body, 0, body.Length, CancellationToken.None);
     }

@@ -12,7 +12,6 @@ internal static class ClientConfiguration
     private const int MaxConnections = 10_000_000;
 
     /// <summary>Reads where clients connect, who they are, and what they may take.</summary>
-    /// <param name="section">The whole configuration.</param>
     /// <param name="listen">The addresses of <c>listen</c>, which were checked.</param>
     public static FrontDoorOptions ReadFrontDoor(Section section, IReadOnlyList<string> listen)
     {

@@ -16,8 +16,11 @@ internal static class ConfigurationKeys
             Default = "a majority",
             Range = "1 to the number of operators"
         },
-        ["percent"] = new("The quorum as a percentage of the declared electorate, rounded up.") { Type = "number", Range = "above "
-            + "0, at most 100" },
+        ["percent"] = new("The quorum as a percentage of the declared electorate, rounded up.")
+        {
+            Type = "number",
+            Range = "above 0, at most 100"
+        },
         ["rule.quorum"] = new("How many members of the group must agree.") { Default = "required", Range = "1 to the number of members" },
         ["rule.of"] = "The group: names of operators, and groups `{\"quorum\": …, \"of\": […]}`; no operator twice.",
         ["dissent"] = "`outvoted`: the quorum decides. `veto`: one proven dissent refuses.",
@@ -78,8 +81,8 @@ internal static class ConfigurationKeys
                 Range =
             "addresses, networks, and `unix:` for clients of unix sockets"
             },
-            ["operations.listen"] = new("Addresses of the operations listener (health, metrics, dashboard); `[]` disables "
-                + "it.") { Range = ListenUrl },
+            ["operations.listen"] = new("Addresses of the operations listener (health, metrics, dashboard); `[]` disables it.")
+            { Range = ListenUrl },
             ["operations.hosts"] = "Host names that the operations listener accepts, in addition to loopback names.",
             ["operations.otlp"] = new(
             "OTLP/HTTP endpoint for metrics and decision traces; `v1/traces` and `v1/metrics` are appended.")
@@ -168,8 +171,8 @@ internal static class ConfigurationKeys
                 + "same or another upstream.",
             ["upstreams[].concurrency"] =
                 "Concurrent requests to it, narinfos and NARs together; more are queued. Probes are not counted. 0 = unlimited.",
-            ["upstreams[].match"] = new("Store path names (the part after the digest) to request from "
-                + "it.") { Default = "all", Range = Glob },
+            ["upstreams[].match"] = new("Store path names (the part after the digest) to request from it.")
+            { Default = "all", Range = Glob },
             ["upstreams[].except"] = new("Store path names never requested from it.") { Range = Glob },
             ["priority"] = "Priority reported to Nix; caches with lower values are tried first.",
             ["decisionMemory"] = "Maximum memory for cached decisions, in megabytes.",
@@ -187,8 +190,8 @@ internal static class ConfigurationKeys
             ["policy.scopes[].match"] = new("Store path names (the part after the digest).") { Range = Glob },
             ["policy.exceptions"] = "Paths served without a quorum until a given time.",
             ["policy.exceptions[].match"] = new("Store path names (the part after the digest).") { Range = Glob },
-            ["policy.exceptions[].accept"] = new("The cache whose signature is accepted, or the NAR that "
-                + "is.") { Range = "`cache:NAME`, or a NAR hash `sha256:…`" },
+            ["policy.exceptions[].accept"] = new("The cache whose signature is accepted, or the NAR that is.")
+            { Range = "`cache:NAME`, or a NAR hash `sha256:…`" },
             ["policy.exceptions[].reason"] = "Reason, shown in the answer.",
             ["policy.exceptions[].expires"] = new("Expiry, in UTC.") { Range = "2027-01-31 or 2027-01-31T12:00:00Z" },
             ["policy.contentAddressed"] = new(
@@ -212,8 +215,8 @@ internal static class ConfigurationKeys
             Default = "half of `limits.connections`",
             Range = "0 to 10000000",
         },
-        ["privateListen"] = new("Addresses of the private listener: submissions, `/healthz` and "
-            + "`/metrics`.") { Range = $"{ListenUrl}, or unix:/path" },
+        ["privateListen"] = new("Addresses of the private listener: submissions, `/healthz` and `/metrics`.")
+        { Range = $"{ListenUrl}, or unix:/path" },
         ["stateDirectory"] = new("Directory for the logs.")
         {
             Type = "path",

@@ -29,9 +29,7 @@ internal static class KeyFile
 
     /// <summary>Reads a secret key, in Nix's form or, where that is allowed, the reference log's: bare base64 of seed and public
     /// key.</summary>
-    /// <param name="path">The file.</param>
     /// <param name="allowBare">Whether the reference's form is read.</param>
-    /// <param name="key">The key.</param>
     /// <param name="fault">What is wrong, to follow the name of the setting.</param>
     public static bool TryRead(string path, bool allowBare, [NotNullWhen(true)] out NixSecretKey? key, out string fault)
     {

@@ -10,7 +10,6 @@ internal static class LogServeConfiguration
 {
     private static readonly TimeSpan LeastFlushInterval = TimeSpan.FromMilliseconds(10);
 
-    /// <param name="section">The configuration.</param>
     /// <param name="isCheck">Whether it is only looked at: then no directory is made.</param>
     public static LogNodeOptions? Read(Section section, bool isCheck)
     {

@@ -16,9 +16,6 @@ internal static class NetrcFile
     public const int MaxSize = 64 << 10;
 
     /// <summary>Finds the credentials for a host.</summary>
-    /// <param name="text">The file.</param>
-    /// <param name="host">The host.</param>
-    /// <param name="credentials">What is found.</param>
     /// <param name="fault">What is wrong, to follow the name of the file.</param>
     public static bool TryFind(string text, string host, [NotNullWhen(true)] out UpstreamCredentials? credentials, out string fault)
     {

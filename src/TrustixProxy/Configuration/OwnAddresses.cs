@@ -9,7 +9,6 @@ internal static class OwnAddresses
     private const string Unix = "unix:";
 
     /// <summary>Finds two listening addresses that cannot both be had.</summary>
-    /// <param name="section">Where faults go.</param>
     /// <param name="lists">The full name of each key, and its addresses.</param>
     public static void CheckDistinct(Section section, params (string Key, IReadOnlyList<string> Addresses)[] lists)
     {

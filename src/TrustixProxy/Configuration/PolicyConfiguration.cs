@@ -17,7 +17,6 @@ internal static class PolicyConfiguration
     }
 
     /// <summary>Reads it; null when the electorate itself is at fault.</summary>
-    /// <param name="section">The whole configuration.</param>
     /// <param name="electors">Logs and signed caches.</param>
     /// <param name="ours">Our own keys, now and before, which must not vote.</param>
     public static Policy? Read(Section section, ImmutableArray<Elector> electors, IEnumerable<NixPublicKey> ours)

@@ -6,7 +6,6 @@ namespace TrustixProxy.Configuration;
 /// <summary>The configuration of <c>publish</c>.</summary>
 internal static class PublishConfiguration
 {
-    /// <param name="section">The configuration.</param>
     /// <param name="isCheck">Whether it is only looked at: then no directory is made.</param>
     public static PublisherOptions? Read(Section section, bool isCheck)
     {

@@ -26,8 +26,6 @@ internal sealed class Section
     private readonly List<Section> _children = [];
     private readonly List<ConfigurationKey>? _described;
 
-    /// <param name="values">What is in this part.</param>
-    /// <param name="faults">Where faults go.</param>
     /// <param name="path">The part's full name; empty for the whole.</param>
     /// <param name="described">Not null when the configuration is read only to learn its keys, which go here: then every object and list is
     /// there, with one empty member.</param>

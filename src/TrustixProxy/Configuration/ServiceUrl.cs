@@ -28,7 +28,6 @@ internal static class ServiceUrl
     private const string PriorityQuery = "?priority=";
 
     /// <summary>Reads an address.</summary>
-    /// <param name="text">The address.</param>
     /// <param name="forms">What it may be.</param>
     /// <param name="url">The address without <c>?priority=N</c>; null when it is none.</param>
     /// <param name="priority">N; null when it does not say.</param>

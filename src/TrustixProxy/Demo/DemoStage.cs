@@ -17,7 +17,6 @@ namespace TrustixProxy.Demo;
 
 /// <summary>What the proxy answers for a path.</summary>
 /// <param name="Verdict">The word of <c>X-Trustix-Decision</c>.</param>
-/// <param name="Text">The body.</param>
 /// <param name="NarInfo">The narinfo; null for a refusal.</param>
 internal sealed record DemoAnswer(string Verdict, string Text, NarInfo? NarInfo);
 

@@ -123,7 +123,6 @@ internal static class Demonstration
         Console.Write(text);
     }
 
-    /// <param name="Path">The path.</param>
     /// <param name="Votes">What each log was told.</param>
     /// <param name="Expected">The verdict that has to come of it.</param>
     private sealed record DemoCase(StorePath Path, IReadOnlyList<(string Log, BuildStatement? Claim)> Votes, string Expected)

@@ -28,8 +28,6 @@ internal static class PresetNames
 }
 
 /// <summary>Who votes, as it is named on a command line.</summary>
-/// <param name="Name">Its name.</param>
-/// <param name="Url">Where it is.</param>
 /// <param name="Key">A log's key, or a cache's as <c>name:base64</c>.</param>
 internal sealed record Voter(string Name, string Url, string Key)
 {

@@ -9,8 +9,6 @@ namespace TrustixProxy.Terminal;
 internal static class ProxyConfiguration
 {
     /// <summary>Reads the configuration, and runs a verb with it; faults, and an unusable state are told.</summary>
-    /// <param name="parsed">The command line.</param>
-    /// <param name="run">The verb.</param>
     /// <param name="needsKey">Whether it is of no use without the signing key that the proxy has.</param>
     public static Task<int> WithAsync(ParseResult parsed, Func<SubstituterOptions, Task<int>> run, bool needsKey = false) =>
         ReadAsync(parsed.GetValue(SharedOptions.Config), needsKey, async options =>

@@ -253,7 +253,7 @@ public sealed class PublisherTests : IDisposable
 
         Assert.Equal([outputs[0]], certain.Outputs.Select(output => output.Statement));
         Assert.Equal(
-            $"{outputs[3].Path} has been collected; {outputs[1].Path}, {outputs[2].Path} may have been replaced since it was built",
+            $"{outputs[3].Path} was garbage-collected; {outputs[1].Path}, {outputs[2].Path} may have been replaced since it was built",
             certain.Lost);
     }
 

@@ -75,7 +75,7 @@ public sealed partial class DockerTests
 
             Assert.True(check.Code is 0, name + check.Error);
             Assert.Contains(command[^2], help.Output, StringComparison.Ordinal);
-            Assert.StartsWith($"good for {string.Join(' ', command[..^2])}", check.Output, StringComparison.Ordinal);
+            Assert.StartsWith($"valid for {string.Join(' ', command[..^2])}", check.Output, StringComparison.Ordinal);
         }
     }
 
