@@ -21,7 +21,7 @@ internal static partial class RevocationLog
     [LoggerMessage(7005, LogLevel.Warning, "Revocation no. {Number} is on the disk now")]
     public static partial void RevocationKept(this ILogger logger, long number);
 
-    [LoggerMessage(7006, LogLevel.Error, "There is no control socket at {Path} ({Reason}): verbs such as revoke write to the state "
-        + "database, and are heard of within a second")]
+    [LoggerMessage(7006, LogLevel.Error, "Cannot open the control socket at {Path} ({Reason}); verbs such as revoke write to the "
+        + "state database and take effect within a second")]
     public static partial void NoControlSocket(this ILogger logger, string path, string reason);
 }

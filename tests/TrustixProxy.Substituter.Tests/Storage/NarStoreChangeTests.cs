@@ -26,7 +26,7 @@ public sealed class NarStoreChangeTests
         File.SetLastWriteTimeUtc(file, time);
 
         Assert.Equal(output.Nar, await proxy.NarAsync(narInfo));
-        Assert.Contains(proxy.Lines, line => line.Contains("is not what its name says", StringComparison.Ordinal));
+        Assert.Contains(proxy.Lines, line => line.Contains("does not match its name", StringComparison.Ordinal));
     }
 
     private static async Task<TestProxy> StartAsync(TestOutput output)
