@@ -17,9 +17,9 @@ public static partial class ReplicasLog
     [LoggerMessage(6004, LogLevel.Debug, "Redis refused a call: {Reason}")]
     public static partial void RedisRefused(this ILogger logger, string reason);
 
-    [LoggerMessage(6005, LogLevel.Error, "Log {LogId}: its view could not be shared, as the state database refused: {Reason}")]
+    [LoggerMessage(6005, LogLevel.Error, "Log {LogId}: cannot share its view; the state database refused: {Reason}")]
     public static partial void ViewNotShared(this ILogger logger, string logId, string reason);
 
-    [LoggerMessage(6006, LogLevel.Error, "A call of Redis failed by a fault of this program")]
+    [LoggerMessage(6006, LogLevel.Error, "A call to Redis failed: a bug in this program")]
     public static partial void RedisFailed(this ILogger logger, Exception exception);
 }

@@ -16,6 +16,6 @@ public static partial class LoopLog
         "The {Loop} of {About} did not stop within {Seconds} s and is abandoned; it ends when its pending call returns")]
     public static partial void LoopLeftBehind(this ILogger logger, string loop, string about, double seconds);
 
-    [LoggerMessage(1104, LogLevel.Information, "{Count} more messages like the one before were left out since the last of them")]
+    [LoggerMessage(1104, LogLevel.Information, "Left out {Count} more messages like the previous one")]
     public static partial void MessagesLeftOut(this ILogger logger, long count);
 }

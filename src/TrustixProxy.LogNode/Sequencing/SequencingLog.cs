@@ -6,10 +6,11 @@ namespace TrustixProxy.LogNode.Sequencing;
 internal static partial class SequencingLog
 {
     [LoggerMessage(8101, LogLevel.Error,
-        "Log {Log}: a write failed; what was asked for is answered with an error, and what was acknowledged before is safe")]
+        "Log {Log}: a write failed; its submissions are answered with an error, and acknowledged entries are safe")]
     public static partial void WriteFailed(this ILogger logger, Exception exception, string log);
 
     [LoggerMessage(8102, LogLevel.Warning,
-        "Log {Log}: {Conflicts} submitted values differ from what the log holds for their keys; trustix-proxy log conflicts lists them")]
+        "Log {Log}: {Conflicts} submitted values differ from the values the log holds for their keys; list them with "
+            + "trustix-proxy log conflicts")]
     public static partial void ConflictsSeen(this ILogger logger, string log, int conflicts);
 }

@@ -13,18 +13,18 @@ public static partial class EvidenceLog
         3002, LogLevel.Critical, "Log {Log} is frozen: {Fault}, shown by {Source} under the log's own signatures; the evidence is {File}")]
     public static partial void LogFrozen(this ILogger logger, string log, string fault, string source, string file);
 
-    [LoggerMessage(3003, LogLevel.Warning, "{Path}: {Log} dissents from the agreement after the answer had left: {Sentence}")]
+    [LoggerMessage(3003, LogLevel.Warning, "{Path}: {Log} dissents from the agreement, after the answer was sent: {Sentence}")]
     public static partial void LateDissent(this ILogger logger, string path, string log, string sentence);
 
     [LoggerMessage(3004, LogLevel.Error,
-        "Log {Log}: its view could not be written to the state database ({Error}); until it can, a restart forgets it")]
+        "Log {Log}: cannot write its view to the state database ({Error}); a restart before a write succeeds loses the view")]
     public static partial void ViewNotKept(this ILogger logger, string log, string error);
 
-    [LoggerMessage(3005, LogLevel.Error, "Log {Log}: the view that was kept in the state database is damaged; the one that this process "
-        + "knows, or the log's present head, takes its place")]
+    [LoggerMessage(3005, LogLevel.Error, "Log {Log}: its view in the state database is damaged; it is replaced by this process's "
+        + "view, or by the log's current head")]
     public static partial void ViewDamaged(this ILogger logger, string log);
 
-    [LoggerMessage(3006, LogLevel.Error, "The evidence file {File} could not be written ({Error}); the state database has it")]
+    [LoggerMessage(3006, LogLevel.Error, "Cannot write the evidence file {File} ({Error}); the state database holds the evidence")]
     public static partial void EvidenceFileNotWritten(this ILogger logger, string file, string error);
 
     [LoggerMessage(3007, LogLevel.Warning, "Log {Log} was unfrozen by an operator: it votes again, starting from its current head")]

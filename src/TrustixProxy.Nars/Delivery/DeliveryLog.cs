@@ -5,6 +5,6 @@ namespace TrustixProxy.Nars.Delivery;
 /// <summary>Log messages of this folder: event ids 52xx.</summary>
 public static partial class DeliveryLog
 {
-    [LoggerMessage(5201, LogLevel.Error, "{Path}: the download failed by a fault of this proxy")]
+    [LoggerMessage(5201, LogLevel.Error, "{Path}: the download failed: a bug in this proxy")]
     public static partial void DeliveryFailed(this ILogger logger, Exception exception, string path);
 }

@@ -25,7 +25,7 @@ internal sealed class Decider : IDisposable
     /// <param name="electorate">The electors that are asked, and the policy that judges their answers.</param>
     /// <param name="memory">What was decided before.</param>
     /// <param name="bounds">How often is asked again, and how many paths are decided on at once.</param>
-    /// <param name="revocations">What is refused, whatever is decided.</param>
+    /// <param name="revocations">Current revocations, which override decisions.</param>
     /// <param name="references">Takes the references of every path that is newly served.</param>
     /// <param name="deadline">How long one request is held.</param>
     /// <param name="logger">Logs refusals and late dissent.</param>

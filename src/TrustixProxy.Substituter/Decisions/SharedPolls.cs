@@ -75,7 +75,7 @@ internal sealed class SharedPolls(
         catch (Exception exception)
         {
             logger.DecidingFailed(exception, digest.ToString());
-            return Undecided("this proxy could not decide, by a fault of its own that its messages name");
+            return Undecided("this proxy could not decide because of an internal error; see its log");
         }
         finally
         {
@@ -110,7 +110,7 @@ internal sealed class SharedPolls(
 
     /// <summary>Refuses because no turn came free in time. The refusal is not kept.</summary>
     private Decision RefuseCrowded() => Undecided(
-        $"this proxy decides on {bounds.Turns.Most:N0} other paths at once, which limits.concurrency bounds; ask again");
+        $"this proxy is already making {bounds.Turns.Most:N0} decisions, the limit of limits.concurrency; retry");
 
     private Decision Undecided(string sentence) => memory.Cache.Render(
         DecisionRecord.Refusal("undecided", sentence, electorate.Time.GetUtcNow()), wasCutShort: true);

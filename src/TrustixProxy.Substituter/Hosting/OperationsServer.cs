@@ -179,7 +179,7 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
             await context.Request.Body.CopyToAsync(body, limit.Token);
             var isHeard = await _current().Gossip.HearAsync(body.ToArray(), $"peer {Peer(context)}");
             await (isHeard ? WriteAsync(context, StatusCodes.Status200OK, _current().Gossip.Tell(), "application/json")
-                : WriteAsync(context, StatusCodes.Status400BadRequest, "that is no message of heads\n"));
+                : WriteAsync(context, StatusCodes.Status400BadRequest, "this is not a valid message of heads\n"));
         }
         catch (BadHttpRequestException exception)
         {

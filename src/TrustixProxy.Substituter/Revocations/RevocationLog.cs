@@ -12,13 +12,13 @@ internal static partial class RevocationLog
         + "({Error}). Writing is retried; a restart before it succeeds loses the revocation")]
     public static partial void RevocationNotKept(this ILogger logger, long number, string error);
 
-    [LoggerMessage(7003, LogLevel.Warning, "Redis holds {Count} revocations that we did not seal: they are put right")]
+    [LoggerMessage(7003, LogLevel.Warning, "Redis holds {Count} revocations without our seal; they are replaced")]
     public static partial void RevocationsForged(this ILogger logger, int count);
 
-    [LoggerMessage(7004, LogLevel.Error, "The state database could not be asked for revocations: {Error}")]
+    [LoggerMessage(7004, LogLevel.Error, "Cannot read revocations from the state database: {Error}")]
     public static partial void RevocationsNotRead(this ILogger logger, string error);
 
-    [LoggerMessage(7005, LogLevel.Warning, "Revocation no. {Number} is on the disk now")]
+    [LoggerMessage(7005, LogLevel.Warning, "Revocation no. {Number} is now on disk")]
     public static partial void RevocationKept(this ILogger logger, long number);
 
     [LoggerMessage(7006, LogLevel.Error, "Cannot open the control socket at {Path} ({Reason}); verbs such as revoke write to the "

@@ -134,8 +134,8 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         if (isExport && (!isMirrored || node is not null))
         {
             section.Fault("exportUrl", isMirrored
-                ? $"is '{url}', which takes the place of 'url': leave that out."
-                : $"is '{url}', which takes \"mode\": \"mirror\": files can be followed, but not asked about one path.");
+                ? $"is '{url}', which replaces 'url': remove that."
+                : $"is '{url}', which needs \"mode\": \"mirror\": files can be mirrored, but not queried for one path.");
         }
 
         return new LogOptions(elector, url, isMirrored, isExport);

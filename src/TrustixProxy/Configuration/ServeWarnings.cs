@@ -26,8 +26,8 @@ internal static class ServeWarnings
     {
         if (KeyFile.IsReadByOthers(file))
         {
-            yield return $"signingKeyFile: '{file}' may be read by others than its owner, and whoever has read it can sign anything for "
-                + $"your clients: chmod 600 it, and if they are not trusted make a new key.";
+            yield return $"signingKeyFile: '{file}' can be read by other users, who can then sign anything for your clients: "
+                + $"chmod 600 it, and create a new key if those users are not trusted.";
         }
     }
 
@@ -35,13 +35,12 @@ internal static class ServeWarnings
     {
         if (options.Policy.Electors.IsEmpty)
         {
-            yield return "logs: none is named, and no caches, so nothing is ever agreed on and every path is refused. Name at least three, "
-                + "run by different operators.";
+            yield return "logs: is empty, and so is caches, so every path is refused. Name at least three, run by different operators.";
         }
 
         if (options.Upstreams.Length is 0)
         {
-            yield return "upstreams: none is named, so there is no NAR to serve. Name a binary cache, for example {\"name\": \"nixos\", "
+            yield return "upstreams: is empty, so there is no NAR to serve. Name a binary cache, for example {\"name\": \"nixos\", "
                 + "\"url\": \"https://cache.nixos.org\"}.";
         }
     }
@@ -55,13 +54,13 @@ internal static class ServeWarnings
 
         foreach (var expired in policy.Exceptions.Where(exception => exception.Expires <= TimeProvider.System.GetUtcNow()))
         {
-            yield return $"policy.exceptions: {expired} has expired: what it matches is refused again. Take it out, or say anew until "
+            yield return $"policy.exceptions: {expired} has expired: its paths are refused again. Remove it, or renew it until "
                 + $"when.";
         }
 
         if (policy.Fallback is not null)
         {
-            yield return $"mode: \"report\" enforces nothing: whatever '{policy.Fallback}' has signed is served, and only recorded when "
+            yield return $"mode: \"report\" enforces nothing: everything signed by '{policy.Fallback}' is served, and only recorded when "
                 + $"others disagree.";
         }
     }
@@ -70,13 +69,14 @@ internal static class ServeWarnings
     {
         if (options.Redis is not null && isKeyMissing)
         {
-            yield return "redis: the signing key is made here and now, and replicas believe only what bears one key. Give them all the "
+            yield return "redis: the signing key is created now, but replicas accept only records sealed with the same key. Give "
+                + "them all the "
                 + "same signingKeyFile.";
         }
 
         if (options.PreviousSigningKeys.Any(previous => previous.PublicKey == options.SigningKey.PublicKey))
         {
-            yield return "previousSigningKeyFiles: names the signing key itself, which does nothing.";
+            yield return "previousSigningKeyFiles: names the current signing key, which has no effect.";
         }
     }
 
@@ -84,8 +84,8 @@ internal static class ServeWarnings
     {
         foreach (var log in options.Logs.Where(log => !log.Elector.RequiresInclusionProof))
         {
-            yield return $"logs: '{log.Elector.Name}' need not tie its map to its append-only log (inclusionProof: optional): a wrong "
-                + $"answer to us alone would leave no trace in the log.";
+            yield return $"logs: '{log.Elector.Name}' need not tie its map to its append-only log (inclusionProof: optional): a "
+                + $"wrong answer given only to this proxy would leave no trace in the log.";
         }
     }
 }

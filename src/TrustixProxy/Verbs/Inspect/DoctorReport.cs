@@ -88,7 +88,7 @@ internal sealed class DoctorReport(
         foreach (var finding in refused.Take(Most))
         {
             var installed = finding.Installed is null ? "" : "installed, and ";
-            var doubt = finding.IsUncertain ? " (for want of answers)" : "";
+            var doubt = finding.IsUncertain ? " (some answers missing)" : "";
             output.WriteLine($"  needed by {finding.NeededBy:N0}  {finding.Path.Absolute}: "
                 + $"{installed}{finding.Outcome}{doubt}: {finding.Sentence}");
             if (finding.HoldsBack.Count > 0)
