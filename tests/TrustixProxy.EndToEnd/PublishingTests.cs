@@ -146,7 +146,7 @@ public sealed class PublishingTests(NixLab lab)
 
         Assert.StartsWith("published 0 paths, 0 excluded; 1 job given up", published.Output, StringComparison.Ordinal);
         Assert.Contains(
-            isReplaced ? "may have been replaced since it was built" : "has been collected", published.Error, StringComparison.Ordinal);
+            isReplaced ? "may have been replaced since it was built" : "was garbage-collected", published.Error, StringComparison.Ordinal);
         Assert.False(await IsInLogAsync("alice", built[0]));
         Assert.Equal(0, builder.Jobs);
     }

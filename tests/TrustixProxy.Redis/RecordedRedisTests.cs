@@ -54,7 +54,7 @@ public sealed class RecordedRedisTests
         var change = proxy.Change;
         proxy.Change = options => change(options) with { Redis = new RedisOptions($"127.0.0.1:{redis.Port}") };
         await proxy.StartAsync();
-        await UntilAsync(() => proxy.Lines.Any(line => line.Contains("Redis is there", StringComparison.Ordinal)));
+        await UntilAsync(() => proxy.Lines.Any(line => line.Contains("Connected to Redis", StringComparison.Ordinal)));
 
         Assert.Equal("conflict", (await proxy.AskAsync(Voided.Path)).Decision);
         Assert.Equal("undecided", (await proxy.AskAsync(Refused.Path)).Decision);

@@ -63,7 +63,7 @@ internal sealed class ReplicaLab : IAsyncDisposable
         change?.Invoke(configuration);
         var replica = new Replica(state, configuration, key ?? Key);
         await replica.StartAsync();
-        await UntilAsync(() => replica.Lines.Contains("Redis is there", StringComparison.Ordinal), 30);
+        await UntilAsync(() => replica.Lines.Contains("Connected to Redis", StringComparison.Ordinal), 30);
         lock (_replicas)
         {
             _replicas.Add(replica);

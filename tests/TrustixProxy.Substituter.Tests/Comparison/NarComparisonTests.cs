@@ -153,7 +153,7 @@ public sealed class NarComparisonTests
 
         Assert.False((await CompareAsync(Named(nar, nar, nar.Length), other)).Result.IsSame);
         Assert.Contains("is not the declared one", await FaultAsync(Named(nar, [], nar.Length), other), StringComparison.Ordinal);
-        Assert.Contains("has more than the 10 bytes", await FaultAsync(other, Named(nar, nar, 10)), StringComparison.Ordinal);
+        Assert.Contains("has more than the declared 10 bytes", await FaultAsync(other, Named(nar, nar, 10)), StringComparison.Ordinal);
         Assert.Contains("is not a NAR (Truncated)", await FaultAsync(other, Source(nar[..^1])), StringComparison.Ordinal);
         Assert.Contains("is not a NAR (TrailingBytes)", await FaultAsync(other, Source([.. nar, 0])), StringComparison.Ordinal);
         Assert.Contains(
