@@ -129,10 +129,11 @@ internal sealed class OutcomeRecorder(
         return refusal.Decision;
     }
 
-    /// <summary>Whether a later refusal contradicts a kept agreement: a second name is granted, or has claims that the agreement does not
-    /// outvote.</summary>
+    /// <summary>Whether a later refusal ends a kept decision: a second name is granted, or claims speak against it that the policy does not
+    /// outvote. A decision that no elector vouched for ends by every later refusal that was not cut short.</summary>
     private bool IsContradicted(DecisionRecord kept, Outcome.Refused later) =>
         later.IsContested
+            || (!kept.IsSigned && !later.WasCutShort && later.Word is not "no-upstream")
             || (later.Names.GetValueOrDefault(kept.Claim!.Path) is { } verdict && !kept.StandsBeside(electorate.Policy, verdict));
 
     private KeptRefusal RefusalOf(Outcome.Refused refused)

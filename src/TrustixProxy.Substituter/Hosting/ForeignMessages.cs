@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Logging;
-using TrustixProxy.IO.Supervision;
 using TrustixProxy.IO.Redis;
+using TrustixProxy.IO.Supervision;
 using TrustixProxy.Logs.Mirrors;
 using TrustixProxy.Logs.Watching;
 using TrustixProxy.Nars.Delivery;
