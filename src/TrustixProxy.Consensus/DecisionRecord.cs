@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 using System.Collections.Immutable;
 using TrustixProxy.Nix;
 
@@ -125,9 +124,11 @@ public sealed class DecisionRecord
     /// <param name="policy">The policy it was decided under.</param>
     /// <param name="later">The verdict of a later poll on the same path. A claim replaces its elector's vote; an absence or a silence does
     /// not.</param>
+    /// <param name="frozen">Names of frozen electors; their kept votes do not count.</param>
+    /// <param name="isRevoked">Whether a kept vote is revoked.</param>
     /// <remarks>A log cannot take back a proven claim: it can only show an older head, or vanish. So only another claim counts against the
     /// record.</remarks>
-    public bool StandsBeside(Policy policy, Verdict later)
+    public bool StandsBeside(Policy policy, Verdict later, IReadOnlySet<string> frozen, Func<Vote, bool> isRevoked)
     {
         var claims = later.Answers.Where(answer => answer.Ballot is Ballot.Claimed).ToList();
         if (Claim is null || Ballots.Votes.IsEmpty)
@@ -135,7 +136,7 @@ public sealed class DecisionRecord
             return claims.TrueForAll(answer => ((Ballot.Claimed)answer.Ballot).Claim == Claim);
         }
 
-        var ballots = Ballots.Without(policy, FrozenSet<string>.Empty, _ => false);
+        var ballots = Ballots.Without(policy, frozen, isRevoked);
         foreach (var answer in claims)
         {
             ballots[answer.Elector.Name] = answer.Ballot;

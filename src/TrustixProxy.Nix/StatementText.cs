@@ -31,5 +31,6 @@ public static class StatementText
         $"[{string.Join(',', references.Distinct().Order().Select(reference => $"\"{reference.Absolute}\""))}]";
 
     private static byte[] Format(StorePath path, string narHash, long narSize, string references) =>
-        Encoding.ASCII.GetBytes($$"""{"path":"{{path.Absolute}}","narHash":"{{narHash}}","narSize":{{narSize}},"references":{{references}}}""");
+        Encoding.ASCII.GetBytes(
+            $$"""{"path":"{{path.Absolute}}","narHash":"{{narHash}}","narSize":{{narSize}},"references":{{references}}}""");
 }

@@ -35,5 +35,6 @@ public sealed record MapEntry(Digest ValueDigest, long Index)
 
     /// <summary>Encodes the entry as its canonical text, in UTF-8.</summary>
     public byte[] ToBytes() =>
-        Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $$"""{"Digest":"{{Convert.ToBase64String(ValueDigest.ToArray())}}","Index":{{Index}}}"""));
+        Encoding.ASCII.GetBytes(string.Create(
+            CultureInfo.InvariantCulture, $$"""{"Digest":"{{Convert.ToBase64String(ValueDigest.ToArray())}}","Index":{{Index}}}"""));
 }

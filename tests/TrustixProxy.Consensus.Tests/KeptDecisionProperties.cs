@@ -13,6 +13,7 @@ public sealed class KeptDecisionProperties
     private static readonly Config Often = Config.QuickThrowOnFailure.WithMaxTest(5000);
     private static readonly DateTimeOffset Now = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
     private static readonly NixSecretKey Key = NixSecretKey.Generate("kept-1");
+    private static readonly ImmutableHashSet<string> None = [];
 
     [Fact]
     public void A_kept_decision_never_stands_where_a_fresh_one_without_the_silenced_is_refused() =>
@@ -65,12 +66,26 @@ public sealed class KeptDecisionProperties
         var policy = new Policy([Elector("alice"), Elector("bob"), Elector("carol")], 2);
         var record = DecisionRecord.Of(policy.Decide(TestPath, Ballots(("alice", Vote(1)), ("bob", Vote(1)))), Hints(Claim(1)), Now);
 
-        Assert.True(record.StandsBeside(policy, Later(("alice", Absent), ("bob", Silent), ("carol", Absent))));
-        Assert.True(record.StandsBeside(policy, Later(("alice", Absent), ("bob", Vote(1)), ("carol", Vote(2)))));
-        Assert.False(record.StandsBeside(policy, Later(("alice", Vote(2)), ("bob", Silent), ("carol", Silent))));
-        Assert.False(record.StandsBeside(policy, Later(("alice", Vote(2)), ("bob", Vote(2)))));
+        Assert.True(Stands(Later(("alice", Absent), ("bob", Silent), ("carol", Absent))));
+        Assert.True(Stands(Later(("alice", Absent), ("bob", Vote(1)), ("carol", Vote(2)))));
+        Assert.False(Stands(Later(("alice", Vote(2)), ("bob", Silent), ("carol", Silent))));
+        Assert.False(Stands(Later(("alice", Vote(2)), ("bob", Vote(2)))));
 
+        bool Stands(Verdict later) => record.StandsBeside(policy, later, None, _ => false);
         Verdict Later(params (string Elector, Ballot Ballot)[] ballots) => policy.Decide(TestPath, Ballots(ballots));
+    }
+
+    [Fact]
+    public void A_frozen_or_revoked_vote_does_not_carry_a_kept_decision_past_a_later_dissent()
+    {
+        var policy = new Policy([Elector("alice"), Elector("bob"), Elector("carol")], 2);
+        var record = DecisionRecord.Of(
+            policy.Decide(TestPath, Ballots(("alice", Vote(1)), ("bob", Vote(1)), ("carol", Vote(1)))), Hints(Claim(1)), Now);
+        var dissent = policy.Decide(TestPath, Ballots(("bob", Vote(2))));
+
+        Assert.True(record.StandsBeside(policy, dissent, None, _ => false));
+        Assert.False(record.StandsBeside(policy, dissent, ImmutableHashSet.Create("alice"), _ => false));
+        Assert.False(record.StandsBeside(policy, dissent, None, vote => vote.Elector is "alice"));
     }
 
     [Fact]
@@ -79,8 +94,8 @@ public sealed class KeptDecisionProperties
         var policy = new Policy([Elector("alice"), Elector("bob"), Elector("carol")], 2, Dissent.Veto);
         var record = DecisionRecord.Of(policy.Decide(TestPath, Ballots(("alice", Vote(1)), ("bob", Vote(1)))), Hints(Claim(1)), Now);
 
-        Assert.True(record.StandsBeside(policy, policy.Decide(TestPath, Ballots(("alice", Absent)))));
-        Assert.False(record.StandsBeside(policy, policy.Decide(TestPath, Ballots(("carol", Vote(2))))));
+        Assert.True(record.StandsBeside(policy, policy.Decide(TestPath, Ballots(("alice", Absent))), None, _ => false));
+        Assert.False(record.StandsBeside(policy, policy.Decide(TestPath, Ballots(("carol", Vote(2)))), None, _ => false));
     }
 
     /// <summary>A random policy with ballots that are complete in the end, of which a decision saw some, and electors that lose trust

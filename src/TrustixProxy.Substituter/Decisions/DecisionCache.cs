@@ -212,6 +212,14 @@ internal sealed class DecisionCache
         return null;
     }
 
+    /// <summary>Whether a kept decision is granted again with the claims of a later poll, and without votes that lost trust since.</summary>
+    public bool StandsBeside(DecisionRecord kept, Verdict later)
+    {
+        var revoked = _trust.Revoked();
+        return kept.StandsBeside(
+            _trust.Policy, later, _trust.Frozen(), vote => revoked.Covers(vote.Elector, vote.Position, _trust.ProvenHeads));
+    }
+
     private bool Holds(Decision decision) =>
         decision.Record.ExpiresAt > _time.GetUtcNow()
         && decision.StandsWithout(_trust.Frozen(), _trust.Revoked(), _trust.ProvenHeads, _trust.Policy);

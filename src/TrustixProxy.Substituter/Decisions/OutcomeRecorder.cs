@@ -134,7 +134,7 @@ internal sealed class OutcomeRecorder(
     private bool IsContradicted(DecisionRecord kept, Outcome.Refused later) =>
         later.IsContested
             || (!kept.IsSigned && !later.WasCutShort && later.Word is not "no-upstream")
-            || (later.Names.GetValueOrDefault(kept.Claim!.Path) is { } verdict && !kept.StandsBeside(electorate.Policy, verdict));
+            || (later.Names.GetValueOrDefault(kept.Claim!.Path) is { } verdict && !memory.Cache.StandsBeside(kept, verdict));
 
     private KeptRefusal RefusalOf(Outcome.Refused refused)
     {

@@ -27,9 +27,9 @@ internal static class HostRun
         logging.Services.Configure<JsonConsoleFormatterOptions>(
             console => (console.UseUtcTimestamp, console.TimestampFormat) = (true, "yyyy-MM-ddTHH:mm:ss.fffZ"));
         logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning).AddFilter("Yarp", LogLevel.Error)
-            // a host that does not start is told of by RunAsync, in one line
+            // RunAsync reports a host that does not start, in one line
             .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None)
-            // it warns that HTTP/2 needs TLS, which the log node's listeners do without
+            // Kestrel warns that HTTP/2 needs TLS; the log node's listeners do without it
             .AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Error);
     }
 

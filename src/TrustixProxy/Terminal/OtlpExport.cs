@@ -27,7 +27,7 @@ internal sealed class OtlpExport : IDisposable
             .AddOtlpExporter(exporter => Configure(exporter, endpoint, "v1/metrics")).Build();
     }
 
-    /// <summary>Sends what is left, for a few seconds at the most.</summary>
+    /// <summary>Sends what is left; takes at most a few seconds.</summary>
     public void Dispose()
     {
         _traces.Dispose();

@@ -9,8 +9,8 @@ using TrustixProxy.Substituter.Hosting;
 
 namespace TrustixProxy.Terminal;
 
-/// <summary>Has a proxy run under its configuration as it is now: read again at SIGHUP, and when it, or a file that it names, has changed.
-/// One with faults is told of, and the old one stays in force.</summary>
+/// <summary>Reloads the configuration at SIGHUP, and when it or a file that it names changes. Reports a faulty one, and keeps the old
+/// one in force.</summary>
 /// <param name="config">The configuration's file; null when there is none.</param>
 internal sealed class Reloading(WebApplication app, string? config)
     : SupervisedService(TimeProvider.System, app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("TrustixProxy"))

@@ -8,8 +8,7 @@ using TrustixProxy.Testing;
 
 namespace TrustixProxy.Substituter.Tests.Upstreams;
 
-/// <summary>Files that were seen to hold a NAR are not decompressed again; and whoever puts another file in their place gains
-/// nothing.</summary>
+/// <summary>Does not decompress files again that are known to hold a NAR. An attacker who replaces such a file gains nothing.</summary>
 public sealed class KnownFileTests
 {
     private const int Small = 5_000, Large = 3_000_000;
