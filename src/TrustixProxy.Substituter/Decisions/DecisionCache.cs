@@ -212,7 +212,7 @@ internal sealed class DecisionCache
         return null;
     }
 
-    /// <summary>Whether a kept decision is granted again with the claims of a later poll, and without votes that lost trust since.</summary>
+    /// <summary>Whether the policy grants a kept decision again: with the claims of a later poll, without votes that lost trust.</summary>
     public bool StandsBeside(DecisionRecord kept, Verdict later)
     {
         var revoked = _trust.Revoked();
