@@ -17,6 +17,9 @@ public sealed record LogKey
     /// <summary>The key's 32 bytes.</summary>
     public ReadOnlySpan<byte> Bytes => _key.Bytes;
 
+    /// <summary>The key, to verify other texts that the log signs.</summary>
+    internal Ed25519PublicKey PublicKey => _key;
+
     /// <summary>The log's id in calls: 64 hexadecimal digits derived from the protocol and the key.</summary>
     public string LogId { get; }
 
@@ -83,4 +86,7 @@ public sealed class LogSigner
 
     /// <summary>Signs a conflict record; returns 64 bytes.</summary>
     public byte[] Sign(ConflictRecord conflict) => _key.Sign(conflict.SigningText(Key.LogId));
+
+    /// <summary>Signs a checkpoint's text, which is longer than 32 bytes and has no space in its first line.</summary>
+    internal byte[] SignText(ReadOnlySpan<byte> checkpoint) => _key.Sign(checkpoint);
 }

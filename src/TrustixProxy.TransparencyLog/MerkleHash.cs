@@ -32,9 +32,19 @@ public static class MerkleHash
     /// <summary>Computes a leaf of the map-head log: SHA-256(00 || map root).</summary>
     public static Digest MapHeadLeaf(Digest mapRoot)
     {
-        Span<byte> input = stackalloc byte[1 + Digest.Size];
+        Span<byte> entry = stackalloc byte[Digest.Size];
+        mapRoot.CopyTo(entry);
+        return Leaf(entry);
+    }
+
+    /// <summary>Computes the leaf of an entry: SHA-256(00 || entry). The log's entry is key, colon and digest; the map-head log's is the
+    /// map root.</summary>
+    public static Digest Leaf(ReadOnlySpan<byte> entry)
+    {
+        var length = 1 + entry.Length;
+        var input = length <= 512 ? stackalloc byte[length] : new byte[length];
         input[0] = 0;
-        mapRoot.CopyTo(input[1..]);
+        entry.CopyTo(input[1..]);
         return Digest.Of(input);
     }
 

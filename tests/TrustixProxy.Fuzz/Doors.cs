@@ -30,7 +30,7 @@ internal static class Doors
 
     private static readonly TestOutput Output = TestOutput.Make(size: 3000);
 
-    public static IReadOnlyList<Door> All { get; } = [.. Texts(), .. Streams(), .. ProofDoors.All, .. EvidenceDoors.All];
+    public static IReadOnlyList<Door> All { get; } = [.. Texts(), .. Streams(), .. ProofDoors.All, .. EvidenceDoors.All, .. NoteDoors.All];
 
     private static IEnumerable<Door> Texts()
     {
@@ -70,8 +70,7 @@ internal static class Doors
             bytes => NarInfo.TryParse(bytes, out _, out _));
         yield return new Door(
             "RecordSeal", [records.Seal("kind", "name", "body"u8)], bytes => records.TryOpen("kind", "name", bytes, out _));
-        yield return new Door("DecisionSeal",
-            [seal.Seal(digest, DecisionRecord.Refusal(Outcome.Conflict, "reason", DateTimeOffset.UnixEpoch))],
+        yield return new Door("DecisionSeal", [seal.Seal(digest, DecisionRecord.Refusal("conflict", "reason", DateTimeOffset.UnixEpoch))],
             bytes => seal.TryOpen(digest, bytes, out _, out _));
     }
 

@@ -121,8 +121,9 @@ public sealed partial class ArchitectureTests
         var trustCore = TrustCore.Sum(Repository.CodeLines);
         var pure = PureRooms.Sum(room => Repository.Sources($"src/{Project(room)}").Sum(Repository.CodeLines));
 
-        Assert.InRange(trustCore, 1, 1100);
-        Assert.InRange(pure, 1, 4000);
+        // 1,100 for heads, proofs and policy; 600 for checkpoints, cosignatures, policies of witnesses and proof files
+        Assert.InRange(trustCore, 1, 1700);
+        Assert.InRange(pure, 1, 4700);
     }
 
     [Fact]
@@ -155,6 +156,10 @@ public sealed partial class ArchitectureTests
         "Nix/Fingerprint", "Consensus/OutputClaim", "Consensus/LogEvidence", "Consensus/Policy", "Consensus/Rule", "Consensus/RecordSeal",
             "Consensus/DecisionSeal",
         "Consensus/CountedBallots", "Consensus/NameChoice",
+        "TransparencyLog/Notes/NoteText", "TransparencyLog/Notes/NoteSignature", "TransparencyLog/Notes/SignedNote",
+            "TransparencyLog/Notes/VerifierKey", "TransparencyLog/Notes/Checkpoint", "TransparencyLog/Notes/CheckpointVerdict",
+            "TransparencyLog/Notes/Cosignature", "TransparencyLog/Notes/WitnessGroup", "TransparencyLog/Notes/WitnessPolicy",
+            "TransparencyLog/Notes/WitnessDemand", "TransparencyLog/Notes/TlogProof", "TransparencyLog/Notes/SigsumProof",
     }.Select(file => Path.Combine(Repository.Root, $"src/TrustixProxy.{file}.cs"));
 
     private static string Project(string room) => room is "TrustixProxy" ? room : $"TrustixProxy.{room}";

@@ -1,4 +1,3 @@
-using TrustixProxy.Consensus;
 using TrustixProxy.Logs.Watching;
 
 namespace TrustixProxy.Substituter.Dashboard;
@@ -60,12 +59,9 @@ internal static class Page
     public static Html Badge(string word, string kind) => Html.Of($"""<span class="badge {kind}">{word}</span>""");
 
     /// <summary>An outcome.</summary>
-    public static Html Badge(Outcome outcome) => Badge(outcome.Word(), VerdictChart.KindOf(outcome));
-
-    /// <summary>The word of an outcome in a stored report; another version may have written it.</summary>
-    public static Html Badge(string word) => OutcomeWords.TryParse(word, out var outcome) ? Badge(outcome) : Badge(word, "warn");
+    public static Html Badge(string outcome) => Badge(outcome, VerdictChart.KindOf(outcome));
 
     /// <summary>A log's state.</summary>
     public static Html Badge(LogHealth health) =>
-        Badge(Kebab.Of(health), health switch { LogHealth.Live => "good", LogHealth.Frozen => "bad", _ => "warn" });
+        Badge(Consensus.Kebab.Of(health), health switch { LogHealth.Live => "good", LogHealth.Frozen => "bad", _ => "warn" });
 }

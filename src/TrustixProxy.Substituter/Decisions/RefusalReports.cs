@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Logging;
-using TrustixProxy.Consensus;
 
 namespace TrustixProxy.Substituter.Decisions;
 
@@ -12,24 +11,24 @@ internal sealed class RefusalReports(ILogger logger, TimeProvider time)
     private static readonly TimeSpan Interval = TimeSpan.FromMinutes(1);
 
     private readonly Lock _turn = new();
-    private readonly Dictionary<Outcome, Account> _accounts = [];
+    private readonly Dictionary<string, Account> _accounts = []; // by outcome; outcomes are few
 
-    public void Refused(string digest, Outcome outcome, string sentence)
+    public void Refused(string digest, string outcome, string sentence)
     {
         if (Take(outcome) is not { } untold)
         {
             return;
         }
 
-        logger.Refused(digest, outcome.Word(), sentence);
+        logger.Refused(digest, outcome, sentence);
         if (untold > 0)
         {
-            logger.RefusalsNotTold(untold, outcome.Word());
+            logger.RefusalsNotTold(untold, outcome);
         }
     }
 
     /// <summary>Returns the refusals left out since the last one logged; null if this one is left out too.</summary>
-    private long? Take(Outcome outcome)
+    private long? Take(string outcome)
     {
         lock (_turn)
         {

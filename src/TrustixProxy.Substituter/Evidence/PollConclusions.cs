@@ -27,7 +27,7 @@ internal sealed class PollConclusions(
     /// <summary>Concludes; null while the outcome is open. Begins the waits that it needs.</summary>
     /// <param name="isLate">Whether the deadline has passed.</param>
     /// <param name="now">When.</param>
-    public PollResult? Conclude(bool isLate, DateTimeOffset now)
+    public Outcome? Conclude(bool isLate, DateTimeOffset now)
     {
         var verdicts = candidates.DecideEach(isLate, now);
         var choice = NameChoice.Of([.. verdicts.Select(name =>
@@ -35,14 +35,14 @@ internal sealed class PollConclusions(
         var tally = new Tally(verdicts, choice.Granted, isLate, now);
         return choice.IsOpen || (policy.Fallback is { } name && !isLate && IsOpen(name)) ? null
             : Fallback(tally) ?? Contest(choice) ?? Grant(tally) ?? ContentAddressed(tally)
-                ?? (PollResult?)(Refuse(tally) is { } refused ? refused with { Names = verdicts } : null);
+                ?? (Outcome?)(Refuse(tally) is { } refused ? refused with { Names = verdicts } : null);
     }
 
     /// <summary>Whether the fallback may still sign a name.</summary>
     private bool IsOpen(string fallback) => candidates.Of(fallback).Any(word => word.Ballot is null or { IsFirm: false });
 
     /// <summary>In report mode, serves what the fallback signed with the fallback's signature, whatever the verdict.</summary>
-    private PollResult.Served? Fallback(Tally tally)
+    private Outcome.Served? Fallback(Tally tally)
     {
         if (policy.Fallback is not { } name)
         {
@@ -55,9 +55,8 @@ internal sealed class PollConclusions(
                 && tally.Granted?.Granted != vote.Claim
                 && Unvouched(path, tally) is { } verdict && HintsFor(vote.Claim, tally) is { } hints)
             {
-                var sentence = $"{verdict.Outcome.Word()}: {verdict.Sentence}";
-                return new PollResult.Served(
-                    DecisionRecord.OfFallback(vote.Claim, hints with { Signatures = [signature] }, sentence, tally.Now), verdict);
+                return new Outcome.Served(DecisionRecord.OfFallback(
+                    vote.Claim, hints with { Signatures = [signature] }, $"{verdict.Outcome}: {verdict.Sentence}", tally.Now), verdict);
             }
         }
 
@@ -65,17 +64,17 @@ internal sealed class PollConclusions(
     }
 
     /// <summary>Refuses two granted names of one digest: neither may take the other's place.</summary>
-    private PollResult.Refused? Contest(NameChoice choice) =>
+    private Outcome.Refused? Contest(NameChoice choice) =>
         choice.Contested.IsEmpty ? null
-            : new PollResult.Refused(Outcome.Conflict, choice.Sentence, null, null, IsSettled, WasCutShort: false) { IsContested = true };
+            : new Outcome.Refused("conflict", choice.Sentence, null, null, IsSettled, WasCutShort: false) { IsContested = true };
 
     /// <summary>Serves what is granted, once the best upstream that answers in time has its NAR.</summary>
-    private PollResult.Served? Grant(Tally tally) =>
+    private Outcome.Served? Grant(Tally tally) =>
         tally.Granted is { Granted: { } claim } granted && HintsFor(claim, tally) is { } hints
-            ? new PollResult.Served(DecisionRecord.Of(granted, hints, tally.Now), granted) : null;
+            ? new Outcome.Served(DecisionRecord.Of(granted, hints, tally.Now), granted) : null;
 
     /// <summary>Serves what nobody grants when an upstream's content address makes the path.</summary>
-    private PollResult.Served? ContentAddressed(Tally tally)
+    private Outcome.Served? ContentAddressed(Tally tally)
     {
         if (tally.Granted is not null || !policy.ServesContentAddressed || upstreams.FindContentAddressed(digest) is not var (claim, hints)
             || Unvouched(claim.Path, tally) is not { } verdict)
@@ -84,7 +83,7 @@ internal sealed class PollConclusions(
         }
 
         var isSettled = candidates[claim.Path].AreSettled(policy);
-        return new PollResult.Served(
+        return new Outcome.Served(
             DecisionRecord.OfContentAddress(claim, hints, $"content-addressed; {verdict.Sentence}", tally.Now, isSettled), verdict);
     }
 
@@ -112,7 +111,7 @@ internal sealed class PollConclusions(
         return patience.IsOver ? candidates.Decide(path) : null;
     }
 
-    private PollResult.Refused? Refuse(Tally tally)
+    private Outcome.Refused? Refuse(Tally tally)
     {
         if (tally.Granted is not null)
         {
@@ -131,17 +130,17 @@ internal sealed class PollConclusions(
         var wasCutShort = tally.IsLate || (upstreams.HasOpenFailure && !isNamed);
         var (path, fullest) = verdicts.DefaultIfEmpty().MaxBy(verdict => verdict.Value is null ? -1 : Claims(verdict.Value));
         return fullest is null
-            ? new PollResult.Refused(
-                Outcome.NoUpstream, $"no upstream has {digest}{upstreams.Complaint}", null, null, upstreams.IsSettled, wasCutShort)
-            : new PollResult.Refused(
+            ? new Outcome.Refused(
+                "no-upstream", $"no upstream has {digest}{upstreams.Complaint}", null, null, upstreams.IsSettled, wasCutShort)
+            : new Outcome.Refused(
                 fullest.Outcome, fullest.Sentence + upstreams.Complaint, path, fullest, IsSettled && IsFirm(fullest), wasCutShort);
     }
 
     /// <summary>Refuses what is granted when no upstream has its NAR.</summary>
-    private PollResult.Refused? RefuseForNoUpstream(Verdict granted, bool isLate) =>
+    private Outcome.Refused? RefuseForNoUpstream(Verdict granted, bool isLate) =>
         upstreams.HaveAllSpoken || isLate
-            ? new PollResult.Refused(
-                Outcome.NoUpstream, $"{granted.Sentence}; {granted.Outcome.Word()}, but no upstream has that NAR{upstreams.Complaint}",
+            ? new Outcome.Refused(
+                "no-upstream", $"{granted.Sentence}; {granted.Outcome}, but no upstream has that NAR{upstreams.Complaint}",
                 granted.Granted!.Path, granted, IsSettled && IsFirm(granted), upstreams.HasOpenFailure || !upstreams.HaveAllSpoken)
             : null;
 

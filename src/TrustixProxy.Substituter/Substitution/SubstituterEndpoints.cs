@@ -1,6 +1,5 @@
 using System.Text;
 using Microsoft.AspNetCore.Http;
-using TrustixProxy.Consensus;
 using TrustixProxy.Nars;
 using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Nix;
@@ -64,7 +63,7 @@ internal sealed class SubstituterEndpoints(
                 : WriteTextAsync(context, StatusCodes.Status404NotFound, "not found");
         }
 
-        context.Response.Headers[DecisionHeader] = decision.Record.Outcome.Word();
+        context.Response.Headers[DecisionHeader] = decision.Record.Outcome;
         return WriteNarInfoAsync(context, decision);
     }
 
@@ -129,7 +128,7 @@ internal sealed class SubstituterEndpoints(
         }
         else if (result is not ForwardResult.Answered)
         {
-            Say(context, Outcome.NoUpstream);
+            Say(context, "no-upstream");
             var isUnavailable = result is ForwardResult.Unavailable && options.OnUndecided is OnUndecided.Unavailable;
             await WriteTextAsync(context, isUnavailable ? StatusCodes.Status503ServiceUnavailable
                 : StatusCodes.Status404NotFound, $"{order.Claim.Path}: no upstream has the agreed NAR in this form");
@@ -137,7 +136,7 @@ internal sealed class SubstituterEndpoints(
     }
 
     /// <summary>Sets the outcome headers when the response starts, even if headers were cleared before.</summary>
-    private static void Say(HttpContext context, Outcome outcome)
+    private static void Say(HttpContext context, string outcome)
     {
         if (!context.Items.ContainsKey(DecisionHeader))
         {
@@ -148,7 +147,7 @@ internal sealed class SubstituterEndpoints(
             });
         }
 
-        context.Items[DecisionHeader] = outcome.Word();
+        context.Items[DecisionHeader] = outcome;
     }
 
     private Task RefuseAsync(HttpContext context, Decision decision)

@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
 using Spectre.Console;
-using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
 using TrustixProxy.Publisher;
 using TrustixProxy.Terminal;
@@ -62,9 +61,9 @@ internal static class Demonstration
         await stage.TellAsync("mallory", [forged, splitForged], cancellation);
         return
         [
-            new DemoCase(good.Path, [("alice", good), ("bob", good), ("mallory", forged)], Outcome.Agreed),
-            new DemoCase(split.Statement.Path, [("alice", split.Statement), ("bob", null), ("mallory", splitForged)], Outcome.Conflict),
-            new DemoCase(lone.Statement.Path, [("alice", lone.Statement), ("bob", null), ("mallory", null)], Outcome.Undecided),
+            new DemoCase(good.Path, [("alice", good), ("bob", good), ("mallory", forged)], "agreed"),
+            new DemoCase(split.Statement.Path, [("alice", split.Statement), ("bob", null), ("mallory", splitForged)], "conflict"),
+            new DemoCase(lone.Statement.Path, [("alice", lone.Statement), ("bob", null), ("mallory", null)], "undecided"),
         ];
     }
 
@@ -76,8 +75,8 @@ internal static class Demonstration
         {
             var answer = await stage.AskAsync(item.Path, cancellation);
             var result = answer.NarInfo is null ? $"404" : await FetchAsync(stage, answer.NarInfo, cancellation);
-            isAsExpected &= answer.Verdict == item.Expected.Word()
-                && result.StartsWith("404", StringComparison.Ordinal) == (item.Expected is not Outcome.Agreed);
+            isAsExpected &= answer.Verdict == item.Expected
+                && result.StartsWith("404", StringComparison.Ordinal) == (item.Expected is not "agreed");
             table.AddRow(
                 [Markup.Escape(item.Path.Name), .. item.Votes.Select(vote => Short(vote.Claim)), answer.Verdict, Markup.Escape(result)]);
             if (answer.NarInfo is null)
@@ -126,7 +125,7 @@ internal static class Demonstration
 
     /// <param name="Votes">What each log was told.</param>
     /// <param name="Expected">The verdict that has to come of it.</param>
-    private sealed record DemoCase(StorePath Path, IReadOnlyList<(string Log, BuildStatement? Claim)> Votes, Outcome Expected)
+    private sealed record DemoCase(StorePath Path, IReadOnlyList<(string Log, BuildStatement? Claim)> Votes, string Expected)
     {
         public string? Reason { get; set; }
     }

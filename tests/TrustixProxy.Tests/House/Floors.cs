@@ -10,6 +10,7 @@ internal static class Floors
         "TrustixProxy.Nix",
         "TrustixProxy.TransparencyLog.Wire",
         "TrustixProxy.TransparencyLog",
+        "TrustixProxy.TransparencyLog.Notes",
         "TrustixProxy.Consensus",
         "TrustixProxy.IO.Streams",
         "TrustixProxy.IO.Metering",
