@@ -12,8 +12,14 @@ internal sealed class MeasuredProcess(Process process) : IDisposable
     public static string ProgramPath { get; } = Path.Combine(AppContext.BaseDirectory, "program", "trustix-proxy");
 
     /// <summary>The program as it is installed, with a configuration.</summary>
-    public static Process Program(params string[] arguments) =>
-        Process.Start(new ProcessStartInfo(ProgramPath, arguments) { RedirectStandardError = true })!;
+    /// <param name="hosts">A file that it sees as <c>/etc/hosts</c>; null for the machine's.</param>
+    public static Process Program(string[] arguments, string? hosts = null)
+    {
+        string[] namespaced = hosts is null ? []
+            : ["unshare", "--map-root-user", "--mount", "sh", "-c", "mount --bind \"$0\" /etc/hosts && exec \"$@\"", hosts];
+        string[] line = [.. namespaced, ProgramPath, .. arguments];
+        return Process.Start(new ProcessStartInfo(line[0], line[1..]) { RedirectStandardError = true })!;
+    }
 
     /// <summary>CPU time of all its threads until now, in user and system mode, and of its children.</summary>
     public TimeSpan Cpu => Family().Aggregate(TimeSpan.Zero, (sum, id) =>

@@ -8,6 +8,9 @@ namespace TrustixProxy.Benchmarks;
 /// away.</summary>
 internal static class NetworkMisses
 {
+    /// <summary>A name with an IPv6 and an IPv4 address.</summary>
+    private const string TwoAddresses = "two-addresses.test";
+
     private const int Rounds = 5, Misses = 200, AtOnce = 25;
 
     private static readonly TimeSpan RoundTrip = TimeSpan.FromMilliseconds(50);
@@ -50,15 +53,9 @@ internal static class NetworkMisses
     /// <summary>(e) The first narinfo from an upstream whose IPv6 address swallows connections, beside one that has IPv4 alone.</summary>
     public static async Task DeadAddressAsync(Figures figures)
     {
-        var addresses = await Dns.GetHostAddressesAsync("localhost");
-        if (addresses.FirstOrDefault()?.AddressFamily is not AddressFamily.InterNetworkV6 || !addresses.Contains(IPAddress.Loopback))
-        {
-            Console.WriteLine(
-                $"  not measured here: localhost has to be ::1 and then 127.0.0.1, and is {string.Join(", ", addresses.AsEnumerable())}");
-            return;
-        }
-
         using var directory = new ScratchDirectory();
+        var hosts = Path.Combine(directory.Path, "hosts");
+        await File.WriteAllTextAsync(hosts, $"::1 {TwoAddresses}\n127.0.0.1 {TwoAddresses}\n");
         await using var logs = await NetworkLogs.StartAsync(directory.Path);
         await using var upstream = await NetworkUpstream.StartAsync(directory.Path);
         using var swallowing = new Socket(AddressFamily.InterNetworkV6, SocketType.Stream, ProtocolType.Tcp);
@@ -69,10 +66,11 @@ internal static class NetworkMisses
         var (both, one) = (new List<double>(), new List<double>());
         for (var round = 0; round < Rounds; round++)
         {
-            foreach (var (times, host) in new[] { (both, "localhost"), (one, "127.0.0.1") })
+            foreach (var (times, host) in new[] { (both, TwoAddresses), (one, "127.0.0.1") })
             {
                 var name = Path.Combine(directory.Path, $"{host}-{round}");
-                using var proxy = await ProxyProcess.StartAsync(name, [("main", new Uri($"http://{host}:{upstream.Url.Port}"))], logs.All);
+                (string, Uri)[] upstreams = [("main", new Uri($"http://{host}:{upstream.Url.Port}"))];
+                using var proxy = await ProxyProcess.StartAsync(name, upstreams, logs.All, hosts);
                 times.Add(await AskAsync(proxy.Url, 1, 1));
             }
         }

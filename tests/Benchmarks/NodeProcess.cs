@@ -40,7 +40,7 @@ internal sealed class NodeProcess : IDisposable
                 writeTokens = new[] { token.PublicKey.ToString() } } },
         }));
         var watch = Stopwatch.StartNew();
-        var process = MeasuredProcess.Program("log", "serve", "--config", config);
+        var process = MeasuredProcess.Program(["log", "serve", "--config", config]);
         while (await process.StandardError.ReadLineAsync() is { } line)
         {
             if (line.Split(" at ") is ["serving logs", var urls])

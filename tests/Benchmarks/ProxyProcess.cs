@@ -21,8 +21,9 @@ internal sealed class ProxyProcess : IDisposable
     public static Task<ProxyProcess> StartAsync(string directory, Uri upstream, IEnumerable<BenchLog> logs) =>
         StartAsync(directory, [("main", upstream)], logs);
 
+    /// <param name="hosts">A file that this process alone sees as <c>/etc/hosts</c>; null for the machine's.</param>
     public static async Task<ProxyProcess> StartAsync(
-        string directory, IEnumerable<(string Name, Uri Url)> upstreams, IEnumerable<BenchLog> logs)
+        string directory, IEnumerable<(string Name, Uri Url)> upstreams, IEnumerable<BenchLog> logs, string? hosts = null)
     {
         Directory.CreateDirectory(Path.Combine(directory, "proxy"));
         var config = Path.Combine(directory, "proxy.json");
@@ -36,7 +37,7 @@ internal sealed class ProxyProcess : IDisposable
                 new { name = log.Name, url = log.Url.ToString(), publicKey = log.PublicKey, mode = log.IsMirrored ? "mirror" : "light" }),
         }));
         var started = new TaskCompletionSource<string>();
-        var process = MeasuredProcess.Program("serve", "--config", config);
+        var process = MeasuredProcess.Program(["serve", "--config", config], hosts);
         var proxy = new ProxyProcess(process);
         process.ErrorDataReceived += (_, line) =>
         {

@@ -29,7 +29,7 @@ internal sealed class ServeProcess : IDisposable
             narStore = narStore is null ? null : new { directory = narStore },
             limits,
         }, WithoutNulls));
-        var process = MeasuredProcess.Program("serve", "--config", config);
+        var process = MeasuredProcess.Program(["serve", "--config", config]);
         while (await process.StandardError.ReadLineAsync() is { } line)
         {
             if (line.Split(" at ") is ["serving", var url])

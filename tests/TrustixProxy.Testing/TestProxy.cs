@@ -53,6 +53,9 @@ public sealed class TestProxy : IAsyncDisposable
     /// <summary>How long upstreams may be silent in mid-NAR.</summary>
     public TimeSpan NarDeadline { get; set; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>Whether <see cref="Lines"/> also has what the proxy logs for debugging.</summary>
+    public bool LogsDebug { get; init; }
+
     /// <summary>Signed caches that vote.</summary>
     public List<CacheOptions> Caches { get; } = [];
 
@@ -159,6 +162,7 @@ public sealed class TestProxy : IAsyncDisposable
             {
                 builder.Logging.ClearProviders();
                 builder.Logging.AddProvider(new LineLogger(Lines));
+                builder.Logging.AddFilter("TrustixProxy", LogsDebug ? LogLevel.Debug : LogLevel.Information);
             },
             metrics: Metrics);
         await _app.StartAsync();

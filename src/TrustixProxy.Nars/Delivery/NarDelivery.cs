@@ -73,8 +73,16 @@ public sealed class NarDelivery(NarDownload download, RequestedRange requested) 
     public bool IsSameFile =>
         Body is { Source.IsSameFile: true } && (Body.Verdict?.FileHash ?? download.Order.FileHash) == download.Order.FileHash;
 
+    /// <summary>Whether a read since the last start ended because its body was rejected before the client had a byte. Another body may
+    /// have replaced it by now.</summary>
+    public bool WasRejected { get; private set; }
+
     /// <summary>Waits until a body is usable, rejected or unavailable for this client.</summary>
-    public Task<DeliveryState> StartAsync(CancellationToken cancellation) => download.StartAsync(this, cancellation);
+    public Task<DeliveryState> StartAsync(CancellationToken cancellation)
+    {
+        WasRejected = false;
+        return download.StartAsync(this, cancellation);
+    }
 
     /// <summary>Switches to a body. Returns false when bytes it needs are gone, or the response promised another length.</summary>
     public bool TryBind(NarBody body)
@@ -166,6 +174,8 @@ public sealed class NarDelivery(NarDownload download, RequestedRange requested) 
 
             if (!HasTaken || !await download.NextAsync(this, body, cancellationToken))
             {
+                WasRejected = !HasTaken;
+                download.NoteCut(Math.Max(Offset, _given));
                 throw new NarRefusedException(body.Verdict is { } verdict ? FaultOf(verdict) ?? NarFault.FileHash : NarFault.FileHash);
             }
         }

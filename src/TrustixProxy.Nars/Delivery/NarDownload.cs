@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using TrustixProxy.Nars.Upstreams;
 
 namespace TrustixProxy.Nars.Delivery;
@@ -13,9 +14,11 @@ public sealed class NarDownload : IAsyncDisposable
     private readonly NarFetch _fetch;
     private readonly ITimer _idle;
     private readonly TimeSpan _linger, _stay;
+    private readonly ILogger _logger;
     private Task _running = Task.CompletedTask;
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private DeliveryState? _outcome; // Ready once a body is verified
+    private bool _isNarrowed; // a file was skipped that only its clients had no use for; a new client starts its own download
     private bool _isClosed; // no client can join
     private bool _isLost; // all clients read a rejected body; a new client starts its own download
 
@@ -26,7 +29,7 @@ public sealed class NarDownload : IAsyncDisposable
     /// <param name="onIdle">Called when the download has had no readers for a while.</param>
     public NarDownload(NarOrder order, DeliveryContext context, Action<NarDownload> onIdle)
     {
-        (Order, _linger, _stay) = (order, Linger, context.Stay);
+        (Order, _linger, _stay, _logger) = (order, Linger, context.Stay, context.Logger);
         _fetch = new NarFetch(order, context, this);
         _idle = context.Time.CreateTimer(_ => onIdle(this), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
@@ -77,7 +80,7 @@ public sealed class NarDownload : IAsyncDisposable
         {
             var body = _bodies.LastOrDefault();
             body = body?.Verdict is { Fault: not null } ? null : body;
-            var isOver = _isClosed || _isLost || _outcome is not (null or DeliveryState.Ready)
+            var isOver = _isClosed || _isLost || _isNarrowed || _outcome is not (null or DeliveryState.Ready)
                 || (body?.Verdict is not null && (_stay <= TimeSpan.Zero || !body.IsWhole));
             if (isOver || (body is not null && (!delivery.Accepts(body) || !delivery.TryBind(body))))
             {
@@ -134,7 +137,9 @@ public sealed class NarDownload : IAsyncDisposable
             _deliveries.ForEach(delivery => delivery.TryBind(body));
 
             Pulse();
-            return _deliveries.Count is 0 || _deliveries.Exists(delivery => delivery.Uses(body));
+            var isUsed = _deliveries.Count is 0 || _deliveries.Exists(delivery => delivery.Uses(body));
+            _isNarrowed |= !isUsed;
+            return isUsed;
         }
     }
 
@@ -176,6 +181,10 @@ public sealed class NarDownload : IAsyncDisposable
             await changed.WaitAsync(cancellation);
         }
     }
+
+    /// <summary>Logs that a client's response is cut.</summary>
+    /// <param name="sent">Offset in the file after the last byte that the client was sent.</param>
+    public void NoteCut(long sent) => _logger.DeliveryCut(Order.Claim.Path.ToString(), sent);
 
     /// <summary>Detaches a client from a body that differs from the bytes the client has.</summary>
     public void Reject(NarDelivery delivery, NarBody body)

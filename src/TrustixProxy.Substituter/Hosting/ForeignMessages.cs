@@ -22,7 +22,7 @@ internal static class ForeignMessages
         nameof(DecisionLog.RecordRefused), nameof(DecisionLog.DecidingFailed), nameof(DeliveryLog.DeliveryFailed),
         nameof(UpstreamLog.NarRefused), nameof(UpstreamLog.ProbingFailed), nameof(NarStoreLog.NoRoom), nameof(NarStoreLog.Unreadable),
         nameof(ReplicasLog.RedisNotReached), nameof(ReplicasLog.RedisRefused), nameof(ReplicasLog.RedisFailed),
-            nameof(RevocationLog.RevocationsForged),
+        nameof(RevocationLog.RevocationsForged),
     ];
 
     /// <summary>Creates a logger that writes each of them at most once a minute.</summary>

@@ -60,9 +60,9 @@ internal sealed class NarForwarder(
                 return ForwardResult.Revoked;
             }
 
-            if (state is DeliveryState.Beyond)
+            if (state is DeliveryState.Beyond && delivery.Body?.Length is { } length)
             {
-                RequestedRange.Refuse(context.Response, delivery.Body!.Length!.Value);
+                RequestedRange.Refuse(context.Response, length);
                 return ForwardResult.Answered;
             }
 
@@ -84,7 +84,7 @@ internal sealed class NarForwarder(
             }
 
             context.Response.Clear(); // refused before a byte was sent: the next upstream may have the right one
-            if (delivery.Body?.Verdict is not { Fault: not null })
+            if (!delivery.WasRejected)
             {
                 return ForwardResult.Unavailable; // caused by the client
             }

@@ -112,8 +112,9 @@ public sealed class DeliveryFuzzTests(ITestOutputHelper console)
 
         var ends = orders.Count > 1 ? await PipeliningClient.RunAsync(world.Proxy.Url, orders)
             : [await DeliveryClient.RunAsync(world.Proxy.Client, world.Proxy.Url, orders[0], random)];
-        foreach (var (order, end) in orders.Zip(ends))
+        foreach (var (order, seen) in orders.Zip(ends))
         {
+            var end = seen is DeliveryEnd.Cut && world.HadToCut(order) ? DeliveryEnd.CutAsItHadTo : seen;
             _ends.AddOrUpdate((world.CanDeliver, end), 1, (_, count) => count + 1);
             var isLate = end is DeliveryEnd.Hung || (world.CanDeliver && end is DeliveryEnd.Refused);
             if (isLate || end is DeliveryEnd.Wrong or DeliveryEnd.Fault || (world.CanDeliver && end is DeliveryEnd.Cut))
@@ -126,7 +127,8 @@ public sealed class DeliveryFuzzTests(ITestOutputHelper console)
     private static string Describe(DeliveryWorld world, DeliveryOrder order, string end)
     {
         var (narInfo, digest) = (order.NarInfo, order.Output.Path.Digest.ToString());
-        var lines = world.Proxy.Lines.Where(line => line.Contains(digest, StringComparison.Ordinal)).TakeLast(4);
+        var lines = world.Proxy.Lines
+            .Where(line => line.Contains(digest, StringComparison.Ordinal) && !line.Contains("/nar/", StringComparison.Ordinal)).TakeLast(8);
         return $"{string.Join('+', world.Faults)} {narInfo.Compression} of {narInfo.FileSize} ({narInfo.NarSize}) from {order.Start}, {end}"
             + string.Concat(lines.Select(line => $"\n  {line}"));
     }

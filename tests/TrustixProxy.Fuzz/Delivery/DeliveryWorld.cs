@@ -1,11 +1,12 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 using TrustixProxy.Nix;
 using TrustixProxy.Testing;
 
 namespace TrustixProxy.Fuzz.Delivery;
 
 /// <summary>A proxy over one to three upstreams, each with a fault of its own.</summary>
-internal sealed class DeliveryWorld : IAsyncDisposable
+internal sealed partial class DeliveryWorld : IAsyncDisposable
 {
     /// <summary>Faults under which an upstream still delivers.</summary>
     private static readonly UpstreamFault[] Bearable =
@@ -34,7 +35,7 @@ internal sealed class DeliveryWorld : IAsyncDisposable
             faults[random.Next(faults.Length)] = random.GetItems(Bearable, 1)[0];
         }
 
-        var (proxy, served) = (new TestProxy { NarDeadline = TimeSpan.FromSeconds(2) }, new List<FaultyFiles>());
+        var (proxy, served) = (new TestProxy { NarDeadline = TimeSpan.FromSeconds(2), LogsDebug = true }, new List<FaultyFiles>());
         foreach (var log in new[] { "alice", "bob" })
         {
             await proxy.AddLogAsync(log);
@@ -64,10 +65,24 @@ internal sealed class DeliveryWorld : IAsyncDisposable
         return new DeliveryWorld(await proxy.StartAsync(), faults, served);
     }
 
+    /// <summary>Whether the proxy had sent a byte that the file does not have, so that only a cut could take it back.</summary>
+    /// <remarks>The client may not have seen that byte: a cut drops what is still on the way.</remarks>
+    public bool HadToCut(DeliveryOrder order)
+    {
+        var (path, digest) = ($"/{order.Output.NarInfo(order.NarInfo.Compression).Url}", order.Output.Path.Digest.ToString());
+        var firstWrong = _files.Min(files => files.FirstWrongByte(path));
+        return Proxy.Lines.Any(line => line.Contains(digest, StringComparison.Ordinal)
+            && CutAfter().Match(line) is { Success: true } cut
+            && long.Parse(cut.Groups[1].Value, CultureInfo.InvariantCulture) > firstWrong);
+    }
+
     /// <summary>The narinfo of an output, which every upstream has.</summary>
     public Task<NarInfo> NarInfoAsync(TestOutput output) => Proxy.NarInfoAsync(output);
 
     public ValueTask DisposeAsync() => Proxy.DisposeAsync();
+
+    [GeneratedRegex("cut a client's download: the first (\\d+) bytes")]
+    private static partial Regex CutAfter();
 
     private static string WithOtherFileSize(string narInfo, int size) =>
         narInfo.Replace(string.Create(CultureInfo.InvariantCulture, $"FileSize: {size}\n"), "FileSize: 7\n", StringComparison.Ordinal);

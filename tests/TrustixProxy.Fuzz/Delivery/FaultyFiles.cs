@@ -16,6 +16,15 @@ internal sealed class FaultyFiles(UpstreamFault fault, IReadOnlyDictionary<strin
     /// <summary>How many requests for NARs it answers now.</summary>
     public int Running => Volatile.Read(ref _running);
 
+    /// <summary>Offset of the first byte of a file that it sends and that the right file does not have; null without one.</summary>
+    public int? FirstWrongByte(string path)
+    {
+        var file = files[path];
+        var sent = fault is UpstreamFault.Encoded ? file : fault is UpstreamFault.EmptyStreams ? [] : Twist(path, file);
+        var common = file.AsSpan().CommonPrefixLength(sent);
+        return common < sent.Length || fault is UpstreamFault.EmptyStreams ? common : null;
+    }
+
     /// <summary>Answers requests for NARs; leaves others to the upstream.</summary>
     public async Task<bool> AnswerAsync(HttpContext context)
     {
