@@ -23,6 +23,7 @@ public sealed class HappyEyeballs
     private readonly Func<IPEndPoint, CancellationToken, ValueTask<Stream>> _dial;
     private readonly TimeProvider _time;
     private readonly ConcurrentDictionary<DnsEndPoint, (IPAddress Address, long At)> _winners = new();
+    private long _lastConnect;
 
     /// <param name="resolve">Resolves a name; the system's resolver when null.</param>
     /// <param name="dial">Connects to one address; a TCP socket when null.</param>
@@ -45,6 +46,9 @@ public sealed class HappyEyeballs
     /// <summary>Maximum time of resolving and connecting together.</summary>
     public static TimeSpan Limit { get; } = TimeSpan.FromSeconds(8);
 
+    /// <summary>How long the last successful connect took, name resolution included; zero before the first.</summary>
+    public TimeSpan LastConnect => TimeSpan.FromTicks(Volatile.Read(ref _lastConnect));
+
     /// <summary>Connects to the first of a host's addresses to answer.</summary>
     /// <param name="target">The host, a name or a literal address, and the port.</param>
     /// <param name="admit">Filters the addresses; admits all when null. It throws, with the reason, when it admits none.</param>
@@ -55,12 +59,14 @@ public sealed class HappyEyeballs
         using var limit = new CancellationTokenSource(Limit, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, limit.Token);
         IPAddress[] addresses = [];
+        var start = _time.GetTimestamp();
         try
         {
             addresses = await ResolveAsync(target.Host.Trim('[', ']'), either.Token);
             addresses = Order(admit is null ? addresses : admit(addresses), Recall(target));
             var (stream, winner) = await RaceAsync(addresses, target.Port, either.Token);
             Remember(target, winner);
+            Volatile.Write(ref _lastConnect, _time.GetElapsedTime(start).Ticks);
             return stream;
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)

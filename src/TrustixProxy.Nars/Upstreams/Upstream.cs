@@ -40,13 +40,15 @@ public sealed class Upstream : IDisposable
         _firstPause = timeout / 50 < LongestPause ? timeout / 50 : LongestPause;
         _base = options.Url.IsFile ? FolderTransport.Base : new Uri(options.Url.AbsoluteUri.TrimEnd('/') + "/");
         Health = new UpstreamHealth(options.Name, time, logger);
+        var connecting = new HappyEyeballs(time);
         HttpMessageHandler transport = options.Url.IsFile
             ? new FolderTransport(options.Url.LocalPath)
-            : new UpstreamTransport(_base, options.Credentials, time, network, options.Proxies);
+            : new UpstreamTransport(_base, options.Credentials, time, network, options.Proxies, connecting);
         Http = new HttpMessageInvoker(
             new UpstreamGate(transport, options.Concurrency, new UpstreamThrottle(Health, time), Health), disposeHandler: network is null);
         _prober = new UpstreamProber(
-            options.Name, cancellation => NarInfoRequest.ProbeAsync(Http, _base, cancellation), Health, timeout, time, logger);
+            options.Name, cancellation => NarInfoRequest.ProbeAsync(Http, _base, cancellation), Health, connecting,
+            timeout, time, logger);
     }
 
     public UpstreamOptions Options { get; }

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using TrustixProxy.IO.Connecting;
 using TrustixProxy.IO.Supervision;
 
 namespace TrustixProxy.Nars.Upstreams;
@@ -9,10 +10,11 @@ namespace TrustixProxy.Nars.Upstreams;
 /// <param name="name">The upstream's name.</param>
 /// <param name="probe">Sends one probe: null when answered, else the fault.</param>
 /// <param name="health">Notified of the result.</param>
+/// <param name="connecting">Tells how far away it is: how long connecting took.</param>
 /// <param name="limit">Maximum wait for one probe.</param>
 internal sealed class UpstreamProber(
-    string name, Func<CancellationToken, Task<UpstreamFault?>> probe, UpstreamHealth health, TimeSpan limit, TimeProvider time,
-        ILogger logger)
+    string name, Func<CancellationToken, Task<UpstreamFault?>> probe, UpstreamHealth health, HappyEyeballs connecting, TimeSpan limit,
+        TimeProvider time, ILogger logger)
     : IDisposable
 {
     /// <summary>Silence of a request after which a probe is sent in parallel, and the interval between checks.</summary>
@@ -24,6 +26,10 @@ internal sealed class UpstreamProber(
     /// <summary>Pauses between probes: while it fails; and the shortest and longest while it is away.</summary>
     private static readonly TimeSpan FailingPause = TimeSpan.FromMilliseconds(250), FirstPause = TimeSpan.FromSeconds(1),
         LastPause = TimeSpan.FromSeconds(15);
+
+    /// <summary>Connect times that a probe over a new connection may take: TCP, TLS and the answer, with room for one lost
+    /// packet.</summary>
+    private const int ConnectTimes = 5;
 
     /// <summary>Number of waits that make up the patience, so that a busy machine does not use it up.</summary>
     private const int Waits = 7;
@@ -117,9 +123,10 @@ internal sealed class UpstreamProber(
         using var timer = time.CreateTimer(_ => late.Cancel(), null, limit, Timeout.InfiniteTimeSpan);
         var start = time.GetTimestamp();
         var asking = AskAsync(late.Token);
-        for (var i = 0; i < Waits && !asking.IsCompleted; i++)
+        var step = _patience / Waits;
+        for (var waited = TimeSpan.Zero; waited < Patience && !asking.IsCompleted; waited += step) // connecting may raise the patience
         {
-            await Task.WhenAny(asking, Task.Delay(_patience / Waits, time, cancellation));
+            await Task.WhenAny(asking, Task.Delay(step, time, cancellation));
             cancellation.ThrowIfCancellationRequested();
         }
 
@@ -140,6 +147,9 @@ internal sealed class UpstreamProber(
 
         return fault is null;
     }
+
+    private TimeSpan Patience =>
+        connecting.LastConnect * ConnectTimes is var far && far > _patience ? (far < limit ? far : limit) : _patience;
 
     private async Task<UpstreamFault?> AskAsync(CancellationToken cancellation)
     {

@@ -19,11 +19,12 @@ internal sealed class UpstreamTransport : DelegatingHandler
     /// <param name="credentials">Authenticates us; null when it needs none.</param>
     /// <param name="network">Sends requests; sockets when null.</param>
     /// <param name="proxies">Selects the HTTP proxy; none when null.</param>
+    /// <param name="connecting">Connects; by sockets of its own when null.</param>
     public UpstreamTransport(Uri origin, UpstreamCredentials? credentials, TimeProvider time, HttpMessageHandler? network,
-        HttpProxies? proxies = null)
+        HttpProxies? proxies = null, HappyEyeballs? connecting = null)
     {
         (_origin, _credentials, _networks, _proxies) = (origin, credentials, new ReachableNetworks(origin), proxies ?? HttpProxies.None);
-        InnerHandler = network ?? new PeerTransport(_proxies, time) { Admit = _networks.Admit };
+        InnerHandler = network ?? new PeerTransport(_proxies, time, connecting: connecting) { Admit = _networks.Admit };
     }
 
     /// <summary>This program's User-Agent; nothing of a client's request goes to an upstream.</summary>

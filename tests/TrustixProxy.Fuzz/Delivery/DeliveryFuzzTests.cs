@@ -27,10 +27,6 @@ public sealed class DeliveryFuzzTests(ITestOutputHelper console)
     private readonly ConcurrentDictionary<(bool IsDeliverable, DeliveryEnd End), int> _ends = new();
     private readonly ConcurrentQueue<string> _faults = new();
 
-    /// <summary>Deliveries that came too late or not at all. An upstream that this machine runs too slowly is one that stalls,
-    /// so a few are allowed: one of 400.</summary>
-    private readonly ConcurrentQueue<string> _late = new();
-
     [Fact]
     public async Task Every_body_is_whole_and_right_or_cut_and_whole_wherever_one_upstream_can_deliver()
     {
@@ -50,8 +46,6 @@ public sealed class DeliveryFuzzTests(ITestOutputHelper console)
             console.WriteLine($"{(isDeliverable ? "" : "not ")}deliverable, {end}: {times}");
         }
 
-        _late.ToList().ForEach(console.WriteLine);
-        Assert.True(_late.Count <= Deliveries / 400, $"Seed {Seed}: {_late.Count} late deliveries.\n{string.Join('\n', _late.Take(20))}");
         Assert.True(_faults.IsEmpty, $"Seed {Seed}: {_faults.Count} bad deliveries.\n{string.Join('\n', _faults.Take(20))}");
         var deliverable = _ends.Where(end => end.Key.IsDeliverable).Sum(end => end.Value);
         Assert.InRange(_ends.Values.Sum(), Deliveries, int.MaxValue);
@@ -93,7 +87,7 @@ public sealed class DeliveryFuzzTests(ITestOutputHelper console)
         }
         catch (TimeoutException)
         {
-            _late.Enqueue($"{string.Join('+', world.Faults)}: {Left(world)} connections and spools are left.");
+            _faults.Enqueue($"{string.Join('+', world.Faults)}: {Left(world)} connections and spools are left.");
         }
     }
 
@@ -116,10 +110,10 @@ public sealed class DeliveryFuzzTests(ITestOutputHelper console)
         {
             var end = seen is DeliveryEnd.Cut && world.HadToCut(order) ? DeliveryEnd.CutAsItHadTo : seen;
             _ends.AddOrUpdate((world.CanDeliver, end), 1, (_, count) => count + 1);
-            var isLate = end is DeliveryEnd.Hung || (world.CanDeliver && end is DeliveryEnd.Refused);
-            if (isLate || end is DeliveryEnd.Wrong or DeliveryEnd.Fault || (world.CanDeliver && end is DeliveryEnd.Cut))
+            var isBad = end is DeliveryEnd.Wrong or DeliveryEnd.Fault or DeliveryEnd.Hung;
+            if (isBad || (world.CanDeliver && end is (DeliveryEnd.Cut or DeliveryEnd.Refused)))
             {
-                (isLate ? _late : _faults).Enqueue(Describe(world, order, $"{(orders.Count > 1 ? "pipelined" : "alone")}: {end}"));
+                _faults.Enqueue(Describe(world, order, $"{(orders.Count > 1 ? "pipelined" : "alone")}: {end}"));
             }
         }
     }

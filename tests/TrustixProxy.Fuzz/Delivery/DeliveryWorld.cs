@@ -35,7 +35,7 @@ internal sealed partial class DeliveryWorld : IAsyncDisposable
             faults[random.Next(faults.Length)] = random.GetItems(Bearable, 1)[0];
         }
 
-        var (proxy, served) = (new TestProxy { NarDeadline = TimeSpan.FromSeconds(2), LogsDebug = true }, new List<FaultyFiles>());
+        var (proxy, served) = (new TestProxy { NarDeadline = TimeSpan.FromSeconds(3), LogsDebug = true }, new List<FaultyFiles>());
         foreach (var log in new[] { "alice", "bob" })
         {
             await proxy.AddLogAsync(log);
@@ -61,7 +61,7 @@ internal sealed partial class DeliveryWorld : IAsyncDisposable
             proxy.Log("bob").Publish(output.Statement);
         }
 
-        proxy.Change = options => options with { Deadline = TimeSpan.FromSeconds(5) };
+        proxy.Change = options => options with { Deadline = TimeSpan.FromSeconds(8) };
         return new DeliveryWorld(await proxy.StartAsync(), faults, served);
     }
 

@@ -12,7 +12,7 @@ internal sealed class PipeliningClient : IDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly TcpClient _connection = new();
-    private readonly CancellationTokenSource _limit = new(Patience);
+    private readonly CancellationTokenSource _limit = new();
     private BufferedStream? _answers;
 
     /// <summary>Asks for all orders at once; what a cut leaves unanswered is asked for on the next connection.</summary>
@@ -38,6 +38,7 @@ internal sealed class PipeliningClient : IDisposable
     /// <summary>Adds how each order ended, to the first that was cut.</summary>
     private async Task RunAsync(Uri proxy, List<DeliveryOrder> orders, List<DeliveryEnd> ends)
     {
+        _limit.CancelAfter(Patience);
         await _connection.ConnectAsync(proxy.Host, proxy.Port, _limit.Token);
         _answers = new BufferedStream(_connection.GetStream(), 16 << 10);
         var requests = string.Concat(orders.Select(order => RequestOf(proxy, order)));
@@ -45,6 +46,7 @@ internal sealed class PipeliningClient : IDisposable
         var end = DeliveryEnd.Whole;
         for (var i = 0; i < orders.Count && end is (DeliveryEnd.Whole or DeliveryEnd.Refused); i++)
         {
+            _limit.CancelAfter(Patience); // for each answer: those before it may have taken long
             end = await ReadAnswerAsync(orders[i]);
             ends.Add(end);
         }

@@ -1,7 +1,10 @@
+using System.Collections.Concurrent;
+using System.Net;
 using System.Net.Sockets;
 using System.Security.Authentication;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using TrustixProxy.IO.Connecting;
 using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Testing;
 
@@ -45,7 +48,7 @@ public sealed class UpstreamHealthTests
         var health = new UpstreamHealth("main", TimeProvider.System, log);
         using var prober = new UpstreamProber(
             "main", _ => Task.FromResult<UpstreamFault?>(++probes < 5 ? new UpstreamFault(UpstreamFailure.ConnectionRefused) : null),
-            health, TimeSpan.FromSeconds(5), TimeProvider.System, NullLogger.Instance);
+            health, new HappyEyeballs(TimeProvider.System), TimeSpan.FromSeconds(5), TimeProvider.System, NullLogger.Instance);
         health.Report(UpstreamFailure.ConnectionRefused);
         health.Report(UpstreamFailure.ConnectionRefused);
 
@@ -53,6 +56,36 @@ public sealed class UpstreamHealthTests
 
         await Eventually.UntilAsync(() => health.Status.State is UpstreamState.Live);
         Assert.True(log.Thrown);
+    }
+
+    [Theory]
+    [InlineData(0, UpstreamState.Away)]
+    [InlineData(400, UpstreamState.Live)]
+    public async Task One_that_is_far_away_has_time_to_answer_its_first_probe_and_one_near_by_that_is_silent_has_not(
+        int connectMilliseconds, UpstreamState state)
+    {
+        var (health, answer) = (new UpstreamHealth("main", TimeProvider.System, NullLogger.Instance), TimeSpan.FromMilliseconds(1500));
+        var connecting = new HappyEyeballs(TimeProvider.System, dial: async (_, cancellation) =>
+        {
+            await Task.Delay(connectMilliseconds, cancellation);
+            return Stream.Null;
+        });
+        var states = new ConcurrentBag<UpstreamState>();
+        using var prober = new UpstreamProber(
+            "main",
+            async cancellation =>
+            {
+                await connecting.ConnectAsync(new DnsEndPoint("127.0.0.1", 1), null, cancellation);
+                await Task.Delay(answer - TimeSpan.FromMilliseconds(connectMilliseconds), cancellation);
+                states.Add(health.Status.State);
+                return null;
+            },
+            health, connecting, TimeSpan.FromSeconds(10), TimeProvider.System, NullLogger.Instance);
+
+        prober.Begin();
+
+        await Eventually.UntilAsync(() => health.Status.State is UpstreamState.Live);
+        Assert.Equal(state is UpstreamState.Away, states.First() is UpstreamState.Away);
     }
 
     /// <summary>Throws at the first message.</summary>
