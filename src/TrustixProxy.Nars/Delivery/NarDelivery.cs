@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Http;
 using TrustixProxy.IO.Streams;
 using TrustixProxy.Nars.Upstreams;
 
@@ -29,6 +30,7 @@ public enum DeliveryState
 public sealed class NarDelivery(NarDownload download, RequestedRange requested) : ReadOnlyStream
 {
     private readonly Lock _lock = new(); // guards what the download binds, concurrently with the client's reads
+    private NarBody? _announced; // the body that the response header describes; null before the header
     private NarBody? _begun; // rejected; the client has its bytes up to _given
     private NarBody? _rejected; // differs from the bytes the client has
     private long _given;
@@ -80,8 +82,19 @@ public sealed class NarDelivery(NarDownload download, RequestedRange requested) 
     /// <summary>Waits until a body is usable, rejected or unavailable for this client.</summary>
     public Task<DeliveryState> StartAsync(CancellationToken cancellation)
     {
-        WasRejected = false;
+        (WasRejected, _announced) = (false, null);
         return download.StartAsync(this, cancellation);
+    }
+
+    /// <summary>Writes the response header for the body that is bound now. If another replaces it before the first byte, reading
+    /// fails, and the response can start again.</summary>
+    public void WriteHead(HttpResponse response)
+    {
+        lock (_lock)
+        {
+            _announced = Body!;
+            RequestedRange.WriteHead(response, _announced.Length, Range, IsSameFile);
+        }
     }
 
     /// <summary>Switches to a body. Returns false when bytes it needs are gone, or the response promised another length.</summary>
@@ -167,12 +180,13 @@ public sealed class NarDelivery(NarDownload download, RequestedRange requested) 
         while (true)
         {
             var body = Body!;
-            if (await TryCatchUpAsync(body, cancellationToken) && await body.TryReadAsync(this, buffer, cancellationToken) is { } read)
+            var isOther = !HasTaken && _announced is not null && _announced != body;
+            if (!isOther && await TryCatchUpAsync(body, cancellationToken) && await body.TryReadAsync(this, buffer, cancellationToken) is { } read)
             {
                 return read;
             }
 
-            if (!HasTaken || !await download.NextAsync(this, body, cancellationToken))
+            if (isOther || !HasTaken || !await download.NextAsync(this, body, cancellationToken))
             {
                 WasRejected = !HasTaken;
                 download.NoteCut(Math.Max(Offset, _given));

@@ -103,7 +103,9 @@ public sealed class NarDownload : IAsyncDisposable
             {
                 if (outcome is not null)
                 {
-                    return delivery.IsBeyond && outcome is DeliveryState.Ready ? DeliveryState.Beyond : outcome.Value;
+                    return outcome is not DeliveryState.Ready ? outcome.Value
+                        : delivery.IsBeyond ? DeliveryState.Beyond
+                        : DeliveryState.OtherFile; // others got a file that this client could not join from its first byte
                 }
 
                 await changed.WaitAsync(cancellation);

@@ -1,6 +1,6 @@
 using System.Net;
 using Microsoft.AspNetCore.Http;
-using TrustixProxy.Nars;
+using TrustixProxy.IO.Streams;
 using TrustixProxy.Nars.Delivery;
 using Yarp.ReverseProxy.Forwarder;
 
@@ -30,17 +30,24 @@ internal sealed class DeliveryTransformer(NarDelivery delivery) : HttpTransforme
         var isThere = proxyResponse is { StatusCode: HttpStatusCode.OK };
         if (isThere)
         {
-            RequestedRange.WriteHead(httpContext.Response, delivery.Body!.Length, delivery.Range, delivery.IsSameFile);
+            delivery.WriteHead(httpContext.Response);
         }
 
         return ValueTask.FromResult(isThere);
+    }
+
+    /// <summary>The bytes of a delivery. YARP disposes this stream after each attempt; the delivery stays open for the next.</summary>
+    private sealed class Bytes(NarDelivery delivery) : ReadOnlyStream
+    {
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+            delivery.ReadAsync(buffer, cancellationToken);
     }
 
     private sealed class Handler : HttpMessageHandler
     {
         protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
             Task.FromResult(request.Options.TryGetValue(Key, out var delivery)
-                ? new HttpResponseMessage(HttpStatusCode.OK) { Content = new StreamContent(delivery), RequestMessage = request }
+                ? new HttpResponseMessage(HttpStatusCode.OK) { Content = new StreamContent(new Bytes(delivery)), RequestMessage = request }
                 : new HttpResponseMessage(HttpStatusCode.BadGateway));
     }
 }

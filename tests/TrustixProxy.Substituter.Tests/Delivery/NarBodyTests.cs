@@ -6,6 +6,7 @@ using TrustixProxy.Nars;
 using TrustixProxy.Nars.Delivery;
 using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Substitution;
 using TrustixProxy.Testing;
 
 namespace TrustixProxy.Substituter.Tests.Delivery;
@@ -108,7 +109,7 @@ public sealed class NarBodyTests : IDisposable
     [InlineData("xz")]
     public async Task Nothing_of_a_nar_that_fits_into_the_buffer_leaves_before_its_verdict(string compression)
     {
-        var (output, other) = (TestOutput.Make(size: 9_000), TestOutput.Make(size: 2_000_000));
+        var (output, other) = (TestOutput.Make(size: 9_000), TestOutput.Make(size: 1_000_000));
         using var source = new MemoryStream(other.File(compression)); // another NAR under its name
         await using var run = Run.Begin(output, compression, source, new SpoolSpace(_directory, most: 0), length: null);
         await using var reader = run.Read();
@@ -128,7 +129,7 @@ public sealed class NarBodyTests : IDisposable
     [MemberData(nameof(EmptyStreams))]
     public async Task Padding_with_empty_streams_gains_an_upstream_nothing(string compression, string empty)
     {
-        var (output, other) = (TestOutput.Make(size: 2_000_000), TestOutput.Make(size: 2_000_000));
+        var (output, other) = (TestOutput.Make(size: 1_000_000), TestOutput.Make(size: 2_000_000));
         var padding = Enumerable.Repeat(Convert.FromHexString(empty), 10_000).SelectMany(bytes => bytes).ToArray();
         var file = other.File(compression);
         using var source = new MemoryStream([.. file, .. padding]);
@@ -189,18 +190,68 @@ public sealed class NarBodyTests : IDisposable
         }
     }
 
+    [Fact]
+    public async Task A_file_that_is_refused_before_its_first_byte_gives_way_to_the_next_under_a_header_of_its_own()
+    {
+        var output = TestOutput.Make(size: 1_000_000);
+        using var damaged = new MemoryStream([.. output.Nar[..^1], (byte)(output.Nar[^1] ^ 1)]);
+        using var right = new MemoryStream(output.Nar);
+        await using var run = Run.Begin(output, "none", damaged, new SpoolSpace(_directory, most: 0), length: null, isLast: false);
+        await using var reader = run.Read();
+        Assert.Equal(DeliveryState.Ready, await reader.StartAsync(default));
+        var response = new DefaultHttpContext().Response;
+        reader.WriteHead(response);
+        Assert.Null(response.ContentLength);
+        await run.Running;
+        run.Next(right, output.Nar.Length);
+
+        await Assert.ThrowsAsync<NarRefusedException>(() => reader.ReadAsync(new byte[10]).AsTask());
+
+        Assert.True(reader.WasRejected);
+        Assert.Equal(DeliveryState.Ready, await reader.StartAsync(default));
+        Assert.False(reader.WasRejected);
+        reader.WriteHead(response);
+        Assert.Equal(output.Nar.Length, response.ContentLength);
+        Assert.Equal(output.Nar, await AllAsync(reader));
+    }
+
+    [Fact]
+    public async Task A_delivery_outlives_the_attempt_of_YARP_that_read_a_refused_file()
+    {
+        var output = TestOutput.Make(size: 1_000_000);
+        using var damaged = new MemoryStream([.. output.Nar[..^1], (byte)(output.Nar[^1] ^ 1)]);
+        using var right = new MemoryStream(output.Nar);
+        await using var run = Run.Begin(output, "none", damaged, new SpoolSpace(_directory, most: 0), isLast: false);
+        await using var reader = run.Read();
+        await reader.StartAsync(default);
+        using var request = new HttpRequestMessage();
+        await new DeliveryTransformer(reader).TransformRequestAsync(new DefaultHttpContext(), request, "", default);
+        await run.Running;
+        using (var response = await DeliveryTransformer.Invoker.SendAsync(request, default))
+        {
+            var body = await response.Content.ReadAsStreamAsync();
+            await Assert.ThrowsAsync<NarRefusedException>(() => body.ReadAsync(new byte[10]).AsTask());
+        }
+
+        run.Next(right, output.Nar.Length);
+
+        Assert.Equal(DeliveryState.Ready, await reader.StartAsync(default));
+        Assert.Equal(output.Nar, await AllAsync(reader));
+    }
+
     /// <summary>A body and its producer, without an upstream.</summary>
     private sealed class Run : IAsyncDisposable
     {
         private readonly CancellationTokenSource _end = new();
         private readonly NarDownload _download;
-        private readonly NarBody _body;
-        private readonly Task _running;
+        private readonly NarOrder _order;
+        private readonly NarCandidate _candidate;
         private readonly DeliveryContext _context;
         private readonly BadNarMemory _marks = new();
 
-        private Run(NarOrder order, NarCandidate candidate, Stream source, SpoolSpace space, long? length)
+        private Run(NarOrder order, NarCandidate candidate, SpoolSpace space)
         {
+            (_order, _candidate) = (order, candidate);
             _context = new DeliveryContext
             {
                 Refused = new RefusedNars(TimeProvider.System),
@@ -218,12 +269,13 @@ public sealed class NarBodyTests : IDisposable
                 Logger = NullLogger.Instance,
             };
             _download = new NarDownload(order, _context, _ => { });
-            _body = new NarBody(candidate, length, space);
-            _download.TryOffer(_body);
-            _running = PumpAsync(order, source);
         }
 
-        public static Run Begin(TestOutput output, string compression, Stream source, SpoolSpace space, long? length = -1)
+        /// <summary>Ends with the verdict on the last file.</summary>
+        public Task Running { get; private set; } = Task.CompletedTask;
+
+        public static Run Begin(TestOutput output, string compression, Stream source, SpoolSpace space, long? length = -1,
+            bool isLast = true)
         {
             var key = NixSecretKey.Generate("builder");
             var narInfo = output.NarInfo(compression);
@@ -233,7 +285,19 @@ public sealed class NarBodyTests : IDisposable
                 new UpstreamOptions("main", new Uri("http://127.0.0.1:1"), 1), TimeSpan.FromSeconds(1), TimeProvider.System);
             var order = new NarOrder(claim, compression, narInfo.FileHash!, null, () => false);
             var candidate = new NarCandidate(upstream, narInfo, new Uri("http://127.0.0.1:1/nar"), Decompress: false, IsSameFile: true);
-            return new Run(order, candidate, source, space, length is -1 ? output.File(compression).Length : length);
+            var run = new Run(order, candidate, space);
+            run.Next(source, length is -1 ? output.File(compression).Length : length, isLast);
+            return run;
+        }
+
+        /// <summary>Offers the next upstream's file.</summary>
+        /// <param name="length">Its length; null when it is not known.</param>
+        /// <param name="isLast">Whether no other file follows one that is refused.</param>
+        public void Next(Stream source, long? length, bool isLast = true)
+        {
+            var body = new NarBody(_candidate, length, _context.Space);
+            _download.TryOffer(body);
+            Running = PumpAsync(body, source, isLast);
         }
 
         public NarDelivery Read(string? range = null)
@@ -248,25 +312,28 @@ public sealed class NarBodyTests : IDisposable
         public async ValueTask DisposeAsync()
         {
             await _end.CancelAsync();
-            await _running;
+            await Running;
             await _download.DisposeAsync();
-            _body.Source.Upstream.Dispose();
+            _candidate.Upstream.Dispose();
             _marks.Dispose();
             _context.Turns.Dispose();
             _end.Dispose();
         }
 
-        private async Task PumpAsync(NarOrder order, Stream source)
+        private async Task PumpAsync(NarBody body, Stream source, bool isLast)
         {
             try
             {
-                var verdict = await new NarPump(order, _body, null).RunAsync(source, _end.Token);
-                _download.Conclude(_body, verdict);
-                _download.End(verdict.Fault is null ? DeliveryState.Ready : DeliveryState.Unavailable);
+                var verdict = await new NarPump(_order, body, null).RunAsync(source, _end.Token);
+                _download.Conclude(body, verdict);
+                if (verdict.Fault is null || isLast)
+                {
+                    _download.End(verdict.Fault is null ? DeliveryState.Ready : DeliveryState.Unavailable);
+                }
             }
             catch (OperationCanceledException)
             {
-                _body.Complete(new NarVerdict(NarFault.BrokenOff, null));
+                body.Complete(new NarVerdict(NarFault.BrokenOff, null));
             }
         }
     }
