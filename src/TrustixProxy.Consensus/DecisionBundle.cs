@@ -68,7 +68,7 @@ public sealed class DecisionBundle
 
     private readonly StoredBundle _content;
 
-    private DecisionBundle(StoredBundle content, Digest hash) => (_content, Hash) = (content, hash);
+    private DecisionBundle(StoredBundle content, Outcome outcome, Digest hash) => (_content, Outcome, Hash) = (content, outcome, hash);
 
     /// <summary>SHA-256 of the bundle's content.</summary>
     public Digest Hash { get; }
@@ -76,8 +76,8 @@ public sealed class DecisionBundle
     /// <summary>The path decided on, absolute.</summary>
     public string Path => _content.Path;
 
-    /// <summary>The outcome as sent in <c>X-Trustix-Decision</c>.</summary>
-    public string Outcome => _content.Outcome;
+    /// <summary>What was decided.</summary>
+    public Outcome Outcome { get; }
 
     /// <summary>The time of the decision, ISO 8601 in UTC.</summary>
     public string DecidedAt => _content.DecidedAt;
@@ -90,11 +90,11 @@ public sealed class DecisionBundle
     public static DecisionBundle Of(StorePath path, DecisionRecord record, Verdict verdict, Policy policy)
     {
         var content = new StoredBundle(
-            FormatVersion, path.Absolute, record.Outcome, StoredBundle.TimeOf(record.DecidedAt), BundledClaim.Of(record.Claim),
+            FormatVersion, path.Absolute, record.Outcome.Word(), StoredBundle.TimeOf(record.DecidedAt), BundledClaim.Of(record.Claim),
             record.MustMatch is { } address ? NarInfoOf(record.Claim!, address).ToString() : null,
             new BundledPolicy(policy.Identity.ToString(), policy.Text), [.. verdict.Answers.Select(BundledAnswer.Of)], null);
         var hash = HashOf(content);
-        return new DecisionBundle(content with { Sha256 = hash.ToString() }, hash);
+        return new DecisionBundle(content with { Sha256 = hash.ToString() }, record.Outcome, hash);
     }
 
     /// <summary>Repeats the decision from the bundle alone.</summary>
@@ -119,7 +119,8 @@ public sealed class DecisionBundle
             : content.Policy != new BundledPolicy(policy.Identity.ToString(), policy.Text) ? DecisionBundleError.Policy
             : Judge(content, path, policy, out var ballots) is var failure and not DecisionBundleError.None ? failure
             : Compare(content, path, verdict = policy.Except(path, policy.Decide(path, ballots), decidedAt), policy);
-        bundle = error is DecisionBundleError.None ? new DecisionBundle(content, HashOf(content)) : null;
+        bundle = error is DecisionBundleError.None && OutcomeWords.TryParse(content.Outcome, out var outcome)
+            ? new DecisionBundle(content, outcome, HashOf(content)) : null;
         return bundle is not null;
     }
 
@@ -171,14 +172,14 @@ public sealed class DecisionBundle
 
     private static DecisionBundleError Compare(StoredBundle content, StorePath path, Verdict verdict, Policy policy)
     {
-        var isShown = content.Outcome switch
+        var isShown = OutcomeWords.TryParse(content.Outcome, out var outcome) && outcome switch
         {
-            "no-upstream" => content is { Claim: null, NarInfo: null },
-            "content-addressed" => verdict.Granted is null && policy.ServesContentAddressed && IsOfContentAddress(content, path),
-            "report" =>
+            Outcome.NoUpstream => content is { Claim: null, NarInfo: null },
+            Outcome.ContentAddressed => verdict.Granted is null && policy.ServesContentAddressed && IsOfContentAddress(content, path),
+            Outcome.Report =>
                 policy.Fallback is { } name && content.NarInfo is null
                 && verdict.Answers.Any(answer => answer.Elector.Name == name && IsClaim(answer.Ballot, content.Claim)),
-            _ => content.Outcome == verdict.Outcome && content.NarInfo is null && Equals(content.Claim, BundledClaim.Of(verdict.Granted)),
+            _ => outcome == verdict.Outcome && content.NarInfo is null && Equals(content.Claim, BundledClaim.Of(verdict.Granted)),
         };
         return isShown ? DecisionBundleError.None : DecisionBundleError.Outcome;
     }

@@ -18,21 +18,18 @@ public sealed record NarHints(
 /// <summary>A stored decision. Created from a verdict, or by <see cref="DecisionSeal.TryOpen"/> from bytes with our MAC.</summary>
 public sealed class DecisionRecord
 {
-    private const string AgreedWord = "agreed", ExceptedWord = "excepted", ContentAddressedWord = "content-addressed",
-        ReportWord = "report", VoidWord = "void";
-
     /// <summary>How long an agreement is kept: 30 days, as long as clients cache a narinfo.</summary>
     public static readonly TimeSpan AgreementLifetime = TimeSpan.FromDays(30);
 
     /// <summary>How long a refusal is kept after every elector answered.</summary>
     public static readonly TimeSpan RefusalLifetime = TimeSpan.FromSeconds(60);
 
-    internal DecisionRecord(string outcome, string sentence, DateTimeOffset decidedAt, DateTimeOffset expiresAt, OutputClaim? claim,
+    internal DecisionRecord(Outcome outcome, string sentence, DateTimeOffset decidedAt, DateTimeOffset expiresAt, OutputClaim? claim,
         CountedBallots ballots, NarHints? hints) =>
         (Outcome, Sentence, DecidedAt, ExpiresAt, Claim, Ballots, Hints) = (outcome, sentence, decidedAt, expiresAt, claim, ballots, hints);
 
-    /// <summary>The outcome as sent in <c>X-Trustix-Decision</c>.</summary>
-    public string Outcome { get; }
+    /// <summary>What is decided; its word is sent in <c>X-Trustix-Decision</c>.</summary>
+    public Outcome Outcome { get; }
 
     /// <summary>The reason in one line.</summary>
     public string Sentence { get; }
@@ -53,19 +50,19 @@ public sealed class DecisionRecord
     public NarHints? Hints { get; }
 
     /// <summary>Whether our key signs the narinfo: only what electors vouch for.</summary>
-    public bool IsSigned => Outcome is AgreedWord or ExceptedWord;
+    public bool IsSigned => Outcome is Outcome.Agreed or Outcome.Excepted;
 
     /// <summary>Whether it is no decision, but cancels those made before it.</summary>
-    public bool IsVoid => Outcome is VoidWord;
+    public bool IsVoid => Outcome is Outcome.Void;
 
     /// <summary>Whether it rests on an exception, not on a quorum.</summary>
-    public bool IsExcepted => Outcome is ExceptedWord;
+    public bool IsExcepted => Outcome is Outcome.Excepted;
 
     /// <summary>Whether it is served in report mode solely because of the fallback.</summary>
-    public bool IsOfFallback => Outcome is ReportWord;
+    public bool IsOfFallback => Outcome is Outcome.Report;
 
     /// <summary>The content address the NAR must have, because no elector vouches for it; otherwise null.</summary>
-    public ContentAddress? MustMatch => Outcome is ContentAddressedWord ? Hints!.ContentAddress : null;
+    public ContentAddress? MustMatch => Outcome is Outcome.ContentAddressed ? Hints!.ContentAddress : null;
 
     /// <summary>Creates the record of what a quorum, or an exception, grants.</summary>
     /// <exception cref="ArgumentException">The verdict is a refusal.</exception>
@@ -87,24 +84,24 @@ public sealed class DecisionRecord
     public static DecisionRecord OfContentAddress(
         OutputClaim claim, NarHints hints, string sentence, DateTimeOffset decidedAt, bool isSettled) =>
         hints.ContentAddress?.Matches(claim.Path, claim.References, claim.NarHash) is true
-            ? new(ContentAddressedWord, sentence, decidedAt, decidedAt + (isSettled ? AgreementLifetime : RefusalLifetime), claim,
+            ? new(Outcome.ContentAddressed, sentence, decidedAt, decidedAt + (isSettled ? AgreementLifetime : RefusalLifetime), claim,
                 CountedBallots.None, hints)
             : throw new ArgumentException("That address does not make the path.", nameof(hints));
 
     /// <summary>Creates the record of what report mode's fallback serves; the hints must include the fallback's signature.</summary>
     public static DecisionRecord OfFallback(OutputClaim claim, NarHints hints, string sentence, DateTimeOffset decidedAt) =>
-        new(ReportWord, sentence, decidedAt, decidedAt + RefusalLifetime, claim, CountedBallots.None, hints);
+        new(Outcome.Report, sentence, decidedAt, decidedAt + RefusalLifetime, claim, CountedBallots.None, hints);
 
     /// <summary>Creates the record of a refusal.</summary>
-    /// <param name="outcome">The outcome as sent in <c>X-Trustix-Decision</c>.</param>
+    /// <param name="outcome">Why nothing is served.</param>
     /// <param name="sentence">The reason in one line.</param>
     /// <param name="decidedAt">The time of the decision.</param>
-    public static DecisionRecord Refusal(string outcome, string sentence, DateTimeOffset decidedAt) =>
+    public static DecisionRecord Refusal(Outcome outcome, string sentence, DateTimeOffset decidedAt) =>
         new(outcome, sentence, decidedAt, decidedAt + RefusalLifetime, null, CountedBallots.None, null);
 
     /// <summary>Creates the record that cancels all decisions made before it.</summary>
     public static DecisionRecord Void(DateTimeOffset decidedAt) =>
-        new(VoidWord, "", decidedAt, decidedAt + AgreementLifetime, null, CountedBallots.None, null);
+        new(Outcome.Void, "", decidedAt, decidedAt + AgreementLifetime, null, CountedBallots.None, null);
 
     /// <summary>Whether the policy still grants the same without some electors, judged as a fresh decision.</summary>
     /// <param name="policy">The policy it was decided under.</param>

@@ -10,14 +10,16 @@ internal sealed record StoredDecision(
         StoredBallots Ballots, StoredDecision.StoredHints? Hints)
 {
     public static StoredDecision Of(DecisionRecord record, string policy) => new(
-        policy, record.Outcome, record.Sentence, record.DecidedAt.ToUnixTimeMilliseconds(), record.ExpiresAt.ToUnixTimeMilliseconds(),
+        policy, record.Outcome.Word(), record.Sentence,
+        record.DecidedAt.ToUnixTimeMilliseconds(), record.ExpiresAt.ToUnixTimeMilliseconds(),
         StoredClaim.Of(record.Claim), StoredBallots.Of(record.Ballots, record.Claim), StoredHints.Of(record.Hints));
 
     public DecisionRecord ToRecord()
     {
         var claim = Claim?.ToClaim();
         return new DecisionRecord(
-            Outcome, Sentence, DateTimeOffset.FromUnixTimeMilliseconds(DecidedAt), DateTimeOffset.FromUnixTimeMilliseconds(ExpiresAt),
+            OutcomeWords.TryParse(Outcome, out var outcome) ? outcome : throw Damaged(Outcome),
+            Sentence, DateTimeOffset.FromUnixTimeMilliseconds(DecidedAt), DateTimeOffset.FromUnixTimeMilliseconds(ExpiresAt),
                 claim, Ballots.ToBallots(claim), Hints?.ToHints());
     }
 

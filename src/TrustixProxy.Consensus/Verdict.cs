@@ -31,8 +31,14 @@ public abstract record Verdict
     /// <summary>Every elector's answer, in configuration order: the reason of the verdict.</summary>
     public ImmutableArray<Answer> Answers { get; }
 
-    /// <summary>The outcome as sent in <c>X-Trustix-Decision</c>.</summary>
-    public string Outcome => this switch { Agreed => "agreed", Excepted => "excepted", Conflict => "conflict", _ => "undecided" };
+    /// <summary>What the verdict leads to while an upstream has the NAR.</summary>
+    public Outcome Outcome => this switch
+    {
+        Agreed => Outcome.Agreed,
+        Excepted => Outcome.Excepted,
+        Conflict => Outcome.Conflict,
+        _ => Outcome.Undecided,
+    };
 
     /// <summary>The verdict's reason in one line: <c>2 of 3 needed: alice=sha256:…, bob=sha256:…, carol=silent(no-answer)</c>.</summary>
     public string Sentence => $"{Rule} needed: {string.Join(", ", Answers.Select(Describe))}{Note}";

@@ -17,7 +17,8 @@ public sealed class DecisionSealTests
 
         Assert.True(Seal.TryOpen(TestPath.Digest, Seal.Seal(TestPath.Digest, record), out var opened, out _));
 
-        Assert.Equal(("agreed", record.Sentence, Now, record.Claim), (opened.Outcome, opened.Sentence, opened.DecidedAt, opened.Claim));
+        Assert.Equal((Outcome.Agreed, record.Sentence, Now, record.Claim),
+            (opened.Outcome, opened.Sentence, opened.DecidedAt, opened.Claim));
         Assert.Equal(
             [new Vote("alice", Claim(1), new VotePosition(1, 10, null, true), null), new Vote("bob", Claim(1),
                 new VotePosition(1, 10, null, true), null), new Vote("carol", Claim(2), new VotePosition(2, 10, null, true), null)],
@@ -30,10 +31,10 @@ public sealed class DecisionSealTests
     [Fact]
     public void A_refusal_comes_back_too_and_lives_a_minute()
     {
-        var record = DecisionRecord.Refusal("conflict", "the reason", Now);
+        var record = DecisionRecord.Refusal(Outcome.Conflict, "the reason", Now);
 
         Assert.True(Seal.TryOpen(TestPath.Digest, Seal.Seal(TestPath.Digest, record), out var opened, out _));
-        Assert.Equal(("conflict", "the reason", Now, null), (opened.Outcome, opened.Sentence, opened.DecidedAt, opened.Claim));
+        Assert.Equal((Outcome.Conflict, "the reason", Now, null), (opened.Outcome, opened.Sentence, opened.DecidedAt, opened.Claim));
         Assert.Equal(Now + TimeSpan.FromSeconds(60), opened.ExpiresAt);
     }
 

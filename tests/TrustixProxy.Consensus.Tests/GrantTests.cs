@@ -39,7 +39,7 @@ public sealed class GrantTests
         var refusal = policy.Decide(TestPath, Ballots(("a", Vote(1)), ("b", Vote(2)), ("c", Absent)));
 
         var excepted = Assert.IsType<Verdict.Excepted>(policy.Except(TestPath, refusal, Now));
-        Assert.Equal((Claim(1), "excepted"), (excepted.Granted, excepted.Outcome));
+        Assert.Equal((Claim(1), Outcome.Excepted), (excepted.Granted, excepted.Outcome));
         Assert.Contains("(known)", excepted.Sentence, StringComparison.Ordinal);
         Assert.Equal(Now.AddDays(1), DecisionRecord.Of(excepted, Hints(Claim(1)), Now).ExpiresAt);
         Assert.Contains("; expired: the exception", policy.Except(TestPath, refusal, Now.AddDays(2)).Sentence, StringComparison.Ordinal);
@@ -65,7 +65,7 @@ public sealed class GrantTests
         var bundle = DecisionBundle.Of(TestPath, record, verdict, policy);
 
         Assert.True(DecisionBundle.TryVerify(bundle.ToBytes(), policy, out var verified, out var again, out var error), error.ToString());
-        Assert.Equal((bundle.Hash, "excepted", TestPath.Absolute, "2026-01-02T03:04:05.000Z"),
+        Assert.Equal((bundle.Hash, Outcome.Excepted, TestPath.Absolute, "2026-01-02T03:04:05.000Z"),
             (verified.Hash, verified.Outcome, verified.Path, verified.DecidedAt));
         Assert.Equal(vote.Claim, again!.Granted);
         var seal = new DecisionSeal(new RecordSeal(CacheKey, []), policy);

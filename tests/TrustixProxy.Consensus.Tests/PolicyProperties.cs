@@ -89,7 +89,7 @@ public sealed class PolicyProperties
     }));
 
     /// <summary>Decisions 2 and 3, word by word.</summary>
-    private static string ReadAloud(Policy policy, Dictionary<string, Ballot> ballots)
+    private static Outcome ReadAloud(Policy policy, Dictionary<string, Ballot> ballots)
     {
         var claims = new List<OutputClaim>();
         var votes = new List<OutputClaim>();
@@ -107,7 +107,7 @@ public sealed class PolicyProperties
         var quorums = votes.GroupBy(claim => claim).Count(group => group.Count() >= policy.Rest.Rule.Quorum);
         var proven = claims.Distinct().Count();
         var isVetoed = policy.Rest.Dissent is Dissent.Veto && proven >= 2;
-        return quorums is 1 && !isVetoed ? "agreed" : proven >= 2 ? "conflict" : "undecided";
+        return quorums is 1 && !isVetoed ? Outcome.Agreed : proven >= 2 ? Outcome.Conflict : Outcome.Undecided;
     }
 
     private static (Random Random, Policy Policy, Dictionary<string, Ballot> Ballots) Random(int seed)

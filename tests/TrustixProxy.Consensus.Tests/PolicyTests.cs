@@ -36,7 +36,7 @@ public sealed class PolicyTests
     {
         var verdict = TwoOfThree.Decide(TestPath, Ballots(("alice", Vote(1)), ("bob", Absent), ("carol", Silent)));
 
-        Assert.Equal("undecided", Assert.IsType<Verdict.Undecided>(verdict).Outcome);
+        Assert.Equal(Outcome.Undecided, Assert.IsType<Verdict.Undecided>(verdict).Outcome);
         Assert.Equal($"2 of 3 needed: alice={Claim(1).NarHash}, bob=absent, carol=silent(no-answer)", verdict.Sentence);
     }
 

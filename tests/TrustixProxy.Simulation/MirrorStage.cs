@@ -78,7 +78,7 @@ internal sealed class MirrorStage(World world, Census census)
         var deliberation = parts.Electorate.Poll(_built.Path.Digest, World.Deadline, isHasty: true);
         Verdict? all = null;
         await deliberation.RunAsync([_built.Path], settlement => all = settlement.All);
-        await deliberation.Outcome;
+        await deliberation.Result;
         foreach (var (actor, answer) in _actors.Zip((all ?? throw new Fault("nobody was heard")).Answers))
         {
             var isFrozen = parts.Logs.Single(log => log.Name == actor.Name).IsFrozen;

@@ -119,7 +119,7 @@ internal sealed class NameStage
         CheckFirst(act, await AskAsync(act, parts, isKnown ? [act.Built.Path] : []));
         DrawLatencies();
         StorePath[] both = Random.Next(2) is 0 ? [act.Built.Path, act.Other.Path] : [act.Other.Path, act.Built.Path];
-        var told = FateOf(act, (await AskAsync(act, parts, both)).Outcome);
+        var told = FateOf(act, (await AskAsync(act, parts, both)).Result);
         Fault.Unless(told == LieKind.All[act.Lie].Fate, $"{NameOf(act)} comes to '{told}' where both names are known");
         _census.Count(act.Lie, told);
         DrawLatencies();
@@ -128,9 +128,9 @@ internal sealed class NameStage
 
     /// <summary>Holds the first answer against the rules. Before all upstreams have spoken, one of two granted names may leave.
     /// Then the other contests it.</summary>
-    private static void CheckFirst(Act act, (Outcome Outcome, Settlement? Settlement) first)
+    private static void CheckFirst(Act act, (PollResult Result, Settlement? Settlement) first)
     {
-        var told = FateOf(act, first.Outcome);
+        var told = FateOf(act, first.Result);
         if (act.Lie is Lie.SecondName)
         {
             var granted = first.Settlement is { Contesting.IsEmpty: true, All.Granted: { } claim } ? claim.Fingerprint : null;
@@ -138,7 +138,7 @@ internal sealed class NameStage
                 told is LieKind.Truth && granted == Stage.FingerprintOf(act.Built),
                 $"{NameOf(act)} comes to '{told}', and is contested by {first.Settlement?.Contesting.Length}");
         }
-        else if (first.Outcome is Outcome.Served { Record.Claim: { } served })
+        else if (first.Result is PollResult.Served { Record.Claim: { } served })
         {
             var rival = served.Path == act.Built.Path ? act.Other.Path : act.Built.Path;
             Fault.Unless(
@@ -162,12 +162,12 @@ internal sealed class NameStage
         Fault.Unless(isRight, $"{NameOf(act)}: the decision that is kept is '{kept}'");
     }
 
-    private static async Task<(Outcome Outcome, Settlement? Settlement)> AskAsync(Act act, ProxyParts parts, StorePath[] names)
+    private static async Task<(PollResult Result, Settlement? Settlement)> AskAsync(Act act, ProxyParts parts, StorePath[] names)
     {
         Settlement? settlement = null;
         var deliberation = parts.Electorate.Poll(act.Built.Path.Digest, World.Deadline, isHasty: false);
         await deliberation.RunAsync(names, settled => settlement = settled);
-        return (await deliberation.Outcome, settlement);
+        return (await deliberation.Result, settlement);
     }
 
     private void DrawLatencies()
@@ -190,15 +190,15 @@ internal sealed class NameStage
     };
 
     /// <summary>Says what became of the second name. Only a conflict of names counts as one, and no other conflict.</summary>
-    private static string FateOf(Act act, Outcome outcome) => outcome switch
+    private static string FateOf(Act act, PollResult result) => result switch
     {
-        Outcome.Served { Record.Claim: { } claim } =>
+        PollResult.Served { Record.Claim: { } claim } =>
             claim.Fingerprint == Stage.FingerprintOf(act.Built) ? LieKind.Truth : $"{claim.Path} is served",
-        Outcome.Refused { Word: "conflict" } refused
+        PollResult.Refused { Outcome: Outcome.Conflict } refused
             when refused.Sentence.StartsWith("2 names of one digest are granted: ", StringComparison.Ordinal)
             && refused.Sentence.Contains($"{act.Built.Path} (", StringComparison.Ordinal)
             && refused.Sentence.Contains($"{act.Other.Path} (", StringComparison.Ordinal) => LieKind.NameConflict,
-        Outcome.Refused refused => $"{refused.Word}: {refused.Sentence}",
+        PollResult.Refused refused => $"{refused.Outcome.Word()}: {refused.Sentence}",
         _ => throw new System.Diagnostics.UnreachableException(),
     };
 

@@ -133,7 +133,7 @@ internal sealed class ThiefStage(World world, Census census)
         var deliberation = parts.Electorate.Poll(_built.Path.Digest, World.Deadline, isHasty: true);
         Verdict? all = null;
         await deliberation.RunAsync([_built.Path], settlement => all = settlement.All);
-        var (outcome, truth) = (await deliberation.Outcome, Stage.FingerprintOf(_built));
+        var (outcome, truth) = (await deliberation.Result, Stage.FingerprintOf(_built));
         foreach (var (actor, answer) in _actors.Zip((all ?? throw new Fault("nobody was heard")).Answers))
         {
             var told = Member.Told(answer.Ballot, truth);
@@ -148,12 +148,12 @@ internal sealed class ThiefStage(World world, Census census)
         }
 
         var isMet = _actors.Count(actor => actor.Lie is Lie.None) >= rule.Quorum;
-        var served = (outcome as Outcome.Served)?.Record.Claim?.Fingerprint;
+        var served = (outcome as PollResult.Served)?.Record.Claim?.Fingerprint;
         Fault.Unless(
             served == (isMet ? truth : null),
             $"the stage of thieves: '{served}' is served where the honest quorum is {(isMet ? "met" : "not met")}: {all.Sentence}");
         Fault.Unless(
-            isMet || outcome is Outcome.Refused { Word: "undecided" },
+            isMet || outcome is PollResult.Refused { Outcome: Outcome.Undecided },
             $"the stage of thieves: votes of thieves have made a conflict: {all.Sentence}");
     }
 

@@ -30,7 +30,7 @@ internal sealed class Trial
         var first = await AskAsync(isLater: false);
         Fault.Unless(ahead is null || ahead == first.All.Granted || _scene.HasHarmlessLie,
             $"{_name}: asked ahead, {ahead?.NarHash} is kept, and asked for it is {first.Word}: {first.All.Sentence}");
-        var record = (first.Outcome as Outcome.Served)?.Record;
+        var record = (first.Result as PollResult.Served)?.Record;
         var isKept = record is not null && (Random.Next(4) is 0 || _scene.HasUpstreamLie || _scene.HasDelayedLie)
             && first.All.Granted == record.Claim; // else who was heard only after the answer had left has voided it
         if (isKept)
@@ -72,8 +72,8 @@ internal sealed class Trial
         var deliberation = _world.Parts.Electorate.Poll(_scene.Path.Digest, World.Deadline, isHasty: false);
         Verdict? all = null;
         await deliberation.RunAsync(_scene.KnownName is { } known ? [known] : [], settlement => all = settlement.All);
-        var answered = new Answered(await deliberation.Outcome, all ?? throw new Fault($"{_name}: nobody was heard"));
-        Check(answered, deliberation.LatenciesOf((await deliberation.Outcome).Decided), isLater);
+        var answered = new Answered(await deliberation.Result, all ?? throw new Fault($"{_name}: nobody was heard"));
+        Check(answered, deliberation.LatenciesOf((await deliberation.Result).Decided), isLater);
         return answered;
     }
 
@@ -118,7 +118,7 @@ internal sealed class Trial
         Fault.Unless((answered.Word == word && (answered.Served == claim || word is "no-upstream"))
             || (answered.Served is null && _scene.HasHarmlessLie),
             $"{_name}: {answered.Word} where the rules say {word}: "
-                + $"{(answered.Outcome as Outcome.Refused)?.Sentence ?? answered.All.Sentence}");
+                + $"{(answered.Result as PollResult.Refused)?.Sentence ?? answered.All.Sentence}");
         if (answered.Served is { } served)
         {
             CheckVotes(served, answered.All, ballots);
@@ -189,8 +189,8 @@ internal sealed class Trial
             }
         }
 
-        Fault.Unless(early is not null && early.Outcome == word && early.Granted == all.Granted,
-            $"{_name}: in another order it is {early?.Outcome}, and not {word}: {all.Sentence}");
+        Fault.Unless(early is not null && early.Outcome.Word() == word && early.Granted == all.Granted,
+            $"{_name}: in another order it is {early?.Outcome.Word()}, and not {word}: {all.Sentence}");
     }
 
     /// <summary>One more vote for what is agreed on changes nothing, unless it splits its operator.</summary>
@@ -240,17 +240,17 @@ internal sealed class Trial
             $"{_name}: the kept decision {(found is null ? "is gone" : "stands")} where the rules say {word}: {record.Sentence}");
     }
 
-    /// <param name="Outcome">What left.</param>
+    /// <param name="Result">What left.</param>
     /// <param name="All">What all answers came to at the end.</param>
-    private sealed record Answered(Outcome Outcome, Verdict All)
+    private sealed record Answered(PollResult Result, Verdict All)
     {
-        public OutputClaim? Served => (Outcome as Outcome.Served)?.Record.Claim;
+        public OutputClaim? Served => (Result as PollResult.Served)?.Record.Claim;
 
         public string Word =>
-            Outcome switch
+            Result switch
             {
-                Outcome.Served served => served.Record.Outcome,
-                Outcome.Refused refused => refused.Word,
+                PollResult.Served served => served.Record.Outcome.Word(),
+                PollResult.Refused refused => refused.Outcome.Word(),
                 _ =>
             throw new System.Diagnostics.UnreachableException()
             };

@@ -15,9 +15,9 @@ internal static class DecisionPage
         var (bundle, entry) = (parts.Decider.FindBundle(digest), journal.Find(digest));
         var decision = bundle is null ? null : Read(bundle, parts.Policy);
         var revocation = parts.Revocations.Standing.Find(digest);
-        var notice = revocation is null ? Html.Empty : Html.Of($"<p>{Page.Badge("revoked", "bad")} {revocation.Sentence}</p>");
+        var notice = revocation is null ? Html.Empty : Html.Of($"<p>{Page.Badge(Outcome.Revoked)} {revocation.Sentence}</p>");
         var main = decision is not null ? Show(digest, decision, bundle!.Length, entry)
-            : entry is not null ? Html.Of($"""{Outcome(entry.Path.Absolute, entry.Outcome, entry.Sentence, entry.At)}{Votes(entry.Votes)}<p>Its proofs are not stored{(bundle is null ? ": an elector had not answered, or the decision is too old" : ", or cannot be read under this policy")}. <code>trustix-proxy explain {entry.Path.Absolute}</code> asks all electors again.</p>""")
+            : entry is not null ? Html.Of($"""{Heading(entry.Path.Absolute, entry.Outcome, entry.Sentence, entry.At)}{Votes(entry.Votes)}<p>Its proofs are not stored{(bundle is null ? ": an elector had not answered, or the decision is too old" : ", or cannot be read under this policy")}. <code>trustix-proxy explain {entry.Path.Absolute}</code> asks all electors again.</p>""")
             : Html.Of(
                 $"<p>No decision on {digest} is stored. <code>trustix-proxy explain {digest}</code> asks all electors without "
                     + $"deciding.</p>");
@@ -42,13 +42,13 @@ internal static class DecisionPage
         var later = entry is not null && !entry.Votes.SequenceEqual(votes) && entry.Votes.Length > 0
             ? Html.Of($"<h2>Answers after the decision was sent</h2>{Votes(entry.Votes)}") : Html.Empty;
         return Html.Of($"""
-            {Outcome(decision.Path.Absolute, decision.Outcome, decision.Verdict.Sentence, DateTimeOffset.TryParse(decision.DecidedAt, System.Globalization.CultureInfo.InvariantCulture, out var at) ? at : null)}
+            {Heading(decision.Path.Absolute, decision.Outcome, decision.Verdict.Sentence, DateTimeOffset.TryParse(decision.DecidedAt, System.Globalization.CultureInfo.InvariantCulture, out var at) ? at : null)}
             <p>{Page.Badge("proofs hold", "good")} They were verified for this page, from the bundle alone. <a href="/decisions/{digest}" download="{decision.Path.Name}.json">Download the bundle</a> ({size:N0} bytes; <code>trustix-proxy verify</code> checks it anywhere).</p>
             {Votes(votes)}{later}
             """);
     }
 
-    private static Html Outcome(string path, string outcome, string sentence, DateTimeOffset? at) =>
+    private static Html Heading(string path, Outcome outcome, string sentence, DateTimeOffset? at) =>
         Html.Of($"""<p class="path"><code>{path}</code></p><p class="verdict">{Page.Badge(outcome)} {Page.Time(at)}</p><p class="sentence">{sentence}</p>""");
 
     /// <summary>Renders the votes side by side: the claims and their supporters.</summary>
@@ -64,5 +64,5 @@ internal static class DecisionPage
             """);
     }
 
-    private sealed record Shown(StorePath Path, string Outcome, string DecidedAt, Verdict Verdict);
+    private sealed record Shown(StorePath Path, Outcome Outcome, string DecidedAt, Verdict Verdict);
 }

@@ -1,3 +1,4 @@
+using TrustixProxy.Consensus;
 using TrustixProxy.Logs.Watching;
 using TrustixProxy.Substituter.Composition;
 using TrustixProxy.Substituter.Decisions;
@@ -24,7 +25,7 @@ internal static class OverviewPage
         $"""<span>{(rule.Match is not "*" ? rule.Match : isOnly ? "all paths" : "all other paths")}: {rule.Rule} must agree, {(rule.IsReachable ? Page.Badge("within reach", "good") : Page.Badge("out of reach", "bad"))}</span> """);
 
     private static Html Decision(JournalEntry entry) => Html.Of(
-        $"""<tr><td><a href="/path/{entry.Digest}">{entry.Path.Name}</a></td><td>{Page.Badge(entry.Outcome)}{(entry.IsDisputed && entry.Outcome is not "conflict" ? Page.Badge("disputed", "bad") : Html.Empty)}</td><td>{Page.Time(entry.At)}</td><td class="reason">{entry.Sentence}</td></tr>""");
+        $"""<tr><td><a href="/path/{entry.Digest}">{entry.Path.Name}</a></td><td>{Page.Badge(entry.Outcome)}{(entry.IsDisputed && entry.Outcome is not Outcome.Conflict ? Page.Badge("disputed", "bad") : Html.Empty)}</td><td>{Page.Time(entry.At)}</td><td class="reason">{entry.Sentence}</td></tr>""");
 
     private static Html Log(LogStatus log) => Html.Of(
         $"""<tr><td>{log.Name}</td><td>{Page.Badge(log.Health)}</td><td class="number">{log.Size?.ToString("N0", null) ?? "-"}</td><td>{Page.Time(log.GrownAt)}</td><td>{Page.Time(log.SeenAt)}</td><td class="reason">{log.Url}{(log.Health is LogHealth.Live ? "" : $"; {log.State}")}{(log.Unfreezings.Count is 0 ? "" : $"; unfrozen {string.Join(", ", log.Unfreezings)}")}</td></tr>""");
@@ -47,6 +48,6 @@ internal static class OverviewPage
             CacheTier.Redis => parts.Redis.IsThere ? "answers" : "does not answer",
             _ => "",
         };
-        return Html.Of($"<tr><td>{Consensus.Kebab.Of(tier)}</td>{Html.Each(Enum.GetValues<LookupResult>(), result => Html.Of($"""<td class="number">{DecisionMetrics.Lookups(tier, result):N0}</td>"""))}<td>{state}</td></tr>");
+        return Html.Of($"<tr><td>{Kebab.Of(tier)}</td>{Html.Each(Enum.GetValues<LookupResult>(), result => Html.Of($"""<td class="number">{DecisionMetrics.Lookups(tier, result):N0}</td>"""))}<td>{state}</td></tr>");
     }
 }

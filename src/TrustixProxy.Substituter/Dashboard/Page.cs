@@ -1,3 +1,4 @@
+using TrustixProxy.Consensus;
 using TrustixProxy.Logs.Watching;
 
 namespace TrustixProxy.Substituter.Dashboard;
@@ -59,9 +60,12 @@ internal static class Page
     public static Html Badge(string word, string kind) => Html.Of($"""<span class="badge {kind}">{word}</span>""");
 
     /// <summary>An outcome.</summary>
-    public static Html Badge(string outcome) => Badge(outcome, VerdictChart.KindOf(outcome));
+    public static Html Badge(Outcome outcome) => Badge(outcome.Word(), VerdictChart.KindOf(outcome));
+
+    /// <summary>The word of an outcome in a stored report; another version may have written it.</summary>
+    public static Html Badge(string word) => OutcomeWords.TryParse(word, out var outcome) ? Badge(outcome) : Badge(word, "warn");
 
     /// <summary>A log's state.</summary>
     public static Html Badge(LogHealth health) =>
-        Badge(Consensus.Kebab.Of(health), health switch { LogHealth.Live => "good", LogHealth.Frozen => "bad", _ => "warn" });
+        Badge(Kebab.Of(health), health switch { LogHealth.Live => "good", LogHealth.Frozen => "bad", _ => "warn" });
 }

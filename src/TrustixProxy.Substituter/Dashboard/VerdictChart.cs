@@ -1,4 +1,5 @@
 using System.Globalization;
+using TrustixProxy.Consensus;
 using TrustixProxy.Substituter.Decisions;
 
 namespace TrustixProxy.Substituter.Dashboard;
@@ -12,11 +13,11 @@ internal static class VerdictChart
         ("good", "served by the rule"), ("ok", "served otherwise"), ("bad", "conflict or revoked"), ("warn", "refused otherwise")];
 
     /// <summary>Returns the kind of an outcome, which selects its colour.</summary>
-    public static string KindOf(string outcome) => outcome switch
+    public static string KindOf(Outcome outcome) => outcome switch
     {
-        "agreed" => "good",
-        "excepted" or "content-addressed" or "report" => "ok",
-        "conflict" or "revoked" => "bad",
+        Outcome.Agreed => "good",
+        Outcome.Excepted or Outcome.ContentAddressed or Outcome.Report => "ok",
+        Outcome.Conflict or Outcome.Revoked => "bad",
         _ => "warn",
     };
 
@@ -37,13 +38,13 @@ internal static class VerdictChart
             """);
     }
 
-    private static Html Row((DateTimeOffset From, IReadOnlyDictionary<string, int> Counts) span)
+    private static Html Row((DateTimeOffset From, IReadOnlyDictionary<Outcome, int> Counts) span)
     {
-        var counts = span.Counts.OrderByDescending(count => count.Value).Select(count => $"{count.Key} {count.Value}");
+        var counts = span.Counts.OrderByDescending(count => count.Value).Select(count => $"{count.Key.Word()} {count.Value}");
         return Html.Of($"<tr><td>{Page.Time(span.From)}</td><td>{string.Join(", ", counts)}</td></tr>");
     }
 
-    private static Html Bar(int index, int count, IReadOnlyDictionary<string, int> counts, int highest)
+    private static Html Bar(int index, int count, IReadOnlyDictionary<Outcome, int> counts, int highest)
     {
         var (x, width, top) = ((double)Width * index / count, ((double)Width / count) - 1, (double)Height);
         return Html.Each(Kinds.Select(kind => (kind.Kind,

@@ -46,7 +46,7 @@ internal sealed class ClosureGate(Decider decider, DecisionCache cache, Policy p
         _reports.Refused(digest.ToString(), refusal.Outcome, sentence);
         return SignatureOfFallback(decision.Record) is { } signature
             ? cache.Render(DecisionRecord.OfFallback(claim, decision.Record.Hints! with { Signatures = [signature] },
-                $"{refusal.Outcome}: {sentence}", time.GetUtcNow()), refusal.WasCutShort)
+                $"{refusal.Outcome.Word()}: {sentence}", time.GetUtcNow()), refusal.WasCutShort)
             : cache.Render(DecisionRecord.Refusal(refusal.Outcome, sentence, time.GetUtcNow()), refusal.WasCutShort);
     }
 
@@ -73,7 +73,7 @@ internal sealed class ClosureGate(Decider decider, DecisionCache cache, Policy p
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
-            return new Refusal("undecided", "the closure could not be decided in time", WasCutShort: true);
+            return new Refusal(Outcome.Undecided, "the closure could not be decided in time", WasCutShort: true);
         }
     }
 
@@ -86,7 +86,7 @@ internal sealed class ClosureGate(Decider decider, DecisionCache cache, Policy p
         {
             if (seen.Count > MaxPaths)
             {
-                return new Refusal("undecided", $"the closure has more than {MaxPaths} paths", WasCutShort: false);
+                return new Refusal(Outcome.Undecided, $"the closure has more than {MaxPaths} paths", WasCutShort: false);
             }
 
             var decided = new List<OutputClaim>();
@@ -98,7 +98,7 @@ internal sealed class ClosureGate(Decider decider, DecisionCache cache, Policy p
                 {
                     return new Refusal(
                         refused.Record.Outcome,
-                        $"the closure needs {path}, which is refused ({refused.Record.Outcome}): {refused.Record.Sentence}",
+                        $"the closure needs {path}, which is refused ({refused.Record.Outcome.Word()}): {refused.Record.Sentence}",
                         refused.WasCutShort);
                 }
 
@@ -106,7 +106,8 @@ internal sealed class ClosureGate(Decider decider, DecisionCache cache, Policy p
                     item => item.Decision.Record.Claim!.Path != item.Path) is { Path: { } needed, Decision.Record.Claim: { } other })
                 {
                     return new Refusal(
-                        "conflict", $"the closure needs {needed}, but the decision for its digest is {other.Path}", WasCutShort: false);
+                        Outcome.Conflict, $"the closure needs {needed}, but the decision for its digest is {other.Path}",
+                        WasCutShort: false);
                 }
 
                 decided.AddRange(decisions.Select(item => item.Decision.Record.Claim!));
@@ -149,8 +150,8 @@ internal sealed class ClosureGate(Decider decider, DecisionCache cache, Policy p
         _whole.TryGetValue(path, out DateTimeOffset until) && time.GetUtcNow() < until ? until : null;
 
     /// <summary>Reason for an incomplete closure.</summary>
-    /// <param name="Outcome">Value of <c>X-Trustix-Decision</c>.</param>
+    /// <param name="Outcome">Why nothing is served.</param>
     /// <param name="Sentence">The reason in one line.</param>
     /// <param name="WasCutShort">Whether an elector that missed the deadline could have changed it.</param>
-    internal sealed record Refusal(string Outcome, string Sentence, bool WasCutShort);
+    internal sealed record Refusal(Outcome Outcome, string Sentence, bool WasCutShort);
 }

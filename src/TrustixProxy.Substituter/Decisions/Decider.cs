@@ -148,5 +148,5 @@ internal sealed class Decider : IDisposable
     }
 
     private Decision Refuse(string what, Revocation revocation) =>
-        _memory.Cache.Render(DecisionRecord.Refusal("revoked", $"{what}: {revocation.Sentence}", revocation.At));
+        _memory.Cache.Render(DecisionRecord.Refusal(Outcome.Revoked, $"{what}: {revocation.Sentence}", revocation.At));
 }

@@ -5,11 +5,11 @@ using TrustixProxy.Nix;
 namespace TrustixProxy.Substituter.Decisions;
 
 /// <summary>The last decision on a path, kept for display.</summary>
-/// <param name="Outcome">The word that stood in <c>X-Trustix-Decision</c>.</param>
+/// <param name="Outcome">What was decided.</param>
 /// <param name="Sentence">The reason in one line.</param>
 /// <param name="Votes">What each elector had said, in the end: who answered after the decision had left, too.</param>
 internal sealed record JournalEntry(
-    StorePathDigest Digest, StorePath Path, string Outcome, string Sentence, DateTimeOffset At, ImmutableArray<AnswerText> Votes)
+    StorePathDigest Digest, StorePath Path, Outcome Outcome, string Sentence, DateTimeOffset At, ImmutableArray<AnswerText> Votes)
 {
     /// <summary>Whether different claims are proven.</summary>
     public bool IsDisputed => Votes.Select(vote => vote.Claim).OfType<OutputClaim>().Distinct().Skip(1).Any();
@@ -27,8 +27,8 @@ internal sealed class DecisionJournal(TimeProvider time)
     private readonly Lock _writing = new();
     private readonly Dictionary<StorePathDigest, LinkedListNode<JournalEntry>> _entries = [];
     private readonly LinkedList<JournalEntry> _plain = new(), _disputed = new(); // the newest first
-    private readonly (long Minute, Dictionary<string, int> Counts)[] _minutes = [
-        .. Enumerable.Repeat((-1L, new Dictionary<string, int>()), Minutes)];
+    private readonly (long Minute, Dictionary<Outcome, int> Counts)[] _minutes = [
+        .. Enumerable.Repeat((-1L, new Dictionary<Outcome, int>()), Minutes)];
     private long _version;
 
     /// <summary>Since when it is kept.</summary>
@@ -39,10 +39,10 @@ internal sealed class DecisionJournal(TimeProvider time)
 
     /// <summary>Counts a decision.</summary>
     /// <param name="path">The path; null when nobody knows its name: then it is only counted.</param>
-    /// <param name="outcome">Value of <c>X-Trustix-Decision</c>.</param>
+    /// <param name="outcome">What was decided.</param>
     /// <param name="sentence">The reason in one line.</param>
     /// <param name="verdict">Verdict on the electors' answers; null if no elector could be asked.</param>
-    public void Decided(StorePathDigest digest, StorePath? path, string outcome, string sentence, Verdict? verdict)
+    public void Decided(StorePathDigest digest, StorePath? path, Outcome outcome, string sentence, Verdict? verdict)
     {
         var (now, votes) = (time.GetUtcNow(), VotesOf(verdict));
         lock (_writing)
@@ -100,7 +100,7 @@ internal sealed class DecisionJournal(TimeProvider time)
     /// <summary>Counts decisions by outcome in consecutive time spans ending now, oldest first.</summary>
     /// <param name="spans">Number of spans.</param>
     /// <param name="minutes">Length of each span; together at most one day.</param>
-    public IReadOnlyList<(DateTimeOffset From, IReadOnlyDictionary<string, int> Counts)> Count(int spans, int minutes)
+    public IReadOnlyList<(DateTimeOffset From, IReadOnlyDictionary<Outcome, int> Counts)> Count(int spans, int minutes)
     {
         var first = (time.GetUtcNow().ToUnixTimeSeconds() / 60) + 1 - (spans * minutes);
         lock (_writing)
@@ -109,7 +109,7 @@ internal sealed class DecisionJournal(TimeProvider time)
             [
                 .. Enumerable.Range(0, spans).Select(span => first + (span * minutes)).Select(start => (
                     DateTimeOffset.FromUnixTimeSeconds(start * 60),
-                    (IReadOnlyDictionary<string, int>)Enumerable.Range(0, minutes).Select(i => start + i)
+                    (IReadOnlyDictionary<Outcome, int>)Enumerable.Range(0, minutes).Select(i => start + i)
                         .Where(minute => _minutes[minute % Minutes].Minute == minute)
                         .SelectMany(minute => _minutes[minute % Minutes].Counts).GroupBy(count => count.Key)
                             .ToDictionary(group => group.Key, group => group.Sum(count => count.Value)))),

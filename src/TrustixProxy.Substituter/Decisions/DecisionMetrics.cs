@@ -60,13 +60,13 @@ internal static class DecisionMetrics
             + "because the record is not trusted. A hit ends the lookup.");
 
     /// <summary>Counts a decision.</summary>
-    /// <param name="outcome">Value of <c>X-Trustix-Decision</c>.</param>
+    /// <param name="outcome">What was decided.</param>
     /// <param name="verdict">Verdict on the electors' answers; null if no elector could be asked.</param>
     /// <param name="took">Time since the first query.</param>
-    public static void Decided(string outcome, Verdict? verdict, TimeSpan took)
+    public static void Decided(Outcome outcome, Verdict? verdict, TimeSpan took)
     {
-        Decisions.Add(1, new("outcome", outcome), new("verdict", verdict?.Outcome ?? "none"));
-        Seconds.Record(took.TotalSeconds, new KeyValuePair<string, object?>("outcome", outcome));
+        Decisions.Add(1, new("outcome", outcome.Word()), new("verdict", verdict?.Outcome.Word() ?? "none"));
+        Seconds.Record(took.TotalSeconds, new KeyValuePair<string, object?>("outcome", outcome.Word()));
         foreach (var answer in verdict?.Answers ?? [])
         {
             Answers.Add(1, new("elector", answer.Elector.Name), new("answer", WordOf(answer.Ballot, verdict!.Granted)));

@@ -29,24 +29,24 @@ internal sealed class OutcomeRecorder(
 {
     private readonly RefusalReports _reports = new(logger, electorate.Time);
 
-    /// <summary>Keeps an outcome as the decision on a digest.</summary>
+    /// <summary>Keeps a result as the decision on a digest.</summary>
     /// <param name="digest">The digest.</param>
     /// <param name="depth">How many references lie between a request and the digest.</param>
-    /// <param name="outcome">The outcome, awaited here.</param>
+    /// <param name="result">The result, awaited here.</param>
     /// <param name="news">The state of the news when the poll began.</param>
-    public async Task<Decision> RecordAsync(StorePathDigest digest, int depth, Task<Outcome> outcome, long news)
+    public async Task<Decision> RecordAsync(StorePathDigest digest, int depth, Task<PollResult> result, long news)
     {
         var start = electorate.Time.GetTimestamp();
-        switch (await outcome)
+        switch (await result)
         {
-            case Outcome.Served served:
+            case PollResult.Served served:
                 var claim = served.Record.Claim!;
                 NoteReferences(claim, depth);
                 memory.Journal.Decided(digest, claim.Path, served.Record.Outcome, served.Record.Sentence, served.Verdict);
                 DecisionMetrics.Decided(served.Record.Outcome, served.Verdict, electorate.Time.GetElapsedTime(start));
                 memory.Refusals.Forget(digest);
                 return await memory.Cache.KeepAsync(digest, served.Record, claim.Path, served.Verdict);
-            case Outcome.Refused refused:
+            case PollResult.Refused refused:
                 return Refuse(digest, refused, start, news);
             default:
                 throw new UnreachableException();
@@ -69,26 +69,26 @@ internal sealed class OutcomeRecorder(
     /// <summary>Corrects a kept decision by all answers, late ones included.</summary>
     public async Task SettleAsync(StorePathDigest digest, Settlement settlement)
     {
-        var (outcome, all, isSettled, contesting) = settlement;
+        var (result, all, isSettled, contesting) = settlement;
         memory.Journal.Settled(digest, all);
         if (!contesting.IsEmpty)
         {
-            foreach (var name in contesting.Append(outcome.Decided!))
+            foreach (var name in contesting.Append(result.Decided!))
             {
                 names.Add(name); // later polls ask about each of them, whichever upstream is faster
             }
 
-            Retract(digest, outcome);
+            Retract(digest, result);
         }
-        else if (outcome is Outcome.Served served)
+        else if (result is PollResult.Served served)
         {
             await SettleServedAsync(digest, served, all);
         }
-        else if (outcome is Outcome.Refused { IsSettled: false, Path: { } asked } refused && isSettled && all.Granted is null
-            && all.Outcome == refused.Word)
+        else if (result is PollResult.Refused { IsSettled: false, Path: { } asked } refused && isSettled && all.Granted is null
+            && all.Outcome == refused.Outcome)
         {
             // The refusal was sent before everyone had answered: now its reason is complete.
-            var complete = new Outcome.Refused(all.Outcome, all.Sentence, asked, all, isSettled, WasCutShort: false);
+            var complete = new PollResult.Refused(all.Outcome, all.Sentence, asked, all, isSettled, WasCutShort: false);
             memory.Refusals.Amend(digest, RefusalOf(complete));
         }
     }
@@ -104,20 +104,20 @@ internal sealed class OutcomeRecorder(
     }
 
     /// <summary>Keeps a refusal, unless an agreement is kept that nobody contradicts.</summary>
-    private Decision Refuse(StorePathDigest digest, Outcome.Refused refused, long start, long news)
+    private Decision Refuse(StorePathDigest digest, PollResult.Refused refused, long start, long news)
     {
         var standing = memory.Cache.Find(digest) is { Record: { Claim: not null } record } known && !IsContradicted(record, refused) ? known
             : null;
-        if (standing is not null && (refused.WasCutShort || refused.Word is not "no-upstream"))
+        if (standing is not null && (refused.WasCutShort || refused.Outcome is not Outcome.NoUpstream))
         {
             renewals.Note(digest);
             memory.Refusals.Forget(digest);
             return standing; // asked again, nobody contradicted the agreement
         }
 
-        _reports.Refused(digest.ToString(), refused.Word, refused.Sentence);
-        memory.Journal.Decided(digest, refused.Path, refused.Word, refused.Sentence, refused.Verdict);
-        DecisionMetrics.Decided(refused.Word, refused.Verdict, electorate.Time.GetElapsedTime(start));
+        _reports.Refused(digest.ToString(), refused.Outcome, refused.Sentence);
+        memory.Journal.Decided(digest, refused.Path, refused.Outcome, refused.Sentence, refused.Verdict);
+        DecisionMetrics.Decided(refused.Outcome, refused.Verdict, electorate.Time.GetElapsedTime(start));
         var withholds = standing is not null;
         if (!withholds)
         {
@@ -131,25 +131,25 @@ internal sealed class OutcomeRecorder(
 
     /// <summary>Whether a later refusal ends a kept decision: a second name is granted, or claims speak against it that the policy does not
     /// outvote. A decision that no elector vouched for ends by every later refusal that was not cut short.</summary>
-    private bool IsContradicted(DecisionRecord kept, Outcome.Refused later) =>
+    private bool IsContradicted(DecisionRecord kept, PollResult.Refused later) =>
         later.IsContested
-            || (!kept.IsSigned && !later.WasCutShort && later.Word is not "no-upstream")
+            || (!kept.IsSigned && !later.WasCutShort && later.Outcome is not Outcome.NoUpstream)
             || (later.Names.GetValueOrDefault(kept.Claim!.Path) is { } verdict && !memory.Cache.StandsBeside(kept, verdict));
 
-    private KeptRefusal RefusalOf(Outcome.Refused refused)
+    private KeptRefusal RefusalOf(PollResult.Refused refused)
     {
-        var (word, sentence, path, verdict, isSettled, wasCutShort) = refused;
-        var record = DecisionRecord.Refusal(word, sentence, electorate.Time.GetUtcNow());
+        var (outcome, sentence, path, verdict, isSettled, wasCutShort) = refused;
+        var record = DecisionRecord.Refusal(outcome, sentence, electorate.Time.GetUtcNow());
         var bundle = path is null || verdict is null ? null
             : new Lazy<DecisionBundle>(() => DecisionBundle.Of(path, record, verdict, electorate.Policy));
-        var gist = KeptRefusal.GistOf(word, verdict);
+        var gist = KeptRefusal.GistOf(outcome, verdict);
         return new KeptRefusal(memory.Cache.Render(record, wasCutShort), gist, isSettled, Withholds: false, bundle) { Path = path };
     }
 
     /// <summary>Forgets an answer that was sent before another name of its digest was granted. The next request decides anew.</summary>
-    private void Retract(StorePathDigest digest, Outcome outcome)
+    private void Retract(StorePathDigest digest, PollResult result)
     {
-        if (outcome is Outcome.Served)
+        if (result is PollResult.Served)
         {
             memory.Cache.Forget(digest);
         }
@@ -159,7 +159,7 @@ internal sealed class OutcomeRecorder(
         }
     }
 
-    private async Task SettleServedAsync(StorePathDigest digest, Outcome.Served served, Verdict all)
+    private async Task SettleServedAsync(StorePathDigest digest, PollResult.Served served, Verdict all)
     {
         var (record, claim) = (served.Record, served.Record.Claim!);
         foreach (var dissent in all.Answers.Where(

@@ -5,7 +5,7 @@ using TrustixProxy.Nix;
 namespace TrustixProxy.Substituter.Decisions;
 
 /// <summary>A cached refusal.</summary>
-/// <param name="Gist">Word and proven claims; a refusal with an equal gist counts as unchanged.</param>
+/// <param name="Gist">Outcome and proven claims; a refusal with an equal gist counts as unchanged.</param>
 /// <param name="IsSettled">Whether all electors answered.</param>
 /// <param name="Withholds">Whether a stored agreement exists that is not served because no upstream has its NAR.</param>
 /// <param name="Bundle">Its proofs; null if no name was known.</param>
@@ -14,9 +14,9 @@ internal sealed record KeptRefusal(Decision Decision, string Gist, bool IsSettle
     /// <summary>The refused path; null if no name was known. A retry starts with it, so that each log gets one query.</summary>
     public StorePath? Path { get; init; }
 
-    public static string GistOf(string word, Verdict? verdict) => string.Join(
+    public static string GistOf(Outcome outcome, Verdict? verdict) => string.Join(
         ' ', (verdict?.Answers ?? []).Where(answer => answer.Ballot is Ballot.Claimed)
-            .Select(answer => $"{answer.Elector.Name}={((Ballot.Claimed)answer.Ballot).Claim.NarHash}").Prepend(word));
+            .Select(answer => $"{answer.Elector.Name}={((Ballot.Claimed)answer.Ballot).Claim.NarHash}").Prepend(outcome.Word()));
 }
 
 /// <summary>Caches refusals in bounded memory only: any client can cause any number, so none is written to disk or Redis.</summary>

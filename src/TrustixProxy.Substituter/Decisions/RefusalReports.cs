@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using TrustixProxy.Consensus;
 
 namespace TrustixProxy.Substituter.Decisions;
 
@@ -11,24 +12,24 @@ internal sealed class RefusalReports(ILogger logger, TimeProvider time)
     private static readonly TimeSpan Interval = TimeSpan.FromMinutes(1);
 
     private readonly Lock _turn = new();
-    private readonly Dictionary<string, Account> _accounts = []; // by outcome; outcomes are few
+    private readonly Dictionary<Outcome, Account> _accounts = [];
 
-    public void Refused(string digest, string outcome, string sentence)
+    public void Refused(string digest, Outcome outcome, string sentence)
     {
         if (Take(outcome) is not { } untold)
         {
             return;
         }
 
-        logger.Refused(digest, outcome, sentence);
+        logger.Refused(digest, outcome.Word(), sentence);
         if (untold > 0)
         {
-            logger.RefusalsNotTold(untold, outcome);
+            logger.RefusalsNotTold(untold, outcome.Word());
         }
     }
 
     /// <summary>Returns the refusals left out since the last one logged; null if this one is left out too.</summary>
-    private long? Take(string outcome)
+    private long? Take(Outcome outcome)
     {
         lock (_turn)
         {

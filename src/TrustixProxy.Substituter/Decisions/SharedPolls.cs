@@ -65,11 +65,11 @@ internal sealed class SharedPolls(
 
             var left = deadline - electorate.Time.GetElapsedTime(start);
             var poll = electorate.Poll(digest, left > deadline / 2 ? left : deadline / 2);
-            var recording = recorder.RecordAsync(digest, depth, poll.Outcome, news);
+            var recording = recorder.RecordAsync(digest, depth, poll.Result, news);
             var following = FollowAsync(poll, digest, NamesOf(digest, before), recording);
             var decision = await recording;
             bounds.Turns.Listens(poll, following);
-            step?.SetTag("outcome", decision.Record.Outcome).SetTag("sentence", decision.Record.Sentence);
+            step?.SetTag("outcome", decision.Record.Outcome.Word()).SetTag("sentence", decision.Record.Sentence);
             return decision;
         }
         catch (Exception exception)
@@ -113,7 +113,7 @@ internal sealed class SharedPolls(
         $"this proxy is already making {bounds.Turns.Most:N0} decisions, the limit of limits.concurrency; retry");
 
     private Decision Undecided(string sentence) => memory.Cache.Render(
-        DecisionRecord.Refusal("undecided", sentence, electorate.Time.GetUtcNow()), wasCutShort: true);
+        DecisionRecord.Refusal(Outcome.Undecided, sentence, electorate.Time.GetUtcNow()), wasCutShort: true);
 
     /// <summary>All names that are known for a digest: of the decision or refusal before, of references, and of the NAR store.</summary>
     private ImmutableArray<StorePath> NamesOf(StorePathDigest digest, Decision? before) =>

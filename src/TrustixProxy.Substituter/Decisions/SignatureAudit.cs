@@ -53,6 +53,6 @@ public sealed class SignatureAudit : IDisposable
     internal void Append(DecisionRecord record, Digest policy, Digest bundle) => _database.Execute(
         "INSERT INTO signature (at, path, outcome, fingerprint, policy, bundle) VALUES ($at, $path, $outcome, $fingerprint, $policy, "
             + "$bundle)",
-        record.DecidedAt.ToUnixTimeMilliseconds(), record.Claim!.Path.Absolute, record.Outcome, record.Claim.Fingerprint,
+        record.DecidedAt.ToUnixTimeMilliseconds(), record.Claim!.Path.Absolute, record.Outcome.Word(), record.Claim.Fingerprint,
         policy.ToArray(), bundle.ToArray());
 }

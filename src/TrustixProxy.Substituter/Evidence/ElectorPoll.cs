@@ -44,7 +44,7 @@ internal sealed class ElectorPoll
     // The thread that brings an event also runs the loop.
     private readonly Channel<Action> _events = Channel.CreateUnbounded<Action>(
         new UnboundedChannelOptions { SingleReader = true, AllowSynchronousContinuations = true });
-    private readonly TaskCompletionSource<Outcome> _outcome = new(); // its waiters run at once, before late answers
+    private readonly TaskCompletionSource<PollResult> _result = new(); // its waiters run at once, before late answers
     private readonly PollWait _grace, _patience;
     private CancellationToken _asking;
     private volatile Exception? _fault;
@@ -65,16 +65,16 @@ internal sealed class ElectorPoll
     public Exception? Fault => _fault;
 
     /// <summary>Ends the poll with a fault of this program; false when it had its outcome already.</summary>
-    public bool Fail(Exception exception) => _outcome.TrySetException(exception);
+    public bool Fail(Exception exception) => _result.TrySetException(exception);
 
     /// <summary>The outcome: as soon as nothing can change it, and at the deadline at the latest.</summary>
-    public Task<Outcome> Outcome => _outcome.Task;
+    public Task<PollResult> Result => _result.Task;
 
     /// <summary>Whether the poll has its outcome, and it is not a refusal.</summary>
-    public bool IsServed => Outcome is { IsCompletedSuccessfully: true, Result: Evidence.Outcome.Served };
+    public bool IsServed => Result is { IsCompletedSuccessfully: true, Result: PollResult.Served };
 
     /// <summary>Stops listening for late answers. Does nothing before the outcome.</summary>
-    public void EndListening() => _events.Writer.TryWrite(() => _isOver |= _outcome.Task.IsCompleted);
+    public void EndListening() => _events.Writer.TryWrite(() => _isOver |= _result.Task.IsCompleted);
 
     /// <summary>How long each elector took to its last word on a path, by its name, once the poll is over.</summary>
     public IReadOnlyDictionary<string, TimeSpan> LatenciesOf(StorePath? path) =>
@@ -103,7 +103,7 @@ internal sealed class ElectorPoll
 
         AskNameless();
         TryConclude();
-        while (!(_outcome.Task.IsCompleted && (_isOver || HaveAllSpoken || IsOverturned)))
+        while (!(_result.Task.IsCompleted && (_isOver || HaveAllSpoken || IsOverturned)))
         {
             (await _events.Reader.ReadAsync())();
             while (_events.Reader.TryRead(out var next))
@@ -122,16 +122,16 @@ internal sealed class ElectorPoll
         await asking.CancelAsync();
         await _grace.DisposeAsync();
         await _patience.DisposeAsync();
-        if (await _outcome.Task is var outcome && outcome.Decided is { } path)
+        if (await _result.Task is var result && result.Decided is { } path)
         {
             onSettled(new Settlement(
-                outcome, _candidates.DecideAll(path), _conclusions.IsSettled, _candidates.Contesting(path)));
+                result, _candidates.DecideAll(path), _conclusions.IsSettled, _candidates.Contesting(path)));
         }
     }
 
     /// <summary>Whether a late answer contradicts the agreement that was served.</summary>
     private bool IsOverturned =>
-        _outcome.Task is { IsCompletedSuccessfully: true, Result: Outcome.Served { Record: { IsSigned: true, Claim: { } claim } } }
+        _result.Task is { IsCompletedSuccessfully: true, Result: PollResult.Served { Record: { IsSigned: true, Claim: { } claim } } }
         && (_candidates.DecideAll(claim.Path).Granted != claim || !_candidates.Contesting(claim.Path).IsEmpty);
 
     /// <summary>Whether nobody has anything more to say.</summary>
@@ -277,7 +277,7 @@ internal sealed class ElectorPoll
 
     private void TryConclude()
     {
-        if (_outcome.Task.IsCompleted)
+        if (_result.Task.IsCompleted)
         {
             return;
         }
@@ -287,9 +287,9 @@ internal sealed class ElectorPoll
             _candidates.MarkFrozen(elector.Elector.Name); // it may have frozen after it spoke
         }
 
-        if (_conclusions.Conclude(_isLate, _time.GetUtcNow()) is { } outcome)
+        if (_conclusions.Conclude(_isLate, _time.GetUtcNow()) is { } result)
         {
-            _outcome.TrySetResult(outcome);
+            _result.TrySetResult(result);
         }
     }
 }

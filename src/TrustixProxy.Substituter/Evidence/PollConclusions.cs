@@ -27,7 +27,7 @@ internal sealed class PollConclusions(
     /// <summary>Concludes; null while the outcome is open. Begins the waits that it needs.</summary>
     /// <param name="isLate">Whether the deadline has passed.</param>
     /// <param name="now">When.</param>
-    public Outcome? Conclude(bool isLate, DateTimeOffset now)
+    public PollResult? Conclude(bool isLate, DateTimeOffset now)
     {
         var verdicts = candidates.DecideEach(isLate, now);
         var choice = NameChoice.Of([.. verdicts.Select(name =>
@@ -35,14 +35,14 @@ internal sealed class PollConclusions(
         var tally = new Tally(verdicts, choice.Granted, isLate, now);
         return choice.IsOpen || (policy.Fallback is { } name && !isLate && IsOpen(name)) ? null
             : Fallback(tally) ?? Contest(choice) ?? Grant(tally) ?? ContentAddressed(tally)
-                ?? (Outcome?)(Refuse(tally) is { } refused ? refused with { Names = verdicts } : null);
+                ?? (PollResult?)(Refuse(tally) is { } refused ? refused with { Names = verdicts } : null);
     }
 
     /// <summary>Whether the fallback may still sign a name.</summary>
     private bool IsOpen(string fallback) => candidates.Of(fallback).Any(word => word.Ballot is null or { IsFirm: false });
 
     /// <summary>In report mode, serves what the fallback signed with the fallback's signature, whatever the verdict.</summary>
-    private Outcome.Served? Fallback(Tally tally)
+    private PollResult.Served? Fallback(Tally tally)
     {
         if (policy.Fallback is not { } name)
         {
@@ -55,8 +55,9 @@ internal sealed class PollConclusions(
                 && tally.Granted?.Granted != vote.Claim
                 && Unvouched(path, tally) is { } verdict && HintsFor(vote.Claim, tally) is { } hints)
             {
-                return new Outcome.Served(DecisionRecord.OfFallback(
-                    vote.Claim, hints with { Signatures = [signature] }, $"{verdict.Outcome}: {verdict.Sentence}", tally.Now), verdict);
+                var sentence = $"{verdict.Outcome.Word()}: {verdict.Sentence}";
+                return new PollResult.Served(
+                    DecisionRecord.OfFallback(vote.Claim, hints with { Signatures = [signature] }, sentence, tally.Now), verdict);
             }
         }
 
@@ -64,17 +65,17 @@ internal sealed class PollConclusions(
     }
 
     /// <summary>Refuses two granted names of one digest: neither may take the other's place.</summary>
-    private Outcome.Refused? Contest(NameChoice choice) =>
+    private PollResult.Refused? Contest(NameChoice choice) =>
         choice.Contested.IsEmpty ? null
-            : new Outcome.Refused("conflict", choice.Sentence, null, null, IsSettled, WasCutShort: false) { IsContested = true };
+            : new PollResult.Refused(Outcome.Conflict, choice.Sentence, null, null, IsSettled, WasCutShort: false) { IsContested = true };
 
     /// <summary>Serves what is granted, once the best upstream that answers in time has its NAR.</summary>
-    private Outcome.Served? Grant(Tally tally) =>
+    private PollResult.Served? Grant(Tally tally) =>
         tally.Granted is { Granted: { } claim } granted && HintsFor(claim, tally) is { } hints
-            ? new Outcome.Served(DecisionRecord.Of(granted, hints, tally.Now), granted) : null;
+            ? new PollResult.Served(DecisionRecord.Of(granted, hints, tally.Now), granted) : null;
 
     /// <summary>Serves what nobody grants when an upstream's content address makes the path.</summary>
-    private Outcome.Served? ContentAddressed(Tally tally)
+    private PollResult.Served? ContentAddressed(Tally tally)
     {
         if (tally.Granted is not null || !policy.ServesContentAddressed || upstreams.FindContentAddressed(digest) is not var (claim, hints)
             || Unvouched(claim.Path, tally) is not { } verdict)
@@ -83,7 +84,7 @@ internal sealed class PollConclusions(
         }
 
         var isSettled = candidates[claim.Path].AreSettled(policy);
-        return new Outcome.Served(
+        return new PollResult.Served(
             DecisionRecord.OfContentAddress(claim, hints, $"content-addressed; {verdict.Sentence}", tally.Now, isSettled), verdict);
     }
 
@@ -111,7 +112,7 @@ internal sealed class PollConclusions(
         return patience.IsOver ? candidates.Decide(path) : null;
     }
 
-    private Outcome.Refused? Refuse(Tally tally)
+    private PollResult.Refused? Refuse(Tally tally)
     {
         if (tally.Granted is not null)
         {
@@ -130,17 +131,17 @@ internal sealed class PollConclusions(
         var wasCutShort = tally.IsLate || (upstreams.HasOpenFailure && !isNamed);
         var (path, fullest) = verdicts.DefaultIfEmpty().MaxBy(verdict => verdict.Value is null ? -1 : Claims(verdict.Value));
         return fullest is null
-            ? new Outcome.Refused(
-                "no-upstream", $"no upstream has {digest}{upstreams.Complaint}", null, null, upstreams.IsSettled, wasCutShort)
-            : new Outcome.Refused(
+            ? new PollResult.Refused(
+                Outcome.NoUpstream, $"no upstream has {digest}{upstreams.Complaint}", null, null, upstreams.IsSettled, wasCutShort)
+            : new PollResult.Refused(
                 fullest.Outcome, fullest.Sentence + upstreams.Complaint, path, fullest, IsSettled && IsFirm(fullest), wasCutShort);
     }
 
     /// <summary>Refuses what is granted when no upstream has its NAR.</summary>
-    private Outcome.Refused? RefuseForNoUpstream(Verdict granted, bool isLate) =>
+    private PollResult.Refused? RefuseForNoUpstream(Verdict granted, bool isLate) =>
         upstreams.HaveAllSpoken || isLate
-            ? new Outcome.Refused(
-                "no-upstream", $"{granted.Sentence}; {granted.Outcome}, but no upstream has that NAR{upstreams.Complaint}",
+            ? new PollResult.Refused(
+                Outcome.NoUpstream, $"{granted.Sentence}; {granted.Outcome.Word()}, but no upstream has that NAR{upstreams.Complaint}",
                 granted.Granted!.Path, granted, IsSettled && IsFirm(granted), upstreams.HasOpenFailure || !upstreams.HaveAllSpoken)
             : null;
 

@@ -10,7 +10,7 @@ namespace TrustixProxy.Substituter.Inspection;
 public sealed record Patient(StorePath Path, NixHash? Installed, IReadOnlyList<StorePath> References);
 
 /// <summary>Finding for one path.</summary>
-/// <param name="Outcome">Value that <c>X-Trustix-Decision</c> would have.</param>
+/// <param name="Outcome">What would be decided.</param>
 /// <param name="Sentence">The reason in one line.</param>
 /// <param name="IsServed">Whether it would be served.</param>
 /// <param name="IsUncertain">Whether an elector that failed to answer could have changed the outcome.</param>
@@ -20,7 +20,7 @@ public sealed record Patient(StorePath Path, NixHash? Installed, IReadOnlyList<S
 /// <param name="Completing">Electors whose vote for the only proven claim would complete the rule, with the reason for silence; null if it
 /// answered absent.</param>
 public sealed record Finding(
-    StorePath Path, string Outcome, string Sentence, bool IsServed, bool IsUncertain, NixHash? Installed,
+    StorePath Path, Outcome Outcome, string Sentence, bool IsServed, bool IsUncertain, NixHash? Installed,
     IReadOnlyDictionary<string, NixHash> Against, int NeededBy, IReadOnlyDictionary<string, SilenceReason?> Completing)
 {
     /// <summary>If refused, the roots that depend on it: paths that no other path refers to.</summary>
@@ -63,10 +63,10 @@ public sealed class Doctor(Explainer examiner, Policy policy)
         var votes = (examination.Verdict?.Answers ?? []).Where(answer => answer.Ballot is Ballot.Claimed).ToList();
         var against = votes.Select(answer => (answer.Elector.Name, Hash: ((Ballot.Claimed)answer.Ballot).Claim.NarHash))
             .Where(vote => patient.Installed is not null && vote.Hash != patient.Installed);
-        var completing = examination.Outcome is "undecided" ? Completing(patient.Path, examination.Verdict!) : [];
+        var completing = examination.Outcome is Outcome.Undecided ? Completing(patient.Path, examination.Verdict!) : [];
         return new Finding(
-            patient.Path, examination.Outcome, examination.Sentence, examination.Claim is not null, examination.Outcome is not "revoked"
-                && (examination.WasCutShort || examination.Verdict is null), patient.Installed,
+            patient.Path, examination.Outcome, examination.Sentence, examination.Claim is not null,
+            examination.Outcome is not Outcome.Revoked && (examination.WasCutShort || examination.Verdict is null), patient.Installed,
             against.ToDictionary(vote => vote.Name, vote => vote.Hash), needs.Paths, completing)
         {
             HoldsBack = examination.Claim is null ? needs.Roots : [],

@@ -11,7 +11,7 @@ using TrustixProxy.Substituter.Revocations;
 namespace TrustixProxy.Substituter.Inspection;
 
 /// <summary>Final result of polling all electors about a path.</summary>
-/// <param name="Outcome">Value that <c>X-Trustix-Decision</c> would have.</param>
+/// <param name="Outcome">What would be decided.</param>
 /// <param name="Sentence">The reason in one line.</param>
 /// <param name="Claim">What would be served; null for a refusal.</param>
 /// <param name="Path">The path electors were asked about; null if the digest has no known name.</param>
@@ -20,8 +20,8 @@ namespace TrustixProxy.Substituter.Inspection;
 /// <param name="Bundle">Bundle for independent verification; null if no elector could be asked.</param>
 /// <param name="WasCutShort">Whether an elector that missed the deadline could have changed it.</param>
 public sealed record Explanation(
-    string Outcome, string Sentence, OutputClaim? Claim, StorePath? Path, Verdict? Verdict, IReadOnlyDictionary<string, TimeSpan> Latencies,
-        DecisionBundle? Bundle, bool WasCutShort);
+    Outcome Outcome, string Sentence, OutputClaim? Claim, StorePath? Path, Verdict? Verdict,
+        IReadOnlyDictionary<string, TimeSpan> Latencies, DecisionBundle? Bundle, bool WasCutShort);
 
 /// <summary>State of an upstream or voting cache after a poll.</summary>
 /// <param name="State"><c>live</c>, <c>failing</c>, <c>away</c>, or <c>unknown</c> if it was not queried.</param>
@@ -51,18 +51,18 @@ public sealed class Explainer(SubstituterOptions options, TimeProvider? time = n
         var deliberation = _parts.Electorate.Poll(digest, options.Deadline, isHasty);
         Settlement? settlement = null;
         await deliberation.RunAsync(name is null ? [] : [name], settled => settlement = settled);
-        var outcome = await deliberation.Outcome;
-        var (record, path, verdict) = settlement is { Contesting.IsEmpty: false } ? Contest() : Conclude(outcome, settlement?.All);
+        var result = await deliberation.Result;
+        var (record, path, verdict) = settlement is { Contesting.IsEmpty: false } ? Contest() : Conclude(result, settlement?.All);
         var bundle = path is null || verdict is null ? null : DecisionBundle.Of(path, record, verdict, options.Policy);
         var revocation = record.Claim is null ? _parts.Revocations.Standing.Find(digest) : _parts.Revocations.Standing.Find(record.Claim);
         if (revocation is not null)
         {
-            record = DecisionRecord.Refusal("revoked", $"{revocation.Sentence}; else: {record.Sentence}", revocation.At);
+            record = DecisionRecord.Refusal(Outcome.Revoked, $"{revocation.Sentence}; else: {record.Sentence}", revocation.At);
         }
 
         return new Explanation(
             record.Outcome, record.Sentence, record.Claim, path, verdict, deliberation.LatenciesOf(path), bundle,
-                outcome is Outcome.Refused { WasCutShort: true });
+                result is PollResult.Refused { WasCutShort: true });
     }
 
     /// <summary>Returns the states of the upstreams and signed caches queried so far.</summary>
@@ -114,22 +114,23 @@ public sealed class Explainer(SubstituterOptions options, TimeProvider? time = n
     public void Dispose() => _parts.Dispose();
 
     private (DecisionRecord Record, StorePath? Path, Verdict? Verdict) Contest() =>
-        (DecisionRecord.Refusal("conflict", "more than one name of this digest is granted; run explain again for the "
+        (DecisionRecord.Refusal(Outcome.Conflict, "more than one name of this digest is granted; run explain again for the "
             + "votes", _time.GetUtcNow()),
             null, null);
 
     /// <summary>Returns the outcome, with all later answers that agree.</summary>
-    private (DecisionRecord Record, StorePath? Path, Verdict? Verdict) Conclude(Outcome outcome, Verdict? all)
+    private (DecisionRecord Record, StorePath? Path, Verdict? Verdict) Conclude(PollResult result, Verdict? all)
     {
         var now = _time.GetUtcNow();
-        return outcome switch
+        return result switch
         {
-            Outcome.Served served when all?.Granted == served.Record.Claim =>
+            PollResult.Served served when all?.Granted == served.Record.Claim =>
                 (DecisionRecord.Of(all!, served.Record.Hints!, now), served.Record.Claim!.Path, all),
-            Outcome.Served served => (served.Record, served.Record.Claim!.Path, served.Verdict),
-            Outcome.Refused refused when all is not null && all.Outcome == refused.Word =>
-                (DecisionRecord.Refusal(refused.Word, all.Sentence, now), refused.Path, all),
-            Outcome.Refused refused => (DecisionRecord.Refusal(refused.Word, refused.Sentence, now), refused.Path, all ?? refused.Verdict),
+            PollResult.Served served => (served.Record, served.Record.Claim!.Path, served.Verdict),
+            PollResult.Refused refused when all is not null && all.Outcome == refused.Outcome =>
+                (DecisionRecord.Refusal(refused.Outcome, all.Sentence, now), refused.Path, all),
+            PollResult.Refused refused =>
+                (DecisionRecord.Refusal(refused.Outcome, refused.Sentence, now), refused.Path, all ?? refused.Verdict),
             _ => throw new System.Diagnostics.UnreachableException(),
         };
     }

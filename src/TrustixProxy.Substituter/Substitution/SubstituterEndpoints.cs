@@ -1,5 +1,6 @@
 using System.Text;
 using Microsoft.AspNetCore.Http;
+using TrustixProxy.Consensus;
 using TrustixProxy.Nars;
 using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Nix;
@@ -63,7 +64,7 @@ internal sealed class SubstituterEndpoints(
                 : WriteTextAsync(context, StatusCodes.Status404NotFound, "not found");
         }
 
-        context.Response.Headers[DecisionHeader] = decision.Record.Outcome;
+        context.Response.Headers[DecisionHeader] = decision.Record.Outcome.Word();
         return WriteNarInfoAsync(context, decision);
     }
 
@@ -128,7 +129,7 @@ internal sealed class SubstituterEndpoints(
         }
         else if (result is not ForwardResult.Answered)
         {
-            Say(context, "no-upstream");
+            Say(context, Outcome.NoUpstream);
             var isUnavailable = result is ForwardResult.Unavailable && options.OnUndecided is OnUndecided.Unavailable;
             await WriteTextAsync(context, isUnavailable ? StatusCodes.Status503ServiceUnavailable
                 : StatusCodes.Status404NotFound, $"{order.Claim.Path}: no upstream has the agreed NAR in this form");
@@ -136,7 +137,7 @@ internal sealed class SubstituterEndpoints(
     }
 
     /// <summary>Sets the outcome headers when the response starts, even if headers were cleared before.</summary>
-    private static void Say(HttpContext context, string outcome)
+    private static void Say(HttpContext context, Outcome outcome)
     {
         if (!context.Items.ContainsKey(DecisionHeader))
         {
@@ -147,7 +148,7 @@ internal sealed class SubstituterEndpoints(
             });
         }
 
-        context.Items[DecisionHeader] = outcome;
+        context.Items[DecisionHeader] = outcome.Word();
     }
 
     private Task RefuseAsync(HttpContext context, Decision decision)

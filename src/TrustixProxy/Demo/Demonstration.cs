@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using Spectre.Console;
+using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
 using TrustixProxy.Publisher;
 using TrustixProxy.Terminal;
@@ -61,9 +62,9 @@ internal static class Demonstration
         await stage.TellAsync("mallory", [forged, splitForged], cancellation);
         return
         [
-            new DemoCase(good.Path, [("alice", good), ("bob", good), ("mallory", forged)], "agreed"),
-            new DemoCase(split.Statement.Path, [("alice", split.Statement), ("bob", null), ("mallory", splitForged)], "conflict"),
-            new DemoCase(lone.Statement.Path, [("alice", lone.Statement), ("bob", null), ("mallory", null)], "undecided"),
+            new DemoCase(good.Path, [("alice", good), ("bob", good), ("mallory", forged)], Outcome.Agreed),
+            new DemoCase(split.Statement.Path, [("alice", split.Statement), ("bob", null), ("mallory", splitForged)], Outcome.Conflict),
+            new DemoCase(lone.Statement.Path, [("alice", lone.Statement), ("bob", null), ("mallory", null)], Outcome.Undecided),
         ];
     }
 
@@ -75,8 +76,8 @@ internal static class Demonstration
         {
             var answer = await stage.AskAsync(item.Path, cancellation);
             var result = answer.NarInfo is null ? $"404" : await FetchAsync(stage, answer.NarInfo, cancellation);
-            isAsExpected &= answer.Verdict == item.Expected
-                && result.StartsWith("404", StringComparison.Ordinal) == (item.Expected is not "agreed");
+            isAsExpected &= answer.Verdict == item.Expected.Word()
+                && result.StartsWith("404", StringComparison.Ordinal) == (item.Expected is not Outcome.Agreed);
             table.AddRow(
                 [Markup.Escape(item.Path.Name), .. item.Votes.Select(vote => Short(vote.Claim)), answer.Verdict, Markup.Escape(result)]);
             if (answer.NarInfo is null)
@@ -125,7 +126,7 @@ internal static class Demonstration
 
     /// <param name="Votes">What each log was told.</param>
     /// <param name="Expected">The verdict that has to come of it.</param>
-    private sealed record DemoCase(StorePath Path, IReadOnlyList<(string Log, BuildStatement? Claim)> Votes, string Expected)
+    private sealed record DemoCase(StorePath Path, IReadOnlyList<(string Log, BuildStatement? Claim)> Votes, Outcome Expected)
     {
         public string? Reason { get; set; }
     }

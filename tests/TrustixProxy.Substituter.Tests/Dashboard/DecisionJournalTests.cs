@@ -13,9 +13,9 @@ public sealed class DecisionJournalTests
     public void Decisions_are_counted_by_the_minute_for_a_day()
     {
         var journal = new DecisionJournal(_clock);
-        Decide(journal, "agreed", 3);
+        Decide(journal, Outcome.Agreed, 3);
         _clock.Now += TimeSpan.FromMinutes(59);
-        Decide(journal, "conflict", 2);
+        Decide(journal, Outcome.Conflict, 2);
 
         var hour = journal.Count(60, 1);
         _clock.Now += TimeSpan.FromMinutes(2);
@@ -23,9 +23,10 @@ public sealed class DecisionJournalTests
         var day = journal.Count(48, 30);
         _clock.Now += TimeSpan.FromHours(25);
 
-        Assert.Equal((3, 2), (hour[0].Counts["agreed"], hour[59].Counts["conflict"]));
+        Assert.Equal((3, 2), (hour[0].Counts[Outcome.Agreed], hour[59].Counts[Outcome.Conflict]));
         Assert.Equal((0, 2),
-            (later.Sum(span => span.Counts.GetValueOrDefault("agreed")), later.Sum(span => span.Counts.GetValueOrDefault("conflict"))));
+            (later.Sum(span => span.Counts.GetValueOrDefault(Outcome.Agreed)),
+                later.Sum(span => span.Counts.GetValueOrDefault(Outcome.Conflict))));
         Assert.Equal(5, day.Sum(span => span.Counts.Values.Sum()));
         Assert.All(journal.Count(48, 30), span => Assert.Empty(span.Counts));
     }
@@ -35,11 +36,11 @@ public sealed class DecisionJournalTests
     {
         var journal = new DecisionJournal(_clock);
         var disputed = TestOutput.PathOf("disputed");
-        journal.Decided(disputed.Digest, disputed, "conflict", "", Verdict(TestOutput.Make(), TestOutput.Make()));
+        journal.Decided(disputed.Digest, disputed, Outcome.Conflict, "", Verdict(TestOutput.Make(), TestOutput.Make()));
 
-        Decide(journal, "undecided", 2000);
+        Decide(journal, Outcome.Undecided, 2000);
         var nameless = TestOutput.PathOf("nameless");
-        journal.Decided(nameless.Digest, null, "no-upstream", "", null);
+        journal.Decided(nameless.Digest, null, Outcome.NoUpstream, "", null);
 
         Assert.Equal(501, journal.List().Count);
         Assert.True(journal.Find(disputed.Digest)!.IsDisputed);
@@ -50,17 +51,17 @@ public sealed class DecisionJournalTests
     public void Who_speaks_after_the_decision_is_heard_still()
     {
         var (journal, path) = (new DecisionJournal(_clock), TestOutput.PathOf("late"));
-        journal.Decided(path.Digest, path, "agreed", "2 of 3 needed", Verdict(TestOutput.Make(), null));
+        journal.Decided(path.Digest, path, Outcome.Agreed, "2 of 3 needed", Verdict(TestOutput.Make(), null));
         var version = journal.Version;
 
         journal.Settled(path.Digest, Verdict(TestOutput.Make(), TestOutput.Make()));
 
-        Assert.True(journal.Find(path.Digest) is { Outcome: "agreed", IsDisputed: true });
+        Assert.True(journal.Find(path.Digest) is { Outcome: Outcome.Agreed, IsDisputed: true });
         Assert.True(journal.Version > version);
         Assert.Single(journal.List());
     }
 
-    private static void Decide(DecisionJournal journal, string outcome, int count)
+    private static void Decide(DecisionJournal journal, Outcome outcome, int count)
     {
         for (var i = 0; i < count; i++)
         {

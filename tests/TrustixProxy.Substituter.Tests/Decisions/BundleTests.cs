@@ -24,7 +24,7 @@ public sealed class BundleTests
 
         Assert.True(DecisionBundle.TryVerify(bytes, PolicyOf(proxy), out var bundle, out var verdict, out var error), error.ToString());
 
-        Assert.Equal((output.Path.Absolute, "agreed"), (bundle.Path, bundle.Outcome));
+        Assert.Equal((output.Path.Absolute, Outcome.Agreed), (bundle.Path, bundle.Outcome));
         Assert.Equal(output.Statement.NarHash, verdict!.Granted!.NarHash);
         Assert.Equal(bytes, bundle.ToBytes());
     }
@@ -38,7 +38,7 @@ public sealed class BundleTests
 
         Assert.True(DecisionBundle.TryVerify(bytes, PolicyOf(proxy), out var bundle, out var verdict, out var error), error.ToString());
 
-        Assert.Equal("undecided", bundle.Outcome);
+        Assert.Equal(Outcome.Undecided, bundle.Outcome);
         Assert.Contains("bob=absent, carol=absent, nixos=silent(not-found)", verdict!.Sentence, StringComparison.Ordinal);
     }
 

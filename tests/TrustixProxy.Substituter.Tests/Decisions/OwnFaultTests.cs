@@ -22,7 +22,7 @@ public sealed class OwnFaultTests
 
         await deliberation.RunAsync([output.Path], _ => { });
 
-        var refused = Assert.IsType<Outcome.Refused>(await deliberation.Outcome);
+        var refused = Assert.IsType<PollResult.Refused>(await deliberation.Result);
         Assert.Contains("bob=absent", refused.Sentence, StringComparison.Ordinal);
         Assert.Equal("a fault that nobody has thought of", deliberation.Fault?.Message);
     }

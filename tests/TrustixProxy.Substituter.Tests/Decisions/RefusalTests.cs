@@ -22,7 +22,7 @@ public sealed class RefusalTests
         var memory = new RefusalMemory(() => _news, _clock);
         foreach (var seconds in new[] { 2, 4, 8, 16, 32, 60, 60 })
         {
-            memory.Keep(_digest, Refusal("undecided"), _news);
+            memory.Keep(_digest, Refusal(Outcome.Undecided), _news);
             _clock.Now += TimeSpan.FromSeconds(seconds) - TimeSpan.FromMilliseconds(1);
             Assert.NotNull(memory.FindAlive(_digest));
             _clock.Now += TimeSpan.FromMilliseconds(1);
@@ -32,21 +32,21 @@ public sealed class RefusalTests
     }
 
     [Theory]
-    [InlineData("conflict", true, false)]
-    [InlineData("undecided", false, false)]
-    [InlineData("undecided", true, true)]
-    public void Another_refusal_an_unsettled_one_and_news_make_it_young_again(string word, bool isSettled, bool hasNews)
+    [InlineData(Outcome.Conflict, true, false)]
+    [InlineData(Outcome.Undecided, false, false)]
+    [InlineData(Outcome.Undecided, true, true)]
+    public void Another_refusal_an_unsettled_one_and_news_make_it_young_again(Outcome outcome, bool isSettled, bool hasNews)
     {
         var memory = new RefusalMemory(() => _news, _clock);
-        memory.Keep(_digest, Refusal("undecided"), _news);
-        memory.Keep(_digest, Refusal("undecided"), _news);
+        memory.Keep(_digest, Refusal(Outcome.Undecided), _news);
+        memory.Keep(_digest, Refusal(Outcome.Undecided), _news);
         if (hasNews)
         {
             _news++;
         }
         else
         {
-            memory.Keep(_digest, Refusal(word, isSettled), _news);
+            memory.Keep(_digest, Refusal(outcome, isSettled), _news);
         }
 
         _clock.Now += RefusalMemory.Young;
@@ -60,7 +60,7 @@ public sealed class RefusalTests
         var memory = new RefusalMemory(() => 0, _clock, 100_000);
         var digests = Enumerable.Range(0, 1000).Select(_ => TestOutput.PathOf("x").Digest).ToList();
 
-        digests.ForEach(digest => memory.Keep(digest, Refusal("undecided") with { Withholds = true }, 0));
+        digests.ForEach(digest => memory.Keep(digest, Refusal(Outcome.Undecided) with { Withholds = true }, 0));
 
         Assert.InRange(memory.Size, 50_000, 100_000);
         Assert.Null(memory.Find(digests[0]));
@@ -156,7 +156,7 @@ public sealed class RefusalTests
     private static long SizeOf(string directory) =>
         new DirectoryInfo(directory).EnumerateFiles("*", SearchOption.AllDirectories).Sum(file => file.Length);
 
-    private KeptRefusal Refusal(string word, bool isSettled = true) =>
-        new(new Decision(DecisionRecord.Refusal(word, "a reason", _clock.Now), new byte[100]), KeptRefusal.GistOf(word, null), isSettled,
-            Withholds: false, null);
+    private KeptRefusal Refusal(Outcome outcome, bool isSettled = true) =>
+        new(new Decision(DecisionRecord.Refusal(outcome, "a reason", _clock.Now), new byte[100]), KeptRefusal.GistOf(outcome, null),
+            isSettled, Withholds: false, null);
 }

@@ -49,7 +49,7 @@ public sealed class WarmDecisionTests : IDisposable
         using var againState = new StateWriter(_directory);
         var again = Open(againState);
         Assert.Null(again.FindInMemory(output.Path.Digest.ToString())); // nothing is read at the start
-        Assert.Equal("agreed", again.Find(output.Path.Digest)?.Record.Outcome);
+        Assert.Equal(Outcome.Agreed, again.Find(output.Path.Digest)?.Record.Outcome);
         Assert.NotNull(again.FindInMemory(output.Path.Digest.ToString()));
     }
 

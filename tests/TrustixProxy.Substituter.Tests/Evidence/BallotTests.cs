@@ -25,9 +25,9 @@ public sealed class BallotTests
 
         Hear(ballots, "bob", new Ballot.Absent(IsProven: true, 1));
         Assert.Null(Decide(ballots));
-        Assert.Equal("agreed", Decide(ballots, isLate: true)?.Outcome);
+        Assert.Equal(Outcome.Agreed, Decide(ballots, isLate: true)?.Outcome);
         Hear(ballots, "carol-2", new Ballot.Absent(IsProven: true, 1));
-        Assert.Equal("agreed", Decide(ballots)?.Outcome);
+        Assert.Equal(Outcome.Agreed, Decide(ballots)?.Outcome);
     }
 
     [Fact]
@@ -42,8 +42,8 @@ public sealed class BallotTests
         Hear(refused, "carol-1", Vote());
         Hear(refused, "carol-2", new Ballot.Silent(SilenceReason.BreakerOpen));
 
-        Assert.Equal("agreed", Decide(granted)?.Outcome);
-        Assert.Equal("undecided", Decide(refused)?.Outcome);
+        Assert.Equal(Outcome.Agreed, Decide(granted)?.Outcome);
+        Assert.Equal(Outcome.Undecided, Decide(refused)?.Outcome);
     }
 
     [Theory]

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
+using TrustixProxy.Consensus;
 using TrustixProxy.Substituter.Composition;
 using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.Hosting;
@@ -58,7 +59,7 @@ internal static class AuditVerb
 
     private static string Describe(Revocation entry, bool isJson)
     {
-        var outcome = entry.IsUndone ? "revocation-undone" : "revoked";
+        var outcome = entry.IsUndone ? "revocation-undone" : Outcome.Revoked.Word();
         return isJson
             ? JsonSerializer.Serialize(new AuditedRevocation(entry.At, outcome, entry.Number, entry.Subject.ToString(), entry.Reason),
                 VerbJson.Default.AuditedRevocation)

@@ -25,8 +25,9 @@ internal sealed class DoctorReport(
 
     /// <summary>What would be refused: what is revoked first, then conflicts, and of each what others need most.</summary>
     private List<Finding> Refused =>
-        [.. findings.Where(finding => !finding.IsServed).OrderBy(
-        finding => finding.Outcome switch { "revoked" => 0, "conflict" => 1, _ => 2 }).ThenByDescending(finding => finding.NeededBy)];
+        [.. findings.Where(finding => !finding.IsServed)
+        .OrderBy(finding => finding.Outcome switch { Outcome.Revoked => 0, Outcome.Conflict => 1, _ => 2 })
+        .ThenByDescending(finding => finding.NeededBy)];
 
     /// <summary>How many undecided paths each elector could complete, and what it says of them now.</summary>
     private List<(string Elector, int Count, Dictionary<string, int> Now)> Helpers =>
@@ -48,7 +49,7 @@ internal sealed class DoctorReport(
         output.WriteLine($"{Count(findings.Count)}, {findings.Count(finding => finding.Installed is not null):N0} of them installed");
         foreach (var (outcome, count) in Outcomes())
         {
-            output.WriteLine($"  {outcome,-18}{count,8:N0}");
+            output.WriteLine($"  {outcome.Word(),-18}{count,8:N0}");
         }
 
         foreach (var upstream in upstreams.Where(upstream => upstream.State is not "live"))
@@ -72,7 +73,7 @@ internal sealed class DoctorReport(
         {
             var others = finding.Against.GroupBy(vote => vote.Value).Select(
                 group => $"{string.Join(", ", group.Select(vote => vote.Key))} {(group.Count() is 1 ? "proves" : "prove")} {group.Key}");
-            output.WriteLine($"INSTALLED DIFFERS {finding.Path.Absolute} ({finding.Outcome}): {finding.Installed} is installed, and "
+            output.WriteLine($"INSTALLED DIFFERS {finding.Path.Absolute} ({finding.Outcome.Word()}): {finding.Installed} is installed, and "
                 + $"{string.Join("; ", others)}");
         }
     }
@@ -90,7 +91,7 @@ internal sealed class DoctorReport(
             var installed = finding.Installed is null ? "" : "installed, and ";
             var doubt = finding.IsUncertain ? " (some answers missing)" : "";
             output.WriteLine($"  needed by {finding.NeededBy:N0}  {finding.Path.Absolute}: "
-                + $"{installed}{finding.Outcome}{doubt}: {finding.Sentence}");
+                + $"{installed}{finding.Outcome.Word()}{doubt}: {finding.Sentence}");
             if (finding.HoldsBack.Count > 0)
             {
                 output.WriteLine($"    holds back {string.Join(", ", finding.HoldsBack.Select(root => root.Absolute))}");
@@ -100,7 +101,7 @@ internal sealed class DoctorReport(
 
     private void WriteHelpers(TextWriter output)
     {
-        var undecided = findings.Count(finding => finding.Outcome is "undecided");
+        var undecided = findings.Count(finding => finding.Outcome is Outcome.Undecided);
         foreach (var (elector, count, now) in Helpers.Take(Most))
         {
             output.WriteLine($"a vote of {elector} would decide {count:N0} of {Count(undecided)} that {(undecided is 1 ? "is" : "are")} "
@@ -114,7 +115,7 @@ internal sealed class DoctorReport(
         }
     }
 
-    private List<(string Outcome, int Count)> Outcomes() =>
+    private List<(Outcome Outcome, int Count)> Outcomes() =>
         [.. findings.GroupBy(finding => finding.Outcome).Select(group => (group.Key, group.Count()))
         .OrderByDescending(outcome => outcome.Item2)];
 
@@ -126,10 +127,10 @@ internal sealed class DoctorReport(
     public DoctorSummary Summary => new(
         findings.Count,
         findings.Count(finding => finding.Installed is not null),
-        Outcomes().ToDictionary(outcome => outcome.Outcome, outcome => outcome.Count),
-        [.. Contradicted.Select(finding => new ContradictedPath(finding.Path.Absolute, finding.Outcome, finding.Installed!.ToString(),
-            finding.Against.ToDictionary(vote => vote.Key, vote => vote.Value.ToString())))],
-        [.. Refused.Select(finding => new RefusedPath(finding.Path.Absolute, finding.Outcome, finding.Sentence, finding.IsUncertain,
+        Outcomes().ToDictionary(outcome => outcome.Outcome.Word(), outcome => outcome.Count),
+        [.. Contradicted.Select(finding => new ContradictedPath(finding.Path.Absolute, finding.Outcome.Word(),
+            finding.Installed!.ToString(), finding.Against.ToDictionary(vote => vote.Key, vote => vote.Value.ToString())))],
+        [.. Refused.Select(finding => new RefusedPath(finding.Path.Absolute, finding.Outcome.Word(), finding.Sentence, finding.IsUncertain,
             finding.Installed?.ToString(), finding.NeededBy, finding.Completing.ToDictionary(vote => vote.Key, vote => Now(vote.Value))))],
         [.. Helpers.Select(helper => new HelpfulElector(helper.Elector, helper.Count, helper.Now))])
     {

@@ -110,7 +110,7 @@ internal static class ExplainVerb
             Console.WriteLine($"upstream {upstream}");
         }
 
-        Console.WriteLine($"{examination.Outcome}: {examination.Sentence}");
+        Console.WriteLine($"{examination.Outcome.Word()}: {examination.Sentence}");
     }
 
     private static double? Latency(Explanation examination, Answer answer) =>
@@ -118,7 +118,7 @@ internal static class ExplainVerb
 
     private static ExplanationJson Explain(Explanation examination, Policy policy, IReadOnlyList<UpstreamReport> upstreams) => new(
         examination.Path?.Absolute,
-        examination.Outcome,
+        examination.Outcome.Word(),
         examination.Sentence,
         examination.Claim?.NarHash.ToString(),
         examination.Claim?.NarSize,

@@ -89,8 +89,8 @@ internal static class VerifyVerb
 
         Console.WriteLine(isJson
             ? JsonSerializer.Serialize(new VerifiedBundle(
-                true, bundle.Path.ToString(), bundle.Outcome, bundle.DecidedAt, verdict!.Sentence), VerbJson.Indented.VerifiedBundle)
-            : $"verified: {bundle.Path} {bundle.Outcome} at {bundle.DecidedAt}: {verdict!.Sentence}");
+                true, bundle.Path.ToString(), bundle.Outcome.Word(), bundle.DecidedAt, verdict!.Sentence), VerbJson.Indented.VerifiedBundle)
+            : $"verified: {bundle.Path} {bundle.Outcome.Word()} at {bundle.DecidedAt}: {verdict!.Sentence}");
         return ExitCode.Good;
     }
 
