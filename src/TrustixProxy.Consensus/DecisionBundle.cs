@@ -1,5 +1,3 @@
-using System.Text.Json;
-using System.Text.Json.Serialization;
 using TrustixProxy.Nix;
 using TrustixProxy.TransparencyLog;
 
@@ -54,17 +52,7 @@ public sealed class DecisionBundle
 {
     private const int FormatVersion = 1;
 
-    private static readonly StoredBundleJson Strict = new(new JsonSerializerOptions(JsonSerializerDefaults.Web)
-    {
-        AllowDuplicateProperties = false,
-        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        MaxDepth = 16,
-        NumberHandling = JsonNumberHandling.Strict,
-        PropertyNameCaseInsensitive = false,
-        RespectNullableAnnotations = true,
-        RespectRequiredConstructorParameters = true,
-        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
-    });
+    private static readonly StoredBundleJson Strict = new(CanonicalJson.Options(maxDepth: 16));
 
     private readonly StoredBundle _content;
 
@@ -125,25 +113,13 @@ public sealed class DecisionBundle
     }
 
     /// <summary>Encodes the bundle as JSON without white space.</summary>
-    public byte[] ToBytes() => JsonSerializer.SerializeToUtf8Bytes(_content, Strict.StoredBundle);
+    public byte[] ToBytes() => CanonicalJson.Write(_content, Strict.StoredBundle);
 
     private static bool TryRead(ReadOnlySpan<byte> json, [NotNullWhen(true)] out StoredBundle? content,
         [NotNullWhen(true)] out StorePath? path, out DateTimeOffset decidedAt)
     {
-        (content, path, decidedAt) = (null, null, default);
-        try
-        {
-            var text = JsonSerializer.Deserialize(json, Strict.JsonElement);
-            content = text.Deserialize(Strict.StoredBundle);
-            // canonical, apart from white space
-            content = JsonSerializer.SerializeToUtf8Bytes(text, Strict.JsonElement).AsSpan()
-                .SequenceEqual(JsonSerializer.SerializeToUtf8Bytes(content!, Strict.StoredBundle)) ? content : null;
-        }
-        catch (JsonException)
-        {
-            // Untrusted bytes.
-        }
-
+        (path, decidedAt) = (null, default);
+        content = CanonicalJson.Read(json, Strict.StoredBundle);
         return content is not null && StorePath.TryParseAbsolute(content.Path, out path, out _)
             && StoredBundle.TryReadTime(content.DecidedAt, out decidedAt);
     }
@@ -204,5 +180,5 @@ public sealed class DecisionBundle
     };
 
     private static Digest HashOf(StoredBundle content) =>
-        Digest.Of(JsonSerializer.SerializeToUtf8Bytes(content with { Sha256 = null }, Strict.StoredBundle));
+        Digest.Of(CanonicalJson.Write(content with { Sha256 = null }, Strict.StoredBundle));
 }

@@ -52,9 +52,6 @@ public sealed class DecisionRecord
     /// <summary>Whether our key signs the narinfo: only what electors vouch for.</summary>
     public bool IsSigned => Outcome is Outcome.Agreed or Outcome.Excepted;
 
-    /// <summary>Whether it is no decision, but cancels those made before it.</summary>
-    public bool IsVoid => Outcome is Outcome.Void;
-
     /// <summary>Whether it rests on an exception, not on a quorum.</summary>
     public bool IsExcepted => Outcome is Outcome.Excepted;
 

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Caching.Memory;
 using TrustixProxy.Consensus;
 using TrustixProxy.IO.Redis;
@@ -97,14 +96,9 @@ public sealed class KnownFiles : IDisposable
 
     private byte[]? ReadStored(string name)
     {
-        try
-        {
-            return _database.First("SELECT record FROM nar_file WHERE name = $name", row => row.Bytes(0), name);
-        }
-        catch (SqliteException)
-        {
-            return null; // a disk error only costs a decompression
-        }
+        byte[]? record = null;
+        DiskRefusal.Of(() => record = _database.First("SELECT record FROM nar_file WHERE name = $name", row => row.Bytes(0), name));
+        return record; // a disk error only costs a decompression
     }
 
     private bool TryRead(string name, byte[]? record, out long size)

@@ -74,15 +74,12 @@ public sealed record ContentAddress
         return TryMakePath(path.Name, others, self, out var made) && made == path && (!plainNar || Hash == narHash);
     }
 
-    /// <summary>Computes the store path of content without references; null when this method allows none.</summary>
-    public StorePath? MakePath(string name) => TryMakePath(name, [], self: false, out var path) ? path : null;
-
     /// <summary>Computes the store path of this address.</summary>
     /// <param name="name">The name of the path.</param>
     /// <param name="references">Its references to other paths, sorted, without repeats.</param>
     /// <param name="self">Whether it references itself.</param>
     /// <param name="path">The path, or null when this method allows no such references.</param>
-    internal bool TryMakePath(string name, IReadOnlyCollection<StorePath> references, bool self, [NotNullWhen(true)] out StorePath? path)
+    public bool TryMakePath(string name, IReadOnlyCollection<StorePath> references, bool self, [NotNullWhen(true)] out StorePath? path)
     {
         var isSource = Method is ContentAddressMethod.Nar && Hash.Algorithm is NixHashAlgorithm.Sha256;
         var isText = Method is ContentAddressMethod.Text;

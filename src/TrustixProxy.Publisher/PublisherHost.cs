@@ -39,31 +39,20 @@ public static class PublisherHost
             ("GET" or "HEAD", "/healthz") => AnswerHealthAsync(publisher.Last, http),
             ("GET" or "HEAD", "/metrics") => metrics(http),
             _ when gate.IsRefused(http) => gate.RefuseAsync(http),
-            _ => AnswerAsync(http, StatusCodes.Status404NotFound, "only GET /healthz and /metrics are served here\n"),
+            _ => http.WriteTextAsync(StatusCodes.Status404NotFound, "only GET /healthz and /metrics are served here\n"),
         });
         return app;
     }
 
     /// <summary>Responds 200 while no fault keeps jobs in the spool; else 503 with the fault.</summary>
-    private static Task AnswerHealthAsync(PublishPass? last, HttpContext http) => last switch
-    {
-        null or { Fault: PublishFault.None } => AnswerAsync(http, StatusCodes.Status200OK, "ok\n"),
-        { Fault: PublishFault.Refused } =>
-            AnswerAsync(http, StatusCodes.Status503ServiceUnavailable, $"the log refuses submissions; jobs waiting: {last.Waiting}\n"),
-        { Fault: PublishFault.Busy } =>
-            AnswerAsync(
-            http, StatusCodes.Status503ServiceUnavailable, $"the log accepts no submissions at the moment; jobs waiting: {last.Waiting}\n"),
-        { Fault: PublishFault.Unreachable } =>
-            AnswerAsync(http, StatusCodes.Status503ServiceUnavailable, $"the log cannot be reached; jobs waiting: {last.Waiting}\n"),
-        { Fault: PublishFault.NoNix } =>
-            AnswerAsync(http, StatusCodes.Status503ServiceUnavailable, $"Nix cannot be queried; jobs waiting: {last.Waiting}\n"),
-        _ => AnswerAsync(http, StatusCodes.Status503ServiceUnavailable, "the spool cannot be read or written to\n"),
-    };
-
-    private static Task AnswerAsync(HttpContext http, int status, string text)
-    {
-        http.Response.StatusCode = status;
-        http.Response.ContentType = "text/plain; charset=utf-8";
-        return http.Response.WriteAsync(text, http.RequestAborted);
-    }
+    private static Task AnswerHealthAsync(PublishPass? last, HttpContext http) =>
+        last is null or { Fault: PublishFault.None } ? http.WriteTextAsync(StatusCodes.Status200OK, "ok\n")
+            : http.WriteTextAsync(StatusCodes.Status503ServiceUnavailable, last.Fault switch
+            {
+                PublishFault.Refused => $"the log refuses submissions; jobs waiting: {last.Waiting}\n",
+                PublishFault.Busy => $"the log accepts no submissions at the moment; jobs waiting: {last.Waiting}\n",
+                PublishFault.Unreachable => $"the log cannot be reached; jobs waiting: {last.Waiting}\n",
+                PublishFault.NoNix => $"Nix cannot be queried; jobs waiting: {last.Waiting}\n",
+                _ => "the spool cannot be read or written to\n",
+            });
 }

@@ -1,5 +1,3 @@
-using System.Text.Json;
-using System.Text.Json.Serialization;
 using Google.Protobuf;
 
 namespace TrustixProxy.TransparencyLog;
@@ -41,17 +39,7 @@ public sealed class FaultEvidence
 {
     private const int FormatVersion = 1;
 
-    private static readonly EvidenceJson Strict = new(new JsonSerializerOptions(JsonSerializerDefaults.Web)
-    {
-        AllowDuplicateProperties = false,
-        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        MaxDepth = 8,
-        NumberHandling = JsonNumberHandling.Strict,
-        PropertyNameCaseInsensitive = false,
-        RespectNullableAnnotations = true,
-        RespectRequiredConstructorParameters = true,
-        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
-    });
+    private static readonly EvidenceJson Strict = new(CanonicalJson.Options(maxDepth: 8));
 
     private FaultEvidence(LogFault fault, string seenAt, string from) => (Fault, SeenAt, From) = (fault, seenAt, from);
 
@@ -87,7 +75,7 @@ public sealed class FaultEvidence
             fault.Heads[0].ToMessage().ToByteArray(), fault.Heads.Count > 1 ? fault.Heads[1].ToMessage().ToByteArray() : null,
             first?.Key.ToArray(), first?.Map.ToByteArray(), second?.Map.ToByteArray(), (fault as LogFault.MapContradiction)?.Leaf.ToArray(),
                 [.. proof.Select(node => node.ToArray())], null);
-        return JsonSerializer.SerializeToUtf8Bytes(file with { Sha256 = HashOf(file) }, Strict.EvidenceFile);
+        return CanonicalJson.Write(file with { Sha256 = HashOf(file) }, Strict.EvidenceFile);
     }
 
     /// <summary>Verifies evidence with the keys of known logs.</summary>
@@ -99,7 +87,7 @@ public sealed class FaultEvidence
         ReadOnlySpan<byte> json, IEnumerable<LogKey> keys, [NotNullWhen(true)] out FaultEvidence? evidence, out FaultEvidenceError error)
     {
         evidence = null;
-        var file = Read(json);
+        var file = CanonicalJson.Read(json, Strict.EvidenceFile);
         if (file is null)
         {
             error = FaultEvidenceError.Json;
@@ -120,22 +108,6 @@ public sealed class FaultEvidence
         }
 
         return evidence is not null;
-    }
-
-    private static EvidenceFile? Read(ReadOnlySpan<byte> json)
-    {
-        try
-        {
-            var text = JsonSerializer.Deserialize(json, Strict.JsonElement);
-            var file = text.Deserialize(Strict.EvidenceFile);
-            // canonical, apart from white space
-            return JsonSerializer.SerializeToUtf8Bytes(text, Strict.JsonElement).AsSpan()
-                .SequenceEqual(JsonSerializer.SerializeToUtf8Bytes(file!, Strict.EvidenceFile)) ? file : null;
-        }
-        catch (JsonException)
-        {
-            return null; // untrusted bytes
-        }
     }
 
     private static VerifiedTreeHead? HeadOf(LogKey key, byte[] bytes) =>
@@ -189,5 +161,5 @@ public sealed class FaultEvidence
         bytes is not null && WireMessage.TryParse(Wire.MapValueResponse.Parser, bytes, out var map) ? map : null;
 
     private static string HashOf(EvidenceFile file) =>
-        Digest.Of(JsonSerializer.SerializeToUtf8Bytes(file with { Sha256 = null }, Strict.EvidenceFile)).ToString();
+        Digest.Of(CanonicalJson.Write(file with { Sha256 = null }, Strict.EvidenceFile)).ToString();
 }

@@ -106,7 +106,7 @@ public sealed class GrantTests
         Assert.True(DecisionBundle.TryVerify(report.ToBytes(), policy, out _, out _, out var error), error.ToString());
 
         Assert.True(ContentAddress.TryParse($"fixed:r:{Claim(1).NarHash}", out var address));
-        var path = address.MakePath("src")!;
+        Assert.True(address.TryMakePath("src", [], self: false, out var path));
         Assert.True(OutputClaim.TryReadContentAddressed(NarInfoOf(path) with { ContentAddress = address }, out var claim));
         Assert.False(OutputClaim.TryReadContentAddressed(NarInfoOf(TestPath) with { ContentAddress = address }, out _));
         Assert.Throws<ArgumentException>(() => DecisionRecord.OfContentAddress(claim, Hints(claim), "x", Now, isSettled: true));

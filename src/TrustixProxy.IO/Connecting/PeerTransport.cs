@@ -43,9 +43,6 @@ public sealed class PeerTransport : HttpMessageHandler
     /// <summary>Sends requests to a unix socket, whatever their URL.</summary>
     public static PeerTransport ToSocket(string path, int maxHeaders = 64) => new(path, maxHeaders);
 
-    /// <summary>Whether an address is reached through a proxy.</summary>
-    public bool IsProxied(Uri address) => _proxies.For(address) is not null;
-
     /// <inheritdoc/>
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {

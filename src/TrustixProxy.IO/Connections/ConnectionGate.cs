@@ -78,10 +78,8 @@ public sealed class ConnectionGate(Func<ConnectionLimits> limits, TimeProvider t
     {
         turnedAway();
         context.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
-        (context.Response.StatusCode, context.Response.ContentType) = (
-            StatusCodes.Status503ServiceUnavailable, "text/plain; charset=utf-8");
         (context.Response.Headers.RetryAfter, context.Response.Headers.CacheControl) = ("1", "no-store");
-        return context.Response.WriteAsync("too many open connections; retry later\n", context.RequestAborted);
+        return context.WriteTextAsync(StatusCodes.Status503ServiceUnavailable, "too many open connections; retry later\n");
     }
 
     /// <summary>Returns the client a connection counts for; null when no limit per client applies.</summary>

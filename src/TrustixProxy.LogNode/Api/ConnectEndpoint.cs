@@ -9,10 +9,9 @@ using TrustixProxy.Nix;
 namespace TrustixProxy.LogNode.Api;
 
 /// <summary>The context of a call for its handler.</summary>
-/// <param name="Procedure">The call's path, for which tokens are signed.</param>
 /// <param name="Listener">The listener it came in on.</param>
 /// <param name="Caller">The key of its token; null without one.</param>
-internal sealed record ConnectContext(string Procedure, Listener Listener, NixPublicKey? Caller, HttpContext Http)
+internal sealed record ConnectContext(Listener Listener, NixPublicKey? Caller, HttpContext Http)
 {
     /// <summary>Cancelled when the client disconnects.</summary>
     public CancellationToken Aborted => Http.RequestAborted;
@@ -109,7 +108,7 @@ internal sealed class ConnectEndpoint(Callers callers, RequestRate rate, LogMetr
             return refusal
                 ?? (callers.TryIdentify(
                     http.Request.Headers[WriteToken.Header].ToString(), listener, procedure, bytes, out var caller, out var unknown)
-                    ? await call.Handle(new ConnectContext(procedure, listener, caller, http), bytes, isJson)
+                    ? await call.Handle(new ConnectContext(listener, caller, http), bytes, isJson)
                         .WaitAsync(ConnectBody.TimeoutOf(http.Request))
                     : unknown);
         }

@@ -124,10 +124,8 @@ public static class LogNodeHost
         public Task AnswerHealthAsync(HttpContext http)
         {
             var failed = Logs.Values.Where(log => log.Sequencer.HasFailed).Select(log => log.Options.Name).ToList();
-            http.Response.StatusCode = failed.Count is 0 ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
-            http.Response.ContentType = "text/plain; charset=utf-8";
-            return http.Response.WriteAsync(
-                failed.Count is 0 ? "ok\n" : $"the last write failed: {string.Join(", ", failed)}\n", http.RequestAborted);
+            return failed.Count is 0 ? http.WriteTextAsync(StatusCodes.Status200OK, "ok\n")
+                : http.WriteTextAsync(StatusCodes.Status503ServiceUnavailable, $"the last write failed: {string.Join(", ", failed)}\n");
         }
 
         public void Dispose() => _owned.ForEach(part => part.Dispose());

@@ -8,6 +8,7 @@ using Polly.Timeout;
 using TrustixProxy.Consensus;
 using TrustixProxy.IO.Connecting;
 using TrustixProxy.IO.Metering;
+using TrustixProxy.IO.Streams;
 using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Logs.Client;
@@ -107,23 +108,8 @@ public sealed class ConnectClient(HttpClient http, TimeSpan timeout, TimeProvide
         }
 
         await using var stream = await content.ReadAsStreamAsync(cancellation);
-        var buffer = new byte[(int)(content.Headers.ContentLength ?? Math.Min(maxSize, 4 << 10)) + 1];
-        var length = 0;
-        while (await stream.ReadAsync(buffer.AsMemory(length), cancellation) is var read and > 0)
-        {
-            length += read;
-            if (length > maxSize)
-            {
-                throw new NotTheProtocolException(SilenceReason.TooLarge);
-            }
-
-            if (length == buffer.Length)
-            {
-                Array.Resize(ref buffer, Math.Min(length * 2, maxSize + 1));
-            }
-        }
-
-        return buffer.AsMemory(0, length);
+        return await BoundedStream.ReadWholeAsync(stream, maxSize, content.Headers.ContentLength, cancellation)
+            ?? throw new NotTheProtocolException(SilenceReason.TooLarge);
     }
 
     private static string ErrorOf(ReadOnlyMemory<byte> json)

@@ -4,6 +4,7 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json.Nodes;
 using Google.Protobuf;
+using TrustixProxy.IO.Streams;
 using TrustixProxy.TransparencyLog;
 using TrustixProxy.TransparencyLog.Wire;
 
@@ -266,17 +267,7 @@ internal sealed class ExportedLog(HttpClient files) : HttpMessageHandler
     private static async Task<byte[]> ReadAsync(string name, HttpContent content, CancellationToken cancellation)
     {
         await using var stream = await content.ReadAsStreamAsync(cancellation);
-        using var bytes = new MemoryStream();
-        var buffer = new byte[64 << 10];
-        while (await stream.ReadAsync(buffer, cancellation) is var read and > 0)
-        {
-            bytes.Write(buffer, 0, read);
-            if (bytes.Length > MaxFile)
-            {
-                throw new InvalidDataException($"{name} is longer than {MaxFile} bytes");
-            }
-        }
-
-        return bytes.ToArray();
+        return (await BoundedStream.ReadWholeAsync(stream, MaxFile, length: null, cancellation))?.ToArray()
+            ?? throw new InvalidDataException($"{name} is longer than {MaxFile} bytes");
     }
 }

@@ -21,9 +21,6 @@ public sealed class MirrorStore : IDisposable
     /// <summary>Number of log levels from one stored level to the next.</summary>
     public const int NodeLevels = 4;
 
-    private const string IndexOfStorePaths =
-        "CREATE INDEX IF NOT EXISTS leaf_by_store_path ON leaf (store_path) WHERE store_path IS NOT NULL";
-
     private readonly SqliteConnection _writing, _reading;
     private readonly Statement _begin, _end, _addLeaf, _addNode, _putSubtree, _putHead;
     private readonly Lock _turn = new();
@@ -44,7 +41,6 @@ public sealed class MirrorStore : IDisposable
             CREATE TABLE IF NOT EXISTS subtree (prefix BLOB PRIMARY KEY, hash BLOB NOT NULL) WITHOUT ROWID;
             CREATE TABLE IF NOT EXISTS head (one INTEGER PRIMARY KEY CHECK (one = 1), message BLOB NOT NULL);
             """);
-        AddStorePaths();
         _reading.Open();
         Run(_reading, "PRAGMA busy_timeout = 1000");
         (_begin, _end) = (new Statement(_reading, "BEGIN"), new Statement(_reading, "COMMIT"));
@@ -93,7 +89,10 @@ public sealed class MirrorStore : IDisposable
     }
 
     /// <summary>Creates the lookup indexes; run once, after the first full sync.</summary>
-    public void Index() => Run(_writing, $"CREATE INDEX IF NOT EXISTS leaf_by_path ON leaf (substr(path, 1, 8)); {IndexOfStorePaths}");
+    public void Index() => Run(_writing, """
+        CREATE INDEX IF NOT EXISTS leaf_by_path ON leaf (substr(path, 1, 8));
+        CREATE INDEX IF NOT EXISTS leaf_by_store_path ON leaf (store_path) WHERE store_path IS NOT NULL;
+        """);
 
     /// <summary>Checkpoints the write-ahead log into the file, so that large writes do not occupy the disk twice.</summary>
     public void Settle() => Run(_writing, "PRAGMA wal_checkpoint(TRUNCATE)");
@@ -128,32 +127,6 @@ public sealed class MirrorStore : IDisposable
         {
             part.Dispose();
         }
-    }
-
-    /// <summary>Adds the store path digests that mirrors of older versions lack. Without them, those entries are found only by
-    /// key.</summary>
-    private void AddStorePaths()
-    {
-        if (LacksStorePaths())
-        {
-            Write(() =>
-            {
-                var isStillOld = LacksStorePaths(); // another process may have migrated first
-                if (isStillOld)
-                {
-                    Run(_writing, $"ALTER TABLE leaf ADD COLUMN store_path INTEGER; {IndexOfStorePaths}");
-                }
-
-                return isStillOld;
-            });
-        }
-    }
-
-    private bool LacksStorePaths()
-    {
-        using var command = _writing.CreateCommand();
-        command.CommandText = "SELECT count(*) FROM pragma_table_info('leaf') WHERE name = 'store_path'";
-        return command.ExecuteScalar() is 0L;
     }
 
     private static void Run(SqliteConnection connection, string sql)

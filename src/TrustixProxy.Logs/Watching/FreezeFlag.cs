@@ -1,5 +1,5 @@
-using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
+using TrustixProxy.IO.Storage;
 using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Logs.Watching;
@@ -105,19 +105,17 @@ internal sealed class FreezeFlag(string name, HeldView view, LogFaultStore docke
             return;
         }
 
-        try
+        if (!isFrozen)
         {
-            if (!isFrozen)
+            if (DiskRefusal.Of(view.Restart) is { } refusal)
             {
-                view.Restart();
-                logger.LogUnfrozen(name);
+                logger.ViewNotKept(name, refusal); // frozen until the disk says where to begin
+                return;
             }
 
-            _isSet = isFrozen;
+            logger.LogUnfrozen(name);
         }
-        catch (SqliteException exception)
-        {
-            logger.ViewNotKept(name, exception.Message); // frozen until the disk says where to begin
-        }
+
+        _isSet = isFrozen;
     }
 }

@@ -1,6 +1,6 @@
 using Google.Protobuf;
-using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
+using TrustixProxy.IO.Storage;
 using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Logs.Watching;
@@ -77,15 +77,13 @@ internal sealed class HeldView(string name, LogKey key, ViewStore store, TimePro
     /// <summary>Writes a view. When the disk refuses, this process still holds the log to what it has seen.</summary>
     private bool TryStore(byte[]? stored, LogView next)
     {
-        try
+        var isSwapped = true;
+        if (DiskRefusal.Of(() => isSwapped = store.TrySwap(stored, next)) is { } refusal)
         {
-            return store.TrySwap(stored, next);
+            logger.ViewNotKept(name, refusal);
         }
-        catch (SqliteException exception)
-        {
-            logger.ViewNotKept(name, exception.Message);
-            return true;
-        }
+
+        return isSwapped;
     }
 
     /// <param name="View">The view.</param>

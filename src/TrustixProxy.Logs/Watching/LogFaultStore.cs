@@ -1,5 +1,5 @@
-using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
+using TrustixProxy.IO.Storage;
 using TrustixProxy.Logs.Client;
 using TrustixProxy.TransparencyLog;
 
@@ -145,15 +145,13 @@ public sealed class LogFaultStore(
 
     private T OnDisk<T>(Func<T> act, T otherwise)
     {
-        try
+        var result = otherwise;
+        if (DiskRefusal.Of(() => result = act()) is { } refusal)
         {
-            return act();
+            logger.ViewNotKept(log.Name, refusal);
         }
-        catch (SqliteException exception)
-        {
-            logger.ViewNotKept(log.Name, exception.Message);
-            return otherwise;
-        }
+
+        return result;
     }
 
     private sealed record Unkept(VerifiedTreeHead Head, byte[] Evidence);

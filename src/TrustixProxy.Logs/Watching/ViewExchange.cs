@@ -1,8 +1,8 @@
 using Google.Protobuf;
-using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 using TrustixProxy.IO.Redis;
+using TrustixProxy.IO.Storage;
 using TrustixProxy.IO.Supervision;
 using TrustixProxy.TransparencyLog;
 using TrustixProxy.TransparencyLog.Wire;
@@ -95,14 +95,12 @@ public sealed class ViewExchange : SupervisedService
         try
         {
             var now = (log.Head?.Content, log.IsFrozen);
-            if (await ExchangeFaultAsync(log) && (log.IsFrozen || await ExchangeHeadAsync(log)))
+            var refusal = await DiskRefusal.OfAsync(async () => state.Shown =
+                await ExchangeFaultAsync(log) && (log.IsFrozen || await ExchangeHeadAsync(log)) ? now : state.Shown);
+            if (refusal is not null)
             {
-                state.Shown = now;
+                Logger.ViewNotShared(log.Key.LogId, refusal);
             }
-        }
-        catch (SqliteException exception)
-        {
-            Logger.ViewNotShared(log.Key.LogId, exception.Message);
         }
         finally
         {

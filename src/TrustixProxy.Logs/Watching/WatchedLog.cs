@@ -1,6 +1,6 @@
-using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
 using TrustixProxy.Consensus;
+using TrustixProxy.IO.Storage;
 using TrustixProxy.Logs.Client;
 using TrustixProxy.TransparencyLog;
 using TrustixProxy.TransparencyLog.Wire;
@@ -131,18 +131,14 @@ public sealed class WatchedLog
     {
         var (at, before) = (_time.GetTimestamp(), _view.TreeSize);
         var call = await Client.GetHeadAsync(CancellationToken.None);
-        SilenceReason? reason;
-        try
+        SilenceReason? reason = SilenceReason.HeadInconsistent;
+        var refusal = await DiskRefusal.OfAsync(async () => reason = call.Message is null ? call.Failure
+            : !SignedTreeHead.TryRead(call.Message, out var head, out _) ? SilenceReason.HeadMalformed
+            : !Key.TryVerify(head, out var verified, out _) ? SilenceReason.HeadSignature
+            : await _intake.TakeInAsync(verified, at));
+        if (refusal is not null)
         {
-            reason = call.Message is null ? call.Failure
-                : !SignedTreeHead.TryRead(call.Message, out var head, out _) ? SilenceReason.HeadMalformed
-                : !Key.TryVerify(head, out var verified, out _) ? SilenceReason.HeadSignature
-                : await _intake.TakeInAsync(verified, at);
-        }
-        catch (SqliteException exception)
-        {
-            _logger.ViewNotKept(Name, exception.Message);
-            reason = SilenceReason.HeadInconsistent; // the disk does not say what other processes have seen of the log
+            _logger.ViewNotKept(Name, refusal); // then the disk does not say what other processes have seen of the log
         }
 
         if (reason is { } failure)

@@ -1,4 +1,5 @@
 using System.Net;
+using TrustixProxy.IO.Streams;
 using TrustixProxy.Nix;
 
 namespace TrustixProxy.Nars.Upstreams;
@@ -48,7 +49,7 @@ internal static class NarInfoRequest
     private static async Task<UpstreamAnswer> ReadAsync(
         HttpContent content, string encoding, StorePathDigest digest, CancellationToken cancellation)
     {
-        byte[]? body;
+        ReadOnlyMemory<byte>? body;
         try
         {
             body = await ReadAsync(content, encoding, cancellation);
@@ -59,26 +60,15 @@ internal static class NarInfoRequest
         }
 
         return body is null ? Failed(UpstreamFailure.NarinfoTooLarge)
-            : !NarInfo.TryParse(body, out var narInfo, out _) ? Failed(UpstreamFailure.NotANarinfo)
+            : !NarInfo.TryParse(body.Value.Span, out var narInfo, out _) ? Failed(UpstreamFailure.NotANarinfo)
             : narInfo.StorePath.Digest != digest ? Failed(UpstreamFailure.NarinfoOfAnotherPath)
             : new UpstreamAnswer.Found(narInfo);
     }
 
     /// <summary>Reads the whole body; null when it is too large for a narinfo.</summary>
-    private static async Task<byte[]?> ReadAsync(HttpContent content, string encoding, CancellationToken cancellation)
+    private static async Task<ReadOnlyMemory<byte>?> ReadAsync(HttpContent content, string encoding, CancellationToken cancellation)
     {
-        using var body = new MemoryStream();
         await using var stream = NarCompression.Open(encoding, await content.ReadAsStreamAsync(cancellation));
-        var buffer = new byte[8 << 10];
-        while (await stream.ReadAsync(buffer, cancellation) is var read and > 0)
-        {
-            body.Write(buffer, 0, read);
-            if (body.Length > NarInfo.MaxSize)
-            {
-                return null;
-            }
-        }
-
-        return body.ToArray();
+        return await BoundedStream.ReadWholeAsync(stream, NarInfo.MaxSize, length: null, cancellation);
     }
 }

@@ -1,5 +1,6 @@
 using System.Text;
 using Microsoft.AspNetCore.Http;
+using TrustixProxy.IO.Connections;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Composition;
 using TrustixProxy.Substituter.Decisions;
@@ -74,14 +75,10 @@ internal sealed class DashboardEndpoints(
     private static Task WriteAsync(HttpContext context, Html page, int status = StatusCodes.Status200OK) =>
         WriteAsync(context, status, "text/html; charset=utf-8", Encoding.UTF8.GetBytes(page.ToString()));
 
-    private static async Task WriteAsync(HttpContext context, int status, string type, byte[] body)
+    private static Task WriteAsync(HttpContext context, int status, string type, byte[] body)
     {
         SetHeaders(context.Response);
-        (context.Response.StatusCode, context.Response.ContentType, context.Response.ContentLength) = (status, type, body.Length);
-        if (!HttpMethods.IsHead(context.Request.Method))
-        {
-            await context.Response.Body.WriteAsync(body, context.RequestAborted);
-        }
+        return context.WriteBodyAsync(status, type, body);
     }
 
     private static void SetHeaders(HttpResponse response)

@@ -1,7 +1,7 @@
 using System.Text;
-using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
 using TrustixProxy.Consensus;
+using TrustixProxy.IO.Storage;
 using TrustixProxy.Nix;
 using TrustixProxy.TransparencyLog;
 
@@ -227,15 +227,12 @@ internal sealed class DecisionCache
     /// <summary>Runs a disk operation; returns false if the disk refused, which loses only stored decisions.</summary>
     private bool TryRead(Action act)
     {
-        try
+        var refusal = DiskRefusal.Of(act);
+        if (refusal is not null)
         {
-            act();
-            return true;
+            _logger.DiskRefused(refusal);
         }
-        catch (SqliteException exception)
-        {
-            _logger.DiskRefused(exception.Message);
-            return false;
-        }
+
+        return refusal is null;
     }
 }

@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using TrustixProxy.IO.Connections;
 
 namespace TrustixProxy.Substituter.FrontDoor;
 
@@ -98,9 +99,8 @@ internal sealed class ClientGate : IAsyncDisposable
 
     private static Task WriteAsync(HttpContext context, int status, string text)
     {
-        (context.Response.StatusCode, context.Response.ContentType) = (status, "text/plain; charset=utf-8");
         context.Response.Headers.CacheControl = "no-store";
-        return context.Response.WriteAsync(text, context.RequestAborted);
+        return context.WriteTextAsync(status, text);
     }
 
     private static string AddressOf(HttpContext context)

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Microsoft.Data.Sqlite;
 using TrustixProxy.Consensus;
+using TrustixProxy.IO.Storage;
 using TrustixProxy.Logs.Watching;
 using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Substituter.Composition;
@@ -67,18 +67,12 @@ internal sealed record ProxyHealth(IReadOnlyList<LogStatus> Logs, IReadOnlyList<
 
     private static IReadOnlyList<LogStatus> LogsOf(ProxyParts parts)
     {
-        try
-        {
-            return parts.Register.List();
-        }
-        catch (SqliteException exception)
-        {
+        IReadOnlyList<LogStatus> logs = [];
+        return DiskRefusal.Of(() => logs = parts.Register.List()) is not { } refusal ? logs
             // Decisions continue without the disk, from this process's memory.
-            return [.. parts.Logs.Select(log => new LogStatus(
-                log.Name, log.Source, log.Head?.Content.TreeSize, null, null,
-                    $"unknown: the state database refuses reads ({exception.Message})",
+            : [.. parts.Logs.Select(log => new LogStatus(
+                log.Name, log.Source, log.Head?.Content.TreeSize, null, null, $"unknown: the state database refuses reads ({refusal})",
                 log.IsFrozen ? LogHealth.Frozen : log.Head is null ? LogHealth.Unseen : LogHealth.Live, []))];
-        }
     }
 }
 

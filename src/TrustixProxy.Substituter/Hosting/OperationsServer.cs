@@ -137,7 +137,7 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
         return path is "/healthz" ? WriteAsync(context, StatusCodes.Status200OK, "ok\n")
             : path is "/readyz" ? AnswerReadyAsync(context)
             : path is "/metrics" && _metrics is not null ? _metrics(context)
-            : path is "/gossip/heads" ? WriteAsync(context, StatusCodes.Status200OK, _current().Gossip.Tell(), "application/json")
+            : path is "/gossip/heads" ? WriteJsonAsync(context, StatusCodes.Status200OK, _current().Gossip.Tell())
             : path.StartsWith(decisions, StringComparison.Ordinal)
                 && StorePathDigest.TryParse(path.AsSpan(decisions.Length), out var digest) ? AnswerDecisionAsync(context, digest)
             : _dashboard.TryAnswer(context) ?? WriteAsync(context, StatusCodes.Status404NotFound, "not found\n");
@@ -146,13 +146,13 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
     private Task AnswerReadyAsync(HttpContext context)
     {
         var health = _check.Look();
-        return WriteAsync(context, health.CanDecide ? StatusCodes.Status200OK
-            : StatusCodes.Status503ServiceUnavailable, health.ToJson(), "application/json");
+        return WriteJsonAsync(context, health.CanDecide ? StatusCodes.Status200OK
+            : StatusCodes.Status503ServiceUnavailable, health.ToJson());
     }
 
     private Task AnswerDecisionAsync(HttpContext context, StorePathDigest digest) =>
         _current().Parts.Decider.FindBundle(digest) is { } bundle
-        ? WriteAsync(context, StatusCodes.Status200OK, bundle, "application/json")
+        ? WriteJsonAsync(context, StatusCodes.Status200OK, bundle)
         : WriteAsync(context, StatusCodes.Status404NotFound, $"no decision on {digest} is stored; trustix-proxy explain makes one\n");
 
     private async Task HearAsync(HttpContext context)
@@ -178,7 +178,7 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
             using var body = new MemoryStream();
             await context.Request.Body.CopyToAsync(body, limit.Token);
             var isHeard = await _current().Gossip.HearAsync(body.ToArray(), $"peer {Peer(context)}");
-            await (isHeard ? WriteAsync(context, StatusCodes.Status200OK, _current().Gossip.Tell(), "application/json")
+            await (isHeard ? WriteJsonAsync(context, StatusCodes.Status200OK, _current().Gossip.Tell())
                 : WriteAsync(context, StatusCodes.Status400BadRequest, "this is not a valid message of heads\n"));
         }
         catch (BadHttpRequestException exception)
@@ -198,16 +198,15 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
         || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address))
         || _current().Parts.Options.OperationsHosts.Contains(host, StringComparer.OrdinalIgnoreCase);
 
-    private static Task WriteAsync(HttpContext context, int status, string text) =>
-        WriteAsync(context, status, System.Text.Encoding.UTF8.GetBytes(text), "text/plain; charset=utf-8");
-
-    private static async Task WriteAsync(HttpContext context, int status, byte[] body, string type)
+    private static Task WriteAsync(HttpContext context, int status, string text)
     {
-        (context.Response.StatusCode, context.Response.ContentType, context.Response.ContentLength) = (status, type, body.Length);
         context.Response.Headers.XContentTypeOptions = "nosniff";
-        if (!HttpMethods.IsHead(context.Request.Method))
-        {
-            await context.Response.Body.WriteAsync(body, context.RequestAborted);
-        }
+        return context.WriteTextAsync(status, text);
+    }
+
+    private static Task WriteJsonAsync(HttpContext context, int status, byte[] body)
+    {
+        context.Response.Headers.XContentTypeOptions = "nosniff";
+        return context.WriteBodyAsync(status, "application/json", body);
     }
 }

@@ -1,8 +1,8 @@
-using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 using TrustixProxy.Consensus;
 using TrustixProxy.IO.Redis;
+using TrustixProxy.IO.Storage;
 using TrustixProxy.IO.Supervision;
 
 namespace TrustixProxy.Substituter.Revocations;
@@ -64,13 +64,9 @@ internal sealed class RevocationExchange : SupervisedService
 
     private void LookOnDisk()
     {
-        try
+        if (DiskRefusal.Of(_register.LookOnDisk) is { } refusal)
         {
-            _register.LookOnDisk();
-        }
-        catch (SqliteException exception)
-        {
-            Logger.RevocationsNotRead(exception.Message);
+            Logger.RevocationsNotRead(refusal);
         }
     }
 

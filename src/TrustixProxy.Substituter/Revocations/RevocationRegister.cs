@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
 using TrustixProxy.Consensus;
+using TrustixProxy.IO.Storage;
 
 namespace TrustixProxy.Substituter.Revocations;
 
@@ -167,19 +168,12 @@ internal sealed class RevocationRegister
 
     private bool TryKeep(Revocation revocation)
     {
-        try
+        var refusal = DiskRefusal.Of(() => _store.Keep(revocation));
+        if (refusal is not null && !_unkept.Contains(revocation))
         {
-            _store.Keep(revocation);
-            return true;
+            _logger.RevocationNotKept(revocation.Number, refusal);
         }
-        catch (SqliteException exception)
-        {
-            if (!_unkept.Contains(revocation))
-            {
-                _logger.RevocationNotKept(revocation.Number, exception.Message);
-            }
 
-            return false;
-        }
+        return refusal is null;
     }
 }

@@ -1,6 +1,7 @@
 using System.Text;
 using Microsoft.AspNetCore.Http;
 using TrustixProxy.Consensus;
+using TrustixProxy.IO.Connections;
 using TrustixProxy.Nars;
 using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Nix;
@@ -50,7 +51,7 @@ internal sealed class SubstituterEndpoints(
             return WriteTextAsync(context, StatusCodes.Status404NotFound, "request loop: one of this proxy's upstreams leads back to it");
         }
 
-        return path is "/nix-cache-info" ? WriteAsync(context, StatusCodes.Status200OK, "text/x-nix-cache-info", _cacheInfo)
+        return path is "/nix-cache-info" ? context.WriteBodyAsync(StatusCodes.Status200OK, "text/x-nix-cache-info", _cacheInfo)
             : path.EndsWith(NarInfoSuffix, StringComparison.Ordinal) ? AnswerNarInfoAsync(context, path.AsSpan(1..^NarInfoSuffix.Length))
             : NarUrl.TryParse(path.AsSpan(Math.Min(1, path.Length)), out var url) ? AnswerNarAsync(context, url)
             : WriteTextAsync(context, StatusCodes.Status404NotFound, "not found");
@@ -89,7 +90,7 @@ internal sealed class SubstituterEndpoints(
             context.Response.Headers[MissingHeader] = names;
         }
 
-        return WriteAsync(context, StatusCodes.Status200OK, NarInfoType, decision.Body);
+        return context.WriteBodyAsync(StatusCodes.Status200OK, NarInfoType, decision.Body);
     }
 
     private async Task AnswerNarAsync(HttpContext context, NarUrl url)
@@ -154,19 +155,9 @@ internal sealed class SubstituterEndpoints(
     private Task RefuseAsync(HttpContext context, Decision decision)
     {
         var isUnavailable = decision.WasCutShort && options.OnUndecided is OnUndecided.Unavailable;
-        return WriteAsync(
-            context, isUnavailable ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status404NotFound, TextType, decision.Body);
+        return context.WriteBodyAsync(
+            isUnavailable ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status404NotFound, TextType, decision.Body);
     }
 
-    private static Task WriteTextAsync(HttpContext context, int status, string text) =>
-        WriteAsync(context, status, TextType, Encoding.UTF8.GetBytes(text + "\n"));
-
-    private static Task WriteAsync(HttpContext context, int status, string contentType, byte[] body)
-    {
-        var response = context.Response;
-        (response.StatusCode, response.ContentType, response.ContentLength) = (status, contentType, body.Length);
-        // closing the connection ends it; avoids one token per request
-        return HttpMethods.IsHead(context.Request.Method) ? Task.CompletedTask
-            : response.Body.WriteAsync(body, 0, body.Length, CancellationToken.None);
-    }
+    private static Task WriteTextAsync(HttpContext context, int status, string text) => context.WriteTextAsync(status, text + "\n");
 }

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Net;
 using Google.Protobuf;
-using Microsoft.Data.Sqlite;
 using TrustixProxy.Nix;
 using TrustixProxy.Testing;
 using TrustixProxy.TransparencyLog;
@@ -58,29 +57,6 @@ public sealed class MirrorTests
         await proxy.RestartAsync();
 
         await proxy.NarInfoAsync(outputs[1]);
-    }
-
-    [Fact]
-    public async Task A_mirror_that_was_followed_before_it_knew_store_paths_goes_on()
-    {
-        var (old, late) = (TestOutput.Make(), TestOutput.Make("late-1.0"));
-        await using var proxy = await MirroringAsync([old]);
-        await proxy.StopAsync();
-        foreach (var file in Directory.GetFiles(Path.Combine(proxy.StateDirectory, "mirrors"), "*.sqlite"))
-        {
-            using var connection = new SqliteConnection($"Data Source={file};Pooling=False");
-            connection.Open();
-            using var command = connection.CreateCommand();
-            command.CommandText = "DROP INDEX leaf_by_store_path; ALTER TABLE leaf DROP COLUMN store_path";
-            command.ExecuteNonQuery();
-        }
-
-        await proxy.StartAsync();
-
-        await proxy.NarInfoAsync(old);
-        proxy.Publish(late, "alice", "bob");
-        await UntilAsync(() => new[] { "alice", "bob" }.All(name => proxy.Log(name).Calls.Count(call => call is "GetLogEntries") > 1));
-        await proxy.NarInfoAsync(late);
     }
 
     [Fact]

@@ -94,6 +94,7 @@ public sealed class ContentAddressedTests
         var hashed = method.Contains(":r:", StringComparison.Ordinal) ? nar : contents;
         var hash = method.EndsWith("sha512", StringComparison.Ordinal) ? SHA512.HashData(hashed) : SHA256.HashData(hashed);
         Assert.True(ContentAddress.TryParse($"{method}:{Nix32.Encode(hash)}", out var address));
-        return (TestOutput.At(address.MakePath("source")!, contents), address);
+        Assert.True(address.TryMakePath("source", [], self: false, out var path));
+        return (TestOutput.At(path, contents), address);
     }
 }
