@@ -30,22 +30,23 @@ public sealed class Policy
     /// <exception cref="ArgumentException">A name or key occurs twice.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The quorum is unreachable, or not positive.</exception>
     public Policy(IEnumerable<Elector> electors, int? quorum = null, Dissent dissent = Dissent.Outvoted)
-        : this([.. electors], operators => new Rule(quorum ?? Rule.Majority(operators.Length), operators), dissent)
+        : this([.. electors], null, quorum, dissent)
     {
     }
 
     /// <summary>Declares electors, and the rule for paths that no scope matches.</summary>
     /// <inheritdoc cref="Policy(IEnumerable{Elector}, int?, Dissent)"/>
     public Policy(IEnumerable<Elector> electors, Rule rule, Dissent dissent = Dissent.Outvoted)
-        : this([.. electors], _ => rule, dissent)
+        : this([.. electors], rule, null, dissent)
     {
     }
 
-    private Policy(ImmutableArray<Elector> electors, Func<ImmutableArray<string>, Rule> rule, Dissent dissent)
+    private Policy(ImmutableArray<Elector> electors, Rule? rule, int? quorum, Dissent dissent)
     {
         Electors = electors;
         _operators = [.. Electors.GroupBy(elector => elector.Operator)];
-        Rest = new Scope(null, rule([.. _operators.Select(group => group.Key)]), dissent);
+        ImmutableArray<string> operators = [.. _operators.Select(group => group.Key)];
+        Rest = new Scope(null, rule ?? new Rule(quorum ?? Rule.Majority(operators.Length), operators), dissent);
         _text = new Lazy<string>(Write);
         _identity = new Lazy<Digest>(() => Digest.Of(Encoding.UTF8.GetBytes(Text)));
         var keys = Electors.SelectMany(elector => elector.KeyBytes.Select(

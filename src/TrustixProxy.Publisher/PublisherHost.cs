@@ -21,7 +21,7 @@ public static class PublisherHost
         SpoolPublisher publisher, ImmutableArray<string> listen, Action<WebApplicationBuilder> configure, RequestDelegate metrics)
     {
         var limits = new ConnectionLimits { Connections = MaxConnections, PerClient = MaxConnections / 2 };
-        var gate = new ConnectionGate(() => limits, TimeProvider.System, () => { });
+        var gate = new ConnectionGate(limits, TimeProvider.System);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions()) /* as in the log node */;
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {

@@ -1,10 +1,13 @@
 namespace TrustixProxy.TransparencyLog;
 
+/// <summary>Reads a stored page of a map by its number.</summary>
+public delegate MapPage LoadPage(long number);
+
 /// <summary>One version of a log's map: finds, proves and inserts leaves. It stores nothing itself: a function reads pages, and
 /// <see cref="Commit"/> returns the changed pages, separate from the old ones.</summary>
 /// <param name="load">Returns the page of a number, which never changes.</param>
 /// <param name="root">Number of the page at the root, which identifies this version; 0 for the empty map.</param>
-public sealed class SparseMerkleMap(Func<long, MapPage> load, long root)
+public sealed class SparseMerkleMap(LoadPage load, long root)
 {
     private readonly List<long> _replaced = [];
     private MapPage? _draft;

@@ -40,7 +40,7 @@ public sealed class TestProxy : IAsyncDisposable
     public string StateDirectory => _directory;
 
     /// <summary>Answers <c>/metrics</c>; nothing does when null.</summary>
-    public Func<Microsoft.AspNetCore.Http.HttpContext, Task>? Metrics { get; set; }
+    public Microsoft.AspNetCore.Http.RequestDelegate? Metrics { get; set; }
 
     /// <summary>What is changed of the options before a start.</summary>
     public Func<SubstituterOptions, SubstituterOptions> Change { get; set; } = options => options;

@@ -15,9 +15,8 @@ namespace TrustixProxy.IO.Connections;
 ///                     too many wait, or none ends: a bounded number get 503; further ones are closed
 /// </code>
 /// The system's buffers and <see cref="MaxUnread"/> bound the memory of a waiting connection.</remarks>
-/// <param name="limits">Returns the current limits.</param>
-/// <param name="turnedAway">Called for each connection closed without a response.</param>
-public sealed class ConnectionGate(Func<ConnectionLimits> limits, TimeProvider time, Action turnedAway)
+/// <param name="limits">The first limits.</param>
+public sealed class ConnectionGate(ConnectionLimits limits, TimeProvider time)
 {
     /// <summary>Maximum bytes buffered of a connection before they are read; a request may use a third.</summary>
     public const int MaxUnread = 64 << 10;
@@ -38,21 +37,32 @@ public sealed class ConnectionGate(Func<ConnectionLimits> limits, TimeProvider t
     private readonly LinkedList<(ConnectionContext Connection, long Since)> _oldest = [];
     private readonly LinkedList<TaskCompletionSource> _waiting = [];
     private readonly ClientShares _shares = new();
+    private volatile ConnectionLimits _limits = limits;
     private int _served;
     private volatile int _refused;
+
+    /// <summary>Raised for each connection that is refused or closed without a response.</summary>
+    public event Action? TurnedAway;
+
+    /// <summary>The current limits.</summary>
+    public ConnectionLimits Limits
+    {
+        get => _limits;
+        set => _limits = value;
+    }
 
     /// <summary>Serves a connection once there is room, and ensures that it is closed.</summary>
     public async Task ServeAsync(ConnectionContext connection, ConnectionDelegate next)
     {
-        if (FindClient(connection, limits()) is not { } client)
+        if (FindClient(connection, _limits) is not { } client)
         {
             await ServeCountedAsync(connection, next);
             return;
         }
 
-        if (!_shares.TryTake(client, limits().PerClient ?? int.MaxValue))
+        if (!_shares.TryTake(client, _limits.PerClient ?? int.MaxValue))
         {
-            turnedAway();
+            TurnedAway?.Invoke();
             return;
         }
 
@@ -68,7 +78,7 @@ public sealed class ConnectionGate(Func<ConnectionLimits> limits, TimeProvider t
 
     /// <summary>Peeks a connection's first bytes; empty when the client is silent for too long. See <see cref="FirstBytes"/>.</summary>
     public ValueTask<byte[]> PeekAsync(ConnectionContext connection, int count) =>
-        FirstBytes.PeekAsync(connection, count, limits().HeaderTimeout, time);
+        FirstBytes.PeekAsync(connection, count, _limits.HeaderTimeout, time);
 
     /// <summary>Whether a request came over a connection for which there is no room.</summary>
     public bool IsRefused(HttpContext context) => _refused > 0 && context.Features.Get<Overflow>() is not null;
@@ -76,7 +86,7 @@ public sealed class ConnectionGate(Func<ConnectionLimits> limits, TimeProvider t
     /// <summary>Responds 503 to such a client, and closes its connection.</summary>
     public Task RefuseAsync(HttpContext context)
     {
-        turnedAway();
+        TurnedAway?.Invoke();
         context.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
         (context.Response.Headers.RetryAfter, context.Response.Headers.CacheControl) = ("1", "no-store");
         return context.WriteTextAsync(StatusCodes.Status503ServiceUnavailable, "too many open connections; retry later\n");
@@ -176,7 +186,7 @@ public sealed class ConnectionGate(Func<ConnectionLimits> limits, TimeProvider t
         }
     }
 
-    private TimeSpan TimeToSend(int bytes) => limits().Grace + TimeSpan.FromSeconds((double)bytes / limits().LeastBytesPerSecond);
+    private TimeSpan TimeToSend(int bytes) => _limits.Grace + TimeSpan.FromSeconds((double)bytes / _limits.LeastBytesPerSecond);
 
     private async ValueTask<bool> EnterAsync(ConnectionContext connection)
     {
@@ -189,7 +199,7 @@ public sealed class ConnectionGate(Func<ConnectionLimits> limits, TimeProvider t
                 return true;
             }
 
-            if (_waiting.Count >= Math.Min(limits().Waiting, limits().MostWaiting))
+            if (_waiting.Count >= Math.Min(_limits.Waiting, _limits.MostWaiting))
             {
                 return false;
             }
@@ -197,7 +207,7 @@ public sealed class ConnectionGate(Func<ConnectionLimits> limits, TimeProvider t
             turn = _waiting.AddLast(new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
         }
 
-        using var end = new CancellationTokenSource(limits().Wait, time);
+        using var end = new CancellationTokenSource(_limits.Wait, time);
         await using var left = connection.ConnectionClosed.UnsafeRegister(static state => ((CancellationTokenSource)state!).Cancel(), end);
         while (!turn.Value.Task.IsCompleted && !end.IsCancellationRequested)
         {
@@ -216,7 +226,7 @@ public sealed class ConnectionGate(Func<ConnectionLimits> limits, TimeProvider t
         }
     }
 
-    private int Limit => limits().Connections ?? int.MaxValue;
+    private int Limit => _limits.Connections ?? int.MaxValue;
 
     private void AskOldestToEnd()
     {
@@ -260,13 +270,13 @@ public sealed class ConnectionGate(Func<ConnectionLimits> limits, TimeProvider t
             if (Interlocked.Increment(ref _refused) <= MaxRefusals)
             {
                 connection.Features.Set(Overflow.Instance);
-                using var end = new CancellationTokenSource(limits().HeaderTimeout, time);
+                using var end = new CancellationTokenSource(_limits.HeaderTimeout, time);
                 await using var abort = end.Token.Register(connection.Abort);
                 await ServeToEndAsync(connection, next);
             }
             else
             {
-                turnedAway();
+                TurnedAway?.Invoke();
             }
         }
         finally

@@ -33,7 +33,6 @@ public sealed class StateWriter : IDisposable
     private readonly ConcurrentQueue<Item> _due = new(), _rest = new();
     private readonly SemaphoreSlim _news = new(0);
     private readonly CancellationTokenSource _end = new(), _written = new(); // written: all is done, and nothing follows
-    private readonly Action<Exception> _onFailed;
     private readonly List<Item> _taken = []; // being written one by one
     private readonly Task _writing;
     private volatile bool _isEnding;
@@ -42,23 +41,23 @@ public sealed class StateWriter : IDisposable
     private int _count; // number of optional writes queued
 
     /// <param name="stateDirectory">The directory of the database.</param>
-    /// <param name="onFailed">Called when the disk fails (<see cref="SqliteException"/>; once a minute while it does), and for every other
-    /// failure.</param>
     /// <exception cref="SqliteException">The file cannot be read or written, or is not a database.</exception>
-    public StateWriter(string stateDirectory, TimeProvider time, ILogger logger, Action<Exception>? onFailed = null)
+    public StateWriter(string stateDirectory, TimeProvider time, ILogger logger)
     {
         Database = new StateDatabase(stateDirectory, isDurable: false);
-        _onFailed = onFailed ?? (_ => { });
         var loop = new SupervisedLoop("state writer", stateDirectory, TimeSpan.Zero, _ => WriteNextAsync());
         _writing = Task.Run(() => loop.RunAsync(time, logger, _written.Token));
     }
 
     /// <param name="stateDirectory">The directory of the database.</param>
-    /// <param name="onFailed">Called with the reason for each write that fails.</param>
-    public StateWriter(string stateDirectory, Action<Exception>? onFailed = null)
-        : this(stateDirectory, TimeProvider.System, NullLogger.Instance, onFailed)
+    public StateWriter(string stateDirectory)
+        : this(stateDirectory, TimeProvider.System, NullLogger.Instance)
     {
     }
+
+    /// <summary>Raised when the disk fails (<see cref="SqliteException"/>; once a minute while it does), and for every other failure.
+    /// </summary>
+    public event Action<Exception>? Failed;
 
     /// <summary>The database written to. A change is on disk soon after it was made.</summary>
     public StateDatabase Database { get; }
@@ -207,7 +206,7 @@ public sealed class StateWriter : IDisposable
             _toldAt = Stopwatch.GetTimestamp();
         }
 
-        _onFailed(failure);
+        Failed?.Invoke(failure);
     }
 
     private sealed record Item(Action Write, bool IsDue)

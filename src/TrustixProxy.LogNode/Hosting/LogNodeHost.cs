@@ -34,9 +34,7 @@ public static class LogNodeHost
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions()) /* no file
             and no variable but the program's own says anything */;
         var (clock, limits) = (time ?? TimeProvider.System, options.ConnectionLimits);
-        Parts? parts = null;
-        void TurnAway() => parts!.Metrics.TurnedAway();
-        var (readers, writers) = (new ConnectionGate(() => limits, clock, TurnAway), new ConnectionGate(() => limits, clock, TurnAway));
+        var (readers, writers) = (new ConnectionGate(limits, clock), new ConnectionGate(limits, clock));
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Listen(kestrel, options, readers, writers));
         // handle a call on the thread that reads it: on an idle machine each switch costs as much as a read
         builder.Services.Configure<SocketTransportOptions>(sockets => sockets.UnsafePreferInlineScheduling = true);
@@ -50,7 +48,9 @@ public static class LogNodeHost
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(4));
 
         var app = builder.Build();
-        parts = app.Services.GetRequiredService<Parts>();
+        var parts = app.Services.GetRequiredService<Parts>();
+        readers.TurnedAway += parts.Metrics.TurnedAway;
+        writers.TurnedAway += parts.Metrics.TurnedAway;
         app.Run(http => http.Request.Path.Value switch
         {
             "/healthz" when Listener.Of(http).IsPrivate => parts.AnswerHealthAsync(http),

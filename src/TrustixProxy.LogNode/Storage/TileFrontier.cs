@@ -2,6 +2,9 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.LogNode.Storage;
 
+/// <summary>Reads a stored tile; null if it is missing.</summary>
+internal delegate byte[]? LoadTile(int level, long index);
+
 /// <summary>The right edge of a tree: the partial tile of each level. It suffices to append and to compute the root.</summary>
 /// <remarks>A tile holds 16 hashes: leaves on level 0, and on each level above the roots of full tiles below. (C2SP tlog-tiles has 256:
 /// right for files, too many to hash for one proof.)</remarks>
@@ -19,7 +22,7 @@ internal sealed class TileFrontier
 
     /// <param name="size">Number of leaves.</param>
     /// <param name="load">Reads a stored tile.</param>
-    public TileFrontier(long size, Func<int, long, byte[]?> load)
+    public TileFrontier(long size, LoadTile load)
     {
         Size = size;
         for (var (level, count) = (0, size); count > 0; level++, count /= Width)

@@ -26,13 +26,15 @@ public sealed class NarDownload : IAsyncDisposable
     public static readonly TimeSpan Linger = TimeSpan.FromSeconds(2);
 
     /// <param name="context">Shared dependencies and limits.</param>
-    /// <param name="onIdle">Called when the download has had no readers for a while.</param>
-    public NarDownload(NarOrder order, DeliveryContext context, Action<NarDownload> onIdle)
+    public NarDownload(NarOrder order, DeliveryContext context)
     {
         (Order, _linger, _stay, _logger) = (order, Linger, context.Stay, context.Logger);
         _fetch = new NarFetch(order, context, this);
-        _idle = context.Time.CreateTimer(_ => onIdle(this), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _idle = context.Time.CreateTimer(_ => Idle?.Invoke(this), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
+
+    /// <summary>Raised when it has had no readers for a while.</summary>
+    public event Action<NarDownload>? Idle;
 
     public NarOrder Order { get; }
 

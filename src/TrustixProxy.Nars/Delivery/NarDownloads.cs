@@ -18,10 +18,11 @@ public sealed class NarDownloads : IAsyncDisposable
     private readonly List<NarDownload> _all = [];
     private readonly HashSet<Task> _ending = [];
 
-    /// <param name="context">Creates the shared context, given the function that frees disk space.</param>
-    public NarDownloads(Func<Func<bool>, DeliveryContext> context)
+    /// <param name="context">The shared dependencies; their disk space is freed by dropping idle downloads.</param>
+    public NarDownloads(DeliveryContext context)
     {
-        _context = context(TryDropIdle);
+        _context = context;
+        _context.Space.MakeRoom = TryDropIdle;
         _context.Space.Clean();
     }
 
@@ -55,7 +56,8 @@ public sealed class NarDownloads : IAsyncDisposable
                 }
             }
 
-            var download = new NarDownload(order, _context, End);
+            var download = new NarDownload(order, _context);
+            download.Idle += End;
             var delivery = new NarDelivery(download, requested);
             download.TryJoin(delivery);
             _current[key] = download;

@@ -7,7 +7,7 @@ namespace TrustixProxy.Nars.Delivery;
 /// <summary>Runs one download: finds upstreams, and uses the first whose file is the agreed NAR.</summary>
 /// <param name="context">Shared dependencies and limits.</param>
 /// <param name="download">Receives the bodies.</param>
-internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownload download)
+internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownload download) : NarOpener
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(250);
 
@@ -78,7 +78,7 @@ internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownl
         while (true)
         {
             candidates = download.Eligible(candidates);
-            var race = new NarRace(OpenAsync, (candidate, fault) => Refuse(candidate, fault, null), context.Deadline / 4, _time);
+            var race = new NarRace(this, context.Deadline / 4, _time);
             await using var source = await race.RunAsync(candidates, cancellation);
             if (source is null)
             {
@@ -105,8 +105,10 @@ internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownl
 
     private static bool Decodes(NarCandidate candidate) => candidate.NarInfo.Compression is not NarCompression.None;
 
-    private Task<NarSource> OpenAsync(NarCandidate candidate, CancellationToken cancellation) =>
+    public override Task<NarSource> OpenAsync(NarCandidate candidate, CancellationToken cancellation) =>
         NarSource.OpenAsync(candidate, NarPump.MostBytes(order, null), _time, cancellation);
+
+    public override void Refuse(NarCandidate candidate, NarFault fault) => Refuse(candidate, fault, null);
 
     /// <summary>Returns the URL's file if the candidate claims to have it and it is known to hold the NAR. Content that must match an
     /// address is always checked.</summary>

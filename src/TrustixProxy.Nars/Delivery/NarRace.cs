@@ -2,14 +2,21 @@ using TrustixProxy.Nars.Upstreams;
 
 namespace TrustixProxy.Nars.Delivery;
 
+/// <summary>Opens the files of a <see cref="NarRace"/>.</summary>
+internal abstract class NarOpener
+{
+    /// <summary>Opens one candidate's file; throws what <see cref="NarSource.OpenAsync"/> throws.</summary>
+    public abstract Task<NarSource> OpenAsync(NarCandidate candidate, CancellationToken cancellation);
+
+    /// <summary>Notes a candidate that failed.</summary>
+    public abstract void Refuse(NarCandidate candidate, NarFault fault);
+}
+
 /// <summary>Opens the file of the best upstream that delivers. While one is silent, the next is asked in parallel; the first to send bytes
 /// wins.</summary>
-/// <param name="open">Opens one candidate's file; throws what <see cref="NarSource.OpenAsync"/> throws.</param>
-/// <param name="onFault">Called for each that failed.</param>
+/// <param name="opener">Opens the files.</param>
 /// <param name="patience">How long a candidate may be silent before the next is asked.</param>
-internal sealed class NarRace(
-    Func<NarCandidate, CancellationToken, Task<NarSource>> open, Action<NarCandidate, NarFault> onFault, TimeSpan patience,
-        TimeProvider time)
+internal sealed class NarRace(NarOpener opener, TimeSpan patience, TimeProvider time)
 {
     /// <summary>Takes candidates off the front of the list; losers of the race return to the front. Null when all have failed.</summary>
     public async Task<NarSource?> RunAsync(List<NarCandidate> candidates, CancellationToken cancellation)
@@ -59,11 +66,11 @@ internal sealed class NarRace(
     {
         try
         {
-            return await open(candidate, cancellation);
+            return await opener.OpenAsync(candidate, cancellation);
         }
         catch (Exception exception) when (exception is IOException or HttpRequestException)
         {
-            onFault(candidate, exception switch
+            opener.Refuse(candidate, exception switch
             {
                 NoNarException none => none.Fault,
                 NarRefusedException refused => refused.Fault,

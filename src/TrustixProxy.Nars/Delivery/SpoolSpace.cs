@@ -19,7 +19,7 @@ public sealed class SpoolSpace(string directory, long most)
     public long Used => Interlocked.Read(ref _used);
 
     /// <summary>Frees a spool without readers; false when there is none.</summary>
-    public Func<bool> MakeRoom { get; init; } = () => false;
+    public Func<bool> MakeRoom { get; set; } = () => false;
 
     /// <summary>Opens a spool: a file without a name, which the system deletes with its last handle. Null when the disk refuses.</summary>
     public NarSpool? Open()

@@ -17,7 +17,7 @@ public sealed record StoredFile(string Path, long Size);
 /// verified while it was sent ──▶ <see cref="NarStoreWriter"/> ──▶ temporary file, fsync, eviction, rename ──▶ served
 /// found on disk at start, or changed since the last check ──▶ hashed against its name ──▶ served, or deleted
 /// </code></remarks>
-public sealed class NarStore : IDisposable
+public sealed class NarStore : NarShelf, IDisposable
 {
     /// <summary>The source name used where the store itself provides a NAR.</summary>
     public const string Name = "nar-store";
@@ -44,7 +44,7 @@ public sealed class NarStore : IDisposable
     {
         (_options, _known, _time, _logger) = (options, known, time, logger);
         (_folder, _index) = (new NarStoreFolder(options.Directory), new StoredNarIndex(options.MaxSize, options.Pinned));
-        _writer = new NarStoreWriter(_folder, options.MaxSize, Load, Publish, GiveUp, time, logger);
+        _writer = new NarStoreWriter(_folder, options.MaxSize, this, time, logger);
     }
 
     /// <summary>Completes when the store has read its folder.</summary>
@@ -200,7 +200,7 @@ public sealed class NarStore : IDisposable
     }
 
     /// <summary>Scans the store on the writer's thread: removes leftovers of crashed processes, evicts down to the limit.</summary>
-    private void Load()
+    internal override void Load()
     {
         try
         {
@@ -221,7 +221,7 @@ public sealed class NarStore : IDisposable
     }
 
     /// <summary>Publishes a complete and verified file, on the writer's thread. The total size never exceeds the limit.</summary>
-    private void Publish(StoredNar nar, string temporary, FileStamp state)
+    internal override void Publish(StoredNar nar, string temporary, FileStamp state)
     {
         var excess = _index.Excess(state.Size, out var isEnough);
         if (!isEnough)
@@ -252,7 +252,7 @@ public sealed class NarStore : IDisposable
         }
     }
 
-    private void GiveUp(StoredNar nar, Exception? exception)
+    internal override void GiveUp(StoredNar nar, Exception? exception)
     {
         NarStoreMetrics.Written(exception is null ? "dropped" : "refused");
         if (exception is not null)

@@ -20,11 +20,9 @@ public sealed class NarStoreWriter : IDisposable
 
     private readonly NarStoreFolder _folder;
     private readonly long _maxSize;
-    private readonly Action<StoredNar, string, FileStamp> _publish;
-    private readonly Action<StoredNar, Exception?> _onGivenUp;
+    private readonly NarShelf _store;
     private readonly BlockingCollection<Step> _steps = [];
     private readonly ConcurrentDictionary<StoredNar, Write> _writes = new();
-    private readonly Action _prepare;
     private readonly SupervisedLoop _loop;
     private readonly ILogger _logger;
     private readonly TimeProvider _time;
@@ -35,15 +33,10 @@ public sealed class NarStoreWriter : IDisposable
 
     /// <param name="folder">Creates temporary files.</param>
     /// <param name="maxSize">Maximum size of one file, in bytes.</param>
-    /// <param name="prepare">Runs on the thread before anything else.</param>
-    /// <param name="publish">Receives a complete, verified file that is on disk.</param>
-    /// <param name="onGivenUp">Called for a correct file that is not stored: the disk failed, or fell behind (null).</param>
-    public NarStoreWriter(
-        NarStoreFolder folder, long maxSize, Action prepare, Action<StoredNar, string, FileStamp> publish, Action<StoredNar,
-            Exception?> onGivenUp,
-        TimeProvider? time = null, ILogger? logger = null)
+    /// <param name="store">Receives the files.</param>
+    public NarStoreWriter(NarStoreFolder folder, long maxSize, NarShelf store, TimeProvider? time = null, ILogger? logger = null)
     {
-        (_folder, _maxSize, _prepare, _publish, _onGivenUp) = (folder, maxSize, prepare, publish, onGivenUp);
+        (_folder, _maxSize, _store) = (folder, maxSize, store);
         (_time, _logger) = (time ?? TimeProvider.System, logger ?? NullLogger.Instance);
         _loop = new SupervisedLoop(
             "NAR store writer", folder.Location, TimeSpan.Zero, _ =>
@@ -78,7 +71,7 @@ public sealed class NarStoreWriter : IDisposable
         if (!_isPrepared)
         {
             _isPrepared = true;
-            _prepare();
+            _store.Load();
         }
 
         foreach (var step in _steps.GetConsumingEnumerable())
@@ -106,7 +99,7 @@ public sealed class NarStoreWriter : IDisposable
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             write.Discard();
-            _onGivenUp(write.Nar, exception);
+            _store.GiveUp(write.Nar, exception);
         }
         catch
         {
@@ -166,7 +159,7 @@ public sealed class NarStoreWriter : IDisposable
             Interlocked.Decrement(ref writer._pieces);
             piece.Chunk.Drop();
             Abandon();
-            writer._onGivenUp(nar, null);
+            writer._store.GiveUp(nar, null);
         }
 
         /// <summary>Marks the file as complete and verified, with this hash.</summary>
@@ -209,7 +202,7 @@ public sealed class NarStoreWriter : IDisposable
 
             RandomAccess.FlushToDisk(_handle);
             _handle.Dispose();
-            writer._publish(nar, _path!, FileStamp.Read(_path!) ?? throw new FileNotFoundException($"Somebody has deleted {_path}."));
+            writer._store.Publish(nar, _path!, FileStamp.Read(_path!) ?? throw new FileNotFoundException($"Somebody has deleted {_path}."));
             Close();
         }
 

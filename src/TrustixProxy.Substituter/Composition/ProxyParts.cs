@@ -48,7 +48,7 @@ internal sealed class ProxyParts : IDisposable
     {
         (Options, _time, Logger) = (options, time, logger);
         var timeout = options.Deadline / 2;
-        _state = before?._state ?? new StateWriter(options.StateDirectory, time, logger, failure => Tell(logger, failure));
+        _state = before?._state ?? OpenState(options.StateDirectory, time, logger);
         (_views, _records) = (before?._views ?? new ViewStore(options.StateDirectory), before?._records ?? new LogRecords(_state));
         _logs.AddRange(options.Logs.Select(log =>
             before?._logs.Find(known => known.Options == log && known.Timeout == timeout
@@ -68,7 +68,7 @@ internal sealed class ProxyParts : IDisposable
         _seal = new RecordSeal(options.SigningKey, options.PreviousSigningKeys);
         var revocations = new RevocationStore(options.StateDirectory, _seal);
         Revocations = new RevocationRegister(revocations, _seal,
-            options.Logs.Select(log => KeyValuePair.Create(log.Elector.Key.LogId, log.Elector.Name)), time, logger, HeadOf);
+            options.Logs.Select(log => KeyValuePair.Create(log.Elector.Key.LogId, log.Elector.Name)), time, logger, new WatchedHeads(Logs));
         Mirrors = [.. _logs.Where(log => log.Mirror is not null).Select(log => (log.Log, log.Mirror!))];
         Redis = options.Redis is null ? null : new RedisConnection(options.Redis, time, logger);
         ViewExchange = Redis is null ? null : new ViewExchange(Logs, _views, Redis, time, logger);
@@ -89,7 +89,7 @@ internal sealed class ProxyParts : IDisposable
             : new NarStore(options.NarStore, KnownFiles, time, logger);
         Electorate = new Electorate(
             [.. _logs.Select(ElectorOf), .. CacheSources.Select(CacheElectorOf)], Upstreams, Marks, NarStore, options.Policy, time);
-        Refusals = new RefusalMemory(News, time);
+        Refusals = new RefusalMemory(new PollNews(Logs, Upstreams), time);
         var references = new ReferenceQueue();
         var memory = new DeciderMemory(Cache, Refusals, shared, journal ?? new DecisionJournal(time));
         var turns = new PollTurns(options.FrontDoor.AllClients.Concurrency ?? PollTurns.Default, time);
@@ -170,14 +170,14 @@ internal sealed class ProxyParts : IDisposable
     public NarForwarder Forward(IHttpForwarder forwarder)
     {
         var finder = new NarFinder(Upstreams, Marks, _time);
-        var downloads = new NarDownloads(makeRoom => new DeliveryContext
+        var downloads = new NarDownloads(new DeliveryContext
         {
             Finder = finder,
             Marks = Marks,
             Refused = RefusedNars,
             Known = KnownFiles,
             Store = NarStore,
-            Space = new SpoolSpace(Options.StateDirectory, Options.NarSpool) { MakeRoom = makeRoom },
+            Space = new SpoolSpace(Options.StateDirectory, Options.NarSpool),
             Turns = new SemaphoreSlim(Options.Decompressions),
             OnRefused = Decider.Renew,
             Deadline = Options.Deadline,
@@ -208,13 +208,6 @@ internal sealed class ProxyParts : IDisposable
         return upstream;
     }
 
-    /// <summary>Deletes expired records from disk.</summary>
-    public void Prune()
-    {
-        Cache.Prune();
-        KnownFiles.Prune();
-    }
-
     /// <summary>Hands shared resources to the successor; this instance finishes in-flight requests and forwards what it still
     /// learns.</summary>
     public void HandOver(ProxyParts heir)
@@ -237,6 +230,13 @@ internal sealed class ProxyParts : IDisposable
             _views.Dispose();
             _state.Dispose();
         }
+    }
+
+    private static StateWriter OpenState(string directory, TimeProvider time, ILogger logger)
+    {
+        var writer = new StateWriter(directory, time, logger);
+        writer.Failed += failure => Tell(logger, failure);
+        return writer;
     }
 
     private static void Tell(ILogger logger, Exception failure)
@@ -276,28 +276,6 @@ internal sealed class ProxyParts : IDisposable
 
     private static ElectorClient CacheElectorOf((Elector.Cache Elector, Upstream Source) cache) =>
         new CacheElector(cache.Elector, cache.Source);
-
-    /// <summary>Returns the newest accepted head of a log by its id; null if there is none.</summary>
-    private RevokedHead? HeadOf(string logId) =>
-        Logs.FirstOrDefault(log => log.Key.LogId == logId)?.Head is { Content: var content }
-            ? new RevokedHead(content.TreeSize, content.LogRoot) : null;
-
-    /// <summary>News value, changed when a log has a new head or an upstream goes down or comes back.</summary>
-    private long News()
-    {
-        var news = new HashCode();
-        foreach (var log in Logs)
-        {
-            news.Add(log.Head?.Content.TreeSize);
-        }
-
-        foreach (var upstream in Upstreams)
-        {
-            news.Add(upstream.IsDown);
-        }
-
-        return news.ToHashCode();
-    }
 
     /// <summary>Names of frozen electors; the same set object until it changes.</summary>
     private FrozenSet<string> Frozen()

@@ -18,7 +18,7 @@ namespace TrustixProxy.Substituter.Dashboard;
 /// </code>
 /// The Content-Security-Policy allows no foreign content and no code except the one script.</remarks>
 internal sealed class DashboardEndpoints(
-    Func<ProxyParts> parts, HealthCheck check, DecisionJournal journal, string stateDirectory, LiveEvents events)
+    CurrentParts parts, HealthCheck check, DecisionJournal journal, string stateDirectory, LiveEvents events)
 {
     private const string ContentSecurityPolicy =
         "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; "
@@ -33,8 +33,8 @@ internal sealed class DashboardEndpoints(
         var path = context.Request.Path.Value ?? "";
         return path switch
         {
-            "/" => WriteAsync(context, OverviewPage.Of(parts(), check.Look(), journal, isDay: context.Request.Query["span"] == "day")),
-            "/conflicts" => WriteAsync(context, ConflictsPage.Of(journal, parts().Policy, parts().RefusedNars.List())),
+            "/" => WriteAsync(context, OverviewPage.Of(parts.Value, check.Look(), journal, isDay: context.Request.Query["span"] == "day")),
+            "/conflicts" => WriteAsync(context, ConflictsPage.Of(journal, parts.Value.Policy, parts.Value.RefusedNars.List())),
             "/doctor" => WriteAsync(context, DoctorPage.Of(DoctorSummary.Read(stateDirectory))),
             "/path" => Find(context, context.Request.Query["q"].ToString().Trim()),
             "/events" when HttpMethods.IsGet(context.Request.Method) => LiveAsync(context),
@@ -48,7 +48,7 @@ internal sealed class DashboardEndpoints(
 
     private Task ShowAsync(HttpContext context, StorePathDigest digest)
     {
-        var (page, isKnown) = DecisionPage.Of(digest, parts(), journal);
+        var (page, isKnown) = DecisionPage.Of(digest, parts.Value, journal);
         return WriteAsync(context, page, isKnown ? StatusCodes.Status200OK : StatusCodes.Status404NotFound);
     }
 

@@ -24,7 +24,7 @@ internal sealed record KeptRefusal(Decision Decision, string Gist, bool IsSettle
 /// log's new head, an upstream's change) resets it.</remarks>
 /// <param name="news">Changes when a log has a new head or an upstream has changed.</param>
 /// <param name="capacity">Maximum total bytes.</param>
-internal sealed class RefusalMemory(Func<long> news, TimeProvider time, long capacity = RefusalMemory.Capacity)
+internal sealed class RefusalMemory(News news, TimeProvider time, long capacity = RefusalMemory.Capacity)
 {
     /// <summary>Initial lifetime of a refusal.</summary>
     public static readonly TimeSpan Young = TimeSpan.FromSeconds(2);
@@ -45,7 +45,7 @@ internal sealed class RefusalMemory(Func<long> news, TimeProvider time, long cap
     private volatile int _withheldCount;
 
     /// <summary>Current news value, to be read before a poll.</summary>
-    public long News => news();
+    public long News => news.Value;
 
     /// <summary>Estimated bytes in memory.</summary>
     public long Size

@@ -55,7 +55,7 @@ internal sealed class ElectorPoll
     {
         (_electors, _time, _retry) = (electorate.Electors, electorate.Time, electorate.Retry);
         (_digest, _deadline, _isHasty) = (digest, deadline, isHasty);
-        (_grace, _patience) = (new PollWait(PriorityGrace, Schedule), new PollWait(Patience, Schedule));
+        (_grace, _patience) = (new PollWait(PriorityGrace, _events.Writer, _time), new PollWait(Patience, _events.Writer, _time));
         _upstreams = new UpstreamPoll(electorate.Upstreams, electorate.Marks, electorate.Store);
         _candidates = new CandidateBallots(electorate.Policy, _time);
         _conclusions = new PollConclusions(digest, electorate.Policy, _candidates, _upstreams, _grace, _patience);

@@ -1,9 +1,11 @@
+using System.Threading.Channels;
+
 namespace TrustixProxy.Substituter.Evidence;
 
 /// <summary>A wait of one poll that begins when it is first needed. It ends in the poll's loop.</summary>
 /// <param name="due">How long it lasts.</param>
-/// <param name="schedule">Has the loop run an action after a time.</param>
-internal sealed class PollWait(TimeSpan due, Func<TimeSpan, Action, ITimer> schedule) : IAsyncDisposable
+/// <param name="loop">Runs actions in order.</param>
+internal sealed class PollWait(TimeSpan due, ChannelWriter<Action> loop, TimeProvider time) : IAsyncDisposable
 {
     private ITimer? _timer;
 
@@ -11,7 +13,8 @@ internal sealed class PollWait(TimeSpan due, Func<TimeSpan, Action, ITimer> sche
     public bool IsOver { get; private set; }
 
     /// <summary>Begins it, unless it has begun.</summary>
-    public void Begin() => _timer ??= schedule(due, () => IsOver = true);
+    public void Begin() => _timer ??= time.CreateTimer(
+        _ => loop.TryWrite(() => IsOver = true), null, due, Timeout.InfiniteTimeSpan);
 
     public ValueTask DisposeAsync() => _timer?.DisposeAsync() ?? ValueTask.CompletedTask;
 }

@@ -90,7 +90,7 @@ internal sealed partial class ToldHealthJson : JsonSerializerContext;
 
 /// <summary>Computes the proxy's health; cached for one second.</summary>
 /// <param name="parts">Returns the current parts.</param>
-internal sealed class HealthCheck(Func<ProxyParts> parts, TimeProvider time)
+internal sealed class HealthCheck(CurrentParts parts, TimeProvider time)
 {
     private static readonly TimeSpan Freshness = TimeSpan.FromSeconds(1);
 
@@ -104,7 +104,7 @@ internal sealed class HealthCheck(Func<ProxyParts> parts, TimeProvider time)
         {
             if (_last is not { } last || time.GetElapsedTime(last.At) > Freshness)
             {
-                _last = last = (ProxyHealth.Of(parts()), time.GetTimestamp());
+                _last = last = (ProxyHealth.Of(parts.Value), time.GetTimestamp());
             }
 
             return last.Health;

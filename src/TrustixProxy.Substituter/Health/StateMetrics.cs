@@ -18,9 +18,9 @@ internal sealed class StateMetrics : IDisposable
     private readonly Meter _meter = new(ProxyMeter.Name);
     private readonly HealthCheck _check;
 
-    /// <param name="parts">Returns the current parts.</param>
+    /// <param name="parts">The current parts.</param>
     /// <param name="check">The proxy's health.</param>
-    public StateMetrics(Func<ProxyParts> parts, HealthCheck check)
+    public StateMetrics(CurrentParts parts, HealthCheck check)
     {
         _check = check;
         // Counters start at zero, so that alerts can refer to them. Each is named, so that the compiler checks it.
@@ -53,13 +53,13 @@ internal sealed class StateMetrics : IDisposable
         Gauge("trustix_proxy_log_evidence",
             "Stored evidence against a log, including evidence from before it was unfrozen.", health =>
             health.Logs.Select(log => Of(log.Unfreezings.Count + (log.IsFrozen ? 1 : 0), "log", log.Name)));
-        _meter.CreateObservableGauge("trustix_proxy_decisions_underway", () => (double)parts().Decider.Underway,
+        _meter.CreateObservableGauge("trustix_proxy_decisions_underway", () => (double)parts.Value.Decider.Underway,
             description: "Decisions in flight.");
-        _meter.CreateObservableGauge("trustix_proxy_cache_memory_bytes", () => (double)parts().Cache.MemorySize,
+        _meter.CreateObservableGauge("trustix_proxy_cache_memory_bytes", () => (double)parts.Value.Cache.MemorySize,
             description: "Bytes of decisions cached in memory.");
-        _meter.CreateObservableGauge("trustix_proxy_nar_store_bytes", () => parts().NarStore is { } store ? [new(store.Size)]
+        _meter.CreateObservableGauge("trustix_proxy_nar_store_bytes", () => parts.Value.NarStore is { } store ? [new(store.Size)]
             : Array.Empty<Measurement<double>>(), description: "Bytes of NARs on disk; absent without a NAR store.");
-        _meter.CreateObservableGauge("trustix_proxy_redis_up", () => parts().Redis is { } redis ? [new(redis.IsThere ? 1 : 0)]
+        _meter.CreateObservableGauge("trustix_proxy_redis_up", () => parts.Value.Redis is { } redis ? [new(redis.IsThere ? 1 : 0)]
             : Array.Empty<Measurement<double>>(), description: "Whether Redis answered recently: 1 or 0; absent without Redis.");
         _meter.CreateObservableCounter(
             "trustix_proxy_loop_failures", () =>
@@ -67,9 +67,10 @@ internal sealed class StateMetrics : IDisposable
                 loop => new Measurement<long>(loop.Value, new KeyValuePair<string, object?>("loop", loop.Key))),
             description: "Failures of background work; the log gives the reasons.");
         _meter.CreateObservableGauge(
-            "trustix_proxy_mirror_entries", () =>
-            parts().Mirrors.Where(mirror => mirror.Mirror.Head is not null).Select(mirror => Of(mirror.Mirror.Head!.Content.TreeSize, "log",
-            mirror.Mirror.Name)), description: "Entries of a log that its mirror has verified.");
+            "trustix_proxy_mirror_entries",
+            () => parts.Value.Mirrors.Where(mirror => mirror.Mirror.Head is not null)
+                .Select(mirror => Of(mirror.Mirror.Head!.Content.TreeSize, "log", mirror.Mirror.Name)),
+            description: "Entries of a log that its mirror has verified.");
     }
 
     public void Dispose() => _meter.Dispose();

@@ -48,7 +48,7 @@ internal sealed class ConfiguredProxy : IAsyncDisposable
         [
             new HeadPoller(Parts.Polled, options.HeadPollInterval, time, Parts.Logger),
             new MirrorFollower(Parts.Mirrors, options.MirrorPollInterval, time, Parts.Logger), Parts.Prefetch,
-            new DecisionPruner(Parts.Prune, time, Parts.Logger),
+            new DecisionPruner(Parts.Cache, Parts.KnownFiles, time, Parts.Logger),
             new GossipExchange(Gossip, options.GossipPeers, options.GossipInterval, time, Parts.Logger) { Proxies = options.Proxies },
         ];
     }

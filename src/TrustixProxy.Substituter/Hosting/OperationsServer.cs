@@ -40,9 +40,9 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
 
     private readonly WebApplication _app;
     private readonly SubstituterOptions _options;
-    private readonly Func<ConfiguredProxy> _current;
+    private readonly ProxyReloader _reloader;
     private readonly HealthCheck _check;
-    private readonly Func<HttpContext, Task>? _metrics;
+    private readonly RequestDelegate? _metrics;
     private readonly DashboardEndpoints _dashboard;
 
     /// <summary>Limits on concurrent peers and their rate, since their heads cause queries to logs.</summary>
@@ -61,16 +61,16 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
                 })));
 
     /// <param name="options">The configuration that the listener starts with.</param>
-    /// <param name="current">The configuration in force, with its parts.</param>
+    /// <param name="reloader">Holds the active configuration.</param>
     /// <param name="check">Says whether a decision can be made.</param>
     /// <param name="journal">The last decisions, for the dashboard.</param>
     /// <param name="metrics">Answers <c>/metrics</c>; null when the host gives none.</param>
     /// <param name="loggers">Logs what the listener does.</param>
     /// <param name="time">The clock.</param>
-    public OperationsServer(SubstituterOptions options, Func<ConfiguredProxy> current, HealthCheck check, DecisionJournal journal,
-        Func<HttpContext, Task>? metrics, ILoggerFactory loggers, TimeProvider time)
+    public OperationsServer(SubstituterOptions options, ProxyReloader reloader, HealthCheck check, DecisionJournal journal,
+        RequestDelegate? metrics, ILoggerFactory loggers, TimeProvider time)
     {
-        (_options, _current, _check, _metrics) = (options, current, check, metrics);
+        (_options, _reloader, _check, _metrics) = (options, reloader, check, metrics);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         var limits = new ConnectionLimits
         {
@@ -78,7 +78,8 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
             PerClient = MaxConnections / 2,
             HeaderTimeout = options.FrontDoor.HeaderTimeout
         };
-        var gate = new ConnectionGate(() => limits, time, () => ClientMetrics.TurnedAway("operations"));
+        var gate = new ConnectionGate(limits, time);
+        gate.TurnedAway += () => ClientMetrics.TurnedAway("operations");
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             (kestrel.AddServerHeader, kestrel.Limits.MaxRequestBodySize) = (false, Gossip.MaxSize);
@@ -93,7 +94,7 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
         builder.Services.Add(new(typeof(ILoggerFactory), loggers));
         _app = builder.Build();
         _dashboard = new DashboardEndpoints(
-            () => current().Parts, check, journal, options.StateDirectory,
+            reloader.Parts, check, journal, options.StateDirectory,
             new LiveEvents(journal, check, time, _app.Lifetime.ApplicationStopping));
         _app.Run(context => gate.IsRefused(context) ? gate.RefuseAsync(context) : AnswerAsync(context));
     }
@@ -137,7 +138,7 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
         return path is "/healthz" ? WriteAsync(context, StatusCodes.Status200OK, "ok\n")
             : path is "/readyz" ? AnswerReadyAsync(context)
             : path is "/metrics" && _metrics is not null ? _metrics(context)
-            : path is "/gossip/heads" ? WriteJsonAsync(context, StatusCodes.Status200OK, _current().Gossip.Tell())
+            : path is "/gossip/heads" ? WriteJsonAsync(context, StatusCodes.Status200OK, _reloader.Current.Gossip.Tell())
             : path.StartsWith(decisions, StringComparison.Ordinal)
                 && StorePathDigest.TryParse(path.AsSpan(decisions.Length), out var digest) ? AnswerDecisionAsync(context, digest)
             : _dashboard.TryAnswer(context) ?? WriteAsync(context, StatusCodes.Status404NotFound, "not found\n");
@@ -151,7 +152,7 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
     }
 
     private Task AnswerDecisionAsync(HttpContext context, StorePathDigest digest) =>
-        _current().Parts.Decider.FindBundle(digest) is { } bundle
+        _reloader.Current.Parts.Decider.FindBundle(digest) is { } bundle
         ? WriteJsonAsync(context, StatusCodes.Status200OK, bundle)
         : WriteAsync(context, StatusCodes.Status404NotFound, $"no decision on {digest} is stored; trustix-proxy explain makes one\n");
 
@@ -177,8 +178,8 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
         {
             using var body = new MemoryStream();
             await context.Request.Body.CopyToAsync(body, limit.Token);
-            var isHeard = await _current().Gossip.HearAsync(body.ToArray(), $"peer {Peer(context)}");
-            await (isHeard ? WriteJsonAsync(context, StatusCodes.Status200OK, _current().Gossip.Tell())
+            var isHeard = await _reloader.Current.Gossip.HearAsync(body.ToArray(), $"peer {Peer(context)}");
+            await (isHeard ? WriteJsonAsync(context, StatusCodes.Status200OK, _reloader.Current.Gossip.Tell())
                 : WriteAsync(context, StatusCodes.Status400BadRequest, "this is not a valid message of heads\n"));
         }
         catch (BadHttpRequestException exception)
@@ -196,7 +197,7 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
     private bool IsOurs(string host) =>
         host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
         || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address))
-        || _current().Parts.Options.OperationsHosts.Contains(host, StringComparer.OrdinalIgnoreCase);
+        || _reloader.Current.Parts.Options.OperationsHosts.Contains(host, StringComparer.OrdinalIgnoreCase);
 
     private static Task WriteAsync(HttpContext context, int status, string text)
     {

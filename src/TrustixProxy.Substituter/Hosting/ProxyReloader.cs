@@ -1,22 +1,43 @@
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using TrustixProxy.IO.Connections;
 using TrustixProxy.Substituter.Composition;
+using TrustixProxy.Substituter.Decisions;
+using Yarp.ReverseProxy.Forwarder;
 
 namespace TrustixProxy.Substituter.Hosting;
 
 /// <summary>Holds the active configuration and swaps it without dropping requests: builds the new one, sets one reference, and lets the old
 /// one finish its requests.</summary>
-/// <param name="create">Creates a configured proxy; the second argument is its predecessor.</param>
-/// <param name="options">The first configuration.</param>
-internal sealed class ProxyReloader(
-    Func<SubstituterOptions, ConfiguredProxy?, ConfiguredProxy> create, SubstituterOptions options, ILogger logger)
-    : IHostedService, IAsyncDisposable
+internal sealed class ProxyReloader : IHostedService, IAsyncDisposable
 {
+    private readonly ConnectionGate _gate;
+    private readonly IHttpForwarder _forwarder;
+    private readonly DecisionJournal _journal;
+    private readonly ILoggerFactory _loggers;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
     private readonly SemaphoreSlim _turn = new(1);
     private readonly CancellationTokenSource _end = new();
-    private volatile ConfiguredProxy _current = create(options, null);
+    private volatile ConfiguredProxy _current;
     private Task _draining = Task.CompletedTask;
+
+    /// <param name="options">The first configuration.</param>
+    /// <param name="gate">Gets the limits of each configuration.</param>
+    /// <param name="forwarder">Forwards NARs.</param>
+    /// <param name="journal">Keeps the last decisions for the dashboard.</param>
+    public ProxyReloader(SubstituterOptions options, ConnectionGate gate, IHttpForwarder forwarder, DecisionJournal journal,
+        ILoggerFactory loggers, TimeProvider time)
+    {
+        (_gate, _forwarder, _journal, _loggers, _time) = (gate, forwarder, journal, loggers, time);
+        _logger = loggers.CreateLogger("TrustixProxy");
+        _current = new ConfiguredProxy(options, forwarder, journal, loggers, time);
+        Parts = new CurrentParts(_current.Parts);
+    }
+
+    /// <summary>The parts of the active configuration.</summary>
+    public CurrentParts Parts { get; }
 
     /// <summary>The one that answers new requests.</summary>
     public ConfiguredProxy Current => _current;
@@ -38,10 +59,10 @@ internal sealed class ProxyReloader(
             }
 
             var before = _current;
-            var generation = create(next, before);
+            var generation = new ConfiguredProxy(next, _forwarder, _journal, _loggers, _time, before);
             await before.RetireAsync(_end.Token);
             before.Parts.HandOver(generation.Parts);
-            _current = generation;
+            (_current, Parts.Value, _gate.Limits) = (generation, generation.Parts, generation.Connections);
             await generation.StartAsync(_end.Token);
             _draining = EndAsync(before, _draining);
             return [];
@@ -103,11 +124,11 @@ internal sealed class ProxyReloader(
         try
         {
             await old.DisposeAsync();
-            logger.GenerationEnded();
+            _logger.GenerationEnded();
         }
         catch (Exception exception)
         {
-            logger.GenerationFailed(exception);
+            _logger.GenerationFailed(exception);
         }
     }
 }

@@ -28,20 +28,10 @@ public sealed class Revoker(SubstituterOptions options) : IDisposable
             return (reply.Number, true, reply.Fault);
         }
 
-        var register = new RevocationRegister(Store, _seal, [], TimeProvider.System, NullLogger.Instance, HeadOf);
+        var register = new RevocationRegister(Store, _seal, [], TimeProvider.System, NullLogger.Instance, new StoredHeads(options));
         var number = register.Give(subject, isUndone, reason)?.Number;
         return register.IsAheadOfDisk ? (null, false, $"The state database in {options.StateDirectory} refused the write: nothing "
             + $"is revoked. Free disk space, or start the proxy and revoke again.") : (number, false, null);
-    }
-
-    /// <summary>Returns the stored head of a log; null if there is none.</summary>
-    private RevokedHead? HeadOf(string logId)
-    {
-        using var views = new ViewStore(options.StateDirectory);
-        return options.Logs.FirstOrDefault(log => log.Elector.Key.LogId == logId) is { } known
-            && views.Load(known.Elector.Key).View is { Head.Content: var content }
-            ? new RevokedHead(content.TreeSize, content.LogRoot)
-            : null;
     }
 
     /// <summary>Returns all revocations ever issued, oldest first.</summary>
@@ -49,4 +39,17 @@ public sealed class Revoker(SubstituterOptions options) : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _store?.Dispose();
+
+    /// <summary>Heads in the state database.</summary>
+    private sealed class StoredHeads(SubstituterOptions options) : KnownHeads
+    {
+        public override RevokedHead? HeadOf(string logId)
+        {
+            using var views = new ViewStore(options.StateDirectory);
+            return options.Logs.FirstOrDefault(log => log.Elector.Key.LogId == logId) is { } known
+                && views.Load(known.Elector.Key).View is { Head.Content: var content }
+                ? new RevokedHead(content.TreeSize, content.LogRoot)
+                : null;
+        }
+    }
 }

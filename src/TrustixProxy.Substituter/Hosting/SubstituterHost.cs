@@ -22,13 +22,14 @@ public static class SubstituterHost
     /// <param name="configure">Configures the host, for example logging.</param>
     /// <param name="metrics">Answers <c>/metrics</c> on the operations listener; null disables it.</param>
     public static WebApplication Create(SubstituterOptions options, Action<WebApplicationBuilder>? configure = null,
-        TimeProvider? time = null, Func<HttpContext, Task>? metrics = null)
+        TimeProvider? time = null, RequestDelegate? metrics = null)
     {
         var clock = time ?? TimeProvider.System;
         ProxyReloader? generations = null;
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions()) /* no file
             and no variable but the program's own says anything */;
-        var gate = new ConnectionGate(() => generations!.Current.Connections, clock, () => ClientMetrics.TurnedAway("overflow"));
+        var gate = new ConnectionGate(options.FrontDoor.LimitConnections(options.Deadline), clock);
+        gate.TurnedAway += () => ClientMetrics.TurnedAway("overflow");
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(
             kestrel => Listeners.Configure(kestrel, options.FrontDoor, () => generations!.Current.Options.FrontDoor.Certificate, gate));
         builder.WebHost.UseSockets(sockets => (sockets.UnsafePreferInlineScheduling, sockets.MaxReadBufferSize) = (true,
@@ -39,29 +40,23 @@ public static class SubstituterHost
         builder.Logging.AddFilter(
             "Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None) /* else each request makes an activity that nobody looks at */;
         builder.Services.AddSingleton(new DecisionJournal(clock));
-        builder.Services.AddSingleton(services =>
-        {
-            var (forwarder, journal, loggers) = (services.GetRequiredService<IHttpForwarder>(),
-                services.GetRequiredService<DecisionJournal>(), services.GetRequiredService<ILoggerFactory>());
-            return new ProxyReloader((next, before) => new ConfiguredProxy(next, forwarder, journal, loggers, clock, before), options,
-                loggers.CreateLogger("TrustixProxy"));
-        });
-        ProxyParts Parts() => generations!.Current.Parts;
+        builder.Services.AddSingleton(services => new ProxyReloader(
+            options, gate, services.GetRequiredService<IHttpForwarder>(), services.GetRequiredService<DecisionJournal>(),
+            services.GetRequiredService<ILoggerFactory>(), clock));
         builder.Services.AddHostedService(services => services.GetRequiredService<ProxyReloader>());
         builder.Services.AddHostedService(services => new ControlSocket(
-            Path.Combine(options.StateDirectory, ControlSocket.FileName), () =>
-                Parts().Revocations, () => Parts().RefusedNars.List(), clock, Parts().Logger));
-        builder.Services.AddSingleton(_ => new HealthCheck(Parts, clock));
-        builder.Services.AddSingleton(services => new StateMetrics(Parts, services.GetRequiredService<HealthCheck>()));
+            Path.Combine(options.StateDirectory, ControlSocket.FileName), generations!.Parts, clock, generations.Parts.Value.Logger));
+        builder.Services.AddSingleton(_ => new HealthCheck(generations!.Parts, clock));
+        builder.Services.AddSingleton(services => new StateMetrics(generations!.Parts, services.GetRequiredService<HealthCheck>()));
         builder.Services.AddSingleton(services => new OperationsServer(
-            options, () => generations!.Current, services.GetRequiredService<HealthCheck>(),
+            options, generations!, services.GetRequiredService<HealthCheck>(),
             services.GetRequiredService<DecisionJournal>(), metrics, services.GetRequiredService<ILoggerFactory>(), clock));
         builder.Services.AddHostedService(services => services.GetRequiredService<OperationsServer>());
 
         var app = builder.Build();
         generations = app.Services.GetRequiredService<ProxyReloader>();
         _ = app.Services.GetRequiredService<StateMetrics>(); // registers the gauges
-        Parts().NarStore?.Start();
+        generations.Parts.Value.NarStore?.Start();
         app.Run(context => gate.IsRefused(context) ? gate.RefuseAsync(context) : generations.Current.AnswerAsync(context));
         return app;
     }

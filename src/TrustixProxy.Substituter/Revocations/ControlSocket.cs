@@ -30,14 +30,22 @@ internal sealed record ControlReply(long? Number, string? Fault)
 [JsonSerializable(typeof(ControlReply))]
 internal sealed partial class ControlJson : JsonSerializerContext;
 
+/// <summary>What the control socket reads and changes of a running proxy.</summary>
+internal abstract class ControlledProxy
+{
+    /// <summary>The current revocations.</summary>
+    public abstract RevocationRegister Revocations { get; }
+
+    /// <summary>Refused NARs of upstreams.</summary>
+    public abstract RefusedNars RefusedNars { get; }
+}
+
 /// <summary>Lets verbs control a running proxy through a socket in its state directory, accessible only to its user. One line of JSON each
 /// way.</summary>
 /// <param name="path">The socket.</param>
-/// <param name="revocations">Returns the current revocations.</param>
-/// <param name="refused">Refused NARs of upstreams, newest first.</param>
+/// <param name="proxy">The running proxy.</param>
 /// <param name="logger">Logs a missing socket and failures.</param>
-internal sealed class ControlSocket(
-    string path, Func<RevocationRegister> revocations, Func<IReadOnlyList<RefusedNar>> refused, TimeProvider time, ILogger logger)
+internal sealed class ControlSocket(string path, ControlledProxy proxy, TimeProvider time, ILogger logger)
     : SupervisedService(time, logger)
 {
     public const string FileName = "control.sock";
@@ -144,10 +152,13 @@ internal sealed class ControlSocket(
         {
             var request = JsonSerializer.Deserialize(line, ControlJson.Default.ControlRequest);
             return request is { Verb: "nars" }
-                ? new ControlReply(null, null) { Nars = [.. refused().Where(nar => request.Subject is "" || nar.Path == request.Subject)] }
+                ? new ControlReply(null, null)
+                {
+                    Nars = [.. proxy.RefusedNars.List().Where(nar => request.Subject is "" || nar.Path == request.Subject)]
+                }
                 : request is { Verb: "revoke" } && RevokedSubject.TryParse(request.Subject, out var subject)
                     && Revocation.IsReason(request.Reason)
-                ? new ControlReply(revocations().Give(subject, request.IsUndone, request.Reason)?.Number, null)
+                ? new ControlReply(proxy.Revocations.Give(subject, request.IsUndone, request.Reason)?.Number, null)
                 : new ControlReply(null, "unknown request: is the running proxy of another version?");
         }
         catch (JsonException exception)

@@ -14,7 +14,7 @@ internal sealed class RevocationRegister
     private readonly FrozenDictionary<string, string> _logNames;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
-    private readonly Func<string, RevokedHead?> _headOf;
+    private readonly KnownHeads _heads;
     private readonly List<Revocation> _unkept = [];
     private readonly Lock _turn = new();
     private readonly Dictionary<string, Revocation> _latest = [];
@@ -23,12 +23,12 @@ internal sealed class RevocationRegister
 
     /// <param name="seal">Seals and opens records.</param>
     /// <param name="logs">Log names by log id.</param>
-    /// <param name="headOf">Returns the newest known head of a log by its id; null if none is known.</param>
+    /// <param name="heads">The newest known heads.</param>
     /// <exception cref="SqliteException">The revocations cannot be read; nothing may be served then.</exception>
     public RevocationRegister(RevocationStore store, RecordSeal seal, IEnumerable<KeyValuePair<string, string>> logs, TimeProvider time,
-        ILogger logger, Func<string, RevokedHead?> headOf)
+        ILogger logger, KnownHeads heads)
     {
-        _headOf = headOf;
+        _heads = heads;
         (_store, _seal, _logNames, _time, _logger) = (store, seal, logs.ToFrozenDictionary(), time, logger);
         LookOnDisk();
     }
@@ -80,7 +80,7 @@ internal sealed class RevocationRegister
             given = new Revocation(
                 _latest.Values.Select(known => known.Number).DefaultIfEmpty().Max() + 1, subject, isUndone, reason, _time.GetUtcNow())
             {
-                Head = subject is RevokedSubject.Log log && !isUndone ? _headOf(log.LogId) : null,
+                Head = subject is RevokedSubject.Log log && !isUndone ? _heads.HeadOf(log.LogId) : null,
             };
         }
 

@@ -92,7 +92,7 @@ public sealed class LostTrustTests : IDisposable
         using var store = new RevocationStore(_directory.Path, seal);
         using var state = new StateWriter(_directory.Path);
         state.Database.Ensure("CREATE TRIGGER refuse BEFORE INSERT ON revocation BEGIN SELECT RAISE(ABORT, 'the disk is full'); END");
-        var register = new RevocationRegister(store, seal, [], _clock, NullLogger.Instance, _ => null);
+        var register = new RevocationRegister(store, seal, [], _clock, NullLogger.Instance, new WatchedHeads([]));
         var subject = new RevokedSubject.Path(TestOutput.PathOf("x").Digest);
 
         register.Give(subject, isUndone: false, "broken");

@@ -14,15 +14,15 @@ public sealed class RefusalTests
 {
     private readonly ManualTime _clock = new();
     private readonly StorePathDigest _digest = TestOutput.PathOf("refused").Digest;
-    private long _news;
+    private readonly ManualNews _news = new();
 
     [Fact]
     public void A_refusal_lives_two_seconds_and_twice_as_long_each_time_that_it_is_asked_again_unchanged_up_to_a_minute()
     {
-        var memory = new RefusalMemory(() => _news, _clock);
+        var memory = new RefusalMemory(_news, _clock);
         foreach (var seconds in new[] { 2, 4, 8, 16, 32, 60, 60 })
         {
-            memory.Keep(_digest, Refusal(Outcome.Undecided), _news);
+            memory.Keep(_digest, Refusal(Outcome.Undecided), _news.Value);
             _clock.Now += TimeSpan.FromSeconds(seconds) - TimeSpan.FromMilliseconds(1);
             Assert.NotNull(memory.FindAlive(_digest));
             _clock.Now += TimeSpan.FromMilliseconds(1);
@@ -37,16 +37,16 @@ public sealed class RefusalTests
     [InlineData(Outcome.Undecided, true, true)]
     public void Another_refusal_an_unsettled_one_and_news_make_it_young_again(Outcome outcome, bool isSettled, bool hasNews)
     {
-        var memory = new RefusalMemory(() => _news, _clock);
-        memory.Keep(_digest, Refusal(Outcome.Undecided), _news);
-        memory.Keep(_digest, Refusal(Outcome.Undecided), _news);
+        var memory = new RefusalMemory(_news, _clock);
+        memory.Keep(_digest, Refusal(Outcome.Undecided), _news.Value);
+        memory.Keep(_digest, Refusal(Outcome.Undecided), _news.Value);
         if (hasNews)
         {
-            _news++;
+            _news.Now++;
         }
         else
         {
-            memory.Keep(_digest, Refusal(outcome, isSettled), _news);
+            memory.Keep(_digest, Refusal(outcome, isSettled), _news.Value);
         }
 
         _clock.Now += RefusalMemory.Young;
@@ -57,7 +57,7 @@ public sealed class RefusalTests
     [Fact]
     public void However_many_there_are_they_stay_within_their_room_and_only_the_newest_keep_what_they_rest_on()
     {
-        var memory = new RefusalMemory(() => 0, _clock, 100_000);
+        var memory = new RefusalMemory(_news, _clock, 100_000);
         var digests = Enumerable.Range(0, 1000).Select(_ => TestOutput.PathOf("x").Digest).ToList();
 
         digests.ForEach(digest => memory.Keep(digest, Refusal(Outcome.Undecided) with { Withholds = true }, 0));
@@ -159,4 +159,11 @@ public sealed class RefusalTests
     private KeptRefusal Refusal(Outcome outcome, bool isSettled = true) =>
         new(new Decision(DecisionRecord.Refusal(outcome, "a reason", _clock.Now), new byte[100]), KeptRefusal.GistOf(outcome, null),
             isSettled, Withholds: false, null);
+
+    private sealed class ManualNews : News
+    {
+        public long Now { get; set; }
+
+        public override long Value => Now;
+    }
 }

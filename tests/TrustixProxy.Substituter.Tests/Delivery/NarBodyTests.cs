@@ -268,7 +268,7 @@ public sealed class NarBodyTests : IDisposable
                 Time = TimeProvider.System,
                 Logger = NullLogger.Instance,
             };
-            _download = new NarDownload(order, _context, _ => { });
+            _download = new NarDownload(order, _context);
         }
 
         /// <summary>Ends with the verdict on the last file.</summary>

@@ -19,7 +19,8 @@ public sealed class StateWriterTests : IDisposable
     [InlineData(false)]
     public async Task A_fault_in_one_write_is_told_and_harms_no_other(bool isDue)
     {
-        using var writer = new StateWriter(_directory.Path, _failures.Enqueue);
+        using var writer = new StateWriter(_directory.Path);
+        writer.Failed += _failures.Enqueue;
         var written = new ConcurrentBag<int>();
 
         var all = Enumerable.Range(0, 10)
@@ -35,7 +36,8 @@ public sealed class StateWriterTests : IDisposable
     public async Task A_fault_in_the_loop_itself_loses_nothing_that_is_due_and_the_loop_goes_on()
     {
         var (tellings, written, refusals) = (0, new ConcurrentBag<int>(), 0);
-        using var writer = new StateWriter(_directory.Path, _ => throw new InvalidOperationException($"nobody can be told ({++tellings})"));
+        using var writer = new StateWriter(_directory.Path);
+        writer.Failed += _ => throw new InvalidOperationException($"nobody can be told ({++tellings})");
 
         var all = Enumerable.Range(0, 3).Select(i => writer.Write(
             () =>
@@ -59,7 +61,8 @@ public sealed class StateWriterTests : IDisposable
     [Fact]
     public async Task What_is_due_is_written_when_the_disk_takes_it_again_and_the_refusal_is_told_once()
     {
-        using var writer = new StateWriter(_directory.Path, _failures.Enqueue);
+        using var writer = new StateWriter(_directory.Path);
+        writer.Failed += _failures.Enqueue;
         var refusals = 0;
 
         await writer.Write(() => _ = ++refusals <= 4 ? throw new SqliteException("full", 13) : 0, isDue: true)

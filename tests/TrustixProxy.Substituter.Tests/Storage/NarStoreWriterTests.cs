@@ -22,7 +22,8 @@ public sealed class NarStoreWriterTests : IDisposable
         using var stuck = new ManualResetEventSlim();
         var (published, givenUp) = (new List<StoredNar>(), new List<StoredNar>());
         using var writer = new NarStoreWriter(
-            new NarStoreFolder(_directory), 1 << 30, stuck.Wait, (nar, _, _) => published.Add(nar), (nar, _) => givenUp.Add(nar));
+            new NarStoreFolder(_directory), 1 << 30,
+            new Shelf(stuck.Wait, (nar, _) => published.Add(nar), givenUp.Add));
         writer.Start();
         var (small, large) = (Begin(writer), Begin(writer));
 
@@ -46,14 +47,14 @@ public sealed class NarStoreWriterTests : IDisposable
     public async Task A_fault_of_ours_costs_one_file_and_the_next_is_published()
     {
         var (published, faults) = (new List<StoredNar>(), 0);
-        void Publish(StoredNar nar, string path, FileStamp stamp)
+        void Publish(StoredNar nar, string path)
         {
             File.Delete(path);
             published.Add(++faults is 1 ? throw new InvalidOperationException("a fault that nobody has thought of") : nar);
         }
 
         using var writer = new NarStoreWriter(
-            new NarStoreFolder(_directory), 1 << 30, () => throw new InvalidOperationException("another"), Publish, (_, _) => { });
+            new NarStoreFolder(_directory), 1 << 30, new Shelf(() => throw new InvalidOperationException("another"), Publish));
         writer.Start();
         var (first, second) = (Begin(writer), Begin(writer));
         foreach (var write in new[] { first, second })
@@ -71,7 +72,7 @@ public sealed class NarStoreWriterTests : IDisposable
     public async Task No_more_than_64_files_are_written_at_once_and_none_twice()
     {
         using var writer = new NarStoreWriter(
-            new NarStoreFolder(_directory), 1 << 30, () => { }, (_, path, _) => File.Delete(path), (_, _) => { });
+            new NarStoreFolder(_directory), 1 << 30, new Shelf(() => { }, (_, path) => File.Delete(path)));
         writer.Start();
         var writes = Enumerable.Range(0, 64).Select(_ => Begin(writer)).ToList();
 
@@ -88,7 +89,7 @@ public sealed class NarStoreWriterTests : IDisposable
     {
         var published = new List<StoredNar>();
         using var writer = new NarStoreWriter(
-            new NarStoreFolder(_directory), 100, () => { }, (nar, _, _) => published.Add(nar), (_, _) => { });
+            new NarStoreFolder(_directory), 100, new Shelf(() => { }, (nar, _) => published.Add(nar)));
         writer.Start();
         var (other, large, right) = (Begin(writer), Begin(writer), Begin(writer));
         Append(other, 10);
@@ -115,5 +116,14 @@ public sealed class NarStoreWriterTests : IDisposable
         write.Append(piece);
         piece.Chunk.Drop();
         chunk.Drop();
+    }
+
+    private sealed class Shelf(Action load, Action<StoredNar, string> publish, Action<StoredNar>? giveUp = null) : NarShelf
+    {
+        internal override void Load() => load();
+
+        internal override void Publish(StoredNar nar, string path, FileStamp stamp) => publish(nar, path);
+
+        internal override void GiveUp(StoredNar nar, Exception? exception) => giveUp?.Invoke(nar);
     }
 }
