@@ -181,7 +181,8 @@ public sealed class NarDelivery(NarDownload download, RequestedRange requested) 
         {
             var body = Body!;
             var isOther = !HasTaken && _announced is not null && _announced != body;
-            if (!isOther && await TryCatchUpAsync(body, cancellationToken) && await body.TryReadAsync(this, buffer, cancellationToken) is { } read)
+            if (!isOther && await TryCatchUpAsync(body, cancellationToken)
+                && await body.TryReadAsync(this, buffer, cancellationToken) is { } read)
             {
                 return read;
             }
