@@ -53,7 +53,7 @@ public sealed class MapPage
         var page = new MapPage(bytes);
         return bytes.Length >= MasksSize && (page.Leaves & page.Inner) is 0 && bytes.Length == page.Offset(Slots)
             ? page
-            : throw new ArgumentException("the bytes are no page of the map", nameof(bytes));
+            : throw new ArgumentException("the bytes are not a page of the map", nameof(bytes));
     }
 
     /// <summary>Returns the page's bytes, which must not be changed.</summary>

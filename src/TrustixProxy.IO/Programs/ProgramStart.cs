@@ -40,7 +40,7 @@ public static class ProgramStart
     {
         if (name.Length is 0 || name.Contains('/', StringComparison.Ordinal))
         {
-            throw new ArgumentException($"'{name}' is no bare name of a program", nameof(name));
+            throw new ArgumentException($"'{name}' is not a program's bare name", nameof(name));
         }
 
         return Entries(path).Select(entry => Path.Combine(entry, name)).FirstOrDefault(IsProgram);

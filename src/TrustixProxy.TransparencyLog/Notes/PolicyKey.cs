@@ -14,7 +14,7 @@ internal static class PolicyKey
         var error = VerifierKeyError.None;
         if (!TryReadHex(text, use, out key) && !VerifierKey.TryParse(text, out key, out error))
         {
-            return ($"'{Shown(text)}' is no verifier key ({error})", error switch
+            return ($"'{Shown(text)}' is not a verifier key ({error})", error switch
             {
                 VerifierKeyError.KeyId => "the name or the key was changed: copy the whole key again",
                 VerifierKeyError.WeakKey => "anyone can sign for such a key: ask its owner for another",

@@ -71,7 +71,7 @@ internal sealed class WitnessPolicyReader(bool mustDemand)
             ["log" or "witness" or "group" or "quorum", ..] => Fault(
                 $"'{PolicyKey.Shown(words[0])}' has {words.Length - 1} words after it",
                 "write 'log VKEY [URL]', 'witness NAME VKEY [URL]', 'group NAME all|any|K MEMBER…' or 'quorum NAME'"),
-            _ => Fault($"'{PolicyKey.Shown(words[0])}' is no kind of line", "begin it with log, witness, group, quorum or #"),
+            _ => Fault($"'{PolicyKey.Shown(words[0])}' is not a kind of line", "begin it with log, witness, group, quorum or #"),
         };
         var meaning = words[0] switch { "log" => words.Take(2), "witness" => words.Take(3), _ => words };
         _text.AppendJoin(' ', meaning).Append('\n');
@@ -129,7 +129,7 @@ internal sealed class WitnessPolicyReader(bool mustDemand)
         if (quorum < 1 || quorum > members.Length)
         {
             return Fault(
-                $"'{PolicyKey.Shown(threshold)}' is no number of members", $"write all, any, or a number from 1 to {members.Length}");
+                $"'{PolicyKey.Shown(threshold)}' is not a number of members", $"write all, any, or a number from 1 to {members.Length}");
         }
 
         _groups.Add(name, new WitnessGroup(name, quorum, [.. all.OfType<PolicyWitness>()], [.. all.OfType<WitnessGroup>()]));

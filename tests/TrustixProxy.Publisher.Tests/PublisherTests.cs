@@ -8,7 +8,7 @@ using TrustixProxy.Publisher;
 using TrustixProxy.Testing;
 using TrustixProxy.TransparencyLog.Wire;
 
-namespace TrustixProxy.LogNode.Tests.Submission;
+namespace TrustixProxy.Publisher.Tests;
 
 public sealed class PublisherTests : IDisposable
 {

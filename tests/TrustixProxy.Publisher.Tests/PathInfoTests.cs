@@ -1,7 +1,7 @@
 using System.Text;
 using TrustixProxy.Publisher;
 
-namespace TrustixProxy.LogNode.Tests.Submission;
+namespace TrustixProxy.Publisher.Tests;
 
 /// <summary>Every shape of <c>nix path-info --json</c>, as the versions print it.</summary>
 public sealed class PathInfoTests

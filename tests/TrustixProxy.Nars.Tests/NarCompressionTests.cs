@@ -1,7 +1,7 @@
 using TrustixProxy.Nars;
 using TrustixProxy.Testing;
 
-namespace TrustixProxy.Substituter.Tests.Upstreams;
+namespace TrustixProxy.Nars.Tests;
 
 /// <summary>Compressions are recognized as Nix recognizes them, whatever they are called.</summary>
 public sealed class NarCompressionTests

@@ -2,7 +2,7 @@ using System.Text;
 using TrustixProxy.Nix;
 using TrustixProxy.Testing;
 
-namespace TrustixProxy.Substituter.Tests.Comparison;
+namespace TrustixProxy.Nars.Tests.Comparison;
 
 /// <summary>What a store path may hold, to be made by chance and changed by chance.</summary>
 internal abstract record Tree

@@ -8,7 +8,7 @@ using TrustixProxy.Nars;
 using TrustixProxy.Nars.Store;
 using TrustixProxy.Nix;
 
-namespace TrustixProxy.Substituter.Tests.Storage;
+namespace TrustixProxy.Nars.Tests.Store;
 
 /// <summary>A process that is killed wherever the writing of NARs can be.</summary>
 public sealed class NarStoreCrashTests : IDisposable

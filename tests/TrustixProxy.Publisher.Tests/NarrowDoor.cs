@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 
-namespace TrustixProxy.LogNode.Tests.Submission;
+namespace TrustixProxy.Publisher.Tests;
 
 /// <summary>A web server before a log node that takes less of one request than the node does, and answers 413 beyond.</summary>
 internal sealed class NarrowDoor : IAsyncDisposable

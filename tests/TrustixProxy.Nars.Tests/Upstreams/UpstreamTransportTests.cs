@@ -9,7 +9,7 @@ using Microsoft.Extensions.Logging;
 using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Testing;
 
-namespace TrustixProxy.Substituter.Tests.Upstreams;
+namespace TrustixProxy.Nars.Tests.Upstreams;
 
 public sealed class UpstreamTransportTests
 {

@@ -8,7 +8,7 @@ using TrustixProxy.IO.Connecting;
 using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Testing;
 
-namespace TrustixProxy.Substituter.Tests.Upstreams;
+namespace TrustixProxy.Nars.Tests.Upstreams;
 
 /// <summary>The state of one upstream, on a clock that the test moves.</summary>
 public sealed class UpstreamHealthTests

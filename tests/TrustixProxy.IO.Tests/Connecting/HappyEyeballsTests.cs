@@ -4,7 +4,7 @@ using System.Net.Sockets;
 using TrustixProxy.IO.Connecting;
 using TrustixProxy.Testing;
 
-namespace TrustixProxy.Substituter.Tests.Connecting;
+namespace TrustixProxy.IO.Tests.Connecting;
 
 /// <summary>Connecting to a host with several addresses (RFC 8305), on a clock that the test moves.</summary>
 public sealed class HappyEyeballsTests

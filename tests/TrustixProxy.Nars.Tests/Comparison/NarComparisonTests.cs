@@ -4,7 +4,7 @@ using System.Text;
 using TrustixProxy.Nars.Comparison;
 using TrustixProxy.Nix;
 
-namespace TrustixProxy.Substituter.Tests.Comparison;
+namespace TrustixProxy.Nars.Tests.Comparison;
 
 public sealed class NarComparisonTests
 {

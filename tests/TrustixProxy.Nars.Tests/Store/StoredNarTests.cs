@@ -3,7 +3,7 @@ using TrustixProxy.Nars.Store;
 using TrustixProxy.Nix;
 using TrustixProxy.Testing;
 
-namespace TrustixProxy.Substituter.Tests.Storage;
+namespace TrustixProxy.Nars.Tests.Store;
 
 /// <summary>Names of files, and which of them make room.</summary>
 public sealed class StoredNarTests

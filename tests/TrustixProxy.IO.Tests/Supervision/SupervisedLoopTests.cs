@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using TrustixProxy.IO.Supervision;
 
-namespace TrustixProxy.Substituter.Tests.Operations;
+namespace TrustixProxy.IO.Tests.Supervision;
 
 /// <summary>Work that must go on while the process lives goes on, whatever fails in it.</summary>
 public sealed class SupervisedLoopTests

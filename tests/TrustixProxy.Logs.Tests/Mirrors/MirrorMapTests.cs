@@ -3,7 +3,7 @@ using TrustixProxy.Logs.Mirrors;
 using TrustixProxy.Testing;
 using TrustixProxy.TransparencyLog;
 
-namespace TrustixProxy.Substituter.Tests.Mirrors;
+namespace TrustixProxy.Logs.Tests.Mirrors;
 
 /// <summary>The mirror's map has the root and the proofs of the map that holds the same leaves, however it came to hold them.</summary>
 public sealed class MirrorMapTests

@@ -2,7 +2,7 @@ using System.Net;
 using TrustixProxy.IO.Connecting;
 using TrustixProxy.Nars.Upstreams;
 
-namespace TrustixProxy.Substituter.Tests.Connecting;
+namespace TrustixProxy.Nars.Tests.Upstreams;
 
 /// <summary>Which addresses an upstream may lead to.</summary>
 public sealed class AddressScopeTests

@@ -9,7 +9,7 @@ using TrustixProxy.Logs.Client;
 using TrustixProxy.Logs.Watching;
 using TrustixProxy.Testing;
 
-namespace TrustixProxy.Substituter.Tests.Evidence;
+namespace TrustixProxy.Logs.Tests.Evidence;
 
 /// <summary>A proxy that is killed wherever the writing of a head can be, and one whose disk fails: no view is lost, none goes back, and no
 /// frozen log is heard.</summary>

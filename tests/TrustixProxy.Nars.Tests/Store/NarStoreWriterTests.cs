@@ -5,7 +5,7 @@ using TrustixProxy.Nix;
 using TrustixProxy.Testing;
 using static TrustixProxy.Testing.Eventually;
 
-namespace TrustixProxy.Substituter.Tests.Storage;
+namespace TrustixProxy.Nars.Tests.Store;
 
 /// <summary>Whoever sends a NAR never waits for the disk.</summary>
 public sealed class NarStoreWriterTests : IDisposable

@@ -4,7 +4,7 @@ using TrustixProxy.IO.Storage;
 using TrustixProxy.IO.Supervision;
 using TrustixProxy.Testing;
 
-namespace TrustixProxy.Substituter.Tests.Operations;
+namespace TrustixProxy.IO.Tests.Storage;
 
 /// <summary>What one write does wrong is no other's harm, and a disk that refuses is tried again, and spoken of once.</summary>
 public sealed class StateWriterTests : IDisposable

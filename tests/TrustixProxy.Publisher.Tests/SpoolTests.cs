@@ -2,7 +2,7 @@ using TrustixProxy.Nix;
 using TrustixProxy.Publisher;
 using TrustixProxy.Testing;
 
-namespace TrustixProxy.LogNode.Tests.Submission;
+namespace TrustixProxy.Publisher.Tests;
 
 public sealed class SpoolTests : IDisposable
 {
