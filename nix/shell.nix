@@ -8,6 +8,7 @@
   zstd,
   bzip2,
   zlib,
+  lz4,
   nix,
   jq,
   nginx,
@@ -28,6 +29,7 @@ mkShell {
     redis
     chromium
     debootstrap
+    lz4
   ];
 
   LD_LIBRARY_PATH = lib.makeLibraryPath [

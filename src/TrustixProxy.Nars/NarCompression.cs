@@ -9,6 +9,10 @@ public static class NarCompression
     public const string None = "none";
 
     private const string Brotli = "br";
+    private const int MaxLayers = 2;
+
+    /// <summary>Maximum of an LZMA file's first byte, its properties.</summary>
+    private const byte LzmaProperties = 224;
 
     private static readonly Dictionary<string, string> Suffixes = new()
     {
@@ -20,8 +24,15 @@ public static class NarCompression
         ["gzip"] = ".gz",
     };
 
+    /// <summary>Names of Nix for formats that nothing here decodes.</summary>
+    private static readonly HashSet<string> Undecodable = ["compress", "grzip", "lrzip", "lzop"];
+
     /// <summary>Whether a NAR of this compression can be served as it is. Other files are decompressed while they are sent.</summary>
     public static bool IsKnown(string name) => Suffixes.ContainsKey(name);
+
+    /// <summary>Whether a NAR of this compression can be verified. A name that Nix does not know either says nothing: the file's first
+    /// bytes decide.</summary>
+    public static bool IsDecodable(string name) => !Undecodable.Contains(name);
 
     /// <summary>Returns the suffix of a NAR's file name: <c>.xz</c>; empty for none.</summary>
     public static string SuffixOf(string name) => Suffixes[name];
@@ -37,13 +48,19 @@ public static class NarCompression
         return names switch { [] => None, [var name] when IsKnown(name) => name, _ => null };
     }
 
-    /// <summary>Opens the decompressed form of a file or a body; the result owns the source.</summary>
-    /// <remarks>As in Nix, the first bytes determine the compression; the name counts only for <c>none</c> and <c>br</c>.</remarks>
-    public static Stream Open(string name, Stream source) => name switch
+    /// <summary>Opens what a body has below its <c>Content-Encoding</c>; the result owns the source.</summary>
+    public static Stream OpenEncoded(string encoding, Stream source) => Open(encoding, source, 1);
+
+    /// <summary>Opens the decompressed form of a file; the result owns the source.</summary>
+    /// <remarks>As in Nix, the first bytes determine the compression; the name counts only for <c>none</c> and <c>br</c>. What was
+    /// compressed twice is decompressed twice.</remarks>
+    public static Stream Open(string name, Stream source) => Open(name, source, MaxLayers);
+
+    private static Stream Open(string name, Stream source, int layers) => name switch
     {
         None => source,
         Brotli => new DecodingStream(source, new BrotliNarDecoder()),
-        _ => new RecognizingStream(source, Recognize),
+        _ => new RecognizingStream(source, Recognize, layers),
     };
 
     /// <summary>Returns the decoder of a file that begins with these bytes; null for a bare NAR.</summary>
@@ -54,7 +71,10 @@ public static class NarCompression
         [0x28, 0xb5, 0x2f, 0xfd, ..] or [>= 0x50 and <= 0x5f, 0x2a, 0x4d, 0x18, ..] => new ZstdDecoder(),
         [(byte)'B', (byte)'Z', (byte)'h', ..] => new Bzip2Decoder(),
         [0x1f, 0x8b, ..] => new GzipDecoder(),
+        [0x04, 0x22, 0x4d, 0x18, ..] => new Lz4Decoder(),
+        [(byte)'L', (byte)'Z', (byte)'I', (byte)'P', ..] => new XzDecoder(LzmaContainer.Lzip),
         [13, 0, 0, 0, 0, 0, 0, 0, ..] => null,
+        [<= LzmaProperties, 0, ..] => new XzDecoder(LzmaContainer.Lzma), // and a dictionary size, a multiple of 256
         _ => throw new InvalidDataException("The file is neither a NAR nor in a known compression."),
     };
 

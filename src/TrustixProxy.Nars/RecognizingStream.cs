@@ -7,15 +7,18 @@ namespace TrustixProxy.Nars;
 /// <param name="source">The file; disposed with this stream.</param>
 /// <param name="recognize">Returns the decoder for a file that begins with these bytes, at most <see cref="StartSize"/>; null for
 /// none.</param>
-internal sealed class RecognizingStream(Stream source, RecognizingStream.Recognition recognize) : ReadOnlyStream
+/// <param name="layers">How many compressions it removes, one inside another.</param>
+internal sealed class RecognizingStream(Stream source, RecognizingStream.Recognition recognize, int layers) : ReadOnlyStream
 {
     /// <summary>Number of bytes examined.</summary>
     public const int StartSize = 8;
 
     private Stream? _decoded;
+    private DecodingStream? _outer;
 
     /// <inheritdoc cref="DecodingStream.IsDrained"/>
-    public bool IsDrained => _decoded is not DecodingStream { IsDrained: false };
+    public bool IsDrained => _outer is not { IsDrained: false } && _decoded is not (DecodingStream { IsDrained: false }
+        or RecognizingStream { IsDrained: false });
 
     /// <summary>Identifies a compression by a file's first bytes.</summary>
     public delegate Decoder? Recognition(ReadOnlySpan<byte> start);
@@ -41,7 +44,13 @@ internal sealed class RecognizingStream(Stream source, RecognizingStream.Recogni
         var start = new byte[StartSize];
         var filled = await source.ReadAtLeastAsync(start, StartSize, throwOnEndOfStream: false, cancellation);
         var whole = new ResumedStream(start.AsMemory(0, filled), source);
-        return recognize(start.AsSpan(0, filled)) is { } decoder ? new DecodingStream(whole, decoder) : whole;
+        if (recognize(start.AsSpan(0, filled)) is not { } decoder)
+        {
+            return whole;
+        }
+
+        _outer = new DecodingStream(whole, decoder);
+        return layers > 1 ? new RecognizingStream(_outer, recognize, layers - 1) : _outer;
     }
 
     /// <summary>Returns bytes read earlier, then the rest of a stream.</summary>

@@ -16,6 +16,13 @@ public sealed unsafe partial class Bzip2Decoder : Decoder
         Start();
     }
 
+    internal override int StartSize => 10;
+
+    /// <remarks>A header, then the magic number of a block or of the end.</remarks>
+    internal override bool BeginsStream(ReadOnlySpan<byte> next) => next is
+        [(byte)'B', (byte)'Z', (byte)'h', >= (byte)'1' and <= (byte)'9', 0x31, 0x41, 0x59, 0x26, 0x53, 0x59, ..]
+        or [(byte)'B', (byte)'Z', (byte)'h', >= (byte)'1' and <= (byte)'9', 0x17, 0x72, 0x45, 0x38, 0x50, 0x90, ..];
+
     private protected override DecodeStatus DecodeCore(
         ReadOnlySpan<byte> source, Span<byte> destination, out int consumed, out int written)
     {

@@ -51,7 +51,7 @@ public abstract class Decoder : SafeHandle
         }
     }
 
-    /// <summary>Prepares for the first or next stream (all formats except brotli can be concatenated).</summary>
+    /// <summary>Prepares for the first or next stream.</summary>
     /// <exception cref="ObjectDisposedException">The decoder has been disposed.</exception>
     public void Restart()
     {
@@ -69,6 +69,13 @@ public abstract class Decoder : SafeHandle
 
     /// <summary>Zero bytes after a stream come in multiples of this number; 0 if the format allows none.</summary>
     internal virtual int PaddingUnit => 0;
+
+    /// <summary>Number of bytes that <see cref="BeginsStream"/> examines.</summary>
+    internal virtual int StartSize => 1;
+
+    /// <summary>Whether bytes after a stream begin another one. Like Nix, ignores what follows the last stream of some formats.</summary>
+    /// <param name="next">The next bytes; fewer than <see cref="StartSize"/> only at the end of the input.</param>
+    internal virtual bool BeginsStream(ReadOnlySpan<byte> next) => true;
 
     private protected abstract DecodeStatus DecodeCore(
         ReadOnlySpan<byte> source, Span<byte> destination, out int consumed, out int written);

@@ -16,7 +16,7 @@ public sealed class DecodingStream(Stream source, Decoder decoder) : Stream
 
     private readonly byte[] _input = new byte[32 << 10];
     private int _start, _end;
-    private bool _betweenStreams = true, _afterStream, _sourceEnded;
+    private bool _betweenStreams = true, _afterStream, _afterLast, _sourceEnded;
     private long _padding, _debt;
 
     /// <summary>Whether the decoder has returned all output of its input. One that filled the whole buffer may hold more.</summary>
@@ -43,17 +43,17 @@ public sealed class DecodingStream(Stream source, Decoder decoder) : Stream
         while (buffer.Length > 0)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            if (_start == _end && !_sourceEnded)
+            var needed = _betweenStreams && _afterStream ? decoder.StartSize : 1;
+            while (_end - _start < needed && !_sourceEnded)
             {
-                (_start, _end) = (0, await source.ReadAsync(_input, cancellationToken).ConfigureAwait(false));
-                _sourceEnded = _end is 0;
+                await FillAsync(cancellationToken).ConfigureAwait(false);
             }
 
             if (_betweenStreams && !TryBeginStream())
             {
                 if (_sourceEnded)
                 {
-                    return 0;
+                    return 0; // and all input has been read
                 }
             }
             else if (Step(buffer.Span) is var written and > 0)
@@ -99,9 +99,31 @@ public sealed class DecodingStream(Stream source, Decoder decoder) : Stream
         base.Dispose(disposing);
     }
 
-    /// <summary>Skips the padding after a stream, and prepares for the next one; false until more input arrives.</summary>
+    /// <summary>Reads more input behind what is there.</summary>
+    private async ValueTask FillAsync(CancellationToken cancellation)
+    {
+        _input.AsSpan(_start.._end).CopyTo(_input);
+        (_start, _end) = (0, _end - _start);
+        var read = await source.ReadAsync(_input.AsMemory(_end), cancellation).ConfigureAwait(false);
+        _end += read;
+        _sourceEnded = read is 0;
+    }
+
+    /// <summary>Skips what follows a stream, and prepares for the next one; false until more input arrives.</summary>
     private bool TryBeginStream()
     {
+        if (_afterStream && decoder.PaddingUnit is 0 && _start < _end && !decoder.BeginsStream(_input.AsSpan(_start.._end)))
+        {
+            _afterLast = true;
+        }
+
+        if (_afterLast)
+        {
+            Owe(_end - _start);
+            _start = _end;
+            return false;
+        }
+
         if (_afterStream && decoder.PaddingUnit > 0)
         {
             var input = _input.AsSpan(_start.._end);

@@ -19,7 +19,9 @@ public sealed unsafe partial class GzipDecoder : Decoder
         }
     }
 
-    internal override int PaddingUnit => 1; // like gzip itself, accepts zeros after the last member: files padded to whole blocks
+    internal override int StartSize => 10; // a whole header
+
+    internal override bool BeginsStream(ReadOnlySpan<byte> next) => next.Length >= StartSize && next is [0x1f, 0x8b, 8, ..];
 
     private protected override DecodeStatus DecodeCore(
         ReadOnlySpan<byte> source, Span<byte> destination, out int consumed, out int written)

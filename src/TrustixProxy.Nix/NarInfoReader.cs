@@ -73,7 +73,7 @@ internal sealed class NarInfoReader
         "URL" => Check(TrySetUrl(value), NarInfoError.Url),
         "Compression" => Check(TrySetCompression(value), NarInfoError.Compression),
         "FileHash" => Check(NixHash.TryParse(value, out _fileHash, out _), NarInfoError.FileHash),
-        "FileSize" => Check(TryParseSize(value, out _fileSize), NarInfoError.FileSize),
+        "FileSize" => Check(TryParseSize(value, out _fileSize) || IsHuge(value), NarInfoError.FileSize),
         "NarHash" =>
             Check(NixHash.TryParse(value, out _narHash, out _) && _narHash.Algorithm is NixHashAlgorithm.Sha256, NarInfoError.NarHash),
         "NarSize" => Check(TryParseSize(value, out _narSize) && _narSize > 0, NarInfoError.NarSize),
@@ -89,7 +89,7 @@ internal sealed class NarInfoReader
         {
             _deriver = StorePath.TryParse(value, out var deriver, out _) ? deriver : null;
         }
-        else if (name is "Sig" && NixSignature.TryParse(value, out var signature))
+        else if (name is "Sig" && NixSignature.TryParseLine(value, out var signature))
         {
             _signatures.Add(signature);
         }
@@ -181,6 +181,9 @@ internal sealed class NarInfoReader
 
         return "/" + string.Join('/', segments.Reverse());
     }
+
+    /// <summary>Whether a file's size, a hint, is one that Nix can still read: below 2^64.</summary>
+    private static bool IsHuge(string text) => ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out _);
 
     /// <summary>Parses a decimal number below 2^63. Like Nix, allows a plus sign and leading zeros.</summary>
     private static bool TryParseSize(string text, out long? size)

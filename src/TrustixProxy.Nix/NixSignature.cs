@@ -27,6 +27,16 @@ public sealed record NixSignature
         return signature is not null;
     }
 
+    /// <summary>Parses a narinfo's <c>Sig</c> as Nix does: padding is optional, and what follows it is ignored.</summary>
+    public static bool TryParseLine(string text, [NotNullWhen(true)] out NixSignature? signature)
+    {
+        var start = text.IndexOf(':') + 1;
+        var digits = text[start..].Split('=')[0];
+        var bytes = new byte[Ed25519PublicKey.SignatureSize];
+        var isWhole = start > 0 && Convert.TryFromBase64String($"{digits}==", bytes, out var count) && count == bytes.Length;
+        return TryParse(isWhole ? $"{text[..start]}{Convert.ToBase64String(bytes)}" : text, out signature);
+    }
+
     /// <inheritdoc/>
     public bool Equals(NixSignature? other) => other is not null && KeyName == other.KeyName && Bytes.SequenceEqual(other.Bytes);
 

@@ -14,9 +14,26 @@ public sealed class NarCompressionTests
     [InlineData("bzip2", "xz")]
     [InlineData("gzip", "lzip")]
     [InlineData("none", "xz")]
+    [InlineData("lz4", "lz4")]
+    [InlineData("lzma", "lzma")]
+    [InlineData("lzma", "nonsense")]
     public async Task A_file_is_decompressed_by_its_first_bytes(string format, string name)
     {
         Assert.Equal(Output.Nar, await ReadAsync(NarCompression.Open(name, new MemoryStream(Output.File(format)))));
+    }
+
+    [Theory]
+    [InlineData("xz")]
+    [InlineData("zstd")]
+    [InlineData("gzip")]
+    public async Task A_file_that_was_compressed_twice_is_decompressed_twice(string format)
+    {
+        var twice = TestOutput.Compress(format, Output.File(format));
+        var thrice = TestOutput.Compress(format, twice);
+
+        Assert.Equal(Output.Nar, await ReadAsync(NarCompression.Open(format, new MemoryStream(twice))));
+        Assert.Equal(Output.File(format), await ReadAsync(NarCompression.OpenEncoded(format, new MemoryStream(twice))));
+        Assert.Equal(Output.File(format), await ReadAsync(NarCompression.Open(format, new MemoryStream(thrice)))); // and that is no NAR
     }
 
     [Fact]

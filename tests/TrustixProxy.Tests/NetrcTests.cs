@@ -18,6 +18,10 @@ public sealed class NetrcTests
     [InlineData("machine cache.corp login a:b password c", "a:b:c")]
     [InlineData("macdef init\nmachine cache.corp login a password b\n\nmachine cache.corp login nix password s3cret", "nix:s3cret")]
     [InlineData("machine cache.corp login nix # a comment\npassword s3cret", "nix:s3cret")]
+    [InlineData("machine cache.corp login a login nix password b password s3cret", "nix:s3cret")]
+    [InlineData("machine cache.corp login nix password #s3cret", "nix:#s3cret")]
+    [InlineData("machine cache.corp login nix password \"s3\\tcret\"", "nix:s3\tcret")]
+    [InlineData("machine cache.corp login nix password s3cret\nmachine other password \"b", "nix:s3cret")]
     [InlineData("machine CACHE.corp Login nix PassWord s3cret", "nix:s3cret")]
     [InlineData("\r\nmachine cache.corp\r\n\tlogin nix\r\n\tpassword s3cret\r\n", "nix:s3cret")]
     public void The_entry_that_curl_finds_is_found(string netrc, string expected)

@@ -110,7 +110,7 @@ public sealed class HappyEyeballs
     {
         if (IPAddress.TryParse(host, out var literal))
         {
-            return [literal];
+            return [literal.IsIPv4MappedToIPv6 ? literal.MapToIPv4() : literal];
         }
 
         var addresses = await _resolve(host, cancellation).WaitAsync(cancellation);

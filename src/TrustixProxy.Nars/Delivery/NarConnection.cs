@@ -137,16 +137,18 @@ internal sealed class NarConnection : IDisposable
             };
         }
 
-        var start = StartOf(response);
+        var start = StartOf(response, offset);
         var encoding = NarCompression.OfContentEncoding(response.Content.Headers.ContentEncoding);
         var isUsable = status is not (204 or 205) && start <= offset && encoding is not null
             && (offset is 0 || encoding is NarCompression.None);
         return isUsable ? (start, encoding!) : throw new NoNarException(NarFault.Gone, $"HTTP {status} with an unusable body");
     }
 
-    /// <summary>Reads the body's start offset from <c>Content-Range</c>, in any spelling.</summary>
-    private static long StartOf(HttpResponseMessage response)
+    /// <summary>Reads the body's start offset from <c>Content-Range</c>, in any spelling. An unreadable one matters only to a request
+    /// for a rest.</summary>
+    private static long StartOf(HttpResponseMessage response, long offset)
     {
+        var unknown = offset is 0 ? 0 : long.MaxValue;
         if (response.Content.Headers.ContentRange?.From is { } from)
         {
             return from;
@@ -154,13 +156,13 @@ internal sealed class NarConnection : IDisposable
 
         if (!response.Content.Headers.TryGetValues("Content-Range", out var values))
         {
-            return response.StatusCode is HttpStatusCode.PartialContent ? long.MaxValue : 0;
+            return response.StatusCode is HttpStatusCode.PartialContent ? unknown : 0;
         }
 
         var text = string.Concat(values);
         var begin = text.AsSpan().IndexOfAnyInRange('0', '9');
         var digits = begin < 0 ? default : text.AsSpan(begin);
         var length = digits.IndexOfAnyExceptInRange('0', '9');
-        return long.TryParse(length < 0 ? digits : digits[..length], out var start) ? start : long.MaxValue;
+        return long.TryParse(length < 0 ? digits : digits[..length], out var start) ? start : unknown;
     }
 }

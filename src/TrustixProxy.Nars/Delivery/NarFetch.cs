@@ -216,7 +216,7 @@ internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownl
 
     private static Stream Decode(NarSource source)
     {
-        var file = NarCompression.Open(source.Encoding, source);
+        var file = NarCompression.OpenEncoded(source.Encoding, source);
         return source.Candidate.Decompress ? NarCompression.Open(source.Candidate.NarInfo.Compression, file) : file;
     }
 

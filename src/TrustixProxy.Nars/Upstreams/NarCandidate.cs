@@ -25,6 +25,7 @@ public sealed record NarCandidate(Upstream Upstream, NarInfo NarInfo, Uri Addres
         var decompress = compression is NarCompression.None && narInfo.Compression is not NarCompression.None;
         if (narInfo.NarHash != narHash
             || (narInfo.Compression != compression && !decompress)
+            || !NarCompression.IsDecodable(narInfo.Compression)
             || upstream.AddressOf(narInfo) is not { } address)
         {
             return null;

@@ -22,7 +22,7 @@ internal static class NarInfoRequest
             return new UpstreamAnswer.Failed(fault);
         }
 
-        if (response.StatusCode is not HttpStatusCode.OK)
+        if (!response.IsSuccessStatusCode)
         {
             return new UpstreamAnswer.Absent();
         }
@@ -68,7 +68,7 @@ internal static class NarInfoRequest
     /// <summary>Reads the whole body; null when it is too large for a narinfo.</summary>
     private static async Task<ReadOnlyMemory<byte>?> ReadAsync(HttpContent content, string encoding, CancellationToken cancellation)
     {
-        await using var stream = NarCompression.Open(encoding, await content.ReadAsStreamAsync(cancellation));
+        await using var stream = NarCompression.OpenEncoded(encoding, await content.ReadAsStreamAsync(cancellation));
         return await BoundedStream.ReadWholeAsync(stream, NarInfo.MaxSize, length: null, cancellation);
     }
 }

@@ -59,4 +59,7 @@ public enum UpstreamFailure
 
     /// <summary>The body's Content-Encoding is unknown, or does not decode.</summary>
     UnknownEncoding,
+
+    /// <summary>The NAR has a compression that cannot be verified.</summary>
+    UnsupportedCompression,
 }

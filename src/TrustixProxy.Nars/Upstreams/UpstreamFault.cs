@@ -23,6 +23,8 @@ public sealed record UpstreamFault(UpstreamFailure Kind, int? Status = null)
         UpstreamFailure.NameResolution => "check its host name and this machine's DNS",
         UpstreamFailure.ProxyRefused => "check http_proxy, https_proxy and no_proxy",
         UpstreamFailure.NarMissing => "its narinfos name NARs it does not have: notify its operator",
+        UpstreamFailure.UnsupportedCompression =>
+            "no proxy can verify this NAR's compression: its operator can compress with xz, zstd, bzip2, gzip, br, lz4, lzma or lzip",
         UpstreamFailure.NotANarinfo => "its answers are not narinfos: check its url",
         _ => null,
     };
@@ -34,7 +36,7 @@ public sealed record UpstreamFault(UpstreamFailure Kind, int? Status = null)
         UpstreamFailure.HttpStatus => Status is < 500 and not (408 or 425),
         UpstreamFailure.Throttled or UpstreamFailure.RedirectRefused or UpstreamFailure.NotANarinfo => true,
         UpstreamFailure.NarinfoOfAnotherPath or UpstreamFailure.NarinfoTooLarge or UpstreamFailure.UnknownEncoding
-            or UpstreamFailure.NarMissing => true,
+            or UpstreamFailure.NarMissing or UpstreamFailure.UnsupportedCompression => true,
         _ => false,
     };
 
@@ -42,9 +44,10 @@ public sealed record UpstreamFault(UpstreamFailure Kind, int? Status = null)
     public override string ToString() => Remedy is null ? Word : $"{Word}: {Remedy}";
 
     /// <summary>Returns the fault for an HTTP status; null for an answer about the path, whether present or absent.</summary>
+    /// <remarks>Nix takes a body with 200, 201 and 206. Its content shows whether it is one.</remarks>
     public static UpstreamFault? OfStatus(int status) => status switch
     {
-        200 or 404 or 410 or 403 => null,
+        (>= 200 and < 300) or 404 or 410 or 403 => null,
         429 => new UpstreamFault(UpstreamFailure.Throttled, status),
         _ => new UpstreamFault(UpstreamFailure.HttpStatus, status),
     };

@@ -60,11 +60,15 @@ internal sealed class UpstreamPoll(IReadOnlyList<Upstream> upstreams, BadNarMemo
         }
     }
 
-    /// <summary>Records an upstream's answer. A path name outside its match counts as absent.</summary>
-    public void Hear(Upstream upstream, UpstreamAnswer answer) =>
-        _last[upstream] = answer is UpstreamAnswer.Found { NarInfo: var narInfo } && !upstream.Options.Takes(narInfo.StorePath)
-            ? new UpstreamAnswer.Absent()
-            : answer;
+    /// <summary>Records an upstream's answer. A path name outside its match counts as absent; a NAR that cannot be verified is not
+    /// offered.</summary>
+    public void Hear(Upstream upstream, UpstreamAnswer answer) => _last[upstream] = answer switch
+    {
+        UpstreamAnswer.Found { NarInfo: var narInfo } when !upstream.Options.Takes(narInfo.StorePath) => new UpstreamAnswer.Absent(),
+        UpstreamAnswer.Found { NarInfo: var narInfo } when !NarCompression.IsDecodable(narInfo.Compression) =>
+            new UpstreamAnswer.Failed(new UpstreamFault(UpstreamFailure.UnsupportedCompression)),
+        _ => answer,
+    };
 
     /// <summary>Its answer; null before it has answered.</summary>
     public UpstreamAnswer? Find(Upstream upstream) => _last.GetValueOrDefault(upstream);

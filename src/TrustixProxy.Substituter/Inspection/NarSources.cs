@@ -68,7 +68,7 @@ public sealed class NarSources : IDisposable
         }
 
         return NarCompression.Open(
-            narInfo.Compression, NarCompression.Open(encoding, await response.Content.ReadAsStreamAsync(cancellation)));
+            narInfo.Compression, NarCompression.OpenEncoded(encoding, await response.Content.ReadAsStreamAsync(cancellation)));
     }
 
     /// <summary>A file of this machine: <c>.nar</c>, compressed when its name ends so (<c>.nar.xz</c>, <c>.zst</c>, <c>.bz2</c>,

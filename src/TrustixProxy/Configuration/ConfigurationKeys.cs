@@ -177,7 +177,8 @@ internal static class ConfigurationKeys
             ["priority"] = "Priority reported to Nix; caches with lower values are tried first.",
             ["decisionMemory"] = "Maximum memory for cached decisions, in megabytes.",
             ["decompressions"] =
-                "Concurrent NAR decompressions, each with a window of at most 128 MiB; more are queued for at most one `deadline`.",
+                "Concurrent NAR decompressions, each with a window of at most 128 MiB (two for a file that was compressed twice); "
+                + "more are queued for at most one `deadline`.",
             ["deadline"] = "Maximum time to wait for electors and upstreams together, per request.",
             ["onUndecided"] = "Status sent to the client when the deadline passes: 404 or 503.",
             ["mode"] = "`report` serves whatever `fallback` signed and only records when others disagree.",

@@ -3,13 +3,12 @@ using TrustixProxy.Nars.Upstreams;
 
 namespace TrustixProxy.Configuration;
 
-/// <summary>Reads who we are to a host out of a netrc file, as curl reads Nix's <c>netrc-file</c>.</summary>
-/// <remarks>Words between white space: <c>machine HOST login NAME password SECRET</c>, and <c>default …</c> for every host. Of the
-/// entries that fit the first one holds.
-/// An entry without a login has an empty one, and so with the password. A word may stand in double quotes, with <c>\"</c>, <c>\\</c>,
-/// <c>\n</c>, <c>\r</c> and <c>\t</c> in it.
-/// What follows a word that begins with <c>#</c> on its line is a comment; a <c>macdef</c> goes to the next empty line; other words are
-/// passed over. Source: curl <c>lib/netrc.c</c>.</remarks>
+/// <summary>Finds the credentials for a host in a netrc file, as curl does for Nix's <c>netrc-file</c>.</summary>
+/// <remarks>Words between white space: <c>machine HOST login NAME password SECRET</c>, and <c>default …</c> for every host. The first
+/// fitting entry is used. A missing login or password is empty; of several, the last is used. A word can be in double quotes, with the
+/// escapes <c>\"</c>, <c>\\</c>, <c>\n</c>, <c>\r</c> and <c>\t</c>. A quote that does not end makes its entry, and the rest of the file,
+/// unusable. A line that begins with <c>#</c> is a comment; a <c>macdef</c> extends to the next empty line; other words are ignored.
+/// Source: curl <c>lib/netrc.c</c>.</remarks>
 internal static class NetrcFile
 {
     /// <summary>The most characters of a file.</summary>
@@ -20,7 +19,12 @@ internal static class NetrcFile
     public static bool TryFind(string text, string host, [NotNullWhen(true)] out UpstreamCredentials? credentials, out string fault)
     {
         (credentials, fault) = (null, "");
-        var entries = Words(text) is { } words ? Read(words) : [];
+        var entries = Read(Words(text, out var isWhole));
+        if (!isWhole && entries.Count > 0)
+        {
+            entries.RemoveAt(entries.Count - 1);
+        }
+
         var fitting = entries.Where(entry => entry.Machine is null
             || entry.Machine.Equals(host, StringComparison.OrdinalIgnoreCase)).ToList();
         if (entries.Count is 0 || text.Length > MaxSize)
@@ -35,10 +39,6 @@ internal static class NetrcFile
             && (entry.Login ?? entry.Password) is null)
         {
             fault = $"whose entry for '{entry.Machine ?? "default"}' has neither a login nor a password.";
-        }
-        else if ((entry.Login + entry.Password).Any(char.IsControl))
-        {
-            fault = $"whose entry for '{entry.Machine ?? "default"}' has a control character in its login or password.";
         }
         else
         {
@@ -64,11 +64,11 @@ internal static class NetrcFile
                     i++;
                     break;
                 case "login" when next is not null && entries.Count > 0:
-                    entries[^1].Login ??= next;
+                    entries[^1].Login = next;
                     i++;
                     break;
                 case "password" when next is not null && entries.Count > 0:
-                    entries[^1].Password ??= next;
+                    entries[^1].Password = next;
                     i++;
                     break;
                 case "account" when next is not null:
@@ -82,18 +82,20 @@ internal static class NetrcFile
         return entries;
     }
 
-    /// <summary>The words of a file without comments and macros; null when a quotation does not end.</summary>
-    private static List<string>? Words(string text)
+    /// <summary>The words of a file without comments and macros.</summary>
+    /// <param name="isWhole">Whether every quotation ends; else the words end before the first that does not.</param>
+    private static List<string> Words(string text, out bool isWhole)
     {
         var (words, inMacro) = (new List<string>(), false);
-        foreach (var line in text.Split('\n'))
+        foreach (var line in text.Split('\n').Where(line => !line.AsSpan().TrimStart().StartsWith('#')))
         {
             inMacro &= line.Trim().Length > 0;
-            for (var rest = line.AsSpan().Trim(); !inMacro && rest.Length > 0 && rest[0] is not '#'; rest = rest.TrimStart())
+            for (var rest = line.AsSpan().Trim(); !inMacro && rest.Length > 0; rest = rest.TrimStart())
             {
                 if (!TryReadWord(ref rest, out var word))
                 {
-                    return null;
+                    isWhole = false;
+                    return words;
                 }
 
                 inMacro = word.Equals("macdef", StringComparison.OrdinalIgnoreCase);
@@ -101,6 +103,7 @@ internal static class NetrcFile
             }
         }
 
+        isWhole = true;
         return words;
     }
 

@@ -57,6 +57,11 @@ internal static class ServiceUrl
             return fault;
         }
 
+        if (read.Query is "?")
+        {
+            read = new Uri(read.GetLeftPart(UriPartial.Path));
+        }
+
         if (read.Query.Length > 0)
         {
             if (!forms.HasFlag(UrlForms.Priority) || !TryReadPriority(read.Query, out priority))
