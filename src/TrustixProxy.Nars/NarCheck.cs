@@ -32,7 +32,6 @@ internal sealed class NarCheck(NixHash narHash, long narSize, ContentAddressChec
     public bool IsDrained => _decoded is not (DecodingStream { IsDrained: false } or RecognizingStream { IsDrained: false });
 
     /// <summary>Creates the check of a claim.</summary>
-    /// <param name="claim">The agreed claim.</param>
     /// <param name="mustMatch">The content address the NAR must have; null when the claim is vouched for.</param>
     public NarCheck(OutputClaim claim, ContentAddress? mustMatch)
         : this(claim.NarHash, claim.NarSize, mustMatch is null ? null : new ContentAddressCheck(mustMatch, claim.Path))

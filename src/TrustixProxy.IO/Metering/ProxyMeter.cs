@@ -32,7 +32,6 @@ public static class ProxyMeter
     /// <param name="key">The tag's name: path, log, upstream.</param>
     /// <param name="value">The tag's value.</param>
     /// <param name="took">Duration, ending now.</param>
-    /// <param name="outcome">The result.</param>
     public static void Stepped(string name, string key, string value, TimeSpan took, string outcome)
     {
         if (Source.HasListeners())

@@ -9,7 +9,6 @@ public static class BoundedStream
     /// <param name="stream">The stream; the caller owns it.</param>
     /// <param name="most">Maximum length in bytes.</param>
     /// <param name="length">The length that the sender declares; null if unknown. It only sizes the buffer.</param>
-    /// <param name="cancellation">Ends the read.</param>
     public static async Task<ReadOnlyMemory<byte>?> ReadWholeAsync(Stream stream, int most, long? length, CancellationToken cancellation)
     {
         var (buffer, filled) = (new byte[(int)Math.Min(length ?? FirstBuffer, most) + 1], 0);

@@ -1,7 +1,6 @@
 namespace TrustixProxy.IO.Streams;
 
 /// <summary>A response body that supports only forward, asynchronous writes; subclasses intercept each write.</summary>
-/// <param name="body">The destination.</param>
 public abstract class WriteOnlyStream(Stream body) : Stream
 {
     public sealed override bool CanRead => false;

@@ -8,7 +8,6 @@ namespace TrustixProxy.Logs.Watching;
 /// <param name="name">The log's name.</param>
 /// <param name="view">The view, which begins again when the log is unfrozen.</param>
 /// <param name="docket">Keeps the evidence.</param>
-/// <param name="time">The clock.</param>
 /// <param name="logger">Logs when the log is unfrozen.</param>
 internal sealed class FreezeFlag(string name, HeldView view, LogFaultStore docket, TimeProvider time, ILogger logger)
 {
@@ -32,7 +31,6 @@ internal sealed class FreezeFlag(string name, HeldView view, LogFaultStore docke
     }
 
     /// <summary>Freezes the log and keeps the evidence. A log that is frozen keeps its first evidence.</summary>
-    /// <param name="fault">The contradiction.</param>
     /// <param name="from">Who has shown it.</param>
     public void Set(LogFault fault, string from)
     {

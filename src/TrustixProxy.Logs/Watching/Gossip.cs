@@ -45,7 +45,6 @@ public sealed class Gossip(IReadOnlyList<WatchedLog> logs)
 
     /// <summary>Checks the heads in a peer's message; returns false when it is not valid JSON of this form.</summary>
     /// <param name="from">The peer's name, for evidence.</param>
-    /// <param name="json">The message.</param>
     public async Task<bool> HearAsync(ReadOnlyMemory<byte> json, string from)
     {
         ToldHeads? told;

@@ -9,7 +9,6 @@ namespace TrustixProxy.Logs.Watching;
 /// <remarks>Only the log's own signatures and proofs move the view or freeze the log.</remarks>
 /// <param name="key">The log's key.</param>
 /// <param name="client">Asks the log for proofs.</param>
-/// <param name="view">The view.</param>
 /// <param name="freeze">Whether the log is frozen.</param>
 /// <param name="source">What evidence names as its source when the log itself has shown it.</param>
 internal sealed class HeadIntake(LogKey key, LogClient client, HeldView view, FreezeFlag freeze, string source)
@@ -18,7 +17,6 @@ internal sealed class HeadIntake(LogKey key, LogClient client, HeldView view, Fr
     private const int Attempts = 3;
 
     /// <summary>Takes in a fetched head; returns null, or the reason for which it was refused.</summary>
-    /// <param name="head">The head.</param>
     /// <param name="at">When it was asked for, as a timestamp of the clock.</param>
     public async Task<SilenceReason?> TakeInAsync(VerifiedTreeHead head, long at)
     {

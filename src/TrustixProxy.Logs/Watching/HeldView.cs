@@ -9,7 +9,6 @@ namespace TrustixProxy.Logs.Watching;
 /// <param name="name">The log's name.</param>
 /// <param name="key">The log's key.</param>
 /// <param name="store">Keeps the view on disk.</param>
-/// <param name="time">The clock.</param>
 /// <param name="logger">Logs what the disk refuses.</param>
 internal sealed class HeldView(string name, LogKey key, ViewStore store, TimeProvider time, ILogger logger)
 {
@@ -52,7 +51,6 @@ internal sealed class HeldView(string name, LogKey key, ViewStore store, TimePro
     /// <summary>Replaces a view with one that continues it, on disk and in memory; false when the view has moved meanwhile.</summary>
     /// <remarks>The only way by which a view moves. The caller holds <see cref="Turn"/>, and the log is not frozen.</remarks>
     /// <param name="known">The view that the new one continues; null for a first view.</param>
-    /// <param name="next">The new view.</param>
     /// <param name="stored">The bytes that the disk is known to have.</param>
     /// <param name="at">When the new view was asked for, as a timestamp of the clock.</param>
     public bool TryReplace(LogView? known, LogView next, byte[]? stored, long at)
@@ -86,7 +84,6 @@ internal sealed class HeldView(string name, LogKey key, ViewStore store, TimePro
         return isSwapped;
     }
 
-    /// <param name="View">The view.</param>
     /// <param name="At">When its head was asked for, as a timestamp of the clock.</param>
     private sealed record Seen(LogView View, long At);
 }

@@ -34,7 +34,6 @@ public sealed class WatchedLog
     /// <param name="client">Asks the log.</param>
     /// <param name="store">Keeps the view on disk.</param>
     /// <param name="docket">Keeps the evidence against the log.</param>
-    /// <param name="time">The clock.</param>
     /// <param name="logger">Logs refused heads.</param>
     public WatchedLog(
         string name, LogKey key, LogClient client, ViewStore store, LogFaultStore docket, TimeProvider time, ILogger logger)

@@ -101,7 +101,6 @@ public sealed class NarStore : NarShelf, IDisposable
     }
 
     /// <summary>Starts storing a NAR while it is sent; null when that is not possible now.</summary>
-    /// <param name="nar">The claimed file.</param>
     /// <param name="length">Length in bytes, if known.</param>
     public NarStoreWriter.Write? Begin(StoredNar nar, long? length) =>
         length > _options.MaxSize || !_loaded.Task.IsCompletedSuccessfully || IsPausing() || _index.Find(nar) is not null ? null

@@ -73,7 +73,6 @@ public sealed class NarStoreFolder(string directory)
     }
 
     /// <summary>Moves a written file into the store; returns its stamp there, or null when it was replaced since.</summary>
-    /// <param name="temporary">The temporary file.</param>
     /// <param name="written">Its stamp after writing.</param>
     public FileStamp? Publish(string temporary, StoredNar nar, FileStamp written)
     {

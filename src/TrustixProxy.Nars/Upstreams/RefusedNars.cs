@@ -37,7 +37,6 @@ public sealed class RefusedNars(TimeProvider time)
     }
 
     /// <summary>Records a NAR if the fault means that its content differs.</summary>
-    /// <param name="claim">The agreed claim.</param>
     /// <param name="sent">The hash of the NAR received; null when unknown.</param>
     public void Add(string upstream, OutputClaim claim, NarFault fault, NixHash? sent)
     {

@@ -24,7 +24,6 @@ internal sealed class UpstreamThrottle(UpstreamHealth health, TimeProvider time)
         || (!_objects.IsEmpty && _objects.TryGetValue(address.AbsoluteUri, out var held) && IsWithin(held.Until - time.GetUtcNow()));
 
     /// <summary>Applies a response's Retry-After.</summary>
-    /// <param name="address">The requested address.</param>
     public void ApplyRetryAfter(Uri address, HttpResponseMessage response)
     {
         var isTooMany = response.StatusCode is HttpStatusCode.TooManyRequests;

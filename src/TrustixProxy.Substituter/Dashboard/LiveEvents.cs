@@ -6,7 +6,6 @@ using TrustixProxy.Substituter.Health;
 namespace TrustixProxy.Substituter.Dashboard;
 
 /// <summary>Notifies open pages of changes by server-sent events, at most one a second. The page then fetches itself again.</summary>
-/// <param name="journal">Decisions.</param>
 /// <param name="check">The proxy's health.</param>
 /// <param name="stopping">Ends all connections.</param>
 internal sealed class LiveEvents(DecisionJournal journal, HealthCheck check, TimeProvider time, CancellationToken stopping)

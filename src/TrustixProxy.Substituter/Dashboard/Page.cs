@@ -10,7 +10,6 @@ internal static class Page
         ("/", "Overview"), ("/conflicts", "Conflicts"), ("/doctor", "Doctor")];
 
     /// <summary>Renders a whole page.</summary>
-    /// <param name="title">Title.</param>
     /// <param name="path">Its address; marks the current section.</param>
     /// <param name="main">Content, replaced in open pages after a change.</param>
     public static Html Of(string title, string path, Html main) => Html.Of($"""
@@ -43,8 +42,6 @@ internal static class Page
         """);
 
     /// <summary>Renders a table that scrolls on its own in narrow pages.</summary>
-    /// <param name="caption">Caption.</param>
-    /// <param name="columns">Column headings.</param>
     /// <param name="rows">Rows; an empty table says so.</param>
     public static Html Table(string caption, string[] columns, Html rows) => Html.Of($"""
         <div class="wide" role="region" tabindex="0" aria-label="{caption}"><table><caption>{caption}</caption>

@@ -52,7 +52,6 @@ internal sealed class Decider : IDisposable
         DecideAsync(digest, null, cancellation);
 
     /// <summary>Decides on a digest for a caller that knows its full path.</summary>
-    /// <param name="digest">The digest.</param>
     /// <param name="name">The full path, which is asked about; null when the caller knows none. A kept decision on another path does not
     /// stand.</param>
     /// <param name="cancellation">Ends the wait, not the poll.</param>
@@ -79,7 +78,6 @@ internal sealed class Decider : IDisposable
     }
 
     /// <summary>Decides before a request comes. A request that comes meanwhile shares the poll.</summary>
-    /// <param name="digest">The digest.</param>
     /// <param name="depth">How many references lie between a request and the digest.</param>
     /// <param name="cancellation">Ends the wait, not the poll.</param>
     public Task DecideAheadAsync(StorePathDigest digest, int depth, CancellationToken cancellation) =>

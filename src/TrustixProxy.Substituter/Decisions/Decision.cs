@@ -32,9 +32,7 @@ internal sealed class Decision(DecisionRecord record, byte[] body, bool wasCutSh
     /// <summary>Whether the policy still grants the claim without the votes of frozen or revoked electors. Re-evaluated only when those
     /// change.</summary>
     /// <param name="frozen">Frozen electors; the same set object until it changes.</param>
-    /// <param name="revoked">Current revocations.</param>
     /// <param name="proven">Heads proven consistent with those of revocations.</param>
-    /// <param name="policy">The policy.</param>
     public bool StandsWithout(FrozenSet<string> frozen, StandingRevocations revoked, ProvenHeads proven, Policy policy)
     {
         if ((frozen.Count is 0 && revoked.IsEmpty) || record.Claim is null || record.Ballots.Votes.IsEmpty)

@@ -13,7 +13,6 @@ namespace TrustixProxy.Substituter.Decisions;
 internal sealed record DecisionStores(StateWriter Writer, DecisionStore Disk, SignatureAudit Audit, SharedDecisions? Shared);
 
 /// <summary>The trust under which decisions are made and stay valid.</summary>
-/// <param name="Policy">The policy.</param>
 /// <param name="Seal">Seals and opens decision records.</param>
 /// <param name="Signer">Signs narinfos of agreements.</param>
 /// <param name="Frozen">Names of frozen electors, read at every lookup; the same set object until it changes.</param>

@@ -6,7 +6,6 @@ namespace TrustixProxy.Substituter.Decisions;
 /// <summary>Finds refused references of an agreed path, so that a client learns of them with the root.</summary>
 /// <remarks>Uses existing decisions only; queries no one and never waits.</remarks>
 /// <param name="refusals">Recent refusals.</param>
-/// <param name="revocations">Current revocations.</param>
 internal sealed class MissingReferences(RefusalMemory refusals, RevocationRegister revocations, TimeProvider time)
 {
     /// <summary>Maximum names returned.</summary>

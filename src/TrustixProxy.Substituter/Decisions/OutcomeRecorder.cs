@@ -30,7 +30,6 @@ internal sealed class OutcomeRecorder(
     private readonly RefusalReports _reports = new(logger, electorate.Time);
 
     /// <summary>Keeps a result as the decision on a digest.</summary>
-    /// <param name="digest">The digest.</param>
     /// <param name="depth">How many references lie between a request and the digest.</param>
     /// <param name="result">The result, awaited here.</param>
     /// <param name="news">The state of the news when the poll began.</param>

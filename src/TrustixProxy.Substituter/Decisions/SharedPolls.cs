@@ -32,7 +32,6 @@ internal sealed class SharedPolls(
     public bool IsUnderway(StorePathDigest digest) => _underway.ContainsKey(digest);
 
     /// <summary>The decision of the poll that is under way, or of a new one.</summary>
-    /// <param name="digest">The digest.</param>
     /// <param name="before">The decision that the poll is to replace; null when there is none.</param>
     /// <param name="depth">How many references lie between a request and the digest.</param>
     public Task<Decision> JoinAsync(StorePathDigest digest, Decision? before, int depth) =>

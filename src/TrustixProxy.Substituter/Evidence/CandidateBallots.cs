@@ -41,7 +41,6 @@ internal sealed class CandidateBallots(Policy policy, TimeProvider time)
 
     /// <summary>Decides on every name; null for a name whose verdict can still change.</summary>
     /// <param name="isLate">Whether the deadline has passed: then silence counts as it stands.</param>
-    /// <param name="now">When.</param>
     public Dictionary<StorePath, Verdict?> DecideEach(bool isLate, DateTimeOffset now) => _candidates.ToDictionary(
         candidate => candidate.Key, candidate => candidate.Value.Decide(policy, candidate.Key, isLate, now));
 

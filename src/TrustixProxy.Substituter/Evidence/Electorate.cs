@@ -13,7 +13,6 @@ namespace TrustixProxy.Substituter.Evidence;
 /// <param name="Upstreams">The binary caches that supply names and NARs.</param>
 /// <param name="Marks">Upstreams that sent a wrong NAR, by path.</param>
 /// <param name="Store">Verified NARs on this machine; null without a NAR store.</param>
-/// <param name="Policy">The policy.</param>
 internal sealed record Electorate(
     ImmutableArray<ElectorClient> Electors,
     ImmutableArray<Upstream> Upstreams,

@@ -14,7 +14,6 @@ namespace TrustixProxy.Substituter.Evidence;
 /// </code></remarks>
 /// <param name="digest">The digest that is asked about.</param>
 /// <param name="policy">Judges the ballots.</param>
-/// <param name="candidates">The ballots.</param>
 /// <param name="upstreams">The upstreams' answers.</param>
 /// <param name="grace">How long a better upstream is waited for.</param>
 /// <param name="patience">How long a verdict is waited for where none is needed.</param>
@@ -26,7 +25,6 @@ internal sealed class PollConclusions(
 
     /// <summary>Concludes; null while the outcome is open. Begins the waits that it needs.</summary>
     /// <param name="isLate">Whether the deadline has passed.</param>
-    /// <param name="now">When.</param>
     public PollResult? Conclude(bool isLate, DateTimeOffset now)
     {
         var verdicts = candidates.DecideEach(isLate, now);
@@ -152,6 +150,5 @@ internal sealed class PollConclusions(
     /// <param name="Verdicts">The verdict on every name; null for one that is open.</param>
     /// <param name="Granted">The verdict that grants a claim; null when there is none.</param>
     /// <param name="IsLate">Whether the deadline has passed.</param>
-    /// <param name="Now">When.</param>
     private sealed record Tally(Dictionary<StorePath, Verdict?> Verdicts, Verdict? Granted, bool IsLate, DateTimeOffset Now);
 }

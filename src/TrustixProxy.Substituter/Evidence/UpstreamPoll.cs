@@ -75,7 +75,6 @@ internal sealed class UpstreamPoll(IReadOnlyList<Upstream> upstreams, BadNarMemo
 
     /// <summary>Finds a source for the claim's NAR: the best upstream that has it, else the store; null if none has confirmed
     /// yet.</summary>
-    /// <param name="claim">The agreed claim.</param>
     /// <param name="mustBeBest">Whether to wait for a better-ranked upstream that has not answered yet.</param>
     public NarHints? HintsFor(OutputClaim claim, bool mustBeBest)
     {

@@ -26,7 +26,6 @@ internal static class Listeners
             && count > 0;
 
     /// <summary>Listens at the configured addresses, or at sockets passed by systemd.</summary>
-    /// <param name="kestrel">The server.</param>
     /// <param name="options">The proxy's configuration.</param>
     /// <param name="certificate">The certificate that a new connection is shown; asked for each.</param>
     /// <param name="gate">Bounds connections.</param>

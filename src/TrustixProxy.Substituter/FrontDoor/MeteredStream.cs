@@ -4,7 +4,6 @@ using TrustixProxy.IO.Streams;
 namespace TrustixProxy.Substituter.FrontDoor;
 
 /// <summary>Throttles a response body to its client's byte rate.</summary>
-/// <param name="body">The response body.</param>
 /// <param name="bytes">Limiter of bytes.</param>
 /// <param name="atOnce">Maximum bytes acquired at once, at most the smallest limit.</param>
 internal sealed class MeteredStream(Stream body, PartitionedRateLimiter<string> bytes, string client, int atOnce) : WriteOnlyStream(body)

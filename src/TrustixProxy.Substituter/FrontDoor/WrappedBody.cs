@@ -5,7 +5,6 @@ namespace TrustixProxy.Substituter.FrontDoor;
 
 /// <summary>Routes a response body through our stream. Opens files before the response starts, as the server does, so a missing file can
 /// still fail.</summary>
-/// <param name="stream">The stream.</param>
 /// <param name="before">The body that it writes to.</param>
 internal sealed class WrappedBody(Stream stream, IHttpResponseBodyFeature before) : StreamResponseBodyFeature(stream, before)
 {

@@ -18,7 +18,6 @@ internal sealed class StateMetrics : IDisposable
     private readonly Meter _meter = new(ProxyMeter.Name);
     private readonly HealthCheck _check;
 
-    /// <param name="parts">The current parts.</param>
     /// <param name="check">The proxy's health.</param>
     public StateMetrics(CurrentParts parts, HealthCheck check)
     {

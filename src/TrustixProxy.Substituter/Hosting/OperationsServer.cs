@@ -66,7 +66,6 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
     /// <param name="journal">The last decisions, for the dashboard.</param>
     /// <param name="metrics">Answers <c>/metrics</c>; null when the host gives none.</param>
     /// <param name="loggers">Logs what the listener does.</param>
-    /// <param name="time">The clock.</param>
     public OperationsServer(SubstituterOptions options, ProxyReloader reloader, HealthCheck check, DecisionJournal journal,
         RequestDelegate? metrics, ILoggerFactory loggers, TimeProvider time)
     {

@@ -25,7 +25,6 @@ internal sealed class ProxyReloader : IHostedService, IAsyncDisposable
 
     /// <param name="options">The first configuration.</param>
     /// <param name="gate">Gets the limits of each configuration.</param>
-    /// <param name="forwarder">Forwards NARs.</param>
     /// <param name="journal">Keeps the last decisions for the dashboard.</param>
     public ProxyReloader(SubstituterOptions options, ConnectionGate gate, IHttpForwarder forwarder, DecisionJournal journal,
         ILoggerFactory loggers, TimeProvider time)

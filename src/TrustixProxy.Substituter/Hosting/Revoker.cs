@@ -16,7 +16,6 @@ public sealed class Revoker(SubstituterOptions options) : IDisposable
     private RevocationStore Store => _store ??= new RevocationStore(options.StateDirectory, _seal);
 
     /// <summary>Revokes a subject, or reverses its revocation.</summary>
-    /// <param name="subject">The subject.</param>
     /// <param name="isUndone">Whether to reverse an earlier revocation.</param>
     /// <returns>The number, or null if there was nothing to reverse; whether a running proxy accepted it; and the fault, if any.</returns>
     public async Task<(long? Number, bool IsRunning, string? Fault)> RevokeAsync(

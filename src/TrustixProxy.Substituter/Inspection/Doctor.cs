@@ -29,7 +29,6 @@ public sealed record Finding(
 
 /// <summary>Checks many paths and reports problems.</summary>
 /// <param name="examiner">Explains one path.</param>
-/// <param name="policy">The policy.</param>
 public sealed class Doctor(Explainer examiner, Policy policy)
 {
     private const int AtOnce = 16;

@@ -78,7 +78,6 @@ public sealed class Explainer(SubstituterOptions options, TimeProvider? time = n
     /// <summary>Returns NARs refused by the proxy running over this state, newest first; empty if none runs, or one of another
     /// version.</summary>
     /// <param name="path">The path; null for all paths.</param>
-    /// <param name="cancellation">Ends the asking.</param>
     public async Task<IReadOnlyList<RefusedNar>> FindRefusedNarsAsync(StorePath? path, CancellationToken cancellation)
     {
         var request = new ControlRequest("nars", path?.ToString() ?? "", "", IsUndone: false);
@@ -94,7 +93,6 @@ public sealed class Explainer(SubstituterOptions options, TimeProvider? time = n
     }
 
     /// <summary>Finds the references of a path that would be refused; polls once for each.</summary>
-    /// <param name="claim">The agreed claim.</param>
     public async Task<IReadOnlyList<StorePath>> FindRefusedReferencesAsync(OutputClaim claim)
     {
         var refused = new ConcurrentBag<StorePath>();

@@ -43,7 +43,6 @@ internal abstract class ControlledProxy
 /// <summary>Lets verbs control a running proxy through a socket in its state directory, accessible only to its user. One line of JSON each
 /// way.</summary>
 /// <param name="path">The socket.</param>
-/// <param name="proxy">The running proxy.</param>
 /// <param name="logger">Logs a missing socket and failures.</param>
 internal sealed class ControlSocket(string path, ControlledProxy proxy, TimeProvider time, ILogger logger)
     : SupervisedService(time, logger)

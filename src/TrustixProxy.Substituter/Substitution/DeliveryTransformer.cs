@@ -7,7 +7,6 @@ using Yarp.ReverseProxy.Forwarder;
 namespace TrustixProxy.Substituter.Substitution;
 
 /// <summary>Lets YARP copy a delivery to a client, as if from an upstream in this process. The client's request is not forwarded.</summary>
-/// <param name="delivery">The delivery.</param>
 internal sealed class DeliveryTransformer(NarDelivery delivery) : HttpTransformer
 {
     private static readonly HttpRequestOptionsKey<NarDelivery> Key = new("delivery");

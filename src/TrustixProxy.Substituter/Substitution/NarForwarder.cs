@@ -10,7 +10,6 @@ using Yarp.ReverseProxy.Forwarder;
 namespace TrustixProxy.Substituter.Substitution;
 
 /// <summary>Serves an agreed NAR from the store, or from a download shared by its clients.</summary>
-/// <param name="downloads">The downloads.</param>
 /// <param name="finder">Finds upstreams for HEAD requests.</param>
 /// <param name="store">The NAR store; null if disabled.</param>
 /// <param name="deadline">Maximum time per request spent on failing upstreams.</param>
