@@ -122,7 +122,8 @@ public sealed class DeliveryFuzzTests(ITestOutputHelper console)
     {
         var (narInfo, digest) = (order.NarInfo, order.Output.Path.Digest.ToString());
         var lines = world.Proxy.Lines
-            .Where(line => line.Contains(digest, StringComparison.Ordinal) && !line.Contains("/nar/", StringComparison.Ordinal)).TakeLast(8);
+            .Where(line => line.Contains(digest, StringComparison.Ordinal)
+                && !line.Contains("/nar/", StringComparison.Ordinal)).TakeLast(8);
         return $"{string.Join('+', world.Faults)} {narInfo.Compression} of {narInfo.FileSize} ({narInfo.NarSize}) from {order.Start}, {end}"
             + string.Concat(lines.Select(line => $"\n  {line}"));
     }
