@@ -71,6 +71,9 @@ public enum SilenceReason
     /// <summary>It proves its map entry, but gives no inclusion proof, which its configuration requires: set <c>inclusionProof</c> to
     /// <c>optional</c>.</summary>
     NoInclusionProofs,
+
+    /// <summary>The head's map root was not proven to be the last leaf of its map-head log.</summary>
+    MapRootProof,
 }
 
 /// <summary>The proof that an elector cast a vote.</summary>

@@ -38,19 +38,23 @@ public enum DecisionBundleError
 /// </summary>
 /// <remarks>
 /// <code>
-/// { "version": 1, "path": "/nix/store/…", "outcome": "agreed", "decidedAt": "2026-11-24T12:00:00.000Z",
+/// { "version": 2, "path": "/nix/store/…", "outcome": "agreed", "decidedAt": "2026-11-24T12:00:00.000Z",
 ///   "claim": { "narHash": "sha256:…", "narSize": 1, "references": ["…"] },            null for a refusal
 ///   "narInfo": null, or the narinfo with the CA line for what is served by its content address
 ///   "policy": { "identity": "64 hex digits", "text": "policy 2\n…" },
-///   "answers": [ { "elector": "alice", "log": { "head": "base64 protobuf", "map": "…", "inclusion": ["…"], "value": "…" } },
+///   "answers": [ { "elector": "alice", "log": { "head": "base64 protobuf", "map": "…", "inclusion": ["…"], "value": "…",
+///                                                  "mapRoot": ["…"] } },
 ///                { "elector": "nixos", "narInfo": "StorePath: …" }, { "elector": "bob", "notFound": 12 },
 ///                { "elector": "carol", "silent": "NoAnswer" } ],
 ///   "sha256": "of all of the above as JSON without white space" }
 /// </code>
+/// Version 1 has no <c>mapRoot</c>, the proof that the head's map root is the last leaf of the map-head log. It is written where a log's
+/// head was not shown so, as for mirrors, and still verifies.
 /// Only silence must be taken on trust: that an elector did not answer cannot be proven.</remarks>
 public sealed class DecisionBundle
 {
-    private const int FormatVersion = 1;
+    /// <summary>Versions: the second shows each log's map root.</summary>
+    private const int WithoutMapRoots = 1, FormatVersion = 2;
 
     private static readonly StoredBundleJson Strict = new(CanonicalJson.Options(maxDepth: 16));
 
@@ -77,10 +81,12 @@ public sealed class DecisionBundle
     /// <param name="policy">The policy.</param>
     public static DecisionBundle Of(StorePath path, DecisionRecord record, Verdict verdict, Policy policy)
     {
+        BundledAnswer[] answers = [.. verdict.Answers.Select(BundledAnswer.Of)];
+        var version = answers.Zip(policy.Electors).All(pair => pair.First.ShowsMapRoot(pair.Second)) ? FormatVersion : WithoutMapRoots;
         var content = new StoredBundle(
-            FormatVersion, path.Absolute, record.Outcome.Word(), StoredBundle.TimeOf(record.DecidedAt), BundledClaim.Of(record.Claim),
+            version, path.Absolute, record.Outcome.Word(), StoredBundle.TimeOf(record.DecidedAt), BundledClaim.Of(record.Claim),
             record.MustMatch is { } address ? NarInfoOf(record.Claim!, address).ToString() : null,
-            new BundledPolicy(policy.Identity.ToString(), policy.Text), [.. verdict.Answers.Select(BundledAnswer.Of)], null);
+            new BundledPolicy(policy.Identity.ToString(), policy.Text), answers, null);
         var hash = HashOf(content);
         return new DecisionBundle(content with { Sha256 = hash.ToString() }, record.Outcome, hash);
     }
@@ -102,7 +108,7 @@ public sealed class DecisionBundle
             return false;
         }
 
-        error = content.Version is not FormatVersion ? DecisionBundleError.Version
+        error = content.Version is not (WithoutMapRoots or FormatVersion) ? DecisionBundleError.Version
             : content.Sha256 != HashOf(content).ToString() ? DecisionBundleError.Digest
             : content.Policy != new BundledPolicy(policy.Identity.ToString(), policy.Text) ? DecisionBundleError.Policy
             : Judge(content, path, policy, out var ballots) is var failure and not DecisionBundleError.None ? failure
@@ -135,6 +141,8 @@ public sealed class DecisionBundle
         foreach (var (answer, elector) in content.Answers.Zip(policy.Electors))
         {
             var error = answer.Judge(elector, path, out var ballot);
+            error = error is DecisionBundleError.None && content.Version is FormatVersion && !answer.ShowsMapRoot(elector)
+                ? DecisionBundleError.Head : error;
             if (error is not DecisionBundleError.None)
             {
                 return error;

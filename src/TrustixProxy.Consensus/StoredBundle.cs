@@ -61,6 +61,10 @@ internal sealed record BundledAnswer(
         _ => throw new ArgumentException($"The proof of {answer.Elector.Name}'s vote was not kept.", nameof(answer)),
     };
 
+    /// <summary>Whether a log's head comes with the proof of its map root, where inclusion proofs are required.</summary>
+    public bool ShowsMapRoot(Elector elector) =>
+        Log is null or { MapRoot: not null } || elector is Elector.Log { RequiresInclusionProof: false };
+
     /// <summary>Judges the ballot that the answer represents.</summary>
     public DecisionBundleError Judge(Elector elector, StorePath path, out Ballot? ballot)
     {
@@ -96,11 +100,12 @@ internal sealed record BundledLog(
     byte[] Head,
     byte[] Map,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] byte[][]? Inclusion = null,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] byte[]? Value = null)
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] byte[]? Value = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] byte[][]? MapRoot = null)
 {
     public static BundledLog Of(LogEvidence evidence) => new(
         evidence.Head.ToMessage().ToByteArray(), evidence.Map.ToByteArray(),
-        evidence.Inclusion is { } nodes ? [.. nodes.Select(node => node.ToArray())] : null, evidence.Value?.ToArray());
+        BytesOf(evidence.Inclusion), evidence.Value?.ToArray(), BytesOf(evidence.Head.MapRootProof));
 
     /// <summary>Judges the ballot that it proves; null when it proves none.</summary>
     public (DecisionBundleError Error, Ballot? Ballot) Judge(Elector.Log elector, StorePath path)
@@ -111,7 +116,12 @@ internal sealed record BundledLog(
             return (DecisionBundleError.Head, null);
         }
 
-        if (!WireMessage.TryParse(MapValueResponse.Parser, Map, out var map) || !TryReadNodes(out var nodes))
+        if (!TryReadNodes(MapRoot, out var mapRoot) || (mapRoot is { } proof && !head.TryShowMapRoot(proof.AsSpan(), out head, out _)))
+        {
+            return (DecisionBundleError.Head, null);
+        }
+
+        if (!WireMessage.TryParse(MapValueResponse.Parser, Map, out var map) || !TryReadNodes(Inclusion, out var nodes))
         {
             return (DecisionBundleError.Answer, null);
         }
@@ -120,16 +130,18 @@ internal sealed record BundledLog(
         return (DecisionBundleError.None, ballot.IsFirm ? ballot : null);
     }
 
-    private bool TryReadNodes(out ImmutableArray<Digest>? nodes)
+    private static byte[][]? BytesOf(ImmutableArray<Digest>? nodes) => nodes?.Select(node => node.ToArray()).ToArray();
+
+    private static bool TryReadNodes(byte[][]? proof, out ImmutableArray<Digest>? nodes)
     {
         nodes = null;
-        if (Inclusion is null)
+        if (proof is null)
         {
             return true;
         }
 
-        var all = ImmutableArray.CreateBuilder<Digest>(Inclusion.Length);
-        foreach (var bytes in Inclusion)
+        var all = ImmutableArray.CreateBuilder<Digest>(proof.Length);
+        foreach (var bytes in proof)
         {
             if (!Digest.TryRead(bytes, out var node))
             {

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Collections.Immutable;
 
 namespace TrustixProxy.TransparencyLog;
 
@@ -97,6 +98,22 @@ public sealed class VerifiedTreeHead
 
     /// <summary>The head's content.</summary>
     public TreeHead Content { get; }
+
+    /// <summary>The proof that the map root is the last leaf of the map-head log; null while that is not shown.</summary>
+    /// <remarks>Without it, a log could show one user another map under the same two roots.</remarks>
+    public ImmutableArray<Digest>? MapRootProof { get; private init; }
+
+    /// <summary>Shows that the map root is the last leaf of the map-head log.</summary>
+    /// <param name="proof">The inclusion proof of that leaf.</param>
+    /// <param name="shown">This head with the proof.</param>
+    /// <param name="error">Why it is not shown.</param>
+    public bool TryShowMapRoot(ReadOnlySpan<Digest> proof, [NotNullWhen(true)] out VerifiedTreeHead? shown, out ProofError error)
+    {
+        var isShown = InclusionProof.TryVerify(Content.MapHeadSize - 1, Content.MapHeadSize, MerkleHash.MapHeadLeaf(Content.MapRoot), proof,
+            Content.MapHeadRoot, out error);
+        shown = isShown ? new VerifiedTreeHead(Key, Content, _signature) { MapRootProof = [.. proof] } : null;
+        return isShown;
+    }
 
     /// <summary>Encodes the head's wire form, signature included: the form that is stored and shown as evidence.</summary>
     public Wire.LogHead ToMessage() => new()

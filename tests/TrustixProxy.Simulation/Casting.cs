@@ -49,7 +49,8 @@ internal static class Casting
     {
         Lie.WrongEntry => member.IsMirrored,
         Lie.EntryOfOtherLeaf or Lie.TwoEntries => !member.IsMirrored, // no mirror ever gets past them
-        Lie.SurplusProofNode or Lie.MissingProofNode or Lie.TamperedInclusion or Lie.SwappedInclusion =>
+        Lie.SurplusProofNode or Lie.MissingProofNode or Lie.TamperedInclusion or Lie.SwappedInclusion
+            or Lie.MapRootOfOlderHead or Lie.TamperedMapRootProof =>
             member is { IsMirrored: false, Elector: Elector.Log { RequiresInclusionProof: true } },
         Lie.OneCallForged or Lie.OneCallForked or Lie.OneCallEmpty or Lie.ReplayedLookup => log.HasOneCall,
         Lie.SplitThenFrozen => world.Members.Count(other => other.Elector.Operator == member.Elector.Operator) > 1,

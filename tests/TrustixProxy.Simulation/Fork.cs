@@ -7,11 +7,13 @@ namespace TrustixProxy.Simulation;
 /// <param name="Head">Its head.</param>
 /// <param name="LogProof">From a size to the head's, as the forked log has it.</param>
 /// <param name="MapHeadProof">The same for the map-head log.</param>
-internal sealed record Fork(VerifiedTreeHead Head, Func<long, Digest[]> LogProof, Func<long, Digest[]> MapHeadProof)
+/// <param name="MapRootProof">Of the last leaf of the map-head log.</param>
+internal sealed record Fork(
+    VerifiedTreeHead Head, Func<long, Digest[]> LogProof, Func<long, Digest[]> MapHeadProof, Func<Digest[]> MapRootProof)
 {
     /// <summary>A second head of a known one's size.</summary>
     public static Fork Beside(MemoryLog log, VerifiedTreeHead known, Digest other) =>
-        new(log.Signer.Sign(known.Content with { LogRoot = other }), _ => [], _ => []);
+        new(log.Signer.Sign(known.Content with { LogRoot = other }), _ => [], _ => [], () => []);
 
     /// <summary>A longer history that is not the continuation of a known head.</summary>
     /// <param name="log">The log.</param>
@@ -21,7 +23,8 @@ internal sealed record Fork(VerifiedTreeHead Head, Func<long, Digest[]> LogProof
     {
         var (logSize, mapHeads) = (log.Head.Content.TreeSize, log.Heads.Count);
         var leaves = Enumerable.Range(0, (int)logSize).Select(i => log.Leaf(i)).Append(other).ToArray();
-        var heads = log.Heads.Select(head => MerkleHash.MapHeadLeaf(head.Content.MapRoot)).Append(MerkleHash.MapHeadLeaf(other)).ToArray();
+        var heads = log.Heads.Select(head => MerkleHash.MapHeadLeaf(head.Content.MapRoot))
+            .Append(MerkleHash.MapHeadLeaf(log.Head.Content.MapRoot)).ToArray();
         (changesMapHeads ? heads : leaves)[0] = other;
         var (logTree, mapHeadTree) = (Plant(leaves), Plant(heads));
         var head = new TreeHead(MerkleTree.Root(logSize + 1, logTree), logSize + 1, log.Head.Content.MapRoot,
@@ -29,7 +32,8 @@ internal sealed record Fork(VerifiedTreeHead Head, Func<long, Digest[]> LogProof
         return new Fork(
             log.Signer.Sign(head), older =>
                 MerkleTree.ConsistencyProof(older, logSize + 1, logTree), older =>
-                MerkleTree.ConsistencyProof(older, mapHeads + 1, mapHeadTree));
+                MerkleTree.ConsistencyProof(older, mapHeads + 1, mapHeadTree), () =>
+                MerkleTree.InclusionProof(mapHeads, mapHeads + 1, mapHeadTree));
     }
 
     /// <summary>Whether a consistency proof shows by itself that a log of this size has another past: where the size is a power of two, it

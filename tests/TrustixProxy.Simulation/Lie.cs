@@ -32,6 +32,7 @@ internal enum Lie
 
     // Heads.
     ForgedSignature, MalformedHead, Rollback, SplitView, RewrittenLog, RewrittenMapHeads, EmptyConsistencyProof, EmptyMapHeadProof,
+    MapRootOfOlderHead, TamperedMapRootProof,
 
     // The map, and what ties it to the log.
     StaleRoot, StaleProof, SurplusSideNode, PaddingBits, SurplusProofNode, MissingProofNode, EntryOfOtherLeaf,
@@ -114,6 +115,7 @@ internal sealed record LieKind(Lie Lie, Liar By, string Fate)
         new(Lie.SplitView, Liar.Log, "Frozen: split-view"), new(Lie.RewrittenLog, Liar.Log, "Frozen: rewritten-log"),
             new(Lie.RewrittenMapHeads, Liar.Log, "Frozen: rewritten-map-heads"),
         new(Lie.EmptyConsistencyProof, Liar.Log, "HeadInconsistent"), new(Lie.EmptyMapHeadProof, Liar.Log, "HeadInconsistent"),
+        new(Lie.MapRootOfOlderHead, Liar.Log, "MapRootProof"), new(Lie.TamperedMapRootProof, Liar.Log, "MapRootProof"),
         new(Lie.StaleRoot, Liar.Log, Absent), new(Lie.StaleProof, Liar.Log, "MapProof"), new(Lie.SurplusSideNode, Liar.Log, "MapProof"),
             new(Lie.PaddingBits, Liar.Log, "MapProof"),
         new(Lie.SurplusProofNode, Liar.Log, "InclusionProof"), new(Lie.MissingProofNode, Liar.Log, "InclusionProof"),

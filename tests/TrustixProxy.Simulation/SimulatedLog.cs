@@ -14,6 +14,7 @@ internal sealed class SimulatedLog(MemoryLog log, bool hasOneCall, Random random
 {
     private readonly Lock _turn = new();
     private readonly Dictionary<string, byte[]> _byDigest = [];
+    private readonly bool _isOld = random.Next(4) is 0; // its one call proves no map roots
     private byte[]? _lastLookup;
 
     public MemoryLog Log => log;
@@ -104,6 +105,7 @@ internal sealed class SimulatedLog(MemoryLog log, bool hasOneCall, Random random
             Proof(MapHeadConsistency((long)asked.FirstSize, (long)asked.SecondSize)),
         "GetLogAuditProof" when GetLogAuditProofRequest.Parser.ParseFrom(body) is var asked =>
             Proof(Inclusion((long)asked.Index, (long)asked.TreeSize)),
+        "GetMHLogAuditProof" when GetLogAuditProofRequest.Parser.ParseFrom(body) is var asked => Proof(MapRoot((long)asked.TreeSize)),
         "GetLogEntries" when GetLogEntriesRequest.Parser.ParseFrom(body) is var asked => Entries((int)asked.Start, (int)asked.Finish),
         "GetMapValue" when GetMapValueRequest.Parser.ParseFrom(body) is var asked =>
             MapValue(asked.Key.ToByteArray(), new Digest(asked.MapRoot.Span)),
@@ -147,6 +149,11 @@ internal sealed class SimulatedLog(MemoryLog log, bool hasOneCall, Random random
             response.MHConsistencyProof.AddRange((MapHeadConsistency((long)asked.MHTreeSize, mapHeads) ?? []).Select(WireMessage.ToBytes));
         }
 
+        if (mapHeads != (long)asked.MHTreeSize && !_isOld)
+        {
+            response.MapHeadInclusionProof.AddRange((MapRoot(mapHeads) ?? []).Select(WireMessage.ToBytes));
+        }
+
         if (Lie is Lie.StaleRoot or Lie.OneCallEmpty)
         {
             return response;
@@ -182,6 +189,7 @@ internal sealed class SimulatedLog(MemoryLog log, bool hasOneCall, Random random
     private VerifiedTreeHead Shown(bool isOneCall) => Lie switch
     {
         Lie.Rollback or Lie.ReplayedHead => log.Heads[(int)Known.Content.TreeSize / 2],
+        Lie.MapRootOfOlderHead => log.Signer.Sign(log.Head.Content with { MapRoot = Known.Content.MapRoot }),
         Lie.WithheldHead => Known,
         Lie.SplitView or Lie.RewrittenLog or Lie.RewrittenMapHeads or Lie.LaterFork => Fork!.Head,
         Lie.OneCallForked when isOneCall => Fork!.Head,
@@ -224,6 +232,12 @@ internal sealed class SimulatedLog(MemoryLog log, bool hasOneCall, Random random
         _ when newer > log.Heads.Count => null,
         _ => log.MapHeadConsistencyProof(older, newer),
     };
+
+    private Digest[]? MapRoot(long size) =>
+        Fork is { } fork && size == fork.Head.Content.MapHeadSize && size > log.Heads.Count ? fork.MapRootProof()
+        : size > log.Heads.Count ? null
+        : Lie is Lie.TamperedMapRootProof ? [.. log.MapRootProof(size), AnyDigest()]
+        : log.MapRootProof(size);
 
     private Digest[]? Inclusion(long index, long size) =>
         size > log.Head.Content.TreeSize || Lie is Lie.ThiefPointsAtOldLeaf ? null : Lie switch

@@ -54,6 +54,12 @@ public enum LogLie
     /// <summary>A consistency proof of the map-head log without nodes.</summary>
     EmptyMapHeadProof,
 
+    /// <summary>A head whose map root is an older one, and not the last leaf of its map-head log.</summary>
+    MapRootOfOlderHead,
+
+    /// <summary>A surplus node in the proof that the map root is the last leaf of the map-head log.</summary>
+    SurplusMapRootNode,
+
     /// <summary>100 MB, each answer.</summary>
     Huge,
 
@@ -164,7 +170,7 @@ public sealed class FakeLog : FakeServer
             LogLie.Hang => Misbehaviour.Kind.Hang,
             LogLie.Reset => Misbehaviour.Kind.Reset,
             LogLie.Html => Misbehaviour.Kind.Html,
-            _ when HasNoInclusionProofs && method is "GetLogAuditProof" => Misbehaviour.Kind.Reset,
+            _ when HasNoInclusionProofs && method is "GetLogAuditProof" or "GetMHLogAuditProof" => Misbehaviour.Kind.Reset,
             _ => Misbehaviour.Kind.None,
         }))
         {
@@ -215,6 +221,7 @@ public sealed class FakeLog : FakeServer
                     Proof(GetLogConsistencyProofRequest.Parser.ParseFrom(body) is var m && Lie is not LogLie.EmptyMapHeadProof
                     ? Log.MapHeadConsistencyProof((long)m.FirstSize, (long)m.SecondSize) : []),
                 "GetLogAuditProof" => Proof(Inclusion(GetLogAuditProofRequest.Parser.ParseFrom(body))),
+                "GetMHLogAuditProof" => Proof(MapRootProof(GetLogAuditProofRequest.Parser.ParseFrom(body))),
                 "GetLogEntries" => Entries(GetLogEntriesRequest.Parser.ParseFrom(body)),
                 "GetMapValue" => MapValue(GetMapValueRequest.Parser.ParseFrom(body)),
                 "GetValue" => Value(ValueRequest.Parser.ParseFrom(body)),
@@ -229,6 +236,7 @@ public sealed class FakeLog : FakeServer
         {
             LogLie.Rollback => Log.Heads[0],
             LogLie.SplitView => Log.Signer.Sign(Log.Heads[^2].Content with { LogRoot = Digest.Of(Guid.NewGuid().ToByteArray()) }),
+            LogLie.MapRootOfOlderHead => Log.Signer.Sign(Log.Head.Content with { MapRoot = Log.Heads[^2].Content.MapRoot }),
             _ => Log.Head,
         }).ToMessage();
         if (Lie is LogLie.ForgedSignature)
@@ -237,6 +245,12 @@ public sealed class FakeLog : FakeServer
         }
 
         return head;
+    }
+
+    private Digest[] MapRootProof(GetLogAuditProofRequest request)
+    {
+        var proof = Log.MapRootProof((long)request.TreeSize);
+        return Lie is LogLie.SurplusMapRootNode ? [.. proof, Digest.Of([1])] : proof;
     }
 
     private Digest[] Inclusion(GetLogAuditProofRequest request)

@@ -88,6 +88,9 @@ public sealed class MemoryLog
 
     public Digest[] MapHeadConsistencyProof(long older, long newer) => MerkleTree.ConsistencyProof(older, newer, Read(_mapHeads));
 
+    /// <summary>The proof of the last leaf of the map-head log at a size: of the map root of the head that made it so large.</summary>
+    public Digest[] MapRootProof(long size) => MerkleTree.InclusionProof(size - 1, size, Read(_mapHeads));
+
     public Digest[] InclusionProof(long index, long size) => MerkleTree.InclusionProof(index, size, Read(_log));
 
     /// <summary>The answer for a key at a map root; null when no version has that root.</summary>

@@ -50,6 +50,30 @@ public sealed class TreeHeadTests
     }
 
     [Fact]
+    public void A_heads_map_root_is_shown_to_be_the_last_leaf_of_its_map_head_log_and_another_root_is_not()
+    {
+        var log = new MemoryLog();
+        for (byte i = 0; i < 20; i++)
+        {
+            var (head, proof) = (log.Head, log.MapRootProof(log.Head.Content.MapHeadSize));
+            var other = log.Signer.Sign(head.Content with { MapRoot = Digest.Of([i]) });
+
+            Assert.Null(head.MapRootProof);
+            Assert.True(head.TryShowMapRoot(proof, out var shown, out _));
+            Assert.Equal(proof, shown.MapRootProof!.Value);
+            Assert.Equal(head.ToMessage(), shown.ToMessage());
+            Assert.False(other.TryShowMapRoot(proof, out _, out var error));
+            Assert.Equal(ProofError.Root, error);
+            Assert.False(head.TryShowMapRoot([.. proof, default], out _, out error));
+            Assert.Equal(ProofError.Length, error);
+            log.Add([i], [i]);
+        }
+
+        Assert.True(log.Head.TryShowMapRoot(log.MapRootProof(21), out _, out _));
+        Assert.False(log.Head.TryShowMapRoot(log.MapRootProof(20), out _, out _));
+    }
+
+    [Fact]
     public void No_bit_of_a_head_can_be_flipped()
     {
         var bytes = Recorded.All("heads").Last().Hex("raw");

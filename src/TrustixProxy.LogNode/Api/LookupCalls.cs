@@ -58,6 +58,11 @@ internal sealed class LookupCalls(IReadOnlyDictionary<string, HostedLog> logs)
             ConsistencyProof = { Nodes(MerkleTree.ConsistencyProof((long)request.TreeSize, head.Size, tree)) },
             MHConsistencyProof = { Nodes(MerkleTree.ConsistencyProof((long)request.MHTreeSize, head.MapHeadSize, mapHeads)) },
         };
+        if (request.MHTreeSize != (ulong)head.MapHeadSize)
+        {
+            answer.MapHeadInclusionProof.AddRange(Nodes(MerkleTree.InclusionProof(head.MapHeadSize - 1, head.MapHeadSize, mapHeads)));
+        }
+
         answer.Items.AddRange(
             request.PathDigests.Select(text => new LookupItem { Entries = { KeysOf(reader, text, head.Size).Select(items.Find) } }));
         answer.Items.AddRange(request.Keys.Select(key => new LookupItem { Entries = { items.Find(key.ToByteArray()) } }));

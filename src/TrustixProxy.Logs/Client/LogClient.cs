@@ -8,13 +8,15 @@ namespace TrustixProxy.Logs.Client;
 /// <summary>Makes a client's calls to one log, each with a bounded answer. Answers are not verified here.</summary>
 /// <param name="connect">Carries the calls.</param>
 /// <param name="isExported">Whether static files answer: they find values by entry number.</param>
-public sealed class LogClient(ConnectClient connect, string logId, TimeProvider time, bool isExported = false)
+/// <param name="showsMapRoots">Whether heads must show that their map root is the last leaf of the map-head log.</param>
+public sealed class LogClient(
+    ConnectClient connect, string logId, TimeProvider time, bool isExported = false, bool showsMapRoots = true)
 {
     private const string LogApi = "trustix_api.v1.LogAPI/", NodeApi = "trustix_api.v1.NodeAPI/", LookupApi = "trustix_proxy.v1.LookupAPI/";
 
     /// <summary>Maximum size of a lookup of one key: the separate answers together. A lookup of several keys may be as large as any log's
     /// answer, values included.</summary>
-    private const int MaxLookup = WireMessage.MaxHead + (3 * WireMessage.MaxProof) + WireMessage.MaxMapValue + WireMessage.MaxKey
+    private const int MaxLookup = WireMessage.MaxHead + (4 * WireMessage.MaxProof) + WireMessage.MaxMapValue + WireMessage.MaxKey
         + WireMessage.MaxValue + 1024, MaxTogether = 8 << 20;
 
     /// <summary>How long a log without the lookup call is not asked for it again.</summary>
@@ -51,6 +53,21 @@ public sealed class LogClient(ConnectClient connect, string logId, TimeProvider 
             Interlocked.Exchange(ref _lacksInclusionProofsSince, long.MinValue);
         }
 
+        return call;
+    }
+
+    /// <summary>Whether heads must show that their map root is the last leaf of the map-head log. False where logs without inclusion
+    /// proofs are accepted, and for mirrors, which compute the map themselves.</summary>
+    public bool ShowsMapRoots => showsMapRoots;
+
+    /// <summary>Fetches the proof that the last leaf, a head's map root, is in the map-head log.</summary>
+    /// <param name="size">Size of the map-head log.</param>
+    public async Task<CallResult<ProofResponse>> GetMapRootProofAsync(long size, CancellationToken cancellation)
+    {
+        var request = new GetLogAuditProofRequest { LogID = logId, Index = (ulong)(size - 1), TreeSize = (ulong)size };
+        var call = await connect.CallAsync(
+            LogApi + "GetMHLogAuditProof", request, ProofResponse.Parser, WireMessage.MaxProof, counts: false, cancellation);
+        _hasGivenInclusionProof |= call.Message is not null;
         return call;
     }
 

@@ -5,7 +5,8 @@ using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.Logs.Watching;
 
-/// <summary>Takes in heads: proves that each continues the view, moves the view, and freezes a log that contradicts itself.</summary>
+/// <summary>Takes in heads: proves that each continues the view and that its map root is the last leaf of its map-head log, moves the
+/// view, and freezes a log that contradicts itself.</summary>
 /// <remarks>Only the log's own signatures and proofs move the view or freeze the log.</remarks>
 /// <param name="key">The log's key.</param>
 /// <param name="client">Asks the log for proofs.</param>
@@ -16,11 +17,13 @@ internal sealed class HeadIntake(LogKey key, LogClient client, HeldView view, Fr
     /// <summary>How often a head is tried: the view may move meanwhile, here or in another process, or the stored one is damaged.</summary>
     private const int Attempts = 3;
 
-    /// <summary>Takes in a fetched head; returns null, or the reason for which it was refused.</summary>
+    /// <summary>Takes in a fetched head; returns null, or the reason for which it was refused. A first head, which nothing is compared
+    /// with, is shown when it is used: by the log's next answer, or by <see cref="ShowViewAsync"/>.</summary>
     /// <param name="at">When it was asked for, as a timestamp of the clock.</param>
     public async Task<SilenceReason?> TakeInAsync(VerifiedTreeHead head, long at)
     {
         var stored = view.View is { } start ? HeldView.BytesOf(start) : null;
+        var showing = view.View is { } first && head.Content.TreeSize > first.Head.Content.TreeSize ? ShowAsync(head) : null;
         for (var attempt = 0; attempt < Attempts; attempt++)
         {
             var known = view.View;
@@ -29,6 +32,17 @@ internal sealed class HeadIntake(LogKey key, LogClient client, HeldView view, Fr
             {
                 return reason is SilenceReason.HeadOlder && await HearAsync(head, source) && freeze.IsSet ? SilenceReason.Frozen
                     : reason;
+            }
+
+            if (showing is not null)
+            {
+                var (shown, problem) = await showing;
+                if (shown is null)
+                {
+                    return problem;
+                }
+
+                next = next.Head == shown ? next : new LogView(shown);
             }
 
             if (freeze.TryReplaceView(known, next, stored, at))
@@ -58,22 +72,41 @@ internal sealed class HeadIntake(LogKey key, LogClient client, HeldView view, Fr
         return SilenceReason.HeadInconsistent;
     }
 
+    /// <summary>Has the log show the view's map root. Returns null, or the reason for which the view must not be used.</summary>
+    public async Task<SilenceReason?> ShowViewAsync()
+    {
+        if (view.View is not { } known)
+        {
+            return SilenceReason.MapRootProof;
+        }
+
+        var (shown, reason) = await ShowAsync(known.Head);
+        if (shown is not null && shown != known.Head)
+        {
+            freeze.TryReplaceView(known, new LogView(shown), HeldView.BytesOf(known), HeldView.LongAgo);
+        }
+
+        return shown is null ? reason : null;
+    }
+
     /// <summary>Takes in a head that came with its proofs; null when it does not continue the view, or the view has moved
     /// meanwhile.</summary>
     /// <param name="known">The view that the proofs begin at.</param>
     /// <param name="answer">The head and the proofs.</param>
     /// <param name="at">When it was asked for, as a timestamp of the clock.</param>
-    public VerifiedTreeHead? TakeIn(LogView known, LookupResponse answer, long at)
+    public async Task<VerifiedTreeHead?> TakeInAsync(LogView known, LookupResponse answer, long at)
     {
         if (!TryVerify(known, answer.Head, out var head)
             || !HeadProofs.TryRead(answer.ConsistencyProof, out var logProof)
             || !HeadProofs.TryRead(answer.MHConsistencyProof, out var mapHeadProof)
-            || Advance(known, head, logProof, mapHeadProof, source).Next is not { } next)
+            || !HeadProofs.TryRead(answer.MapHeadInclusionProof, out var mapRootProof)
+            || Advance(known, head, logProof, mapHeadProof, source).Next is not { } next
+            || (await ShowAsync(head, mapRootProof)).Head is not { } shown)
         {
             return null;
         }
 
-        return freeze.TryReplaceView(known, next, HeldView.BytesOf(known), at) ? next.Head : null;
+        return freeze.TryReplaceView(known, next.Head == shown ? next : new LogView(shown), HeldView.BytesOf(known), at) ? shown : null;
     }
 
     /// <summary>Compares a head that others have seen with the view.</summary>
@@ -99,13 +132,14 @@ internal sealed class HeadIntake(LogKey key, LogClient client, HeldView view, Fr
         }
 
         var advance = await AdvanceAsync(known, head, from);
-        if (advance.Next is { } next)
+        if (advance.Next is null || (await ShowAsync(head)).Head is not { } shown)
         {
-            // Others may show an old head of the log, so the view counts as no fresher.
-            freeze.TryReplaceView(known, next, HeldView.BytesOf(known), HeldView.LongAgo);
+            return advance.Reason is SilenceReason.Frozen;
         }
 
-        return advance is { Next: not null } or { Reason: SilenceReason.Frozen };
+        // Others may show an old head of the log, so the view counts as no fresher.
+        freeze.TryReplaceView(known, new LogView(shown), HeldView.BytesOf(known), HeldView.LongAgo);
+        return true;
     }
 
     /// <summary>Adopts a view of another process if it continues ours, so that nothing is forgotten that either has seen.</summary>
@@ -115,10 +149,51 @@ internal sealed class HeadIntake(LogKey key, LogClient client, HeldView view, Fr
         var (next, reason) = known is null ? (other, (SilenceReason?)null) : await AdvanceAsync(known, other.Head, source);
         if (next is not null)
         {
-            freeze.TryReplaceView(known, next, HeldView.BytesOf(other), HeldView.LongAgo);
+            var (shown, problem) = await ShowAsync(next.Head);
+            if (shown is null)
+            {
+                return problem;
+            }
+
+            freeze.TryReplaceView(known, next.Head == shown ? next : new LogView(shown), HeldView.BytesOf(other), HeldView.LongAgo);
         }
 
         return reason is SilenceReason.HeadOlder ? null : reason; // the disk is behind: the next attempt overwrites it
+    }
+
+    /// <summary>Has the log show that a head's map root is the last leaf of its map-head log, where that is demanded. Returns the head with
+    /// the proof, or the reason for which it is not used.</summary>
+    /// <param name="head">The head.</param>
+    /// <param name="given">The proof that came with the head; without nodes, the log is asked for one.</param>
+    private async Task<(VerifiedTreeHead? Head, SilenceReason Reason)> ShowAsync(VerifiedTreeHead head, Digest[]? given = null)
+    {
+        var known = view.View?.Head is { MapRootProof: not null } held && held.Content == head.Content ? held : head;
+        if (!client.ShowsMapRoots || known.MapRootProof is not null || head.TryShowMapRoot(given ?? [], out known, out _))
+        {
+            return (known, default);
+        }
+
+        if (given is { Length: > 0 })
+        {
+            return (null, SilenceReason.MapRootProof);
+        }
+
+        if (client.LacksInclusionProofs)
+        {
+            return (null, SilenceReason.NoInclusionProofs);
+        }
+
+        var call = await client.GetMapRootProofAsync(head.Content.MapHeadSize, CancellationToken.None);
+        if (call.Message is null)
+        {
+            // A log that answers nothing else lacks no proofs: it is away.
+            var isAway = call.Error is null && (await client.GetHeadAsync(CancellationToken.None)).Message is null;
+            return (null, !isAway && client.NoteFailedInclusionProof(call) ? SilenceReason.NoInclusionProofs
+                : call.Error is null ? call.Failure : SilenceReason.MapRootProof);
+        }
+
+        return (WireMessage.TryReadNodes(call.Message, out var nodes) && head.TryShowMapRoot(nodes, out var shown, out _) ? shown : null,
+            SilenceReason.MapRootProof);
     }
 
     private async Task<(LogView? Next, SilenceReason? Reason)> AdvanceAsync(LogView known, VerifiedTreeHead head, string from)

@@ -120,14 +120,14 @@ public sealed class LogLookups(WatchedLog log, TimeProvider time)
         for (var attempt = 0; attempt < 2; attempt++)
         {
             var at = time.GetTimestamp();
-            if (await log.ViewAsync(Timeout.InfiniteTimeSpan, CancellationToken.None) is not { View: { } view }
-                || await log.Client.LookupAsync(view.Head.Content, digests, keys, CancellationToken.None) is not { } answer
+            if (await log.ViewAsync(Timeout.InfiniteTimeSpan, CancellationToken.None, isShown: false) is not { View: { } view }
+                || await log.Client.LookupAsync(KnownOf(view.Head), digests, keys, CancellationToken.None) is not { } answer
                 || answer.Items.Count != digests.Count + keys.Count)
             {
                 return null;
             }
 
-            if (log.TakeIn(view, answer, at) is { } head)
+            if (await log.TakeInAsync(view, answer, at) is { } head)
             {
                 return (head, answer.Items);
             }
@@ -140,6 +140,11 @@ public sealed class LogLookups(WatchedLog log, TimeProvider time)
 
         return null;
     }
+
+    /// <summary>What the log learns of the known head: no map-head log while the map root is not shown, so that the answer shows
+    /// it.</summary>
+    private TreeHead KnownOf(VerifiedTreeHead head) =>
+        head.MapRootProof is null && log.Client.ShowsMapRoots ? head.Content with { MapHeadSize = 0 } : head.Content;
 
     private sealed class Waiting(LookupQuestion question)
     {

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text.Json.Serialization;
+using TrustixProxy.Consensus;
 using TrustixProxy.IO.Storage;
 using TrustixProxy.Logs.Client;
 using TrustixProxy.TransparencyLog;
@@ -56,6 +57,8 @@ public sealed class LogRegister : IDisposable
 
     /// <summary>Time without growth after which an answering log is stale.</summary>
     private static readonly TimeSpan StaleUngrown = TimeSpan.FromDays(7);
+
+    private const string WithoutProofs = "gives no inclusion proofs: set inclusionProof to optional";
 
     private readonly ImmutableArray<LogOptions> _logs;
     private readonly TimeProvider _time;
@@ -118,10 +121,11 @@ public sealed class LogRegister : IDisposable
         }
 
         return condition.Failure is { } failure
-            ? (LogHealth.Failing, $"failing since {condition.FailingSince:yyyy-MM-dd HH:mm:ss}Z: {failure}")
+            ? (LogHealth.Failing, $"failing since {condition.FailingSince:yyyy-MM-dd HH:mm:ss}Z: "
+                + (failure is nameof(SilenceReason.NoInclusionProofs) ? WithoutProofs : failure))
             : log is { IsMirrored: false, Elector.RequiresInclusionProof: true } && _records.LacksInclusionProofsSince(key) is { } since
                 ? (LogHealth.Failing,
-                    $"failing since {since:yyyy-MM-dd HH:mm:ss}Z: gives no inclusion proofs: set inclusionProof to optional")
+                    $"failing since {since:yyyy-MM-dd HH:mm:ss}Z: {WithoutProofs}")
             : condition.SeenAt is not { } seen ? (LogHealth.Unseen, "never seen")
             : _time.GetUtcNow() - seen > StaleAfter ? (LogHealth.Stale, $"stale since {seen:yyyy-MM-dd HH:mm:ss}Z")
             : _time.GetUtcNow() - condition.GrownAt > StaleUngrown

@@ -27,7 +27,7 @@ public sealed class WatchedLog
     private readonly FreezeFlag _freeze;
     private readonly HeadIntake _intake;
     private readonly Lock _refreshing = new();
-    private Task<SilenceReason?>? _refresh;
+    private Task<SilenceReason?>? _refresh, _showing;
 
     /// <param name="name">The log's name.</param>
     /// <param name="key">The log's key.</param>
@@ -93,23 +93,36 @@ public sealed class WatchedLog
 
     /// <summary>Finds a view that was seen at most <paramref name="maxAge"/> ago, and fetches one if it must. An infinite age accepts
     /// any view.</summary>
-    public async Task<ViewResult> ViewAsync(TimeSpan maxAge, CancellationToken cancellation)
+    /// <param name="maxAge">The age.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <param name="isShown">Whether the view's map root must have been shown, as for every use but to ask for that.</param>
+    public async Task<ViewResult> ViewAsync(TimeSpan maxAge, CancellationToken cancellation, bool isShown = true)
     {
         // Twice: a refresh that was already under way may have asked too long ago.
         var notBefore = _view.TimestampBefore(maxAge);
         for (var attempt = 0; attempt < 2 && !IsFrozen && !_view.IsSeenSince(notBefore); attempt++)
         {
-            if (await RefreshAsync().WaitAsync(cancellation) is { } reason)
+            if (await RefreshAsync().WaitAsync(cancellation) is { } refused)
             {
-                return new ViewResult(null, reason);
+                return new ViewResult(null, refused);
             }
         }
 
-        return IsFrozen ? new ViewResult(null, SilenceReason.Frozen) : new ViewResult(_view.View!, default);
+        var reason = isShown && !IsShown && !IsFrozen ? await ShowAsync().WaitAsync(cancellation) : null;
+        if (reason is SilenceReason.MapRootProof)
+        {
+            // The log does not prove this head. If it has a newer one, what becomes of that one counts.
+            var refused = await RefreshAsync().WaitAsync(cancellation);
+            reason = refused ?? (IsShown ? null : reason);
+        }
+
+        return IsFrozen ? new ViewResult(null, SilenceReason.Frozen)
+            : reason is { } failure ? new ViewResult(null, failure)
+            : new ViewResult(_view.View!, default);
     }
 
     /// <summary>The view, if it was seen at most <paramref name="maxAge"/> ago; null otherwise. Fetches nothing.</summary>
-    public LogView? Recent(TimeSpan maxAge) => IsFrozen ? null : _view.FindSince(_view.TimestampBefore(maxAge));
+    public LogView? Recent(TimeSpan maxAge) => IsFrozen || !IsShown ? null : _view.FindSince(_view.TimestampBefore(maxAge));
 
     /// <summary>Fetches the head and takes it in; returns null, or why that failed. All who wait share one refresh.</summary>
     public Task<SilenceReason?> RefreshAsync()
@@ -120,11 +133,39 @@ public sealed class WatchedLog
         }
     }
 
-    /// <inheritdoc cref="HeadIntake.TakeIn"/>
-    public VerifiedTreeHead? TakeIn(LogView known, LookupResponse answer, long at) => _intake.TakeIn(known, answer, at);
+    /// <inheritdoc cref="HeadIntake.TakeInAsync"/>
+    public Task<VerifiedTreeHead?> TakeInAsync(LogView known, LookupResponse answer, long at) => _intake.TakeInAsync(known, answer, at);
 
     /// <inheritdoc cref="HeadIntake.HearAsync"/>
     public Task<bool> HearAsync(VerifiedTreeHead head, string from) => _intake.HearAsync(head, from);
+
+    /// <summary>Whether the view's map root was shown to be the last leaf of its map-head log, where that is demanded. A view from disk is
+    /// shown anew, and a first view when it is used.</summary>
+    private bool IsShown => !Client.ShowsMapRoots || _view.View?.Head.MapRootProof is not null;
+
+    /// <summary>Has the log show the view's map root; all who wait share one call.</summary>
+    private Task<SilenceReason?> ShowAsync()
+    {
+        lock (_refreshing)
+        {
+            return _showing is { IsCompleted: false } ? _showing : _showing = ShowOnceAsync();
+        }
+    }
+
+    private async Task<SilenceReason?> ShowOnceAsync()
+    {
+        var reason = await _intake.ShowViewAsync();
+        NoteLackOfProofs(reason);
+        return reason;
+    }
+
+    private void NoteLackOfProofs(SilenceReason? reason)
+    {
+        if (reason is SilenceReason.NoInclusionProofs)
+        {
+            _docket.NoteInclusionProofs(areGiven: false);
+        }
+    }
 
     private async Task<SilenceReason?> FetchAsync()
     {
@@ -146,6 +187,7 @@ public sealed class WatchedLog
             EvidenceMetrics.Failed(Name, failure);
         }
 
+        NoteLackOfProofs(reason);
         _docket.Note(reason?.ToString(), hasGrown: _view.TreeSize > before);
         return reason;
     }

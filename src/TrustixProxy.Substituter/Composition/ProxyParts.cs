@@ -259,8 +259,9 @@ internal sealed class ProxyParts : IDisposable
         var (elector, connection) = (options.Elector, new ConnectClient(http, timeout, _time));
         var identity = new LogIdentity(elector.Name, elector.Key, options.Url);
         var docket = new LogFaultStore(identity, _views, _records, Options.StateDirectory, _time, Logger);
-        var log = new WatchedLog(elector.Name, elector.Key, new LogClient(connection, elector.Key.LogId, _time, options.IsExport), _views,
-            docket, _time, Logger);
+        var client = new LogClient(connection, elector.Key.LogId, _time, options.IsExport,
+            showsMapRoots: elector.RequiresInclusionProof && !options.IsMirrored);
+        var log = new WatchedLog(elector.Name, elector.Key, client, _views, docket, _time, Logger);
         var mirror = options.IsMirrored ? new LogMirror(elector.Name, log,
             new MirrorStore(Path.Combine(Options.StateDirectory, "mirrors", $"{elector.Key.LogId}.sqlite")), _time, Logger) : null;
         return new LogParts(options, timeout, connection, log, mirror);

@@ -45,7 +45,7 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
     private async Task<Ballot> AskAsync(
         StorePath path, Task<LookupAnswer?>? ahead, CandidateValues statements, CancellationToken cancellation)
     {
-        var first = await log.ViewAsync(Timeout.InfiniteTimeSpan, cancellation);
+        var first = await log.ViewAsync(Timeout.InfiniteTimeSpan, cancellation, isShown: false);
         if (first.View is null)
         {
             return new Ballot.Silent(first.Reason);
@@ -56,7 +56,9 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
             return answer;
         }
 
-        return await AskUntilHeadStandsAsync(first.View.Head, path, statements, cancellation);
+        var shown = await log.ViewAsync(Timeout.InfiniteTimeSpan, cancellation);
+        return shown.View is null ? new Ballot.Silent(shown.Reason)
+            : await AskUntilHeadStandsAsync(shown.View.Head, path, statements, cancellation);
     }
 
     /// <summary>Queries under a head and retries under newer ones: an absence, a lost root or a failed proof may only mean that the log has

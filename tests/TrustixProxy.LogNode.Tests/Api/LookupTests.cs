@@ -42,6 +42,13 @@ public sealed class LookupTests
             FirstSize = 3,
             SecondSize = head.MHTreeSize
         }, ProofResponse.Parser)).Proof, answer.MHConsistencyProof);
+        Assert.Equal((await node.CallAsync("LogAPI/GetMHLogAuditProof", new GetLogAuditProofRequest
+        {
+            LogID = node.LogId,
+            Index = head.MHTreeSize - 1,
+            TreeSize = head.MHTreeSize
+        }, ProofResponse.Parser)).Proof, answer.MapHeadInclusionProof);
+        Assert.NotEmpty(answer.MapHeadInclusionProof);
         Assert.Equal(3, answer.Items.Count);
         foreach (var (key, index, value) in new[] { (output.Statement.Key, 50, output.Statement.Value),
             (RecordedLog.Entries[5].Key, 5, RecordedLog.Entries[5].Value), (Encoding.UTF8.GetBytes("absent"), -1, null) })
@@ -65,6 +72,18 @@ public sealed class LookupTests
                 Assert.Equal(value, entry.Value.ToByteArray());
             }
         }
+    }
+
+    [Fact]
+    public async Task The_map_root_is_proven_once_for_each_head()
+    {
+        await using var node = await RecordedLog.FullAsync();
+        var head = await node.HeadAsync();
+        var known = new LookupRequest { LogID = node.LogId, TreeSize = head.TreeSize, MHTreeSize = head.MHTreeSize };
+
+        Assert.Empty((await node.CallAsync(Lookup, known, LookupResponse.Parser)).MapHeadInclusionProof);
+        known.MHTreeSize--;
+        Assert.NotEmpty((await node.CallAsync(Lookup, known, LookupResponse.Parser)).MapHeadInclusionProof);
     }
 
     [Fact]

@@ -72,7 +72,7 @@ public sealed class BundleTests
         Assert.Equal(DecisionBundleError.Answer, Redigested(proxy, bytes, bundle => bundle["answers"]![0]!["log"]!["value"] = "e30="));
         Assert.Equal(DecisionBundleError.Head, Redigested(
             proxy, bytes, bundle => bundle["answers"]![0]!["log"]!["head"] = bundle["answers"]![1]!["log"]!["head"]!.DeepClone()));
-        Assert.Equal(DecisionBundleError.Version, Redigested(proxy, bytes, bundle => bundle["version"] = 2));
+        Assert.Equal(DecisionBundleError.Version, Redigested(proxy, bytes, bundle => bundle["version"] = 3));
     }
 
     [Fact]

@@ -17,6 +17,8 @@ public sealed class LyingLogTests
         { LogLie.SplitView, "frozen" },
         { LogLie.EmptyConsistencyProof, "head-inconsistent" },
         { LogLie.EmptyMapHeadProof, "head-inconsistent" },
+        { LogLie.MapRootOfOlderHead, "map-root-proof" },
+        { LogLie.SurplusMapRootNode, "map-root-proof" },
         // a root that stays the newest and is said to be lost is how the reference answers for an absent key
         { LogLie.StaleRoot, "not-found" },
         { LogLie.WrongValue, "value-digest" },

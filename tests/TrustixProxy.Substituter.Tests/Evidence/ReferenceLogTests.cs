@@ -52,7 +52,9 @@ public sealed class ReferenceLogTests
                 "carol=silent(gives no inclusion proofs: set inclusionProof to optional)", answer.Text, StringComparison.Ordinal);
         }
 
-        Assert.Equal(1, Count(proxy, "carol", "GetLogAuditProof"));
+        // the first is that the head's map root is the last leaf of its map-head log; the reference fails it, too
+        Assert.Equal(["GetMHLogAuditProof"], proxy.Log("carol").Calls.Where(
+            call => call.EndsWith("AuditProof", StringComparison.Ordinal)));
         await UntilAsync(async () => (await proxy.Client.GetStringAsync(new Uri(proxy.OperationsUrl, "/readyz")))
             .Contains("gives no inclusion proofs: set inclusionProof to optional", StringComparison.Ordinal));
         await proxy.StopAsync();

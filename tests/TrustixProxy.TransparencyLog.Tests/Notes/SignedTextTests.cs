@@ -74,7 +74,10 @@ public sealed class SignedTextTests
         var note = SignedNote.Of("a.example\n0\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n");
         var line = witness.Cosign(note, 5);
 
+        var plain = new Native.Ed25519SigningKey([.. Enumerable.Repeat((byte)3, 32)]).Sign(Encoding.UTF8.GetBytes(note.Text));
+
         Assert.NotEqual(asLog.KeyId, witness.Key.KeyId);
+        Assert.Equal(SignatureCheck.Invalid, note.With(line with { Bytes = plain }).Check(witness.Key));
         Assert.Equal(SignatureCheck.Invalid, note.With(line).Check(witness.Key));
         Assert.Equal(SignatureCheck.Invalid, note.With(line with { KeyId = asLog.KeyId }).Check(asLog));
         Assert.Equal(SignatureCheck.Invalid, Cosignature.Check(note.With(line with { KeyId = asLog.KeyId }), asLog, out _));
