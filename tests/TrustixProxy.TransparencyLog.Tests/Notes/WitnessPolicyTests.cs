@@ -54,11 +54,11 @@ public sealed class WitnessPolicyTests
     [InlineData("quorum w9\n", "quorum 'w9' is not defined above")]
     [InlineData("quorum w1\nquorum w1\n", "a second quorum line", 1)]
     [InlineData("quorum w1 w2\n", "'quorum' has 2 words after it")]
-    [InlineData("quorums w1\n", "'quorums' is no kind of line")]
-    [InlineData("group g 3 w1 w2\nquorum g\n", "'3' is no number of members")]
-    [InlineData("group g 0 w1 w2\nquorum g\n", "'0' is no number of members")]
-    [InlineData("group g 02 w1 w2\nquorum g\n", "'02' is no number of members")]
-    [InlineData("group g some w1 w2\nquorum g\n", "'some' is no number of members")]
+    [InlineData("quorums w1\n", "'quorums' is not a kind of line")]
+    [InlineData("group g 3 w1 w2\nquorum g\n", "'3' is not a number of members")]
+    [InlineData("group g 0 w1 w2\nquorum g\n", "'0' is not a number of members")]
+    [InlineData("group g 02 w1 w2\nquorum g\n", "'02' is not a number of members")]
+    [InlineData("group g some w1 w2\nquorum g\n", "'some' is not a number of members")]
     [InlineData("group g any w1 w9\nquorum g\n", "member 'w9' is not defined above")]
     [InlineData("group g any w1 none\nquorum g\n", "member 'none' is not defined above")]
     [InlineData("group g any w1 w1\nquorum g\n", "'w1' is a member a second time")]
@@ -67,8 +67,8 @@ public sealed class WitnessPolicyTests
     [InlineData("group w1 any w2\nquorum w1\n", "the name 'w1' is defined twice")]
     [InlineData("group none any w2\nquorum none\n", "'none' has a meaning of its own")]
     [InlineData("# \r\nquorum w1\n", "it contains a control character")]
-    [InlineData("witness w6 w6.example/w+00000000+AAAA\nquorum w1\n", "'w6.example/w+00000000+AAAA' is no verifier key (Algorithm)")]
-    [InlineData("log x\nquorum w1\n", "'x' is no verifier key (Form)")]
+    [InlineData("witness w6 w6.example/w+00000000+AAAA\nquorum w1\n", "'w6.example/w+00000000+AAAA' is not a verifier key (Algorithm)")]
+    [InlineData("log x\nquorum w1\n", "'x' is not a verifier key (Form)")]
     public void A_damaged_policy_is_refused_with_its_line_and_a_remedy(string lines, string problem, int after = 0)
     {
         Assert.False(TryParse(Witnesses + lines, out var fault));
@@ -87,7 +87,8 @@ public sealed class WitnessPolicyTests
         Expect($"{Log.Replace("log", "witness w", StringComparison.Ordinal)}\n", "the key of 'a.example' is of type 01");
         Expect($"log {Five[0].Key}\n", "the key of 'w1.example/w' is of type 04");
         var weak = Convert.ToBase64String([4, .. new byte[32]]);
-        Expect($"witness w w.example+00000000+{weak}\n", $"'w.example+00000000+{weak}' is no verifier key (WeakKey)"[..61], isStart: true);
+        Expect(
+            $"witness w w.example+00000000+{weak}\n", $"'w.example+00000000+{weak}' is not a verifier key (WeakKey)"[..61], isStart: true);
         Expect($"witness w {Text("c2sp/mldsa44.vkey")}quorum w\n",
             "quorum 'w' can never be met: cosignatures with ML-DSA (type 06) are not verified");
         Expect($"{Witnesses}{new string('#', 64 << 10)}\nquorum w1\n", "the file has ", isStart: true);
