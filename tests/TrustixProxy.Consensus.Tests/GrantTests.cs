@@ -76,8 +76,8 @@ public sealed class GrantTests
     }
 
     [Theory]
-    [InlineData("\"version\":1", "\"version\":2", DecisionBundleError.Version)]
-    [InlineData("\"version\":1", "\"version\":1,\"extra\":1", DecisionBundleError.Json)]
+    [InlineData("\"version\":2", "\"version\":3", DecisionBundleError.Version)]
+    [InlineData("\"version\":2", "\"version\":2,\"extra\":1", DecisionBundleError.Json)]
     [InlineData("\"outcome\":\"undecided\"", "\"outcome\":\"agreed\"", DecisionBundleError.Digest)]
     [InlineData("{", "[", DecisionBundleError.Json)]
     public void What_was_changed_in_a_bundle_is_told(string text, string instead, DecisionBundleError expected)
