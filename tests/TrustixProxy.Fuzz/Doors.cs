@@ -70,6 +70,9 @@ internal static class Doors
             bytes => NarInfo.TryParse(bytes, out _, out _));
         yield return new Door(
             "RecordSeal", [records.Seal("kind", "name", "body"u8)], bytes => records.TryOpen("kind", "name", bytes, out _));
+        yield return new Door(
+            "OutcomeWords", [.. Enum.GetValues<Outcome>().Select(outcome => Encoding.ASCII.GetBytes(outcome.Word()))],
+            bytes => OutcomeWords.TryParse(Encoding.UTF8.GetString(bytes), out _));
         yield return new Door("DecisionSeal",
             [seal.Seal(digest, DecisionRecord.Refusal(Outcome.Conflict, "reason", DateTimeOffset.UnixEpoch))],
             bytes => seal.TryOpen(digest, bytes, out _, out _));

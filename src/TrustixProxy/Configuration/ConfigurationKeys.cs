@@ -143,7 +143,8 @@ internal static class ConfigurationKeys
             ["logs[].mode"] =
                 "`light` looks up each path. `mirror` downloads and verifies the whole log, which therefore learns no requested path.",
             ["logs[].inclusionProof"] =
-            "Whether the map must be tied to the append-only log. Use `optional` for Trustix's own daemon, whose call for this fails.",
+                "Whether the map must be tied to the append-only log: each entry, and each head's map root to its map-head log. "
+                + "Use `optional` for Trustix's own daemon, whose call for this fails.",
             ["caches"] = "Signed binary caches that vote.",
             ["caches[].name"] = "Name used in answers and messages.",
             ["caches[].operator"] = new("Operator that runs it. Each operator has one vote.") { Default = "the name" },
