@@ -8,12 +8,14 @@ namespace TrustixProxy.Clients.Differential;
 internal sealed class Fetching(ClientLab lab, NixClient client)
 {
     /// <summary>Fetches all paths with one process, and then those that it did not take with one process each.</summary>
-    /// <remarks>One failure disables a cache, or ends the process, and so hides what the client makes of other paths.</remarks>
+    /// <remarks>One failure disables a cache, or ends the process, and so hides what the client makes of other paths. Nix 2.34 sometimes
+    /// crashes on bytes behind a file, from any cache: then it is asked again.</remarks>
     private const string Script = """
         nix-store --init
         [ -e apart ] || timeout 30 nix-store -r --keep-going $(cat paths) </dev/null >/dev/null 2>log
         nix-store --check-validity --print-invalid $(cat paths) >refused
-        fetch() { timeout 15 nix-store -r "$@" </dev/null >/dev/null 2>log || echo "ended with $?" >>log; }
+        once() { timeout 15 nix-store -r "$@" </dev/null >/dev/null 2>log || { echo "ended with $?" >>log; false; }; }
+        fetch() { for try in 1 2 3 4 5; do if once "$@" || ! grep --quiet 'Nix crashed' log; then return; fi; done; }
         grep --fixed-strings --file=refused wanted | while read -r path cache; do
           mkdir "${path##*/}"
           (cd "${path##*/}" && fetch "$path" ${cache:+--option substituters "$cache"}) &
