@@ -24,6 +24,9 @@ public sealed class Upstream : IDisposable
     /// <summary>How long a missing path is not asked for again: newly pushed paths are found soon.</summary>
     private static readonly TimeSpan AbsentLifetime = TimeSpan.FromSeconds(2);
 
+    /// <summary>Requests within this time count as made at once.</summary>
+    private static readonly TimeSpan SameTime = TimeSpan.FromMilliseconds(100);
+
     private readonly Uri _base;
     private readonly TimeSpan _timeout, _firstPause; // the pauses of all tries take a small part of the available time
     private readonly TimeProvider _time;
@@ -94,7 +97,7 @@ public sealed class Upstream : IDisposable
     /// <summary>Asks for a narinfo, once for all concurrent callers. Uses a narinfo found in the last minutes; asks nothing while the
     /// upstream is away.</summary>
     public async Task<UpstreamAnswer> AskAsync(StorePathDigest digest, CancellationToken cancellation) =>
-        Recall(digest) is UpstreamAnswer.Found known ? known
+        RecallForDecision(digest) is { } known ? known
             : Health.IsAway ? AwayAnswer()
             : await _underway.GetOrAdd(digest, key => new Lazy<Task<UpstreamAnswer>>(() => AskAsync(key))).Value.WaitAsync(cancellation);
 
@@ -219,10 +222,18 @@ public sealed class Upstream : IDisposable
         _known.TryGetValue(digest, out (UpstreamAnswer Answer, long At) known) && _time.GetElapsedTime(known.At) < LifetimeOf(known.Answer)
             ? known.Answer : null;
 
+    /// <summary>Recalls an answer on which a decision may depend: a narinfo, or what came so lately that it answers all who ask at the same
+    /// time, as upstream and as elector.</summary>
+    private UpstreamAnswer? RecallForDecision(StorePathDigest digest) =>
+        _known.TryGetValue(digest, out (UpstreamAnswer Answer, long At) known)
+            && _time.GetElapsedTime(known.At) < (known.Answer is UpstreamAnswer.Found ? FoundLifetime : SameTime)
+            ? known.Answer : null;
+
     private static TimeSpan LifetimeOf(UpstreamAnswer answer) => answer switch
     {
         UpstreamAnswer.Found => FoundLifetime,
         UpstreamAnswer.Absent => AbsentLifetime,
+        UpstreamAnswer.Failed { Fault.IsAnswer: true } => SameTime,
         _ => TimeSpan.Zero,
     };
 }

@@ -4,7 +4,8 @@ namespace TrustixProxy.Clients.Differential;
 internal static class Differences
 {
     /// <summary>Reads the versions of Nix that take each listed oddity of a part of the corpus, by its name.</summary>
-    /// <remarks>A line is <c>part | name | versions | reason</c>; lines that begin with # are comments.</remarks>
+    /// <remarks>A line is <c>part | name | versions | reason</c>; lines that begin with # are comments. A listed difference
+    /// may fail to show: on a busy machine Nix itself sometimes gives up on an odd file.</remarks>
     public static Dictionary<string, string> Read(string part) =>
         File.ReadLines(Path.Combine(AppContext.BaseDirectory, "Differential", "differences.txt"))
             .Where(line => line.Length > 0 && line[0] is not '#')

@@ -68,7 +68,8 @@ public sealed class DifferentialTests(ClientLab lab, ITestOutputHelper output)
         {
             var refused = runs.Where(run => corpus.Lost(run.Straight, run.Proxied).Contains(sample)).ToList();
             var versions = string.Join(", ", refused.Select(run => run.Version));
-            if (versions != listed.GetValueOrDefault(sample.Oddity.Name, ""))
+            var expected = listed.GetValueOrDefault(sample.Oddity.Name, "").Split(", ");
+            if (refused.Any(run => !expected.Contains(run.Version)))
             {
                 var answer = await proxy.AskAsync($"{sample.Path.Digest}.narinfo");
                 var message = refused.Select(run => run.Proxied.MessageOf(sample.Path)).FirstOrDefault();
