@@ -232,7 +232,8 @@ internal sealed class Scene
             foreach (var watched in toRefresh.Select(_world.Watched))
             {
                 Fault.Unless(!watched.IsFrozen, $"{watched.Source} is frozen still");
-                Fault.Unless(await watched.RefreshAsync() is null && watched.Head is not null, $"{watched.Source} is not heard again");
+                var refused = await watched.RefreshAsync();
+                Fault.Unless(refused is null && watched.Head is not null, $"{watched.Source} is not heard again: {refused}");
             }
         }
     }

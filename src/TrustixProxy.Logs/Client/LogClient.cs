@@ -22,10 +22,10 @@ public sealed class LogClient(
     /// <summary>How long a log without the lookup call is not asked for it again.</summary>
     private static readonly TimeSpan WithoutLookup = TimeSpan.FromMinutes(10);
 
-    /// <summary>How long a log without inclusion proofs is not asked for one again.</summary>
-    private static readonly TimeSpan WithoutInclusionProofs = TimeSpan.FromMinutes(1);
+    /// <summary>How long a log without inclusion proofs is not asked for one again: at first, and at most.</summary>
+    private static readonly TimeSpan FirstWithoutInclusionProofs = TimeSpan.FromSeconds(2), WithoutInclusionProofs = TimeSpan.FromMinutes(1);
 
-    private long _lacksLookupSince = long.MinValue, _lacksInclusionProofsSince = long.MinValue;
+    private long _lacksLookupSince = long.MinValue, _lacksInclusionProofsSince = long.MinValue, _lacksFor;
     private volatile bool _hasGivenInclusionProof;
 
     public Task<CallResult<LogHead>> GetHeadAsync(CancellationToken cancellation) =>
@@ -47,12 +47,7 @@ public sealed class LogClient(
         var isCounted = counts && _hasGivenInclusionProof;
         var call = await connect.CallAsync(
             LogApi + "GetLogAuditProof", request, ProofResponse.Parser, WireMessage.MaxProof, isCounted, cancellation);
-        if (call.Message is not null)
-        {
-            _hasGivenInclusionProof = true;
-            Interlocked.Exchange(ref _lacksInclusionProofsSince, long.MinValue);
-        }
-
+        NoteInclusionProof(call);
         return call;
     }
 
@@ -67,14 +62,24 @@ public sealed class LogClient(
         var request = new GetLogAuditProofRequest { LogID = logId, Index = (ulong)(size - 1), TreeSize = (ulong)size };
         var call = await connect.CallAsync(
             LogApi + "GetMHLogAuditProof", request, ProofResponse.Parser, WireMessage.MaxProof, counts: false, cancellation);
-        _hasGivenInclusionProof |= call.Message is not null;
+        NoteInclusionProof(call);
         return call;
     }
 
     /// <summary>Whether the log recently failed to give inclusion proofs.</summary>
     public bool LacksInclusionProofs =>
         Interlocked.Read(ref _lacksInclusionProofsSince) is var since && since is not long.MinValue
-        && time.GetElapsedTime(since) < WithoutInclusionProofs;
+        && time.GetElapsedTime(since) < TimeSpan.FromTicks(Interlocked.Read(ref _lacksFor));
+
+    /// <summary>Records that the log gives inclusion proofs, if it gave this one.</summary>
+    private void NoteInclusionProof(CallResult<ProofResponse> call)
+    {
+        if (call.Message is not null)
+        {
+            _hasGivenInclusionProof = true;
+            Interlocked.Exchange(ref _lacksInclusionProofsSince, long.MinValue);
+        }
+    }
 
     /// <summary>Records that an inclusion proof failed while other calls succeed. Returns whether the log gives none; a log that ever gave
     /// one has them.</summary>
@@ -85,6 +90,9 @@ public sealed class LogClient(
                 || call.Error?.StartsWith("unimplemented:", StringComparison.Ordinal) is true);
         if (isLacking)
         {
+            // The first time may be the network's fault, so it is asked again soon.
+            var before = Interlocked.Read(ref _lacksFor);
+            Interlocked.Exchange(ref _lacksFor, Math.Clamp(before * 2, FirstWithoutInclusionProofs.Ticks, WithoutInclusionProofs.Ticks));
             Interlocked.Exchange(ref _lacksInclusionProofsSince, time.GetTimestamp());
         }
 
