@@ -20,8 +20,11 @@ internal sealed class UpstreamProber(
     /// <summary>Silence of a request after which a probe is sent in parallel, and the interval between checks.</summary>
     private static readonly TimeSpan Unease = TimeSpan.FromMilliseconds(250), Look = TimeSpan.FromSeconds(1);
 
+    /// <summary>How early a timer may fire. Without this allowance the request would be looked at again a whole interval later.</summary>
+    private static readonly TimeSpan Grain = TimeSpan.FromMilliseconds(20);
+
     /// <summary>Silence of a probe after which the upstream counts as silent; longer after a late answer.</summary>
-    private static readonly TimeSpan LeastPatience = TimeSpan.FromMilliseconds(650);
+    private static readonly TimeSpan LeastPatience = TimeSpan.FromMilliseconds(550);
 
     /// <summary>Pauses between probes: while it fails; and the shortest and longest while it is away.</summary>
     private static readonly TimeSpan FailingPause = TimeSpan.FromMilliseconds(250), FirstPause = TimeSpan.FromSeconds(1),
@@ -56,7 +59,7 @@ internal sealed class UpstreamProber(
         return time.CreateTimer(
             _ =>
             {
-                if (time.GetElapsedTime(Math.Max(start, health.LastLife)) >= Unease)
+                if (time.GetElapsedTime(Math.Max(start, health.LastLife)) >= Unease - Grain)
                 {
                     Begin();
                 }
