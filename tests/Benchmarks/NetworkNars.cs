@@ -65,7 +65,7 @@ internal static class NetworkNars
         using var response = await client.GetAsync(new Uri(proxy.Url, stage.File.Served));
         var elapsed = Stopwatch.GetElapsedTime(start);
         figures.AtMost($"until the answer, {(int)response.StatusCode}, {elapsed.TotalSeconds:0.000} s",
-            Math.Floor(elapsed / RoundTrip), "trips", 2);
+            Math.Round(elapsed / RoundTrip), "trips", 2);
         await Task.Delay(TimeSpan.FromSeconds(1)); // for what is asked after the answer
         var (nars, narInfos) = (stage.Upstream.NarRequests, stage.Upstream.NarInfoRequests);
         figures.AtMost($"requests: {nars} for the NAR, {narInfos} for its narinfo", nars + narInfos, "", 2);
