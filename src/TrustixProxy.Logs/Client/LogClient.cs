@@ -23,7 +23,8 @@ public sealed class LogClient(
     private static readonly TimeSpan WithoutLookup = TimeSpan.FromMinutes(10);
 
     /// <summary>How long a log without inclusion proofs is not asked for one again: at first, and at most.</summary>
-    private static readonly TimeSpan FirstWithoutInclusionProofs = TimeSpan.FromSeconds(2), WithoutInclusionProofs = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan FirstWithoutInclusionProofs = TimeSpan.FromSeconds(2),
+        WithoutInclusionProofs = TimeSpan.FromMinutes(1);
 
     private long _lacksLookupSince = long.MinValue, _lacksInclusionProofsSince = long.MinValue, _lacksFor;
     private volatile bool _hasGivenInclusionProof;
