@@ -39,12 +39,14 @@ internal sealed class Nginx : IDisposable
             http {
               access_log off; sendfile on; tcp_nopush on; tcp_nodelay on; keepalive_requests 100000000; keepalive_timeout 600s;
               default_type text/x-nix-narinfo; open_file_cache max=12000 inactive=600s; open_file_cache_valid 600s;
-              client_body_temp_path {{directory}}/body; proxy_temp_path {{directory}}/proxy; fastcgi_temp_path {{directory}}/f; uwsgi_temp_path {{directory}}/u; scgi_temp_path {{directory}}/s;
+              client_body_temp_path {{directory}}/body; proxy_temp_path {{directory}}/proxy; fastcgi_temp_path {{directory}}/f;
+                  uwsgi_temp_path {{directory}}/u; scgi_temp_path {{directory}}/s;
               proxy_cache_path {{directory}}/cache levels=1:2 keys_zone=bench:32m max_size=4g inactive=1d use_temp_path=off;
               proxy_http_version 1.1; proxy_set_header Connection ""; proxy_max_temp_file_size 0;
               upstream behind { server {{new Uri(target).Authority}}; keepalive 64; keepalive_requests 100000000; }
               server { listen 127.0.0.1:{{ports[0]}} backlog=4096; root {{files}}; }
-              server { listen 127.0.0.1:{{ports[1]}} backlog=4096; location / { proxy_pass http://behind; proxy_cache bench; proxy_cache_valid 200 1d; } }
+              server { listen 127.0.0.1:{{ports[1]}} backlog=4096; location / { proxy_pass http://behind; proxy_cache bench;
+                  proxy_cache_valid 200 1d; } }
               server { listen 127.0.0.1:{{ports[2]}} backlog=4096; location / { proxy_pass http://behind; } }
             }
             """);

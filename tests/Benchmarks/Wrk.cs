@@ -27,7 +27,8 @@ internal sealed partial class Wrk
               math.randomseed(os.time()); i = math.random(#requests)
             end
             function request() i = i % #requests + 1; return requests[i] end
-            function done(summary, latency) io.write(string.format("p99 %d bad %d count %d\n", latency:percentile(99), summary.errors.status + summary.errors.read + summary.errors.timeout, summary.requests)) end
+            function done(summary, latency) io.write(string.format("p99 %d bad %d count %d\n", latency:percentile(99),
+                summary.errors.status + summary.errors.read + summary.errors.timeout, summary.requests)) end
             """);
     }
 

@@ -24,9 +24,12 @@ internal sealed class Balancer : IAsyncDisposable
             daemon off; master_process off; pid {{directory}}/pid; error_log {{directory}}/error.log crit;
             events { worker_connections 1024; }
             http {
-              access_log off; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_connect_timeout 1s; proxy_next_upstream error timeout;
-              client_body_temp_path {{directory}}/body; proxy_temp_path {{directory}}/proxy; fastcgi_temp_path {{directory}}/f; uwsgi_temp_path {{directory}}/u; scgi_temp_path {{directory}}/s;
-              upstream replicas { {{string.Concat(replicas.Select(url => $"server {new Uri(url).Authority} max_fails=1 fail_timeout=5s; "))}} }
+              access_log off; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_connect_timeout 1s;
+                  proxy_next_upstream error timeout;
+              client_body_temp_path {{directory}}/body; proxy_temp_path {{directory}}/proxy; fastcgi_temp_path {{directory}}/f;
+                  uwsgi_temp_path {{directory}}/u; scgi_temp_path {{directory}}/s;
+              upstream replicas {
+                  {{string.Concat(replicas.Select(url => $"server {new Uri(url).Authority} max_fails=1 fail_timeout=5s; "))}} }
               server { listen 127.0.0.1:{{port}}; location / { proxy_pass http://replicas; } }
             }
             """);

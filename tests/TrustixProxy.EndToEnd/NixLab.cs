@@ -170,7 +170,8 @@ public sealed class NixLab : IAsyncLifetime
             in {
               top = mk "top-1.0" "mkdir $out; echo ${toString fan} ${chain 10} > $out/refs";
               big = mk "big-1.0" "head -c 4000000 /dev/urandom > $out";
-              split = alone "split-1.0"; lone = alone "lone-1.0"; fresh = alone "fresh-1.0"; spare = alone "spare-1.0"; sick = alone "sick-1.0";
+              split = alone "split-1.0"; lone = alone "lone-1.0"; fresh = alone "fresh-1.0"; spare = alone "spare-1.0";
+                  sick = alone "sick-1.0";
             }
             """);
         var outputs = new Dictionary<string, StorePath>();

@@ -16,7 +16,8 @@ public sealed class ActivationTests
         using var folder = new Folder();
         var (file, key) = TestCertificate.Write(folder.Path, "proxy.example");
         var config = folder.File("c.json", $$"""
-            { "stateDirectory": "{{folder.Path}}/state", "operations": { "listen": [] }, "listen": ["unix:{{folder.Path}}/unused"], "tls": { "certificateFile": "{{file}}", "keyFile": "{{key}}" } }
+            { "stateDirectory": "{{folder.Path}}/state", "operations": { "listen": [] }, "listen": ["unix:{{folder.Path}}/unused"],
+                "tls": { "certificateFile": "{{file}}", "keyFile": "{{key}}" } }
             """);
         using var passed = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         passed.Bind(new IPEndPoint(IPAddress.Loopback, 0));

@@ -14,7 +14,8 @@ public sealed class CheckConfigTests
               "upstreams": [{ "name": "nixos", "url": "https://cache.nixos.org" }],
               "logs": [
                 { "name": "alice", "url": "https://alice.example.org", "publicKey": "{{KeyA}}" },
-                { "name": "bob", "url": "unix:/run/bob.sock", "publicKey": "{{KeyB}}", "inclusionProof": "required", "keyForm": "storePath", "protocol": "nix", "mode": "mirror" }
+                { "name": "bob", "url": "unix:/run/bob.sock", "publicKey": "{{KeyB}}", "inclusionProof": "required",
+                    "keyForm": "storePath", "protocol": "nix", "mode": "mirror" }
               ],
               "policy": { "quorum": 2, "dissent": "outvoted" },
               "deadline": "00:00:05.500", "priority": 20, "onUndecided": "unavailable", "listen": ["http://127.0.0.1:9999"]
@@ -47,10 +48,14 @@ public sealed class CheckConfigTests
         using var folder = new Folder();
         var (code, _, error) = await CheckAsync(folder, $$"""
             {
-              "stateDirectory": "/proc/nowhere", "listen": ["9999"], "clients": { "basicFile": "/nowhere/c", "bearerFile": "{{folder.File("tokens", "a\n:\nb:x\nc:x\n")}}", "bytesPerSecond": 5 }, "limits": { "concurency": 1, "waiting": -1 },
-              "forwardedFrom": ["10.0.0.1/33", "unix:", "::1"], "tls": { "certificateFile": "/nowhere/a", "keyFile": "/nowhere/b", "pass": "x" }, "priority": 0, "deadline": "5s", "onUndecided": "maybe", "upstream": [],
+              "stateDirectory": "/proc/nowhere", "listen": ["9999"], "clients": { "basicFile": "/nowhere/c",
+                  "bearerFile": "{{folder.File("tokens", "a\n:\nb:x\nc:x\n")}}", "bytesPerSecond": 5 }, "limits": { "concurency": 1,
+                  "waiting": -1 },
+              "forwardedFrom": ["10.0.0.1/33", "unix:", "::1"], "tls": { "certificateFile": "/nowhere/a", "keyFile": "/nowhere/b",
+                  "pass": "x" }, "priority": 0, "deadline": "5s", "onUndecided": "maybe", "upstream": [],
               "upstreams": [{ "name": "a", "url": "ftp://x" }, { "name": "a", "url": "https://x", "prioritty": 1 }],
-              "logs": [{ "name": "alice", "url": "nowhere", "publicKey": "short", "keyForm": "x", "mode": "copy" }, { "url": "https://b", "publicKey": "{{KeyB}}", "protocol": "test" }],
+              "logs": [{ "name": "alice", "url": "nowhere", "publicKey": "short", "keyForm": "x", "mode": "copy" }, { "url": "https://b",
+                  "publicKey": "{{KeyB}}", "protocol": "test" }],
               "policy": { "quorum": 7, "dissent": "no", "percent": 50 },
               "redis": { "configuration": "x:6379,password=hunter2", "keyPrefix": "a b", "passwordFile": "/nowhere", "pasword": "x" },
               "previousSigningKeyFiles": ["/nowhere"], "signingKeyFile": "{{folder.File("key", "nonsense")}}"
@@ -103,7 +108,8 @@ public sealed class CheckConfigTests
     {
         using var folder = new Folder();
         var (code, _, error) = await CheckAsync(folder, $$"""
-            { "stateDirectory": "{{folder.Path}}", "logs": [{ "name": "a", "url": "https://a", "publicKey": "{{KeyA}}" }, { "name": "b", "url": "https://b", "publicKey": "{{KeyA}}" }] }
+            { "stateDirectory": "{{folder.Path}}", "logs": [{ "name": "a", "url": "https://a", "publicKey": "{{KeyA}}" }, { "name": "b",
+                "url": "https://b", "publicKey": "{{KeyA}}" }] }
             """);
 
         Assert.Equal(2, code);
@@ -117,7 +123,8 @@ public sealed class CheckConfigTests
         var (code, _, error) = await CheckAsync(folder, $$"""
             {
               "stateDirectory": "{{folder.Path}}",
-              "logs": [{ "name": "a", "url": "https://a", "publicKey": "{{KeyA}}", "inclusionProof": "optional" }, { "name": "b", "url": "https://b", "publicKey": "{{KeyB}}" }],
+              "logs": [{ "name": "a", "url": "https://a", "publicKey": "{{KeyA}}", "inclusionProof": "optional" }, { "name": "b",
+                  "url": "https://b", "publicKey": "{{KeyB}}" }],
               "policy": { "quorum": 1, "dissent": "veto" }
             }
             """);
@@ -237,8 +244,10 @@ public sealed class CheckConfigTests
         var good = await CheckAsync(folder, $$"""{ "stateDirectory": "{{folder.Path}}", "logs": [{ "name": "mine", "privateKeyFile": "{{key}}" }] }""");
         var bad = await CheckAsync(folder, $$"""
             {
-              "stateDirectory": "{{folder.Path}}", "privateListen": ["tcp:1"], "flushInterval": "2:00:00", "historyWindow": "x", "referenceTokens": "perhaps",
-              "logs": [{ "name": "a/b", "privateKeyFile": "/nowhere", "writeTokens": ["x"] }, { "name": "mine", "privateKeyFile": "{{key}}" }, { "name": "mine", "privateKeyFile": "{{key}}" }]
+              "stateDirectory": "{{folder.Path}}", "privateListen": ["tcp:1"], "flushInterval": "2:00:00", "historyWindow": "x",
+                  "referenceTokens": "perhaps",
+              "logs": [{ "name": "a/b", "privateKeyFile": "/nowhere", "writeTokens": ["x"] }, { "name": "mine",
+                  "privateKeyFile": "{{key}}" }, { "name": "mine", "privateKeyFile": "{{key}}" }]
             }
             """);
 

@@ -192,7 +192,8 @@ public sealed class DiffVerbTests
             lab._places["two"] = await FakeUpstream.StartAsync();
             lab._folder.File("config.json", $$"""
                 { "stateDirectory": "{{lab._folder.Path}}", "upstreams": [{ "name": "one", "url": "{{lab["one"].Url}}" }],
-                  "caches": [{ "name": "two", "url": "{{lab["two"].Url}}", "publicKeys": ["cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY="] }] }
+                  "caches": [{ "name": "two", "url": "{{lab["two"].Url}}",
+                      "publicKeys": ["cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY="] }] }
                 """);
             return lab;
         }

@@ -16,7 +16,8 @@ public sealed class NarStoreVerbTests
         File.WriteAllText(folder.File("nars/.writing-0123"), "half");
         var size = files.Sum(file => new FileInfo(file).Length);
         var config = folder.File("config.json", $$"""
-            { "stateDirectory": "{{folder.Path}}/state", "narStore": { "directory": "{{folder.Path}}/nars", "maxSize": "{{size - 1}}", "pinned": ["kept-*"] } }
+            { "stateDirectory": "{{folder.Path}}/state", "narStore": { "directory": "{{folder.Path}}/nars", "maxSize": "{{size - 1}}",
+                "pinned": ["kept-*"] } }
             """);
 
         var good = await Cli.RunAsync(["nar-store", "fsck", "--config", config]);

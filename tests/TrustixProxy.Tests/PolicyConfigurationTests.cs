@@ -6,7 +6,8 @@ public sealed class PolicyConfigurationTests
     private const string NixosKey = "cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY=";
 
     private const string Electors = $$"""
-        "logs": [{ "name": "alice", "url": "https://alice", "publicKey": "{{KeyA}}" }, { "name": "bob2", "operator": "bob", "url": "https://bob", "publicKey": "{{KeyB}}" }],
+        "logs": [{ "name": "alice", "url": "https://alice", "publicKey": "{{KeyA}}" }, { "name": "bob2", "operator": "bob",
+            "url": "https://bob", "publicKey": "{{KeyB}}" }],
         "caches": [{ "name": "nixos", "url": "https://cache.nixos.org", "publicKeys": ["{{NixosKey}}"] }]
         """;
 
@@ -100,7 +101,9 @@ public sealed class PolicyConfigurationTests
             {
               "stateDirectory": "{{folder.Path}}",
               "logs": [{ "name": "alice", "url": "https://alice", "publicKey": "{{KeyA}}" }],
-              "caches": [{ "name": "one", "url": "https://one", "publicKeys": ["x:{{KeyA}}", "short"] }, { "name": "two", "url": "https://two", "publicKeys": ["y:{{ours}}"] }, { "name": "three", "url": "https://three" }, { "name": "four", "url": "https://four", "publicKeys": ["z:{{before}}"] }],
+              "caches": [{ "name": "one", "url": "https://one", "publicKeys": ["x:{{KeyA}}", "short"] }, { "name": "two",
+                  "url": "https://two", "publicKeys": ["y:{{ours}}"] }, { "name": "three", "url": "https://three" }, { "name": "four",
+                  "url": "https://four", "publicKeys": ["z:{{before}}"] }],
               "previousSigningKeyFiles": ["{{folder.File("old.key")}}"]
             }
             """);

@@ -10,7 +10,8 @@ internal sealed class Stage : IAsyncDisposable
         Proxy = proxy;
         var logs = new[] { "alice", "bob", "carol" }.Select(name => $$"""{ "name": "{{name}}", "url": "{{proxy.Log(name).Url}}", "publicKey": "{{proxy.Log(name).Log.Signer.Key}}" }""");
         Config = Folder.File("config.json", $$"""
-            { "stateDirectory": "{{Folder.Path}}/state", "deadline": "00:00:02", "upstreams": [{ "name": "main", "url": "{{proxy.Upstream().Url}}" }], "logs": [{{string.Join(", ", logs)}}], "policy": {{policy}} }
+            { "stateDirectory": "{{Folder.Path}}/state", "deadline": "00:00:02", "upstreams": [{ "name": "main",
+                "url": "{{proxy.Upstream().Url}}" }], "logs": [{{string.Join(", ", logs)}}], "policy": {{policy}} }
             """);
     }
 

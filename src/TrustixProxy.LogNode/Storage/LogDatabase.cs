@@ -24,10 +24,13 @@ internal sealed class LogDatabase : IDisposable
         CREATE TABLE IF NOT EXISTS find (prefix INTEGER, idx INTEGER, PRIMARY KEY (prefix, idx)) WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS indexed (size INTEGER NOT NULL);
         INSERT INTO indexed SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM indexed);
-        CREATE TABLE IF NOT EXISTS conflict (seq INTEGER PRIMARY KEY, idx INTEGER NOT NULL, digest BLOB NOT NULL, value BLOB NOT NULL, seen_at INTEGER NOT NULL, signature BLOB NOT NULL, UNIQUE (idx, digest));
-        CREATE TABLE IF NOT EXISTS tile (tree INTEGER, level INTEGER, idx INTEGER, hashes BLOB NOT NULL, PRIMARY KEY (tree, level, idx)) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS conflict (seq INTEGER PRIMARY KEY, idx INTEGER NOT NULL, digest BLOB NOT NULL, value BLOB NOT NULL,
+            seen_at INTEGER NOT NULL, signature BLOB NOT NULL, UNIQUE (idx, digest));
+        CREATE TABLE IF NOT EXISTS tile (tree INTEGER, level INTEGER, idx INTEGER, hashes BLOB NOT NULL,
+            PRIMARY KEY (tree, level, idx)) WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS map_page (number INTEGER PRIMARY KEY, page BLOB NOT NULL);
-        CREATE TABLE IF NOT EXISTS map (head INTEGER PRIMARY KEY, root INTEGER NOT NULL, prefix INTEGER NOT NULL, signed_at INTEGER NOT NULL, replaced BLOB NOT NULL);
+        CREATE TABLE IF NOT EXISTS map (head INTEGER PRIMARY KEY, root INTEGER NOT NULL, prefix INTEGER NOT NULL,
+            signed_at INTEGER NOT NULL, replaced BLOB NOT NULL);
         CREATE INDEX IF NOT EXISTS map_prefix ON map (prefix);
         CREATE TABLE IF NOT EXISTS head (mh_size INTEGER PRIMARY KEY, head BLOB NOT NULL, signed_at INTEGER NOT NULL);
         CREATE TABLE IF NOT EXISTS queue (seq INTEGER PRIMARY KEY, key BLOB NOT NULL, value BLOB NOT NULL);

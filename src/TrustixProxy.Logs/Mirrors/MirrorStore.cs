@@ -36,7 +36,8 @@ public sealed class MirrorStore : IDisposable
         _writing.Open();
         Run(_writing, """
             PRAGMA busy_timeout = 1000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16000;
-            CREATE TABLE IF NOT EXISTS leaf (number INTEGER PRIMARY KEY, path BLOB NOT NULL, value_digest BLOB NOT NULL, hash BLOB NOT NULL, store_path INTEGER);
+            CREATE TABLE IF NOT EXISTS leaf (number INTEGER PRIMARY KEY, path BLOB NOT NULL, value_digest BLOB NOT NULL,
+                hash BLOB NOT NULL, store_path INTEGER);
             CREATE TABLE IF NOT EXISTS node (id INTEGER PRIMARY KEY, hash BLOB NOT NULL);
             CREATE TABLE IF NOT EXISTS subtree (prefix BLOB PRIMARY KEY, hash BLOB NOT NULL) WITHOUT ROWID;
             CREATE TABLE IF NOT EXISTS head (one INTEGER PRIMARY KEY CHECK (one = 1), message BLOB NOT NULL);

@@ -32,8 +32,10 @@ public sealed class LogRecords
     {
         (_writer, _database) = (state, state.Database);
         _database.Ensure("""
-            CREATE TABLE IF NOT EXISTS proven (number INTEGER PRIMARY KEY, log_id TEXT NOT NULL, key BLOB NOT NULL, head BLOB NOT NULL, map BLOB NOT NULL, UNIQUE (log_id, key));
-            CREATE TABLE IF NOT EXISTS log_condition (log_id TEXT PRIMARY KEY, seen_at INTEGER, grown_at INTEGER, failure TEXT, failing_since INTEGER) WITHOUT ROWID;
+            CREATE TABLE IF NOT EXISTS proven (number INTEGER PRIMARY KEY, log_id TEXT NOT NULL, key BLOB NOT NULL, head BLOB NOT NULL,
+                map BLOB NOT NULL, UNIQUE (log_id, key));
+            CREATE TABLE IF NOT EXISTS log_condition (log_id TEXT PRIMARY KEY, seen_at INTEGER, grown_at INTEGER, failure TEXT,
+                failing_since INTEGER) WITHOUT ROWID;
             CREATE TABLE IF NOT EXISTS log_without_inclusion_proofs (log_id TEXT PRIMARY KEY, since INTEGER NOT NULL) WITHOUT ROWID;
             """);
     }

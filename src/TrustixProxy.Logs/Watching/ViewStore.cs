@@ -23,7 +23,8 @@ public sealed class ViewStore(string stateDirectory) : IDisposable
         isDurable: true,
         """
         CREATE TABLE IF NOT EXISTS log_view (log_id TEXT PRIMARY KEY, head BLOB NOT NULL, fault BLOB) WITHOUT ROWID;
-        CREATE TABLE IF NOT EXISTS unfrozen (number INTEGER PRIMARY KEY, log_id TEXT NOT NULL, at INTEGER NOT NULL, reason TEXT NOT NULL, fault BLOB NOT NULL);
+        CREATE TABLE IF NOT EXISTS unfrozen (number INTEGER PRIMARY KEY, log_id TEXT NOT NULL, at INTEGER NOT NULL, reason TEXT NOT NULL,
+            fault BLOB NOT NULL);
         """);
 
     /// <summary>Loads the stored state of a log.</summary>

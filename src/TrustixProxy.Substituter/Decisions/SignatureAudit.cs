@@ -28,8 +28,10 @@ public sealed class SignatureAudit : IDisposable
         _database = database;
         database.Ensure("""
             CREATE TABLE IF NOT EXISTS signature (
-              number INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, path TEXT NOT NULL, outcome TEXT NOT NULL, fingerprint TEXT NOT NULL, policy BLOB NOT NULL, bundle BLOB NOT NULL);
-            CREATE TRIGGER IF NOT EXISTS signature_stays BEFORE UPDATE ON signature BEGIN SELECT RAISE(ABORT, 'the record of signatures is append-only'); END;
+              number INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, path TEXT NOT NULL, outcome TEXT NOT NULL,
+                  fingerprint TEXT NOT NULL, policy BLOB NOT NULL, bundle BLOB NOT NULL);
+            CREATE TRIGGER IF NOT EXISTS signature_stays BEFORE UPDATE ON signature BEGIN
+                SELECT RAISE(ABORT, 'the record of signatures is append-only'); END;
             """);
     }
 

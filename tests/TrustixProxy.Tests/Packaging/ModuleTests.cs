@@ -13,7 +13,8 @@ public sealed class ModuleTests
           configureNix = true;
           settings = {
             upstreams = [ { name = "nixos"; url = "https://cache.nixos.org"; } ];
-            logs = [ { name = "a"; url = "https://a.example"; publicKey = "{{Key}}"; } { name = "b"; url = "https://b.example"; publicKey = "{{OtherKey}}"; } ];
+            logs = [ { name = "a"; url = "https://a.example"; publicKey = "{{Key}}"; } { name = "b"; url = "https://b.example";
+                publicKey = "{{OtherKey}}"; } ];
             policy.quorum = 2;
           };
         };

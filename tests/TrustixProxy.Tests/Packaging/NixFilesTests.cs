@@ -19,9 +19,11 @@ public sealed partial class NixFilesTests
             let
               flake = import (root + "/flake.nix");
               pkgs = stub.pkgs // { callPackage = file: _: file; extend = overlay: pkgs // overlay pkgs pkgs; nixfmt-tree = "nixfmt"; };
-              outputs = flake.outputs { self = outputs; nixpkgs = { inherit (stub) lib; legacyPackages = stub.lib.genAttrs [ "x86_64-linux" "aarch64-linux" ] (_: pkgs); }; };
+              outputs = flake.outputs { self = outputs; nixpkgs = { inherit (stub) lib;
+                  legacyPackages = stub.lib.genAttrs [ "x86_64-linux" "aarch64-linux" ] (_: pkgs); }; };
             in
-            builtins.mapAttrs (_: builtins.attrNames) (outputs // { packages = outputs.packages.x86_64-linux; checks = outputs.checks.aarch64-linux; devShells = outputs.devShells.x86_64-linux; })
+            builtins.mapAttrs (_: builtins.attrNames) (outputs // { packages = outputs.packages.x86_64-linux;
+                checks = outputs.checks.aarch64-linux; devShells = outputs.devShells.x86_64-linux; })
             """);
 
         Assert.Equal(["default", "trustix-proxy"], Texts(outputs, "packages"));
@@ -36,7 +38,8 @@ public sealed partial class NixFilesTests
     public async Task The_machines_of_the_vm_tests_evaluate_and_have_good_configurations()
     {
         var checks = await Command.EvaluateAsync("""
-            builtins.mapAttrs (_: check: builtins.mapAttrs (_: node: stub.machine [ node ]) check.nodes) (import (root + "/nix/checks") { inherit (stub) pkgs; module = { imports = ours; }; })
+            builtins.mapAttrs (_: check: builtins.mapAttrs (_: node: stub.machine [ node ]) check.nodes) (import (root + "/nix/checks") {
+                inherit (stub) pkgs; module = { imports = ours; }; })
             """);
 
         foreach (var machine in checks.EnumerateObject().SelectMany(check => check.Value.EnumerateObject()))
@@ -57,7 +60,8 @@ public sealed partial class NixFilesTests
     {
         var packages = await Command.EvaluateAsync("""
             let shell = import (root + "/nix/shell.nix"); names = builtins.mapAttrs (name: _: name) (builtins.functionArgs shell); in
-            (shell (names // { lib = stub.lib // { makeLibraryPath = names: ""; getExe = name: name; }; mkShell = shell: shell; dotnetCorePackages.sdk_10_0 = "dotnet"; pkgsStatic.busybox = "busybox"; })).packages
+            (shell (names // { lib = stub.lib // { makeLibraryPath = names: ""; getExe = name: name; }; mkShell = shell: shell;
+                dotnetCorePackages.sdk_10_0 = "dotnet"; pkgsStatic.busybox = "busybox"; })).packages
             """);
         var needed = Needed.Matches(Repository.Read("tests/run")).Select(match => match.Groups[1].Value).ToList();
 
