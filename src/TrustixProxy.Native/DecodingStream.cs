@@ -99,7 +99,7 @@ public sealed class DecodingStream(Stream source, Decoder decoder) : Stream
         base.Dispose(disposing);
     }
 
-    /// <summary>Reads more input behind what is there.</summary>
+    /// <summary>Reads more input, after the bytes that are not decoded yet.</summary>
     private async ValueTask FillAsync(CancellationToken cancellation)
     {
         _input.AsSpan(_start.._end).CopyTo(_input);

@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace TrustixProxy.Native;
 
 /// <summary>Decodes LZ4 frames (the LZ4 frame and block formats), without native code.</summary>
-/// <remarks>It keeps only the window of 64 KiB: no block waits for its end. Checksums are skipped, because whoever needs the content checks
-/// its hash.</remarks>
+/// <remarks>Decodes while a block arrives, with a window of 64 KiB; liblz4 would buffer blocks of up to 4 MiB, more input than may come
+/// without output. Skips checksums: the NAR's hash is checked.</remarks>
 public sealed class Lz4Decoder : Decoder
 {
     private const uint FrameMagic = 0x184D2204;
@@ -76,7 +76,7 @@ public sealed class Lz4Decoder : Decoder
 
     private bool TryFill(ReadOnlySpan<byte> input, ref int consumed)
     {
-        // The rest of a descriptor has up to nine bytes, of which none is needed.
+        // The rest of a descriptor, up to nine bytes, is not needed: it overwrites itself.
         var count = Math.Min(FieldSize - _filled, input.Length);
         for (var i = 0; i < count; i++)
         {

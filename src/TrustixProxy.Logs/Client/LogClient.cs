@@ -91,7 +91,7 @@ public sealed class LogClient(
                 || call.Error?.StartsWith("unimplemented:", StringComparison.Ordinal) is true);
         if (isLacking)
         {
-            // The first time may be the network's fault, so it is asked again soon.
+            // The first failure may be the network's, so the log is soon asked again.
             var before = Interlocked.Read(ref _lacksFor);
             Interlocked.Exchange(ref _lacksFor, Math.Clamp(before * 2, FirstWithoutInclusionProofs.Ticks, WithoutInclusionProofs.Ticks));
             Interlocked.Exchange(ref _lacksInclusionProofsSince, time.GetTimestamp());

@@ -186,7 +186,7 @@ internal sealed class HeadIntake(LogKey key, LogClient client, HeldView view, Fr
         var call = await client.GetMapRootProofAsync(head.Content.MapHeadSize, CancellationToken.None);
         if (call.Message is null)
         {
-            // A log that answers nothing else lacks no proofs: it is away.
+            // If it does not answer other calls either, it is away: that says nothing about proofs.
             var isAway = call.Error is null && (await client.GetHeadAsync(CancellationToken.None)).Message is null;
             return (null, !isAway && client.NoteFailedInclusionProof(call) ? SilenceReason.NoInclusionProofs
                 : call.Error is null ? call.Failure : SilenceReason.MapRootProof);

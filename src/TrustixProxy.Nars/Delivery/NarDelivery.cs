@@ -190,7 +190,11 @@ public sealed class NarDelivery(NarDownload download, RequestedRange requested) 
             if (isOther || !HasTaken || !await download.NextAsync(this, body, cancellationToken))
             {
                 WasRejected = !HasTaken;
-                download.NoteCut(Math.Max(Offset, _given));
+                if (HasTaken)
+                {
+                    download.NoteCut(Math.Max(Offset, _given));
+                }
+
                 throw new NarRefusedException(body.Verdict is { } verdict ? FaultOf(verdict) ?? NarFault.FileHash : NarFault.FileHash);
             }
         }

@@ -18,7 +18,7 @@ public sealed class NarDownload : IAsyncDisposable
     private Task _running = Task.CompletedTask;
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private DeliveryState? _outcome; // Ready once a body is verified
-    private bool _isNarrowed; // a file was skipped that only its clients had no use for; a new client starts its own download
+    private bool _isNarrowed; // skipped a file that its clients could not use; a new client may, in its own download
     private bool _isClosed; // no client can join
     private bool _isLost; // all clients read a rejected body; a new client starts its own download
 
@@ -107,7 +107,7 @@ public sealed class NarDownload : IAsyncDisposable
                 {
                     return outcome is not DeliveryState.Ready ? outcome.Value
                         : delivery.IsBeyond ? DeliveryState.Beyond
-                        : DeliveryState.OtherFile; // others got a file that this client could not join from its first byte
+                        : DeliveryState.OtherFile; // the verified file cannot serve this client from its first byte
                 }
 
                 await changed.WaitAsync(cancellation);

@@ -74,8 +74,7 @@ internal sealed class NarRace(NarOpener opener, TimeSpan patience, TimeProvider 
             {
                 NoNarException none => none.Fault,
                 NarRefusedException refused => refused.Fault,
-                _ =>
-                NarFault.Unreachable
+                _ => NarFault.Unreachable,
             });
         }
         catch (OperationCanceledException)

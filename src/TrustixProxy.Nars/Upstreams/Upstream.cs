@@ -222,8 +222,8 @@ public sealed class Upstream : IDisposable
         _known.TryGetValue(digest, out (UpstreamAnswer Answer, long At) known) && _time.GetElapsedTime(known.At) < LifetimeOf(known.Answer)
             ? known.Answer : null;
 
-    /// <summary>Recalls an answer on which a decision may depend: a narinfo, or what came so lately that it answers all who ask at the same
-    /// time, as upstream and as elector.</summary>
+    /// <summary>Recalls an answer on which a decision may depend: a narinfo, or any answer that has just arrived. An upstream that also
+    /// votes is asked for both at the same time, and one request answers both.</summary>
     private UpstreamAnswer? RecallForDecision(StorePathDigest digest) =>
         _known.TryGetValue(digest, out (UpstreamAnswer Answer, long At) known)
             && _time.GetElapsedTime(known.At) < (known.Answer is UpstreamAnswer.Found ? FoundLifetime : SameTime)

@@ -10,7 +10,7 @@ namespace TrustixProxy.Nars.Upstreams;
 /// <param name="name">The upstream's name.</param>
 /// <param name="probe">Sends one probe: null when answered, else the fault.</param>
 /// <param name="health">Notified of the result.</param>
-/// <param name="connecting">Tells how far away it is: how long connecting took.</param>
+/// <param name="connecting">Says how long the last connect took: a probe of a distant upstream may take longer.</param>
 /// <param name="limit">Maximum wait for one probe.</param>
 internal sealed class UpstreamProber(
     string name, Func<CancellationToken, Task<UpstreamFault?>> probe, UpstreamHealth health, HappyEyeballs connecting, TimeSpan limit,
@@ -20,7 +20,7 @@ internal sealed class UpstreamProber(
     /// <summary>Silence of a request after which a probe is sent in parallel, and the interval between checks.</summary>
     private static readonly TimeSpan Unease = TimeSpan.FromMilliseconds(250), Look = TimeSpan.FromSeconds(1);
 
-    /// <summary>How early a timer may fire. Without this allowance the request would be looked at again a whole interval later.</summary>
+    /// <summary>How early a timer may fire. Without this allowance, an early one would delay the probe by a whole interval.</summary>
     private static readonly TimeSpan Grain = TimeSpan.FromMilliseconds(20);
 
     /// <summary>Silence of a probe after which the upstream counts as silent; longer after a late answer.</summary>
@@ -151,6 +151,7 @@ internal sealed class UpstreamProber(
         return fault is null;
     }
 
+    /// <summary>Silence of the current probe after which the upstream counts as silent.</summary>
     private TimeSpan Patience =>
         connecting.LastConnect * ConnectTimes is var far && far > _patience ? (far < limit ? far : limit) : _patience;
 
