@@ -190,12 +190,14 @@ public sealed class DashboardTests(Browser browser) : IAsyncLifetime
     private static Task<string> FocusedAsync(IPage page) =>
         page.EvaluateAsync<string>("document.activeElement.id || document.activeElement.textContent");
 
-    /// <summary>Waits until the page is there, by looking: the library's own waiting for an address misses one that is reached at
-    /// once.</summary>
+    /// <summary>
+    /// Waits until the page is there, by looking: the library's own waiting for an address misses one that is reached at once.
+    /// Waiting for a JavaScript condition would be refused: from its second look on it evaluates text, which the page's policy forbids.
+    /// </summary>
     private async Task AtAsync(IPage page, string path)
     {
         await Assertions.Expect(page).ToHaveURLAsync(new Uri(_proxy.OperationsUrl, path).ToString(), new() { Timeout = 20_000 });
-        await page.WaitForFunctionAsync("document.readyState === 'complete'");
+        await page.WaitForLoadStateAsync(LoadState.Load);
     }
 
     private static async Task TabToAsync(IPage page, string what)
