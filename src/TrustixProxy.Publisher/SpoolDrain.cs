@@ -86,7 +86,7 @@ internal sealed class SpoolDrain(PublisherOptions options, Spool spool, LogSubmi
         {
             await AddAsync(id, cancellation);
             if (_batch.Count >= SubmissionParts.MaxCount
-                || _batch.Sum(item => item.CandidateValues.Count) >= SubmissionParts.MaxCount
+                || _batch.Sum(item => item.Statements.Count) >= SubmissionParts.MaxCount
                 || _batch.Sum(item => item.Bytes) >= SubmissionParts.MaxBytes)
             {
                 await SubmitAsync(cancellation);
@@ -140,7 +140,7 @@ internal sealed class SpoolDrain(PublisherOptions options, Spool spool, LogSubmi
 
     private async Task SubmitAsync(CancellationToken cancellation)
     {
-        var statements = _batch.SelectMany(item => item.CandidateValues).ToList();
+        var statements = _batch.SelectMany(item => item.Statements).ToList();
         var came = new Submission([], []);
         if (statements.Count > 0)
         {
@@ -151,7 +151,7 @@ internal sealed class SpoolDrain(PublisherOptions options, Spool spool, LogSubmi
         var refused = came.Refused.ToDictionary(item => item.Statement, item => item.Reason);
         foreach (var item in _batch)
         {
-            string[] reasons = [.. item.TooLong, .. item.CandidateValues.Where(refused.ContainsKey)
+            string[] reasons = [.. item.TooLong, .. item.Statements.Where(refused.ContainsKey)
                 .Select(statement => $"has {statement.Path}, rejected by the log: {refused[statement]}")];
             if (reasons.Length > 0)
             {

@@ -7,7 +7,7 @@ namespace TrustixProxy.Publisher;
 /// <param name="Id">The job's id.</param>
 /// <param name="Excluded">Number of outputs held back by <c>include</c> and <c>exclude</c>.</param>
 /// <param name="Lost">Why some of it cannot be published; empty when everything can.</param>
-internal sealed record SpoolItem(string Id, IReadOnlyList<BuildStatement> CandidateValues, int Excluded, string Lost)
+internal sealed record SpoolItem(string Id, IReadOnlyList<BuildStatement> Statements, int Excluded, string Lost)
 {
     /// <summary>Outputs that were not built on this machine.</summary>
     public IReadOnlyList<StorePath> NotBuiltHere { get; private init; } = [];

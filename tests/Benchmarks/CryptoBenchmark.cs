@@ -11,7 +11,7 @@ internal static class CryptoBenchmark
     private const int Rounds = 101;
 
     /// <summary>Signatures or verifications in one turn: 5 to 20 ms.</summary>
-    private const int DecompressionSlot = 100;
+    private const int CallsInATurn = 100;
 
     public static int Run()
     {
@@ -52,11 +52,11 @@ internal static class CryptoBenchmark
     private static double PerSecond(Action action)
     {
         var start = Stopwatch.GetTimestamp();
-        for (var i = 0; i < DecompressionSlot; i++)
+        for (var i = 0; i < CallsInATurn; i++)
         {
             action();
         }
 
-        return DecompressionSlot / Stopwatch.GetElapsedTime(start).TotalSeconds;
+        return CallsInATurn / Stopwatch.GetElapsedTime(start).TotalSeconds;
     }
 }

@@ -13,7 +13,7 @@ internal sealed record RunningWorld(World World, Task Run);
 /// worlds' alone.</remarks>
 internal sealed class Turns : SynchronizationContext
 {
-    private readonly ConcurrentQueue<(SendOrPostCallback DecompressionSlot, object? State)> _waiting = new();
+    private readonly ConcurrentQueue<(SendOrPostCallback Callback, object? State)> _waiting = new();
 
     public override void Post(SendOrPostCallback d, object? state) => _waiting.Enqueue((d, state));
 
@@ -35,7 +35,7 @@ internal sealed class Turns : SynchronizationContext
     {
         if (_waiting.TryDequeue(out var next))
         {
-            next.DecompressionSlot(next.State);
+            next.Callback(next.State);
         }
         else if (IsPoolBusy)
         {

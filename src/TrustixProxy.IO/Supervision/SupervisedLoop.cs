@@ -13,7 +13,7 @@ namespace TrustixProxy.IO.Supervision;
 /// turn ──ends──▶ wait for the next tick of the interval ──▶ turn
 ///      ──fails─▶ log it once for each cause ──▶ pause: 1 s, doubled up to 1 min while turns fail ──▶ turn
 /// </code></remarks>
-public sealed record SupervisedLoop(string Name, string About, TimeSpan Interval, Func<CancellationToken, Task> DecompressionSlot)
+public sealed record SupervisedLoop(string Name, string About, TimeSpan Interval, Func<CancellationToken, Task> Turn)
 {
     private static readonly ConcurrentDictionary<string, long> Counts = new(StringComparer.Ordinal);
 
@@ -40,7 +40,7 @@ public sealed record SupervisedLoop(string Name, string About, TimeSpan Interval
                     await timer.WaitForNextTickAsync(stopping);
                 }
 
-                await DecompressionSlot(stopping);
+                await Turn(stopping);
                 (failures, told, isDue) = (0, TellRecovery(logger, told), false);
             }
             catch (OperationCanceledException) when (stopping.IsCancellationRequested)

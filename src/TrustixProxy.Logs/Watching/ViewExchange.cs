@@ -87,7 +87,7 @@ public sealed class ViewExchange : SupervisedService
     private async Task ExchangeAsync(WatchedLog log)
     {
         var state = _states[log.Key.LogId];
-        if (!await state.DecompressionSlot.WaitAsync(0))
+        if (!await state.Turn.WaitAsync(0))
         {
             return;
         }
@@ -104,7 +104,7 @@ public sealed class ViewExchange : SupervisedService
         }
         finally
         {
-            state.DecompressionSlot.Release();
+            state.Turn.Release();
         }
     }
 
@@ -189,7 +189,7 @@ public sealed class ViewExchange : SupervisedService
 
     private sealed class State
     {
-        public SemaphoreSlim DecompressionSlot { get; } = new(1);
+        public SemaphoreSlim Turn { get; } = new(1);
 
         /// <summary>The head and the fault exchanged last.</summary>
         public (TreeHead? Head, bool IsFrozen) Shown { get; set; }

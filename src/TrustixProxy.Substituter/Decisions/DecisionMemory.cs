@@ -81,7 +81,7 @@ internal sealed class DecisionMemory(long capacity)
         _size += decision.Size;
         while (_size > capacity)
         {
-            DecompressionSlot();
+            MoveOrEvictFirst();
         }
     }
 
@@ -95,7 +95,7 @@ internal sealed class DecisionMemory(long capacity)
     }
 
     /// <summary>Moves the first entry to the end if it was read, else evicts it.</summary>
-    private void DecompressionSlot()
+    private void MoveOrEvictFirst()
     {
         var first = _turns.First!;
         if (first.Value.IsRead)

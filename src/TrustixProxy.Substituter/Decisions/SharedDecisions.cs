@@ -59,7 +59,7 @@ internal sealed class SharedDecisions
     /// <param name="adopt">Adopts another replica's decision; null if it is not valid here.</param>
     /// <param name="patience">Maximum wait for a live replica.</param>
     /// <returns>The adopted decision, or the lease.</returns>
-    public async Task<(T? Adopted, DecisionTurn? DecompressionSlot)> WaitAsync<T>(
+    public async Task<(T? Adopted, DecisionTurn? Turn)> WaitAsync<T>(
         StorePathDigest digest, Func<SharedDecision, Task<T?>> adopt, TimeSpan patience)
         where T : class
     {

@@ -6,8 +6,8 @@ namespace TrustixProxy.Substituter.Hosting;
 internal static partial class OperationsLog
 {
     [LoggerMessage(1002, LogLevel.Information, "The previous configuration has finished its last request")]
-    public static partial void GenerationEnded(this ILogger logger);
+    public static partial void ReplacedProxyEnded(this ILogger logger);
 
     [LoggerMessage(1003, LogLevel.Error, "Cannot release the resources of the previous configuration")]
-    public static partial void GenerationFailed(this ILogger logger, Exception exception);
+    public static partial void ReplacedProxyFailed(this ILogger logger, Exception exception);
 }

@@ -58,11 +58,11 @@ internal sealed class ProxyReloader : IHostedService, IAsyncDisposable
             }
 
             var before = _current;
-            var generation = new ConfiguredProxy(next, _forwarder, _journal, _loggers, _time, before);
+            var proxy = new ConfiguredProxy(next, _forwarder, _journal, _loggers, _time, before);
             await before.RetireAsync(_end.Token);
-            before.Parts.HandOver(generation.Parts);
-            (_current, Parts.Value, _gate.Limits) = (generation, generation.Parts, generation.Connections);
-            await generation.StartAsync(_end.Token);
+            before.Parts.HandOver(proxy.Parts);
+            (_current, Parts.Value, _gate.Limits) = (proxy, proxy.Parts, proxy.Connections);
+            await proxy.StartAsync(_end.Token);
             _draining = EndAsync(before, _draining);
             return [];
         }
@@ -123,11 +123,11 @@ internal sealed class ProxyReloader : IHostedService, IAsyncDisposable
         try
         {
             await old.DisposeAsync();
-            _logger.GenerationEnded();
+            _logger.ReplacedProxyEnded();
         }
         catch (Exception exception)
         {
-            _logger.GenerationFailed(exception);
+            _logger.ReplacedProxyFailed(exception);
         }
     }
 }

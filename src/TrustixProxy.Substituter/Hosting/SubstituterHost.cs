@@ -25,13 +25,13 @@ public static class SubstituterHost
         TimeProvider? time = null, RequestDelegate? metrics = null)
     {
         var clock = time ?? TimeProvider.System;
-        ProxyReloader? generations = null;
+        ProxyReloader? reloader = null;
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions()) /* no file
             and no variable but the program's own says anything */;
         var gate = new ConnectionGate(options.FrontDoor.LimitConnections(options.Deadline), clock);
         gate.TurnedAway += () => ClientMetrics.TurnedAway("overflow");
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(
-            kestrel => Listeners.Configure(kestrel, options.FrontDoor, () => generations!.Current.Options.FrontDoor.Certificate, gate));
+            kestrel => Listeners.Configure(kestrel, options.FrontDoor, () => reloader!.Current.Options.FrontDoor.Certificate, gate));
         builder.WebHost.UseSockets(sockets => (sockets.UnsafePreferInlineScheduling, sockets.MaxReadBufferSize) = (true,
             ConnectionGate.MaxUnread)) /* an answer from memory is written where its request was read; what waits does so asynchronously */;
         builder.Services.AddHttpForwarder();
@@ -45,19 +45,19 @@ public static class SubstituterHost
             services.GetRequiredService<ILoggerFactory>(), clock));
         builder.Services.AddHostedService(services => services.GetRequiredService<ProxyReloader>());
         builder.Services.AddHostedService(services => new ControlSocket(
-            Path.Combine(options.StateDirectory, ControlSocket.FileName), generations!.Parts, clock, generations.Parts.Value.Logger));
-        builder.Services.AddSingleton(_ => new HealthCheck(generations!.Parts, clock));
-        builder.Services.AddSingleton(services => new StateMetrics(generations!.Parts, services.GetRequiredService<HealthCheck>()));
+            Path.Combine(options.StateDirectory, ControlSocket.FileName), reloader!.Parts, clock, reloader.Parts.Value.Logger));
+        builder.Services.AddSingleton(_ => new HealthCheck(reloader!.Parts, clock));
+        builder.Services.AddSingleton(services => new StateMetrics(reloader!.Parts, services.GetRequiredService<HealthCheck>()));
         builder.Services.AddSingleton(services => new OperationsServer(
-            options, generations!, services.GetRequiredService<HealthCheck>(),
+            options, reloader!, services.GetRequiredService<HealthCheck>(),
             services.GetRequiredService<DecisionJournal>(), metrics, services.GetRequiredService<ILoggerFactory>(), clock));
         builder.Services.AddHostedService(services => services.GetRequiredService<OperationsServer>());
 
         var app = builder.Build();
-        generations = app.Services.GetRequiredService<ProxyReloader>();
+        reloader = app.Services.GetRequiredService<ProxyReloader>();
         _ = app.Services.GetRequiredService<StateMetrics>(); // registers the gauges
-        generations.Parts.Value.NarStore?.Start();
-        app.Run(context => gate.IsRefused(context) ? gate.RefuseAsync(context) : generations.Current.AnswerAsync(context));
+        reloader.Parts.Value.NarStore?.Start();
+        app.Run(context => gate.IsRefused(context) ? gate.RefuseAsync(context) : reloader.Current.AnswerAsync(context));
         return app;
     }
 

@@ -28,47 +28,47 @@ public sealed record Finding(
 }
 
 /// <summary>Checks many paths and reports problems.</summary>
-/// <param name="examiner">Explains one path.</param>
-public sealed class Doctor(Explainer examiner, Policy policy)
+/// <param name="explainer">Explains one path.</param>
+public sealed class Doctor(Explainer explainer, Policy policy)
 {
     private const int AtOnce = 16;
 
     /// <summary>Checks each path, and again those left open by a failure. The findings are in the order of the paths.</summary>
     /// <param name="patients">The paths, each once.</param>
-    /// <param name="onExamined">Called after each path.</param>
+    /// <param name="onExplained">Called after each path.</param>
     public async Task<IReadOnlyList<Finding>> ExplainAsync(
-        IReadOnlyList<Patient> patients, Action onExamined, CancellationToken cancellation)
+        IReadOnlyList<Patient> patients, Action onExplained, CancellationToken cancellation)
     {
         var (findings, needed) = (new ConcurrentDictionary<StorePath, Finding>(), FindNeeds(patients));
         var limits = new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellation };
         async ValueTask ExplainAsync(Patient patient, CancellationToken token)
         {
-            var examination = await examiner.ExplainAsync(patient.Path.Digest, patient.Path, isHasty: true).WaitAsync(token);
-            findings[patient.Path] = Find(patient, examination, needed[patient.Path]);
+            var explanation = await explainer.ExplainAsync(patient.Path.Digest, patient.Path, isHasty: true).WaitAsync(token);
+            findings[patient.Path] = Find(patient, explanation, needed[patient.Path]);
         }
 
         await Parallel.ForEachAsync(patients, limits, async (patient, token) =>
         {
             await ExplainAsync(patient, token);
-            onExamined();
+            onExplained();
         });
         await Parallel.ForEachAsync(
             patients.Where(patient => findings[patient.Path] is { IsServed: false, IsUncertain: true }).ToList(), limits, ExplainAsync);
         return [.. patients.Select(patient => findings[patient.Path])];
     }
 
-    private Finding Find(Patient patient, Explanation examination, Needs needs)
+    private Finding Find(Patient patient, Explanation explanation, Needs needs)
     {
-        var votes = (examination.Verdict?.Answers ?? []).Where(answer => answer.Ballot is Ballot.Claimed).ToList();
+        var votes = (explanation.Verdict?.Answers ?? []).Where(answer => answer.Ballot is Ballot.Claimed).ToList();
         var against = votes.Select(answer => (answer.Elector.Name, Hash: ((Ballot.Claimed)answer.Ballot).Claim.NarHash))
             .Where(vote => patient.Installed is not null && vote.Hash != patient.Installed);
-        var completing = examination.Outcome is Outcome.Undecided ? Completing(patient.Path, examination.Verdict!) : [];
+        var completing = explanation.Outcome is Outcome.Undecided ? Completing(patient.Path, explanation.Verdict!) : [];
         return new Finding(
-            patient.Path, examination.Outcome, examination.Sentence, examination.Claim is not null,
-            examination.Outcome is not Outcome.Revoked && (examination.WasCutShort || examination.Verdict is null), patient.Installed,
+            patient.Path, explanation.Outcome, explanation.Sentence, explanation.Claim is not null,
+            explanation.Outcome is not Outcome.Revoked && (explanation.WasCutShort || explanation.Verdict is null), patient.Installed,
             against.ToDictionary(vote => vote.Name, vote => vote.Hash), needs.Paths, completing)
         {
-            HoldsBack = examination.Claim is null ? needs.Roots : [],
+            HoldsBack = explanation.Claim is null ? needs.Roots : [],
         };
     }
 

@@ -99,8 +99,8 @@ public sealed class Explainer(SubstituterOptions options, TimeProvider? time = n
         var limits = new ParallelOptions { MaxDegreeOfParallelism = ReferencesAtOnce };
         await Parallel.ForEachAsync(claim.References.Where(reference => reference != claim.Path), limits, async (reference, _) =>
         {
-            var examination = await ExplainAsync(reference.Digest, reference, isHasty: true);
-            if (examination.Claim?.Path != reference)
+            var explanation = await ExplainAsync(reference.Digest, reference, isHasty: true);
+            if (explanation.Claim?.Path != reference)
             {
                 refused.Add(reference);
             }

@@ -186,12 +186,12 @@ public sealed class MissTests
     public async Task Explain_and_doctor_are_told_how_each_upstream_did()
     {
         await using var proxy = await StartAsync(new Uri("http://cache.invalid/"));
-        using var examiner = new Explainer(proxy.Options!);
+        using var explainer = new Explainer(proxy.Options!);
 
-        await examiner.ExplainAsync(TestOutput.PathOf("first").Digest, null);
+        await explainer.ExplainAsync(TestOutput.PathOf("first").Digest, null);
 
-        Assert.Equal("live", examiner.Upstreams.Single(upstream => upstream.Name is "main").State);
-        Assert.Contains("(name-resolution: check its host name", examiner.Upstreams.Single(upstream => upstream.Name is "dead").ToString(),
+        Assert.Equal("live", explainer.Upstreams.Single(upstream => upstream.Name is "main").State);
+        Assert.Contains("(name-resolution: check its host name", explainer.Upstreams.Single(upstream => upstream.Name is "dead").ToString(),
             StringComparison.Ordinal);
     }
 

@@ -26,13 +26,13 @@ public sealed class RefusedNarTests
 
         Assert.Equal(output.Nar, await proxy.NarAsync(narInfo));
 
-        using var examiner = new Explainer(proxy.Options!);
-        var refused = Assert.Single(await examiner.FindRefusedNarsAsync(output.Path, CancellationToken.None));
+        using var explainer = new Explainer(proxy.Options!);
+        var refused = Assert.Single(await explainer.FindRefusedNarsAsync(output.Path, CancellationToken.None));
         Assert.Equal(("main", output.Path.ToString(), 1), (refused.Upstream, refused.Path, refused.Times));
         Assert.Equal((output.Statement.NarHash.ToString(), NixHash.Sha256(System.Security.Cryptography.SHA256.HashData(other)).ToString()),
             (refused.Agreed, refused.Sent));
-        Assert.Empty(await examiner.FindRefusedNarsAsync(TestOutput.PathOf("another"), CancellationToken.None));
-        Assert.Single(await examiner.FindRefusedNarsAsync(null, CancellationToken.None));
+        Assert.Empty(await explainer.FindRefusedNarsAsync(TestOutput.PathOf("another"), CancellationToken.None));
+        Assert.Single(await explainer.FindRefusedNarsAsync(null, CancellationToken.None));
         var page = await proxy.Client.GetStringAsync(new Uri(proxy.OperationsUrl, "/conflicts"));
         Assert.Contains(refused.Sent!, page, StringComparison.Ordinal);
         Assert.Contains("nar-hash", page, StringComparison.Ordinal);
@@ -44,9 +44,9 @@ public sealed class RefusedNarTests
         await using var proxy = await TestProxy.WithThreeLogsAsync();
         await proxy.StartAsync();
         await proxy.StopAsync();
-        using var examiner = new Explainer(proxy.Options!);
+        using var explainer = new Explainer(proxy.Options!);
 
-        Assert.Empty(await examiner.FindRefusedNarsAsync(null, CancellationToken.None));
+        Assert.Empty(await explainer.FindRefusedNarsAsync(null, CancellationToken.None));
     }
 
     [Fact]

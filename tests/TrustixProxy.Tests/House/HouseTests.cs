@@ -53,6 +53,20 @@ public sealed class HouseTests
         IsEmpty(House.SelectMany(file => Sizes.LongFunctions(file.Text).Select(head => $"{file.Name}: {head}")));
 
     [Fact]
+    public void Every_documented_parameter_exists() =>
+        IsEmpty(House.Concat(SourceFile.All("tests"))
+            .SelectMany(file => Sizes.StrayParameters(file.Text).Select(line => $"{file.Name}: {line}")));
+
+    [Fact]
+    public void A_documented_parameter_that_was_renamed_is_found()
+    {
+        const string text = "/// <param name=\"turn\">One turn.</param>\n/// <remarks>None.</remarks>\n[Data]\nrecord A(\n    int turn);\n";
+
+        Assert.Empty(Sizes.StrayParameters(text));
+        Assert.Equal(["line 1: turn"], Sizes.StrayParameters(text.Replace("int turn", "int slot", StringComparison.Ordinal)));
+    }
+
+    [Fact]
     public void What_is_too_large_is_found()
     {
         var wide = new string('x', 141);

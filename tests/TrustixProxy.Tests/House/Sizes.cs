@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace TrustixProxy.Tests.House;
 
-/// <summary>How wide a line may be, how long a function, and how many parameters there may be.</summary>
+/// <summary>How wide a line may be, how long a function, how many parameters there may be, and which of them are documented.</summary>
 internal static partial class Sizes
 {
     public const int MaxColumns = 140, MaxParameters = 7, MaxFunctionLines = 60;
@@ -45,6 +45,23 @@ internal static partial class Sizes
         }
     }
 
+    /// <summary>Documented parameters that the declaration below does not have, for example since they were renamed.</summary>
+    public static IEnumerable<string> StrayParameters(string text)
+    {
+        var lines = text.Split('\n');
+        for (var i = 0; i < lines.Length; i++)
+        {
+            var head = string.Join(' ', lines.Skip(i).SkipWhile(line => line.TrimStart() is ['/', '/', '/', ..]).Take(14));
+            foreach (var name in DocumentedParameter.Matches(lines[i]).Select(match => match.Groups["name"].Value))
+            {
+                if (!Regex.IsMatch(head, $@"\b{name}\b"))
+                {
+                    yield return $"line {i + 1}: {name}";
+                }
+            }
+        }
+    }
+
     private static int CountParameters(string list)
     {
         var (depth, count) = (0, list.Trim().Length is 0 ? 0 : 1);
@@ -59,6 +76,9 @@ internal static partial class Sizes
 
     [GeneratedRegex("\"\"\"+")]
     private static partial Regex RawQuotes { get; }
+
+    [GeneratedRegex(@"///.*<param(ref)? name=""(?<name>\w+)""")]
+    private static partial Regex DocumentedParameter { get; }
 
     [GeneratedRegex(@"(?m)//.*$")]
     private static partial Regex Comment { get; }

@@ -43,9 +43,9 @@ internal static class DoctorVerb
                 return ExitCode.Usage;
             }
 
-            using var examiner = new Explainer(options);
-            var findings = await ExplainAsync(new Doctor(examiner, options.Policy), patients, cancellation);
-            var report = new DoctorReport(findings, examiner.Upstreams, await examiner.FindRefusedNarsAsync(null, cancellation));
+            using var explainer = new Explainer(options);
+            var findings = await ExplainAsync(new Doctor(explainer, options.Policy), patients, cancellation);
+            var report = new DoctorReport(findings, explainer.Upstreams, await explainer.FindRefusedNarsAsync(null, cancellation));
             report.Summary.Keep(options.StateDirectory);
             report.Write(Console.Out, parsed.GetValue(SharedOptions.Json));
             return report.IsUnwell ? ExitCode.No : report.IsUncertain ? ExitCode.Unknown : ExitCode.Good;

@@ -41,35 +41,35 @@ internal static class ExplainVerb
 
         return await ProxyConfiguration.WithAsync(parsed, async options =>
         {
-            using var examiner = new Explainer(options);
+            using var explainer = new Explainer(options);
             var digest = name?.Digest
                 ?? (StorePathDigest.TryParse(text, out var alone) ? alone : throw new System.Diagnostics.UnreachableException());
-            var examination = await examiner.ExplainAsync(digest, name);
+            var explanation = await explainer.ExplainAsync(digest, name);
             if (parsed.GetValue(Bundle) is { } file)
             {
-                if (examination.Bundle is null)
+                if (explanation.Bundle is null)
                 {
-                    Console.Error.WriteLine($"--bundle: nothing to write, because no elector could be asked: {examination.Sentence}");
+                    Console.Error.WriteLine($"--bundle: nothing to write, because no elector could be asked: {explanation.Sentence}");
                     return ExitCode.Unknown;
                 }
 
-                await File.WriteAllBytesAsync(file, examination.Bundle.ToBytes());
+                await File.WriteAllBytesAsync(file, explanation.Bundle.ToBytes());
             }
 
-            var refusedNars = examination.Path is { } path ? await examiner.FindRefusedNarsAsync(path, cancellation) : [];
-            var missing = examination.Claim is { } claim ? await examiner.FindRefusedReferencesAsync(claim) : null;
+            var refusedNars = explanation.Path is { } path ? await explainer.FindRefusedNarsAsync(path, cancellation) : [];
+            var missing = explanation.Claim is { } claim ? await explainer.FindRefusedReferencesAsync(claim) : null;
             if (parsed.GetValue(SharedOptions.Json))
             {
-                var explanation = Explain(examination, options.Policy, examiner.Upstreams) with
+                var json = Explain(explanation, options.Policy, explainer.Upstreams) with
                 {
                     RefusedReferences = missing?.Select(reference => reference.Absolute),
                     RefusedNars = refusedNars,
                 };
-                Console.WriteLine(JsonSerializer.Serialize(explanation, VerbJson.Indented.ExplanationJson));
+                Console.WriteLine(JsonSerializer.Serialize(json, VerbJson.Indented.ExplanationJson));
             }
             else
             {
-                Show(examination, options.Policy, examiner.Upstreams);
+                Show(explanation, options.Policy, explainer.Upstreams);
                 foreach (var nar in refusedNars)
                 {
                     Console.WriteLine(nar);
@@ -81,14 +81,14 @@ internal static class ExplainVerb
                 }
             }
 
-            return examination.Claim is not null ? ExitCode.Good : examination.Verdict is null || examination.WasCutShort ? ExitCode.Unknown
+            return explanation.Claim is not null ? ExitCode.Good : explanation.Verdict is null || explanation.WasCutShort ? ExitCode.Unknown
                 : ExitCode.No;
         });
     }
 
-    private static void Show(Explanation examination, Policy policy, IReadOnlyList<UpstreamReport> upstreams)
+    private static void Show(Explanation explanation, Policy policy, IReadOnlyList<UpstreamReport> upstreams)
     {
-        if (examination is { Path: { } path, Verdict: { } verdict })
+        if (explanation is { Path: { } path, Verdict: { } verdict })
         {
             Console.WriteLine(path.Absolute);
             Console.WriteLine(PolicyText.Of(policy.ScopeOf(path)));
@@ -97,7 +97,7 @@ internal static class ExplainVerb
             {
                 var vote = AnswerText.Of(answer);
                 table.AddRow(new[] { vote.Elector, vote.Operator, vote.Says, vote.Proof, vote.Head?.ToString("N0", null) ?? "-",
-                    Latency(examination, answer)?.ToString("N0", null) ?? "-" }.Select(cell => new Text(cell)));
+                    Latency(explanation, answer)?.ToString("N0", null) ?? "-" }.Select(cell => new Text(cell)));
             }
 
             var console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors });
@@ -110,23 +110,23 @@ internal static class ExplainVerb
             Console.WriteLine($"upstream {upstream}");
         }
 
-        Console.WriteLine($"{examination.Outcome.Word()}: {examination.Sentence}");
+        Console.WriteLine($"{explanation.Outcome.Word()}: {explanation.Sentence}");
     }
 
-    private static double? Latency(Explanation examination, Answer answer) =>
-        examination.Latencies.TryGetValue(answer.Elector.Name, out var latency) ? latency.TotalMilliseconds : null;
+    private static double? Latency(Explanation explanation, Answer answer) =>
+        explanation.Latencies.TryGetValue(answer.Elector.Name, out var latency) ? latency.TotalMilliseconds : null;
 
-    private static ExplanationJson Explain(Explanation examination, Policy policy, IReadOnlyList<UpstreamReport> upstreams) => new(
-        examination.Path?.Absolute,
-        examination.Outcome.Word(),
-        examination.Sentence,
-        examination.Claim?.NarHash.ToString(),
-        examination.Claim?.NarSize,
-        examination.Claim?.References.Select(reference => reference.Absolute),
-        examination.Path is null ? null : PolicyText.Of(policy.ScopeOf(examination.Path)),
+    private static ExplanationJson Explain(Explanation explanation, Policy policy, IReadOnlyList<UpstreamReport> upstreams) => new(
+        explanation.Path?.Absolute,
+        explanation.Outcome.Word(),
+        explanation.Sentence,
+        explanation.Claim?.NarHash.ToString(),
+        explanation.Claim?.NarSize,
+        explanation.Claim?.References.Select(reference => reference.Absolute),
+        explanation.Path is null ? null : PolicyText.Of(policy.ScopeOf(explanation.Path)),
         policy.Identity.ToString(),
-        examination.Verdict?.Answers.Select(answer => (answer, Told: AnswerText.Of(answer)))
+        explanation.Verdict?.Answers.Select(answer => (answer, Told: AnswerText.Of(answer)))
             .Select(item => new ExplainedAnswer(
-                item.Told.Elector, item.Told.Operator, item.Told.Says, item.Told.Proof, item.Told.Head, Latency(examination, item.answer))),
+                item.Told.Elector, item.Told.Operator, item.Told.Says, item.Told.Proof, item.Told.Head, Latency(explanation, item.answer))),
         upstreams);
 }
