@@ -74,6 +74,9 @@ public enum SilenceReason
 
     /// <summary>The head's map root was not proven to be the last leaf of its map-head log.</summary>
     MapRootProof,
+
+    /// <summary>Too few of the witnesses that its configuration demands have seen the head, or none of them lately.</summary>
+    Unwitnessed,
 }
 
 /// <summary>The proof that an elector cast a vote.</summary>
@@ -137,8 +140,9 @@ public abstract record Ballot
         /// <summary>Whether this is the elector's definite answer, though unusable.</summary>
         public bool IsAnswer { get; init; }
 
-        /// <summary>Whether a retry is pointless: the answer is definite and not a vote, or only an operator can change it.</summary>
+        /// <summary>Whether a retry is pointless: the answer is definite and not a vote, or only an operator or witnesses can change
+        /// it.</summary>
         public bool IsForGood => IsAnswer || Reason is SilenceReason.Frozen or SilenceReason.Revoked or SilenceReason.NoInclusionProofs
-            or SilenceReason.ClaimOfOtherPath or SilenceReason.ClaimMalformed or SilenceReason.NoSignature;
+            or SilenceReason.ClaimOfOtherPath or SilenceReason.ClaimMalformed or SilenceReason.NoSignature or SilenceReason.Unwitnessed;
     }
 }

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Text;
 using TrustixProxy.Nix;
 using TrustixProxy.TransparencyLog;
+using TrustixProxy.TransparencyLog.Notes;
 
 namespace TrustixProxy.Consensus;
 
@@ -39,9 +40,13 @@ public abstract record Elector(string Name, string Operator)
         /// <inheritdoc/>
         public override IEnumerable<byte[]> KeyBytes => [Key.Bytes.ToArray()];
 
+        /// <summary>The witnesses that must have seen its heads; null when none need to.</summary>
+        public WitnessDemand? Witnesses { get; init; }
+
         /// <inheritdoc/>
         internal override string Identity =>
-            $"{Name}|{Operator}|log|{Key}|{LogKey.NixProtocol}|{KeyForm}|{(RequiresInclusionProof ? "tied" : "untied")}";
+            $"{Name}|{Operator}|log|{Key}|{LogKey.NixProtocol}|{KeyForm}|{(RequiresInclusionProof ? "tied" : "untied")}"
+                + (Witnesses is null ? "" : $"|witnessed {Witnesses.Identity}");
 
         /// <summary>Returns the key to look up in this elector's log.</summary>
         public byte[] KeyOf(StorePath path)

@@ -113,6 +113,12 @@ public sealed class FakeLog : FakeServer
     /// <summary>What is made of an entry, by its index, before it is given.</summary>
     public Func<int, LogLeaf, LogLeaf>? TwistEntry { get; set; }
 
+    /// <summary>Gives the checkpoint of a head, or of its map-head log; null where the log has none.</summary>
+    public Func<TreeHead, bool, byte[]>? CheckpointOf { get; set; }
+
+    /// <summary>Whether it has the lookup call, as our node does.</summary>
+    public bool HasLookup { get; set; }
+
     /// <summary>The methods that were called, in order.</summary>
     public IReadOnlyCollection<string> Calls => _calls;
 
@@ -177,6 +183,14 @@ public sealed class FakeLog : FakeServer
             return;
         }
 
+        if (HttpMethods.IsGet(context.Request.Method))
+        {
+            var isMapHeads = context.Request.Path.Value!.Contains("mapheads", StringComparison.Ordinal);
+            context.Response.StatusCode = CheckpointOf is null ? 404 : 200;
+            await context.Response.Body.WriteAsync(CheckpointOf?.Invoke(Log.Head.Content, isMapHeads) ?? []);
+            return;
+        }
+
         using var body = new MemoryStream();
         await context.Request.Body.CopyToAsync(body);
         var answer = Answer(method, body.ToArray());
@@ -224,11 +238,56 @@ public sealed class FakeLog : FakeServer
                 "GetMHLogAuditProof" => Proof(MapRootProof(GetLogAuditProofRequest.Parser.ParseFrom(body))),
                 "GetLogEntries" => Entries(GetLogEntriesRequest.Parser.ParseFrom(body)),
                 "GetMapValue" => MapValue(GetMapValueRequest.Parser.ParseFrom(body)),
+                "Lookup" when HasLookup => Lookup(LookupRequest.Parser.ParseFrom(body)),
                 "GetValue" => Value(ValueRequest.Parser.ParseFrom(body)),
                 _ => null,
             };
         }
     }
+
+    private LookupResponse Lookup(LookupRequest request)
+    {
+        var head = Log.Head.Content;
+        var answer = new LookupResponse { Head = Head() };
+        answer.ConsistencyProof.AddRange(
+            Nodes(request.TreeSize is 0 ? [] : Log.ConsistencyProof((long)request.TreeSize, head.TreeSize)));
+        answer.MHConsistencyProof.AddRange(
+            Nodes(request.MHTreeSize is 0 ? [] : Log.MapHeadConsistencyProof((long)request.MHTreeSize, head.MapHeadSize)));
+        if ((long)request.MHTreeSize != head.MapHeadSize || (long)request.TreeSize != head.TreeSize)
+        {
+            answer.MapHeadInclusionProof.AddRange(Nodes(Log.MapRootProof(head.MapHeadSize)));
+            answer.Checkpoint = ByteString.CopyFrom(CheckpointOf?.Invoke(head, false) ?? []);
+            answer.MapHeadCheckpoint = ByteString.CopyFrom(CheckpointOf?.Invoke(head, true) ?? []);
+        }
+
+        answer.Items.AddRange(request.PathDigests.Select(
+            digest => Item(Log.Leaves.Select(leaf => leaf.Key).Where(key => IsOf(key, digest)), head)));
+        answer.Items.AddRange(request.Keys.Select(key => Item([key.ToByteArray()], head)));
+        return answer;
+    }
+
+    private static bool IsOf(byte[] key, string digest) =>
+        System.Text.Encoding.ASCII.GetString(key).StartsWith($"/nix/store/{digest}-", StringComparison.Ordinal);
+
+    private LookupItem Item(IEnumerable<byte[]> keys, TreeHead head)
+    {
+        var item = new LookupItem();
+        foreach (var key in keys)
+        {
+            var entry = new LookupEntry { Key = ByteString.CopyFrom(key), Map = Log.MapValue(key, head.MapRoot) };
+            if (MapEntry.TryParse(entry.Map!.Value.Span, out var found))
+            {
+                entry.InclusionProof.AddRange(Nodes(Log.InclusionProof(found.Index, head.TreeSize)));
+                entry.Value = ByteString.CopyFrom(Log.Values[found.ValueDigest]);
+            }
+
+            item.Entries.Add(entry);
+        }
+
+        return item;
+    }
+
+    private static IEnumerable<ByteString> Nodes(Digest[] nodes) => nodes.Select(WireMessage.ToBytes);
 
     private LogHead Head()
     {

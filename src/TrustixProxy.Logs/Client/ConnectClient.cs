@@ -63,6 +63,22 @@ public sealed class ConnectClient(HttpClient http, TimeSpan timeout, TimeProvide
         }
     }
 
+    /// <summary>Fetches a static file below the log's address; null when there is none, or on failure.</summary>
+    /// <param name="path">The path, relative to the address.</param>
+    /// <param name="maxSize">Maximum size of the file, in bytes.</param>
+    public async Task<ReadOnlyMemory<byte>?> GetAsync(string path, int maxSize, CancellationToken cancellation)
+    {
+        using var step = ProxyMeter.Step(path, "url", http.BaseAddress!.ToString());
+        try
+        {
+            return await _timeout.ExecuteAsync(token => FetchAsync(path, maxSize, token), cancellation);
+        }
+        catch (Exception exception) when (ReasonOf(exception) is not null && !cancellation.IsCancellationRequested)
+        {
+            return null;
+        }
+    }
+
     public void Dispose() => http.Dispose();
 
     private static SilenceReason? ReasonOf(Exception exception) => exception switch
@@ -98,6 +114,19 @@ public sealed class ConnectClient(HttpClient http, TimeSpan timeout, TimeProvide
         return response.StatusCode is not HttpStatusCode.OK && type is "application/json"
             ? new CallResult<T>(null, SilenceReason.BadAnswer, ErrorOf(await ReadAsync(response.Content, MaxError, cancellation)))
             : throw new NotTheProtocolException(SilenceReason.BadAnswer);
+    }
+
+    private async ValueTask<ReadOnlyMemory<byte>?> FetchAsync(string path, int maxSize, CancellationToken cancellation)
+    {
+        AskingBudget.Charge(this);
+        using var message = new HttpRequestMessage(HttpMethod.Get, path)
+        {
+            Version = http.DefaultRequestVersion,
+            VersionPolicy = http.DefaultVersionPolicy,
+        };
+        using var response = await http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, cancellation);
+        return response.StatusCode is HttpStatusCode.OK && response.Content.Headers.ContentEncoding.Count is 0
+            ? await ReadAsync(response.Content, maxSize, cancellation) : null;
     }
 
     private static async Task<ReadOnlyMemory<byte>> ReadAsync(HttpContent content, int maxSize, CancellationToken cancellation)

@@ -35,9 +35,15 @@ internal sealed class ExportedLog(HttpClient files) : HttpMessageHandler
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        var body = await request.Content!.ReadAsByteArrayAsync(cancellationToken);
         try
         {
+            if (request.Method == HttpMethod.Get)
+            {
+                return await FindAsync(request.RequestUri!.AbsolutePath.TrimStart('/'), cancellationToken) is { } file
+                    ? Answer(HttpStatusCode.OK, "text/plain", file) : Answer(HttpStatusCode.NotFound, "text/plain", []);
+            }
+
+            var body = await request.Content!.ReadAsByteArrayAsync(cancellationToken);
             return Answer(HttpStatusCode.OK, "application/proto", request.RequestUri!.Segments[^1] switch
             {
                 "GetHead" => (await HeadAsync(cancellationToken)).ToByteArray(),

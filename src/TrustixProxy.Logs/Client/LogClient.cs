@@ -1,6 +1,7 @@
 using Google.Protobuf;
 using TrustixProxy.Consensus;
 using TrustixProxy.TransparencyLog;
+using TrustixProxy.TransparencyLog.Notes;
 using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.Logs.Client;
@@ -17,7 +18,7 @@ public sealed class LogClient(
     /// <summary>Maximum size of a lookup of one key: the separate answers together. A lookup of several keys may be as large as any log's
     /// answer, values included.</summary>
     private const int MaxLookup = WireMessage.MaxHead + (4 * WireMessage.MaxProof) + WireMessage.MaxMapValue + WireMessage.MaxKey
-        + WireMessage.MaxValue + 1024, MaxTogether = 8 << 20;
+        + WireMessage.MaxValue + (2 * SignedNote.MaxSize) + 1024, MaxTogether = 8 << 20;
 
     /// <summary>How long a log without the lookup call is not asked for it again.</summary>
     private static readonly TimeSpan WithoutLookup = TimeSpan.FromMinutes(10);
@@ -152,6 +153,21 @@ public sealed class LogClient(
         }
 
         return call.Message;
+    }
+
+    /// <summary>Fetches the checkpoints of the newest head with all cosignatures: by the lookup call without keys, or as files where the log
+    /// lacks that.</summary>
+    public async Task<(ReadOnlyMemory<byte> Log, ReadOnlyMemory<byte> MapHeads)> GetCheckpointsAsync(CancellationToken cancellation)
+    {
+        if (!LacksLookup && await LookupAsync(new TreeHead(default, 0, default, default, 0), [], [], cancellation) is { } answer
+            && (answer.Checkpoint.Length > 0 || answer.MapHeadCheckpoint.Length > 0))
+        {
+            return (answer.Checkpoint.Memory, answer.MapHeadCheckpoint.Memory);
+        }
+
+        var log = connect.GetAsync("checkpoint", SignedNote.MaxSize, cancellation);
+        var mapHeads = connect.GetAsync("mapheads/checkpoint", SignedNote.MaxSize, cancellation);
+        return (await log ?? default, await mapHeads ?? default);
     }
 
     private Task<CallResult<ProofResponse>> ConsistencyAsync(string method, long older, long newer, CancellationToken cancellation)

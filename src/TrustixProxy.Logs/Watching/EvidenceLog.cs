@@ -36,4 +36,11 @@ public static partial class EvidenceLog
     [LoggerMessage(3009, LogLevel.Warning,
         "Log {Log} gives no inclusion proofs, so none of its votes count; set inclusionProof to optional")]
     public static partial void NoInclusionProofs(this ILogger logger, string log);
+
+    [LoggerMessage(3010, LogLevel.Warning,
+        "Log {Log}: its head of size {Size} is unwitnessed, so its votes under it do not count: {Reason}")]
+    public static partial void HeadUnwitnessed(this ILogger logger, string log, long size, string reason);
+
+    [LoggerMessage(3011, LogLevel.Information, "Log {Log}: its head is witnessed again")]
+    public static partial void HeadWitnessed(this ILogger logger, string log);
 }

@@ -141,10 +141,11 @@ public sealed class LogLookups(WatchedLog log, TimeProvider time)
         return null;
     }
 
-    /// <summary>What the log learns of the known head: no map-head log while the map root is not shown, so that the answer shows
-    /// it.</summary>
+    /// <summary>What the log learns of the known head: no map-head log while the map root is not shown or the head is not witnessed, so
+    /// that the answer shows both.</summary>
     private TreeHead KnownOf(VerifiedTreeHead head) =>
-        head.MapRootProof is null && log.Client.ShowsMapRoots ? head.Content with { MapHeadSize = 0 } : head.Content;
+        (head.MapRootProof is null && log.Client.ShowsMapRoots) || log.Witnesses?.Has(head.Content) is false
+            ? head.Content with { MapHeadSize = 0 } : head.Content;
 
     private sealed class Waiting(LookupQuestion question)
     {

@@ -53,6 +53,9 @@ public sealed class WatchedLog
     /// <summary>The log's key.</summary>
     public LogKey Key { get; }
 
+    /// <summary>Which of its heads the demanded witnesses have seen; null when no witnesses are demanded.</summary>
+    public WitnessWatch? Witnesses { get; init; }
+
     /// <summary>Whether it has contradicted itself under its own signature.</summary>
     public bool IsFrozen => _freeze.IsSet;
 
@@ -134,7 +137,16 @@ public sealed class WatchedLog
     }
 
     /// <inheritdoc cref="HeadIntake.TakeInAsync"/>
-    public Task<VerifiedTreeHead?> TakeInAsync(LogView known, LookupResponse answer, long at) => _intake.TakeInAsync(known, answer, at);
+    public async Task<VerifiedTreeHead?> TakeInAsync(LogView known, LookupResponse answer, long at)
+    {
+        var head = await _intake.TakeInAsync(known, answer, at);
+        if (head is not null)
+        {
+            Witnesses?.Note(head.Content, answer);
+        }
+
+        return head;
+    }
 
     /// <inheritdoc cref="HeadIntake.HearAsync"/>
     public Task<bool> HearAsync(VerifiedTreeHead head, string from) => _intake.HearAsync(head, from);
@@ -185,6 +197,11 @@ public sealed class WatchedLog
         {
             _logger.HeadRefused(Name, failure);
             EvidenceMetrics.Failed(Name, failure);
+        }
+
+        if (reason is null && _view.TreeSize > before && Head is { } head)
+        {
+            Witnesses?.Begin(head.Content);
         }
 
         NoteLackOfProofs(reason);

@@ -261,7 +261,10 @@ internal sealed class ProxyParts : IDisposable
         var docket = new LogFaultStore(identity, _views, _records, Options.StateDirectory, _time, Logger);
         var client = new LogClient(connection, elector.Key.LogId, _time, options.IsExport,
             showsMapRoots: elector.RequiresInclusionProof && !options.IsMirrored);
-        var log = new WatchedLog(elector.Name, elector.Key, client, _views, docket, _time, Logger);
+        var log = new WatchedLog(elector.Name, elector.Key, client, _views, docket, _time, Logger)
+        {
+            Witnesses = elector.Witnesses is { } demand ? new WitnessWatch(elector.Name, demand, client, _time, Logger) : null,
+        };
         var mirror = options.IsMirrored ? new LogMirror(elector.Name, log,
             new MirrorStore(Path.Combine(Options.StateDirectory, "mirrors", $"{elector.Key.LogId}.sqlite")), _time, Logger) : null;
         return new LogParts(options, timeout, connection, log, mirror);
@@ -272,6 +275,7 @@ internal sealed class ProxyParts : IDisposable
         ElectorClient client = log.Mirror is null
             ? new LogElector(log.Options.Elector, log.Log, _time)
             : new MirrorElector(log.Options.Elector, log.Log, log.Mirror, Options.MirrorPollInterval, _time);
+        client = log.Log.Witnesses is { } witnesses ? new WitnessedElector(client, log.Log, witnesses) : client;
         return new RevocableElector(client, Revocations, log.Log.Client);
     }
 

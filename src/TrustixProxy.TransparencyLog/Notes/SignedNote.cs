@@ -45,6 +45,9 @@ public enum SignatureCheck
 /// Source: C2SP signed-note v1.0.0.</remarks>
 public sealed class SignedNote
 {
+    /// <summary>Maximum size of a note, in bytes.</summary>
+    public const int MaxSize = NoteText.MaxSize;
+
     private const string Separator = "\n\n";
 
     private SignedNote(string text, ImmutableArray<NoteSignature> signatures) => (Text, Signatures) = (text, signatures);

@@ -1,4 +1,5 @@
-using System.Collections.Immutable;
+using System.Globalization;
+using System.Text;
 
 namespace TrustixProxy.TransparencyLog.Notes;
 
@@ -9,6 +10,16 @@ namespace TrustixProxy.TransparencyLog.Notes;
 /// <param name="Within">How old the newest cosignature may be; null for any age.</param>
 public sealed record WitnessDemand(string Origin, LogKey Key, WitnessPolicy Policy, TimeSpan? Within)
 {
+    /// <summary>One line of text that is equal for two demands that accept the same checkpoints of one key.</summary>
+    public string Identity => string.Create(
+        CultureInfo.InvariantCulture, $"{Origin} {Within?.TotalSeconds} {Digest.Of(Encoding.UTF8.GetBytes(Policy.Text))}");
+
+    /// <inheritdoc/>
+    public bool Equals(WitnessDemand? other) => other is not null && Key == other.Key && Identity == other.Identity;
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => Identity.GetHashCode(StringComparison.Ordinal);
+
     /// <summary>Checks a head against the checkpoints of the log and of its map-head log. Both must be witnessed; of both, the older
     /// newest time counts.</summary>
     /// <param name="head">The head.</param>

@@ -47,7 +47,8 @@ internal static class ConfigurationFile
         return Load(path, []) is not { } values ? own : [.. own, .. values.AsEnumerable()
             .Where(entry => entry.Value is { Length: > 0 }
                 && entry.Key.Split(':').LastOrDefault(part => !part.All(char.IsAsciiDigit)) is { } key
-                && (key.EndsWith("File", StringComparison.OrdinalIgnoreCase) || key.EndsWith("Files", StringComparison.OrdinalIgnoreCase)))
+                && (key.EndsWith("File", StringComparison.OrdinalIgnoreCase) || key.EndsWith("Files", StringComparison.OrdinalIgnoreCase)
+                    || key.Equals("witnesses", StringComparison.OrdinalIgnoreCase)))
             .Select(entry => Path.GetFullPath(entry.Value!)).Distinct().Order(StringComparer.Ordinal)];
     }
 

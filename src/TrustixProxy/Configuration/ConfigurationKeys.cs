@@ -145,6 +145,12 @@ internal static class ConfigurationKeys
             ["logs[].inclusionProof"] =
                 "Whether the map must be tied to the append-only log: each entry, and each head's map root to its map-head log. "
                 + "Use `optional` for Trustix's own daemon, whose call for this fails.",
+            ["logs[].origin"] = new("The log's name in checkpoints, which its operator publishes. Needs `witnesses`.")
+            { Range = "text without spaces and plus signs", Default = "none" },
+            ["logs[].witnesses"] = new("tlog-policy file: the witnesses, and how many must have cosigned each head. Its votes under "
+                + "other heads do not count. Needs `origin`.")
+            { Type = "path", Default = "none" },
+            ["logs[].witnessedWithin"] = "Maximum age of the newest cosignature.",
             ["caches"] = "Signed binary caches that vote.",
             ["caches[].name"] = "Name used in answers and messages.",
             ["caches[].operator"] = new("Operator that runs it. Each operator has one vote.") { Default = "the name" },

@@ -129,7 +129,10 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         }
 
         var (operatorName, keyForm) = (section.Name("operator", name, ""), section.Choice("keyForm", LogKeyForm.StorePath));
-        var elector = new Elector.Log(name, operatorName, key ?? CommonKeys.UnreadKey, keyForm, isRequired);
+        var elector = new Elector.Log(name, operatorName, key ?? CommonKeys.UnreadKey, keyForm, isRequired)
+        {
+            Witnesses = DemandConfiguration.Read(section, key),
+        };
         var isMirrored = section.Choice("mode", LogMode.Light) is LogMode.Mirror;
         if (isExport && (!isMirrored || node is not null))
         {

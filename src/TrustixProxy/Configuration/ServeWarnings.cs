@@ -87,5 +87,11 @@ internal static class ServeWarnings
             yield return $"logs: '{log.Elector.Name}' need not tie its map to its append-only log (inclusionProof: optional): a "
                 + $"wrong answer given only to this proxy would leave no trace in the log.";
         }
+
+        foreach (var warning in options.Logs.SelectMany(log => log.Elector.Witnesses is { } demand
+            ? DemandConfiguration.Warnings(log.Elector.Name, demand.Policy) : []))
+        {
+            yield return warning;
+        }
     }
 }

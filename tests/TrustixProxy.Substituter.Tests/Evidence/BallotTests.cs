@@ -50,6 +50,7 @@ public sealed class BallotTests
     [InlineData(SilenceReason.ClaimOfOtherPath, true)]
     [InlineData(SilenceReason.ClaimMalformed, true)]
     [InlineData(SilenceReason.NoSignature, true)]
+    [InlineData(SilenceReason.Unwitnessed, true)]
     [InlineData(SilenceReason.Unreachable, false)]
     [InlineData(SilenceReason.NoAnswer, false)]
     [InlineData(SilenceReason.MapProof, false)]

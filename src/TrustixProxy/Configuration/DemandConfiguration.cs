@@ -1,0 +1,84 @@
+using TrustixProxy.TransparencyLog;
+using TrustixProxy.TransparencyLog.Notes;
+
+namespace TrustixProxy.Configuration;
+
+/// <summary>Reads which witnesses must have seen a log's heads: <c>origin</c>, <c>witnesses</c> and <c>witnessedWithin</c>.</summary>
+internal static class DemandConfiguration
+{
+    private static readonly TimeSpan Within = TimeSpan.FromDays(1), MinWithin = TimeSpan.FromMinutes(1), MaxWithin = TimeSpan.FromDays(365);
+
+    /// <summary>Reads the demand of one log; null when it makes none, or a faulty one.</summary>
+    /// <param name="section">The log.</param>
+    /// <param name="key">The log's key; null when that is faulty.</param>
+    public static WitnessDemand? Read(Section section, LogKey? key)
+    {
+        var (origin, path) = (section.Text("origin"), section.Text("witnesses"));
+        var within = section.Time("witnessedWithin", Within, MinWithin, MaxWithin);
+        if (path is null && section.Has("origin") && !section.IsDescribed)
+        {
+            section.Fault("witnesses", "is missing, but 'origin' is set. Set it to the path of a tlog-policy file, or remove 'origin'.");
+        }
+
+        if (origin is null && section.Has("witnesses") && !section.IsDescribed)
+        {
+            section.Fault("origin", "is missing, but 'witnesses' is set. Set it to the origin that the log's operator publishes, for "
+                + "example \"log.alice.example/nix\".");
+        }
+
+        if (path is null && section.Has("witnessedWithin") && !section.IsDescribed)
+        {
+            section.Fault("witnessedWithin", "is set, but 'witnesses' is not. Set both, or remove it.");
+        }
+
+        if (origin is not null && !VerifierKey.IsName(origin))
+        {
+            section.Fault("origin", $"is '{origin}'; it must be the log's origin, a text without spaces and plus signs.");
+            return null;
+        }
+
+        var policy = path is null ? null : ReadPolicy(section, "witnesses", path);
+        return policy is not null && origin is not null && key is not null ? new WitnessDemand(origin, key, policy, within) : null;
+    }
+
+    /// <summary>Lists what is weaker than it may look in the witnesses of one log.</summary>
+    /// <param name="name">The log's name.</param>
+    /// <param name="policy">The witnesses that are demanded.</param>
+    public static IEnumerable<string> Warnings(string name, WitnessPolicy policy)
+    {
+        if (policy.LiarsBorne < 1)
+        {
+            yield return $"logs: '{name}' demands so few witnesses that {(policy.LiarsBorne < 0 ? "two histories of the log can each have "
+                + "a quorum although no witness lies" : "one lying witness lets the log show two histories, each with a quorum")}. Demand "
+                + "more of the witnesses, or add witnesses: 3 of 4 bear one that lies.";
+        }
+
+        foreach (var ignored in policy.IgnoredWitnesses)
+        {
+            yield return $"logs: '{name}' names the witness '{ignored.Name}' by an ML-DSA key. Such cosignatures are not verified and do "
+                + "not count. Name its Ed25519 key, if it has one.";
+        }
+    }
+
+    private static WitnessPolicy? ReadPolicy(Section section, string key, string path)
+    {
+        try
+        {
+            using var file = File.OpenRead(Path.GetFullPath(path));
+            var buffer = new byte[WitnessPolicy.MaxSize + 1]; // one more, so that a longer file is refused and not cut
+            var size = file.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);
+            if (WitnessPolicy.TryParse(buffer.AsSpan(0, size), mustDemand: true, out var policy, out var fault))
+            {
+                return policy;
+            }
+
+            section.Fault(key, $"is '{path}', whose {fault}.");
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            section.Fault(key, $"is '{path}', which cannot be read: {exception.Message} Give the path of a tlog-policy file.");
+        }
+
+        return null;
+    }
+}
