@@ -59,6 +59,9 @@ public enum SilenceReason
     /// <summary>The cache's narinfo has no valid signature by any of its keys.</summary>
     NoSignature,
 
+    /// <summary>The proof file does not prove its entry: another format, an unknown log, or a signature or proof that is invalid.</summary>
+    BadProof,
+
     /// <summary>Its mirror has not followed it to the end yet, or its entries do not match what it signed.</summary>
     MirrorIncomplete,
 
@@ -103,6 +106,12 @@ public abstract record VoteProof
         /// <summary>The narinfo with the signature, for re-checking; null when it was not kept.</summary>
         public NarInfo? NarInfo { get; init; }
     }
+
+    /// <summary>A proof file: the claim is an entry of a log that witnesses have seen.</summary>
+    /// <param name="Origin">The log's origin.</param>
+    /// <param name="LeafIndex">Index of the claim's leaf in the log, from 0.</param>
+    /// <param name="File">The file, for re-checking.</param>
+    public sealed record ByProofFile(string Origin, long LeafIndex, ReadOnlyMemory<byte> File) : VoteProof;
 }
 
 /// <summary>The result of asking one elector about one path.</summary>

@@ -18,14 +18,15 @@ public sealed record VotePosition(long Leaf, long HeadSize, Digest? HeadRoot, bo
 /// <summary>A claim that an elector proved when a decision was made: the decision's own, or a dissent.</summary>
 /// <param name="Elector">The elector's name.</param>
 /// <param name="Claim">The proven claim.</param>
-/// <param name="Position">The claim's position in the log; null for a signed cache.</param>
-/// <param name="Signature">The signed cache's signature; null for a log.</param>
+/// <param name="Position">The claim's position in the log; null for a signed cache or a proof file.</param>
+/// <param name="Signature">The signed cache's signature; null for a log or a proof file.</param>
 public sealed record Vote(string Elector, OutputClaim Claim, VotePosition? Position, string? Signature)
 {
     internal static Vote Of(string elector, Ballot.Claimed ballot) => ballot.Proof switch
     {
         VoteProof.ByLog log => new Vote(elector, ballot.Claim, VotePosition.Of(log), null),
         VoteProof.BySignature cache => new Vote(elector, ballot.Claim, null, cache.Signature.ToString()),
+        VoteProof.ByProofFile => new Vote(elector, ballot.Claim, null, null),
         _ => throw new System.Diagnostics.UnreachableException(),
     };
 }

@@ -45,7 +45,7 @@ public enum DecisionBundleError
 ///   "answers": [ { "elector": "alice", "log": { "head": "base64 protobuf", "map": "…", "inclusion": ["…"], "value": "…",
 ///                                                  "mapRoot": ["…"] } },
 ///                { "elector": "nixos", "narInfo": "StorePath: …" }, { "elector": "bob", "notFound": 12 },
-///                { "elector": "carol", "silent": "NoAnswer" } ],
+///                { "elector": "carol", "silent": "NoAnswer" }, { "elector": "dora", "proof": "c2sp.org/tlog-proof@v1\n…" } ],
 ///   "sha256": "of all of the above as JSON without white space" }
 /// </code>
 /// Version 1 has no <c>mapRoot</c>, the proof that the head's map root is the last leaf of the map-head log. It is written where a log's
@@ -111,7 +111,7 @@ public sealed class DecisionBundle
         error = content.Version is not (WithoutMapRoots or FormatVersion) ? DecisionBundleError.Version
             : content.Sha256 != HashOf(content).ToString() ? DecisionBundleError.Digest
             : content.Policy != new BundledPolicy(policy.Identity.ToString(), policy.Text) ? DecisionBundleError.Policy
-            : Judge(content, path, policy, out var ballots) is var failure and not DecisionBundleError.None ? failure
+            : Judge(content, path, decidedAt, policy, out var ballots) is var failure and not DecisionBundleError.None ? failure
             : Compare(content, path, verdict = policy.Except(path, policy.Decide(path, ballots), decidedAt), policy);
         bundle = error is DecisionBundleError.None && OutcomeWords.TryParse(content.Outcome, out var outcome)
             ? new DecisionBundle(content, outcome, HashOf(content)) : null;
@@ -130,7 +130,8 @@ public sealed class DecisionBundle
             && StoredBundle.TryReadTime(content.DecidedAt, out decidedAt);
     }
 
-    private static DecisionBundleError Judge(StoredBundle content, StorePath path, Policy policy, out Dictionary<string, Ballot> ballots)
+    private static DecisionBundleError Judge(
+        StoredBundle content, StorePath path, DateTimeOffset decidedAt, Policy policy, out Dictionary<string, Ballot> ballots)
     {
         ballots = [];
         if (!content.Answers.Select(answer => answer.Elector).SequenceEqual(policy.Electors.Select(elector => elector.Name)))
@@ -140,7 +141,7 @@ public sealed class DecisionBundle
 
         foreach (var (answer, elector) in content.Answers.Zip(policy.Electors))
         {
-            var error = answer.Judge(elector, path, out var ballot);
+            var error = answer.Judge(elector, path, decidedAt, out var ballot);
             error = error is DecisionBundleError.None && content.Version is FormatVersion && !answer.ShowsMapRoot(elector)
                 ? DecisionBundleError.Head : error;
             if (error is not DecisionBundleError.None)

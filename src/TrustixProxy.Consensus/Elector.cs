@@ -78,4 +78,18 @@ public abstract record Elector(string Name, string Operator)
         internal override string Identity =>
             $"{Name}|{Operator}|cache|{string.Join(' ', Keys.Select(key => key.ToString()).Order(StringComparer.Ordinal))}";
     }
+
+    /// <summary>A server of proof files: a file that proves a path's fingerprint to be an entry of a witnessed log is a vote.</summary>
+    /// <param name="Name">The name in answers; unique.</param>
+    /// <param name="Operator">The operator who runs the log.</param>
+    /// <param name="Witnesses">The log's key, and the witnesses that must have seen the log.</param>
+    public sealed record ProofFiles(string Name, string Operator, WitnessPolicy Witnesses)
+        : Elector(Name, Operator)
+    {
+        /// <inheritdoc/>
+        public override IEnumerable<byte[]> KeyBytes => Witnesses.Logs.Select(log => log.Key.Bytes.ToArray());
+
+        /// <inheritdoc/>
+        internal override string Identity => $"{Name}|{Operator}|proof files|{Digest.Of(Encoding.UTF8.GetBytes(Witnesses.Text))}";
+    }
 }

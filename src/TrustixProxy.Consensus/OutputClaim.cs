@@ -1,4 +1,6 @@
 using System.Collections.Immutable;
+using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using TrustixProxy.Nix;
 using TrustixProxy.TransparencyLog;
@@ -124,6 +126,49 @@ public sealed record OutputClaim
         var fits = narInfo.ContentAddress?.Matches(narInfo.StorePath, narInfo.References, narInfo.NarHash) ?? false;
         claim = fits ? Of(narInfo) : null;
         return claim is not null;
+    }
+
+    /// <summary>Reads a fingerprint, the entry of a proof file: exactly the text that <see cref="Fingerprint"/> returns.</summary>
+    /// <param name="entry">The entry; the caller has proven that it is in the elector's log.</param>
+    /// <param name="asked">The path asked for.</param>
+    /// <param name="claim">The claim.</param>
+    /// <param name="error">Why there is none.</param>
+    public static bool TryReadFingerprint(
+        ReadOnlySpan<byte> entry, StorePath asked, [NotNullWhen(true)] out OutputClaim? claim, out OutputClaimError error)
+    {
+        (claim, error) = (null, OutputClaimError.Path);
+        var text = Encoding.Latin1.GetString(entry);
+        if (text.Split(';') is not ["1", var of, var narHash, var size, var references]
+            || !StorePath.TryParseAbsolute(of, out var path, out _))
+        {
+            return false;
+        }
+
+        var paths = new List<StorePath>();
+        error = path != asked ? OutputClaimError.OtherPath
+            : !Consensus.NarHash.TryParse(narHash, out var hash) ? OutputClaimError.NarHash
+            : !long.TryParse(size, NumberStyles.None, CultureInfo.InvariantCulture, out var narSize) || narSize is 0
+                ? OutputClaimError.NarSize
+            : !TryReadPaths(references, paths) ? OutputClaimError.References
+            : (claim = new OutputClaim(path, hash, narSize, paths)).Fingerprint != text ? OutputClaimError.References
+            : OutputClaimError.None;
+        claim = error is OutputClaimError.None ? claim : null;
+        return claim is not null;
+    }
+
+    private static bool TryReadPaths(string list, List<StorePath> paths)
+    {
+        foreach (var text in list.Length is 0 ? [] : list.Split(','))
+        {
+            if (!StorePath.TryParseAbsolute(text, out var path, out _))
+            {
+                return false;
+            }
+
+            paths.Add(path);
+        }
+
+        return true;
     }
 
     private static OutputClaim Of(NarInfo narInfo) =>

@@ -49,10 +49,10 @@ public sealed class Policy
         Rest = new Scope(null, rule ?? new Rule(quorum ?? Rule.Majority(operators.Length), operators), dissent);
         _text = new Lazy<string>(Write);
         _identity = new Lazy<Digest>(() => Digest.Of(Encoding.UTF8.GetBytes(Text)));
-        var keys = Electors.SelectMany(elector => elector.KeyBytes.Select(
-            key => (Key: Convert.ToHexString(key), Voter: elector is Elector.Log ? elector.Name : elector.Operator)));
+        var keys = Electors.SelectMany(elector => elector.KeyBytes.Select(key => (Key: Convert.ToHexString(key), Elector: elector)));
         if (Electors.DistinctBy(elector => elector.Name).Count() != Electors.Length
-            || keys.Distinct().GroupBy(key => key.Key).Any(group => group.Count() > 1))
+            || keys.GroupBy(item => item.Key, item => item.Elector).Any(group =>
+                group.DistinctBy(elector => elector.Operator).Count() > 1 || group.OfType<Elector.Log>().Count() > 1))
         {
             throw new ArgumentException("An electorate has each name once, and each key for one log or operator.", nameof(electors));
         }

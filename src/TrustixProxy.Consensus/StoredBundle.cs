@@ -49,12 +49,14 @@ internal sealed record BundledAnswer(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] BundledLog? Log = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? NarInfo = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] long? NotFound = null,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Silent = null)
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Silent = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Proof = null)
 {
     public static BundledAnswer Of(Answer answer) => answer.Ballot switch
     {
         Ballot.Claimed { Proof: VoteProof.ByLog { Evidence: { } evidence } } => new(answer.Elector.Name, Log: BundledLog.Of(evidence)),
         Ballot.Claimed { Proof: VoteProof.BySignature { NarInfo: { } narInfo } } => new(answer.Elector.Name, NarInfo: narInfo.ToString()),
+        Ballot.Claimed { Proof: VoteProof.ByProofFile proof } => new(answer.Elector.Name, Proof: Encoding.UTF8.GetString(proof.File.Span)),
         Ballot.Absent { Evidence: { } evidence } => new(answer.Elector.Name, Log: BundledLog.Of(evidence)),
         Ballot.Absent absent => new(answer.Elector.Name, NotFound: absent.HeadSize),
         Ballot.Silent silent => new(answer.Elector.Name, Silent: silent.Reason.ToString()),
@@ -66,9 +68,9 @@ internal sealed record BundledAnswer(
         Log is null or { MapRoot: not null } || elector is Elector.Log { RequiresInclusionProof: false };
 
     /// <summary>Judges the ballot that the answer represents.</summary>
-    public DecisionBundleError Judge(Elector elector, StorePath path, out Ballot? ballot)
+    public DecisionBundleError Judge(Elector elector, StorePath path, DateTimeOffset decidedAt, out Ballot? ballot)
     {
-        var members = new object?[] { Log, NarInfo, NotFound, Silent }.Count(member => member is not null);
+        var members = new object?[] { Log, NarInfo, NotFound, Silent, Proof }.Count(member => member is not null);
         if (members is not 1)
         {
             ballot = null;
@@ -79,6 +81,8 @@ internal sealed record BundledAnswer(
         {
             ({ Log: { } log }, Elector.Log by) => log.Judge(by, path),
             ({ NarInfo: { } text }, Elector.Cache by) => (DecisionBundleError.None, JudgeNarInfo(text, by, path)),
+            ({ Proof: { } text }, Elector.ProofFiles by) =>
+                (DecisionBundleError.None, ProofFile.Judge(Encoding.UTF8.GetBytes(text), by, path, decidedAt) as Ballot.Claimed),
             ({ NotFound: { } size }, _) => (DecisionBundleError.None, new Ballot.Absent(IsProven: false, size)),
             ({ Silent: { } reason }, _) =>
                 (DecisionBundleError.None, Enum.TryParse<SilenceReason>(reason, out var known) && known.ToString() == reason

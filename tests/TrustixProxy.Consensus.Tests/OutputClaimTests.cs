@@ -26,6 +26,30 @@ public sealed class OutputClaimTests
         Assert.Equal(Read(Good), Read(Good.Replace(text, instead, StringComparison.Ordinal)));
 
     [Fact]
+    public void A_fingerprint_is_read_only_in_the_spelling_that_nix_signs()
+    {
+        var good = Read(Good);
+        var text = good.Fingerprint;
+        string[] bad =
+        [
+            "", text + "\n", text + ",", text + ";", text[..^1], "2" + text[1..], text.Replace(";123;", ";0123;", StringComparison.Ordinal),
+            text.Replace(";123;", ";0;", StringComparison.Ordinal), text.Replace(";123;", ";-1;", StringComparison.Ordinal),
+            text.Replace("sha256:", "sha1:", StringComparison.Ordinal), text.Replace("sha256:1", "sha256:Z", StringComparison.Ordinal),
+            text.Replace(good.NarHash.ToString(), "sha256-ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=", StringComparison.Ordinal),
+            text.Replace(";/nix/store/g", ";g", StringComparison.Ordinal),
+            string.Join(';', text.Split(';')[..4]) + ";" + string.Join(',', good.References.Reverse().Select(path => path.Absolute)),
+            text + "," + good.References[1].Absolute,
+        ];
+
+        Assert.True(OutputClaim.TryReadFingerprint(Encoding.ASCII.GetBytes(text), good.Path, out var claim, out _));
+        Assert.Equal(good, claim);
+        Assert.False(OutputClaim.TryReadFingerprint(Encoding.ASCII.GetBytes(text), good.References[0], out _, out var error));
+        Assert.Equal(OutputClaimError.OtherPath, error);
+        Assert.All(bad, wrong =>
+            Assert.False(OutputClaim.TryReadFingerprint(Encoding.ASCII.GetBytes(wrong), good.Path, out _, out _), wrong));
+    }
+
+    [Fact]
     public void Null_and_no_references_are_the_same() => Assert.Equal(
         Read("""{"path":"/nix/store/g3mvg9q2slaizvvc5jsr2azpgmjph5r7-src","narHash":"sha256-ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=","narSize":1,"references":null}"""),
         Read("""{"path":"/nix/store/g3mvg9q2slaizvvc5jsr2azpgmjph5r7-src","narHash":"sha256-ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=","narSize":1,"references":[]}"""));

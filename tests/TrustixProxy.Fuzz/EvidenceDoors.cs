@@ -26,6 +26,9 @@ internal static class EvidenceDoors
             bytes => Redigested(bytes).All(VerifyFault)),
         new("DecisionBundle", [Bundle(Claimed()), Bundle(new Ballot.Silent(SilenceReason.NoAnswer))], bytes =>
             Redigested(bytes).All(VerifyBundle)),
+        Door.OfText("Fingerprint", text => OutputClaim.TryReadFingerprint(Encoding.Latin1.GetBytes(text), Output.Path, out var claim, out _)
+            && claim.Fingerprint == text, Nix.Fingerprint.Format(
+                Output.Path, Output.Statement.NarHash, Output.Statement.NarSize, [Output.Path, TestOutput.PathOf("a")])),
     ];
 
     private static MemoryLog Fill()

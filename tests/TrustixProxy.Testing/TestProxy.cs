@@ -59,6 +59,9 @@ public sealed class TestProxy : IAsyncDisposable
     /// <summary>Signed caches that vote.</summary>
     public List<CacheOptions> Caches { get; } = [];
 
+    /// <summary>Servers of proof files that vote.</summary>
+    public List<ProofOptions> Proofs { get; } = [];
+
     /// <summary>What the proxy was told at the last start.</summary>
     public SubstituterOptions? Options { get; private set; }
 
@@ -147,8 +150,10 @@ public sealed class TestProxy : IAsyncDisposable
             StateDirectory = _directory,
             SigningKey = Key,
             Policy = ChangePolicy(
-                new Policy([.. logs.Select(log => log.Elector), .. Caches.Select(cache => cache.Elector)], Quorum, Dissent)),
+                new Policy([.. logs.Select(log => log.Elector), .. Caches.Select(cache => cache.Elector),
+                    .. Proofs.Select(proof => proof.Elector)], Quorum, Dissent)),
             Caches = [.. Caches],
+            Proofs = [.. Proofs],
             Logs = [.. logs],
             Upstreams = [.. _upstreams.Select(
                 (upstream, i) => new UpstreamOptions(upstream.Key, upstream.Value.Url, 10 * (i + 1)) { NarDeadline = NarDeadline })],

@@ -264,6 +264,35 @@ public sealed class CheckConfigTests
         }
     }
 
+    [Theory]
+    [InlineData("log {log}\n{w}1\n{w}2\n{w}3\ngroup q 3 w1 w2 w3\nquorum q\n", 0, "")]
+    [InlineData("log {log}\n{w}1\nquorum w1\n", 0, "proofs 'dora'.policyFile: its quorum bears no lying witness")]
+    [InlineData("log {log}\n{w}1\nquorum none\n", 2, "line 3: ")]
+    [InlineData("log {log}\n{w}1\nquorum w2\n", 2, "line 3: ")]
+    [InlineData("{w}1\nquorum w1\n", 2, "names no log")]
+    [InlineData("", 2, "line 1: ")]
+    [InlineData(null, 2, "which cannot be read")]
+    public async Task The_policy_of_proof_files_is_read_and_refused_with_line_and_remedy(string? policy, int code, string message)
+    {
+        using var folder = new Folder();
+        var text = policy?.Replace(
+            "{log}", "log.alice.example/nix+5fe5670b+ASBgy/82gaQ0p0l9hqFd2sN5D+D+jWAGoogHysX/EVm/", StringComparison.Ordinal);
+        for (byte i = 1; i <= 3; i++)
+        {
+            text = text?.Replace($"{{w}}{i}", new Testing.TestWitness($"w{i}", i).Line.TrimEnd(), StringComparison.Ordinal);
+        }
+
+        var file = text is null ? "/nowhere/policy" : folder.File("a.tlog-policy", text);
+        var (exit, _, error) = await CheckAsync(folder, $$"""
+            { "stateDirectory": "{{folder.Path}}/state", "upstreams": [{ "name": "nixos", "url": "https://cache.nixos.org" }],
+              "proofs": [{ "name": "dora", "url": "https://dora.example/proofs", "policyFile": "{{file}}" }] }
+            """);
+
+        Assert.Equal(code, exit);
+        Assert.Contains(message, error, StringComparison.Ordinal);
+        Assert.Equal(code is 2, error.Contains("proofs[0].policyFile: ", StringComparison.Ordinal));
+    }
+
     private static Task<(int Code, string Output, string Error)> CheckAsync(Folder folder, string json) =>
         Cli.RunAsync(["check-config", "--config", folder.File("config.json", json)]);
 }

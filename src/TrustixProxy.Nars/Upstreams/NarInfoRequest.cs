@@ -4,18 +4,19 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Nars.Upstreams;
 
-/// <summary>Requests a narinfo and parses the answer: untrusted bytes, bounded in size.</summary>
+/// <summary>Requests a narinfo and parses the answer, or a proof file: untrusted bytes, bounded in size.</summary>
 internal static class NarInfoRequest
 {
     /// <summary>Sends one request.</summary>
     /// <param name="http">Sends the request.</param>
     /// <param name="cache">The upstream's base address.</param>
     /// <param name="digest">The store path's digest.</param>
+    /// <param name="maxProofSize">Maximum size of a proof file, requested in place of a narinfo; null for a narinfo.</param>
     /// <exception cref="HttpRequestException">The response is missing or incomplete.</exception>
     public static async Task<UpstreamAnswer> SendAsync(
-        HttpMessageInvoker http, Uri cache, StorePathDigest digest, CancellationToken cancellation)
+        HttpMessageInvoker http, Uri cache, StorePathDigest digest, int? maxProofSize, CancellationToken cancellation)
     {
-        using var request = Of(new Uri(cache, $"{digest}.narinfo"));
+        using var request = Of(new Uri(cache, maxProofSize is null ? $"{digest}.narinfo" : $"{digest}.tlog-proof"));
         using var response = await http.SendAsync(request, cancellation);
         if (UpstreamFault.OfStatus((int)response.StatusCode) is { } fault)
         {
@@ -28,7 +29,7 @@ internal static class NarInfoRequest
         }
 
         return NarCompression.OfContentEncoding(response.Content.Headers.ContentEncoding) is { } encoding
-            ? await ReadAsync(response.Content, encoding, digest, cancellation)
+            ? await ReadAsync(response.Content, encoding, digest, maxProofSize, cancellation)
             : Failed(UpstreamFailure.UnknownEncoding);
     }
 
@@ -47,28 +48,30 @@ internal static class NarInfoRequest
     private static UpstreamAnswer.Failed Failed(UpstreamFailure kind) => new(new UpstreamFault(kind));
 
     private static async Task<UpstreamAnswer> ReadAsync(
-        HttpContent content, string encoding, StorePathDigest digest, CancellationToken cancellation)
+        HttpContent content, string encoding, StorePathDigest digest, int? maxProofSize, CancellationToken cancellation)
     {
         ReadOnlyMemory<byte>? body;
         try
         {
-            body = await ReadAsync(content, encoding, cancellation);
+            body = await ReadAsync(content, encoding, maxProofSize ?? NarInfo.MaxSize, cancellation);
         }
         catch (InvalidDataException)
         {
             return Failed(UpstreamFailure.UnknownEncoding);
         }
 
-        return body is null ? Failed(UpstreamFailure.NarinfoTooLarge)
+        return body is null ? Failed(maxProofSize is null ? UpstreamFailure.NarinfoTooLarge : UpstreamFailure.ProofTooLarge)
+            : maxProofSize is not null ? new UpstreamAnswer.FoundProof(body.Value)
             : !NarInfo.TryParse(body.Value.Span, out var narInfo, out _) ? Failed(UpstreamFailure.NotANarinfo)
             : narInfo.StorePath.Digest != digest ? Failed(UpstreamFailure.NarinfoOfAnotherPath)
             : new UpstreamAnswer.Found(narInfo);
     }
 
-    /// <summary>Reads the whole body; null when it is too large for a narinfo.</summary>
-    private static async Task<ReadOnlyMemory<byte>?> ReadAsync(HttpContent content, string encoding, CancellationToken cancellation)
+    /// <summary>Reads the whole body; null when it is too large.</summary>
+    private static async Task<ReadOnlyMemory<byte>?> ReadAsync(
+        HttpContent content, string encoding, int maxSize, CancellationToken cancellation)
     {
         await using var stream = NarCompression.OpenEncoded(encoding, await content.ReadAsStreamAsync(cancellation));
-        return await BoundedStream.ReadWholeAsync(stream, NarInfo.MaxSize, length: null, cancellation);
+        return await BoundedStream.ReadWholeAsync(stream, maxSize, length: null, cancellation);
     }
 }

@@ -178,7 +178,7 @@ public sealed class Upstream : IDisposable
         try
         {
             AskingBudget.Charge(this);
-            var answer = await NarInfoRequest.SendAsync(Http, _base, digest, limit.Token);
+            var answer = await NarInfoRequest.SendAsync(Http, _base, digest, Options.MaxProofSize, limit.Token);
             Keep(digest, answer);
             Note(answer);
             return answer;
@@ -210,7 +210,12 @@ public sealed class Upstream : IDisposable
     {
         if (LifetimeOf(answer) is var lifetime && lifetime > TimeSpan.Zero)
         {
-            var size = 1024 + ((answer as UpstreamAnswer.Found)?.NarInfo.References.Length * 128 ?? 0);
+            var size = 1024 + answer switch
+            {
+                UpstreamAnswer.Found { NarInfo: var narInfo } => narInfo.References.Length * 128,
+                UpstreamAnswer.FoundProof { File: var file } => file.Length,
+                _ => 0,
+            };
             _known.Set(digest, (answer, _time.GetTimestamp()),
                 new MemoryCacheEntryOptions { Size = size, AbsoluteExpirationRelativeToNow = lifetime });
         }
@@ -226,12 +231,13 @@ public sealed class Upstream : IDisposable
     /// votes is asked for both at the same time, and one request answers both.</summary>
     private UpstreamAnswer? RecallForDecision(StorePathDigest digest) =>
         _known.TryGetValue(digest, out (UpstreamAnswer Answer, long At) known)
-            && _time.GetElapsedTime(known.At) < (known.Answer is UpstreamAnswer.Found ? FoundLifetime : SameTime)
+            && _time.GetElapsedTime(known.At)
+                < (known.Answer is UpstreamAnswer.Found or UpstreamAnswer.FoundProof ? FoundLifetime : SameTime)
             ? known.Answer : null;
 
     private static TimeSpan LifetimeOf(UpstreamAnswer answer) => answer switch
     {
-        UpstreamAnswer.Found => FoundLifetime,
+        UpstreamAnswer.Found or UpstreamAnswer.FoundProof => FoundLifetime,
         UpstreamAnswer.Absent => AbsentLifetime,
         UpstreamAnswer.Failed { Fault.IsAnswer: true } => SameTime,
         _ => TimeSpan.Zero,

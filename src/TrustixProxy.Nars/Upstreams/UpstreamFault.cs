@@ -35,8 +35,8 @@ public sealed record UpstreamFault(UpstreamFailure Kind, int? Status = null)
     {
         UpstreamFailure.HttpStatus => Status is < 500 and not (408 or 425),
         UpstreamFailure.Throttled or UpstreamFailure.RedirectRefused or UpstreamFailure.NotANarinfo => true,
-        UpstreamFailure.NarinfoOfAnotherPath or UpstreamFailure.NarinfoTooLarge or UpstreamFailure.UnknownEncoding
-            or UpstreamFailure.NarMissing or UpstreamFailure.UnsupportedCompression => true,
+        UpstreamFailure.NarinfoOfAnotherPath or UpstreamFailure.NarinfoTooLarge or UpstreamFailure.ProofTooLarge
+            or UpstreamFailure.UnknownEncoding or UpstreamFailure.NarMissing or UpstreamFailure.UnsupportedCompression => true,
         _ => false,
     };
 

@@ -33,13 +33,13 @@ public static class UpstreamMetrics
         "trustix_proxy_nar_downloads_restarted",
             description: "Downloads restarted at another upstream, by the upstream whose NAR was refused.");
 
-    /// <summary>Records an upstream's answer to a narinfo request.</summary>
+    /// <summary>Records an upstream's answer to a request for a narinfo or a proof file.</summary>
     public static void Answered(string upstream, UpstreamAnswer answer, TimeSpan took)
     {
         var word =
             answer switch
             {
-                UpstreamAnswer.Found => "found",
+                UpstreamAnswer.Found or UpstreamAnswer.FoundProof => "found",
                 UpstreamAnswer.Absent => "absent",
                 UpstreamAnswer.Failed { IsAway: true } =>
             "away",

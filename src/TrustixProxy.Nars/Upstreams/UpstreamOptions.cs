@@ -14,6 +14,9 @@ public sealed record UpstreamOptions(string Name, Uri Url, int Priority, Upstrea
     /// <summary>Selects the HTTP proxy for it.</summary>
     public HttpProxies Proxies { get; init; } = HttpProxies.None;
 
+    /// <summary>Maximum size of the proof files that it serves in place of narinfos and NARs, in bytes; null for a binary cache.</summary>
+    public int? MaxProofSize { get; init; }
+
     /// <summary>Maximum number of requests in flight, for narinfos and NARs together; 0 for no limit.</summary>
     public int Concurrency { get; init; }
 

@@ -17,6 +17,7 @@ using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.Evidence;
 using TrustixProxy.Substituter.Revocations;
 using TrustixProxy.Substituter.Substitution;
+using TrustixProxy.TransparencyLog.Notes;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace TrustixProxy.Substituter.Composition;
@@ -63,7 +64,9 @@ internal sealed class ProxyParts : IDisposable
         var caches = options.Caches.Select(cache => Upstreams.FirstOrDefault(upstream => upstream.Options.Url == cache.Url)
             ?? new Upstream(new UpstreamOptions(cache.Elector.Name, cache.Url, 0) { Proxies = options.Proxies }, options.Deadline, time,
                 logger, network)).ToList();
-        CacheSources = [.. options.Caches.Zip(caches, (cache, source) => (cache.Elector, source))];
+        caches.AddRange(options.Proofs.Select(OpenProofs(options, time, logger, network)));
+        FileSources = [.. options.Caches.Select(cache => (Elector)cache.Elector).Concat(options.Proofs.Select(proof => proof.Elector))
+            .Zip(caches)];
         Register = new LogRegister(options.Logs, _views, _state, time);
         _seal = new RecordSeal(options.SigningKey, options.PreviousSigningKeys);
         var revocations = new RevocationStore(options.StateDirectory, _seal);
@@ -88,7 +91,7 @@ internal sealed class ProxyParts : IDisposable
         NarStore = before is not null ? before.NarStore : options.NarStore is null ? null
             : new NarStore(options.NarStore, KnownFiles, time, logger);
         Electorate = new Electorate(
-            [.. _logs.Select(ElectorOf), .. CacheSources.Select(CacheElectorOf)], Upstreams, Marks, NarStore, options.Policy, time);
+            [.. _logs.Select(ElectorOf), .. FileSources.Select(FileElectorOf)], Upstreams, Marks, NarStore, options.Policy, time);
         Refusals = new RefusalMemory(new PollNews(Logs, Upstreams), time);
         var references = new ReferenceQueue();
         var memory = new DeciderMemory(Cache, Refusals, shared, journal ?? new DecisionJournal(time));
@@ -114,8 +117,8 @@ internal sealed class ProxyParts : IDisposable
     /// <summary>The logs' states. Shared with other parts: do not dispose.</summary>
     public LogRegister Register { get; }
 
-    /// <summary>The signed caches that vote, with their clients.</summary>
-    public ImmutableArray<(Elector.Cache Elector, Upstream Source)> CacheSources { get; }
+    /// <summary>The signed caches and servers of proof files that vote, with their clients.</summary>
+    public ImmutableArray<(Elector Elector, Upstream Source)> FileSources { get; }
 
     /// <summary>The policy.</summary>
     public Policy Policy => Options.Policy;
@@ -191,7 +194,7 @@ internal sealed class ProxyParts : IDisposable
     /// <summary>Probes each upstream and signed cache.</summary>
     public void Probe()
     {
-        foreach (var upstream in Upstreams.Concat(CacheSources.Select(cache => cache.Source)))
+        foreach (var upstream in Upstreams.Concat(FileSources.Select(file => file.Source)))
         {
             upstream.Probe();
         }
@@ -279,8 +282,24 @@ internal sealed class ProxyParts : IDisposable
         return new RevocableElector(client, Revocations, log.Log.Client);
     }
 
-    private static ElectorClient CacheElectorOf((Elector.Cache Elector, Upstream Source) cache) =>
-        new CacheElector(cache.Elector, cache.Source);
+    private ElectorClient FileElectorOf((Elector Elector, Upstream Source) file) => file.Elector switch
+    {
+        Elector.Cache cache => new CacheElector(cache, file.Source),
+        Elector.ProofFiles proofs => new ProofElector(proofs, file.Source, _time),
+        _ => throw new System.Diagnostics.UnreachableException(),
+    };
+
+    /// <summary>Creates clients of proof files, with the credentials of the upstream at the same address.</summary>
+    private static Func<ProofOptions, Upstream> OpenProofs(
+        SubstituterOptions options, TimeProvider time, ILogger logger, HttpMessageHandler? network) =>
+        proofs => new Upstream(
+            new UpstreamOptions(proofs.Elector.Name, proofs.Url, 0,
+                options.Upstreams.FirstOrDefault(upstream => upstream.Url == proofs.Url)?.Credentials)
+            {
+                Proxies = options.Proxies,
+                MaxProofSize = TlogProof.MaxSize,
+            },
+            options.Deadline, time, logger, network);
 
     /// <summary>Names of frozen electors; the same set object until it changes.</summary>
     private FrozenSet<string> Frozen()

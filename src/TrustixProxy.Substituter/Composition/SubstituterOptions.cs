@@ -51,7 +51,7 @@ public sealed record SubstituterOptions
     /// <summary>The NAR store; null if disabled.</summary>
     public NarStoreOptions? NarStore { get; init; }
 
-    /// <summary>The policy. Its electors are those of <see cref="Logs"/> and <see cref="Caches"/>.</summary>
+    /// <summary>The policy. Its electors are those of <see cref="Logs"/>, <see cref="Caches"/> and <see cref="Proofs"/>.</summary>
     public required Policy Policy { get; init; }
 
     /// <summary>The logs.</summary>
@@ -59,6 +59,9 @@ public sealed record SubstituterOptions
 
     /// <summary>The signed caches that vote.</summary>
     public ImmutableArray<CacheOptions> Caches { get; init; } = [];
+
+    /// <summary>The servers of proof files that vote.</summary>
+    public ImmutableArray<ProofOptions> Proofs { get; init; } = [];
 
     /// <summary>The binary caches to fetch NARs from.</summary>
     public required ImmutableArray<UpstreamOptions> Upstreams { get; init; }

@@ -19,6 +19,8 @@ public sealed record AnswerText(string Elector, string Operator, OutputClaim? Cl
                 : $"untied, entry names leaf {log.LeafIndex}", log.HeadSize),
             Ballot.Claimed { Proof: VoteProof.BySignature cache } vote =>
                 (vote.Claim, vote.Claim.NarHash.ToString(), $"signed by {cache.Signature.KeyName}", (long?)null),
+            Ballot.Claimed { Proof: VoteProof.ByProofFile file } vote =>
+                (vote.Claim, vote.Claim.NarHash.ToString(), $"witnessed leaf {file.LeafIndex} of {file.Origin}", null),
             Ballot.Absent { IsProven: true } absent => (null, "absent", "absence proven", absent.HeadSize),
             Ballot.Absent => (null, "not found", "not proven", null),
             Ballot.Silent silent => (null, "silent", Kebab.Of(silent.Reason), null),

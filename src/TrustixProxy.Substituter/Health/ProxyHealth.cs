@@ -36,7 +36,7 @@ internal sealed record RuleHealth(string Match, string Rule, bool IsReachable);
 
 /// <summary>Snapshot of the proxy's health.</summary>
 /// <param name="Logs">The logs.</param>
-/// <param name="Caches">The signed caches that vote.</param>
+/// <param name="Caches">The signed caches and servers of proof files that vote.</param>
 /// <param name="Upstreams">The upstreams.</param>
 /// <param name="Rules">The policy's rules, the default rule last.</param>
 /// <param name="CanDecide">Whether decisions are possible: the default rule can be met (in report mode: the fallback is up), and an
@@ -47,7 +47,7 @@ internal sealed record ProxyHealth(IReadOnlyList<LogStatus> Logs, IReadOnlyList<
     public static ProxyHealth Of(ProxyParts parts)
     {
         var logs = LogsOf(parts);
-        var caches = parts.CacheSources.Select(cache => SourceHealth.Of(cache.Elector.Name, cache.Source)).ToList();
+        var caches = parts.FileSources.Select(cache => SourceHealth.Of(cache.Elector.Name, cache.Source)).ToList();
         var upstreams = parts.Upstreams.Select(upstream => SourceHealth.Of(upstream.Options.Name, upstream)).ToList();
         var heard = logs.Where(log => log.IsHeard).Select(log => log.Name)
             .Concat(caches.Where(cache => cache.MayAnswer).Select(cache => cache.Name)).ToHashSet();

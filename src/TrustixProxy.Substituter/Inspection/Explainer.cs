@@ -69,7 +69,7 @@ public sealed class Explainer(SubstituterOptions options, TimeProvider? time = n
     public IReadOnlyList<UpstreamReport> Upstreams =>
     [
         .. _parts.Upstreams.Select(upstream => (upstream.Options.Name, Upstream: upstream))
-            .Concat(_parts.CacheSources.Select(cache => (cache.Elector.Name, Upstream: cache.Source)))
+            .Concat(_parts.FileSources.Select(file => (file.Elector.Name, Upstream: file.Source)))
             .DistinctBy(item => item.Upstream)
             .Select(item => (item.Name, item.Upstream.Health.Status))
             .Select(item => new UpstreamReport(item.Name, Kebab.Of(item.Status.State), item.Status.Since, item.Status.Why)),

@@ -158,6 +158,13 @@ internal static class ConfigurationKeys
             ["caches[].publicKeys"] = new(
                 "Its signing keys, as in `trusted-public-keys`.")
             { Default = "required", Range = "name:base64" },
+            ["proofs"] = "Servers of proof files that vote.",
+            ["proofs[].name"] = "Name used in answers and messages.",
+            ["proofs[].operator"] = new("Operator that runs the log. Each operator has one vote.") { Default = "the name" },
+            ["proofs[].url"] = new("Address of the directory with the files `DIGEST.tlog-proof`.") { Range = Url },
+            ["proofs[].policyFile"] = new(
+                "File in C2SP's tlog-policy form: the log's key, the witnesses, and how many must have cosigned.")
+            { Type = "path" },
             ["upstreams"] = "Binary caches to fetch NARs from. They need not be trusted.",
             ["upstreams[].name"] = "Name used in messages.",
             ["upstreams[].url"] = new(

@@ -229,6 +229,14 @@ internal static class PolicyConfiguration
         return mode is Mode.Report ? fallback : null;
     }
 
+    /// <summary>The key of the list that declares an elector.</summary>
+    private static string ListOf(Elector elector) => elector switch
+    {
+        Elector.Log => "logs",
+        Elector.Cache => "caches",
+        _ => "proofs",
+    };
+
     /// <summary>Whether no key votes twice, and none of them is ours.</summary>
     private static bool CheckKeys(Section section, ImmutableArray<Elector> electors, IEnumerable<NixPublicKey> ours)
     {
@@ -246,13 +254,14 @@ internal static class PolicyConfiguration
                 var names = string.Join(" and ", voters.Select(elector => $"'{elector.Name}'"));
                 var harm = hasTwoLogs ? "one key on two logs would vote twice, and its heads could not be told apart."
                     : "one key under two operators would vote twice.";
-                section.Fault(hasTwoLogs ? "logs" : "caches", $"has one publicKey for {names}; {harm}");
+                var list = ListOf(voters[^1]);
+                section.Fault(list, $"has {(list is "proofs" ? "one log's key" : "one publicKey")} for {names}; {harm}");
                 isGood = false;
             }
 
             if (own.Contains(group.Key))
             {
-                section.Fault(voters[0] is Elector.Log ? "logs" : "caches", $"has this proxy's own signing key for "
+                section.Fault(ListOf(voters[0]), $"has this proxy's own signing key for "
                     + $"'{voters[0].Name}', so its own signatures would vote. Give the builder's key.");
             }
         }

@@ -47,11 +47,14 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         var redis = ReadRedis(section);
         var narStore = ReadNarStore(section, stateDirectory, isCheck);
         var caches = Unique(section, "caches", [.. section.List("caches").Select(ReadCache)], cache => cache.Elector.Name);
+        var proofs = Unique(section, "proofs", [.. section.List("proofs").Select(ProofConfiguration.Read)], proof => proof.Elector.Name);
         string[] own = [.. listen, .. operationsListen];
         CheckOthers(section, "upstreams", own, upstreams.Select(upstream => ("url", upstream.Url)));
         CheckOthers(section, "logs", own, logs.Select(log => (log.IsExport ? "exportUrl" : "url", log.Url)));
         CheckOthers(section, "caches", own, caches.Select(cache => ("url", cache.Url)));
-        var policy = PolicyConfiguration.Read(section, [.. logs.Select(log => log.Elector), .. caches.Select(cache => cache.Elector)],
+        CheckOthers(section, "proofs", own, proofs.Select(proof => ("url", proof.Url)));
+        var policy = PolicyConfiguration.Read(section,
+            [.. logs.Select(log => log.Elector), .. caches.Select(cache => cache.Elector), .. proofs.Select(proof => proof.Elector)],
             new[] { key }.Concat(previous).OfType<NixSecretKey>().Select(own => own.PublicKey));
         return policy is null || key is null ? null : new ServeConfiguration(
             new SubstituterOptions
@@ -70,6 +73,7 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
                 Policy = policy,
                 Logs = logs,
                 Caches = caches,
+                Proofs = proofs,
                 Upstreams = upstreams,
                 Deadline = deadline,
                 Decompressions = decompressions,

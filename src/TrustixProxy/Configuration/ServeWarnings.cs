@@ -19,6 +19,7 @@ internal static class ServeWarnings
             .. OfPolicy(options.Policy),
             .. OfKeys(options, configuration.IsKeyMissing),
             .. OfLogs(options),
+            .. options.Proofs.SelectMany(ProofConfiguration.Warnings),
         ];
     }
 
