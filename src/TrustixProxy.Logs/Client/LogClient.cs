@@ -155,8 +155,8 @@ public sealed class LogClient(
         return call.Message;
     }
 
-    /// <summary>Fetches the checkpoints of the newest head with all cosignatures: by the lookup call without keys, or as files where the log
-    /// lacks that.</summary>
+    /// <summary>Fetches the checkpoints of the newest head with all cosignatures: by the lookup call without keys, or as files where
+    /// the log lacks that.</summary>
     public async Task<(ReadOnlyMemory<byte> Log, ReadOnlyMemory<byte> MapHeads)> GetCheckpointsAsync(CancellationToken cancellation)
     {
         if (!LacksLookup && await LookupAsync(new TreeHead(default, 0, default, default, 0), [], [], cancellation) is { } answer

@@ -37,7 +37,7 @@ internal static class DemandConfiguration
             return null;
         }
 
-        var policy = path is null ? null : ReadPolicy(section, "witnesses", path);
+        var policy = path is null ? null : WitnessPolicyFile.Read(section, "witnesses", path);
         return policy is not null && origin is not null && key is not null ? new WitnessDemand(origin, key, policy, within) : null;
     }
 
@@ -58,27 +58,5 @@ internal static class DemandConfiguration
             yield return $"logs: '{name}' names the witness '{ignored.Name}' by an ML-DSA key. Such cosignatures are not verified and do "
                 + "not count. Name its Ed25519 key, if it has one.";
         }
-    }
-
-    private static WitnessPolicy? ReadPolicy(Section section, string key, string path)
-    {
-        try
-        {
-            using var file = File.OpenRead(Path.GetFullPath(path));
-            var buffer = new byte[WitnessPolicy.MaxSize + 1]; // one more, so that a longer file is refused and not cut
-            var size = file.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);
-            if (WitnessPolicy.TryParse(buffer.AsSpan(0, size), mustDemand: true, out var policy, out var fault))
-            {
-                return policy;
-            }
-
-            section.Fault(key, $"is '{path}', whose {fault}.");
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            section.Fault(key, $"is '{path}', which cannot be read: {exception.Message} Give the path of a tlog-policy file.");
-        }
-
-        return null;
     }
 }

@@ -7,22 +7,43 @@ namespace TrustixProxy.Configuration;
 /// <summary>The <c>proofs</c> of a configuration of <c>serve</c>.</summary>
 internal static class ProofConfiguration
 {
+    private const string PolicyKey = "policyFile";
+
+    /// <summary>Stands for a policy that could not be read; its fault was told.</summary>
+    private static readonly WitnessPolicy Unread = WitnessPolicy.TryParse("quorum none\n"u8, mustDemand: false, out var none, out _)
+        ? none : throw new System.Diagnostics.UnreachableException();
+
     /// <summary>Reads one.</summary>
     public static ProofOptions Read(Section section)
     {
         var name = section.Name("name", null, "\"alice\"");
         var url = CommonKeys.Url(section, "url", allowUnix: false);
-        var policy = WitnessPolicyFile.Read(section, "policyFile");
-        if (policy.Quorum is not null && policy.Logs.IsEmpty)
+        var path = section.Required(PolicyKey, "\"/etc/trustix/alice.tlog-policy\"");
+        var policy = path.Length is 0 ? null : WitnessPolicyFile.Read(section, PolicyKey, path);
+        if (policy is { Logs.IsEmpty: true })
         {
-            section.Fault("policyFile", "names no log, so no file could prove anything. Add the line 'log VKEY' with the key of the "
-                + "operator's log.");
+            section.Fault(PolicyKey, $"is '{path}', which names no log, so no file could prove anything. Add the line 'log VKEY' with the "
+                + "key of the operator's log.");
         }
 
-        return new ProofOptions(new Elector.ProofFiles(name, section.Name("operator", name, ""), policy), url);
+        return new ProofOptions(new Elector.ProofFiles(name, section.Name("operator", name, ""), policy ?? Unread), url);
     }
 
     /// <summary>What is allowed but weaker than it may look.</summary>
-    public static IEnumerable<string> Warnings(ProofOptions proofs) => WitnessPolicyFile.Warnings(
-        $"proofs '{proofs.Elector.Name}'.policyFile", proofs.Elector.Witnesses);
+    public static IEnumerable<string> Warnings(ProofOptions proofs)
+    {
+        var (key, policy) = ($"proofs '{proofs.Elector.Name}'.{PolicyKey}", proofs.Elector.Witnesses);
+        if (policy.LiarsBorne < 1)
+        {
+            yield return $"{key}: its quorum bears no lying witness: two histories of a log can each reach it"
+                + (policy.LiarsBorne < 0 ? " without any lie. " : " if one witness lies. ")
+                + "Demand more of the witnesses, or add witnesses: 3 of 4 bear one that lies.";
+        }
+
+        foreach (var ignored in policy.IgnoredWitnesses)
+        {
+            yield return $"{key}: names the witness '{ignored.Name}' by an ML-DSA key. Such cosignatures are not verified and do not "
+                + "count. Name its Ed25519 key, if it has one.";
+        }
+    }
 }
