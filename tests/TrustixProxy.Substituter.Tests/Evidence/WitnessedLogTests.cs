@@ -140,6 +140,46 @@ public sealed class WitnessedLogTests
         Assert.Equal(2, asked);
     }
 
+    [Theory]
+    [InlineData(Flaw.None, HttpStatusCode.OK)]
+    [InlineData(Flaw.OneCosignatureMissing, HttpStatusCode.NotFound)]
+    public async Task A_mirrored_log_votes_under_witnessed_heads_only(Flaw flaw, HttpStatusCode status)
+    {
+        await using var proxy = await WithWitnessesAsync(flaw, hasLookup: false);
+        proxy.Change = options => options with
+        {
+            Logs = [.. options.Logs.Select(log => log with { IsMirrored = log.Elector.Name is "alice" })],
+        };
+        var output = TestOutput.Make();
+        await proxy.Publish(output, "alice", "bob").StartAsync();
+
+        await Eventually.UntilAsync(async () => (await proxy.AskAsync(output.Path)) is var answer && answer.Status == status
+            && !answer.Text.Contains("mirror-incomplete", StringComparison.Ordinal));
+
+        var last = await proxy.AskAsync(output.Path);
+        Assert.Equal(flaw is not Flaw.None, last.Text.Contains("alice=silent(unwitnessed)", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_reload_with_a_stricter_policy_decides_again()
+    {
+        await using var proxy = await WithWitnessesAsync(Flaw.None, hasLookup: true);
+        var output = TestOutput.Make();
+        await proxy.Publish(output, "alice", "bob").StartAsync();
+        await proxy.NarInfoAsync(output);
+        var all = string.Concat(Three.Select(witness => witness.Line)) + "group q all w1 w2 w3\nquorum q\n";
+        Elector.Log Strict(Elector.Log log) => log.Name is "alice" ? log with { Witnesses = Demand(log.Key, all) } : log;
+
+        var refused = await proxy.ReloadAsync(options => options with
+        {
+            Logs = [.. options.Logs.Select(log => log with { Elector = Strict(log.Elector) })],
+            Policy = new Policy([.. options.Policy.Electors.Select(elector => elector is Elector.Log log ? Strict(log) : elector)]),
+        });
+
+        Assert.Empty(refused);
+        Assert.Contains("alice=silent(unwitnessed)", (await proxy.AskAsync(output.Path)).Text, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Origin_policy_and_age_are_part_of_the_policys_identity_and_comments_are_not()
     {
