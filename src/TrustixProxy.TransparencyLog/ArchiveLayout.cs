@@ -60,6 +60,15 @@ public static class ArchiveLayout
         return bytes;
     }
 
+    /// <summary>Encodes a value's record: length of the value (4 bytes), value.</summary>
+    public static byte[] EncodeValue(byte[] value)
+    {
+        var bytes = new byte[4 + value.Length];
+        BinaryPrimitives.WriteInt32BigEndian(bytes, value.Length);
+        value.CopyTo(bytes, 4);
+        return bytes;
+    }
+
     /// <summary>Encodes a head's record.</summary>
     /// <param name="head">The head.</param>
     /// <param name="signedAt">Time of signing, in milliseconds since 1970.</param>

@@ -293,6 +293,32 @@ public sealed class CheckConfigTests
         Assert.Equal(code is 2, error.Contains("proofs[0].policyFile: ", StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("log.example nix", "one", "logs[0].origin: is 'log.example nix'; it names the log to witnesses, so it has no spaces")]
+    [InlineData("one", "log+example", "logs[1].origin: is 'log+example'; it names the log")]
+    [InlineData("one", "one", "logs: has the origin 'one' for 'a' and 'b'; each log needs its own")]
+    [InlineData("one", "one/mapheads", "logs: has the origin 'one/mapheads' for 'a' and 'b'; each log needs its own")]
+    [InlineData("one", "two", null)]
+    public async Task Each_log_needs_an_origin_that_can_name_its_key(string first, string second, string? fault)
+    {
+        using var folder = new Folder();
+        var (one, two) = (folder.File("k1"), folder.File("k2"));
+        await Cli.RunAsync(["keygen", one]);
+        await Cli.RunAsync(["keygen", two]);
+
+        var check = await CheckAsync(folder, $$"""
+            {
+              "stateDirectory": "{{folder.Path}}",
+              "logs": [{ "name": "a", "privateKeyFile": "{{one}}", "origin": "{{first}}" },
+                  { "name": "b", "privateKeyFile": "{{two}}", "origin": "{{second}}" }]
+            }
+            """);
+
+        Assert.Equal(fault is null ? 0 : 2, check.Code);
+        Assert.Contains(fault ?? "", check.Error, StringComparison.Ordinal);
+        Assert.Equal(fault is null, check.Output.Contains("\nvkey one+", StringComparison.Ordinal));
+    }
+
     private static Task<(int Code, string Output, string Error)> CheckAsync(Folder folder, string json) =>
         Cli.RunAsync(["check-config", "--config", folder.File("config.json", json)]);
 }

@@ -63,6 +63,13 @@ internal sealed class LookupCalls(IReadOnlyDictionary<string, HostedLog> logs)
             answer.MapHeadInclusionProof.AddRange(Nodes(MerkleTree.InclusionProof(head.MapHeadSize - 1, head.MapHeadSize, mapHeads)));
         }
 
+        var hasMoved = request.TreeSize != (ulong)head.Size || request.MHTreeSize != (ulong)head.MapHeadSize;
+        if (hasMoved && head.Notes is { } notes)
+        {
+            answer.Checkpoint = UnsafeByteOperations.UnsafeWrap(notes.Log.ToBytes());
+            answer.MapHeadCheckpoint = UnsafeByteOperations.UnsafeWrap(notes.MapHeads.ToBytes());
+        }
+
         answer.Items.AddRange(
             request.PathDigests.Select(text => new LookupItem { Entries = { KeysOf(reader, text, head.Size).Select(items.Find) } }));
         answer.Items.AddRange(request.Keys.Select(key => new LookupItem { Entries = { items.Find(key.ToByteArray()) } }));

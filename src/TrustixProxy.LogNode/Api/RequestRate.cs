@@ -15,6 +15,9 @@ internal sealed class RequestRate : IDisposable
     /// <summary>Number of entries of a range per token: they are read sequentially, while an item needs its own proof.</summary>
     public const int EntriesPerToken = 25;
 
+    /// <summary>Number of bytes of a file per token: 16 MB a second.</summary>
+    private const int BytesPerToken = 4 << 10;
+
     private readonly PartitionedRateLimiter<HttpContext> _limiter = PartitionedRateLimiter.Create<HttpContext,
         ClientAddress>(http => RateLimitPartition.GetTokenBucketLimiter(
         ClientAddress.Of(http.Connection.RemoteIpAddress),
@@ -25,6 +28,9 @@ internal sealed class RequestRate : IDisposable
             ReplenishmentPeriod = TimeSpan.FromMilliseconds(100),
             QueueLimit = 0,
         }));
+
+    /// <summary>Returns the number of tokens that a file costs; the whole burst for the longest.</summary>
+    public static int TokensOf(long bytes) => (int)Math.Min(1 + (bytes / BytesPerToken), 2 * PerSecond);
 
     /// <summary>Takes tokens for a call; false when its address has too few left.</summary>
     public bool TryTake(HttpContext http, int tokens = 1)

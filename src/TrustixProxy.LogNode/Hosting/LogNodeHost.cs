@@ -57,6 +57,7 @@ public static class LogNodeHost
             "/metrics" when Listener.Of(http).IsPrivate && metrics is not null => metrics(http),
             _ when readers.IsRefused(http) => readers.RefuseAsync(http),
             _ when writers.IsRefused(http) => writers.RefuseAsync(http),
+            _ when parts.Tiles.TryFind(http, out var file) => parts.Tiles.AnswerAsync(http, file),
             _ => parts.Endpoint.AnswerAsync(http),
         });
         return app;
@@ -109,6 +110,7 @@ public static class LogNodeHost
             metrics.Observe([.. Logs.Values.Select(log => (log.Options.Name, log.Sequencer))]);
             Endpoint = new ConnectEndpoint(new Callers([.. options.Logs.SelectMany(log => log.WriteTokens).Distinct()],
                 options.ReferenceTokens, time), rate, metrics, time, logger);
+            Tiles = new TileEndpoint(Logs.Values, rate, metrics, time, logger);
             new ReadCalls(Logs).Map(Endpoint);
             new LookupCalls(Logs).Map(Endpoint);
             new WriteCalls(Logs).Map(Endpoint);
@@ -119,6 +121,8 @@ public static class LogNodeHost
         public Dictionary<string, HostedLog> Logs { get; } = [];
 
         public ConnectEndpoint Endpoint { get; }
+
+        public TileEndpoint Tiles { get; }
 
         /// <summary>Responds 200 while every log can be written; else 503 with the logs that cannot.</summary>
         public Task AnswerHealthAsync(HttpContext http)
@@ -135,7 +139,7 @@ public static class LogNodeHost
         {
             var database = LogDatabase.OpenToWrite(LogDatabase.PathOf(options.StateDirectory, log.Name));
             _owned.Insert(0, database);
-            var writer = new LogWriter(database, log.Signer, time, reached);
+            var writer = new LogWriter(database, log.Signer, time, reached, log.Origin);
             _owned.Insert(0, writer);
             writer.Begin();
             var hosted = new HostedLog(

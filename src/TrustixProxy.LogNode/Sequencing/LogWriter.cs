@@ -14,6 +14,7 @@ internal sealed class LogWriter : IDisposable
     public const int BatchSize = 500;
 
     private readonly LogSigner _signer;
+    private readonly HeadNoteSigner? _notes;
     private readonly TimeProvider _time;
     private readonly Action<WritePhase> _reached;
     private readonly Transactions _transactions;
@@ -27,10 +28,13 @@ internal sealed class LogWriter : IDisposable
     /// <param name="database">The log's file.</param>
     /// <param name="signer">Signs the heads.</param>
     /// <param name="reached">Called at each phase; for tests that kill the process there.</param>
+    /// <param name="origin">The log's name in checkpoints; null for a log without them.</param>
     /// <exception cref="InvalidDataException">The file belongs to another key.</exception>
-    public LogWriter(LogDatabase database, LogSigner signer, TimeProvider time, Action<WritePhase>? reached = null)
+    public LogWriter(
+        LogDatabase database, LogSigner signer, TimeProvider time, Action<WritePhase>? reached = null, string? origin = null)
     {
         (_signer, _time, _reached) = (signer, time, reached ?? (_ => { }));
+        _notes = origin is null ? null : new HeadNoteSigner(origin, signer);
         var connection = database.Writer;
         _transactions = new Transactions(connection);
         _entries = new EntryRows(connection);
@@ -197,7 +201,7 @@ internal sealed class LogWriter : IDisposable
         using var newest = new Statement(_transactions.Connection, "SELECT head FROM head ORDER BY mh_size DESC LIMIT 1");
         var head = newest.First(row => row.Bytes(0)) is { } stored ? LogHead.Parser.ParseFrom(stored) : new LogHead();
         return head.MHTreeSize is 0 || (SignedTreeHead.TryRead(head, out var read, out _) && _signer.Key.TryVerify(read, out _, out _))
-            ? new PublishedHead(head, _maps.Newest())
+            ? Publish(head, _maps.Newest())
             : throw new InvalidDataException(
                 $"{file} holds a log created with a key other than {_signer.Key}: a log keeps its key for life.");
     }
@@ -253,8 +257,10 @@ internal sealed class LogWriter : IDisposable
         WriteTiles(Tree.MapHeads, _mapHeads);
         _head.Run(WireNumber.OfOurs(head.MHTreeSize), head.ToByteArray(), signedAt);
         _maps.Keep(WireNumber.OfOurs(head.MHTreeSize), map, signedAt);
-        return new PublishedHead(head, map.Root);
+        return Publish(head, map.Root);
     }
+
+    private PublishedHead Publish(LogHead head, long mapRoot) => new(head, mapRoot, _notes?.SignOnDemand(head));
 
     private void WriteTiles(Tree tree, TileFrontier frontier)
     {

@@ -8,4 +8,8 @@ namespace TrustixProxy.LogNode.Storage;
 /// <param name="Name">The log's name in messages and of its file; unique.</param>
 /// <param name="Signer">Signs the heads; unique among the logs.</param>
 /// <param name="WriteTokens">Keys whose tokens allow writes.</param>
-public sealed record HostedLogOptions(string Name, LogSigner Signer, ImmutableArray<NixPublicKey> WriteTokens);
+public sealed record HostedLogOptions(string Name, LogSigner Signer, ImmutableArray<NixPublicKey> WriteTokens)
+{
+    /// <summary>The log's name in checkpoints; null for a log without them.</summary>
+    public string? Origin { get; init; }
+}

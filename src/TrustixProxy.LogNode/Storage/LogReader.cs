@@ -89,6 +89,12 @@ internal sealed class LogReader : IDisposable
     /// <summary>Reads entries from <paramref name="first"/> to <paramref name="last"/>, both included.</summary>
     public List<Entry> FindEntries(long first, long last) => _range.All(ReadEntry, first, last);
 
+    /// <summary>Returns the total length of the keys and of the values from <paramref name="from"/> to before
+    /// <paramref name="to"/>.</summary>
+    public (long Keys, long Values) SizeOfEntries(long from, long to) => Stream(
+        $"SELECT coalesce(sum(length(key)), 0), coalesce(sum(length(value)), 0) FROM entry WHERE idx >= {from} AND idx < {to}",
+        row => (row.Number(0), row.Number(1))).First();
+
     /// <summary>Finds the value with this digest; null when there is none.</summary>
     public byte[]? FindValue(Digest digest) =>
         Find(IndexRow.PrefixOf(digest)).Select(FindEntry).FirstOrDefault(entry => entry?.ValueDigest == digest)?.Value;

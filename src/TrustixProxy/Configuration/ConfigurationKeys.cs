@@ -246,6 +246,9 @@ internal static class ConfigurationKeys
             Type =
             "path"
         },
+        ["logs[].origin"] = new("The log's name in C2SP checkpoints and to witnesses; without it the log has no "
+            + "checkpoints. Never change it.")
+        { Range = "at most 200 characters, no space, no `+`: `log.alice.example/nix`" },
         ["logs[].writeTokens"] = new("Public halves of the tokens allowed to submit.") { Range = "name:base64" },
         ["referenceTokens"] = new(
             "Whether to accept Trustix's own tokens, which can be replayed.")

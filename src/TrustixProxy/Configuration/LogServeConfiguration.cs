@@ -2,12 +2,15 @@ using TrustixProxy.IO.Connections;
 using TrustixProxy.LogNode.Hosting;
 using TrustixProxy.LogNode.Storage;
 using TrustixProxy.TransparencyLog;
+using TrustixProxy.TransparencyLog.Notes;
 
 namespace TrustixProxy.Configuration;
 
 /// <summary>The configuration of <c>log serve</c>.</summary>
 internal static class LogServeConfiguration
 {
+    private const int MaxOrigin = 200;
+
     private static readonly TimeSpan LeastFlushInterval = TimeSpan.FromMilliseconds(10);
 
     /// <param name="isCheck">Whether it is only looked at: then no directory is made.</param>
@@ -63,6 +66,14 @@ internal static class LogServeConfiguration
             section.Fault("logs", $"has one key for {string.Join(" and ", twice.Select(log => $"'{log.Name}'"))}; two logs with one key "
                 + $"would contradict each other under one signature.");
         }
+
+        var origins = good.Where(log => log.Origin is not null)
+            .SelectMany(log => new[] { log.Origin!, log.Origin + Checkpoint.MapHeads }, (log, origin) => (log.Name, Origin: origin));
+        foreach (var twice in origins.GroupBy(log => log.Origin).Where(group => group.Count() > 1))
+        {
+            section.Fault("logs", $"has the origin '{twice.Key}' for {string.Join(" and ", twice.Select(log => $"'{log.Name}'"))}; "
+                + $"each log needs its own, and none may be another's with '{Checkpoint.MapHeads}', which names its map-head log.");
+        }
     }
 
     private static HostedLogOptions? ReadLog(Section section)
@@ -81,7 +92,26 @@ internal static class LogServeConfiguration
 
         var tokens = CommonKeys.PublicKeys(section, "writeTokens");
         var signer = ReadKey(section);
-        return signer is null ? null : new HostedLogOptions(name, signer, [.. tokens]);
+        var origin = ReadOrigin(section);
+        return signer is null ? null : new HostedLogOptions(name, signer, [.. tokens]) { Origin = origin };
+    }
+
+    /// <summary>The log's name in checkpoints; null without one.</summary>
+    private static string? ReadOrigin(Section section)
+    {
+        var origin = section.Text("origin");
+        var remedy = origin is null ? null
+            : !VerifierKey.IsName(origin) || origin.Any(char.IsControl)
+                ? "it names the log to witnesses, so it has no spaces, control characters and plus signs"
+            : origin.Length > MaxOrigin ? $"it has {origin.Length} characters, and at most {MaxOrigin} are allowed"
+            : null;
+        if (remedy is not null)
+        {
+            section.Fault("origin", $"is '{(origin!.Length > MaxOrigin ? origin[..MaxOrigin] : origin)}'; {remedy}. "
+                + "Choose a name under a domain of yours and keep it for ever: \"log.alice.example/nix\".");
+        }
+
+        return remedy is null ? origin : null;
     }
 
     /// <summary>The private key, in Nix's form or the reference's: bare base64 of seed and public key.</summary>

@@ -2,6 +2,7 @@ using System.Text;
 using Google.Protobuf;
 using TrustixProxy.Testing;
 using TrustixProxy.TransparencyLog;
+using TrustixProxy.TransparencyLog.Notes;
 using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.LogNode.Tests.Api;
@@ -84,6 +85,42 @@ public sealed class LookupTests
         Assert.Empty((await node.CallAsync(Lookup, known, LookupResponse.Parser)).MapHeadInclusionProof);
         known.MHTreeSize--;
         Assert.NotEmpty((await node.CallAsync(Lookup, known, LookupResponse.Parser)).MapHeadInclusionProof);
+    }
+
+    [Fact]
+    public async Task The_checkpoints_of_a_log_with_an_origin_come_when_the_head_moved()
+    {
+        await using var node = await RecordedLog.FullAsync();
+        await node.StopAsync();
+        node.Change = options => options with { Logs = [options.Logs[0] with { Origin = "log.example/nix" }] };
+        await node.StartAsync();
+        var head = await node.HeadAsync();
+        var known = new LookupRequest { LogID = node.LogId, TreeSize = head.TreeSize, MHTreeSize = head.MHTreeSize };
+
+        var same = await node.CallAsync(Lookup, known, LookupResponse.Parser);
+        known.MHTreeSize--;
+        var moved = await node.CallAsync(Lookup, known, LookupResponse.Parser);
+
+        Assert.True(same.Checkpoint.IsEmpty && same.MapHeadCheckpoint.IsEmpty);
+        Check(moved.Checkpoint, "log.example/nix", head.TreeSize, head.LogRoot);
+        Check(moved.MapHeadCheckpoint, "log.example/nix/mapheads", head.MHTreeSize, head.MHRoot);
+
+        void Check(ByteString text, string origin, ulong size, ByteString root)
+        {
+            Assert.True(SignedNote.TryParse(text.Span, out var note, out _));
+            Assert.Equal(SignatureCheck.Valid, note.Check(VerifierKey.OfLog(origin, node.Signer.Key)));
+            Assert.Equal(new Checkpoint(origin, (long)size, new Digest(root.Span)).ToString(), note.Text);
+        }
+    }
+
+    [Fact]
+    public async Task A_log_without_an_origin_sends_no_checkpoint()
+    {
+        await using var node = await RecordedLog.FullAsync();
+
+        var answer = await node.CallAsync(Lookup, new LookupRequest { LogID = node.LogId }, LookupResponse.Parser);
+
+        Assert.True(answer.Checkpoint.IsEmpty && answer.MapHeadCheckpoint.IsEmpty);
     }
 
     [Fact]

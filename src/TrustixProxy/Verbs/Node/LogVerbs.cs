@@ -2,6 +2,7 @@ using System.CommandLine;
 using TrustixProxy.Configuration;
 using TrustixProxy.LogNode.Hosting;
 using TrustixProxy.Terminal;
+using TrustixProxy.TransparencyLog.Notes;
 
 namespace TrustixProxy.Verbs.Node;
 
@@ -46,7 +47,8 @@ internal static class LogVerbs
             await using var app = LogNodeHost.Create(options, HostRun.LogToConsole, metrics.AnswerAsync);
             foreach (var log in options.Logs)
             {
-                StartupMessage.Say($"log {log.Name}: publicKey {log.Signer.Key}, id {log.Signer.Key.LogId}");
+                StartupMessage.Say($"log {log.Name}: publicKey {log.Signer.Key}, id {log.Signer.Key.LogId}"
+                    + (log.Origin is null ? "" : $", vkey {VerifierKey.OfLog(log.Origin, log.Signer.Key)}"));
             }
 
             return await HostRun.RunAsync(app, "serving logs", [.. options.Listen, .. options.PrivateListen], cancellation);

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using TrustixProxy.Configuration;
 using TrustixProxy.Terminal;
+using TrustixProxy.TransparencyLog.Notes;
 
 namespace TrustixProxy.Verbs.Serve;
 
@@ -72,6 +73,14 @@ internal static class CheckConfigVerb
         }
 
         Console.WriteLine($"valid for log serve: {string.Join(", ", options.Logs.Select(log => log.Name))}.");
+        var keys = options.Logs.Where(log => log.Origin is not null).Select(log => VerifierKey.OfLog(log.Origin!, log.Signer.Key)).ToList();
+        keys.ForEach(key => Console.WriteLine($"vkey {key}"));
+        if (keys.Count > 0)
+        {
+            Console.WriteLine("To have public witnesses cosign a log, mail to participate (at) lists.witness-network.org:");
+            Console.WriteLine($"its vkey, its origin and the origin with '{Checkpoint.MapHeads}', the most heads a day, and a contact.");
+        }
+
         return ExitCode.Good;
     }
 }
