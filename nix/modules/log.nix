@@ -47,6 +47,11 @@ in
               type = types.str;
               description = "The log's secret key, outside the store; systemd passes it as a credential. Create it with `trustix-proxy keygen`.";
             };
+            origin = mkOption {
+              type = types.nullOr types.str;
+              default = null;
+              description = "The log's name in checkpoints, for C2SP tools and witnesses. Never change it. Without it, no checkpoints and tiles are served.";
+            };
             writeTokens = mkOption {
               type = types.listOf types.str;
               default = [ ];
@@ -115,10 +120,14 @@ in
     services.trustix-log.settings = {
       listen = mkDefault [ "http://${cfg.address}:${toString cfg.port}" ];
       stateDirectory = mkDefault "/var/lib/trustix-log";
-      logs = map (name: {
-        inherit name;
-        inherit (cfg.logs.${name}) writeTokens;
-      }) names;
+      logs = map (
+        name:
+        {
+          inherit name;
+          inherit (cfg.logs.${name}) writeTokens;
+        }
+        // (if cfg.logs.${name}.origin == null then { } else { inherit (cfg.logs.${name}) origin; })
+      ) names;
     };
 
     environment.systemPackages = [ cfg.package ];

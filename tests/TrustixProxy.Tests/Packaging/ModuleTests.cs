@@ -20,7 +20,7 @@ public sealed class ModuleTests
         };
         """;
 
-    private const string Log = $$"""services.trustix-log = { enable = true; logs = { alice = { privateKeyFile = "/secrets/alice"; writeTokens = [ "builder:{{Key}}" ]; }; bob.privateKeyFile = "/secrets/bob"; }; };""";
+    private const string Log = $$"""services.trustix-log = { enable = true; logs = { alice = { privateKeyFile = "/secrets/alice"; origin = "alice.example/nix"; writeTokens = [ "builder:{{Key}}" ]; }; bob.privateKeyFile = "/secrets/bob"; }; };""";
 
     private const string Publisher = """services.trustix-publisher = { enable = true; tokenFile = "/secrets/token"; log = "alice"; settings.exclude = [ "secret-*" ]; };""";
 
@@ -65,6 +65,9 @@ public sealed class ModuleTests
 
         Assert.Empty(Texts(machine, "failed"));
         Assert.Equal(["alice.key:/secrets/alice", "bob.key:/secrets/bob"], Texts(unit.Service, "LoadCredential"));
+        var logs = unit.Configuration.GetProperty("logs");
+        Assert.Equal("alice.example/nix", logs[0].GetProperty("origin").GetString());
+        Assert.False(logs[1].TryGetProperty("origin", out _));
         await unit.StartAndStopAsync(folder, new()
         {
             ["TRUSTIXPROXY__LISTEN__0"] = "http://127.0.0.1:0",
