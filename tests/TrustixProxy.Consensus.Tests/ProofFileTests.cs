@@ -46,7 +46,8 @@ public sealed class ProofFileTests
             "of another log" => Proof(Claim(1).Fingerprint, log: new CheckpointSigner(Log.Key.Name, new LogSigner(new byte[32]))),
             "unwitnessed" => Proof(Claim(1).Fingerprint, isWitnessed: false),
             "cosigned in the future" => Proof(Claim(1).Fingerprint, at: Now + WitnessPolicy.MaxAhead + TimeSpan.FromSeconds(1)),
-            "of another path" => Proof(new OutputClaim(PathOf("62isaw6prfn3n8l5v6jydfiagr8f7ykx-x"), new NarHash(Claim(1).NarHash), 100, []).Fingerprint),
+            "of another path" => Proof(new OutputClaim(
+                PathOf("62isaw6prfn3n8l5v6jydfiagr8f7ykx-x"), new NarHash(Claim(1).NarHash), 100, []).Fingerprint),
             _ => Proof("hello"),
         };
 
