@@ -60,12 +60,17 @@ public static class ArchiveLayout
         return bytes;
     }
 
-    /// <summary>Encodes a value's record: length of the value (4 bytes), value.</summary>
-    public static byte[] EncodeValue(byte[] value)
+    /// <summary>Encodes values' records, each its length (4 bytes) and the value.</summary>
+    public static byte[] EncodeValues(IReadOnlyCollection<byte[]> values)
     {
-        var bytes = new byte[4 + value.Length];
-        BinaryPrimitives.WriteInt32BigEndian(bytes, value.Length);
-        value.CopyTo(bytes, 4);
+        var (bytes, at) = (new byte[values.Sum(value => 4 + value.Length)], 0);
+        foreach (var value in values)
+        {
+            BinaryPrimitives.WriteInt32BigEndian(bytes.AsSpan(at), value.Length);
+            value.CopyTo(bytes, at + 4);
+            at += 4 + value.Length;
+        }
+
         return bytes;
     }
 

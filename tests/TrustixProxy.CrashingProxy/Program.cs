@@ -34,8 +34,8 @@ var key = LogKey.TryParse(args[2], out var read, out _) ? read : throw new Argum
 var (time, views) = (TimeProvider.System, new ViewStore(directory));
 using var connect = new ConnectClient(LogTransport.Create(url, network: null), TimeSpan.FromSeconds(10), time);
 using var state = new StateWriter(directory);
-var docket = new LogFaultStore(new LogIdentity("log", key, url), views, new LogRecords(state), directory, time, NullLogger.Instance);
-var log = new WatchedLog("log", key, new LogClient(connect, key.LogId, time), views, docket, time, NullLogger.Instance);
+var faults = new LogFaultStore(new LogIdentity("log", key, url), views, new LogRecords(state), directory, time, NullLogger.Instance);
+var log = new WatchedLog("log", key, new LogClient(connect, key.LogId, time), views, faults, time, NullLogger.Instance);
 
 var database = Private.WriterOf(Private.DatabaseOf(views)).Handle!;
 raw.sqlite3_progress_handler(database, 1, _ => Reach("instruction"), null);

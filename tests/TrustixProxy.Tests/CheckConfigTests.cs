@@ -317,6 +317,7 @@ public sealed class CheckConfigTests
         Assert.Equal(fault is null ? 0 : 2, check.Code);
         Assert.Contains(fault ?? "", check.Error, StringComparison.Ordinal);
         Assert.Equal(fault is null, check.Output.Contains("\nvkey one+", StringComparison.Ordinal));
+        Assert.Equal(fault is null, check.Output.Contains("lists.witness-network.org", StringComparison.Ordinal));
     }
 
     private static Task<(int Code, string Output, string Error)> CheckAsync(Folder folder, string json) =>

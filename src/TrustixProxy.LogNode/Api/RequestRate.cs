@@ -15,8 +15,11 @@ internal sealed class RequestRate : IDisposable
     /// <summary>Number of entries of a range per token: they are read sequentially, while an item needs its own proof.</summary>
     public const int EntriesPerToken = 25;
 
-    /// <summary>Number of bytes of a file per token: 16 MB a second.</summary>
+    /// <summary>Number of bytes of a file per token.</summary>
     private const int BytesPerToken = 4 << 10;
+
+    /// <summary>Sustained bytes of files per second per address.</summary>
+    public const int BytesPerSecond = PerSecond * BytesPerToken;
 
     private readonly PartitionedRateLimiter<HttpContext> _limiter = PartitionedRateLimiter.Create<HttpContext,
         ClientAddress>(http => RateLimitPartition.GetTokenBucketLimiter(

@@ -59,7 +59,7 @@ internal sealed class TileEndpoint(
         }
         else if (!TryPay(http, 1))
         {
-            Refuse(http);
+            await RefuseAsync(http);
         }
         else if (path.Kind is TileKind.Checkpoint)
         {
@@ -67,9 +67,10 @@ internal sealed class TileEndpoint(
             var note = (path.Tree is Tree.Log ? notes.Log : notes.MapHeads).ToBytes();
             await SendAsync(http, "text/plain; charset=utf-8", "no-cache", note.Length, [note]);
         }
-        else if (!path.IsIn(path.Tree is Tree.Log ? head.Size : head.MapHeadSize))
+        else if ((path.Tree is Tree.Log ? head.Size : head.MapHeadSize) is var size && !path.IsIn(size))
         {
-            await http.WriteTextAsync(StatusCodes.Status404NotFound, "the log has not so many records\n");
+            await http.WriteTextAsync(StatusCodes.Status404NotFound,
+                $"no such tile: the checkpoint's size is {size}; ask for tiles below it, and for a partial one where it ends\n");
         }
         else
         {
@@ -82,7 +83,7 @@ internal sealed class TileEndpoint(
             }
             else
             {
-                Refuse(http);
+                await RefuseAsync(http);
             }
         }
     }
@@ -106,10 +107,11 @@ internal sealed class TileEndpoint(
 
     private bool TryPay(HttpContext http, int tokens) => Listener.Of(http).IsPrivate || rate.TryTake(http, tokens);
 
-    private static void Refuse(HttpContext http)
+    private static Task RefuseAsync(HttpContext http)
     {
-        http.Response.StatusCode = StatusCodes.Status429TooManyRequests;
         http.Response.Headers.RetryAfter = "1";
+        return http.WriteTextAsync(StatusCodes.Status429TooManyRequests,
+            $"this address read more than {RequestRate.BytesPerSecond} bytes a second: wait a second, then ask again\n");
     }
 
     /// <summary>Whether the request spelled the path as it is: without escapes and dots, so that caches know each file by one

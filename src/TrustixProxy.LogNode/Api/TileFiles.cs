@@ -30,7 +30,7 @@ internal static class TileFiles
         _ when path.Tree is Tree.MapHeads => [log.Database.Read(reader => MapRoots(reader, path))],
         TileKind.Entries => Entries(log, path, entries => EntryBundle.Encode(
             entries.Select(entry => (ReadOnlyMemory<byte>)EntryBundle.EntryOf(entry.Key, entry.ValueDigest)))),
-        _ => Entries(log, path, entries => [.. entries.SelectMany(entry => ArchiveLayout.EncodeValue(entry.Value))]),
+        _ => Entries(log, path, entries => ArchiveLayout.EncodeValues([.. entries.Select(entry => entry.Value)])),
     };
 
     private static byte[] Hashes(LogReader reader, TilePath path)

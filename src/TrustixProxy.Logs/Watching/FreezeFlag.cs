@@ -7,9 +7,9 @@ namespace TrustixProxy.Logs.Watching;
 /// <summary>Says whether a log is frozen because it contradicted itself under its own signature. Only a person unfreezes it.</summary>
 /// <param name="name">The log's name.</param>
 /// <param name="view">The view, which begins again when the log is unfrozen.</param>
-/// <param name="docket">Keeps the evidence.</param>
+/// <param name="faults">Keeps the evidence.</param>
 /// <param name="logger">Logs when the log is unfrozen.</param>
-internal sealed class FreezeFlag(string name, HeldView view, LogFaultStore docket, TimeProvider time, ILogger logger)
+internal sealed class FreezeFlag(string name, HeldView view, LogFaultStore faults, TimeProvider time, ILogger logger)
 {
     /// <summary>How long this process may miss that another process froze the log, or a person unfroze it.</summary>
     private static readonly TimeSpan MaxAge = TimeSpan.FromSeconds(1);
@@ -17,7 +17,7 @@ internal sealed class FreezeFlag(string name, HeldView view, LogFaultStore docke
     /// <summary>How long one who holds the log to be frozen waits for another's look at the disk.</summary>
     private static readonly TimeSpan LookPatience = TimeSpan.FromMilliseconds(500);
 
-    private volatile bool _isSet = WasFrozen(view, docket);
+    private volatile bool _isSet = WasFrozen(view, faults);
     private long _checkedAt = time.GetTimestamp();
 
     /// <summary>Whether the log is frozen. Looks at the disk when the last look is too old.</summary>
@@ -43,7 +43,7 @@ internal sealed class FreezeFlag(string name, HeldView view, LogFaultStore docke
 
             _isSet = true;
             Interlocked.Exchange(ref _checkedAt, time.GetTimestamp());
-            docket.Freeze(fault, from);
+            faults.Freeze(fault, from);
         }
     }
 
@@ -59,14 +59,14 @@ internal sealed class FreezeFlag(string name, HeldView view, LogFaultStore docke
         }
     }
 
-    private static bool WasFrozen(HeldView view, LogFaultStore docket)
+    private static bool WasFrozen(HeldView view, LogFaultStore faults)
     {
         if (view.Load().Fault is not { } fault)
         {
             return false;
         }
 
-        docket.KeepFile(fault);
+        faults.KeepFile(fault);
         return true;
     }
 
@@ -98,7 +98,7 @@ internal sealed class FreezeFlag(string name, HeldView view, LogFaultStore docke
 
     private void Look()
     {
-        if (docket.IsFrozen(isKnown: _isSet) is var isFrozen && isFrozen == _isSet)
+        if (faults.IsFrozen(isKnown: _isSet) is var isFrozen && isFrozen == _isSet)
         {
             return;
         }

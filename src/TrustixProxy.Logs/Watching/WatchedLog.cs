@@ -20,7 +20,7 @@ public readonly record struct ViewResult(LogView? View, SilenceReason Reason);
 /// </code></remarks>
 public sealed class WatchedLog
 {
-    private readonly LogFaultStore _docket;
+    private readonly LogFaultStore _faults;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly HeldView _view;
@@ -33,15 +33,15 @@ public sealed class WatchedLog
     /// <param name="key">The log's key.</param>
     /// <param name="client">Asks the log.</param>
     /// <param name="store">Keeps the view on disk.</param>
-    /// <param name="docket">Keeps the evidence against the log.</param>
+    /// <param name="faults">Keeps the evidence against the log.</param>
     /// <param name="logger">Logs refused heads.</param>
     public WatchedLog(
-        string name, LogKey key, LogClient client, ViewStore store, LogFaultStore docket, TimeProvider time, ILogger logger)
+        string name, LogKey key, LogClient client, ViewStore store, LogFaultStore faults, TimeProvider time, ILogger logger)
     {
-        (Name, Key, Client, _docket, _time, _logger) = (name, key, client, docket, time, logger);
+        (Name, Key, Client, _faults, _time, _logger) = (name, key, client, faults, time, logger);
         _view = new HeldView(name, key, store, time, logger);
-        _freeze = new FreezeFlag(name, _view, docket, time, logger);
-        _intake = new HeadIntake(key, client, _view, _freeze, docket.Source);
+        _freeze = new FreezeFlag(name, _view, faults, time, logger);
+        _intake = new HeadIntake(key, client, _view, _freeze, faults.Source);
     }
 
     /// <summary>Its name.</summary>
@@ -60,7 +60,7 @@ public sealed class WatchedLog
     public bool IsFrozen => _freeze.IsSet;
 
     /// <summary>What evidence names as its source when the log itself has shown it.</summary>
-    public string Source => _docket.Source;
+    public string Source => _faults.Source;
 
     /// <summary>The newest head that was taken in, even of a frozen log, since others need to see it; null when there is none.</summary>
     public VerifiedTreeHead? Head => _view.View?.Head;
@@ -69,10 +69,10 @@ public sealed class WatchedLog
     /// each other.</summary>
     public bool IsHeldTo(ProvenEntry entry, bool isOfMirror = false)
     {
-        var fault = _docket.Hold(entry, isOfMirror);
+        var fault = _faults.Hold(entry, isOfMirror);
         if (fault is not null)
         {
-            Freeze(fault, _docket.Source);
+            Freeze(fault, _faults.Source);
         }
 
         return fault is null;
@@ -83,11 +83,11 @@ public sealed class WatchedLog
     {
         if (call.Message is not null)
         {
-            _docket.NoteInclusionProofs(areGiven: true);
+            _faults.NoteInclusionProofs(areGiven: true);
         }
         else if (Client.NoteFailedInclusionProof(call) && await RefreshAsync() is null)
         {
-            _docket.NoteInclusionProofs(areGiven: false);
+            _faults.NoteInclusionProofs(areGiven: false);
         }
     }
 
@@ -175,7 +175,7 @@ public sealed class WatchedLog
     {
         if (reason is SilenceReason.NoInclusionProofs)
         {
-            _docket.NoteInclusionProofs(areGiven: false);
+            _faults.NoteInclusionProofs(areGiven: false);
         }
     }
 
@@ -205,7 +205,7 @@ public sealed class WatchedLog
         }
 
         NoteLackOfProofs(reason);
-        _docket.Note(reason?.ToString(), hasGrown: _view.TreeSize > before);
+        _faults.Note(reason?.ToString(), hasGrown: _view.TreeSize > before);
         return reason;
     }
 }

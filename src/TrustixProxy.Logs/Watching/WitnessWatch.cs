@@ -42,7 +42,6 @@ public sealed class WitnessWatch(string name, WitnessDemand demand, LogClient cl
             {
                 _ = AskAsync(head, demand.Within!.Value / 4); // the cosignatures still hold, so nobody waits for fresh ones
             }
-
         }
         else
         {

@@ -10,7 +10,7 @@ public sealed class DeliveryContext
     public required NarFinder Finder { get; init; }
 
     /// <summary>Remembers which upstreams gave bad NARs.</summary>
-    public required BadNarMemory Marks { get; init; }
+    public required BadNarMemory BadNars { get; init; }
 
     /// <summary>Records what upstreams sent instead of agreed NARs.</summary>
     public required RefusedNars Refused { get; init; }

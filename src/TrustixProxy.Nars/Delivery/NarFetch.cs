@@ -184,7 +184,7 @@ internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownl
 
         if (candidate is { IsSameFile: true, Decompress: false } && (verdict.FileHash ?? order.FileHash) != order.FileHash)
         {
-            context.Marks.Mark(candidate.Upstream, order.Claim.Path.Digest, NarFault.FileHash);
+            context.BadNars.Mark(candidate.Upstream, order.Claim.Path.Digest, NarFault.FileHash);
         }
 
         var isWanted = download.Conclude(body, verdict);
@@ -237,7 +237,7 @@ internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownl
             upstream.Forget(path.Digest);
         }
 
-        context.Marks.Mark(upstream, path.Digest, fault);
+        context.BadNars.Mark(upstream, path.Digest, fault);
         context.Refused.Add(upstream.Options.Name, order.Claim, fault, sent);
         context.Logger.NarRefused(path.ToString(), upstream.Options.Name, fault);
         UpstreamMetrics.NarRefused(upstream.Options.Name, fault);

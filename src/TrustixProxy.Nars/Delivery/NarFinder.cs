@@ -4,8 +4,8 @@ namespace TrustixProxy.Nars.Delivery;
 
 /// <summary>Finds the upstreams that may have a NAR.</summary>
 /// <param name="upstreams">All upstreams.</param>
-/// <param name="marks">Remembers which upstreams gave bad NARs.</param>
-public sealed class NarFinder(IReadOnlyList<Upstream> upstreams, BadNarMemory marks, TimeProvider time)
+/// <param name="badNars">Remembers which upstreams gave bad NARs.</param>
+public sealed class NarFinder(IReadOnlyList<Upstream> upstreams, BadNarMemory badNars, TimeProvider time)
 {
     /// <summary>How long to wait for the other upstreams after one has offered the exact file.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(200);
@@ -31,17 +31,18 @@ public sealed class NarFinder(IReadOnlyList<Upstream> upstreams, BadNarMemory ma
             var (upstream, answer) = await done;
             hasFailed |= answer is UpstreamAnswer.Failed { Fault.IsAnswer: false } && !upstream.IsDown;
             if (answer is UpstreamAnswer.Found found
-                && NarCandidate.Of(upstream, found.NarInfo, order.Claim.NarHash, order.Compression, order.FileHash, marks) is { } candidate)
+                && NarCandidate.Of(upstream, found.NarInfo, order.Claim.NarHash, order.Compression, order.FileHash, badNars)
+                    is { } candidate)
             {
                 candidates.Add(candidate);
-                grace = candidate.IsSameFile && !marks.IsBad(upstream, digest) ? Task.Delay(Grace, time, stop.Token) : grace;
+                grace = candidate.IsSameFile && !badNars.IsBad(upstream, digest) ? Task.Delay(Grace, time, stop.Token) : grace;
             }
         }
 
         cancellation.ThrowIfCancellationRequested();
         await stop.CancelAsync();
         var ranked = candidates
-            .OrderBy(candidate => marks.IsBad(candidate.Upstream, digest))
+            .OrderBy(candidate => badNars.IsBad(candidate.Upstream, digest))
             .ThenBy(candidate => candidate.Upstream.IsDown)
             .ThenBy(candidate => !candidate.IsSameFile)
             .ThenBy(candidate => candidate.Decompress)

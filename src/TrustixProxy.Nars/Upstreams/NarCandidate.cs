@@ -18,9 +18,9 @@ public sealed record NarCandidate(Upstream Upstream, NarInfo NarInfo, Uri Addres
     /// <param name="narHash">The agreed NAR hash.</param>
     /// <param name="compression">The compression that the URL names.</param>
     /// <param name="fileHash">The file hash that the URL names.</param>
-    /// <param name="marks">Remembers which upstreams gave bad NARs.</param>
+    /// <param name="badNars">Remembers which upstreams gave bad NARs.</param>
     public static NarCandidate? Of(
-        Upstream upstream, NarInfo narInfo, NixHash narHash, string compression, NixHash fileHash, BadNarMemory marks)
+        Upstream upstream, NarInfo narInfo, NixHash narHash, string compression, NixHash fileHash, BadNarMemory badNars)
     {
         var decompress = compression is NarCompression.None && narInfo.Compression is not NarCompression.None;
         if (narInfo.NarHash != narHash
@@ -32,7 +32,7 @@ public sealed record NarCandidate(Upstream Upstream, NarInfo NarInfo, Uri Addres
         }
 
         var isSameFile = compression is NarCompression.None
-            || (narInfo.FileHash == fileHash && !marks.HasOtherFile(upstream, narInfo.StorePath.Digest));
+            || (narInfo.FileHash == fileHash && !badNars.HasOtherFile(upstream, narInfo.StorePath.Digest));
         return new NarCandidate(upstream, narInfo, address, decompress, isSameFile);
     }
 }

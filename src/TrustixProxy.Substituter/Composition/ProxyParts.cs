@@ -91,7 +91,7 @@ internal sealed class ProxyParts : IDisposable
         NarStore = before is not null ? before.NarStore : options.NarStore is null ? null
             : new NarStore(options.NarStore, KnownFiles, time, logger);
         Electorate = new Electorate(
-            [.. _logs.Select(ElectorOf), .. FileSources.Select(FileElectorOf)], Upstreams, Marks, NarStore, options.Policy, time);
+            [.. _logs.Select(ElectorOf), .. FileSources.Select(FileElectorOf)], Upstreams, BadNars, NarStore, options.Policy, time);
         Refusals = new RefusalMemory(new PollNews(Logs, Upstreams), time);
         var references = new ReferenceQueue();
         var memory = new DeciderMemory(Cache, Refusals, shared, journal ?? new DecisionJournal(time));
@@ -102,7 +102,7 @@ internal sealed class ProxyParts : IDisposable
         Closure = new ClosureGate(Decider, Cache, options.Policy, options.Deadline, time, logger);
         _owned =
         [
-            Closure, Prefetch, references, RevocationExchange, Decider, Marks, revocations, .. Upstreams.Union(caches),
+            Closure, Prefetch, references, RevocationExchange, Decider, BadNars, revocations, .. Upstreams.Union(caches),
             .. new IDisposable?[] { ViewExchange, Redis }.OfType<IDisposable>(),
         ];
     }
@@ -131,7 +131,7 @@ internal sealed class ProxyParts : IDisposable
 
     public ImmutableArray<Upstream> Upstreams { get; }
 
-    public BadNarMemory Marks { get; } = new();
+    public BadNarMemory BadNars { get; } = new();
 
     /// <summary>Wrong NARs that upstreams sent.</summary>
     public RefusedNars RefusedNars { get; }
@@ -172,11 +172,11 @@ internal sealed class ProxyParts : IDisposable
     /// <summary>Creates the forwarder that serves agreed NARs.</summary>
     public NarForwarder Forward(IHttpForwarder forwarder)
     {
-        var finder = new NarFinder(Upstreams, Marks, _time);
+        var finder = new NarFinder(Upstreams, BadNars, _time);
         var downloads = new NarDownloads(new DeliveryContext
         {
             Finder = finder,
-            Marks = Marks,
+            BadNars = BadNars,
             Refused = RefusedNars,
             Known = KnownFiles,
             Store = NarStore,
@@ -261,10 +261,10 @@ internal sealed class ProxyParts : IDisposable
             : LogTransport.Create(options.Url, network, Options.Proxies);
         var (elector, connection) = (options.Elector, new ConnectClient(http, timeout, _time));
         var identity = new LogIdentity(elector.Name, elector.Key, options.Url);
-        var docket = new LogFaultStore(identity, _views, _records, Options.StateDirectory, _time, Logger);
+        var faults = new LogFaultStore(identity, _views, _records, Options.StateDirectory, _time, Logger);
         var client = new LogClient(connection, elector.Key.LogId, _time, options.IsExport,
             showsMapRoots: elector.RequiresInclusionProof && !options.IsMirrored);
-        var log = new WatchedLog(elector.Name, elector.Key, client, _views, docket, _time, Logger)
+        var log = new WatchedLog(elector.Name, elector.Key, client, _views, faults, _time, Logger)
         {
             Witnesses = elector.Witnesses is { } demand ? new WitnessWatch(elector.Name, demand, client, _time, Logger) : null,
         };

@@ -17,7 +17,7 @@ internal abstract class ElectorClient
 
     /// <summary>Starts a query about a digest: calls that need no name start immediately, while others wait for the name.</summary>
     /// <param name="name">Known name of the digest; null if unknown so far.</param>
-    /// <param name="statements">Answers of upstreams as they arrive.</param>
+    /// <param name="values">Answers of upstreams as they arrive.</param>
     /// <returns>A query for one path with the digest; may be called repeatedly.</returns>
-    public abstract AskElector Begin(StorePathDigest digest, StorePath? name, CandidateValues statements, CancellationToken cancellation);
+    public abstract AskElector Begin(StorePathDigest digest, StorePath? name, CandidateValues values, CancellationToken cancellation);
 }

@@ -36,7 +36,7 @@ internal sealed class ElectorPoll
     private readonly CandidateBallots _candidates;
     private readonly PollConclusions _conclusions;
     private readonly List<(string Name, AskElector Ask)> _asks = [];
-    private readonly CandidateValues _statements = new();
+    private readonly CandidateValues _values = new();
     private readonly TimeSpan _deadline;
     private readonly bool _isHasty;
     private readonly TimeProvider _time;
@@ -56,7 +56,7 @@ internal sealed class ElectorPoll
         (_electors, _time, _retry) = (electorate.Electors, electorate.Time, electorate.Retry);
         (_digest, _deadline, _isHasty) = (digest, deadline, isHasty);
         (_grace, _patience) = (new PollWait(PriorityGrace, _events.Writer, _time), new PollWait(Patience, _events.Writer, _time));
-        _upstreams = new UpstreamPoll(electorate.Upstreams, electorate.Marks, electorate.Store);
+        _upstreams = new UpstreamPoll(electorate.Upstreams, electorate.BadNars, electorate.Store);
         _candidates = new CandidateBallots(electorate.Policy, _time);
         _conclusions = new PollConclusions(digest, electorate.Policy, _candidates, _upstreams, _grace, _patience);
     }
@@ -94,7 +94,7 @@ internal sealed class ElectorPoll
         using var names = Schedule(NameGrace, AskWithoutName);
         AskUpstreams(_upstreams.TakeFor(null));
         _asks.AddRange(_electors.Select(elector =>
-            (elector.Elector.Name, elector.Begin(_digest, knownNames.Count > 0 ? knownNames[0] : null, _statements, asking.Token))));
+            (elector.Elector.Name, elector.Begin(_digest, knownNames.Count > 0 ? knownNames[0] : null, _values, asking.Token))));
         CloseStatements();
         foreach (var name in knownNames)
         {
@@ -206,7 +206,7 @@ internal sealed class ElectorPoll
         _upstreams.Hear(upstream, answer);
         if (_upstreams.Find(upstream) is UpstreamAnswer.Found { NarInfo: var narInfo })
         {
-            _statements.Offer(narInfo);
+            _values.Offer(narInfo);
             AddName(narInfo.StorePath);
         }
 
@@ -252,7 +252,7 @@ internal sealed class ElectorPoll
     {
         if (_upstreams.HaveAllSpoken)
         {
-            _statements.Close();
+            _values.Close();
         }
     }
 

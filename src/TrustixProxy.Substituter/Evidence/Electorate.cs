@@ -11,12 +11,12 @@ namespace TrustixProxy.Substituter.Evidence;
 /// <summary>The electors and upstreams queried about a digest, and the policy that judges their answers.</summary>
 /// <param name="Electors">The electors of the policy, each with its client.</param>
 /// <param name="Upstreams">The binary caches that supply names and NARs.</param>
-/// <param name="Marks">Upstreams that sent a wrong NAR, by path.</param>
+/// <param name="BadNars">Upstreams that sent a wrong NAR, by path.</param>
 /// <param name="Store">Verified NARs on this machine; null without a NAR store.</param>
 internal sealed record Electorate(
     ImmutableArray<ElectorClient> Electors,
     ImmutableArray<Upstream> Upstreams,
-    BadNarMemory Marks,
+    BadNarMemory BadNars,
     NarStore? Store,
     Policy Policy,
     TimeProvider Time)

@@ -14,7 +14,7 @@ internal abstract class FileElector(Upstream source) : ElectorClient
     protected Upstream Source => source;
 
     /// <summary>Files are queried by digest and return the name.</summary>
-    public override AskElector Begin(StorePathDigest digest, StorePath? name, CandidateValues statements, CancellationToken cancellation)
+    public override AskElector Begin(StorePathDigest digest, StorePath? name, CandidateValues values, CancellationToken cancellation)
     {
         var first = source.AskAsync(digest, cancellation);
         UpstreamAnswer? settled = null; // one answer is enough: no second request

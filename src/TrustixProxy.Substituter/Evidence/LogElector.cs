@@ -26,7 +26,7 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
 
     /// <summary>Looks the digest up in the log before the name is known; a log without that call is asked for its newest head
     /// instead.</summary>
-    public override AskElector Begin(StorePathDigest digest, StorePath? name, CandidateValues statements, CancellationToken cancellation)
+    public override AskElector Begin(StorePathDigest digest, StorePath? name, CandidateValues values, CancellationToken cancellation)
     {
         Task<LookupAnswer?>? ahead = null;
         if (_lookups.AreLacking)
@@ -38,12 +38,12 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
             ahead = _lookups.AskAsync(new LookupQuestion(digest.ToString(), null), cancellation);
         }
 
-        return (path, token) => AskAsync(path, Interlocked.Exchange(ref ahead, null), statements, token);
+        return (path, token) => AskAsync(path, Interlocked.Exchange(ref ahead, null), values, token);
     }
 
     /// <summary>Queries once. An absence is accepted only under a recently fetched head.</summary>
     private async Task<Ballot> AskAsync(
-        StorePath path, Task<LookupAnswer?>? ahead, CandidateValues statements, CancellationToken cancellation)
+        StorePath path, Task<LookupAnswer?>? ahead, CandidateValues values, CancellationToken cancellation)
     {
         var first = await log.ViewAsync(Timeout.InfiniteTimeSpan, cancellation, isShown: false);
         if (first.View is null)
@@ -58,7 +58,7 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
 
         var shown = await log.ViewAsync(Timeout.InfiniteTimeSpan, cancellation);
         return shown.View is null ? new Ballot.Silent(shown.Reason)
-            : await AskUntilHeadStandsAsync(shown.View.Head, path, statements, cancellation);
+            : await AskUntilHeadStandsAsync(shown.View.Head, path, values, cancellation);
     }
 
     /// <summary>Queries under a head and retries under newer ones: an absence, a lost root or a failed proof may only mean that the log has
@@ -66,11 +66,11 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
     /// <remarks>A lost root or a failed proof triggers an immediate head fetch. Some logs report their newest root as lost when a key is
     /// absent.</remarks>
     private async Task<Ballot> AskUntilHeadStandsAsync(
-        VerifiedTreeHead head, StorePath path, CandidateValues statements, CancellationToken cancellation)
+        VerifiedTreeHead head, StorePath path, CandidateValues values, CancellationToken cancellation)
     {
         for (var asked = 1; ; asked++)
         {
-            var ballot = await AskUnderAsync(head, path, statements, cancellation);
+            var ballot = await AskUnderAsync(head, path, values, cancellation);
             var isLost = ballot is Ballot.Silent { Reason: SilenceReason.MapRootUnknown };
             if (asked > MaxHeads || !(isLost || ballot is Ballot.Absent or Ballot.Silent { Reason: SilenceReason.MapProof }))
             {
@@ -130,7 +130,7 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
     }
 
     private async Task<Ballot> AskUnderAsync(
-        VerifiedTreeHead head, StorePath path, CandidateValues statements, CancellationToken cancellation)
+        VerifiedTreeHead head, StorePath path, CandidateValues values, CancellationToken cancellation)
     {
         var key = elector.KeyOf(path);
         if (head.Content.TreeSize is 0)
@@ -148,19 +148,19 @@ internal sealed class LogElector(Elector.Log elector, WatchedLog log, TimeProvid
 
         var evidence = new LogEvidence(head, answer, null, null);
         return MapEntry.TryParse(answer.Value.Span, out var entry) && entry.Index < head.Content.TreeSize
-            ? await CompleteAsync(evidence, entry, path, statements, cancellation)
+            ? await CompleteAsync(evidence, entry, path, values, cancellation)
             : evidence.Judge(elector, path);
     }
 
     /// <summary>Turns a map entry into a vote: fetches its inclusion proof, and its value if no upstream supplied it.</summary>
     private async Task<Ballot> CompleteAsync(
-        LogEvidence evidence, MapEntry entry, StorePath path, CandidateValues statements, CancellationToken cancellation)
+        LogEvidence evidence, MapEntry entry, StorePath path, CandidateValues values, CancellationToken cancellation)
     {
         var isAsked = !log.Client.LacksInclusionProofs;
         var inclusion = isAsked
             ? log.Client.GetInclusionProofAsync(entry.Index, evidence.Head.Content.TreeSize, elector.RequiresInclusionProof, cancellation)
             : Task.FromResult(default(CallResult<ProofResponse>));
-        var rebuilt = statements.Find(entry.ValueDigest);
+        var rebuilt = values.Find(entry.ValueDigest);
         var value = rebuilt is null ? log.Client.GetValueAsync(entry.ValueDigest, cancellation)
             : Task.FromResult(default(CallResult<ValueResponse>));
         var (inclusionCall, valueCall) = (await inclusion, await value);

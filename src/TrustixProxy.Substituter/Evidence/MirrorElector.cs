@@ -19,11 +19,11 @@ internal sealed class MirrorElector(Elector.Log elector, WatchedLog log, LogMirr
 
     public override bool IsFrozen => log.IsFrozen;
 
-    public override AskElector Begin(StorePathDigest digest, StorePath? name, CandidateValues statements, CancellationToken cancellation)
+    public override AskElector Begin(StorePathDigest digest, StorePath? name, CandidateValues values, CancellationToken cancellation)
     {
         // mirrors are searched in parallel, while upstreams are queried for the name
         var ahead = Task.Run(() => ProveAhead(digest), cancellation);
-        return (path, token) => AskAsync(path, ahead, statements, token);
+        return (path, token) => AskAsync(path, ahead, values, token);
     }
 
     private (Digest Path, LogEvidence Evidence)? ProveAhead(StorePathDigest digest)
@@ -39,7 +39,7 @@ internal sealed class MirrorElector(Elector.Log elector, WatchedLog log, LogMirr
     }
 
     private async Task<Ballot> AskAsync(
-        StorePath path, Task<(Digest Path, LogEvidence Evidence)?> ahead, CandidateValues statements, CancellationToken cancellation)
+        StorePath path, Task<(Digest Path, LogEvidence Evidence)?> ahead, CandidateValues values, CancellationToken cancellation)
     {
         var key = elector.KeyOf(path);
         var evidence = await ahead is { } proven && proven.Path == Digest.Of(key) ? proven.Evidence
@@ -50,26 +50,26 @@ internal sealed class MirrorElector(Elector.Log elector, WatchedLog log, LogMirr
         }
 
         return MapEntry.TryParse(evidence.Map.Value.Span, out var entry)
-            ? await PresentAsync(evidence, entry, path, statements, cancellation)
-            : await AbsentAsync(evidence, path, statements, cancellation);
+            ? await PresentAsync(evidence, entry, path, values, cancellation)
+            : await AbsentAsync(evidence, path, values, cancellation);
     }
 
     private async Task<Ballot> PresentAsync(
-        LogEvidence evidence, MapEntry entry, StorePath path, CandidateValues statements, CancellationToken cancellation)
+        LogEvidence evidence, MapEntry entry, StorePath path, CandidateValues values, CancellationToken cancellation)
     {
         if (!log.IsHeldTo(new ProvenEntry(evidence.Head, elector.KeyOf(path), evidence.Map), isOfMirror: true))
         {
             return new Ballot.Silent(SilenceReason.Frozen);
         }
 
-        var value = await statements.WaitForAsync(entry.ValueDigest, cancellation)
+        var value = await values.WaitForAsync(entry.ValueDigest, cancellation)
             ?? (await log.Client.GetValueAsync(entry, cancellation)).Message?.Value.Memory;
         return (evidence with { Value = value }).Judge(elector, path);
     }
 
     /// <summary>Accepts an absence only under a recent head, to which the mirror catches up first: at most one fetch a second, shared by
     /// all callers.</summary>
-    private async Task<Ballot> AbsentAsync(LogEvidence evidence, StorePath path, CandidateValues statements, CancellationToken cancellation)
+    private async Task<Ballot> AbsentAsync(LogEvidence evidence, StorePath path, CandidateValues values, CancellationToken cancellation)
     {
         var view = await ViewAsync(cancellation);
         if (view.View is not { Head: var head })
@@ -88,7 +88,7 @@ internal sealed class MirrorElector(Elector.Log elector, WatchedLog log, LogMirr
 
             if (MapEntry.TryParse(again.Map.Value.Span, out var entry))
             {
-                return await PresentAsync(again, entry, path, statements, cancellation);
+                return await PresentAsync(again, entry, path, values, cancellation);
             }
 
             evidence = again;

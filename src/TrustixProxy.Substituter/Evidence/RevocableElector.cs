@@ -12,9 +12,9 @@ internal sealed class RevocableElector(ElectorClient elector, RevocationRegister
 
     public override bool IsFrozen => elector.IsFrozen;
 
-    public override AskElector Begin(StorePathDigest digest, StorePath? name, CandidateValues statements, CancellationToken cancellation)
+    public override AskElector Begin(StorePathDigest digest, StorePath? name, CandidateValues values, CancellationToken cancellation)
     {
-        var ask = elector.Begin(digest, name, statements, cancellation);
+        var ask = elector.Begin(digest, name, values, cancellation);
         return async (path, token) => await ask(path, token) is var ballot && ballot is Ballot.Claimed { Proof: VoteProof.ByLog proof }
             ? await ReasonAgainstAsync(proof, token) is { } reason ? new Ballot.Silent(reason) : ballot
             : ballot;

@@ -8,7 +8,7 @@ using TrustixProxy.Nix;
 namespace TrustixProxy.Substituter.Evidence;
 
 /// <summary>Collects the upstreams' answers on one digest.</summary>
-internal sealed class UpstreamPoll(IReadOnlyList<Upstream> upstreams, BadNarMemory marks, NarStore? store)
+internal sealed class UpstreamPoll(IReadOnlyList<Upstream> upstreams, BadNarMemory badNars, NarStore? store)
 {
     private readonly Dictionary<Upstream, UpstreamAnswer> _last = [];
     private readonly HashSet<Upstream> _unasked = [.. upstreams];
@@ -102,7 +102,7 @@ internal sealed class UpstreamPoll(IReadOnlyList<Upstream> upstreams, BadNarMemo
         {
             if (_last.GetValueOrDefault(upstream) is UpstreamAnswer.Found { NarInfo: var narInfo }
                 && narInfo.ContentAddress is { IsCheckable: true } && upstream.AddressOf(narInfo) is not null
-                && !marks.HasOtherContent(upstream, digest)
+                && !badNars.HasOtherContent(upstream, digest)
                 && OutputClaim.TryReadContentAddressed(narInfo, out var claim))
             {
                 return (claim, Hints(claim, narInfo, upstream));
@@ -116,7 +116,7 @@ internal sealed class UpstreamPoll(IReadOnlyList<Upstream> upstreams, BadNarMemo
         answer is UpstreamAnswer.Failed { Fault.IsAnswer: false } or UpstreamAnswer.Failed { IsAway: true };
 
     private IEnumerable<Upstream> Ranked(StorePathDigest digest) => upstreams
-        .OrderBy(upstream => marks.IsBad(upstream, digest))
+        .OrderBy(upstream => badNars.IsBad(upstream, digest))
         .ThenBy(upstream => upstream.IsDown)
         .ThenBy(upstream => upstream.Options.Priority);
 

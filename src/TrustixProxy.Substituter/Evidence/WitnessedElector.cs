@@ -16,37 +16,36 @@ internal sealed class WitnessedElector(ElectorClient elector, WatchedLog log, Wi
 
     public override bool IsFrozen => elector.IsFrozen;
 
-    public override AskElector Begin(StorePathDigest digest, StorePath? name, CandidateValues statements, CancellationToken cancellation)
+    public override AskElector Begin(StorePathDigest digest, StorePath? name, CandidateValues values, CancellationToken cancellation)
     {
         if (log.Head is { } known)
         {
             witnesses.Begin(known.Content); // in parallel with the query: after a start no checkpoint is known
         }
 
-        var ask = elector.Begin(digest, name, statements, cancellation);
+        var ask = elector.Begin(digest, name, values, cancellation);
         return async (path, token) =>
         {
             var ballot = await ask(path, token);
-            var head = HeadOf(ballot);
-            if (head is null || await witnesses.VerifyAsync(head, token) is not { } verdict || verdict is CheckpointVerdict.Witnessed)
-            {
-                return ballot;
-            }
-
+            var verdict = await VerifyAsync(ballot, token);
             if (verdict is CheckpointVerdict.Refused { Error: CheckpointError.Size }
-                && await log.ViewAsync(FreshEnough, token) is { View.Head.Content: var next } && next != head)
+                && await log.ViewAsync(FreshEnough, token) is { View.Head.Content: var next } && next != HeadOf(ballot))
             {
                 // The log has grown since, and gives the checkpoint of its newest head only.
                 ballot = await ask(path, token);
-                head = HeadOf(ballot);
-                verdict = head is null ? verdict : await witnesses.VerifyAsync(head, token);
+                verdict = await VerifyAsync(ballot, token);
             }
 
-            return head is null || verdict is CheckpointVerdict.Witnessed ? ballot : new Ballot.Silent(SilenceReason.Unwitnessed);
+            return verdict is null or CheckpointVerdict.Witnessed ? ballot : new Ballot.Silent(SilenceReason.Unwitnessed);
         };
     }
 
-    /// <summary>The head that a ballot was proven under; null when nothing was proven.</summary>
+    /// <summary>Judges the head that a ballot was proven under; null when the ballot proves nothing.</summary>
+    private async Task<CheckpointVerdict?> VerifyAsync(Ballot ballot, CancellationToken cancellation) =>
+        ballot is not (Ballot.Claimed or Ballot.Absent { IsProven: true }) ? null
+        : HeadOf(ballot) is { } head ? await witnesses.VerifyAsync(head, cancellation)
+        : new CheckpointVerdict.Unwitnessed(UnwitnessedReason.NoCheckpoint, [], null); // proven under a head that was not kept
+
     private static TreeHead? HeadOf(Ballot ballot) => ballot switch
     {
         Ballot.Claimed { Proof: VoteProof.ByLog { Evidence: var evidence } } => evidence?.Head.Content,

@@ -40,23 +40,4 @@ internal static class DemandConfiguration
         var policy = path is null ? null : WitnessPolicyFile.Read(section, "witnesses", path);
         return policy is not null && origin is not null && key is not null ? new WitnessDemand(origin, key, policy, within) : null;
     }
-
-    /// <summary>Lists what is weaker than it may look in the witnesses of one log.</summary>
-    /// <param name="name">The log's name.</param>
-    /// <param name="policy">The witnesses that are demanded.</param>
-    public static IEnumerable<string> Warnings(string name, WitnessPolicy policy)
-    {
-        if (policy.LiarsBorne < 1)
-        {
-            yield return $"logs: '{name}' demands so few witnesses that {(policy.LiarsBorne < 0 ? "two histories of the log can each have "
-                + "a quorum although no witness lies" : "one lying witness lets the log show two histories, each with a quorum")}. Demand "
-                + "more of the witnesses, or add witnesses: 3 of 4 bear one that lies.";
-        }
-
-        foreach (var ignored in policy.IgnoredWitnesses)
-        {
-            yield return $"logs: '{name}' names the witness '{ignored.Name}' by an ML-DSA key. Such cosignatures are not verified and do "
-                + "not count. Name its Ed25519 key, if it has one.";
-        }
-    }
 }

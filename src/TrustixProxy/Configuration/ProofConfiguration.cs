@@ -28,22 +28,4 @@ internal static class ProofConfiguration
 
         return new ProofOptions(new Elector.ProofFiles(name, section.Name("operator", name, ""), policy ?? Unread), url);
     }
-
-    /// <summary>What is allowed but weaker than it may look.</summary>
-    public static IEnumerable<string> Warnings(ProofOptions proofs)
-    {
-        var (key, policy) = ($"proofs '{proofs.Elector.Name}'.{PolicyKey}", proofs.Elector.Witnesses);
-        if (policy.LiarsBorne < 1)
-        {
-            yield return $"{key}: its quorum bears no lying witness: two histories of a log can each reach it"
-                + (policy.LiarsBorne < 0 ? " without any lie. " : " if one witness lies. ")
-                + "Demand more of the witnesses, or add witnesses: 3 of 4 bear one that lies.";
-        }
-
-        foreach (var ignored in policy.IgnoredWitnesses)
-        {
-            yield return $"{key}: names the witness '{ignored.Name}' by an ML-DSA key. Such cosignatures are not verified and do not "
-                + "count. Name its Ed25519 key, if it has one.";
-        }
-    }
 }

@@ -19,7 +19,8 @@ internal static class ServeWarnings
             .. OfPolicy(options.Policy),
             .. OfKeys(options, configuration.IsKeyMissing),
             .. OfLogs(options),
-            .. options.Proofs.SelectMany(ProofConfiguration.Warnings),
+            .. options.Proofs.SelectMany(proofs => WitnessPolicyFile.Warnings(
+                $"proofs '{proofs.Elector.Name}'.policyFile", proofs.Elector.Witnesses)),
         ];
     }
 
@@ -90,7 +91,7 @@ internal static class ServeWarnings
         }
 
         foreach (var warning in options.Logs.SelectMany(log => log.Elector.Witnesses is { } demand
-            ? DemandConfiguration.Warnings(log.Elector.Name, demand.Policy) : []))
+            ? WitnessPolicyFile.Warnings($"logs '{log.Elector.Name}'.witnesses", demand.Policy) : []))
         {
             yield return warning;
         }

@@ -27,4 +27,24 @@ internal static class WitnessPolicyFile
 
         return null;
     }
+
+    /// <summary>Lists what is weaker than it may look in a policy.</summary>
+    /// <param name="key">The key that names the file, with the name of its log or server.</param>
+    /// <param name="policy">The policy.</param>
+    public static IEnumerable<string> Warnings(string key, WitnessPolicy policy)
+    {
+        if (policy.LiarsBorne < 1)
+        {
+            var harm = policy.LiarsBorne < 0 ? "two histories of the log can each have a quorum although no witness lies"
+                : "one lying witness lets the log show two histories, each with a quorum";
+            yield return $"{key}: its quorum bears no lying witness: {harm}. Demand more of the witnesses, or add witnesses: 3 of 4 bear "
+                + "one that lies.";
+        }
+
+        foreach (var ignored in policy.IgnoredWitnesses)
+        {
+            yield return $"{key}: names the witness '{ignored.Name}' by an ML-DSA key. Such cosignatures are not verified and do not "
+                + "count. Name its Ed25519 key, if it has one.";
+        }
+    }
 }

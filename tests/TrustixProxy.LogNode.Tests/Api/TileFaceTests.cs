@@ -41,6 +41,24 @@ public sealed class TileFaceTests
     }
 
     [Fact]
+    public async Task An_address_that_reads_too_many_bytes_is_told_to_wait()
+    {
+        await using var node = await StartAsync(0);
+        for (byte i = 0; i < 30; i++)
+        {
+            await node.SubmitAsync(([i], new byte[1 << 20]));
+        }
+
+        using var first = await GetAsync(node, "tile/values/000.p/30");
+        using var second = await GetAsync(node, "tile/values/000.p/30");
+
+        Assert.Equal((HttpStatusCode.OK, 30 * (4 + (1 << 20))), (first.StatusCode, first.Content.Headers.ContentLength));
+        Assert.Equal(HttpStatusCode.TooManyRequests, second.StatusCode);
+        Assert.Equal(TimeSpan.FromSeconds(1), second.Headers.RetryAfter!.Delta);
+        Assert.Contains("16384000 bytes a second: wait a second", await second.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_tile_is_immutable_and_a_checkpoint_is_asked_for_anew()
     {
         await using var node = await StartAsync(257);

@@ -200,10 +200,10 @@ public sealed class ViewCrashTests : IDisposable
         var key = log.Log.Signer.Key;
         var state = new StateWriter(_directory);
         _states.Add(state);
-        var docket = new LogFaultStore(
+        var faults = new LogFaultStore(
             new LogIdentity("log", key, log.Url), views, new LogRecords(state), _directory, _time, NullLogger.Instance);
         return new WatchedLog("log", key, new LogClient(new ConnectClient(LogTransport.Create(log.Url, network: null),
-            TimeSpan.FromSeconds(10), TimeProvider.System), key.LogId, TimeProvider.System), views, docket, _time, NullLogger.Instance);
+            TimeSpan.FromSeconds(10), TimeProvider.System), key.LogId, TimeProvider.System), views, faults, _time, NullLogger.Instance);
     }
 
     private static void Grow(FakeLog log, int entries)

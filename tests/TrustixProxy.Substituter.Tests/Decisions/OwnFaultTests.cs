@@ -35,7 +35,7 @@ public sealed class OwnFaultTests
         public override bool IsFrozen => false;
 
         public override AskElector Begin(
-            StorePathDigest digest, StorePath? name, CandidateValues statements, CancellationToken cancellation) =>
+            StorePathDigest digest, StorePath? name, CandidateValues values, CancellationToken cancellation) =>
             (_, _) =>
                 elector.Name is "bob" ? Task.FromResult<Ballot>(new Ballot.Absent(true, 1))
                 : throw new NotSupportedException("a fault that nobody has thought of");

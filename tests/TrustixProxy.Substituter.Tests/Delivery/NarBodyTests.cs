@@ -247,7 +247,7 @@ public sealed class NarBodyTests : IDisposable
         private readonly NarOrder _order;
         private readonly NarCandidate _candidate;
         private readonly DeliveryContext _context;
-        private readonly BadNarMemory _marks = new();
+        private readonly BadNarMemory _badNars = new();
 
         private Run(NarOrder order, NarCandidate candidate, SpoolSpace space)
         {
@@ -255,8 +255,8 @@ public sealed class NarBodyTests : IDisposable
             _context = new DeliveryContext
             {
                 Refused = new RefusedNars(TimeProvider.System),
-                Finder = new NarFinder([], _marks, TimeProvider.System),
-                Marks = _marks,
+                Finder = new NarFinder([], _badNars, TimeProvider.System),
+                BadNars = _badNars,
                 Known = null!,
                 Store = null,
                 Space = space,
@@ -315,7 +315,7 @@ public sealed class NarBodyTests : IDisposable
             await Running;
             await _download.DisposeAsync();
             _candidate.Upstream.Dispose();
-            _marks.Dispose();
+            _badNars.Dispose();
             _context.Turns.Dispose();
             _end.Dispose();
         }

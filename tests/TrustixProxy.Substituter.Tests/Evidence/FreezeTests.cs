@@ -173,19 +173,19 @@ public sealed class FreezeTests
         using (var state = new StateWriter(directory))
         {
             var records = new LogRecords(state);
-            var docket = new LogFaultStore(new LogIdentity("alice", log.Signer.Key, new Uri("http://alice")), store, records, directory,
+            var faults = new LogFaultStore(new LogIdentity("alice", log.Signer.Key, new Uri("http://alice")), store, records, directory,
                 TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
             var (one, two) = (Entry(log, key), Entry(fork, key));
 
-            Assert.Null(docket.Hold(one));
+            Assert.Null(faults.Hold(one));
             Until(() => records.FindProven(log.Signer.Key, key) is not null);
-            Assert.Null(docket.Hold(one));
-            Assert.Null(docket.Hold(one, isOfMirror: true));
-            Assert.Equal(docket.Hold(two, isOfMirror: true), docket.Hold(two));
-            var fault = Assert.IsType<LogFault.TwoEntries>(docket.Hold(two));
-            docket.Freeze(fault, "http://alice");
+            Assert.Null(faults.Hold(one));
+            Assert.Null(faults.Hold(one, isOfMirror: true));
+            Assert.Equal(faults.Hold(two, isOfMirror: true), faults.Hold(two));
+            var fault = Assert.IsType<LogFault.TwoEntries>(faults.Hold(two));
+            faults.Freeze(fault, "http://alice");
 
-            Assert.True(docket.IsFrozen(isKnown: false));
+            Assert.True(faults.IsFrozen(isKnown: false));
             Assert.True(FaultEvidence.TryVerify(store.Load(log.Signer.Key).Fault, [log.Signer.Key], out var evidence, out _));
             Assert.Equal("two-entries", evidence.Fault.Kind);
         }
@@ -203,10 +203,10 @@ public sealed class FreezeTests
         {
             var state = new StateWriter(directory);
             var records = new LogRecords(state);
-            var docket = new LogFaultStore(new LogIdentity("alice", log.Signer.Key, new Uri("http://alice")), store, records, directory,
+            var faults = new LogFaultStore(new LogIdentity("alice", log.Signer.Key, new Uri("http://alice")), store, records, directory,
                 TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
 
-            Assert.Null(docket.Hold(Entry(log, key), isOfMirror: true));
+            Assert.Null(faults.Hold(Entry(log, key), isOfMirror: true));
             state.Dispose(); // what waits is written
         }
 
@@ -232,11 +232,11 @@ public sealed class FreezeTests
         {
             var records = new LogRecords(state);
             records.KeepProven(entry with { Map = damaged }, isFirst: true);
-            var docket = new LogFaultStore(new LogIdentity("alice", log.Signer.Key, new Uri("http://alice")), store, records, directory,
+            var faults = new LogFaultStore(new LogIdentity("alice", log.Signer.Key, new Uri("http://alice")), store, records, directory,
                 TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
 
             Until(() => records.FindProven(log.Signer.Key, key) is not null);
-            Assert.Null(docket.Hold(entry));
+            Assert.Null(faults.Hold(entry));
             Until(() => entry.Map.Equals(records.FindProven(log.Signer.Key, key)!.Map));
         }
 

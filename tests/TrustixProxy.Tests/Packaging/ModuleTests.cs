@@ -20,7 +20,15 @@ public sealed class ModuleTests
         };
         """;
 
-    private const string Log = $$"""services.trustix-log = { enable = true; logs = { alice = { privateKeyFile = "/secrets/alice"; origin = "alice.example/nix"; writeTokens = [ "builder:{{Key}}" ]; }; bob.privateKeyFile = "/secrets/bob"; }; };""";
+    private const string Log = $$"""
+        services.trustix-log = {
+          enable = true;
+          logs = {
+            alice = { privateKeyFile = "/secrets/alice"; origin = "alice.example/nix"; writeTokens = [ "builder:{{Key}}" ]; };
+            bob.privateKeyFile = "/secrets/bob";
+          };
+        };
+        """;
 
     private const string Publisher = """services.trustix-publisher = { enable = true; tokenFile = "/secrets/token"; log = "alice"; settings.exclude = [ "secret-*" ]; };""";
 
