@@ -9,14 +9,23 @@ namespace TrustixProxy.TransparencyLog;
 /// <remarks>
 /// Follows C2SP tlog-tiles (c2sp.org/tlog-tiles) where Trustix's logs resemble those it was made for. Numbers are big-endian. N counts
 /// from 0, in groups of three digits, all but the last prefixed by x: 1234067 is <c>x001/x234/067</c>. A partial file of W records is
-/// <c>N.p/W</c>; it is deleted once the full file exists.
+/// <c>N.p/W</c>; it is deleted once the full file exists, or by the second export after.
 /// <code>
-/// log.json               {"version":1,"logId":"…","publicKey":"…"}
-/// head                   the newest signed head, a LogHead message: written last, so that everything under it exists
-/// tile/L/N               256 hashes of 32 bytes: leaves for level 0, above it roots of full tiles below (as tlog-tiles)
-/// tile/entries/N         256 entries, each: length of the key (2 bytes), key, length of the value (4 bytes), value
-/// tile/heads/N           256 heads, each: length (2 bytes), LogHead message, unsigned time of signing (8 bytes, ms since 1970)
-/// tile/conflicts/N       256 conflicts, each: length (4 bytes), Conflict message (Wire/lookup.proto)
+/// log.json                  {"version":1,"logId":"…","publicKey":"…"}
+/// head                      the newest signed head, a LogHead message: written after all tiles under it
+/// tile/L/N                  256 hashes of 32 bytes: leaves for level 0, above it roots of full tiles below (as tlog-tiles)
+/// tile/entries/N            256 entries, each: length of the key (2 bytes), key, length of the value (4 bytes), value
+/// tile/heads/N              256 heads, each: length (2 bytes), LogHead message, unsigned time of signing (8 bytes, ms since 1970)
+/// tile/conflicts/N          256 conflicts, each: length (4 bytes), Conflict message (Wire/lookup.proto)
+/// </code>
+/// A log with an origin is exported in version 2, which every C2SP client reads. It differs in:
+/// <code>
+/// log.json                  {"version":2,"logId":"…","publicKey":"…","origin":"…"}
+/// tile/entries/N            256 entries, each: length (2 bytes), key, colon, SHA-256 of the value
+/// tile/values/N             their values, each: length (4 bytes), value
+/// mapheads/tile/L/N         the hashes of the map-head log
+/// mapheads/tile/entries/N   its 256 entries, each: length (2 bytes), map root
+/// mapheads/checkpoint, checkpoint   the signed notes of the newest head: written after it
 /// </code>
 /// To verify: the head's signature; the leaves' root against it; each head's map root, from the entries up to its size, and the tree over
 /// those map roots (the map-head log).
@@ -25,7 +34,7 @@ public static class ArchiveLayout
 {
     /// <summary>Names of the files and folders.</summary>
     public const string Description = "log.json", Head = "head", Entries = "tile/entries", Heads = "tile/heads",
-        Conflicts = "tile/conflicts";
+        Conflicts = "tile/conflicts", Values = "tile/values", MapHeads = "mapheads/", Checkpoint = "checkpoint";
 
     /// <summary>Number of records in a full file.</summary>
     public const int Width = 256;
@@ -105,6 +114,31 @@ public static class ArchiveLayout
         {
             var key = Take(bytes, ref at, (int)Number(bytes, ref at, 2));
             yield return (key, Take(bytes, ref at, Number(bytes, ref at, 4)));
+        }
+    }
+
+    /// <summary>Decodes the entries of a file of version 2.</summary>
+    /// <exception cref="InvalidDataException">The bytes are not entries of a log of ours.</exception>
+    public static IEnumerable<(byte[] Key, Digest ValueDigest)> DecodeLeaves(byte[] bytes)
+    {
+        var at = 0;
+        while (at < bytes.Length)
+        {
+            var entry = Take(bytes, ref at, Number(bytes, ref at, 2));
+            var key = entry.Length - Digest.Size - 1;
+            yield return key >= 0 && entry[key] is (byte)':' ? (entry[..key], new Digest(entry.AsSpan(key + 1)))
+                : throw new InvalidDataException("holds an entry that is not a key, a colon and the SHA-256 of a value");
+        }
+    }
+
+    /// <summary>Decodes the values of a file.</summary>
+    /// <exception cref="InvalidDataException">The bytes are not values.</exception>
+    public static IEnumerable<byte[]> DecodeValues(byte[] bytes)
+    {
+        var at = 0;
+        while (at < bytes.Length)
+        {
+            yield return Take(bytes, ref at, Number(bytes, ref at, 4));
         }
     }
 

@@ -53,7 +53,7 @@ public sealed class TestLogNode : IAsyncDisposable
                 Listen = ["http://127.0.0.1:0"],
                 PrivateListen = ["http://127.0.0.1:0"],
                 StateDirectory = StateDirectory,
-                Logs = [new HostedLogOptions("test", Signer, [Token.PublicKey])],
+                Logs = [Options],
                 FlushInterval = TimeSpan.FromHours(1),
             }),
             builder => builder.Logging.ClearProviders(),
@@ -63,8 +63,15 @@ public sealed class TestLogNode : IAsyncDisposable
         return this;
     }
 
+    /// <summary>The log's name in checkpoints; null without them.</summary>
+    public string? Origin { get; init; }
+
+    /// <summary>The log as it is configured.</summary>
+    public HostedLogOptions Options => new("test", Signer, [Token.PublicKey]) { Origin = Origin };
+
     /// <summary>Writes the log as static files.</summary>
-    public void Export(string folder) => LogExport.Run(Path.Combine(StateDirectory, "test.sqlite"), Signer.Key, folder);
+    public (long Entries, int Files, int Version) Export(string folder) =>
+        LogExport.Run(Path.Combine(StateDirectory, "test.sqlite"), Signer, folder, Origin);
 
     public LogSubmitter Submitter(NixSecretKey? token = null) => new(PrivateUrl, token ?? Token);
 

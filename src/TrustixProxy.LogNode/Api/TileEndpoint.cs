@@ -75,11 +75,11 @@ internal sealed class TileEndpoint(
         else
         {
             await Task.Yield(); // the thread that read the request serves other connections
-            var (length, read) = TileFiles.SizeOf(log, path);
+            var (length, read) = TileFiles.SizeOf(log.Database, path);
             if (TryPay(http, RequestRate.TokensOf(Math.Max(length, read))))
             {
                 await SendAsync(
-                    http, "application/octet-stream", "public, max-age=31536000, immutable", length, TileFiles.Read(log, path));
+                    http, "application/octet-stream", "public, max-age=31536000, immutable", length, TileFiles.Read(log.Database, path));
             }
             else
             {

@@ -51,6 +51,31 @@ internal readonly record struct TilePath(Tree Tree, TileKind Kind, int Level, lo
             && (path.Kind is not TileKind.Values || tree is Tree.Log));
     }
 
+    /// <summary>Lists the folders that show a whole tree, each by its first tile.</summary>
+    /// <param name="tree">The tree.</param>
+    /// <param name="size">Its number of leaves.</param>
+    public static IEnumerable<TilePath> Folders(Tree tree, long size)
+    {
+        for (var level = 0; size >> (Height * level) > 0; level++)
+        {
+            yield return new TilePath(tree, TileKind.Hashes, level, 0, ArchiveLayout.Width);
+        }
+
+        yield return new TilePath(tree, TileKind.Entries, 0, 0, ArchiveLayout.Width);
+        if (tree is Tree.Log)
+        {
+            yield return new TilePath(tree, TileKind.Values, 0, 0, ArchiveLayout.Width);
+        }
+    }
+
+    /// <summary>The folder of a tile, below the log's own.</summary>
+    public string Folder => (Tree is Tree.Log ? "" : ArchiveLayout.MapHeads) + Kind switch
+    {
+        TileKind.Entries => ArchiveLayout.Entries,
+        TileKind.Values => ArchiveLayout.Values,
+        _ => ArchiveLayout.Level(Level),
+    };
+
     /// <summary>Whether a tree of <paramref name="size"/> leaves has all records of the file.</summary>
     public bool IsIn(long size)
     {

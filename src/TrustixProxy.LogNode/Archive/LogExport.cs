@@ -1,151 +1,149 @@
-using System.Text;
-using System.Text.Json.Nodes;
 using Google.Protobuf;
+using TrustixProxy.LogNode.Api;
+using TrustixProxy.LogNode.Sequencing;
 using TrustixProxy.LogNode.Storage;
 using TrustixProxy.TransparencyLog;
 using TrustixProxy.TransparencyLog.Wire;
+using LogSigner = TrustixProxy.TransparencyLog.LogSigner;
 
 namespace TrustixProxy.LogNode.Archive;
 
 /// <summary>Writes a log as static files, laid out as in <see cref="ArchiveLayout"/>. A later export into the same folder adds what is
 /// new.</summary>
+/// <remarks>Tiles are written before the head and the checkpoints, and replaced files are deleted last. After a crash the folder is
+/// readable as of this export or the one before.</remarks>
 public sealed class LogExport
 {
-    private readonly LogReader _reader;
-    private readonly string _folder;
+    private readonly LogDatabase _log;
+    private readonly LogHead _head;
+    private readonly ArchiveFolder _folder;
+    private readonly ArchiveDescription _description;
+    private readonly (long Log, long MapHeads) _size, _before;
 
-    private LogExport(LogReader reader, string folder) => (_reader, _folder) = (reader, folder);
+    private LogExport(LogDatabase log, LogHead head, ArchiveFolder folder, ArchiveDescription description)
+    {
+        (_log, _head, _folder, _description) = (log, head, folder, description);
+        _size = SizesOf(head);
+        var last = folder.Has(ArchiveLayout.Head)
+            ? folder.Read(ArchiveLayout.Head, bytes => ArchiveLayout.Parse(LogHead.Parser, bytes)) : new LogHead();
+        _before = SizesOf(last);
+        if (_before.Log > _size.Log || _before.MapHeads > _size.MapHeads)
+        {
+            throw new InvalidDataException($"{folder.PathOf(ArchiveLayout.Head)} is of a larger log than this one, of {head.TreeSize} "
+                + "entries: is the state directory an old copy? It must never sign again.");
+        }
+    }
 
-    /// <summary>Exports a snapshot of a log's file; a node may keep writing.</summary>
+    /// <summary>Exports a log's file; a node may keep writing.</summary>
     /// <param name="path">The log's file.</param>
-    /// <param name="key">The log's public key.</param>
+    /// <param name="signer">The log's key.</param>
     /// <param name="folder">The destination; created if missing.</param>
-    /// <returns>The number of entries in the export, and of files written now.</returns>
+    /// <param name="origin">The log's name in checkpoints; null for a log without them.</param>
+    /// <returns>The number of entries in the export, of files written now, and the version of the layout.</returns>
     /// <exception cref="InvalidDataException">The folder holds another log, or more entries of this one than the file.</exception>
     /// <exception cref="IOException">A file cannot be written.</exception>
-    public static (long Entries, int Files) Run(string path, LogKey key, string folder)
+    public static (long Entries, int Files, int Version) Run(string path, LogSigner signer, string folder, string? origin = null)
     {
         using var database = LogDatabase.OpenToRead(path);
-        return database.Read(reader => new LogExport(reader, folder).Write(key));
+        var head = database.Read(reader => reader.NewestHead());
+        var files = new ArchiveFolder(folder);
+        var export = new LogExport(database, head, files, Describe(files, ArchiveDescription.Of(signer.Key, origin)));
+        return export.Write(signer);
     }
 
-    private (long Entries, int Files) Write(LogKey key)
+    /// <summary>Describes the export: as the folder does already, or as the log asks for.</summary>
+    private static ArchiveDescription Describe(ArchiveFolder folder, ArchiveDescription own)
     {
-        var head = _reader.NewestHead();
-        CheckFolder(key, head);
-        var size = WireNumber.OfOurs(head.TreeSize);
-        var files = WriteRecords(ArchiveLayout.Entries, size, (from, to) =>
-            _reader.AllEntries(from, to).Select(row => ArchiveLayout.Encode(row.Entry.Key, row.Entry.Value)));
-        for (var (level, count) = (0, size); count > 0; level++, count /= ArchiveLayout.Width)
+        if (!folder.Has(ArchiveLayout.Description))
         {
-            var below = level;
-            files += WriteRecords(ArchiveLayout.Level(level), count, (from, to) => below is 0
-                ? _reader.AllEntries(from, to).Select(row => MerkleHash.LogLeaf(row.Entry.Key, row.Entry.ValueDigest).ToArray())
-                : Enumerable.Range(0, (int)(to - from)).Select(i => RootOfTile(below - 1, from + i)));
+            folder.Write(ArchiveLayout.Description, own.ToBytes());
+            return own;
         }
 
-        files += WriteRecords(ArchiveLayout.Heads, WireNumber.OfOurs(head.MHTreeSize), (from, to) =>
-            _reader.HeadsBetween(from, to).Select(head => ArchiveLayout.Encode(head.Message, head.SignedAt)));
-        files += WriteRecords(ArchiveLayout.Conflicts, _reader.Count("conflict"), (from, to) =>
-            _reader.FindConflicts(from, (int)(to - from)).Select(ArchiveLayout.Encode));
-        WriteFile(ArchiveLayout.Head, head.ToByteArray());
-        return (size, files + 1);
+        var there = folder.Read(ArchiveLayout.Description, ArchiveDescription.Decode);
+        return there.LogId != own.LogId || there.PublicKey != own.PublicKey
+            ? throw new InvalidDataException($"{folder.PathOf(ArchiveLayout.Description)} describes another log than {own.LogId}: export "
+                + "each log to its own folder.")
+            : there.HasCheckpoints && there.Origin != own.Origin
+                ? throw new InvalidDataException($"{folder.PathOf(ArchiveLayout.Description)} names the origin '{there.Origin}', and the "
+                    + $"configuration {(own.Origin is null ? "none" : $"'{own.Origin}'")}: an origin never changes, so set the log's "
+                    + "origin to the first, or export to a new folder.")
+            : there;
     }
 
-    private void CheckFolder(LogKey key, LogHead head)
+    private (long Entries, int Files, int Version) Write(LogSigner signer)
     {
-        var description = Encoding.UTF8.GetBytes(
-            new JsonObject { ["version"] = 1, ["logId"] = key.LogId, ["publicKey"] = key.ToString() }.ToJsonString());
-        var path = Path.Combine(_folder, ArchiveLayout.Description);
-        if (!File.Exists(path))
+        var conflicts = _log.Read(reader => reader.Count("conflict"));
+        var tiles = _description.HasCheckpoints
+            ? TilePath.Folders(Tree.Log, _size.Log).Concat(TilePath.Folders(Tree.MapHeads, _size.MapHeads))
+            : TilePath.Folders(Tree.Log, _size.Log).Where(tile => tile.Kind is TileKind.Hashes);
+        ArchivePart[] parts =
+        [
+            .. tiles.Select(TilesOf),
+            .. _description.HasCheckpoints ? Array.Empty<ArchivePart>()
+                : [new(ArchiveLayout.Entries, _before.Log, _size.Log, RecordsOf((reader, from, to) =>
+                    reader.AllEntries(from, to).Select(row => ArchiveLayout.Encode(row.Entry.Key, row.Entry.Value))))],
+            new(ArchiveLayout.Heads, _before.MapHeads, _size.MapHeads, RecordsOf((reader, from, to) =>
+                reader.HeadsBetween(from, to).Select(head => ArchiveLayout.Encode(head.Message, head.SignedAt)))),
+            new(ArchiveLayout.Conflicts, 0, conflicts, RecordsOf((reader, from, to) =>
+                reader.FindConflicts(from, (int)(to - from)).Select(ArchiveLayout.Encode))),
+        ];
+        var files = parts.Sum(part => _folder.WriteMissing(part.Folder, part.Count, part.Read));
+        foreach (var (name, bytes) in Notes(signer))
         {
-            WriteFile(ArchiveLayout.Description, description);
-        }
-        else if (!File.ReadAllBytes(path).AsSpan().SequenceEqual(description))
-        {
-            throw new InvalidDataException($"{path} describes another log than {key.LogId}: export each log to its own folder.");
+            _folder.Write(name, bytes);
+            files++;
         }
 
-        var newest = Path.Combine(_folder, ArchiveLayout.Head);
-        if (File.Exists(newest) && LogHead.Parser.ParseFrom(File.ReadAllBytes(newest)).TreeSize > head.TreeSize)
+        foreach (var part in parts)
         {
-            throw new InvalidDataException($"{newest} is of a larger log than this one, of {head.TreeSize} entries: is the state directory "
-                + $"an old copy? It must never sign again.");
+            _folder.DropPartials(part.Folder, part.Before, part.Count);
         }
+
+        return (_size.Log, files, _description.Version);
     }
 
-    /// <summary>Writes the missing files of a folder.</summary>
-    /// <param name="folder">The folder's name.</param>
-    /// <param name="count">Number of records it must hold.</param>
-    /// <param name="read">Returns the records from one number to before another.</param>
-    private int WriteRecords(string folder, long count, Func<long, long, IEnumerable<byte[]>> read)
+    /// <summary>Returns the files that say which tiles there are, in the order of writing: the head last the first time, and before the
+    /// checkpoints later, so that a folder with a head is whole.</summary>
+    private (string Name, byte[] Bytes)[] Notes(LogSigner signer)
     {
-        var written = 0;
-        for (var index = FirstMissing(folder, count); index * ArchiveLayout.Width < count; index++)
+        var isNew = !_folder.Has(ArchiveLayout.Head);
+        (string, byte[])[] head = [(ArchiveLayout.Head, _head.ToByteArray())];
+        if (!_description.HasCheckpoints)
         {
-            var (from, to) = (index * ArchiveLayout.Width, Math.Min((index + 1) * ArchiveLayout.Width, count));
-            var file = ArchiveLayout.FileName(folder, index, (int)(to - from));
-            if (!File.Exists(Path.Combine(_folder, file)))
-            {
-                WriteFile(file, [.. read(from, to).SelectMany(record => record)]);
-                DropPartial(ArchiveLayout.FileName(folder, index, ArchiveLayout.Width) + ".p", keep: Path.GetFileName(file));
-                written++;
-            }
+            return head;
         }
 
-        return written;
+        var notes = new HeadNoteSigner(_description.Origin!, signer).SignOnDemand(_head).Value;
+        (string, byte[])[] checkpoints =
+        [
+            (ArchiveLayout.MapHeads + ArchiveLayout.Checkpoint, notes.MapHeads.ToBytes()),
+            (ArchiveLayout.Checkpoint, notes.Log.ToBytes()),
+        ];
+        return isNew ? [.. checkpoints, .. head] : [.. head, .. checkpoints];
     }
 
-    /// <summary>Returns the first missing full file: files are written in order, and never deleted.</summary>
-    private long FirstMissing(string folder, long count)
+    private ArchivePart TilesOf(TilePath first)
     {
-        var (low, high) = (0L, count / ArchiveLayout.Width);
-        while (low < high)
-        {
-            var middle = (low + high) / 2;
-            (low, high) = File.Exists(Path.Combine(_folder, ArchiveLayout.FileName(folder, middle, ArchiveLayout.Width)))
-                ? (middle + 1, high) : (low, middle);
-        }
-
-        return low;
+        var (before, size) = first.Tree is Tree.Log ? (_before.Log, _size.Log) : (_before.MapHeads, _size.MapHeads);
+        var bits = TilePath.Height * first.Level;
+        return new ArchivePart(first.Folder, before >> bits, size >> bits, (index, width) =>
+            TileFiles.Read(_log, first with { Index = index, Width = width }));
     }
 
-    private byte[] RootOfTile(int level, long index)
-    {
-        var bytes = File.ReadAllBytes(
-            Path.Combine(_folder, ArchiveLayout.FileName(ArchiveLayout.Level(level), index, ArchiveLayout.Width)));
-        return MerkleTree.RootOf([.. bytes.Chunk(Digest.Size).Select(hash => new Digest(hash))]).ToArray();
-    }
+    /// <summary>Reads records of a file from one state of the log.</summary>
+    private Func<long, int, IEnumerable<byte[]>> RecordsOf(Func<LogReader, long, long, IEnumerable<byte[]>> records) =>
+        (index, width) => _log.Read(reader =>
+            records(reader, index * ArchiveLayout.Width, (index * ArchiveLayout.Width) + width).ToList());
 
-    /// <summary>Deletes partial files once there is one with more records.</summary>
-    private void DropPartial(string folder, string keep)
-    {
-        var path = Path.Combine(_folder, folder);
-        foreach (var file in Directory.Exists(path) ? Directory.GetFiles(path) : [])
-        {
-            if (Path.GetFileName(file) != keep)
-            {
-                File.Delete(file);
-            }
-        }
+    private static (long Log, long MapHeads) SizesOf(LogHead head) =>
+        WireNumber.TryRead(head.TreeSize, out long log) & WireNumber.TryRead(head.MHTreeSize, out long mapHeads) ? (log, mapHeads)
+            : throw new InvalidDataException($"A head names the sizes {head.TreeSize} and {head.MHTreeSize}; both must be less than 2^63.");
 
-        if (Directory.Exists(path) && !Directory.EnumerateFileSystemEntries(path).Any())
-        {
-            Directory.Delete(path);
-        }
-    }
-
-    private void WriteFile(string name, byte[] bytes)
-    {
-        var path = Path.Combine(_folder, name);
-        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        var temporary = path + ".new";
-        using (var file = new FileStream(temporary, FileMode.Create, FileAccess.Write))
-        {
-            file.Write(bytes);
-            file.Flush(flushToDisk: true);
-        }
-
-        File.Move(temporary, path, overwrite: true);
-    }
+    /// <summary>A folder of the export.</summary>
+    /// <param name="Folder">Its name.</param>
+    /// <param name="Before">Number of records at the last export.</param>
+    /// <param name="Count">Number of records now.</param>
+    /// <param name="Read">Reads the file of a number and a width, in parts.</param>
+    private sealed record ArchivePart(string Folder, long Before, long Count, Func<long, int, IEnumerable<byte[]>> Read);
 }

@@ -14,36 +14,39 @@ public sealed class LogImport
 {
     private const int EntriesAtOnce = 20_000;
 
-    private readonly string _folder;
+    private readonly ArchiveFolder _folder;
     private readonly LogSigner _signer;
+    private readonly ArchiveDescription? _description;
     private readonly LogHead _newest;
     private readonly long _size, _mapHeadSize; // of the newest head
-    private readonly IEnumerator<(byte[] Key, byte[] Value)> _entries;
+    private readonly IEnumerator<Entry> _entries;
     private long _taken;
 
-    private LogImport(string folder, LogSigner signer)
+    private LogImport(ArchiveFolder folder, LogSigner signer, string? origin)
     {
         (_folder, _signer) = (folder, signer);
-        _newest = ReadFile(ArchiveLayout.Head, bytes => ArchiveLayout.Parse(LogHead.Parser, bytes));
-        if (!WireNumber.TryRead(_newest.TreeSize, out _size) || !WireNumber.TryRead(_newest.MHTreeSize, out _mapHeadSize))
-        {
-            throw new InvalidDataException(
-                $"{Path.Combine(folder, ArchiveLayout.Head)} names sizes {_newest.TreeSize} and {_newest.MHTreeSize}; both must be less "
-                    + $"than 2^63.");
-        }
-
-        _entries = Records(ArchiveLayout.Entries, _size, ArchiveLayout.DecodeEntries).GetEnumerator();
+        _description = Describe(origin);
+        _newest = folder.Read(ArchiveLayout.Head, bytes => Verify(ArchiveLayout.Parse(LogHead.Parser, bytes)));
+        (_size, _mapHeadSize) = (WireNumber.OfOurs(_newest.TreeSize), WireNumber.OfOurs(_newest.MHTreeSize));
+        _entries = (HasCheckpoints ? new ArchivedEntries(folder).ReadAll(_size)
+            : folder.ReadAll(ArchiveLayout.Entries, _size, ArchiveLayout.DecodeEntries)
+                .SelectMany(file => file.Records, (_, entry) => new Entry(entry.Key, entry.Value))).GetEnumerator();
     }
 
+    private bool HasCheckpoints => _description is { HasCheckpoints: true };
+
     /// <summary>Imports a log.</summary>
+    /// <param name="folder">The export.</param>
     /// <param name="signer">The log's key.</param>
     /// <param name="stateDirectory">The node's state directory; no node may be running there.</param>
     /// <param name="name">The log's name there.</param>
+    /// <param name="origin">The log's name in checkpoints as it will be served; null when it will have none.</param>
     /// <returns>The number of entries and heads.</returns>
     /// <exception cref="InvalidDataException">The files are incomplete, or contradict the log; the message says where.</exception>
     /// <exception cref="IOException">A node is running there, or there is such a log already, or a file cannot be read or
     /// written.</exception>
-    public static (long Entries, long Heads) Run(string folder, LogSigner signer, string stateDirectory, string name)
+    public static (long Entries, long Heads) Run(
+        string folder, LogSigner signer, string stateDirectory, string name, string? origin = null)
     {
         using var directory = DirectoryLock.Take(stateDirectory);
         var path = LogDatabase.PathOf(stateDirectory, name);
@@ -52,12 +55,17 @@ public sealed class LogImport
             throw new IOException($"{path} already exists: import only where there is no log.");
         }
 
-        var (unfinished, import) = (path + ".importing", new LogImport(folder, signer));
+        var (unfinished, import) = (path + ".importing", new LogImport(new ArchiveFolder(folder), signer, origin));
         File.Delete(unfinished);
         using (var database = LogDatabase.OpenToWrite(unfinished))
         using (var writer = new LogWriter(database, signer, TimeProvider.System))
         {
             import.Replay(writer);
+            if (import.HasCheckpoints)
+            {
+                new ArchivedTiles(import._folder, database).Check(writer.Head, import._description!.Origin!, signer.Key);
+            }
+
             database.Close();
         }
 
@@ -65,9 +73,28 @@ public sealed class LogImport
         return (import._size, import._mapHeadSize);
     }
 
+    /// <summary>Reads the description, unless it is missing, which leaves version 1.</summary>
+    private ArchiveDescription? Describe(string? origin)
+    {
+        if (!_folder.Has(ArchiveLayout.Description))
+        {
+            return null;
+        }
+
+        var there = _folder.Read(ArchiveLayout.Description, ArchiveDescription.Decode);
+        var own = ArchiveDescription.Of(_signer.Key, origin);
+        return there.LogId != own.LogId || there.PublicKey != own.PublicKey
+            ? throw new InvalidDataException($"{_folder.PathOf(ArchiveLayout.Description)} describes another log than {own.LogId}.")
+            : there.HasCheckpoints && own.HasCheckpoints && there.Origin != own.Origin
+                ? throw new InvalidDataException($"{_folder.PathOf(ArchiveLayout.Description)} names the origin '{there.Origin}', and the "
+                    + $"configuration '{own.Origin}': an origin never changes, so set the log's origin to the first.")
+            : there;
+    }
+
     private void Replay(LogWriter writer)
     {
-        using var heads = Records(ArchiveLayout.Heads, _mapHeadSize, ArchiveLayout.DecodeHeads).GetEnumerator();
+        using var heads = _folder.ReadAll(ArchiveLayout.Heads, _mapHeadSize, ArchiveLayout.DecodeHeads)
+            .SelectMany(file => file.Records, (file, head) => (file.Name, head.Head, head.SignedAt)).GetEnumerator();
         var more = heads.MoveNext();
         while (more)
         {
@@ -76,100 +103,45 @@ public sealed class LogImport
 
         if (!writer.Head.Message.Equals(_newest))
         {
-            throw new InvalidDataException($"{Path.Combine(_folder, ArchiveLayout.Head)} is not the last of {ArchiveLayout.Heads}.");
+            throw new InvalidDataException($"{_folder.PathOf(ArchiveLayout.Head)} is not the last of {ArchiveLayout.Heads}.");
         }
 
-        writer.ReplayConflicts(Conflicts());
+        for (long index = 0; _folder.Find(ArchiveLayout.Conflicts, index) is { } file; index++)
+        {
+            _folder.Read(file, bytes =>
+            {
+                writer.ReplayConflicts(ArchiveLayout.DecodeConflicts(bytes));
+                return true;
+            });
+        }
 
         IEnumerable<(IReadOnlyList<Entry> Batch, LogHead Head, long SignedAt)> Batches()
         {
             var before = writer.Head.Size;
             do
             {
-                var head = heads.Current;
-                yield return (TakeTo(Verify(head.Head).TreeSize), head.Head, head.SignedAt);
+                var (name, head, signedAt) = heads.Current;
+                yield return (TakeTo(_folder.Named(name, () => Verify(head)).TreeSize), head, signedAt);
                 more = heads.MoveNext();
             }
             while (more && writer.Head.Size - before < EntriesAtOnce);
         }
     }
 
-    private TreeHead Verify(LogHead head)
-    {
-        if (!SignedTreeHead.TryRead(head, out var read, out var error) || !_signer.Key.TryVerify(read, out _, out error))
-        {
-            throw new InvalidDataException(
-                $"The head of size {head.TreeSize} in {ArchiveLayout.Heads} is not signed by the log {_signer.Key.LogId}: {error}.");
-        }
+    private LogHead Verify(LogHead head) =>
+        SignedTreeHead.TryRead(head, out var read, out var error) && _signer.Key.TryVerify(read, out _, out error) ? head
+            : throw new InvalidDataException(
+                $"holds a head of size {head.TreeSize} that the log {_signer.Key.LogId} did not sign: {error}");
 
-        return read.Content;
-    }
-
-    private List<Entry> TakeTo(long size)
+    private List<Entry> TakeTo(ulong size)
     {
         var batch = new List<Entry>();
-        while (_taken < size && _entries.MoveNext())
+        while (_taken < WireNumber.OfOurs(size) && _entries.MoveNext())
         {
-            batch.Add(new Entry(_entries.Current.Key, _entries.Current.Value));
+            batch.Add(_entries.Current);
             _taken++;
         }
 
         return batch;
-    }
-
-    private IEnumerable<Conflict> Conflicts()
-    {
-        for (long index = 0; Find(ArchiveLayout.Conflicts, index) is { } file; index++)
-        {
-            foreach (var conflict in ReadFile(file, bytes => ArchiveLayout.DecodeConflicts(bytes).ToList()))
-            {
-                yield return conflict;
-            }
-        }
-    }
-
-    /// <summary>Reads the records of a folder's files, in order.</summary>
-    private IEnumerable<T> Records<T>(string folder, long count, Func<byte[], IEnumerable<T>> decode)
-    {
-        for (long index = 0; index * ArchiveLayout.Width < count; index++)
-        {
-            var expected = (int)Math.Min(ArchiveLayout.Width, count - (index * ArchiveLayout.Width));
-            var file = ArchiveLayout.FileName(folder, index, expected);
-            var records = ReadFile(file, bytes => decode(bytes).ToList());
-            if (records.Count != expected)
-            {
-                throw new InvalidDataException($"{Path.Combine(_folder, file)} holds {records.Count} records; it must hold {expected}.");
-            }
-
-            foreach (var record in records)
-            {
-                yield return record;
-            }
-        }
-    }
-
-    /// <summary>Finds the full file, or the partial one with the most records; null when there is none.</summary>
-    private string? Find(string folder, long index)
-    {
-        var full = ArchiveLayout.FileName(folder, index, ArchiveLayout.Width);
-        var partial = Path.Combine(_folder, full + ".p");
-        return File.Exists(Path.Combine(_folder, full)) ? full
-            : Directory.Exists(partial) && Directory.GetFiles(partial).Select(Path.GetFileName).Where(name => int.TryParse(name, out _))
-                .MaxBy(int.Parse!) is { } width ? $"{full}.p/{width}"
-            : null;
-    }
-
-    private T ReadFile<T>(string name, Func<byte[], T> decode)
-    {
-        var path = Path.Combine(_folder, name);
-        try
-        {
-            return new FileInfo(path) is { Exists: true, Length: > ArchiveLayout.MaxFile } ? throw new InvalidDataException("is too long")
-                : decode(File.ReadAllBytes(path));
-        }
-        catch (InvalidDataException exception)
-        {
-            throw new InvalidDataException($"{path} {exception.Message}.", exception);
-        }
     }
 }

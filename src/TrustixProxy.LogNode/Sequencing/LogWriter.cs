@@ -161,7 +161,7 @@ internal sealed class LogWriter : IDisposable
                 && _signer.Key.Verify(new ConflictRecord(other.Key, index, digest, other.ValueDigest, seenAt), conflict.Signature.Span);
             if (!isRight)
             {
-                throw new InvalidDataException($"a conflict with entry {conflict.Index} is not signed by the log");
+                throw new InvalidDataException($"holds a conflict with entry {conflict.Index} that the log did not sign");
             }
 
             _entries.AddConflict(index, other, seenAt, conflict.Signature.ToByteArray());

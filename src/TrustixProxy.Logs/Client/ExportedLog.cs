@@ -32,6 +32,7 @@ internal sealed class ExportedLog(HttpClient files) : HttpMessageHandler
     private readonly ExportedMapHeads _mapHeads = new();
     private readonly SemaphoreSlim _turn = new(1); // serializes reads of the map heads
     private long _size, _mapHeadSize; // of the newest head read so far
+    private ArchiveDescription? _description; // read again for a new head, and after a fault: another export may have taken its place
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
@@ -60,6 +61,7 @@ internal sealed class ExportedLog(HttpClient files) : HttpMessageHandler
         }
         catch (InvalidDataException exception)
         {
+            _description = null;
             return Answer(HttpStatusCode.InternalServerError, "application/json",
                 Encoding.UTF8.GetBytes(new JsonObject { ["code"] = "data_loss", ["message"] = exception.Message }.ToJsonString()));
         }
@@ -83,24 +85,37 @@ internal sealed class ExportedLog(HttpClient files) : HttpMessageHandler
         WireNumber.TryRead(value, out long number) ? number
             : throw new InvalidDataException($"{field} is {value}; it must be less than 2^63");
 
+    /// <summary>Whether the export is of version 2. One without a description is of version 1.</summary>
+    private async Task<bool> HasCheckpointsAsync(CancellationToken cancellation)
+    {
+        var description = _description ?? (await FindAsync(ArchiveLayout.Description, cancellation) is { } file
+            ? Decode(ArchiveLayout.Description, file, ArchiveDescription.Decode) : new ArchiveDescription(1, "", ""));
+        _description = description;
+        return description.HasCheckpoints;
+    }
+
     private async Task<LogHead> HeadAsync(CancellationToken cancellation)
     {
         _tiles.Clear(); // drops a wrong tile, so that the next attempt fetches it again
         var head = Decode(
             ArchiveLayout.Head, await FindAsync(ArchiveLayout.Head, cancellation), bytes => ArchiveLayout.Parse(LogHead.Parser, bytes));
-        (_size, _mapHeadSize) = (NumberOf("head: TreeSize", head.TreeSize), NumberOf("head: MHTreeSize", head.MHTreeSize));
+        var sizes = (NumberOf("head: TreeSize", head.TreeSize), NumberOf("head: MHTreeSize", head.MHTreeSize));
+        _description = sizes == (_size, _mapHeadSize) ? _description : null;
+        (_size, _mapHeadSize) = sizes;
         return head;
     }
 
     private async Task<LogEntriesResponse> EntriesAsync(GetLogEntriesRequest request, CancellationToken cancellation)
     {
         var (response, next, keys) = (new LogEntriesResponse(), NumberOf("Start", request.Start), 0);
+        Func<byte[], IEnumerable<(byte[] Key, Digest ValueDigest)>> decode =
+            await HasCheckpointsAsync(cancellation) ? ArchiveLayout.DecodeLeaves : DecodeEntries;
         var end = Math.Min(NumberOf("Finish", request.Finish), long.MaxValue - 1) + 1;
         while (next < end)
         {
             var (index, start) = (next / ArchiveLayout.Width, next / ArchiveLayout.Width * ArchiveLayout.Width);
-            foreach (var (key, value) in await RecordsAsync(
-                ArchiveLayout.Entries, index, _size, Math.Min(end - start, ArchiveLayout.Width), ArchiveLayout.DecodeEntries, cancellation))
+            foreach (var (key, digest) in await RecordsAsync(
+                ArchiveLayout.Entries, index, _size, Math.Min(end - start, ArchiveLayout.Width), decode, cancellation))
             {
                 if (start++ == next && next < end)
                 {
@@ -110,7 +125,6 @@ internal sealed class ExportedLog(HttpClient files) : HttpMessageHandler
                         throw new InvalidDataException($"the keys of entries {request.Start} to {next} are longer than {MaxKeys} bytes");
                     }
 
-                    var digest = Digest.Of(value);
                     response.Leaves.Add(new LogLeaf
                     {
                         Key = UnsafeByteOperations.UnsafeWrap(key),
@@ -127,11 +141,16 @@ internal sealed class ExportedLog(HttpClient files) : HttpMessageHandler
 
     private async Task<ValueResponse> ValueAsync(long number, CancellationToken cancellation)
     {
-        var within = number % ArchiveLayout.Width;
-        var records = await RecordsAsync(
-            ArchiveLayout.Entries, number / ArchiveLayout.Width, _size, within + 1, ArchiveLayout.DecodeEntries, cancellation);
-        return new ValueResponse { Value = UnsafeByteOperations.UnsafeWrap(records[(int)within].Value) };
+        var (index, within) = (number / ArchiveLayout.Width, (int)(number % ArchiveLayout.Width));
+        var values = await HasCheckpointsAsync(cancellation)
+            ? await RecordsAsync(ArchiveLayout.Values, index, _size, within + 1, ArchiveLayout.DecodeValues, cancellation)
+            : await RecordsAsync(ArchiveLayout.Entries, index, _size, within + 1,
+                file => ArchiveLayout.DecodeEntries(file).Select(entry => entry.Value), cancellation);
+        return new ValueResponse { Value = UnsafeByteOperations.UnsafeWrap(values[within]) };
     }
+
+    private static IEnumerable<(byte[] Key, Digest ValueDigest)> DecodeEntries(byte[] file) =>
+        ArchiveLayout.DecodeEntries(file).Select(entry => (entry.Key, Digest.Of(entry.Value)));
 
     private static async Task<byte[]> ProofAsync(
         GetLogConsistencyProofRequest request, Func<long, long, CancellationToken, Task<Digest[]>> prove, CancellationToken cancellation)
@@ -142,12 +161,20 @@ internal sealed class ExportedLog(HttpClient files) : HttpMessageHandler
         return proof.ToByteArray();
     }
 
-    private async Task<Digest[]> LogProofAsync(long older, long newer, CancellationToken cancellation)
+    private Task<Digest[]> LogProofAsync(long older, long newer, CancellationToken cancellation) =>
+        TileProofAsync(older, newer, "", _size, cancellation);
+
+    /// <summary>Proves that a tree grew, from its hash tiles.</summary>
+    /// <param name="older">The older size.</param>
+    /// <param name="newer">The newer size.</param>
+    /// <param name="tree">The tree's folder.</param>
+    /// <param name="size">Number of its leaves, by the newest head.</param>
+    private async Task<Digest[]> TileProofAsync(long older, long newer, string tree, long size, CancellationToken cancellation)
     {
         var nodes = new Dictionary<(int Level, long Index), Digest>();
         foreach (var (level, index) in NodesOf(older, newer))
         {
-            nodes[(level, index)] = await SubtreeAsync(level, index, cancellation);
+            nodes[(level, index)] = await SubtreeAsync(tree, size, level, index, cancellation);
         }
 
         return MerkleTree.ConsistencyProof(older, newer, (level, index) => nodes[(level, index)]);
@@ -155,6 +182,11 @@ internal sealed class ExportedLog(HttpClient files) : HttpMessageHandler
 
     private async Task<Digest[]> MapHeadProofAsync(long older, long newer, CancellationToken cancellation)
     {
+        if (await HasCheckpointsAsync(cancellation))
+        {
+            return await TileProofAsync(older, newer, ArchiveLayout.MapHeads, _mapHeadSize, cancellation);
+        }
+
         await _turn.WaitAsync(cancellation);
         try
         {
@@ -187,13 +219,13 @@ internal sealed class ExportedLog(HttpClient files) : HttpMessageHandler
     }
 
     /// <summary>Computes the root of a full subtree from the tile with its leaves, or with the roots of the tiles below.</summary>
-    private async Task<Digest> SubtreeAsync(int level, long index, CancellationToken cancellation)
+    private async Task<Digest> SubtreeAsync(string tree, long size, int level, long index, CancellationToken cancellation)
     {
         var (tileLevel, inner) = (level / 8, level % 8);
         var (first, count) = (index << inner, 1 << inner);
         var (tile, within) = (first / ArchiveLayout.Width, (int)(first % ArchiveLayout.Width));
         var hashes = await RecordsAsync(
-            ArchiveLayout.Level(tileLevel), tile, _size >> (8 * tileLevel), within + count, DecodeHashes, cancellation);
+            tree + ArchiveLayout.Level(tileLevel), tile, size >> (8 * tileLevel), within + count, DecodeHashes, cancellation);
         return MerkleTree.RootOf([.. hashes.Skip(within).Take(count)]);
     }
 

@@ -9,8 +9,6 @@ namespace TrustixProxy.Configuration;
 /// <summary>The configuration of <c>log serve</c>.</summary>
 internal static class LogServeConfiguration
 {
-    private const int MaxOrigin = 200;
-
     private static readonly TimeSpan LeastFlushInterval = TimeSpan.FromMilliseconds(10);
 
     /// <param name="isCheck">Whether it is only looked at: then no directory is made.</param>
@@ -100,18 +98,13 @@ internal static class LogServeConfiguration
     private static string? ReadOrigin(Section section)
     {
         var origin = section.Text("origin");
-        var remedy = origin is null ? null
-            : !VerifierKey.IsName(origin) || origin.Any(char.IsControl)
-                ? "it names the log to witnesses, so it has no spaces, control characters and plus signs"
-            : origin.Length > MaxOrigin ? $"it has {origin.Length} characters, and at most {MaxOrigin} are allowed"
-            : null;
-        if (remedy is not null)
+        var fault = origin is null ? null : LogOrigin.FaultOf(origin);
+        if (fault is not null)
         {
-            section.Fault("origin", $"is '{(origin!.Length > MaxOrigin ? origin[..MaxOrigin] : origin)}'; {remedy}. "
-                + "Choose a name under a domain of yours and keep it for ever: \"log.alice.example/nix\".");
+            section.Fault("origin", fault);
         }
 
-        return remedy is null ? origin : null;
+        return fault is null ? origin : null;
     }
 
     /// <summary>The private key, in Nix's form or the reference's: bare base64 of seed and public key.</summary>

@@ -21,6 +21,7 @@ internal sealed class HelpExamples(HelpAction plain) : SynchronousCommandLineAct
         ["log fsck"] = ["log fsck --config log.json --json"],
         ["log export"] = ["log export --config log.json --to /srv/log   # a later run adds only new entries"],
         ["log import"] = ["log import --config log.json --from /srv/log"],
+        ["log proof"] = ["log proof ./result --config log.json --output DIGEST.tlog-proof"],
         ["log conflicts"] = ["log conflicts --config log.json          # which builders disagree?"],
         ["log token"] = ["log token token.key", "log token token.key --call trustix_rpc.v1.LogRPC/Submit --body message.bin"],
         ["hook"] = [
@@ -30,7 +31,8 @@ internal sealed class HelpExamples(HelpAction plain) : SynchronousCommandLineAct
         ["init"] = ["init                                     # asks", "init --preset watch --directory /etc/trustix-proxy",
             "init --preset home --log alice,https://log.alice.example,KEY --log bob,https://log.bob.example,KEY"],
         ["keygen"] = ["keygen signing.key                       # for serve; clients trust the printed key",
-            "keygen token.key --name builder          # a write token; add the printed half to writeTokens"],
+            "keygen token.key --name builder          # a write token; add the printed half to writeTokens",
+            "keygen log.key --origin log.alice.example/nix"],
         ["check-config"] = ["check-config --config proxy.json", "check-config --keys                      # all keys, as Markdown"],
         ["explain"] = ["explain /nix/store/…-hello-2.12.1 --config proxy.json",
             "explain ./result --config proxy.json --bundle hello.json   # its proofs, for verify"],

@@ -90,7 +90,7 @@ public sealed class ArchiveTests : IAsyncLifetime
     public async Task What_was_exported_is_imported_to_the_byte_and_goes_on()
     {
         var head = await _node.HeadAsync();
-        Assert.Equal(600, LogExport.Run(LogFile, _node.Signer.Key, Static).Entries);
+        Assert.Equal(600, LogExport.Run(LogFile, _node.Signer, Static).Entries);
         Assert.Equal((600, 5), LogImport.Run(Static, _node.Signer, Path.GetDirectoryName(Imported)!, "test"));
         Assert.Equal((600, 5, 0), Check(Imported));
 
@@ -104,7 +104,7 @@ public sealed class ArchiveTests : IAsyncLifetime
     public async Task A_log_without_entries_is_imported_too_and_waits_for_nothing()
     {
         await using var empty = await new TestLogNode().StartAsync();
-        LogExport.Run(Path.Combine(empty.StateDirectory, "test.sqlite"), empty.Signer.Key, Static);
+        LogExport.Run(Path.Combine(empty.StateDirectory, "test.sqlite"), empty.Signer, Static);
         var timer = Stopwatch.StartNew();
 
         Assert.Equal((0, 1), LogImport.Run(Static, empty.Signer, Path.GetDirectoryName(Imported)!, "test"));
@@ -115,11 +115,11 @@ public sealed class ArchiveTests : IAsyncLifetime
     [Fact]
     public async Task A_later_export_adds_files_and_changes_no_full_one()
     {
-        LogExport.Run(LogFile, _node.Signer.Key, Static);
+        LogExport.Run(LogFile, _node.Signer, Static);
         var before = Files();
         await _node.SubmitAsync([.. Enumerable.Range(600, 250).Select(i => (Key(i), Encoding.ASCII.GetBytes($"value {i}")))]);
 
-        Assert.Equal(850, LogExport.Run(LogFile, _node.Signer.Key, Static).Entries);
+        Assert.Equal(850, LogExport.Run(LogFile, _node.Signer, Static).Entries);
         var after = Files();
         Assert.All(before.Where(file => !file.Key.Contains(".p/", StringComparison.Ordinal) && file.Key is not "head"), file =>
             Assert.Equal(file.Value, after[file.Key]));
@@ -128,7 +128,7 @@ public sealed class ArchiveTests : IAsyncLifetime
         Assert.Contains("tile/1/000.p/3", after.Keys);
         Assert.Equal((850, 6), LogImport.Run(Static, _node.Signer, Path.GetDirectoryName(Imported)!, "test"));
         Assert.Equal((850, 6, 0), Check(Imported));
-        Assert.Equal(1, LogExport.Run(LogFile, _node.Signer.Key, Static).Files); // nothing is new: the head alone is written again
+        Assert.Equal(1, LogExport.Run(LogFile, _node.Signer, Static).Files); // nothing is new: the head alone is written again
     }
 
     [Theory]
@@ -139,7 +139,7 @@ public sealed class ArchiveTests : IAsyncLifetime
     [InlineData("head")]
     public void No_byte_of_an_export_can_be_changed_or_be_missing(string file)
     {
-        LogExport.Run(LogFile, _node.Signer.Key, Static);
+        LogExport.Run(LogFile, _node.Signer, Static);
         var path = Path.Combine(Static, file);
         var good = File.ReadAllBytes(path);
         foreach (var at in new[] { 0, 1, good.Length / 2, good.Length - 12 }.Distinct())
@@ -160,19 +160,19 @@ public sealed class ArchiveTests : IAsyncLifetime
     [Fact]
     public async Task A_folder_of_another_log_or_of_more_than_there_is_is_not_written_to()
     {
-        LogExport.Run(LogFile, _node.Signer.Key, Static);
+        LogExport.Run(LogFile, _node.Signer, Static);
         await using var other = await new TestLogNode().StartAsync();
         await using var old = await new TestLogNode(signer: _node.Signer).StartAsync();
 
         Assert.Throws<InvalidDataException>(
-            () => LogExport.Run(Path.Combine(other.StateDirectory, "test.sqlite"), other.Signer.Key, Static));
-        Assert.Throws<InvalidDataException>(() => LogExport.Run(Path.Combine(old.StateDirectory, "test.sqlite"), old.Signer.Key, Static));
+            () => LogExport.Run(Path.Combine(other.StateDirectory, "test.sqlite"), other.Signer, Static));
+        Assert.Throws<InvalidDataException>(() => LogExport.Run(Path.Combine(old.StateDirectory, "test.sqlite"), old.Signer, Static));
     }
 
     [Fact]
     public void A_log_is_never_imported_over_another_or_beside_a_running_node()
     {
-        LogExport.Run(LogFile, _node.Signer.Key, Static);
+        LogExport.Run(LogFile, _node.Signer, Static);
 
         Assert.Throws<IOException>(() => LogImport.Run(Static, _node.Signer, _node.StateDirectory, "other"));
         LogImport.Run(Static, _node.Signer, Path.GetDirectoryName(Imported)!, "test");

@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Http;
 using TrustixProxy.Consensus;
 using TrustixProxy.Logs.Client;
 using TrustixProxy.Testing;
+using TrustixProxy.TransparencyLog.Notes;
 using TrustixProxy.TransparencyLog.Wire;
 using static TrustixProxy.Testing.Eventually;
 
@@ -17,14 +18,17 @@ public sealed class ExportTests : IAsyncDisposable
     private const int Fillers = 300, More = 1100;
 
     private readonly TestFolder _export = new();
-    private readonly TestLogNode _node = new();
+    private TestLogNode _node = new();
     private FileServer? _server;
 
     [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public async Task Files_are_followed_as_they_grow_and_vote_without_their_node(bool isFolder)
+    [InlineData(true, 1)]
+    [InlineData(false, 1)]
+    [InlineData(true, 2)]
+    [InlineData(false, 2)]
+    public async Task Files_are_followed_as_they_grow_and_vote_without_their_node(bool isFolder, int version)
     {
+        Choose(version);
         var (first, late, unspelled, nowhere) = (
             TestOutput.Make(), TestOutput.Make("late-1.0"), TestOutput.Make("unspelled-1.0"), TestOutput.Make("nowhere-1.0"));
         await FillAsync(first, unspelled);
@@ -71,8 +75,15 @@ public sealed class ExportTests : IAsyncDisposable
     [InlineData("tile/entries/001.p/45", 40)]
     [InlineData("tile/entries/001.p/45", -1)]
     [InlineData("head", 40)]
-    public async Task A_changed_byte_anywhere_is_refused_and_told_until_it_is_right(string file, int at)
+    [InlineData("tile/entries/000", 2, 2)]
+    [InlineData("tile/entries/000", 10_000, 2)]
+    [InlineData("tile/entries/001.p/45", 40, 2)]
+    [InlineData("tile/entries/001.p/45", -1, 2)]
+    [InlineData("log.json", 11, 2)]
+    [InlineData("head", 40, 2)]
+    public async Task A_changed_byte_anywhere_is_refused_and_told_until_it_is_right(string file, int at, int version = 1)
     {
+        Choose(version);
         var output = TestOutput.Make();
         await FillAsync(output);
         var path = Path.Combine(_export.Path, file);
@@ -117,6 +128,49 @@ public sealed class ExportTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_changed_value_is_no_vote_and_the_right_one_is_fetched_again()
+    {
+        Choose(2);
+        var output = TestOutput.Make();
+        await FillAsync(output);
+        var path = Path.Combine(_export.Path, "tile", "values", "001.p", "45");
+        var right = await File.ReadAllBytesAsync(path);
+        await File.WriteAllBytesAsync(path, [.. right[..^1], (byte)(right[^1] ^ 1)]);
+        await using var proxy = await StartAsync(isFolder: false, output);
+        proxy.Upstream().Add(output, change: text => text.Replace("NarSize: ", "NarSize: 1", StringComparison.Ordinal));
+
+        var refused = await proxy.AskAsync(output.Path);
+        await File.WriteAllBytesAsync(path, right);
+
+        Assert.Contains("files=silent(", refused.Text, StringComparison.Ordinal);
+        await UntilAsync(async () => (await proxy.AskAsync(output.Path)).Decision is "agreed");
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Checkpoints_of_an_export_are_demanded_as_those_of_a_node(bool isCosigned)
+    {
+        Choose(2);
+        var output = TestOutput.Make();
+        await FillAsync(output);
+        var witness = new TestWitness("w1", 1);
+        foreach (var name in isCosigned ? ["checkpoint", "mapheads/checkpoint"] : Array.Empty<string>())
+        {
+            var path = Path.Combine(_export.Path, name);
+            Assert.True(SignedNote.TryParse(await File.ReadAllBytesAsync(path), out var note, out _));
+            await File.WriteAllBytesAsync(path, note.With(witness.Cosign(note, DateTimeOffset.UtcNow)).ToBytes());
+        }
+
+        Assert.True(WitnessPolicy.TryParse(
+            Encoding.UTF8.GetBytes($"{witness.Line}quorum w1\n"), mustDemand: true, out var policy, out _));
+        await using var proxy = await StartAsync(isFolder: false, new WitnessDemand(_node.Origin!, _node.Signer.Key, policy, null), output);
+
+        await UntilAsync(async () => (await proxy.AskAsync(output.Path)) is var answer
+            && (isCosigned ? answer.Decision is "agreed" : answer.Text.Contains("files=silent(unwitnessed)", StringComparison.Ordinal)));
+    }
+
+    [Fact]
     public async Task A_file_that_is_missing_is_named_and_an_absence_is_not_believed_once_files_are_gone()
     {
         var output = TestOutput.Make();
@@ -150,6 +204,9 @@ public sealed class ExportTests : IAsyncDisposable
         }
     }
 
+    /// <summary>Has the log export files of a version: 2 for a log with an origin.</summary>
+    private void Choose(int version) => _node = version is 1 ? _node : new TestLogNode { Origin = "log.example/nix" };
+
     /// <summary>Has a log under some heads, of more entries than one file holds, and its files.</summary>
     private async Task FillAsync(params TestOutput[] outputs)
     {
@@ -163,12 +220,14 @@ public sealed class ExportTests : IAsyncDisposable
         _node.Export(_export.Path);
     }
 
-    private async Task<TestProxy> StartAsync(bool isFolder, params TestOutput[] outputs)
+    private Task<TestProxy> StartAsync(bool isFolder, params TestOutput[] outputs) => StartAsync(isFolder, null, outputs);
+
+    private async Task<TestProxy> StartAsync(bool isFolder, WitnessDemand? witnesses, params TestOutput[] outputs)
     {
         _server = isFolder ? null : await FileServer.StartAsync(_export.Path);
         var url = _server is null ? new Uri($"file://{_export.Path}") : new Uri(_server.Url, "log/");
         var proxy = await TestProxy.WithThreeLogsAsync();
-        var elector = new Elector.Log("files", "files", _node.Signer.Key);
+        var elector = new Elector.Log("files", "files", _node.Signer.Key) { Witnesses = witnesses };
         proxy.Change = options => options with
         {
             Policy = new Policy([elector]),

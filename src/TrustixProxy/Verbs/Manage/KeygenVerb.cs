@@ -2,6 +2,7 @@ using System.CommandLine;
 using TrustixProxy.Configuration;
 using TrustixProxy.Nix;
 using TrustixProxy.Terminal;
+using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Verbs.Manage;
 
@@ -17,19 +18,35 @@ internal static class KeygenVerb
             DefaultValueFactory = _ =>
             $"{Environment.MachineName.ToLowerInvariant()}-trustix-1"
         };
+        var origin = new Option<string?>("--origin")
+        {
+            Description = "The log's name in C2SP checkpoints: also prints the log's verifier keys and how to get witnesses.",
+            HelpName = "ORIGIN",
+        };
         var command = new Command("keygen", "Creates an Ed25519 key in Nix's form for serve (signingKeyFile), log serve "
-            + "(privateKeyFile) or as a write token, and prints its public half.") { file, name };
-        command.SetAction(parsed => Run(parsed.GetValue(file)!, parsed.GetValue(name)!));
+            + "(privateKeyFile) or as a write token, and prints its public half.") { file, name, origin };
+        command.SetAction(parsed => Run(parsed.GetValue(file)!, parsed.GetValue(name)!, parsed.GetValue(origin)));
         return command;
     }
 
-    private static int Run(string file, string name)
+    private static int Run(string file, string name, string? origin)
     {
+        if (origin is not null && LogOrigin.FaultOf(origin) is { } fault)
+        {
+            Console.Error.WriteLine($"--origin {fault}");
+            return ExitCode.Usage;
+        }
+
         try
         {
             var key = NixSecretKey.Generate(name);
             KeyFile.Write(file, key);
             Console.WriteLine(key.PublicKey);
+            foreach (var line in origin is null ? [] : WitnessMail.Lines((origin, new LogSigner(key.Key).Key)))
+            {
+                Console.WriteLine(line);
+            }
+
             return ExitCode.Good;
         }
         catch (ArgumentException exception)

@@ -5,11 +5,12 @@ using TrustixProxy.LogNode.Archive;
 using TrustixProxy.LogNode.Hosting;
 using TrustixProxy.LogNode.Storage;
 using TrustixProxy.Nars.Comparison;
+using TrustixProxy.Nix;
 using TrustixProxy.Terminal;
 
 namespace TrustixProxy.Verbs.Node;
 
-/// <summary><c>trustix-proxy log fsck|export|import|conflicts</c>: what is done with a log's file, without its node.</summary>
+/// <summary><c>trustix-proxy log fsck|export|import|proof|conflicts</c>: what is done with a log's file, without its node.</summary>
 internal static class LogFileVerbs
 {
     private static readonly Option<string?> Log = new(
@@ -32,8 +33,19 @@ internal static class LogFileVerbs
         yield return Make("import", "Rebuilds a log from static files and verifies everything. Use only the newest copy: a log "
             + "continued from an older one contradicts its own signatures.", (options, log, parsed) =>
             Import(options, log, parsed.GetValue(from)!), from);
+        yield return Proof();
         yield return Make("conflicts", "Lists submitted values that differ from the value the log holds for the same key.",
             (options, log, parsed) => List(options, log, parsed.GetValue(json)), json);
+    }
+
+    private static Command Proof()
+    {
+        var path = new Argument<string>("PATH") { Description = "A store path, or a link to one such as ./result." };
+        var output = new Option<string?>("--output") { Description = "File to write. Default: standard output.", HelpName = "FILE" };
+        var command = Make("proof", "Writes a C2SP tlog-proof of the entry that a log with an origin holds for a path. The node may be "
+            + "running.", (options, log, parsed) => Prove(options, log, parsed.GetValue(path)!, parsed.GetValue(output)), output);
+        command.Add(path);
+        return command;
     }
 
     private static Command Make(
@@ -106,16 +118,50 @@ internal static class LogFileVerbs
 
     private static int Export(LogNodeOptions options, HostedLogOptions log, string folder)
     {
-        var (entries, files) = LogExport.Run(LogStore.PathOf(options.StateDirectory, log), log.Signer.Key, folder);
+        var (entries, files, version) = LogExport.Run(LogStore.PathOf(options.StateDirectory, log), log.Signer, folder, log.Origin);
         Console.WriteLine($"{log.Name}: {entries} entries in {folder}, {files} files written");
+        if (version is 1 && log.Origin is not null)
+        {
+            Console.Error.WriteLine($"{folder} goes on in version 1, without checkpoints. Export to a new folder for C2SP's readers.");
+        }
+
         return ExitCode.Good;
     }
 
     private static int Import(LogNodeOptions options, HostedLogOptions log, string folder)
     {
         Directory.CreateDirectory(options.StateDirectory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        var (entries, heads) = LogImport.Run(folder, log.Signer, options.StateDirectory, log.Name);
+        var (entries, heads) = LogImport.Run(folder, log.Signer, options.StateDirectory, log.Name, log.Origin);
         Console.WriteLine($"{log.Name}: {entries} entries under {heads} heads, verified and imported");
+        return ExitCode.Good;
+    }
+
+    private static int Prove(LogNodeOptions options, HostedLogOptions log, string text, string? output)
+    {
+        var fault = !StorePathArgument.TryRead(text, out var path)
+            ? $"PATH is '{text}', which is neither in {StorePath.StoreDirectory} nor a link to a path there."
+            : log.Origin is null ? $"The log {log.Name} has no origin, so it has no checkpoints. Give it one: \"origin\": "
+                + "\"log.alice.example/nix\"."
+            : null;
+        if (fault is not null)
+        {
+            Console.Error.WriteLine(fault);
+            return ExitCode.Usage;
+        }
+
+        if (LogProof.Make(options.StateDirectory, log, path!) is not { } proof)
+        {
+            Console.Error.WriteLine($"The log {log.Name} has no entry for {path!.Absolute}. Submit the path with log submit.");
+            return ExitCode.No;
+        }
+
+        if (proof.Extra is null)
+        {
+            Console.Error.WriteLine("The value is too long for a proof file, which therefore cannot vote on its own.");
+        }
+
+        using var file = output is null ? Console.OpenStandardOutput() : File.Create(output);
+        file.Write(proof.ToBytes());
         return ExitCode.Good;
     }
 

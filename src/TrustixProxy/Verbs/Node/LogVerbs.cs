@@ -2,7 +2,6 @@ using System.CommandLine;
 using TrustixProxy.Configuration;
 using TrustixProxy.LogNode.Hosting;
 using TrustixProxy.Terminal;
-using TrustixProxy.TransparencyLog.Notes;
 
 namespace TrustixProxy.Verbs.Node;
 
@@ -47,8 +46,13 @@ internal static class LogVerbs
             await using var app = LogNodeHost.Create(options, HostRun.LogToConsole, metrics.AnswerAsync);
             foreach (var log in options.Logs)
             {
-                StartupMessage.Say($"log {log.Name}: publicKey {log.Signer.Key}, id {log.Signer.Key.LogId}"
-                    + (log.Origin is null ? "" : $", vkey {VerifierKey.OfLog(log.Origin, log.Signer.Key)}"));
+                StartupMessage.Say($"log {log.Name}: publicKey {log.Signer.Key}, id {log.Signer.Key.LogId}");
+            }
+
+            foreach (var line in WitnessMail.Lines(options.Logs.Where(log => log.Origin is not null)
+                .Select(log => (log.Origin!, log.Signer.Key))))
+            {
+                StartupMessage.Say(line);
             }
 
             return await HostRun.RunAsync(app, "serving logs", [.. options.Listen, .. options.PrivateListen], cancellation);

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using TrustixProxy.Configuration;
 using TrustixProxy.Terminal;
-using TrustixProxy.TransparencyLog.Notes;
 
 namespace TrustixProxy.Verbs.Serve;
 
@@ -73,12 +72,10 @@ internal static class CheckConfigVerb
         }
 
         Console.WriteLine($"valid for log serve: {string.Join(", ", options.Logs.Select(log => log.Name))}.");
-        var keys = options.Logs.Where(log => log.Origin is not null).Select(log => VerifierKey.OfLog(log.Origin!, log.Signer.Key)).ToList();
-        keys.ForEach(key => Console.WriteLine($"vkey {key}"));
-        if (keys.Count > 0)
+        foreach (var line in WitnessMail.Lines(options.Logs.Where(log => log.Origin is not null)
+            .Select(log => (log.Origin!, log.Signer.Key))))
         {
-            Console.WriteLine("To have public witnesses cosign a log, mail to participate (at) lists.witness-network.org:");
-            Console.WriteLine($"its vkey, its origin and the origin with '{Checkpoint.MapHeads}', the most heads a day, and a contact.");
+            Console.WriteLine(line);
         }
 
         return ExitCode.Good;

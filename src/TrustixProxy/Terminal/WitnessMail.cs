@@ -1,0 +1,19 @@
+using TrustixProxy.TransparencyLog;
+using TrustixProxy.TransparencyLog.Notes;
+
+namespace TrustixProxy.Terminal;
+
+/// <summary>Says how public witnesses come to cosign a log.</summary>
+internal static class WitnessMail
+{
+    /// <summary>Returns the verifier keys of logs, two for each, and what to mail to the witness network; nothing without logs.</summary>
+    /// <param name="logs">The origins and keys of the logs.</param>
+    public static IEnumerable<string> Lines(params IEnumerable<(string Origin, LogKey Key)> logs)
+    {
+        string[] keys = [.. logs.SelectMany(
+            log => new[] { log.Origin, log.Origin + Checkpoint.MapHeads }, (log, name) => $"vkey {VerifierKey.OfLog(name, log.Key)}")];
+        return keys is [] ? []
+            : [.. keys, "To have public witnesses cosign a log, mail to participate (at) lists.witness-network.org:",
+                "both its vkeys, which begin with its origins, the most heads a day, and a contact."];
+    }
+}
