@@ -81,15 +81,22 @@ public abstract record Elector(string Name, string Operator)
 
     /// <summary>A server of proof files: a file that proves a path's fingerprint to be an entry of a witnessed log is a vote.</summary>
     /// <param name="Name">The name in answers; unique.</param>
-    /// <param name="Operator">The operator who runs the log.</param>
+    /// <param name="Operator">The operator who runs the log, or who signs what a log of Sigsum holds.</param>
     /// <param name="Witnesses">The log's key, and the witnesses that must have seen the log.</param>
     public sealed record ProofFiles(string Name, string Operator, WitnessPolicy Witnesses)
         : Elector(Name, Operator)
     {
-        /// <inheritdoc/>
-        public override IEnumerable<byte[]> KeyBytes => Witnesses.Logs.Select(log => log.Key.Bytes.ToArray());
+        /// <summary>The keys, one of which signed what is proven; then files are Sigsum's. Empty for C2SP's tlog-proof.</summary>
+        public ImmutableArray<SigsumKey> Submitters { get; init; } = [];
 
         /// <inheritdoc/>
-        internal override string Identity => $"{Name}|{Operator}|proof files|{Digest.Of(Encoding.UTF8.GetBytes(Witnesses.Text))}";
+        /// <remarks>A log of Sigsum holds what many submit, so that its key does not stand for one of them.</remarks>
+        public override IEnumerable<byte[]> KeyBytes => Submitters.IsEmpty ? Witnesses.Logs.Select(log => log.Key.Bytes.ToArray())
+            : Submitters.Select(key => key.Bytes.ToArray());
+
+        /// <inheritdoc/>
+        internal override string Identity => $"{Name}|{Operator}|proof files|{Digest.Of(Encoding.UTF8.GetBytes(Witnesses.Text))}"
+            + (Submitters.IsEmpty ? ""
+                : $"|signed by {string.Join(' ', Submitters.Select(key => key.ToString()).Order(StringComparer.Ordinal))}");
     }
 }

@@ -77,13 +77,24 @@ public sealed record OutputClaim
         ProvenDigest proven, ReadOnlyMemory<byte> value, StorePath asked, [NotNullWhen(true)] out OutputClaim? claim,
             out OutputClaimError error)
     {
-        claim = null;
+        (claim, error) = (null, OutputClaimError.Digest);
         if (!proven.IsValue(value.Span))
         {
-            error = OutputClaimError.Digest;
             return false;
         }
 
+        return TryReadValue(value, asked, out claim, out error);
+    }
+
+    /// <summary>Reads a value that the caller has proven to be in the elector's log, under the key of the path.</summary>
+    /// <param name="value">The value.</param>
+    /// <param name="asked">The path asked for.</param>
+    /// <param name="claim">The claim.</param>
+    /// <param name="error">Why there is none.</param>
+    internal static bool TryReadValue(
+        ReadOnlyMemory<byte> value, StorePath asked, [NotNullWhen(true)] out OutputClaim? claim, out OutputClaimError error)
+    {
+        claim = null;
         try
         {
             using var document = JsonDocument.Parse(value, new JsonDocumentOptions { MaxDepth = 16 });

@@ -43,7 +43,10 @@ internal static class NoteDoors
         new("EntryBundle", [EntryBundle.Encode([Entry, Entry])], bytes =>
             EntryBundle.TryRead(bytes, 2, out var entries) && IsSame(EntryBundle.Encode(entries), bytes)),
         new("SigsumProof", [Sigsum(1), Sigsum(2)], bytes => SigsumProof.TryParse(bytes, out var proof) && IsSame(proof.ToBytes(), bytes)
-            && proof.Verify(Entry, [Ed25519()], Policy, Now) is not null),
+            && proof.Verify(Entry, [new SigsumKey(Ed25519())], Policy, Now) is not null),
+        Door.OfText("SigsumKey", text => SigsumKey.TryParse(text, out var key) && SigsumKey.TryParse(key.ToString(), out var again)
+            && again.Equals(key), new SigsumKey(Ed25519()).ToString(),
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ8WT0T5LaO8M/43MeyoS/iPwZ6DhnDXBcjrMzCp7lUI sigsum key"),
     ];
 
     private static SignedNote Cosigned()

@@ -294,6 +294,27 @@ public sealed class CheckConfigTests
     }
 
     [Theory]
+    [InlineData("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ8WT0T5LaO8M/43MeyoS/iPwZ6DhnDXBcjrMzCp7lUI sigsum key", null)]
+    [InlineData("9f164f44f92da3bc33fe3731eca84bf88fc19e838670d705c8eb3330a9ee5508", null)]
+    [InlineData("9F164F44F92DA3BC33FE3731ECA84BF88FC19E838670D705C8EB3330A9EE5508", "which is not a usable Ed25519 key. Copy the line")]
+    [InlineData("ssh-rsa AAAA", "which is not a usable Ed25519 key")]
+    [InlineData("0000000000000000000000000000000000000000000000000000000000000000", "which is not a usable Ed25519 key")]
+    [InlineData("058ee4f00e5130cbf0018345d3cf9e0d87bc4b2dc8978fb3c11b5a3fe4b97958", "has the key '058ee4f0")]
+    public async Task Keys_that_sign_for_a_log_of_Sigsum_are_read_in_its_forms(string key, string? fault)
+    {
+        using var folder = new Folder();
+        var (_, _, error) = await CheckAsync(folder, $$"""
+            { "stateDirectory": "{{folder.Path}}/state", "upstreams": [{ "name": "nixos", "url": "https://cache.nixos.org" }],
+              "proofs": [{ "name": "dora", "url": "https://dora.example/proofs",
+                "policyFile": "{{Path.GetFullPath("Vectors/sigsum/policy")}}",
+                "publicKeys": ["{{key}}", "058ee4f00e5130cbf0018345d3cf9e0d87bc4b2dc8978fb3c11b5a3fe4b97958"] }] }
+            """);
+
+        Assert.Equal(fault is not null, error.Contains("proofs[0].publicKeys: has ", StringComparison.Ordinal));
+        Assert.Contains(fault ?? "", error, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("log.example nix", "one", "logs[0].origin: is 'log.example nix'; it names the log to witnesses, so it has no spaces")]
     [InlineData("one", "log+example", "logs[1].origin: is 'log+example'; it names the log")]
     [InlineData("one", "one", "logs: has the origin 'one' for 'a' and 'b'; each log needs its own")]

@@ -11,12 +11,12 @@ internal static class NarInfoRequest
     /// <param name="http">Sends the request.</param>
     /// <param name="cache">The upstream's base address.</param>
     /// <param name="digest">The store path's digest.</param>
-    /// <param name="maxProofSize">Maximum size of a proof file, requested in place of a narinfo; null for a narinfo.</param>
+    /// <param name="proofs">The form of the proof file requested in place of a narinfo; null for a narinfo.</param>
     /// <exception cref="HttpRequestException">The response is missing or incomplete.</exception>
     public static async Task<UpstreamAnswer> SendAsync(
-        HttpMessageInvoker http, Uri cache, StorePathDigest digest, int? maxProofSize, CancellationToken cancellation)
+        HttpMessageInvoker http, Uri cache, StorePathDigest digest, ProofFileForm? proofs, CancellationToken cancellation)
     {
-        using var request = Of(new Uri(cache, maxProofSize is null ? $"{digest}.narinfo" : $"{digest}.tlog-proof"));
+        using var request = Of(new Uri(cache, $"{digest}.{proofs?.Suffix ?? "narinfo"}"));
         using var response = await http.SendAsync(request, cancellation);
         if (UpstreamFault.OfStatus((int)response.StatusCode) is { } fault)
         {
@@ -29,7 +29,7 @@ internal static class NarInfoRequest
         }
 
         return NarCompression.OfContentEncoding(response.Content.Headers.ContentEncoding) is { } encoding
-            ? await ReadAsync(response.Content, encoding, digest, maxProofSize, cancellation)
+            ? await ReadAsync(response.Content, encoding, digest, proofs, cancellation)
             : Failed(UpstreamFailure.UnknownEncoding);
     }
 
@@ -48,20 +48,20 @@ internal static class NarInfoRequest
     private static UpstreamAnswer.Failed Failed(UpstreamFailure kind) => new(new UpstreamFault(kind));
 
     private static async Task<UpstreamAnswer> ReadAsync(
-        HttpContent content, string encoding, StorePathDigest digest, int? maxProofSize, CancellationToken cancellation)
+        HttpContent content, string encoding, StorePathDigest digest, ProofFileForm? proofs, CancellationToken cancellation)
     {
         ReadOnlyMemory<byte>? body;
         try
         {
-            body = await ReadAsync(content, encoding, maxProofSize ?? NarInfo.MaxSize, cancellation);
+            body = await ReadAsync(content, encoding, proofs?.MaxSize ?? NarInfo.MaxSize, cancellation);
         }
         catch (InvalidDataException)
         {
             return Failed(UpstreamFailure.UnknownEncoding);
         }
 
-        return body is null ? Failed(maxProofSize is null ? UpstreamFailure.NarinfoTooLarge : UpstreamFailure.ProofTooLarge)
-            : maxProofSize is not null ? new UpstreamAnswer.FoundProof(body.Value)
+        return body is null ? Failed(proofs is null ? UpstreamFailure.NarinfoTooLarge : UpstreamFailure.ProofTooLarge)
+            : proofs is not null ? new UpstreamAnswer.FoundProof(body.Value)
             : !NarInfo.TryParse(body.Value.Span, out var narInfo, out _) ? Failed(UpstreamFailure.NotANarinfo)
             : narInfo.StorePath.Digest != digest ? Failed(UpstreamFailure.NarinfoOfAnotherPath)
             : new UpstreamAnswer.Found(narInfo);

@@ -178,7 +178,7 @@ public sealed class Upstream : IDisposable
         try
         {
             AskingBudget.Charge(this);
-            var answer = await NarInfoRequest.SendAsync(Http, _base, digest, Options.MaxProofSize, limit.Token);
+            var answer = await NarInfoRequest.SendAsync(Http, _base, digest, Options.ProofFiles, limit.Token);
             Keep(digest, answer);
             Note(answer);
             return answer;

@@ -297,7 +297,7 @@ internal sealed class ProxyParts : IDisposable
                 options.Upstreams.FirstOrDefault(upstream => upstream.Url == proofs.Url)?.Credentials)
             {
                 Proxies = options.Proxies,
-                MaxProofSize = TlogProof.MaxSize,
+                ProofFiles = new ProofFileForm(proofs.Elector.Submitters.IsEmpty ? "tlog-proof" : "sigsum", TlogProof.MaxSize),
             },
             options.Deadline, time, logger, network);
 

@@ -11,15 +11,28 @@ namespace TrustixProxy.Substituter.Evidence;
 internal sealed class CandidateValues
 {
     private readonly ConcurrentQueue<Lazy<(Digest Digest, byte[] Value)[]>> _offered = new();
+    private readonly ConcurrentQueue<NarInfo> _narInfos = new();
     private readonly TaskCompletionSource _complete = new(); // waiters run first: all ballots before the verdict
 
+    /// <summary>The texts that Nix would sign for what upstreams offer.</summary>
+    public IEnumerable<string> Fingerprints => _narInfos.Select(narInfo => narInfo.Fingerprint);
+
     /// <summary>Adds an upstream's answer.</summary>
-    public void Offer(NarInfo narInfo) =>
-        _offered.Enqueue(new(() => [.. StatementText.AllSpellings(narInfo.StorePath, narInfo.NarHash, narInfo.NarSize, narInfo.References)
-        .Select(value => (Digest.Of(value), value))]));
+    public void Offer(NarInfo narInfo)
+    {
+        _narInfos.Enqueue(narInfo);
+        _offered.Enqueue(new(() =>
+        [
+            .. StatementText.AllSpellings(narInfo.StorePath, narInfo.NarHash, narInfo.NarSize, narInfo.References)
+                .Select(value => (Digest.Of(value), value)),
+        ]));
+    }
 
     /// <summary>Marks the candidates complete: each upstream has answered or failed.</summary>
     public void Close() => _complete.TrySetResult();
+
+    /// <summary>Waits until each upstream has answered.</summary>
+    public Task WaitForAllAsync(CancellationToken cancellation) => _complete.Task.WaitAsync(cancellation);
 
     /// <summary>Finds the candidate with this digest; null if there is none.</summary>
     public ReadOnlyMemory<byte>? Find(Digest digest)
@@ -46,7 +59,7 @@ internal sealed class CandidateValues
             return value;
         }
 
-        await _complete.Task.WaitAsync(cancellation);
+        await WaitForAllAsync(cancellation);
         return Find(digest);
     }
 }

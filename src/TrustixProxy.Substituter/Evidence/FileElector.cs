@@ -22,19 +22,22 @@ internal abstract class FileElector(Upstream source) : ElectorClient
         {
             var answer = Volatile.Read(ref settled) ?? await (Interlocked.Exchange(ref first, null) ?? source.AskAsync(digest, token));
             Volatile.Write(ref settled, IsUseless(answer) ? answer : null);
-            return Judge(path, answer);
+            return await JudgeAsync(path, answer, values, token);
         };
     }
 
     /// <summary>Judges a file that was found.</summary>
-    protected abstract Ballot JudgeFound(StorePath path, UpstreamAnswer answer);
+    protected abstract ValueTask<Ballot> JudgeFoundAsync(
+        StorePath path, UpstreamAnswer answer, CandidateValues values, CancellationToken cancellation);
 
-    private Ballot Judge(StorePath path, UpstreamAnswer answer) => answer switch
-    {
-        UpstreamAnswer.Absent => new Ballot.Absent(IsProven: false, 0),
-        UpstreamAnswer.Failed failed => new Ballot.Silent(ReasonOf(failed)) { IsAnswer = IsUseless(failed) },
-        _ => JudgeFound(path, answer),
-    };
+    private ValueTask<Ballot> JudgeAsync(StorePath path, UpstreamAnswer answer, CandidateValues values, CancellationToken cancellation) =>
+        answer switch
+        {
+            UpstreamAnswer.Absent => ValueTask.FromResult<Ballot>(new Ballot.Absent(IsProven: false, 0)),
+            UpstreamAnswer.Failed failed =>
+                ValueTask.FromResult<Ballot>(new Ballot.Silent(ReasonOf(failed)) { IsAnswer = IsUseless(failed) }),
+            _ => JudgeFoundAsync(path, answer, values, cancellation),
+        };
 
     /// <summary>Whether it answered with something other than a file of its kind: HTML, 401, unreadable text.</summary>
     private static bool IsUseless(UpstreamAnswer answer) => answer is UpstreamAnswer.Failed { Fault.IsAnswer: true, IsAway: false };

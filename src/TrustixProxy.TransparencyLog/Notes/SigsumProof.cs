@@ -2,7 +2,6 @@ using System.Buffers.Binary;
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Text;
-using TrustixProxy.Native;
 
 namespace TrustixProxy.TransparencyLog.Notes;
 
@@ -57,11 +56,11 @@ public sealed record SigsumProof(
     /// <param name="policy">The logs and the witnesses, of which only the keys matter.</param>
     /// <param name="now">The time.</param>
     public CheckpointVerdict Verify(
-        ReadOnlySpan<byte> file, IEnumerable<Ed25519PublicKey> submitters, WitnessPolicy policy, DateTimeOffset now)
+        ReadOnlySpan<byte> file, IEnumerable<SigsumKey> submitters, WitnessPolicy policy, DateTimeOffset now)
     {
         var checksum = Digest.Of(Digest.Of(file).ToArray()).ToArray();
         var log = policy.Logs.FirstOrDefault(log => Digest.Of(log.Key.Bytes) == LogKeyHash);
-        var submitter = submitters.FirstOrDefault(key => Digest.Of(key.Bytes) == SubmitterKeyHash);
+        var submitter = submitters.FirstOrDefault(key => key.Hash == SubmitterKeyHash);
         var text = Checkpoint.ToString();
         var leaf = MerkleHash.Leaf([.. checksum, .. LeafSignature.Span, .. SubmitterKeyHash.ToArray()]);
         var error = log is null ? CheckpointError.Origin

@@ -160,11 +160,17 @@ internal static class ConfigurationKeys
             { Default = "required", Range = "name:base64" },
             ["proofs"] = "Servers of proof files that vote.",
             ["proofs[].name"] = "Name used in answers and messages.",
-            ["proofs[].operator"] = new("Operator that runs the log. Each operator has one vote.") { Default = "the name" },
-            ["proofs[].url"] = new("Address of the directory with the files `DIGEST.tlog-proof`.") { Range = Url },
+            ["proofs[].operator"] = new("Operator that runs the log, or owns the `publicKeys`. Each operator has one vote.")
+            { Default = "the name" },
+            ["proofs[].url"] = new("Address of the directory with the files `DIGEST.tlog-proof`, or `DIGEST.sigsum` with "
+                + "`publicKeys`.")
+            { Range = Url },
             ["proofs[].policyFile"] = new(
                 "File in C2SP's tlog-policy form: the log's key, the witnesses, and how many must have cosigned.")
             { Type = "path" },
+            ["proofs[].publicKeys"] = new("Keys that sign for a log of Sigsum. With them the files are Sigsum's proofs, and one of the "
+                + "keys must have signed.")
+            { Range = "`ssh-ed25519 …`, or 64 hexadecimal digits" },
             ["upstreams"] = "Binary caches to fetch NARs from. They need not be trusted.",
             ["upstreams[].name"] = "Name used in messages.",
             ["upstreams[].url"] = new(

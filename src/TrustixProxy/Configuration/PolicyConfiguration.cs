@@ -254,8 +254,8 @@ internal static class PolicyConfiguration
                 var names = string.Join(" and ", voters.Select(elector => $"'{elector.Name}'"));
                 var harm = hasTwoLogs ? "one key on two logs would vote twice, and its heads could not be told apart."
                     : "one key under two operators would vote twice.";
-                var list = ListOf(voters[^1]);
-                section.Fault(list, $"has {(list is "proofs" ? "one log's key" : "one publicKey")} for {names}; {harm}");
+                var what = voters[^1] is Elector.ProofFiles { Submitters.IsEmpty: true } ? "one log's key" : "one publicKey";
+                section.Fault(ListOf(voters[^1]), $"has {what} for {names}; {harm}");
                 isGood = false;
             }
 

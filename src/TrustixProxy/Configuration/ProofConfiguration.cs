@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using TrustixProxy.Consensus;
 using TrustixProxy.Substituter.Evidence;
 using TrustixProxy.TransparencyLog.Notes;
@@ -26,6 +27,32 @@ internal static class ProofConfiguration
                 + "key of the operator's log.");
         }
 
-        return new ProofOptions(new Elector.ProofFiles(name, section.Name("operator", name, ""), policy ?? Unread), url);
+        var elector = new Elector.ProofFiles(name, section.Name("operator", name, ""), policy ?? Unread) { Submitters = ReadKeys(section) };
+        return new ProofOptions(elector, url);
+    }
+
+    /// <summary>Reads the keys of those who sign for a log of Sigsum.</summary>
+    private static ImmutableArray<SigsumKey> ReadKeys(Section section)
+    {
+        const string name = "publicKeys";
+        var keys = ImmutableArray.CreateBuilder<SigsumKey>();
+        foreach (var text in section.Texts(name))
+        {
+            if (!SigsumKey.TryParse(text.Trim(), out var key))
+            {
+                section.Fault(name, $"has '{text}', which is not a usable Ed25519 key. Copy the line \"ssh-ed25519 …\" of the public key "
+                    + "file that sigsum-key has written, or its 64 hexadecimal digits.");
+            }
+            else if (keys.Contains(key))
+            {
+                section.Fault(name, $"has the key '{key}' twice; remove one.");
+            }
+            else
+            {
+                keys.Add(key);
+            }
+        }
+
+        return keys.ToImmutable();
     }
 }

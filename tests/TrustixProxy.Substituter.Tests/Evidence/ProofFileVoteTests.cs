@@ -1,5 +1,6 @@
 using System.Text;
 using TrustixProxy.Consensus;
+using TrustixProxy.Native;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Evidence;
 using TrustixProxy.Testing;
@@ -15,6 +16,9 @@ public sealed class ProofFileVoteTests
 
     private static readonly TestWitness Witness = new("w1", 1);
     private static readonly CheckpointSigner Log = new(Origin, new LogSigner([.. Enumerable.Repeat((byte)9, 32)]));
+    private static readonly Ed25519SigningKey Submitter = new([.. Enumerable.Repeat((byte)7, 32)]);
+    private static readonly Ed25519SigningKey Sigsum = new([.. Enumerable.Repeat((byte)8, 32)]);
+    private static readonly CheckpointSigner SigsumSigner = new(SigsumLog.KeyOf(Sigsum.PublicKey).Name, new LogSigner(Sigsum));
 
     [Fact]
     public async Task A_proof_file_agrees_and_the_decision_can_be_made_again_offline()
@@ -62,6 +66,32 @@ public sealed class ProofFileVoteTests
         Assert.Equal("conflict", (await proxy.AskAsync(output.Path).WaitAsync(TimeSpan.FromMinutes(1))).Decision);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_proof_of_Sigsum_agrees_with_its_text_before_it_or_with_what_an_upstream_offers(bool hasText)
+    {
+        var output = TestOutput.Make();
+        await using var proxy = await StartAsync(output, Signed(output, hasText), isSigsum: true);
+
+        await proxy.NarAsync(await proxy.NarInfoAsync(output));
+
+        var (bundle, verdict) = await VerifyAsync(proxy, output);
+        Assert.Equal((Outcome.Agreed, output.Statement.NarHash), (bundle.Outcome, verdict.Granted!.NarHash));
+        Assert.Contains("version=2", Encoding.UTF8.GetString(bundle.ToBytes()), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(true, "conflict")]
+    [InlineData(false, "undecided")]
+    public async Task A_proof_of_Sigsum_of_another_output_disagrees_where_it_says_what_was_signed(bool hasText, string decision)
+    {
+        var output = TestOutput.Make();
+        await using var proxy = await StartAsync(output, Signed(output.Forge(), hasText), isSigsum: true);
+
+        Assert.Equal(decision, (await proxy.AskAsync(output.Path).WaitAsync(TimeSpan.FromMinutes(1))).Decision);
+    }
+
     [Fact]
     public async Task Paths_without_files_are_absent_and_unproven_at_once()
     {
@@ -105,6 +135,20 @@ public sealed class ProofFileVoteTests
         return new TlogProof(entry, 1, [before], signed).ToBytes();
     }
 
+    /// <summary>A proof of Sigsum, with or without the line of what was signed.</summary>
+    private static byte[] Signed(TestOutput output, bool hasText)
+    {
+        var text = Fingerprint(output);
+        var checksum = Digest.Of(Digest.Of(text).ToArray()).ToArray();
+        var (hash, signature) = (new SigsumKey(Submitter.PublicKey).Hash, Submitter.Sign([.. "sigsum.org/v1/tree-leaf\0"u8, .. checksum]));
+        var note = SigsumSigner.Sign(1, MerkleHash.Leaf([.. checksum, .. signature, .. hash.ToArray()]));
+        Assert.True(Checkpoint.TryRead(note, out var checkpoint));
+        var seen = new SigsumCosignature(Digest.Of(Witness.Key.Bytes), Witness.Sign(note.Text, DateTimeOffset.UtcNow.ToUnixTimeSeconds()));
+        var proof = new SigsumProof(
+            Digest.Of(SigsumSigner.Key.Bytes), hash, signature, checkpoint, note.Signatures[0].Bytes, [seen], 0, []);
+        return hasText ? [.. text, (byte)'\n', .. proof.ToBytes()] : proof.ToBytes();
+    }
+
     private static Elector.ProofFiles Dora(string quorum, params string[] lines)
     {
         var text = string.Join('\n', [$"log {Log.Key}", Witness.Line.TrimEnd(), .. lines, quorum, ""]);
@@ -119,7 +163,10 @@ public sealed class ProofFileVoteTests
         return (bundle, verdict!);
     }
 
-    private static async Task<TestProxy> StartAsync(TestOutput output, byte[]? proof, params TestOutput[] others)
+    private static Task<TestProxy> StartAsync(TestOutput output, byte[]? proof, params TestOutput[] others) =>
+        StartAsync(output, proof, isSigsum: false, others);
+
+    private static async Task<TestProxy> StartAsync(TestOutput output, byte[]? proof, bool isSigsum, params TestOutput[] others)
     {
         var proxy = new TestProxy { Quorum = 2 };
         await proxy.AddLogAsync("alice");
@@ -132,10 +179,12 @@ public sealed class ProofFileVoteTests
         var files = await proxy.AddUpstreamAsync("files");
         if (proof is not null)
         {
-            files.AddFile($"/nix/{output.Path.Digest}.tlog-proof", proof);
+            files.AddFile($"/nix/{output.Path.Digest}.{(isSigsum ? "sigsum" : "tlog-proof")}", proof);
         }
 
-        proxy.Proofs.Add(new ProofOptions(Dora("quorum w1"), new Uri(files.Url, "nix")));
+        var elector = isSigsum ? Dora("quorum w1", $"log {SigsumSigner.Key}") with { Submitters = [new SigsumKey(Submitter.PublicKey)] }
+            : Dora("quorum w1");
+        proxy.Proofs.Add(new ProofOptions(elector, new Uri(files.Url, "nix")));
         proxy.Change = options => options with
         {
             Deadline = TimeSpan.FromMinutes(2),

@@ -158,11 +158,6 @@ public sealed class NoteVectorTests
             proof.Verify(file, [SshKey("sigsum/log.pub")], policy, RecordedAt));
     }
 
-    /// <summary>The key of a line <c>ssh-ed25519 BASE64 comment</c>: the last 32 bytes.</summary>
-    private static Native.Ed25519PublicKey SshKey(string file)
-    {
-        var bytes = Convert.FromBase64String(Text(file).Split(' ')[1]);
-        Assert.True(Native.Ed25519PublicKey.TryImport(bytes.AsSpan(bytes.Length - 32), out var key, out _));
-        return key;
-    }
+    private static SigsumKey SshKey(string file) =>
+        SigsumKey.TryParse(Text(file).TrimEnd(), out var key) ? key : throw new InvalidDataException(file);
 }

@@ -31,7 +31,8 @@ public sealed class ProofFileTests
                 var sigsum = Sigsum(index, size);
                 Assert.True(SigsumProof.TryParse(sigsum.ToBytes(), out var read));
                 Assert.Equal(sigsum.ToBytes(), read.ToBytes());
-                Assert.IsType<CheckpointVerdict.Witnessed>(read.Verify(Entry(index), [Submitter.PublicKey], Trusted, RecordedAt));
+                Assert.IsType<CheckpointVerdict.Witnessed>(
+                    read.Verify(Entry(index), [new SigsumKey(Submitter.PublicKey)], Trusted, RecordedAt));
             }
         }
     }
@@ -110,7 +111,7 @@ public sealed class ProofFileTests
     public void A_proof_of_Sigsum_is_refused_for_each_part_that_another_signed()
     {
         var proof = Sigsum(3, 7);
-        Ed25519PublicKey[] submitters = [Submitter.PublicKey];
+        SigsumKey[] submitters = [new SigsumKey(Submitter.PublicKey)];
         var unwitnessed = (proof with { Cosignatures = [] }).Verify(Entry(3), submitters, Trusted, RecordedAt);
 
         Assert.Equal(Refused(CheckpointError.LeafSignature), proof.Verify(Entry(4), submitters, Trusted, RecordedAt));
