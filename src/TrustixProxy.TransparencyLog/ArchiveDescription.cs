@@ -15,6 +15,7 @@ public sealed record ArchiveDescription(
     private static readonly ArchiveJson Strict = new(CanonicalJson.Options(maxDepth: 4));
 
     /// <summary>Whether the export has checkpoints, C2SP's entries, values, and the map-head log.</summary>
+    [JsonIgnore]
     public bool HasCheckpoints => Version is 2;
 
     /// <summary>Describes a log: in version 2 if it has an origin, else in version 1.</summary>
