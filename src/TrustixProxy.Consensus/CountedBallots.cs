@@ -10,9 +10,15 @@ namespace TrustixProxy.Consensus;
 /// <param name="IsTied">Whether an inclusion proof tied the map entry to the log.</param>
 public sealed record VotePosition(long Leaf, long HeadSize, Digest? HeadRoot, bool IsTied)
 {
+    /// <summary>When the demanded witnesses last cosigned that head; null where none are demanded.</summary>
+    public DateTimeOffset? WitnessedAt { get; init; }
+
     /// <summary>Returns the position that a log's proof shows.</summary>
     public static VotePosition Of(VoteProof.ByLog proof) =>
-        new(proof.LeafIndex, proof.HeadSize, proof.Evidence?.Head.Content.LogRoot, proof.IsTied);
+        new(proof.LeafIndex, proof.HeadSize, proof.Evidence?.Head.Content.LogRoot, proof.IsTied)
+        {
+            WitnessedAt = proof.Evidence?.Witnessed?.NewestAt,
+        };
 }
 
 /// <summary>A claim that an elector proved when a decision was made: the decision's own, or a dissent.</summary>
@@ -45,9 +51,9 @@ public sealed record CountedBallots(ImmutableArray<Vote> Votes, ImmutableArray<s
         [.. verdict.Answers.Where(answer => answer.Ballot is Ballot.Silent { Reason: SilenceReason.NotHeard })
             .Select(answer => answer.Elector.Name)]);
 
-    /// <summary>Returns the ballots with frozen electors and revoked votes turned silent; electors not waited for still have no
+    /// <summary>Returns the ballots with frozen electors and votes that lost trust turned silent; electors not waited for still have no
     /// ballot.</summary>
-    internal Dictionary<string, Ballot> Without(Policy policy, IReadOnlySet<string> frozen, Func<Vote, bool> isRevoked)
+    internal Dictionary<string, Ballot> Without(Policy policy, IReadOnlySet<string> frozen, Func<Vote, bool> hasLostTrust)
     {
         var ballots = new Dictionary<string, Ballot>();
         foreach (
@@ -56,7 +62,7 @@ public sealed record CountedBallots(ImmutableArray<Vote> Votes, ImmutableArray<s
             ballots[name] = new Ballot.Silent(frozen.Contains(name) ? SilenceReason.Frozen : SilenceReason.NoAnswer);
         }
 
-        foreach (var vote in Votes.Where(vote => !frozen.Contains(vote.Elector) && !isRevoked(vote)))
+        foreach (var vote in Votes.Where(vote => !frozen.Contains(vote.Elector) && !hasLostTrust(vote)))
         {
             ballots[vote.Elector] = new Ballot.Claimed(vote.Claim, KeptProof(vote));
         }

@@ -27,6 +27,12 @@ public enum DecisionBundleError
     /// <summary>A head's signature by its log is invalid.</summary>
     Head,
 
+    /// <summary>A checkpoint is missing for a head whose witnesses the policy demands, or is not the checkpoint of that head.</summary>
+    Checkpoint,
+
+    /// <summary>Too few of the demanded witnesses have seen a head, or none of them lately when it was decided.</summary>
+    Witnesses,
+
     /// <summary>An answer proves nothing.</summary>
     Answer,
 
@@ -43,13 +49,14 @@ public enum DecisionBundleError
 ///   "narInfo": null, or the narinfo with the CA line for what is served by its content address
 ///   "policy": { "identity": "64 hex digits", "text": "policy 2\n…" },
 ///   "answers": [ { "elector": "alice", "log": { "head": "base64 protobuf", "map": "…", "inclusion": ["…"], "value": "…",
-///                                                  "mapRoot": ["…"] } },
+///                                                  "mapRoot": ["…"], "checkpoints": ["log.alice.example/nix\n…", "…"] } },
 ///                { "elector": "nixos", "narInfo": "StorePath: …" }, { "elector": "bob", "notFound": 12 },
 ///                { "elector": "carol", "silent": "NoAnswer" }, { "elector": "dora", "proof": "c2sp.org/tlog-proof@v1\n…" } ],
 ///   "sha256": "of all of the above as JSON without white space" }
 /// </code>
 /// Version 1 has no <c>mapRoot</c>, the proof that the head's map root is the last leaf of the map-head log. It is written where a log's
-/// head was not shown so, as for mirrors, and still verifies.
+/// head was not shown so, as for mirrors, and still verifies. <c>checkpoints</c> are the notes of the log and of its map-head log with the
+/// cosignatures of the witnesses that the policy demands; without such a demand there are none, as before there was one.
 /// Only silence must be taken on trust: that an elector did not answer cannot be proven.</remarks>
 public sealed class DecisionBundle
 {

@@ -103,15 +103,15 @@ public sealed class DecisionRecord
     /// <summary>Whether the policy still grants the same without some electors, judged as a fresh decision.</summary>
     /// <param name="policy">The policy it was decided under.</param>
     /// <param name="frozen">Names of excluded electors.</param>
-    /// <param name="isRevoked">Whether a vote is revoked.</param>
-    public bool StandsWithout(Policy policy, IReadOnlySet<string> frozen, Func<Vote, bool> isRevoked)
+    /// <param name="hasLostTrust">Whether a vote is revoked, or its witnesses were seen too long ago.</param>
+    public bool StandsWithout(Policy policy, IReadOnlySet<string> frozen, Func<Vote, bool> hasLostTrust)
     {
         if (Claim is null || Ballots.Votes.IsEmpty)
         {
             return true;
         }
 
-        return Grants(policy, Ballots.Without(policy, frozen, isRevoked));
+        return Grants(policy, Ballots.Without(policy, frozen, hasLostTrust));
     }
 
     /// <summary>Decides whether the policy still grants the same when later answers join this record's ballots.</summary>
@@ -119,10 +119,10 @@ public sealed class DecisionRecord
     /// <param name="later">The verdict of a later poll on the same path. A claim replaces its elector's vote; an absence or a silence does
     /// not.</param>
     /// <param name="frozen">Names of frozen electors; their kept votes do not count.</param>
-    /// <param name="isRevoked">Whether a kept vote is revoked.</param>
+    /// <param name="hasLostTrust">Whether a kept vote is revoked, or its witnesses were seen too long ago.</param>
     /// <remarks>A log cannot take back a proven claim: it can only show an older head, or vanish. So only another claim counts against the
     /// record.</remarks>
-    public bool StandsBeside(Policy policy, Verdict later, IReadOnlySet<string> frozen, Func<Vote, bool> isRevoked)
+    public bool StandsBeside(Policy policy, Verdict later, IReadOnlySet<string> frozen, Func<Vote, bool> hasLostTrust)
     {
         var claims = later.Answers.Where(answer => answer.Ballot is Ballot.Claimed).ToList();
         if (Claim is null || Ballots.Votes.IsEmpty)
@@ -130,7 +130,7 @@ public sealed class DecisionRecord
             return claims.TrueForAll(answer => ((Ballot.Claimed)answer.Ballot).Claim == Claim);
         }
 
-        var ballots = Ballots.Without(policy, frozen, isRevoked);
+        var ballots = Ballots.Without(policy, frozen, hasLostTrust);
         foreach (var answer in claims)
         {
             ballots[answer.Elector.Name] = answer.Ballot;

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using TrustixProxy.Nix;
 using TrustixProxy.TransparencyLog;
+using TrustixProxy.TransparencyLog.Notes;
 using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.Consensus;
@@ -13,6 +14,9 @@ namespace TrustixProxy.Consensus;
 public sealed record LogEvidence(
     VerifiedTreeHead Head, MapValueResponse Map, ImmutableArray<Digest>? Inclusion, ReadOnlyMemory<byte>? Value)
 {
+    /// <summary>What shows that the witnesses which the elector demands have seen the head; null where none are demanded.</summary>
+    public CheckpointVerdict.Witnessed? Witnessed { get; init; }
+
     /// <summary>Judges what the evidence proves: a claim, an absence, or nothing for a reason.</summary>
     /// <param name="elector">The log's elector.</param>
     /// <param name="path">The path asked for.</param>

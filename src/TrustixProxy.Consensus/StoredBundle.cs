@@ -6,6 +6,7 @@ using System.Text.Json.Serialization;
 using Google.Protobuf;
 using TrustixProxy.Nix;
 using TrustixProxy.TransparencyLog;
+using TrustixProxy.TransparencyLog.Notes;
 using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.Consensus;
@@ -79,7 +80,7 @@ internal sealed record BundledAnswer(
 
         (var error, ballot) = (this, elector) switch
         {
-            ({ Log: { } log }, Elector.Log by) => log.Judge(by, path),
+            ({ Log: { } log }, Elector.Log by) => log.Judge(by, path, decidedAt),
             ({ NarInfo: { } text }, Elector.Cache by) => (DecisionBundleError.None, JudgeNarInfo(text, by, path)),
             ({ Proof: { } text }, Elector.ProofFiles by) =>
                 (DecisionBundleError.None, ProofFile.Judge(Encoding.UTF8.GetBytes(text), by, path, decidedAt) as Ballot.Claimed),
@@ -105,14 +106,15 @@ internal sealed record BundledLog(
     byte[] Map,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] byte[][]? Inclusion = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] byte[]? Value = null,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] byte[][]? MapRoot = null)
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] byte[][]? MapRoot = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string[]? Checkpoints = null)
 {
     public static BundledLog Of(LogEvidence evidence) => new(
         evidence.Head.ToMessage().ToByteArray(), evidence.Map.ToByteArray(),
-        BytesOf(evidence.Inclusion), evidence.Value?.ToArray(), BytesOf(evidence.Head.MapRootProof));
+        BytesOf(evidence.Inclusion), evidence.Value?.ToArray(), BytesOf(evidence.Head.MapRootProof), evidence.Witnessed?.Notes.ToArray());
 
     /// <summary>Judges the ballot that it proves; null when it proves none.</summary>
-    public (DecisionBundleError Error, Ballot? Ballot) Judge(Elector.Log elector, StorePath path)
+    public (DecisionBundleError Error, Ballot? Ballot) Judge(Elector.Log elector, StorePath path, DateTimeOffset decidedAt)
     {
         if (!WireMessage.TryParse(LogHead.Parser, Head, out var message) || !SignedTreeHead.TryRead(message, out var read, out _)
             || !elector.Key.TryVerify(read, out var head, out _))
@@ -130,9 +132,28 @@ internal sealed record BundledLog(
             return (DecisionBundleError.Answer, null);
         }
 
-        var ballot = new LogEvidence(head, map, nodes, Value is null ? null : (ReadOnlyMemory<byte>?)Value).Judge(elector, path);
-        return (DecisionBundleError.None, ballot.IsFirm ? ballot : null);
+        var witnessing = JudgeCheckpoints(elector, head.Content, decidedAt);
+        var ballot = new LogEvidence(head, map, nodes, Value is null ? null : (ReadOnlyMemory<byte>?)Value)
+        {
+            Witnessed = witnessing as CheckpointVerdict.Witnessed,
+        }.Judge(elector, path);
+        return witnessing switch
+        {
+            null or CheckpointVerdict.Witnessed => (DecisionBundleError.None, ballot.IsFirm ? ballot : null),
+            CheckpointVerdict.Unwitnessed { Reason: not UnwitnessedReason.NoCheckpoint } => (DecisionBundleError.Witnesses, null),
+            _ => (DecisionBundleError.Checkpoint, null),
+        };
     }
+
+    /// <summary>Judges the checkpoints as the proxy did when it decided; null where there are none, and none are demanded.</summary>
+    private CheckpointVerdict? JudgeCheckpoints(Elector.Log elector, TreeHead head, DateTimeOffset decidedAt) =>
+        (elector.Witnesses, Checkpoints) switch
+        {
+            (null, null) => null,
+            ({ } demand, [{ } log, { } mapHeads]) =>
+                demand.Verify(head, Encoding.UTF8.GetBytes(log), Encoding.UTF8.GetBytes(mapHeads), decidedAt),
+            _ => new CheckpointVerdict.Refused(CheckpointError.Note),
+        };
 
     private static byte[][]? BytesOf(ImmutableArray<Digest>? nodes) => nodes?.Select(node => node.ToArray()).ToArray();
 

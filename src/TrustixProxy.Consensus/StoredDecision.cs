@@ -80,13 +80,23 @@ internal sealed record StoredBallots(StoredVote[] Votes, StoredDecision.StoredCl
 /// <summary>One vote. <c>Other</c> is the index of its claim among the other claims; negative for the decision's own.</summary>
 internal sealed record StoredVote(string Elector, int Other, long? Leaf, long HeadSize, byte[]? HeadRoot, bool IsTied, string? Signature)
 {
+    /// <summary>Seconds since 1970 of the head's newest cosignature; records of earlier versions have none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public long? WitnessedAt { get; init; }
+
     public static StoredVote Of(Vote vote, int other) => new(
         vote.Elector, other, vote.Position?.Leaf, vote.Position?.HeadSize ?? 0, vote.Position?.HeadRoot?.ToArray(), vote.Position?.IsTied
-            ?? true, vote.Signature);
+            ?? true, vote.Signature)
+    {
+        WitnessedAt = vote.Position?.WitnessedAt?.ToUnixTimeSeconds(),
+    };
 
     public Vote ToVote(OutputClaim claim) => new(
         Elector, claim, Leaf is { } leaf
-            ? new VotePosition(leaf, HeadSize, HeadRoot is { Length: > 0 } root ? new Digest(root) : null, IsTied) : null, Signature);
+            ? new VotePosition(leaf, HeadSize, HeadRoot is { Length: > 0 } root ? new Digest(root) : null, IsTied)
+            {
+                WitnessedAt = WitnessedAt is { } seconds ? DateTimeOffset.FromUnixTimeSeconds(seconds) : null,
+            } : null, Signature);
 }
 
 [JsonSerializable(typeof(StoredDecision))]

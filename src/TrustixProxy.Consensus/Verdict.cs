@@ -100,6 +100,7 @@ public abstract record Verdict
         Ballot.Claimed vote => vote.Claim.NarHash + Distinction(vote.Claim) + (vote.IsUntied ? "(untied)" : ""),
         Ballot.Absent { IsProven: true } => "absent",
         Ballot.Absent => "silent(not-found)",
+        Ballot.Silent { Reason: SilenceReason.Unwitnessed } => "unwitnessed",
         Ballot.Silent { Reason: SilenceReason.NoInclusionProofs } => "silent(gives no inclusion proofs: set inclusionProof to optional)",
         Ballot.Silent silent => $"silent({Kebab.Of(silent.Reason)})",
         _ => throw new System.Diagnostics.UnreachableException(),

@@ -16,6 +16,10 @@ public sealed class LogFaultStore(
     private LogCondition? _condition;
     private volatile bool _hasNoneProven;
     private int _givesInclusionProofs; // 1: yes, -1: no, 0: not known
+    private readonly Lock _witnessing = new();
+    private WitnessGap? _gap;
+    private bool _isGapKnown;
+    private DateTimeOffset _gapKeptAt;
 
     /// <summary>The log's address, named as the source of evidence unless another is known.</summary>
     public string Source => log.Url.ToString();
@@ -132,6 +136,39 @@ public sealed class LogFaultStore(
         }
 
         records.KeepLackOfInclusionProofs(log.Key, areGiven ? null : time.GetUtcNow());
+    }
+
+    /// <summary>Since when, and why, the log's heads are unwitnessed, as last noted; null when they are witnessed.</summary>
+    public WitnessGap? WitnessGap
+    {
+        get
+        {
+            lock (_witnessing)
+            {
+                return _gap;
+            }
+        }
+    }
+
+    /// <summary>Records why the log's newest head is unwitnessed, or that it is witnessed; written on a change, and otherwise once a
+    /// minute.</summary>
+    /// <param name="why">What is wrong, which witnesses are missing, and what helps; null when the head is witnessed.</param>
+    public void NoteWitnesses(string? why)
+    {
+        lock (_witnessing)
+        {
+            if (!_isGapKnown)
+            {
+                (_gap, _isGapKnown) = (OnDisk(() => records.WitnessGap(log.Key), null), true);
+            }
+
+            var now = time.GetUtcNow();
+            if (_gap?.Why != why || now - _gapKeptAt > TimeSpan.FromMinutes(1)) // other processes write it too, such as explain
+            {
+                (_gap, _gapKeptAt) = (why is null ? null : new WitnessGap(_gap?.Since ?? now, why), now);
+                records.KeepWitnessGap(log.Key, _gap);
+            }
+        }
     }
 
     /// <summary>Freezes the log in the store; a failed write is retried at the next check.</summary>

@@ -13,6 +13,15 @@ namespace TrustixProxy.Logs.Watching;
 /// <param name="FailingSince">When the failure began; null when it does not fail.</param>
 public sealed record LogCondition(DateTimeOffset? SeenAt, DateTimeOffset? GrownAt, string? Failure, DateTimeOffset? FailingSince);
 
+/// <summary>That too few of a log's demanded witnesses have lately seen its head.</summary>
+/// <param name="Since">Since when.</param>
+/// <param name="Why">What is wrong, which witnesses are missing, and what helps.</param>
+public sealed record WitnessGap(DateTimeOffset Since, string Why)
+{
+    /// <summary>Returns <c>unwitnessed since 2026-11-29 10:00:00Z: …</c>.</summary>
+    public override string ToString() => $"unwitnessed since {Since:yyyy-MM-dd HH:mm:ss}Z: {Why}";
+}
+
 /// <summary>Remembers what logs' maps were proven to hold, which must not change, and each log's condition. No request waits for its
 /// writes.</summary>
 public sealed class LogRecords
@@ -37,6 +46,7 @@ public sealed class LogRecords
             CREATE TABLE IF NOT EXISTS log_condition (log_id TEXT PRIMARY KEY, seen_at INTEGER, grown_at INTEGER, failure TEXT,
                 failing_since INTEGER) WITHOUT ROWID;
             CREATE TABLE IF NOT EXISTS log_without_inclusion_proofs (log_id TEXT PRIMARY KEY, since INTEGER NOT NULL) WITHOUT ROWID;
+            CREATE TABLE IF NOT EXISTS log_unwitnessed (log_id TEXT PRIMARY KEY, since INTEGER NOT NULL, why TEXT NOT NULL) WITHOUT ROWID;
             """);
     }
 
@@ -100,6 +110,16 @@ public sealed class LogRecords
         since is null ? "DELETE FROM log_without_inclusion_proofs WHERE log_id = $id"
             : "INSERT OR IGNORE INTO log_without_inclusion_proofs (log_id, since) VALUES ($id, $since)",
         since is null ? [key.LogId] : [key.LogId, since.Value.ToUnixTimeMilliseconds()]));
+
+    /// <summary>Since when, and why, a log's heads have been unwitnessed; null when they are witnessed, or were not looked at.</summary>
+    public WitnessGap? WitnessGap(LogKey key) => _database.First(
+        "SELECT since, why FROM log_unwitnessed WHERE log_id = $id", row => new WitnessGap(Time(row, 0)!.Value, row.Text(1)), key.LogId);
+
+    /// <summary>Remembers that a log's heads are unwitnessed; null when they are witnessed.</summary>
+    public void KeepWitnessGap(LogKey key, WitnessGap? gap) => _writer.Write(() => _database.Execute(
+        gap is null ? "DELETE FROM log_unwitnessed WHERE log_id = $id"
+            : "INSERT OR REPLACE INTO log_unwitnessed (log_id, since, why) VALUES ($id, $since, $why)",
+        gap is null ? [key.LogId] : [key.LogId, gap.Since.ToUnixTimeMilliseconds(), gap.Why]));
 
     private void Write(ProvenEntry entry, bool isFirst)
     {

@@ -22,6 +22,9 @@ public enum LogHealth
     /// <summary>Its last head was rejected.</summary>
     Failing,
 
+    /// <summary>Answers, but too few of its demanded witnesses have lately seen its head, so its votes do not count.</summary>
+    Unwitnessed,
+
     /// <summary>Has contradicted itself; its votes do not count.</summary>
     Frozen,
 
@@ -34,7 +37,7 @@ public enum LogHealth
 /// <param name="Size">Number of entries under the newest accepted head; null before the first.</param>
 /// <param name="SeenAt">When it last answered; null when it never has.</param>
 /// <param name="GrownAt">When its head last grew; null when it never has.</param>
-/// <param name="State">live, stale since when, failing since when and why, or frozen and why.</param>
+/// <param name="State">live, stale since when, unwitnessed or failing since when and why, or frozen and why.</param>
 /// <param name="Health">The state in one word.</param>
 /// <param name="Unfreezings">When and why it was unfrozen before.</param>
 public sealed record LogStatus(
@@ -128,6 +131,7 @@ public sealed class LogRegister : IDisposable
                     $"failing since {since:yyyy-MM-dd HH:mm:ss}Z: {WithoutProofs}")
             : condition.SeenAt is not { } seen ? (LogHealth.Unseen, "never seen")
             : _time.GetUtcNow() - seen > StaleAfter ? (LogHealth.Stale, $"stale since {seen:yyyy-MM-dd HH:mm:ss}Z")
+            : log.Elector.Witnesses is not null && _records.WitnessGap(key) is { } gap ? (LogHealth.Unwitnessed, gap.ToString())
             : _time.GetUtcNow() - condition.GrownAt > StaleUngrown
                 ? (LogHealth.Idle, $"stale since {condition.GrownAt:yyyy-MM-dd HH:mm:ss}Z: it answers but does not grow")
             : (LogHealth.Live, "live");

@@ -199,9 +199,9 @@ public sealed class WatchedLog
             EvidenceMetrics.Failed(Name, failure);
         }
 
-        if (reason is null && _view.TreeSize > before && Head is { } head)
+        if (reason is null && Witnesses is { } witnesses && Head is { } head)
         {
-            Witnesses?.Begin(head.Content);
+            _ = witnesses.ObserveAsync(head.Content);
         }
 
         NoteLackOfProofs(reason);

@@ -13,8 +13,10 @@ namespace TrustixProxy.Logs.Watching;
 /// <param name="name">The log's name.</param>
 /// <param name="demand">The witnesses that are demanded.</param>
 /// <param name="client">Asks the log.</param>
+/// <param name="faults">Keeps since when heads are unwitnessed.</param>
 /// <param name="logger">Logs when heads begin to be unwitnessed, and when that ends.</param>
-public sealed class WitnessWatch(string name, WitnessDemand demand, LogClient client, TimeProvider time, ILogger logger)
+public sealed class WitnessWatch(
+    string name, WitnessDemand demand, LogClient client, LogFaultStore faults, TimeProvider time, ILogger logger)
 {
     /// <summary>Number of heads whose checkpoints are kept: answers under an older head may still be under way.</summary>
     private const int MaxHeads = 8;
@@ -49,12 +51,24 @@ public sealed class WitnessWatch(string name, WitnessDemand demand, LogClient cl
             verdict = Find(head);
         }
 
-        Tell(head, verdict);
         return verdict;
     }
 
+    /// <summary>Since when, and why, the log's heads are unwitnessed; null when they are witnessed, or were not looked at.</summary>
+    public WitnessGap? Gap => faults.WitnessGap;
+
     /// <summary>Whether a head is known to be witnessed.</summary>
     public bool Has(TreeHead head) => Find(head) is CheckpointVerdict.Witnessed;
+
+    /// <summary>When witnesses last cosigned a known head of at least a size, whatever the age; null for none.</summary>
+    public DateTimeOffset? SeenAt(long size)
+    {
+        lock (_turn)
+        {
+            return _known.Where(known => known.Head.TreeSize >= size).Select(known => known.Verdict).OfType<CheckpointVerdict.Witnessed>()
+                .Max(witnessed => witnessed.NewestAt);
+        }
+    }
 
     /// <summary>Takes in the checkpoints that came with a head.</summary>
     /// <param name="head">The head.</param>
@@ -67,12 +81,37 @@ public sealed class WitnessWatch(string name, WitnessDemand demand, LogClient cl
         }
     }
 
-    /// <summary>Asks for the checkpoints of a head that is not known to be witnessed. Nobody waits for it.</summary>
-    public void Begin(TreeHead head)
+    /// <summary>Asks for the checkpoints of a head that is not known to be witnessed, or not lately. Nobody waits for it.</summary>
+    public void Begin(TreeHead head) => _ = VerifyAsync(head, CancellationToken.None);
+
+    /// <summary>Looks whether the newest head is witnessed, and tells what has changed. Nobody waits for it.</summary>
+    public async Task ObserveAsync(TreeHead head)
     {
-        if (!Has(head))
+        var verdict = await VerifyAsync(head, CancellationToken.None);
+        if (verdict is not CheckpointVerdict.Refused { Error: CheckpointError.Size })
         {
-            _ = AskAsync(head, Pause);
+            Tell(head, verdict); // a checkpoint of another size is that of a newer head, which is looked at next
+        }
+    }
+
+    /// <summary>Keeps and logs whether the newest head is witnessed, when that has changed.</summary>
+    public void Tell(TreeHead head, CheckpointVerdict verdict)
+    {
+        var isWitnessed = verdict is CheckpointVerdict.Witnessed;
+        var why = isWitnessed ? null : UnwitnessedText.Of(verdict, demand);
+        faults.NoteWitnesses(why);
+        if (_isTold == !isWitnessed || Interlocked.Exchange(ref _isTold, !isWitnessed) == !isWitnessed)
+        {
+            return;
+        }
+
+        if (why is null)
+        {
+            logger.HeadWitnessed(name);
+        }
+        else
+        {
+            logger.HeadUnwitnessed(name, head.TreeSize, why);
         }
     }
 
@@ -133,33 +172,4 @@ public sealed class WitnessWatch(string name, WitnessDemand demand, LogClient cl
         var (log, mapHeads) = await client.GetCheckpointsAsync(CancellationToken.None);
         Note(head, log, mapHeads);
     }
-
-    private void Tell(TreeHead head, CheckpointVerdict verdict)
-    {
-        var isWitnessed = verdict is CheckpointVerdict.Witnessed;
-        if (_isTold == !isWitnessed || Interlocked.Exchange(ref _isTold, !isWitnessed) == !isWitnessed)
-        {
-            return;
-        }
-
-        if (isWitnessed)
-        {
-            logger.HeadWitnessed(name);
-        }
-        else
-        {
-            logger.HeadUnwitnessed(name, head.TreeSize, Describe(verdict));
-        }
-    }
-
-    private string Describe(CheckpointVerdict verdict) => verdict switch
-    {
-        CheckpointVerdict.Refused { Error: var error } => $"its checkpoint is refused: {error}",
-        CheckpointVerdict.Unwitnessed { Reason: UnwitnessedReason.NoCheckpoint } => "it gives no checkpoint",
-        CheckpointVerdict.Unwitnessed { Reason: UnwitnessedReason.Stale, NewestAt: var at } =>
-            $"the newest cosignature is of {at:yyyy-MM-dd HH:mm:ss}Z, older than witnessedWithin {demand.Within}",
-        CheckpointVerdict.Unwitnessed { Witnesses: var seen } =>
-            $"too few witnesses have cosigned it: {(seen.IsEmpty ? "none" : string.Join(", ", seen))}",
-        _ => "",
-    };
 }

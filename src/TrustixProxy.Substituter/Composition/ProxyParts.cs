@@ -83,7 +83,8 @@ internal sealed class ProxyParts : IDisposable
             new NarInfoSigner(options.SigningKey),
             Frozen,
             () => Revocations.Standing,
-            Revocations.ProvenHeads);
+            Revocations.ProvenHeads,
+            new WitnessedVotes(options.Policy, WitnessedAt));
         var stores = new DecisionStores(_state, new DecisionStore(_state.Database), new SignatureAudit(_state.Database), shared);
         Cache = new DecisionCache(stores, trust, options.DecisionMemory, time, logger, before?.Cache);
         RefusedNars = before?.RefusedNars ?? new RefusedNars(time);
@@ -266,7 +267,7 @@ internal sealed class ProxyParts : IDisposable
             showsMapRoots: elector.RequiresInclusionProof && !options.IsMirrored);
         var log = new WatchedLog(elector.Name, elector.Key, client, _views, faults, _time, Logger)
         {
-            Witnesses = elector.Witnesses is { } demand ? new WitnessWatch(elector.Name, demand, client, _time, Logger) : null,
+            Witnesses = elector.Witnesses is { } demand ? new WitnessWatch(elector.Name, demand, client, faults, _time, Logger) : null,
         };
         var mirror = options.IsMirrored ? new LogMirror(elector.Name, log,
             new MirrorStore(Path.Combine(Options.StateDirectory, "mirrors", $"{elector.Key.LogId}.sqlite")), _time, Logger) : null;
@@ -300,6 +301,10 @@ internal sealed class ProxyParts : IDisposable
                 ProofFiles = new ProofFileForm(proofs.Elector.Submitters.IsEmpty ? "tlog-proof" : "sigsum", TlogProof.MaxSize),
             },
             options.Deadline, time, logger, network);
+
+    /// <summary>When witnesses last cosigned a known head of a log of at least a size; null for none.</summary>
+    private DateTimeOffset? WitnessedAt(string name, long size) =>
+        Logs.FirstOrDefault(log => log.Name == name)?.Witnesses?.SeenAt(size);
 
     /// <summary>Names of frozen electors; the same set object until it changes.</summary>
     private FrozenSet<string> Frozen()

@@ -16,6 +16,7 @@ internal static class DoctorPage
             <section><h2>Upstreams and signed caches</h2>
             {Page.Table("Upstreams and signed caches", ["name", "state", "since", "why"], Html.Each(report.Upstreams, source => Html.Of(
                 $"""<tr><td>{source.Name}</td><td>{OverviewPage.State(source.State)}</td><td>{(source.Since is null ? Html.Empty : Page.Time(source.Since))}</td><td class="reason">{source.Why ?? ""}</td></tr>""")))}</section>
+            {(report.Unwitnessed.Count is 0 ? Html.Empty : Unwitnessed(report.Unwitnessed))}
             <section><h2>Installed otherwise than electors prove</h2>
             {Page.Table("Installed otherwise", ["path", "outcome", "installed", "electors prove"], Html.Each(report.InstalledOtherwise.Take(Most), path => Html.Of(
                 $"<tr><td>{Link(path.Path)}</td><td>{Page.Badge(path.Outcome)}</td><td><code>{path.Installed}</code></td><td>{string.Join(", ", path.Against.Select(vote => $"{vote.Key}: {vote.Value}"))}</td></tr>")))}</section>
@@ -27,6 +28,12 @@ internal static class DoctorPage
             {Page.Table("Most useful missing votes", ["elector", "would decide", "says now"], Html.Each(report.Helpers, helper => Html.Of(
                 $"""<tr><td>{helper.Elector}</td><td class="number">{helper.Decides:N0}</td><td>{string.Join(", ", helper.Now.Select(now => $"{now.Key} {now.Value}"))}</td></tr>""")))}</section>
             """));
+
+    private static Html Unwitnessed(IReadOnlyList<UnwitnessedLog> logs) => Html.Of($"""
+        <section><h2>Unwitnessed logs</h2>
+        {Page.Table("Logs whose votes do not count", ["name", "since", "why"], Html.Each(logs, log => Html.Of(
+            $"""<tr><td>{log.Name}</td><td>{Page.Time(log.Since)}</td><td class="reason">{log.Why}</td></tr>""")))}</section>
+        """);
 
     private static Html Link(string absolute) => StorePath.TryParseAbsolute(absolute, out var path, out _) ? Html.Of($"""<a href="/path/{path.Digest}">{path.Name}</a>""") : Html.Of($"<code>{absolute}</code>");
 }

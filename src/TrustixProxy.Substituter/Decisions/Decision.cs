@@ -29,30 +29,44 @@ internal sealed class Decision(DecisionRecord record, byte[] body, bool wasCutSh
     public int Size { get; } = RecordSize + body.Length + (record.Claim is { } claim
         ? SizeOf(claim) + record.Ballots.Votes.Select(vote => vote.Claim).Where(other => other != claim).Distinct().Sum(SizeOf) : 0);
 
-    /// <summary>Whether the policy still grants the claim without the votes of frozen or revoked electors. Re-evaluated only when those
-    /// change.</summary>
-    /// <param name="frozen">Frozen electors; the same set object until it changes.</param>
-    /// <param name="proven">Heads proven consistent with those of revocations.</param>
-    public bool StandsWithout(FrozenSet<string> frozen, StandingRevocations revoked, ProvenHeads proven, Policy policy)
+    /// <summary>Whether the policy still grants the claim without the votes of frozen or revoked electors, and of logs whose witnesses were
+    /// seen too long ago. Re-evaluated only when that changes.</summary>
+    /// <param name="trust">The trust under which it was made.</param>
+    /// <param name="now">The time.</param>
+    public bool Stands(DecisionTrust trust, DateTimeOffset now)
     {
-        if ((frozen.Count is 0 && revoked.IsEmpty) || record.Claim is null || record.Ballots.Votes.IsEmpty)
+        var (frozen, revoked) = (trust.Frozen(), trust.Revoked());
+        if ((frozen.Count is 0 && revoked.IsEmpty && !trust.Witnessed.AreDemanded) || record.Claim is null || record.Ballots.Votes.IsEmpty)
         {
             return true;
         }
 
         var judged = Volatile.Read(ref _judged);
-        if (!ReferenceEquals(judged?.Frozen, frozen) || !ReferenceEquals(judged.Revoked, revoked))
+        if (!ReferenceEquals(judged?.Frozen, frozen) || !ReferenceEquals(judged.Revoked, revoked) || now > judged.Until)
         {
-            judged = new Judgement(
-                frozen, revoked, record.StandsWithout(policy, frozen, vote => revoked.Covers(vote.Elector, vote.Position, proven)));
+            judged = Judge(trust, frozen, revoked, now);
             Volatile.Write(ref _judged, judged);
         }
 
         return judged!.Stands;
     }
 
+    private Judgement Judge(DecisionTrust trust, FrozenSet<string> frozen, StandingRevocations revoked, DateTimeOffset now)
+    {
+        var until = DateTimeOffset.MaxValue;
+        bool HasLostTrust(Vote vote)
+        {
+            var end = trust.Witnessed.CountsUntil(vote);
+            until = end < until ? end : until; // a vote that no longer counts is looked at again each time: its log may be witnessed again
+            return end < now || revoked.Covers(vote.Elector, vote.Position, trust.ProvenHeads);
+        }
+
+        return new Judgement(frozen, revoked, record.StandsWithout(trust.Policy, frozen, HasLostTrust), until);
+    }
+
     private static int SizeOf(OutputClaim claim) => (claim.Fingerprint.Length * 2) + (claim.References.Length * ReferenceSize);
 
-    /// <summary>Last result of <see cref="StandsWithout"/>.</summary>
-    private sealed record Judgement(FrozenSet<string> Frozen, StandingRevocations Revoked, bool Stands);
+    /// <summary>Last result of <see cref="Stands"/>.</summary>
+    /// <param name="Until">Last time at which it holds.</param>
+    private sealed record Judgement(FrozenSet<string> Frozen, StandingRevocations Revoked, bool Stands, DateTimeOffset Until);
 }

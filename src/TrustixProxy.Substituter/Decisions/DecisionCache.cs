@@ -215,14 +215,16 @@ internal sealed class DecisionCache
     /// <summary>Whether the policy grants a kept decision again: with the claims of a later poll, without votes that lost trust.</summary>
     public bool StandsBeside(DecisionRecord kept, Verdict later)
     {
-        var revoked = _trust.Revoked();
-        return kept.StandsBeside(
-            _trust.Policy, later, _trust.Frozen(), vote => revoked.Covers(vote.Elector, vote.Position, _trust.ProvenHeads));
+        var (revoked, now) = (_trust.Revoked(), _time.GetUtcNow());
+        return kept.StandsBeside(_trust.Policy, later, _trust.Frozen(), vote =>
+            _trust.Witnessed.CountsUntil(vote) < now || revoked.Covers(vote.Elector, vote.Position, _trust.ProvenHeads));
     }
 
-    private bool Holds(Decision decision) =>
-        decision.Record.ExpiresAt > _time.GetUtcNow()
-        && decision.StandsWithout(_trust.Frozen(), _trust.Revoked(), _trust.ProvenHeads, _trust.Policy);
+    private bool Holds(Decision decision)
+    {
+        var now = _time.GetUtcNow();
+        return decision.Record.ExpiresAt > now && decision.Stands(_trust, now);
+    }
 
     /// <summary>Runs a disk operation; returns false if the disk refused, which loses only stored decisions.</summary>
     private bool TryRead(Action act)

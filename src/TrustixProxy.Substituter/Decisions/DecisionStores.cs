@@ -18,10 +18,12 @@ internal sealed record DecisionStores(StateWriter Writer, DecisionStore Disk, Si
 /// <param name="Frozen">Names of frozen electors, read at every lookup; the same set object until it changes.</param>
 /// <param name="Revoked">Current revocations, read at every lookup.</param>
 /// <param name="ProvenHeads">Heads proven consistent with the heads of revocations.</param>
+/// <param name="Witnessed">How long votes of witnessed logs count, read at every lookup.</param>
 internal sealed record DecisionTrust(
     Policy Policy,
     DecisionSeal Seal,
     NarInfoSigner Signer,
     Func<FrozenSet<string>> Frozen,
     Func<StandingRevocations> Revoked,
-    ProvenHeads ProvenHeads);
+    ProvenHeads ProvenHeads,
+    WitnessedVotes Witnessed);

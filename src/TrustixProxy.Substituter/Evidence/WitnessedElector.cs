@@ -36,7 +36,17 @@ internal sealed class WitnessedElector(ElectorClient elector, WatchedLog log, Wi
                 verdict = await VerifyAsync(ballot, token);
             }
 
-            return verdict is null or CheckpointVerdict.Witnessed ? ballot : new Ballot.Silent(SilenceReason.Unwitnessed);
+            if (verdict is not null && HeadOf(ballot) is { } head)
+            {
+                witnesses.Tell(head, verdict);
+            }
+
+            return verdict switch
+            {
+                null => ballot,
+                CheckpointVerdict.Witnessed witnessed => WithWitnesses(ballot, witnessed),
+                _ => new Ballot.Silent(SilenceReason.Unwitnessed),
+            };
         };
     }
 
@@ -45,6 +55,15 @@ internal sealed class WitnessedElector(ElectorClient elector, WatchedLog log, Wi
         ballot is not (Ballot.Claimed or Ballot.Absent { IsProven: true }) ? null
         : HeadOf(ballot) is { } head ? await witnesses.VerifyAsync(head, cancellation)
         : new CheckpointVerdict.Unwitnessed(UnwitnessedReason.NoCheckpoint, [], null); // proven under a head that was not kept
+
+    /// <summary>Adds to a ballot's evidence what shows that its head is witnessed.</summary>
+    private static Ballot WithWitnesses(Ballot ballot, CheckpointVerdict.Witnessed witnessed) => ballot switch
+    {
+        Ballot.Claimed { Proof: VoteProof.ByLog { Evidence: { } evidence } proof } vote =>
+            vote with { Proof = proof with { Evidence = evidence with { Witnessed = witnessed } } },
+        Ballot.Absent { Evidence: { } evidence } absent => absent with { Evidence = evidence with { Witnessed = witnessed } },
+        _ => ballot,
+    };
 
     private static TreeHead? HeadOf(Ballot ballot) => ballot switch
     {

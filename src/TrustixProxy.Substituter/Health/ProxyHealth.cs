@@ -72,7 +72,8 @@ internal sealed record ProxyHealth(IReadOnlyList<LogStatus> Logs, IReadOnlyList<
             // Decisions continue without the disk, from this process's memory.
             : [.. parts.Logs.Select(log => new LogStatus(
                 log.Name, log.Source, log.Head?.Content.TreeSize, null, null, $"unknown: the state database refuses reads ({refusal})",
-                log.IsFrozen ? LogHealth.Frozen : log.Head is null ? LogHealth.Unseen : LogHealth.Live, []))];
+                log.IsFrozen ? LogHealth.Frozen : log.Head is null ? LogHealth.Unseen
+                    : log.Witnesses?.Gap is not null ? LogHealth.Unwitnessed : LogHealth.Live, []))];
     }
 }
 

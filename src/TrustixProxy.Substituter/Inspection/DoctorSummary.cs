@@ -41,6 +41,9 @@ public sealed record DoctorSummary(
     /// <summary>States of the upstreams and signed caches; empty in reports of earlier versions.</summary>
     public IReadOnlyList<UpstreamReport> Upstreams { get; init; } = [];
 
+    /// <summary>Logs whose heads too few witnesses have lately seen; empty in reports of earlier versions.</summary>
+    public IReadOnlyList<UnwitnessedLog> Unwitnessed { get; init; } = [];
+
     /// <summary>NARs refused by the running proxy; empty in reports of earlier versions.</summary>
     public IReadOnlyList<RefusedNar> RefusedNars { get; init; } = [];
 

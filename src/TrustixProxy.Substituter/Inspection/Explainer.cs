@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Text.Json;
 using Microsoft.Extensions.Logging.Abstractions;
 using TrustixProxy.Consensus;
+using TrustixProxy.Logs.Watching;
 using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Composition;
@@ -32,6 +33,15 @@ public sealed record UpstreamReport(string Name, string State, DateTimeOffset? S
     /// <inheritdoc/>
     public override string ToString() =>
         $"{Name}: {State}{(Since is { } at ? $" since {at.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}" : "")}{(Why is null ? "" : $" ({Why})")}";
+}
+
+/// <summary>A log whose votes do not count because too few of its demanded witnesses have lately seen its head.</summary>
+/// <param name="Since">Since when.</param>
+/// <param name="Why">What is wrong, which witnesses are missing, and what helps.</param>
+public sealed record UnwitnessedLog(string Name, DateTimeOffset Since, string Why)
+{
+    /// <inheritdoc/>
+    public override string ToString() => $"{Name}: {new WitnessGap(Since, Why)}";
 }
 
 /// <summary>Decides like the proxy, over the same state, to explain the outcome.</summary>
@@ -74,6 +84,11 @@ public sealed class Explainer(SubstituterOptions options, TimeProvider? time = n
             .Select(item => (item.Name, item.Upstream.Health.Status))
             .Select(item => new UpstreamReport(item.Name, Kebab.Of(item.Status.State), item.Status.Since, item.Status.Why)),
     ];
+
+    /// <summary>Returns the logs queried so far whose heads are unwitnessed.</summary>
+    public IReadOnlyList<UnwitnessedLog> Unwitnessed =>
+        [.. _parts.Logs.Where(log => log.Witnesses?.Gap is not null).Select(log => (log.Name, Gap: log.Witnesses!.Gap!))
+            .Select(item => new UnwitnessedLog(item.Name, item.Gap.Since, item.Gap.Why))];
 
     /// <summary>Returns NARs refused by the proxy running over this state, newest first; empty if none runs, or one of another
     /// version.</summary>

@@ -60,7 +60,12 @@ public abstract record CheckpointVerdict
     /// <param name="Checkpoint">The checkpoint.</param>
     /// <param name="Witnesses">The policy's names of the witnesses that have cosigned.</param>
     /// <param name="NewestAt">The newest time that they name; null when none is demanded and none has cosigned.</param>
-    public sealed record Witnessed(Checkpoint Checkpoint, ImmutableArray<string> Witnesses, DateTimeOffset? NewestAt) : CheckpointVerdict;
+    public sealed record Witnessed(Checkpoint Checkpoint, ImmutableArray<string> Witnesses, DateTimeOffset? NewestAt) : CheckpointVerdict
+    {
+        /// <summary>The notes that show it, for re-checking, each with the signatures that count and no others: of a head the log's, then
+        /// its map-head log's. Empty for a proof file, which is kept whole.</summary>
+        public ImmutableArray<string> Notes { get; init; } = [];
+    }
 
     /// <summary>The log signed it, and witnesses are missing: the log may not be at fault.</summary>
     /// <param name="Reason">What is missing.</param>

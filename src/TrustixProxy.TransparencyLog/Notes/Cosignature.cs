@@ -56,6 +56,9 @@ public static class Cosignature
         return check;
     }
 
+    /// <summary>The time that a valid cosignature names, in seconds since 1970.</summary>
+    internal static ulong TimeOf(NoteSignature cosignature) => BinaryPrimitives.ReadUInt64BigEndian(cosignature.Bytes.Span);
+
     private static bool TryVerify(string checkpoint, ReadOnlySpan<byte> signature, VerifierKey witness, out DateTimeOffset time)
     {
         time = default;

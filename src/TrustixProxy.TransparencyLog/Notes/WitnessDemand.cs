@@ -38,7 +38,10 @@ public sealed record WitnessDemand(string Origin, LogKey Key, WitnessPolicy Poli
             (_, CheckpointVerdict.Unwitnessed) => maps,
             (CheckpointVerdict.Witnessed first, CheckpointVerdict.Witnessed second) => new CheckpointVerdict.Witnessed(
                 first.Checkpoint, [.. first.Witnesses.Intersect(second.Witnesses)],
-                first.NewestAt < second.NewestAt ? first.NewestAt : second.NewestAt),
+                first.NewestAt < second.NewestAt ? first.NewestAt : second.NewestAt)
+            {
+                Notes = [.. first.Notes, .. second.Notes],
+            },
             _ => throw new System.Diagnostics.UnreachableException(),
         };
     }
@@ -59,14 +62,24 @@ public sealed record WitnessDemand(string Origin, LogKey Key, WitnessPolicy Poli
             return new CheckpointVerdict.Refused(CheckpointError.Note);
         }
 
+        var log = VerifierKey.OfLog(expected.Origin, Key);
         var error = !Checkpoint.TryRead(note, out var said) ? CheckpointError.Form
             : said.Origin != expected.Origin ? CheckpointError.Origin
-            : note.Check(VerifierKey.OfLog(expected.Origin, Key)) is not SignatureCheck.Valid ? CheckpointError.LogSignature
+            : note.Check(log) is not SignatureCheck.Valid ? CheckpointError.LogSignature
             : said.Size != expected.Size ? CheckpointError.Size
             : said.Root != expected.Root ? CheckpointError.Root
             : CheckpointError.None;
-        return error is CheckpointError.None ? Judge(said!, Policy.Count(note, now), now, Within)
+        var verdict = error is CheckpointError.None ? Judge(said!, Policy.Count(note, now), now, Within)
             : new CheckpointVerdict.Refused(error);
+        return verdict is CheckpointVerdict.Witnessed witnessed ? witnessed with { Notes = [Shorten(note, log)] } : verdict;
+    }
+
+    /// <summary>Leaves one signature of the log and the newest of each witness: then the policy bounds what is kept, not the log.</summary>
+    private string Shorten(SignedNote note, VerifierKey log)
+    {
+        var keys = Policy.Witnesses.Select(witness => witness.Key).Where(key => key.IsVerifiable);
+        var newest = keys.Select(key => note.Signatures.Where(signature => signature.IsOf(key)).MaxBy(Cosignature.TimeOf));
+        return $"{SignedNote.Of(note.Text, [note.Signatures.First(signature => signature.IsOf(log)), .. newest.OfType<NoteSignature>()])}";
     }
 
     /// <summary>Judges a checkpoint that the log signed by its cosignatures.</summary>

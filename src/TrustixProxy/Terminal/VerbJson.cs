@@ -1,10 +1,12 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using TrustixProxy.Consensus;
 using TrustixProxy.Logs.Watching;
 using TrustixProxy.Nars.Store;
 using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.Inspection;
+using TrustixProxy.TransparencyLog.Notes;
 
 namespace TrustixProxy.Terminal;
 
@@ -19,6 +21,9 @@ internal sealed record ExplanationJson(
 
     /// <summary>NARs of upstreams that the running proxy has refused for the path.</summary>
     public IReadOnlyList<RefusedNar> RefusedNars { get; init; } = [];
+
+    /// <summary>Logs whose votes do not count because too few of their witnesses have lately seen their heads.</summary>
+    public IReadOnlyList<UnwitnessedLog> Unwitnessed { get; init; } = [];
 }
 
 /// <summary>An elector's answer in it.</summary>
@@ -36,7 +41,29 @@ internal sealed record TestedException(string Text, bool IsExpired);
 internal sealed record VerifiedEvidence(bool Verified, string Log, string Fault, IEnumerable<long> Sizes);
 
 /// <summary>The same of a bundle that holds.</summary>
-internal sealed record VerifiedBundle(bool Verified, string Path, string Outcome, string DecidedAt, string Sentence);
+/// <param name="Witnessed">The answers under heads that witnesses have cosigned.</param>
+internal sealed record VerifiedBundle(
+    bool Verified, string Path, string Outcome, string DecidedAt, string Sentence, IReadOnlyList<WitnessedAnswer> Witnessed);
+
+/// <summary>An answer in it under a head that witnesses have cosigned.</summary>
+internal sealed record WitnessedAnswer(string Elector, long HeadSize, IReadOnlyList<string> Witnesses, DateTimeOffset? NewestAt)
+{
+    /// <summary>Reads who has seen an answer's head; null where no witnesses are demanded.</summary>
+    public static WitnessedAnswer? Of(Answer answer) => answer.Ballot switch
+    {
+        Ballot.Claimed { Proof: VoteProof.ByLog { Evidence: { Witnessed: { } witnessed } evidence } } =>
+            Of(answer.Elector.Name, evidence, witnessed),
+        Ballot.Absent { Evidence: { Witnessed: { } witnessed } evidence } => Of(answer.Elector.Name, evidence, witnessed),
+        _ => null,
+    };
+
+    /// <inheritdoc/>
+    public override string ToString() => $"{Elector}: {Witnesses.Count} of its policy's witnesses saw its head of size {HeadSize:N0} "
+        + $"(last {NewestAt?.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z): {string.Join(", ", Witnesses)}";
+
+    private static WitnessedAnswer Of(string elector, LogEvidence evidence, CheckpointVerdict.Witnessed witnessed) =>
+        new(elector, evidence.Head.Content.TreeSize, witnessed.Witnesses, witnessed.NewestAt);
+}
 
 /// <summary>The same of what does not hold.</summary>
 internal sealed record NotVerified(bool Verified, string Why);

@@ -112,7 +112,8 @@ public sealed class LostTrustTests : IDisposable
         var stores = new DecisionStores(state, new DecisionStore(state.Database), new SignatureAudit(state.Database), null);
         var seal = new DecisionSeal(new RecordSeal(_key, []), _policy);
         var trust = new DecisionTrust(
-            _policy, seal, new NarInfoSigner(_key), () => FrozenSet<string>.Empty, () => StandingRevocations.None, new ProvenHeads());
+            _policy, seal, new NarInfoSigner(_key), () => FrozenSet<string>.Empty, () => StandingRevocations.None, new ProvenHeads(),
+            new WitnessedVotes(_policy, (_, _) => null));
         return new DecisionCache(stores, trust, 1 << 20, _clock, NullLogger.Instance);
     }
 

@@ -300,7 +300,8 @@ public sealed class WarmDecisionTests : IDisposable
         var policy = PolicyOf(quorum);
         var stores = new DecisionStores(state, new DecisionStore(state.Database), new SignatureAudit(state.Database), null);
         var seal = new DecisionSeal(new RecordSeal(_key, []), policy);
-        var trust = new DecisionTrust(policy, seal, new NarInfoSigner(_key), () => _frozen, () => _revoked, _proven);
+        var trust = new DecisionTrust(policy, seal, new NarInfoSigner(_key), () => _frozen, () => _revoked, _proven,
+            new WitnessedVotes(policy, (_, _) => null));
         return new DecisionCache(stores, trust, 1 << 20, _clock, NullLogger.Instance, before);
     }
 

@@ -1,3 +1,4 @@
+using System.Text;
 using TrustixProxy.Testing;
 using TrustixProxy.TransparencyLog.Notes;
 using static TrustixProxy.TransparencyLog.Tests.Notes.NoteVectors;
@@ -122,6 +123,22 @@ public sealed class WitnessDemandTests
     }
 
     [Fact]
+    public void What_is_kept_of_a_checkpoint_is_bounded_by_the_policy_and_not_by_the_log()
+    {
+        var note = Signed(Said);
+        var strangers = Enumerable.Range(0, 90).Select(i => new TestWitness($"stranger-{i}", 77).Cosign(note, Now));
+        var newest = new[] { Three[0].Cosign(note, Now.AddHours(-1)), Three[1].Cosign(note, Now) };
+        var full = note.With([.. strangers, Three[0].Cosign(note, Now.AddHours(-2)), newest[0], newest[1], Three[0].Cosign(note, 1)]);
+
+        var witnessed = Assert.IsType<CheckpointVerdict.Witnessed>(Verify(full));
+
+        Assert.Equal([note.With(newest).ToString()], witnessed.Notes.ToArray());
+        var again = Assert.IsType<CheckpointVerdict.Witnessed>(Demand.Verify(note.With(newest).ToBytes(), Said, Now));
+        Assert.Equal((witnessed.Notes[0], witnessed.NewestAt), (again.Notes[0], again.NewestAt));
+        Assert.Equal<string>(witnessed.Witnesses, again.Witnesses);
+    }
+
+    [Fact]
     public void A_head_needs_both_checkpoints_and_the_older_of_their_times_counts()
     {
         var log = new MemoryLog(Signer);
@@ -137,6 +154,7 @@ public sealed class WitnessDemandTests
 
         Assert.Equal<string>(["w1"], witnessed.Witnesses);
         Assert.Equal(Now.AddHours(-2), witnessed.NewestAt);
+        Assert.Equal([Encoding.UTF8.GetString(leaves), Encoding.UTF8.GetString(maps)], witnessed.Notes.ToArray());
         ExpectUnwitnessed(UnwitnessedReason.NoCheckpoint, Demand.Verify(head, leaves, [], Now), []);
         ExpectUnwitnessed(UnwitnessedReason.Quorum, Demand.Verify(head, leaves, second.ToBytes(), Now), []);
         ExpectUnwitnessed(UnwitnessedReason.Quorum, Demand.Verify(head, first.ToBytes(), maps, Now), []);

@@ -8,7 +8,8 @@ namespace TrustixProxy.Verbs.Inspect;
 
 /// <summary>What <c>doctor</c> has found, for people and for programs.</summary>
 internal sealed class DoctorReport(
-    IReadOnlyList<Finding> findings, IReadOnlyList<UpstreamReport> upstreams, IReadOnlyList<RefusedNar> refusedNars)
+    IReadOnlyList<Finding> findings, IReadOnlyList<UpstreamReport> upstreams, IReadOnlyList<UnwitnessedLog> unwitnessed,
+    IReadOnlyList<RefusedNar> refusedNars)
 {
     private const int Most = 10;
 
@@ -50,6 +51,11 @@ internal sealed class DoctorReport(
         foreach (var (outcome, count) in Outcomes())
         {
             output.WriteLine($"  {outcome.Word(),-18}{count,8:N0}");
+        }
+
+        foreach (var log in unwitnessed)
+        {
+            output.WriteLine($"log {log}");
         }
 
         foreach (var upstream in upstreams.Where(upstream => upstream.State is not "live"))
@@ -135,6 +141,7 @@ internal sealed class DoctorReport(
         [.. Helpers.Select(helper => new HelpfulElector(helper.Elector, helper.Count, helper.Now))])
     {
         Upstreams = upstreams,
+        Unwitnessed = unwitnessed,
         RefusedNars = refusedNars,
     };
 }

@@ -45,7 +45,8 @@ internal static class DoctorVerb
 
             using var explainer = new Explainer(options);
             var findings = await ExplainAsync(new Doctor(explainer, options.Policy), patients, cancellation);
-            var report = new DoctorReport(findings, explainer.Upstreams, await explainer.FindRefusedNarsAsync(null, cancellation));
+            var report = new DoctorReport(
+                findings, explainer.Upstreams, explainer.Unwitnessed, await explainer.FindRefusedNarsAsync(null, cancellation));
             report.Summary.Keep(options.StateDirectory);
             report.Write(Console.Out, parsed.GetValue(SharedOptions.Json));
             return report.IsUnwell ? ExitCode.No : report.IsUncertain ? ExitCode.Unknown : ExitCode.Good;

@@ -64,12 +64,16 @@ internal static class ExplainVerb
                 {
                     RefusedReferences = missing?.Select(reference => reference.Absolute),
                     RefusedNars = refusedNars,
+                    Unwitnessed = explainer.Unwitnessed,
                 };
                 Console.WriteLine(JsonSerializer.Serialize(json, VerbJson.Indented.ExplanationJson));
             }
             else
             {
-                Show(explanation, options.Policy, explainer.Upstreams);
+                Show(explanation, options.Policy, [
+                    .. explainer.Unwitnessed.Select(log => $"log {log}"),
+                    .. explainer.Upstreams.Where(upstream => upstream.State is not "live").Select(upstream => $"upstream {upstream}"),
+                ]);
                 foreach (var nar in refusedNars)
                 {
                     Console.WriteLine(nar);
@@ -86,7 +90,7 @@ internal static class ExplainVerb
         });
     }
 
-    private static void Show(Explanation explanation, Policy policy, IReadOnlyList<UpstreamReport> upstreams)
+    private static void Show(Explanation explanation, Policy policy, IReadOnlyList<string> troubles)
     {
         if (explanation is { Path: { } path, Verdict: { } verdict })
         {
@@ -105,9 +109,9 @@ internal static class ExplainVerb
             console.Write(table);
         }
 
-        foreach (var upstream in upstreams.Where(upstream => upstream.State is not "live"))
+        foreach (var trouble in troubles)
         {
-            Console.WriteLine($"upstream {upstream}");
+            Console.WriteLine(trouble);
         }
 
         Console.WriteLine($"{explanation.Outcome.Word()}: {explanation.Sentence}");

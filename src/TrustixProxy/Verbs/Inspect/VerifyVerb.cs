@@ -87,10 +87,17 @@ internal static class VerifyVerb
             return Refuse(Explain(error), isJson);
         }
 
-        Console.WriteLine(isJson
-            ? JsonSerializer.Serialize(new VerifiedBundle(
-                true, bundle.Path.ToString(), bundle.Outcome.Word(), bundle.DecidedAt, verdict!.Sentence), VerbJson.Indented.VerifiedBundle)
-            : $"verified: {bundle.Path} {bundle.Outcome.Word()} at {bundle.DecidedAt}: {verdict!.Sentence}");
+        var witnessed = verdict!.Answers.Select(WitnessedAnswer.Of).OfType<WitnessedAnswer>().ToList();
+        if (isJson)
+        {
+            Console.WriteLine(JsonSerializer.Serialize(
+                new VerifiedBundle(true, bundle.Path.ToString(), bundle.Outcome.Word(), bundle.DecidedAt, verdict.Sentence, witnessed),
+                VerbJson.Indented.VerifiedBundle));
+            return ExitCode.Good;
+        }
+
+        Console.WriteLine($"verified: {bundle.Path} {bundle.Outcome.Word()} at {bundle.DecidedAt}: {verdict.Sentence}");
+        witnessed.ForEach(Console.WriteLine);
         return ExitCode.Good;
     }
 
@@ -119,6 +126,10 @@ internal static class VerifyVerb
         DecisionBundleError.Policy => "it was decided under a different policy than that of the given configuration.",
         DecisionBundleError.Electors => "it lacks an elector of the policy, or has one outside the policy.",
         DecisionBundleError.Head => "a signed tree head in it is not signed by its log's key.",
+        DecisionBundleError.Checkpoint => "a head whose witnesses the policy demands comes without its checkpoints, or with checkpoints "
+            + "that are not the log's for this head, or not as a witness signed them.",
+        DecisionBundleError.Witnesses => "too few of the policy's witnesses have cosigned a head in it, or none of them lately when it was "
+            + "decided.",
         DecisionBundleError.Answer => "an elector's answer in it does not prove its claim.",
         DecisionBundleError.Outcome => "its answers lead to a different outcome or claim.",
         _ => throw new System.Diagnostics.UnreachableException(),
