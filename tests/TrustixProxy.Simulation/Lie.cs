@@ -82,6 +82,10 @@ internal enum Lie
 
     // A thief of a log's key, after the revocation.
     ThiefAppends, ThiefRewrites, ThiefPointsAtOldLeaf,
+
+    // Witnesses, and logs that hide from them.
+    WitnessForges, WitnessSignsTwice, WitnessLate, WitnessAhead, WitnessesGone, FewWitnessesGone, SplitBelowQuorum, PrivateHistory,
+    NoCheckpoint,
 }
 
 /// <summary>What is to become of a lie.</summary>
@@ -159,6 +163,12 @@ internal sealed record LieKind(Lie Lie, Liar By, string Fate)
         new(Lie.SecondName, Liar.Staged, Truth), new(Lie.SecondNameGranted, Liar.Staged, NameConflict),
         new(Lie.ThiefAppends, Liar.Staged, "Revoked"), new(Lie.ThiefRewrites, Liar.Staged, "HeadInconsistent"),
         new(Lie.ThiefPointsAtOldLeaf, Liar.Staged, "Revoked"),
+        new(Lie.WitnessForges, Liar.Staged, "Unwitnessed: WitnessSignature"),
+        new(Lie.WitnessSignsTwice, Liar.Staged, "Unwitnessed: Quorum"),
+        new(Lie.WitnessLate, Liar.Staged, "Unwitnessed: Stale"), new(Lie.WitnessAhead, Liar.Staged, "Unwitnessed: Quorum"),
+        new(Lie.WitnessesGone, Liar.Staged, "Unwitnessed: Quorum"), new(Lie.FewWitnessesGone, Liar.Staged, Truth),
+        new(Lie.SplitBelowQuorum, Liar.Staged, "Unwitnessed: Quorum"), new(Lie.PrivateHistory, Liar.Staged, "Unwitnessed: Root"),
+        new(Lie.NoCheckpoint, Liar.Staged, "Unwitnessed: NoCheckpoint"),
     }.ToDictionary(kind => kind.Lie);
 
     /// <summary>Whether the log is frozen for it.</summary>

@@ -33,6 +33,9 @@ internal sealed class SimulatedLog(MemoryLog log, bool hasOneCall, Random random
     /// <summary>Whose answers the network passes off as this log's.</summary>
     public SimulatedLog? Other { get; set; }
 
+    /// <summary>Gives the checkpoint of its head, or of its map-head log; null where the log has none.</summary>
+    public Func<bool, byte[]>? CheckpointOf { get; set; }
+
     /// <summary>Publishes a value.</summary>
     /// <param name="digest">The digest by which it may be asked for; null when the key holds no name.</param>
     /// <param name="key">The key.</param>
@@ -152,6 +155,8 @@ internal sealed class SimulatedLog(MemoryLog log, bool hasOneCall, Random random
         if (mapHeads != (long)asked.MHTreeSize && !_isOld)
         {
             response.MapHeadInclusionProof.AddRange((MapRoot(mapHeads) ?? []).Select(WireMessage.ToBytes));
+            response.Checkpoint = ByteString.CopyFrom(CheckpointOf?.Invoke(false) ?? []);
+            response.MapHeadCheckpoint = ByteString.CopyFrom(CheckpointOf?.Invoke(true) ?? []);
         }
 
         if (Lie is Lie.StaleRoot or Lie.OneCallEmpty)

@@ -33,6 +33,13 @@ internal sealed class SimulatedNetwork(VirtualTime time) : HttpMessageHandler
         }
 
         var method = Path.GetFileName(request.RequestUri.AbsolutePath);
+        if (method is "checkpoint" && Logs.TryGetValue(host, out var witnessed))
+        {
+            var isMapHeads = request.RequestUri.AbsolutePath.EndsWith("/mapheads/checkpoint", StringComparison.Ordinal);
+            return witnessed.CheckpointOf?.Invoke(isMapHeads) is { } note
+                ? Of(HttpStatusCode.OK, new ByteArrayContent(note), Html) : Of(HttpStatusCode.NotFound, new ByteArrayContent([]), Html);
+        }
+
         return Logs.TryGetValue(host, out var log)
             ? await CarryAsync(log, method, await request.Content!.ReadAsByteArrayAsync(cancellationToken), cancellationToken)
             : await CarryAsync(Caches[host], method.Replace(".narinfo", "", StringComparison.Ordinal), cancellationToken);

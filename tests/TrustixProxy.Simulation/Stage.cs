@@ -1,5 +1,6 @@
 using TrustixProxy.Nix;
 using TrustixProxy.Publisher;
+using TrustixProxy.Testing;
 
 namespace TrustixProxy.Simulation;
 
@@ -24,6 +25,11 @@ internal static class Stage
         {
             await new ThiefStage(world, census).RunAsync();
         }
+
+        if (world.Random.Next(WitnessStage.WorldsPerStage) is 0)
+        {
+            await new WitnessStage(world, census).RunAsync();
+        }
     }
 
     /// <summary>Makes a directory for a stage's proxy. The stage deletes it.</summary>
@@ -33,6 +39,15 @@ internal static class Stage
     /// <summary>Describes a build of a new path.</summary>
     public static BuildStatement MakeBuild(World world) =>
         new(MakePath($"{Nix32.Encode(world.Bytes(20))}-staged"), NixHash.Sha256(world.Bytes(32)), 1 + world.Random.Next(1_000_000), []);
+
+    /// <summary>Adds entries of nothing that anyone asks for.</summary>
+    public static void AddAny(World world, MemoryLog log, int count)
+    {
+        for (var i = 0; i < count; i++)
+        {
+            log.Add(world.Bytes(20), world.Bytes(20));
+        }
+    }
 
     public static StorePath MakePath(string text) =>
         StorePath.TryParse(text, out var path, out var error) ? path : throw new InvalidOperationException(error.ToString());

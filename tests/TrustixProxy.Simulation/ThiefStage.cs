@@ -68,7 +68,7 @@ internal sealed class ThiefStage(World world, Census census)
     private Actor Make(Lie lie, string name, bool isRevoked)
     {
         var memory = new MemoryLog(new LogSigner(world.Bytes(32)));
-        AddAny(memory, world.Random.Next(1, Ballast));
+        Stage.AddAny(world, memory, world.Random.Next(1, Ballast));
         var elector = new Elector.Log(name, name, memory.Signer.Key, RequiresInclusionProof: lie is not Lie.ThiefPointsAtOldLeaf);
         if (lie is Lie.None)
         {
@@ -105,12 +105,12 @@ internal sealed class ThiefStage(World world, Census census)
         switch (actor.Lie)
         {
             case Lie.None:
-                AddAny(actor.Memory, world.Random.Next(4));
+                Stage.AddAny(world, actor.Memory, world.Random.Next(4));
                 break;
             case Lie.ThiefAppends:
-                AddAny(actor.Memory, world.Random.Next(4));
+                Stage.AddAny(world, actor.Memory, world.Random.Next(4));
                 actor.Memory.Add(key, claim.Value);
-                AddAny(actor.Memory, world.Random.Next(4));
+                Stage.AddAny(world, actor.Memory, world.Random.Next(4));
                 break;
             case Lie.ThiefPointsAtOldLeaf:
                 actor.Memory.Add(key, claim.Value, world.Random.NextInt64(actor.Since!.Value));
@@ -118,9 +118,9 @@ internal sealed class ThiefStage(World world, Census census)
                 break;
             case Lie.ThiefRewrites:
                 var rewritten = new MemoryLog(actor.Memory.Signer);
-                AddAny(rewritten, world.Random.Next((int)actor.Since!.Value));
+                Stage.AddAny(world, rewritten, world.Random.Next((int)actor.Since!.Value));
                 rewritten.Add(key, claim.Value); // at a leaf that the revocation's number does not cover
-                AddAny(rewritten, world.Random.Next(2 * Ballast));
+                Stage.AddAny(world, rewritten, world.Random.Next(2 * Ballast));
                 var before = world.Network.Logs[actor.Name];
                 world.Network.Logs[actor.Name] = new SimulatedLog(rewritten, before.HasOneCall, new Random(world.Random.Next()));
                 break;
@@ -155,14 +155,6 @@ internal sealed class ThiefStage(World world, Census census)
         Fault.Unless(
             isMet || outcome is PollResult.Refused { Outcome: Outcome.Undecided },
             $"the stage of thieves: votes of thieves have made a conflict: {all.Sentence}");
-    }
-
-    private void AddAny(MemoryLog memory, int count)
-    {
-        for (var i = 0; i < count; i++)
-        {
-            memory.Add(world.Bytes(20), world.Bytes(20));
-        }
     }
 
     private SubstituterOptions OptionsIn(string directory, Policy policy) => new()
