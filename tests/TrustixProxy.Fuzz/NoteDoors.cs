@@ -44,10 +44,29 @@ internal static class NoteDoors
             EntryBundle.TryRead(bytes, 2, out var entries) && IsSame(EntryBundle.Encode(entries), bytes)),
         new("SigsumProof", [Sigsum(1), Sigsum(2)], bytes => SigsumProof.TryParse(bytes, out var proof) && IsSame(proof.ToBytes(), bytes)
             && proof.Verify(Entry, [new SigsumKey(Ed25519())], Policy, Now) is not null),
+        new("ArchiveDescription", [ArchiveDescription.Of(Signer.Key, Origin).ToBytes(), ArchiveDescription.Of(Signer.Key, null).ToBytes()],
+            bytes => Accepts(() => ArchiveDescription.Decode(bytes).ToBytes())),
+        new("ArchiveLayout, leaves", [EntryBundle.Encode([EntryBundle.EntryOf("key"u8, Digest.Of(Entry))])], bytes =>
+            Accepts(() => ArchiveLayout.DecodeLeaves(bytes).ToList())),
+        new("ArchiveLayout, values", [ArchiveLayout.EncodeValues([Entry, Entry])], bytes =>
+            Accepts(() => ArchiveLayout.DecodeValues(bytes).ToList())),
         Door.OfText("SigsumKey", text => SigsumKey.TryParse(text, out var key) && SigsumKey.TryParse(key.ToString(), out var again)
             && again.Equals(key), new SigsumKey(Ed25519()).ToString(),
             "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ8WT0T5LaO8M/43MeyoS/iPwZ6DhnDXBcjrMzCp7lUI sigsum key"),
     ];
+
+    /// <summary>Whether a reader that throws for foreign bytes accepts them.</summary>
+    private static bool Accepts(Func<object> read)
+    {
+        try
+        {
+            return read() is not null;
+        }
+        catch (InvalidDataException)
+        {
+            return false;
+        }
+    }
 
     private static SignedNote Cosigned()
     {

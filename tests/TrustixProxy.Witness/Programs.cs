@@ -15,6 +15,10 @@ internal static class Programs
 
     /// <summary>Runs a program.</summary>
     public static Task<Result> RunAsync(string name, params string[] arguments) => Shell.RunAsync(AtHand.Value[name], arguments);
+
+    /// <summary>Runs a program whose standard input is a file.</summary>
+    public static Task<Result> RunOnAsync(string input, string name, params string[] arguments) =>
+        Shell.RunAsync("sh", ["-c", "input=$1; shift; exec \"$@\" <\"$input\"", "sh", input, AtHand.Value[name], .. arguments]);
 }
 
 /// <summary>A fact that needs a program of others.</summary>
