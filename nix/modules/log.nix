@@ -52,6 +52,11 @@ in
               default = null;
               description = "The log's name in checkpoints, for C2SP tools and witnesses. Never change it. Without it, no checkpoints and tiles are served.";
             };
+            witnesses = mkOption {
+              type = types.nullOr (pkgs.formats.json { }).type;
+              default = null;
+              description = "Who cosigns each head: `policyFile` (a path in this configuration, or a file in the store), `interval`, `publish`. Needs `origin`. Without it, nobody does.";
+            };
             writeTokens = mkOption {
               type = types.listOf types.str;
               default = [ ];
@@ -127,6 +132,7 @@ in
           inherit (cfg.logs.${name}) writeTokens;
         }
         // (if cfg.logs.${name}.origin == null then { } else { inherit (cfg.logs.${name}) origin; })
+        // (if cfg.logs.${name}.witnesses == null then { } else { inherit (cfg.logs.${name}) witnesses; })
       ) names;
     };
 
@@ -137,7 +143,7 @@ in
       description = "Build-transparency log";
       wantedBy = [ "multi-user.target" ];
       after = [ "network.target" ];
-      environment = {
+      environment = builtins.mapAttrs (_: mkDefault) config.networking.proxy.envVars // {
         DOTNET_EnableDiagnostics = "0";
       }
       // lib.listToAttrs (lib.imap0 (number: name: lib.nameValuePair (secretOf number) "%d/${name}.key") names);

@@ -83,7 +83,8 @@ internal static class LogBenchmark
         }
     }
 
-    private static double Fill(LogClient client, int entries)
+    /// <summary>Returns how many entries a second are durable under a head, in batches of 500.</summary>
+    public static double Fill(LogClient client, int entries)
     {
         for (var i = 0; i < WarmUp; i++)
         {

@@ -25,9 +25,27 @@ internal sealed class NodeProcess : IDisposable
     /// <summary>Memory in use, and the most there ever was, in MB.</summary>
     public (double Now, double Most) Memory => _process.Memory;
 
-    public static async Task<NodeProcess> StartAsync(
-        string directory, NixSecretKey token, string historyWindow, string flushInterval = "00:00:01")
+    /// <param name="policy">File of the log's witnesses, which are asked each second; null for none.</param>
+    /// <param name="origin">The log's origin; null for none.</param>
+    public static async Task<NodeProcess> StartAsync(string directory, NixSecretKey token, string historyWindow,
+        string flushInterval = "00:00:01", string? policy = null, string? origin = null)
     {
+        var log = new Dictionary<string, object>
+        {
+            ["name"] = "bench",
+            ["privateKeyFile"] = Path.Combine(directory, "log.key"),
+            ["writeTokens"] = new[] { token.PublicKey.ToString() },
+        };
+        if (origin is not null)
+        {
+            log["origin"] = origin;
+        }
+
+        if (policy is not null)
+        {
+            log["witnesses"] = new { policyFile = policy, interval = "00:00:01" };
+        }
+
         var config = Path.Combine(directory, "log.json");
         await File.WriteAllTextAsync(config, JsonSerializer.Serialize(new
         {
@@ -36,8 +54,7 @@ internal sealed class NodeProcess : IDisposable
             stateDirectory = Path.Combine(directory, "state"),
             historyWindow,
             flushInterval,
-            logs = new[] { new { name = "bench", privateKeyFile = Path.Combine(directory, "log.key"),
-                writeTokens = new[] { token.PublicKey.ToString() } } },
+            logs = new[] { log },
         }));
         var watch = Stopwatch.StartNew();
         var process = MeasuredProcess.Program(["log", "serve", "--config", config]);

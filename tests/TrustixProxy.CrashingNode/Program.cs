@@ -6,18 +6,25 @@ using TrustixProxy.LogNode.Sequencing;
 using TrustixProxy.LogNode.Storage;
 using TrustixProxy.Nix;
 using TrustixProxy.TransparencyLog;
+using TrustixProxy.TransparencyLog.Notes;
 
 // The log node as it is, which kills itself (SIGKILL) the n-th time that its writer reaches a phase.
-// usage: STATE-DIRECTORY SEED-HEX TOKEN PHASE N
+// usage: STATE-DIRECTORY SEED-HEX TOKEN PHASE N ORIGIN POLICY-FILE
 var (directory, seed, token, phase) = (args[0], Convert.FromHexString(args[1]), args[2], Enum.Parse<WritePhase>(args[3]));
 var left = int.Parse(args[4], System.Globalization.CultureInfo.InvariantCulture);
 NixPublicKey.TryParse(token, out var key, out _);
+var policy = WitnessPolicy.TryParse(File.ReadAllBytes(args[6]), mustDemand: true, out var read, out var fault) ? read
+    : throw new InvalidDataException(fault.ToString());
 var options = new LogNodeOptions
 {
     Listen = ["http://127.0.0.1:0"],
     PrivateListen = ["http://127.0.0.1:0"],
     StateDirectory = directory,
-    Logs = [new HostedLogOptions("test", new LogSigner(seed), [key!])],
+    Logs = [new HostedLogOptions("test", new LogSigner(seed), [key!])
+    {
+        Origin = args[5],
+        Witnesses = new WitnessOptions(policy, TimeSpan.FromMilliseconds(30), IsWithheld: true),
+    }],
     FlushInterval = TimeSpan.FromMilliseconds(20),
     HistoryWindow = TimeSpan.FromMilliseconds(1),
 };

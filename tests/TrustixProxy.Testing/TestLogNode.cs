@@ -90,7 +90,7 @@ public sealed class TestLogNode : IAsyncDisposable
         using var message = Request(PrivateUrl, procedure, request);
         message.Headers.Add("Trustix-Token", TokenFor(procedure));
         using var response = await Client.SendAsync(message);
-        response.EnsureSuccessStatusCode();
+        await CheckAsync(response);
     }
 
     /// <summary>A header that the reference's form of tokens makes for a call.</summary>
@@ -107,9 +107,8 @@ public sealed class TestLogNode : IAsyncDisposable
     {
         using var message = Request(PublicUrl, procedure.StartsWith('/') ? procedure : "/trustix_api.v1." + procedure, request);
         using var response = await Client.SendAsync(message);
-        var body = await response.Content.ReadAsByteArrayAsync();
-        return response.IsSuccessStatusCode ? parser.ParseFrom(body)
-            : throw new HttpRequestException($"{(int)response.StatusCode} {System.Text.Encoding.UTF8.GetString(body)}");
+        await CheckAsync(response);
+        return parser.ParseFrom(await response.Content.ReadAsByteArrayAsync());
     }
 
     public Task<TransparencyLog.Wire.LogHead> HeadAsync() =>
@@ -133,6 +132,14 @@ public sealed class TestLogNode : IAsyncDisposable
         if (_ownsDirectory)
         {
             Directory.Delete(StateDirectory, recursive: true);
+        }
+    }
+
+    private static async Task CheckAsync(HttpResponseMessage response)
+    {
+        if (!response.IsSuccessStatusCode)
+        {
+            throw new HttpRequestException($"{(int)response.StatusCode} {await response.Content.ReadAsStringAsync()}");
         }
     }
 

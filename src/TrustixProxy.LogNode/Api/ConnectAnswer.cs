@@ -20,6 +20,9 @@ internal enum ConnectCode
     /// <summary>The requested object does not exist.</summary>
     NotFound,
 
+    /// <summary>The log's state does not allow the call.</summary>
+    FailedPrecondition,
+
     /// <summary>A limit is exceeded.</summary>
     ResourceExhausted,
 
@@ -45,6 +48,7 @@ internal readonly record struct ConnectAnswer(IMessage? Message, ConnectCode Cod
     public int Status => Code switch
     {
         ConnectCode.InvalidArgument => StatusCodes.Status400BadRequest,
+        ConnectCode.FailedPrecondition => StatusCodes.Status412PreconditionFailed,
         ConnectCode.Unauthenticated => StatusCodes.Status401Unauthorized,
         ConnectCode.PermissionDenied => StatusCodes.Status403Forbidden,
         ConnectCode.NotFound or ConnectCode.Unimplemented => StatusCodes.Status404NotFound,

@@ -117,6 +117,10 @@ internal sealed class ConnectEndpoint(Callers callers, RequestRate rate, LogMetr
             return ConnectAnswer.Fail(ConnectCode.DeadlineExceeded,
                 "the log did not finish within Connect-Timeout-Ms; submitted items may still enter the log");
         }
+        catch (SigningStoppedException exception)
+        {
+            return ConnectAnswer.Fail(ConnectCode.FailedPrecondition, exception.Message);
+        }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
             logger.CallFailed(exception, procedure);

@@ -99,8 +99,10 @@ internal sealed class LookupCalls(IReadOnlyDictionary<string, HostedLog> logs)
         ? ConnectAnswer.Fail(ConnectCode.InvalidArgument, $"Start is {request.Start}; it must be less than 2^63")
         : log.Database.Read(reader =>
         {
-            var answer = new GetConflictsResponse { Size = (ulong)reader.Count("conflict") };
-            answer.Conflicts.AddRange(reader.FindConflicts((long)request.Start, MaxConflicts));
+            var size = reader.CountConflicts(log.Sequencer.Head.Size);
+            var answer = new GetConflictsResponse { Size = (ulong)size };
+            answer.Conflicts.AddRange(
+                reader.FindConflicts((long)request.Start, (int)Math.Clamp(size - (long)request.Start, 0, MaxConflicts)));
             return ConnectAnswer.Of(answer);
         });
 

@@ -16,13 +16,15 @@ public sealed class LogExport
 {
     private readonly LogDatabase _log;
     private readonly LogHead _head;
+    private readonly CosignedHead? _cosigned;
     private readonly ArchiveFolder _folder;
     private readonly ArchiveDescription _description;
     private readonly (long Log, long MapHeads) _size, _before;
 
-    private LogExport(LogDatabase log, LogHead head, ArchiveFolder folder, ArchiveDescription description)
+    private LogExport(
+        LogDatabase log, LogHead head, CosignedHead? cosigned, ArchiveFolder folder, ArchiveDescription description)
     {
-        (_log, _head, _folder, _description) = (log, head, folder, description);
+        (_log, _head, _cosigned, _folder, _description) = (log, head, cosigned, folder, description);
         _size = SizesOf(head);
         var last = folder.Has(ArchiveLayout.Head)
             ? folder.Read(ArchiveLayout.Head, bytes => ArchiveLayout.Parse(LogHead.Parser, bytes)) : new LogHead();
@@ -34,7 +36,7 @@ public sealed class LogExport
         }
     }
 
-    /// <summary>Exports a log's file; a node may keep writing.</summary>
+    /// <summary>Exports what readers of a log may see; a node may keep writing.</summary>
     /// <param name="path">The log's file.</param>
     /// <param name="signer">The log's key.</param>
     /// <param name="folder">The destination; created if missing.</param>
@@ -45,9 +47,9 @@ public sealed class LogExport
     public static (long Entries, int Files, int Version) Run(string path, LogSigner signer, string folder, string? origin = null)
     {
         using var database = LogDatabase.OpenToRead(path);
-        var head = database.Read(reader => reader.NewestHead());
+        var (head, cosigned) = database.Read(reader => reader.VisibleHead());
         var files = new ArchiveFolder(folder);
-        var export = new LogExport(database, head, files, Describe(files, ArchiveDescription.Of(signer.Key, origin)));
+        var export = new LogExport(database, head, cosigned, files, Describe(files, ArchiveDescription.Of(signer.Key, origin)));
         return export.Write(signer);
     }
 
@@ -73,7 +75,7 @@ public sealed class LogExport
 
     private (long Entries, int Files, int Version) Write(LogSigner signer)
     {
-        var conflicts = _log.Read(reader => reader.Count("conflict"));
+        var conflicts = _log.Read(reader => reader.CountConflicts(_size.Log));
         var tiles = _description.HasCheckpoints
             ? TilePath.Folders(Tree.Log, _size.Log).Concat(TilePath.Folders(Tree.MapHeads, _size.MapHeads))
             : TilePath.Folders(Tree.Log, _size.Log).Where(tile => tile.Kind is TileKind.Hashes);
@@ -114,7 +116,7 @@ public sealed class LogExport
             return head;
         }
 
-        var notes = new HeadNoteSigner(_description.Origin!, signer).SignOnDemand(_head).Value;
+        var notes = new HeadNoteSigner(_description.Origin!, signer).SignOnDemand(_head, _cosigned).Value;
         (string, byte[])[] checkpoints =
         [
             (ArchiveLayout.MapHeads + ArchiveLayout.Checkpoint, notes.MapHeads.ToBytes()),

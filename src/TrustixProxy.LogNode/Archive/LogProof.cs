@@ -13,7 +13,7 @@ public static class LogProof
     /// <summary>Maximum size of a value that a proof file carries, in bytes.</summary>
     private const int MaxValue = EntryBundle.MaxEntry;
 
-    /// <summary>Makes the proof of a path's entry under the newest head; null when there is no such entry.</summary>
+    /// <summary>Makes the proof of a path's entry under the newest head that readers may see; null when there is no such entry.</summary>
     /// <remarks>The proven entry is key, colon and SHA-256(value). The proof's extra data is the value, unless it is too long.</remarks>
     /// <param name="stateDirectory">The node's state directory; a node may be running there.</param>
     /// <param name="log">The log; it has an origin.</param>
@@ -26,7 +26,7 @@ public static class LogProof
         using var database = LogDatabase.OpenToRead(LogStore.PathOf(stateDirectory, log));
         return database.Read(reader =>
         {
-            var head = reader.NewestHead();
+            var (head, cosigned) = reader.VisibleHead();
             var map = reader.FindMap(WireNumber.OfOurs(head.MHTreeSize))
                 ?? throw new InvalidDataException($"The map of the newest head of {log.Name} is missing: log fsck shows the damage.");
             if (!map.TryFind(Digest.Of(Encoding.ASCII.GetBytes(path.Absolute)), out var leaf))
@@ -37,7 +37,7 @@ public static class LogProof
             var value = reader.FindEntry(leaf.Index)!.Value;
             var inclusion = MerkleTree.InclusionProof(leaf.Index, WireNumber.OfOurs(head.TreeSize), TileNodes.Of(reader, Tree.Log));
             return new TlogProof(value.Length > MaxValue ? null : (ReadOnlyMemory<byte>?)value, leaf.Index, [.. inclusion],
-                notes.SignOnDemand(head).Value.Log);
+                notes.SignOnDemand(head, cosigned).Value.Log);
         });
     }
 }

@@ -6,18 +6,23 @@ using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using TrustixProxy.IO.Connecting;
 using TrustixProxy.IO.Connections;
 using TrustixProxy.IO.Storage;
 using TrustixProxy.IO.Supervision;
 using TrustixProxy.LogNode.Api;
 using TrustixProxy.LogNode.Sequencing;
 using TrustixProxy.LogNode.Storage;
+using TrustixProxy.LogNode.Witnessing;
 
 namespace TrustixProxy.LogNode.Hosting;
 
 /// <summary>Assembles the log node: the one place where its parts are connected.</summary>
 public static class LogNodeHost
 {
+    /// <summary>Maximum size of the headers of a witness's answer, in KiB.</summary>
+    private const int MaxWitnessHeaders = 16;
+
     /// <summary>Creates the node; the caller starts it.</summary>
     /// <param name="configure">Adds to the host, for example logging.</param>
     /// <param name="metrics">Handles <c>/metrics</c> on private listeners; null serves none.</param>
@@ -43,7 +48,7 @@ public static class LogNodeHost
             options, LimitForeign(services.GetRequiredService<ILoggerFactory>().CreateLogger("TrustixProxy.LogNode"), clock), clock,
                 reached));
         builder.Services.AddHostedService(services => new SequencerService(
-            [.. services.GetRequiredService<Parts>().Logs.Values.Select(log => log.Sequencer)], clock,
+            services.GetRequiredService<Parts>().Loops, clock,
             services.GetRequiredService<ILoggerFactory>().CreateLogger("TrustixProxy.LogNode")));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(4));
 
@@ -87,12 +92,19 @@ public static class LogNodeHost
     private sealed class Parts : IDisposable
     {
         private readonly List<IDisposable> _owned = [];
+        private readonly WitnessMetrics _witnessMetrics = new();
+        private readonly HttpClient _witnesses; // asks them all
 
         public Parts(LogNodeOptions options, ILogger logger, TimeProvider time, Action<WritePhase>? reached)
         {
             var (metrics, rate) = (new LogMetrics(), new RequestRate());
             Metrics = metrics;
-            _owned.AddRange([metrics, rate]);
+            _witnesses = new HttpClient(
+                options.Network ?? new PeerTransport(HttpProxies.FromEnvironment, time, MaxWitnessHeaders), options.Network is null)
+            {
+                Timeout = Timeout.InfiniteTimeSpan, // each request has its own limit
+            };
+            _owned.AddRange([metrics, rate, _witnessMetrics, _witnesses]);
             try
             {
                 _owned.Add(DirectoryLock.Take(options.StateDirectory));
@@ -108,6 +120,8 @@ public static class LogNodeHost
             }
 
             metrics.Observe([.. Logs.Values.Select(log => (log.Options.Name, log.Sequencer))]);
+            _witnessMetrics.Observe([.. Logs.Values.Where(log => log.Cosigner is not null)
+                .Select(log => (log.Options.Name, log.Sequencer, log.Cosigner!))], time);
             Endpoint = new ConnectEndpoint(new Callers([.. options.Logs.SelectMany(log => log.WriteTokens).Distinct()],
                 options.ReferenceTokens, time), rate, metrics, time, logger);
             Tiles = new TileEndpoint(Logs.Values, rate, metrics, time, logger);
@@ -124,12 +138,16 @@ public static class LogNodeHost
 
         public TileEndpoint Tiles { get; }
 
-        /// <summary>Responds 200 while every log can be written; else 503 with the logs that cannot.</summary>
+        /// <summary>What runs for the life of the node.</summary>
+        public List<SupervisedLoop> Loops { get; } = [];
+
+        /// <summary>Responds 200 while every log can be written and its newest head has its quorum of witnesses; else 503 with what each
+        /// log lacks.</summary>
         public Task AnswerHealthAsync(HttpContext http)
         {
-            var failed = Logs.Values.Where(log => log.Sequencer.HasFailed).Select(log => log.Options.Name).ToList();
-            return failed.Count is 0 ? http.WriteTextAsync(StatusCodes.Status200OK, "ok\n")
-                : http.WriteTextAsync(StatusCodes.Status503ServiceUnavailable, $"the last write failed: {string.Join(", ", failed)}\n");
+            var lacks = Logs.Values.Select(log => log.Lack).OfType<string>().ToList();
+            return lacks.Count is 0 ? http.WriteTextAsync(StatusCodes.Status200OK, "ok\n")
+                : http.WriteTextAsync(StatusCodes.Status503ServiceUnavailable, string.Concat(lacks.Select(lack => $"{lack}\n")));
         }
 
         public void Dispose() => _owned.ForEach(part => part.Dispose());
@@ -141,10 +159,14 @@ public static class LogNodeHost
             _owned.Insert(0, database);
             var writer = new LogWriter(database, log.Signer, time, reached, log.Origin);
             _owned.Insert(0, writer);
-            writer.Begin();
-            var hosted = new HostedLog(
-                log, database, new Sequencer(log.Name, writer, metrics, options.FlushInterval, options.HistoryWindow, time, logger));
+            writer.Begin(isWithheld: log.Witnesses is { IsWithheld: true });
+            var sequencer = new Sequencer(writer, new SequencerOptions(log.Name, options.FlushInterval, options.HistoryWindow,
+                HasWitnesses: log.Witnesses is not null), metrics, time, logger);
+            var cosigner = log.Witnesses is null ? null : new Cosigner(log, sequencer, database,
+                [.. log.Witnesses.Asked.Select(witness => new WitnessClient(witness, _witnesses, time))], _witnessMetrics, time, logger);
+            var hosted = new HostedLog(log, database, sequencer, cosigner);
             Logs.Add(hosted.LogId, hosted);
+            Loops.AddRange(new[] { sequencer.Loop, cosigner?.Loop }.OfType<SupervisedLoop>());
         }
     }
 }

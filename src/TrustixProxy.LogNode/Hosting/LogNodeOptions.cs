@@ -38,6 +38,9 @@ public sealed record LogNodeOptions
     /// <summary>How long the map of a superseded head can be queried; zero for ever.</summary>
     public TimeSpan HistoryWindow { get; init; } = TimeSpan.FromHours(1);
 
+    /// <summary>Sends the requests to witnesses; sockets when null.</summary>
+    public HttpMessageHandler? Network { get; init; }
+
     /// <summary>Limits the connections of the public addresses, and separately of the private ones.</summary>
     internal ConnectionLimits ConnectionLimits =>
         new() { Connections = Connections, PerClient = ConnectionsPerClient, HeaderTimeout = HeaderTimeout };

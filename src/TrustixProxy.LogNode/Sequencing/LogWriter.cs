@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+using System.Text;
 using Google.Protobuf;
 using TrustixProxy.IO.Storage;
 using TrustixProxy.LogNode.Storage;
@@ -21,9 +23,11 @@ internal sealed class LogWriter : IDisposable
     private readonly EntryRows _entries;
     private readonly EntryIndex _index;
     private readonly MapVersions _maps;
+    private readonly CosignedHeads _cosigned;
     private readonly FreeSpace _space;
     private readonly Statement _enqueue, _next, _dequeue, _find, _tile, _head;
     private TileFrontier _log, _mapHeads;
+    private PublishedHead? _withheldAt; // what readers see while witnesses must cosign first
 
     /// <param name="database">The log's file.</param>
     /// <param name="signer">Signs the heads.</param>
@@ -40,6 +44,7 @@ internal sealed class LogWriter : IDisposable
         _entries = new EntryRows(connection);
         _index = new EntryIndex(database);
         _maps = new MapVersions(database);
+        _cosigned = new CosignedHeads(database);
         _enqueue = new Statement(connection, "INSERT INTO queue (key, value) VALUES ($1, $2)");
         _next = new Statement(connection, $"SELECT seq, key, value FROM queue ORDER BY seq LIMIT {BatchSize}");
         _dequeue = new Statement(connection, "DELETE FROM queue WHERE seq <= $1");
@@ -51,6 +56,7 @@ internal sealed class LogWriter : IDisposable
         _index.Begin(Head.Size);
         _log = Frontier(Tree.Log, Head.Size);
         _mapHeads = Frontier(Tree.MapHeads, Head.MapHeadSize);
+        Refusal = _cosigned.FindNewer() is { } newer ? Contradiction(newer) : null;
     }
 
     private static MapVersion Empty => new(default, 0, []);
@@ -58,12 +64,59 @@ internal sealed class LogWriter : IDisposable
     /// <summary>The newest head; durable. Its sizes are 0 before the first is signed.</summary>
     public PublishedHead Head { get; private set; }
 
-    /// <summary>Signs the head of the empty log, unless there is a head.</summary>
-    public void Begin()
+    /// <summary>The head that readers may see: the newest, or the newest with its quorum when witnesses must cosign first.</summary>
+    public PublishedHead Visible => _withheldAt ?? Head;
+
+    /// <summary>Why nothing may be signed any more: a checkpoint under the log's own key that this file does not lead to; null while there
+    /// is none.</summary>
+    public string? Refusal { get; private set; }
+
+    /// <summary>Sizes that witnesses are known to have of a tree, by name.</summary>
+    public ImmutableDictionary<string, long> WitnessedSizes(Tree tree) => _cosigned.SizesOf(tree);
+
+    /// <summary>Signs the head of the empty log, unless there is a head. Settles which head readers see.</summary>
+    /// <param name="isWithheld">Whether readers see heads only once they have their quorum. They go on from the head that they see
+    /// now.</param>
+    public void Begin(bool isWithheld = false)
     {
         if (Head.MapHeadSize is 0)
         {
             _transactions.Run(() => Head = Sign(Empty));
+        }
+
+        var cosigned = _cosigned.Find();
+        Head = cosigned?.MapHeadSize == Head.MapHeadSize ? Publish(Head.Message, Head.MapRoot, cosigned) : Head;
+        var goesOn = isWithheld && cosigned is { IsWithheld: true };
+        _withheldAt = goesOn ? StoredHead(cosigned!) : isWithheld ? Head : null;
+        if (isWithheld != (cosigned?.IsWithheld ?? false))
+        {
+            _transactions.Run(() => _cosigned.Keep(Row(Visible, isWithheld)));
+        }
+    }
+
+    /// <summary>Keeps what witnesses answered, durably, and moves <see cref="Visible"/> if that was withheld.</summary>
+    public void Keep(WitnessState state)
+    {
+        _transactions.Run(() =>
+        {
+            _cosigned.KeepSizes(Tree.Log, state.LogSizes);
+            _cosigned.KeepSizes(Tree.MapHeads, state.MapHeadSizes);
+            if (state.Newer is { } newer)
+            {
+                _cosigned.KeepNewer(newer);
+            }
+
+            if (state.Cosigned is { } head)
+            {
+                _cosigned.Keep(Row(head, isWithheld: _withheldAt is not null));
+                _reached(WritePhase.Cosign);
+            }
+        });
+        Refusal ??= state.Newer is { } note ? Contradiction(note) : null;
+        if (state.Cosigned is { } cosigned)
+        {
+            Head = cosigned.MapHeadSize == Head.MapHeadSize ? cosigned : Head;
+            _withheldAt = _withheldAt is null ? null : cosigned;
         }
     }
 
@@ -170,17 +223,19 @@ internal sealed class LogWriter : IDisposable
 
     /// <summary>Deletes map pages needed only by heads superseded longer than <paramref name="window"/> ago (none when it is zero), and
     /// frees disk space. Returns whether more may remain.</summary>
+    /// <param name="window">How long a superseded head's pages are kept.</param>
     public bool Reclaim(TimeSpan window)
     {
+        var visible = Visible.MapHeadSize; // its pages are kept
         var limit = (_time.GetUtcNow() - window).ToUnixTimeMilliseconds();
-        if (window == TimeSpan.Zero || !_maps.HasExpired(limit))
+        if (window == TimeSpan.Zero || !_maps.HasExpired(limit, visible))
         {
             return _space.GiveBack();
         }
 
         _transactions.Run(() =>
         {
-            _maps.Reclaim(limit);
+            _maps.Reclaim(limit, visible);
             _reached(WritePhase.Reclaim);
         });
         return true;
@@ -188,8 +243,8 @@ internal sealed class LogWriter : IDisposable
 
     public void Dispose()
     {
-        foreach (var part in new IDisposable[] { _transactions, _entries, _index, _maps, _enqueue, _next, _dequeue, _find, _tile, _head,
-            _space })
+        foreach (var part in new IDisposable[] { _transactions, _entries, _index, _maps, _cosigned, _enqueue, _next, _dequeue, _find, _tile,
+            _head, _space })
         {
             part.Dispose();
         }
@@ -205,6 +260,20 @@ internal sealed class LogWriter : IDisposable
             : throw new InvalidDataException(
                 $"{file} holds a log created with a key other than {_signer.Key}: a log keeps its key for life.");
     }
+
+    /// <summary>Reads a stored head by its number.</summary>
+    private PublishedHead StoredHead(CosignedHead cosigned) => _cosigned.FindHead(cosigned.MapHeadSize) is var (message, root)
+        ? Publish(message, root, cosigned)
+        : throw new InvalidDataException($"{_transactions.Connection.DataSource} lacks the map of its cosigned head "
+            + $"{cosigned.MapHeadSize}: it is damaged; log import rebuilds it from an export.");
+
+    private static CosignedHead Row(PublishedHead head, bool isWithheld) =>
+        new(head.MapHeadSize, head.Notes?.Log.ToBytes() ?? [], head.Notes?.MapHeads.ToBytes() ?? [], isWithheld);
+
+    private string Contradiction(byte[] note) =>
+        $"a checkpoint under this log's own key was seen that its file of {Head.Size} entries does not lead to: "
+        + $"{Encoding.UTF8.GetString(note).Split('\n') switch { [var origin, var size, ..] => $"{origin} of size {size}", _ => "" }}. "
+        + "The file is an old copy: restore the newest state, or start a new log with a new key";
 
     private TileFrontier Frontier(Tree tree, long size) =>
         new(size, (level, index) => _find.First(row => row.Bytes(0), (int)tree, level, index));
@@ -260,7 +329,8 @@ internal sealed class LogWriter : IDisposable
         return Publish(head, map.Root);
     }
 
-    private PublishedHead Publish(LogHead head, long mapRoot) => new(head, mapRoot, _notes?.SignOnDemand(head));
+    private PublishedHead Publish(LogHead head, long mapRoot, CosignedHead? cosigned = null) =>
+        new(head, mapRoot, _notes?.SignOnDemand(head, cosigned));
 
     private void WriteTiles(Tree tree, TileFrontier frontier)
     {

@@ -3,7 +3,7 @@ using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.LogNode.Sequencing;
 
-/// <summary>The newest head as readers see it; durable before it is visible.</summary>
+/// <summary>A head as readers see it; durable before it is visible.</summary>
 /// <param name="MapRoot">Number of the page at the root of its map; 0 for the empty map.</param>
 /// <param name="NotesOnDemand">Signs the head's checkpoints when the first reader asks; null for a log without origin.</param>
 internal sealed record PublishedHead(LogHead Message, long MapRoot, Lazy<HeadNotes>? NotesOnDemand = null)

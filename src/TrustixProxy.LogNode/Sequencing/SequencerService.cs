@@ -3,9 +3,9 @@ using TrustixProxy.IO.Supervision;
 
 namespace TrustixProxy.LogNode.Sequencing;
 
-/// <summary>Runs the sequencers of all logs, each on its own thread, since writes wait for the disk.</summary>
-internal sealed class SequencerService(IReadOnlyList<Sequencer> sequencers, TimeProvider time, ILogger logger)
+/// <summary>Runs the sequencers and cosigners of all logs, each on its own thread, since writes wait for the disk.</summary>
+internal sealed class SequencerService(IReadOnlyList<SupervisedLoop> loops, TimeProvider time, ILogger logger)
     : SupervisedService(time, logger)
 {
-    protected override IEnumerable<SupervisedLoop> Loops => sequencers.Select(sequencer => sequencer.Loop);
+    protected override IEnumerable<SupervisedLoop> Loops => loops;
 }

@@ -18,6 +18,9 @@ internal enum WritePhase
     /// <summary>The head is durable, but not yet visible.</summary>
     Committed,
 
+    /// <summary>A head's cosignatures are written; the transaction is open.</summary>
+    Cosign,
+
     /// <summary>Old pages are deleted; the transaction is open.</summary>
     Reclaim,
 }

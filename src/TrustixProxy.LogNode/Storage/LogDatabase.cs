@@ -17,6 +17,9 @@ internal sealed class LogDatabase : IDisposable
     /// are those that only the previous head needs (8 bytes each, little-endian, ascending).
     /// head: every head ever signed.
     /// queue: submitted entries that are not in the log yet.
+    /// cosigned: one row at most, the newest head with cosignatures and its two checkpoints. While heads are withheld, readers see it.
+    /// witness: the size of a tree that each witness is known to have.
+    /// newer: checkpoints under the log's own key that this file does not lead to; with one, nothing is signed any more.
     /// </remarks>
     private const string Schema =
         """
@@ -34,6 +37,10 @@ internal sealed class LogDatabase : IDisposable
         CREATE INDEX IF NOT EXISTS map_prefix ON map (prefix);
         CREATE TABLE IF NOT EXISTS head (mh_size INTEGER PRIMARY KEY, head BLOB NOT NULL, signed_at INTEGER NOT NULL);
         CREATE TABLE IF NOT EXISTS queue (seq INTEGER PRIMARY KEY, key BLOB NOT NULL, value BLOB NOT NULL);
+        CREATE TABLE IF NOT EXISTS cosigned (mh_size INTEGER NOT NULL, log BLOB NOT NULL, map_heads BLOB NOT NULL,
+            is_withheld INTEGER NOT NULL);
+        CREATE TABLE IF NOT EXISTS witness (tree INTEGER, name BLOB, size INTEGER NOT NULL, PRIMARY KEY (tree, name)) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS newer (note BLOB NOT NULL UNIQUE);
         """;
 
     private const long Version = 2;

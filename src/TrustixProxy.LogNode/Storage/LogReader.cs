@@ -155,6 +155,24 @@ internal sealed class LogReader : IDisposable
         Stream("SELECT head FROM head ORDER BY mh_size DESC LIMIT 1", row => LogHead.Parser.ParseFrom(row.Bytes(0))).FirstOrDefault()
         ?? throw new InvalidDataException($"{_connection.DataSource} holds no head: the log was never served.");
 
+    /// <summary>Reads the newest head that readers may see: while heads are withheld, the newest with its quorum of witnesses.</summary>
+    /// <returns>The head, and its stored cosignatures; null without any.</returns>
+    /// <exception cref="InvalidDataException">No head was ever signed.</exception>
+    public (LogHead Head, CosignedHead? Cosigned) VisibleHead()
+    {
+        const string table = "SELECT 1 FROM sqlite_schema WHERE name = 'cosigned'"; // which a file of an earlier version lacks
+        var cosigned = Stream(table, _ => true).Any() ? Stream("SELECT mh_size, log, map_heads, is_withheld FROM cosigned",
+            row => new CosignedHead(row.Number(0), row.Bytes(1), row.Bytes(2), row.Number(3) is not 0)).FirstOrDefault() : null;
+        var head = cosigned is { IsWithheld: true } ? HeadsBetween(cosigned.MapHeadSize - 1, cosigned.MapHeadSize).Single().Message
+            : NewestHead();
+        return (head, (ulong?)cosigned?.MapHeadSize == head.MHTreeSize ? cosigned : null);
+    }
+
+    /// <summary>Counts the conflicts up to the first with an entry that a log of <paramref name="size"/> entries lacks.</summary>
+    public long CountConflicts(long size) => Stream(
+        $"SELECT count(*) FROM conflict WHERE seq < (SELECT coalesce(min(seq), 1 << 62) FROM conflict WHERE idx >= {size})",
+        row => row.Number(0)).First();
+
     /// <summary>Reads entries from one size to another.</summary>
     public IEnumerable<(long Index, Entry Entry)> AllEntries(long from, long to) => from == to ? [] : Stream(
         $"SELECT idx, key, value FROM entry WHERE idx >= {from} AND idx < {to} ORDER BY idx",

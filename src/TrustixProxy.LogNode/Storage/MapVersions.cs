@@ -23,7 +23,7 @@ internal sealed class MapVersions(LogDatabase database) : IDisposable
     private readonly Statement _keep = new(
         database.Writer, "INSERT INTO map (head, root, prefix, signed_at, replaced) VALUES ($1, $2, $3, $4, $5)");
     private readonly Statement _newest = new(database.Writer, "SELECT root FROM map ORDER BY head DESC LIMIT 1");
-    private readonly Statement _second = new(database.Writer, "SELECT signed_at FROM map ORDER BY head LIMIT 1 OFFSET 1");
+    private readonly Statement _second = new(database.Writer, "SELECT head, signed_at FROM map ORDER BY head LIMIT 1 OFFSET 1");
     private readonly Statement _later = new(database.Writer, "SELECT head, signed_at, replaced FROM map ORDER BY head LIMIT 500 OFFSET 1");
     private readonly Statement _drop = new(database.Writer, "DELETE FROM map WHERE head < $1");
 
@@ -59,16 +59,17 @@ internal sealed class MapVersions(LogDatabase database) : IDisposable
     /// <summary>Encodes replaced numbers for a row.</summary>
     public static byte[] Bytes(IEnumerable<long> replaced) => MemoryMarshal.AsBytes(replaced.Order().ToArray().AsSpan()).ToArray();
 
-    /// <summary>Whether a version was superseded by a head signed at <paramref name="limit"/> or before.</summary>
-    public bool HasExpired(long limit) => _second.First(row => row.Number(0) <= limit);
+    /// <summary>Whether a version older than that of head <paramref name="visible"/> was superseded by a head signed at
+    /// <paramref name="limit"/> or before.</summary>
+    public bool HasExpired(long limit, long visible) => _second.First(row => row.Number(0) <= visible && row.Number(1) <= limit);
 
     /// <summary>Deletes some of those versions.</summary>
-    public void Reclaim(long limit)
+    public void Reclaim(long limit, long visible)
     {
         var (numbers, oldest) = (new List<long>(), 0L);
         foreach (var (head, signedAt, replaced) in _later.All(row => (row.Number(0), row.Number(1), row.Bytes(2))))
         {
-            if (signedAt > limit || numbers.Count > PagesAtOnce)
+            if (head > visible || signedAt > limit || numbers.Count > PagesAtOnce)
             {
                 break;
             }

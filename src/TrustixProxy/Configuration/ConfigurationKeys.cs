@@ -255,6 +255,12 @@ internal static class ConfigurationKeys
         ["logs[].origin"] = new("The log's name in C2SP checkpoints and to witnesses; without it the log has no "
             + "checkpoints. Never change it.")
         { Range = "at most 200 characters, no space, no `+`: `log.alice.example/nix`" },
+        ["logs[].witnesses.policyFile"] = new("tlog-policy file: the witnesses with their addresses, and how many must cosign a head. "
+            + "Needs `origin`.")
+        { Type = "path", Default = "no witnesses" },
+        ["logs[].witnesses.interval"] = "Time between rounds of asking witnesses.",
+        ["logs[].witnesses.publish"] =
+            "`witnessed`: readers see a head once it has its quorum. `always`: at once, and cosignatures follow.",
         ["logs[].writeTokens"] = new("Public halves of the tokens allowed to submit.") { Range = "name:base64" },
         ["referenceTokens"] = new(
             "Whether to accept Trustix's own tokens, which can be replayed.")

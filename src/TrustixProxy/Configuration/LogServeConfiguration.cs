@@ -91,7 +91,8 @@ internal static class LogServeConfiguration
         var tokens = CommonKeys.PublicKeys(section, "writeTokens");
         var signer = ReadKey(section);
         var origin = ReadOrigin(section);
-        return signer is null ? null : new HostedLogOptions(name, signer, [.. tokens]) { Origin = origin };
+        var witnesses = CosigningConfiguration.Read(section);
+        return signer is null ? null : new HostedLogOptions(name, signer, [.. tokens]) { Origin = origin, Witnesses = witnesses };
     }
 
     /// <summary>The log's name in checkpoints; null without one.</summary>

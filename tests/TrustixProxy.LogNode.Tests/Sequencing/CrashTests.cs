@@ -8,16 +8,22 @@ using TrustixProxy.LogNode.Archive;
 using TrustixProxy.LogNode.Sequencing;
 using TrustixProxy.LogNode.Storage;
 using TrustixProxy.Nix;
+using TrustixProxy.Testing;
+using TrustixProxy.TransparencyLog;
+using TrustixProxy.TransparencyLog.Notes;
 using TrustixProxy.TransparencyLog.Wire;
 using LogSigner = TrustixProxy.TransparencyLog.LogSigner;
 
 namespace TrustixProxy.LogNode.Tests.Sequencing;
 
-/// <summary>A node that is killed at every place where its writer can be, again and again, under load.</summary>
-public sealed class CrashTests : IDisposable
+/// <summary>A node whose log three witnesses cosign, two of which are enough, is killed at every place where its writer can be, again and
+/// again, under load.</summary>
+public sealed class CrashTests : IAsyncLifetime, IDisposable
 {
-    /// <summary>Kills for each of the six phases.</summary>
-    private const int KillsAPhase = 34;
+    private const string Origin = "log.example/crash";
+
+    /// <summary>Kills for each of the seven phases.</summary>
+    private const int KillsAPhase = 30;
 
     /// <summary>After so many kills the log begins anew, so that checking all of it stays quick.</summary>
     private const int KillsALog = 12;
@@ -25,6 +31,8 @@ public sealed class CrashTests : IDisposable
     private readonly LogSigner _signer;
     private readonly NixSecretKey _token = NixSecretKey.Generate("peer");
     private readonly byte[] _seed;
+    private readonly FakeWitnesses _witnesses;
+    private readonly TestFolder _policy = new();
     private readonly HttpClient _http = new();
     private readonly ConcurrentDictionary<string, string> _acknowledged = new();
     private readonly ConcurrentDictionary<long, LogHead> _seen = new();
@@ -35,22 +43,37 @@ public sealed class CrashTests : IDisposable
     {
         _seed = RandomNumberGenerator.GetBytes(32);
         _signer = new LogSigner(_seed);
+        _witnesses = new FakeWitnesses(VerifierKey.OfLog(Origin, _signer.Key), VerifierKey.OfLog(Origin + Checkpoint.MapHeads, _signer.Key),
+            new TestWitness("w1", 1), new TestWitness("w2", 2), new TestWitness("w3", 3));
     }
+
+    private string PolicyFile => Path.Combine(_policy.Path, "witnesses");
+
+    public async Task InitializeAsync()
+    {
+        await _witnesses.ListenAsync();
+        await File.WriteAllTextAsync(PolicyFile, _witnesses.PolicyText(2));
+    }
+
+    public Task DisposeAsync() => Task.CompletedTask;
 
     public void Dispose()
     {
         _http.Dispose();
+        _witnesses.Dispose();
+        _policy.Dispose();
         Directory.Delete(_directory, recursive: true);
     }
 
     [Fact]
-    public async Task No_kill_loses_what_was_acknowledged_or_forks_the_log()
+    public async Task No_kill_loses_what_was_acknowledged_or_forks_the_log_or_shows_a_head_without_its_quorum()
     {
         var killed = new Dictionary<WritePhase, int>();
         var random = new Random(1);
         for (var kill = 0; kill < KillsAPhase * Enum.GetValues<WritePhase>().Length; kill++)
         {
             var phase = (WritePhase)(kill % Enum.GetValues<WritePhase>().Length);
+            Disturb(random, kill);
             await LoadUntilKilledAsync(phase, 1 + random.Next(4));
             killed[phase] = killed.GetValueOrDefault(phase) + 1;
             AssertWhole();
@@ -132,12 +155,47 @@ public sealed class CrashTests : IDisposable
                 }
 
                 var head = LogHead.Parser.ParseFrom(await response.Content.ReadAsByteArrayAsync());
-                Assert.Equal(head, _seen.GetOrAdd((long)head.MHTreeSize, head));
+                if (_seen.TryAdd((long)head.MHTreeSize, head) && head.TreeSize > 0)
+                {
+                    AssertWitnessed(head);
+                }
+
+                Assert.Equal(head, _seen[(long)head.MHTreeSize]);
             }
         }
         catch (HttpRequestException)
         {
             // The node is gone.
+        }
+    }
+
+    /// <summary>Has a witness forget, fall silent, or claim to know more; two are always as they should be.</summary>
+    private void Disturb(Random random, int kill)
+    {
+        var name = $"w{random.Next(1, 4)}";
+        _witnesses.Instead = (kill % 4) switch
+        {
+            0 => (witness, _) => witness == name ? new HttpResponseMessage(System.Net.HttpStatusCode.ServiceUnavailable) : null,
+            1 => (witness, _) => witness == name ? FakeWitnesses.KnowsSize(1L << 62) : null,
+            _ => (_, _) => null,
+        };
+        if (kill % 4 is 2)
+        {
+            _witnesses.Forget(name);
+        }
+    }
+
+    /// <summary>Whether two witnesses have cosigned both checkpoints of a head, before anybody saw it.</summary>
+    private void AssertWitnessed(LogHead head)
+    {
+        foreach (var checkpoint in new[]
+        {
+            new Checkpoint(Origin, (long)head.TreeSize, new Digest(head.LogRoot.Span)),
+            new Checkpoint(Origin + Checkpoint.MapHeads, (long)head.MHTreeSize, new Digest(head.MHRoot.Span)),
+        })
+        {
+            var cosigners = _witnesses.Cosigned.Where(cosigned => cosigned.Checkpoint == checkpoint).Select(cosigned => cosigned.Witness);
+            Assert.InRange(cosigners.Distinct().Count(), 2, 3);
         }
     }
 
@@ -151,6 +209,8 @@ public sealed class CrashTests : IDisposable
         Assert.All(_seen, seen => Assert.Equal(seen.Value.ToByteArray(), heads[seen.Key]));
         var sizes = heads.Values.Select(head => LogHead.Parser.ParseFrom(head).TreeSize).ToList();
         Assert.Equal(sizes.Distinct(), sizes);
+        var cosigned = _witnesses.Cosigned.Select(cosigned => cosigned.Checkpoint).Distinct();
+        Assert.All(cosigned.GroupBy(checkpoint => (checkpoint.Origin, checkpoint.Size)), ofOneSize => Assert.Single(ofOneSize));
     }
 
     /// <summary>A node that is left alone puts everything that was ever acknowledged into the log.</summary>
@@ -159,7 +219,8 @@ public sealed class CrashTests : IDisposable
         using (var node = Start(nameof(WritePhase.Enqueue), int.MaxValue))
         {
             Assert.NotNull(await node.StandardOutput.ReadLineAsync());
-            await Task.Delay(300);
+            using var waiting = LogDatabase.OpenToRead(Path.Combine(_directory, "test.sqlite"));
+            await Eventually.UntilAsync(() => waiting.Read(reader => reader.Count("queue")) is 0);
             node.Kill();
             await node.WaitForExitAsync();
         }
@@ -177,12 +238,14 @@ public sealed class CrashTests : IDisposable
         _directory = NewDirectory();
         _acknowledged.Clear();
         _seen.Clear();
+        _witnesses.Forget(); // the new log has the old one's key
+        _witnesses.Cosigned.Clear();
     }
 
     private Process Start(string phase, int count) => Process.Start(new ProcessStartInfo(
         "dotnet",
         [Path.Combine(AppContext.BaseDirectory, "TrustixProxy.CrashingNode.dll"), _directory, Convert.ToHexString(_seed),
-            _token.PublicKey.ToString(), phase, $"{count}"])
+            _token.PublicKey.ToString(), phase, $"{count}", Origin, PolicyFile])
     { RedirectStandardOutput = true })!;
 
     private static string NewDirectory() => Directory.CreateTempSubdirectory("trustix-crash-").FullName;

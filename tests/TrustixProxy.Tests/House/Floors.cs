@@ -30,6 +30,7 @@ internal static class Floors
         "TrustixProxy.Nars.Comparison",
         "TrustixProxy.LogNode.Storage",
         "TrustixProxy.LogNode.Sequencing",
+        "TrustixProxy.LogNode.Witnessing",
         "TrustixProxy.LogNode.Api",
         "TrustixProxy.LogNode.Archive",
         "TrustixProxy.LogNode.Hosting",

@@ -2,10 +2,12 @@ using System.Diagnostics.Metrics;
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging.Abstractions;
+using TrustixProxy.LogNode.Storage;
 using TrustixProxy.Nix;
 using TrustixProxy.Publisher;
 using TrustixProxy.Terminal;
 using TrustixProxy.Testing;
+using TrustixProxy.TransparencyLog.Notes;
 
 namespace TrustixProxy.Tests.Operations;
 
@@ -62,6 +64,35 @@ public sealed partial class MetricsTests
         var page = Exposition.Parse(await node.Client.GetStringAsync(new Uri(node.PrivateUrl, "/metrics")));
 
         Assert.True(Value(page, "trustix_log_submitted_items_total", ("log", "test")) >= 1);
+        AllAreInTheReadme(page, "trustix_log_");
+    }
+
+    [Fact]
+    public async Task A_log_nodes_page_shows_its_witnesses()
+    {
+        const string origin = "log.example/nix";
+        using var text = new PrometheusText("TrustixProxy.LogNode");
+        await using var node = new TestLogNode { Metrics = text.AnswerAsync };
+        using var witnesses = new FakeWitnesses(VerifierKey.OfLog(origin, node.Signer.Key),
+            VerifierKey.OfLog(origin + Checkpoint.MapHeads, node.Signer.Key), new TestWitness("w1", 1), new TestWitness("w2", 2));
+        var policy = new WitnessOptions(witnesses.Policy(2), TimeSpan.FromMilliseconds(50), IsWithheld: true);
+        node.Change = options => options with
+        {
+            Network = witnesses,
+            Logs = [options.Logs[0] with { Origin = origin, Witnesses = policy }],
+        };
+        await node.StartAsync();
+        await node.SubmitAsync(("key"u8.ToArray(), "value"u8.ToArray()));
+        await Eventually.UntilAsync(async () => (await node.HeadAsync()).TreeSize is 1);
+        await Eventually.UntilAsync(async () =>
+            Value(Exposition.Parse(await node.Client.GetStringAsync(new Uri(node.PrivateUrl, "/metrics"))),
+                "trustix_log_witnesses_answering", ("log", "test")) is 2);
+
+        var page = Exposition.Parse(await node.Client.GetStringAsync(new Uri(node.PrivateUrl, "/metrics")));
+
+        Assert.True(Value(page, "trustix_log_cosigning_rounds_total", ("log", "test"), ("result", "cosigned")) >= 1);
+        Assert.InRange(Value(page, "trustix_log_cosigned_age_seconds", ("log", "test")), 0, 60);
+        Assert.Equal(0, Value(page, "trustix_log_signing_stopped", ("log", "test")));
         AllAreInTheReadme(page, "trustix_log_");
     }
 

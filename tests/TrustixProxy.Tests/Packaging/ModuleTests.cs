@@ -1,4 +1,5 @@
 using System.Text.Json;
+using TrustixProxy.Testing;
 
 namespace TrustixProxy.Tests.Packaging;
 
@@ -83,6 +84,25 @@ public sealed class ModuleTests
             ["TRUSTIXPROXY__STATEDIRECTORY"] = folder.File("state")
         });
         Assert.Equal(2, Directory.GetFiles(folder.File("state"), "*.sqlite").Length);
+    }
+
+    [Fact]
+    public async Task The_log_asks_witnesses_as_configured_through_the_machines_http_proxy()
+    {
+        using var folder = new Folder();
+        var file = folder.File("witnesses", $"{new TestWitness("w1", 1).Line.TrimEnd()} http://127.0.0.1:1\nquorum w1\n");
+        var machine = await MachineAsync(Log, $$"""
+            services.trustix-log.logs.alice.witnesses = { policyFile = "{{file}}"; interval = "00:00:30"; };
+            networking.proxy.envVars.https_proxy = "http://proxy:3128";
+            """);
+        var unit = new Unit(machine, "trustix-log");
+
+        var logs = unit.Configuration.GetProperty("logs");
+        Assert.Equal("00:00:30", logs[0].GetProperty("witnesses").GetProperty("interval").GetString());
+        Assert.False(logs[1].TryGetProperty("witnesses", out _));
+        var environment = machine.GetProperty("systemd").GetProperty("services").GetProperty("trustix-log").GetProperty("environment");
+        Assert.Equal("http://proxy:3128", environment.GetProperty("https_proxy").GetString());
+        await unit.BuildAsync(folder);
     }
 
     [Fact]

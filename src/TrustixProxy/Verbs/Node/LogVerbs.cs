@@ -46,6 +46,11 @@ internal static class LogVerbs
             await using var app = LogNodeHost.Create(options, HostRun.LogToConsole, metrics.AnswerAsync);
             foreach (var log in options.Logs)
             {
+                foreach (var warning in CosigningConfiguration.Warnings(log))
+                {
+                    StartupMessage.Warn(warning);
+                }
+
                 StartupMessage.Say($"log {log.Name}: publicKey {log.Signer.Key}, id {log.Signer.Key.LogId}");
             }
 

@@ -71,6 +71,11 @@ internal static class CheckConfigVerb
             return ExitCode.Refuse(faults);
         }
 
+        foreach (var warning in options.Logs.SelectMany(CosigningConfiguration.Warnings))
+        {
+            Console.Error.WriteLine($"warning: {warning}");
+        }
+
         Console.WriteLine($"valid for log serve: {string.Join(", ", options.Logs.Select(log => log.Name))}.");
         foreach (var line in WitnessMail.Lines(options.Logs.Where(log => log.Origin is not null)
             .Select(log => (log.Origin!, log.Signer.Key))))
