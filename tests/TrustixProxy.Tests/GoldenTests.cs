@@ -1,3 +1,5 @@
+using TrustixProxy.Testing;
+
 namespace TrustixProxy.Tests;
 
 /// <summary>Bundles and evidence that earlier versions wrote are verified for ever, offline, under the configuration that they were made
@@ -23,6 +25,33 @@ public sealed class GoldenTests
     }
 
     [Theory]
+    [InlineData("agreed", "agreed-1.0 agreed at 2026-11-29T")]
+    [InlineData("undecided", "undecided-1.0 undecided at 2026-11-29T")]
+    public async Task A_decision_bundle_of_version_2_is_verified(string name, string expected)
+    {
+        var (code, output, error) = await Cli.RunOfflineAsync("verify", Second(name), "--policy", Second("config"));
+
+        Assert.True(code is 0, output + error);
+        Assert.Contains(expected, output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_decision_bundle_of_version_2_shows_the_witnesses_of_its_policy()
+    {
+        using var folder = new Folder();
+        var witnesses = string.Concat(Enumerable.Range(1, 3).Select(i => new TestWitness($"w{i}", (byte)i).Line));
+        var policy = folder.File("witnesses.tlog-policy", $"{witnesses}group q 2 w1 w2 w3\nquorum q\n");
+        var text = (await File.ReadAllTextAsync(Second("config-witnessed"))).Replace("POLICY", policy, StringComparison.Ordinal);
+        var config = folder.File("config.json", text);
+
+        var (code, output, error) = await Cli.RunOfflineAsync("verify", Second("witnessed"), "--policy", config);
+
+        Assert.True(code is 0, output + error);
+        Assert.Contains("alice: 2 of its policy's witnesses saw its head of size 1 (last 2026-11-29 ", output, StringComparison.Ordinal);
+        Assert.EndsWith("): w1, w2\n", output, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("split-view")]
     [InlineData("rewritten-log")]
     [InlineData("rewritten-map-heads")]
@@ -41,6 +70,9 @@ public sealed class GoldenTests
         Assert.Equal(
             (1, "not verified: its heads are signed by no log of the given configuration.\n"), (other.Code, other.Output));
     }
+
+    private static string Second(string name) =>
+        Path.Combine(AppContext.BaseDirectory, "Vectors", "bundles", "v2", $"{name}.json");
 
     private static string Vector(string folder, string name) =>
         Path.Combine(AppContext.BaseDirectory, "Vectors", folder, "v1", $"{name}.json");
