@@ -294,6 +294,22 @@ public sealed class CheckConfigTests
     }
 
     [Theory]
+    [InlineData("", true)]
+    [InlineData(""", "publicKeys": ["9f164f44f92da3bc33fe3731eca84bf88fc19e838670d705c8eb3330a9ee5508"]""", false)]
+    public async Task A_policy_of_Sigsum_without_its_keys_is_warned_of(string keys, bool isWarned)
+    {
+        using var folder = new Folder();
+        var (code, _, error) = await CheckAsync(folder, $$"""
+            { "stateDirectory": "{{folder.Path}}/state", "upstreams": [{ "name": "nixos", "url": "https://cache.nixos.org" }],
+              "proofs": [{ "name": "dora", "url": "https://dora.example/proofs",
+                "policyFile": "{{Path.GetFullPath("Vectors/sigsum/policy")}}"{{keys}} }] }
+            """);
+
+        Assert.True(code is 0, error);
+        Assert.Equal(isWarned, error.Contains("names the witness 'w1' as Sigsum does, by 64 digits", StringComparison.Ordinal));
+    }
+
+    [Theory]
     [InlineData("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ8WT0T5LaO8M/43MeyoS/iPwZ6DhnDXBcjrMzCp7lUI sigsum key", null)]
     [InlineData("9f164f44f92da3bc33fe3731eca84bf88fc19e838670d705c8eb3330a9ee5508", null)]
     [InlineData("9F164F44F92DA3BC33FE3731ECA84BF88FC19E838670D705C8EB3330A9EE5508", "which is not a usable Ed25519 key. Copy the line")]

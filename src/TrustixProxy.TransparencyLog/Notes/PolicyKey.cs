@@ -39,7 +39,7 @@ internal static class PolicyKey
         if (NoteText.TryReadHex(text, bytes) && Ed25519PublicKey.TryImport(bytes, out var imported, out _))
         {
             key = use is NoteAlgorithm.Ed25519 ? SigsumLog.KeyOf(imported)
-                : VerifierKey.OfWitness($"sigsum.org/witness/{Digest.Of(bytes)}", imported);
+                : VerifierKey.OfWitness(SigsumLog.Witness + Digest.Of(bytes), imported);
         }
 
         return key is not null;

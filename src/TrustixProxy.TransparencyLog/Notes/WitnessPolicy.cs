@@ -55,6 +55,10 @@ public sealed class WitnessPolicy
     /// <summary>The witnesses whose cosignatures are ignored, since this program does not verify their algorithm.</summary>
     public IEnumerable<PolicyWitness> IgnoredWitnesses => Witnesses.Where(witness => !witness.Key.IsVerifiable);
 
+    /// <summary>The witnesses that are named by their keys alone, as Sigsum does: they count only in Sigsum's proofs.</summary>
+    public IEnumerable<PolicyWitness> NamelessWitnesses =>
+        Witnesses.Where(witness => witness.Key.Name.StartsWith(SigsumLog.Witness, StringComparison.Ordinal));
+
     /// <summary>Reads a policy file whole.</summary>
     /// <param name="bytes">The file.</param>
     /// <param name="mustDemand">Whether to refuse a policy that demands no cosignature.</param>

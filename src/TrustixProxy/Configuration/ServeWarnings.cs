@@ -20,7 +20,7 @@ internal static class ServeWarnings
             .. OfKeys(options, configuration.IsKeyMissing),
             .. OfLogs(options),
             .. options.Proofs.SelectMany(proofs => WitnessPolicyFile.Warnings(
-                $"proofs '{proofs.Elector.Name}'.policyFile", proofs.Elector.Witnesses)),
+                $"proofs '{proofs.Elector.Name}'.policyFile", proofs.Elector.Witnesses, !proofs.Elector.Submitters.IsEmpty)),
         ];
     }
 

@@ -31,8 +31,15 @@ internal static class WitnessPolicyFile
     /// <summary>Lists what is weaker than it may look in a policy.</summary>
     /// <param name="key">The key that names the file, with the name of its log or server.</param>
     /// <param name="policy">The policy.</param>
-    public static IEnumerable<string> Warnings(string key, WitnessPolicy policy)
+    /// <param name="isOfSigsum">Whether it judges Sigsum's proofs.</param>
+    public static IEnumerable<string> Warnings(string key, WitnessPolicy policy, bool isOfSigsum = false)
     {
+        foreach (var nameless in isOfSigsum ? [] : policy.NamelessWitnesses)
+        {
+            yield return $"{key}: names the witness '{nameless.Name}' as Sigsum does, by 64 digits, so it counts only in Sigsum's proofs. "
+                + "Name it by its verifier key, or set publicKeys if the files are Sigsum's.";
+        }
+
         if (policy.LiarsBorne < 1)
         {
             var harm = policy.LiarsBorne < 0 ? "two histories of the log can each have a quorum although no witness lies"
