@@ -80,6 +80,12 @@ public enum SilenceReason
 
     /// <summary>Too few of the witnesses that its configuration demands have seen the head, or none of them lately.</summary>
     Unwitnessed,
+
+    /// <summary>Its key signed a hash whose size and references nobody gave, so the signature cannot be checked.</summary>
+    UnprovenHash,
+
+    /// <summary>Its key signed two different outputs of the path.</summary>
+    TwoClaims,
 }
 
 /// <summary>The proof that an elector cast a vote.</summary>
@@ -149,9 +155,13 @@ public abstract record Ballot
         /// <summary>Whether this is the elector's definite answer, though unusable.</summary>
         public bool IsAnswer { get; init; }
 
+        /// <summary>The NAR hash it names without proof; null when it names none.</summary>
+        public NixHash? UnprovenHash { get; init; }
+
         /// <summary>Whether a retry is pointless: the answer is definite and not a vote, or only an operator or witnesses can change
         /// it.</summary>
         public bool IsForGood => IsAnswer || Reason is SilenceReason.Frozen or SilenceReason.Revoked or SilenceReason.NoInclusionProofs
-            or SilenceReason.ClaimOfOtherPath or SilenceReason.ClaimMalformed or SilenceReason.NoSignature or SilenceReason.Unwitnessed;
+            or SilenceReason.ClaimOfOtherPath or SilenceReason.ClaimMalformed or SilenceReason.NoSignature or SilenceReason.Unwitnessed
+            or SilenceReason.TwoClaims;
     }
 }

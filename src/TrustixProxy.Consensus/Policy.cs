@@ -24,7 +24,7 @@ public sealed class Policy
     private readonly Lazy<Digest> _identity;
 
     /// <summary>Declares electors with one rule for all paths: a number of operators.</summary>
-    /// <param name="electors">The electors, with unique names, and no key shared by two operators. Without any, nothing is agreed.</param>
+    /// <param name="electors">The electors, with unique names, and no key shared by two of them. Without any, nothing is agreed.</param>
     /// <param name="quorum">Number of operators that must agree, from 1 to all; null for a majority.</param>
     /// <param name="dissent">The effect of a differing claim.</param>
     /// <exception cref="ArgumentException">A name or key occurs twice.</exception>
@@ -51,10 +51,9 @@ public sealed class Policy
         _identity = new Lazy<Digest>(() => Digest.Of(Encoding.UTF8.GetBytes(Text)));
         var keys = Electors.SelectMany(elector => elector.KeyBytes.Select(key => (Key: Convert.ToHexString(key), Elector: elector)));
         if (Electors.DistinctBy(elector => elector.Name).Count() != Electors.Length
-            || keys.GroupBy(item => item.Key, item => item.Elector).Any(group =>
-                group.DistinctBy(elector => elector.Operator).Count() > 1 || group.OfType<Elector.Log>().Count() > 1))
+            || keys.GroupBy(item => item.Key, item => item.Elector).Any(group => group.Distinct().Count() > 1))
         {
-            throw new ArgumentException("An electorate has each name once, and each key for one log or operator.", nameof(electors));
+            throw new ArgumentException("An electorate has each name once, and each key for one elector.", nameof(electors));
         }
 
         ArgumentOutOfRangeException.ThrowIfEqual(Rest.Rule.IsSound, false, nameof(rule));

@@ -102,6 +102,7 @@ public abstract record Verdict
         Ballot.Absent => "silent(not-found)",
         Ballot.Silent { Reason: SilenceReason.Unwitnessed } => "unwitnessed",
         Ballot.Silent { Reason: SilenceReason.NoInclusionProofs } => "silent(gives no inclusion proofs: set inclusionProof to optional)",
+        Ballot.Silent { UnprovenHash: { } hash } => $"silent(claims {hash} without proof)",
         Ballot.Silent silent => $"silent({Kebab.Of(silent.Reason)})",
         _ => throw new System.Diagnostics.UnreachableException(),
     }}{(Rule.AllOperators.Contains(answer.Elector.Operator) ? "" : "(not counted)")}";

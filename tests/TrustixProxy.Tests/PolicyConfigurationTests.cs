@@ -110,7 +110,7 @@ public sealed class PolicyConfigurationTests
 
         Assert.Equal(2, code);
         Assert.Contains("caches: has this proxy's own signing key for 'four'", error, StringComparison.Ordinal);
-        Assert.Contains("caches: has one publicKey for 'alice' and 'one'; one key under two operators would vote twice.", error,
+        Assert.Contains("caches: has one publicKey for 'alice' and 'one'; one key would vote twice.", error,
             StringComparison.Ordinal);
         Assert.Contains("caches: has this proxy's own signing key for 'two'", error, StringComparison.Ordinal);
         Assert.Contains("caches[0].publicKeys: has 'short', which has no colon", error, StringComparison.Ordinal);

@@ -4,19 +4,20 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Nars.Upstreams;
 
-/// <summary>Requests a narinfo and parses the answer, or a proof file: untrusted bytes, bounded in size.</summary>
+/// <summary>Requests a narinfo and parses the answer, or another served file: untrusted bytes, bounded in size.</summary>
 internal static class NarInfoRequest
 {
     /// <summary>Sends one request.</summary>
     /// <param name="http">Sends the request.</param>
     /// <param name="cache">The upstream's base address.</param>
     /// <param name="digest">The store path's digest.</param>
-    /// <param name="proofs">The form of the proof file requested in place of a narinfo; null for a narinfo.</param>
+    /// <param name="path">The store path; null where the digest alone makes the file's address.</param>
+    /// <param name="file">The file to request.</param>
     /// <exception cref="HttpRequestException">The response is missing or incomplete.</exception>
     public static async Task<UpstreamAnswer> SendAsync(
-        HttpMessageInvoker http, Uri cache, StorePathDigest digest, ProofFileForm? proofs, CancellationToken cancellation)
+        HttpMessageInvoker http, Uri cache, StorePathDigest digest, StorePath? path, ServedFile file, CancellationToken cancellation)
     {
-        using var request = Of(new Uri(cache, $"{digest}.{proofs?.Suffix ?? "narinfo"}"));
+        using var request = Of(new Uri(cache, file.Address(digest, path)));
         using var response = await http.SendAsync(request, cancellation);
         if (UpstreamFault.OfStatus((int)response.StatusCode) is { } fault)
         {
@@ -29,7 +30,7 @@ internal static class NarInfoRequest
         }
 
         return NarCompression.OfContentEncoding(response.Content.Headers.ContentEncoding) is { } encoding
-            ? await ReadAsync(response.Content, encoding, digest, proofs, cancellation)
+            ? await ReadAsync(response.Content, encoding, digest, file, cancellation)
             : Failed(UpstreamFailure.UnknownEncoding);
     }
 
@@ -48,20 +49,21 @@ internal static class NarInfoRequest
     private static UpstreamAnswer.Failed Failed(UpstreamFailure kind) => new(new UpstreamFault(kind));
 
     private static async Task<UpstreamAnswer> ReadAsync(
-        HttpContent content, string encoding, StorePathDigest digest, ProofFileForm? proofs, CancellationToken cancellation)
+        HttpContent content, string encoding, StorePathDigest digest, ServedFile file, CancellationToken cancellation)
     {
         ReadOnlyMemory<byte>? body;
         try
         {
-            body = await ReadAsync(content, encoding, proofs?.MaxSize ?? NarInfo.MaxSize, cancellation);
+            body = await ReadAsync(content, encoding, file.MaxSize, cancellation);
         }
         catch (InvalidDataException)
         {
             return Failed(UpstreamFailure.UnknownEncoding);
         }
 
-        return body is null ? Failed(proofs is null ? UpstreamFailure.NarinfoTooLarge : UpstreamFailure.ProofTooLarge)
-            : proofs is not null ? new UpstreamAnswer.FoundProof(body.Value)
+        var isNarInfo = file == ServedFile.NarInfo;
+        return body is null ? Failed(isNarInfo ? UpstreamFailure.NarinfoTooLarge : UpstreamFailure.FileTooLarge)
+            : !isNarInfo ? new UpstreamAnswer.FoundFile(body.Value)
             : !NarInfo.TryParse(body.Value.Span, out var narInfo, out _) ? Failed(UpstreamFailure.NotANarinfo)
             : narInfo.StorePath.Digest != digest ? Failed(UpstreamFailure.NarinfoOfAnotherPath)
             : new UpstreamAnswer.Found(narInfo);

@@ -31,7 +31,7 @@ public sealed class Upstream : IDisposable
     private readonly TimeSpan _timeout, _firstPause; // the pauses of all tries take a small part of the available time
     private readonly TimeProvider _time;
     private readonly UpstreamProber _prober;
-    private readonly ConcurrentDictionary<StorePathDigest, Lazy<Task<UpstreamAnswer>>> _underway = new();
+    private readonly ConcurrentDictionary<FileKey, Lazy<Task<UpstreamAnswer>>> _underway = new();
     private readonly MemoryCache _known = new(new MemoryCacheOptions { SizeLimit = 8 << 20 });
 
     /// <param name="timeout">Maximum time of one narinfo request.</param>
@@ -96,23 +96,29 @@ public sealed class Upstream : IDisposable
 
     /// <summary>Asks for a narinfo, once for all concurrent callers. Uses a narinfo found in the last minutes; asks nothing while the
     /// upstream is away.</summary>
-    public async Task<UpstreamAnswer> AskAsync(StorePathDigest digest, CancellationToken cancellation) =>
-        RecallForDecision(digest) is { } known ? known
-            : Health.IsAway ? AwayAnswer()
-            : await _underway.GetOrAdd(digest, key => new Lazy<Task<UpstreamAnswer>>(() => AskAsync(key))).Value.WaitAsync(cancellation);
+    public Task<UpstreamAnswer> AskAsync(StorePathDigest digest, CancellationToken cancellation) =>
+        AskOnceAsync(new FileKey(digest, null), cancellation);
+
+    /// <summary>Asks as <see cref="AskAsync(StorePathDigest, CancellationToken)"/> does, for a file whose address has the path's
+    /// name.</summary>
+    public Task<UpstreamAnswer> AskAsync(StorePath path, CancellationToken cancellation) =>
+        AskOnceAsync(new FileKey(path.Digest, path), cancellation);
 
     /// <summary>Asks where no decision depends on it: a recent negative answer is enough.</summary>
     public async Task<UpstreamAnswer> LookAsync(StorePathDigest digest, CancellationToken cancellation) =>
-        Recall(digest) ?? await AskAsync(digest, cancellation);
+        Recall(new FileKey(digest, null)) ?? await AskAsync(digest, cancellation);
 
     /// <summary>Drops the cached narinfo of a digest, so that it is fetched again.</summary>
-    public void Forget(StorePathDigest digest) => _known.Remove(digest);
+    public void Forget(StorePathDigest digest) => _known.Remove(new FileKey(digest, null));
+
+    /// <summary>Drops the cached file of a path, so that it is fetched again.</summary>
+    public void Forget(StorePath path) => _known.Remove(new FileKey(path.Digest, path));
 
     /// <summary>Drops the cached narinfo of a digest if it is older than a moment; true when none remains.</summary>
     /// <param name="moment">A timestamp of the clock.</param>
     public bool ForgetOlder(StorePathDigest digest, long moment)
     {
-        if (_known.TryGetValue(digest, out (UpstreamAnswer Answer, long At) known) && known.At >= moment)
+        if (_known.TryGetValue(new FileKey(digest, null), out (UpstreamAnswer Answer, long At) known) && known.At >= moment)
         {
             return false;
         }
@@ -132,30 +138,35 @@ public sealed class Upstream : IDisposable
         _known.Dispose();
     }
 
-    private async Task<UpstreamAnswer> AskAsync(StorePathDigest digest)
+    private async Task<UpstreamAnswer> AskOnceAsync(FileKey file, CancellationToken cancellation) =>
+        RecallForDecision(file) is { } known ? known
+            : Health.IsAway ? AwayAnswer()
+            : await _underway.GetOrAdd(file, key => new Lazy<Task<UpstreamAnswer>>(() => AskAsync(key))).Value.WaitAsync(cancellation);
+
+    private async Task<UpstreamAnswer> AskAsync(FileKey file)
     {
         var start = _time.GetTimestamp();
         try
         {
-            var answer = await TryOftenAsync(digest, start);
+            var answer = await TryOftenAsync(file, start);
             UpstreamMetrics.Answered(Options.Name, answer, _time.GetElapsedTime(start));
             return answer;
         }
         finally
         {
-            _underway.TryRemove(digest, out _);
+            _underway.TryRemove(file, out _);
         }
     }
 
     /// <summary>Tries a few times, for a short time, until there is an answer. Callers stop waiting as soon as the upstream goes
     /// away.</summary>
-    private async Task<UpstreamAnswer> TryOftenAsync(StorePathDigest digest, long start)
+    private async Task<UpstreamAnswer> TryOftenAsync(FileKey file, long start)
     {
         var most = Health.IsInLongRun ? 1 : MostTries;
         for (var tries = 1; ; tries++)
         {
             var told = Health.IsAway ? Task.Delay(LateTry, _time) : Health.Away; // it may have gone away since the last try, and be back
-            var trying = TryAsync(digest);
+            var trying = TryAsync(file);
             if (await Task.WhenAny(trying, told) != trying && !trying.IsCompleted)
             {
                 return AwayAnswer(); // a late answer is kept, and marks it as live again
@@ -171,15 +182,15 @@ public sealed class Upstream : IDisposable
         }
     }
 
-    private async Task<UpstreamAnswer> TryAsync(StorePathDigest digest)
+    private async Task<UpstreamAnswer> TryAsync(FileKey file)
     {
         using var watch = _prober.Watch();
         using var limit = new CancellationTokenSource(_timeout, _time);
         try
         {
             AskingBudget.Charge(this);
-            var answer = await NarInfoRequest.SendAsync(Http, _base, digest, Options.ProofFiles, limit.Token);
-            Keep(digest, answer);
+            var answer = await NarInfoRequest.SendAsync(Http, _base, file.Digest, file.Path, Options.Serves, limit.Token);
+            Keep(file, answer);
             Note(answer);
             return answer;
         }
@@ -206,40 +217,44 @@ public sealed class Upstream : IDisposable
         }
     }
 
-    private void Keep(StorePathDigest digest, UpstreamAnswer answer)
+    private void Keep(FileKey file, UpstreamAnswer answer)
     {
         if (LifetimeOf(answer) is var lifetime && lifetime > TimeSpan.Zero)
         {
             var size = 1024 + answer switch
             {
                 UpstreamAnswer.Found { NarInfo: var narInfo } => narInfo.References.Length * 128,
-                UpstreamAnswer.FoundProof { File: var file } => file.Length,
+                UpstreamAnswer.FoundFile { File: var bytes } => bytes.Length,
                 _ => 0,
             };
-            _known.Set(digest, (answer, _time.GetTimestamp()),
+            _known.Set(file, (answer, _time.GetTimestamp()),
                 new MemoryCacheEntryOptions { Size = size, AbsoluteExpirationRelativeToNow = lifetime });
         }
     }
 
     private UpstreamAnswer.Failed AwayAnswer() => new(Health.Status.Cause ?? new UpstreamFault(UpstreamFailure.Silent), IsAway: true);
 
-    private UpstreamAnswer? Recall(StorePathDigest digest) =>
-        _known.TryGetValue(digest, out (UpstreamAnswer Answer, long At) known) && _time.GetElapsedTime(known.At) < LifetimeOf(known.Answer)
+    private UpstreamAnswer? Recall(FileKey file) =>
+        _known.TryGetValue(file, out (UpstreamAnswer Answer, long At) known) && _time.GetElapsedTime(known.At) < LifetimeOf(known.Answer)
             ? known.Answer : null;
 
     /// <summary>Recalls an answer on which a decision may depend: a narinfo, or any answer that has just arrived. An upstream that also
     /// votes is asked for both at the same time, and one request answers both.</summary>
-    private UpstreamAnswer? RecallForDecision(StorePathDigest digest) =>
-        _known.TryGetValue(digest, out (UpstreamAnswer Answer, long At) known)
+    private UpstreamAnswer? RecallForDecision(FileKey file) =>
+        _known.TryGetValue(file, out (UpstreamAnswer Answer, long At) known)
             && _time.GetElapsedTime(known.At)
-                < (known.Answer is UpstreamAnswer.Found or UpstreamAnswer.FoundProof ? FoundLifetime : SameTime)
+                < (known.Answer is UpstreamAnswer.Found or UpstreamAnswer.FoundFile ? FoundLifetime : SameTime)
             ? known.Answer : null;
 
     private static TimeSpan LifetimeOf(UpstreamAnswer answer) => answer switch
     {
-        UpstreamAnswer.Found or UpstreamAnswer.FoundProof => FoundLifetime,
+        UpstreamAnswer.Found or UpstreamAnswer.FoundFile => FoundLifetime,
         UpstreamAnswer.Absent => AbsentLifetime,
         UpstreamAnswer.Failed { Fault.IsAnswer: true } => SameTime,
         _ => TimeSpan.Zero,
     };
+
+    /// <param name="Digest">The store path's digest.</param>
+    /// <param name="Path">The store path; null where the digest alone makes the file's address.</param>
+    private readonly record struct FileKey(StorePathDigest Digest, StorePath? Path);
 }

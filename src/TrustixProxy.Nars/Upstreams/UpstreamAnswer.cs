@@ -8,8 +8,8 @@ public abstract record UpstreamAnswer
     /// <summary>Its narinfo: untrusted hints.</summary>
     public sealed record Found(NarInfo NarInfo) : UpstreamAnswer;
 
-    /// <summary>The proof file of a server of such files: untrusted bytes, bounded in size.</summary>
-    public sealed record FoundProof(ReadOnlyMemory<byte> File) : UpstreamAnswer;
+    /// <summary>The file of a server that is no binary cache: untrusted bytes, bounded in size.</summary>
+    public sealed record FoundFile(ReadOnlyMemory<byte> File) : UpstreamAnswer;
 
     /// <summary>The upstream does not have the path.</summary>
     public sealed record Absent : UpstreamAnswer;

@@ -54,8 +54,8 @@ public enum UpstreamFailure
     /// <summary>The body is too large for a narinfo.</summary>
     NarinfoTooLarge,
 
-    /// <summary>The body is too large for a proof file.</summary>
-    ProofTooLarge,
+    /// <summary>The body is too large for a proof file or for attestations.</summary>
+    FileTooLarge,
 
     /// <summary>The NAR is missing where the narinfo says it is.</summary>
     NarMissing,

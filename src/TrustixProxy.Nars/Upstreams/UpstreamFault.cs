@@ -35,7 +35,7 @@ public sealed record UpstreamFault(UpstreamFailure Kind, int? Status = null)
     {
         UpstreamFailure.HttpStatus => Status is < 500 and not (408 or 425),
         UpstreamFailure.Throttled or UpstreamFailure.RedirectRefused or UpstreamFailure.NotANarinfo => true,
-        UpstreamFailure.NarinfoOfAnotherPath or UpstreamFailure.NarinfoTooLarge or UpstreamFailure.ProofTooLarge
+        UpstreamFailure.NarinfoOfAnotherPath or UpstreamFailure.NarinfoTooLarge or UpstreamFailure.FileTooLarge
             or UpstreamFailure.UnknownEncoding or UpstreamFailure.NarMissing or UpstreamFailure.UnsupportedCompression => true,
         _ => false,
     };

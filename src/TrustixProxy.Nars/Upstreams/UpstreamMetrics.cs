@@ -39,7 +39,7 @@ public static class UpstreamMetrics
         var word =
             answer switch
             {
-                UpstreamAnswer.Found or UpstreamAnswer.FoundProof => "found",
+                UpstreamAnswer.Found or UpstreamAnswer.FoundFile => "found",
                 UpstreamAnswer.Absent => "absent",
                 UpstreamAnswer.Failed { IsAway: true } =>
             "away",

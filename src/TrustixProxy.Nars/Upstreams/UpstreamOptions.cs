@@ -14,8 +14,8 @@ public sealed record UpstreamOptions(string Name, Uri Url, int Priority, Upstrea
     /// <summary>Selects the HTTP proxy for it.</summary>
     public HttpProxies Proxies { get; init; } = HttpProxies.None;
 
-    /// <summary>The proof files that it serves in place of narinfos and NARs; null for a binary cache.</summary>
-    public ProofFileForm? ProofFiles { get; init; }
+    /// <summary>The file that it serves for each path: a narinfo, unless it is no binary cache.</summary>
+    public ServedFile Serves { get; init; } = ServedFile.NarInfo;
 
     /// <summary>Maximum number of requests in flight, for narinfos and NARs together; 0 for no limit.</summary>
     public int Concurrency { get; init; }
@@ -36,8 +36,3 @@ public sealed record UpstreamOptions(string Name, Uri Url, int Priority, Upstrea
     /// <summary>Maximum wait for a NAR's first byte, and maximum silence within a NAR.</summary>
     public TimeSpan NarDeadline { get; init; } = TimeSpan.FromMinutes(1);
 }
-
-/// <summary>The proof files of a server, one for each store path: <c>DIGEST.SUFFIX</c>.</summary>
-/// <param name="Suffix">What follows the digest and a dot in their names.</param>
-/// <param name="MaxSize">Maximum size, in bytes.</param>
-public sealed record ProofFileForm(string Suffix, int MaxSize);

@@ -61,12 +61,7 @@ internal sealed class ProxyParts : IDisposable
                 before?.Upstreams ?? [],
                     new Upstream(upstream with { Proxies = options.Proxies }, options.Deadline, time, logger, network))),
         ];
-        var caches = options.Caches.Select(cache => Upstreams.FirstOrDefault(upstream => upstream.Options.Url == cache.Url)
-            ?? new Upstream(new UpstreamOptions(cache.Elector.Name, cache.Url, 0) { Proxies = options.Proxies }, options.Deadline, time,
-                logger, network)).ToList();
-        caches.AddRange(options.Proofs.Select(OpenProofs(options, time, logger, network)));
-        FileSources = [.. options.Caches.Select(cache => (Elector)cache.Elector).Concat(options.Proofs.Select(proof => proof.Elector))
-            .Zip(caches)];
+        FileSources = new FileSources(options, Upstreams, time, logger, network).Open();
         Register = new LogRegister(options.Logs, _views, _state, time);
         _seal = new RecordSeal(options.SigningKey, options.PreviousSigningKeys);
         var revocations = new RevocationStore(options.StateDirectory, _seal);
@@ -92,7 +87,7 @@ internal sealed class ProxyParts : IDisposable
         NarStore = before is not null ? before.NarStore : options.NarStore is null ? null
             : new NarStore(options.NarStore, KnownFiles, time, logger);
         Electorate = new Electorate(
-            [.. _logs.Select(ElectorOf), .. FileSources.Select(FileElectorOf)], Upstreams, BadNars, NarStore, options.Policy, time);
+            [.. _logs.Select(ElectorOf), .. FileSources.Select(file => file.Client)], Upstreams, BadNars, NarStore, options.Policy, time);
         Refusals = new RefusalMemory(new PollNews(Logs, Upstreams), time);
         var references = new ReferenceQueue();
         var memory = new DeciderMemory(Cache, Refusals, shared, journal ?? new DecisionJournal(time));
@@ -103,7 +98,7 @@ internal sealed class ProxyParts : IDisposable
         Closure = new ClosureGate(Decider, Cache, options.Policy, options.Deadline, time, logger);
         _owned =
         [
-            Closure, Prefetch, references, RevocationExchange, Decider, BadNars, revocations, .. Upstreams.Union(caches),
+            Closure, Prefetch, references, RevocationExchange, Decider, BadNars, revocations, .. Upstreams.Union(FileSources.Select(file => file.Source)),
             .. new IDisposable?[] { ViewExchange, Redis }.OfType<IDisposable>(),
         ];
     }
@@ -118,8 +113,8 @@ internal sealed class ProxyParts : IDisposable
     /// <summary>The logs' states. Shared with other parts: do not dispose.</summary>
     public LogRegister Register { get; }
 
-    /// <summary>The signed caches and servers of proof files that vote, with their clients.</summary>
-    public ImmutableArray<(Elector Elector, Upstream Source)> FileSources { get; }
+    /// <summary>The signed caches, rebuilders and servers of proof files that vote, with their clients.</summary>
+    public ImmutableArray<FileSource> FileSources { get; }
 
     /// <summary>The policy.</summary>
     public Policy Policy => Options.Policy;
@@ -195,7 +190,7 @@ internal sealed class ProxyParts : IDisposable
     /// <summary>Probes each upstream and signed cache.</summary>
     public void Probe()
     {
-        foreach (var upstream in Upstreams.Concat(FileSources.Select(file => file.Source)))
+        foreach (var upstream in Upstreams.Union(FileSources.Select(file => file.Source)))
         {
             upstream.Probe();
         }
@@ -282,25 +277,6 @@ internal sealed class ProxyParts : IDisposable
         client = log.Log.Witnesses is { } witnesses ? new WitnessedElector(client, log.Log, witnesses) : client;
         return new RevocableElector(client, Revocations, log.Log.Client);
     }
-
-    private ElectorClient FileElectorOf((Elector Elector, Upstream Source) file) => file.Elector switch
-    {
-        Elector.Cache cache => new CacheElector(cache, file.Source),
-        Elector.ProofFiles proofs => new ProofElector(proofs, file.Source, _time),
-        _ => throw new System.Diagnostics.UnreachableException(),
-    };
-
-    /// <summary>Creates clients of proof files, with the credentials of the upstream at the same address.</summary>
-    private static Func<ProofOptions, Upstream> OpenProofs(
-        SubstituterOptions options, TimeProvider time, ILogger logger, HttpMessageHandler? network) =>
-        proofs => new Upstream(
-            new UpstreamOptions(proofs.Elector.Name, proofs.Url, 0,
-                options.Upstreams.FirstOrDefault(upstream => upstream.Url == proofs.Url)?.Credentials)
-            {
-                Proxies = options.Proxies,
-                ProofFiles = new ProofFileForm(proofs.Elector.Submitters.IsEmpty ? "tlog-proof" : "sigsum", TlogProof.MaxSize),
-            },
-            options.Deadline, time, logger, network);
 
     /// <summary>When witnesses last cosigned a known head of a log of at least a size; null for none.</summary>
     private DateTimeOffset? WitnessedAt(string name, long size) =>

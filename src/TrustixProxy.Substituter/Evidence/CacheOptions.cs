@@ -2,7 +2,18 @@ using TrustixProxy.Consensus;
 
 namespace TrustixProxy.Substituter.Evidence;
 
-/// <summary>A signed cache that votes, with its address.</summary>
+/// <summary>How a server publishes what its keys have signed.</summary>
+public enum CacheProtocol
+{
+    /// <summary>A binary cache: narinfos with signatures.</summary>
+    NarInfo,
+
+    /// <summary>A lila server: attestations by rebuilders, without size and references.</summary>
+    Lila,
+}
+
+/// <summary>A signed cache or a rebuilder that votes, with its address.</summary>
 /// <param name="Elector">Its elector.</param>
 /// <param name="Url">http or https, may have a path.</param>
-public sealed record CacheOptions(Elector.Cache Elector, Uri Url);
+/// <param name="Protocol">How the server publishes the votes.</param>
+public sealed record CacheOptions(Elector.Cache Elector, Uri Url, CacheProtocol Protocol = CacheProtocol.NarInfo);

@@ -1,43 +1,55 @@
 using System.Collections.Concurrent;
+using System.Collections.Immutable;
+using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
 using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Substituter.Evidence;
 
-/// <summary>Values a log may hold for a path, rebuilt from upstream narinfos. A log's proven digest selects one, which saves a call to the
-/// log.</summary>
-/// <remarks>Candidates are untrusted: one counts only if its digest equals the one the log has proven, as for bytes sent by the
-/// log.</remarks>
+/// <summary>What upstreams and electors say that builds produced. Upstreams' answers give values, of which a log's proven digest selects
+/// one, which saves a call to the log. All give shapes, of which a rebuilder's signature selects one.</summary>
+/// <remarks>Candidates are untrusted: a value counts only if its digest equals the one the log has proven, as for bytes sent by the log; a
+/// shape, if the rebuilder has signed it.</remarks>
 internal sealed class CandidateValues
 {
-    private readonly ConcurrentQueue<Lazy<(Digest Digest, byte[] Value)[]>> _offered = new();
-    private readonly ConcurrentQueue<NarInfo> _narInfos = new();
+    private readonly ConcurrentDictionary<string, CandidateShape> _shapes = new();
+    private readonly ConcurrentQueue<Lazy<(Digest Digest, byte[] Value)[]>> _values = new();
     private readonly TaskCompletionSource _complete = new(); // waiters run first: all ballots before the verdict
 
-    /// <summary>The texts that Nix would sign for what upstreams offer.</summary>
-    public IEnumerable<string> Fingerprints => _narInfos.Select(narInfo => narInfo.Fingerprint);
+    /// <summary>Whether each upstream has answered or failed.</summary>
+    public bool AreUpstreamsComplete => _complete.Task.IsCompleted;
+
+    /// <summary>Number of different candidates.</summary>
+    public int ShapeCount => _shapes.Count;
 
     /// <summary>Adds an upstream's answer.</summary>
     public void Offer(NarInfo narInfo)
     {
-        _narInfos.Enqueue(narInfo);
-        _offered.Enqueue(new(() =>
-        [
-            .. StatementText.AllSpellings(narInfo.StorePath, narInfo.NarHash, narInfo.NarSize, narInfo.References)
-                .Select(value => (Digest.Of(value), value)),
-        ]));
+        _values.Enqueue(new(() => [.. StatementText.AllSpellings(narInfo.StorePath, narInfo.NarHash, narInfo.NarSize, narInfo.References)
+            .Select(value => (Digest.Of(value), value))]));
+        _shapes.TryAdd(narInfo.Fingerprint, new CandidateShape(narInfo.StorePath, narInfo.NarSize, narInfo.References));
     }
 
-    /// <summary>Marks the candidates complete: each upstream has answered or failed.</summary>
+    /// <summary>Adds an elector's claim.</summary>
+    public void Offer(OutputClaim claim) =>
+        _shapes.TryAdd(claim.Fingerprint, new CandidateShape(claim.Path, claim.NarSize, claim.References));
+
+    /// <summary>Marks the upstreams' candidates complete: each upstream has answered or failed.</summary>
     public void Close() => _complete.TrySetResult();
 
     /// <summary>Waits until each upstream has answered.</summary>
     public Task WaitForAllAsync(CancellationToken cancellation) => _complete.Task.WaitAsync(cancellation);
 
-    /// <summary>Finds the candidate with this digest; null if there is none.</summary>
+    /// <summary>The texts that Nix would sign for what was offered.</summary>
+    public IEnumerable<string> Fingerprints => _shapes.Keys;
+
+    /// <summary>Returns the shapes that were offered for a path.</summary>
+    public IEnumerable<CandidateShape> ShapesOf(StorePath path) => _shapes.Values.Where(shape => shape.Path == path);
+
+    /// <summary>Finds the value with this digest; null if there is none.</summary>
     public ReadOnlyMemory<byte>? Find(Digest digest)
     {
-        foreach (var spellings in _offered)
+        foreach (var spellings in _values)
         {
             foreach (var (of, value) in spellings.Value)
             {
@@ -51,7 +63,7 @@ internal sealed class CandidateValues
         return null;
     }
 
-    /// <summary>Finds the candidate with this digest, waiting until each upstream has answered.</summary>
+    /// <summary>Finds the value with this digest, waiting until each upstream has answered.</summary>
     public async Task<ReadOnlyMemory<byte>?> WaitForAsync(Digest digest, CancellationToken cancellation)
     {
         if (Find(digest) is { } value)
@@ -63,3 +75,9 @@ internal sealed class CandidateValues
         return Find(digest);
     }
 }
+
+/// <summary>What a fingerprint holds beside the hash.</summary>
+/// <param name="Path">The store path.</param>
+/// <param name="NarSize">Length of the uncompressed NAR in bytes.</param>
+/// <param name="References">The referenced paths.</param>
+internal sealed record CandidateShape(StorePath Path, long NarSize, ImmutableArray<StorePath> References);

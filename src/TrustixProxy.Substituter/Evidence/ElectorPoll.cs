@@ -57,7 +57,7 @@ internal sealed class ElectorPoll
         (_digest, _deadline, _isHasty) = (digest, deadline, isHasty);
         (_grace, _patience) = (new PollWait(PriorityGrace, _events.Writer, _time), new PollWait(Patience, _events.Writer, _time));
         _upstreams = new UpstreamPoll(electorate.Upstreams, electorate.BadNars, electorate.Store);
-        _candidates = new CandidateBallots(electorate.Policy, _time);
+        _candidates = new CandidateBallots(electorate.Policy, _values, _time);
         _conclusions = new PollConclusions(digest, electorate.Policy, _candidates, _upstreams, _grace, _patience);
     }
 
@@ -208,6 +208,7 @@ internal sealed class ElectorPoll
         {
             _values.Offer(narInfo);
             AddName(narInfo.StorePath);
+            ProveHashes();
         }
 
         AskNameless();
@@ -265,13 +266,42 @@ internal sealed class ElectorPoll
         }
 
         AskUpstreams(_upstreams.TakeFor(path));
-        var ballots = _candidates[path];
         foreach (var (name, ask) in _asks)
         {
-            _ = KeepAskingAsync(
-                cancellation => ask(path, cancellation),
-                ballot => ballots.Hear(name, ballot, _time.GetElapsedTime(_start)),
-                ballot => ballot.IsFirm || ballot is Ballot.Silent { IsForGood: true });
+            KeepAsking(path, name, ask);
+        }
+    }
+
+    private void KeepAsking(StorePath path, string elector, AskElector ask)
+    {
+        var shapes = _values.ShapeCount;
+        _ = KeepAskingAsync(
+            cancellation => ask(path, cancellation),
+            ballot => Hear(path, elector, ballot, shapes),
+            ballot => ballot.IsFirm || ballot is Ballot.Silent { IsForGood: true } or Ballot.Silent { Reason: SilenceReason.UnprovenHash });
+    }
+
+    /// <param name="shapes">Number of candidates when the elector was asked.</param>
+    private void Hear(StorePath path, string elector, Ballot ballot, int shapes)
+    {
+        _candidates[path].Hear(elector, ballot, _time.GetElapsedTime(_start));
+        if (ballot is Ballot.Claimed { Claim: var claim })
+        {
+            _values.Offer(claim);
+        }
+
+        if (_values.ShapeCount != shapes)
+        {
+            ProveHashes(); // candidates came while it was asked, or with its answer
+        }
+    }
+
+    /// <summary>Asks the electors again whose hash a new candidate may prove.</summary>
+    private void ProveHashes()
+    {
+        foreach (var (path, elector) in _candidates.TakeBackUnproven())
+        {
+            KeepAsking(path, elector, _asks.Find(ask => ask.Name == elector).Ask);
         }
     }
 

@@ -26,6 +26,9 @@ internal abstract class FileElector(Upstream source) : ElectorClient
         };
     }
 
+    /// <summary>Returns the ballot of a server that gave no file.</summary>
+    public static Ballot.Silent OfFailure(UpstreamAnswer.Failed failed) => new(ReasonOf(failed)) { IsAnswer = IsUseless(failed) };
+
     /// <summary>Judges a file that was found.</summary>
     protected abstract ValueTask<Ballot> JudgeFoundAsync(
         StorePath path, UpstreamAnswer answer, CandidateValues values, CancellationToken cancellation);
@@ -34,8 +37,7 @@ internal abstract class FileElector(Upstream source) : ElectorClient
         answer switch
         {
             UpstreamAnswer.Absent => ValueTask.FromResult<Ballot>(new Ballot.Absent(IsProven: false, 0)),
-            UpstreamAnswer.Failed failed =>
-                ValueTask.FromResult<Ballot>(new Ballot.Silent(ReasonOf(failed)) { IsAnswer = IsUseless(failed) }),
+            UpstreamAnswer.Failed failed => ValueTask.FromResult<Ballot>(OfFailure(failed)),
             _ => JudgeFoundAsync(path, answer, values, cancellation),
         };
 
@@ -46,7 +48,7 @@ internal abstract class FileElector(Upstream source) : ElectorClient
     {
         { IsAway: true } or { Fault.Kind: UpstreamFailure.Throttled } => SilenceReason.BreakerOpen,
         { Fault.Kind: UpstreamFailure.Silent } => SilenceReason.NoAnswer,
-        { Fault.Kind: UpstreamFailure.NarinfoTooLarge or UpstreamFailure.ProofTooLarge } => SilenceReason.TooLarge,
+        { Fault.Kind: UpstreamFailure.NarinfoTooLarge or UpstreamFailure.FileTooLarge } => SilenceReason.TooLarge,
         { Fault.IsAnswer: true } => SilenceReason.BadAnswer,
         _ => SilenceReason.Unreachable,
     };

@@ -29,7 +29,7 @@ internal sealed class PollConclusions(
     {
         var verdicts = candidates.DecideEach(isLate, now);
         var choice = NameChoice.Of([.. verdicts.Select(name =>
-            new NameVerdict(name.Key, name.Value, name.Value is null && candidates[name.Key].MayBeGranted(policy, name.Key, now)))]);
+            new NameVerdict(name.Key, name.Value, name.Value is null && candidates[name.Key].MayBeGranted(name.Key, now)))]);
         var tally = new Tally(verdicts, choice.Granted, isLate, now);
         return choice.IsOpen || (policy.Fallback is { } name && !isLate && IsOpen(name)) ? null
             : Fallback(tally) ?? Contest(choice) ?? Grant(tally) ?? ContentAddressed(tally)
@@ -81,7 +81,7 @@ internal sealed class PollConclusions(
             return null;
         }
 
-        var isSettled = candidates[claim.Path].AreSettled(policy);
+        var isSettled = candidates[claim.Path].AreSettled;
         return new PollResult.Served(
             DecisionRecord.OfContentAddress(claim, hints, $"content-addressed; {verdict.Sentence}", tally.Now, isSettled), verdict);
     }

@@ -12,7 +12,7 @@ internal sealed class ProofElector(Elector.ProofFiles elector, Upstream server, 
     protected override async ValueTask<Ballot> JudgeFoundAsync(
         StorePath path, UpstreamAnswer answer, CandidateValues values, CancellationToken cancellation)
     {
-        var file = answer is UpstreamAnswer.FoundProof found ? found.File : throw new System.Diagnostics.UnreachableException();
+        var file = answer is UpstreamAnswer.FoundFile found ? found.File : throw new System.Diagnostics.UnreachableException();
         var ballot = ProofFile.IsWithoutText(file.Span, elector) ? await JudgeWithTextsAsync(path, file, values, cancellation)
             : ProofFile.Judge(file, elector, path, time.GetUtcNow());
         if (ballot is Ballot.Silent)

@@ -151,13 +151,15 @@ internal static class ConfigurationKeys
                 + "other heads do not count. Needs `origin`.")
             { Type = "path", Default = "none" },
             ["logs[].witnessedWithin"] = "Maximum age of the newest cosignature.",
-            ["caches"] = "Signed binary caches that vote.",
+            ["caches"] = "Signed binary caches and rebuilders that vote.",
             ["caches[].name"] = "Name used in answers and messages.",
             ["caches[].operator"] = new("Operator that runs it. Each operator has one vote.") { Default = "the name" },
             ["caches[].url"] = new("Address of the cache.") { Range = Url },
             ["caches[].publicKeys"] = new(
                 "Its signing keys, as in `trusted-public-keys`.")
             { Default = "required", Range = "name:base64" },
+            ["caches[].protocol"] = "How it publishes: a binary cache's narinfos (`narInfo`), or a rebuilder's attestations on a lila "
+                + "server (`lila`), which `publicKeys` select.",
             ["proofs"] = "Servers of proof files that vote.",
             ["proofs[].name"] = "Name used in answers and messages.",
             ["proofs[].operator"] = new("Operator that runs the log, or owns the `publicKeys`. Each operator has one vote.")

@@ -248,14 +248,11 @@ internal static class PolicyConfiguration
         foreach (var group in keys.GroupBy(key => key.Key))
         {
             var voters = group.Select(item => item.Elector).Distinct().ToList();
-            var hasTwoLogs = voters.OfType<Elector.Log>().Count() > 1;
-            if (hasTwoLogs || voters.DistinctBy(elector => elector.Operator).Count() > 1)
+            if (voters.Count > 1)
             {
                 var names = string.Join(" and ", voters.Select(elector => $"'{elector.Name}'"));
-                var harm = hasTwoLogs ? "one key on two logs would vote twice, and its heads could not be told apart."
-                    : "one key under two operators would vote twice.";
                 var what = voters[^1] is Elector.ProofFiles { Submitters.IsEmpty: true } ? "one log's key" : "one publicKey";
-                section.Fault(ListOf(voters[^1]), $"has {what} for {names}; {harm}");
+                section.Fault(ListOf(voters[^1]), $"has {what} for {names}; one key would vote twice. Keep one of them.");
                 isGood = false;
             }
 

@@ -178,7 +178,8 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
                 "is missing. Name the keys that the cache signs with, as in nix.conf's trusted-public-keys: [\"cache.nixos.org-1:…\"].");
         }
 
-        return new CacheOptions(new Elector.Cache(name, section.Name("operator", name, ""), [.. keys]), url);
+        return new CacheOptions(
+            new Elector.Cache(name, section.Name("operator", name, ""), [.. keys]), url, section.Choice("protocol", CacheProtocol.NarInfo));
     }
 
     /// <summary>Names of hosts: what may stand in a Host header, without a port.</summary>

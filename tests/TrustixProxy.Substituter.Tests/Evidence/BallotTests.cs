@@ -17,7 +17,7 @@ public sealed class BallotTests
     [Fact]
     public void An_open_breaker_does_not_complete_its_operators_early_vote()
     {
-        var ballots = new Ballots();
+        var ballots = NoBallots();
         Hear(ballots, "alice", Vote());
         Hear(ballots, "carol-1", Vote());
         Hear(ballots, "carol-2", new Ballot.Silent(SilenceReason.BreakerOpen));
@@ -33,7 +33,7 @@ public sealed class BallotTests
     [Fact]
     public void Behind_an_open_breaker_an_elector_is_silent_at_once_where_the_others_suffice_or_no_quorum_can_come_about()
     {
-        var (granted, refused) = (new Ballots(), new Ballots());
+        var (granted, refused) = (NoBallots(), NoBallots());
         Hear(granted, "alice", Vote());
         Hear(granted, "bob", Vote());
         Hear(granted, "carol-1", new Ballot.Silent(SilenceReason.BreakerOpen));
@@ -56,14 +56,39 @@ public sealed class BallotTests
     [InlineData(SilenceReason.MapProof, false)]
     public void An_answer_that_is_no_vote_is_a_last_word_and_a_failure_is_none(SilenceReason reason, bool isLast)
     {
-        var ballots = new Ballots();
+        var ballots = NoBallots();
         foreach (var name in new[] { "alice", "bob", "carol-1", "carol-2" })
         {
             Hear(ballots, name, new Ballot.Silent(reason));
         }
 
-        Assert.Equal(isLast, ballots.AreSettled(Policy));
+        Assert.Equal(isLast, ballots.AreSettled);
         Assert.Equal(isLast, Decide(ballots) is not null);
+    }
+
+    [Fact]
+    public void An_unproven_hash_is_silence_at_once_and_a_last_word_when_nobody_can_give_another_candidate()
+    {
+        var unproven = new Ballot.Silent(SilenceReason.UnprovenHash);
+        var values = new CandidateValues();
+        var (granted, open) = (NoBallots(), new Ballots(Policy, values));
+        Hear(granted, "carol-1", unproven);
+        Hear(granted, "alice", Vote());
+        Hear(granted, "bob", Vote());
+        foreach (var name in new[] { "alice", "bob", "carol-2" })
+        {
+            Hear(open, name, new Ballot.Absent(IsProven: true, 1));
+        }
+
+        Hear(open, "carol-1", unproven);
+
+        Assert.Equal(Outcome.Agreed, Decide(granted)?.Outcome);
+        Assert.False(open.AreSettled);
+        values.Close();
+        Assert.True(open.AreSettled);
+        Assert.Equal(Outcome.Undecided, Decide(open)?.Outcome);
+        Assert.Equal(["carol-1"], open.TakeBackUnproven());
+        Assert.False(open.AreSettled);
     }
 
     [Fact]
@@ -115,10 +140,18 @@ public sealed class BallotTests
     private static Elector.Log Elector(string name, string? by = null) =>
         new(name, by ?? name, new LogSigner(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.ASCII.GetBytes(name))).Key);
 
+    /// <summary>No ballots yet; each upstream has answered.</summary>
+    private static Ballots NoBallots()
+    {
+        var values = new CandidateValues();
+        values.Close();
+        return new Ballots(Policy, values);
+    }
+
     private static void Hear(Ballots ballots, string elector, Ballot ballot) => ballots.Hear(elector, ballot, TimeSpan.Zero);
 
     private static Verdict? Decide(Ballots ballots, bool isLate = false) =>
-        ballots.Decide(Policy, Output.Path, isLate, DateTimeOffset.UnixEpoch);
+        ballots.Decide(Output.Path, isLate, DateTimeOffset.UnixEpoch);
 
     private static Ballot.Claimed Vote()
     {

@@ -1,0 +1,75 @@
+using System.Collections.Immutable;
+using TrustixProxy.Consensus;
+using TrustixProxy.Nars.Upstreams;
+using TrustixProxy.Nix;
+
+namespace TrustixProxy.Substituter.Evidence;
+
+/// <summary>Queries a lila server for one rebuilder's votes: an attested hash is a vote if the rebuilder's key signed it together with some
+/// candidate's size and references, which the server does not tell.</summary>
+/// <remarks>All rebuilders on one server share its client, so that one request answers for all.
+/// A hash without a fitting candidate is shown, and is no vote: another output mostly has another size.</remarks>
+internal sealed class LilaElector(Elector.Cache elector, Upstream server) : ElectorClient
+{
+    /// <summary>Maximum number of attestations by one rebuilder that are checked for one path.</summary>
+    private const int MostAttestations = 8;
+
+    public override Elector Elector => elector;
+
+    /// <summary>A server of attestations has no history to contradict.</summary>
+    public override bool IsFrozen => false;
+
+    public override AskElector Begin(StorePathDigest digest, StorePath? name, CandidateValues values, CancellationToken cancellation)
+    {
+        if (name is not null)
+        {
+            _ = server.AskAsync(name, cancellation); // its answer is kept for the query with the name
+        }
+
+        return async (path, token) => await server.AskAsync(path, token) switch
+        {
+            UpstreamAnswer.Absent => new Ballot.Absent(IsProven: false, 0),
+            UpstreamAnswer.Failed failed => FileElector.OfFailure(failed),
+            UpstreamAnswer.FoundFile { File: var file } when LilaAttestation.TryParseAll(file) is { } attestations =>
+                Judge(path, [.. attestations.Where(IsOurs).Take(MostAttestations)], values),
+            _ => Unusable(path),
+        };
+    }
+
+    private bool IsOurs(LilaAttestation attestation) => elector.Keys.Any(key => key.Name == attestation.Signature.KeyName);
+
+    private Ballot.Silent Unusable(StorePath path)
+    {
+        server.Forget(path);
+        return new Ballot.Silent(SilenceReason.BadAnswer) { IsAnswer = true };
+    }
+
+    private Ballot Judge(StorePath path, ImmutableArray<LilaAttestation> attestations, CandidateValues values)
+    {
+        if (attestations.IsEmpty)
+        {
+            return new Ballot.Absent(IsProven: false, 0);
+        }
+
+        var shapes = values.ShapesOf(path).ToList();
+        var proven = new Dictionary<OutputClaim, Ballot.Claimed>();
+        foreach (var attestation in attestations)
+        {
+            foreach (var shape in shapes)
+            {
+                var narInfo = attestation.Complete(shape);
+                if (OutputClaim.TryReadSigned(narInfo, elector.Keys, out var claim, out var signature))
+                {
+                    proven[claim] = new Ballot.Claimed(claim, new VoteProof.BySignature(signature) { NarInfo = narInfo });
+                }
+            }
+        }
+
+        return proven.Count switch
+        {
+            0 => new Ballot.Silent(SilenceReason.UnprovenHash) { UnprovenHash = attestations[0].NarHash },
+            1 => proven.Values.Single(),
+            _ => new Ballot.Silent(SilenceReason.TwoClaims),
+        };
+    }
+}
