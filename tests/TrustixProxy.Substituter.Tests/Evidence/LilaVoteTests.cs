@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Evidence;
@@ -128,7 +129,7 @@ public sealed class LilaVoteTests
     private static TestOutput OfSameSize(TestOutput output) =>
         TestOutput.Of(output.Path, nar => nar.File([.. Enumerable.Repeat((byte)7, 1000)], executable: true));
 
-    private static string LieAboutSize(string narInfo) => System.Text.RegularExpressions.Regex.Replace(narInfo, "NarSize: .*", "NarSize: 8");
+    private static string LieAboutSize(string narInfo) => Regex.Replace(narInfo, "NarSize: .*", "NarSize: 8");
 
     private static byte[] List(params string[] items) => Encoding.UTF8.GetBytes($"[{string.Join(',', items)}]");
 
