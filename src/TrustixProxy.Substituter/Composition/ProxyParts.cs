@@ -98,7 +98,8 @@ internal sealed class ProxyParts : IDisposable
         Closure = new ClosureGate(Decider, Cache, options.Policy, options.Deadline, time, logger);
         _owned =
         [
-            Closure, Prefetch, references, RevocationExchange, Decider, BadNars, revocations, .. Upstreams.Union(FileSources.Select(file => file.Source)),
+            Closure, Prefetch, references, RevocationExchange, Decider, BadNars, revocations,
+            .. Upstreams.Union(FileSources.Select(file => file.Source)),
             .. new IDisposable?[] { ViewExchange, Redis }.OfType<IDisposable>(),
         ];
     }
