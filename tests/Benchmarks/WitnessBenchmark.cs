@@ -28,6 +28,7 @@ internal static class WitnessBenchmark
             }));
         }
 
+        Console.WriteLine($"  over that without, each round: {string.Join(", ", with.Zip(without, (a, b) => $"{a / b:0.00}"))}");
         Figures.Show("submit + flush, batches of 500, without witnesses", Figures.Median(without), "entries/s");
         figures.AtLeast("the same with witnesses, interval 1 s, over that", Figures.Median(with.Zip(without, (a, b) => a / b)), "", 0.9);
         await InDirectoryAsync(async (directory, key) =>
