@@ -21,6 +21,9 @@ public enum LogKeyForm
 /// <param name="Operator">The operator who runs it. An operator has one vote, however many electors it has.</param>
 public abstract record Elector(string Name, string Operator)
 {
+    /// <summary>What its operator says about it.</summary>
+    public ElectorTags Tags { get; init; } = ElectorTags.None;
+
     /// <summary>The raw keys it votes with, 32 bytes each; no key votes for two electors.</summary>
     public abstract IEnumerable<byte[]> KeyBytes { get; }
 

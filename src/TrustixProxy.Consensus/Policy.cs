@@ -71,6 +71,9 @@ public sealed class Policy
     /// <summary>Exceptions that serve paths although the rule is not met; the first match that has not expired applies.</summary>
     public ImmutableArray<PolicyException> Exceptions { get; init; } = [];
 
+    /// <summary>What a quorum must span, under every rule.</summary>
+    public ImmutableArray<DistinctValues> Distinct { get; init; } = [];
+
     /// <summary>Whether content-addressed paths are served without a vote, once their content is verified against the address.</summary>
     public bool ServesContentAddressed { get; init; } = true;
 
@@ -119,6 +122,10 @@ public sealed class Policy
             ( >= 2, _) => new Verdict.Conflict(ConflictReason.TwoQuorums, rule, Answers(ballots)),
             (_, _) when rivals > 0 => null,
             (1, _) when mayDissent => null,
+            (1, _) when Missing(rule, tally.VotesFor(winners[0])) is { } missing =>
+                tally.IsWaiting && (!hasDissent || Missing(rule, tally.ReachOf(winners[0])) is null) ? null
+                    : (hasDissent ? new Verdict.Conflict(ConflictReason.NoQuorum, rule, Answers(ballots))
+                        : (Verdict)new Verdict.Undecided(rule, Answers(ballots))) with { Note = $"; the quorum lacks {missing}" },
             (1, _) => new Verdict.Agreed(winners[0], rule, Answers(ballots)),
             (0, _) when hasDissent => new Verdict.Conflict(ConflictReason.NoQuorum, rule, Answers(ballots)),
             (0, _) when tally.IsWaiting => null,
@@ -131,8 +138,15 @@ public sealed class Policy
     public bool CanReachQuorum(StorePath path, IReadOnlyDictionary<string, Ballot> ballots)
     {
         var (rule, tally) = (ScopeOf(path).Rule, Count(ballots));
-        return rule.IsMetBy(tally.Open) || tally.Claims.Any(claim => rule.IsMetBy(tally.ReachOf(claim)));
+        return IsMet(rule, tally.Open) || tally.Claims.Any(claim => IsMet(rule, tally.ReachOf(claim)));
     }
+
+    /// <summary>Whether operators meet a rule, and span what the policy demands.</summary>
+    public bool IsMet(Rule rule, IReadOnlySet<string> operators) => rule.IsMetBy(operators) && Missing(rule, operators) is null;
+
+    /// <summary>The first demand that the operators which a rule counts do not meet; null when they meet all.</summary>
+    private DistinctValues? Missing(Rule rule, IReadOnlySet<string> operators) => Distinct.FirstOrDefault(distinct =>
+        !distinct.IsMetBy(_operators.Where(group => operators.Contains(group.Key) && rule.AllOperators.Contains(group.Key))));
 
     /// <summary>Returns the exception in force for a path at a time, to apply if the rule is not met; null when there is none.</summary>
     public PolicyException? ExceptionFor(StorePath path, DateTimeOffset now) =>
@@ -213,13 +227,15 @@ public sealed class Policy
         }
     }
 
+    private static string TagsOf(Elector elector) => elector.Tags == ElectorTags.None ? "" : $"|tags {elector.Tags.Text}";
+
     private string Write()
     {
         string[] flags = [ServesContentAddressed ? "content-addressed" : "", RequiresClosure ? "closure" : "", Fallback is null ? ""
-            : $"report {Fallback}"];
+            : $"report {Fallback}", .. Distinct.Select(distinct => $"distinct {distinct}")];
         var scopes = Scopes.Append(Rest).Select(scope => $"scope {scope.Match ?? "*"}: {scope.Rule.Text}, dissent {scope.Dissent}");
         var exceptions = Exceptions.Select(exception => $"exception {exception.Identity}");
-        var electors = Electors.Select(elector => $"elector {elector.Identity}").Order(StringComparer.Ordinal);
+        var electors = Electors.Select(elector => $"elector {elector.Identity}{TagsOf(elector)}").Order(StringComparer.Ordinal);
         return string.Join('\n', ["policy 2", .. flags.Where(flag => flag.Length > 0), .. scopes, .. exceptions, .. electors]);
     }
 }

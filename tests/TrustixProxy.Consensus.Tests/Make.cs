@@ -16,6 +16,8 @@ internal static class Make
     public static Elector.Log Elector(string name, string? by = null) =>
         new(name, by ?? name, new LogSigner(SHA256.HashData(Encoding.ASCII.GetBytes(name))).Key);
 
+    public static ElectorTags Country(string code) => ElectorTags.Of([KeyValuePair.Create("country", code)]);
+
     /// <summary>A claim told apart from others by a number.</summary>
     public static OutputClaim Claim(int number) =>
         new(TestPath, new NarHash(NixHash.Sha256(SHA256.HashData(BitConverter.GetBytes(number)))), 100, []);

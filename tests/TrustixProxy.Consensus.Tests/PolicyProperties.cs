@@ -53,6 +53,15 @@ public sealed class PolicyProperties
     }));
 
     [Fact]
+    public void A_demand_for_distinct_values_serves_nothing_that_was_refused_without() => Check.One(Often, Prop.ForAll((int seed) =>
+    {
+        var (_, policy, ballots) = Random(seed);
+        var without = new Policy(policy.Electors, policy.Rest.Rule, policy.Rest.Dissent);
+        var claim = Claimed(policy.Decide(TestPath, ballots));
+        return claim is null || claim == Claimed(without.Decide(TestPath, ballots));
+    }));
+
+    [Fact]
     public void An_agreeing_vote_never_turns_an_agreement_into_a_refusal() => Check.One(Often, Prop.ForAll((int seed) =>
     {
         var (random, policy, ballots) = Random(seed);
@@ -115,7 +124,11 @@ public sealed class PolicyProperties
         var random = new Random(seed);
         var electors = Enumerable.Range(0, random.Next(1, 7)).Select(i => Elector($"e{i}", $"o{random.Next(0, 5)}")).ToList();
         var operators = electors.DistinctBy(elector => elector.Operator).Count();
-        var policy = new Policy(electors, random.Next(1, operators + 1), (Dissent)random.Next(2));
+        electors = [.. electors.Select(elector => random.Next(4) is 0 ? elector : elector with { Tags = Country($"c{random.Next(3)}") })];
+        var policy = new Policy(electors, random.Next(1, operators + 1), (Dissent)random.Next(2))
+        {
+            Distinct = random.Next(2) is 0 ? [] : [new DistinctValues("country", random.Next(1, 4))],
+        };
         return (random, policy, electors.ToDictionary(elector => elector.Name, _ => AnyBallot(random)));
     }
 

@@ -92,6 +92,29 @@ public sealed class PolicyConfigurationTests
         Assert.Contains("mode: \"report\" enforces nothing", error, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("\"distinct\": { \"country\": 2 }", "")]
+    [InlineData("\"distinct\": { \"country\": 3 }", "policy.distinct: demands 3 different values of country, but the operators have 2")]
+    [InlineData("\"distinct\": { \"country\": 0 }", "policy.distinct: demands '0' values of 'country'; it must be a whole number from 1.")]
+    [InlineData("\"distinct\": { \"con=try\": 1 }", "policy.distinct: is no such object; it must be an object of names and values")]
+    [InlineData("\"distinct\": \"country\"", "policy.distinct: is 'country'; it must be an object of names and values")]
+    public async Task A_quorum_can_be_told_to_span_values_of_tags(string distinct, string fault)
+    {
+        using var folder = new Folder();
+        var (code, _, error) = await CheckAsync(folder, $$"""
+            {
+              "stateDirectory": "{{folder.Path}}",
+              "logs": [{ "name": "alice", "url": "https://alice", "publicKey": "{{KeyA}}", "tags": { "country": "DE" } }],
+              "caches": [{ "name": "nixos", "url": "https://cache.nixos.org", "tags": { "country": "FR", "system": "hydra" },
+                  "publicKeys": ["cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY="] }],
+              "upstreams": [{ "name": "main", "url": "https://cache.nixos.org" }],
+              "policy": { {{distinct}} }
+            }
+            """);
+
+        Assert.Equal((fault.Length is 0 ? 0 : 2, true), (code, error.Contains(fault, StringComparison.Ordinal)));
+    }
+
     [Fact]
     public async Task A_key_under_two_operators_and_our_own_key_are_refused_by_their_bytes_whatever_they_are_called()
     {

@@ -54,7 +54,7 @@ internal sealed record ProxyHealth(IReadOnlyList<LogStatus> Logs, IReadOnlyList<
         var operators = parts.Policy.Electors.Where(elector => heard.Contains(elector.Name)).Select(elector => elector.Operator)
             .ToHashSet();
         var rules = parts.Policy.Scopes.Append(parts.Policy.Rest)
-            .Select(scope => new RuleHealth(scope.Match ?? "*", scope.Rule.ToString(), scope.Rule.IsMetBy(operators))).ToList();
+            .Select(scope => new RuleHealth(scope.Match ?? "*", scope.Rule.ToString(), parts.Policy.IsMet(scope.Rule, operators))).ToList();
         var isRuleMet = parts.Policy.Fallback is { } fallback ? heard.Contains(fallback) : rules[^1].IsReachable;
         return new ProxyHealth(logs, caches, upstreams, rules, isRuleMet && upstreams.Any(upstream => upstream.MayAnswer));
     }

@@ -1,3 +1,4 @@
+using TrustixProxy.Consensus;
 using TrustixProxy.Native;
 using TrustixProxy.Nix;
 using TrustixProxy.TransparencyLog;
@@ -148,4 +149,8 @@ internal static class CommonKeys
         Environment.GetEnvironmentVariable("XDG_STATE_HOME") is { Length: > 0 } home ? Path.Combine(home, name)
         : Environment.IsPrivilegedProcess ? $"/var/lib/{name}"
         : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".local", "state", name);
+
+    /// <summary>The free tags of an elector.</summary>
+    public static ElectorTags Tags(Section section) =>
+        ElectorTags.Of(section.Map("tags", "{\"country\": \"DE\"}"));
 }

@@ -26,6 +26,8 @@ internal static class ConfigurationKeys
         ["dissent"] = "`outvoted`: the quorum decides. `veto`: one proven dissent refuses.",
     };
 
+    private const string Tags = "What its operator says about it, such as country or system, for `policy.distinct`.";
+
     private static readonly Dictionary<string,
         KeyMeaning> Serve = new(Prefixed("policy.", Rules).Concat(Prefixed("policy.scopes[].", Rules)))
         {
@@ -151,6 +153,9 @@ internal static class ConfigurationKeys
                 + "other heads do not count. Needs `origin`.")
             { Type = "path", Default = "none" },
             ["logs[].witnessedWithin"] = "Maximum age of the newest cosignature.",
+            ["logs[].tags"] = Tags,
+            ["caches[].tags"] = Tags,
+            ["proofs[].tags"] = Tags,
             ["caches"] = "Signed binary caches and rebuilders that vote.",
             ["caches[].name"] = "Name used in answers and messages.",
             ["caches[].operator"] = new("Operator that runs it. Each operator has one vote.") { Default = "the name" },
@@ -217,6 +222,8 @@ internal static class ConfigurationKeys
             { Range = "`cache:NAME`, or a NAR hash `sha256:…`" },
             ["policy.exceptions[].reason"] = "Reason, shown in the answer.",
             ["policy.exceptions[].expires"] = new("Expiry, in UTC.") { Range = "2027-01-31 or 2027-01-31T12:00:00Z" },
+            ["policy.distinct"] = new("How many different values of each tag a quorum must span, under every rule. An operator has the "
+                + "value that all its electors have."),
             ["policy.contentAddressed"] = new(
                 "Whether to serve content-addressed paths, which prove themselves, without a quorum.")
             { Default = "true" },

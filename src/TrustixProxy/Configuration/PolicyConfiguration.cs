@@ -29,12 +29,13 @@ internal static class PolicyConfiguration
         var exceptions = policy.List("exceptions").Select(exception => ReadException(exception, electors)).OfType<PolicyException>()
             .ToImmutableArray();
         var (isContentAddressed, isClosure) = (policy.Flag("contentAddressed") ?? true, policy.Flag("closure") ?? false);
-        var fallback = ReadFallback(section, electors);
+        var (fallback, distinct) = (ReadFallback(section, electors), ReadDistinct(policy, electors));
         return CheckKeys(section, electors, ours) && electors.DistinctBy(elector => elector.Name).Count() == electors.Length
             ? new Policy(electors, rule, dissent)
             {
                 Scopes = scopes,
                 Exceptions = exceptions,
+                Distinct = distinct,
                 ServesContentAddressed = isContentAddressed,
                 RequiresClosure = isClosure,
                 Fallback = fallback
@@ -86,6 +87,30 @@ internal static class PolicyConfiguration
             : quorum > 0 ? new Rule(quorum, operators)
             : percent is { } part ? new Rule(Math.Max(1, Rule.Percent(part, operators.Length)), operators)
             : null;
+    }
+
+    /// <summary>The values that a quorum must span, by tag.</summary>
+    private static ImmutableArray<DistinctValues> ReadDistinct(Section policy, ImmutableArray<Elector> electors)
+    {
+        var demands = new List<DistinctValues>();
+        foreach (var (tag, text) in policy.Map("distinct", "{\"country\": 2}"))
+        {
+            if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var count) || count is 0)
+            {
+                policy.Fault("distinct", $"demands '{text}' values of '{tag}'; it must be a whole number from 1.");
+                continue;
+            }
+
+            var demand = new DistinctValues(tag, count);
+            demands.Add(demand);
+            if (demand.CountOf(electors) is var known && known < count)
+            {
+                policy.Fault("distinct", $"demands {demand}, but the operators have {known}, so nothing would be served. Set "
+                    + $"\"tags\": {{\"{tag}\": \"…\"}} on logs, caches and proofs, or demand fewer.");
+            }
+        }
+
+        return [.. demands.OrderBy(demand => demand.Tag, StringComparer.Ordinal)];
     }
 
     private static decimal? ReadPercent(Section section)

@@ -27,7 +27,11 @@ internal static class ProofConfiguration
                 + "key of the operator's log.");
         }
 
-        var elector = new Elector.ProofFiles(name, section.Name("operator", name, ""), policy ?? Unread) { Submitters = ReadKeys(section) };
+        var elector = new Elector.ProofFiles(name, section.Name("operator", name, ""), policy ?? Unread)
+        {
+            Submitters = ReadKeys(section),
+            Tags = CommonKeys.Tags(section),
+        };
         return new ProofOptions(elector, url);
     }
 

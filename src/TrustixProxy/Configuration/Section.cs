@@ -155,8 +155,7 @@ internal sealed class Section
     {
         Describe(key, "name", fallback, "letters, digits, `-_.`; at most 64");
         var name = fallback is null ? Required(key, example) : Text(key, fallback)!;
-        if (name.Length > 64 || (name.Length > 0
-            && !name.All(character => char.IsAsciiLetterOrDigit(character) || character is '-' or '_' or '.')) || name.StartsWith('.'))
+        if (name.Length > 0 && !IsName(name))
         {
             Fault(key, $"is '{name}'; a name has at most 64 letters, digits, '-', '_' and '.' and does not start with '.'.");
         }
@@ -186,6 +185,23 @@ internal sealed class Section
         }
 
         return section.Exists() ? [.. items.Select(item => item.Value!)] : fallback;
+    }
+
+    /// <summary>Texts by free names of letters, digits and <c>- _ .</c>; empty when the key is not there.</summary>
+    public IReadOnlyList<KeyValuePair<string, string>> Map(string key, string range)
+    {
+        _read.Add(key);
+        Describe(key, "object", "{}", range);
+        var section = _values.GetSection(key);
+        var items = section.GetChildren().ToList();
+        if (!string.IsNullOrEmpty(section.Value) || items.Exists(item => !IsName(item.Key) || item.Value is null || !IsName(item.Value)))
+        {
+            Fault(key, $"is {(section.Value is null ? "no such object" : $"'{section.Value}'")}; it must be an object of names and values, "
+                + $"each of at most 64 letters, digits, '-', '_' and '.': {range}.");
+            return [];
+        }
+
+        return [.. items.Select(item => KeyValuePair.Create(item.Key, item.Value!))];
     }
 
     /// <summary>A list of objects; empty when the key is not there.</summary>
@@ -285,6 +301,9 @@ internal sealed class Section
 
     /// <summary>Whether no path, name or address can be meant; white space at an end may be.</summary>
     private static bool HasControl(string? text) => text?.Trim().Any(char.IsControl) is true;
+
+    private static bool IsName(string text) => text.Length is > 0 and <= 64 && !text.StartsWith('.')
+        && text.All(character => char.IsAsciiLetterOrDigit(character) || character is '-' or '_' or '.');
 
     private void Describe(string key, string type, string? fallback, string range = "")
     {

@@ -136,6 +136,7 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         var elector = new Elector.Log(name, operatorName, key ?? CommonKeys.UnreadKey, keyForm, isRequired)
         {
             Witnesses = DemandConfiguration.Read(section, key),
+            Tags = CommonKeys.Tags(section),
         };
         var isMirrored = section.Choice("mode", LogMode.Light) is LogMode.Mirror;
         if (isExport && (!isMirrored || node is not null))
@@ -178,8 +179,8 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
                 "is missing. Name the keys that the cache signs with, as in nix.conf's trusted-public-keys: [\"cache.nixos.org-1:…\"].");
         }
 
-        return new CacheOptions(
-            new Elector.Cache(name, section.Name("operator", name, ""), [.. keys]), url, section.Choice("protocol", CacheProtocol.NarInfo));
+        var elector = new Elector.Cache(name, section.Name("operator", name, ""), [.. keys]) { Tags = CommonKeys.Tags(section) };
+        return new CacheOptions(elector, url, section.Choice("protocol", CacheProtocol.NarInfo));
     }
 
     /// <summary>Names of hosts: what may stand in a Host header, without a port.</summary>

@@ -95,7 +95,7 @@ internal static class ExplainVerb
         if (explanation is { Path: { } path, Verdict: { } verdict })
         {
             Console.WriteLine(path.Absolute);
-            Console.WriteLine(PolicyText.Of(policy.ScopeOf(path)));
+            Console.WriteLine(PolicyText.Of(policy, policy.ScopeOf(path)));
             var table = new Table().Border(TableBorder.Simple).AddColumns("elector", "operator", "says", "proof", "head", "ms");
             foreach (var answer in verdict.Answers)
             {
@@ -127,7 +127,7 @@ internal static class ExplainVerb
         explanation.Claim?.NarHash.ToString(),
         explanation.Claim?.NarSize,
         explanation.Claim?.References.Select(reference => reference.Absolute),
-        explanation.Path is null ? null : PolicyText.Of(policy.ScopeOf(explanation.Path)),
+        explanation.Path is null ? null : PolicyText.Of(policy, policy.ScopeOf(explanation.Path)),
         policy.Identity.ToString(),
         explanation.Verdict?.Answers.Select(answer => (answer, Told: AnswerText.Of(answer)))
             .Select(item => new ExplainedAnswer(

@@ -6,16 +6,18 @@ namespace TrustixProxy.Verbs.Inspect;
 internal static class PolicyText
 {
     /// <summary>The rule of some paths in one line.</summary>
-    public static string Of(Scope scope) =>
+    public static string Of(Policy policy, Scope scope) =>
         $"rule of {(scope.Match is null ? "all paths without their own scope" : $"'{scope.Match}'")}: {scope.Rule} must agree, "
-            + $"dissent {(scope.Dissent is Dissent.Veto ? "refuses" : "is outvoted")}";
+            + $"{string.Concat(policy.Distinct.Select(distinct => $"with {distinct}, "))}dissent {(scope.Dissent is Dissent.Veto ? "refuses" : "is outvoted")}";
 
-    /// <summary>The smallest sets of operators that meet a rule, at most <paramref name="count"/> of them.</summary>
-    public static IEnumerable<IReadOnlyList<string>> Satisfying(Rule rule, int count)
+    /// <summary>The smallest sets of operators that meet a rule and span what the policy demands, at most <paramref name="count"/> of
+    /// them.</summary>
+    public static IEnumerable<IReadOnlyList<string>> Satisfying(Policy policy, Rule rule, int count)
     {
         var all = rule.AllOperators.ToList();
         return Enumerable.Range(1, all.Count).SelectMany(size => Choose(all, size, 0))
-            .Where(set => rule.IsMetBy(set.ToHashSet()) && set.All(name => !rule.IsMetBy(set.Where(other => other != name).ToHashSet())))
+            .Where(set => policy.IsMet(rule, set.ToHashSet())
+                && set.All(name => !policy.IsMet(rule, set.Where(other => other != name).ToHashSet())))
             .Take(count);
     }
 

@@ -46,7 +46,7 @@ internal static class PolicyVerb
     {
         var now = TimeProvider.System.GetUtcNow();
         var scope = policy.ScopeOf(path);
-        var sets = PolicyText.Satisfying(scope.Rule, MostSets + 1).ToList();
+        var sets = PolicyText.Satisfying(policy, scope.Rule, MostSets + 1).ToList();
         var exceptions = policy.Exceptions.Where(exception => NameGlob.Matches(exception.Match, path))
             .Select(exception => (Text: exception.ToString(), IsExpired: exception.Expires <= now)).ToList();
         var outside = policy.Electors.Where(elector => !scope.Rule.AllOperators.Contains(elector.Operator)).Select(elector => elector.Name)
@@ -60,7 +60,7 @@ internal static class PolicyVerb
             return;
         }
 
-        Console.WriteLine($"{path.Name}: {PolicyText.Of(scope)}");
+        Console.WriteLine($"{path.Name}: {PolicyText.Of(policy, scope)}");
         Console.WriteLine(sets.Count is 0 ? "cannot be met: no elector is declared" : $"met by any of: "
             + $"{string.Join("; ", sets.Take(MostSets).Select(set => string.Join(" + ", set)))}{(sets.Count > MostSets ? "; …" : "")}");
         if (outside.Count > 0)
