@@ -81,7 +81,7 @@ public enum SilenceReason
     /// <summary>Too few of the witnesses that its configuration demands have seen the head, or none of them lately.</summary>
     Unwitnessed,
 
-    /// <summary>Its key signed a hash whose size and references nobody gave, so the signature cannot be checked.</summary>
+    /// <summary>What it signed is not known in full: nobody gave a fitting size and references, or a fitting text.</summary>
     UnprovenHash,
 
     /// <summary>Its key signed two different outputs of the path.</summary>

@@ -56,7 +56,7 @@ public enum DecisionBundleError
 /// </code>
 /// Version 1 has no <c>mapRoot</c>, the proof that the head's map root is the last leaf of the map-head log. It is written where a log's
 /// head was not shown so, as for mirrors, and still verifies. <c>checkpoints</c> are the notes of the log and of its map-head log with the
-/// cosignatures of the witnesses that the policy demands; without such a demand there are none, as before there was one.
+/// cosignatures of the witnesses that the policy demands; without such a demand there are none.
 /// Only silence must be taken on trust: that an elector did not answer cannot be proven.</remarks>
 public sealed class DecisionBundle
 {

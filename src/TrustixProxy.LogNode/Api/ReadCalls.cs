@@ -55,7 +55,8 @@ internal sealed class ReadCalls(IReadOnlyDictionary<string, HostedLog> logs)
     private ConnectAnswer GetValue(ValueRequest request)
     {
         var value = Digest.TryRead(request.Digest.Span, out var digest)
-            ? logs.Values.Select(log => log.Database.Read(reader => reader.FindValue(digest))).FirstOrDefault(found => found is not null)
+            ? logs.Values.Select(log => log.Database.Read(reader => reader.FindValue(digest, log.Head.Size)))
+                .FirstOrDefault(found => found is not null)
             : null;
         return value is null
             ? ConnectAnswer.Fail(ConnectCode.NotFound, $"no value has the digest {Convert.ToHexStringLower(request.Digest.Span)}")

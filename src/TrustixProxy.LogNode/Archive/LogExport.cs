@@ -32,7 +32,7 @@ public sealed class LogExport
         if (_before.Log > _size.Log || _before.MapHeads > _size.MapHeads)
         {
             throw new InvalidDataException($"{folder.PathOf(ArchiveLayout.Head)} is of a larger log than this one, of {head.TreeSize} "
-                + "entries: is the state directory an old copy? It must never sign again.");
+                + "entries: is the state directory an old copy? A node must never sign from an old copy.");
         }
     }
 

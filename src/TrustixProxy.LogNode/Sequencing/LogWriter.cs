@@ -17,6 +17,7 @@ internal sealed class LogWriter : IDisposable
 
     private readonly LogSigner _signer;
     private readonly HeadNoteSigner? _notes;
+    private readonly LogDatabase _database;
     private readonly TimeProvider _time;
     private readonly Action<WritePhase> _reached;
     private readonly Transactions _transactions;
@@ -37,7 +38,7 @@ internal sealed class LogWriter : IDisposable
     public LogWriter(
         LogDatabase database, LogSigner signer, TimeProvider time, Action<WritePhase>? reached = null, string? origin = null)
     {
-        (_signer, _time, _reached) = (signer, time, reached ?? (_ => { }));
+        (_database, _signer, _time, _reached) = (database, signer, time, reached ?? (_ => { }));
         _notes = origin is null ? null : new HeadNoteSigner(origin, signer);
         var connection = database.Writer;
         _transactions = new Transactions(connection);
@@ -97,13 +98,14 @@ internal sealed class LogWriter : IDisposable
     /// <summary>Keeps what witnesses answered, durably, and moves <see cref="Visible"/> if that was withheld.</summary>
     public void Keep(WitnessState state)
     {
+        var contradicting = state.Shown.FirstOrDefault(note => !LeadsTo(note));
         _transactions.Run(() =>
         {
             _cosigned.KeepSizes(Tree.Log, state.LogSizes);
             _cosigned.KeepSizes(Tree.MapHeads, state.MapHeadSizes);
-            if (state.Newer is { } newer)
+            if (contradicting is not null)
             {
-                _cosigned.KeepNewer(newer);
+                _cosigned.KeepNewer(contradicting);
             }
 
             if (state.Cosigned is { } head)
@@ -112,7 +114,7 @@ internal sealed class LogWriter : IDisposable
                 _reached(WritePhase.Cosign);
             }
         });
-        Refusal ??= state.Newer is { } note ? Contradiction(note) : null;
+        Refusal ??= contradicting is null ? null : Contradiction(contradicting);
         if (state.Cosigned is { } cosigned)
         {
             Head = cosigned.MapHeadSize == Head.MapHeadSize ? cosigned : Head;
@@ -269,6 +271,20 @@ internal sealed class LogWriter : IDisposable
 
     private static CosignedHead Row(PublishedHead head, bool isWithheld) =>
         new(head.MapHeadSize, head.Notes?.Log.ToBytes() ?? [], head.Notes?.MapHeads.ToBytes() ?? [], isWithheld);
+
+    /// <summary>Whether the file leads to a checkpoint: it is one of its own states.</summary>
+    private bool LeadsTo(byte[] note)
+    {
+        if (!SignedNote.TryParse(note, out var signed, out _) || !Checkpoint.TryRead(signed, out var shown))
+        {
+            return true; // it shows nothing
+        }
+
+        var (tree, size) = shown.Origin.EndsWith(Checkpoint.MapHeads, StringComparison.Ordinal)
+            ? (Tree.MapHeads, Head.MapHeadSize) : (Tree.Log, Head.Size);
+        return shown.Size <= size
+            && _database.Read(reader => MerkleTree.Root(shown.Size, TileNodes.Of(reader, tree))) == shown.Root;
+    }
 
     private string Contradiction(byte[] note) =>
         $"a checkpoint under this log's own key was seen that its file of {Head.Size} entries does not lead to: "

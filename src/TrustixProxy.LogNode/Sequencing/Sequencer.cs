@@ -127,7 +127,6 @@ internal sealed class Sequencer(LogWriter writer, SequencerOptions options, LogM
     /// <summary>Writes all waiting items durably at once; then sequences batches, if a flush was requested or enough items wait.</summary>
     private void Work(List<Request> waiting)
     {
-        waiting = Refuse(waiting);
         try
         {
             foreach (var state in waiting.Select(request => request.Witnesses).OfType<WitnessState>())
@@ -137,6 +136,7 @@ internal sealed class Sequencer(LogWriter writer, SequencerOptions options, LogM
                 Show();
             }
 
+            waiting = Refuse(waiting); // only now: a state may say that nothing may be signed
             var items = waiting.SelectMany(request => request.Items).ToList();
             var isFlush = _isAtOnce || waiting.Exists(request => request.IsFlush);
             var isDirect = isFlush || _flushFollows || items.Count >= LogWriter.BatchSize;

@@ -95,9 +95,9 @@ internal sealed class LogReader : IDisposable
         $"SELECT coalesce(sum(length(key)), 0), coalesce(sum(length(value)), 0) FROM entry WHERE idx >= {from} AND idx < {to}",
         row => (row.Number(0), row.Number(1))).First();
 
-    /// <summary>Finds the value with this digest; null when there is none.</summary>
-    public byte[]? FindValue(Digest digest) =>
-        Find(IndexRow.PrefixOf(digest)).Select(FindEntry).FirstOrDefault(entry => entry?.ValueDigest == digest)?.Value;
+    /// <summary>Finds the value with this digest among the log's first <paramref name="size"/> entries; null when there is none.</summary>
+    public byte[]? FindValue(Digest digest, long size) =>
+        Find(IndexRow.PrefixOf(digest)).Where(index => index < size).Select(FindEntry).FirstOrDefault(entry => entry?.ValueDigest == digest)?.Value;
 
     /// <summary>Finds keys of the log's first <paramref name="size"/> entries that are store paths with this digest.</summary>
     public IEnumerable<byte[]> FindKeysOfPath(StorePathDigest digest, long size) =>

@@ -35,7 +35,7 @@ internal sealed class Cosigner(HostedLogOptions log, Sequencer sequencer, LogDat
     private readonly VerifierKey _mapHeadKey = VerifierKey.OfLog(log.Origin + Checkpoint.MapHeads, log.Signer.Key);
     private readonly HashSet<(int Tree, string Name)> _ahead = [];
     private PublishedHead _offered = sequencer.Newest; // with all its cosignatures
-    private DateTimeOffset _renewedAt;
+    private long? _renewedAt; // a timestamp of the clock
     private volatile CosigningStatus _status = new(null, 0, time.GetUtcNow());
     private string _told = "";
 
@@ -50,7 +50,7 @@ internal sealed class Cosigner(HostedLogOptions log, Sequencer sequencer, LogDat
     {
         var newest = sequencer.Newest;
         var isSame = newest.MapHeadSize == _offered.MapHeadSize;
-        if (isSame && time.GetUtcNow() - _renewedAt < Renewal)
+        if (isSame && _renewedAt is { } at && time.GetElapsedTime(at) < Renewal)
         {
             return;
         }
@@ -62,13 +62,13 @@ internal sealed class Cosigner(HostedLogOptions log, Sequencer sequencer, LogDat
         var mayShow = _offered.Size > 0 && (quorumAt is not null || !_options.IsWithheld);
         var state = new WitnessState(
             mayShow && rounds.Any(round => round.Cosignatures.Length > 0) ? _offered : null, rounds[0].Sizes, rounds[1].Sizes,
-            rounds.Select(round => round.Newer).FirstOrDefault(newer => newer is not null)?.ToBytes());
-        if (state is not { Cosigned: null, Newer: null } || (state.LogSizes, state.MapHeadSizes) != known)
+            [.. rounds.SelectMany(round => round.Shown).Select(note => note.ToBytes())]);
+        if (state is not { Cosigned: null, Shown.IsEmpty: true } || (state.LogSizes, state.MapHeadSizes) != known)
         {
             await sequencer.KeepAsync(state, cancellation);
         }
 
-        _renewedAt = _offered.Size is 0 || (quorumAt is not null && state.Cosigned is not null) ? time.GetUtcNow() : default;
+        _renewedAt = _offered.Size is 0 || (quorumAt is not null && state.Cosigned is not null) ? time.GetTimestamp() : null;
         sequencer.Begin();
         Tell(rounds, quorumAt);
     }
@@ -86,7 +86,7 @@ internal sealed class Cosigner(HostedLogOptions log, Sequencer sequencer, LogDat
         var ahead = Ahead;
         var others = clients.Select(client => client.Witness.Name).Where(name => !ahead.Contains(name)).ToHashSet();
         sequencer.Suspicion = _options.Policy.Quorum!.IsMetBy(others) ? null
-            : $"the witnesses {string.Join(", ", ahead)} know a larger tree of this log, so its state directory may be an old copy: "
+            : $"these witnesses know another tree of this log: {string.Join(", ", ahead)}. Its state directory may be an old copy: "
                 + "restore the newest state, or start a new log with a new key";
         if (_offered.Size is 0)
         {
@@ -110,16 +110,17 @@ internal sealed class Cosigner(HostedLogOptions log, Sequencer sequencer, LogDat
     /// <summary>Offers a note with the log's signature alone: a witness need not know others.</summary>
     private OfferedCheckpoint Offer(Tree tree, SignedNote note, VerifierKey key, long size) => new(
         SignedNote.Of(note.Text, [.. note.Signatures.Where(signature => signature.IsOf(key))]), key, size,
-        old => database.Read(reader => MerkleTree.ConsistencyProof(old, size, TileNodes.Of(reader, tree))));
+        old => database.Read(reader => MerkleTree.ConsistencyProof(old, size, TileNodes.Of(reader, tree))),
+        () => tree is Tree.Log ? sequencer.Newest.Size : sequencer.Newest.MapHeadSize);
 
-    /// <summary>Names of the witnesses that say they know a larger tree, and have not cosigned since.</summary>
+    /// <summary>Names of the witnesses that say they know another tree, and have not cosigned since.</summary>
     private SortedSet<string> Ahead => new(_ahead.Select(said => said.Name), StringComparer.Ordinal);
 
     /// <summary>Publishes what a round came to, and logs it if it changed.</summary>
     private void Tell(CosigningResult[] rounds, DateTimeOffset? quorumAt)
     {
         var problems = string.Join("; ", rounds.SelectMany(round => round.Failures).Select(failure => $"{failure.Key}: {failure.Value}")
-            .Concat(Ahead.Select(name => $"{name}: knows a larger tree")).Distinct().Order(StringComparer.Ordinal));
+            .Concat(Ahead.Select(name => $"{name}: knows another tree")).Distinct().Order(StringComparer.Ordinal));
         var isEnough = quorumAt is not null || _offered.Size is 0; // the empty log needs none
         var asked = rounds.Skip(_offered.Size is 0 ? 1 : 0).ToList();
         _status = new CosigningStatus(isEnough ? null : $"its newest head lacks its quorum of witnesses: {problems}",

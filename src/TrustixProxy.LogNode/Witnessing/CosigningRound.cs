@@ -10,23 +10,26 @@ namespace TrustixProxy.LogNode.Witnessing;
 /// <param name="Key">The key of that signature.</param>
 /// <param name="Size">Its size.</param>
 /// <param name="Prove">Proves consistency from an older size, at least 1, to this one.</param>
-internal sealed record OfferedCheckpoint(SignedNote Note, VerifierKey Key, long Size, Func<long, Digest[]> Prove);
+/// <param name="NewestSize">The tree's size now, which may have grown since.</param>
+internal sealed record OfferedCheckpoint(
+    SignedNote Note, VerifierKey Key, long Size, Func<long, Digest[]> Prove, Func<long> NewestSize);
 
 /// <summary>The result of asking all witnesses for one checkpoint.</summary>
 /// <param name="Cosignatures">The cosignatures that came.</param>
 /// <param name="Cosigners">Names of the witnesses that sent them.</param>
 /// <param name="Sizes">The sizes that witnesses are now known to have, by name.</param>
-/// <param name="Ahead">Names of the witnesses that say they know a larger checkpoint. Nobody signs this.</param>
+/// <param name="Ahead">Names of the witnesses that say they know a larger tree than there is, or one that does not lead to the offered
+/// one. Nobody signs this.</param>
 /// <param name="Failures">Why others did not cosign, by name.</param>
-/// <param name="Newer">A checkpoint under the log's own key to which the offered one does not lead; null when none was shown.</param>
+/// <param name="Shown">Checkpoints under the log's own key that witnesses showed. The writer compares them with the file.</param>
 internal sealed record CosigningResult(ImmutableArray<NoteSignature> Cosignatures, ImmutableHashSet<string> Cosigners,
     ImmutableDictionary<string, long> Sizes, ImmutableHashSet<string> Ahead, ImmutableDictionary<string, string> Failures,
-    SignedNote? Newer)
+    ImmutableArray<SignedNote> Shown)
 {
     /// <summary>The result of asking nobody.</summary>
     /// <param name="sizes">The sizes that witnesses are known to have.</param>
     public static CosigningResult None(ImmutableDictionary<string, long> sizes) =>
-        new([], [], sizes, [], ImmutableDictionary<string, string>.Empty, null);
+        new([], [], sizes, [], ImmutableDictionary<string, string>.Empty, []);
 }
 
 /// <summary>Offers one checkpoint to all witnesses at once.</summary>
@@ -34,8 +37,8 @@ internal sealed record CosigningResult(ImmutableArray<NoteSignature> Cosignature
 /// <code>
 /// old size known ──▶ 200: cosigned
 ///                ──▶ 409 with a smaller size: once more from there, with its proof
-///                ──▶ 409 with a larger size:  the witness is ahead: this state may be an old copy
-///                ──▶ a larger checkpoint under the log's own key: this state is an old copy
+///                ──▶ 409 with a larger size than the tree now has, or 422: this state may be an old copy
+///                ──▶ a checkpoint under the log's own key that the file does not lead to: this state is an old copy
 ///                ──▶ all else:                failed; asked again in the next round
 /// </code></remarks>
 /// <param name="witnesses">The policy's witnesses.</param>
@@ -53,8 +56,9 @@ internal sealed class CosigningRound(IReadOnlyList<WitnessClient> witnesses, Wit
     {
         using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var answers = new ConcurrentDictionary<string, WitnessAnswer>(StringComparer.Ordinal);
+        var shown = new ConcurrentQueue<SignedNote>();
         var asking = witnesses.Select(client =>
-            AskOneAsync(client, offered, known.GetValueOrDefault(client.Witness.Name), answers, end.Token)).ToList();
+            AskOneAsync(client, offered, known.GetValueOrDefault(client.Witness.Name), answers, shown, end.Token)).ToList();
         try
         {
             while (asking.Count > 0 && !IsQuorum(answers))
@@ -73,17 +77,22 @@ internal sealed class CosigningRound(IReadOnlyList<WitnessClient> witnesses, Wit
         }
 
         cancellation.ThrowIfCancellationRequested();
-        return Sum(offered, known, answers);
+        return Sum(offered, known, answers) with { Shown = [.. shown] };
     }
 
     private static async Task AskOneAsync(WitnessClient client, OfferedCheckpoint offered, long known,
-        ConcurrentDictionary<string, WitnessAnswer> answers, CancellationToken cancellation)
+        ConcurrentDictionary<string, WitnessAnswer> answers, ConcurrentQueue<SignedNote> shown, CancellationToken cancellation)
     {
         var from = Math.Min(known, offered.Size);
         for (var attempt = 0; ; attempt++)
         {
             var proof = from is 0 || from == offered.Size ? [] : offered.Prove(from);
             var answer = await client.AskAsync(new CheckpointRequest(from, [.. proof], offered.Note), offered.Key, cancellation);
+            if (answer is WitnessAnswer.Shows { Note: var note })
+            {
+                shown.Enqueue(note);
+            }
+
             var size = answer switch
             {
                 WitnessAnswer.KnowsSize knows => knows.Size,
@@ -112,17 +121,15 @@ internal sealed class CosigningRound(IReadOnlyList<WitnessClient> witnesses, Wit
         {
             result = answers.GetValueOrDefault(name) switch
             {
-                WitnessAnswer.Cosigned { Signatures: var signatures } => result with
+                WitnessAnswer.Cosigned { Signature: var signature } => result with
                 {
-                    Cosignatures = result.Cosignatures.AddRange(signatures),
+                    Cosignatures = result.Cosignatures.Add(signature),
                     Cosigners = result.Cosigners.Add(name),
                     Sizes = result.Sizes.SetItem(name, offered.Size),
                 },
-                WitnessAnswer.KnowsSize { Size: var size } when size > offered.Size => result with { Ahead = result.Ahead.Add(name) },
-                WitnessAnswer.KnowsSize { Size: var size } => Failed(name, $"HTTP 409 again, now with size {size}"),
-                WitnessAnswer.Shows { Note: var note, Checkpoint: var shown } when IsNewer(shown, offered) =>
-                    result with { Ahead = result.Ahead.Add(name), Newer = result.Newer ?? note },
-                WitnessAnswer.Shows { Checkpoint.Size: var size } => Failed(name, $"it shows a checkpoint of size {size} again"),
+                WitnessAnswer.KnowsSize { Size: var size } => Known(name, size),
+                WitnessAnswer.Shows { Checkpoint.Size: var size } => Known(name, size),
+                WitnessAnswer.Refutes => result with { Ahead = result.Ahead.Add(name) },
                 WitnessAnswer.Failed { Reason: var reason } => Failed(name, reason),
                 _ => Failed(name, $"no answer within {Grace.TotalSeconds:N0} s after a quorum of the others"),
             };
@@ -130,10 +137,10 @@ internal sealed class CosigningRound(IReadOnlyList<WitnessClient> witnesses, Wit
 
         return result;
 
+        CosigningResult Known(string name, long size) =>
+            size > offered.NewestSize() ? result with { Ahead = result.Ahead.Add(name) }
+                : Failed(name, $"it knows size {size}, and asked for no proof from there");
+
         CosigningResult Failed(string name, string reason) => result with { Failures = result.Failures.Add(name, reason) };
     }
-
-    /// <summary>Whether a checkpoint is larger than the offered one, or as large with another root.</summary>
-    private static bool IsNewer(Checkpoint shown, OfferedCheckpoint offered) =>
-        shown.Size > offered.Size || (shown.Size == offered.Size && shown.ToString() != offered.Note.Text);
 }

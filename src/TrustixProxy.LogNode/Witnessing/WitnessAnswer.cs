@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using TrustixProxy.TransparencyLog.Notes;
 
 namespace TrustixProxy.LogNode.Witnessing;
@@ -10,8 +9,11 @@ internal abstract record WitnessAnswer
     {
     }
 
-    /// <summary>The witness cosigned; its signatures are verified.</summary>
-    public sealed record Cosigned(ImmutableArray<NoteSignature> Signatures) : WitnessAnswer;
+    /// <summary>The witness cosigned; its signature is verified.</summary>
+    public sealed record Cosigned(NoteSignature Signature) : WitnessAnswer;
+
+    /// <summary>The proof does not lead from what the witness knows to what was offered (HTTP 422). Nobody signs this answer.</summary>
+    public sealed record Refutes : WitnessAnswer;
 
     /// <summary>The witness knows another size than the request began at (HTTP 409). Nobody signs this answer.</summary>
     public sealed record KnowsSize(long Size) : WitnessAnswer;

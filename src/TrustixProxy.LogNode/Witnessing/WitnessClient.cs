@@ -66,10 +66,12 @@ internal sealed class WitnessClient(PolicyWitness witness, HttpClient http, Time
                 && CheckpointRequest.TryReadSize(body, out var size) ? new WitnessAnswer.KnowsSize(size)
             : SignedNote.TryParse(body, out var note, out _) && note.Check(log) is SignatureCheck.Valid
                 && Checkpoint.TryRead(note, out var shown) && shown.Origin == log.Name ? new WitnessAnswer.Shows(note, shown)
+            : response.StatusCode is HttpStatusCode.UnprocessableEntity ? new WitnessAnswer.Refutes()
             : new WitnessAnswer.Failed($"HTTP {(int)response.StatusCode}{(isConflict ? " without a size" : "")}");
     }
 
-    /// <summary>Keeps the witness's own cosignatures; those of other algorithms are not verified and not kept.</summary>
+    /// <summary>Keeps the witness's newest cosignature: a note holds few lines. Those of other algorithms are not verified, and not
+    /// kept.</summary>
     private WitnessAnswer ReadCosignatures(ReadOnlySpan<byte> body, SignedNote checkpoint)
     {
         if (!NoteSignature.TryParseLines(body, out var lines))
@@ -84,7 +86,8 @@ internal sealed class WitnessClient(PolicyWitness witness, HttpClient http, Time
             SignatureCheck.Invalid => new WitnessAnswer.Failed("a cosignature that is not by the key of the policy"),
             _ when newest > time.GetUtcNow() + WitnessPolicy.MaxAhead =>
                 new WitnessAnswer.Failed($"a cosignature of {newest:u}, which is in the future: compare the clocks"),
-            _ => new WitnessAnswer.Cosigned(own),
+            _ => new WitnessAnswer.Cosigned(own.First(line =>
+                Cosignature.Check(checkpoint.With([line]), witness.Key, out var at) is SignatureCheck.Valid && at == newest)),
         };
     }
 }

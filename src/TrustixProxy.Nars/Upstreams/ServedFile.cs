@@ -18,5 +18,5 @@ public sealed record ServedFile(int MaxSize, Func<StorePathDigest, StorePath?, s
     /// <summary>Rebuilders' attestations of one output, as JSON.</summary>
     /// <remarks>Source: lila, route <c>/attestations/by-output/DIGEST-NAME</c>.</remarks>
     public static ServedFile Attestations { get; } =
-        new(256 << 10, (_, path) => $"attestations/by-output/{Uri.EscapeDataString($"{path}")}");
+        new(1 << 20, (_, path) => $"attestations/by-output/{Uri.EscapeDataString($"{path}")}");
 }

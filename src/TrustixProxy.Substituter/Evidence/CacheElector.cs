@@ -9,14 +9,12 @@ internal sealed class CacheElector(Elector.Cache elector, Upstream cache) : File
 {
     public override Elector Elector => elector;
 
-    protected override ValueTask<Ballot> JudgeFoundAsync(
-        StorePath path, UpstreamAnswer answer, CandidateValues values, CancellationToken cancellation) => ValueTask.FromResult(answer switch
-        {
-            UpstreamAnswer.Found { NarInfo: var narInfo } when narInfo.StorePath != path =>
-                new Ballot.Silent(SilenceReason.ClaimOfOtherPath),
-            UpstreamAnswer.Found { NarInfo: var narInfo } => Judge(narInfo),
-            _ => throw new System.Diagnostics.UnreachableException(),
-        });
+    protected override Ballot JudgeFound(StorePath path, UpstreamAnswer answer, CandidateValues values) => answer switch
+    {
+        UpstreamAnswer.Found { NarInfo: var narInfo } when narInfo.StorePath != path => new Ballot.Silent(SilenceReason.ClaimOfOtherPath),
+        UpstreamAnswer.Found { NarInfo: var narInfo } => Judge(narInfo),
+        _ => throw new System.Diagnostics.UnreachableException(),
+    };
 
     private Ballot Judge(NarInfo narInfo)
     {

@@ -37,9 +37,6 @@ internal sealed class CandidateValues
     /// <summary>Marks the upstreams' candidates complete: each upstream has answered or failed.</summary>
     public void Close() => _complete.TrySetResult();
 
-    /// <summary>Waits until each upstream has answered.</summary>
-    public Task WaitForAllAsync(CancellationToken cancellation) => _complete.Task.WaitAsync(cancellation);
-
     /// <summary>The texts that Nix would sign for what was offered.</summary>
     public IEnumerable<string> Fingerprints => _shapes.Keys;
 

@@ -49,6 +49,7 @@ internal sealed class ElectorPoll
     private CancellationToken _asking;
     private volatile Exception? _fault;
     private long _start;
+    private int _triedShapes; // number of candidates when unproven hashes were last tried
     private bool _isLate, _isOver;
 
     public ElectorPoll(Electorate electorate, StorePathDigest digest, TimeSpan deadline, bool isHasty)
@@ -208,7 +209,7 @@ internal sealed class ElectorPoll
         {
             _values.Offer(narInfo);
             AddName(narInfo.StorePath);
-            ProveHashes();
+            ProveHashes(isStale: false);
         }
 
         AskNameless();
@@ -274,9 +275,13 @@ internal sealed class ElectorPoll
 
     private void KeepAsking(StorePath path, string elector, AskElector ask)
     {
-        var shapes = _values.ShapeCount;
+        var shapes = 0;
         _ = KeepAskingAsync(
-            cancellation => ask(path, cancellation),
+            cancellation =>
+            {
+                shapes = _values.ShapeCount;
+                return ask(path, cancellation);
+            },
             ballot => Hear(path, elector, ballot, shapes),
             ballot => ballot.IsFirm || ballot is Ballot.Silent { IsForGood: true } or Ballot.Silent { Reason: SilenceReason.UnprovenHash });
     }
@@ -290,18 +295,20 @@ internal sealed class ElectorPoll
             _values.Offer(claim);
         }
 
-        if (_values.ShapeCount != shapes)
-        {
-            ProveHashes(); // candidates came while it was asked, or with its answer
-        }
+        ProveHashes(isStale: shapes != _values.ShapeCount && ballot is Ballot.Silent { Reason: SilenceReason.UnprovenHash });
     }
 
     /// <summary>Asks the electors again whose hash a new candidate may prove.</summary>
-    private void ProveHashes()
+    /// <param name="isStale">Whether one of them was asked before the newest candidate came.</param>
+    private void ProveHashes(bool isStale)
     {
-        foreach (var (path, elector) in _candidates.TakeBackUnproven())
+        if (isStale || _values.ShapeCount != _triedShapes)
         {
-            KeepAsking(path, elector, _asks.Find(ask => ask.Name == elector).Ask);
+            _triedShapes = _values.ShapeCount;
+            foreach (var (path, elector) in _candidates.TakeBackUnproven())
+            {
+                KeepAsking(path, elector, _asks.Find(ask => ask.Name == elector).Ask);
+            }
         }
     }
 

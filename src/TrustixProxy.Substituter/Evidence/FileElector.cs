@@ -22,7 +22,7 @@ internal abstract class FileElector(Upstream source) : ElectorClient
         {
             var answer = Volatile.Read(ref settled) ?? await (Interlocked.Exchange(ref first, null) ?? source.AskAsync(digest, token));
             Volatile.Write(ref settled, IsUseless(answer) ? answer : null);
-            return await JudgeAsync(path, answer, values, token);
+            return Judge(path, answer, values);
         };
     }
 
@@ -30,16 +30,14 @@ internal abstract class FileElector(Upstream source) : ElectorClient
     public static Ballot.Silent OfFailure(UpstreamAnswer.Failed failed) => new(ReasonOf(failed)) { IsAnswer = IsUseless(failed) };
 
     /// <summary>Judges a file that was found.</summary>
-    protected abstract ValueTask<Ballot> JudgeFoundAsync(
-        StorePath path, UpstreamAnswer answer, CandidateValues values, CancellationToken cancellation);
+    protected abstract Ballot JudgeFound(StorePath path, UpstreamAnswer answer, CandidateValues values);
 
-    private ValueTask<Ballot> JudgeAsync(StorePath path, UpstreamAnswer answer, CandidateValues values, CancellationToken cancellation) =>
-        answer switch
-        {
-            UpstreamAnswer.Absent => ValueTask.FromResult<Ballot>(new Ballot.Absent(IsProven: false, 0)),
-            UpstreamAnswer.Failed failed => ValueTask.FromResult<Ballot>(OfFailure(failed)),
-            _ => JudgeFoundAsync(path, answer, values, cancellation),
-        };
+    private Ballot Judge(StorePath path, UpstreamAnswer answer, CandidateValues values) => answer switch
+    {
+        UpstreamAnswer.Absent => new Ballot.Absent(IsProven: false, 0),
+        UpstreamAnswer.Failed failed => OfFailure(failed),
+        _ => JudgeFound(path, answer, values),
+    };
 
     /// <summary>Whether it answered with something other than a file of its kind: HTML, 401, unreadable text.</summary>
     private static bool IsUseless(UpstreamAnswer answer) => answer is UpstreamAnswer.Failed { Fault.IsAnswer: true, IsAway: false };

@@ -11,8 +11,8 @@ namespace TrustixProxy.Substituter.Evidence;
 /// A hash without a fitting candidate is shown, and is no vote: another output mostly has another size.</remarks>
 internal sealed class LilaElector(Elector.Cache elector, Upstream server) : ElectorClient
 {
-    /// <summary>Maximum number of attestations by one rebuilder that are checked for one path.</summary>
-    private const int MostAttestations = 8;
+    /// <summary>Maximum number of signatures that are checked at once: a server may list many under one name.</summary>
+    private const int MostChecks = 1000;
 
     public override Elector Elector => elector;
 
@@ -31,7 +31,7 @@ internal sealed class LilaElector(Elector.Cache elector, Upstream server) : Elec
             UpstreamAnswer.Absent => new Ballot.Absent(IsProven: false, 0),
             UpstreamAnswer.Failed failed => FileElector.OfFailure(failed),
             UpstreamAnswer.FoundFile { File: var file } when LilaAttestation.TryParseAll(file) is { } attestations =>
-                Judge(path, [.. attestations.Where(IsOurs).Take(MostAttestations)], values),
+                Judge(path, [.. attestations.Where(IsOurs).Distinct()], values),
             _ => Unusable(path),
         };
     }
@@ -51,17 +51,13 @@ internal sealed class LilaElector(Elector.Cache elector, Upstream server) : Elec
             return new Ballot.Absent(IsProven: false, 0);
         }
 
-        var shapes = values.ShapesOf(path).ToList();
         var proven = new Dictionary<OutputClaim, Ballot.Claimed>();
-        foreach (var attestation in attestations)
+        var candidates = attestations.SelectMany(attestation => values.ShapesOf(path).Select(attestation.Complete));
+        foreach (var narInfo in candidates.Take(MostChecks))
         {
-            foreach (var shape in shapes)
+            if (OutputClaim.TryReadSigned(narInfo, elector.Keys, out var claim, out var signature))
             {
-                var narInfo = attestation.Complete(shape);
-                if (OutputClaim.TryReadSigned(narInfo, elector.Keys, out var claim, out var signature))
-                {
-                    proven[claim] = new Ballot.Claimed(claim, new VoteProof.BySignature(signature) { NarInfo = narInfo });
-                }
+                proven[claim] = new Ballot.Claimed(claim, new VoteProof.BySignature(signature) { NarInfo = narInfo });
             }
         }
 

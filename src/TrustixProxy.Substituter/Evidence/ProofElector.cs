@@ -1,6 +1,7 @@
 using TrustixProxy.Consensus;
 using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Nix;
+using TrustixProxy.TransparencyLog.Notes;
 
 namespace TrustixProxy.Substituter.Evidence;
 
@@ -9,11 +10,10 @@ internal sealed class ProofElector(Elector.ProofFiles elector, Upstream server, 
 {
     public override Elector Elector => elector;
 
-    protected override async ValueTask<Ballot> JudgeFoundAsync(
-        StorePath path, UpstreamAnswer answer, CandidateValues values, CancellationToken cancellation)
+    protected override Ballot JudgeFound(StorePath path, UpstreamAnswer answer, CandidateValues values)
     {
         var file = answer is UpstreamAnswer.FoundFile found ? found.File : throw new System.Diagnostics.UnreachableException();
-        var ballot = ProofFile.IsWithoutText(file.Span, elector) ? await JudgeWithTextsAsync(path, file, values, cancellation)
+        var ballot = ProofFile.IsWithoutText(file.Span, elector) ? JudgeWithTexts(path, file, values)
             : ProofFile.Judge(file, elector, path, time.GetUtcNow());
         if (ballot is Ballot.Silent)
         {
@@ -23,22 +23,11 @@ internal sealed class ProofElector(Elector.ProofFiles elector, Upstream server, 
         return ballot;
     }
 
-    /// <summary>Judges a file with each text that an upstream offers, since it does not say what was signed.</summary>
-    private async Task<Ballot> JudgeWithTextsAsync(
-        StorePath path, ReadOnlyMemory<byte> file, CandidateValues values, CancellationToken cancellation)
-    {
-        var ballot = Judge();
-        if (ballot is Ballot.Claimed)
-        {
-            return ballot;
-        }
-
-        await values.WaitForAllAsync(cancellation);
-        return Judge();
-
-        Ballot Judge() => values.Fingerprints.Distinct()
-            .Select(text => ProofFile.Judge(ProofFile.With(text, file), elector, path, time.GetUtcNow()))
-            .MinBy(judged => judged switch { Ballot.Claimed => 0, Ballot.Silent { Reason: SilenceReason.Unwitnessed } => 1, _ => 2 })
-            ?? new Ballot.Silent(SilenceReason.ValueMissing) { IsAnswer = true };
-    }
+    /// <summary>Judges a file with each text that was offered, since it does not say what was signed. A new candidate has it judged
+    /// again.</summary>
+    private Ballot JudgeWithTexts(StorePath path, ReadOnlyMemory<byte> file, CandidateValues values) => values.Fingerprints
+        .Select(text => ProofFile.Judge(ProofFile.With(text, file), elector, path, time.GetUtcNow()))
+        .FirstOrDefault(judged => judged is Ballot.Claimed or Ballot.Silent { Reason: SilenceReason.Unwitnessed })
+            ?? (SigsumProof.TryParse(file.Span, out _) ? new Ballot.Silent(SilenceReason.UnprovenHash)
+                : new Ballot.Silent(SilenceReason.BadProof) { IsAnswer = true });
 }

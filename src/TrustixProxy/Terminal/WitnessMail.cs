@@ -13,7 +13,7 @@ internal static class WitnessMail
         string[] keys = [.. logs.SelectMany(
             log => new[] { log.Origin, log.Origin + Checkpoint.MapHeads }, (log, name) => $"vkey {VerifierKey.OfLog(name, log.Key)}")];
         return keys is [] ? []
-            : [.. keys, "To have public witnesses cosign a log, mail to participate (at) lists.witness-network.org:",
-                "both its vkeys, which begin with its origins, the most heads a day, and a contact."];
+            : [.. keys, "To have public witnesses cosign a log, send a mail to participate (at) lists.witness-network.org:",
+                "both vkeys of the log, the largest number of heads a day, and a contact."];
     }
 }

@@ -73,19 +73,21 @@ public sealed class DecisionJournalTests
     /// <summary>Two caches that have signed one output each; null for one that is silent.</summary>
     private static Verdict Verdict(TestOutput one, TestOutput? other)
     {
-        var key = Nix.NixSecretKey.Generate("cache-1");
-        var electors = new[] { "one", "other" }.Select(name => new Elector.Cache(name, "operator", [key.PublicKey])).ToList();
-        Ballot Signed(TestOutput output)
+        var keys = new[] { "one", "other" }.ToDictionary(name => name, Nix.NixSecretKey.Generate);
+        var electors = keys.Select(key => new Elector.Cache(key.Key, "operator", [key.Value.PublicKey])).ToList();
+        Ballot Signed(string name, TestOutput output)
         {
             var narInfo = output.NarInfo();
-            Assert.True(OutputClaim.TryReadSigned(
-                narInfo with { Signatures = [key.Sign(narInfo.Fingerprint)] }, [key.PublicKey], out var claim, out var signature));
+            Assert.True(OutputClaim.TryReadSigned(narInfo with { Signatures = [keys[name].Sign(narInfo.Fingerprint)] },
+                [keys[name].PublicKey], out var claim, out var signature));
             return new Ballot.Claimed(claim, new VoteProof.BySignature(signature));
         }
 
-        var ballots = new Dictionary<string,
-            Ballot>
-        { ["one"] = Signed(one), ["other"] = other is null ? new Ballot.Silent(SilenceReason.NoAnswer) : Signed(other) };
+        var ballots = new Dictionary<string, Ballot>
+        {
+            ["one"] = Signed("one", one),
+            ["other"] = other is null ? new Ballot.Silent(SilenceReason.NoAnswer) : Signed("other", other),
+        };
         return new Policy(electors).Decide(one.Path, ballots);
     }
 }

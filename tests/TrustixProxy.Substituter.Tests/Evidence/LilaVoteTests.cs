@@ -91,6 +91,16 @@ public sealed class LilaVoteTests
     }
 
     [Fact]
+    public async Task Junk_under_a_rebuilders_name_does_not_silence_it()
+    {
+        var output = TestOutput.Make();
+        var junk = Enumerable.Range(0, 500).Select(i => Attest(output, Nora.Sign($"{i}")));
+        await using var proxy = await StartAsync(output, List([.. junk, Attest(output, Nora)]));
+
+        Assert.Equal("agreed", (await proxy.AskAsync(output.Path).WaitAsync(TimeSpan.FromMinutes(1))).Decision);
+    }
+
+    [Fact]
     public async Task A_logs_claim_gives_the_size_that_no_upstream_gives()
     {
         var output = TestOutput.Make();
@@ -122,7 +132,7 @@ public sealed class LilaVoteTests
         "html" => "<html>this domain is for sale</html>"u8.ToArray(),
         "object" => Encoding.UTF8.GetBytes(Attest(output, Nora)),
         "odd items" => List("null", "[]", """{"output_hash":1}""", """{"output_hash":"\ud800"}"""),
-        "large" => [.. Enumerable.Repeat((byte)' ', 300_000)],
+        "large" => [.. Enumerable.Repeat((byte)' ', (1 << 20) + 1)],
         _ => List(Attest(output, Nora), Attest(OfSameSize(output), Nora)),
     };
 
