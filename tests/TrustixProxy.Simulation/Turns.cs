@@ -17,6 +17,9 @@ internal sealed class Turns : SynchronizationContext
 
     public override void Post(SendOrPostCallback d, object? state) => _waiting.Enqueue((d, state));
 
+    /// <summary>How long a world in which nothing is due may wait for a thread that does not run.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
     /// <summary>Runs them to their ends, good or bad.</summary>
     public IReadOnlyList<RunningWorld> Run(IReadOnlyList<World> worlds, Func<World, Task> run)
     {
@@ -30,6 +33,9 @@ internal sealed class Turns : SynchronizationContext
         SetSynchronizationContext(null);
         return running;
     }
+
+    /// <summary>Whether work came from a thread outside the pool, which a busy machine may let wait.</summary>
+    private bool HasWork => !_waiting.IsEmpty || IsPoolBusy;
 
     private void TakeTurn(List<RunningWorld> running)
     {
@@ -46,7 +52,7 @@ internal sealed class Turns : SynchronizationContext
             SetSynchronizationContext(null); // what waits for a clock may go on at once
             foreach (var (world, run) in running)
             {
-                if (!run.IsCompleted && !world.Time.GoOn())
+                if (!run.IsCompleted && !world.Time.GoOn() && !SpinWait.SpinUntil(() => run.IsCompleted || HasWork, Patience))
                 {
                     throw new InvalidOperationException($"All wait in world {world.Number}, and nothing is due.");
                 }

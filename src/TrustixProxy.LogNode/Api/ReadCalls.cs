@@ -55,7 +55,7 @@ internal sealed class ReadCalls(IReadOnlyDictionary<string, HostedLog> logs)
     private ConnectAnswer GetValue(ValueRequest request)
     {
         var value = Digest.TryRead(request.Digest.Span, out var digest)
-            ? logs.Values.Select(log => log.Database.Read(reader => reader.FindValue(digest, log.Head.Size)))
+            ? logs.Values.Select(log => log.Database.Read(reader => reader.FindValue(digest, log.Sequencer.Head.Size)))
                 .FirstOrDefault(found => found is not null)
             : null;
         return value is null

@@ -4,6 +4,7 @@ using Google.Protobuf;
 using TrustixProxy.IO.Storage;
 using TrustixProxy.LogNode.Storage;
 using TrustixProxy.TransparencyLog;
+using TrustixProxy.TransparencyLog.Notes;
 using Conflict = TrustixProxy.TransparencyLog.Wire.Conflict;
 using LogHead = TrustixProxy.TransparencyLog.Wire.LogHead;
 

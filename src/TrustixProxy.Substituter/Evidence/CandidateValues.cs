@@ -68,7 +68,7 @@ internal sealed class CandidateValues
             return value;
         }
 
-        await WaitForAllAsync(cancellation);
+        await _complete.Task.WaitAsync(cancellation);
         return Find(digest);
     }
 }
