@@ -101,7 +101,7 @@ public sealed class PolicyProperties
     private static Outcome ReadAloud(Policy policy, Dictionary<string, Ballot> ballots)
     {
         var claims = new List<OutputClaim>();
-        var votes = new List<OutputClaim>();
+        var votes = new List<(OutputClaim Claim, string? Country)>();
         foreach (var group in policy.Electors.GroupBy(elector => elector.Operator))
         {
             var said = group.Select(elector => ballots.GetValueOrDefault(elector.Name)).OfType<Ballot.Claimed>().Select(vote => vote.Claim)
@@ -109,14 +109,18 @@ public sealed class PolicyProperties
             claims.AddRange(said);
             if (said.Distinct().Count() is 1)
             {
-                votes.Add(said[0]); // an operator has one vote; one whose electors differ casts none
+                // an operator has one vote, and one country; one whose electors differ has none
+                var countries = group.Select(elector => elector.Tags["country"]).Distinct().ToList();
+                votes.Add((said[0], countries.Count is 1 ? countries[0] : null));
             }
         }
 
-        var quorums = votes.GroupBy(claim => claim).Count(group => group.Count() >= policy.Rest.Rule.Quorum);
+        var quorums = votes.GroupBy(vote => vote.Claim).Where(group => group.Count() >= policy.Rest.Rule.Quorum).ToList();
+        var isSpanning = quorums is [var quorum] && policy.Distinct.All(distinct =>
+            quorum.Select(vote => vote.Country).OfType<string>().Distinct().Count() >= distinct.Count);
         var proven = claims.Distinct().Count();
         var isVetoed = policy.Rest.Dissent is Dissent.Veto && proven >= 2;
-        return quorums is 1 && !isVetoed ? Outcome.Agreed : proven >= 2 ? Outcome.Conflict : Outcome.Undecided;
+        return isSpanning && !isVetoed ? Outcome.Agreed : proven >= 2 ? Outcome.Conflict : Outcome.Undecided;
     }
 
     private static (Random Random, Policy Policy, Dictionary<string, Ballot> Ballots) Random(int seed)

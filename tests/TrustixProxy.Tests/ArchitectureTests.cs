@@ -123,7 +123,7 @@ public sealed partial class ArchitectureTests
 
         // 1,100 for heads, proofs and policy; 600 for checkpoints, cosignatures, policies of witnesses and proof files; 150 for votes by
         // proof files, of C2SP, of our own logs and of Sigsum
-        Assert.InRange(trustCore, 1, 1850);
+        Assert.InRange(trustCore, 1, 1900);
         Assert.InRange(pure, 1, 4700);
     }
 

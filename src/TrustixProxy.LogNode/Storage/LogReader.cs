@@ -97,7 +97,8 @@ internal sealed class LogReader : IDisposable
 
     /// <summary>Finds the value with this digest among the log's first <paramref name="size"/> entries; null when there is none.</summary>
     public byte[]? FindValue(Digest digest, long size) =>
-        Find(IndexRow.PrefixOf(digest)).Where(index => index < size).Select(FindEntry).FirstOrDefault(entry => entry?.ValueDigest == digest)?.Value;
+        Find(IndexRow.PrefixOf(digest)).Where(index => index < size).Select(FindEntry)
+            .FirstOrDefault(entry => entry?.ValueDigest == digest)?.Value;
 
     /// <summary>Finds keys of the log's first <paramref name="size"/> entries that are store paths with this digest.</summary>
     public IEnumerable<byte[]> FindKeysOfPath(StorePathDigest digest, long size) =>

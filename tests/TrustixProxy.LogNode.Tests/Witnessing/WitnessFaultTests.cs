@@ -85,7 +85,8 @@ public sealed class WitnessFaultTests : IAsyncDisposable
         _log.Witnesses.Instead = (name, _) => name is "w1" or "w2" ? WitnessedNode.Status(HttpStatusCode.BadGateway) : null;
         await _log.AskedAsync(12);
         Assert.Contains("know another tree", await WitnessedNode.RefusalAsync(_log.Node), StringComparison.Ordinal);
-        Assert.StartsWith("test: signing has stopped: these witnesses know another tree of this log: w1, w2", (await _log.HealthAsync()).Text, StringComparison.Ordinal);
+        Assert.StartsWith("test: signing has stopped: these witnesses know another tree of this log: w1, w2",
+            (await _log.HealthAsync()).Text, StringComparison.Ordinal);
 
         // They were wrong: all goes on, and nothing that was acknowledged is lost.
         _log.Witnesses.Instead = (_, _) => null;

@@ -90,6 +90,8 @@ public sealed partial class ReadmeTests
 
     private static IEnumerable<string> Paths(JsonElement element, string path) => element.ValueKind switch
     {
+        // free names
+        JsonValueKind.Object when path is "policy.distinct" || path.EndsWith(".tags", StringComparison.Ordinal) => [path],
         JsonValueKind.Object =>
             element.EnumerateObject().SelectMany(member => Paths(member.Value, path.Length is 0 ? member.Name : $"{path}.{member.Name}")),
         // groups in groups

@@ -8,7 +8,8 @@ internal static class PolicyText
     /// <summary>The rule of some paths in one line.</summary>
     public static string Of(Policy policy, Scope scope) =>
         $"rule of {(scope.Match is null ? "all paths without their own scope" : $"'{scope.Match}'")}: {scope.Rule} must agree, "
-            + $"{string.Concat(policy.Distinct.Select(distinct => $"with {distinct}, "))}dissent {(scope.Dissent is Dissent.Veto ? "refuses" : "is outvoted")}";
+            + $"{string.Concat(policy.Distinct.Select(distinct => $"with {distinct}, "))}"
+            + $"dissent {(scope.Dissent is Dissent.Veto ? "refuses" : "is outvoted")}";
 
     /// <summary>The smallest sets of operators that meet a rule and span what the policy demands, at most <paramref name="count"/> of
     /// them.</summary>
