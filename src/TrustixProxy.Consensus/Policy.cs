@@ -124,8 +124,7 @@ public sealed class Policy
             (1, _) when mayDissent => null,
             (1, _) when Missing(rule, tally.VotesFor(winners[0])) is { } missing =>
                 tally.IsWaiting && (!hasDissent || Missing(rule, tally.ReachOf(winners[0])) is null) ? null
-                    : (hasDissent ? new Verdict.Conflict(ConflictReason.NoQuorum, rule, Answers(ballots))
-                        : (Verdict)new Verdict.Undecided(rule, Answers(ballots))) with { Note = $"; the quorum lacks {missing}" },
+                    : Lacking(missing, hasDissent, rule, Answers(ballots)),
             (1, _) => new Verdict.Agreed(winners[0], rule, Answers(ballots)),
             (0, _) when hasDissent => new Verdict.Conflict(ConflictReason.NoQuorum, rule, Answers(ballots)),
             (0, _) when tally.IsWaiting => null,
@@ -139,6 +138,13 @@ public sealed class Policy
     {
         var (rule, tally) = (ScopeOf(path).Rule, Count(ballots));
         return IsMet(rule, tally.Open) || tally.Claims.Any(claim => IsMet(rule, tally.ReachOf(claim)));
+    }
+
+    /// <summary>Refuses a quorum that does not span what the policy demands.</summary>
+    private static Verdict Lacking(DistinctValues missing, bool hasDissent, Rule rule, ImmutableArray<Answer> answers)
+    {
+        Verdict refusal = hasDissent ? new Verdict.Conflict(ConflictReason.NoQuorum, rule, answers) : new Verdict.Undecided(rule, answers);
+        return refusal with { Note = $"; the quorum lacks {missing}" };
     }
 
     /// <summary>Whether operators meet a rule, and span what the policy demands.</summary>
