@@ -131,6 +131,12 @@ public static class ArchiveLayout
         }
     }
 
+    /// <summary>Decodes the hashes of a file.</summary>
+    /// <exception cref="InvalidDataException">The bytes are not hashes.</exception>
+    public static IEnumerable<Digest> DecodeHashes(byte[] bytes) =>
+        bytes.Length % Digest.Size is 0 ? bytes.Chunk(Digest.Size).Select(hash => new Digest(hash))
+            : throw new InvalidDataException("is cut short, or not what its name says");
+
     /// <summary>Decodes the values of a file.</summary>
     /// <exception cref="InvalidDataException">The bytes are not values.</exception>
     public static IEnumerable<byte[]> DecodeValues(byte[] bytes)

@@ -19,6 +19,17 @@ internal sealed class ArchiveFolder(string path)
         new FileInfo(PathOf(name)) is { Exists: true, Length: > ArchiveLayout.MaxFile } ? throw new InvalidDataException("is too long")
             : decode(File.ReadAllBytes(PathOf(name))));
 
+    /// <summary>Reads the description of an export of one log.</summary>
+    /// <param name="own">Describes the log.</param>
+    /// <exception cref="InvalidDataException">The file describes another log, or is no description.</exception>
+    public ArchiveDescription ReadDescription(ArchiveDescription own)
+    {
+        var there = Read(ArchiveLayout.Description, ArchiveDescription.Decode);
+        return there.LogId == own.LogId && there.PublicKey == own.PublicKey ? there
+            : throw new InvalidDataException(
+                $"{PathOf(ArchiveLayout.Description)} describes another log than {own.LogId}: each log has a folder of its own.");
+    }
+
     /// <summary>Does something with a file whose name an error then begins with.</summary>
     /// <exception cref="InvalidDataException">The file is not what its name says.</exception>
     public T Named<T>(string name, Func<T> read)

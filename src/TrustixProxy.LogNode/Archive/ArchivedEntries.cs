@@ -11,7 +11,7 @@ internal sealed class ArchivedEntries(ArchiveFolder folder)
     /// <exception cref="InvalidDataException">The files do not belong together; the message names them.</exception>
     public IEnumerable<Entry> ReadAll(long count)
     {
-        using var hashes = folder.ReadAll(ArchiveLayout.Level(0), count, DecodeHashes).GetEnumerator();
+        using var hashes = folder.ReadAll(ArchiveLayout.Level(0), count, ArchiveLayout.DecodeHashes).GetEnumerator();
         using var values = folder.ReadAll(ArchiveLayout.Values, count, ArchiveLayout.DecodeValues).GetEnumerator();
         foreach (var (name, leaves) in folder.ReadAll(ArchiveLayout.Entries, count, ArchiveLayout.DecodeLeaves))
         {
@@ -29,8 +29,4 @@ internal sealed class ArchivedEntries(ArchiveFolder folder)
 
     private InvalidDataException Differ(string first, string second, int at) =>
         new($"{folder.PathOf(first)} and {folder.PathOf(second)} do not belong together: record {at} differs.");
-
-    private static IEnumerable<Digest> DecodeHashes(byte[] bytes) =>
-        bytes.Length % Digest.Size is 0 ? bytes.Chunk(Digest.Size).Select(hash => new Digest(hash))
-            : throw new InvalidDataException("is cut short, or not what its name says");
 }

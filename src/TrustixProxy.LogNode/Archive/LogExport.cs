@@ -62,14 +62,11 @@ public sealed class LogExport
             return own;
         }
 
-        var there = folder.Read(ArchiveLayout.Description, ArchiveDescription.Decode);
-        return there.LogId != own.LogId || there.PublicKey != own.PublicKey
-            ? throw new InvalidDataException($"{folder.PathOf(ArchiveLayout.Description)} describes another log than {own.LogId}: export "
-                + "each log to its own folder.")
-            : there.HasCheckpoints && there.Origin != own.Origin
-                ? throw new InvalidDataException($"{folder.PathOf(ArchiveLayout.Description)} names the origin '{there.Origin}', and the "
-                    + $"configuration {(own.Origin is null ? "none" : $"'{own.Origin}'")}: an origin never changes, so set the log's "
-                    + "origin to the first, or export to a new folder.")
+        var there = folder.ReadDescription(own);
+        return there.HasCheckpoints && there.Origin != own.Origin
+            ? throw new InvalidDataException($"{folder.PathOf(ArchiveLayout.Description)} names the origin '{there.Origin}', and the "
+                + $"configuration {(own.Origin is null ? "none" : $"'{own.Origin}'")}: an origin never changes, so set the log's "
+                + "origin to the first, or export to a new folder.")
             : there;
     }
 

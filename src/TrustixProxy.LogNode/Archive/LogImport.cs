@@ -81,13 +81,11 @@ public sealed class LogImport
             return null;
         }
 
-        var there = _folder.Read(ArchiveLayout.Description, ArchiveDescription.Decode);
         var own = ArchiveDescription.Of(_signer.Key, origin);
-        return there.LogId != own.LogId || there.PublicKey != own.PublicKey
-            ? throw new InvalidDataException($"{_folder.PathOf(ArchiveLayout.Description)} describes another log than {own.LogId}.")
-            : there.HasCheckpoints && own.HasCheckpoints && there.Origin != own.Origin
-                ? throw new InvalidDataException($"{_folder.PathOf(ArchiveLayout.Description)} names the origin '{there.Origin}', and the "
-                    + $"configuration '{own.Origin}': an origin never changes, so set the log's origin to the first.")
+        var there = _folder.ReadDescription(own);
+        return there.HasCheckpoints && own.HasCheckpoints && there.Origin != own.Origin
+            ? throw new InvalidDataException($"{_folder.PathOf(ArchiveLayout.Description)} names the origin '{there.Origin}', and the "
+                + $"configuration '{own.Origin}': an origin never changes, so set the log's origin to the first.")
             : there;
     }
 

@@ -17,6 +17,7 @@ internal sealed class LogWriter : IDisposable
     public const int BatchSize = 500;
 
     private readonly LogSigner _signer;
+    private readonly string? _origin;
     private readonly HeadNoteSigner? _notes;
     private readonly LogDatabase _database;
     private readonly TimeProvider _time;
@@ -40,7 +41,7 @@ internal sealed class LogWriter : IDisposable
         LogDatabase database, LogSigner signer, TimeProvider time, Action<WritePhase>? reached = null, string? origin = null)
     {
         (_database, _signer, _time, _reached) = (database, signer, time, reached ?? (_ => { }));
-        _notes = origin is null ? null : new HeadNoteSigner(origin, signer);
+        (_origin, _notes) = (origin, origin is null ? null : new HeadNoteSigner(origin, signer));
         var connection = database.Writer;
         _transactions = new Transactions(connection);
         _entries = new EntryRows(connection);
@@ -273,7 +274,7 @@ internal sealed class LogWriter : IDisposable
     private static CosignedHead Row(PublishedHead head, bool isWithheld) =>
         new(head.MapHeadSize, head.Notes?.Log.ToBytes() ?? [], head.Notes?.MapHeads.ToBytes() ?? [], isWithheld);
 
-    /// <summary>Whether the file leads to a checkpoint: it is one of its own states.</summary>
+    /// <summary>Whether the file leads to a checkpoint of the log or of its map-head log: it is one of its own states.</summary>
     private bool LeadsTo(byte[] note)
     {
         if (!SignedNote.TryParse(note, out var signed, out _) || !Checkpoint.TryRead(signed, out var shown))
@@ -281,8 +282,7 @@ internal sealed class LogWriter : IDisposable
             return true; // it shows nothing
         }
 
-        var (tree, size) = shown.Origin.EndsWith(Checkpoint.MapHeads, StringComparison.Ordinal)
-            ? (Tree.MapHeads, Head.MapHeadSize) : (Tree.Log, Head.Size);
+        var (tree, size) = shown.Origin == _origin ? (Tree.Log, Head.Size) : (Tree.MapHeads, Head.MapHeadSize);
         return shown.Size <= size
             && _database.Read(reader => MerkleTree.Root(shown.Size, TileNodes.Of(reader, tree))) == shown.Root;
     }

@@ -139,7 +139,8 @@ internal sealed class CosigningRound(IReadOnlyList<WitnessClient> witnesses, Wit
 
         CosigningResult Known(string name, long size) =>
             size > offered.NewestSize() ? result with { Ahead = result.Ahead.Add(name) }
-                : Failed(name, $"it knows size {size}, and asked for no proof from there");
+                : size > offered.Size ? Failed(name, $"it knows size {size} already, which is offered next")
+                : Failed(name, $"it named another size again, now {size}");
 
         CosigningResult Failed(string name, string reason) => result with { Failures = result.Failures.Add(name, reason) };
     }

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Net;
 using System.Net.Http.Headers;
 using TrustixProxy.IO.Streams;
@@ -79,15 +78,14 @@ internal sealed class WitnessClient(PolicyWitness witness, HttpClient http, Time
             return new WitnessAnswer.Failed("an answer that is not signature lines");
         }
 
-        ImmutableArray<NoteSignature> own = [.. lines.Where(line => line.IsOf(witness.Key))];
-        return Cosignature.Check(checkpoint.With(own), witness.Key, out var newest) switch
+        var answered = checkpoint.With([.. lines.Where(line => line.IsOf(witness.Key))]);
+        return Cosignature.Check(answered, witness.Key, out var newest) switch
         {
             SignatureCheck.Missing => new WitnessAnswer.Failed("an answer without a cosignature by the key of the policy"),
             SignatureCheck.Invalid => new WitnessAnswer.Failed("a cosignature that is not by the key of the policy"),
             _ when newest > time.GetUtcNow() + WitnessPolicy.MaxAhead =>
                 new WitnessAnswer.Failed($"a cosignature of {newest:u}, which is in the future: compare the clocks"),
-            _ => new WitnessAnswer.Cosigned(own.First(line =>
-                Cosignature.Check(checkpoint.With([line]), witness.Key, out var at) is SignatureCheck.Valid && at == newest)),
+            _ => new WitnessAnswer.Cosigned(Cosignature.Newest(answered, witness.Key)!),
         };
     }
 }

@@ -225,13 +225,9 @@ internal sealed class ExportedLog(HttpClient files) : HttpMessageHandler
         var (first, count) = (index << inner, 1 << inner);
         var (tile, within) = (first / ArchiveLayout.Width, (int)(first % ArchiveLayout.Width));
         var hashes = await RecordsAsync(
-            tree + ArchiveLayout.Level(tileLevel), tile, size >> (8 * tileLevel), within + count, DecodeHashes, cancellation);
+            tree + ArchiveLayout.Level(tileLevel), tile, size >> (8 * tileLevel), within + count, ArchiveLayout.DecodeHashes, cancellation);
         return MerkleTree.RootOf([.. hashes.Skip(within).Take(count)]);
     }
-
-    private static IEnumerable<Digest> DecodeHashes(byte[] bytes) =>
-        bytes.Length % Digest.Size is 0 ? bytes.Chunk(Digest.Size).Select(hash => new Digest(hash))
-            : throw new InvalidDataException("is cut short, or not what its name says");
 
     /// <summary>Reads the records of a file: the full file, or the partial one of the newest size.</summary>
     /// <param name="index">The file's index in the folder.</param>

@@ -50,7 +50,7 @@ public sealed class Upstream : IDisposable
         Http = new HttpMessageInvoker(
             new UpstreamGate(transport, options.Concurrency, new UpstreamThrottle(Health, time), Health), disposeHandler: network is null);
         _prober = new UpstreamProber(
-            options.Name, cancellation => NarInfoRequest.ProbeAsync(Http, _base, cancellation), Health, connecting,
+            options.Name, cancellation => FileRequest.ProbeAsync(Http, _base, cancellation), Health, connecting,
             timeout, time, logger);
     }
 
@@ -189,7 +189,7 @@ public sealed class Upstream : IDisposable
         try
         {
             AskingBudget.Charge(this);
-            var answer = await NarInfoRequest.SendAsync(Http, _base, file.Digest, file.Path, Options.Serves, limit.Token);
+            var answer = await FileRequest.SendAsync(Http, _base, file.Digest, file.Path, Options.Serves, limit.Token);
             Keep(file, answer);
             Note(answer);
             return answer;

@@ -49,7 +49,7 @@ internal sealed class ElectorPoll
     private CancellationToken _asking;
     private volatile Exception? _fault;
     private long _start;
-    private int _triedShapes; // number of candidates when unproven hashes were last tried
+    private int _triedCandidates; // number of candidates when unproven hashes were last tried
     private bool _isLate, _isOver;
 
     public ElectorPoll(Electorate electorate, StorePathDigest digest, TimeSpan deadline, bool isHasty)
@@ -96,7 +96,7 @@ internal sealed class ElectorPoll
         AskUpstreams(_upstreams.TakeFor(null));
         _asks.AddRange(_electors.Select(elector =>
             (elector.Elector.Name, elector.Begin(_digest, knownNames.Count > 0 ? knownNames[0] : null, _values, asking.Token))));
-        CloseStatements();
+        CloseCandidates();
         foreach (var name in knownNames)
         {
             AddName(name);
@@ -213,7 +213,7 @@ internal sealed class ElectorPoll
         }
 
         AskNameless();
-        CloseStatements();
+        CloseCandidates();
     }
 
     /// <summary>Ends the wait for a name once all other upstreams have spoken.</summary>
@@ -250,7 +250,7 @@ internal sealed class ElectorPoll
         }
     }
 
-    private void CloseStatements()
+    private void CloseCandidates()
     {
         if (_upstreams.HaveAllSpoken)
         {
@@ -275,19 +275,19 @@ internal sealed class ElectorPoll
 
     private void KeepAsking(StorePath path, string elector, AskElector ask)
     {
-        var shapes = 0;
+        var candidates = 0;
         _ = KeepAskingAsync(
             cancellation =>
             {
-                shapes = _values.ShapeCount;
+                candidates = _values.Count;
                 return ask(path, cancellation);
             },
-            ballot => Hear(path, elector, ballot, shapes),
+            ballot => Hear(path, elector, ballot, candidates),
             ballot => ballot.IsFirm || ballot is Ballot.Silent { IsForGood: true } or Ballot.Silent { Reason: SilenceReason.UnprovenHash });
     }
 
-    /// <param name="shapes">Number of candidates when the elector was asked.</param>
-    private void Hear(StorePath path, string elector, Ballot ballot, int shapes)
+    /// <param name="candidates">Number of candidates when the elector was asked.</param>
+    private void Hear(StorePath path, string elector, Ballot ballot, int candidates)
     {
         _candidates[path].Hear(elector, ballot, _time.GetElapsedTime(_start));
         if (ballot is Ballot.Claimed { Claim: var claim })
@@ -295,16 +295,16 @@ internal sealed class ElectorPoll
             _values.Offer(claim);
         }
 
-        ProveHashes(isStale: shapes != _values.ShapeCount && ballot is Ballot.Silent { Reason: SilenceReason.UnprovenHash });
+        ProveHashes(isStale: candidates != _values.Count && ballot is Ballot.Silent { Reason: SilenceReason.UnprovenHash });
     }
 
     /// <summary>Asks the electors again whose hash a new candidate may prove.</summary>
     /// <param name="isStale">Whether one of them was asked before the newest candidate came.</param>
     private void ProveHashes(bool isStale)
     {
-        if (isStale || _values.ShapeCount != _triedShapes)
+        if (isStale || _values.Count != _triedCandidates)
         {
-            _triedShapes = _values.ShapeCount;
+            _triedCandidates = _values.Count;
             foreach (var (path, elector) in _candidates.TakeBackUnproven())
             {
                 KeepAsking(path, elector, _asks.Find(ask => ask.Name == elector).Ask);

@@ -27,15 +27,15 @@ internal sealed record LilaAttestation(NixHash NarHash, NixSignature Signature)
         }
     }
 
-    /// <summary>Returns the narinfo that its signature must fit.</summary>
-    public NarInfo Complete(CandidateShape shape) => new()
+    /// <summary>Returns the narinfo that its signature must fit: its own hash, with a candidate's size and references.</summary>
+    public NarInfo Complete(Candidate candidate) => new()
     {
-        StorePath = shape.Path,
+        StorePath = candidate.Path,
         Url = "attested", // no NAR: the vote is the signature
         Compression = "none",
         NarHash = NarHash,
-        NarSize = shape.NarSize,
-        References = shape.References,
+        NarSize = candidate.NarSize,
+        References = candidate.References,
         Signatures = [Signature],
     };
 

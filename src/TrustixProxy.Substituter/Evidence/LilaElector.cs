@@ -52,7 +52,7 @@ internal sealed class LilaElector(Elector.Cache elector, Upstream server) : Elec
         }
 
         var proven = new Dictionary<OutputClaim, Ballot.Claimed>();
-        var candidates = attestations.SelectMany(attestation => values.ShapesOf(path).Select(attestation.Complete));
+        var candidates = attestations.SelectMany(attestation => values.Of(path).Select(attestation.Complete));
         foreach (var narInfo in candidates.Take(MostChecks))
         {
             if (OutputClaim.TryReadSigned(narInfo, elector.Keys, out var claim, out var signature))

@@ -56,8 +56,10 @@ public static class Cosignature
         return check;
     }
 
-    /// <summary>The time that a valid cosignature names, in seconds since 1970.</summary>
-    internal static ulong TimeOf(NoteSignature cosignature) => BinaryPrimitives.ReadUInt64BigEndian(cosignature.Bytes.Span);
+    /// <summary>Returns a witness's newest cosignature of a checkpoint whose check was <see cref="SignatureCheck.Valid"/>; null when there
+    /// is none.</summary>
+    public static NoteSignature? Newest(SignedNote note, VerifierKey witness) => note.Signatures.Where(signature => signature.IsOf(witness))
+        .MaxBy(signature => BinaryPrimitives.ReadUInt64BigEndian(signature.Bytes.Span)); // begins with the time
 
     private static bool TryVerify(string checkpoint, ReadOnlySpan<byte> signature, VerifierKey witness, out DateTimeOffset time)
     {

@@ -78,7 +78,7 @@ public sealed record WitnessDemand(string Origin, LogKey Key, WitnessPolicy Poli
     private string Shorten(SignedNote note, VerifierKey log)
     {
         var keys = Policy.Witnesses.Select(witness => witness.Key).Where(key => key.IsVerifiable);
-        var newest = keys.Select(key => note.Signatures.Where(signature => signature.IsOf(key)).MaxBy(Cosignature.TimeOf));
+        var newest = keys.Select(key => Cosignature.Newest(note, key));
         return $"{SignedNote.Of(note.Text, [note.Signatures.First(signature => signature.IsOf(log)), .. newest.OfType<NoteSignature>()])}";
     }
 

@@ -40,8 +40,8 @@ internal static class CosigningConfiguration
         var interval = section.Time("interval", Interval, MinInterval, MaxInterval);
         var publish = section.Choice("publish", HeadPublication.Witnessed);
         var policy = path.Length is 0 ? null : WitnessPolicyFile.Read(section, "policyFile", path);
-        return policy is null || !IsAskable(section, path, policy) ? null
-            : new WitnessOptions(policy, interval, IsWithheld: publish is HeadPublication.Witnessed);
+        var options = policy is null ? null : new WitnessOptions(policy, interval, IsWithheld: publish is HeadPublication.Witnessed);
+        return options is not null && IsAskable(section, path, options) ? options : null;
     }
 
     /// <summary>Lists what is weaker than it may look in a log's witnesses.</summary>
@@ -59,9 +59,9 @@ internal static class CosigningConfiguration
     }
 
     /// <summary>Checks the witnesses' addresses, and that enough witnesses have one.</summary>
-    private static bool IsAskable(Section section, string path, WitnessPolicy policy)
+    private static bool IsAskable(Section section, string path, WitnessOptions options)
     {
-        var isGood = true;
+        var (policy, isGood) = (options.Policy, true);
         foreach (var witness in policy.Witnesses.Where(witness => witness.Url is not null))
         {
             if (ServiceUrl.FaultOf(witness.Url!, UrlForms.Web, out _, out _) is { } fault)
@@ -71,8 +71,7 @@ internal static class CosigningConfiguration
             }
         }
 
-        var asked = policy.Witnesses.Where(witness => witness.Url is not null && witness.Key.IsVerifiable).Select(witness => witness.Name);
-        if (!policy.Quorum!.IsMetBy(asked.ToHashSet()))
+        if (!policy.Quorum!.IsMetBy(options.Asked.Select(witness => witness.Name).ToHashSet()))
         {
             section.Fault("policyFile", $"is '{path}', whose quorum, {policy.Quorum}, the witnesses with an address cannot meet. Add each "
                 + "witness's URL after its key: witness NAME VKEY https://witness.example");

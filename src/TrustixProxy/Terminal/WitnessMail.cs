@@ -1,3 +1,4 @@
+using TrustixProxy.LogNode.Hosting;
 using TrustixProxy.TransparencyLog;
 using TrustixProxy.TransparencyLog.Notes;
 
@@ -16,4 +17,8 @@ internal static class WitnessMail
             : [.. keys, "To have public witnesses cosign a log, send a mail to participate (at) lists.witness-network.org:",
                 "both vkeys of the log, the largest number of heads a day, and a contact."];
     }
+
+    /// <summary>Returns the same for those of a node's logs that have an origin.</summary>
+    public static IEnumerable<string> Lines(LogNodeOptions node) =>
+        Lines(node.Logs.Where(log => log.Origin is not null).Select(log => (log.Origin!, log.Signer.Key)));
 }

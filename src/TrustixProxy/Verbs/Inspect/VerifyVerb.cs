@@ -127,7 +127,7 @@ internal static class VerifyVerb
         DecisionBundleError.Electors => "it lacks an elector of the policy, or has one outside the policy.",
         DecisionBundleError.Head => "a signed tree head in it is not signed by its log's key.",
         DecisionBundleError.Checkpoint => "a head whose witnesses the policy demands comes without its checkpoints, or with checkpoints "
-            + "that are not the log's for this head, or whose cosignature is invalid.",
+            + "that are not the log's for this head, or with an invalid cosignature.",
         DecisionBundleError.Witnesses => "too few of the policy's witnesses have cosigned a head in it, or none of them lately when it was "
             + "decided.",
         DecisionBundleError.Answer => "an elector's answer in it does not prove its claim.",

@@ -54,8 +54,7 @@ internal static class LogVerbs
                 StartupMessage.Say($"log {log.Name}: publicKey {log.Signer.Key}, id {log.Signer.Key.LogId}");
             }
 
-            foreach (var line in WitnessMail.Lines(options.Logs.Where(log => log.Origin is not null)
-                .Select(log => (log.Origin!, log.Signer.Key))))
+            foreach (var line in WitnessMail.Lines(options))
             {
                 StartupMessage.Say(line);
             }

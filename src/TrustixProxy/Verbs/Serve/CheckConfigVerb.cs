@@ -77,8 +77,7 @@ internal static class CheckConfigVerb
         }
 
         Console.WriteLine($"valid for log serve: {string.Join(", ", options.Logs.Select(log => log.Name))}.");
-        foreach (var line in WitnessMail.Lines(options.Logs.Where(log => log.Origin is not null)
-            .Select(log => (log.Origin!, log.Signer.Key))))
+        foreach (var line in WitnessMail.Lines(options))
         {
             Console.WriteLine(line);
         }

@@ -4,8 +4,8 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Nars.Upstreams;
 
-/// <summary>Requests a narinfo and parses the answer, or another served file: untrusted bytes, bounded in size.</summary>
-internal static class NarInfoRequest
+/// <summary>Requests the file that a server has for a path, and parses it if it is a narinfo: untrusted bytes, bounded in size.</summary>
+internal static class FileRequest
 {
     /// <summary>Sends one request.</summary>
     /// <param name="http">Sends the request.</param>
