@@ -1,5 +1,8 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using TrustixProxy.Nix;
+using TrustixProxy.Publisher;
+using TrustixProxy.Testing;
 
 namespace TrustixProxy.EndToEnd;
 
@@ -28,6 +31,43 @@ public sealed class DoctorTests(NixLab lab)
             lab.Closure.Count, JsonDocument.Parse(well.Output).RootElement.GetProperty("outcomes").GetProperty("agreed").GetInt32());
         Assert.True(unwell.Code is 1, unwell.ToString());
         Assert.Contains($"INSTALLED DIFFERS {sick.Absolute}", unwell.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_conflict_deep_in_a_closure_is_shown_with_its_chain_where_it_is_installed_and_where_it_is_not()
+    {
+        await using var cache = await FaultyCache.StartAsync(lab.CacheOf("xz"));
+        await using var dave = await FakeLog.StartAsync();
+        var deep = lab.Closure.Single(path => path.Name is "chain-5");
+        dave.Publish(new BuildStatement(deep, NixHash.Sha256(new byte[32]), 1234, []));
+        var file = Path.Combine(lab.Directory, "why.json");
+        await using var proxy = await lab.StartProxyAsync(TimeSpan.FromSeconds(3), config =>
+        {
+            config["logs"]!.AsArray().Add(JsonSerializer.SerializeToNode(
+                new { name = "dave", url = dave.Url.ToString(), publicKey = dave.Log.Signer.Key.ToString() }));
+            config["policy"]!["dissent"] = "veto";
+            File.WriteAllText(file, config.ToJsonString());
+        }, cache.Url);
+        string[] why = ["why", lab.Top.Absolute, "--config", file];
+        string[] doctor = [lab.Top.Absolute, "--baseline", Path.Combine(lab.Directory, "baseline.json")];
+
+        var installed = await Daemon.RunAsync(why, lab.Environment("builder", []));
+        var foreign = await Daemon.RunAsync(why, lab.Environment("without-it", []));
+        var (first, second) = (await ExplainAsync(file, doctor), await ExplainAsync(file, doctor));
+
+        Assert.True((installed.Code, foreign.Code) is (1, 1), $"{installed}\n{foreign}");
+        foreach (var shown in new[] { installed, foreign })
+        {
+            Assert.Contains(" would be refused\n  different outputs are proven by alice, bob and by dave\n", shown.Output,
+                StringComparison.Ordinal);
+            Assert.Contains("by top-1.0 → chain-10 → chain-9 → chain-8 → chain-7 → chain-6 → chain-5; needed by 6 paths\n",
+                shown.Output, StringComparison.Ordinal);
+        }
+
+        Assert.Contains($"held back: of {lab.Closure.Count} paths, 1 would", installed.Output, StringComparison.Ordinal);
+        Assert.Contains($"held back: of {lab.Closure.Count - 4} paths, 1 would", foreign.Output, StringComparison.Ordinal); // chain-1 to 4
+        Assert.True((first.Code, second.Code) is (1, 0), $"{first}\n{second}");
+        Assert.Contains("0 new, 0 changed, 0 solved, 1 as before", second.Output, StringComparison.Ordinal);
     }
 
     private Task<Result> ExplainAsync(string configuration, params string[] arguments) =>

@@ -44,6 +44,29 @@ public sealed class DoctorTests
     }
 
     [Fact]
+    public async Task What_is_installed_as_agreed_is_not_shouted_about_because_one_elector_dissents()
+    {
+        var (tool, odd) = (TestOutput.Make("tool"), TestOutput.Make("odd"));
+        await using var stage = await Stage.StartAsync();
+        foreach (var output in new[] { tool, odd })
+        {
+            stage.Publish(output, "alice", "carol");
+            stage.Proxy.Log("bob").Publish(output.Forge().Statement);
+        }
+
+        var well = await Cli.RunAsync(["doctor", tool.Path.Absolute, "--config", stage.Config], stage.WithNix((tool, tool)));
+        var unwell = await Cli.RunAsync(
+            ["doctor", tool.Path.Absolute, "--json", "--config", stage.Config], stage.WithNix((tool, tool), (odd, odd.Forge())));
+        using var json = JsonDocument.Parse(unwell.Output);
+
+        Assert.Equal((0, "1 path, 1 of them installed\n  agreed                   1\n"
+            + "1 path installed as accepted, against outvoted electors: bob 1\n"), (well.Code, well.Output));
+        Assert.Equal(1, unwell.Code);
+        Assert.Equal([odd.Path.Absolute], PathsOf(json, "installedOtherwise"));
+        Assert.Equal([tool.Path.Absolute], PathsOf(json, "dissents"));
+    }
+
+    [Fact]
     public async Task What_is_installed_and_was_revoked_since_comes_first()
     {
         var (good, revoked, rare) = (TestOutput.Make("good"), TestOutput.Make("revoked"), TestOutput.Make("rare"));
@@ -59,7 +82,7 @@ public sealed class DoctorTests
             ["doctor", good.Path.Absolute, "--config", stage.Config], stage.WithNix((good, good), (revoked, revoked), (rare, rare)));
 
         Assert.True(code is 1, error);
-        var first = text.Split('\n').First(line => line.StartsWith("  needed by", StringComparison.Ordinal));
+        var first = text.Split('\n').First(line => line.StartsWith("    needed by", StringComparison.Ordinal));
         Assert.Contains($"{revoked.Path.Absolute}: installed, and revoked: ", first, StringComparison.Ordinal);
         Assert.Contains("phones home", first, StringComparison.Ordinal);
     }
@@ -96,7 +119,11 @@ public sealed class DoctorTests
             ["doctor", "-", "--config", stage.Config], stage.WithoutNix, string.Join('\n', outputs.Select(output => output.Path.Absolute)));
 
         Assert.True(code is 3, error);
-        Assert.Contains("worst of 60 paths that would be refused:", text, StringComparison.Ordinal);
+        Assert.Contains("60 paths would be refused, by cause:\n  60 paths: lacks one vote, of bob or carol\n", text,
+            StringComparison.Ordinal);
         Assert.Contains("undecided (some answers missing): 2 of 3 needed", text, StringComparison.Ordinal);
     }
+
+    private static IEnumerable<string?> PathsOf(JsonDocument json, string list) =>
+        json.RootElement.GetProperty(list).EnumerateArray().Select(item => item.GetProperty("path").GetString());
 }

@@ -24,6 +24,9 @@ internal sealed class Stage : IAsyncDisposable
     /// <summary>The environment of a machine that has no Nix.</summary>
     public Dictionary<string, string> WithoutNix => new() { ["PATH"] = Directory.CreateDirectory(Folder.File("empty")).FullName };
 
+    /// <summary>The same, and a deadline that a busy machine meets too.</summary>
+    public Dictionary<string, string> Patient => new(WithoutNix) { ["TRUSTIXPROXY__DEADLINE"] = "00:01:00" };
+
     public static async Task<Stage> StartAsync(string policy = """{ "quorum": 2 }""") => new(await TestProxy.WithThreeLogsAsync(), policy);
 
     public void Publish(TestOutput output, params string[] logs) => Proxy.Publish(output, logs);

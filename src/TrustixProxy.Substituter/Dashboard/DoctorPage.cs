@@ -20,8 +20,11 @@ internal static class DoctorPage
             <section><h2>Installed otherwise than electors prove</h2>
             {Page.Table("Installed otherwise", ["path", "outcome", "installed", "electors prove"], Html.Each(report.InstalledOtherwise.Take(Most), path => Html.Of(
                 $"<tr><td>{Link(path.Path)}</td><td>{Page.Badge(path.Outcome)}</td><td><code>{path.Installed}</code></td><td>{string.Join(", ", path.Against.Select(vote => $"{vote.Key}: {vote.Value}"))}</td></tr>")))}</section>
+            {(report.Dissents.Count is 0 ? Html.Empty : Html.Of($"<p>{report.Dissents.Count:N0} more are installed as accepted, although an outvoted elector proves another output.</p>"))}
             <section><h2>Would be refused</h2>
             <p>{report.Refused.Count:N0} in all{(report.Refused.Count > Most ? $"; the worst {Most} are shown" : "")}.</p>
+            {(report.Causes.Count is 0 ? Html.Empty : Page.Table("Causes of refusals", ["cause", "paths", "worst"], Html.Each(report.Causes, cause => Html.Of(
+                $"""<tr><td class="reason">{cause.Cause}</td><td class="number">{cause.Paths:N0}</td><td>{Link(cause.Worst)}</td></tr>"""))))}
             {Page.Table("Would be refused", ["path", "outcome", "needed by", "reason"], Html.Each(report.Refused.Take(Most), path => Html.Of(
                 $"""<tr><td>{Link(path.Path)}</td><td>{Page.Badge(path.Outcome)}{(path.Installed is null ? "" : " installed")}</td><td class="number">{path.NeededBy:N0}</td><td class="reason">{path.Sentence}{(path.IsUncertain ? " (some answers missing)" : "")}</td></tr>""")))}</section>
             <section><h2>Whose vote would help</h2>

@@ -13,17 +13,12 @@ namespace TrustixProxy.Substituter.Decisions;
 internal sealed class ClosureGate(Decider decider, DecisionCache cache, Policy policy, TimeSpan deadline, TimeProvider time, ILogger logger)
     : IDisposable
 {
-    /// <summary>Maximum paths of a closure that are checked; a NixOS system has some thousands.</summary>
-    private const int MaxPaths = 100_000;
-
-    private const int AtOnce = 16;
-
     /// <summary>Lifetime of a positive closure check, shortened by the expiry of any decision in it. Changes to a reference in between show
     /// when that reference is requested.</summary>
     private static readonly TimeSpan WholeLifetime = TimeSpan.FromSeconds(10);
 
     private readonly RefusalReports _reports = new(logger, time);
-    private readonly MemoryCache _whole = new(new MemoryCacheOptions { SizeLimit = MaxPaths });
+    private readonly MemoryCache _whole = new(new MemoryCacheOptions { SizeLimit = ClosureWalk<Decision>.MaxPaths });
 
     /// <summary>Returns the decision on a digest and, if required, on its closure. Waits at most one deadline for each.</summary>
     public ValueTask<Decision> DecideAsync(StorePathDigest digest, CancellationToken cancellation) =>
@@ -37,7 +32,7 @@ internal sealed class ClosureGate(Decider decider, DecisionCache cache, Policy p
     private async ValueTask<Decision> DecideClosureAsync(StorePathDigest digest, CancellationToken cancellation)
     {
         var decision = await decider.DecideAsync(digest, cancellation);
-        if (decision.Record.Claim is not { } claim || IsWhole(claim.Path) || await RefuseAsync(claim, cancellation) is not { } refusal)
+        if (decision.Record.Claim is not { } claim || IsWhole(claim.Path) || await RefuseAsync(decision, cancellation) is not { } refusal)
         {
             return decision;
         }
@@ -63,13 +58,13 @@ internal sealed class ClosureGate(Decider decider, DecisionCache cache, Policy p
     public void Dispose() => _whole.Dispose();
 
     /// <summary>Returns why a path's closure is incomplete; null if it is complete.</summary>
-    private async Task<Refusal?> RefuseAsync(OutputClaim claim, CancellationToken cancellation)
+    private async Task<Refusal?> RefuseAsync(Decision decision, CancellationToken cancellation)
     {
         using var limit = new CancellationTokenSource(deadline, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);
         try
         {
-            return await WalkAsync(claim, either.Token);
+            return await WalkAsync(decision, either.Token);
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
@@ -77,47 +72,37 @@ internal sealed class ClosureGate(Decider decider, DecisionCache cache, Policy p
         }
     }
 
-    /// <summary>Checks the closure breadth-first, each path once, including self-references.</summary>
-    private async Task<Refusal?> WalkAsync(OutputClaim start, CancellationToken cancellation)
+    /// <summary>Checks the closure, each path once. References with a recent positive check are passed over; their expiry then bounds
+    /// this closure's.</summary>
+    private async Task<Refusal?> WalkAsync(Decision start, CancellationToken cancellation)
     {
-        var seen = new HashSet<StorePath> { start.Path };
         var until = time.GetUtcNow() + WholeLifetime;
-        for (var level = Next([start], seen, ref until); level.Count > 0;)
+        var walk = new ClosureWalk<Decision>(
+            async (path, token) => await decider.DecideAsync(path.Digest, path, token),
+            decision => decision.Record.Claim!.References,
+            path =>
+            {
+                var known = WholeUntil(path);
+                until = known < until ? known.Value : until;
+                return known is not null;
+            });
+        await foreach (var part in walk.RunBelowAsync(start.Record.Claim!.Path, start, cancellation))
         {
-            if (seen.Count > MaxPaths)
+            if (Refuse(part) is { } refusal)
             {
-                return new Refusal(Outcome.Undecided, $"the closure has more than {MaxPaths} paths", WasCutShort: false);
+                return refusal;
             }
 
-            var decided = new List<OutputClaim>();
-            foreach (var part in level.Chunk(AtOnce))
-            {
-                var decisions = await Task.WhenAll(
-                    part.Select(async path => (Path: path, Decision: await decider.DecideAsync(path.Digest, path, cancellation))));
-                if (decisions.FirstOrDefault(item => item.Decision.Record.Claim is null) is { Path: { } path, Decision: var refused })
-                {
-                    return new Refusal(
-                        refused.Record.Outcome,
-                        $"the closure needs {path}, which is refused ({refused.Record.Outcome.Word()}): {refused.Record.Sentence}",
-                        refused.WasCutShort);
-                }
-
-                if (decisions.FirstOrDefault(
-                    item => item.Decision.Record.Claim!.Path != item.Path) is { Path: { } needed, Decision.Record.Claim: { } other })
-                {
-                    return new Refusal(
-                        Outcome.Conflict, $"the closure needs {needed}, but the decision for its digest is {other.Path}",
-                        WasCutShort: false);
-                }
-
-                decided.AddRange(decisions.Select(item => item.Decision.Record.Claim!));
-                until = decisions.Select(item => item.Decision.Record.ExpiresAt).Append(until).Min();
-            }
-
-            level = Next(decided, seen, ref until);
+            until = part.Select(item => item.Found.Record.ExpiresAt).Append(until).Min();
         }
 
-        foreach (var path in seen)
+        if (walk.IsTooLarge)
+        {
+            return new Refusal(
+                Outcome.Undecided, $"the closure has more than {ClosureWalk<Decision>.MaxPaths} paths", WasCutShort: false);
+        }
+
+        foreach (var path in walk.Seen)
         {
             _whole.Set(path, until, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = WholeLifetime });
         }
@@ -125,24 +110,22 @@ internal sealed class ClosureGate(Decider decider, DecisionCache cache, Policy p
         return null;
     }
 
-    /// <summary>Returns unchecked references of the claims. References with a recent positive check are skipped; their expiry then bounds
-    /// this closure's.</summary>
-    private List<StorePath> Next(IEnumerable<OutputClaim> claims, HashSet<StorePath> seen, ref DateTimeOffset until)
+    /// <summary>Returns why these decisions leave the closure incomplete; null if they do not.</summary>
+    private static Refusal? Refuse(IReadOnlyList<(StorePath Path, Decision Decision)> decisions)
     {
-        var next = new List<StorePath>();
-        foreach (var path in claims.SelectMany(claim => claim.References).Where(seen.Add))
+        if (decisions.FirstOrDefault(item => item.Decision.Record.Claim is null) is { Path: { } path, Decision: var refused })
         {
-            if (WholeUntil(path) is { } known)
-            {
-                until = known < until ? known : until;
-            }
-            else
-            {
-                next.Add(path);
-            }
+            return new Refusal(
+                refused.Record.Outcome,
+                $"the closure needs {path}, which is refused ({refused.Record.Outcome.Word()}): {refused.Record.Sentence}",
+                refused.WasCutShort);
         }
 
-        return next;
+        var misnamed = decisions.FirstOrDefault(item => item.Decision.Record.Claim!.Path != item.Path);
+        return misnamed is { Path: { } needed, Decision.Record.Claim: { } other }
+            ? new Refusal(
+                Outcome.Conflict, $"the closure needs {needed}, but the decision for its digest is {other.Path}", WasCutShort: false)
+            : null;
     }
 
     /// <summary>Returns the expiry of a positive closure check; null if a check is needed.</summary>

@@ -114,6 +114,7 @@ internal sealed class ElectorPoll
 
             if (_isHasty && HaveAllAnswered)
             {
+                TryConclude(); // an outcome that no further answer could change is not late
                 _isLate = _isOver = true;
             }
 

@@ -1,31 +1,9 @@
 using System.Collections.Concurrent;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Decisions;
 
 namespace TrustixProxy.Substituter.Inspection;
-
-/// <summary>A path to check.</summary>
-/// <param name="Installed">SHA-256 of its NAR as installed on this machine; null if not installed.</param>
-/// <param name="References">References as installed; empty if not installed.</param>
-public sealed record Patient(StorePath Path, NixHash? Installed, IReadOnlyList<StorePath> References);
-
-/// <summary>Finding for one path.</summary>
-/// <param name="Outcome">What would be decided.</param>
-/// <param name="Sentence">The reason in one line.</param>
-/// <param name="IsServed">Whether it would be served.</param>
-/// <param name="IsUncertain">Whether an elector that failed to answer could have changed the outcome.</param>
-/// <param name="Installed">The installed NAR hash; null if not installed.</param>
-/// <param name="Against">Proven claims that differ from the installed path, by elector.</param>
-/// <param name="NeededBy">Number of other paths that depend on it, directly or indirectly.</param>
-/// <param name="Completing">Electors whose vote for the only proven claim would complete the rule, with the reason for silence; null if it
-/// answered absent.</param>
-public sealed record Finding(
-    StorePath Path, Outcome Outcome, string Sentence, bool IsServed, bool IsUncertain, NixHash? Installed,
-    IReadOnlyDictionary<string, NixHash> Against, int NeededBy, IReadOnlyDictionary<string, SilenceReason?> Completing)
-{
-    /// <summary>If refused, the roots that depend on it: paths that no other path refers to.</summary>
-    public IReadOnlyList<StorePath> HoldsBack { get; init; } = [];
-}
 
 /// <summary>Checks many paths and reports problems.</summary>
 /// <param name="explainer">Explains one path.</param>
@@ -57,11 +35,55 @@ public sealed class Doctor(Explainer explainer, Policy policy)
         return [.. patients.Select(patient => findings[patient.Path])];
     }
 
-    private Finding Find(Patient patient, Explanation explanation, Needs needs)
+    /// <summary>Checks paths and all that they need: by the references that would be served, else by those installed, else by those of
+    /// the only proven claim.</summary>
+    /// <param name="roots">The paths to start from.</param>
+    /// <param name="installed">What of their closures is installed, by path.</param>
+    /// <param name="onExplained">Called with the number of paths checked and of paths known so far.</param>
+    /// <exception cref="FormatException">The closures have too many paths.</exception>
+    public async Task<IReadOnlyList<Finding>> ExplainClosuresAsync(
+        IReadOnlyList<StorePath> roots, IReadOnlyDictionary<StorePath, Patient> installed, Action<int, int> onExplained,
+        CancellationToken cancellation)
     {
+        async Task<Finding> FindAsync(StorePath path, CancellationToken token)
+        {
+            var (patient, alone) = (installed.GetValueOrDefault(path) ?? new Patient(path, null, []), new Needs(0, []));
+            var first = Find(patient, await explainer.ExplainAsync(path.Digest, path, isHasty: true).WaitAsync(token), alone);
+            return first is not { IsServed: false, IsUncertain: true } ? first
+                : Find(patient, await explainer.ExplainAsync(path.Digest, path, isHasty: true).WaitAsync(token), alone);
+        }
+
+        var walk = new ClosureWalk<Finding>(FindAsync, finding => finding.References, _ => false);
+        var findings = new List<Finding>();
+        await foreach (var part in walk.RunAsync(roots, cancellation))
+        {
+            findings.AddRange(part.Select(item => item.Found));
+            onExplained(findings.Count, walk.Seen.Count);
+        }
+
+        if (walk.IsTooLarge)
+        {
+            throw new FormatException($"PATH: the closures have more than {ClosureWalk<Finding>.MaxPaths:N0} paths. Name fewer roots.");
+        }
+
+        var needs = FindNeeds([.. findings.Select(finding => new Patient(finding.Path, finding.Installed, finding.References))]);
+        return [.. findings.Select(finding => finding with
+        {
+            NeededBy = needs[finding.Path].Paths,
+            HoldsBack = finding.IsServed ? [] : needs[finding.Path].Roots,
+        })];
+    }
+
+    private Finding Find(Patient patient, Explanation decided, Needs needs)
+    {
+        var explanation = decided.Claim is { } other && other.Path != patient.Path
+            ? decided with { Outcome = Outcome.Conflict, Sentence = $"the decision for its digest is {other.Path}", Claim = null }
+            : decided;
         var votes = (explanation.Verdict?.Answers ?? []).Where(answer => answer.Ballot is Ballot.Claimed).ToList();
+        var claims = votes.Select(answer => ((Ballot.Claimed)answer.Ballot).Claim).Distinct().ToList();
         var against = votes.Select(answer => (answer.Elector.Name, Hash: ((Ballot.Claimed)answer.Ballot).Claim.NarHash))
             .Where(vote => patient.Installed is not null && vote.Hash != patient.Installed);
+        var accepted = explanation.Outcome is Outcome.Agreed or Outcome.Excepted or Outcome.ContentAddressed ? explanation.Claim : null;
         var completing = explanation.Outcome is Outcome.Undecided ? Completing(patient.Path, explanation.Verdict!) : [];
         return new Finding(
             patient.Path, explanation.Outcome, explanation.Sentence, explanation.Claim is not null,
@@ -69,6 +91,11 @@ public sealed class Doctor(Explainer explainer, Policy policy)
             against.ToDictionary(vote => vote.Name, vote => vote.Hash), needs.Paths, completing)
         {
             HoldsBack = explanation.Claim is null ? needs.Roots : [],
+            Verdict = explanation.Verdict,
+            Accepted = accepted?.NarHash,
+            References = explanation.Claim is { } served ? served.References
+                : patient.Installed is not null ? patient.References
+                : claims is [var only] ? only.References : [],
         };
     }
 

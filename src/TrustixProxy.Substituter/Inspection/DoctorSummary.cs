@@ -18,7 +18,16 @@ public sealed record ContradictedPath(string Path, string Outcome, string Instal
 /// <param name="NeededBy">Number of other paths that depend on it.</param>
 /// <param name="CompletedBy">Electors whose vote would decide it, with their current answers.</param>
 public sealed record RefusedPath(string Path, string Outcome, string Sentence, bool IsUncertain, string? Installed, int NeededBy,
-    IReadOnlyDictionary<string, string> CompletedBy);
+    IReadOnlyDictionary<string, string> CompletedBy)
+{
+    /// <summary>What paths that are refused for the same reason share; null in reports of earlier versions.</summary>
+    public string? Cause { get; init; }
+}
+
+/// <summary>Refused paths with the same cause.</summary>
+/// <param name="Paths">Number of paths.</param>
+/// <param name="Worst">The path among them that most others need, after those revoked and those in conflict.</param>
+public sealed record RefusalCause(string Cause, int Paths, string Worst);
 
 /// <summary>An elector whose vote would decide paths.</summary>
 /// <param name="Decides">Number of paths.</param>
@@ -46,6 +55,17 @@ public sealed record DoctorSummary(
 
     /// <summary>NARs refused by the running proxy; empty in reports of earlier versions.</summary>
     public IReadOnlyList<RefusedNar> RefusedNars { get; init; } = [];
+
+    /// <summary>Paths installed as they were accepted, although an outvoted elector proves another output; empty in reports of earlier
+    /// versions.</summary>
+    public IReadOnlyList<ContradictedPath> Dissents { get; init; } = [];
+
+    /// <summary>The causes of the refusals, the most frequent first; empty in reports of earlier versions.</summary>
+    public IReadOnlyList<RefusalCause> Causes { get; init; } = [];
+
+    /// <summary>How the findings differ from a baseline: the lists above then have only what is new or changed; null without
+    /// one.</summary>
+    public BaselineDifference? Baseline { get; init; }
 
     /// <summary>Maximum bytes of a report; some hundred thousand paths.</summary>
     private const int MaxSize = 64 << 20;

@@ -71,6 +71,21 @@ internal sealed record NotVerified(bool Verified, string Why);
 /// <summary>What <c>log fsck --json</c> prints.</summary>
 internal sealed record LogCheckReport(string Log, long Entries, long Heads, IReadOnlyList<string> Faults, bool AreAll);
 
+/// <summary>What <c>why --json</c> prints.</summary>
+internal sealed record WhyJson(
+    IReadOnlyList<WhyRoot> Roots, IReadOnlyList<UpstreamReport> Upstreams, IReadOnlyList<UnwitnessedLog> Unwitnessed);
+
+/// <summary>A root in it.</summary>
+/// <param name="Paths">Number of paths in its closure, as far as it is known.</param>
+/// <param name="HeldBackBy">The paths of its closure that would be refused, the worst first.</param>
+internal sealed record WhyRoot(string Path, string Outcome, int Paths, IEnumerable<WhyObstacle> HeldBackBy);
+
+/// <summary>A path that holds a root back.</summary>
+/// <param name="Chain">The references from the root to the path, with both.</param>
+internal sealed record WhyObstacle(
+    string Path, string Outcome, string Cause, string Sentence, bool IsUncertain, int NeededBy, IEnumerable<string> Chain,
+        IReadOnlyList<Remedy> Help);
+
 /// <summary>A revocation as <c>audit --json</c> prints it.</summary>
 internal sealed record AuditedRevocation(DateTimeOffset At, string Outcome, long Number, string Subject, string Reason);
 
@@ -88,6 +103,7 @@ internal sealed record AuditedRevocation(DateTimeOffset At, string Outcome, long
 [JsonSerializable(typeof(TestedPolicy))]
 [JsonSerializable(typeof(VerifiedBundle))]
 [JsonSerializable(typeof(VerifiedEvidence))]
+[JsonSerializable(typeof(WhyJson))]
 internal sealed partial class VerbJson : JsonSerializerContext
 {
     /// <summary>The form that all verbs print: indented, and with every character that JSON allows.</summary>

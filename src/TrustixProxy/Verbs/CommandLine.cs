@@ -28,6 +28,7 @@ internal static class CommandLine
             KeygenVerb.Create(),
             CheckConfigVerb.Create(),
             ExplainVerb.Create(),
+            WhyVerb.Create(),
             DoctorVerb.Create(),
             DiffVerb.Create(),
             VerifyVerb.Create(),

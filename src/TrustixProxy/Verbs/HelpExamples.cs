@@ -36,7 +36,10 @@ internal sealed class HelpExamples(HelpAction plain) : SynchronousCommandLineAct
         ["check-config"] = ["check-config --config proxy.json", "check-config --keys                      # all keys, as Markdown"],
         ["explain"] = ["explain /nix/store/…-hello-2.12.1 --config proxy.json",
             "explain ./result --config proxy.json --bundle hello.json   # its proofs, for verify"],
+        ["why"] = ["why --config proxy.json                  # what holds the running system back?",
+            "why ./result --config proxy.json", "nix-store -qR ./result | trustix-proxy why - --json --config proxy.json"],
         ["doctor"] = ["doctor --config proxy.json               # the running system",
+            "doctor ./result --baseline doctor.json --config proxy.json   # for CI: what is new since the last run",
             "nix-store -qR ./result | trustix-proxy doctor - --config proxy.json"],
         ["diff"] = [
             "diff ./result --config proxy.json        # the first two sources with different outputs",
@@ -59,6 +62,26 @@ internal sealed class HelpExamples(HelpAction plain) : SynchronousCommandLineAct
         ["demo"] = ["demo", "demo --keep                              # keeps running, so that your own Nix can use it"],
     };
 
+    /// <summary>What the exit codes of some verbs say in particular.</summary>
+    private static readonly Dictionary<string, string[]> ExitCodes = new()
+    {
+        ["why"] =
+        [
+            "0  nothing holds a root back",
+            "1  a path that would be refused holds a root back",
+            "2  command line or configuration at fault",
+            "3  only missing answers hold roots back, or Nix reports an error",
+        ],
+        ["doctor"] =
+        [
+            "0  nothing would be refused, and nothing is installed otherwise than accepted",
+            "1  a path would be refused, or is installed otherwise than electors prove; with --baseline only what is new or became",
+            "   worse counts: refused, in conflict, revoked, or contradicted, and not so before",
+            "2  command line, configuration or baseline file at fault",
+            "3  only missing answers are in doubt, Nix reports an error, or the baseline cannot be written",
+        ],
+    };
+
     /// <summary>Has every verb below <paramref name="root"/> teach.</summary>
     public static void Add(RootCommand root)
     {
@@ -72,7 +95,8 @@ internal sealed class HelpExamples(HelpAction plain) : SynchronousCommandLineAct
         var code = plain.Invoke(parseResult);
         var output = parseResult.InvocationConfiguration.Output;
         output.WriteLine("Examples:");
-        foreach (var example in Examples[NameOf(parseResult.CommandResult.Command)])
+        var name = NameOf(parseResult.CommandResult.Command);
+        foreach (var example in Examples[name])
         {
             output.WriteLine(
                 example.Contains("trustix-proxy ", StringComparison.Ordinal) ? $"  $ {example}" : $"  $ trustix-proxy {example}");
@@ -80,7 +104,12 @@ internal sealed class HelpExamples(HelpAction plain) : SynchronousCommandLineAct
 
         output.WriteLine();
         output.WriteLine("Exit codes:");
-        output.WriteLine("  0 success, 1 negative answer, 2 invalid command line or configuration, 3 undetermined");
+        foreach (var line in ExitCodes.GetValueOrDefault(
+            name, ["0 success, 1 negative answer, 2 invalid command line or configuration, 3 undetermined"]))
+        {
+            output.WriteLine($"  {line}");
+        }
+
         output.WriteLine();
         return code;
     }

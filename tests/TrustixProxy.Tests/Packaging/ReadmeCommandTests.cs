@@ -11,7 +11,7 @@ public sealed partial class ReadmeCommandTests
 
     /// <summary>What is run by other tests: it needs two builders' caches, a Nix with builds of its own, evidence, or does not
     /// end.</summary>
-    private static readonly string[] Elsewhere = [" diff ", " log serve", " log submit", " doctor", "mallory", " keygen "];
+    private static readonly string[] Elsewhere = [" diff ", " log serve", " log submit", "mallory", " keygen "];
 
     [Fact]
     public async Task Each_option_in_it_is_one_of_its_verb()
@@ -89,10 +89,12 @@ public sealed partial class ReadmeCommandTests
         stage.Publish(output, "alice", "bob");
         var folder = stage.Folder;
         folder.File("message.bin", "");
+        File.CreateSymbolicLink(folder.File("result"), output.Path.Absolute);
         // as a proxy that keeps NARs leaves it
         await Command.RunAsync("sh", ["-c", $"cd '{folder.Path}' && mkdir -p state/nars && trustix-proxy keygen state/signing.key"]);
         await LogAsync(folder);
         var lines = Typed.Matches(Readme).Select(match => match.Groups[1].Value.Trim()).Where(line => !Elsewhere.Any(line.Contains))
+            .Where(line => line is not "trustix-proxy doctor") // /run/current-system is not everywhere
             .ToList();
 
         Assert.True(lines.Count >= 19, string.Join('\n', lines));

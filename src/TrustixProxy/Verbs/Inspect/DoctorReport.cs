@@ -13,31 +13,54 @@ internal sealed class DoctorReport(
 {
     private const int Most = 10;
 
-    /// <summary>Whether anything would be refused for what electors say, or is installed otherwise than they prove.</summary>
-    public bool IsUnwell => findings.Any(finding => finding is { IsServed: false, IsUncertain: false } || finding.Against.Count > 0);
+    private const int MostOfCause = 3;
 
-    /// <summary>Whether something could not be found out.</summary>
-    public bool IsUncertain => findings.Any(finding => finding is { IsServed: false, IsUncertain: true });
+    /// <summary>What the findings say to a script: the answer is no if a path would be refused for what electors say, or is installed
+    /// otherwise than they prove; unknown if answers are missing. Compared with a baseline, only what is new or became worse
+    /// counts.</summary>
+    public int ExitCode => Shown.Any(IsUnwell) ? Terminal.ExitCode.No
+        : Shown.Any(finding => finding is { IsServed: false, IsUncertain: true }) ? Terminal.ExitCode.Unknown : Terminal.ExitCode.Good;
+
+    /// <summary>What is shown one by one: all, or what differs from the baseline.</summary>
+    private IReadOnlyList<Finding> Shown => News ?? findings;
+
+    private IReadOnlyList<Finding>? News { get; init; }
+
+    private BaselineDifference? Difference { get; init; }
 
     /// <summary>Installed otherwise than an elector proves, the most contradicted first.</summary>
     private List<Finding> Contradicted =>
-        [.. findings.Where(finding => finding.Against.Count > 0).OrderByDescending(finding => finding.Against.Count)
+        [.. Shown.Where(finding => finding.IsContradicted).OrderByDescending(finding => finding.Against.Count)
         .ThenByDescending(finding => finding.NeededBy)];
 
-    /// <summary>What would be refused: what is revoked first, then conflicts, and of each what others need most.</summary>
-    private List<Finding> Refused =>
-        [.. findings.Where(finding => !finding.IsServed)
-        .OrderBy(finding => finding.Outcome switch { Outcome.Revoked => 0, Outcome.Conflict => 1, _ => 2 })
-        .ThenByDescending(finding => finding.NeededBy)];
+    private List<Finding> Dissented => [.. findings.Where(finding => finding.IsDissented)];
+
+    /// <summary>What would be refused, the worst first.</summary>
+    private List<Finding> Refused => [.. Finding.WorstFirst(Shown.Where(finding => !finding.IsServed))];
+
+    /// <summary>The same by cause, the most frequent first.</summary>
+    private List<IGrouping<string, Finding>> Causes =>
+        [.. Refused.GroupBy(Cause.Of).OrderByDescending(cause => cause.Count())];
 
     /// <summary>How many undecided paths each elector could complete, and what it says of them now.</summary>
     private List<(string Elector, int Count, Dictionary<string, int> Now)> Helpers =>
     [
-        .. findings.SelectMany(finding => finding.Completing).GroupBy(vote => vote.Key)
+        .. Shown.SelectMany(finding => finding.Completing).GroupBy(vote => vote.Key)
             .Select(group =>
                 (group.Key, group.Count(), group.GroupBy(vote => Now(vote.Value)).ToDictionary(now => now.Key, now => now.Count())))
             .OrderByDescending(helper => helper.Item2).ThenBy(helper => helper.Key, StringComparer.Ordinal),
     ];
+
+    /// <summary>Returns the same report with only what differs from a baseline.</summary>
+    public DoctorReport Since(BaselineDifference difference)
+    {
+        var news = difference.New.Concat(difference.Changed).ToHashSet();
+        return new DoctorReport(findings, upstreams, unwitnessed, refusedNars)
+        {
+            News = [.. findings.Where(finding => news.Contains(finding.Path.Absolute))],
+            Difference = difference,
+        };
+    }
 
     public void Write(TextWriter output, bool isJson)
     {
@@ -68,13 +91,40 @@ internal sealed class DoctorReport(
             output.WriteLine(nar);
         }
 
+        WriteDifference(output);
         WriteContradicted(output);
         WriteRefused(output);
         WriteHelpers(output);
     }
 
+    /// <summary>Whether a finding is a reason for the answer no.</summary>
+    private bool IsUnwell(Finding finding) =>
+        (finding is { IsServed: false, IsUncertain: false } || finding.IsContradicted)
+        && (Difference is not { } difference || difference.New.Concat(difference.Worse).Contains(finding.Path.Absolute));
+
+    private void WriteDifference(TextWriter output)
+    {
+        if (Difference is { } difference)
+        {
+            output.WriteLine($"since {difference.Since.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}: {difference.New.Count:N0} new, "
+                + $"{difference.Changed.Count:N0} changed, {difference.Solved.Count:N0} solved, {difference.Same:N0} as before, "
+                + $"{difference.NotSeen:N0} not looked at this time");
+            foreach (var path in difference.Solved.Take(Most))
+            {
+                output.WriteLine($"solved {path}");
+            }
+        }
+    }
+
     private void WriteContradicted(TextWriter output)
     {
+        if (Dissented is { Count: > 0 } dissented)
+        {
+            var outvoted = dissented.SelectMany(finding => finding.Against.Keys).GroupBy(elector => elector)
+                .Select(elector => $"{elector.Key} {elector.Count():N0}");
+            output.WriteLine($"{Count(dissented.Count)} installed as accepted, against outvoted electors: {string.Join(", ", outvoted)}");
+        }
+
         foreach (var finding in Contradicted)
         {
             var others = finding.Against.GroupBy(vote => vote.Value).Select(
@@ -91,23 +141,34 @@ internal sealed class DoctorReport(
             return;
         }
 
-        output.WriteLine($"worst of {Count(refused.Count)} that would be refused:");
-        foreach (var finding in refused.Take(Most))
+        output.WriteLine($"{Count(refused.Count)} would be refused, by cause:");
+        foreach (var cause in Causes.Take(Most))
         {
-            var installed = finding.Installed is null ? "" : "installed, and ";
-            var doubt = finding.IsUncertain ? " (some answers missing)" : "";
-            output.WriteLine($"  needed by {finding.NeededBy:N0}  {finding.Path.Absolute}: "
-                + $"{installed}{finding.Outcome.Word()}{doubt}: {finding.Sentence}");
-            if (finding.HoldsBack.Count > 0)
+            output.WriteLine($"  {Count(cause.Count())}: {cause.Key}");
+            foreach (var finding in cause.Take(MostOfCause))
             {
-                output.WriteLine($"    holds back {string.Join(", ", finding.HoldsBack.Select(root => root.Absolute))}");
+                WriteRefused(output, finding);
             }
+        }
+
+        output.WriteLine("  trustix-proxy why PATH shows the chain from a root to what holds it back, and what would help");
+    }
+
+    private static void WriteRefused(TextWriter output, Finding finding)
+    {
+        var installed = finding.Installed is null ? "" : "installed, and ";
+        var doubt = finding.IsUncertain ? " (some answers missing)" : "";
+        output.WriteLine($"    needed by {finding.NeededBy:N0}  {finding.Path.Absolute}: "
+            + $"{installed}{finding.Outcome.Word()}{doubt}: {finding.Sentence}");
+        if (finding.HoldsBack.Count > 0)
+        {
+            output.WriteLine($"      holds back {string.Join(", ", finding.HoldsBack.Select(root => root.Absolute))}");
         }
     }
 
     private void WriteHelpers(TextWriter output)
     {
-        var undecided = findings.Count(finding => finding.Outcome is Outcome.Undecided);
+        var undecided = Shown.Count(finding => finding.Outcome is Outcome.Undecided);
         foreach (var (elector, count, now) in Helpers.Take(Most))
         {
             output.WriteLine($"a vote of {elector} would decide {count:N0} of {Count(undecided)} that {(undecided is 1 ? "is" : "are")} "
@@ -134,14 +195,21 @@ internal sealed class DoctorReport(
         findings.Count,
         findings.Count(finding => finding.Installed is not null),
         Outcomes().ToDictionary(outcome => outcome.Outcome.Word(), outcome => outcome.Count),
-        [.. Contradicted.Select(finding => new ContradictedPath(finding.Path.Absolute, finding.Outcome.Word(),
-            finding.Installed!.ToString(), finding.Against.ToDictionary(vote => vote.Key, vote => vote.Value.ToString())))],
+        [.. Contradicted.Select(Contradiction)],
         [.. Refused.Select(finding => new RefusedPath(finding.Path.Absolute, finding.Outcome.Word(), finding.Sentence, finding.IsUncertain,
-            finding.Installed?.ToString(), finding.NeededBy, finding.Completing.ToDictionary(vote => vote.Key, vote => Now(vote.Value))))],
+            finding.Installed?.ToString(), finding.NeededBy, finding.Completing.ToDictionary(vote => vote.Key, vote => Now(vote.Value)))
+            { Cause = Cause.Of(finding) })],
         [.. Helpers.Select(helper => new HelpfulElector(helper.Elector, helper.Count, helper.Now))])
     {
         Upstreams = upstreams,
         Unwitnessed = unwitnessed,
         RefusedNars = refusedNars,
+        Dissents = [.. Dissented.Select(Contradiction)],
+        Causes = [.. Causes.Select(cause => new RefusalCause(cause.Key, cause.Count(), cause.First().Path.Absolute))],
+        Baseline = Difference,
     };
+
+    private static ContradictedPath Contradiction(Finding finding) => new(
+        finding.Path.Absolute, finding.Outcome.Word(), finding.Installed!.ToString(),
+        finding.Against.ToDictionary(vote => vote.Key, vote => vote.Value.ToString()));
 }

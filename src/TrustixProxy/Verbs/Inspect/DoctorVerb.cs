@@ -10,15 +10,15 @@ namespace TrustixProxy.Verbs.Inspect;
 /// prove.</summary>
 internal static class DoctorVerb
 {
-    private const string System = "/run/current-system", StandardInput = "-";
+    private static readonly Argument<string[]> Paths = Patients.Argument(
+        "Store paths or links to them, checked with their closure if installed; - reads paths from standard input, checked without "
+            + "their closures.");
 
-    private static readonly Argument<string[]> Paths = new("path")
+    private static readonly Option<string?> Baseline = new("--baseline")
     {
-        Description = $"Store paths or links to them, checked with their closure if installed; {StandardInput} reads paths from "
-            + $"standard input, checked without their closures.",
-        Arity = ArgumentArity.ZeroOrMore,
-        DefaultValueFactory = _ => [System],
-        HelpName = "PATH",
+        Description = "Compare with the problems that this JSON file keeps, show only what is new or changed, and keep those of now. "
+            + "Made if it is missing.",
+        HelpName = "FILE",
     };
 
     public static Command Create()
@@ -26,7 +26,7 @@ internal static class DoctorVerb
         var command = new Command("doctor", "Asks every elector about all paths of a closure. Shows what would be served or "
             + "refused and why, installed paths that differ from proven ones, and whose vote would help "
             + "most.") { Paths, SharedOptions.Config,
-            SharedOptions.Json };
+            SharedOptions.Json, Baseline };
         command.SetAction(RunAsync);
         return command;
     }
@@ -36,20 +36,23 @@ internal static class DoctorVerb
     {
         try
         {
-            var patients = await ReadAsync(parsed.GetValue(Paths)!, cancellation);
+            var patients = (await Patients.ReadAsync(parsed.GetValue(Paths)!, cancellation)).All;
             if (patients.Count is 0)
             {
                 Console.Error.WriteLine("PATH: no path to check.");
                 return ExitCode.Usage;
             }
 
+            var file = parsed.GetValue(Baseline);
+            var before = file is null ? null : DoctorBaseline.Read(file);
             using var explainer = new Explainer(options);
             var findings = await ExplainAsync(new Doctor(explainer, options.Policy), patients, cancellation);
             var report = new DoctorReport(
                 findings, explainer.Upstreams, explainer.Unwitnessed, await explainer.FindRefusedNarsAsync(null, cancellation));
             report.Summary.Keep(options.StateDirectory);
-            report.Write(Console.Out, parsed.GetValue(SharedOptions.Json));
-            return report.IsUnwell ? ExitCode.No : report.IsUncertain ? ExitCode.Unknown : ExitCode.Good;
+            var shown = before is null ? report : report.Since(before.Compare(findings));
+            shown.Write(Console.Out, parsed.GetValue(SharedOptions.Json));
+            return Keep(findings, before, file) ?? shown.ExitCode;
         }
         catch (NixException exception)
         {
@@ -63,56 +66,29 @@ internal static class DoctorVerb
         }
     });
 
+    /// <summary>Keeps the problems in the baseline; returns the exit code if that fails.</summary>
+    private static int? Keep(IReadOnlyList<Finding> findings, DoctorBaseline? before, string? file)
+    {
+        try
+        {
+            if (file is not null)
+            {
+                DoctorBaseline.Of(findings, before, TimeProvider.System.GetUtcNow()).Write(file);
+            }
+
+            return null;
+        }
+        catch (IOException exception)
+        {
+            Console.Error.WriteLine(exception.Message);
+            return ExitCode.Unknown;
+        }
+    }
+
     private static Task<IReadOnlyList<Finding>> ExplainAsync(Doctor doctor, IReadOnlyList<Patient> patients, CancellationToken cancellation)
     {
         var done = 0;
         return ProgressBar.ShowAsync($"of {patients.Count:N0} paths", patients.Count, tell =>
             doctor.ExplainAsync(patients, () => tell(Interlocked.Increment(ref done)), cancellation));
-    }
-
-    private static async Task<IReadOnlyList<Patient>> ReadAsync(string[] texts, CancellationToken cancellation)
-    {
-        var paths = new List<StorePath>();
-        foreach (var text in texts.Where(text => text is not StandardInput))
-        {
-            var path = StorePathArgument.TryRead(text, out var found) ? found
-                : throw new FormatException($"PATH is '{text}', which is neither in {StorePath.StoreDirectory} nor a link to a "
-                    + $"path there.");
-            paths.AddRange(await IsInstalledAsync(path, cancellation) ? await NixStore.ClosureAsync(path, cancellation) : [path]);
-        }
-
-        for (var line = texts.Contains(StandardInput) ? await Console.In.ReadLineAsync(cancellation)
-            : null; line is not null; line = await Console.In.ReadLineAsync(cancellation))
-        {
-            paths.Add(StorePath.TryParseAbsolute(line, out var path, out _) || StorePath.TryParse(line, out path, out _) ? path
-                : throw new FormatException($"Standard input has the line '{line}', which is not a store path."));
-        }
-
-        return await DescribeAsync([.. paths.Distinct()], cancellation);
-    }
-
-    private static async Task<bool> IsInstalledAsync(StorePath path, CancellationToken cancellation) =>
-        (await InstalledAsync([path], cancellation)).Count > 0;
-
-    /// <summary>What this machine's Nix says of the paths; where there is no Nix, nothing is installed.</summary>
-    private static async Task<IReadOnlyList<Patient>> DescribeAsync(IReadOnlyList<StorePath> paths, CancellationToken cancellation)
-    {
-        var described = (await NixStore.DescribeAsync(await InstalledAsync(paths, cancellation), cancellation))
-            .ToDictionary(output => output.Statement.Path, output => output.Statement);
-        return [.. paths.Select(path => described.TryGetValue(path, out var statement)
-            ? new Patient(path, statement.NarHash, statement.References) : new Patient(path, null, []))];
-    }
-
-    private static async Task<IReadOnlyList<StorePath>> InstalledAsync(IReadOnlyList<StorePath> paths, CancellationToken cancellation)
-    {
-        try
-        {
-            return await NixStore.ValidAsync(paths, cancellation);
-        }
-        catch (NixException exception)
-        {
-            Console.Error.WriteLine($"installed paths are not checked: {exception.Message}");
-            return [];
-        }
     }
 }

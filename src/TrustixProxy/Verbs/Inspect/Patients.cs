@@ -1,0 +1,77 @@
+using System.CommandLine;
+using TrustixProxy.Nix;
+using TrustixProxy.Publisher;
+using TrustixProxy.Substituter.Inspection;
+using TrustixProxy.Terminal;
+
+namespace TrustixProxy.Verbs.Inspect;
+
+/// <summary>The paths that a verb is asked to check.</summary>
+/// <param name="Named">Paths named on the command line.</param>
+/// <param name="Listed">Paths listed on standard input.</param>
+/// <param name="All">All of them, and what is installed of the closures of those named.</param>
+internal sealed record Patients(IReadOnlyList<StorePath> Named, IReadOnlyList<StorePath> Listed, IReadOnlyList<Patient> All)
+{
+    private const string System = "/run/current-system", StandardInput = "-";
+
+    /// <summary>Returns the argument for them.</summary>
+    /// <param name="description">What becomes of the paths.</param>
+    public static Argument<string[]> Argument(string description) => new("path")
+    {
+        Description = description,
+        Arity = ArgumentArity.ZeroOrMore,
+        DefaultValueFactory = _ => [System],
+        HelpName = "PATH",
+    };
+
+    /// <summary>Reads what was typed and what standard input lists, and asks this machine's Nix what of it is installed.</summary>
+    /// <exception cref="FormatException">A text is not a store path.</exception>
+    /// <exception cref="NixException">Nix reports an error.</exception>
+    public static async Task<Patients> ReadAsync(string[] texts, CancellationToken cancellation)
+    {
+        var (paths, named, listed) = (new List<StorePath>(), new List<StorePath>(), new List<StorePath>());
+        foreach (var text in texts.Where(text => text is not StandardInput))
+        {
+            var path = StorePathArgument.TryRead(text, out var found) ? found
+                : throw new FormatException($"PATH is '{text}', which is neither in {StorePath.StoreDirectory} nor a link to a "
+                    + $"path there.");
+            named.Add(path);
+            paths.AddRange(await IsInstalledAsync(path, cancellation) ? await NixStore.ClosureAsync(path, cancellation) : [path]);
+        }
+
+        for (var line = texts.Contains(StandardInput) ? await Console.In.ReadLineAsync(cancellation)
+            : null; line is not null; line = await Console.In.ReadLineAsync(cancellation))
+        {
+            listed.Add(StorePath.TryParseAbsolute(line, out var path, out _) || StorePath.TryParse(line, out path, out _) ? path
+                : throw new FormatException($"Standard input has the line '{line}', which is not a store path."));
+        }
+
+        return new Patients(
+            [.. named.Distinct()], [.. listed.Distinct()], await DescribeAsync([.. paths.Concat(listed).Distinct()], cancellation));
+    }
+
+    private static async Task<bool> IsInstalledAsync(StorePath path, CancellationToken cancellation) =>
+        (await InstalledAsync([path], cancellation)).Count > 0;
+
+    /// <summary>What this machine's Nix says of the paths; where there is no Nix, nothing is installed.</summary>
+    private static async Task<IReadOnlyList<Patient>> DescribeAsync(IReadOnlyList<StorePath> paths, CancellationToken cancellation)
+    {
+        var described = (await NixStore.DescribeAsync(await InstalledAsync(paths, cancellation), cancellation))
+            .ToDictionary(output => output.Statement.Path, output => output.Statement);
+        return [.. paths.Select(path => described.TryGetValue(path, out var statement)
+            ? new Patient(path, statement.NarHash, statement.References) : new Patient(path, null, []))];
+    }
+
+    private static async Task<IReadOnlyList<StorePath>> InstalledAsync(IReadOnlyList<StorePath> paths, CancellationToken cancellation)
+    {
+        try
+        {
+            return await NixStore.ValidAsync(paths, cancellation);
+        }
+        catch (NixException exception)
+        {
+            Console.Error.WriteLine($"installed paths are not checked: {exception.Message}");
+            return [];
+        }
+    }
+}
