@@ -135,6 +135,9 @@ public abstract record Ballot
     /// <param name="Proof">The proof of the vote.</param>
     public sealed record Claimed(OutputClaim Claim, VoteProof Proof) : Ballot
     {
+        /// <summary>The time for which the log is known to have held the entry, at least; null when nothing shows it.</summary>
+        public TimeSpan? Age { get; init; }
+
         /// <summary>Whether nothing ties the vote to the log that others see.</summary>
         public bool IsUntied => Proof is VoteProof.ByLog { IsTied: false };
     }

@@ -13,6 +13,9 @@ public sealed record VotePosition(long Leaf, long HeadSize, Digest? HeadRoot, bo
     /// <summary>When the demanded witnesses last cosigned that head; null where none are demanded.</summary>
     public DateTimeOffset? WitnessedAt { get; init; }
 
+    /// <summary>The time for which the log was known to have held the entry then; null when nothing showed it.</summary>
+    public TimeSpan? Age { get; init; }
+
     /// <summary>Returns the position that a log's proof shows.</summary>
     public static VotePosition Of(VoteProof.ByLog proof) =>
         new(proof.LeafIndex, proof.HeadSize, proof.Evidence?.Head.Content.LogRoot, proof.IsTied)
@@ -30,7 +33,7 @@ public sealed record Vote(string Elector, OutputClaim Claim, VotePosition? Posit
 {
     internal static Vote Of(string elector, Ballot.Claimed ballot) => ballot.Proof switch
     {
-        VoteProof.ByLog log => new Vote(elector, ballot.Claim, VotePosition.Of(log), null),
+        VoteProof.ByLog log => new Vote(elector, ballot.Claim, VotePosition.Of(log) with { Age = ballot.Age }, null),
         VoteProof.BySignature cache => new Vote(elector, ballot.Claim, null, cache.Signature.ToString()),
         VoteProof.ByProofFile => new Vote(elector, ballot.Claim, null, null),
         _ => throw new System.Diagnostics.UnreachableException(),
@@ -64,7 +67,7 @@ public sealed record CountedBallots(ImmutableArray<Vote> Votes, ImmutableArray<s
 
         foreach (var vote in Votes.Where(vote => !frozen.Contains(vote.Elector) && !hasLostTrust(vote)))
         {
-            ballots[vote.Elector] = new Ballot.Claimed(vote.Claim, KeptProof(vote));
+            ballots[vote.Elector] = new Ballot.Claimed(vote.Claim, KeptProof(vote)) { Age = vote.Position?.Age };
         }
 
         return ballots;

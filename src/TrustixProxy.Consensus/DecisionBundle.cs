@@ -57,7 +57,9 @@ public enum DecisionBundleError
 /// Version 1 has no <c>mapRoot</c>, the proof that the head's map root is the last leaf of the map-head log. It is written where a log's
 /// head was not shown so, as for mirrors, and still verifies. <c>checkpoints</c> are the notes of the log and of its map-head log with the
 /// cosignatures of the witnesses that the policy demands; without such a demand there are none.
-/// Only silence must be taken on trust: that an elector did not answer cannot be proven.</remarks>
+/// <c>age</c> beside a log's answer: the seconds for which the proxy knew the log to hold it, where the policy demands an age.
+/// Silence and age must be taken on trust: no proof in the bundle shows that an elector did not answer, or since when a log has held
+/// an entry.</remarks>
 public sealed class DecisionBundle
 {
     /// <summary>Versions: the second shows each log's map root.</summary>

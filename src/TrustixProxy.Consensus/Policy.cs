@@ -63,13 +63,19 @@ public sealed class Policy
     public ImmutableArray<Elector> Electors { get; }
 
     /// <summary>The rule for paths that no scope matches.</summary>
-    public Scope Rest { get; }
+    public Scope Rest { get; private init; }
 
     /// <summary>Rules for some paths; the first match applies.</summary>
     public ImmutableArray<Scope> Scopes { get; init; } = [];
 
     /// <summary>Exceptions that serve paths although the rule is not met; the first match that has not expired applies.</summary>
     public ImmutableArray<PolicyException> Exceptions { get; init; } = [];
+
+    /// <summary>The time for which logs must have held the votes that make a quorum, on paths that no scope matches.</summary>
+    public TimeSpan MinimumAge { get => Rest.MinimumAge; init => Rest = Rest with { MinimumAge = value }; }
+
+    /// <summary>The longest age that any rule demands; zero when none does.</summary>
+    public TimeSpan LongestAge => Scopes.Append(Rest).Max(scope => scope.MinimumAge);
 
     /// <summary>What a quorum must span, under every rule.</summary>
     public ImmutableArray<DistinctValues> Distinct { get; init; } = [];
@@ -109,8 +115,8 @@ public sealed class Policy
     /// <param name="verdict">The verdict, the same for all possible answers.</param>
     public bool TryDecide(StorePath path, IReadOnlyDictionary<string, Ballot> ballots, [NotNullWhen(true)] out Verdict? verdict)
     {
-        var (scope, tally) = (ScopeOf(path), Count(ballots));
-        var rule = scope.Rule;
+        var scope = ScopeOf(path);
+        var (rule, tally) = (scope.Rule, Count(ballots, scope.MinimumAge));
         var winners = tally.Claims.Where(claim => rule.IsMetBy(tally.VotesFor(claim))).ToList();
         var rivals = tally.Claims.Count(claim => !winners.Contains(claim) && rule.IsMetBy(tally.ReachOf(claim)))
             + (rule.IsMetBy(tally.Open) ? 1 : 0);
@@ -122,9 +128,9 @@ public sealed class Policy
             ( >= 2, _) => new Verdict.Conflict(ConflictReason.TwoQuorums, rule, Answers(ballots)),
             (_, _) when rivals > 0 => null,
             (1, _) when mayDissent => null,
-            (1, _) when Missing(rule, tally.VotesFor(winners[0])) is { } missing =>
-                tally.IsWaiting && (!hasDissent || Missing(rule, tally.ReachOf(winners[0])) is null) ? null
-                    : Lacking(missing, hasDissent, rule, Answers(ballots)),
+            (1, _) when Lack(scope, tally.AgedVotesFor(winners[0])) is { } lack =>
+                tally.IsWaiting && (!hasDissent || Lack(scope, tally.AgedReachOf(winners[0])) is null) ? null
+                    : Lacking(lack, hasDissent, rule, Answers(ballots)),
             (1, _) => new Verdict.Agreed(winners[0], rule, Answers(ballots)),
             (0, _) when hasDissent => new Verdict.Conflict(ConflictReason.NoQuorum, rule, Answers(ballots)),
             (0, _) when tally.IsWaiting => null,
@@ -136,15 +142,21 @@ public sealed class Policy
     /// <summary>Whether the missing ballots could still complete a quorum.</summary>
     public bool CanReachQuorum(StorePath path, IReadOnlyDictionary<string, Ballot> ballots)
     {
-        var (rule, tally) = (ScopeOf(path).Rule, Count(ballots));
-        return IsMet(rule, tally.Open) || tally.Claims.Any(claim => IsMet(rule, tally.ReachOf(claim)));
+        var scope = ScopeOf(path);
+        var tally = Count(ballots, scope.MinimumAge);
+        return Lack(scope, tally.Open) is null || tally.Claims.Any(claim => Lack(scope, tally.AgedReachOf(claim)) is null);
     }
 
-    /// <summary>Refuses a quorum that does not span what the policy demands.</summary>
-    private static Verdict Lacking(DistinctValues missing, bool hasDissent, Rule rule, ImmutableArray<Answer> answers)
+    /// <summary>What a quorum lacks when only these operators have votes of the age that the scope demands; null when it lacks
+    /// nothing.</summary>
+    private string? Lack(Scope scope, IReadOnlySet<string> aged) =>
+        !scope.Rule.IsMetBy(aged) ? $"votes that their logs have held for {scope.MinimumAge:c}" : Missing(scope.Rule, aged)?.ToString();
+
+    /// <summary>Refuses a quorum that lacks an age or a span.</summary>
+    private static Verdict Lacking(string lack, bool hasDissent, Rule rule, ImmutableArray<Answer> answers)
     {
         Verdict refusal = hasDissent ? new Verdict.Conflict(ConflictReason.NoQuorum, rule, answers) : new Verdict.Undecided(rule, answers);
-        return refusal with { Note = $"; the quorum lacks {missing}" };
+        return refusal with { Note = $"; the quorum lacks {lack}" };
     }
 
     /// <summary>Whether operators meet a rule, and span what the policy demands.</summary>
@@ -181,13 +193,15 @@ public sealed class Policy
         [.. Electors.Select(
             elector => new Answer(elector, ballots.GetValueOrDefault(elector.Name) ?? new Ballot.Silent(SilenceReason.NotHeard)))];
 
-    private Tally Count(IReadOnlyDictionary<string, Ballot> ballots)
+    private Tally Count(IReadOnlyDictionary<string, Ballot> ballots, TimeSpan minimumAge)
     {
         var tally = new Tally();
         foreach (var group in _operators)
         {
             var cast = group.Select(elector => ballots.GetValueOrDefault(elector.Name)).ToList();
-            tally.Add(group.Key, [.. cast.OfType<Ballot.Claimed>().Select(vote => vote.Claim).Distinct()], isWaiting: cast.Contains(null));
+            var votes = cast.OfType<Ballot.Claimed>().ToList();
+            tally.Add(group.Key, [.. votes.Select(vote => vote.Claim).Distinct()], isWaiting: cast.Contains(null),
+                isAged: minimumAge == TimeSpan.Zero || votes.Exists(vote => vote.Age >= minimumAge));
         }
 
         return tally;
@@ -197,6 +211,7 @@ public sealed class Policy
     private sealed class Tally
     {
         private readonly Dictionary<OutputClaim, HashSet<string>> _votes = [], _possible = [];
+        private readonly HashSet<string> _aged = [];
 
         /// <summary>All proven claims.</summary>
         public Dictionary<OutputClaim, HashSet<string>>.KeyCollection Claims => _votes.Keys;
@@ -213,9 +228,20 @@ public sealed class Policy
         /// <summary>Returns all operators that could end up voting for this claim.</summary>
         public HashSet<string> ReachOf(OutputClaim claim) => [.. _votes[claim], .. _possible[claim], .. Open];
 
-        public void Add(string name, IReadOnlyList<OutputClaim> claims, bool isWaiting)
+        /// <summary>Returns those of <see cref="VotesFor"/> whose vote has the demanded age.</summary>
+        public HashSet<string> AgedVotesFor(OutputClaim claim) => [.. _votes[claim].Where(_aged.Contains)];
+
+        /// <summary>Returns all operators that could end up with such a vote.</summary>
+        public HashSet<string> AgedReachOf(OutputClaim claim) => [.. AgedVotesFor(claim), .. _possible[claim], .. Open];
+
+        public void Add(string name, IReadOnlyList<OutputClaim> claims, bool isWaiting, bool isAged)
         {
             IsWaiting |= isWaiting;
+            if (isAged)
+            {
+                _aged.Add(name);
+            }
+
             foreach (var claim in claims)
             {
                 _votes.TryAdd(claim, []);
@@ -233,13 +259,16 @@ public sealed class Policy
         }
     }
 
+    private static string AgeOf(Scope scope) => scope.MinimumAge == TimeSpan.Zero ? "" : $", age {scope.MinimumAge:c}";
+
     private static string TagsOf(Elector elector) => elector.Tags == ElectorTags.None ? "" : $"|tags {elector.Tags.Text}";
 
     private string Write()
     {
         string[] flags = [ServesContentAddressed ? "content-addressed" : "", RequiresClosure ? "closure" : "", Fallback is null ? ""
             : $"report {Fallback}", .. Distinct.Select(distinct => $"distinct {distinct}")];
-        var scopes = Scopes.Append(Rest).Select(scope => $"scope {scope.Match ?? "*"}: {scope.Rule.Text}, dissent {scope.Dissent}");
+        var scopes = Scopes.Append(Rest).Select(scope =>
+            $"scope {scope.Match ?? "*"}: {scope.Rule.Text}, dissent {scope.Dissent}{AgeOf(scope)}");
         var exceptions = Exceptions.Select(exception => $"exception {exception.Identity}");
         var electors = Electors.Select(elector => $"elector {elector.Identity}{TagsOf(elector)}").Order(StringComparer.Ordinal);
         return string.Join('\n', ["policy 2", .. flags.Where(flag => flag.Length > 0), .. scopes, .. exceptions, .. electors]);

@@ -63,4 +63,9 @@ public sealed record Rule(int Quorum, ImmutableArray<string> Operators, Immutabl
 /// <param name="Match">Glob of their names; null for all other paths.</param>
 /// <param name="Rule">The agreement needed.</param>
 /// <param name="Dissent">The effect of a differing claim, even by an elector that the rule does not count.</param>
-public sealed record Scope(string? Match, Rule Rule, Dissent Dissent);
+public sealed record Scope(string? Match, Rule Rule, Dissent Dissent)
+{
+    /// <summary>The time for which logs must have held the votes that make a quorum; zero for none. Younger votes count as
+    /// dissent only.</summary>
+    public TimeSpan MinimumAge { get; init; }
+}

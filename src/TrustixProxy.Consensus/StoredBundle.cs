@@ -44,16 +44,22 @@ internal sealed record BundledClaim(string NarHash, long NarSize, string[] Refer
     public override int GetHashCode() => NarHash.GetHashCode(StringComparison.Ordinal);
 }
 
-/// <summary>One elector's answer; exactly one member other than the name is present.</summary>
+/// <summary>One elector's answer; exactly one member other than the name and the age is present.</summary>
 internal sealed record BundledAnswer(
     string Elector,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] BundledLog? Log = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? NarInfo = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] long? NotFound = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Silent = null,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Proof = null)
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Proof = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] long? Age = null)
 {
-    public static BundledAnswer Of(Answer answer) => answer.Ballot switch
+    public static BundledAnswer Of(Answer answer) => ProofOf(answer) with
+    {
+        Age = (long?)(answer.Ballot as Ballot.Claimed)?.Age?.TotalSeconds,
+    };
+
+    private static BundledAnswer ProofOf(Answer answer) => answer.Ballot switch
     {
         Ballot.Claimed { Proof: VoteProof.ByLog { Evidence: { } evidence } } => new(answer.Elector.Name, Log: BundledLog.Of(evidence)),
         Ballot.Claimed { Proof: VoteProof.BySignature { NarInfo: { } narInfo } } => new(answer.Elector.Name, NarInfo: narInfo.ToString()),
@@ -72,7 +78,7 @@ internal sealed record BundledAnswer(
     public DecisionBundleError Judge(Elector elector, StorePath path, DateTimeOffset decidedAt, out Ballot? ballot)
     {
         var members = new object?[] { Log, NarInfo, NotFound, Silent, Proof }.Count(member => member is not null);
-        if (members is not 1)
+        if (members is not 1 || Age is < 0 or > int.MaxValue)
         {
             ballot = null;
             return DecisionBundleError.Json;
@@ -90,6 +96,7 @@ internal sealed record BundledAnswer(
                 ? new Ballot.Silent(known) : null),
             _ => (DecisionBundleError.Electors, null),
         };
+        ballot = ballot is Ballot.Claimed vote && Age is { } seconds ? vote with { Age = TimeSpan.FromSeconds(seconds) } : ballot;
         return error is DecisionBundleError.None && ballot is null ? DecisionBundleError.Answer : error;
     }
 

@@ -84,11 +84,16 @@ internal sealed record StoredVote(string Elector, int Other, long? Leaf, long He
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public long? WitnessedAt { get; init; }
 
+    /// <summary>Seconds for which the log was known to have held the entry; absent when nothing showed it.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public long? Age { get; init; }
+
     public static StoredVote Of(Vote vote, int other) => new(
         vote.Elector, other, vote.Position?.Leaf, vote.Position?.HeadSize ?? 0, vote.Position?.HeadRoot?.ToArray(), vote.Position?.IsTied
             ?? true, vote.Signature)
     {
         WitnessedAt = vote.Position?.WitnessedAt?.ToUnixTimeSeconds(),
+        Age = (long?)vote.Position?.Age?.TotalSeconds,
     };
 
     public Vote ToVote(OutputClaim claim) => new(
@@ -96,6 +101,7 @@ internal sealed record StoredVote(string Elector, int Other, long? Leaf, long He
             ? new VotePosition(leaf, HeadSize, HeadRoot is { Length: > 0 } root ? new Digest(root) : null, IsTied)
             {
                 WitnessedAt = WitnessedAt is { } seconds ? DateTimeOffset.FromUnixTimeSeconds(seconds) : null,
+                Age = Age is { } age ? TimeSpan.FromSeconds(age) : null,
             } : null, Signature);
 }
 

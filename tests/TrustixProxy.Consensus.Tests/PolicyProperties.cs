@@ -62,6 +62,19 @@ public sealed class PolicyProperties
     }));
 
     [Fact]
+    public void A_longer_age_serves_nothing_that_was_refused_with_a_shorter_one() => Check.One(Often, Prop.ForAll((int seed) =>
+    {
+        var (random, policy, ballots) = Random(seed);
+        var longer = new Policy(policy.Electors, policy.Rest.Rule, policy.Rest.Dissent)
+        {
+            Distinct = policy.Distinct,
+            MinimumAge = policy.MinimumAge + TimeSpan.FromHours(random.Next(3)),
+        };
+        var claim = Claimed(longer.Decide(TestPath, ballots));
+        return claim is null || claim == Claimed(policy.Decide(TestPath, ballots));
+    }));
+
+    [Fact]
     public void An_agreeing_vote_never_turns_an_agreement_into_a_refusal() => Check.One(Often, Prop.ForAll((int seed) =>
     {
         var (random, policy, ballots) = Random(seed);
@@ -74,7 +87,7 @@ public sealed class PolicyProperties
         var more = new Dictionary<string, Ballot>(ballots);
         foreach (var elector in silent.Where(_ => random.Next(2) is 0))
         {
-            more[elector.Name] = new Ballot.Claimed(agreed.Claim, new VoteProof.ByLog(0, 10, true));
+            more[elector.Name] = Held(new Ballot.Claimed(agreed.Claim, new VoteProof.ByLog(0, 10, true)), random.Next(-1, 4));
         }
 
         return policy.Decide(TestPath, more) is Verdict.Agreed still && still.Claim == agreed.Claim;
@@ -101,23 +114,25 @@ public sealed class PolicyProperties
     private static Outcome ReadAloud(Policy policy, Dictionary<string, Ballot> ballots)
     {
         var claims = new List<OutputClaim>();
-        var votes = new List<(OutputClaim Claim, string? Country)>();
+        var votes = new List<(OutputClaim Claim, string? Country, bool IsAged)>();
         foreach (var group in policy.Electors.GroupBy(elector => elector.Operator))
         {
-            var said = group.Select(elector => ballots.GetValueOrDefault(elector.Name)).OfType<Ballot.Claimed>().Select(vote => vote.Claim)
-                .ToList();
+            var cast = group.Select(elector => ballots.GetValueOrDefault(elector.Name)).OfType<Ballot.Claimed>().ToList();
+            var said = cast.Select(vote => vote.Claim).ToList();
             claims.AddRange(said);
             if (said.Distinct().Count() is 1)
             {
                 // an operator has one vote, and one country; one whose electors differ has none
                 var countries = group.Select(elector => elector.Tags["country"]).Distinct().ToList();
-                votes.Add((said[0], countries.Count is 1 ? countries[0] : null));
+                votes.Add((said[0], countries.Count is 1 ? countries[0] : null,
+                    cast.Any(vote => (vote.Age ?? TimeSpan.Zero) >= policy.MinimumAge)));
             }
         }
 
         var quorums = votes.GroupBy(vote => vote.Claim).Where(group => group.Count() >= policy.Rest.Rule.Quorum).ToList();
-        var isSpanning = quorums is [var quorum] && policy.Distinct.All(distinct =>
-            quorum.Select(vote => vote.Country).OfType<string>().Distinct().Count() >= distinct.Count);
+        var aged = quorums is [var quorum] ? quorum.Where(vote => vote.IsAged).ToList() : [];
+        var isSpanning = aged.Count >= policy.Rest.Rule.Quorum && policy.Distinct.All(distinct =>
+            aged.Select(vote => vote.Country).OfType<string>().Distinct().Count() >= distinct.Count);
         var proven = claims.Distinct().Count();
         var isVetoed = policy.Rest.Dissent is Dissent.Veto && proven >= 2;
         return isSpanning && !isVetoed ? Outcome.Agreed : proven >= 2 ? Outcome.Conflict : Outcome.Undecided;
@@ -132,12 +147,17 @@ public sealed class PolicyProperties
         var policy = new Policy(electors, random.Next(1, operators + 1), (Dissent)random.Next(2))
         {
             Distinct = random.Next(2) is 0 ? [] : [new DistinctValues("country", random.Next(1, 4))],
+            MinimumAge = TimeSpan.FromHours(random.Next(3)),
         };
         return (random, policy, electors.ToDictionary(elector => elector.Name, _ => AnyBallot(random)));
     }
 
     private static Ballot AnyBallot(Random random) =>
-        random.Next(5) switch { 0 => Silent, 1 => Absent, var number => Vote(number is 4 ? 2 : 1) };
+        random.Next(5) switch { 0 => Silent, 1 => Absent, var number => Held(Vote(number is 4 ? 2 : 1), random.Next(-1, 4)) };
+
+    /// <summary>A vote of an age in hours; of none that is known if negative.</summary>
+    private static Ballot Held(Ballot vote, int hours) =>
+        (Ballot.Claimed)vote with { Age = hours < 0 ? null : TimeSpan.FromHours(hours) };
 
     private static Dictionary<string, Ballot> Shuffled(Dictionary<string, Ballot> ballots, Random random)
     {

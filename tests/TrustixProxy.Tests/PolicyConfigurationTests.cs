@@ -115,6 +115,30 @@ public sealed class PolicyConfigurationTests
         Assert.Equal((fault.Length is 0 ? 0 : 2, true), (code, error.Contains(fault, StringComparison.Ordinal)));
     }
 
+    [Theory]
+    [InlineData("\"minimumAge\": \"3.00:00:00\"", "")]
+    [InlineData("\"quorum\": 2, \"scopes\": [{ \"match\": \"x\", \"quorum\": 1, \"minimumAge\": \"01:00:00\" }]", "")]
+    [InlineData("\"quorum\": 2, \"minimumAge\": \"01:00:00\"", "policy.minimumAge: is '01:00:00', but the rule 2 of 2 cannot be met by "
+        + "operators with a log (alice): signed caches and proof files show no age, so nothing would be served.")]
+    [InlineData("\"minimumAge\": \"99.00:00:00\"", "policy.minimumAge: is '99.00:00:00'; it must be a time hh:mm:ss[.fff] from 00:00:00 "
+        + "to 90.00:00:00.")]
+    public async Task A_quorum_can_be_told_to_have_an_age_that_its_logs_can_show(string rule, string fault)
+    {
+        using var folder = new Folder();
+        var (code, _, error) = await CheckAsync(folder, $$"""
+            {
+              "stateDirectory": "{{folder.Path}}",
+              "logs": [{ "name": "alice", "url": "https://alice", "publicKey": "{{KeyA}}" }],
+              "caches": [{ "name": "nixos", "url": "https://cache.nixos.org",
+                  "publicKeys": ["cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY="] }],
+              "upstreams": [{ "name": "main", "url": "https://cache.nixos.org" }],
+              "policy": { {{(rule.Contains("quorum", StringComparison.Ordinal) ? rule : $"\"quorum\": 1, {rule}")}} }
+            }
+            """);
+
+        Assert.Equal((fault.Length is 0 ? 0 : 2, true), (code, error.Contains(fault, StringComparison.Ordinal)));
+    }
+
     [Fact]
     public async Task A_key_under_two_operators_and_our_own_key_are_refused_by_their_bytes_whatever_they_are_called()
     {

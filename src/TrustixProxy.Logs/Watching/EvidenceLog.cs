@@ -43,4 +43,8 @@ public static partial class EvidenceLog
 
     [LoggerMessage(3011, LogLevel.Information, "Log {Log}: its head is witnessed again")]
     public static partial void HeadWitnessed(this ILogger logger, string log);
+
+    [LoggerMessage(3012, LogLevel.Error,
+        "Log {Log}: the state database refused to keep or to read the age of its heads ({Error}); its votes count as new")]
+    public static partial void HeadAgeNotKept(this ILogger logger, string log, string error);
 }

@@ -47,6 +47,8 @@ public sealed class LogRecords
                 failing_since INTEGER) WITHOUT ROWID;
             CREATE TABLE IF NOT EXISTS log_without_inclusion_proofs (log_id TEXT PRIMARY KEY, since INTEGER NOT NULL) WITHOUT ROWID;
             CREATE TABLE IF NOT EXISTS log_unwitnessed (log_id TEXT PRIMARY KEY, since INTEGER NOT NULL, why TEXT NOT NULL) WITHOUT ROWID;
+            CREATE TABLE IF NOT EXISTS log_head_age (log_id TEXT NOT NULL, clock INTEGER NOT NULL, at INTEGER NOT NULL,
+                size INTEGER NOT NULL, PRIMARY KEY (log_id, clock, at)) WITHOUT ROWID;
             """);
     }
 
@@ -86,8 +88,12 @@ public sealed class LogRecords
         }
     }
 
-    /// <summary>Forgets all proven entries of a log.</summary>
-    public void ForgetProven(LogKey key) => _database.Execute("DELETE FROM proven WHERE log_id = $id", key.LogId);
+    /// <summary>Forgets all proven entries of a log, and since when it has held them.</summary>
+    public void ForgetProven(LogKey key)
+    {
+        _database.Execute("DELETE FROM proven WHERE log_id = $id", key.LogId);
+        _database.Execute("DELETE FROM log_head_age WHERE log_id = $id", key.LogId);
+    }
 
     public LogCondition Condition(LogKey key) =>
         _database.First(

@@ -3,6 +3,7 @@ using TrustixProxy.Consensus;
 using TrustixProxy.IO.Storage;
 using TrustixProxy.Logs.Client;
 using TrustixProxy.TransparencyLog;
+using TrustixProxy.TransparencyLog.Notes;
 using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.Logs.Watching;
@@ -55,6 +56,17 @@ public sealed class WatchedLog
 
     /// <summary>Which of its heads the demanded witnesses have seen; null when no witnesses are demanded.</summary>
     public WitnessWatch? Witnesses { get; init; }
+
+    /// <summary>For how long the log has held its entries; null when no policy asks.</summary>
+    public HeadAges? Ages
+    {
+        get;
+        init
+        {
+            field = value;
+            field?.Begin(_view.TreeSize);
+        }
+    }
 
     /// <summary>Whether it has contradicted itself under its own signature.</summary>
     public bool IsFrozen => _freeze.IsSet;
@@ -199,13 +211,28 @@ public sealed class WatchedLog
             EvidenceMetrics.Failed(Name, failure);
         }
 
-        if (reason is null && Witnesses is { } witnesses && Head is { } head)
+        if (reason is null && Head is { } head)
         {
-            _ = witnesses.ObserveAsync(head.Content);
+            _ = ObserveAsync(head.Content, isFirst: before < 0);
         }
 
         NoteLackOfProofs(reason);
         _faults.Note(reason?.ToString(), hasGrown: _view.TreeSize > before);
         return reason;
+    }
+
+    /// <summary>Looks whether the newest head is witnessed, where that is demanded, and keeps its age. Nobody waits for it.</summary>
+    private async Task ObserveAsync(TreeHead head, bool isFirst)
+    {
+        if (isFirst)
+        {
+            Ages?.Begin(-1);
+        }
+
+        var verdict = Witnesses is null ? null : await Witnesses.ObserveAsync(head);
+        if (Witnesses is null || verdict is CheckpointVerdict.Witnessed)
+        {
+            Ages?.Note(head.TreeSize, (verdict as CheckpointVerdict.Witnessed)?.NewestAt);
+        }
     }
 }

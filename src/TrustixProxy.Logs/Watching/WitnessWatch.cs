@@ -84,14 +84,16 @@ public sealed class WitnessWatch(
     /// <summary>Asks for the checkpoints of a head that is not known to be witnessed, or not lately. Nobody waits for it.</summary>
     public void Begin(TreeHead head) => _ = VerifyAsync(head, CancellationToken.None);
 
-    /// <summary>Looks whether the newest head is witnessed, and tells what has changed. Nobody waits for it.</summary>
-    public async Task ObserveAsync(TreeHead head)
+    /// <summary>Looks whether the newest head is witnessed, and tells what has changed. Returns the verdict.</summary>
+    public async Task<CheckpointVerdict> ObserveAsync(TreeHead head)
     {
         var verdict = await VerifyAsync(head, CancellationToken.None);
         if (verdict is not CheckpointVerdict.Refused { Error: CheckpointError.Size })
         {
             Tell(head, verdict); // a checkpoint of another size is that of a newer head, which is looked at next
         }
+
+        return verdict;
     }
 
     /// <summary>Keeps and logs whether the newest head is witnessed, when that has changed.</summary>

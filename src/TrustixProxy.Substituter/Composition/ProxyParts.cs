@@ -32,6 +32,7 @@ internal sealed class ProxyParts : IDisposable
     private readonly StateWriter _state;
     private readonly ViewStore _views;
     private readonly LogRecords _records;
+    private readonly WatchedTime _watched;
     private readonly RecordSeal _seal;
     private readonly List<LogParts> _logs = [];
     private readonly TimeProvider _time;
@@ -51,9 +52,10 @@ internal sealed class ProxyParts : IDisposable
         var timeout = options.Deadline / 2;
         _state = before?._state ?? OpenState(options.StateDirectory, time, logger);
         (_views, _records) = (before?._views ?? new ViewStore(options.StateDirectory), before?._records ?? new LogRecords(_state));
+        _watched = before?._watched ?? new WatchedTime(_state, time);
         _logs.AddRange(options.Logs.Select(log =>
             before?._logs.Find(known => known.Options == log && known.Timeout == timeout
-                && before.Options.Proxies.Equals(options.Proxies)) ?? Open(log, timeout, network)));
+                && before.Options.Proxies.Equals(options.Proxies) && before.Policy.LongestAge == Policy.LongestAge) ?? Open(log, timeout, network)));
         Logs = [.. _logs.Select(log => log.Log)];
         Upstreams =
         [
@@ -264,6 +266,7 @@ internal sealed class ProxyParts : IDisposable
         var log = new WatchedLog(elector.Name, elector.Key, client, _views, faults, _time, Logger)
         {
             Witnesses = elector.Witnesses is { } demand ? new WitnessWatch(elector.Name, demand, client, faults, _time, Logger) : null,
+            Ages = Policy.LongestAge > TimeSpan.Zero ? new HeadAges(elector.Key, _state, _watched, Policy.LongestAge, Logger) : null,
         };
         var mirror = options.IsMirrored ? new LogMirror(elector.Name, log,
             new MirrorStore(Path.Combine(Options.StateDirectory, "mirrors", $"{elector.Key.LogId}.sqlite")), _time, Logger) : null;
@@ -276,6 +279,7 @@ internal sealed class ProxyParts : IDisposable
             ? new LogElector(log.Options.Elector, log.Log, _time)
             : new MirrorElector(log.Options.Elector, log.Log, log.Mirror, Options.MirrorPollInterval, _time);
         client = log.Log.Witnesses is { } witnesses ? new WitnessedElector(client, log.Log, witnesses) : client;
+        client = log.Log.Ages is { } ages ? new AgedElector(client, ages) : client;
         return new RevocableElector(client, Revocations, log.Log.Client);
     }
 

@@ -16,7 +16,7 @@ public sealed record AnswerText(string Elector, string Operator, OutputClaim? Cl
         {
             Ballot.Claimed { Proof: VoteProof.ByLog log } vote =>
                 (vote.Claim, vote.Claim.NarHash.ToString(), (log.IsTied ? $"tied to leaf {log.LeafIndex}"
-                : $"untied, entry names leaf {log.LeafIndex}") + SeenBy(log.Evidence), log.HeadSize),
+                : $"untied, entry names leaf {log.LeafIndex}") + SeenBy(log.Evidence) + HeldFor(vote), log.HeadSize),
             Ballot.Claimed { Proof: VoteProof.BySignature cache } vote =>
                 (vote.Claim, vote.Claim.NarHash.ToString(), $"signed by {cache.Signature.KeyName}", (long?)null),
             Ballot.Claimed { Proof: VoteProof.ByProofFile file } vote =>
@@ -30,6 +30,8 @@ public sealed record AnswerText(string Elector, string Operator, OutputClaim? Cl
         };
         return new AnswerText(answer.Elector.Name, answer.Elector.Operator, claim, says, proof, head);
     }
+
+    private static string HeldFor(Ballot.Claimed vote) => vote.Age is { } age ? $", held for {age:c}" : "";
 
     private static string SeenBy(LogEvidence? evidence) =>
         evidence?.Witnessed is { } witnessed ? $", seen by {string.Join(", ", witnessed.Witnesses)}" : "";

@@ -215,6 +215,8 @@ internal static class ConfigurationKeys
             "How many operators must agree on these.")
             { Default = "the policy's rule", Range = "1 to the number of operators" },
             ["policy.scopes[].dissent"] = new("As in `policy`.") { Default = "the policy's" },
+            ["policy.scopes[].minimumAge"] = new("As in `policy`.") { Default = "the policy's" },
+            ["policy.minimumAge"] = new("The time for which logs must have held the votes that make a quorum. Only logs can show it."),
             ["policy.scopes[].match"] = new("Store path names (the part after the digest).") { Range = Glob },
             ["policy.exceptions"] = "Paths served without a quorum until a given time.",
             ["policy.exceptions[].match"] = new("Store path names (the part after the digest).") { Range = Glob },

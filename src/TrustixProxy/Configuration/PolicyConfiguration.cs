@@ -10,6 +10,8 @@ internal static class PolicyConfiguration
 {
     private static readonly string[] RuleKeys = ["rule", "quorum", "percent"];
 
+    private static readonly TimeSpan MaxAge = TimeSpan.FromDays(90);
+
     private enum Mode
     {
         Enforce,
@@ -25,7 +27,8 @@ internal static class PolicyConfiguration
         string[] operators = [.. electors.Select(elector => elector.Operator).Distinct()];
         var dissent = policy.Choice("dissent", Dissent.Outvoted);
         var rule = ReadRule(policy, electors) ?? new Rule(Rule.Majority(operators.Length), operators);
-        var scopes = policy.List("scopes").Select(scope => ReadScope(scope, electors, rule, dissent)).ToImmutableArray();
+        var rest = new Scope(null, rule, dissent) { MinimumAge = ReadAge(policy, rule, electors, TimeSpan.Zero) };
+        var scopes = policy.List("scopes").Select(scope => ReadScope(scope, electors, rest)).ToImmutableArray();
         var exceptions = policy.List("exceptions").Select(exception => ReadException(exception, electors)).OfType<PolicyException>()
             .ToImmutableArray();
         var (isContentAddressed, isClosure) = (policy.Flag("contentAddressed") ?? true, policy.Flag("closure") ?? false);
@@ -33,6 +36,7 @@ internal static class PolicyConfiguration
         return CheckKeys(section, electors, ours) && electors.DistinctBy(elector => elector.Name).Count() == electors.Length
             ? new Policy(electors, rule, dissent)
             {
+                MinimumAge = rest.MinimumAge,
                 Scopes = scopes,
                 Exceptions = exceptions,
                 Distinct = distinct,
@@ -181,11 +185,29 @@ internal static class PolicyConfiguration
             : !seen.Add(name) ? $"has '{name}' twice; an operator has one vote in a rule." : null;
     }
 
-    private static Scope ReadScope(Section section, ImmutableArray<Elector> electors, Rule rest, Dissent dissent)
+    private static Scope ReadScope(Section section, ImmutableArray<Elector> electors, Scope rest)
     {
         var match = ReadMatch(section);
-        var rule = ReadRule(section, electors);
-        return new Scope(match, rule ?? rest, section.Choice("dissent", dissent));
+        var rule = ReadRule(section, electors) ?? rest.Rule;
+        return new Scope(match, rule, section.Choice("dissent", rest.Dissent))
+        {
+            MinimumAge = ReadAge(section, rule, electors, rest.MinimumAge),
+        };
+    }
+
+    /// <summary>The age that votes of a quorum must have. Only logs can show one.</summary>
+    private static TimeSpan ReadAge(Section section, Rule rule, ImmutableArray<Elector> electors, TimeSpan fallback)
+    {
+        var age = section.Time("minimumAge", fallback, TimeSpan.Zero, MaxAge);
+        var withLogs = electors.OfType<Elector.Log>().Select(log => log.Operator).ToHashSet();
+        if (age > TimeSpan.Zero && !rule.IsMetBy(withLogs))
+        {
+            section.Fault("minimumAge", $"is '{age:c}', but the rule {rule} cannot be met by operators with a log "
+                + $"({(withLogs.Count is 0 ? "none" : string.Join(", ", withLogs.Order(StringComparer.Ordinal)))}): signed caches and proof "
+                + "files show no age, so nothing would be served. Add logs, or set minimumAge to 00:00:00.");
+        }
+
+        return age;
     }
 
     private static string ReadMatch(Section section)

@@ -9,6 +9,7 @@ internal static class PolicyText
     public static string Of(Policy policy, Scope scope) =>
         $"rule of {(scope.Match is null ? "all paths without their own scope" : $"'{scope.Match}'")}: {scope.Rule} must agree, "
             + $"{string.Concat(policy.Distinct.Select(distinct => $"with {distinct}, "))}"
+            + $"{(scope.MinimumAge == TimeSpan.Zero ? "" : $"with votes held for {scope.MinimumAge:c}, ")}"
             + $"dissent {(scope.Dissent is Dissent.Veto ? "refuses" : "is outvoted")}";
 
     /// <summary>The smallest sets of operators that meet a rule and span what the policy demands, at most <paramref name="count"/> of

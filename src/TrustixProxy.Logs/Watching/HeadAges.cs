@@ -1,0 +1,102 @@
+using Microsoft.Extensions.Logging;
+using TrustixProxy.IO.Storage;
+using TrustixProxy.TransparencyLog;
+
+namespace TrustixProxy.Logs.Watching;
+
+/// <summary>Knows for how long a log has held its entries: it keeps the size of one head an hour.</summary>
+/// <remarks>
+/// <code>
+/// heads kept     size 10 at 1 h    size 14 at 2 h    size 30 at 3 h    now 3.5 h
+/// entry 12       not held          held since 2 h                      age 1.5 h
+/// </code>
+/// Each head continues the one before, so an entry of one head is in all later ones. Times are counted by the witnesses' clocks where
+/// cosignatures are demanded, and else by <see cref="WatchedTime"/>. An entry is never older than its age here.</remarks>
+/// <param name="key">The log's key.</param>
+/// <param name="state">Keeps the heads.</param>
+/// <param name="watched">Counts time for heads without cosignatures.</param>
+/// <param name="longest">The longest age that is asked for; older heads are dropped.</param>
+/// <param name="logger">Logs what the disk refuses.</param>
+public sealed class HeadAges(LogKey key, StateWriter state, WatchedTime watched, TimeSpan longest, ILogger logger)
+{
+    private static readonly TimeSpan Hour = TimeSpan.FromHours(1);
+
+    private readonly long _step = (long)(longest / 4 < Hour ? longest / 4 : Hour).TotalSeconds;
+    private readonly Lock _turn = new();
+    private (int Clock, long At)? _kept; // the newest head kept
+
+    /// <summary>Forgets heads beyond a view: a view that went back, or was lost, continues none of them.</summary>
+    /// <param name="viewSize">The view's size; -1 without a view.</param>
+    public void Begin(long viewSize)
+    {
+        Refused(DiskRefusal.Of(() => state.Database.Execute(
+            "DELETE FROM log_head_age WHERE log_id = $id AND size > $size", key.LogId, viewSize)));
+        lock (_turn)
+        {
+            _kept = null;
+        }
+    }
+
+    /// <summary>Keeps a head that is the log's view, unless one was kept within the hour.</summary>
+    /// <param name="size">The head's size.</param>
+    /// <param name="witnessedAt">When the demanded witnesses cosigned it; null where none are demanded.</param>
+    public void Note(long size, DateTimeOffset? witnessedAt)
+    {
+        var (clock, at) = Now(witnessedAt);
+        lock (_turn)
+        {
+            _kept = _kept?.Clock == clock ? _kept : (clock, Last(clock));
+            if (at < _kept.Value.At + _step)
+            {
+                return;
+            }
+
+            _kept = (clock, at);
+        }
+
+        state.Write(() =>
+        {
+            state.Database.Execute("INSERT OR IGNORE INTO log_head_age (log_id, clock, at, size) VALUES ($id, $clock, $at, $size)",
+                key.LogId, clock, at, size);
+            state.Database.Execute("""
+                DELETE FROM log_head_age WHERE log_id = $id AND clock = $clock AND at <
+                    (SELECT max(at) FROM log_head_age WHERE log_id = $id AND clock = $clock AND at <= $old)
+                """, key.LogId, clock, at - (long)longest.TotalSeconds);
+        });
+    }
+
+    /// <summary>The time for which the log is known to have held an entry; zero when it is in no kept head.</summary>
+    /// <param name="leaf">Index of the entry's leaf, from 0.</param>
+    /// <param name="witnessedAt">When the demanded witnesses cosigned the head that it was proven under; null where none are
+    /// demanded.</param>
+    public TimeSpan AgeOf(long leaf, DateTimeOffset? witnessedAt)
+    {
+        var (clock, now) = Now(witnessedAt);
+        long? since = null;
+        Refused(DiskRefusal.Of(() => since = state.Database.First(
+            "SELECT min(at) FROM log_head_age WHERE log_id = $id AND clock = $clock AND size > $leaf",
+            row => row.IsNull(0) ? (long?)null : row.Number(0), key.LogId, clock, leaf)));
+        return since < now ? TimeSpan.FromSeconds(now - since.Value) : TimeSpan.Zero;
+    }
+
+    private (int Clock, long At) Now(DateTimeOffset? witnessedAt) =>
+        witnessedAt is { } at ? (1, at.ToUnixTimeSeconds()) : (0, (long)watched.Total.TotalSeconds);
+
+    /// <summary>When a head was last kept; long ago when none was.</summary>
+    private long Last(int clock)
+    {
+        long? last = null;
+        Refused(DiskRefusal.Of(() => last = state.Database.First(
+            "SELECT max(at) FROM log_head_age WHERE log_id = $id AND clock = $clock",
+            row => row.IsNull(0) ? (long?)null : row.Number(0), key.LogId, clock)));
+        return last ?? -_step;
+    }
+
+    private void Refused(string? refusal)
+    {
+        if (refusal is not null)
+        {
+            logger.HeadAgeNotKept(key.LogId, refusal);
+        }
+    }
+}
