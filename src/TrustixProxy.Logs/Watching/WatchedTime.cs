@@ -20,7 +20,8 @@ public sealed class WatchedTime
     public WatchedTime(StateWriter state, TimeProvider time)
     {
         (_state, _time, _wall, _monotonic) = (state, time, time.GetUtcNow(), time.GetTimestamp());
-        state.Database.Ensure("CREATE TABLE IF NOT EXISTS watched_time (one INTEGER PRIMARY KEY CHECK (one = 1), seconds INTEGER NOT NULL)");
+        state.Database.Ensure(
+            "CREATE TABLE IF NOT EXISTS watched_time (one INTEGER PRIMARY KEY CHECK (one = 1), seconds INTEGER NOT NULL)");
         _total = _kept = TimeSpan.FromSeconds(state.Database.First("SELECT seconds FROM watched_time", row => row.Number(0)));
     }
 

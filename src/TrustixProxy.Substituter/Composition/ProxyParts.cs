@@ -54,8 +54,8 @@ internal sealed class ProxyParts : IDisposable
         (_views, _records) = (before?._views ?? new ViewStore(options.StateDirectory), before?._records ?? new LogRecords(_state));
         _watched = before?._watched ?? new WatchedTime(_state, time);
         _logs.AddRange(options.Logs.Select(log =>
-            before?._logs.Find(known => known.Options == log && known.Timeout == timeout
-                && before.Options.Proxies.Equals(options.Proxies) && before.Policy.LongestAge == Policy.LongestAge) ?? Open(log, timeout, network)));
+            before?._logs.Find(known => known.Options == log && known.Timeout == timeout && SuitsLogsOf(before.Options))
+                ?? Open(log, timeout, network)));
         Logs = [.. _logs.Select(log => log.Log)];
         Upstreams =
         [
@@ -252,6 +252,10 @@ internal sealed class ProxyParts : IDisposable
             logger.KeepingFailed(failure);
         }
     }
+
+    /// <summary>Whether a log that was opened under these options can go on under the current ones.</summary>
+    private bool SuitsLogsOf(SubstituterOptions before) =>
+        before.Proxies.Equals(Options.Proxies) && before.Policy.LongestAge == Policy.LongestAge;
 
     private LogParts Open(LogOptions options, TimeSpan timeout, HttpMessageHandler? network)
     {

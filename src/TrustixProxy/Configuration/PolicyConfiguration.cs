@@ -203,8 +203,8 @@ internal static class PolicyConfiguration
         if (age > TimeSpan.Zero && !rule.IsMetBy(withLogs))
         {
             section.Fault("minimumAge", $"is '{age:c}', but the rule {rule} cannot be met by operators with a log "
-                + $"({(withLogs.Count is 0 ? "none" : string.Join(", ", withLogs.Order(StringComparer.Ordinal)))}): signed caches and proof "
-                + "files show no age, so nothing would be served. Add logs, or set minimumAge to 00:00:00.");
+                + $"({(withLogs.Count is 0 ? "none" : string.Join(", ", withLogs.Order(StringComparer.Ordinal)))}): signed caches and "
+                + "proof files show no age, so nothing would be served. Add logs, or set minimumAge to 00:00:00.");
         }
 
         return age;
