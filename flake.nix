@@ -25,10 +25,12 @@
         trustix-proxy = withOverlay ./nix/modules/proxy.nix;
         trustix-log = withOverlay ./nix/modules/log.nix;
         trustix-publisher = withOverlay ./nix/modules/publisher.nix;
+        trustix-rebuilder = withOverlay ./nix/modules/rebuilder.nix;
         default.imports = with self.nixosModules; [
           trustix-proxy
           trustix-log
           trustix-publisher
+          trustix-rebuilder
         ];
       };
 

@@ -1,5 +1,6 @@
 using System.Text;
 using TrustixProxy.IO.Storage;
+using TrustixProxy.Nix;
 
 namespace TrustixProxy.Publisher;
 
@@ -43,6 +44,26 @@ public sealed class Spool : IDisposable
             throw new IOException($"spoolDirectory is '{directory}', which another trustix-proxy publish uses: stop it, or set "
                 + $"another directory.", exception);
         }
+    }
+
+    /// <summary>Queues outputs that are described already, as a post-build hook does. Repeating it with the same id adds nothing.</summary>
+    /// <param name="directory">The spool; created (0700) if missing.</param>
+    /// <param name="id">Unique per build: letters, digits and dashes, ending in the derivation's digest.</param>
+    /// <param name="outputs">What the build gave.</param>
+    /// <exception cref="IOException">The directory cannot be written to, or is full.</exception>
+    /// <exception cref="UnauthorizedAccessException">The directory is not writable.</exception>
+    public static void Queue(string directory, string id, StorePath derivation, IReadOnlyList<DescribedOutput> outputs)
+    {
+        Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        var job = new SpoolJob(id, default, derivation, [.. outputs.Select(output => output.Statement.Path)]);
+        if (!File.Exists(Path.Combine(directory, id + JobSuffix))
+            && Directory.EnumerateFiles(directory, $"*{JobSuffix}").Count() >= MaxJobs)
+        {
+            throw new IOException($"{directory} is full; is trustix-proxy publish running?");
+        }
+
+        Describe(directory, job, outputs);
+        Write(directory, job);
     }
 
     /// <summary>Adds a job; its description must be written before.</summary>

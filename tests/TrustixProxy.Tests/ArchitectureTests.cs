@@ -10,9 +10,11 @@ public sealed partial class ArchitectureTests
     /// <summary>The only arrows.</summary>
     private static readonly Dictionary<string, string[]> Arrows = new()
     {
-        ["TrustixProxy"] = ["Consensus", "IO", "LogNode", "Logs", "Nars", "Native", "Nix", "Publisher", "Substituter", "TransparencyLog"],
+        ["TrustixProxy"] = ["Consensus", "IO", "LogNode", "Logs", "Nars", "Native", "Nix", "Publisher", "Rebuilder",
+            "Substituter", "TransparencyLog"],
         ["Substituter"] = ["Consensus", "IO", "Logs", "Nars", "Nix", "TransparencyLog"],
         ["Publisher"] = ["IO", "LogNode", "Nix", "TransparencyLog"],
+        ["Rebuilder"] = ["IO", "Nix", "Publisher"],
         ["LogNode"] = ["IO", "Nix", "TransparencyLog"],
         ["Nars"] = ["Consensus", "IO", "Native", "Nix"],
         ["Logs"] = ["Consensus", "IO", "Nix", "TransparencyLog"],

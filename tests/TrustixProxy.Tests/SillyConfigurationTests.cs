@@ -4,7 +4,7 @@ using TrustixProxy.Configuration;
 
 namespace TrustixProxy.Tests;
 
-/// <summary>Every key of the three configurations, with values that nobody means.</summary>
+/// <summary>Every key of the four configurations, with values that nobody means.</summary>
 public sealed class SillyConfigurationTests
 {
     /// <summary>Refused at every key, whatever its type.</summary>
@@ -27,7 +27,7 @@ public sealed class SillyConfigurationTests
         get
         {
             var keys = new TheoryData<string, string>();
-            foreach (var verb in new[] { "serve", "log serve", "publish" })
+            foreach (var verb in new[] { "serve", "log serve", "publish", "rebuild" })
             {
                 KeysOf(verb).ForEach(key => keys.Add(verb, key));
             }
@@ -58,7 +58,7 @@ public sealed class SillyConfigurationTests
     private static IReadOnlyList<Fault> Read(string verb, Folder folder, string key, string value)
     {
         var json = Nest(key.Split('.'), value);
-        var file = folder.File("config.json", key is "stateDirectory" || verb is "publish" ? $"{{ {json} }}" : $$"""{ "stateDirectory": {{JsonSerializer.Serialize(folder.Path)}}, {{json}} }""");
+        var file = folder.File("config.json", key is "stateDirectory" || verb is "publish" or "rebuild" ? $"{{ {json} }}" : $$"""{ "stateDirectory": {{JsonSerializer.Serialize(folder.Path)}}, {{json}} }""");
         return ConfigurationFile.Read(file, section => ReadAll(verb, section)).Faults;
     }
 
@@ -78,6 +78,7 @@ public sealed class SillyConfigurationTests
     private static object? ReadAll(string verb, Section section) => verb switch
     {
         "serve" => ServeConfiguration.Read(section, isCheck: true),
+        "rebuild" => RebuildConfiguration.Read(section, isCheck: true),
         "log serve" => LogServeConfiguration.Read(section, isCheck: true),
         _ => PublishConfiguration.Read(section, isCheck: true),
     };

@@ -32,6 +32,35 @@ public static class ProgramStart
         return Process.Start(start);
     }
 
+    /// <summary>Starts a program with both outputs piped to us and only these variables; null when no absolute entry of <c>PATH</c> has
+    /// it.</summary>
+    /// <param name="name">A name without a slash.</param>
+    /// <param name="environment">All of its variables but <c>PATH</c>: nothing of ours reaches it or its children.</param>
+    public static Process? TryStartAlone(
+        string name, IEnumerable<string> arguments, IReadOnlyDictionary<string, string> environment)
+    {
+        var path = Environment.GetEnvironmentVariable("PATH");
+        if (Find(name, path) is not { } file)
+        {
+            return null;
+        }
+
+        var start = new ProcessStartInfo(file, arguments)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        start.Environment.Clear();
+        start.Environment["PATH"] = string.Join(Path.PathSeparator, Entries(path));
+        foreach (var (variable, value) in environment)
+        {
+            start.Environment[variable] = value;
+        }
+
+        return Process.Start(start);
+    }
+
     /// <summary>Finds a program's file; null when no absolute entry of <paramref name="path"/> has it.</summary>
     /// <param name="name">A name without a slash.</param>
     /// <param name="path">The value of <c>PATH</c>; null when it is not set.</param>

@@ -145,7 +145,8 @@ internal static class CommonKeys
         _ => "has no base64 of the right length after the colon; create a new key with trustix-proxy keygen",
     };
 
-    private static string DefaultStateDirectory(string name) =>
+    /// <summary>Where this machine keeps such things.</summary>
+    public static string DefaultStateDirectory(string name) =>
         Environment.GetEnvironmentVariable("XDG_STATE_HOME") is { Length: > 0 } home ? Path.Combine(home, name)
         : Environment.IsPrivilegedProcess ? $"/var/lib/{name}"
         : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".local", "state", name);

@@ -36,6 +36,9 @@ internal static class ConfigurationFile
         && (values.GetSection("privateListen").Exists()
             || values.GetSection("logs").GetChildren().Any(log => log["privateKeyFile"] is not null));
 
+    /// <summary>Whether a configuration is a rebuilder's: it has what only a rebuilder has.</summary>
+    public static bool IsOfRebuilder(string? path) => Load(path, []) is { } values && values.GetSection("rebuilder").Exists();
+
     /// <summary>Whether a configuration is a publisher's: it has what only a publisher has.</summary>
     public static bool IsOfPublisher(string? path) =>
         Load(path, []) is { } values && (values.GetSection("log").Exists() || values.GetSection("spoolDirectory").Exists());

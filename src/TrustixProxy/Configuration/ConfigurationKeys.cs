@@ -3,7 +3,7 @@ using Microsoft.Extensions.Configuration;
 
 namespace TrustixProxy.Configuration;
 
-/// <summary>All keys of the three configurations: found by having their readers read nothing, so that none is forgotten.</summary>
+/// <summary>All keys of the four configurations: found by having their readers read nothing, so that none is forgotten.</summary>
 internal static class ConfigurationKeys
 {
     private const string Url = "http(s)://host[:port][/path]", LogUrl = $"{Url} or unix:/path",
@@ -301,6 +301,44 @@ internal static class ConfigurationKeys
         ["listen"] = new("Addresses of `/healthz` and `/metrics`; none by default.") { Range = $"{ListenUrl}, or unix:/path" },
     };
 
+    private static readonly Dictionary<string, KeyMeaning> Rebuild = new()
+    {
+        ["rebuilder.wanted"] = new("Operations listeners of proxies whose work lists (`/wanted`) it rebuilds.") { Range = Url },
+        ["rebuilder.wantedTokenFile"] = new("File (mode 0600) with the bearer token of those lists.") { Type = "path" },
+        ["rebuilder.name"] = new("Its identity: rebuilders of one list begin at different paths by it.")
+        {
+            Default = "the machine's name",
+            Range = "letters, digits, `-_.`; at most 64",
+        },
+        ["rebuilder.store"] = new("Folder of its own store, in which alone it builds, and of its records.")
+        {
+            Type = "path",
+            Default = "`$XDG_STATE_HOME/trustix-rebuilder`, `/var/lib/trustix-rebuilder` for root, else "
+                + "`~/.local/state/trustix-rebuilder`",
+        },
+        ["rebuilder.spoolDirectory"] = new("The spool that `publish` submits from.") { Type = "path", Default = "`/var/spool/trustix`" },
+        ["rebuilder.expressions"] = new("Where it finds derivations that this machine's store lacks. Import from derivation is refused.")
+        {
+            Range = "`FILE`, `FILE#ATTRIBUTE`, or a flake's `REFERENCE#ATTRIBUTE`",
+        },
+        ["rebuilder.inputs"] = "`proxy`: the inputs of a build are fetched from `substituter`. `build`: they are built here, too.",
+        ["rebuilder.substituter"] = new("The only cache that inputs come from. The local proxy serves what had a quorum.")
+        {
+            Range = $"{Url} or file:///path",
+        },
+        ["rebuilder.publicKeys"] = new("Keys whose signatures it accepts on inputs: the proxy's.") { Range = "name:base64" },
+        ["rebuilder.jobs"] = "Builds at once. More than 1 needs root and the group `nixbld`.",
+        ["rebuilder.time"] = "Time for one build, and for fetching its inputs.",
+        ["rebuilder.disk"] = "Disk space for one build.",
+        ["rebuilder.totalDisk"] = "Disk space for the store; the garbage collector frees a fifth of it when it is exceeded.",
+        ["rebuilder.retries"] = "How often a failed build is tried again.",
+        ["rebuilder.backoff"] = "Pause before the first retry; doubles with each.",
+        ["rebuilder.interval"] = "Time between two looks at an empty work list.",
+        ["rebuilder.include"] = new("Store path names (the part after the digest) to rebuild.") { Default = "all", Range = Glob },
+        ["rebuilder.exclude"] = new("Store path names never rebuilt or published.") { Range = Glob },
+        ["rebuilder.systems"] = new("Systems that it builds for.") { Default = "this machine's", Range = "`x86_64-linux`, …" },
+    };
+
     /// <summary>All keys as tables of Markdown, each with type, default, range and meaning.</summary>
     public static string ToMarkdown()
     {
@@ -308,6 +346,7 @@ internal static class ConfigurationKeys
         Write(text, "serve", section => ServeConfiguration.Read(section, isCheck: true), Serve);
         Write(text, "log serve", section => LogServeConfiguration.Read(section, isCheck: true), LogServe);
         Write(text, "publish", section => PublishConfiguration.Read(section, isCheck: true), Publish);
+        Write(text, "rebuild", section => RebuildConfiguration.Read(section, isCheck: true), Rebuild);
         return text.ToString();
     }
 

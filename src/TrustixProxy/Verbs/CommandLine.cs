@@ -24,6 +24,7 @@ internal static class CommandLine
             LogVerbs.Create(),
             HookVerb.Create(),
             PublishVerb.Create(),
+            RebuildVerb.Create(),
             InitVerb.Create(),
             KeygenVerb.Create(),
             CheckConfigVerb.Create(),

@@ -121,6 +121,27 @@ public sealed class ModuleTests
     }
 
     [Fact]
+    public async Task The_rebuilders_unit_has_a_good_configuration_and_the_token_as_a_credential()
+    {
+        using var folder = new Folder();
+        var machine = await MachineAsync(
+            """services.trustix-rebuilder = { enable = true; wantedTokenFile = "/secrets/wanted"; settings.publicKeys = [ ]; };""",
+            "networking.proxy.envVars.https_proxy = \"http://proxy:3128\";");
+        var unit = new Unit(machine, "trustix-rebuilder");
+
+        Assert.Empty(Texts(machine, "failed"));
+        Assert.Equal(["wanted:/secrets/wanted"], Texts(unit.Service, "LoadCredential"));
+        var services = machine.GetProperty("systemd").GetProperty("services");
+        var environment = services.GetProperty("trustix-rebuilder").GetProperty("environment");
+        Assert.Equal("%d/wanted", environment.GetProperty("TRUSTIXPROXY__REBUILDER__WANTEDTOKENFILE").GetString());
+        Assert.Equal("http://proxy:3128", environment.GetProperty("https_proxy").GetString());
+        var rebuilder = unit.Configuration.GetProperty("rebuilder");
+        Assert.Equal("/var/spool/trustix", rebuilder.GetProperty("spoolDirectory").GetString());
+        Assert.Equal("http://127.0.0.1:8081", rebuilder.GetProperty("wanted")[0].GetString());
+        await unit.BuildAsync(folder);
+    }
+
+    [Fact]
     public async Task Nix_trusts_the_key_that_is_made_at_the_first_boot_and_asks_nobody_else()
     {
         using var folder = new Folder();

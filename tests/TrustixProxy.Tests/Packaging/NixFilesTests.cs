@@ -29,7 +29,7 @@ public sealed partial class NixFilesTests
         Assert.Equal(["default", "trustix-proxy"], Texts(outputs, "packages"));
         Assert.Equal(["default"], Texts(outputs, "overlays"));
         Assert.Equal(["default"], Texts(outputs, "devShells"));
-        Assert.Equal(["default", "trustix-log", "trustix-proxy", "trustix-publisher"], Texts(outputs, "nixosModules"));
+        Assert.Equal(["default", "trustix-log", "trustix-proxy", "trustix-publisher", "trustix-rebuilder"], Texts(outputs, "nixosModules"));
         Assert.Equal(["aarch64-linux", "x86_64-linux"], Texts(outputs, "formatter"));
         Assert.Equal(["agreement", "forged-nar", "log-down", "package", "post-build-hook", "replica", "split"], Texts(outputs, "checks"));
     }

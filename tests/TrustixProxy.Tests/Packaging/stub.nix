@@ -209,5 +209,5 @@ rec {
       held = option: if option ? defaultText then "`${option.defaultText.text}`" else if option ? default then "`${builtins.toJSON option.default}`" else "required";
       ours = (evalModules modules).options.services;
     in
-    walk "services" { inherit (ours) trustix-proxy trustix-log trustix-publisher; };
+    walk "services" { inherit (ours) trustix-proxy trustix-log trustix-publisher trustix-rebuilder; };
 }

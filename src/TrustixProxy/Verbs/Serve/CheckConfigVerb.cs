@@ -11,9 +11,9 @@ internal static class CheckConfigVerb
     {
         var keys = new Option<bool>(
             "--keys")
-        { Description = "Print all keys of the three configurations, with type, default, range and meaning." };
-        var command = new Command("check-config", "Checks a configuration of serve, log serve or publish and shows all faults and "
-            + "warnings. Starts nothing.") { SharedOptions.Config, keys };
+        { Description = "Print all keys of the four configurations, with type, default, range and meaning." };
+        var command = new Command("check-config", "Checks a configuration of serve, log serve, publish or rebuild and shows all "
+            + "faults and warnings. Starts nothing.") { SharedOptions.Config, keys };
         command.SetAction(parsed => parsed.GetValue(keys) ? PrintKeys() : Run(parsed.GetValue(SharedOptions.Config)));
         return command;
     }
@@ -26,7 +26,19 @@ internal static class CheckConfigVerb
 
     private static int Run(string? config) =>
         ConfigurationFile.IsOfLogNode(config) ? CheckLogNode(config) : ConfigurationFile.IsOfPublisher(config) ? CheckPublisher(config)
-            : CheckProxy(config);
+            : ConfigurationFile.IsOfRebuilder(config) ? CheckRebuilder(config) : CheckProxy(config);
+
+    private static int CheckRebuilder(string? config)
+    {
+        var (options, faults) = ConfigurationFile.Read(config, section => RebuildConfiguration.Read(section, isCheck: true));
+        if (options is null)
+        {
+            return ExitCode.Refuse(faults);
+        }
+
+        Console.WriteLine($"valid for rebuild: in {options.Store}, results to {options.SpoolDirectory}.");
+        return ExitCode.Good;
+    }
 
     private static int CheckPublisher(string? config)
     {

@@ -1,0 +1,73 @@
+using Microsoft.Extensions.Logging;
+using TrustixProxy.IO.Supervision;
+using TrustixProxy.Rebuilder.Records;
+using TrustixProxy.Rebuilder.Work;
+
+namespace TrustixProxy.Rebuilder.Builds;
+
+/// <summary>Rebuilds what the work lists of proxies name, and what is given.</summary>
+public sealed class WorkLoop(RebuilderOptions options, PathRebuilder rebuilder, TimeProvider time)
+{
+    /// <summary>Number of builds, for each job, before the lists are fetched again.</summary>
+    private const int PassLength = 16;
+
+    /// <summary>Rebuilds given targets, at most <c>jobs</c> at once.</summary>
+    /// <param name="again">Whether to build again what was built before.</param>
+    /// <param name="tell">Takes each record as soon as its build has ended; called by one at a time.</param>
+    public async Task<IReadOnlyList<BuildRecord>> RunAsync(
+        IReadOnlyList<RebuildTarget> targets, bool again, Action<BuildRecord> tell, CancellationToken cancellation)
+    {
+        var (records, telling) = (new BuildRecord[targets.Count], new Lock());
+        await Parallel.ForEachAsync(Enumerable.Range(0, targets.Count),
+            new ParallelOptions { MaxDegreeOfParallelism = options.Jobs, CancellationToken = cancellation }, async (i, stopping) =>
+        {
+            records[i] = await rebuilder.RebuildAsync(targets[i], again, stopping);
+            lock (telling)
+            {
+                tell(records[i]);
+            }
+        });
+        return records;
+    }
+
+    /// <summary>Works on the lists until they hold nothing that can be done now; returns how much was done.</summary>
+    /// <param name="tell">As in <see cref="RunAsync"/>.</param>
+    /// <param name="warn">Takes what is wrong with a list.</param>
+    public async Task<int> DrainAsync(WantedLists lists, Action<BuildRecord> tell, Action<string> warn, CancellationToken cancellation)
+    {
+        var done = 0;
+        while (true)
+        {
+            rebuilder.QueueBuilt();
+            var due = Due(WorkOrder.Turn(await lists.FetchAsync(warn, cancellation), options.Name));
+            if (due.Count is 0)
+            {
+                return done;
+            }
+
+            done += (await RunAsync(due, again: false, tell, cancellation)).Count;
+        }
+    }
+
+    /// <summary>Works on the lists until cancelled; no failure ends it.</summary>
+    /// <param name="tell">As in <see cref="RunAsync"/>.</param>
+    /// <param name="warn">Takes what is wrong with a list.</param>
+    /// <param name="logger">Logs failures, for example of a full spool.</param>
+    public Task RunForeverAsync(
+        WantedLists lists, Action<BuildRecord> tell, Action<string> warn, ILogger logger, CancellationToken cancellation) =>
+        new SupervisedLoop("rebuilder", options.Store, options.Interval, stopping => DrainAsync(lists, tell, warn, stopping))
+            .RunAsync(time, logger, cancellation);
+
+    /// <summary>The targets of one pass: admitted by name, not built yet, and not waiting for a retry.</summary>
+    private List<RebuildTarget> Due(IEnumerable<WantedPath> wanted) =>
+        [.. wanted.Where(item => options.Filter.Admits(item.Path) && IsDue(rebuilder.Records.Find(item.Path.Absolute)))
+            .Take(PassLength * options.Jobs)
+            .Select(item => new RebuildTarget(item.Path, item.Derivers))];
+
+    private bool IsDue(BuildRecord? known) => known switch
+    {
+        null or { State: BuildState.Building } => true,
+        { State: BuildState.Failed, RetryAt: { } retry } => retry <= time.GetUtcNow(),
+        _ => false,
+    };
+}

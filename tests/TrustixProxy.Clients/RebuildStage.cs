@@ -1,0 +1,138 @@
+using System.Diagnostics;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using TrustixProxy.Nix;
+using TrustixProxy.Testing;
+
+namespace TrustixProxy.Clients;
+
+/// <summary>A rebuilder over one version of real Nix: programs on its PATH that enter that version's root file system, a machine's store
+/// with derivations, and a store and a spool of its own.</summary>
+internal sealed class RebuildStage
+{
+    private readonly ClientLab _lab;
+    private readonly string _folder;
+
+    private RebuildStage(ClientLab lab, Machine machine, string folder) => (_lab, Machine, _folder) = (lab, machine, folder);
+
+    /// <summary>The machine in whose store the derivations are.</summary>
+    public Machine Machine { get; }
+
+    public string Spool => Path.Combine(_folder, "spool");
+
+    public string Store => Path.Combine(_folder, "own");
+
+    public string Expression => Path.Combine(_folder, "work.nix");
+
+    /// <summary>Makes a stage.</summary>
+    /// <param name="derivations">The attributes of an expression that has <c>mk = name: args: derivation</c>.</param>
+    public static async Task<RebuildStage> MakeAsync(ClientLab lab, string version, string name, string derivations)
+    {
+        var folder = Directory.CreateDirectory(Path.Combine(lab.Directory, $"rebuild-{name}-{version}")).FullName;
+        var stage = new RebuildStage(lab, new Machine(NixClient.Of(version), $"rebuild-{name}-{version}"), folder);
+        var act = Path.Combine(lab.Directory, "act");
+        if (!File.Exists(act))
+        {
+            (await Shell.RunAsync("gcc", ["-static", "-O1", "-o", act, Path.Combine(AppContext.BaseDirectory, "act.c")])).OrThrow();
+        }
+
+        await File.WriteAllTextAsync(stage.Expression, $$"""
+            let mk = name: args: derivation { name = "${name}-{{version}}"; inherit args; system = builtins.currentSystem; builder = {{act}}; };
+            in {{derivations}}
+            """);
+        await stage.WriteProgramsAsync();
+        return stage;
+    }
+
+    /// <summary>Has the machine's store hold the derivations, and returns them by the names of their outputs.</summary>
+    public async Task<IReadOnlyDictionary<string, StorePath>> InstantiateAsync()
+    {
+        var said = (await _lab.RunAsync(Machine, "nix-instantiate", Expression)).OrThrow().Output;
+        return said.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(ClientLab.PathOf)
+            .ToDictionary(path => NameOf(path)[..^".drv".Length]);
+    }
+
+    /// <summary>The outputs of derivations.</summary>
+    public async Task<IReadOnlyDictionary<string, StorePath>> OutputsAsync()
+    {
+        var drvs = (await InstantiateAsync()).Values.Select(path => path.Absolute);
+        var said = (await _lab.RunAsync(Machine, ["nix-store", "-q", "--outputs", .. drvs])).OrThrow().Output;
+        return said.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(ClientLab.PathOf).ToDictionary(NameOf);
+    }
+
+    /// <summary>Runs <c>rebuild</c>.</summary>
+    public async Task<Result> RebuildAsync(object settings, params string[] arguments) => await Shell.RunAsync(
+        Executable.Command[0], [.. Executable.Command.Skip(1), "rebuild", "--config", await ConfigureAsync(settings), .. arguments],
+        Environment, seconds: 400);
+
+    /// <summary>Starts <c>rebuild</c>.</summary>
+    public async Task<Process> StartAsync(object settings, params string[] arguments)
+    {
+        var process = Process.Start(Shell.Start(Executable.Command[0],
+            [.. Executable.Command.Skip(1), "rebuild", "--config", await ConfigureAsync(settings), .. arguments], Environment))!;
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        return process;
+    }
+
+    /// <summary>Runs a program of this version's Nix as the rebuilder does.</summary>
+    public Task<Result> RunAsync(string program, params string[] arguments) =>
+        Shell.RunAsync(Path.Combine(_folder, "bin", program), arguments, Environment);
+
+    /// <summary>The hash of a path in the rebuilder's own store, by its bytes.</summary>
+    public async Task<string> HashOfAsync(string path)
+    {
+        (await RunAsync("nix-store", "--store", Store, "--verify-path", path)).OrThrow();
+        return (await RunAsync("nix-store", "--store", Store, "-q", "--hash", path)).OrThrow().Output.Trim();
+    }
+
+    /// <summary>What the recorded results say.</summary>
+    public async Task<IReadOnlyList<JsonObject>> ResultsAsync() =>
+        [.. JsonNode.Parse((await RebuildAsync(new { }, "--results", "--json")).OrThrow().Output)!.AsArray()
+            .Select(item => item!.AsObject())];
+
+    private Dictionary<string, string> Environment => new()
+    {
+        ["PATH"] = $"{Path.Combine(_folder, "bin")}:/usr/sbin:/usr/bin:/sbin:/bin",
+        ["NIX_REMOTE"] = "local",
+        ["NIX_CONFIG"] = "experimental-features = nix-command\n",
+    };
+
+    private async Task<string> ConfigureAsync(object settings)
+    {
+        var rebuilder = JsonSerializer.SerializeToNode(settings)!.AsObject();
+        (rebuilder["store"], rebuilder["spoolDirectory"]) = (Store, Spool);
+        var file = Path.Combine(_folder, $"{Guid.NewGuid():n}.json");
+        await File.WriteAllTextAsync(file, new JsonObject { ["rebuilder"] = rebuilder }.ToJsonString());
+        return file;
+    }
+
+    /// <summary>Writes the programs, and a user database with build users, as Nix's installer would make it.</summary>
+    private async Task WriteProgramsAsync()
+    {
+        var bin = Directory.CreateDirectory(Path.Combine(_folder, "bin")).FullName;
+        var store = Directory.CreateDirectory(Path.Combine(_lab.Directory, "stores", Machine.Name)).FullName;
+        var users = Enumerable.Range(1, 4).Select(i => $"nixbld{i}").ToList();
+        await File.WriteAllTextAsync(Path.Combine(_folder, "group"),
+            $"root:x:0:\nnogroup:x:65534:\nnixbld:x:30000:{string.Join(',', users)}\n");
+        await File.WriteAllTextAsync(Path.Combine(_folder, "passwd"), "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n"
+            + string.Concat(users.Select((user, i) => $"{user}:x:{30001 + i}:30000::/var/empty:/bin/false\n")));
+        // Nix 2.34 builds below no folder that everyone may write to, as /tmp, which here is the namespace's own.
+        await WriteProgramAsync(Path.Combine(_folder, "with-users"),
+            $"chmod 755 /tmp && mount --bind {_folder}/group /etc/group && mount --bind {_folder}/passwd /etc/passwd && exec \"$@\"");
+        foreach (var program in new[] { "nix", "nix-store", "nix-build", "nix-instantiate" })
+        {
+            await WriteProgramAsync(Path.Combine(bin, program), $"exec {Path.Combine(AppContext.BaseDirectory, "folders")} enter "
+                + $"{Machine.Client.Folder} {_lab.Directory} {store} {_folder}/with-users {program} \"$@\"");
+        }
+    }
+
+    /// <summary>The name without the version, which keeps the versions' paths apart in the lab's logs.</summary>
+    private string NameOf(StorePath path) => path.Name.Replace($"-{Machine.Client.Version}", "", StringComparison.Ordinal);
+
+    private static async Task WriteProgramAsync(string file, string line)
+    {
+        await File.WriteAllTextAsync(file, $"#!/bin/sh\n{line}\n");
+        File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+    }
+}

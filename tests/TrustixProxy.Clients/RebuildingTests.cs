@@ -1,0 +1,183 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Http;
+using TrustixProxy.Nix;
+using TrustixProxy.Testing;
+
+namespace TrustixProxy.Clients;
+
+/// <summary>Rebuilders over real Nix: what they build themselves reaches the logs, and builders stay shut in.</summary>
+[Collection(ClientLabCollection.Name)]
+public sealed class RebuildingTests(ClientLab lab)
+{
+    [Theory]
+    [EachClient]
+    public async Task Two_rebuilders_of_a_work_list_bring_nine_agreements_two_conflicts_and_a_failure(string version)
+    {
+        const string work = """
+            let nine = builtins.genList (i: mk "plain-${toString i}" [ "write" "plain" "${toString i}" ]) 9;
+            in nine ++ [ (mk "clock" [ "time" ]) (mk "dice" [ "random" ]) (mk "broken" [ "fail" ]) ]
+            """;
+        string[] logs = ["alice", "bob"];
+        var stages = new Dictionary<string, RebuildStage>();
+        foreach (var log in logs)
+        {
+            stages[log] = await RebuildStage.MakeAsync(lab, version, $"list-{log}", work);
+        }
+
+        var outputs = await stages["alice"].OutputsAsync();
+        await using var list = await WorkListServer.StartAsync(outputs.Values);
+        foreach (var log in logs)
+        {
+            var run = await stages[log].RebuildAsync(
+                new { name = log, wanted = new[] { list.Url }, expressions = new[] { stages[log].Expression }, jobs = 2 }, "--once");
+            Assert.True(run.Code is 0, run.ToString());
+            Assert.Equal(11, run.Output.Split('\n').Count(line => line.StartsWith("built ", StringComparison.Ordinal)));
+            Assert.Contains("act: this cannot be built", run.Output, StringComparison.Ordinal);
+            var published = (await lab.PublishAsync(stages[log].Spool, log)).OrThrow().Output;
+            Assert.StartsWith("published 11 paths", published, StringComparison.Ordinal);
+        }
+
+        var hashes = await Task.WhenAll(stages.Values.Select(HashesAsync));
+        Assert.All(outputs.Where(output => output.Key.StartsWith("plain", StringComparison.Ordinal)),
+            output => Assert.Equal(hashes[0][output.Value.Absolute], hashes[1][output.Value.Absolute]));
+        Assert.NotEqual(hashes[0][outputs["clock"].Absolute], hashes[1][outputs["clock"].Absolute]);
+        Assert.NotEqual(hashes[0][outputs["dice"].Absolute], hashes[1][outputs["dice"].Absolute]);
+        await AssertSubstitutesAsync(version, stages["alice"], outputs);
+    }
+
+    [Theory]
+    [EachClient]
+    public async Task A_path_that_stores_hold_from_elsewhere_is_really_built_and_the_built_hash_is_published(string version)
+    {
+        var stage = await RebuildStage.MakeAsync(lab, version, "held", """[ (mk "dice-held" [ "random" ]) ]""");
+        var derivation = (await stage.InstantiateAsync()).Values.Single();
+        var path = (await stage.OutputsAsync()).Values.Single();
+        var elsewhere = await stage.RunAsync("nix-store", "--store", $"{stage.Store}-elsewhere", "-r", derivation.Absolute);
+        Assert.True(elsewhere.Code is not 0, "the derivation is only in the machine's store");
+        (await stage.RunAsync("nix", "copy", "--derivation", "--to", $"{stage.Store}-elsewhere", derivation.Absolute)).OrThrow();
+        (await stage.RunAsync("nix-store", "--store", $"{stage.Store}-elsewhere", "-r", derivation.Absolute)).OrThrow();
+        foreach (var held in new[] { "local", stage.Store })
+        {
+            (await stage.RunAsync("nix", "copy", "--no-check-sigs", "--from", $"{stage.Store}-elsewhere", "--to", held, path.Absolute))
+                .OrThrow();
+        }
+
+        var before = await stage.HashOfAsync(path.Absolute);
+        var run = await stage.RebuildAsync(new { }, path.Absolute, "--json");
+
+        Assert.True(run.Code is 0, run.ToString());
+        var built = JsonNode.Parse(run.Output)![0]!["outputs"]![0]!["narHash"]!.GetValue<string>();
+        Assert.NotEqual(before, built);
+        Assert.Equal(await stage.HashOfAsync(path.Absolute), built);
+        Assert.StartsWith("published 1 path", (await lab.PublishAsync(stage.Spool, "alice")).OrThrow().Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [EachClient]
+    public async Task A_builder_reads_no_token_reaches_no_network_and_writes_nothing_outside(string version)
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var (token, outside) = (Path.Combine(lab.Directory, $"token-{version}"), Path.Combine(lab.Directory, $"outside-{version}"));
+        await File.WriteAllTextAsync(token, "secret");
+        File.SetUnixFileMode(token, UnixFileMode.UserRead);
+        var stage = await RebuildStage.MakeAsync(lab, version, "spy", $$"""
+            [ (mk "spy" [ "spy" "{{token}}" "{{((IPEndPoint)listener.LocalEndpoint).Port}}" "{{outside}}" ]) ]
+            """);
+        var path = (await stage.OutputsAsync()).Values.Single();
+
+        var run = await stage.RebuildAsync(new { expressions = new[] { stage.Expression } }, path.Absolute);
+
+        Assert.True(run.Code is 0, run.ToString());
+        Assert.Equal("token refused\nnetwork refused\noutside refused\nroot refused\n",
+            await File.ReadAllTextAsync(stage.Store + path.Absolute));
+        Assert.False(File.Exists(outside));
+        Assert.False(listener.Pending());
+    }
+
+    [Theory]
+    [EachClient]
+    public async Task A_build_that_fills_the_disk_or_takes_too_long_fails_with_the_bound_that_it_exceeded(string version)
+    {
+        var stage = await RebuildStage.MakeAsync(lab, version, "bounds",
+            """[ (mk "filler" [ "fill" "40" ]) (mk "sleeper" [ "fill" "1" ]) ]""");
+        var paths = await stage.OutputsAsync();
+
+        var run = await stage.RebuildAsync(new { disk = "20MiB", time = "00:00:15", expressions = new[] { stage.Expression }, retries = 0 },
+            [.. paths.Values.Select(path => path.Absolute)]);
+
+        Assert.True(run.Code is 1, run.ToString());
+        Assert.Contains("of disk, more than 20971520 (rebuilder.disk)", run.Output, StringComparison.Ordinal);
+        Assert.Matches($"sleeper-{version}: .*(rebuilder.time|timed out)", run.Output);
+        Assert.False(Directory.Exists(stage.Spool) && Directory.GetFiles(stage.Spool, "*.job").Length > 0);
+    }
+
+    [Theory]
+    [EachClient]
+    public async Task Killed_at_twenty_random_moments_it_publishes_each_build_once_with_the_hash_that_its_store_holds(string version)
+    {
+        var stage = await RebuildStage.MakeAsync(lab, version, "killed", """
+            builtins.genList (i: mk "dice-${toString i}" [ "random" "500" ]) 8
+            """);
+        var paths = (await stage.OutputsAsync()).Values.Select(path => path.Absolute).ToArray();
+        var settings = new { expressions = new[] { stage.Expression }, jobs = 2 };
+        var random = new Random(20);
+        for (var i = 0; i < 20; i++)
+        {
+            using var process = await stage.StartAsync(settings, paths);
+            await Task.WhenAny(process.WaitForExitAsync(), Task.Delay(random.Next(200, 6000)));
+            process.Kill(); // only it: what it has started goes on, as after kill -9
+            await process.WaitForExitAsync();
+        }
+
+        var run = await stage.RebuildAsync(settings, paths);
+
+        Assert.True(run.Code is 0, run.ToString());
+        var jobs = Directory.GetFiles(stage.Spool, "*.info")
+            .Select(file => JsonNode.Parse(File.ReadAllText(file))!.AsArray().Single()!).ToList();
+        Assert.Equal(paths.Order(), jobs.Select(job => job["path"]!.GetValue<string>()).Order());
+        foreach (var job in jobs)
+        {
+            Assert.True(NixHash.TryParse(job["narHash"]!.GetValue<string>(), out var published, out _));
+            Assert.Equal(await stage.HashOfAsync(job["path"]!.GetValue<string>()), published.ToString());
+        }
+    }
+
+    private static async Task<Dictionary<string, string>> HashesAsync(RebuildStage stage) => (await stage.ResultsAsync())
+        .SelectMany(result => result["outputs"]!.AsArray())
+        .ToDictionary(output => output!["path"]!.GetValue<string>(), output => output!["narHash"]!.GetValue<string>());
+
+    /// <summary>A client gets the agreed paths through a proxy of both logs, and the others are refused.</summary>
+    private async Task AssertSubstitutesAsync(string version, RebuildStage stage, IReadOnlyDictionary<string, StorePath> outputs)
+    {
+        var cache = lab.CacheOf($"rebuilt-{version}");
+        var built = outputs.Where(output => output.Key is not "broken").Select(output => output.Value.Absolute);
+        (await stage.RunAsync("nix", ["--store", stage.Store, "copy", "--to", $"file://{cache}", .. built])).OrThrow();
+        await using var served = await FaultyCache.StartAsync(cache);
+        await using var proxy = await lab.StartProxyAsync(served.Url);
+        var machine = Machine.Substituting(version, "of-rebuilders", proxy.Url, proxy.PublicKey);
+        StorePath[] nine = [.. outputs.Where(output => output.Key.StartsWith("plain", StringComparison.Ordinal))
+            .Select(output => output.Value)];
+        (await lab.RunAsync(machine, ["nix-store", "-r", .. nine.Select(path => path.Absolute)])).OrThrow();
+
+        await lab.AssertVerifiedAsync(machine, nine);
+        Assert.Equal("conflict", (await proxy.AskAsync($"{outputs["clock"].Digest}.narinfo")).Decision);
+        Assert.Equal("conflict", (await proxy.AskAsync($"{outputs["dice"].Digest}.narinfo")).Decision);
+        Assert.NotEqual("agreed", (await proxy.AskAsync($"{outputs["broken"].Digest}.narinfo")).Decision);
+    }
+
+    private sealed class WorkListServer(string list) : FakeServer
+    {
+        public static async Task<WorkListServer> StartAsync(IEnumerable<StorePath> paths)
+        {
+            var items = paths.Select(path => new JsonObject { ["storePath"] = path.Absolute, ["requests"] = 1, ["roots"] = 0 });
+            var server = new WorkListServer(new JsonObject { ["wanted"] = new JsonArray([.. items]) }.ToJsonString());
+            await server.ListenAsync();
+            return server;
+        }
+
+        protected override Task AnswerAsync(HttpContext context) => context.Response.WriteAsync(list);
+    }
+}

@@ -1,0 +1,73 @@
+using System.Text.Json;
+
+namespace TrustixProxy.Tests;
+
+public sealed class RebuildVerbTests
+{
+    private const string Path = "/nix/store/8wnacvhfnbamkjr2dz49kcrw9071yhjq-hello";
+
+    [Fact]
+    public async Task A_rebuilders_configuration_is_known_for_one_and_all_its_faults_are_shown()
+    {
+        using var folder = new Folder();
+        var good = await CheckAsync(folder, $$"""
+            { "rebuilder": { "store": "{{folder.Path}}/own", "spoolDirectory": "{{folder.Path}}/spool",
+              "wanted": ["http://127.0.0.1:8081"] } }
+            """);
+        var bad = await CheckAsync(folder, """
+            { "rebuilder": { "wanted": ["nowhere"], "substituter": "x", "inputs": "cache", "disk": "much", "publicKeys": ["x"], "jbos": 1,
+              "include": ["a/b"], "time": "00:00:00" } }
+            """);
+
+        Assert.Equal((0, $"valid for rebuild: in {folder.Path}/own, results to {folder.Path}/spool.\n"), (good.Code, good.Output));
+        Assert.False(Directory.Exists(folder.File("own")));
+        Assert.Equal(2, bad.Code);
+        foreach (var expected in new[] { "rebuilder.wanted: has 'nowhere'", "rebuilder.substituter: is 'x'", "rebuilder.inputs: is 'cache'",
+            "rebuilder.disk: is 'much'", "rebuilder.publicKeys: has 'x'", "rebuilder.jbos: is not a key", "rebuilder.include: has 'a/b'",
+            "rebuilder.time: is '00:00:00'" })
+        {
+            Assert.Contains(expected, bad.Error, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task Without_paths_and_lists_and_with_something_else_it_says_what_to_give()
+    {
+        using var folder = new Folder();
+        var config = Config(folder);
+
+        var nothing = await Cli.RunAsync(["rebuild", "--config", config]);
+        var other = await Cli.RunAsync(["rebuild", "--config", config, "hello", folder.File("x.drv", "Derive(")]);
+
+        Assert.Equal((2, 2), (nothing.Code, other.Code));
+        Assert.Contains("rebuilder.wanted", nothing.Error, StringComparison.Ordinal);
+        Assert.Contains("'hello' is neither a store path nor a derivation", other.Error, StringComparison.Ordinal);
+        Assert.Contains("is not a derivation that can be rebuilt (Syntax)", other.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Where_no_sandbox_can_be_had_it_refuses_with_the_remedy_and_records_nothing()
+    {
+        using var folder = new Folder();
+        var bin = Directory.CreateDirectory(folder.File("bin")).FullName;
+        var script = System.IO.Path.Combine(bin, "nix-build");
+        await File.WriteAllTextAsync(script, "#!/bin/sh\necho 'error: this system does not support the kernel namespaces' >&2\nexit 1\n");
+        File.SetUnixFileMode(script, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+
+        var run = await Cli.RunAsync(["rebuild", "--config", Config(folder), Path],
+            new() { ["PATH"] = $"{bin}:{Environment.GetEnvironmentVariable("PATH")}" });
+
+        Assert.Equal(3, run.Code);
+        Assert.Contains("no sandbox can be had here: error: this system does not support the kernel namespaces", run.Error,
+            StringComparison.Ordinal);
+        Assert.Contains("nixbld", run.Error, StringComparison.Ordinal);
+        Assert.Contains("user.max_user_namespaces", run.Error, StringComparison.Ordinal);
+        Assert.Equal("[]\n", (await Cli.RunAsync(["rebuild", "--config", Config(folder), "--results", "--json"])).Output);
+    }
+
+    private static string Config(Folder folder) => folder.File($"{Guid.NewGuid():n}.json", JsonSerializer.Serialize(
+        new { rebuilder = new { store = folder.File("own"), spoolDirectory = folder.File("spool") } }));
+
+    private static async Task<(int Code, string Output, string Error)> CheckAsync(Folder folder, string text) =>
+        await Cli.RunAsync(["check-config", "--config", folder.File("config.json", text)]);
+}
