@@ -93,7 +93,7 @@ public sealed class LitewitnessTests
         await copy.StartAsync();
         await using var deceived = await lab.ProxyAsync(copy);
         deceived.Publish(theirs);
-        await WitnessLab.SaysAsync(copy, "HTTP 422");
+        await WitnessLab.SaysAsync(copy, "another tree"); // what HTTP 422 means
 
         await ServedAsync(proxy, ours);
         Assert.Contains("alice=unwitnessed", (await deceived.AskAsync(theirs.Path)).Text, StringComparison.Ordinal);
