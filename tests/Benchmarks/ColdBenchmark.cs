@@ -35,6 +35,25 @@ internal sealed class ColdBenchmark(ColdStage stage, string directory, Figures f
         return figures.AllMet ? 0 : 1;
     }
 
+    /// <summary>Decisions by logs whose heads two of three witnesses must have seen.</summary>
+    public static async Task WitnessedAsync(string directory, Figures figures)
+    {
+        Directory.CreateDirectory(directory);
+        await using var stage = await ColdStage.MakeAsync(directory, 10_000, isWitnessed: true);
+        using var upstream = new DelayRelay(stage.Upstream, RoundTrip);
+        var relays = stage.Logs.Select(log => new DelayRelay(log.Url, RoundTrip)).ToList();
+        var logs = stage.Logs.Zip(relays, (log, relay) => new BenchLog(log.Name, relay.Url, log.PublicKey)
+        {
+            Witnesses = ColdStage.WitnessesOf(log.Name, directory),
+        });
+        var benchmark = new ColdBenchmark(stage, directory, figures);
+        using var proxy = await benchmark.StartAsync(upstream.Url, logs);
+        await benchmark.LatencyAsync(proxy, 20);
+        var p50 = await benchmark.LatencyAsync(proxy, 60);
+        figures.AtMost("cold decision, witnessed logs, p50", p50 / RoundTrip.TotalMilliseconds, "trips", 1.1);
+        relays.ForEach(relay => relay.Dispose());
+    }
+
     private async Task RunAsync(bool isMirrorsOnly)
     {
         using var upstream = new DelayRelay(stage.Upstream, RoundTrip);

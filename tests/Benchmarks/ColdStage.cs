@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using TrustixProxy.Nix;
+using TrustixProxy.TransparencyLog.Wire;
 using LogSigner = TrustixProxy.TransparencyLog.LogSigner;
 
 namespace TrustixProxy.Benchmarks;
@@ -27,7 +28,10 @@ internal sealed class ColdStage : IAsyncDisposable
 
     public Uri Upstream { get; private set; } = null!;
 
-    public static async Task<ColdStage> MakeAsync(string directory, int entries)
+    /// <param name="directory">Gets the logs' state.</param>
+    /// <param name="entries">How many entries the largest log has.</param>
+    /// <param name="isWitnessed">Whether three witnesses cosign each log.</param>
+    public static async Task<ColdStage> MakeAsync(string directory, int entries, bool isWitnessed = false)
     {
         var stage = new ColdStage();
         var items = stage.MakePaths();
@@ -44,7 +48,8 @@ internal sealed class ColdStage : IAsyncDisposable
         });
         foreach (var name in new[] { "alice", "bob", "carol" })
         {
-            await stage.AddLogAsync(name, Path.Combine(directory, name), items, name is "alice" ? entries : Math.Min(entries, 10_000));
+            await stage.AddLogAsync(
+                name, Path.Combine(directory, name), items, name is "alice" ? entries : Math.Min(entries, 10_000), isWitnessed);
         }
 
         return stage;
@@ -121,15 +126,27 @@ internal sealed class ColdStage : IAsyncDisposable
         return path;
     }
 
-    private async Task AddLogAsync(string name, string directory, List<(byte[] Key, byte[] Value)> items, int entries)
+    /// <summary>The origin of a log, and the file of its witnesses.</summary>
+    public static (string Origin, string PolicyFile) WitnessesOf(string name, string directory) =>
+        ($"{name}.example/nix", Path.Combine(directory, name, "witnesses"));
+
+    private async Task AddLogAsync(
+        string name, string directory, List<(byte[] Key, byte[] Value)> items, int entries, bool isWitnessed)
     {
         Directory.CreateDirectory(directory);
         var (key, token) = (NixSecretKey.Generate("bench"), NixSecretKey.Generate("builder"));
         await File.WriteAllTextAsync(Path.Combine(directory, "log.key"), key.Export());
         File.SetUnixFileMode(Path.Combine(directory, "log.key"), UnixFileMode.UserRead | UnixFileMode.UserWrite);
         // longer than a run: no log drops its history beside what is measured
-        var node = await NodeProcess.StartAsync(directory, token, "01:00:00");
         var signer = new LogSigner(key.Key).Key;
+        var (origin, policy) = WitnessesOf(name, Path.GetDirectoryName(directory)!);
+        if (isWitnessed)
+        {
+            _owned.Add(await WitnessBenchmark.WitnessesAsync(signer, origin, policy));
+        }
+
+        var node = await NodeProcess.StartAsync(
+            directory, token, "01:00:00", policy: isWitnessed ? policy : null, origin: isWitnessed ? origin : null);
         var client = new LogClient(node, token, signer.LogId);
         _owned.AddRange([client, node]);
         foreach (var chunk in items.Chunk(500))
@@ -148,6 +165,12 @@ internal sealed class ColdStage : IAsyncDisposable
         }
 
         client.Flush();
+        var lookup = new LookupRequest { LogID = signer.LogId };
+        while (isWitnessed && WitnessBenchmark.Lookup(client, lookup).Head.TreeSize < (ulong)Math.Max(entries, items.Count))
+        {
+            await Task.Delay(100); // until the witnesses have cosigned all of it
+        }
+
         Logs.Add((name, node.PublicUrl, signer.ToString(), client));
     }
 

@@ -4,7 +4,32 @@ using System.Text.Json;
 namespace TrustixProxy.Benchmarks;
 
 /// <summary>A log that a measured proxy is told of.</summary>
-internal sealed record BenchLog(string Name, Uri Url, string PublicKey, bool IsMirrored = false);
+internal sealed record BenchLog(string Name, Uri Url, string PublicKey, bool IsMirrored = false)
+{
+    /// <summary>Its origin and the policy file of the witnesses that the proxy demands; null for none.</summary>
+    public (string Origin, string PolicyFile)? Witnesses { get; init; }
+
+    /// <summary>The log in the proxy's configuration.</summary>
+    public Dictionary<string, string> Configuration
+    {
+        get
+        {
+            Dictionary<string, string> log = new()
+            {
+                ["name"] = Name,
+                ["url"] = Url.ToString(),
+                ["publicKey"] = PublicKey,
+                ["mode"] = IsMirrored ? "mirror" : "light",
+            };
+            if (Witnesses is var (origin, file))
+            {
+                (log["origin"], log["witnesses"]) = (origin, file);
+            }
+
+            return log;
+        }
+    }
+}
 
 /// <summary>The proxy as users run it: a process of its own.</summary>
 internal sealed class ProxyProcess : IDisposable
@@ -33,8 +58,7 @@ internal sealed class ProxyProcess : IDisposable
             operations = new { listen = Array.Empty<string>() },
             stateDirectory = Path.Combine(directory, "proxy"),
             upstreams = upstreams.Select(upstream => new { name = upstream.Name, url = upstream.Url.ToString() }),
-            logs = logs.Select(log =>
-                new { name = log.Name, url = log.Url.ToString(), publicKey = log.PublicKey, mode = log.IsMirrored ? "mirror" : "light" }),
+            logs = logs.Select(log => log.Configuration),
         }));
         var started = new TaskCompletionSource<string>();
         var process = MeasuredProcess.Program(["serve", "--config", config], hosts);

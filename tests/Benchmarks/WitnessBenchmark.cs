@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using TrustixProxy.Nix;
 using TrustixProxy.Testing;
+using TrustixProxy.TransparencyLog;
 using TrustixProxy.TransparencyLog.Notes;
 using TrustixProxy.TransparencyLog.Wire;
 using LogSigner = TrustixProxy.TransparencyLog.LogSigner;
@@ -23,7 +24,7 @@ internal static class WitnessBenchmark
             without.Add(await InDirectoryAsync((directory, key) => FillAsync(directory, key, policy: null)));
             with.Add(await InDirectoryAsync(async (directory, key) =>
             {
-                using var witnesses = await WitnessesAsync(directory, key);
+                using var witnesses = await WitnessesAsync(new LogSigner(key.Key).Key, Origin, PolicyOf(directory));
                 return await FillAsync(directory, key, PolicyOf(directory));
             }));
         }
@@ -33,8 +34,9 @@ internal static class WitnessBenchmark
         figures.AtLeast("the same with witnesses, interval 1 s, over that", Figures.Median(with.Zip(without, (a, b) => a / b)), "", 0.9);
         await InDirectoryAsync(async (directory, key) =>
         {
-            using var witnesses = await WitnessesAsync(directory, key);
+            using var witnesses = await WitnessesAsync(new LogSigner(key.Key).Key, Origin, PolicyOf(directory));
             await HeadsAsync(directory, key, witnesses, figures);
+            await ColdBenchmark.WitnessedAsync(Path.Combine(directory, "cold"), figures);
             return 0;
         });
         return figures.AllMet ? 0 : 1;
@@ -70,7 +72,7 @@ internal static class WitnessBenchmark
         figures.AtMost("grown poll with 3 cosignatures on both checkpoints", sizes.Max(), "B", 4096);
     }
 
-    private static LookupResponse Lookup(LogClient client, LookupRequest request) =>
+    public static LookupResponse Lookup(LogClient client, LookupRequest request) =>
         client.Read("/trustix_proxy.v1.LookupAPI/Lookup", request, LookupResponse.Parser);
 
     private static async Task<double> FillAsync(string directory, NixSecretKey key, string? policy)
@@ -96,16 +98,16 @@ internal static class WitnessBenchmark
         }
     }
 
-    private static async Task<FakeWitnesses> WitnessesAsync(string directory, NixSecretKey key)
+    /// <summary>Starts three witnesses of a log, and writes the policy that demands two of them.</summary>
+    public static async Task<FakeWitnesses> WitnessesAsync(LogKey log, string origin, string policyFile)
     {
-        var log = new LogSigner(key.Key).Key;
-        var witnesses = new FakeWitnesses(VerifierKey.OfLog(Origin, log), VerifierKey.OfLog(Origin + Checkpoint.MapHeads, log),
+        var witnesses = new FakeWitnesses(VerifierKey.OfLog(origin, log), VerifierKey.OfLog(origin + Checkpoint.MapHeads, log),
             new TestWitness("w1", 1), new TestWitness("w2", 2), new TestWitness("w3", 3))
         {
-            Before = name => Task.Run(() => MakeDurable(Path.Combine(directory, name))),
+            Before = name => Task.Run(() => MakeDurable($"{policyFile}.{name}")),
         };
         await witnesses.ListenAsync();
-        await File.WriteAllTextAsync(PolicyOf(directory), witnesses.PolicyText(2));
+        await File.WriteAllTextAsync(policyFile, witnesses.PolicyText(2));
         return witnesses;
     }
 

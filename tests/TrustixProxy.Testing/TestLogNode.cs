@@ -33,6 +33,9 @@ public sealed class TestLogNode : IAsyncDisposable
 
     public string LogId => Signer.Key.LogId;
 
+    /// <summary>Lines that the node has logged.</summary>
+    public System.Collections.Concurrent.ConcurrentQueue<string> Lines { get; } = new();
+
     /// <summary>What is changed of the options before a start.</summary>
     public Func<LogNodeOptions, LogNodeOptions> Change { get; set; } = options => options;
 
@@ -56,7 +59,11 @@ public sealed class TestLogNode : IAsyncDisposable
                 Logs = [Options],
                 FlushInterval = TimeSpan.FromHours(1),
             }),
-            builder => builder.Logging.ClearProviders(),
+            builder =>
+            {
+                builder.Logging.ClearProviders();
+                builder.Logging.AddProvider(new LineLogger(Lines));
+            },
             Metrics,
             time);
         await _app.StartAsync();

@@ -43,6 +43,21 @@ public sealed class LogProofVerbTests
     }
 
     [Fact]
+    public async Task A_proof_without_the_quorum_of_the_logs_own_witnesses_is_written_with_a_warning()
+    {
+        using var folder = new Folder();
+        var output = TestOutput.Make();
+        await using var node = await StartAsync(folder, output);
+        folder.File("witnesses", $"{new TestWitness("w1", 1).Line.TrimEnd()} https://w1.example/\nquorum w1\n");
+        WriteConfig(folder, node, Origin, $$"""{ "policyFile": "{{folder.File("witnesses")}}", "publish": "always" }""");
+
+        var proof = await ProveAsync(folder, output.Path.Absolute);
+
+        Assert.Equal(0, proof.Code);
+        Assert.Contains("The newest head of test lacks its quorum of witnesses", proof.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task An_error_names_what_is_missing()
     {
         using var folder = new Folder();
@@ -93,10 +108,13 @@ public sealed class LogProofVerbTests
         return node;
     }
 
-    private static void WriteConfig(Folder folder, TestLogNode node, string? origin) => folder.File("log.json", $$"""
+    private static void WriteConfig(Folder folder, TestLogNode node, string? origin, string? witnesses = null) =>
+        folder.File("log.json", $$"""
         {
           "stateDirectory": "{{node.StateDirectory}}",
-          "logs": [{ {{(origin is null ? "" : $"\"origin\": \"{origin}\",")}} "name": "test", "privateKeyFile": "{{folder.File("log.key")}}" }]
+          "logs": [{ {{(origin is null ? "" : $"\"origin\": \"{origin}\",")}}
+              {{(witnesses is null ? "" : $"\"witnesses\": {witnesses},")}}
+              "name": "test", "privateKeyFile": "{{folder.File("log.key")}}" }]
         }
         """);
 }

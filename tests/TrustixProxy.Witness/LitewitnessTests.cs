@@ -102,6 +102,11 @@ public sealed class LitewitnessTests
             Assert.Equal("OK", await lab.VerifyAsync(tree, await WitnessLab.CheckpointAsync(lab.Node, tree)));
             Assert.StartsWith("NO: ", await lab.VerifyAsync(tree, await WitnessLab.CheckpointAsync(copy, tree)), StringComparison.Ordinal);
         }
+
+        // A proxy that is shown both heads needs no witness to see the fork.
+        await using var informed = await lab.ProxyAsync(lab.Node, deceived.OperationsUrl);
+        informed.Publish(TestOutput.Make("unheard-1"));
+        await Eventually.UntilAsync(() => informed.Lines.Any(line => line.Contains("Log alice is frozen: ", StringComparison.Ordinal)));
     }
 
     private static TestOutput Output(string name) => TestOutput.Make($"{name}-1.0");

@@ -52,19 +52,60 @@ public sealed class TreeTests
         Assert.Equal("OK", await CheckAsync(node, files.Url, ""));
     }
 
+    [ProgramTheory("mirror")]
+    [InlineData(1)]
+    [InlineData(257)]
+    [InlineData(700)]
+    public async Task A_mirror_has_our_files_and_goes_on_where_it_stopped(int count)
+    {
+        await using var node = await StartAsync(count);
+        using var mirrored = new TestFolder();
+        foreach (var more in new[] { 0, 300 })
+        {
+            await SubmitAsync(node, Enumerable.Range(count, more));
+            foreach (var tree in new[] { "", "mapheads/" })
+            {
+                var folder = Directory.CreateDirectory(Path.Combine(mirrored.Path, tree)).FullName;
+                using var exported = new TestFolder();
+                node.Export(exported.Path);
+                var source = new Uri(node.PublicUrl, $"test/{tree}");
+                // With more workers than new entries it would not end.
+                (await Programs.RunAsync("mirror", $"--source_url={source}", $"--storage_dir={folder}", "--num_workers=1")).OrThrow();
+
+                var ours = Path.Combine(exported.Path, tree);
+                foreach (var file in FilesOf(ours))
+                {
+                    var (own, theirs) = (Path.Combine(ours, file), Path.Combine(folder, file));
+                    Assert.Equal(await File.ReadAllBytesAsync(own), await File.ReadAllBytesAsync(theirs));
+                }
+            }
+        }
+    }
+
+    /// <summary>The files that C2SP's tlog-tiles names: a log's checkpoint, hash tiles and entry bundles.</summary>
+    private static IEnumerable<string> FilesOf(string folder) => Directory
+        .GetFiles(Path.Combine(folder, "tile"), "*", SearchOption.AllDirectories)
+        .Select(file => Path.GetRelativePath(folder, file))
+        .Where(file => file.Split('/')[1] is "entries" or [>= '0' and <= '9'])
+        .Prepend("checkpoint");
+
     private static async Task<string> CheckAsync(TestLogNode node, Uri url, string tree) => (await Programs.RunAsync(
         "fsck", url.ToString(), Origin + tree, VerifierKey.OfLog(Origin + tree, node.Signer.Key).ToString())).Output.Trim();
 
     private static async Task<TestLogNode> StartAsync(int count)
     {
         var node = await new TestLogNode { Origin = Origin }.StartAsync();
-        foreach (var batch in Enumerable.Range(0, count).Chunk(1000))
+        await SubmitAsync(node, Enumerable.Range(0, count));
+        return node;
+    }
+
+    private static async Task SubmitAsync(TestLogNode node, IEnumerable<int> numbers)
+    {
+        foreach (var batch in numbers.Chunk(1000))
         {
             await node.SubmitAsync(
                 [.. batch.Select(i => (Encoding.ASCII.GetBytes($"key-{i}"), Encoding.ASCII.GetBytes($"value {i}")))]);
         }
-
-        return node;
     }
 
     /// <summary>A web server of files.</summary>

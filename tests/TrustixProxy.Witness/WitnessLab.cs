@@ -61,7 +61,9 @@ internal sealed class WitnessLab : IAsyncDisposable
     };
 
     /// <summary>Starts a proxy with an upstream and one elector: the log, with two of its three witnesses.</summary>
-    public async Task<TestProxy> ProxyAsync(TestLogNode node)
+    /// <param name="node">The node that has the log.</param>
+    /// <param name="peers">Operations listeners of proxies to exchange heads with.</param>
+    public async Task<TestProxy> ProxyAsync(TestLogNode node, params Uri[] peers)
     {
         var demand = new WitnessDemand(Origin, _signer.Key, Policy, TimeSpan.FromDays(1));
         var elector = new Elector.Log("alice", "alice", _signer.Key) { Witnesses = demand };
@@ -71,6 +73,8 @@ internal sealed class WitnessLab : IAsyncDisposable
             {
                 Logs = [new LogOptions(elector, node.PublicUrl)],
                 Policy = new Policy([elector]),
+                GossipPeers = [.. peers],
+                GossipInterval = TimeSpan.FromMilliseconds(200),
                 Deadline = TimeSpan.FromSeconds(20),
             },
         };

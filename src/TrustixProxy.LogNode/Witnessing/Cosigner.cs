@@ -29,6 +29,9 @@ internal sealed class Cosigner(HostedLogOptions log, Sequencer sequencer, LogDat
     /// <summary>Age at which the cosignatures of a head that did not move are renewed; at least an interval.</summary>
     private static readonly TimeSpan Renewal = TimeSpan.FromSeconds(30);
 
+    /// <summary>Shortest time between two messages that witnesses can cause.</summary>
+    private static readonly TimeSpan Pause = TimeSpan.FromMinutes(1);
+
     private readonly WitnessOptions _options = log.Witnesses!;
     private readonly CosigningRound _round = new(clients, log.Witnesses!.Policy, time);
     private readonly VerifierKey _key = VerifierKey.OfLog(log.Origin!, log.Signer.Key);
@@ -38,6 +41,7 @@ internal sealed class Cosigner(HostedLogOptions log, Sequencer sequencer, LogDat
     private long? _renewedAt; // a timestamp of the clock
     private volatile CosigningStatus _status = new(null, 0, time.GetUtcNow());
     private string _told = "";
+    private long? _toldAt; // a timestamp of the clock
 
     /// <summary>What the last round came to.</summary>
     public CosigningStatus Status => _status;
@@ -116,7 +120,7 @@ internal sealed class Cosigner(HostedLogOptions log, Sequencer sequencer, LogDat
     /// <summary>Names of the witnesses that say they know another tree, and have not cosigned since.</summary>
     private SortedSet<string> Ahead => new(_ahead.Select(said => said.Name), StringComparer.Ordinal);
 
-    /// <summary>Publishes what a round came to, and logs it if it changed.</summary>
+    /// <summary>Publishes what a round came to, and logs it if it changed: at once if signing stops, else once a minute at most.</summary>
     private void Tell(CosigningResult[] rounds, DateTimeOffset? quorumAt)
     {
         var problems = string.Join("; ", rounds.SelectMany(round => round.Failures).Select(failure => $"{failure.Key}: {failure.Value}")
@@ -128,12 +132,12 @@ internal sealed class Cosigner(HostedLogOptions log, Sequencer sequencer, LogDat
             quorumAt ?? (_offered.Size is 0 ? time.GetUtcNow() : _status.QuorumAt));
         metrics.Asked(log.Name, sequencer.Refusal is not null ? "stopped" : isEnough ? "cosigned" : "no_quorum");
         var state = $"{isEnough}{sequencer.Refusal} {problems}";
-        if (state == _told)
+        if (state == _told || (sequencer.Refusal is null && _toldAt is { } at && time.GetElapsedTime(at) < Pause))
         {
             return;
         }
 
-        _told = state;
+        (_told, _toldAt) = (state, time.GetTimestamp());
         if (sequencer.Refusal is { } reason)
         {
             logger.SigningStopped(log.Name, reason);

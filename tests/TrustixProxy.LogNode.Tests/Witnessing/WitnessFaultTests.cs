@@ -95,6 +95,22 @@ public sealed class WitnessFaultTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Its_changing_faults_make_one_message_a_minute()
+    {
+        var round = 0;
+        _log.Witnesses.Instead = (name, _) => name is "w1" ? WitnessedNode.Status((HttpStatusCode)(500 + (round++ % 90))) : null;
+        await _log.Node.StartAsync();
+        for (var i = 0; i < 5; i++)
+        {
+            await _log.SubmitAsync($"{i}");
+            await _log.VisibleAsync(i + 1);
+        }
+
+        Assert.True(round >= 5);
+        Assert.InRange(_log.Node.Lines.Count(line => line.Contains("some witnesses did not cosign", StringComparison.Ordinal)), 1, 2);
+    }
+
+    [Fact]
     public async Task Its_many_cosignatures_make_one_line()
     {
         var witness = new TestWitness("w1", 1);

@@ -160,6 +160,12 @@ internal static class LogFileVerbs
             Console.Error.WriteLine("The value is too long for a proof file, which therefore cannot vote on its own.");
         }
 
+        if (log.Witnesses is { } witnesses && !witnesses.Policy.Count(proof.Checkpoint, TimeProvider.System.GetUtcNow()).IsQuorum)
+        {
+            Console.Error.WriteLine($"The newest head of {log.Name} lacks its quorum of witnesses, so a proxy that demands them refuses "
+                + "this proof. Write it again once they have cosigned.");
+        }
+
         using var file = output is null ? Console.OpenStandardOutput() : File.Create(output);
         file.Write(proof.ToBytes());
         return ExitCode.Good;
