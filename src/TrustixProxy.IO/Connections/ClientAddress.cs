@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
 
@@ -10,6 +11,15 @@ public readonly record struct ClientAddress
     private readonly ulong _network;
 
     private ClientAddress(AddressFamily family, ulong network) => (_family, _network) = (family, network);
+
+    /// <summary>Returns bytes that identify the client, the same in every process.</summary>
+    public byte[] ToBytes()
+    {
+        var bytes = new byte[sizeof(int) + sizeof(ulong)];
+        BinaryPrimitives.WriteInt32LittleEndian(bytes, (int)_family);
+        BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(sizeof(int)), _network);
+        return bytes;
+    }
 
     /// <summary>Returns the client at an address; clients without one, as on unix sockets, count as one.</summary>
     public static ClientAddress Of(IPAddress? address)

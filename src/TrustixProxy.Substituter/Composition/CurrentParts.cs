@@ -1,5 +1,6 @@
 using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Substituter.Revocations;
+using TrustixProxy.Substituter.Wanted;
 
 namespace TrustixProxy.Substituter.Composition;
 
@@ -18,4 +19,6 @@ internal sealed class CurrentParts(ProxyParts first) : ControlledProxy
     public override RevocationRegister Revocations => _parts.Revocations;
 
     public override RefusedNars RefusedNars => _parts.RefusedNars;
+
+    public override WantedList Wanted => WantedList.Of(_parts.Wanted, _parts.WantedNames);
 }

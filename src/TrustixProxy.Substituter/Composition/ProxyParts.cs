@@ -17,6 +17,7 @@ using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.Evidence;
 using TrustixProxy.Substituter.Revocations;
 using TrustixProxy.Substituter.Substitution;
+using TrustixProxy.Substituter.Wanted;
 using TrustixProxy.TransparencyLog.Notes;
 using Yarp.ReverseProxy.Forwarder;
 
@@ -67,6 +68,9 @@ internal sealed class ProxyParts : IDisposable
         Register = new LogRegister(options.Logs, _views, _state, time);
         _seal = new RecordSeal(options.SigningKey, options.PreviousSigningKeys);
         var revocations = new RevocationStore(options.StateDirectory, _seal);
+        WantedNames = new PrivateNames(options.WantedExclude);
+        Wanted = before?.Wanted ?? new WantedTable(options.SigningKey.Derive("trustix-proxy wanted"u8, 32), time);
+        WantedSnapshot = new WantedSnapshot(Path.Combine(options.StateDirectory, WantedSnapshot.FileName), _seal);
         Revocations = new RevocationRegister(revocations, _seal,
             options.Logs.Select(log => KeyValuePair.Create(log.Elector.Key.LogId, log.Elector.Name)), time, logger, new WatchedHeads(Logs));
         Mirrors = [.. _logs.Where(log => log.Mirror is not null).Select(log => (log.Log, log.Mirror!))];
@@ -92,7 +96,7 @@ internal sealed class ProxyParts : IDisposable
             [.. _logs.Select(ElectorOf), .. FileSources.Select(file => file.Client)], Upstreams, BadNars, NarStore, options.Policy, time);
         Refusals = new RefusalMemory(new PollNews(Logs, Upstreams), time);
         var references = new ReferenceQueue();
-        var memory = new DeciderMemory(Cache, Refusals, shared, journal ?? new DecisionJournal(time));
+        var memory = new DeciderMemory(Cache, Refusals, shared, journal ?? new DecisionJournal(time)) { Wanted = Wanted };
         var turns = new PollTurns(options.FrontDoor.AllClients.Concurrency ?? PollTurns.Default, time);
         Decider = new Decider(Electorate, memory, new AskingBounds(new AskingBudget(AskingsAgain, time), turns), Revocations, references,
             options.Deadline, logger);
@@ -139,6 +143,15 @@ internal sealed class ProxyParts : IDisposable
 
     /// <summary>The NAR store; null if disabled. Started by the host.</summary>
     public NarStore? NarStore { get; }
+
+    /// <summary>The undecided paths that clients asked for.</summary>
+    public WantedTable Wanted { get; }
+
+    /// <summary>Names that the work list leaves out.</summary>
+    public PrivateNames WantedNames { get; }
+
+    /// <summary>The work list on disk; read and written by the host.</summary>
+    public WantedSnapshot WantedSnapshot { get; }
 
     /// <summary>Current revocations, which override decisions.</summary>
     public RevocationRegister Revocations { get; }

@@ -27,6 +27,12 @@ public sealed record SubstituterOptions
     /// <summary>Host names the operations listener accepts, in addition to loopback names.</summary>
     public ImmutableArray<string> OperationsHosts { get; init; } = [];
 
+    /// <summary>The credentials that the work list asks for; null: only this machine may read it.</summary>
+    public ClientCredentials? WantedReaders { get; init; }
+
+    /// <summary>Globs of store path names that the work list leaves out.</summary>
+    public ImmutableArray<string> WantedExclude { get; init; } = [];
+
     /// <summary>Operations listeners of other proxies to exchange signed heads with.</summary>
     public ImmutableArray<Uri> GossipPeers { get; init; } = [];
 

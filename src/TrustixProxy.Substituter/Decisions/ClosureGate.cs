@@ -2,6 +2,7 @@ using Microsoft.Extensions.Caching.Memory;
 using Microsoft.Extensions.Logging;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Wanted;
 
 namespace TrustixProxy.Substituter.Decisions;
 
@@ -39,10 +40,12 @@ internal sealed class ClosureGate(Decider decider, DecisionCache cache, Policy p
 
         var sentence = $"{claim.Path}: {refusal.Sentence}";
         _reports.Refused(digest.ToString(), refusal.Outcome, sentence);
-        return SignatureOfFallback(decision.Record) is { } signature
+        var answer = SignatureOfFallback(decision.Record) is { } signature
             ? cache.Render(DecisionRecord.OfFallback(claim, decision.Record.Hints! with { Signatures = [signature] },
                 $"{refusal.Outcome.Word()}: {sentence}", time.GetUtcNow()), refusal.WasCutShort)
             : cache.Render(DecisionRecord.Refusal(refusal.Outcome, sentence, time.GetUtcNow()), refusal.WasCutShort);
+        answer.Wanted = refusal.Wanted;
+        return answer;
     }
 
     /// <summary>Whether a recent check found the path's closure complete.</summary>
@@ -118,7 +121,10 @@ internal sealed class ClosureGate(Decider decider, DecisionCache cache, Policy p
             return new Refusal(
                 refused.Record.Outcome,
                 $"the closure needs {path}, which is refused ({refused.Record.Outcome.Word()}): {refused.Record.Sentence}",
-                refused.WasCutShort);
+                refused.WasCutShort)
+            {
+                Wanted = refused.Wanted,
+            };
         }
 
         var misnamed = decisions.FirstOrDefault(item => item.Decision.Record.Claim!.Path != item.Path);
@@ -136,5 +142,9 @@ internal sealed class ClosureGate(Decider decider, DecisionCache cache, Policy p
     /// <param name="Outcome">Why nothing is served.</param>
     /// <param name="Sentence">The reason in one line.</param>
     /// <param name="WasCutShort">Whether an elector that missed the deadline could have changed it.</param>
-    internal sealed record Refusal(Outcome Outcome, string Sentence, bool WasCutShort);
+    internal sealed record Refusal(Outcome Outcome, string Sentence, bool WasCutShort)
+    {
+        /// <summary>What the refused path of the closure lacks; null if nobody names it, or votes are not the reason.</summary>
+        public WantedPath? Wanted { get; init; }
+    }
 }

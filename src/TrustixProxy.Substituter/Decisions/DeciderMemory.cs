@@ -1,3 +1,5 @@
+using TrustixProxy.Substituter.Wanted;
+
 namespace TrustixProxy.Substituter.Decisions;
 
 /// <summary>Stored decisions.</summary>
@@ -5,4 +7,8 @@ namespace TrustixProxy.Substituter.Decisions;
 /// <param name="Refusals">Refusals, in memory only.</param>
 /// <param name="Shared">Decisions of other replicas; null when there are none.</param>
 /// <param name="Journal">Keeps the last decisions for display.</param>
-internal sealed record DeciderMemory(DecisionCache Cache, RefusalMemory Refusals, SharedDecisions? Shared, DecisionJournal Journal);
+internal sealed record DeciderMemory(DecisionCache Cache, RefusalMemory Refusals, SharedDecisions? Shared, DecisionJournal Journal)
+{
+    /// <summary>The work list, from which decided paths are removed; null without one.</summary>
+    public WantedTable? Wanted { get; init; }
+}

@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using TrustixProxy.Consensus;
 using TrustixProxy.Substituter.Revocations;
+using TrustixProxy.Substituter.Wanted;
 
 namespace TrustixProxy.Substituter.Decisions;
 
@@ -24,6 +25,9 @@ internal sealed class Decision(DecisionRecord record, byte[] body, bool wasCutSh
 
     /// <summary>References found refused at the last check; null before.</summary>
     public MissingReferences.Known? Missing { get; set; }
+
+    /// <summary>What the path lacks, for the work list; null if it was decided, or nobody names a path.</summary>
+    public WantedPath? Wanted { get; set; }
 
     /// <summary>Estimated bytes in memory.</summary>
     public int Size { get; } = RecordSize + body.Length + (record.Claim is { } claim

@@ -4,6 +4,7 @@ using TrustixProxy.Consensus;
 using TrustixProxy.Logs.Watching;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Evidence;
+using TrustixProxy.Substituter.Wanted;
 
 namespace TrustixProxy.Substituter.Decisions;
 
@@ -44,7 +45,9 @@ internal sealed class OutcomeRecorder(
                 memory.Journal.Decided(digest, claim.Path, served.Record.Outcome, served.Record.Sentence, served.Verdict);
                 DecisionMetrics.Decided(served.Record.Outcome, served.Verdict, electorate.Time.GetElapsedTime(start));
                 memory.Refusals.Forget(digest);
-                return await memory.Cache.KeepAsync(digest, served.Record, claim.Path, served.Verdict);
+                var kept = await memory.Cache.KeepAsync(digest, served.Record, claim.Path, served.Verdict);
+                NoteWanted(digest, kept, WantedPath.Of(claim.Path, served.Verdict, served.Derivers));
+                return kept;
             case PollResult.Refused refused:
                 return Refuse(digest, refused, start, news);
             default:
@@ -60,6 +63,7 @@ internal sealed class OutcomeRecorder(
         {
             memory.Refusals.Forget(digest);
             NoteReferences(claim, depth);
+            NoteWanted(digest, adopted, null);
         }
 
         return adopted is not null && renewals.LeadsSomewhere(adopted.Record) ? adopted : null;
@@ -87,8 +91,25 @@ internal sealed class OutcomeRecorder(
             && all.Outcome == refused.Outcome)
         {
             // The refusal was sent before everyone had answered: now its reason is complete.
-            var complete = new PollResult.Refused(all.Outcome, all.Sentence, asked, all, isSettled, WasCutShort: false);
+            var complete = new PollResult.Refused(all.Outcome, all.Sentence, asked, all, isSettled, WasCutShort: false)
+            {
+                Derivers = result.Derivers,
+            };
             memory.Refusals.Amend(digest, RefusalOf(complete));
+        }
+    }
+
+    /// <summary>Notes what a served path lacks. One that was decided leaves the work list; one that only the fallback vouches for
+    /// stays.</summary>
+    private void NoteWanted(StorePathDigest digest, Decision served, WantedPath? wanted)
+    {
+        if (served.Record.IsOfFallback)
+        {
+            served.Wanted = wanted;
+        }
+        else
+        {
+            memory.Wanted?.Settle(digest);
         }
     }
 
@@ -142,7 +163,9 @@ internal sealed class OutcomeRecorder(
         var bundle = path is null || verdict is null ? null
             : new Lazy<DecisionBundle>(() => DecisionBundle.Of(path, record, verdict, electorate.Policy));
         var gist = KeptRefusal.GistOf(outcome, verdict);
-        return new KeptRefusal(memory.Cache.Render(record, wasCutShort), gist, isSettled, Withholds: false, bundle) { Path = path };
+        var decision = memory.Cache.Render(record, wasCutShort);
+        decision.Wanted = WantedPath.Of(path, verdict, refused.Derivers);
+        return new KeptRefusal(decision, gist, isSettled, Withholds: false, bundle) { Path = path };
     }
 
     /// <summary>Forgets an answer that was sent before another name of its digest was granted. The next request decides anew.</summary>

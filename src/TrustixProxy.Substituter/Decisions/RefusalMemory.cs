@@ -174,7 +174,8 @@ internal sealed class RefusalMemory(News news, TimeProvider time, long capacity 
     private static int SizeOf(Entry entry) =>
         EntrySize + (2 * entry.Refusal.Decision.Record.Sentence.Length) + (2 * entry.Refusal.Gist.Length)
             + entry.Refusal.Decision.Body.Length
-        + (entry.Refusal.Path is { Name: var name } ? PathSize + (4 * name.Length) : 0);
+        + (entry.Refusal.Path is { Name: var name } ? PathSize + (4 * name.Length) : 0)
+        + (entry.Refusal.Decision.Wanted?.Size ?? 0);
 
     /// <param name="Life">Lifetime while there is no news.</param>
     /// <param name="News">News value before the poll.</param>

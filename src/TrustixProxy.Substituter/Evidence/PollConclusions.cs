@@ -55,7 +55,10 @@ internal sealed class PollConclusions(
             {
                 var sentence = $"{verdict.Outcome.Word()}: {verdict.Sentence}";
                 return new PollResult.Served(
-                    DecisionRecord.OfFallback(vote.Claim, hints with { Signatures = [signature] }, sentence, tally.Now), verdict);
+                    DecisionRecord.OfFallback(vote.Claim, hints with { Signatures = [signature] }, sentence, tally.Now), verdict)
+                {
+                    Derivers = upstreams.DeriversOf(path),
+                };
             }
         }
 
@@ -132,7 +135,10 @@ internal sealed class PollConclusions(
             ? new PollResult.Refused(
                 Outcome.NoUpstream, $"no upstream has {digest}{upstreams.Complaint}", null, null, upstreams.IsSettled, wasCutShort)
             : new PollResult.Refused(
-                fullest.Outcome, fullest.Sentence + upstreams.Complaint, path, fullest, IsSettled && IsFirm(fullest), wasCutShort);
+                fullest.Outcome, fullest.Sentence + upstreams.Complaint, path, fullest, IsSettled && IsFirm(fullest), wasCutShort)
+            {
+                Derivers = upstreams.DeriversOf(path),
+            };
     }
 
     /// <summary>Refuses what is granted when no upstream has its NAR.</summary>

@@ -11,6 +11,9 @@ internal abstract record PollResult
     /// <summary>The path the electors were asked about; null if no name is known.</summary>
     public StorePath? Decided => this switch { Served served => served.Record.Claim!.Path, Refused refused => refused.Path, _ => null };
 
+    /// <summary>If the electors do not agree, the derivations that upstreams name for the path; untrusted.</summary>
+    public ImmutableArray<StorePath> Derivers { get; init; } = [];
+
     /// <summary>A claim is served, and an upstream has its NAR.</summary>
     /// <param name="Verdict">Verdict on the electors' answers.</param>
     public sealed record Served(DecisionRecord Record, Verdict Verdict) : PollResult;

@@ -73,6 +73,13 @@ internal sealed class UpstreamPoll(IReadOnlyList<Upstream> upstreams, BadNarMemo
     /// <summary>Its answer; null before it has answered.</summary>
     public UpstreamAnswer? Find(Upstream upstream) => _last.GetValueOrDefault(upstream);
 
+    /// <summary>Returns the derivations that upstreams name for a path.</summary>
+    public ImmutableArray<StorePath> DeriversOf(StorePath? path) =>
+    [
+        .. _last.Values.OfType<UpstreamAnswer.Found>().Where(answer => answer.NarInfo.StorePath == path)
+            .Select(answer => answer.NarInfo.Deriver).OfType<StorePath>().Distinct(),
+    ];
+
     /// <summary>Finds a source for the claim's NAR: the best upstream that has it, else the store; null if none has confirmed
     /// yet.</summary>
     /// <param name="mustBeBest">Whether to wait for a better-ranked upstream that has not answered yet.</param>

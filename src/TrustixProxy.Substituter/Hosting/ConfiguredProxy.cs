@@ -8,6 +8,7 @@ using TrustixProxy.Substituter.Composition;
 using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.FrontDoor;
 using TrustixProxy.Substituter.Substitution;
+using TrustixProxy.Substituter.Wanted;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace TrustixProxy.Substituter.Hosting;
@@ -36,7 +37,10 @@ internal sealed class ConfiguredProxy : IAsyncDisposable
         _forwarder = Parts.Forward(forwarder);
         var missing = new MissingReferences(Parts.Refusals, Parts.Revocations, time);
         var endpoints = new SubstituterEndpoints(
-            Parts.Closure, missing, Parts.Revocations, _forwarder, options.Answers, options.FrontDoor, time);
+            Parts.Closure, missing, Parts.Revocations, _forwarder, options.Answers, options.FrontDoor, time)
+        {
+            Wanted = new WantedRequests(Parts.Wanted, Parts.WantedNames),
+        };
         RequestDelegate answer = endpoints.AnswerAsync;
         _gate = ClientGate.IsNeeded(options.FrontDoor) ? new ClientGate(options.FrontDoor, answer) : null;
         answer = _gate is null ? answer : _gate.AnswerAsync;

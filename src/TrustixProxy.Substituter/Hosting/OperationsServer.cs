@@ -24,6 +24,7 @@ namespace TrustixProxy.Substituter.Hosting;
 /// GET  /readyz             200 while decisions are possible, else 503; with the states of logs, caches and upstreams
 /// GET  /metrics            metrics, if the host provides them
 /// GET  /decisions/DIGEST   the bundle of the last decision, for trustix-proxy verify; 404 if none is stored
+/// GET  /wanted             the work list: undecided paths that clients asked for; off this machine only with a token
 /// GET  /gossip/heads       the newest signed heads seen
 /// POST /gossip/heads       accepts a peer's heads and answers with ours
 /// GET  /                   the dashboard, and its other pages
@@ -137,6 +138,7 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
         return path is "/healthz" ? WriteAsync(context, StatusCodes.Status200OK, "ok\n")
             : path is "/readyz" ? AnswerReadyAsync(context)
             : path is "/metrics" && _metrics is not null ? _metrics(context)
+            : path is "/wanted" ? WantedEndpoint.AnswerAsync(context, _reloader.Current.Parts)
             : path is "/gossip/heads" ? WriteJsonAsync(context, StatusCodes.Status200OK, _reloader.Current.Gossip.Tell())
             : path.StartsWith(decisions, StringComparison.Ordinal)
                 && StorePathDigest.TryParse(path.AsSpan(decisions.Length), out var digest) ? AnswerDecisionAsync(context, digest)

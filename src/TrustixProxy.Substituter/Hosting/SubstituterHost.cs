@@ -46,6 +46,7 @@ public static class SubstituterHost
         builder.Services.AddHostedService(services => services.GetRequiredService<ProxyReloader>());
         builder.Services.AddHostedService(services => new ControlSocket(
             Path.Combine(options.StateDirectory, ControlSocket.FileName), reloader!.Parts, clock, reloader.Parts.Value.Logger));
+        builder.Services.AddHostedService(services => new WantedKeeper(reloader!.Parts, clock, reloader.Parts.Value.Logger));
         builder.Services.AddSingleton(_ => new HealthCheck(reloader!.Parts, clock));
         builder.Services.AddSingleton(services => new StateMetrics(reloader!.Parts, services.GetRequiredService<HealthCheck>()));
         builder.Services.AddSingleton(services => new OperationsServer(

@@ -71,6 +71,7 @@ public sealed class Doctor(Explainer explainer, Policy policy)
         {
             NeededBy = needs[finding.Path].Paths,
             HoldsBack = finding.IsServed ? [] : needs[finding.Path].Roots,
+            RootsHeldBack = finding.IsServed ? 0 : needs[finding.Path].AllRoots,
         })];
     }
 
@@ -96,6 +97,7 @@ public sealed class Doctor(Explainer explainer, Policy policy)
             References = explanation.Claim is { } served ? served.References
                 : patient.Installed is not null ? patient.References
                 : claims is [var only] ? only.References : [],
+            RootsHeldBack = explanation.Claim is null ? needs.AllRoots : 0,
         };
     }
 
@@ -136,7 +138,8 @@ public sealed class Doctor(Explainer explainer, Policy policy)
             }
         }
 
-        return new Needs(seen.Count - 1, [.. seen.Where(path => path != start && referrers[path].Count is 0).Take(Needs.MaxRoots)]);
+        var roots = seen.Where(path => path != start && referrers[path].Count is 0).ToList();
+        return new Needs(seen.Count - 1, [.. roots.Take(Needs.MaxRoots)]) { AllRoots = roots.Count };
     }
 
     /// <summary>Dependants of a path.</summary>
@@ -145,5 +148,8 @@ public sealed class Doctor(Explainer explainer, Policy policy)
     private sealed record Needs(int Paths, IReadOnlyList<StorePath> Roots)
     {
         public const int MaxRoots = 10;
+
+        /// <summary>Number of all such roots.</summary>
+        public int AllRoots { get; init; }
     }
 }

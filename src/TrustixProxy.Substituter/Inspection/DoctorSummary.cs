@@ -22,6 +22,9 @@ public sealed record RefusedPath(string Path, string Outcome, string Sentence, b
 {
     /// <summary>What paths that are refused for the same reason share; null in reports of earlier versions.</summary>
     public string? Cause { get; init; }
+
+    /// <summary>Number of roots that it holds back: paths that no other path refers to; 0 in reports of earlier versions.</summary>
+    public int Roots { get; init; }
 }
 
 /// <summary>Refused paths with the same cause.</summary>
@@ -84,6 +87,10 @@ public sealed record DoctorSummary(
             return null;
         }
     }
+
+    /// <summary>Returns how many roots each refused path held back in the last report; empty without one.</summary>
+    public static IReadOnlyDictionary<string, int> RootsOf(string stateDirectory) => (Read(stateDirectory)?.Report.Refused ?? [])
+        .DistinctBy(path => path.Path).ToDictionary(path => path.Path, path => path.Roots);
 
     /// <summary>Replaces the stored report atomically.</summary>
     public void Keep(string stateDirectory)

@@ -25,6 +25,9 @@ public sealed record Finding(
     /// <summary>If refused, the roots that depend on it: paths that no other path refers to.</summary>
     public IReadOnlyList<StorePath> HoldsBack { get; init; } = [];
 
+    /// <summary>Number of those roots, also of those that <see cref="HoldsBack"/> leaves out.</summary>
+    public int RootsHeldBack { get; init; }
+
     /// <summary>The electors' answers; null if none could be asked.</summary>
     public Verdict? Verdict { get; init; }
 

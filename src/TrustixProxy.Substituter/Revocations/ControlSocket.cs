@@ -6,11 +6,13 @@ using Microsoft.Extensions.Logging;
 using TrustixProxy.IO.Connections;
 using TrustixProxy.IO.Supervision;
 using TrustixProxy.Nars.Upstreams;
+using TrustixProxy.Substituter.Wanted;
 
 namespace TrustixProxy.Substituter.Revocations;
 
 /// <summary>Request of a verb to a running proxy.</summary>
-/// <param name="Verb"><c>revoke</c>, or <c>nars</c> to list refused NARs of upstreams.</param>
+/// <param name="Verb"><c>revoke</c>, or <c>nars</c> to list refused NARs of upstreams, or <c>wanted</c> to list undecided
+/// paths.</param>
 /// <param name="Subject">A <see cref="RevokedSubject"/>; for <c>nars</c> a path, or empty for all paths.</param>
 /// <param name="Reason">Reason, one line.</param>
 /// <param name="IsUndone">Whether to reverse an earlier revocation.</param>
@@ -23,6 +25,9 @@ internal sealed record ControlReply(long? Number, string? Fault)
 {
     /// <summary>Refused NARs, newest first; null in replies to other requests.</summary>
     public IReadOnlyList<RefusedNar>? Nars { get; init; }
+
+    /// <summary>The work list, in no order and without roots; null in replies to other requests.</summary>
+    public WantedList? Wanted { get; init; }
 }
 
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
@@ -38,6 +43,9 @@ internal abstract class ControlledProxy
 
     /// <summary>Refused NARs of upstreams.</summary>
     public abstract RefusedNars RefusedNars { get; }
+
+    /// <summary>The undecided paths that clients asked for.</summary>
+    public abstract WantedList Wanted { get; }
 }
 
 /// <summary>Lets verbs control a running proxy through a socket in its state directory, accessible only to its user. One line of JSON each
@@ -50,7 +58,7 @@ internal sealed class ControlSocket(string path, ControlledProxy proxy, TimeProv
     public const string FileName = "control.sock";
 
     /// <summary>Maximum bytes of a request, and of a reply.</summary>
-    private const int MaxRequest = 16 << 10, MaxReply = 128 << 10;
+    private const int MaxRequest = 16 << 10, MaxReply = 16 << 20;
 
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
 
@@ -155,6 +163,7 @@ internal sealed class ControlSocket(string path, ControlledProxy proxy, TimeProv
                 {
                     Nars = [.. proxy.RefusedNars.List().Where(nar => request.Subject is "" || nar.Path == request.Subject)]
                 }
+                : request is { Verb: "wanted" } ? new ControlReply(null, null) { Wanted = proxy.Wanted }
                 : request is { Verb: "revoke" } && RevokedSubject.TryParse(request.Subject, out var subject)
                     && Revocation.IsReason(request.Reason)
                 ? new ControlReply(proxy.Revocations.Give(subject, request.IsUndone, request.Reason)?.Number, null)

@@ -8,6 +8,7 @@ using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.FrontDoor;
 using TrustixProxy.Substituter.Revocations;
+using TrustixProxy.Substituter.Wanted;
 
 namespace TrustixProxy.Substituter.Substitution;
 
@@ -30,6 +31,9 @@ internal sealed class SubstituterEndpoints(
     FrontDoorOptions clients,
     TimeProvider time)
 {
+    /// <summary>Takes down which undecided paths clients ask for; null without a work list.</summary>
+    public WantedRequests? Wanted { get; init; }
+
     private const string DecisionHeader = "X-Trustix-Decision", MissingHeader = "X-Trustix-Missing", NarInfoSuffix = ".narinfo",
         NarInfoType = "text/x-nix-narinfo", TextType = "text/plain; charset=utf-8";
 
@@ -80,6 +84,7 @@ internal sealed class SubstituterEndpoints(
 
     private Task WriteNarInfoAsync(HttpContext context, Decision decision)
     {
+        Wanted?.Note(decision.Wanted, context.Connection.RemoteIpAddress);
         if (decision.Record.Claim is null)
         {
             return RefuseAsync(context, decision);
@@ -100,6 +105,7 @@ internal sealed class SubstituterEndpoints(
         OwnRequests.Follow(context.Request.Headers.UserAgent);
         var decision = await decisions.DecideAsync(url.Path, context.RequestAborted);
         Say(context, decision.Record.Outcome);
+        Wanted?.Note(decision.Wanted, context.Connection.RemoteIpAddress);
         if (decision.Record.Claim is not { } claim)
         {
             await RefuseAsync(context, decision);

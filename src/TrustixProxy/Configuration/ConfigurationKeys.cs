@@ -93,6 +93,12 @@ internal static class ConfigurationKeys
             "nowhere",
                 Range = Url
             },
+            ["operations.wantedTokenFile"] = new("File (mode 0600) with one line: the bearer token that `/wanted` asks everyone for. "
+                + "Without it, `/wanted` answers this machine only.")
+            { Type = "path", Default = "none" },
+            ["operations.wantedExclude"] = new(
+                "Store path names (the part after the digest) that the work list neither shows nor stores; their derivations too.")
+            { Range = Glob },
             ["gossip.peers"] = new(
                 "Operations listeners of other proxies to exchange the logs' signed heads with.")
             { Range = Url },

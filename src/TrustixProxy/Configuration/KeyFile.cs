@@ -77,6 +77,19 @@ internal static class KeyFile
         return null;
     }
 
+    /// <summary>The bearer token in a file of one line; null, with the fault told, when there is none.</summary>
+    public static string? ReadToken(Section section, string key, string path)
+    {
+        var token = ReadSecret(section, key, path);
+        if (token?.Any(letter => letter is <= ' ' or > '~') is not true)
+        {
+            return token;
+        }
+
+        section.Fault(key, $"is '{path}', whose token has characters other than printable ASCII without spaces.");
+        return null;
+    }
+
     /// <summary>What is in a file with secrets; null, with the fault told, when it cannot be read, or others than its owner may.</summary>
     public static string? ReadPrivate(Section section, string key, string path, int maxSize = MaxKeySize)
     {

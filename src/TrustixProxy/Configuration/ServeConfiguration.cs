@@ -27,10 +27,7 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         var listen = section.Texts("listen", "http://127.0.0.1:8080");
         CommonKeys.CheckListen(section, "listen", listen, allowUnix: true, allowTls: true);
         var frontDoor = ClientConfiguration.ReadFrontDoor(section, listen);
-        var operations = section.Object("operations");
-        var operationsListen = ReadOperationsListen(section, operations, listen);
-        var operationsHosts = ReadHosts(operations);
-        var otlp = ReadOtlp(operations);
+        var operations = OperationsConfiguration.Read(section, listen);
         var peers = ReadPeers(section.Object("gossip"));
         var proxies = ProxyKeys.Read(section);
         var stateDirectory = ReadStateDirectory(section, isCheck);
@@ -48,7 +45,7 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         var narStore = ReadNarStore(section, stateDirectory, isCheck);
         var caches = Unique(section, "caches", [.. section.List("caches").Select(ReadCache)], cache => cache.Elector.Name);
         var proofs = Unique(section, "proofs", [.. section.List("proofs").Select(ProofConfiguration.Read)], proof => proof.Elector.Name);
-        string[] own = [.. listen, .. operationsListen];
+        string[] own = [.. listen, .. operations.Listen];
         CheckOthers(section, "upstreams", own, upstreams.Select(upstream => ("url", upstream.Url)));
         CheckOthers(section, "logs", own, logs.Select(log => (log.IsExport ? "exportUrl" : "url", log.Url)));
         CheckOthers(section, "caches", own, caches.Select(cache => ("url", cache.Url)));
@@ -61,8 +58,10 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
             {
                 FrontDoor = frontDoor,
                 Answers = new AnswerOptions { Priority = priority, OnUndecided = onUndecided },
-                OperationsListen = [.. operationsListen],
-                OperationsHosts = [.. operationsHosts],
+                OperationsListen = operations.Listen,
+                OperationsHosts = operations.Hosts,
+                WantedReaders = operations.WantedReaders,
+                WantedExclude = operations.WantedExclude,
                 GossipPeers = peers,
                 Proxies = proxies,
                 StateDirectory = stateDirectory,
@@ -81,23 +80,11 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
             },
             keyFile,
             isKeyMissing,
-            otlp);
+            operations.Otlp);
     }
 
     /// <summary>Lists what is allowed but weaker than it may look.</summary>
     public IEnumerable<string> Warnings() => ServeWarnings.Of(this);
-
-    private static IReadOnlyList<string> ReadOperationsListen(Section section, Section operations, IReadOnlyList<string> listen)
-    {
-        var own = operations.Texts("listen", "http://127.0.0.1:8081");
-        if (own.Count > 0)
-        {
-            CommonKeys.CheckListen(operations, "listen", own, allowUnix: false); // an empty list turns the listener off
-        }
-
-        OwnAddresses.CheckDistinct(section, ("listen", listen), ("operations.listen", own));
-        return own;
-    }
 
     private static string ReadStateDirectory(Section section, bool isCheck)
     {
@@ -183,18 +170,6 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         return new CacheOptions(elector, url, section.Choice("protocol", CacheProtocol.NarInfo));
     }
 
-    /// <summary>Names of hosts: what may stand in a Host header, without a port.</summary>
-    private static IReadOnlyList<string> ReadHosts(Section operations)
-    {
-        var hosts = operations.Texts("hosts");
-        foreach (var host in hosts.Where(host => Uri.CheckHostName(host) is UriHostNameType.Unknown))
-        {
-            operations.Fault("hosts", $"has '{host}'; a host is a name or an address without scheme and port: proxy.example.org.");
-        }
-
-        return hosts;
-    }
-
     /// <summary>Refuses a peer that is this proxy itself.</summary>
     private static void CheckOthers(Section section, string list, string[] own, IEnumerable<(string Key, Uri Url)> peers)
     {
@@ -278,21 +253,6 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
 
         var password = redis.Text("passwordFile") is { } path ? Configuration.KeyFile.ReadSecret(redis, "passwordFile", path) : null;
         return options with { Password = password, KeyPrefix = prefix };
-    }
-
-    private static Uri? ReadOtlp(Section operations)
-    {
-        if (operations.Text("otlp") is not { } text)
-        {
-            return null;
-        }
-
-        if (ServiceUrl.FaultOf(text, UrlForms.Web, out var url, out _) is { } fault)
-        {
-            operations.Fault("otlp", $"{fault} It is the address of an OpenTelemetry collector, for example http://127.0.0.1:4318.");
-        }
-
-        return url;
     }
 
     private static NarStoreOptions? ReadNarStore(Section section, string stateDirectory, bool isCheck)

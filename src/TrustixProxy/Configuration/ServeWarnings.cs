@@ -14,6 +14,7 @@ internal static class ServeWarnings
         [
             .. OfKeyFile(configuration.KeyFile),
             .. ClientConfiguration.Warnings(options.FrontDoor),
+            .. OperationsConfiguration.Warnings(options.OperationsListen, options.WantedReaders is not null),
             .. OfEmptyLists(options),
             .. options.Upstreams.SelectMany(UpstreamConfiguration.Warnings),
             .. OfPolicy(options.Policy),

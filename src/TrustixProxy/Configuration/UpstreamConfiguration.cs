@@ -43,14 +43,9 @@ internal static class UpstreamConfiguration
 
             section.Fault(netrcKey, $"is '{netrc}', {fault}");
         }
-        else if (bearer is not null && KeyFile.ReadSecret(section, bearerKey, bearer) is { } token)
+        else if (bearer is not null && KeyFile.ReadToken(section, bearerKey, bearer) is { } token)
         {
-            if (!token.Any(letter => letter is <= ' ' or > '~'))
-            {
-                return UpstreamCredentials.Bearer(token);
-            }
-
-            section.Fault(bearerKey, $"is '{bearer}', whose token has characters other than printable ASCII without spaces.");
+            return UpstreamCredentials.Bearer(token);
         }
 
         return null;

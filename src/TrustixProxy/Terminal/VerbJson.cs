@@ -6,6 +6,7 @@ using TrustixProxy.Nars.Store;
 using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.Inspection;
+using TrustixProxy.Substituter.Wanted;
 using TrustixProxy.TransparencyLog.Notes;
 
 namespace TrustixProxy.Terminal;
@@ -102,6 +103,7 @@ internal sealed record AuditedRevocation(DateTimeOffset At, string Outcome, long
 [JsonSerializable(typeof(NotVerified))]
 [JsonSerializable(typeof(TestedPolicy))]
 [JsonSerializable(typeof(VerifiedBundle))]
+[JsonSerializable(typeof(WantedList))]
 [JsonSerializable(typeof(VerifiedEvidence))]
 [JsonSerializable(typeof(WhyJson))]
 internal sealed partial class VerbJson : JsonSerializerContext

@@ -31,6 +31,7 @@ internal static class CommandLine
             ExplainVerb.Create(),
             WhyVerb.Create(),
             DoctorVerb.Create(),
+            WantedVerb.Create(),
             DiffVerb.Create(),
             VerifyVerb.Create(),
             PolicyVerb.Create(),

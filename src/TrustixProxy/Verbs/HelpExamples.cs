@@ -44,6 +44,8 @@ internal sealed class HelpExamples(HelpAction plain) : SynchronousCommandLineAct
         ["doctor"] = ["doctor --config proxy.json               # the running system",
             "doctor ./result --baseline doctor.json --config proxy.json   # for CI: what is new since the last run",
             "nix-store -qR ./result | trustix-proxy doctor - --config proxy.json"],
+        ["wanted"] = ["wanted --config proxy.json               # what needs another builder, the most useful first",
+            "wanted --json --config proxy.json"],
         ["diff"] = [
             "diff ./result --config proxy.json        # the first two sources with different outputs",
             "diff /nix/store/…-hello-2.12.1 --between alice local --config proxy.json",

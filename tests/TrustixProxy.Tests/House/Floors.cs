@@ -40,6 +40,7 @@ internal static class Floors
         "TrustixProxy.Rebuilder.Records",
         "TrustixProxy.Rebuilder.Work",
         "TrustixProxy.Rebuilder.Builds",
+        "TrustixProxy.Substituter.Wanted",
         "TrustixProxy.Substituter.Revocations",
         "TrustixProxy.Substituter.Evidence",
         "TrustixProxy.Substituter.Decisions",

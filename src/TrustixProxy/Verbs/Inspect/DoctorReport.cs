@@ -198,7 +198,7 @@ internal sealed class DoctorReport(
         [.. Contradicted.Select(Contradiction)],
         [.. Refused.Select(finding => new RefusedPath(finding.Path.Absolute, finding.Outcome.Word(), finding.Sentence, finding.IsUncertain,
             finding.Installed?.ToString(), finding.NeededBy, finding.Completing.ToDictionary(vote => vote.Key, vote => Now(vote.Value)))
-            { Cause = Cause.Of(finding) })],
+            { Cause = Cause.Of(finding), Roots = finding.RootsHeldBack })],
         [.. Helpers.Select(helper => new HelpfulElector(helper.Elector, helper.Count, helper.Now))])
     {
         Upstreams = upstreams,
