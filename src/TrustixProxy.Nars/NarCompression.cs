@@ -44,7 +44,7 @@ public static class NarCompression
     /// unsupported.</summary>
     public static string? OfContentEncoding(ICollection<string> encodings)
     {
-        var names = encodings.Select(NameOf).Where(name => name is not ("" or "identity" or None)).ToList();
+        var names = encodings.Select(NameOfEncoding).Where(name => name is not ("" or "identity" or None)).ToList();
         return names switch { [] => None, [var name] when IsKnown(name) => name, _ => null };
     }
 
@@ -63,22 +63,37 @@ public static class NarCompression
         _ => new RecognizingStream(source, Recognize, layers),
     };
 
+    /// <summary>Returns the narinfo's name of the compression of a file that begins with these bytes; <c>none</c> for a bare NAR. Null for
+    /// what begins no known format, and for Brotli, which has no mark.</summary>
+    internal static string? NameOf(ReadOnlySpan<byte> start) => start switch
+    {
+        [0xfd, (byte)'7', (byte)'z', (byte)'X', (byte)'Z', 0, ..] => "xz",
+        [0x28, 0xb5, 0x2f, 0xfd, ..] or [>= 0x50 and <= 0x5f, 0x2a, 0x4d, 0x18, ..] => "zstd",
+        [(byte)'B', (byte)'Z', (byte)'h', ..] => "bzip2",
+        [0x1f, 0x8b, ..] => "gzip",
+        [0x04, 0x22, 0x4d, 0x18, ..] => "lz4",
+        [(byte)'L', (byte)'Z', (byte)'I', (byte)'P', ..] => "lzip",
+        [13, 0, 0, 0, 0, 0, 0, 0, ..] => None,
+        [<= LzmaProperties, 0, ..] => "lzma", // and a dictionary size, a multiple of 256
+        _ => null,
+    };
+
     /// <summary>Returns the decoder of a file that begins with these bytes; null for a bare NAR.</summary>
     /// <exception cref="InvalidDataException">The bytes begin no known format.</exception>
-    private static Decoder? Recognize(ReadOnlySpan<byte> start) => start switch
+    private static Decoder? Recognize(ReadOnlySpan<byte> start) => NameOf(start) switch
     {
-        [0xfd, (byte)'7', (byte)'z', (byte)'X', (byte)'Z', 0, ..] => new XzDecoder(),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] or [>= 0x50 and <= 0x5f, 0x2a, 0x4d, 0x18, ..] => new ZstdDecoder(),
-        [(byte)'B', (byte)'Z', (byte)'h', ..] => new Bzip2Decoder(),
-        [0x1f, 0x8b, ..] => new GzipDecoder(),
-        [0x04, 0x22, 0x4d, 0x18, ..] => new Lz4Decoder(),
-        [(byte)'L', (byte)'Z', (byte)'I', (byte)'P', ..] => new XzDecoder(LzmaContainer.Lzip),
-        [13, 0, 0, 0, 0, 0, 0, 0, ..] => null,
-        [<= LzmaProperties, 0, ..] => new XzDecoder(LzmaContainer.Lzma), // and a dictionary size, a multiple of 256
+        "xz" => new XzDecoder(),
+        "zstd" => new ZstdDecoder(),
+        "bzip2" => new Bzip2Decoder(),
+        "gzip" => new GzipDecoder(),
+        "lz4" => new Lz4Decoder(),
+        "lzip" => new XzDecoder(LzmaContainer.Lzip),
+        "lzma" => new XzDecoder(LzmaContainer.Lzma),
+        None => null,
         _ => throw new InvalidDataException("The file is neither a NAR nor in a known compression."),
     };
 
-    private static string NameOf(string encoding)
+    private static string NameOfEncoding(string encoding)
     {
         var name = encoding.Trim().ToLowerInvariant();
         return name.StartsWith("x-", StringComparison.Ordinal) ? name[2..] : name;

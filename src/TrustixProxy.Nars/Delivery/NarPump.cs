@@ -28,8 +28,14 @@ internal sealed class NarPump(NarOrder order, NarBody body, KnownFile? known)
     public Action<KnownFile> OnVerified { get; init; } = _ => { };
 
     /// <summary>Returns the maximum size of the file, in bytes.</summary>
-    public static long MostBytes(NarOrder order, KnownFile? known) =>
-        known?.Size ?? order.Claim.NarSize + (order.Claim.NarSize / 16) + (1 << 20);
+    public static long MostBytes(NarOrder order, KnownFile? known) => known?.Size ?? MostBytes(order.Claim.NarSize);
+
+    /// <summary>Returns the maximum size of a file that holds a NAR of this size, in bytes.</summary>
+    public static long MostBytes(long narSize)
+    {
+        var size = Math.Min(narSize, long.MaxValue / 2);
+        return size + (size / 16) + (1 << 20);
+    }
 
     /// <summary>Runs until the verdict.</summary>
     public async Task<NarVerdict> RunAsync(Stream source, CancellationToken cancellation)

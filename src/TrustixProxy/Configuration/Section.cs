@@ -17,8 +17,6 @@ public sealed record Fault(string Key, string Message)
 /// unknown.</summary>
 internal sealed class Section
 {
-    private static readonly string[] Units = ["KiB", "MiB", "GiB", "TiB"];
-
     private readonly IConfiguration _values;
     private readonly string _path;
     private readonly List<Fault> _faults;
@@ -90,14 +88,12 @@ internal sealed class Section
     {
         Describe(key, "size", fallback, "1 to 1024TiB");
         var text = Value(key, fallback)!;
-        var unit = text.Length > 3 ? Array.IndexOf(Units, text[^3..]) : -1;
-        if (long.TryParse(unit < 0 ? text : text[..^3], NumberStyles.None, CultureInfo.InvariantCulture, out var count) && count > 0
-            && count <= (1L << 50) >> (10 * (unit + 1)))
+        if (ByteSize.TryRead(text, out var size))
         {
-            return count << (10 * (unit + 1));
+            return size;
         }
 
-        Fault(key, $"is '{text}'; it must be a number of bytes from 1 to 1024TiB: digits, and then KiB, MiB, GiB, TiB or nothing.");
+        Fault(key, $"is '{text}'; it must be {ByteSize.Form}.");
         return 1;
     }
 

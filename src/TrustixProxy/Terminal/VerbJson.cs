@@ -66,7 +66,35 @@ internal sealed record WitnessedAnswer(string Elector, long HeadSize, IReadOnlyL
         new(elector, evidence.Head.Content.TreeSize, witnessed.Witnesses, witnessed.NewestAt);
 }
 
-/// <summary>The same of what does not hold.</summary>
+/// <summary>What <c>gate</c> prints as JSON.</summary>
+/// <param name="Passes">Whether every added path would be served, and nothing is uncertain.</param>
+/// <param name="Failed">Number of added paths that do not pass.</param>
+/// <param name="Uncertain">Number of added paths about which answers are missing.</param>
+/// <param name="Added">The added paths, those that do not pass first.</param>
+/// <param name="Removed">Paths of the old side that the new one lacks.</param>
+internal sealed record GateJson(bool Passes, int Failed, int Uncertain, IEnumerable<GatedPath> Added, IEnumerable<string> Removed);
+
+/// <summary>An added path in it.</summary>
+/// <param name="Against">Claims proven against the installed path, by elector.</param>
+internal sealed record GatedPath(
+    string Path, bool Passes, string Outcome, string Sentence, bool IsUncertain, string? Installed,
+        IReadOnlyDictionary<string, string> Against);
+
+/// <summary>What <c>audit-cache --json</c> prints.</summary>
+/// <param name="Paths">Paths known: asked for, or found as references.</param>
+/// <param name="Earlier">Right paths that an earlier run has checked.</param>
+/// <param name="Left">Paths not checked.</param>
+/// <param name="Others">All paths that are not right.</param>
+internal sealed record CacheAuditJson(
+    string Cache, int Paths, int Right, int Earlier, int Wrong, int Absent, int Unknown, int Left, IEnumerable<AuditedPathJson> Others);
+
+/// <summary>A path in it.</summary>
+internal sealed record AuditedPathJson(string Path, string Verdict, string? Why, IEnumerable<CacheFaultJson> Faults);
+
+/// <summary>What does not hold of it.</summary>
+internal sealed record CacheFaultJson(string Kind, string Said, string Found);
+
+/// <summary>What <c>verify --json</c> prints of what does not hold.</summary>
 internal sealed record NotVerified(bool Verified, string Why);
 
 /// <summary>What <c>log fsck --json</c> prints.</summary>
@@ -94,8 +122,10 @@ internal sealed record AuditedRevocation(DateTimeOffset At, string Outcome, long
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
 [JsonSerializable(typeof(AuditEntry))]
 [JsonSerializable(typeof(AuditedRevocation))]
+[JsonSerializable(typeof(CacheAuditJson))]
 [JsonSerializable(typeof(DoctorSummary))]
 [JsonSerializable(typeof(ExplanationJson))]
+[JsonSerializable(typeof(GateJson))]
 [JsonSerializable(typeof(IReadOnlyList<LogStatus>))]
 [JsonSerializable(typeof(LogCheckReport))]
 [JsonSerializable(typeof(NarStoreCheckResult))]

@@ -46,6 +46,9 @@ internal sealed class HelpExamples(HelpAction plain) : SynchronousCommandLineAct
             "nix-store -qR ./result | trustix-proxy doctor - --config proxy.json"],
         ["wanted"] = ["wanted --config proxy.json               # what needs another builder, the most useful first",
             "wanted --json --config proxy.json"],
+        ["gate"] = [
+            "gate /run/current-system ./result --config proxy.json   # would all of the update be served?",
+            "gate old.txt new.txt --config proxy.json --format github"],
         ["diff"] = [
             "diff ./result --config proxy.json        # the first two sources with different outputs",
             "diff /nix/store/…-hello-2.12.1 --between alice local --config proxy.json",
@@ -59,6 +62,10 @@ internal sealed class HelpExamples(HelpAction plain) : SynchronousCommandLineAct
         ["revoke"] = ["revoke /nix/store/…-hello-2.12.1 --reason 'it phones home' --config proxy.json",
             "revoke --log alice --since 120345 --reason 'broken into' --config proxy.json"],
         ["audit"] = ["audit --since 2027-01-31 --json --config proxy.json"],
+        ["audit-cache"] = [
+            "audit-cache https://cache.nixos.org ./result   # do its NARs match its narinfos?",
+            "audit-cache https://cache.example --closure ./result --public-key NAME:KEY --state audit.json --rate 10MiB",
+            "nix-store -qR ./result | trustix-proxy audit-cache main - --config proxy.json"],
         ["audit prune"] = ["audit prune --before 2027-01-31 --config proxy.json"],
         ["nar-store"] = ["nar-store VERB --help"],
         ["nar-store fsck"] = [

@@ -28,6 +28,7 @@ internal static class Floors
         "TrustixProxy.Nars.Upstreams",
         "TrustixProxy.Nars.Delivery",
         "TrustixProxy.Nars.Comparison",
+        "TrustixProxy.Nars.Auditing",
         "TrustixProxy.LogNode.Storage",
         "TrustixProxy.LogNode.Sequencing",
         "TrustixProxy.LogNode.Witnessing",

@@ -90,6 +90,8 @@ public sealed partial class ReadmeCommandTests
         var folder = stage.Folder;
         folder.File("message.bin", "");
         File.CreateSymbolicLink(folder.File("result"), output.Path.Absolute);
+        folder.File("old.txt", "");
+        folder.File("new.txt", $"{output.Path.Absolute}\n");
         // as a proxy that keeps NARs leaves it
         await Command.RunAsync("sh", ["-c", $"cd '{folder.Path}' && mkdir -p state/nars && trustix-proxy keygen state/signing.key"]);
         await LogAsync(folder);
@@ -102,6 +104,7 @@ public sealed partial class ReadmeCommandTests
         {
             var isOfLog = line.StartsWith("trustix-proxy log ", StringComparison.Ordinal);
             var command = line.Replace("/nix/store/…-hello-2.12.1", output.Path.Absolute, StringComparison.Ordinal)
+                .Replace("https://cache.nixos.org", $"{stage.Proxy.Upstream().Url}", StringComparison.Ordinal)
                 .Replace("TEXT", "why", StringComparison.Ordinal).Replace("DIR", "export", StringComparison.Ordinal)
                 .Replace("FILE", stage.Config, StringComparison.Ordinal)
                     .Replace(" config.json", $" {stage.Config}", StringComparison.Ordinal);

@@ -36,42 +36,16 @@ internal sealed record Patients(IReadOnlyList<StorePath> Named, IReadOnlyList<St
                 : throw new FormatException($"PATH is '{text}', which is neither in {StorePath.StoreDirectory} nor a link to a "
                     + $"path there.");
             named.Add(path);
-            paths.AddRange(await IsInstalledAsync(path, cancellation) ? await NixStore.ClosureAsync(path, cancellation) : [path]);
+            paths.AddRange(await PatientReader.IsInstalledAsync(path, cancellation)
+                ? await NixStore.ClosureAsync(path, cancellation) : [path]);
         }
 
-        for (var line = texts.Contains(StandardInput) ? await Console.In.ReadLineAsync(cancellation)
-            : null; line is not null; line = await Console.In.ReadLineAsync(cancellation))
+        if (texts.Contains(StandardInput))
         {
-            listed.Add(StorePath.TryParseAbsolute(line, out var path, out _) || StorePath.TryParse(line, out path, out _) ? path
-                : throw new FormatException($"Standard input has the line '{line}', which is not a store path."));
+            listed.AddRange(await PatientReader.ReadLinesAsync(Console.In, "Standard input", cancellation));
         }
 
-        return new Patients(
-            [.. named.Distinct()], [.. listed.Distinct()], await DescribeAsync([.. paths.Concat(listed).Distinct()], cancellation));
-    }
-
-    private static async Task<bool> IsInstalledAsync(StorePath path, CancellationToken cancellation) =>
-        (await InstalledAsync([path], cancellation)).Count > 0;
-
-    /// <summary>What this machine's Nix says of the paths; where there is no Nix, nothing is installed.</summary>
-    private static async Task<IReadOnlyList<Patient>> DescribeAsync(IReadOnlyList<StorePath> paths, CancellationToken cancellation)
-    {
-        var described = (await NixStore.DescribeAsync(await InstalledAsync(paths, cancellation), cancellation))
-            .ToDictionary(output => output.Statement.Path, output => output.Statement);
-        return [.. paths.Select(path => described.TryGetValue(path, out var statement)
-            ? new Patient(path, statement.NarHash, statement.References) : new Patient(path, null, []))];
-    }
-
-    private static async Task<IReadOnlyList<StorePath>> InstalledAsync(IReadOnlyList<StorePath> paths, CancellationToken cancellation)
-    {
-        try
-        {
-            return await NixStore.ValidAsync(paths, cancellation);
-        }
-        catch (NixException exception)
-        {
-            Console.Error.WriteLine($"installed paths are not checked: {exception.Message}");
-            return [];
-        }
+        var all = await PatientReader.DescribeAsync([.. paths.Concat(listed).Distinct()], cancellation);
+        return new Patients([.. named.Distinct()], [.. listed.Distinct()], all);
     }
 }
