@@ -130,7 +130,10 @@ public sealed class Policy
             (1, _) when mayDissent => null,
             (1, _) when Lack(scope, tally.AgedVotesFor(winners[0])) is { } lack =>
                 tally.IsWaiting && (!hasDissent || Lack(scope, tally.AgedReachOf(winners[0])) is null) ? null
-                    : Lacking(lack, hasDissent, rule, Answers(ballots)),
+                    : Lacking(lack, hasDissent, rule, Answers(ballots)) with
+                    {
+                        IsTooYoung = Missing(rule, tally.VotesFor(winners[0])) is null,
+                    },
             (1, _) => new Verdict.Agreed(winners[0], rule, Answers(ballots)),
             (0, _) when hasDissent => new Verdict.Conflict(ConflictReason.NoQuorum, rule, Answers(ballots)),
             (0, _) when tally.IsWaiting => null,

@@ -46,6 +46,9 @@ public abstract record Verdict
     /// <summary>A note appended to the reason; may be empty.</summary>
     public string Note { get; init; } = "";
 
+    /// <summary>Whether only the age of its votes keeps it from being an agreement.</summary>
+    public bool IsTooYoung { get; init; }
+
     /// <summary>The claim that may be served; null for a refusal.</summary>
     public OutputClaim? Granted => this switch { Agreed agreed => agreed.Claim, Excepted excepted => excepted.Claim, _ => null };
 

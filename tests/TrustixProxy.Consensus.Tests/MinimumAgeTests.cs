@@ -15,6 +15,7 @@ public sealed class MinimumAgeTests
         var young = OneDay.Decide(TestPath, Ballots(("alice", Held(Day)), ("bob", Held(Day - TimeSpan.FromSeconds(1)))));
 
         Assert.IsType<Verdict.Undecided>(young);
+        Assert.True(young.IsTooYoung);
         Assert.EndsWith("; the quorum lacks votes that their logs have held for 1.00:00:00", young.Sentence, StringComparison.Ordinal);
         Assert.IsType<Verdict.Agreed>(OneDay.Decide(TestPath, Ballots(("alice", Held(Day)), ("bob", Held(Day)), ("carol", Vote(1)))));
     }
@@ -41,6 +42,15 @@ public sealed class MinimumAgeTests
         Assert.False(OneDay.CanReachQuorum(TestPath, Ballots(("alice", Vote(1)), ("bob", Vote(1)))));
         Assert.True(OneDay.TryDecide(TestPath, Ballots(("alice", Vote(1)), ("bob", Vote(1)), ("carol", Vote(1))), out var verdict));
         Assert.IsType<Verdict.Undecided>(verdict);
+    }
+
+    [Fact]
+    public void What_lacks_a_vote_or_a_span_is_not_only_too_young()
+    {
+        var spanning = new Policy(OneDay.Electors, 2) { MinimumAge = Day, Distinct = [new DistinctValues("country", 1)] };
+
+        Assert.False(OneDay.Decide(TestPath, Ballots(("alice", Held(Day)))).IsTooYoung);
+        Assert.False(spanning.Decide(TestPath, Ballots(("alice", Held(Day)), ("bob", Vote(1)))).IsTooYoung);
     }
 
     [Fact]

@@ -29,12 +29,14 @@ internal sealed record WantedPath(StorePath Path, WantedReason Reason, Immutable
     /// <summary>Estimated bytes in memory.</summary>
     public int Size => FixedSize + (8 * Missing.Length) + Derivers.Sum(deriver => TextSize + (4 * deriver.Name.Length));
 
-    /// <summary>Returns what a path lacks; null if nobody names a path, the verdict grants it, or no vote could.</summary>
+    /// <summary>Returns what a path lacks; null if nobody names a path, the verdict grants it, or no further vote
+    /// would.</summary>
     /// <param name="path">The path the electors were asked about; null if no name is known.</param>
     /// <param name="verdict">The verdict on their answers; null if none could be asked.</param>
     public static WantedPath? Of(StorePath? path, Verdict? verdict, IEnumerable<StorePath> derivers)
     {
-        if (path is null || verdict is not (Verdict.Undecided or Verdict.Conflict) || !verdict.Rule.AllOperators.Any())
+        if (path is null || verdict is not (Verdict.Undecided or Verdict.Conflict) || verdict.IsTooYoung
+            || !verdict.Rule.AllOperators.Any())
         {
             return null;
         }

@@ -77,6 +77,20 @@ public sealed class WorkListTests
     }
 
     [Fact]
+    public async Task What_only_waits_for_its_votes_to_grow_old_is_not_wanted()
+    {
+        var (young, single) = (TestOutput.Make("young-1"), TestOutput.Make("single-1"));
+        await using var proxy = await TestProxy.WithThreeLogsAsync();
+        proxy.ChangePolicy = policy => new Policy(policy.Electors, 2) { MinimumAge = TimeSpan.FromDays(1) };
+        await proxy.Publish(young, "alice", "bob").Publish(single, "alice").StartAsync();
+
+        Assert.Contains("; the quorum lacks votes", (await proxy.AskAsync(young.Path)).Text, StringComparison.Ordinal);
+        await proxy.AskAsync(single.Path);
+
+        Assert.Equal(single.Path.Absolute, Assert.Single(await ListAsync(proxy)).StorePath);
+    }
+
+    [Fact]
     public async Task What_is_agreed_on_later_leaves_the_list()
     {
         var output = TestOutput.Make();
