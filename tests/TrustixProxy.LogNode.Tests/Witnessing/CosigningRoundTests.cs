@@ -23,7 +23,8 @@ public sealed class CosigningRoundTests
         var random = new Random(19);
         var log = new MemoryLog(new LogSigner(NixSecretKey.Generate("x").Key));
         var signer = new CheckpointSigner(Origin, log.Signer);
-        using var witnesses = new FakeWitnesses(signer.Key, signer.Key, [.. Names.Select((name, i) => new TestWitness(name, (byte)(i + 1)))]);
+        using var witnesses = new FakeWitnesses(
+            signer.Key, signer.Key, [.. Names.Select((name, i) => new TestWitness(name, (byte)(i + 1)))]);
         using var http = new HttpClient(witnesses, disposeHandler: false);
         var policy = witnesses.Policy(3);
         var round = new CosigningRound(
