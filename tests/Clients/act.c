@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -46,6 +47,7 @@ int main(int count, char **arguments) {
     fprintf(out, "network %s\n", verdict(connects(atoi(arguments[3]))));
     fprintf(out, "outside %s\n", verdict(open(arguments[4], O_WRONLY | O_CREAT, 0666) >= 0));
     fprintf(out, "root %s\n", verdict(access("/etc/shadow", F_OK) == 0));
+    fprintf(out, "input %s\n", verdict(chmod(arguments[5], 0666) == 0 || open(arguments[5], O_WRONLY) >= 0));
   } else {
     return 2;
   }

@@ -84,14 +84,14 @@ public sealed class RebuildingTests(ClientLab lab)
         await File.WriteAllTextAsync(token, "secret");
         File.SetUnixFileMode(token, UnixFileMode.UserRead);
         var stage = await RebuildStage.MakeAsync(lab, version, "spy", $$"""
-            [ (mk "spy" [ "spy" "{{token}}" "{{((IPEndPoint)listener.LocalEndpoint).Port}}" "{{outside}}" ]) ]
+            [ (mk "spy" [ "spy" "{{token}}" "{{((IPEndPoint)listener.LocalEndpoint).Port}}" "{{outside}}" (mk "seen" [ "write" "x" ]) ]) ]
             """);
         var path = (await stage.OutputsAsync()).Values.Single();
 
-        var run = await stage.RebuildAsync(new { expressions = new[] { stage.Expression } }, path.Absolute);
+        var run = await stage.RebuildAsync(new { expressions = new[] { stage.Expression }, inputs = "build" }, path.Absolute);
 
         Assert.True(run.Code is 0, run.ToString());
-        Assert.Equal("token refused\nnetwork refused\noutside refused\nroot refused\n",
+        Assert.Equal("token refused\nnetwork refused\noutside refused\nroot refused\ninput refused\n",
             await File.ReadAllTextAsync(stage.Store + path.Absolute));
         Assert.False(File.Exists(outside));
         Assert.False(listener.Pending());
