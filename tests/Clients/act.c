@@ -42,6 +42,12 @@ int main(int count, char **arguments) {
     static char block[1 << 20];
     for (int i = 0; i < atoi(arguments[2]); i++) fwrite(block, 1, sizeof block, out), fflush(out);
     sleep(600);
+  } else if (strcmp(verb, "vandal") == 0) {
+    if (chmod(arguments[2], 0666) != 0) return 3;
+    FILE *input = fopen(arguments[2], "w");
+    if (input == NULL) return 3;
+    fprintf(input, "changed\n");
+    fclose(input);
   } else if (strcmp(verb, "spy") == 0) {
     fprintf(out, "token %s\n", verdict(open(arguments[2], O_RDONLY) >= 0));
     fprintf(out, "network %s\n", verdict(connects(atoi(arguments[3]))));

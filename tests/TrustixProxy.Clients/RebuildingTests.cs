@@ -116,6 +116,21 @@ public sealed class RebuildingTests(ClientLab lab)
 
     [Theory]
     [EachClient]
+    public async Task A_full_store_makes_room_and_the_work_goes_on(string version)
+    {
+        var stage = await RebuildStage.MakeAsync(lab, version, "full", """builtins.genList (i: mk "room-${toString i}" [ "write" "x" ]) 4""");
+        var derivations = (await stage.InstantiateAsync()).Values.Select(path => path.Absolute).ToArray();
+
+        var run = await stage.RebuildAsync(new { totalDisk = "100KiB" }, derivations); // the builder alone is larger
+
+        Assert.True(run.Code is 0, run.ToString());
+        Assert.Equal(4, Directory.GetFiles(stage.Spool, "*.job").Length);
+        var left = Directory.GetFileSystemEntries(Path.Combine(stage.Store, "nix/store"));
+        Assert.Single(left, path => path.EndsWith(".drv", StringComparison.Ordinal) && path.Contains("-room-", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [EachClient]
     public async Task Killed_at_twenty_random_moments_it_publishes_each_build_once_with_the_hash_that_its_store_holds(string version)
     {
         var stage = await RebuildStage.MakeAsync(lab, version, "killed", """

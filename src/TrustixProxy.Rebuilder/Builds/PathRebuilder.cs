@@ -36,6 +36,7 @@ public sealed class PathRebuilder : IDisposable
         MakeFolder(options.Store);
         _records = RecordFolder.Open(options.RecordFolder);
         _ledger = new BuildLedger(options, _records, time);
+        CollectorRoot.RemoveAll(options.Store);
         var home = MakeFolder(Path.Combine(options.Store, "home"));
         MakeFolder(Path.Combine(home, "conf"));
         _nix = new NixCommand(home, StoreSettings.Of(options.Substituter, options.PublicKeys, Environment.IsPrivilegedProcess), time);
@@ -65,7 +66,11 @@ public sealed class PathRebuilder : IDisposable
 
         try
         {
-            return await RebuildAsync(await _finder.FindAsync(target, cancellation), again, cancellation);
+            var (found, root) = await PrepareAsync(target, cancellation);
+            using (root)
+            {
+                return await RebuildAsync(found, again, cancellation);
+            }
         }
         catch (NixException exception)
         {
@@ -80,6 +85,22 @@ public sealed class PathRebuilder : IDisposable
         foreach (var record in _records.All())
         {
             _ledger.Queue(record);
+        }
+    }
+
+    /// <summary>Finds a target's derivation, in a store that has room, and keeps it from the garbage collector.</summary>
+    private async Task<(FoundDerivation Found, CollectorRoot Root)> PrepareAsync(RebuildTarget target, CancellationToken cancellation)
+    {
+        await _preparing.WaitAsync(cancellation);
+        try
+        {
+            await MakeRoomAsync(cancellation);
+            var found = await _finder.FindAsync(target, cancellation);
+            return (found, new CollectorRoot(_options.Store, found.Path));
+        }
+        finally
+        {
+            _preparing.Release();
         }
     }
 
@@ -121,7 +142,6 @@ public sealed class PathRebuilder : IDisposable
         await _preparing.WaitAsync(cancellation);
         try
         {
-            await MakeRoomAsync(cancellation);
             await RemoveOutputsAsync(outputs, resumes, cancellation);
             await _inputs.BringAsync(found.Path, found.Read, cancellation);
             before = await VerifiedInputsAsync(found, cancellation);

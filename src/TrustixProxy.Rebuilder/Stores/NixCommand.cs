@@ -18,11 +18,11 @@ internal sealed class NixCommand(string home, IReadOnlyDictionary<string, string
     /// <summary>Maximum time of a command that builds and fetches nothing.</summary>
     private static readonly TimeSpan QueryTime = TimeSpan.FromMinutes(10);
 
-    /// <summary>The variables that pass: where the machine's own store is, and how its network is reached.</summary>
+    /// <summary>The variables that pass: who this is, where the machine's own store is, and how its network is reached.</summary>
     private static readonly string[] Passed =
     [
-        "NIX_REMOTE", "NIX_PATH", "NIX_SSL_CERT_FILE", "SSL_CERT_FILE", "http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY",
-        "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY",
+        "USER", "NIX_REMOTE", "NIX_PATH", "NIX_SSL_CERT_FILE", "SSL_CERT_FILE",
+        "http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY",
     ];
 
     /// <summary>Runs a command and returns its output.</summary>
