@@ -13,7 +13,7 @@ public sealed class RebuildInputTests(ClientLab lab)
 
     [Theory]
     [EachClient]
-    public async Task An_input_of_a_cache_without_a_quorum_needs_its_key_and_is_recorded_and_one_that_is_missing_is_waited_for(string version)
+    public async Task An_input_without_a_quorum_needs_its_caches_key_and_is_recorded_and_a_missing_one_is_waited_for(string version)
     {
         var stage = await RebuildStage.MakeAsync(lab, version, "unvoted", Work);
         var outputs = await stage.OutputsAsync();
@@ -116,7 +116,8 @@ public sealed class RebuildInputTests(ClientLab lab)
     private static async Task<string> SignedAsync(RebuildStage stage, StorePath path, string cache)
     {
         var (store, secret) = ($"{stage.Store}-signed", $"{stage.Store}.key");
-        var derivation = (await stage.InstantiateAsync()).Single(pair => path.Name.StartsWith(pair.Key, StringComparison.Ordinal)).Value;
+        var derivations = await stage.InstantiateAsync();
+        var derivation = derivations.Single(pair => path.Name.StartsWith(pair.Key, StringComparison.Ordinal)).Value;
         (await stage.RunAsync("nix", "copy", "--derivation", "--to", store, derivation.Absolute)).OrThrow();
         (await stage.RunAsync("nix-store", "--store", store, "-r", derivation.Absolute)).OrThrow();
         (await stage.RunAsync("nix-store", "--generate-binary-cache-key", "cache-1", secret, $"{secret}.pub")).OrThrow();

@@ -118,7 +118,8 @@ public sealed class RebuildingTests(ClientLab lab)
     [EachClient]
     public async Task A_full_store_makes_room_and_the_work_goes_on(string version)
     {
-        var stage = await RebuildStage.MakeAsync(lab, version, "full", """builtins.genList (i: mk "room-${toString i}" [ "write" "x" ]) 4""");
+        var stage = await RebuildStage.MakeAsync(
+            lab, version, "full", """builtins.genList (i: mk "room-${toString i}" [ "write" "x" ]) 4""");
         var derivations = (await stage.InstantiateAsync()).Values.Select(path => path.Absolute).ToArray();
 
         var run = await stage.RebuildAsync(new { totalDisk = "100KiB" }, derivations); // the builder alone is larger
