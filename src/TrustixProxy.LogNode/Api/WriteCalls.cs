@@ -38,8 +38,9 @@ internal sealed class WriteCalls(IReadOnlyDictionary<string, HostedLog> logs)
 
         if (request.Items.Count > 0)
         {
-            await log!.Sequencer.SubmitAsync(
-                [.. request.Items.Select(item => new Entry(item.Key.ToByteArray(), item.Value.ToByteArray()))], context.Aborted);
+            var writer = context.Caller!.Name;
+            var entries = request.Items.Select(item => new Entry(item.Key.ToByteArray(), item.Value.ToByteArray()) { Writer = writer });
+            await log!.Sequencer.SubmitAsync([.. entries], context.Aborted);
         }
 
         return ConnectAnswer.Of(new SubmitResponse { Status = SubmitResponse.Types.Status.Ok });

@@ -1,5 +1,4 @@
 using TrustixProxy.LogNode.Storage;
-using TrustixProxy.TransparencyLog.Wire;
 
 namespace TrustixProxy.LogNode.Archive;
 
@@ -9,19 +8,19 @@ public static class LogStore
     /// <summary>Returns the path of the log's file.</summary>
     public static string PathOf(string stateDirectory, HostedLogOptions log) => LogDatabase.PathOf(stateDirectory, log.Name);
 
-    /// <summary>Lists all conflicts, oldest first.</summary>
+    /// <summary>Lists all keys for which different values were submitted, in the log's order.</summary>
     /// <exception cref="FileNotFoundException">The log has no file there.</exception>
     /// <exception cref="InvalidDataException">The file is not a log's.</exception>
-    public static IEnumerable<Conflict> Conflicts(string stateDirectory, HostedLogOptions log)
+    public static IEnumerable<DisputedKey> Disputed(string stateDirectory, HostedLogOptions log)
     {
         const int page = 100;
         using var database = LogDatabase.OpenToRead(PathOf(stateDirectory, log));
-        List<Conflict> conflicts;
-        for (long start = 0; (conflicts = database.Read(reader => reader.FindConflicts(start, page))).Count > 0; start += conflicts.Count)
+        List<DisputedKey> keys;
+        for (long last = -1; (keys = database.Read(reader => DisputedKeys.Read(reader, last, page))).Count > 0; last = keys[^1].Index)
         {
-            foreach (var conflict in conflicts)
+            foreach (var key in keys)
             {
-                yield return conflict;
+                yield return key;
             }
         }
     }

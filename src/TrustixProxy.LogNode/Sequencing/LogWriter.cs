@@ -48,8 +48,8 @@ internal sealed class LogWriter : IDisposable
         _index = new EntryIndex(database);
         _maps = new MapVersions(database);
         _cosigned = new CosignedHeads(database);
-        _enqueue = new Statement(connection, "INSERT INTO queue (key, value) VALUES ($1, $2)");
-        _next = new Statement(connection, $"SELECT seq, key, value FROM queue ORDER BY seq LIMIT {BatchSize}");
+        _enqueue = new Statement(connection, "INSERT INTO queue (key, value, writer) VALUES ($1, $2, $3)");
+        _next = new Statement(connection, $"SELECT seq, key, value, writer FROM queue ORDER BY seq LIMIT {BatchSize}");
         _dequeue = new Statement(connection, "DELETE FROM queue WHERE seq <= $1");
         _find = new Statement(connection, "SELECT hashes FROM tile WHERE tree = $1 AND level = $2 AND idx = $3");
         _tile = new Statement(connection, "INSERT OR REPLACE INTO tile (tree, level, idx, hashes) VALUES ($1, $2, $3, $4)");
@@ -131,7 +131,7 @@ internal sealed class LogWriter : IDisposable
         {
             foreach (var item in items)
             {
-                _enqueue.Run(item.Key, item.Value);
+                _enqueue.Run(item.Key, item.Value, item.Writer);
             }
 
             _reached(WritePhase.Enqueue);
@@ -151,7 +151,8 @@ internal sealed class LogWriter : IDisposable
     /// <remarks>A key already in the log keeps its first value; when nothing is new, no head is signed.</remarks>
     public (int Taken, int Conflicts) Sequence()
     {
-        var items = _next.All(row => (Seq: row.Number(0), Entry: new Entry(row.Bytes(1), row.Bytes(2))));
+        var items = _next.All(row => (
+            Seq: row.Number(0), Entry: new Entry(row.Bytes(1), row.Bytes(2)) { Writer = row.IsNull(3) ? null : row.Text(3) }));
         return items.Count is 0 ? default : (items.Count, Sequence(items.Select(item => item.Entry), dequeueTo: items[^1].Seq));
     }
 
@@ -299,7 +300,7 @@ internal sealed class LogWriter : IDisposable
     private (MapVersion? Map, int Conflicts) Append(IEnumerable<Entry> entries)
     {
         var (before, conflicts) = (_log.Size, 0);
-        var map = _maps.Open(Head.MapRoot);
+        var (map, writers) = (_maps.Open(Head.MapRoot), new List<string?>());
         foreach (var entry in entries)
         {
             var mapEntry = new MapEntry(entry.ValueDigest, _log.Size);
@@ -314,6 +315,7 @@ internal sealed class LogWriter : IDisposable
             _entries.Add(leaf.Index, entry);
             _index.Add(leaf.Index, entry);
             _log.Append(MerkleHash.LogLeaf(entry.Key, entry.ValueDigest));
+            writers.Add(entry.Writer);
         }
 
         if (_log.Size == before)
@@ -321,6 +323,7 @@ internal sealed class LogWriter : IDisposable
             return (null, conflicts);
         }
 
+        _entries.Wrote(before, writers);
         var version = _maps.Write(map, Head.MapRoot);
         _reached(WritePhase.Append);
         return (version, conflicts);

@@ -17,6 +17,7 @@ internal sealed class LogDatabase : IDisposable
     /// are those that only the previous head needs (8 bytes each, little-endian, ascending).
     /// head: every head ever signed.
     /// queue: submitted entries that are not in the log yet.
+    /// wrote: whose token submitted the entries from first to last; said: who submitted a value for the key of an entry later.
     /// cosigned: one row at most, the newest head with cosignatures and its two checkpoints. While heads are withheld, readers see it.
     /// witness: the size of a tree that each witness is known to have.
     /// newer: checkpoints under the log's own key that this file does not lead to; with one, nothing is signed any more.
@@ -36,7 +37,10 @@ internal sealed class LogDatabase : IDisposable
             signed_at INTEGER NOT NULL, replaced BLOB NOT NULL);
         CREATE INDEX IF NOT EXISTS map_prefix ON map (prefix);
         CREATE TABLE IF NOT EXISTS head (mh_size INTEGER PRIMARY KEY, head BLOB NOT NULL, signed_at INTEGER NOT NULL);
-        CREATE TABLE IF NOT EXISTS queue (seq INTEGER PRIMARY KEY, key BLOB NOT NULL, value BLOB NOT NULL);
+        CREATE TABLE IF NOT EXISTS queue (seq INTEGER PRIMARY KEY, key BLOB NOT NULL, value BLOB NOT NULL, writer TEXT);
+        CREATE TABLE IF NOT EXISTS wrote (last INTEGER PRIMARY KEY, first INTEGER NOT NULL, writer TEXT NOT NULL);
+        CREATE TABLE IF NOT EXISTS said (idx INTEGER, digest BLOB, writer TEXT, seen_at INTEGER NOT NULL,
+            PRIMARY KEY (idx, digest, writer)) WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS cosigned (mh_size INTEGER NOT NULL, log BLOB NOT NULL, map_heads BLOB NOT NULL,
             is_withheld INTEGER NOT NULL);
         CREATE TABLE IF NOT EXISTS witness (tree INTEGER, name BLOB, size INTEGER NOT NULL, PRIMARY KEY (tree, name)) WITHOUT ROWID;
@@ -81,6 +85,13 @@ internal sealed class LogDatabase : IDisposable
         command.CommandText = $"PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size "
             + $"= -2048; PRAGMA wal_autocheckpoint = 4000; {Schema} PRAGMA user_version = {Version}";
         command.ExecuteNonQuery();
+        command.CommandText = "SELECT count(*) FROM pragma_table_info('queue') WHERE name = 'writer'";
+        if (command.ExecuteScalar() is 0L)
+        {
+            command.CommandText = "ALTER TABLE queue ADD COLUMN writer TEXT"; // which a file of an earlier version lacks
+            command.ExecuteNonQuery();
+        }
+
         return database;
     }
 

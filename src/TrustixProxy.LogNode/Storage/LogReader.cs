@@ -14,6 +14,9 @@ internal sealed record Entry(byte[] Key, byte[] Value)
 {
     /// <summary>SHA-256 of the value.</summary>
     public Digest ValueDigest { get; } = Digest.Of(Value);
+
+    /// <summary>Name of the write token that submitted it; null if unknown.</summary>
+    public string? Writer { get; init; }
 }
 
 /// <summary>A head whose map is stored.</summary>
@@ -41,6 +44,9 @@ internal enum Tree
 /// <summary>One connection that reads a log's file.</summary>
 internal sealed class LogReader : IDisposable
 {
+    private const string ConflictColumns =
+        "e.key, e.idx, e.value, c.value, c.seen_at, c.signature FROM conflict AS c JOIN entry AS e ON e.idx = c.idx";
+
     private readonly SqliteConnection _connection;
     private readonly MapPages _pages;
     private readonly Statement _begin, _end, _entry, _key, _find, _range, _tile, _rootsOf, _root, _conflicts;
@@ -58,8 +64,7 @@ internal sealed class LogReader : IDisposable
         _range = new Statement(connection, "SELECT key, value FROM entry WHERE idx BETWEEN $1 AND $2 ORDER BY idx");
         _conflicts = new Statement(
             connection,
-            "SELECT e.key, e.idx, e.value, c.value, c.seen_at, c.signature FROM conflict AS c JOIN entry AS e ON e.idx = c.idx WHERE c.seq "
-                + "> $1 ORDER BY c.seq LIMIT $2");
+            $"SELECT {ConflictColumns} WHERE c.seq > $1 ORDER BY c.seq LIMIT $2");
         _tile = new Statement(connection, "SELECT hashes FROM tile WHERE tree = $1 AND level = $2 AND idx = $3");
         _rootsOf = new Statement(
             connection, "SELECT head.head, map.root FROM map JOIN head ON head.mh_size = map.head WHERE map.prefix = $1");
@@ -106,17 +111,11 @@ internal sealed class LogReader : IDisposable
             .OfType<byte[]>().Where(key => StorePath.DigestOfKey(key) == digest);
 
     /// <summary>Reads conflicts from number <paramref name="start"/>, counted from 0.</summary>
-    public List<Conflict> FindConflicts(long start, int most) => _conflicts.All(
-        row => new Conflict
-        {
-            Key = UnsafeByteOperations.UnsafeWrap(row.Bytes(0)),
-            Index = (ulong)row.Number(1),
-            ValueDigest = WireMessage.ToBytes(Digest.Of(row.Bytes(2))),
-            OtherValue = UnsafeByteOperations.UnsafeWrap(row.Bytes(3)),
-            SeenAt = (ulong)row.Number(4),
-            Signature = UnsafeByteOperations.UnsafeWrap(row.Bytes(5)),
-        },
-        start, most);
+    public List<Conflict> FindConflicts(long start, int most) => _conflicts.All(ReadConflict, start, most);
+
+    /// <summary>Reads the conflicts with one entry, oldest first.</summary>
+    public IEnumerable<Conflict> FindConflictsOf(long index) => Stream(
+        $"SELECT {ConflictColumns} WHERE c.idx = {index} ORDER BY c.seq", ReadConflict);
 
     public byte[]? FindTile(Tree tree, int level, long index) => _tile.First(row => row.Bytes(0), (int)tree, level, index);
 
@@ -215,7 +214,7 @@ internal sealed class LogReader : IDisposable
     private IEnumerable<long> Find(long prefix) => _find.All(row => row.Number(0), prefix).Concat(_recent.Find(prefix)).Distinct().Order();
 
     /// <summary>Runs an unprepared query, and reads its rows one at a time.</summary>
-    private IEnumerable<T> Stream<T>(string sql, Func<Row, T> read)
+    public IEnumerable<T> Stream<T>(string sql, Func<Row, T> read)
     {
         using var statement = new Statement(_connection, sql);
         foreach (var row in statement.Stream(read))
@@ -223,6 +222,16 @@ internal sealed class LogReader : IDisposable
             yield return row;
         }
     }
+
+    private static Conflict ReadConflict(Row row) => new()
+    {
+        Key = UnsafeByteOperations.UnsafeWrap(row.Bytes(0)),
+        Index = (ulong)row.Number(1),
+        ValueDigest = WireMessage.ToBytes(Digest.Of(row.Bytes(2))),
+        OtherValue = UnsafeByteOperations.UnsafeWrap(row.Bytes(3)),
+        SeenAt = (ulong)row.Number(4),
+        Signature = UnsafeByteOperations.UnsafeWrap(row.Bytes(5)),
+    };
 
     private static Entry ReadEntry(Row row) => new(row.Bytes(0), row.Bytes(1));
 }

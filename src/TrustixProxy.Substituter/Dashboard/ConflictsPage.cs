@@ -19,8 +19,10 @@ internal static class ConflictsPage
             <section><h2>Agreement between electors</h2>
             <p>Of the paths that both have proven a claim for: how many they agree about.</p>
             {Page.Table("Agreement between electors", ["", .. names], Html.Each(names, name => Html.Of($"""<tr><th scope="row">{name}</th>{Html.Each(names, other => Cell(entries, name, other))}</tr>""")))}</section>
+            <section><h2>Agreement over time</h2>{AgreementChart.Of(journal)}</section>
             <section><h2>Disputed paths</h2>
-            {Page.Table("Disputed paths", ["path", "outcome", "when", "who says what"], Html.Each(disputed.Take(Most), Row))}</section>
+            <p>Who says what, and since when this process knows it. The command shows in which files two builders' outputs differ.</p>
+            {Page.Table("Disputed paths", ["path", "outcome", "when", "who says what since when", "compare"], Html.Each(disputed.Take(Most), Row))}</section>
             <section><h2>NARs that are not what their upstream names</h2>
             <p>None of them came to a client as if it were whole. trustix-proxy diff compares two upstreams byte by byte.</p>
             {Page.Table("Refused NARs", ["upstream", "path", "why", "last", "times", "agreed on", "sent"], Html.Each(refused, Refused))}</section>
@@ -34,7 +36,7 @@ internal static class ConflictsPage
         var same = pairs.Count(pair => pair.One == pair.Other);
         return one == other || pairs.Count is 0
             ? Html.Of($"""<td class="none">-</td>""")
-            : Html.Of($"""<td class="{(same == pairs.Count ? "good" : same * 2 >= pairs.Count ? "warn" : "bad")}">{same} of {pairs.Count} ({100 * same / pairs.Count} %)</td>""");
+            : Html.Of($"""<td class="{AgreementChart.KindOf(new AgreementRate(same, pairs.Count))}">{same} of {pairs.Count} ({100 * same / pairs.Count} %)</td>""");
     }
 
     private static OutputClaim? ClaimOf(JournalEntry entry, string elector) =>
@@ -50,7 +52,7 @@ internal static class ConflictsPage
         var sides = entry.Votes.Where(vote => vote.Claim is not null).GroupBy(vote => vote.Claim!);
         return Html.Of($"""
             <tr><td><a href="/path/{entry.Digest}">{entry.Path.Name}</a></td><td>{Page.Badge(entry.Outcome)}</td><td>{Page.Time(entry.At)}</td><td><ul class="sides">{Html.Each(sides, side => Html.Of(
-                $"<li>{string.Join(", ", side.Select(vote => vote.Elector))}: <code>{side.Key.NarHash}</code></li>"))}</ul></td></tr>
+                $"<li>{Html.Each(side.Index(), vote => Html.Of($"{(vote.Index is 0 ? "" : ", ")}{vote.Item.Elector} since {Page.Time(entry.Known[vote.Item.Elector].Since)}"))}: <code>{side.Key.NarHash}</code></li>"))}</ul></td><td><code>trustix-proxy diff {entry.Path.Absolute}</code></td></tr>
             """);
     }
 }

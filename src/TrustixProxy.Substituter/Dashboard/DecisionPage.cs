@@ -55,10 +55,12 @@ internal static class DecisionPage
     private static Html Votes(ImmutableArray<AnswerText> votes)
     {
         var claims = votes.Select(vote => vote.Claim).OfType<OutputClaim>().Distinct().ToList();
+        var diff = claims.Count < 2 ? Html.Empty : Html.Of($"<p>In what do they differ? <code>trustix-proxy diff {claims[0].Path.Absolute}</code></p>");
         var letters = claims.Index().ToDictionary(claim => claim.Item, claim => ((char)('A' + (claim.Index % 26))).ToString());
         return Html.Of($"""
             {Page.Table("Proven claims", ["claim", "NAR hash", "bytes", "references", "proven by"], Html.Each(claims, claim => Html.Of(
                 $"""<tr><th scope="row">{letters[claim]}</th><td><code>{claim.NarHash}</code></td><td class="number">{claim.NarSize:N0}</td><td class="number">{claim.References.Length}</td><td>{string.Join(", ", votes.Where(vote => vote.Claim == claim).Select(vote => vote.Elector))}</td></tr>""")))}
+            {diff}
             {Page.Table("Votes", ["elector", "operator", "claim", "says", "proof", "head"], Html.Each(votes, vote => Html.Of(
                 $"""<tr><td>{vote.Elector}</td><td>{vote.Operator}</td><td>{(vote.Claim is null ? "-" : letters[vote.Claim])}</td><td><code>{vote.Says}</code></td><td>{vote.Proof}</td><td class="number">{vote.Head?.ToString("N0", null) ?? "-"}</td></tr>""")))}
             """);

@@ -4,6 +4,10 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Substituter.Decisions;
 
+/// <summary>A claim that an elector proved.</summary>
+/// <param name="Since">Since when this process knows it.</param>
+internal sealed record KnownClaim(OutputClaim Claim, DateTimeOffset Since);
+
 /// <summary>The last decision on a path, kept for display.</summary>
 /// <param name="Outcome">What was decided.</param>
 /// <param name="Sentence">The reason in one line.</param>
@@ -11,6 +15,13 @@ namespace TrustixProxy.Substituter.Decisions;
 internal sealed record JournalEntry(
     StorePathDigest Digest, StorePath Path, Outcome Outcome, string Sentence, DateTimeOffset At, ImmutableArray<AnswerText> Votes)
 {
+    /// <summary>The last claim that each elector proved, by its name; an elector that is silent now keeps it.</summary>
+    public ImmutableSortedDictionary<string, KnownClaim> Known { get; init; } = None;
+
+    /// <summary>No claims.</summary>
+    public static ImmutableSortedDictionary<string, KnownClaim> None { get; } =
+        ImmutableSortedDictionary.Create<string, KnownClaim>(StringComparer.Ordinal);
+
     /// <summary>Whether different claims are proven.</summary>
     public bool IsDisputed => Votes.Select(vote => vote.Claim).OfType<OutputClaim>().Distinct().Skip(1).Any();
 }
@@ -33,6 +44,9 @@ internal sealed class DecisionJournal(TimeProvider time)
 
     /// <summary>Since when it is kept.</summary>
     public DateTimeOffset Since { get; } = time.GetUtcNow();
+
+    /// <summary>How often electors agreed, over time.</summary>
+    public AgreementHistory Agreement { get; } = new(time);
 
     /// <summary>Goes up with every change.</summary>
     public long Version => Interlocked.Read(ref _version);
@@ -127,6 +141,10 @@ internal sealed class DecisionJournal(TimeProvider time)
             known.List!.Remove(known);
         }
 
+        var before = known?.Value.Known ?? JournalEntry.None;
+        entry = entry with { Known = before.SetItems(New(entry.Votes, before)) };
+        Agreement.Compare(entry.Known, before);
+
         var (list, most) = entry.IsDisputed ? (_disputed, MaxDisputed) : (_plain, MaxPaths);
         _entries[entry.Digest] = list.AddFirst(entry);
         if (list.Count > most)
@@ -134,5 +152,14 @@ internal sealed class DecisionJournal(TimeProvider time)
             _entries.Remove(list.Last!.Value.Digest);
             list.RemoveLast();
         }
+    }
+
+    /// <summary>Returns the claims that are not known yet, with the time of now.</summary>
+    private IEnumerable<KeyValuePair<string, KnownClaim>> New(
+        ImmutableArray<AnswerText> votes, ImmutableSortedDictionary<string, KnownClaim> before)
+    {
+        var now = time.GetUtcNow();
+        return votes.Where(vote => vote.Claim is not null && before.GetValueOrDefault(vote.Elector)?.Claim != vote.Claim)
+            .Select(vote => KeyValuePair.Create(vote.Elector, new KnownClaim(vote.Claim!, now)));
     }
 }

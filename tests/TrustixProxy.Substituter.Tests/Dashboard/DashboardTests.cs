@@ -78,7 +78,7 @@ public sealed partial class DashboardTests
 
         Assert.Contains("1 of 2 (50 %)", page, StringComparison.Ordinal);
         Assert.Contains($"<a href=\"/path/{split.Path.Digest}\">split</a>", page, StringComparison.Ordinal);
-        Assert.Contains("<li>alice: <code>sha256:", page, StringComparison.Ordinal);
+        Assert.Matches("<li>alice since <time [^<]+</time>: <code>sha256:", page);
         Assert.DoesNotContain($"/path/{agreed.Path.Digest}", page, StringComparison.Ordinal);
     }
 

@@ -4,7 +4,6 @@ using TrustixProxy.Configuration;
 using TrustixProxy.LogNode.Archive;
 using TrustixProxy.LogNode.Hosting;
 using TrustixProxy.LogNode.Storage;
-using TrustixProxy.Nars.Comparison;
 using TrustixProxy.Nix;
 using TrustixProxy.Terminal;
 
@@ -34,8 +33,8 @@ internal static class LogFileVerbs
             + "continued from an older one contradicts its own signatures.", (options, log, parsed) =>
             Import(options, log, parsed.GetValue(from)!), from);
         yield return Proof();
-        yield return Make("conflicts", "Lists submitted values that differ from the value the log holds for the same key.",
-            (options, log, parsed) => List(options, log, parsed.GetValue(json)), json);
+        yield return Make("conflicts", "Lists keys for which different values were submitted: who submitted which, and since when.",
+            (options, log, parsed) => LogConflicts.List(options, log, parsed.GetValue(json)), json);
     }
 
     private static Command Proof()
@@ -168,31 +167,6 @@ internal static class LogFileVerbs
 
         using var file = output is null ? Console.OpenStandardOutput() : File.Create(output);
         file.Write(proof.ToBytes());
-        return ExitCode.Good;
-    }
-
-    /// <summary>The time of so many milliseconds since 1970; the number itself where no calendar has that time.</summary>
-    private static string TimeOf(ulong milliseconds) => milliseconds <= (ulong)DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()
-        ? $"{DateTimeOffset.FromUnixTimeMilliseconds((long)milliseconds):yyyy-MM-dd HH:mm:ss}Z"
-        : $"{milliseconds} ms after 1970";
-
-    private static int List(LogNodeOptions options, HostedLogOptions log, bool isJson)
-    {
-        var count = 0;
-        foreach (var conflict in LogStore.Conflicts(options.StateDirectory, log))
-        {
-            count++;
-            Console.WriteLine(isJson
-                ? Google.Protobuf.JsonFormatter.Default.Format(conflict)
-                : $"{TimeOf(conflict.SeenAt)} {Printable.Of(conflict.Key.Span)}: entry {conflict.Index} holds the value "
-                    + $"{Convert.ToHexStringLower(conflict.ValueDigest.Span)}, later submitted: {Printable.Of(conflict.OtherValue.Span)}");
-        }
-
-        if (!isJson)
-        {
-            Console.WriteLine($"{log.Name}: {count} {(count is 1 ? "conflict" : "conflicts")}");
-        }
-
         return ExitCode.Good;
     }
 }
