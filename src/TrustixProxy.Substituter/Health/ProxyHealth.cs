@@ -39,8 +39,8 @@ internal sealed record RuleHealth(string Match, string Rule, bool IsReachable);
 /// <param name="Caches">The signed caches and servers of proof files that vote.</param>
 /// <param name="Upstreams">The upstreams.</param>
 /// <param name="Rules">The policy's rules, the default rule last.</param>
-/// <param name="CanDecide">Whether decisions are possible: the default rule can be met (in report mode: the fallback is up), and an
-/// upstream is up.</param>
+/// <param name="CanDecide">Whether decisions are possible: the default rule can be met (in report mode: the fallback is up; without
+/// electors: content-addressed paths are served), and an upstream is up.</param>
 internal sealed record ProxyHealth(IReadOnlyList<LogStatus> Logs, IReadOnlyList<SourceHealth> Caches, IReadOnlyList<SourceHealth> Upstreams,
     IReadOnlyList<RuleHealth> Rules, bool CanDecide)
 {
@@ -55,7 +55,8 @@ internal sealed record ProxyHealth(IReadOnlyList<LogStatus> Logs, IReadOnlyList<
             .ToHashSet();
         var rules = parts.Policy.Scopes.Append(parts.Policy.Rest)
             .Select(scope => new RuleHealth(scope.Match ?? "*", scope.Rule.ToString(), parts.Policy.IsMet(scope.Rule, operators))).ToList();
-        var isRuleMet = parts.Policy.Fallback is { } fallback ? heard.Contains(fallback) : rules[^1].IsReachable;
+        var asksNobody = parts.Policy is { Electors.IsEmpty: true, ServesContentAddressed: true };
+        var isRuleMet = parts.Policy.Fallback is { } fallback ? heard.Contains(fallback) : rules[^1].IsReachable || asksNobody;
         return new ProxyHealth(logs, caches, upstreams, rules, isRuleMet && upstreams.Any(upstream => upstream.MayAnswer));
     }
 

@@ -38,7 +38,9 @@ internal static class ServeWarnings
     {
         if (options.Policy.Electors.IsEmpty)
         {
-            yield return "logs: is empty, and so is caches, so every path is refused. Name at least three, run by different operators.";
+            yield return $"logs: is empty, and so is caches, so {(options.Policy.ServesContentAddressed
+                ? "only content-addressed paths are served" : "every path is refused")}. For more, name at least three, run by different "
+                + "operators.";
         }
 
         if (options.Upstreams.Length is 0)

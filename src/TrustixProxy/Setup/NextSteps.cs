@@ -6,6 +6,8 @@ internal static class NextSteps
     public static string OfProxy(SetupAnswers answers, PresetFiles files)
     {
         var isForOthers = answers.Preset is Preset.Organisation;
+        var reports = answers.Preset is Preset.SecondVoice;
+        var besides = reports ? $"\n  nix.settings.trusted-public-keys = lib.mkForce [ \"{answers.Cache.Key}\" ]; # while it reports" : "";
         return $$"""
 
             Run it:
@@ -13,8 +15,8 @@ internal static class NextSteps
 
             {{(isForOthers ? "nix.conf of the machines that ask it" : "nix.conf")}}, with no other substituter or key, or the vote is bypassed:
               substituters = {{(isForOthers ? answers.Url ?? $"http://{Environment.MachineName.ToLowerInvariant()}:8080" : "http://127.0.0.1:8080")}}
-              trusted-public-keys = {{files.SigningKey}}
-
+              trusted-public-keys = {{files.SigningKey}}{{(reports ? $" {answers.Cache.Key}" : "")}}
+            {{(reports ? Report : "")}}
             NixOS, instead of both, with trustix-proxy.json copied beside your configuration:
               services.trustix-proxy = {
                 enable = true;
@@ -22,9 +24,18 @@ internal static class NextSteps
                 signingKeyFile = "{{Path.Combine(answers.Directory, "signing.key")}}";
                 publicKey = "{{files.SigningKey}}";
                 settings = removeAttrs (lib.importJSON ./trustix-proxy.json) [ "listen" "signingKeyFile" ];
-              };
+              };{{besides}}
             """;
     }
+
+    private const string Report = """
+
+        The proxy reports at first: it serves what the cache has signed, and records what it would refuse. Look at that with:
+          trustix-proxy doctor
+          trustix-proxy wanted
+        Then remove "mode" and "fallback" from the configuration, and the cache's key from Nix.
+
+        """;
 
     public static string OfBuilder(PresetFiles files, Voter log) => $$"""
         others add: {{log}}

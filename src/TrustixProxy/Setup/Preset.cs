@@ -1,3 +1,5 @@
+using TrustixProxy.Consensus;
+
 namespace TrustixProxy.Setup;
 
 /// <summary>What a configuration is for.</summary>
@@ -14,14 +16,24 @@ internal enum Preset
 
     /// <summary>A log of what this machine builds, and the publisher that feeds it.</summary>
     Builder,
+
+    /// <summary>A signed cache and some of the rebuilders that confirm it; at first only reported.</summary>
+    SecondVoice,
+
+    /// <summary>Only content-addressed paths; nobody votes.</summary>
+    Sources,
 }
 
 /// <summary>The presets' names on command lines.</summary>
 internal static class PresetNames
 {
+    /// <summary>All names in one sentence.</summary>
+    public static string All { get; } = "watch, home, organisation, builder, second-voice or sources";
+
     public static bool TryParse(string text, out Preset preset)
     {
-        var index = Array.FindIndex(Enum.GetNames<Preset>(), name => name.Equals(text, StringComparison.OrdinalIgnoreCase));
+        var index = Array.FindIndex(
+            Enum.GetValues<Preset>(), value => Kebab.Of(value).Equals(text, StringComparison.OrdinalIgnoreCase));
         preset = (Preset)index;
         return index >= 0;
     }
@@ -55,10 +67,13 @@ internal sealed record SetupAnswers
     /// <summary>The logs that vote.</summary>
     public required IReadOnlyList<Voter> Logs { get; init; }
 
+    /// <summary>The rebuilders that vote, with confirmed keys.</summary>
+    public IReadOnlyList<Voter> Rebuilders { get; init; } = [];
+
     /// <summary>The cache that NARs come from, and that votes in some presets.</summary>
     public Voter Cache { get; init; } = Voter.CacheNixosOrg;
 
-    /// <summary>How many operators must agree; a majority when null.</summary>
+    /// <summary>How many operators must agree, or how many rebuilders; a majority when null.</summary>
     public int? Quorum { get; init; }
 
     /// <summary>A builder's name for its log.</summary>

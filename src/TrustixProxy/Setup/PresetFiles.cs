@@ -64,10 +64,14 @@ internal sealed class PresetFiles(SetupAnswers answers)
             ["logs"] = new JsonArray(
                 [.. answers.Logs.Select(log => new JsonObject { ["name"] = log.Name, ["url"] = log.Url, ["publicKey"] = log.Key })]),
         };
-        if (answers.Preset is Preset.Watch or Preset.Organisation)
+        if (answers.Preset is Preset.Watch or Preset.Organisation or Preset.SecondVoice)
         {
-            configuration["caches"] = new JsonArray(
-                new JsonObject { ["name"] = answers.Cache.Name, ["url"] = answers.Cache.Url, ["publicKeys"] = Texts(answers.Cache.Key) });
+            configuration["caches"] = new JsonArray([Cache(answers.Cache), .. answers.Rebuilders.Select(Rebuilder)]);
+        }
+
+        if (answers.Preset is Preset.SecondVoice)
+        {
+            (configuration["mode"], configuration["fallback"]) = ("report", answers.Cache.Name);
         }
 
         configuration["policy"] = Policy();
@@ -75,14 +79,30 @@ internal sealed class PresetFiles(SetupAnswers answers)
             ConfigurationFile.Read(path, section => ServeConfiguration.Read(section, isCheck: true)).Faults)], overwrite);
     }
 
-    private JsonObject Policy()
+    private static JsonObject Cache(Voter cache) =>
+        new() { ["name"] = cache.Name, ["url"] = cache.Url, ["publicKeys"] = Texts(cache.Key) };
+
+    private static JsonObject Rebuilder(Voter rebuilder)
     {
-        var voters = answers.Logs.Count + (answers.Preset is Preset.Organisation ? 1 : 0);
-        return answers.Preset is Preset.Watch
-            ? new JsonObject { ["rule"] = new JsonObject { ["quorum"] = 1, ["of"] = Texts(answers.Cache.Name) }, ["dissent"] = "veto" }
-            : answers.Preset is Preset.Organisation ? new JsonObject { ["quorum"] = Quorum(voters), ["closure"] = true }
-            : new JsonObject { ["quorum"] = Quorum(voters) };
+        var elector = Cache(rebuilder);
+        elector["protocol"] = "lila";
+        return elector;
     }
+
+    private JsonObject Policy() => answers.Preset switch
+    {
+        Preset.Watch => new JsonObject { ["rule"] = Rule(1, answers.Cache.Name), ["dissent"] = "veto" },
+        Preset.Organisation => new JsonObject { ["quorum"] = Quorum(answers.Logs.Count + 1), ["closure"] = true },
+        Preset.SecondVoice => new JsonObject
+        {
+            ["rule"] = Rule(2, answers.Cache.Name,
+                Rule(Quorum(answers.Rebuilders.Count), [.. answers.Rebuilders.Select(rebuilder => (JsonNode)rebuilder.Name)])),
+        },
+        Preset.Sources => new JsonObject { ["contentAddressed"] = true },
+        _ => new JsonObject { ["quorum"] = Quorum(answers.Logs.Count) },
+    };
+
+    private static JsonObject Rule(int quorum, params JsonNode[] members) => new() { ["quorum"] = quorum, ["of"] = new JsonArray(members) };
 
     private int Quorum(int voters) => answers.Quorum ?? Consensus.Rule.Majority(voters);
 

@@ -9,6 +9,8 @@ internal sealed class Questions(TextReader answers, TextWriter questions)
         home          a majority of the logs that you name must agree. At least two.
         organisation  your builders' logs and cache.nixos.org vote, a majority must agree; for other machines too. At least one log.
         builder       a log of what this machine builds, and its publisher.
+        second-voice  cache.nixos.org and some of the rebuilders that you name must agree; at first only reported. At least one rebuilder.
+        sources       only content-addressed paths, such as sources, are fetched; all else is built here. Needs nobody.
         """;
 
     /// <summary>The preset; null when there are no more answers.</summary>
@@ -29,22 +31,37 @@ internal sealed class Questions(TextReader answers, TextWriter questions)
     }
 
     /// <summary>Logs until an empty line.</summary>
-    public IReadOnlyList<Voter> Logs()
+    public IReadOnlyList<Voter> Logs() => Voters("Log", "NAME,URL,PUBLICKEY");
+
+    /// <summary>Rebuilders until an empty line.</summary>
+    public IReadOnlyList<Voter> Rebuilders() => Voters("Rebuilder", "NAME,URL,KEY");
+
+    /// <summary>Shows a fetched key; true only if the answer is yes.</summary>
+    public bool Confirms(Voter rebuilder, FetchedKey key)
     {
-        var logs = new List<Voter>();
-        while (Ask($"Log {logs.Count + 1}, as NAME,URL,PUBLICKEY (empty: no more): ") is { Length: > 0 } answer)
+        questions.WriteLine($"{rebuilder.Name}: {key.Key}");
+        questions.WriteLine($"  fingerprint {key.Fingerprint}");
+        questions.WriteLine($"  source      {key.Source}");
+        questions.WriteLine("Compare the fingerprint with one that the rebuilder gives elsewhere: it could be anybody's key.");
+        return Ask($"Is this the key of {rebuilder.Name}? Type yes to write it: ") is "yes";
+    }
+
+    private List<Voter> Voters(string what, string form)
+    {
+        var voters = new List<Voter>();
+        while (Ask($"{what} {voters.Count + 1}, as {form} (empty: no more): ") is { Length: > 0 } answer)
         {
-            if (Voter.TryParse(answer, out var log))
+            if (Voter.TryParse(answer, out var voter))
             {
-                logs.Add(log);
+                voters.Add(voter);
             }
             else
             {
-                questions.WriteLine($"'{answer}' is not NAME,URL,PUBLICKEY.");
+                questions.WriteLine($"'{answer}' is not {form}.");
             }
         }
 
-        return logs;
+        return voters;
     }
 
     /// <summary>A text; <paramref name="fallback"/> when the line is empty.</summary>

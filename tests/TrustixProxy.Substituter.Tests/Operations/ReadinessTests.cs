@@ -50,6 +50,19 @@ public sealed class ReadinessTests
     }
 
     [Fact]
+    public async Task A_proxy_that_asks_nobody_is_ready_while_it_serves_content_addressed_paths_and_lists_nothing_as_wanted()
+    {
+        var output = TestOutput.Make();
+        await using var proxy = new TestProxy();
+        (await proxy.AddUpstreamAsync("main")).Add(output);
+        await proxy.StartAsync();
+
+        Assert.Equal(HttpStatusCode.NotFound, (await proxy.AskAsync(output.Path)).Status);
+        Assert.Equal(HttpStatusCode.OK, (await AskAsync(proxy)).Status);
+        Assert.Equal("{\"wanted\":[]}", await proxy.Client.GetStringAsync(new Uri(proxy.OperationsUrl, "/wanted")));
+    }
+
+    [Fact]
     public async Task Two_electors_of_one_operator_count_once()
     {
         await using var proxy = await TestProxy.WithThreeLogsAsync();

@@ -15,6 +15,7 @@ public sealed class InitTests
     [InlineData("watch", new[] { Alice }, "http://127.0.0.1:8080")]
     [InlineData("home", new[] { Alice, Bob }, "http://127.0.0.1:8080")]
     [InlineData("organisation", new[] { Alice }, "http://cache.example:8080")]
+    [InlineData("sources", new string[0], "http://127.0.0.1:8080")]
     public async Task A_proxys_preset_is_a_working_configuration_with_a_key_and_the_lines_for_nix(string preset, string[] logs, string url)
     {
         using var folder = new Folder();
@@ -102,7 +103,13 @@ public sealed class InitTests
         "bob,https://bob.example,short")]
     [InlineData("policy.quorum: is 3; it must be from 1 to 2", "--preset", "home", "--log", Alice, "--log", Bob, "--quorum", "3")]
     [InlineData("'alice' is not NAME,URL,KEY", "--preset", "home", "--log", "alice")]
-    [InlineData("--preset is 'nonsense'; it must be watch, home, organisation or builder.", "--preset", "nonsense")]
+    [InlineData("--preset is 'nonsense'; it must be watch, home, organisation, builder, second-voice or sources.", "--preset", "nonsense")]
+    [InlineData("--log: is given, and the preset sources asks nobody", "--preset", "sources", "--log", Alice)]
+    [InlineData("--rebuilder: is given, and only the preset second-voice asks", "--preset", "watch", "--rebuilder",
+        "a,https://a.example,a:b")]
+    [InlineData("--rebuilder: is given 0 times", "--preset", "second-voice")]
+    [InlineData("caches[1].publicKeys: has 'key', which has no colon", "--preset", "second-voice", "--rebuilder",
+        "a,https://a.example,key")]
     [InlineData("logs[0].name: is 'a/b'", "--preset", "builder", "--name", "a/b")]
     public async Task A_faulty_answer_is_named_and_leaves_nothing_behind(string expected, params string[] arguments)
     {

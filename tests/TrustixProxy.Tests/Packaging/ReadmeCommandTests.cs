@@ -11,7 +11,7 @@ public sealed partial class ReadmeCommandTests
 
     /// <summary>What is run by other tests: it needs two builders' caches, a Nix with builds of its own, evidence, or does not
     /// end.</summary>
-    private static readonly string[] Elsewhere = [" diff ", " log serve", " log submit", " rebuild", "mallory", " keygen "];
+    private static readonly string[] Elsewhere = [" diff ", " log serve", " log submit", " rebuild", "mallory", " keygen ", " init "];
 
     [Fact]
     public async Task Each_option_in_it_is_one_of_its_verb()

@@ -25,6 +25,14 @@ internal static class InitVerb
         HelpName = "NAME,URL,PUBLICKEY",
         CustomParser = result => [.. result.Tokens.Select(token => ReadVoter(result, token.Value)).OfType<Voter>()]
     };
+    private static readonly Option<Voter[]> Rebuilders = new(
+        "--rebuilder")
+    {
+        Description = "second-voice: a rebuilder on a lila server; may be repeated. KEY is its public key, or the https address of a "
+            + "text with it: that key is fetched once, shown, and written only if you confirm it.",
+        HelpName = "NAME,URL,KEY",
+        CustomParser = result => [.. result.Tokens.Select(token => ReadVoter(result, token.Value)).OfType<Voter>()]
+    };
     private static readonly Option<Voter> Cache = new(
         "--cache")
     {
@@ -36,7 +44,7 @@ internal static class InitVerb
     };
     private static readonly Option<int?> Quorum = new(
         "--quorum")
-    { Description = "How many operators must agree; default: a majority.", HelpName = "N" };
+    { Description = "How many operators must agree, for second-voice how many rebuilders; default: a majority.", HelpName = "N" };
     private static readonly Option<string> Name = new("--name")
     {
         Description = "builder: name of the log.",
@@ -53,42 +61,95 @@ internal static class InitVerb
     public static Command Create()
     {
         var command = new Command("init", "Writes a working configuration with keys and prints the lines for nix.conf or NixOS.") { Which,
-            Place, Logs, Cache, Quorum, Name, Url, Force };
-        command.SetAction(Run);
+            Place, Logs, Rebuilders, Cache, Quorum, Name, Url, Force };
+        command.SetAction(RunAsync);
         return command;
     }
 
-    private static int Run(ParseResult parsed)
+    private static async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellation)
     {
         var questions = new Questions(Console.In, Console.Error);
         var asks = parsed.GetValue(Which) is null;
         if ((parsed.GetValue(Which) ?? questions.Preset()) is not { } preset)
         {
-            Console.Error.WriteLine("--preset: is missing, and standard input is closed. Choose one: watch, home, organisation or "
-                + "builder.");
+            Console.Error.WriteLine($"--preset: is missing, and standard input is closed. Choose one: {PresetNames.All}.");
             return ExitCode.Usage;
         }
 
         var (name, logs) = (parsed.GetValue(Name)!, (IReadOnlyList<Voter>)(parsed.GetValue(Logs) ?? []));
+        var asksForLogs = asks && preset is not (Preset.Builder or Preset.SecondVoice or Preset.Sources) && logs.Count is 0;
         var answers = new SetupAnswers
         {
             Preset = preset,
             Directory = Path.GetFullPath(parsed.GetValue(Place)!),
-            Logs = asks && preset is not Preset.Builder && logs.Count is 0 ? questions.Logs() : logs,
+            Logs = asksForLogs ? questions.Logs() : logs,
+            Rebuilders = parsed.GetValue(Rebuilders) is { Length: > 0 } named ? named
+                : asks && preset is Preset.SecondVoice ? questions.Rebuilders() : [],
             Cache = parsed.GetValue(Cache)!,
             Quorum = parsed.GetValue(Quorum),
             Name = asks && preset is Preset.Builder ? questions.Text("Name of the log", name) : name,
             Url = parsed.GetValue(Url),
         };
-        var needed = preset switch { Preset.Home => 2, Preset.Organisation => 1, _ => 0 };
-        if (answers.Logs.Count < needed)
+        if (FaultOf(answers) is { } fault)
         {
-            Console.Error.WriteLine($"--log: is given {answers.Logs.Count} times; the preset needs at least {needed}: --log "
-                + $"NAME,URL,PUBLICKEY. A log's operator publishes all three; the preset watch needs no log.");
+            Console.Error.WriteLine(fault);
             return ExitCode.Usage;
         }
 
-        return Write(answers, parsed.GetValue(Force));
+        return await ConfirmAsync(answers, questions, cancellation) is { } confirmed ? Write(confirmed, parsed.GetValue(Force))
+            : ExitCode.No;
+    }
+
+    /// <summary>What the preset does not go with; null if the answers fit.</summary>
+    private static string? FaultOf(SetupAnswers answers)
+    {
+        var preset = answers.Preset;
+        var needed = preset switch { Preset.Home => 2, Preset.Organisation => 1, _ => 0 };
+        return answers.Logs.Count < needed
+            ? $"--log: is given {answers.Logs.Count} times; the preset needs at least {needed}: --log "
+                + "NAME,URL,PUBLICKEY. A log's operator publishes all three; the preset watch needs no log."
+            : preset is Preset.Sources && answers.Logs.Count > 0
+            ? "--log: is given, and the preset sources asks nobody. Remove it, or choose watch."
+            : preset is not Preset.SecondVoice && answers.Rebuilders.Count > 0
+            ? "--rebuilder: is given, and only the preset second-voice asks rebuilders. Remove it, or choose that preset."
+            : preset is Preset.SecondVoice && answers.Rebuilders.Count is 0
+            ? "--rebuilder: is given 0 times; the preset second-voice needs at least 1: --rebuilder NAME,URL,KEY. URL is a lila server, "
+                + "and KEY the rebuilder's own key as name:base64."
+            : null;
+    }
+
+    /// <summary>Fetches the keys that were given as addresses, and has each confirmed; null if one was not, which is told.</summary>
+    private static async Task<SetupAnswers?> ConfirmAsync(SetupAnswers answers, Questions questions, CancellationToken cancellation)
+    {
+        var confirmed = new List<Voter>();
+        foreach (var rebuilder in answers.Rebuilders)
+        {
+            if (!FetchedKey.IsSource(rebuilder.Key))
+            {
+                confirmed.Add(rebuilder);
+                continue;
+            }
+
+            try
+            {
+                var fetched = await FetchedKey.FetchAsync(rebuilder.Key, cancellation);
+                if (questions.Confirms(rebuilder, fetched))
+                {
+                    confirmed.Add(rebuilder with { Key = fetched.Key.ToString() });
+                    continue;
+                }
+
+                Console.Error.WriteLine($"--rebuilder: the key of '{rebuilder.Name}' was not confirmed; nothing was written.");
+            }
+            catch (Exception exception) when (exception is FormatException or HttpRequestException or OperationCanceledException)
+            {
+                Console.Error.WriteLine($"--rebuilder: the key of '{rebuilder.Name}': {exception.Message} Nothing was written.");
+            }
+
+            return null;
+        }
+
+        return answers with { Rebuilders = confirmed };
     }
 
     private static int Write(SetupAnswers answers, bool overwrite)
@@ -128,7 +189,7 @@ internal static class InitVerb
             return preset;
         }
 
-        result.AddError($"--preset is '{result.Tokens[0].Value}'; it must be watch, home, organisation or builder.");
+        result.AddError($"--preset is '{result.Tokens[0].Value}'; it must be {PresetNames.All}.");
         return null;
     }
 
