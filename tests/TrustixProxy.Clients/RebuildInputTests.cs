@@ -101,7 +101,8 @@ public sealed class RebuildInputTests(ClientLab lab)
         await File.WriteAllBytesAsync(file, bytes);
 
         var run = await stage.RebuildAsync(new { }, file);
-        await File.WriteAllTextAsync(file, (await File.ReadAllTextAsync(file)).Replace("\"filed\"]", "\"faked\"]", StringComparison.Ordinal));
+        var text = await File.ReadAllTextAsync(file);
+        await File.WriteAllTextAsync(file, text.Replace("\"filed\"]", "\"faked\"]", StringComparison.Ordinal));
         var changed = await stage.RebuildAsync(new { }, file);
 
         Directory.Delete(folder, recursive: true);
