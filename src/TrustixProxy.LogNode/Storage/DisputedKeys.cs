@@ -62,7 +62,8 @@ internal static class DisputedKeys
         {
             var middle = low + ((high - low) / 2);
             var head = reader.HeadsBetween(middle, middle + 1).First();
-            (low, high, found) = WireNumber.OfOurs(head.Message.TreeSize) > index ? (low, middle, head.SignedAt) : (middle + 1, high, found);
+            (low, high, found) = WireNumber.OfOurs(head.Message.TreeSize) > index
+                ? (low, middle, head.SignedAt) : (middle + 1, high, found);
         }
 
         return found;

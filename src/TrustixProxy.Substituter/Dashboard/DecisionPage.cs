@@ -55,7 +55,8 @@ internal static class DecisionPage
     private static Html Votes(ImmutableArray<AnswerText> votes)
     {
         var claims = votes.Select(vote => vote.Claim).OfType<OutputClaim>().Distinct().ToList();
-        var diff = claims.Count < 2 ? Html.Empty : Html.Of($"<p>In what do they differ? <code>trustix-proxy diff {claims[0].Path.Absolute}</code></p>");
+        var diff = claims.Count < 2 ? Html.Empty
+            : Html.Of($"<p>In what do they differ? <code>trustix-proxy diff {claims[0].Path.Absolute}</code></p>");
         var letters = claims.Index().ToDictionary(claim => claim.Item, claim => ((char)('A' + (claim.Index % 26))).ToString());
         return Html.Of($"""
             {Page.Table("Proven claims", ["claim", "NAR hash", "bytes", "references", "proven by"], Html.Each(claims, claim => Html.Of(
