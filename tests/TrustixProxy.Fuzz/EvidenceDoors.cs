@@ -4,6 +4,8 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using TrustixProxy.Consensus;
+using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Evidence;
 using TrustixProxy.Testing;
 using TrustixProxy.TransparencyLog;
 
@@ -18,6 +20,9 @@ internal static class EvidenceDoors
     private static readonly MemoryLog Log = Fill();
     private static readonly Elector.Log Alice = new("alice", "alice", Log.Signer.Key);
     private static readonly Elector.Log Bob = new("bob", "bob", new LogSigner(new byte[32]).Key);
+    private static readonly NixSecretKey Rebuilder = NixSecretKey.Generate("rebuilder-1");
+    private static readonly Candidate Candidate = new(
+        Output.Path, Output.Statement.NarHash, Output.Statement.NarSize, [.. Output.Statement.References]);
     private static readonly Policy Policy = new([Alice, Bob], 1);
 
     public static IEnumerable<Door> All =>
@@ -26,6 +31,7 @@ internal static class EvidenceDoors
             bytes => Redigested(bytes).All(VerifyFault)),
         new("DecisionBundle", [Bundle(Claimed()), Bundle(new Ballot.Silent(SilenceReason.NoAnswer))], bytes =>
             Redigested(bytes).All(VerifyBundle)),
+        new("LilaAttestation", [Attested()], ReadAttestations),
         Door.OfText("Fingerprint", text => OutputClaim.TryReadFingerprint(Encoding.Latin1.GetBytes(text), Output.Path, out var claim, out _)
             && claim.Fingerprint == text, Nix.Fingerprint.Format(
                 Output.Path, Output.Statement.NarHash, Output.Statement.NarSize, [Output.Path, TestOutput.PathOf("a")])),
@@ -62,6 +68,28 @@ internal static class EvidenceDoors
         var record = verdict.Granted is null ? DecisionRecord.Refusal(verdict.Outcome, verdict.Sentence, DateTimeOffset.UnixEpoch)
             : DecisionRecord.Of(verdict, hints, DateTimeOffset.UnixEpoch);
         return DecisionBundle.Of(Output.Path, record, verdict, Policy).ToBytes();
+    }
+
+    /// <summary>A server's answer about the output, signed by a rebuilder.</summary>
+    private static byte[] Attested() => JsonSerializer.SerializeToUtf8Bytes(new[]
+    {
+        new { output_hash = Output.Statement.NarHash.ToString(), output_sig = Rebuilder.Sign(Output.NarInfo().Fingerprint).ToString() },
+    });
+
+    /// <summary>Reads attestations, and holds that none but the rebuilder's own ever proves anything.</summary>
+    private static bool ReadAttestations(byte[] bytes)
+    {
+        var attestations = LilaAttestation.TryParseAll(bytes);
+        foreach (var narInfo in (attestations ?? []).Take(100).Select(attestation => attestation.Complete(Candidate)))
+        {
+            if (OutputClaim.TryReadSigned(narInfo, [Rebuilder.PublicKey], out var claim, out _)
+                && claim.Fingerprint != Output.NarInfo().Fingerprint)
+            {
+                throw new InvalidOperationException($"a damaged answer proves {claim.Fingerprint}");
+            }
+        }
+
+        return attestations is not null;
     }
 
     private static bool VerifyFault(byte[] bytes) => FaultEvidence.TryVerify(bytes, [Log.Signer.Key], out _, out _);
