@@ -46,7 +46,7 @@ public sealed class WantedVerbTests
         Assert.Contains("does not have our seal", unreadable.Error, StringComparison.Ordinal);
         using (var proxy = await ServeAsync(stage))
         {
-            Assert.Contains(proxy.Said, line => line.Contains("The work list starts empty", StringComparison.Ordinal));
+            await proxy.SaysAsync("The work list starts empty");
             Assert.Equal("0 paths wanted\n", (await WantedAsync(stage)).Output);
             proxy.Kill();
         }
@@ -162,11 +162,18 @@ public sealed class WantedVerbTests
         throw new InvalidOperationException(string.Join('\n', said));
     }
 
-    private sealed class Served(Process process, Uri url, IReadOnlyList<string> said) : IDisposable
+    private sealed class Served(Process process, Uri url, List<string> said) : IDisposable
     {
         private readonly HttpClient _client = new() { BaseAddress = url };
 
-        public IReadOnlyList<string> Said => said;
+        /// <summary>Waits until a line of its messages has a text.</summary>
+        public async Task SaysAsync(string text)
+        {
+            while (!said.Exists(line => line.Contains(text, StringComparison.Ordinal)))
+            {
+                said.Add(await process.StandardError.ReadLineAsync() ?? throw new InvalidOperationException(string.Join('\n', said)));
+            }
+        }
 
         public async Task AskAsync(params TestOutput[] outputs)
         {
