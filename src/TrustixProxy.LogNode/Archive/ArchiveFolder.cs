@@ -1,4 +1,5 @@
 using System.Globalization;
+using TrustixProxy.IO.Storage;
 using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.LogNode.Archive;
@@ -72,18 +73,13 @@ internal sealed class ArchiveFolder(string path)
     public void Write(string name, params IEnumerable<byte[]> parts)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(PathOf(name))!);
-        var temporary = PathOf(name) + ".new";
-        using (var file = new FileStream(temporary, FileMode.Create, FileAccess.Write))
+        WholeFile.Replace(PathOf(name), file =>
         {
             foreach (var part in parts)
             {
                 file.Write(part);
             }
-
-            file.Flush(flushToDisk: true);
-        }
-
-        File.Move(temporary, PathOf(name), overwrite: true);
+        });
     }
 
     /// <summary>Writes the missing files of a folder; returns their number.</summary>

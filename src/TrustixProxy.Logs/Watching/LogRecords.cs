@@ -89,11 +89,11 @@ public sealed class LogRecords
     }
 
     /// <summary>Forgets all proven entries of a log, and since when it has held them.</summary>
-    public void ForgetProven(LogKey key)
+    public void ForgetHistory(LogKey key) => _database.Together(() =>
     {
         _database.Execute("DELETE FROM proven WHERE log_id = $id", key.LogId);
         _database.Execute("DELETE FROM log_head_age WHERE log_id = $id", key.LogId);
-    }
+    });
 
     public LogCondition Condition(LogKey key) =>
         _database.First(

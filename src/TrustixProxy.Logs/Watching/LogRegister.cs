@@ -92,7 +92,7 @@ public sealed class LogRegister : IDisposable
             return false;
         }
 
-        _records.ForgetProven(key); // otherwise its old entries would freeze it again
+        _records.ForgetHistory(key); // otherwise its old entries would freeze it again
         return _views.Unfreeze(key, reason, _time.GetUtcNow());
     }
 

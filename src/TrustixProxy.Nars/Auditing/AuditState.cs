@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using TrustixProxy.IO.Storage;
 using TrustixProxy.Nix;
 
 namespace TrustixProxy.Nars.Auditing;
@@ -111,15 +112,9 @@ public sealed class AuditState
 
     private void Write()
     {
-        var (start, part) = (Stopwatch.GetTimestamp(), _file + ".part");
-        using (var stream = new FileStream(part, FileMode.Create, FileAccess.Write, FileShare.None))
-        {
-            JsonSerializer.Serialize(
-                stream, new AuditStateFile(Version, _audit, [.. _right.Values]), AuditStateJson.Default.AuditStateFile);
-            stream.Flush(flushToDisk: true);
-        }
-
-        File.Move(part, _file, overwrite: true);
+        var start = Stopwatch.GetTimestamp();
+        WholeFile.Replace(_file, stream => JsonSerializer.Serialize(
+            stream, new AuditStateFile(Version, _audit, [.. _right.Values]), AuditStateJson.Default.AuditStateFile));
         _isChanged = false;
         var took = Stopwatch.GetElapsedTime(start);
         _nextWrite = Stopwatch.GetTimestamp() + (long)(Math.Max(Pause.TotalSeconds, 20 * took.TotalSeconds) * Stopwatch.Frequency);

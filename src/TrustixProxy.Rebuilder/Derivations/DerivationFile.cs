@@ -10,8 +10,7 @@ namespace TrustixProxy.Rebuilder.Derivations;
 public sealed record DerivationFile(StorePath Path, byte[] Bytes, Derivation Read)
 {
     /// <summary>What it refers to.</summary>
-    public IReadOnlyList<StorePath> References =>
-        [.. Read.Inputs.Select(input => input.Derivation).Concat(Read.Sources).Distinct().Order()];
+    public IReadOnlyList<StorePath> References => ReferencesOf(Read);
 
     /// <summary>Reads a file; false, with the reason, when it is not a derivation or is not what its name says.</summary>
     public static bool TryOpen(string file, [NotNullWhen(true)] out DerivationFile? derivation, out string error)
@@ -19,7 +18,7 @@ public sealed record DerivationFile(StorePath Path, byte[] Bytes, Derivation Rea
         (derivation, error) = (null, "");
         try
         {
-            var bytes = File.ReadAllBytes(file);
+            var bytes = ReadBytes(file);
             var name = System.IO.Path.GetFileName(file);
             var isNamed = StorePath.TryParse(name, out var named, out _);
             if (!DerivationReader.TryRead(bytes, out var read, out var fault))
@@ -52,9 +51,19 @@ public sealed record DerivationFile(StorePath Path, byte[] Bytes, Derivation Rea
         ContentAddress.TryParse($"text:{NixHash.Sha256(SHA256.HashData(bytes))}", out var address) ? address
             : throw new InvalidOperationException("a SHA-256 hash makes a content address");
 
-    private static StorePath? PathOf(string name, ReadOnlySpan<byte> bytes, Derivation read)
+    /// <summary>Reads a derivation's bytes; of a file that is too large, one byte more than a derivation has.</summary>
+    /// <exception cref="IOException">It cannot be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
+    internal static byte[] ReadBytes(string file)
     {
-        var references = read.Inputs.Select(input => input.Derivation).Concat(read.Sources).Distinct().Order().ToList();
-        return AddressOf(bytes).TryMakePath(name, references, self: false, out var path) ? path : null;
+        using var stream = File.OpenRead(file);
+        var buffer = new byte[Derivation.MaxSize + 1];
+        return buffer[..stream.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false)];
     }
+
+    private static StorePath? PathOf(string name, ReadOnlySpan<byte> bytes, Derivation read) =>
+        AddressOf(bytes).TryMakePath(name, ReferencesOf(read), self: false, out var path) ? path : null;
+
+    private static List<StorePath> ReferencesOf(Derivation read) =>
+        [.. read.Inputs.Select(input => input.Derivation).Concat(read.Sources).Distinct().Order()];
 }

@@ -5,7 +5,7 @@ using TrustixProxy.IO.Storage;
 namespace TrustixProxy.Rebuilder.Records;
 
 /// <summary>All records, in memory and as a JSON file each; locked for one process.</summary>
-/// <remarks>A file is written under another name, flushed, and renamed: after a crash each record is the old one or the new one.</remarks>
+/// <remarks>After a crash each record is the old one or the new one.</remarks>
 public sealed class RecordFolder : IDisposable
 {
     private readonly string _folder;
@@ -48,19 +48,8 @@ public sealed class RecordFolder : IDisposable
     public void Write(BuildRecord record)
     {
         var file = Path.Combine(_folder, $"{Path.GetFileName(record.Path)}.json");
-        var temporary = $"{file}.new";
-        using (var stream = new FileStream(temporary, new FileStreamOptions
-        {
-            Mode = FileMode.Create,
-            Access = FileAccess.Write,
-            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-        }))
-        {
-            JsonSerializer.Serialize(stream, record, RecordJson.Default.BuildRecord);
-            stream.Flush(flushToDisk: true);
-        }
-
-        File.Move(temporary, file, overwrite: true);
+        WholeFile.Replace(file, stream => JsonSerializer.Serialize(stream, record, RecordJson.Default.BuildRecord),
+            UnixFileMode.UserRead | UnixFileMode.UserWrite);
         Keep(record);
     }
 

@@ -42,7 +42,7 @@ internal sealed class OwnStore(string folder, NixCommand nix)
     {
         try
         {
-            var bytes = File.ReadAllBytes(FileOf(derivation));
+            var bytes = DerivationFile.ReadBytes(FileOf(derivation));
             return DerivationReader.TryRead(bytes, out var read, out var error) ? read
                 : throw new NixException($"{derivation.Absolute} cannot be rebuilt: {Explain(error)}");
         }

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using TrustixProxy.Consensus;
+using TrustixProxy.IO.Storage;
 using TrustixProxy.Nix;
 
 namespace TrustixProxy.Substituter.Wanted;
@@ -42,16 +43,8 @@ internal sealed class WantedSnapshot(string path, RecordSeal seal)
     /// <exception cref="IOException">The disk refuses.</exception>
     public void Write(IEnumerable<WantedRow> rows)
     {
-        var part = $"{path}.part";
         var body = JsonSerializer.SerializeToUtf8Bytes(new StoredTable([.. rows.Select(StoredRow.Of)]), WantedJson.Default.StoredTable);
-        var create = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = OwnerOnly };
-        using (var file = new FileStream(part, create))
-        {
-            file.Write(seal.Seal(Kind, "", body));
-            file.Flush(flushToDisk: true);
-        }
-
-        File.Move(part, path, overwrite: true);
+        WholeFile.Replace(path, file => file.Write(seal.Seal(Kind, "", body)), OwnerOnly);
     }
 
     private List<WantedRow> Open(byte[] bytes) => seal.TryOpen(Kind, "", bytes, out var body)

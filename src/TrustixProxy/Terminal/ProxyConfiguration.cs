@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Microsoft.Data.Sqlite;
 using TrustixProxy.Configuration;
+using TrustixProxy.Publisher;
 using TrustixProxy.Substituter.Composition;
 
 namespace TrustixProxy.Terminal;
@@ -23,6 +24,25 @@ internal static class ProxyConfiguration
             Console.Error.WriteLine($"stateDirectory: '{options.StateDirectory}' cannot be used: {exception.Message} Run this as "
                 + $"the proxy's user.");
             return ExitCode.Unknown;
+        }
+    });
+
+    /// <summary>As <see cref="WithAsync"/>, for a verb that also asks Nix about paths.</summary>
+    public static Task<int> WithNixAsync(ParseResult parsed, Func<SubstituterOptions, Task<int>> run) => WithAsync(parsed, async options =>
+    {
+        try
+        {
+            return await run(options);
+        }
+        catch (NixException exception)
+        {
+            Console.Error.WriteLine(exception.Message);
+            return ExitCode.Unknown;
+        }
+        catch (FormatException exception)
+        {
+            Console.Error.WriteLine(exception.Message);
+            return ExitCode.Usage;
         }
     });
 

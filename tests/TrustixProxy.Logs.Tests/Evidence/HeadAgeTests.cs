@@ -124,7 +124,7 @@ public sealed class HeadAgeTests : IDisposable
         await NoteAsync(10);
         await PassAsync(Hour);
 
-        new LogRecords(_state).ForgetProven(Key);
+        new LogRecords(_state).ForgetHistory(Key);
 
         Assert.Equal(TimeSpan.Zero, _ages.AgeOf(9, null));
     }

@@ -32,38 +32,25 @@ internal static class DoctorVerb
     }
 
     private static Task<int> RunAsync(ParseResult parsed, CancellationToken cancellation) =>
-        ProxyConfiguration.WithAsync(parsed, async options =>
+        ProxyConfiguration.WithNixAsync(parsed, async options =>
     {
-        try
+        var patients = (await Patients.ReadAsync(parsed.GetValue(Paths)!, cancellation)).All;
+        if (patients.Count is 0)
         {
-            var patients = (await Patients.ReadAsync(parsed.GetValue(Paths)!, cancellation)).All;
-            if (patients.Count is 0)
-            {
-                Console.Error.WriteLine("PATH: no path to check.");
-                return ExitCode.Usage;
-            }
-
-            var file = parsed.GetValue(Baseline);
-            var before = file is null ? null : DoctorBaseline.Read(file);
-            using var explainer = new Explainer(options);
-            var findings = await ExplainAsync(new Doctor(explainer, options.Policy), patients, cancellation);
-            var report = new DoctorReport(
-                findings, explainer.Upstreams, explainer.Unwitnessed, await explainer.FindRefusedNarsAsync(null, cancellation));
-            report.Summary.Keep(options.StateDirectory);
-            var shown = before is null ? report : report.Since(before.Compare(findings));
-            shown.Write(Console.Out, parsed.GetValue(SharedOptions.Json));
-            return Keep(findings, before, file) ?? shown.ExitCode;
-        }
-        catch (NixException exception)
-        {
-            Console.Error.WriteLine(exception.Message);
-            return ExitCode.Unknown;
-        }
-        catch (FormatException exception)
-        {
-            Console.Error.WriteLine(exception.Message);
+            Console.Error.WriteLine("PATH: no path to check.");
             return ExitCode.Usage;
         }
+
+        var file = parsed.GetValue(Baseline);
+        var before = file is null ? null : DoctorBaseline.Read(file);
+        using var explainer = new Explainer(options);
+        var findings = await ExplainAsync(new Doctor(explainer, options.Policy), patients, cancellation);
+        var report = new DoctorReport(
+            findings, explainer.Upstreams, explainer.Unwitnessed, await explainer.FindRefusedNarsAsync(null, cancellation));
+        report.Summary.Keep(options.StateDirectory);
+        var shown = before is null ? report : report.Since(before.Compare(findings));
+        shown.Write(Console.Out, parsed.GetValue(SharedOptions.Json));
+        return Keep(findings, before, file) ?? shown.ExitCode;
     });
 
     /// <summary>Keeps the problems in the baseline; returns the exit code if that fails.</summary>

@@ -38,29 +38,16 @@ internal static class GateVerb
     }
 
     private static Task<int> RunAsync(ParseResult parsed, CancellationToken cancellation) =>
-        ProxyConfiguration.WithAsync(parsed, async options =>
+        ProxyConfiguration.WithNixAsync(parsed, async options =>
     {
-        try
-        {
-            using var explainer = new Explainer(options);
-            var doctor = new Doctor(explainer, options.Policy);
-            var before = await ReadAsync(OldName, parsed.GetValue(Old)!, doctor, cancellation);
-            var after = await ReadAsync(NewName, parsed.GetValue(New)!, doctor, cancellation);
-            var findings = await ExplainAsync(doctor, after, [.. after.Paths.Except(before.Paths)], cancellation);
-            var report = new GateReport(before, after, findings);
-            report.Write(Console.Out, parsed.GetValue(SharedOptions.Json) ? Json : parsed.GetValue(Format)!);
-            return report.Code;
-        }
-        catch (NixException exception)
-        {
-            Console.Error.WriteLine(exception.Message);
-            return ExitCode.Unknown;
-        }
-        catch (FormatException exception)
-        {
-            Console.Error.WriteLine(exception.Message);
-            return ExitCode.Usage;
-        }
+        using var explainer = new Explainer(options);
+        var doctor = new Doctor(explainer, options.Policy);
+        var before = await ReadAsync(OldName, parsed.GetValue(Old)!, doctor, cancellation);
+        var after = await ReadAsync(NewName, parsed.GetValue(New)!, doctor, cancellation);
+        var findings = await ExplainAsync(doctor, after, [.. after.Paths.Except(before.Paths)], cancellation);
+        var report = new GateReport(before, after, findings);
+        report.Write(Console.Out, parsed.GetValue(SharedOptions.Json) ? Json : parsed.GetValue(Format)!);
+        return report.Code;
     });
 
     /// <summary>Checks the added paths. What was found about a path that is not installed is not asked for again.</summary>

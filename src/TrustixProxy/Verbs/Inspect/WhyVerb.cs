@@ -22,38 +22,25 @@ internal static class WhyVerb
     }
 
     private static Task<int> RunAsync(ParseResult parsed, CancellationToken cancellation) =>
-        ProxyConfiguration.WithAsync(parsed, async options =>
+        ProxyConfiguration.WithNixAsync(parsed, async options =>
     {
-        try
+        var patients = await Patients.ReadAsync(parsed.GetValue(Paths)!, cancellation);
+        if (patients.All.Count is 0)
         {
-            var patients = await Patients.ReadAsync(parsed.GetValue(Paths)!, cancellation);
-            if (patients.All.Count is 0)
-            {
-                Console.Error.WriteLine("PATH: no path to check.");
-                return ExitCode.Usage;
-            }
-
-            using var explainer = new Explainer(options);
-            var findings = await ExplainAsync(new Doctor(explainer, options.Policy), patients, cancellation);
-            var report = new WhyReport(
-                HeldRoot.Of(Roots(patients, findings), findings), finding => Remedy.Of(finding, options.Policy, options.Deadline))
-            {
-                Upstreams = explainer.Upstreams,
-                Unwitnessed = explainer.Unwitnessed,
-            };
-            report.Write(Console.Out, parsed.GetValue(SharedOptions.Json));
-            return report.ExitCode;
-        }
-        catch (NixException exception)
-        {
-            Console.Error.WriteLine(exception.Message);
-            return ExitCode.Unknown;
-        }
-        catch (FormatException exception)
-        {
-            Console.Error.WriteLine(exception.Message);
+            Console.Error.WriteLine("PATH: no path to check.");
             return ExitCode.Usage;
         }
+
+        using var explainer = new Explainer(options);
+        var findings = await ExplainAsync(new Doctor(explainer, options.Policy), patients, cancellation);
+        var report = new WhyReport(
+            HeldRoot.Of(Roots(patients, findings), findings), finding => Remedy.Of(finding, options.Policy, options.Deadline))
+        {
+            Upstreams = explainer.Upstreams,
+            Unwitnessed = explainer.Unwitnessed,
+        };
+        report.Write(Console.Out, parsed.GetValue(SharedOptions.Json));
+        return report.ExitCode;
     });
 
     private static Task<IReadOnlyList<Finding>> ExplainAsync(Doctor doctor, Patients patients, CancellationToken cancellation) =>
