@@ -26,9 +26,10 @@ internal sealed class ClosureGate(Decider decider, DecisionCache cache, Policy p
         policy.RequiresClosure ? DecideClosureAsync(digest, cancellation) : decider.DecideAsync(digest, cancellation);
 
     /// <summary>Returns the decision if it is valid in memory, else null. Allocation-free.</summary>
-    public Decision? FindWarm(ReadOnlySpan<char> digest) =>
-        decider.FindWarm(digest) is { } known && (!policy.RequiresClosure || known.Record.Claim is not { } claim || IsWhole(claim.Path))
-            ? known : null;
+    public Decision? FindWarm(ReadOnlySpan<char> digest) => decider.FindWarm(digest) is { } known && IsWhole(known) ? known : null;
+
+    /// <summary>Whether <see cref="FindWarm"/> would find a decision.</summary>
+    public bool IsWarm(ReadOnlySpan<char> digest) => decider.PeekWarm(digest) is { } known && IsWhole(known);
 
     private async ValueTask<Decision> DecideClosureAsync(StorePathDigest digest, CancellationToken cancellation)
     {
@@ -47,6 +48,8 @@ internal sealed class ClosureGate(Decider decider, DecisionCache cache, Policy p
         answer.Wanted = refusal.Wanted;
         return answer;
     }
+
+    private bool IsWhole(Decision known) => !policy.RequiresClosure || known.Record.Claim is not { } claim || IsWhole(claim.Path);
 
     /// <summary>Whether a recent check found the path's closure complete.</summary>
     private bool IsWhole(StorePath path) => WholeUntil(path) is not null;

@@ -87,6 +87,18 @@ internal sealed class Decider : IDisposable
     /// <summary>Finds a decision that is in memory and stands; null otherwise. Allocates nothing.</summary>
     public Decision? FindWarm(ReadOnlySpan<char> digest)
     {
+        var known = PeekWarm(digest);
+        if (known is not null)
+        {
+            DecisionMetrics.LookedUp(CacheTier.Memory, LookupResult.Hit);
+        }
+
+        return known;
+    }
+
+    /// <summary>As <see cref="FindWarm"/>, for no request: it is not counted.</summary>
+    public Decision? PeekWarm(ReadOnlySpan<char> digest)
+    {
         if (_memory.Cache.FindInMemory(digest) is not { } known || _memory.Refusals.IsWithheld(digest)
             || !_renewals.Stands(known.Record.Claim!.Path.Digest, known))
         {
@@ -94,13 +106,7 @@ internal sealed class Decider : IDisposable
         }
 
         var standing = _revocations.Standing;
-        if (!standing.IsEmpty && (known.Record.Claim is not { } claim || standing.Find(claim) is not null))
-        {
-            return null;
-        }
-
-        DecisionMetrics.LookedUp(CacheTier.Memory, LookupResult.Hit);
-        return known;
+        return !standing.IsEmpty && (known.Record.Claim is not { } claim || standing.Find(claim) is not null) ? null : known;
     }
 
     /// <summary>Decides anew in the background because the NAR of the kept decision could not be served: another upstream may have it.

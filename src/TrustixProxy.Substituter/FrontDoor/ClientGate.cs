@@ -5,31 +5,39 @@ using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using TrustixProxy.IO.Connections;
+using TrustixProxy.Substituter.Pipelining;
 
 namespace TrustixProxy.Substituter.FrontDoor;
 
 /// <summary>Authenticates clients and applies their rate and concurrency limits before a request is handled.</summary>
 /// <remarks>
 /// <code>
-/// identify ──▶ limits of the client ──▶ limits of all ──▶ known? ──▶ answer, at the limited rate
+/// identify ──▶ limits of the client ──▶ limits of all ──▶ known? ──▶ answer, at the limited rate; decide ahead what waits behind it
 ///              requests are queued; when the queue is full: 503 with Retry-After
 /// </code>
+/// A request decided ahead was charged to the rates then, and is charged only to the concurrencies when it arrives.
 /// A client is identified by its authenticated name, else by its address: IPv6 by /64, all clients of a unix socket as one.</remarks>
 internal sealed class ClientGate : IAsyncDisposable
 {
     private readonly ClientCredentials? _credentials;
-    private readonly PartitionedRateLimiter<string> _requests;
+    private readonly PartitionedRateLimiter<string> _requests, _places;
     private readonly PartitionedRateLimiter<string>? _bytes;
     private readonly int _bytesAtOnce;
+    private readonly LookAhead _ahead;
+    private readonly Func<string, IDisposable?> _charge;
     private readonly RequestDelegate _next;
 
     /// <param name="options">The proxy's configuration.</param>
-    public ClientGate(FrontDoorOptions options, RequestDelegate next)
+    /// <param name="ahead">Decides on requests that wait behind others.</param>
+    public ClientGate(FrontDoorOptions options, LookAhead ahead, RequestDelegate next)
     {
-        (_credentials, _next) = (options.Credentials, next);
+        (_credentials, _ahead, _charge, _next) = (options.Credentials, ahead, Charge, next);
         var (each, all) = (options.EachClient, options.AllClients);
-        _requests = PartitionedRateLimiter.CreateChained([.. each.LimitRequests(client => client), .. all.LimitRequests(_ => ""),
-            PartitionedRateLimiter.Create<string, string>(_ => RateLimitPartition.GetNoLimiter(""))]);
+        var unlimited = PartitionedRateLimiter.Create<string, string>(_ => RateLimitPartition.GetNoLimiter(""));
+        PartitionedRateLimiter<string>[] own = [.. each.LimitConcurrency(client => client)], shared = [.. all.LimitConcurrency(_ => "")];
+        _requests = PartitionedRateLimiter.CreateChained(
+            [.. each.LimitRate(client => client), .. own, .. all.LimitRate(_ => ""), .. shared, unlimited]);
+        _places = PartitionedRateLimiter.CreateChained([.. own, .. shared, unlimited]);
         PartitionedRateLimiter<string>[] bytes = [.. each.LimitBytes(client => client), .. all.LimitBytes(_ => "")];
         _bytes = bytes.Length is 0 ? null : PartitionedRateLimiter.CreateChained(bytes);
         _bytesAtOnce = Math.Min(64 << 10, Math.Min(each.BytesPerSecond ?? int.MaxValue, all.BytesPerSecond ?? int.MaxValue));
@@ -46,7 +54,8 @@ internal sealed class ClientGate : IAsyncDisposable
         var client = name is null ? AddressOf(context) : $"name {name}";
         try
         {
-            using var lease = await _requests.AcquireAsync(client, 1, context.RequestAborted);
+            var isCharged = context.Features.Get<PipelinedConnection>() is { IsCharged: true };
+            using var lease = await (isCharged ? _places : _requests).AcquireAsync(client, 1, context.RequestAborted);
             await (!lease.IsAcquired
                 ? PutOffAsync(
                 context, "too many requests are queued; retry later\n", lease.TryGetMetadata(MetadataName.RetryAfter, out var after)
@@ -61,6 +70,7 @@ internal sealed class ClientGate : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _requests.DisposeAsync();
+        await _places.DisposeAsync();
         if (_bytes is not null)
         {
             await _bytes.DisposeAsync();
@@ -69,6 +79,7 @@ internal sealed class ClientGate : IAsyncDisposable
 
     private async Task ServeAsync(HttpContext context, string client)
     {
+        context.Features.Get<PipelinedConnection>()?.Admit(_ahead, _charge, client);
         if (_bytes is null || context.Features.Get<IHttpResponseBodyFeature>() is not { } body)
         {
             await _next(context);
@@ -79,6 +90,20 @@ internal sealed class ClientGate : IAsyncDisposable
         context.Features.Set<IHttpResponseBodyFeature>(metered);
         await _next(context);
         await metered.CompleteAsync();
+    }
+
+    /// <summary>Charges a request that waits behind another one; null if it would have to queue.</summary>
+    private RateLimitLease? Charge(string client)
+    {
+        using var room = _requests.AttemptAcquire(client, 0); // takes nothing; a failed attempt to take one may cost some limiters one
+        var lease = room.IsAcquired ? _requests.AttemptAcquire(client) : null;
+        if (lease is not { IsAcquired: false })
+        {
+            return lease;
+        }
+
+        lease.Dispose();
+        return null;
     }
 
     /// <summary>Answers 503 with Retry-After.</summary>

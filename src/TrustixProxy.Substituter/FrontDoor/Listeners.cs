@@ -6,17 +6,13 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using TrustixProxy.IO.Connections;
+using TrustixProxy.Substituter.Pipelining;
 
 namespace TrustixProxy.Substituter.FrontDoor;
 
 /// <summary>Configures Kestrel's endpoints (TCP, unix, systemd) and per-connection limits.</summary>
 internal static class Listeners
 {
-    /// <summary>Maximum bytes of a request line, and of all headers; Nix sends a few hundred.</summary>
-    private const int MaxRequestLine = 4 << 10, MaxHeaders = 16 << 10;
-
-    private const int MaxHeaderCount = 64;
-
     private const string UnixPrefix = "unix:";
 
     /// <summary>Whether systemd passes listening sockets. Source: sd_listen_fds(3).</summary>
@@ -49,8 +45,8 @@ internal static class Listeners
     private static void Limit(KestrelServerLimits limits, FrontDoorOptions options)
     {
         (limits.MaxRequestLineSize, limits.MaxRequestHeadersTotalSize, limits.MaxRequestHeaderCount, limits.MaxRequestBodySize) = (
-            MaxRequestLine, MaxHeaders, MaxHeaderCount, 0);
-        limits.Http2.MaxRequestHeaderFieldSize = MaxHeaders;
+            RequestHead.MaxRequestLine, RequestHead.MaxHeaders, RequestHead.MaxHeaderCount, 0);
+        limits.Http2.MaxRequestHeaderFieldSize = RequestHead.MaxHeaders;
         limits.LimitTimes(options.LimitConnections(Timeout.InfiniteTimeSpan));
     }
 
@@ -95,5 +91,6 @@ internal static class Listeners
         }
 
         listen.CloseSilent(gate);
+        listen.Use(next => connection => PipelinedConnection.ServeAsync(connection, next));
     }
 }

@@ -9,26 +9,28 @@ namespace TrustixProxy.Substituter.FrontDoor;
 /// <param name="Waiting">Queued requests; more get 503 with Retry-After.</param>
 public sealed record LoadLimits(int? Concurrency = null, int? RequestsPerSecond = null, int? BytesPerSecond = null, int Waiting = 10_000)
 {
-    /// <summary>Limiters of requests: none, one or two.</summary>
+    /// <summary>Limiters of the rate of requests: none or one.</summary>
     /// <param name="partition">Partition of the limit: per client, or all.</param>
-    internal IEnumerable<PartitionedRateLimiter<string>> LimitRequests(Func<string, string> partition)
+    internal IEnumerable<PartitionedRateLimiter<string>> LimitRate(Func<string, string> partition) =>
+        RequestsPerSecond is { } rate ? [Create(partition, rate, Waiting)] : [];
+
+    /// <summary>Limiters of concurrent requests: none or one.</summary>
+    /// <param name="partition">Partition of the limit: per client, or all.</param>
+    internal IEnumerable<PartitionedRateLimiter<string>> LimitConcurrency(Func<string, string> partition)
     {
-        if (RequestsPerSecond is { } rate)
+        if (Concurrency is not { } concurrency)
         {
-            yield return Create(partition, rate, Waiting);
+            return [];
         }
 
-        if (Concurrency is { } concurrency)
+        var options = new ConcurrencyLimiterOptions
         {
-            var options = new ConcurrencyLimiterOptions
-            {
-                PermitLimit = concurrency,
-                QueueLimit = Waiting,
-                QueueProcessingOrder = QueueProcessingOrder.OldestFirst
-            };
-            yield return PartitionedRateLimiter.Create<string,
-                string>(client => RateLimitPartition.GetConcurrencyLimiter(partition(client), _ => options));
-        }
+            PermitLimit = concurrency,
+            QueueLimit = Waiting,
+            QueueProcessingOrder = QueueProcessingOrder.OldestFirst
+        };
+        return [PartitionedRateLimiter.Create<string,
+            string>(client => RateLimitPartition.GetConcurrencyLimiter(partition(client), _ => options))];
     }
 
     /// <summary>Limiters of bytes: none or one. Waiting writers are bounded by the limit of requests.</summary>

@@ -7,6 +7,7 @@ using TrustixProxy.Logs.Watching;
 using TrustixProxy.Substituter.Composition;
 using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.FrontDoor;
+using TrustixProxy.Substituter.Pipelining;
 using TrustixProxy.Substituter.Substitution;
 using TrustixProxy.Substituter.Wanted;
 using Yarp.ReverseProxy.Forwarder;
@@ -20,6 +21,7 @@ internal sealed class ConfiguredProxy : IAsyncDisposable
 
     private readonly TimeProvider _time;
     private readonly NarForwarder _forwarder;
+    private readonly LookAhead _ahead;
     private readonly ClientGate? _gate;
     private readonly RequestDelegate _answer;
     private readonly List<BackgroundService> _polling, _listening;
@@ -41,9 +43,16 @@ internal sealed class ConfiguredProxy : IAsyncDisposable
         {
             Wanted = new WantedRequests(Parts.Wanted, Parts.WantedNames),
         };
-        RequestDelegate answer = endpoints.AnswerAsync;
-        _gate = ClientGate.IsNeeded(options.FrontDoor) ? new ClientGate(options.FrontDoor, answer) : null;
-        answer = _gate is null ? answer : _gate.AnswerAsync;
+        _ahead = new LookAhead(
+            (digest, cancellation) => Parts.Closure.DecideAsync(digest, cancellation).AsTask(),
+            digest => Parts.Closure.IsWarm($"{digest}"),
+            LookAhead.MostOf(options.FrontDoor.AllClients.Concurrency ?? PollTurns.Default), time, Parts.Logger);
+        _gate = ClientGate.IsNeeded(options.FrontDoor) ? new ClientGate(options.FrontDoor, _ahead, endpoints.AnswerAsync) : null;
+        RequestDelegate answer = _gate is not null ? _gate.AnswerAsync : context =>
+        {
+            context.Features.Get<PipelinedConnection>()?.Admit(_ahead, Admission.Free, "");
+            return endpoints.AnswerAsync(context);
+        };
         _answer = options.FrontDoor.ForwardedFrom?.Before(
             new ForwardedShare(options.FrontDoor.ConnectionsPerClient, answer).AnswerAsync, loggers) ?? answer;
         _listening = [
@@ -71,6 +80,7 @@ internal sealed class ConfiguredProxy : IAsyncDisposable
         Interlocked.Increment(ref _underway);
         try
         {
+            context.Features.Get<PipelinedConnection>()?.Arrive(context, _time);
             var answering = _answer(context);
             if (!answering.IsCompleted)
             {
@@ -101,7 +111,11 @@ internal sealed class ConfiguredProxy : IAsyncDisposable
     }
 
     /// <summary>Stops the work its successor takes over; in-flight requests finish, and new revocations still apply to them.</summary>
-    public Task RetireAsync(CancellationToken cancellation) => Task.WhenAll(_polling.Select(service => service.StopAsync(cancellation)));
+    public Task RetireAsync(CancellationToken cancellation)
+    {
+        _ahead.Retire();
+        return Task.WhenAll(_polling.Select(service => service.StopAsync(cancellation)));
+    }
 
     /// <summary>Waits for the last answer and for late answers of electors.</summary>
     public async Task DrainAsync(CancellationToken cancellation)
@@ -114,8 +128,11 @@ internal sealed class ConfiguredProxy : IAsyncDisposable
         await Task.Delay(2 * Options.Deadline, _time, cancellation);
     }
 
-    public Task StopAsync(CancellationToken cancellation) =>
-        Task.WhenAll(_polling.Concat(_listening).Select(service => service.StopAsync(cancellation)));
+    public Task StopAsync(CancellationToken cancellation)
+    {
+        _ahead.Retire();
+        return Task.WhenAll(_polling.Concat(_listening).Select(service => service.StopAsync(cancellation)));
+    }
 
     public async ValueTask DisposeAsync()
     {

@@ -45,6 +45,7 @@ internal static class Floors
         "TrustixProxy.Substituter.Revocations",
         "TrustixProxy.Substituter.Evidence",
         "TrustixProxy.Substituter.Decisions",
+        "TrustixProxy.Substituter.Pipelining",
         "TrustixProxy.Substituter.FrontDoor",
         "TrustixProxy.Substituter.Substitution",
         "TrustixProxy.Substituter.Composition",
