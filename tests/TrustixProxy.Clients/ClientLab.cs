@@ -5,8 +5,8 @@ using TrustixProxy.Publisher;
 
 namespace TrustixProxy.Clients;
 
-/// <summary>What every test of real clients shares: built paths, caches that hold them in three compressions, and two logs that vouch for
-/// them.</summary>
+/// <summary>What every test of real clients shares: built paths, caches that hold them in three compressions, two logs that vouch for
+/// them, and a third that is empty.</summary>
 /// <remarks>Each client has a <c>/nix</c> of its own below this folder. Nothing outside the folder changes.</remarks>
 public sealed class ClientLab : IAsyncLifetime
 {
@@ -36,7 +36,7 @@ public sealed class ClientLab : IAsyncLifetime
 
         System.IO.Directory.CreateDirectory(Path.Combine(Directory, "conf"));
         await BuildAsync(builder);
-        foreach (var name in new[] { "alice", "bob" })
+        foreach (var name in new[] { "alice", "bob", "carol" })
         {
             await StartLogAsync(name);
         }
@@ -83,7 +83,11 @@ public sealed class ClientLab : IAsyncLifetime
         return await Daemon.RunAsync(["publish", "--once", "--config", file]);
     }
 
-    /// <summary>A proxy with both logs, a quorum of two, and these upstreams.</summary>
+    /// <summary>The configuration of a log in a proxy.</summary>
+    internal JsonNode LogOf(string name) =>
+        JsonSerializer.SerializeToNode(new { name, url = _logs[name].Urls[0], publicKey = _keys[name].PublicKey })!;
+
+    /// <summary>A proxy with alice's and bob's logs, a quorum of two, and these upstreams.</summary>
     internal Task<Proxy> StartProxyAsync(params string[] upstreams) => StartProxyAsync(_ => { }, upstreams);
 
     /// <summary>A proxy whose configuration is changed before it starts.</summary>
@@ -99,7 +103,7 @@ public sealed class ClientLab : IAsyncLifetime
             stateDirectory = state,
             signingKeyFile = Path.Combine(state, "key"),
             upstreams = upstreams.Select((url, i) => new { name = $"cache{i}", url, priority = 10 + i }),
-            logs = _keys.Select(log => new { name = log.Key, url = _logs[log.Key].Urls[0], publicKey = log.Value.PublicKey }),
+            logs = new[] { LogOf("alice"), LogOf("bob") },
             policy = new { quorum = 2 },
         })!.AsObject();
         change(configuration);
@@ -161,12 +165,14 @@ public sealed class ClientLab : IAsyncLifetime
     }
 
     /// <summary>Submits what the lab's caches say of these paths to a log.</summary>
-    private async Task SubmitAsync(string log, IEnumerable<StorePath> paths)
+    private Task SubmitAsync(string log, IEnumerable<StorePath> paths) => SubmitAsync(log, [.. paths.Distinct().Select(StatementOf)]);
+
+    /// <summary>Submits statements to a log.</summary>
+    internal async Task SubmitAsync(string log, IReadOnlyList<BuildStatement> statements)
     {
         var token = NixSecretKey.TryParse((await File.ReadAllTextAsync(_keys[log].Token)).Trim(), out var key, out _) ? key
             : throw new InvalidOperationException();
         using var submitter = new LogSubmitter(new Uri(_logs[log].Urls[1]), token);
-        var statements = paths.Distinct().Select(StatementOf).ToList();
         await submitter.SubmitAsync(await submitter.FindLogAsync(null, default), statements, default);
     }
 

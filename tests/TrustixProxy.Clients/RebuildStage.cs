@@ -13,7 +13,11 @@ internal sealed class RebuildStage
     private readonly ClientLab _lab;
     private readonly string _folder;
 
-    private RebuildStage(ClientLab lab, Machine machine, string folder) => (_lab, Machine, _folder) = (lab, machine, folder);
+    private RebuildStage(ClientLab lab, Machine machine, string name, string folder) =>
+        (_lab, Machine, Name, _folder) = (lab, machine, name, folder);
+
+    /// <summary>The rebuilder's name.</summary>
+    public string Name { get; }
 
     /// <summary>The machine in whose store the derivations are.</summary>
     public Machine Machine { get; }
@@ -29,7 +33,7 @@ internal sealed class RebuildStage
     public static async Task<RebuildStage> MakeAsync(ClientLab lab, string version, string name, string derivations)
     {
         var folder = Directory.CreateDirectory(Path.Combine(lab.Directory, $"rebuild-{name}-{version}")).FullName;
-        var stage = new RebuildStage(lab, new Machine(NixClient.Of(version), $"rebuild-{name}-{version}"), folder);
+        var stage = new RebuildStage(lab, new Machine(NixClient.Of(version), $"rebuild-{name}-{version}"), name, folder);
         var act = Path.Combine(lab.Directory, "act");
         if (!File.Exists(act))
         {

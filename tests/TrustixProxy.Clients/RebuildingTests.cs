@@ -1,9 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json.Nodes;
-using Microsoft.AspNetCore.Http;
 using TrustixProxy.Nix;
-using TrustixProxy.Testing;
 
 namespace TrustixProxy.Clients;
 
@@ -11,42 +9,6 @@ namespace TrustixProxy.Clients;
 [Collection(ClientLabCollection.Name)]
 public sealed class RebuildingTests(ClientLab lab)
 {
-    [Theory]
-    [EachClient]
-    public async Task Two_rebuilders_of_a_work_list_bring_nine_agreements_two_conflicts_and_a_failure(string version)
-    {
-        const string work = """
-            let nine = builtins.genList (i: mk "plain-${toString i}" [ "write" "plain" "${toString i}" ]) 9;
-            in nine ++ [ (mk "clock" [ "time" ]) (mk "dice" [ "random" ]) (mk "broken" [ "fail" ]) ]
-            """;
-        string[] logs = ["alice", "bob"];
-        var stages = new Dictionary<string, RebuildStage>();
-        foreach (var log in logs)
-        {
-            stages[log] = await RebuildStage.MakeAsync(lab, version, $"list-{log}", work);
-        }
-
-        var outputs = await stages["alice"].OutputsAsync();
-        await using var list = await WorkListServer.StartAsync(outputs.Values);
-        foreach (var log in logs)
-        {
-            var run = await stages[log].RebuildAsync(
-                new { name = log, wanted = new[] { list.Url }, expressions = new[] { stages[log].Expression }, jobs = 2 }, "--once");
-            Assert.True(run.Code is 0, run.ToString());
-            Assert.Equal(11, run.Output.Split('\n').Count(line => line.StartsWith("built ", StringComparison.Ordinal)));
-            Assert.Contains("act: this cannot be built", run.Output, StringComparison.Ordinal);
-            var published = (await lab.PublishAsync(stages[log].Spool, log)).OrThrow().Output;
-            Assert.StartsWith("published 11 paths", published, StringComparison.Ordinal);
-        }
-
-        var hashes = await Task.WhenAll(stages.Values.Select(HashesAsync));
-        Assert.All(outputs.Where(output => output.Key.StartsWith("plain", StringComparison.Ordinal)),
-            output => Assert.Equal(hashes[0][output.Value.Absolute], hashes[1][output.Value.Absolute]));
-        Assert.NotEqual(hashes[0][outputs["clock"].Absolute], hashes[1][outputs["clock"].Absolute]);
-        Assert.NotEqual(hashes[0][outputs["dice"].Absolute], hashes[1][outputs["dice"].Absolute]);
-        await AssertSubstitutesAsync(version, stages["alice"], outputs);
-    }
-
     [Theory]
     [EachClient]
     public async Task A_path_that_stores_hold_from_elsewhere_is_really_built_and_the_built_hash_is_published(string version)
@@ -159,41 +121,5 @@ public sealed class RebuildingTests(ClientLab lab)
             Assert.True(NixHash.TryParse(job["narHash"]!.GetValue<string>(), out var published, out _));
             Assert.Equal(await stage.HashOfAsync(job["path"]!.GetValue<string>()), published.ToString());
         }
-    }
-
-    private static async Task<Dictionary<string, string>> HashesAsync(RebuildStage stage) => (await stage.ResultsAsync())
-        .SelectMany(result => result["outputs"]!.AsArray())
-        .ToDictionary(output => output!["path"]!.GetValue<string>(), output => output!["narHash"]!.GetValue<string>());
-
-    /// <summary>A client gets the agreed paths through a proxy of both logs, and the others are refused.</summary>
-    private async Task AssertSubstitutesAsync(string version, RebuildStage stage, IReadOnlyDictionary<string, StorePath> outputs)
-    {
-        var cache = lab.CacheOf($"rebuilt-{version}");
-        var built = outputs.Where(output => output.Key is not "broken").Select(output => output.Value.Absolute);
-        (await stage.RunAsync("nix", ["--store", stage.Store, "copy", "--to", $"file://{cache}", .. built])).OrThrow();
-        await using var served = await FaultyCache.StartAsync(cache);
-        await using var proxy = await lab.StartProxyAsync(served.Url);
-        var machine = Machine.Substituting(version, "of-rebuilders", proxy.Url, proxy.PublicKey);
-        StorePath[] nine = [.. outputs.Where(output => output.Key.StartsWith("plain", StringComparison.Ordinal))
-            .Select(output => output.Value)];
-        (await lab.RunAsync(machine, ["nix-store", "-r", .. nine.Select(path => path.Absolute)])).OrThrow();
-
-        await lab.AssertVerifiedAsync(machine, nine);
-        Assert.Equal("conflict", (await proxy.AskAsync($"{outputs["clock"].Digest}.narinfo")).Decision);
-        Assert.Equal("conflict", (await proxy.AskAsync($"{outputs["dice"].Digest}.narinfo")).Decision);
-        Assert.NotEqual("agreed", (await proxy.AskAsync($"{outputs["broken"].Digest}.narinfo")).Decision);
-    }
-
-    private sealed class WorkListServer(string list) : FakeServer
-    {
-        public static async Task<WorkListServer> StartAsync(IEnumerable<StorePath> paths)
-        {
-            var items = paths.Select(path => new JsonObject { ["storePath"] = path.Absolute, ["requests"] = 1, ["roots"] = 0 });
-            var server = new WorkListServer(new JsonObject { ["wanted"] = new JsonArray([.. items]) }.ToJsonString());
-            await server.ListenAsync();
-            return server;
-        }
-
-        protected override Task AnswerAsync(HttpContext context) => context.Response.WriteAsync(list);
     }
 }
