@@ -42,7 +42,8 @@ public sealed class HeadAges(LogKey key, StateWriter state, WatchedTime watched,
     /// <param name="witnessedAt">When the demanded witnesses cosigned it; null where none are demanded.</param>
     public void Note(long size, DateTimeOffset? witnessedAt)
     {
-        var (clock, at) = Now(witnessedAt);
+        var (clock, at) = witnessedAt is { } cosigned ? (1, cosigned.ToUnixTimeSeconds())
+            : (0, (long)Math.Ceiling(watched.Total.TotalSeconds)); // rounded up, so that no age is rounded up
         lock (_turn)
         {
             _kept = _kept?.Clock == clock ? _kept : (clock, Last(clock));
@@ -61,7 +62,7 @@ public sealed class HeadAges(LogKey key, StateWriter state, WatchedTime watched,
             state.Database.Execute("""
                 DELETE FROM log_head_age WHERE log_id = $id AND clock = $clock AND at <
                     (SELECT max(at) FROM log_head_age WHERE log_id = $id AND clock = $clock AND at <= $old)
-                """, key.LogId, clock, at - (long)longest.TotalSeconds);
+                """, key.LogId, clock, at - 1 - (long)longest.TotalSeconds); // of ages one second is lost by rounding
         });
     }
 

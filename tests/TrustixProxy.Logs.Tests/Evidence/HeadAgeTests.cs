@@ -46,6 +46,18 @@ public sealed class HeadAgeTests : IDisposable
     }
 
     [Fact]
+    public async Task An_age_in_whole_seconds_is_never_more_than_the_time_that_passed()
+    {
+        await PassAsync(TimeSpan.FromSeconds(1.9));
+        await NoteAsync(10);
+        await PassAsync(TimeSpan.FromSeconds(3.1));
+        Assert.Equal(TimeSpan.FromSeconds(3), _ages.AgeOf(9, null));
+
+        await PassAsync(TimeSpan.FromSeconds(0.9));
+        Assert.Equal(TimeSpan.FromSeconds(3), _ages.AgeOf(9, null));
+    }
+
+    [Fact]
     public async Task One_head_an_hour_is_kept_and_none_that_is_older_than_asked_for()
     {
         for (var minute = 0; minute < 3 * 24 * 60; minute += 10)
