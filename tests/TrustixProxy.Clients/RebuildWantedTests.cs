@@ -39,8 +39,10 @@ public sealed class RebuildWantedTests(ClientLab lab)
 
         var stages = await VotersAsync(version);
         var runs = await Task.WhenAll(stages.Select(stage => stage.RebuildAsync(
-            new { name = stage.Name, wanted = new[] { operations }, expressions = new[] { stage.Expression }, jobs = 2 }, "--once")));
+            new { name = "builder", wanted = new[] { operations }, expressions = new[] { stage.Expression }, jobs = 2 }, "--once")));
 
+        var begun = await Task.WhenAll(stages.Select(async stage => (await stage.ResultsAsync())[0]["path"]!.GetValue<string>()));
+        Assert.NotEqual(begun[0], begun[1]);
         Assert.All(runs, run => Assert.True(run.Code is 0, run.ToString()));
         foreach (var stage in stages)
         {

@@ -19,18 +19,46 @@ public sealed class WorkTests
         Assert.Equal(12, merged[1].Requests);
     }
 
-    [Fact]
-    public void Rebuilders_of_one_list_begin_at_different_paths_and_each_takes_all()
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(12)]
+    [InlineData(63)]
+    [InlineData(200)]
+    public void Turns_in_a_row_begin_at_different_paths_and_each_takes_all(int paths)
     {
-        var list = WorkOrder.Merge(Enumerable.Range(0, 200).Select(i => new WantedPath(TestOutput.PathOf($"p{i}"), 1, 0, [])));
+        var list = WorkOrder.Merge(Enumerable.Range(0, paths).Select(i => new WantedPath(TestOutput.PathOf($"p{i}"), 1, 0, [])));
+        var window = Math.Min(paths, WorkOrder.Window);
 
-        var turned = Enumerable.Range(0, 20).Select(i => WorkOrder.Turn(list, $"builder-{i}")).ToList();
+        var turned = Enumerable.Range(0, window).Select(i => WorkOrder.Turn(list, long.MaxValue - i)).ToList();
 
-        Assert.True(turned.Select(order => order[0].Path).Distinct().Count() > 12);
+        Assert.Equal(window, turned.Select(order => order[0].Path).Distinct().Count());
         Assert.All(turned, order => Assert.Equal(list.Select(item => item.Path).ToHashSet(), order.Select(item => item.Path).ToHashSet()));
-        Assert.Equal(turned[3].Select(item => item.Path), WorkOrder.Turn(list, "builder-3").Select(item => item.Path));
         Assert.Equal(list.Skip(WorkOrder.Window).Select(item => item.Path), turned[0].Skip(WorkOrder.Window).Select(item => item.Path));
-        Assert.Empty(WorkOrder.Turn([], "alone"));
+        Assert.Empty(WorkOrder.Turn([], 7));
+    }
+
+    [Fact]
+    public async Task Rebuilders_of_one_name_begin_where_the_lists_turn_says_and_without_one_where_their_store_says()
+    {
+        var paths = Enumerable.Range(0, 12).Select(i => TestOutput.PathOf($"p{i}")).ToList();
+        await using var server = await ListServer.StartAsync($$"""
+            { "wanted": [ {{string.Join(", ", paths.Select(path => $$"""{ "storePath": "{{path.Absolute}}" }"""))}} ] }
+            """);
+        async Task<StorePath> FirstAsync(string identity)
+        {
+            using var lists = new WantedLists([server.Url], "secret", TimeProvider.System) { Identity = identity };
+            return (await lists.FetchAsync(error => throw new InvalidOperationException(error), default))[0].Path;
+        }
+
+        var without = await Task.WhenAll(Enumerable.Range(0, 20).Select(i => FirstAsync($"builder /store-{i}")));
+        server.Turn = 3;
+        var (third, again) = (await FirstAsync("a"), await FirstAsync("b"));
+        server.Turn = 4;
+
+        Assert.True(without.Distinct().Count() > 5);
+        Assert.Equal(third, again);
+        Assert.NotEqual(third, await FirstAsync("a"));
     }
 
     [Fact]
@@ -68,6 +96,9 @@ public sealed class WorkTests
 
     private sealed class ListServer(string list) : FakeServer
     {
+        /// <summary>The turn that it gives; null for none.</summary>
+        public long? Turn { get; set; }
+
         public static async Task<ListServer> StartAsync(string list)
         {
             var server = new ListServer(list);
@@ -77,6 +108,11 @@ public sealed class WorkTests
 
         protected override Task AnswerAsync(HttpContext context)
         {
+            if (Turn is { } turn)
+            {
+                context.Response.Headers["X-Trustix-Turn"] = $"{turn}";
+            }
+
             context.Response.StatusCode = context.Request.Headers.Authorization == "Bearer secret" ? 200 : 401;
             return context.Request.Path == "/wanted" ? context.Response.WriteAsync(list) : Task.CompletedTask;
         }

@@ -17,7 +17,7 @@ public enum InputSource
 /// <summary>Configures <c>trustix-proxy rebuild</c>.</summary>
 public sealed record RebuilderOptions
 {
-    /// <summary>The rebuilder's own identity, which decides where in a work list it begins.</summary>
+    /// <summary>The rebuilder's name.</summary>
     public required string Name { get; init; }
 
     /// <summary>The folder of its own store and its records.</summary>
@@ -71,6 +71,9 @@ public sealed record RebuilderOptions
     /// <summary>The systems it builds for.</summary>
     public ImmutableArray<string> Systems { get; init; } = [];
 
+    /// <summary>Tells it from others: those of one machine may have one name, but have stores of their own.</summary>
+    public string Identity => $"{Name} {Store}";
+
     /// <summary>The folder of its records.</summary>
-    public string RecordFolder => Path.Combine(Store, "rebuilds");
+    public string RecordFolder => Records.RecordFolder.In(Store);
 }

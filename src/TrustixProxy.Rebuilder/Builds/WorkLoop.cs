@@ -39,7 +39,7 @@ public sealed class WorkLoop(RebuilderOptions options, PathRebuilder rebuilder, 
         while (true)
         {
             rebuilder.QueueBuilt();
-            var due = Due(WorkOrder.Turn(await lists.FetchAsync(warn, cancellation), options.Name));
+            var due = Due(await lists.FetchAsync(warn, cancellation));
             if (due.Count is 0)
             {
                 return done;

@@ -60,12 +60,16 @@ public sealed record BuildRecord(string Path, string? Derivation, BuildState Sta
     [JsonIgnore]
     public IEnumerable<string> Answers => Outputs.Select(output => output.Path).Prepend(Path).Distinct();
 
+    /// <summary>The NAR hash of an output; null when the build did not give it.</summary>
+    /// <param name="path">Its store path, absolute.</param>
+    public string? HashOf(string path) => Outputs.FirstOrDefault(output => output.Path == path)?.NarHash;
+
     /// <inheritdoc/>
     public override string ToString() => State switch
     {
         BuildState.Failed => $"failed {Path}: {Reason}",
         BuildState.Building => $"building {Path}",
-        _ => $"built {Path}: {Outputs.FirstOrDefault(output => output.Path == Path)?.NarHash ?? "no such output"}"
+        _ => $"built {Path}: {HashOf(Path) ?? "no such output"}"
             + (Unvoted.IsEmpty ? "" : $" from {Unvoted.Length} input{(Unvoted.Length is 1 ? "" : "s")} without a quorum's votes"),
     };
 }

@@ -35,6 +35,9 @@ public sealed class RecordFolder : IDisposable
         !Directory.Exists(folder) ? [] : [.. Directory.EnumerateFiles(folder, "*.json").Order(StringComparer.Ordinal).Select(ReadFile)
             .OfType<BuildRecord>().OrderBy(record => record.StartedAt)];
 
+    /// <summary>The folder of the records in a rebuilder's store.</summary>
+    public static string In(string store) => Path.Combine(store, "rebuilds");
+
     /// <summary>All records, by the time of their last attempt.</summary>
     public IReadOnlyList<BuildRecord> All() => [.. _records.Values.OrderBy(record => record.StartedAt)];
 

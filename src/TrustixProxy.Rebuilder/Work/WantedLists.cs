@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using System.Net.Http.Headers;
 using TrustixProxy.IO.Connecting;
 
@@ -12,22 +13,30 @@ public sealed class WantedLists(ImmutableArray<Uri> urls, string? token, TimePro
     /// <summary>Maximum size of a list, in bytes.</summary>
     private const int MaxSize = 16 << 20;
 
+    private const string TurnHeader = "X-Trustix-Turn";
+
     private readonly HttpClient _http = new(new PeerTransport(HttpProxies.FromEnvironment, time))
     {
         Timeout = TimeSpan.FromSeconds(60),
         MaxResponseContentBufferSize = MaxSize,
     };
 
-    /// <summary>Fetches all lists; one that cannot be had is told, and the others count.</summary>
+    /// <summary>Tells this rebuilder from others, for lists that give no turn.</summary>
+    public string Identity { get; init; } = "";
+
+    /// <summary>Fetches all lists, and starts where the turn of the first one says. A list that cannot be had is told, and the others
+    /// count.</summary>
     /// <param name="tell">Takes what is wrong with a list.</param>
     public async Task<IReadOnlyList<WantedPath>> FetchAsync(Action<string> tell, CancellationToken cancellation)
     {
-        var all = new List<WantedPath>();
+        var (all, turn) = (new List<WantedPath>(), (long?)null);
         foreach (var url in urls)
         {
             try
             {
-                all.AddRange(await FetchAsync(url, tell, cancellation));
+                var (wanted, given) = await FetchAsync(url, tell, cancellation);
+                all.AddRange(wanted);
+                turn ??= given;
             }
             catch (Exception exception) when (exception is HttpRequestException
                 || (exception is OperationCanceledException && !cancellation.IsCancellationRequested))
@@ -36,13 +45,14 @@ public sealed class WantedLists(ImmutableArray<Uri> urls, string? token, TimePro
             }
         }
 
-        return WorkOrder.Merge(all);
+        return WorkOrder.Turn(WorkOrder.Merge(all), turn ?? WorkOrder.TurnOf(Identity));
     }
 
     /// <inheritdoc/>
     public void Dispose() => _http.Dispose();
 
-    private async Task<IReadOnlyList<WantedPath>> FetchAsync(Uri url, Action<string> tell, CancellationToken cancellation)
+    private async Task<(IReadOnlyList<WantedPath> Wanted, long? Turn)> FetchAsync(
+        Uri url, Action<string> tell, CancellationToken cancellation)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, $"{url.AbsoluteUri.TrimEnd('/')}/wanted");
         request.Headers.Authorization = token is null ? null : new AuthenticationHeaderValue("Bearer", token);
@@ -52,7 +62,7 @@ public sealed class WantedLists(ImmutableArray<Uri> urls, string? token, TimePro
             var remedy = (int)response.StatusCode is 401
                 ? "; set rebuilder.wantedTokenFile to a file with the token in the proxy's operations.wantedTokenFile" : "";
             tell($"{request.RequestUri}: HTTP {(int)response.StatusCode}{remedy}");
-            return [];
+            return ([], null);
         }
 
         if (!WantedPath.TryRead(await response.Content.ReadAsByteArrayAsync(cancellation), out var wanted, out var error))
@@ -60,6 +70,10 @@ public sealed class WantedLists(ImmutableArray<Uri> urls, string? token, TimePro
             tell($"{request.RequestUri} {error}");
         }
 
-        return wanted;
+        return (wanted, TurnOf(response));
     }
+
+    private static long? TurnOf(HttpResponseMessage response) =>
+        response.Headers.TryGetValues(TurnHeader, out var values)
+            && long.TryParse(values.First(), NumberStyles.None, CultureInfo.InvariantCulture, out var turn) ? turn : null;
 }

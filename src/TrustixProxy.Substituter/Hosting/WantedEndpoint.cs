@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using Microsoft.AspNetCore.Http;
 using TrustixProxy.IO.Connections;
@@ -11,12 +12,15 @@ namespace TrustixProxy.Substituter.Hosting;
 /// <summary>Answers <c>/wanted</c>. With a token configured, everyone must show it; without one, only this machine is answered.</summary>
 internal static class WantedEndpoint
 {
+    private const string TurnHeader = "X-Trustix-Turn";
+
     public static Task AnswerAsync(HttpContext context, ProxyParts parts)
     {
         var (readers, response) = (parts.Options.WantedReaders, context.Response);
         (response.Headers.XContentTypeOptions, response.Headers.CacheControl) = ("nosniff", "no-store");
         if (MayRead(context, readers))
         {
+            response.Headers[TurnHeader] = parts.Wanted.TakeTurn().ToString(CultureInfo.InvariantCulture);
             var list = WantedList.Of(parts.Wanted, parts.WantedNames).With(DoctorSummary.RootsOf(parts.Options.StateDirectory));
             return context.WriteBodyAsync(StatusCodes.Status200OK, "application/json", list.ToJson());
         }

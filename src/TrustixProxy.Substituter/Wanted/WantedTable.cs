@@ -29,6 +29,7 @@ internal sealed class WantedTable(byte[] key, TimeProvider time)
     private readonly Lock _turn = new();
     private readonly Dictionary<StorePathDigest, WantedRow> _rows = [];
     private long _version;
+    private long _turns;
 
     /// <summary>Incremented by every change.</summary>
     public long Version => Interlocked.Read(ref _version);
@@ -44,6 +45,9 @@ internal sealed class WantedTable(byte[] key, TimeProvider time)
             }
         }
     }
+
+    /// <summary>Numbers the readers of the list, from 0, so that rebuilders begin at different paths.</summary>
+    public long TakeTurn() => Interlocked.Increment(ref _turns) - 1;
 
     /// <summary>Records that a client asked for an undecided path.</summary>
     public void Ask(WantedPath wanted, ClientAddress client)

@@ -311,7 +311,7 @@ internal static class ConfigurationKeys
     {
         ["rebuilder.wanted"] = new("Operations listeners of proxies whose work lists (`/wanted`) it rebuilds.") { Range = Url },
         ["rebuilder.wantedTokenFile"] = new("File (mode 0600) with the bearer token of those lists.") { Type = "path" },
-        ["rebuilder.name"] = new("Its identity: rebuilders of one list begin at different paths by it.")
+        ["rebuilder.name"] = new("Its name: decides, with `store`, where it begins in a work list that gives no turns.")
         {
             Default = "the machine's name",
             Range = "letters, digits, `-_.`; at most 64",

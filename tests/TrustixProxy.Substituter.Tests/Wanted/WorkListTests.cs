@@ -64,6 +64,20 @@ public sealed class WorkListTests
     }
 
     [Fact]
+    public async Task Each_answer_has_the_next_turn()
+    {
+        await using var proxy = await TestProxy.WithThreeLogsAsync();
+        await proxy.StartAsync();
+        async Task<string> TurnAsync()
+        {
+            using var answer = await proxy.Client.GetAsync(new Uri(proxy.OperationsUrl, "/wanted"));
+            return answer.Headers.GetValues("X-Trustix-Turn").Single();
+        }
+
+        Assert.Equal(["0", "1", "2"], [await TurnAsync(), await TurnAsync(), await TurnAsync()]);
+    }
+
+    [Fact]
     public async Task Random_digests_leave_no_trace()
     {
         await using var proxy = await TestProxy.WithThreeLogsAsync();

@@ -150,7 +150,7 @@ internal static class RebuildVerb
     private static async Task<int> RunAsync(
         WorkLoop loop, RebuilderOptions options, ParseResult parsed, CancellationToken cancellation)
     {
-        using var lists = new WantedLists(options.Wanted, options.WantedToken, TimeProvider.System);
+        using var lists = new WantedLists(options.Wanted, options.WantedToken, TimeProvider.System) { Identity = options.Identity };
         Action<BuildRecord> tell = parsed.GetValue(SharedOptions.Json)
             ? record => Console.WriteLine(RebuildReport.LineOf(record)) : Console.WriteLine;
         StartupMessage.Say($"rebuilding for {string.Join(", ", options.Wanted)} in {options.Store}; results to {options.SpoolDirectory}");
