@@ -1,4 +1,5 @@
 using System.Text.Json;
+using TrustixProxy.Rebuilder.Records;
 using TrustixProxy.Testing;
 
 namespace TrustixProxy.Tests;
@@ -37,6 +38,32 @@ public sealed class ExplainTests
             (code, json.RootElement.GetProperty("outcome").GetString(), json.RootElement.GetProperty("path").GetString()));
         Assert.Equal(["alice", "bob", "carol"],
             json.RootElement.GetProperty("answers").EnumerateArray().Select(answer => answer.GetProperty("elector").GetString()));
+    }
+
+    [Fact]
+    public async Task What_this_machines_rebuilder_has_built_is_shown_with_the_inputs_that_had_no_votes()
+    {
+        var (output, input) = (TestOutput.Make(), TestOutput.PathOf("input"));
+        await using var stage = await Stage.StartAsync();
+        stage.Publish(output, "alice", "bob");
+        var store = stage.Folder.File("own");
+        using (var records = RecordFolder.Open(RecordFolder.In(store)))
+        {
+            records.Write(new BuildRecord(TestOutput.PathOf("other").Absolute, null, BuildState.Queued)
+            {
+                Outputs = [new BuiltOutput(output.Path.Absolute, output.Statement.NarHash.ToString(), 1, [])],
+                Unvoted = [new UnvotedInput(input.Absolute, "sha256:1", "no decision")],
+            });
+        }
+
+        string[] arguments = ["explain", output.Path.Absolute, "--config", stage.Config, "--rebuilder", store];
+        var (code, text, error) = await Cli.RunAsync(arguments);
+        using var json = JsonDocument.Parse((await Cli.RunAsync([.. arguments, "--json"])).Output);
+
+        Assert.True(code is 0, error);
+        Assert.Contains($"Z: built {output.Path.Absolute}: {output.Statement.NarHash} from 1 input without a quorum's votes\n"
+            + $"  without a quorum's votes: {input.Absolute} sha256:1 (no decision)\n", text, StringComparison.Ordinal);
+        Assert.Equal(input.Absolute, json.RootElement.GetProperty("rebuilt").GetProperty("unvoted")[0].GetProperty("path").GetString());
     }
 
     [Fact]

@@ -4,6 +4,7 @@ using TrustixProxy.Consensus;
 using TrustixProxy.Logs.Watching;
 using TrustixProxy.Nars.Store;
 using TrustixProxy.Nars.Upstreams;
+using TrustixProxy.Rebuilder.Records;
 using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.Inspection;
 using TrustixProxy.Substituter.Wanted;
@@ -25,6 +26,9 @@ internal sealed record ExplanationJson(
 
     /// <summary>Logs whose votes do not count because too few of their witnesses have lately seen their heads.</summary>
     public IReadOnlyList<UnwitnessedLog> Unwitnessed { get; init; } = [];
+
+    /// <summary>What this machine's rebuilder has built, and from which inputs without a vote; null when it has not.</summary>
+    public BuildRecord? Rebuilt { get; init; }
 }
 
 /// <summary>An elector's answer in it.</summary>

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using Spectre.Console;
 using TrustixProxy.Consensus;
+using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.Inspection;
@@ -22,7 +23,7 @@ internal static class ExplainVerb
     public static Command Create()
     {
         var command = new Command("explain", "Asks every elector about a path and shows each vote, its proof and the verdict.") { Path,
-            SharedOptions.Config, SharedOptions.Json, Bundle };
+            SharedOptions.Config, SharedOptions.Json, Bundle, OwnRebuild.Store };
         command.SetAction(RunAsync);
         return command;
     }
@@ -57,6 +58,7 @@ internal static class ExplainVerb
             }
 
             var refusedNars = explanation.Path is { } path ? await explainer.FindRefusedNarsAsync(path, cancellation) : [];
+            var rebuilt = OwnRebuild.Find(parsed.GetValue(OwnRebuild.Store), explanation.Path);
             var missing = explanation.Claim is { } claim ? await explainer.FindRefusedReferencesAsync(claim) : null;
             if (parsed.GetValue(SharedOptions.Json))
             {
@@ -65,6 +67,7 @@ internal static class ExplainVerb
                     RefusedReferences = missing?.Select(reference => reference.Absolute),
                     RefusedNars = refusedNars,
                     Unwitnessed = explainer.Unwitnessed,
+                    Rebuilt = rebuilt,
                 };
                 Console.WriteLine(JsonSerializer.Serialize(json, VerbJson.Indented.ExplanationJson));
             }
@@ -74,15 +77,8 @@ internal static class ExplainVerb
                     .. explainer.Unwitnessed.Select(log => $"log {log}"),
                     .. explainer.Upstreams.Where(upstream => upstream.State is not "live").Select(upstream => $"upstream {upstream}"),
                 ]);
-                foreach (var nar in refusedNars)
-                {
-                    Console.WriteLine(nar);
-                }
-
-                foreach (var reference in missing ?? [])
-                {
-                    Console.WriteLine($"refers to {reference.Absolute}, which is refused; a client fetching this path fails there");
-                }
+                OwnRebuild.Show(rebuilt, explanation.Path);
+                Show(refusedNars, missing ?? []);
             }
 
             return explanation.Claim is not null ? ExitCode.Good : explanation.Verdict is null || explanation.WasCutShort ? ExitCode.Unknown
@@ -115,6 +111,19 @@ internal static class ExplainVerb
         }
 
         Console.WriteLine($"{explanation.Outcome.Word()}: {explanation.Sentence}");
+    }
+
+    private static void Show(IReadOnlyList<RefusedNar> refusedNars, IEnumerable<StorePath> refusedReferences)
+    {
+        foreach (var nar in refusedNars)
+        {
+            Console.WriteLine(nar);
+        }
+
+        foreach (var reference in refusedReferences)
+        {
+            Console.WriteLine($"refers to {reference.Absolute}, which is refused; a client fetching this path fails there");
+        }
     }
 
     private static double? Latency(Explanation explanation, Answer answer) =>

@@ -18,10 +18,16 @@ internal static class RebuildReport
         foreach (var record in records)
         {
             Console.WriteLine(record);
-            foreach (var input in record.Unvoted)
-            {
-                Console.WriteLine($"  without a quorum's votes: {input.Path} {input.NarHash} ({input.Reason})");
-            }
+            ShowUnvoted(record);
+        }
+    }
+
+    /// <summary>Prints the inputs of a build that came without a vote.</summary>
+    public static void ShowUnvoted(BuildRecord record)
+    {
+        foreach (var input in record.Unvoted)
+        {
+            Console.WriteLine($"  without a quorum's votes: {input.Path} {input.NarHash} ({input.Reason})");
         }
     }
 
