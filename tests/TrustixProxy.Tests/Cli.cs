@@ -36,6 +36,14 @@ internal static class Cli
         string folder, IEnumerable<string> arguments, Dictionary<string, string> environment) =>
         RunAsync([.. Executable.Command, .. arguments], environment, null, folder);
 
+    /// <summary>Runs it on a terminal of its own; returns all that the terminal shows.</summary>
+    public static async Task<string> RunOnTerminalAsync(IEnumerable<string> arguments, Dictionary<string, string> environment)
+    {
+        var command = string.Join(' ', Executable.Command.Concat(arguments).Select(word => $"'{word}'"));
+        var (_, output, error) = await RunAsync(["script", "--quiet", "--command", command, "/dev/null"], environment, null);
+        return output.Length > 0 ? output : throw new InvalidOperationException(error);
+    }
+
     private static async Task<(int Code, string Output, string Error)> RunAsync(
         string[] command, Dictionary<string, string>? environment, string? input, string folder = "")
     {

@@ -65,6 +65,35 @@ public sealed class RebuildVerbTests
         Assert.Equal("[]\n", (await Cli.RunAsync(["rebuild", "--config", Config(folder), "--results", "--json"])).Output);
     }
 
+    [Fact]
+    public async Task On_a_terminal_it_shows_the_builds_under_way_and_elsewhere_one_line_a_build()
+    {
+        using var folder = new Folder();
+        var bin = Directory.CreateDirectory(folder.File("bin")).FullName;
+        foreach (var (program, code) in new[] { ("nix-build", 0), ("nix-store", 1), ("nix", 1) }) // nobody has the derivation
+        {
+            var script = System.IO.Path.Combine(bin, program);
+            await File.WriteAllTextAsync(script, $"#!/bin/sh\nexit {code}\n");
+            File.SetUnixFileMode(script, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        }
+
+        var environment = new Dictionary<string, string>
+        {
+            ["PATH"] = $"{bin}:{Environment.GetEnvironmentVariable("PATH")}",
+            ["TERM"] = "xterm",
+        };
+        string[] rebuild = ["rebuild", "--config", Config(folder), Path];
+
+        var terminal = await Cli.RunOnTerminalAsync(rebuild, environment);
+        var plain = await Cli.RunAsync([.. rebuild, "--again"], environment);
+
+        Assert.Contains("\r\e[K0 of 1 builds done; building hello 00:00:00\r\e[Kfailed /nix/store/", terminal, StringComparison.Ordinal);
+        Assert.EndsWith("\r\e[K1 of 1 builds done, 1 failed\r\e[K", terminal, StringComparison.Ordinal);
+        Assert.Equal((1, ""), (plain.Code, plain.Error));
+        Assert.StartsWith($"failed {Path}: no derivation", plain.Output, StringComparison.Ordinal);
+        Assert.Single(plain.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+    }
+
     private static string Config(Folder folder) => folder.File($"{Guid.NewGuid():n}.json", JsonSerializer.Serialize(
         new { rebuilder = new { store = folder.File("own"), spoolDirectory = folder.File("spool") } }));
 

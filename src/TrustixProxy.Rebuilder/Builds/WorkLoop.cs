@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using TrustixProxy.IO.Supervision;
+using TrustixProxy.Nix;
 using TrustixProxy.Rebuilder.Records;
 using TrustixProxy.Rebuilder.Work;
 
@@ -11,21 +12,22 @@ public sealed class WorkLoop(RebuilderOptions options, PathRebuilder rebuilder, 
     /// <summary>Number of builds, for each job, before the lists are fetched again.</summary>
     private const int PassLength = 16;
 
+    /// <summary>Takes each path as soon as work on it begins; called by several at once.</summary>
+    public Action<StorePath> Begins { get; init; } = _ => { };
+
     /// <summary>Rebuilds given targets, at most <c>jobs</c> at once.</summary>
     /// <param name="again">Whether to build again what was built before.</param>
-    /// <param name="tell">Takes each record as soon as its build has ended; called by one at a time.</param>
+    /// <param name="tell">Takes each path's record as soon as its build has ended; called by several at once.</param>
     public async Task<IReadOnlyList<BuildRecord>> RunAsync(
-        IReadOnlyList<RebuildTarget> targets, bool again, Action<BuildRecord> tell, CancellationToken cancellation)
+        IReadOnlyList<RebuildTarget> targets, bool again, Action<StorePath, BuildRecord> tell, CancellationToken cancellation)
     {
-        var (records, telling) = (new BuildRecord[targets.Count], new Lock());
+        var records = new BuildRecord[targets.Count];
         await Parallel.ForEachAsync(Enumerable.Range(0, targets.Count),
             new ParallelOptions { MaxDegreeOfParallelism = options.Jobs, CancellationToken = cancellation }, async (i, stopping) =>
         {
+            Begins(targets[i].Path);
             records[i] = await rebuilder.RebuildAsync(targets[i], again, stopping);
-            lock (telling)
-            {
-                tell(records[i]);
-            }
+            tell(targets[i].Path, records[i]);
         });
         return records;
     }
@@ -33,7 +35,8 @@ public sealed class WorkLoop(RebuilderOptions options, PathRebuilder rebuilder, 
     /// <summary>Works on the lists until they hold nothing that can be done now; returns how much was done.</summary>
     /// <param name="tell">As in <see cref="RunAsync"/>.</param>
     /// <param name="warn">Takes what is wrong with a list.</param>
-    public async Task<int> DrainAsync(WantedLists lists, Action<BuildRecord> tell, Action<string> warn, CancellationToken cancellation)
+    public async Task<int> DrainAsync(
+        WantedLists lists, Action<StorePath, BuildRecord> tell, Action<string> warn, CancellationToken cancellation)
     {
         var done = 0;
         while (true)
@@ -54,7 +57,7 @@ public sealed class WorkLoop(RebuilderOptions options, PathRebuilder rebuilder, 
     /// <param name="warn">Takes what is wrong with a list.</param>
     /// <param name="logger">Logs failures, for example of a full spool.</param>
     public Task RunForeverAsync(
-        WantedLists lists, Action<BuildRecord> tell, Action<string> warn, ILogger logger, CancellationToken cancellation) =>
+        WantedLists lists, Action<StorePath, BuildRecord> tell, Action<string> warn, ILogger logger, CancellationToken cancellation) =>
         new SupervisedLoop("rebuilder", options.Store, options.Interval, stopping => DrainAsync(lists, tell, warn, stopping))
             .RunAsync(time, logger, cancellation);
 

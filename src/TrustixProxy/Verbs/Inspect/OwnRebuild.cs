@@ -37,9 +37,8 @@ internal static class OwnRebuild
     {
         if (record is not null)
         {
-            Console.WriteLine($"this machine's rebuilder, {record.StartedAt.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z: "
-                + (record with { Path = path!.Absolute }));
-            RebuildReport.ShowUnvoted(record);
+            Console.Write($"this machine's rebuilder, {record.StartedAt.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z: ");
+            RebuildReport.Show([record with { Path = path!.Absolute }], isJson: false);
         }
     }
 }

@@ -17,20 +17,17 @@ internal static class RebuildReport
 
         foreach (var record in records)
         {
-            Console.WriteLine(record);
-            ShowUnvoted(record);
+            foreach (var line in LinesOf(record))
+            {
+                Console.WriteLine(line);
+            }
         }
     }
 
-    /// <summary>Prints the inputs of a build that came without a vote.</summary>
-    public static void ShowUnvoted(BuildRecord record)
-    {
-        foreach (var input in record.Unvoted)
-        {
-            Console.WriteLine($"  without a quorum's votes: {input.Path} {input.NarHash} ({input.Reason})");
-        }
-    }
+    /// <summary>A record as lines: what it came to, and each input that came without a vote.</summary>
+    public static IEnumerable<string> LinesOf(BuildRecord record) => record.Unvoted
+        .Select(input => $"  without a quorum's votes: {input.Path} {input.NarHash} ({input.Reason})").Prepend($"{record}");
 
     /// <summary>A record as one line of JSON.</summary>
-    public static string LineOf(BuildRecord record) => JsonSerializer.Serialize(record, RecordJson.Default.BuildRecord);
+    public static string JsonOf(BuildRecord record) => JsonSerializer.Serialize(record, RecordJson.Default.BuildRecord);
 }

@@ -77,9 +77,8 @@ internal static class RebuildVerb
             await Task.Yield(); // as in serve
             using var rebuilder = new PathRebuilder(options, TimeProvider.System);
             await rebuilder.CheckSandboxAsync(cancellation);
-            var loop = new WorkLoop(options, rebuilder, TimeProvider.System);
-            return targets.Count > 0 ? await RunAsync(loop, targets, parsed, cancellation)
-                : await RunAsync(loop, options, parsed, cancellation);
+            return targets.Count > 0 ? await RunAsync(options, rebuilder, targets, parsed, cancellation)
+                : await RunAsync(options, rebuilder, parsed, cancellation);
         }
         catch (NixException exception)
         {
@@ -123,23 +122,18 @@ internal static class RebuildVerb
     }
 
     private static async Task<int> RunAsync(
-        WorkLoop loop, IReadOnlyList<RebuildTarget> targets, ParseResult parsed, CancellationToken cancellation)
+        RebuilderOptions options, PathRebuilder rebuilder, IReadOnlyList<RebuildTarget> targets, ParseResult parsed,
+        CancellationToken cancellation)
     {
         var isJson = parsed.GetValue(SharedOptions.Json);
-        var isTerminal = !Console.IsErrorRedirected;
-        var records = await ProgressBar.ShowAsync($"of {targets.Count} builds", targets.Count, advance =>
+        IReadOnlyList<BuildRecord> records;
+        using (var display = new RebuildDisplay(targets.Count, record => isJson ? [] : LinesOf(record), TimeProvider.System))
         {
-            var done = 0;
-            return loop.RunAsync(targets, parsed.GetValue(Again), record =>
-            {
-                advance(++done);
-                if (!isTerminal && !isJson)
-                {
-                    Console.WriteLine(record);
-                }
-            }, cancellation);
-        });
-        if (isTerminal || isJson)
+            var loop = new WorkLoop(options, rebuilder, TimeProvider.System) { Begins = display.Begin };
+            records = await loop.RunAsync(targets, parsed.GetValue(Again), display.End, cancellation);
+        }
+
+        if (isJson)
         {
             RebuildReport.Show(records, isJson);
         }
@@ -148,22 +142,29 @@ internal static class RebuildVerb
     }
 
     private static async Task<int> RunAsync(
-        WorkLoop loop, RebuilderOptions options, ParseResult parsed, CancellationToken cancellation)
+        RebuilderOptions options, PathRebuilder rebuilder, ParseResult parsed, CancellationToken cancellation)
     {
+        var isJson = parsed.GetValue(SharedOptions.Json);
         using var lists = new WantedLists(options.Wanted, options.WantedToken, TimeProvider.System) { Identity = options.Identity };
-        Action<BuildRecord> tell = parsed.GetValue(SharedOptions.Json)
-            ? record => Console.WriteLine(RebuildReport.LineOf(record)) : Console.WriteLine;
         StartupMessage.Say($"rebuilding for {string.Join(", ", options.Wanted)} in {options.Store}; results to {options.SpoolDirectory}");
         SystemdNotify.Ready();
+        using var display = new RebuildDisplay(
+            all: null, record => isJson ? [RebuildReport.JsonOf(record)] : LinesOf(record), TimeProvider.System);
+        var loop = new WorkLoop(options, rebuilder, TimeProvider.System) { Begins = display.Begin };
+        Action<string> warn = text => display.Tell(() => StartupMessage.Warn(text));
         if (parsed.GetValue(Once))
         {
-            await loop.DrainAsync(lists, tell, StartupMessage.Warn, cancellation);
+            await loop.DrainAsync(lists, display.End, warn, cancellation);
             return ExitCode.Good;
         }
 
         using var loggers = Microsoft.Extensions.Logging.LoggerFactory.Create(HostRun.LogToConsole);
-        await loop.RunForeverAsync(lists, tell, StartupMessage.Warn, loggers.CreateLogger("TrustixProxy.Rebuilder"), cancellation);
+        await loop.RunForeverAsync(lists, display.End, warn, loggers.CreateLogger("TrustixProxy.Rebuilder"), cancellation);
         cancellation.ThrowIfCancellationRequested();
         return ExitCode.Good;
     }
+
+    /// <summary>What is printed of a build: one line, and on a terminal its inputs without votes too.</summary>
+    private static IEnumerable<string> LinesOf(BuildRecord record) =>
+        RebuildReport.LinesOf(record).Take(RebuildDisplay.IsTerminal ? int.MaxValue : 1);
 }
