@@ -153,6 +153,9 @@ internal sealed class ProxyParts : IDisposable
     /// <summary>The work list on disk; read and written by the host.</summary>
     public WantedSnapshot WantedSnapshot { get; }
 
+    /// <summary>Opens the store of rates of agreement.</summary>
+    public AgreementStore OpenAgreement() => new(_state);
+
     /// <summary>Current revocations, which override decisions.</summary>
     public RevocationRegister Revocations { get; }
 

@@ -21,8 +21,7 @@ internal readonly record struct AgreementRate(int Same, int All)
 /// <param name="Rates">The rates by pair; empty if no answer was new.</param>
 internal sealed record AgreementSpan(DateTimeOffset From, IReadOnlyDictionary<ElectorPair, AgreementRate> Rates);
 
-/// <summary>Rates of agreement between electors in the last week, by spans of two hours. In memory, and of no account for anything that
-/// is decided.</summary>
+/// <summary>Rates of agreement between electors in the last week, by spans of two hours. No decision depends on them.</summary>
 internal sealed class AgreementHistory(TimeProvider time)
 {
     /// <summary>Number of spans, and hours of each.</summary>
@@ -34,6 +33,14 @@ internal sealed class AgreementHistory(TimeProvider time)
     private readonly Lock _turn = new();
     private readonly (long Number, Dictionary<ElectorPair, AgreementRate> Rates)[] _spans =
         [.. Enumerable.Repeat((-1L, new Dictionary<ElectorPair, AgreementRate>()), Spans)];
+
+    private long _version;
+
+    /// <summary>Incremented by every change.</summary>
+    public long Version => Interlocked.Read(ref _version);
+
+    /// <summary>The oldest span that is kept.</summary>
+    public long Oldest => Now - Spans + 1;
 
     private long Now => time.GetUtcNow().ToUnixTimeSeconds() / (Hours * 3600);
 
@@ -52,19 +59,47 @@ internal sealed class AgreementHistory(TimeProvider time)
         lock (_turn)
         {
             var number = Now;
-            ref var span = ref _spans[number % Spans];
-            span = span.Number == number ? span : (number, []);
             foreach (var (i, one) in claims.Index())
             {
                 foreach (var other in claims.Skip(i + 1).Where(other => one.IsNew || other.IsNew))
                 {
-                    var pair = new ElectorPair(one.Elector, other.Elector);
-                    if (span.Rates.ContainsKey(pair) || span.Rates.Count < MaxPairs)
-                    {
-                        span.Rates[pair] = span.Rates.GetValueOrDefault(pair) + new AgreementRate(one.Claim == other.Claim ? 1 : 0, 1);
-                    }
+                    Add(number, new ElectorPair(one.Elector, other.Elector), new AgreementRate(one.Claim == other.Claim ? 1 : 0, 1));
                 }
             }
+        }
+    }
+
+    /// <summary>Adds what an earlier process counted.</summary>
+    public void Restore(IEnumerable<AgreementRow> rows)
+    {
+        lock (_turn)
+        {
+            foreach (var row in rows.Where(row => row.Span >= Oldest && row.Span <= Now))
+            {
+                Add(row.Span, row.Pair, row.Rate);
+            }
+        }
+    }
+
+    /// <summary>Returns the rates that can have changed lately: those of the newest two spans.</summary>
+    public IReadOnlyList<AgreementRow> Newest()
+    {
+        lock (_turn)
+        {
+            var now = Now;
+            return [.. _spans.Where(span => span.Number >= now - 1)
+                .SelectMany(span => span.Rates.Select(rate => new AgreementRow(span.Number, rate.Key, rate.Value)))];
+        }
+    }
+
+    private void Add(long number, ElectorPair pair, AgreementRate rate)
+    {
+        ref var span = ref _spans[number % Spans];
+        span = span.Number == number ? span : (number, []);
+        if (span.Rates.ContainsKey(pair) || span.Rates.Count < MaxPairs)
+        {
+            span.Rates[pair] = span.Rates.GetValueOrDefault(pair) + rate;
+            _version++;
         }
     }
 

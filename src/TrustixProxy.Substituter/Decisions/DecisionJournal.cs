@@ -45,7 +45,7 @@ internal sealed class DecisionJournal(TimeProvider time)
     /// <summary>Since when it is kept.</summary>
     public DateTimeOffset Since { get; } = time.GetUtcNow();
 
-    /// <summary>How often electors agreed, over time.</summary>
+    /// <summary>How often electors agreed, over time; kept over restarts.</summary>
     public AgreementHistory Agreement { get; } = new(time);
 
     /// <summary>Goes up with every change.</summary>

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using TrustixProxy.Consensus;
+using TrustixProxy.IO.Storage;
 using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Testing;
 
@@ -32,6 +33,49 @@ public sealed class AgreementTests
         Assert.Contains("alice and bob: <span class=\"badge warn\">1 of 2 (50 %)</span>", page, StringComparison.Ordinal);
         Assert.Matches("aria-label=\"alice and bob agreed about 1 of 2 paths in the last week\">\\s+<rect [^>]+ class=\"warn\"/>", page);
         Assert.Matches("<td><time [^<]+</time></td><td>alice, bob</td><td>1 of 2 \\(50 %\\)</td>", page);
+    }
+
+    [Fact]
+    public async Task Rates_outlive_a_restart_and_go_on()
+    {
+        var (first, second) = (TestOutput.Make("first"), TestOutput.Make("second"));
+        await using var proxy = await TestProxy.WithThreeLogsAsync();
+        await proxy.Publish(first, "alice", "bob").Publish(second, "alice", "bob").StartAsync();
+        await proxy.AskAsync(first.Path);
+        using (var state = new StateWriter(proxy.StateDirectory))
+        {
+            var store = new AgreementStore(state);
+            await Eventually.UntilAsync(() => store.Read().Any(row => row.Rate == new AgreementRate(1, 1)));
+        }
+
+        await proxy.StopAsync();
+        await proxy.StartAsync();
+        await Eventually.UntilAsync(async () => (await TextAsync(proxy, "/conflicts"))
+            .Contains("alice and bob agreed about 1 of 1 paths in the last week", StringComparison.Ordinal));
+        await proxy.AskAsync(second.Path);
+
+        await Eventually.UntilAsync(async () => (await TextAsync(proxy, "/conflicts"))
+            .Contains("alice and bob agreed about 2 of 2 paths in the last week", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task What_an_earlier_process_counted_is_added_within_the_week_and_rows_that_are_no_rates_are_left_out()
+    {
+        using var folder = new TestFolder();
+        using var state = new StateWriter(folder.Path);
+        var (time, store, pair) = (new ManualTime(), new AgreementStore(state), new ElectorPair("alice", "bob"));
+        var history = new AgreementHistory(time);
+        var now = history.Oldest + AgreementHistory.Spans - 1;
+        store.Write([new(now, pair, new(9, 9)), new(now - 1, pair, new(1, 2)), new(now - 2, pair, new(3, 2))], history.Oldest);
+        store.Write([new(now, pair, new(1, 1)), new(now - AgreementHistory.Spans, pair, new(5, 5))], history.Oldest);
+        await state.Write(() => { }, isDue: false);
+
+        history.Restore(store.Read());
+        history.Restore([new(now + 1, pair, new(7, 7))]);
+
+        Assert.Equal([new AgreementRow(now - 1, pair, new(1, 2)), new AgreementRow(now, pair, new(1, 1))],
+            history.Newest().OrderBy(row => row.Span));
+        Assert.Equal(2, history.List().Sum(span => span.Rates.Count));
     }
 
     [Fact]

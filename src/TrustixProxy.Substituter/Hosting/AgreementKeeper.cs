@@ -1,0 +1,54 @@
+using Microsoft.Extensions.Logging;
+using TrustixProxy.IO.Supervision;
+using TrustixProxy.Substituter.Composition;
+using TrustixProxy.Substituter.Decisions;
+
+namespace TrustixProxy.Substituter.Hosting;
+
+/// <summary>Keeps rates of agreement over restarts: what changed is written once a minute at most, and at the end.</summary>
+internal sealed class AgreementKeeper(CurrentParts parts, AgreementHistory history, TimeProvider time, ILogger logger)
+    : SupervisedService(time, logger)
+{
+    private static readonly TimeSpan Look = TimeSpan.FromSeconds(2), Interval = TimeSpan.FromMinutes(1);
+
+    private AgreementStore? _store;
+    private long _written;
+    private long? _writtenAt;
+
+    /// <summary>Writes the last changes.</summary>
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        Write();
+    }
+
+    protected override IEnumerable<SupervisedLoop> Loops =>
+    [
+        new SupervisedLoop("agreement", parts.Value.Options.StateDirectory, Look, _ =>
+        {
+            if (_store is null)
+            {
+                var store = parts.Value.OpenAgreement();
+                history.Restore(store.Read());
+                _store = store;
+            }
+
+            if (_writtenAt is not { } at || Time.GetElapsedTime(at) >= Interval)
+            {
+                Write();
+            }
+
+            return Task.CompletedTask;
+        }),
+    ];
+
+    private void Write()
+    {
+        var version = history.Version;
+        if (_store is not null && version != _written)
+        {
+            _store.Write(history.Newest(), history.Oldest);
+            (_written, _writtenAt) = (version, Time.GetTimestamp());
+        }
+    }
+}
