@@ -11,7 +11,8 @@ internal sealed class NarWindow(SpoolSpace space)
     private const int MaxChunks = 28;
 
     /// <summary>How many bytes are spooled for a lone reader. A second reader that comes later starts a download of its own.</summary>
-    /// <remarks>Every spooled byte is copied once more, which a fast reader feels; larger files are rarely wanted twice at a time.</remarks>
+    /// <remarks>Every spooled byte is copied once more, which a fast reader feels; larger files are rarely wanted twice at a time.
+    /// </remarks>
     private const long LoneSpool = 64L << 20;
 
     private readonly Queue<NarChunk> _chunks = new();
