@@ -106,8 +106,8 @@ public abstract record VoteProof
     }
 
     /// <summary>A signature of the claim.</summary>
-    /// <param name="Signature">The signature of the claim's fingerprint, by one of the elector's keys.</param>
-    public sealed record BySignature(NixSignature Signature) : VoteProof
+    /// <param name="Signature">The signature of the claim, by one of the elector's keys.</param>
+    public sealed record BySignature(CacheSignature Signature) : VoteProof
     {
         /// <summary>The narinfo with the signature, for re-checking; null when it was not kept.</summary>
         public NarInfo? NarInfo { get; init; }

@@ -120,6 +120,7 @@ public sealed class DecisionBundle
         error = content.Version is not (WithoutMapRoots or FormatVersion) ? DecisionBundleError.Version
             : content.Sha256 != HashOf(content).ToString() ? DecisionBundleError.Digest
             : content.Policy != new BundledPolicy(policy.Identity.ToString(), policy.Text) ? DecisionBundleError.Policy
+            : path.Store != policy.Store ? DecisionBundleError.Policy
             : Judge(content, path, decidedAt, policy, out var ballots) is var failure and not DecisionBundleError.None ? failure
             : Compare(content, path, verdict = policy.Except(path, policy.Decide(path, ballots), decidedAt), policy);
         bundle = error is DecisionBundleError.None && OutcomeWords.TryParse(content.Outcome, out var outcome)

@@ -13,7 +13,7 @@ namespace TrustixProxy.Consensus;
 /// <param name="Upstream">The upstream that claims to have the NAR in this form.</param>
 public sealed record NarHints(
     string Compression, NixHash FileHash, long? FileSize, StorePath? Deriver, ContentAddress? ContentAddress,
-        ImmutableArray<NixSignature> Signatures, string Upstream);
+        ImmutableArray<CacheSignature> Signatures, string Upstream);
 
 /// <summary>A stored decision. Created from a verdict, or by <see cref="DecisionSeal.TryOpen"/> from bytes with our MAC.</summary>
 public sealed class DecisionRecord

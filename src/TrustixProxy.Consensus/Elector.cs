@@ -24,7 +24,7 @@ public abstract record Elector(string Name, string Operator)
     /// <summary>What its operator says about it.</summary>
     public ElectorTags Tags { get; init; } = ElectorTags.None;
 
-    /// <summary>The raw keys it votes with, 32 bytes each; no key votes for two electors.</summary>
+    /// <summary>The raw keys it votes with; no key votes for two electors.</summary>
     public abstract IEnumerable<byte[]> KeyBytes { get; }
 
     /// <summary>One line of text that is equal for two configurations of the same elector.</summary>
@@ -71,7 +71,7 @@ public abstract record Elector(string Name, string Operator)
     /// <param name="Name">The name in answers; unique.</param>
     /// <param name="Operator">The operator who runs it.</param>
     /// <param name="Keys">The public keys it signs with; a signature by any one suffices.</param>
-    public sealed record Cache(string Name, string Operator, ImmutableArray<NixPublicKey> Keys)
+    public sealed record Cache(string Name, string Operator, ImmutableArray<CacheKey> Keys)
         : Elector(Name, Operator)
     {
         /// <inheritdoc/>

@@ -34,7 +34,7 @@ public enum OutputClaimError
     /// <summary><c>narSize</c> is missing or not a positive integer.</summary>
     NarSize,
 
-    /// <summary><c>references</c> is missing, or neither null nor a list of absolute store paths.</summary>
+    /// <summary><c>references</c> is missing, or neither null nor a list of absolute paths in the store of the path.</summary>
     References,
 }
 
@@ -112,22 +112,17 @@ public sealed record OutputClaim
         return claim is not null;
     }
 
-    /// <summary>Reads a signed cache's narinfo: the only way from a signature to a vote.</summary>
+    /// <summary>Reads a signed cache's narinfo, of Nix or of GNU Guix: the only way from a signature to a vote.</summary>
     /// <param name="narInfo">The narinfo.</param>
     /// <param name="keys">The cache's keys, one of which must have signed it.</param>
     /// <param name="claim">The claim.</param>
     /// <param name="signature">The valid signature.</param>
     public static bool TryReadSigned(
-        NarInfo narInfo, IEnumerable<NixPublicKey> keys, [NotNullWhen(true)] out OutputClaim? claim,
-            [NotNullWhen(true)] out NixSignature? signature)
+        NarInfo narInfo, IEnumerable<CacheKey> keys, [NotNullWhen(true)] out OutputClaim? claim,
+            [NotNullWhen(true)] out CacheSignature? signature)
     {
-        (claim, signature) = (Of(narInfo), null);
-        foreach (var key in keys)
-        {
-            signature ??= narInfo.Signatures.FirstOrDefault(candidate => key.Verify(narInfo.Fingerprint, candidate));
-        }
-
-        claim = signature is null ? null : claim;
+        signature = keys.Select(key => key.FindSignature(narInfo)).FirstOrDefault(found => found is not null);
+        claim = signature is null ? null : Of(narInfo);
         return claim is not null && signature is not null;
     }
 
@@ -160,18 +155,18 @@ public sealed record OutputClaim
             : !Consensus.NarHash.TryParse(narHash, out var hash) ? OutputClaimError.NarHash
             : !long.TryParse(size, NumberStyles.None, CultureInfo.InvariantCulture, out var narSize) || narSize is 0
                 ? OutputClaimError.NarSize
-            : !TryReadPaths(references, paths) ? OutputClaimError.References
+            : !TryReadPaths(references, path.Store, paths) ? OutputClaimError.References
             : (claim = new OutputClaim(path, hash, narSize, paths)).Fingerprint != text ? OutputClaimError.References
             : OutputClaimError.None;
         claim = error is OutputClaimError.None ? claim : null;
         return claim is not null;
     }
 
-    private static bool TryReadPaths(string list, List<StorePath> paths)
+    private static bool TryReadPaths(string list, Store store, List<StorePath> paths)
     {
         foreach (var text in list.Length is 0 ? [] : list.Split(','))
         {
-            if (!StorePath.TryParseAbsolute(text, out var path, out _))
+            if (!StorePath.TryParseAbsolute(text, store, out var path, out _))
             {
                 return false;
             }
@@ -215,7 +210,7 @@ public sealed record OutputClaim
             : path != asked ? OutputClaimError.OtherPath
             : !Consensus.NarHash.TryParse(Text(members.GetValueOrDefault("narHash")), out narHash) ? OutputClaimError.NarHash
             : !TryReadSize(members.GetValueOrDefault("narSize"), out narSize) ? OutputClaimError.NarSize
-            : !TryReadReferences(members.GetValueOrDefault("references"), out references) ? OutputClaimError.References
+            : !TryReadReferences(members.GetValueOrDefault("references"), path.Store, out references) ? OutputClaimError.References
             : OutputClaimError.None;
         claim = error is OutputClaimError.None ? new OutputClaim(path!, narHash!, narSize, references!) : null;
         return error;
@@ -232,14 +227,14 @@ public sealed record OutputClaim
         return element.ValueKind is JsonValueKind.Number && element.TryGetInt64(out size) && size > 0;
     }
 
-    private static bool TryReadReferences(JsonElement element, [NotNullWhen(true)] out List<StorePath>? references)
+    private static bool TryReadReferences(JsonElement element, Store store, [NotNullWhen(true)] out List<StorePath>? references)
     {
         references = [];
         if (element.ValueKind is JsonValueKind.Array)
         {
             foreach (var item in element.EnumerateArray())
             {
-                if (!TryReadPath(item, out var reference))
+                if (!TryReadPath(item, out var reference) || reference.Store != store)
                 {
                     return false;
                 }

@@ -89,7 +89,10 @@ public sealed class Policy
     /// <summary>The signed cache whose claims are served whatever is decided (report mode); null where decisions are enforced.</summary>
     public string? Fallback { get; init; }
 
-    /// <summary>The policy's digest, which depends on electors and rules, but not on addresses and timeouts.</summary>
+    /// <summary>The store whose paths are decided on.</summary>
+    public Store Store { get; init; } = Store.Nix;
+
+    /// <summary>The policy's digest, which depends on store, electors and rules, but not on addresses and timeouts.</summary>
     public Digest Identity => _identity.Value;
 
     /// <summary>The whole policy as text, whose digest is <see cref="Identity"/>.</summary>
@@ -268,8 +271,9 @@ public sealed class Policy
 
     private string Write()
     {
-        string[] flags = [ServesContentAddressed ? "content-addressed" : "", RequiresClosure ? "closure" : "", Fallback is null ? ""
-            : $"report {Fallback}", .. Distinct.Select(distinct => $"distinct {distinct}")];
+        string[] flags = [Store == Store.Nix ? "" : $"store {Store}", ServesContentAddressed ? "content-addressed" : "",
+            RequiresClosure ? "closure" : "", Fallback is null ? "" : $"report {Fallback}",
+            .. Distinct.Select(distinct => $"distinct {distinct}")];
         var scopes = Scopes.Append(Rest).Select(scope =>
             $"scope {scope.Match ?? "*"}: {scope.Rule.Text}, dissent {scope.Dissent}{AgeOf(scope)}");
         var exceptions = Exceptions.Select(exception => $"exception {exception.Identity}");

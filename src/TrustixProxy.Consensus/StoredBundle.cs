@@ -101,7 +101,7 @@ internal sealed record BundledAnswer(
     }
 
     private static Ballot.Claimed? JudgeNarInfo(string text, Elector.Cache elector, StorePath path) =>
-        Nix.NarInfo.TryParse(Encoding.UTF8.GetBytes(text), out var narInfo, out _) && narInfo.StorePath == path
+        Nix.NarInfo.TryParse(Encoding.UTF8.GetBytes(text), path.Store, out var narInfo, out _) && narInfo.StorePath == path
         && OutputClaim.TryReadSigned(narInfo, elector.Keys, out var claim, out var signature)
             ? new Ballot.Claimed(claim, new VoteProof.BySignature(signature) { NarInfo = narInfo })
             : null;

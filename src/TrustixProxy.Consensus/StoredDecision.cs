@@ -20,17 +20,28 @@ internal sealed record StoredDecision(
         return new DecisionRecord(
             OutcomeWords.TryParse(Outcome, out var outcome) ? outcome : throw Damaged(Outcome),
             Sentence, DateTimeOffset.FromUnixTimeMilliseconds(DecidedAt), DateTimeOffset.FromUnixTimeMilliseconds(ExpiresAt),
-                claim, Ballots.ToBallots(claim), Hints?.ToHints());
+                claim, Ballots.ToBallots(claim), Hints?.ToHints(claim?.Path.Store ?? Store.Nix));
     }
 
     internal sealed record StoredClaim(string Path, string NarHash, long NarSize, string[] References)
     {
+        /// <summary>The store's directory; absent for Nix's.</summary>
+        [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+        public string? Store { get; init; }
+
         public static StoredClaim? Of(OutputClaim? claim) => claim is null
             ? null
             : new(claim.Path.ToString(), claim.NarHash.ToString(), claim.NarSize,
-                [.. claim.References.Select(reference => reference.ToString())]);
+                [.. claim.References.Select(reference => reference.ToString())])
+            {
+                Store = claim.Path.Store == Nix.Store.Nix ? null : claim.Path.Store.Directory,
+            };
 
-        public OutputClaim ToClaim() => new(PathOf(Path), new NarHash(HashOf(NarHash)), NarSize, References.Select(PathOf));
+        public OutputClaim ToClaim()
+        {
+            var store = StoreOf(Store);
+            return new(PathOf(Path, store), new NarHash(HashOf(NarHash)), NarSize, References.Select(text => PathOf(text, store)));
+        }
     }
 
     internal sealed record StoredHints(
@@ -41,17 +52,21 @@ internal sealed record StoredDecision(
             : new(hints.Compression, hints.FileHash.ToString(), hints.FileSize, hints.Deriver?.ToString(), hints.ContentAddress?.ToString(),
                 [.. hints.Signatures.Select(signature => signature.ToString())], hints.Upstream);
 
-        public NarHints ToHints() => new(
+        public NarHints ToHints(Store store) => new(
             Compression,
             HashOf(FileHash),
             FileSize,
-            Deriver is null ? null : PathOf(Deriver),
+            Deriver is null ? null : PathOf(Deriver, store),
             Ca is not null && ContentAddress.TryParse(Ca, out var address) ? address : null,
-            [.. Signatures.Select(text => NixSignature.TryParse(text, out var signature) ? signature : throw Damaged(text))],
+            [.. Signatures.Select(text => CacheSignature.TryParse(text, out var signature) ? signature : throw Damaged(text))],
             Upstream);
     }
 
-    private static StorePath PathOf(string text) => StorePath.TryParse(text, out var path, out _) ? path : throw Damaged(text);
+    private static Store StoreOf(string? text) =>
+        text is null ? Nix.Store.Nix : Nix.Store.TryParse(text, out var store) ? store : throw Damaged(text);
+
+    private static StorePath PathOf(string text, Store store) =>
+        StorePath.TryParse(text, store, out var path, out _) ? path : throw Damaged(text);
 
     private static NixHash HashOf(string text) => NixHash.TryParse(text, out var hash, out _) ? hash : throw Damaged(text);
 

@@ -115,7 +115,7 @@ public sealed record ContentAddress
 
     private static StorePath Make(string type, string inner, string name)
     {
-        var hash = SHA256.HashData(Encoding.UTF8.GetBytes($"{type}:{inner}:{StorePath.StoreDirectory}:{name}"));
+        var hash = SHA256.HashData(Encoding.UTF8.GetBytes($"{type}:{inner}:{Store.Nix.Directory}:{name}"));
         var folded = new byte[20];
         for (var i = 0; i < hash.Length; i++)
         {

@@ -45,7 +45,10 @@ public sealed record NarInfo
     /// <summary>The content address; null when absent or malformed. Not signed: anyone may have added it.</summary>
     public ContentAddress? ContentAddress { get; init; }
 
-    /// <summary>The text that is signed.</summary>
+    /// <summary>GNU Guix's signature; null when there is none, and in a narinfo of Nix.</summary>
+    public GuixSignature? GuixSignature { get; init; }
+
+    /// <summary>The text that is voted on, and that Nix signs.</summary>
     public string Fingerprint => Nix.Fingerprint.Format(StorePath, NarHash, NarSize, References);
 
     /// <summary>Parses a whole narinfo with Nix's tolerance; <see cref="NarInfoError"/> lists what is refused.</summary>
@@ -57,6 +60,19 @@ public sealed record NarInfo
         return narInfo is not null;
     }
 
+    /// <summary>Parses a whole narinfo of a store in the form of that store.</summary>
+    public static bool TryParse(
+        ReadOnlySpan<byte> text, Store store, [NotNullWhen(true)] out NarInfo? narInfo, out NarInfoError error)
+    {
+        if (store == Store.Nix)
+        {
+            return TryParse(text, out narInfo, out error);
+        }
+
+        error = new GuixNarInfoReader().Read(text, out narInfo);
+        return narInfo is not null;
+    }
+
     /// <inheritdoc/>
     public bool Equals(NarInfo? other) => ToString() == other?.ToString();
 
@@ -64,9 +80,14 @@ public sealed record NarInfo
     public override int GetHashCode() => ToString().GetHashCode(StringComparison.Ordinal);
 
     /// <summary>Formats the narinfo as Nix does: these fields, in this order, each line ended by a newline; <c>References: </c> with its
-    /// space even when empty.</summary>
+    /// space even when empty. A path in GNU Guix's store has Guix's form.</summary>
     public override string ToString()
     {
+        if (StorePath.Store == Store.Guix)
+        {
+            return GuixNarInfoText.Format(this);
+        }
+
         var text = new StringBuilder(1024);
         Line(text, "StorePath", StorePath.Absolute);
         Line(text, "URL", Url);

@@ -15,13 +15,13 @@ public enum NarInfoError
     /// <summary>Text without a colon after the last field.</summary>
     NoSeparator,
 
-    /// <summary>A duplicate <c>References</c> or <c>CA</c>; Nix refuses that too.</summary>
+    /// <summary>A duplicate <c>References</c> or <c>CA</c>, which Nix refuses too; for GNU Guix a field twice that is voted on.</summary>
     Duplicate,
 
     /// <summary>No <c>StorePath</c>.</summary>
     StorePathMissing,
 
-    /// <summary><c>StorePath</c> is not <c>/nix/store/digest-name</c>.</summary>
+    /// <summary><c>StorePath</c> is not a path in the store, for example <c>/nix/store/digest-name</c>.</summary>
     StorePath,
 
     /// <summary>No <c>URL</c>, or an empty one.</summary>
@@ -53,4 +53,16 @@ public enum NarInfoError
 
     /// <summary><c>References</c> is not a list of store path base names with blanks between them.</summary>
     References,
+
+    /// <summary>A GNU Guix narinfo without <c>References</c>, or with references that are not signed.</summary>
+    ReferencesMissing,
+
+    /// <summary>A GNU Guix narinfo with a line that is not <c>Name: value</c>.</summary>
+    Line,
+
+    /// <summary>A GNU Guix narinfo in which <c>Signature:</c> first occurs within a line, or whose value is not visible ASCII.</summary>
+    Signature,
+
+    /// <summary>A GNU Guix narinfo with other characters than ASCII.</summary>
+    NotAscii,
 }

@@ -69,7 +69,8 @@ internal sealed class NarInfoReader
 
     private NarInfoError Set(ReadOnlySpan<char> name, string value) => name switch
     {
-        "StorePath" => Check(StorePath.TryParseAbsolute(Canonical(value), out _storePath, out _), NarInfoError.StorePath),
+        "StorePath" => Check(
+            StorePath.TryParseAbsolute(Canonical(value), Store.Nix, out _storePath, out _), NarInfoError.StorePath),
         "URL" => Check(TrySetUrl(value), NarInfoError.Url),
         "Compression" => Check(TrySetCompression(value), NarInfoError.Compression),
         "FileHash" => Check(NixHash.TryParse(value, out _fileHash, out _), NarInfoError.FileHash),

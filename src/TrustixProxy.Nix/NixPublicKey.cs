@@ -4,7 +4,7 @@ using TrustixProxy.Native;
 namespace TrustixProxy.Nix;
 
 /// <summary>A named Ed25519 public key, as in <c>trusted-public-keys</c>.</summary>
-public sealed record NixPublicKey
+public sealed record NixPublicKey : CacheKey
 {
     private readonly Ed25519PublicKey _key;
 
@@ -14,7 +14,7 @@ public sealed record NixPublicKey
     public string Name { get; }
 
     /// <summary>The key: 32 bytes.</summary>
-    public ReadOnlySpan<byte> Bytes => _key.Bytes;
+    public override ReadOnlySpan<byte> Bytes => _key.Bytes;
 
     /// <summary>Parses exactly <c>name:base64</c> of 32 bytes; refuses a weak key.</summary>
     public static bool TryParse(ReadOnlySpan<char> text, [NotNullWhen(true)] out NixPublicKey? key, out NixKeyError error)
@@ -36,6 +36,13 @@ public sealed record NixPublicKey
 
     /// <summary>Whether <paramref name="signature"/> is this key's valid signature of <paramref name="message"/>.</summary>
     public bool Verify(ReadOnlySpan<byte> message, ReadOnlySpan<byte> signature) => _key.Verify(message, signature);
+
+    /// <inheritdoc/>
+    public override CacheSignature? FindSignature(NarInfo narInfo)
+    {
+        var text = narInfo.Fingerprint;
+        return narInfo.Signatures.FirstOrDefault(signature => Verify(text, signature));
+    }
 
     /// <inheritdoc/>
     public bool Equals(NixPublicKey? other) => other is not null && Name == other.Name && _key.Equals(other._key);

@@ -6,14 +6,14 @@ namespace TrustixProxy.Nix;
 /// <see cref="NixPublicKey.Verify(string, NixSignature)"/> checks whether it is valid.</summary>
 /// <remarks>A line whose signature is not 64 bytes makes Nix up to 2.33 fail the whole query, so such a line is never passed on. Source:
 /// nix <c>local-keys.cc</c>.</remarks>
-public sealed record NixSignature
+public sealed record NixSignature : CacheSignature
 {
     private readonly byte[] _bytes;
 
     internal NixSignature(string keyName, byte[] bytes) => (KeyName, _bytes) = (keyName, bytes);
 
     /// <summary>The name of the key; not empty, no colon, no white space.</summary>
-    public string KeyName { get; }
+    public override string KeyName { get; }
 
     /// <summary>The signature: 64 bytes.</summary>
     public ReadOnlySpan<byte> Bytes => _bytes;

@@ -48,9 +48,9 @@ public static class PathInfo
     private static void CheckStore(JsonElement item)
     {
         if (item.TryGetProperty("storeDir", out var store) && store.ValueKind is JsonValueKind.String
-            && store.GetString() is not StorePath.StoreDirectory)
+            && store.GetString() != Store.Nix.Directory)
         {
-            throw new FormatException($"the store is at '{store.GetString()}', not at {StorePath.StoreDirectory}");
+            throw new FormatException($"the store is at '{store.GetString()}', not at {Store.Nix.Directory}");
         }
     }
 
@@ -82,6 +82,6 @@ public static class PathInfo
 
     /// <summary>Parses an absolute path, or a base name as in newer forms.</summary>
     private static StorePath PathOf(string? text) =>
-        StorePath.TryParseAbsolute(text, out var path, out _) || StorePath.TryParse(text, out path, out _) ? path
+        StorePath.TryParseAbsolute(text, Store.Nix, out var path, out _) || StorePath.TryParse(text, out path, out _) ? path
             : throw new FormatException($"'{text}' is not a store path");
 }

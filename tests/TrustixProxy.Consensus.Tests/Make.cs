@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Security.Cryptography;
 using System.Text;
 using TrustixProxy.Nix;
@@ -32,5 +31,5 @@ internal static class Make
         ballots.ToDictionary(item => item.Elector, item => item.Ballot);
 
     public static NarHints Hints(OutputClaim claim) =>
-        new("xz", claim.NarHash, 55, PathOf("g3mvg9q2slaizvvc5jsr2azpgmjph5r7-src.drv"), null, ImmutableArray<NixSignature>.Empty, "cache");
+        new("xz", claim.NarHash, 55, PathOf("g3mvg9q2slaizvvc5jsr2azpgmjph5r7-src.drv"), null, [], "cache");
 }

@@ -30,7 +30,8 @@ internal static class Doors
 
     private static readonly TestOutput Output = TestOutput.Make(size: 3000);
 
-    public static IReadOnlyList<Door> All { get; } = [.. Texts(), .. Streams(), .. ProofDoors.All, .. EvidenceDoors.All, .. NoteDoors.All];
+    public static IReadOnlyList<Door> All { get; } = [.. Texts(), .. Streams(), .. ProofDoors.All, .. EvidenceDoors.All, .. NoteDoors.All,
+        .. GuixDoors.All()];
 
     private static IEnumerable<Door> Texts()
     {

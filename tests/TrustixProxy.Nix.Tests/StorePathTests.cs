@@ -41,6 +41,23 @@ public sealed class StorePathTests
     }
 
     [Fact]
+    public void A_path_carries_its_store_and_equals_no_path_of_the_other()
+    {
+        Assert.True(StorePath.TryParseAbsolute($"/gnu/store/{Digest}-src", out var guix, out _));
+        Assert.True(StorePath.TryParse($"{Digest}-src", out var nix, out _));
+        Assert.True(StorePath.TryParse($"{Digest}-src", Store.Guix, out var same, out _));
+
+        Assert.Equal((Store.Guix, Store.Nix), (guix.Store, nix.Store));
+        Assert.Equal(guix, same);
+        Assert.NotEqual(guix, nix);
+        Assert.NotEqual(0, guix.CompareTo(nix));
+        Assert.Equal($"/gnu/store/{Digest}-src", guix.Absolute);
+        Assert.Equal(nix.Digest, StorePath.DigestOfKey(System.Text.Encoding.ASCII.GetBytes(guix.Absolute)));
+        Assert.True(Store.TryParse("/gnu/store", out var store) && store == Store.Guix);
+        Assert.False(Store.TryParse("/gnu/store/", out _));
+    }
+
+    [Fact]
     public void A_name_has_at_most_211_characters()
     {
         Assert.True(StorePath.TryParse($"{Digest}-{new string('a', 211)}", out _, out _));
@@ -49,7 +66,10 @@ public sealed class StorePathTests
     }
 
     [Theory]
-    [InlineData("/gnu/store/" + Digest + "-src")]
+    [InlineData("/opt/store/" + Digest + "-src")]
+    [InlineData("/gnu/store")]
+    [InlineData("/gnu/stores/" + Digest + "-src")]
+    [InlineData("")]
     [InlineData("nix/store/" + Digest + "-src")]
     [InlineData("/nix/store//" + Digest + "-src")]
     [InlineData(Digest + "-src")]

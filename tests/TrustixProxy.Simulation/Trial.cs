@@ -140,7 +140,7 @@ internal sealed class Trial
                 (Elector.Log log, Ballot.Claimed { Proof: VoteProof.ByLog { Evidence: { } evidence } } vote) =>
                     evidence.Judge(log, _scene.Path) is Ballot.Claimed again && again.Claim == vote.Claim,
                 (Elector.Cache cache, Ballot.Claimed { Proof: VoteProof.BySignature { Signature: var signature } } vote) =>
-                    cache.Keys.Any(key => key.Verify(vote.Claim.Fingerprint, signature)),
+                    signature is NixSignature by && cache.Keys.OfType<NixPublicKey>().Any(key => key.Verify(vote.Claim.Fingerprint, by)),
                 (_, Ballot.Claimed) => false,
                 _ => true,
             };

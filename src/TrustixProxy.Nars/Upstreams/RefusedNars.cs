@@ -11,9 +11,12 @@ namespace TrustixProxy.Nars.Upstreams;
 /// <param name="Times">Number of occurrences since this proxy started.</param>
 public sealed record RefusedNar(string Upstream, string Path, string Fault, string Agreed, string? Sent, DateTimeOffset At, long Times)
 {
+    /// <summary>The store's directory.</summary>
+    public string Store { get; init; } = Nix.Store.Nix.Directory;
+
     /// <inheritdoc/>
     public override string ToString() =>
-        $"upstream {Upstream} sent a NAR other than declared for {StorePath.StoreDirectory}/{Path} ({Fault}), {Times:N0} times, last "
+        $"upstream {Upstream} sent a NAR other than declared for {Store}/{Path} ({Fault}), {Times:N0} times, last "
             + $"{At.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}: "
         + $"{Agreed} was agreed on, it sent {Sent ?? "a NAR that was not read to its end"}";
 }
@@ -55,7 +58,10 @@ public sealed class RefusedNars(TimeProvider time)
             }
 
             _latest.AddFirst(new RefusedNar(
-                upstream, path, Kebab.Of(fault), $"{claim.NarHash}", sent?.ToString(), time.GetUtcNow(), (before?.Times ?? 0) + 1));
+                upstream, path, Kebab.Of(fault), $"{claim.NarHash}", sent?.ToString(), time.GetUtcNow(), (before?.Times ?? 0) + 1)
+            {
+                Store = claim.Path.Store.Directory,
+            });
             if (_latest.Count > Most)
             {
                 _latest.RemoveLast();

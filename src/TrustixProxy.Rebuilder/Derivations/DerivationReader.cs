@@ -175,7 +175,7 @@ public ref struct DerivationReader
 
     private StorePath? ToPath(string text) =>
         _error is not DerivationError.None ? null
-        : StorePath.TryParseAbsolute(text, out var path, out _) ? path : Fail<StorePath>(DerivationError.StorePath);
+        : StorePath.TryParseAbsolute(text, Store.Nix, out var path, out _) ? path : Fail<StorePath>(DerivationError.StorePath);
 
     private void Take(scoped ReadOnlySpan<byte> word)
     {

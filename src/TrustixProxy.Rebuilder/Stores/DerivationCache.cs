@@ -32,7 +32,7 @@ internal static class DerivationCache
         };
         File.WriteAllBytes(Path.Combine(folder, "derivation.nar"), bytes);
         File.WriteAllText(Path.Combine(folder, $"{file.Path.Digest}.narinfo"), narInfo.ToString());
-        File.WriteAllText(Path.Combine(folder, "nix-cache-info"), $"StoreDir: {StorePath.StoreDirectory}\n");
+        File.WriteAllText(Path.Combine(folder, "nix-cache-info"), $"StoreDir: {Store.Nix.Directory}\n");
         return folder;
     }
 }

@@ -36,7 +36,7 @@ public sealed record WantedPath(StorePath Path, long Requests, long Roots, Immut
     }
 
     private static WantedPath? ReadOne(JsonElement item) =>
-        StorePath.TryParseAbsolute(item.GetProperty("storePath").GetString(), out var path, out _)
+        StorePath.TryParseAbsolute(item.GetProperty("storePath").GetString(), Store.Nix, out var path, out _)
             ? new WantedPath(path, Number(item, "requests"), Number(item, "roots"), ReadDerivers(item)) : null;
 
     private static long Number(JsonElement item, string name) =>
@@ -45,5 +45,5 @@ public sealed record WantedPath(StorePath Path, long Requests, long Roots, Immut
     private static ImmutableArray<StorePath> ReadDerivers(JsonElement item) =>
         !item.TryGetProperty("derivers", out var list) || list.ValueKind is not JsonValueKind.Array ? []
         : [.. list.EnumerateArray().Take(MaxDerivers).Select(text =>
-            StorePath.TryParseAbsolute(text.GetString(), out var path, out _) ? path : null).OfType<StorePath>()];
+            StorePath.TryParseAbsolute(text.GetString(), Store.Nix, out var path, out _) ? path : null).OfType<StorePath>()];
 }

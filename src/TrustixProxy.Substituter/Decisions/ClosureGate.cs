@@ -55,11 +55,11 @@ internal sealed class ClosureGate(Decider decider, DecisionCache cache, Policy p
     private bool IsWhole(StorePath path) => WholeUntil(path) is not null;
 
     /// <summary>In report mode, returns the fallback's own signature of the served claim; null if there is none.</summary>
-    private NixSignature? SignatureOfFallback(DecisionRecord record) =>
+    private CacheSignature? SignatureOfFallback(DecisionRecord record) =>
         policy.Fallback is not { } fallback ? null
         : record.IsOfFallback ? record.Hints!.Signatures[0]
         : record.Ballots.Votes.FirstOrDefault(vote => vote.Elector == fallback && vote.Claim == record.Claim) is { Signature: { } text }
-            && NixSignature.TryParse(text, out var signature) ? signature : null;
+            && CacheSignature.TryParse(text, out var signature) ? signature : null;
 
     public void Dispose() => _whole.Dispose();
 

@@ -36,7 +36,8 @@ internal sealed class LilaElector(Elector.Cache elector, Upstream server) : Elec
         };
     }
 
-    private bool IsOurs(LilaAttestation attestation) => elector.Keys.Any(key => key.Name == attestation.Signature.KeyName);
+    private bool IsOurs(LilaAttestation attestation) =>
+        elector.Keys.OfType<NixPublicKey>().Any(key => key.Name == attestation.Signature.KeyName);
 
     private Ballot.Silent Unusable(StorePath path)
     {

@@ -136,7 +136,7 @@ internal static class AuditCacheVerb
         if ((upstream?.Url ?? voter?.Url) is { } known)
         {
             var credentials = (upstream ?? options.Upstreams.FirstOrDefault(other => other.Url == known))?.Credentials;
-            return (upstream ?? new UpstreamOptions(text, known, 0, credentials), voter?.Elector.Keys ?? []);
+            return (upstream ?? new UpstreamOptions(text, known, 0, credentials), [.. voter?.Elector.Keys.OfType<NixPublicKey>() ?? []]);
         }
 
         if (ServiceUrl.FaultOf(text, UrlForms.Folder | UrlForms.Priority, out var url, out _) is { } fault)

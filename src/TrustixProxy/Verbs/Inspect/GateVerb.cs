@@ -102,5 +102,5 @@ internal static class GateVerb
     /// <summary>Whether a file is named that is no store path and no link to one, such as <c>store-paths</c> in an output of
     /// closureInfo.</summary>
     private static bool IsFileOfItsOwn(string text) => new FileInfo(Path.GetFullPath(text)) is { Exists: true, LinkTarget: null } file
-        && file.DirectoryName != StorePath.StoreDirectory;
+        && file.DirectoryName != Store.Nix.Directory;
 }

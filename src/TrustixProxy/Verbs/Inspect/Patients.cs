@@ -33,7 +33,7 @@ internal sealed record Patients(IReadOnlyList<StorePath> Named, IReadOnlyList<St
         foreach (var text in texts.Where(text => text is not StandardInput))
         {
             var path = StorePathArgument.TryRead(text, out var found) ? found
-                : throw new FormatException($"PATH is '{text}', which is neither in {StorePath.StoreDirectory} nor a link to a "
+                : throw new FormatException($"PATH is '{text}', which is neither in {Store.Nix.Directory} nor a link to a "
                     + $"path there.");
             named.Add(path);
             paths.AddRange(await PatientReader.IsInstalledAsync(path, cancellation)

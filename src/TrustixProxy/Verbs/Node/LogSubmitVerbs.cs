@@ -149,7 +149,7 @@ internal static class LogSubmitVerbs
 
     private static StorePath PathOf(string text) =>
         StorePathArgument.TryRead(text, out var path) ? path
-            : throw new ArgumentException($"PATH is '{text}', which is neither in {StorePath.StoreDirectory} nor a link to a path there");
+            : throw new ArgumentException($"PATH is '{text}', which is neither in {Store.Nix.Directory} nor a link to a path there");
 
     private static string Count(int number) => $"{number} {(number is 1 ? "path" : "paths")}";
 }
