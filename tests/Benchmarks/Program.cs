@@ -50,7 +50,7 @@ static int Usage()
           pipeline          1,000 narinfos in one write at 50 ms to logs and upstream, cold and warm, beside nginx
           network [LETTER...]  dead and hanging upstreams, NARs over a poor network, refused paths asked for again: parts a to h, all unless given
           load              10,000 connections held and 1,000 NARs on their way at once, beside nginx
-          crypto            Ed25519 signatures and verifications, NSec beside libcrypto
+          crypto            Ed25519 signatures and verifications, NSec beside libcrypto; signatures of GNU Guix
           start             start-up and idle memory with 100,000 decisions
         """);
     return 2;

@@ -41,7 +41,7 @@ internal static class FillingDisk
         Expect(before > 300_000, "nothing was stored before");
         Expect(!StoringNars.Write(store, random, 100), "something is begun although the disk is full");
         Expect(Directory.GetFiles(directory) is [var only] && only == ballast, "something unfinished is left");
-        foreach (var (nar, _, _) in new NarStoreFolder(directory).List())
+        foreach (var (nar, _, _) in new NarStoreFolder(directory, TrustixProxy.Nix.Store.Nix).List())
         {
             Expect(store.FindAsync(nar, TimeSpan.FromSeconds(10), default).AsTask().Result is not null, $"{nar} is not served on");
         }

@@ -52,7 +52,8 @@ internal sealed partial class TraceScan
 
     private static Trace Read(ReadOnlySpan<char> text)
     {
-        var kind = text.StartsWith("/nix/store/") ? TraceKind.StorePath : text[0] is '/' ? TraceKind.BuildPath : TraceKind.Time;
+        var kind = text.StartsWith("/nix/store/") || text.StartsWith("/gnu/store/") ? TraceKind.StorePath
+            : text[0] is '/' ? TraceKind.BuildPath : TraceKind.Time;
         var isSeconds = !text.ContainsAnyExceptInRange('0', '9');
         return new Trace(kind, isSeconds
             ? string.Create(CultureInfo.InvariantCulture,
@@ -63,8 +64,8 @@ internal sealed partial class TraceScan
     /// <summary>Paths; dates as in ISO 8601, C's <c>__DATE__</c>, <c>ctime</c> and mails; times of day; seconds since 1970 from 2001 to
     /// 2033. Every character of them is printable ASCII.</summary>
     [GeneratedRegex("""
-        /nix/store/[0-9a-z]{32}-[0-9A-Za-z+._?=-]{1,200}
-        | (?<![0-9A-Za-z_./-]) /(?: build/ | (?:private/)?tmp/nix-build- | home/ | Users/ | root/ | var/folders/ | nix/var/nix/builds/ ) [0-9A-Za-z_./+@%~=-]{1,200}
+        /(?:nix|gnu)/store/[0-9a-z]{32}-[0-9A-Za-z+._?=-]{1,200}
+        | (?<![0-9A-Za-z_./-]) /(?: build/ | (?:private/)?tmp/(?:nix|guix)-build- | home/ | Users/ | root/ | var/folders/ | nix/var/nix/builds/ ) [0-9A-Za-z_./+@%~=-]{1,200}
         | (?: (?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),?[ ] )? (?:[ 0-3]?\d[ ])? (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[ ] (?:[ 0-3]\d[ ])? (?:\d\d:\d\d:\d\d[ ])? (?:[A-Z]{3,4}[ ])? (?:19|20)\d\d (?:[ ]\d\d:\d\d:\d\d)? (?!\d)
         | (?<!\d) (?:19|20)\d\d-[01]\d-[0-3]\d (?: [T ][0-2]\d:[0-5]\d (?: :[0-5]\d (?:\.\d{1,9})? )? (?:Z|[+-]\d\d:?\d\d)? )? (?!\d)
         | (?<!\d) [0-2]\d:[0-5]\d:[0-5]\d (?!\d)

@@ -61,6 +61,11 @@ internal sealed class NarConnection : IDisposable
                 Version = HttpVersion.Version20,
                 VersionPolicy = HttpVersionPolicy.RequestVersionOrLower
             };
+            if (candidate.NarInfo.StorePath.Store == Nix.Store.Guix)
+            {
+                request.Headers.ConnectionClose = true; // guix publish sends NARs without a length and keeps the connection open after them
+            }
+
             if (offset > 0)
             {
                 request.Headers.Range = new RangeHeaderValue(offset, null);

@@ -43,7 +43,7 @@ public sealed class NarStore : NarShelf, IDisposable
     public NarStore(NarStoreOptions options, KnownFiles known, TimeProvider time, ILogger logger)
     {
         (_options, _known, _time, _logger) = (options, known, time, logger);
-        (_folder, _index) = (new NarStoreFolder(options.Directory), new StoredNarIndex(options.MaxSize, options.Pinned));
+        (_folder, _index) = (new NarStoreFolder(options.Directory, options.Store), new StoredNarIndex(options.MaxSize, options.Pinned));
         _writer = new NarStoreWriter(_folder, options.MaxSize, this, time, logger);
     }
 

@@ -6,7 +6,8 @@ namespace TrustixProxy.Nars.Store;
 
 /// <summary>The folder of the NAR store. A file enters it by one rename, once it is all on disk. Foreign files in it are ignored.</summary>
 /// <param name="directory">An existing directory.</param>
-public sealed class NarStoreFolder(string directory)
+/// <param name="store">The store that the NARs' paths are in; Nix's when null.</param>
+public sealed class NarStoreFolder(string directory, Nix.Store? store = null)
 {
     private const string Temporary = ".writing-";
 
@@ -21,7 +22,7 @@ public sealed class NarStoreFolder(string directory)
     {
         foreach (var folder in new DirectoryInfo(directory).EnumerateDirectories())
         {
-            if (folder.LinkTarget is not null || !StorePath.TryParse(folder.Name, out var path, out _))
+            if (folder.LinkTarget is not null || !StorePath.TryParse(folder.Name, store ?? Nix.Store.Nix, out var path, out _))
             {
                 continue;
             }

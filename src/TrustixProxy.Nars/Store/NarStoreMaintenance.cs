@@ -21,7 +21,7 @@ public sealed record NarStoreGcResult(int Deleted, int Abandoned, long DeletedBy
 /// <summary>Maintains a store from outside. A proxy may run on it: the proxy notices deleted files on its next access.</summary>
 public sealed class NarStoreMaintenance(NarStoreOptions options)
 {
-    private readonly NarStoreFolder _folder = new(options.Directory);
+    private readonly NarStoreFolder _folder = new(options.Directory, options.Store);
 
     /// <summary>Checks every file, decompressed, against its name.</summary>
     /// <param name="isToDelete">Whether to delete damaged files.</param>

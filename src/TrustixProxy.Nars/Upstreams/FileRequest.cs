@@ -61,10 +61,9 @@ internal static class FileRequest
             return Failed(UpstreamFailure.UnknownEncoding);
         }
 
-        var isNarInfo = file == ServedFile.NarInfo;
-        return body is null ? Failed(isNarInfo ? UpstreamFailure.NarinfoTooLarge : UpstreamFailure.FileTooLarge)
-            : !isNarInfo ? new UpstreamAnswer.FoundFile(body.Value)
-            : !NarInfo.TryParse(body.Value.Span, out var narInfo, out _) ? Failed(UpstreamFailure.NotANarinfo)
+        return body is null ? Failed(file.NarInfoStore is not null ? UpstreamFailure.NarinfoTooLarge : UpstreamFailure.FileTooLarge)
+            : file.NarInfoStore is not { } store ? new UpstreamAnswer.FoundFile(body.Value)
+            : !NarInfo.TryParse(body.Value.Span, store, out var narInfo, out _) ? Failed(UpstreamFailure.NotANarinfo)
             : narInfo.StorePath.Digest != digest ? Failed(UpstreamFailure.NarinfoOfAnotherPath)
             : new UpstreamAnswer.Found(narInfo);
     }

@@ -40,7 +40,7 @@ internal sealed class FileSources(
     private FileSource OfCache(CacheOptions cache)
     {
         var source = upstreams.FirstOrDefault(upstream => upstream.Options.Url == cache.Url)
-            ?? Open(cache.Elector.Name, cache.Url, ServedFile.NarInfo);
+            ?? Open(cache.Elector.Name, cache.Url, ServedFile.NarInfoOf(options.Policy.Store));
         return new FileSource(new CacheElector(cache.Elector, source), source);
     }
 

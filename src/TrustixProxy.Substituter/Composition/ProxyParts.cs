@@ -62,7 +62,7 @@ internal sealed class ProxyParts : IDisposable
         [
             .. options.Upstreams.Select(upstream => Known(
                 before?.Upstreams ?? [],
-                    new Upstream(upstream with { Proxies = options.Proxies }, options.Deadline, time, logger, network))),
+                    new Upstream(options.Reached(upstream), options.Deadline, time, logger, network))),
         ];
         FileSources = new FileSources(options, Upstreams, time, logger, network).Open();
         Register = new LogRegister(options.Logs, _views, _state, time);

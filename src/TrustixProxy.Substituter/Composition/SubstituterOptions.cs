@@ -93,4 +93,7 @@ public sealed record SubstituterOptions
     /// <summary>Maximum memory of cached decisions, in bytes.</summary>
     public long DecisionMemory { get; init; } = 64 << 20;
 
+    /// <summary>Returns an upstream with what it serves in the store's form, and the HTTP proxies for it.</summary>
+    internal UpstreamOptions Reached(UpstreamOptions upstream) =>
+        upstream with { Proxies = Proxies, Serves = ServedFile.NarInfoOf(Policy.Store) };
 }

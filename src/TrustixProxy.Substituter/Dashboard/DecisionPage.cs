@@ -27,7 +27,7 @@ internal static class DecisionPage
 
     /// <summary>Page for a text that is not a store path.</summary>
     public static Html NoPath(string text) => Page.Of("No store path", "/path", Html.Of($"<p><code>{text}</code> is not a store "
-        + $"path: /nix/store/DIGEST-NAME, DIGEST-NAME, or the digest alone, which is 32 characters of nix32.</p>"));
+        + $"path: DIGEST-NAME with or without the store's directory, or the digest alone, which is 32 characters of nix32.</p>"));
 
     /// <summary>Re-evaluates the bundle's proofs; null if they do not verify under this policy.</summary>
     private static Shown? Read(byte[] json, Policy policy) =>

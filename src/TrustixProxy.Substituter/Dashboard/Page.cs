@@ -29,7 +29,7 @@ internal static class Page
         <header>
         <strong>trustix-proxy</strong>
         <nav aria-label="Pages">{Html.Each(Sections, section => section.Path == path ? Html.Of($"""<a href="{section.Path}" aria-current="page">{section.Title}</a>""") : Html.Of($"""<a href="{section.Path}">{section.Title}</a>"""))}</nav>
-        <form action="/path" method="get" role="search"><label for="q">Store path</label><input id="q" name="q" required maxlength="300" placeholder="/nix/store/… or digest" autocomplete="off" spellcheck="false"><button>Show</button></form>
+        <form action="/path" method="get" role="search"><label for="q">Store path</label><input id="q" name="q" required maxlength="300" placeholder="path or digest" autocomplete="off" spellcheck="false"><button>Show</button></form>
         <span id="live" role="status"></span>
         </header>
         <main id="main" tabindex="-1">

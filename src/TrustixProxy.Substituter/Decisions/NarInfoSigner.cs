@@ -28,8 +28,31 @@ internal sealed record DecidedNarInfo
             NarSize = claim.NarSize,
             References = claim.References,
             Deriver = hints.Deriver,
-            Signatures = [.. ours is null ? [] : new[] { ours }, .. hints.Signatures.Where(other => other.KeyName != ourName)],
+            Signatures = [.. ours is null ? [] : new[] { ours },
+                .. hints.Signatures.OfType<NixSignature>().Where(other => other.KeyName != ourName)],
             ContentAddress = ours is not null && claim.References.Contains(claim.Path) ? null : hints.ContentAddress,
+        };
+        return new DecidedNarInfo(narInfo.ToString());
+    }
+
+    /// <summary>Renders the narinfo of a path of GNU Guix's store. The deriver stands below the signature, as the URL does: builders may
+    /// name different ones for one output.</summary>
+    /// <param name="claim">What is served.</param>
+    /// <param name="hints">Where the NAR is.</param>
+    /// <param name="signature">Our signature of the claim, or in report mode the fallback's; null when there is none.</param>
+    internal static DecidedNarInfo MakeForGuix(OutputClaim claim, NarHints hints, GuixSignature? signature)
+    {
+        var narInfo = new NarInfo
+        {
+            StorePath = claim.Path,
+            Url = new NarUrl(claim.Path.Digest, claim.NarHash, hints.FileHash, hints.Compression).ToString(),
+            Compression = hints.Compression,
+            FileSize = hints.FileSize,
+            NarHash = claim.NarHash,
+            NarSize = claim.NarSize,
+            References = claim.References,
+            Deriver = hints.Deriver,
+            GuixSignature = signature,
         };
         return new DecidedNarInfo(narInfo.ToString());
     }
@@ -38,11 +61,16 @@ internal sealed record DecidedNarInfo
 /// <summary>Renders decisions and signs only those that electors vouch for. Nothing else signs with our key.</summary>
 internal sealed class NarInfoSigner(NixSecretKey key)
 {
+    private readonly Lazy<GuixSecretKey> _guix = new(() => GuixSecretKey.Of(key));
+
     /// <summary>Public key for clients.</summary>
     public NixPublicKey PublicKey => key.PublicKey;
 
     /// <exception cref="ArgumentException">The record is a refusal.</exception>
     public DecidedNarInfo Render(DecisionRecord record) => record is { Claim: { } claim, Hints: { } hints }
-        ? DecidedNarInfo.Make(claim, hints, key.PublicKey.Name, record.IsSigned ? key.Sign(claim.Fingerprint) : null)
+        ? claim.Path.Store == Store.Guix ? DecidedNarInfo.MakeForGuix(claim, hints, record.IsSigned
+            ? _guix.Value.Sign(claim.Path, claim.NarHash, claim.NarSize, claim.References)
+            : hints.Signatures.OfType<GuixSignature>().FirstOrDefault(other => other.Fingerprint == claim.Fingerprint))
+        : DecidedNarInfo.Make(claim, hints, key.PublicKey.Name, record.IsSigned ? key.Sign(claim.Fingerprint) : null)
         : throw new ArgumentException("A refusal has no narinfo.", nameof(record));
 }

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging;
 using TrustixProxy.IO.Connections;
 using TrustixProxy.Logs.Mirrors;
 using TrustixProxy.Logs.Watching;
+using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Composition;
 using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.FrontDoor;
@@ -38,8 +39,10 @@ internal sealed class ConfiguredProxy : IAsyncDisposable
         Gossip = new Gossip(Parts.Logs);
         _forwarder = Parts.Forward(forwarder);
         var missing = new MissingReferences(Parts.Refusals, Parts.Revocations, time);
+        var answers = options.Policy.Store == Store.Guix
+            ? options.Answers with { Guix = new GuixAnswers(GuixSecretKey.Of(options.SigningKey).PublicKey) } : options.Answers;
         var endpoints = new SubstituterEndpoints(
-            Parts.Closure, missing, Parts.Revocations, _forwarder, options.Answers, options.FrontDoor, time)
+            Parts.Closure, missing, Parts.Revocations, _forwarder, answers, options.FrontDoor, time)
         {
             Wanted = new WantedRequests(Parts.Wanted, Parts.WantedNames),
         };

@@ -102,6 +102,7 @@ internal sealed class ProxyReloader : IHostedService, IAsyncDisposable
             ("operations.listen", now.OperationsListen.SequenceEqual(next.OperationsListen)),
             ("narStore", (now.NarStore?.Directory, now.NarStore?.MaxSize) == (next.NarStore?.Directory, next.NarStore?.MaxSize)
                 && (now.NarStore?.Pinned ?? []).SequenceEqual(next.NarStore?.Pinned ?? [])),
+            ("store", now.Policy.Store == next.Policy.Store),
             ("stateDirectory", now.StateDirectory == next.StateDirectory),
         ];
         return settings.Where(setting => !setting.IsSame).Select(setting => (setting.Key, reason));

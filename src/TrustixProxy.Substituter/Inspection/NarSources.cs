@@ -23,7 +23,7 @@ public sealed class NarSources : IDisposable
         _places = [.. options.Upstreams.Concat(options.Caches.Select(cache => new UpstreamOptions(
             cache.Elector.Name, cache.Url, 0, options.Upstreams.FirstOrDefault(upstream => upstream.Url == cache.Url)?.Credentials)))
             .DistinctBy(place => place.Name)
-            .Select(place => new Upstream(place with { Proxies = options.Proxies }, options.Deadline, TimeProvider.System))];
+            .Select(place => new Upstream(options.Reached(place), options.Deadline, TimeProvider.System))];
 
     /// <summary>All names, in the order of the configuration, upstreams first.</summary>
     public IReadOnlyList<string> Names => [.. _places.Select(place => place.Options.Name)];

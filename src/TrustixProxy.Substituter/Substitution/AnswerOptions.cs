@@ -18,4 +18,7 @@ public sealed record AnswerOptions
 
     /// <summary>Status sent when the deadline passes before a decision.</summary>
     public OnUndecided OnUndecided { get; init; }
+
+    /// <summary>What clients of GNU Guix get otherwise; null for clients of Nix.</summary>
+    internal GuixAnswers? Guix { get; init; }
 }

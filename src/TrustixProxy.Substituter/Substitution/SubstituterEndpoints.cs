@@ -17,6 +17,7 @@ namespace TrustixProxy.Substituter.Substitution;
 /// <code>
 /// /nix-cache-info      answered here, never forwarded: an upstream's fields could bypass the gate
 /// /digest.narinfo      decided ──▶ 200 with our signature, or 404 with the reason; directly from memory if possible
+/// /signing-key.pub     our public key, for clients of GNU Guix only
 /// /nar/…               decided, and the URL names the agreed NAR ──▶ forwarded and verified, or 404
 /// our own requests     404: an upstream that leads back to this proxy (a loop)
 /// anything else        404; methods other than GET and HEAD 405
@@ -38,7 +39,7 @@ internal sealed class SubstituterEndpoints(
         NarInfoType = "text/x-nix-narinfo", TextType = "text/plain; charset=utf-8";
 
     private readonly byte[] _cacheInfo = Encoding.ASCII.GetBytes(
-        $"StoreDir: {StorePath.StoreDirectory}\nWantMassQuery: 1\nPriority: {options.Priority}\n");
+        $"StoreDir: {(options.Guix is null ? Store.Nix : Store.Guix)}\nWantMassQuery: 1\nPriority: {options.Priority}\n");
 
     public Task AnswerAsync(HttpContext context)
     {
@@ -57,6 +58,8 @@ internal sealed class SubstituterEndpoints(
 
         return path is "/nix-cache-info" ? context.WriteBodyAsync(StatusCodes.Status200OK, "text/x-nix-cache-info", _cacheInfo)
             : path.EndsWith(NarInfoSuffix, StringComparison.Ordinal) ? AnswerNarInfoAsync(context, path.AsSpan(1..^NarInfoSuffix.Length))
+            : options.Guix is { } guix && path is GuixAnswers.KeyPath
+                ? context.WriteBodyAsync(StatusCodes.Status200OK, TextType, guix.KeyText)
             : NarUrl.TryParse(path.AsSpan(Math.Min(1, path.Length)), out var url) ? AnswerNarAsync(context, url)
             : WriteTextAsync(context, StatusCodes.Status404NotFound, "not found");
     }
@@ -85,6 +88,12 @@ internal sealed class SubstituterEndpoints(
     private Task WriteNarInfoAsync(HttpContext context, Decision decision)
     {
         Wanted?.Note(decision.Wanted, context.Connection.RemoteIpAddress);
+        if (options.Guix is not null)
+        {
+            context.Response.Headers.CacheControl =
+                decision.Record.Claim is null ? GuixAnswers.RefusalLifetime : GuixAnswers.NarInfoLifetime;
+        }
+
         if (decision.Record.Claim is null)
         {
             return RefuseAsync(context, decision);
@@ -95,7 +104,8 @@ internal sealed class SubstituterEndpoints(
             context.Response.Headers[MissingHeader] = names;
         }
 
-        return context.WriteBodyAsync(StatusCodes.Status200OK, NarInfoType, decision.Body);
+        return context.WriteBodyAsync(
+            StatusCodes.Status200OK, options.Guix is null ? NarInfoType : GuixAnswers.NarInfoType, decision.Body);
     }
 
     private async Task AnswerNarAsync(HttpContext context, NarUrl url)

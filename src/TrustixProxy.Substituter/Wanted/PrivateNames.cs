@@ -17,5 +17,5 @@ internal sealed class PrivateNames(ImmutableArray<string> globs)
         : wanted with { Derivers = [.. wanted.Derivers.Where(deriver => !Cover(deriver))] };
 
     private static StorePath? OutputOf(StorePath path) => path.Name.EndsWith(DerivationSuffix, StringComparison.Ordinal)
-        && StorePath.TryParse(path.ToString().AsSpan()[..^DerivationSuffix.Length], out var output, out _) ? output : null;
+        && StorePath.TryParse(path.ToString().AsSpan()[..^DerivationSuffix.Length], path.Store, out var output, out _) ? output : null;
 }

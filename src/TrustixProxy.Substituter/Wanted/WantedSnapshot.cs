@@ -60,7 +60,7 @@ internal sealed record StoredTable(IReadOnlyList<StoredRow> Rows);
 internal sealed record StoredRow(string Path, WantedReason Reason, string[] Missing, string[] Derivers, ulong[] Clients, long At)
 {
     public static StoredRow Of(WantedRow row) => new(
-        row.Wanted.Path.ToString(), row.Wanted.Reason, [.. row.Wanted.Missing], [.. row.Wanted.Derivers.Select(deriver => $"{deriver}")],
+        TextOf(row.Wanted.Path), row.Wanted.Reason, [.. row.Wanted.Missing], [.. row.Wanted.Derivers.Select(TextOf)],
         [.. row.Clients.Hashes], row.AskedAt.ToUnixTimeSeconds());
 
     /// <exception cref="InvalidDataException">It is no row.</exception>
@@ -73,7 +73,11 @@ internal sealed record StoredRow(string Path, WantedReason Reason, string[] Miss
             : throw new InvalidDataException($"its row of {Path} is malformed");
     }
 
-    private static StorePath PathOf(string text) => StorePath.TryParse(text, out var path, out _) ? path
+    /// <summary>A path's base name, with its store where that is not Nix's.</summary>
+    private static string TextOf(StorePath path) => path.Store == Store.Nix ? path.ToString() : path.Absolute;
+
+    private static StorePath PathOf(string text) =>
+        StorePath.TryParse(text, out var path, out _) || StorePath.TryParseAbsolute(text, out path, out _) ? path
         : throw new InvalidDataException("a row names no store path");
 }
 

@@ -121,6 +121,47 @@ internal static class CommonKeys
         return keys;
     }
 
+    /// <summary>The store, Nix's unless set.</summary>
+    public static Store Store(Section section)
+    {
+        const string key = "store";
+        var text = section.Text(key, Nix.Store.Nix.Directory)!;
+        if (!Nix.Store.TryParse(text, out var store))
+        {
+            section.Fault(key, $"is '{text}'; it must be \"{Nix.Store.Nix}\" or \"{Nix.Store.Guix}\".");
+        }
+
+        return store ?? Nix.Store.Nix;
+    }
+
+    /// <summary>Reads public keys of caches in the form of a store, each once.</summary>
+    public static IReadOnlyList<CacheKey> PublicKeys(Section section, string key, Store store)
+    {
+        if (store == Nix.Store.Nix)
+        {
+            return PublicKeys(section, key);
+        }
+
+        var keys = new List<CacheKey>();
+        foreach (var text in section.Texts(key))
+        {
+            if (!GuixPublicKey.TryParse(text, out var read, out var error))
+            {
+                section.Fault(key, $"has '{text}', which {Explain(error)}.");
+            }
+            else if (keys.Contains(read))
+            {
+                section.Fault(key, $"has the key '{read}' twice; remove one.");
+            }
+            else
+            {
+                keys.Add(read);
+            }
+        }
+
+        return keys;
+    }
+
     /// <summary>Patterns of store path names.</summary>
     public static IReadOnlyList<string> Globs(Section section, string key)
     {
@@ -143,6 +184,14 @@ internal static class CommonKeys
         NixKeyError.Weak => WeakKey,
         NixKeyError.Halves => "has two halves that do not match; create a new key with trustix-proxy keygen",
         _ => "has no base64 of the right length after the colon; create a new key with trustix-proxy keygen",
+    };
+
+    /// <summary>Why a text is no key of GNU Guix, with what to do.</summary>
+    private static string Explain(GuixKeyError error) => error switch
+    {
+        GuixKeyError.Kind => "is a kind of key that Guix does not verify; it must be ecc over Ed25519 or NIST P-256, without flags, or rsa",
+        GuixKeyError.Value => "is no valid key of its kind; give the text of the cache's signing-key.pub",
+        _ => "is no (public-key …); with \"store\": \"/gnu/store\" give the text of the cache's signing-key.pub, on one line or many",
     };
 
     /// <summary>Where this machine keeps such things.</summary>

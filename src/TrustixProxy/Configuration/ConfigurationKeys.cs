@@ -31,6 +31,10 @@ internal static class ConfigurationKeys
     private static readonly Dictionary<string,
         KeyMeaning> Serve = new(Prefixed("policy.", Rules).Concat(Prefixed("policy.scopes[].", Rules)))
         {
+            ["store"] = new("The store whose paths are decided on. It decides the form of narinfos and of `caches[].publicKeys`.")
+            {
+                Range = "`/nix/store`, `/gnu/store`"
+            },
             ["listen"] = new("Addresses that Nix clients use. Sockets passed by systemd replace them.")
             {
                 Range =
@@ -167,8 +171,8 @@ internal static class ConfigurationKeys
             ["caches[].operator"] = new("Operator that runs it. Each operator has one vote.") { Default = "the name" },
             ["caches[].url"] = new("Address of the cache.") { Range = Url },
             ["caches[].publicKeys"] = new(
-                "Its signing keys, as in `trusted-public-keys`.")
-            { Default = "required", Range = "name:base64" },
+                "Its signing keys, as in `trusted-public-keys`; for `/gnu/store` as in its `signing-key.pub`.")
+            { Default = "required", Range = "name:base64, or (public-key …)" },
             ["caches[].protocol"] = "How it publishes: a binary cache's narinfos (`narInfo`), or a rebuilder's attestations on a lila "
                 + "server (`lila`), which `publicKeys` select.",
             ["proofs"] = "Servers of proof files that vote.",

@@ -21,7 +21,8 @@ internal static class PolicyConfiguration
     /// <summary>Reads it; null when the electorate itself is at fault.</summary>
     /// <param name="electors">Logs and signed caches.</param>
     /// <param name="ours">Our own keys, now and before, which must not vote.</param>
-    public static Policy? Read(Section section, ImmutableArray<Elector> electors, IEnumerable<NixPublicKey> ours)
+    /// <param name="store">The store whose paths are decided on.</param>
+    public static Policy? Read(Section section, ImmutableArray<Elector> electors, IEnumerable<CacheKey> ours, Store store)
     {
         var policy = section.Object("policy");
         string[] operators = [.. electors.Select(elector => elector.Operator).Distinct()];
@@ -36,6 +37,7 @@ internal static class PolicyConfiguration
         return CheckKeys(section, electors, ours) && electors.DistinctBy(elector => elector.Name).Count() == electors.Length
             ? new Policy(electors, rule, dissent)
             {
+                Store = store,
                 MinimumAge = rest.MinimumAge,
                 Scopes = scopes,
                 Exceptions = exceptions,
@@ -285,7 +287,7 @@ internal static class PolicyConfiguration
     };
 
     /// <summary>Whether no key votes twice, and none of them is ours.</summary>
-    private static bool CheckKeys(Section section, ImmutableArray<Elector> electors, IEnumerable<NixPublicKey> ours)
+    private static bool CheckKeys(Section section, ImmutableArray<Elector> electors, IEnumerable<CacheKey> ours)
     {
         var reported = electors.OfType<Elector.Log>().Where(log => ReferenceEquals(log.Key, CommonKeys.UnreadKey)).ToList();
         var isGood = reported.Count is 0;

@@ -24,6 +24,7 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
     /// <param name="isCheck">Whether the configuration is only checked: then no directory is made.</param>
     public static ServeConfiguration? Read(Section section, bool isCheck)
     {
+        var store = CommonKeys.Store(section);
         var listen = section.Texts("listen", "http://127.0.0.1:8080");
         CommonKeys.CheckListen(section, "listen", listen, allowUnix: true, allowTls: true);
         var frontDoor = ClientConfiguration.ReadFrontDoor(section, listen);
@@ -42,8 +43,9 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         var (key, keyFile, isKeyMissing) = ReadKey(section, stateDirectory);
         var previous = ReadPreviousKeys(section);
         var redis = ReadRedis(section);
-        var narStore = ReadNarStore(section, stateDirectory, isCheck);
-        var caches = Unique(section, "caches", [.. section.List("caches").Select(ReadCache)], cache => cache.Elector.Name);
+        var narStore = ReadNarStore(section, stateDirectory, store, isCheck);
+        var caches = Unique(
+            section, "caches", [.. section.List("caches").Select(cache => ReadCache(cache, store))], cache => cache.Elector.Name);
         var proofs = Unique(section, "proofs", [.. section.List("proofs").Select(ProofConfiguration.Read)], proof => proof.Elector.Name);
         string[] own = [.. listen, .. operations.Listen];
         CheckOthers(section, "upstreams", own, upstreams.Select(upstream => ("url", upstream.Url)));
@@ -52,7 +54,7 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         CheckOthers(section, "proofs", own, proofs.Select(proof => ("url", proof.Url)));
         var policy = PolicyConfiguration.Read(section,
             [.. logs.Select(log => log.Elector), .. caches.Select(cache => cache.Elector), .. proofs.Select(proof => proof.Elector)],
-            new[] { key }.Concat(previous).OfType<NixSecretKey>().Select(own => own.PublicKey));
+            new[] { key }.Concat(previous).OfType<NixSecretKey>().SelectMany(own => OwnKeys(own, store)), store);
         return policy is null || key is null ? null : new ServeConfiguration(
             new SubstituterOptions
             {
@@ -155,19 +157,29 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         return [.. peers];
     }
 
-    private static CacheOptions ReadCache(Section section)
+    private static IEnumerable<CacheKey> OwnKeys(NixSecretKey key, Store store) =>
+        store == Store.Guix ? [key.PublicKey, GuixSecretKey.Of(key).PublicKey] : [key.PublicKey];
+
+    private static CacheOptions ReadCache(Section section, Store store)
     {
         var name = section.Name("name", null, "\"cache.nixos.org\"");
         var url = CommonKeys.Url(section, "url", allowUnix: false);
-        var keys = CommonKeys.PublicKeys(section, "publicKeys");
+        var keys = CommonKeys.PublicKeys(section, "publicKeys", store);
         if (!section.Has("publicKeys"))
         {
-            section.Fault("publicKeys",
-                "is missing. Name the keys that the cache signs with, as in nix.conf's trusted-public-keys: [\"cache.nixos.org-1:…\"].");
+            section.Fault("publicKeys", store == Store.Guix
+                ? "is missing. Name the keys that the cache signs with, as in its signing-key.pub: [\"(public-key (ecc …))\"]."
+                : "is missing. Name the keys that the cache signs with, as in nix.conf's trusted-public-keys: [\"cache.nixos.org-1:…\"].");
         }
 
         var elector = new Elector.Cache(name, section.Name("operator", name, ""), [.. keys]) { Tags = CommonKeys.Tags(section) };
-        return new CacheOptions(elector, url, section.Choice("protocol", CacheProtocol.NarInfo));
+        var protocol = section.Choice("protocol", CacheProtocol.NarInfo);
+        if (protocol is CacheProtocol.Lila && store == Store.Guix)
+        {
+            section.Fault("protocol", "is 'lila', whose rebuilders build for /nix/store only; remove this cache, or change 'store'.");
+        }
+
+        return new CacheOptions(elector, url, protocol);
     }
 
     /// <summary>Refuses a peer that is this proxy itself.</summary>
@@ -255,12 +267,15 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         return options with { Password = password, KeyPrefix = prefix };
     }
 
-    private static NarStoreOptions? ReadNarStore(Section section, string stateDirectory, bool isCheck)
+    private static NarStoreOptions? ReadNarStore(Section section, string stateDirectory, Store paths, bool isCheck)
     {
         var store = section.Object("narStore");
         return section.Has("narStore")
             ? new NarStoreOptions(CommonKeys.WritableDirectory(store, "directory", Path.Combine(stateDirectory, "nars"), isCheck),
                 store.Size("maxSize", "10GiB"), [.. CommonKeys.Globs(store, "pinned")])
+            {
+                Store = paths,
+            }
             : null;
     }
 

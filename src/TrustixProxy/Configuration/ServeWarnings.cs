@@ -1,5 +1,7 @@
 using TrustixProxy.Consensus;
+using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Composition;
+using TrustixProxy.Substituter.Substitution;
 
 namespace TrustixProxy.Configuration;
 
@@ -16,6 +18,7 @@ internal static class ServeWarnings
             .. ClientConfiguration.Warnings(options.FrontDoor),
             .. OperationsConfiguration.Warnings(options.OperationsListen, options.WantedReaders is not null),
             .. OfEmptyLists(options),
+            .. OfGuix(options),
             .. options.Upstreams.SelectMany(UpstreamConfiguration.Warnings),
             .. OfPolicy(options.Policy),
             .. OfKeys(options, configuration.IsKeyMissing),
@@ -31,6 +34,19 @@ internal static class ServeWarnings
         {
             yield return $"signingKeyFile: '{file}' can be read by other users, who can then sign anything for your clients: "
                 + $"chmod 600 it, and create a new key if those users are not trusted.";
+        }
+    }
+
+    private static IEnumerable<string> OfGuix(SubstituterOptions options)
+    {
+        if (options.Policy.Store == Store.Guix && options.Answers.OnUndecided is OnUndecided.Unavailable)
+        {
+            yield return "onUndecided: \"unavailable\" makes no Guix client wait: it takes 503 as a miss for a minute, and builds.";
+        }
+
+        if (options.Policy.Store == Store.Guix && options.FrontDoor.Credentials is not null)
+        {
+            yield return "clients: Guix sends no credentials for narinfos, so no Guix client gets in. Restrict addresses instead.";
         }
     }
 

@@ -28,6 +28,28 @@ internal static class NextSteps
             """;
     }
 
+    /// <summary>Key texts are one line, so that they can be pasted into a shell.</summary>
+    public static string OfFarms(SetupAnswers answers, PresetFiles files) => $$"""
+
+        Run it:
+          trustix-proxy serve --config {{files.Proxy}}
+
+        Guix must believe its key alone, or the vote is bypassed: take the farms' keys out of /etc/guix/acl, then authorize it.
+          printf '(acl)' > /etc/guix/acl
+          echo '{{files.GuixKey}}' | guix archive --authorize
+
+        Then start guix-daemon with this option, in place of the farms:
+          --substitute-urls=http://127.0.0.1:8080
+        {{(answers.Reports ? ReportOfFarms : "")}}
+        """;
+
+    private const string ReportOfFarms = """
+
+        The proxy reports at first: it serves what ci has signed, with ci's signature, and records what it would refuse.
+        Leave ci's key in /etc/guix/acl until "mode" and "fallback" are removed from the configuration.
+
+        """;
+
     private const string Report = """
 
         The proxy reports at first: it serves what the cache has signed, and records what it would refuse. Look at that with:

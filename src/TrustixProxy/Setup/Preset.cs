@@ -22,13 +22,16 @@ internal enum Preset
 
     /// <summary>Only content-addressed paths; nobody votes.</summary>
     Sources,
+
+    /// <summary>GNU Guix's two official build farms, which must agree.</summary>
+    Farms,
 }
 
 /// <summary>The presets' names on command lines.</summary>
 internal static class PresetNames
 {
     /// <summary>All names in one sentence.</summary>
-    public static string All { get; } = "watch, home, organisation, builder, second-voice or sources";
+    public static string All { get; } = "watch, home, organisation, builder, second-voice, sources or farms";
 
     public static bool TryParse(string text, out Preset preset)
     {
@@ -45,6 +48,15 @@ internal sealed record Voter(string Name, string Url, string Key)
 {
     public static Voter CacheNixosOrg { get; } = new(
         "cache.nixos.org", "https://cache.nixos.org", "cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY=");
+
+    /// <summary>GNU Guix's official build farms, with the keys that Guix ships.</summary>
+    public static IReadOnlyList<Voter> Farms { get; } =
+    [
+        new("ci", "https://ci.guix.gnu.org", KeyOf("8D156F295D24B0D9A86FA5741A840FF2D24F60F7B6C4134814AD55625971B394")),
+        new("bordeaux", "https://bordeaux.guix.gnu.org", KeyOf("7D602902D3A2DBB83F8A0FB98602A754C5493B0B778C8D1DD4E0F41DE14DE34F")),
+    ];
+
+    private static string KeyOf(string point) => $"(public-key (ecc (curve Ed25519) (q #{point}#)))";
 
     /// <summary>Reads <c>NAME,URL,KEY</c>. What the three are is for the configuration's reader to judge.</summary>
     public static bool TryParse(string text, [NotNullWhen(true)] out Voter? voter)
@@ -72,6 +84,9 @@ internal sealed record SetupAnswers
 
     /// <summary>The cache that NARs come from, and that votes in some presets.</summary>
     public Voter Cache { get; init; } = Voter.CacheNixosOrg;
+
+    /// <summary>Whether farms' disagreements are only reported at first.</summary>
+    public bool Reports { get; init; }
 
     /// <summary>How many operators must agree, or how many rebuilders; a majority when null.</summary>
     public int? Quorum { get; init; }

@@ -22,6 +22,9 @@ internal sealed class PresetFiles(SetupAnswers answers)
     /// <summary>What clients trust, or null for a builder.</summary>
     public NixPublicKey? SigningKey { get; private set; }
 
+    /// <summary>What clients of GNU Guix authorize; null for other presets.</summary>
+    public GuixPublicKey? GuixKey { get; private set; }
+
     /// <summary>A builder's log, as others name it; null for a proxy.</summary>
     public Voter? OwnLog { get; private set; }
 
@@ -55,7 +58,14 @@ internal sealed class PresetFiles(SetupAnswers answers)
 
     private List<Fault> WriteProxy(bool overwrite)
     {
-        SigningKey = Key("signing.key", $"{Environment.MachineName.ToLowerInvariant()}-trustix-1").PublicKey;
+        var key = Key("signing.key", $"{Environment.MachineName.ToLowerInvariant()}-trustix-1");
+        SigningKey = key.PublicKey;
+        if (answers.Preset is Preset.Farms)
+        {
+            GuixKey = GuixSecretKey.Of(key).PublicKey;
+            return Judge(Farms(), overwrite);
+        }
+
         var configuration = new JsonObject
         {
             ["listen"] = Texts(answers.Preset is Preset.Organisation ? "http://0.0.0.0:8080" : "http://127.0.0.1:8080"),
@@ -75,8 +85,32 @@ internal sealed class PresetFiles(SetupAnswers answers)
         }
 
         configuration["policy"] = Policy();
-        return Write([(Proxy, configuration, path =>
-            ConfigurationFile.Read(path, section => ServeConfiguration.Read(section, isCheck: true)).Faults)], overwrite);
+        return Judge(configuration, overwrite);
+    }
+
+    private List<Fault> Judge(JsonObject configuration, bool overwrite) => Write([(Proxy, configuration, path =>
+        ConfigurationFile.Read(path, section => ServeConfiguration.Read(section, isCheck: true)).Faults)], overwrite);
+
+    private JsonObject Farms()
+    {
+        var configuration = new JsonObject
+        {
+            ["store"] = Store.Guix.Directory,
+            ["listen"] = Texts("http://127.0.0.1:8080"),
+            ["signingKeyFile"] = PathOf("signing.key"),
+            ["upstreams"] = new JsonArray(
+                [.. Voter.Farms.Select(farm => new JsonObject { ["name"] = farm.Name, ["url"] = farm.Url })]),
+            ["logs"] = new JsonArray(
+                [.. answers.Logs.Select(log => new JsonObject { ["name"] = log.Name, ["url"] = log.Url, ["publicKey"] = log.Key })]),
+            ["caches"] = new JsonArray([.. Voter.Farms.Select(Cache)]),
+            ["policy"] = new JsonObject { ["quorum"] = answers.Quorum ?? Voter.Farms.Count },
+        };
+        if (answers.Reports)
+        {
+            (configuration["mode"], configuration["fallback"]) = ("report", Voter.Farms[0].Name);
+        }
+
+        return configuration;
     }
 
     private static JsonObject Cache(Voter cache) =>

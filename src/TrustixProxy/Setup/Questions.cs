@@ -11,6 +11,7 @@ internal sealed class Questions(TextReader answers, TextWriter questions)
         builder       a log of what this machine builds, and its publisher.
         second-voice  cache.nixos.org and some of the rebuilders that you name must agree; at first only reported. At least one rebuilder.
         sources       only content-addressed paths, such as sources, are fetched; all else is built here. Needs nobody.
+        farms         for GNU Guix: its two official build farms must agree. Needs nobody else.
         """;
 
     /// <summary>The preset; null when there are no more answers.</summary>

@@ -9,7 +9,7 @@ internal static class StorePathArgument
     public static bool TryRead(string text, [NotNullWhen(true)] out StorePath? found)
     {
         var path = Path.GetFullPath(text);
-        for (var links = 0; links < 40 && !path.StartsWith(StorePath.StoreDirectory + "/", StringComparison.Ordinal)
+        for (var links = 0; links < 40 && !IsInStore(path)
             && new FileInfo(path).LinkTarget is { } target; links++)
         {
             path = Path.GetFullPath(target, Path.GetDirectoryName(path)!);
@@ -18,4 +18,7 @@ internal static class StorePathArgument
         var absolute = string.Join('/', path.Split('/').Take(4)); // "", "nix", "store", the base name
         return StorePath.TryParseAbsolute(absolute, out found, out _);
     }
+
+    private static bool IsInStore(string path) => path.StartsWith(Store.Nix.Directory + "/", StringComparison.Ordinal)
+        || path.StartsWith(Store.Guix.Directory + "/", StringComparison.Ordinal);
 }

@@ -103,7 +103,8 @@ public sealed class InitTests
         "bob,https://bob.example,short")]
     [InlineData("policy.quorum: is 3; it must be from 1 to 2", "--preset", "home", "--log", Alice, "--log", Bob, "--quorum", "3")]
     [InlineData("'alice' is not NAME,URL,KEY", "--preset", "home", "--log", "alice")]
-    [InlineData("--preset is 'nonsense'; it must be watch, home, organisation, builder, second-voice or sources.", "--preset", "nonsense")]
+    [InlineData(
+        "--preset is 'nonsense'; it must be watch, home, organisation, builder, second-voice, sources or farms.", "--preset", "nonsense")]
     [InlineData("--log: is given, and the preset sources asks nobody", "--preset", "sources", "--log", Alice)]
     [InlineData("--rebuilder: is given, and only the preset second-voice asks", "--preset", "watch", "--rebuilder",
         "a,https://a.example,a:b")]

@@ -31,9 +31,7 @@ internal static class ExplainVerb
     private static async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellation)
     {
         var text = parsed.GetValue(Path)!;
-        var name = StorePath.TryParseAbsolute(text, out var absolute, out _) ? absolute
-            : StorePath.TryParse(text, out var bare, out _) || StorePathArgument.TryRead(text, out bare) ? bare : null;
-        if (name is null && !StorePathDigest.TryParse(text, out _))
+        if (NameOf(text, Store.Nix) is null && !StorePathDigest.TryParse(text, out _))
         {
             Console.Error.WriteLine($"PATH is '{text}'; it must be a store path (/nix/store/digest-name or digest-name), a link to one, or "
                 + $"the digest alone: 32 characters of nix32.");
@@ -43,6 +41,7 @@ internal static class ExplainVerb
         return await ProxyConfiguration.WithAsync(parsed, async options =>
         {
             using var explainer = new Explainer(options);
+            var name = NameOf(text, options.Policy.Store);
             var digest = name?.Digest
                 ?? (StorePathDigest.TryParse(text, out var alone) ? alone : throw new System.Diagnostics.UnreachableException());
             var explanation = await explainer.ExplainAsync(digest, name);
@@ -85,6 +84,9 @@ internal static class ExplainVerb
                 : ExitCode.No;
         });
     }
+
+    private static StorePath? NameOf(string text, Store store) => StorePath.TryParseAbsolute(text, out var absolute, out _) ? absolute
+        : StorePath.TryParse(text, store, out var bare, out _) || StorePathArgument.TryRead(text, out bare) ? bare : null;
 
     private static void Show(Explanation explanation, Policy policy, IReadOnlyList<string> troubles)
     {

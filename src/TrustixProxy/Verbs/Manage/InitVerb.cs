@@ -54,6 +54,9 @@ internal static class InitVerb
     private static readonly Option<string?> Url = new(
         "--url")
     { Description = "builder, organisation: address at which others reach this machine.", HelpName = "URL" };
+    private static readonly Option<bool> Report = new(
+        "--report")
+    { Description = "farms: only report disagreements at first, and serve what the farm ci has signed." };
     private static readonly Option<bool> Force = new(
         "--force")
     { Description = "Overwrite existing configurations; keys are never overwritten." };
@@ -61,7 +64,7 @@ internal static class InitVerb
     public static Command Create()
     {
         var command = new Command("init", "Writes a working configuration with keys and prints the lines for nix.conf or NixOS.") { Which,
-            Place, Logs, Rebuilders, Cache, Quorum, Name, Url, Force };
+            Place, Logs, Rebuilders, Cache, Quorum, Name, Url, Report, Force };
         command.SetAction(RunAsync);
         return command;
     }
@@ -77,7 +80,7 @@ internal static class InitVerb
         }
 
         var (name, logs) = (parsed.GetValue(Name)!, (IReadOnlyList<Voter>)(parsed.GetValue(Logs) ?? []));
-        var asksForLogs = asks && preset is not (Preset.Builder or Preset.SecondVoice or Preset.Sources) && logs.Count is 0;
+        var asksForLogs = asks && preset is not (Preset.Builder or Preset.SecondVoice or Preset.Sources or Preset.Farms) && logs.Count is 0;
         var answers = new SetupAnswers
         {
             Preset = preset,
@@ -87,6 +90,7 @@ internal static class InitVerb
                 : asks && preset is Preset.SecondVoice ? questions.Rebuilders() : [],
             Cache = parsed.GetValue(Cache)!,
             Quorum = parsed.GetValue(Quorum),
+            Reports = parsed.GetValue(Report),
             Name = asks && preset is Preset.Builder ? questions.Text("Name of the log", name) : name,
             Url = parsed.GetValue(Url),
         };
@@ -110,6 +114,8 @@ internal static class InitVerb
                 + "NAME,URL,PUBLICKEY. A log's operator publishes all three; the preset watch needs no log."
             : preset is Preset.Sources && answers.Logs.Count > 0
             ? "--log: is given, and the preset sources asks nobody. Remove it, or choose watch."
+            : preset is not Preset.Farms && answers.Reports
+            ? "--report: is given, and only the preset farms begins so. Remove it; second-voice reports at first without it."
             : preset is not Preset.SecondVoice && answers.Rebuilders.Count > 0
             ? "--rebuilder: is given, and only the preset second-voice asks rebuilders. Remove it, or choose that preset."
             : preset is Preset.SecondVoice && answers.Rebuilders.Count is 0
@@ -174,7 +180,8 @@ internal static class InitVerb
             Console.WriteLine($"wrote {file}");
         }
 
-        Console.WriteLine(files.OwnLog is { } log ? NextSteps.OfBuilder(files, log) : NextSteps.OfProxy(answers, files));
+        Console.WriteLine(files.OwnLog is { } log ? NextSteps.OfBuilder(files, log)
+            : answers.Preset is Preset.Farms ? NextSteps.OfFarms(answers, files) : NextSteps.OfProxy(answers, files));
         return ExitCode.Good;
     }
 

@@ -23,10 +23,33 @@ internal static class KeygenVerb
             Description = "The log's name in C2SP checkpoints: also prints the log's verifier keys and how to get witnesses.",
             HelpName = "ORIGIN",
         };
+        var guix = new Option<bool>("--guix")
+        {
+            Description = "Creates nothing: prints the public key for GNU Guix of the signing key in FILE, for guix archive --authorize.",
+        };
         var command = new Command("keygen", "Creates an Ed25519 key in Nix's form for serve (signingKeyFile), log serve "
-            + "(privateKeyFile) or as a write token, and prints its public half.") { file, name, origin };
-        command.SetAction(parsed => Run(parsed.GetValue(file)!, parsed.GetValue(name)!, parsed.GetValue(origin)));
+            + "(privateKeyFile) or as a write token, and prints its public half.") { file, name, origin, guix };
+        command.SetAction(parsed => parsed.GetValue(guix) ? ShowForGuix(parsed.GetValue(file)!)
+            : Run(parsed.GetValue(file)!, parsed.GetValue(name)!, parsed.GetValue(origin)));
         return command;
+    }
+
+    private static int ShowForGuix(string file)
+    {
+        if (!File.Exists(file))
+        {
+            Console.Error.WriteLine($"FILE is '{file}', which does not exist; create a key with: trustix-proxy keygen {file}");
+            return ExitCode.Usage;
+        }
+
+        if (!KeyFile.TryRead(file, allowBare: false, out var key, out var fault))
+        {
+            Console.Error.WriteLine($"FILE {fault}");
+            return ExitCode.Usage;
+        }
+
+        Console.Write(GuixSecretKey.Of(key).PublicKey.ToLines());
+        return ExitCode.Good;
     }
 
     private static int Run(string file, string name, string? origin)

@@ -2,6 +2,7 @@ using System.CommandLine;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Data.Sqlite;
 using TrustixProxy.Configuration;
+using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Composition;
 using TrustixProxy.Substituter.Hosting;
 using TrustixProxy.Terminal;
@@ -46,7 +47,9 @@ internal static class ServeVerb
         }
 
         StartupMessage.Say($"state: {read.Options.StateDirectory}");
-        StartupMessage.Say($"clients trust: trusted-public-keys = {read.Options.SigningKey.PublicKey}");
+        StartupMessage.Say(read.Options.Policy.Store == Store.Guix
+            ? $"clients authorize (guix archive --authorize): {GuixSecretKey.Of(read.Options.SigningKey).PublicKey}"
+            : $"clients trust: trusted-public-keys = {read.Options.SigningKey.PublicKey}");
         using var otlp = read.Otlp is { } collector ? new OtlpExport(collector, "TrustixProxy.Substituter") : null;
         return await ServeAsync(read.Options, config, cancellation);
     }
