@@ -78,6 +78,24 @@ public sealed class RebuildingTests(ClientLab lab)
 
     [Theory]
     [EachClient]
+    public async Task What_is_for_another_system_or_has_an_excluded_name_is_refused_for_good_and_nothing_is_published(string version)
+    {
+        var stage = await RebuildStage.MakeAsync(
+            lab, version, "refused", """[ (mk "foreign" [ "write" "x" ]) (mk "secret" [ "write" "x" ]) ]""");
+        var derivations = await stage.InstantiateAsync();
+
+        var foreign = await stage.RebuildAsync(new { systems = new[] { "riscv64-linux" } }, derivations["foreign"].Absolute);
+        var secret = await stage.RebuildAsync(new { exclude = new[] { "secret-*" } }, derivations["secret"].Absolute);
+
+        Assert.Equal((1, 1), (foreign.Code, secret.Code));
+        Assert.Matches("it is for [a-z0-9_]+-linux; rebuilder.systems has riscv64-linux", foreign.Output);
+        Assert.Contains("rebuilder.include and rebuilder.exclude do not admit its name", secret.Output, StringComparison.Ordinal);
+        Assert.All(await stage.ResultsAsync(), result => Assert.Null(result["retryAt"]));
+        Assert.False(Directory.Exists(stage.Spool) && Directory.GetFiles(stage.Spool, "*.job").Length > 0);
+    }
+
+    [Theory]
+    [EachClient]
     public async Task A_full_store_makes_room_and_the_work_goes_on(string version)
     {
         var stage = await RebuildStage.MakeAsync(
