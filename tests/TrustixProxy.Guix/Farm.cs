@@ -15,6 +15,9 @@ internal sealed record Farm(Machine Machine, string PublicKey, string Url, IRead
         ("large-1.0", "busybox yes large | busybox head -c 4000000 > $out"),
     ];
 
+    /// <summary>The script of a derivation.</summary>
+    public static string ScriptOf(string name) => Derivations.Single(derivation => derivation.Name == name).Script;
+
     /// <summary>Has a machine make a key, build all derivations, and serve them.</summary>
     public static async Task<Farm> StartAsync(Machine machine)
     {

@@ -14,6 +14,18 @@ internal static class GuixFolder
             ? (release, folder) : null;
 }
 
+/// <summary>A theory about the real Guix, skipped where it is missing.</summary>
+internal sealed class GuixTheoryAttribute : TheoryAttribute
+{
+    public GuixTheoryAttribute()
+    {
+        if (GuixFolder.AtHand is null)
+        {
+            Skip = "Guix is missing: run tests/Guix/folder make as root.";
+        }
+    }
+}
+
 /// <summary>A fact about the real Guix, skipped where it is missing.</summary>
 /// <remarks><c>tests/run</c> counts a skipped test as failed where <c>CI=true</c>.</remarks>
 internal sealed class GuixFactAttribute : FactAttribute

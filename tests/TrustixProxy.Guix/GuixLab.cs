@@ -48,6 +48,12 @@ public sealed class GuixLab : IAsyncLifetime
         return machine;
     }
 
+    /// <summary>A proxy that demands that both farms agree.</summary>
+    /// <param name="alice">Where the first farm is asked; null for the farm itself.</param>
+    /// <param name="bob">Where the second farm is asked; null for the farm itself.</param>
+    internal Task<GuixProxy> StartProxyAsync(string? alice = null, string? bob = null) => GuixProxy.StartAsync(
+        Directory, [(alice ?? Alice.Url, Alice.PublicKey), (bob ?? Bob.Url, Bob.PublicKey)]);
+
     internal Machine NewMachine(string name)
     {
         var machine = new Machine(Directory, name);

@@ -43,11 +43,12 @@ internal sealed class Machine : IAsyncDisposable
     public Task<Result> RunAsync(params IEnumerable<string> command) => Shell.RunAsync(GuixFolder.Script, Enter(command), null, Limit);
 
     /// <summary>Makes the key that the machine signs with.</summary>
-    /// <returns>Its public key, an S-expression.</returns>
+    /// <returns>Its public key, an S-expression on one line.</returns>
     public async Task<string> GenerateKeyAsync()
     {
         (await RunAsync("guix", "archive", "--generate-key")).OrThrow();
-        return await File.ReadAllTextAsync(PathOf("etc/signing-key.pub"));
+        var lines = await File.ReadAllLinesAsync(PathOf("etc/signing-key.pub"));
+        return string.Join(' ', lines.Select(line => line.Trim()));
     }
 
     /// <summary>Trusts these keys and no others.</summary>
@@ -94,11 +95,17 @@ internal sealed class Machine : IAsyncDisposable
     /// <returns>The derivation and its output.</returns>
     public async Task<(string Derivation, string Output)> BuildAsync(string name, string script)
     {
-        var file = Path.Combine(_lab, "build.scm");
-        File.Copy(Path.Combine(AppContext.BaseDirectory, "build.scm"), file, overwrite: true);
-        var built = (await RunAsync("guix", "repl", "--", file, name, script)).OrThrow();
+        var built = (await RunScriptAsync("build.scm", name, script)).OrThrow();
         return built.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries) is [.., var derivation, var output]
             ? (derivation, output) : throw new InvalidOperationException(built.ToString());
+    }
+
+    /// <summary>Runs a Scheme script of the suite.</summary>
+    public Task<Result> RunScriptAsync(string script, params IEnumerable<string> arguments)
+    {
+        var file = Path.Combine(PathOf("var"), script);
+        File.Copy(Path.Combine(AppContext.BaseDirectory, script), file, overwrite: true);
+        return RunAsync(["guix", "repl", "--", $"/var/guix/{script}", .. arguments]);
     }
 
     /// <summary>Ends all that runs on the machine.</summary>

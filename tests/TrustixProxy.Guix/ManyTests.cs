@@ -1,0 +1,51 @@
+using System.Diagnostics;
+
+namespace TrustixProxy.Guix;
+
+/// <summary>Farms of the test's own: many paths in one query, and the real package hello.</summary>
+[Collection(GuixLabCollection.Name)]
+public sealed class ManyTests(GuixLab lab)
+{
+    [GuixFact]
+    public async Task Fifteen_hundred_paths_of_one_query_are_decided_together()
+    {
+        await using var first = await SignedFarm.StartAsync();
+        await using var second = await SignedFarm.StartAsync();
+        var paths = Enumerable.Range(0, 1500).Select(i => GuixNars.RandomPath($"package-{i}")).ToList();
+        var nar = GuixNars.OfFile([1, 2, 3]);
+        foreach (var farm in new[] { first, second })
+        {
+            paths.ForEach(path => farm.Add(path, nar));
+            farm.Delay = TimeSpan.FromMilliseconds(50);
+        }
+
+        await using var proxy = await GuixProxy.StartAsync(lab.Directory, [(first.Url, first.PublicKey), (second.Url, second.PublicKey)]);
+        var client = await lab.StartClientAsync([proxy.Url], proxy.PublicKey);
+        var list = Path.Combine(lab.Directory, "many.txt");
+        await File.WriteAllLinesAsync(list, paths);
+        var watch = Stopwatch.StartNew();
+
+        var counted = (await client.RunScriptAsync("query.scm", list)).OrThrow();
+
+        Assert.Equal("1500", counted.Output.Trim());
+        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(30), $"{watch.Elapsed}"); // one by one: 75 s
+    }
+
+    [GuixFact]
+    public async Task Guix_build_hello_installs_what_the_quorum_has_and_it_runs()
+    {
+        await using var first = await SignedFarm.StartAsync();
+        await using var second = await SignedFarm.StartAsync();
+        await using var proxy = await GuixProxy.StartAsync(lab.Directory, [(first.Url, first.PublicKey), (second.Url, second.PublicKey)]);
+        var client = await lab.StartClientAsync([proxy.Url], proxy.PublicKey);
+        var path = (await client.RunScriptAsync("package.scm", "hello")).OrThrow().Output.Trim();
+        var nar = GuixNars.OfProgram("hello", "#!/bin/sh\necho Hello, quorum!\n"u8.ToArray());
+        first.Add(path, nar);
+        second.Add(path, nar);
+
+        var built = (await client.RunAsync("guix", "build", "--no-grafts", "hello")).OrThrow();
+        var said = (await client.RunAsync($"{path}/bin/hello")).OrThrow();
+
+        Assert.Equal((path, "Hello, quorum!"), (built.Output.Trim(), said.Output.Trim()));
+    }
+}
