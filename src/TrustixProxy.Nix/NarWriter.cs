@@ -19,14 +19,29 @@ public sealed class NarWriter
     /// <summary>Writes a regular file with these bytes.</summary>
     public void File(ReadOnlySpan<byte> contents, bool executable = false)
     {
-        Words("(", "type", "regular");
-        if (executable)
+        OpenFile(executable);
+        Word(contents);
+        Word(")");
+    }
+
+    /// <summary>Writes a regular file with the bytes of a stream, of which there must be <paramref name="length"/>.</summary>
+    /// <exception cref="IOException">The stream has more or fewer bytes.</exception>
+    public void File(Stream contents, long length, bool executable = false)
+    {
+        OpenFile(executable);
+        Length(length);
+        var (buffer, left) = (new byte[64 << 10], length);
+        while (contents.Read(buffer) is var read and > 0 && (left -= read) >= 0)
         {
-            Words("executable", "");
+            _output.Write(buffer.AsSpan(0, read));
         }
 
-        Word("contents");
-        Word(contents);
+        if (left is not 0)
+        {
+            throw new IOException($"has not {length} bytes as it had before");
+        }
+
+        Pad(length);
         Word(")");
     }
 
@@ -57,10 +72,28 @@ public sealed class NarWriter
 
     private void Word(ReadOnlySpan<byte> bytes)
     {
-        Span<byte> length = stackalloc byte[8];
-        BinaryPrimitives.WriteInt64LittleEndian(length, bytes.Length);
-        _output.Write(length);
+        Length(bytes.Length);
         _output.Write(bytes);
-        _output.Write(stackalloc byte[-bytes.Length & 7]);
+        Pad(bytes.Length);
     }
+
+    private void OpenFile(bool executable)
+    {
+        Words("(", "type", "regular");
+        if (executable)
+        {
+            Words("executable", "");
+        }
+
+        Word("contents");
+    }
+
+    private void Length(long length)
+    {
+        Span<byte> bytes = stackalloc byte[8];
+        BinaryPrimitives.WriteInt64LittleEndian(bytes, length);
+        _output.Write(bytes);
+    }
+
+    private void Pad(long length) => _output.Write(stackalloc byte[(int)(-length & 7)]);
 }

@@ -18,6 +18,9 @@ public enum PublishFault
     /// <summary>Nix could not describe the outputs.</summary>
     NoNix,
 
+    /// <summary>The database of Guix's daemon could not be read.</summary>
+    NoGuix,
+
     /// <summary>The spool could not be read or written.</summary>
     Spool,
 }

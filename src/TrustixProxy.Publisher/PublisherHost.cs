@@ -53,6 +53,7 @@ public static class PublisherHost
                 PublishFault.Busy => $"the log accepts no submissions at the moment; jobs waiting: {last.Waiting}\n",
                 PublishFault.Unreachable => $"the log cannot be reached; jobs waiting: {last.Waiting}\n",
                 PublishFault.NoNix => $"Nix cannot be queried; jobs waiting: {last.Waiting}\n",
+                PublishFault.NoGuix => "the database of Guix's daemon cannot be read\n",
                 _ => "the spool cannot be read or written to\n",
             });
 }

@@ -18,6 +18,9 @@ public sealed record PublisherOptions
     /// <summary>The directory in which hooks leave jobs.</summary>
     public required string SpoolDirectory { get; init; }
 
+    /// <summary>The store of this machine's Guix, whose builds are published; null when hooks of Nix leave jobs.</summary>
+    public GuixStore? Guix { get; init; }
+
     /// <summary>Selects the published paths.</summary>
     public NameFilter Filter { get; init; } = NameFilter.All;
 

@@ -72,7 +72,7 @@ internal sealed class SpoolDrain(PublisherOptions options, Spool spool, LogSubmi
             case PublishFault.Spool:
                 logger.SpoolFailed(reason);
                 break;
-            case PublishFault.None:
+            case PublishFault.NoGuix or PublishFault.None:
                 break;
             default:
                 throw new UnreachableException();

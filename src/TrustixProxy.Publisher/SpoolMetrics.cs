@@ -18,7 +18,7 @@ public sealed class SpoolMetrics : IDisposable
         _jobs = _meter.CreateCounter<long>(
             "trustix_publish_jobs_lost", description: "Jobs with a path never published, by reason: given-up, rejected.");
         _passes = _meter.CreateCounter<long>("trustix_publish_passes", description: "Passes over the spool, by what kept jobs in "
-            + "it: none, refused, busy, unreachable, no-nix, spool.");
+            + "it: none, refused, busy, unreachable, no-nix, no-guix, spool.");
         _meter.CreateObservableGauge(
             "trustix_spool_jobs", () => Read(() => spool.Jobs().Count), description: "Jobs waiting in the spool.");
         _meter.CreateObservableGauge(
@@ -41,6 +41,7 @@ public sealed class SpoolMetrics : IDisposable
             PublishFault.Busy => "busy",
             PublishFault.Unreachable => "unreachable",
             PublishFault.NoNix => "no-nix",
+            PublishFault.NoGuix => "no-guix",
             PublishFault.Spool => "spool",
             _ => throw new System.Diagnostics.UnreachableException(),
         }));

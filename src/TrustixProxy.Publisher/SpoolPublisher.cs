@@ -19,6 +19,7 @@ public sealed class SpoolPublisher : IDisposable
     private readonly ILogger _logger;
     private readonly TimeProvider _time;
     private readonly SpoolMetrics _metrics;
+    private readonly GuixBuilds? _guix;
     private PublishPass? _last;
 
     /// <summary>Locks the spool.</summary>
@@ -30,6 +31,7 @@ public sealed class SpoolPublisher : IDisposable
         _spool = Spool.Open(options.SpoolDirectory);
         _submitter = new LogSubmitter(options.Url, options.Token);
         _metrics = new SpoolMetrics(_spool, _time);
+        _guix = options.Guix is { } store ? new GuixBuilds(store, options.SpoolDirectory) : null;
     }
 
     /// <summary>The result of the last pass; null before the first has ended.</summary>
@@ -96,9 +98,26 @@ public sealed class SpoolPublisher : IDisposable
 
     private async Task<PublishPass> PassAsync(CancellationToken cancellation)
     {
+        var isBlind = !TryQueueGuix();
         var pass = await new SpoolDrain(_options, _spool, _submitter, _logger, _time).RunAsync(cancellation);
+        pass = isBlind && pass.Fault is PublishFault.None ? pass with { Fault = PublishFault.NoGuix } : pass;
         Volatile.Write(ref _last, pass);
         _metrics.Count(pass);
         return pass;
+    }
+
+    /// <summary>Queues what Guix has built; false when that cannot be seen.</summary>
+    private bool TryQueueGuix()
+    {
+        try
+        {
+            _guix?.Poll();
+            return true;
+        }
+        catch (Exception exception) when (exception is NixException or IOException or UnauthorizedAccessException)
+        {
+            _logger.NoGuix(exception.Message);
+            return false;
+        }
     }
 }

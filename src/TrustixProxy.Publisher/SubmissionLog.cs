@@ -41,4 +41,7 @@ internal static partial class SubmissionLog
 
     [LoggerMessage(9011, LogLevel.Warning, "The log accepts no submissions at the moment; jobs waiting ({Jobs}): {Reason}")]
     public static partial void Busy(this ILogger logger, int jobs, string reason);
+
+    [LoggerMessage(9012, LogLevel.Warning, "Cannot see what Guix builds; nothing new is published until this is fixed: {Reason}")]
+    public static partial void NoGuix(this ILogger logger, string reason);
 }

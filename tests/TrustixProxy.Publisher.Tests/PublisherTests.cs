@@ -34,6 +34,22 @@ public sealed class PublisherTests : IDisposable
     }
 
     [Fact]
+    public async Task What_Guix_builds_gets_into_the_log_and_a_lost_database_is_told()
+    {
+        using var machine = new GuixMachine();
+        await using var node = await new TestLogNode().StartAsync();
+        var options = Options(node) with { Guix = machine.Store };
+        Assert.Equal(new PublishPass(0, 0, 0, 0, 0, PublishFault.None), await OnceAsync(options)); // a first start
+        var hello = machine.Build("hello-1.0", DateTimeOffset.UtcNow);
+
+        Assert.Equal(new PublishPass(1, 0, 0, 0, 0, PublishFault.None), await OnceAsync(options));
+
+        Assert.Equal(Lines(hello), await EntriesAsync(node));
+        File.Delete(Path.Combine(machine.State, "db", "db.sqlite"));
+        Assert.Equal(PublishFault.NoGuix, (await OnceAsync(options)).Fault);
+    }
+
+    [Fact]
     public async Task What_is_delivered_again_is_in_the_log_once()
     {
         await using var node = await new TestLogNode().StartAsync();

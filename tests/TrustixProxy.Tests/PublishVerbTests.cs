@@ -31,6 +31,23 @@ public sealed class PublishVerbTests
         }
     }
 
+    [Theory]
+    [InlineData("\"store\": \"/usr/store\"", "store: is '/usr/store'; it must be \"/nix/store\" or \"/gnu/store\"")]
+    [InlineData("\"guixState\": \"/var/guix\"",
+        "guixState: is '/var/guix', but the builds of /nix/store are published. Set store to '/gnu/store'")]
+    [InlineData("\"store\": \"/gnu/store\", \"guixState\": \"/nowhere\"", "guixState: is '/nowhere', whose database cannot be read")]
+    public async Task What_cannot_be_published_of_Guix_is_told_with_its_remedy(string keys, string expected)
+    {
+        using var folder = new Folder();
+        var token = folder.File("token");
+        await Cli.RunAsync(["keygen", token]);
+
+        var bad = await CheckAsync(folder, $$"""{ "log": { "url": "http://127.0.0.1:1", "tokenFile": "{{token}}" }, "spoolDirectory": "{{folder.Path}}", {{keys}} }""");
+
+        Assert.Equal(2, bad.Code);
+        Assert.Contains(expected, bad.Error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Told_to_stop_it_ends_within_five_seconds_even_while_the_log_says_nothing_and_a_second_one_is_refused()
     {

@@ -23,7 +23,7 @@ public sealed class WantedVerbTests
 
         using (var proxy = await ServeAsync(stage))
         {
-            await proxy.AskAsync(one, tie);
+            await proxy.AskAsync(one); // the next snapshot would come a minute later
             await UntilAsync(() => File.Exists(snapshot));
             proxy.Kill();
         }

@@ -301,6 +301,10 @@ internal static class ConfigurationKeys
         ["log.tokenFile"] = new("File (mode 0600) with the write token.") { Type = "path" },
         ["log.name"] = new("Name of the log, if the node has several.") { Type = "name", Default = "the only one" },
         ["spoolDirectory"] = new("Directory where the hook leaves its jobs.") { Type = "path", Default = "`/var/spool/trustix`" },
+        ["store"] = new("The store whose builds are published. Nix's hook tells of builds; those of Guix are found in its database.")
+        { Type = "path", Default = "`/nix/store`", Range = "`/nix/store`, `/gnu/store`" },
+        ["guixState"] = new("Guix's state directory; its build logs are in `../log/guix`. Only with the store `/gnu/store`.")
+        { Type = "path", Default = "`/var/guix`" },
         ["include"] = new("Store path names (the part after the digest) to publish.") { Default = "all", Range = Glob },
         ["exclude"] = new("Store path names never published. Outputs that refer to such a path are left out too, because a log "
             + "shows references to everyone.")

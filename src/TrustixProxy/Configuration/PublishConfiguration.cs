@@ -21,6 +21,7 @@ internal static class PublishConfiguration
         }
 
         var spool = CommonKeys.WritableDirectory(section, "spoolDirectory", Spool.DefaultDirectory, isCheck);
+        var guix = ReadGuix(section);
         var filter = new NameFilter([.. CommonKeys.Globs(section, "include")], [.. CommonKeys.Globs(section, "exclude")]);
         var includesFetched = section.Flag("fetched") ?? false;
         var listen = section.Texts("listen");
@@ -41,9 +42,34 @@ internal static class PublishConfiguration
             Token = token,
             LogName = name,
             SpoolDirectory = spool,
+            Guix = guix,
             Filter = filter,
             IncludesFetched = includesFetched,
             Listen = [.. listen],
         };
+    }
+
+    /// <summary>Reads which store's builds are published; null for Nix, whose hook leaves jobs.</summary>
+    private static GuixStore? ReadGuix(Section section)
+    {
+        var (store, state) = (CommonKeys.Store(section), section.Text("guixState"));
+        if (store == Store.Nix)
+        {
+            if (state is not null)
+            {
+                section.Fault("guixState", $"is '{state}', but the builds of {Store.Nix} are published. Set store to '{Store.Guix}', or "
+                    + "remove the key.");
+            }
+
+            return null;
+        }
+
+        var guix = new GuixStore(state ?? GuixStore.DefaultState);
+        if (guix.Fault is { } fault)
+        {
+            section.Fault("guixState", $"is '{guix.State}', whose database cannot be read: {fault}");
+        }
+
+        return guix;
     }
 }

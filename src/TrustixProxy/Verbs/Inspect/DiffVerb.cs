@@ -117,9 +117,9 @@ internal static class DiffVerb
     }
 
     private static async Task<NarSource> LocalAsync(StorePath path, CancellationToken cancellation) =>
-        (await NixStore.ValidAsync([path], cancellation)).Count is 0
+        (await MachineStore.ValidAsync([path], cancellation)).Count is 0
             ? throw new NarUnreadableException(Local, $"is not available: '{path.Absolute}' is not a valid path of this machine's store")
-            : new NarSource(Local, null, null, _ => Task.FromResult(NixStore.Dump(path)));
+            : new NarSource(Local, null, null, _ => Task.FromResult(MachineStore.Dump(path)));
 
     /// <summary>The first two that name different hashes; the first two, when all name the same.</summary>
     private static async Task<(NarSource A, NarSource B)> DifferentAsync(NarSources sources, StorePath path, CancellationToken cancellation)

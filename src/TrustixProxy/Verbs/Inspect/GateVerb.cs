@@ -73,7 +73,7 @@ internal static class GateVerb
         if (!IsFileOfItsOwn(text) && StorePathArgument.TryRead(text, out var path))
         {
             return await PatientReader.IsInstalledAsync(path, cancellation)
-                ? new GateSide(await NixStore.ClosureAsync(path, cancellation), null) : await FollowAsync(path, doctor, cancellation);
+                ? new GateSide(await MachineStore.ClosureAsync(path, cancellation), null) : await FollowAsync(path, doctor, cancellation);
         }
 
         try
@@ -102,5 +102,5 @@ internal static class GateVerb
     /// <summary>Whether a file is named that is no store path and no link to one, such as <c>store-paths</c> in an output of
     /// closureInfo.</summary>
     private static bool IsFileOfItsOwn(string text) => new FileInfo(Path.GetFullPath(text)) is { Exists: true, LinkTarget: null } file
-        && file.DirectoryName != Store.Nix.Directory;
+        && !Store.TryParse(file.DirectoryName, out _);
 }

@@ -29,7 +29,7 @@ internal static class PatientReader
     /// <summary>What this machine's Nix says of the paths; where there is no Nix, nothing is installed.</summary>
     public static async Task<IReadOnlyList<Patient>> DescribeAsync(IReadOnlyList<StorePath> paths, CancellationToken cancellation)
     {
-        var described = (await NixStore.DescribeAsync(await InstalledAsync(paths, cancellation), cancellation))
+        var described = (await MachineStore.DescribeAsync(await InstalledAsync(paths, cancellation), cancellation))
             .ToDictionary(output => output.Statement.Path, output => output.Statement);
         return [.. paths.Select(path => described.TryGetValue(path, out var statement)
             ? new Patient(path, statement.NarHash, statement.References) : new Patient(path, null, []))];
@@ -39,7 +39,7 @@ internal static class PatientReader
     {
         try
         {
-            return await NixStore.ValidAsync(paths, cancellation);
+            return await MachineStore.ValidAsync(paths, cancellation);
         }
         catch (NixException exception)
         {

@@ -33,11 +33,11 @@ internal sealed record Patients(IReadOnlyList<StorePath> Named, IReadOnlyList<St
         foreach (var text in texts.Where(text => text is not StandardInput))
         {
             var path = StorePathArgument.TryRead(text, out var found) ? found
-                : throw new FormatException($"PATH is '{text}', which is neither in {Store.Nix.Directory} nor a link to a "
+                : throw new FormatException($"PATH is '{text}', which is neither in {Store.Nix} or {Store.Guix}, nor a link to a "
                     + $"path there.");
             named.Add(path);
             paths.AddRange(await PatientReader.IsInstalledAsync(path, cancellation)
-                ? await NixStore.ClosureAsync(path, cancellation) : [path]);
+                ? await MachineStore.ClosureAsync(path, cancellation) : [path]);
         }
 
         if (texts.Contains(StandardInput))

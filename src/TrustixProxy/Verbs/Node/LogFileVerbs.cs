@@ -138,7 +138,7 @@ internal static class LogFileVerbs
     private static int Prove(LogNodeOptions options, HostedLogOptions log, string text, string? output)
     {
         var fault = !StorePathArgument.TryRead(text, out var path)
-            ? $"PATH is '{text}', which is neither in {Store.Nix.Directory} nor a link to a path there."
+            ? $"PATH is '{text}', which is neither in {Store.Nix} or {Store.Guix}, nor a link to a path there."
             : log.Origin is null ? $"The log {log.Name} has no origin, so it has no checkpoints. Give it one: \"origin\": "
                 + "\"log.alice.example/nix\"."
             : null;

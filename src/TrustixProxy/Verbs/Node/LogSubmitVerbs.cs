@@ -32,7 +32,7 @@ internal static class LogSubmitVerbs
             "submit", "Submits the outputs at store paths: hash, size and references, as recorded by Nix.") { paths, Url, TokenFile, Log };
         command.SetAction((parsed, cancellation) => RunAsync(parsed, async () =>
         {
-            var outputs = await NixStore.DescribeAsync(parsed.GetValue(paths)!.Select(PathOf), cancellation);
+            var outputs = await MachineStore.DescribeAsync(parsed.GetValue(paths)!.Select(PathOf), cancellation);
             return (outputs, $"submitted {Count(outputs.Count)}");
         }, cancellation));
         return command;
@@ -53,8 +53,8 @@ internal static class LogSubmitVerbs
         command.SetAction((parsed, cancellation) => RunAsync(parsed, async () =>
         {
             var filter = new NameFilter([.. parsed.GetValue(include)!], [.. parsed.GetValue(exclude)!]);
-            var closure = await NixStore.DescribeAsync(
-                await NixStore.ClosureAsync(PathOf(parsed.GetValue(path)!), cancellation), cancellation);
+            var closure = await MachineStore.DescribeAsync(
+                await MachineStore.ClosureAsync(PathOf(parsed.GetValue(path)!), cancellation), cancellation);
             return Select(closure, parsed.GetValue(all), filter);
         }, cancellation));
         return command;
@@ -149,7 +149,7 @@ internal static class LogSubmitVerbs
 
     private static StorePath PathOf(string text) =>
         StorePathArgument.TryRead(text, out var path) ? path
-            : throw new ArgumentException($"PATH is '{text}', which is neither in {Store.Nix.Directory} nor a link to a path there");
+            : throw new ArgumentException($"PATH is '{text}', which is neither in {Store.Nix} or {Store.Guix}, nor a link to a path there");
 
     private static string Count(int number) => $"{number} {(number is 1 ? "path" : "paths")}";
 }

@@ -15,7 +15,7 @@ internal static class PublishVerb
         var once = new Option<bool>("--once")
         {
             Description =
-            "Exit once the spool is empty (0), the log refuses (1), or the log or Nix cannot be reached (3)."
+            "Exit once the spool is empty (0), the log refuses (1), or the log, Nix or Guix cannot be reached (3)."
         };
         var command = new Command("publish",
             "Publishes the jobs that the post-build hook queues in the spool, until stopped.") { SharedOptions.Config, once };
@@ -93,7 +93,8 @@ internal static class PublishVerb
         {
             PublishFault.None => ExitCode.Good,
             PublishFault.Refused => ExitCode.No,
-            PublishFault.Busy or PublishFault.Unreachable or PublishFault.NoNix or PublishFault.Spool => ExitCode.Unknown,
+            PublishFault.Busy or PublishFault.Unreachable or PublishFault.NoNix or PublishFault.NoGuix or PublishFault.Spool =>
+                ExitCode.Unknown,
             _ => throw new UnreachableException(),
         };
     }
