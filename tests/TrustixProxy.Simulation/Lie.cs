@@ -86,6 +86,9 @@ internal enum Lie
     // Witnesses, and logs that hide from them.
     WitnessForges, WitnessSignsTwice, WitnessLate, WitnessAhead, WitnessesGone, FewWitnessesGone, SplitBelowQuorum, PrivateHistory,
     NoCheckpoint,
+
+    // Rebuilders on lila servers, and the servers.
+    RebuilderOtherOutput, RebuilderFalseClaim, RebuilderForged, RebuilderUsurped, RebuilderLeftOut, RebuilderHtml,
 }
 
 /// <summary>What is to become of a lie.</summary>
@@ -169,6 +172,9 @@ internal sealed record LieKind(Lie Lie, Liar By, string Fate)
         new(Lie.WitnessesGone, Liar.Staged, "Unwitnessed: Quorum"), new(Lie.FewWitnessesGone, Liar.Staged, Truth),
         new(Lie.SplitBelowQuorum, Liar.Staged, "Unwitnessed: Quorum"), new(Lie.PrivateHistory, Liar.Staged, "Unwitnessed: Root"),
         new(Lie.NoCheckpoint, Liar.Staged, "Unwitnessed: NoCheckpoint"),
+        new(Lie.RebuilderOtherOutput, Liar.Staged, "UnprovenHash"), new(Lie.RebuilderFalseClaim, Liar.Staged, Dissent),
+        new(Lie.RebuilderForged, Liar.Staged, "UnprovenHash"), new(Lie.RebuilderUsurped, Liar.Staged, "UnprovenHash"),
+        new(Lie.RebuilderLeftOut, Liar.Staged, Absent), new(Lie.RebuilderHtml, Liar.Staged, "BadAnswer"),
     }.ToDictionary(kind => kind.Lie);
 
     /// <summary>Whether the log is frozen for it.</summary>

@@ -30,6 +30,11 @@ internal static class Stage
         {
             await new WitnessStage(world, census).RunAsync();
         }
+
+        if (world.Random.Next(LilaStage.WorldsPerStage) is 0)
+        {
+            await new LilaStage(world, census).RunAsync();
+        }
     }
 
     /// <summary>Makes a directory for a stage's proxy. The stage deletes it.</summary>

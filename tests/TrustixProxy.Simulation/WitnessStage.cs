@@ -25,7 +25,7 @@ internal sealed class WitnessStage
     private const int OfEach = 8, Ballast = 12;
     private const string Upstream = "witnessed-nars";
 
-    private static readonly Lie[] Lies = [.. Enum.GetValues<Lie>().Where(lie => lie >= Lie.WitnessForges)];
+    private static readonly Lie[] Lies = [.. Enum.GetValues<Lie>().Where(lie => lie is >= Lie.WitnessForges and <= Lie.NoCheckpoint)];
 
     private readonly World _world;
     private readonly Census _census;
