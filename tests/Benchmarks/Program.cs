@@ -28,6 +28,7 @@ static async Task<int> RunAsync(string[] args) => args switch
     ["cold", var size] when int.TryParse(size, out var entries) && entries >= 2000 =>
         await ColdBenchmark.RunAsync(entries, isMirrorsOnly: false),
     ["pipeline"] => await PipelineBenchmark.RunAsync(),
+    ["guix"] => await PipelineBenchmark.GuixAsync(),
     ["network", .. var letters] when NetworkBenchmark.AreLetters(letters) => await NetworkBenchmark.RunAsync(letters),
     ["load"] => await LoadBenchmark.RunAsync(),
     ["crypto"] => CryptoBenchmark.Run(),
@@ -48,6 +49,7 @@ static int Usage()
           cold [ENTRIES]    decisions that nobody has made before, at 50 ms to logs of so many entries and upstream, beside nginx (20000 unless given)
           mirror [ENTRIES]  of these, decisions from mirrors alone
           pipeline          1,000 narinfos in one write at 50 ms to logs and upstream, cold and warm, beside nginx
+          guix              the same for GNU Guix, with two farms at 50 ms and nginx in front of one; rates of signatures
           network [LETTER...]  dead and hanging upstreams, NARs over a poor network, refused paths asked for again: parts a to h, all unless given
           load              10,000 connections held and 1,000 NARs on their way at once, beside nginx
           crypto            Ed25519 signatures and verifications, NSec beside libcrypto; signatures of GNU Guix

@@ -51,15 +51,24 @@ internal sealed class ProxyProcess : IDisposable
         string directory, IEnumerable<(string Name, Uri Url)> upstreams, IEnumerable<BenchLog> logs, string? hosts = null)
     {
         Directory.CreateDirectory(Path.Combine(directory, "proxy"));
-        var config = Path.Combine(directory, "proxy.json");
-        await File.WriteAllTextAsync(config, JsonSerializer.Serialize(new
+        return await StartAsync(directory, new
         {
             listen = new[] { "http://127.0.0.1:0" },
             operations = new { listen = Array.Empty<string>() },
             stateDirectory = Path.Combine(directory, "proxy"),
             upstreams = upstreams.Select(upstream => new { name = upstream.Name, url = upstream.Url.ToString() }),
             logs = logs.Select(log => log.Configuration),
-        }));
+        }, hosts);
+    }
+
+    /// <param name="directory">Gets the configuration.</param>
+    /// <param name="configuration">The configuration.</param>
+    /// <param name="hosts">A file that this process alone sees as <c>/etc/hosts</c>; null for the machine's.</param>
+    public static async Task<ProxyProcess> StartAsync(string directory, object configuration, string? hosts = null)
+    {
+        Directory.CreateDirectory(directory);
+        var config = Path.Combine(directory, "proxy.json");
+        await File.WriteAllTextAsync(config, JsonSerializer.Serialize(configuration));
         var started = new TaskCompletionSource<string>();
         var process = MeasuredProcess.Program(["serve", "--config", config], hosts);
         var proxy = new ProxyProcess(process);

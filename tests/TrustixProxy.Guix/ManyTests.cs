@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace TrustixProxy.Guix;
 
 /// <summary>Farms of the test's own: many paths in one query, and the real package hello.</summary>
@@ -23,12 +21,11 @@ public sealed class ManyTests(GuixLab lab)
         var client = await lab.StartClientAsync([proxy.Url], proxy.PublicKey);
         var list = Path.Combine(lab.Directory, "many.txt");
         await File.WriteAllLinesAsync(list, paths);
-        var watch = Stopwatch.StartNew();
 
         var counted = (await client.RunScriptAsync("query.scm", list)).OrThrow();
 
         Assert.Equal("1500", counted.Output.Trim());
-        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(30), $"{watch.Elapsed}"); // one by one: 75 s
+        Assert.InRange(first.Most, 20, int.MaxValue);
     }
 
     [GuixFact]

@@ -14,11 +14,16 @@ internal sealed class SignedFarm : IAsyncDisposable
 {
     private readonly ConcurrentDictionary<string, byte[]> _files = new();
     private readonly FarmKey _key = new();
+    private readonly Lock _lock = new();
     private WebApplication? _app;
+    private int _underway;
 
     public string Url => _app!.Urls.Single();
 
     public string PublicKey => _key.PublicKey;
+
+    /// <summary>The most requests that were under way together.</summary>
+    public int Most { get; private set; }
 
     /// <summary>How long each answer takes.</summary>
     public TimeSpan Delay { get; set; }
@@ -55,7 +60,17 @@ internal sealed class SignedFarm : IAsyncDisposable
 
     private async Task AnswerAsync(HttpContext context)
     {
-        await Task.Delay(Delay, context.RequestAborted);
+        lock (_lock)
+        {
+            Most = Math.Max(Most, ++_underway);
+        }
+
+        await Task.Delay(Delay);
+        lock (_lock)
+        {
+            _underway--;
+        }
+
         if (!_files.TryGetValue(context.Request.Path.Value!, out var file))
         {
             context.Response.StatusCode = StatusCodes.Status404NotFound;

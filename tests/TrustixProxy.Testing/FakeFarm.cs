@@ -70,6 +70,7 @@ public sealed class FakeFarm : FakeServer
         if (HttpMethods.IsGet(context.Request.Method) && _narInfos.TryGetValue(path, out var narInfo))
         {
             context.Response.ContentType = "application/x-nix-narinfo";
+            context.Response.ContentLength = Encoding.UTF8.GetByteCount(narInfo);
             await context.Response.WriteAsync(narInfo);
         }
         else if (HttpMethods.IsGet(context.Request.Method) && _files.TryGetValue(path, out var file))
