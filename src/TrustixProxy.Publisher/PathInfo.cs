@@ -12,14 +12,19 @@ public static class PathInfo
 {
     /// <summary>Returns the descriptions of the valid paths and omits the others. Returns false, with the reason, for a text of unknown
     /// form.</summary>
-    public static bool TryParse(string json, out IReadOnlyList<DescribedOutput> outputs, out string error)
+    /// <param name="json">The text.</param>
+    /// <param name="outputs">The descriptions.</param>
+    /// <param name="error">The reason; empty when the text is of a known form.</param>
+    /// <param name="store">The store of all its paths; Nix's when null. Spools describe Guix's in the same form.</param>
+    public static bool TryParse(string json, out IReadOnlyList<DescribedOutput> outputs, out string error, Store? store = null)
     {
+        store ??= Store.Nix;
         outputs = [];
         error = "";
         try
         {
             using var document = JsonDocument.Parse(json);
-            outputs = [.. Objects(document.RootElement).Select(item => Read(item.Path, item.Info))];
+            outputs = [.. Objects(document.RootElement, store).Select(item => Read(item.Path, item.Info, store))];
         }
         catch (Exception exception) when (exception is JsonException or FormatException or InvalidOperationException or KeyNotFoundException
             or ArgumentOutOfRangeException)
@@ -30,7 +35,7 @@ public static class PathInfo
         return error.Length is 0;
     }
 
-    private static IEnumerable<(string Path, JsonElement Info)> Objects(JsonElement root)
+    private static IEnumerable<(string Path, JsonElement Info)> Objects(JsonElement root, Store store)
     {
         if (root.ValueKind is JsonValueKind.Array)
         {
@@ -38,28 +43,27 @@ public static class PathInfo
         }
 
         var byPath = root.TryGetProperty("info", out var info) ? info : root;
-        CheckStore(root);
-        CheckStore(byPath);
+        CheckStore(root, store);
+        CheckStore(byPath, store);
         return byPath.EnumerateObject().Where(member => member.Value.ValueKind is JsonValueKind.Object && IsValid(member.Value))
             .Select(member => (member.Name, member.Value));
     }
 
-    /// <summary>Requires the usual store: base names are relative to the store named next to them.</summary>
-    private static void CheckStore(JsonElement item)
+    /// <summary>Requires the expected store: base names are relative to the store named next to them.</summary>
+    private static void CheckStore(JsonElement item, Store store)
     {
-        if (item.TryGetProperty("storeDir", out var store) && store.ValueKind is JsonValueKind.String
-            && store.GetString() != Store.Nix.Directory)
+        if (item.TryGetProperty("storeDir", out var said) && said.ValueKind is JsonValueKind.String && said.GetString() != store.Directory)
         {
-            throw new FormatException($"the store is at '{store.GetString()}', not at {Store.Nix.Directory}");
+            throw new FormatException($"the store is at '{said.GetString()}', not at {store}");
         }
     }
 
     private static bool IsValid(JsonElement item) =>
         !(item.TryGetProperty("valid", out var valid) && valid.ValueKind is JsonValueKind.False);
 
-    private static DescribedOutput Read(string path, JsonElement info)
+    private static DescribedOutput Read(string path, JsonElement info, Store store)
     {
-        CheckStore(info);
+        CheckStore(info, store);
         var narHash = info.GetProperty("narHash").GetString();
         if (!NixHash.TryParse(narHash, out var hash, out _) || hash.Algorithm is not NixHashAlgorithm.Sha256)
         {
@@ -68,9 +72,9 @@ public static class PathInfo
 
         var narSize = info.GetProperty("narSize").GetInt64();
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(narSize);
-        var references = info.GetProperty("references").EnumerateArray().Select(reference => PathOf(reference.GetString()));
+        var references = info.GetProperty("references").EnumerateArray().Select(reference => PathOf(reference.GetString(), store));
         return new DescribedOutput(
-            new BuildStatement(PathOf(path), hash, narSize, [.. references]),
+            new BuildStatement(PathOf(path, store), hash, narSize, [.. references]),
             IsBuiltHere(info),
             info.TryGetProperty("registrationTime", out var time) && time.ValueKind is JsonValueKind.Number
                 ? DateTimeOffset.FromUnixTimeSeconds(time.GetInt64()) : null);
@@ -81,7 +85,7 @@ public static class PathInfo
         : info.TryGetProperty("registrationTime", out _) ? false : null;
 
     /// <summary>Parses an absolute path, or a base name as in newer forms.</summary>
-    private static StorePath PathOf(string? text) =>
-        StorePath.TryParseAbsolute(text, Store.Nix, out var path, out _) || StorePath.TryParse(text, out path, out _) ? path
+    private static StorePath PathOf(string? text, Store store) =>
+        StorePath.TryParseAbsolute(text, store, out var path, out _) || StorePath.TryParse(text, store, out path, out _) ? path
             : throw new FormatException($"'{text}' is not a store path");
 }

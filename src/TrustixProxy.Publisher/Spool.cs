@@ -110,7 +110,7 @@ public sealed class Spool : IDisposable
         try
         {
             var file = new FileInfo(PathOf(job.Id, InfoSuffix));
-            return file.Exists && PathInfo.TryParse(ReadText(file, MaxInfoBytes), out outputs, out _);
+            return file.Exists && PathInfo.TryParse(ReadText(file, MaxInfoBytes), out outputs, out _, job.Derivation.Store);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
