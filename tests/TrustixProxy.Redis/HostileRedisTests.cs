@@ -157,10 +157,10 @@ public sealed class HostileRedisTests
             await lab.Redis.Database.HashSetAsync(key, $"path {i}", new byte[10_000_000]);
         }
 
-        await UntilAsync(async () => await lab.Redis.Database.HashLengthAsync(key) is 1, 30); // the replica has put it right
+        await UntilAsync(async () => await lab.Redis.Database.HashLengthAsync(key) is 1, 120); // the replica has put it right
         var fresh = await lab.AddReplicaAsync();
 
-        await UntilAsync(async () => (await fresh.AskAsync(output)).Decision is "revoked", 30);
+        await UntilAsync(async () => (await fresh.AskAsync(output)).Decision is "revoked", 120);
         Assert.InRange(replica.PeakMemory() - before, 0, 80);
     }
 
