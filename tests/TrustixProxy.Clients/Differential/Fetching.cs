@@ -16,12 +16,15 @@ internal sealed class Fetching(ClientLab lab, NixClient client)
         nix-store --check-validity --print-invalid $(cat paths) >refused
         once() { timeout 15 nix-store -r "$@" </dev/null >/dev/null 2>log || { echo "ended with $?" >>log; false; }; }
         fetch() { for try in 1 2 3 4 5; do if once "$@" || ! grep --quiet 'Nix crashed' log; then return; fi; done; }
-        grep --fixed-strings --file=refused wanted | while read -r path cache; do
-          mkdir "${path##*/}"
-          (cd "${path##*/}" && fetch "$path" ${cache:+--option substituters "$cache"}) &
-          i=$((i + 1))
-          [ $((i % 6)) -ne 0 ] || wait
-        done
+        grep --fixed-strings --file=refused wanted | {
+          while read -r path cache; do
+            mkdir "${path##*/}"
+            (cd "${path##*/}" && fetch "$path" ${cache:+--option substituters "$cache"}) &
+            i=$((i + 1))
+            [ $((i % 6)) -ne 0 ] || wait
+          done
+          wait
+        }
         nix-store --check-validity --print-invalid $(cat paths)
         """;
 
