@@ -83,6 +83,34 @@ public sealed class WorkTests
     }
 
     [Fact]
+    public void A_list_names_no_derivation_to_build_and_only_derivations_as_hints()
+    {
+        var (path, hint) = (TestOutput.PathOf("hello"), TestOutput.PathOf("hello.drv"));
+
+        Assert.True(Read($$"""
+            { "wanted": [ { "storePath": "{{hint.Absolute}}" },
+              { "storePath": "{{path.Absolute}}", "derivers": [ "{{path.Absolute}}", "{{hint.In(Store.Guix).Absolute}}", "{{hint.Absolute}}" ] } ] }
+            """, out var wanted, out _));
+
+        var item = Assert.Single(wanted);
+        Assert.Equal(path, item.Path);
+        Assert.Equal(hint, Assert.Single(item.Derivers));
+    }
+
+    [Fact]
+    public void A_list_of_another_store_is_refused_by_name()
+    {
+        var path = TestOutput.PathOf("hello").In(Store.Guix);
+
+        Assert.False(Read($$"""{ "wanted": [ { "storePath": "{{path.Absolute}}" } ] }""", out _, out var error));
+
+        Assert.Equal("lists paths in /gnu/store; the rebuilder builds with Nix, so remove this proxy from rebuilder.wanted", error);
+    }
+
+    private static bool Read(string json, out IReadOnlyList<WantedPath> wanted, out string error) =>
+        WantedPath.TryRead(System.Text.Encoding.UTF8.GetBytes(json), out wanted, out error);
+
+    [Fact]
     public async Task A_list_that_demands_a_token_names_the_key()
     {
         await using var server = await ListServer.StartAsync("{ \"wanted\": [] }");

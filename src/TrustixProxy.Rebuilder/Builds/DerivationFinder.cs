@@ -90,8 +90,7 @@ internal sealed class DerivationFinder(OwnStore store, ImmutableArray<string> ex
             try
             {
                 var tops = await store.EvaluateAsync(expression, cancellation);
-                foreach (var path in (await store.ClosureAsync(tops, cancellation)).Where(path =>
-                    path.Name.EndsWith(".drv", StringComparison.Ordinal)))
+                foreach (var path in (await store.ClosureAsync(tops, cancellation)).Where(Derivation.IsNamedBy))
                 {
                     Add(path, outputs);
                 }

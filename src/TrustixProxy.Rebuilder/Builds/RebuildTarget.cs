@@ -13,5 +13,5 @@ public sealed record RebuildTarget(StorePath Path, ImmutableArray<StorePath> Hin
     public DerivationFile? File { get; init; }
 
     /// <summary>Whether the derivation itself is given.</summary>
-    public bool IsDerivation => Path.Name.EndsWith(".drv", StringComparison.Ordinal);
+    public bool IsDerivation => Derivation.IsNamedBy(Path);
 }

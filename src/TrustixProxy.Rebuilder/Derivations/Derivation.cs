@@ -25,6 +25,9 @@ public sealed record Derivation
     /// <summary>Whether the output's content is fixed by a hash, so that it proves itself and its builder may use the network.</summary>
     public bool IsFixedOutput => Outputs is [{ Hash.Length: > 0 }];
 
+    /// <summary>Whether a store path has the name of a derivation.</summary>
+    public static bool IsNamedBy(StorePath path) => path.Name.EndsWith(".drv", StringComparison.Ordinal);
+
     /// <summary>Finds the output with this path; null when the derivation has none.</summary>
     public DerivationOutput? Find(StorePath path) => Outputs.FirstOrDefault(output => output.Path == path);
 }

@@ -27,7 +27,7 @@ internal sealed class OwnStore(string folder, NixCommand nix)
     {
         foreach (var reference in file.References)
         {
-            await (reference.Name.EndsWith(".drv", StringComparison.Ordinal) ? CopyDerivationAsync(reference, cancellation)
+            await (Derivation.IsNamedBy(reference) ? CopyDerivationAsync(reference, cancellation)
                 : nix.RunAsync("nix", ["copy", "--to", folder, reference.Absolute], cancellation));
         }
 

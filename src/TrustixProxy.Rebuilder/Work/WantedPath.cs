@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json;
 using TrustixProxy.Nix;
+using TrustixProxy.Rebuilder.Derivations;
 
 namespace TrustixProxy.Rebuilder.Work;
 
@@ -16,7 +17,8 @@ public sealed record WantedPath(StorePath Path, long Requests, long Roots, Immut
 
     private const int MaxDerivers = 8;
 
-    /// <summary>Reads the answer of <c>GET /wanted</c>; unknown members, and entries that are not store paths, are left out.</summary>
+    /// <summary>Reads the answer of <c>GET /wanted</c>. Leaves out unknown members, and entries that are not store paths or are
+    /// derivations: a list does not choose which derivation is built.</summary>
     public static bool TryRead(ReadOnlyMemory<byte> json, out IReadOnlyList<WantedPath> wanted, out string error)
     {
         wanted = [];
@@ -24,7 +26,10 @@ public sealed record WantedPath(StorePath Path, long Requests, long Roots, Immut
         try
         {
             using var document = JsonDocument.Parse(json);
-            wanted = [.. document.RootElement.GetProperty("wanted").EnumerateArray().Take(MaxPaths).Select(ReadOne).OfType<WantedPath>()];
+            var items = document.RootElement.GetProperty("wanted").EnumerateArray().Take(MaxPaths).ToList();
+            wanted = [.. items.Select(ReadOne).OfType<WantedPath>()];
+            error = wanted.Count is 0 && items.Exists(IsOfGuix)
+                ? $"lists paths in {Store.Guix}; the rebuilder builds with Nix, so remove this proxy from rebuilder.wanted" : "";
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException or KeyNotFoundException
             or FormatException)
@@ -37,7 +42,11 @@ public sealed record WantedPath(StorePath Path, long Requests, long Roots, Immut
 
     private static WantedPath? ReadOne(JsonElement item) =>
         StorePath.TryParseAbsolute(item.GetProperty("storePath").GetString(), Store.Nix, out var path, out _)
+            && !Derivation.IsNamedBy(path)
             ? new WantedPath(path, Number(item, "requests"), Number(item, "roots"), ReadDerivers(item)) : null;
+
+    private static bool IsOfGuix(JsonElement item) =>
+        StorePath.TryParseAbsolute(item.GetProperty("storePath").GetString(), Store.Guix, out _, out _);
 
     private static long Number(JsonElement item, string name) =>
         item.TryGetProperty(name, out var value) && value.TryGetInt64(out var number) ? Math.Clamp(number, 0, int.MaxValue) : 0;
@@ -45,5 +54,6 @@ public sealed record WantedPath(StorePath Path, long Requests, long Roots, Immut
     private static ImmutableArray<StorePath> ReadDerivers(JsonElement item) =>
         !item.TryGetProperty("derivers", out var list) || list.ValueKind is not JsonValueKind.Array ? []
         : [.. list.EnumerateArray().Take(MaxDerivers).Select(text =>
-            StorePath.TryParseAbsolute(text.GetString(), Store.Nix, out var path, out _) ? path : null).OfType<StorePath>()];
+            StorePath.TryParseAbsolute(text.GetString(), Store.Nix, out var path, out _) ? path : null)
+            .OfType<StorePath>().Where(Derivation.IsNamedBy)];
 }
