@@ -2,6 +2,7 @@ using TrustixProxy.Rebuilder.Stores;
 
 namespace TrustixProxy.Rebuilder.Tests;
 
+[Collection("Programs")]
 public sealed class NixCommandTests
 {
     private static readonly Dictionary<string, string> Settings = new() { ["sandbox"] = "true" };

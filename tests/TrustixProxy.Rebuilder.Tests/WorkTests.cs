@@ -89,7 +89,8 @@ public sealed class WorkTests
 
         Assert.True(Read($$"""
             { "wanted": [ { "storePath": "{{hint.Absolute}}" },
-              { "storePath": "{{path.Absolute}}", "derivers": [ "{{path.Absolute}}", "{{hint.In(Store.Guix).Absolute}}", "{{hint.Absolute}}" ] } ] }
+              { "storePath": "{{path.Absolute}}", "derivers":
+                [ "{{path.Absolute}}", "{{hint.In(Store.Guix).Absolute}}", "{{hint.Absolute}}" ] } ] }
             """, out var wanted, out _));
 
         var item = Assert.Single(wanted);
@@ -107,9 +108,6 @@ public sealed class WorkTests
         Assert.Equal("lists paths in /gnu/store; the rebuilder builds with Nix, so remove this proxy from rebuilder.wanted", error);
     }
 
-    private static bool Read(string json, out IReadOnlyList<WantedPath> wanted, out string error) =>
-        WantedPath.TryRead(System.Text.Encoding.UTF8.GetBytes(json), out wanted, out error);
-
     [Fact]
     public async Task A_list_that_demands_a_token_names_the_key()
     {
@@ -121,6 +119,9 @@ public sealed class WorkTests
 
         Assert.Contains("401; set rebuilder.wantedTokenFile", Assert.Single(told), StringComparison.Ordinal);
     }
+
+    private static bool Read(string json, out IReadOnlyList<WantedPath> wanted, out string error) =>
+        WantedPath.TryRead(System.Text.Encoding.UTF8.GetBytes(json), out wanted, out error);
 
     private sealed class ListServer(string list) : FakeServer
     {

@@ -12,10 +12,15 @@ internal sealed record FoundDerivation(StorePath Path, Derivation Read, StorePat
 /// <summary>Finds the derivation of a path: in the machine's store, or in what the configured expressions evaluate to.</summary>
 /// <remarks>What an upstream names as deriver is only a name to look for there. Whatever is found must have the wanted path among its
 /// outputs; Nix itself checks, when it takes a derivation in, that the paths of its outputs are made from it.</remarks>
-internal sealed class DerivationFinder(OwnStore store, ImmutableArray<string> expressions) : IDisposable
+internal sealed class DerivationFinder(OwnStore store, ImmutableArray<string> expressions, TimeProvider time) : IDisposable
 {
+    /// <summary>How long an evaluation answers for paths that it lacks: what an expression names changes. A failure may pass
+    /// soon.</summary>
+    private static readonly TimeSpan Lifetime = TimeSpan.FromHours(1), FailureLifetime = TimeSpan.FromMinutes(5);
+
     private readonly SemaphoreSlim _evaluating = new(1, 1);
     private Dictionary<StorePath, StorePath>? _evaluated;
+    private long _evaluatedAt;
     private string _faults = "";
 
     /// <summary>Finds a target's derivation and has it in the rebuilder's store.</summary>
@@ -30,20 +35,27 @@ internal sealed class DerivationFinder(OwnStore store, ImmutableArray<string> ex
             return new FoundDerivation(target.Path, read, wanted.Path);
         }
 
-        var deriver = await store.FindDeriverAsync(target.Path, cancellation);
-        foreach (var candidate in target.Hints.Prepend(deriver).OfType<StorePath>().Distinct())
+        var (deriver, unusable) = (await store.FindDeriverAsync(target.Path, cancellation), "");
+        foreach (var candidate in target.Hints.Prepend(deriver).OfType<StorePath>().Where(Derivation.IsNamedBy).Distinct())
         {
-            if (await TryCopyAsync(candidate, cancellation) && Check(candidate, target.Path) is { } found)
+            try
             {
-                return found;
+                if (await TryCopyAsync(candidate, cancellation) && Check(candidate, target.Path) is { } found)
+                {
+                    return found;
+                }
+            }
+            catch (NixException exception)
+            {
+                unusable = $"; {exception.Message}"; // the next candidate may be usable
             }
         }
 
-        var evaluated = await EvaluatedAsync(cancellation);
+        var evaluated = await EvaluatedAsync(target.Path, cancellation);
         return evaluated.TryGetValue(target.Path, out var named) && Check(named, target.Path) is { } byExpression ? byExpression
             : throw new NixException($"no derivation with the output {target.Path.Absolute} is in this machine's store"
                 + (expressions.IsEmpty ? "; name an expression or flake attribute in rebuilder.expressions, or give the derivation"
-                    : $" or in rebuilder.expressions{_faults}"));
+                    : $" or in rebuilder.expressions{_faults}") + unusable);
     }
 
     /// <summary>Has expressions evaluated again: their derivations may have left the store.</summary>
@@ -68,13 +80,21 @@ internal sealed class DerivationFinder(OwnStore store, ImmutableArray<string> ex
         }
     }
 
-    /// <summary>Evaluates the expressions once: the derivations by the outputs of all that they need.</summary>
-    private async Task<Dictionary<StorePath, StorePath>> EvaluatedAsync(CancellationToken cancellation)
+    /// <summary>Returns the derivations by the outputs of all that the expressions need. Evaluates again when a path is lacking and the
+    /// last evaluation is old.</summary>
+    private async Task<Dictionary<StorePath, StorePath>> EvaluatedAsync(StorePath wanted, CancellationToken cancellation)
     {
         await _evaluating.WaitAsync(cancellation);
         try
         {
-            return _evaluated ??= await EvaluateAsync(cancellation);
+            var lifetime = _faults.Length > 0 ? FailureLifetime : Lifetime;
+            if (_evaluated is not { } known || (!known.ContainsKey(wanted) && time.GetElapsedTime(_evaluatedAt) >= lifetime))
+            {
+                known = await EvaluateAsync(cancellation);
+                (_evaluated, _evaluatedAt) = (known, time.GetTimestamp());
+            }
+
+            return known;
         }
         finally
         {
@@ -85,6 +105,7 @@ internal sealed class DerivationFinder(OwnStore store, ImmutableArray<string> ex
     private async Task<Dictionary<StorePath, StorePath>> EvaluateAsync(CancellationToken cancellation)
     {
         var outputs = new Dictionary<StorePath, StorePath>();
+        _faults = "";
         foreach (var expression in expressions)
         {
             try

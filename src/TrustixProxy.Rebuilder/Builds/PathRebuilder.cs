@@ -43,7 +43,7 @@ public sealed class PathRebuilder : IDisposable
         _store = new OwnStore(options.Store, _nix);
         _votes = new InputVotes(options.Substituter, time);
         _inputs = new BuildInputs(options, _store, _votes, BoundsOf);
-        _finder = new DerivationFinder(_store, options.Expressions);
+        _finder = new DerivationFinder(_store, options.Expressions, time);
     }
 
     /// <summary>All records.</summary>
