@@ -36,7 +36,8 @@ internal sealed class InputVotes(Uri substituter, TimeProvider time) : IDisposab
         {
             var url = $"{substituter.AbsoluteUri.TrimEnd('/')}/{path.Path.Digest}.narinfo";
             using var response = await _http.GetAsync(url, cancellation);
-            var decision = response.Headers.TryGetValues(DecisionHeader, out var values) ? values.First() : "no decision";
+            var decision = response.Headers.TryGetValues(DecisionHeader, out var values) && IsWord(values.First()) ? values.First()
+                : "no decision";
             return !response.IsSuccessStatusCode ? new InputVote("absent", null)
                 : NarInfo.TryParse(await response.Content.ReadAsByteArrayAsync(cancellation), out var narInfo, out _)
                     && narInfo.StorePath == path.Path ? new InputVote(decision, narInfo.NarHash) : new InputVote("no narinfo", null);
@@ -47,6 +48,10 @@ internal sealed class InputVotes(Uri substituter, TimeProvider time) : IDisposab
             return new InputVote("unreachable", null);
         }
     }
+
+    /// <summary>Whether a substituter's decision has the form of one. It is recorded, and shown on terminals.</summary>
+    private static bool IsWord(string text) =>
+        text.Length is > 0 and <= 40 && text.All(character => char.IsAsciiLetterLower(character) || character is '-');
 
     /// <inheritdoc/>
     public void Dispose() => _http.Dispose();
