@@ -268,6 +268,8 @@ public sealed class AuditCacheTests : IAsyncLifetime
     [InlineData("nowhere /nix/store/83qfhg2g0rh45zf2f0smb15my5kgbmb1-hello-1.0", "URL is 'nowhere'; it must be an address")]
     [InlineData("http://127.0.0.1:1", "no path to check is given")]
     [InlineData("http://127.0.0.1:1 hello", "PATH is 'hello'")]
+    [InlineData("http://127.0.0.1:1 ", "PATH is ''")]
+    [InlineData("http://127.0.0.1:1 /gnu/store/83qfhg2g0rh45zf2f0smb15my5kgbmb1-a", "audit-cache checks caches of /nix/store only")]
     [InlineData("http://127.0.0.1:1 /nix/store/83qfhg2g0rh45zf2f0smb15my5kgbmb1-a --closure ./b", "give one of them")]
     [InlineData("http://127.0.0.1:1 /nix/store/83qfhg2g0rh45zf2f0smb15my5kgbmb1-a --rate fast", "--rate is 'fast'")]
     [InlineData("http://127.0.0.1:1 /nix/store/83qfhg2g0rh45zf2f0smb15my5kgbmb1-a --parallel 0", "--parallel is 0")]

@@ -37,9 +37,12 @@ public sealed class RebuildVerbTests
         var config = Config(folder);
 
         var nothing = await Cli.RunAsync(["rebuild", "--config", config]);
-        var other = await Cli.RunAsync(["rebuild", "--config", config, "hello", folder.File("x.drv", "Derive(")]);
+        var other = await Cli.RunAsync(["rebuild", "--config", config, "hello", "", folder.File("x.drv", "Derive(")]);
+        var guix = await Cli.RunAsync(["rebuild", "--config", config, Path.Replace("nix", "gnu", StringComparison.Ordinal)]);
 
-        Assert.Equal((2, 2), (nothing.Code, other.Code));
+        Assert.Equal((2, 2, 2), (nothing.Code, other.Code, guix.Code));
+        Assert.Contains("is in /gnu/store; rebuild builds with Nix", guix.Error, StringComparison.Ordinal);
+        Assert.Contains("'' is neither a store path nor a derivation", other.Error, StringComparison.Ordinal);
         Assert.Contains("rebuilder.wanted", nothing.Error, StringComparison.Ordinal);
         Assert.Contains("'hello' is neither a store path nor a derivation", other.Error, StringComparison.Ordinal);
         Assert.Contains("is not a derivation that can be rebuilt (Syntax)", other.Error, StringComparison.Ordinal);

@@ -8,6 +8,12 @@ internal static class StorePathArgument
     /// <summary>The store path that an argument names: itself, something in it, or a link to it such as <c>./result</c>.</summary>
     public static bool TryRead(string text, [NotNullWhen(true)] out StorePath? found)
     {
+        if (text.Length is 0)
+        {
+            found = null;
+            return false;
+        }
+
         var path = Path.GetFullPath(text);
         for (var links = 0; links < 40 && !IsInStore(path)
             && new FileInfo(path).LinkTarget is { } target; links++)

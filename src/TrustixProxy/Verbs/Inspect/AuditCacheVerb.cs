@@ -174,7 +174,10 @@ internal static class AuditCacheVerb
             paths.UnionWith(await PatientReader.ReadLinesAsync(Console.In, "Standard input", cancellation));
         }
 
-        return paths.Count > 0 ? paths : throw new FormatException("Standard input has no path to check.");
+        return paths.Count is 0 ? throw new FormatException("Standard input has no path to check.")
+            : paths.FirstOrDefault(path => path.Store != Store.Nix) is { } other
+                ? throw new FormatException($"PATH is '{other.Absolute}'; audit-cache checks caches of {Store.Nix} only.")
+            : paths;
     }
 
     private static StorePath Read(string text) =>

@@ -83,7 +83,7 @@ internal static class GateVerb
             return paths.Count > 0 || name is not NewName ? new GateSide(paths, text)
                 : throw new FormatException($"{name} is '{text}', which has no line; a change to nothing is not checked.");
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
         {
             throw new FormatException(
                 $"{name} is '{text}', which is neither a store path, nor a link to one, nor a file that can be read: {exception.Message}");
@@ -101,6 +101,7 @@ internal static class GateVerb
 
     /// <summary>Whether a file is named that is no store path and no link to one, such as <c>store-paths</c> in an output of
     /// closureInfo.</summary>
-    private static bool IsFileOfItsOwn(string text) => new FileInfo(Path.GetFullPath(text)) is { Exists: true, LinkTarget: null } file
+    private static bool IsFileOfItsOwn(string text) => text.Length > 0
+        && new FileInfo(Path.GetFullPath(text)) is { Exists: true, LinkTarget: null } file
         && !Store.TryParse(file.DirectoryName, out _);
 }

@@ -105,7 +105,15 @@ internal static class RebuildVerb
             var error = $"'{text}' is neither a store path nor a derivation.";
             if (StorePathArgument.TryRead(text, out var path))
             {
-                read.Add(new RebuildTarget(path, []));
+                if (path.Store == Nix.Store.Nix)
+                {
+                    read.Add(new RebuildTarget(path, []));
+                }
+                else
+                {
+                    StartupMessage.Fail($"'{text}' is in {path.Store}; rebuild builds with Nix, so name a path or derivation in "
+                        + $"{Nix.Store.Nix}. For Guix, 'guix build --check' builds again.");
+                }
             }
             else if (text.EndsWith(".drv", StringComparison.Ordinal) && DerivationFile.TryOpen(text, out var file, out error))
             {
