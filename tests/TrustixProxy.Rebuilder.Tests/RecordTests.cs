@@ -63,6 +63,32 @@ public sealed class RecordTests : IDisposable
     }
 
     [Fact]
+    public void Waiting_for_inputs_uses_up_no_retry_and_never_ends()
+    {
+        using var records = RecordFolder.Open(Path.Combine(_folder.Path, "rebuilds"));
+        var ledger = new BuildLedger(Options(), records, _time);
+        BuildRecord Begin() => ledger.Begin(_output.Path, ledger.Find(_output.Path));
+        var waits = Enumerable.Range(0, 7).Select(_ => ledger.Postpone(Begin(), "no input").RetryAt - _time.GetUtcNow()).ToList();
+
+        var failed = ledger.Fail(Begin(), "no", isFinal: false);
+
+        Assert.Equal([15, 30, 60, 120, 240, 240, 240], waits.Select(wait => wait!.Value.TotalMinutes));
+        Assert.Equal((1, 7), (failed.Attempts, failed.Waits));
+        Assert.Equal(TimeSpan.FromMinutes(15), failed.RetryAt - _time.GetUtcNow());
+    }
+
+    [Fact]
+    public void Without_a_backoff_a_path_that_waits_is_not_tried_again_at_once()
+    {
+        using var records = RecordFolder.Open(Path.Combine(_folder.Path, "rebuilds"));
+        var ledger = new BuildLedger(Options() with { Backoff = TimeSpan.Zero }, records, _time);
+
+        var waiting = ledger.Postpone(ledger.Begin(_output.Path, null), "no input");
+
+        Assert.Equal(TimeSpan.FromMinutes(1), waiting.RetryAt - _time.GetUtcNow());
+    }
+
+    [Fact]
     public void An_interrupted_build_goes_on_as_the_same_attempt()
     {
         var folder = Path.Combine(_folder.Path, "rebuilds");

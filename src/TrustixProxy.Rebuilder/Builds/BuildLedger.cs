@@ -8,6 +8,12 @@ namespace TrustixProxy.Rebuilder.Builds;
 /// <summary>Writes down how far each rebuild is, and hands results to the spool.</summary>
 internal sealed class BuildLedger(RebuilderOptions options, RecordFolder records, TimeProvider time)
 {
+    /// <summary>Minimum pause of a path that waits, so that a work list without other paths does not keep a rebuilder busy.</summary>
+    private static readonly TimeSpan ShortestWait = TimeSpan.FromMinutes(1);
+
+    /// <summary>How often the pause of a path that waits doubles.</summary>
+    private const int MaxDoublings = 4;
+
     /// <summary>Finds the record that answers for a path; null when there is none.</summary>
     public BuildRecord? Find(StorePath path) => records.Find(path.Absolute);
 
@@ -17,6 +23,7 @@ internal sealed class BuildLedger(RebuilderOptions options, RecordFolder records
         : new BuildRecord(path.Absolute, known?.Derivation, BuildState.Building)
         {
             Attempts = (known?.Attempts ?? 0) + 1,
+            Waits = known?.Waits ?? 0,
             StartedAt = time.GetUtcNow(),
         };
 
@@ -30,6 +37,22 @@ internal sealed class BuildLedger(RebuilderOptions options, RecordFolder records
         RetryAt = isFinal || record.Attempts > options.Retries ? null
             : time.GetUtcNow() + (options.Backoff * Math.Pow(2, Math.Min(record.Attempts - 1, 10))),
     });
+
+    /// <summary>Records that a path must wait, for example for its inputs, its derivation, or disk space. No build has failed, so this
+    /// uses up no retry.</summary>
+    public BuildRecord Postpone(BuildRecord record, string reason)
+    {
+        var pause = options.Backoff * Math.Pow(2, Math.Min(record.Waits, MaxDoublings));
+        return Keep(record with
+        {
+            State = BuildState.Failed,
+            Attempts = record.Attempts - 1,
+            Waits = record.Waits + 1,
+            EndedAt = time.GetUtcNow(),
+            Reason = reason,
+            RetryAt = time.GetUtcNow() + (pause > ShortestWait ? pause : ShortestWait),
+        });
+    }
 
     /// <summary>Records a result and puts it into the spool.</summary>
     public BuildRecord Complete(BuildRecord record) => Queue(Keep(record with { State = BuildState.Built, EndedAt = time.GetUtcNow() }));

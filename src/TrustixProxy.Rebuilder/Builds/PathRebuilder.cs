@@ -74,7 +74,7 @@ public sealed class PathRebuilder : IDisposable
         }
         catch (NixException exception)
         {
-            return _ledger.Fail(_ledger.Begin(target.Path, known), exception.Message, isFinal: false);
+            return _ledger.Postpone(_ledger.Begin(target.Path, known), exception.Message);
         }
     }
 
@@ -118,7 +118,7 @@ public sealed class PathRebuilder : IDisposable
         }
         catch (NixException exception)
         {
-            return _ledger.Fail(record, exception.Message, isFinal: false);
+            return _ledger.Postpone(record, exception.Message);
         }
         finally
         {

@@ -31,8 +31,11 @@ public enum BuildState
 /// <param name="Derivation">The derivation, absolute; null while none is found.</param>
 public sealed record BuildRecord(string Path, string? Derivation, BuildState State)
 {
-    /// <summary>Number of attempts, this one included.</summary>
+    /// <summary>Number of builds begun, this one included.</summary>
     public int Attempts { get; init; }
+
+    /// <summary>How often it had to wait before a build could begin or be judged: for inputs, its derivation, or disk space.</summary>
+    public int Waits { get; init; }
 
     /// <summary>When the last attempt began.</summary>
     public DateTimeOffset StartedAt { get; init; }
