@@ -117,6 +117,47 @@ public sealed class RecordTests : IDisposable
             StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("""{ "state": "queued" }""")]
+    [InlineData("""{ "path": "/etc/passwd", "state": "queued" }""")]
+    [InlineData("""{ "path": "PATH", "state": "queued", "outputs": null }""")]
+    [InlineData("""{ "path": "PATH", "state": "queued", "outputs": [null] }""")]
+    [InlineData("""{ "path": "PATH", "state": "queued", "outputs": [{ "path": "PATH", "narHash": "x", "narSize": 1 }] }""")]
+    [InlineData("""{ "path": "PATH", "state": "queued", "reason": null }""")]
+    [InlineData("""{ "path": "PATH", "state": "lost" }""")]
+    [InlineData("null")]
+    public void A_record_that_lacks_something_is_left_out(string text)
+    {
+        var folder = Directory.CreateDirectory(Path.Combine(_folder.Path, "rebuilds")).FullName;
+        File.WriteAllText(Path.Combine(folder, "x.json"), text.Replace("PATH", _output.Path.Absolute, StringComparison.Ordinal));
+
+        using var records = RecordFolder.Open(folder);
+
+        Assert.Empty(records.All());
+    }
+
+    [Fact]
+    public void Of_paths_without_a_derivation_only_the_newest_are_kept()
+    {
+        var folder = Path.Combine(_folder.Path, "rebuilds");
+        using var records = RecordFolder.Open(folder);
+        var ledger = new BuildLedger(Options(), records, _time);
+        ledger.Complete(Built(ledger));
+        ledger.Fail(Built(ledger) with { Path = TestOutput.PathOf("broken").Absolute }, "no", isFinal: true);
+        var unknown = Enumerable.Range(0, 5).Select(i => TestOutput.PathOf($"unknown-{i}")).ToList();
+        foreach (var path in unknown)
+        {
+            _time.Now += TimeSpan.FromMinutes(1);
+            ledger.Postpone(ledger.Begin(path, null), "no derivation");
+        }
+
+        records.Prune(2);
+
+        Assert.Equal(4, records.All().Count);
+        Assert.Equal(4, RecordFolder.Read(folder).Count);
+        Assert.Equal([false, false, false, true, true], unknown.Select(path => ledger.Find(path) is not null));
+    }
+
     private BuildRecord Built(BuildLedger ledger) => ledger.Begin(_output.Path, null) with
     {
         Derivation = _derivation.Absolute,

@@ -16,6 +16,9 @@ namespace TrustixProxy.Rebuilder.Builds;
 /// The spool's job has one name for each build, so that writing it twice is writing it once.</remarks>
 public sealed class PathRebuilder : IDisposable
 {
+    /// <summary>Maximum number of records of paths without a derivation.</summary>
+    private const int MaxUnfound = 10_000;
+
     private readonly RebuilderOptions _options;
     private readonly RecordFolder _records;
     private readonly BuildLedger _ledger;
@@ -78,10 +81,11 @@ public sealed class PathRebuilder : IDisposable
         }
     }
 
-    /// <summary>Puts into the spool what was built before and is not there yet.</summary>
-    /// <exception cref="IOException">The spool is full or cannot be written to.</exception>
-    public void QueueBuilt()
+    /// <summary>Puts into the spool what was built before and is not there yet, and bounds the records.</summary>
+    /// <exception cref="IOException">The spool is full, or it or the records cannot be written to.</exception>
+    public void TidyUp()
     {
+        _records.Prune(MaxUnfound);
         foreach (var record in _records.All())
         {
             _ledger.Queue(record);

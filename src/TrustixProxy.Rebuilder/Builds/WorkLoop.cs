@@ -41,7 +41,7 @@ public sealed class WorkLoop(RebuilderOptions options, PathRebuilder rebuilder, 
         var done = 0;
         while (true)
         {
-            rebuilder.QueueBuilt();
+            rebuilder.TidyUp();
             var due = Due(await lists.FetchAsync(warn, cancellation));
             if (due.Count is 0)
             {

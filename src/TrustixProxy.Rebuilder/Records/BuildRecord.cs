@@ -59,6 +59,10 @@ public sealed record BuildRecord(string Path, string? Derivation, BuildState Sta
     [JsonIgnore]
     public bool IsBuilt => State is BuildState.Built or BuildState.Queued;
 
+    /// <summary>Whether nothing is missing that a record of a file must have.</summary>
+    internal bool IsWhole => StorePath.TryParseAbsolute(Path, out _, out _) && Reason is not null && !Outputs.IsDefault
+        && !Unvoted.IsDefault && Outputs.All(output => output is { Path: not null, References.IsDefault: false });
+
     /// <summary>The store paths that this record answers for.</summary>
     [JsonIgnore]
     public IEnumerable<string> Answers => Outputs.Select(output => output.Path).Prepend(Path).Distinct();

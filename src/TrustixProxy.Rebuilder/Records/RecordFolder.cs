@@ -50,10 +50,21 @@ public sealed class RecordFolder : IDisposable
     /// <exception cref="IOException">The folder cannot be written to.</exception>
     public void Write(BuildRecord record)
     {
-        var file = Path.Combine(_folder, $"{Path.GetFileName(record.Path)}.json");
-        WholeFile.Replace(file, stream => JsonSerializer.Serialize(stream, record, RecordJson.Default.BuildRecord),
+        WholeFile.Replace(FileOf(record), stream => JsonSerializer.Serialize(stream, record, RecordJson.Default.BuildRecord),
             UnixFileMode.UserRead | UnixFileMode.UserWrite);
         Keep(record);
+    }
+
+    /// <summary>Removes the oldest records of paths for which no derivation was found, beyond a number: lists can name such paths without
+    /// end.</summary>
+    /// <exception cref="IOException">The folder cannot be written to.</exception>
+    public void Prune(int most)
+    {
+        foreach (var record in All().Where(record => record is { State: BuildState.Failed, Derivation: null }).SkipLast(most))
+        {
+            File.Delete(FileOf(record));
+            _records.TryRemove(record.Path, out _);
+        }
     }
 
     /// <inheritdoc/>
@@ -67,6 +78,8 @@ public sealed class RecordFolder : IDisposable
             _byOutput[output.Path] = record;
         }
     }
+
+    private string FileOf(BuildRecord record) => Path.Combine(_folder, $"{Path.GetFileName(record.Path)}.json");
 
     private static IDisposable Take(string folder)
     {
@@ -85,7 +98,8 @@ public sealed class RecordFolder : IDisposable
     {
         try
         {
-            return JsonSerializer.Deserialize(File.ReadAllBytes(file), RecordJson.Default.BuildRecord);
+            return JsonSerializer.Deserialize(File.ReadAllBytes(file), RecordJson.Default.BuildRecord) is { IsWhole: true } record ? record
+                : null;
         }
         catch (Exception exception) when (exception is JsonException or IOException or UnauthorizedAccessException)
         {
