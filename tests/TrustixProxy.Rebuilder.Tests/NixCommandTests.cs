@@ -45,6 +45,10 @@ public sealed class NixCommandTests
     }
 
     [Fact]
+    public void A_reason_has_nothing_that_a_terminal_obeys() =>
+        Assert.Equal("error: a]0;bcd", NixCommand.ReasonOf("error: a\e]0;b\a\u009bc\u202e\u2028d"));
+
+    [Fact]
     public void A_reason_begins_at_the_first_error_without_the_terminals_codes() => Assert.Equal("error: builder failed\n  > no\n",
         NixCommand.ReasonOf("warning: x\n\e[31;1merror:\e[0m builder failed\n  > no\n") + "\n");
 }

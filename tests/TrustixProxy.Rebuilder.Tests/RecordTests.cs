@@ -63,6 +63,14 @@ public sealed class RecordTests : IDisposable
     }
 
     [Fact]
+    public void A_failure_is_shown_in_one_line_whatever_its_reason()
+    {
+        var record = new BuildRecord(_output.Path.Absolute, null, BuildState.Failed) { Reason = "error: failed;\n  > no\n\tbuilt x" };
+
+        Assert.Equal($"failed {_output.Path.Absolute}: error: failed; > no built x", $"{record}");
+    }
+
+    [Fact]
     public void Waiting_for_inputs_uses_up_no_retry_and_never_ends()
     {
         using var records = RecordFolder.Open(Path.Combine(_folder.Path, "rebuilds"));

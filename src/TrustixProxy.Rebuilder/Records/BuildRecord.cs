@@ -74,7 +74,7 @@ public sealed record BuildRecord(string Path, string? Derivation, BuildState Sta
     /// <inheritdoc/>
     public override string ToString() => State switch
     {
-        BuildState.Failed => $"failed {Path}: {Reason}",
+        BuildState.Failed => $"failed {Path}: {string.Join(' ', Reason.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))}",
         BuildState.Building => $"building {Path}",
         _ => $"built {Path}: {HashOf(Path) ?? "no such output"}"
             + (Unvoted.IsEmpty ? "" : $" from {Unvoted.Length} input{(Unvoted.Length is 1 ? "" : "s")} without a quorum's votes"),

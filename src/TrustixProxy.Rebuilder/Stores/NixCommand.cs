@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Text;
 using TrustixProxy.IO.Programs;
 using TrustixProxy.Publisher;
@@ -112,13 +113,17 @@ internal sealed class NixCommand(string home, IReadOnlyDictionary<string, string
         return text.ToString();
     }
 
+    /// <summary>Whether a terminal shows a character where it stands, and obeys nothing in it.</summary>
+    private static bool IsShown(char character) => character is '\n' or '\t' || char.GetUnicodeCategory(character)
+        is not (UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator);
+
     /// <summary>Returns why a command failed: the lines of its error stream from the first error on, without terminal codes.</summary>
     internal static string ReasonOf(string error)
     {
         const int most = 4000;
         string[] codes = ["\e[31;1m", "\e[35;1m", "\e[0m"];
         var uncoloured = codes.Aggregate(error, (text, code) => text.Replace(code, "", StringComparison.Ordinal));
-        var plain = new string([.. uncoloured.Where(character => character is '\n' or '\t' || !char.IsControl(character))]);
+        var plain = new string([.. uncoloured.Where(IsShown)]);
         var start = plain.IndexOf("error:", StringComparison.Ordinal);
         var said = (start < 0 ? plain : plain[start..]).Trim();
         return said.Length <= most ? said : $"{said[..(most / 2)]} … {said[^(most / 2)..]}";
