@@ -17,7 +17,7 @@ internal static class AgreementChart
             .OrderBy(pair => (double)pair.Rate.Same / pair.Rate.All).ThenByDescending(pair => pair.Rate.All)
             .ThenBy(pair => pair.Pair.One, StringComparer.Ordinal).ThenBy(pair => pair.Pair.Other, StringComparer.Ordinal).ToList();
         return Html.Of($"""
-            <p>Each bar is {AgreementHistory.Hours} hours of the last week, as far as this process has run; its height is the share of paths that both proved the same for. A path counts when an answer about it is new.{(pairs.Count > MostPairs ? $" The {MostPairs} pairs of {pairs.Count} that agree least are shown." : "")}</p>
+            <p>Each bar is {AgreementHistory.Hours} hours of the last week, as far as this proxy has run; its height is the share of paths that both proved the same for. A path counts when an answer about it is new.{(pairs.Count > MostPairs ? $" The {MostPairs} pairs of {pairs.Count} that agree least are shown." : "")}</p>
             {Html.Each(pairs.Take(MostPairs), pair => Row(pair.Pair, pair.Rate, spans))}
             {(pairs.Count is 0 ? Html.Of($"<p>No two electors have proven a claim for one path yet.</p>") : Table(pairs, spans))}
             """);

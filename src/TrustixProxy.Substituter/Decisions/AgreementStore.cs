@@ -25,7 +25,7 @@ internal sealed class AgreementStore
     [
         .. _state.Database.All("SELECT span, one, other, same, paths FROM agreement", row => (
             Span: row.Number(0), Pair: new ElectorPair(row.Text(1), row.Text(2)), Same: row.Number(3), All: row.Number(4)))
-            .Where(row => row.Same >= 0 && row.Same <= row.All && row.All <= int.MaxValue)
+            .Where(row => row.Same >= 0 && row.Same <= row.All && row.All is > 0 and <= int.MaxValue)
             .Select(row => new AgreementRow(row.Span, row.Pair, new AgreementRate((int)row.Same, (int)row.All))),
     ];
 

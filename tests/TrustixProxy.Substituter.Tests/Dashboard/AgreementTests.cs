@@ -66,7 +66,8 @@ public sealed class AgreementTests
         var (time, store, pair) = (new ManualTime(), new AgreementStore(state), new ElectorPair("alice", "bob"));
         var history = new AgreementHistory(time);
         var now = history.Oldest + AgreementHistory.Spans - 1;
-        store.Write([new(now, pair, new(9, 9)), new(now - 1, pair, new(1, 2)), new(now - 2, pair, new(3, 2))], history.Oldest);
+        store.Write([new(now, pair, new(9, 9)), new(now - 1, pair, new(1, 2)), new(now - 2, pair, new(3, 2)),
+            new(now - 3, pair, new(0, 0))], history.Oldest);
         store.Write([new(now, pair, new(1, 1)), new(now - AgreementHistory.Spans, pair, new(5, 5))], history.Oldest);
         await state.Write(() => { }, isDue: false);
 
