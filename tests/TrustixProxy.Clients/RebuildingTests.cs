@@ -78,6 +78,22 @@ public sealed class RebuildingTests(ClientLab lab)
 
     [Theory]
     [EachClient]
+    public async Task An_input_that_is_built_too_has_the_bound_of_disk_too(string version)
+    {
+        var stage = await RebuildStage.MakeAsync(lab, version, "bounds-in", """
+            let filler = mk "filler-in" [ "fill" "40" ]; in [ filler (mk "roof" [ "write" "${filler}" ]) ]
+            """);
+        var roof = (await stage.OutputsAsync())["roof"].Absolute;
+
+        var run = await stage.RebuildAsync(
+            new { disk = "20MiB", time = "00:01:00", expressions = new[] { stage.Expression }, inputs = "build" }, roof);
+
+        Assert.True(run.Code is 1, run.ToString());
+        Assert.Contains("of disk, more than 20971520 (rebuilder.disk)", run.Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [EachClient]
     public async Task What_is_for_another_system_or_has_an_excluded_name_is_refused_for_good_and_nothing_is_published(string version)
     {
         var stage = await RebuildStage.MakeAsync(

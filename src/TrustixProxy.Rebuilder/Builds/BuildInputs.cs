@@ -60,7 +60,12 @@ internal sealed class BuildInputs(RebuilderOptions options, OwnStore store, Inpu
             }
 
             await BringAsync(maker, read, depth + 1, cancellation);
-            var end = await store.BuildAsync(maker, boundsOf(maker), cancellation);
+            var bounds = boundsOf(maker);
+            var end = await store.BuildAsync(maker, bounds with
+            {
+                Disk = options.Disk,
+                Measured = () => store.FoldersOf(maker, read).Append(bounds.Temporary),
+            }, cancellation);
             if (end.Code is not 0)
             {
                 throw new NixException($"its input {lacking.Absolute}, of fixed content, cannot be fetched: {end.Reason}");

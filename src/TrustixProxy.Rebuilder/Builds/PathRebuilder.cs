@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using TrustixProxy.Nix;
 using TrustixProxy.Publisher;
+using TrustixProxy.Rebuilder.Derivations;
 using TrustixProxy.Rebuilder.Records;
 using TrustixProxy.Rebuilder.Stores;
 
@@ -160,7 +161,8 @@ public sealed class PathRebuilder : IDisposable
             _preparing.Release();
         }
 
-        var end = await _store.BuildAsync(found.Path, BoundsOf(found), cancellation);
+        var builtToo = _options.Inputs is InputSource.Build ? await _store.ClosureAsync([found.Path], cancellation) : [];
+        var end = await _store.BuildAsync(found.Path, BoundsOf(found, builtToo), cancellation);
         DeleteTemporary(found.Path);
         if (end.Code is not 0)
         {
@@ -248,10 +250,12 @@ public sealed class PathRebuilder : IDisposable
 
     private NixBounds BoundsOf(StorePath derivation) => new(_options.Time, MakeFolder(TemporaryOf(derivation)));
 
-    private NixBounds BoundsOf(FoundDerivation found) => BoundsOf(found.Path) with
+    /// <param name="builtToo">The derivations that may be built with it.</param>
+    private NixBounds BoundsOf(FoundDerivation found, IEnumerable<StorePath> builtToo) => BoundsOf(found.Path) with
     {
         Disk = _options.Disk,
-        Measured = () => _store.FoldersOf(found.Path, found.Read).Append(TemporaryOf(found.Path)),
+        Measured = () => _store.FoldersOf(found.Path, found.Read).Append(TemporaryOf(found.Path))
+            .Union(builtToo.Where(Derivation.IsNamedBy).Select(_store.SandboxOf)),
     };
 
     private string TemporaryOf(StorePath derivation) => Path.Combine(_options.Store, "tmp", derivation.Digest.ToString());

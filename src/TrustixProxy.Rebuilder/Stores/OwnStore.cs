@@ -177,12 +177,15 @@ internal sealed class OwnStore(string folder, NixCommand nix)
     /// <summary>The folders that a build of this derivation fills.</summary>
     public IEnumerable<string> FoldersOf(StorePath derivation, Derivation read)
     {
-        yield return FileOf(derivation) + ".chroot";
+        yield return SandboxOf(derivation);
         foreach (var output in read.Outputs)
         {
             yield return FileOf(output.Path);
         }
     }
+
+    /// <summary>The folder that a build of a derivation sees as its root, and fills.</summary>
+    public string SandboxOf(StorePath derivation) => FileOf(derivation) + ".chroot";
 
     /// <summary>Bytes of all paths.</summary>
     public long Size() => FolderSize.Of(Path.Combine(folder, "nix", "store"));
