@@ -1,4 +1,5 @@
 using System.Text.Json;
+using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Inspection;
 using TrustixProxy.Testing;
 
@@ -97,12 +98,16 @@ public sealed class DoctorTests
         var good = await Cli.RunAsync(
             ["doctor", "-", "--config", stage.Config], stage.WithoutNix, $"{output.Path.Absolute}\n{output.Path}\n");
         var bad = await Cli.RunAsync(["doctor", "-", "--config", stage.Config], stage.WithoutNix, "hello\n");
+        var other = await Cli.RunAsync(
+            ["doctor", "-", "--config", stage.Config], stage.WithoutNix, $"{output.Path.In(Store.Guix).Absolute}\n");
         var none = await Cli.RunAsync(["doctor", "--config", stage.Config], stage.WithoutNix);
 
         Assert.Equal("1 path, 0 of them installed\n  agreed                   1\n", good.Output);
         Assert.Equal((0, 2), (good.Code, bad.Code));
         Assert.Contains("installed paths are not checked: nix-store was not found", good.Error, StringComparison.Ordinal);
         Assert.Contains("Standard input has the line 'hello', which is not a store path.", bad.Error, StringComparison.Ordinal);
+        Assert.Equal(2, other.Code);
+        Assert.Contains("which is not in /nix/store: name paths of that store", other.Error, StringComparison.Ordinal);
         Assert.True(none.Code is 2 or 3, none.Error); // there is no /run/current-system, or no Nix that knows it
     }
 

@@ -136,11 +136,13 @@ public sealed class GateTests
         var nothing = await RunAsync(stage, one, none);
         var missing = await RunAsync(stage, one, stage.Folder.File("missing.txt"));
         var empty = await RunAsync(stage, one, "");
+        var other = await RunAsync(stage, one, $"/gnu/store/{output.Path}");
         var form = await RunAsync(stage, none, one, "--format", "xml");
 
         Assert.Equal(3, open.Code);
         Assert.Contains("\n::warning file=", open.Output, StringComparison.Ordinal);
-        Assert.Equal((2, 2, 2, 2), (nothing.Code, missing.Code, empty.Code, form.Code));
+        Assert.Equal((2, 2, 2, 2, 2), (nothing.Code, missing.Code, empty.Code, other.Code, form.Code));
+        Assert.Contains($"NEW is '/gnu/store/{output.Path}', which is not in /nix/store", other.Error, StringComparison.Ordinal);
         Assert.Contains("which has no line", nothing.Error, StringComparison.Ordinal);
         Assert.Contains("neither a store path, nor a link to one, nor a file", missing.Error, StringComparison.Ordinal);
     }

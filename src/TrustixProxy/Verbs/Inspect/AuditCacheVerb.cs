@@ -171,7 +171,7 @@ internal static class AuditCacheVerb
         var paths = texts.Concat(roots).Where(text => text is not StandardInput).Select(Read).ToHashSet();
         if (texts.Contains(StandardInput))
         {
-            paths.UnionWith(await PatientReader.ReadLinesAsync(Console.In, "Standard input", cancellation));
+            paths.UnionWith(await PatientReader.ReadLinesAsync(Console.In, "Standard input", Store.Nix, cancellation));
         }
 
         return paths.Count is 0 ? throw new FormatException("Standard input has no path to check.")

@@ -34,7 +34,7 @@ internal static class DoctorVerb
     private static Task<int> RunAsync(ParseResult parsed, CancellationToken cancellation) =>
         ProxyConfiguration.WithNixAsync(parsed, async options =>
     {
-        var patients = (await Patients.ReadAsync(parsed.GetValue(Paths)!, cancellation)).All;
+        var patients = (await Patients.ReadAsync(parsed.GetValue(Paths)!, options.Policy.Store, cancellation)).All;
         if (patients.Count is 0)
         {
             Console.Error.WriteLine("PATH: no path to check.");

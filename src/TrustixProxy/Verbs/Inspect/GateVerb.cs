@@ -42,8 +42,8 @@ internal static class GateVerb
     {
         using var explainer = new Explainer(options);
         var doctor = new Doctor(explainer, options.Policy);
-        var before = await ReadAsync(OldName, parsed.GetValue(Old)!, doctor, cancellation);
-        var after = await ReadAsync(NewName, parsed.GetValue(New)!, doctor, cancellation);
+        var before = await ReadAsync(OldName, parsed.GetValue(Old)!, options.Policy.Store, doctor, cancellation);
+        var after = await ReadAsync(NewName, parsed.GetValue(New)!, options.Policy.Store, doctor, cancellation);
         var findings = await ExplainAsync(doctor, after, [.. after.Paths.Except(before.Paths)], cancellation);
         var report = new GateReport(before, after, findings);
         report.Write(Console.Out, parsed.GetValue(SharedOptions.Json) ? Json : parsed.GetValue(Format)!);
@@ -68,10 +68,12 @@ internal static class GateVerb
     }
 
     /// <summary>Reads one side of the change: a path's closure, or the lines of a file.</summary>
-    private static async Task<GateSide> ReadAsync(string name, string text, Doctor doctor, CancellationToken cancellation)
+    private static async Task<GateSide> ReadAsync(
+        string name, string text, Store store, Doctor doctor, CancellationToken cancellation)
     {
         if (!IsFileOfItsOwn(text) && StorePathArgument.TryRead(text, out var path))
         {
+            PatientReader.InStore(path, store, $"{name} is");
             return await PatientReader.IsInstalledAsync(path, cancellation)
                 ? new GateSide(await MachineStore.ClosureAsync(path, cancellation), null) : await FollowAsync(path, doctor, cancellation);
         }
@@ -79,7 +81,7 @@ internal static class GateVerb
         try
         {
             using var file = File.OpenText(text);
-            var paths = await PatientReader.ReadLinesAsync(file, $"{name}, '{text}',", cancellation);
+            var paths = await PatientReader.ReadLinesAsync(file, $"{name}, '{text}',", store, cancellation);
             return paths.Count > 0 || name is not NewName ? new GateSide(paths, text)
                 : throw new FormatException($"{name} is '{text}', which has no line; a change to nothing is not checked.");
         }

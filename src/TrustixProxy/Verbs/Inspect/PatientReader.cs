@@ -9,18 +9,27 @@ internal static class PatientReader
 {
     /// <summary>Reads one path a line, until the end.</summary>
     /// <param name="name">What the lines are of, for messages.</param>
-    /// <exception cref="FormatException">A line is not a store path.</exception>
-    public static async Task<IReadOnlyList<StorePath>> ReadLinesAsync(TextReader lines, string name, CancellationToken cancellation)
+    /// <param name="store">The store that all paths must be in; base names are of it.</param>
+    /// <exception cref="FormatException">A line is not a path in this store.</exception>
+    public static async Task<IReadOnlyList<StorePath>> ReadLinesAsync(
+        TextReader lines, string name, Store store, CancellationToken cancellation)
     {
         var paths = new List<StorePath>();
         while (await lines.ReadLineAsync(cancellation) is { } line)
         {
-            paths.Add(StorePath.TryParseAbsolute(line, out var path, out _) || StorePath.TryParse(line, out path, out _) ? path
+            paths.Add(StorePath.TryParseAbsolute(line, out var path, out _) || StorePath.TryParse(line, store, out path, out _)
+                ? InStore(path, store, $"{name} has the line")
                 : throw new FormatException($"{name} has the line '{line}', which is not a store path."));
         }
 
         return paths;
     }
+
+    /// <summary>Returns a path that is in the store.</summary>
+    /// <param name="place">Where the path was read, for the message.</param>
+    /// <exception cref="FormatException">It is in another store.</exception>
+    public static StorePath InStore(StorePath path, Store store, string place) => path.Store == store ? path
+        : throw new FormatException($"{place} '{path.Absolute}', which is not in {store}: name paths of that store.");
 
     /// <summary>Whether this machine's Nix has a path.</summary>
     public static async Task<bool> IsInstalledAsync(StorePath path, CancellationToken cancellation) =>

@@ -25,14 +25,15 @@ internal sealed record Patients(IReadOnlyList<StorePath> Named, IReadOnlyList<St
     };
 
     /// <summary>Reads what was typed and what standard input lists, and asks this machine's Nix what of it is installed.</summary>
-    /// <exception cref="FormatException">A text is not a store path.</exception>
+    /// <param name="store">The store that all paths must be in.</param>
+    /// <exception cref="FormatException">A text is not a path in this store.</exception>
     /// <exception cref="NixException">Nix reports an error.</exception>
-    public static async Task<Patients> ReadAsync(string[] texts, CancellationToken cancellation)
+    public static async Task<Patients> ReadAsync(string[] texts, Store store, CancellationToken cancellation)
     {
         var (paths, named, listed) = (new List<StorePath>(), new List<StorePath>(), new List<StorePath>());
         foreach (var text in texts.Where(text => text is not StandardInput))
         {
-            var path = StorePathArgument.TryRead(text, out var found) ? found
+            var path = StorePathArgument.TryRead(text, out var found) ? PatientReader.InStore(found, store, "PATH is")
                 : throw new FormatException($"PATH is '{text}', which is neither in {Store.Nix} or {Store.Guix}, nor a link to a "
                     + $"path there.");
             named.Add(path);
@@ -42,7 +43,7 @@ internal sealed record Patients(IReadOnlyList<StorePath> Named, IReadOnlyList<St
 
         if (texts.Contains(StandardInput))
         {
-            listed.AddRange(await PatientReader.ReadLinesAsync(Console.In, "Standard input", cancellation));
+            listed.AddRange(await PatientReader.ReadLinesAsync(Console.In, "Standard input", store, cancellation));
         }
 
         var all = await PatientReader.DescribeAsync([.. paths.Concat(listed).Distinct()], cancellation);

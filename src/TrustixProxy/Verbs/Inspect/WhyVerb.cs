@@ -24,7 +24,7 @@ internal static class WhyVerb
     private static Task<int> RunAsync(ParseResult parsed, CancellationToken cancellation) =>
         ProxyConfiguration.WithNixAsync(parsed, async options =>
     {
-        var patients = await Patients.ReadAsync(parsed.GetValue(Paths)!, cancellation);
+        var patients = await Patients.ReadAsync(parsed.GetValue(Paths)!, options.Policy.Store, cancellation);
         if (patients.All.Count is 0)
         {
             Console.Error.WriteLine("PATH: no path to check.");
