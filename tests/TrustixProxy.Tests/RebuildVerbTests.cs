@@ -97,6 +97,24 @@ public sealed class RebuildVerbTests
         Assert.Single(plain.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
     }
 
+    [Fact]
+    public async Task Once_over_a_list_that_cannot_be_read_is_exit_code_3()
+    {
+        using var folder = new Folder();
+        var script = System.IO.Path.Combine(Directory.CreateDirectory(folder.File("bin")).FullName, "nix-build");
+        await File.WriteAllTextAsync(script, "#!/bin/sh\n");
+        File.SetUnixFileMode(script, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+
+        var run = await Cli.RunAsync(["rebuild", "--once", "--config", Config(folder)], new()
+        {
+            ["PATH"] = $"{folder.File("bin")}:{Environment.GetEnvironmentVariable("PATH")}",
+            ["TRUSTIXPROXY__REBUILDER__WANTED__0"] = "http://127.0.0.1:1",
+        });
+
+        Assert.True(run.Code is 3, run.Output + run.Error);
+        Assert.Contains("http://127.0.0.1:1/: ", run.Error, StringComparison.Ordinal);
+    }
+
     private static string Config(Folder folder) => folder.File($"{Guid.NewGuid():n}.json", JsonSerializer.Serialize(
         new { rebuilder = new { store = folder.File("own"), spoolDirectory = folder.File("spool") } }));
 

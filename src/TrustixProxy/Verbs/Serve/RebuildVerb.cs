@@ -27,7 +27,7 @@ internal static class RebuildVerb
 
     private static readonly Option<bool> Once = new("--once")
     {
-        Description = "Exit once the work lists hold nothing that can be done now.",
+        Description = "Exit once the work lists hold nothing that can be done now; with code 3 when one could not be read.",
     };
 
     private static readonly Option<bool> Again = new("--again") { Description = "Build again what was built before." };
@@ -162,8 +162,13 @@ internal static class RebuildVerb
         Action<string> warn = text => display.Tell(() => StartupMessage.Warn(text));
         if (parsed.GetValue(Once))
         {
-            await loop.DrainAsync(lists, display.End, warn, cancellation);
-            return ExitCode.Good;
+            var isComplete = true;
+            await loop.DrainAsync(lists, display.End, text =>
+            {
+                isComplete = false;
+                warn(text);
+            }, cancellation);
+            return isComplete ? ExitCode.Good : ExitCode.Unknown;
         }
 
         using var loggers = Microsoft.Extensions.Logging.LoggerFactory.Create(HostRun.LogToConsole);
