@@ -46,7 +46,7 @@ public sealed class Spool : IDisposable
         }
     }
 
-    /// <summary>Queues outputs that are described already, as a post-build hook does. Repeating it with the same id adds nothing.</summary>
+    /// <summary>Queues outputs that are described already, durably. Repeating it with the same id adds nothing.</summary>
     /// <param name="directory">The spool; created (0700) if missing.</param>
     /// <param name="id">Unique per build: letters, digits and dashes, ending in the derivation's digest.</param>
     /// <param name="outputs">What the build gave.</param>
@@ -62,8 +62,8 @@ public sealed class Spool : IDisposable
             throw new IOException($"{directory} is full; is trustix-proxy publish running?");
         }
 
-        Describe(directory, job, outputs);
-        Write(directory, job);
+        Write(Path.Combine(directory, job.Id + InfoSuffix), TextOf(outputs), isDurable: true);
+        Write(Path.Combine(directory, job.Id + JobSuffix), job.ToString(), isDurable: true);
     }
 
     /// <summary>Adds a job; its description must be written before.</summary>
@@ -73,7 +73,7 @@ public sealed class Spool : IDisposable
     /// <summary>Stores the description of a job's outputs, as <c>nix path-info --json</c> would print it.</summary>
     /// <exception cref="IOException">The directory cannot be written to.</exception>
     internal static void Describe(string directory, SpoolJob job, IEnumerable<DescribedOutput> outputs) =>
-        Write(Path.Combine(directory, job.Id + InfoSuffix), $"[{string.Join(',', outputs.Select(output => output.ToJson()))}]");
+        Write(Path.Combine(directory, job.Id + InfoSuffix), TextOf(outputs));
 
     /// <inheritdoc cref="Describe(string, SpoolJob, IEnumerable{DescribedOutput})"/>
     internal void Describe(SpoolJob job, IEnumerable<DescribedOutput> outputs) => Describe(_directory, job, outputs);
@@ -167,7 +167,11 @@ public sealed class Spool : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _lock.Dispose();
 
-    private static void Write(string path, string text)
+    private static string TextOf(IEnumerable<DescribedOutput> outputs) =>
+        $"[{string.Join(',', outputs.Select(output => output.ToJson()))}]";
+
+    /// <param name="isDurable">Whether to flush the file to the disk before it is seen.</param>
+    private static void Write(string path, string text, bool isDurable = false)
     {
         var temporary = Path.ChangeExtension(path, $".{Environment.ProcessId}");
         try
@@ -180,6 +184,7 @@ public sealed class Spool : IDisposable
             }))
             {
                 file.Write(Encoding.ASCII.GetBytes(text));
+                file.Flush(isDurable);
             }
 
             File.Move(temporary, path, overwrite: true);
