@@ -17,22 +17,13 @@ internal sealed record DecidedNarInfo
     /// another version's.</remarks>
     internal static DecidedNarInfo Make(OutputClaim claim, NarHints hints, string ourName, NixSignature? ours)
     {
-        var narInfo = new NarInfo
+        return new DecidedNarInfo((Unsigned(claim, hints) with
         {
-            StorePath = claim.Path,
-            Url = new NarUrl(claim.Path.Digest, claim.NarHash, hints.FileHash, hints.Compression).ToString(),
-            Compression = hints.Compression,
             FileHash = hints.FileHash,
-            FileSize = hints.FileSize,
-            NarHash = claim.NarHash,
-            NarSize = claim.NarSize,
-            References = claim.References,
-            Deriver = hints.Deriver,
             Signatures = [.. ours is null ? [] : new[] { ours },
                 .. hints.Signatures.OfType<NixSignature>().Where(other => other.KeyName != ourName)],
             ContentAddress = ours is not null && claim.References.Contains(claim.Path) ? null : hints.ContentAddress,
-        };
-        return new DecidedNarInfo(narInfo.ToString());
+        }).ToString());
     }
 
     /// <summary>Renders the narinfo of a path of GNU Guix's store. The deriver stands below the signature, as the URL does: builders may
@@ -40,22 +31,20 @@ internal sealed record DecidedNarInfo
     /// <param name="claim">What is served.</param>
     /// <param name="hints">Where the NAR is.</param>
     /// <param name="signature">Our signature of the claim, or in report mode the fallback's; null when there is none.</param>
-    internal static DecidedNarInfo MakeForGuix(OutputClaim claim, NarHints hints, GuixSignature? signature)
+    internal static DecidedNarInfo MakeForGuix(OutputClaim claim, NarHints hints, GuixSignature? signature) =>
+        new((Unsigned(claim, hints) with { GuixSignature = signature }).ToString());
+
+    private static NarInfo Unsigned(OutputClaim claim, NarHints hints) => new()
     {
-        var narInfo = new NarInfo
-        {
-            StorePath = claim.Path,
-            Url = new NarUrl(claim.Path.Digest, claim.NarHash, hints.FileHash, hints.Compression).ToString(),
-            Compression = hints.Compression,
-            FileSize = hints.FileSize,
-            NarHash = claim.NarHash,
-            NarSize = claim.NarSize,
-            References = claim.References,
-            Deriver = hints.Deriver,
-            GuixSignature = signature,
-        };
-        return new DecidedNarInfo(narInfo.ToString());
-    }
+        StorePath = claim.Path,
+        Url = new NarUrl(claim.Path.Digest, claim.NarHash, hints.FileHash, hints.Compression).ToString(),
+        Compression = hints.Compression,
+        FileSize = hints.FileSize,
+        NarHash = claim.NarHash,
+        NarSize = claim.NarSize,
+        References = claim.References,
+        Deriver = hints.Deriver,
+    };
 }
 
 /// <summary>Renders decisions and signs only those that electors vouch for. Nothing else signs with our key.</summary>
