@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using TrustixProxy.Nix;
 
 namespace TrustixProxy.Publisher;
@@ -7,7 +8,7 @@ namespace TrustixProxy.Publisher;
 /// <param name="spool">The spool.</param>
 /// <remarks>A registered path was built here when its build log was closed just before. A log justifies one registration of each output:
 /// a path that is collected and substituted soon after its build is left out. Builds before the first start are not published.</remarks>
-internal sealed class GuixBuilds(GuixStore store, string spool)
+internal sealed class GuixBuilds(GuixStore store, string spool, ILogger logger)
 {
     /// <summary>Maximum number of rows read at a time.</summary>
     private const int MaxRows = 1000;
@@ -35,24 +36,49 @@ internal sealed class GuixBuilds(GuixStore store, string spool)
             cursor.Write(spool);
         }
         var jobs = 0;
-        while (database.RegisteredAfter(cursor.Id, MaxRows) is { Count: > 0 } rows)
+        while (database.RegisteredAfter(cursor.Id, MaxRows) is { Count: > 0 } ids)
         {
-            var used = cursor.Used.Where(use => use.Value + Memory > rows[0].RegisteredAt).ToDictionary();
-            foreach (var row in rows.Where(row => Justifies(row, used)))
+            var used = cursor.Used.ToDictionary();
+            foreach (var id in ids)
             {
-                Spool.Queue(spool, $"guix-{row.Id}-{row.Deriver!.Digest}", row.Deriver, [store.Describe(database, row)]);
-                jobs++;
+                jobs += TryQueue(database, id, used) ? 1 : 0;
             }
 
-            cursor = new GuixCursor(rows[^1].Id, used);
+            cursor = new GuixCursor(ids[^1], used);
             cursor.Write(spool);
         }
 
         return jobs;
     }
 
+    /// <summary>Queues a row that was built here; false for others. One that cannot be understood is left out, and does not hold up
+    /// the next.</summary>
+    private bool TryQueue(GuixDatabase database, long id, Dictionary<StorePath, DateTimeOffset> used)
+    {
+        try
+        {
+            if (database.Row(id) is not { } row || !Justifies(row, used))
+            {
+                return false;
+            }
+
+            Spool.Queue(spool, $"guix-{row.Id}-{row.Deriver!.Digest}", row.Deriver, [store.Describe(database, row)]);
+            return true;
+        }
+        catch (GuixRowException exception)
+        {
+            logger.GuixRowLeftOut(exception.Message);
+            return false;
+        }
+    }
+
     private bool Justifies(GuixPath row, Dictionary<StorePath, DateTimeOffset> used)
     {
+        foreach (var old in used.Where(use => use.Value + Memory <= row.RegisteredAt).Select(use => use.Key).ToList())
+        {
+            used.Remove(old);
+        }
+
         if (GuixBuildLog.Of(row, store.State) is not { } log || !log.Explains(row)
             || (used.TryGetValue(row.Path, out var before) && before >= log.ClosedAt))
         {

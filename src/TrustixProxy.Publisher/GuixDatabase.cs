@@ -52,11 +52,15 @@ internal sealed class GuixDatabase : IDisposable
     public GuixPath? Find(StorePath path) =>
         Query($"SELECT {Columns} FROM ValidPaths WHERE path = ?", Read, path.Absolute).SingleOrDefault();
 
-    /// <summary>Lists paths with a deriver that were registered after an id, oldest first.</summary>
+    /// <summary>Lists the ids of paths with a deriver that were registered after an id, oldest first.</summary>
     /// <param name="after">The id.</param>
-    /// <param name="most">Maximum number of paths.</param>
-    public IReadOnlyList<GuixPath> RegisteredAfter(long after, int most) =>
-        Query($"SELECT {Columns} FROM ValidPaths WHERE id > ? AND deriver <> '' ORDER BY id LIMIT ?", Read, after, most);
+    /// <param name="most">Maximum number of ids.</param>
+    public IReadOnlyList<long> RegisteredAfter(long after, int most) =>
+        Query("SELECT id FROM ValidPaths WHERE id > ? AND deriver <> '' ORDER BY id LIMIT ?", row => row.Number(0), after, most);
+
+    /// <summary>Reads a row; null when it was collected meanwhile.</summary>
+    /// <exception cref="GuixRowException">The row has something that this program does not understand.</exception>
+    public GuixPath? Row(long id) => Query($"SELECT {Columns} FROM ValidPaths WHERE id = ?", Read, id).SingleOrDefault();
 
     /// <summary>Lists the references of a path, sorted.</summary>
     public IReadOnlyList<StorePath> References(long id) => [.. Query(
@@ -86,8 +90,11 @@ internal sealed class GuixDatabase : IDisposable
     private StorePath PathOf(string text) =>
         StorePath.TryParseAbsolute(text, Store.Guix, out var path, out _) ? path : throw Foreign($"path '{text}'");
 
-    private NixException Foreign(string what) => new($"{_file} has the {what}, which this program does not understand");
+    private GuixRowException Foreign(string what) => new($"{_file} has the {what}, which this program does not understand");
 
     private static NixException Unreadable(string file, SqliteException exception) =>
         new($"{file} cannot be read: {exception.Message}");
 }
+
+/// <summary>A row of the database has something that this program does not understand.</summary>
+internal sealed class GuixRowException(string message) : NixException(message);

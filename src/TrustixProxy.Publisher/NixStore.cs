@@ -132,4 +132,4 @@ public static class NixStore
 }
 
 /// <summary>Signals that Nix could not answer a query.</summary>
-public sealed class NixException(string message) : Exception(message);
+public class NixException(string message) : Exception(message);

@@ -31,7 +31,7 @@ public sealed class SpoolPublisher : IDisposable
         _spool = Spool.Open(options.SpoolDirectory);
         _submitter = new LogSubmitter(options.Url, options.Token);
         _metrics = new SpoolMetrics(_spool, _time);
-        _guix = options.Guix is { } store ? new GuixBuilds(store, options.SpoolDirectory) : null;
+        _guix = options.Guix is { } store ? new GuixBuilds(store, options.SpoolDirectory, logger) : null;
     }
 
     /// <summary>The result of the last pass; null before the first has ended.</summary>

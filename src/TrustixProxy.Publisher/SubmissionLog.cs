@@ -44,4 +44,7 @@ internal static partial class SubmissionLog
 
     [LoggerMessage(9012, LogLevel.Warning, "Cannot see what Guix builds; nothing new is published until this is fixed: {Reason}")]
     public static partial void NoGuix(this ILogger logger, string reason);
+
+    [LoggerMessage(9013, LogLevel.Warning, "Not published, because a row of Guix's database is not understood: {Reason}")]
+    public static partial void GuixRowLeftOut(this ILogger logger, string reason);
 }

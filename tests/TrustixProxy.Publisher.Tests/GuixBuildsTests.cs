@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging.Abstractions;
 using TrustixProxy.Nix;
 using TrustixProxy.Testing;
 
@@ -126,6 +127,21 @@ public sealed class GuixBuildsTests : IDisposable
         Assert.Contains($"{cursor} is damaged. Remove it", fault.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("UPDATE ValidPaths SET path = '/gnu/store/no-path'")]
+    [InlineData("UPDATE ValidPaths SET hash = 'sha512:00'")]
+    [InlineData("UPDATE ValidPaths SET deriver = '/elsewhere/x.drv'")]
+    public void A_row_that_is_not_understood_does_not_hold_up_the_next(string damage)
+    {
+        Poll();
+        _machine.Build("odd-1.0", Noon);
+        _machine.Run(damage);
+        var built = _machine.Build("good-1.0", Noon);
+
+        Assert.Equal(1, Poll());
+        Assert.Equal([built.Value], Queued());
+    }
+
     [Fact]
     public void A_full_spool_loses_nothing()
     {
@@ -148,13 +164,13 @@ public sealed class GuixBuildsTests : IDisposable
     {
         var nowhere = new GuixStore(Path.Combine(_spool, "nowhere"));
 
-        var fault = Assert.Throws<NixException>(() => new GuixBuilds(nowhere, _spool).Poll());
+        var fault = Assert.Throws<NixException>(() => new GuixBuilds(nowhere, _spool, NullLogger.Instance).Poll());
 
         Assert.Contains($"{_spool}/nowhere/db/db.sqlite does not exist", fault.Message, StringComparison.Ordinal);
         Assert.Equal(fault.Message, nowhere.Fault);
     }
 
-    private int Poll() => new GuixBuilds(_machine.Store, _spool).Poll();
+    private int Poll() => new GuixBuilds(_machine.Store, _spool, NullLogger.Instance).Poll();
 
     private List<byte[]> Queued()
     {
