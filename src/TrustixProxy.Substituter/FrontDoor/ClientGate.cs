@@ -54,8 +54,14 @@ internal sealed class ClientGate : IAsyncDisposable
         var client = name is null ? AddressOf(context) : $"name {name}";
         try
         {
-            var isCharged = context.Features.Get<PipelinedConnection>() is { IsCharged: true };
-            using var lease = await (isCharged ? _places : _requests).AcquireAsync(client, 1, context.RequestAborted);
+            var pipelined = context.Features.Get<PipelinedConnection>();
+            var acquiring = (pipelined is { IsCharged: true } ? _places : _requests).AcquireAsync(client, 1, context.RequestAborted);
+            if (!acquiring.IsCompleted)
+            {
+                pipelined?.Release();
+            }
+
+            using var lease = await acquiring;
             await (!lease.IsAcquired
                 ? PutOffAsync(
                 context, "too many requests are queued; retry later\n", lease.TryGetMetadata(MetadataName.RetryAfter, out var after)
@@ -86,6 +92,7 @@ internal sealed class ClientGate : IAsyncDisposable
             return;
         }
 
+        context.Features.Get<PipelinedConnection>()?.Release(); // the rate may hold this answer up
         var metered = new WrappedBody(new MeteredStream(body.Stream, _bytes, client, _bytesAtOnce), body);
         context.Features.Set<IHttpResponseBodyFeature>(metered);
         await _next(context);

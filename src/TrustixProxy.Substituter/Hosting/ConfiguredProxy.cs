@@ -48,7 +48,7 @@ internal sealed class ConfiguredProxy : IAsyncDisposable
         };
         _ahead = new LookAhead(
             (digest, cancellation) => Parts.Closure.DecideAsync(digest, cancellation).AsTask(),
-            digest => Parts.Closure.IsWarm($"{digest}"),
+            digest => Parts.Closure.IsWarm(digest.ToString()),
             LookAhead.MostOf(options.FrontDoor.AllClients.Concurrency ?? PollTurns.Default), time, Parts.Logger);
         _gate = ClientGate.IsNeeded(options.FrontDoor) ? new ClientGate(options.FrontDoor, _ahead, endpoints.AnswerAsync) : null;
         RequestDelegate answer = _gate is not null ? _gate.AnswerAsync : context =>

@@ -15,10 +15,12 @@ namespace TrustixProxy.Substituter.Pipelining;
 /// a request begins ──▶ <see cref="Arrive"/>: the server has read it and no further; look at the unread bytes, and take none
 ///                  ──▶ <see cref="Admit"/>: it passed authentication and limits; what was seen may be decided ahead
 /// </code>
-/// Each look begins where the server will read on, so both agree on where requests begin.</remarks>
+/// Each look begins where the server will read on, so both agree on where requests begin.
+/// An answer from memory is sent together with the next one if that is in memory, too.</remarks>
 /// <param name="input">The connection's bytes, decrypted.</param>
+/// <param name="output">The answers.</param>
 /// <param name="closed">Cancelled when the connection ends.</param>
-internal sealed class PipelinedConnection(PipeReader input, CancellationToken closed)
+internal sealed class PipelinedConnection(PipeReader input, HeldOutput output, CancellationToken closed)
 {
     /// <summary>Maximum requests being decided ahead; as many as an HTTP/2 connection has streams.</summary>
     public const int MostAtOnce = 100;
@@ -29,6 +31,7 @@ internal sealed class PipelinedConnection(PipeReader input, CancellationToken cl
     private readonly Lock _lock = new();
     private readonly Queue<AheadRequest> _seen = new(), _waiting = new();
     private SenderHeaders? _sender; // of the request being answered
+    private AheadRequest? _own; // the request being answered, if it was seen ahead
     private Admission? _admission;
     private int _seenBytes, _underway;
     private bool _hasFirst, _isFirst, _isAdmitted, _isOver;
@@ -45,7 +48,9 @@ internal sealed class PipelinedConnection(PipeReader input, CancellationToken cl
         if (connection.Features.Get<ITlsApplicationProtocolFeature>()?.ApplicationProtocol is not { } protocol
             || !protocol.Span.SequenceEqual(SslApplicationProtocol.Http2.Protocol.Span))
         {
-            connection.Features.Set(new PipelinedConnection(connection.Transport.Input, connection.ConnectionClosed));
+            var (input, output) = (connection.Transport.Input, new HeldOutput(connection.Transport.Output));
+            connection.Transport = new Duplex(input, output);
+            connection.Features.Set(new PipelinedConnection(input, output, connection.ConnectionClosed));
         }
 
         return next(connection);
@@ -54,6 +59,7 @@ internal sealed class PipelinedConnection(PipeReader input, CancellationToken cl
     /// <summary>Looks at the requests that wait behind one. Called once for each request, before it is handled.</summary>
     public void Arrive(HttpContext context, TimeProvider time)
     {
+        output.IsHeld = false;
         IsCharged = TakeSeen(context.Request.Path, time);
         (_isFirst, _hasFirst, _sender) = (!_hasFirst, true, null);
         if (!(_isFirst || _isAdmitted) || _isOver || !IsPlain(context) || !TryPeek(out var unread))
@@ -83,6 +89,7 @@ internal sealed class PipelinedConnection(PipeReader input, CancellationToken cl
     public void Admit(LookAhead ahead, Func<string, IDisposable?> charge, string client)
     {
         _isAdmitted |= _isFirst;
+        HoldOrRelease(ahead);
         lock (_lock)
         {
             if (!_isAdmitted || _waiting.Count is 0 || _sender is null)
@@ -95,6 +102,9 @@ internal sealed class PipelinedConnection(PipeReader input, CancellationToken cl
 
         ahead.Offer(this);
     }
+
+    /// <summary>Sends the answers that were kept back. The request being answered has to wait for something.</summary>
+    public void Release() => output.Release();
 
     /// <summary>Starts to decide on the next request that waits; null when none may be.</summary>
     /// <param name="ahead">Who starts it.</param>
@@ -138,6 +148,18 @@ internal sealed class PipelinedConnection(PipeReader input, CancellationToken cl
         request.Lease!.Dispose();
     }
 
+    private void HoldOrRelease(LookAhead ahead)
+    {
+        if (_own is not { Digest: not null } || !ahead.IsWarm(_own))
+        {
+            output.Release();
+        }
+        else if (_sender is not null && _seen.TryPeek(out var next) && next is { Digest: not null } && next.Sender == _sender)
+        {
+            output.IsHeld = ahead.IsWarm(next);
+        }
+    }
+
     /// <summary>Takes the request that has arrived from those seen.</summary>
     /// <returns>Whether it was charged, and what was decided cannot have to be decided again.</returns>
     private bool TakeSeen(PathString path, TimeProvider time)
@@ -146,9 +168,11 @@ internal sealed class PipelinedConnection(PipeReader input, CancellationToken cl
         {
             if (!_seen.TryDequeue(out var own))
             {
+                _own = null;
                 return false;
             }
 
+            _own = own;
             (own.HasArrived, _seenBytes) = (true, _seenBytes - own.Length);
             if (own.Digest is { } digest && path.Value != $"/{digest}.narinfo")
             {
@@ -217,4 +241,6 @@ internal sealed class PipelinedConnection(PipeReader input, CancellationToken cl
             _waiting.Enqueue(request);
         }
     }
+
+    private sealed record Duplex(PipeReader Input, PipeWriter Output) : IDuplexPipe;
 }
