@@ -93,7 +93,8 @@ public sealed class HeldOutputTests
         var (other, end) = (Task.CompletedTask, new TaskCompletionSource());
         ClientGate? gate = null;
         await using var held = gate = new ClientGate(
-            new FrontDoorOptions { EachClient = new LoadLimits(), AllClients = new LoadLimits(Concurrency: 1) }, line.Ahead, async context =>
+            new FrontDoorOptions { EachClient = new LoadLimits(), AllClients = new LoadLimits(Concurrency: 1) }, line.Ahead,
+            async context =>
             {
                 if (context.Request.Path == "/other")
                 {

@@ -165,7 +165,8 @@ public sealed class TurnTests
         private readonly TimeProvider _time;
         private int _charged, _returned;
 
-        private Line(TimeProvider time) => (_connection, _time) = (new PipelinedConnection(_pipe.Reader, new HeldOutput(new Pipe().Writer), _end.Token), time);
+        private Line(TimeProvider time) =>
+            (_connection, _time) = (new PipelinedConnection(_pipe.Reader, new HeldOutput(new Pipe().Writer), _end.Token), time);
 
         /// <summary>How many requests can be paid for.</summary>
         public int Credit { get; set; } = int.MaxValue;
