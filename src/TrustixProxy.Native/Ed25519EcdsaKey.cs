@@ -29,18 +29,23 @@ public sealed class Ed25519EcdsaKey
     private static readonly BigInteger Scale = SquareRoot(P - 486664)!.Value;
 
     private static readonly (byte[] X, byte[] Y) Generator = ToWeierstrass(Mod(4 * Inverse(5)), isOdd: false)!.Value;
-    private static readonly Ed25519Group Group = new(Generator.X, Generator.Y);
+    private static readonly Ed25519Group? Known = Ed25519Group.Create(Generator.X, Generator.Y);
 
     private readonly byte[] _x, _y;
 
     private Ed25519EcdsaKey((byte[] X, byte[] Y) point) => (_x, _y) = point;
 
+    /// <summary>Whether the machine's libcrypto has the curve; without it no key can be imported.</summary>
+    public static bool IsSupported => Known is not null;
+
+    private static Ed25519Group Group => Known!; // there is no key without it
+
     /// <summary>Imports 32 bytes. Refuses another length, y of at least p, what is not on the curve, and a point outside the group of
-    /// prime order.</summary>
+    /// prime order; all keys when the curve is not supported.</summary>
     public static bool TryImport(ReadOnlySpan<byte> bytes, [NotNullWhen(true)] out Ed25519EcdsaKey? key)
     {
         key = null;
-        if (bytes.Length is not Size)
+        if (bytes.Length is not Size || !IsSupported)
         {
             return false;
         }

@@ -18,24 +18,23 @@ internal sealed partial class Ed25519Group
 
     static Ed25519Group() => NativeLibraries.Register();
 
-    /// <summary>Creates the group with the coordinates of its generator.</summary>
-    /// <exception cref="PlatformNotSupportedException">The machine's libcrypto refuses the curve.</exception>
-    public Ed25519Group(ReadOnlySpan<byte> generatorX, ReadOnlySpan<byte> generatorY)
+    private Ed25519Group(nint group) => _group = group;
+
+    /// <summary>Creates the group with the coordinates of its generator; null when the machine's libcrypto refuses the curve, as one that
+    /// knows named curves only may.</summary>
+    public static Ed25519Group? Create(ReadOnlySpan<byte> generatorX, ReadOnlySpan<byte> generatorY)
     {
         var (p, a, b, order, cofactor) = (Number(P), Number(A), Number(B), Number(Order), Number([8]));
-        _group = GroupNew(p, a, b, 0);
-        var generator = _group is 0 ? 0 : Point(generatorX, generatorY);
-        var isGood = generator is not 0 && SetGenerator(_group, generator, order, cofactor) is 1;
+        var created = new Ed25519Group(GroupNew(p, a, b, 0));
+        var generator = created._group is 0 ? 0 : created.Point(generatorX, generatorY);
+        var isGood = generator is not 0 && SetGenerator(created._group, generator, order, cofactor) is 1;
         PointFree(generator);
         foreach (var number in new[] { p, a, b, order, cofactor })
         {
             BigFree(number);
         }
 
-        if (!isGood)
-        {
-            throw new PlatformNotSupportedException("The machine's libcrypto refuses the curve of GNU Guix's keys.");
-        }
+        return isGood ? created : null;
     }
 
     /// <summary>Whether a point is on the curve, in the group of prime order, and not the neutral element.</summary>

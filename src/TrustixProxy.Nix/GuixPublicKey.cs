@@ -17,6 +17,9 @@ public enum GuixKeyError
 
     /// <summary>No point of the curve's group of prime order, or an RSA modulus of less than 2048 or more than 8192 bits.</summary>
     Value,
+
+    /// <summary>A key over Ed25519, whose curve this machine's libcrypto refuses.</summary>
+    Library,
 }
 
 /// <summary>Why a signature of GNU Guix is not one by this key.</summary>
@@ -48,7 +51,8 @@ public enum GuixSignatureError
 }
 
 /// <summary>A public key of GNU Guix: <c>(public-key (ecc (curve Ed25519) (q #…#)))</c>, over NIST P-256, or RSA.</summary>
-/// <remarks>Guix's Ed25519 is ECDSA over that curve's group: see <see cref="Ed25519EcdsaKey"/>. Source: Guix <c>guix/pki.scm</c>.</remarks>
+/// <remarks>Zeros before the numbers of an RSA key make no other key. Guix's Ed25519 is ECDSA over that curve's group: see
+/// <see cref="Ed25519EcdsaKey"/>. Source: Guix <c>guix/pki.scm</c>.</remarks>
 public sealed record GuixPublicKey : CacheKey
 {
     private readonly SExpression _expression;
@@ -67,7 +71,7 @@ public sealed record GuixPublicKey : CacheKey
         (key, error) = (null, GuixKeyError.Form);
         if (SExpression.TryParse(text, out var expression) && expression.Rest("public-key", 1) is [var content])
         {
-            key = GuixScheme.Read(content, out error) is { } scheme ? new GuixPublicKey(expression, scheme) : null;
+            key = GuixScheme.Read(content, out error) is { } scheme ? new GuixPublicKey(GuixScheme.Canonical(expression), scheme) : null;
         }
 
         return key is not null;
@@ -115,7 +119,7 @@ public sealed record GuixPublicKey : CacheKey
             return GuixSignatureError.Expression;
         }
 
-        if (expression.Rest("signature", 3) is not [var data, var made, { } by]
+        if (expression.Rest("signature", 3) is not [var data, var made, { } named]
             || data.Rest("data", 2) is not [var flags, var hashed] || flags.Rest("flags", 1) is not [var flag]
             || hashed.Rest("hash", 2) is not [var algorithm, { IsAtom: true } hash] || !algorithm.Is("sha256")
             || made.Rest("sig-val", 1) is not [var value])
@@ -123,6 +127,7 @@ public sealed record GuixPublicKey : CacheKey
             return GuixSignatureError.Shape;
         }
 
+        var by = GuixScheme.Canonical(named);
         Span<byte> computed = stackalloc byte[Sha256.Size];
         Sha256.Hash(Encoding.ASCII.GetBytes(signature.Head), computed);
         return !by.Equals(_expression) ? GuixSignatureError.OtherKey

@@ -25,10 +25,10 @@ internal abstract class GuixScheme
             scheme = name.Is("Ed25519") ? Ed25519EcdsaKey.TryImport(q.Bytes, out var edwards) ? new OfEd25519(edwards) : null
                 : name.Is("NIST P-256") && P256PublicKey.TryImport(q.Bytes, out var p256) ? new OfP256(p256) : null;
             error = scheme is not null ? GuixKeyError.None
+                : name.Is("Ed25519") && !Ed25519EcdsaKey.IsSupported ? GuixKeyError.Library
                 : name.Is("Ed25519") || name.Is("NIST P-256") ? GuixKeyError.Value : GuixKeyError.Kind;
         }
-        else if (content.Rest("rsa", 2) is [var modulus, var exponent] && modulus.Rest("n", 1) is [{ IsAtom: true } n]
-            && exponent.Rest("e", 1) is [{ IsAtom: true } e])
+        else if (TryReadRsa(content, out var n, out var e))
         {
             scheme = RsaPublicKey.TryImport(n.Bytes, e.Bytes, out var rsa) ? new OfRsa(rsa) : null;
             error = scheme is null ? GuixKeyError.Value : GuixKeyError.None;
@@ -39,6 +39,27 @@ internal abstract class GuixScheme
         }
 
         return scheme;
+    }
+
+    /// <summary>Returns a <c>public-key</c> expression in the form that equal keys share: the numbers of RSA as libgcrypt writes
+    /// them.</summary>
+    public static SExpression Canonical(SExpression key) =>
+        key.Rest("public-key", 1) is [var content] && TryReadRsa(content, out var n, out var e)
+            ? SExpression.List("public-key", SExpression.List("rsa", SExpression.List("n", Number(n)), SExpression.List("e", Number(e))))
+            : key;
+
+    private static bool TryReadRsa(SExpression content, [NotNullWhen(true)] out SExpression? n, [NotNullWhen(true)] out SExpression? e)
+    {
+        (n, e) = content.Rest("rsa", 2) is [var modulus, var exponent] && modulus.Rest("n", 1) is [{ IsAtom: true } first]
+            && exponent.Rest("e", 1) is [{ IsAtom: true } second] ? (first, second) : (null, null);
+        return n is not null && e is not null;
+    }
+
+    /// <summary>Returns a number without leading zero bytes, and with one where its first bit is set.</summary>
+    private static SExpression Number(SExpression number)
+    {
+        var digits = number.Bytes.TrimStart((byte)0);
+        return SExpression.Of(digits is [> 0x7f, ..] ? [0, .. digits] : digits);
     }
 
     /// <summary>Reads <c>(ecdsa (r …) (s …))</c>.</summary>

@@ -64,6 +64,70 @@ public sealed class GuixConfigurationTests
         Assert.Contains(message, check.Error, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("\n")]
+    [InlineData("\r\n")]
+    [InlineData("\n\t ")]
+    public async Task A_key_may_have_lines_as_the_files_of_guix_have_them(string end)
+    {
+        using var folder = new Folder();
+        var lines = Key.Replace(" (", $" {end}(", StringComparison.Ordinal) + end;
+        await WriteAsync(folder, "/gnu/store", [lines], "");
+        var check = await CheckAsync(folder);
+        await WriteAsync(folder, "/gnu/store", null, "");
+        var variable = await CheckAsync(folder, new() { ["TRUSTIXPROXY__CACHES__0__PUBLICKEYS__0"] = lines });
+        await WriteAsync(folder, "/gnu/store", [lines, Key], "");
+        var twice = await CheckAsync(folder);
+        await WriteAsync(folder, "/gnu/store", [lines.Replace("#)", "00#)", StringComparison.Ordinal)], "");
+        var bad = await CheckAsync(folder);
+
+        Assert.True(check.Code is 0 && variable.Code is 0, check.Error + variable.Error);
+        Assert.Equal((2, 2), (twice.Code, bad.Code));
+        Assert.Contains($"has the key '{Key}' twice; remove one.", twice.Error, StringComparison.Ordinal);
+        Assert.Contains($"has '{Key.Replace("#)", "00#)", StringComparison.Ordinal)}', which is no valid key", bad.Error,
+            StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("/nix/store", "cache-1:\n6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY=")]
+    [InlineData("/gnu/store", "(public-key\u001b)")]
+    public async Task Other_control_characters_and_lines_in_a_key_of_nix_are_refused(string store, string key)
+    {
+        using var folder = new Folder();
+        await WriteAsync(folder, store, [key], "");
+
+        var check = await CheckAsync(folder);
+
+        Assert.Equal(2, check.Code);
+        Assert.Contains("has a text with a control character; remove it.", check.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task One_rsa_key_of_two_caches_is_refused_whatever_zeros_stand_before_its_numbers()
+    {
+        using var folder = new Folder();
+        var key = string.Join(' ', (await File.ReadAllTextAsync("Vectors/guix/rsa.pub")).Split((char[]?)null,
+            StringSplitOptions.RemoveEmptyEntries));
+        await File.WriteAllTextAsync(folder.File("trustix-proxy.json"), JsonSerializer.Serialize(new
+        {
+            store = "/gnu/store",
+            upstreams = new[] { new { name = "ci", url = "https://ci.example" } },
+            caches = new[]
+            {
+                new { name = "ci", url = "https://ci.example", publicKeys = new[] { key } },
+                new { name = "other", url = "https://other.example",
+                    publicKeys = new[] { key.Replace("#00", "#000000", StringComparison.Ordinal) } },
+            },
+            policy = new { quorum = 2 },
+        }));
+
+        var check = await CheckAsync(folder);
+
+        Assert.Equal(2, check.Code);
+        Assert.Contains("caches: has one publicKey for 'ci' and 'other'; one key would vote twice. Keep one of them.", check.Error,
+            StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task What_a_client_of_guix_cannot_use_is_warned_of()
     {
@@ -109,6 +173,8 @@ public sealed class GuixConfigurationTests
             },
         }.Concat(passwords is null ? [] : [KeyValuePair.Create("clients", (object?)new { basicFile = passwords })]).ToDictionary()));
 
-    private static Task<(int Code, string Output, string Error)> CheckAsync(Folder folder) => Cli.RunAsync(
-        ["check-config", "--config", folder.File("trustix-proxy.json")], new() { ["TRUSTIXPROXY__STATEDIRECTORY"] = folder.File("state") });
+    private static Task<(int Code, string Output, string Error)> CheckAsync(
+        Folder folder, Dictionary<string, string>? environment = null) =>
+        Cli.RunAsync(["check-config", "--config", folder.File("trustix-proxy.json")],
+            new(environment ?? []) { ["TRUSTIXPROXY__STATEDIRECTORY"] = folder.File("state") });
 }

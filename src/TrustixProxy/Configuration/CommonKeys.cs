@@ -143,11 +143,11 @@ internal static class CommonKeys
         }
 
         var keys = new List<CacheKey>();
-        foreach (var text in section.Texts(key))
+        foreach (var text in section.Paragraphs(key))
         {
             if (!GuixPublicKey.TryParse(text, out var read, out var error))
             {
-                section.Fault(key, $"has '{text}', which {Explain(error)}.");
+                section.Fault(key, $"has '{OnOneLine(text)}', which {Explain(error)}.");
             }
             else if (keys.Contains(read))
             {
@@ -186,10 +186,15 @@ internal static class CommonKeys
         _ => "has no base64 of the right length after the colon; create a new key with trustix-proxy keygen",
     };
 
+    /// <summary>A text with one blank for each run of white space.</summary>
+    private static string OnOneLine(string text) => string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+
     /// <summary>Why a text is no key of GNU Guix, with what to do.</summary>
     private static string Explain(GuixKeyError error) => error switch
     {
         GuixKeyError.Kind => "is a kind of key that Guix does not verify; it must be ecc over Ed25519 or NIST P-256, without flags, or rsa",
+        GuixKeyError.Library => "is an Ed25519 key, whose curve this machine's libcrypto refuses; install an OpenSSL 3 that takes more "
+            + "than named curves, as libssl3 of Debian and openssl of Nix do",
         GuixKeyError.Value => "is no valid key of its kind; give the text of the cache's signing-key.pub",
         _ => "is no (public-key …); with \"store\": \"/gnu/store\" give the text of the cache's signing-key.pub, on one line or many",
     };

@@ -160,7 +160,13 @@ internal sealed class Section
     }
 
     /// <summary>A list of texts; <paramref name="fallback"/> when the key is not there.</summary>
-    public IReadOnlyList<string> Texts(string key, params string[] fallback)
+    public IReadOnlyList<string> Texts(string key, params string[] fallback) => Texts(key, HasControl, fallback);
+
+    /// <summary>A list of texts, each of one line or many; empty when the key is not there.</summary>
+    public IReadOnlyList<string> Paragraphs(string key) =>
+        Texts(key, text => HasControl(text?.ReplaceLineEndings(" ").Replace('\t', ' ')), []);
+
+    private string[] Texts(string key, Func<string?, bool> hasControl, string[] fallback)
     {
         _read.Add(key);
         Describe(key, "list of texts", $"[{string.Join(", ", fallback.Select(item => $"\"{item}\""))}]");
@@ -173,7 +179,7 @@ internal sealed class Section
             return fallback;
         }
 
-        if (items.Exists(item => item.Value!.Length is 0 || HasControl(item.Value)))
+        if (items.Exists(item => item.Value!.Length is 0 || hasControl(item.Value)))
         {
             Fault(key, items.Exists(item => item.Value is "") ? "has '', an empty text; remove it."
                 : "has a text with a control character; remove it.");

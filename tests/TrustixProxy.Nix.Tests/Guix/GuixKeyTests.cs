@@ -38,6 +38,31 @@ public sealed class GuixKeyTests
     }
 
     [Fact]
+    public void Zeros_before_the_numbers_of_an_rsa_key_make_no_other_key()
+    {
+        var key = GuixVectors.Key("rsa");
+        var text = key.ToString();
+        var signed = GuixVectors.NarInfo("hello.rsa.narinfo");
+
+        foreach (var spelled in new[] { text.Replace("#00", "#", StringComparison.Ordinal),
+            text.Replace("#00", "#000000", StringComparison.Ordinal), text.Replace("(e #01", "(e #000001", StringComparison.Ordinal) })
+        {
+            Assert.NotEqual(text, spelled);
+            Assert.True(GuixPublicKey.TryParse(spelled, out var same, out _));
+            Assert.Equal(key, same);
+            Assert.True(key.Bytes.SequenceEqual(same.Bytes));
+            Assert.Equal((text, key.ToLines()), (same.ToString(), same.ToLines()));
+            Assert.NotNull(same.FindSignature(signed));
+        }
+
+        var parts = signed.GuixSignature!.Line.Split(';');
+        var made = Encoding.ASCII.GetString(Convert.FromBase64String(parts[2])).Replace("(n #00", "(n #0000", StringComparison.Ordinal);
+        var line = $"1;rsa;{Convert.ToBase64String(Encoding.ASCII.GetBytes(made))}";
+        Assert.True(GuixSignature.TryParse($"{signed.GuixSignature.Head}Signature: {line}", out var other));
+        Assert.True(key.Verify(other, out _));
+    }
+
+    [Fact]
     public void A_key_with_flags_is_none_that_guix_can_use()
     {
         Assert.False(GuixPublicKey.TryParse(GuixVectors.Text("eddsa-useless.pub"), out _, out var error));
