@@ -70,6 +70,9 @@ public sealed record DoctorSummary(
     /// one.</summary>
     public BaselineDifference? Baseline { get; init; }
 
+    /// <summary>The keys that a client of GNU Guix believes; null where none was looked at.</summary>
+    public ClientAcl? Acl { get; init; }
+
     /// <summary>Maximum bytes of a report; some hundred thousand paths.</summary>
     private const int MaxSize = 64 << 20;
 

@@ -46,7 +46,8 @@ internal sealed class HelpExamples(HelpAction plain) : SynchronousCommandLineAct
             "why ./result --config proxy.json", "nix-store -qR ./result | trustix-proxy why - --json --config proxy.json"],
         ["doctor"] = ["doctor --config proxy.json               # the running system",
             "doctor ./result --baseline doctor.json --config proxy.json   # for CI: what is new since the last run",
-            "nix-store -qR ./result | trustix-proxy doctor - --config proxy.json"],
+            "nix-store -qR ./result | trustix-proxy doctor - --config proxy.json",
+            "doctor ~/.guix-profile --acl /etc/guix/acl --config proxy.json   # GNU Guix: also the keys that bypass the vote"],
         ["wanted"] = ["wanted --config proxy.json               # what needs another builder, the most useful first",
             "wanted --json --config proxy.json"],
         ["gate"] = [
@@ -91,9 +92,11 @@ internal sealed class HelpExamples(HelpAction plain) : SynchronousCommandLineAct
         [
             "0  nothing would be refused, and nothing is installed otherwise than accepted",
             "1  a path would be refused, or is installed otherwise than electors prove; with --baseline only what is new or became",
-            "   worse counts: refused, in conflict, revoked, or contradicted, and not so before",
+            "   worse counts: refused, in conflict, revoked, or contradicted, and not so before. Also: a client of Guix believes",
+            "   another key than the proxy's, or not the proxy's",
             "2  command line, configuration or baseline file at fault",
-            "3  only missing answers are in doubt, Nix reports an error, or the baseline cannot be written",
+            "3  only missing answers are in doubt, Nix reports an error, the list of a Guix client's keys cannot be read, or the",
+            "   baseline cannot be written",
         ],
     };
 

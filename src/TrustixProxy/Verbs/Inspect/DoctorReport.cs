@@ -19,7 +19,11 @@ internal sealed class DoctorReport(
     /// otherwise than they prove; unknown if answers are missing. Compared with a baseline, only what is new or became worse
     /// counts.</summary>
     public int ExitCode => Shown.Any(IsUnwell) ? Terminal.ExitCode.No
+        : Acl is { IsWell: false } ? Terminal.ExitCode.No
         : Shown.Any(finding => finding is { IsServed: false, IsUncertain: true }) ? Terminal.ExitCode.Unknown : Terminal.ExitCode.Good;
+
+    /// <summary>The keys that a client of Guix believes; null where none was looked at.</summary>
+    public ClientAcl? Acl { get; init; }
 
     /// <summary>What is shown one by one: all, or what differs from the baseline.</summary>
     private IReadOnlyList<Finding> Shown => News ?? findings;
@@ -59,6 +63,7 @@ internal sealed class DoctorReport(
         {
             News = [.. findings.Where(finding => news.Contains(finding.Path.Absolute))],
             Difference = difference,
+            Acl = Acl,
         };
     }
 
@@ -91,6 +96,7 @@ internal sealed class DoctorReport(
             output.WriteLine(nar);
         }
 
+        WriteAcl(output);
         WriteDifference(output);
         WriteContradicted(output);
         WriteRefused(output);
@@ -101,6 +107,35 @@ internal sealed class DoctorReport(
     private bool IsUnwell(Finding finding) =>
         (finding is { IsServed: false, IsUncertain: false } || finding.IsContradicted)
         && (Difference is not { } difference || difference.New.Concat(difference.Worse).Contains(finding.Path.Absolute));
+
+    private void WriteAcl(TextWriter output)
+    {
+        if (Acl is not { } acl)
+        {
+            return;
+        }
+
+        foreach (var (key, owner) in acl.Bypassing)
+        {
+            output.WriteLine($"BYPASSES THE VOTE {key}{(owner is null ? "" : $" of {owner}")}: what it signs alone is installed, as "
+                + $"{acl.File} has it");
+        }
+
+        foreach (var key in acl.OfFallback)
+        {
+            output.WriteLine($"report mode needs {key} in {acl.File}: take it out when you enforce the vote");
+        }
+
+        output.WriteLine(acl.IsWell ? $"{acl.File} has the proxy's key, and none that bypasses the vote"
+            : acl.IsProxyBelieved ? $"  leave in {acl.File} the proxy's key alone; the farms may stay among the addresses of guix-daemon, "
+                + "where they deliver what the proxy decides:"
+            : $"{acl.File} lacks the proxy's key, so nothing that it serves is believed. Authorize it:");
+        if (!acl.IsWell)
+        {
+            var first = acl.Bypassing.Count is 0 ? "" : $"printf '(acl)' > {ClientAcl.DefaultFile}; ";
+            output.WriteLine($"  {first}echo '{acl.ProxyKey}' | guix archive --authorize");
+        }
+    }
 
     private void WriteDifference(TextWriter output)
     {
@@ -207,6 +242,7 @@ internal sealed class DoctorReport(
         Dissents = [.. Dissented.Select(Contradiction)],
         Causes = [.. Causes.Select(cause => new RefusalCause(cause.Key, cause.Count(), cause.First().Path.Absolute))],
         Baseline = Difference,
+        Acl = Acl,
     };
 
     private static ContradictedPath Contradiction(Finding finding) => new(
