@@ -105,7 +105,8 @@ public sealed class WorkTests
 
         Assert.False(Read($$"""{ "wanted": [ { "storePath": "{{path.Absolute}}" } ] }""", out _, out var error));
 
-        Assert.Equal("lists paths in /gnu/store; the rebuilder builds with Nix, so remove this proxy from rebuilder.wanted", error);
+        Assert.Equal("lists paths in /gnu/store; the rebuilder builds with Nix, so remove this proxy from rebuilder.wanted. 'guix build "
+            + "--no-substitutes --check PACKAGE' builds again with Guix", error);
     }
 
     [Fact]

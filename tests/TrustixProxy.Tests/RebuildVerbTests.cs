@@ -42,6 +42,7 @@ public sealed class RebuildVerbTests
 
         Assert.Equal((2, 2, 2), (nothing.Code, other.Code, guix.Code));
         Assert.Contains("is in /gnu/store; rebuild builds with Nix", guix.Error, StringComparison.Ordinal);
+        Assert.Contains("'guix build --no-substitutes --check PACKAGE' builds again", guix.Error, StringComparison.Ordinal);
         Assert.Contains("'' is neither a store path nor a derivation", other.Error, StringComparison.Ordinal);
         Assert.Contains("rebuilder.wanted", nothing.Error, StringComparison.Ordinal);
         Assert.Contains("'hello' is neither a store path nor a derivation", other.Error, StringComparison.Ordinal);

@@ -7,8 +7,11 @@ namespace TrustixProxy.Nars.Auditing;
 /// <summary>What is audited, and how.</summary>
 /// <param name="Cache">The binary cache.</param>
 /// <param name="Keys">A signature by one of them is demanded; none when empty.</param>
-public sealed record AuditDemands(UpstreamOptions Cache, ImmutableArray<NixPublicKey> Keys)
+public sealed record AuditDemands(UpstreamOptions Cache, ImmutableArray<CacheKey> Keys)
 {
+    /// <summary>The store of the cache, which decides the form of its narinfos and keys.</summary>
+    public Nix.Store Store => Cache.Serves.NarInfoStore ?? Nix.Store.Nix;
+
     /// <summary>Whether each reference must occur in the NAR.</summary>
     public bool AreReferencesSought { get; init; }
 

@@ -25,19 +25,20 @@ public sealed class AuditState
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
     private readonly string _file, _audit;
+    private readonly Nix.Store _store;
     private readonly Dictionary<StorePath, CheckedPath> _right = [];
     private readonly Lock _turn = new();
     private long _nextWrite;
     private bool _isChanged;
 
-    private AuditState(string file, string audit) => (_file, _audit) = (file, audit);
+    private AuditState(string file, AuditDemands demands) => (_file, _audit, _store) = (file, TextOf(demands), demands.Store);
 
     /// <summary>Reads a state file, or begins one.</summary>
     /// <exception cref="FormatException">The file is of another audit, or no state of one.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
     public static AuditState Open(string file, AuditDemands demands)
     {
-        var state = new AuditState(file, TextOf(demands));
+        var state = new AuditState(file, demands);
         if (File.Exists(file))
         {
             state.Read();
@@ -121,7 +122,7 @@ public sealed class AuditState
     }
 
     private StorePath Parse(string text) =>
-        StorePath.TryParse(text, out var path, out _) ? path : throw Fault($"has '{text}', which is not a store path");
+        StorePath.TryParse(text, _store, out var path, out _) ? path : throw Fault($"has '{text}', which is not a store path");
 
     private FormatException Fault(string what) => new($"--state: '{_file}' {what}. Name another file, or delete this one.");
 
@@ -129,7 +130,8 @@ public sealed class AuditState
     {
         var keys = demands.Keys.Select(key => $" {key}").Order(StringComparer.Ordinal);
         var references = demands.AreReferencesSought ? " references" : "";
-        return $"{demands.Cache.Url.AbsoluteUri.TrimEnd('/')}{string.Concat(keys)}{references}";
+        var store = demands.Store == Nix.Store.Nix ? "" : $" {demands.Store}";
+        return $"{demands.Cache.Url.AbsoluteUri.TrimEnd('/')}{string.Concat(keys)}{references}{store}";
     }
 }
 

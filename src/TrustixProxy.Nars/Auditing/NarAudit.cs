@@ -12,9 +12,7 @@ internal sealed class NarAudit(Upstream cache, AuditDemands demands, ByteRate ra
     /// <param name="address">The content address that the NAR must have, because no signature vouches for it; null for none.</param>
     public IReadOnlyList<CacheFault> JudgeSignatures(NarInfo narInfo, out ContentAddress? address)
     {
-        var fingerprint = narInfo.Fingerprint;
-        var isSigned = demands.Keys.IsEmpty
-            || narInfo.Signatures.Any(signature => demands.Keys.Any(key => key.Verify(fingerprint, signature)));
+        var isSigned = demands.Keys.IsEmpty || demands.Keys.Any(key => key.FindSignature(narInfo) is not null);
         address = !isSigned && narInfo.ContentAddress is { IsCheckable: true } known && OutputClaim.TryReadContentAddressed(narInfo, out _)
             ? known : null;
         if (isSigned || address is not null)
@@ -23,8 +21,9 @@ internal sealed class NarAudit(Upstream cache, AuditDemands demands, ByteRate ra
         }
 
         var names = string.Join(", ", narInfo.Signatures.Select(signature => signature.KeyName));
-        return [new CacheFault(CacheFaultKind.Signature, names.Length is 0 ? "no signature" : $"signed by {names}",
-            $"no valid signature by {string.Join(", ", demands.Keys.Select(key => key.Name))}")];
+        return [new CacheFault(CacheFaultKind.Signature, narInfo.GuixSignature is not null ? "signed" // by a key that a foreign text names
+            : names.Length is 0 ? "no signature" : $"signed by {names}",
+            $"no valid signature by {string.Join(", ", demands.Keys.Select(key => key is NixPublicKey nix ? nix.Name : $"{key}"))}")];
     }
 
     /// <summary>Returns what does not hold of the NAR.</summary>

@@ -56,16 +56,8 @@ internal sealed class NarConnection : IDisposable
         try
         {
             using var either = CancellationTokenSource.CreateLinkedTokenSource(end.Token, cancellation);
-            using var request = new HttpRequestMessage(HttpMethod.Get, candidate.Address)
-            {
-                Version = HttpVersion.Version20,
-                VersionPolicy = HttpVersionPolicy.RequestVersionOrLower
-            };
-            if (candidate.NarInfo.StorePath.Store == Nix.Store.Guix)
-            {
-                request.Headers.ConnectionClose = true; // guix publish sends NARs without a length and keeps the connection open after them
-            }
-
+            using var request = Upstream.Request(candidate.NarInfo, candidate.Address);
+            (request.Version, request.VersionPolicy) = (HttpVersion.Version20, HttpVersionPolicy.RequestVersionOrLower);
             if (offset > 0)
             {
                 request.Headers.Range = new RangeHeaderValue(offset, null);

@@ -131,6 +131,15 @@ public sealed class Upstream : IDisposable
     public Uri? AddressOf(NarInfo narInfo) =>
         Uri.TryCreate(_base, narInfo.Url, out var address) && UpstreamTransport.MayLead(_base, address) ? address : null;
 
+    /// <summary>Returns a request for a NAR at its address.</summary>
+    /// <remarks>guix publish sends NARs without a length, and keeps the connection open after some: it is asked to close it.</remarks>
+    public static HttpRequestMessage Request(NarInfo narInfo, Uri address)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Get, address);
+        request.Headers.ConnectionClose = narInfo.StorePath.Store == Nix.Store.Guix ? true : null;
+        return request;
+    }
+
     public void Dispose()
     {
         _prober.Dispose();

@@ -29,7 +29,8 @@ public sealed record WantedPath(StorePath Path, long Requests, long Roots, Immut
             var items = document.RootElement.GetProperty("wanted").EnumerateArray().Take(MaxPaths).ToList();
             wanted = [.. items.Select(ReadOne).OfType<WantedPath>()];
             error = wanted.Count is 0 && items.Exists(IsOfGuix)
-                ? $"lists paths in {Store.Guix}; the rebuilder builds with Nix, so remove this proxy from rebuilder.wanted" : "";
+                ? $"lists paths in {Store.Guix}; the rebuilder builds with Nix, so remove this proxy from "
+                    + "rebuilder.wanted. 'guix build --no-substitutes --check PACKAGE' builds again with Guix" : "";
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException or KeyNotFoundException
             or FormatException)

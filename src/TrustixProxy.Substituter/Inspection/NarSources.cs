@@ -58,7 +58,7 @@ public sealed class NarSources : IDisposable
 
     private static async Task<Stream> OpenAsync(Upstream place, NarInfo narInfo, CancellationToken cancellation)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, place.AddressOf(narInfo));
+        using var request = Upstream.Request(narInfo, place.AddressOf(narInfo)!);
         var response = await place.Http.SendAsync(request, cancellation);
         if (response.StatusCode is not HttpStatusCode.OK
             || NarCompression.OfContentEncoding(response.Content.Headers.ContentEncoding) is not { } encoding)
@@ -71,10 +71,9 @@ public sealed class NarSources : IDisposable
             narInfo.Compression, NarCompression.OpenEncoded(encoding, await response.Content.ReadAsStreamAsync(cancellation)));
     }
 
-    /// <summary>A file of this machine: <c>.nar</c>, compressed when its name ends so (<c>.nar.xz</c>, <c>.zst</c>, <c>.bz2</c>,
-    /// <c>.br</c>, <c>.gz</c>).</summary>
-    public static NarSource OfFile(string file) => new(
-        file, null, null, _ =>
-            Task.FromResult(NarCompression.Open(NarCompression.OfSuffix(Path.GetExtension(file) is var suffix and not ".nar" ? suffix : "")
-            ?? NarCompression.None, File.OpenRead(file))));
+    /// <summary>A file of this machine: <c>.nar</c>, compressed when its name ends so (<c>.nar.xz</c>, <c>.zst</c>, <c>.br</c>), or, with
+    /// another ending, when its first bytes say so (<c>.lz</c>).</summary>
+    public static NarSource OfFile(string file) => new(file, null, null, _ => Task.FromResult(NarCompression.Open(
+        Path.GetExtension(file) is var suffix and not ".nar" ? NarCompression.OfSuffix(suffix) ?? suffix : NarCompression.None,
+        File.OpenRead(file))));
 }

@@ -36,8 +36,15 @@ internal static class AuditCacheVerb
 
     private static readonly Option<string[]> PublicKeys = new("--public-key")
     {
-        Description = "Demand a valid signature by this key, or by one of several; content-addressed paths need none. Repeatable.",
-        HelpName = "NAME:KEY",
+        Description = "Demand a valid signature by this key, or by one of several; content-addressed paths need none. For Guix the text of "
+            + "a signing-key.pub. Repeatable.",
+        HelpName = "KEY",
+    };
+
+    private static readonly Option<string?> StoreOption = new("--store")
+    {
+        Description = $"Store of the cache: {Store.Nix} or {Store.Guix}. Default: the store of the configuration.",
+        HelpName = "STORE",
     };
 
     private static readonly Option<bool> References = new("--references")
@@ -77,7 +84,8 @@ internal static class AuditCacheVerb
             + "compression, size and hash of file and NAR, and signatures. Exit code 0: all are right; 1: one is wrong; 3: something "
             + "could not be checked.")
         {
-            Cache, Paths, Closure, PublicKeys, References, State, Rate, Parallel, Wait, SharedOptions.Config, SharedOptions.Json,
+            Cache, Paths, Closure, PublicKeys, StoreOption, References, State, Rate, Parallel, Wait, SharedOptions.Config,
+            SharedOptions.Json,
         };
         command.SetAction(RunAsync);
         return command;
@@ -88,8 +96,9 @@ internal static class AuditCacheVerb
     {
         try
         {
-            var paths = await ReadPathsAsync(parsed, cancellation);
-            var demands = Demand(parsed, options);
+            var store = ReadStore(parsed.GetValue(StoreOption)) ?? options.Policy.Store;
+            var paths = await ReadPathsAsync(parsed, store, cancellation);
+            var demands = Demand(parsed, options, store);
             var state = parsed.GetValue(State) is { } file ? AuditState.Open(file, demands) : null;
             var result = await RunAsync(demands, state, paths, cancellation);
             return new AuditCacheReport(demands, paths, result).Write(Console.Out, parsed.GetValue(SharedOptions.Json));
@@ -114,11 +123,15 @@ internal static class AuditCacheVerb
             audit.RunAsync(paths, (done, known) => tell((double)done / known), cancellation));
     }
 
-    private static AuditDemands Demand(ParseResult parsed, SubstituterOptions options)
+    private static Store? ReadStore(string? text) => text is null ? null : Store.TryParse(text, out var store) ? store
+        : throw new FormatException($"--store is '{text}'; it must be {Store.Nix} or {Store.Guix}.");
+
+    private static AuditDemands Demand(ParseResult parsed, SubstituterOptions options, Store store)
     {
-        var (cache, keys) = FindCache(parsed.GetValue(Cache)!, options);
-        var named = (parsed.GetValue(PublicKeys) ?? []).Select(ReadKey).ToImmutableArray();
-        return new AuditDemands(cache with { Proxies = options.Proxies }, named.IsEmpty ? keys : named)
+        var (cache, keys) = FindCache(parsed.GetValue(Cache)!, options, store);
+        var named = (parsed.GetValue(PublicKeys) ?? []).Select(text => ReadKey(text, store)).ToImmutableArray();
+        var reached = cache with { Proxies = options.Proxies, Serves = ServedFile.NarInfoOf(store) };
+        return new AuditDemands(reached, named.IsEmpty ? keys : named)
         {
             AreReferencesSought = parsed.GetValue(References),
             IsOfClosure = IsOfClosure(parsed),
@@ -129,14 +142,20 @@ internal static class AuditCacheVerb
         };
     }
 
-    private static (UpstreamOptions Cache, ImmutableArray<NixPublicKey> Keys) FindCache(string text, SubstituterOptions options)
+    private static (UpstreamOptions Cache, ImmutableArray<CacheKey> Keys) FindCache(string text, SubstituterOptions options, Store store)
     {
         var upstream = options.Upstreams.FirstOrDefault(upstream => upstream.Name == text);
         var voter = options.Caches.FirstOrDefault(cache => cache.Elector.Name == text);
         if ((upstream?.Url ?? voter?.Url) is { } known)
         {
+            if (store != options.Policy.Store)
+            {
+                throw new FormatException($"--store is '{store}', but '{text}' of the configuration is a cache of {options.Policy.Store}: "
+                    + "leave --store out.");
+            }
+
             var credentials = (upstream ?? options.Upstreams.FirstOrDefault(other => other.Url == known))?.Credentials;
-            return (upstream ?? new UpstreamOptions(text, known, 0, credentials), [.. voter?.Elector.Keys.OfType<NixPublicKey>() ?? []]);
+            return (upstream ?? new UpstreamOptions(text, known, 0, credentials), voter?.Elector.Keys ?? []);
         }
 
         if (ServiceUrl.FaultOf(text, UrlForms.Folder | UrlForms.Priority, out var url, out _) is { } fault)
@@ -149,9 +168,18 @@ internal static class AuditCacheVerb
         return (new UpstreamOptions(url!.IsFile ? url.LocalPath : url.Authority, url, 0), []);
     }
 
-    private static NixPublicKey ReadKey(string text) => NixPublicKey.TryParse(text.Trim(), out var key, out _) ? key
-        : throw new FormatException($"--public-key is '{text}'; it must be name:base64 of a key that is safe to trust, as in "
-            + "trusted-public-keys.");
+    private static CacheKey ReadKey(string text, Store store)
+    {
+        if (store == Store.Guix)
+        {
+            return GuixPublicKey.TryParse(text, out var guix, out _) ? guix
+                : throw new FormatException($"--public-key is '{text}'; for {store} it must be the text of a signing-key.pub.");
+        }
+
+        return NixPublicKey.TryParse(text.Trim(), out var key, out _) ? key
+            : throw new FormatException($"--public-key is '{text}'; it must be name:base64 of a key that is safe to trust, as in "
+                + "trusted-public-keys.");
+    }
 
     private static int Within(Option<int> option, ParseResult parsed, int least, int most) =>
         parsed.GetValue(option) is var number && number >= least && number <= most ? number
@@ -159,7 +187,8 @@ internal static class AuditCacheVerb
 
     private static bool IsOfClosure(ParseResult parsed) => parsed.GetValue(Closure) is { Length: > 0 };
 
-    private static async Task<IReadOnlyCollection<StorePath>> ReadPathsAsync(ParseResult parsed, CancellationToken cancellation)
+    private static async Task<IReadOnlyCollection<StorePath>> ReadPathsAsync(
+        ParseResult parsed, Store store, CancellationToken cancellation)
     {
         var (texts, roots) = (parsed.GetValue(Paths) ?? [], parsed.GetValue(Closure) ?? []);
         if (texts.Length > 0 == roots.Length > 0)
@@ -168,20 +197,20 @@ internal static class AuditCacheVerb
                 : "no path to check is given: name PATHs, - for a list on standard input, or --closure PATH.");
         }
 
-        var paths = texts.Concat(roots).Where(text => text is not StandardInput).Select(Read).ToHashSet();
+        var paths = texts.Concat(roots).Where(text => text is not StandardInput).Select(text => Read(text, store)).ToHashSet();
         if (texts.Contains(StandardInput))
         {
-            paths.UnionWith(await PatientReader.ReadLinesAsync(Console.In, "Standard input", Store.Nix, cancellation));
+            paths.UnionWith(await PatientReader.ReadLinesAsync(Console.In, "Standard input", store, cancellation));
         }
 
         return paths.Count is 0 ? throw new FormatException("Standard input has no path to check.")
-            : paths.FirstOrDefault(path => path.Store != Store.Nix) is { } other
-                ? throw new FormatException($"PATH is '{other.Absolute}'; audit-cache checks caches of {Store.Nix} only.")
+            : paths.FirstOrDefault(path => path.Store != store) is { } other
+                ? throw new FormatException($"PATH is '{other.Absolute}', but a cache of {store} is audited: for the other store give "
+                    + $"--store {other.Store}, or a configuration with that store.")
             : paths;
     }
 
-    private static StorePath Read(string text) =>
-        StorePath.TryParse(text, out var path, out _) || StorePathArgument.TryRead(text, out path) ? path
-            : throw new FormatException($"PATH is '{text}'; it must be a store path (/nix/store/digest-name or digest-name), or a link "
-                + "to one.");
+    private static StorePath Read(string text, Store store) =>
+        StorePath.TryParse(text, store, out var path, out _) || StorePathArgument.TryRead(text, out path) ? path
+            : throw new FormatException($"PATH is '{text}'; it must be {store}/digest-name, digest-name, or a link to a store path.");
 }

@@ -15,7 +15,7 @@ internal static class DiffVerb
 
     private static readonly Argument<string> PathArgument = new(
         "path")
-    { Description = "A store path, with or without /nix/store/, or a link to one.", HelpName = "PATH" };
+    { Description = "A store path, a base name in the store of the configuration, or a link to a path.", HelpName = "PATH" };
 
     private static readonly Option<string[]> Between = new("--between")
     {
@@ -38,39 +38,40 @@ internal static class DiffVerb
         return command;
     }
 
-    private static async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellation)
+    private static Task<int> RunAsync(ParseResult parsed, CancellationToken cancellation) =>
+        ProxyConfiguration.ReadAsync(parsed.GetValue(SharedOptions.Config), async options =>
     {
-        var text = parsed.GetValue(PathArgument)!;
-        if (!StorePath.TryParse(text, out var path, out _) && !StorePathArgument.TryRead(text, out path))
+        using var sources = new NarSources(options);
+        try
         {
-            Console.Error.WriteLine(
-                $"PATH is '{text}'; it must be a store path (/nix/store/digest-name or digest-name), or a link to one.");
+            var words = parsed.GetValue(Between) is { Length: 2 } named ? named : null;
+            var path = ReadPath(parsed.GetValue(PathArgument)!, options.Policy.Store, words is null || words.Any(sources.Names.Contains));
+            var pair = words is null ? await DifferentAsync(sources, path, cancellation)
+                : await NamedAsync(sources, path, words, cancellation);
+            await using var json = new Utf8JsonWriter(Console.OpenStandardOutput(), DiffJson.Form);
+            DiffReport report = parsed.GetValue(SharedOptions.Json) ? new DiffJson(json) : new DiffText(Console.Out);
+            return await CompareAsync(path, pair, mustRead: words is not null, report, cancellation);
+        }
+        catch (FormatException exception)
+        {
+            Console.Error.WriteLine(exception.Message);
             return ExitCode.Usage;
         }
-
-        return await ProxyConfiguration.ReadAsync(parsed.GetValue(SharedOptions.Config), async options =>
+        catch (Exception exception) when (exception is NixException or NarUnreadableException)
         {
-            using var sources = new NarSources(options);
-            try
-            {
-                var words = parsed.GetValue(Between) is { Length: 2 } named ? named : null;
-                var pair = words is null ? await DifferentAsync(sources, path, cancellation)
-                    : await NamedAsync(sources, path, words, cancellation);
-                await using var json = new Utf8JsonWriter(Console.OpenStandardOutput(), DiffJson.Form);
-                DiffReport report = parsed.GetValue(SharedOptions.Json) ? new DiffJson(json) : new DiffText(Console.Out);
-                return await CompareAsync(path, pair, mustRead: words is not null, report, cancellation);
-            }
-            catch (FormatException exception)
-            {
-                Console.Error.WriteLine(exception.Message);
-                return ExitCode.Usage;
-            }
-            catch (Exception exception) when (exception is NixException or NarUnreadableException)
-            {
-                Console.Error.WriteLine(exception.Message);
-                return ExitCode.Unknown;
-            }
-        });
+            Console.Error.WriteLine(exception.Message);
+            return ExitCode.Unknown;
+        }
+    });
+
+    /// <summary>Reads the path.</summary>
+    /// <param name="store">The store of base names.</param>
+    /// <param name="isAsked">Whether upstreams or caches are asked for it, all of which serve that store.</param>
+    private static StorePath ReadPath(string text, Store store, bool isAsked)
+    {
+        var path = StorePath.TryParse(text, store, out var named, out _) || StorePathArgument.TryRead(text, out named) ? named
+            : throw new FormatException($"PATH is '{text}'; it must be {store}/digest-name, digest-name, or a link to a store path.");
+        return isAsked ? PatientReader.InStore(path, store, "PATH is") : path;
     }
 
     /// <summary>Compares the bytes of two NARs. Where the user has named none, two that name the same hash count as the same.</summary>

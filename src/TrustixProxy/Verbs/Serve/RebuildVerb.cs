@@ -112,7 +112,7 @@ internal static class RebuildVerb
                 else
                 {
                     StartupMessage.Fail($"'{text}' is in {path.Store}; rebuild builds with Nix, so name a path or derivation in "
-                        + $"{Nix.Store.Nix}. For Guix, 'guix build --check' builds again.");
+                        + $"{Nix.Store.Nix}. For Guix, 'guix build --no-substitutes --check PACKAGE' builds again and compares.");
                 }
             }
             else if (text.EndsWith(".drv", StringComparison.Ordinal) && DerivationFile.TryOpen(text, out var file, out error))
