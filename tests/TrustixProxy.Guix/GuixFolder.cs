@@ -9,6 +9,9 @@ internal static class GuixFolder
     /// <summary>The Debian release and the folder; null when it is not at hand.</summary>
     public static (string Release, string Folder)? AtHand { get; } = Find();
 
+    /// <summary>Whether its Guix serves and reads zstd; that of bullseye does not.</summary>
+    public static bool HasZstd => AtHand is not { Release: "bullseye" };
+
     private static (string Release, string Folder)? Find() =>
         Shell.RunAsync(Script, ["list"]).GetAwaiter().GetResult().OrThrow().Output.Trim().Split(' ', 2) is [var release, var folder]
             ? (release, folder) : null;

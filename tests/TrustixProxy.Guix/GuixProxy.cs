@@ -8,7 +8,8 @@ internal sealed class GuixProxy : IAsyncDisposable
 {
     private readonly Proxy _proxy;
 
-    private GuixProxy(Proxy proxy, string configuration) => (_proxy, Configuration) = (proxy, configuration);
+    private GuixProxy(Proxy proxy, string configuration, string signingKey) =>
+        (_proxy, Configuration, SigningKey) = (proxy, configuration, signingKey);
 
     public string Url => _proxy.Url;
 
@@ -17,6 +18,9 @@ internal sealed class GuixProxy : IAsyncDisposable
 
     /// <summary>The file of its configuration.</summary>
     public string Configuration { get; }
+
+    /// <summary>The file of the key that it signs with.</summary>
+    public string SigningKey { get; }
 
     /// <summary>Starts a proxy that demands that these farms agree.</summary>
     /// <param name="directory">Gets its state.</param>
@@ -43,7 +47,7 @@ internal sealed class GuixProxy : IAsyncDisposable
         change?.Invoke(configuration);
         var file = Path.Combine(state, "serve.json");
         await File.WriteAllTextAsync(file, configuration.ToJsonString());
-        return new GuixProxy(await Proxy.StartAsync(directory, publicKey, configuration), file);
+        return new GuixProxy(await Proxy.StartAsync(directory, publicKey, configuration), file, key);
     }
 
     /// <summary>What it answers to a question for a path's narinfo.</summary>

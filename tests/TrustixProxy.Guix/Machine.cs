@@ -20,7 +20,7 @@ internal sealed class Machine : IAsyncDisposable
     public Machine(string lab, string name)
     {
         (_lab, _name) = (lab, name);
-        foreach (var folder in new[] { "gnu", "var", "etc", "log" })
+        foreach (var folder in new[] { "gnu", "var", "etc", "log/guix" })
         {
             Directory.CreateDirectory(PathOf(folder));
         }
@@ -42,6 +42,10 @@ internal sealed class Machine : IAsyncDisposable
     /// <summary>Runs a command on the machine.</summary>
     public Task<Result> RunAsync(params IEnumerable<string> command) => Shell.RunAsync(GuixFolder.Script, Enter(command), null, Limit);
 
+    /// <summary>Runs a verb of the program on this system, with the machine's store and database in their places.</summary>
+    public Task<Result> RunVerbAsync(params IEnumerable<string> arguments) => Shell.RunAsync(
+        GuixFolder.Script, ["host", Path.Combine(_lab, _name), .. Executable.Command, .. arguments], null, Limit);
+
     /// <summary>Makes the key that the machine signs with.</summary>
     /// <returns>Its public key, an S-expression on one line.</returns>
     public async Task<string> GenerateKeyAsync()
@@ -57,10 +61,16 @@ internal sealed class Machine : IAsyncDisposable
         await File.WriteAllTextAsync(PathOf("etc/acl"), "(acl)");
         foreach (var key in publicKeys)
         {
-            var file = Path.Combine(_lab, $"{Guid.NewGuid():n}.pub");
-            await File.WriteAllTextAsync(file, key);
-            (await RunAsync("sh", "-c", $"guix archive --authorize < {file}")).OrThrow();
+            await AddKeyAsync(key);
         }
+    }
+
+    /// <summary>Trusts one more key.</summary>
+    public async Task AddKeyAsync(string publicKey)
+    {
+        var file = Path.Combine(_lab, $"{Guid.NewGuid():n}.pub");
+        await File.WriteAllTextAsync(file, publicKey);
+        (await RunAsync("sh", "-c", $"guix archive --authorize < {file}")).OrThrow();
     }
 
     /// <summary>Starts the daemon, and waits until it answers.</summary>

@@ -45,4 +45,26 @@ public sealed class ManyTests(GuixLab lab)
 
         Assert.Equal((path, "Hello, quorum!"), (built.Output.Trim(), said.Output.Trim()));
     }
+
+    [GuixFact]
+    public async Task Guix_weather_counts_what_the_vote_serves()
+    {
+        await using var first = await SignedFarm.StartAsync();
+        await using var second = await SignedFarm.StartAsync();
+        await using var proxy = await GuixProxy.StartAsync(lab.Directory, [(first.Url, first.PublicKey), (second.Url, second.PublicKey)]);
+        var client = await lab.StartClientAsync([proxy.Url], proxy.PublicKey);
+        foreach (var (package, farms) in new[] { ("hello", new[] { first, second }), ("sed", [first]) })
+        {
+            var path = (await client.RunScriptAsync("package.scm", package)).OrThrow().Output.Trim();
+            Array.ForEach(farms, farm => farm.Add(path, GuixNars.OfFile([1, 2, 3])));
+        }
+
+        var all = await client.RunAsync("guix", "weather", $"--substitute-urls={proxy.Url}", "hello");
+        var some = await client.RunAsync("guix", "weather", $"--substitute-urls={proxy.Url}", "hello", "sed");
+
+        Assert.True((all.Code, some.Code) is (0, 1), $"{all}\n{some}");
+        Assert.Contains("100.0% substitutes available (1 out of 1)", all.Output, StringComparison.Ordinal);
+        Assert.Contains("50.0% substitutes available (1 out of 2)", some.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("not authorized", all.Error, StringComparison.Ordinal); // it looks at the key of the first narinfo
+    }
 }

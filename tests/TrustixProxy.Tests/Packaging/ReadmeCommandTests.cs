@@ -9,9 +9,10 @@ public sealed partial class ReadmeCommandTests
 {
     private static readonly string Readme = Repository.Read("README.md");
 
-    /// <summary>What is run by other tests: it needs two builders' caches, a Nix with builds of its own, evidence, or does not
-    /// end.</summary>
-    private static readonly string[] Elsewhere = [" diff ", " log serve", " log submit", " rebuild", "mallory", " keygen ", " init "];
+    /// <summary>What is run by other tests: it needs two builders' caches, a Nix or Guix with builds of its own, evidence, or does
+    /// not end.</summary>
+    private static readonly string[] Elsewhere = [" diff ", " log serve", " log submit", " rebuild", "mallory", " keygen ", " init ",
+        " --acl "];
 
     [Fact]
     public async Task Each_option_in_it_is_one_of_its_verb()
