@@ -1,11 +1,20 @@
 ;; A Guix System with the proxy's service, for tests.
 (use-modules (gnu) (gnu services base) (trustix-proxy))
 
+;; Guix 1.2.0 has one target.
+(define boot
+  (eval `(bootloader-configuration
+          (bootloader grub-bootloader)
+          ,(if (module-variable (resolve-interface '(gnu bootloader)) 'bootloader-configuration-targets)
+               '(targets '("/dev/null"))
+               '(target "/dev/null")))
+        (current-module)))
+
 (operating-system
   (host-name "client")
   (timezone "Etc/UTC")
   (locale "en_US.utf8")
-  (bootloader (bootloader-configuration (bootloader grub-bootloader) (targets '("/dev/null"))))
+  (bootloader boot)
   (file-systems (cons (file-system (device "none") (mount-point "/") (type "tmpfs")) %base-file-systems))
   (services
    (cons (service trustix-proxy-service-type

@@ -16,6 +16,7 @@ internal static class GuixDoors
         yield return Door.OfText("SExpression", text => SExpression.TryParse(text, out _),
             [.. keys, File.ReadAllText("Vectors/guix/acl"), "(a \"b\" #00# (c))"]);
         yield return Door.OfText("GuixPublicKey", text => GuixPublicKey.TryParse(text, out _, out _), keys);
+        yield return Door.OfText("GuixAcl", text => GuixAcl.TryParse(text, out _, out _), File.ReadAllText("Vectors/guix/acl"));
         yield return Door.OfText("GuixSignature", IsSignature, signatures);
         yield return Door.OfText("CacheSignature", text => CacheSignature.TryParse(text, out _),
             [.. signatures, NixSecretKey.Generate("fuzz-1").Sign("x").ToString()]);

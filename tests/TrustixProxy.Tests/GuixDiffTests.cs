@@ -100,7 +100,8 @@ public sealed class GuixDiffTests : IAsyncLifetime
         var wrong = await Cli.RunAsync(["audit-cache", "ci", Output.Path.Absolute, "--store", "/nix/store", "--config", Stage.Config()]);
 
         Assert.Equal((1, ""), (code, error));
-        Assert.Contains($"WRONG {Path}\n  nar-size: the narinfo says {Output.Nar.Length}; found: more than", text, StringComparison.Ordinal);
+        Assert.Contains($"WRONG {Path}\n  nar-size: the narinfo says {Output.Nar.Length}; found: more than", text,
+            StringComparison.Ordinal);
         Assert.Equal((2, 2), (unsaid.Code, wrong.Code));
         Assert.Contains("for the other store give --store /gnu/store", unsaid.Error, StringComparison.Ordinal);
         Assert.Contains("'ci' of the configuration is a cache of /gnu/store: leave --store out", wrong.Error, StringComparison.Ordinal);
