@@ -16,7 +16,8 @@ internal sealed class AgreementStore
         state.Database.Ensure("""
             CREATE TABLE IF NOT EXISTS agreement (
                 span INTEGER NOT NULL, one TEXT NOT NULL, other TEXT NOT NULL, same INTEGER NOT NULL, paths INTEGER NOT NULL,
-                PRIMARY KEY (span, one, other)) WITHOUT ROWID
+                PRIMARY KEY (span, one, other)) WITHOUT ROWID;
+            CREATE TABLE IF NOT EXISTS agreement_counted (hash INTEGER PRIMARY KEY, span INTEGER NOT NULL);
             """);
     }
 
@@ -29,10 +30,19 @@ internal sealed class AgreementStore
             .Select(row => new AgreementRow(row.Span, row.Pair, new AgreementRate((int)row.Same, (int)row.All))),
     ];
 
-    /// <summary>Writes rows in place of those of the same spans and pairs, and deletes older ones.</summary>
+    /// <summary>Reads which pairs of claims the rows consist of.</summary>
+    public IReadOnlyList<CountedPair> ReadCounted() => [.. _state.Database.All(
+        "SELECT hash, span FROM agreement_counted ORDER BY span DESC", row => new CountedPair(row.Number(0), row.Number(1)))];
+
+    /// <summary>Writes rows in place of those of the same spans and pairs, with what they consist of, and deletes older ones.</summary>
     /// <param name="oldest">The oldest span that is kept.</param>
-    public void Write(IReadOnlyList<AgreementRow> rows, long oldest) => _state.Write(() =>
+    public void Write(IReadOnlyList<AgreementRow> rows, IReadOnlyList<CountedPair> counted, long oldest) => _state.Write(() =>
     {
+        foreach (var pair in counted)
+        {
+            _state.Database.Execute("INSERT OR REPLACE INTO agreement_counted (hash, span) VALUES ($hash, $span)", pair.Hash, pair.Span);
+        }
+
         foreach (var row in rows)
         {
             _state.Database.Execute("""
@@ -42,5 +52,6 @@ internal sealed class AgreementStore
         }
 
         _state.Database.Execute("DELETE FROM agreement WHERE span < $oldest", oldest);
+        _state.Database.Execute("DELETE FROM agreement_counted WHERE span < $oldest", oldest);
     });
 }

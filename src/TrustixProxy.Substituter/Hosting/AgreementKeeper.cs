@@ -29,7 +29,7 @@ internal sealed class AgreementKeeper(CurrentParts parts, AgreementHistory histo
             if (_store is null)
             {
                 var store = parts.Value.OpenAgreement();
-                history.Restore(store.Read());
+                history.Restore(store.Read(), store.ReadCounted());
                 _store = store;
             }
 
@@ -47,7 +47,7 @@ internal sealed class AgreementKeeper(CurrentParts parts, AgreementHistory histo
         var version = history.Version;
         if (_store is not null && version != _written)
         {
-            _store.Write(history.Newest(), history.Oldest);
+            _store.Write(history.Newest(), history.TakeCounted(), history.Oldest);
             (_written, _writtenAt) = (version, Time.GetTimestamp());
         }
     }

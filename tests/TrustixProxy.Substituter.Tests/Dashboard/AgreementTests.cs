@@ -52,6 +52,7 @@ public sealed class AgreementTests
         await proxy.StartAsync();
         await Eventually.UntilAsync(async () => (await TextAsync(proxy, "/conflicts"))
             .Contains("alice and bob agreed about 1 of 1 paths in the last week", StringComparison.Ordinal));
+        await proxy.AskAsync(first.Path); // heard again, and no news
         await proxy.AskAsync(second.Path);
 
         await Eventually.UntilAsync(async () => (await TextAsync(proxy, "/conflicts"))
@@ -67,13 +68,14 @@ public sealed class AgreementTests
         var history = new AgreementHistory(time);
         var now = history.Oldest + AgreementHistory.Spans - 1;
         store.Write([new(now, pair, new(9, 9)), new(now - 1, pair, new(1, 2)), new(now - 2, pair, new(3, 2)),
-            new(now - 3, pair, new(0, 0))], history.Oldest);
-        store.Write([new(now, pair, new(1, 1)), new(now - AgreementHistory.Spans, pair, new(5, 5))], history.Oldest);
+            new(now - 3, pair, new(0, 0))], [new(1, now), new(2, now - AgreementHistory.Spans)], history.Oldest);
+        store.Write([new(now, pair, new(1, 1)), new(now - AgreementHistory.Spans, pair, new(5, 5))], [], history.Oldest);
         await state.Write(() => { }, isDue: false);
 
-        history.Restore(store.Read());
-        history.Restore([new(now + 1, pair, new(7, 7))]);
+        history.Restore(store.Read(), store.ReadCounted());
+        history.Restore([new(now + 1, pair, new(7, 7))], []);
 
+        Assert.Equal([new CountedPair(1, now)], store.ReadCounted());
         Assert.Equal([new AgreementRow(now - 1, pair, new(1, 2)), new AgreementRow(now, pair, new(1, 1))],
             history.Newest().OrderBy(row => row.Span));
         Assert.Equal(2, history.List().Sum(span => span.Rates.Count));
@@ -105,6 +107,41 @@ public sealed class AgreementTests
             now[^1].Rates[new("alice", "bob")], now[^1].Rates[new("alice", "carol")], now[^1].Rates[new("bob", "carol")]));
         Assert.Equal(3, later[0].Rates.Count);
         Assert.All(later.Skip(1), span => Assert.Empty(span.Rates));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task What_an_earlier_process_counted_is_not_counted_again_also_when_it_is_heard_before_that_is_read(bool isEarly)
+    {
+        using var folder = new TestFolder();
+        using var state = new StateWriter(folder.Path);
+        var (time, store, claim) = (new ManualTime(), new AgreementStore(state), TestOutput.Make("a"));
+        var both = JournalEntry.None.Add("alice", Known(claim)).Add("bob", Known(claim.Forge()));
+        var first = new AgreementHistory(time);
+        first.Restore(store.Read(), store.ReadCounted());
+        first.Compare(both, JournalEntry.None);
+        first.Compare(both, JournalEntry.None); // the journal has forgotten the path meanwhile
+        store.Write(first.Newest(), first.TakeCounted(), first.Oldest);
+        await state.Write(() => { }, isDue: false);
+        time.Now = time.Now.AddHours(AgreementHistory.Hours);
+
+        var second = new AgreementHistory(time);
+        if (isEarly)
+        {
+            second.Compare(both, JournalEntry.None);
+        }
+
+        second.Restore(store.Read(), store.ReadCounted());
+        second.Compare(both, JournalEntry.None);
+        second.Compare(both.Add("carol", Known(claim)), both);
+
+        var rates = second.List().SelectMany(span => span.Rates.OrderBy(rate => rate.Key.One).ThenBy(rate => rate.Key.Other));
+        Assert.Equal([new AgreementRate(0, 1), new AgreementRate(1, 1), new AgreementRate(0, 1)], rates.Select(rate => rate.Value));
+        Assert.Equal(2, second.TakeCounted().Count);
+        time.Now = time.Now.AddHours(AgreementHistory.Hours * AgreementHistory.Spans);
+        second.Compare(both, JournalEntry.None);
+        Assert.Equal(new AgreementRate(0, 1), second.List()[^1].Rates.Values.Single());
     }
 
     [Fact]
