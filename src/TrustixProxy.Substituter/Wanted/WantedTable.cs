@@ -29,7 +29,7 @@ internal sealed class WantedTable(byte[] key, TimeProvider time)
     private readonly Lock _turn = new();
     private readonly Dictionary<StorePathDigest, WantedRow> _rows = [];
     private long _version;
-    private long _turns;
+    private long _turns = RandomNumberGenerator.GetInt32(int.MaxValue); // replicas, and a process after a restart, give other turns
 
     /// <summary>Incremented by every change.</summary>
     public long Version => Interlocked.Read(ref _version);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
@@ -64,17 +65,21 @@ public sealed class WorkListTests
     }
 
     [Fact]
-    public async Task Each_answer_has_the_next_turn()
+    public async Task Each_answer_has_the_next_turn_and_another_process_begins_elsewhere()
     {
         await using var proxy = await TestProxy.WithThreeLogsAsync();
         await proxy.StartAsync();
-        async Task<string> TurnAsync()
+        async Task<long> TurnAsync()
         {
             using var answer = await proxy.Client.GetAsync(new Uri(proxy.OperationsUrl, "/wanted"));
-            return answer.Headers.GetValues("X-Trustix-Turn").Single();
+            return long.Parse(answer.Headers.GetValues("X-Trustix-Turn").Single(), CultureInfo.InvariantCulture);
         }
 
-        Assert.Equal(["0", "1", "2"], [await TurnAsync(), await TurnAsync(), await TurnAsync()]);
+        var first = await TurnAsync();
+        Assert.Equal([first + 1, first + 2], [await TurnAsync(), await TurnAsync()]);
+
+        var firsts = Enumerable.Range(0, 20).Select(_ => new WantedTable(new byte[32], TimeProvider.System).TakeTurn() % 64);
+        Assert.True(firsts.Distinct().Count() > 1);
     }
 
     [Fact]
