@@ -10,8 +10,10 @@ namespace TrustixProxy.Logs.Watching;
 /// heads kept     size 10 at 1 h    size 14 at 2 h    size 30 at 3 h    now 3.5 h
 /// entry 12       not held          held since 2 h                      age 1.5 h
 /// </code>
-/// Each head continues the one before, so an entry of one head is in all later ones. Times are counted by the witnesses' clocks where
-/// cosignatures are demanded, and else by <see cref="WatchedTime"/>. An entry is never older than its age here.</remarks>
+/// Each head continues the one before, so an entry of one head is in all later ones. An entry is never older than its age here:
+/// where cosignatures are demanded, age is the smaller of what two clocks say. One is the witnesses': from the newest cosignature of the
+/// first head to the latest time that a quorum of them reaches now. The other is this machine's own. Elsewhere <see cref="WatchedTime"/>
+/// counts. Heads that a clock, set back, puts into the future are forgotten.</remarks>
 /// <param name="key">The log's key.</param>
 /// <param name="state">Keeps the heads.</param>
 /// <param name="watched">Counts time for heads without cosignatures.</param>
@@ -23,7 +25,7 @@ public sealed class HeadAges(LogKey key, StateWriter state, WatchedTime watched,
 
     private readonly long _step = (long)(longest / 4 < Hour ? longest / 4 : Hour).TotalSeconds;
     private readonly Lock _turn = new();
-    private (int Clock, long At)? _kept; // the newest head kept
+    private readonly long?[] _kept = new long?[3]; // when the newest head was kept, by each clock
 
     /// <summary>Forgets heads beyond a view: a view that went back, or was lost, continues none of them.</summary>
     /// <param name="viewSize">The view's size; -1 without a view.</param>
@@ -33,63 +35,89 @@ public sealed class HeadAges(LogKey key, StateWriter state, WatchedTime watched,
             "DELETE FROM log_head_age WHERE log_id = $id AND size > $size", key.LogId, viewSize)));
         lock (_turn)
         {
-            _kept = null;
+            Array.Clear(_kept);
         }
     }
 
     /// <summary>Keeps a head that is the log's view, unless one was kept within the hour.</summary>
     /// <param name="size">The head's size.</param>
-    /// <param name="witnessedAt">When the demanded witnesses cosigned it; null where none are demanded.</param>
+    /// <param name="witnessedAt">The latest time that a demanded witness's cosignature names; null where none are demanded.</param>
     public void Note(long size, DateTimeOffset? witnessedAt)
     {
-        var (clock, at) = witnessedAt is { } cosigned ? (1, cosigned.ToUnixTimeSeconds())
-            : (0, (long)Math.Ceiling(watched.Total.TotalSeconds)); // rounded up, so that no age is rounded up
-        lock (_turn)
+        if (witnessedAt is { } cosigned)
         {
-            _kept = _kept?.Clock == clock ? _kept : (clock, Last(clock));
-            if (at < _kept.Value.At + _step)
-            {
-                return;
-            }
-
-            _kept = (clock, at);
+            Keep(Clock.Witnesses, cosigned.ToUnixTimeSeconds(), size);
+            Keep(Clock.Wall, (long)Math.Ceiling(watched.Wall), size); // rounded up, so that no age is rounded up
         }
-
-        state.Write(() =>
+        else
         {
-            state.Database.Execute("INSERT OR IGNORE INTO log_head_age (log_id, clock, at, size) VALUES ($id, $clock, $at, $size)",
-                key.LogId, clock, at, size);
-            state.Database.Execute("""
-                DELETE FROM log_head_age WHERE log_id = $id AND clock = $clock AND at <
-                    (SELECT max(at) FROM log_head_age WHERE log_id = $id AND clock = $clock AND at <= $old)
-                """, key.LogId, clock, at - 1 - (long)longest.TotalSeconds); // of ages one second is lost by rounding
-        });
+            Keep(Clock.Watched, (long)Math.Ceiling(watched.Total.TotalSeconds), size);
+        }
     }
 
     /// <summary>The time for which the log is known to have held an entry; zero when it is in no kept head.</summary>
     /// <param name="leaf">Index of the entry's leaf, from 0.</param>
-    /// <param name="witnessedAt">When the demanded witnesses cosigned the head that it was proven under; null where none are
-    /// demanded.</param>
+    /// <param name="witnessedAt">The latest time that a quorum of cosignatures reaches on the head that it was proven under; null where
+    /// none are demanded.</param>
     public TimeSpan AgeOf(long leaf, DateTimeOffset? witnessedAt)
     {
-        var (clock, now) = Now(witnessedAt);
+        if (witnessedAt is not { } at)
+        {
+            return AgeBy(Clock.Watched, (long)watched.Total.TotalSeconds, leaf);
+        }
+
+        var (theirs, own) = (AgeBy(Clock.Witnesses, at.ToUnixTimeSeconds(), leaf), AgeBy(Clock.Wall, (long)watched.Wall, leaf));
+        return theirs < own ? theirs : own;
+    }
+
+    private TimeSpan AgeBy(Clock clock, long now, long leaf)
+    {
         long? since = null;
         Refused(DiskRefusal.Of(() => since = state.Database.First(
             "SELECT min(at) FROM log_head_age WHERE log_id = $id AND clock = $clock AND size > $leaf",
-            row => row.IsNull(0) ? (long?)null : row.Number(0), key.LogId, clock, leaf)));
+            row => row.IsNull(0) ? (long?)null : row.Number(0), key.LogId, (int)clock, leaf)));
         return since < now ? TimeSpan.FromSeconds(now - since.Value) : TimeSpan.Zero;
     }
 
-    private (int Clock, long At) Now(DateTimeOffset? witnessedAt) =>
-        witnessedAt is { } at ? (1, at.ToUnixTimeSeconds()) : (0, (long)watched.Total.TotalSeconds);
+    private void Keep(Clock clock, long at, long size)
+    {
+        var isBack = false;
+        lock (_turn)
+        {
+            var last = _kept[(int)clock] ??= Last(clock);
+            isBack = at < last;
+            if (!isBack && at < last + _step)
+            {
+                return;
+            }
+
+            _kept[(int)clock] = at;
+        }
+
+        state.Write(() =>
+        {
+            if (isBack)
+            {
+                state.Database.Execute("DELETE FROM log_head_age WHERE log_id = $id AND clock = $clock AND at > $at",
+                    key.LogId, (int)clock, at);
+            }
+
+            state.Database.Execute("INSERT OR IGNORE INTO log_head_age (log_id, clock, at, size) VALUES ($id, $clock, $at, $size)",
+                key.LogId, (int)clock, at, size);
+            state.Database.Execute("""
+                DELETE FROM log_head_age WHERE log_id = $id AND clock = $clock AND at <
+                    (SELECT max(at) FROM log_head_age WHERE log_id = $id AND clock = $clock AND at <= $old)
+                """, key.LogId, (int)clock, at - 1 - (long)longest.TotalSeconds); // of ages one second is lost by rounding
+        });
+    }
 
     /// <summary>When a head was last kept; long ago when none was.</summary>
-    private long Last(int clock)
+    private long Last(Clock clock)
     {
         long? last = null;
         Refused(DiskRefusal.Of(() => last = state.Database.First(
             "SELECT max(at) FROM log_head_age WHERE log_id = $id AND clock = $clock",
-            row => row.IsNull(0) ? (long?)null : row.Number(0), key.LogId, clock)));
+            row => row.IsNull(0) ? (long?)null : row.Number(0), key.LogId, (int)clock)));
         return last ?? -_step;
     }
 
@@ -99,5 +127,13 @@ public sealed class HeadAges(LogKey key, StateWriter state, WatchedTime watched,
         {
             logger.HeadAgeNotKept(key.LogId, refusal);
         }
+    }
+
+    /// <summary>Which clock an age is counted by; the values are on disk.</summary>
+    private enum Clock
+    {
+        Watched,
+        Witnesses,
+        Wall,
     }
 }

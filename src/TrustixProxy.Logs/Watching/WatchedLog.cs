@@ -232,7 +232,7 @@ public sealed class WatchedLog
         var verdict = Witnesses is null ? null : await Witnesses.ObserveAsync(head);
         if (Witnesses is null || verdict is CheckpointVerdict.Witnessed)
         {
-            Ages?.Note(head.TreeSize, (verdict as CheckpointVerdict.Witnessed)?.NewestAt);
+            Ages?.Note(head.TreeSize, verdict is CheckpointVerdict.Witnessed { ReachedAt: not null } seen ? seen.ThereBy : null);
         }
     }
 }

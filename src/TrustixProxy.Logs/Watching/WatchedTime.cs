@@ -25,6 +25,9 @@ public sealed class WatchedTime
         _total = _kept = TimeSpan.FromSeconds(state.Database.First("SELECT seconds FROM watched_time", row => row.Number(0)));
     }
 
+    /// <summary>The wall clock, in seconds of Unix time. It may be set.</summary>
+    public double Wall => (_time.GetUtcNow() - DateTimeOffset.UnixEpoch).TotalSeconds;
+
     /// <summary>The count so far; it never falls.</summary>
     public TimeSpan Total
     {

@@ -18,7 +18,7 @@ internal sealed class AgedElector(ElectorClient elector, HeadAges ages) : Electo
         return async (path, token) => await ask(path, token) switch
         {
             Ballot.Claimed { Proof: VoteProof.ByLog { IsTied: true } proof } vote =>
-                vote with { Age = ages.AgeOf(proof.LeafIndex, proof.Evidence?.Witnessed?.NewestAt) },
+                vote with { Age = ages.AgeOf(proof.LeafIndex, proof.Evidence?.Witnessed?.ReachedAt) },
             var ballot => ballot,
         };
     }

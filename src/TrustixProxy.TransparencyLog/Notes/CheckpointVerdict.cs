@@ -62,6 +62,13 @@ public abstract record CheckpointVerdict
     /// <param name="NewestAt">The newest time that they name; null when none is demanded and none has cosigned.</param>
     public sealed record Witnessed(Checkpoint Checkpoint, ImmutableArray<string> Witnesses, DateTimeOffset? NewestAt) : CheckpointVerdict
     {
+        /// <summary>The latest time that any of them names: the checkpoint was there by then, if any of them is honest.</summary>
+        public DateTimeOffset? ThereBy { get; init; } = NewestAt;
+
+        /// <summary>The latest time that enough cosignatures reach, so that no witness alone can name it; null when none are
+        /// demanded.</summary>
+        public DateTimeOffset? ReachedAt { get; init; }
+
         /// <summary>The notes that show it, for re-checking, each with the signatures that count and no others: of a head the log's, then
         /// its map-head log's. Empty for a proof file, which is kept whole.</summary>
         public ImmutableArray<string> Notes { get; init; } = [];

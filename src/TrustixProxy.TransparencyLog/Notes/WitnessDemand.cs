@@ -40,6 +40,8 @@ public sealed record WitnessDemand(string Origin, LogKey Key, WitnessPolicy Poli
                 first.Checkpoint, [.. first.Witnesses.Intersect(second.Witnesses)],
                 first.NewestAt < second.NewestAt ? first.NewestAt : second.NewestAt)
             {
+                ThereBy = first.ThereBy > second.ThereBy ? first.ThereBy : second.ThereBy,
+                ReachedAt = first.ReachedAt < second.ReachedAt ? first.ReachedAt : second.ReachedAt,
                 Notes = [.. first.Notes, .. second.Notes],
             },
             _ => throw new System.Diagnostics.UnreachableException(),
@@ -91,5 +93,5 @@ public sealed record WitnessDemand(string Origin, LogKey Key, WitnessPolicy Poli
         count.Forged is not null ? new CheckpointVerdict.Refused(CheckpointError.WitnessSignature)
         : !count.IsQuorum ? new CheckpointVerdict.Unwitnessed(UnwitnessedReason.Quorum, count.Witnesses, count.NewestAt)
         : now - count.NewestAt > within ? new CheckpointVerdict.Unwitnessed(UnwitnessedReason.Stale, count.Witnesses, count.NewestAt)
-        : new CheckpointVerdict.Witnessed(checkpoint, count.Witnesses, count.NewestAt);
+        : new CheckpointVerdict.Witnessed(checkpoint, count.Witnesses, count.NewestAt) { ReachedAt = count.ReachedAt };
 }

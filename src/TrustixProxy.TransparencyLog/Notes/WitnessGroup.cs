@@ -28,6 +28,13 @@ public sealed record WitnessGroup(
     public bool IsMetBy(IReadOnlySet<string> witnesses) =>
         Witnesses.Count(witness => witnesses.Contains(witness.Name)) + Groups.Count(group => group.IsMetBy(witnesses)) >= Quorum;
 
+    /// <summary>The latest time that enough cosignatures reach: no smaller set of witnesses can name a later one. Null when they are not
+    /// enough.</summary>
+    /// <param name="times">When each witness cosigned, by name.</param>
+    public DateTimeOffset? ReachedBy(IReadOnlyDictionary<string, DateTimeOffset> times) => times.Values.Distinct().OrderDescending()
+        .Where(at => IsMetBy(times.Where(time => time.Value >= at).Select(time => time.Key).ToHashSet()))
+        .Select(at => (DateTimeOffset?)at).FirstOrDefault();
+
     /// <summary>Whether it can be met: a witness whose cosignatures cannot be verified never counts.</summary>
     public bool IsReachable => Countable >= Quorum;
 

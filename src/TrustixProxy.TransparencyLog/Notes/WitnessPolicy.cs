@@ -86,8 +86,7 @@ public sealed class WitnessPolicy
     internal CosignatureCount Count(
         string checkpoint, Func<VerifierKey, IEnumerable<ReadOnlyMemory<byte>>> find, DateTimeOffset now)
     {
-        var signers = ImmutableArray.CreateBuilder<string>();
-        DateTimeOffset? newest = null;
+        var times = new Dictionary<string, DateTimeOffset>(); // in the policy's order
         foreach (var witness in Witnesses.Where(witness => witness.Key.IsVerifiable))
         {
             var check = Cosignature.CheckAll(checkpoint, find(witness.Key), witness.Key, out var time);
@@ -98,13 +97,15 @@ public sealed class WitnessPolicy
 
             if (check is SignatureCheck.Valid && time <= now + MaxAhead)
             {
-                signers.Add(witness.Name);
-                newest = newest > time ? newest : time;
+                times.Add(witness.Name, time);
             }
         }
 
-        var names = signers.ToImmutable();
-        return new CosignatureCount(null, names, newest, Quorum is null || Quorum.IsMetBy(names.ToHashSet()));
+        DateTimeOffset? newest = times.Count > 0 ? times.Values.Max() : null;
+        return new CosignatureCount(null, [.. times.Keys], newest, Quorum is null || Quorum.IsMetBy(times.Keys.ToHashSet()))
+        {
+            ReachedAt = Quorum?.ReachedBy(times),
+        };
     }
 }
 
@@ -114,4 +115,8 @@ public sealed class WitnessPolicy
 /// <param name="Witnesses">Names of the witnesses that have cosigned, each once.</param>
 /// <param name="NewestAt">The newest time among them; null without any.</param>
 /// <param name="IsQuorum">Whether they are enough.</param>
-public sealed record CosignatureCount(string? Forged, ImmutableArray<string> Witnesses, DateTimeOffset? NewestAt, bool IsQuorum);
+public sealed record CosignatureCount(string? Forged, ImmutableArray<string> Witnesses, DateTimeOffset? NewestAt, bool IsQuorum)
+{
+    /// <summary>The latest time that enough of them reach; null when they are not enough, or none are needed.</summary>
+    public DateTimeOffset? ReachedAt { get; init; }
+}

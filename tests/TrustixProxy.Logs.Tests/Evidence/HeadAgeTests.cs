@@ -3,6 +3,7 @@ using TrustixProxy.IO.Storage;
 using TrustixProxy.Logs.Watching;
 using TrustixProxy.Testing;
 using TrustixProxy.TransparencyLog;
+using TrustixProxy.TransparencyLog.Notes;
 
 namespace TrustixProxy.Logs.Tests.Evidence;
 
@@ -12,6 +13,10 @@ public sealed class HeadAgeTests : IDisposable
     private static readonly LogKey Key = new LogSigner(new byte[32]).Key;
 
     private static readonly TimeSpan Hour = TimeSpan.FromHours(1), Day = TimeSpan.FromDays(1), Year = TimeSpan.FromDays(365);
+
+    /// <summary>Two of three witnesses.</summary>
+    private static readonly WitnessGroup Quorum = new("q", 2, [.. Enumerable.Range(0, 3).Select(i =>
+        new PolicyWitness($"w{i}", VerifierKey.OfLog($"w{i}", Key), null))], []);
 
     private readonly TestFolder _folder = new();
 
@@ -117,7 +122,7 @@ public sealed class HeadAgeTests : IDisposable
     }
 
     [Fact]
-    public async Task Witnessed_heads_count_by_their_cosignatures_alone()
+    public async Task Witnessed_heads_count_by_their_cosignatures()
     {
         var at = DateTimeOffset.UnixEpoch + Year;
         _ages.Note(10, at);
@@ -129,6 +134,68 @@ public sealed class HeadAgeTests : IDisposable
         Assert.Equal(TimeSpan.Zero, _ages.AgeOf(9, null));
         Assert.Equal(TimeSpan.Zero, _ages.AgeOf(10, at + Hour));
     }
+
+    [Fact]
+    public async Task Witnessed_time_goes_on_while_no_process_runs()
+    {
+        _ages.Note(10, DateTimeOffset.UnixEpoch);
+        await RestartAsync(Day, viewSize: 10);
+
+        Assert.Equal(Hour, _ages.AgeOf(9, DateTimeOffset.UnixEpoch + Hour));
+        Assert.Equal(Day, _ages.AgeOf(9, DateTimeOffset.UnixEpoch + Year));
+    }
+
+    [Fact]
+    public async Task Heads_that_a_clock_set_back_puts_into_the_future_are_forgotten_and_ages_grow_again()
+    {
+        _clocks.Wall += Year;
+        _ages.Note(10, DateTimeOffset.UnixEpoch + Year); // also a witness's clock was ahead
+        await WrittenAsync();
+        _clocks.Wall -= Year;
+        _ages.Note(10, DateTimeOffset.UnixEpoch);
+        await WrittenAsync();
+        await PassAsync(Hour);
+
+        Assert.Equal(Hour, _ages.AgeOf(9, DateTimeOffset.UnixEpoch + Hour));
+    }
+
+    /// <summary>As long as this machine's clock is right, or no quorum can be met without a witness whose clock is right.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Neither_the_witnesses_clocks_nor_this_machines_alone_make_an_entry_older_than_it_is(bool isMachineRight)
+    {
+        for (var seed = 0; seed < 40; seed++)
+        {
+            using var run = new HeadAgeTests();
+            await run.AssertNeverOlderAsync(new Random(seed), isMachineRight);
+        }
+    }
+
+    private async Task AssertNeverOlderAsync(Random random, bool isMachineRight)
+    {
+        var (truth, sizes) = (TimeSpan.Zero, new List<(long Size, TimeSpan At)>());
+        for (var step = 0; step < 12; step++)
+        {
+            truth += TimeSpan.FromMinutes(random.Next(1, 300));
+            _clocks.Wall = DateTimeOffset.UnixEpoch + truth + (isMachineRight ? TimeSpan.Zero : Wrong(random));
+            var times = Enumerable.Range(0, 3).ToDictionary(i => $"w{i}", i => DateTimeOffset.UnixEpoch + truth
+                + (i < 2 && !isMachineRight ? TimeSpan.Zero : Wrong(random)));
+            sizes.Add((step + 1, truth));
+            _ages.Note(step + 1, times.Values.Max());
+            await WrittenAsync();
+
+            var now = Quorum.ReachedBy(times);
+            Assert.All(sizes, head => Assert.InRange(_ages.AgeOf(head.Size - 1, now), TimeSpan.Zero, truth - head.At));
+        }
+    }
+
+    private static TimeSpan Wrong(Random random) => random.Next(3) switch
+    {
+        0 => TimeSpan.Zero,
+        1 => TimeSpan.FromMinutes(random.Next(-10, 10)),
+        _ => TimeSpan.FromDays(random.Next(-400, 400)),
+    };
 
     [Fact]
     public async Task An_unfrozen_log_begins_anew()

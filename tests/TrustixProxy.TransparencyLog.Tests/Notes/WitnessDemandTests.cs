@@ -29,6 +29,18 @@ public sealed class WitnessDemandTests
     }
 
     [Fact]
+    public void The_time_that_enough_cosignatures_reach_is_no_lone_witnesss()
+    {
+        var note = Signed(Said);
+        var cosigned = note.With(Three[0].Cosign(note, Now.AddMinutes(4)), Three[1].Cosign(note, Now.AddHours(-2)),
+            Three[2].Cosign(note, Now.AddHours(-1)));
+
+        var witnessed = Assert.IsType<CheckpointVerdict.Witnessed>(Verify(cosigned));
+
+        Assert.Equal((Now.AddMinutes(4), Now.AddHours(-1)), (witnessed.ThereBy, witnessed.ReachedAt));
+    }
+
+    [Fact]
     public void Too_few_witnesses_is_no_fault_of_the_log()
     {
         var note = Signed(Said);
@@ -154,6 +166,7 @@ public sealed class WitnessDemandTests
 
         Assert.Equal<string>(["w1"], witnessed.Witnesses);
         Assert.Equal(Now.AddHours(-2), witnessed.NewestAt);
+        Assert.Equal((Now, Now.AddHours(-3)), (witnessed.ThereBy, witnessed.ReachedAt));
         Assert.Equal([Encoding.UTF8.GetString(leaves), Encoding.UTF8.GetString(maps)], witnessed.Notes.ToArray());
         ExpectUnwitnessed(UnwitnessedReason.NoCheckpoint, Demand.Verify(head, leaves, [], Now), []);
         ExpectUnwitnessed(UnwitnessedReason.Quorum, Demand.Verify(head, leaves, second.ToBytes(), Now), []);
