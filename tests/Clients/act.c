@@ -1,4 +1,5 @@
 /* A builder without libraries, for derivations that need no nixpkgs. usage: act VERB ARGUMENT...; writes the file $out. */
+#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -16,6 +17,13 @@ static int connects(int port) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   int socket_ = socket(AF_INET, SOCK_STREAM, 0);
   return socket_ >= 0 && connect(socket_, (struct sockaddr *)&address, sizeof address) == 0;
+}
+
+/* Whether a variable of this process tells of the rebuilder that started it. */
+static int is_told(void) {
+  for (char **variable = environ; *variable != NULL; variable++)
+    if (strstr(*variable, "TRUSTIX") != NULL || strstr(*variable, "secret") != NULL) return 1;
+  return 0;
 }
 
 int main(int count, char **arguments) {
@@ -40,7 +48,13 @@ int main(int count, char **arguments) {
     if (count > 2) usleep(1000 * atoi(arguments[2]));
   } else if (strcmp(verb, "fill") == 0) {
     static char block[1 << 20];
-    for (int i = 0; i < atoi(arguments[2]); i++) fwrite(block, 1, sizeof block, out), fflush(out);
+    for (int i = 0; i < atoi(arguments[2]); i++)
+      if (fwrite(block, 1, sizeof block, out) != sizeof block || fflush(out) != 0) return perror("act"), 9;
+    sleep(count > 3 ? atoi(arguments[3]) : 600);
+  } else if (strcmp(verb, "hide") == 0) {
+    static char block[1 << 20];
+    FILE *hidden = fopen(".hidden", "w");
+    for (int i = 0; i < atoi(arguments[2]); i++) fwrite(block, 1, sizeof block, hidden), fflush(hidden);
     sleep(600);
   } else if (strcmp(verb, "vandal") == 0) {
     if (chmod(arguments[2], 0666) != 0) return 3;
@@ -49,11 +63,11 @@ int main(int count, char **arguments) {
     fprintf(input, "changed\n");
     fclose(input);
   } else if (strcmp(verb, "spy") == 0) {
-    fprintf(out, "token %s\n", verdict(open(arguments[2], O_RDONLY) >= 0));
-    fprintf(out, "network %s\n", verdict(connects(atoi(arguments[3]))));
-    fprintf(out, "outside %s\n", verdict(open(arguments[4], O_WRONLY | O_CREAT, 0666) >= 0));
-    fprintf(out, "root %s\n", verdict(access("/etc/shadow", F_OK) == 0));
-    fprintf(out, "input %s\n", verdict(chmod(arguments[5], 0666) == 0 || open(arguments[5], O_WRONLY) >= 0));
+    fprintf(out, "network %s\n", verdict(connects(atoi(arguments[2]))));
+    fprintf(out, "outside %s\n", verdict(open(arguments[3], O_WRONLY | O_CREAT, 0666) >= 0));
+    fprintf(out, "input %s\n", verdict(chmod(arguments[4], 0666) == 0 || open(arguments[4], O_WRONLY) >= 0));
+    fprintf(out, "environment %s\n", verdict(is_told()));
+    for (int i = 5; i < count; i++) fprintf(out, "%s\n", verdict(open(arguments[i], O_RDONLY) >= 0));
   } else {
     return 2;
   }

@@ -28,25 +28,40 @@ internal sealed class RebuildStage
 
     public string Expression => Path.Combine(_folder, "work.nix");
 
+    /// <summary>The program that builds.</summary>
+    public string Builder => Path.Combine(_lab.Directory, "act");
+
     /// <summary>Makes a stage.</summary>
     /// <param name="derivations">The attributes of an expression that has <c>mk = name: args: derivation</c>.</param>
     public static async Task<RebuildStage> MakeAsync(ClientLab lab, string version, string name, string derivations)
     {
         var folder = Directory.CreateDirectory(Path.Combine(lab.Directory, $"rebuild-{name}-{version}")).FullName;
         var stage = new RebuildStage(lab, new Machine(NixClient.Of(version), $"rebuild-{name}-{version}"), name, folder);
-        var act = Path.Combine(lab.Directory, "act");
-        if (!File.Exists(act))
+        if (!File.Exists(stage.Builder))
         {
-            (await Shell.RunAsync("gcc", ["-static", "-O1", "-o", act, Path.Combine(AppContext.BaseDirectory, "act.c")])).OrThrow();
+            var source = Path.Combine(AppContext.BaseDirectory, "act.c");
+            (await Shell.RunAsync("gcc", ["-static", "-O1", "-o", stage.Builder, source])).OrThrow();
         }
 
-        await File.WriteAllTextAsync(stage.Expression, $$"""
-            let mk = name: args: derivation { name = "${name}-{{version}}"; inherit args; system = builtins.currentSystem; builder = {{act}}; };
-            in {{derivations}}
-            """);
+        await stage.WriteAsync(derivations);
         await stage.WriteProgramsAsync();
         return stage;
     }
+
+    /// <summary>Writes the expression.</summary>
+    /// <param name="derivations">As in <see cref="MakeAsync"/>; it may use <c>fixed = name: args: text: derivation</c>, too, whose output
+    /// must be the text.</param>
+    public Task WriteAsync(string derivations) => File.WriteAllTextAsync(Expression, $$"""
+        let
+          make = name: args: more: derivation ({
+            name = "${name}-{{Machine.Client.Version}}"; inherit args; system = builtins.currentSystem; builder = {{Builder}};
+          } // more);
+          mk = name: args: make name args { };
+          fixed = name: args: text: make name args {
+            outputHashMode = "flat"; outputHashAlgo = "sha256"; outputHash = builtins.hashString "sha256" text;
+          };
+        in {{derivations}}
+        """);
 
     /// <summary>Has the machine's store hold the derivations, and returns them by the names of their outputs.</summary>
     public async Task<IReadOnlyDictionary<string, StorePath>> InstantiateAsync()
@@ -68,6 +83,18 @@ internal sealed class RebuildStage
     public async Task<Result> RebuildAsync(object settings, params string[] arguments) => await Shell.RunAsync(
         Executable.Command[0], [.. Executable.Command.Skip(1), "rebuild", "--config", await ConfigureAsync(settings), .. arguments],
         Environment, seconds: 400);
+
+    /// <summary>Runs a shell script in a mount namespace of its own. In it, <c>rebuild</c> rebuilds.</summary>
+    public async Task<Result> RunScriptAsync(object settings, string script)
+    {
+        string[] user = System.Environment.IsPrivilegedProcess ? [] : ["--user", "--map-root-user"];
+        var rebuild = $"rebuild() {{ {Executable.Words} rebuild --config '{await ConfigureAsync(settings)}' \"$@\"; }}";
+        return await Shell.RunAsync(
+            "unshare", [.. user, "--mount", "--propagation", "private", "sh", "-c", $"{rebuild}\n{script}"], Environment, seconds: 400);
+    }
+
+    /// <summary>Has this version's <c>nix-store</c> run a line of shell before it does anything; empty for none.</summary>
+    public Task InterposeAsync(string line) => WriteNixAsync("nix-store", line);
 
     /// <summary>Starts <c>rebuild</c>.</summary>
     public async Task<Process> StartAsync(object settings, params string[] arguments)
@@ -114,8 +141,7 @@ internal sealed class RebuildStage
     /// <summary>Writes the programs, and a user database with build users, as Nix's installer would make it.</summary>
     private async Task WriteProgramsAsync()
     {
-        var bin = Directory.CreateDirectory(Path.Combine(_folder, "bin")).FullName;
-        var store = Directory.CreateDirectory(Path.Combine(_lab.Directory, "stores", Machine.Name)).FullName;
+        Directory.CreateDirectory(Path.Combine(_folder, "bin"));
         var users = Enumerable.Range(1, 4).Select(i => $"nixbld{i}").ToList();
         await File.WriteAllTextAsync(Path.Combine(_folder, "group"),
             $"root:x:0:\nnogroup:x:65534:\nnixbld:x:30000:{string.Join(',', users)}\n");
@@ -126,9 +152,16 @@ internal sealed class RebuildStage
             $"chmod 755 /tmp && mount --bind {_folder}/group /etc/group && mount --bind {_folder}/passwd /etc/passwd && exec \"$@\"");
         foreach (var program in new[] { "nix", "nix-store", "nix-build", "nix-instantiate" })
         {
-            await WriteProgramAsync(Path.Combine(bin, program), $"exec {Path.Combine(AppContext.BaseDirectory, "folders")} enter "
-                + $"{Machine.Client.Folder} {_lab.Directory} {store} {_folder}/with-users {program} \"$@\"");
+            await WriteNixAsync(program, "");
         }
+    }
+
+    private Task WriteNixAsync(string program, string before)
+    {
+        var store = Directory.CreateDirectory(Path.Combine(_lab.Directory, "stores", Machine.Name)).FullName;
+        var folders = Path.Combine(AppContext.BaseDirectory, "folders");
+        return WriteProgramAsync(Path.Combine(_folder, "bin", program), $"{before}\nexec {folders} enter {Machine.Client.Folder} "
+            + $"{_lab.Directory} {store} {_folder}/with-users {program} \"$@\"");
     }
 
     /// <summary>The name without the version, which keeps the versions' paths apart in the lab's logs.</summary>

@@ -41,7 +41,8 @@ public sealed class NixCommandTests
         var end = await nix.TryRunAsync("sh", ["-c", "head -c 5000 /dev/zero > $TMPDIR/x; sleep 1000"], bounds, default);
 
         Directory.Delete(folder, recursive: true);
-        Assert.Equal((-1, "it used 5000 bytes of disk, more than 1000 (rebuilder.disk)"), (end.Code, end.Reason));
+        Assert.Equal(-1, end.Code);
+        Assert.Matches("^it used [0-9]+ bytes of disk, more than 1000 \\(rebuilder\\.disk\\)$", end.Reason);
     }
 
     [Fact]

@@ -97,19 +97,100 @@ public sealed class RecordTests : IDisposable
     }
 
     [Fact]
-    public void An_interrupted_build_goes_on_as_the_same_attempt()
+    public void A_build_that_breaks_the_rebuilder_down_goes_on_once_at_once_then_later_and_then_no_more()
     {
-        var folder = Path.Combine(_folder.Path, "rebuilds");
-        BuildRecord begun;
-        using (var records = RecordFolder.Open(folder))
+        var pauses = new List<TimeSpan?>();
+        for (var i = 0; i < 3; i++)
         {
-            begun = new BuildLedger(Options(), records, _time).Keep(new BuildLedger(Options(), records, _time).Begin(_output.Path, null));
+            var record = BreakDown(BuildState.Building);
+            pauses.Add(record.RetryAt - _time.GetUtcNow());
+            Assert.Equal((BuildState.Interrupted, i + 1, i + 1, true, true),
+                (record.State, record.Attempts, record.Interruptions, record.BeganEmpty, record.IsSuspect));
         }
 
-        using var again = RecordFolder.Open(folder);
-        var ledger = new BuildLedger(Options(), again, _time);
+        Assert.Equal([TimeSpan.Zero, TimeSpan.FromMinutes(30), null], pauses);
+        using var records = RecordFolder.Open(Path.Combine(_folder.Path, "rebuilds"));
+        Assert.Equal($"interrupted {_output.Path.Absolute}: the rebuilder or its machine broke down while it was building, 3 times so far; "
+            + "it is built again only if it is named to rebuild", $"{Assert.Single(records.All())}");
+    }
 
-        Assert.Equivalent(begun, ledger.Begin(_output.Path, ledger.Find(_output.Path)));
+    [Fact]
+    public void What_breaks_the_rebuilder_down_before_its_build_begins_counts_too_and_an_own_output_is_known_after_it()
+    {
+        var prepared = BreakDown(BuildState.Preparing);
+        BreakDown(BuildState.Building);
+        var again = BreakDown(BuildState.Preparing);
+
+        Assert.Equal((1, false), (prepared.Attempts, prepared.BeganEmpty));
+        Assert.Equal((3, true, (DateTimeOffset?)null), (again.Attempts, again.BeganEmpty, again.RetryAt));
+        Assert.Contains("while it was prepared", again.Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_rebuilder_that_is_stopped_uses_up_no_retry_and_the_build_goes_on_with_the_next()
+    {
+        using var records = RecordFolder.Open(Path.Combine(_folder.Path, "rebuilds"));
+        var ledger = new BuildLedger(Options(), records, _time);
+        for (var i = 0; i < 5; i++)
+        {
+            ledger.Keep(ledger.Begin(_output.Path, ledger.Find(_output.Path)) with { State = BuildState.Building });
+            ledger.Stop(_output.Path);
+            ledger.Stop(_output.Path);
+        }
+
+        ledger.NoteInterruptions();
+
+        var record = ledger.Find(_output.Path)!;
+        Assert.Equal((BuildState.Interrupted, 0, 0, true, _time.GetUtcNow()),
+            (record.State, record.Attempts, record.Interruptions, record.BeganEmpty, record.RetryAt));
+    }
+
+    [Fact]
+    public void What_was_built_before_outlives_failures_interruptions_and_waits_until_another_build_gives_the_same()
+    {
+        using var records = RecordFolder.Open(Path.Combine(_folder.Path, "rebuilds"));
+        var ledger = new BuildLedger(Options(), records, _time);
+        BuildRecord Begin()
+        {
+            _time.Now += TimeSpan.FromMinutes(1);
+            return ledger.Begin(_output.Path, ledger.Find(_output.Path));
+        }
+
+        ledger.Complete(Built(ledger));
+        ledger.Fail(Begin(), "no", isFinal: false);
+        ledger.Postpone(Begin(), "no input");
+        ledger.Keep(Begin() with { State = BuildState.Building });
+        ledger.NoteInterruptions();
+
+        var failed = RecordFolder.Read(Path.Combine(_folder.Path, "rebuilds")).Single();
+        var other = ledger.Complete(Begin() with
+        {
+            Derivation = _derivation.Absolute,
+            Outputs = [BuiltOutput.Of(_output.Forge().Statement)],
+        });
+        var same = ledger.Complete(Begin() with { Outputs = other.Outputs, Derivation = _derivation.Absolute });
+
+        Assert.Equal((BuildState.Interrupted, BuildState.Queued, 2), (failed.State, failed.Before!.State, failed.Attempts));
+        Assert.Equal(_output.Statement.NarHash.ToString(), failed.Before.HashOf(_output.Path.Absolute));
+        Assert.Contains(_output.Path.Absolute, failed.Answers);
+        Assert.Equal(_output.Statement.NarHash.ToString(), other.Before!.HashOf(_output.Path.Absolute));
+        Assert.Equal((null, 1), (same.Before, same.Attempts));
+        Assert.Equal(3, Directory.GetFiles(Spool, "*.job").Length);
+    }
+
+    /// <summary>Begins an attempt, ends the process in the middle of it, and returns what the next process finds.</summary>
+    private BuildRecord BreakDown(BuildState at)
+    {
+        var folder = Path.Combine(_folder.Path, "rebuilds");
+        using (var records = RecordFolder.Open(folder))
+        {
+            var ledger = new BuildLedger(Options(), records, _time);
+            ledger.Keep(ledger.Begin(_output.Path, ledger.Find(_output.Path)) with { State = at });
+        }
+
+        using var next = RecordFolder.Open(folder);
+        new BuildLedger(Options(), next, _time).NoteInterruptions();
+        return next.Find(_output.Path.Absolute)!;
     }
 
     [Fact]
@@ -132,6 +213,7 @@ public sealed class RecordTests : IDisposable
     [InlineData("""{ "path": "PATH", "state": "queued", "outputs": [null] }""")]
     [InlineData("""{ "path": "PATH", "state": "queued", "outputs": [{ "path": "PATH", "narHash": "x", "narSize": 1 }] }""")]
     [InlineData("""{ "path": "PATH", "state": "queued", "reason": null }""")]
+    [InlineData("""{ "path": "PATH", "state": "failed", "before": { "path": "PATH", "state": "queued", "outputs": null } }""")]
     [InlineData("""{ "path": "PATH", "state": "lost" }""")]
     [InlineData("null")]
     public void A_record_that_lacks_something_is_left_out(string text)

@@ -8,15 +8,32 @@ namespace TrustixProxy.Rebuilder.Tests;
 public sealed class WorkTests
 {
     [Fact]
-    public void Lists_are_merged_and_the_best_path_is_first()
+    public void Of_a_list_the_path_that_holds_back_most_is_first()
     {
         var (rare, held, often) = (TestOutput.PathOf("rare"), TestOutput.PathOf("held"), TestOutput.PathOf("often"));
-        WantedPath[] wanted = [new(rare, 1, 0, []), new(often, 5, 0, []), new(held, 1, 3, []), new(often, 7, 0, [])];
 
-        var merged = WorkOrder.Merge(wanted);
+        var ordered = WorkOrder.Order([new(rare, 1, 0, []), new(often, 5, 0, []), new(held, 1, 3, []), new(often, 7, 0, [])]);
 
-        Assert.Equal([held, often, rare], merged.Select(item => item.Path));
-        Assert.Equal(12, merged[1].Requests);
+        Assert.Equal([held, often, rare], ordered.Select(item => item.Path));
+    }
+
+    [Fact]
+    public void Each_list_gets_its_share_whatever_another_claims_and_a_path_of_several_comes_once_with_all_derivers()
+    {
+        var (common, first, second) = (TestOutput.PathOf("common"), TestOutput.PathOf("a.drv"), TestOutput.PathOf("b.drv"));
+        var liar = WorkOrder.Order(Enumerable.Range(0, 500).Select(i =>
+            new WantedPath(TestOutput.PathOf($"lie-{i}"), int.MaxValue, int.MaxValue, [])).Prepend(new(common, int.MaxValue, 0, [first])));
+        var honest = Enumerable.Range(0, 5).Select(i => new WantedPath(TestOutput.PathOf($"true-{i}"), 1, 0, [])).ToList();
+        IReadOnlyList<WantedPath> other = [new(common, 1, 0, [second]), .. honest];
+
+        var shared = WorkOrder.Share([liar, other, [], honest]);
+
+        var order = shared.Select(item => item.Path).ToList();
+        Assert.Equal(506, order.Distinct().Count());
+        Assert.Equal(506, order.Count);
+        Assert.All(honest, item => Assert.InRange(order.IndexOf(item.Path), 0, 8));
+        Assert.Equal(new HashSet<StorePath> { first, second }, shared.Single(item => item.Path == common).Derivers.ToHashSet());
+        Assert.Empty(WorkOrder.Share([]));
     }
 
     [Theory]
@@ -27,7 +44,7 @@ public sealed class WorkTests
     [InlineData(200)]
     public void Turns_in_a_row_begin_at_different_paths_and_each_takes_all(int paths)
     {
-        var list = WorkOrder.Merge(Enumerable.Range(0, paths).Select(i => new WantedPath(TestOutput.PathOf($"p{i}"), 1, 0, [])));
+        var list = WorkOrder.Order(Enumerable.Range(0, paths).Select(i => new WantedPath(TestOutput.PathOf($"p{i}"), 1, 0, [])));
         var window = Math.Min(paths, WorkOrder.Window);
 
         var turned = Enumerable.Range(0, window).Select(i => WorkOrder.Turn(list, long.MaxValue - i)).ToList();
@@ -48,7 +65,7 @@ public sealed class WorkTests
         async Task<StorePath> FirstAsync(string identity)
         {
             using var lists = new WantedLists([server.Url], "secret", TimeProvider.System) { Identity = identity };
-            return (await lists.FetchAsync(error => throw new InvalidOperationException(error), default))[0].Path;
+            return (await lists.FetchAsync(error => throw new InvalidOperationException(error), default))[0][0].Path;
         }
 
         var without = await Task.WhenAll(Enumerable.Range(0, 20).Select(i => FirstAsync($"builder /store-{i}")));
@@ -75,7 +92,7 @@ public sealed class WorkTests
 
         var wanted = await lists.FetchAsync(told.Add, default);
 
-        var item = Assert.Single(wanted);
+        var item = Assert.Single(wanted.SelectMany(list => list));
         Assert.Equal((path, 3, 1), (item.Path, item.Requests, item.Roots));
         Assert.Equal([$"{path}.drv"], item.Derivers.Select(deriver => deriver.ToString()));
         Assert.Equal(2, told.Count);
@@ -116,7 +133,7 @@ public sealed class WorkTests
         using var lists = new WantedLists([server.Url], token: null, TimeProvider.System);
         var told = new List<string>();
 
-        Assert.Empty(await lists.FetchAsync(told.Add, default));
+        Assert.Empty((await lists.FetchAsync(told.Add, default)).SelectMany(list => list));
 
         Assert.Contains("401; set rebuilder.wantedTokenFile", Assert.Single(told), StringComparison.Ordinal);
     }

@@ -56,10 +56,15 @@ public sealed class ExplainTests
             });
         }
 
-        string[] arguments = ["explain", output.Path.Absolute, "--config", stage.Config, "--rebuilder", store];
+        var configuration = stage.Folder.File("rebuild.json", JsonSerializer.Serialize(new { rebuilder = new { store } }));
+        string[] arguments = ["explain", output.Path.Absolute, "--config", stage.Config, "--rebuilder", configuration];
         var (code, text, error) = await Cli.RunAsync(arguments);
         using var json = JsonDocument.Parse((await Cli.RunAsync([.. arguments, "--json"])).Output);
+        var byFolder = await Cli.RunAsync([.. arguments[..^1], store]);
+        var wrong = await Cli.RunAsync([.. arguments[..^1], stage.Config]);
 
+        Assert.Contains("--rebuilder: is '", wrong.Error, StringComparison.Ordinal);
+        Assert.Contains("Z: built ", byFolder.Output, StringComparison.Ordinal);
         Assert.True(code is 0, error);
         Assert.Contains($"Z: built {output.Path.Absolute}: {output.Statement.NarHash} from 1 input without a quorum's votes\n"
             + $"  without a quorum's votes: {input.Absolute} sha256:1 (no decision)\n", text, StringComparison.Ordinal);

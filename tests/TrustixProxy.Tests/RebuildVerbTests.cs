@@ -1,4 +1,6 @@
 using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+using TrustixProxy.Testing;
 
 namespace TrustixProxy.Tests;
 
@@ -114,6 +116,48 @@ public sealed class RebuildVerbTests
 
         Assert.True(run.Code is 3, run.Output + run.Error);
         Assert.Contains("http://127.0.0.1:1/: ", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_list_that_claims_much_gets_no_more_than_its_share_of_the_work()
+    {
+        using var folder = new Folder();
+        var bin = Directory.CreateDirectory(folder.File("bin")).FullName;
+        foreach (var (program, code) in new[] { ("nix-build", 0), ("nix-store", 1), ("nix", 1) }) // nobody has the derivations
+        {
+            var script = System.IO.Path.Combine(bin, program);
+            await File.WriteAllTextAsync(script, $"#!/bin/sh\nexit {code}\n");
+            File.SetUnixFileMode(script, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        }
+
+        var (lies, truths) = (Enumerable.Range(0, 60).Select(i => TestOutput.PathOf($"lie-{i}").Absolute).ToList(),
+            Enumerable.Range(0, 20).Select(i => TestOutput.PathOf($"true-{i}").Absolute).ToList());
+        await using var liar = await ListServer.StartAsync(lies.Select(path => (path, int.MaxValue)));
+        await using var honest = await ListServer.StartAsync(truths.Select(path => (path, 1)));
+
+        var run = await Cli.RunAsync(["rebuild", "--once", "--config", Config(folder)], new()
+        {
+            ["PATH"] = $"{bin}:{Environment.GetEnvironmentVariable("PATH")}",
+            ["TRUSTIXPROXY__REBUILDER__WANTED__0"] = liar.Url.ToString(),
+            ["TRUSTIXPROXY__REBUILDER__WANTED__1"] = honest.Url.ToString(),
+        });
+
+        var begun = run.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(' ')[1].TrimEnd(':')).ToList();
+        Assert.Equal(lies.Concat(truths).Order(), begun.Order());
+        Assert.All(begun.Take(40).Chunk(2), pair => Assert.Single(pair, truths.Contains));
+    }
+
+    private sealed class ListServer(byte[] list) : FakeServer
+    {
+        public static async Task<ListServer> StartAsync(IEnumerable<(string Path, int Claim)> wanted)
+        {
+            var server = new ListServer(JsonSerializer.SerializeToUtf8Bytes(
+                new { wanted = wanted.Select(item => new { storePath = item.Path, requests = item.Claim, roots = item.Claim }) }));
+            await server.ListenAsync();
+            return server;
+        }
+
+        protected override Task AnswerAsync(HttpContext context) => context.Response.Body.WriteAsync(list).AsTask();
     }
 
     private static string Config(Folder folder) => folder.File($"{Guid.NewGuid():n}.json", JsonSerializer.Serialize(

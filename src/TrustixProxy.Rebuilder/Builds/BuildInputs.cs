@@ -14,6 +14,7 @@ namespace TrustixProxy.Rebuilder.Builds;
 ///                                                otherwise       ──▶ the build must wait
 ///         built here, and the proxy's is another ──▶ removed, so that the proxy's is fetched
 /// build:  fetched once ──▶ removed; Nix builds what is missing
+///         of an ordinary user, whose builders can change each other's inputs: one by one, and each finds its inputs hashed again
 /// </code></remarks>
 internal sealed class BuildInputs(RebuilderOptions options, OwnStore store, InputVotes votes, Func<StorePath, NixBounds> boundsOf)
 {
@@ -43,7 +44,9 @@ internal sealed class BuildInputs(RebuilderOptions options, OwnStore store, Inpu
         await RemoveStrangersAsync(derivation, cancellation);
         if (options.Inputs is InputSource.Build)
         {
-            return; // Nix builds them with the target
+            await (Environment.IsPrivilegedProcess ? Task.CompletedTask // Nix builds them with the target
+                : BuildEachAsync(derivation, [], cancellation));
+            return;
         }
 
         var wanted = Wanted(derivation);
@@ -60,17 +63,65 @@ internal sealed class BuildInputs(RebuilderOptions options, OwnStore store, Inpu
             }
 
             await BringAsync(maker, read, depth + 1, cancellation);
-            var bounds = boundsOf(maker);
-            var end = await store.BuildAsync(maker, bounds with
+            if (await BuildAsync(maker, read, cancellation) is { } fault)
             {
-                Disk = options.Disk,
-                Measured = () => store.FoldersOf(maker, read).Append(bounds.Temporary),
-            }, cancellation);
-            if (end.Code is not 0)
-            {
-                throw new NixException($"its input {lacking.Absolute}, of fixed content, cannot be fetched: {end.Reason}");
+                throw new NixException($"its input {lacking.Absolute}, of fixed content, cannot be fetched: {fault}");
             }
         }
+    }
+
+    /// <summary>Hashes again what a build will see, and removes it when it was changed since it came.</summary>
+    /// <exception cref="NixException">Something was changed.</exception>
+    public async Task<IReadOnlyList<OwnPath>> VerifiedAsync(Derivation derivation, CancellationToken cancellation)
+    {
+        var seen = await SeenAsync(derivation, cancellation);
+        IReadOnlyList<StorePath> paths = [.. seen.Select(path => path.Path)];
+        try
+        {
+            await store.VerifyAsync(paths, cancellation);
+            return seen;
+        }
+        catch (NixException exception)
+        {
+            await store.RemoveAsync(paths, cancellation);
+            throw new NixException($"inputs were changed after they came, so they were removed: {exception.Message}");
+        }
+    }
+
+    /// <summary>Builds the inputs that are missing, each after its own.</summary>
+    /// <param name="visited">The derivations that were looked at.</param>
+    private async Task BuildEachAsync(Derivation derivation, HashSet<StorePath> visited, CancellationToken cancellation)
+    {
+        var wanted = Wanted(derivation);
+        foreach (var lacking in await store.InvalidAsync([.. wanted.Keys], cancellation))
+        {
+            var maker = wanted[lacking];
+            if (!visited.Add(maker))
+            {
+                continue; // it has more than one output
+            }
+
+            var read = store.Read(maker);
+            await BuildEachAsync(read, visited, cancellation);
+            await VerifiedAsync(read, cancellation);
+            if (await BuildAsync(maker, read, cancellation) is { } fault)
+            {
+                throw new NixException($"its input {lacking.Absolute} cannot be built: {fault}");
+            }
+        }
+    }
+
+    /// <summary>Builds an input; returns why it cannot be built, or null.</summary>
+    private async Task<string?> BuildAsync(StorePath maker, Derivation read, CancellationToken cancellation)
+    {
+        var bounds = boundsOf(maker);
+        var end = await store.BuildAsync(maker, bounds with
+        {
+            Disk = options.Disk,
+            Measured = () => store.FoldersOf(maker, read).Append(bounds.Temporary),
+        }, cancellation);
+        OwnStore.Remove(bounds.Temporary);
+        return end.Code is 0 ? null : end.Reason;
     }
 
     /// <summary>Removes inputs that are here but did not come the configured way.</summary>

@@ -14,6 +14,7 @@ namespace TrustixProxy.Rebuilder.Builds;
 /// find derivation ──▶ remove its outputs ──▶ bring inputs ──▶ record "building" ──▶ build ──▶ record "built" ──▶ spool ──▶ record "queued"
 /// </code>
 /// Killed after "building", the next process lets that build end or repeats it, and removes nothing; killed after "built", it only spools.
+/// Builds in whose middle it breaks down again and again are tried later and later, alone, and then no more.
 /// The spool's job has one name for each build, so that writing it twice is writing it once.</remarks>
 public sealed class PathRebuilder : IDisposable
 {
@@ -25,6 +26,7 @@ public sealed class PathRebuilder : IDisposable
     private readonly BuildLedger _ledger;
     private readonly NixCommand _nix;
     private readonly OwnStore _store;
+    private readonly StoreRoom _room;
     private readonly InputVotes _votes;
     private readonly BuildInputs _inputs;
     private readonly DerivationFinder _finder;
@@ -40,11 +42,13 @@ public sealed class PathRebuilder : IDisposable
         MakeFolder(options.Store);
         _records = RecordFolder.Open(options.RecordFolder);
         _ledger = new BuildLedger(options, _records, time);
+        _ledger.NoteInterruptions();
         CollectorRoot.RemoveAll(options.Store);
-        var home = MakeFolder(Path.Combine(options.Store, "home"));
+        var home = MakeFolder(Path.Combine(options.Store, OwnStore.HomeFolder));
         MakeFolder(Path.Combine(home, "conf"));
         _nix = new NixCommand(home, StoreSettings.Of(options.Substituter, options.PublicKeys, Environment.IsPrivilegedProcess), time);
         _store = new OwnStore(options.Store, _nix);
+        _room = new StoreRoom(options, _store);
         _votes = new InputVotes(options.Substituter, time);
         _inputs = new BuildInputs(options, _store, _votes, BoundsOf);
         _finder = new DerivationFinder(_store, options.Expressions, time);
@@ -63,9 +67,13 @@ public sealed class PathRebuilder : IDisposable
     public async Task<BuildRecord> RebuildAsync(RebuildTarget target, bool again, CancellationToken cancellation)
     {
         var known = _ledger.Find(target.Path);
-        if (known is { IsBuilt: true } && !again)
+        if (known is { IsBuilt: true })
         {
-            return _ledger.Queue(known);
+            known = _ledger.Queue(known); // also before another result takes its place
+            if (!again)
+            {
+                return known;
+            }
         }
 
         try
@@ -99,7 +107,11 @@ public sealed class PathRebuilder : IDisposable
         await _preparing.WaitAsync(cancellation);
         try
         {
-            await MakeRoomAsync(cancellation);
+            if (await _room.MakeAsync(InUse, cancellation))
+            {
+                _finder.Forget();
+            }
+
             var found = await _finder.FindAsync(target, cancellation);
             return (found, new CollectorRoot(_options.Store, found.Path));
         }
@@ -113,21 +125,34 @@ public sealed class PathRebuilder : IDisposable
     {
         var turn = _turns.GetOrAdd(found.Path, _ => new SemaphoreSlim(1, 1)); // several outputs of one derivation are built once
         await turn.WaitAsync(cancellation);
-        var known = _ledger.Find(found.Wanted);
-        var record = _ledger.Begin(found.Wanted, known) with { Derivation = found.Path.Absolute };
         try
         {
-            return known is { IsBuilt: true } && !again ? _ledger.Queue(known)
-                : RefusalOf(found) is { } refusal ? _ledger.Fail(record, refusal, isFinal: true)
-                : await BuildAsync(found, record, known is { State: BuildState.Building }, cancellation);
-        }
-        catch (NixException exception)
-        {
-            return _ledger.Postpone(record, exception.Message);
+            var known = _ledger.Find(found.Wanted);
+            known = known is null ? null : _ledger.Queue(known);
+            return known is { IsBuilt: true } && !again ? known : await RebuildAsync(found, known, cancellation);
         }
         finally
         {
             turn.Release();
+        }
+    }
+
+    private async Task<BuildRecord> RebuildAsync(FoundDerivation found, BuildRecord? known, CancellationToken cancellation)
+    {
+        var record = _ledger.Begin(found.Wanted, known) with { Derivation = found.Path.Absolute };
+        try
+        {
+            return RefusalOf(found) is { } refusal ? _ledger.Fail(record, refusal, isFinal: true)
+                : await BuildAsync(found, record, cancellation);
+        }
+        catch (OperationCanceledException)
+        {
+            _ledger.Stop(found.Wanted);
+            throw;
+        }
+        catch (NixException exception)
+        {
+            return _ledger.Postpone(record, exception.Message);
         }
     }
 
@@ -140,19 +165,22 @@ public sealed class PathRebuilder : IDisposable
         _records.Dispose();
     }
 
-    private async Task<BuildRecord> BuildAsync(FoundDerivation found, BuildRecord record, bool resumes, CancellationToken cancellation)
+    private async Task<BuildRecord> BuildAsync(FoundDerivation found, BuildRecord record, CancellationToken cancellation)
     {
         var outputs = found.Read.Outputs.Select(output => output.Path).ToList();
+        _ledger.Keep(record);
         IReadOnlyList<OwnPath> before;
         await _preparing.WaitAsync(cancellation);
         try
         {
-            await RemoveOutputsAsync(outputs, resumes, cancellation);
+            await RemoveOutputsAsync(outputs, record.BeganEmpty, cancellation);
             await _inputs.BringAsync(found.Path, found.Read, cancellation);
-            before = await VerifiedInputsAsync(found, cancellation);
+            before = await (Environment.IsPrivilegedProcess ? _inputs.SeenAsync(found.Read, cancellation)
+                : _inputs.VerifiedAsync(found.Read, cancellation)); // an earlier builder may have changed them: it ran as their owner
             record = _ledger.Keep(record with
             {
                 State = BuildState.Building,
+                BeganEmpty = true,
                 Unvoted = _options.Inputs is InputSource.Proxy ? await _inputs.UnvotedAsync(before, cancellation) : [],
             });
         }
@@ -163,7 +191,12 @@ public sealed class PathRebuilder : IDisposable
 
         var builtToo = _options.Inputs is InputSource.Build ? await _store.ClosureAsync([found.Path], cancellation) : [];
         var end = await _store.BuildAsync(found.Path, BoundsOf(found, builtToo), cancellation);
-        DeleteTemporary(found.Path);
+        OwnStore.Remove(_store.TemporaryOf(found.Path));
+        if (end.LacksRoom)
+        {
+            throw new NixException(end.Reason);
+        }
+
         if (end.Code is not 0)
         {
             return _ledger.Fail(record, end.Reason, isFinal: false);
@@ -201,45 +234,10 @@ public sealed class PathRebuilder : IDisposable
         await _store.RemoveAsync(outputs, cancellation);
     }
 
-    /// <summary>Lists the inputs. Where builders run as the user who owns them, they are hashed first: an earlier builder may have changed
-    /// them.</summary>
-    private async Task<IReadOnlyList<OwnPath>> VerifiedInputsAsync(FoundDerivation found, CancellationToken cancellation)
-    {
-        var seen = await _inputs.SeenAsync(found.Read, cancellation);
-        if (Environment.IsPrivilegedProcess)
-        {
-            return seen;
-        }
-
-        try
-        {
-            await _store.VerifyAsync([.. seen.Select(path => path.Path)], cancellation);
-            return seen;
-        }
-        catch (NixException exception)
-        {
-            await _store.RemoveAsync([.. seen.Select(path => path.Path)], cancellation);
-            throw new NixException($"inputs were changed after they came, so they were removed: {exception.Message}");
-        }
-    }
-
-    private async Task MakeRoomAsync(CancellationToken cancellation)
-    {
-        var size = _store.Size();
-        if (size <= _options.TotalDisk)
-        {
-            return;
-        }
-
-        await _store.CollectAsync(size - (_options.TotalDisk / 5 * 4), cancellation);
-        _finder.Forget();
-        size = _store.Size();
-        if (size > _options.TotalDisk)
-        {
-            throw new NixException(string.Create(CultureInfo.InvariantCulture, $"the store has {size} bytes, more than "
-                + $"{_options.TotalDisk} (rebuilder.totalDisk), and running builds use the rest"));
-        }
-    }
+    /// <summary>Derivations that are being built, or that what an earlier process started may still be building.</summary>
+    private IEnumerable<StorePath> InUse => _records.All()
+        .Where(record => record.State is BuildState.Preparing or BuildState.Building or BuildState.Interrupted)
+        .Select(record => StorePath.TryParseAbsolute(record.Derivation, out var path, out _) ? path : null).OfType<StorePath>();
 
     private string? RefusalOf(FoundDerivation found) =>
         !_options.Filter.Admits(found.Wanted) ? "rebuilder.include and rebuilder.exclude do not admit its name"
@@ -248,29 +246,16 @@ public sealed class PathRebuilder : IDisposable
             ? $"it is for {found.Read.System}; rebuilder.systems has {string.Join(", ", _options.Systems)}"
         : null;
 
-    private NixBounds BoundsOf(StorePath derivation) => new(_options.Time, MakeFolder(TemporaryOf(derivation)));
+    private NixBounds BoundsOf(StorePath derivation) =>
+        new(_options.Time, MakeFolder(_store.TemporaryOf(derivation))) { Store = _room.Bound };
 
     /// <param name="builtToo">The derivations that may be built with it.</param>
     private NixBounds BoundsOf(FoundDerivation found, IEnumerable<StorePath> builtToo) => BoundsOf(found.Path) with
     {
         Disk = _options.Disk,
-        Measured = () => _store.FoldersOf(found.Path, found.Read).Append(TemporaryOf(found.Path))
+        Measured = () => _store.FoldersOf(found.Path, found.Read).Append(_store.TemporaryOf(found.Path))
             .Union(builtToo.Where(Derivation.IsNamedBy).Select(_store.SandboxOf)),
     };
-
-    private string TemporaryOf(StorePath derivation) => Path.Combine(_options.Store, "tmp", derivation.Digest.ToString());
-
-    private void DeleteTemporary(StorePath derivation)
-    {
-        try
-        {
-            Directory.Delete(TemporaryOf(derivation), recursive: true);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            // Nix removes what a killed build left, when it builds there again
-        }
-    }
 
     private static string MakeFolder(string folder) =>
         Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;

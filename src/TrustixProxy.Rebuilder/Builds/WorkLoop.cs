@@ -18,12 +18,16 @@ public sealed class WorkLoop(RebuilderOptions options, PathRebuilder rebuilder, 
     /// <summary>Rebuilds given targets, at most <c>jobs</c> at once.</summary>
     /// <param name="again">Whether to build again what was built before.</param>
     /// <param name="tell">Takes each path's record as soon as its build has ended; called by several at once.</param>
-    public async Task<IReadOnlyList<BuildRecord>> RunAsync(
-        IReadOnlyList<RebuildTarget> targets, bool again, Action<StorePath, BuildRecord> tell, CancellationToken cancellation)
+    public Task<IReadOnlyList<BuildRecord>> RunAsync(
+        IReadOnlyList<RebuildTarget> targets, bool again, Action<StorePath, BuildRecord> tell, CancellationToken cancellation) =>
+        RunAsync(targets, options.Jobs, again, tell, cancellation);
+
+    private async Task<IReadOnlyList<BuildRecord>> RunAsync(
+        IReadOnlyList<RebuildTarget> targets, int jobs, bool again, Action<StorePath, BuildRecord> tell, CancellationToken cancellation)
     {
         var records = new BuildRecord[targets.Count];
         await Parallel.ForEachAsync(Enumerable.Range(0, targets.Count),
-            new ParallelOptions { MaxDegreeOfParallelism = options.Jobs, CancellationToken = cancellation }, async (i, stopping) =>
+            new ParallelOptions { MaxDegreeOfParallelism = jobs, CancellationToken = cancellation }, async (i, stopping) =>
         {
             Begins(targets[i].Path);
             records[i] = await rebuilder.RebuildAsync(targets[i], again, stopping);
@@ -48,7 +52,10 @@ public sealed class WorkLoop(RebuilderOptions options, PathRebuilder rebuilder, 
                 return done;
             }
 
-            done += (await RunAsync(due, again: false, tell, cancellation)).Count;
+            // What broke the rebuilder down is built alone: then it cannot be taken for a build beside it, and no build for it.
+            var suspects = due.ToLookup(target => rebuilder.Records.Find(target.Path.Absolute) is { IsSuspect: true });
+            done += (await RunAsync([.. suspects[false]], options.Jobs, again: false, tell, cancellation)).Count
+                + (await RunAsync([.. suspects[true]], jobs: 1, again: false, tell, cancellation)).Count;
         }
     }
 
@@ -61,16 +68,20 @@ public sealed class WorkLoop(RebuilderOptions options, PathRebuilder rebuilder, 
         new SupervisedLoop("rebuilder", options.Store, options.Interval, stopping => DrainAsync(lists, tell, warn, stopping))
             .RunAsync(time, logger, cancellation);
 
-    /// <summary>The targets of one pass: admitted by name, not built yet, and not waiting for a retry.</summary>
-    private List<RebuildTarget> Due(IEnumerable<WantedPath> wanted) =>
-        [.. wanted.Where(item => options.Filter.Admits(item.Path) && IsDue(rebuilder.Records.Find(item.Path.Absolute)))
-            .Take(PassLength * options.Jobs)
-            .Select(item => new RebuildTarget(item.Path, item.Derivers))];
+    /// <summary>The targets of one pass: admitted by name, not built yet, and not waiting for a retry; equally many of each list while it
+    /// has any.</summary>
+    private List<RebuildTarget> Due(IReadOnlyList<IReadOnlyList<WantedPath>> lists)
+    {
+        var due = lists.Select(list => (IReadOnlyList<WantedPath>)[.. list.Where(item =>
+            options.Filter.Admits(item.Path) && IsDue(rebuilder.Records.Find(item.Path.Absolute)))]).Where(list => list.Count > 0).ToList();
+        var rounds = due.Count is 0 ? 0 : Math.Max(1, PassLength * options.Jobs / due.Count);
+        return [.. WorkOrder.Share(due).Take(rounds * due.Count).Select(item => new RebuildTarget(item.Path, item.Derivers))];
+    }
 
     private bool IsDue(BuildRecord? known) => known switch
     {
-        null or { State: BuildState.Building } => true,
-        { State: BuildState.Failed, RetryAt: { } retry } => retry <= time.GetUtcNow(),
+        null or { State: BuildState.Preparing or BuildState.Building } => true, // its end could not be recorded
+        { State: BuildState.Failed or BuildState.Interrupted, RetryAt: { } retry } => retry <= time.GetUtcNow(),
         _ => false,
     };
 }

@@ -9,6 +9,10 @@ namespace TrustixProxy.Rebuilder.Records;
 [JsonConverter(typeof(JsonStringEnumConverter<BuildState>))]
 public enum BuildState
 {
+    /// <summary>What it needs is brought into the store.</summary>
+    [JsonStringEnumMemberName("preparing")]
+    Preparing,
+
     /// <summary>Its build has begun: the store held none of its outputs then.</summary>
     [JsonStringEnumMemberName("building")]
     Building,
@@ -24,6 +28,10 @@ public enum BuildState
     /// <summary>It could not be built, or not yet. Nothing is published.</summary>
     [JsonStringEnumMemberName("failed")]
     Failed,
+
+    /// <summary>The rebuilder ended, or was ended, in the middle of it.</summary>
+    [JsonStringEnumMemberName("interrupted")]
+    Interrupted,
 }
 
 /// <summary>What is known of one rebuild; kept as one JSON file.</summary>
@@ -37,6 +45,16 @@ public sealed record BuildRecord(string Path, string? Derivation, BuildState Sta
     /// <summary>How often it had to wait before a build could begin or be judged: for inputs, its derivation, or disk space.</summary>
     public int Waits { get; init; }
 
+    /// <summary>How often the rebuilder or its machine broke down in the middle of it.</summary>
+    public int Interruptions { get; init; }
+
+    /// <summary>Whether the last build began with none of its outputs in the store, and was not judged: outputs that are there now are its
+    /// own.</summary>
+    public bool BeganEmpty { get; init; }
+
+    /// <summary>What was built before, where a later build was asked for and gave something else, or nothing; null otherwise.</summary>
+    public BuildRecord? Before { get; init; }
+
     /// <summary>When the last attempt began.</summary>
     public DateTimeOffset StartedAt { get; init; }
 
@@ -49,7 +67,7 @@ public sealed record BuildRecord(string Path, string? Derivation, BuildState Sta
     /// <summary>Inputs that neither prove themselves, nor were built here, nor had the votes of a quorum.</summary>
     public ImmutableArray<UnvotedInput> Unvoted { get; init; } = [];
 
-    /// <summary>Why it failed; empty when it did not.</summary>
+    /// <summary>Why it failed or ended early; empty when it did not.</summary>
     public string Reason { get; init; } = "";
 
     /// <summary>When it may be tried again; null when it will not be.</summary>
@@ -59,13 +77,23 @@ public sealed record BuildRecord(string Path, string? Derivation, BuildState Sta
     [JsonIgnore]
     public bool IsBuilt => State is BuildState.Built or BuildState.Queued;
 
+    /// <summary>Whether it may be what ended the rebuilder.</summary>
+    [JsonIgnore]
+    public bool IsSuspect => Interruptions > 0 && !IsBuilt;
+
     /// <summary>Whether nothing is missing that a record of a file must have.</summary>
     internal bool IsWhole => StorePath.TryParseAbsolute(Path, out _, out _) && Reason is not null && !Outputs.IsDefault
-        && !Unvoted.IsDefault && Outputs.All(output => output is { Path: not null, References.IsDefault: false });
+        && !Unvoted.IsDefault && Outputs.All(output => output is { Path: not null, References.IsDefault: false })
+        && Before is null or { IsWhole: true };
 
     /// <summary>The store paths that this record answers for.</summary>
     [JsonIgnore]
-    public IEnumerable<string> Answers => Outputs.Select(output => output.Path).Prepend(Path).Distinct();
+    public IEnumerable<string> Answers => Outputs.Concat(Before?.Outputs ?? []).Select(output => output.Path).Prepend(Path)
+        .Distinct();
+
+    /// <summary>Whether another build gave the same outputs.</summary>
+    internal bool HasOutputsOf(BuildRecord other) => Outputs.Length == other.Outputs.Length
+        && Outputs.All(output => other.HashOf(output.Path) == output.NarHash);
 
     /// <summary>The NAR hash of an output; null when the build did not give it.</summary>
     /// <param name="path">Its store path, absolute.</param>
@@ -75,6 +103,8 @@ public sealed record BuildRecord(string Path, string? Derivation, BuildState Sta
     public override string ToString() => State switch
     {
         BuildState.Failed => $"failed {Path}: {string.Join(' ', Reason.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))}",
+        BuildState.Interrupted => $"interrupted {Path}: {Reason}",
+        BuildState.Preparing => $"preparing {Path}",
         BuildState.Building => $"building {Path}",
         _ => $"built {Path}: {HashOf(Path) ?? "no such output"}"
             + (Unvoted.IsEmpty ? "" : $" from {Unvoted.Length} input{(Unvoted.Length is 1 ? "" : "s")} without a quorum's votes"),

@@ -56,7 +56,10 @@ internal sealed class NixCommand(string home, IReadOnlyDictionary<string, string
         await ending.CancelAsync();
         var exceeded = await guard;
         cancellation.ThrowIfCancellationRequested();
-        return new NixEnd(exceeded is null ? process.ExitCode : -1, await output, exceeded ?? ReasonOf(await error));
+        return new NixEnd(exceeded is null ? process.ExitCode : -1, await output, exceeded?.Reason ?? ReasonOf(await error))
+        {
+            LacksRoom = exceeded is { IsOfStore: true },
+        };
     }
 
     private Dictionary<string, string> Environment(string temporary)
@@ -134,4 +137,8 @@ internal sealed class NixCommand(string home, IReadOnlyDictionary<string, string
 /// <param name="Code">Its exit code; -1 when it exceeded a bound.</param>
 /// <param name="Output">What it printed.</param>
 /// <param name="Reason">Why it failed, when it did.</param>
-internal sealed record NixEnd(int Code, string Output, string Reason);
+internal sealed record NixEnd(int Code, string Output, string Reason)
+{
+    /// <summary>Whether it was ended because the whole store was full.</summary>
+    public bool LacksRoom { get; init; }
+}

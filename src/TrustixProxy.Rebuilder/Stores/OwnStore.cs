@@ -12,6 +12,11 @@ internal sealed class OwnStore(string folder, NixCommand nix)
     /// <summary>Maximum number of paths per command line, whose length the system limits.</summary>
     private const int MaxPaths = 500;
 
+    /// <summary>Folders in the store's.</summary>
+    public const string TemporaryFolder = "tmp", HomeFolder = "home";
+
+    private const string LogFolder = "nix/var/log/nix";
+
     /// <summary>The folder.</summary>
     public string Folder => folder;
 
@@ -174,10 +179,11 @@ internal sealed class OwnStore(string folder, NixCommand nix)
     public Task CollectAsync(long bytes, CancellationToken cancellation) => nix.RunAsync("nix-store",
         ["--store", folder, "--gc", "--max-freed", bytes.ToString(System.Globalization.CultureInfo.InvariantCulture)], cancellation);
 
-    /// <summary>The folders that a build of this derivation fills.</summary>
+    /// <summary>The folders and files that a build of this derivation fills.</summary>
     public IEnumerable<string> FoldersOf(StorePath derivation, Derivation read)
     {
         yield return SandboxOf(derivation);
+        yield return LogOf(derivation);
         foreach (var output in read.Outputs)
         {
             yield return FileOf(output.Path);
@@ -187,8 +193,45 @@ internal sealed class OwnStore(string folder, NixCommand nix)
     /// <summary>The folder that a build of a derivation sees as its root, and fills.</summary>
     public string SandboxOf(StorePath derivation) => FileOf(derivation) + ".chroot";
 
-    /// <summary>Bytes of all paths.</summary>
-    public long Size() => FolderSize.Of(Path.Combine(folder, "nix", "store"));
+    /// <summary>Bytes of all that builds and evaluations leave here: paths, also those that Nix does not know as valid, logs, temporary
+    /// files, caches.</summary>
+    public Task<long> SizeAsync(CancellationToken cancellation) => FolderSize.OfAsync(
+        new[] { "nix/store", LogFolder, TemporaryFolder, HomeFolder }.Select(part => Path.Combine(folder, part)), cancellation);
+
+    /// <summary>The folder for the temporary files of a build.</summary>
+    public string TemporaryOf(StorePath derivation) => Path.Combine(folder, TemporaryFolder, derivation.Digest.ToString());
+
+    /// <summary>Removes what can be made again, and what no garbage collector of Nix sees: logs, caches, and temporary files.</summary>
+    /// <param name="inUse">The derivations that may be being built.</param>
+    public void RemoveLeftovers(IEnumerable<StorePath> inUse)
+    {
+        var kept = inUse.Select(TemporaryOf).ToHashSet(StringComparer.Ordinal);
+        var temporary = Path.Combine(folder, TemporaryFolder);
+        foreach (var leftover in Directory.Exists(temporary) ? Directory.GetDirectories(temporary).Where(path => !kept.Contains(path)) : [])
+        {
+            Remove(leftover);
+        }
+
+        Remove(Path.Combine(folder, LogFolder, "drvs"));
+        Remove(Path.Combine(folder, HomeFolder, "cache"));
+    }
+
+    /// <summary>Removes a folder as far as it can be removed.</summary>
+    public static void Remove(string path)
+    {
+        try
+        {
+            Directory.Delete(path, recursive: true);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // it is not there, or a build writes to it still: Nix removes it when it builds there again
+        }
+    }
+
+    /// <summary>The log that Nix keeps of a build.</summary>
+    private string LogOf(StorePath derivation) => Path.Combine(
+        folder, LogFolder, "drvs", $"{derivation}"[..2], $"{derivation}"[2..] + ".bz2");
 
     private string FileOf(StorePath path) => Path.Combine(folder, path.Absolute[1..]);
 

@@ -24,19 +24,18 @@ public sealed class WantedLists(ImmutableArray<Uri> urls, string? token, TimePro
     /// <summary>Tells this rebuilder from others, for lists that give no turn.</summary>
     public string Identity { get; init; } = "";
 
-    /// <summary>Fetches all lists, and starts where the turn of the first one says. A list that cannot be had is told, and the others
+    /// <summary>Fetches all lists, each in order and started where its turn says. A list that cannot be had is told, and the others
     /// count.</summary>
     /// <param name="tell">Takes what is wrong with a list.</param>
-    public async Task<IReadOnlyList<WantedPath>> FetchAsync(Action<string> tell, CancellationToken cancellation)
+    public async Task<IReadOnlyList<IReadOnlyList<WantedPath>>> FetchAsync(Action<string> tell, CancellationToken cancellation)
     {
-        var (all, turn) = (new List<WantedPath>(), (long?)null);
+        var lists = new List<IReadOnlyList<WantedPath>>();
         foreach (var url in urls)
         {
             try
             {
-                var (wanted, given) = await FetchAsync(url, tell, cancellation);
-                all.AddRange(wanted);
-                turn ??= given;
+                var (wanted, turn) = await FetchAsync(url, tell, cancellation);
+                lists.Add(WorkOrder.Turn(WorkOrder.Order(wanted), turn ?? WorkOrder.TurnOf(Identity)));
             }
             catch (Exception exception) when (exception is HttpRequestException
                 || (exception is OperationCanceledException && !cancellation.IsCancellationRequested))
@@ -45,7 +44,7 @@ public sealed class WantedLists(ImmutableArray<Uri> urls, string? token, TimePro
             }
         }
 
-        return WorkOrder.Turn(WorkOrder.Merge(all), turn ?? WorkOrder.TurnOf(Identity));
+        return lists;
     }
 
     /// <inheritdoc/>

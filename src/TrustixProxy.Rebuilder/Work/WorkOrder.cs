@@ -11,12 +11,41 @@ public static class WorkOrder
     /// <summary>Number of the best paths that rebuilders begin at.</summary>
     internal const int Window = 64;
 
-    /// <summary>Merges lists, and orders them: most roots, then most requests, then by path.</summary>
-    public static IReadOnlyList<WantedPath> Merge(IEnumerable<WantedPath> wanted) =>
-        [.. wanted.GroupBy(item => item.Path)
-            .Select(group => new WantedPath(group.Key, group.Sum(item => item.Requests), group.Max(item => item.Roots),
-                [.. group.SelectMany(item => item.Derivers).Distinct()]))
+    /// <summary>Orders one list: most roots, then most requests, then by path.</summary>
+    public static IReadOnlyList<WantedPath> Order(IEnumerable<WantedPath> wanted) =>
+        [.. wanted.DistinctBy(item => item.Path)
             .OrderByDescending(item => item.Roots).ThenByDescending(item => item.Requests).ThenBy(item => item.Path)];
+
+    /// <summary>Takes from the lists in turns, one path from each, so that none gets more than its share, whatever it claims. A path in
+    /// several lists comes once, with the derivers that all of them name.</summary>
+    /// <param name="lists">What can be done now of each list, best first.</param>
+    public static IReadOnlyList<WantedPath> Share(IReadOnlyList<IReadOnlyList<WantedPath>> lists)
+    {
+        var derivers = lists.SelectMany(list => list).ToLookup(item => item.Path, item => item.Derivers);
+        var (shared, taken, next) = (new List<WantedPath>(), new HashSet<StorePath>(), new int[lists.Count]);
+        var isLeft = true;
+        while (isLeft)
+        {
+            isLeft = false;
+            for (var i = 0; i < lists.Count; i++)
+            {
+                while (next[i] < lists[i].Count && taken.Contains(lists[i][next[i]].Path))
+                {
+                    next[i]++;
+                }
+
+                if (next[i] < lists[i].Count)
+                {
+                    var item = lists[i][next[i]];
+                    taken.Add(item.Path);
+                    shared.Add(item with { Derivers = [.. derivers[item.Path].SelectMany(named => named).Distinct()] });
+                    isLeft = true;
+                }
+            }
+        }
+
+        return shared;
+    }
 
     /// <summary>Starts a list at an offset that its turn gives: as many turns in a row as it has paths begin at different ones.</summary>
     /// <remarks>Only the best <see cref="Window"/> paths are turned: the others wait in any case.</remarks>

@@ -39,6 +39,11 @@ internal static class ConfigurationFile
     /// <summary>Whether a configuration is a rebuilder's: it has what only a rebuilder has.</summary>
     public static bool IsOfRebuilder(string? path) => Load(path, []) is { } values && values.GetSection("rebuilder").Exists();
 
+    /// <summary>The store that a rebuilder's configuration names; the default where it names none, null when it is none of a
+    /// rebuilder.</summary>
+    public static string? StoreOfRebuilder(string path) => !IsOfRebuilder(path) ? null
+        : Load(path, [])?.GetSection("rebuilder")["store"] ?? CommonKeys.DefaultStateDirectory("trustix-rebuilder");
+
     /// <summary>Whether a configuration is a publisher's: it has what only a publisher has.</summary>
     public static bool IsOfPublisher(string? path) =>
         Load(path, []) is { } values && (values.GetSection("log").Exists() || values.GetSection("spoolDirectory").Exists());

@@ -344,8 +344,9 @@ internal static class ConfigurationKeys
         ["rebuilder.jobs"] = "Builds at once. More than 1 needs root and the group `nixbld`.",
         ["rebuilder.time"] = "Time for one build, and for fetching its inputs.",
         ["rebuilder.disk"] = "Disk space for one build.",
-        ["rebuilder.totalDisk"] = "Disk space for the store; the garbage collector frees a fifth of it when it is exceeded.",
-        ["rebuilder.retries"] = "How often a failed build is tried again.",
+        ["rebuilder.totalDisk"] = "Disk space for the store, with logs and temporary files. Before a build, room for it (`disk`, at most "
+            + "half of this) is made; one that would exceed it ends and waits.",
+        ["rebuilder.retries"] = "How often a build that failed, or broke the rebuilder down, is tried again.",
         ["rebuilder.backoff"] = "Pause before the first retry; doubles with each.",
         ["rebuilder.interval"] = "Time between two looks at an empty work list.",
         ["rebuilder.include"] = new("Store path names (the part after the digest) to rebuild.") { Default = "all", Range = Glob },

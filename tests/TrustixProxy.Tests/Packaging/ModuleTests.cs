@@ -138,7 +138,30 @@ public sealed class ModuleTests
         var rebuilder = unit.Configuration.GetProperty("rebuilder");
         Assert.Equal("/var/spool/trustix", rebuilder.GetProperty("spoolDirectory").GetString());
         Assert.Equal("http://127.0.0.1:8081", rebuilder.GetProperty("wanted")[0].GetString());
-        await unit.BuildAsync(folder);
+        var bin = Directory.CreateDirectory(folder.File("bin")).FullName;
+        await File.WriteAllTextAsync(System.IO.Path.Combine(bin, "nix-build"), "#!/bin/sh\n"); // there is a sandbox
+        File.SetUnixFileMode(System.IO.Path.Combine(bin, "nix-build"), UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        await unit.StartAndStopAsync(folder, new()
+        {
+            ["PATH"] = $"{bin}:{Environment.GetEnvironmentVariable("PATH")}",
+            ["TRUSTIXPROXY__REBUILDER__STORE"] = folder.File("store"),
+            ["TRUSTIXPROXY__REBUILDER__SPOOLDIRECTORY"] = folder.File("spool"),
+            ["TRUSTIXPROXY__REBUILDER__WANTED__0"] = "http://127.0.0.1:1",
+        });
+        Assert.True(Directory.Exists(folder.File("store/rebuilds")));
+    }
+
+    [SystemdTheory]
+    [InlineData("trustix-proxy", Proxy)]
+    [InlineData("trustix-log", Log)]
+    [InlineData("trustix-publisher", Publisher)]
+    [InlineData("trustix-rebuilder", """services.trustix-rebuilder = { enable = true; wantedTokenFile = "/secrets/wanted"; };""")]
+    public async Task Systemd_knows_all_that_a_unit_says(string name, string module)
+    {
+        using var folder = new Folder();
+        var unit = new Unit(await MachineAsync(module), name);
+
+        Assert.Equal("", await unit.FindFaultsAsync(folder, name));
     }
 
     [Fact]

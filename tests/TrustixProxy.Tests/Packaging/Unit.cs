@@ -38,6 +38,25 @@ internal sealed partial class Unit
         return result;
     }
 
+    /// <summary>What systemd finds wrong with the unit, whose command is replaced by one of this machine.</summary>
+    public async Task<string> FindFaultsAsync(Folder folder, string name)
+    {
+        var lines = Service.EnumerateObject().Where(setting => setting.Name is not ("ExecStart" or "ExecReload")).SelectMany(setting =>
+            (setting.Value.ValueKind is JsonValueKind.Array ? setting.Value.EnumerateArray() : Enumerable.Repeat(setting.Value, 1))
+                .Select(value => $"{setting.Name}={value}"));
+        var environment = _unit.GetProperty("environment").EnumerateObject().Select(variable =>
+            $"Environment=\"{variable.Name}={variable.Value}\"");
+        var file = folder.File($"{name}.service", $"[Service]\nExecStart=/bin/true\n{string.Join('\n', lines.Concat(environment))}\n");
+        using var verify = Process.Start(new ProcessStartInfo("systemd-analyze", ["verify", "--man=no", file])
+        {
+            RedirectStandardError = true,
+            RedirectStandardOutput = true,
+        })!;
+        var said = await verify.StandardError.ReadToEndAsync();
+        await verify.WaitForExitAsync();
+        return string.Join('\n', said.Split('\n').Where(line => line.Contains(name, StringComparison.Ordinal)));
+    }
+
     /// <summary>Starts what the unit starts, with its environment and its credentials, until it says that it is ready; reloads it where the
     /// unit says how, and ends it.</summary>
     /// <param name="folder">Where files go.</param>

@@ -23,7 +23,7 @@ internal static class ExplainVerb
     public static Command Create()
     {
         var command = new Command("explain", "Asks every elector about a path and shows each vote, its proof and the verdict.") { Path,
-            SharedOptions.Config, SharedOptions.Json, Bundle, OwnRebuild.Store };
+            SharedOptions.Config, SharedOptions.Json, Bundle, OwnRebuild.Source };
         command.SetAction(RunAsync);
         return command;
     }
@@ -57,7 +57,7 @@ internal static class ExplainVerb
             }
 
             var refusedNars = explanation.Path is { } path ? await explainer.FindRefusedNarsAsync(path, cancellation) : [];
-            var rebuilt = OwnRebuild.Find(parsed.GetValue(OwnRebuild.Store), explanation.Path);
+            var rebuilt = OwnRebuild.Find(parsed.GetValue(OwnRebuild.Source), explanation.Path);
             var missing = explanation.Claim is { } claim ? await explainer.FindRefusedReferencesAsync(claim) : null;
             if (parsed.GetValue(SharedOptions.Json))
             {

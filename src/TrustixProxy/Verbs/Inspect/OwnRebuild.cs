@@ -9,16 +9,26 @@ namespace TrustixProxy.Verbs.Inspect;
 /// <summary>What this machine's rebuilder knows of a path: its own result, and the inputs that it took without a vote.</summary>
 internal static class OwnRebuild
 {
-    /// <summary>The rebuilder's store.</summary>
-    public static Option<string?> Store { get; } = new("--rebuilder")
+    /// <summary>Where the rebuilder's results are.</summary>
+    public static Option<string?> Source { get; } = new("--rebuilder")
     {
-        Description = "The store of this machine's rebuilder, whose own result is shown too; default: that of the key rebuilder.store.",
-        HelpName = "FOLDER",
+        Description = "This machine's rebuilder, whose own result is shown too: its configuration, or its store's folder. Default: the "
+            + "store that a rebuilder has without the key rebuilder.store.",
+        HelpName = "FILE|FOLDER",
     };
 
     /// <summary>Finds the newest record that answers for a path; null when there is none, or no rebuilder.</summary>
-    public static BuildRecord? Find(string? store, StorePath? path)
+    /// <param name="source">What the option names; null for the default.</param>
+    public static BuildRecord? Find(string? source, StorePath? path)
     {
+        var store = File.Exists(source) ? ConfigurationFile.StoreOfRebuilder(source) : source;
+        if (source is not null && !Directory.Exists(store))
+        {
+            Console.Error.WriteLine($"--rebuilder: is '{source}', which is neither a rebuilder's configuration nor its store's folder; "
+                + "no own result is shown.");
+            return null;
+        }
+
         var folder = RecordFolder.In(store ?? CommonKeys.DefaultStateDirectory("trustix-rebuilder"));
         try
         {

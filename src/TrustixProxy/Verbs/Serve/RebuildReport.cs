@@ -24,9 +24,14 @@ internal static class RebuildReport
         }
     }
 
-    /// <summary>A record as lines: what it came to, and each input that came without a vote.</summary>
-    public static IEnumerable<string> LinesOf(BuildRecord record) => record.Unvoted
-        .Select(input => $"  without a quorum's votes: {input.Path} {input.NarHash} ({input.Reason})").Prepend($"{record}");
+    /// <summary>A record as lines: what it came to, each input that came without a vote, and what was built before.</summary>
+    public static IEnumerable<string> LinesOf(BuildRecord record) =>
+    [
+        $"{record}",
+        .. record.Unvoted.Select(input => $"  without a quorum's votes: {input.Path} {input.NarHash} ({input.Reason})"),
+        .. new[] { record.Before }.OfType<BuildRecord>()
+            .Select(before => $"  before, {before.StartedAt.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z: {before}"),
+    ];
 
     /// <summary>A record as one line of JSON.</summary>
     public static string JsonOf(BuildRecord record) => JsonSerializer.Serialize(record, RecordJson.Default.BuildRecord);
