@@ -76,13 +76,26 @@ public sealed class LilaVoteTests
     public async Task An_upstream_that_lies_about_the_size_silences_no_rebuilder()
     {
         var output = TestOutput.Make();
-        await using var proxy = await NewAsync(output, 2, List(Attest(output, Nora)), Nora);
+        await using var proxy = await NewAsync(output, 2, List(Attest(output, Nora), Attest(output, Otto)), Nora, Otto);
         (await proxy.AddUpstreamAsync("liar")).Add(output, change: LieAboutSize);
-        var isAsked = new TaskCompletionSource();
-        proxy.Upstream("lila").Intercept = _ => Task.FromResult(!isAsked.TrySetResult() && false);
+        proxy.Log("alice").Lie = LogLie.Hang; // her claim would give the size, too
+        var hasAnswered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        proxy.Upstream("lila").Intercept = context =>
+        {
+            context.Response.OnCompleted(() => Task.FromResult(hasAnswered.TrySetResult()));
+            return Task.FromResult(false);
+        };
         proxy.Upstream("main").Intercept = async context =>
         {
-            await (context.Request.Path.Value!.EndsWith(".narinfo", StringComparison.Ordinal) ? isAsked.Task : Task.CompletedTask);
+            if (context.Request.Path.Value!.EndsWith(".narinfo", StringComparison.Ordinal))
+            {
+                await hasAnswered.Task;
+                for (var i = 0; i < 50; i++)
+                {
+                    await proxy.Client.GetAsync(new Uri(proxy.Url, "nix-cache-info")); // meanwhile the proxy judges the rebuilder's answer
+                }
+            }
+
             return false;
         };
         await proxy.StartAsync();

@@ -5,6 +5,7 @@ using System.Text.Json.Nodes;
 using TrustixProxy.Consensus;
 using TrustixProxy.Testing;
 using TrustixProxy.TransparencyLog;
+using static TrustixProxy.Testing.Eventually;
 
 namespace TrustixProxy.Substituter.Tests.Evidence;
 
@@ -47,6 +48,27 @@ public sealed class MapRootTests
         await proxy.NarInfoAsync(output);
 
         Assert.DoesNotContain("GetMHLogAuditProof", proxy.Log("alice").Calls.Concat(proxy.Log("bob").Calls));
+    }
+
+    [Fact]
+    public async Task A_newer_head_does_not_become_the_view_unless_its_map_root_is_shown()
+    {
+        var (first, second) = (TestOutput.Make("first"), TestOutput.Make("second"));
+        await using var proxy = await TestProxy.WithThreeLogsAsync();
+        proxy.Change = options => options with { HeadPollInterval = TimeSpan.FromMilliseconds(50) };
+        await proxy.Publish(first, "alice", "carol").StartAsync();
+        await proxy.NarInfoAsync(first);
+        await UntilAsync(async () => await SizesAsync() is [{ } alice, _, { } carol] && (alice, carol) == (1, 1));
+
+        proxy.Log("carol").Lie = LogLie.SurplusMapRootNode;
+        proxy.Publish(second, "alice", "carol");
+        await UntilAsync(() => proxy.Log("carol").Calls.Count(call => call is "GetMHLogAuditProof") > 4);
+
+        Assert.Equal(1, (await SizesAsync())[2]);
+
+        async Task<long?[]> SizesAsync() =>
+            [.. JsonNode.Parse(await proxy.Client.GetStringAsync(new Uri(proxy.OperationsUrl, "/readyz")))!["logs"]!.AsArray()
+                .Select(log => (long?)log!["size"])];
     }
 
     [Fact]
