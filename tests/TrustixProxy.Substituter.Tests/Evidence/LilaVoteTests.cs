@@ -76,24 +76,43 @@ public sealed class LilaVoteTests
     public async Task An_upstream_that_lies_about_the_size_silences_no_rebuilder()
     {
         var output = TestOutput.Make();
-        await using var proxy = await NewAsync(output, 2, List(Attest(output, Nora), Attest(output, Otto)), Nora, Otto);
+        await using var proxy = await NewAsync(output, 2, List(Attest(output, Nora)), Nora);
         (await proxy.AddUpstreamAsync("liar")).Add(output, change: LieAboutSize);
+        var isAsked = new TaskCompletionSource();
+        proxy.Upstream("lila").Intercept = _ => Task.FromResult(!isAsked.TrySetResult() && false);
+        proxy.Upstream("main").Intercept = async context =>
+        {
+            await (context.Request.Path.Value!.EndsWith(".narinfo", StringComparison.Ordinal) ? isAsked.Task : Task.CompletedTask);
+            return false;
+        };
+        await proxy.StartAsync();
+
+        Assert.Equal("agreed", (await proxy.AskAsync(output.Path).WaitAsync(TimeSpan.FromMinutes(1))).Decision);
+    }
+
+    [Fact]
+    public async Task An_elector_whose_claim_gives_the_size_is_waited_for()
+    {
+        var output = TestOutput.Make();
+        await using var proxy = await NewAsync(output, 3, List(Attest(output, Nora), Attest(output, Otto)), Nora, Otto);
         proxy.Log("alice").Lie = LogLie.Hang; // her claim would give the size, too
-        var hasAnswered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        proxy.Upstream("main").Add(output, change: LieAboutSize);
+        var (key, dora, hasAnswered) = (NixSecretKey.Generate("dora-1"), await proxy.AddUpstreamAsync("dora"), new TaskCompletionSource());
+        dora.Add(output, change: text => text + $"Sig: {key.Sign(output.NarInfo().Fingerprint)}\n");
+        proxy.Caches.Add(new CacheOptions(new Elector.Cache("dora", "dora", [key.PublicKey]), dora.Url));
+        var change = proxy.Change;
+        proxy.Change = options => change(options) with { Upstreams = [.. options.Upstreams.Where(upstream => upstream.Name is "main")] };
         proxy.Upstream("lila").Intercept = context =>
         {
             context.Response.OnCompleted(() => Task.FromResult(hasAnswered.TrySetResult()));
             return Task.FromResult(false);
         };
-        proxy.Upstream("main").Intercept = async context =>
+        dora.Intercept = async _ =>
         {
-            if (context.Request.Path.Value!.EndsWith(".narinfo", StringComparison.Ordinal))
+            await hasAnswered.Task;
+            for (var i = 0; i < 50; i++)
             {
-                await hasAnswered.Task;
-                for (var i = 0; i < 50; i++)
-                {
-                    await proxy.Client.GetAsync(new Uri(proxy.Url, "nix-cache-info")); // meanwhile the proxy judges the rebuilder's answer
-                }
+                await proxy.Client.GetAsync(new Uri(proxy.Url, "nix-cache-info")); // meanwhile the proxy judges the rebuilders' answer
             }
 
             return false;
