@@ -119,30 +119,82 @@ public sealed class Policy
     public bool TryDecide(StorePath path, IReadOnlyDictionary<string, Ballot> ballots, [NotNullWhen(true)] out Verdict? verdict)
     {
         var scope = ScopeOf(path);
-        var (rule, tally) = (scope.Rule, Count(ballots, scope.MinimumAge));
+        var finding = Judge(scope, Count(ballots, scope.MinimumAge));
+        verdict = finding is null ? null : VerdictOf(finding, scope.Rule, Answers(ballots));
+        return verdict is not null;
+    }
+
+    /// <summary>Decides on where an output was built to, by the same rules, if no missing ballot could change the verdict.</summary>
+    /// <param name="key">The output asked about.</param>
+    /// <param name="ballots">Ballots by elector name; an absent elector has not answered yet.</param>
+    /// <param name="verdict">The verdict, the same for all possible answers.</param>
+    /// <remarks>A key that is a hash hides the name of what is built, so that nobody can tell which scope is the right one: every scope's
+    /// rule must grant the same. Exceptions name paths, and do not apply.</remarks>
+    public bool TryDecide(
+        TraceKey key, IReadOnlyDictionary<string, TraceBallot> ballots, [NotNullWhen(true)] out TraceVerdict? verdict)
+    {
+        verdict = null;
+        var named = ballots.Values.Select(ballot => ballot.Claim?.OutPath).FirstOrDefault(path => path is not null);
+        ImmutableArray<Scope> scopes = key.HasName ? [named is null ? Rest : ScopeOf(named)] : [.. Scopes, Rest];
+        var findings = scopes.Select(scope => (Scope: scope, Found: Judge(scope, CountTraces(ballots, scope.MinimumAge)))).ToList();
+        if (findings.Exists(item => item.Found is null))
+        {
+            return false;
+        }
+
+        var (rule, worst) = findings.Select(item => (item.Scope.Rule, item.Found!)).MinBy(item => item.Item2.Winner is not null);
+        var granted = findings.TrueForAll(item => item.Found!.Winner == findings[0].Found!.Winner) ? findings[0].Found!.Winner : null;
+        var outcome = granted is not null ? Outcome.Agreed
+            : worst is { Winner: null, Conflict: null } ? Outcome.Undecided : Outcome.Conflict;
+        var answers = Electors.Select(elector => $"{elector.Name}={ballots.GetValueOrDefault(elector.Name) switch
+        {
+            null => $"silent({Kebab.Of(SilenceReason.NotHeard)})",
+            { Claim: { } claim } => claim.OutPath,
+            var silent => silent.Word,
+        }}");
+        verdict = new TraceVerdict(outcome, granted, $"{rule} needed: {string.Join(", ", answers)}{worst.Note}");
+        return true;
+    }
+
+    /// <summary>Judges what was counted under one rule; null while a missing ballot could change it.</summary>
+    private Finding<TClaim>? Judge<TClaim>(Scope scope, Tally<TClaim> tally)
+        where TClaim : class
+    {
+        var rule = scope.Rule;
         var winners = tally.Claims.Where(claim => rule.IsMetBy(tally.VotesFor(claim))).ToList();
         var rivals = tally.Claims.Count(claim => !winners.Contains(claim) && rule.IsMetBy(tally.ReachOf(claim)))
             + (rule.IsMetBy(tally.Open) ? 1 : 0);
         var hasDissent = tally.Claims.Count >= 2;
         var mayDissent = scope.Dissent is Dissent.Veto && tally.IsWaiting;
-        verdict = (winners.Count, scope.Dissent) switch
+        return (winners.Count, scope.Dissent) switch
         {
-            (_, Dissent.Veto) when hasDissent => new Verdict.Conflict(ConflictReason.Veto, rule, Answers(ballots)),
-            ( >= 2, _) => new Verdict.Conflict(ConflictReason.TwoQuorums, rule, Answers(ballots)),
+            (_, Dissent.Veto) when hasDissent => new(null, ConflictReason.Veto),
+            ( >= 2, _) => new(null, ConflictReason.TwoQuorums),
             (_, _) when rivals > 0 => null,
             (1, _) when mayDissent => null,
             (1, _) when Lack(scope, tally.AgedVotesFor(winners[0])) is { } lack =>
                 tally.IsWaiting && (!hasDissent || Lack(scope, tally.AgedReachOf(winners[0])) is null) ? null
-                    : Lacking(lack, hasDissent, rule, Answers(ballots)) with
+                    : new(null, hasDissent ? ConflictReason.NoQuorum : null)
                     {
+                        Note = $"; the quorum lacks {lack}",
                         IsTooYoung = Missing(rule, tally.VotesFor(winners[0])) is null,
                     },
-            (1, _) => new Verdict.Agreed(winners[0], rule, Answers(ballots)),
-            (0, _) when hasDissent => new Verdict.Conflict(ConflictReason.NoQuorum, rule, Answers(ballots)),
+            (1, _) => new(winners[0], null),
+            (0, _) when hasDissent => new(null, ConflictReason.NoQuorum),
             (0, _) when tally.IsWaiting => null,
-            _ => new Verdict.Undecided(rule, Answers(ballots)),
+            _ => new(null, null),
         };
-        return verdict is not null;
+    }
+
+    private static Verdict VerdictOf(Finding<OutputClaim> finding, Rule rule, ImmutableArray<Answer> answers)
+    {
+        Verdict verdict = finding switch
+        {
+            { Winner: { } claim } => new Verdict.Agreed(claim, rule, answers),
+            { Conflict: { } reason } => new Verdict.Conflict(reason, rule, answers),
+            _ => new Verdict.Undecided(rule, answers),
+        };
+        return finding.Note.Length is 0 ? verdict : verdict with { Note = finding.Note, IsTooYoung = finding.IsTooYoung };
     }
 
     /// <summary>Whether the missing ballots could still complete a quorum.</summary>
@@ -157,13 +209,6 @@ public sealed class Policy
     /// nothing.</summary>
     private string? Lack(Scope scope, IReadOnlySet<string> aged) =>
         !scope.Rule.IsMetBy(aged) ? $"votes that their logs have held for {scope.MinimumAge:c}" : Missing(scope.Rule, aged)?.ToString();
-
-    /// <summary>Refuses a quorum that lacks an age or a span.</summary>
-    private static Verdict Lacking(string lack, bool hasDissent, Rule rule, ImmutableArray<Answer> answers)
-    {
-        Verdict refusal = hasDissent ? new Verdict.Conflict(ConflictReason.NoQuorum, rule, answers) : new Verdict.Undecided(rule, answers);
-        return refusal with { Note = $"; the quorum lacks {lack}" };
-    }
 
     /// <summary>Whether operators meet a rule, and span what the policy demands.</summary>
     public bool IsMet(Rule rule, IReadOnlySet<string> operators) => rule.IsMetBy(operators) && Missing(rule, operators) is null;
@@ -199,9 +244,9 @@ public sealed class Policy
         [.. Electors.Select(
             elector => new Answer(elector, ballots.GetValueOrDefault(elector.Name) ?? new Ballot.Silent(SilenceReason.NotHeard)))];
 
-    private Tally Count(IReadOnlyDictionary<string, Ballot> ballots, TimeSpan minimumAge)
+    private Tally<OutputClaim> Count(IReadOnlyDictionary<string, Ballot> ballots, TimeSpan minimumAge)
     {
-        var tally = new Tally();
+        var tally = new Tally<OutputClaim>();
         foreach (var group in _operators)
         {
             var cast = group.Select(elector => ballots.GetValueOrDefault(elector.Name)).ToList();
@@ -213,14 +258,39 @@ public sealed class Policy
         return tally;
     }
 
-    /// <summary>Counts votes by operator: those cast, and those still possible.</summary>
-    private sealed class Tally
+    /// <remarks>Nothing shows the age of a trace.</remarks>
+    private Tally<TraceClaim> CountTraces(IReadOnlyDictionary<string, TraceBallot> ballots, TimeSpan minimumAge)
     {
-        private readonly Dictionary<OutputClaim, HashSet<string>> _votes = [], _possible = [];
+        var tally = new Tally<TraceClaim>();
+        foreach (var group in _operators)
+        {
+            var cast = group.Select(elector => ballots.GetValueOrDefault(elector.Name)).ToList();
+            tally.Add(group.Key, [.. cast.Select(ballot => ballot?.Claim).OfType<TraceClaim>().Distinct()],
+                isWaiting: cast.Contains(null), isAged: minimumAge == TimeSpan.Zero);
+        }
+
+        return tally;
+    }
+
+    /// <summary>What the ballots come to under one rule: a claim that wins, or why there is none.</summary>
+    private sealed record Finding<TClaim>(TClaim? Winner, ConflictReason? Conflict)
+    {
+        /// <summary>What the quorum lacks; empty when it lacks nothing.</summary>
+        public string Note { get; init; } = "";
+
+        /// <summary>Whether only the age of its votes keeps it from winning.</summary>
+        public bool IsTooYoung { get; init; }
+    }
+
+    /// <summary>Counts votes by operator: those cast, and those still possible.</summary>
+    private sealed class Tally<TClaim>
+        where TClaim : class
+    {
+        private readonly Dictionary<TClaim, HashSet<string>> _votes = [], _possible = [];
         private readonly HashSet<string> _aged = [];
 
         /// <summary>All proven claims.</summary>
-        public Dictionary<OutputClaim, HashSet<string>>.KeyCollection Claims => _votes.Keys;
+        public Dictionary<TClaim, HashSet<string>>.KeyCollection Claims => _votes.Keys;
 
         /// <summary>Operators that may still vote for anything.</summary>
         public HashSet<string> Open { get; } = [];
@@ -229,18 +299,18 @@ public sealed class Policy
         public bool IsWaiting { get; private set; }
 
         /// <summary>Returns the operators whose electors have all answered with this claim and no other.</summary>
-        public HashSet<string> VotesFor(OutputClaim claim) => _votes[claim];
+        public HashSet<string> VotesFor(TClaim claim) => _votes[claim];
 
         /// <summary>Returns all operators that could end up voting for this claim.</summary>
-        public HashSet<string> ReachOf(OutputClaim claim) => [.. _votes[claim], .. _possible[claim], .. Open];
+        public HashSet<string> ReachOf(TClaim claim) => [.. _votes[claim], .. _possible[claim], .. Open];
 
         /// <summary>Returns those of <see cref="VotesFor"/> whose vote has the demanded age.</summary>
-        public HashSet<string> AgedVotesFor(OutputClaim claim) => [.. _votes[claim].Where(_aged.Contains)];
+        public HashSet<string> AgedVotesFor(TClaim claim) => [.. _votes[claim].Where(_aged.Contains)];
 
         /// <summary>Returns all operators that could end up with such a vote.</summary>
-        public HashSet<string> AgedReachOf(OutputClaim claim) => [.. AgedVotesFor(claim), .. _possible[claim], .. Open];
+        public HashSet<string> AgedReachOf(TClaim claim) => [.. AgedVotesFor(claim), .. _possible[claim], .. Open];
 
-        public void Add(string name, IReadOnlyList<OutputClaim> claims, bool isWaiting, bool isAged)
+        public void Add(string name, IReadOnlyList<TClaim> claims, bool isWaiting, bool isAged)
         {
             IsWaiting |= isWaiting;
             if (isAged)
