@@ -19,6 +19,13 @@ public sealed class RequestedRange
         _range = isRange ? headers.Range!.Ranges.Single() : null;
     }
 
+    private RequestedRange()
+    {
+    }
+
+    /// <summary>The whole file.</summary>
+    public static RequestedRange All { get; } = new();
+
     public bool IsWhole => _range is null;
 
     /// <summary>Resolves the range against a file's length, null when unknown; false when the file has no such bytes.</summary>

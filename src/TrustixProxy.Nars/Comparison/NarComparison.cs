@@ -25,8 +25,8 @@ public static class NarComparison
     public static async Task<ComparisonResult> RunAsync(
         NarSource a, NarSource b, Action<NarDifference> tell, CancellationToken cancellation)
     {
-        await using var first = new NarWalk(a, cancellation);
-        await using var second = new NarWalk(b, cancellation);
+        await using var first = new NarWalk(a, allowsCaseHack: false, cancellation);
+        await using var second = new NarWalk(b, allowsCaseHack: false, cancellation);
         var contents = new ContentComparison(first, second);
         var (counts, same) = (new long[3], 0L);
         await Task.WhenAll(first.MoveNextAsync(), second.MoveNextAsync());

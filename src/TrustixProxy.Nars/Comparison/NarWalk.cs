@@ -10,7 +10,7 @@ internal sealed class NarWalk : IAsyncDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private readonly NarSource _source;
-    private readonly NarReader _reader = new();
+    private readonly NarReader _reader;
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
     private readonly List<byte[]> _path = [];
     private readonly byte[] _buffer = new byte[64 << 10];
@@ -19,8 +19,14 @@ internal sealed class NarWalk : IAsyncDisposable
     private int _start, _end;
     private long _contents; // remaining bytes of the node's contents
 
-    public NarWalk(NarSource source, CancellationToken cancellation) =>
-        (_source, _silence) = (source, CancellationTokenSource.CreateLinkedTokenSource(cancellation));
+    /// <param name="source">Opens the NAR.</param>
+    /// <param name="allowsCaseHack">As for <see cref="NarReader"/>.</param>
+    /// <param name="cancellation">Ends the walk.</param>
+    public NarWalk(NarSource source, bool allowsCaseHack, CancellationToken cancellation)
+    {
+        (_source, _reader) = (source, new NarReader(allowsCaseHack));
+        _silence = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+    }
 
     /// <summary>The names from the root to the node; empty for the root.</summary>
     public byte[][] Path { get; private set; } = [];
@@ -33,6 +39,9 @@ internal sealed class NarWalk : IAsyncDisposable
 
     /// <summary>Number of NAR bytes read.</summary>
     public long Size { get; private set; }
+
+    /// <summary>Offset in the NAR of what follows the current node's header: of a file, its contents.</summary>
+    public long Offset => Size - (_end - _start);
 
     /// <summary>The NAR's hash, available after the last node.</summary>
     public NixHash? NarHash { get; private set; }

@@ -140,6 +140,21 @@ public sealed class Upstream : IDisposable
         return request;
     }
 
+    /// <summary>Requests a file beside narinfos and NARs; null when the upstream has none.</summary>
+    /// <param name="name">Its address below the upstream's, escaped.</param>
+    /// <param name="cancellation">Ends the request.</param>
+    /// <exception cref="HttpRequestException">No answer, or one that says nothing about the file.</exception>
+    public Task<UpstreamFile?> OpenAsync(string name, CancellationToken cancellation) =>
+        UpstreamFile.OpenAsync(Http, new Uri(_base, name), cancellation);
+
+    /// <summary>Reads such a file whole, once; asks nothing while the upstream is away.</summary>
+    /// <param name="name">Its address below the upstream's, escaped.</param>
+    /// <param name="most">Maximum length in bytes, decoded.</param>
+    /// <param name="cancellation">Ends the request; then the answer is a failure.</param>
+    public Task<UpstreamAnswer> ReadAsync(string name, int most, CancellationToken cancellation) =>
+        Health.IsAway ? Task.FromResult<UpstreamAnswer>(AwayAnswer())
+            : UpstreamFile.ReadAsync(Http, new Uri(_base, name), most, cancellation);
+
     public void Dispose()
     {
         _prober.Dispose();
