@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Substituter.Evidence;
+using TrustixProxy.Substituter.Traces;
 using TrustixProxy.TransparencyLog.Notes;
 
 namespace TrustixProxy.Substituter.Composition;
@@ -14,6 +15,10 @@ internal sealed record FileSource(ElectorClient Client, Upstream Source)
 {
     /// <summary>The elector.</summary>
     public Elector Elector => Client.Elector;
+
+    /// <summary>Creates the client that asks for build traces; null if the elector signs none.</summary>
+    public TraceElector? ToTraceElector(TimeProvider time) =>
+        Client is CacheElector && Elector is Elector.Cache cache ? new TraceElector(cache, Source, time) : null;
 }
 
 /// <summary>Creates the clients of signed caches, rebuilders and servers of proof files.</summary>

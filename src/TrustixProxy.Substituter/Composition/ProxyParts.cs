@@ -17,6 +17,7 @@ using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.Evidence;
 using TrustixProxy.Substituter.Revocations;
 using TrustixProxy.Substituter.Substitution;
+using TrustixProxy.Substituter.Traces;
 using TrustixProxy.Substituter.Wanted;
 using TrustixProxy.TransparencyLog.Notes;
 using Yarp.ReverseProxy.Forwarder;
@@ -78,10 +79,11 @@ internal sealed class ProxyParts : IDisposable
         ViewExchange = Redis is null ? null : new ViewExchange(Logs, _views, Redis, time, logger);
         RevocationExchange = new RevocationExchange(Revocations, _seal, Redis, time, logger);
         var shared = Redis is null ? null : new SharedDecisions(Redis, _seal, options.Policy, time);
+        (Signer, Traces) = (new NarInfoSigner(options.SigningKey), OpenTraces());
         var trust = new DecisionTrust(
             options.Policy,
             new DecisionSeal(_seal, options.Policy),
-            new NarInfoSigner(options.SigningKey),
+            Signer,
             Frozen,
             () => Revocations.Standing,
             Revocations.ProvenHeads,
@@ -104,7 +106,7 @@ internal sealed class ProxyParts : IDisposable
         Closure = new ClosureGate(Decider, Cache, options.Policy, options.Deadline, time, logger);
         _owned =
         [
-            Closure, Prefetch, references, RevocationExchange, Decider, BadNars, revocations,
+            Traces, Closure, Prefetch, references, RevocationExchange, Decider, BadNars, revocations,
             .. Upstreams.Union(FileSources.Select(file => file.Source)),
             .. new IDisposable?[] { ViewExchange, Redis }.OfType<IDisposable>(),
         ];
@@ -170,6 +172,12 @@ internal sealed class ProxyParts : IDisposable
 
     public DecisionCache Cache { get; }
 
+    /// <summary>Decides on build traces.</summary>
+    public TraceDecider Traces { get; }
+
+    /// <summary>Signs what is decided.</summary>
+    public NarInfoSigner Signer { get; }
+
     public Decider Decider { get; }
 
     /// <summary>Recent refusals.</summary>
@@ -205,6 +213,10 @@ internal sealed class ProxyParts : IDisposable
         });
         return new NarForwarder(downloads, finder, NarStore, forwarder, Options.Deadline, _time);
     }
+
+    private TraceDecider OpenTraces() => new(
+        [.. FileSources.Select(file => file.ToTraceElector(_time)).OfType<TraceElector>()], Policy,
+        new TraceStore(_state, new TraceSeal(_seal, Policy)), Options.Deadline, _time, Logger);
 
     /// <summary>Probes each upstream and signed cache.</summary>
     public void Probe()

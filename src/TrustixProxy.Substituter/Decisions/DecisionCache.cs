@@ -103,6 +103,9 @@ internal sealed class DecisionCache
     /// <summary>Marks this cache as replaced, while its last requests are still in flight.</summary>
     public void HandOver(DecisionCache heir) => _heir = heir;
 
+    /// <summary>Files of debug information.</summary>
+    public DebugArchives Archives => _stores.Archives;
+
     /// <summary>Bytes of the decisions in memory.</summary>
     public long MemorySize => _memory.Size;
 
@@ -148,7 +151,11 @@ internal sealed class DecisionCache
     }
 
     /// <summary>Deletes expired records from disk.</summary>
-    public void Prune() => TryRead(() => _stores.Disk.Prune(_time.GetUtcNow()));
+    public void Prune()
+    {
+        TryRead(() => _stores.Disk.Prune(_time.GetUtcNow()));
+        _stores.Archives.Prune(_time.GetUtcNow());
+    }
 
     /// <summary>Renders the response body of a decision.</summary>
     public Decision Render(DecisionRecord record, bool wasCutShort = false)
@@ -173,6 +180,7 @@ internal sealed class DecisionCache
             : Task.CompletedTask;
         var decision = render();
         await (signing.IsCompleted || _stores.Writer.IsStuck ? Task.CompletedTask : Task.WhenAny(signing, Task.Delay(AuditWait, _time)));
+        _stores.Archives.Note(record);
         _pending.Write(digest, change, replaces); // before memory, else a reader could still find the old record on disk
         _memory.Set(digest, decision);
         return decision;

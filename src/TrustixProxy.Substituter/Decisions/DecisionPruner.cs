@@ -1,11 +1,12 @@
 using Microsoft.Extensions.Logging;
 using TrustixProxy.IO.Supervision;
 using TrustixProxy.Nars;
+using TrustixProxy.Substituter.Traces;
 
 namespace TrustixProxy.Substituter.Decisions;
 
 /// <summary>Deletes expired records from disk every hour.</summary>
-internal sealed class DecisionPruner(DecisionCache cache, KnownFiles files, TimeProvider time, ILogger logger)
+internal sealed class DecisionPruner(DecisionCache cache, KnownFiles files, TraceStore traces, TimeProvider time, ILogger logger)
     : SupervisedService(time, logger)
 {
     protected override IEnumerable<SupervisedLoop> Loops =>
@@ -14,6 +15,7 @@ internal sealed class DecisionPruner(DecisionCache cache, KnownFiles files, Time
         {
             cache.Prune();
             files.Prune();
+            traces.Prune(Time.GetUtcNow());
             return Task.CompletedTask;
         })
         { WaitsFirst = true },

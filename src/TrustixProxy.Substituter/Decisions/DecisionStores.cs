@@ -10,7 +10,11 @@ namespace TrustixProxy.Substituter.Decisions;
 /// <param name="Disk">The decisions in the state database.</param>
 /// <param name="Audit">Records each signature.</param>
 /// <param name="Shared">Decisions of other replicas; null when there are none.</param>
-internal sealed record DecisionStores(StateWriter Writer, DecisionStore Disk, SignatureAudit Audit, SharedDecisions? Shared);
+internal sealed record DecisionStores(StateWriter Writer, DecisionStore Disk, SignatureAudit Audit, SharedDecisions? Shared)
+{
+    /// <summary>Files of debug information.</summary>
+    public DebugArchives Archives { get; } = new(Writer);
+}
 
 /// <summary>The trust under which decisions are made and stay valid.</summary>
 /// <param name="Seal">Seals and opens decision records.</param>

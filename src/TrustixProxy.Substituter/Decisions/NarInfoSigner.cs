@@ -1,3 +1,4 @@
+using System.Text;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
 
@@ -62,4 +63,7 @@ internal sealed class NarInfoSigner(NixSecretKey key)
             : hints.Signatures.OfType<GuixSignature>().FirstOrDefault(other => other.Fingerprint == claim.Fingerprint))
         : DecidedNarInfo.Make(claim, hints, key.PublicKey.Name, record.IsSigned ? key.Sign(claim.Fingerprint) : null)
         : throw new ArgumentException("A refusal has no narinfo.", nameof(record));
+
+    /// <summary>Renders an agreed build trace with our signature.</summary>
+    public byte[] Render(TraceRecord record) => Encoding.ASCII.GetBytes(BuildTrace.Write(record.Key, record.OutPath, key));
 }

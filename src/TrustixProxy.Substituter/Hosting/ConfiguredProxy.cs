@@ -22,6 +22,7 @@ internal sealed class ConfiguredProxy : IAsyncDisposable
 
     private readonly TimeProvider _time;
     private readonly NarForwarder _forwarder;
+    private readonly Listings _listings;
     private readonly LookAhead _ahead;
     private readonly ClientGate? _gate;
     private readonly RequestDelegate _answer;
@@ -41,10 +42,15 @@ internal sealed class ConfiguredProxy : IAsyncDisposable
         var missing = new MissingReferences(Parts.Refusals, Parts.Revocations, time);
         var answers = options.Policy.Store == Store.Guix
             ? options.Answers with { Guix = new GuixAnswers(GuixSecretKey.Of(options.SigningKey).PublicKey) } : options.Answers;
+        _listings = new Listings(Parts.Closure, Parts.Revocations, _forwarder, answers, options.Deadline, time);
         var endpoints = new SubstituterEndpoints(
             Parts.Closure, missing, Parts.Revocations, _forwarder, answers, options.FrontDoor, time)
         {
             Wanted = new WantedRequests(Parts.Wanted, Parts.WantedNames),
+            Beside = new SideRoutes(
+                new BuildLogs(Parts.Upstreams, options.Deadline, options.FrontDoor, time), _listings,
+                new DebugInfo(Parts.Upstreams, Parts.Cache.Archives, Parts.Closure, options.Deadline, time),
+                new BuildTraces(Parts.Traces, Parts.Closure, Parts.Signer, answers), options.Policy.Store),
         };
         _ahead = new LookAhead(
             (digest, cancellation) => Parts.Closure.DecideAsync(digest, cancellation).AsTask(),
@@ -64,7 +70,7 @@ internal sealed class ConfiguredProxy : IAsyncDisposable
         [
             new HeadPoller(Parts.Polled, options.HeadPollInterval, time, Parts.Logger),
             new MirrorFollower(Parts.Mirrors, options.MirrorPollInterval, time, Parts.Logger), Parts.Prefetch,
-            new DecisionPruner(Parts.Cache, Parts.KnownFiles, time, Parts.Logger),
+            new DecisionPruner(Parts.Cache, Parts.KnownFiles, Parts.Traces.Kept, time, Parts.Logger),
             new GossipExchange(Gossip, options.GossipPeers, options.GossipInterval, time, Parts.Logger) { Proxies = options.Proxies },
         ];
     }
@@ -141,6 +147,7 @@ internal sealed class ConfiguredProxy : IAsyncDisposable
     {
         await StopAsync(new CancellationToken(canceled: true));
         _polling.ForEach(service => service.Dispose());
+        _listings.Dispose();
         await _forwarder.DisposeAsync();
         if (_gate is not null)
         {

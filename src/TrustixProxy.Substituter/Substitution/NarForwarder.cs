@@ -92,6 +92,29 @@ internal sealed class NarForwarder(
         return ForwardResult.Unavailable;
     }
 
+    /// <summary>Opens a NAR, decompressed, for reading here: verified, and its last bytes come only after the verdict.</summary>
+    /// <exception cref="IOException">No upstream has the NAR, or what was read is refused.</exception>
+    public async Task<Stream> OpenAsync(NarOrder order, CancellationToken cancellation)
+    {
+        if (store is not null && order.MustMatch is null
+            && await store.FindAsync(StoredNar.Of(order), deadline / 2, cancellation) is { } file)
+        {
+            return NarCompression.Open(order.Compression, File.OpenRead(file.Path));
+        }
+
+        var delivery = downloads.Join(order, RequestedRange.All);
+        try
+        {
+            return await delivery.StartAsync(cancellation) is DeliveryState.Ready
+                ? NarCompression.Open(order.Compression, delivery) : throw new IOException("no upstream has the agreed NAR");
+        }
+        catch
+        {
+            await delivery.DisposeAsync();
+            throw;
+        }
+    }
+
     /// <summary>Answers a HEAD request with the headers of a GET, as far as known without the bytes.</summary>
     public async Task<ForwardResult> LookAsync(HttpContext context, NarOrder order, long start)
     {

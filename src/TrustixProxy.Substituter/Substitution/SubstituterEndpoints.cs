@@ -19,6 +19,7 @@ namespace TrustixProxy.Substituter.Substitution;
 /// /digest.narinfo      decided ──▶ 200 with our signature, or 404 with the reason; directly from memory if possible
 /// /signing-key.pub     our public key, for clients of GNU Guix only
 /// /nar/…               decided, and the URL names the agreed NAR ──▶ forwarded and verified, or 404
+/// /log/…, /digest.ls   see <see cref="SideRoutes"/>
 /// our own requests     404: an upstream that leads back to this proxy (a loop)
 /// anything else        404; methods other than GET and HEAD 405
 /// </code>
@@ -35,8 +36,10 @@ internal sealed class SubstituterEndpoints(
     /// <summary>Takes down which undecided paths clients ask for; null without a work list.</summary>
     public WantedRequests? Wanted { get; init; }
 
-    private const string DecisionHeader = "X-Trustix-Decision", MissingHeader = "X-Trustix-Missing", NarInfoSuffix = ".narinfo",
-        NarInfoType = "text/x-nix-narinfo", TextType = "text/plain; charset=utf-8";
+    /// <summary>Answers what clients ask for beside narinfos and NARs.</summary>
+    public required SideRoutes Beside { get; init; }
+
+    private const string NarInfoSuffix = ".narinfo", NarInfoType = "text/x-nix-narinfo";
 
     private readonly byte[] _cacheInfo = Encoding.ASCII.GetBytes(
         $"StoreDir: {(options.Guix is null ? Store.Nix : Store.Guix)}\nWantMassQuery: 1\nPriority: {options.Priority}\n");
@@ -59,8 +62,9 @@ internal sealed class SubstituterEndpoints(
         return path is "/nix-cache-info" ? context.WriteBodyAsync(StatusCodes.Status200OK, "text/x-nix-cache-info", _cacheInfo)
             : path.EndsWith(NarInfoSuffix, StringComparison.Ordinal) ? AnswerNarInfoAsync(context, path.AsSpan(1..^NarInfoSuffix.Length))
             : options.Guix is { } guix && path is GuixAnswers.KeyPath
-                ? context.WriteBodyAsync(StatusCodes.Status200OK, TextType, guix.KeyText)
+                ? context.WriteBodyAsync(StatusCodes.Status200OK, AnswerHeaders.TextType, guix.KeyText)
             : NarUrl.TryParse(path.AsSpan(Math.Min(1, path.Length)), out var url) ? AnswerNarAsync(context, url)
+            : Beside.Find(path) is { } answer ? answer(context)
             : WriteTextAsync(context, StatusCodes.Status404NotFound, "not found");
     }
 
@@ -72,7 +76,7 @@ internal sealed class SubstituterEndpoints(
                 : WriteTextAsync(context, StatusCodes.Status404NotFound, "not found");
         }
 
-        context.Response.Headers[DecisionHeader] = decision.Record.Outcome.Word();
+        context.Response.Headers[AnswerHeaders.Decision] = decision.Record.Outcome.Word();
         return WriteNarInfoAsync(context, decision);
     }
 
@@ -96,12 +100,12 @@ internal sealed class SubstituterEndpoints(
 
         if (decision.Record.Claim is null)
         {
-            return RefuseAsync(context, decision);
+            return context.RefuseAsync(decision, options.OnUndecided);
         }
 
         if (missing.Find(decision) is { } names)
         {
-            context.Response.Headers[MissingHeader] = names;
+            context.Response.Headers[AnswerHeaders.Missing] = names;
         }
 
         return context.WriteBodyAsync(
@@ -118,7 +122,7 @@ internal sealed class SubstituterEndpoints(
         Wanted?.Note(decision.Wanted, context.Connection.RemoteIpAddress);
         if (decision.Record.Claim is not { } claim)
         {
-            await RefuseAsync(context, decision);
+            await context.RefuseAsync(decision, options.OnUndecided);
         }
         else if (claim.NarHash != url.NarHash)
         {
@@ -142,7 +146,8 @@ internal sealed class SubstituterEndpoints(
             var decision = await decisions.DecideAsync(order.Claim.Path.Digest, context.RequestAborted);
             Say(context, decision.Record.Outcome);
             // it may have been reversed in between
-            await (decision.Record.Claim is null ? RefuseAsync(context, decision) : ServeNarAsync(context, order, start));
+            await (decision.Record.Claim is null ? context.RefuseAsync(decision, options.OnUndecided)
+                : ServeNarAsync(context, order, start));
         }
         else if (result is not ForwardResult.Answered)
         {
@@ -156,23 +161,16 @@ internal sealed class SubstituterEndpoints(
     /// <summary>Sets the outcome headers when the response starts, even if headers were cleared before.</summary>
     private static void Say(HttpContext context, Outcome outcome)
     {
-        if (!context.Items.ContainsKey(DecisionHeader))
+        if (!context.Items.ContainsKey(AnswerHeaders.Decision))
         {
             context.Response.OnStarting(() =>
             {
-                context.Response.Headers[DecisionHeader] = (string)context.Items[DecisionHeader]!;
+                context.Response.Headers[AnswerHeaders.Decision] = (string)context.Items[AnswerHeaders.Decision]!;
                 return Task.CompletedTask;
             });
         }
 
-        context.Items[DecisionHeader] = outcome.Word();
-    }
-
-    private Task RefuseAsync(HttpContext context, Decision decision)
-    {
-        var isUnavailable = decision.WasCutShort && options.OnUndecided is OnUndecided.Unavailable;
-        return context.WriteBodyAsync(
-            isUnavailable ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status404NotFound, TextType, decision.Body);
+        context.Items[AnswerHeaders.Decision] = outcome.Word();
     }
 
     private static Task WriteTextAsync(HttpContext context, int status, string text) => context.WriteTextAsync(status, text + "\n");

@@ -44,6 +44,7 @@ internal static class Floors
         "TrustixProxy.Substituter.Wanted",
         "TrustixProxy.Substituter.Revocations",
         "TrustixProxy.Substituter.Evidence",
+        "TrustixProxy.Substituter.Traces",
         "TrustixProxy.Substituter.Decisions",
         "TrustixProxy.Substituter.Pipelining",
         "TrustixProxy.Substituter.FrontDoor",

@@ -1,0 +1,143 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
+using Microsoft.Extensions.Caching.Memory;
+using Microsoft.Extensions.Logging;
+using TrustixProxy.Consensus;
+using TrustixProxy.Nix;
+
+namespace TrustixProxy.Substituter.Traces;
+
+/// <summary>What was decided on a build trace.</summary>
+/// <param name="Outcome">The outcome.</param>
+/// <param name="Record">What is agreed on; null for a refusal.</param>
+/// <param name="Sentence">The reason in one line.</param>
+internal sealed record TraceDecision(Outcome Outcome, TraceRecord? Record, string Sentence)
+{
+    /// <summary>Whether an elector that missed the deadline could have changed it.</summary>
+    public bool WasCutShort { get; init; }
+}
+
+/// <summary>Decides on build traces: from memory or disk, otherwise by a poll of all signed caches that all requests share.</summary>
+/// <remarks>Electors that sign no traces (logs, proof files, rebuilders on lila) are declared electors all the same: they count, and are
+/// silent. Whether the output's path may be served is decided apart.</remarks>
+/// <param name="caches">The electors that sign traces.</param>
+/// <param name="deadline">How long one request is held.</param>
+internal sealed class TraceDecider(
+    ImmutableArray<TraceElector> caches, Policy policy, TraceStore store, TimeSpan deadline, TimeProvider time, ILogger logger)
+    : IDisposable
+{
+    /// <summary>Maximum number of polls at once; more wait.</summary>
+    private const int MaxAtOnce = 64;
+
+    private readonly SemaphoreSlim _turns = new(MaxAtOnce);
+    private readonly ConcurrentDictionary<TraceKey, Lazy<Task<TraceDecision>>> _underway = new();
+    private readonly MemoryCache _known = new(new MemoryCacheOptions { SizeLimit = 10_000 });
+
+    /// <summary>The agreements on disk.</summary>
+    public TraceStore Kept => store;
+
+    /// <summary>Decides on a key. Takes at most two deadlines: one for its turn, one for its poll.</summary>
+    public async Task<TraceDecision> DecideAsync(TraceKey key, CancellationToken cancellation) =>
+        Recall(key) ?? await _underway.GetOrAdd(key, next => new Lazy<Task<TraceDecision>>(() => PollAsync(next)))
+            .Value.WaitAsync(cancellation);
+
+    public void Dispose()
+    {
+        _turns.Dispose();
+        _known.Dispose();
+    }
+
+    private TraceDecision? Recall(TraceKey key)
+    {
+        if (_known.TryGetValue(key, out (TraceDecision Decision, DateTimeOffset Until) known) && known.Until > time.GetUtcNow())
+        {
+            return known.Decision;
+        }
+
+        if (store.Find(key, time.GetUtcNow()) is not { } record)
+        {
+            return null;
+        }
+
+        var decision = new TraceDecision(Outcome.Agreed, record, $"{key.Text}: agreed to be {record.OutPath}");
+        Remember(key, decision, record.ExpiresAt);
+        return decision;
+    }
+
+    private void Remember(TraceKey key, TraceDecision decision, DateTimeOffset until) =>
+        _known.Set(key, (decision, until), new MemoryCacheEntryOptions { Size = 1 });
+
+    private async Task<TraceDecision> PollAsync(TraceKey key)
+    {
+        try
+        {
+            if (!await _turns.WaitAsync(deadline))
+            {
+                return new TraceDecision(Outcome.Undecided, null, $"{key.Text}: too many outputs are being decided on")
+                {
+                    WasCutShort = true,
+                };
+            }
+
+            try
+            {
+                return Recall(key) ?? await AskAllAsync(key); // a poll may just have ended
+            }
+            finally
+            {
+                _turns.Release();
+            }
+        }
+        finally
+        {
+            _underway.TryRemove(key, out _);
+        }
+    }
+
+    private async Task<TraceDecision> AskAllAsync(TraceKey key)
+    {
+        using var late = new CancellationTokenSource(deadline, time);
+        var pending = caches.Select(cache => cache.AskAsync(key, late.Token)).ToList();
+        var ballots = policy.Electors.Where(elector => caches.All(cache => cache.Name != elector.Name))
+            .ToDictionary(elector => elector.Name, _ => TraceBallot.NoElector);
+        var isFirm = true;
+        TraceVerdict? verdict;
+        while (!policy.TryDecide(key, ballots, out verdict))
+        {
+            var answered = await Task.WhenAny(pending);
+            pending.Remove(answered);
+            var answer = await answered;
+            ballots[answer.Elector] = answer.Ballot;
+            isFirm &= answer.IsFirm;
+        }
+
+        await late.CancelAsync(); // nothing could change it any more
+        return Conclude(key, verdict, isFirm);
+    }
+
+    private TraceDecision Conclude(TraceKey key, TraceVerdict verdict, bool isFirm)
+    {
+        var now = time.GetUtcNow();
+        var record = verdict.Granted is null ? null : TraceRecord.Of(verdict, now);
+        var decision = new TraceDecision(verdict.Outcome, record, $"{key.Text}: {verdict.Sentence}")
+        {
+            WasCutShort = record is null && !isFirm,
+        };
+        if (record is not null)
+        {
+            store.Keep(record);
+            Remember(key, decision, record.ExpiresAt);
+        }
+        else if (isFirm)
+        {
+            Remember(key, decision, now + DecisionRecord.RefusalLifetime);
+        }
+
+        if (verdict.Outcome is Outcome.Conflict)
+        {
+            logger.TraceConflict(key.Text, verdict.Sentence);
+        }
+
+        return decision;
+    }
+}
