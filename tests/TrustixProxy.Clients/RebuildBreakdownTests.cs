@@ -24,7 +24,11 @@ public sealed class RebuildBreakdownTests(ClientLab lab)
         await using var served = await FaultyCache.StartAsync(list);
         var settings = new
         {
-            wanted = new[] { served.Url }, expressions = new[] { stage.Expression }, retries = 1, backoff = "00:00:00", jobs = 2,
+            wanted = new[] { served.Url },
+            expressions = new[] { stage.Expression },
+            retries = 1,
+            backoff = "00:00:00",
+            jobs = 2,
         };
         await stage.InterposeAsync("case \"$*\" in *' -r '*-killer-*) kill -9 $PPID; exit 1;; esac");
 
