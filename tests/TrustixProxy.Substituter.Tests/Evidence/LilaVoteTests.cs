@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
@@ -94,29 +95,22 @@ public sealed class LilaVoteTests
     public async Task An_elector_whose_claim_gives_the_size_is_waited_for()
     {
         var output = TestOutput.Make();
-        await using var proxy = await NewAsync(output, 3, List(Attest(output, Nora), Attest(output, Otto)), Nora, Otto);
+        var (quick, swift) = (NixSecretKey.Generate("quick-1"), NixSecretKey.Generate("swift-1"));
+        await using var proxy = await NewAsync(output, 3, List(Attest(output, quick), Attest(output, swift)), quick, swift);
         proxy.Log("alice").Lie = LogLie.Hang; // her claim would give the size, too
         proxy.Upstream("main").Add(output, change: LieAboutSize);
-        var (key, dora, hasAnswered) = (NixSecretKey.Generate("dora-1"), await proxy.AddUpstreamAsync("dora"), new TaskCompletionSource());
+        var (key, dora) = (NixSecretKey.Generate("dora-1"), await proxy.AddUpstreamAsync("dora"));
+        var areHeard = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         dora.Add(output, change: text => text + $"Sig: {key.Sign(output.NarInfo().Fingerprint)}\n");
+        dora.Intercept = async _ =>
+        {
+            await areHeard.Task;
+            return false;
+        };
         proxy.Caches.Add(new CacheOptions(new Elector.Cache("dora", "dora", [key.PublicKey]), dora.Url));
         var change = proxy.Change;
         proxy.Change = options => change(options) with { Upstreams = [.. options.Upstreams.Where(upstream => upstream.Name is "main")] };
-        proxy.Upstream("lila").Intercept = context =>
-        {
-            context.Response.OnCompleted(() => Task.FromResult(hasAnswered.TrySetResult()));
-            return Task.FromResult(false);
-        };
-        dora.Intercept = async _ =>
-        {
-            await hasAnswered.Task;
-            for (var i = 0; i < 50; i++)
-            {
-                await proxy.Client.GetAsync(new Uri(proxy.Url, "nix-cache-info")); // meanwhile the proxy judges the rebuilders' answer
-            }
-
-            return false;
-        };
+        using var unproven = Unproven(["quick-1", "swift-1"], areHeard.SetResult);
         await proxy.StartAsync();
 
         Assert.Equal("agreed", (await proxy.AskAsync(output.Path).WaitAsync(TimeSpan.FromMinutes(1))).Decision);
@@ -170,6 +164,33 @@ public sealed class LilaVoteTests
 
     private static TestOutput OfSameSize(TestOutput output) =>
         TestOutput.Of(output.Path, nar => nar.File([.. Enumerable.Repeat((byte)7, 1000)], executable: true));
+
+    /// <summary>Calls back once the proxy has heard a hash without proof from each of these electors.</summary>
+    private static MeterListener Unproven(HashSet<string> electors, Action heard)
+    {
+        var listener = new MeterListener
+        {
+            InstrumentPublished = (instrument, meters) =>
+            {
+                if (instrument.Name is "trustix_proxy_proof_failures")
+                {
+                    meters.EnableMeasurementEvents(instrument);
+                }
+            },
+        };
+        listener.SetMeasurementEventCallback<long>((_, _, tags, _) =>
+        {
+            lock (electors)
+            {
+                if (tags is [{ Value: string elector }, { Value: "unproven-hash" }] && electors.Remove(elector) && electors.Count is 0)
+                {
+                    heard();
+                }
+            }
+        });
+        listener.Start();
+        return listener;
+    }
 
     private static string LieAboutSize(string narInfo) => Regex.Replace(narInfo, "NarSize: .*", "NarSize: 8");
 
