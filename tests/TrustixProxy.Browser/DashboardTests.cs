@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 using Microsoft.Playwright;
 using TrustixProxy.Substituter.Inspection;
 using TrustixProxy.Testing;
@@ -93,7 +94,9 @@ public sealed class DashboardTests(Browser browser) : IAsyncLifetime
         await _proxy.AskAsync(output.Path);
         await _proxy.AskAsync(_split.Path);
 
-        await Assertions.Expect(page.Locator("main")).ToContainTextAsync("3 decisions in the last hour", new() { Timeout = 20_000 });
+        // 4 when the machine was so slow that the conflict was decided anew
+        await Assertions.Expect(page.Locator("main")).ToContainTextAsync(
+            new Regex("[34] decisions in the last hour"), new() { Timeout = 20_000 });
         Assert.True(await page.Locator("details").EvaluateAsync<bool>("details => details.open"));
         Assert.Equal("A", await page.EvaluateAsync<string>("document.activeElement.tagName"));
         await _proxy.StopAsync();

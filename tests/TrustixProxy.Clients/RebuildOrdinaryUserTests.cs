@@ -13,6 +13,9 @@ public sealed class RebuildOrdinaryUserTests : IAsyncLifetime
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("trustix-ordinary-").FullName;
 
+    /// <summary>The program, where that user can reach it.</summary>
+    private string Program => Path.Combine(_folder, "program", Path.GetFileName(Executable.Command[^1]));
+
     private string Store => Path.Combine(_folder, "own");
 
     private string Spool => Path.Combine(_folder, "spool");
@@ -21,6 +24,7 @@ public sealed class RebuildOrdinaryUserTests : IAsyncLifetime
     {
         var act = Path.Combine(AppContext.BaseDirectory, "act.c");
         (await Shell.RunAsync("gcc", ["-static", "-O1", "-o", Path.Combine(_folder, "act"), act])).OrThrow();
+        (await Shell.RunAsync("cp", ["-r", Path.GetDirectoryName(Executable.Command[^1])!, Path.GetDirectoryName(Program)!])).OrThrow();
     }
 
     public async Task DisposeAsync()
@@ -98,8 +102,8 @@ public sealed class RebuildOrdinaryUserTests : IAsyncLifetime
         var path = (await RunAsync("nix-instantiate", "--store", Path.Combine(_folder, "other"), "--eval", "--expr",
             $"builtins.unsafeDiscardStringContext (import {work}).outPath")).OrThrow().Output.Trim().Trim('"');
         Assert.True(StorePath.TryParseAbsolute(path, out _, out _), path);
-        return await RunAsync(
-            Executable.Command[0], [.. Executable.Command.Skip(1), "rebuild", "--config", configuration, path, .. arguments]);
+        string[] command = [.. Executable.Command.SkipLast(1), Program];
+        return await RunAsync(command[0], [.. command.Skip(1), "rebuild", "--config", configuration, path, .. arguments]);
     }
 
     private Task<Result> RunAsync(string program, params string[] arguments) => OrdinaryUser.RunAsync(program, arguments, new()
