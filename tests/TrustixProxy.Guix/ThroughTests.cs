@@ -100,7 +100,11 @@ public sealed class ThroughTests(GuixLab lab)
         var client = await lab.StartClientAsync([proxy.Url], proxy.PublicKey);
         var large = lab.Alice.Outputs["large-1.0"];
 
-        (await client.RunAsync("guix", "build", large)).OrThrow();
+        // Guix 1.5 asks again when a NAR breaks off; 1.2 leaves that to its user.
+        if (await client.RunAsync("guix", "build", large) is { Code: not 0 })
+        {
+            (await client.RunAsync("guix", "build", large)).OrThrow();
+        }
 
         Assert.True(await client.IsValidAsync(large));
         Assert.Contains(relay.Requests, path => path.StartsWith("/nar/", StringComparison.Ordinal));
