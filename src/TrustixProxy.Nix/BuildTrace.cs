@@ -11,7 +11,7 @@ namespace TrustixProxy.Nix;
 ///                   "signatures":["name:base64"]}
 /// of a derivation: {"outPath":"DIGEST-NAME","signatures":[{"keyName":"name","sig":"base64"}]}     a signature may also be one text
 /// </code>
-/// Signed is the JSON without blanks, members in byte order, without <c>signatures</c>; of a derivation
+/// The signed text is the JSON without blanks and <c>signatures</c>, members in byte order; of a derivation
 /// <c>{"key":{"drvPath","outputName"},"value":{"outPath"}}</c>. No value in it needs an escape.
 /// Source: nix <c>realisation.cc</c>, <c>Realisation::fingerprint</c> and <c>UnkeyedRealisation::fingerprint</c>.</remarks>
 public sealed record BuildTrace

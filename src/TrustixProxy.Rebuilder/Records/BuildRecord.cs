@@ -48,8 +48,8 @@ public sealed record BuildRecord(string Path, string? Derivation, BuildState Sta
     /// <summary>How often the rebuilder or its machine broke down in the middle of it.</summary>
     public int Interruptions { get; init; }
 
-    /// <summary>Whether the last build began with none of its outputs in the store, and was not judged: outputs that are there now are its
-    /// own.</summary>
+    /// <summary>Whether the last build began with none of its outputs in the store, and was not judged. Then outputs in the store are
+    /// of that build.</summary>
     public bool BeganEmpty { get; init; }
 
     /// <summary>What was built before, where a later build was asked for and gave something else, or nothing; null otherwise.</summary>
@@ -77,7 +77,7 @@ public sealed record BuildRecord(string Path, string? Derivation, BuildState Sta
     [JsonIgnore]
     public bool IsBuilt => State is BuildState.Built or BuildState.Queued;
 
-    /// <summary>Whether it may be what ended the rebuilder.</summary>
+    /// <summary>Whether this build may have ended the rebuilder.</summary>
     [JsonIgnore]
     public bool IsSuspect => Interruptions > 0 && !IsBuilt;
 

@@ -26,7 +26,7 @@ internal static class FolderSize
             var errors = process.StandardError.ReadToEndAsync(cancellation); // also of what was removed meanwhile
             await process.WaitForExitAsync(cancellation);
             return TryReadTotal(await output, out var total) ? total
-                : throw new NixException($"du said nothing of a total: {await errors}");
+                : throw new NixException($"du printed no total: {await errors}");
         }
         catch (OperationCanceledException)
         {

@@ -6,7 +6,7 @@ namespace TrustixProxy.Substituter.Decisions;
 
 /// <summary>Remembers which agreed path has which file, for paths that hold debug information: clients know those by the files' names
 /// only.</summary>
-/// <remarks>Untrusted hints: whoever finds one decides on the path, and compares the file.</remarks>
+/// <remarks>These are hints, which are not trusted: a caller must decide on the path and compare the file's hash.</remarks>
 internal sealed class DebugArchives
 {
     /// <summary>End of the names of outputs with debug information.</summary>

@@ -47,21 +47,34 @@ internal sealed class DebugInfo(
         var member = $"lib/debug/.build-id/{file[..2]}/{file[2..IdLength]}{FileSuffix}";
         var asked = upstreams.Where(upstream => !upstream.Options.IsLimited).OrderBy(upstream => upstream.Options.Priority)
             .Select(upstream => upstream.ReadAsync($"debuginfo/{file}", MaxSize, end.Token)).ToList();
+        var answer = await FirstAsync(asked, member, context.RequestAborted);
+        await end.CancelAsync(); // nobody waits for the others
+        if (answer is not var (decision, nar))
+        {
+            await context.WriteTextAsync(
+                StatusCodes.Status404NotFound, $"{file}: no upstream names an archive that is known to be an agreed NAR\n");
+            return;
+        }
+
+        context.Response.Mark(decision);
+        await context.WriteBodyAsync(StatusCodes.Status200OK, "application/json", JsonSerializer.SerializeToUtf8Bytes(
+            new DebugArchive($"../{nar}", member), DebugArchiveJson.Default.DebugArchive));
+    }
+
+    /// <summary>Returns the first agreed NAR that an upstream names, by priority; null when none names one.</summary>
+    private async Task<(string Decision, NarUrl Nar)?> FirstAsync(
+        IEnumerable<Task<UpstreamAnswer>> asked, string member, CancellationToken cancellation)
+    {
         foreach (var next in asked)
         {
             if (await next is UpstreamAnswer.FoundFile { File: var json } && ArchiveOf(json, member) is { } hash
-                && await FindAsync(hash, context.RequestAborted) is { } answer)
+                && await FindAsync(hash, cancellation) is { } answer)
             {
-                context.Response.Mark(answer.Decision);
-                var archive = new DebugArchive($"../{answer.Nar}", member);
-                await context.WriteBodyAsync(StatusCodes.Status200OK, "application/json",
-                    JsonSerializer.SerializeToUtf8Bytes(archive, DebugArchiveJson.Default.DebugArchive));
-                return;
+                return answer;
             }
         }
 
-        await context.WriteTextAsync(
-            StatusCodes.Status404NotFound, $"{file}: no upstream names an archive that is known to be an agreed NAR\n");
+        return null;
     }
 
     /// <summary>Returns the hash of the file that an upstream names; null when it names anything else.</summary>

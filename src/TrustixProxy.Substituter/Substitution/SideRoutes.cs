@@ -8,7 +8,7 @@ namespace TrustixProxy.Substituter.Substitution;
 /// <code>
 /// /log/NAME            an upstream's build log: nobody vouches for it        <see cref="BuildLogs"/>
 /// /digest.ls           made from the verified NAR                            <see cref="Listings"/>
-/// /debuginfo/BUILDID[.debug] leads to an agreed NAR, or nowhere                    <see cref="DebugInfo"/>
+/// /debuginfo/BUILDID   leads to an agreed NAR, or nowhere                <see cref="DebugInfo"/>
 /// /realisations/…      what signed caches agree on, signed by us             <see cref="BuildTraces"/>
 /// /build-trace-v2/…    the same for newer clients
 /// </code>

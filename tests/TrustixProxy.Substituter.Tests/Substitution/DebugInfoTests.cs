@@ -119,6 +119,32 @@ public sealed class DebugInfoTests
         Assert.Empty(proxy.Upstream().Requests);
     }
 
+    [Fact]
+    public async Task An_upstream_that_hangs_is_not_waited_for_once_another_has_answered_and_its_request_ends()
+    {
+        var output = TestOutput.Make("hello-1.0-debug");
+        await using var proxy = await TestProxy.WithThreeLogsAsync();
+        proxy.Change = options => options with { Deadline = TimeSpan.FromMinutes(10) };
+        var hasEnded = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var slow = await proxy.AddUpstreamAsync("slow");
+        await StartAsync(proxy, output, "alice", "bob");
+        slow.Intercept = async context =>
+        {
+            if (!context.Request.Path.StartsWithSegments("/debuginfo"))
+            {
+                return false;
+            }
+
+            await Task.WhenAny(Task.Delay(Timeout.Infinite, context.RequestAborted));
+            hasEnded.TrySetResult();
+            return true;
+        };
+
+        Assert.Equal(HttpStatusCode.OK, (await proxy.AskAsync(Address)).Status);
+
+        await hasEnded.Task.WaitAsync(TimeSpan.FromMinutes(1));
+    }
+
     /// <summary>Has an output decided on, so that its file is known.</summary>
     private static async Task StartAsync(TestProxy proxy, TestOutput output, params string[] logs)
     {
