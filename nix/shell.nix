@@ -15,6 +15,7 @@
   redis,
   chromium,
   debootstrap,
+  systemd,
   nodejs,
   pkgsStatic,
 }:
@@ -29,6 +30,7 @@ mkShell {
     redis
     chromium
     debootstrap
+    systemd
     lz4
   ];
 

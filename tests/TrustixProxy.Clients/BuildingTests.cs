@@ -56,7 +56,7 @@ public sealed class BuildingTests(ClientLab lab)
     {
         var hook = Path.Combine(lab.Directory, "post-build-hook");
         var spool = Directory.CreateDirectory(Path.Combine(lab.Directory, $"spool-{name}-{version}")).FullName;
-        File.Copy(Path.Combine(AppContext.BaseDirectory, "post-build-hook"), hook, overwrite: true);
+        RunnableFile.Copy(Path.Combine(AppContext.BaseDirectory, "post-build-hook"), hook);
         var machine = new Machine(NixClient.Of(version), $"{name}-{version}", [.. settings, ("post-build-hook", hook)])
         {
             Variables = new() { ["TRUSTIX_SPOOL"] = spool },

@@ -30,7 +30,7 @@ public sealed class RebuildBreakdownTests(ClientLab lab)
             backoff = "00:00:00",
             jobs = 2,
         };
-        await stage.InterposeAsync("case \"$*\" in *' -r '*-killer-*) kill -9 $PPID; exit 1;; esac");
+        stage.Interpose("case \"$*\" in *' -r '*-killer-*) kill -9 $PPID; exit 1;; esac");
 
         var kills = 0;
         for (var run = await stage.RebuildAsync(settings, "--once"); run.Code is not 0; run = await stage.RebuildAsync(settings, "--once"))
@@ -48,7 +48,7 @@ public sealed class RebuildBreakdownTests(ClientLab lab)
         Assert.Equal("queued", beside["state"]!.GetValue<string>());
         Assert.Single(Directory.GetFiles(stage.Spool, "*.job"));
 
-        await stage.InterposeAsync("");
+        stage.Interpose("");
         var named = await stage.RebuildAsync(settings, outputs["killer"].Absolute);
         Assert.True(named.Code is 0, named.ToString());
     }
@@ -63,10 +63,10 @@ public sealed class RebuildBreakdownTests(ClientLab lab)
         (await stage.RebuildAsync(settings, path)).OrThrow();
         var first = await stage.HashOfAsync(path);
 
-        await stage.InterposeAsync("case \"$*\" in *' -r '*) echo 'error: the disk broke' >&2; exit 1;; esac");
+        stage.Interpose("case \"$*\" in *' -r '*) echo 'error: the disk broke' >&2; exit 1;; esac");
         var failed = await stage.RebuildAsync(settings, path, "--again");
         var shown = await stage.RebuildAsync(new { }, "--results");
-        await stage.InterposeAsync("");
+        stage.Interpose("");
         var second = await stage.RebuildAsync(settings, path, "--again", "--json");
 
         Assert.True(failed.Code is 1, failed.ToString());

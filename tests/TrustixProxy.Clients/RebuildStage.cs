@@ -94,7 +94,7 @@ internal sealed class RebuildStage
     }
 
     /// <summary>Has this version's <c>nix-store</c> run a line of shell before it does anything; empty for none.</summary>
-    public Task InterposeAsync(string line) => WriteNixAsync("nix-store", line);
+    public void Interpose(string line) => WriteNix("nix-store", line);
 
     /// <summary>Starts <c>rebuild</c>.</summary>
     public async Task<Process> StartAsync(object settings, params string[] arguments)
@@ -148,28 +148,22 @@ internal sealed class RebuildStage
         await File.WriteAllTextAsync(Path.Combine(_folder, "passwd"), "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n"
             + string.Concat(users.Select((user, i) => $"{user}:x:{30001 + i}:30000::/var/empty:/bin/false\n")));
         // Nix 2.34 builds below no folder that everyone may write to, as /tmp, which here is the namespace's own.
-        await WriteProgramAsync(Path.Combine(_folder, "with-users"),
+        RunnableFile.WriteScript(Path.Combine(_folder, "with-users"),
             $"chmod 755 /tmp && mount --bind {_folder}/group /etc/group && mount --bind {_folder}/passwd /etc/passwd && exec \"$@\"");
         foreach (var program in new[] { "nix", "nix-store", "nix-build", "nix-instantiate" })
         {
-            await WriteNixAsync(program, "");
+            WriteNix(program, "");
         }
     }
 
-    private Task WriteNixAsync(string program, string before)
+    private void WriteNix(string program, string before)
     {
         var store = Directory.CreateDirectory(Path.Combine(_lab.Directory, "stores", Machine.Name)).FullName;
         var folders = Path.Combine(AppContext.BaseDirectory, "folders");
-        return WriteProgramAsync(Path.Combine(_folder, "bin", program), $"{before}\nexec {folders} enter {Machine.Client.Folder} "
+        RunnableFile.WriteScript(Path.Combine(_folder, "bin", program), $"{before}\nexec {folders} enter {Machine.Client.Folder} "
             + $"{_lab.Directory} {store} {_folder}/with-users {program} \"$@\"");
     }
 
     /// <summary>The name without the version, which keeps the versions' paths apart in the lab's logs.</summary>
     private string NameOf(StorePath path) => path.Name.Replace($"-{Machine.Client.Version}", "", StringComparison.Ordinal);
-
-    private static async Task WriteProgramAsync(string file, string line)
-    {
-        await File.WriteAllTextAsync(file, $"#!/bin/sh\n{line}\n");
-        File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-    }
 }

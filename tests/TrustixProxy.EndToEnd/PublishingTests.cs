@@ -232,12 +232,5 @@ public sealed class PublishingTests(NixLab lab)
         $"{Path.GetDirectoryName(Script("no-nix/nix", "exit 1"))}:{System.Environment.GetEnvironmentVariable("PATH")}";
 
     /// <summary>A script of one line.</summary>
-    private string Script(string name, string line)
-    {
-        var file = Path.Combine(lab.Directory, name);
-        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
-        File.WriteAllText(file, $"#!/bin/sh\n{line}\n");
-        File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        return file;
-    }
+    private string Script(string name, string line) => RunnableFile.WriteScript(Path.Combine(lab.Directory, name), line);
 }

@@ -87,10 +87,5 @@ public sealed class DerivationFinderTests : IDisposable
 
     private void WriteFile(StorePath path, string text) => File.WriteAllText(_folder.Path + path.Absolute, text);
 
-    private void WriteProgram(string name, string script)
-    {
-        var file = Path.Combine(Directory.CreateDirectory(Path.Combine(_folder.Path, "bin")).FullName, name);
-        File.WriteAllText(file, $"#!/bin/sh\n{script}\n");
-        File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserExecute);
-    }
+    private void WriteProgram(string name, string script) => RunnableFile.WriteScript(Path.Combine(_folder.Path, "bin", name), script);
 }

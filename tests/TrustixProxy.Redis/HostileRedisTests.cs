@@ -194,7 +194,7 @@ public sealed class HostileRedisTests
 
         Assert.All(await Task.WhenAll(lab.Outputs.Select(fresh.NarInfoAsync)), Assert.NotNull);
 
-        Assert.InRange(fresh.PeakMemory() - before, 0, 150);
+        Assert.InRange(fresh.PeakMemory() - before, 0, 256); // all of them are 512 MiB
     }
 
     /// <summary>Has the first replica decide on everything; gives the keys of the records, in the order of the outputs.</summary>

@@ -124,8 +124,7 @@ public sealed class DiffVerbTests
         var (mine, other) = (Output("2026-11-23", "a\n"), Output("2026-11-24", "a\n"));
         File.WriteAllBytes(folder.File("mine.nar"), mine.Nar);
         File.WriteAllBytes(folder.File("other.nar.xz"), other.File("xz"));
-        var nix = folder.File("nix-store", $"#!/bin/sh\n[ \"$1\" != --dump ] || exec cat '{folder.File("mine.nar")}'\n");
-        File.SetUnixFileMode(nix, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        RunnableFile.WriteScript(folder.File("nix-store"), $"[ \"$1\" != --dump ] || exec cat '{folder.File("mine.nar")}'");
         var environment = new Dictionary<string,
             string>
         { ["PATH"] = $"{folder.Path}:{Environment.GetEnvironmentVariable("PATH")}", ["XDG_STATE_HOME"] = folder.Path };

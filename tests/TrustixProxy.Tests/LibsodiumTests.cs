@@ -41,7 +41,7 @@ public sealed class LibsodiumTests
                 Path.Combine(AppContext.BaseDirectory, "trustix-proxy.runtimeconfig.json")];
         foreach (var file in files)
         {
-            File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
+            RunnableFile.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
         }
 
         return [.. Executable.Command.SkipLast(1), Path.Combine(folder, Path.GetFileName(Executable.Command[^1]))];

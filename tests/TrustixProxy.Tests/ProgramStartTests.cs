@@ -20,13 +20,13 @@ public sealed class ProgramStartTests
         Directory.CreateDirectory(Path.Combine(here, "bin"));
         foreach (var bad in new[] { here, Path.Combine(here, "bin") })
         {
-            Script(Path.Combine(bad, "nix"), $"touch {folder.File("evil")}");
-            Script(Path.Combine(bad, "nix-store"), $"touch {folder.File("evil")}");
+            RunnableFile.WriteScript(Path.Combine(bad, "nix"), $"touch {folder.File("evil")}");
+            RunnableFile.WriteScript(Path.Combine(bad, "nix-store"), $"touch {folder.File("evil")}");
         }
 
-        Script(Path.Combine(good, "nix"),
+        RunnableFile.WriteScript(Path.Combine(good, "nix"),
             $"echo '[{{\"path\":\"{Built.Path.Absolute}\",\"narHash\":\"{Built.Statement.NarHash}\",\"narSize\":120,\"references\":[]}}]'");
-        Script(Path.Combine(good, "nix-store"), $"echo {Built.Path.Absolute}");
+        RunnableFile.WriteScript(Path.Combine(good, "nix-store"), $"echo {Built.Path.Absolute}");
         var path = $"{entry}:{good}";
 
         var hook = await Cli.RunInAsync(here, ["hook", "--spool", here],
@@ -45,7 +45,7 @@ public sealed class ProgramStartTests
         var here = Directory.CreateDirectory(folder.File("here")).FullName;
         foreach (var name in new[] { "nix", "nix-store", "date", "mv", "ln", "rm" })
         {
-            Script(Path.Combine(here, name), $"touch {folder.File("evil")}; exit 1");
+            RunnableFile.WriteScript(Path.Combine(here, name), $"touch {folder.File("evil")}; exit 1");
         }
 
         var hook = Path.Combine(Repository.Root, "nix", "post-build-hook");
@@ -59,11 +59,5 @@ public sealed class ProgramStartTests
         Assert.Equal("", error);
         Assert.Single(Directory.GetFiles(spool, "*.job"));
         Assert.False(File.Exists(folder.File("evil")));
-    }
-
-    private static void Script(string path, string body)
-    {
-        File.WriteAllText(path, $"#!/bin/sh\n{body}\n");
-        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserExecute);
     }
 }

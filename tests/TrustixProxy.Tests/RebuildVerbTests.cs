@@ -56,9 +56,8 @@ public sealed class RebuildVerbTests
     {
         using var folder = new Folder();
         var bin = Directory.CreateDirectory(folder.File("bin")).FullName;
-        var script = System.IO.Path.Combine(bin, "nix-build");
-        await File.WriteAllTextAsync(script, "#!/bin/sh\necho 'error: this system does not support the kernel namespaces' >&2\nexit 1\n");
-        File.SetUnixFileMode(script, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        RunnableFile.WriteScript(
+            System.IO.Path.Combine(bin, "nix-build"), "echo 'error: this system does not support the kernel namespaces' >&2\nexit 1");
 
         var run = await Cli.RunAsync(["rebuild", "--config", Config(folder), Path],
             new() { ["PATH"] = $"{bin}:{Environment.GetEnvironmentVariable("PATH")}" });
@@ -78,9 +77,7 @@ public sealed class RebuildVerbTests
         var bin = Directory.CreateDirectory(folder.File("bin")).FullName;
         foreach (var (program, code) in new[] { ("nix-build", 0), ("nix-store", 1), ("nix", 1) }) // nobody has the derivation
         {
-            var script = System.IO.Path.Combine(bin, program);
-            await File.WriteAllTextAsync(script, $"#!/bin/sh\nexit {code}\n");
-            File.SetUnixFileMode(script, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+            RunnableFile.WriteScript(System.IO.Path.Combine(bin, program), $"exit {code}");
         }
 
         var environment = new Dictionary<string, string>
@@ -104,9 +101,7 @@ public sealed class RebuildVerbTests
     public async Task Once_over_a_list_that_cannot_be_read_is_exit_code_3()
     {
         using var folder = new Folder();
-        var script = System.IO.Path.Combine(Directory.CreateDirectory(folder.File("bin")).FullName, "nix-build");
-        await File.WriteAllTextAsync(script, "#!/bin/sh\n");
-        File.SetUnixFileMode(script, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        RunnableFile.WriteScript(folder.File("bin/nix-build"), "");
 
         var run = await Cli.RunAsync(["rebuild", "--once", "--config", Config(folder)], new()
         {
@@ -125,9 +120,7 @@ public sealed class RebuildVerbTests
         var bin = Directory.CreateDirectory(folder.File("bin")).FullName;
         foreach (var (program, code) in new[] { ("nix-build", 0), ("nix-store", 1), ("nix", 1) }) // nobody has the derivations
         {
-            var script = System.IO.Path.Combine(bin, program);
-            await File.WriteAllTextAsync(script, $"#!/bin/sh\nexit {code}\n");
-            File.SetUnixFileMode(script, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+            RunnableFile.WriteScript(System.IO.Path.Combine(bin, program), $"exit {code}");
         }
 
         var (lies, truths) = (Enumerable.Range(0, 60).Select(i => TestOutput.PathOf($"lie-{i}").Absolute).ToList(),

@@ -36,8 +36,8 @@ internal sealed class Stage : IAsyncDisposable
     {
         var bin = Directory.CreateDirectory(Folder.File("bin")).FullName;
         var infos = store.Select(item => $$"""{"path":"{{item.Path.Path.Absolute}}","narHash":"{{item.Installed.Statement.NarHash}}","narSize":{{item.Installed.Statement.NarSize}},"references":[{{string.Join(',', item.Path.Statement.References.Select(reference => $"\"{reference.Absolute}\""))}}]}""");
-        Script(Path.Combine(bin, "nix"), $"echo '[{string.Join(',', infos)}]'");
-        Script(Path.Combine(bin, "nix-store"),
+        RunnableFile.WriteScript(Path.Combine(bin, "nix"), $"echo '[{string.Join(',', infos)}]'");
+        RunnableFile.WriteScript(Path.Combine(bin, "nix-store"),
             $"[ \"$1\" = -q ] || exit 0\nprintf '%s\\n' {string.Join(' ', store.Select(item => item.Path.Path.Absolute))}");
         return new() { ["PATH"] = bin };
     }
@@ -49,11 +49,5 @@ internal sealed class Stage : IAsyncDisposable
         {
             await Proxy.DisposeAsync();
         }
-    }
-
-    private static void Script(string path, string body)
-    {
-        File.WriteAllText(path, $"#!/bin/sh\n{body}\n");
-        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserExecute);
     }
 }

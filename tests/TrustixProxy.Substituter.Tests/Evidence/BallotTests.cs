@@ -92,6 +92,21 @@ public sealed class BallotTests
     }
 
     [Fact]
+    public void A_path_may_yet_be_granted_while_a_candidate_that_proves_a_hash_may_come()
+    {
+        var values = new CandidateValues();
+        var ballots = new Ballots(Policy, values);
+        Hear(ballots, "alice", Vote());
+        Hear(ballots, "bob", new Ballot.Absent(IsProven: true, 1));
+        Hear(ballots, "carol-1", new Ballot.Silent(SilenceReason.UnprovenHash));
+        Hear(ballots, "carol-2", new Ballot.Absent(IsProven: true, 1));
+
+        Assert.True(ballots.MayBeGranted(Output.Path, DateTimeOffset.UnixEpoch));
+        values.Close();
+        Assert.False(ballots.MayBeGranted(Output.Path, DateTimeOffset.UnixEpoch));
+    }
+
+    [Fact]
     public async Task A_signed_cache_that_answers_for_another_path_does_not_hold_a_refusal_to_its_deadline()
     {
         var output = TestOutput.Make("hello");

@@ -125,7 +125,7 @@ public sealed class DebugInfoTests
         var output = TestOutput.Make("hello-1.0-debug");
         await using var proxy = await TestProxy.WithThreeLogsAsync();
         proxy.Change = options => options with { Deadline = TimeSpan.FromMinutes(10) };
-        var hasEnded = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var (isAsked, hasEnded) = (new TaskCompletionSource(), new TaskCompletionSource());
         var slow = await proxy.AddUpstreamAsync("slow");
         await StartAsync(proxy, output, "alice", "bob");
         slow.Intercept = async context =>
@@ -135,9 +135,19 @@ public sealed class DebugInfoTests
                 return false;
             }
 
+            isAsked.TrySetResult();
             await Task.WhenAny(Task.Delay(Timeout.Infinite, context.RequestAborted));
             hasEnded.TrySetResult();
             return true;
+        };
+        proxy.Upstream().Intercept = async context =>
+        {
+            if (context.Request.Path.StartsWithSegments("/debuginfo"))
+            {
+                await isAsked.Task; // else the other request could end before it is sent
+            }
+
+            return false;
         };
 
         Assert.Equal(HttpStatusCode.OK, (await proxy.AskAsync(Address)).Status);

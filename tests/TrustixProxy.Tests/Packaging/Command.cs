@@ -12,7 +12,7 @@ internal static class Command
     public static async Task<string> RunAsync(string program, IEnumerable<string> arguments, Dictionary<string, string>? environment = null)
     {
         using var path = new Folder();
-        await ShimAsync(path);
+        Shim(path);
         var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["PATH"] = $"{path.Path}:{Environment.GetEnvironmentVariable("PATH")}";
         foreach (var (name, value) in environment ?? [])
@@ -42,10 +42,5 @@ internal static class Command
         string> Quiet
     { get; } = new() { ["NIX_CONFIG"] = "build-users-group =\nextra-experimental-features = nix-command" };
 
-    private static async Task ShimAsync(Folder folder)
-    {
-        var shim = folder.File("trustix-proxy");
-        await File.WriteAllTextAsync(shim, $"#!/bin/sh\nexec {Executable.Words} \"$@\"\n");
-        File.SetUnixFileMode(shim, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-    }
+    private static void Shim(Folder folder) => RunnableFile.WriteScript(folder.File("trustix-proxy"), $"exec {Executable.Words} \"$@\"");
 }

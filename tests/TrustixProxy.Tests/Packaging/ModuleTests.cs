@@ -139,8 +139,7 @@ public sealed class ModuleTests
         Assert.Equal("/var/spool/trustix", rebuilder.GetProperty("spoolDirectory").GetString());
         Assert.Equal("http://127.0.0.1:8081", rebuilder.GetProperty("wanted")[0].GetString());
         var bin = Directory.CreateDirectory(folder.File("bin")).FullName;
-        await File.WriteAllTextAsync(System.IO.Path.Combine(bin, "nix-build"), "#!/bin/sh\n"); // there is a sandbox
-        File.SetUnixFileMode(System.IO.Path.Combine(bin, "nix-build"), UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        RunnableFile.WriteScript(System.IO.Path.Combine(bin, "nix-build"), ""); // there is a sandbox
         await unit.StartAndStopAsync(folder, new()
         {
             ["PATH"] = $"{bin}:{Environment.GetEnvironmentVariable("PATH")}",
