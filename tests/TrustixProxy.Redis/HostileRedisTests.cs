@@ -34,7 +34,7 @@ public sealed class HostileRedisTests
         var fresh = await lab.AddReplicaAsync();
 
         Assert.All(await Task.WhenAll(lab.Outputs.Select(fresh.NarInfoAsync)), Assert.NotNull);
-        await UntilAsync(() => lab.Questions("alice") == asked + 8); // an answer may leave before she is heard
+        await UntilAsync(() => lab.Questions("alice") >= asked + 8); // an answer may leave before she is heard, and she may be asked again
     }
 
     [Fact]
