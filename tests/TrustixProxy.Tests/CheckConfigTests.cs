@@ -79,7 +79,7 @@ public sealed class CheckConfigTests
             "deadline: is '5s'; it must be a time hh:mm:ss[.fff] from 00:00:00.1000000 to 00:04:00.",
             "onUndecided: is 'maybe'; it must be \"notFound\" or \"unavailable\".",
             "upstreams: has the name 'a' 2 times; each needs its own.",
-            "upstreams[0].url: is 'ftp://x'; it must be an address with http:// or https://, or file:///path.",
+            "upstreams[0].url: is 'ftp://x'; it must be an address with http:// or https://, or file:///path, or s3://bucket.",
             "upstreams[1].prioritty: is not a key of this configuration; 'priority' is.",
             "upstream: is not a key of this configuration; 'upstreams' is.",
             "logs[0].url: is 'nowhere'; it must be an address with http:// or https://, or unix:/path.",

@@ -28,6 +28,6 @@ public sealed class NetrcTests
     {
         Assert.True(NetrcFile.TryFind(netrc, "cache.corp", out var credentials, out var fault), fault);
 
-        Assert.Equal($"Basic {Convert.ToBase64String(Encoding.UTF8.GetBytes(expected))}", credentials.Header.ToString());
+        Assert.Equal($"Basic {Convert.ToBase64String(Encoding.UTF8.GetBytes(expected))}", credentials.Header!.ToString());
     }
 }

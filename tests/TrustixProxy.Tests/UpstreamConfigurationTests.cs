@@ -44,7 +44,7 @@ public sealed class UpstreamConfigurationTests
     [InlineData("https://cache.corp", "bearerFile", "t0 ken", 2, "whose token has characters other than printable ASCII without spaces.")]
     [InlineData("file:///srv/cache", "bearerFile", "t0ken", 2, "is set for a folder")]
     [InlineData("file:///srv/cache", "priority", null, 0, "")]
-    [InlineData("file://host/cache", "priority", null, 2, "it must be an address with http:// or https://, or file:///path.")]
+    [InlineData("file://host/cache", "priority", null, 2, "is 'file://host/cache'; it must be an address with http:// or")]
     [InlineData("https://nix:s3cret@cache.corp", "priority", null, 2, "has a user name or password")]
     public async Task Tokens_and_folders(string url, string key, string? content, int expectedCode, string expected)
     {

@@ -32,8 +32,21 @@ public static class AddressScopes
     public static AddressScope Of(IPAddress address)
     {
         var bytes = address.GetAddressBytes();
-        return address.AddressFamily is AddressFamily.InterNetwork ? OfFour(bytes) : Embedded(bytes) is { } four ? OfFour(four)
+        return IsMetadataService(address) ? AddressScope.LinkLocal
+            : address.AddressFamily is AddressFamily.InterNetwork ? OfFour(bytes) : Embedded(bytes) is { } four ? OfFour(four)
             : OfSix(bytes);
+    }
+
+    /// <summary>Whether a cloud keeps a machine's keys at an address, in any form of it.</summary>
+    /// <remarks>169.254.169.254 (AWS, Google, Azure and others), 169.254.170.2 and .23 (AWS containers), fd00:ec2::254 and ::23 (AWS),
+    /// 100.100.100.200 (Alibaba).</remarks>
+    public static bool IsMetadataService(IPAddress address)
+    {
+        var bytes = address.GetAddressBytes();
+        return (address.AddressFamily is AddressFamily.InterNetwork ? bytes : Embedded(bytes) ?? bytes)
+            is [169, 254, 169, 254] or [169, 254, 170, 2 or 23] or [100, 100, 100, 200]
+            or [0xfd, 0, 0x0e, 0xc2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x02, 0x54]
+            or [0xfd, 0, 0x0e, 0xc2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x23];
     }
 
     /// <summary>Returns the scope of a URL's host without resolving it: a literal address's scope; null for a name that needs

@@ -27,7 +27,8 @@ internal sealed class ReachableNetworks(Uri origin)
         }
 
         var isLiteralOrigin = isOrigin && IPAddress.TryParse(_host, out _);
-        IPAddress[] admitted = [.. addresses.Where(address => isLiteralOrigin || MayReach(AddressScopes.Of(address)))];
+        IPAddress[] admitted = [.. addresses.Where(address => (isLiteralOrigin && !AddressScopes.IsMetadataService(address))
+            || MayReach(AddressScopes.Of(address)))];
         return admitted.Length > 0 ? admitted : throw new UpstreamFaultException(
             UpstreamFailure.AddressRefused,
             $"{origin.Host} leads to {target.Host}, which is at {string.Join(", ", addresses.AsEnumerable())}: it may not lead "

@@ -27,6 +27,12 @@ public enum UpstreamFailure
     /// <summary>The HTTP proxy refused the connection.</summary>
     ProxyRefused,
 
+    /// <summary>The server of a bucket refused the signature: the key, its time or the region is wrong.</summary>
+    CredentialsRefused,
+
+    /// <summary>This machine's metadata service gives no key of an instance role.</summary>
+    NoInstanceRole,
+
     /// <summary>The folder that serves as this upstream cannot be read.</summary>
     Folder,
 

@@ -20,6 +20,10 @@ public sealed record UpstreamFault(UpstreamFailure Kind, int? Status = null)
         UpstreamFailure.UntrustedCertificate =>
             "this machine does not trust its certificate: set SSL_CERT_FILE or NIX_SSL_CERT_FILE to a file with its CA",
         UpstreamFailure.HttpStatus when Status is 401 or 407 => "it requires credentials: set netrcFile or bearerFile",
+        UpstreamFailure.HttpStatus when Status is 301 => "it moved: check its url, and the region of a bucket",
+        UpstreamFailure.CredentialsRefused =>
+            "check the key in credentialsFile or the environment, profile and region in its url, and this machine's clock",
+        UpstreamFailure.NoInstanceRole => "give this machine a role, or set credentialsFile in place of instanceRole",
         UpstreamFailure.NameResolution => "check its host name and this machine's DNS",
         UpstreamFailure.ProxyRefused => "check http_proxy, https_proxy and no_proxy",
         UpstreamFailure.NarMissing => "its narinfos name NARs it does not have: notify its operator",

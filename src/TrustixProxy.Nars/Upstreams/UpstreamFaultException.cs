@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Security.Authentication;
+using TrustixProxy.IO.Buckets;
 using TrustixProxy.IO.Connecting;
 
 namespace TrustixProxy.Nars.Upstreams;
@@ -35,6 +36,7 @@ internal sealed class UpstreamFaultException(UpstreamFailure kind, string messag
     private static UpstreamFailure? TryRead(Exception exception) => exception switch
     {
         UpstreamFaultException known => known.Fault.Kind,
+        NoInstanceRoleException => UpstreamFailure.NoInstanceRole,
         FolderUnavailableException => UpstreamFailure.Folder,
         HttpRequestException { HttpRequestError: HttpRequestError.ProxyTunnelError } => UpstreamFailure.ProxyRefused,
         SocketException socket => Of(socket.SocketErrorCode),

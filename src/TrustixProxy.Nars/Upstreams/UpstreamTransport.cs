@@ -1,4 +1,5 @@
 using System.Net.Http.Headers;
+using TrustixProxy.IO.Buckets;
 using TrustixProxy.IO.Connecting;
 
 namespace TrustixProxy.Nars.Upstreams;
@@ -14,6 +15,7 @@ internal sealed class UpstreamTransport : DelegatingHandler
     private readonly UpstreamCredentials? _credentials;
     private readonly ReachableNetworks _networks;
     private readonly HttpProxies _proxies;
+    private readonly TimeProvider _time;
 
     /// <param name="origin">The upstream's address.</param>
     /// <param name="credentials">Authenticates us; null when it needs none.</param>
@@ -23,7 +25,8 @@ internal sealed class UpstreamTransport : DelegatingHandler
     public UpstreamTransport(Uri origin, UpstreamCredentials? credentials, TimeProvider time, HttpMessageHandler? network,
         HttpProxies? proxies = null, HappyEyeballs? connecting = null)
     {
-        (_origin, _credentials, _networks, _proxies) = (origin, credentials, new ReachableNetworks(origin), proxies ?? HttpProxies.None);
+        (_origin, _credentials, _networks, _proxies, _time) =
+            (origin, credentials, new ReachableNetworks(origin), proxies ?? HttpProxies.None, time);
         InnerHandler = network ?? new PeerTransport(_proxies, time, connecting: connecting) { Admit = _networks.Admit };
     }
 
@@ -42,7 +45,6 @@ internal sealed class UpstreamTransport : DelegatingHandler
         for (var hop = 0; ; hop++)
         {
             var from = request.RequestUri!;
-            request.Headers.Authorization = IsOrigin(from) ? _credentials?.Header : null;
             if (_proxies.For(from) is { } proxy && !_networks.MayAskThroughProxy(from))
             {
                 throw new UpstreamFaultException(
@@ -51,18 +53,18 @@ internal sealed class UpstreamTransport : DelegatingHandler
                         + $"proxy {proxy}.");
             }
 
-            var response = await base.SendAsync(request, cancellationToken);
+            var response = await SendOnceAsync(request, cancellationToken);
             if ((int)response.StatusCode is not (301 or 302 or 303 or 307 or 308) || response.Headers.Location is not { } location)
             {
                 return WithoutTrailers(response);
             }
 
-            response.Dispose();
+            response.Dispose(); // its address may be signed, so neither messages nor clients get the query
             if (!Uri.TryCreate(from, location, out var to) || hop == MaxHops || !MayLead(from, to))
             {
                 var reason = hop == MaxHops ? $"more than {MaxHops} hops" : "not allowed";
                 throw new UpstreamFaultException(
-                    UpstreamFailure.RedirectRefused, $"{_origin.Host} redirects from {from} to {location}: {reason}.");
+                    UpstreamFailure.RedirectRefused, $"{_origin.Host} redirects from {Shown(from)} to {Shown(to)}: {reason}.");
             }
 
             request.RequestUri = to;
@@ -88,8 +90,34 @@ internal sealed class UpstreamTransport : DelegatingHandler
         return plain;
     }
 
-    private bool IsOrigin(Uri address) =>
-        Uri.Compare(address, _origin, UriComponents.SchemeAndServer, UriFormat.SafeUnescaped, StringComparison.OrdinalIgnoreCase) is 0;
+    private async Task<HttpResponseMessage> SendOnceAsync(HttpRequestMessage request, CancellationToken cancellation)
+    {
+        if (_credentials is null)
+        {
+            return await base.SendAsync(request, cancellation);
+        }
+
+        await _credentials.ApplyAsync(request, _origin, _time.GetUtcNow(), cancellation);
+        var isSigned = _credentials.Header is null && request.Headers.Contains("Authorization");
+        var response = await base.SendAsync(request, cancellation);
+        if (!isSigned || response.IsSuccessStatusCode || response.Headers.Location is not null)
+        {
+            return response;
+        }
+
+        if (await BucketFault.RefusalOfAsync(response, cancellation) is { } code)
+        {
+            response.Dispose();
+            throw new UpstreamFaultException(UpstreamFailure.CredentialsRefused, $"{_origin.Host} refuses our signature: {code}.");
+        }
+
+        return response;
+    }
+
+    /// <summary>Returns an address without its query. In other schemes than http and https no part is known to be one.</summary>
+    private static string Shown(Uri? address) => address is null ? "an address that cannot be read"
+        : address.Scheme is "http" or "https" ? address.GetLeftPart(UriPartial.Path)
+        : $"{address.Scheme}:…";
 
     /// <summary>Whether a URL from this source may be followed: only http and https, and never from https to http.</summary>
     public static bool MayLead(Uri from, Uri to) =>

@@ -76,6 +76,26 @@ internal static class CommonKeys
     /// <summary>The address of a binary cache: http, https, or <c>file:///path</c>.</summary>
     public static Uri CacheUrl(Section section, string key) => Url(section, key, UrlForms.Folder, out _);
 
+    /// <summary>The address of a binary cache: http, https, and where the forms allow them a folder and a bucket.</summary>
+    /// <param name="bucket">What an <c>s3://</c> address says beside it; null for another address.</param>
+    public static Uri CacheUrl(Section section, string key, UrlForms forms, out int? priority, out BucketUrl? bucket)
+    {
+        bucket = null;
+        if (!BucketUrl.IsOne(section.Glimpse(key) ?? ""))
+        {
+            return Url(section, key, forms, out priority);
+        }
+
+        var text = section.Required(key, "s3://bucket?region=eu-central-1");
+        if (text.Length > 0 && BucketUrl.FaultOf(text, Environment.GetEnvironmentVariable, out bucket) is { } fault)
+        {
+            section.Fault(key, fault);
+        }
+
+        priority = bucket?.Priority;
+        return bucket?.Base ?? new Uri("http://invalid.invalid");
+    }
+
     /// <summary>The address of a service: http, https, and where the section allows it <c>unix:/path</c>.</summary>
     public static Uri Url(Section section, string key, bool allowUnix) =>
         Url(section, key, allowUnix ? UrlForms.Unix : UrlForms.Web, out _);

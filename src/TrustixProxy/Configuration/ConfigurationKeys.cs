@@ -9,6 +9,11 @@ internal static class ConfigurationKeys
     private const string Url = "http(s)://host[:port][/path]", LogUrl = $"{Url} or unix:/path",
         ListenUrl = "http://ip:port or http://localhost:port", Glob = "a glob with `*` and `?`";
 
+    private const string BucketKey = "File (mode 0600) in the form of the AWS tools' credentials file: the key that signs requests to an "
+        + "`s3://` address. Without it the AWS tools' environment variables apply, and without these requests are unsigned.";
+
+    private const string BucketRole = "Whether requests to an `s3://` address are signed with the role that EC2 gives this machine.";
+
     private static readonly Dictionary<string, KeyMeaning> Rules = new()
     {
         ["quorum"] = new("How many operators must agree. One of `quorum`, `percent` and `rule`.")
@@ -55,8 +60,7 @@ internal static class ConfigurationKeys
                 "Concurrent requests per client; 0 = unlimited. A client is identified by the name it authenticates as, else by "
                     + "its address.",
             ["clients.requestsPerSecond"] = "Sustained requests per second per client; 0 = unlimited.",
-            ["clients.bytesPerSecond"] = new(
-            "Sustained bytes per second sent to each client; 0 = unlimited.")
+            ["clients.bytesPerSecond"] = new("Sustained bytes per second sent to each client; 0 = unlimited.")
             { Range = "0, or 1000 to 2147483647" },
             ["clients.waiting"] = "Queued requests per client; more get 503 with `Retry-After`.",
             ["limits.connections"] = new(
@@ -169,7 +173,8 @@ internal static class ConfigurationKeys
             ["caches"] = "Signed binary caches and rebuilders that vote.",
             ["caches[].name"] = "Name used in answers and messages.",
             ["caches[].operator"] = new("Operator that runs it. Each operator has one vote.") { Default = "the name" },
-            ["caches[].url"] = new("Address of the cache.") { Range = Url },
+            ["caches[].url"] = new("Address of the cache. The credentials are those of the upstream with this address.")
+            { Range = $"{Url} or s3://bucket" },
             ["caches[].publicKeys"] = new(
                 "Its signing keys, as in `trusted-public-keys`; for `/gnu/store` as in its `signing-key.pub`.")
             { Default = "required", Range = "name:base64, or (public-key …)" },
@@ -191,17 +196,15 @@ internal static class ConfigurationKeys
             ["upstreams"] = "Binary caches to fetch NARs from. They need not be trusted.",
             ["upstreams[].name"] = "Name used in messages.",
             ["upstreams[].url"] = new(
-            "Address of the cache; `file:` for a folder written by `nix copy --to`.")
-            { Range = $"{Url} or file:///path" },
+            "Address of the cache; `file:` for a folder written by `nix copy --to`, `s3:` for a bucket, with the parameters of nix.conf.")
+            { Range = $"{Url}, file:///path or s3://bucket" },
+            ["upstreams[].credentialsFile"] = new(BucketKey) { Type = "path", Default = "none" },
+            ["upstreams[].instanceRole"] = new(BucketRole) { Default = "`false`" },
             ["upstreams[].netrcFile"] = new("File (mode 0600) in Nix's `netrc-file` form with login, password or both for its "
                 + "host. Sent only to its own origin.")
             { Type = "path", Default = "none" },
-            ["upstreams[].bearerFile"] = new(
-            "File (mode 0600) with one line: a bearer token. Sent only to its own origin.")
-            {
-                Type = "path",
-                Default = "none"
-            },
+            ["upstreams[].bearerFile"] = new("File (mode 0600) with one line: a bearer token. Sent only to its own origin.")
+            { Type = "path", Default = "none" },
             ["upstreams[].priority"] = "Lower values are tried first. Without this key, `?priority=N` in `url` applies, as in nix.conf.",
             ["upstreams[].narDeadline"] =
             "Maximum wait for a NAR's first byte, and maximum pause during the download. Then it resumes at its offset, from the "

@@ -35,6 +35,9 @@ internal sealed class Section
 
     public bool Has(string key) => _described is not null || _values.GetSection(key).Exists();
 
+    /// <summary>A value as it stands there, unchecked: whoever uses it reads the key as well.</summary>
+    public string? Glimpse(string key) => _values[key];
+
     /// <summary>Whether the configuration is read only to learn its keys.</summary>
     public bool IsDescribed => _described is not null;
 

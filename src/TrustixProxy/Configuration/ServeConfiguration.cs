@@ -163,7 +163,7 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
     private static CacheOptions ReadCache(Section section, Store store)
     {
         var name = section.Name("name", null, "\"cache.nixos.org\"");
-        var url = CommonKeys.Url(section, "url", allowUnix: false);
+        var url = CommonKeys.CacheUrl(section, "url", UrlForms.Bucket, out _, out _);
         var keys = CommonKeys.PublicKeys(section, "publicKeys", store);
         if (!section.Has("publicKeys"))
         {

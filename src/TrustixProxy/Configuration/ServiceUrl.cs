@@ -1,5 +1,7 @@
 using System.Globalization;
+using System.Net;
 using System.Text;
+using TrustixProxy.IO.Connecting;
 
 namespace TrustixProxy.Configuration;
 
@@ -17,6 +19,9 @@ internal enum UrlForms
 
     /// <summary>It may end in <c>?priority=N</c>, as in nix.conf's substituters.</summary>
     Priority = 4,
+
+    /// <summary><c>s3://bucket</c>: see <see cref="BucketUrl"/>.</summary>
+    Bucket = 8,
 }
 
 /// <summary>Reads the addresses of services: whatever in them would be lost, or shown in messages, is refused.</summary>
@@ -38,13 +43,19 @@ internal static class ServiceUrl
         if (!Uri.TryCreate(text, UriKind.Absolute, out var read) || !IsOfForm(text, read, forms))
         {
             var others =
-                $"{(forms.HasFlag(UrlForms.Unix) ? ", or unix:/path" : "")}{(forms.HasFlag(UrlForms.Folder) ? ", or file:///path" : "")}";
+                $"{(forms.HasFlag(UrlForms.Unix) ? ", or unix:/path" : "")}{(forms.HasFlag(UrlForms.Folder) ? ", or file:///path" : "")}"
+                    + (forms.HasFlag(UrlForms.Bucket) ? ", or s3://bucket" : "");
             return $"is '{text}'; it must be an address with http:// or https://{others}.";
         }
 
         if (read.UserInfo.Length > 0)
         {
             return "has a user name or password, which would appear in messages: remove them. For upstreams, use a netrcFile.";
+        }
+
+        if (IsMetadataService(read))
+        {
+            return $"is '{text}', where clouds keep the keys of this machine: no cache is there. Give the right server.";
         }
 
         if (read.Fragment.Length > 0)
@@ -85,6 +96,10 @@ internal static class ServiceUrl
 
     /// <summary>The path of a <c>unix:</c> address.</summary>
     public static string PathOf(Uri url) => Uri.UnescapeDataString(url.AbsolutePath);
+
+    /// <summary>Whether it is the metadata service of a cloud, which only <c>instanceRole</c> may ask.</summary>
+    private static bool IsMetadataService(Uri url) => IPAddress.TryParse(url.IdnHost.Trim('[', ']').TrimEnd('.'), out var address)
+        && AddressScopes.IsMetadataService(address);
 
     private static bool IsOfForm(string text, Uri url, UrlForms forms) =>
         (url.Scheme is "http" or "https" && url.IdnHost.Length > 0 && url.Port > 0)

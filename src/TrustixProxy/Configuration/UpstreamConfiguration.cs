@@ -8,11 +8,11 @@ internal static class UpstreamConfiguration
     /// <summary>Reads one, with who we are to it.</summary>
     public static UpstreamOptions Read(Section section)
     {
-        var (name, url) = (section.Name("name", null, "\"nixos\""),
-            CommonKeys.Url(section, "url", UrlForms.Folder | UrlForms.Priority, out var inUrl));
+        var name = section.Name("name", null, "\"nixos\"");
+        var url = CommonKeys.CacheUrl(section, "url", UrlForms.Folder | UrlForms.Priority | UrlForms.Bucket, out var inUrl, out var bucket);
         var priority = section.Integer("priority", 40, 1, 1000);
         priority = section.Has("priority") ? priority : inUrl ?? priority;
-        return new UpstreamOptions(name, url, priority, ReadCredentials(section, url))
+        return new UpstreamOptions(name, url, priority, ReadCredentials(section, url, bucket))
         {
             Concurrency = section.Integer("concurrency", 0, 0, 100_000),
             Match = [.. CommonKeys.Globs(section, "match")],
@@ -21,10 +21,23 @@ internal static class UpstreamConfiguration
         };
     }
 
-    private static UpstreamCredentials? ReadCredentials(Section section, Uri url)
+    private static UpstreamCredentials? ReadCredentials(Section section, Uri url, BucketUrl? bucket)
     {
         const string netrcKey = "netrcFile", bearerKey = "bearerFile";
         var (netrc, bearer) = (section.Text(netrcKey), section.Text(bearerKey));
+        var ofBucket = new BucketCredentials(section, Environment.GetEnvironmentVariable);
+        if (bucket is not null)
+        {
+            if ((netrc ?? bearer) is not null)
+            {
+                section.Fault(netrc is null ? bearerKey : netrcKey, "is set for an s3:// address, to which requests are signed; use "
+                    + "credentialsFile.");
+            }
+
+            return ofBucket.Read(bucket.Profile, bucket.Region) is { } signer ? UpstreamCredentials.Signing(signer) : null;
+        }
+
+        ofBucket.RefuseWithoutBucket();
         if (netrc is not null && bearer is not null)
         {
             section.Fault(bearerKey, $"is set together with {netrcKey}; an upstream uses one of them.");
@@ -54,7 +67,7 @@ internal static class UpstreamConfiguration
     /// <summary>What is allowed but weaker than it may look.</summary>
     public static IEnumerable<string> Warnings(UpstreamOptions upstream)
     {
-        if (upstream is { Credentials: { } credentials, Url: { Scheme: "http", IsLoopback: false } })
+        if (upstream is { Credentials: { Header: not null } credentials, Url: { Scheme: "http", IsLoopback: false } })
         {
             yield return $"upstreams: '{upstream.Name}' is sent its {credentials} credentials over unencrypted http. Use https.";
         }

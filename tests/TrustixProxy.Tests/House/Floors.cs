@@ -19,6 +19,7 @@ internal static class Floors
         "TrustixProxy.IO.Storage",
         "TrustixProxy.IO.Redis",
         "TrustixProxy.IO.Connecting",
+        "TrustixProxy.IO.Buckets",
         "TrustixProxy.IO.Connections",
         "TrustixProxy.Logs.Client",
         "TrustixProxy.Logs.Watching",
