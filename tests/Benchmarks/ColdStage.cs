@@ -31,10 +31,11 @@ internal sealed class ColdStage : IAsyncDisposable
     /// <param name="directory">Gets the logs' state.</param>
     /// <param name="entries">How many entries the largest log has.</param>
     /// <param name="isWitnessed">Whether three witnesses cosign each log.</param>
-    public static async Task<ColdStage> MakeAsync(string directory, int entries, bool isWitnessed = false)
+    /// <param name="singles">How many paths stand alone.</param>
+    public static async Task<ColdStage> MakeAsync(string directory, int entries, bool isWitnessed = false, int singles = 7000)
     {
         var stage = new ColdStage();
-        var items = stage.MakePaths();
+        var items = stage.MakePaths(singles);
         stage.Upstream = await stage.ServeAsync(async http =>
         {
             if (stage._narInfos.TryGetValue(http.Request.Path.Value!, out var text))
@@ -88,7 +89,7 @@ internal sealed class ColdStage : IAsyncDisposable
         }
     }
 
-    private List<(byte[] Key, byte[] Value)> MakePaths()
+    private List<(byte[] Key, byte[] Value)> MakePaths(int singles)
     {
         var random = new Random(5);
         var items = new List<(byte[] Key, byte[] Value)>();
@@ -103,7 +104,7 @@ internal sealed class ColdStage : IAsyncDisposable
         }
 
         Root = level.Single();
-        Singles.AddRange(Enumerable.Range(0, 7000).Select(_ => Add(next++, [], items)));
+        Singles.AddRange(Enumerable.Range(0, singles).Select(_ => Add(next++, [], items)));
         return items;
     }
 

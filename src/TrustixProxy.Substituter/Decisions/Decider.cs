@@ -128,7 +128,6 @@ internal sealed class Decider : IDisposable
 
     public void Dispose()
     {
-        _bounds.Dispose();
         _names.Dispose();
         _renewals.Dispose();
     }

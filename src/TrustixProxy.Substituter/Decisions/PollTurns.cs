@@ -1,33 +1,41 @@
-using System.Threading.RateLimiting;
 using TrustixProxy.IO.Connecting;
 using TrustixProxy.Substituter.Evidence;
+using TrustixProxy.Substituter.FrontDoor;
 
 namespace TrustixProxy.Substituter.Decisions;
 
-/// <summary>Limits concurrent decisions, no matter which client requested them or whether it still waits.</summary>
-/// <remarks>A poll holds its turn until its outcome. As many others may still listen for late answers; above that, one is ended: refusals
-/// before agreements, the oldest first.</remarks>
-internal sealed class PollTurns(int most, TimeProvider time) : IDisposable
+/// <summary>Limits concurrent decisions, and has those who ask for them take turns.</summary>
+/// <remarks>A poll holds its turn until its outcome, whether a client still waits or not. As many others may still listen for late answers;
+/// above that, one is ended: refusals before agreements, the oldest first.</remarks>
+internal sealed class PollTurns(int most, TimeProvider time)
 {
     /// <summary>Default maximum of concurrent decisions.</summary>
     public const int Default = 2000;
 
-    /// <summary>Maximum waiters for a turn.</summary>
+    /// <summary>Maximum waiters for a turn. One more takes the place of the last in the longest line.</summary>
     private const int MostWaiting = 10_000;
 
+    private readonly Lock _lock = new();
+    private readonly FairQueue<PollTurn> _queue = new(most, ShareOf(most));
     private readonly LinkedList<ElectorPoll> _listening = new(); // the oldest first
-    private readonly ConcurrencyLimiter _turns = new(new ConcurrencyLimiterOptions
-    {
-        PermitLimit = most,
-        QueueLimit = MostWaiting,
-        QueueProcessingOrder = QueueProcessingOrder.OldestFirst,
-    });
 
     /// <summary>Maximum concurrent decisions.</summary>
     public int Most => most;
 
+    /// <summary>Maximum concurrent decisions for one client.</summary>
+    public int Share => ShareOf(most);
+
     /// <summary>Decisions in flight.</summary>
-    public int Taken => most - (int)(_turns.GetStatistics()?.CurrentAvailablePermits ?? most);
+    public int Taken
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _queue.Taken;
+            }
+        }
+    }
 
     /// <summary>Polls that have their outcome and listen for late answers.</summary>
     public int Listening
@@ -41,19 +49,44 @@ internal sealed class PollTurns(int most, TimeProvider time) : IDisposable
         }
     }
 
-    /// <summary>Takes a turn; null if none became free in time, or too many callers wait.</summary>
-    public async ValueTask<IDisposable?> TakeAsync(TimeSpan patience)
+    /// <summary>An eighth, so that what one client has in flight delays no other by much; at least 64, as far as one is left.</summary>
+    private static int ShareOf(int most) => Math.Max(1, Math.Max(most / 8, Math.Min(64, most - 1)));
+
+    /// <summary>Adds one who wants the decision. A turn that waits then waits in the requester's line as well.</summary>
+    public void Join(PollTurn turn, Requester requester)
     {
-        using var late = new CancellationTokenSource(patience, time);
-        try
+        lock (_lock)
         {
-            var turn = await _turns.AcquireAsync(1, late.Token);
-            return turn.IsAcquired ? turn : null;
+            if (turn.Requesters.Add(requester) && turn.Coming is { Task.IsCompleted: false })
+            {
+                Wait(turn, requester);
+                GiveAll();
+            }
         }
-        catch (OperationCanceledException) when (late.IsCancellationRequested)
+    }
+
+    /// <summary>Takes a turn, which disposing the result gives back; null if none became free in time, or too many wait.</summary>
+    public async ValueTask<IDisposable?> TakeAsync(PollTurn turn, TimeSpan patience)
+    {
+        lock (_lock)
         {
-            return null;
+            turn.Coming = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+            foreach (var requester in turn.Requesters)
+            {
+                Wait(turn, requester);
+            }
+
+            GiveAll();
         }
+
+        if (!turn.Coming.Task.IsCompleted)
+        {
+            using var late = new CancellationTokenSource(patience, time);
+            await using var end = late.Token.UnsafeRegister(_ => End(turn), null);
+            await turn.Coming.Task;
+        }
+
+        return await turn.Coming.Task ? new Returning(() => Return(turn)) : null;
     }
 
     /// <summary>Registers a poll that has its outcome and keeps listening for late answers.</summary>
@@ -75,7 +108,55 @@ internal sealed class PollTurns(int most, TimeProvider time) : IDisposable
             _ => Forget(deliberation), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
-    public void Dispose() => _turns.Dispose();
+    private void Wait(PollTurn turn, Requester requester)
+    {
+        turn.Waiting.Add(_queue.Add(requester, turn));
+        if (_queue.Waiting > MostWaiting)
+        {
+            Leave(_queue.LastOfLongest!);
+        }
+    }
+
+    /// <summary>Gives turns to those that wait, as far as there are any.</summary>
+    private void GiveAll()
+    {
+        while (_queue.Take() is { } place)
+        {
+            var turn = place.Item;
+            turn.Taken = place;
+            turn.Waiting.ForEach(_queue.Remove);
+            turn.Waiting.Clear();
+            turn.Coming!.TrySetResult(true);
+        }
+    }
+
+    /// <summary>Takes a turn out of one line; it has failed when it waits in no other.</summary>
+    private void Leave(FairQueue<PollTurn>.Place place)
+    {
+        _queue.Remove(place);
+        place.Item.Waiting.Remove(place);
+        if (place.Item.Waiting.Count is 0)
+        {
+            place.Item.Coming!.TrySetResult(false);
+        }
+    }
+
+    private void End(PollTurn turn)
+    {
+        lock (_lock)
+        {
+            turn.Waiting.ToList().ForEach(Leave); // none when it has come
+        }
+    }
+
+    private void Return(PollTurn turn)
+    {
+        lock (_lock)
+        {
+            _queue.Return(turn.Taken!);
+            GiveAll();
+        }
+    }
 
     private void Forget(ElectorPoll deliberation)
     {
@@ -84,12 +165,16 @@ internal sealed class PollTurns(int most, TimeProvider time) : IDisposable
             _listening.Remove(deliberation);
         }
     }
+
+    private sealed class Returning(Action give) : IDisposable
+    {
+        private Action? _give = give;
+
+        public void Dispose() => Interlocked.Exchange(ref _give, null)?.Invoke();
+    }
 }
 
 /// <summary>Limits on polling.</summary>
 /// <param name="Again">Rate limit for polls of known refusals.</param>
 /// <param name="Turns">Limit of concurrent decisions.</param>
-internal sealed record AskingBounds(AskingBudget Again, PollTurns Turns) : IDisposable
-{
-    public void Dispose() => Turns.Dispose();
-}
+internal sealed record AskingBounds(AskingBudget Again, PollTurns Turns);

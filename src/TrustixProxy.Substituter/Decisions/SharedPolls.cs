@@ -5,6 +5,7 @@ using TrustixProxy.Consensus;
 using TrustixProxy.IO.Metering;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Evidence;
+using TrustixProxy.Substituter.FrontDoor;
 
 namespace TrustixProxy.Substituter.Decisions;
 
@@ -26,7 +27,7 @@ internal sealed class SharedPolls(
     TimeSpan deadline,
     ILogger logger)
 {
-    private readonly ConcurrentDictionary<StorePathDigest, Lazy<Task<Decision>>> _underway = new();
+    private readonly ConcurrentDictionary<StorePathDigest, Poll> _underway = new();
 
     /// <summary>Whether a poll on a digest is under way.</summary>
     public bool IsUnderway(StorePathDigest digest) => _underway.ContainsKey(digest);
@@ -34,10 +35,14 @@ internal sealed class SharedPolls(
     /// <summary>The decision of the poll that is under way, or of a new one.</summary>
     /// <param name="before">The decision that the poll is to replace; null when there is none.</param>
     /// <param name="depth">How many references lie between a request and the digest.</param>
-    public Task<Decision> JoinAsync(StorePathDigest digest, Decision? before, int depth) =>
-        _underway.GetOrAdd(digest, key => new Lazy<Task<Decision>>(() => AskAsync(key, before, depth))).Value;
+    public Task<Decision> JoinAsync(StorePathDigest digest, Decision? before, int depth)
+    {
+        var poll = _underway.GetOrAdd(digest, key => new Poll(turn => AskAsync(key, before, depth, turn)));
+        bounds.Turns.Join(poll.Turn, Requester.Current);
+        return poll.Decision;
+    }
 
-    private async Task<Decision> AskAsync(StorePathDigest digest, Decision? before, int depth)
+    private async Task<Decision> AskAsync(StorePathDigest digest, Decision? before, int depth, PollTurn turn)
     {
         try
         {
@@ -48,15 +53,15 @@ internal sealed class SharedPolls(
                 bounds.Again.Begin();
             }
 
-            var (known, turn) = memory.Shared is not { } shared ? default
+            var (known, lease) = memory.Shared is not { } shared ? default
                 : await shared.WaitAsync(digest, found => recorder.AdoptAsync(digest, depth, found), deadline / 2);
-            using var owned = turn;
+            using var owned = lease;
             if (known is not null)
             {
                 return known;
             }
 
-            using var place = await bounds.Turns.TakeAsync(deadline / 2);
+            using var place = await bounds.Turns.TakeAsync(turn, deadline / 2);
             if (place is null)
             {
                 return before ?? memory.Refusals.Find(digest)?.Decision ?? RefuseCrowded();
@@ -109,7 +114,8 @@ internal sealed class SharedPolls(
 
     /// <summary>Refuses because no turn came free in time. The refusal is not kept.</summary>
     private Decision RefuseCrowded() => Undecided(
-        $"this proxy is already making {bounds.Turns.Most:N0} decisions, the limit of limits.concurrency; retry");
+        $"this proxy already makes {bounds.Turns.Most:N0} decisions, the limit of limits.concurrency, or {bounds.Turns.Share:N0} for this client; "
+        + "retry");
 
     private Decision Undecided(string sentence) => memory.Cache.Render(
         DecisionRecord.Refusal(Outcome.Undecided, sentence, electorate.Time.GetUtcNow()), wasCutShort: true);
@@ -118,4 +124,16 @@ internal sealed class SharedPolls(
     private ImmutableArray<StorePath> NamesOf(StorePathDigest digest, Decision? before) =>
         [.. new[] { before?.Record.Claim?.Path, memory.Refusals.Find(digest)?.Path, electorate.Store?.NameOf(digest) }
             .OfType<StorePath>().Concat(names.Of(digest)).Distinct()];
+
+    /// <summary>A poll that begins when its decision is first wanted.</summary>
+    private sealed class Poll
+    {
+        private readonly Lazy<Task<Decision>> _decision;
+
+        public Poll(Func<PollTurn, Task<Decision>> ask) => _decision = new Lazy<Task<Decision>>(() => ask(Turn));
+
+        public PollTurn Turn { get; } = new();
+
+        public Task<Decision> Decision => _decision.Value;
+    }
 }

@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -20,11 +18,11 @@ namespace TrustixProxy.Substituter.FrontDoor;
 internal sealed class ClientGate : IAsyncDisposable
 {
     private readonly ClientCredentials? _credentials;
-    private readonly PartitionedRateLimiter<string> _requests, _places;
-    private readonly PartitionedRateLimiter<string>? _bytes;
+    private readonly PartitionedRateLimiter<Requester> _requests, _places;
+    private readonly PartitionedRateLimiter<Requester>? _bytes;
     private readonly int _bytesAtOnce;
     private readonly LookAhead _ahead;
-    private readonly Func<string, IDisposable?> _charge;
+    private readonly Func<Requester, IDisposable?> _charge;
     private readonly RequestDelegate _next;
 
     /// <param name="options">The proxy's configuration.</param>
@@ -33,12 +31,12 @@ internal sealed class ClientGate : IAsyncDisposable
     {
         (_credentials, _ahead, _charge, _next) = (options.Credentials, ahead, Charge, next);
         var (each, all) = (options.EachClient, options.AllClients);
-        var unlimited = PartitionedRateLimiter.Create<string, string>(_ => RateLimitPartition.GetNoLimiter(""));
-        PartitionedRateLimiter<string>[] own = [.. each.LimitConcurrency(client => client)], shared = [.. all.LimitConcurrency(_ => "")];
+        var unlimited = PartitionedRateLimiter.Create<Requester, string>(_ => RateLimitPartition.GetNoLimiter(""));
+        PartitionedRateLimiter<Requester>[] own = [.. each.LimitConcurrency(client => client)], shared = [.. all.LimitConcurrency(_ => default)];
         _requests = PartitionedRateLimiter.CreateChained(
-            [.. each.LimitRate(client => client), .. own, .. all.LimitRate(_ => ""), .. shared, unlimited]);
+            [.. each.LimitRate(client => client), .. own, .. all.LimitRate(_ => default), .. shared, unlimited]);
         _places = PartitionedRateLimiter.CreateChained([.. own, .. shared, unlimited]);
-        PartitionedRateLimiter<string>[] bytes = [.. each.LimitBytes(client => client), .. all.LimitBytes(_ => "")];
+        PartitionedRateLimiter<Requester>[] bytes = [.. each.LimitBytes(client => client), .. all.LimitBytes(_ => default)];
         _bytes = bytes.Length is 0 ? null : PartitionedRateLimiter.CreateChained(bytes);
         _bytesAtOnce = Math.Min(64 << 10, Math.Min(each.BytesPerSecond ?? int.MaxValue, all.BytesPerSecond ?? int.MaxValue));
     }
@@ -51,7 +49,12 @@ internal sealed class ClientGate : IAsyncDisposable
     public async Task AnswerAsync(HttpContext context)
     {
         var name = _credentials?.Find(context.Request.Headers.Authorization);
-        var client = name is null ? AddressOf(context) : $"name {name}";
+        var client = name is null ? Requester.Of(context) : new Requester(name, default);
+        if (name is not null)
+        {
+            client.Follow();
+        }
+
         try
         {
             var pipelined = context.Features.Get<PipelinedConnection>();
@@ -83,7 +86,7 @@ internal sealed class ClientGate : IAsyncDisposable
         }
     }
 
-    private async Task ServeAsync(HttpContext context, string client)
+    private async Task ServeAsync(HttpContext context, Requester client)
     {
         context.Features.Get<PipelinedConnection>()?.Admit(_ahead, _charge, client);
         if (_bytes is null || context.Features.Get<IHttpResponseBodyFeature>() is not { } body)
@@ -100,7 +103,7 @@ internal sealed class ClientGate : IAsyncDisposable
     }
 
     /// <summary>Charges a request that waits behind another one; null if it would have to queue.</summary>
-    private RateLimitLease? Charge(string client)
+    private RateLimitLease? Charge(Requester client)
     {
         using var room = _requests.AttemptAcquire(client, 0); // takes nothing; a failed attempt to take one may cost some limiters one
         var lease = room.IsAcquired ? _requests.AttemptAcquire(client) : null;
@@ -133,17 +136,5 @@ internal sealed class ClientGate : IAsyncDisposable
     {
         context.Response.Headers.CacheControl = "no-store";
         return context.WriteTextAsync(status, text);
-    }
-
-    private static string AddressOf(HttpContext context)
-    {
-        var address = context.Connection.RemoteIpAddress ?? IPAddress.None;
-        if (address.IsIPv4MappedToIPv6)
-        {
-            return address.MapToIPv4().ToString();
-        }
-
-        return address.AddressFamily is AddressFamily.InterNetworkV6 ? Convert.ToHexString(address.GetAddressBytes().AsSpan(0, 8))
-            : address.ToString();
     }
 }

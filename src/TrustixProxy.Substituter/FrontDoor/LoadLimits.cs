@@ -11,12 +11,12 @@ public sealed record LoadLimits(int? Concurrency = null, int? RequestsPerSecond 
 {
     /// <summary>Limiters of the rate of requests: none or one.</summary>
     /// <param name="partition">Partition of the limit: per client, or all.</param>
-    internal IEnumerable<PartitionedRateLimiter<string>> LimitRate(Func<string, string> partition) =>
+    internal IEnumerable<PartitionedRateLimiter<Requester>> LimitRate(Func<Requester, Requester> partition) =>
         RequestsPerSecond is { } rate ? [Create(partition, rate, Waiting)] : [];
 
     /// <summary>Limiters of concurrent requests: none or one.</summary>
     /// <param name="partition">Partition of the limit: per client, or all.</param>
-    internal IEnumerable<PartitionedRateLimiter<string>> LimitConcurrency(Func<string, string> partition)
+    internal IEnumerable<PartitionedRateLimiter<Requester>> LimitConcurrency(Func<Requester, Requester> partition)
     {
         if (Concurrency is not { } concurrency)
         {
@@ -29,16 +29,16 @@ public sealed record LoadLimits(int? Concurrency = null, int? RequestsPerSecond 
             QueueLimit = Waiting,
             QueueProcessingOrder = QueueProcessingOrder.OldestFirst
         };
-        return [PartitionedRateLimiter.Create<string,
-            string>(client => RateLimitPartition.GetConcurrencyLimiter(partition(client), _ => options))];
+        return [PartitionedRateLimiter.Create<Requester,
+            Requester>(client => RateLimitPartition.GetConcurrencyLimiter(partition(client), _ => options))];
     }
 
     /// <summary>Limiters of bytes: none or one. Waiting writers are bounded by the limit of requests.</summary>
     /// <param name="partition">Partition of the limit: per client, or all.</param>
-    internal IEnumerable<PartitionedRateLimiter<string>> LimitBytes(Func<string, string> partition) =>
+    internal IEnumerable<PartitionedRateLimiter<Requester>> LimitBytes(Func<Requester, Requester> partition) =>
         BytesPerSecond is { } rate ? [Create(partition, rate, int.MaxValue)] : [];
 
-    private static PartitionedRateLimiter<string> Create(Func<string, string> partition, int perSecond, int waiting)
+    private static PartitionedRateLimiter<Requester> Create(Func<Requester, Requester> partition, int perSecond, int waiting)
     {
         var atOnce = Math.Max(1, perSecond / 10);
         var options = new TokenBucketRateLimiterOptions
@@ -49,7 +49,7 @@ public sealed record LoadLimits(int? Concurrency = null, int? RequestsPerSecond 
             QueueLimit = waiting,
             QueueProcessingOrder = QueueProcessingOrder.OldestFirst,
         };
-        return PartitionedRateLimiter.Create<string,
-            string>(client => RateLimitPartition.GetTokenBucketLimiter(partition(client), _ => options));
+        return PartitionedRateLimiter.Create<Requester,
+            Requester>(client => RateLimitPartition.GetTokenBucketLimiter(partition(client), _ => options));
     }
 }

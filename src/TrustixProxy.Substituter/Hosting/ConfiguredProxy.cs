@@ -59,7 +59,7 @@ internal sealed class ConfiguredProxy : IAsyncDisposable
         _gate = ClientGate.IsNeeded(options.FrontDoor) ? new ClientGate(options.FrontDoor, _ahead, endpoints.AnswerAsync) : null;
         RequestDelegate answer = _gate is not null ? _gate.AnswerAsync : context =>
         {
-            context.Features.Get<PipelinedConnection>()?.Admit(_ahead, Admission.Free, "");
+            context.Features.Get<PipelinedConnection>()?.Admit(_ahead, Admission.Free, Requester.Of(context));
             return endpoints.AnswerAsync(context);
         };
         _answer = options.FrontDoor.ForwardedFrom?.Before(

@@ -1,11 +1,12 @@
 using Microsoft.Extensions.Logging;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Decisions;
+using TrustixProxy.Substituter.FrontDoor;
 
 namespace TrustixProxy.Substituter.Pipelining;
 
-/// <summary>Decides on requests that wait on connections, one of each connection in turn. The requests then find decisions in memory,
-/// or under way.</summary>
+/// <summary>Decides on requests that wait on connections, one of each client in turn, and of each of its connections. The requests then
+/// find decisions in memory, or under way.</summary>
 /// <param name="decide">Decides on a path, as for a request.</param>
 /// <param name="isWarm">Whether the decision on a path is in memory.</param>
 /// <param name="most">Maximum requests being decided ahead, over all connections.</param>
@@ -16,9 +17,9 @@ internal sealed class LookAhead(
     private const int Default = 256;
 
     private readonly Lock _lock = new();
-    private readonly Queue<PipelinedConnection> _turns = new();
+    private readonly FairQueue<PipelinedConnection> _turns = new(
+        most, share: Math.Max(most / 2, Math.Min(most, PipelinedConnection.MostAtOnce)));
     private readonly HashSet<PipelinedConnection> _queued = [];
-    private int _underway;
     private bool _isRetired;
 
     /// <summary>Maximum for a number of concurrent decisions: half of them are left to other requests.</summary>
@@ -28,13 +29,15 @@ internal sealed class LookAhead(
     public bool IsWarm(AheadRequest request) => isWarm(request.Digest!);
 
     /// <summary>Decides on what waits on a connection, as far as its client's limits and the turns of others allow.</summary>
-    public void Offer(PipelinedConnection connection)
+    /// <param name="connection">The connection.</param>
+    /// <param name="requester">Whose requests they are.</param>
+    public void Offer(PipelinedConnection connection, Requester requester)
     {
         lock (_lock)
         {
             if (!_isRetired && _queued.Add(connection))
             {
-                _turns.Enqueue(connection);
+                _turns.Add(requester, connection);
             }
         }
 
@@ -47,8 +50,6 @@ internal sealed class LookAhead(
         lock (_lock)
         {
             _isRetired = true;
-            _turns.Clear();
-            _queued.Clear();
         }
     }
 
@@ -58,33 +59,35 @@ internal sealed class LookAhead(
         {
             // without the context of the request that gave the turn: it may be another client's
             ThreadPool.UnsafeQueueUserWorkItem(
-                static item => _ = item.Ahead.DecideAsync(item.Connection, item.Request),
-                (Ahead: this, started.Connection, started.Request), preferLocal: false);
+                static item => _ = item.Ahead.DecideAsync(item.Place, item.Request),
+                (Ahead: this, started.Place, started.Request), preferLocal: false);
         }
     }
 
-    private (PipelinedConnection Connection, AheadRequest Request)? StartNext()
+    private (FairQueue<PipelinedConnection>.Place Place, AheadRequest Request)? StartNext()
     {
         lock (_lock)
         {
-            while (!_isRetired && _underway < most && _turns.TryDequeue(out var connection))
+            while (!_isRetired && _turns.Take() is { } place)
             {
-                if (connection.StartNext(this) is { } request)
+                if (place.Item.StartNext(this) is { } request)
                 {
-                    _underway++;
-                    _turns.Enqueue(connection);
-                    return (connection, request);
+                    _turns.Add(place.Requester, place.Item);
+                    return (place, request);
                 }
 
-                _queued.Remove(connection);
+                _turns.Return(place);
+                _queued.Remove(place.Item);
             }
 
             return null;
         }
     }
 
-    private async Task DecideAsync(PipelinedConnection connection, AheadRequest request)
+    private async Task DecideAsync(FairQueue<PipelinedConnection>.Place place, AheadRequest request)
     {
+        var connection = place.Item;
+        place.Requester.Follow();
         try
         {
             await decide(request.Digest!, connection.Closed);
@@ -100,10 +103,10 @@ internal sealed class LookAhead(
 
         lock (_lock)
         {
-            _underway--;
+            _turns.Return(place);
         }
 
         connection.End(request, time.GetTimestamp());
-        Offer(connection);
+        Offer(connection, place.Requester);
     }
 }

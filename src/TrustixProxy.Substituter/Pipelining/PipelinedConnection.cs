@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using TrustixProxy.Substituter.Decisions;
+using TrustixProxy.Substituter.FrontDoor;
 
 namespace TrustixProxy.Substituter.Pipelining;
 
@@ -85,8 +86,8 @@ internal sealed class PipelinedConnection(PipeReader input, HeldOutput output, C
     /// <summary>Has what waits decided ahead.</summary>
     /// <param name="ahead">Decides ahead.</param>
     /// <param name="charge">See <see cref="Admission.Charge"/>.</param>
-    /// <param name="client">The client of the request being answered.</param>
-    public void Admit(LookAhead ahead, Func<string, IDisposable?> charge, string client)
+    /// <param name="requester">Who sent the request being answered.</param>
+    public void Admit(LookAhead ahead, Func<Requester, IDisposable?> charge, Requester requester)
     {
         _isAdmitted |= _isFirst;
         HoldOrRelease(ahead);
@@ -97,10 +98,10 @@ internal sealed class PipelinedConnection(PipeReader input, HeldOutput output, C
                 return;
             }
 
-            _admission = new Admission(ahead, charge, client, _sender);
+            _admission = new Admission(ahead, charge, requester, _sender);
         }
 
-        ahead.Offer(this);
+        ahead.Offer(this, requester);
     }
 
     /// <summary>Sends the answers that were kept back. The request being answered has to wait for something.</summary>
@@ -117,7 +118,7 @@ internal sealed class PipelinedConnection(PipeReader input, HeldOutput output, C
             {
                 if (!next.HasArrived && next.Sender == admission.Sender && !ahead.IsWarm(next))
                 {
-                    next.Lease = admission.Charge(admission.Client);
+                    next.Lease = admission.Charge(admission.Requester);
                     if (next.Lease is null)
                     {
                         return null; // it is charged when it arrives

@@ -28,7 +28,7 @@ internal sealed class BuildLogs(ImmutableArray<Upstream> upstreams, TimeSpan dea
     public async Task AnswerAsync(HttpContext context, StorePath of)
     {
         await Task.Yield(); // do not block the thread that read the request
-        OwnRequests.Follow(context.Request.Headers.UserAgent);
+        Requester.Follow(context);
         using var late = new CancellationTokenSource(MaxTime, time);
         using var end = CancellationTokenSource.CreateLinkedTokenSource(late.Token, context.RequestAborted);
         await using var watched = SlowClientGuard.Watch(context, clients, time);

@@ -4,6 +4,7 @@ using TrustixProxy.IO.Connections;
 using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Decisions;
+using TrustixProxy.Substituter.FrontDoor;
 using TrustixProxy.Substituter.Traces;
 
 namespace TrustixProxy.Substituter.Substitution;
@@ -19,7 +20,7 @@ internal sealed class BuildTraces(TraceDecider traces, ClosureGate decisions, Na
     public async Task AnswerAsync(HttpContext context, TraceKey key)
     {
         await Task.Yield(); // do not block the thread that read the request
-        OwnRequests.Follow(context.Request.Headers.UserAgent);
+        Requester.Follow(context);
         var decision = await traces.DecideAsync(key, context.RequestAborted);
         if (decision.Record is not { } record)
         {

@@ -3,10 +3,11 @@ using System.Collections.Immutable;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using TrustixProxy.IO.Connections;
-using TrustixProxy.Nars;
 using TrustixProxy.Nars.Upstreams;
+using TrustixProxy.Nars;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Decisions;
+using TrustixProxy.Substituter.FrontDoor;
 
 namespace TrustixProxy.Substituter.Substitution;
 
@@ -41,7 +42,7 @@ internal sealed class DebugInfo(
     public async Task AnswerAsync(HttpContext context, string file)
     {
         await Task.Yield(); // do not block the thread that read the request
-        OwnRequests.Follow(context.Request.Headers.UserAgent);
+        Requester.Follow(context);
         using var late = new CancellationTokenSource(deadline, time);
         using var end = CancellationTokenSource.CreateLinkedTokenSource(late.Token, context.RequestAborted);
         var member = $"lib/debug/.build-id/{file[..2]}/{file[2..IdLength]}{FileSuffix}";

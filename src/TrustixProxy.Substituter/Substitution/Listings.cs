@@ -2,11 +2,12 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Caching.Memory;
 using TrustixProxy.Consensus;
 using TrustixProxy.IO.Connections;
-using TrustixProxy.Nars;
 using TrustixProxy.Nars.Comparison;
 using TrustixProxy.Nars.Upstreams;
+using TrustixProxy.Nars;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Decisions;
+using TrustixProxy.Substituter.FrontDoor;
 using TrustixProxy.Substituter.Revocations;
 
 namespace TrustixProxy.Substituter.Substitution;
@@ -35,7 +36,7 @@ internal sealed class Listings(
     public async Task AnswerAsync(HttpContext context, StorePathDigest digest)
     {
         await Task.Yield(); // do not block the thread that read the request
-        OwnRequests.Follow(context.Request.Headers.UserAgent);
+        Requester.Follow(context);
         var decision = await decisions.DecideAsync(digest, context.RequestAborted);
         context.Response.Mark(decision.Record.Outcome.Word());
         if (decision.Record is not { Claim: { } claim, Hints: { } hints } record)

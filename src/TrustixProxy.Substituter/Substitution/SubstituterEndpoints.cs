@@ -83,7 +83,7 @@ internal sealed class SubstituterEndpoints(
     private async Task DecideNarInfoAsync(HttpContext context, StorePathDigest digest)
     {
         await Task.Yield(); // do not block the thread that read the request
-        OwnRequests.Follow(context.Request.Headers.UserAgent);
+        Requester.Follow(context);
         var decision = await decisions.DecideAsync(digest, context.RequestAborted);
         Say(context, decision.Record.Outcome);
         await WriteNarInfoAsync(context, decision);
@@ -116,7 +116,7 @@ internal sealed class SubstituterEndpoints(
     {
         var start = time.GetTimestamp();
         await Task.Yield(); // do not block the thread that read the request
-        OwnRequests.Follow(context.Request.Headers.UserAgent);
+        Requester.Follow(context);
         var decision = await decisions.DecideAsync(url.Path, context.RequestAborted);
         Say(context, decision.Record.Outcome);
         Wanted?.Note(decision.Wanted, context.Connection.RemoteIpAddress);

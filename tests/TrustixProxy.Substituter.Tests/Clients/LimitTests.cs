@@ -120,11 +120,11 @@ public sealed class LimitTests
     [Fact]
     public async Task What_a_limiter_has_no_room_for_is_not_written_before_its_turn()
     {
-        await using var bytes = PartitionedRateLimiter.Create<string, string>(client =>
+        await using var bytes = PartitionedRateLimiter.Create<Requester, Requester>(client =>
             RateLimitPartition.GetConcurrencyLimiter(client, _ => new ConcurrencyLimiterOptions { PermitLimit = 10, QueueLimit = 0 }));
         using var body = new MemoryStream();
-        await using var metered = new MeteredStream(body, bytes, "a client", atOnce: 10);
-        var others = bytes.AttemptAcquire("a client", 10);
+        await using var metered = new MeteredStream(body, bytes, default, atOnce: 10);
+        var others = bytes.AttemptAcquire(default, 10);
 
         var writing = metered.WriteAsync(new byte[20]).AsTask();
         await Task.Delay(300);

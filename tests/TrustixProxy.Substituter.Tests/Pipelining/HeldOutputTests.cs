@@ -199,7 +199,7 @@ public sealed class HeldOutputTests
             for (var place = 0; place < _digests.Count; place++)
             {
                 await ArriveAsync(place);
-                _connection.Admit(Ahead, Admission.Free, "a client");
+                _connection.Admit(Ahead, Admission.Free, default);
                 sent.Add(Sent() / bytes);
                 await Output.WriteAsync(new byte[bytes]);
                 sent.Add(Sent() / bytes);

@@ -7,13 +7,14 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Microsoft.Extensions.Logging.Abstractions;
 using TrustixProxy.Nix;
+using TrustixProxy.Substituter.FrontDoor;
 using TrustixProxy.Substituter.Pipelining;
 using static TrustixProxy.Testing.Eventually;
 
 namespace TrustixProxy.Substituter.Tests.Pipelining;
 
-/// <summary>What is decided ahead is bounded per connection and in all, in turn between connections, and ends with its
-/// connection.</summary>
+/// <summary>What is decided ahead is bounded per connection, per client and in all, in turn between clients and their connections, and
+/// ends with its connection.</summary>
 public sealed class TurnTests
 {
     [Fact]
@@ -31,6 +32,23 @@ public sealed class TurnTests
         await UntilAsync(() => stage.Started.Count is 20);
 
         Assert.InRange(stage.Started.Skip(10).Count(digest => modest.Digests.Contains(digest)), 4, 5);
+    }
+
+    [Fact]
+    public async Task Clients_take_turns_however_many_connections_each_has_and_none_has_all_the_places()
+    {
+        var stage = new Stage();
+        var ahead = stage.LookAhead(most: 240);
+        var greedy = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Line.OfAsync(100)));
+        await using var modest = await Line.OfAsync(10);
+        Array.ForEach(greedy, line => line.Begin(ahead, "greedy"));
+        await UntilAsync(() => stage.Started.Count is 120);
+
+        modest.Begin(ahead, "modest");
+        await UntilAsync(() => stage.Started.Count is 130);
+
+        Assert.Equal(modest.Digests.Order(), stage.Started.Skip(120).Order());
+        Array.ForEach(greedy, line => line.CloseAsync());
     }
 
     [Fact]
@@ -187,10 +205,10 @@ public sealed class TurnTests
         }
 
         /// <summary>The first request arrives and passes.</summary>
-        public void Begin(LookAhead ahead)
+        public void Begin(LookAhead ahead, string client = "a client")
         {
             _connection.Arrive(Context("/first"), _time);
-            _connection.Admit(ahead, Charge, "a client");
+            _connection.Admit(ahead, Charge, new Requester(client, default));
         }
 
         /// <summary>The server reads the next request.</summary>
@@ -221,7 +239,7 @@ public sealed class TurnTests
             return context;
         }
 
-        private Returning? Charge(string client) =>
+        private Returning? Charge(Requester client) =>
             Interlocked.Increment(ref _charged) <= Credit ? new Returning(() => Interlocked.Increment(ref _returned)) : null;
     }
 
