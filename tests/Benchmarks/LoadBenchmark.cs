@@ -1,15 +1,26 @@
 namespace TrustixProxy.Benchmarks;
 
-/// <summary>10,000 connections that stay open and ask now and then, and 1,000 NARs on their way at once; beside nginx, with the memory of
-/// both.</summary>
+/// <summary>10,000 connections, or so many, that stay open and ask now and then, and 1,000 NARs on their way at once; beside nginx, with
+/// the memory of both.</summary>
 internal static class LoadBenchmark
 {
-    private const int Connections = 10_000, Rounds = 6, HotSet = 10_000, Streams = 1000, Late = 200, Nars = 10, NarSize = 8_000_000;
+    /// <summary>How many connections there are unless told.</summary>
+    public const int DefaultConnections = 10_000;
 
-    public static async Task<int> RunAsync()
+    private const int Rounds = 6, HotSet = 10_000, Streams = 1000, Late = 200, Nars = 10, NarSize = 8_000_000;
+
+    /// <param name="connections">How many connections stay open.</param>
+    public static async Task<int> RunAsync(int connections)
     {
         if (!Tools.AreThere(("nginx", "nginx-light"), ("zstd", "zstd")))
         {
+            return 2;
+        }
+
+        var most = connections + Streams + Late;
+        if (OpenFiles < most + 1000)
+        {
+            Console.Error.WriteLine($"A process may open {OpenFiles:N0} files here. Raise the limit first: ulimit -n {most + 1000}");
             return 2;
         }
 
@@ -26,7 +37,7 @@ internal static class LoadBenchmark
 
         using var nginx = await Nginx.StartAsync(Path.Combine(state.Directory, "nginx"), files, null);
         using var proxy = await ServeProcess.StartAsync(
-            state, nginx.Static, limits: new { concurrency = Streams, connections = 0, connectionsPerClient = 0 });
+            state, nginx.Static, limits: new { concurrency = Streams, connections = most, connectionsPerClient = most });
         string[] paths = [.. Enumerable.Range(0, HotSet).Select(i => $"/{SeededState.PathOf(i).Digest}.narinfo")];
         using (var client = new HttpClient())
         {
@@ -39,7 +50,7 @@ internal static class LoadBenchmark
         foreach (
             var (name, url, server) in new[] { ("ours", proxy.Url, proxy.Measured), ("nginx, static files", nginx.Static, nginx.Measured) })
         {
-            Hold(name, url, server, paths, figures);
+            Hold(name, url, server, connections, paths, figures);
         }
 
         foreach (var (name, url, server, of) in new[] { ("ours", proxy.Url, proxy.Measured, (Func<NarBenchmark.Published, string>)(
@@ -51,20 +62,24 @@ internal static class LoadBenchmark
         return figures.AllMet ? 0 : 1;
     }
 
-    private static void Hold(string name, Uri url, MeasuredProcess server, string[] paths, Figures figures)
+    /// <summary>Maximum open files of this process, and of those that it starts.</summary>
+    private static int OpenFiles => File.ReadLines("/proc/self/limits")
+        .First(line => line.StartsWith("Max open files", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[4] is var hard && int.TryParse(hard, out var files) ? files : int.MaxValue;
+
+    private static void Hold(string name, Uri url, MeasuredProcess server, int connections, string[] paths, Figures figures)
     {
         Warm(url, paths);
         var before = server.FamilyMemory;
-        var sockets = LoadClient.Connect(url, Connections);
+        var sockets = LoadClient.Connect(url, connections);
         var crowd = LoadClient.Ask(sockets, Rounds, paths);
         var after = server.FamilyMemory;
-        Console.WriteLine($"{name}: {Connections:N0} connections that stay open, each asks for {Rounds} narinfos in turn, 32 at once");
+        Console.WriteLine($"{name}: {connections:N0} connections that stay open, each asks for {Rounds} narinfos in turn, 32 at once");
         Figures.Show("answers per second", crowd.Latencies.Count / crowd.Seconds, "");
         Figures.Show("p50", crowd.Percentile(0.5), "ms");
         Figures.Show("p99", crowd.Percentile(0.99), "ms");
         figures.AtMost("errors", crowd.Errors, "", 0);
         Figures.Show("memory before, and with them", before, $"MB, {after:N0} MB");
-        Figures.Show("memory for a connection", (after - before) * 1024 / Connections, "kB");
+        Figures.Show("memory for a connection", (after - before) * 1024 / connections, "kB");
         sockets.ForEach(socket => socket.Dispose());
     }
 

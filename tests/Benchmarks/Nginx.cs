@@ -35,7 +35,7 @@ internal sealed class Nginx : IDisposable
         await File.WriteAllTextAsync(Path.Combine(directory, "nginx.conf"), $$"""
             {{(Environment.IsPrivilegedProcess ? "user root;" : "")}}
             daemon off; worker_processes auto; worker_rlimit_nofile 65536; pid {{directory}}/pid; error_log {{directory}}/error.log crit;
-            events { worker_connections 16384; }
+            events { worker_connections 32768; }
             http {
               access_log off; sendfile on; tcp_nopush on; tcp_nodelay on; keepalive_requests 100000000; keepalive_timeout 600s;
               default_type text/x-nix-narinfo; open_file_cache max=12000 inactive=600s; open_file_cache_valid 600s;

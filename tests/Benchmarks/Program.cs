@@ -31,7 +31,9 @@ static async Task<int> RunAsync(string[] args) => args switch
     ["guix"] => await PipelineBenchmark.GuixAsync(),
     ["network", .. var letters] when NetworkBenchmark.AreLetters(letters) => await NetworkBenchmark.RunAsync(letters),
     ["fair"] => await FairBenchmark.RunAsync(),
-    ["load"] => await LoadBenchmark.RunAsync(),
+    ["load"] => await LoadBenchmark.RunAsync(LoadBenchmark.DefaultConnections),
+    ["load", var count] when int.TryParse(count, out var connections) && connections >= 1000 =>
+        await LoadBenchmark.RunAsync(connections),
     ["crypto"] => CryptoBenchmark.Run(),
     ["start"] => await StartBenchmark.RunAsync(),
     _ => Usage(),
@@ -53,7 +55,7 @@ static int Usage()
           guix              the same for GNU Guix, with two farms at 50 ms and nginx in front of one; rates of signatures
           network [LETTER...]  dead and hanging upstreams, NARs over a poor network, refused paths asked for again: parts a to h, all unless given
           fair              ten cold paths of one client beside 10,000 of another
-          load              10,000 connections held and 1,000 NARs on their way at once, beside nginx
+          load [COUNT]      10,000 connections, or so many, held and 1,000 NARs on their way at once, beside nginx
           crypto            Ed25519 signatures and verifications, NSec beside libcrypto; signatures of GNU Guix
           start             start-up and idle memory with 100,000 decisions
         """);

@@ -12,11 +12,10 @@ internal sealed class PollTurns(int most, TimeProvider time)
     /// <summary>Default maximum of concurrent decisions.</summary>
     public const int Default = 2000;
 
-    /// <summary>Maximum waiters for a turn. One more takes the place of the last in the longest line.</summary>
+    /// <summary>Maximum waiters for a turn.</summary>
     private const int MostWaiting = 10_000;
 
-    private readonly Lock _lock = new();
-    private readonly FairQueue<PollTurn> _queue = new(most, ShareOf(most));
+    private readonly FairTurns _turns = new(most, ShareOf(most), MostWaiting);
     private readonly LinkedList<ElectorPoll> _listening = new(); // the oldest first
 
     /// <summary>Maximum concurrent decisions.</summary>
@@ -26,16 +25,7 @@ internal sealed class PollTurns(int most, TimeProvider time)
     public int Share => ShareOf(most);
 
     /// <summary>Decisions in flight.</summary>
-    public int Taken
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return _queue.Taken;
-            }
-        }
-    }
+    public int Taken => _turns.Taken;
 
     /// <summary>Polls that have their outcome and listen for late answers.</summary>
     public int Listening
@@ -52,41 +42,21 @@ internal sealed class PollTurns(int most, TimeProvider time)
     /// <summary>An eighth, so that what one client has in flight delays no other by much; at least 64, as far as one is left.</summary>
     private static int ShareOf(int most) => Math.Max(1, Math.Max(most / 8, Math.Min(64, most - 1)));
 
-    /// <summary>Adds one who wants the decision. A turn that waits then waits in the requester's line as well.</summary>
-    public void Join(PollTurn turn, Requester requester)
-    {
-        lock (_lock)
-        {
-            if (turn.Requesters.Add(requester) && turn.Coming is { Task.IsCompleted: false })
-            {
-                Wait(turn, requester);
-                GiveAll();
-            }
-        }
-    }
+    /// <summary>Adds one who wants the decision that a turn is for.</summary>
+    public void Join(Turn turn, Requester requester) => _turns.Join(turn, requester);
 
     /// <summary>Takes a turn, which disposing the result gives back; null if none became free in time, or too many wait.</summary>
-    public async ValueTask<IDisposable?> TakeAsync(PollTurn turn, TimeSpan patience)
+    public async ValueTask<IDisposable?> TakeAsync(Turn turn, TimeSpan patience)
     {
-        lock (_lock)
+        using var late = new CancellationTokenSource(patience, time);
+        try
         {
-            turn.Coming = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
-            foreach (var requester in turn.Requesters)
-            {
-                Wait(turn, requester);
-            }
-
-            GiveAll();
+            return await _turns.TakeAsync(turn, late.Token);
         }
-
-        if (!turn.Coming.Task.IsCompleted)
+        catch (OperationCanceledException) when (late.IsCancellationRequested)
         {
-            using var late = new CancellationTokenSource(patience, time);
-            await using var end = late.Token.UnsafeRegister(_ => End(turn), null);
-            await turn.Coming.Task;
+            return null;
         }
-
-        return await turn.Coming.Task ? new Returning(() => Return(turn)) : null;
     }
 
     /// <summary>Registers a poll that has its outcome and keeps listening for late answers.</summary>
@@ -108,69 +78,12 @@ internal sealed class PollTurns(int most, TimeProvider time)
             _ => Forget(deliberation), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
-    private void Wait(PollTurn turn, Requester requester)
-    {
-        turn.Waiting.Add(_queue.Add(requester, turn));
-        if (_queue.Waiting > MostWaiting)
-        {
-            Leave(_queue.LastOfLongest!);
-        }
-    }
-
-    /// <summary>Gives turns to those that wait, as far as there are any.</summary>
-    private void GiveAll()
-    {
-        while (_queue.Take() is { } place)
-        {
-            var turn = place.Item;
-            turn.Taken = place;
-            turn.Waiting.ForEach(_queue.Remove);
-            turn.Waiting.Clear();
-            turn.Coming!.TrySetResult(true);
-        }
-    }
-
-    /// <summary>Takes a turn out of one line; it has failed when it waits in no other.</summary>
-    private void Leave(FairQueue<PollTurn>.Place place)
-    {
-        _queue.Remove(place);
-        place.Item.Waiting.Remove(place);
-        if (place.Item.Waiting.Count is 0)
-        {
-            place.Item.Coming!.TrySetResult(false);
-        }
-    }
-
-    private void End(PollTurn turn)
-    {
-        lock (_lock)
-        {
-            turn.Waiting.ToList().ForEach(Leave); // none when it has come
-        }
-    }
-
-    private void Return(PollTurn turn)
-    {
-        lock (_lock)
-        {
-            _queue.Return(turn.Taken!);
-            GiveAll();
-        }
-    }
-
     private void Forget(ElectorPoll deliberation)
     {
         lock (_listening)
         {
             _listening.Remove(deliberation);
         }
-    }
-
-    private sealed class Returning(Action give) : IDisposable
-    {
-        private Action? _give = give;
-
-        public void Dispose() => Interlocked.Exchange(ref _give, null)?.Invoke();
     }
 }
 

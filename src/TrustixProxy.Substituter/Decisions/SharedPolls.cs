@@ -42,7 +42,7 @@ internal sealed class SharedPolls(
         return poll.Decision;
     }
 
-    private async Task<Decision> AskAsync(StorePathDigest digest, Decision? before, int depth, PollTurn turn)
+    private async Task<Decision> AskAsync(StorePathDigest digest, Decision? before, int depth, Turn turn)
     {
         try
         {
@@ -130,9 +130,9 @@ internal sealed class SharedPolls(
     {
         private readonly Lazy<Task<Decision>> _decision;
 
-        public Poll(Func<PollTurn, Task<Decision>> ask) => _decision = new Lazy<Task<Decision>>(() => ask(Turn));
+        public Poll(Func<Turn, Task<Decision>> ask) => _decision = new Lazy<Task<Decision>>(() => ask(Turn));
 
-        public PollTurn Turn { get; } = new();
+        public Turn Turn { get; } = new();
 
         public Task<Decision> Decision => _decision.Value;
     }

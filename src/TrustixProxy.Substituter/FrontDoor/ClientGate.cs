@@ -10,7 +10,7 @@ namespace TrustixProxy.Substituter.FrontDoor;
 /// <summary>Authenticates clients and applies their rate and concurrency limits before a request is handled.</summary>
 /// <remarks>
 /// <code>
-/// identify ──▶ limits of the client ──▶ limits of all ──▶ known? ──▶ answer, at the limited rate; decide ahead what waits behind it
+/// identify ──▶ limits of the client ──▶ limits of all ──▶ known? ──▶ turn ──▶ answer, at the limited rate; decide ahead what waits behind it
 ///              requests are queued; when the queue is full: 503 with Retry-After
 /// </code>
 /// A request decided ahead was charged to the rates then, and is charged only to the concurrencies when it arrives.
@@ -20,10 +20,13 @@ internal sealed class ClientGate : IAsyncDisposable
     private readonly ClientCredentials? _credentials;
     private readonly PartitionedRateLimiter<Requester> _requests, _places;
     private readonly PartitionedRateLimiter<Requester>? _bytes;
+    private readonly FairTurns? _turns;
     private readonly int _bytesAtOnce;
     private readonly LookAhead _ahead;
     private readonly Func<Requester, IDisposable?> _charge;
     private readonly RequestDelegate _next;
+
+    private const string Overflow = "too many requests are queued; retry later\n";
 
     /// <param name="options">The proxy's configuration.</param>
     /// <param name="ahead">Decides on requests that wait behind others.</param>
@@ -32,10 +35,11 @@ internal sealed class ClientGate : IAsyncDisposable
         (_credentials, _ahead, _charge, _next) = (options.Credentials, ahead, Charge, next);
         var (each, all) = (options.EachClient, options.AllClients);
         var unlimited = PartitionedRateLimiter.Create<Requester, string>(_ => RateLimitPartition.GetNoLimiter(""));
-        PartitionedRateLimiter<Requester>[] own = [.. each.LimitConcurrency(client => client)], shared = [.. all.LimitConcurrency(_ => default)];
+        PartitionedRateLimiter<Requester>[] own = [.. each.LimitConcurrency()];
         _requests = PartitionedRateLimiter.CreateChained(
-            [.. each.LimitRate(client => client), .. own, .. all.LimitRate(_ => default), .. shared, unlimited]);
-        _places = PartitionedRateLimiter.CreateChained([.. own, .. shared, unlimited]);
+            [.. each.LimitRate(client => client), .. own, .. all.LimitRate(_ => default), unlimited]);
+        _places = PartitionedRateLimiter.CreateChained([.. own, unlimited]);
+        _turns = all.Concurrency is { } most ? new FairTurns(most, Math.Max(1, most - (most / 8)), all.Waiting) : null;
         PartitionedRateLimiter<Requester>[] bytes = [.. each.LimitBytes(client => client), .. all.LimitBytes(_ => default)];
         _bytes = bytes.Length is 0 ? null : PartitionedRateLimiter.CreateChained(bytes);
         _bytesAtOnce = Math.Min(64 << 10, Math.Min(each.BytesPerSecond ?? int.MaxValue, all.BytesPerSecond ?? int.MaxValue));
@@ -65,10 +69,18 @@ internal sealed class ClientGate : IAsyncDisposable
             }
 
             using var lease = await acquiring;
-            await (!lease.IsAcquired
-                ? PutOffAsync(
-                context, "too many requests are queued; retry later\n", lease.TryGetMetadata(MetadataName.RetryAfter, out var after)
-                ? after : default) : _credentials is not null && name is null ? ChallengeAsync(context) : ServeAsync(context, client));
+            if (!lease.IsAcquired)
+            {
+                await PutOffAsync(context, Overflow, lease.TryGetMetadata(MetadataName.RetryAfter, out var after) ? after : default);
+            }
+            else if (_credentials is not null && name is null)
+            {
+                await ChallengeAsync(context);
+            }
+            else
+            {
+                await ServeInTurnAsync(context, client);
+            }
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
@@ -84,6 +96,26 @@ internal sealed class ClientGate : IAsyncDisposable
         {
             await _bytes.DisposeAsync();
         }
+    }
+
+    /// <summary>Serves a request once it is its client's turn among all clients.</summary>
+    private async Task ServeInTurnAsync(HttpContext context, Requester client)
+    {
+        using var place = _turns?.TryTake(client) ?? await WaitAsync(context, client);
+        await (place is null && _turns is not null ? PutOffAsync(context, Overflow) : ServeAsync(context, client));
+    }
+
+    private async ValueTask<IDisposable?> WaitAsync(HttpContext context, Requester client)
+    {
+        if (_turns is null)
+        {
+            return null;
+        }
+
+        context.Features.Get<PipelinedConnection>()?.Release();
+        var turn = new Turn();
+        _turns.Join(turn, client);
+        return await _turns.TakeAsync(turn, context.RequestAborted);
     }
 
     private async Task ServeAsync(HttpContext context, Requester client)
@@ -103,16 +135,23 @@ internal sealed class ClientGate : IAsyncDisposable
     }
 
     /// <summary>Charges a request that waits behind another one; null if it would have to queue.</summary>
-    private RateLimitLease? Charge(Requester client)
+    private Charged? Charge(Requester client)
     {
-        using var room = _requests.AttemptAcquire(client, 0); // takes nothing; a failed attempt to take one may cost some limiters one
-        var lease = room.IsAcquired ? _requests.AttemptAcquire(client) : null;
-        if (lease is not { IsAcquired: false })
+        var place = _turns?.TryTake(client);
+        if (_turns is not null && place is null)
         {
-            return lease;
+            return null;
         }
 
-        lease.Dispose();
+        using var room = _requests.AttemptAcquire(client, 0); // takes nothing; a failed attempt to take one may cost some limiters one
+        var lease = room.IsAcquired ? _requests.AttemptAcquire(client) : null;
+        if (lease is { IsAcquired: true })
+        {
+            return new Charged(lease, place);
+        }
+
+        lease?.Dispose();
+        place?.Dispose();
         return null;
     }
 
@@ -136,5 +175,14 @@ internal sealed class ClientGate : IAsyncDisposable
     {
         context.Response.Headers.CacheControl = "no-store";
         return context.WriteTextAsync(status, text);
+    }
+
+    private sealed record Charged(IDisposable Lease, IDisposable? Place) : IDisposable
+    {
+        public void Dispose()
+        {
+            Lease.Dispose();
+            Place?.Dispose();
+        }
     }
 }

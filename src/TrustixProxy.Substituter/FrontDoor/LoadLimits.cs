@@ -14,9 +14,8 @@ public sealed record LoadLimits(int? Concurrency = null, int? RequestsPerSecond 
     internal IEnumerable<PartitionedRateLimiter<Requester>> LimitRate(Func<Requester, Requester> partition) =>
         RequestsPerSecond is { } rate ? [Create(partition, rate, Waiting)] : [];
 
-    /// <summary>Limiters of concurrent requests: none or one.</summary>
-    /// <param name="partition">Partition of the limit: per client, or all.</param>
-    internal IEnumerable<PartitionedRateLimiter<Requester>> LimitConcurrency(Func<Requester, Requester> partition)
+    /// <summary>Limiters of concurrent requests per client: none or one.</summary>
+    internal IEnumerable<PartitionedRateLimiter<Requester>> LimitConcurrency()
     {
         if (Concurrency is not { } concurrency)
         {
@@ -30,7 +29,7 @@ public sealed record LoadLimits(int? Concurrency = null, int? RequestsPerSecond 
             QueueProcessingOrder = QueueProcessingOrder.OldestFirst
         };
         return [PartitionedRateLimiter.Create<Requester,
-            Requester>(client => RateLimitPartition.GetConcurrencyLimiter(partition(client), _ => options))];
+            Requester>(client => RateLimitPartition.GetConcurrencyLimiter(client, _ => options))];
     }
 
     /// <summary>Limiters of bytes: none or one. Waiting writers are bounded by the limit of requests.</summary>

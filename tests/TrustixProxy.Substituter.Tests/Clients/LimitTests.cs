@@ -100,6 +100,21 @@ public sealed class LimitTests
         Assert.True(timer.Elapsed > TimeSpan.FromSeconds(0.4), $"{timer.Elapsed}"); // 200 kB at once, then 200 kB a second
     }
 
+    [Fact]
+    public async Task Requests_of_one_client_over_the_limit_of_all_do_not_hold_up_another()
+    {
+        await using var held = await HeldProxy.StartAsync(isClients: false, new LoadLimits(Concurrency: 8, Waiting: 20));
+        var greedy = Enumerable.Range(0, 20).Select(_ => held.AskAsync("192.0.2.1")).ToList();
+        await held.IsAskedAsync();
+
+        var modest = await held.AskAsync("192.0.2.2", "nix-cache-info").WaitAsync(TimeSpan.FromMinutes(1));
+        var isHeld = greedy.All(answer => !answer.IsCompleted);
+        held.LetGo();
+
+        Assert.Equal((HttpStatusCode.OK, true), (modest.StatusCode, isHeld));
+        Assert.All(await Task.WhenAll(greedy), answer => Assert.Equal(HttpStatusCode.OK, answer.StatusCode));
+    }
+
     [Theory]
     [InlineData("10.0.0.1", "192.0.2.9", true)]
     [InlineData("192.0.2.9, 127.0.0.1", "192.0.2.9", false)]

@@ -73,7 +73,7 @@ public sealed class DeliberationBoundTests
     public async Task A_path_that_two_want_is_decided_in_the_turn_of_whoever_comes_first()
     {
         var turns = new PollTurns(1, new SteppedTime());
-        var (greedy, both) = (Enumerable.Range(0, 50).Select(_ => TakeAsync(turns, "greedy")).ToList(), new PollTurn());
+        var (greedy, both) = (Enumerable.Range(0, 50).Select(_ => TakeAsync(turns, "greedy")).ToList(), new Turn());
         turns.Join(both, Named("greedy"));
         var common = turns.TakeAsync(both, TimeSpan.FromMinutes(1)).AsTask();
         turns.Join(both, Named("modest"));
@@ -147,7 +147,7 @@ public sealed class DeliberationBoundTests
 
     private static Task<IDisposable?> TakeAsync(PollTurns turns, string client, TimeSpan? patience = null)
     {
-        var turn = new PollTurn();
+        var turn = new Turn();
         turns.Join(turn, Named(client));
         return turns.TakeAsync(turn, patience ?? TimeSpan.FromMinutes(1)).AsTask();
     }
