@@ -9,7 +9,7 @@ namespace TrustixProxy.Benchmarks;
 /// logs are 50 ms away.</summary>
 internal static class FairBenchmark
 {
-    private const int Crowd = 10_000, Connections = 2000, Few = 10, Rounds = 20;
+    private const int Crowd = 10_000, Connections = 1000, Few = 10, Rounds = 20;
 
     private static readonly TimeSpan RoundTrip = TimeSpan.FromMilliseconds(50);
 

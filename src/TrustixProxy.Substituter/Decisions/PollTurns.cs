@@ -1,6 +1,7 @@
 using TrustixProxy.IO.Connecting;
 using TrustixProxy.Substituter.Evidence;
-using TrustixProxy.Substituter.FrontDoor;
+using TrustixProxy.Substituter.Fairness;
+
 
 namespace TrustixProxy.Substituter.Decisions;
 
@@ -39,8 +40,8 @@ internal sealed class PollTurns(int most, TimeProvider time)
         }
     }
 
-    /// <summary>An eighth, so that what one client has in flight delays no other by much; at least 64, as far as one is left.</summary>
-    private static int ShareOf(int most) => Math.Max(1, Math.Max(most / 8, Math.Min(64, most - 1)));
+    /// <summary>As many as are decided on ahead, but one less than all: what one client has in flight delays no other by much.</summary>
+    private static int ShareOf(int most) => Math.Clamp(most - 1, 1, 64);
 
     /// <summary>Adds one who wants the decision that a turn is for.</summary>
     public void Join(Turn turn, Requester requester) => _turns.Join(turn, requester);

@@ -5,7 +5,8 @@ using TrustixProxy.Consensus;
 using TrustixProxy.IO.Metering;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Evidence;
-using TrustixProxy.Substituter.FrontDoor;
+using TrustixProxy.Substituter.Fairness;
+
 
 namespace TrustixProxy.Substituter.Decisions;
 

@@ -3,6 +3,7 @@ using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using TrustixProxy.IO.Connections;
+using TrustixProxy.Substituter.Fairness;
 using TrustixProxy.Substituter.Pipelining;
 
 namespace TrustixProxy.Substituter.FrontDoor;

@@ -1,4 +1,5 @@
 using System.Threading.RateLimiting;
+using TrustixProxy.Substituter.Fairness;
 
 namespace TrustixProxy.Substituter.FrontDoor;
 

@@ -1,5 +1,6 @@
 using System.Threading.RateLimiting;
 using TrustixProxy.IO.Streams;
+using TrustixProxy.Substituter.Fairness;
 
 namespace TrustixProxy.Substituter.FrontDoor;
 

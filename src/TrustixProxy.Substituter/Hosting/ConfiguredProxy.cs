@@ -7,6 +7,7 @@ using TrustixProxy.Logs.Watching;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Composition;
 using TrustixProxy.Substituter.Decisions;
+using TrustixProxy.Substituter.Fairness;
 using TrustixProxy.Substituter.FrontDoor;
 using TrustixProxy.Substituter.Pipelining;
 using TrustixProxy.Substituter.Substitution;

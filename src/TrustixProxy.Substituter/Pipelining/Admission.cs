@@ -1,4 +1,5 @@
-using TrustixProxy.Substituter.FrontDoor;
+using TrustixProxy.Substituter.Fairness;
+
 
 namespace TrustixProxy.Substituter.Pipelining;
 

@@ -1,7 +1,8 @@
 using Microsoft.Extensions.Logging;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Decisions;
-using TrustixProxy.Substituter.FrontDoor;
+using TrustixProxy.Substituter.Fairness;
+
 
 namespace TrustixProxy.Substituter.Pipelining;
 

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http;
 using TrustixProxy.IO.Connections;
 using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Fairness;
 using TrustixProxy.Substituter.FrontDoor;
 
 namespace TrustixProxy.Substituter.Substitution;

@@ -4,7 +4,7 @@ using TrustixProxy.IO.Connections;
 using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Decisions;
-using TrustixProxy.Substituter.FrontDoor;
+using TrustixProxy.Substituter.Fairness;
 using TrustixProxy.Substituter.Traces;
 
 namespace TrustixProxy.Substituter.Substitution;

@@ -3,11 +3,12 @@ using System.Collections.Immutable;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using TrustixProxy.IO.Connections;
-using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Nars;
+using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Decisions;
-using TrustixProxy.Substituter.FrontDoor;
+using TrustixProxy.Substituter.Fairness;
+
 
 namespace TrustixProxy.Substituter.Substitution;
 

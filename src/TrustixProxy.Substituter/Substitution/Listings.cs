@@ -2,12 +2,12 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Caching.Memory;
 using TrustixProxy.Consensus;
 using TrustixProxy.IO.Connections;
+using TrustixProxy.Nars;
 using TrustixProxy.Nars.Comparison;
 using TrustixProxy.Nars.Upstreams;
-using TrustixProxy.Nars;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Decisions;
-using TrustixProxy.Substituter.FrontDoor;
+using TrustixProxy.Substituter.Fairness;
 using TrustixProxy.Substituter.Revocations;
 
 namespace TrustixProxy.Substituter.Substitution;

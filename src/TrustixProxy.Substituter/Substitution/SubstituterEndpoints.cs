@@ -6,6 +6,7 @@ using TrustixProxy.Nars;
 using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Decisions;
+using TrustixProxy.Substituter.Fairness;
 using TrustixProxy.Substituter.FrontDoor;
 using TrustixProxy.Substituter.Revocations;
 using TrustixProxy.Substituter.Wanted;

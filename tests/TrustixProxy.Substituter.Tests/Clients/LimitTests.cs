@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Threading.RateLimiting;
+using TrustixProxy.Substituter.Fairness;
 using TrustixProxy.Substituter.FrontDoor;
 using TrustixProxy.Testing;
 

@@ -1,5 +1,6 @@
 using System.Net;
 using TrustixProxy.Substituter.Decisions;
+using TrustixProxy.Substituter.Fairness;
 using TrustixProxy.Substituter.FrontDoor;
 using TrustixProxy.Testing;
 using static TrustixProxy.Testing.Eventually;

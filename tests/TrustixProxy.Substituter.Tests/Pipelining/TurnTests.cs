@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Microsoft.Extensions.Logging.Abstractions;
 using TrustixProxy.Nix;
-using TrustixProxy.Substituter.FrontDoor;
+using TrustixProxy.Substituter.Fairness;
 using TrustixProxy.Substituter.Pipelining;
 using static TrustixProxy.Testing.Eventually;
 

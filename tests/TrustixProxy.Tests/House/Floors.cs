@@ -42,6 +42,7 @@ internal static class Floors
         "TrustixProxy.Rebuilder.Records",
         "TrustixProxy.Rebuilder.Work",
         "TrustixProxy.Rebuilder.Builds",
+        "TrustixProxy.Substituter.Fairness",
         "TrustixProxy.Substituter.Wanted",
         "TrustixProxy.Substituter.Revocations",
         "TrustixProxy.Substituter.Evidence",

@@ -1,4 +1,4 @@
-namespace TrustixProxy.Substituter.FrontDoor;
+namespace TrustixProxy.Substituter.Fairness;
 
 /// <summary>Shares a limited number of places between requesters: in turn, and at most a share to each.</summary>
 /// <remarks>

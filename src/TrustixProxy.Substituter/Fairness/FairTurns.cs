@@ -1,4 +1,4 @@
-namespace TrustixProxy.Substituter.FrontDoor;
+namespace TrustixProxy.Substituter.Fairness;
 
 /// <summary>Limits how many do something at once, has their requesters take turns, and leaves room beside the greediest.</summary>
 /// <param name="most">Maximum turns given at once.</param>

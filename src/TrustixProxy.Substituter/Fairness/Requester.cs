@@ -2,7 +2,7 @@ using Microsoft.AspNetCore.Http;
 using TrustixProxy.IO.Connections;
 using TrustixProxy.Nars.Upstreams;
 
-namespace TrustixProxy.Substituter.FrontDoor;
+namespace TrustixProxy.Substituter.Fairness;
 
 /// <summary>For whom a request is answered: limits, and turns to decide, are per requester.</summary>
 /// <param name="Name">The client's authenticated name; null for a client that is known by its address.</param>
@@ -23,7 +23,8 @@ internal readonly record struct Requester(string? Name, ClientAddress Address)
     /// <summary>Has the calling method work for this requester from now on.</summary>
     public void Follow() => Followed.Value = this;
 
-    /// <summary>Has the calling method work for a request from now on: for its client, and with its marks (<see cref="OwnRequests"/>).</summary>
+    /// <summary>Has the calling method work for a request from now on: for its client, and with its marks
+    /// (<see cref="OwnRequests"/>).</summary>
     public static void Follow(HttpContext context)
     {
         OwnRequests.Follow(context.Request.Headers.UserAgent);
