@@ -5,8 +5,8 @@ using TrustixProxy.Nix;
 
 namespace TrustixProxy.Benchmarks;
 
-/// <summary>One client asks for 10,000 paths that nobody has asked for before; meanwhile another asks for ten, again and again. Upstream and
-/// logs are 50 ms away.</summary>
+/// <summary>One client asks for 10,000 paths that nobody has asked for before; meanwhile another asks for ten, again and again. Upstream
+/// and logs are 50 ms away.</summary>
 internal static class FairBenchmark
 {
     private const int Crowd = 10_000, Connections = 1000, Few = 10, Rounds = 20;

@@ -115,8 +115,8 @@ internal sealed class SharedPolls(
 
     /// <summary>Refuses because no turn came free in time. The refusal is not kept.</summary>
     private Decision RefuseCrowded() => Undecided(
-        $"this proxy already makes {bounds.Turns.Most:N0} decisions, the limit of limits.concurrency, or {bounds.Turns.Share:N0} for this client; "
-        + "retry");
+        $"this proxy already makes {bounds.Turns.Most:N0} decisions, the limit of limits.concurrency, or {bounds.Turns.Share:N0} for this "
+        + "client; retry");
 
     private Decision Undecided(string sentence) => memory.Cache.Render(
         DecisionRecord.Refusal(Outcome.Undecided, sentence, electorate.Time.GetUtcNow()), wasCutShort: true);

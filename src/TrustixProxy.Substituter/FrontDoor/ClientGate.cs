@@ -11,8 +11,8 @@ namespace TrustixProxy.Substituter.FrontDoor;
 /// <summary>Authenticates clients and applies their rate and concurrency limits before a request is handled.</summary>
 /// <remarks>
 /// <code>
-/// identify ──▶ limits of the client ──▶ limits of all ──▶ known? ──▶ turn ──▶ answer, at the limited rate; decide ahead what waits behind it
-///              requests are queued; when the queue is full: 503 with Retry-After
+/// identify ──▶ limits of the client ──▶ limits of all ──▶ known? ──▶ turn ──▶ answer, at the limited rate
+///              requests are queued; when the queue is full: 503 with Retry-After     decide ahead what waits behind it
 /// </code>
 /// A request decided ahead was charged to the rates then, and is charged only to the concurrencies when it arrives.
 /// A client is identified by its authenticated name, else by its address: IPv6 by /64, all clients of a unix socket as one.</remarks>

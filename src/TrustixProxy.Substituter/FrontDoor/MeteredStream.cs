@@ -7,7 +7,8 @@ namespace TrustixProxy.Substituter.FrontDoor;
 /// <summary>Throttles a response body to its client's byte rate.</summary>
 /// <param name="bytes">Limiter of bytes.</param>
 /// <param name="atOnce">Maximum bytes acquired at once, at most the smallest limit.</param>
-internal sealed class MeteredStream(Stream body, PartitionedRateLimiter<Requester> bytes, Requester client, int atOnce) : WriteOnlyStream(body)
+internal sealed class MeteredStream(Stream body, PartitionedRateLimiter<Requester> bytes, Requester client, int atOnce)
+    : WriteOnlyStream(body)
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
 
