@@ -79,7 +79,7 @@ internal static class ConfigurationKeys
             },
             ["limits.leastBytesPerSecond"] = "Minimum rate at which a client must read an answer; a client 5 s behind it is disconnected.",
             ["limits.concurrency"] =
-                "Concurrent requests over all clients, and concurrent decisions; clients take turns. 0 = unlimited requests and 2000 decisions.",
+                "Concurrent requests and decisions over all clients, who take turns. 0 = unlimited requests and 2000 decisions.",
             ["limits.requestsPerSecond"] = "Sustained requests per second over all clients; 0 = unlimited.",
             ["limits.bytesPerSecond"] = new(
             "Sustained bytes per second sent to all clients together; 0 = unlimited.")
