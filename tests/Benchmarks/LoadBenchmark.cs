@@ -63,8 +63,15 @@ internal static class LoadBenchmark
     }
 
     /// <summary>Maximum open files of this process, and of those that it starts.</summary>
-    private static int OpenFiles => File.ReadLines("/proc/self/limits")
-        .First(line => line.StartsWith("Max open files", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[4] is var hard && int.TryParse(hard, out var files) ? files : int.MaxValue;
+    private static int OpenFiles
+    {
+        get
+        {
+            var limit = File.ReadLines("/proc/self/limits").First(line => line.StartsWith("Max open files", StringComparison.Ordinal));
+            var hard = limit.Split(' ', StringSplitOptions.RemoveEmptyEntries)[4];
+            return int.TryParse(hard, out var files) ? files : int.MaxValue;
+        }
+    }
 
     private static void Hold(string name, Uri url, MeasuredProcess server, int connections, string[] paths, Figures figures)
     {
