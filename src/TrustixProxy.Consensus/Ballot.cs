@@ -86,6 +86,9 @@ public enum SilenceReason
 
     /// <summary>Its key signed two different outputs of the path.</summary>
     TwoClaims,
+
+    /// <summary>TLS failed: its certificate is not trusted here, or it rejects ours.</summary>
+    Tls,
 }
 
 /// <summary>The proof that an elector cast a vote.</summary>

@@ -26,6 +26,10 @@ public sealed class HttpProxy(Uri address, NetworkCredential? credentials) : IWe
         : new AuthenticationHeaderValue("Basic",
             Convert.ToBase64String(Encoding.UTF8.GetBytes($"{credentials.UserName}:{credentials.Password}")));
 
+    /// <summary>The proxy for connections that are already in TLS with it.</summary>
+    internal HttpProxy InTls => Address.Scheme is not "https" ? this
+        : new HttpProxy(new UriBuilder(Address) { Scheme = "http" }.Uri, (NetworkCredential?)Credentials);
+
     /// <inheritdoc/>
     public Uri GetProxy(Uri destination) => Address;
 

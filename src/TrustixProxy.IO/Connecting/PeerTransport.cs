@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
+using System.Net.Security;
+using System.Security.Authentication;
 
 namespace TrustixProxy.IO.Connecting;
 
@@ -17,28 +19,23 @@ public sealed class PeerTransport : HttpMessageHandler
     private readonly HttpProxies _proxies;
     private readonly HappyEyeballs _connecting;
     private readonly int _maxHeaders;
-    private readonly HttpMessageInvoker _direct;
-    private readonly ConcurrentDictionary<HttpProxy, HttpMessageInvoker> _proxied = new();
+    private readonly string? _socket;
+    private readonly ConcurrentDictionary<Way, HttpMessageInvoker> _ways = new();
 
     /// <param name="proxies">Selects the proxy.</param>
     /// <param name="maxHeaders">Maximum size of a response's headers, in KiB.</param>
     /// <param name="connecting">Connects; by sockets when null.</param>
-    public PeerTransport(HttpProxies proxies, TimeProvider time, int maxHeaders = 64, HappyEyeballs? connecting = null)
-    {
+    public PeerTransport(HttpProxies proxies, TimeProvider time, int maxHeaders = 64, HappyEyeballs? connecting = null) =>
         (_proxies, _maxHeaders, _connecting) = (proxies, maxHeaders, connecting ?? new HappyEyeballs(time));
-        _direct = new HttpMessageInvoker(Sockets((context, cancellation) =>
-            _connecting.ConnectAsync(
-                context.DnsEndPoint, addresses => Admit?.Invoke(context.DnsEndPoint, addresses) ?? addresses, cancellation)));
-    }
 
     private PeerTransport(string socket, int maxHeaders)
-    {
-        (_proxies, _maxHeaders, _connecting) = (HttpProxies.None, maxHeaders, new HappyEyeballs(TimeProvider.System));
-        _direct = new HttpMessageInvoker(Sockets((_, cancellation) => PooledConnection.ConnectAsync(socket, cancellation)));
-    }
+        : this(HttpProxies.None, TimeProvider.System, maxHeaders) => _socket = socket;
 
     /// <summary>Filters the addresses that may be connected to directly; all when null. It throws when it admits none.</summary>
     public Func<DnsEndPoint, IPAddress[], IPAddress[]>? Admit { get; init; }
+
+    /// <summary>Who we are to the peer, and who vouches for it; null for nobody, and whom this machine trusts.</summary>
+    public PeerTls? Tls { get; init; }
 
     /// <summary>Sends requests to a unix socket, whatever their URL.</summary>
     public static PeerTransport ToSocket(string path, int maxHeaders = 64) => new(path, maxHeaders);
@@ -48,7 +45,8 @@ public sealed class PeerTransport : HttpMessageHandler
     {
         var proxy = _proxies.For(request.RequestUri!);
         request.Headers.ProxyAuthorization = request.RequestUri!.Scheme is "http" ? proxy?.Authorization : null;
-        return proxy is null ? await _direct.SendAsync(request, cancellationToken) : await SendAsync(request, proxy, cancellationToken);
+        var way = _ways.GetOrAdd(new Way(proxy, Tls?.IsOf(request.RequestUri) is true), Open);
+        return proxy is null ? await way.SendAsync(request, cancellationToken) : await SendAsync(request, proxy, way, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -56,18 +54,18 @@ public sealed class PeerTransport : HttpMessageHandler
     {
         if (disposing)
         {
-            _direct.Dispose();
-            _proxied.Values.ToList().ForEach(proxied => proxied.Dispose());
+            _ways.Values.ToList().ForEach(way => way.Dispose());
         }
 
         base.Dispose(disposing);
     }
 
-    private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, HttpProxy proxy, CancellationToken cancellation)
+    private static async Task<HttpResponseMessage> SendAsync(
+        HttpRequestMessage request, HttpProxy proxy, HttpMessageInvoker way, CancellationToken cancellation)
     {
         try
         {
-            var response = await _proxied.GetOrAdd(proxy, Through).SendAsync(request, cancellation);
+            var response = await way.SendAsync(request, cancellation);
             if (response.StatusCode is not HttpStatusCode.ProxyAuthenticationRequired)
             {
                 return response;
@@ -87,12 +85,46 @@ public sealed class PeerTransport : HttpMessageHandler
         }
     }
 
-    /// <summary>Creates the sender that connects only to the proxy.</summary>
-    private HttpMessageInvoker Through(HttpProxy proxy)
+    private HttpMessageInvoker Open(Way way)
     {
-        var sockets = Sockets((context, cancellation) => _connecting.ConnectAsync(context.DnsEndPoint, null, cancellation));
-        (sockets.UseProxy, sockets.Proxy) = (true, proxy);
+        var sockets = Sockets(way.Proxy is { } proxy
+            ? (context, cancellation) => ConnectToProxyAsync(proxy, context.DnsEndPoint, cancellation)
+            : (context, cancellation) => ConnectAsync(context.DnsEndPoint, cancellation));
+        (sockets.UseProxy, sockets.Proxy) = (way.Proxy is not null, Tls is null ? way.Proxy : way.Proxy?.InTls);
+        sockets.SslOptions = Tls?.ToOptions(way.IsOwn) ?? sockets.SslOptions;
         return new HttpMessageInvoker(sockets);
+    }
+
+    private ValueTask<Stream> ConnectAsync(DnsEndPoint peer, CancellationToken cancellation) => _socket is not null
+        ? PooledConnection.ConnectAsync(_socket, cancellation)
+        : _connecting.ConnectAsync(peer, addresses => Admit?.Invoke(peer, addresses) ?? addresses, cancellation);
+
+    /// <summary>Connects only to the proxy. What is agreed with the peer in TLS is not used with the proxy.</summary>
+    private async ValueTask<Stream> ConnectToProxyAsync(HttpProxy proxy, DnsEndPoint place, CancellationToken cancellation)
+    {
+        var stream = await _connecting.ConnectAsync(place, null, cancellation);
+        if (Tls is null || proxy.Address.Scheme is not "https")
+        {
+            return stream;
+        }
+
+        var tls = new SslStream(stream);
+        try
+        {
+            await tls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = proxy.Address.IdnHost }, cancellation);
+            return tls;
+        }
+        catch (AuthenticationException exception)
+        {
+            await tls.DisposeAsync();
+            throw new HttpRequestException(HttpRequestError.ProxyTunnelError,
+                $"The HTTP proxy {proxy} has no certificate that this machine trusts: {exception.Message}", exception);
+        }
+        catch
+        {
+            await tls.DisposeAsync();
+            throw;
+        }
     }
 
     private SocketsHttpHandler Sockets(Func<SocketsHttpConnectionContext, CancellationToken, ValueTask<Stream>> connect) => new()
@@ -108,4 +140,8 @@ public sealed class PeerTransport : HttpMessageHandler
         UseCookies = false,
         UseProxy = false,
     };
+
+    /// <param name="Proxy">The proxy; null without one.</param>
+    /// <param name="IsOwn">Whether it leads to the peer that <see cref="Tls"/> is for.</param>
+    private readonly record struct Way(HttpProxy? Proxy, bool IsOwn);
 }

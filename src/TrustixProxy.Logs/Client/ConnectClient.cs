@@ -86,6 +86,8 @@ public sealed class ConnectClient(HttpClient http, TimeSpan timeout, TimeProvide
         BrokenCircuitException => SilenceReason.BreakerOpen,
         TimeoutRejectedException => SilenceReason.NoAnswer,
         NotTheProtocolException refused => refused.Reason,
+        HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError } => SilenceReason.Tls,
+        HttpRequestException or IOException when PeerTls.IsRefusal(exception) => SilenceReason.Tls,
         HttpRequestException or IOException => SilenceReason.Unreachable,
         _ => null,
     };

@@ -46,7 +46,7 @@ public sealed class Upstream : IDisposable
         var connecting = new HappyEyeballs(time);
         HttpMessageHandler transport = options.Url.IsFile
             ? new FolderTransport(options.Url.LocalPath)
-            : new UpstreamTransport(_base, options.Credentials, time, network, options.Proxies, connecting);
+            : new UpstreamTransport(_base, options.Credentials, time, network, options.Proxies, connecting, options.Tls);
         Http = new HttpMessageInvoker(
             new UpstreamGate(transport, options.Concurrency, new UpstreamThrottle(Health, time), Health), disposeHandler: network is null);
         _prober = new UpstreamProber(

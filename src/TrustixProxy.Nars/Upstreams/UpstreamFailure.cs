@@ -24,6 +24,9 @@ public enum UpstreamFailure
     /// <summary>The TLS handshake failed for another reason: the name, the date, the protocol.</summary>
     Tls,
 
+    /// <summary>The upstream demands a client certificate, or rejects ours.</summary>
+    ClientCertificate,
+
     /// <summary>The HTTP proxy refused the connection.</summary>
     ProxyRefused,
 

@@ -18,7 +18,12 @@ public sealed record UpstreamFault(UpstreamFailure Kind, int? Status = null)
     public string? Remedy => Kind switch
     {
         UpstreamFailure.UntrustedCertificate =>
-            "this machine does not trust its certificate: set SSL_CERT_FILE or NIX_SSL_CERT_FILE to a file with its CA",
+            "this machine does not trust its certificate: set caFile, SSL_CERT_FILE or NIX_SSL_CERT_FILE to a file with its CA",
+        UpstreamFailure.Tls => "check its certificate's name and dates; if it demands a client certificate, set clientCertificateFile",
+        UpstreamFailure.ClientCertificate =>
+            "it demands a client certificate, or rejects ours: set clientCertificateFile and clientKeyFile, or renew them",
+        UpstreamFailure.HttpStatus when Status is 400 =>
+            "over https it may demand a client certificate: set clientCertificateFile and clientKeyFile, or renew them",
         UpstreamFailure.HttpStatus when Status is 401 or 407 => "it requires credentials: set netrcFile or bearerFile",
         UpstreamFailure.HttpStatus when Status is 301 => "it moved: check its url, and the region of a bucket",
         UpstreamFailure.CredentialsRefused =>

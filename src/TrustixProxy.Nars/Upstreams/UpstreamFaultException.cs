@@ -13,6 +13,11 @@ internal sealed class UpstreamFaultException(UpstreamFailure kind, string messag
     /// <summary>Returns the fault for an exception of a request to an upstream.</summary>
     public static UpstreamFault FaultOf(Exception exception)
     {
+        if (PeerTls.IsRefusal(exception))
+        {
+            return new UpstreamFault(UpstreamFailure.ClientCertificate);
+        }
+
         for (Exception? inner = exception; inner is not null; inner = inner.InnerException)
         {
             if (TryRead(inner) is { } kind)

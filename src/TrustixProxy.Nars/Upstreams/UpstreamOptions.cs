@@ -14,6 +14,9 @@ public sealed record UpstreamOptions(string Name, Uri Url, int Priority, Upstrea
     /// <summary>Selects the HTTP proxy for it.</summary>
     public HttpProxies Proxies { get; init; } = HttpProxies.None;
 
+    /// <summary>Who we are to it, and who vouches for it; null for nobody, and whom this machine trusts.</summary>
+    public PeerTls? Tls { get; init; }
+
     /// <summary>The file that it serves for each path: a narinfo, unless it is no binary cache.</summary>
     public ServedFile Serves { get; init; } = ServedFile.NarInfo;
 

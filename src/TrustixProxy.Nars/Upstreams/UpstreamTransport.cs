@@ -22,12 +22,13 @@ internal sealed class UpstreamTransport : DelegatingHandler
     /// <param name="network">Sends requests; sockets when null.</param>
     /// <param name="proxies">Selects the HTTP proxy; none when null.</param>
     /// <param name="connecting">Connects; by sockets of its own when null.</param>
+    /// <param name="tls">Who we are to the upstream, and who vouches for it; null for nobody, and whom this machine trusts.</param>
     public UpstreamTransport(Uri origin, UpstreamCredentials? credentials, TimeProvider time, HttpMessageHandler? network,
-        HttpProxies? proxies = null, HappyEyeballs? connecting = null)
+        HttpProxies? proxies = null, HappyEyeballs? connecting = null, PeerTls? tls = null)
     {
         (_origin, _credentials, _networks, _proxies, _time) =
             (origin, credentials, new ReachableNetworks(origin), proxies ?? HttpProxies.None, time);
-        InnerHandler = network ?? new PeerTransport(_proxies, time, connecting: connecting) { Admit = _networks.Admit };
+        InnerHandler = network ?? new PeerTransport(_proxies, time, connecting: connecting) { Admit = _networks.Admit, Tls = tls };
     }
 
     /// <summary>This program's User-Agent; nothing of a client's request goes to an upstream.</summary>

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
 using TrustixProxy.Consensus;
+using TrustixProxy.IO.Connecting;
 using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Substituter.Evidence;
 using TrustixProxy.Substituter.Traces;
@@ -30,12 +31,13 @@ internal sealed class FileSources(
     /// <summary>Creates all clients. Rebuilders on one lila server share one.</summary>
     public ImmutableArray<FileSource> Open()
     {
-        var servers = options.Caches.Where(cache => cache.Protocol is CacheProtocol.Lila).DistinctBy(cache => cache.Url)
-            .ToDictionary(cache => cache.Url, cache => Open(cache.Elector.Name, cache.Url, ServedFile.Attestations));
+        var servers = options.Caches.Where(cache => cache.Protocol is CacheProtocol.Lila).DistinctBy(cache => (cache.Url, cache.Tls))
+            .ToDictionary(
+                cache => (cache.Url, cache.Tls), cache => Open(cache.Elector.Name, cache.Url, cache.Tls, ServedFile.Attestations));
         return
         [
             .. options.Caches.Select(cache =>
-                cache.Protocol is CacheProtocol.Lila ? OfRebuilder(cache, servers[cache.Url]) : OfCache(cache)),
+                cache.Protocol is CacheProtocol.Lila ? OfRebuilder(cache, servers[(cache.Url, cache.Tls)]) : OfCache(cache)),
             .. options.Proofs.Select(OfProofs),
         ];
     }
@@ -44,24 +46,30 @@ internal sealed class FileSources(
 
     private FileSource OfCache(CacheOptions cache)
     {
-        var source = upstreams.FirstOrDefault(upstream => upstream.Options.Url == cache.Url)
-            ?? Open(cache.Elector.Name, cache.Url, ServedFile.NarInfoOf(options.Policy.Store));
+        var source = upstreams.FirstOrDefault(
+                upstream => upstream.Options.Url == cache.Url && (cache.Tls is null || cache.Tls == upstream.Options.Tls))
+            ?? Open(cache.Elector.Name, cache.Url, cache.Tls, ServedFile.NarInfoOf(options.Policy.Store));
         return new FileSource(new CacheElector(cache.Elector, source), source);
     }
 
     private FileSource OfProofs(ProofOptions proofs)
     {
         var file = ServedFile.Proof(proofs.Elector.Submitters.IsEmpty ? "tlog-proof" : "sigsum", TlogProof.MaxSize);
-        var source = Open(proofs.Elector.Name, proofs.Url, file);
+        var source = Open(proofs.Elector.Name, proofs.Url, proofs.Tls, file);
         return new FileSource(new ProofElector(proofs.Elector, source, time), source);
     }
 
     /// <summary>Creates a client with the credentials of the upstream at the same address.</summary>
-    private Upstream Open(string name, Uri url, ServedFile file)
+    private Upstream Open(string name, Uri url, PeerTls? tls, ServedFile file)
     {
-        var credentials = options.Upstreams.FirstOrDefault(upstream => upstream.Url == url)?.Credentials;
+        var upstream = options.Upstreams.FirstOrDefault(upstream => upstream.Url == url);
         return new Upstream(
-            new UpstreamOptions(name, url, 0, credentials) { Proxies = options.Proxies, Serves = file }, options.Deadline, time, logger,
-            network);
+            new UpstreamOptions(name, url, 0, upstream?.Credentials)
+            {
+                Proxies = options.Proxies,
+                Serves = file,
+                Tls = tls ?? upstream?.Tls,
+            },
+            options.Deadline, time, logger, network);
     }
 }

@@ -288,8 +288,8 @@ internal sealed class ProxyParts : IDisposable
     private LogParts Open(LogOptions options, TimeSpan timeout, HttpMessageHandler? network)
     {
         var http = options.IsExport
-            ? LogTransport.OfFiles(options.Url, network, Options.Proxies)
-            : LogTransport.Create(options.Url, network, Options.Proxies);
+            ? LogTransport.OfFiles(options.Url, network, Options.Proxies, options.Tls)
+            : LogTransport.Create(options.Url, network, Options.Proxies, options.Tls);
         var (elector, connection) = (options.Elector, new ConnectClient(http, timeout, _time));
         var identity = new LogIdentity(elector.Name, elector.Key, options.Url);
         var faults = new LogFaultStore(identity, _views, _records, Options.StateDirectory, _time, Logger);

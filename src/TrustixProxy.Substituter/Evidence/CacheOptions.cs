@@ -1,4 +1,5 @@
 using TrustixProxy.Consensus;
+using TrustixProxy.IO.Connecting;
 
 namespace TrustixProxy.Substituter.Evidence;
 
@@ -16,4 +17,8 @@ public enum CacheProtocol
 /// <param name="Elector">Its elector.</param>
 /// <param name="Url">http or https, may have a path.</param>
 /// <param name="Protocol">How the server publishes the votes.</param>
-public sealed record CacheOptions(Elector.Cache Elector, Uri Url, CacheProtocol Protocol = CacheProtocol.NarInfo);
+public sealed record CacheOptions(Elector.Cache Elector, Uri Url, CacheProtocol Protocol = CacheProtocol.NarInfo)
+{
+    /// <summary>Who we are to it, and who vouches for it; null for what the upstream at the same address has.</summary>
+    public PeerTls? Tls { get; init; }
+}

@@ -15,10 +15,14 @@ namespace TrustixProxy.Substituter.FrontDoor;
 ///              requests are queued; when the queue is full: 503 with Retry-After     decide ahead what waits behind it
 /// </code>
 /// A request decided ahead was charged to the rates then, and is charged only to the concurrencies when it arrives.
-/// A client is identified by its authenticated name, else by its address: IPv6 by /64, all clients of a unix socket as one.</remarks>
+/// A client is identified by its authenticated name (of its credentials, else of its certificate), else by its address: IPv6 by /64, all
+/// clients of a unix socket as one.</remarks>
 internal sealed class ClientGate : IAsyncDisposable
 {
     private readonly ClientCredentials? _credentials;
+    private readonly ClientCertificates? _certificates;
+    private readonly bool _isClosed;
+    private readonly TimeProvider _time;
     private readonly PartitionedRateLimiter<Requester> _requests, _places;
     private readonly PartitionedRateLimiter<Requester>? _bytes;
     private readonly FairTurns? _turns;
@@ -31,9 +35,10 @@ internal sealed class ClientGate : IAsyncDisposable
 
     /// <param name="options">The proxy's configuration.</param>
     /// <param name="ahead">Decides on requests that wait behind others.</param>
-    public ClientGate(FrontDoorOptions options, LookAhead ahead, RequestDelegate next)
+    public ClientGate(FrontDoorOptions options, LookAhead ahead, TimeProvider time, RequestDelegate next)
     {
-        (_credentials, _ahead, _charge, _next) = (options.Credentials, ahead, Charge, next);
+        (_credentials, _certificates, _isClosed) = (options.Credentials, options.ClientCertificates, options.IsClosed);
+        (_ahead, _charge, _next, _time) = (ahead, Charge, next, time);
         var (each, all) = (options.EachClient, options.AllClients);
         var unlimited = PartitionedRateLimiter.Create<Requester, string>(_ => RateLimitPartition.GetNoLimiter(""));
         PartitionedRateLimiter<Requester>[] own = [.. each.LimitConcurrency()];
@@ -48,12 +53,12 @@ internal sealed class ClientGate : IAsyncDisposable
 
     /// <summary>Whether any check is configured; if not, the gate is left out.</summary>
     public static bool IsNeeded(FrontDoorOptions options) =>
-        options.Credentials is not null || new[] { options.EachClient, options.AllClients }.Any(
+        options.IsClosed || new[] { options.EachClient, options.AllClients }.Any(
             limits => limits is not { Concurrency: null, RequestsPerSecond: null, BytesPerSecond: null });
 
     public async Task AnswerAsync(HttpContext context)
     {
-        var name = _credentials?.Find(context.Request.Headers.Authorization);
+        var (name, refusal) = Identify(context);
         var client = name is null ? Requester.Of(context) : new Requester(name, default);
         if (name is not null)
         {
@@ -74,9 +79,9 @@ internal sealed class ClientGate : IAsyncDisposable
             {
                 await PutOffAsync(context, Overflow, lease.TryGetMetadata(MetadataName.RetryAfter, out var after) ? after : default);
             }
-            else if (_credentials is not null && name is null)
+            else if (_isClosed && name is null)
             {
-                await ChallengeAsync(context);
+                await ChallengeAsync(context, refusal);
             }
             else
             {
@@ -97,6 +102,16 @@ internal sealed class ClientGate : IAsyncDisposable
         {
             await _bytes.DisposeAsync();
         }
+    }
+
+    /// <summary>Returns the name of a request's client, or why it is not let in.</summary>
+    private (string? Name, string Refusal) Identify(HttpContext context)
+    {
+        const string noCredentials = "this cache requires credentials; Nix sends those of its netrc-file";
+        var name = _credentials?.Find(context.Request.Headers.Authorization);
+        var shown = context.Features.Get<ShownCertificate>();
+        return name is not null || _certificates is null || (shown is null && _credentials is not null) ? (name, noCredentials)
+            : (_certificates.Find(shown, _time.GetUtcNow(), out var reason), reason);
     }
 
     /// <summary>Serves a request once it is its client's turn among all clients.</summary>
@@ -164,12 +179,13 @@ internal sealed class ClientGate : IAsyncDisposable
         return WriteAsync(context, StatusCodes.Status503ServiceUnavailable, text);
     }
 
-    private Task ChallengeAsync(HttpContext context)
+    /// <summary>Answers 401 with what credentials are taken; 403 where only certificates are.</summary>
+    private Task ChallengeAsync(HttpContext context, string refusal)
     {
         ClientMetrics.TurnedAway("unknown");
-        context.Response.Headers.WWWAuthenticate = _credentials!.Challenge;
-        return WriteAsync(context, StatusCodes.Status401Unauthorized,
-            "this cache requires credentials; Nix sends those of its netrc-file\n");
+        context.Response.Headers.WWWAuthenticate = _credentials?.Challenge ?? default;
+        var status = _credentials is null ? StatusCodes.Status403Forbidden : StatusCodes.Status401Unauthorized;
+        return WriteAsync(context, status, refusal + "\n");
     }
 
     private static Task WriteAsync(HttpContext context, int status, string text)

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using TrustixProxy.IO.Certificates;
 using TrustixProxy.IO.Connections;
 
 namespace TrustixProxy.Substituter.FrontDoor;
@@ -13,8 +14,14 @@ public sealed record FrontDoorOptions
     /// <summary>Certificate for https addresses and sockets passed by systemd; required if any of <see cref="Listen"/> is https.</summary>
     public TlsCertificate? Certificate { get; init; }
 
-    /// <summary>Credentials of allowed clients; null allows everyone.</summary>
+    /// <summary>Credentials of allowed clients. Without these and <see cref="ClientCertificates"/> everyone is allowed.</summary>
     public ClientCredentials? Credentials { get; init; }
+
+    /// <summary>Lets clients in by their certificates, where they use TLS; null for none.</summary>
+    public ClientCertificates? ClientCertificates { get; init; }
+
+    /// <summary>Whether only known clients are answered.</summary>
+    public bool IsClosed => Credentials is not null || ClientCertificates is not null;
 
     /// <summary>Limits per client.</summary>
     public LoadLimits EachClient { get; init; } = new();

@@ -23,22 +23,22 @@ internal static class Listeners
 
     /// <summary>Listens at the configured addresses, or at sockets passed by systemd.</summary>
     /// <param name="options">The proxy's configuration.</param>
-    /// <param name="certificate">The certificate that a new connection is shown; asked for each.</param>
+    /// <param name="current">Returns the options for a new connection.</param>
     /// <param name="gate">Bounds connections.</param>
     public static void Configure(
-        KestrelServerOptions kestrel, FrontDoorOptions options, Func<TlsCertificate?> certificate, ConnectionGate gate)
+        KestrelServerOptions kestrel, FrontDoorOptions options, Func<FrontDoorOptions> current, ConnectionGate gate)
     {
         kestrel.AddServerHeader = false;
         Limit(kestrel.Limits, options);
         if (ArePassed)
         {
-            kestrel.UseSystemd(listen => Guard(listen, gate, options.Certificate is not null, certificate, options.HeaderTimeout));
+            kestrel.UseSystemd(listen => Guard(listen, gate, options.Certificate is not null, current, options.HeaderTimeout));
             return;
         }
 
         foreach (var address in options.Listen)
         {
-            Listen(kestrel, address, certificate, gate, options.HeaderTimeout);
+            Listen(kestrel, address, current, gate, options.HeaderTimeout);
         }
     }
 
@@ -51,18 +51,18 @@ internal static class Listeners
     }
 
     private static void Listen(
-        KestrelServerOptions kestrel, string address, Func<TlsCertificate?> certificate, ConnectionGate gate, TimeSpan handshake)
+        KestrelServerOptions kestrel, string address, Func<FrontDoorOptions> current, ConnectionGate gate, TimeSpan handshake)
     {
         if (address.StartsWith(UnixPrefix, StringComparison.Ordinal))
         {
             var path = address[UnixPrefix.Length..];
             SocketFile.IsTaken(path); // if it is, listening says so
-            kestrel.ListenUnixSocket(path, listen => Guard(listen, gate, isTls: false, certificate, handshake));
+            kestrel.ListenUnixSocket(path, listen => Guard(listen, gate, isTls: false, current, handshake));
             return;
         }
 
         var url = new Uri(address);
-        void Configure(ListenOptions listen) => Guard(listen, gate, url.Scheme is "https", certificate, handshake);
+        void Configure(ListenOptions listen) => Guard(listen, gate, url.Scheme is "https", current, handshake);
         if (IPAddress.TryParse(url.IdnHost, out var ip))
         {
             kestrel.Listen(ip, url.Port, Configure);
@@ -73,7 +73,7 @@ internal static class Listeners
         }
     }
 
-    private static void Guard(ListenOptions listen, ConnectionGate gate, bool isTls, Func<TlsCertificate?> certificate, TimeSpan handshake)
+    private static void Guard(ListenOptions listen, ConnectionGate gate, bool isTls, Func<FrontDoorOptions> current, TimeSpan handshake)
     {
         listen.UseGate(gate);
         if (isTls)
@@ -81,16 +81,27 @@ internal static class Listeners
             listen.UseHttps(new TlsHandshakeCallbackOptions
             {
                 HandshakeTimeout = handshake,
-                OnConnection = _ => ValueTask.FromResult(new SslServerAuthenticationOptions
-                {
-                    ServerCertificateContext = certificate()!.Context,
-                    ApplicationProtocols = [SslApplicationProtocol.Http2, SslApplicationProtocol.Http11],
-                    EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
-                }),
+                OnConnection = connection => ValueTask.FromResult(OptionsOf(connection, current())),
             });
         }
 
         listen.CloseSilent(gate);
         listen.Use(next => connection => PipelinedConnection.ServeAsync(connection, next));
+    }
+
+    private static SslServerAuthenticationOptions OptionsOf(TlsHandshakeCallbackContext handshake, FrontDoorOptions options)
+    {
+        var tls = new SslServerAuthenticationOptions
+        {
+            ServerCertificateContext = options.Certificate!.Context,
+            ApplicationProtocols = [SslApplicationProtocol.Http2, SslApplicationProtocol.Http11],
+            EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
+        };
+        if (options.ClientCertificates is not null)
+        {
+            ShownCertificate.Request(tls, handshake.Connection.Features);
+        }
+
+        return tls;
     }
 }

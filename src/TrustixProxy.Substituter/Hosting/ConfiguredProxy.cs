@@ -57,7 +57,7 @@ internal sealed class ConfiguredProxy : IAsyncDisposable
             (digest, cancellation) => Parts.Closure.DecideAsync(digest, cancellation).AsTask(),
             digest => Parts.Closure.IsWarm(digest.ToString()),
             LookAhead.MostOf(options.FrontDoor.AllClients.Concurrency ?? PollTurns.Default), time, Parts.Logger);
-        _gate = ClientGate.IsNeeded(options.FrontDoor) ? new ClientGate(options.FrontDoor, _ahead, endpoints.AnswerAsync) : null;
+        _gate = ClientGate.IsNeeded(options.FrontDoor) ? new ClientGate(options.FrontDoor, _ahead, time, endpoints.AnswerAsync) : null;
         RequestDelegate answer = _gate is not null ? _gate.AnswerAsync : context =>
         {
             context.Features.Get<PipelinedConnection>()?.Admit(_ahead, Admission.Free, Requester.Of(context));

@@ -31,7 +31,7 @@ public static class SubstituterHost
         var gate = new ConnectionGate(options.FrontDoor.LimitConnections(options.Deadline), clock);
         gate.TurnedAway += () => ClientMetrics.TurnedAway("overflow");
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(
-            kestrel => Listeners.Configure(kestrel, options.FrontDoor, () => reloader!.Current.Options.FrontDoor.Certificate, gate));
+            kestrel => Listeners.Configure(kestrel, options.FrontDoor, () => reloader!.Current.Options.FrontDoor, gate));
         builder.WebHost.UseSockets(sockets => (sockets.UnsafePreferInlineScheduling, sockets.MaxReadBufferSize) = (true,
             ConnectionGate.MaxUnread)) /* an answer from memory is written where its request was read; what waits does so asynchronously */;
         builder.Services.AddHttpForwarder();

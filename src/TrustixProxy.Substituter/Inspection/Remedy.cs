@@ -57,6 +57,8 @@ public sealed record Remedy(string Kind, string Text)
                 "deadline", $"{names} did not answer in time: ask again, or raise `deadline` (now {deadline.TotalSeconds:0.###} s)"),
             (SilenceReason.Unreachable or SilenceReason.BreakerOpen, var names) => new Remedy(
                 "elector", $"{names} could not be reached: ask again when it answers"),
+            (SilenceReason.Tls, var names) => new Remedy("elector",
+                $"TLS with {names} failed: set caFile to trust its certificate, or clientCertificateFile to show it ours"),
             (SilenceReason.Frozen, var names) => new Remedy(
                 "elector", $"the votes of {names} do not count while it is frozen: `trustix-proxy logs` says why"),
             (SilenceReason.Unwitnessed, var names) => new Remedy(

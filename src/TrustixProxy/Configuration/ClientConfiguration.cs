@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text;
+using TrustixProxy.IO.Certificates;
 using TrustixProxy.IO.Connections;
 using TrustixProxy.Native;
 using TrustixProxy.Substituter.FrontDoor;
@@ -16,13 +17,14 @@ internal static class ClientConfiguration
     public static FrontDoorOptions ReadFrontDoor(Section section, IReadOnlyList<string> listen)
     {
         var certificate = ReadCertificate(section, listen);
-        var (credentials, eachClient) = ReadClients(section);
+        var (credentials, certificates, eachClient) = ReadClients(section);
         var (allClients, connections, connectionsPerClient, leastBytesPerSecond) = ReadAll(section);
         return new FrontDoorOptions
         {
             Listen = [.. listen],
             Certificate = certificate,
             Credentials = credentials,
+            ClientCertificates = certificates,
             EachClient = eachClient,
             AllClients = allClients,
             Connections = connections,
@@ -64,14 +66,50 @@ internal static class ClientConfiguration
     }
 
     /// <summary>Section <c>clients</c>: who may ask, and how much of it one client may.</summary>
-    private static (ClientCredentials? Credentials, LoadLimits Limits) ReadClients(Section section)
+    private static (ClientCredentials? Credentials, ClientCertificates? Certificates, LoadLimits Limits) ReadClients(Section section)
     {
         var clients = section.Object("clients");
         var (basic, bearer) = (clients.Text("basicFile"), clients.Text("bearerFile"));
         var credentials = basic is null && bearer is null ? null : new ClientCredentials();
         ReadSecrets(clients, "basicFile", basic, ClientScheme.Basic, credentials);
         ReadSecrets(clients, "bearerFile", bearer, ClientScheme.Bearer, credentials);
-        return (credentials, ReadLimits(clients, 1000));
+        return (credentials, ReadCertificates(clients, section.Has("tls")), ReadLimits(clients, 1000));
+    }
+
+    /// <summary>Who lets clients in by certificates; null for nobody.</summary>
+    private static ClientCertificates? ReadCertificates(Section clients, bool hasTls)
+    {
+        const string authorityKey = "certificateAuthorityFile", listKey = "revocationListFile";
+        var (authorityFile, listFile) = (clients.Text(authorityKey), clients.Text(listKey));
+        if (authorityFile is null)
+        {
+            if (listFile is not null)
+            {
+                clients.Fault(listKey, $"is '{listFile}', and {authorityKey} is missing: name the authority of the clients' certificates, "
+                    + "or remove the key.");
+            }
+
+            return null;
+        }
+
+        if (!hasTls)
+        {
+            clients.Fault(authorityKey, $"is '{authorityFile}', and clients show certificates over TLS only: add https to 'listen', and "
+                + "'tls' with this proxy's own certificate.");
+        }
+
+        if (TlsKeys.ReadAuthorities(clients, authorityKey, authorityFile) is not { } authorities)
+        {
+            return null;
+        }
+
+        IReadOnlyList<RevocationList> lists = [];
+        if (listFile is not null && !RevocationList.TryLoad(Path.GetFullPath(listFile), authorities, out lists, out var fault))
+        {
+            clients.Fault(listKey, fault);
+        }
+
+        return new ClientCertificates(authorities, [.. lists]);
     }
 
     /// <summary>Section <c>limits</c>: how much all clients may ask together.</summary>
@@ -203,6 +241,12 @@ internal static class ClientConfiguration
         {
             yield return $"clients: passwords and tokens are sent unencrypted to '{open}'. Listen with https and a certificate in "
                 + $"tls, or put a reverse proxy with TLS in front.";
+        }
+
+        if (options.ClientCertificates?.NextUpdate is { } next && next <= TimeProvider.System.GetUtcNow())
+        {
+            yield return $"clients.revocationListFile: a newer list was due at {next.UtcDateTime:yyyy-MM-dd HH:mm}Z; until it is there, "
+                + "certificates revoked since are let in.";
         }
 
         if (options.Certificate is not { } certificate)

@@ -34,27 +34,31 @@ internal static class ConfigurationKeys
     private const string Tags = "What its operator says about it, such as country or system, for `policy.distinct`.";
 
     private static readonly Dictionary<string,
-        KeyMeaning> Serve = new(Prefixed("policy.", Rules).Concat(Prefixed("policy.scopes[].", Rules)))
+        KeyMeaning> Serve = new([.. Prefixed("policy.", Rules), .. Prefixed("policy.scopes[].", Rules),
+            .. new[] { "upstreams[].", "logs[].", "caches[].", "proofs[]." }.SelectMany(peer => Prefixed(peer, TlsKeys.Meanings))])
         {
             ["store"] = new("The store whose paths are decided on. It decides the form of narinfos and of `caches[].publicKeys`.")
             {
                 Range = "`/nix/store`, `/gnu/store`"
             },
             ["listen"] = new("Addresses that Nix clients use. Sockets passed by systemd replace them.")
-            {
-                Range =
-            $"{ListenUrl}, also with https, or unix:/path"
-            },
+            { Range = $"{ListenUrl}, also with https, or unix:/path" },
             ["tls.certificateFile"] = new("Certificate for https addresses: PEM, the leaf first, then its issuers. If set, "
                 + "sockets passed by systemd use TLS too.")
             { Type = "path", Default = "no TLS" },
             ["tls.keyFile"] = new("The certificate's private key: PEM, not encrypted.") { Type = "path" },
             ["clients.basicFile"] = new(
-                "File (mode 0600) of `name:password` lines for HTTP Basic, as Nix sends from `netrc-file`. Without this or "
-                    + "`bearerFile`, anyone may connect.")
+                "File (mode 0600) of `name:password` lines for HTTP Basic, as Nix sends from `netrc-file`. Without this, "
+                    + "`bearerFile` and `certificateAuthorityFile`, anyone may connect.")
             { Type = "path" },
             ["clients.bearerFile"] = new(
             "File (mode 0600) of `name:token` lines, for `Authorization: Bearer TOKEN`.")
+            { Type = "path" },
+            ["clients.certificateAuthorityFile"] = new("Certificates (PEM) of the authorities that issue client certificates. A client's "
+                + "name is its certificate's common name, else its first DNS name, URI or mail address.")
+            { Type = "path" },
+            ["clients.revocationListFile"] = new("Revocation lists (CRL, PEM or DER) that these authorities signed. Replace the file when "
+                + "they publish new ones.")
             { Type = "path" },
             ["clients.concurrency"] =
                 "Concurrent requests per client; 0 = unlimited. A client is identified by the name it authenticates as, else by "
@@ -87,20 +91,13 @@ internal static class ConfigurationKeys
             ["limits.waiting"] =
             "Queued requests over all clients, and queued connections; more get 503 with `Retry-After`.",
             ["forwardedFrom"] = new("Trusted reverse proxies, whose `X-Forwarded-For` is honoured.")
-            {
-                Range =
-            "addresses, networks, and `unix:` for clients of unix sockets"
-            },
+            { Range = "addresses, networks, and `unix:` for clients of unix sockets" },
             ["operations.listen"] = new("Addresses of the operations listener (health, metrics, dashboard); `[]` disables it.")
             { Range = ListenUrl },
             ["operations.hosts"] = "Host names that the operations listener accepts, in addition to loopback names.",
             ["operations.otlp"] = new(
             "OTLP/HTTP endpoint for metrics and decision traces; `v1/traces` and `v1/metrics` are appended.")
-            {
-                Default =
-            "nowhere",
-                Range = Url
-            },
+            { Default = "nowhere", Range = Url },
             ["operations.wantedTokenFile"] = new("File (mode 0600) with one line: the bearer token that `/wanted` asks everyone for. "
                 + "Without it, `/wanted` answers this machine only.")
             { Type = "path", Default = "none" },
@@ -131,11 +128,7 @@ internal static class ConfigurationKeys
             "Rotated-out keys: decisions they sealed are still accepted, nothing new is signed with them.")
             { Type = "list of paths" },
             ["redis.configuration"] = new("The Redis shared by replicas, as a StackExchange.Redis configuration string without a password.")
-            {
-                Default =
-            "none: this proxy is alone",
-                Range = "host:port[,host:port…][,ssl=true…]"
-            },
+            { Default = "none: this proxy is alone", Range = "host:port[,host:port…][,ssl=true…]" },
             ["redis.keyPrefix"] = new("Prefix of every Redis key and channel.") { Range = "printable ASCII without spaces" },
             ["redis.passwordFile"] = new("File (mode 0600) with one line: the Redis password.") { Type = "path", Default = "no password" },
             ["narStore.directory"] = new(
@@ -393,6 +386,7 @@ internal static class ConfigurationKeys
 
     private static string Quoted(string? value) => value is null ? "required" : value is "" ? "" : $"`{value}`";
 
-    private static IEnumerable<KeyValuePair<string, KeyMeaning>> Prefixed(string prefix, Dictionary<string, KeyMeaning> meanings) =>
+    private static IEnumerable<KeyValuePair<string, KeyMeaning>> Prefixed(
+        string prefix, IReadOnlyDictionary<string, KeyMeaning> meanings) =>
         meanings.Select(entry => KeyValuePair.Create(prefix + entry.Key, entry.Value));
 }

@@ -32,7 +32,7 @@ internal static class ProofConfiguration
             Submitters = ReadKeys(section),
             Tags = CommonKeys.Tags(section),
         };
-        return new ProofOptions(elector, url);
+        return new ProofOptions(elector, url) { Tls = TlsKeys.Read(section, url) };
     }
 
     /// <summary>Reads the keys of those who sign for a log of Sigsum.</summary>

@@ -135,7 +135,7 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
                 : $"is '{url}', which needs \"mode\": \"mirror\": files can be mirrored, but not queried for one path.");
         }
 
-        return new LogOptions(elector, url, isMirrored, isExport);
+        return new LogOptions(elector, url, isMirrored, isExport) { Tls = TlsKeys.Read(section, url) };
     }
 
     private static ImmutableArray<Uri> ReadPeers(Section section)
@@ -179,7 +179,7 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
             section.Fault("protocol", "is 'lila', whose rebuilders build for /nix/store only; remove this cache, or change 'store'.");
         }
 
-        return new CacheOptions(elector, url, protocol);
+        return new CacheOptions(elector, url, protocol) { Tls = TlsKeys.Read(section, url) };
     }
 
     /// <summary>Refuses a peer that is this proxy itself.</summary>

@@ -23,6 +23,8 @@ internal static class ServeWarnings
             .. OfPolicy(options.Policy),
             .. OfKeys(options, configuration.IsKeyMissing),
             .. OfLogs(options),
+            .. options.Caches.SelectMany(cache => TlsKeys.Warnings($"caches: '{cache.Elector.Name}'", cache.Tls)),
+            .. options.Proofs.SelectMany(proofs => TlsKeys.Warnings($"proofs: '{proofs.Elector.Name}'", proofs.Tls)),
             .. options.Proofs.SelectMany(proofs => WitnessPolicyFile.Warnings(
                 $"proofs '{proofs.Elector.Name}'.policyFile", proofs.Elector.Witnesses, !proofs.Elector.Submitters.IsEmpty)),
         ];
@@ -44,9 +46,10 @@ internal static class ServeWarnings
             yield return "onUndecided: \"unavailable\" makes no Guix client wait: it takes 503 as a miss for a minute, and builds.";
         }
 
-        if (options.Policy.Store == Store.Guix && options.FrontDoor.Credentials is not null)
+        if (options.Policy.Store == Store.Guix && options.FrontDoor.IsClosed)
         {
-            yield return "clients: Guix sends no credentials for narinfos, so no Guix client gets in. Restrict addresses instead.";
+            yield return "clients: Guix sends no credentials for narinfos, and no certificates, so no Guix client gets in. Restrict "
+                + "addresses instead.";
         }
     }
 
@@ -111,6 +114,11 @@ internal static class ServeWarnings
 
         foreach (var warning in options.Logs.SelectMany(log => log.Elector.Witnesses is { } demand
             ? WitnessPolicyFile.Warnings($"logs '{log.Elector.Name}'.witnesses", demand.Policy) : []))
+        {
+            yield return warning;
+        }
+
+        foreach (var warning in options.Logs.SelectMany(log => TlsKeys.Warnings($"logs: '{log.Elector.Name}'", log.Tls)))
         {
             yield return warning;
         }

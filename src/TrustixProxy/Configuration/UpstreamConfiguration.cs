@@ -17,6 +17,7 @@ internal static class UpstreamConfiguration
             Concurrency = section.Integer("concurrency", 0, 0, 100_000),
             Match = [.. CommonKeys.Globs(section, "match")],
             Except = [.. CommonKeys.Globs(section, "except")],
+            Tls = TlsKeys.Read(section, url),
             NarDeadline = section.Time("narDeadline", TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(10)),
         };
     }
@@ -67,6 +68,11 @@ internal static class UpstreamConfiguration
     /// <summary>What is allowed but weaker than it may look.</summary>
     public static IEnumerable<string> Warnings(UpstreamOptions upstream)
     {
+        foreach (var warning in TlsKeys.Warnings($"upstreams: '{upstream.Name}'", upstream.Tls))
+        {
+            yield return warning;
+        }
+
         if (upstream is { Credentials: { Header: not null } credentials, Url: { Scheme: "http", IsLoopback: false } })
         {
             yield return $"upstreams: '{upstream.Name}' is sent its {credentials} credentials over unencrypted http. Use https.";

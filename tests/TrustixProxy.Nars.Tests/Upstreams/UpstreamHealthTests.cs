@@ -219,6 +219,8 @@ public sealed class UpstreamHealthTests
         ["silent"] = new TaskCanceledException("late"),
         ["untrusted-certificate"] = new HttpRequestException(
             "no", new AuthenticationException("errors in the certificate chain: UntrustedRoot")),
+        ["client-certificate"] = new HttpRequestException(
+            "no", new IOException("no", new IOException("error:0A00045C:SSL routines::tlsv13 alert certificate required"))),
         ["tls"] = new HttpRequestException("no", new AuthenticationException("RemoteCertificateNameMismatch")),
         ["proxy-refused"] = new HttpRequestException(HttpRequestError.ProxyTunnelError, "no"),
         ["redirect-refused"] = new UpstreamFaultException(UpstreamFailure.RedirectRefused, "no"),

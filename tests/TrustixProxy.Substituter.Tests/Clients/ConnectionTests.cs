@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using TrustixProxy.IO.Certificates;
 using TrustixProxy.Substituter.FrontDoor;
 using TrustixProxy.Testing;
 

@@ -1,4 +1,5 @@
 using TrustixProxy.Consensus;
+using TrustixProxy.IO.Certificates;
 using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.FrontDoor;

@@ -94,6 +94,7 @@ public sealed class HeldOutputTests
         ClientGate? gate = null;
         await using var held = gate = new ClientGate(
             new FrontDoorOptions { EachClient = new LoadLimits(), AllClients = new LoadLimits(Concurrency: 1) }, line.Ahead,
+            TimeProvider.System,
             async context =>
             {
                 if (context.Request.Path == "/other")
@@ -127,7 +128,7 @@ public sealed class HeldOutputTests
         var line = await Line.OfAsync(count: 3, isWarm: _ => true);
         await using var gate = new ClientGate(
             new FrontDoorOptions { EachClient = new LoadLimits(BytesPerSecond: 1 << 20), AllClients = new LoadLimits() }, line.Ahead,
-            async _ => await line.Output.WriteAsync(new byte[100]));
+            TimeProvider.System, async _ => await line.Output.WriteAsync(new byte[100]));
 
         for (var place = 0; place < 3; place++)
         {

@@ -1,3 +1,4 @@
+using TrustixProxy.IO.Certificates;
 using TrustixProxy.Substituter.FrontDoor;
 using TrustixProxy.Substituter.Pipelining;
 using TrustixProxy.Testing;

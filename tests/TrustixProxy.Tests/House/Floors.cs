@@ -18,6 +18,7 @@ internal static class Floors
         "TrustixProxy.IO.Programs",
         "TrustixProxy.IO.Storage",
         "TrustixProxy.IO.Redis",
+        "TrustixProxy.IO.Certificates",
         "TrustixProxy.IO.Connecting",
         "TrustixProxy.IO.Buckets",
         "TrustixProxy.IO.Connections",

@@ -3,12 +3,15 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 
-namespace TrustixProxy.Substituter.FrontDoor;
+namespace TrustixProxy.IO.Certificates;
 
-/// <summary>The proxy's TLS certificate with its key and intermediate certificates.</summary>
-public sealed class TlsCertificate
+/// <summary>A TLS certificate with its key and intermediate certificates. Two are equal when certificates and key are.</summary>
+public sealed class TlsCertificate : IEquatable<TlsCertificate>
 {
-    private TlsCertificate(SslStreamCertificateContext context, string keyFile) => (Context, KeyFile) = (context, keyFile);
+    private readonly string _identity;
+
+    private TlsCertificate(SslStreamCertificateContext context, string keyFile, string identity) =>
+        (Context, KeyFile, _identity) = (context, keyFile, identity);
 
     /// <summary>File of its key.</summary>
     public string KeyFile { get; }
@@ -16,7 +19,8 @@ public sealed class TlsCertificate
     /// <summary>Expiry of the certificate.</summary>
     public DateTimeOffset ExpiresAt => Context.TargetCertificate.NotAfter;
 
-    internal SslStreamCertificateContext Context { get; }
+    /// <summary>The certificate as a TLS connection takes it.</summary>
+    public SslStreamCertificateContext Context { get; }
 
     /// <summary>Reads a certificate and its key, as PEM.</summary>
     /// <param name="certificateFile">The leaf certificate first, then its issuers.</param>
@@ -29,27 +33,29 @@ public sealed class TlsCertificate
         (certificate, fault) = (null, "");
         try
         {
-            var text = Read(certificateFile);
-            var own = X509Certificate2.CreateFromPem(text, Read(keyFile));
+            var (text, key) = (PemFile.ReadText(certificateFile), PemFile.ReadText(keyFile));
+            var own = X509Certificate2.CreateFromPem(text, key);
             var all = new X509Certificate2Collection();
             all.ImportFromPem(text);
-            certificate = new TlsCertificate(SslStreamCertificateContext.Create(own, all, offline: true), keyFile);
+            certificate = new TlsCertificate(SslStreamCertificateContext.Create(own, all, offline: true), keyFile,
+                Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes($"{text}\0{key}"))));
         }
         catch (Exception exception)
             when (exception is IOException or UnauthorizedAccessException or CryptographicException or ArgumentException)
         {
             fault = $"is '{certificateFile}', which is not a usable certificate with the key '{keyFile}': "
-                + $"{exception.Message.TrimEnd('.')}. Both must be PEM, the leaf certificate first.";
+                + $"{exception.Message.TrimEnd('.')}. Both must be PEM, the leaf certificate first, and the key its own and not encrypted.";
         }
 
         return certificate is not null;
     }
 
-    /// <summary>Reads at most 1 MiB of a file, because devices never end.</summary>
-    private static string Read(string file)
-    {
-        using var stream = File.OpenRead(file);
-        var buffer = new byte[1 << 20];
-        return Encoding.UTF8.GetString(buffer, 0, stream.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false));
-    }
+    /// <inheritdoc/>
+    public bool Equals(TlsCertificate? other) => _identity == other?._identity;
+
+    /// <inheritdoc/>
+    public override bool Equals(object? obj) => Equals(obj as TlsCertificate);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => _identity.GetHashCode(StringComparison.Ordinal);
 }
