@@ -11,10 +11,10 @@ internal static class TlsKeys
     /// <summary>What the keys mean.</summary>
     public static IReadOnlyDictionary<string, KeyMeaning> Meanings { get; } = new Dictionary<string, KeyMeaning>
     {
-        [CertificateKey] = new("Our client certificate for its https address: PEM, the leaf first, then its issuers. Shown to that "
-            + "host alone.") { Type = "path", Default = "none" },
+        [CertificateKey] = new("Our client certificate for TLS with it: PEM, the leaf first, then its issuers. Shown to that host alone.")
+        { Type = "path", Default = "none" },
         [PrivateKey] = new("File (mode 0600) with the certificate's private key: PEM, not encrypted.") { Type = "path" },
-        [AuthorityKey] = new("Certificates (PEM) of the authorities that alone vouch for its https address.")
+        [AuthorityKey] = new("Certificates (PEM) of the authorities that alone vouch for it in TLS.")
         { Type = "path", Default = "whom this machine trusts" },
     };
 
