@@ -56,7 +56,7 @@ public sealed class NetrcDifferentialTests(ClientLab lab)
         var (listed, wrong) = (Differences.Read("netrc"), new List<string>());
         foreach (var (i, (name, text)) in NetrcOddities.All.Index())
         {
-            var ours = NetrcFile.TryFind(text, "localhost", out var credentials, out _) ? credentials.Header.ToString() : Nothing;
+            var ours = NetrcFile.TryFind(text, "localhost", out var credentials, out _) ? credentials.Header!.ToString() : Nothing;
             var others = byNix.Select(nix => (nix.Version, Sent: nix.Sent.GetValueOrDefault($"{i}", Nothing)))
                 .Where(nix => nix.Sent != ours).ToList();
             var versions = string.Join(", ", others.Select(nix => nix.Version));
