@@ -8,6 +8,9 @@ public static class Nix32
 {
     private const string Alphabet = "0123456789abcdfghijklmnpqrsvwxyz";
 
+    private static readonly sbyte[] Digits =
+        [.. Enumerable.Range(0, 128).Select(i => (sbyte)Alphabet.IndexOf((char)i, StringComparison.Ordinal))];
+
     /// <summary>The 32 characters, for searching.</summary>
     public static SearchValues<char> Characters { get; } = SearchValues.Create(Alphabet);
 
@@ -43,7 +46,7 @@ public static class Nix32
         bytes.Clear();
         for (var n = 0; n < text.Length; n++)
         {
-            var digit = Alphabet.IndexOf(text[^(n + 1)], StringComparison.Ordinal);
+            var digit = text[^(n + 1)] < Digits.Length ? Digits[text[^(n + 1)]] : -1;
             if (digit < 0)
             {
                 return false;

@@ -27,10 +27,16 @@ public sealed class MapPage
 
     private const int MasksSize = 4, LeafSize = (2 * Digest.Size) + 8, InnerSize = Digest.Size + 8;
 
+    /// <summary>Pages up to this depth keep the nodes that they compute: some 4,000 in a large map.</summary>
+    private const int MaxKeptDepth = 12;
+
+    private readonly int _depth;
     private byte[] _bytes;
     private MapPage?[]? _drafts;
+    private Digest[]? _inner; // the nodes 1 to 15 of a page that is near the root
+    private uint _changed; // slots whose hashes were replaced after that
 
-    private MapPage(byte[] bytes) => _bytes = bytes;
+    private MapPage(byte[] bytes, int depth) => (_bytes, _depth) = (bytes, depth);
 
     internal enum Kind : byte
     {
@@ -39,18 +45,20 @@ public sealed class MapPage
         Inner,
     }
 
-    /// <summary>Whether every slot holds a page, as near the root, where most paths pass.</summary>
-    public bool IsFullOfPages => Inner is ushort.MaxValue;
+    /// <summary>Whether every slot holds a page, and the page's depth is at most 12: many paths pass through it.</summary>
+    public bool IsNearRoot => Inner is ushort.MaxValue && _depth <= MaxKeptDepth;
 
     private ushort Leaves => BinaryPrimitives.ReadUInt16LittleEndian(_bytes);
 
     private ushort Inner => BinaryPrimitives.ReadUInt16LittleEndian(_bytes.AsSpan(2));
 
     /// <summary>Decodes a page, and takes ownership of the bytes.</summary>
+    /// <param name="bytes">The page.</param>
+    /// <param name="depth">Number of map levels above the page; not needed, but near the root it saves hashing.</param>
     /// <exception cref="ArgumentException">The bytes are not a page: the store is damaged.</exception>
-    public static MapPage Of(byte[] bytes)
+    public static MapPage Of(byte[] bytes, int depth = int.MaxValue)
     {
-        var page = new MapPage(bytes);
+        var page = new MapPage(bytes, depth);
         return bytes.Length >= MasksSize && (page.Leaves & page.Inner) is 0 && bytes.Length == page.Offset(Slots)
             ? page
             : throw new ArgumentException("the bytes are not a page of the map", nameof(bytes));
@@ -60,9 +68,9 @@ public sealed class MapPage
     public byte[] ToBytes() => _bytes;
 
     /// <summary>Copies the page for changes.</summary>
-    internal MapPage Draft() => new([.. _bytes]);
+    internal MapPage Draft() => new([.. _bytes], _depth) { _inner = _inner is { } inner ? [.. inner] : null };
 
-    internal static MapPage NewDraft() => new(new byte[MasksSize]);
+    internal static MapPage NewDraft(int depth) => new(new byte[MasksSize], depth);
 
     internal Kind KindOf(int slot) => (Leaves >> slot & 1) is not 0 ? Kind.Leaf : (Inner >> slot & 1) is not 0 ? Kind.Inner : Kind.Empty;
 
@@ -113,6 +121,7 @@ public sealed class MapPage
                 var bytes = _bytes.AsSpan(Offset(slot), InnerSize);
                 hash.CopyTo(bytes);
                 BinaryPrimitives.WriteInt64LittleEndian(bytes[Digest.Size..], numbered[^1].Key);
+                _changed |= 1u << slot;
             }
         }
 
@@ -128,6 +137,12 @@ public sealed class MapPage
     /// <param name="nodes">Room for 32.</param>
     internal void WriteNodes(Span<Node> nodes)
     {
+        if (IsNearRoot)
+        {
+            WriteInnerNodes(nodes);
+            return;
+        }
+
         var rest = _bytes.AsSpan(MasksSize);
         for (var i = 0; i < Slots; i++)
         {
@@ -150,10 +165,57 @@ public sealed class MapPage
     /// <summary>Computes the hash of the page's root.</summary>
     internal Digest RootHash()
     {
+        if (IsNearRoot)
+        {
+            return InnerNodes()[1];
+        }
+
         Span<Node> nodes = stackalloc Node[2 * Slots];
         WriteNodes(nodes);
         return nodes[1].Hash;
     }
+
+    /// <summary>Does what <see cref="WriteNodes"/> does, for a page near the root.</summary>
+    private void WriteInnerNodes(Span<Node> nodes)
+    {
+        var inner = InnerNodes();
+        for (var i = 1; i < Slots; i++)
+        {
+            nodes[i] = new Node(Kind.Inner, -1, inner[i]);
+            nodes[Slots + i] = new Node(Kind.Inner, i, HashOf(i));
+        }
+
+        nodes[Slots] = new Node(Kind.Inner, 0, HashOf(0));
+    }
+
+    /// <summary>Computes the nodes above the slots of a page near the root, or those above changed slots. Only a draft, which one thread
+    /// has, is ever changed.</summary>
+    private Digest[] InnerNodes()
+    {
+        var (kept, changed) = (Volatile.Read(ref _inner), _changed);
+        if (kept is not null && changed is 0)
+        {
+            return kept;
+        }
+
+        var (nodes, stale) = (kept ?? new Digest[Slots], kept is null ? uint.MaxValue : changed << Slots);
+        for (var i = Slots - 1; i > 0; i--)
+        {
+            if ((stale >> (2 * i) & 3) is not 0)
+            {
+                nodes[i] = i >= Slots / 2 ? MerkleHash.Node(HashOf((2 * i) - Slots), HashOf((2 * i) + 1 - Slots))
+                    : MerkleHash.Node(nodes[2 * i], nodes[(2 * i) + 1]);
+                stale |= 1u << i;
+            }
+        }
+
+        _changed = 0;
+        Volatile.Write(ref _inner, nodes);
+        return nodes;
+    }
+
+    /// <summary>Returns the hash in a slot of a page whose slots all hold pages.</summary>
+    private Digest HashOf(int slot) => new(_bytes.AsSpan(MasksSize + (slot * InnerSize), Digest.Size));
 
     /// <summary>Returns the offset of a slot's bytes, present or not.</summary>
     private int Offset(int slot)

@@ -3,14 +3,23 @@ namespace TrustixProxy.TransparencyLog;
 /// <summary>Reads a stored page of a map by its number.</summary>
 public delegate MapPage LoadPage(long number);
 
+/// <summary>Reads a stored page of a map by its number; <paramref name="depth"/> is the number of map levels above it.</summary>
+public delegate MapPage LoadPageAt(long number, int depth);
+
 /// <summary>One version of a log's map: finds, proves and inserts leaves. It stores nothing itself: a function reads pages, and
 /// <see cref="Commit"/> returns the changed pages, separate from the old ones.</summary>
 /// <param name="load">Returns the page of a number, which never changes.</param>
 /// <param name="root">Number of the page at the root, which identifies this version; 0 for the empty map.</param>
-public sealed class SparseMerkleMap(LoadPage load, long root)
+public sealed class SparseMerkleMap(LoadPageAt load, long root)
 {
     private readonly List<long> _replaced = [];
     private MapPage? _draft;
+
+    /// <inheritdoc cref="SparseMerkleMap(LoadPageAt, long)"/>
+    public SparseMerkleMap(LoadPage load, long root)
+        : this((number, _) => load(number), root)
+    {
+    }
 
     /// <summary>Finds the leaf of <paramref name="path"/>; false when there is none.</summary>
     public bool TryFind(Digest path, out MapLeaf leaf)
@@ -24,7 +33,7 @@ public sealed class SparseMerkleMap(LoadPage load, long root)
                 return leaf.Path == path && page.KindOf(slot) is MapPage.Kind.Leaf;
             }
 
-            page = Below(page, slot);
+            page = Below(page, slot, depth);
         }
 
         leaf = default;
@@ -47,7 +56,7 @@ public sealed class SparseMerkleMap(LoadPage load, long root)
     /// <exception cref="ArgumentException">The path already has a leaf: the map is insert-only.</exception>
     public void Insert(MapLeaf leaf)
     {
-        var page = _draft ??= root is 0 ? MapPage.NewDraft() : Replace(root);
+        var page = _draft ??= root is 0 ? MapPage.NewDraft(0) : Replace(root, 0);
         for (var depth = 0; ; depth += MapPage.Levels)
         {
             var slot = MapPage.SlotOf(leaf.Path, depth);
@@ -59,12 +68,12 @@ public sealed class SparseMerkleMap(LoadPage load, long root)
                 case MapPage.Kind.Inner:
                     if (page.DraftOf(slot) is null)
                     {
-                        page.Set(slot, Replace(page.NumberOf(slot)));
+                        page.Set(slot, Replace(page.NumberOf(slot), depth + MapPage.Levels));
                     }
 
                     break;
                 default:
-                    var (other, below) = (page.LeafOf(slot), MapPage.NewDraft());
+                    var (other, below) = (page.LeafOf(slot), MapPage.NewDraft(depth + MapPage.Levels));
                     if (other.Path == leaf.Path)
                     {
                         throw new ArgumentException($"the path {leaf.Path} has a leaf already", nameof(leaf));
@@ -111,19 +120,20 @@ public sealed class SparseMerkleMap(LoadPage load, long root)
                 return nodes[at].Kind is MapPage.Kind.Leaf ? page.LeafOf(nodes[at].Slot) : null;
             }
 
-            page = Below(page, at - MapPage.Slots);
+            page = Below(page, at - MapPage.Slots, depth);
         }
 
         return null;
     }
 
-    private MapPage? Root() => _draft ?? (root is 0 ? null : load(root));
+    private MapPage? Root() => _draft ?? (root is 0 ? null : load(root, 0));
 
-    private MapPage Below(MapPage page, int slot) => page.DraftOf(slot) ?? load(page.NumberOf(slot));
+    private MapPage Below(MapPage page, int slot, int depth) =>
+        page.DraftOf(slot) ?? load(page.NumberOf(slot), depth + MapPage.Levels);
 
-    private MapPage Replace(long number)
+    private MapPage Replace(long number, int depth)
     {
         _replaced.Add(number);
-        return load(number).Draft();
+        return load(number, depth).Draft();
     }
 }

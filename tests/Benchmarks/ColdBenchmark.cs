@@ -125,15 +125,19 @@ internal sealed class ColdBenchmark(ColdStage stage, string directory, Figures f
         var direct = logs.Zip(stage.Logs, (log, real) => log with { Url = real.Url }).ToList();
         var watch = Stopwatch.StartNew();
         long size;
+        double memory;
         using (var proxy = await StartAsync(stage.Upstream, direct))
         {
             await UntilAsync(
                 () => logs.All(log => proxy.Lines.Any(line => line.Contains($"Mirror of {log.Name}: all", StringComparison.Ordinal))));
             size = (long)stage.Logs[0].Client.Read(
                 "/trustix_api.v1.LogAPI/GetHead", new LogHeadRequest { LogID = stage.Logs[0].Client.LogId }, LogHead.Parser).TreeSize;
+            memory = proxy.Memory.Most;
         }
 
-        figures.AtMost($"three mirrors followed, the largest of {size:N0} entries", watch.Elapsed.TotalSeconds, "s", 90);
+        figures.AtMost($"three mirrors followed, the largest of {size:N0} entries", watch.Elapsed.TotalSeconds, "s",
+            size > 1_100_000 ? 600 : 90);
+        figures.AtMost("memory while following, at most", memory, "MB", 120);
         var stored = Directory.GetFiles(Path.Combine(directory, "proxy", "mirrors"), $"{stage.Logs[0].Client.LogId}.*")
             .Sum(file => new FileInfo(file).Length);
         figures.AtMost("mirror on disk per entry", (double)stored / size, "B", 160);

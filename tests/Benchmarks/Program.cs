@@ -16,6 +16,9 @@ static async Task<int> RunAsync(string[] args) => args switch
     ["log", .. var sizes] when sizes.All(size => int.TryParse(size, out var entries) && entries >= 1000) =>
         await LogBenchmark.RunAsync(
             sizes.Length > 0 ? [.. sizes.Select(size => int.Parse(size, CultureInfo.InvariantCulture))] : [10_000, 100_000, 1_000_000]),
+    ["log-model", .. var sizes] when sizes.All(size => long.TryParse(size, out var entries) && entries >= 1000) => LogModel.Run(
+        sizes.Length > 0 ? sizes.Select(size => long.Parse(size, CultureInfo.InvariantCulture))
+            : [1_000_000, 10_000_000, 100_000_000, 1_000_000_000]),
     ["witness"] => await WitnessBenchmark.RunAsync(),
     ["hook"] => HookBenchmark.Run(),
     ["warm"] => await WarmBenchmark.RunAsync(),
@@ -44,6 +47,7 @@ static int Usage()
     Console.Error.WriteLine("""
         usage: dotnet run -c Release --project tests/Benchmarks -- BENCHMARK
           log [ENTRIES...]  the log node, at so many entries each (1000 or more; 10000 100000 1000000 unless given)
+          log-model [ENTRIES...]  what logs of such sizes would take, counted by their layout (1000000 to 1000000000 unless given)
           witness           a log with three witnesses on loopback, beside the same log without
           hook              what the post-build hook adds to a build
           warm              narinfos in memory, beside nginx

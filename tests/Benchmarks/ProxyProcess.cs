@@ -40,6 +40,9 @@ internal sealed class ProxyProcess : IDisposable
 
     public Uri Url { get; private set; } = new("http://127.0.0.1");
 
+    /// <summary>Memory in use, and the most there ever was, in MB.</summary>
+    public (double Now, double Most) Memory => _process.Memory;
+
     /// <summary>Lines that it has written.</summary>
     public System.Collections.Concurrent.ConcurrentQueue<string> Lines { get; } = new();
 

@@ -80,7 +80,7 @@ internal static class WitnessBenchmark
         var token = NixSecretKey.Generate("builder");
         using var node = await NodeProcess.StartAsync(directory, token, "01:00:00", policy: policy, origin: Origin);
         using var client = new LogClient(node, token, new LogSigner(key.Key).Key.LogId);
-        return LogBenchmark.Fill(client, Entries);
+        return LogBenchmark.Fill(client, node, Entries).All;
     }
 
     private static async Task<double> InDirectoryAsync(Func<string, NixSecretKey, Task<double>> run)

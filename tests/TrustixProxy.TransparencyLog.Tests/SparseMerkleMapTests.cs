@@ -149,6 +149,32 @@ public sealed class SparseMerkleMapTests
         }
     }
 
+    [Fact]
+    public void Pages_near_the_root_that_keep_their_nodes_give_the_same_roots_and_proofs()
+    {
+        var (store, kept, root) = (new Store(), new Dictionary<long, MapPage>(), 0L);
+        foreach (var (first, size) in new[] { (0, 3000), (3000, 1), (3001, 2), (3003, 200), (3203, 1) })
+        {
+            var leaves = Enumerable.Range(first, size).Select(i => LeafOf(BitConverter.GetBytes(i), i)).ToList();
+            var map = new SparseMerkleMap(Load, root);
+            leaves.ForEach(map.Insert);
+
+            Assert.Equal(store.Insert(leaves), map.Commit(root + 1, out var changed, out _));
+
+            root = changed[^1].Key;
+            changed.ToList().ForEach(page => kept.Add(page.Key, page.Value));
+            Assert.True(kept[root].IsNearRoot);
+            foreach (var leaf in leaves.Take(20).Append(LeafOf([7], 0)))
+            {
+                var (mine, theirs) = (new SparseMerkleMap(Load, root).Prove(leaf.Path, out _), store.Map().Prove(leaf.Path, out _));
+                Assert.Equal(theirs.ToMessage(), mine.ToMessage());
+            }
+        }
+
+        // every second one is read anew, the others are the objects that were written
+        MapPage Load(long number, int depth) => number % 2 is 0 ? MapPage.Of([.. kept[number].ToBytes()], depth) : kept[number];
+    }
+
     private static MapLeaf Leaf(Random random)
     {
         var bytes = new byte[32];

@@ -86,7 +86,8 @@ internal sealed class ArchiveFolder(string path)
     /// <param name="folder">The folder's name.</param>
     /// <param name="count">Number of records that it must hold.</param>
     /// <param name="read">Reads the file of a number and a width, in parts.</param>
-    public int WriteMissing(string folder, long count, Func<long, int, IEnumerable<byte[]>> read)
+    /// <param name="progress">Receives the number of files that are there.</param>
+    public int WriteMissing(string folder, long count, Func<long, int, IEnumerable<byte[]>> read, Action<long> progress)
     {
         var written = 0;
         for (var index = FirstMissing(folder, count); index * ArchiveLayout.Width < count; index++)
@@ -98,6 +99,8 @@ internal sealed class ArchiveFolder(string path)
                 Write(name, read(index, width));
                 written++;
             }
+
+            progress(index + 1);
         }
 
         return written;

@@ -7,56 +7,99 @@ namespace TrustixProxy.LogNode.Archive;
 /// <summary>Recomputes a log's file from its leaves and reports every difference: <c>log fsck</c>.</summary>
 /// <remarks>Checks every entry's place, digest and index rows; every stored hash of both trees; every head's signature, sizes and three
 /// roots, in the order of signing. Checks every page of every kept map version, and the rows that find and expire versions; every
-/// conflict's digest and signature. Reads a snapshot of the file, so a node may keep writing.</remarks>
+/// conflict's digest and signature. Reads a snapshot of the file, so a node may keep writing. Takes the same memory for any size.</remarks>
 public sealed class LogCheck
 {
     /// <summary>Maximum number of reported faults: beyond it the file is broken.</summary>
     public const int MaxFaults = 100;
 
+    /// <summary>Number of map pages in memory from which on they go into a file beside the log's: about 20 MB.</summary>
+    private const int MostPages = 20_000;
+
+    /// <summary>The share of the work that rebuilding the log is; the rest is the index.</summary>
+    private const double ShareOfHeads = 0.9;
+
     private readonly LogReader _reader;
     private readonly LogKey _key;
+    private readonly CheckScratch _scratch;
     private readonly List<string> _faults = [];
-    private readonly Dictionary<long, MapPage> _pages = [];
-    private readonly Dictionary<long, KeptMap> _kept;
+    private readonly List<string> _pageFaults = []; // told after the others: one wrong entry may give many
     private readonly long _oldest;
-    private readonly Dictionary<long, Digest> _history = [];
-    private readonly TileFrontier _log = new(0, (_, _) => null), _mapHeads = new(0, (_, _) => null);
-
+    private readonly TileFrontier _log, _mapHeads;
+    private readonly IEnumerator<(long Number, byte[] Page)> _pages;
+    private readonly IEnumerator<KeptMap> _kept;
+    private bool _hasPage, _hasKept;
     private long _map;
 
-    private LogCheck(LogReader reader, LogKey key)
+    private LogCheck(LogReader reader, LogKey key, CheckScratch scratch, CheckedPart part)
     {
-        (_reader, _key) = (reader, key);
-        _kept = reader.KeptMaps().ToDictionary(map => map.Head);
-        _oldest = _kept.Keys.DefaultIfEmpty().Min();
+        (_reader, _key, _scratch, _map) = (reader, key, scratch, part.Map);
+        _oldest = reader.OldestMap();
+        _log = new TileFrontier(part.Size, (level, _) => scratch.FindEdge(Tree.Log, level));
+        _mapHeads = new TileFrontier(part.Heads, (level, _) => scratch.FindEdge(Tree.MapHeads, level));
+        (_pages, _kept) = (reader.PagesAfter(part.Map).GetEnumerator(), reader.KeptMapsAfter(part.Heads).GetEnumerator());
+        (_hasPage, _hasKept) = (_pages.MoveNext(), _kept.MoveNext());
     }
 
-    /// <summary>Checks a log's file.</summary>
+    /// <summary>Checks a log's file. A check of a large log that was ended goes on where it was.</summary>
     /// <param name="key">The log's public key.</param>
-    /// <param name="progress">Receives the checked share of the heads now and then: up to 1.</param>
+    /// <param name="progress">Receives the checked share now and then: up to 1.</param>
+    /// <param name="resumed">Receives the number of entries that an earlier check has checked, if it was ended.</param>
     /// <returns>The number of entries and heads, and the faults: none in a good log.</returns>
     /// <exception cref="FileNotFoundException">The file does not exist.</exception>
     /// <exception cref="InvalidDataException">The file is not a log's.</exception>
-    public static (long Entries, long Heads, IReadOnlyList<string> Faults) Run(string path, LogKey key, Action<double>? progress = null)
+    /// <exception cref="IOException">Another check is at work.</exception>
+    public static (long Entries, long Heads, IReadOnlyList<string> Faults) Run(
+        string path, LogKey key, Action<double>? progress = null, Action<long>? resumed = null) =>
+        Run(path, key, progress, resumed, MostPages);
+
+    /// <param name="mostPages">Number of map pages in memory from which on they are written to a file.</param>
+    internal static (long Entries, long Heads, IReadOnlyList<string> Faults) Run(
+        string path, LogKey key, Action<double>? progress, Action<long>? resumed, int mostPages)
     {
         using var database = LogDatabase.OpenToRead(path);
+        using var scratch = new CheckScratch(path + ".fsck", key, mostPages);
         return database.Read(reader =>
         {
-            var check = new LogCheck(reader, key);
-            check.Replay(progress ?? (_ => { }), (double)reader.NewestHead().MHTreeSize);
-            check.CheckPages();
-            check.CheckTiles(Tree.Log, check._log);
-            check.CheckTiles(Tree.MapHeads, check._mapHeads);
+            var check = Begin(reader, key, scratch, resumed);
+            using (check._pages)
+            using (check._kept)
+            {
+                check.Replay(progress ?? (_ => { }), (double)reader.NewestHead().MHTreeSize);
+                check.CheckEnd();
+            }
+
+            check._pageFaults.ForEach(check.Fault);
+            check._faults.AddRange(new IndexCheck(reader).Run(
+                MaxFaults - check._faults.Count, share => progress?.Invoke(ShareOfHeads + ((1 - ShareOfHeads) * share))));
             check.CheckCounts();
             check.CheckConflicts();
+            scratch.Discard();
+            progress?.Invoke(1);
             return (check._log.Size, check._mapHeads.Size, check._faults);
         });
+    }
+
+    /// <summary>Goes on with an earlier check, if it was of this log; otherwise begins anew.</summary>
+    private static LogCheck Begin(LogReader reader, LogKey key, CheckScratch scratch, Action<long>? resumed)
+    {
+        if (scratch.Resume() is not { } part || !reader.HeadsAfter(part.Heads - 1).Select(head => head.Head).FirstOrDefault([])
+            .AsSpan().SequenceEqual(part.Head))
+        {
+            scratch.Discard();
+            return new LogCheck(reader, key, scratch, new CheckedPart(0, 0, 0, []));
+        }
+
+        var check = new LogCheck(reader, key, scratch, part);
+        scratch.Compare(reader.PagesAfter(0), check.Differs);
+        resumed?.Invoke(part.Size);
+        return check;
     }
 
     /// <summary>Rebuilds the log, head by head.</summary>
     private void Replay(Action<double> progress, double heads)
     {
-        foreach (var (number, bytes) in _reader.AllHeads())
+        foreach (var (number, bytes) in _reader.HeadsAfter(_mapHeads.Size))
         {
             if (_faults.Count >= MaxFaults)
             {
@@ -73,21 +116,26 @@ public sealed class LogCheck
                 || !_key.TryVerify(head, out _, out error))
             {
                 Fault($"{where}: {error} is wrong");
+                continue;
             }
-            else
+
+            CheckHead(where, head.Content);
+            CheckTiles(Tree.Log, _log);
+            CheckTiles(Tree.MapHeads, _mapHeads);
+            progress(ShareOfHeads * _mapHeads.Size / heads);
+            if (_scratch.IsFull)
             {
-                CheckHead(where, head.Content);
-                progress(_mapHeads.Size / heads);
+                _scratch.Save(_faults.Count + _pageFaults.Count > 0 ? null : new CheckedPart(_mapHeads.Size, _log.Size, _map, bytes));
             }
         }
     }
 
     private void CheckHead(string where, TreeHead head)
     {
-        var map = new SparseMerkleMap(number => _pages[number], _map);
+        var map = new SparseMerkleMap(_scratch.Load, _map);
         foreach (var (index, entry) in _reader.AllEntries(_log.Size, head.TreeSize))
         {
-            CheckEntry(index, entry);
+            CheckEntry(index);
             var mapEntry = new MapEntry(entry.ValueDigest, _log.Size);
             var leaf = new MapLeaf(Digest.Of(entry.Key), Digest.Of(mapEntry.ToBytes()), _log.Size);
             if (map.TryFind(leaf.Path, out var first))
@@ -120,25 +168,21 @@ public sealed class LogCheck
         }
     }
 
-    private void CheckEntry(long index, Entry entry)
+    private void CheckEntry(long index)
     {
         if (index != _log.Size)
         {
             Fault($"entry {_log.Size} is missing: entry {index} follows");
         }
-
-        if (index < _reader.IndexedSize() && EntryIndex.PrefixesOf(entry).Any(prefix => !_reader.IsFiled(prefix, index)))
-        {
-            Fault($"entry {index} is not indexed under its lookup digests");
-        }
     }
 
-    /// <summary>Advances to the next map version, and compares what is stored of the previous one; that may be gone.</summary>
+    /// <summary>Advances to the next map version, and compares what is stored of it and of the previous one; that may be gone.</summary>
     private void CheckMap(Digest mapRoot, IReadOnlyList<KeyValuePair<long, MapPage>> changed, IReadOnlyList<long> replaced)
     {
         var head = _mapHeads.Size + 1;
         _map = changed is [.., var (root, _)] ? root : _map;
-        var fault = !_kept.Remove(head, out var kept) ? head > _oldest ? "is missing" : null
+        var isKept = TakeKept(head, out var kept);
+        var fault = !isKept ? head > _oldest ? "is missing" : null
             : kept.Root != _map || !kept.Replaced.SequenceEqual(replaced.Order()) ? "has pages that do not match the entries"
             : kept.Prefix != IndexRow.PrefixOf(mapRoot) || !kept.IsTimedAsHead ? "is indexed under a map root or time other than the head's"
             : null;
@@ -149,64 +193,110 @@ public sealed class LogCheck
 
         foreach (var number in replaced)
         {
-            _pages.Remove(number, out var old);
-            if (head > _oldest)
+            if (_scratch.Remove(number) != head > _oldest)
             {
-                _history.Add(number, Digest.Of(old!.ToBytes()));
+                PageFault(head > _oldest ? $"map page {number} is missing" : $"map page {number} belongs to no stored map");
             }
         }
 
         foreach (var (number, page) in changed)
         {
-            _pages.Add(number, page);
+            _scratch.Add(number, page, IsStored(number, page));
         }
     }
 
-    private void CheckPages()
+    /// <summary>Whether the file holds a page; compares it.</summary>
+    private bool IsStored(long number, MapPage page)
     {
-        var expected = _pages.ToDictionary(entry => entry.Key, entry => Digest.Of(entry.Value.ToBytes()));
-        foreach (var (number, hash) in _history)
+        for (; _hasPage && _pages.Current.Number < number; _hasPage = _pages.MoveNext())
         {
-            expected.Add(number, hash);
+            PageFault($"map page {_pages.Current.Number} belongs to no stored map");
         }
 
-        foreach (var (number, page) in _reader.AllPages())
+        if (!_hasPage || _pages.Current.Number != number)
         {
-            if (!expected.Remove(number, out var computed))
-            {
-                Fault($"map page {number} belongs to no stored map");
-            }
-            else if (computed != Digest.Of(page))
-            {
-                Fault($"map page {number} holds leaves that do not match the entries");
-            }
+            return false;
         }
 
-        foreach (var number in expected.Keys.Order())
+        if (!page.ToBytes().AsSpan().SequenceEqual(_pages.Current.Page))
         {
-            Fault($"map page {number} is missing");
+            Differs(number);
         }
+
+        _hasPage = _pages.MoveNext();
+        return true;
     }
 
+    private void Differs(long number) => PageFault($"map page {number} holds leaves that do not match the entries");
+
+    private bool TakeKept(long head, out KeptMap kept)
+    {
+        for (; _hasKept && _kept.Current.Head < head; _hasKept = _kept.MoveNext())
+        {
+            Fault($"the map of head {_kept.Current.Head} belongs to no stored head");
+        }
+
+        kept = _hasKept && _kept.Current.Head == head ? _kept.Current : default;
+        _hasKept = kept.Head == head ? _kept.MoveNext() : _hasKept;
+        return kept.Head == head;
+    }
+
+    /// <summary>Compares full tiles; partial ones have grown since.</summary>
     private void CheckTiles(Tree tree, TileFrontier computed)
     {
-        var expected = computed.TakeChanges().ToDictionary(change => change.Tile, change => change.Hashes);
-        foreach (var ((level, index), hashes) in expected)
+        foreach (var ((level, index), hashes) in computed.TakeChanges())
         {
-            if (!hashes.AsSpan().SequenceEqual(_reader.FindTile(tree, level, index)))
+            if (hashes.Length < TileFrontier.Width * Digest.Size)
             {
-                Fault($"tile {level}/{index} of the {tree} tree does not match the leaves");
+                _scratch.SetEdge(tree, level, hashes);
             }
+            else
+            {
+                CheckTile(tree, level, index, hashes);
+            }
+        }
+    }
+
+    private void CheckTile(Tree tree, int level, long index, byte[] hashes)
+    {
+        if (!hashes.AsSpan().SequenceEqual(_reader.FindTile(tree, level, index)))
+        {
+            Fault($"tile {level}/{index} of the {tree} tree does not match the leaves");
+        }
+    }
+
+    /// <summary>Compares what belongs to the newest head: partial tiles, and the newest map's pages.</summary>
+    private void CheckEnd()
+    {
+        foreach (var (tree, size) in new[] { (Tree.Log, _log.Size), (Tree.MapHeads, _mapHeads.Size) })
+        {
+            for (var (level, count) = (0, size); count > 0; level++, count /= TileFrontier.Width)
+            {
+                if (count % TileFrontier.Width > 0 && _scratch.FindEdge(tree, level) is { } hashes)
+                {
+                    CheckTile(tree, level, count / TileFrontier.Width, hashes);
+                }
+            }
+        }
+
+        foreach (var number in _scratch.Missing())
+        {
+            PageFault($"map page {number} is missing");
+        }
+
+        for (; _hasPage && _pageFaults.Count < MaxFaults; _hasPage = _pages.MoveNext())
+        {
+            PageFault($"map page {_pages.Current.Number} belongs to no stored map");
+        }
+
+        for (; _hasKept && _faults.Count < MaxFaults; _hasKept = _kept.MoveNext())
+        {
+            Fault($"the map of head {_kept.Current.Head} belongs to no stored head");
         }
     }
 
     private void CheckCounts()
     {
-        foreach (var head in _kept.Keys)
-        {
-            Fault($"the map of head {head} belongs to no stored head");
-        }
-
         if (_reader.Count("entry") is var stored && stored != _log.Size && _faults.Count < MaxFaults)
         {
             Fault($"the file holds {stored} entries, and the heads cover {_log.Size}");
@@ -250,6 +340,14 @@ public sealed class LogCheck
         if (_faults.Count < MaxFaults)
         {
             _faults.Add(fault);
+        }
+    }
+
+    private void PageFault(string fault)
+    {
+        if (_pageFaults.Count < MaxFaults)
+        {
+            _pageFaults.Add(fault);
         }
     }
 }

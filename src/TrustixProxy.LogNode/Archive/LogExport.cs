@@ -11,7 +11,7 @@ namespace TrustixProxy.LogNode.Archive;
 /// <summary>Writes a log as static files, laid out as in <see cref="ArchiveLayout"/>. A later export into the same folder adds what is
 /// new.</summary>
 /// <remarks>Tiles are written before the head and the checkpoints, and replaced files are deleted last. After a crash the folder is
-/// readable as of this export or the one before.</remarks>
+/// readable as of this export or the one before, and the next export goes on where this one was.</remarks>
 public sealed class LogExport
 {
     private readonly LogDatabase _log;
@@ -41,16 +41,18 @@ public sealed class LogExport
     /// <param name="signer">The log's key.</param>
     /// <param name="folder">The destination; created if missing.</param>
     /// <param name="origin">The log's name in checkpoints; null for a log without them.</param>
+    /// <param name="progress">Receives the share of the files that are there now and then: up to 1.</param>
     /// <returns>The number of entries in the export, of files written now, and the version of the layout.</returns>
     /// <exception cref="InvalidDataException">The folder holds another log, or more entries of this one than the file.</exception>
     /// <exception cref="IOException">A file cannot be written.</exception>
-    public static (long Entries, int Files, int Version) Run(string path, LogSigner signer, string folder, string? origin = null)
+    public static (long Entries, int Files, int Version) Run(
+        string path, LogSigner signer, string folder, string? origin = null, Action<double>? progress = null)
     {
         using var database = LogDatabase.OpenToRead(path);
         var (head, cosigned) = database.Read(reader => reader.VisibleHead());
         var files = new ArchiveFolder(folder);
         var export = new LogExport(database, head, cosigned, files, Describe(files, ArchiveDescription.Of(signer.Key, origin)));
-        return export.Write(signer);
+        return export.Write(signer, progress ?? (_ => { }));
     }
 
     /// <summary>Describes the export: as the folder does already, or as the log asks for.</summary>
@@ -70,7 +72,7 @@ public sealed class LogExport
             : there;
     }
 
-    private (long Entries, int Files, int Version) Write(LogSigner signer)
+    private (long Entries, int Files, int Version) Write(LogSigner signer, Action<double> progress)
     {
         var conflicts = _log.Read(reader => reader.CountConflicts(_size.Log));
         var tiles = _description.HasCheckpoints
@@ -87,7 +89,13 @@ public sealed class LogExport
             new(ArchiveLayout.Conflicts, 0, conflicts, RecordsOf((reader, from, to) =>
                 reader.FindConflicts(from, (int)(to - from)).Select(ArchiveLayout.Encode))),
         ];
-        var files = parts.Sum(part => _folder.WriteMissing(part.Folder, part.Count, part.Read));
+        var (files, done, all) = (0, 0L, (double)Math.Max(1, parts.Sum(part => part.Files)));
+        foreach (var part in parts)
+        {
+            files += _folder.WriteMissing(part.Folder, part.Count, part.Read, written => progress((done + written) / all));
+            done += part.Files;
+        }
+
         foreach (var (name, bytes) in Notes(signer))
         {
             _folder.Write(name, bytes);
@@ -144,5 +152,8 @@ public sealed class LogExport
     /// <param name="Before">Number of records at the last export.</param>
     /// <param name="Count">Number of records now.</param>
     /// <param name="Read">Reads the file of a number and a width, in parts.</param>
-    private sealed record ArchivePart(string Folder, long Before, long Count, Func<long, int, IEnumerable<byte[]>> Read);
+    private sealed record ArchivePart(string Folder, long Before, long Count, Func<long, int, IEnumerable<byte[]>> Read)
+    {
+        public long Files => (Count + ArchiveLayout.Width - 1) / ArchiveLayout.Width;
+    }
 }

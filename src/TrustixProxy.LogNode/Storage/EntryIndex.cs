@@ -5,33 +5,43 @@ namespace TrustixProxy.LogNode.Storage;
 
 /// <summary>Index from digest prefix (the first 8 bytes of an entry's value or store-path digest) to entry number. The caller compares the
 /// rest.</summary>
-/// <remarks>Digests are unordered, so each row would change a different page. So the newest rows stay in memory. When there are many, they
-/// move into the table in its order, some with each batch, so that many change the same page. After a crash, rows not yet moved are read
-/// again from the log.</remarks>
+/// <remarks>Digests are unordered, so each row of one sorted table would change a different page. So the newest rows stay in memory. When
+/// there are many, they are written as a sorted run, and runs are merged, some rows with each batch. After a crash, rows that no run has
+/// are read again from the log.</remarks>
 internal sealed class EntryIndex(LogDatabase database) : IDisposable
 {
-    /// <summary>Number of rows at which they start to move: two megabytes. More rows share more pages, but a restart reads up to as many
+    /// <summary>Number of rows at which they are written: one megabyte. With more, fewer runs are merged, but a restart reads up to as many
     /// entries again.</summary>
-    private const int MoveAt = 131_072;
+    private const int WriteAt = 65_536;
 
-    private readonly Statement _insert = new(database.Writer, "INSERT OR IGNORE INTO find (prefix, idx) VALUES ($1, $2)");
-    private readonly Statement _indexed = new(database.Writer, "UPDATE indexed SET size = $1");
+    /// <summary>Number of rows merged for each that is added: twice what a log of 10^7 entries needs.</summary>
+    private const int MergedForEach = 16;
+
+    /// <summary>Number of rows that are merged at once: a batch of one entry changes no page of the index, but one in many does.</summary>
+    private const int MergedTogether = 4096;
+
+    private readonly IndexMerges _runs = new(database.Writer);
     private readonly List<IndexRow> _pending = [];
-    private int _moved, _moving;
-    private long _movingTo;
+    private long _indexed; // the entries that are in runs, or in the table of an earlier version
+    private long _published, _writing;
+    private int _owed; // rows to be merged
 
     /// <summary>Returns the prefixes under which an entry is found.</summary>
-    public static IEnumerable<long> PrefixesOf(Entry entry) =>
-        StorePath.DigestOfKey(entry.Key) is { } path ? [IndexRow.PrefixOf(entry.ValueDigest), IndexRow.PrefixOf(path)]
-        : [IndexRow.PrefixOf(entry.ValueDigest)];
+    public static long[] PrefixesOf(Entry entry)
+    {
+        var value = IndexRow.PrefixOf(entry.ValueDigest);
+        return StorePath.DigestOfKey(entry.Key) is { } path && IndexRow.PrefixOf(path) is var other && other != value ? [value, other]
+            : [value];
+    }
 
-    /// <summary>Reads the rows that the table lacks.</summary>
+    /// <summary>Reads the rows that the file lacks.</summary>
     /// <param name="size">Size of the log.</param>
     public void Begin(long size)
     {
         database.Read(reader =>
         {
-            foreach (var (index, entry) in reader.AllEntries(reader.IndexedSize(), long.MaxValue))
+            _indexed = reader.IndexedSize();
+            foreach (var (index, entry) in reader.AllEntries(_indexed, long.MaxValue))
             {
                 Add(index, entry);
             }
@@ -42,21 +52,28 @@ internal sealed class EntryIndex(LogDatabase database) : IDisposable
     }
 
     /// <summary>Adds an entry of the current batch.</summary>
-    public void Add(long index, Entry entry) => _pending.AddRange(PrefixesOf(entry).Select(prefix => new IndexRow(prefix, index)));
+    public void Add(long index, Entry entry)
+    {
+        foreach (var prefix in PrefixesOf(entry))
+        {
+            _pending.Add(new IndexRow(prefix, index));
+        }
+    }
 
-    /// <summary>Moves rows into the table, twice as many as the batch has, within its transaction.</summary>
+    /// <summary>Writes the rows of earlier batches when they are many, and merges runs, within the transaction of a batch.</summary>
     public void Move()
     {
-        var rows = database.Recent.Moving.Span;
-        _moving = Math.Min(rows.Length, _moved + (2 * _pending.Count));
-        foreach (var row in rows[_moved.._moving])
+        if (database.Recent.Count >= WriteAt)
         {
-            _insert.Run(row.Prefix, row.Index);
+            _runs.Add(_indexed, _published, database.Recent.Sorted());
+            _writing = _published;
         }
 
-        if (_moving == rows.Length && _moving > _moved)
+        _owed += MergedForEach * _pending.Count;
+        if (_owed >= MergedTogether)
         {
-            _indexed.Run(_movingTo);
+            _runs.Work(_owed);
+            _owed = 0;
         }
     }
 
@@ -64,28 +81,24 @@ internal sealed class EntryIndex(LogDatabase database) : IDisposable
     /// <param name="size">Size of the log with it.</param>
     public void Publish(long size)
     {
-        var recent = database.Recent.With(_pending);
-        _pending.Clear();
-        _moved = _moving;
-        if (_moved == recent.Moving.Length)
+        var recent = database.Recent;
+        if (_writing > _indexed)
         {
-            recent = recent.Moved(moveOthers: recent.Count >= MoveAt);
-            (_moved, _moving, _movingTo) = (0, 0, size);
+            (_indexed, recent) = (_writing, RecentEntries.None);
         }
 
-        database.Recent = recent;
+        database.Recent = recent.With(_pending);
+        _pending.Clear();
+        _published = size;
     }
 
     /// <summary>Discards the entries of a failed batch.</summary>
     public void Discard()
     {
         _pending.Clear();
-        _moving = _moved;
+        _writing = _indexed;
+        _runs.Forget();
     }
 
-    public void Dispose()
-    {
-        _insert.Dispose();
-        _indexed.Dispose();
-    }
+    public void Dispose() => _runs.Dispose();
 }

@@ -8,8 +8,10 @@ internal sealed class LogDatabase : IDisposable
 {
     /// <remarks>
     /// entry: submitted entries, by index in the log.
-    /// find: entry numbers by the first 8 bytes of the value's digest, and of the key's store-path digest; may lack entries from size
-    /// indexed on.
+    /// find: entry numbers by the first 8 bytes of the value's digest, and of the key's store-path digest, of entries up to indexed: as an
+    /// earlier version wrote them.
+    /// find_run, find_block: the same of later entries, in sorted runs (<see cref="IndexRun"/>, <see cref="IndexBlock"/>); the newest
+    /// entries may be in none.
     /// conflict: later, different values for the key of an entry.
     /// tile: hashes of a tree, 16 per row: tree 0 is the log, 1 the map-head log; level l holds the roots of full subtrees of 16^l leaves.
     /// map_page: pages of the map. A page precedes those above it; pages that no stored head needs are deleted.
@@ -28,6 +30,9 @@ internal sealed class LogDatabase : IDisposable
         CREATE TABLE IF NOT EXISTS find (prefix INTEGER, idx INTEGER, PRIMARY KEY (prefix, idx)) WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS indexed (size INTEGER NOT NULL);
         INSERT INTO indexed SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM indexed);
+        CREATE TABLE IF NOT EXISTS find_run (id INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL,
+            into_run INTEGER NOT NULL, upto INTEGER NOT NULL);
+        CREATE TABLE IF NOT EXISTS find_block (id INTEGER PRIMARY KEY, rows BLOB NOT NULL);
         CREATE TABLE IF NOT EXISTS conflict (seq INTEGER PRIMARY KEY, idx INTEGER NOT NULL, digest BLOB NOT NULL, value BLOB NOT NULL,
             seen_at INTEGER NOT NULL, signature BLOB NOT NULL, UNIQUE (idx, digest));
         CREATE TABLE IF NOT EXISTS tile (tree INTEGER, level INTEGER, idx INTEGER, hashes BLOB NOT NULL,
@@ -108,7 +113,7 @@ internal sealed class LogDatabase : IDisposable
     /// <summary>The writing connection; only for the sequencer.</summary>
     public SqliteConnection Writer { get; }
 
-    /// <summary>The rows that <c>find</c> lacks.</summary>
+    /// <summary>The index rows that the file lacks.</summary>
     public RecentEntries Recent { get => Volatile.Read(ref _recent); set => Volatile.Write(ref _recent, value); }
 
     /// <summary>Cached pages of the map.</summary>

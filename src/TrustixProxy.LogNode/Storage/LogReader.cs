@@ -52,6 +52,8 @@ internal sealed class LogReader : IDisposable
     private readonly Statement _begin, _end, _entry, _key, _find, _range, _tile, _rootsOf, _root, _conflicts;
 
     private RecentEntries _recent = RecentEntries.None;
+    private IndexRuns? _index;
+    private List<IndexRun>? _runs; // in the state that is read
 
     public LogReader(SqliteConnection connection, MapPages.Cache pages, TileNodes.Cache tiles)
     {
@@ -74,10 +76,10 @@ internal sealed class LogReader : IDisposable
     /// <summary>Cached tiles.</summary>
     public TileNodes.Cache Tiles { get; }
 
-    /// <param name="recent">The rows that the table lacks.</param>
+    /// <param name="recent">The rows that the file lacks.</param>
     public T InOneState<T>(RecentEntries recent, Func<LogReader, T> read)
     {
-        _recent = recent;
+        (_recent, _runs) = (recent, null);
         _begin.Run();
         try
         {
@@ -138,8 +140,11 @@ internal sealed class LogReader : IDisposable
     }
 
     /// <summary>Reads every head with its number, from the first.</summary>
-    public IEnumerable<(long Number, byte[] Head)> AllHeads() =>
-        Stream("SELECT mh_size, head FROM head ORDER BY mh_size", row => (row.Number(0), row.Bytes(1)));
+    public IEnumerable<(long Number, byte[] Head)> AllHeads() => HeadsAfter(0);
+
+    /// <summary>Reads the heads after a number.</summary>
+    public IEnumerable<(long Number, byte[] Head)> HeadsAfter(long number) =>
+        Stream($"SELECT mh_size, head FROM head WHERE mh_size > {number} ORDER BY mh_size", row => (row.Number(0), row.Bytes(1)));
 
     /// <summary>Reads each conflict's stored identifying digest, and its value.</summary>
     public IEnumerable<(byte[] Digest, byte[] Value)> AllConflictRows() =>
@@ -178,21 +183,52 @@ internal sealed class LogReader : IDisposable
         $"SELECT idx, key, value FROM entry WHERE idx >= {from} AND idx < {to} ORDER BY idx",
         row => (row.Number(0), new Entry(row.Bytes(1), row.Bytes(2))));
 
-    /// <summary>Returns the size up to which entries are in <c>find</c>.</summary>
-    public long IndexedSize() => Stream("SELECT size FROM indexed", row => row.Number(0)).FirstOrDefault();
+    /// <summary>Returns the size up to which entries are in the file's index.</summary>
+    public long IndexedSize() => Math.Max(FiledSize(), Runs().Select(run => run.Last).DefaultIfEmpty().Max());
 
-    /// <summary>Whether <c>find</c> has an entry under a prefix.</summary>
-    public bool IsFiled(long prefix, long index) => _find.All(row => row.Number(0), prefix).Contains(index);
+    /// <summary>Returns the size up to which entries are in <c>find</c>, where earlier versions wrote them.</summary>
+    public long FiledSize() => Stream("SELECT size FROM indexed", row => row.Number(0)).FirstOrDefault();
 
-    /// <summary>Reads the heads whose map is stored.</summary>
-    public IEnumerable<KeptMap> KeptMaps() => Stream(
-        "SELECT map.head, root, prefix, map.signed_at IS head.signed_at, replaced FROM map LEFT JOIN head ON head.mh_size = map.head ORDER "
-            + "BY map.head",
+    /// <summary>Finds the entries that the file's index has under a prefix.</summary>
+    public List<long> FindFiled(long prefix)
+    {
+        var (found, runs) = (_find.All(row => row.Number(0), prefix), Runs());
+        found.AddRange(runs.Count is 0 ? [] : _index!.Find(runs, prefix));
+        return found;
+    }
+
+    /// <summary>Reads the rows of <c>find</c>.</summary>
+    public IEnumerable<IndexRow> AllFiled() =>
+        Stream("SELECT prefix, idx FROM find ORDER BY prefix, idx", row => new IndexRow(row.Number(0), row.Number(1)));
+
+    /// <summary>Reads the rows of the index's runs.</summary>
+    public IEnumerable<IndexRow> AllInRuns() => Runs().Count is 0 ? [] : _index!.AllRows();
+
+    /// <summary>Returns the runs of the index.</summary>
+    public List<IndexRun> Runs()
+    {
+        if (_runs is null)
+        {
+            const string table = "SELECT 1 FROM sqlite_schema WHERE name = 'find_run'"; // which a file of an earlier version lacks
+            _index ??= Stream(table, _ => true).Any() ? new IndexRuns(_connection) : null;
+            _runs = _index?.All() ?? [];
+        }
+
+        return _runs;
+    }
+
+    /// <summary>Reads the heads after a number whose map is stored.</summary>
+    public IEnumerable<KeptMap> KeptMapsAfter(long head) => Stream(
+        "SELECT map.head, root, prefix, map.signed_at IS head.signed_at, replaced FROM map LEFT JOIN head ON head.mh_size = map.head "
+            + $"WHERE map.head > {head} ORDER BY map.head",
         row => new KeptMap(row.Number(0), row.Number(1), row.Number(2), row.Number(3) is not 0, KeptMap.NumbersOf(row.Bytes(4))));
 
-    /// <summary>Reads all pages of the map.</summary>
-    public IEnumerable<(long Number, byte[] Page)> AllPages() =>
-        Stream("SELECT number, page FROM map_page ORDER BY number", row => (row.Number(0), row.Bytes(1)));
+    /// <summary>Returns the number of the oldest head whose map is stored; 0 when there is none.</summary>
+    public long OldestMap() => Stream("SELECT coalesce(min(head), 0) FROM map", row => row.Number(0)).First();
+
+    /// <summary>Reads the pages of the map after a number.</summary>
+    public IEnumerable<(long Number, byte[] Page)> PagesAfter(long number) => Stream(
+        $"SELECT number, page FROM map_page WHERE number > {number} ORDER BY number", row => (row.Number(0), row.Bytes(1)));
 
     public long Count(string table)
     {
@@ -207,11 +243,12 @@ internal sealed class LogReader : IDisposable
             part.Dispose();
         }
 
+        _index?.Dispose();
         _connection.Dispose();
     }
 
     /// <summary>Finds the entries under a prefix, by index.</summary>
-    private IEnumerable<long> Find(long prefix) => _find.All(row => row.Number(0), prefix).Concat(_recent.Find(prefix)).Distinct().Order();
+    private IEnumerable<long> Find(long prefix) => FindFiled(prefix).Concat(_recent.Find(prefix)).Distinct().Order();
 
     /// <summary>Runs an unprepared query, and reads its rows one at a time.</summary>
     public IEnumerable<T> Stream<T>(string sql, Func<Row, T> read)

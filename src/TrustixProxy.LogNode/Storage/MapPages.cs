@@ -12,8 +12,10 @@ internal sealed class MapPages(SqliteConnection connection, MapPages.Cache cache
     /// <summary>Returns the version of the map with this root; 0 for the empty one.</summary>
     public SparseMerkleMap Map(long root) => new(Load, root);
 
+    /// <param name="number">The page's number.</param>
+    /// <param name="depth">Number of map levels above it.</param>
     /// <exception cref="InvalidDataException">The page is missing or damaged.</exception>
-    public MapPage Load(long number)
+    public MapPage Load(long number, int depth)
     {
         if (cache.Find(number) is { } kept)
         {
@@ -22,7 +24,7 @@ internal sealed class MapPages(SqliteConnection connection, MapPages.Cache cache
 
         try
         {
-            var page = MapPage.Of(_find.First(row => row.Bytes(0), number) ?? []);
+            var page = MapPage.Of(_find.First(row => row.Bytes(0), number) ?? [], depth);
             cache.Keep(number, page);
             return page;
         }
@@ -34,8 +36,7 @@ internal sealed class MapPages(SqliteConnection connection, MapPages.Cache cache
 
     public void Dispose() => _find.Dispose();
 
-    /// <summary>Caches pages near the root, which refer only to other pages. At most 6 MB: nearly all of them up to a million
-    /// entries.</summary>
+    /// <summary>Caches pages near the root with their nodes: at most 10 MB, and in a log of any size nearly all of them.</summary>
     internal sealed class Cache
     {
         private readonly Kept?[] _kept = new Kept?[8192];
@@ -45,7 +46,7 @@ internal sealed class MapPages(SqliteConnection connection, MapPages.Cache cache
 
         public void Keep(long number, MapPage page)
         {
-            if (page.IsFullOfPages)
+            if (page.IsNearRoot)
             {
                 Volatile.Write(ref _kept[number % _kept.Length], new Kept(number, page));
             }

@@ -67,7 +67,7 @@ internal sealed class MapVersions(LogDatabase database) : IDisposable
     public void Reclaim(long limit, long visible)
     {
         var (numbers, oldest) = (new List<long>(), 0L);
-        foreach (var (head, signedAt, replaced) in _later.All(row => (row.Number(0), row.Number(1), row.Bytes(2))))
+        foreach (var (head, signedAt, replaced) in _later.Stream(row => (row.Number(0), row.Number(1), row.Bytes(2))))
         {
             if (head > visible || signedAt > limit || numbers.Count > PagesAtOnce)
             {
@@ -95,11 +95,11 @@ internal sealed class MapVersions(LogDatabase database) : IDisposable
     }
 
     /// <summary>Loads a page; cached, since a batch reads a page twice: to look up a key, and to change it.</summary>
-    private MapPage Load(long number)
+    private MapPage Load(long number, int depth)
     {
         if (!_loaded.TryGetValue(number, out var page))
         {
-            _loaded.Add(number, page = _pages.Load(number));
+            _loaded.Add(number, page = _pages.Load(number, depth));
         }
 
         return page;

@@ -21,24 +21,23 @@ internal readonly record struct IndexRow(long Prefix, long Index) : IComparable<
     public int CompareTo(IndexRow other) => Prefix != other.Prefix ? Prefix.CompareTo(other.Prefix) : Index.CompareTo(other.Index);
 }
 
-/// <summary>Immutable index rows that the table lacks, sorted, in a few arrays each at least twice as long as the next.</summary>
+/// <summary>Immutable index rows that no run on disk has yet, sorted, in a few arrays each at least twice as long as the next.</summary>
 internal sealed class RecentEntries
 {
-    private readonly IndexRow[] _moving;
     private readonly IndexRow[][] _runs;
 
-    private RecentEntries(IndexRow[] moving, IndexRow[][] runs) => (_moving, _runs) = (moving, runs);
+    private RecentEntries(IndexRow[][] runs) => _runs = runs;
 
-    public static RecentEntries None { get; } = new([], []);
+    public static RecentEntries None { get; } = new([]);
 
-    /// <summary>The rows moving into the table; no longer added to.</summary>
-    public ReadOnlyMemory<IndexRow> Moving => _moving;
-
-    /// <summary>Number of rows, except those moving.</summary>
+    /// <summary>Number of rows.</summary>
     public int Count => _runs.Sum(run => run.Length);
 
     /// <summary>Finds the entries under a prefix.</summary>
-    public IEnumerable<long> Find(long prefix) => _runs.Prepend(_moving).SelectMany(run => Find(run, prefix));
+    public IEnumerable<long> Find(long prefix) => _runs.SelectMany(run => Find(run, prefix));
+
+    /// <summary>Returns all rows, sorted.</summary>
+    public IndexRow[] Sorted() => _runs.Reverse().Aggregate(Array.Empty<IndexRow>(), Merge);
 
     /// <summary>Returns these rows plus more.</summary>
     public RecentEntries With(IEnumerable<IndexRow> added)
@@ -56,12 +55,8 @@ internal sealed class RecentEntries
             runs.RemoveAt(runs.Count - 1);
         }
 
-        return new RecentEntries(_moving, [.. runs, last]);
+        return new RecentEntries([.. runs, last]);
     }
-
-    /// <summary>Returns these rows without those moving, which are now in the table; optionally starts to move the others.</summary>
-    public RecentEntries Moved(bool moveOthers) =>
-        moveOthers ? new RecentEntries(_runs.Aggregate(Array.Empty<IndexRow>(), Merge), []) : new RecentEntries([], _runs);
 
     private static IEnumerable<long> Find(IndexRow[] run, long prefix)
     {

@@ -14,6 +14,9 @@ internal static class MirrorMap
     /// <summary>From this number of new entries on, the whole map is hashed again: that is no slower.</summary>
     private const int MaxNew = 100_000;
 
+    /// <summary>Maximum number of leaves that are read together when a whole subtree is hashed.</summary>
+    private const int MaxTogether = 4096;
+
     private const int MaxDepth = 256;
 
     /// <summary>Proves that the first <paramref name="size"/> entries have this leaf at a path, or none.</summary>
@@ -114,6 +117,11 @@ internal static class MirrorMap
                 return HashOf(store.Writer, size, at);
             }
 
+            if (changed is null && !store.Writer.HasMoreIn(at, size, MaxTogether))
+            {
+                return HashAll(at, store.Writer.LeavesIn(at, size));
+            }
+
             if (at.Depth == MaxDepth || !store.Writer.HasMoreIn(at, size, MaxLeaves))
             {
                 return HashOfLeaves(store.Writer, size, at);
@@ -121,6 +129,22 @@ internal static class MirrorMap
 
             var left = Hash(at.Half(false), changed?.FindAll(path => !path.Bit(at.Depth)));
             var hash = MerkleHash.Node(left, Hash(at.Half(true), changed?.FindAll(path => path.Bit(at.Depth))));
+            store.PutSubtree(at, hash);
+            return hash;
+        }
+
+        /// <summary>Hashes a subtree all of whose leaves were read.</summary>
+        private Digest HashAll(MapPrefix at, Span<MapLeaf> leaves)
+        {
+            if (at.Depth == MaxDepth || leaves.Length <= MaxLeaves)
+            {
+                return HashOf(leaves, at.Depth);
+            }
+
+            Subtrees++;
+            var middle = Part(leaves, at.Depth);
+            var left = HashAll(at.Half(false), leaves[..middle]);
+            var hash = MerkleHash.Node(left, HashAll(at.Half(true), leaves[middle..]));
             store.PutSubtree(at, hash);
             return hash;
         }

@@ -20,9 +20,13 @@ public sealed class MirrorReader : IDisposable
     /// <summary>Caches subtrees of the map down to this depth.</summary>
     private const int MaxKeptDepth = 11;
 
+    /// <summary>From this number of entries on, it is asked first whether any two share the first 8 bytes of their paths.</summary>
+    private const int MaxComparedSingly = 10_000;
+
     private readonly Statement _version, _size, _head, _leaf, _hashes, _nodes, _subtree, _halves, _below, _count, _paths, _path, _repeat;
     private readonly Dictionary<MapPrefix, (Digest? Left, Digest? Right)> _keptHalves = [];
     private readonly Dictionary<long, Digest[]> _keptNodes = [];
+    private readonly SqliteConnection _connection;
     private readonly bool _isKeeping;
     private LogHead? _keptHead;
     private long _keptVersion = -1;
@@ -30,7 +34,7 @@ public sealed class MirrorReader : IDisposable
     /// <param name="isKeeping">Whether to cache nodes; false for the connection that also writes.</param>
     public MirrorReader(SqliteConnection connection, bool isKeeping)
     {
-        _isKeeping = isKeeping;
+        (_connection, _isKeeping) = (connection, isKeeping);
         _version = new Statement(connection, "PRAGMA data_version");
         const string below = "FROM leaf WHERE substr(path, 1, 8) BETWEEN $1 AND $2 AND number < $3";
         _size = new Statement(connection, "SELECT coalesce(max(number) + 1, 0) FROM leaf");
@@ -127,8 +131,8 @@ public sealed class MirrorReader : IDisposable
 
     /// <summary>Finds an entry in this range whose key an earlier entry already has, and that earlier entry; null when no key
     /// repeats.</summary>
-    public (long Again, long First)? FindRepeat(long from, long to) =>
-        _repeat.First(row => ((long, long)?)(row.Number(0), row.Number(1)), from, to);
+    public (long Again, long First)? FindRepeat(long from, long to) => to - from > MaxComparedSingly && !AnyShareBeginning() ? null
+        : _repeat.First(row => ((long, long)?)(row.Number(0), row.Number(1)), from, to);
 
     /// <summary>Returns the path in the map of an entry's key.</summary>
     public Digest PathOf(long number) => Paths(number, number + 1)[0];
@@ -170,6 +174,14 @@ public sealed class MirrorReader : IDisposable
         {
             statement.Dispose();
         }
+    }
+
+    /// <summary>Whether two entries share the first 8 bytes of their paths: reads the index alone, from its beginning to its end.</summary>
+    private bool AnyShareBeginning()
+    {
+        using var shared = new Statement(
+            _connection, "SELECT 1 FROM leaf GROUP BY substr(path, 1, 8) HAVING count(*) > 1 LIMIT 1");
+        return shared.First(_ => true);
     }
 
     /// <summary>Returns the nodes of a stored level under one node of the next stored level; fewer at the log's right edge.</summary>

@@ -109,6 +109,27 @@ public sealed class MirrorMapTests
         Assert.Equal((10L, 4L), store.Writer.FindRepeat(0, 11));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_repeated_path_is_found_among_many_entries(bool isRepeated)
+    {
+        using var folder = new TestFolder();
+        using var store = new MirrorStore(Path.Combine(folder.Path, "mirror.sqlite"));
+        store.Index();
+        var leaves = Enumerable.Range(0, 10_100).Select(Leaf).ToList();
+        var twin = leaves[17].Path.ToArray();
+        twin[31] ^= 1; // the same beginning, but another path
+        leaves[10_050] = leaves[10_050] with { Path = isRepeated ? leaves[17].Path : new Digest(twin) };
+        store.Write(() =>
+        {
+            Add(store, leaves, 0);
+            return true;
+        });
+
+        Assert.Equal(isRepeated ? (10_050L, 17L) : null, store.Writer.FindRepeat(0, leaves.Count));
+    }
+
     [Fact]
     public void Hashing_ends_when_its_token_is_cancelled()
     {

@@ -25,10 +25,11 @@ internal static class LogFileVerbs
             "--from")
         { Description = "Folder written by log export, or a copy of it.", Required = true, HelpName = "DIR" };
         var json = new Option<bool>("--json") { Description = "Print one JSON object per line." };
-        yield return Make("fsck", "Recomputes all hashes of a log from its entries and checks all signatures. The node may be running.",
+        yield return Make("fsck", "Recomputes all hashes of a log from its entries and checks all signatures. The node may be running. A "
+            + "check of a large log that was ended goes on where it was.",
             (options, log, parsed) => Check(options, log, parsed.GetValue(SharedOptions.Json)), SharedOptions.Json);
-        yield return Make("export", "Writes a log as static files for any web server.", (options, log, parsed) =>
-            Export(options, log, parsed.GetValue(to)!), to);
+        yield return Make("export", "Writes a log as static files for any web server. An export that was ended goes on where it "
+            + "was.", (options, log, parsed) => Export(options, log, parsed.GetValue(to)!), to);
         yield return Make("import", "Rebuilds a log from static files and verifies everything. Use only the newest copy: a log "
             + "continued from an older one contradicts its own signatures.", (options, log, parsed) =>
             Import(options, log, parsed.GetValue(from)!), from);
@@ -97,7 +98,9 @@ internal static class LogFileVerbs
     private static int Check(LogNodeOptions options, HostedLogOptions log, bool isJson)
     {
         var (entries, heads, faults) = ProgressBar.ShowAsync($"of {log.Name}", 1, tell =>
-            Task.Run(() => LogCheck.Run(LogStore.PathOf(options.StateDirectory, log), log.Signer.Key, tell))).GetAwaiter().GetResult();
+            Task.Run(() => LogCheck.Run(LogStore.PathOf(options.StateDirectory, log), log.Signer.Key, tell, checkedBefore =>
+                Console.Error.WriteLine($"{log.Name}: goes on after {checkedBefore} entries, which a check that was ended has checked"))))
+            .GetAwaiter().GetResult();
         if (isJson)
         {
             Console.WriteLine(JsonSerializer.Serialize(
@@ -117,7 +120,8 @@ internal static class LogFileVerbs
 
     private static int Export(LogNodeOptions options, HostedLogOptions log, string folder)
     {
-        var (entries, files, version) = LogExport.Run(LogStore.PathOf(options.StateDirectory, log), log.Signer, folder, log.Origin);
+        var (entries, files, version) = ProgressBar.ShowAsync($"of {log.Name}", 1, tell => Task.Run(() => LogExport.Run(
+            LogStore.PathOf(options.StateDirectory, log), log.Signer, folder, log.Origin, tell))).GetAwaiter().GetResult();
         Console.WriteLine($"{log.Name}: {entries} entries in {folder}, {files} files written");
         if (version is 1 && log.Origin is not null)
         {
