@@ -111,7 +111,7 @@ internal static class LogBenchmark
             client.Flush();
         }
 
-        var (watch, since, cpu, slowest) = (new Stopwatch(), TimeSpan.Zero, node.Cpu, double.MaxValue);
+        var (watch, slowest, since) = (new Stopwatch(), double.MaxValue, (Time: TimeSpan.Zero, node.Cpu, node.Bytes));
         for (var first = 1; first <= entries; first += BatchSize)
         {
             var submission = client.Submission(first, Math.Min(BatchSize, entries - first + 1));
@@ -120,12 +120,14 @@ internal static class LogBenchmark
             client.Flush();
             watch.Stop();
             var written = Math.Min(first + BatchSize - 1, entries);
-            if (written % Step is 0 && entries > Step)
+            if (written % Step is 0)
             {
-                var rate = Step / (watch.Elapsed - since).TotalSeconds;
-                Console.WriteLine($"  {written,12:N0} entries: the last {Step:N0} at {rate:N0} entries/s, server CPU "
-                    + $"{(node.Cpu - cpu).TotalMicroseconds / Step:N1} us an entry, memory {node.Memory.Now:N0} MB");
-                (since, cpu, slowest) = (watch.Elapsed, node.Cpu, Math.Min(slowest, rate));
+                var now = (Time: watch.Elapsed, node.Cpu, node.Bytes);
+                var rate = Step / (now.Time - since.Time).TotalSeconds;
+                Console.WriteLine($"  {written,12:N0}: the last {Step:N0} at {rate:N0} entries/s; an entry: server CPU "
+                    + $"{(now.Cpu - since.Cpu).TotalMicroseconds / Step:N1} us, {(now.Bytes.Read - since.Bytes.Read) / Step:N0} B read, "
+                    + $"{(now.Bytes.Written - since.Bytes.Written) / Step:N0} B written; memory {node.Memory.Now:N0} MB");
+                (since, slowest) = (now, Math.Min(slowest, rate));
             }
         }
 

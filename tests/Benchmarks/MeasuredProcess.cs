@@ -28,6 +28,18 @@ internal sealed class MeasuredProcess(Process process) : IDisposable
         return sum + (Tick * (long.Parse(fields[11], CultureInfo.InvariantCulture) + long.Parse(fields[12], CultureInfo.InvariantCulture)));
     });
 
+    /// <summary>Bytes that it has read and written until now, from and to the page cache or elsewhere; its own.</summary>
+    public (long Read, long Written) Bytes
+    {
+        get
+        {
+            var lines = File.ReadAllLines($"/proc/{process.Id}/io");
+            long Read(string name) => long.Parse(
+                lines.Single(line => line.StartsWith(name, StringComparison.Ordinal))[name.Length..], CultureInfo.InvariantCulture);
+            return (Read("rchar: "), Read("wchar: "));
+        }
+    }
+
     /// <summary>Memory in use, with its children's, in MB; what they share counts once.</summary>
     public double FamilyMemory => Family().Sum(id => double.Parse(
         File.ReadLines($"/proc/{id}/smaps_rollup").Single(line => line.StartsWith("Pss:", StringComparison.Ordinal))

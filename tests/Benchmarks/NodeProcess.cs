@@ -22,6 +22,9 @@ internal sealed class NodeProcess : IDisposable
     /// <summary>CPU time until now.</summary>
     public TimeSpan Cpu => _process.Cpu;
 
+    /// <summary>Bytes read and written until now.</summary>
+    public (long Read, long Written) Bytes => _process.Bytes;
+
     /// <summary>Memory in use, and the most there ever was, in MB.</summary>
     public (double Now, double Most) Memory => _process.Memory;
 
