@@ -9,7 +9,15 @@ public sealed record NixClient(string Version, string Folder)
     public static readonly (string Version, string[] Releases)[] Wanted = [
         ("2.8", ["bookworm"]), ("2.26", ["trixie"]), ("2.34", ["forky", "sid"])];
 
-    private static readonly string Script = Path.Combine(AppContext.BaseDirectory, "folders");
+    internal static readonly string Script = Path.Combine(AppContext.BaseDirectory, "folders");
+
+    private static readonly Dictionary<string, string> Folders = Shell.RunAsync(Script, ["list"]).GetAwaiter().GetResult().OrThrow().Output
+        .Split('\n', StringSplitOptions.RemoveEmptyEntries)
+        .Select(line => line.Split(' ', 2))
+        .ToDictionary(words => words[0], words => words[1]);
+
+    /// <summary>The root file system that has moto; null without one.</summary>
+    public static string? S3Folder { get; } = Folders.GetValueOrDefault("s3");
 
     /// <summary>The clients that this machine has.</summary>
     public static IReadOnlyList<NixClient> AtHand { get; } = Find();
@@ -27,18 +35,11 @@ public sealed record NixClient(string Version, string Folder)
         string lab, string store, IReadOnlyDictionary<string, string> environment, IEnumerable<string> command, int seconds = 120) =>
         Shell.RunAsync(Script, ["enter", Folder, lab, store, .. command], environment, seconds);
 
-    private static List<NixClient> Find()
-    {
-        var folders = Shell.RunAsync(Script, ["list"]).GetAwaiter().GetResult().OrThrow().Output
-            .Split('\n', StringSplitOptions.RemoveEmptyEntries)
-            .Select(line => line.Split(' ', 2))
-            .ToDictionary(words => words[0], words => words[1]);
-        return
-        [
-            .. from wanted in Wanted
-               let release = wanted.Releases.FirstOrDefault(folders.ContainsKey)
-               where release is not null
-               select new NixClient(wanted.Version, folders[release]),
-        ];
-    }
+    private static List<NixClient> Find() =>
+    [
+        .. from wanted in Wanted
+           let release = wanted.Releases.FirstOrDefault(Folders.ContainsKey)
+           where release is not null
+           select new NixClient(wanted.Version, Folders[release]),
+    ];
 }

@@ -156,6 +156,45 @@ public sealed class BucketConfigurationTests
         Assert.Equal(fault.Length > 0, faults.Count > 0);
     }
 
+    [Theory]
+    [InlineData("\"bucket\": \"nars\"", "https://nars.s3.us-east-1.amazonaws.com/")]
+    [InlineData("\"bucket\": \"nars.corp\", \"region\": \"eu-west-1\"", "https://s3.eu-west-1.amazonaws.com/nars.corp")]
+    [InlineData("\"bucket\": \"nars\", \"url\": \"http://minio:9000\", \"prefix\": \"/a/b/\"", "http://minio:9000/nars/a/b")]
+    public void A_shared_store_has_an_address(string keys, string expected)
+    {
+        using var folder = new Folder();
+        var faults = Serve(folder, $$"""{ "narStore": { "s3": { {{keys}} } } }""", out var read);
+
+        Assert.DoesNotContain(faults, fault => fault.StartsWith("narStore", StringComparison.Ordinal));
+        Assert.Equal(expected, read!.Options.NarStore!.Shared!.Base.AbsoluteUri);
+    }
+
+    [Theory]
+    [InlineData("\"prefix\": \"a\"", "narStore.s3.bucket: is missing. Set it, for example to \"nars\".")]
+    [InlineData("\"bucket\": \"a/b\"", "narStore.s3.bucket: is 'a/b'; a bucket has 3 to 63 letters")]
+    [InlineData("\"bucket\": \"nars\", \"prefix\": \"a/../b\"", "narStore.s3.prefix: is 'a/../b'; it must be names of letters")]
+    [InlineData("\"bucket\": \"nars\", \"region\": \"a b\"", "narStore.s3.region: is 'a b'; a region has letters")]
+    [InlineData("\"bucket\": \"nars\", \"url\": \"s3://nars\"", "narStore.s3.url: is 's3://nars'; it must be an address with http://")]
+    [InlineData("\"bucket\": \"nars\", \"url\": \"http://169.254.169.254\"", "narStore.s3.url: is 'http://169.254.169.254'")]
+    [InlineData("\"bucket\": \"nars\", \"maxAge\": \"00:00:01\"", "narStore.s3.maxAge: is '00:00:01'; it must be a time")]
+    [InlineData("\"bucket\": \"nars\", \"credentialsFile\": \"/nowhere\"", "narStore.s3.credentialsFile: is '/nowhere', which cannot")]
+    public void A_shared_store_that_is_none_is_refused_with_key_value_and_remedy(string keys, string expected)
+    {
+        using var folder = new Folder();
+
+        Assert.Contains(Serve(folder, $$"""{ "narStore": { "s3": { {{keys}} } } }"""), fault =>
+            fault.StartsWith(expected, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Guix_has_no_shared_store()
+    {
+        using var folder = new Folder();
+
+        Assert.Contains(Serve(folder, """{ "store": "/gnu/store", "narStore": { "s3": { "bucket": "nars" } } }"""), fault =>
+            fault.StartsWith("narStore.s3: is set, and \"store\" is \"/gnu/store\"", StringComparison.Ordinal));
+    }
+
     private static string Private(Folder folder, string content)
     {
         var file = folder.File("aws", content);

@@ -21,6 +21,9 @@ public sealed class DeliveryContext
     /// <summary>Stores copies of verified NARs; null when none are kept.</summary>
     public required NarStore? Store { get; init; }
 
+    /// <summary>The bucket in which replicas share NARs; null without one.</summary>
+    public Upstream? Shared { get; init; }
+
     /// <summary>Limits the disk space of all downloads together.</summary>
     public required SpoolSpace Space { get; init; }
 

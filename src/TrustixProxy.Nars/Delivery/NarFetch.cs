@@ -156,13 +156,18 @@ internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownl
         await using var stream = Decode(source);
         var pump = new NarPump(order, body, known)
         {
-            Copy = candidate.IsSameFile && order.MustMatch is null ? context.Store?.Begin(StoredNar.Of(order), length) : null,
+            Copy = candidate.IsSameFile && order.MustMatch is null ? Keep(candidate, length) : null,
             MustBeSameFile = candidate is { IsSameFile: true, Decompress: false } && rest.Exists(other => other.IsSameFile),
             OnVerified = file => context.Known.Add(order.Claim.NarHash, order.Compression, file),
         };
         var verdict = await pump.RunAsync(stream, cancellation);
         return (Judge(body, known, verdict, rest), body.IsAbandoned);
     }
+
+    /// <summary>Starts keeping a copy on disk, and sharing it unless it is shared already.</summary>
+    private NarStoreWriter.Write? Keep(NarCandidate candidate, long? length) => context.Store?.Begin(
+        StoredNar.Of(order), length, candidate.Upstream.Options.IsShared ? null : order.Claim,
+        isDamaged: context.Shared is { } shared && context.BadNars.IsBad(shared, order.Claim.Path.Digest));
 
     /// <summary>Whether the file's length differs from the upstream's own narinfo.</summary>
     private static bool IsOfOtherSize(NarSource source) =>
@@ -185,6 +190,11 @@ internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownl
         if (candidate is { IsSameFile: true, Decompress: false } && (verdict.FileHash ?? order.FileHash) != order.FileHash)
         {
             context.BadNars.Mark(candidate.Upstream, order.Claim.Path.Digest, NarFault.FileHash);
+        }
+
+        if (candidate.Upstream.Options.IsShared && !body.IsAbandoned)
+        {
+            NarStoreMetrics.ReadShared(verdict.Fault is null);
         }
 
         var isWanted = download.Conclude(body, verdict);
@@ -224,7 +234,7 @@ internal sealed class NarFetch(NarOrder order, DeliveryContext context, NarDownl
     private void Refuse(NarCandidate candidate, NarFault fault, NixHash? sent)
     {
         var (upstream, path) = (candidate.Upstream, order.Claim.Path);
-        HasFailed |= fault is NarFault.Unreachable or NarFault.BrokenOff;
+        HasFailed |= fault is NarFault.Unreachable or NarFault.BrokenOff && !upstream.Options.IsShared;
         if (fault is NarFault.BrokenOff)
         {
             upstream.NoteNarFailure(new UpstreamFault(UpstreamFailure.ConnectionReset));

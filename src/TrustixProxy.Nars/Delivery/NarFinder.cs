@@ -46,6 +46,7 @@ public sealed class NarFinder(IReadOnlyList<Upstream> upstreams, BadNarMemory ba
             .ThenBy(candidate => candidate.Upstream.IsDown)
             .ThenBy(candidate => !candidate.IsSameFile)
             .ThenBy(candidate => candidate.Decompress)
+            .ThenBy(candidate => !candidate.Upstream.Options.IsShared)
             .ThenBy(candidate => candidate.Upstream.Options.Priority);
         return ([.. ranked], hasFailed || asked.Count > 0);
     }

@@ -18,6 +18,9 @@ internal abstract class NarOpener
 /// <param name="patience">How long a candidate may be silent before the next is asked.</param>
 internal sealed class NarRace(NarOpener opener, TimeSpan patience, TimeProvider time)
 {
+    /// <summary>How long the store that replicas share may be silent.</summary>
+    private static readonly TimeSpan ShortPatience = TimeSpan.FromMilliseconds(300);
+
     /// <summary>Takes candidates off the front of the list; losers of the race return to the front. Null when all have failed.</summary>
     public async Task<NarSource?> RunAsync(List<NarCandidate> candidates, CancellationToken cancellation)
     {
@@ -38,9 +41,11 @@ internal sealed class NarRace(NarOpener opener, TimeSpan patience, TimeProvider 
                     return null;
                 }
 
+                var wait = running.Values.All(candidate => candidate.Upstream.Options.IsShared) && patience > ShortPatience ? ShortPatience
+                    : patience;
                 using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
                 var first = await Task.WhenAny(
-                    [.. running.Keys, Task.Delay(candidates.Count > 0 ? patience : Timeout.InfiniteTimeSpan, time, stop.Token)]);
+                    [.. running.Keys, Task.Delay(candidates.Count > 0 ? wait : Timeout.InfiniteTimeSpan, time, stop.Token)]);
                 await stop.CancelAsync();
                 if (first is Task<NarSource?> opened && running.Remove(opened) && await opened is { } source)
                 {

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using TrustixProxy.Consensus;
+using TrustixProxy.IO.Buckets;
 using TrustixProxy.Native;
 using TrustixProxy.Nix;
 
@@ -35,6 +36,7 @@ public sealed class NarStore : NarShelf, IDisposable
     private readonly NarStoreFolder _folder;
     private readonly StoredNarIndex _index;
     private readonly NarStoreWriter _writer;
+    private readonly SharedNars? _shared;
     private readonly SemaphoreSlim _turns = new(MaxVerifying);
     private readonly TaskCompletionSource _loaded = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _end = new();
@@ -45,6 +47,7 @@ public sealed class NarStore : NarShelf, IDisposable
         (_options, _known, _time, _logger) = (options, known, time, logger);
         (_folder, _index) = (new NarStoreFolder(options.Directory, options.Store), new StoredNarIndex(options.MaxSize, options.Pinned));
         _writer = new NarStoreWriter(_folder, options.MaxSize, this, time, logger);
+        _shared = options.Shared is null ? null : new SharedNars(options.Shared, time, logger);
     }
 
     /// <summary>Completes when the store has read its folder.</summary>
@@ -54,7 +57,14 @@ public sealed class NarStore : NarShelf, IDisposable
     public long Size => _index.Size;
 
     /// <summary>Starts reading the folder, and storing.</summary>
-    public void Start() => _writer.Start();
+    public void Start()
+    {
+        _writer.Start();
+        _shared?.Start();
+    }
+
+    /// <summary>Signs requests to the shared bucket with another key from now on.</summary>
+    public void Use(BucketSigner? signer) => _shared?.Use(signer);
 
     /// <summary>Whether the store has the file that a decision names. The file may not have been hashed yet.</summary>
     public bool Holds(DecisionRecord record) => record is { Claim: { } claim, Hints: { } hints } && record.MustMatch is null
@@ -102,13 +112,17 @@ public sealed class NarStore : NarShelf, IDisposable
 
     /// <summary>Starts storing a NAR while it is sent; null when that is not possible now.</summary>
     /// <param name="length">Length in bytes, if known.</param>
-    public NarStoreWriter.Write? Begin(StoredNar nar, long? length) =>
+    /// <param name="shared">The claim, to share the NAR with other replicas once it is stored; null to keep it here.</param>
+    /// <param name="isDamaged">Whether what is shared now was refused, so that it is replaced.</param>
+    public NarStoreWriter.Write? Begin(StoredNar nar, long? length, OutputClaim? shared = null, bool isDamaged = false) =>
         length > _options.MaxSize || !_loaded.Task.IsCompletedSuccessfully || IsPausing() || _index.Find(nar) is not null ? null
-            : _writer.Begin(nar);
+            : _writer.Begin(nar, shared is null || _shared is null ? null
+                : () => _shared.Offer(shared, nar, _folder.PathOf(nar), isDamaged));
 
     public void Dispose()
     {
         _writer.Dispose();
+        _shared?.Dispose();
         _end.Cancel();
     }
 

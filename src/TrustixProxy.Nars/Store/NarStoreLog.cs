@@ -24,4 +24,7 @@ public static partial class NarStoreLog
 
     [LoggerMessage(5106, LogLevel.Warning, "{File} is not stored: pinned NARs leave no room for it")]
     public static partial void NoRoom(this ILogger logger, string file);
+
+    [LoggerMessage(5107, LogLevel.Warning, "The shared store {Bucket} gets no NARs for {Seconds} s: {Reason}")]
+    public static partial void UploadsPause(this ILogger logger, string bucket, int seconds, string reason);
 }

@@ -16,7 +16,11 @@ public sealed record NarStoreCheckResult(int Files, long Bytes, IReadOnlyList<Da
 /// <param name="DeletedBytes">Size of both in bytes.</param>
 /// <param name="Bytes">Size of the remaining files in bytes.</param>
 /// <param name="MaxSize">Maximum total size in bytes.</param>
-public sealed record NarStoreGcResult(int Deleted, int Abandoned, long DeletedBytes, long Bytes, long MaxSize);
+public sealed record NarStoreGcResult(int Deleted, int Abandoned, long DeletedBytes, long Bytes, long MaxSize)
+{
+    /// <summary>The result in the bucket that replicas share; null without one.</summary>
+    public SharedNarsGcResult? Shared { get; init; }
+}
 
 /// <summary>Maintains a store from outside. A proxy may run on it: the proxy notices deleted files on its next access.</summary>
 public sealed class NarStoreMaintenance(NarStoreOptions options)

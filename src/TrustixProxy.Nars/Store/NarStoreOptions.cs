@@ -10,4 +10,7 @@ public sealed record NarStoreOptions(string Directory, long MaxSize, ImmutableAr
 {
     /// <summary>The store that the NARs' paths are in.</summary>
     public Nix.Store Store { get; init; } = Nix.Store.Nix;
+
+    /// <summary>The bucket in which replicas share verified NARs; null for none.</summary>
+    public SharedNarsOptions? Shared { get; init; }
 }

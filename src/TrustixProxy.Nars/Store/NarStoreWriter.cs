@@ -46,9 +46,10 @@ public sealed class NarStoreWriter : IDisposable
     public void Start() => _running = _loop.RunAsync(_time, _logger, _written.Token);
 
     /// <summary>Starts writing a file; null when it is being written already, or too many are.</summary>
-    public Write? Begin(StoredNar nar)
+    /// <param name="published">Called when it has been published.</param>
+    public Write? Begin(StoredNar nar, Action? published = null)
     {
-        var write = new Write(this, nar);
+        var write = new Write(this, nar) { Published = published };
         return _writes.Count < MaxWrites && !_steps.IsAddingCompleted && _writes.TryAdd(nar, write) ? write : null;
     }
 
@@ -142,6 +143,9 @@ public sealed class NarStoreWriter : IDisposable
 
         public StoredNar Nar => nar;
 
+        /// <summary>Called on the thread when the file has been published.</summary>
+        public Action? Published { get; init; }
+
         /// <summary>Queues the next bytes, without waiting.</summary>
         public void Append(NarChunk.Piece piece)
         {
@@ -204,6 +208,7 @@ public sealed class NarStoreWriter : IDisposable
             _handle.Dispose();
             writer._store.Publish(nar, _path!, FileStamp.Read(_path!) ?? throw new FileNotFoundException($"Somebody has deleted {_path}."));
             Close();
+            Published?.Invoke();
         }
 
         /// <summary>Deletes the temporary file; runs on the thread.</summary>
@@ -229,6 +234,11 @@ public sealed class NarStoreWriter : IDisposable
         {
             if (Interlocked.Exchange(ref _isOver, 1) is 0)
             {
+                if (!isWhole)
+                {
+                    writer._writes.TryRemove(new KeyValuePair<StoredNar, Write>(nar, this)); // another source's copy may begin at once
+                }
+
                 writer.TryAdd(new Step(this, null, isWhole));
             }
         }

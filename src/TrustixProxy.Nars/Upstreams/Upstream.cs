@@ -108,6 +108,10 @@ public sealed class Upstream : IDisposable
     public async Task<UpstreamAnswer> LookAsync(StorePathDigest digest, CancellationToken cancellation) =>
         Recall(new FileKey(digest, null)) ?? await AskAsync(digest, cancellation);
 
+    /// <summary>Returns what an answer means to a request: a shared store that fails has nothing.</summary>
+    private UpstreamAnswer Meant(UpstreamAnswer answer) =>
+        Options.IsShared && answer is UpstreamAnswer.Failed ? new UpstreamAnswer.Absent() : answer;
+
     /// <summary>Drops the cached narinfo of a digest, so that it is fetched again.</summary>
     public void Forget(StorePathDigest digest) => _known.Remove(new FileKey(digest, null));
 
@@ -163,9 +167,9 @@ public sealed class Upstream : IDisposable
     }
 
     private async Task<UpstreamAnswer> AskOnceAsync(FileKey file, CancellationToken cancellation) =>
-        RecallForDecision(file) is { } known ? known
+        Meant(RecallForDecision(file) is { } known ? known
             : Health.IsAway ? AwayAnswer()
-            : await _underway.GetOrAdd(file, key => new Lazy<Task<UpstreamAnswer>>(() => AskAsync(key))).Value.WaitAsync(cancellation);
+            : await _underway.GetOrAdd(file, key => new Lazy<Task<UpstreamAnswer>>(() => AskAsync(key))).Value.WaitAsync(cancellation));
 
     private async Task<UpstreamAnswer> AskAsync(FileKey file)
     {
@@ -186,7 +190,7 @@ public sealed class Upstream : IDisposable
     /// away.</summary>
     private async Task<UpstreamAnswer> TryOftenAsync(FileKey file, long start)
     {
-        var most = Health.IsInLongRun ? 1 : MostTries;
+        var most = Health.IsInLongRun || Options.IsShared ? 1 : MostTries;
         for (var tries = 1; ; tries++)
         {
             var told = Health.IsAway ? Task.Delay(LateTry, _time) : Health.Away; // it may have gone away since the last try, and be back

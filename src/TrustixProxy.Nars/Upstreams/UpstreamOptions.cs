@@ -20,6 +20,10 @@ public sealed record UpstreamOptions(string Name, Uri Url, int Priority, Upstrea
     /// <summary>The file that it serves for each path: a narinfo, unless it is no binary cache.</summary>
     public ServedFile Serves { get; init; } = ServedFile.NarInfo;
 
+    /// <summary>Whether it is the bucket in which replicas share verified NARs. It is asked for NARs first, briefly and once; its failures
+    /// count as absences, and it is never waited for when another has the path.</summary>
+    public bool IsShared { get; init; }
+
     /// <summary>Maximum number of requests in flight, for narinfos and NARs together; 0 for no limit.</summary>
     public int Concurrency { get; init; }
 

@@ -30,6 +30,9 @@ internal sealed class ProxyParts : IDisposable
     /// <summary>Maximum polls per second for known refusals; bounds the load on upstreams and electors.</summary>
     private const int AskingsAgain = 50;
 
+    /// <summary>Maximum time of one narinfo request to the bucket that replicas share.</summary>
+    private static readonly TimeSpan SharedTimeout = TimeSpan.FromSeconds(1);
+
     private readonly List<IDisposable> _owned;
     private readonly StateWriter _state;
     private readonly ViewStore _views;
@@ -65,6 +68,7 @@ internal sealed class ProxyParts : IDisposable
                 before?.Upstreams ?? [],
                     new Upstream(options.Reached(upstream), options.Deadline, time, logger, network))),
         ];
+        Shared = OpenShared(before?.Shared, network);
         FileSources = new FileSources(options, Upstreams, time, logger, network).Open();
         Register = new LogRegister(options.Logs, _views, _state, time);
         _seal = new RecordSeal(options.SigningKey, options.PreviousSigningKeys);
@@ -92,10 +96,9 @@ internal sealed class ProxyParts : IDisposable
         Cache = new DecisionCache(stores, trust, options.DecisionMemory, time, logger, before?.Cache);
         RefusedNars = before?.RefusedNars ?? new RefusedNars(time);
         KnownFiles = before?.KnownFiles ?? new KnownFiles(_state, _seal, Redis, time);
-        NarStore = before is not null ? before.NarStore : options.NarStore is null ? null
-            : new NarStore(options.NarStore, KnownFiles, time, logger);
+        NarStore = OpenNarStore(before);
         Electorate = new Electorate(
-            [.. _logs.Select(ElectorOf), .. FileSources.Select(file => file.Client)], Upstreams, BadNars, NarStore, options.Policy, time);
+            [.. _logs.Select(ElectorOf), .. FileSources.Select(file => file.Client)], NarSources, BadNars, NarStore, options.Policy, time);
         Refusals = new RefusalMemory(new PollNews(Logs, Upstreams), time);
         var references = new ReferenceQueue();
         var memory = new DeciderMemory(Cache, Refusals, shared, journal ?? new DecisionJournal(time)) { Wanted = Wanted };
@@ -107,7 +110,7 @@ internal sealed class ProxyParts : IDisposable
         _owned =
         [
             Traces, Closure, Prefetch, references, RevocationExchange, Decider, BadNars, revocations,
-            .. Upstreams.Union(FileSources.Select(file => file.Source)),
+            .. NarSources.Union(FileSources.Select(file => file.Source)),
             .. new IDisposable?[] { ViewExchange, Redis }.OfType<IDisposable>(),
         ];
     }
@@ -135,6 +138,12 @@ internal sealed class ProxyParts : IDisposable
     public IReadOnlyList<(WatchedLog Log, LogMirror Mirror)> Mirrors { get; }
 
     public ImmutableArray<Upstream> Upstreams { get; }
+
+    /// <summary>The bucket in which replicas share NARs, asked like an upstream; null without one.</summary>
+    public Upstream? Shared { get; }
+
+    /// <summary>All that may have a NAR: the upstreams, and what replicas share.</summary>
+    private ImmutableArray<Upstream> NarSources => Shared is null ? Upstreams : [.. Upstreams, Shared];
 
     public BadNarMemory BadNars { get; } = new();
 
@@ -195,7 +204,7 @@ internal sealed class ProxyParts : IDisposable
     /// <summary>Creates the forwarder that serves agreed NARs.</summary>
     public NarForwarder Forward(IHttpForwarder forwarder)
     {
-        var finder = new NarFinder(Upstreams, BadNars, _time);
+        var finder = new NarFinder(NarSources, BadNars, _time);
         var downloads = new NarDownloads(new DeliveryContext
         {
             Finder = finder,
@@ -203,6 +212,7 @@ internal sealed class ProxyParts : IDisposable
             Refused = RefusedNars,
             Known = KnownFiles,
             Store = NarStore,
+            Shared = Shared,
             Space = new SpoolSpace(Options.StateDirectory, Options.NarSpool),
             Turns = new SemaphoreSlim(Options.Decompressions),
             OnRefused = Decider.Renew,
@@ -221,10 +231,25 @@ internal sealed class ProxyParts : IDisposable
     /// <summary>Probes each upstream and signed cache.</summary>
     public void Probe()
     {
-        foreach (var upstream in Upstreams.Union(FileSources.Select(file => file.Source)))
+        foreach (var upstream in NarSources.Union(FileSources.Select(file => file.Source)))
         {
             upstream.Probe();
         }
+    }
+
+    private Upstream? OpenShared(Upstream? before, HttpMessageHandler? network) => Options.SharedStore is not { } store ? null
+        : Known(before is null ? [] : [before], new Upstream(store, SharedTimeout, _time, Logger, network));
+
+    /// <summary>Takes over the store on disk, which uploads with the current key from now on.</summary>
+    private NarStore? OpenNarStore(ProxyParts? before)
+    {
+        if (before is null)
+        {
+            return Options.NarStore is null ? null : new NarStore(Options.NarStore, KnownFiles, _time, Logger);
+        }
+
+        before.NarStore?.Use(Options.NarStore?.Shared?.Signer);
+        return before.NarStore;
     }
 
     /// <summary>Creates an upstream with the state of its predecessor.</summary>

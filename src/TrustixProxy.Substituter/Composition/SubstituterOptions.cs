@@ -93,6 +93,16 @@ public sealed record SubstituterOptions
     /// <summary>Maximum memory of cached decisions, in bytes.</summary>
     public long DecisionMemory { get; init; } = 64 << 20;
 
+    /// <summary>The bucket in which replicas share NARs, as one more upstream; null without one.</summary>
+    internal UpstreamOptions? SharedStore => NarStore?.Shared is not { } shared ? null
+        : new UpstreamOptions(SharedNarsOptions.Name, shared.Base, int.MaxValue,
+            shared.Signer is { } signer ? UpstreamCredentials.Signing(signer) : null)
+        {
+            IsShared = true,
+            Proxies = Proxies,
+            NarDeadline = TimeSpan.FromSeconds(10),
+        };
+
     /// <summary>Returns an upstream with what it serves in the store's form, and the HTTP proxies for it.</summary>
     internal UpstreamOptions Reached(UpstreamOptions upstream) =>
         upstream with { Proxies = Proxies, Serves = ServedFile.NarInfoOf(Policy.Store) };

@@ -57,7 +57,9 @@ internal sealed record ProxyHealth(IReadOnlyList<LogStatus> Logs, IReadOnlyList<
             .Select(scope => new RuleHealth(scope.Match ?? "*", scope.Rule.ToString(), parts.Policy.IsMet(scope.Rule, operators))).ToList();
         var asksNobody = parts.Policy is { Electors.IsEmpty: true, ServesContentAddressed: true };
         var isRuleMet = parts.Policy.Fallback is { } fallback ? heard.Contains(fallback) : rules[^1].IsReachable || asksNobody;
-        return new ProxyHealth(logs, caches, upstreams, rules, isRuleMet && upstreams.Any(upstream => upstream.MayAnswer));
+        IReadOnlyList<SourceHealth> shown = parts.Shared is { } shared
+            ? [.. upstreams, SourceHealth.Of(shared.Options.Name, shared)] : upstreams;
+        return new ProxyHealth(logs, caches, shown, rules, isRuleMet && upstreams.Any(upstream => upstream.MayAnswer));
     }
 
     /// <summary>Writes the answer of <c>/readyz</c>.</summary>

@@ -101,7 +101,8 @@ internal sealed class ProxyReloader : IHostedService, IAsyncDisposable
             ("limits.leastBytesPerSecond", now.FrontDoor.LeastBytesPerSecond == next.FrontDoor.LeastBytesPerSecond),
             ("operations.listen", now.OperationsListen.SequenceEqual(next.OperationsListen)),
             ("narStore", (now.NarStore?.Directory, now.NarStore?.MaxSize) == (next.NarStore?.Directory, next.NarStore?.MaxSize)
-                && (now.NarStore?.Pinned ?? []).SequenceEqual(next.NarStore?.Pinned ?? [])),
+                && (now.NarStore?.Pinned ?? []).SequenceEqual(next.NarStore?.Pinned ?? [])
+                && now.NarStore?.Shared?.Base == next.NarStore?.Shared?.Base),
             ("store", now.Policy.Store == next.Policy.Store),
             ("stateDirectory", now.StateDirectory == next.StateDirectory),
         ];

@@ -13,6 +13,11 @@ namespace TrustixProxy.Configuration;
 /// <param name="environment">Returns a variable's value.</param>
 internal sealed class BucketCredentials(Section section, Func<string, string?> environment)
 {
+    /// <summary>What the keys are for.</summary>
+    public const string FileMeaning = "File (mode 0600) in the form of the AWS tools' credentials file: the key that signs requests to an "
+        + "`s3://` address. Without it the AWS tools' environment variables apply, and without these requests are unsigned.",
+        RoleMeaning = "Whether requests to an `s3://` address are signed with the role that EC2 gives this machine.";
+
     private const string FileKey = "credentialsFile", RoleKey = "instanceRole", Id = "AWS_ACCESS_KEY_ID",
         Secret = "AWS_SECRET_ACCESS_KEY", Token = "AWS_SESSION_TOKEN", Default = "default";
 

@@ -15,7 +15,10 @@ namespace TrustixProxy.Configuration;
 /// <param name="Priority">Its priority; null when it does not say.</param>
 internal sealed record BucketUrl(Uri Base, string Region, string? Profile, int? Priority)
 {
-    private const string Scheme = "s3://", DefaultRegion = "us-east-1";
+    /// <summary>The region where none is named.</summary>
+    public const string DefaultRegion = "us-east-1";
+
+    private const string Scheme = "s3://";
 
     private static readonly string[] RegionVariables = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 

@@ -9,11 +9,6 @@ internal static class ConfigurationKeys
     private const string Url = "http(s)://host[:port][/path]", LogUrl = $"{Url} or unix:/path",
         ListenUrl = "http://ip:port or http://localhost:port", Glob = "a glob with `*` and `?`";
 
-    private const string BucketKey = "File (mode 0600) in the form of the AWS tools' credentials file: the key that signs requests to an "
-        + "`s3://` address. Without it the AWS tools' environment variables apply, and without these requests are unsigned.";
-
-    private const string BucketRole = "Whether requests to an `s3://` address are signed with the role that EC2 gives this machine.";
-
     private static readonly Dictionary<string, KeyMeaning> Rules = new()
     {
         ["quorum"] = new("How many operators must agree. One of `quorum`, `percent` and `rule`.")
@@ -35,6 +30,7 @@ internal static class ConfigurationKeys
 
     private static readonly Dictionary<string,
         KeyMeaning> Serve = new([.. Prefixed("policy.", Rules), .. Prefixed("policy.scopes[].", Rules),
+            .. Prefixed("narStore.s3.", SharedStoreConfiguration.Meanings),
             .. new[] { "upstreams[].", "logs[].", "caches[].", "proofs[]." }.SelectMany(peer => Prefixed(peer, TlsKeys.Meanings))])
         {
             ["store"] = new("The store whose paths are decided on. It decides the form of narinfos and of `caches[].publicKeys`.")
@@ -191,8 +187,8 @@ internal static class ConfigurationKeys
             ["upstreams[].url"] = new(
             "Address of the cache; `file:` for a folder written by `nix copy --to`, `s3:` for a bucket, with the parameters of nix.conf.")
             { Range = $"{Url}, file:///path or s3://bucket" },
-            ["upstreams[].credentialsFile"] = new(BucketKey) { Type = "path", Default = "none" },
-            ["upstreams[].instanceRole"] = new(BucketRole) { Default = "`false`" },
+            ["upstreams[].credentialsFile"] = new(BucketCredentials.FileMeaning) { Type = "path", Default = "none" },
+            ["upstreams[].instanceRole"] = new(BucketCredentials.RoleMeaning) { Default = "`false`" },
             ["upstreams[].netrcFile"] = new("File (mode 0600) in Nix's `netrc-file` form with login, password or both for its "
                 + "host. Sent only to its own origin.")
             { Type = "path", Default = "none" },

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using TrustixProxy.Consensus;
+using TrustixProxy.IO.Connecting;
 using TrustixProxy.IO.Redis;
 using TrustixProxy.Logs.Client;
 using TrustixProxy.Nars.Store;
@@ -43,7 +44,7 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         var (key, keyFile, isKeyMissing) = ReadKey(section, stateDirectory);
         var previous = ReadPreviousKeys(section);
         var redis = ReadRedis(section);
-        var narStore = ReadNarStore(section, stateDirectory, store, isCheck);
+        var narStore = ReadNarStore(section, stateDirectory, store, proxies, isCheck);
         var caches = Unique(
             section, "caches", [.. section.List("caches").Select(cache => ReadCache(cache, store))], cache => cache.Elector.Name);
         var proofs = Unique(section, "proofs", [.. section.List("proofs").Select(ProofConfiguration.Read)], proof => proof.Elector.Name);
@@ -267,7 +268,8 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         return options with { Password = password, KeyPrefix = prefix };
     }
 
-    private static NarStoreOptions? ReadNarStore(Section section, string stateDirectory, Store paths, bool isCheck)
+    private static NarStoreOptions? ReadNarStore(
+        Section section, string stateDirectory, Store paths, HttpProxies proxies, bool isCheck)
     {
         var store = section.Object("narStore");
         return section.Has("narStore")
@@ -275,6 +277,7 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
                 store.Size("maxSize", "10GiB"), [.. CommonKeys.Globs(store, "pinned")])
             {
                 Store = paths,
+                Shared = SharedStoreConfiguration.Read(store, paths, proxies),
             }
             : null;
     }

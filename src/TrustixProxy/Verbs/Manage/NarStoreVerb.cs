@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using TrustixProxy.Configuration;
+using TrustixProxy.IO.Buckets;
 using TrustixProxy.Nars.Store;
 using TrustixProxy.Terminal;
 
@@ -18,8 +19,9 @@ internal static class NarStoreVerb
                 + "decompression.") { SharedOptions.Config, Delete, SharedOptions.Json };
         fsck.SetAction((parsed, cancellation) => WithAsync(parsed, store => CheckAsync(store, parsed, cancellation)));
         var gc = new Command("gc", "Removes leftovers of crashed writers and evicts least recently used NARs down to "
-            + "narStore.maxSize.") { SharedOptions.Config, SharedOptions.Json };
-        gc.SetAction((parsed, _) => WithAsync(parsed, store => Task.FromResult(Collect(store, parsed.GetValue(SharedOptions.Json)))));
+            + "narStore.maxSize; deletes the oldest objects of the bucket in narStore.s3.") { SharedOptions.Config, SharedOptions.Json };
+        gc.SetAction((parsed, cancellation) => ProxyConfiguration.ReadAsync(parsed.GetValue(SharedOptions.Config), options =>
+            WithAsync(parsed, store => CollectAsync(store, options.NarStore?.Shared, parsed.GetValue(SharedOptions.Json), cancellation))));
         return new Command("nar-store", "Checks or cleans the proxy's NARs on disk.") { fsck, gc };
     }
 
@@ -67,13 +69,32 @@ internal static class NarStoreVerb
         return result.Damaged.Count is 0 ? ExitCode.Good : ExitCode.No;
     }
 
-    private static int Collect(NarStoreMaintenance store, bool isJson)
+    private static async Task<int> CollectAsync(
+        NarStoreMaintenance store, SharedNarsOptions? shared, bool isJson, CancellationToken cancellation)
     {
         var result = store.Collect();
+        try
+        {
+            result = shared is null ? result : result with { Shared = await CollectAsync(shared, cancellation) };
+        }
+        catch (HttpRequestException exception)
+        {
+            Console.Error.WriteLine($"narStore.s3: '{shared!.Base}' cannot be cleaned: {exception.Message} Check its key and its server.");
+            return ExitCode.Unknown;
+        }
+
         Console.WriteLine(isJson
             ? JsonSerializer.Serialize(result, VerbJson.Indented.NarStoreGcResult)
             : $"{result.Deleted:N0} NARs and {result.Abandoned:N0} unfinished files of {result.DeletedBytes:N0} bytes deleted; "
-                + $"{result.Bytes:N0} bytes left of at most {result.MaxSize:N0}");
+                + $"{result.Bytes:N0} bytes left of at most {result.MaxSize:N0}"
+                + (result.Shared is not { } objects ? "" : $"; shared: {objects.Deleted:N0} objects of {objects.DeletedBytes:N0} bytes "
+                    + $"deleted, {objects.Bytes:N0} bytes left of at most {objects.MaxSize:N0}"));
         return result.Bytes <= result.MaxSize ? ExitCode.Good : ExitCode.No;
+    }
+
+    private static async Task<SharedNarsGcResult> CollectAsync(SharedNarsOptions shared, CancellationToken cancellation)
+    {
+        using var http = Bucket.Sender(shared.Proxies, TimeProvider.System);
+        return await new SharedNarsMaintenance(shared, http, TimeProvider.System).CollectAsync(cancellation);
     }
 }
