@@ -72,8 +72,11 @@ public sealed class KnownFiles : IDisposable
         var record = _seal.Seal(Kind, name, body);
         Remember(name, file.Size);
         Store(name, record);
-        var redis = _redis;
-        _ = redis?.AskAsync(database => database.StringSetAsync(KeyOf(redis, name), record, Lifetime));
+        if (_redis is { } redis)
+        {
+            var key = KeyOf(redis, name);
+            _ = redis.AskAsync(key, database => database.StringSetAsync(key, record, Lifetime));
+        }
     }
 
     /// <summary>Deletes expired records from disk.</summary>

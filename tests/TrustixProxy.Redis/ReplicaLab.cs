@@ -44,7 +44,9 @@ internal sealed class ReplicaLab : IAsyncDisposable
     /// <summary>Another replica, started.</summary>
     /// <param name="change">What is changed of its configuration.</param>
     /// <param name="key">Its signing key, if it is another one.</param>
-    public async Task<Replica> AddReplicaAsync(Action<System.Text.Json.Nodes.JsonObject>? change = null, NixSecretKey? key = null)
+    /// <param name="until">What it says once it is ready.</param>
+    public async Task<Replica> AddReplicaAsync(
+        Action<System.Text.Json.Nodes.JsonObject>? change = null, NixSecretKey? key = null, string until = "Connected to Redis")
     {
         var state = Directory.CreateDirectory(Path.Combine(_directory, $"replica-{Guid.NewGuid():n}")).FullName;
         var keyFile = Path.Combine(state, "signing.key");
@@ -63,7 +65,7 @@ internal sealed class ReplicaLab : IAsyncDisposable
         change?.Invoke(configuration);
         var replica = new Replica(state, configuration, key ?? Key);
         await replica.StartAsync();
-        await UntilAsync(() => replica.Lines.Contains("Connected to Redis", StringComparison.Ordinal), 30);
+        await UntilAsync(() => replica.Lines.Contains(until, StringComparison.Ordinal), 30);
         lock (_replicas)
         {
             _replicas.Add(replica);

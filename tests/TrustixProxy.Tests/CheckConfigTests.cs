@@ -94,7 +94,8 @@ public sealed class CheckConfigTests
             "redis.configuration: has a password; put it into a file and set redis.passwordFile.",
             "redis.keyPrefix: is 'a b'; it must be printable ASCII without spaces",
             "redis.passwordFile: is '/nowhere', which cannot be read",
-            "redis.pasword: is not a key of this configuration. Known here: configuration, keyPrefix, passwordFile.",
+            "redis.pasword: is not a key of this configuration. Known here: caFile, clientCertificateFile, clientKeyFile, "
+                + "configuration, keyPrefix, passwordFile.",
             "previousSigningKeyFiles: has '/nowhere', which cannot be read",
             "signingKeyFile: is '" + Path.Combine(folder.Path, "key") + "', whose content has no colon",
         })
@@ -143,6 +144,10 @@ public sealed class CheckConfigTests
     [InlineData("{\"logs\": \"alice\"}", "logs: is 'alice'; it must be a list of objects")]
     [InlineData("{\"redis\": \"localhost\"}", "redis: is 'localhost'; it must be an object")]
     [InlineData("{\"redis\": {\"keyPrefix\": \"x\"}}", "redis.configuration: is missing. Set it, for example to localhost:6379.")]
+    [InlineData("{\"redis\": {\"configuration\": \"/run/redis.sock\"}}",
+        "redis.configuration: has '/run/redis.sock', which is no host; a unix socket is unix:/path.")]
+    [InlineData("{\"redis\": {\"configuration\": \"a:1\", \"caFile\": \"/x\"}}",
+        "redis.caFile: is '/x', and redis.configuration does not say ssl=true: add that, or remove the key.")]
     [InlineData("{\"redis\": {\"configuration\": \"ssl=true\"}}", "redis.configuration: is 'ssl=true', which names no server")]
     [InlineData(
         "{\"redis\": {\"configuration\": \"a:1,tls=1\"}}", "redis.configuration: is 'a:1,tls=1', which is not host:port with settings")]

@@ -22,4 +22,17 @@ public static partial class ReplicasLog
 
     [LoggerMessage(6006, LogLevel.Error, "A call to Redis failed: a bug in this program")]
     public static partial void RedisFailed(this ILogger logger, Exception exception);
+
+    [LoggerMessage(6007, LogLevel.Warning,
+        "redis: Redis denies its user what replicas need ({Reason}); until it is allowed, they share less. Run ACL SETUSER {User} "
+        + "{Permissions}")]
+    public static partial void RedisDenied(this ILogger logger, string reason, string user, string permissions);
+
+    [LoggerMessage(6008, LogLevel.Warning, "redis.passwordFile: Redis rejects the user '{User}' with this password; until it takes them, "
+        + "this replica decides alone. Correct the file, or user= in redis.configuration")]
+    public static partial void RedisRejectsPassword(this ILogger logger, string user);
+
+    [LoggerMessage(6009, LogLevel.Warning, "redis: TLS fails ({Reason}); until it works, this replica decides alone. Set redis.caFile to "
+        + "the authority of Redis, and redis.clientCertificateFile and clientKeyFile if it demands a certificate")]
+    public static partial void RedisTlsFailed(this ILogger logger, string reason);
 }

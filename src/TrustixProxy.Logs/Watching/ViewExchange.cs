@@ -139,7 +139,7 @@ public sealed class ViewExchange : SupervisedService
             // Our head was just shown to continue it, or Redis held no valid head.
             object[] arguments = [Swap, 1, key, bytes, ours.ToMessage().ToByteArray(), WireMessage.MaxHead - 1];
             if (await _redis.AskAsync(
-                async database => (int)await database.ExecuteAsync("EVAL", arguments)) is { IsAnswered: true, Value: 1 })
+                key, async database => (int)await database.ExecuteAsync("EVAL", arguments)) is { IsAnswered: true, Value: 1 })
             {
                 _redis.Tell(Message + log.Key.LogId);
                 return true;
@@ -162,7 +162,7 @@ public sealed class ViewExchange : SupervisedService
         var shown = FaultEvidence.TryVerify(bytes, [log.Key], out var evidence, out _) ? evidence.Fault : null;
         if (log.IsFrozen && shown is null && _views.Load(log.Key).Fault is { } ours)
         {
-            await _redis.AskAsync(database => database.StringSetAsync(key, ours));
+            await _redis.AskAsync(key, database => database.StringSetAsync(key, ours));
             _redis.Tell(Message + log.Key.LogId);
         }
         else if (!log.IsFrozen && shown is not null && !WasUnfrozen(log.Key, shown))
@@ -183,7 +183,7 @@ public sealed class ViewExchange : SupervisedService
     private async Task<byte[]?> ReadAsync(RedisKey key, int size)
     {
         object[] arguments = [Read, 1, key, size - 1];
-        return await _redis.AskAsync(async database => (byte[]?)await database.ExecuteAsync("EVAL", arguments)) is
+        return await _redis.AskAsync(key, async database => (byte[]?)await database.ExecuteAsync("EVAL", arguments)) is
         { IsAnswered: true } reply ? reply.Value ?? [] : null;
     }
 

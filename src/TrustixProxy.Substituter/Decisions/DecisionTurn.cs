@@ -66,5 +66,5 @@ internal sealed class DecisionTurn(RedisConnection redis, RedisKey key, string m
     }
 
     private void Run(string script, params object[] arguments) =>
-        _ = redis.AskAsync(database => database.ExecuteAsync("EVAL", [script, 1, key, _token, .. arguments]));
+        _ = redis.AskAsync(key, database => database.ExecuteAsync("EVAL", [script, 1, key, _token, .. arguments]));
 }

@@ -22,7 +22,8 @@ internal sealed record SharedBundle(Lazy<Digest> Hash, Lazy<byte[]> Packed);
 /// d:POLICY:DIGEST   the sealed decision; expires as the decision does
 /// b:POLICY:DIGEST   its proofs: hash and packed bundle, sealed with the decision's bytes
 /// l:POLICY:DIGEST   the lease of the deciding replica; expires unless renewed
-/// </code></remarks>
+/// </code>
+/// In a Cluster the digest is a hash tag: all of a path is in one slot.</remarks>
 internal sealed class SharedDecisions
 {
     /// <summary>Maximum delay caused by a crashed replica.</summary>
@@ -109,7 +110,7 @@ internal sealed class SharedDecisions
 
         byte[] bundle = decision.Bundle is { } kept
             ? _seal.Seal(BundleKind, NameOfBundle(digest, decision.Record), [.. kept.Hash.Value.ToArray(), .. kept.Packed.Value]) : [];
-        _ = _redis.AskAsync(database =>
+        _ = _redis.AskAsync(Key('d', digest), database =>
         {
             _ = bundle.Length > 0 ? database.StringSetAsync(Key('b', digest), bundle, lifetime) : database.KeyDeleteAsync(Key('b', digest));
             return database.StringSetAsync(Key('d', digest), decision.Record, lifetime);
@@ -118,7 +119,7 @@ internal sealed class SharedDecisions
 
     /// <summary>Tries to take the lease, then reads the decision; this order finds a decision made before the lease was free.</summary>
     private Task<RedisReply<SharedDecision>> TakeAndLookAsync(StorePathDigest digest, DecisionTurn turn) =>
-        _redis.AskAsync(async database =>
+        _redis.AskAsync(Key('d', digest), async database =>
     {
         var taking = turn.TakeAsync(database);
         var record = _redis.ReadAsync(database, Key('d', digest), MaxRecord);
@@ -136,5 +137,5 @@ internal sealed class SharedDecisions
 
     private static string NameOfBundle(StorePathDigest digest, byte[] record) => $"{digest} {Digest.Of(record)}";
 
-    private RedisKey Key(char kind, StorePathDigest digest) => _redis.Key($"{kind}:{_policy}:{digest}");
+    private RedisKey Key(char kind, StorePathDigest digest) => _redis.Key($"{kind}:{_policy}:", digest.ToString());
 }

@@ -74,7 +74,8 @@ internal sealed class RevocationExchange : SupervisedService
     private void Show(Revocation revocation)
     {
         var (subject, record) = (revocation.Subject.ToString(), revocation.Seal(_seal));
-        _ = _redis!.AskAsync(database => database.HashSetAsync(_redis.Key(HashName), subject, record));
+        var key = _redis!.Key(HashName);
+        _ = _redis.AskAsync(key, database => database.HashSetAsync(key, subject, record));
         _redis.Tell($"{Message}{subject}|{Convert.ToBase64String(record)}");
     }
 
@@ -135,12 +136,13 @@ internal sealed class RevocationExchange : SupervisedService
     /// <summary>Reads the hash in small parts, up to the size of a genuine one.</summary>
     private async IAsyncEnumerable<HashPart> LoadAsync(RedisKey key)
     {
-        var reply = await _redis!.AskAsync(database => database.KeyTypeAsync(key));
-        var size = await _redis.AskAsync(async database => (long?)await database.ExecuteAsync("MEMORY", "USAGE", key, "SAMPLES", 0));
+        var reply = await _redis!.AskAsync(key, database => database.KeyTypeAsync(key));
+        var size = await _redis.AskAsync(
+            key, async database => (long?)await database.ExecuteAsync("MEMORY", "USAGE", key, "SAMPLES", 0));
         if (reply is { IsAnswered: true, Value: not (RedisType.Hash or RedisType.None) } || size.Value > MaxHash)
         {
             // the key has a wrong type: each replica writes back its revocations
-            await _redis.AskAsync(database => database.KeyDeleteAsync(key));
+            await _redis.AskAsync(key, database => database.KeyDeleteAsync(key));
         }
 
         var cursor = "0";
@@ -148,7 +150,7 @@ internal sealed class RevocationExchange : SupervisedService
         {
             var from = cursor;
             if (await _redis.AskAsync(
-                database => BoundedReads.ReadHashAsync(database, key, from, MaxEntry)) is not { IsAnswered: true, Value: var part })
+                key, database => BoundedReads.ReadHashAsync(database, key, from, MaxEntry)) is not { IsAnswered: true, Value: var part })
             {
                 yield break;
             }

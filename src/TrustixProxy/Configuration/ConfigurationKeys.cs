@@ -31,7 +31,7 @@ internal static class ConfigurationKeys
     private static readonly Dictionary<string,
         KeyMeaning> Serve = new([.. Prefixed("policy.", Rules), .. Prefixed("policy.scopes[].", Rules),
             .. Prefixed("narStore.s3.", SharedStoreConfiguration.Meanings),
-            .. new[] { "upstreams[].", "logs[].", "caches[].", "proofs[]." }.SelectMany(peer => Prefixed(peer, TlsKeys.Meanings))])
+            .. new[] { "upstreams[].", "logs[].", "caches[].", "proofs[].", "redis." }.SelectMany(peer => Prefixed(peer, TlsKeys.Meanings))])
         {
             ["store"] = new("The store whose paths are decided on. It decides the form of narinfos and of `caches[].publicKeys`.")
             {
@@ -123,8 +123,9 @@ internal static class ConfigurationKeys
             ["previousSigningKeyFiles"] = new(
             "Rotated-out keys: decisions they sealed are still accepted, nothing new is signed with them.")
             { Type = "list of paths" },
-            ["redis.configuration"] = new("The Redis shared by replicas, as a StackExchange.Redis configuration string without a password.")
-            { Default = "none: this proxy is alone", Range = "host:port[,host:port…][,ssl=true…]" },
+            ["redis.configuration"] = new("The Redis shared by replicas, as a StackExchange.Redis configuration string without a password: "
+                + "one server, Sentinels with `serviceName=`, or nodes of a Cluster.")
+            { Default = "none: this proxy is alone", Range = "host:port[,host:port…][,user=…,ssl=true…], or unix:/path" },
             ["redis.keyPrefix"] = new("Prefix of every Redis key and channel.") { Range = "printable ASCII without spaces" },
             ["redis.passwordFile"] = new("File (mode 0600) with one line: the Redis password.") { Type = "path", Default = "no password" },
             ["narStore.directory"] = new(

@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using TrustixProxy.Consensus;
 using TrustixProxy.IO.Connecting;
-using TrustixProxy.IO.Redis;
 using TrustixProxy.Logs.Client;
 using TrustixProxy.Nars.Store;
 using TrustixProxy.Native;
@@ -43,7 +42,7 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         var onUndecided = section.Choice("onUndecided", OnUndecided.NotFound);
         var (key, keyFile, isKeyMissing) = ReadKey(section, stateDirectory);
         var previous = ReadPreviousKeys(section);
-        var redis = ReadRedis(section);
+        var redis = RedisConfiguration.Read(section);
         var narStore = ReadNarStore(section, stateDirectory, store, proxies, isCheck);
         var caches = Unique(
             section, "caches", [.. section.List("caches").Select(cache => ReadCache(cache, store))], cache => cache.Elector.Name);
@@ -241,31 +240,6 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         }
 
         return [.. keys];
-    }
-
-    private static RedisOptions? ReadRedis(Section section)
-    {
-        var redis = section.Object("redis");
-        if (!section.Has("redis"))
-        {
-            return null;
-        }
-
-        var configuration = redis.Required("configuration", "localhost:6379");
-        if (configuration.Length > 0 && RedisOptions.FaultOf(configuration) is { } fault)
-        {
-            redis.Fault("configuration", fault);
-        }
-
-        var options = new RedisOptions(configuration);
-        var prefix = redis.Text("keyPrefix", options.KeyPrefix)!;
-        if (prefix.Any(letter => letter is <= ' ' or > '~'))
-        {
-            redis.Fault("keyPrefix", $"is '{prefix}'; it must be printable ASCII without spaces, for example \"{options.KeyPrefix}\".");
-        }
-
-        var password = redis.Text("passwordFile") is { } path ? Configuration.KeyFile.ReadSecret(redis, "passwordFile", path) : null;
-        return options with { Password = password, KeyPrefix = prefix };
     }
 
     private static NarStoreOptions? ReadNarStore(

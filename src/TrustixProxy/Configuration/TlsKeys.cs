@@ -3,7 +3,7 @@ using TrustixProxy.IO.Connecting;
 
 namespace TrustixProxy.Configuration;
 
-/// <summary>Keys <c>clientCertificateFile</c>, <c>clientKeyFile</c> and <c>caFile</c> of whoever has a URL.</summary>
+/// <summary>Keys <c>clientCertificateFile</c>, <c>clientKeyFile</c> and <c>caFile</c> of whoever is reached by TLS.</summary>
 internal static class TlsKeys
 {
     private const string CertificateKey = "clientCertificateFile", PrivateKey = "clientKeyFile", AuthorityKey = "caFile";
@@ -22,23 +22,30 @@ internal static class TlsKeys
     /// <param name="url">The address of whom they are for.</param>
     public static PeerTls? Read(Section section, Uri url)
     {
+        var (certificate, authorities) = ReadFiles(
+            section, url.Scheme is "https" ? null : $"the address '{url}' has no TLS: give an https address");
+        return certificate is null && authorities is null ? null : new PeerTls(url, certificate, authorities);
+    }
+
+    /// <summary>Reads the files that the keys name.</summary>
+    /// <param name="obstacle">Why they have no effect, with a remedy; null when they do.</param>
+    public static (TlsCertificate? Certificate, CertificateAuthorities? Authorities) ReadFiles(Section section, string? obstacle)
+    {
         var (certificateFile, keyFile, authorityFile) = (
             section.Text(CertificateKey), section.Text(PrivateKey), section.Text(AuthorityKey));
         var first = certificateFile is not null ? CertificateKey : keyFile is not null ? PrivateKey : AuthorityKey;
         if ((certificateFile ?? keyFile ?? authorityFile) is not { } value)
         {
-            return null;
+            return default;
         }
 
-        if (url.Scheme is not "https")
+        if (obstacle is not null)
         {
-            section.Fault(first, $"is '{value}', and the address '{url}' has no TLS: give an https address, or remove the key.");
-            return null;
+            section.Fault(first, $"is '{value}', and {obstacle}, or remove the key.");
+            return default;
         }
 
-        var tls = new PeerTls(
-            url, ReadCertificate(section, certificateFile, keyFile), ReadAuthorities(section, AuthorityKey, authorityFile));
-        return tls is { Certificate: null, Authorities: null } ? null : tls;
+        return (ReadCertificate(section, certificateFile, keyFile), ReadAuthorities(section, AuthorityKey, authorityFile));
     }
 
     /// <summary>Reads a file with certificates of authorities; null when there is none, or it is faulty.</summary>
