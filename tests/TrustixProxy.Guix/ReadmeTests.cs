@@ -3,13 +3,13 @@ using TrustixProxy.Testing;
 
 namespace TrustixProxy.Guix;
 
-/// <summary>What the README's page for Guix tells people to type, typed on a real client.</summary>
+/// <summary>What the page for Guix tells people to type, typed on a real client.</summary>
 [Collection(GuixLabCollection.Name)]
 public sealed partial class ReadmeTests(GuixLab lab)
 {
     private const string Through = "http://127.0.0.1:8080", Beside = $"https://ci.guix.gnu.org https://bordeaux.guix.gnu.org {Through}";
 
-    private static readonly string Page = Section.Match(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "README.md"))).Value;
+    private static readonly string Page = File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "README.md"));
 
     private static readonly IReadOnlyList<string> Lines = [.. Typed.Matches(Page).Select(match => match.Groups[1].Value)];
 
@@ -58,9 +58,6 @@ public sealed partial class ReadmeTests(GuixLab lab)
     private static Task<Result> TypeHereAsync(string folder, string line) => Shell.RunAsync("sh", ["-c",
         $"cd '{folder}' && {line.Replace("trustix-proxy init", $"{Executable.Words} init", StringComparison.Ordinal)
             .Replace("trustix-proxy keygen", $"{Executable.Words} keygen", StringComparison.Ordinal)}"]);
-
-    [GeneratedRegex("^## Guix in ten minutes\n.*?(?=^## )", RegexOptions.Multiline | RegexOptions.Singleline)]
-    private static partial Regex Section { get; }
 
     [GeneratedRegex("^[$#] ([a-z].+)$", RegexOptions.Multiline)]
     private static partial Regex Typed { get; }

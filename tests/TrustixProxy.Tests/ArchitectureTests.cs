@@ -107,9 +107,9 @@ public sealed partial class ArchitectureTests
     }
 
     [Fact]
-    public void The_picture_in_the_readme_shows_the_arrows()
+    public void The_picture_in_the_documents_shows_the_arrows()
     {
-        var drawn = Arrow.Matches(Repository.Read("README.md"))
+        var drawn = Arrow.Matches(Repository.Read("src/README.md"))
             .ToDictionary(match => match.Groups[1].Value, match => match.Groups[2].Value.Split(
                 ", ", StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Order().ToArray());
 
@@ -132,6 +132,14 @@ public sealed partial class ArchitectureTests
         // for build traces
         Assert.InRange(pure, 1, 5800);
     }
+
+    [Fact]
+    public void The_trust_core_is_listed_file_by_file() =>
+        Assert.Equal(
+            TrustCore.Select(file => Path.GetRelativePath(Path.Combine(Repository.Root, "src"), file)["TrustixProxy.".Length..^".cs".Length])
+                .Order(StringComparer.Ordinal),
+            Listed.Matches(Repository.Read("src/TrustixProxy.Consensus/README.md")).Select(match => match.Groups[1].Value)
+                .Order(StringComparer.Ordinal));
 
     [Fact]
     public void The_trust_core_reads_no_clock_no_disk_no_network_and_no_chance() =>
@@ -196,6 +204,10 @@ public sealed partial class ArchitectureTests
     [GeneratedRegex(@"\((long|int)\)[\w.!\[\]]*"
         + @"(\.(TreeSize|MHTreeSize|FirstSize|SecondSize|Start|Finish|NumSideNodes|SeenAt)|(request|conflict)\.Index)\b")]
     private static partial Regex CastOfForeignNumber { get; }
+
+    /// <summary>A row of the table of the trust core.</summary>
+    [GeneratedRegex(@"^\| `((?:TransparencyLog|Nix|Consensus)/[\w/]+)` \|", RegexOptions.Multiline)]
+    private static partial Regex Listed { get; }
 
     [GeneratedRegex(@"^([A-Z]\w+) +──▶ +([\w, ]+)$", RegexOptions.Multiline)]
     private static partial Regex Arrow { get; }

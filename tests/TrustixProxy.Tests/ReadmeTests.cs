@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace TrustixProxy.Tests;
 
-/// <summary>What the README tells people to write is what the program reads.</summary>
+/// <summary>What the documents tell people to write is what the program reads.</summary>
 public sealed partial class ReadmeTests
 {
     [Theory]
@@ -14,8 +14,7 @@ public sealed partial class ReadmeTests
     public async Task Each_policy_to_begin_with_is_good_and_its_weakness_is_said(string name, string expected, string warning)
     {
         using var folder = new Folder();
-        var readme = await File.ReadAllTextAsync(Path.Combine(Repository.Root, "README.md"));
-        var json = Block().Matches(readme).Single(block => block.Groups["name"].Value == name).Groups["json"].Value;
+        var json = Block().Matches(Repository.DocumentsText).Single(block => block.Groups["name"].Value == name).Groups["json"].Value;
 
         var (code, output, error) = await Cli.RunAsync(
             ["check-config", "--config", folder.File("config.json", json)], new() { ["TRUSTIXPROXY__STATEDIRECTORY"] = folder.Path });

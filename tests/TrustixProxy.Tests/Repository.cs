@@ -7,6 +7,18 @@ internal static class Repository
 
     public static string Read(string path) => File.ReadAllText(Path.Combine(Root, path));
 
+    /// <summary>What users read: every Markdown file but those beside test data, README.md first.</summary>
+    public static IReadOnlyList<string> Documents { get; } =
+    [
+        "README.md",
+        .. new[] { ".github", "docker", "nix", "src" }.SelectMany(folder => Sources(folder, "*.md"))
+            .Select(file => Path.GetRelativePath(Root, file)).OrderBy(file => file.Replace('/', '\0'), StringComparer.Ordinal),
+        "tests/README.md", "tests/Benchmarks/README.md",
+    ];
+
+    /// <summary>All documents as one text.</summary>
+    public static string DocumentsText { get; } = string.Join('\n', Documents.Select(Read));
+
     /// <summary>Source files below a folder; nothing that a build made.</summary>
     public static IEnumerable<string> Sources(string folder, string pattern = "*.cs") =>
         Directory.EnumerateFiles(Path.Combine(Root, folder), pattern, SearchOption.AllDirectories)

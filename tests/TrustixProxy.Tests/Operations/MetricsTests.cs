@@ -64,7 +64,7 @@ public sealed partial class MetricsTests
         var page = Exposition.Parse(await node.Client.GetStringAsync(new Uri(node.PrivateUrl, "/metrics")));
 
         Assert.True(Value(page, "trustix_log_submitted_items_total", ("log", "test")) >= 1);
-        AllAreInTheReadme(page, "trustix_log_");
+        AllAreInTheDocuments(page, "trustix_log_");
     }
 
     [Fact]
@@ -93,7 +93,7 @@ public sealed partial class MetricsTests
         Assert.True(Value(page, "trustix_log_cosigning_rounds_total", ("log", "test"), ("result", "cosigned")) >= 1);
         Assert.InRange(Value(page, "trustix_log_cosigned_age_seconds", ("log", "test")), 0, 60);
         Assert.Equal(0, Value(page, "trustix_log_signing_stopped", ("log", "test")));
-        AllAreInTheReadme(page, "trustix_log_");
+        AllAreInTheDocuments(page, "trustix_log_");
     }
 
     [Fact]
@@ -137,7 +137,7 @@ public sealed partial class MetricsTests
         Assert.True(Value(page, "trustix_publish_passes_total", ("fault", "unreachable")) >= 1);
         Assert.Equal(1, Value(page, "trustix_publish_jobs_lost_total", ("reason", "rejected")));
         Assert.Equal(0, Value(page, "trustix_publish_paths_total", ("result", "published")));
-        AllAreInTheReadme(page, "trustix_spool_", "trustix_publish_");
+        AllAreInTheDocuments(page, "trustix_spool_", "trustix_publish_");
     }
 
     [Fact]
@@ -205,20 +205,20 @@ public sealed partial class MetricsTests
     }
 
     [Fact]
-    public async Task The_readme_names_every_metric_of_the_proxy_and_no_other()
+    public async Task The_documents_name_every_metric_of_the_proxy_and_no_other()
     {
         using var text = new PrometheusText("TrustixProxy.Substituter");
         await using var proxy = await TestProxy.WithThreeLogsAsync();
         proxy.Metrics = text.AnswerAsync;
         await proxy.StartAsync();
 
-        AllAreInTheReadme(await ScrapeAsync(proxy), "trustix_proxy_");
+        AllAreInTheDocuments(await ScrapeAsync(proxy), "trustix_proxy_");
     }
 
-    /// <summary>Of the names that begin so, the page and the README have the same.</summary>
-    private static void AllAreInTheReadme(IReadOnlyDictionary<string, MetricFamily> page, params string[] prefixes)
+    /// <summary>Of the names that begin so, the page and the documents have the same.</summary>
+    private static void AllAreInTheDocuments(IReadOnlyDictionary<string, MetricFamily> page, params string[] prefixes)
     {
-        Assert.Equal(Ours(page.Keys), Ours(Named.Matches(Repository.Read("README.md")).Select(match => match.Groups[1].Value).Distinct()));
+        Assert.Equal(Ours(page.Keys), Ours(Named.Matches(Repository.DocumentsText).Select(match => match.Groups[1].Value).Distinct()));
 
         IEnumerable<string> Ours(IEnumerable<string> names) =>
             names.Where(name => prefixes.Any(prefix => name.StartsWith(prefix, StringComparison.Ordinal))).Order(StringComparer.Ordinal);

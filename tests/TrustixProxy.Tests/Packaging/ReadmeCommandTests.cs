@@ -4,10 +4,10 @@ using TrustixProxy.Testing;
 
 namespace TrustixProxy.Tests.Packaging;
 
-/// <summary>What the README tells people to type works, as far as it can work here.</summary>
+/// <summary>What the documents tell people to type works, as far as it can work here.</summary>
 public sealed partial class ReadmeCommandTests
 {
-    private static readonly string Readme = Repository.Read("README.md");
+    private static readonly string Documents = Repository.DocumentsText;
 
     /// <summary>What is run by other tests: it needs two builders' caches, a Nix or Guix with builds of its own, evidence, or does
     /// not end.</summary>
@@ -18,7 +18,7 @@ public sealed partial class ReadmeCommandTests
     public async Task Each_option_in_it_is_one_of_its_verb()
     {
         var helps = new Dictionary<string, Task<(int Code, string Output, string Error)>>();
-        var lines = Commands.Matches(Readme).Select(match => match.Groups[1].Value)
+        var lines = Commands.Matches(Documents).Select(match => match.Groups[1].Value)
             .Where(line => line.Contains(" --", StringComparison.Ordinal)).ToList();
 
         Assert.True(lines.Count > 10);
@@ -33,7 +33,7 @@ public sealed partial class ReadmeCommandTests
 
             var known = Option.Matches((await help).Output).Select(match => match.Value).ToHashSet();
             Assert.All(Option.Matches(line), option =>
-                Assert.True(known.Contains(option.Value), $"trustix-proxy {verb} has no {option.Value}, which the README names: {line}"));
+                Assert.True(known.Contains(option.Value), $"trustix-proxy {verb} has no {option.Value}, which a document names: {line}"));
         }
     }
 
@@ -42,7 +42,7 @@ public sealed partial class ReadmeCommandTests
     {
         using var folder = new Folder();
         var environment = new Dictionary<string, string> { ["TRUSTIXPROXY__STATEDIRECTORY"] = folder.Path };
-        var blocks = Json.Matches(Readme).Select(match => match.Groups[1].Value).ToList();
+        var blocks = Json.Matches(Documents).Select(match => match.Groups[1].Value).ToList();
 
         Assert.True(blocks.Count > 5);
         foreach (var block in blocks)
@@ -60,7 +60,7 @@ public sealed partial class ReadmeCommandTests
     public async Task A_builder_can_type_what_it_says()
     {
         using var folder = new Folder();
-        var block = Consoles.Matches(Readme).Single(match => match.Value.Contains("keygen log.key", StringComparison.Ordinal)).Value;
+        var block = Consoles.Matches(Documents).Single(match => match.Value.Contains("keygen log.key", StringComparison.Ordinal)).Value;
         foreach (var line in Keygen.Matches(block).Select(match => match.Groups[1].Value))
         {
             await Command.RunAsync("sh", ["-c", $"cd '{folder.Path}' && {line}"]);
@@ -73,7 +73,7 @@ public sealed partial class ReadmeCommandTests
             ["-c", $"cd '{folder.Path}' && TRUSTIXPROXY__STATEDIRECTORY='{folder.Path}' trustix-proxy check-config --config log.json"]);
 
         Assert.Equal("valid for log serve: alice.\n", good);
-        var publish = Consoles.Matches(Readme)
+        var publish = Consoles.Matches(Documents)
             .Single(match => match.Value.Contains("cat /etc/trustix-publish.json", StringComparison.Ordinal)).Value;
         var config = folder.File("publish.json",
             Braces.Match(publish).Value.Replace("/etc/trustix/token.key", folder.File("token.key"), StringComparison.Ordinal));
@@ -96,7 +96,7 @@ public sealed partial class ReadmeCommandTests
         // as a proxy that keeps NARs leaves it
         await Command.RunAsync("sh", ["-c", $"cd '{folder.Path}' && mkdir -p state/nars && trustix-proxy keygen state/signing.key"]);
         await LogAsync(folder);
-        var lines = Typed.Matches(Readme).Select(match => match.Groups[1].Value.Trim()).Where(line => !Elsewhere.Any(line.Contains))
+        var lines = Typed.Matches(Documents).Select(match => match.Groups[1].Value.Trim()).Where(line => !Elsewhere.Any(line.Contains))
             .Where(line => line is not "trustix-proxy doctor") // /run/current-system is not everywhere
             .ToList();
 
@@ -124,10 +124,10 @@ public sealed partial class ReadmeCommandTests
         }
     }
 
-    /// <summary>A log node as the README sets it up, which has run once.</summary>
+    /// <summary>A log node as the documents set it up, which has run once.</summary>
     private static async Task LogAsync(Folder folder)
     {
-        var block = Consoles.Matches(Readme).Single(match => match.Value.Contains("keygen log.key", StringComparison.Ordinal)).Value;
+        var block = Consoles.Matches(Documents).Single(match => match.Value.Contains("keygen log.key", StringComparison.Ordinal)).Value;
         foreach (var line in Keygen.Matches(block).Select(match => match.Groups[1].Value))
         {
             await Command.RunAsync("sh", ["-c", $"cd '{folder.Path}' && {line}"]);

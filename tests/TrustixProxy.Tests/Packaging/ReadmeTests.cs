@@ -3,10 +3,12 @@ using System.Text.RegularExpressions;
 
 namespace TrustixProxy.Tests.Packaging;
 
-/// <summary>What the README names exists, and what exists is in the README.</summary>
+/// <summary>What the documents name exists, and what exists is in the documents.</summary>
 public sealed partial class ReadmeTests
 {
-    private static readonly string Readme = Repository.Read("README.md");
+    private static readonly string Documents = Repository.DocumentsText;
+
+    private const string KeyTables = "src/TrustixProxy/Configuration/README.md";
 
     [Fact]
     public async Task All_keys_stand_in_it_with_type_default_and_range()
@@ -14,15 +16,17 @@ public sealed partial class ReadmeTests
         var (code, keys, error) = await Cli.RunAsync(["check-config", "--keys"]);
 
         Assert.True(code is 0, error);
-        Assert.True(Readme.Contains(keys.Trim(), StringComparison.Ordinal),
-            "README.md does not have the tables that trustix-proxy check-config --keys prints; put them there");
+        var tables = keys.Trim().Split("\n\n");
+        Assert.Equal(4, tables.Length);
+        Assert.All(tables, table => Assert.True(Documents.Contains(table, StringComparison.Ordinal),
+            $"{KeyTables} does not have a table that trustix-proxy check-config --keys prints; put it there:\n{table}"));
     }
 
     [Fact]
     public async Task Configurations_in_it_have_only_keys_that_exist()
     {
         var known = Row.Matches((await Cli.RunAsync(["check-config", "--keys"])).Output).Select(match => match.Groups[1].Value).ToHashSet();
-        var named = JsonBlock.Matches(Readme).SelectMany(block => Paths(JsonDocument.Parse(block.Groups[1].Value).RootElement, ""))
+        var named = JsonBlock.Matches(Documents).SelectMany(block => Paths(JsonDocument.Parse(block.Groups[1].Value).RootElement, ""))
             .ToList();
 
         Assert.NotEmpty(named);
@@ -35,10 +39,10 @@ public sealed partial class ReadmeTests
         var rows = (await Command.EvaluateAsync("stub.table ours")).EnumerateArray().Select(row => row.GetString()!).ToList();
         var known = rows.Select(row => row.Split('`')[1]).ToList();
 
-        Assert.True(Readme.Contains(string.Join('\n', rows), StringComparison.Ordinal),
-            "README.md does not have the table of the modules' options:\n" + string.Join('\n', rows));
+        Assert.True(Documents.Contains(string.Join('\n', rows), StringComparison.Ordinal),
+            "nix/README.md does not have the table of the modules' options:\n" + string.Join('\n', rows));
         Assert.All(
-            ModuleOption.Matches(Readme).Select(match => match.Value), named =>
+            ModuleOption.Matches(Documents).Select(match => match.Value), named =>
             Assert.Contains(known, option => option == named || option.StartsWith(named + ".", StringComparison.Ordinal)
             || named.StartsWith("services.trustix-proxy.settings.", StringComparison.Ordinal)));
     }
@@ -46,12 +50,14 @@ public sealed partial class ReadmeTests
     [Fact]
     public async Task Modules_in_it_make_machines_whose_configurations_are_good()
     {
-        var blocks = NixBlock.Matches(Readme).Select(match => match.Groups[1].Value).ToList();
+        var blocks = NixBlock.Matches(Documents).Select(match => match.Groups[1].Value).ToList();
 
         Assert.NotEmpty(blocks);
         foreach (var block in blocks)
         {
-            var machine = await Command.EvaluateAsync($"stub.machine (ours ++ [ {{ {block} }} ])");
+            // a whole flake, or what stands in a module
+            var modules = block.Contains("outputs =", StringComparison.Ordinal) ? FlakeModules(block) : $"[ {{ {block} }} ]";
+            var machine = await Command.EvaluateAsync($"stub.machine (ours ++ {modules})");
             Assert.Empty(machine.GetProperty("failed").EnumerateArray());
             foreach (var unit in machine.GetProperty("systemd").GetProperty("services").EnumerateObject()
                 .Where(unit => unit.Value.GetProperty("serviceConfig").TryGetProperty("ExecStart", out _)))
@@ -73,13 +79,28 @@ public sealed partial class ReadmeTests
             verbs.AddRange(verb is "logs" or "audit" ? [verb] : []); // these do something by themselves, too
         }
 
-        var named = Code.Matches(Readme).SelectMany(code => Verb.Matches(code.Value))
+        var named = Code.Matches(Documents).SelectMany(code => Verb.Matches(code.Value))
             .Select(match => (First: match.Groups[1].Value, Both: match.Value["trustix-proxy ".Length..]))
             .Select(words => verbs.Contains(words.Both) ? words.Both : words.First).ToHashSet();
 
-        Assert.All(verbs, verb => Assert.True(named.Contains(verb), $"the README does not name trustix-proxy {verb}"));
-        Assert.All(named, verb => Assert.True(verbs.Contains(verb), $"the README names trustix-proxy {verb}, which is no verb"));
+        Assert.All(verbs, verb => Assert.True(named.Contains(verb), $"no document names trustix-proxy {verb}"));
+        Assert.All(named, verb => Assert.True(verbs.Contains(verb), $"a document names trustix-proxy {verb}, which is no verb"));
     }
+
+    /// <summary>The modules that a flake of a user gives to nixosSystem, without files and without ours, which it must name.</summary>
+    private static string FlakeModules(string flake) => $$"""
+        (let
+          flake = {{flake}};
+          ours = { isOurs = true; };
+          systems = (flake.outputs {
+            nixpkgs.lib.nixosSystem = system: system;
+            trustix-proxy.nixosModules.default = ours;
+          }).nixosConfigurations;
+          modules = builtins.filter builtins.isAttrs (builtins.head (builtins.attrValues systems)).modules;
+        in
+          assert flake.inputs ? trustix-proxy && builtins.elem ours modules;
+          builtins.filter (module: module != ours) modules)
+        """;
 
     private static async Task<IReadOnlyList<string>> VerbsAsync(string[] path)
     {
