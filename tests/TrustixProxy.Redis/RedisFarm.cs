@@ -13,6 +13,7 @@ internal sealed class RedisFarm : IAsyncDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("trustix-farm-").FullName;
     private readonly Dictionary<int, Process> _processes = [];
+    private readonly Dictionary<int, string[]> _words = []; // what each was started with
     private readonly List<ConnectionMultiplexer> _connections = [];
 
     /// <summary>The proxies' <c>redis.configuration</c>.</summary>
@@ -109,6 +110,16 @@ internal sealed class RedisFarm : IAsyncDisposable
         await _processes[port].WaitForExitAsync();
     }
 
+    /// <summary>Starts a server again that was killed; it has nothing in it.</summary>
+    public async Task ReviveAsync(int port)
+    {
+        _processes[port].Dispose();
+        Run(port);
+        await UpAsync(port);
+    }
+
+    public async Task SignalAsync(int port, string signal) => (await Shell.RunAsync("kill", [signal, $"{_processes[port].Id}"])).OrThrow();
+
     public async ValueTask DisposeAsync()
     {
         _connections.ForEach(connection => connection.Dispose());
@@ -145,7 +156,8 @@ internal sealed class RedisFarm : IAsyncDisposable
     private static async Task<string> SentinelSaysAsync(int port, string what) =>
         (await Shell.RunAsync("redis-cli", ["-p", $"{port}", "sentinel", what, "shared"])).Output;
 
-    private IServer ServerOf(int port, string? password)
+    /// <summary>A server, for whoever has its password.</summary>
+    public IServer ServerOf(int port, string? password)
     {
         var place = $"127.0.0.1:{port}";
         var known = _connections.Find(connection => connection.Configuration.StartsWith(place, StringComparison.Ordinal));
@@ -172,13 +184,16 @@ internal sealed class RedisFarm : IAsyncDisposable
 
         string[] places = settings.Contains("--tls-port") ? ["--port", "0", .. settings.Select(
             setting => setting is "TLSPORT" ? port.ToString(CultureInfo.InvariantCulture) : setting)] : [.. settings, "--port", $"{port}"];
-        var start = new ProcessStartInfo("redis-server", [.. places.Select(setting =>
-                setting.Replace("FOLDER", _folder, StringComparison.Ordinal)), "--bind", "127.0.0.1", "--dir", _folder,
-            .. settings.Contains("--sentinel") ? Array.Empty<string>() : ["--save", "", "--appendonly", "no"]])
-        { RedirectStandardOutput = true };
-        var process = Process.Start(start)!;
+        _words[port] = [.. places.Select(setting => setting.Replace("FOLDER", _folder, StringComparison.Ordinal)), "--bind", "127.0.0.1",
+            "--dir", _folder, .. settings.Contains("--sentinel") ? Array.Empty<string>() : ["--save", "", "--appendonly", "no"]];
+        Run(port);
+        return port;
+    }
+
+    private void Run(int port)
+    {
+        var process = Process.Start(new ProcessStartInfo("redis-server", _words[port]) { RedirectStandardOutput = true })!;
         process.BeginOutputReadLine();
         _processes[port] = process;
-        return port;
     }
 }

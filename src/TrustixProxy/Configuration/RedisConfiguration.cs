@@ -29,8 +29,9 @@ internal static class RedisConfiguration
         }
 
         var password = redis.Text("passwordFile") is { } path ? KeyFile.ReadSecret(redis, "passwordFile", path) : null;
-        var (certificate, authorities) = TlsKeys.ReadFiles(redis, fault is not null || options.UsesTls ? null
-            : "redis.configuration does not say ssl=true: add that");
+        var isReadable = configuration.Length > 0 && fault is null;
+        var (certificate, authorities) = TlsKeys.ReadFiles(
+            redis, isReadable && !options.UsesTls ? "redis.configuration does not say ssl=true: add that" : null);
         return options with { Password = password, KeyPrefix = prefix, Certificate = certificate, Authorities = authorities };
     }
 }

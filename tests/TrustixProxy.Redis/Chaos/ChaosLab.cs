@@ -10,16 +10,20 @@ namespace TrustixProxy.Redis.Chaos;
 /// <param name="Upstreams">The numbers of the upstreams that have it.</param>
 internal sealed record Wanted(TestOutput Output, bool IsAgreed, IReadOnlyList<int> Upstreams);
 
-/// <summary>Three replicas, three logs, two upstreams and a Redis; something new is published all the time.</summary>
+/// <summary>Three replicas, three logs, two upstreams, a Redis behind Sentinels and a bucket in which replicas share NARs; something new is
+/// published all the time.</summary>
 internal sealed class ChaosLab : IAsyncDisposable
 {
     private readonly ReplicaLab _lab;
     private readonly ConcurrentQueue<Wanted> _fresh = new();
     private readonly List<Wanted> _known = [];
 
-    private ChaosLab(ReplicaLab lab, FakeUpstream second) => (_lab, Upstreams) = (lab, [lab.Upstream, second]);
+    private ChaosLab(ReplicaLab lab, FakeUpstream second, ChaosRedis redis, FakeBucket bucket) =>
+        (_lab, Upstreams, Redis, Bucket) = (lab, [lab.Upstream, second], redis, bucket);
 
-    public RedisServer Redis => _lab.Redis;
+    public ChaosRedis Redis { get; }
+
+    public FakeBucket Bucket { get; }
 
     public IReadOnlyDictionary<string, FakeLog> Logs => _lab.Logs;
 
@@ -29,7 +33,8 @@ internal sealed class ChaosLab : IAsyncDisposable
 
     public static async Task<ChaosLab> StartAsync()
     {
-        var lab = new ChaosLab(await ReplicaLab.StartAsync(replicas: 0, outputs: 0), await FakeUpstream.StartAsync());
+        var lab = new ChaosLab(await ReplicaLab.StartAsync(replicas: 0, outputs: 0), await FakeUpstream.StartAsync(),
+            await ChaosRedis.StartAsync(), await FakeBucket.StartAsync());
         for (var i = 0; i < 100; i++)
         {
             lab._known.Add(lab.Publish(i));
@@ -39,7 +44,26 @@ internal sealed class ChaosLab : IAsyncDisposable
         {
             await lab._lab.AddReplicaAsync(configuration =>
             {
+                var state = configuration["stateDirectory"]!.GetValue<string>();
                 configuration["deadline"] = "00:00:04";
+                configuration["redis"] = new JsonObject
+                {
+                    ["configuration"] = lab.Redis.Configuration,
+                    ["passwordFile"] = Secret(state, "redis", ChaosRedis.Password),
+                };
+                configuration["narStore"] = new JsonObject
+                {
+                    ["directory"] = Path.Combine(state, "nars"),
+                    ["maxSize"] = "2MiB", // most NARs come from the bucket
+                    ["s3"] = new JsonObject
+                    {
+                        ["url"] = lab.Bucket.Url.ToString(),
+                        ["bucket"] = FakeBucket.Name,
+                        ["region"] = FakeBucket.Region,
+                        ["credentialsFile"] = Secret(state, "bucket", lab.Bucket.Key is var (id, secret, _)
+                            ? $"[default]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n" : ""),
+                    },
+                };
                 configuration["upstreams"]!.AsArray()
                     .Add(new JsonObject { ["name"] = "second", ["url"] = lab.Upstreams[1].Url.ToString(), ["narDeadline"] = "00:00:10" });
             });
@@ -90,6 +114,17 @@ internal sealed class ChaosLab : IAsyncDisposable
     {
         await Upstreams[1].DisposeAsync();
         await _lab.DisposeAsync();
+        await Redis.DisposeAsync();
+        await Bucket.DisposeAsync();
+    }
+
+    /// <summary>Writes a file for its owner's eyes only.</summary>
+    private static string Secret(string folder, string name, string text)
+    {
+        var file = Path.Combine(folder, name);
+        File.WriteAllText(file, text);
+        File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        return file;
     }
 
     /// <summary>What all have; or what all but one have, while he and an upstream say otherwise; or what one log alone says.</summary>

@@ -5,8 +5,8 @@ using Xunit.Abstractions;
 
 namespace TrustixProxy.Redis.Chaos;
 
-/// <summary>200 clients ask three replicas while logs, upstreams, Redis and the replicas themselves are killed, stopped, slowed, made to
-/// lie and mended.</summary>
+/// <summary>200 clients ask three replicas while logs, upstreams, Redis, the bucket and the replicas themselves are killed, stopped,
+/// slowed, made to lie and mended.</summary>
 /// <remarks><c>TRUSTIXPROXY_CHAOS_SECONDS=600 TRUSTIXPROXY_CHAOS_SEED=7 dotnet test tests/TrustixProxy.Redis --filter Chaos -l
 /// "console;verbosity=detailed"</c> goes on for ten minutes, and shows what happened.</remarks>
 public sealed class ChaosTests(ITestOutputHelper output)
@@ -51,7 +51,7 @@ public sealed class ChaosTests(ITestOutputHelper output)
     /// <summary>With all logs away, Redis gone and every replica killed once more, each still serves what it has served.</summary>
     private async Task CheckNothingIsLostAsync(ChaosLab lab, ChaosClients clients)
     {
-        await Task.WhenAll(lab.Logs.Values.Select(log => log.StopAsync()).Append(lab.Redis.KillAsync()));
+        await Task.WhenAll(lab.Logs.Values.Select(log => log.StopAsync()).Append(lab.Redis.KillAllAsync()));
         await Task.WhenAll(lab.Replicas.Select(async replica =>
         {
             await replica.KillAsync();

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using StackExchange.Redis;
 using TrustixProxy.Testing;
 
 namespace TrustixProxy.Redis.Chaos;
@@ -20,6 +19,9 @@ internal sealed class Mischief(ChaosLab lab, Outages outages, int seed)
             UpstreamLie.FlippedByte, UpstreamLie.ShortFile, UpstreamLie.LongFile, UpstreamLie.CutFile, UpstreamLie.OtherFile,
             UpstreamLie.NoFile];
 
+    private static readonly BucketLie[] BucketLies =
+        [BucketLie.Busy, BucketLie.Full, BucketLie.Hang, BucketLie.Altered, BucketLie.Swapped, BucketLie.Cut, BucketLie.IgnoresConditions];
+
     /// <summary>Once, Redis is stopped for as long, if there is time for more than that.</summary>
     private static readonly TimeSpan LongStop = TimeSpan.FromSeconds(30);
 
@@ -30,7 +32,7 @@ internal sealed class Mischief(ChaosLab lab, Outages outages, int seed)
     {
         var (start, running) = (Stopwatch.GetTimestamp(), new List<Task>());
         var stopped = duration > LongStop ? WhileAsync(
-            "redis", $"stopped for {LongStop.TotalSeconds} s", LongStop, lab.Redis.StopAsync, lab.Redis.ContinueAsync) : Task.CompletedTask;
+            "redis", $"primary stopped for {LongStop.TotalSeconds} s", LongStop, lab.Redis.StopAsync) : Task.CompletedTask;
         while (Stopwatch.GetElapsedTime(start) < duration)
         {
             running.RemoveAll(fault => fault.IsCompletedSuccessfully);
@@ -45,13 +47,14 @@ internal sealed class Mischief(ChaosLab lab, Outages outages, int seed)
         await Task.WhenAll(running.Append(stopped));
     }
 
-    private Task BreakAsync(TimeSpan time) => _random.Next(4) switch
+    private Task BreakAsync(TimeSpan time) => _random.Next(5) switch
     {
         0 => OnReplicaAsync(_random.Next(lab.Replicas.Count), _random.Next(3) > 0, time),
         1 => OnLogAsync(
             lab.Logs.Keys.Order(StringComparer.Ordinal).ElementAt(_random.Next(lab.Logs.Count)), _random.Next(LogLies.Length + 4), time),
         2 => OnUpstreamAsync(_random.Next(lab.Upstreams.Count), _random.Next(UpstreamLies.Length + 3), time),
-        _ => OnRedisAsync(_random.Next(5), time),
+        3 => OnBucketAsync(_random.Next(BucketLies.Length + 2), time),
+        _ => OnRedisAsync(_random.Next(6), time),
     };
 
     private Task OnReplicaAsync(int number, bool isKilled, TimeSpan time)
@@ -83,15 +86,30 @@ internal sealed class Mischief(ChaosLab lab, Outages outages, int seed)
 
     private Task OnRedisAsync(int how, TimeSpan time) => how switch
     {
-        0 => WhileAsync("redis", "killed, and back empty", time, lab.Redis.KillAsync, lab.Redis.ReviveAsync),
-        1 => WhileAsync("redis", "stopped", time, lab.Redis.StopAsync, lab.Redis.ContinueAsync),
-        2 => WhileAsync("redis", "full", time, lab.Redis.FillAsync, lab.Redis.EmptyAsync),
-        3 => WhileAsync("redis", "a bit of every record flipped", TimeSpan.Zero, FlipAsync, () => Task.CompletedTask),
-        _ => WhileAsync("redis", "records put under other paths", TimeSpan.Zero, SwapAsync, () => Task.CompletedTask),
+        0 => WhileAsync("redis", "primary killed, and back as a replica", time, lab.Redis.KillAsync),
+        1 => WhileAsync("redis", "primary stopped", time, lab.Redis.StopAsync),
+        2 => WhileAsync("redis", "primary full", time, lab.Redis.FillAsync),
+        3 => WhileAsync("redis", "all killed, and back empty", time, lab.Redis.KillAllAsync),
+        4 => WhileAsync("redis", "a bit of every record flipped", TimeSpan.Zero, lab.Redis.FlipAsync, () => Task.CompletedTask),
+        _ => WhileAsync("redis", "records put under other paths", TimeSpan.Zero, lab.Redis.SwapAsync, () => Task.CompletedTask),
     };
 
-    /// <summary>Breaks a part that is whole, and mends it.</summary>
-    private async Task WhileAsync(string part, string how, TimeSpan time, Func<Task> begin, Func<Task> end)
+    private Task OnBucketAsync(int how, TimeSpan time) => how < BucketLies.Length
+        ? WhileAsync("bucket", $"lies: {BucketLies[how]}", time, () => Set(() => lab.Bucket.Lie = BucketLies[how]),
+            () => Set(() => lab.Bucket.Lie = BucketLie.None))
+        : how == BucketLies.Length ? WhileAsync("bucket", "slow", time, () => Set(() => lab.Bucket.Delay = time),
+            () => Set(() => lab.Bucket.Delay = TimeSpan.Zero))
+        : WhileAsync("bucket", "away", time, lab.Bucket.StopAsync, lab.Bucket.RestartAsync);
+
+    private Task WhileAsync(string part, string how, TimeSpan time, Func<Task> begin, Func<Task> end) =>
+        WhileAsync(part, how, time, async () =>
+        {
+            await begin();
+            return end;
+        });
+
+    /// <summary>Breaks a part that is whole, and mends it by what breaking it returns.</summary>
+    private async Task WhileAsync(string part, string how, TimeSpan time, Func<Task<Func<Task>>> begin)
     {
         if (outages.IsBroken(part))
         {
@@ -99,33 +117,10 @@ internal sealed class Mischief(ChaosLab lab, Outages outages, int seed)
         }
 
         var outage = outages.Begin(part, how);
-        await begin();
+        var end = await begin();
         await Task.Delay(time);
         await end();
         outage.End();
-    }
-
-    private async Task FlipAsync()
-    {
-        foreach (var key in lab.Redis.Keys())
-        {
-            if (await lab.Redis.Database.KeyTypeAsync(key) is RedisType.String
-                && (byte[]?)await lab.Redis.Database.StringGetAsync(key) is { Length: > 0 } bytes)
-            {
-                bytes[Random.Shared.Next(bytes.Length)] ^= (byte)(1 << Random.Shared.Next(8));
-                await lab.Redis.Database.StringSetAsync(key, bytes);
-            }
-        }
-    }
-
-    private async Task SwapAsync()
-    {
-        foreach (var kind in new[] { "d", "b" })
-        {
-            var keys = lab.Redis.Keys($"*:{kind}:*");
-            var values = await Task.WhenAll(keys.Select(key => lab.Redis.Database.StringGetAsync(key)));
-            await Task.WhenAll(keys.Select((key, i) => lab.Redis.Database.StringSetAsync(key, values[(i + 1) % values.Length])));
-        }
     }
 
     private static Task Set(Action act)
