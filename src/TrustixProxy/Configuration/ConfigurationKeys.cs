@@ -31,7 +31,8 @@ internal static class ConfigurationKeys
     private static readonly Dictionary<string,
         KeyMeaning> Serve = new([.. Prefixed("policy.", Rules), .. Prefixed("policy.scopes[].", Rules),
             .. Prefixed("narStore.s3.", SharedStoreConfiguration.Meanings),
-            .. new[] { "upstreams[].", "logs[].", "caches[].", "proofs[].", "redis." }.SelectMany(peer => Prefixed(peer, TlsKeys.Meanings))])
+            .. new[] { "upstreams[].", "logs[].", "caches[].", "proofs[].", "redis." }
+                .SelectMany(peer => Prefixed(peer, TlsKeys.Meanings))])
         {
             ["store"] = new("The store whose paths are decided on. It decides the form of narinfos and of `caches[].publicKeys`.")
             {
