@@ -14,7 +14,8 @@ public sealed partial class ReadmeTests
     public async Task Each_policy_to_begin_with_is_good_and_its_weakness_is_said(string name, string expected, string warning)
     {
         using var folder = new Folder();
-        var json = Block().Matches(Repository.Read("src/TrustixProxy/Configuration/README.md")).Single(block => block.Groups["name"].Value == name).Groups["json"].Value;
+        var page = Repository.Read("src/TrustixProxy/Configuration/README.md");
+        var json = Block().Matches(page).Single(block => block.Groups["name"].Value == name).Groups["json"].Value;
 
         var (code, output, error) = await Cli.RunAsync(
             ["check-config", "--config", folder.File("config.json", json)], new() { ["TRUSTIXPROXY__STATEDIRECTORY"] = folder.Path });
