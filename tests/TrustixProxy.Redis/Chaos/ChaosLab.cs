@@ -7,8 +7,9 @@ namespace TrustixProxy.Redis.Chaos;
 /// <summary>A path that clients ask for.</summary>
 /// <param name="Output">What honest builders made.</param>
 /// <param name="IsAgreed">Whether a quorum says so; else one log alone, or one log and another output of another.</param>
+/// <param name="Logs">The logs that say so.</param>
 /// <param name="Upstreams">The numbers of the upstreams that have it.</param>
-internal sealed record Wanted(TestOutput Output, bool IsAgreed, IReadOnlyList<int> Upstreams);
+internal sealed record Wanted(TestOutput Output, bool IsAgreed, IReadOnlyList<string> Logs, IReadOnlyList<int> Upstreams);
 
 /// <summary>Three replicas, three logs, two upstreams, a Redis behind Sentinels and a bucket in which replicas share NARs; something new is
 /// published all the time.</summary>
@@ -143,6 +144,7 @@ internal sealed class ChaosLab : IAsyncDisposable
             }
         }
 
-        return new Wanted(output, !isAlone, isDisputed ? [number % 2] : [0, 1]);
+        return new Wanted(output, !isAlone, [.. Logs.Keys.Where(name => !isDisputed || name is not "carol")],
+            isDisputed ? [number % 2] : [0, 1]);
     }
 }
