@@ -193,10 +193,10 @@ internal static class NarBenchmark
     }
 
     /// <summary>A file of random words of which some are frequent, and the same compressed; to about a third.</summary>
-    internal static async Task<string> MakeAsync(string files, string name, int size)
+    internal static async Task<string> MakeAsync(string files, string name, int size, int seed = 7)
     {
         var path = Path.Combine(files, "nar", $"{name}.nar");
-        var random = new Random(7);
+        var random = new Random(seed);
         byte[][] words = [
             .. Enumerable.Range(0, 4096).Select(_ => { var word = new byte[random.Next(3, 13)]; random.NextBytes(word); return word; })];
         var contents = new byte[size];

@@ -33,6 +33,7 @@ static async Task<int> RunAsync(string[] args) => args switch
     ["pipeline"] => await PipelineBenchmark.RunAsync(),
     ["guix"] => await PipelineBenchmark.GuixAsync(),
     ["network", .. var letters] when NetworkBenchmark.AreLetters(letters) => await NetworkBenchmark.RunAsync(letters),
+    ["s3"] => await BucketBenchmark.RunAsync(),
     ["fair"] => await FairBenchmark.RunAsync(),
     ["load"] => await LoadBenchmark.RunAsync(LoadBenchmark.DefaultConnections),
     ["load", var count] when int.TryParse(count, out var connections) && connections >= 1000 =>
@@ -58,6 +59,7 @@ static int Usage()
           pipeline          1,000 narinfos in one write at 50 ms to logs and upstream, cold and warm, beside nginx
           guix              the same for GNU Guix, with two farms at 50 ms and nginx in front of one; rates of signatures
           network [LETTER...]  dead and hanging upstreams, NARs over a poor network, refused paths asked for again: parts a to h, all unless given
+          s3                NARs out of an S3 bucket, as upstream beside nginx and as what replicas share
           fair              ten cold paths of one client beside 10,000 of another
           load [COUNT]      10,000 connections, or so many, held and 1,000 NARs on their way at once, beside nginx
           crypto            Ed25519 signatures and verifications, NSec beside libcrypto; signatures of GNU Guix

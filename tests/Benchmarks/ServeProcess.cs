@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
+using TrustixProxy.Testing;
 
 namespace TrustixProxy.Benchmarks;
 
@@ -15,7 +16,8 @@ internal sealed class ServeProcess : IDisposable
 
     public MeasuredProcess Measured { get; }
 
-    public static async Task<ServeProcess> StartAsync(SeededState state, Uri upstream, string? narStore = null, object? limits = null)
+    public static async Task<ServeProcess> StartAsync(
+        SeededState state, Uri upstream, string? narStore = null, object? limits = null, FakeBucket? bucket = null)
     {
         var config = Path.Combine(state.Directory, "proxy.json");
         await File.WriteAllTextAsync(config, JsonSerializer.Serialize(new
@@ -26,7 +28,11 @@ internal sealed class ServeProcess : IDisposable
             logs = state.Logs.Select(
                 log => new { name = log.Name, url = "http://127.0.0.1:1", publicKey = Convert.ToBase64String(log.Key.Bytes.ToArray()) }),
             upstreams = new[] { new { name = SeededState.Upstream, url = upstream } },
-            narStore = narStore is null ? null : new { directory = narStore },
+            narStore = narStore is null ? null : new
+            {
+                directory = narStore,
+                s3 = bucket is null ? null : new { url = bucket.Url, bucket = FakeBucket.Name, region = FakeBucket.Region },
+            },
             limits,
         }, WithoutNulls));
         var process = MeasuredProcess.Program(["serve", "--config", config]);

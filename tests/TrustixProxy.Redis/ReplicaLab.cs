@@ -77,6 +77,30 @@ internal sealed class ReplicaLab : IAsyncDisposable
     /// <summary>How often a log was asked for a path.</summary>
     public int Questions(string log) => _logs[log].Calls.Count(call => call is "GetMapValue");
 
+    /// <summary>The <c>narStore</c> of a replica that shares NARs in a bucket.</summary>
+    /// <param name="state">The replica's state directory.</param>
+    public static System.Text.Json.Nodes.JsonObject StoreIn(FakeBucket bucket, string state) => new()
+    {
+        ["directory"] = Path.Combine(state, "nars"),
+        ["s3"] = new System.Text.Json.Nodes.JsonObject
+        {
+            ["url"] = bucket.Url.ToString(),
+            ["bucket"] = FakeBucket.Name,
+            ["region"] = FakeBucket.Region,
+            ["credentialsFile"] = Secret(state, "bucket", bucket.Key is var (id, secret, _)
+                ? $"[default]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n" : ""),
+        },
+    };
+
+    /// <summary>Writes a file for its owner's eyes only.</summary>
+    public static string Secret(string folder, string name, string text)
+    {
+        var file = Path.Combine(folder, name);
+        File.WriteAllText(file, text);
+        File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        return file;
+    }
+
     public async ValueTask DisposeAsync()
     {
         foreach (var replica in _replicas)

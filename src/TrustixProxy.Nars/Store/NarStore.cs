@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using TrustixProxy.Consensus;
 using TrustixProxy.IO.Buckets;
+using TrustixProxy.IO.Redis;
 using TrustixProxy.Native;
 using TrustixProxy.Nix;
 
@@ -63,8 +64,8 @@ public sealed class NarStore : NarShelf, IDisposable
         _shared?.Start();
     }
 
-    /// <summary>Signs requests to the shared bucket with another key from now on.</summary>
-    public void Use(BucketSigner? signer) => _shared?.Use(signer);
+    /// <summary>Shares NARs with this key and through this Redis from now on; see <see cref="SharedNars.Use"/>.</summary>
+    public void Use(BucketSigner? signer, RedisConnection? redis) => _shared?.Use(signer, redis);
 
     /// <summary>Whether the store has the file that a decision names. The file may not have been hashed yet.</summary>
     public bool Holds(DecisionRecord record) => record is { Claim: { } claim, Hints: { } hints } && record.MustMatch is null

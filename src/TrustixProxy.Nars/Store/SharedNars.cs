@@ -1,8 +1,10 @@
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
 using TrustixProxy.Consensus;
 using TrustixProxy.IO.Buckets;
 using TrustixProxy.IO.Connecting;
+using TrustixProxy.IO.Redis;
 using TrustixProxy.IO.Supervision;
 using TrustixProxy.Nix;
 
@@ -31,6 +33,7 @@ public sealed record SharedNarsOptions(Uri Root, string Prefix, BucketSigner? Si
 /// <remarks>
 /// <code>
 /// verified and on our disk ──at most 256 wait──▶ HEAD nar/FILEHASH.nar.xz ──not there──▶ PUT, If-None-Match: * ──▶ DIGEST.narinfo
+///                                                                            one replica, by u:FILEHASH in Redis
 /// </code>
 /// A bucket that fails is left alone for a while: 5 s, doubled up to 2 min. NARs of that time are not uploaded.</remarks>
 public sealed class SharedNars : IDisposable
@@ -52,6 +55,7 @@ public sealed class SharedNars : IDisposable
     private readonly Channel<Offered> _waiting = Channel.CreateBounded<Offered>(MaxWaiting);
     private readonly CancellationTokenSource _end = new();
     private readonly Lock _turn = new();
+    private volatile RedisConnection? _redis;
     private TimeSpan _pause;
     private DateTimeOffset _until;
 
@@ -72,8 +76,12 @@ public sealed class SharedNars : IDisposable
         }
     }
 
-    /// <summary>Signs with another key from now on.</summary>
-    public void Use(BucketSigner? signer) => _bucket.Use(signer);
+    /// <summary>Signs with this key from now on, and agrees with other replicas through this Redis on who uploads.</summary>
+    public void Use(BucketSigner? signer, RedisConnection? redis)
+    {
+        _bucket.Use(signer);
+        _redis = redis;
+    }
 
     /// <summary>Queues a verified NAR, without waiting.</summary>
     /// <param name="claim">The agreed claim.</param>
@@ -156,11 +164,28 @@ public sealed class SharedNars : IDisposable
             return "too-large";
         }
 
-        using var limit = new CancellationTokenSource((Limit * 3) + TimeSpan.FromSeconds(length / LeastRate), _time);
+        var time = (Limit * 3) + TimeSpan.FromSeconds(length / LeastRate);
+        using var limit = new CancellationTokenSource(time, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, stopping);
         var isThere = !isDamaged && await _bucket.HasAsync(NameOf(nar), either.Token);
-        var isNew = !isThere && await _bucket.WriteAsync(
-            NameOf(nar), () => File.OpenRead(path), length, nar.FileHash.Bytes.ToArray(), mayReplace: isDamaged, either.Token);
+        var key = $"u:{(isDamaged ? "again:" : "")}{nar.FileHash.Digits}";
+        if (!isThere && !await BeginAsync(key, time))
+        {
+            return "elsewhere";
+        }
+
+        var isNew = false;
+        try
+        {
+            isNew = !isThere && await _bucket.WriteAsync(
+                NameOf(nar), () => File.OpenRead(path), length, nar.FileHash.Bytes.ToArray(), mayReplace: isDamaged, either.Token);
+        }
+        catch
+        {
+            GiveUp(key); // another replica may try
+            throw;
+        }
+
         var text = System.Text.Encoding.UTF8.GetBytes(NarInfoOf(claim, nar, length).ToString());
         var (name, known) = ($"{claim.Path.Digest}.narinfo", default(ReadOnlyMemory<byte>?));
         known = await _bucket.ReadAsync(name, MaxNarInfo, either.Token);
@@ -170,6 +195,28 @@ public sealed class SharedNars : IDisposable
         }
 
         return isNew ? "stored" : "present";
+    }
+
+    /// <summary>Whether this replica may write an object: no other has begun to lately. Without Redis, only the bucket knows.</summary>
+    private async Task<bool> BeginAsync(string name, TimeSpan time)
+    {
+        if (_redis is not { } redis)
+        {
+            return true;
+        }
+
+        var key = redis.Key(name);
+        var begun = await redis.AskAsync(key, database => database.StringSetAsync(key, "", time, When.NotExists));
+        return begun is { IsAnswered: false } or { Value: true };
+    }
+
+    private void GiveUp(string name)
+    {
+        if (_redis is { } redis)
+        {
+            var key = redis.Key(name);
+            _ = redis.AskAsync(key, database => database.KeyDeleteAsync(key));
+        }
     }
 
     private static NarInfo NarInfoOf(OutputClaim claim, StoredNar nar, long length) => new()

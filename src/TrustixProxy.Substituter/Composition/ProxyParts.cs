@@ -243,13 +243,10 @@ internal sealed class ProxyParts : IDisposable
     /// <summary>Takes over the store on disk, which uploads with the current key from now on.</summary>
     private NarStore? OpenNarStore(ProxyParts? before)
     {
-        if (before is null)
-        {
-            return Options.NarStore is null ? null : new NarStore(Options.NarStore, KnownFiles, _time, Logger);
-        }
-
-        before.NarStore?.Use(Options.NarStore?.Shared?.Signer);
-        return before.NarStore;
+        var store = before is not null ? before.NarStore
+            : Options.NarStore is null ? null : new NarStore(Options.NarStore, KnownFiles, _time, Logger);
+        store?.Use(Options.NarStore?.Shared?.Signer, Redis);
+        return store;
     }
 
     /// <summary>Creates an upstream with the state of its predecessor.</summary>

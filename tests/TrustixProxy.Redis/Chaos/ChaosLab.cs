@@ -50,21 +50,10 @@ internal sealed class ChaosLab : IAsyncDisposable
                 configuration["redis"] = new JsonObject
                 {
                     ["configuration"] = lab.Redis.Configuration,
-                    ["passwordFile"] = Secret(state, "redis", ChaosRedis.Password),
+                    ["passwordFile"] = ReplicaLab.Secret(state, "redis", ChaosRedis.Password),
                 };
-                configuration["narStore"] = new JsonObject
-                {
-                    ["directory"] = Path.Combine(state, "nars"),
-                    ["maxSize"] = "2MiB", // most NARs come from the bucket
-                    ["s3"] = new JsonObject
-                    {
-                        ["url"] = lab.Bucket.Url.ToString(),
-                        ["bucket"] = FakeBucket.Name,
-                        ["region"] = FakeBucket.Region,
-                        ["credentialsFile"] = Secret(state, "bucket", lab.Bucket.Key is var (id, secret, _)
-                            ? $"[default]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n" : ""),
-                    },
-                };
+                configuration["narStore"] = ReplicaLab.StoreIn(lab.Bucket, state);
+                configuration["narStore"]!["maxSize"] = "2MiB"; // most NARs come from the bucket
                 configuration["upstreams"]!.AsArray()
                     .Add(new JsonObject { ["name"] = "second", ["url"] = lab.Upstreams[1].Url.ToString(), ["narDeadline"] = "00:00:10" });
             });
@@ -117,15 +106,6 @@ internal sealed class ChaosLab : IAsyncDisposable
         await _lab.DisposeAsync();
         await Redis.DisposeAsync();
         await Bucket.DisposeAsync();
-    }
-
-    /// <summary>Writes a file for its owner's eyes only.</summary>
-    private static string Secret(string folder, string name, string text)
-    {
-        var file = Path.Combine(folder, name);
-        File.WriteAllText(file, text);
-        File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-        return file;
     }
 
     /// <summary>What all have; or what all but one have, while he and an upstream say otherwise; or what one log alone says.</summary>
