@@ -13,6 +13,9 @@ public sealed class ChaosTests(ITestOutputHelper output)
 {
     private const int Clients = 200;
 
+    /// <summary>What a replica still takes, in MB, until it has stored as many NARs as it may.</summary>
+    private const int WarmUp = 32;
+
     private readonly TimeSpan _duration = TimeSpan.FromSeconds(Read("TRUSTIXPROXY_CHAOS_SECONDS", 60));
     private readonly int _seed = Read("TRUSTIXPROXY_CHAOS_SEED", 7);
     private readonly Outages _outages = new();
@@ -46,7 +49,7 @@ public sealed class ChaosTests(ITestOutputHelper output)
         Assert.Empty(clients.Faults);
         Assert.True(clients.MustServe > 100, "Hardly an answer had to be given.");
         await CheckNothingIsLostAsync(lab, clients);
-        Assert.True(last < second * 1.2, $"memory went from {second:f0} to {last:f0} MB");
+        Assert.True(last < (second * 1.2) + WarmUp, $"memory went from {second:f0} to {last:f0} MB");
     }
 
     /// <summary>With all logs away, Redis gone and every replica killed once more, each still serves what it has served.</summary>

@@ -54,7 +54,8 @@ public sealed partial class DocumentTests(ITestOutputHelper output)
     public void What_readers_look_for_has_a_heading_that_the_readme_leads_to(string question, string file, string heading)
     {
         Assert.True(Prose(file).Any(line => line.TrimStart('#') == $" {heading}"), $"{question} {file} has no heading '{heading}'");
-        Assert.True(file is "README.md" || Links("README.md").Any(target => target.Split('#')[0] == file), $"README.md does not link to {file}");
+        Assert.True(file is "README.md" || Links("README.md").Any(target => target.Split('#')[0] == file),
+            $"README.md does not link to {file}");
     }
 
     [Fact]
