@@ -3,7 +3,7 @@ using TrustixProxy.Testing;
 
 namespace TrustixProxy.Benchmarks;
 
-/// <summary>NARs out of an S3 bucket. As an upstream: signed requests, beside nginx's bare forwarding of the same file from the same server.
+/// <summary>NARs out of an S3 bucket. As an upstream: signed requests, beside nginx's bare forwarding of the same file from its disk.
 /// As what replicas share: a client's downloads while they are uploaded, and a replica that has nothing but the bucket.</summary>
 internal static class BucketBenchmark
 {
