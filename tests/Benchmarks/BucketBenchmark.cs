@@ -67,6 +67,8 @@ internal static class BucketBenchmark
             {
                 await Task.Delay(10);
             }
+
+            upload.Stop();
         });
         var (from, again) = (bucket.Uploads.Values.Max(), await FetchAsync(
             state, new Uri("http://127.0.0.1:1"), nars, bucket, () => Task.CompletedTask));

@@ -40,8 +40,8 @@ internal sealed class PollTurns(int most, TimeProvider time)
         }
     }
 
-    /// <summary>As many as are decided on ahead, but one less than all: what one client has in flight delays no other by much.</summary>
-    private static int ShareOf(int most) => Math.Clamp(most - 1, 1, 64);
+    /// <summary>Few enough that what one client has in flight delays no other by more than 100 ms on two cores, and never all.</summary>
+    private static int ShareOf(int most) => Math.Clamp(most - 1, 1, 48);
 
     /// <summary>Adds one who wants the decision that a turn is for.</summary>
     public void Join(Turn turn, Requester requester) => _turns.Join(turn, requester);

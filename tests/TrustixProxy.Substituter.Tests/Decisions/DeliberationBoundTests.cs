@@ -59,15 +59,15 @@ public sealed class DeliberationBoundTests
     [Fact]
     public async Task Who_waits_with_thousands_delays_nobody_elses_few()
     {
-        var turns = new PollTurns(100, new SteppedTime());
+        var turns = new PollTurns(80, new SteppedTime());
         var greedy = Enumerable.Range(0, 5000).Select(_ => TakeAsync(turns, "greedy")).ToList();
         Assert.Equal(turns.Share, greedy.Count(turn => turn.IsCompleted)); // the rest is left to others
 
-        var modest = Enumerable.Range(0, 100 - turns.Share + 10).Select(_ => TakeAsync(turns, "modest")).ToList();
-        Assert.Equal(100 - turns.Share, modest.Count(turn => turn.IsCompleted));
+        var modest = Enumerable.Range(0, 80 - turns.Share + 10).Select(_ => TakeAsync(turns, "modest")).ToList();
+        Assert.Equal(80 - turns.Share, modest.Count(turn => turn.IsCompleted));
         await GiveBackAsync(greedy, 20); // ten for each
 
-        Assert.All(modest, turn => Assert.True(turn.IsCompletedSuccessfully));
+        Assert.All(await Task.WhenAll(modest).WaitAsync(TimeSpan.FromMinutes(1)), Assert.NotNull);
     }
 
     [Fact]
