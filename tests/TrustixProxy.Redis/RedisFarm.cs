@@ -97,7 +97,7 @@ internal sealed class RedisFarm : IAsyncDisposable
         return farm;
     }
 
-    /// <summary>Whoever has this server's password.</summary>
+    /// <summary>Returns the database of a server.</summary>
     public IDatabase Connect(int port, string? password = null) => ServerOf(port, password).Multiplexer.GetDatabase();
 
     /// <summary>All keys of a server that match; none while it does not answer.</summary>
@@ -156,7 +156,7 @@ internal sealed class RedisFarm : IAsyncDisposable
     private static async Task<string> SentinelSaysAsync(int port, string what) =>
         (await Shell.RunAsync("redis-cli", ["-p", $"{port}", "sentinel", what, "shared"])).Output;
 
-    /// <summary>A server, for whoever has its password.</summary>
+    /// <summary>Returns a server, for commands to it alone.</summary>
     public IServer ServerOf(int port, string? password)
     {
         var place = $"127.0.0.1:{port}";

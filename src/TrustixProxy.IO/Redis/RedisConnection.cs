@@ -200,7 +200,7 @@ public sealed class RedisConnection : SupervisedService
     /// <param name="Cluster">A node that knows the Cluster; null without one.</param>
     private sealed record Link(ConnectionMultiplexer Redis, IServer? Cluster)
     {
-        /// <summary>Names whoever has a key: as this node last knew, which is enough to tell primaries apart.</summary>
+        /// <summary>Returns the primary that has a key, as far as this node knows: enough to tell primaries apart.</summary>
         public string PlaceOf(RedisKey key) => Cluster is null ? "" : $"{Cluster.ClusterConfiguration?.GetBySlot(key)?.EndPoint}";
     }
 }

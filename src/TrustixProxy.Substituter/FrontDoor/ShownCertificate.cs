@@ -30,7 +30,7 @@ internal sealed class ShownCertificate
         {
             TrustMode = X509ChainTrustMode.CustomRootTrust,
             RevocationMode = X509RevocationMode.NoCheck,
-            DisableCertificateDownloads = true, // whoever connects would have us fetch what he likes
+            DisableCertificateDownloads = true, // a client could make us fetch any address
         };
         options.RemoteCertificateValidationCallback = (_, certificate, chain, _) =>
         {

@@ -3,7 +3,7 @@ using TrustixProxy.IO.Connecting;
 
 namespace TrustixProxy.Configuration;
 
-/// <summary>Keys <c>clientCertificateFile</c>, <c>clientKeyFile</c> and <c>caFile</c> of whoever is reached by TLS.</summary>
+/// <summary>Keys <c>clientCertificateFile</c>, <c>clientKeyFile</c> and <c>caFile</c> of a peer that is reached by TLS.</summary>
 internal static class TlsKeys
 {
     private const string CertificateKey = "clientCertificateFile", PrivateKey = "clientKeyFile", AuthorityKey = "caFile";
