@@ -15,12 +15,16 @@ namespace TrustixProxy.Substituter.Decisions;
 /// </code></remarks>
 internal sealed class Decider : IDisposable
 {
+    /// <summary>How long a request for a kept decision waits for another choice of upstream.</summary>
+    private static readonly TimeSpan RenewalPatience = TimeSpan.FromSeconds(1);
+
     private readonly DeciderMemory _memory;
     private readonly AskingBounds _bounds;
     private readonly RevocationRegister _revocations;
     private readonly KnownNames _names = new();
     private readonly DecisionRenewals _renewals;
     private readonly SharedPolls _polls;
+    private readonly TimeProvider _time;
 
     /// <param name="electorate">The electors that are asked, and the policy that judges their answers.</param>
     /// <param name="memory">What was decided before.</param>
@@ -38,7 +42,7 @@ internal sealed class Decider : IDisposable
         TimeSpan deadline,
         ILogger logger)
     {
-        (_memory, _bounds, _revocations) = (memory, bounds, revocations);
+        (_memory, _bounds, _revocations, _time) = (memory, bounds, revocations, electorate.Time);
         _renewals = new DecisionRenewals(electorate, bounds.Again);
         var recorder = new OutcomeRecorder(electorate, memory, references, _names, _renewals, logger);
         _polls = new SharedPolls(electorate, memory, bounds, recorder, _names, deadline, logger);
@@ -53,7 +57,7 @@ internal sealed class Decider : IDisposable
 
     /// <summary>Decides on a digest for a caller that knows its full path.</summary>
     /// <param name="name">The full path, which is asked about; null when the caller knows none. A kept decision on another path does not
-    /// stand.</param>
+    /// stand. With a name, what was agreed is wanted, wherever its NAR is: a kept decision stands while its upstream is down.</param>
     /// <param name="cancellation">Ends the wait, not the poll.</param>
     public async ValueTask<Decision> DecideAsync(StorePathDigest digest, StorePath? name, CancellationToken cancellation)
     {
@@ -69,10 +73,9 @@ internal sealed class Decider : IDisposable
             _names.Add(name!);
         }
 
-        var stands = known is not null && !isOfOtherName && !_memory.Refusals.IsWithheld(digest.ToString())
-            && _renewals.Stands(digest, known);
-        var decision = stands ? known!
-            : FindRefusal(digest, known) ?? await _polls.JoinAsync(digest, known, 0).WaitAsync(cancellation);
+        var isKept = known is not null && !isOfOtherName && !_memory.Refusals.IsWithheld(digest.ToString());
+        var stands = isKept && (name is not null || _renewals.Stands(digest, known!));
+        var decision = stands ? known! : FindRefusal(digest, known) ?? await PollAsync(digest, known, isKept, cancellation);
         return decision.Record.Claim is { } claim && _revocations.Standing.Find(claim) is { } revoked ? Refuse($"{claim.Path}", revoked)
             : decision;
     }
@@ -130,6 +133,20 @@ internal sealed class Decider : IDisposable
     {
         _names.Dispose();
         _renewals.Dispose();
+    }
+
+    /// <summary>Joins the poll on a digest. A kept decision answers if the poll takes long.</summary>
+    private async Task<Decision> PollAsync(StorePathDigest digest, Decision? known, bool isKept, CancellationToken cancellation)
+    {
+        try
+        {
+            return await _polls.JoinAsync(digest, known, 0)
+                .WaitAsync(isKept ? RenewalPatience : Timeout.InfiniteTimeSpan, _time, cancellation);
+        }
+        catch (TimeoutException)
+        {
+            return known!;
+        }
     }
 
     /// <summary>Finds the refusal that answers instead of a poll: a fresh one, or an older one when the budget for asking again is spent.

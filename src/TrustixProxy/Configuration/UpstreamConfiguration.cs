@@ -1,3 +1,4 @@
+using TrustixProxy.Nars.Store;
 using TrustixProxy.Nars.Upstreams;
 
 namespace TrustixProxy.Configuration;
@@ -9,6 +10,11 @@ internal static class UpstreamConfiguration
     public static UpstreamOptions Read(Section section)
     {
         var name = section.Name("name", null, "\"nixos\"");
+        if (name is NarStore.Name or SharedNarsOptions.Name)
+        {
+            section.Fault("name", $"is '{name}', which names a store of the proxy's own NARs in messages and metrics; choose another.");
+        }
+
         var url = CommonKeys.CacheUrl(section, "url", UrlForms.Folder | UrlForms.Priority | UrlForms.Bucket, out var inUrl, out var bucket);
         var priority = section.Integer("priority", 40, 1, 1000);
         priority = section.Has("priority") ? priority : inUrl ?? priority;

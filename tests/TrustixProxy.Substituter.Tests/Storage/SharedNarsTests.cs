@@ -110,6 +110,34 @@ public sealed class SharedNarsTests
         Assert.InRange(Stopwatch.GetElapsedTime(start).TotalSeconds, 0, 1);
     }
 
+    [Fact]
+    public async Task Where_upstreams_and_logs_are_dead_what_the_bucket_has_comes_without_a_wait()
+    {
+        TestOutput[] outputs = [.. Enumerable.Range(0, 5).Select(i => TestOutput.Make($"out-{i}", 20_000))];
+        await using var bucket = await FakeBucket.StartAsync();
+        foreach (var output in outputs)
+        {
+            Share(bucket, output);
+        }
+
+        await using var replica = await StartAsync(bucket, outputs);
+        var narInfos = await Task.WhenAll(outputs.Select(replica.NarInfoAsync));
+        await Task.WhenAll([replica.Upstream().StopAsync(), .. new[] { "alice", "bob", "carol" }.Select(log => replica.Log(log).StopAsync())]);
+        var change = replica.Change;
+        replica.Change = options => change(options) with { Deadline = TimeSpan.FromSeconds(20) };
+        await replica.RestartAsync();
+        Assert.Equal(outputs[0].Nar, await replica.NarAsync(narInfos[0])); // now the upstream is known to be away
+        await Eventually.UntilAsync(async () => (await ReadyAsync(replica)).Contains("\"state\":\"away\"", StringComparison.Ordinal));
+        var start = Stopwatch.GetTimestamp();
+        foreach (var (output, narInfo) in outputs.Zip(narInfos).Skip(1))
+        {
+            Assert.Equal(output.Nar, await replica.NarAsync(narInfo));
+        }
+
+        Assert.Equal(HttpStatusCode.OK, (await replica.AskAsync(outputs[1].Path)).Status);
+        Assert.InRange(Stopwatch.GetElapsedTime(start).TotalSeconds, 0, 15); // one poll of dead logs takes the deadline
+    }
+
     [Theory]
     [InlineData(BucketLie.Full)]
     [InlineData(BucketLie.Busy)]
