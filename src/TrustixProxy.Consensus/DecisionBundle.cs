@@ -93,7 +93,7 @@ public sealed class DecisionBundle
         BundledAnswer[] answers = [.. verdict.Answers.Select(BundledAnswer.Of)];
         var version = answers.Zip(policy.Electors).All(pair => pair.First.ShowsMapRoot(pair.Second)) ? FormatVersion : WithoutMapRoots;
         var content = new StoredBundle(
-            version, path.Absolute, record.Outcome.Word(), StoredBundle.TimeOf(record.DecidedAt), BundledClaim.Of(record.Claim),
+            version, path.Absolute, record.Outcome.Word(), BundleTime.Of(record.DecidedAt), BundledClaim.Of(record.Claim),
             record.MustMatch is { } address ? NarInfoOf(record.Claim!, address).ToString() : null,
             new BundledPolicy(policy.Identity.ToString(), policy.Text), answers, null);
         var hash = HashOf(content);
@@ -137,7 +137,7 @@ public sealed class DecisionBundle
         (path, decidedAt) = (null, default);
         content = CanonicalJson.Read(json, Strict.StoredBundle);
         return content is not null && StorePath.TryParseAbsolute(content.Path, out path, out _)
-            && StoredBundle.TryReadTime(content.DecidedAt, out decidedAt);
+            && BundleTime.TryParse(content.DecidedAt, out decidedAt);
     }
 
     private static DecisionBundleError Judge(

@@ -28,7 +28,7 @@ public abstract record Elector(string Name, string Operator)
     public abstract IEnumerable<byte[]> KeyBytes { get; }
 
     /// <summary>One line of text that is equal for two configurations of the same elector.</summary>
-    internal abstract string Identity { get; }
+    public abstract string Identity { get; }
 
     /// <summary>A transparency log.</summary>
     /// <param name="Name">The name in answers; unique.</param>
@@ -47,7 +47,7 @@ public abstract record Elector(string Name, string Operator)
         public WitnessDemand? Witnesses { get; init; }
 
         /// <inheritdoc/>
-        internal override string Identity =>
+        public override string Identity =>
             $"{Name}|{Operator}|log|{Key}|{LogKey.NixProtocol}|{KeyForm}|{(RequiresInclusionProof ? "tied" : "untied")}"
                 + (Witnesses is null ? "" : $"|witnessed {Witnesses.Identity}");
 
@@ -78,7 +78,7 @@ public abstract record Elector(string Name, string Operator)
         public override IEnumerable<byte[]> KeyBytes => Keys.Select(key => key.Bytes.ToArray());
 
         /// <inheritdoc/>
-        internal override string Identity =>
+        public override string Identity =>
             $"{Name}|{Operator}|cache|{string.Join(' ', Keys.Select(key => key.ToString()).Order(StringComparer.Ordinal))}";
     }
 
@@ -98,7 +98,7 @@ public abstract record Elector(string Name, string Operator)
             : Submitters.Select(key => key.Bytes.ToArray());
 
         /// <inheritdoc/>
-        internal override string Identity => $"{Name}|{Operator}|proof files|{Digest.Of(Encoding.UTF8.GetBytes(Witnesses.Text))}"
+        public override string Identity => $"{Name}|{Operator}|proof files|{Digest.Of(Encoding.UTF8.GetBytes(Witnesses.Text))}"
             + (Submitters.IsEmpty ? ""
                 : $"|signed by {string.Join(' ', Submitters.Select(key => key.ToString()).Order(StringComparer.Ordinal))}");
     }

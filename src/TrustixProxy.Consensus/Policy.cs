@@ -99,7 +99,10 @@ public sealed class Policy
     public string Text => _text.Value;
 
     /// <summary>Returns the rule for a path.</summary>
-    public Scope ScopeOf(StorePath path) => Scopes.FirstOrDefault(scope => NameGlob.Matches(scope.Match!, path)) ?? Rest;
+    public Scope ScopeOf(StorePath path) => ScopeOf(path.Name);
+
+    /// <summary>Returns the rule for a name.</summary>
+    public Scope ScopeOf(string name) => Scopes.FirstOrDefault(scope => NameGlob.Matches(scope.Match!, name)) ?? Rest;
 
     /// <summary>Decides when no more answers will be waited for: an elector without a ballot counts as silent.</summary>
     /// <param name="path">The path asked about.</param>
@@ -134,9 +137,10 @@ public sealed class Policy
         TraceKey key, IReadOnlyDictionary<string, TraceBallot> ballots, [NotNullWhen(true)] out TraceVerdict? verdict)
     {
         verdict = null;
-        var named = ballots.Values.Select(ballot => ballot.Claim?.OutPath).FirstOrDefault(path => path is not null);
+        var claims = ballots.ToDictionary(ballot => ballot.Key, ballot => ballot.Value.Claim);
+        var named = claims.Values.Select(claim => claim?.OutPath).FirstOrDefault(path => path is not null);
         ImmutableArray<Scope> scopes = key.HasName ? [named is null ? Rest : ScopeOf(named)] : [.. Scopes, Rest];
-        var findings = scopes.Select(scope => (Scope: scope, Found: Judge(scope, CountTraces(ballots, scope.MinimumAge)))).ToList();
+        var findings = scopes.Select(scope => (Scope: scope, Found: Judge(scope, CountClaims(claims, scope.MinimumAge)))).ToList();
         if (findings.Exists(item => item.Found is null))
         {
             return false;
@@ -154,6 +158,21 @@ public sealed class Policy
         }}");
         verdict = new TraceVerdict(outcome, granted, $"{rule} needed: {string.Join(", ", answers)}{worst.Note}");
         return true;
+    }
+
+    /// <summary>Judges claims of another kind by the same rules, if no missing answer could change what they come to.</summary>
+    /// <param name="name">The name that scopes match.</param>
+    /// <param name="claims">What each elector claims, by its name; null for nothing. An absent elector has not answered yet.</param>
+    /// <param name="judgement">What they come to, the same for all possible answers.</param>
+    /// <remarks>Exceptions are the caller's, since only it knows what they accept.</remarks>
+    public bool TryJudge<TClaim>(
+        string name, IReadOnlyDictionary<string, TClaim?> claims, [NotNullWhen(true)] out Judgement<TClaim>? judgement)
+        where TClaim : class
+    {
+        var scope = ScopeOf(name);
+        var finding = Judge(scope, CountClaims(claims, scope.MinimumAge));
+        judgement = finding is null ? null : new Judgement<TClaim>(finding.Winner, finding.Conflict, scope.Rule, finding.Note);
+        return judgement is not null;
     }
 
     /// <summary>Judges what was counted under one rule; null while a missing ballot could change it.</summary>
@@ -201,9 +220,20 @@ public sealed class Policy
     public bool CanReachQuorum(StorePath path, IReadOnlyDictionary<string, Ballot> ballots)
     {
         var scope = ScopeOf(path);
-        var tally = Count(ballots, scope.MinimumAge);
-        return Lack(scope, tally.Open) is null || tally.Claims.Any(claim => Lack(scope, tally.AgedReachOf(claim)) is null);
+        return CanReachQuorum(scope, Count(ballots, scope.MinimumAge));
     }
+
+    /// <summary>Whether the missing answers could still complete a quorum for a claim of another kind.</summary>
+    public bool CanReachQuorum<TClaim>(string name, IReadOnlyDictionary<string, TClaim?> claims)
+        where TClaim : class
+    {
+        var scope = ScopeOf(name);
+        return CanReachQuorum(scope, CountClaims(claims, scope.MinimumAge));
+    }
+
+    private bool CanReachQuorum<TClaim>(Scope scope, Tally<TClaim> tally)
+        where TClaim : class =>
+        Lack(scope, tally.Open) is null || tally.Claims.Any(claim => Lack(scope, tally.AgedReachOf(claim)) is null);
 
     /// <summary>What a quorum lacks when only these operators have votes of the age that the scope demands; null when it lacks
     /// nothing.</summary>
@@ -218,8 +248,15 @@ public sealed class Policy
         !distinct.IsMetBy(_operators.Where(group => operators.Contains(group.Key) && rule.AllOperators.Contains(group.Key))));
 
     /// <summary>Returns the exception in force for a path at a time, to apply if the rule is not met; null when there is none.</summary>
-    public PolicyException? ExceptionFor(StorePath path, DateTimeOffset now) =>
-        Exceptions.FirstOrDefault(exception => exception.Expires > now && NameGlob.Matches(exception.Match, path));
+    public PolicyException? ExceptionFor(StorePath path, DateTimeOffset now) => ExceptionFor(path.Name, now);
+
+    /// <summary>Returns the exception in force for a name at a time.</summary>
+    public PolicyException? ExceptionFor(string name, DateTimeOffset now) =>
+        Exceptions.FirstOrDefault(exception => exception.Expires > now && NameGlob.Matches(exception.Match, name));
+
+    /// <summary>Returns the first exception for a name, expired or not.</summary>
+    public PolicyException? AnyExceptionFor(string name) =>
+        Exceptions.FirstOrDefault(exception => NameGlob.Matches(exception.Match, name));
 
     /// <summary>Applies exceptions to a verdict: a grant stays, and a refusal may become an excepted claim.</summary>
     public Verdict Except(StorePath path, Verdict verdict, DateTimeOffset now)
@@ -236,8 +273,7 @@ public sealed class Policy
                 : verdict with { Note = $"; the exception {exception} finds no such claim, or two" };
         }
 
-        var expired = Exceptions.FirstOrDefault(candidate => NameGlob.Matches(candidate.Match, path));
-        return expired is null ? verdict : verdict with { Note = $"; expired: the exception {expired}" };
+        return AnyExceptionFor(path.Name) is not { } expired ? verdict : verdict with { Note = $"; expired: the exception {expired}" };
     }
 
     private ImmutableArray<Answer> Answers(IReadOnlyDictionary<string, Ballot> ballots) =>
@@ -258,15 +294,16 @@ public sealed class Policy
         return tally;
     }
 
-    /// <remarks>Nothing shows the age of a trace.</remarks>
-    private Tally<TraceClaim> CountTraces(IReadOnlyDictionary<string, TraceBallot> ballots, TimeSpan minimumAge)
+    /// <remarks>Nothing shows the age of such claims.</remarks>
+    private Tally<TClaim> CountClaims<TClaim>(IReadOnlyDictionary<string, TClaim?> claims, TimeSpan minimumAge)
+        where TClaim : class
     {
-        var tally = new Tally<TraceClaim>();
+        var tally = new Tally<TClaim>();
         foreach (var group in _operators)
         {
-            var cast = group.Select(elector => ballots.GetValueOrDefault(elector.Name)).ToList();
-            tally.Add(group.Key, [.. cast.Select(ballot => ballot?.Claim).OfType<TraceClaim>().Distinct()],
-                isWaiting: cast.Contains(null), isAged: minimumAge == TimeSpan.Zero);
+            var isWaiting = group.Any(elector => !claims.ContainsKey(elector.Name));
+            var cast = group.Select(elector => claims.GetValueOrDefault(elector.Name)).OfType<TClaim>().Distinct();
+            tally.Add(group.Key, [.. cast], isWaiting, isAged: minimumAge == TimeSpan.Zero);
         }
 
         return tally;

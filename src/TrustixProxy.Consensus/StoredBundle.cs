@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -14,15 +13,7 @@ namespace TrustixProxy.Consensus;
 /// <summary>The JSON of <see cref="DecisionBundle"/>.</summary>
 internal sealed record StoredBundle(
     int Version, string Path, string Outcome, string DecidedAt, BundledClaim? Claim, string? NarInfo, BundledPolicy Policy,
-        BundledAnswer[] Answers, string? Sha256)
-{
-    private const string TimeForm = "yyyy-MM-dd'T'HH:mm:ss.fff'Z'";
-
-    public static string TimeOf(DateTimeOffset time) => time.UtcDateTime.ToString(TimeForm, CultureInfo.InvariantCulture);
-
-    public static bool TryReadTime(string text, out DateTimeOffset time) =>
-        DateTimeOffset.TryParseExact(text, TimeForm, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out time);
-}
+        BundledAnswer[] Answers, string? Sha256);
 
 [JsonSerializable(typeof(StoredBundle))]
 [JsonSerializable(typeof(JsonElement))]

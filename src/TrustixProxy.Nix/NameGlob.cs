@@ -11,5 +11,8 @@ public static class NameGlob
             && glob.All(character => char.IsAsciiLetterOrDigit(character) || character is '+' or '-' or '.' or '_' or '?' or '=' or '*');
 
     /// <summary>Whether the name of <paramref name="path"/> matches <paramref name="glob"/>.</summary>
-    public static bool Matches(string glob, StorePath path) => FileSystemName.MatchesSimpleExpression(glob, path.Name, ignoreCase: false);
+    public static bool Matches(string glob, StorePath path) => Matches(glob, path.Name);
+
+    /// <summary>Whether a name matches <paramref name="glob"/>.</summary>
+    public static bool Matches(string glob, string name) => FileSystemName.MatchesSimpleExpression(glob, name, ignoreCase: false);
 }

@@ -31,7 +31,7 @@ internal static class Doors
     private static readonly TestOutput Output = TestOutput.Make(size: 3000);
 
     public static IReadOnlyList<Door> All { get; } = [.. Texts(), .. Streams(), .. ProofDoors.All, .. EvidenceDoors.All, .. NoteDoors.All,
-        .. GuixDoors.All(), .. TraceDoors.All()];
+        .. GuixDoors.All(), .. TraceDoors.All(), .. AptDoors.All()];
 
     private static IEnumerable<Door> Texts()
     {

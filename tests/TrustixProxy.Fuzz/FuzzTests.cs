@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using TrustixProxy.Apt;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
 using TrustixProxy.Publisher;
@@ -50,7 +51,7 @@ public sealed class FuzzTests
     public void No_public_reader_of_foreign_bytes_is_left_out()
     {
         string[] verbs = ["TryParse", "TryRead", "TryVerify", "TryOpen", "TryAdvance", "TryDecode"];
-        var readers = new[] { typeof(NixHash), typeof(LogKey), typeof(OutputClaim), typeof(PathInfo), typeof(SubstituterHost) }
+        var readers = new[] { typeof(NixHash), typeof(LogKey), typeof(OutputClaim), typeof(PathInfo), typeof(SubstituterHost), typeof(RebuildLink) }
             .SelectMany(type => type.Assembly.GetExportedTypes())
             .Where(type => type.GetMethods()
                 .Any(method => method.DeclaringType == type && verbs.Any(verb => method.Name.StartsWith(verb, StringComparison.Ordinal))))

@@ -12,6 +12,7 @@ internal static class Floors
         "TrustixProxy.TransparencyLog",
         "TrustixProxy.TransparencyLog.Notes",
         "TrustixProxy.Consensus",
+        "TrustixProxy.Apt",
         "TrustixProxy.IO.Streams",
         "TrustixProxy.IO.Metering",
         "TrustixProxy.IO.Supervision",

@@ -1,0 +1,15 @@
+using TrustixProxy.TransparencyLog;
+
+namespace TrustixProxy.Apt;
+
+/// <summary>What is decided on: whether this file has this content. Said by an index or by whoever asks, and trusted by nobody.</summary>
+/// <param name="File">The package's file.</param>
+/// <param name="Sha256">SHA-256 of the file.</param>
+public sealed record AskedDeb(DebFile File, Digest Sha256)
+{
+    /// <summary>The file's name and digest in one line.</summary>
+    public string Text => $"{File} sha256:{Sha256}";
+
+    /// <summary>Whether a claim says just this.</summary>
+    public bool IsClaimedBy(DebClaim? claim) => claim?.FileName == File.FileName && claim.Sha256 == Sha256;
+}
