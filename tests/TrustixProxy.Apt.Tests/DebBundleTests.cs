@@ -33,6 +33,21 @@ public sealed class DebBundleTests
         Assert.False(DebBundle.IsOne("x"u8.ToArray()));
     }
 
+    [Theory]
+    [InlineData("agreed", Outcome.Agreed, "2 of 2 needed: alice=good, bob=good")]
+    [InlineData("undecided", Outcome.Undecided, "2 of 2 needed: alice=good, bob=bad")]
+    public void A_bundle_of_real_links_that_another_program_wrote_is_read(string name, Outcome outcome, string sentence)
+    {
+        var (alice, bob) = (new Rebuilder("alice", "alice", KeyOf("a-public-keys.json")),
+            new Rebuilder("bob", "bob", KeyOf("b-public-keys.json")));
+        var policy = new Policy([alice, bob], quorum: 2) { ServesContentAddressed = false };
+        var json = File.ReadAllBytes($"Vectors/bundles/deb-v1/{name}.json");
+
+        Assert.True(DebBundle.TryVerify(json, policy, out var bundle, out _));
+        Assert.Equal((outcome, sentence), (bundle.Verdict.Outcome, bundle.Verdict.Sentence));
+        Assert.Equal(json, bundle.ToBytes());
+    }
+
     [Fact]
     public void No_byte_of_a_bundle_can_be_changed()
     {
