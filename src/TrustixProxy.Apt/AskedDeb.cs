@@ -11,5 +11,5 @@ public sealed record AskedDeb(DebFile File, Digest Sha256)
     public string Text => $"{File} sha256:{Sha256}";
 
     /// <summary>Whether a claim says just this.</summary>
-    public bool IsClaimedBy(DebClaim? claim) => claim?.FileName == File.FileName && claim.Sha256 == Sha256;
+    public bool IsClaimedBy(DebClaim? claim) => claim?.Text == Text;
 }

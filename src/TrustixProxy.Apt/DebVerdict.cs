@@ -60,9 +60,9 @@ public sealed record DebVerdict
             [NotNullWhen(true)] out DebVerdict? verdict)
     {
         verdict = null;
-        var (name, claims) = (asked.File.Name, ClaimsOf(ballots));
-        var exception = policy.ExceptionFor(name, now);
-        if (!policy.TryJudge(name, claims, out var judgement)
+        var (file, claims) = (asked.File, ClaimsOf(ballots));
+        var exception = policy.ExceptionFor(file.Name, now);
+        if (!policy.TryJudge(file.Name, claims, out var judgement)
             || (!asked.IsClaimedBy(judgement.Winner) && exception?.Cache is { } awaited && !claims.ContainsKey(awaited)))
         {
             return false;
@@ -78,8 +78,8 @@ public sealed record DebVerdict
         verdict = new DebVerdict(asked, outcome, judgement, answers)
         {
             Exception = outcome is Outcome.Excepted ? exception : null,
-            MayChange = outcome is Outcome.Conflict or Outcome.Undecided && MayBeGranted(policy, name, exception, ballots),
-            Note = NoteOf(outcome, exception ?? policy.AnyExceptionFor(name), now),
+            MayChange = outcome is Outcome.Conflict or Outcome.Undecided && MayBeGranted(policy, file.Name, exception, ballots),
+            Note = NoteOf(outcome, exception ?? policy.AnyExceptionFor(file.Name), now),
         };
         return true;
     }

@@ -51,7 +51,8 @@ public sealed class FuzzTests
     public void No_public_reader_of_foreign_bytes_is_left_out()
     {
         string[] verbs = ["TryParse", "TryRead", "TryVerify", "TryOpen", "TryAdvance", "TryDecode"];
-        var readers = new[] { typeof(NixHash), typeof(LogKey), typeof(OutputClaim), typeof(PathInfo), typeof(SubstituterHost), typeof(RebuildLink) }
+        var readers = new[] { typeof(NixHash), typeof(LogKey), typeof(OutputClaim), typeof(PathInfo), typeof(SubstituterHost),
+            typeof(RebuildLink) }
             .SelectMany(type => type.Assembly.GetExportedTypes())
             .Where(type => type.GetMethods()
                 .Any(method => method.DeclaringType == type && verbs.Any(verb => method.Name.StartsWith(verb, StringComparison.Ordinal))))
