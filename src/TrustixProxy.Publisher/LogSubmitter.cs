@@ -50,6 +50,18 @@ public sealed class LogSubmitter(Uri url, NixSecretKey token) : IDisposable
         return new Submission(refused, await FindContradictedAsync(logId, taken, cancellation));
     }
 
+    /// <summary>Submits entries of another kind, few and small, and flushes. Completes when the log's signed head covers them
+    /// durably.</summary>
+    /// <exception cref="SubmissionException">The node cannot be reached, or refuses the submission.</exception>
+    public async Task SubmitEntriesAsync(string logId, IEnumerable<(byte[] Key, byte[] Value)> entries, CancellationToken cancellation)
+    {
+        var request = new SubmitRequest { LogID = logId };
+        request.Items.AddRange(entries.Select(
+            entry => new Item { Key = ByteString.CopyFrom(entry.Key), Value = ByteString.CopyFrom(entry.Value) }));
+        await CallAsync(Rpc + "Submit", request, cancellation);
+        await CallAsync(Rpc + "Flush", new FlushRequest { LogID = logId }, cancellation);
+    }
+
     /// <summary>Submits a part, halved when the log's limit is lower. Sets aside a single statement that the log refuses.</summary>
     private async Task SubmitPartAsync(
         string logId, IReadOnlyList<BuildStatement> part, List<(BuildStatement, string)> refused, CancellationToken cancellation)

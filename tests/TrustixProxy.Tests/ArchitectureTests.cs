@@ -10,9 +10,10 @@ public sealed partial class ArchitectureTests
     /// <summary>The only arrows.</summary>
     private static readonly Dictionary<string, string[]> Arrows = new()
     {
-        ["TrustixProxy"] = ["Consensus", "IO", "LogNode", "Logs", "Nars", "Native", "Nix", "Publisher", "Rebuilder",
+        ["TrustixProxy"] = ["Apt", "AptGate", "Consensus", "IO", "LogNode", "Logs", "Nars", "Native", "Nix", "Publisher", "Rebuilder",
             "Substituter", "TransparencyLog"],
         ["Substituter"] = ["Consensus", "IO", "Logs", "Nars", "Nix", "TransparencyLog"],
+        ["AptGate"] = ["Apt", "Consensus", "IO", "Nars", "Native", "Nix", "TransparencyLog"],
         ["Publisher"] = ["IO", "LogNode", "Nix", "TransparencyLog"],
         ["Rebuilder"] = ["IO", "Nix", "Publisher"],
         ["LogNode"] = ["IO", "Nix", "TransparencyLog"],

@@ -34,10 +34,10 @@ internal static class FileRequest
             : Failed(UpstreamFailure.UnknownEncoding);
     }
 
-    /// <summary>Requests <c>nix-cache-info</c>; returns null for any answer except a server error.</summary>
-    public static async Task<UpstreamFault?> ProbeAsync(HttpMessageInvoker http, Uri cache, CancellationToken cancellation)
+    /// <summary>Requests the file of a probe; returns null for any answer except a server error.</summary>
+    public static async Task<UpstreamFault?> ProbeAsync(HttpMessageInvoker http, Uri address, CancellationToken cancellation)
     {
-        using var request = Of(new Uri(cache, "nix-cache-info"));
+        using var request = Of(address);
         request.Options.Set(UpstreamGate.IsProbe, true);
         using var response = await http.SendAsync(request, cancellation);
         return (int)response.StatusCode >= 500 ? UpstreamFault.OfStatus((int)response.StatusCode) : null;

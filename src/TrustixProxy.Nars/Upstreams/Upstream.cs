@@ -50,8 +50,8 @@ public sealed class Upstream : IDisposable
         Http = new HttpMessageInvoker(
             new UpstreamGate(transport, options.Concurrency, new UpstreamThrottle(Health, time), Health), disposeHandler: network is null);
         _prober = new UpstreamProber(
-            options.Name, cancellation => FileRequest.ProbeAsync(Http, _base, cancellation), Health, connecting,
-            timeout, time, logger);
+            options.Name, cancellation => FileRequest.ProbeAsync(Http, new Uri(_base, options.ProbeFile), cancellation), Health,
+            connecting, timeout, time, logger);
     }
 
     public UpstreamOptions Options { get; }
@@ -94,6 +94,9 @@ public sealed class Upstream : IDisposable
         }
     }
 
+    /// <summary>Records the answer to a request for another file. If there was none, probes whether the upstream is away.</summary>
+    public void NoteFile(UpstreamAnswer answer) => Note(answer);
+
     /// <summary>Asks for a narinfo, once for all concurrent callers. Uses a narinfo found in the last minutes; asks nothing while the
     /// upstream is away.</summary>
     public Task<UpstreamAnswer> AskAsync(StorePathDigest digest, CancellationToken cancellation) =>
@@ -130,6 +133,9 @@ public sealed class Upstream : IDisposable
         Forget(digest);
         return true;
     }
+
+    /// <summary>Returns why a request to an upstream failed.</summary>
+    public static UpstreamFault FaultOf(Exception exception) => UpstreamFaultException.FaultOf(exception);
 
     /// <summary>Returns the address of a NAR; null when the narinfo's URL leads where this upstream may not lead.</summary>
     public Uri? AddressOf(NarInfo narInfo) =>

@@ -20,6 +20,9 @@ public sealed record UpstreamOptions(string Name, Uri Url, int Priority, Upstrea
     /// <summary>The file that it serves for each path: a narinfo, unless it is no binary cache.</summary>
     public ServedFile Serves { get; init; } = ServedFile.NarInfo;
 
+    /// <summary>The file below its address that a probe asks for; any answer except a server error shows that it lives.</summary>
+    public string ProbeFile { get; init; } = "nix-cache-info";
+
     /// <summary>Whether it is the bucket in which replicas share verified NARs. It is asked for NARs first, briefly and once; its failures
     /// count as absences, and it is never waited for when another has the path.</summary>
     public bool IsShared { get; init; }

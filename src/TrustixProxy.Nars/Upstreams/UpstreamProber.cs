@@ -5,8 +5,8 @@ using TrustixProxy.IO.Supervision;
 namespace TrustixProxy.Nars.Upstreams;
 
 /// <summary>Probes in the background whether an upstream can be reached, while it fails, is away or is silent.</summary>
-/// <remarks>A probe is <c>GET nix-cache-info</c>; any answer except a server error counts. Probes run in parallel to requests, so no
-/// request waits for one.</remarks>
+/// <remarks>A probe asks for <see cref="UpstreamOptions.ProbeFile"/>; any answer except a server error counts. Probes run in parallel to
+/// requests, so no request waits for one.</remarks>
 /// <param name="name">The upstream's name.</param>
 /// <param name="probe">Sends one probe: null when answered, else the fault.</param>
 /// <param name="health">Notified of the result.</param>

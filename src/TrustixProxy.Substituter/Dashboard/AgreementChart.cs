@@ -1,4 +1,5 @@
 using System.Globalization;
+using TrustixProxy.IO.Pages;
 using TrustixProxy.Substituter.Decisions;
 
 namespace TrustixProxy.Substituter.Dashboard;

@@ -1,4 +1,5 @@
 using TrustixProxy.Consensus;
+using TrustixProxy.IO.Pages;
 using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Substituter.Decisions;
 

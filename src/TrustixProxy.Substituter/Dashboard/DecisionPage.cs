@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using TrustixProxy.Consensus;
+using TrustixProxy.IO.Pages;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Composition;
 using TrustixProxy.Substituter.Decisions;

@@ -1,4 +1,5 @@
 using TrustixProxy.Consensus;
+using TrustixProxy.IO.Pages;
 using TrustixProxy.Logs.Watching;
 using TrustixProxy.Substituter.Composition;
 using TrustixProxy.Substituter.Decisions;

@@ -39,6 +39,9 @@ internal static class ConfigurationFile
     /// <summary>Whether a configuration is a rebuilder's: it has what only a rebuilder has.</summary>
     public static bool IsOfRebuilder(string? path) => Load(path, []) is { } values && values.GetSection("rebuilder").Exists();
 
+    /// <summary>Whether a configuration is a gate's for Debian packages: it has what only such a gate has.</summary>
+    public static bool IsOfAptGate(string? path) => Load(path, []) is { } values && values.GetSection("archives").Exists();
+
     /// <summary>The store that a rebuilder's configuration names; the default where it names none, null when it is none of a
     /// rebuilder.</summary>
     public static string? StoreOfRebuilder(string path) => !IsOfRebuilder(path) ? null
@@ -46,7 +49,8 @@ internal static class ConfigurationFile
 
     /// <summary>Whether a configuration is a publisher's: it has what only a publisher has.</summary>
     public static bool IsOfPublisher(string? path) =>
-        Load(path, []) is { } values && (values.GetSection("log").Exists() || values.GetSection("spoolDirectory").Exists());
+        Load(path, []) is { } values && !values.GetSection("archives").Exists()
+        && (values.GetSection("log").Exists() || values.GetSection("spoolDirectory").Exists());
 
     /// <summary>The file itself, and all that it names: what stands under a key that ends in <c>File</c> or <c>Files</c>.</summary>
     public static IReadOnlyList<string> FilesOf(string? path)

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Configuration;
 
 namespace TrustixProxy.Configuration;
 
-/// <summary>All keys of the four configurations: found by having their readers read nothing, so that none is forgotten.</summary>
+/// <summary>All keys of the five configurations: found by having their readers read nothing, so that none is forgotten.</summary>
 internal static class ConfigurationKeys
 {
     private const string Url = "http(s)://host[:port][/path]", LogUrl = $"{Url} or unix:/path",
@@ -356,6 +356,9 @@ internal static class ConfigurationKeys
         Write(text, "log serve", section => LogServeConfiguration.Read(section, isCheck: true), LogServe);
         Write(text, "publish", section => PublishConfiguration.Read(section, isCheck: true), Publish);
         Write(text, "rebuild", section => RebuildConfiguration.Read(section, isCheck: true), Rebuild);
+        Write(text, "apt serve", section => AptConfiguration.Read(section, isCheck: true),
+            Prefixed("policy.", Rules).Concat(Prefixed("policy.scopes[].", Rules)).Concat(AptConfigurationKeys.Own)
+                .GroupBy(entry => entry.Key).ToDictionary(group => group.Key, group => group.Last().Value));
         return text.ToString();
     }
 

@@ -44,7 +44,7 @@ internal sealed record OperationsConfiguration(
     }
 
     /// <summary>Names of hosts: what may stand in a Host header, without a port.</summary>
-    private static ImmutableArray<string> ReadHosts(Section operations)
+    public static ImmutableArray<string> ReadHosts(Section operations)
     {
         var hosts = operations.Texts("hosts");
         foreach (var host in hosts.Where(host => Uri.CheckHostName(host) is UriHostNameType.Unknown))

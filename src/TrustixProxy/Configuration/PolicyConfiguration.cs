@@ -72,7 +72,7 @@ internal static class PolicyConfiguration
     }
 
     /// <summary>The rule of a section: <c>rule</c>, <c>quorum</c> or <c>percent</c>; null when it names none, or a faulty one.</summary>
-    private static Rule? ReadRule(Section section, ImmutableArray<Elector> electors)
+    public static Rule? ReadRule(Section section, ImmutableArray<Elector> electors)
     {
         string[] operators = [.. electors.Select(elector => elector.Operator).Distinct()];
         string[] named = [.. RuleKeys.Where(section.Has)];
@@ -96,7 +96,7 @@ internal static class PolicyConfiguration
     }
 
     /// <summary>The values that a quorum must span, by tag.</summary>
-    private static ImmutableArray<DistinctValues> ReadDistinct(Section policy, ImmutableArray<Elector> electors)
+    public static ImmutableArray<DistinctValues> ReadDistinct(Section policy, ImmutableArray<Elector> electors)
     {
         var demands = new List<DistinctValues>();
         foreach (var (tag, text) in policy.Map("distinct", "{\"country\": 2}"))
@@ -244,7 +244,7 @@ internal static class PolicyConfiguration
         return expires is { } until ? new PolicyException(match, cache, isHash ? hash : null, reason, until) : null;
     }
 
-    private static DateTimeOffset? ReadExpiry(Section section)
+    public static DateTimeOffset? ReadExpiry(Section section)
     {
         string[] forms = ["yyyy-MM-dd", "yyyy-MM-dd'T'HH:mm:ss'Z'"];
         var text = section.Required("expires", "\"2027-01-31\"");

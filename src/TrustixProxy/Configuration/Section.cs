@@ -66,6 +66,24 @@ internal sealed class Section
         return text ?? "";
     }
 
+    /// <summary>A text of one line or many that has to be there.</summary>
+    public string RequiredLines(string key, string example)
+    {
+        if (_values.GetSection(key).Value is not { Length: > 0 } text || !text.Trim().AsSpan().ContainsAny('\r', '\n'))
+        {
+            return Required(key, example);
+        }
+
+        _read.Add(key);
+        if (!HasControl(text.ReplaceLineEndings(" ")))
+        {
+            return text;
+        }
+
+        Fault(key, "has a control character; remove it.");
+        return "";
+    }
+
     public int Integer(string key, int fallback, int min, int max)
     {
         Describe(key, "whole number", Invariant($"{fallback}"), Invariant($"{min} to {max}"));

@@ -183,7 +183,7 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
     }
 
     /// <summary>Refuses a peer that is this proxy itself.</summary>
-    private static void CheckOthers(Section section, string list, string[] own, IEnumerable<(string Key, Uri Url)> peers)
+    public static void CheckOthers(Section section, string list, string[] own, IEnumerable<(string Key, Uri Url)> peers)
     {
         foreach (var (i, (key, url)) in peers.Index())
         {
@@ -196,7 +196,7 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         }
     }
 
-    private static ImmutableArray<T> Unique<T>(Section section, string key, ImmutableArray<T> items, Func<T, string> name)
+    public static ImmutableArray<T> Unique<T>(Section section, string key, ImmutableArray<T> items, Func<T, string> name)
     {
         foreach (var twice in items.GroupBy(name).Where(group => group.Key.Length > 0 && group.Count() > 1))
         {
@@ -206,7 +206,7 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         return items;
     }
 
-    private static (NixSecretKey? Key, string File, bool IsMissing) ReadKey(Section section, string stateDirectory)
+    public static (NixSecretKey? Key, string File, bool IsMissing) ReadKey(Section section, string stateDirectory)
     {
         const string key = "signingKeyFile";
         var path = Path.GetFullPath(section.Text(key) ?? Path.Combine(stateDirectory, "signing.key"));

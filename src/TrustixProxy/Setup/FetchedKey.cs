@@ -26,17 +26,33 @@ internal sealed record FetchedKey(NixPublicKey Key, Uri Source)
     /// <exception cref="HttpRequestException">The server cannot be reached, or refuses.</exception>
     public static async Task<FetchedKey> FetchAsync(string text, CancellationToken cancellation)
     {
-        if (!Uri.TryCreate(text, UriKind.Absolute, out var source) || !(source.Scheme is "https" || source.IsLoopback))
+        if (!Uri.TryCreate(text, UriKind.Absolute, out var source))
         {
-            throw new FormatException($"'{text}' is no https address. Give one, or the key itself as name:base64.");
+            throw NoSource(text);
+        }
+
+        return Find(Encoding.UTF8.GetString(await FetchTextAsync(source, cancellation)), source);
+    }
+
+    /// <summary>Fetches a small text with keys, once.</summary>
+    /// <exception cref="FormatException">The address is none that keys may come from.</exception>
+    /// <exception cref="HttpRequestException">The server cannot be reached, or refuses.</exception>
+    public static async Task<byte[]> FetchTextAsync(Uri source, CancellationToken cancellation)
+    {
+        if (!(source.Scheme is "https" || source.IsLoopback))
+        {
+            throw NoSource(source.ToString());
         }
 
         using var transport = new PeerTransport(HttpProxies.FromEnvironment, TimeProvider.System);
         using var client = new HttpClient(transport) { MaxResponseContentBufferSize = MaxSize, Timeout = Limit };
         using var response = await client.GetAsync(source, cancellation);
         response.EnsureSuccessStatusCode();
-        return Find(Encoding.UTF8.GetString(await response.Content.ReadAsByteArrayAsync(cancellation)), source);
+        return await response.Content.ReadAsByteArrayAsync(cancellation);
     }
+
+    private static FormatException NoSource(string text) =>
+        new($"'{text}' is no https address. Give one, or the key itself.");
 
     private static FetchedKey Find(string page, Uri source)
     {

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using TrustixProxy.Native;
 using TrustixProxy.Terminal;
+using TrustixProxy.Verbs.Apt;
 using TrustixProxy.Verbs.Inspect;
 using TrustixProxy.Verbs.Manage;
 using TrustixProxy.Verbs.Node;
@@ -42,6 +43,7 @@ internal static class CommandLine
             AuditCacheVerb.Create(),
             NarStoreVerb.Create(),
             DemoVerb.Create(),
+            AptVerbs.Create(),
         };
         HelpExamples.Add(root);
         return root;

@@ -75,6 +75,16 @@ internal sealed class HelpExamples(HelpAction plain) : SynchronousCommandLineAct
         ["nar-store fsck"] = [
             "nar-store fsck --config proxy.json       # check for damaged files", "nar-store fsck --delete --config proxy.json"],
         ["nar-store gc"] = ["nar-store gc --config proxy.json"],
+        ["apt"] = ["apt VERB --help                          # for Debian packages: serve runs the gate"],
+        ["apt serve"] = ["apt serve --config apt.json"],
+        ["apt init"] = ["apt init --preset debian --rebuilder alice,https://rebuilder.alice.example --output /etc/trustix-apt.json",
+            "apt init --archive debian,http://mirror.example/debian --rebuilder alice,https://rebuilder.alice.example,KEY --quorum 1"],
+        ["apt explain"] = ["apt explain hello --config apt.json",
+            "apt explain /var/cache/apt/archives/hello_2.10-3_amd64.deb --config apt.json --bundle hello.json"],
+        ["apt verify"] = ["apt verify hello.json --config apt.json"],
+        ["apt doctor"] = ["apt doctor --config apt.json             # does every source of this machine go through the gate?",
+            "apt doctor --root /srv/chroot --gate http://gate.example:8092 --config apt.json"],
+        ["apt releases"] = ["apt releases --config apt.json --json"],
         ["demo"] = ["demo", "demo --keep                              # keeps running, so that your own Nix can use it"],
     };
 

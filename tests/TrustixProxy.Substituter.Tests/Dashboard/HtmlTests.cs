@@ -1,5 +1,6 @@
 using System.Net;
 using FsCheck.Fluent;
+using TrustixProxy.IO.Pages;
 using TrustixProxy.Substituter.Dashboard;
 
 namespace TrustixProxy.Substituter.Tests.Dashboard;

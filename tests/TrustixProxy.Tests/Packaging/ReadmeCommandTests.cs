@@ -12,7 +12,7 @@ public sealed partial class ReadmeCommandTests
     /// <summary>What is run by other tests: it needs two builders' caches, a Nix or Guix with builds of its own, evidence, or does
     /// not end.</summary>
     private static readonly string[] Elsewhere = [" diff ", " log serve", " log submit", " rebuild", "mallory", " keygen ", " init ",
-        " --acl "];
+        " --acl ", " apt.json"];
 
     [Fact]
     public async Task Each_option_in_it_is_one_of_its_verb()
@@ -25,7 +25,7 @@ public sealed partial class ReadmeCommandTests
         foreach (var line in lines)
         {
             var words = line.Split(' ').TakeWhile(word => Word.IsMatch(word)).ToList();
-            var verb = string.Join(' ', words.Take(words[0] is "log" or "logs" or "policy" or "nar-store" or "audit" ? 2 : 1));
+            var verb = string.Join(' ', words.Take(words[0] is "log" or "logs" or "apt" or "policy" or "nar-store" or "audit" ? 2 : 1));
             if (!helps.TryGetValue(verb, out var help))
             {
                 helps[verb] = help = Cli.RunAsync([.. verb.Split(' '), "--help"]);
@@ -174,6 +174,6 @@ public sealed partial class ReadmeCommandTests
     private static partial Regex Braces { get; }
 
     /// <summary>A fault for want of a file that is the reader's own, or of a key that stands for one.</summary>
-    [GeneratedRegex(@": (?:is '/etc/trustix/[^']+', which |is 'base64 of 32 bytes')")]
+    [GeneratedRegex(@": (?:is '/etc/trustix/[^']+', which |is 'base64 of 32 bytes'|is '…')")]
     private static partial Regex Placeholder { get; }
 }

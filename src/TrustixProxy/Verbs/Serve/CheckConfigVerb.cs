@@ -11,8 +11,8 @@ internal static class CheckConfigVerb
     {
         var keys = new Option<bool>(
             "--keys")
-        { Description = "Print all keys of the four configurations, with type, default, range and meaning." };
-        var command = new Command("check-config", "Checks a configuration of serve, log serve, publish or rebuild and shows all "
+        { Description = "Print all keys of the five configurations, with type, default, range and meaning." };
+        var command = new Command("check-config", "Checks a configuration of serve, log serve, publish, rebuild or apt serve and shows all "
             + "faults and warnings. Starts nothing.") { SharedOptions.Config, keys };
         command.SetAction(parsed => parsed.GetValue(keys) ? PrintKeys() : Run(parsed.GetValue(SharedOptions.Config)));
         return command;
@@ -25,8 +25,33 @@ internal static class CheckConfigVerb
     }
 
     private static int Run(string? config) =>
-        ConfigurationFile.IsOfLogNode(config) ? CheckLogNode(config) : ConfigurationFile.IsOfPublisher(config) ? CheckPublisher(config)
-            : ConfigurationFile.IsOfRebuilder(config) ? CheckRebuilder(config) : CheckProxy(config);
+        ConfigurationFile.IsOfLogNode(config) ? CheckLogNode(config)
+            : ConfigurationFile.IsOfPublisher(config) ? CheckPublisher(config)
+            : ConfigurationFile.IsOfRebuilder(config) ? CheckRebuilder(config)
+            : ConfigurationFile.IsOfAptGate(config) ? CheckAptGate(config) : CheckProxy(config);
+
+    private static int CheckAptGate(string? config)
+    {
+        var (read, faults) = ConfigurationFile.Read(config, section => AptConfiguration.Read(section, isCheck: true));
+        if (read is null)
+        {
+            return ExitCode.Refuse(faults);
+        }
+
+        foreach (var warning in read.Warnings())
+        {
+            Console.Error.WriteLine($"warning: {warning}");
+        }
+
+        var (policy, archives) = (read.Options.Policy, read.Options.Archives.Select(archive => archive.Name));
+        Console.WriteLine($"valid for apt serve: {policy.Rest.Rule} operators must agree, archives {string.Join(", ", archives)}.");
+        foreach (var exception in policy.Exceptions)
+        {
+            Console.WriteLine($"exception: {exception}");
+        }
+
+        return ExitCode.Good;
+    }
 
     private static int CheckRebuilder(string? config)
     {

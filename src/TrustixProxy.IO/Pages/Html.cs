@@ -3,13 +3,13 @@ using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Encodings.Web;
 
-namespace TrustixProxy.Substituter.Dashboard;
+namespace TrustixProxy.IO.Pages;
 
 /// <summary>Safe markup: literals of this program and encoded texts. Created only by <see cref="Of"/>.</summary>
 /// <remarks>This is the only place where texts become markup: a hole in <c>Html.Of($"&lt;td&gt;{name}&lt;/td&gt;")</c> is encoded for
 /// elements and quoted attributes, unless it is markup itself.
 /// No hole stands in a script, a style or an unquoted attribute.</remarks>
-internal sealed class Html
+public sealed class Html
 {
     private readonly string _text;
 

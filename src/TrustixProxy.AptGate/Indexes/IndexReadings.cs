@@ -1,0 +1,121 @@
+using System.Collections.Concurrent;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Logging;
+using TrustixProxy.Apt;
+
+namespace TrustixProxy.AptGate.Indexes;
+
+/// <summary>An index that passes.</summary>
+/// <param name="Archive">The archive's name.</param>
+/// <param name="Path">Its address without what changes from one to the next.</param>
+/// <param name="Name">What changes: the hash in its address, or its time.</param>
+public sealed record PassingIndex(string Archive, string Path, string Name);
+
+/// <summary>Reads the indexes that pass, while they stream. Whoever asks for a file that no index names waits for those under
+/// way.</summary>
+/// <param name="book">Keeps what they say.</param>
+public sealed class IndexReadings(IndexBook book, ILogger logger)
+{
+    private const int PackagesAtOnce = 500, BufferSize = 64 << 10;
+
+    private readonly ConcurrentDictionary<PassingIndex, Task> _underway = new();
+
+    /// <summary>Whether an index is read already, or being read.</summary>
+    public bool HasRead(PassingIndex index) => _underway.ContainsKey(index) || book.HasRead(index.Archive, index.Path, index.Name);
+
+    /// <summary>Reads an index in the background.</summary>
+    /// <param name="index">The index.</param>
+    /// <param name="source">Its bytes as they pass; owned.</param>
+    /// <param name="isWhole">Completes when all passed: true when they are what was asked for.</param>
+    public void Begin(PassingIndex index, Stream source, Task<bool> isWhole)
+    {
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        if (!_underway.TryAdd(index, done.Task))
+        {
+            source.Dispose();
+            return;
+        }
+
+        _ = Task.Run(async () =>
+        {
+            await ReadAsync(index, source, isWhole);
+            _underway.TryRemove(index, out var _);
+            done.TrySetResult();
+        });
+    }
+
+    /// <summary>Finds what an archive's indexes say of a file; waits for those that are being read before it says that none
+    /// does.</summary>
+    public async ValueTask<IndexedFile?> FindAsync(string archive, string path, CancellationToken cancellation)
+    {
+        if (book.Find(archive, path) is { } known)
+        {
+            return known;
+        }
+
+        var underway = _underway.Where(entry => entry.Key.Archive == archive).Select(entry => entry.Value).ToList();
+        if (underway.Count is 0)
+        {
+            return null;
+        }
+
+        await Task.WhenAll(underway).WaitAsync(cancellation);
+        return book.Find(archive, path);
+    }
+
+    private async Task ReadAsync(PassingIndex index, Stream source, Task<bool> isWhole)
+    {
+        long reading = 0;
+        try
+        {
+            var found = new List<DebianPackage>(PackagesAtOnce);
+            var reader = new PackagesReader(found.Add);
+            reading = book.Begin(index.Archive, index.Path, index.Name);
+            await using (var text = await IndexText.OpenAsync(source, CancellationToken.None))
+            {
+                await ReadAsync(text, reader, found, reading);
+            }
+
+            reader.Complete();
+            book.Add(reading, found);
+            if (await isWhole && reader.Found > 0)
+            {
+                book.Commit(reading);
+                logger.IndexRead(index.Archive, index.Path, reader.Found, reader.Skipped);
+                return;
+            }
+        }
+        catch (Exception exception) when (exception is IOException or InvalidDataException or SqliteException or OperationCanceledException)
+        {
+            logger.IndexUnread(index.Archive, index.Path, exception.Message);
+        }
+
+        try
+        {
+            book.Drop(reading);
+        }
+        catch (SqliteException exception)
+        {
+            logger.IndexUnread(index.Archive, index.Path, exception.Message); // the next start drops it
+        }
+    }
+
+    private async Task ReadAsync(Stream text, PackagesReader reader, List<DebianPackage> found, long reading)
+    {
+        var buffer = new byte[BufferSize];
+        for (var length = 0L; await text.ReadAsync(buffer) is var read and > 0; length += read)
+        {
+            if (length > IndexText.MaxSize)
+            {
+                throw new InvalidDataException($"The index has more than {IndexText.MaxSize} bytes.");
+            }
+
+            reader.Append(buffer.AsSpan(0, read));
+            if (found.Count >= PackagesAtOnce)
+            {
+                book.Add(reading, found);
+                found.Clear();
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+using Microsoft.AspNetCore.Http;
+using TrustixProxy.Apt;
+using TrustixProxy.AptGate.Archives;
+using TrustixProxy.AptGate.Decisions;
+using TrustixProxy.AptGate.Delivery;
+using TrustixProxy.AptGate.Indexes;
+using TrustixProxy.Consensus;
+
+namespace TrustixProxy.AptGate.Serving;
+
+/// <summary>Answers requests for packages: decided before a byte leaves.</summary>
+/// <remarks>
+/// <code>
+/// an index names the file ──▶ decided by name and SHA-256 ──▶ the archive's file, hashed while it streams, the end withheld
+/// no index does           ──▶ fetched whole, hashed       ──▶ decided by name and SHA-256 ──▶ sent
+/// </code></remarks>
+internal sealed class PackageAnswers(IndexReadings indexes, DebDecider decider, GateFiles files)
+{
+    public async Task AnswerAsync(HttpContext context, Archive archive, ArchiveRequest request)
+    {
+        if (await indexes.FindAsync(archive.Options.Name, request.Path, context.RequestAborted) is { } known)
+        {
+            await AnswerAsync(context, archive, request, known);
+        }
+        else
+        {
+            await AnswerUnknownAsync(context, archive, request);
+        }
+    }
+
+    private async Task AnswerAsync(HttpContext context, Archive archive, ArchiveRequest request, IndexedFile known)
+    {
+        var asked = new AskedDeb(request.File!, known.Sha256);
+        if (!await IsGrantedAsync(context, asked, known.Version))
+        {
+            return;
+        }
+
+        var order = new FileOrder(archive, request.UrlPath, known.Sha256, known.Size);
+        var (content, start) = await files.OpenAsync(order, context.RequestAborted);
+        using (content)
+        {
+            await (content is null ? FailAsync(context, start) : FileAnswer.WriteAsync(context, content, known.Sha256.ToString()));
+        }
+    }
+
+    private async Task AnswerUnknownAsync(HttpContext context, Archive archive, ArchiveRequest request)
+    {
+        var fetch = files.Fetch(new FileOrder(archive, request.UrlPath, null, null));
+        FileContent? content = null;
+        try
+        {
+            var start = await fetch.Started.WaitAsync(context.RequestAborted);
+            var end = start.Status is 200 ? await fetch.Ended.WaitAsync(context.RequestAborted) : null;
+            if (end is not { Fault: null })
+            {
+                await FailAsync(context, end is null ? start : new FetchStart(502, null, null, end.Fault!));
+                return;
+            }
+
+            if (await IsGrantedAsync(context, new AskedDeb(request.File!, end.Sha256), version: null))
+            {
+                content = new FileContent(fetch, end.Length, start.ModifiedAt);
+                await FileAnswer.WriteAsync(context, content, end.Sha256.ToString());
+            }
+        }
+        finally
+        {
+            if (content is null)
+            {
+                fetch.Leave();
+            }
+
+            content?.Dispose();
+        }
+    }
+
+    private async Task<bool> IsGrantedAsync(HttpContext context, AskedDeb asked, string? version)
+    {
+        var verdict = (await decider.DecideAsync(asked, version, context.RequestAborted)).Verdict;
+        if (!verdict.IsGranted)
+        {
+            await context.RefuseAsync(verdict);
+            return false;
+        }
+
+        context.Response.Headers[AnswerHeaders.Decision] = verdict.Outcome.Word();
+        return true;
+    }
+
+    internal static Task FailAsync(HttpContext context, FetchStart start) => context.FailAsync(
+        start.Status, start.Status is 404 or 410 ? "Not found in the archive" : $"Bad gateway: {start.Reason}");
+}

@@ -1,0 +1,150 @@
+using System.Text.Json;
+
+namespace TrustixProxy.Tests;
+
+/// <summary>The verbs for Debian packages, as they are typed.</summary>
+public sealed class AptVerbTests
+{
+    private const string Key = "MCwwBwYDK2VwBQADIQC9FhPuxp6wKmoDnY9OpwyFL7GaMVIlA1oKOvidLorpDg==",
+        Other = "MCwwBwYDK2VwBQADIQDRQqs1MIgECTfZvapk5SFK5L5kqVR4UEqE1m/ol+Jy7Q==";
+
+    [Fact]
+    public async Task A_configuration_is_read_with_keys_of_one_line_or_many_and_its_weaknesses_are_said()
+    {
+        using var folder = new Folder();
+        var pem = $"-----BEGIN PUBLIC KEY-----\\r\\n{Other}\\r\\n-----END PUBLIC KEY-----\\r\\n";
+
+        var (code, output, error) = await CheckAsync(folder, $$"""
+            { "archives": [ { "name": "debian", "url": "http://deb.example/debian" } ],
+              "rebuilders": [ { "name": "a", "url": "http://a.example", "publicKey": "{{Key}}" },
+                              { "name": "b", "url": "http://b.example/x", "publicKey": "{{pem}}", "operator": "bob" } ],
+              "mode": "report",
+              "policy": { "quorum": 1, "scopes": [ { "match": "linux-*", "quorum": 2 } ],
+                "exceptions": [ { "match": "sl", "accept": "archive", "reason": "a date", "expires": "2037-01-31" } ] } }
+            """);
+
+        Assert.True(code is 0, error);
+        Assert.StartsWith(
+            "valid for apt serve: 1 of 2 operators must agree, archives debian.\nexception: 'sl'", output, StringComparison.Ordinal);
+        Assert.Contains("policy.quorum: 1 of 2 is at most half", error, StringComparison.Ordinal);
+        Assert.Contains("mode: in report mode every package is served", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task All_faults_are_told_at_once_with_key_value_and_remedy()
+    {
+        using var folder = new Folder();
+
+        var (code, _, error) = await CheckAsync(folder, $$"""
+            { "listen": ["ftp://x"],
+              "archives": [ { "name": "de/bian", "url": "deb.example" }, { "url": "http://127.0.0.1:8093/x", "name": "b" } ],
+              "rebuilders": [ { "name": "a", "url": "http://a.example", "publicKey": "{{Key}}" },
+                              { "name": "b", "url": "http://b.example", "publicKey": "{{Key}}" },
+                              { "name": "c", "url": "http://c.example", "publicKey": "abc" } ],
+              "policy": { "quorum": 9, "minimumAge": "1.00:00:00",
+                "exceptions": [ { "match": "sl", "accept": "md5:1", "reason": "x", "expires": "soon" },
+                                { "match": "sl", "accept": "rebuilder:zoe", "reason": "x", "expires": "2037-01-31" } ] } }
+            """);
+
+        Assert.Equal(2, code);
+        foreach (var fault in new[]
+        {
+            "listen: has 'ftp://x'", "archives[0].name: is 'de/bian'", "archives[0].url: is 'deb.example'",
+            "archives[1].url: is 'http://127.0.0.1:8093/x', where this proxy itself listens",
+            "rebuilders: has one publicKey for 'a' and 'b'",
+            "rebuilders[2].publicKey: is 'abc'", "policy.quorum: is 9", "policy.minimumAge: is not a key",
+            "policy.exceptions[0].accept: is 'md5:1'", "policy.exceptions[0].expires: is 'soon'",
+            "policy.exceptions[1].accept: is 'rebuilder:zoe', but 'rebuilders' has none of that name",
+        })
+        {
+            Assert.Contains(fault, error, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task An_empty_one_is_told_what_it_lacks()
+    {
+        using var folder = new Folder();
+
+        var (code, _, error) = await CheckAsync(folder, "{ \"archives\": [] , \"rebuilders\": [] }", "apt", "verify", "x");
+
+        Assert.Equal(2, code);
+        Assert.Contains("archives: is missing or empty", error, StringComparison.Ordinal);
+        Assert.Contains("rebuilders: is missing or empty", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Init_writes_what_serve_takes_with_the_keys_it_is_given_and_over_nothing()
+    {
+        using var folder = new Folder();
+        var file = folder.File("new.json");
+        string[] arguments =
+            ["apt", "init", "--rebuilder", $"a,http://a.example,{Key}", "--rebuilder", $"b,http://b.example,{Other}", "--output", file];
+
+        var (code, output, error) = await Cli.RunAsync(arguments);
+        var again = await Cli.RunAsync(arguments);
+
+        Assert.True(code is 0, error);
+        Assert.Contains("URIs: http://127.0.0.1:8092/debian-security", output, StringComparison.Ordinal);
+        Assert.Contains("It only reports at first", output, StringComparison.Ordinal);
+        using var json = JsonDocument.Parse(File.ReadAllText(file));
+        Assert.Equal("report", json.RootElement.GetProperty("mode").GetString());
+        Assert.Equal((2, true), (again.Code, again.Error.Contains("exists", StringComparison.Ordinal)));
+        var bad = await Cli.RunAsync(["apt", "init", "--rebuilder", "a,http://a.example,nokey", "--output", folder.File("bad.json")]);
+        Assert.Equal((2, false), (bad.Code, File.Exists(folder.File("bad.json"))));
+    }
+
+    [Fact]
+    public async Task Without_a_rebuilder_or_an_answer_nothing_is_written()
+    {
+        using var folder = new Folder();
+
+        var none = await Cli.RunAsync(["apt", "init", "--output", folder.File("x.json")]);
+        var away = await Cli.RunAsync(["apt", "init", "--rebuilder", "a,http://127.0.0.1:1", "--output", folder.File("x.json")]);
+        var plain = await Cli.RunAsync(["apt", "init", "--rebuilder", "a,http://a.example", "--output", folder.File("x.json")]);
+
+        Assert.Equal((2, 1, 1), (none.Code, away.Code, plain.Code));
+        Assert.Contains("is no https address", plain.Error, StringComparison.Ordinal);
+        Assert.False(File.Exists(folder.File("x.json")));
+    }
+
+    [Fact]
+    public async Task Explain_says_what_it_does_not_know_and_verify_refuses_what_is_no_bundle()
+    {
+        using var folder = new Folder();
+        var config = Config(folder);
+
+        var unknown = await Cli.RunAsync(["apt", "explain", "hello", "--config", config], Environment(folder));
+        var verify = await Cli.RunAsync(["apt", "verify", folder.File("b.json", "{}"), "--config", config], Environment(folder));
+        var releases = await Cli.RunAsync(["apt", "releases", "--json", "--config", config], Environment(folder));
+
+        Assert.Equal((2, 1, 0), (unknown.Code, verify.Code, releases.Code));
+        Assert.Contains("which no index that passed the gate names", unknown.Error, StringComparison.Ordinal);
+        Assert.StartsWith("not verified: it is no decision on a package", verify.Output, StringComparison.Ordinal);
+        Assert.Equal("[]\n", releases.Output);
+    }
+
+    [Fact]
+    public async Task Doctor_names_a_source_beside_the_gate()
+    {
+        using var folder = new Folder();
+        Directory.CreateDirectory(Path.Combine(folder.Path, "root/etc/apt"));
+        folder.File("root/etc/apt/sources.list", "deb http://deb.debian.org/debian sid main\n");
+
+        var (code, output, _) = await Cli.RunAsync(
+            ["apt", "doctor", "--root", Path.Combine(folder.Path, "root"), "--config", Config(folder)], Environment(folder));
+
+        Assert.Equal(1, code);
+        Assert.Contains("bad     http://deb.debian.org/debian: ", output, StringComparison.Ordinal);
+    }
+
+    private static string Config(Folder folder) => folder.File("apt.json", $$"""
+        { "archives": [ { "name": "debian", "url": "http://127.0.0.1:1/debian" } ], "deadline": "00:00:02",
+          "rebuilders": [ { "name": "a", "url": "http://127.0.0.1:1", "publicKey": "{{Key}}" } ] }
+        """);
+
+    private static Dictionary<string, string> Environment(Folder folder) => new() { ["TRUSTIXPROXY__STATEDIRECTORY"] = folder.Path };
+
+    private static Task<(int Code, string Output, string Error)> CheckAsync(Folder folder, string json, params string[] verb) =>
+        Cli.RunAsync([.. verb.Length > 0 ? verb : ["check-config"], "--config", folder.File("config.json", json)], Environment(folder));
+}
