@@ -202,7 +202,7 @@ public sealed class DoorTests
 
         await stage.PassIndexAsync(
             stage.Archive, [.. paths.Select(path => (path.Split('/')[3], "1.0-1", path, stage.Archive.Files["/" + path]))]);
-        (stage.Alice.Lie, stage.Alice.Delay) = (RebuilderLie.None, TimeSpan.FromMilliseconds(300));
+        stage.Alice.Pause = TimeSpan.FromMilliseconds(500);
         var requests = string.Concat(paths.Select(path => $"GET /debian/{path} HTTP/1.1\r\nHost: gate\r\n\r\n"));
 
         var answering = stage.SendRawAsync(requests);

@@ -53,6 +53,9 @@ public sealed class FakeRebuilder : FakeServer
 
     public RebuilderLie Lie { get; set; }
 
+    /// <summary>How long each answer takes, while the request counts as under way.</summary>
+    public TimeSpan Pause { get; set; }
+
     /// <summary>All requests: path and query.</summary>
     public ConcurrentQueue<string> Requests { get; } = new();
 
@@ -94,6 +97,7 @@ public sealed class FakeRebuilder : FakeServer
         MostAtOnce = Math.Max(MostAtOnce, Interlocked.Increment(ref _underway));
         try
         {
+            await Task.Delay(Pause, context.RequestAborted);
             await AnswerAsync(context, path);
         }
         finally

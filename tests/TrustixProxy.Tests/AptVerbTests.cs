@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using System.Text.Json;
+using TrustixProxy.Testing;
 
 namespace TrustixProxy.Tests;
 
@@ -136,6 +138,41 @@ public sealed class AptVerbTests
 
         Assert.Equal(1, code);
         Assert.Contains("bad     http://deb.debian.org/debian: ", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_proxy_for_Nix_never_loads_this_room_and_the_gate_serves()
+    {
+        using var folder = new Folder();
+
+        var nix = await AssembliesOfAsync(folder, "serve");
+        var apt = await AssembliesOfAsync(folder, "apt", "serve", "--config", Config(folder));
+
+        Assert.DoesNotContain("TrustixProxy.Apt", nix, StringComparison.Ordinal);
+        Assert.Equal(Executable.Command.Count > 1, // compiled ahead of time, all rooms are one file
+            apt.Contains("TrustixProxy.AptGate.dll", StringComparison.Ordinal));
+    }
+
+    /// <summary>What is mapped into a process that serves.</summary>
+    private static async Task<string> AssembliesOfAsync(Folder folder, params string[] verb)
+    {
+        var start = Executable.Start(verb);
+        foreach (var (name, value) in Environment(folder))
+        {
+            start.Environment[name] = value;
+        }
+
+        (start.Environment["TRUSTIXPROXY__LISTEN__0"], start.Environment["TRUSTIXPROXY__OPERATIONS__LISTEN__0"]) =
+            ("http://127.0.0.1:0", "http://127.0.0.1:0");
+        using var process = Process.Start(start)!;
+        while (await process.StandardError.ReadLineAsync() is { } line && !line.StartsWith("serving", StringComparison.Ordinal))
+        {
+        }
+
+        var maps = await File.ReadAllTextAsync($"/proc/{process.Id}/maps");
+        process.Kill();
+        await process.WaitForExitAsync();
+        return maps;
     }
 
     private static string Config(Folder folder) => folder.File("apt.json", $$"""

@@ -18,7 +18,7 @@ public sealed class DebDecider : IDisposable
     /// <summary>How long a refusal stands that may change at once: a client that tries again does not multiply questions.</summary>
     private static readonly TimeSpan Young = TimeSpan.FromSeconds(2);
 
-    private const int MaxInMemory = 20_000;
+    private const int MaxInMemory = 4000;
 
     private readonly Policy _policy;
     private readonly RebuilderPoll _poll;

@@ -40,13 +40,14 @@ public sealed class FileFetch(FileOrder order, FileStore store, TimeProvider tim
     /// <summary>Completes when all bytes came, or no more will.</summary>
     public Task<FetchEnd> Ended => _ended.Task;
 
-    /// <summary>Registers a user; false when the fetch was abandoned, so that another is needed.</summary>
+    /// <summary>Registers a user; false when the fetch was abandoned or has failed, so that another is needed.</summary>
     public bool TryEnter()
     {
         lock (_lock)
         {
-            _users += _isOver ? 0 : 1;
-            return !_isOver;
+            var isOfUse = !_isOver && !(_ended.Task.IsCompletedSuccessfully && _ended.Task.Result.Fault is not null);
+            _users += isOfUse ? 1 : 0;
+            return isOfUse;
         }
     }
 

@@ -53,15 +53,25 @@ public sealed class IndexReadings(IndexBook book, ILogger logger)
             return known;
         }
 
-        var underway = _underway.Where(entry => entry.Key.Archive == archive).Select(entry => entry.Value).ToList();
-        if (underway.Count is 0)
+        await Task.WhenAll(UnderwayOf(archive)).WaitAsync(cancellation);
+        return book.Find(archive, path);
+    }
+
+    /// <summary>Finds what the indexes say of a file that those being read may know otherwise; null when they do not.</summary>
+    /// <param name="known">What is known.</param>
+    public async ValueTask<IndexedFile?> FindOtherAsync(string archive, string path, IndexedFile known, CancellationToken cancellation)
+    {
+        if (UnderwayOf(archive) is not { Count: > 0 } underway)
         {
             return null;
         }
 
         await Task.WhenAll(underway).WaitAsync(cancellation);
-        return book.Find(archive, path);
+        return book.Find(archive, path) is { } found && found != known ? found : null;
     }
+
+    private List<Task> UnderwayOf(string archive) =>
+        [.. _underway.Where(entry => entry.Key.Archive == archive).Select(entry => entry.Value)];
 
     private async Task ReadAsync(PassingIndex index, Stream source, Task<bool> isWhole)
     {

@@ -45,6 +45,7 @@ internal sealed class GateDoor(
             return;
         }
 
+        OwnRequests.Follow(context.Request.Headers.UserAgent);
         if (context.Features.Get<UnreadRequests>() is { } unread)
         {
             ahead.Begin(unread.Look(context), ArchiveOf, unread.Closed);

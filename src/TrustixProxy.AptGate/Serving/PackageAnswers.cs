@@ -30,8 +30,14 @@ internal sealed class PackageAnswers(IndexReadings indexes, DebDecider decider, 
 
     private async Task AnswerAsync(HttpContext context, Archive archive, ArchiveRequest request, IndexedFile known)
     {
-        var asked = new AskedDeb(request.File!, known.Sha256);
-        if (!await IsGrantedAsync(context, asked, known.Version))
+        var verdict = await DecideAsync(context, request, known);
+        if (!verdict.IsGranted
+            && await indexes.FindOtherAsync(archive.Options.Name, request.Path, known, context.RequestAborted) is { } newer)
+        {
+            (known, verdict) = (newer, await DecideAsync(context, request, newer));
+        }
+
+        if (!await IsGrantedAsync(context, verdict))
         {
             return;
         }
@@ -58,7 +64,8 @@ internal sealed class PackageAnswers(IndexReadings indexes, DebDecider decider, 
                 return;
             }
 
-            if (await IsGrantedAsync(context, new AskedDeb(request.File!, end.Sha256), version: null))
+            var asked = new AskedDeb(request.File!, end.Sha256);
+            if (await IsGrantedAsync(context, (await decider.DecideAsync(asked, version: null, context.RequestAborted)).Verdict))
             {
                 content = new FileContent(fetch, end.Length, start.ModifiedAt);
                 await FileAnswer.WriteAsync(context, content, end.Sha256.ToString());
@@ -75,9 +82,11 @@ internal sealed class PackageAnswers(IndexReadings indexes, DebDecider decider, 
         }
     }
 
-    private async Task<bool> IsGrantedAsync(HttpContext context, AskedDeb asked, string? version)
+    private async Task<DebVerdict> DecideAsync(HttpContext context, ArchiveRequest request, IndexedFile known) =>
+        (await decider.DecideAsync(new AskedDeb(request.File!, known.Sha256), known.Version, context.RequestAborted)).Verdict;
+
+    private static async Task<bool> IsGrantedAsync(HttpContext context, DebVerdict verdict)
     {
-        var verdict = (await decider.DecideAsync(asked, version, context.RequestAborted)).Verdict;
         if (!verdict.IsGranted)
         {
             await context.RefuseAsync(verdict);

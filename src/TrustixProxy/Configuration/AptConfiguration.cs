@@ -106,7 +106,7 @@ internal sealed record AptConfiguration(AptGateOptions Options, string KeyFile, 
     {
         var name = section.Name("name", null, "\"alice\"");
         var url = ReadUrl(section, "https://rebuilder.example.org");
-        var elector = new Rebuilder(name, section.Name("operator", name, ""), ReadKey(section)) { Tags = CommonKeys.Tags(section) };
+        var elector = new Apt.Rebuilder(name, section.Name("operator", name, ""), ReadKey(section)) { Tags = CommonKeys.Tags(section) };
         return new RebuilderOptions(elector, url) { Proxies = proxies, Architectures = [.. section.Texts("architectures")] };
     }
 

@@ -19,7 +19,7 @@ internal static class AptPolicyConfiguration
     }
 
     /// <summary>Reads it; null when the electorate itself is at fault.</summary>
-    public static Policy? Read(Section section, ImmutableArray<Rebuilder> rebuilders)
+    public static Policy? Read(Section section, ImmutableArray<Apt.Rebuilder> rebuilders)
     {
         var policy = section.Object("policy");
         ImmutableArray<Elector> electors = [.. rebuilders];
@@ -60,7 +60,7 @@ internal static class AptPolicyConfiguration
         return match;
     }
 
-    private static PolicyException? ReadException(Section section, ImmutableArray<Rebuilder> rebuilders)
+    private static PolicyException? ReadException(Section section, ImmutableArray<Apt.Rebuilder> rebuilders)
     {
         var (match, accept, reason) = (ReadMatch(section), section.Required("accept", "\"archive\""),
             section.Required("reason", "\"has a build date inside\""));
