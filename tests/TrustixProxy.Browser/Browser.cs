@@ -28,14 +28,26 @@ public sealed class Browser : IAsyncLifetime
     }
 
     /// <summary>A window that tells of everything that a page does wrong: errors, what its policy forbids, requests to others.</summary>
-    public async Task<Window> OpenAsync(Uri root, ColorScheme theme = ColorScheme.Light, int width = 1280, bool hasScript = true) =>
-        new(root, await _browser!.NewContextAsync(new BrowserNewContextOptions
+    /// <param name="isExamined">Whether the test puts scripts of its own into pages, against their policy; then ours does not run, and the
+    /// page stays as it was sent.</param>
+    public async Task<Window> OpenAsync(Uri root, ColorScheme theme = ColorScheme.Light, int width = 1280, bool hasScript = true,
+        bool isExamined = false)
+    {
+        var context = await _browser!.NewContextAsync(new BrowserNewContextOptions
         {
             BaseURL = root.ToString(),
             ColorScheme = theme,
             ViewportSize = new ViewportSize { Width = width, Height = 800 },
-            JavaScriptEnabled = hasScript
-        }));
+            JavaScriptEnabled = hasScript,
+            BypassCSP = isExamined,
+        });
+        if (isExamined)
+        {
+            await context.RouteAsync("**/dashboard.js", route => route.AbortAsync());
+        }
+
+        return new Window(root, context);
+    }
 }
 
 [CollectionDefinition(nameof(Browser))]

@@ -34,11 +34,17 @@ public sealed class Window(Uri root, IBrowserContext context) : IAsyncDisposable
     }
 
     /// <summary>Keeps a picture for whoever wants to see it, where TRUSTIXPROXY_SCREENSHOTS names a folder.</summary>
-    public static async Task PictureAsync(IPage page, string name)
+    /// <param name="height">Height of the part from above; the whole page when null.</param>
+    public static async Task PictureAsync(IPage page, string name, int? height = null)
     {
         if (Environment.GetEnvironmentVariable("TRUSTIXPROXY_SCREENSHOTS") is { Length: > 0 } folder)
         {
-            await page.ScreenshotAsync(new PageScreenshotOptions { Path = Path.Combine(folder, $"{name}.png"), FullPage = true });
+            await page.ScreenshotAsync(new PageScreenshotOptions
+            {
+                Path = Path.Combine(folder, $"{name}.png"),
+                FullPage = true,
+                Clip = height is null ? null : new Clip { Width = page.ViewportSize!.Width, Height = height.Value },
+            });
         }
     }
 

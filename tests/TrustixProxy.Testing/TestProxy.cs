@@ -7,6 +7,7 @@ using TrustixProxy.Logs.Client;
 using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Composition;
+using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.Evidence;
 using TrustixProxy.Substituter.FrontDoor;
 using TrustixProxy.Substituter.Hosting;
@@ -172,6 +173,18 @@ public sealed class TestProxy : IAsyncDisposable
             metrics: Metrics);
         await _app.StartAsync();
         return this;
+    }
+
+    /// <summary>Has the running proxy remember decisions that were never made, for its pages.</summary>
+    public void Remember(int count)
+    {
+        var journal = _app!.Services.GetRequiredService<DecisionJournal>();
+        var outcomes = Enum.GetValues<Outcome>();
+        for (var i = 0; i < count; i++)
+        {
+            var path = TestOutput.PathOf($"remembered-{i}");
+            journal.Decided(path.Digest, path, outcomes[i % outcomes.Length], "made up", null, TimeSpan.FromMilliseconds(i % 500));
+        }
     }
 
     /// <summary>Ends the proxy; it can be started again over the same state.</summary>

@@ -63,7 +63,9 @@ public sealed partial class VerbTests
 
         Assert.True(code is 0, output + error);
         Assert.True(timer.Elapsed < TimeSpan.FromSeconds(20), $"{timer.Elapsed}");
+        Assert.Matches("^dashboard  http://127\\.0\\.0\\.1:[0-9]+/\n", output);
         foreach (var expected in new[] { "hello-1.0", "agreed", "conflict", "undecided", "bytes, verified", "Everything is as expected.",
+            "frozen", "nothing: the cache sent another NAR", "two of the three say alike",
             "nix --extra-experimental-features nix-command copy --from http://127.0.0.1:", "trusted-public-keys = demo-trustix-1:" })
         {
             Assert.Contains(expected, output, StringComparison.Ordinal);

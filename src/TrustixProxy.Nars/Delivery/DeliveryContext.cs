@@ -15,6 +15,9 @@ public sealed class DeliveryContext
     /// <summary>Records what upstreams sent instead of agreed NARs.</summary>
     public required RefusedNars Refused { get; init; }
 
+    /// <summary>Counts what clients were given, for display; null when nobody looks.</summary>
+    public NarHistory? Given { get; init; }
+
     /// <summary>Remembers files that need not be decompressed again.</summary>
     public required KnownFiles Known { get; init; }
 

@@ -204,7 +204,9 @@ public sealed class NarDelivery(NarDownload download, RequestedRange requested) 
     {
         if (disposing)
         {
-            UpstreamMetrics.NarEnded(Math.Max(Offset, _given) - Range.Start, isVerified: Body?.Verdict is { Fault: null });
+            var (bytes, isVerified) = (Math.Max(Offset, _given) - Range.Start, Body?.Verdict is { Fault: null });
+            UpstreamMetrics.NarEnded(bytes, isVerified);
+            download.Given?.Add(bytes, isVerified);
             download.Leave(this); // from here on no body is bound
             Body?.Detach(this);
             _begun?.Detach(this);

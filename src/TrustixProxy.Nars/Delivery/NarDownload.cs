@@ -28,7 +28,7 @@ public sealed class NarDownload : IAsyncDisposable
     /// <param name="context">Shared dependencies and limits.</param>
     public NarDownload(NarOrder order, DeliveryContext context)
     {
-        (Order, _linger, _stay, _logger) = (order, Linger, context.Stay, context.Logger);
+        (Order, Given, _linger, _stay, _logger) = (order, context.Given, Linger, context.Stay, context.Logger);
         _fetch = new NarFetch(order, context, this);
         _idle = context.Time.CreateTimer(_ => Idle?.Invoke(this), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
@@ -37,6 +37,9 @@ public sealed class NarDownload : IAsyncDisposable
     public event Action<NarDownload>? Idle;
 
     public NarOrder Order { get; }
+
+    /// <summary>Counts what clients were given, for display; null when nobody looks.</summary>
+    public NarHistory? Given { get; }
 
     /// <summary>The body read now; null while upstreams are asked.</summary>
     public NarBody? Body

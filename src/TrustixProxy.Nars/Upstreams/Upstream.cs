@@ -3,6 +3,7 @@ using Microsoft.Extensions.Caching.Memory;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using TrustixProxy.IO.Connecting;
+using TrustixProxy.IO.Metering;
 using TrustixProxy.Nix;
 
 namespace TrustixProxy.Nars.Upstreams;
@@ -42,7 +43,7 @@ public sealed class Upstream : IDisposable
         (Options, _timeout, _time, logger) = (options, timeout, time, logger ?? NullLogger.Instance);
         _firstPause = timeout / 50 < LongestPause ? timeout / 50 : LongestPause;
         _base = options.Url.IsFile ? FolderTransport.Base : new Uri(options.Url.AbsoluteUri.TrimEnd('/') + "/");
-        Health = new UpstreamHealth(options.Name, time, logger);
+        (Health, History) = (new UpstreamHealth(options.Name, time, logger), new AnswerHistory(time));
         var connecting = new HappyEyeballs(time);
         HttpMessageHandler transport = options.Url.IsFile
             ? new FolderTransport(options.Url.LocalPath)
@@ -58,6 +59,9 @@ public sealed class Upstream : IDisposable
 
     /// <summary>Tracks whether the upstream can be asked; NAR requests report to it too.</summary>
     public UpstreamHealth Health { get; }
+
+    /// <summary>What it answered to requests for narinfos, over time: found, absent, failed or away.</summary>
+    public AnswerHistory History { get; private set; }
 
     /// <summary>Whether it is not asked now: it is away, or asked for a pause.</summary>
     public bool IsDown => Health.IsAway;
@@ -78,6 +82,7 @@ public sealed class Upstream : IDisposable
     public void TakeOver(Upstream before)
     {
         Health.TakeOver(before.Health);
+        History = before.History;
         if (Health.IsAway)
         {
             _prober.Begin();
@@ -183,7 +188,9 @@ public sealed class Upstream : IDisposable
         try
         {
             var answer = await TryOftenAsync(file, start);
-            UpstreamMetrics.Answered(Options.Name, answer, _time.GetElapsedTime(start));
+            var took = _time.GetElapsedTime(start);
+            UpstreamMetrics.Answered(Options.Name, answer, took);
+            History.Add(WordOf(answer), took);
             return answer;
         }
         finally
@@ -279,6 +286,14 @@ public sealed class Upstream : IDisposable
             && _time.GetElapsedTime(known.At)
                 < (known.Answer is UpstreamAnswer.Found or UpstreamAnswer.FoundFile ? FoundLifetime : SameTime)
             ? known.Answer : null;
+
+    private static string WordOf(UpstreamAnswer answer) => answer switch
+    {
+        UpstreamAnswer.Found or UpstreamAnswer.FoundFile => "found",
+        UpstreamAnswer.Absent => "absent",
+        UpstreamAnswer.Failed { IsAway: true } => "away",
+        _ => "failed",
+    };
 
     private static TimeSpan LifetimeOf(UpstreamAnswer answer) => answer switch
     {

@@ -23,7 +23,7 @@ public sealed class UpstreamHealth(string name, TimeProvider time, ILogger logge
     private readonly Lock _turn = new();
     private int _requestFailures, _probeFailures, _useless, _narFailures;
     private bool _isKnown, _isAway;
-    private DateTimeOffset? _since;
+    private DateTimeOffset? _since, _liveSince;
     private UpstreamFault? _cause, _latest;
     private (DateTimeOffset Since, UpstreamFault Cause)? _held;
     private long _heldUntil; // ticks of UTC
@@ -43,6 +43,18 @@ public sealed class UpstreamHealth(string name, TimeProvider time, ILogger logge
                     ? new UpstreamStatus(UpstreamState.Away, held.Since, held.Cause)
                     : State is UpstreamState.Live or UpstreamState.Unknown ? new UpstreamStatus(State)
                     : new UpstreamStatus(State, _since, _cause, _latest == _cause ? null : _latest);
+            }
+        }
+    }
+
+    /// <summary>Since when it has been live without a break, as far as this process knows; null while it is not.</summary>
+    public DateTimeOffset? LiveSince
+    {
+        get
+        {
+            lock (_turn)
+            {
+                return HeldFor > TimeSpan.Zero ? null : _liveSince;
             }
         }
     }
@@ -191,11 +203,11 @@ public sealed class UpstreamHealth(string name, TimeProvider time, ILogger logge
     /// <summary>Copies what another instance knew of the same upstream.</summary>
     public void TakeOver(UpstreamHealth before)
     {
-        var status = before.Status;
+        var (status, liveSince) = (before.Status, before.LiveSince);
         lock (_turn)
         {
             (_isKnown, _since, _cause) = (status.State is not UpstreamState.Unknown, status.Since, status.Cause);
-            _logged = status.State;
+            (_logged, _liveSince) = (status.State, liveSince);
             if (before.HeldFor is var left && left > TimeSpan.Zero)
             {
                 _held = (status.Since!.Value, status.Cause!);
@@ -287,6 +299,7 @@ public sealed class UpstreamHealth(string name, TimeProvider time, ILogger logge
     {
         var now = time.GetUtcNow();
         var status = Status;
+        _liveSince = status.State is UpstreamState.Live ? _liveSince ?? now : null;
         var isWorthIt = status.State is UpstreamState.Away or UpstreamState.Live || (status.State is UpstreamState.Failing && IsInRun);
         if (status.State == _logged || !isWorthIt || now < _nextLog)
         {

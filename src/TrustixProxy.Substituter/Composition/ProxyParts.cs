@@ -94,7 +94,7 @@ internal sealed class ProxyParts : IDisposable
             new WitnessedVotes(options.Policy, WitnessedAt));
         var stores = new DecisionStores(_state, new DecisionStore(_state.Database), new SignatureAudit(_state.Database), shared);
         Cache = new DecisionCache(stores, trust, options.DecisionMemory, time, logger, before?.Cache);
-        RefusedNars = before?.RefusedNars ?? new RefusedNars(time);
+        (RefusedNars, Given) = (before?.RefusedNars ?? new RefusedNars(time), before?.Given ?? new NarHistory(time));
         KnownFiles = before?.KnownFiles ?? new KnownFiles(_state, _seal, Redis, time);
         NarStore = OpenNarStore(before);
         Electorate = new Electorate(
@@ -149,6 +149,9 @@ internal sealed class ProxyParts : IDisposable
 
     /// <summary>Wrong NARs that upstreams sent.</summary>
     public RefusedNars RefusedNars { get; }
+
+    /// <summary>NARs given to clients, over time.</summary>
+    public NarHistory Given { get; }
 
     public KnownFiles KnownFiles { get; }
 
@@ -210,6 +213,7 @@ internal sealed class ProxyParts : IDisposable
             Finder = finder,
             BadNars = BadNars,
             Refused = RefusedNars,
+            Given = Given,
             Known = KnownFiles,
             Store = NarStore,
             Shared = Shared,
@@ -221,7 +225,7 @@ internal sealed class ProxyParts : IDisposable
             Time = _time,
             Logger = Logger,
         });
-        return new NarForwarder(downloads, finder, NarStore, forwarder, Options.Deadline, _time);
+        return new NarForwarder(downloads, finder, NarStore, Given, forwarder, Options.Deadline, _time);
     }
 
     private TraceDecider OpenTraces() => new(

@@ -19,14 +19,12 @@ internal static class ConflictsPage
             A build that is not reproducible, a builder with a fault, or somebody lies.</p>
             <section><h2>Agreement between electors</h2>
             <p>Of the paths that both have proven a claim for: how many they agree about.</p>
-            {Page.Table("Agreement between electors", ["", .. names], Html.Each(names, name => Html.Of($"""<tr><th scope="row">{name}</th>{Html.Each(names, other => Cell(entries, name, other))}</tr>""")))}</section>
+            {Page.Table("Agreement between electors", ["elector", .. names], Html.Each(names, name => Html.Of($"""<tr><th scope="row">{Page.Elector(name)}</th>{Html.Each(names, other => Cell(entries, name, other))}</tr>""")))}</section>
             <section><h2>Agreement over time</h2>{AgreementChart.Of(journal)}</section>
             <section><h2>Disputed paths</h2>
             <p>Who says what, and since when this process knows it. The command shows in which files two builders' outputs differ.</p>
-            {Page.Table("Disputed paths", ["path", "outcome", "when", "who says what since when", "compare"], Html.Each(disputed.Take(Most), Row))}</section>
-            <section><h2>NARs that are not what their upstream names</h2>
-            <p>None of them came to a client as if it were whole. trustix-proxy diff compares two upstreams byte by byte.</p>
-            {Page.Table("Refused NARs", ["upstream", "path", "why", "last", "times", "agreed on", "sent"], Html.Each(refused, Refused))}</section>
+            {(disputed.Count is 0 ? Html.Of($"""<p class="empty">None: all that prove a claim for a path prove the same.</p>""") : Html.Of($"""<ul class="rows">{Html.Each(disputed.Take(Most), Row)}</ul>"""))}</section>
+            <section><h2>NARs that are not what their upstream names</h2>{RefusedNarTable.Of(refused)}</section>
             """));
     }
 
@@ -43,17 +41,13 @@ internal static class ConflictsPage
     private static OutputClaim? ClaimOf(JournalEntry entry, string elector) =>
         entry.Votes.FirstOrDefault(vote => vote.Elector == elector)?.Claim;
 
-    private static Html Refused(RefusedNar nar) => Html.Of($"""
-        <tr><td>{nar.Upstream}</td><td>{nar.Path}</td><td>{Page.Badge(nar.Fault, "bad")}</td><td>{Page.Time(nar.At)}</td><td class="number">{nar.Times:N0}</td>
-        <td><code>{nar.Agreed}</code></td><td><code>{nar.Sent ?? "-"}</code></td></tr>
-        """);
-
     private static Html Row(JournalEntry entry)
     {
         var sides = entry.Votes.Where(vote => vote.Claim is not null).GroupBy(vote => vote.Claim!);
         return Html.Of($"""
-            <tr><td><a href="/path/{entry.Digest}">{entry.Path.Name}</a></td><td>{Page.Badge(entry.Outcome)}</td><td>{Page.Time(entry.At)}</td><td><ul class="sides">{Html.Each(sides, side => Html.Of(
-                $"<li>{Html.Each(side.Index(), vote => Html.Of($"{(vote.Index is 0 ? "" : ", ")}{vote.Item.Elector} since {Page.Time(entry.Known[vote.Item.Elector].Since)}"))}: <code>{side.Key.NarHash}</code></li>"))}</ul></td><td><code>trustix-proxy diff {entry.Path.Absolute}</code></td></tr>
+            <li class="bad"><div class="line"><a href="/path/{entry.Digest}">{entry.Path.Name}</a> {Page.Badge(entry.Outcome)} {Page.Time(entry.At)}</div><ul class="sides">{Html.Each(sides, side => Html.Of(
+                $"<li>{Html.Each(side.Index(), vote => Html.Of($"{(vote.Index is 0 ? "" : ", ")}{vote.Item.Elector} since {Page.Time(entry.Known[vote.Item.Elector].Since)}"))}: <code>{side.Key.NarHash}</code></li>"))}</ul><p><code>trustix-proxy diff {entry.Path.Absolute}</code></p></li>
+
             """);
     }
 }

@@ -7,19 +7,29 @@ using TrustixProxy.Substituter.Composition;
 using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.Health;
 using TrustixProxy.Substituter.Inspection;
+using TrustixProxy.Substituter.Wanted;
 
 namespace TrustixProxy.Substituter.Dashboard;
 
 /// <summary>Serves the dashboard: server-rendered pages, one style sheet, one script, and change events.</summary>
 /// <remarks>
 /// <code>
-/// /                overview (?span=day)       /conflicts   disagreements between electors
-/// /path/DIGEST     the last decision on it    /doctor      the last report of trustix-proxy doctor
-/// /path?q=TEXT     goes there                 /events      server-sent events
+/// /                overview (?span=day)              /conflicts             disagreements between electors
+/// /paths           the last decisions               /work                  the work list
+/// /path/DIGEST     the last decision on it          /doctor                the last report of trustix-proxy doctor
+/// /path?q=TEXT     goes there, or searches          /elector?name=NAME     one elector
+/// /closure/DIGEST  its closure as a tree            /upstream?name=NAME    one upstream
+/// /events          server-sent events
 /// </code>
 /// The Content-Security-Policy allows no foreign content and no code except the one script.</remarks>
+/// <param name="mayReadWanted">Whether a request may see the work list.</param>
 internal sealed class DashboardEndpoints(
-    CurrentParts parts, HealthCheck check, DecisionJournal journal, string stateDirectory, LiveEvents events)
+    CurrentParts parts,
+    HealthCheck check,
+    DecisionJournal journal,
+    string stateDirectory,
+    LiveEvents events,
+    Func<HttpContext, bool> mayReadWanted)
 {
     private const string ContentSecurityPolicy =
         "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; "
@@ -30,12 +40,16 @@ internal sealed class DashboardEndpoints(
     /// <summary>Answers a GET or HEAD; null if the path is not the dashboard's.</summary>
     public Task? TryAnswer(HttpContext context)
     {
-        const string paths = "/path/";
+        const string paths = "/path/", closures = "/closure/";
         var path = context.Request.Path.Value ?? "";
         return path switch
         {
             "/" => WriteAsync(context, OverviewPage.Of(parts.Value, check.Look(), journal, isDay: context.Request.Query["span"] == "day")),
+            "/paths" => WriteAsync(context, PathsPage.Of(journal)),
             "/conflicts" => WriteAsync(context, ConflictsPage.Of(journal, parts.Value.Policy, parts.Value.RefusedNars.List())),
+            "/work" => WriteAsync(context, WorkPage.Of(mayReadWanted(context) ? ListWanted() : null)),
+            "/elector" => TryWrite(context, ElectorPage.Of(context.Request.Query["name"].ToString(), parts.Value, check.Look(), journal)),
+            "/upstream" => TryWrite(context, UpstreamPage.Of(context.Request.Query["name"].ToString(), parts.Value, check.Look())),
             "/doctor" => WriteAsync(context, DoctorPage.Of(DoctorSummary.Read(stateDirectory))),
             "/path" => Find(context, context.Request.Query["q"].ToString().Trim()),
             "/events" when HttpMethods.IsGet(context.Request.Method) => LiveAsync(context),
@@ -43,6 +57,9 @@ internal sealed class DashboardEndpoints(
             "/dashboard.js" => WriteAsync(context, StatusCodes.Status200OK, "text/javascript; charset=utf-8", Script),
             _ when path.StartsWith(paths, StringComparison.Ordinal)
                 && StorePathDigest.TryParse(path.AsSpan(paths.Length), out var digest) => ShowAsync(context, digest),
+            _ when path.StartsWith(closures, StringComparison.Ordinal)
+                && StorePathDigest.TryParse(path.AsSpan(closures.Length), out var root) =>
+                TryWrite(context, ClosurePage.Of(root, parts.Value, journal)),
             _ => null,
         };
     }
@@ -53,13 +70,17 @@ internal sealed class DashboardEndpoints(
         return WriteAsync(context, page, isKnown ? StatusCodes.Status200OK : StatusCodes.Status404NotFound);
     }
 
-    private static Task Find(HttpContext context, string text)
+    private WantedList ListWanted() =>
+        WantedList.Of(parts.Value.Wanted, parts.Value.WantedNames).With(DoctorSummary.RootsOf(stateDirectory));
+
+    private Task Find(HttpContext context, string text)
     {
         var name = StorePath.TryParseAbsolute(text, out var absolute, out _) ? absolute : StorePath.TryParse(text, out var bare, out _)
             ? bare : null;
         if ((name?.Digest ?? (StorePathDigest.TryParse(text, out var alone) ? alone : null)) is not { } digest)
         {
-            return WriteAsync(context, DecisionPage.NoPath(text), StatusCodes.Status400BadRequest);
+            var (page, isFound) = PathsPage.Find(text, journal);
+            return WriteAsync(context, page, isFound ? StatusCodes.Status200OK : StatusCodes.Status404NotFound);
         }
 
         SetHeaders(context.Response);
@@ -72,6 +93,8 @@ internal sealed class DashboardEndpoints(
         SetHeaders(context.Response);
         return events.AnswerAsync(context);
     }
+
+    private static Task? TryWrite(HttpContext context, Html? page) => page is null ? null : WriteAsync(context, page);
 
     private static Task WriteAsync(HttpContext context, Html page, int status = StatusCodes.Status200OK) =>
         WriteAsync(context, status, "text/html; charset=utf-8", Encoding.UTF8.GetBytes(page.ToString()));

@@ -16,7 +16,7 @@ internal static class DoctorPage
             <p>{report.Paths:N0} paths, {report.Installed:N0} of them installed, looked at {Page.Time(at)}. {Html.Each(report.Outcomes.OrderByDescending(outcome => outcome.Value), outcome => Html.Of($"{Page.Badge(outcome.Key)} {outcome.Value:N0} "))}</p>
             <section><h2>Upstreams and signed caches</h2>
             {Page.Table("Upstreams and signed caches", ["name", "state", "since", "why"], Html.Each(report.Upstreams, source => Html.Of(
-                $"""<tr><td>{source.Name}</td><td>{OverviewPage.State(source.State)}</td><td>{(source.Since is null ? Html.Empty : Page.Time(source.Since))}</td><td class="reason">{source.Why ?? ""}</td></tr>""")))}</section>
+                $"""<tr><td>{source.Name}</td><td>{Page.State(source.State)}</td><td>{(source.Since is null ? Html.Empty : Page.Time(source.Since))}</td><td class="reason">{source.Why ?? ""}</td></tr>""")))}</section>
             {(report.Unwitnessed.Count is 0 ? Html.Empty : Unwitnessed(report.Unwitnessed))}
             <section><h2>Installed otherwise than electors prove</h2>
             {Page.Table("Installed otherwise", ["path", "outcome", "installed", "electors prove"], Html.Each(report.InstalledOtherwise.Take(Most), path => Html.Of(

@@ -1,6 +1,6 @@
+using System.Globalization;
 using TrustixProxy.Consensus;
 using TrustixProxy.IO.Pages;
-using TrustixProxy.Logs.Watching;
 using TrustixProxy.Substituter.Composition;
 using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.Health;
@@ -10,41 +10,56 @@ namespace TrustixProxy.Substituter.Dashboard;
 /// <summary>Overview page of the proxy's state.</summary>
 internal static class OverviewPage
 {
-    private const int MostDecisions = 20;
+    private const int MostDecisions = 10;
 
-    public static Html Of(ProxyParts parts, ProxyHealth health, DecisionJournal journal, bool isDay) => Page.Of("Overview", "/", Html.Of($"""
-        <p class="verdict">{(health.CanDecide ? Page.Badge("can decide", "good") : Page.Badge("cannot decide", "bad"))} {Html.Each(health.Rules, rule => Rule(rule, health.Rules.Count is 1))}</p>
-        <section><h2>Decisions</h2>{VerdictChart.Of(journal, isDay)}
-        {Page.Table("Latest decisions", ["path", "outcome", "when", "reason"], Html.Each(journal.List().Take(MostDecisions), Decision))}</section>
-        <section><h2>Logs</h2>{Page.Table("Logs", ["name", "state", "entries", "last grown", "last seen", "more"], Html.Each(health.Logs, Log))}</section>
-        <section><h2>Upstreams and signed caches</h2>
-        {Page.Table("Upstreams, and caches that vote", ["name", "address", "role", "state", "since", "why"], Html.Of($"""{Html.Each(health.Upstreams, source => Source(source, "NARs"))}{Html.Each(health.Caches, source => Source(source, "votes"))}"""))}</section>
-        <section><h2>Caches of decisions</h2>{Page.Table("Lookups of stored decisions", ["tier", "hit", "miss", "rejected", "state"], Html.Each(Enum.GetValues<CacheTier>(), tier => Tier(tier, parts)))}</section>
-        """));
+    public static Html Of(ProxyParts parts, ProxyHealth health, DecisionJournal journal, bool isDay)
+    {
+        var entries = journal.List();
+        return Page.Of("Overview", "/", Html.Of($"""
+            {Status(health)}
+            {Tiles(parts, journal)}
+            {Page.Section("Decisions", Html.Of($"""{VerdictChart.Of(journal, isDay)}{PathRows.Of([.. entries.Take(MostDecisions)], "Nothing has been asked for yet. The first path that a client asks for appears here at once.")}{(entries.Count > MostDecisions ? Html.Of($"""<p><a href="/paths">All {entries.Count:N0} that are remembered</a></p>""") : Html.Empty)}"""))}
+            {Page.Section("Who votes", ElectorCards.Of(parts, health, journal))}
+            {Page.Section("Where NARs come from", UpstreamRows.Of(health))}
+            {Page.Section("The last day", Html.Of($"""<div class="graphs">{AnswerCharts.Took("Time to decide", journal.Durations.List())}{AnswerCharts.Given(parts.Given.List())}</div>"""))}
+            {Page.Section("Caches of decisions", Page.Table("Lookups of stored decisions", ["tier", "hit", "miss", "rejected", "state"], Html.Each(Enum.GetValues<CacheTier>(), tier => Tier(tier, parts))))}
+            """));
+    }
+
+    private static Html Status(ProxyHealth health) => Html.Of($"""
+        <div class="status {(health.CanDecide ? "good" : "bad")}"><p class="headline">{(health.CanDecide ? Page.Badge("can decide", "good") : Page.Badge("cannot decide", "bad"))}</p>
+        <ul class="rules">{Html.Each(health.Rules, rule => Rule(rule, health.Rules.Count is 1))}</ul></div>
+        """);
 
     private static Html Rule(RuleHealth rule, bool isOnly) => Html.Of(
-        $"""<span>{(rule.Match is not "*" ? rule.Match : isOnly ? "all paths" : "all other paths")}: {rule.Rule} must agree, {(rule.IsReachable ? Page.Badge("within reach", "good") : Page.Badge("out of reach", "bad"))}</span> """);
+        $"""<li>{(rule.Match is not "*" ? rule.Match : isOnly ? "all paths" : "all other paths")}: {rule.Rule} must agree, {(rule.IsReachable ? Page.Badge("within reach", "good") : Page.Badge("out of reach", "bad"))}</li>""");
 
-    private static Html Decision(JournalEntry entry) => Html.Of(
-        $"""<tr><td><a href="/path/{entry.Digest}">{entry.Path.Name}</a></td><td>{Page.Badge(entry.Outcome)}{(entry.IsDisputed && entry.Outcome is not Outcome.Conflict ? Page.Badge("disputed", "bad") : Html.Empty)}</td><td>{Page.Time(entry.At)}</td><td class="reason">{entry.Sentence}</td></tr>""");
-
-    private static Html Log(LogStatus log) => Html.Of(
-        $"""<tr><td>{log.Name}</td><td>{Page.Badge(log.Health)}</td><td class="number">{log.Size?.ToString("N0", null) ?? "-"}</td><td>{Page.Time(log.GrownAt)}</td><td>{Page.Time(log.SeenAt)}</td><td class="reason">{log.Url}{(log.Health is LogHealth.Live ? "" : $"; {log.State}")}{(log.Unfreezings.Count is 0 ? "" : $"; unfrozen {string.Join(", ", log.Unfreezings)}")}</td></tr>""");
-
-    private static Html Source(SourceHealth source, string purpose) =>
-        Html.Of($"""
-            <tr><td>{source.Name}</td><td>{source.Url}</td><td>{purpose}</td><td>{State(source.State)}</td>
-            <td>{(source.Since is null ? Html.Empty : Page.Time(source.Since))}</td><td class="reason">{source.Why ?? ""}</td></tr>
+    private static Html Tiles(ProxyParts parts, DecisionJournal journal)
+    {
+        var (counts, took, nars) = (
+            journal.Count(1, 24 * 60)[0].Counts, Figures.Took(journal.Durations.List()), parts.Given.List());
+        var (all, served) = (counts.Values.Sum(), counts.Where(IsServed).Sum(count => count.Value));
+        var (wanted, refused) = (parts.Wanted.Rows.Count, parts.RefusedNars.List().Count);
+        return Html.Of($"""
+            <dl class="tiles">
+            {Page.Tile("Decisions today", Number(all), "", all is 0 ? "" : $"{Figures.Share(served, all)} served")}
+            {Page.Tile("Time to decide", Figures.Of(took.Percentile(50)), "", took.Count is 0 ? "" : $"95 % at most {Figures.Of(took.Percentile(95))}")}
+            {Page.Tile("NARs today", Figures.Of(nars.Sum(span => span.Bytes)), "", $"{Figures.Count(nars.Sum(span => span.Served), "NAR", "NARs")}, each verified")}
+            {Page.Tile("Refused NARs", Number(refused), refused is 0 ? "" : "bad", "not what was agreed on")}
+            {Page.Tile("Work list", Number(wanted), "", wanted is 1 ? "path lacks votes" : "paths lack votes")}
+            </dl>
             """);
+    }
 
-    /// <summary>An upstream's state.</summary>
-    public static Html State(string state) => Page.Badge(state, state switch { "live" => "good", "away" => "bad", _ => "warn" });
+    private static bool IsServed(KeyValuePair<Outcome, int> count) => VerdictChart.KindOf(count.Key) is "good" or "ok";
+
+    private static string Number(int number) => number.ToString("N0", CultureInfo.InvariantCulture);
 
     private static Html Tier(CacheTier tier, ProxyParts parts)
     {
         var state = tier switch
         {
-            CacheTier.Memory => $"{parts.Cache.MemorySize:N0} bytes",
+            CacheTier.Memory => Figures.Of(parts.Cache.MemorySize),
             CacheTier.Redis when parts.Redis is null => "not configured",
             CacheTier.Redis => parts.Redis.IsThere ? "answers" : "does not answer",
             _ => "",

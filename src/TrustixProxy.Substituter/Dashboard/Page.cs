@@ -8,7 +8,7 @@ namespace TrustixProxy.Substituter.Dashboard;
 internal static class Page
 {
     private static readonly (string Path, string Title)[] Sections = [
-        ("/", "Overview"), ("/conflicts", "Conflicts"), ("/doctor", "Doctor")];
+        ("/", "Overview"), ("/paths", "Paths"), ("/conflicts", "Conflicts"), ("/work", "Work list"), ("/doctor", "Doctor")];
 
     /// <summary>Renders a whole page.</summary>
     /// <param name="path">Its address; marks the current section.</param>
@@ -28,9 +28,9 @@ internal static class Page
         <body>
         <a class="skip" href="#main">Skip to the content</a>
         <header>
-        <strong>trustix-proxy</strong>
+        <a class="brand" href="/"><svg class="mark" viewBox="0 0 24 24" aria-hidden="true"><circle cx="5" cy="5" r="3"/><circle cx="19" cy="5" r="3"/><circle cx="12" cy="19" r="4"/><path d="M5 5l7 14l7-14"/></svg>trustix-proxy</a>
         <nav aria-label="Pages">{Html.Each(Sections, section => section.Path == path ? Html.Of($"""<a href="{section.Path}" aria-current="page">{section.Title}</a>""") : Html.Of($"""<a href="{section.Path}">{section.Title}</a>"""))}</nav>
-        <form action="/path" method="get" role="search"><label for="q">Store path</label><input id="q" name="q" required maxlength="300" placeholder="path or digest" autocomplete="off" spellcheck="false"><button>Show</button></form>
+        <form action="/path" method="get" role="search"><label for="q">Find a path</label><input id="q" name="q" type="search" required maxlength="300" placeholder="name, path or digest" autocomplete="off" spellcheck="false"><button>Find</button></form>
         <span id="live" role="status"></span>
         </header>
         <main id="main" tabindex="-1">
@@ -51,6 +51,17 @@ internal static class Page
 
         """);
 
+    /// <summary>Renders a part of a page under a heading.</summary>
+    public static Html Section(string title, Html content) => Html.Of($"<section><h2>{title}</h2>{content}</section>\n");
+
+    /// <summary>Renders a figure with its name, in a row of such.</summary>
+    /// <param name="kind">What colours it; may be empty.</param>
+    /// <param name="note">More about it; may be empty.</param>
+    public static Html Tile(string name, string figure, string kind, string note) => Html.Of($"""
+        <div class="tile {kind}"><dt>{name}</dt><dd><span class="figure">{figure}</span>{(note.Length is 0 ? Html.Empty : Html.Of($"""<span class="note">{note}</span>"""))}</dd></div>
+
+        """);
+
     /// <summary>Renders a time, to the second.</summary>
     public static Html Time(DateTimeOffset? time) => time is { } at ? Html.Of($"""<time datetime="{at:yyyy-MM-ddTHH:mm:ssZ}">{at:yyyy-MM-dd HH:mm:ss}Z</time>""") : Html.Of($"never");
 
@@ -65,5 +76,14 @@ internal static class Page
 
     /// <summary>A log's state.</summary>
     public static Html Badge(LogHealth health) =>
-        Badge(Kebab.Of(health), health switch { LogHealth.Live => "good", LogHealth.Frozen => "bad", _ => "warn" });
+        Badge(Kebab.Of(health), health switch { LogHealth.Live => "good", LogHealth.Frozen => "ice", _ => "warn" });
+
+    /// <summary>An upstream's state.</summary>
+    public static Html State(string state) => Badge(state, state switch { "live" => "good", "away" => "bad", _ => "warn" });
+
+    /// <summary>Links to the page of an elector.</summary>
+    public static Html Elector(string name) => Html.Of($"""<a href="/elector?name={Uri.EscapeDataString(name)}">{name}</a>""");
+
+    /// <summary>Links to the page of an upstream.</summary>
+    public static Html Upstream(string name) => Html.Of($"""<a href="/upstream?name={Uri.EscapeDataString(name)}">{name}</a>""");
 }

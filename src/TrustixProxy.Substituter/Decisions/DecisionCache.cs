@@ -59,6 +59,20 @@ internal sealed class DecisionCache
     /// <summary>Returns the decision from memory only, allocation-free.</summary>
     public Decision? FindInMemory(ReadOnlySpan<char> digest) => _memory.Find(digest) is { } decision && Holds(decision) ? decision : null;
 
+    /// <summary>Returns the record that <see cref="Find"/> would use, for no request: it is not counted, and stays where it is.</summary>
+    public DecisionRecord? Peek(StorePathDigest digest) => FindInMemory(digest.ToString())?.Record
+        ?? (ReadStored(digest).Bytes is { } bytes && Open(digest, bytes) is { Claim: not null } record && Holds(new Decision(record, []))
+            ? record : null);
+
+    /// <summary>Digests of the newest decisions on this disk.</summary>
+    /// <param name="most">Maximum number.</param>
+    public IReadOnlyList<StorePathDigest> Newest(int most)
+    {
+        IReadOnlyList<string> digests = [];
+        TryRead(() => digests = _stores.Disk.Newest(most));
+        return [.. digests.Select(text => StorePathDigest.TryParse(text, out var digest) ? digest : null).OfType<StorePathDigest>()];
+    }
+
     /// <summary>Stores a served decision and its proofs in memory, on disk and for other replicas. Its signature is recorded before it is
     /// sent, unless the disk hangs.</summary>
     /// <exception cref="ArgumentException">It is a refusal, which belongs in <see cref="RefusalMemory"/>.</exception>

@@ -1,30 +1,11 @@
+using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using TrustixProxy.Consensus;
+using TrustixProxy.IO.Metering;
 using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Evidence;
 
 namespace TrustixProxy.Substituter.Decisions;
-
-/// <summary>A claim that an elector proved.</summary>
-/// <param name="Since">Since when this process knows it.</param>
-internal sealed record KnownClaim(OutputClaim Claim, DateTimeOffset Since);
-
-/// <summary>The last decision on a path, kept for display.</summary>
-/// <param name="Outcome">What was decided.</param>
-/// <param name="Sentence">The reason in one line.</param>
-/// <param name="Votes">What each elector had said, in the end: who answered after the decision had left, too.</param>
-internal sealed record JournalEntry(
-    StorePathDigest Digest, StorePath Path, Outcome Outcome, string Sentence, DateTimeOffset At, ImmutableArray<AnswerText> Votes)
-{
-    /// <summary>The last claim that each elector proved, by its name; an elector that is silent now keeps it.</summary>
-    public ImmutableSortedDictionary<string, KnownClaim> Known { get; init; } = None;
-
-    /// <summary>No claims.</summary>
-    public static ImmutableSortedDictionary<string, KnownClaim> None { get; } =
-        ImmutableSortedDictionary.Create<string, KnownClaim>(StringComparer.Ordinal);
-
-    /// <summary>Whether different claims are proven.</summary>
-    public bool IsDisputed => Votes.Select(vote => vote.Claim).OfType<OutputClaim>().Distinct().Skip(1).Any();
-}
 
 /// <summary>Decisions of this process that a person may ask about: how many by the minute for a day, and the latest, each path once. In
 /// memory, bounded, and of no account for anything that is decided.</summary>
@@ -40,6 +21,7 @@ internal sealed class DecisionJournal(TimeProvider time)
     private readonly LinkedList<JournalEntry> _plain = new(), _disputed = new(); // the newest first
     private readonly (long Minute, Dictionary<Outcome, int> Counts)[] _minutes = [
         .. Enumerable.Repeat((-1L, new Dictionary<Outcome, int>()), Minutes)];
+    private readonly ConcurrentDictionary<string, AnswerHistory> _electors = new(StringComparer.Ordinal); // as many as were configured
     private long _version;
 
     /// <summary>Since when it is kept.</summary>
@@ -47,6 +29,12 @@ internal sealed class DecisionJournal(TimeProvider time)
 
     /// <summary>How often electors agreed, over time; kept over restarts.</summary>
     public AgreementHistory Agreement { get; } = new(time);
+
+    /// <summary>How long decisions took, over time, by outcome.</summary>
+    public AnswerHistory Durations { get; } = new(time);
+
+    /// <summary>The paths that were decided on last.</summary>
+    public DecidedNames Names { get; } = new();
 
     /// <summary>Goes up with every change.</summary>
     public long Version => Interlocked.Read(ref _version);
@@ -56,9 +44,11 @@ internal sealed class DecisionJournal(TimeProvider time)
     /// <param name="outcome">What was decided.</param>
     /// <param name="sentence">The reason in one line.</param>
     /// <param name="verdict">Verdict on the electors' answers; null if no elector could be asked.</param>
-    public void Decided(StorePathDigest digest, StorePath? path, Outcome outcome, string sentence, Verdict? verdict)
+    /// <param name="took">Time since the first query.</param>
+    public void Decided(StorePathDigest digest, StorePath? path, Outcome outcome, string sentence, Verdict? verdict, TimeSpan took)
     {
         var (now, votes) = (time.GetUtcNow(), VotesOf(verdict));
+        Durations.Add(outcome.Word(), took);
         lock (_writing)
         {
             var minute = now.ToUnixTimeSeconds() / 60;
@@ -71,7 +61,8 @@ internal sealed class DecisionJournal(TimeProvider time)
             slot.Counts[outcome] = slot.Counts.GetValueOrDefault(outcome) + 1;
             if (path is not null)
             {
-                Put(new JournalEntry(digest, path, outcome, sentence, now, votes));
+                Names.Add(path);
+                Put(new JournalEntry(digest, path, outcome, sentence, now, votes) { Granted = verdict?.Granted });
             }
 
             _version++;
@@ -79,19 +70,28 @@ internal sealed class DecisionJournal(TimeProvider time)
     }
 
     /// <summary>Records the final answers: all electors answered, or the deadline passed.</summary>
-    /// <param name="all">Verdict on all answers.</param>
-    public void Settled(StorePathDigest digest, Verdict all)
+    public void Settled(StorePathDigest digest, Settlement settlement)
     {
-        var votes = VotesOf(all);
+        ImmutableArray<AnswerText> votes = [.. VotesOf(settlement.All).Select(vote => HasBeenHeard(vote, settlement) ? vote
+            : vote.AsNotHeard())];
+        foreach (var vote in votes.Where(vote => vote.Kind is not VoteKind.NotHeard))
+        {
+            Of(vote.Elector).Add(Kebab.Of(vote.KindBeside(settlement.All.Granted)),
+                settlement.Latencies.TryGetValue(vote.Elector, out var took) ? took : null);
+        }
+
         lock (_writing)
         {
             if (_entries.TryGetValue(digest, out var node) && !node.Value.Votes.SequenceEqual(votes))
             {
-                Put(node.Value with { Votes = votes });
+                Put(node.Value.With(votes));
                 _version++;
             }
         }
     }
+
+    /// <summary>What an elector answered, over time, and how long it took.</summary>
+    public AnswerHistory Of(string elector) => _electors.GetOrAdd(elector, _ => new AnswerHistory(time));
 
     /// <summary>Returns the last recorded decision on a digest; null if there is none.</summary>
     public JournalEntry? Find(StorePathDigest digest)
@@ -130,6 +130,10 @@ internal sealed class DecisionJournal(TimeProvider time)
             ];
         }
     }
+
+    /// <summary>Whether an elector has spoken, or was waited for as long as there is time.</summary>
+    private static bool HasBeenHeard(AnswerText vote, Settlement settlement) =>
+        vote.Kind is not VoteKind.Silent || settlement.IsHeardOut || settlement.Latencies.ContainsKey(vote.Elector);
 
     private static ImmutableArray<AnswerText> VotesOf(Verdict? verdict) =>
         verdict is null ? [] : [.. verdict.Answers.Select(AnswerText.Of)];

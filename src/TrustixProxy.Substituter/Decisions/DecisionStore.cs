@@ -26,6 +26,10 @@ internal sealed class DecisionStore
     public byte[]? Find(StorePathDigest digest) =>
         _database.First("SELECT record FROM decision WHERE digest = $digest", row => row.Bytes(0), digest.ToString());
 
+    /// <summary>Lists the digests with a record, the newest first.</summary>
+    public IReadOnlyList<string> Newest(int most) =>
+        _database.All("SELECT digest FROM decision ORDER BY rowid DESC LIMIT $most", row => row.Text(0), most);
+
     /// <summary>Stores a decision for at least the lifetime of the one it replaces, so that older ones of other replicas are
     /// recognized.</summary>
     public void Keep(StorePathDigest digest, byte[] record, DateTimeOffset expiresAt) =>

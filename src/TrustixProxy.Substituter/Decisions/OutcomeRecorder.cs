@@ -42,8 +42,9 @@ internal sealed class OutcomeRecorder(
             case PollResult.Served served:
                 var claim = served.Record.Claim!;
                 NoteReferences(claim, depth);
-                memory.Journal.Decided(digest, claim.Path, served.Record.Outcome, served.Record.Sentence, served.Verdict);
-                DecisionMetrics.Decided(served.Record.Outcome, served.Verdict, electorate.Time.GetElapsedTime(start));
+                var took = electorate.Time.GetElapsedTime(start);
+                memory.Journal.Decided(digest, claim.Path, served.Record.Outcome, served.Record.Sentence, served.Verdict, took);
+                DecisionMetrics.Decided(served.Record.Outcome, served.Verdict, took);
                 memory.Refusals.Forget(digest);
                 var kept = await memory.Cache.KeepAsync(digest, served.Record, claim.Path, served.Verdict);
                 NoteWanted(digest, kept, WantedPath.Of(claim.Path, served.Verdict, served.Derivers));
@@ -73,7 +74,7 @@ internal sealed class OutcomeRecorder(
     public async Task SettleAsync(StorePathDigest digest, Settlement settlement)
     {
         var (result, all, isSettled, contesting) = settlement;
-        memory.Journal.Settled(digest, all);
+        memory.Journal.Settled(digest, settlement);
         if (!contesting.IsEmpty)
         {
             foreach (var name in contesting.Append(result.Decided!))
@@ -136,8 +137,9 @@ internal sealed class OutcomeRecorder(
         }
 
         _reports.Refused(digest.ToString(), refused.Outcome, refused.Sentence);
-        memory.Journal.Decided(digest, refused.Path, refused.Outcome, refused.Sentence, refused.Verdict);
-        DecisionMetrics.Decided(refused.Outcome, refused.Verdict, electorate.Time.GetElapsedTime(start));
+        var took = electorate.Time.GetElapsedTime(start);
+        memory.Journal.Decided(digest, refused.Path, refused.Outcome, refused.Sentence, refused.Verdict, took);
+        DecisionMetrics.Decided(refused.Outcome, refused.Verdict, took);
         var withholds = standing is not null;
         if (!withholds)
         {

@@ -50,7 +50,7 @@ internal sealed class ElectorPoll
     private volatile Exception? _fault;
     private long _start;
     private int _triedCandidates; // number of candidates when unproven hashes were last tried
-    private bool _isLate, _isOver;
+    private bool _isLate, _isOver, _isHeardOut;
 
     public ElectorPoll(Electorate electorate, StorePathDigest digest, TimeSpan deadline, bool isHasty)
     {
@@ -91,7 +91,7 @@ internal sealed class ElectorPoll
         _start = _time.GetTimestamp();
         _asking = asking.Token;
         using var deadline = Schedule(_deadline, () => _isLate = true);
-        using var end = Schedule(_deadline * 2, () => _isOver = true);
+        using var end = Schedule(_deadline * 2, () => _isOver = _isHeardOut = true);
         using var names = Schedule(NameGrace, AskWithoutName);
         AskUpstreams(_upstreams.TakeFor(null));
         _asks.AddRange(_electors.Select(elector =>
@@ -127,7 +127,11 @@ internal sealed class ElectorPoll
         if (await _result.Task is var result && result.Decided is { } path)
         {
             onSettled(new Settlement(
-                result, _candidates.DecideAll(path), _conclusions.IsSettled, _candidates.Contesting(path)));
+                result, _candidates.DecideAll(path), _conclusions.IsSettled, _candidates.Contesting(path))
+            {
+                IsHeardOut = _isHeardOut || HaveAllSpoken,
+                Latencies = _candidates[path].Latencies,
+            });
         }
     }
 

@@ -41,4 +41,11 @@ internal abstract record PollResult
 /// <param name="All">Verdict on all answers for its path.</param>
 /// <param name="IsSettled">Whether all electors answered.</param>
 /// <param name="Contesting">Other granted names of the digest; empty unless the answer should not have been sent.</param>
-internal sealed record Settlement(PollResult Result, Verdict All, bool IsSettled, ImmutableArray<StorePath> Contesting);
+internal sealed record Settlement(PollResult Result, Verdict All, bool IsSettled, ImmutableArray<StorePath> Contesting)
+{
+    /// <summary>Whether everyone was waited for as long as there is time: who has not spoken then is silent.</summary>
+    public bool IsHeardOut { get; init; } = true;
+
+    /// <summary>Time to each elector's latest answer, by name; an elector that has not spoken is not in it.</summary>
+    public IReadOnlyDictionary<string, TimeSpan> Latencies { get; init; } = FrozenDictionary<string, TimeSpan>.Empty;
+}

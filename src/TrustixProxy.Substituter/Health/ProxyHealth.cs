@@ -15,12 +15,19 @@ namespace TrustixProxy.Substituter.Health;
 /// <param name="Why">First cause and remedy; null otherwise.</param>
 internal sealed record SourceHealth(string Name, string Url, bool IsUp, string State, DateTimeOffset? Since, string? Why)
 {
+    /// <summary>Since when it has been live, as far as this process knows; null while it is not.</summary>
+    [JsonIgnore]
+    public DateTimeOffset? LiveSince { get; init; }
+
     public static SourceHealth Of(string name, Upstream upstream)
     {
         upstream.Probe(); // health is shown even before the first request
         var status = upstream.Health.Status;
         var isUp = status.State is UpstreamState.Live or UpstreamState.Failing;
-        return new SourceHealth(name, upstream.Options.Url.ToString(), isUp, Kebab.Of(status.State), status.Since, status.Why);
+        return new SourceHealth(name, upstream.Options.Url.ToString(), isUp, Kebab.Of(status.State), status.Since, status.Why)
+        {
+            LiveSince = upstream.Health.LiveSince,
+        };
     }
 
     /// <summary>Whether it is expected to answer.</summary>

@@ -5,12 +5,14 @@ using TrustixProxy.Substituter.Decisions;
 
 namespace TrustixProxy.Substituter.Hosting;
 
-/// <summary>Keeps rates of agreement over restarts: what changed is written once a minute at most, and at the end.</summary>
-internal sealed class AgreementKeeper(CurrentParts parts, AgreementHistory history, TimeProvider time, ILogger logger)
+/// <summary>Keeps rates of agreement over restarts: what changed is written once a minute at most, and at the end. Names of stored
+/// decisions are read once, so that a search finds them.</summary>
+internal sealed class AgreementKeeper(CurrentParts parts, DecisionJournal journal, TimeProvider time, ILogger logger)
     : SupervisedService(time, logger)
 {
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(2), Interval = TimeSpan.FromMinutes(1);
 
+    private readonly AgreementHistory _history = journal.Agreement;
     private AgreementStore? _store;
     private long _written;
     private long? _writtenAt;
@@ -29,8 +31,9 @@ internal sealed class AgreementKeeper(CurrentParts parts, AgreementHistory histo
             if (_store is null)
             {
                 var store = parts.Value.OpenAgreement();
-                history.Restore(store.Read(), store.ReadCounted());
+                _history.Restore(store.Read(), store.ReadCounted());
                 _store = store;
+                RestoreNames();
             }
 
             if (_writtenAt is not { } at || Time.GetElapsedTime(at) >= Interval)
@@ -42,12 +45,24 @@ internal sealed class AgreementKeeper(CurrentParts parts, AgreementHistory histo
         }),
     ];
 
+    private void RestoreNames()
+    {
+        var cache = parts.Value.Cache;
+        foreach (var digest in cache.Newest(DecidedNames.Most))
+        {
+            if (cache.Peek(digest)?.Claim is { } claim)
+            {
+                journal.Names.Restore(claim.Path);
+            }
+        }
+    }
+
     private void Write()
     {
-        var version = history.Version;
+        var version = _history.Version;
         if (_store is not null && version != _written)
         {
-            _store.Write(history.Newest(), history.TakeCounted(), history.Oldest);
+            _store.Write(_history.Newest(), _history.TakeCounted(), _history.Oldest);
             (_written, _writtenAt) = (version, Time.GetTimestamp());
         }
     }

@@ -48,7 +48,7 @@ public static class SubstituterHost
             Path.Combine(options.StateDirectory, ControlSocket.FileName), reloader!.Parts, clock, reloader.Parts.Value.Logger));
         builder.Services.AddHostedService(services => new WantedKeeper(reloader!.Parts, clock, reloader.Parts.Value.Logger));
         builder.Services.AddHostedService(services => new AgreementKeeper(
-            reloader!.Parts, services.GetRequiredService<DecisionJournal>().Agreement, clock, reloader.Parts.Value.Logger));
+            reloader!.Parts, services.GetRequiredService<DecisionJournal>(), clock, reloader.Parts.Value.Logger));
         builder.Services.AddSingleton(_ => new HealthCheck(reloader!.Parts, clock));
         builder.Services.AddSingleton(services => new StateMetrics(reloader!.Parts, services.GetRequiredService<HealthCheck>()));
         builder.Services.AddSingleton(services => new OperationsServer(
@@ -63,6 +63,10 @@ public static class SubstituterHost
         app.Run(context => gate.IsRefused(context) ? gate.RefuseAsync(context) : reloader.Current.AnswerAsync(context));
         return app;
     }
+
+    /// <summary>Addresses of the operations listener, once it listens.</summary>
+    public static IReadOnlyCollection<string> OperationsUrlsOf(WebApplication app) =>
+        app.Services.GetRequiredService<OperationsServer>().Urls;
 
     /// <summary>Activates another configuration without dropping requests; in-flight requests finish under the old one.</summary>
     /// <returns>Keys that cannot change at run time, with reasons; nothing changes then. Empty on success.</returns>

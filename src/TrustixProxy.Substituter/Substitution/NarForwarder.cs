@@ -14,7 +14,13 @@ namespace TrustixProxy.Substituter.Substitution;
 /// <param name="store">The NAR store; null if disabled.</param>
 /// <param name="deadline">Maximum time per request spent on failing upstreams.</param>
 internal sealed class NarForwarder(
-    NarDownloads downloads, NarFinder finder, NarStore? store, IHttpForwarder forwarder, TimeSpan deadline, TimeProvider time)
+    NarDownloads downloads,
+    NarFinder finder,
+    NarStore? store,
+    NarHistory given,
+    IHttpForwarder forwarder,
+    TimeSpan deadline,
+    TimeProvider time)
     : IAsyncDisposable
 {
     /// <summary>Placeholder address for YARP of the in-process source.</summary>
@@ -164,6 +170,7 @@ internal sealed class NarForwarder(
             await context.Response.SendFileAsync(
                 file.Path, range.Start, Math.Min(range.End, file.Size) - range.Start, context.RequestAborted);
             UpstreamMetrics.NarEnded(context.Response.ContentLength!.Value, isVerified: true);
+            given.Add(context.Response.ContentLength!.Value, isVerified: true);
             return true;
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException)

@@ -17,18 +17,19 @@ internal sealed class DemoBuilder(string directory)
         var file = Path.Combine(directory, $"{name}{(isForged ? "-forged" : "")}.nar");
         using (var stream = File.Create(file))
         {
-            Pack(new NarWriter(stream), isForged, references);
+            Pack(new NarWriter(stream), name, isForged, references);
         }
 
         using var nar = File.OpenRead(file);
         return new DemoOutput(new BuildStatement(PathOf(name), NixHash.Sha256(SHA256.HashData(nar)), nar.Length, references), file);
     }
 
-    private static void Pack(NarWriter nar, bool isForged, StorePath[] references)
+    private static void Pack(NarWriter nar, string output, bool isForged, StorePath[] references)
     {
+        var about = $"{output}, {(isForged ? "with something added" : "as it was built here")}\n"
+            + string.Concat(references.Select(path => $"{path.Absolute}\n"));
         nar.Directory();
-        Entry("about", () => nar.File(System.Text.Encoding.UTF8.GetBytes(
-            $"demo output{(isForged ? ", with something added" : "")}\n{string.Join('\n', references.Select(path => path.Absolute))}\n")));
+        Entry("about", () => nar.File(System.Text.Encoding.UTF8.GetBytes(about)));
         foreach (var library in Directory.GetFiles(AppContext.BaseDirectory, "TrustixProxy.*.dll").Order(StringComparer.Ordinal))
         {
             Entry(Path.GetFileName(library).ToLowerInvariant(), () => nar.File(File.ReadAllBytes(library)));

@@ -29,6 +29,7 @@ internal sealed class DemoCache : IAsyncDisposable
     }
 
     /// <summary>Adds what a build produced.</summary>
+    /// <param name="narFile">The file that is sent as its NAR, whatever the narinfo says.</param>
     public void Add(BuildStatement statement, string narFile) => _paths.Add(statement.Path.Digest.ToString(), (
         new NarInfo
         {

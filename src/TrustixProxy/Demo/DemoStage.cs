@@ -1,8 +1,6 @@
+using System.Collections.Immutable;
 using System.Text;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.Extensions.Logging;
 using TrustixProxy.Consensus;
-using TrustixProxy.LogNode.Hosting;
 using TrustixProxy.LogNode.Storage;
 using TrustixProxy.Logs.Client;
 using TrustixProxy.Nars.Upstreams;
@@ -20,14 +18,14 @@ namespace TrustixProxy.Demo;
 /// <param name="NarInfo">The narinfo; null for a refusal.</param>
 internal sealed record DemoAnswer(string Verdict, string Text, NarInfo? NarInfo);
 
-/// <summary>Three logs, a cache and the proxy, on loopback ports of their own.</summary>
+/// <summary>Three logs, a cache and the proxy with its dashboard, on loopback ports of their own.</summary>
 internal sealed class DemoStage : IAsyncDisposable
 {
-    private readonly List<IAsyncDisposable> _parts = [];
-    private readonly Dictionary<string, LogSubmitter> _submitters = [];
-    private readonly HttpClient _client = new();
+    private static readonly TimeSpan EvidenceWait = TimeSpan.FromSeconds(20), Look = TimeSpan.FromMilliseconds(20);
 
-    private readonly List<LogOptions> _logs = [];
+    private readonly List<IAsyncDisposable> _parts = [];
+    private readonly Dictionary<string, DemoLog> _logs = [];
+    private readonly HttpClient _client = new();
     private readonly NixSecretKey _key = NixSecretKey.Generate("demo-trustix-1");
     private readonly string _directory;
 
@@ -43,40 +41,52 @@ internal sealed class DemoStage : IAsyncDisposable
 
     public string ProxyUrl { get; private set; } = "";
 
-    /// <summary>Starts the logs and the cache.</summary>
+    public string DashboardUrl { get; private set; } = "";
+
+    /// <summary>A configuration of the same policy, for verbs that check what the demo leaves.</summary>
+    public string ConfigFile => Path.Combine(_directory, "config.json");
+
+    /// <summary>Starts the logs, the cache, and the proxy over them: two of the three must agree.</summary>
     public static async Task<DemoStage> StartAsync(string directory, CancellationToken cancellation)
     {
         var stage = new DemoStage(await DemoCache.StartAsync(cancellation), directory);
         foreach (var name in new[] { "alice", "bob", "mallory" })
         {
-            await stage.StartLogAsync(name, cancellation);
+            var log = new DemoLog(name, new LogSigner(NixSecretKey.Generate(name).Key), directory);
+            await log.StartAsync("http://127.0.0.1:0", cancellation);
+            stage._logs.Add(name, log);
+            stage._parts.Add(log);
         }
 
+        await stage.StartProxyAsync(cancellation);
         return stage;
     }
 
-    /// <summary>Starts the proxy over them: two of the three must agree.</summary>
-    public async Task StartProxyAsync(CancellationToken cancellation)
-    {
-        var proxy = SubstituterHost.Create(
-            new SubstituterOptions
-            {
-                FrontDoor = new FrontDoorOptions { Listen = ["http://127.0.0.1:0"] },
-                StateDirectory = Make("proxy"),
-                SigningKey = _key,
-                Policy = new Policy(_logs.Select(log => log.Elector), quorum: 2),
-                Logs = [.. _logs],
-                Upstreams = [new UpstreamOptions("cache", new Uri(Cache.Url), 40)],
-            },
-            Quiet);
-        _parts.Insert(0, proxy);
-        await proxy.StartAsync(cancellation);
-        ProxyUrl = proxy.Urls.Single();
-    }
-
     /// <summary>Has a builder submit what it says it built to its own log.</summary>
-    public async Task TellAsync(string log, IReadOnlyCollection<BuildStatement> statements, CancellationToken cancellation) =>
-        await _submitters[log].SubmitAsync(await _submitters[log].FindLogAsync(log, cancellation), statements, cancellation);
+    public Task TellAsync(string log, IReadOnlyCollection<BuildStatement> statements, CancellationToken cancellation) =>
+        _logs[log].TellAsync(statements, cancellation);
+
+    /// <summary>Has a log forget what it said, and say something else at the same address, under the same key.</summary>
+    public Task RewriteAsync(string log, IReadOnlyCollection<BuildStatement> statements, CancellationToken cancellation) =>
+        _logs[log].RewriteAsync(statements, cancellation);
+
+    /// <summary>Waits until the proxy has written evidence against a log, and checks it as anyone can; null if it does not hold.</summary>
+    public async Task<string?> FindEvidenceAsync(string log, CancellationToken cancellation)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        limit.CancelAfter(EvidenceWait);
+        var folder = Directory.CreateDirectory(Path.Combine(_directory, "proxy", "evidence"));
+        while (true)
+        {
+            if (folder.GetFiles($"{log}-*.json").FirstOrDefault() is { } file)
+            {
+                var bytes = await File.ReadAllBytesAsync(file.FullName, cancellation);
+                return FaultEvidence.TryVerify(bytes, [_logs[log].Key], out _, out _) ? file.FullName : null;
+            }
+
+            await Task.Delay(Look, limit.Token);
+        }
+    }
 
     public async Task<DemoAnswer> AskAsync(StorePath path, CancellationToken cancellation)
     {
@@ -87,20 +97,22 @@ internal sealed class DemoStage : IAsyncDisposable
             && NarInfo.TryParse(Encoding.ASCII.GetBytes(text), out var narInfo, out _) ? narInfo : null);
     }
 
-    /// <summary>A NAR from the proxy; null when it gives none.</summary>
+    /// <summary>A NAR from the proxy; null when it gives none, or cuts it off.</summary>
     public async Task<byte[]?> FetchAsync(string url, CancellationToken cancellation)
     {
-        using var response = await _client.GetAsync(new Uri($"{ProxyUrl}/{url}"), cancellation);
-        return response.IsSuccessStatusCode ? await response.Content.ReadAsByteArrayAsync(cancellation) : null;
+        try
+        {
+            using var response = await _client.GetAsync(new Uri($"{ProxyUrl}/{url}"), cancellation);
+            return response.IsSuccessStatusCode ? await response.Content.ReadAsByteArrayAsync(cancellation) : null;
+        }
+        catch (HttpRequestException)
+        {
+            return null;
+        }
     }
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var submitter in _submitters.Values)
-        {
-            submitter.Dispose();
-        }
-
         _client.Dispose();
         foreach (var part in _parts)
         {
@@ -108,27 +120,35 @@ internal sealed class DemoStage : IAsyncDisposable
         }
     }
 
-    private async Task StartLogAsync(string name, CancellationToken cancellation)
+    private async Task StartProxyAsync(CancellationToken cancellation)
     {
-        var (signer, token) = (new LogSigner(NixSecretKey.Generate(name).Key), NixSecretKey.Generate(name));
-        var socket = $"unix:{Path.Combine(_directory, name + ".sock")}";
-        var node = LogNodeHost.Create(
-            new LogNodeOptions
+        ImmutableArray<LogOptions> logs = [.. _logs.Values.Select(log => new LogOptions(
+            new Elector.Log(log.Name, log.Name, log.Key), new Uri(log.Url)))];
+        var proxy = SubstituterHost.Create(
+            new SubstituterOptions
             {
-                Listen = ["http://127.0.0.1:0"],
-                PrivateListen = [socket],
-                StateDirectory = Make(name),
-                Logs = [new HostedLogOptions(name, signer, [token.PublicKey])],
+                FrontDoor = new FrontDoorOptions { Listen = ["http://127.0.0.1:0"] },
+                OperationsListen = ["http://127.0.0.1:0"],
+                StateDirectory = Directory.CreateDirectory(Path.Combine(_directory, "proxy")).FullName,
+                SigningKey = _key,
+                Policy = new Policy(logs.Select(log => log.Elector), quorum: 2),
+                Logs = logs,
+                Upstreams = [new UpstreamOptions("cache", new Uri(Cache.Url), 40)],
             },
-            Quiet);
-        _parts.Add(node);
-        await node.StartAsync(cancellation);
-        _submitters.Add(name, new LogSubmitter(new Uri(socket), token));
-        _logs.Add(new LogOptions(new Elector.Log(name, name, signer.Key),
-            new Uri(node.Urls.First(url => url.StartsWith("http://127", StringComparison.Ordinal)))));
+            DemoLog.Quiet);
+        _parts.Insert(0, proxy);
+        await proxy.StartAsync(cancellation);
+        (ProxyUrl, DashboardUrl) = (proxy.Urls.Single(), SubstituterHost.OperationsUrlsOf(proxy).Single() + "/");
+        await File.WriteAllTextAsync(ConfigFile, $$"""
+            {
+              "upstreams": [ { "name": "cache", "url": "{{Cache.Url}}" } ],
+              "logs": [
+                {{string.Join(",\n    ", _logs.Values.Select(log =>
+                    $$"""{ "name": "{{log.Name}}", "url": "{{log.Url}}", "publicKey": "{{log.Key}}" }"""))}}
+              ],
+              "policy": { "quorum": 2 }
+            }
+
+            """, cancellation);
     }
-
-    private string Make(string name) => Directory.CreateDirectory(Path.Combine(_directory, name)).FullName;
-
-    private static void Quiet(WebApplicationBuilder builder) => builder.Logging.ClearProviders();
 }

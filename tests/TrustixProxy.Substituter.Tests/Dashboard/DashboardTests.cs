@@ -23,10 +23,14 @@ public sealed partial class DashboardTests
         Assert.Contains($"<a href=\"/path/{agreed.Path.Digest}\">agreed</a>", page, StringComparison.Ordinal);
         Assert.Contains("<span class=\"badge bad\">conflict</span>", page, StringComparison.Ordinal);
         Assert.Contains("2 decisions in the last hour", page, StringComparison.Ordinal);
-        Assert.Matches("<rect [^>]+ class=\"good\"/>.*<rect [^>]+ class=\"bad\"/>", page.ReplaceLineEndings(""));
+        Assert.Matches("<rect [^>]+ class=\"good\">.*<rect [^>]+ class=\"bad\">", page.ReplaceLineEndings(""));
         Assert.Contains("can decide", page, StringComparison.Ordinal);
         Assert.Contains("2 of 3 must agree", page, StringComparison.Ordinal);
-        Assert.All(new[] { "alice", "bob", "carol", "main" }, name => Assert.Contains($"<td>{name}</td>", page, StringComparison.Ordinal));
+        Assert.All(new[] { "alice", "bob", "carol" }, name => Assert.Contains(
+            $"<a href=\"/elector?name={name}\">{name}</a> <span class=\"badge good\">live</span>", page, StringComparison.Ordinal));
+        Assert.Contains("<a href=\"/upstream?name=main\">main</a> <span class=\"badge good\">live</span>", page, StringComparison.Ordinal);
+        Assert.Contains("<li class=\"vote agrees\"><b>alice</b> agrees</li>", page, StringComparison.Ordinal);
+        Assert.Contains("<li class=\"vote other-claim\"><b>bob</b> claim B</li>", page, StringComparison.Ordinal);
         Assert.Contains("the last day", await TextAsync(proxy, "/?span=day"), StringComparison.Ordinal);
     }
 
@@ -45,7 +49,7 @@ public sealed partial class DashboardTests
         Assert.Contains("<td>tied to leaf 0</td>", good, StringComparison.Ordinal);
         Assert.Contains("alice, bob", good, StringComparison.Ordinal);
         Assert.Contains("2 of 3 needed: alice=sha256:", bad, StringComparison.Ordinal);
-        Assert.Matches("""scope="row">A<.*scope="row">B<""", bad.ReplaceLineEndings(""));
+        Assert.Matches("<h3>Claim A .*<h3>Claim B ", bad.ReplaceLineEndings(""));
     }
 
     [Fact]
@@ -62,7 +66,7 @@ public sealed partial class DashboardTests
 
         using var unknown = await GetAsync(proxy, $"/path/{path.Digest}");
         using var none = await GetAsync(proxy, $"/path?q={Uri.EscapeDataString(Hostile)}");
-        Assert.Equal((HttpStatusCode.NotFound, HttpStatusCode.BadRequest), (unknown.StatusCode, none.StatusCode));
+        Assert.Equal((HttpStatusCode.NotFound, HttpStatusCode.NotFound), (unknown.StatusCode, none.StatusCode));
         Assert.Contains($"trustix-proxy explain {path.Digest}", await unknown.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         AssertHarmless(await none.Content.ReadAsStringAsync());
         Assert.Equal(HttpStatusCode.NotFound, (await GetAsync(proxy, "/path/nonsense")).StatusCode);
@@ -98,7 +102,9 @@ public sealed partial class DashboardTests
             [new(Hostile, Hostile, Hostile, true, Hostile, 1, new Dictionary<string, string>())],
                 [new(Hostile, 1, new Dictionary<string, int> { [Hostile] = 1 })]).Keep(proxy.StateDirectory);
 
-        foreach (var path in new[] { "/", "/?span=day", "/conflicts", "/doctor", $"/path/{output.Path.Digest}" })
+        var (elector, upstream) = (Uri.EscapeDataString($"alice{Hostile}"), Uri.EscapeDataString(Hostile));
+        foreach (var path in new[] { "/", "/?span=day", "/paths", "/path?q=hello", "/conflicts", "/doctor", $"/path/{output.Path.Digest}",
+            $"/elector?name={elector}", $"/upstream?name={upstream}" })
         {
             var page = await TextAsync(proxy, path);
             AssertHarmless(page);
@@ -143,6 +149,10 @@ public sealed partial class DashboardTests
     [InlineData("/conflicts")]
     [InlineData("/doctor")]
     [InlineData("/path?q=x")]
+    [InlineData("/paths")]
+    [InlineData("/work")]
+    [InlineData("/elector?name=alice")]
+    [InlineData("/upstream?name=main")]
     [InlineData("/dashboard.js")]
     [InlineData("/dashboard.css")]
     public async Task Every_answer_has_the_strict_policy_and_no_name_but_ours_gets_one(string path)
