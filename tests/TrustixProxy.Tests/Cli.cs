@@ -37,10 +37,12 @@ internal static class Cli
         RunAsync([.. Executable.Command, .. arguments], environment, null, folder);
 
     /// <summary>Runs it on a terminal of its own; returns all that the terminal shows.</summary>
-    public static async Task<string> RunOnTerminalAsync(IEnumerable<string> arguments, Dictionary<string, string> environment)
+    /// <param name="input">What is typed there.</param>
+    public static async Task<string> RunOnTerminalAsync(
+        IEnumerable<string> arguments, Dictionary<string, string> environment, string? input = null)
     {
         var command = string.Join(' ', Executable.Command.Concat(arguments).Select(word => $"'{word}'"));
-        var (_, output, error) = await RunAsync(["script", "--quiet", "--command", command, "/dev/null"], environment, null);
+        var (_, output, error) = await RunAsync(["script", "--quiet", "--command", command, "/dev/null"], environment, input);
         return output.Length > 0 ? output : throw new InvalidOperationException(error);
     }
 

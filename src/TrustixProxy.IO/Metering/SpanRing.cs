@@ -9,19 +9,26 @@ public sealed class SpanRing<T>(TimeProvider time, TimeSpan length, int count)
     private readonly (long Number, T? Value)[] _spans = new (long, T?)[count];
 
     /// <summary>The value of the span of now.</summary>
-    public T Now
-    {
-        get
-        {
-            var number = Number;
-            ref var span = ref _spans[number % count];
-            if (span.Value is null || span.Number != number)
-            {
-                span = (number, new T());
-            }
+    public T Now => At(Number)!;
 
-            return span.Value;
+    /// <summary>Number of the span of now, counted since year 1.</summary>
+    public long Number => time.GetUtcNow().UtcTicks / length.Ticks;
+
+    /// <summary>Returns the value of a span by its number; null if it is not kept.</summary>
+    public T? At(long number)
+    {
+        if (number > Number || number <= Number - count)
+        {
+            return null;
         }
+
+        ref var span = ref _spans[number % count];
+        if (span.Value is null || span.Number != number)
+        {
+            span = (number, new T());
+        }
+
+        return span.Value;
     }
 
     /// <summary>Returns the spans that end with now, oldest first; null for one in which nothing happened.</summary>
@@ -35,6 +42,4 @@ public sealed class SpanRing<T>(TimeProvider time, TimeSpan length, int count)
                 _spans[number % count] is var span && span.Number == number ? span.Value : null)),
         ];
     }
-
-    private long Number => time.GetUtcNow().UtcTicks / length.Ticks;
 }

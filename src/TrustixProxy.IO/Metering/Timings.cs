@@ -18,6 +18,19 @@ public sealed class Timings
         Count++;
     }
 
+    /// <summary>The classes that hold things, with how many.</summary>
+    public IEnumerable<(int Class, int Count)> Held => _counts.Index().Where(item => item.Item > 0);
+
+    /// <summary>Adds what <see cref="Held"/> gave; what is no class is left out.</summary>
+    public void Add(int ofClass, int count)
+    {
+        if (ofClass is >= 0 and < Classes)
+        {
+            _counts[ofClass] += count;
+            Count += count;
+        }
+    }
+
     /// <summary>Returns the time that a share of them took at most, a quarter too long at most; null if there are none.</summary>
     /// <param name="percent">The share, from 1 to 100.</param>
     public TimeSpan? Percentile(int percent)

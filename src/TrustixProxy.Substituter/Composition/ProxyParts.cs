@@ -170,6 +170,9 @@ internal sealed class ProxyParts : IDisposable
     /// <summary>Opens the store of rates of agreement.</summary>
     public AgreementStore OpenAgreement() => new(_state);
 
+    /// <summary>Opens the store of what charts show.</summary>
+    public HistoryStore OpenHistory() => new(_state);
+
     /// <summary>Current revocations, which override decisions.</summary>
     public RevocationRegister Revocations { get; }
 

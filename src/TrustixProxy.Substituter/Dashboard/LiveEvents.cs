@@ -6,9 +6,9 @@ using TrustixProxy.Substituter.Health;
 namespace TrustixProxy.Substituter.Dashboard;
 
 /// <summary>Notifies open pages of changes by server-sent events, at most one a second. The page then fetches itself again.</summary>
-/// <param name="check">The proxy's health.</param>
+/// <param name="nars">Changes when a NAR has gone out.</param>
 /// <param name="stopping">Ends all connections.</param>
-internal sealed class LiveEvents(DecisionJournal journal, HealthCheck check, TimeProvider time, CancellationToken stopping)
+internal sealed class LiveEvents(DecisionJournal journal, HealthCheck check, Func<long> nars, TimeProvider time, CancellationToken stopping)
 {
     /// <summary>Maximum concurrent viewers.</summary>
     internal const int Most = 32;
@@ -67,7 +67,7 @@ internal sealed class LiveEvents(DecisionJournal journal, HealthCheck check, Tim
         var health = check.Look();
         var logs = string.Join(',', health.Logs.Select(log => $"{log.Size} {log.State}"));
         var sources = string.Join(',', health.Upstreams.Concat(health.Caches).Select(source => $"{source.State} {source.Since}"));
-        return $"{journal.Version}|{health.CanDecide}|{logs}|{sources}";
+        return $"{journal.Version}|{nars()}|{health.CanDecide}|{logs}|{sources}";
     }
 
     private static async Task WriteAsync(HttpResponse response, string text, CancellationToken cancellation)

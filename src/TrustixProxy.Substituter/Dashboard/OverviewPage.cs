@@ -12,6 +12,9 @@ internal static class OverviewPage
 {
     private const int MostDecisions = 10;
 
+    private static readonly string[] Served =
+        [.. Enum.GetValues<Outcome>().Where(outcome => VerdictChart.KindOf(outcome) is "good" or "ok").Select(outcome => outcome.Word())];
+
     public static Html Of(ProxyParts parts, ProxyHealth health, DecisionJournal journal, bool isDay)
     {
         var entries = journal.List();
@@ -36,9 +39,9 @@ internal static class OverviewPage
 
     private static Html Tiles(ProxyParts parts, DecisionJournal journal)
     {
-        var (counts, took, nars) = (
-            journal.Count(1, 24 * 60)[0].Counts, Figures.Took(journal.Durations.List()), parts.Given.List());
-        var (all, served) = (counts.Values.Sum(), counts.Where(IsServed).Sum(count => count.Value));
+        var (spans, nars) = (journal.Durations.List(), parts.Given.List());
+        var (took, all, served) = (
+            Figures.Took(spans), spans.Sum(span => span.Counts.Values.Sum()), Figures.Number(spans, Served));
         var (wanted, refused) = (parts.Wanted.Rows.Count, parts.RefusedNars.List().Count);
         return Html.Of($"""
             <dl class="tiles">
@@ -50,8 +53,6 @@ internal static class OverviewPage
             </dl>
             """);
     }
-
-    private static bool IsServed(KeyValuePair<Outcome, int> count) => VerdictChart.KindOf(count.Key) is "good" or "ok";
 
     private static string Number(int number) => number.ToString("N0", CultureInfo.InvariantCulture);
 

@@ -23,18 +23,22 @@ internal static class VerdictChart
     /// <summary>Renders the chart of the last hour or day.</summary>
     public static Html Of(DecisionJournal journal, bool isDay)
     {
-        var spans = isDay ? journal.Count(48, 30) : journal.Count(60, 1);
-        var total = spans.Sum(span => span.Counts.Values.Sum());
+        BarColumn[] columns = isDay ? [.. journal.Durations.List().Select(span => Column(span.From, span.Counts))]
+            : [.. journal.Count(60, 1).Select(span => Column(
+                span.From, span.Counts.ToDictionary(count => count.Key.Word(), count => count.Value)))];
+        var total = (long)columns.Sum(column => column.Parts.Sum(part => part.Size));
         return Html.Of($"""
-            {BarChart.Of("Decisions", $"{Figures.Count(total, "decision", "decisions")} in the last {(isDay ? "day" : "hour")}", [.. spans.Select(Column)], 4, highest => $"{highest.ToString("N0", CultureInfo.InvariantCulture)} in {(isDay ? "half an hour" : "a minute")}", Kinds)}
-            <p class="note">Counted since {Page.Time(journal.Since)}. Show <a href="/{(isDay ? "" : "?span=day")}">the last {(isDay ? "hour" : "day")}</a>.</p>
+            {BarChart.Of("Decisions", $"{Figures.Count(total, "decision", "decisions")} in the last {(isDay ? "day" : "hour")}", columns, 4, highest => $"{highest.ToString("N0", CultureInfo.InvariantCulture)} in {(isDay ? "half an hour" : "a minute")}", Kinds)}
+            <p class="note">Show <a href="/{(isDay ? "" : "?span=day")}">the last {(isDay ? "hour" : "day")}</a>; hours count since {Page.Time(journal.Since)}.</p>
 
             """);
     }
 
-    private static BarColumn Column((DateTimeOffset From, IReadOnlyDictionary<Outcome, int> Counts) span) => new(
-        span.From,
+    private static BarColumn Column(DateTimeOffset from, IReadOnlyDictionary<string, int> counts) => new(
+        from,
         [.. Kinds.Select(kind => (kind.Kind,
-            (double)span.Counts.Where(count => KindOf(count.Key) == kind.Kind).Sum(count => count.Value)))],
-        string.Join(", ", span.Counts.OrderByDescending(count => count.Value).Select(count => $"{count.Key.Word()} {count.Value}")));
+            (double)counts.Where(count => KindOf(count.Key) == kind.Kind).Sum(count => count.Value)))],
+        string.Join(", ", counts.OrderByDescending(count => count.Value).Select(count => $"{count.Key} {count.Value}")));
+
+    private static string KindOf(string word) => OutcomeWords.TryParse(word, out var outcome) ? KindOf(outcome) : "warn";
 }

@@ -95,7 +95,7 @@ internal sealed class OperationsServer : IHostedService, IAsyncDisposable
         _app = builder.Build();
         _dashboard = new DashboardEndpoints(
             reloader.Parts, check, journal, options.StateDirectory,
-            new LiveEvents(journal, check, time, _app.Lifetime.ApplicationStopping),
+            new LiveEvents(journal, check, () => reloader.Current.Parts.Given.Count, time, _app.Lifetime.ApplicationStopping),
             context => WantedEndpoint.MayRead(context, reloader.Current.Parts.Options.WantedReaders));
         _app.Run(context => gate.IsRefused(context) ? gate.RefuseAsync(context) : AnswerAsync(context));
     }

@@ -49,6 +49,8 @@ public static class SubstituterHost
         builder.Services.AddHostedService(services => new WantedKeeper(reloader!.Parts, clock, reloader.Parts.Value.Logger));
         builder.Services.AddHostedService(services => new AgreementKeeper(
             reloader!.Parts, services.GetRequiredService<DecisionJournal>(), clock, reloader.Parts.Value.Logger));
+        builder.Services.AddHostedService(services => new HistoryKeeper(
+            reloader!.Parts, services.GetRequiredService<DecisionJournal>(), clock, reloader.Parts.Value.Logger));
         builder.Services.AddSingleton(_ => new HealthCheck(reloader!.Parts, clock));
         builder.Services.AddSingleton(services => new StateMetrics(reloader!.Parts, services.GetRequiredService<HealthCheck>()));
         builder.Services.AddSingleton(services => new OperationsServer(

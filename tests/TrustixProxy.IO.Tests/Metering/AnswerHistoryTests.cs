@@ -27,6 +27,26 @@ public sealed class AnswerHistoryTests
         Assert.Equal(1, later.Sum(span => span.Counts.Values.Sum()));
     }
 
+    [Fact]
+    public void What_an_earlier_process_counted_is_added_within_the_day_and_rows_that_say_nothing_are_left_out()
+    {
+        var time = new ManualTime();
+        var (first, second) = (new AnswerHistory(time), new AnswerHistory(time));
+        first.Add("found", TimeSpan.FromMilliseconds(10));
+        second.Add("found", TimeSpan.FromMilliseconds(10));
+        var rows = first.Newest();
+        var span = rows[0].Span;
+
+        second.Restore(rows);
+        second.Restore([new(span + 1, "found", 1), new(span - AnswerHistory.Spans, "found", 1), new(span, "found", -1),
+            new(span, "found", long.MaxValue), new(span, "~1000", 1)]);
+        second.Restore(Enumerable.Range(0, 100).Select(i => new CountRow(span, $"word {i}", 1)));
+
+        var now = second.List()[^1];
+        Assert.Equal((2, 2, 32), (now.Counts["found"], now.Took.Count, now.Counts.Count));
+        Assert.Equal(rows, first.Newest());
+    }
+
     [Theory]
     [InlineData(0.00001)]
     [InlineData(0.0007)]

@@ -113,6 +113,40 @@ public sealed partial class DashboardTests
     }
 
     [Fact]
+    public async Task What_charts_and_the_search_know_outlives_a_restart()
+    {
+        var output = TestOutput.Make("kept-1.0");
+        await using var proxy = await StartAsync([output], _ => { });
+        await proxy.NarAsync(await proxy.NarInfoAsync(output));
+        await Eventually.UntilAsync(async () => (await TextAsync(proxy, "/elector?name=alice"))
+            .Contains("1 answer in the last day", StringComparison.Ordinal));
+        await Eventually.UntilAsync(async () => (await TextAsync(proxy, "/")).Contains("1 NAR and", StringComparison.Ordinal));
+        await proxy.RestartAsync();
+
+        await Eventually.UntilAsync(async () => (await TextAsync(proxy, "/elector?name=alice"))
+            .Contains("1 answer in the last day", StringComparison.Ordinal));
+        await Eventually.UntilAsync(async () => (await TextAsync(proxy, "/?span=day"))
+            .Contains("1 decision in the last day", StringComparison.Ordinal));
+        await Eventually.UntilAsync(async () => (await TextAsync(proxy, "/")).Contains("1 NAR and", StringComparison.Ordinal));
+        await Eventually.UntilAsync(async () =>
+        {
+            using var found = await GetAsync(proxy, "/path?q=kept");
+            return (await found.Content.ReadAsStringAsync()).Contains($"/path/{output.Path.Digest}", StringComparison.Ordinal);
+        });
+    }
+
+    [Fact]
+    public async Task An_elector_and_an_upstream_that_are_not_there_have_no_page_and_others_see_no_work_list_without_a_token()
+    {
+        await using var proxy = await StartAsync();
+
+        Assert.All(await Task.WhenAll(GetAsync(proxy, "/elector?name=x"), GetAsync(proxy, "/upstream"),
+            GetAsync(proxy, $"/closure/{TestOutput.PathOf("x").Digest}")), page => Assert.Equal(HttpStatusCode.NotFound, page.StatusCode));
+        Assert.Contains("Nothing waits for a vote", await TextAsync(proxy, "/work"), StringComparison.Ordinal);
+        Assert.Contains("only with a token", WorkPage.Of(null).ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_report_that_is_damaged_or_missing_is_none()
     {
         await using var proxy = await StartAsync();

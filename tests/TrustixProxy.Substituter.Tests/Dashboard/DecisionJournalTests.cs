@@ -113,7 +113,7 @@ public sealed class DecisionJournalTests
         Assert.Equal([second], journal.Names.Find(second.Digest.ToString()[..12], 10));
         Assert.Single(journal.Names.Find("fox", 1));
         Assert.Equal(DecidedNames.Most, names.Count);
-        Assert.Empty(names.Find("many-0", 10).Where(path => path.Name is "many-0"));
+        Assert.DoesNotContain(names.Find("many-0", 10), path => path.Name is "many-0");
         Assert.Empty(names.Find("firefox", 10));
     }
 
