@@ -187,6 +187,13 @@ public sealed class TestProxy : IAsyncDisposable
         }
     }
 
+    /// <summary>Ends the proxy as a signal does: what is written at the end is written.</summary>
+    public async Task StopGentlyAsync()
+    {
+        await _app!.StopAsync();
+        await StopAsync();
+    }
+
     /// <summary>Ends the proxy; it can be started again over the same state.</summary>
     public async Task StopAsync()
     {

@@ -22,7 +22,7 @@ internal sealed class DecisionJournal(TimeProvider time)
     private readonly (long Minute, Dictionary<Outcome, int> Counts)[] _minutes = [
         .. Enumerable.Repeat((-1L, new Dictionary<Outcome, int>()), Minutes)];
     private readonly ConcurrentDictionary<string, AnswerHistory> _electors = new(StringComparer.Ordinal); // as many as were configured
-    private long _version;
+    private long _version, _settled;
 
     /// <summary>Since when it is kept.</summary>
     public DateTimeOffset Since { get; } = time.GetUtcNow();
@@ -38,6 +38,9 @@ internal sealed class DecisionJournal(TimeProvider time)
 
     /// <summary>Goes up with every change.</summary>
     public long Version => Interlocked.Read(ref _version);
+
+    /// <summary>Number of polls that were heard to their end.</summary>
+    public long HeardOut => Interlocked.Read(ref _settled);
 
     /// <summary>Counts a decision.</summary>
     /// <param name="path">The path; null when nobody knows its name: then it is only counted.</param>
@@ -80,6 +83,7 @@ internal sealed class DecisionJournal(TimeProvider time)
                 settlement.Latencies.TryGetValue(vote.Elector, out var took) ? took : null);
         }
 
+        Interlocked.Increment(ref _settled);
         lock (_writing)
         {
             if (_entries.TryGetValue(digest, out var node) && !node.Value.Votes.SequenceEqual(votes))

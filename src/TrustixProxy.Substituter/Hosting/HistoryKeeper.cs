@@ -13,7 +13,7 @@ internal sealed class HistoryKeeper(CurrentParts parts, DecisionJournal journal,
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(2), Interval = TimeSpan.FromMinutes(1);
 
     private HistoryStore? _store;
-    private (long Decisions, long Nars) _written;
+    private (long Decisions, long Polls, long Nars) _written;
     private long? _writtenAt;
 
     /// <summary>Writes the last changes.</summary>
@@ -58,7 +58,7 @@ internal sealed class HistoryKeeper(CurrentParts parts, DecisionJournal journal,
     private void Write()
     {
         var current = parts.Value;
-        var now = (journal.Version, current.Given.Count);
+        var now = (journal.Version, journal.HeardOut, current.Given.Count);
         if (_store is not null && now != _written)
         {
             _store.Write([.. Series(current).Select(series => (series.Name, series.History.Newest())), ("nars", current.Given.Newest())]);

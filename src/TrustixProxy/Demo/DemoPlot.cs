@@ -13,6 +13,8 @@ internal sealed record DemoCase(StorePath Path, IReadOnlyList<string> Votes, Out
 /// <summary>What happens in the demo: mallory's builder is the rogue one, and in the end its log rewrites its past.</summary>
 internal sealed class DemoPlot(DemoStage stage, string directory)
 {
+    private const string Shell = "shell-5.2";
+
     private readonly DemoBuilder _builder = new(directory);
     private readonly List<BuildStatement> _hidden = []; // what mallory says once it has rewritten its log
 
@@ -22,9 +24,9 @@ internal sealed class DemoPlot(DemoStage stage, string directory)
     {
         var agreed = storePath is null ? [_builder.Build("hello-1.0", isForged: false)]
             : await DemoStore.PackAsync(storePath, directory, cancellation);
-        string[] names = ["browser-9.1", "editor-2.3", "kernel-6.1", "tool-0.9"];
+        string[] lied = ["browser-9.1", "editor-2.3", "tool-0.9"], names = [.. lied, "kernel-6.1", Shell];
         var good = names.ToDictionary(name => name, name => _builder.Build(name, isForged: false));
-        var forged = names.ToDictionary(name => name, name => _builder.Build(name, isForged: true));
+        var forged = lied.ToDictionary(name => name, name => _builder.Build(name, isForged: true));
         foreach (var output in agreed.Concat(good.Where(item => item.Key is not "tool-0.9").Select(item => item.Value)))
         {
             stage.Cache.Add(output.Statement, output.NarFile);
@@ -34,7 +36,7 @@ internal sealed class DemoPlot(DemoStage stage, string directory)
         List<BuildStatement> all = [.. agreed.Select(output => output.Statement)];
         var tool = good["tool-0.9"].Statement;
         await stage.TellAsync("alice", [.. all, .. good.Values.Select(output => output.Statement)], cancellation);
-        await stage.TellAsync("bob", [.. all, good["browser-9.1"].Statement, tool], cancellation);
+        await stage.TellAsync("bob", [.. all, good["browser-9.1"].Statement, tool, good[Shell].Statement], cancellation);
         await stage.TellAsync(
             "mallory", [.. all, forged["browser-9.1"].Statement, forged["editor-2.3"].Statement, tool], cancellation);
         _hidden.AddRange([.. all, good["browser-9.1"].Statement, good["editor-2.3"].Statement, tool]);
@@ -48,14 +50,11 @@ internal sealed class DemoPlot(DemoStage stage, string directory)
         ];
     }
 
-    /// <summary>Has mallory rewrite its log, so that it never lied; the next path finds that out.</summary>
+    /// <summary>Has mallory rewrite its log, so that it never lied; a path that alice and bob have built finds that out.</summary>
     public async Task<DemoCase> RewriteAsync(CancellationToken cancellation)
     {
-        var output = _builder.Build("shell-5.2", isForged: false);
-        stage.Cache.Add(output.Statement, output.NarFile);
-        await stage.TellAsync("alice", [output.Statement], cancellation);
-        await stage.TellAsync("bob", [output.Statement], cancellation);
         await stage.RewriteAsync("mallory", _hidden, cancellation);
+        var output = _builder.Build(Shell, isForged: false);
         return new DemoCase(output.Statement.Path, [Short(output), Short(output), "frozen"], Outcome.Agreed);
     }
 

@@ -46,7 +46,7 @@ internal sealed class DemoStage : IAsyncDisposable
     /// <summary>A configuration of the same policy, for verbs that check what the demo leaves.</summary>
     public string ConfigFile => Path.Combine(_directory, "config.json");
 
-    /// <summary>Starts the logs, the cache, and the proxy over them: two of the three must agree.</summary>
+    /// <summary>Starts the logs and the cache.</summary>
     public static async Task<DemoStage> StartAsync(string directory, CancellationToken cancellation)
     {
         var stage = new DemoStage(await DemoCache.StartAsync(cancellation), directory);
@@ -58,8 +58,41 @@ internal sealed class DemoStage : IAsyncDisposable
             stage._parts.Add(log);
         }
 
-        await stage.StartProxyAsync(cancellation);
         return stage;
+    }
+
+    /// <summary>Starts the proxy over them: two of the three must agree. What the logs were told before is in the first heads that it
+    /// sees.</summary>
+    public async Task StartProxyAsync(CancellationToken cancellation)
+    {
+        ImmutableArray<LogOptions> logs = [.. _logs.Values.Select(log => new LogOptions(
+            new Elector.Log(log.Name, log.Name, log.Key), new Uri(log.Url)))];
+        var proxy = SubstituterHost.Create(
+            new SubstituterOptions
+            {
+                FrontDoor = new FrontDoorOptions { Listen = ["http://127.0.0.1:0"] },
+                OperationsListen = ["http://127.0.0.1:0"],
+                StateDirectory = Directory.CreateDirectory(Path.Combine(_directory, "proxy")).FullName,
+                SigningKey = _key,
+                Policy = new Policy(logs.Select(log => log.Elector), quorum: 2),
+                Logs = logs,
+                Upstreams = [new UpstreamOptions("cache", new Uri(Cache.Url), 40)],
+            },
+            DemoLog.Quiet);
+        _parts.Insert(0, proxy);
+        await proxy.StartAsync(cancellation);
+        (ProxyUrl, DashboardUrl) = (proxy.Urls.Single(), SubstituterHost.OperationsUrlsOf(proxy).Single() + "/");
+        await File.WriteAllTextAsync(ConfigFile, $$"""
+            {
+              "upstreams": [ { "name": "cache", "url": "{{Cache.Url}}" } ],
+              "logs": [
+                {{string.Join(",\n    ", _logs.Values.Select(log =>
+                    $$"""{ "name": "{{log.Name}}", "url": "{{log.Url}}", "publicKey": "{{log.Key}}" }"""))}}
+              ],
+              "policy": { "quorum": 2 }
+            }
+
+            """, cancellation);
     }
 
     /// <summary>Has a builder submit what it says it built to its own log.</summary>
@@ -118,37 +151,5 @@ internal sealed class DemoStage : IAsyncDisposable
         {
             await part.DisposeAsync();
         }
-    }
-
-    private async Task StartProxyAsync(CancellationToken cancellation)
-    {
-        ImmutableArray<LogOptions> logs = [.. _logs.Values.Select(log => new LogOptions(
-            new Elector.Log(log.Name, log.Name, log.Key), new Uri(log.Url)))];
-        var proxy = SubstituterHost.Create(
-            new SubstituterOptions
-            {
-                FrontDoor = new FrontDoorOptions { Listen = ["http://127.0.0.1:0"] },
-                OperationsListen = ["http://127.0.0.1:0"],
-                StateDirectory = Directory.CreateDirectory(Path.Combine(_directory, "proxy")).FullName,
-                SigningKey = _key,
-                Policy = new Policy(logs.Select(log => log.Elector), quorum: 2),
-                Logs = logs,
-                Upstreams = [new UpstreamOptions("cache", new Uri(Cache.Url), 40)],
-            },
-            DemoLog.Quiet);
-        _parts.Insert(0, proxy);
-        await proxy.StartAsync(cancellation);
-        (ProxyUrl, DashboardUrl) = (proxy.Urls.Single(), SubstituterHost.OperationsUrlsOf(proxy).Single() + "/");
-        await File.WriteAllTextAsync(ConfigFile, $$"""
-            {
-              "upstreams": [ { "name": "cache", "url": "{{Cache.Url}}" } ],
-              "logs": [
-                {{string.Join(",\n    ", _logs.Values.Select(log =>
-                    $$"""{ "name": "{{log.Name}}", "url": "{{log.Url}}", "publicKey": "{{log.Key}}" }"""))}}
-              ],
-              "policy": { "quorum": 2 }
-            }
-
-            """, cancellation);
     }
 }

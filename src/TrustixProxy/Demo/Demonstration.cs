@@ -17,8 +17,11 @@ internal static class Demonstration
         try
         {
             await using var stage = await DemoStage.StartAsync(directory, cancellation);
+            var plot = new DemoPlot(stage, directory);
+            var cases = await plot.BeginAsync(storePath, cancellation);
+            await stage.StartProxyAsync(cancellation);
             DemoScreen.Open(stage);
-            return await PlayAsync(stage, new DemoPlot(stage, directory), storePath, keep, cancellation) ? ExitCode.Good : ExitCode.No;
+            return await PlayAsync(stage, plot, cases, keep, cancellation) ? ExitCode.Good : ExitCode.No;
         }
         catch (NixException exception)
         {
@@ -32,9 +35,8 @@ internal static class Demonstration
     }
 
     private static async Task<bool> PlayAsync(
-        DemoStage stage, DemoPlot plot, string? storePath, bool keep, CancellationToken cancellation)
+        DemoStage stage, DemoPlot plot, IReadOnlyList<DemoCase> cases, bool keep, CancellationToken cancellation)
     {
-        var cases = await plot.BeginAsync(storePath, cancellation);
         var (rows, reasons) = (new List<(DemoCase Case, string Verdict, string Gets)>(), new List<string>());
         foreach (var item in cases)
         {

@@ -121,7 +121,8 @@ public sealed partial class DashboardTests
         await Eventually.UntilAsync(async () => (await TextAsync(proxy, "/elector?name=alice"))
             .Contains("1 answer in the last day", StringComparison.Ordinal));
         await Eventually.UntilAsync(async () => (await TextAsync(proxy, "/")).Contains("1 NAR and", StringComparison.Ordinal));
-        await proxy.RestartAsync();
+        await proxy.StopGentlyAsync();
+        await proxy.StartAsync();
 
         await Eventually.UntilAsync(async () => (await TextAsync(proxy, "/elector?name=alice"))
             .Contains("1 answer in the last day", StringComparison.Ordinal));
