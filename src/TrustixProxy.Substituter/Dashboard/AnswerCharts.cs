@@ -1,5 +1,6 @@
 using System.Globalization;
 using TrustixProxy.IO.Metering;
+using TrustixProxy.IO.Pages;
 using TrustixProxy.Nars.Delivery;
 
 namespace TrustixProxy.Substituter.Dashboard;

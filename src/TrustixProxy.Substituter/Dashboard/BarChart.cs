@@ -1,4 +1,5 @@
 using System.Globalization;
+using TrustixProxy.IO.Pages;
 
 namespace TrustixProxy.Substituter.Dashboard;
 

@@ -1,3 +1,4 @@
+using TrustixProxy.IO.Pages;
 using TrustixProxy.Logs.Watching;
 using TrustixProxy.Substituter.Composition;
 using TrustixProxy.Substituter.Decisions;

@@ -1,5 +1,6 @@
 using TrustixProxy.Consensus;
 using TrustixProxy.IO.Metering;
+using TrustixProxy.IO.Pages;
 using TrustixProxy.Substituter.Composition;
 using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.Health;

@@ -1,4 +1,5 @@
 using TrustixProxy.Consensus;
+using TrustixProxy.IO.Pages;
 using TrustixProxy.Substituter.Decisions;
 
 namespace TrustixProxy.Substituter.Dashboard;

@@ -1,3 +1,4 @@
+using TrustixProxy.IO.Pages;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Decisions;
 

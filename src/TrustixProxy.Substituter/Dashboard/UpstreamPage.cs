@@ -1,3 +1,4 @@
+using TrustixProxy.IO.Pages;
 using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Substituter.Composition;
 using TrustixProxy.Substituter.Health;

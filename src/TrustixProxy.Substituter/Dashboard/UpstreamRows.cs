@@ -1,3 +1,4 @@
+using TrustixProxy.IO.Pages;
 using TrustixProxy.Substituter.Health;
 
 namespace TrustixProxy.Substituter.Dashboard;
