@@ -26,12 +26,29 @@
         trustix-log = withOverlay ./nix/modules/log.nix;
         trustix-publisher = withOverlay ./nix/modules/publisher.nix;
         trustix-rebuilder = withOverlay ./nix/modules/rebuilder.nix;
+        trustix-client = ./nix/modules/client.nix;
         default.imports = with self.nixosModules; [
           trustix-proxy
           trustix-log
           trustix-publisher
           trustix-rebuilder
+          trustix-client
         ];
+      };
+
+      # A Mac asks a proxy in a container or on another machine.
+      darwinModules.default = ./nix/modules/client.nix;
+
+      homeModules.default =
+        { pkgs, ... }:
+        {
+          imports = [ ./nix/modules/home.nix ];
+          services.trustix-proxy.package = nixpkgs.lib.mkDefault self.packages.${pkgs.stdenv.hostPlatform.system}.default;
+        };
+
+      templates.default = {
+        path = ./nix/template;
+        description = "A NixOS machine whose Nix asks trustix-proxy alone";
       };
 
       checks = each (

@@ -15,6 +15,10 @@
   redis,
   chromium,
   debootstrap,
+  docker,
+  iproute2,
+  curl,
+  prometheus,
   systemd,
   nodejs,
   pkgsStatic,
@@ -30,6 +34,10 @@ mkShell {
     redis
     chromium
     debootstrap
+    docker
+    iproute2
+    curl
+    (lib.getOutput "cli" prometheus)
     systemd
     lz4
   ];

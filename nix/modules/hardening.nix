@@ -1,4 +1,4 @@
-# What the three units may not do. .NET compiles while it runs, so memory that is written and then executed stays allowed; it also tries
+# What the units may not do. .NET compiles while it runs, so memory that is written and then executed stays allowed; it also tries
 # calls of @resources (affinity, memory policy), and has to be told no rather than be killed. It sizes its heap by /proc/meminfo: ProcSubset stays "all".
 {
   Restart = "on-failure";

@@ -40,14 +40,6 @@ let
     inherit (cfg) package settings;
     name = "trustix-proxy.json";
   };
-
-  # Whatever else Nix would take binaries from, or believe.
-  beside =
-    name: allowed: lib.filter (value: !lib.elem value allowed) (lib.toList (nixSettings.${name} or [ ]));
-  isBypass = line: builtins.match "[[:space:]]*(extra-)?(trusted-)?(substituters|public-keys|users|binary-caches|binary-cache-public-keys)[[:space:]]*=.*" line != null;
-  bypass = name: allowed: what: optional (beside name allowed != [ ]) ''
-    services.trustix-proxy.configureNix: nix.settings.${name} has ${lib.concatStringsSep ", " (beside name allowed)}, ${what}. Remove it, or give nix.settings.${name} a lib.mkForce of its own.
-  '';
 in
 {
   options.services.trustix-proxy = {
@@ -142,37 +134,13 @@ in
     ];
 
     warnings = lib.optionals cfg.configureNix (
-      lib.concatMap (name: bypass name [ ownUrl ] "which bypasses the vote") [
-        "substituters"
-        "extra-substituters"
-        "binary-caches"
-        "extra-binary-caches"
-      ]
-      ++ lib.concatMap (name: bypass name [ ownUrl ] "which any user may choose to bypass the vote") [
-        "trusted-substituters"
-        "extra-trusted-substituters"
-        "trusted-binary-caches"
-        "extra-trusted-binary-caches"
-      ]
-      ++ lib.concatMap (name: bypass name (optional (cfg.publicKey != null) cfg.publicKey) "whose signature Nix would believe without a vote") [
-        "trusted-public-keys"
-        "extra-trusted-public-keys"
-        "binary-cache-public-keys"
-        "extra-binary-cache-public-keys"
-      ]
-      ++ lib.concatMap (name: bypass name [ "root" ] "who may name other substituters and keys") [
-        "trusted-users"
-        "extra-trusted-users"
-      ]
-      ++ map (line: ''
-        services.trustix-proxy.configureNix: nix.extraOptions has '${line}', which may bypass the vote. Remove it.
-      '') (lib.filter isBypass (lib.splitString "\n" config.nix.extraOptions))
-      ++ optional (nixSettings.accept-flake-config or false == true) ''
-        services.trustix-proxy.configureNix: nix.settings.accept-flake-config is true, so whatever flake root or a trusted user builds may name substituters and keys.
-      ''
-      ++ optional (!(nixSettings.require-sigs or true)) ''
-        services.trustix-proxy.configureNix: nix.settings.require-sigs is false, so Nix would believe any binary.
-      ''
+      import ./bypass.nix {
+        inherit lib nixSettings;
+        inherit (config.nix) extraOptions;
+        option = "services.trustix-proxy.configureNix";
+        url = ownUrl;
+        publicKeys = optional (cfg.publicKey != null) cfg.publicKey;
+      }
     );
 
     services.trustix-proxy.settings = {

@@ -15,7 +15,7 @@ namespace TrustixProxy.Tests.Operations;
 [CollectionDefinition(nameof(ProcessMetrics), DisableParallelization = true)]
 public sealed class ProcessMetrics;
 
-/// <summary>What <c>/metrics</c> shows, read as strictly as any scraper does; and that the alerts are about what is there.</summary>
+/// <summary>What <c>/metrics</c> shows, read as strictly as any scraper does.</summary>
 [Collection(nameof(ProcessMetrics))]
 public sealed partial class MetricsTests
 {
@@ -164,47 +164,6 @@ public sealed partial class MetricsTests
     }
 
     [Fact]
-    public async Task Alerts_are_about_metrics_and_labels_that_exist()
-    {
-        using var text = new PrometheusText("TrustixProxy.Substituter");
-        using var nodeText = new PrometheusText("TrustixProxy.LogNode");
-        await using var node = await new TestLogNode { Metrics = nodeText.AnswerAsync }.StartAsync();
-        await node.SubmitAsync(("key"u8.ToArray(), "value"u8.ToArray()));
-        await using var proxy = await TestProxy.WithThreeLogsAsync();
-        proxy.Metrics = text.AnswerAsync;
-        await proxy.StartAsync();
-        using var folder = new Folder();
-        using var spoolText = new PrometheusText(SpoolMetrics.MeterName);
-        using var publisher = new SpoolPublisher(
-            new PublisherOptions { Url = node.PrivateUrl, Token = node.Token, SpoolDirectory = folder.File("spool") }, NullLogger.Instance);
-        await publisher.OnceAsync(default);
-        var page = (await ScrapeAsync(proxy))
-            .Concat(Exposition.Parse(await node.Client.GetStringAsync(new Uri(node.PrivateUrl, "/metrics"))))
-                .Concat(Exposition.Parse(await WriteAsync(spoolText))).ToDictionary();
-        var rules = Repository.Read("nix/alerts.yaml");
-        var used = Use.Matches(rules);
-
-        foreach (Match use in used)
-        {
-            Assert.True(page.TryGetValue(use.Groups[1].Value, out var family), $"there is no {use.Groups[1].Value}");
-            foreach (Match label in UsedLabel.Matches(use.Groups[2].Value))
-            {
-                Assert.True(family.Samples.Count is 0 || family.Samples.Any(sample => sample.Labels.ContainsKey(label.Groups[1].Value)),
-                    $"{use.Value}: it has no such label");
-                Assert.True(
-                    family.Type is not "gauge" || label.Groups[2].Value.Split('|').All(value => family.Samples.Any(
-                        sample => sample.Labels[label.Groups[1].Value] == value)), $"{use.Value}: no such value is ever shown");
-            }
-        }
-
-        string[] names = ["TrustixLogFrozen", "TrustixEvidenceKept", "TrustixQuorumUnreachable", "TrustixConflictsRising"];
-        Assert.Subset(Alert.Matches(rules).Select(match => match.Groups[1].Value).ToHashSet(), names.ToHashSet());
-        Assert.Equal(Alert.Count(rules), Expression.Count(rules));
-        Assert.All(Expression.Matches(rules), expression =>
-            Assert.Contains(used, use => use.Index > expression.Index && use.Index < expression.Index + expression.Length));
-    }
-
-    [Fact]
     public async Task The_documents_name_every_metric_of_the_proxy_and_no_other()
     {
         using var text = new PrometheusText("TrustixProxy.Substituter");
@@ -232,32 +191,20 @@ public sealed partial class MetricsTests
             : throw new InvalidOperationException($"{name} has {string.Join("; ", page[name].Samples)}");
     }
 
-    private static async Task<IReadOnlyDictionary<string, MetricFamily>> ScrapeAsync(TestProxy proxy)
+    internal static async Task<IReadOnlyDictionary<string, MetricFamily>> ScrapeAsync(TestProxy proxy)
     {
         using var response = await proxy.Client.GetAsync(new Uri(proxy.OperationsUrl, "/metrics"));
         Assert.Equal("text/plain; version=0.0.4; charset=utf-8", response.Content.Headers.ContentType!.ToString());
         return Exposition.Parse(await response.Content.ReadAsStringAsync());
     }
 
-    private static async Task<string> WriteAsync(PrometheusText text)
+    internal static async Task<string> WriteAsync(PrometheusText text)
     {
         using var body = new MemoryStream();
         var context = new DefaultHttpContext { Response = { Body = body } };
         await text.AnswerAsync(context);
         return System.Text.Encoding.UTF8.GetString(body.ToArray());
     }
-
-    [GeneratedRegex(@"\b(trustix_(?:proxy|log|spool|publish)_[a-z_]+)(?:\{([^}]*)\})?")]
-    private static partial Regex Use { get; }
-
-    [GeneratedRegex("([a-z_]+)(?:=~?|!~?|!=)\"([^\"]*)\"")]
-    private static partial Regex UsedLabel { get; }
-
-    [GeneratedRegex(@"^ +- alert: (Trustix[A-Za-z]+)$", RegexOptions.Multiline)]
-    private static partial Regex Alert { get; }
-
-    [GeneratedRegex(@"^ +expr: .+$", RegexOptions.Multiline)]
-    private static partial Regex Expression { get; }
 
     [GeneratedRegex(@"`(trustix_(?:proxy|log|spool|publish)_[a-z_]+)[`{]")]
     private static partial Regex Named { get; }

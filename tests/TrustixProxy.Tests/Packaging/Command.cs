@@ -32,7 +32,8 @@ internal static class Command
     public static async Task<JsonElement> EvaluateAsync(string expression)
     {
         var text = $"let root = {Repository.Root}; stub = import (root + \"/tests/TrustixProxy.Tests/Packaging/stub.nix\"); ours = map "
-            + $"(name: root + \"/nix/modules/${{name}}.nix\") [ \"proxy\" \"log\" \"publisher\" \"rebuilder\" ]; in {expression}";
+            + "(name: root + \"/nix/modules/${name}.nix\") [ \"proxy\" \"log\" \"publisher\" \"rebuilder\" \"client\" ]; "
+            + $"in {expression}";
         return JsonDocument.Parse(
             await RunAsync("nix-instantiate", ["--eval", "--strict", "--json", "--store", "dummy://", "--expr", text], Quiet)).RootElement;
     }

@@ -5,13 +5,13 @@ using TrustixProxy.Testing;
 
 namespace TrustixProxy.Tests.Packaging;
 
-/// <summary>The image and the tour, as far as can be said without an engine: form, paths, flags and configurations.</summary>
+/// <summary>The image and the tour without an engine: form, paths, flags and configurations. The suite Container runs them.</summary>
 public sealed partial class DockerTests
 {
     private static readonly JsonObject Compose = Yaml.Parse(Repository.Read("docker/compose.yaml"));
 
     private static readonly HashSet<string> ServiceKeys = ["image", "build", "entrypoint", "command", "depends_on", "environment",
-        "healthcheck", "user", "ports", "volumes", "read_only", "tmpfs", "cap_drop", "cap_add", "security_opt", "network_mode", "restart"];
+        "healthcheck", "hostname", "user", "ports", "volumes", "read_only", "tmpfs", "cap_drop", "cap_add", "security_opt", "network_mode", "restart"];
 
     [Fact]
     public void Services_refer_to_services_volumes_and_an_image_that_are_there()

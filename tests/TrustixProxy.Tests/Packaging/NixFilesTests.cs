@@ -29,7 +29,8 @@ public sealed partial class NixFilesTests
         Assert.Equal(["default", "trustix-proxy"], Texts(outputs, "packages"));
         Assert.Equal(["default"], Texts(outputs, "overlays"));
         Assert.Equal(["default"], Texts(outputs, "devShells"));
-        Assert.Equal(["default", "trustix-log", "trustix-proxy", "trustix-publisher", "trustix-rebuilder"], Texts(outputs, "nixosModules"));
+        Assert.Equal(["default", "trustix-client", "trustix-log", "trustix-proxy", "trustix-publisher", "trustix-rebuilder"],
+            Texts(outputs, "nixosModules"));
         Assert.Equal(["aarch64-linux", "x86_64-linux"], Texts(outputs, "formatter"));
         Assert.Equal(["agreement", "forged-nar", "log-down", "package", "post-build-hook", "replica", "split"], Texts(outputs, "checks"));
     }
@@ -60,14 +61,20 @@ public sealed partial class NixFilesTests
     {
         var packages = await Command.EvaluateAsync("""
             let shell = import (root + "/nix/shell.nix"); names = builtins.mapAttrs (name: _: name) (builtins.functionArgs shell); in
-            (shell (names // { lib = stub.lib // { makeLibraryPath = names: ""; getExe = name: name; }; mkShell = shell: shell;
-                dotnetCorePackages.sdk_10_0 = "dotnet"; pkgsStatic.busybox = "busybox"; })).packages
+            (shell (names // { lib = stub.lib // { makeLibraryPath = names: ""; getOutput = _: name: name; getExe = name: name; };
+                mkShell = shell: shell; dotnetCorePackages.sdk_10_0 = "dotnet"; pkgsStatic.busybox = "busybox"; })).packages
             """);
         var needed = Needed.Matches(Repository.Read("tests/run")).Select(match => match.Groups[1].Value).ToList();
 
         Assert.NotEmpty(needed);
         Assert.Subset(packages.EnumerateArray().Select(package => package.GetString()!).ToHashSet(),
-            needed.Select(debian => debian switch { "nix-bin" => "nix", "redis-server" => "redis", _ => debian }).ToHashSet());
+            needed.Select(debian => debian switch
+            {
+                "nix-bin" => "nix",
+                "redis-server" => "redis",
+                "docker.io" => "docker",
+                _ => debian,
+            }).ToHashSet());
     }
 
     [Fact]

@@ -125,7 +125,8 @@ rec {
   recursiveUpdate = a: b:
     a // builtins.mapAttrs (name: value: if a ? ${name} && builtins.isAttrs value && !(value ? _type) then recursiveUpdate a.${name} value else value) b;
 
-  evalModules = modules:
+  # base: the options of the system that the modules are for.
+  evalModules = base: modules:
     let
       arguments = { inherit lib pkgs config; };
       load = module:
@@ -134,7 +135,7 @@ rec {
           own = if body ? config || body ? options then { options = body.options or { }; config = body.config or { }; } else { options = { }; config = removeAttrs body [ "imports" ]; };
         in
         if builtins.isList body then body else builtins.concatMap load (body.imports or [ ]) ++ [ own ];
-      loaded = builtins.concatMap load ([ nixos ] ++ modules);
+      loaded = builtins.concatMap load ([ base ] ++ modules);
       options = builtins.foldl' recursiveUpdate { } (map (module: module.options) loaded);
       config = evaluate "config" options (map (module: module.config) loaded);
     in
@@ -151,6 +152,7 @@ rec {
         environment.etc = mkOption { type = types.attrsOf types.anything; default = { }; };
         networking.firewall.allowedTCPPorts = list types.port;
         networking.proxy.envVars = mkOption { type = types.attrsOf types.str; default = { }; };
+        nix.enable = mkOption { type = types.bool; default = true; };
         nix.package = mkOption { type = types.package; default = { outPath = "/nix-package"; }; };
         nix.settings = mkOption { type = types.json; default = { }; };
         nix.extraOptions = mkOption { type = types.lines; default = ""; };
@@ -177,8 +179,30 @@ rec {
       };
     };
 
+  # What our module for Macs sets of nix-darwin.
+  darwin = {
+    options = {
+      inherit (nixos.options) assertions warnings;
+      nix = { inherit (nixos.options.nix) enable settings extraOptions; };
+    };
+    config.nix.settings = nixos.config.nix.settings;
+  };
+
+  # What our module for one user sets of Home Manager.
+  home =
+    let inherit (lib) mkOption types; in
+    {
+      options = {
+        inherit (nixos.options) assertions warnings;
+        home.packages = mkOption { type = types.listOf types.package; default = [ ]; };
+        xdg.stateHome = mkOption { type = types.str; default = "/home/user/.local/state"; };
+        systemd.user.services = mkOption { type = types.attrsOf types.json; default = { }; };
+      };
+    };
+
   pkgs = {
     inherit lib;
+    stdenv.hostPlatform = { isLinux = true; system = "x86_64-linux"; };
     trustix-proxy = { outPath = "/package"; meta.mainProgram = "trustix-proxy"; };
     coreutils = { outPath = "/coreutils"; };
     curl = { outPath = "/curl"; };
@@ -192,22 +216,48 @@ rec {
 
   # What a test asks of a machine that has these modules.
   machine = modules:
-    let config = (evalModules modules).config; in
+    let config = (evalModules nixos modules).config; in
     {
       failed = map (one: one.message) (builtins.filter (one: !one.assertion) config.assertions);
       inherit (config) warnings nix systemd;
       ports = config.networking.firewall.allowedTCPPorts;
     };
 
+  mac = modules:
+    let config = (evalModules darwin modules).config; in
+    {
+      failed = map (one: one.message) (builtins.filter (one: !one.assertion) config.assertions);
+      inherit (config) warnings nix;
+    };
+
+  # A user's units in the form of a machine's.
+  user = modules:
+    let
+      config = (evalModules home modules).config;
+      variable = text: let words = lib.splitString "=" text; in lib.nameValuePair (builtins.head words) (builtins.elemAt words 1);
+    in
+    {
+      failed = map (one: one.message) (builtins.filter (one: !one.assertion) config.assertions);
+      inherit (config) warnings;
+      systemd.services = builtins.mapAttrs (_: unit: {
+        wantedBy = unit.Install.WantedBy;
+        environment = lib.listToAttrs (map variable unit.Service.Environment);
+        serviceConfig = removeAttrs unit.Service [ "Environment" ] // { LoadCredential = [ ]; };
+      }) config.systemd.user.services;
+    };
+
   # The options of modules, as rows of Markdown.
-  table = modules:
+  table = tableOf nixos;
+  homeTable = tableOf home;
+  tableOf = base: modules:
     let
       walk = path: options: builtins.concatLists (builtins.attrValues (builtins.mapAttrs (name: option: let here = "${path}.${name}"; in if (option._type or "") == "option" then row here option else walk here option) options));
       row = path: option:
         [ "| `${path}` | ${option.type.name} | ${held option} | ${option.description} |" ]
         ++ (if option.type.name == "attributes of submodule" then walk "${path}.<name>" option.type.inner else [ ]);
       held = option: if option ? defaultText then "`${option.defaultText.text}`" else if option ? default then "`${builtins.toJSON option.default}`" else "required";
-      ours = (evalModules modules).options.services;
+      options = (evalModules base modules).options.services;
+      ours = builtins.filter (lib.hasPrefix "trustix-") (builtins.attrNames options);
     in
-    walk "services" { inherit (ours) trustix-proxy trustix-log trustix-publisher trustix-rebuilder; };
+    walk "services" (lib.genAttrs ours (name: options.${name}));
 }
