@@ -13,8 +13,9 @@ internal sealed class Engine : IAsyncDisposable
 
     private Engine(string lab, Process daemon, int process) => (_lab, _daemon, Process) = (lab, daemon, process);
 
-    /// <summary>Whether the base images, or what stands in for them, are there.</summary>
-    public static bool IsAtHand { get; } = Shell.RunAsync(Script, ["list"]).GetAwaiter().GetResult().OrThrow().Output.Length > 0;
+    /// <summary>Whether this is root, and the base images, or what stands in for them, are there.</summary>
+    public static bool IsAtHand { get; } = Environment.IsPrivilegedProcess
+        && Shell.RunAsync(Script, ["list"]).GetAwaiter().GetResult().OrThrow().Output.Length > 0;
 
     /// <summary>A process in the daemon's network.</summary>
     public int Process { get; }
@@ -61,7 +62,7 @@ internal sealed class ContainerFactAttribute : FactAttribute
     {
         if (!Engine.IsAtHand)
         {
-            Skip = "Base images are missing: run tests/Container/engine make as root.";
+            Skip = "Base images are missing: run tests/Container/engine make as root, and the tests, too.";
         }
     }
 }
