@@ -3,6 +3,7 @@
   lib,
   buildDotnetModule,
   dotnetCorePackages,
+  installShellFiles,
   openssl,
   xz,
   zstd,
@@ -41,8 +42,15 @@ buildDotnetModule {
     zlib
   ];
 
+  nativeBuildInputs = [ installShellFiles ];
+
+  # The program itself writes them; it has no wrapper yet.
   postInstall = ''
     install -D -m 755 nix/post-build-hook $out/libexec/trustix-proxy/post-build-hook
+    page() { dotnet $out/lib/trustix-proxy/trustix-proxy.dll "$@"; }
+    page man > trustix-proxy.1
+    installManPage trustix-proxy.1
+    installShellCompletion --cmd trustix-proxy --bash <(page completions bash) --zsh <(page completions zsh) --fish <(page completions fish)
   '';
 
   meta = {

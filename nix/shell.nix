@@ -20,6 +20,10 @@
   curl,
   prometheus,
   systemd,
+  zsh,
+  fish,
+  mandoc,
+  groff,
   nodejs,
   pkgsStatic,
 }:
@@ -39,6 +43,10 @@ mkShell {
     curl
     (lib.getOutput "cli" prometheus)
     systemd
+    zsh
+    fish
+    mandoc
+    groff
     lz4
   ];
 

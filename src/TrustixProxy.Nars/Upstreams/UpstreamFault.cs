@@ -52,6 +52,9 @@ public sealed record UpstreamFault(UpstreamFailure Kind, int? Status = null)
     /// <inheritdoc/>
     public override string ToString() => Remedy is null ? Word : $"{Word}: {Remedy}";
 
+    /// <summary>Returns the fault for an exception of a request to an upstream.</summary>
+    public static UpstreamFault OfException(Exception exception) => UpstreamFaultException.FaultOf(exception);
+
     /// <summary>Returns the fault for an HTTP status; null for an answer about the path, whether present or absent.</summary>
     /// <remarks>Nix takes a body with 200, 201 and 206. Its content shows whether it is one.</remarks>
     public static UpstreamFault? OfStatus(int status) => status switch

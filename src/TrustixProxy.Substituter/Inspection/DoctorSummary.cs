@@ -73,6 +73,10 @@ public sealed record DoctorSummary(
     /// <summary>The keys that a client of GNU Guix believes; null where none was looked at.</summary>
     public ClientAcl? Acl { get; init; }
 
+    /// <summary>What in this machine's Nix bypasses the vote, each with its remedy; empty where its Nix does not ask the proxy, and in
+    /// reports of earlier versions.</summary>
+    public IReadOnlyList<string> Bypasses { get; init; } = [];
+
     /// <summary>Maximum bytes of a report; some hundred thousand paths.</summary>
     private const int MaxSize = 64 << 20;
 

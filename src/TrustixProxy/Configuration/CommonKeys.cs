@@ -8,6 +8,9 @@ namespace TrustixProxy.Configuration;
 /// <summary>Keys that more than one configuration has.</summary>
 internal static class CommonKeys
 {
+    /// <summary>The key of the public cache of NixOS.</summary>
+    public const string CacheNixosOrg = "cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY=";
+
     /// <summary>What is said of a key that nobody should be believed by.</summary>
     public const string WeakKey = "is a weak or non-canonical key (all zero, of small order, or y not below p), for which anyone "
         + "can make signatures; ask its owner for the right key";
@@ -126,7 +129,7 @@ internal static class CommonKeys
         {
             if (!NixPublicKey.TryParse(text.Trim(), out var read, out var error))
             {
-                section.Fault(key, $"has '{text}', which {Explain(error)}.");
+                section.Fault(key, $"has '{text}', which {ExplainPublic(error)}.");
             }
             else if (keys.Find(known => known.Bytes.SequenceEqual(read.Bytes)) is { } twice)
             {
@@ -195,6 +198,13 @@ internal static class CommonKeys
 
         return globs;
     }
+
+    /// <summary>Why a text is no public key, with what to do: its owner's text is the right one.</summary>
+    private static string ExplainPublic(NixKeyError error) => error switch
+    {
+        NixKeyError.NoColon or NixKeyError.Name or NixKeyError.Weak => Explain(error),
+        _ => "has no base64 of 32 bytes after the colon; copy it whole from where its owner publishes it",
+    };
 
     /// <summary>Why a text is no key, with what to do.</summary>
     public static string Explain(NixKeyError error) => error switch

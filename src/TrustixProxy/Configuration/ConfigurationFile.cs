@@ -9,6 +9,9 @@ internal static class ConfigurationFile
 {
     private const int MaxSize = 16 << 20;
 
+    /// <summary>What only a configuration of <c>serve</c> has.</summary>
+    private static readonly string[] ProxysOwn = ["policy", "upstreams", "caches"];
+
     private static readonly JsonDocumentOptions Strict =
         new() { AllowDuplicateProperties = false, AllowTrailingCommas = true, CommentHandling = JsonCommentHandling.Skip };
 
@@ -52,6 +55,16 @@ internal static class ConfigurationFile
         Load(path, []) is { } values && !values.GetSection("archives").Exists()
         && (values.GetSection("log").Exists() || values.GetSection("spoolDirectory").Exists());
 
+    /// <summary>Says which verb a configuration is for, if that is another one.</summary>
+    /// <param name="verb">The verb that was given it: <c>serve</c>, <c>log serve</c> or <c>publish</c>.</param>
+    public static IReadOnlyList<Fault> OfOtherVerb(string? path, string verb)
+    {
+        var other = IsOfLogNode(path) ? "log serve" : IsOfPublisher(path) ? "publish" : IsOfRebuilder(path) ? "rebuild"
+            : Load(path, []) is { } values && ProxysOwn.Any(key => values.GetSection(key).Exists()) ? "serve" : null;
+        return path is null || other is null || other == verb ? []
+            : [new Fault("--config", $"is '{path}', a configuration of {other}: run trustix-proxy {other} --config {path}")];
+    }
+
     /// <summary>The file itself, and all that it names: what stands under a key that ends in <c>File</c> or <c>Files</c>.</summary>
     public static IReadOnlyList<string> FilesOf(string? path)
     {
@@ -82,7 +95,14 @@ internal static class ConfigurationFile
         }
         catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
         {
-            faults.Add(new Fault("--config", $"is '{path}', where there is no file."));
+            faults.Add(new Fault("--config", $"is '{path}', where there is no file. Name the right one; trustix-proxy init writes one."));
+        }
+        catch (JsonException exception) when (exception.LineNumber is { } line)
+        {
+            var what = exception.Message.Split(" LineNumber:")[0].TrimEnd('.');
+            faults.Add(new Fault("--config", $"is '{path}', which cannot be read: line {line + 1}, column "
+                + $"{exception.BytePositionInLine + 1}: {what}. Look there, and at the end of the line before: "
+                + "often a comma, a quote or a bracket is missing."));
         }
         catch (Exception exception) when (exception is JsonException or InvalidDataException or FormatException
             or InvalidOperationException or ArgumentException or IOException or UnauthorizedAccessException)

@@ -118,7 +118,8 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         {
             section.Fault("publicKey", error is Ed25519KeyError.Weak
                 ? $"is '{keyText}', which {CommonKeys.WeakKey}."
-                : $"is '{keyText}'; it must be the base64 of the log's 32-byte Ed25519 public key.");
+                : $"is '{keyText}'; it must be the base64 of the log's 32-byte Ed25519 public key"
+                    + $"{(keyText.Contains(':', StringComparison.Ordinal) ? $", without '{keyText.Split(':')[0]}:' before it" : "")}.");
         }
 
         var (operatorName, keyForm) = (section.Name("operator", name, ""), section.Choice("keyForm", LogKeyForm.StorePath));

@@ -23,6 +23,7 @@ internal static class ServeWarnings
             .. OfPolicy(options.Policy),
             .. OfKeys(options, configuration.IsKeyMissing),
             .. OfLogs(options),
+            .. OfKnownKeys(options),
             .. options.Caches.SelectMany(cache => TlsKeys.Warnings($"caches: '{cache.Elector.Name}'", cache.Tls)),
             .. options.Proofs.SelectMany(proofs => TlsKeys.Warnings($"proofs: '{proofs.Elector.Name}'", proofs.Tls)),
             .. options.Proofs.SelectMany(proofs => WitnessPolicyFile.Warnings(
@@ -66,6 +67,20 @@ internal static class ServeWarnings
         {
             yield return "upstreams: is empty, so there is no NAR to serve. Name a binary cache, for example {\"name\": \"nixos\", "
                 + "\"url\": \"https://cache.nixos.org\"}.";
+        }
+    }
+
+    /// <summary>A letter that was typed wrong makes another key, which looks as good.</summary>
+    private static IEnumerable<string> OfKnownKeys(SubstituterOptions options)
+    {
+        foreach (var cache in options.Caches)
+        {
+            foreach (var key in cache.Elector.Keys.OfType<NixPublicKey>()
+                .Where(key => key.Name is "cache.nixos.org-1" && key.ToString() is not CommonKeys.CacheNixosOrg))
+            {
+                yield return $"caches: '{cache.Elector.Name}'.publicKeys has '{key}', which is not the key that cache.nixos.org has had "
+                    + $"ever since, {CommonKeys.CacheNixosOrg}: correct it, or nothing that the cache signs counts.";
+            }
         }
     }
 

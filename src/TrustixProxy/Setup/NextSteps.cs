@@ -7,6 +7,7 @@ internal static class NextSteps
     {
         var isForOthers = answers.Preset is Preset.Organisation;
         var reports = answers.Preset is Preset.SecondVoice;
+        var port = answers.Port is Ports.Proxy ? "" : $"\n    port = {answers.Port};";
         var besides = reports ? $"\n  nix.settings.trusted-public-keys = lib.mkForce [ \"{answers.Cache.Key}\" ]; # while it reports" : "";
         return $$"""
 
@@ -14,13 +15,13 @@ internal static class NextSteps
               trustix-proxy serve --config {{files.Proxy}}
 
             {{(isForOthers ? "nix.conf of the machines that ask it" : "nix.conf")}}, with no other substituter or key, or the vote is bypassed:
-              substituters = {{(isForOthers ? answers.Url ?? $"http://{Environment.MachineName.ToLowerInvariant()}:8080" : "http://127.0.0.1:8080")}}
+              substituters = {{(isForOthers ? answers.Url ?? $"http://{Environment.MachineName.ToLowerInvariant()}:{answers.Port}" : $"http://127.0.0.1:{answers.Port}")}}
               trusted-public-keys = {{files.SigningKey}}{{(reports ? $" {answers.Cache.Key}" : "")}}
             {{(reports ? Report : "")}}
             NixOS, instead of both, with trustix-proxy.json copied beside your configuration:
               services.trustix-proxy = {
                 enable = true;
-                configureNix = true;{{(isForOthers ? "\n    address = \"0.0.0.0\";\n    openFirewall = true;" : "")}}
+                configureNix = true;{{(isForOthers ? "\n    address = \"0.0.0.0\";\n    openFirewall = true;" : "")}}{{port}}
                 signingKeyFile = "{{Path.Combine(answers.Directory, "signing.key")}}";
                 publicKey = "{{files.SigningKey}}";
                 settings = removeAttrs (lib.importJSON ./trustix-proxy.json) [ "listen" "signingKeyFile" ];
@@ -39,7 +40,7 @@ internal static class NextSteps
           echo '{{files.GuixKey}}' | guix archive --authorize
 
         Then start guix-daemon with this option, in place of the farms:
-          --substitute-urls=http://127.0.0.1:8080
+          --substitute-urls=http://127.0.0.1:{{answers.Port}}
         {{(answers.Reports ? ReportOfFarms : "")}}
         """;
 
@@ -59,7 +60,7 @@ internal static class NextSteps
 
         """;
 
-    public static string OfBuilder(PresetFiles files, Voter log) => $$"""
+    public static string OfBuilder(SetupAnswers answers, PresetFiles files, Voter log) => $$"""
         others add: {{log}}
 
         Run it, and tell Nix's hook where it is (nix.conf: post-build-hook = /etc/nix/post-build-hook):
@@ -70,7 +71,7 @@ internal static class NextSteps
           services.trustix-log = {
             enable = true;
             address = "0.0.0.0";
-            openFirewall = true;
+            openFirewall = true;{{(answers.Port is Ports.Log ? "" : $"\n    port = {answers.Port};")}}
             logs.{{log.Name}} = {
               privateKeyFile = "{{Path.Combine(Path.GetDirectoryName(files.Log)!, "log.key")}}";
               writeTokens = [ "{{files.WriteToken}}" ];

@@ -1,3 +1,4 @@
+using TrustixProxy.Configuration;
 using TrustixProxy.Consensus;
 
 namespace TrustixProxy.Setup;
@@ -47,7 +48,7 @@ internal static class PresetNames
 internal sealed record Voter(string Name, string Url, string Key)
 {
     public static Voter CacheNixosOrg { get; } = new(
-        "cache.nixos.org", "https://cache.nixos.org", "cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY=");
+        "cache.nixos.org", "https://cache.nixos.org", CommonKeys.CacheNixosOrg);
 
     /// <summary>GNU Guix's official build farms, with the keys that Guix ships.</summary>
     public static IReadOnlyList<Voter> Farms { get; } =
@@ -96,4 +97,10 @@ internal sealed record SetupAnswers
 
     /// <summary>Where others reach what is set up here; found from the host's name when null.</summary>
     public string? Url { get; init; }
+
+    /// <summary>Where clients, or readers of a builder's log, connect.</summary>
+    public required int Port { get; init; }
+
+    /// <summary>Where the proxy's operations listener is, on loopback.</summary>
+    public int OperationsPort { get; init; } = Ports.Operations;
 }

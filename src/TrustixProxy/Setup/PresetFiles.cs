@@ -68,7 +68,7 @@ internal sealed class PresetFiles(SetupAnswers answers)
 
         var configuration = new JsonObject
         {
-            ["listen"] = Texts(answers.Preset is Preset.Organisation ? "http://0.0.0.0:8080" : "http://127.0.0.1:8080"),
+            ["listen"] = Texts($"http://{(answers.Preset is Preset.Organisation ? "0.0.0.0" : "127.0.0.1")}:{answers.Port}"),
             ["signingKeyFile"] = PathOf("signing.key"),
             ["upstreams"] = new JsonArray(new JsonObject { ["name"] = answers.Cache.Name, ["url"] = answers.Cache.Url }),
             ["logs"] = new JsonArray(
@@ -88,15 +88,23 @@ internal sealed class PresetFiles(SetupAnswers answers)
         return Judge(configuration, overwrite);
     }
 
-    private List<Fault> Judge(JsonObject configuration, bool overwrite) => Write([(Proxy, configuration, path =>
-        ConfigurationFile.Read(path, section => ServeConfiguration.Read(section, isCheck: true)).Faults)], overwrite);
+    private List<Fault> Judge(JsonObject configuration, bool overwrite)
+    {
+        if (answers.OperationsPort is not Ports.Operations)
+        {
+            configuration["operations"] = new JsonObject { ["listen"] = Texts($"http://127.0.0.1:{answers.OperationsPort}") };
+        }
+
+        return Write([(Proxy, configuration, path =>
+            ConfigurationFile.Read(path, section => ServeConfiguration.Read(section, isCheck: true)).Faults)], overwrite);
+    }
 
     private JsonObject Farms()
     {
         var configuration = new JsonObject
         {
             ["store"] = Store.Guix.Directory,
-            ["listen"] = Texts("http://127.0.0.1:8080"),
+            ["listen"] = Texts($"http://127.0.0.1:{answers.Port}"),
             ["signingKeyFile"] = PathOf("signing.key"),
             ["upstreams"] = new JsonArray(
                 [.. Voter.Farms.Select(farm => new JsonObject { ["name"] = farm.Name, ["url"] = farm.Url })]),
@@ -144,11 +152,11 @@ internal sealed class PresetFiles(SetupAnswers answers)
     {
         var (log, token) = (Key("log.key", answers.Name), Key("token.key", $"{answers.Name}-builder"));
         WriteToken = token.PublicKey;
-        OwnLog = new Voter(answers.Name, answers.Url ?? $"http://{Environment.MachineName.ToLowerInvariant()}:8090",
+        OwnLog = new Voter(answers.Name, answers.Url ?? $"http://{Environment.MachineName.ToLowerInvariant()}:{answers.Port}",
             Convert.ToBase64String(log.PublicKey.Bytes));
         var node = new JsonObject
         {
-            ["listen"] = Texts("http://0.0.0.0:8090"),
+            ["listen"] = Texts($"http://0.0.0.0:{answers.Port}"),
             ["logs"] = new JsonArray(new JsonObject
             {
                 ["name"] = answers.Name,

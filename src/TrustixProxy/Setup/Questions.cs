@@ -1,3 +1,5 @@
+using TrustixProxy.Consensus;
+
 namespace TrustixProxy.Setup;
 
 /// <summary>Asks for what <c>init</c> needs to know, a line for each answer. Questions go to standard error, so that the output stays the
@@ -15,14 +17,15 @@ internal sealed class Questions(TextReader answers, TextWriter questions)
         """;
 
     /// <summary>The preset; null when there are no more answers.</summary>
-    public Preset? Preset()
+    /// <param name="proposal">What an empty line means.</param>
+    public Preset? Preset(Preset proposal)
     {
         questions.WriteLine(Presets);
-        while (Ask("Which of these? ") is { } answer)
+        while (Ask($"Which of these? [{Kebab.Of(proposal)}] ") is { } answer)
         {
-            if (PresetNames.TryParse(answer, out var preset))
+            if (answer.Length is 0 || PresetNames.TryParse(answer, out _))
             {
-                return preset;
+                return PresetNames.TryParse(answer, out var preset) ? preset : proposal;
             }
 
             questions.WriteLine($"'{answer}' is not one of them.");

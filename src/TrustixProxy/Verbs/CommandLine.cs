@@ -44,6 +44,10 @@ internal static class CommandLine
             NarStoreVerb.Create(),
             DemoVerb.Create(),
             AptVerbs.Create(),
+            InstallVerb.Create(() => PageVerbs.All(Create())),
+            InstallVerb.CreateUninstall(() => PageVerbs.All(Create())),
+            PageVerbs.CreateCompletions(Create),
+            PageVerbs.CreateMan(Create),
         };
         HelpExamples.Add(root);
         return root;

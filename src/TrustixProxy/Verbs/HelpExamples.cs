@@ -31,7 +31,8 @@ internal sealed class HelpExamples(HelpAction plain) : SynchronousCommandLineAct
         ["rebuild"] = ["rebuild /nix/store/…-hello-2.12.1        # build it in a store of its own, and publish what came out",
             "rebuild --config rebuild.json            # until stopped: what proxies could not decide on",
             "rebuild --config rebuild.json --results  # what was built, from which inputs, and what failed"],
-        ["init"] = ["init                                     # asks", "init --preset watch --directory /etc/trustix-proxy",
+        ["init"] = ["init                                     # looks around, proposes, asks; then tries what it wrote",
+            "init --preset watch --directory /etc/trustix-proxy",
             "init --preset home --log alice,https://log.alice.example,KEY --log bob,https://log.bob.example,KEY",
             "init --preset second-voice --rebuilder alice,https://lila.example,alice-1:KEY --quorum 1",
             "init --preset farms                      # for GNU Guix: both official build farms must agree"],
@@ -39,7 +40,9 @@ internal sealed class HelpExamples(HelpAction plain) : SynchronousCommandLineAct
             "keygen token.key --name builder          # a write token; add the printed half to writeTokens",
             "keygen log.key --origin log.alice.example/nix",
             "keygen signing.key --guix                # for GNU Guix: the public half of an existing key"],
-        ["check-config"] = ["check-config --config proxy.json", "check-config --keys                      # all keys, as Markdown"],
+        ["check-config"] = ["check-config --config proxy.json",
+            "check-config --config proxy.json --explain   # the policy in sentences",
+            "check-config --keys                      # all keys, as Markdown"],
         ["explain"] = ["explain /nix/store/…-hello-2.12.1 --config proxy.json",
             "explain ./result --config proxy.json --bundle hello.json   # its proofs, for verify"],
         ["why"] = ["why --config proxy.json                  # what holds the running system back?",
@@ -85,6 +88,11 @@ internal sealed class HelpExamples(HelpAction plain) : SynchronousCommandLineAct
         ["apt doctor"] = ["apt doctor --config apt.json             # does every source of this machine go through the gate?",
             "apt doctor --root /srv/chroot --gate http://gate.example:8092 --config apt.json"],
         ["apt releases"] = ["apt releases --config apt.json --json"],
+        ["install"] = ["install --config proxy.json              # as root: a systemd service of a configuration that init wrote",
+            "install --root image --program /usr/bin/trustix-proxy --config proxy.json   # into a folder, for an image"],
+        ["uninstall"] = ["uninstall                                # keeps keys and state", "uninstall --purge"],
+        ["completions"] = ["completions bash > ~/.local/share/bash-completion/completions/trustix-proxy"],
+        ["man"] = ["man > trustix-proxy.1"],
         ["demo"] = ["demo", "demo --keep                              # keeps running, so that your own Nix can use it"],
     };
 
@@ -110,6 +118,10 @@ internal sealed class HelpExamples(HelpAction plain) : SynchronousCommandLineAct
         ],
     };
 
+    /// <summary>How a verb is typed.</summary>
+    /// <param name="name">The words that lead to it; empty for the program alone.</param>
+    public static IEnumerable<string> Of(string name) => Examples[name].Select(Typed);
+
     /// <summary>Has every verb below <paramref name="root"/> teach.</summary>
     public static void Add(RootCommand root)
     {
@@ -124,10 +136,9 @@ internal sealed class HelpExamples(HelpAction plain) : SynchronousCommandLineAct
         var output = parseResult.InvocationConfiguration.Output;
         output.WriteLine("Examples:");
         var name = NameOf(parseResult.CommandResult.Command);
-        foreach (var example in Examples[name])
+        foreach (var example in Of(name))
         {
-            output.WriteLine(
-                example.Contains("trustix-proxy ", StringComparison.Ordinal) ? $"  $ {example}" : $"  $ trustix-proxy {example}");
+            output.WriteLine($"  $ {example}");
         }
 
         output.WriteLine();
@@ -141,6 +152,9 @@ internal sealed class HelpExamples(HelpAction plain) : SynchronousCommandLineAct
         output.WriteLine();
         return code;
     }
+
+    private static string Typed(string example) =>
+        example.Contains("| trustix-proxy ", StringComparison.Ordinal) ? example : $"trustix-proxy {example}";
 
     private static string NameOf(Command command) =>
         command is RootCommand ? "" : $"{NameOf(command.Parents.OfType<Command>().Single())} {command.Name}".TrimStart();

@@ -95,5 +95,5 @@ public sealed class InitRebuilderTests
     private static JsonDocument Read(Folder folder) => JsonDocument.Parse(File.ReadAllBytes(folder.File("trustix-proxy.json")));
 
     private static Task<(int Code, string Output, string Error)> InitAsync(Folder folder, string answers, params string[] arguments) =>
-        Cli.RunAsync(["init", "--preset", "second-voice", "--directory", folder.Path, .. arguments], null, answers);
+        Cli.RunAsync(["init", "--preset", "second-voice", "--offline", "--directory", folder.Path, .. arguments], null, answers);
 }

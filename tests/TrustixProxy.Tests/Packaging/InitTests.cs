@@ -21,6 +21,7 @@ public sealed class InitTests
         using var folder = new Folder();
 
         var made = await Cli.RunAsync(["init", "--preset", preset, "--directory", folder.Path, "--url", "http://cache.example:8080",
+            "--port", "8080", "--offline",
             .. logs.SelectMany(log => new[] { "--log", log })]);
         var check = await Cli.RunAsync(["check-config", "--config", folder.File("trustix-proxy.json")],
             new() { ["TRUSTIXPROXY__STATEDIRECTORY"] = folder.File("state") });
@@ -51,7 +52,8 @@ public sealed class InitTests
             new() { ["TRUSTIXPROXY__SPOOLDIRECTORY"] = folder.File("spool") });
         var added = made.Output.Split('\n')
             .Single(line => line.StartsWith("others add: ", StringComparison.Ordinal))["others add: ".Length..];
-        var other = await Cli.RunAsync(["init", "--preset", "home", "--log", added, "--log", Bob, "--directory", folder.File("other")]);
+        var other = await Cli.RunAsync(["init", "--preset", "home", "--log", added, "--log", Bob, "--offline",
+            "--directory", folder.File("other")]);
 
         Assert.Equal((0, 0, 0, 0), (made.Code, log.Code, publish.Code, other.Code));
         Assert.StartsWith("alice,https://log.alice.example,", added, StringComparison.Ordinal);
@@ -66,8 +68,11 @@ public sealed class InitTests
 
         var (code, output) = await AskAsync(folder, $"nonsense\nhome\nbad\n{Alice}\n{Bob}\n\n");
         var (ended, _) = await AskAsync(folder, "");
+        using var other = new Folder();
+        var (proposed, _) = await AskAsync(other, "\n\n");
 
-        Assert.Equal((0, 2), (code, ended));
+        Assert.Equal((0, 2, 0), (code, ended, proposed));
+        Assert.True(File.Exists(other.File("trustix-proxy.json")));
         Assert.Contains("wrote ", output, StringComparison.Ordinal);
         using var made = JsonDocument.Parse(await File.ReadAllBytesAsync(folder.File("trustix-proxy.json")));
         Assert.Equal(
@@ -79,7 +84,7 @@ public sealed class InitTests
     public async Task Nothing_is_written_over_without_force_and_no_key_ever()
     {
         using var folder = new Folder();
-        string[] watch = ["init", "--preset", "watch", "--directory", folder.Path];
+        string[] watch = ["init", "--preset", "watch", "--offline", "--directory", folder.Path];
         await Cli.RunAsync(watch);
         var (config, key) = (
             await File.ReadAllTextAsync(folder.File("trustix-proxy.json")), await File.ReadAllTextAsync(folder.File("signing.key")));
@@ -135,7 +140,7 @@ public sealed class InitTests
 
     private static async Task<(int Code, string Output)> AskAsync(Folder folder, string answers)
     {
-        var start = Executable.Start("init", "--directory", folder.Path);
+        var start = Executable.Start("init", "--offline", "--directory", folder.Path);
         (start.RedirectStandardInput, start.RedirectStandardOutput) = (true, true);
         using var process = Process.Start(start)!;
         var error = process.StandardError.ReadToEndAsync();

@@ -73,6 +73,7 @@ public sealed partial class NixFilesTests
                 "nix-bin" => "nix",
                 "redis-server" => "redis",
                 "docker.io" => "docker",
+                "groff-base" => "groff",
                 _ => debian,
             }).ToHashSet());
     }

@@ -25,6 +25,9 @@ internal sealed class DoctorReport(
     /// <summary>The keys that a client of Guix believes; null where none was looked at.</summary>
     public ClientAcl? Acl { get; init; }
 
+    /// <summary>What in this machine's Nix bypasses the vote.</summary>
+    public IReadOnlyList<string> Bypasses { get; init; } = [];
+
     /// <summary>What is shown one by one: all, or what differs from the baseline.</summary>
     private IReadOnlyList<Finding> Shown => News ?? findings;
 
@@ -64,6 +67,7 @@ internal sealed class DoctorReport(
             News = [.. findings.Where(finding => news.Contains(finding.Path.Absolute))],
             Difference = difference,
             Acl = Acl,
+            Bypasses = Bypasses,
         };
     }
 
@@ -94,6 +98,11 @@ internal sealed class DoctorReport(
         foreach (var nar in refusedNars.Take(Most))
         {
             output.WriteLine(nar);
+        }
+
+        foreach (var bypass in Bypasses)
+        {
+            output.WriteLine($"BYPASSES THE VOTE {bypass}");
         }
 
         WriteAcl(output);
@@ -243,6 +252,7 @@ internal sealed class DoctorReport(
         Causes = [.. Causes.Select(cause => new RefusalCause(cause.Key, cause.Count(), cause.First().Path.Absolute))],
         Baseline = Difference,
         Acl = Acl,
+        Bypasses = Bypasses,
     };
 
     private static ContradictedPath Contradiction(Finding finding) => new(

@@ -58,6 +58,7 @@ internal static class DoctorVerb
             findings, explainer.Upstreams, explainer.Unwitnessed, await explainer.FindRefusedNarsAsync(null, cancellation))
         {
             Acl = acl,
+            Bypasses = options.Policy.Store == Store.Nix ? await NixBypass.FindAsync(options, cancellation) : [],
         };
         report.Summary.Keep(options.StateDirectory);
         var shown = before is null ? report : report.Since(before.Compare(findings));

@@ -75,6 +75,8 @@ internal static class ExplainVerb
                 Show(explanation, options.Policy, [
                     .. explainer.Unwitnessed.Select(log => $"log {log}"),
                     .. explainer.Upstreams.Where(upstream => upstream.State is not "live").Select(upstream => $"upstream {upstream}"),
+                    .. (explanation.Verdict?.Answers ?? []).Where(answer => SilenceRemedy.Of(answer) is not null)
+                        .Select(answer => $"{answer.Elector.Name} does not vote: {SilenceRemedy.Of(answer)}"),
                 ]);
                 OwnRebuild.Show(rebuilt, explanation.Path);
                 Show(refusedNars, missing ?? []);

@@ -18,23 +18,20 @@ internal static class InitVerb
     private static readonly Option<string> Place = new(
         "--directory")
     { Description = "Directory for the files.", HelpName = "DIR", DefaultValueFactory = _ => DefaultDirectory() };
-    private static readonly Option<Voter[]> Logs = new(
-        "--log")
+    private static readonly Option<Voter[]> Logs = new("--log")
     {
         Description = "A log that votes; may be repeated. The init of a builder prints this line.",
         HelpName = "NAME,URL,PUBLICKEY",
         CustomParser = result => [.. result.Tokens.Select(token => ReadVoter(result, token.Value)).OfType<Voter>()]
     };
-    private static readonly Option<Voter[]> Rebuilders = new(
-        "--rebuilder")
+    private static readonly Option<Voter[]> Rebuilders = new("--rebuilder")
     {
         Description = "second-voice: a rebuilder on a lila server; may be repeated. KEY is its public key, or the https address of a "
             + "text with it: that key is fetched once, shown, and written only if you confirm it.",
         HelpName = "NAME,URL,KEY",
         CustomParser = result => [.. result.Tokens.Select(token => ReadVoter(result, token.Value)).OfType<Voter>()]
     };
-    private static readonly Option<Voter> Cache = new(
-        "--cache")
+    private static readonly Option<Voter> Cache = new("--cache")
     {
         Description = "Cache to fetch NARs from.",
         HelpName = "NAME,URL,KEY",
@@ -57,6 +54,25 @@ internal static class InitVerb
     private static readonly Option<bool> Report = new(
         "--report")
     { Description = "farms: only report disagreements at first, and serve what the farm ci has signed." };
+    private static readonly Option<int?> Port = new("--port")
+    {
+        Description = $"Port for clients, or for readers of a builder's log. Default: {Ports.Proxy} ({Ports.Log} for a builder); where "
+            + "only this machine asks, the next free one.",
+        HelpName = "PORT",
+        Validators =
+        {
+            result =>
+            {
+                if (result.GetValueOrDefault<int?>() is < 1 or > 65_535)
+                {
+                    result.AddError($"--port is '{result.Tokens[0].Value}'; it must be from 1 to 65535, and from 1024 on for a service.");
+                }
+            },
+        },
+    };
+    private static readonly Option<bool> Offline = new(
+        "--offline")
+    { Description = "Contact nobody: do not try what was written." };
     private static readonly Option<bool> Force = new(
         "--force")
     { Description = "Overwrite existing configurations; keys are never overwritten." };
@@ -64,7 +80,7 @@ internal static class InitVerb
     public static Command Create()
     {
         var command = new Command("init", "Writes a working configuration with keys and prints the lines for nix.conf or NixOS.") { Which,
-            Place, Logs, Rebuilders, Cache, Quorum, Name, Url, Report, Force };
+            Place, Logs, Rebuilders, Cache, Quorum, Name, Url, Port, Report, Offline, Force };
         command.SetAction(RunAsync);
         return command;
     }
@@ -73,18 +89,50 @@ internal static class InitVerb
     {
         var questions = new Questions(Console.In, Console.Error);
         var asks = parsed.GetValue(Which) is null;
-        if ((parsed.GetValue(Which) ?? questions.Preset()) is not { } preset)
+        var machine = await Machine.LookAsync("/", cancellation);
+        foreach (var sentence in machine.Sentences())
+        {
+            await Console.Error.WriteLineAsync(sentence);
+        }
+
+        if ((parsed.GetValue(Which) ?? questions.Preset(machine.Proposal)) is not { } preset)
         {
             Console.Error.WriteLine($"--preset: is missing, and standard input is closed. Choose one: {PresetNames.All}.");
             return ExitCode.Usage;
         }
 
+        var answers = Answers(parsed, preset, asks, questions);
+        if (FaultOf(answers) is { } fault)
+        {
+            Console.Error.WriteLine(fault);
+            return ExitCode.Usage;
+        }
+
+        if (await ConfirmAsync(answers, questions, cancellation) is not { } confirmed)
+        {
+            return ExitCode.No;
+        }
+
+        var files = new PresetFiles(confirmed);
+        var code = Write(confirmed, files, parsed.GetValue(Force));
+        if (code is ExitCode.Good && preset is not Preset.Builder && !parsed.GetValue(Offline))
+        {
+            await FirstLook.RunAsync(files.Proxy, Console.Error, cancellation);
+        }
+
+        return code;
+    }
+
+    private static SetupAnswers Answers(ParseResult parsed, Preset preset, bool asks, Questions questions)
+    {
         var (name, logs) = (parsed.GetValue(Name)!, (IReadOnlyList<Voter>)(parsed.GetValue(Logs) ?? []));
         var asksForLogs = asks && preset is not (Preset.Builder or Preset.SecondVoice or Preset.Sources or Preset.Farms) && logs.Count is 0;
-        var answers = new SetupAnswers
+        var directory = Path.GetFullPath(parsed.GetValue(Place)!);
+        var (port, operations) = ChoosePorts(parsed, preset, directory);
+        return new SetupAnswers
         {
             Preset = preset,
-            Directory = Path.GetFullPath(parsed.GetValue(Place)!),
+            Directory = directory,
             Logs = asksForLogs ? questions.Logs() : logs,
             Rebuilders = parsed.GetValue(Rebuilders) is { Length: > 0 } named ? named
                 : asks && preset is Preset.SecondVoice ? questions.Rebuilders() : [],
@@ -93,15 +141,35 @@ internal static class InitVerb
             Reports = parsed.GetValue(Report),
             Name = asks && preset is Preset.Builder ? questions.Text("Name of the log", name) : name,
             Url = parsed.GetValue(Url),
+            Port = port,
+            OperationsPort = operations,
         };
-        if (FaultOf(answers) is { } fault)
+    }
+
+    /// <summary>Ports that are free, where only this machine asks; a port that others know, or that somebody chose, stays. One that is
+    /// taken is told of.</summary>
+    private static (int Port, int Operations) ChoosePorts(ParseResult parsed, Preset preset, string directory)
+    {
+        if (Ports.Kept(Path.Combine(directory, preset is Preset.Builder ? "trustix-log.json" : "trustix-proxy.json")) is { } kept)
         {
-            Console.Error.WriteLine(fault);
-            return ExitCode.Usage;
+            return (parsed.GetValue(Port) ?? kept.Port, kept.Operations); // who listens there may be what was set up before
         }
 
-        return await ConfirmAsync(answers, questions, cancellation) is { } confirmed ? Write(confirmed, parsed.GetValue(Force))
-            : ExitCode.No;
+        var wanted = parsed.GetValue(Port) ?? (preset is Preset.Builder ? Ports.Log : Ports.Proxy);
+        var isFixed = parsed.GetValue(Port) is not null || preset is Preset.Builder or Preset.Organisation;
+        var port = isFixed ? wanted : Ports.FreeFrom(wanted, Ports.Operations);
+        var operations = preset is Preset.Builder ? Ports.Operations : Ports.FreeFrom(Ports.Operations, port);
+        Tell(wanted, port);
+        if (preset is not Preset.Builder)
+        {
+            Tell(Ports.Operations, operations);
+        }
+
+        return (port, operations);
+
+        static void Tell(int wanted, int chosen) => Console.Error.WriteLine(Ports.IsFree(wanted) ? $"port {wanted} is free"
+            : chosen == wanted ? $"port {wanted} is taken by another program: stop that, or choose another with --port"
+            : $"port {wanted} is taken by another program; {chosen} is free, and is written");
     }
 
     /// <summary>What the preset does not go with; null if the answers fit.</summary>
@@ -158,9 +226,8 @@ internal static class InitVerb
         return answers with { Rebuilders = confirmed };
     }
 
-    private static int Write(SetupAnswers answers, bool overwrite)
+    private static int Write(SetupAnswers answers, PresetFiles files, bool overwrite)
     {
-        var files = new PresetFiles(answers);
         try
         {
             var faults = files.Write(overwrite);
@@ -180,7 +247,7 @@ internal static class InitVerb
             Console.WriteLine($"wrote {file}");
         }
 
-        Console.WriteLine(files.OwnLog is { } log ? NextSteps.OfBuilder(files, log)
+        Console.WriteLine(files.OwnLog is { } log ? NextSteps.OfBuilder(answers, files, log)
             : answers.Preset is Preset.Farms ? NextSteps.OfFarms(answers, files) : NextSteps.OfProxy(answers, files));
         return ExitCode.Good;
     }

@@ -37,7 +37,7 @@ internal static class LogVerbs
         var (options, faults) = ConfigurationFile.Read(config, section => LogServeConfiguration.Read(section, isCheck: false));
         if (options is null)
         {
-            return ExitCode.Refuse(faults);
+            return ExitCode.Refuse(ConfigurationFile.OfOtherVerb(config, "log serve") is { Count: > 0 } other ? other : faults);
         }
 
         try

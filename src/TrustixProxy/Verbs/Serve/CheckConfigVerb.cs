@@ -12,9 +12,13 @@ internal static class CheckConfigVerb
         var keys = new Option<bool>(
             "--keys")
         { Description = "Print all keys of the five configurations, with type, default, range and meaning." };
+        var explain = new Option<bool>(
+            "--explain")
+        { Description = "Say in sentences what a configuration of serve lets through, and when." };
         var command = new Command("check-config", "Checks a configuration of serve, log serve, publish, rebuild or apt serve and shows all "
-            + "faults and warnings. Starts nothing.") { SharedOptions.Config, keys };
-        command.SetAction(parsed => parsed.GetValue(keys) ? PrintKeys() : Run(parsed.GetValue(SharedOptions.Config)));
+            + "faults and warnings. Starts nothing.") { SharedOptions.Config, keys, explain };
+        command.SetAction(parsed => parsed.GetValue(keys) ? PrintKeys()
+            : Run(parsed.GetValue(SharedOptions.Config), parsed.GetValue(explain)));
         return command;
     }
 
@@ -24,11 +28,19 @@ internal static class CheckConfigVerb
         return ExitCode.Good;
     }
 
-    private static int Run(string? config) =>
-        ConfigurationFile.IsOfLogNode(config) ? CheckLogNode(config)
-            : ConfigurationFile.IsOfPublisher(config) ? CheckPublisher(config)
-            : ConfigurationFile.IsOfRebuilder(config) ? CheckRebuilder(config)
-            : ConfigurationFile.IsOfAptGate(config) ? CheckAptGate(config) : CheckProxy(config);
+    private static int Run(string? config, bool explains)
+    {
+        Func<string?, int>? other = ConfigurationFile.IsOfLogNode(config) ? CheckLogNode
+            : ConfigurationFile.IsOfPublisher(config) ? CheckPublisher : ConfigurationFile.IsOfRebuilder(config) ? CheckRebuilder
+            : ConfigurationFile.IsOfAptGate(config) ? CheckAptGate : null;
+        if (explains && other is not null)
+        {
+            Console.Error.WriteLine($"--explain: reads the policy of serve aloud, and '{config}' is of another verb.");
+            return ExitCode.Usage;
+        }
+
+        return other is null ? CheckProxy(config, explains) : other(config);
+    }
 
     private static int CheckAptGate(string? config)
     {
@@ -77,7 +89,7 @@ internal static class CheckConfigVerb
         return ExitCode.Good;
     }
 
-    private static int CheckProxy(string? config)
+    private static int CheckProxy(string? config, bool explains)
     {
         var (read, faults) = ConfigurationFile.Read(config, section => ServeConfiguration.Read(section, isCheck: true));
         if (read is null)
@@ -91,6 +103,16 @@ internal static class CheckConfigVerb
         }
 
         var policy = read.Options.Policy;
+        if (explains)
+        {
+            foreach (var sentence in PolicySentences.Of(read.Options, TimeProvider.System.GetUtcNow()))
+            {
+                Console.WriteLine(sentence);
+            }
+
+            return ExitCode.Good;
+        }
+
         Console.WriteLine($"valid for serve: {policy.Rest.Rule} operators must agree, {read.Options.Upstreams.Length} upstreams.");
         foreach (var exception in policy.Exceptions)
         {

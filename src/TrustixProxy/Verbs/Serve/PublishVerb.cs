@@ -28,7 +28,7 @@ internal static class PublishVerb
         var (options, faults) = ConfigurationFile.Read(config, section => PublishConfiguration.Read(section, isCheck: false));
         if (options is null)
         {
-            return ExitCode.Refuse(faults);
+            return ExitCode.Refuse(ConfigurationFile.OfOtherVerb(config, "publish") is { Count: > 0 } other ? other : faults);
         }
 
         using var loggers = LoggerFactory.Create(HostRun.LogToConsole);

@@ -2,6 +2,7 @@ using System.CommandLine;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Data.Sqlite;
 using TrustixProxy.Configuration;
+using TrustixProxy.IO.Storage;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Composition;
 using TrustixProxy.Substituter.Hosting;
@@ -25,7 +26,7 @@ internal static class ServeVerb
         var (read, faults) = ConfigurationFile.Read(config, section => ServeConfiguration.Read(section, isCheck: false));
         if (read is null)
         {
-            return ExitCode.Refuse(faults);
+            return ExitCode.Refuse(ConfigurationFile.OfOtherVerb(config, "serve") is { Count: > 0 } other ? other : faults);
         }
 
         foreach (var warning in read.Warnings())
@@ -60,6 +61,17 @@ internal static class ServeVerb
         Environment.SetEnvironmentVariable("DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS", "1");
         using var metrics = new PrometheusText("TrustixProxy.Substituter");
         WebApplication app;
+        IDisposable state;
+        try
+        {
+            state = DirectoryLock.Take(options.StateDirectory);
+        }
+        catch (IOException exception)
+        {
+            return ExitCode.Refuse([new Fault("stateDirectory", exception.Message["stateDirectory ".Length..])]);
+        }
+
+        using var locked = state;
         try
         {
             app = SubstituterHost.Create(options, HostRun.LogToConsole, metrics: metrics.AnswerAsync);
