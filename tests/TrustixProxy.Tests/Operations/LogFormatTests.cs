@@ -36,8 +36,9 @@ public sealed class LogFormatTests
         var json = await Cli.RunAsync(["serve", "--config", "/nowhere"], new() { ["TRUSTIXPROXY_LOG_FORMAT"] = "json" });
         var journal = await Cli.RunAsync(["serve", "--config", "/nowhere"], new() { ["JOURNAL_STREAM"] = "8:1" });
 
-        Assert.Equal(["--config: is '/nowhere', where there is no file.", "1 fault; nothing was started."], json.Error.Split('\n',
-            StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement.GetProperty("Message").GetString()));
+        Assert.Equal(["--config: is '/nowhere', where there is no file. Name the right one; trustix-proxy init writes one.",
+            "1 fault; nothing was started."], json.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(line => JsonDocument.Parse(line).RootElement.GetProperty("Message").GetString()));
         Assert.StartsWith("<3>--config: is '/nowhere'", journal.Error, StringComparison.Ordinal);
     }
 
