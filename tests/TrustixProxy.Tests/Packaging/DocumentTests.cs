@@ -43,6 +43,8 @@ public sealed partial class DocumentTests(ITestOutputHelper output)
     [Theory]
     [InlineData("How do I install it?", "README.md", "Install")]
     [InlineData("How do I go back?", "nix/README.md", "Back out")]
+    [InlineData("How do I begin?", "src/TrustixProxy/TEN-MINUTES.md", "At home")]
+    [InlineData("Why does Nix build everything?", "src/TrustixProxy/TROUBLESHOOTING.md", "Nix builds what it used to fetch")]
     [InlineData("Which preset do I take?", "README.md", "Which preset")]
     [InlineData("What does a 404 mean?", "src/TrustixProxy.Consensus/README.md", "What a 404 means")]
     [InlineData("How do I rotate the key?", "src/TrustixProxy.Substituter/README.md", "Rotating keys")]

@@ -9,7 +9,7 @@ namespace TrustixProxy.Tests.Packaging;
 
 /// <summary>The four ways of <c>TEN-MINUTES.md</c>, each walked from an empty folder to its end, command by command as the page has
 /// them.</summary>
-public sealed partial class TenMinuteTests : IAsyncLifetime
+public sealed partial class TenMinuteTests : IAsyncLifetime, IDisposable
 {
     private const string Page = "src/TrustixProxy/TEN-MINUTES.md";
 
@@ -41,8 +41,9 @@ public sealed partial class TenMinuteTests : IAsyncLifetime
         }
 
         await _cache.DisposeAsync();
-        _folder.Dispose();
     }
+
+    public void Dispose() => _folder.Dispose();
 
     [Fact]
     public async Task At_home_the_caches_word_comes_with_the_proxys_key()
