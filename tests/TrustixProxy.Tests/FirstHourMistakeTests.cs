@@ -107,7 +107,7 @@ public sealed class FirstHourMistakeTests
     {
         using var folder = new Folder();
         folder.File("log.json", """{ "logs": [{ "name": "mine", "privateKeyFile": "/nowhere/key" }] }""");
-        folder.File("proxy.json", """{ "upstreams": [] }""");
+        folder.File("proxy.json", """{ "upstreams": [{ "name": "main", "url": "https://main.example" }], "x": 1 }""");
 
         var (code, _, error) = await Cli.RunAsync([.. verb.Split(' '), "--config", folder.File(name)]);
 

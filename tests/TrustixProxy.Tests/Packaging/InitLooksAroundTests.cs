@@ -178,7 +178,8 @@ public sealed class InitLooksAroundTests
             "trusted-public-keys: lacks ", "trusted-users: has bob, who may name other substituters" })
         {
             Assert.Contains($"BYPASSES THE VOTE {bypass}", told.Output, StringComparison.Ordinal);
-            Assert.Contains(bypass, JsonNode.Parse(json.Output)!["bypasses"]!.ToJsonString(), StringComparison.Ordinal);
+            Assert.Contains(JsonNode.Parse(json.Output)!["bypasses"]!.AsArray().Select(sentence => (string)sentence!),
+                sentence => sentence.StartsWith(bypass, StringComparison.Ordinal));
         }
 
         Assert.DoesNotContain("BYPASSES", stranger.Output, StringComparison.Ordinal);
