@@ -81,7 +81,7 @@ public sealed class PolicySentencesTests
         var ofLog = await Cli.RunAsync(["check-config", "--explain", "--config", log]);
         var ofFaulty = await Cli.RunAsync(["check-config", "--explain", "--config", faulty]);
 
-        Assert.Equal((2, $"--explain: reads a policy aloud, and '{log}' has none: only a configuration of serve has.\n"),
+        Assert.Equal((2, $"--explain: reads the policy of serve aloud, and '{log}' is of another verb.\n"),
             (ofLog.Code, ofLog.Error));
         Assert.Equal((2, ""), (ofFaulty.Code, ofFaulty.Output));
     }
