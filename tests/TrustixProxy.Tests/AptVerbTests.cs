@@ -1,6 +1,13 @@
 using System.Diagnostics;
 using System.Text.Json;
+using TrustixProxy.Apt;
+using TrustixProxy.AptGate.Archives;
+using TrustixProxy.AptGate.Indexes;
+using TrustixProxy.AptGate.Releases;
+using TrustixProxy.Configuration;
 using TrustixProxy.Testing;
+using TrustixProxy.TransparencyLog;
+using TrustixProxy.Verbs.Apt;
 
 namespace TrustixProxy.Tests;
 
@@ -141,6 +148,91 @@ public sealed class AptVerbTests
     }
 
     [Fact]
+    public async Task A_key_is_fetched_once_shown_with_fingerprint_and_source_and_written_only_if_confirmed()
+    {
+        using var folder = new Folder();
+        await using var server = await FakeUpstream.StartAsync();
+        server.AddFile("/api/v1/meta/public-keys", Vector("a-public-keys.json"));
+        string[] arguments = ["apt", "init", "--rebuilder", $"a,{server.Url}", "--output", folder.File("new.json")];
+
+        var no = await Cli.RunAsync(arguments, input: "no\n");
+        var isWritten = File.Exists(folder.File("new.json"));
+        var yes = await Cli.RunAsync(arguments, input: "yes\n");
+
+        Assert.Equal((1, false, 0), (no.Code, isWritten, yes.Code));
+        Assert.Matches("\n  fingerprint [0-9a-f]{64}\n", yes.Error);
+        Assert.Contains($"  source      {server.Url}api/v1/meta/public-keys\n", yes.Error, StringComparison.Ordinal);
+        var check = await Cli.RunAsync(["check-config", "--config", folder.File("new.json")], Environment(folder));
+        Assert.True(check.Code is 0, check.Error);
+    }
+
+    [Fact]
+    public async Task What_a_real_rebuilder_signed_is_explained_and_its_bundle_verifies_offline_until_a_byte_is_another()
+    {
+        using var folder = new Folder();
+        await using var server = await FakeUpstream.StartAsync();
+        server.AddFile("/api/v1/packages/binary", Vector("a-hello-packages-binary.json"));
+        server.AddFile("/api/v1/builds/3/artifacts/3/attestation", Vector("a-hello.in-toto.link"));
+        var config = Config(folder, server.Url);
+        Index(folder, "fcd5f5b2169b376ce84d2b541e1e1c2bf5b855eb5e322dd623a88395e2e7458e");
+        var bundle = folder.File("hello.json");
+
+        var (code, output, error) = await Cli.RunAsync(
+            ["apt", "explain", "hello", "--bundle", bundle, "--config", config], Environment(folder));
+        var verified = await Cli.RunAsync(["apt", "verify", bundle, "--config", config], Environment(folder));
+        await File.WriteAllTextAsync(bundle, (await File.ReadAllTextAsync(bundle)).Replace("fcd5", "fcd6", StringComparison.Ordinal));
+        var changed = await Cli.RunAsync(["apt", "verify", bundle, "--config", config], Environment(folder));
+
+        Assert.True(code is 0, output + error);
+        Assert.Contains("\nagreed: 1 of 1 needed: a=good\n  a (a): signed hello_2.12.3-1_amd64.deb", output, StringComparison.Ordinal);
+        Assert.StartsWith("verified: hello_2.12.3-1_amd64.deb sha256:fcd5", verified.Output, StringComparison.Ordinal);
+        Assert.Equal((0, 1), (verified.Code, changed.Code));
+        Assert.StartsWith("not verified: ", changed.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Release_files_come_into_the_log_once()
+    {
+        await using var node = await new TestLogNode().StartAsync();
+        using var folder = new Folder();
+        using var log = new ReleaseLog(
+            new AptLogOptions(node.PrivateUrl, node.Token, null), [new ArchiveOptions("debian", new Uri("http://deb.example/debian/"))]);
+        ServedRelease[] releases = [ReleaseOf("sid", 1), ReleaseOf("trixie", 2)];
+
+        await log.SubmitAsync(releases, default);
+        await log.SubmitAsync(releases, default);
+
+        Assert.Equal(2, node.Export(folder.File("export")).Entries);
+    }
+
+    private static ServedRelease ReleaseOf(string suite, byte seed) =>
+        new("debian", suite, Digest.Of([seed]), DateTimeOffset.UnixEpoch, IsSubmitted: false);
+
+    /// <summary>Leaves behind what a gate has read in an index: hello, with this SHA-256.</summary>
+    private static void Index(Folder folder, string sha256)
+    {
+        var directory = Directory.CreateDirectory(folder.File("indexes")).FullName;
+        using var book = new IndexBook(directory);
+        var reading = book.Begin("debian", "sid", "1");
+        var reader = new PackagesReader(package => book.Add(reading, [package]));
+        reader.Append(System.Text.Encoding.ASCII.GetBytes($"""
+            Package: hello
+            Version: 2.12.3-1
+            Architecture: amd64
+            Filename: pool/main/h/hello/hello_2.12.3-1_amd64.deb
+            Size: 1000
+            SHA256: {sha256}
+
+
+            """));
+        reader.Complete();
+        book.Commit(reading);
+    }
+
+    private static byte[] Vector(string name) =>
+        File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "Vectors", "rebuilderd", name));
+
+    [Fact]
     public async Task The_proxy_for_Nix_never_loads_this_room_and_the_gate_serves()
     {
         using var folder = new Folder();
@@ -175,9 +267,9 @@ public sealed class AptVerbTests
         return maps;
     }
 
-    private static string Config(Folder folder) => folder.File("apt.json", $$"""
+    private static string Config(Folder folder, Uri? rebuilder = null) => folder.File("apt.json", $$"""
         { "archives": [ { "name": "debian", "url": "http://127.0.0.1:1/debian" } ], "deadline": "00:00:02",
-          "rebuilders": [ { "name": "a", "url": "http://127.0.0.1:1", "publicKey": "{{Key}}" } ] }
+          "rebuilders": [ { "name": "a", "url": "{{rebuilder?.ToString() ?? "http://127.0.0.1:1"}}", "publicKey": "{{Key}}" } ] }
         """);
 
     private static Dictionary<string, string> Environment(Folder folder) => new() { ["TRUSTIXPROXY__STATEDIRECTORY"] = folder.Path };
