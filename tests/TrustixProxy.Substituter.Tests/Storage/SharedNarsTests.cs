@@ -122,7 +122,8 @@ public sealed class SharedNarsTests
 
         await using var replica = await StartAsync(bucket, outputs);
         var narInfos = await Task.WhenAll(outputs.Select(replica.NarInfoAsync));
-        await Task.WhenAll([replica.Upstream().StopAsync(), .. new[] { "alice", "bob", "carol" }.Select(log => replica.Log(log).StopAsync())]);
+        await Task.WhenAll(
+            [replica.Upstream().StopAsync(), .. new[] { "alice", "bob", "carol" }.Select(log => replica.Log(log).StopAsync())]);
         var change = replica.Change;
         replica.Change = options => change(options) with { Deadline = TimeSpan.FromSeconds(20) };
         await replica.RestartAsync();
