@@ -43,7 +43,7 @@ public sealed partial class Tour : IAsyncLifetime
             """);
         (await Engine.BuildAsync(Directory, Compose("build"))).OrThrow();
         _engine = await Engine.StartAsync(Directory);
-        (await Engine.RunAsync(Compose("up", "--build", "--detach"))).OrThrow();
+        (await Engine.RunAsync(Compose("up", "--no-build", "--detach"))).OrThrow();
         await Eventually.UntilAsync(async () => await StateAsync("proxy", "{{.State.Health.Status}}") is "healthy", 60);
     }
 
