@@ -103,11 +103,14 @@ public sealed class FirstHourMistakeTests
         + "FOLDER/proxy.json", "proxy.json")]
     [InlineData("publish", "--config: is 'FOLDER/proxy.json', a configuration of serve: run trustix-proxy serve --config "
         + "FOLDER/proxy.json", "proxy.json")]
+    [InlineData("serve", "--config: is 'FOLDER/apt.json', a configuration of apt serve: run trustix-proxy apt serve --config "
+        + "FOLDER/apt.json", "apt.json")]
     public async Task A_wrong_file_is_told_with_what_it_is(string verb, string expected, string name)
     {
         using var folder = new Folder();
         folder.File("log.json", """{ "logs": [{ "name": "mine", "privateKeyFile": "/nowhere/key" }] }""");
         folder.File("proxy.json", """{ "upstreams": [{ "name": "main", "url": "https://main.example" }], "x": 1 }""");
+        folder.File("apt.json", """{ "archives": [{ "name": "debian" }], "policy": {} }""");
 
         var (code, _, error) = await Cli.RunAsync([.. verb.Split(' '), "--config", folder.File(name)]);
 

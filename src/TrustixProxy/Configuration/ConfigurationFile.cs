@@ -60,6 +60,7 @@ internal static class ConfigurationFile
     public static IReadOnlyList<Fault> OfOtherVerb(string? path, string verb)
     {
         var other = IsOfLogNode(path) ? "log serve" : IsOfPublisher(path) ? "publish" : IsOfRebuilder(path) ? "rebuild"
+            : IsOfAptGate(path) ? "apt serve"
             : Load(path, []) is { } values && ProxysOwn.Any(key => values.GetSection(key).Exists()) ? "serve" : null;
         return path is null || other is null || other == verb ? []
             : [new Fault("--config", $"is '{path}', a configuration of {other}: run trustix-proxy {other} --config {path}")];

@@ -43,6 +43,13 @@ internal sealed record Service(
             return null;
         }
 
+        if (ConfigurationFile.IsOfAptGate(file))
+        {
+            faults = [new Fault("--config", $"is '{file}', a gate's for Debian packages, of which install makes no service yet: run "
+                + $"trustix-proxy apt serve --config {file}")];
+            return null;
+        }
+
         if (ConfigurationFile.IsOfLogNode(file))
         {
             (var log, faults) = ConfigurationFile.Read(file, Logs);
