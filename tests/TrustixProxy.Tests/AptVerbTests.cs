@@ -1,10 +1,12 @@
 using System.Diagnostics;
+using System.Text;
 using System.Text.Json;
 using TrustixProxy.Apt;
 using TrustixProxy.AptGate.Archives;
 using TrustixProxy.AptGate.Indexes;
 using TrustixProxy.AptGate.Releases;
 using TrustixProxy.Configuration;
+using TrustixProxy.IO.Storage;
 using TrustixProxy.Testing;
 using TrustixProxy.TransparencyLog;
 using TrustixProxy.Verbs.Apt;
@@ -131,6 +133,66 @@ public sealed class AptVerbTests
         Assert.Contains("which no index that passed the gate names", unknown.Error, StringComparison.Ordinal);
         Assert.StartsWith("not verified: it is no decision on a package", verify.Output, StringComparison.Ordinal);
         Assert.Equal("[]\n", releases.Output);
+    }
+
+    [Fact]
+    public async Task A_bundle_is_verified_by_either_verb_with_the_configuration_of_a_gate_and_by_no_other()
+    {
+        using var folder = new Folder();
+        var config = folder.File("apt.json", $$"""
+            { "archives": [ { "name": "debian", "url": "http://127.0.0.1:1/debian" } ],
+              "rebuilders": [ { "name": "alice", "url": "http://127.0.0.1:1", "publicKey": "{{Key}}" },
+                              { "name": "bob", "url": "http://127.0.0.1:2", "publicKey": "{{Other}}" } ] }
+            """);
+        var (bundle, serve) = (Path.GetFullPath("Vectors/bundles/deb-v1/agreed.json"), folder.File("serve.json", "{}"));
+
+        var verified = await Cli.RunAsync(["verify", bundle, "--policy", config]);
+        var same = await Cli.RunAsync(["apt", "verify", bundle, "--config", config]);
+        var other = await Cli.RunAsync(["verify", bundle, "--policy", serve]);
+
+        Assert.Equal((0, 0, 2), (verified.Code, same.Code, other.Code));
+        Assert.StartsWith("verified: hello_2.12.3-1_amd64.deb sha256:fcd5f5b2", verified.Output, StringComparison.Ordinal);
+        Assert.Equal(same.Output, verified.Output);
+        Assert.Contains("give the configuration of its gate", other.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_release_that_another_site_was_not_shown_is_named()
+    {
+        using var folder = new Folder();
+        var config = Config(folder);
+        var (one, two) = (Digest.Of("one"u8), Digest.Of("two"u8));
+        await NoteAsync(folder, one, two);
+        await using var node = await new TestLogNode().StartAsync();
+        string[] arguments = ["apt", "releases", "--log", $"{node.PublicUrl}", "--public-key", $"{node.Signer.Key}", "--config", config];
+
+        await node.SubmitAsync((Encoding.UTF8.GetBytes($"apt-release http://127.0.0.1:1/debian sid {one}"), "{}"u8.ToArray()));
+        var some = await Cli.RunAsync(arguments, Environment(folder));
+        await node.SubmitAsync((Encoding.UTF8.GetBytes($"apt-release http://127.0.0.1:1/debian sid {two}"), "{}"u8.ToArray()));
+        var all = await Cli.RunAsync(arguments, Environment(folder));
+        arguments[5] = $"{new LogSigner(new byte[32]).Key}";
+        var forged = await Cli.RunAsync(arguments, Environment(folder));
+
+        Assert.Equal((1, 0, 3), (some.Code, all.Code, forged.Code));
+        Assert.Contains($"{one}  debian  sid  seen there too\n", some.Output, StringComparison.Ordinal);
+        Assert.Contains($"{two}  debian  sid  not seen there\n", some.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("not seen", all.Output, StringComparison.Ordinal);
+        Assert.Contains("--log: ", forged.Error, StringComparison.Ordinal);
+    }
+
+    /// <summary>Takes down Release files, as a gate does that they passed.</summary>
+    private static async Task NoteAsync(Folder folder, params Digest[] releases)
+    {
+        using var writer = new StateWriter(folder.Path);
+        var book = new ReleaseBook(writer, TimeProvider.System);
+        using var noted = new CountdownEvent(releases.Length);
+        book.Noted += () => noted.Signal();
+        foreach (var release in releases)
+        {
+            book.Note("debian", "sid", release);
+        }
+
+        await Task.Run(noted.Wait);
     }
 
     [Fact]

@@ -18,7 +18,9 @@ internal sealed record VerifiedPackage(
 internal sealed record FoundInGate(string Kind, string About, string Text);
 
 /// <summary>What <c>apt releases --json</c> prints, one for each Release file.</summary>
-internal sealed record ListedRelease(string Archive, string Suite, string Sha256, DateTimeOffset SeenAt, bool Submitted);
+/// <param name="InOtherLog">Whether the log that was asked holds it; null where none was asked.</param>
+internal sealed record ListedRelease(
+    string Archive, string Suite, string Sha256, DateTimeOffset SeenAt, bool Submitted, bool? InOtherLog);
 
 /// <summary>A Release file as it is in a log.</summary>
 internal sealed record LoggedRelease(string Archive, string Suite, string Sha256);

@@ -25,7 +25,8 @@ internal static class AptVerifyVerb
         return command;
     }
 
-    private static int Run(string file, string? config, bool isJson)
+    /// <summary>Verifies a bundle with a gate's configuration.</summary>
+    internal static int Run(string file, string? config, bool isJson)
     {
         var (read, faults) = ConfigurationFile.Read(config, section => AptConfiguration.Read(section, isCheck: true));
         if (read is null)

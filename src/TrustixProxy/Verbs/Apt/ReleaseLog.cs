@@ -28,10 +28,16 @@ internal sealed class ReleaseLog(AptLogOptions log, ImmutableArray<ArchiveOption
     /// <inheritdoc/>
     public void Dispose() => _submitter.Dispose();
 
+    /// <summary>The key of a Release file in every log.</summary>
+    public static byte[] KeyOf(ServedRelease release, ArchiveOptions archive) =>
+        Encoding.UTF8.GetBytes($"apt-release {AddressOf(archive)} {release.Suite} {release.Sha256}");
+
+    private static string AddressOf(ArchiveOptions archive) => archive.Url.ToString().TrimEnd('/');
+
     private (byte[] Key, byte[] Value) EntryOf(ServedRelease release)
     {
-        var address = archives.First(archive => archive.Name == release.Archive).Url.ToString().TrimEnd('/');
-        return (Encoding.UTF8.GetBytes($"apt-release {address} {release.Suite} {release.Sha256}"), JsonSerializer.SerializeToUtf8Bytes(
-            new LoggedRelease(address, release.Suite, release.Sha256.ToString()), AptJson.Default.LoggedRelease));
+        var archive = archives.First(archive => archive.Name == release.Archive);
+        return (KeyOf(release, archive), JsonSerializer.SerializeToUtf8Bytes(
+            new LoggedRelease(AddressOf(archive), release.Suite, release.Sha256.ToString()), AptJson.Default.LoggedRelease));
     }
 }

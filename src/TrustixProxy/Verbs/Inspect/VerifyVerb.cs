@@ -1,8 +1,11 @@
 using System.CommandLine;
 using System.Text.Json;
+using TrustixProxy.Apt;
+using TrustixProxy.Configuration;
 using TrustixProxy.Consensus;
 using TrustixProxy.Terminal;
 using TrustixProxy.TransparencyLog;
+using TrustixProxy.Verbs.Apt;
 
 namespace TrustixProxy.Verbs.Inspect;
 
@@ -28,12 +31,17 @@ internal static class VerifyVerb
     {
         var command = new Command("verify", "Verifies a decision bundle, or evidence against a log: every signature, every proof, "
             + "and the outcome. Needs no network.") { File, PolicyFile, SharedOptions.Config, SharedOptions.Json };
-        command.SetAction((parsed, _) => RunAsync(parsed));
+        command.SetAction((parsed, _) =>
+        {
+            var config = parsed.GetValue(PolicyFile) ?? parsed.GetValue(SharedOptions.Config);
+            return ConfigurationFile.IsOfAptGate(config)
+                ? Task.FromResult(AptVerifyVerb.Run(parsed.GetValue(File)!, config, parsed.GetValue(SharedOptions.Json)))
+                : RunAsync(parsed, config);
+        });
         return command;
     }
 
-    private static Task<int> RunAsync(ParseResult parsed) =>
-        ProxyConfiguration.ReadAsync(parsed.GetValue(PolicyFile) ?? parsed.GetValue(SharedOptions.Config), async options =>
+    private static Task<int> RunAsync(ParseResult parsed, string? config) => ProxyConfiguration.ReadAsync(config, async options =>
     {
         byte[] bytes;
         try
@@ -43,6 +51,12 @@ internal static class VerifyVerb
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             Console.Error.WriteLine($"FILE is '{parsed.GetValue(File)}', which cannot be read: {exception.Message}");
+            return ExitCode.Usage;
+        }
+
+        if (DebBundle.IsOne(bytes))
+        {
+            Console.Error.WriteLine("FILE is a decision on a Debian package; give the configuration of its gate: --policy apt.json.");
             return ExitCode.Usage;
         }
 
