@@ -32,6 +32,7 @@ static async Task<int> RunAsync(string[] args) => args switch
         await ColdBenchmark.RunAsync(entries, isMirrorsOnly: false),
     ["pipeline"] => await PipelineBenchmark.RunAsync(),
     ["guix"] => await PipelineBenchmark.GuixAsync(),
+    ["apt"] => await AptBenchmark.RunAsync(),
     ["network", .. var letters] when NetworkBenchmark.AreLetters(letters) => await NetworkBenchmark.RunAsync(letters),
     ["s3"] => await BucketBenchmark.RunAsync(),
     ["fair"] => await FairBenchmark.RunAsync(),
@@ -58,6 +59,7 @@ static int Usage()
           mirror [ENTRIES]  of these, decisions from mirrors alone
           pipeline          1,000 narinfos in one write at 50 ms to logs and upstream, cold and warm, beside nginx
           guix              the same for GNU Guix, with two farms at 50 ms and nginx in front of one; rates of signatures
+          apt               300 packages by a real apt through the gate, cold and warm, beside nginx and apt-cacher-ng
           network [LETTER...]  dead and hanging upstreams, NARs over a poor network, refused paths asked for again: parts a to h, all unless given
           s3                NARs out of an S3 bucket, as upstream beside nginx and as what replicas share
           fair              ten cold paths of one client beside 10,000 of another

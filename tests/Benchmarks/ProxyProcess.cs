@@ -67,18 +67,20 @@ internal sealed class ProxyProcess : IDisposable
     /// <param name="directory">Gets the configuration.</param>
     /// <param name="configuration">The configuration.</param>
     /// <param name="hosts">A file that this process alone sees as <c>/etc/hosts</c>; null for the machine's.</param>
-    public static async Task<ProxyProcess> StartAsync(string directory, object configuration, string? hosts = null)
+    /// <param name="verb">The verb; <c>serve</c> when null.</param>
+    public static async Task<ProxyProcess> StartAsync(
+        string directory, object configuration, string? hosts = null, string[]? verb = null)
     {
         Directory.CreateDirectory(directory);
         var config = Path.Combine(directory, "proxy.json");
         await File.WriteAllTextAsync(config, JsonSerializer.Serialize(configuration));
         var started = new TaskCompletionSource<string>();
-        var process = MeasuredProcess.Program(["serve", "--config", config], hosts);
+        var process = MeasuredProcess.Program([.. verb ?? ["serve"], "--config", config], hosts);
         var proxy = new ProxyProcess(process);
         process.ErrorDataReceived += (_, line) =>
         {
             proxy.Lines.Enqueue(line.Data ?? "");
-            if (line.Data?.Split(" at ") is ["serving", var url])
+            if (line.Data?.Split(" at ") is [var serving, var url] && serving.StartsWith("serving", StringComparison.Ordinal))
             {
                 started.TrySetResult(url);
             }
