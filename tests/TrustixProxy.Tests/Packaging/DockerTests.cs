@@ -11,7 +11,8 @@ public sealed partial class DockerTests
     private static readonly JsonObject Compose = Yaml.Parse(Repository.Read("docker/compose.yaml"));
 
     private static readonly HashSet<string> ServiceKeys = ["image", "build", "entrypoint", "command", "depends_on", "environment",
-        "healthcheck", "hostname", "user", "ports", "volumes", "read_only", "tmpfs", "cap_drop", "cap_add", "security_opt", "network_mode", "restart"];
+        "healthcheck", "hostname", "user", "ports", "volumes", "read_only", "tmpfs", "cap_drop",
+        "cap_add", "security_opt", "network_mode", "restart"];
 
     [Fact]
     public void Services_refer_to_services_volumes_and_an_image_that_are_there()
