@@ -104,7 +104,7 @@ public sealed class DemoTests(Browser browser) : IAsyncLifetime
     {
         if (!_demo.HasExited)
         {
-            using var kill = Process.Start("kill", ["-INT", $"{_demo.Id}"]);
+            using var kill = Process.Start("kill", ["-TERM", $"{_demo.Id}"]);
             using var limit = new CancellationTokenSource(Limit);
             await _demo.WaitForExitAsync(limit.Token);
         }

@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-
 namespace TrustixProxy.Browser;
 
 /// <summary>The pictures of the documents are those that <c>TRUSTIXPROXY_SCREENSHOTS</c> of this suite makes.</summary>
@@ -12,10 +10,8 @@ public sealed class PictureTests
     [InlineData("path.png")]
     public void They_are_small(string name)
     {
-        var file = new FileInfo(Path.Combine(Here(), "../../src/TrustixProxy.Substituter/Dashboard", name));
+        var file = new FileInfo(Path.Combine(AppContext.BaseDirectory, "pictures", name));
 
         Assert.InRange(file.Length, 10_000, Largest);
     }
-
-    private static string Here([CallerFilePath] string file = "") => Path.GetDirectoryName(file)!;
 }
