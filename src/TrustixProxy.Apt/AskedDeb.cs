@@ -2,7 +2,7 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Apt;
 
-/// <summary>What is decided on: whether this file has this content. Said by an index or by whoever asks, and trusted by nobody.</summary>
+/// <summary>The question to decide: does this file have this content? It comes from an index or a client, and is not trusted.</summary>
 /// <param name="File">The package's file.</param>
 /// <param name="Sha256">SHA-256 of the file.</param>
 public sealed record AskedDeb(DebFile File, Digest Sha256)

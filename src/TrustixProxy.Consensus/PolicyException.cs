@@ -27,7 +27,7 @@ public sealed record PolicyException(string Match, string? Cache, NixHash? NarHa
     public static PolicyException OfRebuilder(string match, string rebuilder, string reason, DateTimeOffset expires) =>
         new(match, rebuilder, null, reason, expires) { Kind = "rebuilder" };
 
-    /// <summary>Whether it takes this file of a package, whoever vouches for it.</summary>
+    /// <summary>Whether it accepts this package file without any vote.</summary>
     public bool AcceptsFile(Digest sha256) =>
         Kind is "archive" || (Kind is "file" && NarHash!.Equals(NixHash.Sha256(sha256.ToArray())));
 

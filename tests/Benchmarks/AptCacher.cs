@@ -17,7 +17,8 @@ internal sealed class AptCacher : IDisposable
     /// <summary>Whether the folder has it.</summary>
     public static bool IsThere => File.Exists(Path.Combine(AptFolder.AtHand!, "usr/sbin/apt-cacher-ng"));
 
-    public static async Task<AptCacher> StartAsync(string directory)
+    /// <summary>Starts it; null, and said, where it does not listen.</summary>
+    public static async Task<AptCacher?> StartAsync(string directory)
     {
         using var free = new TcpListener(IPAddress.Loopback, 0);
         free.Start();
@@ -43,6 +44,12 @@ internal sealed class AptCacher : IDisposable
             catch (HttpRequestException) when (i < 100 && !process.HasExited)
             {
                 await Task.Delay(50);
+            }
+            catch (HttpRequestException)
+            {
+                Console.Error.WriteLine("apt-cacher-ng does not listen here: it is left out.");
+                new AptCacher(process, new Uri($"http://127.0.0.1:{port}")).Dispose();
+                return null;
             }
         }
     }

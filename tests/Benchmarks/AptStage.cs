@@ -20,11 +20,11 @@ internal sealed class AptStage(
         return await MeasureAsync(nginx.Cache.ToString());
     }
 
-    /// <summary>Through apt-cacher-ng.</summary>
-    public async Task<Times> CacherAsync()
+    /// <summary>Through apt-cacher-ng; null where it does not run.</summary>
+    public async Task<Times?> CacherAsync()
     {
         using var cacher = await AptCacher.StartAsync(NewDirectory());
-        return await MeasureAsync($"{cacher.Url}{archive.Url.Authority}");
+        return cacher is null ? null : await MeasureAsync($"{cacher.Url}{archive.Url.Authority}");
     }
 
     /// <summary>Through the gate, whose requests to rebuilders are counted.</summary>

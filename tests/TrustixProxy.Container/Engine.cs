@@ -62,7 +62,7 @@ internal sealed class ContainerFactAttribute : FactAttribute
     {
         if (!Engine.IsAtHand)
         {
-            Skip = "Base images are missing: run tests/Container/engine make as root, and the tests, too.";
+            Skip = "Base images are missing: run tests/Container/engine make, and the tests, as root.";
         }
     }
 }

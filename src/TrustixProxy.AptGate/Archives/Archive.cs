@@ -52,7 +52,7 @@ public sealed class Archive : IDisposable
         }
         catch (Exception exception) when (exception is not ArchiveException && !cancellation.IsCancellationRequested)
         {
-            throw Failed(Upstream.FaultOf(exception), exception);
+            throw Failed(UpstreamFault.OfException(exception), exception);
         }
     }
 

@@ -47,7 +47,7 @@ public sealed class ArchiveFile : IDisposable
         }
         catch (HttpRequestException exception)
         {
-            throw new IOException(Upstream.FaultOf(exception).ToString(), exception);
+            throw new IOException(UpstreamFault.OfException(exception).ToString(), exception);
         }
     }
 

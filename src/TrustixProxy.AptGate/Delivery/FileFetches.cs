@@ -4,7 +4,7 @@ using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.AptGate.Delivery;
 
-/// <summary>All fetches under way: one for each file, whoever asks.</summary>
+/// <summary>All running fetches. Clients that ask for the same file share one.</summary>
 /// <param name="store">Keeps what was fetched.</param>
 public sealed class FileFetches(FileStore store, TimeProvider time)
 {

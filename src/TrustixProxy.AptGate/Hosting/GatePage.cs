@@ -15,11 +15,11 @@ internal static class GatePage
         var health = GateHealth.Of(parts);
         return Frame(Html.Of($"""
             <p class="verdict">{Badge(health.Ready ? "can decide" : "cannot decide", health.Ready)} mode: {health.Mode}; {Html.Each(health.Rules, Rule)}</p>
-            <section><h2>Decisions</h2>{Table("Latest decisions", ["package", "outcome", "when", "reason"], Html.Each(parts.Journal.List().Take(MostDecisions), Decision))}</section>
-            <section><h2>Rebuilders</h2>{Table("Rebuilders", ["name", "address", "state", "since", "why"], Html.Each(health.Rebuilders, Peer))}</section>
-            <section><h2>Archives</h2>{Table("Archives", ["name", "address", "state", "since", "why"], Html.Each(health.Archives, Peer))}
+            <section><h2>Decisions</h2>{Markup.Table("Latest decisions", ["package", "outcome", "when", "reason"], Html.Each(parts.Journal.List().Take(MostDecisions), Decision))}</section>
+            <section><h2>Rebuilders</h2>{Markup.Table("Rebuilders", ["name", "address", "state", "since", "why"], Html.Each(health.Rebuilders, Peer))}</section>
+            <section><h2>Archives</h2>{Markup.Table("Archives", ["name", "address", "state", "since", "why"], Html.Each(health.Archives, Peer))}
             <p>{parts.Indexes.Count:N0} packages known from indexes; {parts.Decisions.Count:N0} grants kept; {parts.Store.Size:N0} of {parts.Store.MaxSize:N0} bytes stored.</p></section>
-            <section><h2>Release files</h2>{Table("What the archives served as InRelease", ["archive", "suite", "SHA-256", "first seen", "in the log"], Html.Each(parts.Releases.List().Take(MostReleases), Release))}</section>
+            <section><h2>Release files</h2>{Markup.Table("What the archives served as InRelease", ["archive", "suite", "SHA-256", "first seen", "in the log"], Html.Each(parts.Releases.List().Take(MostReleases), Release))}</section>
             """));
     }
 
@@ -45,32 +45,22 @@ internal static class GatePage
 
         """);
 
-    private static Html Table(string caption, string[] columns, Html rows) => Html.Of($"""
-        <div class="wide" role="region" tabindex="0" aria-label="{caption}"><table><caption>{caption}</caption>
-        <thead><tr>{Html.Each(columns, column => Html.Of($"""<th scope="col">{column}</th>"""))}</tr></thead>
-        <tbody>{(rows.ToString().Length > 0 ? rows : Html.Of($"""<tr><td colspan="{columns.Length}">none</td></tr>"""))}</tbody></table></div>
-
-        """);
-
     private static Html Rule(GateRule rule) => Html.Of(
         $"""<span>{(rule.Match is "*" ? "all other packages" : rule.Match)}: {rule.Rule} must agree, {Badge(rule.IsReachable ? "within reach" : "out of reach", rule.IsReachable)}</span> """);
 
     private static Html Decision(DebDecision decision) => Html.Of($"""
         <tr><td>{decision.Verdict.Asked.File.FileName}</td><td><a href="/decisions/{decision.Verdict.Asked.Sha256}">{Badge(decision.Verdict.Outcome.Word(), decision.Verdict.Outcome is Outcome.Agreed)}</a></td>
-        <td>{Time(decision.Bundle.DecidedAt)}</td><td class="reason">{decision.Verdict.Sentence}</td></tr>
+        <td>{Markup.Time(decision.Bundle.DecidedAt)}</td><td class="reason">{decision.Verdict.Sentence}</td></tr>
         """);
 
     private static Html Peer(PeerHealth peer) => Html.Of($"""
         <tr><td>{peer.Name}</td><td>{peer.Url}</td><td>{Badge(peer.State, peer.State is "live")}</td>
-        <td>{(peer.Since is { } since ? Time(since) : Html.Empty)}</td><td class="reason">{peer.Why ?? ""}</td></tr>
+        <td>{(peer.Since is { } since ? Markup.Time(since) : Html.Empty)}</td><td class="reason">{peer.Why ?? ""}</td></tr>
         """);
 
     private static Html Release(ServedRelease release) => Html.Of($"""
-        <tr><td>{release.Archive}</td><td>{release.Suite}</td><td>{release.Sha256}</td><td>{Time(release.SeenAt)}</td><td>{(release.IsSubmitted ? "yes" : "no")}</td></tr>
+        <tr><td>{release.Archive}</td><td>{release.Suite}</td><td>{release.Sha256}</td><td>{Markup.Time(release.SeenAt)}</td><td>{(release.IsSubmitted ? "yes" : "no")}</td></tr>
         """);
-
-    private static Html Time(DateTimeOffset time) =>
-        Html.Of($"""<time datetime="{time:yyyy-MM-ddTHH:mm:ssZ}">{time:yyyy-MM-dd HH:mm:ss}Z</time>""");
 
     private static Html Badge(string word, bool isGood) => Html.Of($"""<span class="badge {(isGood ? "good" : "warn")}">{word}</span>""");
 }

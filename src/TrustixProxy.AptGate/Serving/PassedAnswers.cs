@@ -11,7 +11,7 @@ namespace TrustixProxy.AptGate.Serving;
 /// <summary>Answers requests for files that pass as the archive has them: Release files, indexes, sources. None of them may be a
 /// package.</summary>
 /// <param name="indexes">Reads indexes that pass.</param>
-/// <param name="releases">Takes down which Release files passed.</param>
+/// <param name="releases">Records which Release files passed.</param>
 internal sealed class PassedAnswers(IndexReadings indexes, ReleaseBook releases, TimeProvider time)
 {
     private const int BufferSize = 64 << 10;

@@ -139,9 +139,6 @@ public sealed class Upstream : IDisposable
         return true;
     }
 
-    /// <summary>Returns why a request to an upstream failed.</summary>
-    public static UpstreamFault FaultOf(Exception exception) => UpstreamFaultException.FaultOf(exception);
-
     /// <summary>Returns the address of a NAR; null when the narinfo's URL leads where this upstream may not lead.</summary>
     public Uri? AddressOf(NarInfo narInfo) =>
         Uri.TryCreate(_base, narInfo.Url, out var address) && UpstreamTransport.MayLead(_base, address) ? address : null;

@@ -43,10 +43,10 @@ internal static class AgreementChart
 
     private static Html Table(IReadOnlyList<(ElectorPair Pair, AgreementRate Rate)> pairs, IReadOnlyList<AgreementSpan> spans) =>
         Html.Of($"""
-            <details><summary>As a table</summary>{Page.Table("Agreement over time", ["from", "electors", "agreed about"], Html.Each(
+            <details><summary>As a table</summary>{Markup.Table("Agreement over time", ["from", "electors", "agreed about"], Html.Each(
                 spans.Reverse().SelectMany(span => pairs.Take(MostPairs).Where(pair => span.Rates.ContainsKey(pair.Pair))
                     .Select(pair => (span.From, pair.Pair, Rate: span.Rates[pair.Pair]))), row => Html.Of(
-                $"<tr><td>{Page.Time(row.From)}</td><td>{row.Pair.One}, {row.Pair.Other}</td><td>{row.Rate.Same:N0} of {row.Rate.All:N0} ({row.Rate.Percent} %)</td></tr>")))}</details>
+                $"<tr><td>{Markup.Time(row.From)}</td><td>{row.Pair.One}, {row.Pair.Other}</td><td>{row.Rate.Same:N0} of {row.Rate.All:N0} ({row.Rate.Percent} %)</td></tr>")))}</details>
             """);
 
     private static string Number(double value) => value.ToString("0.##", CultureInfo.InvariantCulture);

@@ -32,7 +32,7 @@ internal static class BarChart
             {Html.Each(columns.Index(), item => Bars(item.Index, columns.Count, item.Item, highest))}</svg>
             <p class="scale"><span>{columns[0].From:HH:mm}Z</span><span>full height: {scale(highest)}</span><span>now</span></p>
             <ul class="legend">{Html.Each(legend, kind => Html.Of($"""<li><span class="key {kind.Kind}" aria-hidden="true"></span>{kind.Meaning}</li>"""))}</ul>
-            <details><summary>{title} as a table</summary>{Page.Table(title, ["from", "what"], Html.Each(columns.Reverse().Where(column => column.Says.Length > 0), column => Html.Of($"<tr><td>{Page.Time(column.From)}</td><td>{column.Says}</td></tr>")))}</details></figure>
+            <details><summary>{title} as a table</summary>{Markup.Table(title, ["from", "what"], Html.Each(columns.Reverse().Where(column => column.Says.Length > 0), column => Html.Of($"<tr><td>{Markup.Time(column.From)}</td><td>{column.Says}</td></tr>")))}</details></figure>
 
             """);
     }

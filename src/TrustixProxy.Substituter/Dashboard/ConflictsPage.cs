@@ -15,11 +15,11 @@ internal static class ConflictsPage
         var (entries, names) = (journal.List(), policy.Electors.Select(elector => elector.Name).ToList());
         var disputed = entries.Where(entry => entry.IsDisputed).ToList();
         return Page.Of("Conflicts", "/conflicts", Html.Of($"""
-            <p>Of the last {entries.Count:N0} paths that were decided on here since {Page.Time(journal.Since)}, electors disagree about {disputed.Count:N0}.
+            <p>Of the last {entries.Count:N0} paths that were decided on here since {Markup.Time(journal.Since)}, electors disagree about {disputed.Count:N0}.
             A build that is not reproducible, a builder with a fault, or somebody lies.</p>
             <section><h2>Agreement between electors</h2>
             <p>Of the paths that both have proven a claim for: how many they agree about.</p>
-            {Page.Table("Agreement between electors", ["elector", .. names], Html.Each(names, name => Html.Of($"""<tr><th scope="row">{Page.Elector(name)}</th>{Html.Each(names, other => Cell(entries, name, other))}</tr>""")))}</section>
+            {Markup.Table("Agreement between electors", ["elector", .. names], Html.Each(names, name => Html.Of($"""<tr><th scope="row">{Page.Elector(name)}</th>{Html.Each(names, other => Cell(entries, name, other))}</tr>""")))}</section>
             <section><h2>Agreement over time</h2>{AgreementChart.Of(journal)}</section>
             <section><h2>Disputed paths</h2>
             <p>Who says what, and since when this process knows it. The command shows in which files two builders' outputs differ.</p>
@@ -45,8 +45,8 @@ internal static class ConflictsPage
     {
         var sides = entry.Votes.Where(vote => vote.Claim is not null).GroupBy(vote => vote.Claim!);
         return Html.Of($"""
-            <li class="bad"><div class="line"><a href="/path/{entry.Digest}">{entry.Path.Name}</a> {Page.Badge(entry.Outcome)} {Page.Time(entry.At)}</div><ul class="sides">{Html.Each(sides, side => Html.Of(
-                $"<li>{Html.Each(side.Index(), vote => Html.Of($"{(vote.Index is 0 ? "" : ", ")}{vote.Item.Elector} since {Page.Time(entry.Known[vote.Item.Elector].Since)}"))}: <code>{side.Key.NarHash}</code></li>"))}</ul><p><code>trustix-proxy diff {entry.Path.Absolute}</code></p></li>
+            <li class="bad"><div class="line"><a href="/path/{entry.Digest}">{entry.Path.Name}</a> {Page.Badge(entry.Outcome)} {Markup.Time(entry.At)}</div><ul class="sides">{Html.Each(sides, side => Html.Of(
+                $"<li>{Html.Each(side.Index(), vote => Html.Of($"{(vote.Index is 0 ? "" : ", ")}{vote.Item.Elector} since {Markup.Time(entry.Known[vote.Item.Elector].Since)}"))}: <code>{side.Key.NarHash}</code></li>"))}</ul><p><code>trustix-proxy diff {entry.Path.Absolute}</code></p></li>
 
             """);
     }

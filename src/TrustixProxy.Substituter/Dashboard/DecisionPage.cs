@@ -62,7 +62,7 @@ internal static class DecisionPage
     }
 
     private static Html Heading(string path, Outcome outcome, DateTimeOffset? at) =>
-        Html.Of($"""<p class="path"><code>{path}</code></p><p class="status-line">{Page.Badge(outcome)} <span class="note">decided {Page.Time(at)}</span></p>""");
+        Html.Of($"""<p class="path"><code>{path}</code></p><p class="status-line">{Page.Badge(outcome)} <span class="note">decided {Markup.Time(at)}</span></p>""");
 
     /// <summary>Renders the votes side by side, the claims with their supporters, and the proofs.</summary>
     private static Html Votes(
@@ -74,7 +74,7 @@ internal static class DecisionPage
         return Html.Of($"""
             {(votes.IsEmpty ? Html.Empty : Page.Section("Votes", VoteChips.Of(votes, granted, late, MostChips)))}
             {(letters.Count is 0 ? Html.Empty : Page.Section(letters.Count is 1 ? "The claim" : "The claims", Html.Of($"""<ul class="cards claims">{Html.Each(letters, claim => Claim(claim.Key, claim.Value, granted, votes))}</ul>{diff}""")))}
-            {(votes.IsEmpty ? proofs : Page.Section("Proofs", Html.Of($"""{proofs}{Page.Table("Proofs by elector", ["elector", "operator", "claim", "says", "proof", "head"], Html.Each(votes, vote => Row(vote, letters)))}""")))}
+            {(votes.IsEmpty ? proofs : Page.Section("Proofs", Html.Of($"""{proofs}{Markup.Table("Proofs by elector", ["elector", "operator", "claim", "says", "proof", "head"], Html.Each(votes, vote => Row(vote, letters)))}""")))}
             <section><h2>In one line</h2><p class="sentence">{sentence}</p></section>
             """);
     }

@@ -7,7 +7,7 @@ using TrustixProxy.Substituter.Health;
 
 namespace TrustixProxy.Substituter.Dashboard;
 
-/// <summary>Page of one elector: who it is, how it fares, what it says, and with whom it agrees.</summary>
+/// <summary>Renders the page of one elector: its identity, state, answers, and agreement with other electors.</summary>
 internal static class ElectorPage
 {
     private const int Most = 30;
@@ -56,7 +56,7 @@ internal static class ElectorPage
     }
 
     private static Html When(string name, DateTimeOffset? at) => Html.Of($"""
-        <div class="tile"><dt>{name}</dt><dd class="when">{Page.Time(at)}</dd></div>
+        <div class="tile"><dt>{name}</dt><dd class="when">{Markup.Time(at)}</dd></div>
 
         """);
 
@@ -73,7 +73,7 @@ internal static class ElectorPage
         return Html.Of($"""<div class="notice ice">{now}{before}</div>""");
     }
 
-    private static Html Agreement(string name, Policy policy, IReadOnlyList<AgreementSpan> spans) => Page.Table(
+    private static Html Agreement(string name, Policy policy, IReadOnlyList<AgreementSpan> spans) => Markup.Table(
         "Agreement in the last week", ["elector", "the same claim"], Html.Each(
             policy.Electors.Select(elector => elector.Name).Where(other => other != name), other =>
             {

@@ -25,7 +25,7 @@ internal static class OverviewPage
             {Page.Section("Who votes", ElectorCards.Of(parts, health, journal))}
             {Page.Section("Where NARs come from", UpstreamRows.Of(health))}
             {Page.Section("The last day", Html.Of($"""<div class="graphs">{AnswerCharts.Took("Time to decide", journal.Durations.List())}{AnswerCharts.Given(parts.Given.List())}</div>"""))}
-            {Page.Section("Caches of decisions", Page.Table("Lookups of stored decisions", ["tier", "hit", "miss", "rejected", "state"], Html.Each(Enum.GetValues<CacheTier>(), tier => Tier(tier, parts))))}
+            {Page.Section("Caches of decisions", Markup.Table("Lookups of stored decisions", ["tier", "hit", "miss", "rejected", "state"], Html.Each(Enum.GetValues<CacheTier>(), tier => Tier(tier, parts))))}
             """));
     }
 

@@ -42,15 +42,6 @@ internal static class Page
 
         """);
 
-    /// <summary>Renders a table that scrolls on its own in narrow pages.</summary>
-    /// <param name="rows">Rows; an empty table says so.</param>
-    public static Html Table(string caption, string[] columns, Html rows) => Html.Of($"""
-        <div class="wide" role="region" tabindex="0" aria-label="{caption}"><table><caption>{caption}</caption>
-        <thead><tr>{Html.Each(columns, column => Html.Of($"""<th scope="col">{column}</th>"""))}</tr></thead>
-        <tbody>{(rows.ToString().Length > 0 ? rows : Html.Of($"""<tr><td colspan="{columns.Length}">none</td></tr>"""))}</tbody></table></div>
-
-        """);
-
     /// <summary>Renders a part of a page under a heading.</summary>
     public static Html Section(string title, Html content) => Html.Of($"<section><h2>{title}</h2>{content}</section>\n");
 
@@ -61,9 +52,6 @@ internal static class Page
         <div class="tile {kind}"><dt>{name}</dt><dd><span class="figure">{figure}</span>{(note.Length is 0 ? Html.Empty : Html.Of($"""<span class="note">{note}</span>"""))}</dd></div>
 
         """);
-
-    /// <summary>Renders a time, to the second.</summary>
-    public static Html Time(DateTimeOffset? time) => time is { } at ? Html.Of($"""<time datetime="{at:yyyy-MM-ddTHH:mm:ssZ}">{at:yyyy-MM-dd HH:mm:ss}Z</time>""") : Html.Of($"never");
 
     /// <summary>Renders a word in the colour of its kind; the colour adds no information.</summary>
     public static Html Badge(string word, string kind) => Html.Of($"""<span class="badge {kind}">{word}</span>""");

@@ -17,7 +17,7 @@ internal static class PathRows
         : Html.Of($"""<ul class="rows">{Html.Each(entries, Row)}</ul>""");
 
     private static Html Row(JournalEntry entry) => Html.Of($"""
-        <li class="{VerdictChart.KindOf(entry.Outcome)}"><div class="line"><a href="/path/{entry.Digest}">{entry.Path.Name}</a> {Page.Badge(entry.Outcome)}{(entry.IsDisputed && entry.Outcome is not Outcome.Conflict ? Page.Badge("disputed", "bad") : Html.Empty)} {Page.Time(entry.At)}</div>{(entry.Votes.IsEmpty ? Html.Of($"""<p class="reason">{entry.Sentence}</p>""") : VoteChips.Of(entry, MostVotes))}</li>
+        <li class="{VerdictChart.KindOf(entry.Outcome)}"><div class="line"><a href="/path/{entry.Digest}">{entry.Path.Name}</a> {Page.Badge(entry.Outcome)}{(entry.IsDisputed && entry.Outcome is not Outcome.Conflict ? Page.Badge("disputed", "bad") : Html.Empty)} {Markup.Time(entry.At)}</div>{(entry.Votes.IsEmpty ? Html.Of($"""<p class="reason">{entry.Sentence}</p>""") : VoteChips.Of(entry, MostVotes))}</li>
 
         """);
 }

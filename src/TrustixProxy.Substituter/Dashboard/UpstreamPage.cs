@@ -5,7 +5,7 @@ using TrustixProxy.Substituter.Health;
 
 namespace TrustixProxy.Substituter.Dashboard;
 
-/// <summary>Page of one upstream: how it fares, what it answered, and which NARs of it were refused.</summary>
+/// <summary>Renders the page of one upstream: its state, its answers, and its refused NARs.</summary>
 internal static class UpstreamPage
 {
     private static readonly (string Kind, string Meaning, string[] Words)[] Answers =

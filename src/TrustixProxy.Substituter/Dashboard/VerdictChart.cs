@@ -29,7 +29,7 @@ internal static class VerdictChart
         var total = (long)columns.Sum(column => column.Parts.Sum(part => part.Size));
         return Html.Of($"""
             {BarChart.Of("Decisions", $"{Figures.Count(total, "decision", "decisions")} in the last {(isDay ? "day" : "hour")}", columns, 4, highest => $"{highest.ToString("N0", CultureInfo.InvariantCulture)} in {(isDay ? "half an hour" : "a minute")}", Kinds)}
-            <p class="note">Counted by the minute since {Page.Time(journal.Since)}. Show <a href="/{(isDay ? "" : "?span=day")}">the last {(isDay ? "hour" : "day")}</a>.</p>
+            <p class="note">Counted by the minute since {Markup.Time(journal.Since)}. Show <a href="/{(isDay ? "" : "?span=day")}">the last {(isDay ? "hour" : "day")}</a>.</p>
 
             """);
     }
