@@ -76,6 +76,11 @@ public sealed class DebDecider : IDisposable
     {
         try
         {
+            if (Recall(asked) is { } known)
+            {
+                return known; // decided between the look and this poll: rebuilders are asked once
+            }
+
             var start = _time.GetTimestamp();
             var verdict = await _poll.AskAsync(asked, version);
             var now = _time.GetUtcNow();
