@@ -89,20 +89,7 @@ public sealed class DebBundle
     }
 
     /// <summary>Whether a file claims to be such a bundle; false for one of a store path.</summary>
-    public static bool IsOne(ReadOnlyMemory<byte> json)
-    {
-        try
-        {
-            using var document = JsonDocument.Parse(json);
-            return document.RootElement.ValueKind is JsonValueKind.Object
-                && document.RootElement.TryGetProperty("kind", out var kind) && kind.ValueKind is JsonValueKind.String
-                && kind.ValueEquals(Kind);
-        }
-        catch (JsonException)
-        {
-            return false;
-        }
-    }
+    public static bool IsOne(ReadOnlyMemory<byte> json) => CanonicalJson.KindOf(json) is Kind;
 
     /// <summary>Repeats the decision from the bundle alone.</summary>
     /// <param name="json">The bundle.</param>

@@ -41,6 +41,26 @@ public static class CanonicalJson
         }
     }
 
+    /// <summary>Reads what untrusted bytes call themselves: the text of the member <c>kind</c> of a JSON object; null where there is none,
+    /// and for text that is not Unicode.</summary>
+    public static string? KindOf(ReadOnlyMemory<byte> json)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(json);
+            return document.RootElement.ValueKind is JsonValueKind.Object
+                && document.RootElement.TryGetProperty("kind", out var kind) && kind.ValueKind is JsonValueKind.String ? kind.GetString() : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+        catch (InvalidOperationException)
+        {
+            return null; // half a surrogate pair
+        }
+    }
+
     /// <summary>Encodes a value without white space.</summary>
     public static byte[] Write<T>(T value, JsonTypeInfo<T> form) => JsonSerializer.SerializeToUtf8Bytes(value, form);
 }

@@ -26,6 +26,9 @@ internal sealed class DashboardStage : IAsyncDisposable
     /// <summary>Refers to the others, and to one that nobody asked for.</summary>
     public TestOutput Root { get; private set; } = null!;
 
+    /// <summary>All agree, and nobody has asked yet.</summary>
+    public TestOutput Unasked { get; } = TestOutput.Make("brand-new-1.0");
+
     /// <summary>The pages.</summary>
     public string[] Paths =>
     [
@@ -58,7 +61,8 @@ internal sealed class DashboardStage : IAsyncDisposable
     private async Task PlayAsync()
     {
         Root = TestOutput.Make("root-1.0", 1000, Agreed.Path, Split.Path, Lone.Path, TestOutput.PathOf("unheard-of-1.0"));
-        Proxy.Publish(Agreed, "alice", "bob").Publish(Split, "alice").Publish(Lone, "alice").Publish(Root, "alice", "bob");
+        Proxy.Publish(Agreed, "alice", "bob").Publish(Split, "alice").Publish(Lone, "alice").Publish(Root, "alice", "bob")
+            .Publish(Unasked, "alice", "bob");
         Proxy.Log("bob").Publish(Split.Forge().Statement);
         Proxy.Log("carol").Publish(Root.Forge().Statement);
         Proxy.Log("dora").Lie = LogLie.EntryOfOtherLeaf;

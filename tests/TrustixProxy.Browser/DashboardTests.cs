@@ -66,15 +66,13 @@ public sealed class DashboardTests(Browser browser) : IAsyncLifetime
     [Fact]
     public async Task A_page_that_is_looked_at_shows_what_is_decided_without_being_asked_and_keeps_the_place()
     {
-        var output = TestOutput.Make("brand-new-1.0");
         await using var window = await browser.OpenAsync(Proxy.OperationsUrl);
         var page = await window.GoAsync("/");
         await page.Locator("#live:has-text('live')").WaitForAsync();
         await page.Locator("details summary").First.ClickAsync();
         await page.Locator("main a", new() { HasText = "split-1.0" }).FocusAsync();
 
-        Proxy.Publish(output, "alice", "bob");
-        await Proxy.NarInfoAsync(output);
+        await Proxy.NarInfoAsync(_stage.Unasked);
 
         await Assertions.Expect(page.Locator("main")).ToContainTextAsync("brand-new-1.0", new() { Timeout = 20_000 });
         Assert.True(await page.Locator("details").First.EvaluateAsync<bool>("details => details.open"));

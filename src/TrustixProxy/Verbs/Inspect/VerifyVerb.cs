@@ -61,21 +61,8 @@ internal static class VerifyVerb
         }
 
         var isJson = parsed.GetValue(SharedOptions.Json);
-        return IsEvidence(bytes) ? VerifyEvidence(bytes, options.Policy, isJson) : VerifyBundle(bytes, options.Policy, isJson);
+        return CanonicalJson.KindOf(bytes) is not null ? VerifyEvidence(bytes, options.Policy, isJson) : VerifyBundle(bytes, options.Policy, isJson);
     });
-
-    private static bool IsEvidence(byte[] bytes)
-    {
-        try
-        {
-            using var json = JsonDocument.Parse(bytes);
-            return json.RootElement.ValueKind is JsonValueKind.Object && json.RootElement.TryGetProperty("kind", out _);
-        }
-        catch (JsonException)
-        {
-            return false;
-        }
-    }
 
     private static int VerifyEvidence(byte[] bytes, Policy policy, bool isJson)
     {
