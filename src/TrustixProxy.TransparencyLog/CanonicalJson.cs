@@ -49,7 +49,8 @@ public static class CanonicalJson
         {
             using var document = JsonDocument.Parse(json);
             return document.RootElement.ValueKind is JsonValueKind.Object
-                && document.RootElement.TryGetProperty("kind", out var kind) && kind.ValueKind is JsonValueKind.String ? kind.GetString() : null;
+                && document.RootElement.TryGetProperty("kind", out var kind) && kind.ValueKind is JsonValueKind.String
+                    ? kind.GetString() : null;
         }
         catch (JsonException)
         {
