@@ -28,10 +28,10 @@ internal static class OlpcJson
 
     private static bool TryWriteMembers(JsonElement value, ArrayBufferWriter<byte> into)
     {
-        var members = value.EnumerateObject().ToList();
-        members.Sort((a, b) => Encoding.UTF8.GetBytes(a.Name).AsSpan().SequenceCompareTo(Encoding.UTF8.GetBytes(b.Name)));
+        var members = value.EnumerateObject().Select(member => (Name: Encoding.UTF8.GetBytes(member.Name), Member: member)).ToList();
+        members.Sort((a, b) => a.Name.AsSpan().SequenceCompareTo(b.Name));
         Write("{"u8, into);
-        foreach (var (index, member) in members.Index())
+        foreach (var (index, (_, member)) in members.Index())
         {
             Write(index is 0 ? ""u8 : ","u8, into);
             if (!TryWriteText(member.Name, into) || !Write(":"u8, into) || !TryWrite(member.Value, into))
