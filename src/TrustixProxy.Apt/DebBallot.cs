@@ -23,7 +23,8 @@ public abstract record DebBallot
     /// <summary>The rebuilder does not know the file, or has not built it yet.</summary>
     public sealed record Unknown : DebBallot;
 
-    /// <summary>The rebuilder gave no answer that counts.</summary>
+    /// <summary>The rebuilder gave no answer that counts. Without any answer a refusal may change soon; a useless one is final, as the
+    /// same comes again.</summary>
     /// <param name="Reason">The reason.</param>
     public sealed record Silent(SilenceReason Reason) : DebBallot
     {

@@ -25,6 +25,33 @@ public enum RebuilderLie
     /// <summary>More bytes than any answer has.</summary>
     Huge,
 
+    /// <summary>JSON of 100,000 levels.</summary>
+    Deep,
+
+    /// <summary>A list with a text that is not Unicode.</summary>
+    Surrogate,
+
+    /// <summary>JSON that is not UTF-8.</summary>
+    NotUtf8,
+
+    /// <summary>A list in another form than rebuilderd's.</summary>
+    OtherForm,
+
+    /// <summary>401 to everything.</summary>
+    Unauthorized,
+
+    /// <summary>404 to everything: there is no rebuilderd.</summary>
+    Missing,
+
+    /// <summary>429 to everything.</summary>
+    Throttled,
+
+    /// <summary>One byte now and then, without an end.</summary>
+    Drip,
+
+    /// <summary>A redirect to the metadata service of a cloud.</summary>
+    RedirectToMetadata,
+
     /// <summary>It says good, and has no attestation.</summary>
     NoAttestation,
 
@@ -36,6 +63,12 @@ public enum RebuilderLie
 
     /// <summary>The attestation is changed after it was signed.</summary>
     Changed,
+
+    /// <summary>The attestation is of another architecture's file.</summary>
+    OtherArchitecture,
+
+    /// <summary>The attestation names the file twice.</summary>
+    TwoProducts,
 }
 
 /// <summary>A rebuilderd on loopback.</summary>
@@ -112,10 +145,33 @@ public sealed class FakeRebuilder : FakeServer
         RebuilderLie.Unavailable => Task.FromResult(context.Response.StatusCode = 503),
         RebuilderLie.Html => context.Response.WriteAsync("<!doctype html><title>Welcome</title>"),
         RebuilderLie.Huge => context.Response.Body.WriteAsync(new byte[4 << 20]).AsTask(),
+        RebuilderLie.Deep => context.Response.WriteAsync($"{{\"records\":{new string('[', 100_000)}{new string(']', 100_000)}}}"),
+        RebuilderLie.Surrogate => context.Response.WriteAsync("""{"records":[{"name":"\ud800","architecture":"amd64"}]}"""),
+        RebuilderLie.NotUtf8 => context.Response.Body.WriteAsync(Encoding.Latin1.GetBytes("""{"records":[{"name":"ü"}]}""")).AsTask(),
+        RebuilderLie.OtherForm => context.Response.WriteAsync("""[{"name":"hello","status":"GOOD"}]"""),
+        RebuilderLie.Unauthorized => Task.FromResult(context.Response.StatusCode = 401),
+        RebuilderLie.Missing => Task.FromResult(context.Response.StatusCode = 404),
+        RebuilderLie.Throttled => Task.FromResult(context.Response.StatusCode = 429),
+        RebuilderLie.Drip => DripAsync(context),
+        RebuilderLie.RedirectToMetadata => RedirectAsync(context),
         _ when path is "/api/v1/packages/binary" => ListAsync(context),
         RebuilderLie.NoAttestation => Task.FromResult(context.Response.StatusCode = 404),
         _ => AttestAsync(context, int.Parse(path.Split('/')[4], null)),
     };
+
+    private static async Task DripAsync(HttpContext context)
+    {
+        for (; ; await Task.Delay(50, context.RequestAborted))
+        {
+            await context.Response.WriteAsync(" ", context.RequestAborted);
+        }
+    }
+
+    private static Task RedirectAsync(HttpContext context)
+    {
+        context.Response.Redirect("http://169.254.169.254/latest");
+        return Task.CompletedTask;
+    }
 
     private Task ListAsync(HttpContext context)
     {
@@ -138,8 +194,17 @@ public sealed class FakeRebuilder : FakeServer
     private Task AttestAsync(HttpContext context, int build)
     {
         var (file, _, sha256) = _builds[build];
-        var link = Link(Lie is RebuilderLie.OtherKey ? _other : _key, Lie is RebuilderLie.OtherFile ? $"other{file}" : file, sha256);
-        return context.Response.WriteAsync(
-            Lie is RebuilderLie.Changed ? link.Replace("\"command\":[]", "\"command\":[\"x\"]", StringComparison.Ordinal) : link);
+        var link = Link(Lie is RebuilderLie.OtherKey ? _other : _key, Lie switch
+        {
+            RebuilderLie.OtherFile => $"other{file}",
+            RebuilderLie.OtherArchitecture => file.Replace("_amd64", "_i386", StringComparison.Ordinal),
+            _ => file,
+        }, sha256);
+        return context.Response.WriteAsync(Lie switch
+        {
+            RebuilderLie.Changed => link.Replace("\"command\":[]", "\"command\":[\"x\"]", StringComparison.Ordinal),
+            RebuilderLie.TwoProducts => link.Replace("\"products\":{", $"\"products\":{{\"{file}\":{{}},", StringComparison.Ordinal),
+            _ => link,
+        });
     }
 }

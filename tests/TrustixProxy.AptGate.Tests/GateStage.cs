@@ -54,7 +54,8 @@ internal sealed class GateStage : IAsyncDisposable
 
     /// <summary>Starts the gate, again if it runs, on the same state.</summary>
     public async Task RestartAsync(
-        Func<AptGateOptions, AptGateOptions>? adjust = null, ImmutableArray<PolicyException>? exceptions = null, bool isReport = false)
+        Func<AptGateOptions, AptGateOptions>? adjust = null, ImmutableArray<PolicyException>? exceptions = null, bool isReport = false,
+        TimeProvider? time = null)
     {
         await StopAsync();
         ImmutableArray<RebuilderOptions> rebuilders = [OptionsOf("alice", Alice), OptionsOf("bob", Bob)];
@@ -75,7 +76,7 @@ internal sealed class GateStage : IAsyncDisposable
             Store = new FileStoreOptions(Path.Combine(State, "files"), 64 << 20),
             Deadline = TimeSpan.FromSeconds(20),
         };
-        _gate = AptGateHost.Create(adjust?.Invoke(options) ?? options);
+        _gate = AptGateHost.Create(adjust?.Invoke(options) ?? options, time: time);
         await _gate.StartAsync();
     }
 

@@ -47,7 +47,7 @@ public sealed class DebDecider : IDisposable
     public DebDecision? Recall(AskedDeb asked)
     {
         var now = _time.GetUtcNow();
-        if (_known.TryGetValue(asked.Text, out DebDecision? known) && known!.Until > now)
+        if (_known.TryGetValue(asked.Text, out DebDecision? known) && known!.IsInForce(now))
         {
             return known;
         }

@@ -8,4 +8,7 @@ namespace TrustixProxy.AptGate.Decisions;
 public sealed record DebDecision(DebBundle Bundle, DateTimeOffset Until)
 {
     public DebVerdict Verdict => Bundle.Verdict;
+
+    /// <summary>Whether it stands at a time. One of the future was made by a clock that was ahead, and would stand too long.</summary>
+    public bool IsInForce(DateTimeOffset now) => Bundle.DecidedAt <= now && now < Until;
 }

@@ -31,7 +31,7 @@ public sealed class DecisionBook
     /// <summary>Finds a grant that is still good; null when there is none.</summary>
     public DebDecision? Find(AskedDeb asked, DateTimeOffset now) =>
         Read(asked) is { } bytes && _seal.TryOpen(asked, bytes, out var bundle)
-            && bundle.ExpiresAt > now && bundle.Verdict.IsGranted ? new DebDecision(bundle, bundle.ExpiresAt) : null;
+            && new DebDecision(bundle, bundle.ExpiresAt) is var kept && kept.IsInForce(now) && kept.Verdict.IsGranted ? kept : null;
 
     /// <summary>The files of this SHA-256 that grants are kept for.</summary>
     public IReadOnlyList<string> AskedOf(Digest sha256) =>

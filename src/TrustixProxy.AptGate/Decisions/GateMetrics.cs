@@ -40,6 +40,7 @@ internal static class GateMetrics
         DebBallot.Claimed => "good",
         DebBallot.Bad => "bad",
         DebBallot.Unknown => "unknown",
+        DebBallot.Silent { IsAnswer: true } => "unusable",
         _ => "silent",
     };
 }

@@ -63,9 +63,9 @@ public sealed class RebuilderClient : IDisposable
         {
             UpstreamAnswer.FoundFile { File: var json } => RebuilderdReply.TryReadPackages(json, asked.File, out var status)
                 ? await BallotOfAsync(asked, status, cancellation)
-                : new DebBallot.Silent(SilenceReason.BadAnswer),
+                : Useless(SilenceReason.BadAnswer),
             UpstreamAnswer.Failed failed => SilenceOf(failed),
-            _ => new DebBallot.Silent(SilenceReason.BadAnswer), // no rebuilderd has no list
+            _ => Useless(SilenceReason.BadAnswer), // no rebuilderd has no list
         };
     }
 
@@ -84,7 +84,7 @@ public sealed class RebuilderClient : IDisposable
         {
             UpstreamAnswer.FoundFile { File: var link } => DebBallot.Of(link, Options.Elector, asked.File),
             UpstreamAnswer.Failed failed => SilenceOf(failed),
-            _ => new DebBallot.Silent(SilenceReason.NoSignature) { IsAnswer = true }, // it says good, and signs nothing
+            _ => Useless(SilenceReason.NoSignature), // it says good, and signs nothing
         };
     }
 
@@ -99,6 +99,9 @@ public sealed class RebuilderClient : IDisposable
         return answer;
     }
 
+    /// <summary>An answer that is none: it is there, so that asking again soon gives the same.</summary>
+    private static DebBallot.Silent Useless(SilenceReason reason) => new(reason) { IsAnswer = true };
+
     private static DebBallot.Silent SilenceOf(UpstreamAnswer.Failed failed) => new(failed switch
     {
         { IsAway: true } => SilenceReason.BreakerOpen,
@@ -109,5 +112,8 @@ public sealed class RebuilderClient : IDisposable
             SilenceReason.Tls,
         { Fault.IsAnswer: true } => SilenceReason.BadAnswer,
         _ => SilenceReason.Unreachable,
-    });
+    })
+    {
+        IsAnswer = failed is { IsAway: false, Fault: { IsAnswer: true, Kind: not UpstreamFailure.Throttled } },
+    };
 }

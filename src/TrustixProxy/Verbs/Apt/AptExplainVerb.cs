@@ -123,6 +123,7 @@ internal static class AptExplainVerb
         DebBallot.Claimed { Claim: var claim } => $"signed {claim.Text}",
         DebBallot.Bad => "could not reproduce it (unsigned, so it proves nothing)",
         DebBallot.Unknown => "does not know it, or has not built it yet",
+        DebBallot.Silent { IsAnswer: true } useless => $"answers, and proves nothing: {Kebab.Of(useless.Reason)}",
         DebBallot.Silent silent => $"silent: {Kebab.Of(silent.Reason)}",
         _ => throw new System.Diagnostics.UnreachableException(),
     };
