@@ -1,5 +1,7 @@
 using System.Text;
 using Microsoft.AspNetCore.Http;
+using TrustixProxy.Testing;
+using TrustixProxy.TransparencyLog;
 
 namespace TrustixProxy.Apt.RealClients;
 
@@ -86,21 +88,28 @@ public sealed class ArchiveTests(AptLab lab) : IAsyncLifetime
         var slow = await client.InstallAsync("hello");
         Assert.True(slow.IsGood, slow.Text);
 
-        var cuts = 0;
-        Archive.Send = async (context, bytes) =>
-        {
-            cuts++;
-            Archive.Send = null;
-            context.Response.ContentLength = bytes.Length;
-            await context.Response.Body.WriteAsync(bytes.AsMemory(0, bytes.Length / 2), context.RequestAborted);
-            await context.Response.Body.FlushAsync(context.RequestAborted);
-            context.Abort();
-        };
+        Archive.Send = CutOnceAsync;
         var cut = await client.InstallAsync("large");
 
         Assert.True(cut.IsGood, cut.Text);
         Assert.True(client.Has(AptLab.Large));
-        Assert.Equal(1, cuts);
+        Assert.Null(Archive.Send);
+    }
+
+    [AptFact]
+    public async Task A_release_file_that_is_cut_comes_whole_and_is_taken_down()
+    {
+        var client = await AptClient.MakeAsync(lab.Directory, AptFolder.AtHand!, lab.Folder, Gate.Archive);
+        Archive.Send = CutOnceAsync;
+
+        var updated = await client.UpdateAsync();
+
+        Assert.True(updated.IsGood, updated.Text);
+        Assert.Null(Archive.Send);
+        Assert.Equal(2, Archive.Requests.Count(path => path.EndsWith("/InRelease", StringComparison.Ordinal)));
+        var release = Digest.Of(await File.ReadAllBytesAsync(Path.Combine(lab.Folder.Path, "dists/sid/InRelease")));
+        await Eventually.UntilAsync(async () => $"{await Daemon.RunAsync(["apt", "releases", "--config", Gate.Configuration])}"
+            .Contains($"{release}", StringComparison.Ordinal));
     }
 
     [AptFact]
@@ -120,6 +129,16 @@ public sealed class ArchiveTests(AptLab lab) : IAsyncLifetime
 
         Assert.False(round.IsGood);
         Assert.False(client.Has(AptLab.Large));
+    }
+
+    /// <summary>Breaks off in the middle of the next file; those behind it come whole.</summary>
+    private async Task CutOnceAsync(HttpContext context, byte[] bytes)
+    {
+        Archive.Send = null;
+        context.Response.ContentLength = bytes.Length;
+        await context.Response.Body.WriteAsync(bytes.AsMemory(0, bytes.Length / 2), context.RequestAborted);
+        await context.Response.Body.FlushAsync(context.RequestAborted);
+        context.Abort();
     }
 
     /// <summary>Changes one byte behind a text, or in the middle.</summary>

@@ -75,15 +75,16 @@ public sealed class DoorTests
     public async Task A_part_of_a_passing_file_is_asked_for_as_apt_asks()
     {
         await using var stage = await GateStage.StartAsync();
-        stage.Archive.Files["/dists/sid/InRelease"] = "0123456789"u8.ToArray();
+        const string file = "/debian/dists/sid/main/i18n/Translation-en";
+        stage.Archive.Files["/dists/sid/main/i18n/Translation-en"] = "0123456789"u8.ToArray();
 
-        using var part = await stage.GetAsync("/debian/dists/sid/InRelease", ask =>
+        using var part = await stage.GetAsync(file, ask =>
         {
             ask.Headers.Range = new(4, null);
             ask.Headers.IfRange = new(FakeArchive.ModifiedAt);
         });
-        using var beyond = await stage.GetAsync("/debian/dists/sid/InRelease", ask => ask.Headers.Range = new(10, null));
-        using var older = await stage.GetAsync("/debian/dists/sid/InRelease", ask =>
+        using var beyond = await stage.GetAsync(file, ask => ask.Headers.Range = new(10, null));
+        using var older = await stage.GetAsync(file, ask =>
         {
             ask.Headers.Range = new(4, null);
             ask.Headers.IfRange = new(FakeArchive.ModifiedAt.AddDays(-1));

@@ -36,6 +36,15 @@ public enum ArchiveLie
 
     /// <summary>503 to everything.</summary>
     Unavailable,
+
+    /// <summary>204, as if there were nothing to say.</summary>
+    NoContent,
+
+    /// <summary>304 to everybody, whatever they have.</summary>
+    NotModified,
+
+    /// <summary>Only a part of the file, which nobody has asked for.</summary>
+    UnaskedPart,
 }
 
 /// <summary>An archive of Debian packages on loopback. It knows ranges and times of the last change.</summary>
@@ -76,9 +85,14 @@ public sealed class FakeArchive : FakeServer
         Requests.Enqueue($"{context.Request.Method} {path}");
         var isMoved = path.StartsWith("/moved", StringComparison.Ordinal);
         var isRedirect = Lie is ArchiveLie.Redirect or ArchiveLie.RedirectToMetadata && !isMoved;
-        if (Lie is ArchiveLie.Unavailable || isRedirect)
+        if (Lie is ArchiveLie.Unavailable or ArchiveLie.NoContent or ArchiveLie.NotModified || isRedirect)
         {
-            context.Response.StatusCode = isRedirect ? 302 : 503;
+            context.Response.StatusCode = isRedirect ? 302 : Lie switch
+            {
+                ArchiveLie.NoContent => 204,
+                ArchiveLie.NotModified => 304,
+                _ => 503,
+            };
             context.Response.Headers.Location = Lie switch
             {
                 ArchiveLie.Redirect => $"{Url}moved{path}",
@@ -109,7 +123,8 @@ public sealed class FakeArchive : FakeServer
 
         var bytes = file.ToArray();
         bytes[^1] ^= (byte)(Lie is ArchiveLie.FlippedLastByte ? 1 : 0);
-        var from = Lie is ArchiveLie.CutOnceWithoutRanges || (request.IfRange?.LastModified is { } time && time != ModifiedAt) ? 0
+        var from = Lie is ArchiveLie.UnaskedPart ? 4
+            : Lie is ArchiveLie.CutOnceWithoutRanges || (request.IfRange?.LastModified is { } time && time != ModifiedAt) ? 0
             : (int)(request.Range?.Ranges.Single().From ?? 0);
         if (from >= bytes.Length)
         {

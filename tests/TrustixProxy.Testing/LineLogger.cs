@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 namespace TrustixProxy.Testing;
 
 /// <summary>Keeps what is logged as lines.</summary>
-internal sealed class LineLogger(System.Collections.Concurrent.ConcurrentQueue<string> lines) : ILoggerProvider, ILogger
+public sealed class LineLogger(System.Collections.Concurrent.ConcurrentQueue<string> lines) : ILoggerProvider, ILogger
 {
     public ILogger CreateLogger(string categoryName) => this;
 

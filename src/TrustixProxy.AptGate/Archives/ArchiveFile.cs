@@ -18,6 +18,10 @@ public sealed class ArchiveFile : IDisposable
     /// <summary>Whether it has a body with bytes of the file.</summary>
     public bool HasContent => Status is 200 or 206;
 
+    /// <summary>The status to tell a client who gets no bytes: the archive's where it says that the file is missing or refused, and
+    /// 502 for anything that is no answer to the request.</summary>
+    public int FailureStatus => Status is 403 or 404 or 410 ? Status : 502;
+
     /// <summary>Length of the body in bytes; null when unknown.</summary>
     public long? Length => _response.Content.Headers.ContentLength;
 

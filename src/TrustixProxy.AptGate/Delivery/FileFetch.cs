@@ -162,9 +162,11 @@ public sealed class FileFetch(FileOrder order, FileStore store, TimeProvider tim
 
     /// <summary>Returns why an answer is not the file; null when it may be.</summary>
     private FetchStart? Refusal(ArchiveFile file, long? whole) =>
-        !file.HasContent ? new FetchStart(file.Status is 416 ? 502 : file.Status, null, null, $"the archive answers {file.Status}")
+        !file.HasContent ? new FetchStart(file.FailureStatus, null, null, $"the archive answers {file.Status}")
         : file.Start > _received || (whole is { } length && file.WholeLength is { } named && named != length)
             ? new FetchStart(502, null, null, $"the archive has a file of {file.WholeLength} bytes, not of {whole}")
+        : (whole ?? file.WholeLength) > store.MaxSize
+            ? new FetchStart(502, null, null, $"the file has {whole ?? file.WholeLength} bytes, and store.maxSize is {store.MaxSize}")
         : null;
 
     private async Task PumpAsync(ArchiveFile file, long? whole, IncrementalHash hash, CancellationToken cancellation)

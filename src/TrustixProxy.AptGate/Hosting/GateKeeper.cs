@@ -36,7 +36,9 @@ internal sealed class GateKeeper(GateParts parts, TimeProvider time, ILogger log
 
     private async Task SubmitAsync(CancellationToken cancellation)
     {
-        var open = parts.Releases.List().Where(release => !release.IsSubmitted).Take(MostAtOnce).ToList();
+        var archives = parts.Archives.Select(archive => archive.Options.Name).ToHashSet(); // of another, nobody knows the address
+        var open = parts.Releases.List().Where(release => !release.IsSubmitted && archives.Contains(release.Archive)).Take(MostAtOnce)
+            .ToList();
         if (open.Count is 0)
         {
             return;

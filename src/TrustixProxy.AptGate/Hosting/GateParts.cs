@@ -37,7 +37,8 @@ internal sealed class GateParts : IDisposable
         Releases = new ReleaseBook(_writer, time);
         Journal = new GateJournal();
         Decider.Decided += Journal.Add;
-        var (readings, files) = (new IndexReadings(Indexes, logger), new GateFiles(Store, new FileFetches(Store, time)));
+        var readings = new IndexReadings(Indexes, options.Deadline, time, logger);
+        var files = new GateFiles(Store, new FileFetches(Store, time));
         Door = new GateDoor(Archives, new PackageAnswers(readings, Decider, files), new HashedAnswers(readings, files),
             new PassedAnswers(readings, Releases, time), new LookAhead(Indexes, Decider, files));
     }

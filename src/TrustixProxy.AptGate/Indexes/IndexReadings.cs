@@ -12,9 +12,10 @@ namespace TrustixProxy.AptGate.Indexes;
 public sealed record PassingIndex(string Archive, string Path, string Name);
 
 /// <summary>Reads the indexes that pass, while they stream. Whoever asks for a file that no index names waits for those under
-/// way.</summary>
+/// way, and not for long: one that an archive or a client draws out holds nobody up.</summary>
 /// <param name="book">Keeps what they say.</param>
-public sealed class IndexReadings(IndexBook book, ILogger logger)
+/// <param name="patience">Maximum wait for indexes under way.</param>
+public sealed class IndexReadings(IndexBook book, TimeSpan patience, TimeProvider time, ILogger logger)
 {
     private const int PackagesAtOnce = 500, BufferSize = 64 << 10;
 
@@ -38,9 +39,16 @@ public sealed class IndexReadings(IndexBook book, ILogger logger)
 
         _ = Task.Run(async () =>
         {
-            await ReadAsync(index, source, isWhole);
-            _underway.TryRemove(index, out var _);
-            done.TrySetResult();
+            try
+            {
+                await using var owned = source; // also when nothing is read: whoever writes into it waits for its reader
+                await ReadAsync(index, source, isWhole);
+            }
+            finally
+            {
+                _underway.TryRemove(index, out var _);
+                done.TrySetResult();
+            }
         });
     }
 
@@ -53,7 +61,7 @@ public sealed class IndexReadings(IndexBook book, ILogger logger)
             return known;
         }
 
-        await Task.WhenAll(UnderwayOf(archive)).WaitAsync(cancellation);
+        await WaitAsync(UnderwayOf(archive), cancellation);
         return book.Find(archive, path);
     }
 
@@ -66,8 +74,20 @@ public sealed class IndexReadings(IndexBook book, ILogger logger)
             return null;
         }
 
-        await Task.WhenAll(underway).WaitAsync(cancellation);
+        await WaitAsync(underway, cancellation);
         return book.Find(archive, path) is { } found && found != known ? found : null;
+    }
+
+    private async Task WaitAsync(List<Task> underway, CancellationToken cancellation)
+    {
+        try
+        {
+            await Task.WhenAll(underway).WaitAsync(patience, time, cancellation);
+        }
+        catch (TimeoutException)
+        {
+            // What is known by now has to do.
+        }
     }
 
     private List<Task> UnderwayOf(string archive) =>

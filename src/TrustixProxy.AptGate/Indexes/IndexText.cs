@@ -7,7 +7,7 @@ namespace TrustixProxy.AptGate.Indexes;
 internal static class IndexText
 {
     /// <summary>The most bytes that an index may have when it is decompressed; sid's has 60 MB.</summary>
-    public const long MaxSize = 2L << 30;
+    public const long MaxSize = 512L << 20;
 
     private const int MarkSize = 6;
 

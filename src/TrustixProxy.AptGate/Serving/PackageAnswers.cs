@@ -16,6 +16,11 @@ namespace TrustixProxy.AptGate.Serving;
 /// </code></remarks>
 internal sealed class PackageAnswers(IndexReadings indexes, DebDecider decider, GateFiles files)
 {
+    /// <summary>Maximum number of fetches that go on for clients that gave up: others could begin any number.</summary>
+    private const int MostGivenUp = 8;
+
+    private int _givenUp;
+
     public async Task AnswerAsync(HttpContext context, Archive archive, ArchiveRequest request)
     {
         if (await indexes.FindAsync(archive.Options.Name, request.Path, context.RequestAborted) is { } known)
@@ -54,6 +59,7 @@ internal sealed class PackageAnswers(IndexReadings indexes, DebDecider decider, 
     {
         var fetch = files.Fetch(new FileOrder(archive, request.UrlPath, null, null));
         FileContent? content = null;
+        var isGivenUp = false;
         try
         {
             var start = await fetch.Started.WaitAsync(context.RequestAborted);
@@ -71,15 +77,29 @@ internal sealed class PackageAnswers(IndexReadings indexes, DebDecider decider, 
                 await FileAnswer.WriteAsync(context, content, end.Sha256.ToString());
             }
         }
+        catch (OperationCanceledException)
+        {
+            isGivenUp = true;
+            throw;
+        }
         finally
         {
-            if (content is null)
-            {
-                fetch.Leave();
-            }
-
+            _ = content is null ? LeaveAsync(fetch, isGivenUp) : Task.CompletedTask;
             content?.Dispose();
         }
+    }
+
+    /// <summary>Leaves a fetch. A client that gave up before a byte left is apt, which waits for 30 s and tries again: then the
+    /// fetch goes on, and the next try joins it.</summary>
+    private async Task LeaveAsync(FileFetch fetch, bool isGivenUp)
+    {
+        if (isGivenUp)
+        {
+            await (Interlocked.Increment(ref _givenUp) <= MostGivenUp ? fetch.Ended : Task.CompletedTask);
+            Interlocked.Decrement(ref _givenUp);
+        }
+
+        fetch.Leave();
     }
 
     private async Task<DebVerdict> DecideAsync(HttpContext context, ArchiveRequest request, IndexedFile known) =>

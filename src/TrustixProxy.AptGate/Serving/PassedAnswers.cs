@@ -16,16 +16,17 @@ internal sealed class PassedAnswers(IndexReadings indexes, ReleaseBook releases,
 {
     private const int BufferSize = 64 << 10;
 
-    private const string ReleaseFile = "InRelease";
+    /// <summary>The names of Release files: apt takes the second when an archive lacks the first.</summary>
+    private static readonly string[] ReleaseFiles = ["InRelease", "Release"];
 
     public async Task AnswerAsync(HttpContext context, Archive archive, ArchiveRequest request)
     {
-        var (isHead, condition) = (HttpMethods.IsHead(context.Request.Method), ArchiveCondition.Of(context.Request));
+        var (isHead, condition) = (HttpMethods.IsHead(context.Request.Method), ConditionOf(context, request));
         using var file = await archive.OpenAsync(
             isHead ? HttpMethod.Head : HttpMethod.Get, request.UrlPath, condition, context.RequestAborted);
-        if (!file.HasContent || isHead)
+        if (!file.HasContent || isHead || !IsAskedFor(file, condition))
         {
-            await AnswerEmptyAsync(context, file);
+            await AnswerEmptyAsync(context, file, condition);
             return;
         }
 
@@ -66,11 +67,33 @@ internal sealed class PassedAnswers(IndexReadings indexes, ReleaseBook releases,
         }
 
         passing?.Complete();
-        if (passing?.Sha256 is { } sha256 && request.Path.Split('/') is ["dists", .. var suite, ReleaseFile])
+        if (passing?.Sha256 is { } sha256 && SuiteOf(request) is { } suite)
         {
-            releases.Note(archive.Options.Name, string.Join('/', suite), sha256);
+            releases.Note(archive.Options.Name, suite, sha256);
         }
     }
+
+    /// <summary>What of a file is wanted. Release files are always asked for whole: one that comes in parts would not be taken
+    /// down.</summary>
+    private static ArchiveCondition ConditionOf(HttpContext context, ArchiveRequest request)
+    {
+        var condition = ArchiveCondition.Of(context.Request);
+        return SuiteOf(request) is null ? condition : condition with { From = null, IfRange = null };
+    }
+
+    /// <summary>The suite whose Release file is asked for; null for other files.</summary>
+    private static string? SuiteOf(ArchiveRequest request) =>
+        request.Path.Split('/') is ["dists", .. { Length: > 0 } suite, var name] && ReleaseFiles.Contains(name)
+            ? string.Join('/', suite) : null;
+
+    /// <summary>Whether an answer is one to what was asked for: no part of a whole file, and not that an unknown one is
+    /// unchanged.</summary>
+    private static bool IsAskedFor(ArchiveFile file, ArchiveCondition condition) => file.Status switch
+    {
+        206 or 416 => !condition.IsWhole,
+        304 => condition.IfModifiedSince is not null,
+        _ => true,
+    };
 
     /// <summary>Whether a file is a package, or so short that it may be the beginning of one.</summary>
     private static bool IsPackage(ReadOnlySpan<byte> first, long? length) => DebMagic.IsPackage(first)
@@ -78,8 +101,7 @@ internal sealed class PassedAnswers(IndexReadings indexes, ReleaseBook releases,
 
     private PassingFile? Watch(Archive archive, ArchiveRequest request, ArchiveFile file)
     {
-        var isRelease = request.Path.EndsWith("/" + ReleaseFile, StringComparison.Ordinal);
-        if (!isRelease && !request.MayBePackages)
+        if (SuiteOf(request) is null && !request.MayBePackages)
         {
             return null;
         }
@@ -108,11 +130,16 @@ internal sealed class PassedAnswers(IndexReadings indexes, ReleaseBook releases,
         return count;
     }
 
-    private static Task AnswerEmptyAsync(HttpContext context, ArchiveFile file)
+    private static Task AnswerEmptyAsync(HttpContext context, ArchiveFile file, ArchiveCondition condition)
     {
-        if (file.Status is not (200 or 206 or 304 or 416))
+        if (file.Status is not (200 or 206 or 304 or 416) || !IsAskedFor(file, condition))
         {
-            return context.FailAsync(file.Status, file.Status is 404 or 410 ? "Not found in the archive" : "The archive refuses");
+            return context.FailAsync(file.FailureStatus, file.FailureStatus switch
+            {
+                404 or 410 => "Not found in the archive",
+                403 => "The archive refuses",
+                _ => $"Bad gateway: the archive answers {file.Status}",
+            });
         }
 
         WriteHead(context.Response, file);
