@@ -5,6 +5,7 @@ using TrustixProxy.AptGate.Hosting;
 using TrustixProxy.AptGate.Rebuilders;
 using TrustixProxy.AptGate.Storage;
 using TrustixProxy.IO.Connecting;
+using TrustixProxy.IO.Connections;
 using TrustixProxy.Native;
 using TrustixProxy.Nix;
 
@@ -31,6 +32,7 @@ internal sealed record AptConfiguration(AptGateOptions Options, string KeyFile, 
         var listen = section.Texts("listen", "http://127.0.0.1:8092");
         CommonKeys.CheckListen(section, "listen", listen, allowUnix: true);
         var (operationsListen, hosts) = ReadOperations(section, listen);
+        var (connections, perClient) = ClientConfiguration.ReadConnections(section.Object("limits"), ConnectionLimits.Default);
         var proxies = ProxyKeys.Read(section);
         var stateDirectory = CommonKeys.StateDirectory(section, "trustix-apt", isCheck);
         var (key, keyFile, isKeyMissing) = ServeConfiguration.ReadKey(section, stateDirectory);
@@ -50,6 +52,7 @@ internal sealed record AptConfiguration(AptGateOptions Options, string KeyFile, 
                 Listen = [.. listen],
                 OperationsListen = operationsListen,
                 OperationsHosts = hosts,
+                Connections = new ConnectionLimits { Connections = connections, PerClient = perClient },
                 StateDirectory = stateDirectory,
                 SigningKey = key,
                 Archives = archives,
@@ -66,7 +69,8 @@ internal sealed record AptConfiguration(AptGateOptions Options, string KeyFile, 
     /// <summary>Lists what is allowed but weaker than it may look.</summary>
     public IEnumerable<string> Warnings()
     {
-        foreach (var warning in Options.Policy.Scopes.Append(Options.Policy.Rest).SelectMany(PolicyConfiguration.Warnings))
+        foreach (var warning in Options.Policy.Scopes.Append(Options.Policy.Rest).SelectMany(PolicyConfiguration.Warnings)
+            .Concat(ClientConfiguration.ConnectionWarnings(Options.Connections.Connections)))
         {
             yield return warning;
         }

@@ -13,6 +13,13 @@ internal static class AptConfigurationKeys
         { Range = $"{ListenUrl}, or unix:/path" },
         ["operations.listen"] = new("Addresses of the dashboard, `/readyz` and `/metrics`; none when empty.") { Range = ListenUrl },
         ["operations.hosts"] = "Host names that the operations listener accepts, beside addresses of this machine.",
+        ["limits.connections"] = new("Concurrent connections to `listen`. More wait at most 10 s, while the oldest are closed after their "
+            + "current answer; then they get 503. 0 = unlimited.")
+        {
+            Default = "half of the process's open file limit, at most 16384",
+            Range = "0 to 10000000",
+        },
+        ["limits.connectionsPerClient"] = ConfigurationKeys.PerClient,
         ["proxy"] = new("HTTP proxy to archives and rebuilders: an address, `environment` for `http_proxy` and `https_proxy`, or `none`.")
         { Range = "http(s)://host:port, socks5://host:port, `environment`, `none`" },
         ["proxyCredentialsFile"] = new("File (mode 0600) with `USER:PASSWORD` for `proxy`.") { Type = "path" },

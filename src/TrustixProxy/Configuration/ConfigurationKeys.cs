@@ -26,6 +26,11 @@ internal static class ConfigurationKeys
         ["dissent"] = "`outvoted`: the quorum decides. `veto`: one proven dissent refuses.",
     };
 
+    /// <summary>Said of each listener that clients share by their addresses.</summary>
+    internal static readonly KeyMeaning PerClient =
+        new("Connections per address (IPv6: per /64); more are closed immediately. Unix sockets are exempt. 0 = unlimited.")
+        { Default = "half of `limits.connections`", Range = "0 to 10000000" };
+
     private const string Tags = "What its operator says about it, such as country or system, for `policy.distinct`.";
 
     private static readonly Dictionary<string,
@@ -245,12 +250,7 @@ internal static class ConfigurationKeys
             Default = "three eighths of the process's open file limit, at most 12288",
             Range = "0 to 10000000",
         },
-        ["limits.connectionsPerClient"] = new(
-            "Connections per address (IPv6: per /64); more are closed immediately. Unix sockets are exempt. 0 = unlimited.")
-        {
-            Default = "half of `limits.connections`",
-            Range = "0 to 10000000",
-        },
+        ["limits.connectionsPerClient"] = PerClient,
         ["privateListen"] = new("Addresses of the private listener: submissions, `/healthz` and `/metrics`.")
         { Range = $"{ListenUrl}, or unix:/path" },
         ["stateDirectory"] = new("Directory for the logs.")

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
 using TrustixProxy.Configuration;
+using TrustixProxy.IO.Storage;
 
 namespace TrustixProxy.Terminal;
 
@@ -31,6 +32,21 @@ internal static class HostRun
             .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None)
             // Kestrel warns that HTTP/2 needs TLS; the log node's listeners do without it
             .AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Error);
+    }
+
+    /// <summary>Locks a state directory for this process; null, with the fault, when another process uses it.</summary>
+    public static IDisposable? Lock(string stateDirectory, out Fault? fault)
+    {
+        fault = null;
+        try
+        {
+            return DirectoryLock.Take(stateDirectory);
+        }
+        catch (IOException exception)
+        {
+            fault = new Fault("stateDirectory", exception.Message["stateDirectory ".Length..]);
+            return null;
+        }
     }
 
     /// <summary>Runs a host until it is told to stop; says when it listens, and clearly why it cannot.</summary>

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Runtime.InteropServices;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Data.Sqlite;
 using TrustixProxy.AptGate.Hosting;
@@ -57,7 +58,18 @@ internal static class AptServeVerb
 
     private static async Task<int> ServeAsync(AptGateOptions options, CancellationToken cancellation)
     {
+        using var locked = HostRun.Lock(options.StateDirectory, out var fault);
+        if (fault is not null)
+        {
+            return ExitCode.Refuse([fault]);
+        }
+
         using var metrics = new PrometheusText("TrustixProxy.Substituter");
+        using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, context =>
+        {
+            context.Cancel = true; // else the process would end
+            StartupMessage.Warn("SIGHUP: a changed configuration takes a restart; what was decided and read is kept.");
+        });
         WebApplication app;
         try
         {

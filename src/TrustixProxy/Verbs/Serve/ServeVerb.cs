@@ -2,7 +2,6 @@ using System.CommandLine;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Data.Sqlite;
 using TrustixProxy.Configuration;
-using TrustixProxy.IO.Storage;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Composition;
 using TrustixProxy.Substituter.Hosting;
@@ -60,18 +59,13 @@ internal static class ServeVerb
         // Read by the runtime when the first socket is used; see PooledConnection for what follows from it.
         Environment.SetEnvironmentVariable("DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS", "1");
         using var metrics = new PrometheusText("TrustixProxy.Substituter");
-        WebApplication app;
-        IDisposable state;
-        try
+        using var locked = HostRun.Lock(options.StateDirectory, out var fault);
+        if (fault is not null)
         {
-            state = DirectoryLock.Take(options.StateDirectory);
-        }
-        catch (IOException exception)
-        {
-            return ExitCode.Refuse([new Fault("stateDirectory", exception.Message["stateDirectory ".Length..])]);
+            return ExitCode.Refuse([fault]);
         }
 
-        using var locked = state;
+        WebApplication app;
         try
         {
             app = SubstituterHost.Create(options, HostRun.LogToConsole, metrics: metrics.AnswerAsync);
