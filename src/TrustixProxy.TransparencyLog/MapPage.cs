@@ -35,6 +35,7 @@ public sealed class MapPage
     private MapPage?[]? _drafts;
     private Digest[]? _inner; // the nodes 1 to 15 of a page that is near the root
     private uint _changed; // slots whose hashes were replaced after that
+    private uint _hashed; // slots of a draft whose changed pages were hashed
 
     private MapPage(byte[] bytes, int depth) => (_bytes, _depth) = (bytes, depth);
 
@@ -109,25 +110,36 @@ public sealed class MapPage
         (_drafts ??= new MapPage?[Slots])[slot] = draft;
     }
 
-    /// <summary>Numbers the changed pages bottom-up, this one last.</summary>
-    /// <returns>The hash of the page's root.</returns>
-    internal Digest Number(long first, List<KeyValuePair<long, MapPage>> numbered)
+    /// <summary>Hashes the changed pages in and below the slots from <paramref name="from"/> up to <paramref name="to"/>, exclusive, each
+    /// page once. Two threads may do so at once for slots that differ.</summary>
+    internal void HashBelow(int from, int to)
+    {
+        for (var slot = from; slot < to; slot++)
+        {
+            if (_drafts?[slot] is { } draft && (_hashed >> slot & 1) is 0)
+            {
+                draft.HashBelow(0, Slots);
+                draft.RootHash().CopyTo(_bytes.AsSpan(Offset(slot), Digest.Size));
+                Interlocked.Or(ref _changed, 1u << slot);
+                Interlocked.Or(ref _hashed, 1u << slot);
+            }
+        }
+    }
+
+    /// <summary>Numbers the changed pages bottom-up, this one last. They must be hashed.</summary>
+    internal void Number(long first, List<KeyValuePair<long, MapPage>> numbered)
     {
         for (var slot = 0; slot < Slots; slot++)
         {
             if (_drafts?[slot] is { } draft)
             {
-                var hash = draft.Number(first, numbered);
-                var bytes = _bytes.AsSpan(Offset(slot), InnerSize);
-                hash.CopyTo(bytes);
-                BinaryPrimitives.WriteInt64LittleEndian(bytes[Digest.Size..], numbered[^1].Key);
-                _changed |= 1u << slot;
+                draft.Number(first, numbered);
+                BinaryPrimitives.WriteInt64LittleEndian(_bytes.AsSpan(Offset(slot) + Digest.Size), numbered[^1].Key);
             }
         }
 
         _drafts = null;
         numbered.Add(new(first + numbered.Count, this));
-        return RootHash();
     }
 
     /// <summary>Returns the slot on the way to <paramref name="path"/> in a page of this depth.</summary>

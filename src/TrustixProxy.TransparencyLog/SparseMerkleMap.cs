@@ -88,6 +88,12 @@ public sealed class SparseMerkleMap(LoadPageAt load, long root)
         }
     }
 
+    /// <summary>Hashes the changes to one half of the map, which <see cref="Commit"/> does where it was not done. Two threads may each hash
+    /// a half at once.</summary>
+    /// <param name="isUpper">Whether that is the half whose paths begin with the bit 1.</param>
+    public void Hash(bool isUpper) =>
+        _draft?.HashBelow(isUpper ? MapPage.Slots / 2 : 0, isUpper ? MapPage.Slots : MapPage.Slots / 2);
+
     /// <summary>Hashes the changes, each page once, and returns the new root's hash. The map must not be used afterwards.</summary>
     /// <param name="first">The first unused page number.</param>
     /// <param name="changed">The pages to store, with their numbers, from <paramref name="first"/> on; the last is the new root. None when
@@ -97,7 +103,9 @@ public sealed class SparseMerkleMap(LoadPageAt load, long root)
     {
         var numbered = new List<KeyValuePair<long, MapPage>>();
         (changed, replaced) = (numbered, _replaced);
-        return _draft?.Number(first, numbered) ?? Root()?.RootHash() ?? default;
+        _draft?.HashBelow(0, MapPage.Slots);
+        _draft?.Number(first, numbered);
+        return Root()?.RootHash() ?? default;
     }
 
     /// <summary>Descends to the end of the path: a leaf, the path's or another's, or an empty subtree (null). Collects side nodes from the

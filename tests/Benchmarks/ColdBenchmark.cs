@@ -123,15 +123,14 @@ internal sealed class ColdBenchmark(ColdStage stage, string directory, Figures f
     {
         // Followed once from the logs themselves, and timed; then asked, with relays to count what the logs see.
         var direct = logs.Zip(stage.Logs, (log, real) => log with { Url = real.Url }).ToList();
+        var size = (long)stage.Logs[0].Client.Read( // before its node closes the idle connection
+            "/trustix_api.v1.LogAPI/GetHead", new LogHeadRequest { LogID = stage.Logs[0].Client.LogId }, LogHead.Parser).TreeSize;
         var watch = Stopwatch.StartNew();
-        long size;
         double memory;
         using (var proxy = await StartAsync(stage.Upstream, direct))
         {
             await UntilAsync(
                 () => logs.All(log => proxy.Lines.Any(line => line.Contains($"Mirror of {log.Name}: all", StringComparison.Ordinal))));
-            size = (long)stage.Logs[0].Client.Read(
-                "/trustix_api.v1.LogAPI/GetHead", new LogHeadRequest { LogID = stage.Logs[0].Client.LogId }, LogHead.Parser).TreeSize;
             memory = proxy.Memory.Most;
         }
 

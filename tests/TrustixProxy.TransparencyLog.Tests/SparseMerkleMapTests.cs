@@ -175,6 +175,32 @@ public sealed class SparseMerkleMapTests
         MapPage Load(long number, int depth) => number % 2 is 0 ? MapPage.Of([.. kept[number].ToBytes()], depth) : kept[number];
     }
 
+    [Theory]
+    [InlineData(new[] { true })]
+    [InlineData(new[] { false })]
+    [InlineData(new[] { true, false })]
+    [InlineData(new[] { true, true })]
+    public void Halves_that_threads_hashed_before_give_the_same_pages(bool[] halves)
+    {
+        var (kept, root) = (new Dictionary<long, MapPage>(), 0L);
+        foreach (var (first, size) in new[] { (0, 3000), (3000, 1), (3001, 500), (3501, 500) })
+        {
+            var leaves = Enumerable.Range(first, size).Select(i => LeafOf(BitConverter.GetBytes(i), i)).ToList();
+            var (whole, split) = (new SparseMerkleMap(number => kept[number], root), new SparseMerkleMap(number => kept[number], root));
+            leaves.ForEach(whole.Insert);
+            leaves.ForEach(split.Insert);
+            halves.AsParallel().WithDegreeOfParallelism(2).ForAll(split.Hash);
+
+            Assert.Equal(whole.Commit(root + 1, out var expected, out var replaced), split.Commit(root + 1, out var changed, out var alike));
+            Assert.Equal(expected.Select(page => (page.Key, Convert.ToHexString(page.Value.ToBytes()))),
+                changed.Select(page => (page.Key, Convert.ToHexString(page.Value.ToBytes()))));
+            Assert.Equal(replaced, alike);
+
+            root = changed[^1].Key;
+            changed.ToList().ForEach(page => kept.Add(page.Key, page.Value));
+        }
+    }
+
     private static MapLeaf Leaf(Random random)
     {
         var bytes = new byte[32];

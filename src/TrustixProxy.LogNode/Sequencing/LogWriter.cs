@@ -153,21 +153,21 @@ internal sealed class LogWriter : IDisposable
     {
         var items = _next.All(row => (
             Seq: row.Number(0), Entry: new Entry(row.Bytes(1), row.Bytes(2)) { Writer = row.IsNull(3) ? null : row.Text(3) }));
-        return items.Count is 0 ? default : (items.Count, Sequence(items.Select(item => item.Entry), dequeueTo: items[^1].Seq));
+        return items.Count is 0 ? default : (items.Count, Sequence([.. items.Select(item => item.Entry)], dequeueTo: items[^1].Seq));
     }
 
     /// <summary>Appends a batch without queueing it; the queue must be empty to preserve order. Durable on return.</summary>
     /// <returns>The number of items that contradict an existing entry.</returns>
-    public int Sequence(IEnumerable<Entry> batch) => Sequence(batch, dequeueTo: 0);
+    public int Sequence(IReadOnlyList<Entry> batch) => Sequence(batch, dequeueTo: 0);
 
-    private int Sequence(IEnumerable<Entry> batch, long dequeueTo)
+    private int Sequence(IReadOnlyList<Entry> batch, long dequeueTo)
     {
         try
         {
             var (head, conflicts) = (Head, 0);
             _transactions.Run(() =>
             {
-                (var map, conflicts) = Append(batch);
+                (var map, conflicts) = Append(batch, isDurable: true);
                 head = map is { } version ? Sign(version) : Head;
                 _index.Move();
                 _dequeue.Run(dequeueTo);
@@ -196,7 +196,7 @@ internal sealed class LogWriter : IDisposable
         {
             foreach (var (batch, head, signedAt) in batches)
             {
-                var map = batch.Count is 0 ? Empty : Append(batch).Map;
+                var map = batch.Count is 0 ? Empty : Append(batch, isDurable: false).Map;
                 Head = map is { } version && SignedTreeHead.TryRead(head, out var read, out _) && read.Content == Close(version.Hash)
                     ? Keep(head, version, signedAt)
                     : throw new InvalidDataException($"the head of size {head.TreeSize} is not the head of its {head.TreeSize} entries");
@@ -297,14 +297,17 @@ internal sealed class LogWriter : IDisposable
         new(size, (level, index) => _find.First(row => row.Bytes(0), (int)tree, level, index));
 
     /// <summary>Appends new entries; returns the resulting map, or null when nothing is new.</summary>
-    private (MapVersion? Map, int Conflicts) Append(IEnumerable<Entry> entries)
+    /// <param name="entries">The batch.</param>
+    /// <param name="isDurable">Whether the map that it is added to is on disk, and not of the same transaction.</param>
+    private (MapVersion? Map, int Conflicts) Append(IReadOnlyList<Entry> entries, bool isDurable)
     {
         var (before, conflicts) = (_log.Size, 0);
-        var (map, writers) = (_maps.Open(Head.MapRoot), new List<string?>());
-        foreach (var entry in entries)
+        var paths = entries.Select(entry => Digest.Of(entry.Key)).ToList();
+        var (map, writers) = (isDurable ? _maps.Open(Head.MapRoot, paths) : _maps.Open(Head.MapRoot), new List<string?>());
+        foreach (var (entry, path) in entries.Zip(paths))
         {
             var mapEntry = new MapEntry(entry.ValueDigest, _log.Size);
-            var leaf = new MapLeaf(Digest.Of(entry.Key), Digest.Of(mapEntry.ToBytes()), mapEntry.Index);
+            var leaf = new MapLeaf(path, Digest.Of(mapEntry.ToBytes()), mapEntry.Index);
             if (map.TryFind(leaf.Path, out var known))
             {
                 conflicts += _entries.AddConflict(known.Index, entry, _signer, Now) ? 1 : 0;
@@ -324,7 +327,7 @@ internal sealed class LogWriter : IDisposable
         }
 
         _entries.Wrote(before, writers);
-        var version = _maps.Write(map, Head.MapRoot);
+        var version = _maps.Write(map, Head.MapRoot, _log.Size - before);
         _reached(WritePhase.Append);
         return (version, conflicts);
     }

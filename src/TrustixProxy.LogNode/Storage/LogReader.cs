@@ -124,6 +124,9 @@ internal sealed class LogReader : IDisposable
     /// <summary>Finds the map under the head of this number, counted from 1; null when it is no longer stored.</summary>
     public SparseMerkleMap? FindMap(long head) => _root.First(row => (long?)row.Number(0), head) is { } root ? _pages.Map(root) : null;
 
+    /// <inheritdoc cref="MapPages.LeadingTo"/>
+    public Dictionary<long, MapPage> PagesLeadingTo(IEnumerable<Digest> paths, long root) => _pages.LeadingTo(paths, root);
+
     /// <summary>Finds the map with this root; null when no head with a stored map has it.</summary>
     public SparseMerkleMap? FindMap(Digest mapRoot)
     {

@@ -34,6 +34,20 @@ internal sealed class MapPages(SqliteConnection connection, MapPages.Cache cache
         }
     }
 
+    /// <summary>Reads the pages that lead to <paramref name="paths"/> in the version with this root, by their numbers.</summary>
+    public Dictionary<long, MapPage> LeadingTo(IEnumerable<Digest> paths, long root)
+    {
+        var pages = new Dictionary<long, MapPage>();
+        var map = new SparseMerkleMap(
+            (number, depth) => pages.TryGetValue(number, out var page) ? page : pages[number] = Load(number, depth), root);
+        foreach (var path in paths)
+        {
+            map.TryFind(path, out _);
+        }
+
+        return pages;
+    }
+
     public void Dispose() => _find.Dispose();
 
     /// <summary>Caches pages near the root with their nodes: at most 10 MB, and in a log of any size nearly all of them.</summary>

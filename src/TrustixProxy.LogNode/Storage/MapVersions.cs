@@ -16,8 +16,11 @@ internal sealed class MapVersions(LogDatabase database) : IDisposable
     /// <summary>Approximate number of pages deleted in one transaction.</summary>
     private const int PagesAtOnce = 10_000;
 
+    /// <summary>Number of additions from which two threads share them: below, waking a thread costs more than it saves.</summary>
+    private const int Many = 64;
+
     private readonly MapPages _pages = new(database.Writer, database.Pages);
-    private readonly Dictionary<long, MapPage> _loaded = [];
+    private Dictionary<long, MapPage> _loaded = [];
     private readonly Statement _write = new(database.Writer, "INSERT INTO map_page (number, page) VALUES ($1, $2)");
     private readonly Statement _delete = new(database.Writer, "DELETE FROM map_page WHERE number = $1");
     private readonly Statement _keep = new(
@@ -33,15 +36,43 @@ internal sealed class MapVersions(LogDatabase database) : IDisposable
     /// <summary>Opens a version for additions.</summary>
     public SparseMerkleMap Open(long root)
     {
-        _loaded.Clear();
+        _loaded = [];
         return new SparseMerkleMap(Load, root);
+    }
+
+    /// <summary>Opens a durable version for additions at <paramref name="paths"/>. The pages that lead to many are read by two
+    /// threads.</summary>
+    public SparseMerkleMap Open(long root, IReadOnlyList<Digest> paths)
+    {
+        var map = Open(root);
+        if (root is not 0 && paths.Count >= Many)
+        {
+            var upper = Task.Run(() => database.Read(reader => reader.PagesLeadingTo(paths.Where(IsUpper), root)));
+            _loaded = _pages.LeadingTo(paths.Where(path => !IsUpper(path)), root);
+            foreach (var (number, page) in upper.GetAwaiter().GetResult())
+            {
+                _loaded[number] = page; // the root's page is in both
+            }
+        }
+
+        return map;
+
+        static bool IsUpper(Digest path) => path[0] >= 0x80;
     }
 
     /// <summary>Writes the additions to the newest version.</summary>
     /// <param name="map">The result of <see cref="Open"/>.</param>
     /// <param name="root">The root it was opened at: no page has a higher number.</param>
-    public MapVersion Write(SparseMerkleMap map, long root)
+    /// <param name="count">How many were added.</param>
+    public MapVersion Write(SparseMerkleMap map, long root, long count)
     {
+        if (count >= Many)
+        {
+            var upper = Task.Run(() => map.Hash(isUpper: true));
+            map.Hash(isUpper: false);
+            upper.GetAwaiter().GetResult();
+        }
+
         var hash = map.Commit(root + 1, out var changed, out var replaced);
         foreach (var (number, page) in changed)
         {

@@ -58,6 +58,28 @@ public sealed class SequencingTests
         Assert.Equal(21UL, (await node.HeadAsync()).MHTreeSize);
     }
 
+    /// <summary>Two threads share large batches, and one takes small ones: the map is that of the same entries.</summary>
+    [Fact]
+    public async Task Batches_of_any_size_give_the_same_map_also_with_keys_that_are_known_or_twice_in_them()
+    {
+        var entries = Enumerable.Range(0, 900).Select(i => (BitConverter.GetBytes(i), BitConverter.GetBytes(-i))).ToArray();
+        var roots = new List<ByteString>();
+        foreach (var size in new[] { 1, 63, 64, 500 })
+        {
+            await using var node = await new TestLogNode().StartAsync();
+            foreach (var batch in entries.Chunk(size))
+            {
+                await node.SubmitAsync([entries[0], .. batch, batch[^1], (batch[0].Item1, [7])]);
+            }
+
+            var head = await node.HeadAsync();
+            Assert.Equal(900UL, head.TreeSize);
+            roots.Add(head.MapRoot);
+        }
+
+        Assert.Single(roots.Distinct());
+    }
+
     [Fact]
     public async Task A_queue_survives_a_restart_and_nothing_is_signed_anew()
     {
