@@ -23,7 +23,7 @@ public static class NarStoreMetrics
 
     private static readonly Counter<long> SharedUploads = ProxyMeter.Meter.CreateCounter<long>(
         "trustix_proxy_shared_nar_uploads",
-        description: "Verified NARs, by outcome in the shared bucket: stored, present, failed, paused (after a failure), dropped (too many "
+        description: "Verified NARs, by outcome in the shared bucket: stored, present, failed (tried up to ten times), dropped (too many "
             + "waited), evicted (from our own disk), too-large.");
 
     public static void ReadShared(bool isRight) =>

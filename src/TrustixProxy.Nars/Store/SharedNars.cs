@@ -35,10 +35,11 @@ public sealed record SharedNarsOptions(Uri Root, string Prefix, BucketSigner? Si
 /// verified and on our disk ──at most 256 wait──▶ HEAD nar/FILEHASH.nar.xz ──not there──▶ PUT, If-None-Match: * ──▶ DIGEST.narinfo
 ///                                                                            one replica, by u:FILEHASH in Redis
 /// </code>
-/// A bucket that fails is left alone for a while: 5 s, doubled up to 2 min. NARs of that time are not uploaded.</remarks>
+/// A bucket that fails is left alone for a while: 5 s, doubled up to 2 min. What waits goes on waiting, and what failed waits again, up to
+/// ten times.</remarks>
 public sealed class SharedNars : IDisposable
 {
-    private const int MaxWaiting = 256, MaxNarInfo = 1 << 20, Workers = 2;
+    private const int MaxWaiting = 256, MaxNarInfo = 1 << 20, Workers = 2, MaxAttempts = 10;
 
     /// <summary>Limit of each small request; and how many bytes a second an upload has to take beyond it.</summary>
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
@@ -88,17 +89,8 @@ public sealed class SharedNars : IDisposable
     /// <param name="nar">The file.</param>
     /// <param name="path">Its path on disk.</param>
     /// <param name="isDamaged">Whether the bucket's own object was just refused, so that it is written again.</param>
-    public void Offer(OutputClaim claim, StoredNar nar, string path, bool isDamaged)
-    {
-        if (_time.GetUtcNow() < _until)
-        {
-            NarStoreMetrics.Uploaded("paused");
-        }
-        else if (!_waiting.Writer.TryWrite(new Offered(claim, nar, path, isDamaged)))
-        {
-            NarStoreMetrics.Uploaded("dropped");
-        }
-    }
+    public void Offer(OutputClaim claim, StoredNar nar, string path, bool isDamaged) =>
+        Enqueue(new Offered(claim, nar, path, isDamaged, Attempt: 1));
 
     /// <summary>The name of a NAR's object: that of its content.</summary>
     public static string NameOf(StoredNar nar) => $"nar/{nar.FileHash.Digits}.nar{NarCompression.SuffixOf(nar.Compression)}";
@@ -112,13 +104,12 @@ public sealed class SharedNars : IDisposable
 
     private async Task UploadNextAsync(CancellationToken stopping)
     {
-        var offered = await _waiting.Reader.ReadAsync(stopping);
-        if (_time.GetUtcNow() < _until)
+        while (_until - _time.GetUtcNow() is var pause && pause > TimeSpan.Zero)
         {
-            NarStoreMetrics.Uploaded("paused");
-            return;
+            await Task.Delay(pause, _time, stopping);
         }
 
+        var offered = await _waiting.Reader.ReadAsync(stopping);
         try
         {
             NarStoreMetrics.Uploaded(await UploadAsync(offered, stopping));
@@ -136,6 +127,18 @@ public sealed class SharedNars : IDisposable
         {
             NarStoreMetrics.Uploaded("failed");
             Pause(exception is OperationCanceledException ? "no answer in time" : exception.Message);
+            if (offered.Attempt < MaxAttempts)
+            {
+                Enqueue(offered with { Attempt = offered.Attempt + 1 });
+            }
+        }
+    }
+
+    private void Enqueue(Offered offered)
+    {
+        if (!_waiting.Writer.TryWrite(offered))
+        {
+            NarStoreMetrics.Uploaded("dropped");
         }
     }
 
@@ -157,7 +160,7 @@ public sealed class SharedNars : IDisposable
     /// <summary>Uploads a NAR and then its narinfo; returns the outcome.</summary>
     private async Task<string> UploadAsync(Offered offered, CancellationToken stopping)
     {
-        var (claim, nar, path, isDamaged) = offered;
+        var (claim, nar, path, isDamaged, _) = offered;
         var length = new FileInfo(path).Length;
         if (length > Bucket.MaxSize)
         {
@@ -231,5 +234,5 @@ public sealed class SharedNars : IDisposable
         References = claim.References,
     };
 
-    private sealed record Offered(OutputClaim Claim, StoredNar Nar, string Path, bool IsDamaged);
+    private sealed record Offered(OutputClaim Claim, StoredNar Nar, string Path, bool IsDamaged, int Attempt);
 }

@@ -71,22 +71,29 @@ internal sealed class ChaosRedis(RedisFarm farm) : IAsyncDisposable
 
     private async Task OnValuesAsync(string pattern, Func<List<byte[]>, List<byte[]>> change)
     {
-        var port = await PrimaryAsync();
-        var database = farm.Connect(port, Password);
-        var keys = new List<RedisKey>();
-        var values = new List<byte[]>();
-        foreach (var key in farm.Keys(port, pattern, Password))
+        try
         {
-            if (await database.KeyTypeAsync(key) is RedisType.String && (byte[]?)await database.StringGetAsync(key) is { } value)
+            var port = await PrimaryAsync();
+            var database = farm.Connect(port, Password);
+            var keys = new List<RedisKey>();
+            var values = new List<byte[]>();
+            foreach (var key in farm.Keys(port, pattern, Password))
             {
-                keys.Add(key);
-                values.Add(value);
+                if (await database.KeyTypeAsync(key) is RedisType.String && (byte[]?)await database.StringGetAsync(key) is { } value)
+                {
+                    keys.Add(key);
+                    values.Add(value);
+                }
+            }
+
+            foreach (var (key, value) in keys.Zip(change(values)))
+            {
+                await database.StringSetAsync(key, value);
             }
         }
-
-        foreach (var (key, value) in keys.Zip(change(values)))
+        catch (Exception exception) when (exception is RedisException or RedisTimeoutException)
         {
-            await database.StringSetAsync(key, value);
+            // Sentinel made it a replica meanwhile, which ends its connections: what was changed until then stays changed.
         }
     }
 

@@ -142,7 +142,7 @@ public sealed class SharedNarsTests
     [Theory]
     [InlineData(BucketLie.Full)]
     [InlineData(BucketLie.Busy)]
-    public async Task What_the_bucket_does_not_take_is_told_once_and_serving_goes_on(BucketLie lie)
+    public async Task What_the_bucket_does_not_take_is_told_once_serving_goes_on_and_it_comes_once_it_can(BucketLie lie)
     {
         await using var bucket = await FakeBucket.StartAsync();
         bucket.Lie = lie;
@@ -158,6 +158,11 @@ public sealed class SharedNarsTests
         Assert.Single(replica.Lines, line => line.Contains(" 5107 ", StringComparison.Ordinal));
         Assert.Empty(bucket.Objects);
         Assert.All(replica.Lines, line => Assert.DoesNotContain("s3cret", line, StringComparison.Ordinal));
+        bucket.Lie = BucketLie.None;
+        foreach (var output in outputs)
+        {
+            await UploadedAsync(bucket, output, "none");
+        }
     }
 
     [Fact]
