@@ -31,6 +31,12 @@ internal static class Cli
     public static Task<(int Code, string Output, string Error)> RunOfflineAsync(params string[] arguments) =>
         RunAsync([.. NoNetwork.Value, .. Executable.Command, .. arguments], null, null);
 
+    /// <summary>Runs it on a machine with another name, as root of a namespace.</summary>
+    public static Task<(int Code, string Output, string Error)> RunNamedAsync(string name, params string[] arguments) =>
+        RunAsync(["unshare", "--map-root-user", "--uts", "sh", "-c",
+            "printf %s \"$1\" >/proc/sys/kernel/hostname && shift && exec \"$@\"", "sh", name,
+            .. Executable.Command, .. arguments], null, null);
+
     /// <summary>Runs it in a folder.</summary>
     public static Task<(int Code, string Output, string Error)> RunInAsync(
         string folder, IEnumerable<string> arguments, Dictionary<string, string> environment) =>

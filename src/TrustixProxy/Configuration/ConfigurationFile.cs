@@ -63,7 +63,7 @@ internal static class ConfigurationFile
             : IsOfAptGate(path) ? "apt serve"
             : Load(path, []) is { } values && ProxysOwn.Any(key => values.GetSection(key).Exists()) ? "serve" : null;
         return path is null || other is null || other == verb ? []
-            : [new Fault("--config", $"is '{path}', a configuration of {other}: run trustix-proxy {other} --config {path}")];
+            : [new Fault("--config", $"is '{path}', a configuration of {other}: run trustix-proxy {other} --config {ShellWord.Of(path)}")];
     }
 
     /// <summary>The file itself, and all that it names: what stands under a key that ends in <c>File</c> or <c>Files</c>.</summary>
@@ -71,12 +71,19 @@ internal static class ConfigurationFile
     {
         string[] own = path is null ? [] : [path];
         return Load(path, []) is not { } values ? own : [.. own, .. values.AsEnumerable()
-            .Where(entry => entry.Value is { Length: > 0 }
-                && entry.Key.Split(':').LastOrDefault(part => !part.All(char.IsAsciiDigit)) is { } key
-                && (key.EndsWith("File", StringComparison.OrdinalIgnoreCase) || key.EndsWith("Files", StringComparison.OrdinalIgnoreCase)
-                    || key.Equals("witnesses", StringComparison.OrdinalIgnoreCase)))
+            .Where(entry => entry.Value is { Length: > 0 } && NamesFile(entry.Key))
             .Select(entry => Path.GetFullPath(entry.Value!)).Distinct().Order(StringComparer.Ordinal)];
     }
+
+    /// <summary>What it names from the folder on in which the program starts, by key.</summary>
+    public static IReadOnlyList<(string Key, string Path)> RelativeFilesOf(string path) => Load(path, []) is not { } values ? []
+        : [.. values.AsEnumerable()
+            .Where(entry => entry.Value is { Length: > 0 } && NamesFile(entry.Key) && !Path.IsPathRooted(entry.Value))
+            .Select(entry => (entry.Key, entry.Value!)).OrderBy(entry => entry.Key, StringComparer.Ordinal)];
+
+    private static bool NamesFile(string key) => key.Split(':').LastOrDefault(part => !part.All(char.IsAsciiDigit)) is { } name
+        && (name.EndsWith("File", StringComparison.OrdinalIgnoreCase) || name.EndsWith("Files", StringComparison.OrdinalIgnoreCase)
+            || name.Equals("witnesses", StringComparison.OrdinalIgnoreCase));
 
     private static IConfiguration? Load(string? path, List<Fault> faults)
     {

@@ -17,14 +17,31 @@ internal static class KeyFile
             Directory.CreateDirectory(directory);
         }
 
-        using var file = new FileStream(path, new FileStreamOptions
+        if (Path.Exists(path))
         {
-            Mode = FileMode.CreateNew,
-            Access = FileAccess.Write,
-            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-        });
-        file.Write(Encoding.ASCII.GetBytes(key.Export() + "\n"));
-        file.Flush(flushToDisk: true);
+            throw new IOException($"The file '{path}' already exists.");
+        }
+
+        var draft = $"{path}.{Path.GetRandomFileName()}";
+        try
+        {
+            using (var file = new FileStream(draft, new FileStreamOptions
+            {
+                Mode = FileMode.CreateNew,
+                Access = FileAccess.Write,
+                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+            }))
+            {
+                file.Write(Encoding.ASCII.GetBytes(key.Export() + "\n"));
+                file.Flush(flushToDisk: true);
+            }
+
+            File.Move(draft, path, overwrite: false); // who is killed before this leaves no half of a key
+        }
+        finally
+        {
+            File.Delete(draft);
+        }
     }
 
     /// <summary>Reads a secret key, in Nix's form or, where that is allowed, the reference log's: bare base64 of seed and public

@@ -26,7 +26,7 @@ internal static class RebuildConfiguration
 
         return new RebuilderOptions
         {
-            Name = own.Name("name", Environment.MachineName, "builder-1"),
+            Name = own.Name("name", HostName.Own, "builder-1"),
             Store = folder,
             SpoolDirectory = CommonKeys.WritableDirectory(own, "spoolDirectory", Spool.DefaultDirectory, isCheck),
             Wanted = Wanted(own),

@@ -213,7 +213,7 @@ internal sealed record ServeConfiguration(SubstituterOptions Options, string Key
         var path = Path.GetFullPath(section.Text(key) ?? Path.Combine(stateDirectory, "signing.key"));
         if (!Path.Exists(path))
         {
-            return (NixSecretKey.Generate($"{Environment.MachineName.ToLowerInvariant()}-trustix-1"), path, true);
+            return (NixSecretKey.Generate($"{HostName.Own}-trustix-1"), path, true);
         }
 
         if (!Configuration.KeyFile.TryRead(path, allowBare: false, out var found, out var fault))

@@ -1,5 +1,6 @@
 using System.Text;
 using Spectre.Console;
+using TrustixProxy.Terminal;
 
 namespace TrustixProxy.Demo;
 
@@ -53,7 +54,7 @@ internal static class DemoScreen
     }
 
     /// <summary>Asks on a terminal whether all is to go on.</summary>
-    public static bool AsksToKeep(DemoStage stage)
+    public static async Task<bool> AsksToKeepAsync(DemoStage stage, CancellationToken cancellation)
     {
         if (Console.IsInputRedirected || Console.IsOutputRedirected)
         {
@@ -61,6 +62,6 @@ internal static class DemoScreen
         }
 
         Console.Write($"\nKeep everything running, to look at {stage.DashboardUrl} and to try it with Nix? [y/N] ");
-        return Console.ReadLine()?.Trim() is "y" or "Y" or "yes";
+        return await TypedLine.ReadAsync(Console.In, cancellation) is "y" or "Y" or "yes";
     }
 }

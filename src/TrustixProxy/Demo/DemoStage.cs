@@ -50,15 +50,23 @@ internal sealed class DemoStage : IAsyncDisposable
     public static async Task<DemoStage> StartAsync(string directory, CancellationToken cancellation)
     {
         var stage = new DemoStage(await DemoCache.StartAsync(cancellation), directory);
-        foreach (var name in new[] { "alice", "bob", "mallory" })
+        try
         {
-            var log = new DemoLog(name, new LogSigner(NixSecretKey.Generate(name).Key), directory);
-            await log.StartAsync("http://127.0.0.1:0", cancellation);
-            stage._logs.Add(name, log);
-            stage._parts.Add(log);
-        }
+            foreach (var name in new[] { "alice", "bob", "mallory" })
+            {
+                var log = new DemoLog(name, new LogSigner(NixSecretKey.Generate(name).Key), directory);
+                stage._logs.Add(name, log);
+                stage._parts.Add(log);
+                await log.StartAsync("http://127.0.0.1:0", cancellation);
+            }
 
-        return stage;
+            return stage;
+        }
+        catch
+        {
+            await stage.DisposeAsync(); // what has started would write into a folder that is being deleted
+            throw;
+        }
     }
 
     /// <summary>Starts the proxy over them: two of the three must agree. What the logs were told before is in the first heads that it

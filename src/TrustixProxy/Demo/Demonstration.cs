@@ -13,7 +13,12 @@ internal static class Demonstration
 
     public static async Task<int> RunAsync(string? storePath, bool keep, CancellationToken cancellation)
     {
-        var directory = Directory.CreateTempSubdirectory("trustix-demo-").FullName;
+        if (TemporaryFolder.TryMake("trustix-demo-", out var directory) is { } fault)
+        {
+            await Console.Error.WriteLineAsync($"demo: {fault}");
+            return ExitCode.Usage;
+        }
+
         try
         {
             await using var stage = await DemoStage.StartAsync(directory, cancellation);
@@ -27,6 +32,12 @@ internal static class Demonstration
         {
             await Console.Error.WriteLineAsync($"--store-path: {exception.Message}");
             return ExitCode.Usage;
+        }
+        catch (HttpRequestException exception)
+        {
+            await Console.Error.WriteLineAsync($"demo: {exception.Message}. Its parts ask each other on the loopback network, "
+                + "127.0.0.1: see that it is up, and that no firewall is in between.");
+            return ExitCode.Unknown;
         }
         finally
         {
@@ -52,7 +63,7 @@ internal static class Demonstration
         var isAsExpected = evidence is not null && rows.TrueForAll(IsAsExpected);
         Console.WriteLine(isAsExpected ? "\nEverything is as expected." : "\nThis is NOT as expected.");
         DemoScreen.Explain(stage, cases[0], evidence, keep);
-        if (keep || DemoScreen.AsksToKeep(stage))
+        if (keep || await DemoScreen.AsksToKeepAsync(stage, cancellation))
         {
             await Task.Delay(Timeout.InfiniteTimeSpan, cancellation).ContinueWith(_ => { }, TaskScheduler.Default);
         }

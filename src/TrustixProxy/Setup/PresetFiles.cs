@@ -58,7 +58,7 @@ internal sealed class PresetFiles(SetupAnswers answers)
 
     private List<Fault> WriteProxy(bool overwrite)
     {
-        var key = Key("signing.key", $"{Environment.MachineName.ToLowerInvariant()}-trustix-1");
+        var key = Key("signing.key", $"{HostName.Own}-trustix-1");
         SigningKey = key.PublicKey;
         if (answers.Preset is Preset.Farms)
         {
@@ -152,7 +152,7 @@ internal sealed class PresetFiles(SetupAnswers answers)
     {
         var (log, token) = (Key("log.key", answers.Name), Key("token.key", $"{answers.Name}-builder"));
         WriteToken = token.PublicKey;
-        OwnLog = new Voter(answers.Name, answers.Url ?? $"http://{Environment.MachineName.ToLowerInvariant()}:{answers.Port}",
+        OwnLog = new Voter(answers.Name, answers.Url ?? $"http://{HostName.Own}:{answers.Port}",
             Convert.ToBase64String(log.PublicKey.Bytes));
         var node = new JsonObject
         {

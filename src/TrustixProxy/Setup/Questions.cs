@@ -1,10 +1,11 @@
 using TrustixProxy.Consensus;
+using TrustixProxy.Terminal;
 
 namespace TrustixProxy.Setup;
 
 /// <summary>Asks for what <c>init</c> needs to know, a line for each answer. Questions go to standard error, so that the output stays the
 /// result.</summary>
-internal sealed class Questions(TextReader answers, TextWriter questions)
+internal sealed class Questions(TextReader answers, TextWriter questions, CancellationToken cancellation)
 {
     public static string Presets { get; } = """
         watch         cache.nixos.org's own signature is needed as before, and any log that proves another output refuses. Needs no log.
@@ -18,10 +19,10 @@ internal sealed class Questions(TextReader answers, TextWriter questions)
 
     /// <summary>The preset; null when there are no more answers.</summary>
     /// <param name="proposal">What an empty line means.</param>
-    public Preset? Preset(Preset proposal)
+    public async Task<Preset?> PresetAsync(Preset proposal)
     {
         questions.WriteLine(Presets);
-        while (Ask($"Which of these? [{Kebab.Of(proposal)}] ") is { } answer)
+        while (await AskAsync($"Which of these? [{Kebab.Of(proposal)}] ") is { } answer)
         {
             if (answer.Length is 0 || PresetNames.TryParse(answer, out _))
             {
@@ -35,25 +36,25 @@ internal sealed class Questions(TextReader answers, TextWriter questions)
     }
 
     /// <summary>Logs until an empty line.</summary>
-    public IReadOnlyList<Voter> Logs() => Voters("Log", "NAME,URL,PUBLICKEY");
+    public Task<IReadOnlyList<Voter>> LogsAsync() => VotersAsync("Log", "NAME,URL,PUBLICKEY");
 
     /// <summary>Rebuilders until an empty line.</summary>
-    public IReadOnlyList<Voter> Rebuilders() => Voters("Rebuilder", "NAME,URL,KEY");
+    public Task<IReadOnlyList<Voter>> RebuildersAsync() => VotersAsync("Rebuilder", "NAME,URL,KEY");
 
     /// <summary>Shows a fetched key; true only if the answer is yes.</summary>
-    public bool Confirms(Voter rebuilder, FetchedKey key)
+    public async Task<bool> ConfirmsAsync(Voter rebuilder, FetchedKey key)
     {
         questions.WriteLine($"{rebuilder.Name}: {key.Key}");
         questions.WriteLine($"  fingerprint {key.Fingerprint}");
         questions.WriteLine($"  source      {key.Source}");
         questions.WriteLine("Compare the fingerprint with one that the rebuilder gives elsewhere: it could be anybody's key.");
-        return Ask($"Is this the key of {rebuilder.Name}? Type yes to write it: ") is "yes";
+        return await AskAsync($"Is this the key of {rebuilder.Name}? Type yes to write it: ") is "yes";
     }
 
-    private List<Voter> Voters(string what, string form)
+    private async Task<IReadOnlyList<Voter>> VotersAsync(string what, string form)
     {
         var voters = new List<Voter>();
-        while (Ask($"{what} {voters.Count + 1}, as {form} (empty: no more): ") is { Length: > 0 } answer)
+        while (await AskAsync($"{what} {voters.Count + 1}, as {form} (empty: no more): ") is { Length: > 0 } answer)
         {
             if (Voter.TryParse(answer, out var voter))
             {
@@ -69,11 +70,12 @@ internal sealed class Questions(TextReader answers, TextWriter questions)
     }
 
     /// <summary>A text; <paramref name="fallback"/> when the line is empty.</summary>
-    public string Text(string question, string fallback) => Ask($"{question} [{fallback}]: ") is { Length: > 0 } answer ? answer : fallback;
+    public async Task<string> TextAsync(string question, string fallback) =>
+        await AskAsync($"{question} [{fallback}]: ") is { Length: > 0 } answer ? answer : fallback;
 
-    private string? Ask(string question)
+    private Task<string?> AskAsync(string question)
     {
         questions.Write(question);
-        return answers.ReadLine()?.Trim();
+        return TypedLine.ReadAsync(answers, cancellation);
     }
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 
 namespace TrustixProxy.Terminal;
 
@@ -10,6 +11,15 @@ internal static class SharedOptions
     {
         Description = "JSON configuration file. Environment variables TRUSTIXPROXY__KEY override it.",
         HelpName = "FILE",
+    };
+
+    /// <summary>Refuses an empty text, as an unset variable of a shell makes one.</summary>
+    public static Action<OptionResult> IsNamed { get; } = result =>
+    {
+        if (result.Tokens.Any(token => token.Value.Length is 0))
+        {
+            result.AddError($"{result.Option.Name} is '', which names nothing. Give a path.");
+        }
     };
 
     /// <summary>Prints JSON in place of text.</summary>

@@ -116,7 +116,12 @@ public sealed class InitTests
     [InlineData("--rebuilder: is given 0 times", "--preset", "second-voice")]
     [InlineData("caches[1].publicKeys: has 'key', which has no colon", "--preset", "second-voice", "--rebuilder",
         "a,https://a.example,key")]
-    [InlineData("logs[0].name: is 'a/b'", "--preset", "builder", "--name", "a/b")]
+    [InlineData("logs[0].name: is 'a/b'", "--preset", "builder", "--name", "a/b", "--url", "http://a.example")]
+    [InlineData("--url: is 'log.alice.example'; it must be an address with http:// or https://", "--preset", "builder", "--url",
+        "log.alice.example")]
+    [InlineData("--url: is 'http://a.example/,b', with a comma, which parts NAME,URL,PUBLICKEY", "--preset", "builder", "--url",
+        "http://a.example/,b")]
+    [InlineData("--url: has a user name or password", "--preset", "organisation", "--log", Alice, "--url", "http://me:secret@a.example")]
     public async Task A_faulty_answer_is_named_and_leaves_nothing_behind(string expected, params string[] arguments)
     {
         using var folder = new Folder();

@@ -123,10 +123,10 @@ internal static class AptInitVerb
             return ExitCode.Refuse(faults);
         }
 
-        Console.WriteLine($"wrote {file}\n\nRun: trustix-proxy apt serve --config {file}\n");
+        Console.WriteLine($"wrote {file}\n\nRun: trustix-proxy apt serve --config {Configuration.ShellWord.Of(file)}\n");
         Console.WriteLine("In /etc/apt/sources.list.d/debian.sources, in place of every other address:\n");
         Array.ForEach(setup.Archives, archive => Console.WriteLine($"  URIs: {setup.Listen[0]}/{archive.Name}"));
-        Console.WriteLine($"\nThen: trustix-proxy apt doctor --config {file}"
+        Console.WriteLine($"\nThen: trustix-proxy apt doctor --config {Configuration.ShellWord.Of(file)}"
             + (setup.Mode is "report" ? "\nIt only reports at first. To refuse, set \"mode\" to \"enforce\"." : ""));
         return ExitCode.Good;
     }
@@ -157,7 +157,7 @@ internal static class AptInitVerb
             Console.Error.WriteLine($"{name}: {key}\n  fingerprint {key.Id}\n  source      {source}");
             Console.Error.WriteLine("Compare the fingerprint with one that the rebuilder gives elsewhere: it could be anybody's key.");
             Console.Error.Write($"Is this the key of {name}? Type yes to write it: ");
-            if (Console.In.ReadLine()?.Trim() is "yes")
+            if (await TypedLine.ReadAsync(Console.In, cancellation) is "yes")
             {
                 return Configuration.AptConfiguration.KeyText(key.Bytes);
             }

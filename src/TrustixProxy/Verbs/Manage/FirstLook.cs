@@ -41,23 +41,29 @@ internal sealed class FirstLook(SubstituterOptions options, TextWriter output) :
             output.WriteLine($"warning: {warning}");
         }
 
-        var state = Directory.CreateTempSubdirectory("trustix-init-");
+        if (TemporaryFolder.TryMake("trustix-init-", out var state) is { } fault)
+        {
+            output.WriteLine($"not tried whether anybody answers: {fault}");
+            return;
+        }
+
         try
         {
             using var look = new FirstLook(
-                read.Options with { StateDirectory = state.FullName, NarStore = null, Redis = null, Deadline = Answering }, output);
+                read.Options with { StateDirectory = state, NarStore = null, Redis = null, Deadline = Answering }, output);
             if (await look.AskElectorsAsync() | await look.AskUpstreamsAsync(cancellation))
             {
                 await look.ExamineAsync(file, cancellation);
             }
             else
             {
-                output.WriteLine($"doctor has nobody to ask yet; once the network is there: trustix-proxy doctor --config {file}");
+                output.WriteLine("doctor has nobody to ask yet; once the network is there: "
+                    + $"trustix-proxy doctor --config {ShellWord.Of(file)}");
             }
         }
         finally
         {
-            state.Delete(recursive: true);
+            Directory.Delete(state, recursive: true);
         }
     }
 
@@ -146,7 +152,8 @@ internal sealed class FirstLook(SubstituterOptions options, TextWriter output) :
             if (Systems().Select(link => StorePathArgument.TryRead(link, out var path) ? path : null)
                 .FirstOrDefault(path => path?.Store == options.Policy.Store) is not { } system)
             {
-                output.WriteLine($"doctor finds no system or profile here to examine; later: trustix-proxy doctor PATH --config {file}");
+                output.WriteLine("doctor finds no system or profile here to examine; later: "
+                    + $"trustix-proxy doctor PATH --config {ShellWord.Of(file)}");
                 return;
             }
 
@@ -162,13 +169,13 @@ internal sealed class FirstLook(SubstituterOptions options, TextWriter output) :
                 output.WriteLine($"  {line}");
             }
 
-            output.WriteLine($"the whole: trustix-proxy doctor --config {file}");
+            output.WriteLine($"the whole: trustix-proxy doctor --config {ShellWord.Of(file)}");
         }
         catch (Exception exception) when ((exception is OperationCanceledException && !cancellation.IsCancellationRequested)
             || exception is NixException)
         {
             output.WriteLine($"doctor is not done ({(exception is NixException ? exception.Message
-                : $"it takes longer than {Examining.TotalSeconds:0} s")}); later: trustix-proxy doctor --config {file}");
+                : $"it takes longer than {Examining.TotalSeconds:0} s")}); later: trustix-proxy doctor --config {ShellWord.Of(file)}");
         }
     }
 

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using TrustixProxy.Configuration;
 using TrustixProxy.Setup;
 using TrustixProxy.Terminal;
 
@@ -17,7 +18,12 @@ internal static class InitVerb
     };
     private static readonly Option<string> Place = new(
         "--directory")
-    { Description = "Directory for the files.", HelpName = "DIR", DefaultValueFactory = _ => DefaultDirectory() };
+    {
+        Description = "Directory for the files.",
+        HelpName = "DIR",
+        DefaultValueFactory = _ => DefaultDirectory(),
+        Validators = { SharedOptions.IsNamed },
+    };
     private static readonly Option<Voter[]> Logs = new("--log")
     {
         Description = "A log that votes; may be repeated. The init of a builder prints this line.",
@@ -46,7 +52,7 @@ internal static class InitVerb
     {
         Description = "builder: name of the log.",
         HelpName = "NAME",
-        DefaultValueFactory = _ => Environment.MachineName.ToLowerInvariant()
+        DefaultValueFactory = _ => HostName.Own
     };
     private static readonly Option<string?> Url = new(
         "--url")
@@ -87,7 +93,7 @@ internal static class InitVerb
 
     private static async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellation)
     {
-        var questions = new Questions(Console.In, Console.Error);
+        var questions = new Questions(Console.In, Console.Error, cancellation);
         var asks = parsed.GetValue(Which) is null;
         var machine = await Machine.LookAsync("/", cancellation);
         foreach (var sentence in machine.Sentences())
@@ -95,13 +101,13 @@ internal static class InitVerb
             await Console.Error.WriteLineAsync(sentence);
         }
 
-        if ((parsed.GetValue(Which) ?? questions.Preset(machine.Proposal)) is not { } preset)
+        if ((parsed.GetValue(Which) ?? await questions.PresetAsync(machine.Proposal)) is not { } preset)
         {
             Console.Error.WriteLine($"--preset: is missing, and standard input is closed. Choose one: {PresetNames.All}.");
             return ExitCode.Usage;
         }
 
-        var answers = Answers(parsed, preset, asks, questions);
+        var answers = await AnswersAsync(parsed, preset, asks, questions);
         if (FaultOf(answers) is { } fault)
         {
             Console.Error.WriteLine(fault);
@@ -123,7 +129,7 @@ internal static class InitVerb
         return code;
     }
 
-    private static SetupAnswers Answers(ParseResult parsed, Preset preset, bool asks, Questions questions)
+    private static async Task<SetupAnswers> AnswersAsync(ParseResult parsed, Preset preset, bool asks, Questions questions)
     {
         var (name, logs) = (parsed.GetValue(Name)!, (IReadOnlyList<Voter>)(parsed.GetValue(Logs) ?? []));
         var asksForLogs = asks && preset is not (Preset.Builder or Preset.SecondVoice or Preset.Sources or Preset.Farms) && logs.Count is 0;
@@ -133,13 +139,13 @@ internal static class InitVerb
         {
             Preset = preset,
             Directory = directory,
-            Logs = asksForLogs ? questions.Logs() : logs,
+            Logs = asksForLogs ? await questions.LogsAsync() : logs,
             Rebuilders = parsed.GetValue(Rebuilders) is { Length: > 0 } named ? named
-                : asks && preset is Preset.SecondVoice ? questions.Rebuilders() : [],
+                : asks && preset is Preset.SecondVoice ? await questions.RebuildersAsync() : [],
             Cache = parsed.GetValue(Cache)!,
             Quorum = parsed.GetValue(Quorum),
             Reports = parsed.GetValue(Report),
-            Name = asks && preset is Preset.Builder ? questions.Text("Name of the log", name) : name,
+            Name = asks && preset is Preset.Builder ? await questions.TextAsync("Name of the log", name) : name,
             Url = parsed.GetValue(Url),
             Port = port,
             OperationsPort = operations,
@@ -160,7 +166,11 @@ internal static class InitVerb
         var port = isFixed ? wanted : Ports.FreeFrom(wanted, Ports.Operations);
         var operations = preset is Preset.Builder ? Ports.Operations : Ports.FreeFrom(Ports.Operations, port);
         Tell(wanted, port);
-        if (preset is not Preset.Builder)
+        if (port is Ports.Operations)
+        {
+            Console.Error.WriteLine($"port {port} is for clients; the dashboard gets port {operations}");
+        }
+        else if (preset is not Preset.Builder)
         {
             Tell(Ports.Operations, operations);
         }
@@ -177,7 +187,7 @@ internal static class InitVerb
     {
         var preset = answers.Preset;
         var needed = preset switch { Preset.Home => 2, Preset.Organisation => 1, _ => 0 };
-        return answers.Logs.Count < needed
+        return FaultOfUrl(answers) ?? (answers.Logs.Count < needed
             ? $"--log: is given {answers.Logs.Count} times; the preset needs at least {needed}: --log "
                 + "NAME,URL,PUBLICKEY. A log's operator publishes all three; the preset watch needs no log."
             : preset is Preset.Sources && answers.Logs.Count > 0
@@ -189,7 +199,22 @@ internal static class InitVerb
             : preset is Preset.SecondVoice && answers.Rebuilders.Count is 0
             ? "--rebuilder: is given 0 times; the preset second-voice needs at least 1: --rebuilder NAME,URL,KEY. URL is a lila server, "
                 + "and KEY the rebuilder's own key as name:base64."
-            : null;
+            : null);
+    }
+
+    /// <summary>What others are told has to lead here: they read it long after.</summary>
+    private static string? FaultOfUrl(SetupAnswers answers)
+    {
+        if (answers.Url is { } url)
+        {
+            return ServiceUrl.FaultOf(url, UrlForms.Web, out _, out _) is { } fault ? $"--url: {fault}"
+                : url.Contains(',', StringComparison.Ordinal)
+                    ? $"--url: is '{url}', with a comma, which parts NAME,URL,PUBLICKEY. Give another address." : null;
+        }
+
+        return answers.Preset is Preset.Builder or Preset.Organisation && !HostName.IsAddress
+            ? $"--url: is missing, and this machine's name, '{Environment.MachineName}', is no address for others: "
+                + $"--url http://HOST:{answers.Port}" : null;
     }
 
     /// <summary>Fetches the keys that were given as addresses, and has each confirmed; null if one was not, which is told.</summary>
@@ -207,7 +232,7 @@ internal static class InitVerb
             try
             {
                 var fetched = await FetchedKey.FetchAsync(rebuilder.Key, cancellation);
-                if (questions.Confirms(rebuilder, fetched))
+                if (await questions.ConfirmsAsync(rebuilder, fetched))
                 {
                     confirmed.Add(rebuilder with { Key = fetched.Key.ToString() });
                     continue;

@@ -16,7 +16,7 @@ internal static class KeygenVerb
         {
             Description = "Name of the key, as in name:base64.",
             DefaultValueFactory = _ =>
-            $"{Environment.MachineName.ToLowerInvariant()}-trustix-1"
+            $"{HostName.Own}-trustix-1"
         };
         var origin = new Option<string?>("--origin")
         {
@@ -60,9 +60,20 @@ internal static class KeygenVerb
             return ExitCode.Usage;
         }
 
+        NixSecretKey key;
         try
         {
-            var key = NixSecretKey.Generate(name);
+            key = NixSecretKey.Generate(name);
+        }
+        catch (ArgumentException exception)
+        {
+            Console.Error.WriteLine(
+                $"--name: {exception.Message.Replace($" (Parameter '{exception.ParamName}')", "", StringComparison.Ordinal)}");
+            return ExitCode.Usage;
+        }
+
+        try
+        {
             KeyFile.Write(file, key);
             Console.WriteLine(key.PublicKey);
             foreach (var line in origin is null ? [] : WitnessMail.Lines((origin, new LogSigner(key.Key).Key)))
@@ -72,13 +83,7 @@ internal static class KeygenVerb
 
             return ExitCode.Good;
         }
-        catch (ArgumentException exception)
-        {
-            Console.Error.WriteLine(
-                $"--name: {exception.Message.Replace($" (Parameter '{exception.ParamName}')", "", StringComparison.Ordinal)}");
-            return ExitCode.Usage;
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
         {
             Console.Error.WriteLine($"FILE is '{file}', which cannot be created: {exception.Message}");
             return ExitCode.Usage;

@@ -16,7 +16,7 @@ internal static class LogTokenVerb
         {
             Description = "Name of a new token.",
             DefaultValueFactory = _ =>
-            Environment.MachineName.ToLowerInvariant()
+            HostName.Own
         };
         var call = new Option<string?>(
             "--call")
