@@ -12,21 +12,18 @@ namespace TrustixProxy.Setup;
 /// <param name="tell">Told of each thing done.</param>
 internal sealed class Installation(string root, Action<string> tell)
 {
-    private const string Configurations = "/etc/trustix-proxy", Program = "/usr/local/lib/trustix-proxy",
-        Link = "/usr/local/bin/trustix-proxy";
-
-    private static readonly string[] Places = ["/usr/", "/opt/", "/nix/store/", "/gnu/store/"],
-        Names = ["trustix-proxy.json", "trustix-log.json", "trustix-publish.json"];
+    private const string Configurations = "/etc/trustix-proxy";
 
     private const UnixFileMode Readable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead,
         Private = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
+    private readonly List<string> _failures = [];
+
     /// <summary>Whether this is the machine that runs us, whose systemd can be told.</summary>
     private bool IsLive => root is "/" && Directory.Exists("/run/systemd/system");
 
-    /// <summary>Where a program of the distribution would stand: it is used as it is. Elsewhere it is copied, as units see no homes and no
-    /// <c>/tmp</c>.</summary>
-    private static bool IsInPlace(string folder) => Places.Any(place => folder.StartsWith(place, StringComparison.Ordinal));
+    /// <summary>What systemd was asked to do on this machine and did not.</summary>
+    public IReadOnlyList<string> Failures => _failures;
 
     /// <summary>Makes the service.</summary>
     /// <param name="service">What it is.</param>
@@ -39,13 +36,20 @@ internal sealed class Installation(string root, Action<string> tell)
     public void Install(
         Service service, string configuration, string? program, IEnumerable<(string Path, string Text)> pages, bool starts)
     {
+        var copy = new ProgramCopy(At, tell);
+        if (program is null)
+        {
+            copy.Check();
+        }
+
         foreach (var key in service.Keys)
         {
             PutKey(key);
         }
 
-        Put($"{Configurations}/{service.Configuration}", File.ReadAllText(configuration));
-        Put(UnitOf(service.Unit), SystemdUnit.Of(service, program ?? PutProgram(), program is null ? Runtime() : null));
+        var isConfigured = Put($"{Configurations}/{service.Configuration}", File.ReadAllText(configuration));
+        var isChanged = Put(UnitOf(service.Unit), SystemdUnit.Of(service, program ?? copy.Put(), program is null ? Runtime() : null))
+            || copy.HasChanged || (isConfigured && !service.ReadsAgain);
         foreach (var (path, text) in pages)
         {
             Put(path, text);
@@ -55,12 +59,15 @@ internal sealed class Installation(string root, Action<string> tell)
         {
             Put(UsersOf(service.Unit), SystemdUnit.Users(service));
             MakeUser(service);
+            MakeFolders(service);
         }
 
         if (IsLive)
         {
-            Run("systemctl", "daemon-reload");
-            Run("systemctl", ["enable", .. starts ? ["--now"] : Array.Empty<string>(), service.Unit]);
+            foreach (var arguments in Starting(service.Unit, starts, isChanged))
+            {
+                Run("systemctl", arguments);
+            }
         }
         else
         {
@@ -68,14 +75,21 @@ internal sealed class Installation(string root, Action<string> tell)
         }
     }
 
-    /// <summary>Takes away what <see cref="Install"/> has made, of all services.</summary>
+    /// <summary>What systemd is told, in turn. A service that runs is started anew if it would not notice by itself what has
+    /// changed.</summary>
+    internal static IEnumerable<string[]> Starting(string unit, bool starts, bool isChanged) =>
+        [["daemon-reload"], .. !starts ? [["enable", unit]]
+            : isChanged ? [["enable", unit], ["restart", unit]] : (string[][])[["enable", "--now", unit]]];
+
+    /// <summary>Takes away what <see cref="Install"/> has made, of all services. What a unit of somebody else may use stays.</summary>
     /// <param name="pages">Man page and completions, by path.</param>
     /// <param name="purges">Whether configurations, keys, state and users go, too.</param>
     public void Uninstall(IEnumerable<string> pages, bool purges)
     {
-        foreach (var unit in Service.Units.Where(IsOurs))
+        var foreign = Service.Units.Where(IsForeign).ToList();
+        foreach (var unit in Service.Units.Except(foreign))
         {
-            if (IsLive)
+            if (IsLive && File.Exists(At(UnitOf(unit))))
             {
                 Run("systemctl", "disable", "--now", unit);
             }
@@ -84,12 +98,12 @@ internal sealed class Installation(string root, Action<string> tell)
             Take(UsersOf(unit));
         }
 
-        foreach (var path in pages.Append(Link))
+        foreach (var path in pages)
         {
             Take(path);
         }
 
-        TakeFolder(Program);
+        new ProgramCopy(At, tell).Take();
         if (IsLive)
         {
             Run("systemctl", "daemon-reload");
@@ -97,17 +111,44 @@ internal sealed class Installation(string root, Action<string> tell)
 
         if (purges)
         {
-            TakeFolder(Configurations);
-            foreach (var unit in Service.Units)
-            {
-                TakeFolder($"/var/lib/{unit}");
-                TakeFolder($"/var/cache/{unit}");
-                TakeUser(unit);
-            }
+            Purge(foreign);
         }
         else
         {
-            SetAside();
+            SetAside(foreign);
+        }
+    }
+
+    /// <summary>Deletes configurations, keys, state and users.</summary>
+    private void Purge(List<string> foreign)
+    {
+        if (foreign.Count is 0)
+        {
+            TakeFolder(Configurations);
+        }
+
+        foreach (var file in Directory.Exists(At(Configurations)) ? Directory.GetFiles(At(Configurations)) : [])
+        {
+            if (foreign.Exists(unit => Service.IsOf(unit, Path.GetFileName(file))))
+            {
+                tell($"kept {file}");
+            }
+            else
+            {
+                Take($"{Configurations}/{Path.GetFileName(file)}");
+            }
+        }
+
+        if (Directory.Exists(At(Configurations)) && !Directory.EnumerateFileSystemEntries(At(Configurations)).Any())
+        {
+            TakeFolder(Configurations);
+        }
+
+        foreach (var unit in Service.Units.Except(foreign))
+        {
+            TakeFolder($"/var/lib/{unit}");
+            TakeFolder($"/var/cache/{unit}");
+            TakeUser(unit);
         }
     }
 
@@ -115,9 +156,10 @@ internal sealed class Installation(string root, Action<string> tell)
     public string At(string path) => Path.Combine(root, path.TrimStart('/'));
 
     /// <summary>A configuration that is set aside runs nothing, and can be had back; keys and state stay where they are.</summary>
-    private void SetAside()
+    private void SetAside(List<string> foreign)
     {
-        foreach (var file in Names.Select(name => At($"{Configurations}/{name}")).Where(File.Exists))
+        foreach (var file in Service.Units.Except(foreign).Select(unit => At($"{Configurations}/{Service.ConfigurationOf(unit)}"))
+            .Where(File.Exists))
         {
             File.Move(file, $"{file}.saved", overwrite: true);
             tell($"set aside {file}.saved");
@@ -134,35 +176,33 @@ internal sealed class Installation(string root, Action<string> tell)
 
     private static string UsersOf(string unit) => $"/etc/sysusers.d/{unit}.conf";
 
-    private bool IsOurs(string unit)
+    /// <summary>Whether a unit is there that somebody else wrote.</summary>
+    private bool IsForeign(string unit)
     {
         var file = At(UnitOf(unit));
-        if (!File.Exists(file))
-        {
-            return false;
-        }
-
-        var isOurs = File.ReadLines(file).FirstOrDefault() == SystemdUnit.Mark;
-        if (!isOurs)
+        var isForeign = File.Exists(file) && File.ReadLines(file).FirstOrDefault() != SystemdUnit.Mark;
+        if (isForeign)
         {
             tell($"left {file}, which trustix-proxy install did not write");
         }
 
-        return isOurs;
+        return isForeign;
     }
 
     /// <summary>Writes a file if it is not there as it should be.</summary>
-    private void Put(string path, string text)
+    /// <returns>Whether it was written.</returns>
+    private bool Put(string path, string text)
     {
         var file = At(path);
         if (File.Exists(file) && File.ReadAllText(file) == text)
         {
             tell($"unchanged {file}");
-            return;
+            return false;
         }
 
         Write(file, text, Readable);
         tell($"wrote {file}");
+        return true;
     }
 
     private void PutKey(ServiceKey key)
@@ -170,7 +210,7 @@ internal sealed class Installation(string root, Action<string> tell)
         var file = At($"{Configurations}/{key.Name}");
         if (!File.Exists(key.Source) && !File.Exists(file))
         {
-            KeyFile.Write(file, NixSecretKey.Generate($"{Environment.MachineName.ToLowerInvariant()}-trustix-1"));
+            KeyFile.Write(file, NixSecretKey.Generate($"{HostName.Own}-trustix-1"));
             tell($"made the key {file}");
             return;
         }
@@ -209,42 +249,6 @@ internal sealed class Installation(string root, Action<string> tell)
         File.Move(draft, file, overwrite: true);
     }
 
-    /// <summary>Puts the program where units see it.</summary>
-    /// <returns>Its path on the machine.</returns>
-    private string PutProgram()
-    {
-        var folder = AppContext.BaseDirectory;
-        if (IsInPlace(folder))
-        {
-            return Path.Combine(folder, "trustix-proxy");
-        }
-
-        var (target, draft) = (At(Program), At($"{Program}.new"));
-        if (Directory.Exists(draft))
-        {
-            Directory.Delete(draft, recursive: true);
-        }
-
-        foreach (var file in Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories))
-        {
-            var copy = Path.Combine(draft, Path.GetRelativePath(folder, file));
-            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
-            File.Copy(file, copy);
-        }
-
-        if (Directory.Exists(target))
-        {
-            Directory.Delete(target, recursive: true);
-        }
-
-        Directory.Move(draft, target);
-        Directory.CreateDirectory(Path.GetDirectoryName(At(Link))!);
-        File.Delete(At(Link));
-        File.CreateSymbolicLink(At(Link), "../lib/trustix-proxy/trustix-proxy");
-        tell($"copied the program to {target}");
-        return $"{Program}/trustix-proxy";
-    }
-
     /// <summary>Where .NET is, for a program that is not machine code.</summary>
     private static string? Runtime() => !RuntimeFeature.IsDynamicCodeSupported ? null
         : Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "../../..")).TrimEnd('/');
@@ -265,6 +269,22 @@ internal sealed class Installation(string root, Action<string> tell)
         else
         {
             tell($"make the user {service.Unit}: neither systemd-sysusers nor useradd is here");
+        }
+    }
+
+    /// <summary>Makes the folders that the configuration names, for the service's user.</summary>
+    private void MakeFolders(Service service)
+    {
+        foreach (var folder in service.Folders.Where(folder => !Directory.Exists(At(folder))))
+        {
+            if (IsLive)
+            {
+                Run("install", "--directory", $"--owner={service.Unit}", $"--group={service.Unit}", "--mode=0700", folder);
+            }
+            else
+            {
+                tell($"make {folder} before it starts: install -d -o {service.Unit} -g {service.Unit} -m 700 {folder}");
+            }
         }
     }
 
@@ -314,5 +334,9 @@ internal sealed class Installation(string root, Action<string> tell)
         var error = process.StandardError.ReadToEnd().Trim();
         process.WaitForExit();
         tell(process.ExitCode is 0 ? $"ran {line}" : $"FAILED {line}: {error} {output.Result.Trim()}".TrimEnd());
+        if (process.ExitCode is not 0 && IsLive)
+        {
+            _failures.Add(line);
+        }
     }
 }

@@ -1,7 +1,9 @@
+using System.Text.RegularExpressions;
+
 namespace TrustixProxy.Setup;
 
 /// <summary>The unit of a service, which may do as little as the NixOS modules' units.</summary>
-internal static class SystemdUnit
+internal static partial class SystemdUnit
 {
     /// <summary>The first line: a unit without it is somebody else's.</summary>
     public const string Mark = "# Written by trustix-proxy install; trustix-proxy uninstall takes it away. Changes belong into a drop-in: "
@@ -42,6 +44,10 @@ internal static class SystemdUnit
         UMask=0077
         """;
 
+    /// <summary>Folders of sockets that systemd makes at each start.</summary>
+    [GeneratedRegex("^/run/[^/]+$")]
+    private static partial Regex Runtime { get; }
+
     /// <summary>Writes the unit.</summary>
     /// <param name="program">The program, by its absolute path.</param>
     /// <param name="runtime">Where .NET is, if the program needs it and would not find it; null otherwise.</param>
@@ -67,6 +73,11 @@ internal static class SystemdUnit
             }),
             $"EnvironmentFile=-/etc/default/{service.Unit}",
             .. service.IsRoot ? OfRoot(service) : OfUser(service),
+            .. service.Places.Where(place => !Runtime.IsMatch(place)).Select(place => $"ReadWritePaths={place}"),
+            .. service.Places.Where(place => Runtime.IsMatch(place)).SelectMany(place => new[]
+            {
+                $"RuntimeDirectory={Path.GetFileName(place)}", "RuntimeDirectoryMode=0755",
+            }),
             Hardening,
             "",
             "[Install]",

@@ -14,6 +14,7 @@ internal static class InstallVerb
         Description = "Folder that becomes a machine, for packages and images; nothing is started.",
         HelpName = "DIR",
         DefaultValueFactory = _ => "/",
+        Validators = { SharedOptions.IsNamed },
     };
     private static readonly Option<string?> Program = new("--program")
     {
@@ -48,14 +49,35 @@ internal static class InstallVerb
         {
             Root, Purge,
         };
-        command.SetAction(parsed => Try(() =>
-        {
-            new Installation(Path.GetFullPath(parsed.GetValue(Root)!), Console.WriteLine)
-                .Uninstall(pages().Select(page => page.Path), parsed.GetValue(Purge));
-            Console.WriteLine(
-                "Nix and Guix still ask the proxy and believe its key, if they were told to: take both out of their settings.");
-        }));
+        command.SetAction(parsed => Uninstall(
+            Path.GetFullPath(parsed.GetValue(Root)!), pages().Select(page => page.Path), parsed.GetValue(Purge)));
         return command;
+    }
+
+    private static int Uninstall(string root, IEnumerable<string> pages, bool purges)
+    {
+        if (root is "/" && !Environment.IsPrivilegedProcess)
+        {
+            Console.Error.WriteLine("uninstall: deletes below /etc and /usr/local, for which it needs root: sudo trustix-proxy uninstall.");
+            return ExitCode.Usage;
+        }
+
+        var installation = new Installation(root, Console.WriteLine);
+        var code = Try(() => installation.Uninstall(pages, purges));
+        Console.WriteLine(
+            "Nix and Guix still ask the proxy and believe its key, if they were told to: take both out of their settings.");
+        return code is ExitCode.Good ? Tell(installation) : code;
+    }
+
+    /// <summary>Tells what systemd did not do.</summary>
+    private static int Tell(Installation installation)
+    {
+        foreach (var line in installation.Failures)
+        {
+            Console.Error.WriteLine($"failed: {line}. What it said is above; do it by hand, or do all of this again.");
+        }
+
+        return installation.Failures.Count is 0 ? ExitCode.Good : ExitCode.No;
     }
 
     private static async Task<int> InstallAsync(
@@ -84,6 +106,13 @@ internal static class InstallVerb
             return ExitCode.Usage;
         }
 
+        if (parsed.GetValue(Program) is { } program && !Service.IsWord(program))
+        {
+            Console.Error.WriteLine($"--program: is '{program}', which a unit cannot start: give a path from / on, of letters, digits and "
+                + "@ + = : , . / - _ alone.");
+            return ExitCode.Usage;
+        }
+
         var installation = new Installation(root, Console.WriteLine);
         var file = config ?? installation.At("/etc/trustix-proxy/trustix-proxy.json");
         if (Service.Read(file, out var proxy, out var faults) is not { } service)
@@ -95,6 +124,7 @@ internal static class InstallVerb
         if (code is ExitCode.Good)
         {
             Console.WriteLine(NextSteps(service, proxy, installation, file));
+            code = Tell(installation);
         }
 
         return code;
