@@ -66,7 +66,7 @@ internal static class ShellCompletions
             foreach (var option in Options(command).Where(TakesValue))
             {
                 text.Append($"    {string.Join('|', Names(option).Select(spelling => $"'{name} {spelling}'"))}) "
-                    + "COMPREPLY=($(compgen -f -- \"$word\")); compopt -o filenames 2>/dev/null; return ;;\n");
+                    + "mapfile -t COMPREPLY < <(compgen -f -- \"$word\"); compopt -o filenames 2>/dev/null; return ;;\n");
             }
         }
 
@@ -77,7 +77,7 @@ internal static class ShellCompletions
         }
 
         return text.Append("  esac\n  COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
-            + "  [ ${#COMPREPLY[@]} -gt 0 ] || [[ $word == -* ]] || { COMPREPLY=($(compgen -f -- \"$word\")); "
+            + "  [ ${#COMPREPLY[@]} -gt 0 ] || [[ $word == -* ]] || { mapfile -t COMPREPLY < <(compgen -f -- \"$word\"); "
             + "compopt -o filenames 2>/dev/null; }\n}\ncomplete -F _trustix_proxy trustix-proxy\n").ToString();
     }
 

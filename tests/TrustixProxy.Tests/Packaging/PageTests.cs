@@ -37,6 +37,7 @@ public sealed partial class PageTests
     {
         using var folder = new Folder();
         folder.File("proxy.json", "");
+        folder.File("my proxy.json", "");
         var script = folder.File("completion", (await Cli.RunAsync(["completions", "bash"])).Output);
         var lines = await TypeAsync("bash", folder.File("type", $$"""
             cd '{{folder.Path}}'; source '{{script}}'
@@ -46,10 +47,13 @@ public sealed partial class PageTests
             complete_at serve --config pro
             complete_at log serve -c pro
             complete_at verify pro
+            complete_at serve --config my
+            echo ${#COMPREPLY[@]}
             """));
 
         Assert.Equal(["che = check-config", "log sub = submit submit-closure", "serve --config pro = proxy.json",
-            "log serve -c pro = proxy.json", "verify pro = proxy.json"], lines);
+            "log serve -c pro = proxy.json", "verify pro = proxy.json",
+            "serve --config my = my proxy.json", "1"], lines);
     }
 
     [ProgramFact("zsh")]
