@@ -97,7 +97,6 @@ public sealed partial class ReadmeCommandTests
         await Command.RunAsync("sh", ["-c", $"cd '{folder.Path}' && mkdir -p state/nars && trustix-proxy keygen state/signing.key"]);
         await LogAsync(folder);
         var lines = Typed.Matches(Documents).Select(match => match.Groups[1].Value.Trim()).Where(line => !Elsewhere.Any(line.Contains))
-            .Where(line => line is not "trustix-proxy doctor") // /run/current-system is not everywhere
             .ToList();
 
         Assert.True(lines.Count >= 19, string.Join('\n', lines));
@@ -109,8 +108,6 @@ public sealed partial class ReadmeCommandTests
                 .Replace("TEXT", "why", StringComparison.Ordinal).Replace("DIR", "export", StringComparison.Ordinal)
                 .Replace("FILE", stage.Config, StringComparison.Ordinal)
                     .Replace(" config.json", $" {stage.Config}", StringComparison.Ordinal);
-            var whole = isOfLog || command.Contains(stage.Config, StringComparison.Ordinal) ? command
-                : $"{command} --config {stage.Config}";
             // however busy the machine is
             var environment = isOfLog
                 ? new Dictionary<string,
@@ -120,8 +117,30 @@ public sealed partial class ReadmeCommandTests
                 : "log")
                 } : new() { ["TRUSTIXPROXY__NARSTORE__MAXSIZE"] = "1GiB", ["TRUSTIXPROXY__DEADLINE"] = "00:01:00" };
 
-            await Command.RunAsync("sh", ["-c", $"cd '{folder.Path}' && {{ {whole}; [ $? -le 1 ]; }}"], environment);
+            await Command.RunAsync("sh", ["-c", $"cd '{folder.Path}' && {{ {command}; [ $? -le 1 ]; }}"], environment);
         }
+    }
+
+    /// <summary>Whoever goes past the proxy must end at the cache and its key, by options that Nix takes.</summary>
+    [Fact]
+    public async Task The_way_back_leads_to_the_cache()
+    {
+        var document = Repository.Read("nix/README.md");
+        var section = document[document.IndexOf("\n## Back out\n", StringComparison.Ordinal)..];
+        section = section[..section.IndexOf("\n## Options", StringComparison.Ordinal)];
+        var commands = BackOut.Matches(section);
+
+        Assert.Equal(["nixos-rebuild", "nix-build"], commands.Select(command => command.Groups[1].Value));
+        foreach (var options in commands.Select(command => command.Groups[2].Value))
+        {
+            var shown = await Command.RunAsync("sh", ["-c", $"nix='nix --extra-experimental-features nix-command'; "
+                + $"$nix config show {options} 2>/dev/null || $nix show-config {options}"]);
+            Assert.Contains("\nsubstituters = https://cache.nixos.org\n", shown, StringComparison.Ordinal);
+            Assert.Contains($"\ntrusted-public-keys = {Configuration.CommonKeys.CacheNixosOrg}\n", shown, StringComparison.Ordinal);
+        }
+
+        Assert.Contains("`substituters = https://cache.nixos.org/`", section, StringComparison.Ordinal);
+        Assert.Contains($"`trusted-public-keys = {Configuration.CommonKeys.CacheNixosOrg}`", section, StringComparison.Ordinal);
     }
 
     /// <summary>A log node as the documents set it up, which has run once.</summary>
@@ -154,6 +173,9 @@ public sealed partial class ReadmeCommandTests
 
     [GeneratedRegex(@"^\$ (trustix-proxy [^#\n]+)", RegexOptions.Multiline)]
     private static partial Regex Typed { get; }
+
+    [GeneratedRegex("^# (nix[a-z-]+) .*?((?: --option [^ ]+ [^ \n]+)+)$", RegexOptions.Multiline)]
+    private static partial Regex BackOut { get; }
 
     [GeneratedRegex("^[a-z][a-z-]*$")]
     private static partial Regex Word { get; }
