@@ -191,7 +191,8 @@ public sealed class SparseMerkleMapTests
             leaves.ForEach(split.Insert);
             halves.AsParallel().WithDegreeOfParallelism(2).ForAll(split.Hash);
 
-            Assert.Equal(whole.Commit(root + 1, out var expected, out var replaced), split.Commit(root + 1, out var changed, out var alike));
+            Assert.Equal(
+                whole.Commit(root + 1, out var expected, out var replaced), split.Commit(root + 1, out var changed, out var alike));
             Assert.Equal(expected.Select(page => (page.Key, Convert.ToHexString(page.Value.ToBytes()))),
                 changed.Select(page => (page.Key, Convert.ToHexString(page.Value.ToBytes()))));
             Assert.Equal(replaced, alike);

@@ -61,7 +61,8 @@ internal static class VerifyVerb
         }
 
         var isJson = parsed.GetValue(SharedOptions.Json);
-        return CanonicalJson.KindOf(bytes) is not null ? VerifyEvidence(bytes, options.Policy, isJson) : VerifyBundle(bytes, options.Policy, isJson);
+        return CanonicalJson.KindOf(bytes) is not null ? VerifyEvidence(bytes, options.Policy, isJson)
+            : VerifyBundle(bytes, options.Policy, isJson);
     });
 
     private static int VerifyEvidence(byte[] bytes, Policy policy, bool isJson)

@@ -16,8 +16,7 @@ internal static class InitVerb
         HelpName = "PRESET",
         CustomParser = ReadPreset
     };
-    private static readonly Option<string> Place = new(
-        "--directory")
+    private static readonly Option<string> Place = new("--directory")
     {
         Description = "Directory for the files.",
         HelpName = "DIR",
