@@ -120,6 +120,19 @@ public sealed class HostileTests
     }
 
     [Fact]
+    public async Task A_disk_that_refuses_is_told_without_its_paths_and_the_archive_is_asked_once()
+    {
+        await using var stage = await GateStage.StartAsync();
+        var (path, _) = await stage.AddAsync("hello");
+        Directory.Delete(Path.Combine(stage.State, "files"), recursive: true);
+
+        using var answer = await stage.GetAsync("/debian/" + path);
+
+        Assert.Equal("Bad gateway: the disk of this gate refuses the file; its log says why\n", await answer.Content.ReadAsStringAsync());
+        Assert.Equal((502, 1), ((int)answer.StatusCode, stage.Archive.CountOf("/" + path)));
+    }
+
+    [Fact]
     public async Task Names_that_no_archive_has_leave_nothing_behind_and_ask_no_rebuilder()
     {
         await using var stage = await GateStage.StartAsync();

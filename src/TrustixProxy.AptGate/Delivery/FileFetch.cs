@@ -183,7 +183,7 @@ public sealed class FileFetch(FileOrder order, FileStore store, TimeProvider tim
             }
 
             hash.AppendData(fresh.Span);
-            await RandomAccess.WriteAsync(_spool!.Handle, fresh, _received, cancellation);
+            await store.WriteAsync(_spool!, fresh, _received, cancellation);
             Interlocked.Add(ref _received, fresh.Length);
             Interlocked.Exchange(ref _released, order.Sha256 is null ? 0 : Math.Max(0, _received - Withheld));
             Tell();

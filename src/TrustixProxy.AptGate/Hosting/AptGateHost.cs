@@ -67,5 +67,5 @@ public static class AptGateHost
 
     /// <summary>Creates a logger that limits messages clients and servers can cause at will to one a minute each.</summary>
     private static LimitedLogger Limit(ILogger logger, TimeProvider time) => new(
-        logger, ["Refused", "IndexUnread", "StoreRefused", "StoredFileDamaged"], time);
+        logger, ["Refused", "IndexUnread", "StoreRefused", "PassingFileRefused", "StoredFileDamaged"], time);
 }

@@ -62,8 +62,32 @@ public sealed class FileStore : IDisposable
     }
 
     /// <summary>Begins to write a file.</summary>
-    /// <exception cref="IOException">The disk refuses.</exception>
-    public Spool Begin() => _folder.Begin();
+    /// <exception cref="StoreException">The disk refuses.</exception>
+    public Spool Begin()
+    {
+        try
+        {
+            return _folder.Begin();
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw Refused(exception);
+        }
+    }
+
+    /// <summary>Writes a part of a file.</summary>
+    /// <exception cref="StoreException">The disk refuses.</exception>
+    public async ValueTask WriteAsync(Spool spool, ReadOnlyMemory<byte> part, long offset, CancellationToken cancellation)
+    {
+        try
+        {
+            await RandomAccess.WriteAsync(spool.Handle, part, offset, cancellation);
+        }
+        catch (IOException exception)
+        {
+            throw Refused(exception);
+        }
+    }
 
     /// <summary>Keeps a file that was written whole, under the SHA-256 of its bytes. What the disk refuses is not kept.</summary>
     public void Publish(Spool spool, Digest sha256, long size, DateTimeOffset? modifiedAt)
@@ -90,6 +114,12 @@ public sealed class FileStore : IDisposable
     {
         _end.Cancel();
         _loading.Wait(TimeSpan.FromSeconds(2));
+    }
+
+    private StoreException Refused(Exception exception)
+    {
+        _logger.PassingFileRefused(_options.Directory, exception.Message);
+        return new StoreException(exception);
     }
 
     private void Load()

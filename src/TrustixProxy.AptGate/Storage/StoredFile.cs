@@ -12,6 +12,9 @@ public sealed record StoredFile(SafeFileHandle Handle, long Size, DateTimeOffset
     public void Dispose() => Handle.Dispose();
 }
 
+/// <summary>Signals that the disk refuses a file. Clients read the message; the log says more.</summary>
+public sealed class StoreException(Exception cause) : Exception("the disk of this gate refuses the file; its log says why", cause);
+
 /// <summary>A file that is being written. It becomes one of the store's, or goes.</summary>
 /// <param name="Handle">The file, to write and to read; it stays readable under its later name.</param>
 /// <param name="Path">Where it is while it is written.</param>
