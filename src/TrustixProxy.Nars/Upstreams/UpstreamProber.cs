@@ -102,7 +102,7 @@ internal sealed class UpstreamProber(
                 await Task.Delay(held, time, cancellation);
             }
 
-            var isAnswered = await ProbeAsync(cancellation);
+            var isAnswered = await ProbeAsync(pause, cancellation);
             if (!health.IsAway && isAnswered)
             {
                 return;
@@ -119,8 +119,9 @@ internal sealed class UpstreamProber(
         }
     }
 
-    /// <summary>Sends one probe; true when it was answered.</summary>
-    private async Task<bool> ProbeAsync(CancellationToken cancellation)
+    /// <summary>Sends one probe; true when it was answered. Where the upstream is away, the wait grows with the pauses between probes: one
+    /// that came back may never answer what it was asked before.</summary>
+    private async Task<bool> ProbeAsync(TimeSpan pause, CancellationToken cancellation)
     {
         using var late = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         using var timer = time.CreateTimer(_ => late.Cancel(), null, limit, Timeout.InfiniteTimeSpan);
@@ -136,6 +137,11 @@ internal sealed class UpstreamProber(
         if (!asking.IsCompleted && health.LastLife <= start)
         {
             health.ReportSilence();
+        }
+
+        if (health.IsAway && (pause * 2) - time.GetElapsedTime(start) is var left && left < limit)
+        {
+            timer.Change(left > TimeSpan.Zero ? left : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
         }
 
         var fault = await asking;

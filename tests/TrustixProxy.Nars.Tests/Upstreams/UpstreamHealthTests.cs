@@ -58,6 +58,26 @@ public sealed class UpstreamHealthTests
         Assert.True(log.Thrown);
     }
 
+    [Fact]
+    public async Task One_that_was_silent_and_came_back_is_found_although_it_never_answers_what_it_was_asked_before()
+    {
+        var (health, probes) = (new UpstreamHealth("main", TimeProvider.System, NullLogger.Instance), 0);
+        using var prober = new UpstreamProber(
+            "main",
+            async cancellation =>
+            {
+                await Task.Delay(Interlocked.Increment(ref probes) < 3 ? Timeout.InfiniteTimeSpan : TimeSpan.Zero, cancellation);
+                return null;
+            },
+            health, new HappyEyeballs(TimeProvider.System), TimeSpan.FromHours(1), TimeProvider.System, NullLogger.Instance);
+
+        prober.Begin();
+
+        await Eventually.UntilAsync(() => health.Status.State is UpstreamState.Away);
+        await Eventually.UntilAsync(() => health.Status.State is UpstreamState.Live);
+        Assert.Equal(3, probes);
+    }
+
     [Theory]
     [InlineData(0, UpstreamState.Away)]
     [InlineData(400, UpstreamState.Live)]
