@@ -159,13 +159,33 @@ public sealed class HostileTests
         using var book = new IndexBook(folder.Path);
         var lines = new System.Collections.Concurrent.ConcurrentQueue<string>();
         using var logger = new LineLogger(lines);
-        var readings = new IndexReadings(book, TimeSpan.FromMinutes(1), TimeProvider.System, logger);
+        using var readings = new IndexReadings(book, TimeSpan.FromMinutes(1), TimeProvider.System, logger);
         var stanza = Encoding.ASCII.GetBytes(GateStage.Stanza("hello", "1.0-1", GateStage.PathOf("hello", "1.0-1"), [1]));
 
         readings.Begin(new PassingIndex("debian", "sid", "1"), new MemoryStream([.. Zip(stanza), .. Bomb()]), Task.FromResult(true));
 
         Assert.Null(await readings.FindAsync("debian", GateStage.PathOf("hello", "1.0-1"), default));
         Assert.Contains(lines, line => line.Contains("The index has more than", StringComparison.Ordinal));
+    }
+
+    /// <summary>A gate ends while an index is under way: no reading uses the database afterwards.</summary>
+    [Fact]
+    public async Task Readings_under_way_end_with_their_room()
+    {
+        using var folder = new TestFolder();
+        using var book = new IndexBook(folder.Path);
+        using var logger = new LineLogger([]);
+        var readings = new IndexReadings(book, TimeSpan.FromMinutes(1), TimeProvider.System, logger);
+        var bytes = new System.IO.Pipelines.Pipe(); // which nobody completes
+        await bytes.Writer.WriteAsync(Encoding.ASCII.GetBytes(GateStage.Stanza("hello", "1.0-1", GateStage.PathOf("hello", "1.0-1"), [1])));
+        var index = new PassingIndex("debian", "sid", "1");
+
+        readings.Begin(index, bytes.Reader.AsStream(), new TaskCompletionSource<bool>().Task);
+        Assert.True(readings.HasRead(index));
+        readings.Dispose();
+
+        Assert.False(readings.HasRead(index));
+        Assert.Null(book.Find("debian", GateStage.PathOf("hello", "1.0-1")));
     }
 
     [Fact]

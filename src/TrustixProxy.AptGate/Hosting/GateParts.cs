@@ -18,6 +18,7 @@ namespace TrustixProxy.AptGate.Hosting;
 internal sealed class GateParts : IDisposable
 {
     private readonly StateWriter _writer;
+    private readonly IndexReadings _readings;
 
     /// <exception cref="IOException">A folder cannot be made.</exception>
     /// <exception cref="Microsoft.Data.Sqlite.SqliteException">A database cannot be used.</exception>
@@ -37,10 +38,10 @@ internal sealed class GateParts : IDisposable
         Releases = new ReleaseBook(_writer, time);
         Journal = new GateJournal();
         Decider.Decided += Journal.Add;
-        var readings = new IndexReadings(Indexes, options.Deadline, time, logger);
+        _readings = new IndexReadings(Indexes, options.Deadline, time, logger);
         var files = new GateFiles(Store, new FileFetches(Store, time));
-        Door = new GateDoor(Archives, new PackageAnswers(readings, Decider, files), new HashedAnswers(readings, files),
-            new PassedAnswers(readings, Releases, time), new LookAhead(Indexes, Decider, files));
+        Door = new GateDoor(Archives, new PackageAnswers(_readings, Decider, files), new HashedAnswers(_readings, files),
+            new PassedAnswers(_readings, Releases, time), new LookAhead(Indexes, Decider, files));
     }
 
     public AptGateOptions Options { get; }
@@ -73,6 +74,7 @@ internal sealed class GateParts : IDisposable
         }
 
         Store.Dispose();
+        _readings.Dispose();
         Indexes.Dispose();
         _writer.Dispose();
     }

@@ -15,11 +15,12 @@ public sealed record PassingIndex(string Archive, string Path, string Name);
 /// way, and not for long: one that an archive or a client draws out holds nobody up.</summary>
 /// <param name="book">Keeps what they say.</param>
 /// <param name="patience">Maximum wait for indexes under way.</param>
-public sealed class IndexReadings(IndexBook book, TimeSpan patience, TimeProvider time, ILogger logger)
+public sealed class IndexReadings(IndexBook book, TimeSpan patience, TimeProvider time, ILogger logger) : IDisposable
 {
     private const int PackagesAtOnce = 500, BufferSize = 64 << 10;
 
     private readonly ConcurrentDictionary<PassingIndex, Task> _underway = new();
+    private readonly CancellationTokenSource _end = new();
 
     /// <summary>Whether an index is read already, or being read.</summary>
     public bool HasRead(PassingIndex index) => _underway.ContainsKey(index) || book.HasRead(index.Archive, index.Path, index.Name);
@@ -78,6 +79,14 @@ public sealed class IndexReadings(IndexBook book, TimeSpan patience, TimeProvide
         return book.Find(archive, path) is { } found && found != known ? found : null;
     }
 
+    /// <summary>Ends the readings under way, and waits until none uses the book.</summary>
+    public void Dispose()
+    {
+        _end.Cancel();
+        Task.WaitAll([.. _underway.Values]);
+        _end.Dispose();
+    }
+
     private async Task WaitAsync(List<Task> underway, CancellationToken cancellation)
     {
         try
@@ -101,14 +110,14 @@ public sealed class IndexReadings(IndexBook book, TimeSpan patience, TimeProvide
             var found = new List<DebianPackage>(PackagesAtOnce);
             var reader = new PackagesReader(found.Add);
             reading = book.Begin(index.Archive, index.Path, index.Name);
-            await using (var text = await IndexText.OpenAsync(source, CancellationToken.None))
+            await using (var text = await IndexText.OpenAsync(source, _end.Token))
             {
                 await ReadAsync(text, reader, found, reading);
             }
 
             reader.Complete();
             book.Add(reading, found);
-            if (await isWhole && reader.Found > 0)
+            if (await isWhole.WaitAsync(_end.Token) && reader.Found > 0)
             {
                 book.Commit(reading);
                 logger.IndexRead(index.Archive, index.Path, reader.Found, reader.Skipped);
@@ -133,7 +142,7 @@ public sealed class IndexReadings(IndexBook book, TimeSpan patience, TimeProvide
     private async Task ReadAsync(Stream text, PackagesReader reader, List<DebianPackage> found, long reading)
     {
         var buffer = new byte[BufferSize];
-        for (var length = 0L; await text.ReadAsync(buffer) is var read and > 0; length += read)
+        for (var length = 0L; await text.ReadAsync(buffer, _end.Token) is var read and > 0; length += read)
         {
             if (length > IndexText.MaxSize)
             {

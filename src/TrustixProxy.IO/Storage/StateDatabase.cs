@@ -89,19 +89,29 @@ public sealed class StateDatabase : IDisposable
         }
     }
 
+    /// <summary>Closes the file, once nobody reads or writes.</summary>
     public void Dispose()
     {
-        foreach (var statement in _writes.Values.Concat(_reads.Values))
+        lock (_writing)
         {
-            statement.Dispose();
-        }
+            lock (_reading)
+            {
+                foreach (var statement in _writes.Values.Concat(_reads.Values))
+                {
+                    statement.Dispose();
+                }
 
-        _reader.Dispose();
-        _writer.Dispose();
+                _writes.Clear();
+                _reads.Clear();
+                _reader.Dispose();
+                _writer.Dispose();
+            }
+        }
     }
 
     private static Statement Prepared(SqliteConnection connection, Dictionary<string, Statement> prepared, string sql)
     {
+        ObjectDisposedException.ThrowIf(connection.State is System.Data.ConnectionState.Closed, typeof(StateDatabase));
         if (!prepared.TryGetValue(sql, out var statement))
         {
             prepared.Add(sql, statement = new Statement(connection, sql));
