@@ -29,8 +29,9 @@ public sealed class DemoAnswerTests
     public async Task Ctrl_C_ends_it_and_leaves_nothing(string awaited, params string[] arguments)
     {
         using var folder = new Folder();
+        string[] program = ["env", "--default-signal=INT", .. Executable.Command]; // a background job and its children ignore it
         var start = new ProcessStartInfo("script", ["--quiet", "--return", "--command",
-            string.Join(' ', Executable.Command.Concat(arguments).Select(word => $"'{word}'")), "/dev/null"])
+            string.Join(' ', program.Concat(arguments).Select(word => $"'{word}'")), "/dev/null"])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
