@@ -95,7 +95,8 @@ internal sealed class ChaosClients(ChaosLab lab, Outages outages) : IDisposable
     private void Judge(Wanted wanted, int replica, (int Status, string Text, string? Decision) reply, long start)
     {
         var end = Stopwatch.GetTimestamp();
-        var hadToAnswer = outages.CountWhole(wanted.Logs.Select(name => $"log {name}"), start, end) >= 2
+        var hadToAnswer = !outages.WasStopped($"replica {replica}", start, end)
+            && outages.CountWhole(wanted.Logs.Select(name => $"log {name}"), start, end) >= 2
             && outages.CountWhole(wanted.Upstreams.Select(number => $"upstream {number}"), start, end) > 0;
         (hadToAnswer && outages.CountWhole(["redis", "replica 0", "replica 1", "replica 2"], start, end) is 4 ? _quiet : _disturbed)
             .Add(Stopwatch.GetElapsedTime(start, end).TotalMilliseconds);

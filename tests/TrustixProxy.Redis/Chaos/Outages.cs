@@ -49,6 +49,10 @@ internal sealed class Outages
         return parts.Count(part => !broken.Contains(part));
     }
 
+    /// <summary>Whether a part was stopped in that time: its own deadlines run on meanwhile, also those of polls that others joined.</summary>
+    public bool WasStopped(string part, long from, long to) =>
+        Between(from, to).Any(outage => outage.Part == part && outage.How.StartsWith("stopped", StringComparison.Ordinal));
+
     /// <summary>What was broken from five seconds before <paramref name="from"/> until <paramref name="to"/>.</summary>
     public IEnumerable<Outage> Between(long from, long to) => _all.Where(outage => outage.From <= to && outage.To >= from - Healing);
 }
