@@ -49,7 +49,8 @@ internal sealed class Outages
         return parts.Count(part => !broken.Contains(part));
     }
 
-    /// <summary>Whether a part was stopped in that time: its own deadlines run on meanwhile, also those of polls that others joined.</summary>
+    /// <summary>Whether a part was stopped in that time: its own deadlines run on meanwhile, also those of polls that others
+    /// joined.</summary>
     public bool WasStopped(string part, long from, long to) =>
         Between(from, to).Any(outage => outage.Part == part && outage.How.StartsWith("stopped", StringComparison.Ordinal));
 
