@@ -28,7 +28,7 @@ internal sealed class UpstreamProber(
 
     /// <summary>Pauses between probes: while it fails; and the shortest and longest while it is away.</summary>
     private static readonly TimeSpan FailingPause = TimeSpan.FromMilliseconds(250), FirstPause = TimeSpan.FromSeconds(1),
-        LastPause = TimeSpan.FromSeconds(15);
+        LastPause = TimeSpan.FromSeconds(4);
 
     /// <summary>Connect times that a probe over a new connection may take: TCP, TLS and the answer, with room for one lost
     /// packet.</summary>
