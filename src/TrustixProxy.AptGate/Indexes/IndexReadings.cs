@@ -42,7 +42,7 @@ public sealed class IndexReadings(IndexBook book, TimeSpan patience, TimeProvide
         {
             try
             {
-                await using var owned = source; // also when nothing is read: whoever writes into it waits for its reader
+                await using var owned = source; // released even when a reading fails early, or the download that feeds it would hang
                 await ReadAsync(index, source, isWhole);
             }
             finally

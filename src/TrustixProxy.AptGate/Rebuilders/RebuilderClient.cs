@@ -99,7 +99,7 @@ public sealed class RebuilderClient : IDisposable
         return answer;
     }
 
-    /// <summary>An answer that is none: it is there, so that asking again soon gives the same.</summary>
+    /// <summary>An answer that proves nothing. The rebuilder would soon give the same one again.</summary>
     private static DebBallot.Silent Useless(SilenceReason reason) => new(reason) { IsAnswer = true };
 
     private static DebBallot.Silent SilenceOf(UpstreamAnswer.Failed failed) => new(failed switch

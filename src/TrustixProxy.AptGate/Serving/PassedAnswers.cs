@@ -73,8 +73,8 @@ internal sealed class PassedAnswers(IndexReadings indexes, ReleaseBook releases,
         }
     }
 
-    /// <summary>What of a file is wanted. Release files are always asked for whole: one that comes in parts would not be taken
-    /// down.</summary>
+    /// <summary>Returns which part of a file to ask for. Release files are always asked for whole: one that comes in parts would not be
+    /// recorded.</summary>
     private static ArchiveCondition ConditionOf(HttpContext context, ArchiveRequest request)
     {
         var condition = ArchiveCondition.Of(context.Request);

@@ -13,5 +13,7 @@ public static class Markup
         """);
 
     /// <summary>Renders a time, to the second.</summary>
-    public static Html Time(DateTimeOffset? time) => time is { } at ? Html.Of($"""<time datetime="{at:yyyy-MM-ddTHH:mm:ssZ}">{at:yyyy-MM-dd HH:mm:ss}Z</time>""") : Html.Of($"never");
+    public static Html Time(DateTimeOffset? time) => time is { } at
+        ? Html.Of($"""<time datetime="{at:yyyy-MM-ddTHH:mm:ssZ}">{at:yyyy-MM-dd HH:mm:ss}Z</time>""")
+        : Html.Of($"never");
 }

@@ -104,12 +104,12 @@ public sealed class SharedNars : IDisposable
 
     private async Task UploadNextAsync(CancellationToken stopping)
     {
-        while (_until - _time.GetUtcNow() is var pause && pause > TimeSpan.Zero)
+        var offered = await _waiting.Reader.ReadAsync(stopping);
+        while (PauseLeft() is var left && left > TimeSpan.Zero) // after the read, as the other worker may have failed meanwhile
         {
-            await Task.Delay(pause, _time, stopping);
+            await Task.Delay(left, _time, stopping);
         }
 
-        var offered = await _waiting.Reader.ReadAsync(stopping);
         try
         {
             NarStoreMetrics.Uploaded(await UploadAsync(offered, stopping));
@@ -131,6 +131,14 @@ public sealed class SharedNars : IDisposable
             {
                 Enqueue(offered with { Attempt = offered.Attempt + 1 });
             }
+        }
+    }
+
+    private TimeSpan PauseLeft()
+    {
+        lock (_turn)
+        {
+            return _until - _time.GetUtcNow();
         }
     }
 

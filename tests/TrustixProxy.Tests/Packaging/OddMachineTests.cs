@@ -161,7 +161,7 @@ public sealed class NamespaceFactAttribute : FactAttribute
     {
         if (!IsAllowed.Value)
         {
-            Skip = "unshare --uts is not allowed here, or unshare is missing.";
+            Skip = "unshare --uts is missing or not allowed here: install util-linux, and run the tests as root.";
         }
     }
 }

@@ -9,7 +9,7 @@ public sealed class SystemdTheoryAttribute : TheoryAttribute
     {
         if (ProgramStart.Find("systemd-analyze", Environment.GetEnvironmentVariable("PATH")) is null)
         {
-            Skip = "systemd-analyze is missing (Debian package systemd).";
+            Skip = "systemd-analyze is missing: install the Debian package systemd.";
         }
     }
 }
