@@ -19,6 +19,9 @@ public readonly record struct MapLeaf(Digest Path, Digest ValueHash, long Index)
 /// </remarks>
 public sealed class MapPage
 {
+    /// <summary>Number of pages at the top of a large map: the root's, and the next three levels of pages.</summary>
+    public const int TopPages = 1 + Slots + (Slots * Slots) + (Slots * Slots * Slots);
+
     /// <summary>Number of map levels per page.</summary>
     internal const int Levels = 4;
 
@@ -27,17 +30,14 @@ public sealed class MapPage
 
     private const int MasksSize = 4, LeafSize = (2 * Digest.Size) + 8, InnerSize = Digest.Size + 8;
 
-    /// <summary>Pages up to this depth keep the nodes that they compute: some 4,000 in a large map.</summary>
-    private const int MaxKeptDepth = 12;
-
-    private readonly int _depth;
     private byte[] _bytes;
     private MapPage?[]? _drafts;
     private Digest[]? _inner; // the nodes 1 to 15 of a page that is near the root
     private uint _changed; // slots whose hashes were replaced after that
     private uint _hashed; // slots of a draft whose changed pages were hashed
+    private bool _isShared; // a draft's bytes are still those of the page that it was made from
 
-    private MapPage(byte[] bytes, int depth) => (_bytes, _depth) = (bytes, depth);
+    private MapPage(byte[] bytes, int place) => (_bytes, Place) = (bytes, place);
 
     internal enum Kind : byte
     {
@@ -46,8 +46,13 @@ public sealed class MapPage
         Inner,
     }
 
-    /// <summary>Whether every slot holds a page, and the page's depth is at most 12: many paths pass through it.</summary>
-    public bool IsNearRoot => Inner is ushort.MaxValue && _depth <= MaxKeptDepth;
+    /// <summary>Where the page is at the top of the map, level by level from the left: 0 for the root's, less than
+    /// <see cref="TopPages"/>. That number for all pages below.</summary>
+    public int Place { get; }
+
+    /// <summary>Whether every slot holds a page, and the page is at the top of the map: many paths pass through it. It keeps the nodes
+    /// that it computes.</summary>
+    public bool IsNearRoot => Inner is ushort.MaxValue && Place < TopPages;
 
     private ushort Leaves => BinaryPrimitives.ReadUInt16LittleEndian(_bytes);
 
@@ -55,11 +60,11 @@ public sealed class MapPage
 
     /// <summary>Decodes a page, and takes ownership of the bytes.</summary>
     /// <param name="bytes">The page.</param>
-    /// <param name="depth">Number of map levels above the page; not needed, but near the root it saves hashing.</param>
+    /// <param name="place">The page's <see cref="Place"/>; not needed, but near the root it saves hashing.</param>
     /// <exception cref="ArgumentException">The bytes are not a page: the store is damaged.</exception>
-    public static MapPage Of(byte[] bytes, int depth = int.MaxValue)
+    public static MapPage Of(byte[] bytes, int place = TopPages)
     {
-        var page = new MapPage(bytes, depth);
+        var page = new MapPage(bytes, place);
         return bytes.Length >= MasksSize && (page.Leaves & page.Inner) is 0 && bytes.Length == page.Offset(Slots)
             ? page
             : throw new ArgumentException("the bytes are not a page of the map", nameof(bytes));
@@ -68,10 +73,13 @@ public sealed class MapPage
     /// <summary>Returns the page's bytes, which must not be changed.</summary>
     public byte[] ToBytes() => _bytes;
 
-    /// <summary>Copies the page for changes.</summary>
-    internal MapPage Draft() => new([.. _bytes], _depth) { _inner = _inner is { } inner ? [.. inner] : null };
+    /// <summary>Copies the page for changes; its bytes only once they change.</summary>
+    internal MapPage Draft() => new(_bytes, Place) { _isShared = true, _inner = _inner is { } inner ? [.. inner] : null };
 
-    internal static MapPage NewDraft(int depth) => new(new byte[MasksSize], depth);
+    internal static MapPage NewDraft(int place) => new(new byte[MasksSize], place);
+
+    /// <summary>Returns the place of the page in a slot.</summary>
+    internal int PlaceBelow(int slot) => Place < TopPages ? Math.Min((Slots * Place) + slot + 1, TopPages) : TopPages;
 
     internal Kind KindOf(int slot) => (Leaves >> slot & 1) is not 0 ? Kind.Leaf : (Inner >> slot & 1) is not 0 ? Kind.Inner : Kind.Empty;
 
@@ -105,6 +113,10 @@ public sealed class MapPage
             Resize(slot, LeafSize, InnerSize);
             BinaryPrimitives.WriteUInt16LittleEndian(_bytes, (ushort)(Leaves & ~(1 << slot)));
             BinaryPrimitives.WriteUInt16LittleEndian(_bytes.AsSpan(2), (ushort)(Inner | 1 << slot));
+        }
+        else if (_isShared)
+        {
+            (_bytes, _isShared) = ([.. _bytes], false); // the draft's hash and number will be written into it
         }
 
         (_drafts ??= new MapPage?[Slots])[slot] = draft;
@@ -240,7 +252,7 @@ public sealed class MapPage
     private Span<byte> Resize(int slot, int from, int to)
     {
         var (old, offset) = (_bytes, Offset(slot));
-        _bytes = new byte[old.Length - from + to];
+        (_bytes, _isShared) = (new byte[old.Length - from + to], false);
         old.AsSpan(0, offset).CopyTo(_bytes);
         old.AsSpan(offset + from).CopyTo(_bytes.AsSpan(offset + to));
         return _bytes.AsSpan(offset, to);

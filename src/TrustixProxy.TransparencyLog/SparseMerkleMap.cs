@@ -3,8 +3,8 @@ namespace TrustixProxy.TransparencyLog;
 /// <summary>Reads a stored page of a map by its number.</summary>
 public delegate MapPage LoadPage(long number);
 
-/// <summary>Reads a stored page of a map by its number; <paramref name="depth"/> is the number of map levels above it.</summary>
-public delegate MapPage LoadPageAt(long number, int depth);
+/// <summary>Reads a stored page of a map by its number; <paramref name="place"/> is its <see cref="MapPage.Place"/>.</summary>
+public delegate MapPage LoadPageAt(long number, int place);
 
 /// <summary>One version of a log's map: finds, proves and inserts leaves. It stores nothing itself: a function reads pages, and
 /// <see cref="Commit"/> returns the changed pages, separate from the old ones.</summary>
@@ -33,7 +33,7 @@ public sealed class SparseMerkleMap(LoadPageAt load, long root)
                 return leaf.Path == path && page.KindOf(slot) is MapPage.Kind.Leaf;
             }
 
-            page = Below(page, slot, depth);
+            page = Below(page, slot);
         }
 
         leaf = default;
@@ -68,12 +68,12 @@ public sealed class SparseMerkleMap(LoadPageAt load, long root)
                 case MapPage.Kind.Inner:
                     if (page.DraftOf(slot) is null)
                     {
-                        page.Set(slot, Replace(page.NumberOf(slot), depth + MapPage.Levels));
+                        page.Set(slot, Replace(page.NumberOf(slot), page.PlaceBelow(slot)));
                     }
 
                     break;
                 default:
-                    var (other, below) = (page.LeafOf(slot), MapPage.NewDraft(depth + MapPage.Levels));
+                    var (other, below) = (page.LeafOf(slot), MapPage.NewDraft(page.PlaceBelow(slot)));
                     if (other.Path == leaf.Path)
                     {
                         throw new ArgumentException($"the path {leaf.Path} has a leaf already", nameof(leaf));
@@ -128,7 +128,7 @@ public sealed class SparseMerkleMap(LoadPageAt load, long root)
                 return nodes[at].Kind is MapPage.Kind.Leaf ? page.LeafOf(nodes[at].Slot) : null;
             }
 
-            page = Below(page, at - MapPage.Slots, depth);
+            page = Below(page, at - MapPage.Slots);
         }
 
         return null;
@@ -136,12 +136,11 @@ public sealed class SparseMerkleMap(LoadPageAt load, long root)
 
     private MapPage? Root() => _draft ?? (root is 0 ? null : load(root, 0));
 
-    private MapPage Below(MapPage page, int slot, int depth) =>
-        page.DraftOf(slot) ?? load(page.NumberOf(slot), depth + MapPage.Levels);
+    private MapPage Below(MapPage page, int slot) => page.DraftOf(slot) ?? load(page.NumberOf(slot), page.PlaceBelow(slot));
 
-    private MapPage Replace(long number, int depth)
+    private MapPage Replace(long number, int place)
     {
         _replaced.Add(number);
-        return load(number, depth).Draft();
+        return load(number, place).Draft();
     }
 }

@@ -172,7 +172,7 @@ public sealed class SparseMerkleMapTests
         }
 
         // every second one is read anew, the others are the objects that were written
-        MapPage Load(long number, int depth) => number % 2 is 0 ? MapPage.Of([.. kept[number].ToBytes()], depth) : kept[number];
+        MapPage Load(long number, int place) => number % 2 is 0 ? MapPage.Of([.. kept[number].ToBytes()], place) : kept[number];
     }
 
     [Theory]

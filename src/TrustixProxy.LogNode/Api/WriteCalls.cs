@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+using Google.Protobuf;
 using TrustixProxy.LogNode.Storage;
 using TrustixProxy.TransparencyLog;
 using TrustixProxy.TransparencyLog.Wire;
@@ -39,7 +41,7 @@ internal sealed class WriteCalls(IReadOnlyDictionary<string, HostedLog> logs)
         if (request.Items.Count > 0)
         {
             var writer = context.Caller!.Name;
-            var entries = request.Items.Select(item => new Entry(item.Key.ToByteArray(), item.Value.ToByteArray()) { Writer = writer });
+            var entries = request.Items.Select(item => new Entry(BytesOf(item.Key), BytesOf(item.Value)) { Writer = writer });
             await log!.Sequencer.SubmitAsync([.. entries], context.Aborted);
         }
 
@@ -56,6 +58,10 @@ internal sealed class WriteCalls(IReadOnlyDictionary<string, HostedLog> logs)
         await log!.Sequencer.FlushAsync(context.Aborted);
         return ConnectAnswer.Of(new FlushResponse());
     }
+
+    /// <summary>Returns the bytes themselves where they are an array of their own: nobody changes them.</summary>
+    private static byte[] BytesOf(ByteString bytes) =>
+        MemoryMarshal.TryGetArray(bytes.Memory, out var array) && array.Count == array.Array!.Length ? array.Array : bytes.ToByteArray();
 
     /// <summary>Finds the log if the caller may write to it; otherwise returns the error.</summary>
     private ConnectAnswer? Find(ConnectContext context, string logId, out HostedLog? log)

@@ -55,16 +55,16 @@ internal sealed class CheckScratch(string path, LogKey key, int mostPages) : IDi
     }
 
     /// <param name="number">The page's number.</param>
-    /// <param name="depth">Number of map levels above it.</param>
-    public MapPage Load(long number, int depth)
+    /// <param name="place">Its <see cref="MapPage.Place"/>.</param>
+    public MapPage Load(long number, int place)
     {
         if (_recent.TryGetValue(number, out var recent))
         {
             return recent.Page;
         }
 
-        var page = _cache.Find(number) ?? MapPage.Of(_find!.First(row => row.Bytes(0), number)
-            ?? throw new InvalidDataException($"{path} lacks page {number}: delete it, and check again."), depth);
+        var page = _cache.Find(number, place) ?? MapPage.Of(_find!.First(row => row.Bytes(0), number)
+            ?? throw new InvalidDataException($"{path} lacks page {number}: delete it, and check again."), place);
         _cache.Keep(number, page);
         return page;
     }

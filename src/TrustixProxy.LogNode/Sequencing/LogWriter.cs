@@ -176,6 +176,7 @@ internal sealed class LogWriter : IDisposable
             _reached(WritePhase.Committed);
             Head = head;
             _index.Publish(Head.Size);
+            _database.Checkpoints.Wrote(batch.Count);
             return conflicts;
         }
         catch

@@ -33,8 +33,8 @@ internal sealed class FreeSpace(SqliteConnection connection) : IDisposable
         var changes = SQLitePCL.raw.sqlite3_total_changes(connection.Handle!);
         if (changes == _changes && changes != _checkpointedAt)
         {
-            _checkpoint.Run();
-            _checkpointedAt = changes;
+            var isBusy = _checkpoint.First(row => row.Number(0)) is not 0;
+            _checkpointedAt = isBusy ? _checkpointedAt : changes;
         }
 
         _changes = changes;

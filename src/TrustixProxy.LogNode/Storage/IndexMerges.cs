@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Microsoft.Data.Sqlite;
 using TrustixProxy.IO.Storage;
 
@@ -89,7 +90,7 @@ internal sealed class IndexMerges(SqliteConnection connection) : IDisposable
             rows -= block.Count;
             if (block.Count > 0)
             {
-                _addBlock.Run(IndexBlock.Id(target.Id, IndexBlock.KeyOf(block[0].Prefix)), IndexBlock.Encode(block.ToArray()));
+                _addBlock.Run(IndexBlock.Id(target.Id, IndexBlock.KeyOf(block[0].Prefix)), IndexBlock.Encode(CollectionsMarshal.AsSpan(block)));
                 block.Clear();
             }
         }

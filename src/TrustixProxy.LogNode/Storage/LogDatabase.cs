@@ -56,6 +56,7 @@ internal sealed class LogDatabase : IDisposable
 
     private readonly string _connectionString;
     private readonly ConcurrentBag<LogReader> _readers = [];
+    private WalCheckpoints? _checkpoints;
     private readonly TileNodes.Cache _tiles = new();
     private RecentEntries _recent = RecentEntries.None;
 
@@ -88,7 +89,7 @@ internal sealed class LogDatabase : IDisposable
         var database = new LogDatabase(path, isWritable: true);
         using var command = database.Writer.CreateCommand();
         command.CommandText = $"PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size "
-            + $"= -2048; PRAGMA wal_autocheckpoint = 4000; {Schema} PRAGMA user_version = {Version}";
+            + $"= -2048; PRAGMA wal_autocheckpoint = 8000; {Schema} PRAGMA user_version = {Version}";
         command.ExecuteNonQuery();
         command.CommandText = "SELECT count(*) FROM pragma_table_info('queue') WHERE name = 'writer'";
         if (command.ExecuteScalar() is 0L)
@@ -112,6 +113,9 @@ internal sealed class LogDatabase : IDisposable
 
     /// <summary>The writing connection; only for the sequencer.</summary>
     public SqliteConnection Writer { get; }
+
+    /// <summary>Copies the write-ahead log beside the writer.</summary>
+    public WalCheckpoints Checkpoints => _checkpoints ??= new WalCheckpoints(Open(100));
 
     /// <summary>The index rows that the file lacks.</summary>
     public RecentEntries Recent { get => Volatile.Read(ref _recent); set => Volatile.Write(ref _recent, value); }
@@ -140,7 +144,7 @@ internal sealed class LogDatabase : IDisposable
     /// <summary>Checkpoints the write-ahead log, so that the file alone is the log.</summary>
     public void Close()
     {
-        CloseReaders();
+        CloseOthers();
         using var command = Writer.CreateCommand();
         command.CommandText = "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE;";
         command.ExecuteNonQuery();
@@ -148,12 +152,15 @@ internal sealed class LogDatabase : IDisposable
 
     public void Dispose()
     {
-        CloseReaders();
+        CloseOthers();
         Writer.Dispose();
     }
 
-    private void CloseReaders()
+    /// <summary>Closes all connections but the writer's.</summary>
+    private void CloseOthers()
     {
+        _checkpoints?.Dispose();
+        _checkpoints = null;
         while (_readers.TryTake(out var reader))
         {
             reader.Dispose();

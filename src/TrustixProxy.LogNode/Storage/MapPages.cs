@@ -13,18 +13,18 @@ internal sealed class MapPages(SqliteConnection connection, MapPages.Cache cache
     public SparseMerkleMap Map(long root) => new(Load, root);
 
     /// <param name="number">The page's number.</param>
-    /// <param name="depth">Number of map levels above it.</param>
+    /// <param name="place">Its <see cref="MapPage.Place"/>.</param>
     /// <exception cref="InvalidDataException">The page is missing or damaged.</exception>
-    public MapPage Load(long number, int depth)
+    public MapPage Load(long number, int place)
     {
-        if (cache.Find(number) is { } kept)
+        if (cache.Find(number, place) is { } kept)
         {
             return kept;
         }
 
         try
         {
-            var page = MapPage.Of(_find.First(row => row.Bytes(0), number) ?? [], depth);
+            var page = MapPage.Of(_find.First(row => row.Bytes(0), number) ?? [], place);
             cache.Keep(number, page);
             return page;
         }
@@ -39,7 +39,7 @@ internal sealed class MapPages(SqliteConnection connection, MapPages.Cache cache
     {
         var pages = new Dictionary<long, MapPage>();
         var map = new SparseMerkleMap(
-            (number, depth) => pages.TryGetValue(number, out var page) ? page : pages[number] = Load(number, depth), root);
+            (number, place) => pages.TryGetValue(number, out var page) ? page : pages[number] = Load(number, place), root);
         foreach (var path in paths)
         {
             map.TryFind(path, out _);
@@ -50,19 +50,19 @@ internal sealed class MapPages(SqliteConnection connection, MapPages.Cache cache
 
     public void Dispose() => _find.Dispose();
 
-    /// <summary>Caches pages near the root with their nodes: at most 10 MB, and in a log of any size nearly all of them.</summary>
+    /// <summary>Caches the newest pages near the root, with their nodes: all of them, at most 6 MB.</summary>
     internal sealed class Cache
     {
-        private readonly Kept?[] _kept = new Kept?[8192];
+        private readonly Kept?[] _kept = new Kept?[MapPage.TopPages];
 
-        public MapPage? Find(long number) =>
-            Volatile.Read(ref _kept[number % _kept.Length]) is { } kept && kept.Number == number ? kept.Page : null;
+        public MapPage? Find(long number, int place) =>
+            place < MapPage.TopPages && Volatile.Read(ref _kept[place]) is { } kept && kept.Number == number ? kept.Page : null;
 
         public void Keep(long number, MapPage page)
         {
-            if (page.IsNearRoot)
+            if (page.IsNearRoot && !(Volatile.Read(ref _kept[page.Place])?.Number > number))
             {
-                Volatile.Write(ref _kept[number % _kept.Length], new Kept(number, page));
+                Volatile.Write(ref _kept[page.Place], new Kept(number, page));
             }
         }
 

@@ -126,11 +126,11 @@ internal sealed class MapVersions(LogDatabase database) : IDisposable
     }
 
     /// <summary>Loads a page; cached, since a batch reads a page twice: to look up a key, and to change it.</summary>
-    private MapPage Load(long number, int depth)
+    private MapPage Load(long number, int place)
     {
         if (!_loaded.TryGetValue(number, out var page))
         {
-            _loaded.Add(number, page = _pages.Load(number, depth));
+            _loaded.Add(number, page = _pages.Load(number, place));
         }
 
         return page;
