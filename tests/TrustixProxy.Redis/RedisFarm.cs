@@ -39,10 +39,9 @@ internal sealed class RedisFarm : IAsyncDisposable
     public static async Task<RedisFarm> SentinelAsync(string password)
     {
         var farm = new RedisFarm();
-        var primary = farm.Start("--requirepass", password, "--masterauth", password);
-        await UpAsync(primary);
-        var replica = farm.Start("--requirepass", password, "--masterauth", password, "--replicaof", $"127.0.0.1 {primary}");
-        await UpAsync(replica);
+        var primary = await farm.StartByFileAsync("first.conf", $"requirepass {password}", $"masterauth {password}");
+        var replica = await farm.StartByFileAsync(
+            "second.conf", $"requirepass {password}", $"masterauth {password}", $"replicaof 127.0.0.1 {primary}");
         farm.Ports.AddRange([primary, replica]);
         var admin = farm.Connect(primary, password);
         await UntilAsync(async () => $"{await admin.ExecuteAsync("INFO", "replication")}".Contains(
@@ -169,6 +168,17 @@ internal sealed class RedisFarm : IAsyncDisposable
         }
 
         return known.GetServer(place);
+    }
+
+    /// <summary>Starts a server that Sentinel may make a primary or a replica: its file then says so, and it is one when it is revived.
+    /// Were it what it was at first, both could be replicas, each of the other.</summary>
+    private async Task<int> StartByFileAsync(string name, params string[] lines)
+    {
+        var file = Path.Combine(_folder, name);
+        await File.WriteAllLinesAsync(file, lines);
+        var port = Start(file);
+        await UpAsync(port);
+        return port;
     }
 
     private int Start(params string[] settings)

@@ -97,7 +97,7 @@ internal sealed class ChaosRedis(RedisFarm farm) : IAsyncDisposable
         }
     }
 
-    /// <summary>The port of the server that now takes writes.</summary>
+    /// <summary>The port of the server that now takes writes. Sentinel tries again after ten seconds if it could not name one.</summary>
     private async Task<int> PrimaryAsync()
     {
         int? primary = null;
@@ -110,7 +110,7 @@ internal sealed class ChaosRedis(RedisFarm farm) : IAsyncDisposable
             }
 
             return primary is not null;
-        });
+        }, seconds: 120);
         return primary!.Value;
     }
 }
