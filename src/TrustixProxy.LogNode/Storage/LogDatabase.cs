@@ -98,6 +98,7 @@ internal sealed class LogDatabase : IDisposable
             command.ExecuteNonQuery();
         }
 
+        database._checkpoints = new WalCheckpoints(database.Open(100));
         return database;
     }
 
@@ -114,8 +115,8 @@ internal sealed class LogDatabase : IDisposable
     /// <summary>The writing connection; only for the sequencer.</summary>
     public SqliteConnection Writer { get; }
 
-    /// <summary>Copies the write-ahead log beside the writer.</summary>
-    public WalCheckpoints Checkpoints => _checkpoints ??= new WalCheckpoints(Open(100));
+    /// <summary>Copies the write-ahead log beside the writer of a file that was opened for writing.</summary>
+    public WalCheckpoints Checkpoints => _checkpoints ?? throw new InvalidOperationException("The log's file was opened for reading.");
 
     /// <summary>The index rows that the file lacks.</summary>
     public RecentEntries Recent { get => Volatile.Read(ref _recent); set => Volatile.Write(ref _recent, value); }

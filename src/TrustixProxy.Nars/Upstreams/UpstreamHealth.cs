@@ -28,6 +28,7 @@ public sealed class UpstreamHealth(string name, TimeProvider time, ILogger logge
     private (DateTimeOffset Since, UpstreamFault Cause)? _held;
     private long _heldUntil; // ticks of UTC
     private long _lastLife = time.GetTimestamp();
+    private long _returns;
     private DateTimeOffset _nextLog;
     private UpstreamState _logged = UpstreamState.Live;
     private TaskCompletionSource _away = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -81,6 +82,9 @@ public sealed class UpstreamHealth(string name, TimeProvider time, ILogger logge
     public TimeSpan HeldFor => Volatile.Read(ref _heldUntil) is var until and > 0 && until - time.GetUtcNow().UtcTicks is var left and > 0
         ? TimeSpan.FromTicks(left)
         : TimeSpan.Zero;
+
+    /// <summary>How often it came back after it was away, as far as this process knows.</summary>
+    public long Returns => Volatile.Read(ref _returns);
 
     /// <summary>Timestamp of its last sign of life; of the start, if there was none.</summary>
     public long LastLife => Volatile.Read(ref _lastLife);
@@ -207,7 +211,7 @@ public sealed class UpstreamHealth(string name, TimeProvider time, ILogger logge
         lock (_turn)
         {
             (_isKnown, _since, _cause) = (status.State is not UpstreamState.Unknown, status.Since, status.Cause);
-            (_logged, _liveSince) = (status.State, liveSince);
+            (_logged, _liveSince, _returns) = (status.State, liveSince, before.Returns);
             if (before.HeldFor is var left && left > TimeSpan.Zero)
             {
                 _held = (status.Since!.Value, status.Cause!);
@@ -288,6 +292,7 @@ public sealed class UpstreamHealth(string name, TimeProvider time, ILogger logge
         if (_isAway)
         {
             Volatile.Write(ref _isAway, false);
+            Volatile.Write(ref _returns, _returns + 1);
             _away = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         }
 

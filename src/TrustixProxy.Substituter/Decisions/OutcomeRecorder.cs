@@ -34,7 +34,7 @@ internal sealed class OutcomeRecorder(
     /// <param name="depth">How many references lie between a request and the digest.</param>
     /// <param name="result">The result, awaited here.</param>
     /// <param name="news">The state of the news when the poll began.</param>
-    public async Task<Decision> RecordAsync(StorePathDigest digest, int depth, Task<PollResult> result, long news)
+    public async Task<Decision> RecordAsync(StorePathDigest digest, int depth, Task<PollResult> result, NewsMark news)
     {
         var start = electorate.Time.GetTimestamp();
         switch (await result)
@@ -125,7 +125,7 @@ internal sealed class OutcomeRecorder(
     }
 
     /// <summary>Keeps a refusal, unless an agreement is kept that nobody contradicts.</summary>
-    private Decision Refuse(StorePathDigest digest, PollResult.Refused refused, long start, long news)
+    private Decision Refuse(StorePathDigest digest, PollResult.Refused refused, long start, NewsMark news)
     {
         var standing = memory.Cache.Find(digest) is { Record: { Claim: not null } record } known && !IsContradicted(record, refused) ? known
             : null;

@@ -3,17 +3,22 @@ using TrustixProxy.Nars.Upstreams;
 
 namespace TrustixProxy.Substituter.Decisions;
 
+/// <summary>What was known when a poll began: another value means that a new poll could end otherwise.</summary>
+/// <param name="Sources">Changes with each log's new head, and with each upstream that goes down or comes back.</param>
+/// <param name="Returns">How often upstreams came back after they were away.</param>
+internal readonly record struct NewsMark(long Sources, long Returns);
+
 /// <summary>Tells whether a new poll could end otherwise than the last.</summary>
 internal abstract class News
 {
-    /// <summary>A value that changes with each piece of news.</summary>
-    public abstract long Value { get; }
+    /// <summary>The value now.</summary>
+    public abstract NewsMark Value { get; }
 }
 
 /// <summary>News from logs and upstreams: a new head, an upstream that goes down or comes back.</summary>
 internal sealed class PollNews(IReadOnlyList<WatchedLog> logs, IReadOnlyList<Upstream> upstreams) : News
 {
-    public override long Value
+    public override NewsMark Value
     {
         get
         {
@@ -28,7 +33,7 @@ internal sealed class PollNews(IReadOnlyList<WatchedLog> logs, IReadOnlyList<Ups
                 news.Add(upstream.IsDown);
             }
 
-            return news.ToHashCode();
+            return new NewsMark(news.ToHashCode(), upstreams.Sum(upstream => upstream.Health.Returns));
         }
     }
 }

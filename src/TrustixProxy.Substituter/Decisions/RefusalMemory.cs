@@ -21,7 +21,7 @@ internal sealed record KeptRefusal(Decision Decision, string Gist, bool IsSettle
 
 /// <summary>Caches refusals in bounded memory only: any client can cause any number, so none is written to disk or Redis.</summary>
 /// <remarks>A refusal expires after <see cref="Young"/>. Each unchanged retry doubles its lifetime, up to <see cref="Oldest"/>; news (a
-/// log's new head, an upstream's change) resets it.</remarks>
+/// log's new head, an upstream's change) resets it. One for want of an upstream ends as soon as any upstream is back.</remarks>
 /// <param name="news">Changes when a log has a new head or an upstream has changed.</param>
 /// <param name="capacity">Maximum total bytes.</param>
 internal sealed class RefusalMemory(News news, TimeProvider time, long capacity = RefusalMemory.Capacity)
@@ -45,7 +45,7 @@ internal sealed class RefusalMemory(News news, TimeProvider time, long capacity 
     private volatile int _withheldCount;
 
     /// <summary>Current news value, to be read before a poll.</summary>
-    public long News => news.Value;
+    public NewsMark News => news.Value;
 
     /// <summary>Estimated bytes in memory.</summary>
     public long Size
@@ -70,7 +70,7 @@ internal sealed class RefusalMemory(News news, TimeProvider time, long capacity 
 
     /// <summary>Returns the refusal of a digest not yet due for a retry; null if there is none.</summary>
     public KeptRefusal? FindAlive(StorePathDigest digest) =>
-        Look(digest) is { } entry && time.GetElapsedTime(entry.At) < (entry.News == News ? entry.Life : Young) ? entry.Refusal : null;
+        Look(digest) is { } entry && time.GetElapsedTime(entry.At) < LifeOf(entry) ? entry.Refusal : null;
 
     /// <summary>Whether an agreement on a digest is withheld for now. Allocation-free.</summary>
     public bool IsWithheld(ReadOnlySpan<char> digest) =>
@@ -78,7 +78,7 @@ internal sealed class RefusalMemory(News news, TimeProvider time, long capacity 
 
     /// <summary>Stores a refusal.</summary>
     /// <param name="newsBefore"><see cref="News"/> read before the poll.</param>
-    public void Keep(StorePathDigest digest, KeptRefusal refusal, long newsBefore)
+    public void Keep(StorePathDigest digest, KeptRefusal refusal, NewsMark newsBefore)
     {
         lock (_turn)
         {
@@ -109,6 +109,14 @@ internal sealed class RefusalMemory(News news, TimeProvider time, long capacity 
         {
             Drop(digest);
         }
+    }
+
+    private TimeSpan LifeOf(Entry entry)
+    {
+        var now = News;
+        return entry.News == now ? entry.Life
+            : entry.Refusal.Decision.Record.Outcome is Outcome.NoUpstream && entry.News.Returns != now.Returns ? TimeSpan.Zero
+            : Young;
     }
 
     private Entry? Look(StorePathDigest digest)
@@ -180,5 +188,5 @@ internal sealed class RefusalMemory(News news, TimeProvider time, long capacity 
     /// <param name="Life">Lifetime while there is no news.</param>
     /// <param name="News">News value before the poll.</param>
     /// <param name="At">Time of storage, as a timestamp of the clock.</param>
-    private sealed record Entry(StorePathDigest Digest, KeptRefusal Refusal, TimeSpan Life, long News, long At);
+    private sealed record Entry(StorePathDigest Digest, KeptRefusal Refusal, TimeSpan Life, NewsMark News, long At);
 }

@@ -35,10 +35,13 @@ public sealed class UpstreamHealthTests
         _health.Report(UpstreamFailure.ConnectionRefused);
         Assert.Equal(UpstreamState.Away, _health.Status.State);
         Assert.True(_health.Away.IsCompleted);
+        Assert.Equal(0, _health.Returns);
 
         _health.ReportAnswer();
         Assert.Equal(new UpstreamStatus(UpstreamState.Live), _health.Status);
         Assert.False(_health.Away.IsCompleted);
+        _health.ReportAnswer();
+        Assert.Equal(1, _health.Returns);
     }
 
     [Fact]
@@ -211,12 +214,15 @@ public sealed class UpstreamHealthTests
     public void A_successor_begins_with_what_was_known()
     {
         _health.ReportSilence();
+        _health.ReportAnswer();
+        _health.ReportSilence();
         var heir = new UpstreamHealth("main", _clock, NullLogger.Instance);
         _clock.Now += TimeSpan.FromHours(1);
 
         heir.TakeOver(_health);
 
         Assert.Equal("away since 2030-01-01T00:00:00Z (silent)", heir.Status.ToString());
+        Assert.Equal(1, heir.Returns);
     }
 
     public static TheoryData<string> Causes() => [.. ExceptionsByWord.Keys];

@@ -54,13 +54,29 @@ public sealed class RefusalTests
         Assert.Null(memory.FindAlive(_digest));
     }
 
+    [Theory]
+    [InlineData(Outcome.NoUpstream, false)]
+    [InlineData(Outcome.Undecided, true)]
+    public void A_refusal_for_want_of_an_upstream_ends_as_soon_as_one_is_back(Outcome outcome, bool isAlive)
+    {
+        var memory = new RefusalMemory(_news, _clock);
+        memory.Keep(_digest, Refusal(outcome), _news.Value);
+        Assert.NotNull(memory.FindAlive(_digest));
+
+        _news.Returns++;
+
+        Assert.Equal(isAlive, memory.FindAlive(_digest) is not null);
+        memory.Keep(_digest, Refusal(outcome), _news.Value);
+        Assert.NotNull(memory.FindAlive(_digest));
+    }
+
     [Fact]
     public void However_many_there_are_they_stay_within_their_room_and_only_the_newest_keep_what_they_rest_on()
     {
         var memory = new RefusalMemory(_news, _clock, 100_000);
         var digests = Enumerable.Range(0, 1000).Select(_ => TestOutput.PathOf("x").Digest).ToList();
 
-        digests.ForEach(digest => memory.Keep(digest, Refusal(Outcome.Undecided) with { Withholds = true }, 0));
+        digests.ForEach(digest => memory.Keep(digest, Refusal(Outcome.Undecided) with { Withholds = true }, default));
 
         Assert.InRange(memory.Size, 50_000, 100_000);
         Assert.Null(memory.Find(digests[0]));
@@ -164,6 +180,8 @@ public sealed class RefusalTests
     {
         public long Now { get; set; }
 
-        public override long Value => Now;
+        public long Returns { get; set; }
+
+        public override NewsMark Value => new(Now, Returns);
     }
 }
