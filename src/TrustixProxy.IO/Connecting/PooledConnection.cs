@@ -43,6 +43,7 @@ public sealed class PooledConnection : NetworkStream
         try
         {
             await connect(socket);
+            _ = socket.RemoteEndPoint; // of a peer that is gone again it fails here, and not in HttpClient, which does not expect that
             return new PooledConnection(socket);
         }
         catch

@@ -22,7 +22,7 @@ public sealed class UpstreamHealth(string name, TimeProvider time, ILogger logge
 
     private readonly Lock _turn = new();
     private int _requestFailures, _probeFailures, _useless, _narFailures;
-    private bool _isKnown, _isAway;
+    private bool _isKnown, _isAway, _wasMissed;
     private DateTimeOffset? _since, _liveSince;
     private UpstreamFault? _cause, _latest;
     private (DateTimeOffset Since, UpstreamFault Cause)? _held;
@@ -83,7 +83,7 @@ public sealed class UpstreamHealth(string name, TimeProvider time, ILogger logge
         ? TimeSpan.FromTicks(left)
         : TimeSpan.Zero;
 
-    /// <summary>How often it came back after it was away, as far as this process knows.</summary>
+    /// <summary>How often it came back after it was away or of no use, as far as this process knows.</summary>
     public long Returns => Volatile.Read(ref _returns);
 
     /// <summary>Timestamp of its last sign of life; of the start, if there was none.</summary>
@@ -292,7 +292,6 @@ public sealed class UpstreamHealth(string name, TimeProvider time, ILogger logge
         if (_isAway)
         {
             Volatile.Write(ref _isAway, false);
-            Volatile.Write(ref _returns, _returns + 1);
             _away = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         }
 
@@ -306,6 +305,12 @@ public sealed class UpstreamHealth(string name, TimeProvider time, ILogger logge
         var status = Status;
         _liveSince = status.State is UpstreamState.Live ? _liveSince ?? now : null;
         var isWorthIt = status.State is UpstreamState.Away or UpstreamState.Live || (status.State is UpstreamState.Failing && IsInRun);
+        if (isWorthIt)
+        {
+            Volatile.Write(ref _returns, _returns + (_wasMissed && status.State is UpstreamState.Live ? 1 : 0));
+            _wasMissed = status.State is not UpstreamState.Live;
+        }
+
         if (status.State == _logged || !isWorthIt || now < _nextLog)
         {
             return;

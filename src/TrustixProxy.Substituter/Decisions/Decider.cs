@@ -164,7 +164,7 @@ internal sealed class Decider : IDisposable
         }
 
         var old = _memory.Refusals.Find(digest)?.Decision ?? known;
-        return old is null || _bounds.Again.TryTake() ? null : old;
+        return old is null || _memory.Refusals.IsOver(digest) || _bounds.Again.TryTake() ? null : old;
     }
 
     private Decision Refuse(string what, Revocation revocation) =>

@@ -5,7 +5,7 @@ namespace TrustixProxy.Substituter.Decisions;
 
 /// <summary>What was known when a poll began: another value means that a new poll could end otherwise.</summary>
 /// <param name="Sources">Changes with each log's new head, and with each upstream that goes down or comes back.</param>
-/// <param name="Returns">How often upstreams came back after they were away.</param>
+/// <param name="Returns">How often upstreams came back after they were away or of no use.</param>
 internal readonly record struct NewsMark(long Sources, long Returns);
 
 /// <summary>Tells whether a new poll could end otherwise than the last.</summary>

@@ -70,7 +70,12 @@ internal sealed class RefusalMemory(News news, TimeProvider time, long capacity 
 
     /// <summary>Returns the refusal of a digest not yet due for a retry; null if there is none.</summary>
     public KeptRefusal? FindAlive(StorePathDigest digest) =>
-        Look(digest) is { } entry && time.GetElapsedTime(entry.At) < LifeOf(entry) ? entry.Refusal : null;
+        Look(digest) is { } entry && !IsOver(entry) && time.GetElapsedTime(entry.At) < (entry.News == News ? entry.Life : Young)
+            ? entry.Refusal : null;
+
+    /// <summary>Whether a digest was refused for want of an upstream, and one has come back since: the next request decides anew, once,
+    /// whatever else is asked about again.</summary>
+    public bool IsOver(StorePathDigest digest) => Look(digest) is { } entry && IsOver(entry);
 
     /// <summary>Whether an agreement on a digest is withheld for now. Allocation-free.</summary>
     public bool IsWithheld(ReadOnlySpan<char> digest) =>
@@ -111,13 +116,8 @@ internal sealed class RefusalMemory(News news, TimeProvider time, long capacity 
         }
     }
 
-    private TimeSpan LifeOf(Entry entry)
-    {
-        var now = News;
-        return entry.News == now ? entry.Life
-            : entry.Refusal.Decision.Record.Outcome is Outcome.NoUpstream && entry.News.Returns != now.Returns ? TimeSpan.Zero
-            : Young;
-    }
+    private bool IsOver(Entry entry) =>
+        entry.Refusal.Decision.Record.Outcome is Outcome.NoUpstream && entry.News.Returns != News.Returns;
 
     private Entry? Look(StorePathDigest digest)
     {

@@ -211,6 +211,27 @@ public sealed class UpstreamHealthTests
     }
 
     [Fact]
+    public void It_came_back_when_it_was_away_or_of_no_use_and_not_after_one_failure()
+    {
+        _health.ReportAnswer();
+        _health.Report(UpstreamFailure.ConnectionRefused);
+        _health.ReportAnswer();
+        Assert.Equal(0, _health.Returns);
+
+        for (var i = 0; i < UpstreamHealth.Run; i++)
+        {
+            _health.Report(new UpstreamFault(UpstreamFailure.NotANarinfo));
+        }
+
+        Assert.Equal(0, _health.Returns);
+        _health.ReportAnswer();
+        Assert.Equal(1, _health.Returns);
+        _health.ReportSilence();
+        _health.ReportProbe(null);
+        Assert.Equal(2, _health.Returns);
+    }
+
+    [Fact]
     public void A_successor_begins_with_what_was_known()
     {
         _health.ReportSilence();

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
+using System.Net.Sockets;
 using System.Security.Cryptography;
 using TrustixProxy.Nix;
 
@@ -47,9 +48,9 @@ internal sealed class ChaosClients(ChaosLab lab, Outages outages) : IDisposable
             var decision = response.Headers.TryGetValues("X-Trustix-Decision", out var values) ? values.Single() : null;
             return ((int)response.StatusCode, await response.Content.ReadAsStringAsync(), decision);
         }
-        catch (Exception exception) when (exception is HttpRequestException or IOException)
+        catch (Exception exception) when (exception is HttpRequestException or IOException or SocketException)
         {
-            return null;
+            return null; // .NET throws the last of them for a replica that was killed as it accepted
         }
     }
 
@@ -136,7 +137,7 @@ internal sealed class ChaosClients(ChaosLab lab, Outages outages) : IDisposable
                 _faults.Enqueue($"replica {replica} gave a wrong NAR of {wanted.Output.Path}");
             }
         }
-        catch (Exception exception) when (exception is HttpRequestException or IOException)
+        catch (Exception exception) when (exception is HttpRequestException or IOException or SocketException)
         {
             Count("NAR cut off");
         }

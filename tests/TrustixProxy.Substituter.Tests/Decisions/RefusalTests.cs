@@ -66,8 +66,10 @@ public sealed class RefusalTests
         _news.Returns++;
 
         Assert.Equal(isAlive, memory.FindAlive(_digest) is not null);
+        Assert.Equal(!isAlive, memory.IsOver(_digest));
         memory.Keep(_digest, Refusal(outcome), _news.Value);
         Assert.NotNull(memory.FindAlive(_digest));
+        Assert.False(memory.IsOver(_digest));
     }
 
     [Fact]
