@@ -90,7 +90,8 @@ internal sealed class IndexMerges(SqliteConnection connection) : IDisposable
             rows -= block.Count;
             if (block.Count > 0)
             {
-                _addBlock.Run(IndexBlock.Id(target.Id, IndexBlock.KeyOf(block[0].Prefix)), IndexBlock.Encode(CollectionsMarshal.AsSpan(block)));
+                var whole = CollectionsMarshal.AsSpan(block);
+                _addBlock.Run(IndexBlock.Id(target.Id, IndexBlock.KeyOf(whole[0].Prefix)), IndexBlock.Encode(whole));
                 block.Clear();
             }
         }

@@ -50,7 +50,7 @@ internal sealed class WalCheckpoints : IDisposable
         }
         catch (SqliteException)
         {
-            // Nothing is lost: what was not copied stays in the write-ahead log. On a full or broken disk the writer's own next write fails.
+            // Nothing is lost: what was not copied stays in the write-ahead log. A full disk fails the writer's own next write.
         }
     }
 }
