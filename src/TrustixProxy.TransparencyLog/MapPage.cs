@@ -108,15 +108,12 @@ public sealed class MapPage
     /// <summary>Puts a changed page into a slot. It replaces the leaf that it now holds, or its earlier version.</summary>
     internal void Set(int slot, MapPage draft)
     {
+        (_bytes, _isShared) = (_isShared ? [.. _bytes] : _bytes, false); // the draft's hash and number will be written into it
         if (KindOf(slot) is Kind.Leaf)
         {
             Resize(slot, LeafSize, InnerSize);
             BinaryPrimitives.WriteUInt16LittleEndian(_bytes, (ushort)(Leaves & ~(1 << slot)));
             BinaryPrimitives.WriteUInt16LittleEndian(_bytes.AsSpan(2), (ushort)(Inner | 1 << slot));
-        }
-        else if (_isShared)
-        {
-            (_bytes, _isShared) = ([.. _bytes], false); // the draft's hash and number will be written into it
         }
 
         (_drafts ??= new MapPage?[Slots])[slot] = draft;

@@ -100,8 +100,17 @@ internal sealed class RedisFarm : IAsyncDisposable
     public IDatabase Connect(int port, string? password = null) => ServerOf(port, password).Multiplexer.GetDatabase();
 
     /// <summary>All keys of a server that match; none while it does not answer.</summary>
-    public List<RedisKey> Keys(int port, string pattern, string? password = null) =>
-        [.. ServerOf(port, password).Keys(pattern: pattern, pageSize: 1000)];
+    public List<RedisKey> Keys(int port, string pattern, string? password = null)
+    {
+        try
+        {
+            return [.. ServerOf(port, password).Keys(pattern: pattern, pageSize: 1000)];
+        }
+        catch (RedisException)
+        {
+            return []; // as while Sentinel makes it a primary, which ends its connections
+        }
+    }
 
     public async Task KillAsync(int port)
     {
