@@ -108,7 +108,8 @@ public sealed class MapPage
     /// <summary>Puts a changed page into a slot. It replaces the leaf that it now holds, or its earlier version.</summary>
     internal void Set(int slot, MapPage draft)
     {
-        (_bytes, _isShared) = (_isShared ? [.. _bytes] : _bytes, false); // the draft's hash and number will be written into it
+        // The draft's hash and number will be written into the bytes. Where it replaces a leaf, Resize copies them.
+        (_bytes, _isShared) = (_isShared && KindOf(slot) is Kind.Inner ? [.. _bytes] : _bytes, false);
         if (KindOf(slot) is Kind.Leaf)
         {
             Resize(slot, LeafSize, InnerSize);

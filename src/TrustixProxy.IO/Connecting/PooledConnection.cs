@@ -43,7 +43,7 @@ public sealed class PooledConnection : NetworkStream
         try
         {
             await connect(socket);
-            _ = socket.RemoteEndPoint; // of a peer that is gone again it fails here, and not in HttpClient, which does not expect that
+            _ = socket.RemoteEndPoint; // fails for a peer that has already reset; HttpClient reads it later, where it catches nothing
             return new PooledConnection(socket);
         }
         catch

@@ -56,8 +56,8 @@ internal sealed class LogDatabase : IDisposable
 
     private readonly string _connectionString;
     private readonly ConcurrentBag<LogReader> _readers = [];
-    private WalCheckpoints? _checkpoints;
     private readonly TileNodes.Cache _tiles = new();
+    private WalCheckpoints? _checkpoints; // null in a file that was opened for reading
     private RecentEntries _recent = RecentEntries.None;
 
     private LogDatabase(string path, bool isWritable)

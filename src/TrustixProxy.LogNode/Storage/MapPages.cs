@@ -60,7 +60,7 @@ internal sealed class MapPages(SqliteConnection connection, MapPages.Cache cache
 
         public void Keep(long number, MapPage page)
         {
-            if (page.IsNearRoot && !(Volatile.Read(ref _kept[page.Place])?.Number > number))
+            if (page.IsNearRoot && (Volatile.Read(ref _kept[page.Place]) is not { } kept || kept.Number < number))
             {
                 Volatile.Write(ref _kept[page.Place], new Kept(number, page));
             }

@@ -22,7 +22,8 @@ public sealed class UpstreamHealth(string name, TimeProvider time, ILogger logge
 
     private readonly Lock _turn = new();
     private int _requestFailures, _probeFailures, _useless, _narFailures;
-    private bool _isKnown, _isAway, _wasMissed;
+    private bool _isKnown, _isAway;
+    private bool _wasOut; // away or of no use, since it was last live
     private DateTimeOffset? _since, _liveSince;
     private UpstreamFault? _cause, _latest;
     private (DateTimeOffset Since, UpstreamFault Cause)? _held;
@@ -307,8 +308,8 @@ public sealed class UpstreamHealth(string name, TimeProvider time, ILogger logge
         var isWorthIt = status.State is UpstreamState.Away or UpstreamState.Live || (status.State is UpstreamState.Failing && IsInRun);
         if (isWorthIt)
         {
-            Volatile.Write(ref _returns, _returns + (_wasMissed && status.State is UpstreamState.Live ? 1 : 0));
-            _wasMissed = status.State is not UpstreamState.Live;
+            Volatile.Write(ref _returns, _returns + (_wasOut && status.State is UpstreamState.Live ? 1 : 0));
+            _wasOut = status.State is not UpstreamState.Live;
         }
 
         if (status.State == _logged || !isWorthIt || now < _nextLog)

@@ -150,7 +150,7 @@ internal sealed class Decider : IDisposable
     }
 
     /// <summary>Finds the refusal that answers instead of a poll: a fresh one, or an older one when the budget for asking again is spent.
-    /// Null when a poll must answer.</summary>
+    /// Null when a poll must answer. A refusal for want of an upstream that is back does not wait for the budget.</summary>
     private Decision? FindRefusal(StorePathDigest digest, Decision? known)
     {
         if (_polls.IsUnderway(digest))

@@ -5,13 +5,14 @@ using TrustixProxy.Logs.Client;
 using TrustixProxy.Nars.Upstreams;
 using TrustixProxy.Nix;
 using TrustixProxy.Substituter.Composition;
+using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.FrontDoor;
 using TrustixProxy.Testing;
 
 namespace TrustixProxy.Substituter.Tests.Decisions;
 
 /// <summary>Asking again about refused paths costs each upstream and elector at most 50 requests a second, counted request by request on a
-/// virtual clock.</summary>
+/// virtual clock. Only the return of an upstream allows one more for each path that lacked it.</summary>
 public sealed class AskingAgainTests
 {
     private const int PerSecond = 50, Paths = 400, Seconds = 8;
@@ -65,6 +66,32 @@ public sealed class AskingAgainTests
         // what was begun together at first is charged later
         Assert.InRange(CallsOf(alice) - before, PerSecond * Seconds / 2, budget + (2 * PerSecond));
         Assert.InRange(upstream.Requests.Count - requests, 1, budget);
+    }
+
+    [Fact]
+    public async Task Once_an_upstream_is_back_each_path_that_lacked_one_is_asked_about_once_more_whatever_the_budget()
+    {
+        await using var alice = await FakeLog.StartAsync();
+        await using var upstream = await FakeUpstream.StartAsync(); // it has none of them
+        var outputs = Enumerable.Range(0, Paths).Select(i => TestOutput.Make($"lacking-{i}")).ToList();
+        outputs.ForEach(output => alice.Publish(output.Statement));
+        using var state = new TestFolder();
+        using var parts = new ProxyParts(OptionsIn(state.Path, upstream.Url,
+            [new LogOptions(new Elector.Log("alice", "alice", alice.Log.Signer.Key), alice.Url)]), NullLogger.Instance, _clock);
+        await AskAllAsync(parts, outputs);
+        parts.Upstreams.Single().Health.ReportSilence();
+        parts.Upstreams.Single().Health.ReportAnswer();
+
+        var (start, before) = (_clock.GetUtcNow(), upstream.Requests.Count);
+        _clock.Advance(RefusalMemory.Young / 4);
+        await AskAllAsync(parts, outputs);
+        var again = upstream.Requests.Count;
+        _clock.Advance(RefusalMemory.Young / 4);
+        await AskAllAsync(parts, outputs);
+
+        var budget = PerSecond * ((_clock.GetUtcNow() - start).TotalSeconds + 1);
+        Assert.InRange(again - before, Math.Max(Paths, budget), 2 * Paths);
+        Assert.InRange(upstream.Requests.Count - again, 0, budget);
     }
 
     [Fact]
