@@ -28,7 +28,8 @@ public sealed class LogCheck
     private readonly TileFrontier _log, _mapHeads;
     private readonly IEnumerator<(long Number, byte[] Page)> _pages;
     private readonly IEnumerator<KeptMap> _kept;
-    private bool _hasPage, _hasKept;
+    private readonly IEnumerator<(long Head, long[] Pages)> _garbage;
+    private bool _hasPage, _hasKept, _hasGarbage;
     private long _map;
 
     private LogCheck(LogReader reader, LogKey key, CheckScratch scratch, CheckedPart part)
@@ -38,7 +39,8 @@ public sealed class LogCheck
         _log = new TileFrontier(part.Size, (level, _) => scratch.FindEdge(Tree.Log, level));
         _mapHeads = new TileFrontier(part.Heads, (level, _) => scratch.FindEdge(Tree.MapHeads, level));
         (_pages, _kept) = (reader.PagesAfter(part.Map).GetEnumerator(), reader.KeptMapsAfter(part.Heads).GetEnumerator());
-        (_hasPage, _hasKept) = (_pages.MoveNext(), _kept.MoveNext());
+        _garbage = reader.GarbageAfter(part.Heads).GetEnumerator();
+        (_hasPage, _hasKept, _hasGarbage) = (_pages.MoveNext(), _kept.MoveNext(), _garbage.MoveNext());
     }
 
     /// <summary>Checks a log's file. A check of a large log that was ended goes on where it was.</summary>
@@ -64,6 +66,7 @@ public sealed class LogCheck
             var check = Begin(reader, key, scratch, resumed);
             using (check._pages)
             using (check._kept)
+            using (check._garbage)
             {
                 check.Replay(progress ?? (_ => { }), (double)reader.NewestHead().MHTreeSize);
                 check.CheckEnd();
@@ -191,9 +194,10 @@ public sealed class LogCheck
             Fault($"the map of head {head} {fault}");
         }
 
+        var isListed = TakeGarbage(head, replaced);
         foreach (var number in replaced)
         {
-            if (_scratch.Remove(number) != head > _oldest)
+            if (_scratch.Remove(number) != head > _oldest && !isListed)
             {
                 PageFault(head > _oldest ? $"map page {number} is missing" : $"map page {number} belongs to no stored map");
             }
@@ -239,6 +243,23 @@ public sealed class LogCheck
         kept = _hasKept && _kept.Current.Head == head ? _kept.Current : default;
         _hasKept = kept.Head == head ? _kept.MoveNext() : _hasKept;
         return kept.Head == head;
+    }
+
+    /// <summary>Whether the pages that a head replaced wait to be deleted: each is stored or not. Compares the list.</summary>
+    private bool TakeGarbage(long head, IReadOnlyList<long> replaced)
+    {
+        if (!_hasGarbage || _garbage.Current.Head != head)
+        {
+            return false;
+        }
+
+        if (head > _oldest || !_garbage.Current.Pages.SequenceEqual(replaced.Order()))
+        {
+            Fault($"the list of pages to delete for head {head} has pages that a stored map needs");
+        }
+
+        _hasGarbage = _garbage.MoveNext();
+        return true;
     }
 
     /// <summary>Compares full tiles; partial ones have grown since.</summary>
@@ -292,6 +313,11 @@ public sealed class LogCheck
         for (; _hasKept && _faults.Count < MaxFaults; _hasKept = _kept.MoveNext())
         {
             Fault($"the map of head {_kept.Current.Head} belongs to no stored head");
+        }
+
+        if (_hasGarbage)
+        {
+            Fault($"the list of pages to delete for head {_garbage.Current.Head} belongs to no stored head");
         }
     }
 

@@ -26,6 +26,7 @@ internal sealed class LogWriter : IDisposable
     private readonly EntryRows _entries;
     private readonly EntryIndex _index;
     private readonly MapVersions _maps;
+    private readonly MapGarbage _garbage;
     private readonly CosignedHeads _cosigned;
     private readonly FreeSpace _space;
     private readonly Statement _enqueue, _next, _dequeue, _find, _tile, _head;
@@ -47,6 +48,7 @@ internal sealed class LogWriter : IDisposable
         _entries = new EntryRows(connection);
         _index = new EntryIndex(database);
         _maps = new MapVersions(database);
+        _garbage = new MapGarbage(connection, GarbageSteps.Default);
         _cosigned = new CosignedHeads(database);
         _enqueue = new Statement(connection, "INSERT INTO queue (key, value, writer) VALUES ($1, $2, $3)");
         _next = new Statement(connection, $"SELECT seq, key, value, writer FROM queue ORDER BY seq LIMIT {BatchSize}");
@@ -233,24 +235,39 @@ internal sealed class LogWriter : IDisposable
     public bool Reclaim(TimeSpan window)
     {
         var visible = Visible.MapHeadSize; // its pages are kept
-        var limit = (_time.GetUtcNow() - window).ToUnixTimeMilliseconds();
-        if (window == TimeSpan.Zero || !_maps.HasExpired(limit, visible))
+        var limit = window == TimeSpan.Zero ? long.MinValue : (_time.GetUtcNow() - window).ToUnixTimeMilliseconds();
+        if (_space.Shrink())
         {
-            return _space.GiveBack();
+            return true;
         }
 
-        _transactions.Run(() =>
+        if (!_garbage.HasAny(limit, visible))
         {
-            _maps.Reclaim(limit, visible);
-            _reached(WritePhase.Reclaim);
-        });
+            _space.Rest();
+            return false;
+        }
+
+        try
+        {
+            _transactions.Run(() =>
+            {
+                _garbage.Reclaim(limit, visible);
+                _reached(WritePhase.Reclaim);
+            });
+        }
+        catch
+        {
+            _garbage.Forget();
+            throw;
+        }
+
         return true;
     }
 
     public void Dispose()
     {
-        foreach (var part in new IDisposable[] { _transactions, _entries, _index, _maps, _cosigned, _enqueue, _next, _dequeue, _find, _tile,
-            _head, _space })
+        foreach (var part in new IDisposable[] { _transactions, _entries, _index, _maps, _garbage, _cosigned, _enqueue, _next, _dequeue,
+            _find, _tile, _head, _space })
         {
             part.Dispose();
         }

@@ -12,6 +12,10 @@ internal sealed class FreeSpace(SqliteConnection connection) : IDisposable
     /// <summary>Number of pages that may stay free in any case: 1 MB.</summary>
     private const int AlwaysFree = 256;
 
+    /// <summary>Number of pages of which no more may stay free in any case: 128 MB. SQLite searches the list of all for each that it
+    /// gives back.</summary>
+    private const int MostFree = 32_768;
+
     private const int PagesAtOnce = 2000;
 
     private readonly Statement _free = new(connection, "PRAGMA freelist_count"), _all = new(connection, "PRAGMA page_count");
@@ -19,17 +23,21 @@ internal sealed class FreeSpace(SqliteConnection connection) : IDisposable
         _checkpoint = new(connection, "PRAGMA wal_checkpoint(TRUNCATE)");
     private long _changes, _checkpointedAt;
 
-    /// <summary>Shrinks the file by a step if much of it is free. Otherwise, if nothing was written since the last call, checkpoints the
-    /// write-ahead log; reusing it until then is cheaper. Returns whether more may remain.</summary>
-    public bool GiveBack()
+    /// <summary>Shrinks the file by a step if much of it is free. Returns whether it was.</summary>
+    public bool Shrink()
     {
-        var all = _all.First(row => row.Number(0));
-        if (_free.First(row => row.Number(0)) > Math.Max(AlwaysFree, all / Share))
+        var isMuch = _free.First(row => row.Number(0)) > Math.Clamp(_all.First(row => row.Number(0)) / Share, AlwaysFree, MostFree);
+        if (isMuch)
         {
             _vacuum.Run();
-            return true;
         }
 
+        return isMuch;
+    }
+
+    /// <summary>Empties the write-ahead log if nothing was written since the last call; reusing it until then is cheaper.</summary>
+    public void Rest()
+    {
         var changes = SQLitePCL.raw.sqlite3_total_changes(connection.Handle!);
         if (changes == _changes && changes != _checkpointedAt)
         {
@@ -38,7 +46,6 @@ internal sealed class FreeSpace(SqliteConnection connection) : IDisposable
         }
 
         _changes = changes;
-        return false;
     }
 
     public void Dispose()

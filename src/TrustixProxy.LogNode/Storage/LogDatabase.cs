@@ -14,9 +14,10 @@ internal sealed class LogDatabase : IDisposable
     /// entries may be in none.
     /// conflict: later, different values for the key of an entry.
     /// tile: hashes of a tree, 16 per row: tree 0 is the log, 1 the map-head log; level l holds the roots of full subtrees of 16^l leaves.
-    /// map_page: pages of the map. A page precedes those above it; pages that no stored head needs are deleted.
+    /// map_page: pages of the map. A page precedes those above it; pages that no stored head needs are listed in map_garbage, or deleted.
     /// map: the heads whose map is stored. Each has the number of its root's page and the first 8 bytes of its map root. Replaced pages
     /// are those that only the previous head needs (8 bytes each, little-endian, ascending).
+    /// map_garbage: lists of pages, as those of map, that no stored head needs and that are not deleted yet.
     /// head: every head ever signed.
     /// queue: submitted entries that are not in the log yet.
     /// wrote: whose token submitted the entries from first to last; said: who submitted a value for the key of an entry later.
@@ -41,6 +42,7 @@ internal sealed class LogDatabase : IDisposable
         CREATE TABLE IF NOT EXISTS map (head INTEGER PRIMARY KEY, root INTEGER NOT NULL, prefix INTEGER NOT NULL,
             signed_at INTEGER NOT NULL, replaced BLOB NOT NULL);
         CREATE INDEX IF NOT EXISTS map_prefix ON map (prefix);
+        CREATE TABLE IF NOT EXISTS map_garbage (head INTEGER PRIMARY KEY, pages BLOB NOT NULL);
         CREATE TABLE IF NOT EXISTS head (mh_size INTEGER PRIMARY KEY, head BLOB NOT NULL, signed_at INTEGER NOT NULL);
         CREATE TABLE IF NOT EXISTS queue (seq INTEGER PRIMARY KEY, key BLOB NOT NULL, value BLOB NOT NULL, writer TEXT);
         CREATE TABLE IF NOT EXISTS wrote (last INTEGER PRIMARY KEY, first INTEGER NOT NULL, writer TEXT NOT NULL);

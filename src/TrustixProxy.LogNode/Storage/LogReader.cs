@@ -168,8 +168,7 @@ internal sealed class LogReader : IDisposable
     /// <exception cref="InvalidDataException">No head was ever signed.</exception>
     public (LogHead Head, CosignedHead? Cosigned) VisibleHead()
     {
-        const string table = "SELECT 1 FROM sqlite_schema WHERE name = 'cosigned'"; // which a file of an earlier version lacks
-        var cosigned = Stream(table, _ => true).Any() ? Stream("SELECT mh_size, log, map_heads, is_withheld FROM cosigned",
+        var cosigned = HasTable("cosigned") ? Stream("SELECT mh_size, log, map_heads, is_withheld FROM cosigned",
             row => new CosignedHead(row.Number(0), row.Bytes(1), row.Bytes(2), row.Number(3) is not 0)).FirstOrDefault() : null;
         var head = cosigned is { IsWithheld: true } ? HeadsBetween(cosigned.MapHeadSize - 1, cosigned.MapHeadSize).Single().Message
             : NewestHead();
@@ -212,8 +211,7 @@ internal sealed class LogReader : IDisposable
     {
         if (_runs is null)
         {
-            const string table = "SELECT 1 FROM sqlite_schema WHERE name = 'find_run'"; // which a file of an earlier version lacks
-            _index ??= Stream(table, _ => true).Any() ? new IndexRuns(_connection) : null;
+            _index ??= HasTable("find_run") ? new IndexRuns(_connection) : null;
             _runs = _index?.All() ?? [];
         }
 
@@ -228,6 +226,10 @@ internal sealed class LogReader : IDisposable
 
     /// <summary>Returns the number of the oldest head whose map is stored; 0 when there is none.</summary>
     public long OldestMap() => Stream("SELECT coalesce(min(head), 0) FROM map", row => row.Number(0)).First();
+
+    /// <summary>Reads the heads after a number whose version lists pages to delete, with those pages.</summary>
+    public IEnumerable<(long Head, long[] Pages)> GarbageAfter(long head) => !HasTable("map_garbage") ? [] : Stream(
+        $"SELECT head, pages FROM map_garbage WHERE head > {head} ORDER BY head", row => (row.Number(0), KeptMap.NumbersOf(row.Bytes(1))));
 
     /// <summary>Reads the pages of the map after a number.</summary>
     public IEnumerable<(long Number, byte[] Page)> PagesAfter(long number) => Stream(
@@ -249,6 +251,9 @@ internal sealed class LogReader : IDisposable
         _index?.Dispose();
         _connection.Dispose();
     }
+
+    /// <summary>Whether the file has a table; that of an earlier version lacks some.</summary>
+    private bool HasTable(string name) => Stream($"SELECT 1 FROM sqlite_schema WHERE name = '{name}'", _ => true).Any();
 
     /// <summary>Finds the entries under a prefix, by index.</summary>
     private IEnumerable<long> Find(long prefix) => FindFiled(prefix).Concat(_recent.Find(prefix)).Distinct().Order();

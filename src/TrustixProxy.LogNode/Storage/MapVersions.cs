@@ -10,25 +10,18 @@ namespace TrustixProxy.LogNode.Storage;
 internal readonly record struct MapVersion(Digest Hash, long Root, IReadOnlyList<long> Replaced);
 
 /// <summary>Writes the map. A batch appends the pages it changes, and the previous version keeps its own. So writes are sequential, and
-/// history is what was not deleted yet.</summary>
+/// history is what <see cref="MapGarbage"/> has not deleted yet.</summary>
 internal sealed class MapVersions(LogDatabase database) : IDisposable
 {
-    /// <summary>Approximate number of pages deleted in one transaction.</summary>
-    private const int PagesAtOnce = 10_000;
-
     /// <summary>Number of additions from which two threads share them: below, waking a thread costs more than it saves.</summary>
     private const int Many = 64;
 
     private readonly MapPages _pages = new(database.Writer, database.Pages);
     private Dictionary<long, MapPage> _loaded = [];
     private readonly Statement _write = new(database.Writer, "INSERT INTO map_page (number, page) VALUES ($1, $2)");
-    private readonly Statement _delete = new(database.Writer, "DELETE FROM map_page WHERE number = $1");
     private readonly Statement _keep = new(
         database.Writer, "INSERT INTO map (head, root, prefix, signed_at, replaced) VALUES ($1, $2, $3, $4, $5)");
     private readonly Statement _newest = new(database.Writer, "SELECT root FROM map ORDER BY head DESC LIMIT 1");
-    private readonly Statement _second = new(database.Writer, "SELECT head, signed_at FROM map ORDER BY head LIMIT 1 OFFSET 1");
-    private readonly Statement _later = new(database.Writer, "SELECT head, signed_at, replaced FROM map ORDER BY head LIMIT 500 OFFSET 1");
-    private readonly Statement _drop = new(database.Writer, "DELETE FROM map WHERE head < $1");
 
     /// <summary>Returns the root of the newest version; 0 when there is none, or it is empty.</summary>
     public long Newest() => _newest.First(row => row.Number(0));
@@ -90,36 +83,12 @@ internal sealed class MapVersions(LogDatabase database) : IDisposable
     /// <summary>Encodes replaced numbers for a row.</summary>
     public static byte[] Bytes(IEnumerable<long> replaced) => MemoryMarshal.AsBytes(replaced.Order().ToArray().AsSpan()).ToArray();
 
-    /// <summary>Whether a version older than that of head <paramref name="visible"/> was superseded by a head signed at
-    /// <paramref name="limit"/> or before.</summary>
-    public bool HasExpired(long limit, long visible) => _second.First(row => row.Number(0) <= visible && row.Number(1) <= limit);
-
-    /// <summary>Deletes some of those versions.</summary>
-    public void Reclaim(long limit, long visible)
-    {
-        var (numbers, oldest) = (new List<long>(), 0L);
-        foreach (var (head, signedAt, replaced) in _later.Stream(row => (row.Number(0), row.Number(1), row.Bytes(2))))
-        {
-            if (head > visible || signedAt > limit || numbers.Count > PagesAtOnce)
-            {
-                break;
-            }
-
-            numbers.AddRange(KeptMap.NumbersOf(replaced));
-            oldest = head;
-        }
-
-        numbers.Sort();
-        numbers.ForEach(number => _delete.Run(number));
-        _drop.Run(oldest);
-    }
-
     /// <summary>Clears the cache after a failed batch.</summary>
     public void Forget() => database.Pages.Clear();
 
     public void Dispose()
     {
-        foreach (var part in new IDisposable[] { _pages, _write, _delete, _keep, _newest, _second, _later, _drop })
+        foreach (var part in new IDisposable[] { _pages, _write, _keep, _newest })
         {
             part.Dispose();
         }

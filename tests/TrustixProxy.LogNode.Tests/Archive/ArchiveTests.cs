@@ -64,6 +64,9 @@ public sealed class ArchiveTests : IAsyncLifetime
     [InlineData("UPDATE map SET root = 1 WHERE head = 4", "the map of head 4 has pages that do not match")]
     [InlineData("UPDATE map SET replaced = x'' WHERE head = 4", "the map of head 4 has pages that do not match")]
     [InlineData("DELETE FROM map WHERE head = 4", "the map of head 4 is missing")]
+    [InlineData("INSERT INTO map_garbage SELECT head, replaced FROM map WHERE head = 4",
+        "the list of pages to delete for head 4 has pages that a stored map needs")]
+    [InlineData("INSERT INTO map_garbage VALUES (99, x'')", "the list of pages to delete for head 99 belongs to no stored head")]
     [InlineData("UPDATE conflict SET value = 'x'", "conflict 0, with entry 3: its signature")]
     [InlineData("UPDATE conflict SET digest = x'00'", "conflict 0 is indexed under a digest other than its value's")]
     [InlineData("UPDATE map SET prefix = 5 WHERE head = 3", "the map of head 3 is indexed under a map root or time")]
