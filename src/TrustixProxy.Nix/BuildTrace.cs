@@ -20,7 +20,7 @@ public sealed record BuildTrace
     public const int MaxSize = 256 << 10;
 
     private BuildTrace(TraceKey key, StorePath outPath, string dependent) =>
-        (Key, OutPath, Fingerprint) = (key, outPath, Format(key, outPath, dependent));
+        (Key, OutPath, Fingerprint) = (key, outPath, FingerprintOf(key, outPath, dependent));
 
     /// <summary>What was asked for.</summary>
     public TraceKey Key { get; }
@@ -60,16 +60,19 @@ public sealed record BuildTrace
     /// each.</summary>
     public static string Write(TraceKey key, StorePath outPath, NixSecretKey signer)
     {
-        var signature = signer.Sign(Format(key, outPath, ""));
-        var (text, name) = (Convert.ToBase64String(signature.Bytes), Escape(signature.KeyName));
+        var signature = signer.Sign(FingerprintOf(key, outPath));
+        var (text, name) = (Convert.ToBase64String(signature.Bytes), JsonEncodedText.Encode(signature.KeyName));
         return key is TraceKey.OfHash
             ? $$"""{"dependentRealisations":{},"id":"{{key.Text}}","outPath":"{{outPath}}","signatures":["{{name}}:{{text}}"]}"""
             : $$"""{"outPath":"{{outPath}}","signatures":[{"keyName":"{{name}}","sig":"{{text}}"}]}""";
     }
 
-    private static string Escape(string text) => JsonEncodedText.Encode(text).ToString();
-
-    private static string Format(TraceKey key, StorePath outPath, string dependent) => key is TraceKey.OfDerivation { Derivation: var of }
+    /// <summary>Returns the text that is signed.</summary>
+    /// <param name="key">The output.</param>
+    /// <param name="outPath">Where it is.</param>
+    /// <param name="dependent">Members of <c>dependentRealisations</c>, as they are signed.</param>
+    public static string FingerprintOf(TraceKey key, StorePath outPath, string dependent = "") =>
+        key is TraceKey.OfDerivation { Derivation: var of }
         ? $$$"""{"key":{"drvPath":"{{{of}}}","outputName":"{{{key.Output}}}"},"value":{"outPath":"{{{outPath}}}"}}"""
         : $$$"""{"dependentRealisations":{{{{dependent}}}},"id":"{{{key.Text}}}","outPath":"{{{outPath}}}"}""";
 

@@ -1,3 +1,8 @@
+using System.Net;
+using System.Text;
+using System.Text.Json.Nodes;
+using TrustixProxy.Nix;
+using TrustixProxy.Testing;
 using static TrustixProxy.Testing.Eventually;
 
 [assembly: CollectionBehavior(DisableTestParallelization = true)] // each has several processes, and some measure time
@@ -68,5 +73,52 @@ public sealed class SharingTests
         record[^1] ^= 1; // another length
         await lab.Redis.Database.StringSetAsync(lab.Redis.Keys("*:f:*").Single(), record);
         await FetchedAsync(await lab.AddReplicaAsync());
+    }
+
+    [Fact]
+    public async Task An_agreement_on_a_build_trace_is_answered_and_audited_by_all_and_a_forged_record_by_nobody()
+    {
+        await using var lab = await ReplicaLab.StartAsync(replicas: 0);
+        Assert.True(TraceKey.TryParse($"realisations/sha256:{new string('a', 64)}!out.doi", out var key));
+        var path = lab.Outputs[0].Path;
+        var keys = new[] { "dora", "erik" }.ToDictionary(name => name, NixSecretKey.Generate);
+        var caches = new Dictionary<string, FakeUpstream>();
+        foreach (var (name, cacheKey) in keys)
+        {
+            caches[name] = await FakeUpstream.StartAsync();
+            caches[name].AddFile($"/{key.Address}", Encoding.ASCII.GetBytes(BuildTrace.Write(key, path, cacheKey)));
+        }
+
+        Task<Replica> AddAsync() => lab.AddReplicaAsync(configuration => configuration["caches"] = new JsonArray([.. keys.Select(
+            cache => new JsonObject
+            {
+                ["name"] = cache.Key,
+                ["url"] = $"{caches[cache.Key].Url}",
+                ["publicKeys"] = new JsonArray($"{cache.Value.PublicKey}"),
+            })]));
+        var (first, second) = (await AddAsync(), await AddAsync());
+        var answer = await first.AskAsync(key.Address);
+        Assert.Equal((HttpStatusCode.OK, "agreed"), (answer.Status, answer.Decision));
+        await UntilAsync(() => lab.Redis.Keys("*:t:*").Count is 1);
+        foreach (var cache in caches.Values)
+        {
+            cache.AddFile($"/{key.Address}", []);
+        }
+
+        Assert.Equal(answer, await second.AskAsync(key.Address));
+        foreach (var replica in lab.Replicas)
+        {
+            var audit = (await replica.RunAsync("audit")).OrThrow().Output;
+            Assert.Contains($"\"id\":\"{key.Text}\",\"outPath\":\"{path}\"", audit, StringComparison.Ordinal);
+        }
+
+        byte[] record = (await lab.Redis.Database.StringGetAsync(lab.Redis.Keys("*:t:*").Single()))!;
+        record[^1] ^= 1;
+        await lab.Redis.Database.StringSetAsync(lab.Redis.Keys("*:t:*").Single(), record);
+        Assert.Equal(HttpStatusCode.NotFound, (await (await AddAsync()).AskAsync(key.Address)).Status);
+        foreach (var cache in caches.Values)
+        {
+            await cache.DisposeAsync();
+        }
     }
 }

@@ -65,6 +65,11 @@ public sealed class StateWriter : IDisposable
     /// <summary>Whether the current write has taken so long that callers should not wait for the disk.</summary>
     public bool IsStuck => Volatile.Read(ref _writingSince) is > 0 and var since && Stopwatch.GetElapsedTime(since) > Patience;
 
+    /// <summary>Waits until a write is done, but not for a disk that is stuck.</summary>
+    /// <param name="writing">The result of <see cref="Write"/>.</param>
+    public Task WaitAsync(Task writing, TimeProvider time) =>
+        writing.IsCompleted || IsStuck ? Task.CompletedTask : Task.WhenAny(writing, Task.Delay(Patience, time));
+
     /// <summary>Queues a write.</summary>
     /// <param name="write">Writes; may run again after it, or another write of its batch, failed.</param>
     /// <param name="isDue">Whether to retry while the disk fails, as long as this process lives.</param>

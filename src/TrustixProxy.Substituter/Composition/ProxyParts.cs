@@ -83,7 +83,8 @@ internal sealed class ProxyParts : IDisposable
         ViewExchange = Redis is null ? null : new ViewExchange(Logs, _views, Redis, time, logger);
         RevocationExchange = new RevocationExchange(Revocations, _seal, Redis, time, logger);
         var shared = Redis is null ? null : new SharedDecisions(Redis, _seal, options.Policy, time);
-        (Signer, Traces) = (new NarInfoSigner(options.SigningKey), OpenTraces());
+        var stores = new DecisionStores(_state, new DecisionStore(_state.Database), new SignatureAudit(_state.Database), shared);
+        (Signer, Traces) = (new NarInfoSigner(options.SigningKey), OpenTraces(stores.Audit));
         var trust = new DecisionTrust(
             options.Policy,
             new DecisionSeal(_seal, options.Policy),
@@ -92,7 +93,6 @@ internal sealed class ProxyParts : IDisposable
             () => Revocations.Standing,
             Revocations.ProvenHeads,
             new WitnessedVotes(options.Policy, WitnessedAt));
-        var stores = new DecisionStores(_state, new DecisionStore(_state.Database), new SignatureAudit(_state.Database), shared);
         Cache = new DecisionCache(stores, trust, options.DecisionMemory, time, logger, before?.Cache);
         (RefusedNars, Given) = (before?.RefusedNars ?? new RefusedNars(time), before?.Given ?? new NarHistory(time));
         KnownFiles = before?.KnownFiles ?? new KnownFiles(_state, _seal, Redis, time);
@@ -231,9 +231,9 @@ internal sealed class ProxyParts : IDisposable
         return new NarForwarder(downloads, finder, NarStore, Given, forwarder, Options.Deadline, _time);
     }
 
-    private TraceDecider OpenTraces() => new(
+    private TraceDecider OpenTraces(SignatureAudit audit) => new(
         [.. FileSources.Select(file => file.ToTraceElector(_time)).OfType<TraceElector>()], Policy,
-        new TraceStore(_state, new TraceSeal(_seal, Policy)), Options.Deadline, _time, Logger);
+        new TraceStore(_state, new TraceSeal(_seal, Policy), audit, Policy, Redis, _time), Options.Deadline, _time, Logger);
 
     /// <summary>Probes each upstream and signed cache.</summary>
     public void Probe()

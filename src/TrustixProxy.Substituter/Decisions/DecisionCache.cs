@@ -11,9 +11,6 @@ namespace TrustixProxy.Substituter.Decisions;
 /// still trusted.</summary>
 internal sealed class DecisionCache
 {
-    /// <summary>Maximum wait of an answer for its signature's audit record, unless the disk is known to hang.</summary>
-    private static readonly TimeSpan AuditWait = TimeSpan.FromMilliseconds(500);
-
     private readonly DecisionMemory _memory;
     private readonly DecisionStores _stores;
     private readonly DecisionTrust _trust;
@@ -193,7 +190,7 @@ internal sealed class DecisionCache
                 isDue: true)
             : Task.CompletedTask;
         var decision = render();
-        await (signing.IsCompleted || _stores.Writer.IsStuck ? Task.CompletedTask : Task.WhenAny(signing, Task.Delay(AuditWait, _time)));
+        await _stores.Writer.WaitAsync(signing, _time);
         _stores.Archives.Note(record);
         _pending.Write(digest, change, replaces); // before memory, else a reader could still find the old record on disk
         _memory.Set(digest, decision);

@@ -1,9 +1,10 @@
 using Microsoft.Extensions.Logging;
 using TrustixProxy.IO.Supervision;
 using TrustixProxy.Nars;
+using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.Traces;
 
-namespace TrustixProxy.Substituter.Decisions;
+namespace TrustixProxy.Substituter.Hosting;
 
 /// <summary>Deletes expired records from disk every hour.</summary>
 internal sealed class DecisionPruner(DecisionCache cache, KnownFiles files, TraceStore traces, TimeProvider time, ILogger logger)
@@ -15,7 +16,7 @@ internal sealed class DecisionPruner(DecisionCache cache, KnownFiles files, Trac
         {
             cache.Prune();
             files.Prune();
-            traces.Prune(Time.GetUtcNow());
+            traces.Prune();
             return Task.CompletedTask;
         })
         { WaitsFirst = true },

@@ -17,7 +17,8 @@ internal sealed record TraceDecision(Outcome Outcome, TraceRecord? Record, strin
     public bool WasCutShort { get; init; }
 }
 
-/// <summary>Decides on build traces: from memory or disk, otherwise by a poll of all signed caches that all requests share.</summary>
+/// <summary>Decides on build traces: from memory, disk or another replica, otherwise by a poll of all signed caches. All requests share
+/// it.</summary>
 /// <remarks>Electors that sign no traces (logs, proof files, rebuilders on lila) are declared electors all the same: they count, and are
 /// silent. Whether the output's path may be served is decided apart.</remarks>
 /// <param name="caches">The electors that sign traces.</param>
@@ -54,13 +55,19 @@ internal sealed class TraceDecider(
             return known.Decision;
         }
 
-        if (store.Find(key, time.GetUtcNow()) is not { } record)
+        return Believe(store.Find(key));
+    }
+
+    /// <summary>Makes a decision of an agreement that was kept; null when there was none.</summary>
+    private TraceDecision? Believe(TraceRecord? record)
+    {
+        if (record is null)
         {
             return null;
         }
 
-        var decision = new TraceDecision(Outcome.Agreed, record, $"{key.Text}: agreed to be {record.OutPath}");
-        Remember(key, decision, record.ExpiresAt);
+        var decision = new TraceDecision(Outcome.Agreed, record, $"{record.Key.Text}: agreed to be {record.OutPath}");
+        Remember(record.Key, decision, record.ExpiresAt);
         return decision;
     }
 
@@ -81,7 +88,7 @@ internal sealed class TraceDecider(
 
             try
             {
-                return Recall(key) ?? await AskAllAsync(key); // a poll may just have ended
+                return Recall(key) ?? Believe(await store.AdoptAsync(key)) ?? await AskAllAsync(key); // a poll may just have ended
             }
             finally
             {
@@ -112,10 +119,10 @@ internal sealed class TraceDecider(
         }
 
         await late.CancelAsync(); // nothing could change it any more
-        return Conclude(key, verdict, isFirm);
+        return await ConcludeAsync(key, verdict, isFirm);
     }
 
-    private TraceDecision Conclude(TraceKey key, TraceVerdict verdict, bool isFirm)
+    private async Task<TraceDecision> ConcludeAsync(TraceKey key, TraceVerdict verdict, bool isFirm)
     {
         var now = time.GetUtcNow();
         var record = verdict.Granted is null ? null : TraceRecord.Of(verdict, now);
@@ -125,7 +132,7 @@ internal sealed class TraceDecider(
         };
         if (record is not null)
         {
-            store.Keep(record);
+            await store.KeepAsync(record);
             Remember(key, decision, record.ExpiresAt);
         }
         else if (isFirm)

@@ -2,6 +2,7 @@ using System.Net;
 using System.Text;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Decisions;
 using TrustixProxy.Substituter.Evidence;
 using TrustixProxy.Substituter.Hosting;
 using TrustixProxy.Substituter.Revocations;
@@ -35,6 +36,9 @@ public sealed class BuildTraceTests
         Assert.True(BuildTrace.TryParse(key, await response.Content.ReadAsByteArrayAsync(), out var trace));
         Assert.Equal(stage.Output.Path, trace.OutPath);
         Assert.True(stage.Proxy.Key.PublicKey.Verify(trace.Fingerprint, Assert.Single(trace.Signatures)));
+        using var audit = new SignatureAudit(stage.Proxy.StateDirectory);
+        var entry = Assert.Single(audit.Read(default, 100), entry => entry.Bundle is null);
+        Assert.Equal((trace.Fingerprint, stage.Output.Path.Absolute), (entry.Fingerprint, entry.Path));
     }
 
     [Theory]

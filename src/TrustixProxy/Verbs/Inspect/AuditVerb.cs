@@ -46,8 +46,8 @@ internal static class AuditVerb
         var (isJson, since, count) = (parsed.GetValue(SharedOptions.Json), parsed.GetValue(Since), parsed.GetValue(Count));
         var signatures = audit.Read(since, count).Select(entry => (entry.At, Text: isJson
             ? JsonSerializer.Serialize(entry, VerbJson.Default.AuditEntry)
-            : $"{entry.At:yyyy-MM-dd HH:mm:ss}Z {entry.Outcome} {entry.Fingerprint} policy {entry.Policy[..16]} bundle "
-                + $"{entry.Bundle[..16]}"));
+            : $"{entry.At:yyyy-MM-dd HH:mm:ss}Z {entry.Outcome} {entry.Fingerprint} policy {entry.Policy[..16]}"
+                + (entry.Bundle is { } bundle ? $" bundle {bundle[..16]}" : "")));
         var revocations = revoker.All().Where(entry => entry.At >= since).Select(entry => (entry.At, Text: Describe(entry, isJson)));
         foreach (var (_, text) in signatures.Concat(revocations).OrderBy(entry => entry.At).TakeLast(count))
         {
