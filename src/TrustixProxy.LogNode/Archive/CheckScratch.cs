@@ -72,6 +72,9 @@ internal sealed class CheckScratch(string path, LogKey key, int mostPages) : IDi
     /// <param name="isStored">Whether the log's file holds the page.</param>
     public void Add(long number, MapPage page, bool isStored) => _recent.Add(number, (page, isStored));
 
+    /// <summary>Whether the newest map has a page.</summary>
+    public bool Holds(long number) => _recent.ContainsKey(number) || _find?.First(_ => true, number) is true;
+
     /// <summary>Removes a page that the newest map no longer has; returns whether the log's file holds it.</summary>
     public bool Remove(long number) => _recent.Remove(number, out var recent) ? recent.IsStored
         : _remove!.First(row => row.Number(0) is not 0, number);

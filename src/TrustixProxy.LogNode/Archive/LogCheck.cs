@@ -28,7 +28,7 @@ public sealed class LogCheck
     private readonly TileFrontier _log, _mapHeads;
     private readonly IEnumerator<(long Number, byte[] Page)> _pages;
     private readonly IEnumerator<KeptMap> _kept;
-    private readonly IEnumerator<(long Head, long[] Pages)> _garbage;
+    private readonly IEnumerator<(long Head, byte[] Pages)> _garbage;
     private bool _hasPage, _hasKept, _hasGarbage;
     private long _map;
 
@@ -39,8 +39,9 @@ public sealed class LogCheck
         _log = new TileFrontier(part.Size, (level, _) => scratch.FindEdge(Tree.Log, level));
         _mapHeads = new TileFrontier(part.Heads, (level, _) => scratch.FindEdge(Tree.MapHeads, level));
         (_pages, _kept) = (reader.PagesAfter(part.Map).GetEnumerator(), reader.KeptMapsAfter(part.Heads).GetEnumerator());
-        _garbage = reader.GarbageAfter(part.Heads).GetEnumerator();
+        _garbage = reader.Garbage().GetEnumerator();
         (_hasPage, _hasKept, _hasGarbage) = (_pages.MoveNext(), _kept.MoveNext(), _garbage.MoveNext());
+        CheckEarlierGarbage(part.Heads);
     }
 
     /// <summary>Checks a log's file. A check of a large log that was ended goes on where it was.</summary>
@@ -245,6 +246,18 @@ public sealed class LogCheck
         return kept.Head == head;
     }
 
+    /// <summary>Checks the lists of heads that are not checked again: no page that the newest of those needs may be in one.</summary>
+    private void CheckEarlierGarbage(long heads)
+    {
+        for (; _hasGarbage && _garbage.Current.Head <= heads; _hasGarbage = _garbage.MoveNext())
+        {
+            if (_garbage.Current.Head < 1 || KeptMap.NumbersOf(_garbage.Current.Pages).Any(_scratch.Holds))
+            {
+                Fault($"the list of pages to delete for head {_garbage.Current.Head} has pages that a stored map needs");
+            }
+        }
+    }
+
     /// <summary>Whether the pages that a head replaced wait to be deleted: each is stored or not. Compares the list.</summary>
     private bool TakeGarbage(long head, IReadOnlyList<long> replaced)
     {
@@ -253,9 +266,13 @@ public sealed class LogCheck
             return false;
         }
 
-        if (head > _oldest || !_garbage.Current.Pages.SequenceEqual(replaced.Order()))
+        if (head > _oldest)
         {
             Fault($"the list of pages to delete for head {head} has pages that a stored map needs");
+        }
+        else if (!_garbage.Current.Pages.AsSpan().SequenceEqual(MapVersions.Bytes(replaced)))
+        {
+            Fault($"the list of pages to delete for head {head} does not match the entries");
         }
 
         _hasGarbage = _garbage.MoveNext();

@@ -37,9 +37,11 @@ internal sealed class LogWriter : IDisposable
     /// <param name="signer">Signs the heads.</param>
     /// <param name="reached">Called at each phase; for tests that kill the process there.</param>
     /// <param name="origin">The log's name in checkpoints; null for a log without them.</param>
+    /// <param name="steps">How much is reclaimed at once; the default if null.</param>
     /// <exception cref="InvalidDataException">The file belongs to another key.</exception>
     public LogWriter(
-        LogDatabase database, LogSigner signer, TimeProvider time, Action<WritePhase>? reached = null, string? origin = null)
+        LogDatabase database, LogSigner signer, TimeProvider time, Action<WritePhase>? reached = null, string? origin = null,
+        GarbageSteps? steps = null)
     {
         (_database, _signer, _time, _reached) = (database, signer, time, reached ?? (_ => { }));
         (_origin, _notes) = (origin, origin is null ? null : new HeadNoteSigner(origin, signer));
@@ -48,7 +50,7 @@ internal sealed class LogWriter : IDisposable
         _entries = new EntryRows(connection);
         _index = new EntryIndex(database);
         _maps = new MapVersions(database);
-        _garbage = new MapGarbage(connection, GarbageSteps.Default);
+        _garbage = new MapGarbage(connection, steps ?? GarbageSteps.Default);
         _cosigned = new CosignedHeads(database);
         _enqueue = new Statement(connection, "INSERT INTO queue (key, value, writer) VALUES ($1, $2, $3)");
         _next = new Statement(connection, $"SELECT seq, key, value, writer FROM queue ORDER BY seq LIMIT {BatchSize}");
@@ -229,9 +231,9 @@ internal sealed class LogWriter : IDisposable
         }
     });
 
-    /// <summary>Deletes map pages needed only by heads superseded longer than <paramref name="window"/> ago (none when it is zero), and
-    /// frees disk space. Returns whether more may remain.</summary>
-    /// <param name="window">How long a superseded head's pages are kept.</param>
+    /// <summary>Takes one step: gives back free space, drops old versions of the map, or deletes their pages. Returns whether more may
+    /// remain.</summary>
+    /// <param name="window">How long the version of a superseded head is kept; zero drops none.</param>
     public bool Reclaim(TimeSpan window)
     {
         var visible = Visible.MapHeadSize; // its pages are kept
@@ -257,7 +259,7 @@ internal sealed class LogWriter : IDisposable
         }
         catch
         {
-            _garbage.Forget();
+            _garbage.Undo();
             throw;
         }
 

@@ -21,6 +21,6 @@ internal enum WritePhase
     /// <summary>A head's cosignatures are written; the transaction is open.</summary>
     Cosign,
 
-    /// <summary>Old pages are deleted; the transaction is open.</summary>
+    /// <summary>Old versions of the map are dropped, or their pages deleted; the transaction is open.</summary>
     Reclaim,
 }

@@ -12,8 +12,8 @@ internal sealed class FreeSpace(SqliteConnection connection) : IDisposable
     /// <summary>Number of pages that may stay free in any case: 1 MB.</summary>
     private const int AlwaysFree = 256;
 
-    /// <summary>Number of pages of which no more may stay free in any case: 128 MB. SQLite searches the list of all for each that it
-    /// gives back.</summary>
+    /// <summary>Maximum number of free pages: 128 MB. SQLite searches the whole list of them for each page that it gives
+    /// back.</summary>
     private const int MostFree = 32_768;
 
     private const int PagesAtOnce = 2000;

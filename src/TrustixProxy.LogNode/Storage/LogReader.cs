@@ -227,9 +227,9 @@ internal sealed class LogReader : IDisposable
     /// <summary>Returns the number of the oldest head whose map is stored; 0 when there is none.</summary>
     public long OldestMap() => Stream("SELECT coalesce(min(head), 0) FROM map", row => row.Number(0)).First();
 
-    /// <summary>Reads the heads after a number whose version lists pages to delete, with those pages.</summary>
-    public IEnumerable<(long Head, long[] Pages)> GarbageAfter(long head) => !HasTable("map_garbage") ? [] : Stream(
-        $"SELECT head, pages FROM map_garbage WHERE head > {head} ORDER BY head", row => (row.Number(0), KeptMap.NumbersOf(row.Bytes(1))));
+    /// <summary>Reads the lists of pages to delete, by the head that replaced them.</summary>
+    public IEnumerable<(long Head, byte[] Pages)> Garbage() => !HasTable("map_garbage") ? []
+        : Stream("SELECT head, pages FROM map_garbage ORDER BY head", row => (row.Number(0), row.Bytes(1)));
 
     /// <summary>Reads the pages of the map after a number.</summary>
     public IEnumerable<(long Number, byte[] Page)> PagesAfter(long number) => Stream(

@@ -71,7 +71,7 @@ internal sealed class ProxyParts : IDisposable
         Shared = OpenShared(before?.Shared, network);
         FileSources = new FileSources(options, Upstreams, time, logger, network).Open();
         Register = new LogRegister(options.Logs, _views, _state, time);
-        _seal = new RecordSeal(options.SigningKey, options.PreviousSigningKeys);
+        (Signer, _seal) = (new NarInfoSigner(options.SigningKey), new RecordSeal(options.SigningKey, options.PreviousSigningKeys));
         var revocations = new RevocationStore(options.StateDirectory, _seal);
         WantedNames = new PrivateNames(options.WantedExclude);
         Wanted = before?.Wanted ?? new WantedTable(options.SigningKey.Derive("trustix-proxy wanted"u8, 32), time);
@@ -84,7 +84,7 @@ internal sealed class ProxyParts : IDisposable
         RevocationExchange = new RevocationExchange(Revocations, _seal, Redis, time, logger);
         var shared = Redis is null ? null : new SharedDecisions(Redis, _seal, options.Policy, time);
         var stores = new DecisionStores(_state, new DecisionStore(_state.Database), new SignatureAudit(_state.Database), shared);
-        (Signer, Traces) = (new NarInfoSigner(options.SigningKey), OpenTraces(stores.Audit));
+        Traces = OpenTraces(stores.Audit);
         var trust = new DecisionTrust(
             options.Policy,
             new DecisionSeal(_seal, options.Policy),
@@ -233,7 +233,7 @@ internal sealed class ProxyParts : IDisposable
 
     private TraceDecider OpenTraces(SignatureAudit audit) => new(
         [.. FileSources.Select(file => file.ToTraceElector(_time)).OfType<TraceElector>()], Policy,
-        new TraceStore(_state, new TraceSeal(_seal, Policy), audit, Policy, Redis, _time), Options.Deadline, _time, Logger);
+        new TraceStore(_state, new TraceSeal(_seal, Policy), audit, Policy, Redis, _time), Signer, Options.Deadline, _time, Logger);
 
     /// <summary>Probes each upstream and signed cache.</summary>
     public void Probe()

@@ -57,8 +57,8 @@ public sealed class SignatureAudit : IDisposable
         record.DecidedAt, record.Claim!.Path, record.Outcome, record.Claim.Fingerprint, policy, bundle.ToArray());
 
     /// <summary>Records the signature of a build trace.</summary>
-    internal void Append(TraceRecord record, Digest policy) => Append(
-        record.DecidedAt, record.OutPath, Outcome.Agreed, BuildTrace.FingerprintOf(record.Key, record.OutPath), policy, []);
+    internal void Append(TraceRecord record, Digest policy, DateTimeOffset at) => Append(
+        at, record.OutPath, Outcome.Agreed, BuildTrace.FingerprintOf(record.Key, record.OutPath), policy, []);
 
     private void Append(DateTimeOffset at, StorePath path, Outcome outcome, string fingerprint, Digest policy, byte[] bundle) =>
         _database.Execute(

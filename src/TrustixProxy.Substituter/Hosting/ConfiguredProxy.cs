@@ -51,7 +51,7 @@ internal sealed class ConfiguredProxy : IAsyncDisposable
             Beside = new SideRoutes(
                 new BuildLogs(Parts.Upstreams, options.Deadline, options.FrontDoor, time), _listings,
                 new DebugInfo(Parts.Upstreams, Parts.Cache.Archives, Parts.Closure, options.Deadline, time),
-                new BuildTraces(Parts.Traces, Parts.Closure, Parts.Signer, answers), options.Policy.Store),
+                new BuildTraces(Parts.Traces, Parts.Closure, answers), options.Policy.Store),
         };
         _ahead = new LookAhead(
             (digest, cancellation) => Parts.Closure.DecideAsync(digest, cancellation).AsTask(),

@@ -12,9 +12,8 @@ namespace TrustixProxy.Substituter.Substitution;
 /// <summary>Answers where an output was built to, if signed caches agree on it and that path may itself be served.</summary>
 /// <param name="traces">Decides on traces.</param>
 /// <param name="decisions">Decides on paths, at each request.</param>
-/// <param name="signer">Signs what is agreed on; nobody else's signature goes along.</param>
 /// <param name="options">How refusals are answered.</param>
-internal sealed class BuildTraces(TraceDecider traces, ClosureGate decisions, NarInfoSigner signer, AnswerOptions options)
+internal sealed class BuildTraces(TraceDecider traces, ClosureGate decisions, AnswerOptions options)
 {
     /// <summary>Answers with the signed trace of a key, or why there is none.</summary>
     public async Task AnswerAsync(HttpContext context, TraceKey key)
@@ -22,7 +21,7 @@ internal sealed class BuildTraces(TraceDecider traces, ClosureGate decisions, Na
         await Task.Yield(); // do not block the thread that read the request
         Requester.Follow(context);
         var decision = await traces.DecideAsync(key, context.RequestAborted);
-        if (decision.Record is not { } record)
+        if (decision is not { Record: { } record, Signed: { } signed })
         {
             await RefuseAsync(context, decision.Outcome, decision.Sentence, decision.WasCutShort);
             return;
@@ -38,7 +37,7 @@ internal sealed class BuildTraces(TraceDecider traces, ClosureGate decisions, Na
         }
 
         context.Response.Mark(Outcome.Agreed.Word());
-        await context.WriteBodyAsync(StatusCodes.Status200OK, "application/json", signer.Render(record));
+        await context.WriteBodyAsync(StatusCodes.Status200OK, "application/json", await signed.Value);
     }
 
     private Task RefuseAsync(HttpContext context, Outcome outcome, string sentence, bool wasCutShort)

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Caching.Memory;
 using Microsoft.Extensions.Logging;
 using TrustixProxy.Consensus;
 using TrustixProxy.Nix;
+using TrustixProxy.Substituter.Decisions;
 
 namespace TrustixProxy.Substituter.Traces;
 
@@ -15,16 +16,20 @@ internal sealed record TraceDecision(Outcome Outcome, TraceRecord? Record, strin
 {
     /// <summary>Whether an elector that missed the deadline could have changed it.</summary>
     public bool WasCutShort { get; init; }
+
+    /// <summary>The trace with our signature, made and recorded when it is first wanted; null for a refusal.</summary>
+    public Lazy<Task<byte[]>>? Signed { get; init; }
 }
 
-/// <summary>Decides on build traces: from memory, disk or another replica, otherwise by a poll of all signed caches. All requests share
-/// it.</summary>
+/// <summary>Decides on build traces: from memory, disk or another replica, otherwise by a poll of all signed caches. Requests for one key
+/// share its poll.</summary>
 /// <remarks>Electors that sign no traces (logs, proof files, rebuilders on lila) are declared electors all the same: they count, and are
 /// silent. Whether the output's path may be served is decided apart.</remarks>
 /// <param name="caches">The electors that sign traces.</param>
+/// <param name="signer">Signs what is agreed on; nobody else's signature goes along.</param>
 /// <param name="deadline">How long one request is held.</param>
-internal sealed class TraceDecider(
-    ImmutableArray<TraceElector> caches, Policy policy, TraceStore store, TimeSpan deadline, TimeProvider time, ILogger logger)
+internal sealed class TraceDecider(ImmutableArray<TraceElector> caches, Policy policy, TraceStore store, NarInfoSigner signer,
+    TimeSpan deadline, TimeProvider time, ILogger logger)
     : IDisposable
 {
     /// <summary>Maximum number of polls at once; more wait.</summary>
@@ -37,7 +42,7 @@ internal sealed class TraceDecider(
     /// <summary>The agreements on disk.</summary>
     public TraceStore Kept => store;
 
-    /// <summary>Decides on a key. Takes at most two deadlines: one for its turn, one for its poll.</summary>
+    /// <summary>Decides on a key. Takes at most two deadlines: one for its turn, one for its poll; and briefly for Redis.</summary>
     public async Task<TraceDecision> DecideAsync(TraceKey key, CancellationToken cancellation) =>
         Recall(key) ?? await _underway.GetOrAdd(key, next => new Lazy<Task<TraceDecision>>(() => PollAsync(next)))
             .Value.WaitAsync(cancellation);
@@ -66,9 +71,18 @@ internal sealed class TraceDecider(
             return null;
         }
 
-        var decision = new TraceDecision(Outcome.Agreed, record, $"{record.Key.Text}: agreed to be {record.OutPath}");
+        var decision = Agreement(record, $"agreed to be {record.OutPath}");
         Remember(record.Key, decision, record.ExpiresAt);
         return decision;
+    }
+
+    private TraceDecision Agreement(TraceRecord record, string sentence) =>
+        new(Outcome.Agreed, record, $"{record.Key.Text}: {sentence}") { Signed = new Lazy<Task<byte[]>>(() => SignAsync(record)) };
+
+    private async Task<byte[]> SignAsync(TraceRecord record)
+    {
+        await store.AuditAsync(record);
+        return signer.Render(record);
     }
 
     private void Remember(TraceKey key, TraceDecision decision, DateTimeOffset until) =>
@@ -119,20 +133,18 @@ internal sealed class TraceDecider(
         }
 
         await late.CancelAsync(); // nothing could change it any more
-        return await ConcludeAsync(key, verdict, isFirm);
+        return Conclude(key, verdict, isFirm);
     }
 
-    private async Task<TraceDecision> ConcludeAsync(TraceKey key, TraceVerdict verdict, bool isFirm)
+    private TraceDecision Conclude(TraceKey key, TraceVerdict verdict, bool isFirm)
     {
         var now = time.GetUtcNow();
         var record = verdict.Granted is null ? null : TraceRecord.Of(verdict, now);
-        var decision = new TraceDecision(verdict.Outcome, record, $"{key.Text}: {verdict.Sentence}")
-        {
-            WasCutShort = record is null && !isFirm,
-        };
+        var decision = record is not null ? Agreement(record, verdict.Sentence)
+            : new TraceDecision(verdict.Outcome, null, $"{key.Text}: {verdict.Sentence}") { WasCutShort = !isFirm };
         if (record is not null)
         {
-            await store.KeepAsync(record);
+            store.Keep(record);
             Remember(key, decision, record.ExpiresAt);
         }
         else if (isFirm)

@@ -22,7 +22,7 @@ internal sealed class TraceStore
     private readonly RedisConnection? _redis;
     private readonly TimeProvider _time;
 
-    /// <param name="audit">Records that an agreement is signed from now on.</param>
+    /// <param name="audit">Records signatures.</param>
     /// <param name="redis">The Redis that replicas share; null without one.</param>
     public TraceStore(
         StateWriter state, TraceSeal seal, SignatureAudit audit, Policy policy, RedisConnection? redis, TimeProvider time)
@@ -48,21 +48,31 @@ internal sealed class TraceStore
     {
         var reply = _redis is null ? default : await _redis.ReadAsync(KeyOf(_redis, key), MaxRecord);
         var record = Open(key, reply.Value);
-        await (record is null ? Task.CompletedTask : WriteAsync(record, reply.Value!));
+        if (record is not null)
+        {
+            Write(record, reply.Value!);
+        }
+
         return record;
     }
 
-    /// <summary>Keeps an agreement, and shares it. On return it is on disk and among the signatures, unless the disk is slow.</summary>
-    public Task KeepAsync(TraceRecord record)
+    /// <summary>Keeps an agreement, and shares it.</summary>
+    public void Keep(TraceRecord record)
     {
         var bytes = _seal.Seal(record);
+        Write(record, bytes);
         if (_redis is { } redis && record.ExpiresAt - _time.GetUtcNow() is var lifetime && lifetime > TimeSpan.Zero)
         {
             var key = KeyOf(redis, record.Key);
             _ = redis.AskAsync(key, database => database.StringSetAsync(key, bytes, lifetime));
         }
+    }
 
-        return WriteAsync(record, bytes);
+    /// <summary>Records that an agreement is signed now. On return that is written, unless the disk is slow.</summary>
+    public Task AuditAsync(TraceRecord record)
+    {
+        var now = _time.GetUtcNow();
+        return _state.WaitAsync(_state.Write(() => _audit.Append(record, _policy.Identity, now), isDue: true), _time);
     }
 
     /// <summary>Deletes expired records. This expiry is only for cleanup; the authoritative one is under the seal.</summary>
@@ -72,18 +82,9 @@ internal sealed class TraceStore
     private TraceRecord? Open(TraceKey key, byte[]? bytes) =>
         _seal.TryOpen(key, bytes, out var record) && record.ExpiresAt > _time.GetUtcNow() ? record : null;
 
-    /// <summary>Writes an agreement and its signature together, so that one that was served survives a crash.</summary>
-    private Task WriteAsync(TraceRecord record, byte[] bytes) => _state.WaitAsync(
-        _state.Write(
-            () =>
-            {
-                _audit.Append(record, _policy.Identity);
-                _state.Database.Execute(
-                    "INSERT OR REPLACE INTO build_trace (key, record, expires_at) VALUES ($key, $record, $expires)",
-                    record.Key.Text, bytes, record.ExpiresAt.ToUnixTimeMilliseconds());
-            },
-            isDue: true),
-        _time);
+    private void Write(TraceRecord record, byte[] bytes) => _state.Write(() => _state.Database.Execute(
+        "INSERT OR REPLACE INTO build_trace (key, record, expires_at) VALUES ($key, $record, $expires)",
+        record.Key.Text, bytes, record.ExpiresAt.ToUnixTimeMilliseconds()));
 
     private RedisKey KeyOf(RedisConnection redis, TraceKey key) => redis.Key($"t:{_policy.Identity.ToString()[..16]}:{key.Text}");
 }

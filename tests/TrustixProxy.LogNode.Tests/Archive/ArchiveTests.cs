@@ -66,6 +66,10 @@ public sealed class ArchiveTests : IAsyncLifetime
     [InlineData("DELETE FROM map WHERE head = 4", "the map of head 4 is missing")]
     [InlineData("INSERT INTO map_garbage SELECT head, replaced FROM map WHERE head = 4",
         "the list of pages to delete for head 4 has pages that a stored map needs")]
+    [InlineData("DELETE FROM map WHERE head < 3; INSERT INTO map_garbage VALUES (2, x'0100000000000000')",
+        "the list of pages to delete for head 2 does not match the entries")]
+    [InlineData("INSERT INTO map_garbage SELECT 0, replaced FROM map WHERE head = 4",
+        "the list of pages to delete for head 0 has pages that a stored map needs")]
     [InlineData("INSERT INTO map_garbage VALUES (99, x'')", "the list of pages to delete for head 99 belongs to no stored head")]
     [InlineData("UPDATE conflict SET value = 'x'", "conflict 0, with entry 3: its signature")]
     [InlineData("UPDATE conflict SET digest = x'00'", "conflict 0 is indexed under a digest other than its value's")]

@@ -45,6 +45,8 @@ public sealed class InterruptedTests : IDisposable
     [Theory]
     [InlineData("UPDATE map_page SET page = x'00000000' WHERE number = (SELECT root FROM map ORDER BY head DESC LIMIT 1)", "holds leaves")]
     [InlineData("DELETE FROM map_page WHERE number = (SELECT max(number) - 40 FROM map_page)", "is missing")]
+    [InlineData("INSERT INTO map_garbage SELECT 3, replaced FROM map ORDER BY head DESC LIMIT 1",
+        "the list of pages to delete for head 3 has pages that a stored map needs")]
     [InlineData("UPDATE entry SET value = 'x' WHERE idx = 8990", "log root")]
     [InlineData("UPDATE find_run SET last = last - 1", "the index has rows that no entry has")]
     [InlineData("DELETE FROM find_block WHERE id = (SELECT min(id) FROM find_block)", "is not indexed under its lookup digests")]

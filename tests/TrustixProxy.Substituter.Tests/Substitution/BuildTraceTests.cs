@@ -86,6 +86,8 @@ public sealed class BuildTraceTests
 
         Assert.Equal((HttpStatusCode.NotFound, "undecided"), (answer.Status, answer.Decision));
         Assert.Contains("but that path is not served: 2 of 3 needed", answer.Text, StringComparison.Ordinal);
+        using var audit = new SignatureAudit(stage.Proxy.StateDirectory);
+        Assert.Empty(audit.Read(default, 100)); // nothing was signed
     }
 
     [Fact]
