@@ -8,6 +8,9 @@ namespace TrustixProxy.Publisher;
 /// <remarks>Source: guix <c>nix/libstore/schema.sql</c>. The daemon writes at any time; each query sees one committed state.</remarks>
 internal sealed class GuixDatabase : IDisposable
 {
+    /// <summary>Maximum wait for the daemon, which locks the database while it writes; in milliseconds.</summary>
+    private const int MostWaited = 10_000;
+
     private const string Columns = "id, path, hash, registrationTime, deriver, narSize";
 
     private readonly SqliteConnection _connection;
@@ -31,11 +34,11 @@ internal sealed class GuixDatabase : IDisposable
             DataSource = file,
             Mode = SqliteOpenMode.ReadOnly,
             Pooling = false,
-            DefaultTimeout = 1,
         }.ToString());
         try
         {
             connection.Open();
+            SQLitePCL.raw.sqlite3_busy_timeout(connection.Handle!, MostWaited);
             return new GuixDatabase(connection, file);
         }
         catch (SqliteException exception)

@@ -31,6 +31,19 @@ public sealed class GuixBuildsTests : IDisposable
     }
 
     [Fact]
+    public async Task A_database_that_the_daemon_has_locked_is_waited_for()
+    {
+        _machine.Run("PRAGMA journal_mode = DELETE");
+        _machine.Run("BEGIN EXCLUSIVE");
+        var polling = Task.Run(Poll);
+
+        Assert.NotSame(polling, await Task.WhenAny(polling, Task.Delay(200)));
+        _machine.Run("COMMIT");
+
+        Assert.Equal(0, await polling);
+    }
+
+    [Fact]
     public void Builds_before_the_first_start_are_not_published()
     {
         _machine.Build("old-1.0", Noon);
