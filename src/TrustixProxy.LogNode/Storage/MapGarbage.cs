@@ -139,6 +139,6 @@ internal sealed class MapGarbage(SqliteConnection connection, GarbageSteps steps
 /// <param name="InMemory">Number of pages read from the lists at once; up to twice as many are in memory.</param>
 internal sealed record GarbageSteps(int Versions, int Pages, int Listed, int InMemory)
 {
-    /// <summary>Lists of some 512 MB, of which up to 16 MB are in memory.</summary>
-    public static GarbageSteps Default { get; } = new(500, 10_000, 1 << 26, 1 << 20);
+    /// <summary>Lists of some 512 MB, of which up to 4 MB are in memory.</summary>
+    public static GarbageSteps Default { get; } = new(500, 10_000, 1 << 26, 1 << 18);
 }
