@@ -96,7 +96,9 @@ internal sealed class GuixDatabase : IDisposable
     private GuixRowException Foreign(string what) => new($"{_file} has the {what}, which this program does not understand");
 
     private static NixException Unreadable(string file, SqliteException exception) =>
-        new($"{file} cannot be read: {exception.Message}");
+        new(exception.SqliteErrorCode is SQLitePCL.raw.SQLITE_BUSY
+            ? $"{file} stayed locked for {MostWaited / 1000} s: try again when guix-daemon has less to do"
+            : $"{file} cannot be read: {exception.Message}");
 }
 
 /// <summary>A row of the database has something that this program does not understand.</summary>

@@ -2,8 +2,8 @@ namespace TrustixProxy.IO.Connecting;
 
 /// <summary>Limits how often known refusals are asked about again: requests per second to each upstream and elector.</summary>
 /// <remarks>Each retry of a refusal takes one request from every account. Further requests to the same upstream or elector are charged to
-/// its account. While any account is empty, no refusal is retried. The caller
-/// may exempt a refusal whose cause is gone, once; its further requests are charged.</remarks>
+/// its account. While any account is empty, no refusal is retried. The caller may exempt a refusal whose cause is gone, once; its further
+/// requests are charged.</remarks>
 /// <param name="perSecond">Sustained requests per second; also the burst after a pause.</param>
 public sealed class AskingBudget(int perSecond, TimeProvider time)
 {
