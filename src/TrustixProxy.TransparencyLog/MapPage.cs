@@ -120,15 +120,19 @@ public sealed class MapPage
         (_drafts ??= new MapPage?[Slots])[slot] = draft;
     }
 
-    /// <summary>Hashes the changed pages in and below the slots from <paramref name="from"/> up to <paramref name="to"/>, exclusive, each
-    /// page once. Two threads may do so at once for slots that differ.</summary>
-    internal void HashBelow(int from, int to)
+    /// <summary>Hashes the changed pages in and below a slot, each page once. Several threads may do so at once.</summary>
+    internal void HashBelow(int slot)
     {
-        for (var slot = from; slot < to; slot++)
+        if (_drafts?[slot] is not { } draft)
         {
-            if (_drafts?[slot] is { } draft && (_hashed >> slot & 1) is 0)
+            return;
+        }
+
+        lock (draft)
+        {
+            if ((_hashed >> slot & 1) is 0)
             {
-                draft.HashBelow(0, Slots);
+                draft.HashBelow();
                 draft.RootHash().CopyTo(_bytes.AsSpan(Offset(slot), Digest.Size));
                 Interlocked.Or(ref _changed, 1u << slot);
                 Interlocked.Or(ref _hashed, 1u << slot);
@@ -136,20 +140,36 @@ public sealed class MapPage
         }
     }
 
-    /// <summary>Numbers the changed pages bottom-up, this one last. They must be hashed.</summary>
-    internal void Number(long first, List<KeyValuePair<long, MapPage>> numbered)
+    /// <summary>Hashes the changed pages below this one.</summary>
+    internal void HashBelow()
     {
         for (var slot = 0; slot < Slots; slot++)
         {
-            if (_drafts?[slot] is { } draft)
-            {
-                draft.Number(first, numbered);
-                BinaryPrimitives.WriteInt64LittleEndian(_bytes.AsSpan(Offset(slot) + Digest.Size), numbered[^1].Key);
-            }
+            HashBelow(slot);
         }
+    }
 
+    /// <summary>Numbers the changed pages in and below a slot, bottom-up. They must be hashed.</summary>
+    internal void NumberBelow(int slot, long first, List<KeyValuePair<long, MapPage>> numbered)
+    {
+        if (_drafts?[slot] is { } draft)
+        {
+            for (var below = 0; below < Slots; below++)
+            {
+                draft.NumberBelow(below, first, numbered);
+            }
+
+            draft._drafts = null;
+            BinaryPrimitives.WriteInt64LittleEndian(_bytes.AsSpan(Offset(slot) + Digest.Size), first + numbered.Count);
+            numbered.Add(new(first + numbered.Count, draft));
+        }
+    }
+
+    /// <summary>Makes the root's page, below which all is hashed and numbered, one that others may read.</summary>
+    internal void Close()
+    {
+        RootHash(); // computes the nodes that it keeps
         _drafts = null;
-        numbered.Add(new(first + numbered.Count, this));
     }
 
     /// <summary>Returns the slot on the way to <paramref name="path"/> in a page of this depth.</summary>

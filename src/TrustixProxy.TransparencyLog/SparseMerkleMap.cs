@@ -88,24 +88,44 @@ public sealed class SparseMerkleMap(LoadPageAt load, long root)
         }
     }
 
-    /// <summary>Hashes the changes to one half of the map, which <see cref="Commit"/> does where it was not done. Two threads may each hash
-    /// a half at once.</summary>
-    /// <param name="isUpper">Whether that is the half whose paths begin with the bit 1.</param>
-    public void Hash(bool isUpper) =>
-        _draft?.HashBelow(isUpper ? MapPage.Slots / 2 : 0, isUpper ? MapPage.Slots : MapPage.Slots / 2);
+    /// <summary>Numbers of the pages that this version's additions replaced.</summary>
+    public IReadOnlyList<long> Replaced => _replaced;
 
-    /// <summary>Hashes the changes, each page once, and returns the new root's hash. The map must not be used afterwards.</summary>
-    /// <param name="first">The first unused page number.</param>
-    /// <param name="changed">The pages to store, with their numbers, from <paramref name="first"/> on; the last is the new root. None when
-    /// nothing was inserted.</param>
-    /// <param name="replaced">Numbers of the pages that the new version no longer has.</param>
-    public Digest Commit(long first, out IReadOnlyList<KeyValuePair<long, MapPage>> changed, out IReadOnlyList<long> replaced)
+    /// <summary>Hashes the additions, each page once. <see cref="Commit"/> does so, too, and another thread may help it in this
+    /// way.</summary>
+    public void Hash() => _draft?.HashBelow();
+
+    /// <summary>Computes the root's hash.</summary>
+    public Digest RootHash()
     {
-        var numbered = new List<KeyValuePair<long, MapPage>>();
-        (changed, replaced) = (numbered, _replaced);
-        _draft?.HashBelow(0, MapPage.Slots);
-        _draft?.Number(first, numbered);
+        Hash();
         return Root()?.RootHash() ?? default;
+    }
+
+    /// <summary>Hashes and numbers the additions, one slot of the root after the other. Afterwards nothing may be inserted.</summary>
+    /// <param name="first">The first unused page number.</param>
+    /// <returns>The pages to store, with their numbers, from <paramref name="first"/> on; the last is the new root. None when nothing was
+    /// inserted.</returns>
+    public IEnumerable<KeyValuePair<long, MapPage>> Commit(long first)
+    {
+        if (_draft is null)
+        {
+            yield break;
+        }
+
+        var (numbered, taken) = (new List<KeyValuePair<long, MapPage>>(), 0);
+        for (var slot = 0; slot < MapPage.Slots; slot++)
+        {
+            _draft.HashBelow(slot);
+            _draft.NumberBelow(slot, first, numbered);
+            for (; taken < numbered.Count; taken++)
+            {
+                yield return numbered[taken];
+            }
+        }
+
+        _draft.Close();
+        yield return new(first + taken, _draft);
     }
 
     /// <summary>Descends to the end of the path: a leaf, the path's or another's, or an empty subtree (null). Collects side nodes from the

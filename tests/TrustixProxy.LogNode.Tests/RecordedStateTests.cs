@@ -2,6 +2,7 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using TrustixProxy.LogNode.Archive;
+using TrustixProxy.LogNode.Storage;
 using TrustixProxy.Nix;
 using TrustixProxy.Testing;
 using TrustixProxy.TransparencyLog;
@@ -35,6 +36,32 @@ public sealed class RecordedStateTests : IDisposable
         {
             var (entries, heads, faults) = LogCheck.Run(file, Signer.Key);
             Assert.Equal((Entries, Heads, 0), (entries, heads, faults.Count));
+        }
+    }
+
+    [Fact]
+    public void Its_tiles_are_moved_into_a_table_of_fewer_levels()
+    {
+        var (old, state) = (Path.Combine(_directory.Path, "old.sqlite"), Path.Combine(_directory.Path, "state.sqlite"));
+        File.Copy($"{Folder}/state/test.sqlite", old);
+        File.Copy(old, state);
+
+        using (LogDatabase.OpenToWrite(state))
+        {
+        }
+
+        using var before = LogDatabase.OpenToRead(old);
+        using var after = LogDatabase.OpenToWrite(state); // again
+        Assert.Equal(before.Read(reader => reader.Count("tile")), after.Read(reader => reader.Count("hash_tile")));
+        Assert.False(after.Read(reader => reader.Stream("SELECT 1 FROM sqlite_schema WHERE name = 'tile'", _ => true).Any()));
+        foreach (var (tree, level, index) in new[]
+                 {
+                     (Tree.Log, 0, 0L), (Tree.Log, 0, 16), (Tree.Log, 1, 0), (Tree.Log, 2, 0), (Tree.MapHeads, 0, 0),
+                 })
+        {
+            var tile = before.Read(reader => reader.FindTile(tree, level, index))!;
+            Assert.NotEmpty(tile);
+            Assert.Equal(tile, after.Read(reader => reader.FindTile(tree, level, index)));
         }
     }
 

@@ -118,16 +118,16 @@ public sealed class MemoryLog
 
     private void Keep(byte[] key, byte[] value, MapEntry entry, SparseMerkleMap map)
     {
-        var root = map.Commit(_map + 1, out var changed, out _);
-        foreach (var (number, page) in changed)
+        foreach (var (number, page) in map.Commit(_map + 1))
         {
             _pages.Add(number, page);
+            _map = number;
         }
 
-        (_map, Values[entry.ValueDigest], _entries[Digest.Of(key)]) = (changed[^1].Key, value, (key, entry));
+        (Values[entry.ValueDigest], _entries[Digest.Of(key)]) = (value, (key, entry));
         Leaves.Add((key, entry.ValueDigest));
         Append(_log, Head.Content.TreeSize, MerkleHash.LogLeaf(key, entry.ValueDigest));
-        Sign(root);
+        Sign(map.RootHash());
     }
 
     private void Sign(Digest mapRoot)

@@ -93,7 +93,7 @@ public sealed class SparseMerkleMapTests
 
         foreach (var (root, hash, count) in versions)
         {
-            Assert.Equal(hash, store.Map(root).Commit(0, out _, out _));
+            Assert.Equal(hash, store.Map(root).RootHash());
             Assert.All(leaves.Index(), leaf => Assert.Equal(leaf.Index < count, store.Map(root).TryFind(leaf.Item.Path, out _)));
         }
     }
@@ -159,10 +159,11 @@ public sealed class SparseMerkleMapTests
             var map = new SparseMerkleMap(Load, root);
             leaves.ForEach(map.Insert);
 
-            Assert.Equal(store.Insert(leaves), map.Commit(root + 1, out var changed, out _));
+            var changed = map.Commit(root + 1).ToList();
 
+            Assert.Equal(store.Insert(leaves), map.RootHash());
             root = changed[^1].Key;
-            changed.ToList().ForEach(page => kept.Add(page.Key, page.Value));
+            changed.ForEach(page => kept.Add(page.Key, page.Value));
             Assert.True(kept[root].IsNearRoot);
             foreach (var leaf in leaves.Take(20).Append(LeafOf([7], 0)))
             {
@@ -176,29 +177,29 @@ public sealed class SparseMerkleMapTests
     }
 
     [Theory]
-    [InlineData(new[] { true })]
-    [InlineData(new[] { false })]
-    [InlineData(new[] { true, false })]
-    [InlineData(new[] { true, true })]
-    public void Halves_that_threads_hashed_before_give_the_same_pages(bool[] halves)
+    [InlineData(1)]
+    [InlineData(3)]
+    public void Threads_that_help_to_hash_give_the_same_pages(int helpers)
     {
         var (kept, root) = (new Dictionary<long, MapPage>(), 0L);
         foreach (var (first, size) in new[] { (0, 3000), (3000, 1), (3001, 500), (3501, 500) })
         {
             var leaves = Enumerable.Range(first, size).Select(i => LeafOf(BitConverter.GetBytes(i), i)).ToList();
-            var (whole, split) = (new SparseMerkleMap(number => kept[number], root), new SparseMerkleMap(number => kept[number], root));
-            leaves.ForEach(whole.Insert);
-            leaves.ForEach(split.Insert);
-            halves.AsParallel().WithDegreeOfParallelism(2).ForAll(split.Hash);
+            var (alone, helped) = (new SparseMerkleMap(number => kept[number], root), new SparseMerkleMap(number => kept[number], root));
+            leaves.ForEach(alone.Insert);
+            leaves.ForEach(helped.Insert);
+            var threads = Enumerable.Range(0, helpers).Select(_ => new Thread(helped.Hash)).ToList();
+            threads.ForEach(thread => thread.Start());
+            var (expected, changed) = (alone.Commit(root + 1).ToList(), helped.Commit(root + 1).ToList());
+            threads.ForEach(thread => thread.Join());
 
-            Assert.Equal(
-                whole.Commit(root + 1, out var expected, out var replaced), split.Commit(root + 1, out var changed, out var alike));
+            Assert.Equal(alone.RootHash(), helped.RootHash());
             Assert.Equal(expected.Select(page => (page.Key, Convert.ToHexString(page.Value.ToBytes()))),
                 changed.Select(page => (page.Key, Convert.ToHexString(page.Value.ToBytes()))));
-            Assert.Equal(replaced, alike);
+            Assert.Equal(alone.Replaced, helped.Replaced);
 
             root = changed[^1].Key;
-            changed.ToList().ForEach(page => kept.Add(page.Key, page.Value));
+            changed.ForEach(page => kept.Add(page.Key, page.Value));
         }
     }
 
@@ -235,15 +236,14 @@ public sealed class SparseMerkleMapTests
                 map.Insert(leaf);
             }
 
-            var root = map.Commit(_root + 1, out var changed, out var replaced);
-            foreach (var (number, page) in changed)
+            foreach (var (number, page) in map.Commit(_root + 1))
             {
                 _pages.Add(number, [.. page.ToBytes()]);
+                _root = number;
             }
 
-            Assert.All(dropReplaced ? replaced : [], number => Assert.True(_pages.Remove(number)));
-            _root = changed is [.., var (last, _)] ? last : _root;
-            return root;
+            Assert.All(dropReplaced ? map.Replaced : [], number => Assert.True(_pages.Remove(number)));
+            return map.RootHash();
         }
     }
 }

@@ -70,8 +70,10 @@ internal sealed class LookupCalls(IReadOnlyDictionary<string, HostedLog> logs)
             answer.MapHeadCheckpoint = UnsafeByteOperations.UnsafeWrap(notes.MapHeads.ToBytes());
         }
 
-        answer.Items.AddRange(
-            request.PathDigests.Select(text => new LookupItem { Entries = { KeysOf(reader, text, head.Size).Select(items.Find) } }));
+        answer.Items.AddRange(request.PathDigests.Select(text => new LookupItem
+        {
+            Entries = { EntriesOf(reader, text, head.Size).Select(found => items.Find(found.Entry.Key, found)) }
+        }));
         answer.Items.AddRange(request.Keys.Select(key => new LookupItem { Entries = { items.Find(key.ToByteArray()) } }));
         return ConnectAnswer.Of(answer);
     }
@@ -90,8 +92,8 @@ internal sealed class LookupCalls(IReadOnlyDictionary<string, HostedLog> logs)
         return error is null ? null : ConnectAnswer.Fail(ConnectCode.InvalidArgument, error);
     }
 
-    private static IEnumerable<byte[]> KeysOf(LogReader reader, string text, long size) =>
-        StorePathDigest.TryParse(text, out var digest) ? reader.FindKeysOfPath(digest, size).Take(MaxEntriesOfDigest) : [];
+    private static IEnumerable<(long Index, Entry Entry)> EntriesOf(LogReader reader, string text, long size) =>
+        StorePathDigest.TryParse(text, out var digest) ? reader.FindEntriesOfPath(digest, size).Take(MaxEntriesOfDigest) : [];
 
     private static IEnumerable<ByteString> Nodes(Digest[] nodes) => nodes.Select(WireMessage.ToBytes);
 
@@ -111,7 +113,9 @@ internal sealed class LookupCalls(IReadOnlyDictionary<string, HostedLog> logs)
     {
         private int _valuesLeft = valuesLeft;
 
-        public LookupEntry Find(byte[] key)
+        /// <param name="key">The key.</param>
+        /// <param name="known">An entry of the key that was read before; null without one.</param>
+        public LookupEntry Find(byte[] key, (long Index, Entry Entry)? known = null)
         {
             var proof = map.Prove(Digest.Of(key), out var leaf);
             var answer = new LookupEntry
@@ -121,7 +125,7 @@ internal sealed class LookupCalls(IReadOnlyDictionary<string, HostedLog> logs)
             };
             if (leaf is { Index: var index })
             {
-                var entry = reader.FindEntry(index)!;
+                var entry = known?.Index == index ? known.Value.Entry : reader.FindEntry(index)!;
                 answer.Map.Value = UnsafeByteOperations.UnsafeWrap(new MapEntry(entry.ValueDigest, index).ToBytes());
                 answer.InclusionProof.AddRange(Nodes(MerkleTree.InclusionProof(index, head.Size, tree)));
                 _valuesLeft -= entry.Value.Length;

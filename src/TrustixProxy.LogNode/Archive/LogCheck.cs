@@ -154,8 +154,9 @@ public sealed class LogCheck
             _log.Append(MerkleHash.LogLeaf(entry.Key, entry.ValueDigest));
         }
 
-        var mapRoot = map.Commit(_map + 1, out var changed, out var replaced);
-        CheckMap(mapRoot, changed, replaced);
+        var changed = map.Commit(_map + 1).ToList();
+        var mapRoot = map.RootHash();
+        CheckMap(mapRoot, changed, map.Replaced);
         _mapHeads.Append(MerkleHash.MapHeadLeaf(mapRoot));
         var computed = new TreeHead(_log.Root(), _log.Size, mapRoot, _mapHeads.Root(), _mapHeads.Size);
         foreach (var (what, said, is_) in new (string, object, object)[]

@@ -26,9 +26,8 @@ internal sealed class LogWriter : IDisposable
     private readonly EntryRows _entries;
     private readonly EntryIndex _index;
     private readonly MapVersions _maps;
-    private readonly MapGarbage _garbage;
+    private readonly Housekeeping _housekeeping;
     private readonly CosignedHeads _cosigned;
-    private readonly FreeSpace _space;
     private readonly Statement _enqueue, _next, _dequeue, _find, _tile, _head;
     private TileFrontier _log, _mapHeads;
     private PublishedHead? _withheldAt; // what readers see while witnesses must cosign first
@@ -50,15 +49,14 @@ internal sealed class LogWriter : IDisposable
         _entries = new EntryRows(connection);
         _index = new EntryIndex(database);
         _maps = new MapVersions(database);
-        _garbage = new MapGarbage(connection, steps ?? GarbageSteps.Default);
+        _housekeeping = new Housekeeping(_transactions, _index, steps ?? GarbageSteps.Default, () => _reached(WritePhase.Reclaim));
         _cosigned = new CosignedHeads(database);
         _enqueue = new Statement(connection, "INSERT INTO queue (key, value, writer) VALUES ($1, $2, $3)");
         _next = new Statement(connection, $"SELECT seq, key, value, writer FROM queue ORDER BY seq LIMIT {BatchSize}");
         _dequeue = new Statement(connection, "DELETE FROM queue WHERE seq <= $1");
-        _find = new Statement(connection, "SELECT hashes FROM tile WHERE tree = $1 AND level = $2 AND idx = $3");
-        _tile = new Statement(connection, "INSERT OR REPLACE INTO tile (tree, level, idx, hashes) VALUES ($1, $2, $3, $4)");
+        _find = new Statement(connection, TileRow.Find);
+        _tile = new Statement(connection, "INSERT OR REPLACE INTO hash_tile (number, hashes) VALUES ($1, $2)");
         _head = new Statement(connection, "INSERT INTO head (mh_size, head, signed_at) VALUES ($1, $2, $3)");
-        _space = new FreeSpace(connection);
         Head = StoredHead(connection.DataSource);
         _index.Begin(Head.Size);
         _log = Frontier(Tree.Log, Head.Size);
@@ -173,7 +171,6 @@ internal sealed class LogWriter : IDisposable
             {
                 (var map, conflicts) = Append(batch, isDurable: true);
                 head = map is { } version ? Sign(version) : Head;
-                _index.Move();
                 _dequeue.Run(dequeueTo);
                 _reached(WritePhase.Sign);
             });
@@ -206,8 +203,6 @@ internal sealed class LogWriter : IDisposable
                     ? Keep(head, version, signedAt)
                     : throw new InvalidDataException($"the head of size {head.TreeSize} is not the head of its {head.TreeSize} entries");
             }
-
-            _index.Move();
         });
         _index.Publish(Head.Size);
     }
@@ -231,45 +226,16 @@ internal sealed class LogWriter : IDisposable
         }
     });
 
-    /// <summary>Takes one step: gives back free space, drops old versions of the map, or deletes their pages. Returns whether more may
-    /// remain.</summary>
+    /// <inheritdoc cref="Housekeeping.Step"/>
     /// <param name="window">How long the version of a superseded head is kept; zero drops none.</param>
-    public bool Reclaim(TimeSpan window)
-    {
-        var visible = Visible.MapHeadSize; // its pages are kept
-        var limit = window == TimeSpan.Zero ? long.MinValue : (_time.GetUtcNow() - window).ToUnixTimeMilliseconds();
-        if (_space.Shrink())
-        {
-            return true;
-        }
-
-        if (!_garbage.HasAny(limit, visible))
-        {
-            _space.Rest();
-            return false;
-        }
-
-        try
-        {
-            _transactions.Run(() =>
-            {
-                _garbage.Reclaim(limit, visible);
-                _reached(WritePhase.Reclaim);
-            });
-        }
-        catch
-        {
-            _garbage.Undo();
-            throw;
-        }
-
-        return true;
-    }
+    /// <param name="isIdle">Whether nothing is submitted at present.</param>
+    public bool Reclaim(TimeSpan window, bool isIdle) => _housekeeping.Step(
+        window == TimeSpan.Zero ? long.MinValue : (_time.GetUtcNow() - window).ToUnixTimeMilliseconds(), Visible.MapHeadSize, isIdle);
 
     public void Dispose()
     {
-        foreach (var part in new IDisposable[] { _transactions, _entries, _index, _maps, _garbage, _cosigned, _enqueue, _next, _dequeue,
-            _find, _tile, _head, _space })
+        foreach (var part in new IDisposable[] { _transactions, _entries, _index, _maps, _housekeeping, _cosigned, _enqueue, _next,
+            _dequeue, _find, _tile, _head })
         {
             part.Dispose();
         }
@@ -314,42 +280,54 @@ internal sealed class LogWriter : IDisposable
         + "The file is an old copy: restore the newest state, or start a new log with a new key";
 
     private TileFrontier Frontier(Tree tree, long size) =>
-        new(size, (level, index) => _find.First(row => row.Bytes(0), (int)tree, level, index));
+        new(size, (level, index) => _find.First(row => row.Bytes(0), TileRow.NumberOf(tree, level, index)));
 
     /// <summary>Appends new entries; returns the resulting map, or null when nothing is new.</summary>
     /// <param name="entries">The batch.</param>
     /// <param name="isDurable">Whether the map that it is added to is on disk, and not of the same transaction.</param>
     private (MapVersion? Map, int Conflicts) Append(IReadOnlyList<Entry> entries, bool isDurable)
     {
-        var (before, conflicts) = (_log.Size, 0);
         var paths = entries.Select(entry => Digest.Of(entry.Key)).ToList();
-        var (map, writers) = (isDurable ? _maps.Open(Head.MapRoot, paths) : _maps.Open(Head.MapRoot), new List<string?>());
+        var map = isDurable ? _maps.Open(Head.MapRoot, paths) : _maps.Open(Head.MapRoot);
+        var (first, added, repeated) = (_log.Size, new List<Entry>(), new List<(long Index, Entry Entry)>());
         foreach (var (entry, path) in entries.Zip(paths))
         {
-            var mapEntry = new MapEntry(entry.ValueDigest, _log.Size);
-            var leaf = new MapLeaf(path, Digest.Of(mapEntry.ToBytes()), mapEntry.Index);
-            if (map.TryFind(leaf.Path, out var known))
+            if (map.TryFind(path, out var known))
             {
-                conflicts += _entries.AddConflict(known.Index, entry, _signer, Now) ? 1 : 0;
+                repeated.Add((known.Index, entry));
                 continue;
             }
 
-            map.Insert(leaf);
-            _entries.Add(leaf.Index, entry);
-            _index.Add(leaf.Index, entry);
-            _log.Append(MerkleHash.LogLeaf(entry.Key, entry.ValueDigest));
-            writers.Add(entry.Writer);
+            var mapEntry = new MapEntry(entry.ValueDigest, first + added.Count);
+            map.Insert(new MapLeaf(path, Digest.Of(mapEntry.ToBytes()), mapEntry.Index));
+            added.Add(entry);
         }
 
-        if (_log.Size == before)
+        MapVersions.BeginHashing(map, added.Count);
+        Write(added);
+        var conflicts = repeated.Count(item => _entries.AddConflict(item.Index, item.Entry, _signer, Now));
+        if (added.Count is 0)
         {
             return (null, conflicts);
         }
 
-        _entries.Wrote(before, writers);
-        var version = _maps.Write(map, Head.MapRoot, _log.Size - before);
+        var version = _maps.Write(map, Head.MapRoot);
         _reached(WritePhase.Append);
         return (version, conflicts);
+    }
+
+    /// <summary>Appends entries to the log's rows, its index and its tree.</summary>
+    private void Write(List<Entry> added)
+    {
+        _entries.Wrote(_log.Size, added.ConvertAll(entry => entry.Writer));
+        foreach (var entry in added)
+        {
+            _entries.Add(_log.Size, entry);
+            _index.Add(_log.Size, entry);
+            _log.Append(MerkleHash.LogLeaf(entry.Key, entry.ValueDigest));
+        }
+
+        _index.Move();
     }
 
     private long Now => _time.GetUtcNow().ToUnixTimeMilliseconds();
@@ -379,7 +357,7 @@ internal sealed class LogWriter : IDisposable
     {
         foreach (var ((level, index), hashes) in frontier.TakeChanges())
         {
-            _tile.Run((int)tree, level, index, hashes);
+            _tile.Run(TileRow.NumberOf(tree, level, index), hashes);
         }
     }
 }

@@ -26,6 +26,7 @@ internal sealed class Sequencer(LogWriter writer, SequencerOptions options, LogM
     private int _queued = writer.CountQueue(); // the previous process may have left one
     private long _headSeenAt = time.GetTimestamp();
     private int _isWriting;
+    private bool _isIdle; // nothing was submitted since the last tick
     private bool _flushFollows; // the last request was a flush: such a client flushes after each submission
 
     /// <summary>The head that readers see.</summary>
@@ -67,7 +68,7 @@ internal sealed class Sequencer(LogWriter writer, SequencerOptions options, LogM
     /// <summary>Begins to write: witnesses have been asked for the first time.</summary>
     public void Begin() => _mayBegin.TrySetResult();
 
-    /// <summary>Flushes at an interval, and reclaims old map pages.</summary>
+    /// <summary>Flushes at an interval, reclaims old map pages, and merges the index when nothing is submitted.</summary>
     public SupervisedLoop Loop => new("sequencer", _name, _isAtOnce ? Housekeeping : options.FlushInterval, async stopping =>
     {
         if (IsWaiting)
@@ -141,6 +142,7 @@ internal sealed class Sequencer(LogWriter writer, SequencerOptions options, LogM
             var isFlush = _isAtOnce || waiting.Exists(request => request.IsFlush);
             var isDirect = isFlush || _flushFollows || items.Count >= LogWriter.BatchSize;
             _flushFollows = waiting.FindLast(request => request.IsSubmission)?.IsFlush ?? _flushFollows;
+            _isIdle &= items.Count is 0;
             metrics.Submitted(_name, items.Count);
             if (_queued is 0 && isDirect)
             {
@@ -163,6 +165,7 @@ internal sealed class Sequencer(LogWriter writer, SequencerOptions options, LogM
             if (waiting.Exists(request => request.IsTick))
             {
                 Reclaim();
+                _isIdle = true;
             }
         }
         catch (Exception exception)
@@ -235,11 +238,11 @@ internal sealed class Sequencer(LogWriter writer, SequencerOptions options, LogM
         }
     }
 
-    /// <summary>Reclaims old map pages; only briefly while calls wait.</summary>
+    /// <summary>Reclaims old map pages, and merges the index; only briefly while calls wait.</summary>
     private void Reclaim()
     {
         var start = time.GetTimestamp();
-        while (writer.Reclaim(options.HistoryWindow) && !(!_waiting.IsEmpty && time.GetElapsedTime(start) > Moment))
+        while (writer.Reclaim(options.HistoryWindow, _isIdle) && !(!_waiting.IsEmpty && time.GetElapsedTime(start) > Moment))
         {
             // The next tick reclaims the rest.
         }

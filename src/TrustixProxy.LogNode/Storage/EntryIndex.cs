@@ -20,6 +20,10 @@ internal sealed class EntryIndex(LogDatabase database) : IDisposable
     /// <summary>Number of rows that are merged at once: a batch of one entry changes no page of the index, but one in many does.</summary>
     private const int MergedTogether = 4096;
 
+    /// <summary>Number of rows that are merged in one transaction while nothing else is to be written; a call that comes then waits for
+    /// its end.</summary>
+    private const int MergedIdle = 50_000;
+
     private readonly IndexMerges _runs = new(database.Writer);
     private readonly List<IndexRow> _pending = [];
     private long _indexed; // the entries that are in runs, or in the table of an earlier version
@@ -48,6 +52,7 @@ internal sealed class EntryIndex(LogDatabase database) : IDisposable
 
             return true;
         });
+        (_writing, _owed) = (_indexed, 0);
         Publish(size);
     }
 
@@ -57,25 +62,31 @@ internal sealed class EntryIndex(LogDatabase database) : IDisposable
         foreach (var prefix in PrefixesOf(entry))
         {
             _pending.Add(new IndexRow(prefix, index));
+            _owed += MergedForEach;
         }
     }
 
-    /// <summary>Writes the rows of earlier batches when they are many, and merges runs, within the transaction of a batch.</summary>
+    /// <summary>Writes the rows of earlier transactions when they are many, and merges runs, within the transaction of a batch.</summary>
     public void Move()
     {
-        if (database.Recent.Count >= WriteAt)
+        if (database.Recent.Count >= WriteAt && _writing == _indexed)
         {
             _runs.Add(_indexed, _published, database.Recent.Sorted());
             _writing = _published;
         }
 
-        _owed += MergedForEach * _pending.Count;
         if (_owed >= MergedTogether)
         {
             _runs.Work(_owed);
             _owed = 0;
         }
     }
+
+    /// <summary>Whether runs are to be merged while nothing else is to be written.</summary>
+    public bool IsIdleWork => _runs.IsIdleWork;
+
+    /// <summary>Merges runs, within a transaction of its own.</summary>
+    public void MergeIdle() => _runs.WorkIdle(MergedIdle);
 
     /// <summary>Makes the entries of a durable batch visible to readers.</summary>
     /// <param name="size">Size of the log with it.</param>

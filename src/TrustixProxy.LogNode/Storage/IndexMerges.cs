@@ -13,6 +13,9 @@ internal sealed class IndexMerges(SqliteConnection connection) : IDisposable
     /// has at most 5 runs, and each row is written 8 times; at 10^9, 8 and 14.</summary>
     private const int Ratio = 3;
 
+    /// <summary>The same while nothing else is to be written. Then a log of 10^7 entries has one run or two.</summary>
+    private const int IdleRatio = 16;
+
     private readonly IndexRuns _reading = new(connection);
     private readonly Statement _addRun = new(
         connection, "INSERT INTO find_run (id, first, last, into_run, upto) VALUES ($1, $2, $3, 0, $4)");
@@ -52,7 +55,21 @@ internal sealed class IndexMerges(SqliteConnection connection) : IDisposable
             _addBlock.Run(IndexBlock.Id(run.Id, IndexBlock.KeyOf(rows[begin].Prefix)), IndexBlock.Encode(rows[begin..end]));
         }
 
-        Plan();
+        Plan(Ratio);
+    }
+
+    /// <summary>Whether there are runs to merge while nothing else is to be written.</summary>
+    public bool IsIdleWork => Runs.Exists(run => run.Upto < IndexRun.Whole) || CountToMerge(Runs, IdleRatio) > 1;
+
+    /// <summary>Merges about <paramref name="rows"/> rows while nothing else is to be written. The caller has a transaction open.</summary>
+    public void WorkIdle(int rows)
+    {
+        if (!Runs.Exists(run => run.Upto < IndexRun.Whole))
+        {
+            Plan(IdleRatio);
+        }
+
+        Work(rows);
     }
 
     /// <summary>Merges about <paramref name="rows"/> rows; fewer when nothing is left to merge. The caller has a transaction
@@ -109,7 +126,7 @@ internal sealed class IndexMerges(SqliteConnection connection) : IDisposable
             cursors.ForEach(cursor => _dropRun.Run(cursor.Run.Id));
             Runs.RemoveAll(run => run.Into == target.Id);
             _cursors.Remove(target.Id);
-            Plan();
+            Plan(Ratio);
         }
 
         return rows;
@@ -143,15 +160,10 @@ internal sealed class IndexMerges(SqliteConnection connection) : IDisposable
     }
 
     /// <summary>Begins to merge the newest runs, when an older one is not much larger than all newer ones together.</summary>
-    private void Plan()
+    private void Plan(int ratio)
     {
         var free = Runs.Skip(1 + Runs.FindLastIndex(run => run.Into is not 0 || run.Upto < IndexRun.Whole)).ToList();
-        var (count, size) = (0, 0L);
-        while (count < free.Count && (count is 0 || free[^(count + 1)].Count <= Ratio * size))
-        {
-            size += free[^++count].Count;
-        }
-
+        var count = CountToMerge(free, ratio);
         if (count > 1)
         {
             var sources = free[^count..];
@@ -162,6 +174,18 @@ internal sealed class IndexMerges(SqliteConnection connection) : IDisposable
                 _setInto.Run(target.Id, source.Id);
             }
         }
+    }
+
+    /// <summary>Counts the newest runs that are to be merged; fewer than two are not.</summary>
+    private static int CountToMerge(List<IndexRun> free, int ratio)
+    {
+        var (count, size) = (0, 0L);
+        while (count < free.Count && (count is 0 || free[^(count + 1)].Count <= ratio * size))
+        {
+            size += free[^++count].Count;
+        }
+
+        return count;
     }
 
     private IndexRun Create(long first, long last, long upto)

@@ -13,7 +13,7 @@ internal sealed class LogDatabase : IDisposable
     /// find_run, find_block: the same of later entries, in sorted runs (<see cref="IndexRun"/>, <see cref="IndexBlock"/>); the newest
     /// entries may be in none.
     /// conflict: later, different values for the key of an entry.
-    /// tile: hashes of a tree, 16 per row: tree 0 is the log, 1 the map-head log; level l holds the roots of full subtrees of 16^l leaves.
+    /// hash_tile: hashes of a tree, 16 per row, by <see cref="TileRow.NumberOf"/>; level l holds the roots of full subtrees of 16^l leaves.
     /// map_page: pages of the map. A page precedes those above it; pages that no stored head needs are listed in map_garbage, or deleted.
     /// map: the heads whose map is stored. Each has the number of its root's page and the first 8 bytes of its map root. Replaced pages
     /// are those that only the previous head needs (8 bytes each, little-endian, ascending).
@@ -36,8 +36,7 @@ internal sealed class LogDatabase : IDisposable
         CREATE TABLE IF NOT EXISTS find_block (id INTEGER PRIMARY KEY, rows BLOB NOT NULL);
         CREATE TABLE IF NOT EXISTS conflict (seq INTEGER PRIMARY KEY, idx INTEGER NOT NULL, digest BLOB NOT NULL, value BLOB NOT NULL,
             seen_at INTEGER NOT NULL, signature BLOB NOT NULL, UNIQUE (idx, digest));
-        CREATE TABLE IF NOT EXISTS tile (tree INTEGER, level INTEGER, idx INTEGER, hashes BLOB NOT NULL,
-            PRIMARY KEY (tree, level, idx)) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS hash_tile (number INTEGER PRIMARY KEY, hashes BLOB NOT NULL);
         CREATE TABLE IF NOT EXISTS map_page (number INTEGER PRIMARY KEY, page BLOB NOT NULL);
         CREATE TABLE IF NOT EXISTS map (head INTEGER PRIMARY KEY, root INTEGER NOT NULL, prefix INTEGER NOT NULL,
             signed_at INTEGER NOT NULL, replaced BLOB NOT NULL);
@@ -54,11 +53,23 @@ internal sealed class LogDatabase : IDisposable
         CREATE TABLE IF NOT EXISTS newer (note BLOB NOT NULL UNIQUE);
         """;
 
-    private const long Version = 2;
+    /// <summary>Moves the tiles of a file in the layout before: a row was in each node of their tree, which therefore had many
+    /// levels.</summary>
+    private const string MoveTiles =
+        $"""
+        BEGIN IMMEDIATE;
+        INSERT INTO hash_tile {TileRow.AllOld};
+        DROP TABLE tile;
+        PRAGMA user_version = 3;
+        COMMIT
+        """;
+
+    private const long Version = 3, VersionBefore = 2;
 
     private readonly string _connectionString;
     private readonly ConcurrentBag<LogReader> _readers = [];
     private readonly TileNodes.Cache _tiles = new();
+    private long _version;
     private WalCheckpoints? _checkpoints; // null in a file that was opened for reading
     private RecentEntries _recent = RecentEntries.None;
 
@@ -74,7 +85,7 @@ internal sealed class LogDatabase : IDisposable
         try
         {
             Writer = Open(100); // the only writer: it waits only for a checkpoint, for readers
-            CheckVersion(path, isWritable);
+            _version = ReadVersion(path, isWritable);
         }
         catch (SqliteException exception)
         {
@@ -89,10 +100,12 @@ internal sealed class LogDatabase : IDisposable
     public static LogDatabase OpenToWrite(string path)
     {
         var database = new LogDatabase(path, isWritable: true);
+        var layout = database._version is VersionBefore ? MoveTiles : $"PRAGMA user_version = {Version}";
         using var command = database.Writer.CreateCommand();
         command.CommandText = $"PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size "
-            + $"= -2048; PRAGMA wal_autocheckpoint = 8000; {Schema} PRAGMA user_version = {Version}";
+            + $"= -2048; PRAGMA wal_autocheckpoint = 8000; {Schema} {layout}";
         command.ExecuteNonQuery();
+        database._version = Version;
         command.CommandText = "SELECT count(*) FROM pragma_table_info('queue') WHERE name = 'writer'";
         if (command.ExecuteScalar() is 0L)
         {
@@ -131,7 +144,7 @@ internal sealed class LogDatabase : IDisposable
     {
         if (!_readers.TryTake(out var reader))
         {
-            reader = new LogReader(Open(5000), Pages, _tiles);
+            reader = new LogReader(Open(5000), Pages, _tiles, hasOldTiles: _version is VersionBefore);
         }
 
         try
@@ -170,16 +183,14 @@ internal sealed class LogDatabase : IDisposable
         }
     }
 
-    private void CheckVersion(string path, bool mayBeNew)
+    private long ReadVersion(string path, bool mayBeNew)
     {
         using var command = Writer.CreateCommand();
         command.CommandText = "PRAGMA user_version";
         var version = (long)command.ExecuteScalar()!;
-        if (version != Version && !(mayBeNew && version is 0))
-        {
-            throw new InvalidDataException($"{path} has the layout {version}, and this program knows {Version}: use the program that wrote "
-                + $"it, or log export there and log import here.");
-        }
+        return version is Version or VersionBefore || (mayBeNew && version is 0) ? version
+            : throw new InvalidDataException($"{path} has the layout {version}, and this program knows {Version}: use the program that "
+                + "wrote it, or log export there and log import here.");
     }
 
     /// <param name="milliseconds">Maximum wait for another connection's lock.</param>

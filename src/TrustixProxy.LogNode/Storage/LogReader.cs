@@ -31,16 +31,6 @@ internal readonly record struct KeptMap(long Head, long Root, long Prefix, bool 
     public static long[] NumbersOf(byte[] replaced) => MemoryMarshal.Cast<byte, long>(replaced).ToArray();
 }
 
-/// <summary>Selects one of the two append-only trees.</summary>
-internal enum Tree
-{
-    /// <summary>The tree of entries.</summary>
-    Log,
-
-    /// <summary>The tree of all heads' map roots.</summary>
-    MapHeads,
-}
-
 /// <summary>One connection that reads a log's file.</summary>
 internal sealed class LogReader : IDisposable
 {
@@ -49,25 +39,24 @@ internal sealed class LogReader : IDisposable
 
     private readonly SqliteConnection _connection;
     private readonly MapPages _pages;
-    private readonly Statement _begin, _end, _entry, _key, _find, _range, _tile, _rootsOf, _root, _conflicts;
+    private readonly Statement _begin, _end, _entry, _find, _range, _tile, _rootsOf, _root, _conflicts;
 
     private RecentEntries _recent = RecentEntries.None;
     private IndexRuns? _index;
     private List<IndexRun>? _runs; // in the state that is read
 
-    public LogReader(SqliteConnection connection, MapPages.Cache pages, TileNodes.Cache tiles)
+    public LogReader(SqliteConnection connection, MapPages.Cache pages, TileNodes.Cache tiles, bool hasOldTiles)
     {
         (_connection, _pages, Tiles) = (connection, new MapPages(connection, pages), tiles);
         _begin = new Statement(connection, "BEGIN");
         _end = new Statement(connection, "COMMIT");
         _entry = new Statement(connection, "SELECT key, value FROM entry WHERE idx = $1");
-        _key = new Statement(connection, "SELECT key FROM entry WHERE idx = $1");
         _find = new Statement(connection, "SELECT idx FROM find WHERE prefix = $1");
         _range = new Statement(connection, "SELECT key, value FROM entry WHERE idx BETWEEN $1 AND $2 ORDER BY idx");
         _conflicts = new Statement(
             connection,
             $"SELECT {ConflictColumns} WHERE c.seq > $1 ORDER BY c.seq LIMIT $2");
-        _tile = new Statement(connection, "SELECT hashes FROM tile WHERE tree = $1 AND level = $2 AND idx = $3");
+        _tile = new Statement(connection, hasOldTiles ? TileRow.FindOld : TileRow.Find);
         _rootsOf = new Statement(
             connection, "SELECT head.head, map.root FROM map JOIN head ON head.mh_size = map.head WHERE map.prefix = $1");
         _root = new Statement(connection, "SELECT root FROM map WHERE head = $1");
@@ -107,10 +96,17 @@ internal sealed class LogReader : IDisposable
         Find(IndexRow.PrefixOf(digest)).Where(index => index < size).Select(FindEntry)
             .FirstOrDefault(entry => entry?.ValueDigest == digest)?.Value;
 
-    /// <summary>Finds keys of the log's first <paramref name="size"/> entries that are store paths with this digest.</summary>
-    public IEnumerable<byte[]> FindKeysOfPath(StorePathDigest digest, long size) =>
-        Find(IndexRow.PrefixOf(digest)).Where(index => index < size).Select(index => _key.First(row => row.Bytes(0), index))
-            .OfType<byte[]>().Where(key => StorePath.DigestOfKey(key) == digest);
+    /// <summary>Finds those of the log's first <paramref name="size"/> entries whose keys are store paths with this digest.</summary>
+    public IEnumerable<(long Index, Entry Entry)> FindEntriesOfPath(StorePathDigest digest, long size)
+    {
+        foreach (var index in Find(IndexRow.PrefixOf(digest)).Where(index => index < size))
+        {
+            if (FindEntry(index) is { } entry && StorePath.DigestOfKey(entry.Key) == digest)
+            {
+                yield return (index, entry);
+            }
+        }
+    }
 
     /// <summary>Reads conflicts from number <paramref name="start"/>, counted from 0.</summary>
     public List<Conflict> FindConflicts(long start, int most) => _conflicts.All(ReadConflict, start, most);
@@ -119,7 +115,7 @@ internal sealed class LogReader : IDisposable
     public IEnumerable<Conflict> FindConflictsOf(long index) => Stream(
         $"SELECT {ConflictColumns} WHERE c.idx = {index} ORDER BY c.seq", ReadConflict);
 
-    public byte[]? FindTile(Tree tree, int level, long index) => _tile.First(row => row.Bytes(0), (int)tree, level, index);
+    public byte[]? FindTile(Tree tree, int level, long index) => _tile.First(row => row.Bytes(0), TileRow.NumberOf(tree, level, index));
 
     /// <summary>Finds the map under the head of this number, counted from 1; null when it is no longer stored.</summary>
     public SparseMerkleMap? FindMap(long head) => _root.First(row => (long?)row.Number(0), head) is { } root ? _pages.Map(root) : null;
@@ -243,7 +239,7 @@ internal sealed class LogReader : IDisposable
 
     public void Dispose()
     {
-        foreach (var part in new IDisposable[] { _pages, _begin, _end, _entry, _key, _find, _range, _tile, _rootsOf, _root, _conflicts })
+        foreach (var part in new IDisposable[] { _pages, _begin, _end, _entry, _find, _range, _tile, _rootsOf, _root, _conflicts })
         {
             part.Dispose();
         }

@@ -53,27 +53,32 @@ internal sealed class MapVersions(LogDatabase database) : IDisposable
         static bool IsUpper(Digest path) => path[0] >= 0x80;
     }
 
-    /// <summary>Writes the additions to the newest version.</summary>
-    /// <param name="map">The result of <see cref="Open"/>.</param>
-    /// <param name="root">The root it was opened at: no page has a higher number.</param>
+    /// <summary>Has another thread hash the additions, if they are many, while the caller does something else. <see cref="Write"/> hashes
+    /// the rest.</summary>
+    /// <param name="map">The result of <see cref="Open"/>, to which all was added.</param>
     /// <param name="count">How many were added.</param>
-    public MapVersion Write(SparseMerkleMap map, long root, long count)
+    public static void BeginHashing(SparseMerkleMap map, int count)
     {
         if (count >= Many)
         {
-            var upper = Task.Run(() => map.Hash(isUpper: true));
-            map.Hash(isUpper: false);
-            upper.GetAwaiter().GetResult();
+            _ = Task.Run(map.Hash);
         }
+    }
 
-        var hash = map.Commit(root + 1, out var changed, out var replaced);
-        foreach (var (number, page) in changed)
+    /// <summary>Writes the additions to the newest version.</summary>
+    /// <param name="map">The result of <see cref="Open"/>.</param>
+    /// <param name="root">The root it was opened at: no page has a higher number.</param>
+    public MapVersion Write(SparseMerkleMap map, long root)
+    {
+        var last = root;
+        foreach (var (number, page) in map.Commit(root + 1))
         {
             _write.Run(number, page.ToBytes());
             database.Pages.Keep(number, page);
+            last = number;
         }
 
-        return new MapVersion(hash, changed is [.., var (last, _)] ? last : root, replaced);
+        return new MapVersion(map.RootHash(), last, map.Replaced);
     }
 
     /// <summary>Records a head's version.</summary>

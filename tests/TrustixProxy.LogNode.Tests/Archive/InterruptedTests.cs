@@ -50,7 +50,7 @@ public sealed class InterruptedTests : IDisposable
     [InlineData("UPDATE entry SET value = 'x' WHERE idx = 8990", "log root")]
     [InlineData("UPDATE find_run SET last = last - 1", "the index has rows that no entry has")]
     [InlineData("DELETE FROM find_block WHERE id = (SELECT min(id) FROM find_block)", "is not indexed under its lookup digests")]
-    [InlineData("UPDATE tile SET hashes = zeroblob(512) WHERE tree = 0 AND level = 2 AND idx = 1", "tile 2/1 of the Log tree")]
+    [InlineData("UPDATE hash_tile SET hashes = zeroblob(512) WHERE number = (1 << 60) + (13 << 56) + 1", "tile 2/1 of the Log tree")]
     public void A_check_that_goes_on_finds_what_is_wrong_with_the_rest(string damage, string word)
     {
         var signer = Fill(0, 9000, isIndexed: true);

@@ -15,7 +15,7 @@ public sealed class IndexRunsTests : IDisposable
 
     public IndexRunsTests()
     {
-        _database = LogDatabase.OpenToWrite(Path.Combine(_folder.Path, "log.sqlite"));
+        _database = LogDatabase.OpenToWrite(Path.Combine(_folder.Path, "test.sqlite"));
         (_transactions, _merges) = (new Transactions(_database.Writer), new IndexMerges(_database.Writer));
     }
 
@@ -84,11 +84,60 @@ public sealed class IndexRunsTests : IDisposable
         Assert.InRange(_database.Read(reader => reader.Count("find_block")), 8000 / IndexBlock.Rows, (8000 / IndexBlock.Rows) + 1);
     }
 
+    [Theory]
+    [InlineData(60, new[] { 5760L })]
+    [InlineData(20, new[] { 5000L, 700L, 20L })]
+    public void Runs_that_a_busy_log_leaves_are_merged_while_it_is_idle_unless_the_older_is_much_larger(int last, long[] left)
+    {
+        var random = new Random(6);
+        foreach (var count in new[] { 5000, 500, 200, last })
+        {
+            var rows = Rows(random, count, 64);
+            _transactions.Run(() => Change(rows, int.MaxValue - 1, isFailing: false));
+            _rows.AddRange(rows);
+            _size += rows.Length;
+        }
+
+        AssertRuns(5000, 700, last);
+        while (_merges.IsIdleWork)
+        {
+            _transactions.Run(() => _merges.WorkIdle(100));
+            AssertFound(random);
+        }
+
+        AssertRuns(left);
+
+        void AssertRuns(params long[] counts) => Assert.Equal(counts, _database.Read(reader => reader.Runs()).Select(run => run.Count));
+    }
+
+    [Fact]
+    public async Task A_node_merges_runs_while_nothing_is_submitted()
+    {
+        using (var merges = new IndexMerges(_database.Writer))
+        {
+            merges.Add(0, 5000, Rows(new Random(7), 5000, 64).Order().ToArray());
+            merges.Add(5000, 5500, Rows(new Random(8), 500, 64).Order().ToArray());
+        }
+
+        await using var node = new TestLogNode(_folder.Path)
+        {
+            Change = options => options with { FlushInterval = TimeSpan.FromMilliseconds(20) },
+        };
+        await node.StartAsync();
+
+        await Eventually.UntilAsync(() => _database.Read(reader => reader.Count("find_run")) is 1);
+    }
+
     private void Change(IndexRow[]? rows, int merged, bool isFailing)
     {
         if (rows is not null)
         {
             _merges.Add(_size, _size + rows.Length, rows.Order().ToArray());
+        }
+
+        if (merged % 4 is 1)
+        {
+            _merges.WorkIdle(merged);
         }
 
         _merges.Work(merged);

@@ -18,7 +18,7 @@ public sealed class MapPagesTests
                 map.Insert(new MapLeaf(Digest.Of(BitConverter.GetBytes(i)), Digest.Of([1]), i));
             }
 
-            map.Commit(root + 1, out var changed, out _);
+            var changed = map.Commit(root + 1).ToList();
             versions.Add(changed);
             foreach (var (number, page) in changed)
             {
