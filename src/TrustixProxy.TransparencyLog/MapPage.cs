@@ -230,8 +230,8 @@ public sealed class MapPage
         nodes[Slots] = new Node(Kind.Inner, 0, HashOf(0));
     }
 
-    /// <summary>Computes the nodes above the slots of a page near the root, or those above changed slots. Only a draft, which one thread
-    /// has, is ever changed.</summary>
+    /// <summary>Computes the nodes above the slots of a page near the root, or those above changed slots. Only a draft is ever changed, by
+    /// one thread at a time.</summary>
     private Digest[] InnerNodes()
     {
         var (kept, changed) = (Volatile.Read(ref _inner), _changed);

@@ -92,10 +92,10 @@ public sealed class SparseMerkleMap(LoadPageAt load, long root)
     public IReadOnlyList<long> Replaced => _replaced;
 
     /// <summary>Hashes the additions, each page once. <see cref="Commit"/> does so, too, and another thread may help it in this
-    /// way.</summary>
+    /// way. Afterwards nothing may be inserted.</summary>
     public void Hash() => _draft?.HashBelow();
 
-    /// <summary>Computes the root's hash.</summary>
+    /// <summary>Computes the root's hash. Afterwards nothing may be inserted.</summary>
     public Digest RootHash()
     {
         Hash();
@@ -105,7 +105,7 @@ public sealed class SparseMerkleMap(LoadPageAt load, long root)
     /// <summary>Hashes and numbers the additions, one slot of the root after the other. Afterwards nothing may be inserted.</summary>
     /// <param name="first">The first unused page number.</param>
     /// <returns>The pages to store, with their numbers, from <paramref name="first"/> on; the last is the new root. None when nothing was
-    /// inserted.</returns>
+    /// inserted. To be read once.</returns>
     public IEnumerable<KeyValuePair<long, MapPage>> Commit(long first)
     {
         if (_draft is null)

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Security.Cryptography;
 using System.Text;
+using Microsoft.Data.Sqlite;
 using TrustixProxy.LogNode.Archive;
 using TrustixProxy.LogNode.Storage;
 using TrustixProxy.Nix;
@@ -39,18 +40,24 @@ public sealed class RecordedStateTests : IDisposable
         }
     }
 
-    [Fact]
-    public void Its_tiles_are_moved_into_a_table_of_fewer_levels()
+    [Theory]
+    [InlineData("SELECT 1")]
+    [InlineData("CREATE TABLE hash_tile (number INTEGER PRIMARY KEY, hashes BLOB NOT NULL); "
+        + "INSERT INTO hash_tile SELECT ((1 - tree) << 60) | ((15 - level) << 56) | idx, x'00' FROM tile")] // an older copy, then a crash
+    public void Its_tiles_are_moved_into_a_table_of_fewer_levels_and_are_read_before_and_after(string change)
     {
         var (old, state) = (Path.Combine(_directory.Path, "old.sqlite"), Path.Combine(_directory.Path, "state.sqlite"));
         File.Copy($"{Folder}/state/test.sqlite", old);
         File.Copy(old, state);
+        Change(state, change);
+        using var before = LogDatabase.OpenToRead(old);
+        using var reading = LogDatabase.OpenToRead(state);
+        Assert.NotEmpty(reading.Read(reader => reader.FindTile(Tree.Log, 0, 0))!);
 
         using (LogDatabase.OpenToWrite(state))
         {
         }
 
-        using var before = LogDatabase.OpenToRead(old);
         using var after = LogDatabase.OpenToWrite(state); // again
         Assert.Equal(before.Read(reader => reader.Count("tile")), after.Read(reader => reader.Count("hash_tile")));
         Assert.False(after.Read(reader => reader.Stream("SELECT 1 FROM sqlite_schema WHERE name = 'tile'", _ => true).Any()));
@@ -62,7 +69,21 @@ public sealed class RecordedStateTests : IDisposable
             var tile = before.Read(reader => reader.FindTile(tree, level, index))!;
             Assert.NotEmpty(tile);
             Assert.Equal(tile, after.Read(reader => reader.FindTile(tree, level, index)));
+            Assert.Equal(tile, reading.Read(reader => reader.FindTile(tree, level, index)));
         }
+    }
+
+    [Fact]
+    public void A_state_that_cannot_be_brought_into_the_new_layout_is_refused_by_its_name()
+    {
+        var state = Path.Combine(_directory.Path, "state.sqlite");
+        File.Copy($"{Folder}/state/test.sqlite", state);
+        Change(state, "DROP TABLE tile");
+
+        var refusal = Assert.Throws<InvalidDataException>(() => LogDatabase.OpenToWrite(state));
+
+        Assert.StartsWith($"{state} cannot be used as a log's file: ", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains("no such table: tile", refusal.Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -129,4 +150,12 @@ public sealed class RecordedStateTests : IDisposable
         Encoding.ASCII.GetBytes($"/nix/store/{Nix32.Encode(Seed($"path {number}").AsSpan(0, 20))}-p{number}-1.0");
 
     private static byte[] Seed(string name) => SHA256.HashData(Encoding.ASCII.GetBytes($"trustix-proxy log-0.1 {name}"));
+
+    private static void Change(string file, string sql)
+    {
+        using var connection = new SqliteConnection($"Data Source={file};Pooling=False");
+        connection.Open();
+        using var command = new SqliteCommand(sql, connection);
+        command.ExecuteNonQuery();
+    }
 }

@@ -228,9 +228,9 @@ internal sealed class LogWriter : IDisposable
 
     /// <inheritdoc cref="Housekeeping.Step"/>
     /// <param name="window">How long the version of a superseded head is kept; zero drops none.</param>
-    /// <param name="isIdle">Whether nothing is submitted at present.</param>
-    public bool Reclaim(TimeSpan window, bool isIdle) => _housekeeping.Step(
-        window == TimeSpan.Zero ? long.MinValue : (_time.GetUtcNow() - window).ToUnixTimeMilliseconds(), Visible.MapHeadSize, isIdle);
+    /// <param name="isQuiet">Whether little is submitted at present.</param>
+    public bool Reclaim(TimeSpan window, bool isQuiet) => _housekeeping.Step(
+        window == TimeSpan.Zero ? long.MinValue : (_time.GetUtcNow() - window).ToUnixTimeMilliseconds(), Visible.MapHeadSize, isQuiet);
 
     public void Dispose()
     {

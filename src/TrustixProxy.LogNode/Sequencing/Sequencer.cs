@@ -26,7 +26,8 @@ internal sealed class Sequencer(LogWriter writer, SequencerOptions options, LogM
     private int _queued = writer.CountQueue(); // the previous process may have left one
     private long _headSeenAt = time.GetTimestamp();
     private int _isWriting;
-    private bool _isIdle; // nothing was submitted since the last tick
+    private long _submitted; // number of items since the last tick
+    private CancellationToken _stopping;
     private bool _flushFollows; // the last request was a flush: such a client flushes after each submission
 
     /// <summary>The head that readers see.</summary>
@@ -68,7 +69,7 @@ internal sealed class Sequencer(LogWriter writer, SequencerOptions options, LogM
     /// <summary>Begins to write: witnesses have been asked for the first time.</summary>
     public void Begin() => _mayBegin.TrySetResult();
 
-    /// <summary>Flushes at an interval, reclaims old map pages, and merges the index when nothing is submitted.</summary>
+    /// <summary>Flushes at an interval, reclaims old map pages, and merges the index when little is submitted.</summary>
     public SupervisedLoop Loop => new("sequencer", _name, _isAtOnce ? Housekeeping : options.FlushInterval, async stopping =>
     {
         if (IsWaiting)
@@ -76,6 +77,7 @@ internal sealed class Sequencer(LogWriter writer, SequencerOptions options, LogM
             await _mayBegin.Task.WaitAsync(stopping);
         }
 
+        _stopping = stopping;
         var tick = new Request([], IsFlush: true, IsTick: true);
         _waiting.Enqueue(tick);
         WorkIfNobodyDoes();
@@ -142,7 +144,7 @@ internal sealed class Sequencer(LogWriter writer, SequencerOptions options, LogM
             var isFlush = _isAtOnce || waiting.Exists(request => request.IsFlush);
             var isDirect = isFlush || _flushFollows || items.Count >= LogWriter.BatchSize;
             _flushFollows = waiting.FindLast(request => request.IsSubmission)?.IsFlush ?? _flushFollows;
-            _isIdle &= items.Count is 0;
+            _submitted += items.Count;
             metrics.Submitted(_name, items.Count);
             if (_queued is 0 && isDirect)
             {
@@ -164,8 +166,8 @@ internal sealed class Sequencer(LogWriter writer, SequencerOptions options, LogM
             Answer(waiting);
             if (waiting.Exists(request => request.IsTick))
             {
-                Reclaim();
-                _isIdle = true;
+                Reclaim(isQuiet: _submitted < LogWriter.BatchSize);
+                _submitted = 0;
             }
         }
         catch (Exception exception)
@@ -239,12 +241,13 @@ internal sealed class Sequencer(LogWriter writer, SequencerOptions options, LogM
     }
 
     /// <summary>Reclaims old map pages, and merges the index; only briefly while calls wait.</summary>
-    private void Reclaim()
+    private void Reclaim(bool isQuiet)
     {
         var start = time.GetTimestamp();
-        while (writer.Reclaim(options.HistoryWindow, _isIdle) && !(!_waiting.IsEmpty && time.GetElapsedTime(start) > Moment))
+        while (writer.Reclaim(options.HistoryWindow, isQuiet) && !_stopping.IsCancellationRequested
+            && (_waiting.IsEmpty || time.GetElapsedTime(start) <= Moment))
         {
-            // The next tick reclaims the rest.
+            // The next tick, or the next process, reclaims the rest.
         }
     }
 

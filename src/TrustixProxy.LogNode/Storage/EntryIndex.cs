@@ -20,9 +20,9 @@ internal sealed class EntryIndex(LogDatabase database) : IDisposable
     /// <summary>Number of rows that are merged at once: a batch of one entry changes no page of the index, but one in many does.</summary>
     private const int MergedTogether = 4096;
 
-    /// <summary>Number of rows that are merged in one transaction while nothing else is to be written; a call that comes then waits for
-    /// its end.</summary>
-    private const int MergedIdle = 50_000;
+    /// <summary>Number of rows that are merged in one transaction while little is submitted; a call that comes then waits for its
+    /// end.</summary>
+    private const int MergedQuietly = 50_000;
 
     private readonly IndexMerges _runs = new(database.Writer);
     private readonly List<IndexRow> _pending = [];
@@ -82,11 +82,11 @@ internal sealed class EntryIndex(LogDatabase database) : IDisposable
         }
     }
 
-    /// <summary>Whether runs are to be merged while nothing else is to be written.</summary>
-    public bool IsIdleWork => _runs.IsIdleWork;
+    /// <summary>Whether there are runs to merge while little is submitted.</summary>
+    public bool HasQuietWork => _runs.HasQuietWork;
 
     /// <summary>Merges runs, within a transaction of its own.</summary>
-    public void MergeIdle() => _runs.WorkIdle(MergedIdle);
+    public void MergeQuietly() => _runs.WorkQuietly(MergedQuietly);
 
     /// <summary>Makes the entries of a durable batch visible to readers.</summary>
     /// <param name="size">Size of the log with it.</param>

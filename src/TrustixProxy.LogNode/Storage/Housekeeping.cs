@@ -14,8 +14,8 @@ internal sealed class Housekeeping(Transactions transactions, EntryIndex index, 
     /// Returns whether more may remain.</summary>
     /// <param name="limit">Versions superseded by a head signed then or before are dropped; Unix milliseconds.</param>
     /// <param name="visible">Head whose version, and all later ones, are kept in any case.</param>
-    /// <param name="isIdle">Whether nothing is submitted at present: only then are runs merged that a busy log leaves.</param>
-    public bool Step(long limit, long visible, bool isIdle)
+    /// <param name="isQuiet">Whether little is submitted at present: only then are runs merged that a busy log leaves.</param>
+    public bool Step(long limit, long visible, bool isQuiet)
     {
         if (_space.Shrink())
         {
@@ -29,12 +29,12 @@ internal sealed class Housekeeping(Transactions transactions, EntryIndex index, 
         }
 
         _space.Rest();
-        if (!isIdle || !index.IsIdleWork)
+        if (!isQuiet || !index.HasQuietWork)
         {
             return false;
         }
 
-        Run(index.MergeIdle, index.Discard);
+        Run(index.MergeQuietly, index.Discard);
         return true;
     }
 

@@ -5,16 +5,16 @@ using TrustixProxy.IO.Storage;
 namespace TrustixProxy.LogNode.Storage;
 
 /// <summary>Adds runs to the index, and merges them, some rows with each batch, so that a lookup reads few runs.</summary>
-/// <remarks>A merge writes blocks at the end of a new run and deletes those that it has read. Each step is part of a batch's transaction.
-/// A restart goes on with the merges that it finds.</remarks>
+/// <remarks>A merge writes blocks at the end of a new run and deletes those that it has read. Each step is part of a batch's transaction,
+/// or has its own while the log is quiet. A restart goes on with the merges that it finds.</remarks>
 internal sealed class IndexMerges(SqliteConnection connection) : IDisposable
 {
     /// <summary>A run is merged with the newer ones unless it has more entries than this many times theirs. With 3, a log of 10^7 entries
-    /// has at most 5 runs, and each row is written 8 times; at 10^9, 8 and 14.</summary>
+    /// has at most 5 runs, and those that are being merged; each row is written 8 times. At 10^9 it is 8 and 14.</summary>
     private const int Ratio = 3;
 
-    /// <summary>The same while nothing else is to be written. Then a log of 10^7 entries has one run or two.</summary>
-    private const int IdleRatio = 16;
+    /// <summary>The same while little is submitted.</summary>
+    private const int QuietRatio = 16;
 
     private readonly IndexRuns _reading = new(connection);
     private readonly Statement _addRun = new(
@@ -58,15 +58,15 @@ internal sealed class IndexMerges(SqliteConnection connection) : IDisposable
         Plan(Ratio);
     }
 
-    /// <summary>Whether there are runs to merge while nothing else is to be written.</summary>
-    public bool IsIdleWork => Runs.Exists(run => run.Upto < IndexRun.Whole) || CountToMerge(Runs, IdleRatio) > 1;
+    /// <summary>Whether there are runs to merge while little is submitted.</summary>
+    public bool HasQuietWork => Runs.Exists(run => run.Upto < IndexRun.Whole) || CountToMerge(Runs, QuietRatio) > 1;
 
-    /// <summary>Merges about <paramref name="rows"/> rows while nothing else is to be written. The caller has a transaction open.</summary>
-    public void WorkIdle(int rows)
+    /// <summary>Merges about <paramref name="rows"/> rows while little is submitted. The caller has a transaction open.</summary>
+    public void WorkQuietly(int rows)
     {
         if (!Runs.Exists(run => run.Upto < IndexRun.Whole))
         {
-            Plan(IdleRatio);
+            Plan(QuietRatio);
         }
 
         Work(rows);

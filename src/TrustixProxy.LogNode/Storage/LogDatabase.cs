@@ -53,18 +53,11 @@ internal sealed class LogDatabase : IDisposable
         CREATE TABLE IF NOT EXISTS newer (note BLOB NOT NULL UNIQUE);
         """;
 
-    /// <summary>Moves the tiles of a file in the layout before: a row was in each node of their tree, which therefore had many
-    /// levels.</summary>
-    private const string MoveTiles =
-        $"""
-        BEGIN IMMEDIATE;
-        INSERT INTO hash_tile {TileRow.AllOld};
-        DROP TABLE tile;
-        PRAGMA user_version = 3;
-        COMMIT
-        """;
-
     private const long Version = 3, VersionBefore = 2;
+
+    /// <summary>Copies the tiles of a file in the layout before; the inner nodes of its table held whole rows, so it had many levels.
+    /// Can be repeated, and needs no temporary file.</summary>
+    private const string CopyTiles = $"INSERT OR REPLACE INTO hash_tile {TileRow.AllOld};";
 
     private readonly string _connectionString;
     private readonly ConcurrentBag<LogReader> _readers = [];
@@ -90,8 +83,7 @@ internal sealed class LogDatabase : IDisposable
         catch (SqliteException exception)
         {
             Writer?.Dispose();
-            throw new InvalidDataException($"{path} cannot be used as a log's file: {exception.Message.TrimEnd('.')}. If it is damaged, "
-                + $"log import rebuilds it from an export.", exception);
+            throw Unusable(path, exception);
         }
     }
 
@@ -100,21 +92,16 @@ internal sealed class LogDatabase : IDisposable
     public static LogDatabase OpenToWrite(string path)
     {
         var database = new LogDatabase(path, isWritable: true);
-        var layout = database._version is VersionBefore ? MoveTiles : $"PRAGMA user_version = {Version}";
-        using var command = database.Writer.CreateCommand();
-        command.CommandText = $"PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size "
-            + $"= -2048; PRAGMA wal_autocheckpoint = 8000; {Schema} {layout}";
-        command.ExecuteNonQuery();
-        database._version = Version;
-        command.CommandText = "SELECT count(*) FROM pragma_table_info('queue') WHERE name = 'writer'";
-        if (command.ExecuteScalar() is 0L)
+        try
         {
-            command.CommandText = "ALTER TABLE queue ADD COLUMN writer TEXT"; // which a file of an earlier version lacks
-            command.ExecuteNonQuery();
+            database.SetUp();
+            return database;
         }
-
-        database._checkpoints = new WalCheckpoints(database.Open(100));
-        return database;
+        catch (SqliteException exception)
+        {
+            database.Dispose();
+            throw Unusable(path, exception);
+        }
     }
 
     /// <summary>Opens a log's file for reading; another process may write to it.</summary>
@@ -144,7 +131,7 @@ internal sealed class LogDatabase : IDisposable
     {
         if (!_readers.TryTake(out var reader))
         {
-            reader = new LogReader(Open(5000), Pages, _tiles, hasOldTiles: _version is VersionBefore);
+            reader = new LogReader(Open(5000), Pages, _tiles, _version);
         }
 
         try
@@ -172,6 +159,32 @@ internal sealed class LogDatabase : IDisposable
         Writer.Dispose();
     }
 
+    /// <summary>Creates what the file lacks, and brings it into this program's layout.</summary>
+    private void SetUp()
+    {
+        using var command = Writer.CreateCommand();
+        command.CommandText = "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; "
+            + "PRAGMA cache_size = -2048; PRAGMA wal_autocheckpoint = 8000";
+        command.ExecuteNonQuery();
+        var (copy, mark) = (_version is VersionBefore ? CopyTiles : "", _version == Version ? "" : $"PRAGMA user_version = {Version};");
+        // A command of its own: where a statement returns rows, failures of those after it are not told.
+        command.CommandText = $"{Schema} {copy} {mark} DROP TABLE IF EXISTS tile";
+        command.ExecuteNonQuery();
+        _version = Version;
+        command.CommandText = "SELECT count(*) FROM pragma_table_info('queue') WHERE name = 'writer'";
+        if (command.ExecuteScalar() is 0L)
+        {
+            command.CommandText = "ALTER TABLE queue ADD COLUMN writer TEXT"; // which a file of an earlier version lacks
+            command.ExecuteNonQuery();
+        }
+
+        _checkpoints = new WalCheckpoints(Open(100));
+    }
+
+    private static InvalidDataException Unusable(string path, SqliteException exception) => new(
+        $"{path} cannot be used as a log's file: {exception.Message.TrimEnd('.')}. If the disk is full, make space; if the file is "
+            + "damaged, log import rebuilds it from an export.", exception);
+
     /// <summary>Closes all connections but the writer's.</summary>
     private void CloseOthers()
     {
@@ -189,8 +202,8 @@ internal sealed class LogDatabase : IDisposable
         command.CommandText = "PRAGMA user_version";
         var version = (long)command.ExecuteScalar()!;
         return version is Version or VersionBefore || (mayBeNew && version is 0) ? version
-            : throw new InvalidDataException($"{path} has the layout {version}, and this program knows {Version}: use the program that "
-                + "wrote it, or log export there and log import here.");
+            : throw new InvalidDataException($"{path} has the layout {version}, and this program knows {VersionBefore} and {Version}: "
+                + "use the program that wrote it, or log export there and log import here.");
     }
 
     /// <param name="milliseconds">Maximum wait for another connection's lock.</param>

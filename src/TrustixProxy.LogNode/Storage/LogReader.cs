@@ -39,13 +39,19 @@ internal sealed class LogReader : IDisposable
 
     private readonly SqliteConnection _connection;
     private readonly MapPages _pages;
-    private readonly Statement _begin, _end, _entry, _find, _range, _tile, _rootsOf, _root, _conflicts;
+    private readonly Statement _begin, _end, _entry, _find, _range, _rootsOf, _root, _conflicts;
 
+    private long _layout;
+    private Statement _tile;
     private RecentEntries _recent = RecentEntries.None;
     private IndexRuns? _index;
     private List<IndexRun>? _runs; // in the state that is read
 
-    public LogReader(SqliteConnection connection, MapPages.Cache pages, TileNodes.Cache tiles, bool hasOldTiles)
+    /// <param name="connection">A connection of its own.</param>
+    /// <param name="pages">Cached pages of the map.</param>
+    /// <param name="tiles">Cached tiles.</param>
+    /// <param name="layout">The file's layout: 2 or 3.</param>
+    public LogReader(SqliteConnection connection, MapPages.Cache pages, TileNodes.Cache tiles, long layout)
     {
         (_connection, _pages, Tiles) = (connection, new MapPages(connection, pages), tiles);
         _begin = new Statement(connection, "BEGIN");
@@ -56,7 +62,7 @@ internal sealed class LogReader : IDisposable
         _conflicts = new Statement(
             connection,
             $"SELECT {ConflictColumns} WHERE c.seq > $1 ORDER BY c.seq LIMIT $2");
-        _tile = new Statement(connection, hasOldTiles ? TileRow.FindOld : TileRow.Find);
+        (_layout, _tile) = (layout, new Statement(connection, layout is 2 ? TileRow.FindOld : TileRow.Find));
         _rootsOf = new Statement(
             connection, "SELECT head.head, map.root FROM map JOIN head ON head.mh_size = map.head WHERE map.prefix = $1");
         _root = new Statement(connection, "SELECT root FROM map WHERE head = $1");
@@ -72,6 +78,7 @@ internal sealed class LogReader : IDisposable
         _begin.Run();
         try
         {
+            FollowLayout();
             return read(this);
         }
         finally
@@ -246,6 +253,16 @@ internal sealed class LogReader : IDisposable
 
         _index?.Dispose();
         _connection.Dispose();
+    }
+
+    /// <summary>Reads tiles where they are now: a node may have opened a file of the layout before since the last state.</summary>
+    private void FollowLayout()
+    {
+        if (_layout is 2 && Stream("PRAGMA user_version", row => row.Number(0)).First() is not 2)
+        {
+            _tile.Dispose();
+            (_layout, _tile) = (3, new Statement(_connection, TileRow.Find));
+        }
     }
 
     /// <summary>Whether the file has a table; that of an earlier version lacks some.</summary>

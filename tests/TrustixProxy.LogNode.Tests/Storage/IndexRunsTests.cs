@@ -87,7 +87,7 @@ public sealed class IndexRunsTests : IDisposable
     [Theory]
     [InlineData(60, new[] { 5760L })]
     [InlineData(20, new[] { 5000L, 700L, 20L })]
-    public void Runs_that_a_busy_log_leaves_are_merged_while_it_is_idle_unless_the_older_is_much_larger(int last, long[] left)
+    public void Runs_that_a_busy_log_leaves_are_merged_while_it_is_quiet_unless_the_older_is_much_larger(int last, long[] left)
     {
         var random = new Random(6);
         foreach (var count in new[] { 5000, 500, 200, last })
@@ -99,9 +99,9 @@ public sealed class IndexRunsTests : IDisposable
         }
 
         AssertRuns(5000, 700, last);
-        while (_merges.IsIdleWork)
+        while (_merges.HasQuietWork)
         {
-            _transactions.Run(() => _merges.WorkIdle(100));
+            _transactions.Run(() => _merges.WorkQuietly(100));
             AssertFound(random);
         }
 
@@ -137,7 +137,7 @@ public sealed class IndexRunsTests : IDisposable
 
         if (merged % 4 is 1)
         {
-            _merges.WorkIdle(merged);
+            _merges.WorkQuietly(merged);
         }
 
         _merges.Work(merged);

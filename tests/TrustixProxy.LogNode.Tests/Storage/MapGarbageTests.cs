@@ -97,7 +97,7 @@ public sealed class MapGarbageTests : IDisposable
         {
             try
             {
-                isMore = writer.Reclaim(TimeSpan.FromDays(-1), isIdle: false); // as if the newest head were a day old
+                isMore = writer.Reclaim(TimeSpan.FromDays(-1), isQuiet: false); // as if the newest head were a day old
             }
             catch (IOException)
             {
