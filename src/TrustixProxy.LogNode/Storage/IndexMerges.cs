@@ -35,6 +35,8 @@ internal sealed class IndexMerges(SqliteConnection connection) : IDisposable
     /// <summary>The runs, by their numbers. One that is not merged has older entries than those after it.</summary>
     private List<IndexRun> Runs => _runs ??= _reading.All();
 
+    private bool IsMerging => Runs.Exists(run => run.Upto < IndexRun.Whole);
+
     /// <summary>Returns the size of the log up to which entries are in runs.</summary>
     public long Size() => Runs.Select(run => run.Last).DefaultIfEmpty().Max();
 
@@ -59,12 +61,12 @@ internal sealed class IndexMerges(SqliteConnection connection) : IDisposable
     }
 
     /// <summary>Whether there are runs to merge while little is submitted.</summary>
-    public bool HasQuietWork => Runs.Exists(run => run.Upto < IndexRun.Whole) || CountToMerge(Runs, QuietRatio) > 1;
+    public bool HasQuietWork => IsMerging || CountToMerge(Runs, QuietRatio) > 1;
 
     /// <summary>Merges about <paramref name="rows"/> rows while little is submitted. The caller has a transaction open.</summary>
     public void WorkQuietly(int rows)
     {
-        if (!Runs.Exists(run => run.Upto < IndexRun.Whole))
+        if (!IsMerging)
         {
             Plan(QuietRatio);
         }

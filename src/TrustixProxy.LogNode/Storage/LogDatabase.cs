@@ -53,7 +53,8 @@ internal sealed class LogDatabase : IDisposable
         CREATE TABLE IF NOT EXISTS newer (note BLOB NOT NULL UNIQUE);
         """;
 
-    private const long Version = 3, VersionBefore = 2;
+    /// <summary>The layout of files that this program writes, and the one before, which it reads and converts.</summary>
+    public const long Version = 3, VersionBefore = 2;
 
     /// <summary>Copies the tiles of a file in the layout before; the inner nodes of its table held whole rows, so it had many levels.
     /// Can be repeated, and needs no temporary file.</summary>
@@ -62,7 +63,6 @@ internal sealed class LogDatabase : IDisposable
     private readonly string _connectionString;
     private readonly ConcurrentBag<LogReader> _readers = [];
     private readonly TileNodes.Cache _tiles = new();
-    private long _version;
     private WalCheckpoints? _checkpoints; // null in a file that was opened for reading
     private RecentEntries _recent = RecentEntries.None;
 
@@ -78,7 +78,7 @@ internal sealed class LogDatabase : IDisposable
         try
         {
             Writer = Open(100); // the only writer: it waits only for a checkpoint, for readers
-            _version = ReadVersion(path, isWritable);
+            CheckVersion(path, isWritable);
         }
         catch (SqliteException exception)
         {
@@ -131,7 +131,7 @@ internal sealed class LogDatabase : IDisposable
     {
         if (!_readers.TryTake(out var reader))
         {
-            reader = new LogReader(Open(5000), Pages, _tiles, _version);
+            reader = new LogReader(Open(5000), Pages, _tiles);
         }
 
         try
@@ -166,11 +166,11 @@ internal sealed class LogDatabase : IDisposable
         command.CommandText = "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; "
             + "PRAGMA cache_size = -2048; PRAGMA wal_autocheckpoint = 8000";
         command.ExecuteNonQuery();
-        var (copy, mark) = (_version is VersionBefore ? CopyTiles : "", _version == Version ? "" : $"PRAGMA user_version = {Version};");
+        var version = ReadVersion();
+        var (copy, mark) = (version is VersionBefore ? CopyTiles : "", version == Version ? "" : $"PRAGMA user_version = {Version};");
         // A command of its own: where a statement returns rows, failures of those after it are not told.
         command.CommandText = $"{Schema} {copy} {mark} DROP TABLE IF EXISTS tile";
         command.ExecuteNonQuery();
-        _version = Version;
         command.CommandText = "SELECT count(*) FROM pragma_table_info('queue') WHERE name = 'writer'";
         if (command.ExecuteScalar() is 0L)
         {
@@ -196,14 +196,21 @@ internal sealed class LogDatabase : IDisposable
         }
     }
 
-    private long ReadVersion(string path, bool mayBeNew)
+    private void CheckVersion(string path, bool mayBeNew)
+    {
+        var version = ReadVersion();
+        if (version is not (Version or VersionBefore) && !(mayBeNew && version is 0))
+        {
+            throw new InvalidDataException($"{path} has the layout {version}, and this program knows {VersionBefore} and {Version}: "
+                + "use the program that wrote it, or log export there and log import here.");
+        }
+    }
+
+    private long ReadVersion()
     {
         using var command = Writer.CreateCommand();
         command.CommandText = "PRAGMA user_version";
-        var version = (long)command.ExecuteScalar()!;
-        return version is Version or VersionBefore || (mayBeNew && version is 0) ? version
-            : throw new InvalidDataException($"{path} has the layout {version}, and this program knows {VersionBefore} and {Version}: "
-                + "use the program that wrote it, or log export there and log import here.");
+        return (long)command.ExecuteScalar()!;
     }
 
     /// <param name="milliseconds">Maximum wait for another connection's lock.</param>

@@ -41,17 +41,13 @@ internal sealed class LogReader : IDisposable
     private readonly MapPages _pages;
     private readonly Statement _begin, _end, _entry, _find, _range, _rootsOf, _root, _conflicts;
 
-    private long _layout;
-    private Statement _tile;
+    private long _version; // of the layout, in the last state; 0 before the first
+    private Statement? _tile;
     private RecentEntries _recent = RecentEntries.None;
     private IndexRuns? _index;
     private List<IndexRun>? _runs; // in the state that is read
 
-    /// <param name="connection">A connection of its own.</param>
-    /// <param name="pages">Cached pages of the map.</param>
-    /// <param name="tiles">Cached tiles.</param>
-    /// <param name="layout">The file's layout: 2 or 3.</param>
-    public LogReader(SqliteConnection connection, MapPages.Cache pages, TileNodes.Cache tiles, long layout)
+    public LogReader(SqliteConnection connection, MapPages.Cache pages, TileNodes.Cache tiles)
     {
         (_connection, _pages, Tiles) = (connection, new MapPages(connection, pages), tiles);
         _begin = new Statement(connection, "BEGIN");
@@ -62,7 +58,6 @@ internal sealed class LogReader : IDisposable
         _conflicts = new Statement(
             connection,
             $"SELECT {ConflictColumns} WHERE c.seq > $1 ORDER BY c.seq LIMIT $2");
-        (_layout, _tile) = (layout, new Statement(connection, layout is 2 ? TileRow.FindOld : TileRow.Find));
         _rootsOf = new Statement(
             connection, "SELECT head.head, map.root FROM map JOIN head ON head.mh_size = map.head WHERE map.prefix = $1");
         _root = new Statement(connection, "SELECT root FROM map WHERE head = $1");
@@ -122,7 +117,7 @@ internal sealed class LogReader : IDisposable
     public IEnumerable<Conflict> FindConflictsOf(long index) => Stream(
         $"SELECT {ConflictColumns} WHERE c.idx = {index} ORDER BY c.seq", ReadConflict);
 
-    public byte[]? FindTile(Tree tree, int level, long index) => _tile.First(row => row.Bytes(0), TileRow.NumberOf(tree, level, index));
+    public byte[]? FindTile(Tree tree, int level, long index) => _tile!.First(row => row.Bytes(0), TileRow.NumberOf(tree, level, index));
 
     /// <summary>Finds the map under the head of this number, counted from 1; null when it is no longer stored.</summary>
     public SparseMerkleMap? FindMap(long head) => _root.First(row => (long?)row.Number(0), head) is { } root ? _pages.Map(root) : null;
@@ -246,22 +241,24 @@ internal sealed class LogReader : IDisposable
 
     public void Dispose()
     {
-        foreach (var part in new IDisposable[] { _pages, _begin, _end, _entry, _find, _range, _tile, _rootsOf, _root, _conflicts })
+        foreach (var part in new IDisposable[] { _pages, _begin, _end, _entry, _find, _range, _rootsOf, _root, _conflicts })
         {
             part.Dispose();
         }
 
+        _tile?.Dispose();
         _index?.Dispose();
         _connection.Dispose();
     }
 
-    /// <summary>Reads tiles where they are now: a node may have opened a file of the layout before since the last state.</summary>
+    /// <summary>Reads tiles where they are in this state: a node may convert a file of the layout before at any time.</summary>
     private void FollowLayout()
     {
-        if (_layout is 2 && Stream("PRAGMA user_version", row => row.Number(0)).First() is not 2)
+        if (_version is not LogDatabase.Version)
         {
-            _tile.Dispose();
-            (_layout, _tile) = (3, new Statement(_connection, TileRow.Find));
+            _version = Stream("PRAGMA user_version", row => row.Number(0)).First();
+            _tile?.Dispose();
+            _tile = new Statement(_connection, _version is LogDatabase.VersionBefore ? TileRow.FindOld : TileRow.Find);
         }
     }
 
